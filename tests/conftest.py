@@ -1,0 +1,30 @@
+"""What the tests share: where the real X-rays are, and a small synthetic collection."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+REAL_DATA = Path(
+    os.environ.get("SKPNEUMO_REAL_DATA", Path(__file__).parents[2] / "shared" / "data")
+)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder with the real X-rays, or a skip that says where they were looked for."""
+    if not (REAL_DATA / "chest_xray").is_dir():
+        pytest.skip(
+            f"the real X-rays are not at {REAL_DATA}; name their folder in SKPNEUMO_REAL_DATA"
+        )
+    return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def xrays(tmp_path_factory):
+    """A tiny synthetic collection in the Kaggle layout, made once a session."""
+    from skpneumo import make_chest_xray
+
+    return make_chest_xray(tmp_path_factory.mktemp("chest_xray"), n_patients=24, random_state=0)
