@@ -1,0 +1,79 @@
+"""What happens at the end of each epoch."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import log_loss, recall_score, roc_auc_score
+
+from skpneumo.classifiers._programs import Weights
+
+
+class InnerValidation(keras.callbacks.Callback):
+    """Add loss, recall, false negatives, specificity and AUC on held-out images to the logs."""
+
+    def __init__(
+        self,
+        predict_proba: Callable[[Weights], NDArray[np.float64]],
+        y: NDArray[np.intp],
+        sample_weight: NDArray[np.float32],
+    ) -> None:
+        super().__init__()
+        self._predict_proba = predict_proba
+        self._y = y
+        self._sample_weight = sample_weight
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        assert logs is not None
+        proba = self._predict_proba(self.model.get_weights())
+        logs.update(validation_scores(self._y, proba, self._sample_weight))
+
+
+def validation_scores(
+    y: NDArray[np.intp], proba: NDArray[np.float64], sample_weight: NDArray[np.float32]
+) -> dict[str, float]:
+    """Score probabilities of shape (n_samples, n_classes) against integer classes.
+
+    Class 0 is the healthy one: a false negative is an image of any other class given to it, and
+    with three or more classes recall is the mean over classes and the AUC one against the rest.
+    A score that a missing class leaves undefined is NaN. Only the loss is weighted.
+    """
+    labels = np.arange(proba.shape[1])
+    predicted = proba.argmax(axis=1)
+    sick = y > 0
+    binary = len(labels) == 2
+    present = np.unique(y)
+    auc = np.nan
+    if len(present) == len(labels):
+        auc = roc_auc_score(y, proba[:, 1] if binary else proba, multi_class="ovr", labels=labels)
+    average = {"average": "binary"} if binary else {"average": "macro", "labels": present}
+    return {
+        "val_loss": float(log_loss(y, proba, sample_weight=sample_weight, labels=labels)),
+        "val_recall": float(recall_score(y, predicted, zero_division=np.nan, **average)),
+        "val_false_negatives": float(np.sum(sick & (predicted == 0))),
+        "val_specificity": float(np.mean(predicted[~sick] == 0)) if (~sick).any() else np.nan,
+        "val_auc": float(auc),
+    }
+
+
+class ScikitLearnTasks(keras.callbacks.Callback):
+    """Report each epoch to the callbacks registered with ``set_callbacks``."""
+
+    def __init__(self, context: Any, hook_arguments: dict[str, Any]) -> None:
+        super().__init__()
+        self._context = context
+        self._hook_arguments = hook_arguments
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._epoch = self._context.subcontext(task_name="epoch")
+        self._epoch.call_on_fit_task_begin(**self._hook_arguments)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        stop = self._epoch.call_on_fit_task_end(
+            **self._hook_arguments,
+            reconstruction_attributes=lambda: {"weights_": self.model.get_weights()},
+        )
+        if stop:
+            self.model.stop_training = True

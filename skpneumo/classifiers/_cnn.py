@@ -1,0 +1,234 @@
+"""A convolutional network as a classifier."""
+
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import keras
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skpneumo.augmentation import ImageAugmenter
+from skpneumo.classifiers._base import BaseNetworkClassifier
+from skpneumo.classifiers._programs import NetworkSpec
+from skpneumo.networks import build_cnn
+
+
+class CNNClassifier(BaseNetworkClassifier):
+    """Classify images with a convolutional network, trained by Keras.
+
+    The network is ``len(filters)`` blocks of convolutions, each followed by pooling, then dense
+    layers. It takes uint8 images as they are; scaling happens inside. Any other numbers are
+    accepted too, rows of features included, so the classifier works wherever scikit-learn's do.
+
+    Parameters
+    ----------
+    filters : sequence of int, default=(32, 64, 128)
+        Filters of each block of convolutions. Empty: a dense network.
+    convs_per_block : int, default=1
+        Convolutions before each pooling.
+    kernel_size : int, default=3
+        Side of the convolution kernels, in pixels.
+    padding : {"same", "valid"}, default="same"
+        Padding of the convolutions.
+    pooling : {"max", "average"} or None, default="max"
+        How each block halves the image.
+    global_pooling : {"average", "max"} or None, default=None
+        How the last feature maps become one row: one number a map, or flattened.
+    dense_units : sequence of int, default=(64,)
+        Units of the dense layers.
+    activation : str, default="relu"
+        Name of a Keras activation.
+    batch_norm : bool, default=False
+        Normalise each hidden layer over the batch.
+    dropout : float, default=0.0
+        Share of units dropped in training, after each block and dense layer; in [0, 1).
+    kernel_initializer : str, default="he_normal"
+        Name of a Keras initializer.
+    l1, l2 : float, default=0.0
+        Penalties on the weights of every layer.
+    activity_l2 : float, default=0.0
+        Penalty on the outputs of the hidden layers.
+    max_norm : float or None, default=None
+        Largest norm of a unit's incoming weights.
+    optimizer : str or keras.optimizers.Optimizer, default="adam"
+        A Keras optimizer or its name.
+    learning_rate : float or None, default=0.001
+        Step size. None: the optimizer's own.
+    batch_size : int, default=32
+        Images a step.
+    epochs : int, default=10
+        Passes over the images, at most.
+    early_stopping : bool, default=False
+        Hold ``validation_fraction`` of the images out, stop when their loss has not fallen by
+        ``tol`` for ``n_iter_no_change`` epochs, and restore the weights of the best epoch. The
+        held-out part is stratified; it keeps identical images together, and images of one
+        patient if ``X`` comes from :class:`~skpneumo.ImageLoader`. It is never augmented.
+    validation_fraction : float, default=0.1
+        Share of each class that is held out.
+    n_iter_no_change : int, default=5
+        Epochs without improvement before training stops.
+    tol : float, default=0.0
+        Least fall of the validation loss that counts as an improvement.
+    class_weight : dict, "balanced" or None, default=None
+        Weight of each class in the loss.
+    augmentation : ImageAugmenter or None, default=None
+        Random changes, drawn anew for every image in every epoch of training. ``predict`` and
+        inner validation never see them.
+    image_shape : tuple of (height, width, channels) or None, default=None
+        How to fold rows of pixels into images. None: rows become strips one pixel high.
+    callbacks : list of keras.callbacks.Callback or None, default=None
+        Called during training, after inner validation has been added to the logs.
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Numbers that the hidden layers compute in; weights and logits are float32 in any case.
+        "auto" is bfloat16 where the processor multiplies it natively (a CPU with AVX512-BF16 or
+        AMX under TensorFlow, an Nvidia GPU of compute capability 8 or more), else float32.
+    verbose : int, default=0
+        Verbosity: 1 shows a progress bar, 2 a line an epoch.
+    random_state : int, RandomState instance or None, default=None
+        Source of the initial weights, the order of the images, dropout, augmentation and the
+        held-out part. An int gives the same fit every time on one machine.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    history_ : dict of str to list of float
+        By epoch: ``loss``, and with inner validation ``val_loss``, ``val_recall``,
+        ``val_false_negatives`` (images, at a threshold of one half), ``val_specificity`` and
+        ``val_auc``.
+    n_iter_ : int
+        Epochs run.
+    network_ : keras.Model
+        The fitted network, built anew at each access; images -> logits.
+    input_shape_ : tuple of (height, width, channels)
+        Shape of one image.
+    value_range_ : tuple of (low, high)
+        Pixel values that the network maps to -1 and 1: 0 and 255 for uint8, else the least and
+        greatest seen in ``fit``.
+    weights_ : list of ndarray
+        The fitted weights, in the order of ``network_.get_weights()``.
+    n_features_in_ : int
+        Length of the first axis of an image, or of a row.
+
+    See Also
+    --------
+    skpneumo.build_cnn : The network by itself.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpneumo import CNNClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.repeat([0, 1], 20)
+    >>> X = rng.integers(0, 128, size=(40, 16, 16, 1), dtype=np.uint8)
+    >>> X[y == 1, 4:9, 4:9] += 100
+    >>> cnn = CNNClassifier(filters=(8,), dense_units=(), epochs=20, random_state=0).fit(X, y)
+    >>> cnn.score(X, y)
+    1.0
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **BaseNetworkClassifier._parameter_constraints,
+        "filters": ["array-like"],
+        "convs_per_block": [Interval(Integral, 1, None, closed="left")],
+        "kernel_size": [Interval(Integral, 1, None, closed="left")],
+        "padding": [StrOptions({"same", "valid"})],
+        "pooling": [StrOptions({"max", "average"}), None],
+        "global_pooling": [StrOptions({"max", "average"}), None],
+        "dense_units": ["array-like"],
+        "activation": [str],
+        "batch_norm": ["boolean"],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "kernel_initializer": [str],
+        "l1": [Interval(Real, 0, None, closed="left")],
+        "l2": [Interval(Real, 0, None, closed="left")],
+        "activity_l2": [Interval(Real, 0, None, closed="left")],
+        "max_norm": [Interval(Real, 0, None, closed="neither"), None],
+    }
+
+    def __init__(
+        self,
+        filters: Any = (32, 64, 128),
+        *,
+        convs_per_block: int = 1,
+        kernel_size: int = 3,
+        padding: str = "same",
+        pooling: str | None = "max",
+        global_pooling: str | None = None,
+        dense_units: Any = (64,),
+        activation: str = "relu",
+        batch_norm: bool = False,
+        dropout: float = 0.0,
+        kernel_initializer: str = "he_normal",
+        l1: float = 0.0,
+        l2: float = 0.0,
+        activity_l2: float = 0.0,
+        max_norm: float | None = None,
+        optimizer: str | keras.optimizers.Optimizer = "adam",
+        learning_rate: float | None = 1e-3,
+        batch_size: int = 32,
+        epochs: int = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 5,
+        tol: float = 0.0,
+        class_weight: Any = None,
+        augmentation: ImageAugmenter | None = None,
+        image_shape: Any = None,
+        callbacks: Any = None,
+        precision: str = "auto",
+        verbose: int = 0,
+        random_state: Any = None,
+    ) -> None:
+        self.filters = filters
+        self.convs_per_block = convs_per_block
+        self.kernel_size = kernel_size
+        self.padding = padding
+        self.pooling = pooling
+        self.global_pooling = global_pooling
+        self.dense_units = dense_units
+        self.activation = activation
+        self.batch_norm = batch_norm
+        self.dropout = dropout
+        self.kernel_initializer = kernel_initializer
+        self.l1 = l1
+        self.l2 = l2
+        self.activity_l2 = activity_l2
+        self.max_norm = max_norm
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.class_weight = class_weight
+        self.augmentation = augmentation
+        self.image_shape = image_shape
+        self.callbacks = callbacks
+        self.precision = precision
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def _network_spec(self) -> NetworkSpec:
+        return NetworkSpec.of(
+            build_cnn,
+            input_shape=self.input_shape_,
+            n_outputs=1 if len(self.classes_) == 2 else len(self.classes_),
+            filters=self.filters,
+            convs_per_block=self.convs_per_block,
+            kernel_size=self.kernel_size,
+            padding=self.padding,
+            pooling=self.pooling,
+            global_pooling=self.global_pooling,
+            dense_units=self.dense_units,
+            activation=self.activation,
+            batch_norm=self.batch_norm,
+            dropout=self.dropout,
+            kernel_initializer=self.kernel_initializer,
+            l1=self.l1,
+            l2=self.l2,
+            activity_l2=self.activity_l2,
+            max_norm=self.max_norm,
+            value_range=self.value_range_,
+        )

@@ -1,0 +1,81 @@
+"""Which training rows early stopping may look at."""
+
+import warnings
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from skpneumo.datasets import UnknownNamesWarning, patient_ids
+
+
+def hold_out(
+    X: NDArray[Any],
+    y: NDArray[np.intp],
+    filenames: NDArray[np.object_] | None,
+    fraction: float,
+    rng: np.random.RandomState,
+) -> NDArray[np.bool_]:
+    """Choose about ``fraction`` of the rows of each class, and never half of a patient.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, ...)
+        Images. Identical ones, such as oversampled copies, stay together.
+    y : ndarray of shape (n_samples,)
+        Classes as integers from 0.
+    filenames : ndarray of shape (n_samples,) or None
+        Where the images came from, if that is known; images of one patient stay together.
+    fraction : float
+        Share of rows to hold out.
+    rng : RandomState
+        Source of the choice.
+
+    Returns
+    -------
+    held_out : ndarray of shape (n_samples,), dtype bool
+        True for the rows to validate on.
+
+    Raises
+    ------
+    ValueError
+        If a class has only one patient or image, which cannot be on both sides.
+    """
+    groups = _groups(X, filenames)
+    held_out = np.zeros(len(y), dtype=bool)
+    # A group counts for the class of its first row: all of its rows have that class unless the
+    # same image bears two labels.
+    _, first, sizes = np.unique(groups, return_index=True, return_counts=True)
+    for label in np.unique(y):
+        candidates = rng.permutation(np.flatnonzero(y[first] == label))
+        if len(candidates) < 2:
+            raise ValueError(
+                f"Class {label} (in the order of classes_) has too few independent images for "
+                f"inner validation: {np.sum(y == label)} image(s) of {len(candidates)} patient(s)."
+                " Give X_val and y_val, set early_stopping=False, or collect more."
+            )
+        share = np.cumsum(sizes[candidates]) / sizes[candidates].sum()
+        n_groups = 1 + np.argmin(np.abs(share[:-1] - fraction))
+        held_out |= np.isin(groups, candidates[:n_groups])
+    return held_out
+
+
+def _groups(X: NDArray[Any], filenames: NDArray[np.object_] | None) -> NDArray[np.intp]:
+    """Number the sets of rows that belong together: of one patient, or of one content."""
+    rows = np.arange(len(X))
+    contents = [blake2b(np.ascontiguousarray(row), digest_size=16).digest() for row in X]
+    ties = [np.unique(contents, return_inverse=True)[1]]
+    if filenames is not None:
+        with warnings.catch_warnings():  # who loaded or split the files has been told
+            warnings.simplefilter("ignore", UnknownNamesWarning)
+            patients = patient_ids(filenames).astype(str)
+        ties.append(np.unique(patients, return_inverse=True)[1])
+    ends = np.concatenate([len(X) + tie + i * len(X) for i, tie in enumerate(ties)])
+    starts = np.tile(rows, len(ties))
+    n_nodes = len(X) * (1 + len(ties))
+    graph = coo_array((np.ones(len(starts), dtype=bool), (starts, ends)), (n_nodes, n_nodes))
+    labels = connected_components(graph, directed=False)[1][: len(X)]
+    return np.unique(labels, return_inverse=True)[1]

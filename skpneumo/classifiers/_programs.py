@@ -1,0 +1,143 @@
+"""Compiled programs, shared by all fits and predictions of one process.
+
+Tracing a network takes seconds, and a backend never returns all the memory that a trace takes.
+So a program outlives the fit that asked for it: the next fit whose graph is the same borrows it
+and puts in its own weights, seeds and rates. What a fit leaves behind is arrays.
+"""
+
+import json
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, Generic, TypeVar
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from skpneumo.augmentation import AugmentationLayer
+
+Weights = list[NDArray[Any]]
+_Program = TypeVar("_Program")
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """What decides the shape of a network: the function that builds it, and its arguments."""
+
+    builder: Callable[..., keras.Model]
+    arguments: tuple[tuple[str, Any], ...]
+
+    @classmethod
+    def of(cls, builder: Callable[..., keras.Model], **arguments: Any) -> "NetworkSpec":
+        return cls(builder, tuple((name, _hashable(value)) for name, value in arguments.items()))
+
+    def build(self, seed: int | None = None, dtype: str = "float32") -> keras.Model:
+        return self.builder(**dict(self.arguments), seed=seed, dtype=dtype)
+
+
+@dataclass(frozen=True)
+class TrainingSpec:
+    """What decides the graph of a training step."""
+
+    network: NetworkSpec
+    dtype: str
+    loss: str  # Keras's serialised form as JSON
+    optimizer: str  # likewise; its learning rate is a variable, not a part of the graph
+    augmentation: tuple[tuple[str, Any], ...] | None  # arguments of the layer
+
+
+@dataclass(frozen=True)
+class PredictionSpec:
+    """What decides the graph of a prediction."""
+
+    network: NetworkSpec
+    dtype: str
+
+
+class TrainingProgram:
+    """A network, and a compiled model that trains it on augmented images."""
+
+    def __init__(self, spec: TrainingSpec) -> None:
+        self.network = spec.network.build(0, spec.dtype)
+        self.model = self._augmented(spec)
+        optimizer = keras.optimizers.deserialize(json.loads(spec.optimizer))
+        self.model.compile(optimizer, loss=keras.losses.deserialize(json.loads(spec.loss)))
+        optimizer.build(self.model.trainable_variables)
+        self._optimizer_start = [v.numpy() for v in optimizer.variables]
+
+    def _augmented(self, spec: TrainingSpec) -> keras.Model:
+        if spec.augmentation is None:
+            return self.network
+        layer = AugmentationLayer(**dict(spec.augmentation), name="augmentation")
+        images = keras.Input(self.network.input_shape[1:], name="images")
+        draws = [keras.Input((8,), name="affine"), keras.Input((3,), name="tone")]
+        return keras.Model([images, *draws], self.network(layer([images, *draws])))
+
+    def start(self, variables: Weights, learning_rate: float | None) -> None:
+        """Put everything that training moves back to its start."""
+        _assign(self.network.variables, variables)
+        optimizer = self.model.optimizer
+        _assign(optimizer.variables, self._optimizer_start)
+        if learning_rate is not None:
+            optimizer.learning_rate = learning_rate
+
+
+class PredictionProgram:
+    """A network whose weights are exchanged from one prediction to the next."""
+
+    def __init__(self, spec: PredictionSpec) -> None:
+        self.network = spec.network.build(0, spec.dtype)
+        self._held: Weights | None = None
+
+    def logits(self, weights: Weights, images: NDArray[Any], batch_size: int) -> NDArray[Any]:
+        if self._held is not weights:
+            self.network.set_weights(weights)
+            self._held = weights
+        starts = range(0, len(images), batch_size)
+        batches = (np.asarray(images[start : start + batch_size]) for start in starts)
+        return np.concatenate([self.network.predict_on_batch(batch) for batch in batches])
+
+
+class ProgramPool(Generic[_Program]):
+    """Idle programs by their spec; the one that was not asked for longest goes first.
+
+    A program belongs to one borrower at a time, so threads never meet in one.
+    """
+
+    def __init__(self, build: Callable[[Any], _Program], capacity: int = 8) -> None:
+        self._build = build
+        self._capacity = capacity
+        self._idle: OrderedDict[Any, list[_Program]] = OrderedDict()
+        self._lock = Lock()
+
+    @contextmanager
+    def borrow(self, spec: Any) -> Iterator[_Program]:
+        with self._lock:
+            waiting = self._idle.get(spec)
+            program = waiting.pop() if waiting else None
+        program = program or self._build(spec)
+        yield program
+        # Not reached after an error or an interrupt: the program may be half-way through a step.
+        with self._lock:
+            self._idle.setdefault(spec, []).append(program)
+            self._idle.move_to_end(spec)
+            while len(self._idle) > self._capacity:
+                self._idle.popitem(last=False)
+
+
+training_programs: ProgramPool[TrainingProgram] = ProgramPool(TrainingProgram)
+prediction_programs: ProgramPool[PredictionProgram] = ProgramPool(PredictionProgram)
+
+
+def _assign(variables: list[Any], values: list[Any]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def _hashable(value: Any) -> Any:
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return tuple(_hashable(entry) for entry in value)
+    return value.item() if isinstance(value, np.generic) else value

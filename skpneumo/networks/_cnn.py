@@ -1,0 +1,163 @@
+"""Plain convolutional networks, and dense ones as those without a convolution."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+from skpneumo.networks._layers import FusedBatchNormalization
+
+_POOLING = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}
+_GLOBAL_POOLING = {"max": layers.GlobalMaxPooling2D, "average": layers.GlobalAveragePooling2D}
+
+
+def build_cnn(
+    input_shape: tuple[int, int, int],
+    n_outputs: int = 1,
+    *,
+    filters: Sequence[int] = (32, 64, 128),
+    convs_per_block: int = 1,
+    kernel_size: int = 3,
+    padding: str = "same",
+    pooling: str | None = "max",
+    global_pooling: str | None = None,
+    dense_units: Sequence[int] = (64,),
+    activation: str = "relu",
+    batch_norm: bool = False,
+    dropout: float = 0.0,
+    kernel_initializer: str = "he_normal",
+    l1: float = 0.0,
+    l2: float = 0.0,
+    activity_l2: float = 0.0,
+    max_norm: float | None = None,
+    value_range: tuple[float, float] = (0.0, 255.0),
+    dtype: str = "float32",
+    seed: int | None = None,
+) -> keras.Model:
+    """Build a convolutional network: blocks of convolutions, then dense layers, then logits.
+
+    Parameters
+    ----------
+    input_shape : tuple of (height, width, channels)
+        Shape of one image.
+    n_outputs : int, default=1
+        Number of logits: 1 for two classes, else one a class.
+    filters : sequence of int, default=(32, 64, 128)
+        Filters of each block. Empty: a dense network.
+    convs_per_block : int, default=1
+        Convolutions before each pooling.
+    kernel_size : int, default=3
+        Side of the convolution kernels, in pixels; never more than the image has left.
+    padding : {"same", "valid"}, default="same"
+        Padding of the convolutions.
+    pooling : {"max", "average"} or None, default="max"
+        How each block halves the image. A side of one pixel is left as it is.
+    global_pooling : {"average", "max"} or None, default=None
+        How the last feature maps become one row: pooled to a number a map, or flattened.
+    dense_units : sequence of int, default=(64,)
+        Units of the dense layers before the logits.
+    activation : str, default="relu"
+        Name of a Keras activation.
+    batch_norm : bool, default=False
+        Normalise each convolution and dense layer over the batch.
+    dropout : float, default=0.0
+        Share of units dropped after each block and each dense layer.
+    kernel_initializer : str, default="he_normal"
+        Name of a Keras initializer.
+    l1, l2 : float, default=0.0
+        Penalties on the weights of every layer, the logits included.
+    activity_l2 : float, default=0.0
+        Penalty on the output of every convolution and dense layer but the logits.
+    max_norm : float or None, default=None
+        Largest norm of a unit's incoming weights.
+    value_range : tuple of (low, high), default=(0.0, 255.0)
+        Pixel values that the first layer maps to -1 and 1.
+    dtype : str, default="float32"
+        Name of a Keras dtype policy, such as ``"mixed_bfloat16"``. The logits stay float32.
+    seed : int or None, default=None
+        Source of the initial weights and of dropout. None: drawn from the operating system.
+
+    Returns
+    -------
+    network : keras.Model
+        Uncompiled; images of shape (n, height, width, channels) -> logits (n, n_outputs).
+
+    Examples
+    --------
+    >>> from skpneumo import build_cnn
+    >>> build_cnn((64, 64, 1), filters=(8, 16), seed=0).output_shape
+    (None, 1)
+    """
+    seeds = _seeds(seed)
+    low, high = value_range
+    scale = 2.0 / (high - low) if high > low else 1.0
+
+    def weighted(layer: type[keras.Layer], *size: int, name: str, **options: Any) -> keras.Layer:
+        return layer(
+            *size,
+            name=name,
+            kernel_initializer=_initializer(kernel_initializer, next(seeds)),
+            kernel_regularizer=keras.regularizers.L1L2(l1, l2) if l1 or l2 else None,
+            kernel_constraint=keras.constraints.MaxNorm(max_norm) if max_norm else None,
+            **options,
+        )
+
+    def hidden(x: Any, layer: type[keras.Layer], *size: int, name: str, **options: Any) -> Any:
+        """Add the layer and what follows it: normalisation and activation."""
+        x = weighted(
+            layer,
+            *size,
+            name=name,
+            use_bias=not batch_norm,
+            activity_regularizer=keras.regularizers.L2(activity_l2) if activity_l2 else None,
+            dtype=dtype,
+            **options,
+        )(x)
+        if batch_norm:
+            x = FusedBatchNormalization(dtype=dtype, name=f"{name}_norm")(x)
+        return layers.Activation(activation, dtype=dtype, name=f"{name}_activation")(x)
+
+    def drop(x: Any, name: str) -> Any:
+        if not dropout:
+            return x
+        return layers.Dropout(dropout, seed=next(seeds), dtype=dtype, name=name)(x)
+
+    images = x = keras.Input(input_shape, name="images")
+    x = layers.Rescaling(scale, -1.0 - low * scale, dtype="float32", name="rescaling")(x)
+    for i, n_filters in enumerate(filters, start=1):
+        for j in range(1, convs_per_block + 1):
+            kernel = _fitting(x, kernel_size)
+            name = f"block{i}_conv{j}"
+            x = hidden(x, layers.Conv2D, n_filters, kernel, name=name, padding=padding)
+        if pooling is not None:
+            x = _POOLING[pooling](_fitting(x, 2), dtype=dtype, name=f"block{i}_pool")(x)
+        x = drop(x, name=f"block{i}_dropout")
+    if global_pooling is None:
+        x = layers.Flatten(dtype=dtype, name="flatten")(x)
+    else:
+        x = _GLOBAL_POOLING[global_pooling](dtype=dtype, name="global_pool")(x)
+    for i, units in enumerate(dense_units, start=1):
+        x = hidden(x, layers.Dense, units, name=f"dense{i}")
+        x = drop(x, name=f"dense{i}_dropout")
+    logits = weighted(layers.Dense, n_outputs, name="logits", dtype="float32")(x)
+    return keras.Model(images, logits, name="cnn")
+
+
+def _seeds(seed: int | None) -> Iterator[int]:
+    """One seed a layer, so that no two layers start alike."""
+    rng = np.random.default_rng(seed)
+    while True:
+        yield int(rng.integers(2**31 - 1))
+
+
+def _initializer(name: str, seed: int) -> keras.Initializer:
+    initializer = keras.initializers.get(name)
+    config = initializer.get_config()
+    return type(initializer).from_config({**config, "seed": seed} if "seed" in config else config)
+
+
+def _fitting(x: Any, size: int) -> tuple[int, int]:
+    """Clip a kernel or pool to the height and width that are left."""
+    return min(size, x.shape[1]), min(size, x.shape[2])
