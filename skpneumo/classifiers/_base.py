@@ -2,6 +2,7 @@
 
 import os
 from abc import ABC, abstractmethod
+from dataclasses import fields
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -10,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import check_random_state, compute_sample_weight
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
@@ -19,11 +19,16 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from skpneumo.augmentation import ImageAugmenter
 from skpneumo.classifiers._callbacks import InnerValidation, ScikitLearnTasks
 from skpneumo.classifiers._inner_validation import hold_out
-from skpneumo.classifiers._keras import Training, fit_network, predict_probabilities
-from skpneumo.classifiers._programs import NetworkSpec
+from skpneumo.classifiers._keras import Training, TrainingState, fit_network, predict_probabilities
+from skpneumo.classifiers._programs import NetworkSpec, Weights
+from skpneumo.classifiers._views import Views
 
-# Large enough to keep the cores busy, small enough that feature maps of large images fit.
-_PREDICTION_BATCH = 64
+_TRAINING_PARAMETERS = {field.name for field in fields(Training)} - {
+    "n_classes",
+    "value_range",
+    "epochs",
+    "callbacks",
+}
 
 
 class BaseNetworkClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
@@ -32,6 +37,11 @@ class BaseNetworkClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "optimizer": [str, keras.optimizers.Optimizer],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
+        "schedule": [StrOptions({"cosine", "plateau"}), None],
+        "warmup_epochs": [Interval(Real, 0, None, closed="left")],
+        "momentum": [Interval(Real, 0, 1, closed="left"), None],
+        "weight_decay": [Interval(Real, 0, None, closed="left"), None],
+        "weight_averaging": [Interval(Real, 0, 1, closed="neither"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "epochs": [Interval(Integral, 1, None, closed="left")],
         "early_stopping": ["boolean"],
@@ -39,11 +49,17 @@ class BaseNetworkClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "class_weight": [dict, StrOptions({"balanced"}), None],
+        "loss": [StrOptions({"cross_entropy", "focal"})],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "balanced_batches": ["boolean"],
         "augmentation": [ImageAugmenter, None],
+        "mixup": [Interval(Real, 0, None, closed="left")],
+        "n_augmented_predictions": [Interval(Integral, 0, None, closed="left")],
         "image_shape": [tuple, list, None],
         "callbacks": [list, tuple, None],
         "precision": [StrOptions({"auto", "float32", "bfloat16"})],
         "verbose": ["verbose"],
+        "warm_start": ["boolean"],
         "random_state": ["random_state"],
     }
 
@@ -62,7 +78,7 @@ class BaseNetworkClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator
         X_val: Any = None,
         y_val: Any = None,
     ) -> Self:
-        """Train the network from scratch.
+        """Train the network: from scratch, or on with ``warm_start``.
 
         Parameters
         ----------
@@ -86,59 +102,59 @@ class BaseNetworkClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator
             If ``X`` holds paths, NaN or another shape than ``image_shape``, ``y`` has one class
             or another length than ``X``, or the training loss becomes infinite.
         """
-        if y is None:
-            raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
-        filenames = getattr(X, "filenames", None)
-        X, y = self._check_images(X, y, reset=True)
-        encoder = LabelEncoder().fit(y)
-        if len(encoder.classes_) < 2:
-            raise ValueError(
-                f"{type(self).__name__} needs images of at least 2 classes; all {len(y)} labels "
-                f"are {encoder.classes_[0]!r}. Check how y was made, or whether a fold or filter "
-                "left one class only."
-            )
-        self.classes_ = encoder.classes_
-        targets = encoder.transform(y)
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float32)
-        weights = weights * compute_sample_weight(self.class_weight, y).astype(np.float32)
-        rng = check_random_state(self.random_state)
-        is_uint8 = X.dtype == np.uint8
-        self.value_range_ = (0.0, 255.0) if is_uint8 else (float(X.min()), float(X.max()))
-        self.network_spec_ = self._network_spec()
-
+        continued = self.warm_start and hasattr(self, "weights_")
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val go together; got only one of them.")
+        filenames = getattr(X, "filenames", None)
+        X, y = self._check_images(X, y, reset=not continued)
+        if not continued:
+            self._start_anew(X, y)
+        y, weights = self._encode(y), self._weigh(X, y, sample_weight)
         held_out = None
         if X_val is not None:
             X_val, y_val = self._check_images(X_val, y_val)
-            held_out = X_val, encoder.transform(y_val), np.ones(len(y_val), dtype=np.float32)
+            held_out = X_val, self._encode(y_val), np.ones(len(y_val), dtype=np.float32)
         elif self.early_stopping:
-            rows = hold_out(X, targets, filenames, self.validation_fraction, rng)
-            held_out = X[rows], targets[rows], weights[rows]
-            X, targets, weights = X[~rows], targets[~rows], weights[~rows]
-
-        context = self._init_callback_context(max_subtasks=self.epochs)
-        hook_arguments = {"estimator": self, "X": X, "y": self.classes_[targets]}
-        context.call_on_fit_task_begin(**hook_arguments)
-        callbacks = [ScikitLearnTasks(context, hook_arguments), *(self.callbacks or ())]
-        if held_out is not None:
-            callbacks = [*self._validation(*held_out), *callbacks]
-        training = Training(
-            optimizer=self.optimizer,
-            learning_rate=self.learning_rate,
-            batch_size=self.batch_size,
-            epochs=self.epochs,
-            augmentation=self.augmentation,
-            value_range=self.value_range_,
-            callbacks=callbacks,
-            precision=self.precision,
-            verbose=int(self.verbose),
-        )
-        self.weights_, self.history_ = fit_network(
-            self.network_spec_, X, targets, weights, training, rng
-        )
+            rows = hold_out(X, y, filenames, self.validation_fraction, self._rng)
+            held_out = X[rows], y[rows], weights[rows]
+            X, y, weights = X[~rows], y[~rows], weights[~rows]
+        self._train(X, y, weights, held_out, epochs=self.epochs, keep_state=self.warm_start)
         self.n_iter_ = len(self.history_["loss"])
-        context.call_on_fit_task_end(**hook_arguments, reconstruction_attributes={})
+        return self
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
+        """Train for one more epoch, on these images, without inner validation.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, channels) or (n_samples, n_features)
+            Images, best as uint8, or rows of numbers.
+        y : array-like of shape (n_samples,)
+            Labels.
+        classes : array-like of shape (n_classes,), default=None
+            All labels there will ever be; needed in the first call if ``y`` lacks one.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each image in the loss.
+
+        Returns
+        -------
+        self : object
+            The classifier.
+        """
+        continued = hasattr(self, "weights_")
+        X, y = self._check_images(X, y, reset=not continued)
+        if not continued:
+            self._start_anew(X, y if classes is None else np.asarray(classes))
+        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            raise ValueError(
+                f"classes={list(classes)} differs from those of the first call, "
+                f"{self.classes_.tolist()}. Leave it out after the first call."
+            )
+        weights = self._weigh(X, y, sample_weight)
+        self._train(X, self._encode(y), weights, None, epochs=1, keep_state=True)
+        self.n_iter_ = getattr(self, "n_iter_", 0) + 1 if continued else 1
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
@@ -155,7 +171,13 @@ class BaseNetworkClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator
             Columns in the order of ``classes_``; each row sums to 1.
         """
         check_is_fitted(self)
-        return self._predict_proba(self.weights_, self._check_images(X))
+        X = self._check_images(X)
+        views = None
+        if self.n_augmented_predictions and self.augmentation is not None:
+            views = Views(
+                self.augmentation, self.n_augmented_predictions, self.value_range_, self._view_seed
+            )
+        return predict_probabilities(self.network_spec_, self.weights_, X, self.precision, views)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Most probable class.
@@ -189,30 +211,97 @@ class BaseNetworkClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator
         tags.input_tags.three_d_array = False
         return tags
 
-    def _predict_proba(self, weights: Any, images: NDArray[Any]) -> NDArray[np.float64]:
-        return predict_probabilities(
-            self.network_spec_, weights, images, _PREDICTION_BATCH, self.precision
+    def _start_anew(self, X: NDArray[Any], y: NDArray[Any]) -> None:
+        """Forget an earlier fit, and decide on the network for these images and labels."""
+        self.classes_ = np.unique(y)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"{type(self).__name__} needs images of at least 2 classes; all {len(y)} labels "
+                f"are {self.classes_[0]!r}. Check how y was made, or whether a fold or filter "
+                "left one class only."
+            )
+        is_uint8 = X.dtype == np.uint8
+        self.value_range_ = (0.0, 255.0) if is_uint8 else (float(X.min()), float(X.max()))
+        self._rng = check_random_state(self.random_state)
+        self._view_seed = int(self._rng.randint(2**31 - 1))
+        self._training_state: TrainingState | None = None
+        self.network_spec_ = self._network_spec()
+
+    def _train(
+        self,
+        X: NDArray[Any],
+        y: NDArray[np.intp],
+        sample_weight: NDArray[np.float32],
+        held_out: tuple[Any, Any, Any] | None,
+        epochs: int,
+        keep_state: bool,
+    ) -> None:
+        if self.schedule == "plateau" and held_out is None:
+            raise ValueError(
+                'schedule="plateau" follows the loss of inner validation, and there is none. '
+                "Set early_stopping=True or give X_val and y_val."
+            )
+        context = self._init_callback_context(max_subtasks=epochs)
+        hook_arguments = {"estimator": self, "X": X, "y": self.classes_[y]}
+        context.call_on_fit_task_begin(**hook_arguments)
+        callbacks = [ScikitLearnTasks(context, hook_arguments), *(self.callbacks or ())]
+        if held_out is not None:
+            callbacks = [*self._validation(*held_out), *callbacks]
+        parameters = {name: getattr(self, name) for name in _TRAINING_PARAMETERS}
+        training = Training(
+            n_classes=len(self.classes_),
+            value_range=self.value_range_,
+            epochs=epochs,
+            callbacks=callbacks,
+            **parameters,
         )
+        self.weights_, self.history_, state = fit_network(
+            self.network_spec_, X, y, sample_weight, training, self._rng, self._training_state
+        )
+        self._training_state = state if keep_state else None
+        context.call_on_fit_task_end(**hook_arguments, reconstruction_attributes={})
+
+    def _encode(self, y: NDArray[Any]) -> NDArray[np.intp]:
+        unseen = np.setdiff1d(y, self.classes_)
+        if len(unseen):
+            raise ValueError(
+                f"y holds the labels {unseen.tolist()}, which are not among the classes "
+                f"{self.classes_.tolist()} that training began with."
+            )
+        return np.searchsorted(self.classes_, y)
+
+    def _weigh(self, X: NDArray[Any], y: NDArray[Any], sample_weight: Any) -> NDArray[np.float32]:
+        sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float32)
+        return sample_weight * compute_sample_weight(self.class_weight, y).astype(np.float32)
 
     def _validation(
         self, X: NDArray[Any], y: NDArray[np.intp], sample_weight: NDArray[np.float32]
     ) -> list[keras.callbacks.Callback]:
-        validation = InnerValidation(lambda now: self._predict_proba(now, X), y, sample_weight)
-        if not self.early_stopping:
-            return [validation]
-        stopping = keras.callbacks.EarlyStopping(
-            "val_loss",
-            min_delta=self.tol,
-            patience=self.n_iter_no_change,
-            restore_best_weights=True,
-        )
-        return [validation, stopping]
+        def predict_proba(weights: Weights) -> NDArray[np.float64]:
+            return predict_probabilities(self.network_spec_, weights, X, self.precision)
 
-    def _check_images(self, X: Any, y: Any = None, reset: bool = False) -> Any:
+        callbacks = [InnerValidation(predict_proba, y, sample_weight)]
+        if self.schedule == "plateau":
+            callbacks.append(
+                keras.callbacks.ReduceLROnPlateau(
+                    "val_loss", min_delta=self.tol, patience=self.n_iter_no_change // 2
+                )
+            )
+        if self.early_stopping:
+            callbacks.append(
+                keras.callbacks.EarlyStopping(
+                    "val_loss",
+                    min_delta=self.tol,
+                    patience=self.n_iter_no_change,
+                    restore_best_weights=True,
+                )
+            )
+        return callbacks
+
+    def _check_images(self, X: Any, y: Any = "no_validation", reset: bool = False) -> Any:
         """Bring X to images of shape (n_samples, height, width, channels); check y if given."""
-        labels = {} if y is None else {"y": y}
         try:
-            checked = validate_data(self, X, reset=reset, allow_nd=True, dtype="numeric", **labels)
+            checked = validate_data(self, X, y, reset=reset, allow_nd=True, dtype="numeric")
         except (TypeError, ValueError) as error:
             first = next(iter(np.asarray(X, dtype=object).flat), None)
             if not isinstance(first, (str, os.PathLike)):
@@ -221,7 +310,8 @@ class BaseNetworkClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator
                 f"{type(self).__name__} takes images, got text such as {str(first)!r}. "
                 "Put an ImageLoader before it: make_pipeline(ImageLoader(), ...)."
             ) from error
-        X = checked if y is None else checked[0]
+        with_labels = isinstance(checked, tuple)
+        X = checked[0] if with_labels else checked
         if X.ndim == 2:
             X = X.reshape(len(X), *self._strip_shape(X.shape[1]))
         elif X.ndim != 4:
@@ -242,7 +332,7 @@ class BaseNetworkClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator
                 f"fitted on {self.input_shape_}. Load them with "
                 f"ImageLoader(size={self.input_shape_[:2]})."
             )
-        if y is None:
+        if not with_labels:
             return X
         check_classification_targets(checked[1])
         return X, checked[1]

@@ -53,6 +53,18 @@ class CNNClassifier(BaseNetworkClassifier):
         A Keras optimizer or its name.
     learning_rate : float or None, default=0.001
         Step size. None: the optimizer's own.
+    schedule : {"cosine", "plateau"} or None, default=None
+        How the rate changes: along half a cosine down to zero, or to a tenth when the loss of
+        inner validation has not fallen for half of ``n_iter_no_change`` epochs.
+    warmup_epochs : float, default=0
+        Epochs over which the rate rises linearly from zero, with ``schedule="cosine"``.
+    momentum : float or None, default=None
+        Momentum of an optimizer that has one, such as ``"sgd"``. None: the optimizer's own.
+    weight_decay : float or None, default=None
+        Share of each weight lost a step, times the rate. None: the optimizer's own.
+    weight_averaging : float or None, default=None
+        Momentum of an exponential moving average of the weights, such as 0.997, over steps. The
+        averages are validated and kept in place of the last weights.
     batch_size : int, default=32
         Images a step.
     epochs : int, default=10
@@ -68,11 +80,22 @@ class CNNClassifier(BaseNetworkClassifier):
         Epochs without improvement before training stops.
     tol : float, default=0.0
         Least fall of the validation loss that counts as an improvement.
+    loss : {"cross_entropy", "focal"}, default="cross_entropy"
+        What is minimised; focal loss (Lin et al. [1]_) puts less weight on easy images.
+    label_smoothing : float, default=0.0
+        Share of each label that is spread over all classes.
+    balanced_batches : bool, default=False
+        Draw as many images of each class in every epoch.
     class_weight : dict, "balanced" or None, default=None
         Weight of each class in the loss.
     augmentation : ImageAugmenter or None, default=None
         Random changes, drawn anew for every image in every epoch of training. ``predict`` and
         inner validation never see them.
+    mixup : float, default=0.0
+        Mix pairs of images and labels in shares from a beta distribution with this parameter
+        (Zhang et al. [2]_). 0: no mixing.
+    n_augmented_predictions : int, default=0
+        Predict the mean over the image and as many versions changed by ``augmentation``.
     image_shape : tuple of (height, width, channels) or None, default=None
         How to fold rows of pixels into images. None: rows become strips one pixel high.
     callbacks : list of keras.callbacks.Callback or None, default=None
@@ -83,6 +106,8 @@ class CNNClassifier(BaseNetworkClassifier):
         AMX under TensorFlow, an Nvidia GPU of compute capability 8 or more), else float32.
     verbose : int, default=0
         Verbosity: 1 shows a progress bar, 2 a line an epoch.
+    warm_start : bool, default=False
+        Go on from where the last ``fit`` stopped, optimizer included.
     random_state : int, RandomState instance or None, default=None
         Source of the initial weights, the order of the images, dropout, augmentation and the
         held-out part. An int gives the same fit every time on one machine.
@@ -112,6 +137,12 @@ class CNNClassifier(BaseNetworkClassifier):
     See Also
     --------
     skpneumo.build_cnn : The network by itself.
+
+    References
+    ----------
+    .. [1] Lin, Goyal, Girshick, He, Dollár, "Focal loss for dense object detection", ICCV 2017.
+    .. [2] Zhang, Cisse, Dauphin, Lopez-Paz, "mixup: beyond empirical risk minimization",
+       ICLR 2018.
 
     Examples
     --------
@@ -165,18 +196,29 @@ class CNNClassifier(BaseNetworkClassifier):
         max_norm: float | None = None,
         optimizer: str | keras.optimizers.Optimizer = "adam",
         learning_rate: float | None = 1e-3,
+        schedule: str | None = None,
+        warmup_epochs: float = 0,
+        momentum: float | None = None,
+        weight_decay: float | None = None,
+        weight_averaging: float | None = None,
         batch_size: int = 32,
         epochs: int = 10,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 5,
         tol: float = 0.0,
+        loss: str = "cross_entropy",
+        label_smoothing: float = 0.0,
+        balanced_batches: bool = False,
         class_weight: Any = None,
         augmentation: ImageAugmenter | None = None,
+        mixup: float = 0.0,
+        n_augmented_predictions: int = 0,
         image_shape: Any = None,
         callbacks: Any = None,
         precision: str = "auto",
         verbose: int = 0,
+        warm_start: bool = False,
         random_state: Any = None,
     ) -> None:
         self.filters = filters
@@ -196,18 +238,29 @@ class CNNClassifier(BaseNetworkClassifier):
         self.max_norm = max_norm
         self.optimizer = optimizer
         self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.warmup_epochs = warmup_epochs
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.weight_averaging = weight_averaging
         self.batch_size = batch_size
         self.epochs = epochs
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
+        self.loss = loss
+        self.label_smoothing = label_smoothing
+        self.balanced_batches = balanced_batches
         self.class_weight = class_weight
         self.augmentation = augmentation
+        self.mixup = mixup
+        self.n_augmented_predictions = n_augmented_predictions
         self.image_shape = image_shape
         self.callbacks = callbacks
         self.precision = precision
         self.verbose = verbose
+        self.warm_start = warm_start
         self.random_state = random_state
 
     def _network_spec(self) -> NetworkSpec:

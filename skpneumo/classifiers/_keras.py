@@ -1,7 +1,7 @@
 """All of Keras training, behind scikeras."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from scikeras.wrappers import KerasClassifier
 from scipy.special import expit, softmax
 
 from skpneumo.augmentation import ImageAugmenter
+from skpneumo.classifiers._batches import Batches
 from skpneumo.classifiers._precision import dtype_policy
 from skpneumo.classifiers._programs import (
     NetworkSpec,
@@ -20,24 +21,51 @@ from skpneumo.classifiers._programs import (
     Weights,
     prediction_programs,
     training_programs,
+    values,
 )
+from skpneumo.classifiers._schedules import WarmupCosine
+from skpneumo.classifiers._views import Views
 
 History = dict[str, list[float]]
+
+_MAX_SEED = 2**31 - 1
+# Large enough to keep the cores busy, small enough that feature maps of large images fit.
+_PREDICTION_BATCH = 64
 
 
 @dataclass(frozen=True)
 class Training:
     """How a network is trained; the words are :class:`~skpneumo.CNNClassifier`'s."""
 
+    n_classes: int
     optimizer: str | keras.optimizers.Optimizer
     learning_rate: float | None
+    schedule: str | None
+    warmup_epochs: float
+    momentum: float | None
+    weight_decay: float | None
+    weight_averaging: float | None
     batch_size: int
     epochs: int
+    loss: str
+    label_smoothing: float
+    balanced_batches: bool
+    mixup: float
     augmentation: ImageAugmenter | None
     value_range: tuple[float, float]
     callbacks: Sequence[keras.callbacks.Callback]
     precision: str
     verbose: int
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """Where training stopped, for who wants to go on."""
+
+    spec: TrainingSpec
+    variables: Weights
+    optimizer: Weights
+    batch_rng: np.random.Generator
 
 
 class _BatchwiseClassifier(KerasClassifier):
@@ -54,36 +82,37 @@ class _BatchwiseClassifier(KerasClassifier):
         warm_start: bool,
         epochs: int,
         initial_epoch: int,
-        batches: Callable[..., Iterator[tuple[Any, Any, Any]]] | None = None,
+        batches: Batches | None = None,
         **options: Any,
     ) -> None:
         assert batches is not None
+        y = y.ravel().astype(np.intp)  # scikeras makes a column of floats of it
         model = self.model_
         callbacks = keras.callbacks.CallbackList(
             self._fit_callbacks,
             add_history=True,
             model=model,
             verbose=self.verbose,
-            epochs=initial_epoch + epochs,
-            steps=-(-len(X) // self.batch_size),
+            epochs=epochs,
+            steps=batches.n_batches(len(X)),
         )
         model.stop_training = False
         callbacks.on_train_begin()
         logs: dict[str, float] = {}
-        for epoch in range(initial_epoch, initial_epoch + epochs):
+        for epoch in range(epochs):
             callbacks.on_epoch_begin(epoch)
             total = 0.0
-            for step, (images, targets, weights) in enumerate(batches(X, y, sample_weight)):
+            for step, (inputs, targets, weights) in enumerate(batches(X, y, sample_weight)):
                 callbacks.on_train_batch_begin(step)
-                logs = model.train_on_batch(images, targets, weights, return_dict=True)
+                logs = model.train_on_batch(inputs, targets, weights, return_dict=True)
                 callbacks.on_train_batch_end(step, logs)
                 total += logs["loss"] * len(targets)
-            logs = {"loss": total / len(X)}
             if not np.isfinite(total):
                 raise ValueError(
                     f"The training loss became {total} in epoch {epoch + 1}. "
                     "Lower learning_rate, or look for extreme pixel values or weights."
                 )
+            logs = {"loss": total / len(X)}
             callbacks.on_epoch_end(epoch, logs)
             if model.stop_training:
                 break
@@ -98,84 +127,141 @@ def fit_network(
     sample_weight: NDArray[np.float32],
     training: Training,
     rng: np.random.RandomState,
-) -> tuple[Weights, History]:
-    """Train a network of this spec from scratch; return its weights and its history."""
-    seed, order_seed = rng.randint(2**31 - 1, size=2)
-    start = [v.numpy() for v in spec.build(int(seed)).variables]
-    training_spec = TrainingSpec(
-        network=spec,
-        dtype=dtype_policy(training.precision),
-        loss=_json(keras.losses.serialize(_loss(dict(spec.arguments)["n_outputs"]))),
-        optimizer=_json(keras.optimizers.serialize(keras.optimizers.get(training.optimizer))),
-        augmentation=_augmentation_arguments(training),
-    )
+    start: TrainingState | None = None,
+) -> tuple[Weights, History, TrainingState]:
+    """Train a network of this spec; return its weights, its history and where it stopped.
+
+    Training goes on from ``start``, or begins with new weights if that is None. The optimizer
+    begins anew if it, or the loss, is another one.
+    """
+    training_spec = _training_spec(spec, training)
+    if start is not None:
+        variables, batch_rng = start.variables, start.batch_rng
+    else:
+        seed, batch_seed = rng.randint(_MAX_SEED, size=2)
+        variables = values(spec.build(int(seed)).variables)
+        batch_rng = np.random.default_rng(batch_seed)
+    same_optimizer = start is not None and start.spec == training_spec
     with training_programs.borrow(training_spec) as program:
-        program.start(start, training.learning_rate)
+        program.start(variables, start.optimizer if same_optimizer else None)
+        if training.learning_rate is not None:
+            program.optimizer.learning_rate = training.learning_rate
+        callbacks = [*_schedule(training, program.optimizer), *training.callbacks]
+        if training.verbose:
+            callbacks.append(keras.callbacks.ProgbarLogger())
         classifier = _BatchwiseClassifier(
-            program.model,
-            callbacks=list(training.callbacks),
-            batch_size=training.batch_size,
-            epochs=training.epochs,
-            verbose=training.verbose,
+            program.model, callbacks=callbacks, epochs=training.epochs, verbose=training.verbose
         )
-        batches = _Batches(training, np.random.default_rng(order_seed))
+        batches = Batches(
+            n_classes=training.n_classes,
+            batch_size=training.batch_size,
+            balanced=training.balanced_batches,
+            augmentation=training.augmentation,
+            mixup=training.mixup,
+            rng=batch_rng,
+        )
         try:
             classifier.fit(X, y, sample_weight, batches=batches)
         finally:
-            for callback in training.callbacks:
+            for callback in callbacks:
                 callback._model = None  # or every kept estimator would keep a Keras model
-        return program.network.get_weights(), dict(classifier.history_)
+        state = TrainingState(
+            training_spec,
+            values(program.network.variables),
+            values(program.optimizer.variables),
+            batch_rng,
+        )
+        return program.network.get_weights(), dict(classifier.history_), state
 
 
 def predict_probabilities(
-    spec: NetworkSpec, weights: Weights, X: NDArray[Any], batch_size: int, precision: str
+    spec: NetworkSpec,
+    weights: Weights,
+    X: NDArray[Any],
+    precision: str,
+    views: Views | None = None,
 ) -> NDArray[np.float64]:
-    """Probabilities of shape (n_samples, n_classes)."""
-    prediction_spec = PredictionSpec(spec, dtype_policy(precision))
-    with prediction_programs.borrow(prediction_spec) as program:
-        logits = program.logits(weights, X, batch_size).astype(np.float64)
+    """Probabilities of shape (n_samples, n_classes): of the images, or the mean over views."""
+    proba = []
+    with prediction_programs.borrow(PredictionSpec(spec, dtype_policy(precision))) as program:
+        program.hold(weights)
+        for start in range(0, len(X), _PREDICTION_BATCH):
+            images = X[start : start + _PREDICTION_BATCH]
+            versions = [images] if views is None else views(images)
+            logits = [program.network.predict_on_batch(version) for version in versions]
+            proba.append(np.mean([_to_probabilities(version) for version in logits], axis=0))
+    return np.concatenate(proba)
+
+
+def _to_probabilities(logits: NDArray[Any]) -> NDArray[np.float64]:
+    logits = logits.astype(np.float64)
     if logits.shape[1] == 1:
         positive = expit(logits[:, 0])
         return np.column_stack([1.0 - positive, positive])
     return softmax(logits, axis=1)
 
 
-@dataclass
-class _Batches:
-    """One epoch a call: the rows in a new order, and newly drawn augmentation."""
-
-    training: Training
-    rng: np.random.Generator
-
-    def __call__(
-        self, X: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[Any]
-    ) -> Iterator[tuple[Any, Any, Any]]:
-        order = self.rng.permutation(len(X))
-        augmentation = self.training.augmentation
-        draws = None if augmentation is None else augmentation.draw(len(X), X.shape[1:], self.rng)
-        for start in range(0, len(X), self.training.batch_size):
-            rows = order[start : start + self.training.batch_size]
-            images = X[rows]
-            if images.dtype != np.uint8:
-                images = images.astype(np.float32)
-            inputs = images if draws is None else [images, draws.affine[rows], draws.tone[rows]]
-            yield inputs, y[rows], sample_weight[rows]
+def _training_spec(spec: NetworkSpec, training: Training) -> TrainingSpec:
+    augmentation = None
+    if training.augmentation is not None:
+        arguments = training.augmentation.layer_arguments(training.value_range)
+        augmentation = tuple(sorted(arguments.items()))
+    return TrainingSpec(
+        network=spec,
+        dtype=dtype_policy(training.precision),
+        loss=_json(keras.losses.serialize(_loss(training))),
+        optimizer=_json(keras.optimizers.serialize(_optimizer(training))),
+        augmentation=augmentation,
+        mixup=bool(training.mixup),
+    )
 
 
-def _loss(n_outputs: int) -> keras.losses.Loss:
-    if n_outputs == 1:
-        return keras.losses.BinaryCrossentropy(from_logits=True)
-    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+def _loss(training: Training) -> keras.losses.Loss:
+    losses = {
+        ("cross_entropy", True): keras.losses.BinaryCrossentropy,
+        ("cross_entropy", False): keras.losses.CategoricalCrossentropy,
+        ("focal", True): keras.losses.BinaryFocalCrossentropy,
+        ("focal", False): keras.losses.CategoricalFocalCrossentropy,
+    }
+    loss = losses[training.loss, training.n_classes == 2]
+    return loss(from_logits=True, label_smoothing=training.label_smoothing)
+
+
+def _optimizer(training: Training) -> keras.optimizers.Optimizer:
+    optimizer = keras.optimizers.get(training.optimizer)
+    config = optimizer.get_config()
+    for option in ("momentum", "weight_decay"):
+        value = getattr(training, option)
+        if value is None:
+            continue
+        if option not in config:
+            raise ValueError(
+                f"{option}={value}, but the optimizer {type(optimizer).__name__} has no "
+                f"{option}. "
+                f"Set {option}=None or choose another optimizer."
+            )
+        config[option] = value
+    if training.weight_averaging is not None:
+        config |= {"use_ema": True, "ema_momentum": training.weight_averaging}
+    return type(optimizer).from_config(config)
+
+
+def _schedule(
+    training: Training, optimizer: keras.optimizers.Optimizer
+) -> list[keras.callbacks.Callback]:
+    """List what must run before inner validation and the user's callbacks."""
+    callbacks: list[keras.callbacks.Callback] = []
+    if training.weight_averaging is not None:
+        # From each epoch's end to the next one's beginning the model holds the averages, so
+        # that they are what is validated, kept and restored.
+        callbacks.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
+    if training.schedule == "cosine":
+        peak = float(optimizer.learning_rate)
+        callbacks.append(WarmupCosine(peak, training.warmup_epochs))
+    return callbacks
 
 
 def _json(serialized: dict[str, Any]) -> str:
     """Write without the name: Keras numbers names, and equal objects must give equal text."""
     config = {key: value for key, value in serialized["config"].items() if key != "name"}
     return json.dumps({**serialized, "config": config}, sort_keys=True)
-
-
-def _augmentation_arguments(training: Training) -> tuple[tuple[str, Any], ...] | None:
-    if training.augmentation is None:
-        return None
-    arguments = training.augmentation.layer_arguments(training.value_range)
-    return tuple(sorted(arguments.items()))

@@ -47,6 +47,7 @@ class TrainingSpec:
     loss: str  # Keras's serialised form as JSON
     optimizer: str  # likewise; its learning rate is a variable, not a part of the graph
     augmentation: tuple[tuple[str, Any], ...] | None  # arguments of the layer
+    mixup: bool
 
 
 @dataclass(frozen=True)
@@ -62,27 +63,36 @@ class TrainingProgram:
 
     def __init__(self, spec: TrainingSpec) -> None:
         self.network = spec.network.build(0, spec.dtype)
-        self.model = self._augmented(spec)
+        self.model = self._training_model(spec)
         optimizer = keras.optimizers.deserialize(json.loads(spec.optimizer))
         self.model.compile(optimizer, loss=keras.losses.deserialize(json.loads(spec.loss)))
         optimizer.build(self.model.trainable_variables)
-        self._optimizer_start = [v.numpy() for v in optimizer.variables]
+        self._optimizer_start = values(optimizer.variables)
 
-    def _augmented(self, spec: TrainingSpec) -> keras.Model:
-        if spec.augmentation is None:
-            return self.network
-        layer = AugmentationLayer(**dict(spec.augmentation), name="augmentation")
-        images = keras.Input(self.network.input_shape[1:], name="images")
-        draws = [keras.Input((8,), name="affine"), keras.Input((3,), name="tone")]
-        return keras.Model([images, *draws], self.network(layer([images, *draws])))
+    def _training_model(self, spec: TrainingSpec) -> keras.Model:
+        """Put what changes the images before the network; its inputs are those of Batches."""
+        images = x = keras.Input(self.network.input_shape[1:], name="images")
+        inputs = [images]
+        if spec.augmentation is not None:
+            draws = [keras.Input((8,), name="affine"), keras.Input((3,), name="tone")]
+            x = AugmentationLayer(**dict(spec.augmentation), name="augmentation")([x, *draws])
+            inputs += draws
+        if spec.mixup:
+            share = keras.Input((1,), name="share")
+            partner = keras.Input((1,), dtype="int32", name="partner")
+            own = keras.ops.reshape(share, (-1, 1, 1, 1))
+            x = own * x + (1.0 - own) * keras.ops.take(x, partner[:, 0], axis=0)
+            inputs += [share, partner]
+        return keras.Model(inputs, self.network(x), name="training")
 
-    def start(self, variables: Weights, learning_rate: float | None) -> None:
-        """Put everything that training moves back to its start."""
+    @property
+    def optimizer(self) -> keras.optimizers.Optimizer:
+        return self.model.optimizer
+
+    def start(self, variables: Weights, optimizer: Weights | None) -> None:
+        """Put everything that training moves to where it shall start."""
         _assign(self.network.variables, variables)
-        optimizer = self.model.optimizer
-        _assign(optimizer.variables, self._optimizer_start)
-        if learning_rate is not None:
-            optimizer.learning_rate = learning_rate
+        _assign(self.optimizer.variables, optimizer or self._optimizer_start)
 
 
 class PredictionProgram:
@@ -92,13 +102,10 @@ class PredictionProgram:
         self.network = spec.network.build(0, spec.dtype)
         self._held: Weights | None = None
 
-    def logits(self, weights: Weights, images: NDArray[Any], batch_size: int) -> NDArray[Any]:
+    def hold(self, weights: Weights) -> None:
         if self._held is not weights:
             self.network.set_weights(weights)
             self._held = weights
-        starts = range(0, len(images), batch_size)
-        batches = (np.asarray(images[start : start + batch_size]) for start in starts)
-        return np.concatenate([self.network.predict_on_batch(batch) for batch in batches])
 
 
 class ProgramPool(Generic[_Program]):
@@ -130,6 +137,10 @@ class ProgramPool(Generic[_Program]):
 
 training_programs: ProgramPool[TrainingProgram] = ProgramPool(TrainingProgram)
 prediction_programs: ProgramPool[PredictionProgram] = ProgramPool(PredictionProgram)
+
+
+def values(variables: list[Any]) -> Weights:
+    return [variable.numpy() for variable in variables]
 
 
 def _assign(variables: list[Any], values: list[Any]) -> None:
