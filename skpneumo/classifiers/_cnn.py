@@ -39,6 +39,8 @@ class CNNClassifier(BaseNetworkClassifier):
         Name of a Keras activation.
     batch_norm : bool, default=False
         Normalise each hidden layer over the batch.
+    residual : bool, default=False
+        Add the input of each block to its output.
     dropout : float, default=0.0
         Share of units dropped in training, after each block and dense layer; in [0, 1).
     kernel_initializer : str, default="he_normal"
@@ -168,6 +170,7 @@ class CNNClassifier(BaseNetworkClassifier):
         "dense_units": ["array-like"],
         "activation": [str],
         "batch_norm": ["boolean"],
+        "residual": ["boolean"],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "kernel_initializer": [str],
         "l1": [Interval(Real, 0, None, closed="left")],
@@ -188,6 +191,7 @@ class CNNClassifier(BaseNetworkClassifier):
         dense_units: Any = (64,),
         activation: str = "relu",
         batch_norm: bool = False,
+        residual: bool = False,
         dropout: float = 0.0,
         kernel_initializer: str = "he_normal",
         l1: float = 0.0,
@@ -230,6 +234,7 @@ class CNNClassifier(BaseNetworkClassifier):
         self.dense_units = dense_units
         self.activation = activation
         self.batch_norm = batch_norm
+        self.residual = residual
         self.dropout = dropout
         self.kernel_initializer = kernel_initializer
         self.l1 = l1
@@ -277,6 +282,7 @@ class CNNClassifier(BaseNetworkClassifier):
             dense_units=self.dense_units,
             activation=self.activation,
             batch_norm=self.batch_norm,
+            residual=self.residual,
             dropout=self.dropout,
             kernel_initializer=self.kernel_initializer,
             l1=self.l1,

@@ -66,7 +66,7 @@ def hold_out(
 def _groups(X: NDArray[Any], filenames: NDArray[np.object_] | None) -> NDArray[np.intp]:
     """Number the sets of rows that belong together: of one patient, or of one content."""
     rows = np.arange(len(X))
-    contents = [blake2b(np.ascontiguousarray(row), digest_size=16).digest() for row in X]
+    contents = [blake2b(row.tobytes(), digest_size=16).digest() for row in X]
     ties = [np.unique(contents, return_inverse=True)[1]]
     if filenames is not None:
         with warnings.catch_warnings():  # who loaded or split the files has been told

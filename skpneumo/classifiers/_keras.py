@@ -135,15 +135,16 @@ def fit_network(
     begins anew if it, or the loss, is another one.
     """
     training_spec = _training_spec(spec, training)
+    optimizer = None
     if start is not None:
         variables, batch_rng = start.variables, start.batch_rng
+        optimizer = start.optimizer if start.spec == training_spec else None
     else:
         seed, batch_seed = rng.randint(_MAX_SEED, size=2)
         variables = values(spec.build(int(seed)).variables)
         batch_rng = np.random.default_rng(batch_seed)
-    same_optimizer = start is not None and start.spec == training_spec
     with training_programs.borrow(training_spec) as program:
-        program.start(variables, start.optimizer if same_optimizer else None)
+        program.start(variables, optimizer)
         if training.learning_rate is not None:
             program.optimizer.learning_rate = training.learning_rate
         callbacks = [*_schedule(training, program.optimizer), *training.callbacks]

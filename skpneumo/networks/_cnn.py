@@ -26,6 +26,7 @@ def build_cnn(
     dense_units: Sequence[int] = (64,),
     activation: str = "relu",
     batch_norm: bool = False,
+    residual: bool = False,
     dropout: float = 0.0,
     kernel_initializer: str = "he_normal",
     l1: float = 0.0,
@@ -62,6 +63,9 @@ def build_cnn(
         Name of a Keras activation.
     batch_norm : bool, default=False
         Normalise each convolution and dense layer over the batch.
+    residual : bool, default=False
+        Add the input of each block to its output, as in a residual network (He et al. [1]_);
+        through a convolution of one pixel where the number of filters changes.
     dropout : float, default=0.0
         Share of units dropped after each block and each dense layer.
     kernel_initializer : str, default="he_normal"
@@ -84,17 +88,29 @@ def build_cnn(
     network : keras.Model
         Uncompiled; images of shape (n, height, width, channels) -> logits (n, n_outputs).
 
+    Raises
+    ------
+    ValueError
+        If ``residual`` is combined with ``padding="valid"``, which makes the output of a block
+        smaller than its input.
+
+    References
+    ----------
+    .. [1] He, Zhang, Ren, Sun, "Deep residual learning for image recognition", CVPR 2016.
+
     Examples
     --------
     >>> from skpneumo import build_cnn
     >>> build_cnn((64, 64, 1), filters=(8, 16), seed=0).output_shape
     (None, 1)
     """
+    if residual and padding != "same":
+        raise ValueError(f'residual=True needs padding="same", got padding={padding!r}.')
     seeds = _seeds(seed)
     low, high = value_range
     scale = 2.0 / (high - low) if high > low else 1.0
 
-    def weighted(layer: type[keras.Layer], *size: int, name: str, **options: Any) -> keras.Layer:
+    def weighted(layer: type[keras.Layer], *size: Any, name: str, **options: Any) -> keras.Layer:
         return layer(
             *size,
             name=name,
@@ -104,8 +120,8 @@ def build_cnn(
             **options,
         )
 
-    def hidden(x: Any, layer: type[keras.Layer], *size: int, name: str, **options: Any) -> Any:
-        """Add the layer and what follows it: normalisation and activation."""
+    def linear(x: Any, layer: type[keras.Layer], *size: Any, name: str, **options: Any) -> Any:
+        """Add a hidden layer and its normalisation."""
         x = weighted(
             layer,
             *size,
@@ -115,9 +131,24 @@ def build_cnn(
             dtype=dtype,
             **options,
         )(x)
-        if batch_norm:
-            x = FusedBatchNormalization(dtype=dtype, name=f"{name}_norm")(x)
+        return FusedBatchNormalization(dtype=dtype, name=f"{name}_norm")(x) if batch_norm else x
+
+    def activate(x: Any, name: str) -> Any:
         return layers.Activation(activation, dtype=dtype, name=f"{name}_activation")(x)
+
+    def block(x: Any, n_filters: int, name: str) -> Any:
+        block_input = x
+        for j in range(1, convs_per_block + 1):
+            conv = f"{name}_conv{j}"
+            kernel = _fitting(x, kernel_size)
+            x = linear(x, layers.Conv2D, n_filters, kernel, name=conv, padding=padding)
+            if j == convs_per_block and residual:
+                if block_input.shape[-1] != n_filters:
+                    shortcut = f"{name}_shortcut"
+                    block_input = linear(block_input, layers.Conv2D, n_filters, 1, name=shortcut)
+                x = layers.Add(dtype=dtype, name=f"{name}_add")([x, block_input])
+            x = activate(x, conv)
+        return x
 
     def drop(x: Any, name: str) -> Any:
         if not dropout:
@@ -127,10 +158,7 @@ def build_cnn(
     images = x = keras.Input(input_shape, name="images")
     x = layers.Rescaling(scale, -1.0 - low * scale, dtype="float32", name="rescaling")(x)
     for i, n_filters in enumerate(filters, start=1):
-        for j in range(1, convs_per_block + 1):
-            kernel = _fitting(x, kernel_size)
-            name = f"block{i}_conv{j}"
-            x = hidden(x, layers.Conv2D, n_filters, kernel, name=name, padding=padding)
+        x = block(x, n_filters, name=f"block{i}")
         if pooling is not None:
             x = _POOLING[pooling](_fitting(x, 2), dtype=dtype, name=f"block{i}_pool")(x)
         x = drop(x, name=f"block{i}_dropout")
@@ -139,7 +167,7 @@ def build_cnn(
     else:
         x = _GLOBAL_POOLING[global_pooling](dtype=dtype, name="global_pool")(x)
     for i, units in enumerate(dense_units, start=1):
-        x = hidden(x, layers.Dense, units, name=f"dense{i}")
+        x = activate(linear(x, layers.Dense, units, name=f"dense{i}"), f"dense{i}")
         x = drop(x, name=f"dense{i}_dropout")
     logits = weighted(layers.Dense, n_outputs, name="logits", dtype="float32")(x)
     return keras.Model(images, logits, name="cnn")
