@@ -37,9 +37,13 @@ _STAGE_OF_NAME = {
     "patient_train_test_split": "splitting",
     "ImageResampler": "rebalancing",
     "ImageLoader": "loading",
+    "BorderCropper": "enhancement",
+    "ContrastEqualizer": "enhancement",
     "ImageAugmenter": "augmentation",
     "build_cnn": "networks",
+    "build_pretrained": "networks",
     "CNNClassifier": "classifiers",
+    "TransferClassifier": "classifiers",
     "Pipeline": "pipeline",
     "make_pipeline": "pipeline",
 }

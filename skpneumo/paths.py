@@ -52,10 +52,10 @@ def check_paths(X: Any) -> NDArray[np.object_]:
         flat = np.empty(len(rows), dtype=object)
         flat[:] = [row[0] for row in rows]
     else:
-        array = np.asarray(X, dtype=object)
-        if array.ndim > 2 or (array.ndim == 2 and array.shape[1] != 1):
-            raise _more_than_one_column(f"shape {array.shape}")
-        flat = array.reshape(-1)
+        shape = np.asarray(X).shape
+        if len(shape) > 2 or shape[1:] not in ((), (1,)):
+            raise _more_than_one_column(f"shape {shape}")
+        flat = np.asarray(X, dtype=object).reshape(-1)
     if flat.size == 0:
         raise ValueError(
             "Found an empty list of paths where a minimum of 1 sample(s) is required. "

@@ -2,7 +2,10 @@
 
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -19,7 +22,13 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from skpneumo.augmentation import ImageAugmenter
 from skpneumo.classifiers._callbacks import InnerValidation, ScikitLearnTasks
 from skpneumo.classifiers._inner_validation import hold_out
-from skpneumo.classifiers._keras import Training, TrainingState, fit_network, predict_probabilities
+from skpneumo.classifiers._keras import (
+    History,
+    Training,
+    TrainingState,
+    fit_network,
+    predict_probabilities,
+)
 from skpneumo.classifiers._programs import NetworkSpec, Weights
 from skpneumo.classifiers._views import Views
 
@@ -236,30 +245,57 @@ class BaseNetworkClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator
         epochs: int,
         keep_state: bool,
     ) -> None:
+        with self._reporting(X, y, epochs) as tasks:
+            self.weights_, self.history_, state = self._train_network(
+                self.network_spec_,
+                (X, y, sample_weight),
+                held_out,
+                start=self._training_state,
+                tasks=tasks(),
+                epochs=epochs,
+            )
+        self._training_state = state if keep_state else None
+
+    @contextmanager
+    def _reporting(
+        self, X: NDArray[Any], y: NDArray[np.intp], epochs: int
+    ) -> Iterator[Callable[..., ScikitLearnTasks]]:
+        """Tell scikit-learn's callbacks of one fit, and of its epochs by the callbacks yielded."""
+        context = self._init_callback_context(max_subtasks=epochs)
+        hook_arguments = {"estimator": self, "X": X, "y": self.classes_[y]}
+        context.call_on_fit_task_begin(**hook_arguments)
+        yield partial(ScikitLearnTasks, context, hook_arguments)
+        context.call_on_fit_task_end(**hook_arguments, reconstruction_attributes={})
+
+    def _train_network(
+        self,
+        spec: NetworkSpec,
+        train: tuple[Any, Any, Any],
+        held_out: tuple[Any, Any, Any] | None,
+        *,
+        start: TrainingState | None,
+        start_weights: Weights | None = None,
+        tasks: ScikitLearnTasks,
+        **changes: Any,
+    ) -> tuple[Weights, History, TrainingState]:
+        """Train a network by the parameters of this classifier, but for the changes."""
         if self.schedule == "plateau" and held_out is None:
             raise ValueError(
                 'schedule="plateau" follows the loss of inner validation, and there is none. '
                 "Set early_stopping=True or give X_val and y_val."
             )
-        context = self._init_callback_context(max_subtasks=epochs)
-        hook_arguments = {"estimator": self, "X": X, "y": self.classes_[y]}
-        context.call_on_fit_task_begin(**hook_arguments)
-        callbacks = [ScikitLearnTasks(context, hook_arguments), *(self.callbacks or ())]
-        if held_out is not None:
-            callbacks = [*self._validation(*held_out), *callbacks]
+        callbacks = [] if held_out is None else self._validation(spec, *held_out)
         parameters = {name: getattr(self, name) for name in _TRAINING_PARAMETERS}
         training = Training(
-            n_classes=len(self.classes_),
-            value_range=self.value_range_,
-            epochs=epochs,
-            callbacks=callbacks,
-            **parameters,
+            **parameters
+            | {
+                "n_classes": len(self.classes_),
+                "value_range": self.value_range_,
+                "callbacks": [*callbacks, tasks, *(self.callbacks or ())],
+            }
+            | changes
         )
-        self.weights_, self.history_, state = fit_network(
-            self.network_spec_, X, y, sample_weight, training, self._rng, self._training_state
-        )
-        self._training_state = state if keep_state else None
-        context.call_on_fit_task_end(**hook_arguments, reconstruction_attributes={})
+        return fit_network(spec, *train, training, self._rng, start, start_weights)
 
     def _encode(self, y: NDArray[Any]) -> NDArray[np.intp]:
         unseen = np.setdiff1d(y, self.classes_)
@@ -275,10 +311,14 @@ class BaseNetworkClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator
         return sample_weight * compute_sample_weight(self.class_weight, y).astype(np.float32)
 
     def _validation(
-        self, X: NDArray[Any], y: NDArray[np.intp], sample_weight: NDArray[np.float32]
+        self,
+        spec: NetworkSpec,
+        X: NDArray[Any],
+        y: NDArray[np.intp],
+        sample_weight: NDArray[np.float32],
     ) -> list[keras.callbacks.Callback]:
         def predict_proba(weights: Weights) -> NDArray[np.float64]:
-            return predict_probabilities(self.network_spec_, weights, X, self.precision)
+            return predict_probabilities(spec, weights, X, self.precision)
 
         callbacks = [InnerValidation(predict_proba, y, sample_weight)]
         if self.schedule == "plateau":

@@ -61,8 +61,15 @@ def validation_scores(
 class ScikitLearnTasks(keras.callbacks.Callback):
     """Report each epoch to the callbacks registered with ``set_callbacks``."""
 
-    def __init__(self, context: Any, hook_arguments: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        context: Any,
+        hook_arguments: dict[str, Any],
+        whole_weights: Callable[[Weights], Weights] | None = None,
+    ) -> None:
         super().__init__()
+        # What is trained may be a part of what predicts.
+        self._whole_weights = whole_weights or (lambda weights: weights)
         self._context = context
         self._hook_arguments = hook_arguments
 
@@ -73,7 +80,9 @@ class ScikitLearnTasks(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         stop = self._epoch.call_on_fit_task_end(
             **self._hook_arguments,
-            reconstruction_attributes=lambda: {"weights_": self.model.get_weights()},
+            reconstruction_attributes=lambda: {
+                "weights_": self._whole_weights(self.model.get_weights())
+            },
         )
         if stop:
             self.model.stop_training = True

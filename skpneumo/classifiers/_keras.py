@@ -128,11 +128,12 @@ def fit_network(
     training: Training,
     rng: np.random.RandomState,
     start: TrainingState | None = None,
+    start_weights: Weights | None = None,
 ) -> tuple[Weights, History, TrainingState]:
     """Train a network of this spec; return its weights, its history and where it stopped.
 
-    Training goes on from ``start``, or begins with new weights if that is None. The optimizer
-    begins anew if it, or the loss, is another one.
+    Training goes on from ``start``; if that is None it begins, with ``start_weights`` or with
+    new ones. The optimizer begins anew if it, or the loss, is another one.
     """
     training_spec = _training_spec(spec, training)
     optimizer = None
@@ -141,7 +142,10 @@ def fit_network(
         optimizer = start.optimizer if start.spec == training_spec else None
     else:
         seed, batch_seed = rng.randint(_MAX_SEED, size=2)
-        variables = values(spec.build(int(seed)).variables)
+        fresh = spec.build(int(seed))
+        if start_weights is not None:
+            fresh.set_weights(start_weights)
+        variables = values(fresh.variables)
         batch_rng = np.random.default_rng(batch_seed)
     with training_programs.borrow(training_spec) as program:
         program.start(variables, optimizer)
@@ -192,6 +196,17 @@ def predict_probabilities(
             logits = [program.network.predict_on_batch(version) for version in versions]
             proba.append(np.mean([_to_probabilities(version) for version in logits], axis=0))
     return np.concatenate(proba)
+
+
+def extract_features(
+    spec: NetworkSpec, weights: Weights, X: NDArray[Any], precision: str
+) -> NDArray[np.float32]:
+    """What a network without a head makes of each image, of shape (n_samples, n_features)."""
+    with prediction_programs.borrow(PredictionSpec(spec, dtype_policy(precision))) as program:
+        program.hold(weights)
+        starts = range(0, len(X), _PREDICTION_BATCH)
+        batches = (X[start : start + _PREDICTION_BATCH] for start in starts)
+        return np.concatenate([program.network.predict_on_batch(batch) for batch in batches])
 
 
 def _to_probabilities(logits: NDArray[Any]) -> NDArray[np.float64]:

@@ -34,8 +34,8 @@ class NetworkSpec:
     def of(cls, builder: Callable[..., keras.Model], **arguments: Any) -> "NetworkSpec":
         return cls(builder, tuple((name, _hashable(value)) for name, value in arguments.items()))
 
-    def build(self, seed: int | None = None, dtype: str = "float32") -> keras.Model:
-        return self.builder(**dict(self.arguments), seed=seed, dtype=dtype)
+    def build(self, seed: int | None = None, dtype: str = "float32", **start: Any) -> keras.Model:
+        return self.builder(**dict(self.arguments), seed=seed, dtype=dtype, **start)
 
 
 @dataclass(frozen=True)

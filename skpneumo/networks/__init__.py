@@ -6,5 +6,6 @@ generator is neither read nor moved.
 """
 
 from skpneumo.networks._cnn import build_cnn
+from skpneumo.networks._pretrained import build_pretrained
 
-__all__ = ["build_cnn"]
+__all__ = ["build_cnn", "build_pretrained"]

@@ -1,13 +1,13 @@
 """Plain convolutional networks, and dense ones as those without a convolution."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 from keras import layers
 
 from skpneumo.networks._layers import FusedBatchNormalization
+from skpneumo.networks._seeding import layer_seeds, seeded
 
 _POOLING = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}
 _GLOBAL_POOLING = {"max": layers.GlobalMaxPooling2D, "average": layers.GlobalAveragePooling2D}
@@ -106,7 +106,7 @@ def build_cnn(
     """
     if residual and padding != "same":
         raise ValueError(f'residual=True needs padding="same", got padding={padding!r}.')
-    seeds = _seeds(seed)
+    seeds = layer_seeds(seed)
     low, high = value_range
     scale = 2.0 / (high - low) if high > low else 1.0
 
@@ -114,7 +114,7 @@ def build_cnn(
         return layer(
             *size,
             name=name,
-            kernel_initializer=_initializer(kernel_initializer, next(seeds)),
+            kernel_initializer=seeded(kernel_initializer, next(seeds)),
             kernel_regularizer=keras.regularizers.L1L2(l1, l2) if l1 or l2 else None,
             kernel_constraint=keras.constraints.MaxNorm(max_norm) if max_norm else None,
             **options,
@@ -171,19 +171,6 @@ def build_cnn(
         x = drop(x, name=f"dense{i}_dropout")
     logits = weighted(layers.Dense, n_outputs, name="logits", dtype="float32")(x)
     return keras.Model(images, logits, name="cnn")
-
-
-def _seeds(seed: int | None) -> Iterator[int]:
-    """One seed a layer, so that no two layers start alike."""
-    rng = np.random.default_rng(seed)
-    while True:
-        yield int(rng.integers(2**31 - 1))
-
-
-def _initializer(name: str, seed: int) -> keras.Initializer:
-    initializer = keras.initializers.get(name)
-    config = initializer.get_config()
-    return type(initializer).from_config({**config, "seed": seed} if "seed" in config else config)
 
 
 def _fitting(x: Any, size: int) -> tuple[int, int]:

@@ -1,0 +1,20 @@
+"""Initial weights that depend on a seed alone."""
+
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+
+
+def layer_seeds(seed: int | None) -> Iterator[int]:
+    """One seed a layer, so that no two layers start alike."""
+    rng = np.random.default_rng(seed)
+    while True:
+        yield int(rng.integers(2**31 - 1))
+
+
+def seeded(name: str, seed: int) -> keras.Initializer:
+    """Make the Keras initializer of this name, with a seed if it draws at all."""
+    initializer = keras.initializers.get(name)
+    config = initializer.get_config()
+    return type(initializer).from_config({**config, "seed": seed} if "seed" in config else config)

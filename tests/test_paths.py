@@ -1,0 +1,52 @@
+"""Every form of paths that the contract names, and those that it does not."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from skpneumo.paths import check_paths
+
+NAMES = ["a.jpeg", "b.jpeg", "c.jpeg"]
+FORMS = {
+    "list of str": NAMES,
+    "tuple of str": tuple(NAMES),
+    "list of Path": [Path(name) for name in NAMES],
+    "mixed": ["a.jpeg", Path("b.jpeg"), "c.jpeg"],
+    "generator": (name for name in NAMES),
+    "array of str": np.array(NAMES),
+    "array of objects": np.array([Path(name) for name in NAMES], dtype=object),
+    "column of an array": np.array(NAMES)[:, None],
+    "column of lists": [[name] for name in NAMES],
+    "Series": pd.Series(NAMES, index=[7, 8, 9]),
+    "DataFrame": pd.DataFrame({"path": NAMES}),
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_each_form_gives_one_array_of_str(form):
+    paths = check_paths(form)
+    assert paths.dtype == object
+    assert paths.tolist() == NAMES
+    assert {type(path) for path in paths} == {str}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        ("a.jpeg", TypeError, r"single path 'a\.jpeg'\. Use \['a\.jpeg'\]"),
+        (Path("a.jpeg"), TypeError, "single path"),
+        (3, TypeError, "got int: 3"),
+        ([], ValueError, "empty list of paths"),
+        (np.empty((0, 1), dtype=object), ValueError, "empty list of paths"),
+        (["a.jpeg", float("nan")], TypeError, r"Entry 1 of the paths is nan \(float\)"),
+        (pd.Series(["a.jpeg", None]), TypeError, "Entry 1 of the paths is"),
+        ([["a", "b"], ["c", "d"]], ValueError, "rows with"),
+        (np.array([["a", "b"]]), ValueError, r"shape \(1, 2\)"),
+        (np.zeros((2, 4, 4, 1)), ValueError, r"shape \(2, 4, 4, 1\)"),
+    ],
+)
+def test_what_is_no_list_of_paths_is_named(wrong, error, message):
+    with pytest.raises(error, match=message):
+        check_paths(wrong)
