@@ -1,0 +1,56 @@
+"""An archive on disk: is there room for it, is it safe, and which of it are chest X-rays."""
+
+import errno
+import os
+import shutil
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from skpneumo.datasets._folders import IMAGE_SUFFIXES, PUBLISHED_FOLDER
+
+
+def unpack(archive: Path, target: Path) -> None:
+    """Unpack the chest X-rays of an archive, and nothing else that it holds.
+
+    Version 3 of the publication, for one, holds 109,000 other images beside them.
+    """
+    try:
+        with zipfile.ZipFile(archive) as bundle:
+            members = _wanted(bundle.infolist())
+            check_space(archive.parent, sum(member.file_size for member in members))
+            for member in members:
+                bundle.extract(member, target)
+    except zipfile.BadZipFile as error:
+        raise OSError(
+            f"The archive has the expected checksum but is not a sound zip file: {error}. Check "
+            "the url."
+        ) from error
+    target.mkdir(exist_ok=True)  # in an archive without images nothing was unpacked
+
+
+def _wanted(members: Sequence[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
+    wanted = []
+    for member in members:
+        path = PurePosixPath(member.filename.replace("\\", "/"))
+        # zipfile would write these somewhere inside the target. No sound archive has them.
+        if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+            raise OSError(
+                f"The archive wants to write outside its folder, to {member.filename!r}; it was "
+                "not unpacked. Check the url."
+            )
+        hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
+        if path.suffix.lower() in IMAGE_SUFFIXES and not hidden and not member.is_dir():
+            wanted.append(member)
+    ours = [m for m in wanted if PUBLISHED_FOLDER in PurePosixPath(m.filename).parts]
+    return ours or wanted
+
+
+def check_space(folder: Path, n_bytes: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < n_bytes:
+        raise OSError(
+            errno.ENOSPC,
+            f"{n_bytes / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are free",
+            os.fspath(folder),
+        )

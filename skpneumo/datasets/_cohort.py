@@ -1,0 +1,85 @@
+"""Who is X-rayed in a synthetic collection: etiology, split and number of every patient."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.random import Generator
+
+
+class Patient(NamedTuple):
+    etiology: str
+    split: str
+    number: int
+
+    @property
+    def class_folder(self) -> str:
+        return "NORMAL" if self.etiology == "normal" else "PNEUMONIA"
+
+    def file_name(self, k: int) -> str:
+        """The name of the k-th film; numbers recur between series and etiologies, as they do."""
+        if self.etiology != "normal":
+            return f"person{self.number}_{self.etiology}_{self.number * 10 + k}.jpeg"
+        series = "IM" if self.number % 2 else "NORMAL2-IM"
+        return f"{series}-{(self.number + 1) // 2:04d}-{k + 1:04d}.jpeg"
+
+
+def plan_cohort(
+    rng: Generator,
+    n_patients: int,
+    weights: Sequence[float],
+    val_fraction: float,
+    test_fraction: float,
+) -> list[Patient]:
+    """Share the patients out among etiologies, and those of each class among the splits."""
+    shares = np.asarray(weights, dtype=float)
+    usable = np.isfinite(shares).all() and (shares >= 0).all() and shares.any()
+    if shares.shape != (3,) or not usable:
+        raise ValueError(
+            "weights must be three shares (normal, bacteria, virus), none negative and not all "
+            f"zero, got {weights!r}."
+        )
+    if val_fraction + test_fraction >= 1:
+        raise ValueError(
+            f"val_fraction={val_fraction} and test_fraction={test_fraction} leave nobody to train "
+            "on; their sum must be below 1."
+        )
+    fractions = {"test": test_fraction, "val": val_fraction}
+    fractions = {split: fraction for split, fraction in fractions.items() if fraction > 0}
+    n_splits = 1 + len(fractions)
+    n_classes = int(shares[0] > 0) + int(shares[1:].any())
+    if n_patients < n_classes * n_splits:
+        raise ValueError(
+            f"n_patients={n_patients} is too few for {n_splits} splits with {n_classes} classes: "
+            f"at least {n_classes * n_splits} are needed, or val_fraction=0 or test_fraction=0."
+        )
+    shares /= shares.sum()
+    n_normal = round(shares[0] * n_patients)
+    if n_classes == 2:
+        n_normal = min(max(n_normal, n_splits), n_patients - n_splits)
+    n_pneumonia = n_patients - n_normal
+    n_bacteria = round(n_pneumonia * shares[1] / (shares[1:].sum() or 1))
+    if shares[1:].all() and n_pneumonia > 1:
+        n_bacteria = min(max(n_bacteria, 1), n_pneumonia - 1)
+
+    numbers = {
+        "normal": rng.permutation(n_normal) + 1,
+        "bacteria": rng.permutation(n_bacteria) + 1,
+        "virus": rng.permutation(n_pneumonia - n_bacteria) + 1,
+    }
+    patients = []
+    for etiologies in (("normal",), ("bacteria", "virus")):
+        # Evenly interleaved, so that any run of them holds both etiologies in proportion.
+        queue = sorted(
+            ((i + 0.5) / len(numbers[etiology]), etiology, int(number))
+            for etiology in etiologies
+            for i, number in enumerate(numbers[etiology])
+        )
+        begin = 0
+        for later, (split, fraction) in enumerate(fractions.items(), start=1):
+            most = len(queue) - begin - (n_splits - later)  # leave one for each split to come
+            end = begin + min(max(1, round(fraction * len(queue))), most)
+            patients += [Patient(etiology, split, n) for _, etiology, n in queue[begin:end]]
+            begin = end
+        patients += [Patient(etiology, "train", n) for _, etiology, n in queue[begin:]]
+    return patients

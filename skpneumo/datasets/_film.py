@@ -1,0 +1,92 @@
+"""The taking of films of a synthetic chest: what of it they show, and how it is exposed.
+
+Every film is one affine map of the canvas that the chest was drawn on, so that the films of a
+patient share the anatomy exactly.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from PIL import Image
+
+from skpneumo.datasets._anatomy import SPAN, TOP, Box, Chest
+
+# Usual standard deviation of the grain of a film, in density.
+GRAIN = 0.022
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """How one film was taken: its size in pixels, what of the body it shows, its exposure."""
+
+    width: int
+    height: int
+    centre: tuple[float, float]
+    field_of_view: float
+    rotation: float  # radians
+    black: float  # density shown as black, and as white
+    white: float
+    gamma: float
+    grain: float
+    heel: tuple[float, float]  # density added from one edge to the other, across and down
+
+
+def choose_acquisition(
+    rng: Generator, widths: tuple[int, int], lungs: Box, shift: float
+) -> Acquisition:
+    """Draw how a film is taken; ``shift`` moves all of it towards another device and habit."""
+    width = round(int(rng.integers(widths[0], widths[1] + 1)) * (1 - 0.3 * shift))
+    field_of_view = rng.uniform(2.0, 2.3) * (1 + 0.15 * shift)
+    # No film cuts the lungs off, or an opacity could be out of the picture.
+    flattest = min(1.6, field_of_view / (lungs.bottom - lungs.top + 0.12))
+    height = round(width / rng.uniform(1.05, flattest))
+    middle = (lungs.top + lungs.bottom) / 2
+    return Acquisition(
+        width=width,
+        height=height,
+        centre=(rng.normal(0, 0.03), middle + rng.uniform(-0.02, 0.05)),
+        field_of_view=field_of_view,
+        rotation=rng.normal(0, 0.03),
+        black=rng.uniform(0.0, 0.05) - 0.05 * shift,
+        white=rng.uniform(1.02, 1.12) + 0.08 * shift,
+        gamma=rng.uniform(0.9, 1.1) - 0.15 * shift,
+        grain=GRAIN * rng.uniform(0.7, 1.3) * (1 + 0.5 * shift),
+        heel=(rng.normal(0, 0.02), rng.normal(0, 0.02)),
+    )
+
+
+def expose(rng: Generator, chest: Chest, film: Acquisition) -> Image.Image:
+    """Take a film of a chest."""
+    pixel = film.field_of_view / film.width * len(chest.density) / SPAN
+    cos, sin = pixel * np.cos(film.rotation), pixel * np.sin(film.rotation)
+    centre_x = (film.centre[0] + SPAN / 2) * len(chest.density) / SPAN
+    centre_y = (film.centre[1] - TOP) * len(chest.density) / SPAN
+    across, down = film.width / 2, film.height / 2
+    to_canvas = (
+        *(cos, -sin, centre_x - cos * across + sin * down),
+        *(sin, cos, centre_y - sin * across - cos * down),
+    )
+    view = Image.fromarray(chest.density).transform(
+        (film.width, film.height),
+        Image.Transform.AFFINE,
+        to_canvas,
+        resample=Image.Resampling.BILINEAR,
+    )
+    grain = rng.standard_normal((film.height, film.width), dtype=np.float32)
+    density = np.asarray(view) + film.grain * grain
+    density += film.heel[0] * np.linspace(-1, 1, film.width, dtype=np.float32)[None, :]
+    density += film.heel[1] * np.linspace(-1, 1, film.height, dtype=np.float32)[:, None]
+    grey = np.clip((density - film.black) / (film.white - film.black), 0, 1) ** film.gamma
+    return Image.fromarray((255 * grey).astype(np.uint8))
+
+
+def to_film(film: Acquisition, x: float, y: float) -> tuple[float, float]:
+    """Where on a film, in pixels from its top left corner, a point of the body lies."""
+    dx, dy = x - film.centre[0], y - film.centre[1]
+    cos, sin = np.cos(film.rotation), np.sin(film.rotation)
+    per_unit = film.width / film.field_of_view
+    return (
+        float(film.width / 2 + per_unit * (cos * dx + sin * dy)),
+        float(film.height / 2 + per_unit * (cos * dy - sin * dx)),
+    )

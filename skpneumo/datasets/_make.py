@@ -1,0 +1,234 @@
+"""Synthetic radiographs, written as a collection in the layout and naming of Kaggle."""
+
+import atexit
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from numbers import Integral, Real
+from pathlib import Path
+
+import numpy as np
+from numpy.random import Generator, RandomState
+from sklearn.utils import Bunch, check_random_state
+from sklearn.utils._param_validation import Interval, validate_parameter_constraints
+
+from skpneumo.datasets._anatomy import PLAIN_OPACITY, Chest, add_opacities, draw_chest
+from skpneumo.datasets._cohort import plan_cohort
+from skpneumo.datasets._collection import Labels, read_collection
+from skpneumo.datasets._film import GRAIN, Acquisition, choose_acquisition, expose, to_film
+from skpneumo.datasets._folders import SYNTHETIC_NOTE
+from skpneumo.datasets._load import LABELS, to_bunch
+
+_MOST_OPACITIES = 2
+
+# The canvas has this many pixels per pixel of the widest film. Films show about 0.8 of it, so
+# that the anatomy is a little softer than the grain: as on film, and a third faster to draw.
+_CANVAS = 0.9
+
+
+def make_chest_xray(
+    root: str | os.PathLike[str] | None = None,
+    *,
+    n_patients: int = 60,
+    images_per_patient: int | tuple[int, int] = (1, 3),
+    weights: Sequence[float] = (0.3, 0.45, 0.25),
+    size: int | tuple[int, int] = (200, 320),
+    difficulty: float = 0.3,
+    shift: float = 0.0,
+    val_fraction: float = 0.1,
+    test_fraction: float = 0.2,
+    labels: Labels = "binary",
+    random_state: int | RandomState | None = None,
+) -> Bunch:
+    """Draw synthetic chest radiographs and write them as a collection of JPEG files.
+
+    The files are laid out and named as the published ones on Kaggle are, so that whatever reads
+    those reads these. Each patient has a chest of its own (spine, ribs, two lungs, heart and
+    mediastinum, diaphragm, stomach gas), and each film of it shows another section, angle, size
+    and exposure. Bacterial pneumonia is a dense patch in one lung, sometimes two; viral pneumonia
+    a fainter net over parts of both. Films with and without pneumonia differ in nothing but the
+    opacities: size, exposure, grain and number of films are drawn alike for all.
+
+    The pictures are plausible at a glance and enough to test and to demonstrate with. What a
+    classifier scores on them says nothing about real X-rays.
+
+    Parameters
+    ----------
+    root : str, path-like or None, default=None
+        The folder to write to, new or empty. None writes to a new temporary folder, which is
+        removed when Python exits; its path is ``root`` of the result.
+    n_patients : int, default=60
+        Number of patients over all splits: at least two for each split.
+    images_per_patient : int or (int, int), default=(1, 3)
+        Films of each patient, or the range from which their number is drawn, ends included.
+    weights : sequence of 3 floats, default=(0.3, 0.45, 0.25)
+        Shares of normal, bacterial and viral patients. They need not sum to one.
+    size : int or (int, int), default=(200, 320)
+        Width of the films in pixels, or the range from which it is drawn. Films are up to 1.6
+        times as wide as they are high.
+    difficulty : float, default=0.3
+        From 0, opacities about as white as the heart, to 1, opacities as faint as the grain.
+    shift : float, default=0.0
+        From 0 to 1, how much the films of the test split differ from the others in exposure,
+        gamma, grain, field of view and size: the same patients at another hospital.
+    val_fraction, test_fraction : float, default=0.1 and 0.2
+        Shares of the patients in the splits val and test. A share of 0 leaves the split out, any
+        other gives it at least one patient with and one without pneumonia.
+    labels : {"binary", "etiology"}, default="binary"
+        The classes of the result, as in :func:`load_chest_xray`.
+    random_state : int, RandomState instance or None, default=None
+        An int makes the collection reproducible: the same pictures, with the same versions of
+        NumPy and Pillow the same files. Global generators are neither used nor changed.
+
+    Returns
+    -------
+    xrays : :class:`~sklearn.utils.Bunch`
+        As from :func:`load_chest_xray`, with all splits. Its ``frame`` has more columns, the
+        truth that was drawn, in pixels of the film from its top left corner:
+
+        width, height : int
+            Size of the film.
+        opacity_x, opacity_y, opacity_radius : float
+            The disc that holds the opacity; NaN in a normal film.
+        opacity2_x, opacity2_y, opacity2_radius : float
+            The disc of the second opacity; NaN if there is one at most.
+        lungs_left, lungs_top, lungs_right, lungs_bottom : float
+            Edges of the box around both lungs.
+
+    Raises
+    ------
+    FileExistsError
+        If ``root`` holds anything already.
+    ValueError
+        If the patients do not suffice for the splits, or an argument is out of its range.
+
+    See Also
+    --------
+    load_chest_xray : Read the same collection again.
+
+    Examples
+    --------
+    >>> from skpneumo.datasets import make_chest_xray
+    >>> xrays = make_chest_xray(n_patients=12, random_state=0)
+    >>> sorted(set(xrays.split))
+    ['test', 'train', 'val']
+    >>> xrays.frame.loc[xrays.target == 1, "opacity_radius"].gt(0).all()
+    np.True_
+    """
+    validate_parameter_constraints(
+        _CONSTRAINTS,
+        {name: value for name, value in locals().items() if name in _CONSTRAINTS},
+        caller_name="make_chest_xray",
+    )
+    widths = _range("size", size, least=32)
+    films = _range("images_per_patient", images_per_patient, least=1)
+    seed, rng = _generator(random_state)
+    patients = plan_cohort(rng, n_patients, weights, val_fraction, test_fraction)
+    peak = PLAIN_OPACITY * (GRAIN / PLAIN_OPACITY) ** difficulty
+    folder = _new_folder(root)
+    note = (
+        f"Drawn by skpneumo.datasets.make_chest_xray; no patient was X-rayed. {n_patients=}, "
+        f"{images_per_patient=}, weights={list(weights)}, {size=}, {difficulty=}, {shift=}, "
+        f"{val_fraction=}, {test_fraction=}, {random_state=}."
+    )
+    (folder / SYNTHETIC_NOTE).write_text(note + "\n", "utf-8")
+
+    truth: dict[str, dict[str, float]] = {}
+    for i, patient in enumerate(patients):
+        # A stream for each patient: one more film of one leaves the chests of the others alone.
+        rng = np.random.default_rng([seed, i])
+        chest = draw_chest(rng, round(_CANVAS * widths[1]))
+        if patient.etiology != "normal":
+            chest = add_opacities(rng, chest, patient.etiology, peak)
+        class_folder = folder / patient.split / patient.class_folder
+        class_folder.mkdir(parents=True, exist_ok=True)
+        for k in range(rng.integers(films[0], films[1] + 1)):
+            film = choose_acquisition(
+                rng, widths, chest.lungs, shift if patient.split == "test" else 0.0
+            )
+            path = class_folder / patient.file_name(k)
+            picture, quality = expose(rng, chest, film), int(rng.integers(85, 96))
+            picture.save(path, quality=quality, comment="synthetic, skpneumo")
+            truth[os.fspath(path)] = _truth(chest, film)
+
+    xrays = to_bunch(read_collection(folder, None, labels))
+    for name in next(iter(truth.values())):
+        xrays.frame[name] = [truth[path][name] for path in xrays.filenames]
+    return xrays
+
+
+_CONSTRAINTS = {
+    "root": [str, os.PathLike, None],
+    "n_patients": [Interval(Integral, 1, None, closed="left")],
+    "images_per_patient": [Integral, "array-like"],
+    "weights": ["array-like"],
+    "size": [Integral, "array-like"],
+    "difficulty": [Interval(Real, 0, 1, closed="both")],
+    "shift": [Interval(Real, 0, 1, closed="both")],
+    "val_fraction": [Interval(Real, 0, 1, closed="left")],
+    "test_fraction": [Interval(Real, 0, 1, closed="left")],
+    "labels": [LABELS],
+    "random_state": ["random_state"],
+}
+
+
+def _range(name: str, value: int | Sequence[int], least: int) -> tuple[int, int]:
+    ends = (value, value) if isinstance(value, Integral) else tuple(value)  # type: ignore[arg-type]
+    if len(ends) != 2 or not all(isinstance(end, Integral) for end in ends):
+        raise ValueError(f"{name} must be an int or a pair of ints, got {value!r}.")
+    low, high = int(ends[0]), int(ends[1])
+    if not least <= low <= high:
+        raise ValueError(f"{name} must be at least {least} and not fall, got {value!r}.")
+    return low, high
+
+
+def _generator(random_state: int | RandomState | None) -> tuple[int, Generator]:
+    """A seed and its generator."""
+    if random_state is None:  # not NumPy's global generator, which would be changed by the use
+        seed = int(np.random.default_rng().integers(2**31))
+    else:
+        seed = int(check_random_state(random_state).randint(2**31 - 1))
+    return seed, np.random.default_rng(seed)
+
+
+def _new_folder(root: str | os.PathLike[str] | None) -> Path:
+    if root is None:
+        folder = Path(tempfile.mkdtemp(prefix="skpneumo-"))
+        atexit.register(_remove, folder, os.getpid())
+        return folder
+    folder = Path(root).expanduser()
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise FileExistsError(
+            f"{os.fspath(folder)!r} is not empty, and synthetic images are not mixed with other "
+            "files. Name a new folder, or delete this one first."
+        )
+    return folder
+
+
+def _remove(folder: Path, owner: int) -> None:
+    if os.getpid() == owner:  # a forked worker that exits must not take the files along
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _truth(chest: Chest, film: Acquisition) -> dict[str, float]:
+    """What was drawn, in pixels of the film."""
+    found: dict[str, float] = {"width": film.width, "height": film.height}
+    for i in range(_MOST_OPACITIES):
+        x = y = radius = float("nan")
+        if i < len(chest.opacities):
+            opacity = chest.opacities[i]
+            x, y = to_film(film, opacity.x, opacity.y)
+            radius = opacity.radius * film.width / film.field_of_view
+        prefix = "opacity" if i == 0 else f"opacity{i + 1}"
+        found |= {f"{prefix}_x": x, f"{prefix}_y": y, f"{prefix}_radius": radius}
+    box = chest.lungs
+    corners = [to_film(film, x, y) for x in (box.left, box.right) for y in (box.top, box.bottom)]
+    across, down = zip(*corners, strict=True)
+    return found | {
+        "lungs_left": min(across),
+        "lungs_top": min(down),
+        "lungs_right": max(across),
+        "lungs_bottom": max(down),
+    }

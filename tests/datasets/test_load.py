@@ -1,0 +1,336 @@
+"""Reading collections from folders. Nothing opens an image, so empty files do."""
+
+import os
+import random
+import warnings
+
+import numpy as np
+import pytest
+
+from skpneumo.datasets import (
+    CollectionWarning,
+    UnknownNamesWarning,
+    load_chest_xray,
+    make_chest_xray,
+)
+
+KAGGLE = [
+    "train/NORMAL/IM-0115-0001.jpeg",
+    "train/NORMAL/NORMAL2-IM-0115-0001.jpeg",
+    "train/PNEUMONIA/person1_bacteria_1.jpeg",
+    "train/PNEUMONIA/person1_bacteria_2.jpeg",
+    "train/PNEUMONIA/person1_virus_6.jpeg",
+    "val/NORMAL/NORMAL2-IM-1427-0001.jpeg",
+    "val/PNEUMONIA/person1946_bacteria_4874.jpeg",
+    "test/NORMAL/IM-0001-0001.jpeg",
+    "test/PNEUMONIA/person100_bacteria_475.jpeg",
+]
+
+
+def touch(root, paths):
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).touch()
+    return root
+
+
+def numbered(folder, pattern, n):
+    return [f"{folder}/{pattern.format(i)}.jpeg" for i in range(n)]
+
+
+def test_kaggle_layout(tmp_path):
+    xrays = load_chest_xray(touch(tmp_path, KAGGLE))
+    assert [*xrays.filenames] == [str(tmp_path / path) for path in KAGGLE]
+    assert [*xrays.target] == [0, 0, 1, 1, 1, 0, 1, 0, 1]
+    assert xrays.target.dtype == np.int64
+    assert xrays.target_names == ["NORMAL", "PNEUMONIA"]
+    assert [*xrays.split] == ["train"] * 5 + ["val"] * 2 + ["test"] * 2
+    assert [*xrays.groups[:5]] == [
+        "normal-IM-0115",
+        "normal-NORMAL2-IM-0115",
+        "bacteria-1",
+        "bacteria-1",
+        "virus-1",
+    ]
+    assert [*xrays.etiology[:5]] == ["normal", "normal", "bacteria", "bacteria", "virus"]
+    columns = ["filenames", "target", "groups", "etiology", "split"]
+    assert [*xrays.frame] == columns
+    for column in columns:
+        assert [*xrays.frame[column]] == [*xrays[column]]
+        assert column == "target" or xrays[column].dtype == object
+    assert "| train | PNEUMONIA | bacteria | 2 | 1 |" in xrays.DESCR
+    assert "9 images of 8 patients" in xrays.DESCR
+    assert "10.17632/rscbjbr9sj" in xrays.DESCR
+    assert "CC BY 4.0" in xrays.DESCR
+
+
+def test_mendeley_layout(tmp_path):
+    paths = [
+        "test/NORMAL/NORMAL-11419-0001.jpeg",
+        "test/PNEUMONIA/VIRUS-11419-0001.jpeg",
+        "train/NORMAL/NORMAL-1003233-0001.jpeg",
+        "train/PNEUMONIA/BACTERIA-7422-0001.jpeg",
+        "train/PNEUMONIA/BACTERIA-7422-0002.jpeg",
+    ]
+    xrays = load_chest_xray(touch(tmp_path, paths), labels="etiology")
+    assert xrays.target_names == ["NORMAL", "BACTERIA", "VIRUS"]
+    assert [*xrays.target] == [0, 1, 1, 0, 2]
+    assert [*xrays.split] == ["train"] * 3 + ["test"] * 2
+    assert [*xrays.groups[1:3]] == ["bacteria-7422"] * 2
+
+
+@pytest.mark.parametrize("wrapping", ["chest_xray", "chest_xray/chest_xray", "download/CellData"])
+def test_wrapped_collection(tmp_path, wrapping):
+    xrays = load_chest_xray(touch(tmp_path / wrapping, KAGGLE).parents[wrapping.count("/")])
+    assert xrays.root == str(tmp_path / wrapping)
+    assert len(xrays.filenames) == len(KAGGLE)
+
+
+def test_version_three_holds_other_images_beside_the_xrays(tmp_path):
+    touch(tmp_path / "CellData/chest_xray", KAGGLE)
+    touch(tmp_path / "CellData/OCT", ["train/CNV/CNV-1-1.jpeg", "test/CNV/CNV-2-1.jpeg"])
+    assert len(load_chest_xray(tmp_path).filenames) == len(KAGGLE)
+
+
+def test_the_second_copy_in_the_archive_of_kaggle_is_not_read(tmp_path):
+    touch(tmp_path, KAGGLE)
+    touch(tmp_path / "chest_xray", KAGGLE)
+    touch(tmp_path / "__MACOSX", KAGGLE)
+    xrays = load_chest_xray(tmp_path)
+    assert [*xrays.filenames] == [str(tmp_path / path) for path in KAGGLE]
+    assert f"images in {tmp_path / 'chest_xray'} ({len(KAGGLE)})" in xrays.DESCR
+
+
+def test_litter_is_overlooked_and_other_files_are_counted(tmp_path):
+    touch(tmp_path, KAGGLE)
+    touch(
+        tmp_path,
+        [
+            ".DS_Store",
+            "train/.DS_Store",
+            "train/NORMAL/.DS_Store",
+            "train/NORMAL/._IM-0115-0001.jpeg",
+            "train/NORMAL/Thumbs.db",
+            "train/__MACOSX/._IM-0115-0001.jpeg",
+        ],
+    )
+    assert "Skipped" not in load_chest_xray(tmp_path).DESCR
+    touch(tmp_path, ["train/NORMAL/notes.txt", "train/NORMAL/film.dcm", "readme.md"])
+    xrays = load_chest_xray(tmp_path)
+    assert len(xrays.filenames) == len(KAGGLE)
+    assert "Skipped, as they are no images: 3 files" in xrays.DESCR
+    assert "film.dcm" in xrays.DESCR
+
+
+def test_every_suffix_of_an_image(tmp_path):
+    suffixes = [".jpeg", ".JPG", ".png", ".tif", ".TIFF", ".bmp"]
+    touch(tmp_path, [f"NORMAL/IM-0115-0001{suffix}" for suffix in suffixes])
+    touch(tmp_path, ["PNEUMONIA/person1_virus_6.png"])
+    assert len(load_chest_xray(tmp_path).filenames) == 7
+
+
+def test_order_does_not_depend_on_the_file_system(tmp_path):
+    shuffled = random.Random(0).sample(KAGGLE, len(KAGGLE))
+    one = load_chest_xray(touch(tmp_path / "one", KAGGLE)).filenames
+    other = load_chest_xray(touch(tmp_path / "other", shuffled)).filenames
+    assert [os.path.relpath(path, tmp_path / "one") for path in one] == [
+        os.path.relpath(path, tmp_path / "other") for path in other
+    ]
+
+
+def test_filenames_begin_with_the_root_as_given(tmp_path, monkeypatch):
+    touch(tmp_path / "xrays", KAGGLE)
+    monkeypatch.chdir(tmp_path)
+    assert load_chest_xray("xrays").filenames[0] == os.path.join("xrays", *KAGGLE[0].split("/"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert load_chest_xray("~/xrays").filenames[0] == str(tmp_path / "xrays" / KAGGLE[0])
+
+
+@pytest.mark.parametrize(
+    ("split", "expected"),
+    [
+        ("val", ["val"]),
+        (["test", "train"], ["train", "test"]),
+        (("val", "val"), ["val"]),
+        (None, ["train", "val", "test"]),
+    ],
+)
+def test_splits(tmp_path, split, expected):
+    xrays = load_chest_xray(touch(tmp_path, KAGGLE), split=split)
+    assert [*dict.fromkeys(xrays.split)] == expected
+
+
+def test_folder_per_class_without_splits(tmp_path):
+    touch(tmp_path, ["normal/a.png", "Pneumonia/deep/b.png", "Pneumonia/a.png"])
+    with pytest.warns(UnknownNamesWarning):
+        xrays = load_chest_xray(tmp_path)
+    assert [*xrays.target] == [0, 1, 1]
+    assert xrays.target_names == ["NORMAL", "PNEUMONIA"]
+    assert [*xrays.etiology] == ["normal", "unknown", "unknown"]
+    assert set(xrays.split) == {""}
+    assert len(set(xrays.groups)) == 3
+    assert "Nothing is known of its origin" in xrays.DESCR
+
+
+def test_other_classes_have_the_same_numbers_in_every_split(tmp_path):
+    touch(tmp_path, ["train/covid/a.png", "train/Normal/b.png", "train/tb/c.png"])
+    touch(tmp_path, ["test/covid/d.png", "test/tb/e.png"])
+    with pytest.warns(UnknownNamesWarning):
+        train = load_chest_xray(tmp_path, split="train")
+    with pytest.warns(UnknownNamesWarning), pytest.warns(CollectionWarning, match="Normal has no"):
+        test = load_chest_xray(tmp_path, split="test")
+    assert train.target_names == test.target_names == ["Normal", "covid", "tb"]
+    assert [*train.target] == [0, 1, 2]
+    assert [*test.target] == [1, 2]
+    assert train.etiology[0] == "normal"
+
+
+def test_missing_class_warns(tmp_path):
+    touch(tmp_path, [path for path in KAGGLE if not path.startswith("val/NORMAL")])
+    with pytest.warns(CollectionWarning, match="NORMAL has no images in 'val'") as caught:
+        load_chest_xray(tmp_path)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load_chest_xray(tmp_path, split="train")
+
+
+def test_missing_etiology_warns(tmp_path):
+    with pytest.warns(CollectionWarning, match="VIRUS has no images"):
+        load_chest_xray(touch(tmp_path, KAGGLE), split="val", labels="etiology")
+
+
+def test_one_class_folder_warns(tmp_path):
+    touch(tmp_path, ["films/a.png", "films/b.png"])
+    with pytest.warns(UnknownNamesWarning), pytest.warns(CollectionWarning, match="needs two"):
+        load_chest_xray(tmp_path)
+
+
+def test_class_folder_without_images_warns(tmp_path):
+    touch(tmp_path, [*KAGGLE, "train/DICOM/a.dcm"])
+    with pytest.warns(CollectionWarning, match="DICOM' holds files, but no images"):
+        xrays = load_chest_xray(tmp_path)
+    assert xrays.target_names == ["NORMAL", "PNEUMONIA"]
+
+
+def test_images_outside_the_classes_warn(tmp_path):
+    touch(tmp_path, [*KAGGLE, "train/stray.jpeg", "holdout/NORMAL/IM-0300-0001.jpeg"])
+    with pytest.warns(CollectionWarning) as caught:
+        xrays = load_chest_xray(tmp_path)
+    messages = sorted(str(warning.message) for warning in caught)
+    assert len(messages) == 2
+    assert messages[0].startswith(f"Images in {str(tmp_path / 'holdout')!r} (1)")
+    assert messages[1].startswith(f"Images in {str(tmp_path / 'train')!r} (1)")
+    assert len(xrays.filenames) == len(KAGGLE)
+
+
+def test_name_at_odds_with_its_folder(tmp_path):
+    touch(tmp_path, [*KAGGLE, "train/NORMAL/person7_virus_9.jpeg"])
+    with pytest.warns(CollectionWarning, match=r"person7_virus_9.jpeg.*Folders decide"):
+        xrays = load_chest_xray(tmp_path)
+    odd = [path.endswith("person7_virus_9.jpeg") for path in xrays.filenames]
+    assert [*xrays.target[odd]] == [0]
+    with pytest.raises(ValueError, match=r"person7_virus_9.jpeg.*other class"):
+        load_chest_xray(tmp_path, labels="etiology")
+
+
+def test_etiology_needs_names_that_tell_it(tmp_path):
+    touch(tmp_path, [*KAGGLE, "train/PNEUMONIA/scan.png", "train/NORMAL/scan.png"])
+    with pytest.raises(ValueError, match=r"1 file \(.*PNEUMONIA.scan.png\) do not say"):
+        load_chest_xray(tmp_path, labels="etiology")
+
+
+def test_errors_name_what_was_found(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no folder '.*nowhere'"):
+        load_chest_xray(tmp_path / "nowhere")
+    with pytest.raises(FileNotFoundError, match="no images"):
+        load_chest_xray(tmp_path)
+    touch(tmp_path, KAGGLE)
+    with pytest.raises(NotADirectoryError, match="is a file"):
+        load_chest_xray(tmp_path / KAGGLE[0])
+    with pytest.raises(
+        ValueError, match=r"no split 'trial'; its splits are 'train', 'val', 'test'"
+    ):
+        load_chest_xray(tmp_path, split="trial")
+    with pytest.raises(ValueError, match="no split at all"):
+        load_chest_xray(tmp_path, split=[])
+    with pytest.raises(ValueError, match=r"holds images \(1\) but no class folders"):
+        load_chest_xray(tmp_path / "val/NORMAL")
+    with pytest.raises(ValueError, match="leave split out"):
+        load_chest_xray(tmp_path / "train", split="train")
+    with pytest.raises(ValueError, match="labels"):
+        load_chest_xray(tmp_path, labels="multiclass")
+    with pytest.raises(TypeError, match="root"):
+        load_chest_xray([tmp_path])
+    touch(tmp_path / "dicom", ["NORMAL/a.dcm"])
+    with pytest.raises(FileNotFoundError, match=r"It holds 1 file \(.*a.dcm\)"):
+        load_chest_xray(tmp_path / "dicom")
+
+
+def test_empty_split_is_named(tmp_path):
+    touch(tmp_path, KAGGLE[:5])
+    (tmp_path / "test").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"'test' .* holds no images.*'train'"):
+        load_chest_xray(tmp_path, split="test")
+
+
+def test_published_counts(tmp_path):
+    touch(tmp_path, numbered("train/NORMAL", "IM-{:04d}-0001", 1341))
+    touch(tmp_path, numbered("train/PNEUMONIA", "person{}_virus_1", 3875))
+    assert "As many images were read as published: Kaggle" in load_chest_xray(tmp_path).DESCR
+    (tmp_path / "train/NORMAL/IM-0003-0001.jpeg").unlink()
+    touch(tmp_path, ["train/PNEUMONIA/person9999_bacteria_1.jpeg"])
+    with pytest.warns(CollectionWarning, match="Kaggle") as caught:
+        load_chest_xray(tmp_path)
+    assert "train/NORMAL holds 1340 images instead of 1341" in str(caught[0].message)
+    assert "train/PNEUMONIA holds 3876 images instead of 3875" in str(caught[0].message)
+
+
+def test_published_counts_of_mendeley(tmp_path):
+    touch(tmp_path, numbered("test/NORMAL", "NORMAL-{}-0001", 234))
+    touch(tmp_path, numbered("test/PNEUMONIA", "VIRUS-{}-0001", 390))
+    touch(tmp_path, numbered("train/NORMAL", "NORMAL-9{}-0001", 1349))
+    touch(tmp_path, numbered("train/PNEUMONIA", "BACTERIA-{}-0001", 3883))
+    assert "as published: Mendeley Data" in load_chest_xray(tmp_path).DESCR
+    assert "as published" in load_chest_xray(tmp_path, split="test").DESCR
+
+
+def test_half_an_unpacked_archive_is_noticed(tmp_path):
+    touch(tmp_path, numbered("train/NORMAL", "IM-{:04d}-0001", 1341))
+    touch(tmp_path, numbered("train/PNEUMONIA", "person{}_virus_1", 17))
+    with pytest.warns(CollectionWarning, match="17 images instead of 3875"):
+        load_chest_xray(tmp_path)
+
+
+def test_subsets_and_other_collections_are_left_in_peace(tmp_path):
+    subset = touch(tmp_path / "subset", numbered("train/NORMAL", "IM-{:04d}-0001", 100))
+    touch(subset, numbered("train/PNEUMONIA", "person{}_virus_1", 300))
+    assert "they are not as many" in load_chest_xray(subset).DESCR
+    other = touch(tmp_path / "other", numbered("test/NORMAL", "scan-{}", 230))
+    touch(other, numbered("test/PNEUMONIA", "scan-{}", 390))
+    with pytest.warns(UnknownNamesWarning) as caught:
+        load_chest_xray(other)
+    assert len(caught) == 1
+
+
+def test_synthetic_collection_says_so_and_is_not_taken_for_the_published(tmp_path):
+    made = make_chest_xray(tmp_path / "made", n_patients=8, images_per_patient=1, random_state=0)
+    touch(tmp_path / "made", numbered("test/NORMAL", "IM-{:04d}-0009", 230))
+    xrays = load_chest_xray(made.root)
+    assert xrays.DESCR.startswith("# Synthetic chest X-rays")
+    assert "rscbjbr9sj" not in xrays.DESCR
+    assert "SYNTHETIC.txt" not in xrays.DESCR
+
+
+@pytest.mark.real
+def test_the_real_xrays(real_data):
+    xrays = load_chest_xray(real_data / "chest_xray")
+    assert [*np.bincount(xrays.target)] == [1349, 3883]
+    assert [*np.bincount(xrays.target[xrays.split == "val"])] == [8, 8]
+    assert "as published: Kaggle" in xrays.DESCR
+    etiology = load_chest_xray(real_data / "chest_xray", split="train", labels="etiology")
+    assert [*np.bincount(etiology.target)] == [1341, 2530, 1345]
+    assert [*etiology.filenames] == [*xrays.filenames[xrays.split == "train"]]
+    assert len(load_chest_xray(real_data / "originals").filenames) == 100

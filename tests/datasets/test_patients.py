@@ -1,0 +1,122 @@
+"""Patients and etiologies, as the file names of both published schemes tell them."""
+
+import warnings
+from pathlib import Path, PureWindowsPath
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skpneumo.datasets import UnknownNamesWarning, etiologies, load_chest_xray, patient_ids
+
+KNOWN = {
+    "IM-0115-0001.jpeg": ("normal-IM-0115", "normal"),
+    "IM-0429-0001-0002.jpeg": ("normal-IM-0429", "normal"),
+    "NORMAL2-IM-0383-0001.jpeg": ("normal-NORMAL2-IM-0383", "normal"),
+    "NORMAL2-IM-0383-0001-0001.jpeg": ("normal-NORMAL2-IM-0383", "normal"),
+    "person1_bacteria_1.jpeg": ("bacteria-1", "bacteria"),
+    "person1_virus_6.jpeg": ("virus-1", "virus"),
+    "person447_virus_921_1.jpeg": ("virus-447", "virus"),
+    "NORMAL-1003233-0001.jpeg": ("normal-1003233", "normal"),
+    "BACTERIA-1008087-0003.jpeg": ("bacteria-1008087", "bacteria"),
+    "VIRUS-1075146-0001.jpeg": ("virus-1075146", "virus"),
+}
+
+
+@pytest.mark.parametrize(("name", "expected"), KNOWN.items())
+def test_known_names(name, expected):
+    paths = [name, f"chest_xray/train/X/{name}", f"C:\\xrays\\{name}", name.upper()]
+    paths.append(str(Path(name).with_suffix(".png")))
+    assert set(patient_ids(paths)) == {expected[0]}
+    assert set(etiologies(paths)) == {expected[1]}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("person100_bacteria_475.jpeg", "person100_virus_184.jpeg"),
+        ("IM-0115-0001.jpeg", "NORMAL2-IM-0115-0001.jpeg"),
+        ("BACTERIA-30629-0001.jpeg", "VIRUS-30629-0001.jpeg"),
+        ("person1_virus_6.jpeg", "person16_virus_6.jpeg"),
+    ],
+)
+def test_different_children_stay_apart(one, other):
+    assert len(set(patient_ids([one, other]))) == 2
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    etiology=st.sampled_from(["bacteria", "virus"]),
+    number=st.integers(1, 10**7),
+    counters=st.lists(st.integers(0, 9999), min_size=1, max_size=3),
+    folder=st.sampled_from(["", "a/", "IM-0001-0001/", "person9_virus_9.jpeg/", "ü b/"]),
+    suffix=st.sampled_from([".jpeg", ".jpg", ".PNG", ".tif", ""]),
+)
+def test_patient_is_etiology_and_number_whatever_surrounds_them(
+    etiology, number, counters, folder, suffix
+):
+    kaggle = f"{folder}person{number}_{etiology}_{'_'.join(map(str, counters))}{suffix}"
+    mendeley = f"{folder}{etiology.upper()}-{number}-{'-'.join(map(str, counters))}{suffix}"
+    assert [*patient_ids([kaggle, mendeley])] == [f"{etiology}-{number}"] * 2
+    assert [*etiologies([kaggle, mendeley])] == [etiology] * 2
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        list,
+        np.array,
+        pd.Series,
+        lambda names: [Path(name) for name in names],
+        lambda names: np.array(names, dtype=object).reshape(-1, 1),
+        lambda names: pd.DataFrame({"path": names}),
+    ],
+)
+def test_every_form_of_paths(form):
+    patients = patient_ids(form([*KNOWN]))
+    assert patients.shape == (len(KNOWN),)
+    assert patients.dtype == object
+    assert [*patients] == [patient for patient, _ in KNOWN.values()]
+
+
+def test_windows_paths():
+    assert [*etiologies([PureWindowsPath("x") / "person1_virus_6.jpeg"])] == ["virus"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["scan.png", "person1.jpeg", "person_bacteria_1.jpeg", "IM-0115.jpeg", "xIM-0115-0001.jpeg"],
+)
+def test_unknown_names_are_patients_of_their_own(name):
+    paths = [f"a/{name}", f"b/{name}", f"a/{name}", "person1_virus_6.jpeg"]
+    with pytest.warns(UnknownNamesWarning, match="3 of 4 file names") as caught:
+        patients = patient_ids(paths)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    assert patients[0] != patients[1]
+    assert patients[0] == patients[2]  # the same file twice is no second patient
+    assert patients[3] == "virus-1"
+    assert [*etiologies(paths)] == ["unknown"] * 3 + ["virus"]
+
+
+def test_known_names_do_not_warn():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        patient_ids([*KNOWN])
+
+
+@pytest.mark.parametrize("function", [patient_ids, etiologies])
+def test_refuses_what_is_not_paths(function):
+    with pytest.raises(TypeError, match="single path"):
+        function("IM-0115-0001.jpeg")
+    with pytest.raises(ValueError, match="empty list of paths"):
+        function([])
+
+
+@pytest.mark.real
+def test_patients_of_the_real_xrays(real_data):
+    xrays = load_chest_xray(real_data / "chest_xray")
+    train, val = (set(xrays.groups[xrays.split == split]) for split in ("train", "val"))
+    assert (len(train), len(val), len(train | val)) == (3654, 15, 3669)
