@@ -1,0 +1,319 @@
+"""Splitters that never let a patient cross a split.
+
+Several X-rays of one child are near copies of each other: a model that has seen one of them
+recognises the child instead of the pneumonia, and every score on the others is too good.
+"""
+
+import warnings
+from collections.abc import Iterator
+from itertools import chain
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics.cluster import contingency_matrix
+from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.model_selection._split import _validate_shuffle_split
+from sklearn.utils import (
+    _safe_indexing,
+    assert_all_finite,
+    check_consistent_length,
+    check_random_state,
+    column_or_1d,
+    indexable,
+)
+from sklearn.utils._param_validation import Interval, Options, RealNotInt, validate_params
+from sklearn.utils.extmath import _approximate_mode
+from sklearn.utils.multiclass import check_classification_targets
+
+from skpneumo.datasets import patient_ids
+from skpneumo.paths import check_paths
+
+__all__ = ["PatientKFold", "patient_train_test_split"]
+
+
+class PatientKFold(StratifiedGroupKFold):
+    """K folds with like shares of each class and no patient in two of them.
+
+    Patients are read off the file names, so no ``groups`` have to travel along: the splitter
+    goes wherever scikit-learn takes ``cv``.
+
+    Parameters
+    ----------
+    n_splits : int, default=5
+        Number of folds, at least 2. Every class needs at least this many patients.
+    shuffle : bool, default=False
+        Whether to deal the patients out in random order.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the shuffle; only with ``shuffle=True``. None deals anew at each call of
+        :meth:`split`.
+
+    See Also
+    --------
+    patient_train_test_split : One split instead of K.
+    skpneumo.datasets.patient_ids : How a patient is read off a file name.
+
+    Notes
+    -----
+    The folds are dealt out by :class:`sklearn.model_selection.StratifiedGroupKFold`. Names of
+    no known scheme make each file its own patient, with one
+    :class:`~skpneumo.datasets.UnknownNamesWarning` for each call of :meth:`split`.
+
+    Examples
+    --------
+    >>> from skpneumo.splitting import PatientKFold
+    >>> paths = ["IM-0001-0001.jpeg", "person7_virus_1.jpeg", "person7_virus_2.jpeg",
+    ...          "IM-0002-0001.jpeg", "person7_bacteria_3.jpeg"]
+    >>> for train, test in PatientKFold(n_splits=2).split(paths, [0, 1, 1, 0, 1]):
+    ...     print([paths[i] for i in test])
+    ['person7_virus_1.jpeg', 'person7_virus_2.jpeg', 'IM-0002-0001.jpeg']
+    ['IM-0001-0001.jpeg', 'person7_bacteria_3.jpeg']
+    """
+
+    def __init__(
+        self,
+        n_splits: int = 5,
+        *,
+        shuffle: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        super().__init__(n_splits=n_splits, shuffle=shuffle, random_state=random_state)
+
+    def split(
+        self, X: Any, y: ArrayLike | None = None, groups: ArrayLike | None = None
+    ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+        """Generate the indices of the training and the test part of each fold.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples,) or (n_samples, 1), or images
+            Paths, or images that carry their ``filenames``. Anything, when ``groups`` is given.
+        y : array-like of shape (n_samples,)
+            Class labels, kept in like shares.
+        groups : array-like of shape (n_samples,), default=None
+            The patient of each row. None reads it off the file names.
+
+        Yields
+        ------
+        train : ndarray of int
+            Rows of the training part, ascending.
+        test : ndarray of int
+            Rows of the test part, ascending. Every row is in one test part.
+
+        Raises
+        ------
+        ValueError
+            If ``y`` is missing, or a class has fewer patients than there are folds.
+        TypeError
+            If no patients can be read off ``X`` and ``groups`` is None.
+        """
+        if y is None:
+            raise ValueError(f"{type(self).__name__} keeps the shares of the classes: pass y.")
+        patients = _patients(X) if groups is None else column_or_1d(groups)
+        labels = _check_labels(y)
+        check_consistent_length(X, labels, patients)
+        _check_patients_per_class(
+            labels, patients, self.n_splits, f"n_splits={self.n_splits} needs one for each fold"
+        )
+        dealer = StratifiedGroupKFold(
+            self.n_splits,
+            shuffle=self.shuffle,
+            random_state=_generator(self.random_state) if self.shuffle else None,
+        )
+        folds = list(dealer.split(patients, labels, patients))
+        _warn_of_missing_classes(labels, [test for _, test in folds])
+        yield from folds
+
+
+@validate_params(
+    {
+        "test_size": [
+            Interval(RealNotInt, 0, 1, closed="neither"),
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "stratify": ["array-like", Options(bool, {True}), None],
+        "groups": ["array-like", None],
+        "random_state": ["random_state"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def patient_train_test_split(
+    X: Any,
+    *arrays: Any,
+    test_size: float = 0.2,
+    stratify: ArrayLike | None = True,
+    groups: ArrayLike | None = None,
+    random_state: int | np.random.RandomState | None = None,
+) -> list[Any]:
+    """Split paths, labels and what goes with them into training and test patients.
+
+    :func:`sklearn.model_selection.train_test_split` for X-rays: patients stay whole, and the
+    split is stratified unless told otherwise.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples,) or (n_samples, 1), or images
+        Paths, or images that carry their ``filenames``. Anything, when ``groups`` is given.
+    *arrays : indexables of length n_samples
+        More to split along, the labels first.
+    test_size : float or int, default=0.2
+        Test images as a share of all or as a number. Met as nearly as whole patients allow,
+        see Notes.
+    stratify : array-like of shape (n_samples,), True or None, default=True
+        Classes whose shares both parts keep. True takes the labels, that is the first of
+        ``arrays``, and does not stratify when ``X`` is alone; None does not stratify. Pass
+        the etiologies to spread bacterial and viral pneumonia evenly under binary labels.
+    groups : array-like of shape (n_samples,), default=None
+        The patient of each row. None reads it off the file names.
+    random_state : int, RandomState instance or None, default=None
+        Which patients are drawn. None draws others at each call.
+
+    Returns
+    -------
+    splitting : list, length=2 * (1 + len(arrays))
+        ``X_train, X_test, y_train, y_test, ...`` in the types they came in; rows keep their
+        order.
+
+    Raises
+    ------
+    ValueError
+        If ``test_size`` is out of range or a class has fewer than two patients.
+    TypeError
+        If no patients can be read off ``X`` and ``groups`` is None.
+
+    See Also
+    --------
+    PatientKFold : K splits, for cross-validation.
+
+    Notes
+    -----
+    Patients are drawn at random and taken while their images fit what the test part still
+    lacks of their class. When every patient has one class, as (etiology, number) does, the
+    test images of a class miss their quota by less than the images of the class's largest
+    patient; where many patients have one image the quota is met exactly. Both parts hold
+    every class. With ``groups`` that mix classes it gets as near as the draw allows.
+
+    Examples
+    --------
+    >>> from skpneumo.splitting import patient_train_test_split
+    >>> paths = ["IM-0001-0001.jpeg", "person7_virus_1.jpeg", "person7_virus_2.jpeg",
+    ...          "IM-0002-0001.jpeg", "person7_bacteria_3.jpeg"]
+    >>> X_train, X_test, y_train, y_test = patient_train_test_split(
+    ...     paths, [0, 1, 1, 0, 1], test_size=2, random_state=0)
+    >>> X_test, y_test
+    (['IM-0002-0001.jpeg', 'person7_bacteria_3.jpeg'], [0, 1])
+    """
+    patients = _patients(X) if groups is None else column_or_1d(groups)
+    X, *along = indexable(X, *arrays)
+    if stratify is True:
+        stratify = along[0] if along else None
+    labels = np.zeros(len(patients)) if stratify is None else _check_labels(stratify)
+    check_consistent_length(X, labels, patients)
+    _check_patients_per_class(labels, patients, 2, "a split needs one for each part")
+    _, n_test = _validate_shuffle_split(len(patients), test_size, None)
+
+    images = contingency_matrix(patients, labels)
+    rng = _generator(random_state)
+    drawn = _draw_patients(images, _approximate_mode(images.sum(axis=0), n_test, rng), rng)
+    in_test = np.isin(patients, np.unique(patients)[drawn])
+    train, test = np.flatnonzero(~in_test), np.flatnonzero(in_test)
+    _warn_of_missing_classes(labels, [train, test])
+    return list(
+        chain.from_iterable(
+            (_safe_indexing(array, train), _safe_indexing(array, test)) for array in (X, *along)
+        )
+    )
+
+
+def _draw_patients(
+    images: NDArray[np.int64], quota: NDArray[np.int64], rng: np.random.RandomState
+) -> NDArray[np.bool_]:
+    """Mark the patients (rows of images per class) whose images add up to the quota."""
+    totals = images.sum(axis=0)
+    lacking = np.clip(quota, 1, totals - 1)
+    staying = np.count_nonzero(images, axis=0)
+    drawn = np.zeros(len(images), dtype=bool)
+
+    def draw(patient: int) -> None:
+        drawn[patient] = True
+        lacking[:] -= images[patient]
+        staying[:] -= images[patient] > 0
+
+    def may_go(patient: int) -> bool:
+        return not drawn[patient] and bool(np.all(staying > (images[patient] > 0)))
+
+    order = rng.permutation(len(images))
+    for patient in order:
+        if np.all(images[patient] <= lacking) and may_go(patient):
+            draw(patient)
+    # What fits has been taken. One that does not fit may still bring the counts nearer.
+    for patient in order:
+        size = images[patient]
+        if 2 * lacking @ size > size @ size and may_go(patient):
+            draw(patient)
+    for k in range(images.shape[1]):
+        if not images[drawn, k].any():
+            candidates = [patient for patient in order if images[patient, k] and may_go(patient)]
+            if candidates:
+                draw(min(candidates, key=lambda patient: images[patient].sum()))
+    return drawn
+
+
+def _generator(random_state: int | np.random.RandomState | None) -> np.random.RandomState:
+    # scikit-learn takes None for the global generator.
+    return np.random.RandomState() if random_state is None else check_random_state(random_state)
+
+
+def _patients(X: Any) -> NDArray[np.object_]:
+    filenames = getattr(X, "filenames", None)
+    if filenames is not None:
+        return patient_ids(filenames)
+    remedy = (
+        "Patients are read off file names: pass paths, images from ImageLoader (which carry "
+        "their file names), or the patients themselves as groups=."
+    )
+    if getattr(getattr(X, "dtype", None), "kind", "O") in "biufc":
+        raise TypeError(
+            f"Found no file names in X of shape {X.shape} and dtype {X.dtype}. {remedy}"
+        )
+    try:
+        return patient_ids(check_paths(X))
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{error} {remedy}") from None
+
+
+def _check_labels(y: Any) -> NDArray[Any]:
+    assert_all_finite(y, input_name="y")
+    check_classification_targets(y)
+    return column_or_1d(y)
+
+
+def _check_patients_per_class(
+    labels: NDArray[Any], patients: NDArray[Any], n_needed: int, purpose: str
+) -> None:
+    n_patients = np.count_nonzero(contingency_matrix(patients, labels), axis=0)
+    if too_few := [
+        f"class {label!r} has {n}"
+        for label, n in zip(np.unique(labels).tolist(), n_patients, strict=True)
+        if n < n_needed
+    ]:
+        raise ValueError(
+            f"Too few patients: {', '.join(too_few)}, but {purpose}. "
+            "Use fewer folds, add patients, or merge or drop the class."
+        )
+
+
+def _warn_of_missing_classes(labels: NDArray[Any], parts: list[NDArray[np.intp]]) -> None:
+    """Warn of parts without a class: its patients suffice, but share theirs with others."""
+    classes = np.unique(labels)
+    for number, part in enumerate(parts):
+        missing = np.setdiff1d(classes, labels[part]).tolist()
+        if missing:
+            warnings.warn(
+                f"Part {number} of the split holds no image of class "
+                f"{', '.join(map(repr, missing))}: the groups that hold it also hold other "
+                "classes. Use fewer folds, or groups of one class each.",
+                UserWarning,
+                stacklevel=3,
+            )
