@@ -13,6 +13,8 @@ from keras import layers
 from skpneumo.networks._layers import FusedBatchNormalization
 from skpneumo.networks._seeding import layer_seeds, seeded
 
+# Least side in pixels; the others take 32.
+_LEAST_SIDE = {"Xception": 71, "InceptionV3": 75, "InceptionResNetV2": 75}
 _GLOBAL_POOLING = {"max": layers.GlobalMaxPooling2D, "average": layers.GlobalAveragePooling2D}
 
 
@@ -41,7 +43,8 @@ def build_pretrained(
     Parameters
     ----------
     input_shape : tuple of (height, width, channels)
-        Shape of one image, of 1 or 3 channels. Most backbones need 32 pixels a side.
+        Shape of one image, of 1 or 3 channels. What is smaller than the backbone takes (32
+        pixels a side for most) is enlarged inside the network.
     n_outputs : int, default=1
         Number of logits: 1 for two classes, else one a class.
     backbone : str, default="MobileNet"
@@ -139,12 +142,16 @@ def build_features(
     x = layers.Rescaling(scale, -low * scale, dtype="float32", name="to_255")(images)
     if input_shape[2] == 1:
         x = layers.Concatenate(dtype="float32", name="to_rgb")([x, x, x])
+    least = _LEAST_SIDE.get(backbone, 32)
+    height, width = (max(side, least) for side in input_shape[:2])
+    if (height, width) != tuple(input_shape[:2]):
+        x = layers.Resizing(height, width, "nearest", dtype="float32", name="enlarged")(x)
     build, preprocess = _application(backbone)
     with _python_random_unmoved():
         body = build(
             include_top=False,
             weights="imagenet" if weights == "imagenet" else None,
-            input_shape=(*input_shape[:2], 3),
+            input_shape=(height, width, 3),
             **dict(backbone_options),
         )
         if weights not in (None, "imagenet"):
