@@ -14,12 +14,15 @@ from skpneumo.augmentation import ImageAugmenter
 class Batches:
     """One epoch a call: the rows in a new order, and newly drawn changes.
 
+    The last batch is filled up with rows from the beginning of the order: a program is compiled
+    for each size of batch, and a smaller last one would have its own.
+
     Parameters
     ----------
     n_classes : int
         Number of classes; targets are one column for two, else one column a class.
     batch_size : int
-        Rows a batch; the last of an epoch may be smaller.
+        Rows a batch; fewer if there are not that many in all.
     balanced : bool
         Draw as many rows of each class in every epoch; rows of a small class come repeatedly.
     augmentation : ImageAugmenter or None
@@ -42,6 +45,8 @@ class Batches:
         self, X: NDArray[Any], y: NDArray[np.intp], sample_weight: NDArray[Any]
     ) -> Iterator[tuple[list[Any], NDArray[np.float32], NDArray[Any]]]:
         order = self._order(y)
+        if len(order) > self.batch_size:
+            order = np.resize(order, self.n_batches(len(order)) * self.batch_size)
         draws = None
         if self.augmentation is not None:
             draws = self.augmentation.draw(len(order), X.shape[1:], self.rng)

@@ -101,18 +101,18 @@ class _BatchwiseClassifier(KerasClassifier):
         logs: dict[str, float] = {}
         for epoch in range(epochs):
             callbacks.on_epoch_begin(epoch)
-            total = 0.0
+            losses = []
             for step, (inputs, targets, weights) in enumerate(batches(X, y, sample_weight)):
                 callbacks.on_train_batch_begin(step)
                 logs = model.train_on_batch(inputs, targets, weights, return_dict=True)
                 callbacks.on_train_batch_end(step, logs)
-                total += logs["loss"] * len(targets)
-            if not np.isfinite(total):
+                losses.append(logs["loss"])
+            logs = {"loss": float(np.mean(losses))}
+            if not np.isfinite(logs["loss"]):
                 raise ValueError(
-                    f"The training loss became {total} in epoch {epoch + 1}. "
+                    f"The training loss became {logs['loss']} in epoch {epoch + 1}. "
                     "Lower learning_rate, or look for extreme pixel values or weights."
                 )
-            logs = {"loss": total / len(X)}
             callbacks.on_epoch_end(epoch, logs)
             if model.stop_training:
                 break

@@ -1,0 +1,188 @@
+"""Apply what was drawn: one interpolation, one pass over the tones, on any Keras backend."""
+
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any
+
+import keras
+from keras import ops
+
+FILL_MODES = ("constant", "nearest", "reflect", "wrap")
+
+
+def augment(
+    images: Any,
+    affine: Any = None,
+    tone: Any = None,
+    *,
+    fill_mode: str = "nearest",
+    fill_value: float = 0.0,
+    value_range: tuple[float, float] = (0.0, 255.0),
+) -> Any:
+    """Move, stretch and re-expose a batch of images as drawn.
+
+    It is written in ``keras.ops`` without a branch on any value, so it may be called eagerly or
+    traced into a model, on TensorFlow, JAX and torch, and follows its inputs to the device they
+    are on.
+
+    Parameters
+    ----------
+    images : tensor of shape (n, height, width, channels)
+        Images of any numeric dtype, channels last.
+    affine : tensor of shape (n, 8), default=None
+        Maps from output to input pixels, see :class:`Draws`. Read with one bilinear
+        interpolation. None leaves the geometry alone at no cost.
+    tone : tensor of shape (n, 3), default=None
+        Brightness factor, contrast factor and gamma exponent. None leaves the tones alone at
+        no cost. With v in [0, 1] the value of a pixel within `value_range`, applied in this
+        order: ``v ** gamma``; ``mean + contrast * (v - mean)`` with the mean over the image's
+        pixels and channels; ``brightness * v``; one clip to the range at the end.
+    fill_mode : {"nearest", "constant", "reflect", "wrap"}, default="nearest"
+        How the input goes on beyond its border: the border pixel ``aa|abcd|dd``, `fill_value`,
+        mirrored about the edge of the border pixel ``ba|abcd|dc``, or periodic ``cd|abcd|ab``.
+        In SciPy's words: nearest, grid-constant, reflect, grid-wrap.
+    fill_value : float, default=0.0
+        What lies beyond the border if `fill_mode` is "constant", in the units of `images`.
+    value_range : tuple of two floats, default=(0.0, 255.0)
+        Values of black and white in `images`.
+
+    Returns
+    -------
+    augmented : tensor of shape (n, height, width, channels), dtype float32
+        Values within `value_range` where `tone` is given, else within the range of the input.
+        An identity map with unit tones returns the values unchanged.
+
+    Notes
+    -----
+    ``keras.ops.image.affine_transform`` takes the same maps. It is not used, because on JAX and
+    torch it interpolates across channels too, on torch one image after the other and by
+    overwriting the maps it was given, and on TensorFlow by an op that XLA cannot compile;
+    measured in ``benchmarks/augmentation.py``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpneumo.augmentation import ImageAugmenter, augment
+    >>> images = np.full((2, 8, 8, 1), 100, dtype=np.uint8)
+    >>> draws = ImageAugmenter(brightness=0.2).draw(2, (8, 8, 1), np.random.default_rng(0))
+    >>> brighter = np.asarray(augment(images, tone=draws.tone))
+    >>> bool(np.allclose(brighter[:, 0, 0, 0], 100 * draws.tone[:, 0]))
+    True
+    """
+    if affine is None:
+        images = ops.cast(images, "float32")
+    else:
+        images = _warp(images, ops.cast(affine, "float32"), fill_mode, fill_value)
+    if tone is not None:
+        images = _retone(images, ops.cast(tone, "float32"), value_range)
+    return images
+
+
+@cache
+def compiled_augment(
+    image_shape: tuple[int, ...],
+    fill_mode: str,
+    fill_value: float,
+    value_range: tuple[float, float],
+    to_uint8: bool = False,
+) -> Callable[..., Any]:
+    """Give `augment` compiled by XLA where the backend has it; shared by all who ask the same.
+
+    Fused into one loop it is several times faster on a CPU than op by op, and than
+    TensorFlow's own op. TensorFlow graphs that are not compiled as a whole may call it.
+    """
+    # The shape is part of the key so that what a program has to generalise over is the batch.
+    del image_shape
+    function = partial(
+        _augment_to_uint8 if to_uint8 else augment,
+        fill_mode=fill_mode,
+        fill_value=fill_value,
+        value_range=value_range,
+    )
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(function, jit_compile=True, reduce_retracing=True, autograph=False)
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.jit(function)
+    return function
+
+
+def _augment_to_uint8(*args: Any, **kwargs: Any) -> Any:
+    return ops.cast(ops.round(augment(*args, **kwargs)), "uint8")
+
+
+def _warp(images: Any, affine: Any, fill_mode: str, fill_value: float) -> Any:
+    """Read every output pixel from where `affine` says, between four input pixels."""
+    n = ops.shape(images)[0]
+    height, width, channels = images.shape[1:]
+    a0, a1, a2, b0, b1, b2 = (affine[:, i, None, None] for i in range(6))
+    x = ops.arange(width, dtype="float32")
+    y = ops.arange(height, dtype="float32")[:, None]
+    column, row = a0 * x + (a1 * y + a2), b0 * x + (b1 * y + b2)
+    left, right, left_weight, right_weight = _neighbours(column, width, fill_mode)
+    top, bottom, top_weight, bottom_weight = _neighbours(row, height, fill_mode)
+
+    # One flat table of pixels for the whole batch: the gather every backend is fast at.
+    pixels = ops.reshape(images, (-1, channels))
+    first_row = ops.reshape(ops.arange(n, dtype="int32") * height, (-1, 1, 1))
+
+    def read(row: Any) -> Any:
+        start = (first_row + row) * width
+        at_left = ops.cast(ops.take(pixels, start + left, axis=0), "float32")
+        at_right = ops.cast(ops.take(pixels, start + right, axis=0), "float32")
+        return left_weight * at_left + right_weight * at_right
+
+    warped = top_weight * read(top) + bottom_weight * read(bottom)
+    if fill_mode == "constant":
+        inside = (left_weight + right_weight) * (top_weight + bottom_weight)
+        warped = warped + (1 - inside) * fill_value
+    return warped
+
+
+def _neighbours(position: Any, size: int, fill_mode: str) -> tuple[Any, Any, Any, Any]:
+    """Find the two pixels a position along one axis lies between, and their weights.
+
+    All of shape (n, height, width), the weights with a channel axis.
+    """
+    if fill_mode == "nearest":
+        position = ops.clip(position, 0, size - 1)
+    elif fill_mode == "wrap":
+        position = ops.mod(position, size)
+    elif fill_mode == "reflect":
+        folded = ops.mod(position + 0.5, 2 * size)
+        position = ops.clip(ops.minimum(folded, 2 * size - folded) - 0.5, 0, size - 1)
+    else:  # keeps far-off positions within what an int32 holds
+        position = ops.clip(position, -1, size)
+    floor = ops.floor(position)
+    fraction = (position - floor)[..., None]
+    weights = [1 - fraction, fraction]
+    indices = [ops.cast(floor, "int32"), ops.cast(floor, "int32") + 1]
+    if fill_mode == "wrap":
+        # float32 may round a position just under a period up to the period itself
+        indices = [ops.mod(index, size) for index in indices]
+    else:
+        if fill_mode == "constant":
+            weights = [
+                weight * ops.cast((index >= 0) & (index < size), "float32")[..., None]
+                for index, weight in zip(indices, weights, strict=True)
+            ]
+        indices = [ops.clip(index, 0, size - 1) for index in indices]
+    return indices[0], indices[1], weights[0], weights[1]
+
+
+def _retone(images: Any, tone: Any, value_range: tuple[float, float]) -> Any:
+    """Apply gamma, then contrast and brightness as one linear map, then clip."""
+    black, white = value_range
+    span = white - black
+    brightness, contrast, gamma = (ops.reshape(tone[:, i], (-1, 1, 1, 1)) for i in range(3))
+    light = ops.cast(images - black, "float32")
+    # light * relative ** (gamma - 1) rather than relative ** gamma: exact where gamma is 1.
+    # exp and log are vectorised on CPUs where the power is not: four times faster.
+    relative = ops.clip(light / span, 1e-6, 1)
+    light = light * ops.exp((gamma - 1) * ops.log(relative))
+    mean = ops.mean(light, axis=(1, 2, 3), keepdims=True)
+    light = (brightness * contrast) * light + (brightness * (1 - contrast)) * mean
+    return ops.clip(light, 0, span) + black

@@ -1,0 +1,454 @@
+"""What may happen to an image in training, as a sampler step and as a classifier's parameter."""
+
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from imblearn.base import SamplerMixin
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import _safe_indexing, check_consistent_length, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skpneumo.augmentation._draws import (
+    Draws,
+    affine_maps,
+    crop_boxes,
+    draw_uniforms,
+    symmetric,
+)
+from skpneumo.augmentation._images import check_images
+
+_BATCH_SIZE = 256  # a power of two
+
+_GEOMETRY = (
+    "rotation",
+    "width_shift",
+    "height_shift",
+    "shear",
+    "zoom",
+    "horizontal_flip",
+    "vertical_flip",
+)
+_TONE = ("brightness", "contrast", "gamma")
+
+
+class ImageAugmenter(SamplerMixin, BaseEstimator):
+    """Random geometry and exposure of images, for training only.
+
+    Every parameter is a limit; what happens to an image is drawn within it, each image on its
+    own. All geometric parts are composed into one map and the image is interpolated once. With
+    the defaults nothing happens.
+
+    It is used in one of two ways, which share one implementation:
+
+    - drawn anew for every epoch of training, ``CNNClassifier(augmentation=ImageAugmenter(...))``;
+    - as a step of an imbalanced-learn pipeline, where `fit_resample` appends `n_copies` augmented
+      copies of the training images, once. ``predict`` passes such steps by.
+
+    It is no transformer on purpose: a ``transform`` would augment what is predicted, too.
+
+    Parameters
+    ----------
+    rotation : float, default=0.0
+        Degrees, 0 to 180. Images turn by up to this much in either direction.
+    width_shift, height_shift : float, default=0.0
+        Share of the width or height, 0 to 1, by which images move at most in either direction.
+    shear : float, default=0.0
+        Degrees, 0 to 90 (exclusive), by which vertical lines lean at most in either direction,
+        as ``shear_range`` in Keras's ``ImageDataGenerator``. The ``shear=0.1`` of published
+        recipes is thus a tenth of a degree, next to nothing; 5.7 is a slope of .1.
+    zoom : float, default=0.0
+        Images are enlarged by a factor between ``1 - zoom`` and ``1 + zoom``, the same in both
+        directions; 0 to 1 (exclusive).
+    crop_scale : tuple of two floats or None, default=None
+        Smallest and largest share of the area, such as (0.08, 1.0), of a box that is cut out
+        anywhere in the image and stretched to its full size. The box's aspect ratio is 3/4 to
+        4/3 of the image's own, as far as it fits. None leaves images whole.
+    horizontal_flip, vertical_flip : bool, default=False
+        Mirror every other image left to right, or upside down. A horizontally flipped chest
+        has its heart on the right.
+    brightness : float, default=0.0
+        Grey levels are multiplied by a factor between ``1 - brightness`` and
+        ``1 + brightness``; 0 to 1.
+    contrast : float, default=0.0
+        Distances from the image's mean grey level are multiplied by a factor between
+        ``1 - contrast`` and ``1 + contrast``; 0 to 1.
+    gamma : float, default=0.0
+        Grey levels, as shares of white, are raised to an exponent drawn log-uniformly between
+        ``1 / (1 + gamma)`` and ``1 + gamma``; any limit from 0 on.
+    fill_mode : {"nearest", "constant", "reflect", "wrap"}, default="nearest"
+        What fills the places that move in from outside the image: the nearest border pixel,
+        `fill_value`, the image mirrored about its edge, or the opposite side.
+    fill_value : float, default=0.0
+        The grey level, 0 black to 255 white, for ``fill_mode="constant"``.
+    n_copies : int, default=1
+        How many augmented copies of every image `fit_resample` appends. Within a classifier it
+        has no meaning.
+    random_state : int, RandomState instance, Generator or None, default=None
+        Source of what is drawn by `fit_resample` and `augment_images`; an int gives the same
+        result at every call and on every Keras backend up to rounding. None draws fresh entropy
+        rather than from NumPy's global generator. Within a classifier the classifier's
+        `random_state` counts instead.
+
+    Attributes
+    ----------
+    sample_indices_ : ndarray of shape (n_samples * (1 + n_copies),)
+        For every row that `fit_resample` returned, the row of `X` it came from.
+
+    See Also
+    --------
+    skpneumo.ImageResampler : Balance classes by repeating or dropping images.
+
+    Notes
+    -----
+    A row of the augmented images depends on its own draw only, never on the batch it is in. A
+    parameter that is turned on or changed leaves the draws of the others as they were, so that
+    candidates of a grid search differ in nothing else.
+
+    Cropping to a share of the area is the augmentation of [1]_; the tone factors follow the
+    formulas of torchvision's ``ColorJitter``, with one clip at the end rather than one after
+    each.
+
+    References
+    ----------
+    .. [1] Szegedy et al., "Going Deeper with Convolutions", CVPR 2015,
+       https://arxiv.org/abs/1409.4842
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpneumo.augmentation import ImageAugmenter
+    >>> X = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 1), dtype=np.uint8)
+    >>> y = np.array([0, 0, 0, 1, 1, 1])
+    >>> augmenter = ImageAugmenter(rotation=10, brightness=0.2, n_copies=2, random_state=0)
+    >>> X_res, y_res = augmenter.fit_resample(X, y)
+    >>> X_res.shape, X_res.dtype, y_res.shape
+    ((18, 32, 32, 1), dtype('uint8'), (18,))
+    >>> bool((X_res[:6] == X).all())
+    True
+    >>> augmenter.sample_indices_[6:12]
+    array([0, 1, 2, 3, 4, 5])
+    """
+
+    _sampling_type = "bypass"
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "rotation": [Interval(Real, 0, 180, closed="both")],
+        "width_shift": [Interval(Real, 0, 1, closed="both")],
+        "height_shift": [Interval(Real, 0, 1, closed="both")],
+        "shear": [Interval(Real, 0, 90, closed="left")],
+        "zoom": [Interval(Real, 0, 1, closed="left")],
+        "crop_scale": ["array-like", None],
+        "horizontal_flip": ["boolean"],
+        "vertical_flip": ["boolean"],
+        "brightness": [Interval(Real, 0, 1, closed="both")],
+        "contrast": [Interval(Real, 0, 1, closed="both")],
+        "gamma": [Interval(Real, 0, None, closed="left")],
+        "fill_mode": [StrOptions({"constant", "nearest", "reflect", "wrap"})],
+        "fill_value": [Interval(Real, 0, 255, closed="both")],
+        "n_copies": [Interval(Integral, 0, None, closed="left")],
+        "random_state": ["random_state", np.random.Generator],
+    }
+
+    def __init__(
+        self,
+        *,
+        rotation: float = 0.0,
+        width_shift: float = 0.0,
+        height_shift: float = 0.0,
+        shear: float = 0.0,
+        zoom: float = 0.0,
+        crop_scale: tuple[float, float] | None = None,
+        horizontal_flip: bool = False,
+        vertical_flip: bool = False,
+        brightness: float = 0.0,
+        contrast: float = 0.0,
+        gamma: float = 0.0,
+        fill_mode: str = "nearest",
+        fill_value: float = 0.0,
+        n_copies: int = 1,
+        random_state: int | np.random.RandomState | np.random.Generator | None = None,
+    ):
+        self.rotation = rotation
+        self.width_shift = width_shift
+        self.height_shift = height_shift
+        self.shear = shear
+        self.zoom = zoom
+        self.crop_scale = crop_scale
+        self.horizontal_flip = horizontal_flip
+        self.vertical_flip = vertical_flip
+        self.brightness = brightness
+        self.contrast = contrast
+        self.gamma = gamma
+        self.fill_mode = fill_mode
+        self.fill_value = fill_value
+        self.n_copies = n_copies
+        self.random_state = random_state
+
+    @property
+    def has_geometry(self) -> bool:
+        """Whether any parameter moves pixels."""
+        return self.crop_scale is not None or any(getattr(self, name) for name in _GEOMETRY)
+
+    @property
+    def has_tone(self) -> bool:
+        """Whether any parameter changes grey levels."""
+        return any(getattr(self, name) for name in _TONE)
+
+    def draw(self, n: int, image_shape: Sequence[int], rng: np.random.Generator) -> Draws:
+        """Draw what happens to each of n images.
+
+        Parameters
+        ----------
+        n : int
+            Number of images.
+        image_shape : sequence of int
+            Height and width in pixels; what follows them is ignored.
+        rng : numpy.random.Generator
+            Advanced by the same amount whatever the parameters are.
+
+        Returns
+        -------
+        draws : Draws
+            Affine maps (n, 8) and tone factors (n, 3), float32.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of its range.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skpneumo.augmentation import ImageAugmenter
+        >>> augmenter = ImageAugmenter(width_shift=0.5, contrast=0.3)
+        >>> draws = augmenter.draw(3, (64, 64), np.random.default_rng(0))
+        >>> draws.affine.shape, draws.tone.shape
+        ((3, 8), (3, 3))
+        """
+        self._validate_params()
+        crop_scale = self._checked_crop_scale()
+        u = draw_uniforms(n, rng)
+        affine = affine_maps(
+            image_shape,
+            rotation=symmetric(u["rotation"], self.rotation),
+            width_shift=symmetric(u["width_shift"], self.width_shift),
+            height_shift=symmetric(u["height_shift"], self.height_shift),
+            shear=symmetric(u["shear"], self.shear),
+            zoom=1 + symmetric(u["zoom"], self.zoom),
+            crop=(1.0, 1.0, 0.0, 0.0) if crop_scale is None else crop_boxes(crop_scale, u),
+            horizontal_flip=self.horizontal_flip & (u["horizontal_flip"] < 0.5),
+            vertical_flip=self.vertical_flip & (u["vertical_flip"] < 0.5),
+        )
+        tone = np.column_stack(
+            [
+                1 + symmetric(u["brightness"], self.brightness),
+                1 + symmetric(u["contrast"], self.contrast),
+                (1 + self.gamma) ** symmetric(u["gamma"], 1),
+            ]
+        )
+        return Draws(affine, tone.astype(np.float32))
+
+    def layer_arguments(self, value_range: tuple[float, float] = (0.0, 255.0)) -> dict[str, Any]:
+        """Say what an :class:`AugmentationLayer` needs to know to apply this augmenter's draws.
+
+        Limits are not part of it: augmenters that differ in them share one compiled program.
+
+        Parameters
+        ----------
+        value_range : tuple of two floats, default=(0.0, 255.0)
+            Values of black and white in the images that the layer will be given.
+
+        Returns
+        -------
+        arguments : dict
+            Keyword arguments of :class:`AugmentationLayer`, all hashable.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of its range.
+
+        Examples
+        --------
+        >>> from skpneumo.augmentation import ImageAugmenter
+        >>> ImageAugmenter(zoom=0.2).layer_arguments(value_range=(0.0, 1.0))
+        {'geometry': True, 'tone': False, 'fill_mode': 'nearest', 'fill_value': 0.0,
+         'value_range': (0.0, 1.0)}
+        """
+        self._validate_params()
+        black, white = map(float, value_range)
+        return {
+            "geometry": self.has_geometry,
+            "tone": self.has_tone,
+            "fill_mode": self.fill_mode,
+            "fill_value": black + (white - black) * float(self.fill_value) / 255,
+            "value_range": (black, white),
+        }
+
+    def augment_images(
+        self,
+        X: ArrayLike,
+        random_state: int | np.random.RandomState | np.random.Generator | None = None,
+    ) -> NDArray[np.uint8]:
+        """Give one augmented version of every image, to look at or to train on.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, channels)
+            Images as uint8 grey levels. They are not changed.
+        random_state : int, RandomState instance, Generator or None, default=None
+            Overrides the `random_state` of the constructor.
+
+        Returns
+        -------
+        X_augmented : ndarray of shape (n_samples, height, width, channels), dtype uint8
+            In the order of `X`; file names that `X` carries are kept.
+
+        Raises
+        ------
+        ValueError
+            If `X` is not a stack of images, not uint8, not finite, or empty.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skpneumo.augmentation import ImageAugmenter
+        >>> X = np.arange(12, dtype=np.uint8).reshape(1, 3, 4, 1)
+        >>> flips = ImageAugmenter(horizontal_flip=True).augment_images(X, random_state=1)
+        >>> flips[0, :, :, 0]
+        array([[ 3,  2,  1,  0],
+               [ 7,  6,  5,  4],
+               [11, 10,  9,  8]], dtype=uint8)
+        """
+        images = check_images(X)
+        rng = _generator(self.random_state if random_state is None else random_state)
+        draws = self.draw(len(images), images.shape[1:], rng)
+        augmented = images[np.arange(len(images))]  # a copy that keeps the file names
+        self._augment_in_place(augmented, draws)
+        return augmented
+
+    def fit(self, X: ArrayLike, y: Any) -> "ImageAugmenter":
+        """Check the parameters and the images; there is nothing to learn.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, channels)
+            Images as uint8 grey levels.
+        y : array-like of shape (n_samples,)
+            Labels of any type.
+
+        Returns
+        -------
+        self : ImageAugmenter
+            The augmenter itself.
+        """
+        self._validate_params()
+        self._checked_crop_scale()
+        _check_labels(check_images(X), y)
+        return self
+
+    def fit_resample(self, X: ArrayLike, y: Any) -> tuple[NDArray[np.uint8], Any]:
+        """Append augmented copies to the images, and their labels to the labels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, channels)
+            Images as uint8 grey levels.
+        y : array-like of shape (n_samples,)
+            Labels of any type.
+
+        Returns
+        -------
+        X_resampled : ndarray of shape (n_samples * (1 + n_copies), height, width, channels)
+            The images as they were, followed by one augmented copy of each in the same order,
+            `n_copies` times; uint8. File names that `X` carries are carried for the copies too.
+        y_resampled : array-like of shape (n_samples * (1 + n_copies),)
+            Labels of these rows, in the container that `y` came in.
+
+        Raises
+        ------
+        ValueError
+            If `X` is not a stack of images, not uint8, not finite or empty, if `y` is missing
+            or of another length, or if a parameter is out of its range.
+        """
+        self._validate_params()
+        images = check_images(X)
+        _check_labels(images, y)
+        n = len(images)
+        draws = self.draw(n * self.n_copies, images.shape[1:], _generator(self.random_state))
+        self.sample_indices_ = np.tile(np.arange(n), 1 + self.n_copies)
+        # Indexing copies the rows and, unlike np.concatenate, keeps the file names.
+        X_resampled = images[self.sample_indices_]
+        self._augment_in_place(X_resampled[n:], draws)
+        y_resampled = _safe_indexing(y, self.sample_indices_)
+        if hasattr(y_resampled, "reset_index"):  # copies must not repeat the labels of an index
+            y_resampled = y_resampled.reset_index(drop=True)
+        return X_resampled, y_resampled
+
+    def _fit_resample(self, X: Any, y: Any, **params: Any) -> Any:
+        # Demanded by SamplerMixin, whose template is for rows of features and for counts.
+        return self.fit_resample(X, y)
+
+    def _augment_in_place(self, images: NDArray[np.uint8], draws: Draws) -> None:
+        """Overwrite images batch by batch, so that memory does not grow with their number."""
+        if not (self.has_geometry or self.has_tone):
+            return
+        from keras import ops
+
+        from skpneumo.augmentation._apply import compiled_augment
+
+        apply = compiled_augment(
+            images.shape[1:], self.fill_mode, float(self.fill_value), (0.0, 255.0), to_uint8=True
+        )
+        for start in range(0, len(images), _BATCH_SIZE):
+            rows = np.arange(start, min(start + _BATCH_SIZE, len(images)))
+            # Every size of a batch is compiled once and its program never freed: by repeating
+            # rows up to a power of two there are few sizes.
+            repeated = np.resize(rows, 1 << (len(rows) - 1).bit_length())
+            augmented = apply(
+                ops.convert_to_tensor(np.asarray(images[repeated])),
+                ops.convert_to_tensor(draws.affine[repeated]) if self.has_geometry else None,
+                ops.convert_to_tensor(draws.tone[repeated]) if self.has_tone else None,
+            )
+            images[rows] = ops.convert_to_numpy(augmented)[: len(rows)]
+
+    def _checked_crop_scale(self) -> tuple[float, float] | None:
+        if self.crop_scale is None:
+            return None
+        bounds = np.asarray(self.crop_scale, dtype=float)
+        if bounds.shape != (2,) or not 0 < bounds[0] <= bounds[1] <= 1:
+            raise ValueError(
+                f"crop_scale={self.crop_scale!r} must be two shares of the area, the smaller "
+                "first, in (0, 1]; for example (0.08, 1.0)."
+            )
+        return float(bounds[0]), float(bounds[1])
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.target_tags.required = True
+        tags.input_tags.two_d_array = False
+        return tags
+
+
+def _generator(
+    random_state: int | np.random.RandomState | np.random.Generator | None,
+) -> np.random.Generator:
+    if isinstance(random_state, np.random.Generator):
+        return random_state
+    if random_state is None:  # check_random_state would advance NumPy's global generator
+        return np.random.default_rng()
+    words = check_random_state(random_state).randint(2**32, size=4, dtype=np.uint32)
+    return np.random.default_rng(words)
+
+
+def _check_labels(images: NDArray[np.uint8], y: Any) -> None:
+    if y is None:
+        raise ValueError(
+            "ImageAugmenter requires y to be passed, but the target y is None. "
+            "For images without labels use augment_images(X)."
+        )
+    check_consistent_length(images, y)

@@ -1,0 +1,58 @@
+"""What counts as images here, and what to tell those who bring something else."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def check_images(X: ArrayLike) -> NDArray[np.uint8]:
+    """Check that X is a non-empty stack of uint8 images, channels last.
+
+    Integers from 0 to 255 of another dtype are converted. A subclass that carries file names
+    is passed on as it is.
+    """
+    images: Any = np.asanyarray(X)
+    if images.dtype.kind in "OUST":
+        raise ValueError(
+            f"Expected images of shape (n_samples, height, width, channels), got an array of "
+            f"shape {images.shape} and dtype {images.dtype}. If these are paths, put an "
+            "ImageLoader before this step; if images, bring them to one size."
+        )
+    if images.ndim != 4:
+        hint = (
+            "Add the channel axis: X[..., np.newaxis]."
+            if images.ndim == 3
+            else "Reshape your data, rows of pixels with X.reshape(-1, height, width, channels)."
+        )
+        raise ValueError(
+            "Expected images of shape (n_samples, height, width, channels), got an array of "
+            f"shape {images.shape}. {hint}"
+        )
+    if 0 in images.shape:
+        raise ValueError(
+            f"Found array with 0 sample(s) or 0 pixels (shape {images.shape}) while a minimum "
+            "of 1 is required."
+        )
+    if images.dtype == np.uint8:
+        return images
+    return _to_uint8(images)
+
+
+def _to_uint8(images: NDArray[Any]) -> NDArray[np.uint8]:
+    if images.dtype.kind == "f" and not np.isfinite(images).all():
+        bad = np.flatnonzero(~np.isfinite(images).all(axis=(1, 2, 3)))
+        raise ValueError(
+            f"Input X contains NaN or infinity in {len(bad)} of {len(images)} images, the "
+            f"first of them image {bad[0]}. Drop or mend them."
+        )
+    low, high = images.min(), images.max()
+    if images.dtype.kind in "iu" and low >= 0 and high <= 255:
+        return images.astype(np.uint8)
+    remedy = (
+        "(X * 255).round().astype(np.uint8)" if low >= 0 and high <= 1 else "X.astype(np.uint8)"
+    )
+    raise ValueError(
+        f"Expected images as uint8 grey levels from 0 to 255, got {images.dtype} from {low} to "
+        f"{high}. Scale them to that range and convert them: {remedy}."
+    )

@@ -1,0 +1,91 @@
+"""The augmentation as a Keras layer, for the inside of a training model."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from skpneumo.augmentation._apply import compiled_augment
+
+
+@keras.saving.register_keras_serializable(package="skpneumo")
+class AugmentationLayer(keras.layers.Layer):
+    """Apply drawn maps and tones to a batch of images while training.
+
+    The layer holds no state and draws nothing: the draws are inputs, so that a seed means the
+    same on every backend and no row depends on the batch it is in. What the layer of an augmenter
+    is made with, :meth:`ImageAugmenter.layer_arguments` says.
+
+    Parameters
+    ----------
+    geometry : bool, default=True
+        Whether to apply the affine maps; if False, the input `affine` is ignored at no cost.
+    tone : bool, default=True
+        Whether to apply brightness, contrast and gamma; if False, `tone` is ignored.
+    fill_mode : {"nearest", "constant", "reflect", "wrap"}, default="nearest"
+        See :func:`augment`.
+    fill_value : float, default=0.0
+        See :func:`augment`; in the units of the images.
+    value_range : tuple of two floats, default=(0.0, 255.0)
+        Values of black and white in the images.
+    **kwargs : dict
+        For :class:`keras.layers.Layer`.
+
+    Notes
+    -----
+    Inputs are a list: images (n, height, width, channels), `affine` (n, 8) and `tone` (n, 3),
+    see :class:`Draws`. The output is float32 whatever the dtype policy, because pixel positions
+    do not fit in 16 bits. ``training=False``, which is what ``evaluate`` and ``predict`` pass,
+    hands the images on as float32 and nothing else.
+
+    Examples
+    --------
+    >>> import keras
+    >>> import numpy as np
+    >>> from skpneumo.augmentation import AugmentationLayer, ImageAugmenter
+    >>> augmenter = ImageAugmenter(rotation=10, gamma=0.2)
+    >>> images = np.zeros((4, 16, 16, 1), dtype=np.uint8)
+    >>> draws = augmenter.draw(4, images.shape[1:], np.random.default_rng(0))
+    >>> layer = AugmentationLayer(**augmenter.layer_arguments())
+    >>> tuple(layer([images, *draws]).shape)
+    (4, 16, 16, 1)
+    """
+
+    def __init__(
+        self,
+        geometry: bool = True,
+        tone: bool = True,
+        fill_mode: str = "nearest",
+        fill_value: float = 0.0,
+        value_range: tuple[float, float] = (0.0, 255.0),
+        **kwargs: Any,
+    ):
+        # Autocasting to a 16-bit policy would ruin the maps on their way in.
+        super().__init__(**{"dtype": "float32", **kwargs, "autocast": False})
+        self.geometry = geometry
+        self.tone = tone
+        self.fill_mode = fill_mode
+        self.fill_value = float(fill_value)
+        self.value_range = (float(value_range[0]), float(value_range[1]))
+
+    def call(self, inputs: Any, training: bool = True) -> Any:
+        images, affine, tone = inputs
+        if not training or not (self.geometry or self.tone):
+            return ops.cast(images, "float32")
+        apply = compiled_augment(
+            tuple(images.shape[1:]), self.fill_mode, self.fill_value, self.value_range
+        )
+        return apply(images, affine if self.geometry else None, tone if self.tone else None)
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        return tuple(input_shape[0])
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "geometry": self.geometry,
+            "tone": self.tone,
+            "fill_mode": self.fill_mode,
+            "fill_value": self.fill_value,
+            "value_range": self.value_range,
+        }
