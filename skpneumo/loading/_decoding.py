@@ -1,0 +1,95 @@
+"""One file to one image: the only way from a path to pixels."""
+
+import errno
+import os
+import stat
+from collections.abc import Callable
+from functools import partial
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import JpegImagePlugin, PngImagePlugin, TiffImagePlugin
+
+from skpneumo.loading._fitting import Picture, fit_picture
+from skpneumo.loading._pillow import read_with_pillow
+
+__all__ = ["CHANNELS", "decode_image"]
+
+CHANNELS = {"grayscale": 1, "rgb": 3}
+
+_Reader = Callable[[IO[bytes], tuple[int, int], str, str], Picture]
+
+# What a file is, is told by how it begins and never by its name.
+_READERS: dict[tuple[bytes, ...], _Reader] = {
+    (b"\xff\xd8\xff",): partial(read_with_pillow, JpegImagePlugin.JpegImageFile),
+    (b"\x89PNG\r\n\x1a\n",): partial(read_with_pillow, PngImagePlugin.PngImageFile),
+    (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"): partial(
+        read_with_pillow, TiffImagePlugin.TiffImageFile
+    ),
+}
+_SIGNATURE_LENGTH = 16
+
+
+def decode_image(
+    path: str, size: tuple[int, int], color_mode: str, resize: str
+) -> NDArray[np.uint8]:
+    """Read one file and bring it to one size and color mode.
+
+    Parameters
+    ----------
+    path : str
+        A JPEG, PNG or TIFF file.
+    size : (height, width)
+        In pixels.
+    color_mode : {"grayscale", "rgb"}
+        One channel or three.
+    resize : {"stretch", "pad", "crop"}
+        See :class:`~skpneumo.loading.ImageLoader`.
+
+    Returns
+    -------
+    pixels : ndarray of uint8, shape (height, width, channels)
+
+    Raises
+    ------
+    OSError
+        If the file is missing, no regular file, not permitted, or fails while being read.
+    ValueError
+        If what it holds is not a usable image.
+    """
+    with _open_regular_file(path) as file:
+        read = _reader_for(file)
+        picture = read(file, size, color_mode, resize)
+    pixels = fit_picture(picture, size, resize)
+    if pixels.ndim == 3:
+        return pixels
+    grey = pixels[:, :, np.newaxis]
+    return grey if color_mode == "grayscale" else grey.repeat(CHANNELS[color_mode], axis=2)
+
+
+def _open_regular_file(path: str) -> IO[bytes]:
+    try:
+        # Looked at first, because opening a FIFO waits for somebody to write into it.
+        mode = os.stat(path).st_mode
+        if stat.S_ISREG(mode):
+            return open(path, "rb")
+    except FileNotFoundError:
+        hint = "" if os.path.isabs(path) else f" in {os.getcwd()!r}, where relative paths start"
+        raise FileNotFoundError(errno.ENOENT, f"no such file{hint}") from None
+    except PermissionError:
+        raise PermissionError(errno.EACCES, "permission denied; allow reading it") from None
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "a folder; list the files in it instead")
+    raise OSError(errno.EINVAL, "a pipe, socket or device; save it as a regular file")
+
+
+def _reader_for(file: IO[bytes]) -> _Reader:
+    start = file.read(_SIGNATURE_LENGTH)
+    file.seek(0)
+    for signatures, reader in _READERS.items():
+        if start.startswith(signatures):
+            return reader
+    if not start:
+        raise ValueError("an empty file; copy or download it again")
+    raise ValueError(f"not a JPEG, PNG or TIFF file: it begins with {start!r}; convert it")

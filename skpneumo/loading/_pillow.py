@@ -1,0 +1,165 @@
+"""The formats that Pillow reads: JPEG, PNG, TIFF."""
+
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+import numpy as np
+from PIL import ExifTags, Image, ImageFile, JpegImagePlugin, TiffImagePlugin
+
+from skpneumo.loading._fitting import Picture, scaled_size
+
+__all__ = ["MAX_PIXELS", "read_with_pillow"]
+
+# Where Pillow begins to suspect a decompression bomb; the largest flat-panel detectors and film
+# scanners stay below half of it. A thread needs up to 4 bytes a pixel while it decodes.
+MAX_PIXELS = 89_478_485
+
+# A scaled JPEG decode has at least this many times the pixels along each side that are left
+# after resizing, so that the resize still has something to average.
+_DRAFT_GAP = 2
+
+# TIFF's words
+_UNSIGNED, _SIGNED = 1, 2
+_WHITE_IS_ZERO, _BLACK_IS_ZERO = 0, 1
+
+
+def read_with_pillow(
+    image_class: type[ImageFile.ImageFile],
+    file: IO[bytes],
+    size: tuple[int, int],
+    color_mode: str,
+    resize: str,
+) -> Picture:
+    """Decode an open file, a JPEG to hardly more pixels than fitting it to ``size`` needs.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, or holds what cannot be brought to one 8-bit image.
+    OSError
+        If the file system fails.
+    RuntimeError
+        If Pillow has been told to load truncated images.
+    """
+    if ImageFile.LOAD_TRUNCATED_IMAGES:
+        raise RuntimeError(
+            "PIL.ImageFile.LOAD_TRUNCATED_IMAGES is True (some code in this process set it), "
+            "which would pass truncated X-rays with their missing part grey. Set it to False."
+        )
+    with _damage_explained(image_class):
+        # Not Image.open, which tries every format and warns or raises by its own global limit.
+        image = image_class(file)
+    _refuse_bombs_and_stacks(image)
+    with _damage_explained(image_class):
+        scaled_extent = _choose_scale(image, size, color_mode, resize)
+        image.load()
+        # Looked up after loading: Pillow has turned a TIFF upright by then, and forgotten the
+        # tag; a PNG may keep its EXIF block behind the pixels.
+        orientation = _orientation(image)
+    width, height = scaled_extent or image.size
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        values, black, white = _deep_grey(image)
+        return Picture(values, width, height, orientation, black, white)
+    if _tiff_tag(image, ExifTags.Base.SampleFormat, _UNSIGNED) == _SIGNED:
+        raise ValueError("signed 8-bit pixels, which Pillow misreads; save them as unsigned")
+    return Picture(_to_eight_bits(image, color_mode), width, height, orientation)
+
+
+@contextmanager
+def _damage_explained(image_class: type[ImageFile.ImageFile]) -> Iterator[None]:
+    # Pillow has no closed list of what it raises over a broken file.
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk or the network, not the file
+        raise ValueError(
+            f"damaged or unsupported {image_class.format} ({str(error) or type(error).__name__}); "
+            "copy or export it again"
+        ) from error
+
+
+def _refuse_bombs_and_stacks(image: ImageFile.ImageFile) -> None:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise ValueError(
+            f"claims {width} x {height} pixels, more than the limit of {MAX_PIXELS:,} that guards "
+            "against decompression bombs; export it at a lower resolution"
+        )
+    if getattr(image, "is_animated", False):
+        raise ValueError(
+            "holds more than one image, and nothing says which is the X-ray; "
+            "save that one as a file of its own"
+        )
+
+
+def _choose_scale(
+    image: ImageFile.ImageFile, size: tuple[int, int], color_mode: str, resize: str
+) -> tuple[float, float] | None:
+    """Set a JPEG to decode no more than needed; returns width and height of the picture then."""
+    if not isinstance(image, JpegImagePlugin.JpegImageFile):
+        return None
+    stored_size = size if _orientation(image) < 5 else size[::-1]
+    width, height = scaled_size(*image.size, stored_size, resize)
+    # Grey alone spares libjpeg the colour planes; the luma it gives is that of mode "L".
+    mode = "L" if color_mode == "grayscale" else None
+    drafted = image.draft(mode, (_DRAFT_GAP * width, _DRAFT_GAP * height))
+    return None if drafted is None else drafted[1][2:]
+
+
+def _orientation(image: ImageFile.ImageFile) -> int:
+    try:
+        orientation: Any = image.getexif().get(ExifTags.Base.Orientation)
+    except (SyntaxError, struct.error, KeyError, TypeError, ValueError):
+        return 1  # a broken EXIF block says nothing, and takes nothing from the pixels
+    return orientation if orientation in range(1, 9) else 1
+
+
+def _deep_grey(image: ImageFile.ImageFile) -> tuple[Image.Image, float, float]:
+    """Grey of more than 8 bits as mode "F", with the values that mean black and white."""
+    bits = _tiff_tag(image, ExifTags.Base.BitsPerSample, 16)
+    sample_format = _tiff_tag(image, ExifTags.Base.SampleFormat, _UNSIGNED)
+    polarity = _tiff_tag(image, ExifTags.Base.PhotometricInterpretation, _BLACK_IS_ZERO)
+    if image.mode == "F":
+        black, white = 0.0, 1.0
+    elif bits == 16 and sample_format == _SIGNED:
+        black, white = -(2.0**15), 2.0**15 - 1
+    else:
+        black, white = 0.0, 2.0 ** min(bits, 16) - 1
+    values = image.convert("F")
+    if image.mode in ("I", "F"):
+        pixels = np.asarray(values)
+        lowest, highest = pixels.min(), pixels.max()
+        if not (black <= lowest and highest <= white):  # so phrased, NaN is caught as well
+            kind = "floating-point" if image.mode == "F" else f"{bits}-bit"
+            raise ValueError(
+                f"{kind} pixels from {lowest:g} to {highest:g}, where {black:g} is taken as "
+                f"black and {white:g} as white; rescale it or save it as 16-bit grey"
+            )
+    if polarity == _WHITE_IS_ZERO:  # Pillow inverts only up to 8 bits
+        black, white = white, black
+    return values, black, white
+
+
+def _tiff_tag(image: ImageFile.ImageFile, tag: int, default: int) -> int:
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return default
+    value = image.tag_v2.get(tag, default)
+    return value[0] if isinstance(value, tuple) else value
+
+
+def _to_eight_bits(image: Image.Image, color_mode: str) -> Image.Image:
+    """Mode "L" or "RGB"; grey stays grey until it has been resized."""
+    if image.has_transparency_data:
+        # Colours multiplied by alpha are what composing onto black gives.
+        red, green, blue, _ = image.convert("RGBA").convert("RGBa").split()
+        image = Image.merge("RGB", (red, green, blue))
+    if image.mode not in ("L", "RGB"):
+        image = image.convert("L" if image.mode == "1" else "RGB")
+    if color_mode == "grayscale" and image.mode == "RGB":
+        image = image.convert("L")
+    return image
