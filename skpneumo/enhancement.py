@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from skpneumo.images import check_images
 from skpneumo.loading import ImageArray
 
 __all__ = ["BorderCropper", "ContrastEqualizer"]
@@ -38,7 +39,7 @@ class _ImageEnhancer(ABC, TransformerMixin, BaseEstimator):
         self : estimator
             The step itself.
         """
-        _check_images(X)
+        check_images(X)
         return self
 
     def transform(self, X: Any) -> NDArray[np.uint8]:
@@ -60,7 +61,7 @@ class _ImageEnhancer(ABC, TransformerMixin, BaseEstimator):
             If ``X`` is not a stack of uint8 images.
         """
         self._validate_params()
-        images = _check_images(X)
+        images = check_images(X)
         enhanced = np.empty_like(images)
         for i, image in enumerate(images):
             enhanced[i] = self._enhance(image)
@@ -215,15 +216,3 @@ def _inside_borders(image: NDArray[np.uint8], tolerance: int) -> tuple[int, int,
         if smaller == (left, top, right, bottom):
             return smaller
         left, top, right, bottom = smaller
-
-
-def _check_images(X: Any) -> NDArray[np.uint8]:
-    images = np.asarray(X)
-    if images.ndim != 4 or images.dtype != np.uint8 or not images.size:
-        raise ValueError(
-            "Expected images of dtype uint8 and shape (n_samples, height, width, channels), at "
-            f"least one, got dtype {images.dtype} and shape {images.shape}. ImageLoader makes "
-            "such images from paths; grey levels from 0 to 255 can be cast with "
-            ".astype(np.uint8), and a missing channel axis added with [..., np.newaxis]."
-        )
-    return images

@@ -39,7 +39,9 @@ def check_paths(X: Any) -> NDArray[np.object_]:
     array(['a.jpeg', 'b.jpeg'], dtype=object)
     """
     if isinstance(X, (str, bytes, os.PathLike)):
-        raise TypeError(f"Expected a list or array of paths, got the single path {X!r}. Use [{X!r}].")
+        raise TypeError(
+            f"Expected a list or array of paths, got the single path {X!r}. Use [{X!r}]."
+        )
     if not isinstance(X, Iterable):
         raise TypeError(f"Expected a list or array of paths, got {type(X).__name__}: {X!r}.")
     if not hasattr(X, "__array__"):

@@ -67,9 +67,7 @@ def test_they_follow_the_loader_in_a_pipeline(xrays):
 )
 def test_anything_but_images_is_refused(step, X):
     for method in (step.fit, step.transform):
-        with pytest.raises(
-            ValueError, match=r"images of dtype uint8 and shape \(n_samples, height"
-        ):
+        with pytest.raises(ValueError, match=r"Expected images|minimum of 1"):
             method(X)
 
 

@@ -18,7 +18,7 @@ from skpneumo.augmentation._draws import (
     draw_uniforms,
     symmetric,
 )
-from skpneumo.augmentation._images import check_images
+from skpneumo.images import check_images
 
 _BATCH_SIZE = 256  # a power of two
 

@@ -5,12 +5,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+__all__ = ["check_images"]
+
 
 def check_images(X: ArrayLike) -> NDArray[np.uint8]:
     """Check that X is a non-empty stack of uint8 images, channels last.
 
-    Integers from 0 to 255 of another dtype are converted. A subclass that carries file names
-    is passed on as it is.
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, height, width, channels)
+        Grey levels as uint8. Integers from 0 to 255 of another dtype are converted.
+
+    Returns
+    -------
+    images : ndarray of uint8 of the same shape
+        ``X`` itself where nothing had to be converted, file names and all.
+
+    Raises
+    ------
+    ValueError
+        If ``X`` has another shape, is empty, or holds paths, floats or other grey levels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpneumo.images import check_images
+    >>> check_images(np.full((2, 8, 8, 1), 255)).dtype
+    dtype('uint8')
     """
     images: Any = np.asanyarray(X)
     if images.dtype.kind in "OUST":

@@ -1,0 +1,239 @@
+"""The house rules that no other test would notice being broken."""
+
+import ast
+import inspect
+import json
+import re
+import subprocess
+import sys
+from dataclasses import is_dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import skpneumo
+
+PACKAGE = Path(skpneumo.__file__).parent
+
+# A stage may import those before it. Some are still to be built.
+STAGES = [
+    "paths",
+    "images",
+    "pipeline",
+    "datasets",
+    "audit",
+    "splitting",
+    "rebalancing",
+    "loading",
+    "enhancement",
+    "augmentation",
+    "networks",
+    "classifiers",
+    "tuning",
+    "decision",
+    "evaluation",
+    "explanation",
+    "recipes",
+    "persistence",
+    "cli",
+]
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def stage_of(module: Path) -> str:
+    return module.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+BUILT = [stage for stage in STAGES if any(stage_of(module) == stage for module in MODULES)]
+
+
+def imported_stages(module: Path) -> set[str]:
+    """Stages that a module imports anywhere, inside functions included."""
+    package = ["skpneumo", *module.relative_to(PACKAGE).parts[:-1]]
+    names = set()
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            origin = ".".join([*above, *([node.module] if node.module else [])])
+            names |= {f"{origin}.{alias.name}" for alias in node.names}
+    stages = set()
+    for name in names:
+        top, _, rest = name.partition(".")
+        if top == "skpneumo" and rest:
+            # `from skpneumo import ImageLoader` imports the stage that has it.
+            stages.add(skpneumo._STAGE_OF_NAME.get(rest, rest.split(".")[0]))
+    return stages - {stage_of(module), "__version__"}
+
+
+def relative(module: Path) -> str:
+    return module.relative_to(PACKAGE).as_posix()
+
+
+def test_every_module_belongs_to_a_stage():
+    assert {stage_of(module) for module in MODULES} <= {"__init__", *STAGES}
+    assert set(skpneumo._STAGE_OF_NAME.values()) <= set(BUILT)
+
+
+@pytest.mark.parametrize(
+    "module", [m for m in MODULES if m.parent != PACKAGE or m.stem in STAGES], ids=relative
+)
+def test_no_stage_imports_a_later_one(module):
+    imported = imported_stages(module)
+    assert imported <= set(STAGES), f"unknown to the order of stages: {imported - set(STAGES)}"
+    later = imported & set(STAGES[STAGES.index(stage_of(module)) :])
+    assert not later, f"{relative(module)} imports {sorted(later)}, which come after it"
+
+
+def test_imports_are_found_in_every_form(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "PACKAGE", tmp_path)
+    module = tmp_path / "loading" / "_module.py"
+    module.parent.mkdir()
+    module.write_text(
+        "import skpneumo.datasets._load\n"
+        "from skpneumo.paths import check_paths\n"
+        "from skpneumo import CNNClassifier, __version__\n"
+        "from ..augmentation import ImageAugmenter\n"
+        "from ._other import name\n"
+        "def later():\n"
+        "    from skpneumo import cli\n"
+    )
+    assert imported_stages(module) == {"datasets", "paths", "classifiers", "augmentation", "cli"}
+
+
+def modules_loaded_by(statement: str, candidates: list[str]) -> list[str]:
+    """Which of the candidates are there after a statement in a fresh process."""
+    program = (
+        f"import json, sys\n{statement}\n"
+        f"print(json.dumps([name for name in {candidates} if name in sys.modules]))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=PACKAGE.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+def test_importing_the_package_is_cheap():
+    heavy = ["keras", "tensorflow", "jax", "torch", "sklearn", "matplotlib", "pandas", "PIL"]
+    assert modules_loaded_by("import skpneumo", heavy) == []
+
+
+def test_stages_before_the_networks_do_not_import_keras():
+    early = [stage for stage in BUILT if STAGES.index(stage) < STAGES.index("networks")]
+    statement = "import " + ", ".join(f"skpneumo.{stage}" for stage in early)
+    assert modules_loaded_by(statement, ["keras", "tensorflow", "matplotlib"]) == []
+
+
+@pytest.mark.parametrize("name", skpneumo.__all__)
+def test_public_names_resolve_and_are_declared_by_their_stage(name):
+    stage = import_module(f"skpneumo.{skpneumo._STAGE_OF_NAME[name]}")
+    assert name in stage.__all__
+    assert getattr(skpneumo, name) is getattr(stage, name)
+    assert name in dir(skpneumo)
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(AttributeError, match="no attribute 'ImageSlicer'"):
+        skpneumo.ImageSlicer  # noqa: B018
+
+
+def public_objects() -> list[tuple[str, Any]]:
+    """Public classes and functions with their full names; the commands have --help instead."""
+    return [
+        (f"{stage}.{name}", thing)
+        for stage in BUILT
+        if stage != "cli"
+        for name in import_module(f"skpneumo.{stage}").__all__
+        for thing in [getattr(import_module(f"skpneumo.{stage}"), name)]
+        if inspect.isclass(thing) or inspect.isfunction(thing)
+    ]
+
+
+@pytest.mark.parametrize("stage", [stage for stage in BUILT if stage != "cli"])
+def test_every_stage_declares_its_public_names(stage):
+    names = import_module(f"skpneumo.{stage}").__all__
+    assert names
+    assert len(set(names)) == len(names)
+
+
+def needed_sections(thing: Any) -> set[str]:
+    if inspect.isclass(thing) and issubclass(thing, Exception):
+        return set()
+    if is_dataclass(thing) or (inspect.isclass(thing) and issubclass(thing, tuple)):
+        return {"Attributes"}  # a result: it is read, not made
+    signature = inspect.signature(thing)
+    returns = inspect.isfunction(thing) and signature.return_annotation not in (None, "None")
+    return (
+        {"Examples"}
+        | ({"Parameters"} if signature.parameters else set())
+        | ({"Returns"} if returns else set())
+    )
+
+
+def test_public_names_are_documented_with_a_runnable_example():
+    faults = []
+    for name, thing in public_objects():
+        docstring = inspect.getdoc(thing) or ""
+        found = set(re.findall(r"^([A-Z][A-Za-z ]+)\n-{3,}$", docstring, re.MULTILINE))
+        if missing := needed_sections(thing) - found:
+            faults.append(f"{name} lacks {sorted(missing)}")
+        if not docstring:
+            faults.append(f"{name} has no docstring")
+        if "Examples" in found and ">>>" not in docstring.split("Examples\n---")[1]:
+            faults.append(f"{name} has an example that does not run")
+    assert not faults, "\n".join(faults)
+
+
+def test_public_methods_are_documented():
+    undocumented = [
+        f"{name}.{method}"
+        for name, thing in public_objects()
+        if inspect.isclass(thing) and thing.__module__.startswith("skpneumo")
+        for method, value in vars(thing).items()
+        if not method.startswith("_")
+        and (inspect.isfunction(value) or isinstance(value, property))
+        and not inspect.getdoc(value)
+        # What overrides a method of a library answers to the library's documentation.
+        and not any(
+            hasattr(base, method)
+            for base in thing.__mro__
+            if not base.__module__.startswith("skpneumo")
+        )
+    ]
+    assert not undocumented
+
+
+def lines_of_code(module: Path) -> int:
+    """Lines that are neither docstring nor comment nor blank."""
+    source = module.read_text(encoding="utf-8")
+    documentation = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            documentation |= set(range(node.lineno, node.end_lineno + 1))
+    return sum(
+        bool(line.strip()) and not line.strip().startswith("#") and number not in documentation
+        for number, line in enumerate(source.splitlines(), start=1)
+    )
+
+
+def test_modules_stay_small():
+    large = {relative(m): n for m in MODULES if (n := lines_of_code(m)) > 300}
+    assert not large, f"split these into a folder of modules: {large}"
+
+
+def test_modules_are_named_for_what_they_do():
+    nondescript = {"utils", "util", "helpers", "helper", "common", "misc", "tools"}
+    assert not [
+        relative(m)
+        for m in MODULES
+        if nondescript & set(Path(relative(m)).with_suffix("").parts)
+        or m.stem.strip("_") in nondescript
+    ]
