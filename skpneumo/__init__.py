@@ -23,32 +23,81 @@ imports neither Keras nor matplotlib, nor scikit-learn.
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from skpneumo.audit import audit_images
+    from skpneumo.augmentation import ImageAugmenter
+    from skpneumo.classifiers import CNNClassifier, TransferClassifier
+    from skpneumo.datasets import (
+        etiologies,
+        fetch_chest_xray,
+        load_chest_xray,
+        make_chest_xray,
+        patient_ids,
+    )
+    from skpneumo.decision import RecallFloorClassifier
+    from skpneumo.enhancement import BorderCropper, ContrastEqualizer
+    from skpneumo.evaluation import compare, compare_protocols, evaluate
+    from skpneumo.loading import ImageLoader
+    from skpneumo.networks import build_cnn, build_pretrained
+    from skpneumo.pipeline import Pipeline, make_pipeline
+    from skpneumo.rebalancing import ImageResampler
+    from skpneumo.splitting import PatientKFold, patient_train_test_split
 
 __version__ = "0.1.0"
 
 _STAGE_OF_NAME = {
+    "BorderCropper": "enhancement",
+    "CNNClassifier": "classifiers",
+    "ContrastEqualizer": "enhancement",
+    "ImageAugmenter": "augmentation",
+    "ImageLoader": "loading",
+    "ImageResampler": "rebalancing",
+    "PatientKFold": "splitting",
+    "Pipeline": "pipeline",
+    "RecallFloorClassifier": "decision",
+    "TransferClassifier": "classifiers",
+    "audit_images": "audit",
+    "build_cnn": "networks",
+    "build_pretrained": "networks",
+    "compare": "evaluation",
+    "compare_protocols": "evaluation",
     "etiologies": "datasets",
+    "evaluate": "evaluation",
     "fetch_chest_xray": "datasets",
     "load_chest_xray": "datasets",
     "make_chest_xray": "datasets",
-    "patient_ids": "datasets",
-    "PatientKFold": "splitting",
-    "patient_train_test_split": "splitting",
-    "ImageResampler": "rebalancing",
-    "ImageLoader": "loading",
-    "BorderCropper": "enhancement",
-    "ContrastEqualizer": "enhancement",
-    "ImageAugmenter": "augmentation",
-    "build_cnn": "networks",
-    "build_pretrained": "networks",
-    "CNNClassifier": "classifiers",
-    "TransferClassifier": "classifiers",
-    "Pipeline": "pipeline",
     "make_pipeline": "pipeline",
+    "patient_ids": "datasets",
+    "patient_train_test_split": "splitting",
 }
 
-__all__ = sorted(_STAGE_OF_NAME)
+__all__ = [
+    "BorderCropper",
+    "CNNClassifier",
+    "ContrastEqualizer",
+    "ImageAugmenter",
+    "ImageLoader",
+    "ImageResampler",
+    "PatientKFold",
+    "Pipeline",
+    "RecallFloorClassifier",
+    "TransferClassifier",
+    "audit_images",
+    "build_cnn",
+    "build_pretrained",
+    "compare",
+    "compare_protocols",
+    "etiologies",
+    "evaluate",
+    "fetch_chest_xray",
+    "load_chest_xray",
+    "make_chest_xray",
+    "make_pipeline",
+    "patient_ids",
+    "patient_train_test_split",
+]
 
 
 def __getattr__(name: str) -> Any:
