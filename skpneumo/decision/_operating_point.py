@@ -1,0 +1,276 @@
+"""The exact choice of an operating point, from scores alone.
+
+A patient, not an image, is the unit that is drawn independently. So each patient is reduced to
+one number before anything is counted: the score of the image that would be decided wrongly
+first. These numbers are independent whatever ties a patient's images together, and the exact
+binomial theory of order statistics applies to them unchanged.
+"""
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import beta, binom, hypergeom
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import _check_y
+
+__all__ = ["OperatingPoint", "choose_operating_point", "positive_label"]
+
+_MOST_PATIENTS_ASKED_FOR = 10**8
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """Thresholds on a score, and what they achieve in the patients they were chosen on.
+
+    All shares count patients. A pneumonia patient is found if every one of their images is
+    called pneumonia; a normal patient is a false alarm if any of theirs is; a patient is
+    referred if any of theirs is. With one image per patient these are the usual recall and
+    specificity of images.
+
+    Attributes
+    ----------
+    threshold : float
+        Scores of at least this are called pneumonia (or referred, below ``upper_threshold``).
+    upper_threshold : float
+        Scores from ``threshold`` up to this are referred; equal to ``threshold`` where nothing
+        is.
+    recall : float
+        Share of the pneumonia patients not missed, in the sample.
+    recall_bound : float
+        Lower bound of the recall of the population (or of the ``n_future`` patients), at the
+        confidence asked for, both bounds together if there are two. Never below the floor.
+    recall_interval, specificity_interval, referral_interval : tuple of two floats
+        Two-sided Clopper-Pearson intervals at the confidence asked for.
+    specificity : float
+        Share of the normal patients who raise no false alarm, in the sample.
+    referral_rate : float
+        Share of all patients referred, in the sample.
+    n_positive, n_negative : int
+        Number of pneumonia and of normal patients in the sample.
+    """
+
+    threshold: float
+    upper_threshold: float
+    recall: float
+    recall_bound: float
+    recall_interval: tuple[float, float]
+    specificity: float
+    specificity_interval: tuple[float, float]
+    referral_rate: float
+    referral_interval: tuple[float, float]
+    n_positive: int
+    n_negative: int
+
+
+def choose_operating_point(
+    y_true: Any,
+    y_score: Any,
+    *,
+    groups: Any = None,
+    recall: float = 0.98,
+    confidence: float = 0.95,
+    specificity: float | None = None,
+    n_future: int | None = None,
+    pos_label: Any = None,
+) -> OperatingPoint:
+    r"""Choose the highest threshold whose recall keeps a floor with confidence.
+
+    The threshold is the k-th lowest of the pneumonia patients' worst scores, with k as great
+    as the exact binomial tail allows. No higher threshold keeps the promise for every
+    distribution of scores, and the highest threshold has the highest specificity.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Labels, of exactly two classes.
+    y_score : array-like of shape (n_samples,)
+        Scores of the positive class by a model that has not seen these samples; higher means
+        more like pneumonia. Probabilities or any other.
+    groups : array-like of shape (n_samples,), default=None
+        Patient of each sample. If None, each sample is its own patient.
+    recall : float, default=0.98
+        The floor, in (0, 1).
+    confidence : float, default=0.95
+        Probability, over the draw of these patients, with which all that is promised holds.
+    specificity : float, default=None
+        If given, a second threshold keeps the specificity at or above this too, and what lies
+        between the two is to be referred. Each bound then has half of ``1 - confidence``.
+    n_future : int, default=None
+        If None, the promise is about the recall of the population. If given, it is about the
+        recall that will be *counted* in the next ``n_future`` pneumonia patients (and the
+        specificity in as many normal ones), such as those of a validation study: their number
+        adds a chance of its own, and the threshold is lower.
+    pos_label : int, float, bool or str, default=None
+        The class whose recall is kept. If None, the greater of the two labels.
+
+    Returns
+    -------
+    point : OperatingPoint
+        The thresholds, and what they achieve in this sample with intervals.
+
+    Raises
+    ------
+    ValueError
+        If there are too few patients to support the floor: the message says how many it takes.
+
+    See Also
+    --------
+    RecallFloorClassifier : Chooses the point from out-of-fold probabilities and predicts by it.
+
+    Notes
+    -----
+    Let m pneumonia patients be drawn independently, and call :math:`\pi(t)` the share of the
+    population's pneumonia patients who have an image scored below t. The k-th lowest of the m
+    worst scores has :math:`\pi > 1 - r` with probability at most
+    :math:`P(\mathrm{Bin}(m, 1 - r) \le k - 1)`, with equality for continuous scores
+    (Wilks 1941). k depends on m alone, so nothing has been searched and no multiplicity is
+    left to correct for. For ``n_future`` patients the binomial gives way to the
+    hypergeometric distribution of ranks.
+
+    References
+    ----------
+    S. S. Wilks, Determination of sample sizes for setting tolerance limits,
+    Annals of Mathematical Statistics 12(1), 1941.
+
+    A. N. Angelopoulos, S. Bates, E. J. Candès, M. I. Jordan, L. Lei, Learn then test:
+    calibrating predictive algorithms to achieve risk control, arXiv:2110.01052, 2021.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpneumo.decision import choose_operating_point
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.repeat([0, 1], 500)
+    >>> point = choose_operating_point(y, rng.normal(3 * y), recall=0.95)
+    >>> round(point.threshold, 2), round(point.recall, 3), round(point.specificity, 3)
+    (1.25, 0.968, 0.894)
+    >>> bool(point.recall_bound >= 0.95)
+    True
+    """
+    y_true = _check_y(y_true)
+    y_score = check_array(y_score, ensure_2d=False, dtype=np.float64, input_name="y_score")
+    y_score = column_or_1d(y_score)
+    patients = np.arange(len(y_true)) if groups is None else column_or_1d(groups)
+    check_consistent_length(y_true, y_score, patients)
+    pos_label = positive_label(y_true, pos_label)
+
+    is_positive = y_true == pos_label
+    other_label = y_true[~is_positive][0]
+    lowest_of_positives = _lowest_per_patient(y_score[is_positive], patients[is_positive])
+    highest_of_negatives = -_lowest_per_patient(-y_score[~is_positive], patients[~is_positive])
+    n_positive, n_negative = len(lowest_of_positives), len(highest_of_negatives)
+
+    # Bonferroni: the two errors may come from overlapping patients, so no independence is used.
+    risk = 1 - confidence if specificity is None else (1 - confidence) / 2
+    k = _n_given_up(n_positive, recall, risk, n_future, "recall", pos_label)
+    threshold = upper_threshold = lowest_of_positives[k - 1]
+    if specificity is not None:
+        j = _n_given_up(n_negative, specificity, risk, n_future, "specificity", other_label)
+        just_above = np.nextafter(highest_of_negatives[j - 1], np.inf)
+        upper_threshold = max(threshold, just_above)
+
+    referred = (y_score >= threshold) & (y_score < upper_threshold)
+    shares = {
+        "recall": (np.sum(lowest_of_positives >= threshold), n_positive),
+        "specificity": (np.sum(highest_of_negatives < upper_threshold), n_negative),
+        "referral": (len(np.unique(patients[referred])), len(np.unique(patients))),
+    }
+    intervals = {
+        name: _clopper_pearson(int(count), n, confidence) for name, (count, n) in shares.items()
+    }
+    return OperatingPoint(
+        threshold=float(threshold),
+        upper_threshold=float(upper_threshold),
+        recall=float(shares["recall"][0] / n_positive),
+        recall_bound=_bound(k, n_positive, risk, n_future),
+        recall_interval=intervals["recall"],
+        specificity=float(shares["specificity"][0] / n_negative),
+        specificity_interval=intervals["specificity"],
+        referral_rate=float(shares["referral"][0] / shares["referral"][1]),
+        referral_interval=intervals["referral"],
+        n_positive=n_positive,
+        n_negative=n_negative,
+    )
+
+
+def positive_label(y: NDArray[Any], pos_label: Any = None) -> Any:
+    """Return the class whose recall is kept, refusing what cannot be meant."""
+    check_classification_targets(y)
+    if (kind := type_of_target(y, input_name="y")) != "binary":
+        raise ValueError(
+            f"Only binary classification is supported. The type of the target is {kind}. "
+            "Merge the classes into pneumonia and normal."
+        )
+    classes = np.unique(y)
+    if len(classes) != 2:
+        raise ValueError(
+            f"Expected labels of two classes, got {len(classes)} class: {classes.tolist()}."
+        )
+    if pos_label is None:
+        pos_label = classes[1]
+        if str(pos_label).casefold() in {"normal", "healthy", "negative"}:
+            raise ValueError(
+                f"Of the labels {classes.tolist()} the greater is {str(pos_label)!r}, hardly the "
+                f"one whose recall is meant. Pass pos_label={classes[0].item()!r}."
+            )
+    elif pos_label not in classes:
+        raise ValueError(f"pos_label={pos_label!r} is not one of the labels {classes.tolist()}.")
+    return pos_label
+
+
+def _lowest_per_patient(scores: NDArray[Any], patients: NDArray[Any]) -> NDArray[np.float64]:
+    """Sorted array with the lowest score of each patient."""
+    _, codes = np.unique(patients, return_inverse=True)
+    lowest = np.full(codes.max(initial=-1) + 1, np.inf)
+    np.minimum.at(lowest, codes, scores)
+    return np.sort(lowest)
+
+
+def _chance_of_breach(k: Any, n: Any, floor: float, n_future: int | None) -> Any:
+    """Chance that the k-th worst of ``n`` patients is a threshold that breaks the floor."""
+    if n_future is None:
+        return binom.cdf(k - 1, n, 1 - floor)
+    # Of the k + allowed worst of old and new patients together, fewer than k are old: then
+    # more than the allowed new ones lie beyond the k-th old one.
+    allowed = np.floor(np.round((1 - floor) * n_future, 9))
+    return hypergeom.cdf(k - 1, n + n_future, n, k + allowed)
+
+
+def _n_given_up(
+    n: int, floor: float, risk: float, n_future: int | None, rate: str, label: Any
+) -> int:
+    """Greatest k for which the k-th worst patient may serve as the threshold."""
+    k = int(np.sum(_chance_of_breach(np.arange(1, n + 1), n, floor, n_future) <= risk))
+    if k:
+        return k
+    needed = 1 + bisect_left(
+        range(1, _MOST_PATIENTS_ASKED_FOR),
+        True,
+        key=lambda size: bool(_chance_of_breach(1, size, floor, n_future) <= risk),
+    )
+    raise ValueError(
+        f"A {rate} of at least {floor:g} with confidence {1 - risk:.4g} needs at least {needed} "
+        f"patients of class {str(label)!r}; has {n}. Gather more, or lower the floor or the "
+        "confidence."
+    )
+
+
+def _bound(k: int, n: int, risk: float, n_future: int | None) -> float:
+    """Greatest floor that the k-th worst of ``n`` patients keeps at this risk."""
+    if n_future is None:
+        return float(beta.ppf(risk, n - k + 1, k))
+    beyond = np.arange(n_future + 1)
+    chance = hypergeom.cdf(k - 1, n + n_future, n, k + beyond)
+    return float(1 - np.sum(chance > risk) / n_future)
+
+
+def _clopper_pearson(count: int, n: int, confidence: float) -> tuple[float, float]:
+    # scipy.stats.binomtest finds the same two numbers by root search, one call at a time.
+    tail = (1 - confidence) / 2
+    low = beta.ppf(tail, count, n - count + 1) if count else 0.0
+    high = beta.ppf(1 - tail, count + 1, n - count) if count < n else 1.0
+    return float(low), float(high)

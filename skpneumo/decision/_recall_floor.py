@@ -1,0 +1,482 @@
+"""A classifier that keeps a recall floor."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    MetaEstimatorMixin,
+    _fit_context,
+    clone,
+)
+from sklearn.calibration import _TemperatureScaling
+from sklearn.frozen import FrozenEstimator
+from sklearn.isotonic import IsotonicRegression
+from sklearn.model_selection import StratifiedKFold, check_cv
+from sklearn.model_selection._split import GroupsConsumerMixin
+from sklearn.utils import _safe_indexing, get_tags
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._response import _get_response_values_binary
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    _routing_enabled,
+    process_routing,
+)
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import (
+    _check_method_params,
+    _check_y,
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    indexable,
+)
+
+from skpneumo.decision._operating_point import choose_operating_point, positive_label
+from skpneumo.splitting import PatientKFold, patients_of
+
+__all__ = ["RecallFloorClassifier"]
+
+REFER = "refer"
+
+
+class RecallFloorClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+    """Binary classifier at the operating point that keeps a recall floor.
+
+    From out-of-fold probabilities it takes the highest threshold, and so the one of highest
+    specificity, that keeps the recall of the pneumonia class at or above a floor with a stated
+    confidence. Patients are what is counted: one is found only if every image of theirs is
+    called, so several images of one child are never taken for several children.
+
+    With ``specificity`` given as well, there are two thresholds, both error rates are bounded,
+    and :meth:`decide` refers what lies between.
+
+    Parameters
+    ----------
+    estimator : classifier with ``predict_proba``
+        Model to be fitted, of two classes; a whole pipeline from paths to probabilities. A
+        fitted one in :class:`~sklearn.frozen.FrozenEstimator` is not fitted again: all of
+        ``X`` then serves to choose the threshold, and must be new to the model.
+
+    recall : float, default=0.98
+        Floor of the recall, in (0, 1).
+
+    confidence : float, default=0.95
+        Confidence with which the floor, or both floors together, are kept; in (0, 1).
+
+    specificity : float, default=None
+        If given, floor of the specificity too, by referring doubtful images; in (0, 1).
+
+    n_future : int, default=None
+        If None, the floor holds for the population. If given, for the recall counted in the
+        next ``n_future`` pneumonia patients, such as those of a validation study, which takes
+        a lower threshold. See :func:`choose_operating_point`.
+
+    cv : int, cross-validation generator or iterable, default=None
+        Splits for the out-of-fold probabilities. None and integers are folds that keep
+        patients together (:class:`~skpneumo.splitting.PatientKFold`) where patients are known,
+        stratified folds where they are not; None means 5. A single split is a hold-out set.
+        Ignored for a frozen estimator.
+
+    ensemble : bool, default=False
+        If False, ``estimator`` is fitted anew on all data to predict. If True, the models of
+        the folds are kept and their probabilities averaged. See Notes.
+
+    calibration : {"temperature", "isotonic"}, default=None
+        Calibration of the probabilities, fitted on the out-of-fold ones. Temperature scaling
+        changes no decision. Isotonic regression ties neighbouring scores, which can cost
+        specificity, never recall.
+
+    pos_label : int, float, bool or str, default=None
+        The class whose recall is kept. If None, the greater of the two labels: 1 of 0 and 1,
+        PNEUMONIA of NORMAL and PNEUMONIA.
+
+    n_jobs : int, default=None
+        Folds fitted at a time.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (2,)
+        The labels.
+    pos_label_ : scalar
+        The class whose recall is kept.
+    estimator_ : estimator
+        The fitted model, where there is one alone.
+    estimators_ : list of estimators
+        The models whose probabilities are averaged; one alone if ``ensemble=False``.
+    calibrator_ : estimator or None
+        Map from raw to calibrated probabilities.
+    threshold_, upper_threshold_ : float
+        Calibrated probabilities from ``threshold_`` on are called ``pos_label_`` by
+        :meth:`predict`; those below ``upper_threshold_`` are referred by :meth:`decide`. The
+        two are equal without ``specificity``.
+    recall_, recall_bound_, recall_interval_ : float, float, tuple of float
+        Out-of-fold recall of patients at ``threshold_``, the lower bound that is promised
+        (never below ``recall``), and a two-sided exact interval.
+    specificity_, specificity_interval_ : float, tuple of float
+        Out-of-fold share of normal patients none of whose images reaches
+        ``upper_threshold_``, and its exact interval.
+    referral_rate_, referral_interval_ : float, tuple of float
+        Out-of-fold share of patients referred, in a population with this sample's share of
+        pneumonia, and its exact interval. 0 without ``specificity``.
+    n_positive_, n_negative_ : int
+        Patients of either class that the figures rest on.
+    n_features_in_ : int
+        Number of features seen during :term:`fit`, if the estimator says so.
+    feature_names_in_ : ndarray of str
+        Names of features seen during :term:`fit`, if the estimator says so.
+
+    See Also
+    --------
+    choose_operating_point : The same choice from scores at hand.
+    sklearn.model_selection.TunedThresholdClassifierCV : A threshold that is best for a metric,
+        without a guarantee.
+
+    Notes
+    -----
+    **What is promised.** Patients are drawn independently from one population. With
+    probability at least ``confidence`` over that draw, the share of the population's
+    pneumonia patients all of whose images score at least ``threshold_`` is ``recall`` or more.
+    This is exact and free of assumptions about the scores for a frozen estimator, and for
+    ``ensemble=True`` with a single split.
+
+    **What is not.** With folds, the scores come from as many models as there are folds, and
+    predictions from yet another: no finite-sample theorem covers it. It rests on the final
+    model scoring new patients no lower than the folds' models scored theirs. In simulation it
+    does for stable models; it can fail where fold and final models differ much (more features
+    than patients and little regularisation), and there the average of ``ensemble=True`` was
+    safe. Nothing covers another hospital: choose the threshold anew on local patients, with a
+    frozen estimator.
+
+    The recall of *images* is at least that of patients wherever patients with more images are
+    not missed more often than others.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skpneumo.decision import RecallFloorClassifier
+    >>> X, y = make_classification(1000, class_sep=0.8, random_state=0)
+    >>> screening = RecallFloorClassifier(LogisticRegression(), recall=0.92).fit(X, y)
+    >>> print(f"{screening.recall_:.3f} >= {screening.recall_bound_:.3f} >= 0.92")
+    0.942 >= 0.921 >= 0.92
+    >>> screening.predict(X[:4])
+    array([0, 1, 1, 1])
+
+    Refer what is in doubt, so that specificity has a floor too:
+
+    >>> both = screening.set_params(specificity=0.92).fit(X, y)
+    >>> both.decide(X[:4])
+    array([0, 1, 'refer', 1], dtype=object)
+    >>> low, high = both.referral_interval_
+    >>> print(f"{both.referral_rate_:.3f} referred [{low:.3f}, {high:.3f}]")
+    0.066 referred [0.051, 0.083]
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "estimator": [HasMethods(["fit", "predict_proba"])],
+        "recall": [Interval(Real, 0, 1, closed="neither")],
+        "confidence": [Interval(Real, 0, 1, closed="neither")],
+        "specificity": [Interval(Real, 0, 1, closed="neither"), None],
+        "n_future": [Interval(Integral, 1, None, closed="left"), None],
+        "cv": ["cv_object"],
+        "ensemble": ["boolean"],
+        "calibration": [StrOptions({"temperature", "isotonic"}), None],
+        "pos_label": [Real, str, "boolean", None],
+        "n_jobs": [Integral, None],
+    }
+
+    def __init__(
+        self,
+        estimator: Any,
+        *,
+        recall: float = 0.98,
+        confidence: float = 0.95,
+        specificity: float | None = None,
+        n_future: int | None = None,
+        cv: Any = None,
+        ensemble: bool = False,
+        calibration: str | None = None,
+        pos_label: Any = None,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.estimator = estimator
+        self.recall = recall
+        self.confidence = confidence
+        self.specificity = specificity
+        self.n_future = n_future
+        self.cv = cv
+        self.ensemble = ensemble
+        self.calibration = calibration
+        self.pos_label = pos_label
+        self.n_jobs = n_jobs
+
+    @_fit_context(prefer_skip_nested_validation=False)  # the estimator inside is not validated
+    def fit(self, X: Any, y: Any, groups: Any = None, **fit_params: Any) -> Self:
+        """Fit the estimator and choose the operating point.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            What ``estimator`` takes: paths, images, features.
+        y : array-like of shape (n_samples,)
+            Labels, of two classes.
+        groups : array-like of shape (n_samples,), default=None
+            Patient of each sample. If None, patients are read off the file names where ``X``
+            is paths or carries ``filenames``; else each sample is its own patient.
+        **fit_params : dict
+            Handed to ``estimator.fit``; those with an entry per sample are cut to each fold.
+
+        Returns
+        -------
+        self : RecallFloorClassifier
+
+        Raises
+        ------
+        ValueError
+            If the patients are too few to support the floor, or a split has a patient on both
+            sides.
+        """
+        X, y = indexable(X, y)
+        y = _check_y(y)
+        self.pos_label_ = positive_label(y, self.pos_label)
+        patients = _known_patients(X, groups)
+        check_consistent_length(y, patients)
+        if _routing_enabled():
+            fit_params = process_routing(self, "fit", **fit_params).estimator.fit
+
+        if isinstance(self.estimator, FrozenEstimator):
+            self.estimators_ = [clone(self.estimator).fit(X, y)]
+            held_out, raw_scores = np.arange(len(y)), self._average_score(X)
+        else:
+            models, held_out, raw_scores = self._fit_folds(X, y, patients, fit_params)
+            self.estimators_ = (
+                models if self.ensemble else [clone(self.estimator).fit(X, y, **fit_params)]
+            )
+        self._adopt(self.estimators_)
+
+        self.calibrator_ = self._fit_calibrator(raw_scores, y[held_out] == self.pos_label_)
+        point = choose_operating_point(
+            y[held_out],
+            self._calibrate(raw_scores),
+            groups=None if patients is None else patients[held_out],
+            recall=self.recall,
+            confidence=self.confidence,
+            specificity=self.specificity,
+            n_future=self.n_future,
+            pos_label=self.pos_label_,
+        )
+        for name, value in asdict(point).items():
+            setattr(self, f"{name}_", value)
+        return self
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Calibrated probabilities of both classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            What ``estimator`` takes.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, 2)
+            Columns in the order of ``classes_``.
+        """
+        check_is_fitted(self)
+        positive = self._calibrate(self._average_score(X))
+        is_positive = self.classes_ == self.pos_label_
+        return np.where(is_positive, positive[:, None], 1 - positive[:, None])
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Labels at ``threshold_``, which keeps the recall floor.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            What ``estimator`` takes.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            Entries of ``classes_``. Images that :meth:`decide` refers are called
+            ``pos_label_`` here.
+        """
+        check_is_fitted(self)
+        return self._labels(self._calibrate(self._average_score(X)) >= self.threshold_)
+
+    def decide(self, X: Any) -> NDArray[np.object_]:
+        """Labels, or "refer" where neither is safe.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            What ``estimator`` takes.
+
+        Returns
+        -------
+        decisions : ndarray of shape (n_samples,), dtype object
+            Entries of ``classes_``, and ``"refer"`` from ``threshold_`` up to
+            ``upper_threshold_``. Without ``specificity`` nothing is referred.
+        """
+        check_is_fitted(self)
+        scores = self._calibrate(self._average_score(X))
+        decisions = self._labels(scores >= self.upper_threshold_).astype(object)
+        decisions[(scores >= self.threshold_) & (scores < self.upper_threshold_)] = REFER
+        return decisions
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Metadata routing: ``groups`` stays here, the rest goes to the estimator.
+
+        Returns
+        -------
+        routing : MetadataRouter
+        """
+        return (
+            MetadataRouter(owner=self)
+            .add_self_request(self)
+            .add(
+                estimator=self.estimator,
+                method_mapping=MethodMapping().add(caller="fit", callee="fit"),
+            )
+        )
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        tags.input_tags = get_tags(self.estimator).input_tags
+        return tags
+
+    def _fit_folds(
+        self,
+        X: Any,
+        y: NDArray[Any],
+        patients: NDArray[Any] | None,
+        fit_params: dict[str, Any],
+    ) -> tuple[list[Any], NDArray[np.intp], NDArray[np.float64]]:
+        """Models of the folds (if kept), the rows they were not fitted on, and their scores."""
+        splitter = _as_splitter(self.cv, y, patients)
+        takes_groups = isinstance(splitter, GroupsConsumerMixin)  # the others warn of them
+        splits = list(splitter.split(X, y, patients if takes_groups else None))
+        for train, test in splits:
+            _refuse_shared_patients(train, test, patients)
+        held_out = np.concatenate([test for _, test in splits])
+        if len(np.unique(held_out)) < len(held_out):
+            raise ValueError(
+                f"cv={self.cv!r} tests a sample more than once; one score of each is wanted. "
+                "Use folds, or a single split."
+            )
+        fitted = Parallel(n_jobs=self.n_jobs)(
+            delayed(_fit_and_score)(
+                clone(self.estimator),
+                X,
+                y,
+                train,
+                test,
+                self.pos_label_,
+                fit_params,
+                self.ensemble,
+            )
+            for train, test in splits
+        )
+        models, scores = zip(*fitted, strict=True)
+        return list(models), held_out, np.concatenate(scores)
+
+    def _adopt(self, models: list[Any]) -> None:
+        """Take over what the fitted models know of themselves."""
+        first = models[0]
+        if len(models) == 1:
+            self.estimator_ = first
+        self.classes_ = first.classes_
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(first, name):
+                setattr(self, name, getattr(first, name))
+
+    def _average_score(self, X: Any) -> NDArray[np.float64]:
+        return np.mean(
+            [_positive_score(model, X, self.pos_label_) for model in self.estimators_], axis=0
+        )
+
+    def _fit_calibrator(self, scores: NDArray[np.float64], is_positive: NDArray[np.bool_]) -> Any:
+        if self.calibration == "temperature":
+            return _TemperatureScaling().fit(_both_columns(scores), is_positive.astype(float))
+        if self.calibration == "isotonic":
+            return IsotonicRegression(out_of_bounds="clip").fit(scores, is_positive)
+        return None
+
+    def _calibrate(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        # Never decreasing, so the k-th lowest score stays the k-th lowest, and the guarantee
+        # with it, although calibrator and threshold come from the same patients.
+        if self.calibration == "temperature":
+            return self.calibrator_.predict(_both_columns(scores))[:, 1]
+        if self.calibration == "isotonic":
+            return self.calibrator_.predict(scores)
+        return scores
+
+    def _labels(self, is_positive: NDArray[np.bool_]) -> NDArray[Any]:
+        negative, positive = np.argsort(self.classes_ == self.pos_label_)
+        return self.classes_[np.where(is_positive, positive, negative)]
+
+
+def _known_patients(X: Any, groups: Any) -> NDArray[Any] | None:
+    if groups is not None:
+        return column_or_1d(groups)
+    try:
+        return patients_of(X)
+    except (TypeError, ValueError):  # features or bare pixels: they name no files
+        return None
+
+
+def _as_splitter(cv: Any, y: NDArray[Any], patients: NDArray[Any] | None) -> Any:
+    if cv is not None and not isinstance(cv, Integral):
+        return check_cv(cv, y, classifier=True)
+    n_splits = 5 if cv is None else int(cv)
+    return StratifiedKFold(n_splits) if patients is None else PatientKFold(n_splits)
+
+
+def _refuse_shared_patients(
+    train: NDArray[np.intp], test: NDArray[np.intp], patients: NDArray[Any] | None
+) -> None:
+    if patients is None:
+        return
+    shared = np.intersect1d(patients[train], patients[test])
+    if len(shared):
+        raise ValueError(
+            f"{len(shared)} patients are on both sides of a split, {shared[0]!r} among them: "
+            "their scores are too good to choose a threshold by. Leave cv=None or use "
+            "PatientKFold; if the samples truly are independent, pass groups=range(n_samples)."
+        )
+
+
+def _fit_and_score(
+    estimator: Any,
+    X: Any,
+    y: NDArray[Any],
+    train: NDArray[np.intp],
+    test: NDArray[np.intp],
+    pos_label: Any,
+    fit_params: dict[str, Any],
+    keep: bool,
+) -> tuple[Any, NDArray[np.float64]]:
+    estimator.fit(
+        _safe_indexing(X, train), y[train], **_check_method_params(X, fit_params, indices=train)
+    )
+    scores = _positive_score(estimator, _safe_indexing(X, test), pos_label)
+    return estimator if keep else None, scores
+
+
+def _positive_score(estimator: Any, X: Any, pos_label: Any) -> NDArray[np.float64]:
+    scores, _ = _get_response_values_binary(estimator, X, "predict_proba", pos_label=pos_label)
+    # In float64 a threshold can lie just above a float32 probability.
+    return np.asarray(scores, dtype=np.float64)
+
+
+def _both_columns(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.column_stack([1 - scores, scores])

@@ -1,0 +1,579 @@
+"""The recall floor: its guarantee by simulation, its numbers by definition, its manners."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import betabinom, binom, binomtest, norm
+from sklearn import config_context
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import (
+    GroupShuffleSplit,
+    KFold,
+    RepeatedStratifiedKFold,
+    StratifiedKFold,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+from threadpoolctl import threadpool_limits
+
+from skpneumo.decision import RecallFloorClassifier, choose_operating_point
+
+# A simulation may exceed its promise by chance; this rarely by this test.
+SIGNIFICANT = 1e-3
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    with threadpool_limits(1):  # fits this small only wait for their threads
+        yield
+
+
+class ClusteredScores:
+    """Binormal scores of patients with one of ``sizes`` images each, with known recall.
+
+    A pneumonia patient's images score ``distance + b + e``: b is the patient's, with variance
+    ``correlation``, e the image's, and their variances add up to 1.
+    """
+
+    def __init__(self, sizes, correlation, distance=3.0):
+        self.sizes = np.asarray(sizes)
+        self.correlation = correlation
+        self.distance = distance
+
+    def draw(self, rng, n_draws, n_patients, positive=True):
+        """Scores of shape (n_draws, n_patients, most images); NaN where there is no image."""
+        shape = (n_draws, n_patients, self.sizes.max())
+        scores = np.sqrt(1 - self.correlation) * rng.normal(size=shape)
+        scores += np.sqrt(self.correlation) * rng.normal(size=(*shape[:2], 1))
+        scores += self.distance * positive
+        n_images = rng.choice(self.sizes, shape[:2])
+        scores[np.arange(shape[2]) >= n_images[:, :, None]] = np.nan
+        return scores
+
+    def image_recall(self, threshold):
+        return norm.sf(threshold - self.distance)
+
+    def patient_recall(self, threshold):
+        """Chance that every image of a patient reaches the threshold."""
+        nodes, weights = np.polynomial.hermite_e.hermegauss(120)
+        beyond = np.asarray(threshold)[..., None] - self.distance
+        beyond = (beyond - np.sqrt(self.correlation) * nodes) / np.sqrt(1 - self.correlation)
+        every = norm.sf(beyond)[..., None] ** self.sizes
+        return every.mean(axis=-1) @ (weights / weights.sum())
+
+    def patient_specificity(self, threshold):
+        """Chance that no image of a normal patient reaches the threshold (by symmetry)."""
+        return self.patient_recall(self.distance - np.asarray(threshold))
+
+
+SCENARIOS = {
+    "independent images": ClusteredScores([1], 0.5),
+    "correlated images": ClusteredScores([1, 2, 5], 0.5),
+    "near copies": ClusteredScores([1, 8], 0.98),
+    "many unrelated images": ClusteredScores([4], 0.02),
+}
+each_scenario = pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)
+
+
+def point_of(positive, negative, grouped=True, **options):
+    """Choose the operating point of one draw."""
+    rows = np.concatenate([positive, negative])
+    there = ~np.isnan(rows)
+    patients = np.broadcast_to(np.arange(len(rows))[:, None], rows.shape)
+    labels = patients < len(positive)
+    return choose_operating_point(
+        labels[there], rows[there], groups=patients[there] if grouped else None, **options
+    )
+
+
+def thresholds_of_draws(scenario, n_draws, n_patients, **options):
+    """Both thresholds of many draws.
+
+    Which order statistics they are depends on the number of patients alone. So it is asked of
+    the first draw, checked on a few, and read off all others at once.
+    """
+    rng = np.random.default_rng(0)
+    positive = scenario.draw(rng, n_draws, n_patients)
+    negative = scenario.draw(rng, n_draws, n_patients, positive=False)
+    first = point_of(positive[0], negative[0], **options)
+    k = 1 + round(n_patients * (1 - first.recall))
+    lower = np.sort(np.nanmin(positive, axis=2), axis=1)[:, k - 1]
+    upper = lower
+    if "specificity" in options:
+        j = round(n_patients * first.specificity)
+        highest = np.sort(np.nanmax(negative, axis=2), axis=1)[:, j - 1]
+        upper = np.maximum(lower, np.nextafter(highest, np.inf))
+    for i in range(0, n_draws, n_draws // 20):
+        point = point_of(positive[i], negative[i], **options)
+        assert (point.threshold, point.upper_threshold) == (lower[i], upper[i])
+        assert point.recall_bound == first.recall_bound
+    return lower, upper, first
+
+
+def assert_kept(is_broken, risk):
+    n_broken = int(np.sum(is_broken))
+    assert binomtest(n_broken, len(is_broken), risk, alternative="greater").pvalue > SIGNIFICANT
+
+
+@each_scenario
+def test_floor_is_broken_as_often_as_theory_says_and_no_more_than_promised(scenario):
+    n_draws, n_patients, floor, confidence = 5000, 200, 0.95, 0.9
+    thresholds, _, first = thresholds_of_draws(
+        scenario, n_draws, n_patients, recall=floor, confidence=confidence
+    )
+    true_recall = scenario.patient_recall(thresholds)
+    assert_kept(true_recall < floor, 1 - confidence)
+    # Not merely kept: no exact method of this form could come nearer to the promise.
+    risks = binom.cdf(np.arange(n_patients), n_patients, 1 - floor)
+    exact_risk = risks[risks <= 1 - confidence].max()
+    assert exact_risk > 0.5 * (1 - confidence)
+    assert binomtest(np.sum(true_recall < floor), n_draws, exact_risk).pvalue > SIGNIFICANT
+    # The bound that is printed covers the truth as often as it says, and no more often.
+    assert first.recall_bound >= floor
+    n_uncovered = np.sum(true_recall < first.recall_bound)
+    assert binomtest(n_uncovered, n_draws, 1 - confidence).pvalue > SIGNIFICANT
+    # Where a patient's images are missed independently of their number, images follow.
+    assert_kept(scenario.image_recall(thresholds) < floor, 1 - confidence)
+
+
+def test_counting_images_for_patients_breaks_the_floor():
+    scenario, rng = SCENARIOS["near copies"], np.random.default_rng(0)
+    positive = scenario.draw(rng, 400, 120)
+    negative = scenario.draw(rng, 400, 30, positive=False)
+    broken = {
+        grouped: [
+            scenario.image_recall(point_of(p, n, grouped, recall=0.95).threshold) < 0.95
+            for p, n in zip(positive, negative, strict=True)
+        ]
+        for grouped in (True, False)
+    }
+    assert_kept(broken[True], 0.05)
+    assert np.mean(broken[False]) > 0.15
+
+
+def test_bound_is_near_the_sample_at_the_size_of_the_real_pool():
+    _, _, point = thresholds_of_draws(SCENARIOS["correlated images"], 20, 2450)
+    assert point.recall - point.recall_bound < 1.8 * np.sqrt(0.98 * 0.02 / 2450)
+
+
+@pytest.mark.parametrize("scenario", ["independent images", "correlated images"])
+def test_recall_counted_in_future_patients_is_kept(scenario):
+    scenario = SCENARIOS[scenario]
+    n_draws, n_future, floor = 4000, 100, 0.9
+    future = scenario.draw(np.random.default_rng(1), n_draws, n_future)
+    worst = np.nanmin(future, axis=2)
+
+    def is_broken(**options):
+        thresholds, _, _ = thresholds_of_draws(scenario, n_draws, 150, recall=floor, **options)
+        return np.sum(worst < thresholds[:, None], axis=1) > (1 - floor) * n_future + 1e-9
+
+    assert_kept(is_broken(n_future=n_future), 0.05)
+    # The floor of the population is no promise about a count.
+    assert np.mean(is_broken()) > 1.5 * 0.05
+
+
+@each_scenario
+def test_referral_keeps_both_floors_at_once(scenario):
+    lower, upper, point = thresholds_of_draws(scenario, 4000, 250, recall=0.96, specificity=0.97)
+    missed = scenario.patient_recall(lower) < 0.96
+    alarmed = scenario.patient_specificity(upper) < 0.97
+    assert_kept(missed | alarmed, 0.05)
+    assert_kept(missed, 0.025)
+    assert_kept(alarmed, 0.025)
+    assert point.specificity_interval[0] >= 0.97
+    assert point.recall_interval[0] == pytest.approx(point.recall_bound)
+    assert point.referral_interval[0] < point.referral_rate < point.referral_interval[1]
+
+
+HOLD_OUT = GroupShuffleSplit(1, test_size=0.5, random_state=0)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"cv": HOLD_OUT, "ensemble": True},
+        {"cv": 3, "ensemble": True},
+        {"cv": 3, "ensemble": False},
+        "frozen",
+    ],
+    ids=["hold-out", "folds, averaged", "folds, fitted anew", "frozen"],
+)
+def test_guarantee_with_a_model_that_learns(options):
+    """A fitted linear classifier on normal features has a recall in closed form."""
+    rng = np.random.default_rng(0)
+    centre = np.array([1.5, 1.0, 0, 0, 0, 0])
+    is_broken = []
+    for _ in range(150):
+        y = np.repeat([0, 1], 100)
+        X = rng.normal(size=(200, 6)) + y[:, None] * centre
+        if options == "frozen":
+            half = rng.permutation(200) < 100
+            model = FrozenEstimator(LinearDiscriminantAnalysis().fit(X[~half], y[~half]))
+            classifier = RecallFloorClassifier(model, recall=0.9).fit(X[half], y[half])
+        else:
+            classifier = RecallFloorClassifier(LinearDiscriminantAnalysis(), recall=0.9, **options)
+            classifier.fit(X, y, groups=np.arange(200))
+        if len(classifier.estimators_) == 1:
+            model, threshold = classifier.estimator_, classifier.threshold_
+            weights = model.coef_[0]
+            cut = np.log(threshold / (1 - threshold)) - model.intercept_[0]
+            recall = norm.sf((cut - weights @ centre) / np.linalg.norm(weights))
+        else:
+            recall = np.mean(classifier.predict(rng.normal(size=(4000, 6)) + centre))
+        is_broken.append(recall < 0.9)
+    assert_kept(is_broken, 0.05)
+
+
+def exact_lower_bound(n_found, n, confidence):
+    return binomtest(n_found, n, alternative="greater").proportion_ci(confidence).low
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    n=st.integers(20, 400),
+    floor=st.floats(0.55, 0.97),
+    confidence=st.floats(0.6, 0.95),
+    seed=st.integers(0, 1000),
+)
+def test_threshold_is_the_highest_whose_exact_bound_keeps_the_floor(n, floor, confidence, seed):
+    rng = np.random.default_rng(seed)
+    y = np.repeat([0, 1], n)
+    scores = rng.normal(2.0 * y)
+    if exact_lower_bound(n, n, confidence) < floor:
+        with pytest.raises(ValueError, match=f"has {n}"):
+            choose_operating_point(y, scores, recall=floor, confidence=confidence)
+        return
+    point = choose_operating_point(y, scores, recall=floor, confidence=confidence)
+    n_found = np.sum(scores[y == 1] >= point.threshold)
+    assert point.recall == n_found / n
+    assert point.recall_bound == pytest.approx(exact_lower_bound(n_found, n, confidence))
+    assert point.recall_bound >= floor - 1e-12
+    assert exact_lower_bound(n_found - 1, n, confidence) < floor
+    interval = binomtest(n_found, n).proportion_ci(confidence)
+    assert point.recall_interval == pytest.approx((interval.low, interval.high))
+    n_clear = np.sum(scores[y == 0] < point.threshold)
+    interval = binomtest(n_clear, n).proportion_ci(confidence)
+    assert point.specificity == n_clear / n
+    assert point.specificity_interval == pytest.approx((interval.low, interval.high))
+    assert point.upper_threshold == point.threshold
+    assert point.referral_rate == 0
+
+
+@settings(max_examples=25, deadline=None)
+@given(n=st.integers(60, 300), n_future=st.integers(10, 300), seed=st.integers(0, 1000))
+def test_future_counts_follow_the_beta_binomial(n, n_future, seed):
+    y = np.repeat([0, 1], n)
+    scores = np.random.default_rng(seed).normal(2.0 * y)
+    point = choose_operating_point(y, scores, recall=0.8, n_future=n_future)
+    k = 1 + round(n * (1 - point.recall))
+    allowed = np.floor(0.2 * n_future + 1e-9)
+
+    def risk(k):
+        return betabinom.sf(allowed, n_future, k, n + 1 - k)
+
+    assert risk(k) <= 0.05 + 1e-12 < risk(k + 1)
+    assert 0.8 - 1e-9 <= point.recall_bound <= 1
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 1000), n_images=st.integers(1, 4))
+def test_order_of_rows_and_increasing_maps_of_the_score_change_nothing(seed, n_images):
+    rng = np.random.default_rng(seed)
+    groups = np.repeat([f"p{i}" for i in range(120)], n_images)
+    y = np.repeat(np.arange(120) % 2, n_images)
+    scores = rng.normal(2.0 * y)
+    options = {"recall": 0.9, "specificity": 0.9, "confidence": 0.8}
+    point = choose_operating_point(y, scores, groups=groups, **options)
+    order = rng.permutation(len(y))
+    again = choose_operating_point(y[order], scores[order], groups=groups[order], **options)
+    assert again == point
+    mapped = choose_operating_point(y, np.exp(scores), groups=groups, **options)
+    assert mapped.threshold == np.exp(point.threshold)
+    assert (mapped.recall, mapped.specificity, mapped.referral_rate) == (
+        point.recall,
+        point.specificity,
+        point.referral_rate,
+    )
+
+
+def test_fewest_patients_that_support_the_usual_floor():
+    y = np.repeat([0, 1], [20, 149])
+    assert choose_operating_point(y, y.astype(float)).recall_bound >= 0.98
+    with pytest.raises(ValueError, match="needs at least 149 patients of class '1'; has 148"):
+        choose_operating_point(y[:-1], y[:-1].astype(float))
+    with pytest.raises(ValueError, match=r"confidence 0.975 needs .* class '0'; has 20"):
+        choose_operating_point(np.repeat([0, 1], [20, 200]), np.ones(220), specificity=0.9)
+    with pytest.raises(ValueError, match=r"has 149\."):
+        choose_operating_point(y, y.astype(float), n_future=100)
+
+
+def test_images_of_one_patient_do_not_make_up_for_patients():
+    y = np.repeat([0, 1], [200, 400])
+    groups = np.r_[np.arange(200), 200 + np.arange(400) // 4]
+    with pytest.raises(ValueError, match="has 100"):
+        choose_operating_point(y, y.astype(float), groups=groups)
+
+
+@pytest.mark.parametrize(
+    ("labels", "pos_label"),
+    [
+        ((0, 1), None),
+        ((-1, 1), None),
+        ((False, True), None),
+        (("NORMAL", "PNEUMONIA"), None),
+        (("normal", "bacteria"), "bacteria"),
+        ((1, 0), 0),
+    ],
+)
+def test_labels_of_any_type(labels, pos_label):
+    rng = np.random.default_rng(0)
+    truth = np.repeat([0, 1], 60)
+    X = rng.normal(3.0 * truth)[:, None]
+    y = np.asarray(labels)[truth]
+    classifier = RecallFloorClassifier(
+        LogisticRegression(), recall=0.9, specificity=0.5, pos_label=pos_label
+    ).fit(X, y)
+    assert classifier.pos_label_ == labels[1]
+    assert set(classifier.classes_) == set(labels)
+    predictions = classifier.predict(X)
+    assert predictions.dtype == classifier.classes_.dtype
+    column = list(classifier.classes_).index(labels[1])
+    proba = classifier.predict_proba(X)
+    np.testing.assert_allclose(proba.sum(axis=1), 1)
+    called = proba[:, column] >= classifier.threshold_
+    np.testing.assert_array_equal(predictions == labels[1], called)
+    assert predictions[truth == 1].tolist().count(labels[1]) >= 54
+    decisions = classifier.decide(X)
+    referred = decisions == "refer"
+    np.testing.assert_array_equal(decisions[~referred], predictions[~referred])
+
+
+def test_labels_that_cannot_be_meant_are_refused():
+    scores = np.linspace(0, 1, 200)
+    two = np.repeat([0, 1], 100)
+    with pytest.raises(ValueError, match="Pass pos_label='BACTERIA'"):
+        choose_operating_point(np.array(["BACTERIA", "NORMAL"])[two], scores, recall=0.9)
+    with pytest.raises(ValueError, match=r"Only binary .* multiclass"):
+        choose_operating_point(np.arange(200) % 3, scores)
+    with pytest.raises(ValueError, match=r"got 1 class: \[1\]"):
+        choose_operating_point(np.ones(200, dtype=int), scores)
+    with pytest.raises(ValueError, match="pos_label=2 is not one of the labels"):
+        choose_operating_point(two, scores, pos_label=2)
+
+
+@pytest.fixture(scope="module")
+def samples():
+    rng = np.random.default_rng(0)
+    y = np.arange(400) % 2
+    return rng.normal(size=(400, 3)) + 1.2 * y[:, None], y
+
+
+def test_temperature_changes_probabilities_but_no_decision(samples):
+    X, y = samples
+    raw = RecallFloorClassifier(LogisticRegression(C=1e-3), recall=0.9, specificity=0.9)
+    raw.fit(X, y)
+    calibrated = RecallFloorClassifier(
+        LogisticRegression(C=1e-3), recall=0.9, specificity=0.9, calibration="temperature"
+    ).fit(X, y)
+    np.testing.assert_array_equal(calibrated.decide(X), raw.decide(X))
+    assert calibrated.recall_ == raw.recall_
+
+    def log_loss(classifier):
+        return -np.mean(np.log(classifier.predict_proba(X)[np.arange(len(y)), y]))
+
+    # So strong a penalty leaves the probabilities near 1/2; the temperature takes that back.
+    assert log_loss(calibrated) < log_loss(raw) - 0.05
+
+
+def test_isotonic_calibration_never_costs_recall(samples):
+    X, y = samples
+    raw = RecallFloorClassifier(LogisticRegression(), recall=0.9).fit(X, y)
+    calibrated = RecallFloorClassifier(
+        LogisticRegression(), recall=0.9, calibration="isotonic"
+    ).fit(X, y)
+    assert calibrated.recall_ >= raw.recall_
+    assert np.all(calibrated.predict(X) >= raw.predict(X))
+    probability = calibrated.predict_proba(X)[:, 1]
+    confident = probability > 0.9
+    assert y[confident].mean() > 0.85
+
+
+def test_frozen_estimator_is_used_as_it_is(samples):
+    X, y = samples
+    model = LogisticRegression().fit(X[:100], y[:100])
+    before = model.coef_.copy()
+    classifier = RecallFloorClassifier(FrozenEstimator(model), recall=0.9, cv=3)
+    classifier.fit(X[100:], y[100:])
+    np.testing.assert_array_equal(model.coef_, before)
+    point = choose_operating_point(y[100:], model.predict_proba(X[100:])[:, 1], recall=0.9)
+    assert classifier.threshold_ == point.threshold
+    assert classifier.recall_bound_ == point.recall_bound
+    assert classifier.n_positive_ == 150
+    np.testing.assert_array_equal(classifier.predict_proba(X), model.predict_proba(X))
+
+
+def test_default_folds_and_refit(samples):
+    X, y = samples
+    classifier = RecallFloorClassifier(LogisticRegression(), recall=0.9).fit(X, y)
+    scores = np.empty(400)
+    for train, test in StratifiedKFold(5).split(X, y):
+        scores[test] = LogisticRegression().fit(X[train], y[train]).predict_proba(X[test])[:, 1]
+    assert classifier.threshold_ == choose_operating_point(y, scores, recall=0.9).threshold
+    np.testing.assert_array_equal(
+        classifier.estimator_.coef_, LogisticRegression().fit(X, y).coef_
+    )
+    assert classifier.n_features_in_ == 3
+
+
+def test_ensemble_averages_the_models_of_the_folds(samples):
+    X, y = samples
+    classifier = RecallFloorClassifier(LogisticRegression(), recall=0.9, ensemble=True, cv=4)
+    classifier.fit(X, y)
+    assert len(classifier.estimators_) == 4
+    assert not hasattr(classifier, "estimator_")
+    np.testing.assert_allclose(
+        classifier.predict_proba(X),
+        np.mean([model.predict_proba(X) for model in classifier.estimators_], axis=0),
+    )
+
+
+def brightness(images):
+    return images.reshape(len(images), -1).mean(axis=1, keepdims=True)
+
+
+def lengths(paths):
+    """A feature of a path that tells the classes of the Kaggle names apart."""
+    return np.array([[len(str(path).rsplit("/", 1)[-1])] for path in np.ravel(paths)], float)
+
+
+def kaggle_names(n_normal=60, n_pneumonia=60, n_images=2):
+    names = [f"IM-{i:04d}-{k:04d}.jpeg" for i in range(n_normal) for k in range(n_images)]
+    names += [
+        f"person{i}_bacteria_{10 * i + k}.jpeg"
+        for i in range(n_pneumonia)
+        for k in range(n_images)
+    ]
+    return names, np.repeat([0, 1], [n_normal * n_images, n_pneumonia * n_images])
+
+
+@pytest.mark.parametrize("form", [list, np.array, lambda names: np.array(names)[:, None]])
+def test_patients_are_read_off_paths(form):
+    names, y = kaggle_names()
+    model = make_pipeline(FunctionTransformer(lengths), StandardScaler(), LogisticRegression())
+    classifier = RecallFloorClassifier(model, recall=0.9).fit(form(names), y)
+    assert (classifier.n_negative_, classifier.n_positive_) == (60, 60)
+    assert classifier.predict(form(names)).shape == y.shape
+
+
+def test_patients_are_read_off_images_that_carry_their_names():
+    class NamedImages(np.ndarray):
+        filenames = None
+
+        def __getitem__(self, key):
+            rows = super().__getitem__(key)
+            if self.filenames is not None and isinstance(key, np.ndarray):
+                rows.filenames = self.filenames[key]
+            return rows
+
+    names, y = kaggle_names()
+    images = np.full((len(y), 4, 4, 1), 100, np.uint8).view(NamedImages)
+    images[y == 1] = 150
+    images.filenames = np.array(names, dtype=object)
+    model = make_pipeline(FunctionTransformer(brightness), LogisticRegression())
+    assert RecallFloorClassifier(model, recall=0.9).fit(images, y).n_positive_ == 60
+
+
+def test_given_groups_overrule_names():
+    names, y = kaggle_names()
+    model = make_pipeline(FunctionTransformer(lengths), LogisticRegression())
+    classifier = RecallFloorClassifier(model, recall=0.9).fit(names, y, groups=range(len(y)))
+    assert classifier.n_positive_ == 120
+
+
+def test_split_with_a_patient_on_both_sides_is_refused():
+    names, y = kaggle_names()
+    model = make_pipeline(FunctionTransformer(lengths), LogisticRegression())
+    classifier = RecallFloorClassifier(
+        model, recall=0.9, cv=KFold(3, shuffle=True, random_state=0)
+    )
+    with pytest.raises(ValueError, match="patients are on both sides of a split, 'bacteria-1'"):
+        classifier.fit(names, y)
+    classifier.fit(names, y, groups=range(len(y)))
+
+
+def test_split_that_tests_a_sample_twice_is_refused(samples):
+    cv = RepeatedStratifiedKFold(n_splits=2, n_repeats=2, random_state=0)
+    with pytest.raises(ValueError, match="tests a sample more than once"):
+        RecallFloorClassifier(LogisticRegression(), recall=0.9, cv=cv).fit(*samples)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"recall": 1.0}, {"confidence": 0}, {"specificity": 98}, {"calibration": "sigmoid"}]
+)
+def test_parameters_are_validated(wrong, samples):
+    with pytest.raises(ValueError, match=f"The '{next(iter(wrong))}' parameter"):
+        RecallFloorClassifier(LogisticRegression(), **wrong).fit(*samples)
+
+
+def test_fit_parameters_reach_the_estimator_cut_to_the_fold(samples):
+    X, y = samples
+    weight = np.where(X[:, 0] > 0, 1.0, 2.0)
+    plain = RecallFloorClassifier(LogisticRegression(), recall=0.9).fit(X, y)
+    weighted = RecallFloorClassifier(LogisticRegression(), recall=0.9)
+    weighted.fit(X, y, sample_weight=weight)
+    reference = LogisticRegression().fit(X, y, sample_weight=weight)
+    np.testing.assert_array_equal(weighted.estimator_.coef_, reference.coef_)
+    assert weighted.threshold_ != plain.threshold_
+    with config_context(enable_metadata_routing=True):
+        routed = RecallFloorClassifier(
+            LogisticRegression().set_fit_request(sample_weight=True), recall=0.9
+        ).fit(X, y, sample_weight=weight)
+    assert routed.threshold_ == weighted.threshold_
+
+
+# Every check fits a dozen samples, which support no higher floor than this.
+EXPECTED_FAILED_CHECKS = {
+    "check_classifiers_train": "wants the class of the greatest probability predicted; this "
+    "classifier's purpose is another threshold than 1/2",
+}
+
+
+@parametrize_with_checks(
+    [RecallFloorClassifier(LogisticRegression(), recall=0.7, confidence=0.5)],
+    expected_failed_checks=lambda estimator: EXPECTED_FAILED_CHECKS,
+    xfail_strict=True,
+)
+def test_sklearn_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@pytest.mark.real
+def test_floor_holds_on_the_rest_of_the_real_patients(real_data):
+    """Benchmarks/recall_floor_resplits.py measures this at length and with a better model."""
+    from PIL import Image
+
+    from skpneumo.datasets import load_chest_xray
+
+    pool = load_chest_xray(real_data / "chest_xray")
+    pixels = np.stack(
+        [
+            np.asarray(
+                Image.open(name).convert("L").resize((16, 16), Image.Resampling.BOX)
+            ).ravel()
+            for name in pool.filenames
+        ]
+    )
+    rng = np.random.default_rng(0)
+    kept = np.isin(pool.groups, rng.permutation(np.unique(pool.groups))[:2200])
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
+    classifier = RecallFloorClassifier(model).fit(
+        pixels[kept], pool.target[kept], groups=pool.groups[kept]
+    )
+    rest = pixels[~kept][pool.target[~kept] == 1]
+    assert classifier.predict(rest).mean() >= 0.98
+    assert classifier.n_positive_ > 1300
