@@ -1,0 +1,217 @@
+"""The audit itself: read every file once, then look at the whole."""
+
+import os
+import warnings
+from numbers import Integral
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils._param_validation import HasMethods, Interval, validate_params
+
+from skpneumo.audit._checks import (
+    file_findings,
+    label_findings,
+    order_findings,
+    suspect_labels,
+)
+from skpneumo.audit._duplicates import can_hash, duplicates, group_identical, group_similar
+from skpneumo.audit._findings import Finding, findings_frame
+from skpneumo.audit._reading import read_images
+from skpneumo.audit._report import ImageAudit
+from skpneumo.audit._shift import FEWEST_PATIENTS, measure_shift, shift_findings
+from skpneumo.datasets import UnknownNamesWarning, etiologies, patient_ids
+from skpneumo.paths import check_paths
+
+__all__ = ["audit_images"]
+
+_SPLITS = ("train", "val", "test")
+
+
+@validate_params(
+    {
+        "estimator": [HasMethods(["fit", "predict_proba"]), None],
+        "near_duplicates": ["boolean", None],
+        "hash_distance": [Interval(Integral, 0, 256, closed="both")],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def audit_images(
+    paths: Any,
+    y: ArrayLike | None = None,
+    split: ArrayLike | None = None,
+    *,
+    groups: ArrayLike | None = None,
+    estimator: Any = None,
+    near_duplicates: bool | None = None,
+    hash_distance: int = 26,
+    n_jobs: int | None = None,
+    random_state: int | np.random.RandomState | None = 0,
+) -> ImageAudit:
+    """Look for what makes a collection of X-rays unfit to learn from or to be judged by.
+
+    Every file is opened and decoded once; nothing is changed.
+
+    Parameters
+    ----------
+    paths : array-like of shape (n_samples,) or (n_samples, 1)
+        Paths of images that Pillow reads.
+    y : array-like of shape (n_samples,), default=None
+        Labels. If None, the names of the folders the files lie in.
+    split : array-like of shape (n_samples,) of str, default=None
+        Split of each file, "" for none. If None, the name of the folder above the class folder
+        where that is train, val or test.
+    groups : array-like of shape (n_samples,), default=None
+        Patient of each file. If None, read off the file names.
+    estimator : classifier with ``predict_proba``, default=None
+        A pipeline from paths to probabilities. If given, it is fitted in five patient-grouped
+        folds, and labels that its out-of-fold probabilities contradict are listed. Needs
+        cleanlab: ``pip install "skpneumo[audit]"``.
+    near_duplicates : bool, default=None
+        Whether to compare perceptual hashes. They need ImageHash
+        (``pip install "skpneumo[audit]"``); None compares them if it is installed, and says so
+        in the report if it is not.
+    hash_distance : int, default=26
+        Two images are similar if at most this many of the 256 bits of their hashes differ.
+        Copies with another compression, size, brightness or contrast stay within 26; different
+        children of the Kermany collection begin at 36.
+    n_jobs : int, default=None
+        Threads that read files.
+    random_state : int, RandomState instance or None, default=0
+        Folds, controls and bootstrap.
+
+    Returns
+    -------
+    audit : ImageAudit
+        Its ``findings`` are the faults, ``frame`` has a row for each file, ``summary()`` says it
+        in words; it shows itself in a notebook, and ``to_html`` writes a page.
+
+    Raises
+    ------
+    ValueError
+        If ``y``, ``split`` or ``groups`` differ from ``paths`` in length.
+    ImportError
+        If ``near_duplicates=True`` or an ``estimator`` needs a package that is not installed.
+
+    Notes
+    -----
+    Unreadable and missing files are findings, not errors: an audit sees the whole collection.
+
+    The shift between splits is the AUC with which a logistic regression on size, shape,
+    intensities and an 8 x 8 miniature tells the files of one class in one split from those in
+    the largest split, cross-validated by patient. Beside it stands a control: as many random
+    patients of the largest split against the rest of it. A shift is reported when its interval
+    lies wholly above that of the control and above 0.6. The intervals resample patients, not
+    fits, so in small splits the AUC strays further from one half than they say, mostly downward;
+    the control shows by how much.
+
+    References
+    ----------
+    S. Rabanser, S. Günnemann, Z. Lipton, Failing loudly: an empirical study of methods for
+    detecting dataset shift, NeurIPS 2019.
+
+    C. G. Northcutt, L. Jiang, I. L. Chuang, Confident learning: estimating uncertainty in
+    dataset labels, JAIR 70, 2021.
+
+    Examples
+    --------
+    >>> import shutil
+    >>> from skpneumo.audit import audit_images
+    >>> from skpneumo.datasets import make_chest_xray
+    >>> xrays = make_chest_xray(n_patients=12, size=96, random_state=0)
+    >>> copy = xrays.filenames[0].replace("train", "test")
+    >>> _ = shutil.copy(xrays.filenames[0], copy)
+    >>> audit = audit_images([*xrays.filenames, copy])
+    >>> audit.findings[["kind", "severity", "n_files"]]
+                          kind severity  n_files
+    0    patient_across_splits    error        4
+    1  duplicate_across_splits    error        2
+    """
+    paths = check_paths(paths)
+    frame, findings = _describe(paths, y, split, groups)
+    readings = read_images(paths, n_jobs)
+    frame = pd.concat([frame, readings.frame], axis=1)
+    rng = check_random_state(random_state)
+    not_checked = []
+
+    frame["duplicate_group"] = group_identical(frame)
+    if near_duplicates or (near_duplicates is None and can_hash()):
+        frame["near_duplicate_group"] = group_similar(frame, readings.thumbnails, hash_distance)
+    else:
+        not_checked.append(
+            'near duplicates: `pip install "skpneumo[audit]"`'
+            if near_duplicates is None
+            else "near duplicates: near_duplicates=False"
+        )
+    shift, too_small = measure_shift(frame, readings.histograms, readings.thumbnails, rng)
+    if too_small:
+        not_checked.append(
+            f"shift, for fewer than {FEWEST_PATIENTS} patients here or left over in the largest "
+            f"split: {', '.join(too_small)}"
+        )
+    elif shift.empty:
+        not_checked.append("shift: there is one split only")
+    if estimator is None:
+        not_checked.append("suspect labels: no estimator was given")
+    else:
+        frame["self_confidence"], suspects = suspect_labels(frame, estimator, rng)
+        findings += suspects
+
+    findings += file_findings(frame)
+    findings += label_findings(frame)
+    findings += order_findings(frame)
+    findings += duplicates(frame)
+    findings += shift_findings(shift, frame)
+    return ImageAudit(
+        frame=frame,
+        findings=findings_frame(findings),
+        shift=shift,
+        not_checked=not_checked,
+        histograms=readings.histograms,
+        thumbnails=readings.thumbnails,
+    )
+
+
+def _describe(
+    paths: NDArray[np.object_],
+    y: ArrayLike | None,
+    split: ArrayLike | None,
+    groups: ArrayLike | None,
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """What is known of the files without opening them."""
+    findings = []
+    if groups is None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UnknownNamesWarning)  # becomes a finding
+            groups = patient_ids(paths)
+        unknown = paths[etiologies(paths) == "unknown"]
+        if len(unknown):
+            findings.append(
+                Finding(
+                    "unknown_names",
+                    unknown.tolist(),
+                    f"{len(unknown)} of {len(paths)} files are taken for a patient each",
+                )
+            )
+    if y is None:
+        y = [Path(path).parent.name for path in paths]
+    if split is None:
+        split = [_split_folder(path) for path in paths]
+    columns = {"label": y, "split": split, "patient": groups}
+    check_consistent_length(paths, *columns.values())
+    frame = pd.DataFrame({"path": paths})
+    for name, values in columns.items():
+        frame[name] = column_or_1d(values)
+    frame["split"] = frame["split"].fillna("").astype(str)
+    frame["etiology"] = etiologies(paths)
+    return frame, findings
+
+
+def _split_folder(path: str) -> str:
+    folder = os.path.basename(os.path.dirname(os.path.dirname(path))).lower()
+    return folder if folder in _SPLITS else ""

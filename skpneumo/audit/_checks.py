@@ -1,0 +1,158 @@
+"""Checks of single files, names, labels and order."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import binom
+from sklearn.model_selection import KFold, StratifiedGroupKFold, cross_val_predict
+
+from skpneumo.audit._findings import Finding
+
+__all__ = ["file_findings", "label_findings", "order_findings", "suspect_labels"]
+
+# Shorter side as a share of the usual one. The Kermany collection spans a factor of seven.
+_SMALL_SHARE = 0.25
+_BLANK_STD = 1.0
+_N_FOLDS = 5
+
+# Folds without one of the classes are no accident when a random order has as many this rarely.
+_UNLIKELY = 1e-4
+
+
+def file_findings(frame: pd.DataFrame) -> list[Finding]:
+    """Findings about single files, one each: not to be read, empty, coloured, small, deep."""
+    findings = [
+        Finding(row.status, [row.path], row.error)
+        for row in frame[frame["status"].ne("ok")].itertuples()
+    ]
+    readable = frame[frame["status"].eq("ok")]
+    if readable.empty:
+        return findings
+    usual_depth = readable["bit_depth"].mode().min()
+    usual_side = readable[["width", "height"]].min(axis=1).median()
+    for row in readable.itertuples():
+        if row.std < _BLANK_STD:
+            findings.append(
+                Finding("blank", [row.path], f"grey level {row.mean:.0f} ± {row.std:.2f}")
+            )
+        if row.coloured:
+            findings.append(Finding("coloured", [row.path], f"mode {row.mode}"))
+        if min(row.width, row.height) < _SMALL_SHARE * usual_side:
+            detail = (
+                f"{row.width} x {row.height} pixels; the shorter side is usually {usual_side:.0f}"
+            )
+            findings.append(Finding("small", [row.path], detail))
+        if row.bit_depth != usual_depth:
+            findings.append(
+                Finding("odd_depth", [row.path], f"{row.bit_depth} bits; most have {usual_depth}")
+            )
+    return findings
+
+
+def label_findings(frame: pd.DataFrame) -> list[Finding]:
+    """Findings about who is where: patients across splits, names against labels, lone classes."""
+    findings = []
+    n_splits = frame.groupby("patient")["split"].nunique()
+    for patient in n_splits.index[n_splits > 1]:
+        rows = frame[frame["patient"].eq(patient)]
+        counts = rows["split"].value_counts().sort_index()
+        where = ", ".join(f"{n} in {split or 'no split'}" for split, n in counts.items())
+        findings.append(
+            Finding("patient_across_splits", rows["path"].tolist(), f"{patient}: {where}")
+        )
+
+    # What a label means is read off the names of most of its files, so that labels of any kind
+    # will do.
+    named = frame[frame["etiology"].ne("unknown")]
+    says_normal = named["etiology"].eq("normal")
+    label_is_normal = says_normal.groupby(named["label"]).transform("mean").gt(0.5)
+    findings += [
+        Finding("label_against_name", [row.path], f"named {row.etiology}, label {row.label}")
+        for row in named[says_normal.ne(label_is_normal)].itertuples()
+    ]
+
+    labels = set(frame["label"].astype(str))
+    for split, rows in frame.groupby("split"):
+        if missing := sorted(labels - set(rows["label"].astype(str))):
+            findings.append(
+                Finding(
+                    "single_class_split",
+                    rows["path"].tolist(),
+                    f"{split or 'the collection'} has no {' and no '.join(missing)}",
+                )
+            )
+    return findings
+
+
+def order_findings(frame: pd.DataFrame) -> list[Finding]:
+    """Whether plain folds of the rows as they stand, split by split, would miss a class."""
+    findings = []
+    for split, rows in frame.groupby("split"):
+        shares = rows["label"].value_counts(normalize=True)
+        if len(shares) < 2 or len(rows) < _N_FOLDS:
+            continue
+        codes, _ = pd.factorize(rows["label"])
+        n_poor = sum(
+            len(np.unique(codes[test])) < len(shares) for _, test in KFold(_N_FOLDS).split(codes)
+        )
+        chance_of_one = (1 - shares.min()) ** (len(rows) // _N_FOLDS)
+        if n_poor and binom.sf(n_poor - 1, _N_FOLDS, chance_of_one) < _UNLIKELY:
+            findings.append(
+                Finding(
+                    "sorted_by_class",
+                    rows["path"].tolist(),
+                    f"{n_poor} of {_N_FOLDS} unshuffled folds of {split or 'the rows'} "
+                    f"({len(rows)} rows) lack a class",
+                )
+            )
+    return findings
+
+
+def suspect_labels(
+    frame: pd.DataFrame, estimator: Any, rng: np.random.RandomState
+) -> tuple[NDArray[np.float64], list[Finding]]:
+    """Labels that out-of-fold probabilities contradict, by confident learning.
+
+    Returns
+    -------
+    self_confidence : ndarray of shape (n_files,)
+        Out-of-fold probability of each file's own label; NaN where it could not be read.
+    findings : list of Finding
+        The suspects, the least confident first.
+    """
+    try:
+        from cleanlab.filter import find_label_issues
+    except ImportError as error:
+        raise ImportError(
+            "Suspect labels are found by confident learning in cleanlab, which is not installed. "
+            'Run `pip install "skpneumo[audit]"`, or leave the estimator out.'
+        ) from error
+    readable = frame[frame["status"].eq("ok")]
+    codes, classes = pd.factorize(readable["label"], sort=True)
+    folds = StratifiedGroupKFold(_N_FOLDS, shuffle=True, random_state=rng.randint(2**31))
+    proba = cross_val_predict(
+        estimator,
+        readable["path"].to_numpy(object),
+        codes,
+        groups=readable["patient"].to_numpy(),
+        cv=folds,
+        method="predict_proba",
+    )
+    suspects = find_label_issues(
+        codes, proba, filter_by="both", return_indices_ranked_by="self_confidence", n_jobs=1
+    )
+    own = proba[np.arange(len(codes)), codes]
+    self_confidence = np.full(len(frame), np.nan)
+    self_confidence[frame["status"].eq("ok").to_numpy()] = own
+    findings = [
+        Finding(
+            "suspect_label",
+            [readable["path"].iloc[i]],
+            f"out-of-fold probability {own[i]:.3f} of its label {classes[codes[i]]}, "
+            f"{proba[i].max():.3f} of {classes[proba[i].argmax()]}",
+        )
+        for i in suspects
+    ]
+    return self_confidence, findings

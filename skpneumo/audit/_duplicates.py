@@ -1,0 +1,95 @@
+"""Images that are in the collection more than once, to the pixel or nearly."""
+
+from importlib.util import find_spec
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.sparse.csgraph import connected_components
+from sklearn.neighbors import radius_neighbors_graph
+
+from skpneumo.audit._findings import Finding
+
+__all__ = ["can_hash", "duplicates", "group_identical", "group_similar"]
+
+_HASH_SIDE = 16
+
+
+def can_hash() -> bool:
+    """Whether perceptual hashes can be had here."""
+    return find_spec("imagehash") is not None
+
+
+def group_identical(frame: pd.DataFrame) -> pd.Series:
+    """Number the groups of files whose decoded pixels are the same; missing for the others."""
+    return _number(frame["content"].where(frame.duplicated("content", keep=False)))
+
+
+def group_similar(frame: pd.DataFrame, thumbnails: NDArray[np.uint8], distance: int) -> pd.Series:
+    """Number the groups of files whose perceptual hashes differ in few of 256 bits.
+
+    The hash is that of the low spatial frequencies: it stays through another compression, size
+    or brightness. Groups hold at least two different contents, and are chained: each file is
+    near some other of its group.
+    """
+    try:
+        import imagehash
+    except ImportError as error:
+        raise ImportError(
+            "Near duplicates are found by the perceptual hashes of ImageHash, which is not "
+            'installed. Run `pip install "skpneumo[audit]"`, or pass near_duplicates=False.'
+        ) from error
+    # A blank image has a hash of nothing; a copy of the same content needs no second hash.
+    rows = frame.index[frame["status"].eq("ok") & frame["std"].gt(0)]
+    rows = rows[~frame.loc[rows, "content"].duplicated()]
+    groups = pd.Series(pd.NA, index=frame.index, dtype="Int64")
+    if len(rows) < 2:
+        return groups
+    bits = np.stack(
+        [
+            imagehash.phash(Image.fromarray(thumbnails[row]), hash_size=_HASH_SIDE).hash.ravel()
+            for row in rows
+        ]
+    ).astype(np.float32)
+    # Between vectors of zeros and ones the squared Euclidean distance is the Hamming distance.
+    near = radius_neighbors_graph(bits, radius=np.sqrt(distance + 0.5), mode="connectivity")
+    _, component = connected_components(near, directed=False)
+    component_of = dict(zip(frame.loc[rows, "content"], component, strict=True))
+    components = frame["content"].map(component_of)
+    n_contents = frame["content"].groupby(components).transform("nunique")
+    return _number(components.where(n_contents.gt(1)))
+
+
+def duplicates(frame: pd.DataFrame) -> list[Finding]:
+    """Findings about identical and similar images, one for each group, by its gravest aspect.
+
+    Similar images of one patient are no finding: repeated films of a child look alike.
+    """
+    findings = []
+    for column, word in (("duplicate_group", "identical"), ("near_duplicate_group", "similar")):
+        if column not in frame:
+            continue
+        for _, group in frame.groupby(column):
+            labels = sorted(group["label"].astype(str).unique())
+            splits = sorted(group["split"].unique())
+            n_patients = group["patient"].nunique()
+            if word == "similar" and n_patients == 1:
+                continue
+            if len(labels) > 1:
+                kind = "conflicting_labels"
+            elif len(splits) > 1:
+                kind = "duplicate_across_splits"
+            else:
+                kind = "duplicate" if word == "identical" else "near_duplicate"
+            detail = f"{len(group)} {word} files, label {' and '.join(labels)}"
+            if any(splits):
+                detail += f", split {' and '.join(splits)}"
+            detail += f", {n_patients} patient{'s' if n_patients > 1 else ''}"
+            findings.append(Finding(kind, group["path"].tolist(), detail))
+    return findings
+
+
+def _number(keys: pd.Series) -> pd.Series:
+    codes, _ = pd.factorize(keys)
+    return pd.Series(codes, index=keys.index, dtype="Int64").where(codes >= 0)

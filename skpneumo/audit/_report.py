@@ -1,0 +1,243 @@
+"""What an audit found, in frames, in words and as a page."""
+
+import os
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from skpneumo.audit._findings import KINDS
+from skpneumo.audit._page import STYLE, document, figures_of, histogram_svg, table
+
+__all__ = ["ImageAudit"]
+
+_MOST_SHOWN = 8
+_MOST_PATHS = 12
+
+
+@dataclass(frozen=True, repr=False)
+class ImageAudit:
+    """The result of :func:`audit_images`.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        A row for each file, in the order given: path, label, split, patient, etiology; status
+        ("ok", "unreadable", "truncated") and error; bytes, format, mode, bit_depth, width,
+        height, coloured; mean, std and the percentiles p1, p50, p99 of the grey levels (0 to
+        255); content, a hash of the pixels; duplicate_group and near_duplicate_group, missing
+        where there is none; self_confidence where an estimator was given.
+    findings : DataFrame
+        A row for each fault, the gravest first: kind, severity ("error": scores on this
+        collection will be wrong; "warning": look; "note": know), n_files, paths, detail.
+    shift : DataFrame
+        A row for each class and split compared: auc with auc_low and auc_high, and the same of
+        the control.
+    not_checked : list of str
+        What could not be looked at, and why.
+    histograms : ndarray of shape (n_files, 32)
+        Shares of the pixels in 32 ranges of grey.
+    thumbnails : ndarray of shape (n_files, 64, 64), uint8
+        Small copies, black where a file could not be read.
+    """
+
+    frame: pd.DataFrame
+    findings: pd.DataFrame
+    shift: pd.DataFrame
+    not_checked: list[str]
+    histograms: NDArray[np.float64]
+    thumbnails: NDArray[np.uint8]
+
+    @property
+    def counts(self) -> pd.DataFrame:
+        """Images and patients by label, split and etiology."""
+        grouped = self.frame.groupby(["label", "split", "etiology"])
+        return grouped.agg(images=("path", "size"), patients=("patient", "nunique")).reset_index()
+
+    @property
+    def intensities(self) -> pd.DataFrame:
+        """Grey levels by label and split: medians over images, with the middle 90 % of them."""
+        readable = self.frame[self.frame["status"].eq("ok")]
+        rows = []
+        for (label, split), group in readable.groupby(["label", "split"]):
+            row = {"label": label, "split": split, "images": len(group)}
+            for name in ("mean", "std", "p1", "p50", "p99"):
+                low, middle, high = group[name].quantile([0.05, 0.5, 0.95])
+                row[name] = f"{middle:.0f} ({low:.0f} to {high:.0f})"
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+    @property
+    def formats(self) -> pd.DataFrame:
+        """Number of images by format, mode and bit depth, with their range of sizes."""
+        readable = self.frame[self.frame["status"].eq("ok")]
+        grouped = readable.groupby(["format", "mode", "bit_depth"])
+        return grouped.agg(
+            images=("path", "size"),
+            width_min=("width", "min"),
+            width_median=("width", "median"),
+            width_max=("width", "max"),
+            height_min=("height", "min"),
+            height_median=("height", "median"),
+            height_max=("height", "max"),
+        ).reset_index()
+
+    def summary(self) -> str:
+        """Say it in words.
+
+        Returns
+        -------
+        text : str
+            Sizes of the collection, findings by kind with the remedy, shift with intervals, and
+            what was not checked.
+        """
+        lines = [self._headline(), "", self._found()]
+        for kind, group in self.findings.groupby("kind", sort=False):
+            severity, title, remedy = KINDS[str(kind)]
+            lines += [
+                "",
+                f"{severity.upper()} {kind}: {title}",
+                f"  {_cases(group)}. {remedy}",
+            ]
+            lines += [f"  - {self._named(row)}" for _, row in group.head(_MOST_SHOWN).iterrows()]
+            if len(group) > _MOST_SHOWN:
+                lines.append(f"  - and {len(group) - _MOST_SHOWN} more in .findings")
+        if len(self.shift):
+            lines += ["", "Shift between splits, AUC [95 % interval]"]
+            lines += [f"  {' | '.join(row)}" for row in self._shift_table().to_numpy(str)]
+        if self.not_checked:
+            lines += ["", "Not checked", *(f"  - {reason}" for reason in self.not_checked)]
+        return "\n".join(lines)
+
+    def to_html(self, path: str | os.PathLike[str]) -> None:
+        """Write the audit as one page that needs no network.
+
+        Parameters
+        ----------
+        path : str or path-like
+            File to write.
+        """
+        Path(path).write_text(document("Audit of an X-ray collection", self._body()), "utf-8")
+
+    def __repr__(self) -> str:
+        return f"<ImageAudit: {self._headline()}; {self._found()}>"
+
+    def _repr_html_(self) -> str:
+        return self._body()
+
+    def _headline(self) -> str:
+        frame = self.frame
+        labels = ", ".join(
+            f"{n:,} {label}" for label, n in frame["label"].value_counts().sort_index().items()
+        )
+        text = f"{len(frame):,} images ({labels}) of {frame['patient'].nunique():,} patients"
+        by_split = frame[frame["split"].ne("")].groupby("split", sort=False)["patient"].nunique()
+        if len(by_split):
+            n_shared = int(frame.groupby("patient")["split"].nunique().gt(1).sum())
+            text += "; " + ", ".join(f"{n:,} in {split}" for split, n in by_split.items())
+            text += f", {n_shared or 'none'} shared"
+        return text
+
+    def _found(self) -> str:
+        if self.findings.empty:
+            return "no findings"
+        counts = self.findings["severity"].value_counts()
+        return ", ".join(
+            f"{counts[severity]} {severity}{'s' if counts[severity] > 1 else ''}"
+            for severity in ("error", "warning", "note")
+            if severity in counts
+        )
+
+    def _named(self, finding: pd.Series) -> str:
+        names = [os.path.basename(path) for path in finding["paths"][:3]]
+        more = ", ..." if len(finding["paths"]) > 3 else ""
+        return f"{finding['detail']}: {', '.join(names)}{more}"
+
+    def _formats_table(self) -> pd.DataFrame:
+        formats = self.formats
+        shown = formats[["format", "mode", "bit_depth", "images"]].copy()
+        for side in ("width", "height"):
+            low, middle, high = (formats[f"{side}_{name}"] for name in ("min", "median", "max"))
+            shown[f"{side} (range)"] = [
+                f"{m:.0f} ({a} to {b})" for a, m, b in zip(low, middle, high, strict=True)
+            ]
+        return shown
+
+    def _shift_table(self) -> pd.DataFrame:
+        return pd.DataFrame(
+            {
+                "class": f"{row.label} of {row.split} (n = {row.n_images}) "
+                f"against {row.reference} (n = {row.n_reference})",
+                "AUC": f"{row.auc:.2f} [{row.auc_low:.2f}, {row.auc_high:.2f}]",
+                "control": f"control {row.control_auc:.2f} "
+                f"[{row.control_low:.2f}, {row.control_high:.2f}]",
+            }
+            for row in self.shift.itertuples()
+        )
+
+    def _body(self) -> str:
+        parts = [f"<p>{escape(self._headline())}</p>", f"<p><b>{escape(self._found())}</b></p>"]
+        for kind, group in self.findings.groupby("kind", sort=False):
+            severity, title, remedy = KINDS[str(kind)]
+            parts.append(
+                f'<details open><summary><span class="{severity}">{severity}</span> '
+                f"{escape(title)}: {_cases(group)}</summary><p>{escape(remedy)}</p>"
+                '<div class="findings">'
+            )
+            parts += [self._finding_html(row) for _, row in group.head(_MOST_SHOWN).iterrows()]
+            parts.append("</div>")
+            if len(group) > _MOST_SHOWN:
+                parts.append(f"<p>and {len(group) - _MOST_SHOWN} more</p>")
+            parts.append("</details>")
+        parts += ["<h2>Images and patients</h2>", table(self.counts)]
+        parts += ["<h2>Files</h2>", table(self._formats_table())]
+        parts += [
+            "<h2>Grey levels</h2>",
+            "<p>Medians over images, and the middle 90 % of them.</p>",
+            table(self.intensities),
+            histogram_svg(self._mean_histograms()),
+        ]
+        if len(self.shift):
+            parts += ["<h2>Shift between splits</h2>", table(self._shift_table())]
+        if self.not_checked:
+            items = "".join(f"<li>{escape(reason)}</li>" for reason in self.not_checked)
+            parts += ["<h2>Not checked</h2>", f"<ul>{items}</ul>"]
+        return f'<div class="skpneumo-audit"><style>{STYLE}</style>{"".join(parts)}</div>'
+
+    def _finding_html(self, finding: pd.Series) -> str:
+        detail = f"<p>{escape(finding['detail'])}</p>"
+        if finding["severity"] == "note":  # about the whole, not about single pictures
+            return f'<section class="wide">{detail}</section>'
+        shown = self.frame[self.frame["path"].isin(finding["paths"])].head(_MOST_PATHS)
+        captions = [
+            f"{os.path.basename(row.path)}, label {row.label}" + (row.split and f", {row.split}")
+            for row in shown.itertuples()
+        ]
+        more = len(finding["paths"]) - len(shown)
+        if shown["status"].ne("ok").all():  # there is nothing to see
+            return f'<section class="wide">{detail}<p>{escape("; ".join(captions))}</p></section>'
+        return (
+            f'<section class="{"wide" if len(shown) > 1 else ""}">{detail}'
+            + figures_of(self.thumbnails[shown.index], captions)
+            + (f"<p>and {more} more files</p>" if more > 0 else "")
+            + "</section>"
+        )
+
+    def _mean_histograms(self) -> dict[str, Any]:
+        readable = self.frame["status"].eq("ok")
+        return {
+            f"{label} (n = {len(group)})": self.histograms[group.index].mean(axis=0)
+            for label, group in self.frame[readable].groupby("label")
+        }
+
+
+def _cases(group: pd.DataFrame) -> str:
+    n_files = group["n_files"].sum()
+    return (
+        f"{len(group):,} case{'s' if len(group) > 1 else ''}, "
+        f"{n_files:,} file{'s' if n_files > 1 else ''}"
+    )

@@ -1,0 +1,427 @@
+"""The audit finds every fault that was planted, and none that was not."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageEnhance
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from skpneumo.audit import ImageAudit, audit_images
+from skpneumo.datasets import CollectionWarning, load_chest_xray, make_chest_xray
+
+SIZE = (72, 110)
+
+
+def shuffled(xrays, seed=0):
+    """Rows in random order: as loaded they are sorted by class, which is a finding."""
+    order = np.random.default_rng(seed).permutation(len(xrays.target))
+    return xrays.filenames[order], xrays.target[order], xrays.split[order]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_clean_collection_has_no_findings(tmp_path, seed):
+    xrays = make_chest_xray(
+        tmp_path / "xrays", n_patients=130, size=SIZE, test_fraction=0.35, random_state=seed
+    )
+    audit = audit_images(*shuffled(xrays, seed))
+    assert audit.findings.empty, audit.summary()
+    assert len(audit.shift)
+    assert audit.summary().splitlines()[2] == "no findings"
+
+
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory):
+    """A collection with faults of many kinds, and what is to be found: kind -> files."""
+    root = tmp_path_factory.mktemp("faulty") / "xrays"
+    xrays = make_chest_xray(
+        root,
+        n_patients=180,
+        weights=(0.4, 0.4, 0.2),
+        size=SIZE,
+        test_fraction=0.35,
+        shift=0.8,
+        random_state=3,
+    )
+    # Pictures of other patients, to be planted under names of our choice.
+    others = make_chest_xray(
+        tmp_path_factory.mktemp("others") / "xrays", n_patients=20, size=SIZE, random_state=99
+    )
+    spare = {
+        label: iter(others.filenames[(others.target == label) & (others.split == "train")])
+        for label in (0, 1)
+    }
+    rows = [xrays.target == label for label in (0, 1)]
+    train = xrays.split == "train"
+    normal, sick = (xrays.filenames[train & of_class] for of_class in rows)
+    sick_in_test = xrays.filenames[(xrays.split == "test") & rows[1]]
+    expected: dict[str, set[frozenset[str]]] = {}
+
+    def expect(kind, *paths):
+        expected.setdefault(kind, set()).add(frozenset(str(path) for path in paths))
+
+    def plant(folder, name, picture):
+        path = root / folder / name
+        if isinstance(picture, Image.Image):
+            picture.save(path)
+        else:
+            shutil.copy(picture, path)
+        return path
+
+    broken = root / "train/NORMAL/IM-9000-0001.jpeg"
+    broken.write_text("404 not found")
+    empty = root / "train/NORMAL/IM-9001-0001.jpeg"
+    empty.touch()
+    expect("unreadable", broken)
+    expect("unreadable", empty)
+
+    cut = plant("train/PNEUMONIA", "person9000_virus_1.jpeg", next(spare[1]))
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size * 2 // 3])
+    expect("truncated", cut)
+
+    grey = plant("train/NORMAL", "IM-9002-0001.png", Image.new("L", (100, 80), 90))
+    expect("blank", grey)
+
+    picture = Image.open(next(spare[1])).convert("RGB")
+    tinted = Image.merge("RGB", [band.point(lambda v, k=k: v * k // 4) for k, band in
+                                 zip((4, 3, 2), picture.split(), strict=True)])  # fmt: skip
+    expect("coloured", plant("train/PNEUMONIA", "person9001_virus_1.png", tinted))
+
+    deep = np.asarray(Image.open(next(spare[1])).convert("L"), np.uint16) * 257
+    deep = Image.fromarray(deep)
+    expect("odd_depth", plant("train/PNEUMONIA", "person9002_virus_1.png", deep))
+
+    tiny = Image.open(next(spare[1])).resize((16, 12))
+    expect("small", plant("train/PNEUMONIA", "person9003_virus_1.png", tiny))
+
+    twin = Path(sick[0])
+    twin = plant("train/PNEUMONIA", twin.stem + "9" + twin.suffix, sick[0])
+    expect("duplicate", sick[0], twin)
+
+    elsewhere = plant("test/PNEUMONIA", "person9004_bacteria_1.jpeg", sick[5])
+    expect("duplicate_across_splits", sick[5], elsewhere)
+
+    converted = plant("test/PNEUMONIA", "person9005_bacteria_1.png", Image.open(sick[9]))
+    expect("duplicate_across_splits", sick[9], converted)
+
+    relabelled = plant("train/PNEUMONIA", "person9006_bacteria_1.jpeg", normal[0])
+    expect("conflicting_labels", normal[0], relabelled)
+
+    picture = Image.open(sick_in_test[3]).convert("L")
+    picture = ImageEnhance.Brightness(picture.resize((90, 70))).enhance(1.15)
+    altered = plant("test/PNEUMONIA", "person9007_virus_1.jpeg", picture)
+    expect("near_duplicate", sick_in_test[3], altered)
+
+    name = Path(sick[14]).stem.rsplit("_", 1)[0] + "_99999.jpeg"
+    seen_before = plant("test/PNEUMONIA", name, next(spare[1]))
+    patient = xrays.groups[list(xrays.filenames).index(sick[14])]
+    of_patient = xrays.filenames[xrays.groups == patient]
+    expect("patient_across_splits", seen_before, *of_patient)
+
+    misplaced = plant("train/PNEUMONIA", "IM-9003-0001.jpeg", next(spare[0]))
+    expect("label_against_name", misplaced)
+
+    with pytest.warns(CollectionWarning, match="contradict their folders"):
+        collection = load_chest_xray(root)
+    paths, target, split = shuffled(collection)
+    for label in (0, 1):
+        expect("shift", *paths[(split == "test") & (target == label)])
+    missing = str(root / "train/NORMAL/IM-9999-0001.jpeg")
+    expect("unreadable", missing)
+    audit = audit_images(
+        np.append(paths, missing), np.append(target, 0), np.append(split, "train"), n_jobs=2
+    )
+    return audit, expected
+
+
+def found(audit):
+    kinds: dict[str, set[frozenset[str]]] = {}
+    for row in audit.findings.itertuples():
+        kinds.setdefault(row.kind, set()).add(frozenset(row.paths))
+    return kinds
+
+
+def test_every_planted_fault_is_found_and_nothing_else(faulty):
+    audit, expected = faulty
+    assert len(expected) >= 13
+    assert found(audit) == expected
+
+
+def test_findings_are_ordered_and_explained(faulty):
+    audit, _ = faulty
+    findings = audit.findings
+    assert findings["kind"].iloc[0] == "conflicting_labels"
+    assert list(findings.columns) == ["kind", "severity", "n_files", "paths", "detail"]
+    ranks = findings["severity"].map({"error": 0, "warning": 1, "note": 2})
+    assert ranks.is_monotonic_increasing
+    assert (findings["n_files"] == findings["paths"].map(len)).all()
+    assert findings["detail"].str.len().gt(0).all()
+    detail = findings.loc[findings["kind"].eq("conflicting_labels"), "detail"].item()
+    assert detail == "2 identical files, label 0 and 1, split train, 2 patients"
+
+
+def test_frame_has_a_row_for_each_file_in_order(faulty):
+    audit, _ = faulty
+    frame = audit.frame
+    assert frame["path"].is_unique
+    broken = frame["status"].ne("ok")
+    assert broken.sum() == 4
+    assert frame.loc[broken, "error"].str.contains("Error").all()
+    assert frame.loc[broken, "mean"].isna().all()
+    row = frame[~broken & frame["mode"].eq("L")].iloc[0]
+    with Image.open(row["path"]) as image:
+        pixels = np.asarray(image)
+    assert (row["width"], row["height"]) == pixels.shape[::-1]
+    assert row["mean"] == pytest.approx(pixels.mean())
+    assert row["std"] == pytest.approx(pixels.std())
+    assert row["p99"] == np.quantile(pixels, 0.99, method="inverted_cdf")
+    assert row["bytes"] == Path(row["path"]).stat().st_size
+    assert audit.histograms.shape == (len(frame), 32)
+    np.testing.assert_allclose(audit.histograms.sum(axis=1), (~broken).astype(float))
+    assert audit.counts["images"].sum() == len(frame)
+    assert audit.formats["images"].sum() == (~broken).sum()
+    assert audit.intensities["images"].sum() == (~broken).sum()
+
+
+def test_summary_says_everything_in_words(faulty):
+    audit, expected = faulty
+    text = audit.summary()
+    for kind in expected:
+        assert f" {kind}: " in text
+    assert "1 shared" in text.splitlines()[0]
+    assert "control" in text
+    assert "suspect labels: no estimator was given" in text
+    assert repr(audit).startswith("<ImageAudit: ")
+
+
+def test_page_is_self_contained_and_escaped(faulty, tmp_path):
+    audit, _ = faulty
+    audit.to_html(tmp_path / "audit.html")
+    page = (tmp_path / "audit.html").read_text("utf-8")
+    assert page.startswith("<!doctype html>")
+    for foreign in ("http://", "https://", "<script", "@import", "url("):
+        assert foreign not in page
+    assert page.count("data:image/png;base64,") > 20
+    assert "color-scheme: light dark" in page
+    assert "UnidentifiedImageError" in page
+    assert audit._repr_html_() in page
+
+    path = tmp_path / "<b>&.png"
+    Image.new("L", (8, 8)).save(path)
+    fragment = audit_images([path], y=["<i>"], split=[""])._repr_html_()
+    assert "<b>&" not in fragment
+    assert "<i>" not in fragment
+    assert "&lt;b&gt;&amp;.png" in fragment
+
+
+def noise(seed, size=(40, 32)):
+    """A picture that is like no other."""
+    small = np.random.default_rng(seed).integers(60, 200, (8, 10)).astype(np.uint8)
+    return Image.fromarray(small).resize(size, Image.Resampling.BICUBIC)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Forty pictures of a patient each, dark for NORMAL and light for PNEUMONIA."""
+    names = [f"IM-{i:04d}-0001.png" for i in range(20)]
+    names += [f"person{i}_virus_{i}.png" for i in range(20)]
+    paths = []
+    for i, name in enumerate(names):
+        path = tmp_path / ("NORMAL" if i < 20 else "PNEUMONIA") / name
+        path.parent.mkdir(exist_ok=True)
+        noise(i).point(lambda v, i=i: v // 2 + 100 * (i >= 20)).save(path)
+        paths.append(path)
+    return paths
+
+
+ALTERNATING = np.arange(40).reshape(2, 20).T.ravel()
+
+
+def brightness(paths):
+    return np.array([[np.asarray(Image.open(path)).mean() / 50] for path in paths])
+
+
+def test_suspect_label_is_found_by_the_estimator(pictures):
+    y = np.repeat(["NORMAL", "PNEUMONIA"], 20)
+    y[[4, 24]] = y[[24, 4]]
+    paths = np.array(pictures, dtype=object)
+    # Names that do not give the answer away.
+    groups = [f"p{i}" for i in range(40)]
+    model = make_pipeline(FunctionTransformer(brightness), LogisticRegression(C=100))
+    audit = audit_images(paths[ALTERNATING], y[ALTERNATING], groups=groups, estimator=model)
+    suspects = audit.findings[audit.findings["kind"].eq("suspect_label")]
+    assert {str(paths[4]), str(paths[24])} == {path for [path] in suspects["paths"]}
+    assert suspects["detail"].str.startswith("out-of-fold probability 0.0").all()
+    confidence = audit.frame.set_index("path")["self_confidence"]
+    assert set(confidence.nsmallest(2).index) == {str(paths[4]), str(paths[24])}
+
+
+def test_estimator_sees_readable_files_only_and_no_patient_twice(pictures):
+    seen = []
+
+    class Recorder(ClassifierMixin, BaseEstimator):
+        def fit(self, X, y):
+            self.classes_ = np.unique(y)
+            self.fitted_on_ = set(X)
+            return self
+
+        def predict_proba(self, X):
+            stems = {Path(path).stem[:7] for path in X}
+            seen.append((stems, {Path(path).stem[:7] for path in self.fitted_on_}))
+            return np.full((len(X), 2), 0.5)
+
+        def predict(self, X):
+            raise AssertionError("probabilities are wanted")
+
+    gone = pictures[0].with_name("IM-0000-0002.png")
+    second = pictures[1].with_name("IM-0001-0002.png")
+    noise(77).save(second)
+    audit_images([*pictures, gone, second], estimator=Recorder())
+    assert len(seen) == 5
+    for tested, fitted in seen:
+        assert not {stem for stem in tested if stem.startswith("IM")} & fitted
+
+
+def test_rows_sorted_by_class_are_noted(pictures):
+    audit = audit_images(pictures)
+    assert audit.findings[["kind", "severity"]].to_numpy().tolist() == [
+        ["sorted_by_class", "note"]
+    ]
+    assert audit.findings["detail"].item() == (
+        "4 of 5 unshuffled folds of the rows (40 rows) lack a class"
+    )
+    assert audit_images(np.array(pictures)[ALTERNATING]).findings.empty
+
+
+def test_split_without_a_class_is_found(pictures):
+    split = np.where(np.arange(40) < 36, "train", "test")
+    audit = audit_images(
+        np.array(pictures)[ALTERNATING], split=np.where(ALTERNATING < 36, "train", "test")
+    )
+    assert audit.findings["kind"].tolist() == ["single_class_split"]
+    assert audit.findings["detail"].item() == "test has no NORMAL"
+    assert len(audit.findings["paths"].item()) == np.sum(split == "test")
+    assert "fewer than 15 patients" in audit.not_checked[0]
+
+
+def test_names_of_no_known_scheme_are_noted_unless_groups_are_given(tmp_path):
+    paths = []
+    for i in range(4):
+        paths.append(tmp_path / f"scan{i}.png")
+        noise(i).save(paths[-1])
+    audit = audit_images(paths, y=[0, 1, 0, 1])
+    assert audit.findings["kind"].tolist() == ["unknown_names"]
+    audit = audit_images(paths, y=[0, 1, 0, 1], groups=["a", "a", "b", "b"])
+    assert audit.findings.empty
+    assert audit.frame["patient"].nunique() == 2
+    audit = audit_images(
+        paths, y=[0, 1, 0, 1], groups=list("abab"), split=["train", "test", "test", "train"]
+    )
+    assert audit.findings["kind"].value_counts()["patient_across_splits"] == 2
+
+
+def test_similar_films_of_one_patient_are_no_finding(tmp_path):
+    names = ["person1_virus_1.png", "person1_virus_2.png", "person2_virus_3.png"]
+    for name in names:
+        noise(1 + names.index(name) // 2).save(tmp_path / name)
+    noise(1).point(lambda v: v + 3).save(tmp_path / names[1])
+    audit = audit_images([tmp_path / name for name in names])
+    assert audit.frame["near_duplicate_group"].notna().tolist() == [True, True, False]
+    assert audit.findings.empty
+    shutil.copy(tmp_path / names[1], tmp_path / names[2])
+    audit = audit_images([tmp_path / name for name in names])
+    assert audit.findings["kind"].tolist() == ["duplicate", "near_duplicate"]
+    assert audit.findings["n_files"].tolist() == [2, 3]
+
+
+@pytest.mark.parametrize("form", [list, np.array, lambda paths: np.array(paths)[:, None]])
+def test_all_forms_of_paths(pictures, form):
+    assert len(audit_images(form(pictures)).frame) == 40
+
+
+@pytest.mark.parametrize(
+    ("mode", "values", "depth"),
+    [
+        ("1", lambda a: a > 128, 1),
+        ("I;16", lambda a: a.astype(np.uint16) * 257, 16),
+        ("F", lambda a: a.astype(np.float32) / 1000, 32),
+    ],
+)
+def test_depths_other_than_eight_bits(tmp_path, mode, values, depth):
+    pixels = np.asarray(noise(0))
+    suffix = "tif" if mode == "F" else "png"
+    paths = [tmp_path / f"person{i}_virus_1.{suffix}" for i in range(2)]
+    Image.fromarray(values(pixels)).save(paths[0])
+    noise(1).save(paths[1])
+    frame = audit_images(paths).frame
+    assert frame["bit_depth"].tolist() == [depth, 8]
+    if mode == "I;16":
+        assert frame["mean"][0] == pytest.approx(pixels.mean(), abs=1)
+
+
+def test_palettes_and_alpha_are_not_taken_for_colour(tmp_path):
+    paths = []
+    for i, mode in enumerate(("L", "RGB", "RGBA", "P", "LA")):
+        paths.append(tmp_path / f"person{i}_virus_1.png")
+        noise(0).convert(mode).save(paths[-1])
+    audit = audit_images(paths)
+    assert not audit.frame["coloured"].any()
+    # The same picture, however it is stored.
+    assert audit.findings[["kind", "n_files"]].to_numpy().tolist() == [["duplicate", 5]]
+
+
+def test_optional_packages_are_asked_for_when_needed(pictures, monkeypatch):
+    monkeypatch.setattr("skpneumo.audit._duplicates.find_spec", lambda name: None)
+    monkeypatch.setitem(__import__("sys").modules, "imagehash", None)
+    audit = audit_images(np.array(pictures)[ALTERNATING])
+    assert audit.findings.empty
+    assert 'pip install "skpneumo[audit]"' in audit.not_checked[0]
+    with pytest.raises(ImportError, match=r'pip install "skpneumo\[audit\]"'):
+        audit_images(pictures, near_duplicates=True)
+    monkeypatch.setitem(__import__("sys").modules, "cleanlab.filter", None)
+    with pytest.raises(ImportError, match=r'pip install "skpneumo\[audit\]"'):
+        audit_images(pictures, estimator=LogisticRegression())
+
+
+def test_arguments_are_checked(pictures):
+    with pytest.raises(ValueError, match="'hash_distance' parameter"):
+        audit_images(pictures, hash_distance=300)
+    with pytest.raises(TypeError, match="single path"):
+        audit_images("a.png")
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        audit_images(pictures, y=[0, 1])
+
+
+def test_result_does_not_depend_on_threads_or_global_state(pictures):
+    np.random.seed(0)  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    one, two = (audit_images(pictures, n_jobs=n) for n in (1, 2))
+    assert one.frame.equals(two.frame)
+    assert isinstance(one, ImageAudit)
+    np.testing.assert_array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+
+
+def test_collection_that_cannot_be_read_at_all(tmp_path):
+    audit = audit_images([tmp_path / "IM-0001-0001.jpeg", tmp_path / "IM-0002-0001.jpeg"])
+    assert audit.findings["kind"].tolist() == ["unreadable"] * 2
+    assert audit.findings["detail"].str.startswith("FileNotFoundError").all()
+    audit.to_html(tmp_path / "audit.html")
+
+
+@pytest.mark.slow
+@pytest.mark.real
+def test_known_facts_of_the_real_pool(real_data):
+    pool = load_chest_xray(real_data / "chest_xray")
+    audit = audit_images(pool.filenames, pool.target, pool.split, n_jobs=2)
+    patients = audit.frame.groupby("split")["patient"].nunique()
+    assert patients.to_dict() == {"train": 3654, "val": 15}
+    assert audit.frame["patient"].nunique() == 3669
+    assert "3,669 patients; 3,654 in train, 15 in val, none shared" in audit.summary()
+    identical = audit.findings[audit.findings["kind"].eq("duplicate")]
+    assert len(identical) == 24
+    assert identical["n_files"].sum() == 50
+    assert set(audit.findings["kind"]) == {"duplicate", "sorted_by_class"}
