@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["check_paths"]
+__all__ = ["check_paths", "filenames_of"]
 
 
 def check_paths(X: Any) -> NDArray[np.object_]:
@@ -72,6 +72,38 @@ def check_paths(X: Any) -> NDArray[np.object_]:
             )
         paths[i] = os.fspath(entry)
     return paths
+
+
+def filenames_of(X: Any) -> NDArray[np.object_] | None:
+    """Say which files the rows of X are, or come from.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, ...)
+        Paths in any form, images that carry their ``filenames``, or anything else.
+
+    Returns
+    -------
+    filenames : ndarray of shape (n_samples,), dtype object, or None
+        None where ``X`` neither is nor carries paths.
+
+    Examples
+    --------
+    >>> from skpneumo.paths import filenames_of
+    >>> filenames_of(["a.jpeg", "b.jpeg"])
+    array(['a.jpeg', 'b.jpeg'], dtype=object)
+    >>> filenames_of([[0.5, 1.0]]) is None
+    True
+    """
+    filenames = getattr(X, "filenames", None)
+    if filenames is not None:
+        return np.asarray(filenames, dtype=object)
+    if getattr(getattr(X, "dtype", None), "kind", "O") in "biufc":
+        return None
+    try:
+        return check_paths(X)
+    except (TypeError, ValueError):
+        return None
 
 
 def _more_than_one_column(found: str) -> ValueError:

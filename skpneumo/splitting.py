@@ -30,7 +30,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from skpneumo.datasets import patient_ids
 from skpneumo.paths import check_paths
 
-__all__ = ["PatientKFold", "patient_train_test_split", "patients_of"]
+__all__ = ["PatientKFold", "patient_train_test_split"]
 
 
 class PatientKFold(StratifiedGroupKFold):
@@ -110,7 +110,7 @@ class PatientKFold(StratifiedGroupKFold):
         """
         if y is None:
             raise ValueError(f"{type(self).__name__} keeps the shares of the classes: pass y.")
-        patients = patients_of(X) if groups is None else column_or_1d(groups)
+        patients = _patients_of(X) if groups is None else column_or_1d(groups)
         labels = _check_labels(y)
         check_consistent_length(X, labels, patients)
         _check_patients_per_class(
@@ -204,7 +204,7 @@ def patient_train_test_split(
     >>> X_test, y_test
     (['IM-0002-0001.jpeg', 'person7_bacteria_3.jpeg'], [0, 1])
     """
-    patients = patients_of(X) if groups is None else column_or_1d(groups)
+    patients = _patients_of(X) if groups is None else column_or_1d(groups)
     X, *along = indexable(X, *arrays)
     if stratify is True:
         stratify = along[0] if along else None
@@ -265,30 +265,7 @@ def _generator(random_state: int | np.random.RandomState | None) -> np.random.Ra
     return np.random.RandomState() if random_state is None else check_random_state(random_state)
 
 
-def patients_of(X: Any) -> NDArray[np.object_]:
-    """Read the patient of each row off the file names that X is or carries.
-
-    Parameters
-    ----------
-    X : array-like of shape (n_samples,) or (n_samples, 1), or images
-        Paths, or images that carry their ``filenames``.
-
-    Returns
-    -------
-    patients : ndarray of shape (n_samples,), dtype object
-        One str a row, as :func:`skpneumo.datasets.patient_ids` gives it.
-
-    Raises
-    ------
-    TypeError
-        If ``X`` neither is nor carries file names.
-
-    Examples
-    --------
-    >>> from skpneumo.splitting import patients_of
-    >>> patients_of(["person7_virus_1.jpeg", "person7_virus_2.jpeg"]).tolist()
-    ['virus-7', 'virus-7']
-    """
+def _patients_of(X: Any) -> NDArray[np.object_]:
     filenames = getattr(X, "filenames", None)
     if filenames is not None:
         return patient_ids(filenames)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skpneumo.paths import check_paths
+from skpneumo.paths import check_paths, filenames_of
 
 NAMES = ["a.jpeg", "b.jpeg", "c.jpeg"]
 FORMS = {
@@ -50,3 +50,14 @@ def test_each_form_gives_one_array_of_str(form):
 def test_what_is_no_list_of_paths_is_named(wrong, error, message):
     with pytest.raises(error, match=message):
         check_paths(wrong)
+
+
+def test_file_names_are_carried_or_are_the_rows_or_are_unknown():
+    class Images(np.ndarray):
+        filenames = NAMES
+
+    assert filenames_of(np.zeros((3, 4, 4, 1)).view(Images)).tolist() == NAMES
+    assert filenames_of(pd.Series(NAMES)).tolist() == NAMES
+    assert filenames_of(np.zeros((3, 4, 4, 1))) is None
+    assert filenames_of([[1.0, 2.0], [3.0, 4.0]]) is None
+    assert filenames_of(pd.DataFrame({"age": [1, 2], "weight": [3, 4]})) is None

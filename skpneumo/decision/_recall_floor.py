@@ -39,8 +39,10 @@ from sklearn.utils.validation import (
     indexable,
 )
 
+from skpneumo.datasets import patient_ids
 from skpneumo.decision._operating_point import choose_operating_point, positive_label
-from skpneumo.splitting import PatientKFold, patients_of
+from skpneumo.paths import filenames_of
+from skpneumo.splitting import PatientKFold
 
 __all__ = ["RecallFloorClassifier"]
 
@@ -428,10 +430,8 @@ class RecallFloorClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 def _known_patients(X: Any, groups: Any) -> NDArray[Any] | None:
     if groups is not None:
         return column_or_1d(groups)
-    try:
-        return patients_of(X)
-    except (TypeError, ValueError):  # features or bare pixels: they name no files
-        return None
+    filenames = filenames_of(X)
+    return None if filenames is None else patient_ids(filenames)
 
 
 def _as_splitter(cv: Any, y: NDArray[Any], patients: NDArray[Any] | None) -> Any:
