@@ -1,0 +1,61 @@
+"""The bootstrap over patients."""
+
+from collections.abc import Callable, Iterator
+from numbers import Integral
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_scalar
+
+__all__ = ["bootstrap"]
+
+Floats = NDArray[np.float64]
+
+_IMAGE_WEIGHTS_IN_MEMORY = 2_000_000
+
+
+def bootstrap(
+    statistic: Callable[[Floats], Floats],
+    n_patients: int,
+    n_images: int,
+    n_resamples: int,
+    random_state: np.random.RandomState,
+) -> Floats:
+    """The statistic of each resample of patients.
+
+    Parameters
+    ----------
+    statistic : callable
+        Takes patients' weights (n_block, n_patients), returns (n_block, n_statistics).
+
+    Returns
+    -------
+    ndarray of shape (n_resamples, n_statistics)
+    """
+    check_scalar(n_resamples, "n_resamples", Integral, min_val=2)
+    return np.concatenate(
+        [
+            statistic(weights)
+            for weights in _patient_resamples(n_patients, n_images, n_resamples, random_state)
+        ]
+    )
+
+
+def _patient_resamples(
+    n_patients: int, n_images: int, n_resamples: int, random_state: np.random.RandomState
+) -> Iterator[Floats]:
+    """How often each patient is drawn in each resample, in blocks of bounded memory.
+
+    Yields
+    ------
+    weights : ndarray of shape (n_block, n_patients)
+        Whole numbers whose rows sum to ``n_patients``; index the columns by ``patient`` for the
+        weights of images.
+    """
+    block = max(1, _IMAGE_WEIGHTS_IN_MEMORY // n_images)
+    for start in range(0, n_resamples, block):
+        rows = min(block, n_resamples - start)
+        drawn = random_state.randint(n_patients, size=(rows, n_patients))
+        drawn += n_patients * np.arange(rows)[:, np.newaxis]
+        counts = np.bincount(drawn.ravel(), minlength=rows * n_patients)
+        yield counts.reshape(rows, n_patients).astype(float)

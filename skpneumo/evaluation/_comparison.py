@@ -1,0 +1,193 @@
+"""Two classifiers on the same images: the difference, its interval, and a paired test."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils import check_random_state
+
+from skpneumo.evaluation._differences import (
+    auc_difference,
+    resampled_differences,
+    share_differences,
+)
+from skpneumo.evaluation._estimates import warn_of_undefined
+from skpneumo.evaluation._predictions import Predictions, predictions_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["compare", "compare_predictions"]
+
+
+def compare(
+    estimator_a: Any,
+    estimator_b: Any,
+    X: Any,
+    y: ArrayLike,
+    *,
+    groups: ArrayLike | None = None,
+    pos_label: Any = None,
+    confidence_level: float = 0.95,
+    n_resamples: int = 2000,
+    random_state: int | np.random.RandomState | None = 0,
+) -> "pd.DataFrame":
+    """Compare two fitted classifiers on the same images.
+
+    Two intervals that overlap say little: both models meet the same easy and the same hard
+    patients. This looks at the differences image by image.
+
+    Parameters
+    ----------
+    estimator_a, estimator_b : fitted classifiers
+        As in :func:`evaluate`; they decide by their own ``predict``.
+    X : array-like of length n_images
+        What both take.
+    y : array-like of shape (n_images,)
+        True labels.
+    groups : array-like of shape (n_images,), default=None
+        The patient of each image. None reads it off the file names if ``X`` are paths or carry
+        ``filenames``, and takes each row for a patient of its own otherwise.
+    pos_label : label, default=None
+        The class whose recall is meant; the second of two classes by default.
+    confidence_level : float, default=0.95
+        Of the two-sided intervals.
+    n_resamples : int, default=2000
+        Bootstrap resamples of patients.
+    random_state : int, RandomState instance or None, default=0
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    frame : pandas.DataFrame
+        One row per metric, with the columns ``metric``, ``value_a``, ``value_b``,
+        ``difference`` (a - b), ``low``, ``high``, ``p_value`` and ``test`` (where there is
+        one), ``n``, ``n_patients`` and ``interval``.
+
+    See Also
+    --------
+    compare_predictions : The same from labels and scores.
+    compare_protocols : One model under several ways of testing it.
+
+    Notes
+    -----
+    Differences of accuracy, recall and specificity have Bonett and Price's paired interval [1]_
+    and McNemar's exact test [2]_; with several images per patient, both with the patient as the
+    unit (the test asks how often the difference would be as large if A and B were swapped at
+    random within each patient, which for one image per patient is McNemar's). AUC has DeLong's
+    test and interval [3]_, in Obuchowski's form for clustered data [4]_. Balanced accuracy
+    combines the limits for recall and specificity (MOVER); the others have a paired bootstrap
+    of patients. No p-value is corrected for looking at several metrics.
+
+    References
+    ----------
+    .. [1] D. G. Bonett and R. M. Price, "Adjusted Wald confidence interval for a difference of
+       binomial proportions based on paired data", J. Educ. Behav. Stat. 37 (2012), 479-488.
+    .. [2] Q. McNemar, "Note on the sampling error of the difference between correlated
+       proportions or percentages", Psychometrika 12 (1947), 153-157.
+    .. [3] E. R. DeLong, D. M. DeLong and D. L. Clarke-Pearson, "Comparing the areas under two or
+       more correlated receiver operating characteristic curves: a nonparametric approach",
+       Biometrics 44 (1988), 837-845.
+    .. [4] N. A. Obuchowski, "Nonparametric analysis of clustered ROC curve data", Biometrics 53
+       (1997), 567-578.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from skpneumo.evaluation import compare
+    >>> X, y = make_classification(600, class_sep=0.8, random_state=0)
+    >>> linear = LogisticRegression().fit(X[:200], y[:200])
+    >>> stump = DecisionTreeClassifier(max_depth=1).fit(X[:200], y[:200])
+    >>> frame = compare(linear, stump, X[200:], y[200:]).set_index("metric")
+    >>> frame.loc[["recall", "roc_auc"], ["difference", "low", "high", "p_value"]].round(3)
+             difference    low   high  p_value
+    metric
+    recall        0.005 -0.029  0.039      1.0
+    roc_auc       0.129  0.100  0.158      0.0
+    """
+    a, b = (
+        predictions_of(estimator, X, y, groups=groups, pos_label=pos_label)
+        for estimator in (estimator_a, estimator_b)
+    )
+    return _compare(a, b, confidence_level, n_resamples, random_state)
+
+
+def compare_predictions(
+    y: ArrayLike,
+    y_score_a: ArrayLike | None = None,
+    y_score_b: ArrayLike | None = None,
+    *,
+    y_pred_a: ArrayLike | None = None,
+    y_pred_b: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
+    filenames: Any = None,
+    pos_label: Any = None,
+    confidence_level: float = 0.95,
+    n_resamples: int = 2000,
+    random_state: int | np.random.RandomState | None = 0,
+) -> "pd.DataFrame":
+    """Compare two sets of predictions of the same images.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_images,)
+        True labels, of two classes.
+    y_score_a, y_score_b : array-like of shape (n_images,), default=None
+        Scores of the positive class.
+    y_pred_a, y_pred_b : array-like of shape (n_images,), default=None
+        Predicted labels. None calls positive what has a probability of at least 0.5.
+    groups : array-like of shape (n_images,), default=None
+        The patient of each image. None reads it off ``filenames``, and takes each row for a
+        patient of its own without them.
+    filenames : array-like of paths, shape (n_images,), default=None
+        The file of each image, for its patient.
+    pos_label : label, default=None
+        The class whose recall is meant; 1 of 0/1 and -1/1, else the greater of two labels.
+    confidence_level, n_resamples, random_state
+        As in :func:`compare`.
+
+    Returns
+    -------
+    frame : pandas.DataFrame
+        As from :func:`compare`.
+
+    Examples
+    --------
+    >>> from skpneumo.evaluation import compare_predictions
+    >>> y = [1, 1, 1, 1, 1, 1, 1, 1, 0, 0]
+    >>> a = [1, 1, 1, 1, 1, 1, 1, 1, 0, 0]
+    >>> b = [0, 0, 0, 0, 0, 0, 1, 1, 0, 0]
+    >>> frame = compare_predictions(y, y_pred_a=a, y_pred_b=b).set_index("metric")
+    >>> frame.loc["recall", ["difference", "low", "high"]].astype(float).round(2).to_list()
+    [0.75, 0.19, 1.0]
+    >>> print(f"{frame.loc['recall', 'test']}: p = {frame.loc['recall', 'p_value']:.3f}")
+    McNemar, exact: p = 0.031
+    """
+    a, b = (
+        Predictions.of(y, score, pred, groups=groups, filenames=filenames, pos_label=pos_label)
+        for score, pred in ((y_score_a, y_pred_a), (y_score_b, y_pred_b))
+    )
+    return _compare(a, b, confidence_level, n_resamples, random_state)
+
+
+def _compare(
+    a: Predictions,
+    b: Predictions,
+    confidence_level: float,
+    n_resamples: int,
+    random_state: int | np.random.RandomState | None,
+) -> "pd.DataFrame":
+    import pandas as pd
+
+    rows = share_differences(a, b, confidence_level)
+    if a.score is not None and b.score is not None:
+        rows.append(auc_difference(a, b, confidence_level))
+    rows += resampled_differences(
+        a, b, confidence_level, n_resamples, check_random_state(random_state)
+    )
+    warn_of_undefined(a, [row.metric for row in rows if np.isnan(row.difference)])
+    frame = pd.DataFrame([vars(row) for row in rows])
+    frame.attrs["confidence_level"] = confidence_level
+    return frame

@@ -1,0 +1,323 @@
+"""Confidence intervals that know about patients.
+
+Images of one patient resemble each other, so thirty images of one child are not thirty
+children. Proportions (recall, specificity, ...) have Wilson's interval on the effective number
+of images; sums and ratios of two proportions combine the limits of the two (MOVER); the metrics
+of scores take their standard error from the bootstrap over patients.
+
+None of them shrinks to a point when a model makes no mistake, which is where a plain bootstrap
+fails: every resample of a faultless test is faultless.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import expit, logit
+from scipy.stats import norm
+
+__all__ = [
+    "ClusteredEstimate",
+    "clustered_difference",
+    "clustered_share",
+    "correlation",
+    "design_effect",
+    "effective_size",
+    "logit_interval",
+    "mover_difference",
+    "mover_mean",
+    "mover_ratio",
+    "newcombe_auc_interval",
+    "normal_quantile",
+    "wilson_interval",
+]
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Interval = tuple[float, float]
+
+
+def normal_quantile(confidence_level: float) -> float:
+    """Half width of a two-sided interval of a standard normal variable."""
+    if not 0 < confidence_level < 1:
+        raise ValueError(f"confidence_level={confidence_level} is not between 0 and 1; try 0.95.")
+    return float(norm.ppf((1 + confidence_level) / 2))
+
+
+def wilson_interval(proportion: float, n: float, confidence_level: float) -> Interval:
+    """Wilson's score interval; ``n`` may be fractional (an effective sample size).
+
+    :meth:`scipy.stats.BinomTestResult.proportion_ci` takes whole counts only.
+
+    References
+    ----------
+    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA
+    22 (1927), 209-212.
+    """
+    if not n > 0:
+        return np.nan, np.nan
+    z2_n = normal_quantile(confidence_level) ** 2 / n
+    centre = (proportion + z2_n / 2) / (1 + z2_n)
+    half = np.sqrt(z2_n * (proportion * (1 - proportion) + z2_n / 4)) / (1 + z2_n)
+    # At 0 and 1 rounding would push the estimate itself out of its interval.
+    low = 0.0 if proportion == 0 else max(0.0, centre - half)
+    high = 1.0 if proportion == 1 else min(1.0, centre + half)
+    return float(low), float(high)
+
+
+def design_effect(hits: Floats, sizes: Floats, confidence_level: float) -> float:
+    """How many images of clustered data are worth one independent image.
+
+    The ratio of the variance between patients to the binomial one. Near 0 or 1 the plain
+    ratio rests on a handful of patients (and is 0 / 0 without an error), so it is estimated
+    with z²/2 wholly right and z²/2 wholly wrong patients of typical size added, the additions
+    that make Agresti and Coull's interval of Wald's. Without a single error it thereby becomes
+    the worst case (the images of a patient all alike), with many errors the plain estimate; for
+    one image per patient it is 1.
+
+    Parameters
+    ----------
+    hits, sizes : ndarray of shape (n_patients,)
+        Number of images that are hits, and of all images, of each patient.
+    confidence_level : float
+
+    Returns
+    -------
+    float, at least 1
+
+    References
+    ----------
+    J. N. K. Rao and A. J. Scott, "A simple method for the analysis of clustered binary data",
+    Biometrics 48 (1992), 577-585.
+
+    C. Franco, R. J. A. Little, T. A. Louis and E. V. Slud, "Comparative study of confidence
+    intervals for proportions in complex sample surveys", Journal of Survey Statistics and
+    Methodology 7 (2019), 334-364: with the plain ratio every interval covers too little;
+    Wilson's is recommended.
+
+    A. Agresti and B. A. Coull, "Approximate is better than exact for interval estimation of
+    binomial proportions", The American Statistician 52 (1998), 119-126.
+    """
+    n = sizes.sum()
+    typical = (sizes @ sizes) / n
+    added = normal_quantile(confidence_level) ** 2 / 2
+    total = n + 2 * added * typical
+    p = (hits.sum() + added * typical) / total
+    between = ((hits - p * sizes) ** 2).sum() + added * typical**2 * ((1 - p) ** 2 + p**2)
+    return float(max(1.0, between / (total * p * (1 - p))))
+
+
+def effective_size(sizes: Floats) -> float:
+    """Number of images as if the images of a patient were all alike, the worst case."""
+    return float(sizes.sum() ** 2 / (sizes @ sizes))
+
+
+@dataclass(frozen=True)
+class ClusteredEstimate:
+    """A share of images (or a difference of shares), and what its patients contribute.
+
+    Attributes
+    ----------
+    value, low, high : float
+        The estimate and its interval.
+    n, n_patients : int
+        Images and patients in the denominator.
+    influence : ndarray of shape (n_patients_overall,)
+        How far each patient moves the estimate: what two estimates from the same patients
+        correlate by.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+    n_patients: int
+    influence: Floats
+
+    @property
+    def complement(self) -> "ClusteredEstimate":
+        """One minus this."""
+        return ClusteredEstimate(
+            1 - self.value, 1 - self.high, 1 - self.low, self.n, self.n_patients, -self.influence
+        )
+
+
+def clustered_share(
+    hit: Bools, among: Bools, patient: NDArray[np.intp], confidence_level: float
+) -> ClusteredEstimate:
+    """The share of ``hit`` among the images ``among``, with Wilson's interval.
+
+    Parameters
+    ----------
+    hit, among : ndarray of bool, shape (n_images,)
+    patient : ndarray of int, shape (n_images,)
+        Codes from 0 without gaps.
+    confidence_level : float
+    """
+    hits, sizes = _by_patient(hit, among, patient)
+    n = int(sizes.sum())
+    if n == 0:
+        return _undefined(len(sizes))
+    value = hits.sum() / n
+    seen = sizes > 0
+    effective = n / design_effect(hits[seen], sizes[seen], confidence_level)
+    low, high = wilson_interval(value, effective, confidence_level)
+    influence = (hits - value * sizes) / n
+    return ClusteredEstimate(float(value), low, high, n, int(seen.sum()), influence)
+
+
+def clustered_difference(
+    hit_a: Bools,
+    hit_b: Bools,
+    among: Bools,
+    patient: NDArray[np.intp],
+    confidence_level: float,
+) -> ClusteredEstimate:
+    """How much larger a share A has of the same images than B, with a paired interval.
+
+    Bonett and Price add one pair in favour of each side, so that two classifiers without a
+    single disagreement do not get [0, 0]. Here the unit is the patient: the two added ones are
+    of typical size and all their images disagree. With one image per patient this is their
+    interval.
+
+    References
+    ----------
+    D. G. Bonett and R. M. Price, "Adjusted Wald confidence interval for a difference of
+    binomial proportions based on paired data", Journal of Educational and Behavioral Statistics
+    37 (2012), 479-488.
+    """
+    hits_a, sizes = _by_patient(hit_a, among, patient)
+    net = hits_a - _by_patient(hit_b, among, patient)[0]
+    n = sizes.sum()
+    if n == 0:
+        return _undefined(len(sizes))
+    typical = (sizes @ sizes) / n
+    total = n + 2 * typical
+    centre = net.sum() / total
+    added = typical**2 * ((1 - centre) ** 2 + (1 + centre) ** 2)
+    variance = (((net - centre * sizes) ** 2).sum() + added) / total**2
+    half = normal_quantile(confidence_level) * np.sqrt(variance)
+    value = net.sum() / n
+    return ClusteredEstimate(
+        float(value),
+        float(max(-1.0, centre - half)),
+        float(min(1.0, centre + half)),
+        int(n),
+        int((sizes > 0).sum()),
+        (net - value * sizes) / n,
+    )
+
+
+def correlation(a: Floats, b: Floats) -> float:
+    """Correlation of two estimates from their patients' influences; 0 where one has none."""
+    scale = np.sqrt((a @ a) * (b @ b))
+    return float(np.clip(a @ b / scale, -1, 1)) if scale > 0 else 0.0
+
+
+def mover_mean(a: ClusteredEstimate, b: ClusteredEstimate) -> Interval:
+    """Interval of (a + b) / 2 from the intervals of a and b.
+
+    References
+    ----------
+    G. Y. Zou and A. Donner, "Construction of confidence limits about effect measures: a general
+    approach", Statistics in Medicine 27 (2008), 1693-1702.
+    """
+    r = correlation(a.influence, b.influence)
+    down = _root_sum(a.value - a.low, b.value - b.low, r)
+    up = _root_sum(a.high - a.value, b.high - b.value, r)
+    mean = (a.value + b.value) / 2
+    return mean - down / 2, mean + up / 2
+
+
+def mover_difference(a: float, interval_a: Interval, b: float, interval_b: Interval) -> Interval:
+    """Interval of a - b from the intervals of a and b, taken as independent.
+
+    Too wide when they are positively correlated, as two models on the same images are.
+    """
+    low = a - b - _root_sum(a - interval_a[0], interval_b[1] - b, 0.0)
+    high = a - b + _root_sum(interval_a[1] - a, b - interval_b[0], 0.0)
+    return low, high
+
+
+def mover_ratio(a: ClusteredEstimate, b: ClusteredEstimate) -> Interval:
+    """Interval of a / b from the intervals of a and b; the upper limit may be infinite.
+
+    Solves for the ratio at which the interval of ``a - ratio * b`` ends at 0; written with the
+    root in the denominator or numerator so that b = 0 and a = 0 need no case of their own.
+
+    References
+    ----------
+    R. G. Newcombe, "MOVER-R confidence intervals for ratios and products of two independently
+    estimated quantities", Statistical Methods in Medical Research 25 (2016), 1774-1778.
+    """
+    r = correlation(a.influence, b.influence)
+    cross = a.value * b.value - r * (a.value - a.low) * (b.high - b.value)
+    root = cross**2 - a.low * (2 * a.value - a.low) * b.high * (2 * b.value - b.high)
+    low_denominator = cross + np.sqrt(max(root, 0.0))
+    low = a.low * (2 * a.value - a.low) / low_denominator if low_denominator > 0 else 0.0
+
+    cross = a.value * b.value - r * (a.high - a.value) * (b.value - b.low)
+    root = cross**2 - a.high * (2 * a.value - a.high) * b.low * (2 * b.value - b.low)
+    high_denominator = b.low * (2 * b.value - b.low)
+    high = (cross + np.sqrt(max(root, 0.0))) / high_denominator if high_denominator else np.inf
+    return float(low), float(high)
+
+
+def logit_interval(value: float, standard_error: float, confidence_level: float) -> Interval:
+    """Interval of a value in (0, 1), symmetric on the logit scale and so never outside.
+
+    References
+    ----------
+    M. Pavlič Perme and D. Manevski, "Confidence intervals for the Mann-Whitney test",
+    Statistical Methods in Medical Research 28 (2019), 3755-3768.
+    """
+    half = normal_quantile(confidence_level) * standard_error / (value * (1 - value))
+    return float(expit(logit(value) - half)), float(expit(logit(value) + half))
+
+
+def newcombe_auc_interval(
+    auc: float, n_positive: float, n_negative: float, confidence_level: float
+) -> Interval:
+    """Score interval of an AUC from Hanley and McNeil's variance at each candidate AUC.
+
+    Because the variance is that of the candidate, not of the estimate, the interval of a
+    perfect separation is no point. The sizes may be effective ones.
+
+    References
+    ----------
+    R. G. Newcombe, "Confidence intervals for an effect size measure based on the Mann-Whitney
+    statistic. Part 2", Statistics in Medicine 25 (2006), 559-573 (method 5).
+    """
+    if auc < 0.5:
+        low, high = newcombe_auc_interval(1 - auc, n_positive, n_negative, confidence_level)
+        return 1 - high, 1 - low
+    z2 = normal_quantile(confidence_level) ** 2
+    spare = (n_positive + n_negative) / 2 - 1
+
+    def beyond(candidate: float) -> float:
+        spread = (1 - candidate) / (2 - candidate) + candidate / (1 + candidate)
+        variance = candidate * (1 - candidate) * (1 + spare * spread) / (n_positive * n_negative)
+        return (candidate - auc) ** 2 - z2 * variance
+
+    edge = 1e-12
+    # At a perfect separation the candidate 1 solves the equation too, trivially.
+    low = brentq(beyond, edge, min(auc, 1 - 1e-9))
+    high = 1.0 if beyond(1 - edge) <= 0 else brentq(beyond, auc, 1 - edge)
+    return float(low), float(high)
+
+
+def _by_patient(hit: Bools, among: Bools, patient: NDArray[np.intp]) -> tuple[Floats, Floats]:
+    """Number of hits, and of all images, of each patient."""
+    n_patients = int(patient.max()) + 1
+    hits = np.bincount(patient[among & hit], minlength=n_patients)
+    sizes = np.bincount(patient[among], minlength=n_patients)
+    return hits.astype(float), sizes.astype(float)
+
+
+def _undefined(n_patients: int) -> ClusteredEstimate:
+    return ClusteredEstimate(np.nan, np.nan, np.nan, 0, 0, np.zeros(n_patients))
+
+
+def _root_sum(a: float, b: float, r: float) -> float:
+    return float(np.sqrt(max(0.0, a * a + b * b + 2 * r * a * b)))

@@ -1,0 +1,51 @@
+"""What a paired comparison tests with: McNemar's and DeLong's tests, patient by patient."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binom, rankdata
+
+from skpneumo.evaluation._predictions import Predictions
+
+__all__ = ["auc_with_influence", "exact_swap_test"]
+
+
+def exact_swap_test(net: NDArray[np.int_]) -> float:
+    """Chance of so large a sum of ``net`` if the sign of each patient's were a coin's.
+
+    ``net`` is by how many images of a patient A is better than B. The distribution is exact:
+    patients with the same absolute value give a binomial, different values are convolved.
+    """
+    sizes, counts = np.unique(np.abs(net[net != 0]), return_counts=True)
+    chance = np.ones(1)
+    for size, count in zip(sizes, counts, strict=True):
+        flips = np.zeros(size * count + 1)
+        flips[::size] = binom.pmf(np.arange(count + 1), count, 0.5)
+        chance = np.convolve(chance, flips)
+    sums = 2 * np.arange(len(chance)) - np.abs(net).sum()
+    return float(min(1.0, chance[np.abs(sums) >= abs(net.sum())].sum()))
+
+
+def auc_with_influence(predictions: Predictions) -> tuple[float, NDArray[np.float64]]:
+    """AUC, and how far each patient moves it; the squares of that sum to DeLong's variance."""
+    positive, patient = predictions.positive, predictions.patient
+    score = predictions.score
+    assert score is not None
+    n_positive, n_negative = int(positive.sum()), int((~positive).sum())
+    n_patients = predictions.n_patients
+    if not n_positive or not n_negative:
+        return np.nan, np.full(n_patients, np.nan)
+    rank = rankdata(score)
+    beaten = (rank[positive] - rankdata(score[positive])) / n_negative
+    yielding = 1 - (rank[~positive] - rankdata(score[~positive])) / n_positive
+    auc = float(beaten.mean())
+    influence = np.zeros(n_patients)
+    for rows, placement, n in (
+        (positive, beaten, n_positive),
+        (~positive, yielding, n_negative),
+    ):
+        n_clusters = len(np.unique(patient[rows]))
+        if n_clusters < 2:
+            return auc, np.full(n_patients, np.nan)
+        scale = np.sqrt(n_clusters / (n_clusters - 1)) / n
+        influence += scale * np.bincount(patient[rows], placement - auc, minlength=n_patients)
+    return auc, influence

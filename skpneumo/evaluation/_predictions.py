@@ -1,0 +1,238 @@
+"""What an evaluation works on: labels, scores, decisions and patients of the same images."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
+
+from skpneumo.datasets import patient_ids
+from skpneumo.paths import check_paths, filenames_of
+
+__all__ = ["Predictions", "predictions_of", "scores_of"]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Binary predictions of images that belong to patients.
+
+    Attributes
+    ----------
+    positive : ndarray of bool, shape (n_images,)
+        Whether the image truly is of the positive class.
+    predicted : ndarray of bool, shape (n_images,)
+        Whether it was called positive.
+    score : ndarray of float, shape (n_images,), or None
+        Greater means more likely positive.
+    patient : ndarray of int, shape (n_images,)
+        Code of the patient, from 0 without gaps.
+    filenames : ndarray of str, shape (n_images,), or None
+    pos_label : label
+        Which label is the positive one.
+    """
+
+    positive: NDArray[np.bool_]
+    predicted: NDArray[np.bool_]
+    score: NDArray[np.float64] | None
+    patient: NDArray[np.intp]
+    filenames: NDArray[np.object_] | None
+    pos_label: Any
+
+    def __len__(self) -> int:
+        return len(self.positive)
+
+    @property
+    def n_patients(self) -> int:
+        """Number of patients."""
+        return int(self.patient.max()) + 1
+
+    @property
+    def clustered(self) -> bool:
+        """Whether some patient has several images."""
+        return self.n_patients < len(self)
+
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether the scores can be probabilities."""
+        return self.score is not None and bool(self.score.min() >= 0 and self.score.max() <= 1)
+
+    def rows(self, mask: NDArray[np.bool_]) -> "Predictions":
+        """The predictions of some of the images."""
+        return Predictions(
+            positive=self.positive[mask],
+            predicted=self.predicted[mask],
+            score=None if self.score is None else self.score[mask],
+            patient=np.unique(self.patient[mask], return_inverse=True)[1],
+            filenames=None if self.filenames is None else self.filenames[mask],
+            pos_label=self.pos_label,
+        )
+
+    def labelled(self, pos_label: Any) -> "Predictions":
+        """The same predictions under the caller's name of the positive class."""
+        return replace(self, pos_label=pos_label)
+
+    @classmethod
+    def of(
+        cls,
+        y: ArrayLike,
+        y_score: ArrayLike | None = None,
+        y_pred: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
+        filenames: Any = None,
+        pos_label: Any = None,
+        threshold: float | None = None,
+    ) -> "Predictions":
+        """Check labels, scores and decisions, and derive what is not given.
+
+        Raises
+        ------
+        ValueError
+            If lengths differ, labels are not binary, a predicted label is unknown, a score is
+            not finite, or the decisions are given twice or cannot be derived.
+        """
+        labels: NDArray[Any] = column_or_1d(y)
+        filenames = None if filenames is None else check_paths(filenames)
+        score = None if y_score is None else _check_scores(y_score)
+        check_consistent_length(labels, score, y_pred, groups, filenames)
+        pos_label = _positive_label(labels, y_pred, pos_label)
+        if y_pred is not None and threshold is not None:
+            raise ValueError(
+                f"Got both y_pred and threshold={threshold}: the decisions are known already. "
+                "Pass one of them."
+            )
+        if y_pred is not None:
+            predicted = column_or_1d(y_pred) == pos_label
+        elif score is None:
+            raise ValueError("Nothing to evaluate: pass y_score, y_pred or both.")
+        else:
+            predicted = score >= _check_threshold(threshold, score)
+        if groups is not None:
+            patients = column_or_1d(groups)
+        elif filenames is not None:
+            patients = patient_ids(filenames)
+        else:
+            patients = np.arange(len(labels))
+        return cls(
+            positive=labels == pos_label,
+            predicted=predicted,
+            score=score,
+            patient=np.unique(patients, return_inverse=True)[1],
+            filenames=filenames,
+            pos_label=pos_label,
+        )
+
+
+def predictions_of(
+    estimator: Any,
+    X: Any,
+    y: ArrayLike,
+    *,
+    groups: ArrayLike | None = None,
+    pos_label: Any = None,
+    threshold: float | None = None,
+) -> Predictions:
+    """Predict with a fitted classifier; decide by its ``predict`` or by a threshold."""
+    labels: NDArray[Any] = column_or_1d(y)
+    classes = np.asarray(estimator.classes_).tolist()
+    if unknown := sorted(set(labels.tolist()) - set(classes), key=str):
+        raise ValueError(
+            f"y has the labels {unknown}, which the classifier does not know: it was fitted on "
+            f"{classes}. Use the labels it was fitted on."
+        )
+    if pos_label is None:
+        if len(classes) != 2:
+            raise ValueError(
+                f"The classifier has {len(classes)} classes, {classes}. Pass the one to be "
+                "evaluated against the others as pos_label."
+            )
+        pos_label = _refuse_normal(classes[1], classes)
+    elif pos_label not in classes:
+        raise ValueError(f"pos_label={pos_label!r} is not one of the classes {classes}.")
+    score = scores_of(estimator, X, pos_label)
+    if score is None and threshold is not None:
+        raise ValueError(
+            f"{type(estimator).__name__} has neither predict_proba nor decision_function, so "
+            "there are no scores to put a threshold on. Use a classifier that has one of them."
+        )
+    # Not argmax of the probabilities: a classifier may decide at a threshold of its own.
+    y_pred = column_or_1d(estimator.predict(X)) == pos_label if threshold is None else None
+    return Predictions.of(
+        # Against the rest, when there are more than two classes.
+        labels == pos_label,
+        score,
+        y_pred,
+        groups=groups,
+        filenames=filenames_of(X),
+        pos_label=True,
+        threshold=threshold,
+    ).labelled(pos_label)
+
+
+def scores_of(estimator: Any, X: Any, pos_label: Any) -> NDArray[np.float64] | None:
+    """Scores of the positive class; None from a classifier that has labels only."""
+    classes = np.asarray(estimator.classes_).tolist()
+    column = classes.index(pos_label)
+    if hasattr(estimator, "predict_proba"):
+        return np.asarray(estimator.predict_proba(X))[:, column].astype(float)
+    if not hasattr(estimator, "decision_function"):
+        return None
+    decision = np.asarray(estimator.decision_function(X), dtype=float)
+    if decision.ndim == 2:
+        return decision[:, column]
+    return decision if column == 1 else -decision
+
+
+def _check_scores(y_score: ArrayLike) -> NDArray[np.float64]:
+    score = np.asarray(y_score)
+    if score.ndim == 2 and score.shape[1] > 1:
+        raise ValueError(
+            f"y_score has shape {score.shape}; expected the scores of the positive class alone, "
+            "shape (n_images,). Of predict_proba pass the column of the positive class."
+        )
+    score = column_or_1d(score).astype(float)
+    assert_all_finite(score, input_name="y_score")
+    return score
+
+
+def _check_threshold(threshold: float | None, score: NDArray[np.float64]) -> float:
+    if threshold is not None:
+        return threshold
+    if score.min() < 0 or score.max() > 1:
+        raise ValueError(
+            f"The scores range from {score.min():g} to {score.max():g}, so they are no "
+            "probabilities and 0.5 is no threshold for them. Pass y_pred or threshold."
+        )
+    return 0.5
+
+
+def _positive_label(y: NDArray[Any], y_pred: ArrayLike | None, pos_label: Any) -> Any:
+    labels = np.unique(y) if y_pred is None else np.union1d(y, column_or_1d(y_pred))
+    known = labels.tolist()
+    if len(known) > 2:
+        raise ValueError(
+            f"Expected two classes, got the labels {known}. Compare one class with the rest by "
+            "passing y == label, or mend the labels."
+        )
+    if pos_label is not None:
+        if pos_label not in known and len(known) == 2:
+            raise ValueError(f"pos_label={pos_label!r} is not one of the labels {known}.")
+        return pos_label
+    if set(known) <= {0, 1} or set(known) <= {-1, 1}:
+        return 1
+    if len(known) < 2:
+        raise ValueError(
+            f"The only label is {known[0]!r}, which may be the positive or the negative one. "
+            "Pass pos_label."
+        )
+    return _refuse_normal(known[1], known)
+
+
+def _refuse_normal(label: Any, classes: list[Any]) -> Any:
+    if str(label).casefold() in {"normal", "healthy", "negative"}:
+        raise ValueError(
+            f"Of the labels {classes} the greater is {label!r}, hardly the one whose recall is "
+            f"meant. Pass pos_label={classes[0]!r}."
+        )
+    return label

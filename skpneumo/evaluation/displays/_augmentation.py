@@ -1,0 +1,123 @@
+"""What augmentation does to an image, before it is done to all of them."""
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils import check_random_state
+
+from skpneumo.evaluation.displays._images import draw_image, images_of, names_of
+from skpneumo.evaluation.displays._style import axes_for, divide, figure_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["AugmentationDisplay"]
+
+
+class AugmentationDisplay:
+    """Originals, and beside each some augmented versions of it.
+
+    Make one with :meth:`from_estimator`.
+
+    Parameters
+    ----------
+    originals : array-like of shape (n_images, height, width, channels)
+        Images as they are.
+    versions : array-like of shape (n_images, n_versions, height, width, channels)
+        Their augmented versions.
+    names : sequence of str, default=None
+        Captions of the originals.
+
+    Attributes
+    ----------
+    axes_ : ndarray of Axes, shape (n_images, 1 + n_versions)
+        Axes of the images, originals in the first column.
+    ax_ : Axes
+        The place that was divided among them.
+    figure_ : Figure
+        The figure.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpneumo import ImageAugmenter
+    >>> from skpneumo.evaluation import AugmentationDisplay
+    >>> X = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 1), dtype=np.uint8)
+    >>> display = AugmentationDisplay.from_estimator(ImageAugmenter(rotation=20), X)
+    >>> display.axes_.shape
+    (2, 6)
+    """
+
+    def __init__(
+        self, originals: ArrayLike, versions: ArrayLike, names: list[str] | None = None
+    ) -> None:
+        self.originals = np.asarray(originals)
+        self.versions = np.asarray(versions)
+        self.names = names
+
+    @classmethod
+    def from_estimator(
+        cls,
+        augmenter: Any,
+        X: Any,
+        *,
+        n_images: int = 3,
+        n_versions: int = 5,
+        random_state: int = 0,
+        ax: "Axes | None" = None,
+    ) -> Self:
+        """Augment the first images of a collection and draw them.
+
+        Parameters
+        ----------
+        augmenter : ImageAugmenter
+            Need not be fitted and is not changed.
+        X : array-like of length n_samples
+            Paths, or images of shape (n_samples, height, width, channels), uint8.
+        n_images : int, default=3
+            How many images to draw, from the first on.
+        n_versions : int, default=5
+            How many versions of each.
+        random_state : int, default=0
+            Seed of the versions.
+        ax : Axes, default=None
+            Axes whose place to fill; those of a new figure by default.
+
+        Returns
+        -------
+        display : AugmentationDisplay
+        """
+        n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
+        rows = np.arange(min(n_images, n_samples))
+        originals = images_of(X, rows)
+        rng = check_random_state(random_state)
+        versions = [
+            augmenter.augment_images(originals, random_state=rng.randint(2**31))
+            for _ in range(n_versions)
+        ]
+        return cls(originals, np.stack(versions, axis=1), names_of(X, rows)).plot(ax=ax)
+
+    def plot(self, *, ax: "Axes | None" = None) -> Self:
+        """Draw the images.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Axes whose place to fill; those of a new figure by default.
+
+        Returns
+        -------
+        display : AugmentationDisplay
+        """
+        n_images, n_versions = self.versions.shape[:2]
+        ax = axes_for(ax, figsize=(1.95 * (1 + n_versions), 2.2 * n_images))
+        self.axes_ = divide(ax, n_images, 1 + n_versions)
+        for i, panels in enumerate(self.axes_):
+            draw_image(
+                panels[0], self.originals[i], [self.names[i]] if self.names else ["original"]
+            )
+            for k in range(n_versions):
+                draw_image(panels[1 + k], self.versions[i, k], [f"version {k + 1}"])
+        self.ax_, self.figure_ = ax, figure_of(ax)
+        return self

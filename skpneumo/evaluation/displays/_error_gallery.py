@@ -1,0 +1,223 @@
+"""The images a model is most wrong about."""
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from skpneumo.evaluation._predictions import Predictions, predictions_of
+from skpneumo.evaluation.displays._images import draw_image, images_of, names_of
+from skpneumo.evaluation.displays._style import (
+    NEGATIVE,
+    POSITIVE,
+    axes_for,
+    class_name,
+    divide,
+    figure_of,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["ErrorGalleryDisplay"]
+
+
+class ErrorGalleryDisplay:
+    """Misses and false alarms of the highest confidence, worst first.
+
+    Whether they share a border, a letter in the corner or a wrong label is for eyes to tell.
+    Make one with :meth:`from_estimator` or :meth:`from_predictions`.
+
+    Parameters
+    ----------
+    misses, false_alarms : ndarray of shape (n, height, width, channels)
+        Positive images called negative, and negative ones called positive, worst first.
+    miss_captions, false_alarm_captions : list of list of str
+        Lines above each of them.
+    n_misses, n_false_alarms : int
+        How many there are in all.
+
+    Attributes
+    ----------
+    axes_ : ndarray of Axes, shape (2, n_columns)
+        Axes of the images, misses above; those left over are hidden.
+    ax_ : Axes
+        The place that was divided among them.
+    figure_ : Figure
+        The figure.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpneumo.evaluation import ErrorGalleryDisplay
+    >>> X = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 1), dtype=np.uint8)
+    >>> display = ErrorGalleryDisplay.from_predictions(X, [0, 0, 1, 1], [0.1, 0.9, 0.2, 0.8])
+    >>> display.n_misses, display.n_false_alarms
+    (1, 1)
+    """
+
+    def __init__(
+        self,
+        misses: NDArray[Any],
+        false_alarms: NDArray[Any],
+        miss_captions: list[list[str]],
+        false_alarm_captions: list[list[str]],
+        n_misses: int,
+        n_false_alarms: int,
+    ) -> None:
+        self.misses = misses
+        self.false_alarms = false_alarms
+        self.miss_captions = miss_captions
+        self.false_alarm_captions = false_alarm_captions
+        self.n_misses = n_misses
+        self.n_false_alarms = n_false_alarms
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: ArrayLike,
+        *,
+        n_images: int = 5,
+        pos_label: Any = None,
+        threshold: float | None = None,
+        ax: "Axes | None" = None,
+    ) -> Self:
+        """Predict, and draw the worst errors.
+
+        Parameters
+        ----------
+        estimator : fitted classifier
+            With ``predict_proba`` or ``decision_function``.
+        X : array-like of length n_images
+            What the estimator takes: paths, or images of shape (n, height, width, channels).
+        y : array-like of shape (n_images,)
+            True labels.
+        n_images : int, default=5
+            How many misses, and how many false alarms, to draw at most.
+        pos_label : label, default=None
+            The positive class; the second of two by default.
+        threshold : float, default=None
+            Scores of at least this are called positive; the estimator's ``predict`` by default.
+        ax : Axes, default=None
+            Axes whose place to fill; those of a new figure by default.
+
+        Returns
+        -------
+        display : ErrorGalleryDisplay
+        """
+        labels = np.asarray(y)
+        predictions = predictions_of(
+            estimator,
+            X,
+            labels,
+            groups=np.arange(len(labels)),  # Patients do not matter here.
+            pos_label=pos_label,
+            threshold=threshold,
+        )
+        return cls._of(predictions, X, labels, n_images).plot(ax=ax)
+
+    @classmethod
+    def from_predictions(
+        cls,
+        X: Any,
+        y: ArrayLike,
+        y_score: ArrayLike,
+        y_pred: ArrayLike | None = None,
+        *,
+        n_images: int = 5,
+        pos_label: Any = None,
+        threshold: float | None = None,
+        ax: "Axes | None" = None,
+    ) -> Self:
+        """Draw the worst errors of given predictions.
+
+        Parameters
+        ----------
+        X : array-like of length n_images
+            Paths, or images of shape (n, height, width, channels).
+        y : array-like of shape (n_images,)
+            True labels.
+        y_score : array-like of shape (n_images,)
+            Scores of the positive class.
+        y_pred : array-like of shape (n_images,), default=None
+            Predicted labels; by ``threshold`` if None.
+        n_images : int, default=5
+            How many misses, and how many false alarms, to draw at most.
+        pos_label : label, default=None
+            The positive class; 1 of 0/1 and -1/1, else the greater of two labels.
+        threshold : float, default=None
+            Scores of at least this are called positive; 0.5 for probabilities.
+        ax : Axes, default=None
+            Axes whose place to fill; those of a new figure by default.
+
+        Returns
+        -------
+        display : ErrorGalleryDisplay
+        """
+        predictions = Predictions.of(y, y_score, y_pred, pos_label=pos_label, threshold=threshold)
+        return cls._of(predictions, X, np.asarray(y), n_images).plot(ax=ax)
+
+    @classmethod
+    def _of(cls, predictions: Predictions, X: Any, labels: NDArray[Any], n_images: int) -> Self:
+        score = predictions.score
+        if score is None:
+            raise ValueError("The worst errors need scores; the classifier has labels only.")
+        positive, predicted = predictions.positive, predictions.predicted
+        missed = np.flatnonzero(positive & ~predicted)
+        alarmed = np.flatnonzero(~positive & predicted)
+        worst_missed = missed[np.argsort(score[missed], kind="stable")][:n_images]
+        worst_alarmed = alarmed[np.argsort(-score[alarmed], kind="stable")][:n_images]
+
+        def captions(rows: NDArray[np.intp]) -> list[list[str]]:
+            what = "p" if predictions.has_probabilities else "score"
+            return [
+                [name, f"{class_name(labels[row])}, {what} = {score[row]:.3f}"]
+                for name, row in zip(names_of(X, rows), rows, strict=True)
+            ]
+
+        return cls(
+            images_of(X, worst_missed) if len(worst_missed) else np.empty((0, 1, 1, 1)),
+            images_of(X, worst_alarmed) if len(worst_alarmed) else np.empty((0, 1, 1, 1)),
+            captions(worst_missed),
+            captions(worst_alarmed),
+            len(missed),
+            len(alarmed),
+        )
+
+    def plot(self, *, ax: "Axes | None" = None) -> Self:
+        """Draw the images.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Axes whose place to fill; those of a new figure by default.
+
+        Returns
+        -------
+        display : ErrorGalleryDisplay
+        """
+        n_columns = max(len(self.misses), len(self.false_alarms), 1)
+        ax = axes_for(ax, figsize=(max(2.1 * n_columns, 4.2) + 0.3, 5.4))
+        self.axes_ = divide(ax, 2, n_columns)
+        for panels, images, captions, n, what, color in (
+            (self.axes_[0], self.misses, self.miss_captions, self.n_misses, "misses", POSITIVE),
+            (
+                self.axes_[1],
+                self.false_alarms,
+                self.false_alarm_captions,
+                self.n_false_alarms,
+                "false alarms",
+                NEGATIVE,
+            ),
+        ):
+            for panel, image, lines in zip(panels, images, captions, strict=False):
+                draw_image(panel, image, lines)
+            for panel in panels[len(images) :]:
+                panel.set(xticks=[], yticks=[])
+                panel.spines[:].set_visible(False)
+            shown = f"{len(images)} of {n}" if n else "no"
+            panels[0].set_ylabel(f"{shown} {what}", color=color, fontsize=10)
+        self.ax_, self.figure_ = ax, figure_of(ax)
+        return self

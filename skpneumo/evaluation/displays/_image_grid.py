@@ -1,0 +1,143 @@
+"""A look at the images themselves."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
+
+from skpneumo.evaluation.displays._images import draw_image, images_of, names_of
+from skpneumo.evaluation.displays._style import axes_for, divide, figure_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["ImageGridDisplay"]
+
+
+class ImageGridDisplay:
+    """A grid of X-rays with their captions.
+
+    Make one with :meth:`from_images`.
+
+    Parameters
+    ----------
+    images : array-like of shape (n_images, height, width, channels)
+        Grey or colour images. uint8 is drawn from black 0 to white 255, as it is.
+    captions : sequence of (sequence of str), default=None
+        Lines above each image.
+
+    Attributes
+    ----------
+    axes_ : ndarray of Axes, shape (n_rows, n_columns)
+        Axes of the images; those left over are hidden.
+    ax_ : Axes
+        The place that was divided among them.
+    figure_ : Figure
+        The figure.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from skpneumo import make_chest_xray
+    >>> from skpneumo.evaluation import ImageGridDisplay
+    >>> with TemporaryDirectory() as folder:
+    ...     xrays = make_chest_xray(folder, n_patients=12, random_state=0)
+    ...     labels = [xrays.target_names[k] for k in xrays.target]
+    ...     display = ImageGridDisplay.from_images(xrays.filenames, labels, n_images=6)
+    >>> display.axes_.shape
+    (2, 3)
+    """
+
+    def __init__(self, images: ArrayLike, captions: Sequence[Sequence[str]] | None = None) -> None:
+        self.images = np.asarray(images)
+        self.captions = captions
+
+    @classmethod
+    def from_images(
+        cls,
+        X: Any,
+        y: ArrayLike | None = None,
+        *,
+        n_images: int = 12,
+        random_state: int | np.random.RandomState | None = 0,
+        n_columns: int | None = None,
+        ax: "Axes | None" = None,
+    ) -> Self:
+        """Draw a sample of a collection.
+
+        Parameters
+        ----------
+        X : array-like of length n_samples
+            Paths, or images of shape (n_samples, height, width, channels). Only the files
+            drawn are read.
+        y : array-like of shape (n_samples,), default=None
+            Labels. Every class then gets an equal share of the grid.
+        n_images : int, default=12
+            How many to draw at most.
+        random_state : int, RandomState instance or None, default=0
+            Which ones.
+        n_columns : int, default=None
+            Columns of the grid; as square a grid as possible by default.
+        ax : Axes, default=None
+            Axes whose place to fill; those of a new figure by default.
+
+        Returns
+        -------
+        display : ImageGridDisplay
+        """
+        rng = check_random_state(random_state)
+        n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
+        labels: NDArray[Any] | None = None if y is None else column_or_1d(y)
+        check_consistent_length(X, labels)
+        rows = _sample(n_samples, labels, n_images, rng)
+        captions = [[name] for name in names_of(X, rows)]
+        if labels is not None:
+            captions = [
+                [str(labels[row]), *lines] for row, lines in zip(rows, captions, strict=True)
+            ]
+        return cls(images_of(X, rows), captions).plot(ax=ax, n_columns=n_columns)
+
+    def plot(self, *, ax: "Axes | None" = None, n_columns: int | None = None) -> Self:
+        """Draw the images.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Axes whose place to fill; those of a new figure by default.
+        n_columns : int, default=None
+            Columns of the grid; as square a grid as possible by default.
+
+        Returns
+        -------
+        display : ImageGridDisplay
+        """
+        n = len(self.images)
+        n_columns = n_columns or int(np.ceil(np.sqrt(n)))
+        n_rows = -(-n // n_columns)
+        ax = axes_for(ax, figsize=(2.1 * n_columns, 2.4 * n_rows))
+        self.axes_ = divide(ax, n_rows, n_columns)
+        captions = self.captions or [()] * n
+        panels: list[Any] = self.axes_.ravel().tolist()
+        for panel, image, lines in zip(panels, self.images, captions, strict=False):
+            draw_image(panel, image, lines)
+        for panel in panels[n:]:
+            panel.set_axis_off()
+        self.ax_, self.figure_ = ax, figure_of(ax)
+        return self
+
+
+def _sample(
+    n_samples: int, labels: NDArray[Any] | None, n_images: int, rng: np.random.RandomState
+) -> NDArray[np.intp]:
+    order = rng.permutation(n_samples)
+    if labels is None:
+        return order[:n_images]
+    # By turns from each class, so that a rare one is seen as well.
+    classes, codes = np.unique(labels[order], return_inverse=True)
+    turn = np.empty(n_samples, dtype=np.intp)
+    for code in range(len(classes)):
+        turn[codes == code] = np.arange(np.count_nonzero(codes == code))
+    chosen = np.lexsort((codes, turn))[:n_images]
+    return order[chosen[np.argsort(codes[chosen], kind="stable")]]

@@ -1,0 +1,56 @@
+"""Images to be looked at, from whatever a display is given."""
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from skpneumo.evaluation.displays._style import shortened
+from skpneumo.loading import ImageLoader
+from skpneumo.paths import filenames_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
+
+_SIDE = 256
+
+
+def images_of(X: Any, rows: ArrayLike) -> NDArray[Any]:
+    """Some rows of X as images (n, height, width, channels); only their files are read."""
+    rows = np.asarray(rows, dtype=np.intp)
+    if getattr(X, "ndim", 1) == 4:
+        return np.asarray(X[rows])
+    paths = filenames_of(X)
+    if paths is None:
+        raise ValueError(
+            f"Cannot draw X of shape {np.shape(X)}: expected paths or images of shape "
+            "(n_images, height, width, channels)."
+        )
+    # Bars instead of stretching: a clinician must see the chest in its own proportions.
+    return np.asarray(ImageLoader(size=_SIDE, resize="pad").transform(paths[rows]))
+
+
+def names_of(X: Any, rows: ArrayLike) -> list[str]:
+    """File names of some rows of X without their folders; the row number where unknown."""
+    paths = filenames_of(X)
+    if paths is None:
+        return [f"image {row}" for row in np.asarray(rows)]
+    return [os.path.basename(paths[row]) for row in np.asarray(rows)]
+
+
+def draw_image(ax: "Axes", image: NDArray[Any], lines: Sequence[str] = ()) -> "AxesImage":
+    """Draw one X-ray in grey with a caption of short lines."""
+    if image.shape[-1] == 1:
+        image = image[..., 0]
+    # Fixed limits: an under-exposed image must look under-exposed.
+    vmin, vmax = (0, 255) if image.dtype == np.uint8 else (None, None)
+    drawn = ax.imshow(image, cmap="gray", vmin=vmin, vmax=vmax)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    ax.set_title("\n".join(shortened(line) for line in lines), fontsize=7.5)
+    return drawn

@@ -1,0 +1,207 @@
+"""Several models side by side, with their intervals."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from skpneumo.evaluation._evaluate import evaluate, evaluate_predictions
+from skpneumo.evaluation.displays._style import (
+    CYCLE,
+    MARKERS,
+    axes_for,
+    figure_of,
+    metric_label,
+    tidy,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+__all__ = ["ModelComparisonDisplay"]
+
+
+class ModelComparisonDisplay:
+    """A dot and an interval for each model and metric.
+
+    Make one with :meth:`from_estimators`, :meth:`from_predictions` or from the frames of
+    :func:`~skpneumo.evaluation.evaluate`. Overlapping intervals do not make two models equal;
+    ask :func:`~skpneumo.evaluation.compare`.
+
+    Parameters
+    ----------
+    evaluations : mapping of str to pandas.DataFrame
+        Frame of :func:`~skpneumo.evaluation.evaluate` for each model, by its name.
+    metrics : str or sequence of str, default="f1"
+        Rows of the frames to draw.
+    subgroup : str, default="all"
+        Subgroup of the frames to draw.
+
+    Attributes
+    ----------
+    points_ : dict of str to ErrorbarContainer
+        Values and intervals of all models, for each metric.
+    ax_ : Axes
+        The axes.
+    figure_ : Figure
+        The figure.
+
+    Examples
+    --------
+    >>> from skpneumo.evaluation import ModelComparisonDisplay
+    >>> display = ModelComparisonDisplay.from_predictions(
+    ...     [0, 0, 1, 1], {"good": [0.1, 0.2, 0.8, 0.9], "poor": [0.6, 0.2, 0.8, 0.1]})
+    >>> display.ax_.get_xlabel()
+    'F1, with 95 % interval'
+    """
+
+    def __init__(
+        self,
+        evaluations: "Mapping[str, pd.DataFrame]",
+        metrics: str | list[str] | tuple[str, ...] = "f1",
+        subgroup: str = "all",
+    ) -> None:
+        self.evaluations = evaluations
+        self.metrics = metrics
+        self.subgroup = subgroup
+
+    @classmethod
+    def from_estimators(
+        cls,
+        estimators: Mapping[str, Any],
+        X: Any,
+        y: ArrayLike,
+        *,
+        metrics: str | list[str] | tuple[str, ...] = "f1",
+        ax: "Axes | None" = None,
+        **evaluate_params: Any,
+    ) -> Self:
+        """Evaluate fitted classifiers on the same images and draw them.
+
+        Parameters
+        ----------
+        estimators : mapping of str to fitted classifier
+            Classifiers by name.
+        X : array-like of length n_images
+            What they take.
+        y : array-like of shape (n_images,)
+            True labels.
+        metrics : str or sequence of str, default="f1"
+            What to draw.
+        ax : Axes, default=None
+            Axes to draw on; those of a new figure by default.
+        **evaluate_params : dict
+            For :func:`~skpneumo.evaluation.evaluate`: ``groups``, ``pos_label`` and so on.
+
+        Returns
+        -------
+        display : ModelComparisonDisplay
+        """
+        params = {"subgroups": None} | evaluate_params
+        frames = {
+            name: evaluate(estimator, X, y, **params) for name, estimator in estimators.items()
+        }
+        return cls(frames, metrics).plot(ax=ax)
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y: ArrayLike,
+        y_scores: Mapping[str, ArrayLike],
+        *,
+        metrics: str | list[str] | tuple[str, ...] = "f1",
+        ax: "Axes | None" = None,
+        **evaluate_params: Any,
+    ) -> Self:
+        """Evaluate scores of the same images and draw them.
+
+        Parameters
+        ----------
+        y : array-like of shape (n_images,)
+            True labels.
+        y_scores : mapping of str to array-like of shape (n_images,)
+            Scores of the positive class by each model, by its name.
+        metrics : str or sequence of str, default="f1"
+            What to draw.
+        ax : Axes, default=None
+            Axes to draw on; those of a new figure by default.
+        **evaluate_params : dict
+            For :func:`~skpneumo.evaluation.evaluate_predictions`: ``groups``, ``threshold`` and
+            so on.
+
+        Returns
+        -------
+        display : ModelComparisonDisplay
+        """
+        params = {"subgroups": None} | evaluate_params
+        frames = {
+            name: evaluate_predictions(y, score, **params) for name, score in y_scores.items()
+        }
+        return cls(frames, metrics).plot(ax=ax)
+
+    def plot(self, *, ax: "Axes | None" = None) -> Self:
+        """Draw the dots.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Axes to draw on; those of a new figure by default.
+
+        Returns
+        -------
+        display : ModelComparisonDisplay
+
+        Raises
+        ------
+        ValueError
+            If a frame lacks a metric or the subgroup.
+        """
+        metrics = [self.metrics] if isinstance(self.metrics, str) else list(self.metrics)
+        names = list(self.evaluations)
+        ax = axes_for(ax, figsize=(6.8, 1.3 + (0.22 + 0.26 * len(metrics)) * len(names)))
+        places = np.arange(len(names))
+        self.points_ = {}
+        for i, metric in enumerate(metrics):
+            rows = [self._row(name, metric) for name in names]
+            value, low, high = np.array([[row.value, row.low, row.high] for row in rows]).T
+            shift = (i - (len(metrics) - 1) / 2) * 0.6 / len(metrics)
+            self.points_[metric] = ax.errorbar(
+                value,
+                places + shift,
+                xerr=[value - low, high - value],
+                fmt=MARKERS[i % len(MARKERS)],
+                color=CYCLE[i % len(CYCLE)],
+                capsize=3,
+                label=metric_label(metric),
+            )
+            for place, row in zip(places + shift, rows, strict=True):
+                ax.annotate(
+                    f"{row.value:.3f} [{row.low:.3f}, {row.high:.3f}]",
+                    (1.01, place),
+                    xycoords=("axes fraction", "data"),
+                    va="center",
+                    fontsize=8,
+                )
+        ax.set_yticks(places, names)
+        ax.set_ylim(len(names) - 0.5, -0.5)
+        level = next(iter(self.evaluations.values())).attrs.get("confidence_level", 0.95)
+        what = metric_label(metrics[0]) if len(metrics) == 1 else "value"
+        ax.set_xlabel(f"{what}, with {100 * level:g} % interval")
+        tidy(ax, grid="x")
+        if len(metrics) > 1:
+            ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(metrics))
+        self.ax_, self.figure_ = ax, figure_of(ax)
+        return self
+
+    def _row(self, name: str, metric: str) -> Any:
+        frame = self.evaluations[name]
+        rows = frame[(frame["metric"] == metric) & (frame["subgroup"] == self.subgroup)]
+        if len(rows) != 1:
+            raise ValueError(
+                f"The evaluation of {name!r} has no row of metric {metric!r} and subgroup "
+                f"{self.subgroup!r}; its metrics are {sorted(frame['metric'].unique())}, its "
+                f"subgroups {sorted(frame['subgroup'].unique())}."
+            )
+        return next(rows.itertuples())

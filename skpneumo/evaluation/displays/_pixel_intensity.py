@@ -1,0 +1,161 @@
+"""The grey levels of a collection, class by class."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_consistent_length, column_or_1d
+
+from skpneumo.evaluation.displays._style import (
+    CYCLE,
+    LINE_STYLES,
+    axes_for,
+    figure_of,
+    tidy,
+)
+from skpneumo.loading import ImageLoader
+from skpneumo.paths import filenames_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["PixelIntensityDisplay"]
+
+_SIDE = 128
+
+
+class PixelIntensityDisplay:
+    """Mean histogram of grey levels of each class, with the range of most images.
+
+    Classes that differ in exposure can be told apart without looking at a lung. Make one with
+    :meth:`from_images`.
+
+    Parameters
+    ----------
+    edges : ndarray of shape (n_bins + 1,)
+        Edges of the bins of grey levels.
+    histograms : mapping of str to ndarray of shape (n_images, n_bins)
+        Share of the pixels of each image in each bin, for each class.
+
+    Attributes
+    ----------
+    lines_ : list of Line2D
+        Mean of each class.
+    bands_ : list of PolyCollection
+        From the 10th to the 90th percentile of the images of each class.
+    ax_ : Axes
+        The axes.
+    figure_ : Figure
+        The figure.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpneumo.evaluation import PixelIntensityDisplay
+    >>> X = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 1), dtype=np.uint8)
+    >>> display = PixelIntensityDisplay.from_images(X, ["NORMAL", "NORMAL", "SICK", "SICK"])
+    >>> sorted(display.histograms)
+    ['NORMAL', 'SICK']
+    """
+
+    def __init__(
+        self, edges: NDArray[np.float64], histograms: Mapping[str, NDArray[np.float64]]
+    ) -> None:
+        self.edges = edges
+        self.histograms = histograms
+
+    @classmethod
+    def from_images(
+        cls,
+        X: Any,
+        y: ArrayLike | None = None,
+        *,
+        n_bins: int = 64,
+        n_jobs: int | None = None,
+        ax: "Axes | None" = None,
+    ) -> Self:
+        """Count grey levels and draw them.
+
+        Parameters
+        ----------
+        X : array-like of length n_images
+            Paths, or uint8 images of shape (n_images, height, width, channels).
+        y : array-like of shape (n_images,), default=None
+            Class (or any other name) of each image; one line for each.
+        n_bins : int, default=64
+            Bins between black and white.
+        n_jobs : int, default=None
+            Threads that read files.
+        ax : Axes, default=None
+            Axes to draw on; those of a new figure by default.
+
+        Returns
+        -------
+        display : PixelIntensityDisplay
+
+        Raises
+        ------
+        ValueError
+            If ``X`` is neither paths nor uint8 images.
+        """
+        paths = None if getattr(X, "ndim", 1) == 4 else filenames_of(X)
+        if paths is not None:
+            # Stretched, because the bars of padding are black pixels that nobody took.
+            X = ImageLoader(size=_SIDE, n_jobs=n_jobs).transform(paths)
+        images = np.asarray(X)
+        if images.ndim != 4 or images.dtype != np.uint8:
+            raise ValueError(
+                f"Expected paths or uint8 images of shape (n_images, height, width, channels), "
+                f"got {images.dtype} of shape {images.shape}."
+            )
+        labels: NDArray[Any]
+        labels = np.full(len(images), "images") if y is None else column_or_1d(y)
+        check_consistent_length(images, labels)
+        edges = np.linspace(0, 256, n_bins + 1)
+        shares = np.array([np.histogram(image, edges)[0] / image.size for image in images])
+        return cls(
+            edges, {str(label): shares[labels == label] for label in np.unique(labels)}
+        ).plot(ax=ax)
+
+    def plot(self, *, ax: "Axes | None" = None) -> Self:
+        """Draw the histograms.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Axes to draw on; those of a new figure by default.
+
+        Returns
+        -------
+        display : PixelIntensityDisplay
+        """
+        ax = axes_for(ax)
+        centres = (self.edges[:-1] + self.edges[1:]) / 2
+        self.lines_, self.bands_ = [], []
+        for i, (name, shares) in enumerate(self.histograms.items()):
+            color = CYCLE[i % len(CYCLE)]
+            low, high = np.percentile(shares, [10, 90], axis=0)
+            self.bands_.append(
+                ax.fill_between(centres, 100 * low, 100 * high, color=color, alpha=0.18, lw=0)
+            )
+            (line,) = ax.plot(
+                centres,
+                100 * shares.mean(axis=0),
+                color=color,
+                linestyle=LINE_STYLES[i % len(LINE_STYLES)],
+                label=f"{name} ({len(shares):,} images)",
+            )
+            self.lines_.append(line)
+        ax.set(
+            xlabel="grey level (0 black, 255 white)",
+            ylabel="share of pixels (%)",
+            xlim=(0, 255),
+            title="Pixel intensities: mean, and range of the middle 80 % of images",
+        )
+        ax.title.set_fontsize(10)
+        ax.set_ylim(bottom=0)
+        tidy(ax)
+        ax.legend(frameon=False)
+        self.ax_, self.figure_ = ax, figure_of(ax)
+        return self

@@ -1,0 +1,227 @@
+"""How far apart the scores of the two classes are."""
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import column_or_1d
+
+from skpneumo.evaluation._predictions import Predictions, predictions_of
+from skpneumo.evaluation.displays._style import (
+    GREY,
+    NEGATIVE,
+    POSITIVE,
+    axes_for,
+    class_name,
+    figure_of,
+    tidy,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["ScoreDistributionDisplay"]
+
+
+class ScoreDistributionDisplay:
+    """Histograms of the scores, positives upwards and negatives downwards.
+
+    What of the upper one lies left of the threshold is missed; what of the lower one lies right
+    of it is a false alarm. Make one with :meth:`from_estimator` or :meth:`from_predictions`.
+
+    Parameters
+    ----------
+    positive_scores, negative_scores : ndarray of shape (n,)
+        Scores of the images of each class.
+    names : tuple of two str, default=("negative", "positive")
+        Names of the two classes.
+    threshold : float, default=None
+        Scores of at least this are called positive.
+
+    Attributes
+    ----------
+    bars_ : tuple of two BarContainer
+        Of the positives and of the negatives.
+    ax_ : Axes
+        The axes.
+    figure_ : Figure
+        The figure.
+
+    Examples
+    --------
+    >>> from skpneumo.evaluation import ScoreDistributionDisplay
+    >>> display = ScoreDistributionDisplay.from_predictions(
+    ...     ["NORMAL", "PNEUMONIA", "PNEUMONIA"], [0.1, 0.4, 0.9])
+    >>> display.names
+    ('NORMAL', 'PNEUMONIA')
+    """
+
+    def __init__(
+        self,
+        positive_scores: NDArray[np.float64],
+        negative_scores: NDArray[np.float64],
+        names: tuple[str, str] = ("negative", "positive"),
+        threshold: float | None = None,
+    ) -> None:
+        self.positive_scores = positive_scores
+        self.negative_scores = negative_scores
+        self.names = names
+        self.threshold = threshold
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: ArrayLike,
+        *,
+        threshold: float | None = None,
+        pos_label: Any = None,
+        names: tuple[str, str] | None = None,
+        ax: "Axes | None" = None,
+    ) -> Self:
+        """Predict and draw the scores.
+
+        Parameters
+        ----------
+        estimator : fitted classifier
+            With ``predict_proba`` or ``decision_function``.
+        X : array-like of length n_images
+            What the estimator takes.
+        y : array-like of shape (n_images,)
+            True labels.
+        threshold : float, default=None
+            A threshold to mark; by default the estimator's ``threshold_`` or
+            ``best_threshold_``, if it has one.
+        pos_label : label, default=None
+            The positive class; the second of two by default.
+        names : tuple of two str, default=None
+            Names of the negative and the positive class; their labels by default.
+        ax : Axes, default=None
+            Axes to draw on; those of a new figure by default.
+
+        Returns
+        -------
+        display : ScoreDistributionDisplay
+        """
+        labels: NDArray[Any] = column_or_1d(y)
+        if threshold is None:
+            threshold = getattr(
+                estimator, "threshold_", getattr(estimator, "best_threshold_", None)
+            )
+        predictions = predictions_of(
+            estimator,
+            X,
+            labels,
+            groups=np.arange(len(labels)),  # Patients do not matter here,
+            pos_label=pos_label,
+            threshold=np.inf,  # nor does what is called positive.
+        )
+        return cls._of(predictions, labels, threshold, names).plot(ax=ax)
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y: ArrayLike,
+        y_score: ArrayLike,
+        *,
+        threshold: float | None = None,
+        pos_label: Any = None,
+        names: tuple[str, str] | None = None,
+        ax: "Axes | None" = None,
+    ) -> Self:
+        """Draw given scores.
+
+        Parameters
+        ----------
+        y : array-like of shape (n_images,)
+            True labels.
+        y_score : array-like of shape (n_images,)
+            Scores of the positive class.
+        threshold : float, default=None
+            A threshold to mark.
+        pos_label : label, default=None
+            The positive class; 1 of 0/1 and -1/1, else the greater of two labels.
+        names : tuple of two str, default=None
+            Names of the negative and the positive class; their labels by default.
+        ax : Axes, default=None
+            Axes to draw on; those of a new figure by default.
+
+        Returns
+        -------
+        display : ScoreDistributionDisplay
+        """
+        labels: NDArray[Any] = column_or_1d(y)
+        predictions = Predictions.of(labels, y_score, pos_label=pos_label, threshold=np.inf)
+        return cls._of(predictions, labels, threshold, names).plot(ax=ax)
+
+    @classmethod
+    def _of(
+        cls,
+        predictions: Predictions,
+        labels: NDArray[Any],
+        threshold: float | None,
+        names: tuple[str, str] | None,
+    ) -> Self:
+        score, positive = predictions.score, predictions.positive
+        assert score is not None  # As a threshold was given.
+        if names is None:
+            others = np.unique(labels[~positive]).tolist()
+            names = class_name(*others), class_name(predictions.pos_label)
+        return cls(score[positive], score[~positive], names, threshold)
+
+    def plot(self, *, ax: "Axes | None" = None, n_bins: int = 40) -> Self:
+        """Draw the histograms.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Axes to draw on; those of a new figure by default.
+        n_bins : int, default=40
+            Bins over the range of the scores, or over [0, 1] for probabilities.
+
+        Returns
+        -------
+        display : ScoreDistributionDisplay
+        """
+        ax = axes_for(ax)
+        scores = np.concatenate([self.positive_scores, self.negative_scores])
+        low, high = min(0.0, scores.min()), max(1.0, scores.max())
+        probabilities = (low, high) == (0.0, 1.0)
+        if not probabilities:
+            low, high = scores.min(), scores.max()
+        edges = np.linspace(low, high, n_bins + 1)
+        drawn = []
+        for values, name, color, sign, hatch in (
+            (self.positive_scores, self.names[1], POSITIVE, 1, ""),
+            (self.negative_scores, self.names[0], NEGATIVE, -1, "////"),
+        ):
+            share = 100 * np.histogram(values, edges)[0] / max(len(values), 1)
+            drawn.append(
+                ax.bar(
+                    edges[:-1],
+                    sign * share,
+                    np.diff(edges),
+                    align="edge",
+                    color=color,
+                    edgecolor="white",
+                    linewidth=0.4,
+                    hatch=hatch,
+                    label=f"{name} ({len(values):,} images)",
+                )
+            )
+        self.bars_ = tuple(drawn)
+        ax.axhline(0, color="black", linewidth=0.8)
+        if self.threshold is not None:
+            ax.axvline(
+                self.threshold, color=GREY, linestyle="--", label=f"threshold {self.threshold:.3g}"
+            )
+        ax.set(
+            xlabel=f"predicted {'probability' if probabilities else 'score'} of {self.names[1]}",
+            ylabel="share of the class's images (%)",
+        )
+        ax.yaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
+        tidy(ax)
+        ax.legend(frameon=False, loc="best")
+        self.ax_, self.figure_ = ax, figure_of(ax)
+        return self

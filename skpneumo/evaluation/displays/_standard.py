@@ -1,0 +1,215 @@
+"""scikit-learn's own displays of a classifier, together on one figure."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.calibration import CalibrationDisplay
+from sklearn.metrics import (
+    ConfusionMatrixDisplay,
+    DetCurveDisplay,
+    PrecisionRecallDisplay,
+    RocCurveDisplay,
+    confusion_matrix,
+    precision_recall_curve,
+    roc_curve,
+)
+from sklearn.utils import check_random_state, column_or_1d
+
+from skpneumo.evaluation._estimates import Estimate, Settings, estimate_metrics
+from skpneumo.evaluation._predictions import Predictions
+from skpneumo.evaluation.displays._style import (
+    BLUE,
+    GREY,
+    VERMILLION,
+    axes_for,
+    divide,
+    figure_of,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["plot_evaluation"]
+
+_CURVE = {"color": VERMILLION}
+
+
+def plot_evaluation(
+    y: ArrayLike,
+    y_score: ArrayLike,
+    y_pred: ArrayLike | None = None,
+    *,
+    groups: ArrayLike | None = None,
+    filenames: Any = None,
+    pos_label: Any = None,
+    threshold: float | None = None,
+    display_labels: tuple[str, str] | None = None,
+    n_bins: int = 10,
+    confidence_level: float = 0.95,
+    n_resamples: int = 2000,
+    random_state: int | np.random.RandomState | None = 0,
+    ax: "Axes | None" = None,
+) -> "Figure":
+    """Draw confusion matrices, ROC, precision-recall, DET and calibration curves.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_images,)
+        True labels, of both classes.
+    y_score : array-like of shape (n_images,)
+        Scores of the positive class. Without probabilities there is no calibration curve.
+    y_pred : array-like of shape (n_images,), default=None
+        Predicted labels; by ``threshold`` if None.
+    groups : array-like of shape (n_images,), default=None
+        The patient of each image, for the intervals; read off ``filenames`` by default.
+    filenames : array-like of paths, shape (n_images,), default=None
+        The file of each image.
+    pos_label : label, default=None
+        The positive class; 1 of 0/1 and -1/1, else the greater of two labels.
+    threshold : float, default=None
+        Scores of at least this are called positive; 0.5 for probabilities.
+    display_labels : tuple of two str, default=None
+        Names of the negative and the positive class; their labels by default.
+    n_bins : int, default=10
+        Bins of the calibration curve.
+    confidence_level, n_resamples, random_state
+        Of the intervals, as in :func:`~skpneumo.evaluation.evaluate`.
+    ax : Axes, default=None
+        Axes whose place to fill; those of a new figure by default.
+
+    Returns
+    -------
+    figure : Figure
+        With the six panels.
+
+    Raises
+    ------
+    ValueError
+        If there are not both classes.
+
+    See Also
+    --------
+    sklearn.metrics.ConfusionMatrixDisplay, sklearn.metrics.RocCurveDisplay,
+    sklearn.metrics.PrecisionRecallDisplay, sklearn.metrics.DetCurveDisplay,
+    sklearn.calibration.CalibrationDisplay
+
+    Examples
+    --------
+    >>> from skpneumo.evaluation import plot_evaluation
+    >>> figure = plot_evaluation([0, 0, 1, 0, 1, 1], [0.1, 0.3, 0.4, 0.6, 0.7, 0.9])
+    """
+    labels: NDArray[Any] = column_or_1d(y)
+    predictions = Predictions.of(
+        labels,
+        y_score,
+        y_pred,
+        groups=groups,
+        filenames=filenames,
+        pos_label=pos_label,
+        threshold=threshold,
+    )
+    negatives = np.unique(labels[~predictions.positive])
+    if not predictions.positive.any() or not len(negatives):
+        raise ValueError(f"Curves need images of both classes; y has only the label {labels[0]}.")
+    if display_labels is None:
+        display_labels = str(negatives[0]), str(predictions.pos_label)
+    settings = Settings(confidence_level, n_resamples, n_bins, check_random_state(random_state))
+    wanted = ["recall", "specificity", "roc_auc", "average_precision", "ece"]
+    found = {each.metric: each for each in estimate_metrics(predictions, wanted, settings)}
+
+    ax = axes_for(ax, figsize=(12.5, 8))
+    panels = divide(ax, 2, 3, wspace=0.08, hspace=0.08)
+    _draw_confusion(panels[0, :2], predictions, found, display_labels)
+    _draw_curves(panels[0, 2], panels[1, 0], panels[1, 1], predictions, found)
+    _draw_calibration(panels[1, 2], predictions, found["ece"], n_bins)
+    for panel in panels.ravel():
+        panel.set_box_aspect(1)
+    return figure_of(ax)
+
+
+def _draw_confusion(
+    panels: NDArray[np.object_],
+    predictions: Predictions,
+    found: dict[str, Estimate],
+    display_labels: tuple[str, str],
+) -> None:
+    counts = confusion_matrix(predictions.positive, predictions.predicted, labels=[False, True])
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    for panel, matrix, title in (
+        (panels[0], counts, f"confusion matrix: {len(predictions):,} images"),
+        (panels[1], shares, "shares of the true class"),
+    ):
+        display = ConfusionMatrixDisplay(matrix, display_labels=display_labels).plot(
+            cmap="Blues",
+            colorbar=False,
+            values_format="d" if matrix is counts else ".3f",
+            text_kw={"fontsize": 11},
+            ax=panel,
+        )
+        panel.set(title=title, xlabel="predicted", ylabel="true")
+        panel.tick_params(axis="y", labelrotation=90)
+        for label in panel.get_yticklabels():
+            label.set_verticalalignment("center")
+    for row, metric in enumerate(("specificity", "recall")):
+        right = found[metric]
+        wrong = f"{1 - right.value:.3f}\n[{1 - right.high:.3f}, {1 - right.low:.3f}]"
+        display.text_[row, row].set_text(
+            f"{metric}\n{right.value:.3f}\n[{right.low:.3f}, {right.high:.3f}]"
+        )
+        display.text_[row, 1 - row].set_text(wrong)
+
+
+def _draw_curves(
+    roc: "Axes",
+    precision_recall: "Axes",
+    det: "Axes",
+    predictions: Predictions,
+    found: dict[str, Estimate],
+) -> None:
+    positive, score = predictions.positive, predictions.score
+    # Without their own AUC in the legend, which would lack its interval.
+    false_alarms, recall, _ = roc_curve(positive, score)
+    RocCurveDisplay(
+        fpr=false_alarms, tpr=recall, name=f"AUC {_with_interval(found['roc_auc'])}"
+    ).plot(curve_kwargs=_CURVE, plot_chance_level=True, chance_level_kw={"color": GREY}, ax=roc)
+    precision, recall, _ = precision_recall_curve(positive, score)
+    PrecisionRecallDisplay(
+        precision=precision,
+        recall=recall,
+        name=f"AP {_with_interval(found['average_precision'])}",
+        prevalence_pos_label=positive.mean(),
+    ).plot(
+        curve_kwargs=_CURVE,
+        plot_chance_level=True,
+        chance_level_kw={"color": GREY},
+        ax=precision_recall,
+    )
+    DetCurveDisplay.from_predictions(positive, score, ax=det, **_CURVE)
+    if (legend := det.get_legend()) is not None:
+        legend.remove()
+    roc.set(title="ROC", xlabel="1 \N{MINUS SIGN} specificity", ylabel="recall (sensitivity)")
+    precision_recall.set(title="precision and recall", xlabel="recall", ylabel="precision")
+    det.set(title="detection error tradeoff", xlabel="false alarms", ylabel="misses")
+
+
+def _draw_calibration(
+    panel: "Axes", predictions: Predictions, error: Estimate, n_bins: int
+) -> None:
+    if predictions.has_probabilities:
+        CalibrationDisplay.from_predictions(
+            predictions.positive,
+            predictions.score,
+            n_bins=n_bins,
+            name=f"error {_with_interval(error)}",
+            color=BLUE,
+            ax=panel,
+        )
+    else:
+        panel.text(0.5, 0.5, "needs probabilities", ha="center", va="center")
+    panel.set(title="calibration", xlabel="mean probability", ylabel="share of positives")
+
+
+def _with_interval(estimate: Estimate) -> str:
+    return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"

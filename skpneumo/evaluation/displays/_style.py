@@ -1,0 +1,98 @@
+"""What all displays look like, and how they get their axes.
+
+The colours are Okabe and Ito's, which people with any common colour blindness tell apart; where
+two lie on each other, line style, marker or hatching tells them apart in grey print as well.
+No global setting of matplotlib is touched.
+"""
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+
+BLUE = "#0072B2"
+VERMILLION = "#D55E00"
+GREEN = "#009E73"
+PURPLE = "#CC79A7"
+ORANGE = "#E69F00"
+SKY = "#56B4E9"
+GREY = "#666666"
+PALE = "#DDDDDD"
+
+CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
+NEGATIVE, POSITIVE = BLUE, VERMILLION
+LINE_STYLES = ("-", "--", "-.", ":")
+MARKERS = ("o", "s", "^", "D", "v", "P")
+HATCHES = ("", "///", "...", "xxx")
+
+
+_METRIC_LABELS = {"f1": "F1", "auc": "AUC", "roc_auc": "ROC AUC", "ece": "calibration error"}
+
+
+def metric_label(metric: str) -> str:
+    """The name of a metric as people write it."""
+    return _METRIC_LABELS.get(metric, metric.replace("_", " "))
+
+
+def class_name(*labels: Any) -> str:
+    """Labels as people write them: a name as it is, a number with a word."""
+    words = [label if isinstance(label, str) else f"class {label}" for label in labels]
+    return " or ".join(words) or "negative"
+
+
+def axes_for(ax: "Axes | None", figsize: tuple[float, float] = (6.4, 4.2)) -> "Axes":
+    """The axes given, or those of a new figure in which nothing is cut off."""
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        _, ax = plt.subplots(figsize=figsize, layout="constrained")
+    return ax
+
+
+def divide(ax: "Axes", n_rows: int, n_cols: int, **spacing: Any) -> NDArray[np.object_]:
+    """Fill the place of ``ax`` with a grid of axes; ``ax`` itself keeps the title only."""
+    place = ax.get_subplotspec()
+    if place is None:
+        raise ValueError(
+            "This display fills the axes with several panels, and needs axes that are part of a "
+            "grid. Make them with plt.subplots or figure.add_subplot, not figure.add_axes."
+        )
+    ax.set_axis_off()
+    figure = figure_of(ax)
+    grid = place.subgridspec(n_rows, n_cols, **spacing)
+    return np.array(
+        [[figure.add_subplot(grid[i, j]) for j in range(n_cols)] for i in range(n_rows)],
+        dtype=object,
+    )
+
+
+def figure_of(ax: "Axes") -> "Figure":
+    """The figure, not the sub-figure, that axes are in."""
+    return ax.get_figure(root=True)  # type: ignore[return-value]
+
+
+def tidy(ax: "Axes", grid: Literal["x", "y"] = "y") -> None:
+    """Take off what carries no information; a faint grid to read values by."""
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(axis=grid, color=PALE, linewidth=0.8)
+    ax.set_axisbelow(True)
+
+
+def whole_numbers(axis: "Axis") -> None:
+    """Ticks at whole numbers only, for what is counted."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(integer=True))
+
+
+def shortened(text: str, length: int = 31) -> str:
+    """The text with its middle left out, where both ends matter as in a file name."""
+    if len(text) <= length:
+        return text
+    tail = (length - 1) * 2 // 3
+    return f"{text[: length - 1 - tail]}…{text[-tail:]}"

@@ -1,0 +1,272 @@
+"""What each threshold would cost."""
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from skpneumo.evaluation._intervals import clustered_share
+from skpneumo.evaluation._predictions import Predictions, predictions_of
+from skpneumo.evaluation.displays._style import (
+    BLUE,
+    GREEN,
+    GREY,
+    VERMILLION,
+    axes_for,
+    figure_of,
+    tidy,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["ThresholdDisplay"]
+
+_N_THRESHOLDS = 500
+# What is called positive is varied here, so nothing needs to be predicted but scores.
+_NO_THRESHOLD = np.inf
+_LOOKS = {
+    "recall": (VERMILLION, "-"),
+    "specificity": (BLUE, "--"),
+    "precision": (GREEN, "-."),
+}
+
+
+class ThresholdDisplay:
+    """Recall, specificity and precision against the threshold, with the one in use.
+
+    Make one with :meth:`from_estimator` or :meth:`from_predictions`.
+
+    Parameters
+    ----------
+    thresholds : ndarray of shape (n_thresholds,)
+        Scores of at least this are called positive.
+    curves : dict of str to ndarray of shape (3, n_thresholds)
+        Value, lower and upper limit of "recall", "specificity" and "precision". NaN where
+        nothing is called positive.
+    threshold : float, default=None
+        The chosen one.
+    confidence_level : float, default=0.95
+        Of the limits, at each threshold by itself.
+
+    Attributes
+    ----------
+    lines_ : dict of str to Line2D
+        The curves.
+    bands_ : dict of str to PolyCollection
+        Their intervals.
+    points_ : dict of str to Line2D
+        Their values at the chosen threshold.
+    ax_ : Axes
+        The axes.
+    figure_ : Figure
+        The figure.
+
+    Notes
+    -----
+    The band is the interval :func:`~skpneumo.evaluation.evaluate` would print at that threshold:
+    Wilson's, on the effective number of images. A bootstrap band would shrink to nothing where
+    recall is 1, just where thresholds are chosen.
+
+    Examples
+    --------
+    >>> from skpneumo.evaluation import ThresholdDisplay
+    >>> display = ThresholdDisplay.from_predictions(
+    ...     [0, 0, 1, 0, 1, 1], [0.1, 0.2, 0.4, 0.6, 0.7, 0.9], threshold=0.5)
+    >>> float(display.points_["recall"].get_ydata()[0].round(2))
+    0.67
+    """
+
+    def __init__(
+        self,
+        thresholds: NDArray[np.float64],
+        curves: dict[str, NDArray[np.float64]],
+        threshold: float | None = None,
+        confidence_level: float = 0.95,
+    ) -> None:
+        self.thresholds = thresholds
+        self.curves = curves
+        self.threshold = threshold
+        self.confidence_level = confidence_level
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: ArrayLike,
+        *,
+        threshold: float | None = None,
+        groups: ArrayLike | None = None,
+        pos_label: Any = None,
+        confidence_level: float = 0.95,
+        ax: "Axes | None" = None,
+    ) -> Self:
+        """Predict and draw the curves.
+
+        Parameters
+        ----------
+        estimator : fitted classifier
+            With ``predict_proba`` or ``decision_function``.
+        X : array-like of length n_images
+            What the estimator takes.
+        y : array-like of shape (n_images,)
+            True labels.
+        threshold : float, default=None
+            The chosen one; by default the estimator's ``threshold_`` or ``best_threshold_``, if
+            it has one.
+        groups : array-like of shape (n_images,), default=None
+            The patient of each image; read off the file names by default.
+        pos_label : label, default=None
+            The positive class; the second of two by default.
+        confidence_level : float, default=0.95
+            Of the bands.
+        ax : Axes, default=None
+            Axes to draw on; those of a new figure by default.
+
+        Returns
+        -------
+        display : ThresholdDisplay
+        """
+        if threshold is None:
+            threshold = getattr(
+                estimator, "threshold_", getattr(estimator, "best_threshold_", None)
+            )
+        predictions = predictions_of(
+            estimator, X, y, groups=groups, pos_label=pos_label, threshold=_NO_THRESHOLD
+        )
+        return cls._of(predictions, threshold, confidence_level).plot(ax=ax)
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y: ArrayLike,
+        y_score: ArrayLike,
+        *,
+        threshold: float | None = None,
+        groups: ArrayLike | None = None,
+        filenames: Any = None,
+        pos_label: Any = None,
+        confidence_level: float = 0.95,
+        ax: "Axes | None" = None,
+    ) -> Self:
+        """Draw the curves of given scores.
+
+        Parameters
+        ----------
+        y : array-like of shape (n_images,)
+            True labels.
+        y_score : array-like of shape (n_images,)
+            Scores of the positive class.
+        threshold : float, default=None
+            The chosen one.
+        groups : array-like of shape (n_images,), default=None
+            The patient of each image; read off ``filenames`` by default.
+        filenames : array-like of paths, shape (n_images,), default=None
+            The file of each image.
+        pos_label : label, default=None
+            The positive class; 1 of 0/1 and -1/1, else the greater of two labels.
+        confidence_level : float, default=0.95
+            Of the bands.
+        ax : Axes, default=None
+            Axes to draw on; those of a new figure by default.
+
+        Returns
+        -------
+        display : ThresholdDisplay
+        """
+        predictions = Predictions.of(
+            y,
+            y_score,
+            groups=groups,
+            filenames=filenames,
+            pos_label=pos_label,
+            threshold=_NO_THRESHOLD,
+        )
+        return cls._of(predictions, threshold, confidence_level).plot(ax=ax)
+
+    @classmethod
+    def _of(
+        cls, predictions: Predictions, threshold: float | None, confidence_level: float
+    ) -> Self:
+        score, positive = predictions.score, predictions.positive
+        assert score is not None  # As a threshold was given.
+        levels = np.unique(score)
+        if len(levels) > _N_THRESHOLDS:
+            # As dense where the scores are, as even over their range: steps are seen in both.
+            half = _N_THRESHOLDS // 2
+            levels = np.union1d(
+                np.quantile(score, np.linspace(0, 1, half), method="nearest"),
+                np.linspace(score.min(), score.max(), half),
+            )
+        if threshold is not None:
+            levels = np.union1d(levels, [threshold])
+        curves: dict[str, list[tuple[float, float, float]]] = {name: [] for name in _LOOKS}
+        for level in levels:
+            called = score >= level
+            for name, hit, among in (
+                ("recall", called, positive),
+                ("specificity", ~called, ~positive),
+                ("precision", positive, called),
+            ):
+                share = clustered_share(hit, among, predictions.patient, confidence_level)
+                curves[name].append((share.value, share.low, share.high))
+        return cls(
+            levels,
+            {name: np.array(values).T for name, values in curves.items()},
+            threshold,
+            confidence_level,
+        )
+
+    def plot(self, *, ax: "Axes | None" = None) -> Self:
+        """Draw the curves.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Axes to draw on; those of a new figure by default.
+
+        Returns
+        -------
+        display : ThresholdDisplay
+        """
+        ax = axes_for(ax)
+        self.lines_, self.bands_, self.points_ = {}, {}, {}
+        for name, (color, style) in _LOOKS.items():
+            value, low, high = self.curves[name]
+            label = name
+            if self.threshold is not None:
+                at = int(np.flatnonzero(self.thresholds == self.threshold)[0])
+                label += f" {value[at]:.3f} [{low[at]:.3f}, {high[at]:.3f}]"
+                (self.points_[name],) = ax.plot(
+                    [self.threshold],
+                    [value[at]],
+                    "o",
+                    color=color,
+                    markeredgecolor="white",
+                    zorder=3,
+                )
+            self.bands_[name] = ax.fill_between(
+                self.thresholds, low, high, step="pre", color=color, alpha=0.18, linewidth=0
+            )
+            (self.lines_[name],) = ax.plot(
+                self.thresholds,
+                value,
+                drawstyle="steps-pre",  # Nothing changes between one score and the next.
+                color=color,
+                linestyle=style,
+                label=label,
+            )
+        title = None
+        if self.threshold is not None:
+            ax.axvline(self.threshold, color=GREY, linewidth=1, linestyle=":")
+            title = f"at threshold {self.threshold:.3g}"
+        ax.set(
+            xlabel="threshold",
+            ylabel=f"share, with {100 * self.confidence_level:g} % interval",
+            ylim=(-0.02, 1.02),
+        )
+        tidy(ax)
+        ax.legend(frameon=False, loc="best", title=title)
+        self.ax_, self.figure_ = ax, figure_of(ax)
+        return self

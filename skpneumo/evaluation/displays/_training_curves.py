@@ -1,0 +1,199 @@
+"""How a training went, epoch by epoch."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from skpneumo.evaluation.displays._style import (
+    CYCLE,
+    GREY,
+    LINE_STYLES,
+    VERMILLION,
+    axes_for,
+    divide,
+    figure_of,
+    metric_label,
+    tidy,
+    whole_numbers,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["TrainingCurvesDisplay"]
+
+
+class TrainingCurvesDisplay:
+    """Loss, validation metrics and false negatives of each epoch.
+
+    Make one with :meth:`from_estimator`. Panels without anything to show are left out.
+
+    Parameters
+    ----------
+    history : mapping of str to array-like of shape (n_epochs,)
+        Values by epoch under Keras's names: "loss", "val_loss", "val_recall",
+        "val_false_negatives" and so on.
+
+    Attributes
+    ----------
+    axes_ : ndarray of Axes, shape (n_panels,)
+        From left to right: loss; metrics between 0 and 1; false negatives.
+    ax_ : Axes
+        The place that was divided among them.
+    figure_ : Figure
+        The figure.
+
+    Examples
+    --------
+    >>> from skpneumo.evaluation import TrainingCurvesDisplay
+    >>> display = TrainingCurvesDisplay({
+    ...     "loss": [0.7, 0.4, 0.3], "val_loss": [0.6, 0.4, 0.45],
+    ...     "val_recall": [0.8, 0.95, 0.9], "val_false_negatives": [8, 2, 4]}).plot()
+    >>> [ax.get_title() for ax in display.axes_]
+    ['loss', 'validation metrics', 'false negatives in validation']
+    """
+
+    def __init__(self, history: Mapping[str, ArrayLike]) -> None:
+        self.history = {name: np.asarray(values, dtype=float) for name, values in history.items()}
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        metrics: Sequence[str] = ("recall", "specificity", "auc"),
+        ax: "Axes | None" = None,
+    ) -> Self:
+        """Draw the training of a fitted classifier.
+
+        Parameters
+        ----------
+        estimator : fitted CNNClassifier, or a pipeline or search that ends in one
+            Anything with ``history_``.
+        metrics : sequence of str, default=("recall", "specificity", "auc")
+            Metrics of the middle panel, where the history has them.
+        ax : Axes, default=None
+            Axes whose place to fill; those of a new figure by default.
+
+        Returns
+        -------
+        display : TrainingCurvesDisplay
+
+        Raises
+        ------
+        TypeError
+            If no history is found.
+        """
+        return cls(_history_of(estimator)).plot(metrics=metrics, ax=ax)
+
+    def plot(
+        self,
+        *,
+        metrics: Sequence[str] = ("recall", "specificity", "auc"),
+        ax: "Axes | None" = None,
+    ) -> Self:
+        """Draw the curves.
+
+        Parameters
+        ----------
+        metrics : sequence of str, default=("recall", "specificity", "auc")
+            Metrics of the middle panel, where the history has them.
+        ax : Axes, default=None
+            Axes whose place to fill; those of a new figure by default.
+
+        Returns
+        -------
+        display : TrainingCurvesDisplay
+        """
+        history = self.history
+        shown = [each for each in metrics if f"val_{each}" in history or each in history]
+        panels = [self._plot_loss]
+        if shown:
+            panels.append(lambda panel: self._plot_metrics(panel, shown))
+        if "val_false_negatives" in history:
+            panels.append(self._plot_false_negatives)
+        ax = axes_for(ax, figsize=(0.4 + 3.6 * len(panels), 3.6))
+        self.axes_ = divide(ax, 1, len(panels))[0]
+        for panel, draw in zip(self.axes_, panels, strict=True):
+            draw(panel)
+            panel.set_xlabel("epoch")
+            whole_numbers(panel.xaxis)
+            tidy(panel)
+        self.ax_, self.figure_ = ax, figure_of(ax)
+        return self
+
+    def _plot_loss(self, panel: "Axes") -> None:
+        for name, label, color, style in (
+            ("loss", "training", CYCLE[0], "-"),
+            ("val_loss", "validation", CYCLE[1], "--"),
+        ):
+            if name in self.history:
+                panel.plot(*self._by_epoch(name), color=color, linestyle=style, label=label)
+        if "val_loss" in self.history:
+            epochs, loss = self._by_epoch("val_loss")
+            best = int(np.nanargmin(loss))
+            panel.plot(
+                epochs[best],
+                loss[best],
+                "o",
+                color=CYCLE[1],
+                label=f"lowest, epoch {epochs[best]}",
+            )
+            panel.legend(frameon=False)
+        panel.set_title("loss")
+
+    def _plot_metrics(self, panel: "Axes", metrics: Sequence[str]) -> None:
+        for i, metric in enumerate(metrics):
+            color, style = CYCLE[i % len(CYCLE)], LINE_STYLES[i % len(LINE_STYLES)]
+            label = metric_label(metric)
+            if f"val_{metric}" in self.history:
+                panel.plot(
+                    *self._by_epoch(f"val_{metric}"), color=color, linestyle=style, label=label
+                )
+            if metric in self.history:
+                panel.plot(
+                    *self._by_epoch(metric),
+                    color=color,
+                    linestyle=style,
+                    alpha=0.4,
+                    label=f"{label} in training",
+                )
+        panel.set_title("validation metrics")
+        panel.legend(frameon=False)
+
+    def _plot_false_negatives(self, panel: "Axes") -> None:
+        epochs, missed = self._by_epoch("val_false_negatives")
+        panel.bar(epochs, missed, color=VERMILLION, width=0.8)
+        fewest = int(np.nanmin(missed))
+        panel.axhline(fewest, color=GREY, linestyle=":", label=f"fewest: {fewest}")
+        panel.set(
+            title="false negatives in validation",
+            ylabel="images missed",
+            xlim=(0.4, len(epochs) + 0.6),
+        )
+        whole_numbers(panel.yaxis)
+        panel.legend(frameon=False)
+
+    def _by_epoch(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        values = self.history[name]
+        return np.arange(1, len(values) + 1), values
+
+
+def _history_of(estimator: Any) -> Mapping[str, ArrayLike]:
+    """The history of an estimator, or of what it has fitted inside."""
+    inner = estimator
+    while not hasattr(inner, "history_"):
+        if hasattr(inner, "best_estimator_"):
+            inner = inner.best_estimator_
+        elif hasattr(inner, "steps"):
+            inner = inner.steps[-1][1]
+        elif hasattr(inner, "estimator_"):
+            inner = inner.estimator_
+        else:
+            raise TypeError(
+                f"{type(estimator).__name__} has no history_ of its training, nor has what it "
+                "holds. Pass a fitted CNNClassifier, or a pipeline or search that ends in one."
+            )
+    return inner.history_

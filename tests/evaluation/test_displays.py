@@ -1,0 +1,402 @@
+"""Displays: what they compute, what they draw, where they draw it."""
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from skpneumo import ImageAugmenter, ImageLoader, ImageResampler
+from skpneumo.evaluation import (
+    AugmentationDisplay,
+    ClassDistributionDisplay,
+    ErrorGalleryDisplay,
+    ImageGridDisplay,
+    ModelComparisonDisplay,
+    PixelIntensityDisplay,
+    ScoreDistributionDisplay,
+    ThresholdDisplay,
+    TrainingCurvesDisplay,
+    evaluate_predictions,
+    plot_evaluation,
+)
+from skpneumo.evaluation.displays._style import CYCLE, shortened
+
+RNG = np.random.default_rng(0)
+Y = np.repeat([0, 1], [30, 50])
+SCORE = np.clip(0.45 * Y + 0.55 * RNG.random(80), 0, 1)
+IMAGES = RNG.integers(0, 256, (80, 16, 16, 1), dtype=np.uint8)
+HISTORY = {
+    "loss": [0.7, 0.5, 0.4, 0.35],
+    "val_loss": [0.6, 0.45, 0.5, 0.55],
+    "val_recall": [0.7, 0.95, 0.9, 0.9],
+    "val_auc": [0.8, 0.9, 0.92, 0.91],
+    "val_false_negatives": [12.0, 2.0, 4.0, 4.0],
+}
+
+
+@pytest.fixture(autouse=True)
+def drawn_off_screen():
+    """Close what a test drew, and let nothing change matplotlib's settings."""
+    plt.close("all")
+    settings = mpl.rcParams.copy()
+    yield
+    plt.close("all")
+    assert mpl.rcParams == settings
+
+
+class Trained(LogisticRegression):
+    """Has a history, as a network does."""
+
+    def fit(self, X, y):
+        self.history_ = HISTORY
+        return super().fit(X, y)
+
+
+DISPLAYS = {
+    "augmentation": lambda ax: AugmentationDisplay.from_estimator(
+        ImageAugmenter(brightness=0.5), IMAGES, n_versions=2, ax=ax
+    ),
+    "classes": lambda ax: ClassDistributionDisplay.from_labels(Y, Y[20:], ax=ax),
+    "errors": lambda ax: ErrorGalleryDisplay.from_predictions(IMAGES, Y, SCORE, ax=ax),
+    "images": lambda ax: ImageGridDisplay.from_images(IMAGES, Y, ax=ax),
+    "intensities": lambda ax: PixelIntensityDisplay.from_images(IMAGES, Y, ax=ax),
+    "models": lambda ax: ModelComparisonDisplay.from_predictions(
+        Y, {"a": SCORE, "b": 1 - SCORE}, n_resamples=20, ax=ax
+    ),
+    "scores": lambda ax: ScoreDistributionDisplay.from_predictions(Y, SCORE, ax=ax),
+    "threshold": lambda ax: ThresholdDisplay.from_predictions(Y, SCORE, threshold=0.4, ax=ax),
+    "training": lambda ax: TrainingCurvesDisplay(HISTORY).plot(ax=ax),
+}
+
+
+@pytest.mark.parametrize("name", DISPLAYS)
+def test_draws_on_the_axes_given(name):
+    figure, axes = plt.subplots(1, 2, figsize=(16, 5), layout="constrained")
+    display = DISPLAYS[name](axes[1])
+    assert display.figure_ is figure
+    assert display.ax_ is axes[1]
+    assert plt.get_fignums() == [figure.number]
+    figure.canvas.draw()
+
+
+@pytest.mark.parametrize("name", DISPLAYS)
+def test_draws_on_a_new_figure_and_again(name):
+    display = DISPLAYS[name](None)
+    first = display.figure_
+    assert display.plot() is display
+    assert display.figure_ is not first
+    assert len(plt.get_fignums()) == 2
+
+
+@pytest.mark.parametrize("name", DISPLAYS)
+def test_nothing_is_cut_off(name):
+    figure = DISPLAYS[name](None).figure_
+    figure.canvas.draw()
+    drawn = figure.get_tightbbox()
+    width, height = figure.get_size_inches()
+    assert min(drawn.x0, drawn.y0) >= -0.02
+    assert drawn.x1 <= width + 0.02
+    assert drawn.y1 <= height + 0.02
+
+
+@pytest.mark.parametrize("name", ["augmentation", "errors", "images", "training"])
+def test_panels_need_a_place_in_a_grid(name):
+    figure = plt.figure()
+    ax = figure.add_axes((0.1, 0.1, 0.8, 0.8))
+    with pytest.raises(ValueError, match=r"Make them with plt\.subplots"):
+        DISPLAYS[name](ax)
+
+
+def test_training_curves_show_false_negatives_of_each_epoch():
+    display = TrainingCurvesDisplay(HISTORY).plot()
+    loss, metrics, missed = display.axes_
+    assert [bar.get_height() for bar in missed.patches] == HISTORY["val_false_negatives"]
+    assert [line.get_label() for line in metrics.lines] == ["recall", "AUC"]
+    assert loss.lines[0].get_ydata().tolist() == HISTORY["loss"]
+    assert loss.get_legend().get_texts()[-1].get_text() == "lowest, epoch 2"
+
+
+def test_training_curves_leave_out_what_is_not_there():
+    display = TrainingCurvesDisplay({"loss": [0.5, 0.4]}).plot()
+    assert [ax.get_title() for ax in display.axes_] == ["loss"]
+    assert display.axes_[0].get_legend() is None
+
+
+def test_training_curves_find_the_history_inside():
+    X, y = RNG.random((20, 2)), np.repeat([0, 1], 10)
+    pipeline = make_pipeline(FunctionTransformer(), Trained())
+    search = GridSearchCV(pipeline, {"trained__C": [1.0]}, cv=2).fit(X, y)
+    for fitted in (Trained().fit(X, y), pipeline.fit(X, y), search):
+        assert TrainingCurvesDisplay.from_estimator(fitted).history.keys() == HISTORY.keys()
+    with pytest.raises(TypeError, match="LogisticRegression has no history_"):
+        TrainingCurvesDisplay.from_estimator(LogisticRegression().fit(X, y))
+
+
+def test_class_distribution_before_and_after():
+    sampler = ImageResampler("under", random_state=0)
+    display = ClassDistributionDisplay.from_estimator(
+        sampler, IMAGES, Y, target_names=["NORMAL", "PNEUMONIA"]
+    )
+    assert {name: counts.tolist() for name, counts in display.counts.items()} == {
+        "before": [30, 50],
+        "after": [30, 30],
+    }
+    assert [bar.get_height() for bar in display.bars_[1]] == [30, 30]
+    assert [text.get_text() for text in display.ax_.get_xticklabels()] == ["NORMAL", "PNEUMONIA"]
+    assert {text.get_text() for text in display.ax_.texts} == {"30", "50"}
+    with pytest.raises(ValueError, match="1 target_names for the 2 classes"):
+        ClassDistributionDisplay.from_labels(Y, target_names=["NORMAL"])
+
+
+def test_pixel_intensities_are_shares_of_pixels():
+    images = np.zeros((3, 4, 4, 1), dtype=np.uint8)
+    images[1:, :2] = 255
+    display = PixelIntensityDisplay.from_images(images, ["dark", "half", "half"], n_bins=2)
+    assert display.histograms["dark"].tolist() == [[1, 0]]
+    assert display.histograms["half"].tolist() == [[0.5, 0.5]] * 2
+    assert display.lines_[1].get_label() == "half (2 images)"
+    with pytest.raises(ValueError, match="got float64 of shape"):
+        PixelIntensityDisplay.from_images(images / 255)
+
+
+def test_images_come_from_paths(xrays):
+    grid = ImageGridDisplay.from_images(xrays.filenames, xrays.etiology, n_images=4)
+    titles = [ax.get_title() for ax in grid.axes_.flat]
+    assert {title.splitlines()[0] for title in titles} == {"normal", "bacteria", "virus"}
+    assert titles[0].splitlines()[1].endswith(".jpeg")
+    assert grid.axes_[0, 0].images[0].get_cmap().name == "gray"
+    levels = PixelIntensityDisplay.from_images(xrays.filenames[:4])
+    assert levels.histograms["images"].shape == (4, 64)
+    augmented = AugmentationDisplay.from_estimator(
+        ImageAugmenter(contrast=0.5), xrays.filenames, n_images=2, n_versions=1
+    )
+    assert augmented.versions.shape[:2] == (2, 1)
+
+
+def test_image_grid_gives_a_rare_class_its_share():
+    rare = np.where(np.arange(80) < 5, "rare", "common")
+    display = ImageGridDisplay.from_images(IMAGES, rare, n_images=10)
+    labels = [lines[0] for lines in display.captions]
+    assert labels == ["common"] * 5 + ["rare"] * 5
+
+
+def test_image_grid_hides_what_is_left_over_and_keeps_exposure():
+    dark = np.full((3, 8, 8, 1), 40, dtype=np.uint8)
+    display = ImageGridDisplay(dark).plot(n_columns=2)
+    assert [ax.axison for ax in display.axes_.flat] == [True, True, True, False]
+    assert display.axes_[0, 0].images[0].get_clim() == (0, 255)
+    assert ImageGridDisplay(np.zeros((1, 8, 8, 3), dtype=np.uint8)).plot().axes_.shape == (1, 1)
+
+
+def test_features_cannot_be_looked_at():
+    with pytest.raises(ValueError, match=r"Cannot draw X of shape \(80, 3\)"):
+        ImageGridDisplay.from_images(np.zeros((80, 3)))
+
+
+def test_augmentation_shows_the_original_first():
+    display = AugmentationDisplay.from_estimator(
+        ImageAugmenter(brightness=0.5), IMAGES, n_images=2, n_versions=3
+    )
+    shown = display.axes_[0, 0].images[0].get_array()
+    assert np.array_equal(shown, IMAGES[0, ..., 0])
+    assert not np.array_equal(display.versions[0, 0], display.versions[0, 1])
+    again = AugmentationDisplay.from_estimator(
+        ImageAugmenter(brightness=0.5), IMAGES, n_images=2, n_versions=3
+    )
+    assert np.array_equal(display.versions, again.versions)
+
+
+def test_threshold_curves_are_what_evaluate_says():
+    patient = np.arange(80) // 2
+    display = ThresholdDisplay.from_predictions(Y, SCORE, threshold=0.4, groups=patient)
+    frame = evaluate_predictions(
+        Y, SCORE, groups=patient, threshold=0.4, n_resamples=20
+    ).set_index("metric")
+    at = np.flatnonzero(display.thresholds == 0.4)[0]
+    for metric, curve in display.curves.items():
+        expected = frame.loc[metric, ["value", "low", "high"]].to_list()
+        assert curve[:, at].tolist() == pytest.approx(expected)
+        assert display.points_[metric].get_ydata()[0] == pytest.approx(expected[0])
+    recall, specificity = display.curves["recall"][0], display.curves["specificity"][0]
+    assert (np.diff(recall) <= 0).all()
+    assert (np.diff(specificity) >= 0).all()
+    assert f"recall {frame.loc['recall', 'value']:.3f} [" in str(
+        [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    )
+
+
+def test_threshold_band_is_wide_where_recall_is_one():
+    display = ThresholdDisplay.from_predictions(Y, SCORE)
+    value, low, high = display.curves["recall"][:, 0]
+    assert (value, high) == (1, 1)
+    assert low < 0.95
+    assert display.points_ == {}
+
+
+def test_threshold_of_many_scores_is_drawn_at_some():
+    score = RNG.random(3000)
+    display = ThresholdDisplay.from_predictions(RNG.integers(0, 2, 3000), score, threshold=0.123)
+    assert len(display.thresholds) < 600
+    assert 0.123 in display.thresholds
+
+
+def test_scores_without_probabilities():
+    logits = np.log((SCORE + 0.01) / (1.01 - SCORE))
+    curves = ThresholdDisplay.from_predictions(Y, logits, threshold=0.0)
+    assert curves.thresholds.min() == logits.min()
+    shown = ScoreDistributionDisplay.from_predictions(Y, logits, threshold=0.0)
+    assert shown.ax_.get_xlabel() == "predicted score of class 1"
+
+
+def test_score_distribution_up_and_down():
+    names = np.array(["NORMAL", "PNEUMONIA"])[Y]
+    display = ScoreDistributionDisplay.from_predictions(names, SCORE, threshold=0.4)
+    upper, lower = ([bar.get_height() for bar in bars] for bars in display.bars_)
+    assert sum(upper) == pytest.approx(100)
+    assert sum(lower) == pytest.approx(-100)
+    assert display.ax_.get_xlabel() == "predicted probability of PNEUMONIA"
+    labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert labels == ["threshold 0.4", "PNEUMONIA (50 images)", "NORMAL (30 images)"]
+
+
+def test_estimators_bring_their_threshold():
+    X = SCORE[:, np.newaxis]
+    model = LogisticRegression().fit(X, Y)
+    model.threshold_ = 0.3
+    for display in (
+        ThresholdDisplay.from_estimator(model, X, Y),
+        ScoreDistributionDisplay.from_estimator(model, X, Y),
+    ):
+        assert display.threshold == 0.3
+    assert ThresholdDisplay.from_estimator(model, X, Y, threshold=0.6).threshold == 0.6
+
+
+def test_model_comparison_draws_values_and_intervals():
+    scores = {"good": SCORE, "poor": np.clip(SCORE + 0.4 * RNG.random(80) - 0.2, 0, 1)}
+    display = ModelComparisonDisplay.from_predictions(
+        Y, scores, metrics=["f1", "roc_auc"], n_resamples=50
+    )
+    frame = display.evaluations["good"].set_index("metric")
+    drawn = display.points_["roc_auc"].lines[0].get_xdata()
+    assert drawn[0] == frame.loc["roc_auc", "value"]
+    low, high = display.points_["f1"].lines[2][0].get_segments()[0][:, 0]
+    assert [low, high] == pytest.approx(frame.loc["f1", ["low", "high"]].to_list())
+    written = [text.get_text() for text in display.ax_.texts]
+    assert f"{frame.loc['f1', 'value']:.3f} [{low:.3f}, {high:.3f}]" in written
+    assert [text.get_text() for text in display.ax_.get_yticklabels()] == ["good", "poor"]
+
+
+def test_model_comparison_of_estimators():
+    X = SCORE[:, np.newaxis]
+    models = {f"C = {c}": LogisticRegression(C=c).fit(X, Y) for c in (1.0, 10.0)}
+    display = ModelComparisonDisplay.from_estimators(models, X, Y, n_resamples=20)
+    assert list(display.evaluations) == ["C = 1.0", "C = 10.0"]
+    with pytest.raises(ValueError, match=r"no row of metric 'dice' and subgroup 'all'"):
+        ModelComparisonDisplay(display.evaluations, "dice").plot()
+
+
+def test_error_gallery_has_the_worst_first():
+    y, score = np.array([0, 0, 0, 1, 1, 1]), np.array([0.6, 0.1, 0.9, 0.4, 0.05, 0.8])
+    display = ErrorGalleryDisplay.from_predictions(IMAGES[:6], y, score)
+    assert np.array_equal(display.misses, IMAGES[[4, 3]])
+    assert np.array_equal(display.false_alarms, IMAGES[[2, 0]])
+    assert display.miss_captions[0] == ["image 4", "class 1, p = 0.050"]
+    assert display.axes_[0, 0].get_ylabel() == "2 of 2 misses"
+    few = ErrorGalleryDisplay.from_predictions(IMAGES[:6], y, score, n_images=1)
+    assert few.axes_[1, 0].get_ylabel() == "1 of 2 false alarms"
+
+
+def test_error_gallery_without_errors():
+    display = ErrorGalleryDisplay.from_predictions(IMAGES[:2], [0, 1], [0.1, 0.9])
+    assert display.axes_[0, 0].get_ylabel() == "no misses"
+    display.figure_.canvas.draw()
+
+
+def test_error_gallery_of_a_pipeline_from_paths(xrays):
+    model = make_pipeline(
+        ImageLoader(size=8),
+        FunctionTransformer(lambda images: np.asarray(images).reshape(len(images), -1) / 255),
+        LogisticRegression(C=1e-3),
+    ).fit(xrays.filenames, xrays.target)
+    display = ErrorGalleryDisplay.from_estimator(model, xrays.filenames, xrays.target)
+    wrong = model.predict(xrays.filenames) != xrays.target
+    assert display.n_misses + display.n_false_alarms == wrong.sum() > 0
+    captions = display.miss_captions + display.false_alarm_captions
+    assert all(name.endswith(".jpeg") for name, _ in captions)
+
+
+@pytest.mark.parametrize("kind", ["probabilities", "scores"])
+def test_standard_set(kind):
+    score = SCORE if kind == "probabilities" else 10 * SCORE - 5
+    figure = plot_evaluation(
+        np.array(["NORMAL", "PNEUMONIA"])[Y],
+        score,
+        threshold=None if kind == "probabilities" else 0,
+        n_resamples=20,
+    )
+    figure.canvas.draw()
+    titles = [ax.get_title() for ax in figure.axes if ax.get_title()]
+    assert titles == [
+        "confusion matrix: 80 images",
+        "shares of the true class",
+        "ROC",
+        "precision and recall",
+        "detection error tradeoff",
+        "calibration",
+    ]
+    matrix = next(ax for ax in figure.axes if "confusion" in ax.get_title())
+    counts = [int(text.get_text()) for text in matrix.texts]
+    called = SCORE >= 0.5
+    expected = [sum((t == Y) & (called == p)) for t in (0, 1) for p in (False, True)]
+    assert counts == expected
+    assert [text.get_text() for text in matrix.get_xticklabels()] == ["NORMAL", "PNEUMONIA"]
+
+
+def test_standard_set_prints_no_figure_without_its_interval():
+    figure = plot_evaluation(Y, SCORE, n_resamples=20)
+    legends = [ax.get_legend() for ax in figure.axes if ax.get_legend()]
+    texts = [text.get_text() for legend in legends for text in legend.get_texts()]
+    assert sum("[" in text for text in texts) == 3
+    shares = next(ax for ax in figure.axes if "shares" in ax.get_title())
+    assert all("[" in text.get_text() for text in shares.texts)
+
+
+def test_standard_set_needs_both_classes():
+    with pytest.raises(ValueError, match="y has only the label 1"):
+        plot_evaluation([1, 1], [0.2, 0.9])
+
+
+def test_displays_of_scores_need_scores():
+    from sklearn.svm import NuSVC
+
+    class Labels(NuSVC):
+        """Has labels only."""
+
+        decision_function = property()
+
+    X = SCORE[:, np.newaxis]
+    model = Labels().fit(X, Y)
+    for display in (ThresholdDisplay, ScoreDistributionDisplay):
+        with pytest.raises(ValueError, match="neither predict_proba nor decision_function"):
+            display.from_estimator(model, X, Y)
+    with pytest.raises(ValueError, match="the classifier has labels only"):
+        ErrorGalleryDisplay.from_estimator(model, X, Y)
+
+
+def test_long_names_keep_both_ends():
+    name = "a-very-long-name-of-a-chest-x-ray-file-0001.jpeg"
+    short = shortened(name, 20)
+    assert len(short) == 20
+    assert short.startswith("a-very")
+    assert short.endswith("0001.jpeg")
+
+
+def test_colours_differ_in_grey_by_something_else_too():
+    assert len(set(CYCLE)) == len(CYCLE)
+    display = ThresholdDisplay.from_predictions(Y, SCORE)
+    styles = {line.get_linestyle() for line in display.lines_.values()}
+    assert len(styles) == 3

@@ -1,0 +1,321 @@
+"""The frame of an evaluation: values, rows, edge cases."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.datasets import make_classification
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    balanced_accuracy_score,
+    brier_score_loss,
+    class_likelihood_ratios,
+    f1_score,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+)
+from sklearn.model_selection import FixedThresholdClassifier
+from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier
+
+from skpneumo.datasets import UnknownNamesWarning
+from skpneumo.evaluation import evaluate, evaluate_predictions, expected_calibration_error
+
+COLUMNS = ["subgroup", "metric", "value", "low", "high", "n", "n_patients", "interval"]
+XRAYS = [
+    "IM-0001-0001.jpeg",
+    "IM-0001-0002.jpeg",
+    "IM-0002-0001.jpeg",
+    "person1_bacteria_1.jpeg",
+    "person1_bacteria_2.jpeg",
+    "person2_bacteria_3.jpeg",
+    "person1_virus_1.jpeg",
+    "person3_virus_2.jpeg",
+]
+Y = np.array([0, 0, 0, 1, 1, 1, 1, 1])
+SCORE = np.array([0.1, 0.2, 0.6, 0.9, 0.8, 0.3, 0.7, 0.95])
+
+
+def by_metric(frame, subgroup="all"):
+    return frame[frame["subgroup"] == subgroup].set_index("metric")
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 100_000), st.sampled_from([None, 3]))
+def test_values_are_scikit_learns(seed, images_per_patient):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(6, 60))
+    y = rng.integers(0, 2, n)
+    y[:2] = 0, 1
+    score = np.round(np.clip(0.5 * rng.random(n) + 0.4 * y * rng.random(n), 0, 1), 1)
+    pred = (score >= 0.4).astype(int)
+    pred[:2] = 1, 0  # Something is called either way.
+    groups = None if images_per_patient is None else np.arange(n) // images_per_patient
+    frame = evaluate_predictions(y, score, pred, groups=groups, n_resamples=20)
+    assert list(frame.columns) == COLUMNS
+    with np.errstate(invalid="ignore"):
+        expected = {
+            "accuracy": accuracy_score(y, pred),
+            "recall": recall_score(y, pred),
+            "specificity": recall_score(y, pred, pos_label=0),
+            "precision": precision_score(y, pred),
+            "f1": f1_score(y, pred),
+            "balanced_accuracy": balanced_accuracy_score(y, pred),
+            "roc_auc": roc_auc_score(y, score),
+            "average_precision": average_precision_score(y, score),
+            "brier_score": brier_score_loss(y, score),
+            "ece": expected_calibration_error(y, score),
+        }
+    value = by_metric(frame)["value"]
+    for metric, figure in expected.items():
+        assert value[metric] == pytest.approx(figure), metric
+    if (pred[y == 0] == 1).any() and (pred[y == 0] == 0).any():
+        ratios = class_likelihood_ratios(y, pred)
+        assert value["positive_likelihood_ratio"] == pytest.approx(ratios[0])
+        assert value["negative_likelihood_ratio"] == pytest.approx(ratios[1])
+    inside = (frame["low"] <= frame["value"] + 1e-12) & (frame["value"] <= frame["high"] + 1e-12)
+    assert (inside | frame["value"].isna()).all()
+
+
+def test_denominators():
+    frame = by_metric(evaluate_predictions(Y, SCORE, filenames=XRAYS))
+    n = frame[["n", "n_patients"]]
+    assert n.loc["accuracy"].tolist() == [8, 6]
+    assert n.loc["recall"].tolist() == [5, 4]
+    assert n.loc["specificity"].tolist() == [3, 2]
+    assert n.loc["precision"].tolist() == [5, 4]
+    assert n.loc["f1"].tolist() == [6, 5]
+    assert n.loc["roc_auc"].tolist() == [8, 6]
+
+
+def test_interval_names_its_method():
+    clustered = by_metric(evaluate_predictions(Y, SCORE, filenames=XRAYS))["interval"]
+    assert clustered["recall"] == "Wilson, design effect"
+    assert clustered["roc_auc"] == "patient bootstrap, score"
+    own = by_metric(evaluate_predictions(Y, SCORE))["interval"]
+    assert own["recall"] == "Wilson"
+    assert own["balanced_accuracy"] == "MOVER"
+    assert own["brier_score"] == "bootstrap"
+
+
+def test_etiologies_are_taken_against_all_normals():
+    frame = evaluate_predictions(Y, SCORE, filenames=XRAYS)
+    assert frame["subgroup"].unique().tolist() == ["all", "bacteria", "virus"]
+    bacteria, virus = by_metric(frame, "bacteria"), by_metric(frame, "virus")
+    assert bacteria.index.tolist() == ["recall", "roc_auc"]
+    assert bacteria.loc["recall", "value"] == pytest.approx(2 / 3)
+    assert bacteria.loc["recall", ["n", "n_patients"]].tolist() == [3, 2]
+    assert virus.loc["recall", "value"] == 1
+    against_normal = np.array([True] * 3 + [False] * 3 + [True] * 2)
+    assert virus.loc["roc_auc", "value"] == roc_auc_score(Y[against_normal], SCORE[against_normal])
+    assert virus.loc["roc_auc", "n"] == 5
+
+
+def test_subgroups_of_both_classes_have_every_metric():
+    site = ["A", "B", "A", "A", "B", "A", "B", None]
+    frame = evaluate_predictions(Y, SCORE, subgroups=site)
+    assert frame["subgroup"].unique().tolist() == ["all", "A", "B"]
+    assert len(by_metric(frame, "A")) == len(by_metric(frame)) == 12
+    assert by_metric(frame, "B").loc["accuracy", "n"] == 3
+
+
+def test_subgroup_of_negatives_has_specificity():
+    series = ["old", "old", "new", "", "", "", "", ""]
+    old = by_metric(evaluate_predictions(Y, SCORE, subgroups=series), "old")
+    assert old.index.tolist() == ["specificity", "roc_auc"]
+    assert old.loc["specificity", ["value", "n"]].tolist() == [1, 2]
+
+
+def test_subgroups_can_be_left_out():
+    frame = evaluate_predictions(Y, SCORE, filenames=XRAYS, subgroups=None)
+    assert frame["subgroup"].unique().tolist() == ["all"]
+    with pytest.raises(ValueError, match="subgroups='sex' is neither"):
+        evaluate_predictions(Y, SCORE, subgroups="sex")
+
+
+def test_unknown_names_have_a_warning_and_no_etiology():
+    with pytest.warns(UnknownNamesWarning):
+        frame = evaluate_predictions([0, 1, 1], [0.1, 0.6, 0.9], filenames=["a", "b", "c"])
+    assert frame["subgroup"].unique().tolist() == ["all"]
+
+
+def test_no_positive_is_nan_with_a_warning_that_says_so():
+    with pytest.warns(UndefinedMetricWarning, match="none of the 3 images is positive") as caught:
+        frame = by_metric(evaluate_predictions([0, 0, 0], [0.1, 0.2, 0.9]))
+    assert caught[0].filename == __file__
+    undefined = ["recall", "balanced_accuracy", "roc_auc", "average_precision"]
+    assert frame.loc[undefined, ["value", "low", "high"]].isna().all(axis=None)
+    assert (frame.loc[undefined, "interval"] == "undefined").all()
+    assert frame.loc["specificity", "value"] == pytest.approx(2 / 3)
+    assert frame.loc["recall", "n"] == 0
+
+
+def test_no_negative_and_nothing_called_positive():
+    with pytest.warns(UndefinedMetricWarning, match="specificity.*all of the 2 images are posit"):
+        frame = by_metric(evaluate_predictions([1, 1], y_pred=[1, 0]))
+    assert np.isnan(frame.loc["specificity", "value"])
+    assert frame.loc["recall", "value"] == 0.5
+    with pytest.warns(UndefinedMetricWarning, match="precision.*no image is called positive"):
+        frame = by_metric(evaluate_predictions([1, 0], y_pred=[0, 0]))
+    assert np.isnan(frame.loc["precision", "value"])
+    assert frame.loc["f1", "value"] == 0
+
+
+def test_faultless_test_has_intervals_that_are_no_points():
+    patient = np.repeat(np.arange(40), 2)
+    y = np.repeat([0, 1], 40)
+    frame = by_metric(evaluate_predictions(y, y.astype(float), groups=patient))
+    shares = frame.drop(
+        ["brier_score", "ece", "positive_likelihood_ratio", "negative_likelihood_ratio"]
+    )
+    assert (shares["value"] == 1).all()
+    assert (shares["low"] < 0.97).all()
+    assert (shares["high"] == 1).all()
+    assert frame.loc["brier_score", "value"] == 0
+    assert frame.loc["brier_score", "high"] > 0.05
+    assert frame.loc["positive_likelihood_ratio", ["value", "high"]].tolist() == [np.inf] * 2
+    assert 1 < frame.loc["positive_likelihood_ratio", "low"] < np.inf
+    assert frame.loc["negative_likelihood_ratio", "value"] == 0
+    assert frame.loc["negative_likelihood_ratio", "high"] > 0.02
+
+
+def test_more_images_of_the_same_patients_prove_no_more():
+    y, score = np.repeat([0, 1], 30), np.tile(np.linspace(0.2, 0.9, 30), 2)
+    once = by_metric(evaluate_predictions(y, score, groups=np.arange(60)))
+    copies = by_metric(
+        evaluate_predictions(np.repeat(y, 5), np.repeat(score, 5), groups=np.repeat(range(60), 5))
+    )
+    width = (copies["high"] - copies["low"]) / (once["high"] - once["low"])
+    assert width.between(0.9, 1.3).all()
+    naive = by_metric(evaluate_predictions(np.repeat(y, 5), np.repeat(score, 5)))
+    assert naive.loc["recall", "low"] > once.loc["recall", "low"] + 0.05
+
+
+def test_predictions_alone_have_no_metrics_of_scores():
+    frame = by_metric(evaluate_predictions(Y, y_pred=SCORE >= 0.5))
+    assert (frame.loc[["roc_auc", "ece"], "interval"] == "needs scores").all()
+    assert frame.loc["recall", "value"] == pytest.approx(0.8)
+
+
+def test_scores_that_are_no_probabilities_have_ranks_only():
+    frame = by_metric(evaluate_predictions(Y, 10 * SCORE - 5, threshold=0))
+    assert frame.loc["roc_auc", "value"] == roc_auc_score(Y, SCORE)
+    assert (frame.loc[["brier_score", "ece"], "interval"] == "needs probabilities").all()
+
+
+def test_order_of_images_does_not_matter_beyond_the_seed():
+    order = np.random.default_rng(0).permutation(len(Y))
+    first = evaluate_predictions(Y, SCORE, filenames=XRAYS)
+    again = evaluate_predictions(Y[order], SCORE[order], filenames=np.array(XRAYS)[order])
+    assert first.equals(again)
+
+
+def test_seed_decides_the_bootstrap():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 200)
+    score = 0.3 * y + 0.7 * rng.random(200)
+    first, again, other = (
+        by_metric(evaluate_predictions(y, score, n_resamples=50, random_state=seed))
+        for seed in (0, 0, 1)
+    )
+    assert first.equals(again)
+    assert first.loc["roc_auc", "low"] != other.loc["roc_auc", "low"]
+
+
+def test_large_collection_is_resampled_in_blocks(monkeypatch):
+    whole = evaluate_predictions(Y, SCORE, filenames=XRAYS, n_resamples=50)
+    monkeypatch.setattr("skpneumo.evaluation._bootstrap._IMAGE_WEIGHTS_IN_MEMORY", 3 * len(Y))
+    in_blocks = evaluate_predictions(Y, SCORE, filenames=XRAYS, n_resamples=50)
+    assert whole.equals(in_blocks)
+
+
+def test_confidence_level_widens_and_is_remembered():
+    narrow = evaluate_predictions(Y, SCORE, confidence_level=0.8)
+    wide = evaluate_predictions(Y, SCORE, confidence_level=0.99)
+    assert (by_metric(wide)["low"] <= by_metric(narrow)["low"]).all()
+    assert wide.attrs["confidence_level"] == 0.99
+    with pytest.raises(ValueError, match="confidence_level=95"):
+        evaluate_predictions(Y, SCORE, confidence_level=95)
+
+
+def test_number_of_resamples_is_checked():
+    with pytest.raises(ValueError, match="n_resamples == 0"):
+        evaluate_predictions(Y, SCORE, n_resamples=0)
+
+
+def test_estimators_of_all_kinds():
+    X, y = make_classification(300, class_sep=0.7, random_state=0)
+    names = np.array(["NORMAL", "PNEUMONIA"])[y]
+    linear = LogisticRegression().fit(X[:100], names[:100])
+    X, y, names = X[100:], y[100:], names[100:]
+    frame = evaluate(linear, X, names, n_resamples=20)
+    expected = evaluate_predictions(y, linear.predict_proba(X)[:, 1], n_resamples=20)
+    assert by_metric(frame)["value"].to_dict() == pytest.approx(
+        by_metric(expected)["value"].to_dict()
+    )
+    strict = FixedThresholdClassifier(linear, threshold=0.9, pos_label="PNEUMONIA").fit(X, names)
+    kept = by_metric(evaluate(strict, X, names, n_resamples=20))
+    assert kept.loc["specificity", "value"] > by_metric(frame).loc["specificity", "value"]
+    by_hand = by_metric(evaluate(strict, X, names, threshold=0.5, n_resamples=20))
+    assert by_hand.loc["recall", "value"] == recall_score(y, strict.predict_proba(X)[:, 1] >= 0.5)
+    for model in (LinearSVC(), DecisionTreeClassifier(max_depth=2)):
+        model.fit(X, names)
+        row = by_metric(evaluate(model, X, names, n_resamples=20)).loc["accuracy"]
+        assert row["value"] == accuracy_score(names, model.predict(X))
+
+
+def test_pipeline_from_paths_knows_patients_and_etiologies(xrays):
+    from sklearn.preprocessing import FunctionTransformer
+
+    from skpneumo import ImageLoader, make_pipeline
+
+    model = make_pipeline(
+        ImageLoader(size=8),
+        FunctionTransformer(lambda images: np.asarray(images).reshape(len(images), -1) / 255),
+        DecisionTreeClassifier(max_depth=3, random_state=0),
+    ).fit(xrays.filenames, xrays.target)
+    frame = evaluate(model, xrays.filenames, xrays.target, n_resamples=20)
+    assert set(frame["subgroup"]) == {"all", "bacteria", "virus"}
+    whole = by_metric(frame).loc["accuracy"]
+    assert whole["n"] == len(xrays.filenames)
+    assert whole["n_patients"] == len(np.unique(xrays.groups))
+
+
+def test_import_is_light():
+    code = (
+        "import sys; from skpneumo.evaluation import evaluate, ThresholdDisplay; "
+        "print(sorted({'matplotlib', 'keras', 'tensorflow'} & set(sys.modules)))"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert printed.stdout.strip() == "[]"
+
+
+def test_every_public_name_is_there():
+    import skpneumo.evaluation
+
+    for name in skpneumo.evaluation.__all__:
+        assert callable(getattr(skpneumo.evaluation, name))
+    assert set(skpneumo.evaluation.__all__) <= set(dir(skpneumo.evaluation))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = skpneumo.evaluation.nothing
+
+
+@pytest.mark.real
+def test_patients_of_the_real_pool(real_data):
+    paths = sorted(str(path) for path in (real_data / "chest_xray").rglob("*.jpeg"))
+    y = np.array(["PNEUMONIA" in path for path in paths])
+    score = np.clip(0.3 * y + 0.7 * np.random.default_rng(0).random(len(y)), 0, 1)
+    frame = evaluate_predictions(y, score, filenames=paths, n_resamples=20)
+    assert by_metric(frame).loc["accuracy", ["n", "n_patients"]].tolist() == [5232, 3669]
+    assert by_metric(frame).loc["recall", ["n", "n_patients"]].tolist() == [3883, 2450]
+    assert by_metric(frame, "bacteria").loc["recall", "n"] == 2538
+    assert by_metric(frame, "virus").loc["recall", "n"] == 1345

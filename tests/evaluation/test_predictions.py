@@ -1,0 +1,169 @@
+"""What an evaluation works on: labels of any type, patients from wherever they are known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import LinearSVC
+
+from skpneumo.evaluation._predictions import Predictions, predictions_of
+from skpneumo.loading import ImageArray
+from skpneumo.paths import filenames_of
+
+NAMES = ["IM-0001-0001.jpeg", "person7_virus_1.jpeg", "person7_virus_2.jpeg"]
+
+
+@pytest.mark.parametrize(
+    ("negative", "positive", "pos_label"),
+    [
+        (0, 1, None),
+        (-1, 1, None),
+        (False, True, None),
+        (0.0, 1.0, None),
+        (3, 7, None),
+        ("NORMAL", "PNEUMONIA", None),
+        ("PNEUMONIA", "SOUND", "PNEUMONIA"),
+        (np.str_("NORMAL"), np.str_("PNEUMONIA"), None),
+    ],
+)
+def test_labels_of_any_type(negative, positive, pos_label):
+    if pos_label is not None:
+        negative, positive = positive, negative
+    predictions = Predictions.of(
+        [negative, positive, positive], [0.2, 0.4, 0.9], pos_label=pos_label
+    )
+    assert predictions.positive.tolist() == [False, True, True]
+    assert predictions.predicted.tolist() == [False, False, True]
+    assert predictions.pos_label == positive
+
+
+@pytest.mark.parametrize("label", ["NORMAL", "normal", "Healthy"])
+def test_normal_is_not_taken_for_the_positive_class(label):
+    with pytest.raises(ValueError, match=r"hardly the one.*Pass pos_label='A'"):
+        Predictions.of(["A", label], [0.1, 0.9])
+    assert Predictions.of(["A", label], [0.1, 0.9], pos_label=label).positive.tolist() == [
+        False,
+        True,
+    ]
+
+
+def test_single_label_needs_a_name_unless_it_is_zero_or_one():
+    assert not Predictions.of([0, 0], [0.1, 0.9]).positive.any()
+    assert Predictions.of([1, 1], [0.1, 0.9]).positive.all()
+    with pytest.raises(ValueError, match="only label is 'SICK'"):
+        Predictions.of(["SICK", "SICK"], [0.1, 0.9])
+    assert Predictions.of(["SICK"], [0.9], pos_label="SICK").positive.all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"y": [0, 1, 2], "y_score": [0.1, 0.2, 0.3]}, r"labels \[0, 1, 2\]"),
+        ({"y": [0, 1], "y_pred": ["refer", 1]}, "refer"),
+        ({"y": [0, 1], "y_score": [0.1, np.nan]}, "y_score contains NaN"),
+        ({"y": [0, 1], "y_score": [[0.9, 0.1], [0.2, 0.8]]}, "column of the positive class"),
+        ({"y": [0, 1], "y_score": [0.1]}, "inconsistent numbers of samples"),
+        ({"y": [0, 1], "y_score": [0.1, 0.9], "groups": ["a"]}, "inconsistent numbers of samples"),
+        ({"y": [0, 1], "y_score": [0.1, 0.9], "pos_label": 5}, "pos_label=5 is not one of"),
+        ({"y": [0, 1], "y_score": [-2.0, 3.0]}, "range from -2 to 3"),
+        ({"y": [0, 1], "y_pred": [0, 1], "threshold": 0.5}, "both y_pred and threshold=0.5"),
+        ({"y": [0, 1]}, "Nothing to evaluate"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Predictions.of(**arguments)
+
+
+def test_patients_come_from_groups_before_file_names_before_rows():
+    y, score = [0, 1, 1], [0.1, 0.8, 0.9]
+    assert not Predictions.of(y, score).clustered
+    assert Predictions.of(y, score, filenames=NAMES).patient.tolist() == [0, 1, 1]
+    by_group = Predictions.of(y, score, filenames=NAMES, groups=["x", "x", "y"])
+    assert by_group.patient.tolist() == [0, 0, 1]
+    assert by_group.n_patients == 2
+
+
+def test_rows_renumber_patients():
+    part = Predictions.of([0, 1, 1], [0.1, 0.8, 0.9], filenames=NAMES).rows(
+        np.array([False, True, True])
+    )
+    assert part.patient.tolist() == [0, 0]
+    assert part.filenames.tolist() == NAMES[1:]
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        NAMES,
+        np.array(NAMES),
+        np.array(NAMES, dtype=object)[:, np.newaxis],
+        pd.Series(NAMES),
+        pd.DataFrame({"path": NAMES}),
+        ImageArray(np.zeros((3, 2, 2, 1), dtype=np.uint8), NAMES),
+    ],
+)
+def test_file_names_of_paths_and_of_what_carries_them(X):
+    assert filenames_of(X).tolist() == NAMES
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        np.zeros((3, 2, 2, 1), dtype=np.uint8),
+        np.zeros((3, 4)),
+        [[0.1, 0.2], [0.3, 0.4]],
+        pd.DataFrame({"a": [0.1], "b": [0.2]}),
+        ImageArray(np.zeros((3, 2, 2, 1), dtype=np.uint8)),
+    ],
+)
+def test_no_file_names_where_there_are_none(X):
+    assert filenames_of(X) is None
+
+
+def test_estimator_decides_by_its_own_predict_or_by_the_threshold():
+    X = np.arange(20.0)[:, np.newaxis]
+    y = np.where(np.arange(20) < 10, "NORMAL", "PNEUMONIA")
+    model = LogisticRegression().fit(X, y)
+    own = predictions_of(model, X, y)
+    assert own.pos_label == "PNEUMONIA"
+    assert np.array_equal(own.predicted, model.predict(X) == "PNEUMONIA")
+    assert np.array_equal(own.score, model.predict_proba(X)[:, 1])
+    assert predictions_of(model, X, y, threshold=0.0).predicted.all()
+
+
+def test_estimator_with_the_positive_class_first():
+    X = np.arange(20.0)[:, np.newaxis]
+    y = np.where(np.arange(20) < 10, "NORMAL", "BACTERIA")
+    model = LogisticRegression().fit(X, y)
+    with pytest.raises(ValueError, match="Pass pos_label='BACTERIA'"):
+        predictions_of(model, X, y)
+    predictions = predictions_of(model, X, y, pos_label="BACTERIA")
+    assert np.array_equal(predictions.score, model.predict_proba(X)[:, 0])
+    svc = LinearSVC().fit(X, y)
+    decision = predictions_of(svc, X, y, pos_label="BACTERIA").score
+    assert np.array_equal(decision, -svc.decision_function(X))
+
+
+def test_estimator_of_three_classes_is_evaluated_one_against_the_rest():
+    X = np.arange(30.0)[:, np.newaxis]
+    y = np.repeat([0, 1, 2], 10)
+    model = LogisticRegression(max_iter=1000).fit(X, y)
+    with pytest.raises(ValueError, match=r"3 classes, \[.*\]. Pass the one"):
+        predictions_of(model, X, y)
+    predictions = predictions_of(model, X, y, pos_label=2)
+    assert np.array_equal(predictions.positive, y == 2)
+    assert np.array_equal(predictions.score, model.predict_proba(X)[:, 2])
+    assert np.array_equal(
+        predictions_of(LinearSVC().fit(X, y), X, y, pos_label=2).predicted,
+        LinearSVC().fit(X, y).predict(X) == 2,
+    )
+
+
+def test_estimator_and_labels_must_speak_the_same_language():
+    model = DummyClassifier().fit([[0], [1]], ["NORMAL", "PNEUMONIA"])
+    with pytest.raises(ValueError, match=r"y has the labels \[0, 1\].*fitted on"):
+        predictions_of(model, [[0], [1]], [0, 1])
+    with pytest.raises(ValueError, match="pos_label='SICK' is not one of the classes"):
+        predictions_of(model, [[0]], ["NORMAL"], pos_label="SICK")

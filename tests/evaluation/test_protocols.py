@@ -1,0 +1,203 @@
+"""Three protocols, one table: who is tested, on what, and what the text makes of it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, roc_auc_score
+from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold
+from sklearn.neighbors import KNeighborsClassifier
+
+from skpneumo.evaluation import compare_protocols
+from skpneumo.splitting import PatientKFold
+
+PROTOCOLS = ["official split", "patient-grouped CV", "random split"]
+
+
+def patients_with_copies(n_patients=80, n_images=3, shift=0.0, signal=1.0, seed=0, first=0):
+    """Features that say who the patient is, and a little whether they are ill."""
+    rng = np.random.default_rng(seed)
+    patient = np.repeat(np.arange(n_patients), n_images)
+    y = (patient < n_patients * 0.6).astype(int)
+    X = rng.normal(size=(n_patients, 6))[patient] + 0.1 * rng.normal(size=(len(patient), 6))
+    X[:, 0] += signal * y + shift
+    return X, y, patient + first
+
+
+def value(comparison, protocol, metric):
+    frame = comparison.frame.set_index(["protocol", "metric"])
+    return frame.loc[(protocol, metric), "value"]
+
+
+def test_random_split_rewards_memory_and_says_so():
+    X, y, patient = patients_with_copies()
+    comparison = compare_protocols(KNeighborsClassifier(1), X, y, groups=patient, n_resamples=50)
+    assert comparison.frame["protocol"].unique().tolist() == PROTOCOLS[1:]
+    assert value(comparison, "random split", "accuracy") > 0.95
+    assert value(comparison, "patient-grouped CV", "accuracy") < 0.8
+    assert "recognising a child" in comparison.explanation
+    assert "do not quote the random split" in comparison.explanation
+    shared = comparison.frame.groupby("protocol")["n_shared_patients"].first()
+    assert shared["patient-grouped CV"] == 0
+    assert shared["random split"] > 30
+
+
+def test_shift_of_the_official_split_costs_specificity_and_is_no_leak():
+    X, y, patient = patients_with_copies(150, 2, signal=5)
+    test = patients_with_copies(80, 2, signal=5, shift=2.5, seed=1, first=1000)
+    comparison = compare_protocols(
+        LogisticRegression(), X, y, test=test, groups=patient, n_resamples=50
+    )
+    assert comparison.frame["protocol"].unique().tolist() == PROTOCOLS
+    assert "The loss of specificity is no leak" in comparison.explanation
+    assert "it is first of all the threshold that fails" in comparison.explanation
+    rows = comparison.differences.set_index(["first", "second", "metric"])
+    loss = rows.loc[("official split", "patient-grouped CV", "specificity")]
+    assert loss["low"] < loss["difference"] < loss["high"] < 0
+
+
+def test_no_shift_no_loss():
+    X, y, patient = patients_with_copies(150, 2, signal=5)
+    test = patients_with_copies(80, 2, signal=5, seed=1, first=1000)
+    comparison = compare_protocols(
+        LogisticRegression(), X, y, test=test, groups=patient, n_resamples=50
+    )
+    assert "No loss of recall or specificity" in comparison.explanation
+
+
+def test_official_split_that_shares_patients_is_told():
+    X, y, patient = patients_with_copies(60, 2, signal=3)
+    split = np.tile(["train", "test"], 60)
+    comparison = compare_protocols(
+        LogisticRegression(), X, y, split=split, groups=patient, n_resamples=50
+    )
+    assert "official split itself shares 60 patients" in comparison.explanation
+
+
+def test_figures_are_those_of_fits_by_hand():
+    X, y, patient = patients_with_copies(60, 2)
+    X_test, y_test, patient_test = patients_with_copies(30, 2, seed=1, first=1000)
+    cv = StratifiedGroupKFold(3)
+    comparison = compare_protocols(
+        LogisticRegression(),
+        X,
+        y,
+        test=(X_test, y_test, patient_test),
+        groups=patient,
+        cv=cv,
+        n_resamples=20,
+    )
+    official = LogisticRegression().fit(X, y)
+    assert value(comparison, PROTOCOLS[0], "accuracy") == official.score(X_test, y_test)
+    score, predicted = np.empty(len(y)), np.empty(len(y))
+    for train, test in cv.split(X, y, patient):
+        model = LogisticRegression().fit(X[train], y[train])
+        score[test], predicted[test] = model.predict_proba(X[test])[:, 1], model.predict(X[test])
+    assert value(comparison, PROTOCOLS[1], "accuracy") == accuracy_score(y, predicted)
+    assert value(comparison, PROTOCOLS[1], "roc_auc") == pytest.approx(roc_auc_score(y, score))
+    counts = comparison.frame.drop_duplicates("protocol").set_index("protocol")
+    assert counts["n"].to_list() == [60, 120, 60]
+    assert counts["n_train"].to_list() == [120, 80, 120]
+    assert counts["n_patients"].iloc[0] == 30
+
+
+def names(n_normal, n_patients, start=0):
+    """Kaggle names: normal singles, and two images of each bacterial patient."""
+    normal = [f"IM-{start + i:04d}-0001.jpeg" for i in range(n_normal)]
+    ill = [f"person{start + i // 2}_bacteria_{i}.jpeg" for i in range(2 * n_patients)]
+    return normal + ill, np.repeat([0, 1], [n_normal, 2 * n_patients])
+
+
+class ReadsNames(ClassifierMixin, BaseEstimator):
+    """Predicts from paths; wrong for every tenth image."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        self.trained_on_ = list(X)
+        return self
+
+    def predict_proba(self, X):
+        ill = np.array(["person" in name for name in X], dtype=float)
+        wrong = np.array([name.endswith("7.jpeg") for name in X])
+        p = 0.1 + 0.8 * np.where(wrong, 1 - ill, ill)
+        return np.column_stack([1 - p, p])
+
+    def predict(self, X):
+        return self.classes_[(self.predict_proba(X)[:, 1] > 0.5).astype(int)]
+
+
+@pytest.mark.parametrize("form", [list, np.array, pd.Series])
+def test_paths_bring_their_patients(form):
+    X, y = names(30, 20)
+    X_test, y_test = names(10, 8, start=500)
+    comparison = compare_protocols(
+        ReadsNames(), form(X), y, test=(form(X_test), y_test), cv=3, n_resamples=20
+    )
+    counts = comparison.frame.drop_duplicates("protocol").set_index("protocol")
+    assert counts["n_patients"].to_list()[:2] == [18, 50]
+    assert counts["n_shared_patients"].to_list()[:2] == [0, 0]
+    assert counts["n_shared_patients"].iloc[2] > 0
+
+
+def test_split_names_the_test_part():
+    X, y = names(30, 20)
+    split = np.where(np.arange(len(y)) % 5 == 0, "test", "train")
+    split[1] = "val"
+    comparison = compare_protocols(ReadsNames(), X, y, split=split, cv=3, n_resamples=20)
+    counts = comparison.frame.drop_duplicates("protocol").set_index("protocol")
+    assert counts.loc["official split", "n"] == (split == "test").sum()
+    assert counts.loc["patient-grouped CV", "n"] == (split != "test").sum()
+
+
+def test_estimator_is_left_alone():
+    X, y = names(20, 10)
+    model = ReadsNames()
+    compare_protocols(model, X, y, cv=2, n_resamples=20)
+    assert not hasattr(model, "classes_")
+
+
+class SplitsPatients:
+    """Even rows against odd ones."""
+
+    def split(self, X, y, groups):
+        rows = np.arange(len(X))
+        yield rows[::2], rows[1::2]
+        yield rows[1::2], rows[::2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"split": ["test"] * 40, "test": ([], [])}, "both test and split"),
+        ({"split": ["test"] * 40}, "40 rows 'test' of 40"),
+        ({"split": ["train"] * 40}, "0 rows 'test' of 40"),
+        ({"cv": GroupShuffleSplit(2)}, "does not test each image exactly once"),
+        ({"cv": SplitsPatients()}, "shares patients between training and test"),
+        ({"groups": ["a"] * 39}, "inconsistent numbers of samples"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(arguments, message):
+    X, y = names(20, 10)
+    with pytest.raises(ValueError, match=message):
+        compare_protocols(ReadsNames(), X, y, **arguments)
+
+
+def test_features_without_names_need_patients():
+    with pytest.raises(ValueError, match="read the patients off"):
+        compare_protocols(LogisticRegression(), np.zeros((4, 2)), [0, 0, 1, 1])
+
+
+def test_prints_as_table_and_text():
+    X, y = names(30, 20)
+    comparison = compare_protocols(ReadsNames(), X, y, cv=PatientKFold(3), n_resamples=20)
+    table = comparison.table()
+    assert table.columns.tolist() == PROTOCOLS[1:]
+    assert table.index[0] == "accuracy"
+    assert table.index[-1] == "tested patients also trained on"
+    figure = value(comparison, "patient-grouped CV", "accuracy")
+    assert table.loc["accuracy", "patient-grouped CV"].startswith(f"{figure:.3f} [")
+    assert comparison.explanation in str(comparison)
+    html = comparison._repr_html_()
+    assert html.count("<p>") == 2
+    assert "<table" in html

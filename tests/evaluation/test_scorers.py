@@ -1,0 +1,99 @@
+"""Scorers: labels of any type, in a search, pickled."""
+
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.datasets import make_classification
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import recall_score, roc_curve
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.svm import LinearSVC
+
+from skpneumo.evaluation import (
+    make_recall_scorer,
+    make_sensitivity_at_specificity_scorer,
+    make_specificity_scorer,
+    sensitivity_at_specificity,
+    specificity_scorer,
+)
+
+X, y = make_classification(200, class_sep=0.6, random_state=0)
+MODEL = LogisticRegression().fit(X, y)
+LABELS = {
+    "strings": (np.array(["NORMAL", "PNEUMONIA"])[y], "PNEUMONIA"),
+    "reversed strings": (np.array(["SOUND", "ILL"])[y], "ILL"),
+    "booleans": (y.astype(bool), True),
+    "integers": (y, 1),
+    "other integers": (y + 2, 3),
+}
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_labels_of_any_type(kind):
+    labels, pos_label = LABELS[kind]
+    model = LogisticRegression().fit(X, labels)
+    predicted = MODEL.predict(X)
+    assert make_recall_scorer(pos_label)(model, X, labels) == recall_score(y, predicted)
+    specificity = make_specificity_scorer(pos_label)(model, X, labels)
+    assert specificity == pytest.approx(recall_score(y, predicted, pos_label=0))
+    at_90 = make_sensitivity_at_specificity_scorer(0.9, pos_label)(model, X, labels)
+    assert at_90 == sensitivity_at_specificity(y, MODEL.predict_proba(X)[:, 1])
+
+
+@pytest.mark.parametrize(
+    "scorer",
+    [
+        make_recall_scorer("PNEUMONIA"),
+        make_specificity_scorer("PNEUMONIA"),
+        make_sensitivity_at_specificity_scorer(0.8, "PNEUMONIA"),
+    ],
+)
+def test_in_a_search_and_pickled(scorer):
+    labels = LABELS["strings"][0]
+    grid = {"C": [0.001, 1.0]}
+    search = GridSearchCV(LogisticRegression(), grid, scoring=scorer, cv=3).fit(X, labels)
+    again = GridSearchCV(
+        LogisticRegression(), grid, scoring=pickle.loads(pickle.dumps(scorer)), cv=3
+    ).fit(X, labels)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert search.best_score_ == again.best_score_
+
+
+def test_specificity_scorer_is_for_zero_and_one():
+    expected = recall_score(y, MODEL.predict(X), pos_label=0)
+    assert specificity_scorer(MODEL, X, y) == pytest.approx(expected)
+    assert cross_val_score(LogisticRegression(), X, y, scoring=specificity_scorer).min() > 0.5
+
+
+def test_calling_everything_pneumonia_does_not_pay():
+    everything = DummyClassifier(strategy="constant", constant=1).fit(X, y)
+    assert make_recall_scorer()(everything, X, y) == 1
+    assert specificity_scorer(everything, X, y) == 0
+    assert make_sensitivity_at_specificity_scorer()(everything, X, y) == 0
+
+
+def test_decision_function_will_do():
+    svc = LinearSVC().fit(X, y)
+    score = make_sensitivity_at_specificity_scorer(0.9)(svc, X, y)
+    assert score == sensitivity_at_specificity(y, svc.decision_function(X), specificity=0.9)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10_000), st.integers(0, 20))
+def test_sensitivity_at_specificity_is_the_best_point_of_the_roc_curve(seed, k):
+    rng = np.random.default_rng(seed)
+    truth = np.array([0] * 20 + [1] * 15)
+    score = np.round(rng.random(35) + 0.4 * truth, 1)
+    specificity = 1 - k / 20  # Met exactly by k false alarms, whatever the rounding.
+    false_alarms, recall, _ = roc_curve(truth, score, drop_intermediate=False)
+    expected = max(r for f, r in zip(false_alarms, recall, strict=True) if round(20 * f) <= k)
+    assert sensitivity_at_specificity(truth, score, specificity=specificity) == expected
+
+
+def test_specificity_must_be_a_share():
+    with pytest.raises(ValueError, match="specificity=90 is not between 0 and 1"):
+        sensitivity_at_specificity([0, 1], [0.1, 0.9], specificity=90)
