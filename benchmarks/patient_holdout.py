@@ -41,11 +41,14 @@ def main() -> None:
     pipeline = make_pipeline(
         ImageLoader(size=(64, 64), n_jobs=2),
         CNNClassifier(
-            filters=(32, 64, 128),
-            dropout=0.2,
-            epochs=20,
+            filters=(16, 32, 64, 128),
+            convs_per_block=2,
+            residual=True,
+            batch_norm=True,
+            global_pooling="average",
+            dense_units=(),
+            epochs=15,
             schedule="cosine",
-            balanced_batches=True,
             augmentation=ImageAugmenter(
                 rotation=10, zoom=0.1, width_shift=0.1, height_shift=0.1, horizontal_flip=True
             ),
