@@ -1,6 +1,5 @@
 """What all classifiers share: checking images, holding rows out, fitted state as arrays."""
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,11 +15,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import check_random_state, compute_sample_weight
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from skpneumo.augmentation import ImageAugmenter
 from skpneumo.classifiers._callbacks import InnerValidation, ScikitLearnTasks
+from skpneumo.classifiers._image_input import ImageInputMixin
 from skpneumo.classifiers._inner_validation import hold_out
 from skpneumo.classifiers._keras import (
     History,
@@ -40,7 +39,9 @@ _TRAINING_PARAMETERS = {field.name for field in fields(Training)} - {
 }
 
 
-class BaseNetworkClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
+class BaseNetworkClassifier(
+    ImageInputMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC
+):
     """A network as a classifier of images; what network it is, a subclass decides."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -121,10 +122,9 @@ class BaseNetworkClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator
         y, weights = self._encode(y), self._weigh(X, y, sample_weight)
         held_out = None
         if X_val is not None:
-            X_val, y_val = self._check_images(X_val, y_val)
-            held_out = X_val, self._encode(y_val), np.ones(len(y_val), dtype=np.float32)
+            held_out = self._check_held_out(X_val, y_val)
         elif self.early_stopping:
-            rows = hold_out(X, y, filenames, self.validation_fraction, self._rng)
+            rows = hold_out(X, y, filenames, self.validation_fraction, self._rng, self.classes_)
             held_out = X[rows], y[rows], weights[rows]
             X, y, weights = X[~rows], y[~rows], weights[~rows]
         self._train(X, y, weights, held_out, epochs=self.epochs, keep_state=self.warm_start)
@@ -226,12 +226,14 @@ class BaseNetworkClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator
         if len(self.classes_) < 2:
             raise ValueError(
                 f"{type(self).__name__} needs images of at least 2 classes; all {len(y)} labels "
-                f"are {self.classes_[0]!r}. Check how y was made, or whether a fold or filter "
-                "left one class only."
+                f"are {self.classes_.tolist()[0]!r}. Check how y was made, or whether a fold or "
+                "filter left one class only."
             )
         is_uint8 = X.dtype == np.uint8
         self.value_range_ = (0.0, 255.0) if is_uint8 else (float(X.min()), float(X.max()))
-        self._rng = check_random_state(self.random_state)
+        # scikit-learn takes None for NumPy's global generator, which stays untouched here.
+        seed = np.random.RandomState() if self.random_state is None else self.random_state
+        self._rng = check_random_state(seed)
         self._view_seed = int(self._rng.randint(2**31 - 1))
         self._training_state: TrainingState | None = None
         self.network_spec_ = self._network_spec()
@@ -284,6 +286,12 @@ class BaseNetworkClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator
                 'schedule="plateau" follows the loss of inner validation, and there is none. '
                 "Set early_stopping=True or give X_val and y_val."
             )
+        own = list(self.callbacks or ())
+        if wrong := [each for each in own if not isinstance(each, keras.callbacks.Callback)]:
+            raise TypeError(
+                f"callbacks holds {wrong[0]!r}; expected instances of keras.callbacks.Callback. "
+                "Callbacks of scikit-learn go to set_callbacks."
+            )
         callbacks = [] if held_out is None else self._validation(spec, *held_out)
         parameters = {name: getattr(self, name) for name in _TRAINING_PARAMETERS}
         training = Training(
@@ -291,11 +299,18 @@ class BaseNetworkClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator
             | {
                 "n_classes": len(self.classes_),
                 "value_range": self.value_range_,
-                "callbacks": [*callbacks, tasks, *(self.callbacks or ())],
+                "callbacks": [*callbacks, tasks, *own],
             }
             | changes
         )
         return fit_network(spec, *train, training, self._rng, start, start_weights)
+
+    def _check_held_out(self, X_val: Any, y_val: Any) -> tuple[Any, Any, Any]:
+        try:
+            X_val, y_val = self._check_images(X_val, y_val)
+            return X_val, self._encode(y_val), np.ones(len(y_val), dtype=np.float32)
+        except ValueError as error:
+            raise ValueError(f"In X_val and y_val: {error}") from error
 
     def _encode(self, y: NDArray[Any]) -> NDArray[np.intp]:
         unseen = np.setdiff1d(y, self.classes_)
@@ -337,53 +352,3 @@ class BaseNetworkClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator
                 )
             )
         return callbacks
-
-    def _check_images(self, X: Any, y: Any = "no_validation", reset: bool = False) -> Any:
-        """Bring X to images of shape (n_samples, height, width, channels); check y if given."""
-        try:
-            checked = validate_data(self, X, y, reset=reset, allow_nd=True, dtype="numeric")
-        except (TypeError, ValueError) as error:
-            first = next(iter(np.asarray(X, dtype=object).flat), None)
-            if not isinstance(first, (str, os.PathLike)):
-                raise
-            raise ValueError(
-                f"{type(self).__name__} takes images, got text such as {str(first)!r}. "
-                "Put an ImageLoader before it: make_pipeline(ImageLoader(), ...)."
-            ) from error
-        with_labels = isinstance(checked, tuple)
-        X = checked[0] if with_labels else checked
-        if X.ndim == 2:
-            X = X.reshape(len(X), *self._strip_shape(X.shape[1]))
-        elif X.ndim != 4:
-            raise ValueError(
-                f"Expected images of shape (n_samples, height, width, channels) or rows of "
-                f"numbers, got shape {X.shape}. Add the channel of grey images with X[..., None]."
-            )
-        elif self.image_shape is not None and tuple(self.image_shape) != X.shape[1:]:
-            raise ValueError(
-                f"image_shape={tuple(self.image_shape)}, but X holds images of {X.shape[1:]}. "
-                "Leave image_shape at None for images; it is for rows of pixels."
-            )
-        if reset:
-            self.input_shape_ = X.shape[1:]
-        elif X.shape[1:] != self.input_shape_:
-            raise ValueError(
-                f"X holds images of shape {X.shape[1:]}, but this {type(self).__name__} was "
-                f"fitted on {self.input_shape_}. Load them with "
-                f"ImageLoader(size={self.input_shape_[:2]})."
-            )
-        if not with_labels:
-            return X
-        check_classification_targets(checked[1])
-        return X, checked[1]
-
-    def _strip_shape(self, n_features: int) -> tuple[int, int, int]:
-        if self.image_shape is None:
-            return 1, n_features, 1
-        height, width, channels = self.image_shape
-        if height * width * channels != n_features:
-            raise ValueError(
-                f"image_shape={(height, width, channels)} asks for {height * width * channels} "
-                f"numbers a row, but X has {n_features} features."
-            )
-        return height, width, channels

@@ -38,7 +38,8 @@ def validation_scores(
 
     Class 0 is the healthy one: a false negative is an image of any other class given to it, and
     with three or more classes recall is the mean over classes and the AUC one against the rest.
-    A score that a missing class leaves undefined is NaN. Only the loss is weighted.
+    A score that a missing class leaves undefined is NaN. Only the loss is weighted,
+    and not even that where all weights are zero.
     """
     labels = np.arange(proba.shape[1])
     predicted = proba.argmax(axis=1)
@@ -49,8 +50,9 @@ def validation_scores(
     if len(present) == len(labels):
         auc = roc_auc_score(y, proba[:, 1] if binary else proba, multi_class="ovr", labels=labels)
     average = {"average": "binary"} if binary else {"average": "macro", "labels": present}
+    loss_weight = sample_weight if sample_weight.any() else None
     return {
-        "val_loss": float(log_loss(y, proba, sample_weight=sample_weight, labels=labels)),
+        "val_loss": float(log_loss(y, proba, sample_weight=loss_weight, labels=labels)),
         "val_recall": float(recall_score(y, predicted, zero_division=np.nan, **average)),
         "val_false_negatives": float(np.sum(sick & (predicted == 0))),
         "val_specificity": float(np.mean(predicted[~sick] == 0)) if (~sick).any() else np.nan,

@@ -53,8 +53,8 @@ class CNNClassifier(BaseNetworkClassifier):
         Largest norm of a unit's incoming weights.
     optimizer : str or keras.optimizers.Optimizer, default="adam"
         A Keras optimizer or its name.
-    learning_rate : float or None, default=0.001
-        Step size. None: the optimizer's own.
+    learning_rate : float or None, default=None
+        Step size. None: the optimizer's own, which is 0.001 for ``"adam"``.
     schedule : {"cosine", "plateau"} or None, default=None
         How the rate changes: along half a cosine down to zero, or to a tenth when the loss of
         inner validation has not fallen for half of ``n_iter_no_change`` epochs.
@@ -199,7 +199,7 @@ class CNNClassifier(BaseNetworkClassifier):
         activity_l2: float = 0.0,
         max_norm: float | None = None,
         optimizer: str | keras.optimizers.Optimizer = "adam",
-        learning_rate: float | None = 1e-3,
+        learning_rate: float | None = None,
         schedule: str | None = None,
         warmup_epochs: float = 0,
         momentum: float | None = None,

@@ -18,6 +18,7 @@ def hold_out(
     filenames: NDArray[np.object_] | None,
     fraction: float,
     rng: np.random.RandomState,
+    classes: NDArray[Any] | None = None,
 ) -> NDArray[np.bool_]:
     """Choose about ``fraction`` of the rows of each class, and never half of a patient.
 
@@ -33,6 +34,8 @@ def hold_out(
         Share of rows to hold out.
     rng : RandomState
         Source of the choice.
+    classes : ndarray of shape (n_classes,), default=None
+        The labels, to be named in an error.
 
     Returns
     -------
@@ -44,6 +47,7 @@ def hold_out(
     ValueError
         If a class has only one patient or image, which cannot be on both sides.
     """
+    names = np.arange(y.max() + 1) if classes is None else classes
     groups = _groups(X, filenames)
     held_out = np.zeros(len(y), dtype=bool)
     # A group counts for the class of its first row: all of its rows have that class unless the
@@ -53,9 +57,9 @@ def hold_out(
         candidates = rng.permutation(np.flatnonzero(y[first] == label))
         if len(candidates) < 2:
             raise ValueError(
-                f"Class {label} (in the order of classes_) has too few independent images for "
-                f"inner validation: {np.sum(y == label)} image(s) of {len(candidates)} patient(s)."
-                " Give X_val and y_val, set early_stopping=False, or collect more."
+                f"Class {names.tolist()[label]!r} has too few independent images for inner "
+                f"validation: {np.sum(y == label)} image(s) of {len(candidates)} patient(s). "
+                "Give X_val and y_val, set early_stopping=False, or collect more."
             )
         share = np.cumsum(sizes[candidates]) / sizes[candidates].sum()
         n_groups = 1 + np.argmin(np.abs(share[:-1] - fraction))

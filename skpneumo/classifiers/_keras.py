@@ -29,6 +29,8 @@ from skpneumo.classifiers._views import Views
 History = dict[str, list[float]]
 
 _MAX_SEED = 2**31 - 1
+# The square of a greater one is infinite.
+_LARGEST_WEIGHT = float(np.sqrt(np.finfo(np.float32).max))
 # Large enough to keep the cores busy, small enough that feature maps of large images fit.
 _PREDICTION_BATCH = 64
 
@@ -109,10 +111,7 @@ class _BatchwiseClassifier(KerasClassifier):
                 losses.append(logs["loss"])
             logs = {"loss": float(np.mean(losses))}
             if not np.isfinite(logs["loss"]):
-                raise ValueError(
-                    f"The training loss became {logs['loss']} in epoch {epoch + 1}. "
-                    "Lower learning_rate, or look for extreme pixel values or weights."
-                )
+                raise _diverged(f"The training loss became {logs['loss']} in epoch {epoch + 1}.")
             callbacks.on_epoch_end(epoch, logs)
             if model.stop_training:
                 break
@@ -149,8 +148,7 @@ def fit_network(
         batch_rng = np.random.default_rng(batch_seed)
     with training_programs.borrow(training_spec) as program:
         program.start(variables, optimizer)
-        if training.learning_rate is not None:
-            program.optimizer.learning_rate = training.learning_rate
+        _set_learning_rate(program.optimizer, training.learning_rate)
         callbacks = [*_schedule(training, program.optimizer), *training.callbacks]
         if training.verbose:
             callbacks.append(keras.callbacks.ProgbarLogger())
@@ -170,13 +168,19 @@ def fit_network(
         finally:
             for callback in callbacks:
                 callback._model = None  # or every kept estimator would keep a Keras model
+        weights = program.network.get_weights()
+        largest = max(np.abs(weight).max(initial=0) for weight in weights)
+        if not largest < _LARGEST_WEIGHT:
+            raise _diverged(f"The largest weight became {largest} in the last epoch.")
+        for weight in weights:
+            weight.setflags(write=False)  # predictions go by the list, not by its content
         state = TrainingState(
             training_spec,
             values(program.network.variables),
             values(program.optimizer.variables),
             batch_rng,
         )
-        return program.network.get_weights(), dict(classifier.history_), state
+        return weights, dict(classifier.history_), state
 
 
 def predict_probabilities(
@@ -275,6 +279,24 @@ def _schedule(
         peak = float(optimizer.learning_rate)
         callbacks.append(WarmupCosine(peak, training.warmup_epochs))
     return callbacks
+
+
+def _set_learning_rate(optimizer: keras.optimizers.Optimizer, learning_rate: float | None) -> None:
+    if learning_rate is None:
+        return
+    try:
+        optimizer.learning_rate = learning_rate
+    except TypeError as error:
+        raise ValueError(
+            f"learning_rate={learning_rate}, but the optimizer has a schedule of its own. "
+            "Set learning_rate=None, or give the optimizer no schedule."
+        ) from error
+
+
+def _diverged(what: str) -> ValueError:
+    return ValueError(
+        f"{what} Lower learning_rate, or look for extreme pixel values or sample weights."
+    )
 
 
 def _json(serialized: dict[str, Any]) -> str:

@@ -6,7 +6,6 @@ and puts in its own weights, seeds and rates. What a fit leaves behind is arrays
 """
 
 import json
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -65,7 +64,9 @@ class TrainingProgram:
         self.network = spec.network.build(0, spec.dtype)
         self.model = self._training_model(spec)
         optimizer = keras.optimizers.deserialize(json.loads(spec.optimizer))
-        self.model.compile(optimizer, loss=keras.losses.deserialize(json.loads(spec.loss)))
+        loss = keras.losses.deserialize(json.loads(spec.loss))
+        # Not to be wrapped, whatever global dtype policy somebody has set.
+        self.model.compile(optimizer, loss, auto_scale_loss=False)
         optimizer.build(self.model.trainable_variables)
         self._optimizer_start = values(optimizer.variables)
 
@@ -109,7 +110,7 @@ class PredictionProgram:
 
 
 class ProgramPool(Generic[_Program]):
-    """Idle programs by their spec; the one that was not asked for longest goes first.
+    """Idle programs; beyond the capacity, what was not asked for longest goes first.
 
     A program belongs to one borrower at a time, so threads never meet in one.
     """
@@ -117,22 +118,25 @@ class ProgramPool(Generic[_Program]):
     def __init__(self, build: Callable[[Any], _Program], capacity: int = 8) -> None:
         self._build = build
         self._capacity = capacity
-        self._idle: OrderedDict[Any, list[_Program]] = OrderedDict()
+        self._idle: list[tuple[Any, _Program]] = []  # last used last
         self._lock = Lock()
 
     @contextmanager
     def borrow(self, spec: Any) -> Iterator[_Program]:
-        with self._lock:
-            waiting = self._idle.get(spec)
-            program = waiting.pop() if waiting else None
-        program = program or self._build(spec)
+        program = self._take(spec) or self._build(spec)
         yield program
         # Not reached after an error or an interrupt: the program may be half-way through a step.
         with self._lock:
-            self._idle.setdefault(spec, []).append(program)
-            self._idle.move_to_end(spec)
-            while len(self._idle) > self._capacity:
-                self._idle.popitem(last=False)
+            self._idle.append((spec, program))
+            del self._idle[: -self._capacity]
+
+    def _take(self, spec: Any) -> _Program | None:
+        with self._lock:
+            for i, (idle, program) in enumerate(self._idle):
+                if idle == spec:
+                    del self._idle[i]
+                    return program
+        return None
 
 
 training_programs: ProgramPool[TrainingProgram] = ProgramPool(TrainingProgram)

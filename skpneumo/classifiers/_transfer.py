@@ -120,7 +120,7 @@ image_shape, callbacks, precision, verbose, warm_start, random_state : object
         fine_tune_epochs: int = 5,
         fine_tune_learning_rate: float = 1e-5,
         optimizer: str | keras.optimizers.Optimizer = "adam",
-        learning_rate: float | None = 1e-3,
+        learning_rate: float | None = None,
         schedule: str | None = None,
         warmup_epochs: float = 0,
         momentum: float | None = None,

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from skpneumo.networks._layers import FusedBatchNormalization
+from skpneumo.networks._layers import ActivityL2, FusedBatchNormalization
 from skpneumo.networks._seeding import layer_seeds, seeded
 
 _POOLING = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}
@@ -73,7 +73,7 @@ def build_cnn(
     l1, l2 : float, default=0.0
         Penalties on the weights of every layer, the logits included.
     activity_l2 : float, default=0.0
-        Penalty on the output of every convolution and dense layer but the logits.
+        Penalty on the activations of every convolution and dense layer.
     max_norm : float or None, default=None
         Largest norm of a unit's incoming weights.
     value_range : tuple of (low, high), default=(0.0, 255.0)
@@ -116,7 +116,7 @@ def build_cnn(
             name=name,
             kernel_initializer=seeded(kernel_initializer, next(seeds)),
             kernel_regularizer=keras.regularizers.L1L2(l1, l2) if l1 or l2 else None,
-            kernel_constraint=keras.constraints.MaxNorm(max_norm) if max_norm else None,
+            kernel_constraint=_max_norm(layer, max_norm),
             **options,
         )
 
@@ -127,14 +127,18 @@ def build_cnn(
             *size,
             name=name,
             use_bias=not batch_norm,
-            activity_regularizer=keras.regularizers.L2(activity_l2) if activity_l2 else None,
             dtype=dtype,
             **options,
         )(x)
         return FusedBatchNormalization(dtype=dtype, name=f"{name}_norm")(x) if batch_norm else x
 
     def activate(x: Any, name: str) -> Any:
-        return layers.Activation(activation, dtype=dtype, name=f"{name}_activation")(x)
+        return layers.Activation(
+            activation,
+            activity_regularizer=ActivityL2(activity_l2) if activity_l2 else None,
+            dtype=dtype,
+            name=f"{name}_activation",
+        )(x)
 
     def block(x: Any, n_filters: int, name: str) -> Any:
         block_input = x
@@ -171,6 +175,16 @@ def build_cnn(
         x = drop(x, name=f"dense{i}_dropout")
     logits = weighted(layers.Dense, n_outputs, name="logits", dtype="float32")(x)
     return keras.Model(images, logits, name="cnn")
+
+
+def _max_norm(
+    layer: type[keras.Layer], limit: float | None
+) -> keras.constraints.Constraint | None:
+    """Bound what comes in to a unit: all axes of a kernel but the last."""
+    if limit is None:
+        return None
+    axis = [0, 1, 2] if layer is layers.Conv2D else 0
+    return keras.constraints.MaxNorm(limit, axis=axis)
 
 
 def _fitting(x: Any, size: int) -> tuple[int, int]:

@@ -1,9 +1,7 @@
 """Networks of :mod:`keras.applications` with a head of one's own."""
 
 import inspect
-import random
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from os import PathLike
 from typing import Any
 
@@ -11,7 +9,7 @@ import keras
 from keras import layers
 
 from skpneumo.networks._layers import FusedBatchNormalization
-from skpneumo.networks._seeding import layer_seeds, seeded
+from skpneumo.networks._seeding import layer_seeds, python_random_unmoved, seeded
 
 # Least side in pixels; the others take 32.
 _LEAST_SIDE = {"Xception": 71, "InceptionV3": 75, "InceptionResNetV2": 75}
@@ -147,7 +145,7 @@ def build_features(
     if (height, width) != tuple(input_shape[:2]):
         x = layers.Resizing(height, width, "nearest", dtype="float32", name="enlarged")(x)
     build, preprocess = _application(backbone)
-    with _python_random_unmoved():
+    with python_random_unmoved():
         body = build(
             include_top=False,
             weights="imagenet" if weights == "imagenet" else None,
@@ -252,13 +250,3 @@ def _rebuilt(
         return copied
 
     return keras.models.clone_model(body, clone_function=copy)
-
-
-@contextmanager
-def _python_random_unmoved() -> Iterator[None]:
-    """Keras draws the seeds that it is not given from Python's global generator."""
-    state = random.getstate()
-    try:
-        yield
-    finally:
-        random.setstate(state)

@@ -1,6 +1,8 @@
 """Initial weights that depend on a seed alone."""
 
+import random
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import keras
 import numpy as np
@@ -15,6 +17,17 @@ def layer_seeds(seed: int | None) -> Iterator[int]:
 
 def seeded(name: str, seed: int) -> keras.Initializer:
     """Make the Keras initializer of this name, with a seed if it draws at all."""
-    initializer = keras.initializers.get(name)
+    with python_random_unmoved():
+        initializer = keras.initializers.get(name)
     config = initializer.get_config()
     return type(initializer).from_config({**config, "seed": seed} if "seed" in config else config)
+
+
+@contextmanager
+def python_random_unmoved() -> Iterator[None]:
+    """Keras draws the seeds that it is not given from Python's global generator."""
+    state = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(state)

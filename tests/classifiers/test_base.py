@@ -1,0 +1,633 @@
+"""What holds for every classifier of images: scikit-learn's contract, and ours on top of it.
+
+A further classifier joins by an entry in ``CLASSIFIERS``.
+"""
+
+import os
+import pickle
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import joblib
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone, is_classifier
+from sklearn.exceptions import NotFittedError
+from sklearn.metrics import log_loss
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import skpneumo
+from skpneumo import CNNClassifier, ImageAugmenter, make_pipeline
+from skpneumo.loading import ImageArray
+
+# Small, and trained long enough for the checks that ask for accuracy.
+CLASSIFIERS = [
+    CNNClassifier(
+        filters=(8,),
+        dense_units=(16,),
+        epochs=30,
+        batch_size=16,
+        learning_rate=0.01,
+        random_state=0,
+    ),
+]
+
+EXPECTED_FAILURES = {
+    "check_sample_weight_equivalence_on_dense_data": (
+        "Batches are drawn by row: an image of weight 2 comes once an epoch, two copies of it "
+        "come twice, in batches of their own."
+    ),
+}
+
+
+@parametrize_with_checks(
+    CLASSIFIERS, expected_failed_checks=lambda _: EXPECTED_FAILURES, xfail_strict=True
+)
+def test_scikit_learns_checks(estimator, check):
+    check(estimator)
+
+
+every_classifier = pytest.mark.parametrize(
+    "classifier",
+    [clone(classifier).set_params(epochs=2) for classifier in CLASSIFIERS],
+    ids=lambda classifier: type(classifier).__name__,
+)
+
+
+# Construction
+
+
+@every_classifier
+def test_the_constructor_only_stores(classifier):
+    given = {name: object() for name in classifier.get_params(deep=False)}
+    made = type(classifier)(**given)
+    assert vars(made) == given
+    assert all(made.get_params(deep=False)[name] is value for name, value in given.items())
+
+
+@every_classifier
+def test_it_is_a_classifier_of_images_to_scikit_learn(classifier):
+    assert is_classifier(classifier)
+    tags = classifier.__sklearn_tags__()
+    assert tags.estimator_type == "classifier"
+    assert tags.classifier_tags.multi_class
+    assert tags.input_tags.two_d_array
+    assert not tags.input_tags.allow_nan
+    assert tags.target_tags.required
+
+
+@every_classifier
+def test_not_fitted(classifier, images):
+    for method in ("predict", "predict_proba"):
+        with pytest.raises(NotFittedError):
+            getattr(classifier, method)(images)
+    with pytest.raises(NotFittedError):
+        _ = classifier.network_
+
+
+# Images, our own checks in the form of scikit-learn's
+
+
+@every_classifier
+def test_probabilities_of_images(classifier, images, labels):
+    classifier = clone(classifier).fit(images, labels)
+    proba = classifier.predict_proba(images)
+    assert proba.shape == (len(images), 2)
+    assert proba.dtype == np.float64
+    np.testing.assert_allclose(proba.sum(axis=1), 1)
+    np.testing.assert_array_equal(classifier.predict(images), proba.argmax(axis=1))
+    np.testing.assert_allclose(classifier.predict_proba(images[:1]), proba[:1], atol=1e-6)
+
+
+@every_classifier
+def test_same_seed_same_fit_and_another_seed_another(classifier, images, labels):
+    def proba(seed) -> np.ndarray:
+        seeded = clone(classifier).set_params(random_state=seed)
+        return seeded.fit(images, labels).predict_proba(images)
+
+    np.testing.assert_array_equal(proba(1), proba(1))
+    np.testing.assert_array_equal(proba(1), proba(np.random.RandomState(1)))
+    assert not np.array_equal(proba(1), proba(2))
+
+
+@every_classifier
+def test_refit_is_a_new_start(classifier, images, labels):
+    refitted = clone(classifier).fit(images[:20, :, :6], np.arange(20) % 3)
+    refitted.fit(images, labels)
+    first = clone(classifier).fit(images, labels)
+    np.testing.assert_array_equal(refitted.predict_proba(images), first.predict_proba(images))
+    assert refitted.history_ == first.history_
+
+
+@every_classifier
+def test_kept_by_pickle_and_joblib(classifier, images, labels, tmp_path):
+    classifier = clone(classifier).fit(images, labels)
+    expected = classifier.predict_proba(images)
+    joblib.dump(classifier, tmp_path / "classifier.joblib")
+    for loaded in (
+        pickle.loads(pickle.dumps(classifier)),
+        joblib.load(tmp_path / "classifier.joblib"),
+    ):
+        np.testing.assert_array_equal(loaded.predict_proba(images), expected)
+        assert loaded.history_ == classifier.history_
+
+
+@every_classifier
+def test_inputs_are_not_written_to(classifier, images, labels):
+    X = ImageArray(images.copy(), [f"IM-{i:04}-0001.jpeg" for i in range(len(images))])
+    y, weights = labels.copy(), np.linspace(0, 1, len(labels))
+    kept = X.copy(), y.copy(), weights.copy()
+    for array in (X, y, weights):
+        array.setflags(write=False)
+    classifier = clone(classifier).set_params(class_weight="balanced")
+    classifier.fit(X, y, sample_weight=weights).predict_proba(X)
+    for array, before in zip((X, y, weights), kept, strict=True):
+        np.testing.assert_array_equal(array, before)
+    assert X.filenames.tolist() == kept[0].filenames.tolist()
+
+
+@every_classifier
+def test_nothing_is_written_to_the_current_directory(
+    classifier, images, labels, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    classifier = clone(classifier).set_params(early_stopping=True)
+    classifier.fit(images, labels).predict(images)
+    assert list(tmp_path.iterdir()) == []
+
+
+@every_classifier
+def test_an_image_array_is_fitted_as_a_plain_array(classifier, images, labels):
+    X = ImageArray(images, [f"IM-{i:04}-0001.jpeg" for i in range(len(images))])
+    expected = clone(classifier).fit(images, labels).predict_proba(images)
+    got = clone(classifier).fit(X, labels).predict_proba(X)
+    assert type(got) is np.ndarray
+    np.testing.assert_array_equal(got, expected)
+
+
+# Randomness
+
+
+def test_numpys_and_keras_generators_are_not_moved(small, images, labels):
+    def next_numbers() -> list[float]:
+        drawn = keras.ops.convert_to_numpy(keras.random.uniform((2,)))
+        return [*np.random.random(2), *drawn]  # noqa: NPY002
+
+    def seed() -> None:
+        keras.utils.set_random_seed(0)
+        keras.random.uniform((1,))  # Keras makes its generator at the first draw
+
+    seed()
+    expected = next_numbers()
+    seed()
+    classifier = small(dropout=0.5, early_stopping=True, augmentation=ImageAugmenter(rotation=9))
+    classifier.fit(images, labels).predict(images)
+    assert next_numbers() == expected
+
+
+def test_pythons_generator_is_not_moved(small, images, labels):
+    before = random.getstate()
+    small().fit(images, labels).predict(images)
+    assert random.getstate() == before
+
+
+def test_global_generators_have_no_influence(small, images, labels, no_programs):
+    def proba(seed: int) -> np.ndarray:
+        keras.utils.set_random_seed(seed)
+        classifier = small(filters=(), dense_units=(4,), dropout=0.5)
+        return classifier.fit(images, labels).predict_proba(images)
+
+    first = proba(1)
+    no_programs()
+    np.testing.assert_array_equal(proba(2), first)
+
+
+def test_without_a_seed_fits_differ_and_move_no_global_generator(small, images, labels):
+    before = pickle.dumps(np.random.get_state())  # noqa: NPY002
+    first, second = (
+        small(random_state=None).fit(images, labels).predict_proba(images) for _ in range(2)
+    )
+    assert not np.array_equal(first, second)
+    assert pickle.dumps(np.random.get_state()) == before  # noqa: NPY002
+
+
+FRESH_PROCESS = """
+import sys
+import joblib
+import numpy as np
+
+folder = sys.argv[1]
+X, y = joblib.load(f"{folder}/data.joblib")
+kept = joblib.load(f"{folder}/kept.joblib")
+new = joblib.load(f"{folder}/unfitted.joblib").fit(X, y)
+np.savez(f"{folder}/proba.npz", kept=kept.predict_proba(X), new=new.predict_proba(X))
+"""
+
+
+def test_a_fresh_process_predicts_and_fits_identically(small, images, labels, tmp_path):
+    """After all that this process has fitted before, with the programs of other fits."""
+    unfitted = small(
+        batch_norm=True,
+        dropout=0.3,
+        early_stopping=True,
+        class_weight="balanced",
+        augmentation=ImageAugmenter(rotation=10),
+    )
+    kept = clone(unfitted).fit(images, labels)
+    (tmp_path / "empty").mkdir()
+    for name, content in {
+        "data": (images, labels),
+        "kept": kept,
+        "unfitted": unfitted,
+    }.items():
+        joblib.dump(content, tmp_path / f"{name}.joblib")
+    run = subprocess.run(
+        [sys.executable, "-c", FRESH_PROCESS, str(tmp_path)],
+        cwd=tmp_path / "empty",
+        env={**os.environ, "PYTHONPATH": str(Path(skpneumo.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    proba = np.load(tmp_path / "proba.npz")
+    np.testing.assert_array_equal(proba["kept"], kept.predict_proba(images))
+    np.testing.assert_array_equal(proba["new"], kept.predict_proba(images))
+    assert list((tmp_path / "empty").iterdir()) == []
+
+
+def test_through_a_pipeline_or_by_hand(small, images, labels, fitted):
+    pipeline = make_pipeline(ImageAugmenter(n_copies=0), small()).fit(images, labels)
+    np.testing.assert_array_equal(pipeline.predict_proba(images), fitted.predict_proba(images))
+
+
+# Labels and shapes
+
+
+LABELS = st.one_of(
+    st.just([False, True]),
+    st.lists(st.integers(-(2**31), 2**31), min_size=2, max_size=4, unique=True),
+    st.lists(st.text(max_size=5), min_size=2, max_size=4, unique=True).filter(
+        # NumPy strips trailing NULs, which may make two texts one
+        lambda texts: len(set(np.array(texts).tolist())) == len(texts)
+    ),
+    st.just([0.0, 1.0, 2.0]),
+)
+
+
+@given(labels=LABELS, as_object=st.booleans(), seed=st.integers(0, 9))
+@settings(max_examples=25, deadline=None)
+def test_any_labels(small, images, labels, as_object, seed):
+    rng = np.random.default_rng(seed)
+    dtype = object if as_object and isinstance(labels[0], str) else None
+    y = np.array(labels, dtype=dtype)[rng.permutation(np.arange(24) % len(labels))]
+    classifier = small(filters=(), dense_units=(), epochs=1).fit(images[:24], y)
+    assert classifier.classes_.tolist() == sorted(np.array(labels).tolist())
+    proba = classifier.predict_proba(images)
+    assert proba.shape == (len(images), len(labels))
+    np.testing.assert_allclose(proba.sum(axis=1), 1)
+    predicted = classifier.predict(images)
+    assert predicted.shape == (len(images),)
+    assert predicted.dtype == y.dtype
+    np.testing.assert_array_equal(predicted, classifier.classes_[proba.argmax(axis=1)])
+
+
+@given(
+    height=st.sampled_from([1, 2, 5]),
+    width=st.sampled_from([1, 3]),
+    channels=st.sampled_from([1, 3]),
+    n=st.integers(4, 12),
+    batch_size=st.integers(1, 20),
+    dtype=st.sampled_from(["uint8", "int16", "float32", "float64", "bool"]),
+)
+@settings(max_examples=10, deadline=None)
+def test_any_image_shape_batch_size_and_dtype(
+    small, height, width, channels, n, batch_size, dtype
+):
+    X = np.random.default_rng(n).integers(0, 2, (n, height, width, channels)).astype(dtype)
+    y = np.arange(n) % 2
+    classifier = small(filters=(2,), dense_units=(), epochs=1, batch_size=batch_size).fit(X, y)
+    proba = classifier.predict_proba(X)
+    assert proba.shape == (n, 2)
+    np.testing.assert_allclose(proba.sum(axis=1), 1)
+    assert classifier.network_.input_shape == (None, height, width, channels)
+
+
+def test_labels_of_any_container(small, images, labels, fitted):
+    expected = fitted.predict_proba(images)
+    for y in (labels.tolist(), pd.Series(labels, index=labels + 7), labels.astype(np.int8)):
+        np.testing.assert_array_equal(small().fit(images, y).predict_proba(images), expected)
+
+
+def test_uint8_and_wider_integers_are_predicted_alike(fitted, images):
+    expected = fitted.predict_proba(images)
+    for dtype in (np.int64, np.float32, np.float64):
+        np.testing.assert_array_equal(fitted.predict_proba(images.astype(dtype)), expected)
+
+
+def test_a_list_of_images(small, images, labels, fitted):
+    classifier = small().fit(list(images), labels)
+    np.testing.assert_array_equal(
+        classifier.predict_proba(list(images)), fitted.predict_proba(images)
+    )
+
+
+# Inner validation and early stopping
+
+
+@pytest.fixture(scope="module")
+def overfitting(images, labels, unseen):
+    """Images and labels to validate on whose labels are the wrong way round."""
+    X_val, y_val = unseen
+    return {"X_val": X_val, "y_val": 1 - y_val}
+
+
+def kept_loss(classifier, X_val, y_val) -> float:
+    return log_loss(y_val, classifier.predict_proba(X_val))
+
+
+def test_early_stopping_restores_the_best_weights(small, images, labels, overfitting):
+    classifier = small(early_stopping=True, epochs=30, n_iter_no_change=3, learning_rate=0.003)
+    classifier.fit(images, labels, **overfitting)
+    losses = classifier.history_["val_loss"]
+    assert min(losses) < losses[-1]
+    assert kept_loss(classifier, **overfitting) == pytest.approx(min(losses), rel=1e-5)
+    assert classifier.n_iter_ == len(losses) == np.argmin(losses) + 1 + 3
+
+
+def test_early_stopping_runs_on_while_the_loss_falls(small, images, labels, unseen):
+    X_val, y_val = unseen
+    classifier = small(early_stopping=True, epochs=4, learning_rate=1e-4, n_iter_no_change=1)
+    classifier.fit(images, labels, X_val=X_val, y_val=y_val)
+    assert classifier.n_iter_ == 4
+    assert kept_loss(classifier, X_val, y_val) == pytest.approx(
+        classifier.history_["val_loss"][-1], rel=1e-5
+    )
+
+
+@pytest.mark.parametrize("n_iter_no_change", [1, 2])
+def test_tol_is_the_fall_that_counts(small, images, labels, unseen, n_iter_no_change):
+    X_val, y_val = unseen
+    classifier = small(
+        early_stopping=True, epochs=9, tol=100.0, n_iter_no_change=n_iter_no_change
+    ).fit(images, labels, X_val=X_val, y_val=y_val)
+    assert classifier.n_iter_ == 1 + n_iter_no_change
+
+
+def test_best_weights_are_restored_when_all_epochs_ran(small, images, labels, overfitting):
+    classifier = small(early_stopping=True, epochs=6, n_iter_no_change=50, learning_rate=0.003)
+    classifier.fit(images, labels, **overfitting)
+    losses = classifier.history_["val_loss"]
+    assert classifier.n_iter_ == 6
+    assert min(losses) < losses[-1]
+    assert kept_loss(classifier, **overfitting) == pytest.approx(min(losses), rel=1e-5)
+
+
+def test_without_early_stopping_the_last_weights_are_kept(small, images, labels, overfitting):
+    classifier = small(epochs=6, learning_rate=0.003).fit(images, labels, **overfitting)
+    assert classifier.n_iter_ == 6
+    losses = classifier.history_["val_loss"]
+    assert kept_loss(classifier, **overfitting) == pytest.approx(losses[-1], rel=1e-5)
+    assert losses[-1] > min(losses)
+
+
+def test_validation_fraction_is_held_out(small, images, labels):
+    seen = []
+
+    class Spy(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            seen.append(self.params["steps"])
+
+    for fraction in (0.1, 0.5):
+        small(
+            early_stopping=True, validation_fraction=fraction, batch_size=1, callbacks=[Spy()]
+        ).fit(images, labels)
+    assert seen == [36, 20]
+
+
+def test_x_val_may_have_one_class_only(small, images, labels):
+    classifier = small(epochs=1).fit(images, labels, X_val=images[1::2], y_val=labels[1::2])
+    assert np.isnan(classifier.history_["val_specificity"]).all()
+    assert np.isfinite(classifier.history_["val_loss"]).all()
+
+
+# Bad input
+
+
+def with_nan(images):
+    X = images.astype(float)
+    X[3, 2, 2] = np.nan
+    return X
+
+
+BAD_FIT = {
+    "a path": (
+        lambda X, y: (["a.jpeg"] * len(y), y),
+        "images: got text such as 'a.jpeg'.*ImageLoader",
+    ),
+    "Paths": (
+        lambda X, y: ([Path("a.jpeg")] * len(y), y),
+        "got text such as 'a.jpeg'.*ImageLoader",
+    ),
+    "a column of paths": (
+        lambda X, y: (np.array([["a.jpeg"]] * len(y), dtype=object), y),
+        "got text such as 'a.jpeg'.*ImageLoader",
+    ),
+    "3-D": (lambda X, y: (X[..., 0], y), r"got shape \(40, 12, 12\).*X\[\.\.\., None\]"),
+    "5-D": (lambda X, y: (X[..., None], y), r"got shape \(40, 12, 12, 1, 1\)"),
+    "NaN": (lambda X, y: (with_nan(X), y), "Input X contains NaN"),
+    "infinite": (
+        lambda X, y: (np.where(np.isnan(with_nan(X)), np.inf, X), y),
+        "Input X contains NaN or infinity in 1 of",
+    ),
+    "one class": (
+        lambda X, y: (X, np.full(len(y), "NORMAL")),
+        "2 classes.*'NORMAL'.*how y was made",
+    ),
+    "y too short": (lambda X, y: (X, y[:-1]), r"inconsistent numbers of samples: \[40, 39\]"),
+    "no y": (lambda X, y: (X, None), "requires y"),
+    "continuous y": (lambda X, y: (X, y + np.arange(len(y)) / 7), "continuous"),
+    "NaN in y": (lambda X, y: (X, np.where(y == 1, np.nan, 0)), "Input y contains NaN"),
+    "two columns of y": (lambda X, y: (X, np.column_stack([y, y])), "y should be a 1d array"),
+    "empty": (lambda X, y: (X[:0], y[:0]), r"Found array with 0 sample"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "message"), BAD_FIT.values(), ids=BAD_FIT)
+def test_bad_input_to_fit(small, images, labels, spoil, message):
+    X, y = spoil(images, labels)
+    with pytest.raises(ValueError, match=f"(?s){message}"):
+        small().fit(X, y)
+
+
+BAD_PREDICT = {
+    "paths": (lambda X: ["a.jpeg"] * 3, "got text such as 'a.jpeg'.*ImageLoader"),
+    "width": (lambda X: X[:, :, :10], r"\(12, 10, 1\).*fitted on \(12, 12, 1\).*size=\(12, 12\)"),
+    "channels": (
+        lambda X: np.repeat(X, 3, axis=-1),
+        r"shape \(12, 12, 3\).*fitted on \(12, 12, 1\)",
+    ),
+    "3-D": (lambda X: X[..., 0], r"got shape \(40, 12, 12\)"),
+    "NaN": (with_nan, "contains NaN"),
+    "empty": (lambda X: X[:0], "Found array with 0 sample"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "message"), BAD_PREDICT.values(), ids=BAD_PREDICT)
+def test_bad_input_to_predict(fitted, images, spoil, message):
+    for method in (fitted.predict, fitted.predict_proba):
+        with pytest.raises(ValueError, match=f"(?s){message}"):
+            method(spoil(images))
+
+
+BAD_VALIDATION = {
+    "X_val without y_val": ({"y_val": None}, "X_val and y_val go together"),
+    "y_val without X_val": ({"X_val": None}, "X_val and y_val go together"),
+    "unknown label": ({"y_val": np.full(20, 7)}, r"labels \[7\].*\[0, 1\]"),
+    "other length": ({"y_val": np.zeros(3, int)}, r"inconsistent numbers of samples: \[20, 3\]"),
+    "width": (
+        {"X_val": np.zeros((20, 12, 10, 1), np.uint8)},
+        r"\(12, 10, 1\).*fitted on \(12, 12, 1\)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), BAD_VALIDATION.values(), ids=BAD_VALIDATION)
+def test_bad_inner_validation(small, images, labels, unseen, change, message):
+    arguments = dict(zip(("X_val", "y_val"), unseen, strict=True)) | change
+    with pytest.raises(ValueError, match=f"(?s){message}"):
+        small().fit(images, labels, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("sample_weight", "message"),
+    [
+        (np.ones(3), r"sample_weight.shape == \(3,\)"),
+        (np.where(np.arange(40) == 5, np.nan, 1), "sample_weight contains NaN"),
+        (np.zeros(40), "at least one non-zero"),
+    ],
+    ids=["length", "NaN", "zeros"],
+)
+def test_bad_sample_weight(small, images, labels, sample_weight, message):
+    with pytest.raises(ValueError, match=message):
+        small().fit(images, labels, sample_weight=sample_weight)
+
+
+OUT_OF_RANGE = {
+    "filters": [4, "ab"],
+    "convs_per_block": [0],
+    "kernel_size": [0, 2.5],
+    "padding": ["full"],
+    "pooling": ["min"],
+    "global_pooling": ["mean"],
+    "dense_units": [16],
+    "batch_norm": ["yes"],
+    "dropout": [-0.1, 1.0],
+    "l1": [-1e-3],
+    "l2": [-1e-3],
+    "activity_l2": [-1e-3],
+    "max_norm": [0, -1],
+    "optimizer": [0.1],
+    "learning_rate": [0, -0.1, np.inf],
+    "batch_size": [0, -1, 1.5],
+    "epochs": [0, -1],
+    "early_stopping": ["yes"],
+    "validation_fraction": [0.0, 1.0],
+    "n_iter_no_change": [0],
+    "tol": [-1e-3],
+    "class_weight": ["even"],
+    "augmentation": ["flip"],
+    "image_shape": [12],
+    "callbacks": [keras.callbacks.TerminateOnNaN()],
+    "precision": ["float16"],
+    "verbose": [-1],
+    "random_state": [-1, "zero"],
+}
+
+
+@pytest.mark.parametrize("name", OUT_OF_RANGE)
+def test_parameters_out_of_range(small, images, labels, name):
+    for value in OUT_OF_RANGE[name]:
+        with pytest.raises(ValueError, match=f"'{name}' parameter of CNNClassifier.*Got"):
+            small(**{name: value}).fit(images, labels)
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"filters": (-1,)}, {"filters": (0,)}, {"dense_units": (-2,)}]
+)
+def test_sizes_of_layers_out_of_range(small, images, labels, parameters):
+    ((size,),) = parameters.values()
+    with pytest.raises(ValueError, match=rf"(filters|units).*{size}"):
+        small(**parameters).fit(images, labels)
+
+
+def test_a_limit_of_the_augmenter_out_of_range(small, images, labels):
+    with pytest.raises(ValueError, match="'rotation' parameter of ImageAugmenter"):
+        small(augmentation=ImageAugmenter(rotation=-5)).fit(images, labels)
+
+
+@pytest.mark.parametrize("rows", [True, False])
+def test_image_shape_that_does_not_fit(small, images, labels, rows):
+    X = images.reshape(len(images), -1) if rows else images
+    found = "144 features" if rows else r"\(12, 12, 1\)"
+    with pytest.raises(ValueError, match=rf"image_shape=\(6, 6, 1\).*{found}"):
+        small(image_shape=(6, 6, 1)).fit(X, labels)
+
+
+# Errors in the words of images
+
+
+ERRORS = {
+    "another height at predict": (
+        lambda make, X, y: make().fit(X, y).predict(X[:, :10]),
+        r"\(10, 12, 1\).*fitted on \(12, 12, 1\)",
+    ),
+    "rows at predict after images": (
+        lambda make, X, y: make().fit(X, y).predict(X.reshape(len(X), -1)),
+        r"fitted on images of shape \(12, 12, 1\)",
+    ),
+    "one image instead of a stack": (
+        lambda make, X, y: make().fit(X, y).predict(X[0]),
+        r"X\[None\]|X\[np.newaxis\]|\[X\]",
+    ),
+    "image_shape of two": (
+        lambda make, X, y: make(image_shape=(12, 12)).fit(X.reshape(len(X), -1), y),
+        r"image_shape=\(12, 12\).*channels",
+    ),
+    "negative image_shape": (
+        lambda make, X, y: make(image_shape=(-12, -12, 1)).fit(X.reshape(len(X), -1), y),
+        r"image_shape=\(-12, -12, 1\)",
+    ),
+    "no pixels": (
+        lambda make, X, y: make().fit(X[:, :0], y),
+        r"\(40, 0, 12, 1\)",
+    ),
+    "NaN in X_val": (
+        lambda make, X, y: make().fit(X, y, X_val=with_nan(X), y_val=y),
+        "X_val",
+    ),
+    "unknown label in y_val": (
+        lambda make, X, y: make().fit(X, y, X_val=X, y_val=y + 1),
+        "y_val",
+    ),
+    "which image holds NaN": (
+        lambda make, X, y: make().fit(with_nan(X), y),
+        r"image 3|row 3|\[3\]",
+    ),
+    "one class, in Python's words": (
+        lambda make, X, y: make().fit(X, np.zeros(len(y), int)),
+        r"labels are 0\b",
+    ),
+}
+
+
+@pytest.mark.parametrize(("act", "message"), ERRORS.values(), ids=ERRORS)
+def test_errors_name_the_culprit_and_the_remedy(small, images, labels, act, message):
+    with pytest.raises(ValueError, match=f"(?s){message}"):
+        act(small, images, labels)

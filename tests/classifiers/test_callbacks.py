@@ -1,0 +1,246 @@
+"""What is known at the end of each epoch: to the history, to Keras and to scikit-learn."""
+
+import pickle
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.callback import ProgressBar, ScoringMonitor
+from sklearn.metrics import confusion_matrix, log_loss, recall_score, roc_auc_score
+
+from skpneumo.classifiers._callbacks import validation_scores
+
+VALIDATION_SCORES = [
+    "val_loss",
+    "val_recall",
+    "val_false_negatives",
+    "val_specificity",
+    "val_auc",
+]
+
+
+def scores_of(y, proba, sample_weight=None) -> dict[str, float]:
+    y = np.asarray(y)
+    weights = np.ones(len(y), np.float32) if sample_weight is None else np.asarray(sample_weight)
+    return validation_scores(y, np.asarray(proba), weights)
+
+
+def random_proba(n: int, n_classes: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).dirichlet(np.ones(n_classes), size=n)
+
+
+# The scores
+
+
+def test_scores_of_two_classes_worked_by_hand():
+    scores = scores_of([0, 0, 1, 1, 1], [[0.9, 0.1], [0.4, 0.6], [0.7, 0.3], [0.2, 0.8], [0, 1]])
+    assert scores["val_false_negatives"] == 1
+    assert scores["val_recall"] == pytest.approx(2 / 3)
+    assert scores["val_specificity"] == pytest.approx(1 / 2)
+    assert scores["val_auc"] == pytest.approx(5 / 6)
+    by_hand = -np.log([0.9, 0.4, 0.3, 0.8, 1]).mean()
+    assert scores["val_loss"] == pytest.approx(by_hand)
+
+
+@given(n_classes=st.integers(2, 4), seed=st.integers(0, 99))
+@settings(max_examples=25, deadline=None)
+def test_scores_agree_with_scikit_learn(n_classes, seed):
+    y = np.random.default_rng(seed).permutation(np.arange(20) % n_classes)
+    proba = random_proba(20, n_classes, seed)
+    predicted = proba.argmax(axis=1)
+    matrix = confusion_matrix(y, predicted, labels=range(n_classes))
+    scores = scores_of(y, proba)
+    assert list(scores) == VALIDATION_SCORES
+    assert all(type(score) is float for score in scores.values())
+    assert scores["val_false_negatives"] == matrix[1:, 0].sum()
+    assert scores["val_specificity"] == pytest.approx(matrix[0, 0] / matrix[0].sum())
+    assert scores["val_loss"] == pytest.approx(log_loss(y, proba))
+    binary = n_classes == 2
+    average = "binary" if binary else "macro"
+    assert scores["val_recall"] == pytest.approx(recall_score(y, predicted, average=average))
+    auc = roc_auc_score(y, proba[:, 1] if binary else proba, multi_class="ovr")
+    assert scores["val_auc"] == pytest.approx(auc)
+
+
+def test_only_the_loss_is_weighted():
+    y, proba, weights = [0, 1, 1], [[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]], [1.0, 5.0, 0.0]
+    weighted, plain = scores_of(y, proba, weights), scores_of(y, proba)
+    assert weighted["val_loss"] == pytest.approx(-(np.log(0.9) + 5 * np.log(0.2)) / 6)
+    assert {k: v for k, v in weighted.items() if k != "val_loss"} == {
+        k: v for k, v in plain.items() if k != "val_loss"
+    }
+
+
+@pytest.mark.parametrize(
+    ("y", "n_classes", "undefined"),
+    [
+        ([1, 1, 1], 2, {"val_specificity", "val_auc"}),
+        ([0, 0, 0], 2, {"val_recall", "val_auc"}),
+        ([1, 2, 2], 3, {"val_specificity", "val_auc"}),
+        ([0, 1, 0], 3, {"val_auc"}),
+    ],
+)
+def test_a_score_without_the_class_it_is_about_is_nan_and_warns_of_nothing(
+    y, n_classes, undefined
+):
+    scores = scores_of(y, random_proba(len(y), n_classes, 0))
+    assert {name for name, score in scores.items() if np.isnan(score)} == undefined
+
+
+# The history
+
+
+def test_history_without_inner_validation_is_the_training_loss(fitted):
+    assert list(fitted.history_) == ["loss"]
+    assert len(fitted.history_["loss"]) == fitted.n_iter_ == 3
+    assert all(isinstance(loss, float) for loss in fitted.history_["loss"])
+
+
+def test_history_with_inner_validation_has_the_clinical_scores(validated):
+    assert list(validated.history_) == ["loss", *VALIDATION_SCORES]
+    assert {len(scores) for scores in validated.history_.values()} == {validated.n_iter_} == {5}
+
+
+def test_the_last_epoch_is_what_the_classifier_scores(validated, unseen):
+    X, y = unseen
+    proba = validated.predict_proba(X)
+    last = {name: scores[-1] for name, scores in validated.history_.items()}
+    false_negatives = np.sum((y == 1) & (proba[:, 1] < 0.5))
+    assert last["val_false_negatives"] == false_negatives
+    assert last["val_recall"] == pytest.approx(1 - false_negatives / np.sum(y == 1))
+    assert last["val_specificity"] == pytest.approx(np.mean(proba[y == 0, 1] < 0.5))
+    assert last["val_auc"] == pytest.approx(roc_auc_score(y, proba[:, 1]))
+    assert last["val_loss"] == pytest.approx(log_loss(y, proba), rel=1e-5)
+
+
+def test_inner_validation_has_no_influence_on_training(validated, small, images, labels):
+    plain = small(epochs=5).fit(images, labels)
+    assert plain.history_["loss"] == validated.history_["loss"]
+    np.testing.assert_array_equal(plain.predict_proba(images), validated.predict_proba(images))
+
+
+# Keras's callbacks
+
+
+class Recorder(keras.callbacks.Callback):
+    """Writes down what it is told."""
+
+    def __init__(self, stop_after: int | None = None) -> None:
+        super().__init__()
+        self.stop_after = stop_after
+        self.logs = []
+        self.n_batches = 0
+        self.calls = []
+
+    def on_train_begin(self, logs=None):
+        self.calls.append("begin")
+
+    def on_train_end(self, logs=None):
+        self.calls.append("end")
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.n_batches += 1
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.logs.append(dict(logs))
+        if epoch + 1 == self.stop_after:
+            self.model.stop_training = True
+
+
+def test_callbacks_are_called_with_the_scores_of_inner_validation(small, images, labels, unseen):
+    recorder = Recorder()
+    X_val, y_val = unseen
+    classifier = small(callbacks=[recorder]).fit(images, labels, X_val=X_val, y_val=y_val)
+    assert recorder.calls == ["begin", "end"]
+    assert recorder.n_batches == 3 * 4
+    assert recorder.logs == pd.DataFrame(classifier.history_).to_dict("records")
+
+
+def test_a_callback_may_stop_training(small, images, labels):
+    classifier = small(callbacks=[Recorder(stop_after=2)], epochs=9).fit(images, labels)
+    assert classifier.n_iter_ == len(classifier.history_["loss"]) == 2
+
+
+def test_after_training_callbacks_hold_no_model_and_the_classifier_is_kept(
+    small, images, labels, fitted
+):
+    recorder = Recorder()
+    callbacks = [
+        recorder,
+        keras.callbacks.ReduceLROnPlateau("loss", patience=0),
+        keras.callbacks.EarlyStopping("loss"),
+        keras.callbacks.TerminateOnNaN(),
+    ]
+    classifier = small(callbacks=callbacks).fit(images, labels)
+    assert all(callback.model is None for callback in callbacks)
+    for copy in (pickle.loads(pickle.dumps(classifier)), clone(classifier).fit(images, labels)):
+        np.testing.assert_array_equal(copy.predict_proba(images), classifier.predict_proba(images))
+    assert len(recorder.logs) == 3
+
+
+def test_a_learning_rate_that_a_callback_lowered_is_back_for_the_next_fit(
+    small, images, labels, fitted
+):
+    lowering = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 10)
+    changed = small(callbacks=[lowering]).fit(images, labels)
+    assert not np.array_equal(changed.predict_proba(images), fitted.predict_proba(images))
+    np.testing.assert_array_equal(
+        small().fit(images, labels).predict_proba(images), fitted.predict_proba(images)
+    )
+
+
+def test_callbacks_may_be_a_tuple_or_empty(small, images, labels, fitted):
+    for callbacks in ((), [], (Recorder(),)):
+        classifier = small(callbacks=callbacks).fit(images, labels)
+        assert classifier.history_ == fitted.history_
+
+
+def test_what_is_no_callback_is_named(small, images, labels):
+    with pytest.raises((TypeError, ValueError), match=r"callbacks.*print"):
+        small(callbacks=[print]).fit(images, labels)
+
+
+# scikit-learn's callbacks
+
+
+def test_scoring_monitor_has_one_entry_an_epoch(small, images, labels):
+    monitor = ScoringMonitor(scoring=["recall", "neg_log_loss"])
+    classifier = small().set_callbacks(monitor).fit(images, labels)
+    epochs = [entry for entry in monitor.get_logs().data if entry["task_name"] == "epoch"]
+    assert [entry["task_id"] for entry in epochs] == [0, 1, 2]
+    expected = -log_loss(labels, classifier.predict_proba(images))
+    assert epochs[-1]["neg_log_loss"] == pytest.approx(expected, rel=1e-6)
+    assert len({entry["neg_log_loss"] for entry in epochs}) == 3
+    assert all(0 <= entry["recall"] <= 1 for entry in epochs)
+
+
+def test_scoring_monitor_scores_the_labels_of_the_user(small, images, labels):
+    monitor = ScoringMonitor(scoring="accuracy")
+    names = np.array(["NORMAL", "PNEUMONIA"])[labels]
+    classifier = small().set_callbacks(monitor).fit(images, names)
+    assert monitor.get_logs().data[-1]["accuracy"] == classifier.score(images, names)
+
+
+def test_scoring_monitor_ends_with_early_stopping(small, images, labels):
+    monitor = ScoringMonitor(scoring="accuracy")
+    classifier = small(early_stopping=True, epochs=8, n_iter_no_change=1, tol=9.0)
+    classifier.set_callbacks(monitor).fit(images, labels)
+    entries = [entry for entry in monitor.get_logs().data if entry["task_name"] == "epoch"]
+    assert len(entries) == classifier.n_iter_ == 2
+
+
+def test_scikit_learns_callbacks_do_not_change_the_fit(small, images, labels, fitted):
+    classifier = small().set_callbacks(ScoringMonitor(scoring="accuracy")).fit(images, labels)
+    np.testing.assert_array_equal(classifier.predict_proba(images), fitted.predict_proba(images))
+
+
+def test_progress_bar_counts_epochs(small, images, labels, capsys):
+    classifier = small().set_callbacks(ProgressBar()).fit(images, labels)
+    assert classifier.n_iter_ == 3
+    shown = capsys.readouterr().out
+    assert "CNNClassifier" in shown
+    assert "100%" in shown

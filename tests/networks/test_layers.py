@@ -1,0 +1,110 @@
+"""The fused batch normalisation is Keras's own, only faster."""
+
+import keras
+import numpy as np
+import pytest
+from keras.layers import BatchNormalization
+
+from skpneumo.networks import build_cnn
+from skpneumo.networks._layers import FusedBatchNormalization
+
+SHAPES = {"images": (6, 5, 4, 3), "one pixel": (6, 1, 1, 3), "rows": (6, 3)}
+
+
+def inputs_of(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(2.0, 3.0, shape).astype("float32")
+
+
+def twins(shape: tuple[int, ...], **options):
+    """One layer of each kind with the same random scale, shift and moving averages."""
+    rng = np.random.default_rng(1)
+    pair = []
+    for kind in (FusedBatchNormalization, BatchNormalization):
+        layer = kind(**options)
+        layer.build(shape)
+        pair.append(layer)
+    for fused, own in zip(pair[0].variables, pair[1].variables, strict=True):
+        value = rng.uniform(0.5, 2.0, fused.shape).astype("float32")
+        fused.assign(value)
+        own.assign(value)
+    return pair
+
+
+def as_numpy(x) -> np.ndarray:
+    return keras.ops.convert_to_numpy(keras.ops.cast(x, "float32"))
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_outputs_are_those_of_keras(shape, training):
+    fused, own = twins(shape)
+    x = inputs_of(shape)
+    np.testing.assert_allclose(
+        as_numpy(fused(x, training=training)), as_numpy(own(x, training=training)), atol=1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        pytest.param(SHAPES["images"], id="images"),
+        pytest.param(SHAPES["one pixel"], id="one pixel"),
+        pytest.param(SHAPES["rows"], id="rows"),
+    ],
+)
+def test_moving_averages_are_those_of_keras(shape):
+    fused, own = twins(shape, momentum=0.9)
+    for seed in range(3):
+        fused(inputs_of(shape, seed), training=True)
+        own(inputs_of(shape, seed), training=True)
+    np.testing.assert_allclose(
+        as_numpy(fused.moving_mean), as_numpy(own.moving_mean), rtol=1e-4, atol=1e-5
+    )
+    np.testing.assert_allclose(
+        as_numpy(fused.moving_variance), as_numpy(own.moving_variance), rtol=1e-4
+    )
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_inference_moves_nothing(shape):
+    fused, _ = twins(shape)
+    before = [as_numpy(v) for v in fused.variables]
+    fused(inputs_of(shape), training=False)
+    for old, new in zip(before, fused.variables, strict=True):
+        np.testing.assert_array_equal(old, as_numpy(new))
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_a_frozen_layer_stays_in_inference(shape):
+    fused, own = twins(shape)
+    fused.trainable = own.trainable = False
+    x = inputs_of(shape)
+    before = as_numpy(fused.moving_mean)
+    np.testing.assert_allclose(
+        as_numpy(fused(x, training=True)), as_numpy(own(x, training=True)), atol=1e-4
+    )
+    np.testing.assert_array_equal(as_numpy(fused.moving_mean), before)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_in_bfloat16_statistics_stay_in_float32(shape, training):
+    fused, own = twins(shape, dtype="mixed_bfloat16")
+    x = inputs_of(shape)
+    out = fused(x, training=training)
+    assert keras.backend.standardize_dtype(out.dtype) == "bfloat16"
+    assert {v.dtype for v in fused.variables} == {"float32"}
+    np.testing.assert_allclose(
+        as_numpy(out), as_numpy(own(x, training=training)), atol=0.1, rtol=0.02
+    )
+    assert np.isfinite(as_numpy(fused.moving_variance)).all()
+
+
+# Keras hands h5py its variables, which NumPy 2 asks for a keyword they do not know.
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't:DeprecationWarning")
+def test_a_network_with_it_is_kept_and_loaded_by_keras(tmp_path):
+    network = build_cnn((6, 6, 1), filters=(2,), dense_units=(3,), batch_norm=True, seed=0)
+    network.save(tmp_path / "network.keras")
+    loaded = keras.saving.load_model(tmp_path / "network.keras")
+    images = np.random.default_rng(0).integers(0, 256, (3, 6, 6, 1), dtype=np.uint8)
+    np.testing.assert_array_equal(as_numpy(loaded(images)), as_numpy(network(images)))

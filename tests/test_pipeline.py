@@ -1,0 +1,387 @@
+"""The spine: paths in, probabilities out, wherever scikit-learn puts a pipeline."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from imblearn.pipeline import Pipeline as ImbalancedLearnPipeline
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import BaggingClassifier
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
+
+import skpneumo
+from skpneumo import (
+    CNNClassifier,
+    ImageAugmenter,
+    ImageLoader,
+    ImageResampler,
+    PatientKFold,
+    Pipeline,
+    load_chest_xray,
+    make_pipeline,
+    patient_ids,
+    patient_train_test_split,
+)
+
+FRESH_PROCESS = """
+import sys
+import joblib
+import numpy as np
+
+paths, model, out = sys.argv[1:]
+np.save(out, joblib.load(model).predict_proba(joblib.load(paths)))
+"""
+
+
+def predict_in_a_fresh_process(model, paths, folder: Path) -> np.ndarray:
+    """Keep the model and predict where nothing has been imported or compiled before."""
+    joblib.dump(list(paths), folder / "paths.joblib")
+    joblib.dump(model, folder / "model.joblib")
+    names = [str(folder / name) for name in ("paths.joblib", "model.joblib", "proba.npy")]
+    run = subprocess.run(
+        [sys.executable, "-c", FRESH_PROCESS, *names],
+        env={**os.environ, "PYTHONPATH": str(Path(skpneumo.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    return np.load(folder / "proba.npy")
+
+
+def make_pipe(**parameters) -> Pipeline:
+    pipe = Pipeline(
+        [
+            ("balance", ImageResampler("under", random_state=0)),
+            ("load", ImageLoader(size=(12, 12))),
+            (
+                "cnn",
+                CNNClassifier(
+                    filters=(4,),
+                    dense_units=(8,),
+                    epochs=2,
+                    batch_size=16,
+                    learning_rate=0.01,
+                    augmentation=ImageAugmenter(horizontal_flip=True, rotation=10),
+                    random_state=0,
+                ),
+            ),
+        ]
+    )
+    return pipe.set_params(**parameters)
+
+
+@pytest.fixture(scope="module")
+def paths(xrays) -> np.ndarray:
+    return xrays.filenames
+
+
+@pytest.fixture(scope="module")
+def pipe(xrays) -> Pipeline:
+    """A fitted pipeline that no test changes."""
+    return make_pipe().fit(xrays.filenames, xrays.target)
+
+
+@pytest.fixture(scope="module")
+def proba(pipe, paths) -> np.ndarray:
+    return pipe.predict_proba(paths)
+
+
+def test_the_pipeline_is_imbalanced_learns():
+    assert Pipeline is ImbalancedLearnPipeline
+    assert isinstance(make_pipeline(ImageLoader(), CNNClassifier()), Pipeline)
+
+
+def test_from_paths_to_probabilities(pipe, proba, xrays, paths):
+    assert proba.shape == (len(paths), 2)
+    np.testing.assert_allclose(proba.sum(axis=1), 1)
+    assert pipe.classes_.tolist() == [0, 1]
+    np.testing.assert_array_equal(pipe.predict(paths), proba.argmax(axis=1))
+    assert pipe.score(paths, xrays.target) == np.mean(proba.argmax(axis=1) == xrays.target)
+
+
+def test_the_pipeline_is_its_steps_by_hand(pipe, proba, xrays, paths):
+    balance, load, cnn = (clone(step) for _, step in pipe.steps)
+    drawn, y = balance.fit_resample(paths, xrays.target)
+    assert len(drawn) < len(paths)
+    cnn.fit(load.transform(drawn), y)
+    np.testing.assert_array_equal(cnn.predict_proba(load.transform(paths)), proba)
+
+
+def test_clone_fits_the_same(pipe, proba, xrays, paths):
+    copy = clone(pipe)
+    with pytest.raises(NotFittedError):
+        copy.predict(paths)
+    np.testing.assert_array_equal(copy.fit(paths, xrays.target).predict_proba(paths), proba)
+
+
+def test_prediction_neither_resamples_nor_augments(pipe, proba, paths):
+    np.testing.assert_array_equal(pipe.predict_proba(paths), proba)
+    np.testing.assert_allclose(pipe.predict_proba(paths[3:4]), proba[3:4], atol=1e-6)
+    backwards = pipe.predict_proba(paths[::-1])[::-1]
+    np.testing.assert_allclose(backwards, proba, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        list,
+        pd.Series,
+        lambda paths: [Path(path) for path in paths],
+        lambda paths: paths.reshape(-1, 1),
+        lambda paths: pd.DataFrame({"file": paths}),
+    ],
+    ids=["list", "Series", "Paths", "column", "DataFrame"],
+)
+def test_every_form_of_paths_gives_the_same(proba, xrays, paths, form):
+    fitted = make_pipe().fit(form(paths), xrays.target)
+    np.testing.assert_array_equal(fitted.predict_proba(form(paths)), proba)
+
+
+def test_parameters_of_every_depth(pipe, xrays, paths):
+    parameters = pipe.get_params()
+    assert parameters["cnn__augmentation__rotation"] == 10
+    assert parameters["load__size"] == (12, 12)
+    changed = make_pipe(cnn__augmentation__rotation=90, cnn__l2=0.1, balance__sampler="over")
+    changed.fit(paths, xrays.target)
+    assert not np.array_equal(changed.predict_proba(paths), pipe.predict_proba(paths))
+
+
+def test_a_fresh_process_predicts_identically(pipe, proba, paths, tmp_path):
+    np.testing.assert_array_equal(predict_in_a_fresh_process(pipe, paths, tmp_path), proba)
+
+
+def test_early_stopping_knows_the_patients_of_the_files(xrays, paths, monkeypatch):
+    from skpneumo.classifiers import _base
+    from skpneumo.classifiers._inner_validation import hold_out
+
+    sides = []
+
+    def spy(X, y, filenames, fraction, rng):
+        held_out = hold_out(X, y, filenames, fraction, rng)
+        sides.extend(zip(patient_ids(filenames), held_out, strict=True))
+        return held_out
+
+    monkeypatch.setattr(_base, "hold_out", spy)
+    fitted = make_pipe(cnn__early_stopping=True, cnn__validation_fraction=0.3)
+    fitted.fit(paths, xrays.target)
+    patients = pd.DataFrame(sides, columns=["patient", "held_out"]).groupby("patient")["held_out"]
+    assert (patients.nunique() == 1).all()
+    assert patients.size().max() > 1
+    assert {"val_recall", "val_false_negatives", "val_auc"} <= fitted[-1].history_.keys()
+
+
+def test_oversampled_copies_stay_together_in_inner_validation(xrays, paths, monkeypatch):
+    """Copies of one file are one group whatever its name says."""
+    from skpneumo.classifiers import _base
+    from skpneumo.classifiers._inner_validation import hold_out
+
+    chosen = []
+
+    def spy(X, y, filenames, fraction, rng):
+        held_out = hold_out(X, y, None, fraction, rng)
+        chosen.append((filenames, held_out))
+        return held_out
+
+    monkeypatch.setattr(_base, "hold_out", spy)
+    make_pipe(balance__sampler="over", cnn__early_stopping=True).fit(paths, xrays.target)
+    ((filenames, held_out),) = chosen
+    assert len(filenames) > len(set(filenames))
+    assert not set(filenames[held_out]) & set(filenames[~held_out])
+
+
+# Model selection
+
+
+@pytest.mark.slow
+def test_grid_search_over_patients_in_two_processes(xrays, paths, tmp_path):
+    search = GridSearchCV(
+        make_pipe(),
+        {"cnn__augmentation__rotation": [0, 15]},
+        scoring="recall",
+        cv=PatientKFold(3),
+        n_jobs=2,
+        error_score="raise",
+    )
+    search.fit(paths, xrays.target)
+    assert len(search.cv_results_["params"]) == 2
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    # The same numbers come out without processes, and of the winner refitted by hand.
+    alone = clone(search.best_estimator_)
+    scores = cross_val_score(alone, paths, xrays.target, scoring="recall", cv=PatientKFold(3))
+    assert scores.mean() == pytest.approx(search.best_score_)
+    expected = search.predict_proba(paths)
+    np.testing.assert_array_equal(alone.fit(paths, xrays.target).predict_proba(paths), expected)
+    np.testing.assert_array_equal(predict_in_a_fresh_process(search, paths, tmp_path), expected)
+
+
+def test_cross_val_predict(xrays, paths):
+    """No image is predicted by a network that has seen its patient."""
+    cv = PatientKFold(3)
+    out_of_fold = cross_val_predict(
+        make_pipe(), paths, xrays.target, cv=cv, method="predict_proba"
+    )
+    train, test = next(cv.split(paths, xrays.target))
+    assert not set(patient_ids(paths[train])) & set(patient_ids(paths[test]))
+    by_hand = make_pipe().fit(paths[train], xrays.target[train]).predict_proba(paths[test])
+    np.testing.assert_array_equal(out_of_fold[test], by_hand)
+
+
+def test_recall_auc_and_average_precision_are_scorers_of_the_pipeline(pipe, xrays, paths):
+    from sklearn.metrics import get_scorer
+
+    for name in ("recall", "roc_auc", "average_precision", "neg_log_loss"):
+        assert np.isfinite(get_scorer(name)(pipe, paths, xrays.target))
+
+
+def test_calibrated(xrays, paths):
+    calibrated = CalibratedClassifierCV(make_pipe(), cv=PatientKFold(2), ensemble=False)
+    calibrated.fit(paths.reshape(-1, 1), xrays.target)
+    proba = calibrated.predict_proba(paths.reshape(-1, 1))
+    np.testing.assert_allclose(proba.sum(axis=1), 1)
+
+
+def test_bagged(xrays, paths):
+    column = paths.reshape(-1, 1)
+    bagging = BaggingClassifier(make_pipe(), n_estimators=2, random_state=0)
+    bagging.fit(column, xrays.target)
+    members = [member.predict_proba(column) for member in bagging.estimators_]
+    assert not np.array_equal(*members)
+    np.testing.assert_allclose(bagging.predict_proba(column), np.mean(members, axis=0))
+
+
+# Metadata
+
+
+@pytest.fixture
+def routing():
+    with sklearn.config_context(enable_metadata_routing=True):
+        yield
+
+
+def test_x_val_as_paths_through_transform_input(routing, xrays, paths):
+    """The validation files are loaded by the steps before the classifier, and not resampled."""
+    train, test, y_train, y_test = patient_train_test_split(
+        paths, xrays.target, test_size=0.3, random_state=0
+    )
+    pipe = make_pipe()
+    pipe.set_params(cnn=pipe[-1].set_fit_request(X_val=True, y_val=True))
+    routed = Pipeline(pipe.steps, transform_input=["X_val"])
+    routed.fit(train, y_train, X_val=test, y_val=y_test)
+    history = routed[-1].history_
+    proba = routed.predict_proba(test)
+    assert history["val_false_negatives"][-1] == np.sum((y_test == 1) & (proba[:, 1] < 0.5))
+    expected = -np.log(proba[np.arange(len(test)), y_test]).mean()
+    assert history["val_loss"][-1] == pytest.approx(expected, rel=1e-4)
+
+
+def test_sample_weight_is_routed(routing, xrays, paths):
+    pipe = Pipeline(
+        [("load", ImageLoader(size=(12, 12))), ("cnn", make_pipe()[-1])],
+    )
+    pipe[-1].set_fit_request(sample_weight=True)
+    heavy = np.where(xrays.target == 1, 50.0, 1.0)
+    weighted = clone(pipe).fit(paths, xrays.target, sample_weight=heavy).predict_proba(paths)
+    plain = clone(pipe).fit(paths, xrays.target).predict_proba(paths)
+    assert weighted[:, 1].mean() > plain[:, 1].mean()
+
+
+# Bad input
+
+
+def test_a_missing_file_is_named(pipe):
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.jpeg"):
+        pipe.predict(["nowhere.jpeg"])
+
+
+def test_a_text_file_named_jpeg_is_named(paths, xrays, tmp_path):
+    (tmp_path / "text.jpeg").write_text("no image")
+    spoilt = [*paths[:-1], str(tmp_path / "text.jpeg")]
+    with pytest.raises(ValueError, match=r"text\.jpeg"):
+        make_pipe(balance__sampler="over").fit(spoilt, xrays.target)
+
+
+def test_no_paths_at_all(pipe):
+    with pytest.raises(ValueError, match="empty list of paths"):
+        pipe.predict([])
+    with pytest.raises(ValueError, match="empty"):
+        make_pipe().fit([], [])
+
+
+def test_labels_and_paths_of_different_length(xrays, paths):
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        make_pipe().fit(paths, xrays.target[:-1])
+
+
+def test_one_class(paths):
+    with pytest.raises(ValueError, match=r"1 class|2 classes"):
+        make_pipe().fit(paths, np.ones(len(paths), int))
+    with pytest.raises(ValueError, match=r"2 classes"):
+        make_pipeline(ImageLoader(size=12), make_pipe()[-1]).fit(paths, np.ones(len(paths), int))
+
+
+def test_without_a_loader(xrays, paths):
+    with pytest.raises(ValueError, match="Put an ImageLoader before it"):
+        make_pipeline(make_pipe()[-1]).fit(paths, xrays.target)
+
+
+@pytest.mark.parametrize(
+    "size",
+    [
+        (12, 14),
+        (14, 14),
+    ],
+)
+def test_another_size_at_predict(pipe, paths, size):
+    changed = Pipeline([("load", ImageLoader(size=size)), ("cnn", pipe[-1])])
+    with pytest.raises(ValueError, match=r"fitted on \(12, 12, 1\).*ImageLoader\(size=\(12, 12\)"):
+        changed.predict(paths)
+
+
+# Real X-rays
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_the_readme_search_on_real_xrays(real_data, tmp_path):
+    """What a user is promised, at 64 pixels, on every so-many-th file and for few epochs."""
+    xrays = load_chest_xray(real_data / "chest_xray", split="train")
+    some = slice(None, None, len(xrays.filenames) // 100)
+    paths, y = xrays.filenames[some], xrays.target[some]
+    pipe = Pipeline(
+        [
+            ("balance", ImageResampler("under", random_state=0)),
+            ("load", ImageLoader(size=(64, 64), n_jobs=2)),
+            (
+                "cnn",
+                CNNClassifier(
+                    filters=(8, 16),
+                    dropout=0.3,
+                    l2=1e-4,
+                    epochs=3,
+                    early_stopping=True,
+                    augmentation=ImageAugmenter(horizontal_flip=True, rotation=10),
+                    random_state=0,
+                ),
+            ),
+        ]
+    )
+    search = GridSearchCV(
+        pipe,
+        {"cnn__l2": [0, 1e-4], "cnn__augmentation__rotation": [0, 15]},
+        scoring="recall",
+        cv=PatientKFold(3),
+        error_score="raise",
+    )
+    search.fit(paths, y)
+    assert 0 < search.best_score_ <= 1
+    proba = search.predict_proba(paths)
+    np.testing.assert_array_equal(predict_in_a_fresh_process(search, paths, tmp_path), proba)
