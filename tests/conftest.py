@@ -1,6 +1,7 @@
 """What the tests share: where the real X-rays are, and a small synthetic collection."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,3 +29,11 @@ def xrays(tmp_path_factory):
     from skpneumo import make_chest_xray
 
     return make_chest_xray(tmp_path_factory.mktemp("chest_xray"), n_patients=24, random_state=0)
+
+
+@pytest.fixture(autouse=True)
+def _no_figure_is_left_open():
+    """Close what a test has drawn; matplotlib warns of more than twenty."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")

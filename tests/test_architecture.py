@@ -21,6 +21,7 @@ PACKAGE = Path(skpneumo.__file__).parent
 STAGES = [
     "paths",
     "images",
+    "pages",
     "pipeline",
     "datasets",
     "audit",

@@ -165,8 +165,8 @@ def test_early_stopping_knows_the_patients_of_the_files(xrays, paths, monkeypatc
 
     sides = []
 
-    def spy(X, y, filenames, fraction, rng):
-        held_out = hold_out(X, y, filenames, fraction, rng)
+    def spy(X, y, filenames, *more):
+        held_out = hold_out(X, y, filenames, *more)
         sides.extend(zip(patient_ids(filenames), held_out, strict=True))
         return held_out
 
@@ -186,8 +186,8 @@ def test_oversampled_copies_stay_together_in_inner_validation(xrays, paths, monk
 
     chosen = []
 
-    def spy(X, y, filenames, fraction, rng):
-        held_out = hold_out(X, y, None, fraction, rng)
+    def spy(X, y, filenames, *more):
+        held_out = hold_out(X, y, None, *more)
         chosen.append((filenames, held_out))
         return held_out
 

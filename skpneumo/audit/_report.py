@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skpneumo.audit._curves import histogram_svg
 from skpneumo.audit._findings import KINDS
-from skpneumo.audit._page import STYLE, document, figures_of, histogram_svg, table
+from skpneumo.pages import document, fragment, table, thumbnails
 
 __all__ = ["ImageAudit"]
 
@@ -206,7 +207,7 @@ class ImageAudit:
         if self.not_checked:
             items = "".join(f"<li>{escape(reason)}</li>" for reason in self.not_checked)
             parts += ["<h2>Not checked</h2>", f"<ul>{items}</ul>"]
-        return f'<div class="skpneumo-audit"><style>{STYLE}</style>{"".join(parts)}</div>'
+        return fragment("".join(parts))
 
     def _finding_html(self, finding: pd.Series) -> str:
         detail = f"<p>{escape(finding['detail'])}</p>"
@@ -222,7 +223,7 @@ class ImageAudit:
             return f'<section class="wide">{detail}<p>{escape("; ".join(captions))}</p></section>'
         return (
             f'<section class="{"wide" if len(shown) > 1 else ""}">{detail}'
-            + figures_of(self.thumbnails[shown.index], captions)
+            + thumbnails(self.thumbnails[shown.index], captions)
             + (f"<p>and {more} more files</p>" if more > 0 else "")
             + "</section>"
         )

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         TrainingCurvesDisplay,
         plot_evaluation,
     )
+    from skpneumo.evaluation.report import EvaluationReport
 
 _MODULE_OF_NAME = {
     "AugmentationDisplay": "displays",
@@ -46,6 +47,7 @@ _MODULE_OF_NAME = {
     "ThresholdDisplay": "displays",
     "TrainingCurvesDisplay": "displays",
     "plot_evaluation": "displays",
+    "EvaluationReport": "report",
     "PersistentErrors": "_persistent_errors",
     "ProtocolComparison": "_protocol_report",
     "compare_protocols": "_protocols",
@@ -66,6 +68,7 @@ __all__ = [
     "AugmentationDisplay",
     "ClassDistributionDisplay",
     "ErrorGalleryDisplay",
+    "EvaluationReport",
     "ImageGridDisplay",
     "ModelComparisonDisplay",
     "PersistentErrors",

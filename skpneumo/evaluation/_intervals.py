@@ -110,7 +110,7 @@ def design_effect(hits: Floats, sizes: Floats, confidence_level: float) -> float
 
 def effective_size(sizes: Floats) -> float:
     """Number of images as if the images of a patient were all alike, the worst case."""
-    return float(sizes.sum() ** 2 / (sizes @ sizes))
+    return float(sizes.sum() ** 2 / (sizes @ sizes)) if sizes.any() else 0.0
 
 
 @dataclass(frozen=True)

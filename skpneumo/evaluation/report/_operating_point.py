@@ -1,0 +1,104 @@
+"""The section about the threshold: who chose it, what was promised, and what came of it."""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from skpneumo.evaluation._intervals import clustered_share
+from skpneumo.evaluation.report._case import Case
+from skpneumo.evaluation.report._markup import Section, paragraph, rows_table, sizes
+from skpneumo.evaluation.report._wording import basis, bracketed, metric_name, with_interval
+from skpneumo.pages import table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["operating_point"]
+
+
+def operating_point(case: Case) -> Section:
+    """The threshold, who chose it, what was promised, and what came of it here."""
+    rule, found = case.rule, case.found
+    at = "No threshold." if rule.threshold is None else f"Threshold {rule.threshold:.4g}."
+    rows: list[dict[str, Any]] = [
+        {"share": metric_name(metric), "here": with_interval(found[metric])} | sizes(found[metric])
+        for metric in ("recall", "specificity", "precision")
+    ]
+    parts = [paragraph(f"{at} {rule.origin}")]
+    if rule.promise is not None:
+        rows += _referred(case)
+        parts += [table(_promised(case), "What was promised, by patients, in training")]
+        parts += [paragraph(_verdict(case))]
+    parts.append(rows_table(rows, "What was measured here, by images"))
+    return Section("operating-point", "Operating point", "".join(parts))
+
+
+def _promised(case: Case) -> "pd.DataFrame":
+    import pandas as pd
+
+    chosen = case.rule.promise
+    assert chosen is not None
+    recall = bracketed(chosen.recall_, *chosen.recall_interval_)
+    specificity = bracketed(chosen.specificity_, *chosen.specificity_interval_)
+    rows: list[tuple[str, str, str, int]] = [
+        ("recall", f"at least {chosen.recall:g}", recall, chosen.n_positive_)
+    ]
+    if chosen.specificity is None:
+        rows.append(("specificity", "nothing", specificity, chosen.n_negative_))
+    else:
+        floor = f"at least {chosen.specificity:g}"
+        referred = bracketed(chosen.referral_rate_, *chosen.referral_interval_)
+        rows += [
+            (_at_upper_threshold(case), floor, specificity, chosen.n_negative_),
+            ("referred", "nothing", referred, chosen.n_positive_ + chosen.n_negative_),
+        ]
+    return pd.DataFrame(rows, columns=["share", "promised", "out of fold", "patients"])
+
+
+def _referred(case: Case) -> list[dict[str, Any]]:
+    """What a second threshold makes of it; nothing where there is none."""
+    chosen, predictions = case.rule.promise, case.predictions
+    if chosen is None or chosen.specificity is None or predictions.score is None:
+        return []
+    below = predictions.score < chosen.upper_threshold_
+    shares = (
+        (_at_upper_threshold(case), below, ~predictions.positive),
+        (
+            f"referred, from {chosen.threshold_:.4g} to {chosen.upper_threshold_:.4g}",
+            below & predictions.predicted,
+            below | ~below,
+        ),
+    )
+    rows = []
+    for name, hit, among in shares:
+        share = clustered_share(hit, among, predictions.patient, case.settings.confidence_level)
+        rows.append(
+            {"share": name, "here": bracketed(share.value, share.low, share.high)}
+            | {"images": share.n, "patients": share.n_patients}
+        )
+    return rows
+
+
+def _at_upper_threshold(case: Case) -> str:
+    assert case.rule.promise is not None
+    return f"specificity at {case.rule.promise.upper_threshold_:.4g}, the upper threshold"
+
+
+def _verdict(case: Case) -> str:
+    """Whether what was measured speaks for or against the promise."""
+    chosen, recall = case.rule.promise, case.found["recall"]
+    assert chosen is not None
+    measured = f"The recall measured here, {with_interval(recall)} of {basis(recall)},"
+    if math.isnan(recall.value):
+        return "There are no positive images here to hold the promise against."
+    if recall.high < chosen.recall:
+        return (
+            f"{measured} lies below the floor of {chosen.recall:g}. These patients or their "
+            "images are unlike those the threshold was chosen on, where alone the promise "
+            "holds. Choose it anew on patients like these."
+        )
+    if recall.low >= chosen.recall:
+        return f"{measured} lies above the floor of {chosen.recall:g}."
+    return (
+        f"{measured} agrees with the floor of {chosen.recall:g}, and with a lower one: these "
+        "are too few images to tell."
+    )
