@@ -1,0 +1,61 @@
+"""Measuring a model on a collection, and printing it so that no figure lacks its interval."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from sklearn.utils import Bunch
+
+__all__ = ["evaluated", "printed"]
+
+NAMES = {
+    "recall": "recall (sensitivity)",
+    "f1": "F1",
+    "roc_auc": "ROC AUC",
+    "brier_score": "Brier score",
+    "ece": "calibration error",
+}
+
+
+def evaluated(model: Any, xrays: "Bunch", threshold: float | None = None) -> "pd.DataFrame":
+    """Evaluate pneumonia of any kind against NORMAL, decoding each image once."""
+    from skpneumo.cli._labels import threshold_of
+    from skpneumo.evaluation import evaluate_predictions
+
+    probabilities = model.predict_proba(xrays.filenames)
+    decided = None
+    if len(model.classes_) == 2:
+        threshold = threshold_of(model) if threshold is None else threshold
+    elif threshold is None:
+        decided = (probabilities.argmax(axis=1) > 0).astype(int)
+    else:
+        raise ValueError(
+            f"A threshold is for models of two classes; this one has {list(model.classes_)}."
+        )
+    return evaluate_predictions(
+        (xrays.target > 0).astype(int),
+        1 - probabilities[:, 0],
+        decided,
+        groups=xrays.groups,
+        filenames=xrays.filenames,
+        pos_label=1,
+        threshold=threshold,
+    )
+
+
+def printed(frame: "pd.DataFrame", metrics: list[str] | None = None) -> str:
+    """Lay the frame out as a table for people."""
+    level = frame.attrs.get("confidence_level", 0.95)
+    lines = [f"{'':26}{'value':>7}  {f'{level:.0%} interval':<16}{'images':>7}{'patients':>10}"]
+    for subgroup, rows in frame.groupby("subgroup", sort=False):
+        if subgroup != "all":
+            lines.append(f"{subgroup}:")
+        for row in rows.itertuples():
+            if metrics is not None and row.metric not in metrics:
+                continue
+            name = NAMES.get(row.metric, row.metric.replace("_", " "))
+            interval = f"[{row.low:.3f}, {row.high:.3f}]"
+            lines.append(
+                f"{name:26}{row.value:7.3f}  {interval:<16}{row.n:>7}{row.n_patients:>10}"
+            )
+    return "\n".join(lines)

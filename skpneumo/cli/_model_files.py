@@ -1,0 +1,78 @@
+"""Keeping a fitted model in a file, and getting it back or saying what the file is instead."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from skpneumo.cli._quiet_start import start_keras
+
+__all__ = ["keep_model", "load_model", "refuse_to_overwrite"]
+
+
+def refuse_to_overwrite(path: Path, force: bool) -> None:
+    """Raise before hours of training are lost, or before an earlier model is."""
+    if path.is_dir():
+        raise IsADirectoryError(
+            f"{path} is a folder; name the model's file, as {path / 'model.joblib'}."
+        )
+    if path.exists() and not force:
+        raise FileExistsError(f"{path} exists already. Name another file, or add --force.")
+    if not path.absolute().parent.is_dir():
+        raise FileNotFoundError(
+            f"There is no folder {path.parent} to write {path.name} to; make it first."
+        )
+
+
+def keep_model(model: Any, path: Path) -> None:
+    """Write the model whole or not at all: an interrupted write leaves what was there."""
+    import joblib
+
+    descriptor, unfinished = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            joblib.dump(model, file)
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(unfinished, 0o666 & ~umask)  # mkstemp keeps others out; a model is shared
+        os.replace(unfinished, path)
+    except BaseException:
+        os.unlink(unfinished)
+        raise
+
+
+def load_model(path: Path) -> Any:
+    """Load a fitted classifier. It is a pickle: only files that are trusted may come here."""
+    import joblib
+    from sklearn.base import BaseEstimator, is_classifier
+    from sklearn.exceptions import NotFittedError
+    from sklearn.utils.validation import check_is_fitted
+
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; name the model's file.")
+    if not path.exists():
+        raise FileNotFoundError(f"There is no model file {path}. `skpneumo fit` makes one.")
+    start_keras()  # which a kept network needs
+    try:
+        model = joblib.load(path)
+    except OSError:
+        raise
+    except Exception as error:  # unpickling a wrong file can raise anything
+        raise ValueError(
+            f"{path} is not a model file, or of other versions of the packages: "
+            f"{type(error).__name__}: {error}. `skpneumo fit` makes one."
+        ) from error
+    known = isinstance(model, BaseEstimator) and is_classifier(model)
+    if not (known and hasattr(model, "predict_proba")):
+        raise ValueError(
+            f"{path} holds a {type(model).__name__}, not a classifier that takes X-ray files. "
+            "`skpneumo fit` makes one."
+        )
+    try:
+        check_is_fitted(model)
+    except NotFittedError as error:
+        raise ValueError(
+            f"{path} holds a {type(model).__name__} that has not been fitted. "
+            "Fit it before it is kept, or use `skpneumo fit`."
+        ) from error
+    return model

@@ -1,0 +1,75 @@
+"""``skpneumo audit``: what is wrong with a folder of X-rays, before anything learns from it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from skpneumo.cli._options import Force
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["audit"]
+
+# Not 1, so that a script can tell a faulty collection from an audit that failed.
+FAULTS_FOUND = 3
+
+
+def audit(
+    folder: Path,
+    /,
+    *,
+    out: Annotated[Path | None, Parameter(name=("--out", "--output", "-o"))] = None,
+    csv: Path | None = None,
+    n_jobs: int | None = None,
+    force: Force = False,
+) -> int:
+    """Look for what is wrong with a folder of X-rays.
+
+    Damaged files, copies, patients in more than one split, labels at odds with names, splits
+    that were acquired otherwise: what makes scores on a collection wrong. Every file is opened
+    once and none is changed. The exit status is 3 if a finding is an error, and 0 if there are
+    none or only warnings and notes.
+
+    Parameters
+    ----------
+    folder
+        Folder with one sub-folder per class, or per split and class as the public collection.
+    out
+        Page to write as well, as HTML: findings with thumbnails, counts, grey levels.
+    csv
+        Table to write as well: a row for each file of each finding.
+    n_jobs
+        Threads that read images. Default: one.
+    force
+        Overwrite the page and the table if they exist.
+    """
+    import numpy as np
+
+    from skpneumo.audit import audit_images
+    from skpneumo.cli._collections import read_collection
+    from skpneumo.cli._model_files import refuse_to_overwrite
+    from skpneumo.cli._working import working
+
+    for file in (out, csv):
+        if file is not None:
+            refuse_to_overwrite(file, force)
+    xrays = read_collection(folder, "all")
+    labels = np.array(xrays.target_names, dtype=object)[xrays.target]
+    with working(f"Opening {len(labels):,} files"):
+        audited = audit_images(xrays.filenames, labels, xrays.split, n_jobs=n_jobs)
+    print(audited.summary())
+    if out is not None:
+        audited.to_html(out)
+    if csv is not None:
+        _by_file(audited.findings).to_csv(csv, index=False)
+    if kept := [str(file) for file in (out, csv) if file is not None]:
+        print(f"\nKept {' and '.join(kept)}.")
+    return FAULTS_FOUND if audited.findings["severity"].eq("error").any() else 0
+
+
+def _by_file(findings: "pd.DataFrame") -> "pd.DataFrame":
+    numbered = findings.rename(columns={"paths": "path"}).drop(columns="n_files")
+    numbered.insert(0, "finding", range(1, len(numbered) + 1))
+    return numbered.explode("path")

@@ -1,0 +1,253 @@
+"""``skpneumo demo``: the whole flow in one go, from X-rays to a kept model and its pictures."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cyclopts.types import NonNegativeInt, PositiveInt
+
+from skpneumo.cli._options import Force, Out, Verbose
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from sklearn.utils import Bunch
+
+    from skpneumo import Pipeline
+
+__all__ = ["demo"]
+
+# Small, so that the demo stays short. It reaches into two steps, as any grid may.
+GRID: dict[str, list[Any]] = {
+    "balance__sampler": ["under", "over"],
+    "cnn__learning_rate": [1e-3, 3e-3],
+}
+FOLDS = 3
+TEST_SHARE = 0.3
+METRICS = ["recall", "specificity", "precision", "f1", "accuracy", "roc_auc"]
+
+
+def demo(
+    *,
+    data: Path | None = None,
+    out: Out = Path("skpneumo-demo"),
+    patients: PositiveInt | None = None,
+    size: PositiveInt = 48,
+    epochs: PositiveInt = 20,
+    random_state: NonNegativeInt = 0,
+    n_jobs: int = -1,
+    force: Force = False,
+    verbose: Verbose = False,
+) -> None:
+    """The whole flow on synthetic radiographs, or on yours.
+
+    Load, split by patient, tune against recall, evaluate on the patients held out, and keep the
+    model, its figures and its pictures.
+
+    Parameters
+    ----------
+    data
+        Folder of your X-rays, one sub-folder per class. Default: synthetic radiographs, which
+        are drawn into the output folder. A split called test is left untouched.
+    out
+        Folder to write to.
+    patients
+        Synthetic patients to draw, 400 by default; of your own, how many to use at most.
+    size
+        Side of the images given to the network, in pixels.
+    epochs
+        Passes over the images.
+    random_state
+        Seed of the drawing, the split, the folds and every fit.
+    n_jobs
+        Threads that read images; -1 is one for each processor.
+    force
+        Write to the output folder even if an earlier demo is in it.
+    verbose
+        Show every candidate's score in every fold.
+    """
+    import numpy as np
+
+    from skpneumo import patient_train_test_split
+    from skpneumo.cli._collections import describe
+    from skpneumo.cli._measures import evaluated, printed
+    from skpneumo.cli._model_files import keep_model
+    from skpneumo.cli._progress import fit_progress
+    from skpneumo.cli._search import recall_search, table_of
+
+    start = time.perf_counter()
+    _make_room(out, force)
+    xrays = _draw(out, patients or 400, random_state) if data is None else _read(data, patients)
+    source = f"drawn into {xrays.root}; no patient was X-rayed" if data is None else str(data)
+    _say("Data", describe(xrays), source)
+
+    train, test, _, _ = patient_train_test_split(
+        np.arange(len(xrays.target)),
+        xrays.target,
+        groups=xrays.groups,
+        test_size=TEST_SHARE,
+        random_state=random_state,
+    )
+    shared = len(set(xrays.groups[train]) & set(xrays.groups[test]))
+    _say(
+        "Split",
+        f"training: {describe(xrays, train)}",
+        f"held out: {describe(xrays, test)}",
+        f"patients in both: {shared}",
+    )
+
+    pipeline = _small_pipeline(size, epochs, random_state, n_jobs)
+    search = recall_search(pipeline, GRID, FOLDS, None, random_state)
+    search.set_params(verbose=3 if verbose else 0)
+    with fit_progress(search):
+        search.fit(xrays.filenames[train], xrays.target[train])
+    candidates = table_of(search)
+    _say("Tune", f"{len(candidates)} candidates by recall, {FOLDS} patient-grouped folds each")
+    _indent(candidates.drop(columns="fit_seconds").round(3).to_string(index=False))
+
+    model = search.best_estimator_
+    held_out = _rows_of(xrays, test)
+    metrics = evaluated(model, held_out)
+    _say("Evaluate", "on the patients held out, who took no part in any choice above")
+    _indent(printed(metrics, METRICS))
+
+    keep_model(model, out / "model.joblib")
+    metrics.to_csv(out / "metrics.csv", index=False)
+    candidates.to_csv(out / "candidates.csv", index=False)
+    pictures = _draw_pictures(model, _rows_of(xrays, train), held_out, out)
+    _say(
+        "Keep",
+        f"{out}/: model.joblib, metrics.csv, candidates.csv",
+        f"pictures: {', '.join(pictures)}",
+    )
+    print(f"\nDone in {time.perf_counter() - start:.0f} s. Next, one row per X-ray:")
+    print(f"  skpneumo predict {out / 'model.joblib'} {data or xrays.root}")
+    if data is None:
+        print("Drawings are easier than X-rays: these figures say nothing about real ones.")
+
+
+def _make_room(out: Path, force: bool) -> None:
+    import shutil
+
+    if out.exists() and not out.is_dir():
+        raise NotADirectoryError(f"{out} is a file; name a folder for the demo with --out.")
+    if out.is_dir() and any(out.iterdir()) and not force:
+        raise FileExistsError(
+            f"The folder {out} is not empty. Name another with --out, or add --force to write "
+            "the demo into it."
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    # Only what an earlier demo has drawn, which says so itself, is ever removed.
+    if (out / "chest_xray" / "SYNTHETIC.txt").exists():
+        shutil.rmtree(out / "chest_xray")
+
+
+def _draw(out: Path, patients: int, random_state: int) -> "Bunch":
+    from skpneumo import make_chest_xray
+
+    return make_chest_xray(
+        out / "chest_xray",
+        n_patients=patients,
+        difficulty=0.0,
+        val_fraction=0,
+        test_fraction=0,
+        random_state=random_state,
+    )
+
+
+def _read(data: Path, patients: int | None) -> "Bunch":
+    """Read all splits but the test, of some patients only if asked for."""
+    import numpy as np
+
+    from skpneumo import load_chest_xray
+
+    xrays = load_chest_xray(data)
+    rows = xrays.split != "test"
+    if not rows.any():
+        raise ValueError(f"{data} has a test split only, which the demo leaves untouched.")
+    if patients is not None:
+        # Spread over the sorted names, and so over the classes.
+        everyone = np.unique(xrays.groups[rows])
+        chosen = everyone[np.linspace(0, len(everyone) - 1, patients).astype(int)]
+        rows &= np.isin(xrays.groups, chosen)
+    return _rows_of(xrays, rows)
+
+
+def _small_pipeline(size: int, epochs: int, random_state: int, n_jobs: int) -> "Pipeline":
+    from skpneumo.cli._quiet_start import start_keras
+
+    start_keras()
+    from skpneumo import CNNClassifier, ImageAugmenter, ImageLoader, ImageResampler, Pipeline
+
+    network = CNNClassifier(
+        filters=(16, 32, 64),
+        global_pooling="max",
+        dense_units=(),
+        epochs=epochs,
+        schedule="cosine",
+        # For the curves of recall, and the best epoch rather than the last.
+        early_stopping=True,
+        n_iter_no_change=epochs,
+        augmentation=ImageAugmenter(rotation=10, width_shift=0.1, height_shift=0.1, zoom=0.1),
+        random_state=random_state,
+    )
+    return Pipeline(
+        [
+            ("balance", ImageResampler(random_state=random_state)),
+            ("load", ImageLoader(size=size, n_jobs=n_jobs)),
+            ("cnn", network),
+        ]
+    )
+
+
+def _rows_of(xrays: "Bunch", rows: "NDArray[np.bool_] | NDArray[np.intp]") -> "Bunch":
+    from sklearn.utils import Bunch
+
+    columns = ("filenames", "target", "groups", "etiology", "split")
+    return Bunch(**{**xrays, **{name: xrays[name][rows] for name in columns}})
+
+
+def _draw_pictures(model: Any, train: "Bunch", test: "Bunch", out: Path) -> list[str]:
+    import matplotlib
+
+    matplotlib.use("agg")  # files only: no window, no display needed
+    import matplotlib.pyplot as plt
+
+    from skpneumo.evaluation import (
+        ErrorGalleryDisplay,
+        ImageGridDisplay,
+        ThresholdDisplay,
+        TrainingCurvesDisplay,
+        plot_evaluation,
+    )
+
+    names = train.target_names
+    score = model.predict_proba(test.filenames)[:, 1]
+    labels = [names[label] for label in train.target]
+    figures = {
+        "samples.png": ImageGridDisplay.from_images(train.filenames, labels).figure_,
+        "training.png": TrainingCurvesDisplay.from_estimator(model).figure_,
+        "evaluation.png": plot_evaluation(
+            test.target, score, groups=test.groups, display_labels=tuple(names)
+        ),
+        "threshold.png": ThresholdDisplay.from_predictions(
+            test.target, score, groups=test.groups
+        ).figure_,
+        "worst-errors.png": ErrorGalleryDisplay.from_predictions(
+            test.filenames, [names[label] for label in test.target], score, pos_label=names[1]
+        ).figure_,
+    }
+    for name, figure in figures.items():
+        figure.savefig(out / name, dpi=120)
+        plt.close(figure)
+    return list(figures)
+
+
+def _say(step: str, *lines: str) -> None:
+    print()
+    for i, line in enumerate(lines):
+        print(f"{step if i == 0 else '':10}{line}", flush=True)
+
+
+def _indent(text: str) -> None:
+    print("\n".join(f"{'':10}{line}" for line in text.splitlines()), flush=True)

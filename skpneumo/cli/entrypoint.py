@@ -1,0 +1,109 @@
+"""The ``skpneumo`` program: a table of commands, and what becomes of their errors."""
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from cyclopts import App, CycloptsError, Group, Parameter
+
+from skpneumo import __version__
+
+__all__ = ["app", "main"]
+
+FAILED = 1
+WRONG_USAGE = 2
+INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
+READER_GONE = 141  # 128 + SIGPIPE
+
+# Its options are every command's, and less wanted than the command's own.
+LAST = Group("When something goes wrong", sort_key=1)
+
+# What a wrong file, folder or option raises, here and in the stages: its message names the
+# culprit and the remedy, and a traceback would only bury it. Anything else is a bug.
+USER_ERRORS = (OSError, ValueError, ImportError)
+
+# Each is imported when it is run or its help is asked for, so its line is repeated here.
+COMMANDS = {
+    "demo": "The whole flow on synthetic radiographs, or on yours.",
+    "audit": "Look for what is wrong with a folder of X-rays.",
+    "fit": "Train a classifier on a folder of X-rays and keep it.",
+    "tune": "Search for the best network by recall, patients kept together.",
+    "predict": "Write one row per X-ray: path, probability, label, error.",
+    "evaluate": "Print how good a model is on a folder of X-rays, with intervals.",
+    "report": "Write all about a model on a folder of X-rays as one page.",
+}
+
+
+app = App(
+    name="skpneumo",
+    help="Pneumonia from chest X-rays: recall first, patients never split.",
+    version=__version__,
+    help_format="plaintext",
+    result_action="return_value",
+    # Errors and interruptions come back to main, which has one way to say them.
+    exit_on_error=False,
+    print_error=False,
+    suppress_keyboard_interrupt=False,
+)
+app.meta.suppress_keyboard_interrupt = False
+for _command, _line in COMMANDS.items():
+    app.command(f"skpneumo.cli.{_command}:{_command}", name=_command, help=_line)
+
+
+@app.meta.default
+def _launch(
+    *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+    debug: Annotated[bool, Parameter(group=LAST, negative="", show_default=False)] = False,
+) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    debug
+        Show the whole traceback of an error.
+    """
+    if not debug:
+        warnings.showwarning = _show_in_one_line
+    try:
+        return app(tokens) or 0
+    except BrokenPipeError:
+        raise
+    except USER_ERRORS as error:
+        if debug:
+            raise
+        print(f"skpneumo: {error}", file=sys.stderr)
+        return FAILED
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program and return its exit status.
+
+    Parameters
+    ----------
+    arguments : sequence of str, default=None
+        The command and its options; ``None`` takes those of the process.
+
+    Returns
+    -------
+    status : int
+        0 done, 1 failed, 2 wrong usage, 130 interrupted, 141 the reader of the output left.
+    """
+    try:
+        return app.meta(arguments) or 0
+    except CycloptsError as error:
+        message = " ".join(str(error).split())
+        print(f"skpneumo: {message} Try: skpneumo --help", file=sys.stderr)
+        return WRONG_USAGE
+    except KeyboardInterrupt:
+        print("skpneumo: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Python flushes standard output once more on its way out, and would complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return READER_GONE
+
+
+def _show_in_one_line(message: Any, category: type[Warning], *_: Any, **__: Any) -> None:
+    print(f"skpneumo: {category.__name__}: {message}", file=sys.stderr)

@@ -1,0 +1,51 @@
+"""``skpneumo evaluate``: a model, a folder, a table with intervals."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    model: Path,
+    folder: Path,
+    /,
+    *,
+    split: str = "test",
+    threshold: Annotated[float | None, Parameter(validator=Number(gte=0, lte=1))] = None,
+    out: Annotated[Path | None, Parameter(name=("--out", "--output", "-o"))] = None,
+) -> None:
+    """Print how good a model is on a folder of X-rays, with intervals.
+
+    Pneumonia is the class to be found. The intervals respect that images of one patient are
+    alike. They describe new patients like these, not another hospital's.
+
+    Parameters
+    ----------
+    model
+        Model file, of `skpneumo fit` or joblib. It is a pickle: trust where it comes from.
+    folder
+        Folder with one sub-folder per class, or per split and class as the public collection.
+    split
+        Split to evaluate on, of patients the model was not fitted on; "all" takes every file.
+    threshold
+        Probability from which on an X-ray is called PNEUMONIA. Default: the model's own.
+    out
+        Table to write as well, as CSV.
+    """
+    from skpneumo.cli._collections import describe, read_collection
+    from skpneumo.cli._measures import evaluated, printed
+    from skpneumo.cli._model_files import load_model
+
+    estimator = load_model(model)
+    three_classes = len(estimator.classes_) == 3
+    xrays = read_collection(folder, split, "etiology" if three_classes else "binary")
+    print(f"{model} on {describe(xrays)}\n", flush=True)
+    frame = evaluated(estimator, xrays, threshold)
+    print(printed(frame))
+    if out is not None:
+        frame.to_csv(out, index=False)
+        print(f"\nKept {out}.")

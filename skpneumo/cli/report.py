@@ -1,0 +1,96 @@
+"""``skpneumo report``: a model, a folder, and one page with all there is to say about them."""
+
+from hashlib import file_digest
+from pathlib import Path
+
+from skpneumo.cli._options import Force, Out
+
+__all__ = ["report"]
+
+
+def report(
+    model: Path,
+    folder: Path,
+    /,
+    *,
+    out: Out = Path("report.html"),
+    split: str = "test",
+    n_jobs: int | None = None,
+    force: Force = False,
+) -> None:
+    """Write all about a model on a folder of X-rays as one page.
+
+    Data with their audit, protocol, operating point, metrics with intervals, pictures,
+    subgroups, worst errors, limits, versions. The page is one HTML file that needs no network.
+    Every file of the folder is opened, not only those of the split, because the audit looks for
+    what the split has in common with the others.
+
+    Parameters
+    ----------
+    model
+        Model file, of `skpneumo fit` or joblib. It is a pickle: trust where it comes from.
+    folder
+        Folder with one sub-folder per class, or per split and class as the public collection.
+    out
+        Page to write.
+    split
+        Split to evaluate on, of patients the model was not fitted on; "all" takes every file.
+    n_jobs
+        Threads that read images for the audit. Default: one.
+    force
+        Overwrite the page if it exists.
+    """
+    import numpy as np
+
+    from skpneumo.audit import audit_images
+    from skpneumo.cli._collections import describe, read_collection
+    from skpneumo.cli._measures import printed
+    from skpneumo.cli._model_files import load_model, refuse_to_overwrite
+    from skpneumo.cli._working import working
+    from skpneumo.evaluation.report import EvaluationReport
+
+    refuse_to_overwrite(out, force)
+    estimator = load_model(model)
+    classes = np.asarray(estimator.classes_)
+    several = len(classes) == 3
+    labels = "etiology" if several else "binary"
+    xrays = read_collection(folder, "all", labels)
+    if split != "all" and split not in xrays.split:
+        read_collection(folder, split, labels)  # refuses, and says which splits there are
+    if len(xrays.target_names) != len(classes):
+        raise ValueError(
+            f"{model} knows {len(classes)} classes, {folder} has "
+            f"{len(xrays.target_names)}: {xrays.target_names}."
+        )
+    rows = slice(None) if split == "all" else xrays.split == split
+    print(f"{model} on {describe(xrays, rows)}\n", flush=True)
+    names = dict(enumerate(xrays.target_names))
+    with working(f"Auditing {len(xrays.target):,} files"):
+        audited = audit_images(
+            xrays.filenames,
+            [names[label] for label in xrays.target],
+            xrays.split,
+            n_jobs=n_jobs,
+        )
+    with working("Evaluating and drawing"):
+        written = EvaluationReport.from_estimator(
+            estimator,
+            xrays.filenames,
+            classes[xrays.target],
+            split=xrays.split,
+            part=None if split == "all" else split,
+            groups=xrays.groups,
+            pos_label=classes[1:].tolist() if several else None,
+            target_names=xrays.target_names,
+            audit=audited,
+            description=xrays.DESCR,
+            provenance={"model file": model.name, "SHA-256 of the model file": _checksum(model)},
+        )
+        written.to_html(out)
+    print(printed(written.frame, ["recall", "specificity", "roc_auc"]))
+    print(f"\n{written.threshold_origin}\nKept {out}.")
+
+
+def _checksum(path: Path) -> str:
+    with open(path, "rb") as file:
+        return file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,62 @@
+import joblib
+import pandas as pd
+import pytest
+from PIL import Image
+
+from skpneumo.cli import main
+from skpneumo.cli.demo import demo
+
+# Models this small may call every image the same.
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+
+TINY = {"size": 16, "epochs": 2}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    out = tmp_path_factory.mktemp("demo") / "out"
+    demo(out=out, patients=30, **TINY)
+    return out
+
+
+@pytest.mark.slow
+def test_model_figures_and_pictures_are_kept(finished):
+    model = joblib.load(finished / "model.joblib")
+    frame = pd.read_csv(finished / "metrics.csv").query("subgroup == 'all'").set_index("metric")
+    assert frame.n["accuracy"] < frame.n["recall"] * 3
+    assert len(pd.read_csv(finished / "candidates.csv")) == 4
+    assert model.classes_.tolist() == [0, 1]
+    pictures = sorted(finished.glob("*.png"))
+    assert len(pictures) == 5
+    for picture in pictures:
+        with Image.open(picture) as image:
+            assert min(image.size) > 300
+
+
+@pytest.mark.slow
+def test_second_demo_does_not_mix_with_the_first(finished, capsys):
+    before = (finished / "model.joblib").read_bytes()
+    assert main(["demo", "--out", str(finished)]) == 1
+    assert "--force" in capsys.readouterr().err
+    assert (finished / "model.joblib").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_demo_on_a_folder_leaves_its_test_split_alone(xrays, tmp_path, capsys):
+    demo(data=xrays.root, out=tmp_path / "out", **TINY)
+    printed = capsys.readouterr().out
+    assert f"{(xrays.split != 'test').sum()} X-rays" in printed
+    assert "patients in both: 0" in printed
+    assert not (tmp_path / "out" / "chest_xray").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.real
+def test_demo_on_real_xrays(real_data, tmp_path, capsys):
+    demo(data=real_data / "chest_xray", out=tmp_path / "out", patients=120, **TINY)
+    assert "120 patients" in capsys.readouterr().out
+
+
+def test_demo_says_when_there_is_nothing_at_the_folder(tmp_path, capsys):
+    assert main(["demo", "--data", str(tmp_path / "nowhere"), "--out", str(tmp_path / "o")]) == 1
+    assert "nowhere" in capsys.readouterr().err

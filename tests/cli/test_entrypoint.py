@@ -1,0 +1,121 @@
+import importlib
+import inspect
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from skpneumo import __version__
+from skpneumo.cli import entrypoint, main
+
+COMMANDS = list(entrypoint.COMMANDS)
+
+
+def installed(*arguments, **options):
+    """Run the program that pip installed, as a user does."""
+    program = Path(sysconfig.get_path("scripts")) / "skpneumo"
+    if not program.exists():
+        pytest.skip(f"{program} is not there: the package is used without being installed")
+    return subprocess.run([program, *arguments], capture_output=True, text=True, **options)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_installed_program_explains_each_command(command):
+    run = installed(command, "--help")
+    assert run.returncode == 0
+    assert run.stdout.startswith(f"Usage: skpneumo {command}")
+    assert run.stderr == ""
+
+
+def test_installed_program_lists_its_commands_and_its_version():
+    listed = installed("--help").stdout
+    assert all(command in listed for command in COMMANDS)
+    assert installed("--version").stdout.strip() == __version__
+
+
+def test_installed_program_keeps_a_short_line_for_an_error(tmp_path):
+    run = installed("fit", "nowhere", cwd=tmp_path)
+    assert run.returncode == 1
+    assert run.stdout == ""
+    assert run.stderr.startswith("skpneumo: ")
+    assert "nowhere" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_imports_nothing_heavy(command):
+    code = (
+        "import sys; from skpneumo.cli import main; main(sys.argv[1:]); "
+        "print(*{name.split('.')[0] for name in sys.modules}, file=sys.stderr)"
+    )
+    arguments = [command, "--help"] if command else ["--help"]
+    run = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
+    )
+    heavy = {"numpy", "sklearn", "pandas", "keras", "tensorflow", "matplotlib", "PIL", "joblib"}
+    assert not heavy & set(run.stderr.split())
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_line_of_the_table_is_the_first_line_of_its_help(command):
+    function = getattr(importlib.import_module(f"skpneumo.cli.{command}"), command)
+    assert inspect.getdoc(function).splitlines()[0] == entrypoint.COMMANDS[command]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_option_has_its_help(command, capsys):
+    function = getattr(importlib.import_module(f"skpneumo.cli.{command}"), command)
+    documented = inspect.getdoc(function).partition("Parameters\n")[2].splitlines()
+    for name in inspect.signature(function).parameters:
+        assert name in documented
+
+
+@pytest.mark.parametrize(
+    ("arguments", "culprit"),
+    [
+        (["predikt"], "predikt"),
+        (["predict"], "MODEL"),
+        (["predict", "model.joblib"], "FILES"),
+        (["predict", "model.joblib", "a.jpeg", "--treshold", "0.5"], "--treshold"),
+        (["predict", "model.joblib", "a.jpeg", "--threshold", "2"], "2"),
+        (["predict", "model.joblib", "a.jpeg", "--format", "xml"], "xml"),
+        (["fit", "folder", "--epochs", "0"], "epochs"),
+    ],
+)
+def test_wrong_usage_is_status_2_and_one_line(arguments, culprit, capsys):
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert culprit in err
+
+
+def run_raising(monkeypatch, error, *flags):
+    def evaluate(model: Path, folder: Path, /):
+        raise error
+
+    monkeypatch.setattr("skpneumo.cli.evaluate.evaluate", evaluate)
+    entrypoint.app._commands["evaluate"]._resolved = None
+    try:
+        return main(["evaluate", "model", "folder", *flags])
+    finally:
+        entrypoint.app._commands["evaluate"]._resolved = None
+
+
+def test_ctrl_c_is_status_130_and_one_line(monkeypatch, capsys):
+    assert run_raising(monkeypatch, KeyboardInterrupt()) == 130
+    assert capsys.readouterr().err == "skpneumo: interrupted\n"
+
+
+def test_an_error_of_the_user_has_no_traceback_unless_asked_for(monkeypatch, capsys):
+    assert run_raising(monkeypatch, ValueError("the culprit")) == 1
+    assert capsys.readouterr().err == "skpneumo: the culprit\n"
+    with pytest.raises(ValueError, match="the culprit"):
+        run_raising(monkeypatch, ValueError("the culprit"), "--debug")
+
+
+def test_a_bug_has_its_traceback(monkeypatch):
+    with pytest.raises(ZeroDivisionError):
+        run_raising(monkeypatch, ZeroDivisionError())

@@ -1,0 +1,48 @@
+import re
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+
+from skpneumo.cli import main
+
+# Models this small may call every image the same.
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+
+
+def test_table_has_every_figure_with_its_interval(model_file, xrays, tmp_path, capsys):
+    out = tmp_path / "metrics.csv"
+    assert main(["evaluate", str(model_file), xrays.root, "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    test = xrays.split == "test"
+    assert f"{test.sum()} X-rays of {len(set(xrays.groups[test]))} patients" in printed
+    assert re.search(r"recall \(sensitivity\) +\d\.\d{3}  \[\d\.\d{3}, \d\.\d{3}\]", printed)
+    frame = pd.read_csv(out).query("subgroup == 'all'").set_index("metric")
+    predicted = joblib.load(model_file).predict(xrays.filenames[test])
+    expected = np.mean(predicted[xrays.target[test] == 1] == 1)
+    assert frame.value["recall"] == pytest.approx(expected)
+    assert (frame.low <= frame.value + 1e-12)[["recall", "specificity", "accuracy"]].all()
+
+
+def test_threshold_trades_specificity_for_recall(model_file, xrays, tmp_path, capsys):
+    recall, specificity = [], []
+    for threshold in ("0", "1"):
+        out = str(tmp_path / "metrics.csv")
+        arguments = ["evaluate", str(model_file), xrays.root, "--threshold", threshold, "-o", out]
+        assert main(arguments) == 0
+        frame = pd.read_csv(out).query("subgroup == 'all'").set_index("metric")
+        recall.append(frame.value["recall"])
+        specificity.append(frame.value["specificity"])
+    assert recall == [1, 0]
+    assert specificity == [0, 1]
+
+
+def test_three_classes_are_pneumonia_against_normal(three_class_model_file, xrays, capsys):
+    assert main(["evaluate", str(three_class_model_file), xrays.root, "--split", "all"]) == 0
+    assert "recall (sensitivity)" in capsys.readouterr().out
+
+
+def test_folder_without_the_split_is_named(model_file, xrays, tmp_path, capsys):
+    assert main(["evaluate", str(model_file), str(tmp_path)]) == 1
+    assert str(tmp_path) in capsys.readouterr().err

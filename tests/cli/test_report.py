@@ -1,0 +1,85 @@
+import hashlib
+import sys
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from skpneumo.cli import main
+from skpneumo.cli._working import working
+
+
+def test_page_is_about_the_model_and_the_split(model_file, xrays, tmp_path, capsys):
+    out = tmp_path / "report.html"
+    assert main(["report", str(model_file), xrays.root, "--out", str(out)]) == 0
+    printed, err = capsys.readouterr()
+    test = xrays.split == "test"
+    assert f"{test.sum()} X-rays of {len(set(xrays.groups[test]))} patients" in printed
+    assert "recall (sensitivity)" in printed
+    assert "Nobody chose the threshold" in printed
+    assert printed.endswith(f"Kept {out}.\n")
+    assert err == ""
+    html = out.read_text("utf-8")
+    checksum = hashlib.sha256(Path(model_file).read_bytes()).hexdigest()
+    for said in (checksum, "CNNClassifier", "Course of the training", "Synthetic chest X-rays"):
+        assert said in html
+
+
+def test_three_classes_are_pneumonia_against_normal(
+    three_class_model_file, xrays, tmp_path, capsys
+):
+    out = tmp_path / "report.html"
+    arguments = ["report", str(three_class_model_file), xrays.root, "-o", str(out)]
+    assert main([*arguments, "--split", "all"]) == 0
+    assert f"{len(xrays.target)} X-rays" in capsys.readouterr().out
+    html = out.read_text("utf-8")
+    assert "BACTERIA or VIRUS (positive)" in html
+    assert "Training unknown" in html
+
+
+def test_page_is_not_overwritten_unless_asked_for(model_file, xrays, tmp_path, capsys):
+    out = tmp_path / "report.html"
+    out.write_text("mine")
+    arguments = ["report", str(model_file), xrays.root, "--out", str(out)]
+    assert main(arguments) == 1
+    assert out.read_text() == "mine"
+    assert "--force" in capsys.readouterr().err
+    assert main([*arguments, "--force"]) == 0
+    assert out.read_text("utf-8").startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "culprit"),
+    [
+        (["nowhere.joblib", "{root}"], "nowhere.joblib"),
+        (["{model}", "nowhere"], "nowhere"),
+        (["{model}", "{root}", "--split", "holdout"], "holdout"),
+        (["{model}", "{root}", "--out", "nowhere/report.html"], "nowhere"),
+    ],
+)
+def test_mistakes_are_one_line_and_leave_no_file(
+    arguments, culprit, model_file, xrays, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    arguments = [each.format(model=model_file, root=xrays.root) for each in arguments]
+    assert main(["report", *arguments]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert culprit in err
+    assert list(tmp_path.iterdir()) == []
+
+
+class Terminal(StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(("stream", "shown"), [(Terminal(), True), (StringIO(), False)])
+def test_sign_of_life_is_for_terminals(monkeypatch, stream, shown):
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("TERM", "xterm")
+    with working("Opening files"):
+        pass
+    assert ("Opening files" in stream.getvalue()) == shown
+    assert shown or stream.getvalue() == ""
