@@ -1,0 +1,42 @@
+"""Choose an operating point with a floor under its recall.
+
+A threshold of one half is nobody's decision. `RecallFloorClassifier` picks, on training patients
+only, the threshold of highest specificity whose recall is at least the floor with the stated
+confidence; and it refuses when there are too few patients to say so.
+"""
+
+import sys
+
+from skpneumo import (
+    CNNClassifier,
+    ImageLoader,
+    ImageResampler,
+    load_chest_xray,
+    make_chest_xray,
+    make_pipeline,
+    patient_train_test_split,
+)
+from skpneumo.decision import RecallFloorClassifier
+from skpneumo.evaluation import evaluate
+
+if len(sys.argv) > 1:
+    xrays, floor = load_chest_xray(sys.argv[1], split="train"), 0.98
+else:
+    xrays, floor = make_chest_xray(n_patients=200, difficulty=0.0, random_state=0), 0.9
+
+X_train, X_test, y_train, y_test = patient_train_test_split(
+    xrays.filenames, xrays.target, test_size=0.3, random_state=0
+)
+pipeline = make_pipeline(
+    ImageResampler("over", random_state=0),
+    ImageLoader(size=48, n_jobs=2),
+    CNNClassifier(filters=(16, 32, 64), learning_rate=3e-3, epochs=15, random_state=0),
+)
+screening = RecallFloorClassifier(pipeline, recall=floor, confidence=0.95, cv=3)
+screening.fit(X_train, y_train)
+
+print(f"threshold {screening.threshold_:.3f}")
+print(f"recall of out-of-fold patients {screening.recall_:.3f}, at least {floor} promised")
+print(f"their specificity {screening.specificity_:.3f}")
+print()
+print(evaluate(screening, X_test, y_test, subgroups=None).to_string(index=False))

@@ -1,0 +1,46 @@
+"""Quick start: train, evaluate with intervals, keep.
+
+The shortest honest path from a folder of X-rays to a model: patients are split before anything
+else, the classes are balanced on paths, and every figure that is printed has its interval.
+"""
+
+import sys
+
+import joblib
+
+from skpneumo import (
+    CNNClassifier,
+    ImageAugmenter,
+    ImageLoader,
+    ImageResampler,
+    load_chest_xray,
+    make_chest_xray,
+    make_pipeline,
+    patient_train_test_split,
+)
+from skpneumo.evaluation import evaluate
+
+if len(sys.argv) > 1:
+    xrays = load_chest_xray(sys.argv[1], split="train")
+else:
+    xrays = make_chest_xray(n_patients=150, difficulty=0.0, random_state=0)
+
+X_train, X_test, y_train, y_test = patient_train_test_split(
+    xrays.filenames, xrays.target, test_size=0.3, random_state=0
+)
+
+model = make_pipeline(
+    ImageResampler("over", random_state=0),
+    ImageLoader(size=48, n_jobs=2),
+    CNNClassifier(
+        filters=(16, 32, 64),
+        learning_rate=3e-3,
+        epochs=15,
+        augmentation=ImageAugmenter(rotation=10, width_shift=0.1, height_shift=0.1),
+        random_state=0,
+    ),
+)
+model.fit(X_train, y_train)
+
+print(evaluate(model, X_test, y_test, subgroups=None).to_string(index=False))
+joblib.dump(model, "model.joblib")
