@@ -290,7 +290,8 @@ def _holds_paths(X: Any) -> bool:
             return array.dtype.kind in "US"
         entries = array.ravel()
     else:
-        entries = [entry for row in X for entry in (row if isinstance(row, list) else [row])]
+        rows = (list, tuple, np.ndarray)
+        entries = [entry for row in X for entry in (row if isinstance(row, rows) else [row])]
     # One path makes all of them paths, and check_paths name those that are not. So does an
     # empty list: it is most often the outcome of a wrong glob pattern.
     return len(entries) == 0 or any(isinstance(entry, str | os.PathLike) for entry in entries)

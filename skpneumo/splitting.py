@@ -18,7 +18,6 @@ from sklearn.model_selection._split import _validate_shuffle_split
 from sklearn.utils import (
     _safe_indexing,
     assert_all_finite,
-    check_consistent_length,
     check_random_state,
     column_or_1d,
     indexable,
@@ -26,6 +25,7 @@ from sklearn.utils import (
 from sklearn.utils._param_validation import Interval, Options, RealNotInt, validate_params
 from sklearn.utils.extmath import _approximate_mode
 from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _num_samples
 
 from skpneumo.datasets import patient_ids
 from skpneumo.paths import check_paths
@@ -112,7 +112,7 @@ class PatientKFold(StratifiedGroupKFold):
             raise ValueError(f"{type(self).__name__} keeps the shares of the classes: pass y.")
         patients = _patients_of(X) if groups is None else column_or_1d(groups)
         labels = _check_labels(y)
-        check_consistent_length(X, labels, patients)
+        _check_lengths(X, labels, patients)
         _check_patients_per_class(
             labels, patients, self.n_splits, f"n_splits={self.n_splits} needs one for each fold"
         )
@@ -209,7 +209,7 @@ def patient_train_test_split(
     if stratify is True:
         stratify = along[0] if along else None
     labels = np.zeros(len(patients)) if stratify is None else _check_labels(stratify)
-    check_consistent_length(X, labels, patients)
+    _check_lengths(X, labels, patients)
     _check_patients_per_class(labels, patients, 2, "a split needs one for each part")
     _, n_test = _validate_shuffle_split(len(patients), test_size, None)
 
@@ -281,6 +281,15 @@ def _patients_of(X: Any) -> NDArray[np.object_]:
         return patient_ids(check_paths(X))
     except (TypeError, ValueError) as error:
         raise type(error)(f"{error} {remedy}") from None
+
+
+def _check_lengths(X: Any, labels: NDArray[Any], patients: NDArray[Any]) -> None:
+    for name, values in (("labels", labels), ("patients", patients)):
+        if len(values) != _num_samples(X):
+            raise ValueError(
+                f"X has {_num_samples(X)} rows, but there are {len(values)} {name}. "
+                f"Pass one for each row, in the order of the rows."
+            )
 
 
 def _check_labels(y: Any) -> NDArray[Any]:

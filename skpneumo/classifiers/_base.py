@@ -116,6 +116,8 @@ class BaseNetworkClassifier(
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val go together; got only one of them.")
         filenames = getattr(X, "filenames", None)
+        if not continued:
+            self._forget()
         X, y = self._check_images(X, y, reset=not continued)
         if not continued:
             self._start_anew(X, y)
@@ -124,11 +126,12 @@ class BaseNetworkClassifier(
         if X_val is not None:
             held_out = self._check_held_out(X_val, y_val)
         elif self.early_stopping:
-            rows = hold_out(X, y, filenames, self.validation_fraction, self._rng, self.classes_)
+            # With the same seed again after a warm start: what was held out stays held out.
+            rng = np.random.RandomState(self._hold_out_seed)
+            rows = hold_out(X, y, filenames, self.validation_fraction, rng, self.classes_)
             held_out = X[rows], y[rows], weights[rows]
             X, y, weights = X[~rows], y[~rows], weights[~rows]
         self._train(X, y, weights, held_out, epochs=self.epochs, keep_state=self.warm_start)
-        self.n_iter_ = len(self.history_["loss"])
         return self
 
     @with_callbacks
@@ -153,6 +156,8 @@ class BaseNetworkClassifier(
             The classifier.
         """
         continued = hasattr(self, "weights_")
+        if not continued:
+            self._forget()
         X, y = self._check_images(X, y, reset=not continued)
         if not continued:
             self._start_anew(X, y if classes is None else np.asarray(classes))
@@ -163,7 +168,6 @@ class BaseNetworkClassifier(
             )
         weights = self._weigh(X, y, sample_weight)
         self._train(X, self._encode(y), weights, None, epochs=1, keep_state=True)
-        self.n_iter_ = getattr(self, "n_iter_", 0) + 1 if continued else 1
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
@@ -220,8 +224,13 @@ class BaseNetworkClassifier(
         tags.input_tags.three_d_array = False
         return tags
 
+    def _forget(self) -> None:
+        """Be as if never fitted, so that a fit that breaks off leaves nothing half changed."""
+        for name in ("weights_", "history_", "n_iter_"):
+            self.__dict__.pop(name, None)
+
     def _start_anew(self, X: NDArray[Any], y: NDArray[Any]) -> None:
-        """Forget an earlier fit, and decide on the network for these images and labels."""
+        """Decide on the network for these images and labels."""
         self.classes_ = np.unique(y)
         if len(self.classes_) < 2:
             raise ValueError(
@@ -234,7 +243,7 @@ class BaseNetworkClassifier(
         # scikit-learn takes None for NumPy's global generator, which stays untouched here.
         seed = np.random.RandomState() if self.random_state is None else self.random_state
         self._rng = check_random_state(seed)
-        self._view_seed = int(self._rng.randint(2**31 - 1))
+        self._view_seed, self._hold_out_seed = self._rng.randint(2**31 - 1, size=2).tolist()
         self._training_state: TrainingState | None = None
         self.network_spec_ = self._network_spec()
 
@@ -248,15 +257,28 @@ class BaseNetworkClassifier(
         keep_state: bool,
     ) -> None:
         with self._reporting(X, y, epochs) as tasks:
-            self.weights_, self.history_, state = self._train_network(
+            self.weights_, history, state = self._train_network(
                 self.network_spec_,
                 (X, y, sample_weight),
                 held_out,
                 start=self._training_state,
+                start_weights=getattr(self, "weights_", None),
                 tasks=tasks(),
                 epochs=epochs,
             )
         self._training_state = state if keep_state else None
+        self._append_history(history)
+
+    def _append_history(self, history: History) -> None:
+        """Go on with the history; epochs without inner validation have NaN for its scores."""
+        n_before = getattr(self, "n_iter_", 0)
+        before = getattr(self, "history_", {})
+        self.n_iter_ = n_before + len(history["loss"])
+        self.history_ = {
+            name: before.get(name, [np.nan] * n_before)
+            + history.get(name, [np.nan] * len(history["loss"]))
+            for name in {**before, **history}
+        }
 
     @contextmanager
     def _reporting(
@@ -281,6 +303,12 @@ class BaseNetworkClassifier(
         **changes: Any,
     ) -> tuple[Weights, History, TrainingState]:
         """Train a network by the parameters of this classifier, but for the changes."""
+        if self.network_spec_ != self._network_spec():
+            raise ValueError(
+                "Parameters of the network have been changed since training began: "
+                f"{_differences(self.network_spec_, self._network_spec())}. Training cannot go "
+                "on with another network; change them back, or fit with warm_start=False."
+            )
         if self.schedule == "plateau" and held_out is None:
             raise ValueError(
                 'schedule="plateau" follows the loss of inner validation, and there is none. '
@@ -322,8 +350,13 @@ class BaseNetworkClassifier(
         return np.searchsorted(self.classes_, y)
 
     def _weigh(self, X: NDArray[Any], y: NDArray[Any], sample_weight: Any) -> NDArray[np.float32]:
-        sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float32)
-        return sample_weight * compute_sample_weight(self.class_weight, y).astype(np.float32)
+        sample_weight = _check_sample_weight(
+            sample_weight, X, dtype=np.float32, ensure_non_negative=True
+        )
+        class_weight = compute_sample_weight(self.class_weight, y).astype(np.float32)
+        if class_weight.min() < 0:
+            raise ValueError(f"class_weight={self.class_weight} has negative weights.")
+        return sample_weight * class_weight
 
     def _validation(
         self,
@@ -352,3 +385,12 @@ class BaseNetworkClassifier(
                 )
             )
         return callbacks
+
+
+def _differences(before: NetworkSpec, after: NetworkSpec) -> str:
+    values = dict(before.arguments)
+    return ", ".join(
+        f"{name} from {values[name]} to {value}"
+        for name, value in after.arguments
+        if values[name] != value
+    )

@@ -12,6 +12,7 @@ class ImageInputMixin:
     """Checks X for a classifier with the parameter ``image_shape``."""
 
     image_shape: Any
+    value_range_: tuple[float, float]
 
     def _check_images(self, X: Any, y: Any = "no_validation", reset: bool = False) -> Any:
         """Bring X to images of shape (n_samples, height, width, channels); check y if given."""
@@ -20,7 +21,7 @@ class ImageInputMixin:
         try:
             checked = validate_data(self, X, y, reset=reset, allow_nd=True, dtype="numeric")
         except (TypeError, ValueError) as error:
-            if remedy := _what_to_do_about(X):
+            if remedy := _what_to_do_about(X, y):
                 raise ValueError(f"{type(self).__name__} takes images: {remedy}") from error
             raise
         with_labels = isinstance(checked, tuple)
@@ -41,6 +42,8 @@ class ImageInputMixin:
             )
         if reset:
             self.input_shape_ = X.shape[1:]
+        else:
+            self._check_known_range(X)
         if not with_labels:
             return X
         check_classification_targets(checked[1])
@@ -65,6 +68,17 @@ class ImageInputMixin:
                 f"{', '.join(map(str, self.input_shape_))}) if they are rows of pixels."
             )
 
+    def _check_known_range(self, X: Any) -> None:
+        """Refuse grey levels from 0 to 255 where 0 to 1 was learned, and the reverse."""
+        learned = f"{type(self).__name__} was fitted on values from %g to %g" % self.value_range_
+        if self.value_range_ == (0.0, 255.0) and X.dtype.kind == "f" and 0 < X.max() <= 1:
+            raise ValueError(
+                f"{learned}, but X has none above {X.max():g}. Pass "
+                "(X * 255).round().astype(np.uint8)."
+            )
+        if X.dtype == np.uint8 and self.value_range_[1] <= 1 < X.max():
+            raise ValueError(f"{learned}, but X is uint8 up to {X.max()}. Pass X / 255.")
+
     def _strip_shape(self, n_features: int) -> tuple[int, int, int]:
         if self.image_shape is None:
             return 1, n_features, 1
@@ -82,9 +96,11 @@ class ImageInputMixin:
         return height, width, channels
 
 
-def _what_to_do_about(X: Any) -> str | None:
+def _what_to_do_about(X: Any, y: Any) -> str | None:
     """Say what is wrong with X in the words of images, where scikit-learn's are of features."""
     array = np.asarray(X)
+    if array.ndim == 4 and np.ndim(y) == 1 and len(y) != len(array):
+        return f"got {len(array)} of them and {len(y)} labels. Pass one label for each."
     if array.ndim == 4 and array.dtype.kind == "f":
         bad = np.flatnonzero(~np.isfinite(array).all(axis=(1, 2, 3)))
         if len(bad):
@@ -92,6 +108,8 @@ def _what_to_do_about(X: Any) -> str | None:
                 f"Input X contains NaN or infinity in {len(bad)} of {len(array)} images, the "
                 f"first of them image {bad[0]}. Drop or mend them."
             )
+    if array.ndim == 1 and array.size == 0:
+        return "got none at all. Check where they were loaded from."
     first = next(iter(np.asarray(X, dtype=object).flat), None)
     if isinstance(first, (str, os.PathLike)):
         return (

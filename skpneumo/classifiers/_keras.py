@@ -275,6 +275,11 @@ def _schedule(
         # From each epoch's end to the next one's beginning the model holds the averages, so
         # that they are what is validated, kept and restored.
         callbacks.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
+    if training.schedule and isinstance(optimizer.get_config()["learning_rate"], dict):
+        raise ValueError(
+            f"schedule={training.schedule!r}, but the optimizer has a schedule of its own. "
+            "Set schedule=None, or give the optimizer a number."
+        )
     if training.schedule == "cosine":
         peak = float(optimizer.learning_rate)
         callbacks.append(WarmupCosine(peak, training.warmup_epochs))

@@ -220,7 +220,8 @@ image_shape, callbacks, precision, verbose, warm_start, random_state : object
         epochs: int,
         keep_state: bool,
     ) -> None:
-        if self._training_state is not None and self.fine_tune_from is not None:
+        head_goes_on = self._training_state is not None and self.fine_tune_from is None
+        if hasattr(self, "weights_") and not head_goes_on:
             super()._train(X, y, sample_weight, held_out, epochs, keep_state)
             return
         n_epochs = epochs + (0 if self.fine_tune_from is None else self.fine_tune_epochs)
@@ -241,7 +242,7 @@ image_shape, callbacks, precision, verbose, warm_start, random_state : object
                 n_outputs=self._n_outputs,
                 **self._head(),
             )
-            head, self.history_, state = self._train_network(
+            head, history, state = self._train_network(
                 head_spec,
                 train,
                 None if held_out is None else (features(held_out[0]), *held_out[1:]),
@@ -252,6 +253,7 @@ image_shape, callbacks, precision, verbose, warm_start, random_state : object
                 mixup=0.0,
             )
             self.weights_ = [*body, *head]
+            self._append_history(history)
             if self.fine_tune_from is not None:
                 state = self._fine_tune((X, y, sample_weight), held_out, tasks)
         self._training_state = state if keep_state else None
@@ -267,5 +269,5 @@ image_shape, callbacks, precision, verbose, warm_start, random_state : object
             epochs=self.fine_tune_epochs,
             learning_rate=self.fine_tune_learning_rate,
         )
-        self.history_ = {name: self.history_[name] + history[name] for name in history}
+        self._append_history(history)
         return state

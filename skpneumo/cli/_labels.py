@@ -11,10 +11,11 @@ __all__ = ["class_names", "labels_of", "threshold_of"]
 NAMES = {(0, 1): ["NORMAL", "PNEUMONIA"], (0, 1, 2): ["NORMAL", "BACTERIA", "VIRUS"]}
 
 
-def class_names(classes: NDArray[Any]) -> list[str]:
-    """Name the classes: integers by the package's contract, others by themselves."""
-    listed = classes.tolist()
-    return NAMES.get(tuple(listed), [str(each) for each in listed])
+def class_names(model: Any) -> list[str]:
+    """Name a model's classes: as it was kept with, else by the contract, else by themselves."""
+    listed = np.asarray(model.classes_).tolist()
+    by_contract = NAMES.get(tuple(listed), [str(each) for each in listed])
+    return getattr(model, "target_names_", by_contract)
 
 
 def threshold_of(model: Any) -> float:
@@ -42,11 +43,9 @@ def threshold_of(model: Any) -> float:
             return 0.5
 
 
-def labels_of(
-    probabilities: NDArray[Any], classes: NDArray[Any], threshold: float
-) -> NDArray[np.object_]:
+def labels_of(probabilities: NDArray[Any], model: Any, threshold: float) -> NDArray[np.object_]:
     """Label each row: at the threshold for two classes, the most probable one for more."""
-    names = np.array(class_names(classes), dtype=object)
+    names = np.array(class_names(model), dtype=object)
     if len(names) == 2:
         return names[(probabilities[:, 1] >= threshold).astype(int)]
     return names[probabilities.argmax(axis=1)]

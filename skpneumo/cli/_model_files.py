@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,7 @@ __all__ = ["keep_model", "load_model", "refuse_to_overwrite"]
 def refuse_to_overwrite(path: Path, force: bool) -> None:
     """Raise before hours of training are lost, or before an earlier model is."""
     if path.is_dir():
-        raise IsADirectoryError(
-            f"{path} is a folder; name the model's file, as {path / 'model.joblib'}."
-        )
+        raise IsADirectoryError(f"{path} is a folder; name a file, such as one in it.")
     if path.exists() and not force:
         raise FileExistsError(f"{path} exists already. Name another file, or add --force.")
     if not path.absolute().parent.is_dir():
@@ -24,10 +23,11 @@ def refuse_to_overwrite(path: Path, force: bool) -> None:
         )
 
 
-def keep_model(model: Any, path: Path) -> None:
-    """Write the model whole or not at all: an interrupted write leaves what was there."""
+def keep_model(model: Any, path: Path, target_names: Sequence[str]) -> None:
+    """Write the model and what its classes are called, whole or not at all."""
     import joblib
 
+    model.target_names_ = list(target_names)
     descriptor, unfinished = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}-")
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -59,8 +59,8 @@ def load_model(path: Path) -> Any:
         raise
     except Exception as error:  # unpickling a wrong file can raise anything
         raise ValueError(
-            f"{path} is not a model file, or of other versions of the packages: "
-            f"{type(error).__name__}: {error}. `skpneumo fit` makes one."
+            f"{path} is not a model file, or of other versions of the packages "
+            f"({type(error).__name__}). `skpneumo fit` makes one."
         ) from error
     known = isinstance(model, BaseEstimator) and is_classifier(model)
     if not (known and hasattr(model, "predict_proba")):

@@ -23,6 +23,8 @@ GRID: dict[str, list[Any]] = {
     "cnn__learning_rate": [1e-3, 3e-3],
 }
 FOLDS = 3
+SYNTHETIC_PATIENTS = 400
+MOST_PATIENTS = 2000
 TEST_SHARE = 0.3
 METRICS = ["recall", "specificity", "precision", "f1", "accuracy", "roc_auc"]
 
@@ -52,7 +54,8 @@ def demo(
     out
         Folder to write to.
     patients
-        Synthetic patients to draw, 400 by default; of your own, how many to use at most.
+        Synthetic patients to draw, 400 by default; of your own, how many to use at most, 2000 by
+        default so that the demo stays short.
     size
         Side of the images given to the network, in pixels.
     epochs
@@ -77,8 +80,12 @@ def demo(
 
     start = time.perf_counter()
     _make_room(out, force)
-    xrays = _draw(out, patients or 400, random_state) if data is None else _read(data, patients)
-    source = f"drawn into {xrays.root}; no patient was X-rayed" if data is None else str(data)
+    if data is None:
+        xrays = _draw(out, patients or SYNTHETIC_PATIENTS, random_state)
+        source = f"drawn into {xrays.root}; no patient was X-rayed"
+    else:
+        xrays, n_all = _read(data, patients or MOST_PATIENTS)
+        source = f"of {n_all} patients in {data}, a test split left aside"
     _say("Data", describe(xrays), source)
 
     train, test, _, _ = patient_train_test_split(
@@ -111,7 +118,7 @@ def demo(
     _say("Evaluate", "on the patients held out, who took no part in any choice above")
     _indent(printed(metrics, METRICS))
 
-    keep_model(model, out / "model.joblib")
+    keep_model(model, out / "model.joblib", xrays.target_names)
     metrics.to_csv(out / "metrics.csv", index=False)
     candidates.to_csv(out / "candidates.csv", index=False)
     pictures = _draw_pictures(model, _rows_of(xrays, train), held_out, out)
@@ -155,22 +162,21 @@ def _draw(out: Path, patients: int, random_state: int) -> "Bunch":
     )
 
 
-def _read(data: Path, patients: int | None) -> "Bunch":
-    """Read all splits but the test, of some patients only if asked for."""
+def _read(data: Path, patients: int) -> "tuple[Bunch, int]":
+    """Read all splits but the test, of some patients, and count them all."""
     import numpy as np
 
     from skpneumo import load_chest_xray
+    from skpneumo.cli._collections import two_classes
 
-    xrays = load_chest_xray(data)
+    xrays = two_classes(load_chest_xray(data), data)
     rows = xrays.split != "test"
     if not rows.any():
         raise ValueError(f"{data} has a test split only, which the demo leaves untouched.")
-    if patients is not None:
-        # Spread over the sorted names, and so over the classes.
-        everyone = np.unique(xrays.groups[rows])
-        chosen = everyone[np.linspace(0, len(everyone) - 1, patients).astype(int)]
-        rows &= np.isin(xrays.groups, chosen)
-    return _rows_of(xrays, rows)
+    everyone = np.unique(xrays.groups[rows])
+    # Spread over the sorted names, and so over the classes.
+    chosen = everyone[np.linspace(0, len(everyone) - 1, patients).astype(int)]
+    return _rows_of(xrays, rows & np.isin(xrays.groups, chosen)), len(everyone)
 
 
 def _small_pipeline(size: int, epochs: int, random_state: int, n_jobs: int) -> "Pipeline":

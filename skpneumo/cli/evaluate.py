@@ -6,6 +6,8 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from skpneumo.cli._options import Force
+
 __all__ = ["evaluate"]
 
 
@@ -17,6 +19,7 @@ def evaluate(
     split: str = "test",
     threshold: Annotated[float | None, Parameter(validator=Number(gte=0, lte=1))] = None,
     out: Annotated[Path | None, Parameter(name=("--out", "--output", "-o"))] = None,
+    force: Force = False,
 ) -> None:
     """Print how good a model is on a folder of X-rays, with intervals.
 
@@ -35,14 +38,17 @@ def evaluate(
         Probability from which on an X-ray is called PNEUMONIA. Default: the model's own.
     out
         Table to write as well, as CSV.
+    force
+        Overwrite that table if it exists.
     """
-    from skpneumo.cli._collections import describe, read_collection
+    from skpneumo.cli._collections import describe, read_for
     from skpneumo.cli._measures import evaluated, printed
-    from skpneumo.cli._model_files import load_model
+    from skpneumo.cli._model_files import load_model, refuse_to_overwrite
 
+    if out is not None:
+        refuse_to_overwrite(out, force)
     estimator = load_model(model)
-    three_classes = len(estimator.classes_) == 3
-    xrays = read_collection(folder, split, "etiology" if three_classes else "binary")
+    xrays = read_for(estimator, folder, split)
     print(f"{model} on {describe(xrays)}\n", flush=True)
     frame = evaluated(estimator, xrays, threshold)
     print(printed(frame))

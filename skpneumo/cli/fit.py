@@ -66,6 +66,6 @@ def fit(
     with fit_progress(pipeline[-1]):
         pipeline.fit(xrays.filenames, xrays.target)
     minutes = (time.perf_counter() - start) / 60
-    keep_model(pipeline, out)
+    keep_model(pipeline, out, xrays.target_names)
     print(f"Kept {out} after {pipeline[-1].n_iter_} epochs, {minutes:.1f} minutes.")
     print("How good it is: skpneumo evaluate, on patients it has not seen.")

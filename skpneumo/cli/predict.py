@@ -15,6 +15,8 @@ from cyclopts import Parameter
 from cyclopts.types import PositiveInt
 from cyclopts.validators import Number
 
+from skpneumo.cli._options import Force
+
 __all__ = ["predict"]
 
 STDIN = "-"
@@ -36,6 +38,7 @@ def predict(
     out: Annotated[Path | None, Parameter(name=("--out", "--output", "-o"))] = None,
     threshold: Annotated[float | None, Parameter(validator=Number(gte=0, lte=1))] = None,
     batch_size: PositiveInt = 128,
+    force: Force = False,
 ) -> int:
     """Write one row per X-ray: path, probability, label, error.
 
@@ -57,15 +60,17 @@ def predict(
         Probability from which on the label is PNEUMONIA. Default: the model's own.
     batch_size
         How many images are in memory at a time.
+    force
+        Overwrite the output file if it exists.
     """
     from skpneumo.cli._labels import class_names, threshold_of
-    from skpneumo.cli._model_files import load_model
+    from skpneumo.cli._model_files import load_model, refuse_to_overwrite
     from skpneumo.cli._progress import progress
 
-    if out is not None and not out.absolute().parent.is_dir():
-        raise FileNotFoundError(f"There is no folder {out.parent} to write {out.name} to.")
+    if out is not None:
+        refuse_to_overwrite(out, force)
     estimator = load_model(model)
-    names = class_names(estimator.classes_)
+    names = class_names(estimator)
     if threshold is None:
         threshold = threshold_of(estimator)
     elif len(names) != 2:
@@ -88,6 +93,8 @@ def predict(
             f"skpneumo: {n_bad} of {n_rows} files could not be read; their rows say why.",
             file=sys.stderr,
         )
+    if not n_rows:
+        raise ValueError("There were no paths on standard input. Check what was to list them.")
     return 1 if n_bad else 0
 
 
@@ -126,7 +133,7 @@ def _rows(model: Any, batch: list[str], threshold: float) -> list[list[Any]]:
             failures |= error.failures
             good = [path for path in good if path not in failures]
             continue
-        labels = labels_of(probabilities, model.classes_, threshold)
+        labels = labels_of(probabilities, model, threshold)
         shown = probabilities[:, -n_probabilities:].astype(float).round(6).tolist()
         predicted = ([*row, label, None] for row, label in zip(shown, labels, strict=True))
         break

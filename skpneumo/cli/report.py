@@ -43,7 +43,7 @@ def report(
     import numpy as np
 
     from skpneumo.audit import audit_images
-    from skpneumo.cli._collections import describe, read_collection
+    from skpneumo.cli._collections import describe, read_for
     from skpneumo.cli._measures import printed
     from skpneumo.cli._model_files import load_model, refuse_to_overwrite
     from skpneumo.cli._working import working
@@ -52,16 +52,10 @@ def report(
     refuse_to_overwrite(out, force)
     estimator = load_model(model)
     classes = np.asarray(estimator.classes_)
-    several = len(classes) == 3
-    labels = "etiology" if several else "binary"
-    xrays = read_collection(folder, "all", labels)
+    several = len(classes) > 2
+    xrays = read_for(estimator, folder, "all")
     if split != "all" and split not in xrays.split:
-        read_collection(folder, split, labels)  # refuses, and says which splits there are
-    if len(xrays.target_names) != len(classes):
-        raise ValueError(
-            f"{model} knows {len(classes)} classes, {folder} has "
-            f"{len(xrays.target_names)}: {xrays.target_names}."
-        )
+        read_for(estimator, folder, split)  # refuses, and says which splits there are
     rows = slice(None) if split == "all" else xrays.split == split
     print(f"{model} on {describe(xrays, rows)}\n", flush=True)
     names = dict(enumerate(xrays.target_names))

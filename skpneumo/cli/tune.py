@@ -60,7 +60,7 @@ def tune(
     verbose
         Show every candidate's score in every fold.
     """
-    from skpneumo.cli._collections import describe, read_collection
+    from skpneumo.cli._collections import describe, read_collection, two_classes
     from skpneumo.cli._default_pipeline import default_pipeline
     from skpneumo.cli._model_files import keep_model, refuse_to_overwrite
     from skpneumo.cli._progress import fit_progress
@@ -69,7 +69,7 @@ def tune(
     results = results or out.with_name(f"{out.stem}-candidates.csv")
     refuse_to_overwrite(out, force)
     refuse_to_overwrite(results, force)
-    xrays = read_collection(folder, split)
+    xrays = two_classes(read_collection(folder, split), folder)
     print(f"Searching on {describe(xrays)}.", flush=True)
     pipeline = default_pipeline(size, epochs, random_state, n_jobs, verbose=False)
     search = recall_search(pipeline, GRID, folds, candidates, random_state)
@@ -80,7 +80,7 @@ def tune(
     minutes = (time.perf_counter() - start) / 60
     table = table_of(search)
     table.to_csv(results, index=False)
-    keep_model(search.best_estimator_, out)
+    keep_model(search.best_estimator_, out, xrays.target_names)
     best = table.iloc[0]
     print(f"Compared {len(table)} candidates on {folds} folds in {minutes:.1f} minutes.")
     print(f"Best: {', '.join(f'{key} {value}' for key, value in search.best_params_.items())}")

@@ -18,6 +18,9 @@ PNEUMONIA_CLASSES = ["NORMAL", "PNEUMONIA"]
 ETIOLOGY_CLASSES = ["NORMAL", "BACTERIA", "VIRUS"]
 
 
+_HEALTHY = {"NORMAL", "HEALTHY", "NEGATIVE", "CONTROL", "NO FINDING", "NO PNEUMONIA"}
+
+
 @dataclass(frozen=True)
 class Collection:
     """The images of the splits asked for, row by row, and what else the folders hold."""
@@ -68,7 +71,11 @@ def read_collection(
     if not tree.images:
         raise _no_images(tree)
     splits = _choose_splits(tree, split)
-    classes = sorted({image.folder for image in tree.images})
+    # The healthy class comes first: scikit-learn takes the last of two for the positive one.
+    classes = sorted(
+        {image.folder for image in tree.images},
+        key=lambda name: (name.upper().replace("_", " ") not in _HEALTHY, name),
+    )
     is_binary = {name.upper() for name in classes} <= set(PNEUMONIA_CLASSES)
     if is_binary:
         classes = PNEUMONIA_CLASSES

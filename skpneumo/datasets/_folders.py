@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 # Files with other suffixes are counted as skipped. A format that ImageLoader learns to decode
 # joins here.
-IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
+IMAGE_SUFFIXES = (".jpeg", ".jpg", ".png", ".tif", ".tiff")
 SPLITS = ("train", "val", "test")
 
 # The published archives hold the collection in a folder of this name. That of Kaggle holds it

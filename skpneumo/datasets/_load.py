@@ -44,8 +44,9 @@ def load_chest_xray(
         The splits to read; None reads all there are.
     labels : {"binary", "etiology"}, default="binary"
         With ``"binary"`` the class is the folder: 0 for NORMAL and 1 for PNEUMONIA, in any case,
-        and for other folder names their position in the sorted list. With ``"etiology"`` it is
-        read from the file name: 0 for NORMAL, 1 for BACTERIA, 2 for VIRUS.
+        and for other folder names their position in the sorted list, in which a healthy class
+        (``healthy``, ``negative``, ``control``, ``no finding``) comes first. With
+        ``"etiology"`` it is read from the file name: 0 for NORMAL, 1 for BACTERIA, 2 for VIRUS.
 
     Returns
     -------

@@ -24,6 +24,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skpneumo
 from skpneumo import CNNClassifier, ImageAugmenter, make_pipeline
+from skpneumo.classifiers._inner_validation import hold_out
 from skpneumo.loading import ImageArray
 
 # Small, and trained long enough for the checks that ask for accuracy.
@@ -450,7 +451,7 @@ BAD_FIT = {
         lambda X, y: (X, np.full(len(y), "NORMAL")),
         "2 classes.*'NORMAL'.*how y was made",
     ),
-    "y too short": (lambda X, y: (X, y[:-1]), r"inconsistent numbers of samples: \[40, 39\]"),
+    "y too short": (lambda X, y: (X, y[:-1]), "40 of them and 39 labels"),
     "no y": (lambda X, y: (X, None), "requires y"),
     "continuous y": (lambda X, y: (X, y + np.arange(len(y)) / 7), "continuous"),
     "NaN in y": (lambda X, y: (X, np.where(y == 1, np.nan, 0)), "Input y contains NaN"),
@@ -490,7 +491,7 @@ BAD_VALIDATION = {
     "X_val without y_val": ({"y_val": None}, "X_val and y_val go together"),
     "y_val without X_val": ({"X_val": None}, "X_val and y_val go together"),
     "unknown label": ({"y_val": np.full(20, 7)}, r"labels \[7\].*\[0, 1\]"),
-    "other length": ({"y_val": np.zeros(3, int)}, r"inconsistent numbers of samples: \[20, 3\]"),
+    "other length": ({"y_val": np.zeros(3, int)}, "20 of them and 3 labels"),
     "width": (
         {"X_val": np.zeros((20, 12, 10, 1), np.uint8)},
         r"\(12, 10, 1\).*fitted on \(12, 12, 1\)",
@@ -631,3 +632,60 @@ ERRORS = {
 def test_errors_name_the_culprit_and_the_remedy(small, images, labels, act, message):
     with pytest.raises(ValueError, match=f"(?s){message}"):
         act(small, images, labels)
+
+
+# Training that goes on
+
+
+def test_warm_starts_and_partial_fits_are_one_long_fit(small, images, labels):
+    whole = small(epochs=4, dropout=0.2).fit(images, labels)
+    warm = small(epochs=2, dropout=0.2, warm_start=True).fit(images, labels)
+    warm = pickle.loads(pickle.dumps(warm)).fit(images, labels)
+    partial = small(dropout=0.2)
+    for _ in range(4):
+        partial.partial_fit(images, labels)
+    for classifier in (warm, partial):
+        assert classifier.n_iter_ == len(classifier.history_["loss"]) == 4
+        np.testing.assert_array_equal(
+            classifier.predict_proba(images), whole.predict_proba(images)
+        )
+
+
+def test_partial_fit_goes_on_from_a_fit(small, images, labels):
+    classifier = small(epochs=20).fit(images, labels)
+    classifier.partial_fit(images, labels)
+    assert classifier.history_["loss"][-1] < classifier.history_["loss"][0] / 2
+    assert classifier.n_iter_ == len(classifier.history_["loss"]) == 21
+
+
+def test_training_does_not_go_on_with_another_network(small, images, labels):
+    classifier = small(warm_start=True).fit(images, labels)
+    with pytest.raises(ValueError, match=r"dropout from 0\.0 to 0\.5"):
+        classifier.set_params(dropout=0.5).fit(images, labels)
+
+
+def test_what_was_held_out_stays_held_out(small, images, labels, monkeypatch):
+    chosen = []
+
+    def spy(*arguments):
+        chosen.append(hold_out(*arguments))
+        return chosen[-1]
+
+    monkeypatch.setattr("skpneumo.classifiers._base.hold_out", spy)
+    small(early_stopping=True, warm_start=True).fit(images, labels).fit(images, labels)
+    np.testing.assert_array_equal(*chosen)
+
+
+def test_other_units_of_grey_are_refused(small, images, labels):
+    relative = images / 255
+    with pytest.raises(ValueError, match=r"from 0 to 255, but X has none above .*X \* 255"):
+        small().fit(images, labels).predict(relative)
+    with pytest.raises(ValueError, match=r"but X is uint8 up to .*X / 255"):
+        small().fit(relative, labels).predict(images)
+
+
+@pytest.mark.parametrize("weights", [{"class_weight": {0: -1, 1: 1}}, {}])
+def test_negative_weights_are_refused(small, images, labels, weights):
+    sample_weight = None if weights else -np.ones(len(labels))
+    with pytest.raises(ValueError, match=r"[Nn]egative"):
+        small(**weights).fit(images, labels, sample_weight=sample_weight)

@@ -1,4 +1,5 @@
 import re
+import shutil
 
 import joblib
 import numpy as np
@@ -28,7 +29,7 @@ def test_table_has_every_figure_with_its_interval(model_file, xrays, tmp_path, c
 def test_threshold_trades_specificity_for_recall(model_file, xrays, tmp_path, capsys):
     recall, specificity = [], []
     for threshold in ("0", "1"):
-        out = str(tmp_path / "metrics.csv")
+        out = str(tmp_path / f"{threshold}.csv")
         arguments = ["evaluate", str(model_file), xrays.root, "--threshold", threshold, "-o", out]
         assert main(arguments) == 0
         frame = pd.read_csv(out).query("subgroup == 'all'").set_index("metric")
@@ -46,3 +47,11 @@ def test_three_classes_are_pneumonia_against_normal(three_class_model_file, xray
 def test_folder_without_the_split_is_named(model_file, xrays, tmp_path, capsys):
     assert main(["evaluate", str(model_file), str(tmp_path)]) == 1
     assert str(tmp_path) in capsys.readouterr().err
+
+
+def test_a_folder_of_other_classes_is_refused(model_file, tmp_path, xrays, capsys):
+    for folder, path in (("healthy", xrays.filenames[0]), ("COVID", xrays.filenames[-1])):
+        (tmp_path / folder).mkdir()
+        shutil.copy(path, tmp_path / folder)
+    assert main(["evaluate", str(model_file), str(tmp_path), "--split", "all"]) == 1
+    assert "tells NORMAL, PNEUMONIA apart" in capsys.readouterr().err

@@ -4,11 +4,15 @@ import json
 import os
 import subprocess
 import sys
+from io import StringIO
+from types import SimpleNamespace
 
 import joblib
+import numpy as np
 import pytest
 
 from skpneumo.cli import main
+from skpneumo.cli._labels import class_names, labels_of
 from skpneumo.cli.predict import predict
 
 
@@ -190,3 +194,30 @@ def test_what_is_no_model_is_named(content, said, xrays, tmp_path, capsys):
 def test_a_model_that_is_not_there_is_named(name, xrays, tmp_path, capsys):
     assert main(["predict", str(tmp_path / name), xrays.filenames[0]]) == 1
     assert str(tmp_path) in capsys.readouterr().err
+
+
+def test_nothing_is_overwritten_unless_forced(model_file, xrays, tmp_path, capsys):
+    out = tmp_path / "mine.jpeg"
+    out.write_bytes(b"precious")
+    arguments = ["predict", str(model_file), str(xrays.filenames[0]), "-o", str(out)]
+    assert main(arguments) == 1
+    assert "exists already" in capsys.readouterr().err
+    assert out.read_bytes() == b"precious"
+    assert main([*arguments, "--force"]) == 0
+    assert out.read_text().startswith("path,")
+
+
+def test_no_paths_on_standard_input(model_file, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", StringIO(""))
+    assert main(["predict", str(model_file), "-"]) == 1
+    assert "no paths on standard input" in capsys.readouterr().err
+
+
+def test_classes_are_called_what_they_were_called_in_training():
+    model = SimpleNamespace(classes_=np.array([0, 1]))
+    assert class_names(model) == ["NORMAL", "PNEUMONIA"]
+    model.target_names_ = ["healthy", "COVID"]
+    assert labels_of(np.array([[0.9, 0.1], [0.1, 0.9]]), model, 0.5).tolist() == [
+        "healthy",
+        "COVID",
+    ]
