@@ -5,7 +5,11 @@ from functools import cache, partial
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
+from numpy.typing import NDArray
+
+from skpneumo.augmentation._draws import UNCHANGED_TONE
 
 FILL_MODES = ("constant", "nearest", "reflect", "wrap")
 
@@ -32,11 +36,12 @@ def augment(
     affine : tensor of shape (n, 8), default=None
         Maps from output to input pixels, see :class:`Draws`. Read with one bilinear
         interpolation. None leaves the geometry alone at no cost.
-    tone : tensor of shape (n, 3), default=None
-        Brightness factor, contrast factor and gamma exponent. None leaves the tones alone at
-        no cost. With v in [0, 1] the value of a pixel within `value_range`, applied in this
-        order: ``v ** gamma``; ``mean + contrast * (v - mean)`` with the mean over the image's
-        pixels and channels; ``brightness * v``; one clip to the range at the end.
+    tone : tensor of shape (n, 10), default=None
+        What happens to the grey levels, see :class:`Draws`. None leaves them alone at no cost.
+        With v in [0, 1] the value of a pixel within `value_range`, applied in this order:
+        ``v ** gamma``; ``mean + contrast * (v - mean)`` with the mean over the image's pixels
+        and channels; ``brightness * v``; noise, the same in all channels; one clip to the
+        range; black where the collimator is closed.
     fill_mode : {"nearest", "constant", "reflect", "wrap"}, default="nearest"
         How the input goes on beyond its border: the border pixel ``aa|abcd|dd``, `fill_value`,
         mirrored about the edge of the border pixel ``ba|abcd|dc``, or periodic ``cd|abcd|ab``.
@@ -174,10 +179,11 @@ def _neighbours(position: Any, size: int, fill_mode: str) -> tuple[Any, Any, Any
 
 
 def _retone(images: Any, tone: Any, value_range: tuple[float, float]) -> Any:
-    """Apply gamma, then contrast and brightness as one linear map, then clip."""
+    """Apply gamma, then contrast and brightness as one linear map, noise, clip and frame."""
     black, white = value_range
     span = white - black
-    brightness, contrast, gamma = (ops.reshape(tone[:, i], (-1, 1, 1, 1)) for i in range(3))
+    columns = (ops.reshape(tone[:, i], (-1, 1, 1, 1)) for i in range(len(UNCHANGED_TONE)))
+    brightness, contrast, gamma, left, top, right, bottom, noise, *entry = columns
     light = ops.cast(images - black, "float32")
     # light * relative ** (gamma - 1) rather than relative ** gamma: exact where gamma is 1.
     # exp and log are vectorised on CPUs where the power is not: four times faster.
@@ -185,4 +191,25 @@ def _retone(images: Any, tone: Any, value_range: tuple[float, float]) -> Any:
     light = light * ops.exp((gamma - 1) * ops.log(relative))
     mean = ops.mean(light, axis=(1, 2, 3), keepdims=True)
     light = (brightness * contrast) * light + (brightness * (1 - contrast)) * mean
-    return ops.clip(light, 0, span) + black
+    height, width = images.shape[1:3]
+    light = light + (noise * span / 255) * _noise(height, width, *entry)
+    x = (ops.arange(width, dtype="float32")[:, None] + 0.5) / width
+    y = (ops.arange(height, dtype="float32")[:, None, None] + 0.5) / height
+    exposed = (x >= left) & (x <= 1 - right) & (y >= top) & (y <= 1 - bottom)
+    return ops.clip(light, 0, span) * ops.cast(exposed, "float32") + black
+
+
+def _noise(height: int, width: int, row: Any, column: Any) -> Any:
+    """Read an image-sized part of the field of noise, entered at a row and column drawn."""
+    y = ops.arange(height, dtype="int32")[:, None, None]
+    x = ops.arange(width, dtype="int32")[:, None]
+    side = len(_noise_field())
+    rows = ops.mod(ops.cast(row * side, "int32") + y, side)
+    columns = ops.mod(ops.cast(column * side, "int32") + x, side)
+    return ops.take(ops.convert_to_tensor(_noise_field().ravel()), rows * side + columns)
+
+
+@cache
+def _noise_field() -> NDArray[np.float32]:
+    """One field of standard normal numbers for all images, so that every backend has the same."""
+    return np.random.default_rng(0).standard_normal((256, 256), dtype=np.float32)

@@ -12,6 +12,7 @@ from sklearn.utils import _safe_indexing, check_consistent_length, check_random_
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skpneumo.augmentation._draws import (
+    UNCHANGED_TONE,
     Draws,
     affine_maps,
     crop_boxes,
@@ -31,7 +32,7 @@ _GEOMETRY = (
     "horizontal_flip",
     "vertical_flip",
 )
-_TONE = ("brightness", "contrast", "gamma")
+_TONE = ("brightness", "contrast", "gamma", "noise", "collimation")
 
 
 class ImageAugmenter(SamplerMixin, BaseEstimator):
@@ -64,8 +65,9 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
         directions; 0 to 1 (exclusive).
     crop_scale : tuple of two floats or None, default=None
         Smallest and largest share of the area, such as (0.08, 1.0), of a box that is cut out
-        anywhere in the image and stretched to its full size. The box's aspect ratio is 3/4 to
-        4/3 of the image's own, as far as it fits. None leaves images whole.
+        anywhere in the image and stretched to its full size. A share above 1, up to 4, is a box
+        around the image: a wider field of view, filled as `fill_mode` says. The box's aspect
+        ratio is 3/4 to 4/3 of the image's own, as far as it fits. None leaves images whole.
     horizontal_flip, vertical_flip : bool, default=False
         Mirror every other image left to right, or upside down. A horizontally flipped chest
         has its heart on the right.
@@ -78,6 +80,11 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
     gamma : float, default=0.0
         Grey levels, as shares of white, are raised to an exponent drawn log-uniformly between
         ``1 / (1 + gamma)`` and ``1 + gamma``; any limit from 0 on.
+    noise : float, default=0.0
+        Normal noise is added, of a standard deviation up to this many grey levels of 255.
+    collimation : float, default=0.0
+        Every other image is blackened at all four sides, as by the blades of a collimator, each
+        up to this share of the width or height; 0 to 0.5.
     fill_mode : {"nearest", "constant", "reflect", "wrap"}, default="nearest"
         What fills the places that move in from outside the image: the nearest border pixel,
         `fill_value`, the image mirrored about its edge, or the opposite side.
@@ -146,6 +153,8 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
         "brightness": [Interval(Real, 0, 1, closed="both")],
         "contrast": [Interval(Real, 0, 1, closed="both")],
         "gamma": [Interval(Real, 0, None, closed="left")],
+        "noise": [Interval(Real, 0, 255, closed="both")],
+        "collimation": [Interval(Real, 0, 0.5, closed="left")],
         "fill_mode": [StrOptions({"constant", "nearest", "reflect", "wrap"})],
         "fill_value": [Interval(Real, 0, 255, closed="both")],
         "n_copies": [Interval(Integral, 0, None, closed="left")],
@@ -166,6 +175,8 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
         brightness: float = 0.0,
         contrast: float = 0.0,
         gamma: float = 0.0,
+        noise: float = 0.0,
+        collimation: float = 0.0,
         fill_mode: str = "nearest",
         fill_value: float = 0.0,
         n_copies: int = 1,
@@ -182,6 +193,8 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
         self.brightness = brightness
         self.contrast = contrast
         self.gamma = gamma
+        self.noise = noise
+        self.collimation = collimation
         self.fill_mode = fill_mode
         self.fill_value = fill_value
         self.n_copies = n_copies
@@ -212,7 +225,7 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
         Returns
         -------
         draws : Draws
-            Affine maps (n, 8) and tone factors (n, 3), float32.
+            Affine maps (n, 8) and tones (n, 10), float32.
 
         Raises
         ------
@@ -226,7 +239,7 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
         >>> augmenter = ImageAugmenter(width_shift=0.5, contrast=0.3)
         >>> draws = augmenter.draw(3, (64, 64), np.random.default_rng(0))
         >>> draws.affine.shape, draws.tone.shape
-        ((3, 8), (3, 3))
+        ((3, 8), (3, 10))
         """
         self._validate_params()
         crop_scale = self._checked_crop_scale()
@@ -242,14 +255,18 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
             horizontal_flip=self.horizontal_flip & (u["horizontal_flip"] < 0.5),
             vertical_flip=self.vertical_flip & (u["vertical_flip"] < 0.5),
         )
-        tone = np.column_stack(
-            [
-                1 + symmetric(u["brightness"], self.brightness),
-                1 + symmetric(u["contrast"], self.contrast),
-                (1 + self.gamma) ** symmetric(u["gamma"], 1),
-            ]
-        )
-        return Draws(affine, tone.astype(np.float32))
+        blade = self.collimation * (u["collimated"] < 0.5)
+        tone = {
+            "brightness": 1 + symmetric(u["brightness"], self.brightness),
+            "contrast": 1 + symmetric(u["contrast"], self.contrast),
+            "gamma": (1 + self.gamma) ** symmetric(u["gamma"], 1),
+            **{side: blade * u[side] for side in ("left", "top", "right", "bottom")},
+            "noise": self.noise * u["noise"],
+            "noise_row": u["noise_row"] * bool(self.noise),
+            "noise_column": u["noise_column"] * bool(self.noise),
+        }
+        columns = [tone[name] for name in UNCHANGED_TONE]
+        return Draws(affine, np.column_stack(columns).astype(np.float32))
 
     def layer_arguments(self, value_range: tuple[float, float] = (0.0, 255.0)) -> dict[str, Any]:
         """Say what an :class:`AugmentationLayer` needs to know to apply this augmenter's draws.
@@ -419,10 +436,10 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
         if self.crop_scale is None:
             return None
         bounds = np.asarray(self.crop_scale, dtype=float)
-        if bounds.shape != (2,) or not 0 < bounds[0] <= bounds[1] <= 1:
+        if bounds.shape != (2,) or not 0 < bounds[0] <= bounds[1] <= 4:
             raise ValueError(
                 f"crop_scale={self.crop_scale!r} must be two shares of the area, the smaller "
-                "first, in (0, 1]; for example (0.08, 1.0)."
+                "first, in (0, 4]; for example (0.08, 1.0)."
             )
         return float(bounds[0]), float(bounds[1])
 

@@ -1,4 +1,4 @@
-"""What happens to each image: one affine map and three tone factors, drawn with NumPy alone."""
+"""What happens to each image: one affine map and its tones, drawn with NumPy alone."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -27,7 +27,29 @@ UNIFORMS = (
     "brightness",
     "contrast",
     "gamma",
+    "collimated",
+    "left",
+    "top",
+    "right",
+    "bottom",
+    "noise",
+    "noise_row",
+    "noise_column",
 )
+
+# Columns of `Draws.tone`, and what leaves an image alone.
+UNCHANGED_TONE = {
+    "brightness": 1.0,
+    "contrast": 1.0,
+    "gamma": 1.0,
+    "left": 0.0,
+    "top": 0.0,
+    "right": 0.0,
+    "bottom": 0.0,
+    "noise": 0.0,
+    "noise_row": 0.0,
+    "noise_column": 0.0,
+}
 
 
 class Draws(NamedTuple):
@@ -39,8 +61,11 @@ class Draws(NamedTuple):
         ``(a0, a1, a2, b0, b1, b2, 0, 0)``: the output pixel (x, y) is read from the input at
         ``(a0 x + a1 y + a2, b0 x + b1 y + b2)``, pixel centres at whole numbers. It is the
         convention of ``keras.ops.image.affine_transform``.
-    tone : ndarray of shape (n, 3), dtype float32
-        Brightness factor, contrast factor and gamma exponent; 1 leaves the image alone.
+    tone : ndarray of shape (n, 10), dtype float32
+        Brightness factor, contrast factor and gamma exponent, where 1 leaves the image alone;
+        the shares of the width and height that are black at the left, top, right and bottom;
+        the standard deviation of the noise, in grey levels of 255, and the row and column, as
+        shares, at which the field of noise is entered.
     """
 
     affine: NDArray[np.float32]
@@ -66,7 +91,7 @@ def crop_boxes(
     area: tuple[float, float],
     uniforms: dict[str, Floats],
 ) -> tuple[Floats, Floats, Floats, Floats]:
-    """Draw boxes that lie in the image, as shares of its width and height.
+    """Draw boxes that lie in the image, or in which it lies, as shares of its width and height.
 
     The share of the area is uniform and the aspect ratio, relative to the image's own, is
     log-uniform over as much of `CROP_ASPECT_RATIO` as fits; torchvision rejects and redraws
@@ -78,11 +103,13 @@ def crop_boxes(
         Size of the box, and its centre measured from the centre of the image.
     """
     share = area[0] + (area[1] - area[0]) * uniforms["crop_area"]
-    low = np.log(np.maximum(CROP_ASPECT_RATIO[0], share))
-    high = np.log(np.minimum(CROP_ASPECT_RATIO[1], 1 / share))
+    fits = np.abs(np.log(share))
+    low = np.maximum(np.log(CROP_ASPECT_RATIO[0]), -fits)
+    high = np.minimum(np.log(CROP_ASPECT_RATIO[1]), fits)
     aspect = np.exp(low + (high - low) * uniforms["crop_aspect"])
-    width = np.minimum(np.sqrt(share * aspect), 1)
-    height = np.minimum(np.sqrt(share / aspect), 1)
+    within = np.where(share <= 1, 1, np.inf)  # rounding may carry a side beyond the image's own
+    width = np.minimum(np.sqrt(share * aspect), within)
+    height = np.minimum(np.sqrt(share / aspect), within)
     x = symmetric(uniforms["crop_x"], 1) * (1 - width) / 2
     y = symmetric(uniforms["crop_y"], 1) * (1 - height) / 2
     return width, height, x, y

@@ -21,7 +21,7 @@ class AugmentationLayer(keras.layers.Layer):
     geometry : bool, default=True
         Whether to apply the affine maps; if False, the input `affine` is ignored at no cost.
     tone : bool, default=True
-        Whether to apply brightness, contrast and gamma; if False, `tone` is ignored.
+        Whether to apply what happens to grey levels; if False, `tone` is ignored.
     fill_mode : {"nearest", "constant", "reflect", "wrap"}, default="nearest"
         See :func:`augment`.
     fill_value : float, default=0.0
@@ -33,7 +33,7 @@ class AugmentationLayer(keras.layers.Layer):
 
     Notes
     -----
-    Inputs are a list: images (n, height, width, channels), `affine` (n, 8) and `tone` (n, 3),
+    Inputs are a list: images (n, height, width, channels), `affine` (n, 8) and `tone` (n, 10),
     see :class:`Draws`. The output is float32 whatever the dtype policy, because pixel positions
     do not fit in 16 bits. ``training=False``, which is what ``evaluate`` and ``predict`` pass,
     hands the images on as float32 and nothing else.

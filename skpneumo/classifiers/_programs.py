@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skpneumo.augmentation import AugmentationLayer
+from skpneumo.augmentation._draws import UNCHANGED_TONE
 
 Weights = list[NDArray[Any]]
 _Program = TypeVar("_Program")
@@ -75,7 +76,8 @@ class TrainingProgram:
         images = x = keras.Input(self.network.input_shape[1:], name="images")
         inputs = [images]
         if spec.augmentation is not None:
-            draws = [keras.Input((8,), name="affine"), keras.Input((3,), name="tone")]
+            n_tones = len(UNCHANGED_TONE)
+            draws = [keras.Input((8,), name="affine"), keras.Input((n_tones,), name="tone")]
             x = AugmentationLayer(**dict(spec.augmentation), name="augmentation")([x, *draws])
             inputs += draws
         if spec.mixup:

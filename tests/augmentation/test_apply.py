@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from skpneumo.augmentation import AugmentationLayer, ImageAugmenter, augment
 from skpneumo.augmentation._apply import FILL_MODES, compiled_augment
-from skpneumo.augmentation._draws import affine_maps
+from skpneumo.augmentation._draws import UNCHANGED_TONE, affine_maps
 
 SCIPY_MODES = {
     "nearest": "nearest",
@@ -51,9 +51,11 @@ def warp_by_scipy(images, maps, fill_mode, fill_value=0.0):
     return warped
 
 
-def retone(images, brightness=1.0, contrast=1.0, gamma=1.0, **options):
-    tone = np.tile(np.float32([brightness, contrast, gamma]), (len(images), 1))
-    return ops.convert_to_numpy(augment(images, tone=tone, **options))
+def retone(images, value_range=(0.0, 255.0), **tones):
+    columns = UNCHANGED_TONE | tones
+    assert list(columns) == list(UNCHANGED_TONE)
+    tone = np.tile(np.float32(list(columns.values())), (len(images), 1))
+    return ops.convert_to_numpy(augment(images, tone=tone, value_range=value_range))
 
 
 @pytest.mark.parametrize("fill_mode", FILL_MODES)
@@ -182,11 +184,39 @@ def test_tones_apply_in_the_order_gamma_contrast_brightness():
     np.testing.assert_allclose(retoned / 255, expected, atol=1e-5)
 
 
+def test_noise_has_the_deviation_asked_for_and_differs_with_its_place():
+    images = np.full((2, 64, 64, 3), 128, dtype=np.uint8)
+    noisy = retone(images, noise=9.0, noise_row=0.3, noise_column=0.9)
+    assert noisy.std() == pytest.approx(9, rel=0.05)
+    assert noisy.mean() == pytest.approx(128, abs=0.5)
+    np.testing.assert_array_equal(noisy[..., 0], noisy[..., 2])
+    elsewhere = retone(images, noise=9.0, noise_row=0.3, noise_column=0.2)
+    assert abs(np.corrcoef(noisy.ravel(), elsewhere.ravel())[0, 1]) < 0.05
+    unit = retone(images / 255, noise=9.0, noise_row=0.3, noise_column=0.9, value_range=(0, 1))
+    np.testing.assert_allclose(unit * 255, noisy, atol=1e-3)
+
+
+def test_the_collimator_blackens_its_share_of_each_side_and_nothing_else():
+    images = noise(2, 20, 40, 1) * 0.5 + 50
+    framed = retone(images, left=0.1, top=0.2, right=0.25, bottom=0.05)
+    expected = np.zeros_like(images)
+    expected[:, 4:19, 4:30] = images[:, 4:19, 4:30]
+    np.testing.assert_allclose(framed, expected, atol=1e-3)
+    of_floats = retone(images, left=0.5, value_range=(-10.0, 300.0))
+    np.testing.assert_allclose(of_floats[:, :, :20], -10)
+
+
 def test_tones_stay_in_range_at_their_extremes():
     images = np.concatenate(
         [noise(2, 5, 5, 1), np.zeros((1, 5, 5, 1)), np.full((1, 5, 5, 1), 255)]
     )
-    for extremes in ({"brightness": 2.0}, {"contrast": 2.0}, {"gamma": 0.02}, {"gamma": 50.0}):
+    for extremes in (
+        {"brightness": 2.0},
+        {"contrast": 2.0},
+        {"gamma": 0.02},
+        {"gamma": 50.0},
+        {"noise": 255.0},
+    ):
         retoned = retone(images, **extremes)
         assert np.isfinite(retoned).all()
         assert retoned.min() >= 0
@@ -257,7 +287,11 @@ def layer_inputs(n=3, shape=(8, 12, 1)):
 def test_the_layer_augments_in_training_and_only_there():
     images, draws = layer_inputs()
     layer = AugmentationLayer()
-    inputs = [keras.Input((8, 12, 1), dtype="uint8"), keras.Input((8,)), keras.Input((3,))]
+    inputs = [
+        keras.Input((8, 12, 1), dtype="uint8"),
+        keras.Input((8,)),
+        keras.Input((len(UNCHANGED_TONE),)),
+    ]
     model = keras.Model(inputs, layer(inputs))
     assert model.output_shape == (None, 8, 12, 1)
     expected = ops.convert_to_numpy(augment(images, *draws))
@@ -271,7 +305,11 @@ def test_the_layer_trains_within_a_model(jit_compile):
     if jit_compile and keras.backend.backend() == "torch":
         pytest.skip("torch.compile needs a C++ compiler and minutes")
     images, draws = layer_inputs(n=5)
-    inputs = [keras.Input((8, 12, 1), dtype="uint8"), keras.Input((8,)), keras.Input((3,))]
+    inputs = [
+        keras.Input((8, 12, 1), dtype="uint8"),
+        keras.Input((8,)),
+        keras.Input((len(UNCHANGED_TONE),)),
+    ]
     seen = keras.layers.Flatten()(AugmentationLayer()(inputs))
     model = keras.Model(inputs, keras.layers.Dense(1, kernel_initializer="ones")(seen))
     model.compile(keras.optimizers.SGD(0.0), "mse", jit_compile=jit_compile)

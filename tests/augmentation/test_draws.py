@@ -5,7 +5,12 @@ import pytest
 from scipy import stats
 
 from skpneumo.augmentation import ImageAugmenter
-from skpneumo.augmentation._draws import CROP_ASPECT_RATIO, UNIFORMS, affine_maps
+from skpneumo.augmentation._draws import (
+    CROP_ASPECT_RATIO,
+    UNCHANGED_TONE,
+    UNIFORMS,
+    affine_maps,
+)
 
 IDENTITY = [1, 0, 0, 0, 1, 0, 0, 0]
 EVERYTHING = {
@@ -20,6 +25,8 @@ EVERYTHING = {
     "brightness": 0.3,
     "contrast": 0.4,
     "gamma": 0.5,
+    "noise": 8.0,
+    "collimation": 0.1,
 }
 
 
@@ -35,7 +42,7 @@ def as_matrices(affine):
 def test_nothing_happens_by_default():
     affine, tone = draw(n=5)
     np.testing.assert_array_equal(affine, np.tile(IDENTITY, (5, 1)))
-    np.testing.assert_array_equal(tone, np.ones((5, 3)))
+    np.testing.assert_array_equal(tone, np.tile(list(UNCHANGED_TONE.values()), (5, 1)))
     assert affine.dtype == tone.dtype == np.float32
 
 
@@ -142,13 +149,26 @@ def test_limits_of_the_geometry(parameters, column, low, high):
         ({"brightness": 0.3}, 0, 0.7, 1.3),
         ({"contrast": 1.0}, 1, 0.0, 2.0),
         ({"gamma": 1.0}, 2, 0.5, 2.0),
+        ({"noise": 10.0}, 7, 0.0, 10.0),
     ],
 )
 def test_limits_of_the_tones(parameters, column, low, high):
     tone = draw(**parameters).tone
-    assert low - 1e-6 <= tone[:, column].min() < low + 0.02
-    assert high - 0.02 < tone[:, column].max() <= high + 1e-6
-    np.testing.assert_array_equal(np.delete(tone, column, axis=1), 1)
+    spread = high - low
+    assert low - 1e-6 <= tone[:, column].min() < low + 0.02 * spread
+    assert high - 0.02 * spread < tone[:, column].max() <= high + 1e-6
+    unchanged = np.tile(list(UNCHANGED_TONE.values()), (len(tone), 1))
+    others = [i for i in range(8) if i != column]
+    np.testing.assert_array_equal(tone[:, others], unchanged[:, others])
+
+
+def test_every_other_image_is_collimated_at_each_side_up_to_the_limit():
+    sides = draw(collimation=0.2).tone[:, 3:7]
+    closed = (sides > 0).all(axis=1)
+    assert 0.45 < closed.mean() < 0.55
+    assert (sides[~closed] == 0).all()
+    np.testing.assert_allclose(sides[closed].max(axis=0), 0.2, atol=0.002)
+    assert np.abs(np.corrcoef(sides[closed].T) - np.eye(4)).max() < 0.1
 
 
 def test_gamma_brightens_as_often_as_it_darkens():
@@ -171,6 +191,18 @@ def test_crops_have_the_area_asked_for_and_lie_in_the_image(shape):
     assert bottom.max() <= shape[0] - 0.5 + 1e-3
 
 
+def test_a_field_of_view_wider_than_the_image_contains_it():
+    maps = as_matrices(draw(crop_scale=(0.5, 2.0)).affine)
+    area = maps[:, 0, 0] * maps[:, 1, 1]
+    assert stats.kstest(area, stats.uniform(0.5, 1.5).cdf).pvalue > 0.01
+    wider = maps[area > 1]
+    edges = np.array([[-0.5, -0.5, 1], [89.5, 59.5, 1]])
+    (left, top), (right, bottom) = ((wider @ edge)[:, :2].T for edge in edges)
+    assert max(left.max(), top.max()) <= -0.5 + 1e-3
+    assert right.min() >= 89.5 - 1e-3
+    assert bottom.min() >= 59.5 - 1e-3
+
+
 def test_a_crop_of_everything_is_no_crop():
     np.testing.assert_allclose(
         draw(n=50, crop_scale=(1.0, 1.0)).affine, np.tile(IDENTITY, (50, 1)), atol=1e-6
@@ -178,7 +210,7 @@ def test_a_crop_of_everything_is_no_crop():
 
 
 def test_every_parameter_has_its_own_number():
-    assert len(set(UNIFORMS)) == len(UNIFORMS) == 14
+    assert len(set(UNIFORMS)) == len(UNIFORMS) == 22
 
 
 @pytest.mark.parametrize(
@@ -200,7 +232,9 @@ def test_every_parameter_has_its_own_number():
         ("crop_scale", 0.5),
         ("crop_scale", (0.0, 1.0)),
         ("crop_scale", (0.8, 0.2)),
-        ("crop_scale", (0.5, 1.2)),
+        ("crop_scale", (0.5, 4.2)),
+        ("noise", -1),
+        ("collimation", 0.5),
         ("crop_scale", (0.1, 0.5, 1.0)),
     ],
 )
