@@ -1,0 +1,204 @@
+"""How much of a classifier is left when the images come from elsewhere."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from PIL import Image
+from sklearn.utils import check_random_state
+
+from skpneumo.datasets import patient_ids
+from skpneumo.evaluation._alterations import ALTERATIONS, Alteration
+from skpneumo.evaluation._estimates import Settings, estimate_metrics
+from skpneumo.evaluation._predictions import predictions_of
+from skpneumo.images import check_images
+from skpneumo.loading import ImageArray, ImageLoader
+from skpneumo.paths import check_paths, filenames_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["UNALTERED", "altered", "stress_test"]
+
+UNALTERED = "unaltered"
+
+_METRICS = ("roc_auc", "balanced_accuracy", "recall", "specificity")
+_SIDE = 224
+_CHUNK = 512
+
+
+def stress_test(
+    estimator: Any,
+    X: Any,
+    y: ArrayLike,
+    *,
+    alterations: dict[str, Alteration] | None = None,
+    groups: ArrayLike | None = None,
+    pos_label: Any = None,
+    threshold: float | None = None,
+    confidence_level: float = 0.95,
+    n_resamples: int = 2000,
+    random_state: int | np.random.RandomState | None = 0,
+) -> "pd.DataFrame":
+    """Evaluate a fitted classifier on images altered as another hospital's might be.
+
+    Patients of the same collection say nothing of another scanner, exposure, field of view or
+    file format. These alterations do not replace images from elsewhere, but a classifier that
+    falls under them will fall there.
+
+    Parameters
+    ----------
+    estimator : fitted classifier with ``predict_proba``
+        A whole pipeline from paths, or a classifier of images.
+    X : array-like of length n_images
+        Paths, or uint8 images of shape (n_images, height, width, channels), that the estimator
+        was not fitted on. Paths are altered as grey copies of 224 x 224 pixels, in a temporary
+        folder; images at their own size.
+    y : array-like of shape (n_images,)
+        True labels.
+    alterations : dict of str to function, default=None
+        By name, functions of a grey Pillow image to one of the same size. None: gamma 0.6 and
+        1.6, contrast x 0.6 and x 1.5, the middle 80 % of either side, a field of view of 125 %,
+        a Gaussian blur of 1.5 px and noise of 10/255 (at 224 px), JPEG quality 30, black
+        borders of 10 %, half the resolution, and a burnt-in "R".
+    groups : array-like of shape (n_images,), default=None
+        The patient of each image; read off the file names by default.
+    pos_label : label, default=None
+        The class whose recall is meant; the second of two classes by default.
+    threshold : float, default=None
+        Scores of at least this are called positive. None asks the estimator's ``predict``.
+    confidence_level : float, default=0.95
+        Of the two-sided intervals.
+    n_resamples : int, default=2000
+        Bootstrap resamples of patients.
+    random_state : int, RandomState instance or None, default=0
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    frame : pandas.DataFrame
+        One row per alteration and metric (``roc_auc``, ``balanced_accuracy``, ``recall``,
+        ``specificity``), with the columns ``alteration``, ``metric``, ``value``, ``low``,
+        ``high``, ``n``, ``n_patients`` and ``interval``, as from :func:`evaluate`. The first
+        rows are "unaltered": the same copies as they are.
+
+    Raises
+    ------
+    ValueError
+        If an alteration returns an image of another size, or labels and images do not fit.
+    FileNotFoundError
+        If a file is missing.
+
+    See Also
+    --------
+    evaluate : Every metric, of the images as they are.
+
+    References
+    ----------
+    .. [1] D. Hendrycks and T. Dietterich, "Benchmarking neural network robustness to common
+       corruptions and perturbations", ICLR 2019, arXiv:1903.12261.
+
+    Examples
+    --------
+    >>> from skpneumo import CNNClassifier, ImageLoader, make_chest_xray, make_pipeline
+    >>> from skpneumo.evaluation import stress_test
+    >>> xrays = make_chest_xray(n_patients=16, random_state=0)
+    >>> pipe = make_pipeline(
+    ...     ImageLoader(size=32), CNNClassifier(filters=(4, 8), epochs=1, random_state=0))
+    >>> _ = pipe.fit(xrays.filenames, xrays.target)
+    >>> frame = stress_test(pipe, xrays.filenames, xrays.target)
+    >>> frame.pivot(index="alteration", columns="metric", values="value").shape
+    (13, 4)
+    """
+    import pandas as pd
+
+    X = X if _are_images(X) else check_paths(X)
+    if groups is None and (filenames := filenames_of(X)) is not None:
+        groups = patient_ids(filenames)
+    alterations = ALTERATIONS if alterations is None else alterations
+    rows = []
+    for name, alteration in {UNALTERED: _as_it_is, **alterations}.items():
+        with altered(X, alteration, name) as X_altered:
+            predictions = predictions_of(
+                estimator,
+                X_altered,
+                y,
+                groups=groups,
+                pos_label=pos_label,
+                threshold=threshold,
+            )
+        settings = Settings(confidence_level, n_resamples, 10, check_random_state(random_state))
+        rows += [
+            {"alteration": name, **vars(estimate)}
+            for estimate in estimate_metrics(predictions, _METRICS, settings)
+        ]
+    frame = pd.DataFrame(rows)
+    frame.attrs["confidence_level"] = confidence_level
+    return frame
+
+
+@contextmanager
+def altered(X: Any, alteration: Alteration, name: str) -> Iterator[Any]:
+    """Hand out altered copies of images, or the paths of altered copies as long as they last."""
+    with ThreadPoolExecutor() as threads:
+        alter = _on_pixels(alteration, name)
+        if _are_images(X):
+            images = check_images(X)
+            copies = np.stack(list(threads.map(alter, images)))
+            yield ImageArray(copies, filenames=filenames_of(X))
+            return
+        with TemporaryDirectory(prefix="skpneumo-") as folder:
+            yield _write_copies(check_paths(X), alter, Path(folder), threads)
+
+
+def _are_images(X: Any) -> bool:
+    return getattr(X, "ndim", 1) == 4
+
+
+def _as_it_is(image: Image.Image) -> Image.Image:
+    return image
+
+
+def _on_pixels(alteration: Alteration, name: str) -> Callable[[np.ndarray], np.ndarray]:
+    """Let an alteration of grey pictures work on pixels of any number of channels."""
+
+    def alter(pixels: np.ndarray) -> np.ndarray:
+        channels = [
+            np.asarray(alteration(Image.fromarray(pixels[..., i])))
+            for i in range(pixels.shape[-1])
+        ]
+        if any(channel.shape != pixels.shape[:2] for channel in channels):
+            raise ValueError(
+                f"The alteration {name!r} made an image of shape {channels[0].shape} of one of "
+                f"shape {pixels.shape[:2]}. Return a grey image of the same size."
+            )
+        return np.stack(channels, axis=-1)
+
+    return alter
+
+
+def _write_copies(
+    paths: np.ndarray,
+    alter: Callable[[np.ndarray], np.ndarray],
+    folder: Path,
+    threads: ThreadPoolExecutor,
+) -> np.ndarray:
+    """Write a grey PNG of each file under the file's own name, which tells the patient."""
+    copies = np.empty(len(paths), dtype=object)
+    for i, path in enumerate(paths):
+        copies[i] = str(folder / f"{i:06d}" / f"{Path(path).stem}.png")
+
+    def write(copy: str, pixels: np.ndarray) -> None:
+        Path(copy).parent.mkdir()
+        Image.fromarray(alter(pixels)[..., 0]).save(copy, compress_level=1)
+
+    for start in range(0, len(paths), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        images = ImageLoader(size=_SIDE, n_jobs=-1).fit_transform(paths[part])
+        list(threads.map(write, copies[part], images))
+    return copies
