@@ -1,9 +1,12 @@
 """Does a recall floor chosen on 60 % of the patients hold on the other 40 %?
 
 Out-of-fold scores are fixed first; only the patients are dealt out anew, 200 times. In each
-deal the threshold is chosen on one part and the recall is counted in the other. Beside the
-exact bound of skpneumo stand two thresholds in common use: the one that just keeps the floor
-in the sample, and the exact bound that takes every image for a patient.
+deal the threshold is chosen on one part and the recall is counted in the other, in two ways: of
+the images with pneumonia, the share that is called; and of the patients with pneumonia, the
+share that has every image called, which is what the bound is about. The bound is on the recall
+of the population; only with ``n_future`` is it on a count of patients. Beside the exact bound of
+skpneumo stand two thresholds in common use: the one that just keeps the floor in the sample, and
+the exact bound that takes every image for a patient.
 
 Run with scores of your own (a CSV with the columns path, label and score)::
 
@@ -31,6 +34,7 @@ from sklearn.svm import SVC
 from skpneumo.datasets import load_chest_xray, patient_ids
 from skpneumo.decision import choose_operating_point
 from skpneumo.splitting import PatientKFold
+from skpneumo.wording import with_interval
 
 KEPT_SHARE = 0.6
 
@@ -59,7 +63,7 @@ def resplit(
     choose: Callable[[pd.DataFrame, int], float],
     floor: float,
     n_resplits: int,
-) -> dict[str, float]:
+) -> pd.DataFrame:
     """Choose on one part of the patients, count in the other, over and over."""
     patients = scores["patient"].unique()
     sick = scores["label"] == 1
@@ -78,7 +82,7 @@ def resplit(
                 "specificity": (scores[~kept & ~sick]["score"] < threshold).mean(),
             }
         )
-    return pd.DataFrame(rows).mean().to_dict()
+    return pd.DataFrame(rows)
 
 
 def main() -> None:
@@ -126,18 +130,23 @@ def main() -> None:
         f"pneumonia), AUC {roc_auc_score(scores['label'], scores['score']):.4f}; floor {floor}, "
         f"{arguments.resplits} resplits of {KEPT_SHARE:.0%} / {1 - KEPT_SHARE:.0%} of patients"
     )
-    print(f"{'threshold':22}{'holds, images':>26}{'holds, patients':>26}{'recall':>9}{'spec.':>9}")
+    print(
+        "Brackets: 95 % Clopper-Pearson intervals of the shares of resplits in which the floor "
+        "holds;\nranges of the middle 95 % of resplits of recall and specificity (of images)"
+    )
+    columns = ("holds, images", "holds, patients", "recall", "specificity")
+    print(f"{'threshold':20}" + "".join(f"{column:>22}" for column in columns))
     for choose in (in_the_sample, images_for_patients, by_patient, by_future_patients):
-        means = resplit(scores, choose, floor, arguments.resplits)
-        shares = []
+        found = resplit(scores, choose, floor, arguments.resplits)
+        figures = []
         for unit in ("images", "patients"):
-            n_held = round(means[unit] * arguments.resplits)
-            low, high = binomtest(n_held, arguments.resplits).proportion_ci(0.95, method="exact")
-            shares.append(f"{means[unit]:.3f} [{low:.3f}, {high:.3f}]")
-        print(
-            f"{choose.__name__:22}{shares[0]:>26}{shares[1]:>26}"
-            f"{means['recall']:9.4f}{means['specificity']:9.4f}"
-        )
+            held = binomtest(int(found[unit].sum()), len(found))
+            interval = held.proportion_ci(0.95, method="exact")
+            figures.append(with_interval(found[unit].mean(), interval.low, interval.high))
+        for name in ("recall", "specificity"):
+            low, high = found[name].quantile([0.025, 0.975])
+            figures.append(with_interval(found[name].mean(), low, high))
+        print(f"{choose.__name__:20}" + "".join(f"{figure:>22}" for figure in figures))
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _num_samples
 
 from skpneumo.datasets import patient_ids
+from skpneumo.groups import check_groups
 from skpneumo.paths import check_paths
 
 __all__ = ["PatientKFold", "patient_train_test_split"]
@@ -104,15 +105,15 @@ class PatientKFold(StratifiedGroupKFold):
         Raises
         ------
         ValueError
-            If ``y`` is missing, or a class has fewer patients than there are folds.
+            If ``y`` is missing, a class has fewer patients than there are folds, or an entry of
+            ``groups`` is missing.
         TypeError
             If no patients can be read off ``X`` and ``groups`` is None.
         """
         if y is None:
             raise ValueError(f"{type(self).__name__} keeps the shares of the classes: pass y.")
-        patients = _patients_of(X) if groups is None else column_or_1d(groups)
-        labels = _check_labels(y)
-        _check_lengths(X, labels, patients)
+        patients = _patients_of(X) if groups is None else check_groups(groups, _num_samples(X))
+        labels = _check_labels(y, len(patients))
         _check_patients_per_class(
             labels, patients, self.n_splits, f"n_splits={self.n_splits} needs one for each fold"
         )
@@ -178,7 +179,8 @@ def patient_train_test_split(
     Raises
     ------
     ValueError
-        If ``test_size`` is out of range or a class has fewer than two patients.
+        If ``test_size`` is out of range, a class has fewer than two patients, or an entry of
+        ``groups`` is missing.
     TypeError
         If no patients can be read off ``X`` and ``groups`` is None.
 
@@ -204,12 +206,12 @@ def patient_train_test_split(
     >>> X_test, y_test
     (['IM-0002-0001.jpeg', 'person7_bacteria_3.jpeg'], [0, 1])
     """
-    patients = _patients_of(X) if groups is None else column_or_1d(groups)
+    patients = _patients_of(X) if groups is None else check_groups(groups, _num_samples(X))
     X, *along = indexable(X, *arrays)
     if stratify is True:
         stratify = along[0] if along else None
-    labels = np.zeros(len(patients)) if stratify is None else _check_labels(stratify)
-    _check_lengths(X, labels, patients)
+    n = len(patients)
+    labels = np.zeros(n) if stratify is None else _check_labels(stratify, n)
     _check_patients_per_class(labels, patients, 2, "a split needs one for each part")
     _, n_test = _validate_shuffle_split(len(patients), test_size, None)
 
@@ -283,19 +285,16 @@ def _patients_of(X: Any) -> NDArray[np.object_]:
         raise type(error)(f"{error} {remedy}") from None
 
 
-def _check_lengths(X: Any, labels: NDArray[Any], patients: NDArray[Any]) -> None:
-    for name, values in (("labels", labels), ("patients", patients)):
-        if len(values) != _num_samples(X):
-            raise ValueError(
-                f"X has {_num_samples(X)} rows, but there are {len(values)} {name}. "
-                f"Pass one for each row, in the order of the rows."
-            )
-
-
-def _check_labels(y: Any) -> NDArray[Any]:
+def _check_labels(y: Any, n_samples: int) -> NDArray[Any]:
     assert_all_finite(y, input_name="y")
     check_classification_targets(y)
-    return column_or_1d(y)
+    labels = column_or_1d(y)
+    if len(labels) != n_samples:
+        raise ValueError(
+            f"X has {n_samples} rows, but there are {len(labels)} labels. Pass one for each "
+            "row, in the order of the rows."
+        )
+    return labels
 
 
 def _check_patients_per_class(

@@ -20,6 +20,8 @@ PACKAGE = Path(skpneumo.__file__).parent
 # A stage may import those before it. Some are still to be built.
 STAGES = [
     "paths",
+    "groups",
+    "wording",
     "images",
     "pages",
     "pipeline",

@@ -1,5 +1,7 @@
 """The recall floor: its guarantee by simulation, its numbers by definition, its manners."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -20,10 +22,19 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from threadpoolctl import threadpool_limits
 
-from skpneumo.decision import RecallFloorClassifier, choose_operating_point
+from skpneumo.datasets import UnknownNamesWarning
+from skpneumo.decision import (
+    RecallFloorClassifier,
+    UnknownPatientsWarning,
+    choose_operating_point,
+)
+from skpneumo.decision._operating_point import _clopper_pearson
 
 # A simulation may exceed its promise by chance; this rarely by this test.
 SIGNIFICANT = 1e-3
+
+
+unknown_patients = pytest.mark.filterwarnings("ignore::skpneumo.decision.UnknownPatientsWarning")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -213,7 +224,8 @@ def test_guarantee_with_a_model_that_learns(options):
         if options == "frozen":
             half = rng.permutation(200) < 100
             model = FrozenEstimator(LinearDiscriminantAnalysis().fit(X[~half], y[~half]))
-            classifier = RecallFloorClassifier(model, recall=0.9).fit(X[half], y[half])
+            classifier = RecallFloorClassifier(model, recall=0.9)
+            classifier.fit(X[half], y[half], groups=range(half.sum()))
         else:
             classifier = RecallFloorClassifier(LinearDiscriminantAnalysis(), recall=0.9, **options)
             classifier.fit(X, y, groups=np.arange(200))
@@ -318,6 +330,7 @@ def test_images_of_one_patient_do_not_make_up_for_patients():
         choose_operating_point(y, y.astype(float), groups=groups)
 
 
+@unknown_patients
 @pytest.mark.parametrize(
     ("labels", "pos_label"),
     [
@@ -352,6 +365,108 @@ def test_labels_of_any_type(labels, pos_label):
     np.testing.assert_array_equal(decisions[~referred], predictions[~referred])
 
 
+def copies_of_patients():
+    """Six copies of each of 250 patients, half of them ill; the score knows who is who."""
+    patient = np.repeat(np.arange(250), 6)
+    y = patient % 2
+    X = np.random.default_rng(0).normal(2.0 * (np.arange(250) % 2))[patient, None]
+    return X, y, patient
+
+
+def test_unknown_patients_are_warned_of():
+    X, y, patient = copies_of_patients()
+    classifier = RecallFloorClassifier(LogisticRegression(), recall=0.9)
+    with pytest.warns(UnknownPatientsWarning, match="which of the 1500 samples are"):
+        classifier.fit(X, y)
+    assert classifier.patients_known_ is False
+    assert classifier.n_patients_ == 1500
+    for groups in (patient, range(len(y))):
+        classifier.fit(X, y, groups=groups)
+        assert classifier.patients_known_ is True
+    assert classifier.fit(X, y, groups=patient).n_patients_ == 250
+
+
+def test_patients_of_unknown_names_are_not_known():
+    names, y = kaggle_names(n_images=1)
+    model = make_pipeline(FunctionTransformer(lengths), LogisticRegression())
+    classifier = RecallFloorClassifier(model, recall=0.9).fit(names, y)
+    assert classifier.patients_known_ is True
+    with pytest.warns(UnknownNamesWarning):
+        classifier.fit(["scan.png", *names[1:]], y)
+    assert classifier.patients_known_ is False
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, ""])
+def test_missing_patients_are_neither_merged_nor_guessed(missing):
+    y = np.arange(200) % 2
+    groups = [f"p{i}" for i in range(200)]
+    groups[7] = groups[9] = missing
+    message = r"patient of 2 of 200 samples is missing: groups has .* in row 7, 9\."
+    with pytest.raises(ValueError, match=message):
+        choose_operating_point(y, y, recall=0.9, groups=groups)
+    with pytest.raises(ValueError, match=message):
+        RecallFloorClassifier(LogisticRegression(), recall=0.9).fit(y[:, None], y, groups=groups)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"recall": 98},
+        {"recall": "0.9"},
+        {"confidence": 1.0},
+        {"specificity": 0},
+        {"n_future": 0},
+        {"n_future": 10.5},
+        {"pos_label": [1]},
+    ],
+)
+def test_what_may_be_promised_is_validated(wrong):
+    with pytest.raises(ValueError, match=f"The '{next(iter(wrong))}' parameter of choose_op"):
+        choose_operating_point([0, 1], [0.1, 0.9], **wrong)
+
+
+def test_class_called_refer_cannot_be_told_from_referral(samples):
+    X, y = samples
+    y = np.array(["refer", "treat"])[y]
+    groups = range(len(y))
+    classifier = RecallFloorClassifier(LogisticRegression(), recall=0.9).fit(X, y, groups=groups)
+    assert set(classifier.decide(X)) == {"refer", "treat"}
+    with pytest.raises(ValueError, match="A class is called 'refer'"):
+        classifier.set_params(specificity=0.5).fit(X, y, groups=groups)
+
+
+def test_nothing_supports_no_floor():
+    with pytest.raises(ValueError, match="minimum of 1 is required"):
+        choose_operating_point([], [])
+
+
+def test_point_prints_every_figure_with_its_interval_and_patients():
+    y = np.repeat([0, 1], 200)
+    scores = np.random.default_rng(0).normal(1.5 * y)
+    point = choose_operating_point(y, scores, groups=np.arange(400) // 2, recall=0.9)
+    figure = r"0\.\d{3} \[0\.\d{3}, [01]\.\d{3}\] \(%d patients\)"
+    assert re.fullmatch(
+        rf"threshold [-\d.]+: recall {figure % 100}, at least 0\.9\d\d; "
+        rf"specificity {figure % 100}",
+        str(point),
+    )
+    point = choose_operating_point(y, scores, recall=0.9, specificity=0.8)
+    assert re.search(rf" at [\d.]+; referred between the two: {figure % 400}$", str(point))
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.integers(1, 200).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))),
+    st.floats(0.5, 0.999),
+)
+def test_exact_limits_are_where_the_binomial_tails_are_half_the_risk(count, confidence):
+    k, n = count
+    low, high = _clopper_pearson(k, n, confidence)
+    tail = (1 - confidence) / 2
+    assert (low == 0) if k == 0 else binom.sf(k - 1, n, low) == pytest.approx(tail, rel=1e-6)
+    assert (high == 1) if k == n else binom.cdf(k, n, high) == pytest.approx(tail, rel=1e-6)
+
+
 def test_labels_that_cannot_be_meant_are_refused():
     scores = np.linspace(0, 1, 200)
     two = np.repeat([0, 1], 100)
@@ -372,6 +487,7 @@ def samples():
     return rng.normal(size=(400, 3)) + 1.2 * y[:, None], y
 
 
+@unknown_patients
 def test_temperature_changes_probabilities_but_no_decision(samples):
     X, y = samples
     raw = RecallFloorClassifier(LogisticRegression(C=1e-3), recall=0.9, specificity=0.9)
@@ -389,6 +505,7 @@ def test_temperature_changes_probabilities_but_no_decision(samples):
     assert log_loss(calibrated) < log_loss(raw) - 0.05
 
 
+@unknown_patients
 def test_isotonic_calibration_never_costs_recall(samples):
     X, y = samples
     raw = RecallFloorClassifier(LogisticRegression(), recall=0.9).fit(X, y)
@@ -402,6 +519,7 @@ def test_isotonic_calibration_never_costs_recall(samples):
     assert y[confident].mean() > 0.85
 
 
+@unknown_patients
 def test_frozen_estimator_is_used_as_it_is(samples):
     X, y = samples
     model = LogisticRegression().fit(X[:100], y[:100])
@@ -416,6 +534,7 @@ def test_frozen_estimator_is_used_as_it_is(samples):
     np.testing.assert_array_equal(classifier.predict_proba(X), model.predict_proba(X))
 
 
+@unknown_patients
 def test_default_folds_and_refit(samples):
     X, y = samples
     classifier = RecallFloorClassifier(LogisticRegression(), recall=0.9).fit(X, y)
@@ -429,6 +548,7 @@ def test_default_folds_and_refit(samples):
     assert classifier.n_features_in_ == 3
 
 
+@unknown_patients
 def test_ensemble_averages_the_models_of_the_folds(samples):
     X, y = samples
     classifier = RecallFloorClassifier(LogisticRegression(), recall=0.9, ensemble=True, cv=4)
@@ -505,6 +625,7 @@ def test_split_with_a_patient_on_both_sides_is_refused():
     classifier.fit(names, y, groups=range(len(y)))
 
 
+@unknown_patients
 def test_split_that_tests_a_sample_twice_is_refused(samples):
     cv = RepeatedStratifiedKFold(n_splits=2, n_repeats=2, random_state=0)
     with pytest.raises(ValueError, match="tests a sample more than once"):
@@ -519,6 +640,7 @@ def test_parameters_are_validated(wrong, samples):
         RecallFloorClassifier(LogisticRegression(), **wrong).fit(*samples)
 
 
+@unknown_patients
 def test_fit_parameters_reach_the_estimator_cut_to_the_fold(samples):
     X, y = samples
     weight = np.where(X[:, 0] > 0, 1.0, 2.0)
@@ -542,6 +664,7 @@ EXPECTED_FAILED_CHECKS = {
 }
 
 
+@unknown_patients
 @parametrize_with_checks(
     [RecallFloorClassifier(LogisticRegression(), recall=0.7, confidence=0.5)],
     expected_failed_checks=lambda estimator: EXPECTED_FAILED_CHECKS,

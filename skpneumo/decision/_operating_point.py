@@ -8,16 +8,30 @@ binomial theory of order statistics applies to them unchanged.
 
 from bisect import bisect_left
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta, binom, hypergeom
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_y
 
-__all__ = ["OperatingPoint", "choose_operating_point", "positive_label"]
+from skpneumo.groups import check_groups
+from skpneumo.wording import with_interval
+
+__all__ = ["PROMISES", "OperatingPoint", "choose_operating_point", "positive_label"]
+
+PROMISES: dict[str, Any] = {
+    "recall": [Interval(Real, 0, 1, closed="neither")],
+    "confidence": [Interval(Real, 0, 1, closed="neither")],
+    "specificity": [Interval(Real, 0, 1, closed="neither"), None],
+    "n_future": [Interval(Integral, 1, None, closed="left"), None],
+    "pos_label": [Real, str, "boolean", None],
+}
+"""What may be promised, for scikit-learn's validation of parameters."""
 
 _MOST_PATIENTS_ASKED_FOR = 10**8
 
@@ -49,8 +63,8 @@ class OperatingPoint:
         Share of the normal patients who raise no false alarm, in the sample.
     referral_rate : float
         Share of all patients referred, in the sample.
-    n_positive, n_negative : int
-        Number of pneumonia and of normal patients in the sample.
+    n_positive, n_negative, n_patients : int
+        Number of pneumonia patients, of normal ones, and of all in the sample.
     """
 
     threshold: float
@@ -64,8 +78,26 @@ class OperatingPoint:
     referral_interval: tuple[float, float]
     n_positive: int
     n_negative: int
+    n_patients: int
+
+    def __str__(self) -> str:
+        recall = with_interval(self.recall, *self.recall_interval, None, self.n_positive)
+        specificity = with_interval(
+            self.specificity, *self.specificity_interval, None, self.n_negative
+        )
+        text = (
+            f"threshold {self.threshold:.4g}: recall {recall}, at least {self.recall_bound:.3f}; "
+            f"specificity {specificity}"
+        )
+        if self.upper_threshold == self.threshold:
+            return text
+        referred = with_interval(
+            self.referral_rate, *self.referral_interval, None, self.n_patients
+        )
+        return f"{text} at {self.upper_threshold:.4g}; referred between the two: {referred}"
 
 
+@validate_params(PROMISES, prefer_skip_nested_validation=True)
 def choose_operating_point(
     y_true: Any,
     y_score: Any,
@@ -116,6 +148,7 @@ def choose_operating_point(
     ------
     ValueError
         If there are too few patients to support the floor: the message says how many it takes.
+        If a parameter is out of its range, or a patient is missing among ``groups``.
 
     See Also
     --------
@@ -146,16 +179,15 @@ def choose_operating_point(
     >>> rng = np.random.default_rng(0)
     >>> y = np.repeat([0, 1], 500)
     >>> point = choose_operating_point(y, rng.normal(3 * y), recall=0.95)
-    >>> round(point.threshold, 2), round(point.recall, 3), round(point.specificity, 3)
-    (1.25, 0.968, 0.894)
-    >>> bool(point.recall_bound >= 0.95)
-    True
+    >>> print(point)
+    threshold 1.248: recall 0.968 [0.949, 0.982] (500 patients), at least 0.952;
+    specificity 0.894 [0.864, 0.920] (500 patients)
     """
     y_true = _check_y(y_true)
     y_score = check_array(y_score, ensure_2d=False, dtype=np.float64, input_name="y_score")
     y_score = column_or_1d(y_score)
-    patients = np.arange(len(y_true)) if groups is None else column_or_1d(groups)
-    check_consistent_length(y_true, y_score, patients)
+    check_consistent_length(y_true, y_score)
+    patients = np.arange(len(y_true)) if groups is None else check_groups(groups, len(y_true))
     pos_label = positive_label(y_true, pos_label)
 
     is_positive = y_true == pos_label
@@ -194,6 +226,7 @@ def choose_operating_point(
         referral_interval=intervals["referral"],
         n_positive=n_positive,
         n_negative=n_negative,
+        n_patients=shares["referral"][1],
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import asdict
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -21,7 +22,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.model_selection import StratifiedKFold, check_cv
 from sklearn.model_selection._split import GroupsConsumerMixin
 from sklearn.utils import _safe_indexing, get_tags
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils._response import _get_response_values_binary
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -33,20 +34,27 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import (
     _check_method_params,
     _check_y,
-    check_consistent_length,
     check_is_fitted,
-    column_or_1d,
     indexable,
 )
 
-from skpneumo.datasets import patient_ids
-from skpneumo.decision._operating_point import choose_operating_point, positive_label
+from skpneumo.datasets import etiologies, patient_ids
+from skpneumo.decision._operating_point import (
+    PROMISES,
+    choose_operating_point,
+    positive_label,
+)
+from skpneumo.groups import check_groups
 from skpneumo.paths import filenames_of
 from skpneumo.splitting import PatientKFold
 
-__all__ = ["RecallFloorClassifier"]
+__all__ = ["RecallFloorClassifier", "UnknownPatientsWarning"]
 
 REFER = "refer"
+
+
+class UnknownPatientsWarning(UserWarning):
+    """Nothing says which samples are of one patient, so each is taken for a patient."""
 
 
 class RecallFloorClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
@@ -128,8 +136,12 @@ class RecallFloorClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     referral_rate_, referral_interval_ : float, tuple of float
         Out-of-fold share of patients referred, in a population with this sample's share of
         pneumonia, and its exact interval. 0 without ``specificity``.
-    n_positive_, n_negative_ : int
-        Patients of either class that the figures rest on.
+    n_positive_, n_negative_, n_patients_ : int
+        Patients of either class, and of both, that the figures rest on.
+    patients_known_ : bool
+        Whether the patient of every sample was given or could be read off its file name. If
+        not, some samples were taken for patients of their own, and what is promised holds only
+        if they are.
     n_features_in_ : int
         Number of features seen during :term:`fit`, if the estimator says so.
     feature_names_in_ : ndarray of str
@@ -166,7 +178,8 @@ class RecallFloorClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     >>> from sklearn.linear_model import LogisticRegression
     >>> from skpneumo.decision import RecallFloorClassifier
     >>> X, y = make_classification(1000, class_sep=0.8, random_state=0)
-    >>> screening = RecallFloorClassifier(LogisticRegression(), recall=0.92).fit(X, y)
+    >>> screening = RecallFloorClassifier(LogisticRegression(), recall=0.92)
+    >>> _ = screening.fit(X, y, groups=range(1000))  # each sample is a patient
     >>> print(f"{screening.recall_:.3f} >= {screening.recall_bound_:.3f} >= 0.92")
     0.942 >= 0.921 >= 0.92
     >>> screening.predict(X[:4])
@@ -174,24 +187,20 @@ class RecallFloorClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     Refer what is in doubt, so that specificity has a floor too:
 
-    >>> both = screening.set_params(specificity=0.92).fit(X, y)
+    >>> both = screening.set_params(specificity=0.92).fit(X, y, groups=range(1000))
     >>> both.decide(X[:4])
     array([0, 1, 'refer', 1], dtype=object)
     >>> low, high = both.referral_interval_
     >>> print(f"{both.referral_rate_:.3f} referred [{low:.3f}, {high:.3f}]")
-    0.066 referred [0.051, 0.083]
+    0.077 referred [0.061, 0.095]
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "estimator": [HasMethods(["fit", "predict_proba"])],
-        "recall": [Interval(Real, 0, 1, closed="neither")],
-        "confidence": [Interval(Real, 0, 1, closed="neither")],
-        "specificity": [Interval(Real, 0, 1, closed="neither"), None],
-        "n_future": [Interval(Integral, 1, None, closed="left"), None],
+        **PROMISES,
         "cv": ["cv_object"],
         "ensemble": ["boolean"],
         "calibration": [StrOptions({"temperature", "isotonic"}), None],
-        "pos_label": [Real, str, "boolean", None],
         "n_jobs": [Integral, None],
     }
 
@@ -232,7 +241,8 @@ class RecallFloorClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             Labels, of two classes.
         groups : array-like of shape (n_samples,), default=None
             Patient of each sample. If None, patients are read off the file names where ``X``
-            is paths or carries ``filenames``; else each sample is its own patient.
+            is paths or carries ``filenames``; else each sample is its own patient, with a
+            warning. ``groups=range(n_samples)`` says that each truly is.
         **fit_params : dict
             Handed to ``estimator.fit``; those with an entry per sample are cut to each fold.
 
@@ -243,14 +253,24 @@ class RecallFloorClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the patients are too few to support the floor, or a split has a patient on both
-            sides.
+            If the patients are too few to support the floor, a patient is missing among
+            ``groups``, a split has a patient on both sides, or a class to be told from referral
+            is called "refer".
+
+        Warns
+        -----
+        UnknownPatientsWarning
+            If neither ``groups`` nor file names say who the patients are.
         """
         X, y = indexable(X, y)
         y = _check_y(y)
         self.pos_label_ = positive_label(y, self.pos_label)
-        patients = _known_patients(X, groups)
-        check_consistent_length(y, patients)
+        if self.specificity is not None and REFER in y.tolist():
+            raise ValueError(
+                f"A class is called {REFER!r}, as is what lies between the two thresholds. "
+                "Rename it, or leave specificity out."
+            )
+        patients, self.patients_known_ = _patients(X, groups, len(y))
         if _routing_enabled():
             fit_params = process_routing(self, "fit", **fit_params).estimator.fit
 
@@ -313,6 +333,10 @@ class RecallFloorClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         return self._labels(self._calibrate(self._average_score(X)) >= self.threshold_)
+
+    def _labels_from_probabilities(self, proba: NDArray[np.float64]) -> NDArray[Any]:
+        """What :meth:`predict` makes of what :meth:`predict_proba` returned."""
+        return self._labels(proba[:, self.classes_ == self.pos_label_][:, 0] >= self.threshold_)
 
     def decide(self, X: Any) -> NDArray[np.object_]:
         """Labels, or "refer" where neither is safe.
@@ -427,11 +451,21 @@ class RecallFloorClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return self.classes_[np.where(is_positive, positive, negative)]
 
 
-def _known_patients(X: Any, groups: Any) -> NDArray[Any] | None:
+def _patients(X: Any, groups: Any, n_samples: int) -> tuple[NDArray[Any] | None, bool]:
+    """The patients, as far as anything says who they are, and whether it says so of all."""
     if groups is not None:
-        return column_or_1d(groups)
+        return check_groups(groups, n_samples), True
     filenames = filenames_of(X)
-    return None if filenames is None else patient_ids(filenames)
+    if filenames is not None:
+        return patient_ids(filenames), not np.any(etiologies(filenames) == "unknown")
+    warnings.warn(
+        f"Nothing says which of the {n_samples} samples are of one patient, so each is taken for "
+        "a patient of its own. If some are not, the recall floor is broken more often than "
+        "promised. Pass groups, or groups=range(n_samples) if each truly is.",
+        UnknownPatientsWarning,
+        stacklevel=4,
+    )
+    return None, False
 
 
 def _as_splitter(cv: Any, y: NDArray[Any], patients: NDArray[Any] | None) -> Any:

@@ -9,9 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from skpneumo.evaluation._calibration import expected_calibration_error
     from skpneumo.evaluation._comparison import compare, compare_predictions
     from skpneumo.evaluation._evaluate import evaluate, evaluate_predictions
-    from skpneumo.evaluation._metrics import expected_calibration_error
     from skpneumo.evaluation._persistent_errors import PersistentErrors, persistent_errors
     from skpneumo.evaluation._protocol_report import ProtocolComparison
     from skpneumo.evaluation._protocols import compare_protocols
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         sensitivity_at_specificity,
         specificity_scorer,
     )
+    from skpneumo.evaluation._stress import stress_test
     from skpneumo.evaluation.displays import (
         AugmentationDisplay,
         ClassDistributionDisplay,
@@ -56,12 +57,13 @@ _MODULE_OF_NAME = {
     "compare_predictions": "_comparison",
     "evaluate": "_evaluate",
     "evaluate_predictions": "_evaluate",
-    "expected_calibration_error": "_metrics",
+    "expected_calibration_error": "_calibration",
     "make_recall_scorer": "_scorers",
     "make_sensitivity_at_specificity_scorer": "_scorers",
     "make_specificity_scorer": "_scorers",
     "sensitivity_at_specificity": "_scorers",
     "specificity_scorer": "_scorers",
+    "stress_test": "_stress",
 }
 
 __all__ = [
@@ -90,6 +92,7 @@ __all__ = [
     "plot_evaluation",
     "sensitivity_at_specificity",
     "specificity_scorer",
+    "stress_test",
 ]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_scalar
 
-__all__ = ["bootstrap"]
+__all__ = ["blocks", "bootstrap"]
 
 Floats = NDArray[np.float64]
 
@@ -41,6 +41,13 @@ def bootstrap(
     )
 
 
+def blocks(n_draws: int, n_images: int) -> Iterator[int]:
+    """How many draws of all images to make at a time, so that memory is bounded."""
+    block = max(1, _IMAGE_WEIGHTS_IN_MEMORY // n_images)
+    for start in range(0, n_draws, block):
+        yield min(block, n_draws - start)
+
+
 def _patient_resamples(
     n_patients: int, n_images: int, n_resamples: int, random_state: np.random.RandomState
 ) -> Iterator[Floats]:
@@ -52,9 +59,7 @@ def _patient_resamples(
         Whole numbers whose rows sum to ``n_patients``; index the columns by ``patient`` for the
         weights of images.
     """
-    block = max(1, _IMAGE_WEIGHTS_IN_MEMORY // n_images)
-    for start in range(0, n_resamples, block):
-        rows = min(block, n_resamples - start)
+    for rows in blocks(n_resamples, n_images):
         drawn = random_state.randint(n_patients, size=(rows, n_patients))
         drawn += n_patients * np.arange(rows)[:, np.newaxis]
         counts = np.bincount(drawn.ravel(), minlength=rows * n_patients)

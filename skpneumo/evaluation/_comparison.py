@@ -11,7 +11,7 @@ from skpneumo.evaluation._differences import (
     resampled_differences,
     share_differences,
 )
-from skpneumo.evaluation._estimates import warn_of_undefined
+from skpneumo.evaluation._estimates import Settings, warn_of_undefined, why_undefined
 from skpneumo.evaluation._predictions import Predictions, predictions_of
 
 if TYPE_CHECKING:
@@ -77,7 +77,10 @@ def compare(
     random within each patient, which for one image per patient is McNemar's). AUC has DeLong's
     test and interval [3]_, in Obuchowski's form for clustered data [4]_. Balanced accuracy
     combines the limits for recall and specificity (MOVER); the others have a paired bootstrap
-    of patients. No p-value is corrected for looking at several metrics.
+    of patients. Where two models agree on every image, as far as a metric looks, a bootstrap
+    would say [0, 0]; the limits of the two are then combined as if they were independent
+    (MOVER), which is wide, but does not take a small test for a proof of equality. No p-value is
+    corrected for looking at several metrics.
 
     References
     ----------
@@ -184,10 +187,11 @@ def _compare(
     rows = share_differences(a, b, confidence_level)
     if a.score is not None and b.score is not None:
         rows.append(auc_difference(a, b, confidence_level))
-    rows += resampled_differences(
-        a, b, confidence_level, n_resamples, check_random_state(random_state)
-    )
-    warn_of_undefined(a, [row.metric for row in rows if np.isnan(row.difference)])
+    settings = Settings(confidence_level, n_resamples, 10, check_random_state(random_state))
+    rows += resampled_differences(a, b, settings)
+    why = why_undefined(a, b)
+    warn_of_undefined([row.metric for row in rows if np.isnan(row.difference)], why)
     frame = pd.DataFrame([vars(row) for row in rows])
+    frame.loc[frame["difference"].isna(), "interval"] = f"undefined: {why}"
     frame.attrs["confidence_level"] = confidence_level
     return frame

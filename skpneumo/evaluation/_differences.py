@@ -8,7 +8,13 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from skpneumo.evaluation._bootstrap import bootstrap
-from skpneumo.evaluation._estimates import ScoreStatistic, score_type_interval
+from skpneumo.evaluation._estimates import (
+    NO_SPREAD,
+    ScoreStatistic,
+    Settings,
+    estimate_metrics,
+    score_type_interval,
+)
 from skpneumo.evaluation._intervals import (
     clustered_difference,
     mover_difference,
@@ -100,19 +106,22 @@ def auc_difference(a: Predictions, b: Predictions, confidence_level: float) -> D
     standard_error = float(np.sqrt(((influence_a - influence_b) ** 2).sum()))
     low = high = p_value = np.nan
     test = interval = "DeLong, by patient" if a.clustered else "DeLong"
-    if standard_error > 0:
+    if standard_error > NO_SPREAD:
         half = normal_quantile(confidence_level) * standard_error
         low, high = max(-1.0, difference - half), min(1.0, difference + half)
         p_value = float(2 * norm.sf(abs(difference) / standard_error))
-    elif standard_error == 0:
-        # Two perfect separations, or the same ranks: no variance seen, but some there may be.
+    elif not np.isnan(difference):
+        # Two perfect separations, the same ranks, or one patient on a side: no variance seen,
+        # but some there may be.
         low, high = mover_difference(
             value_a,
             score_type_interval(a, "roc_auc", value_a, confidence_level),
             value_b,
             score_type_interval(b, "roc_auc", value_b, confidence_level),
         )
-        p_value, interval = 1.0, "MOVER"
+        interval = "MOVER"
+        if abs(difference) <= NO_SPREAD:
+            p_value = 1.0
     return Difference(
         "roc_auc",
         value_a,
@@ -131,9 +140,7 @@ def auc_difference(a: Predictions, b: Predictions, confidence_level: float) -> D
 def resampled_differences(
     a: Predictions,
     b: Predictions,
-    confidence_level: float,
-    n_resamples: int,
-    random_state: np.random.RandomState,
+    settings: Settings,
 ) -> list[Difference]:
     metrics = ["precision", "f1"]
     statistics: list[tuple[Callable[[Floats], Floats], ...]]
@@ -153,19 +160,23 @@ def resampled_differences(
         )
 
     once = both(np.ones((1, a.n_patients)))[0]
-    draws = bootstrap(both, a.n_patients, len(a), n_resamples, random_state)
+    draws = bootstrap(both, a.n_patients, len(a), settings.n_resamples, settings.random_state)
     k = len(metrics)
-    tails = (1 - confidence_level) / 2, (1 + confidence_level) / 2
+    tails = (1 - settings.confidence_level) / 2, (1 + settings.confidence_level) / 2
     rows = []
     for i, metric in enumerate(metrics):
         differences = draws[:, i] - draws[:, k + i]
         differences = differences[~np.isnan(differences)]
-        low = high = np.nan
-        interval = "undefined"
-        # Without a disagreement every resample agrees as well: no interval is better than [0, 0].
-        if len(differences) and np.ptp(differences) > 0:
+        if np.isnan(once[i] - once[k + i]):
+            low = high = np.nan
+            interval = "undefined"
+        elif len(differences) and np.ptp(differences) > NO_SPREAD:
             low, high = (float(q) for q in np.quantile(differences, tails))
             interval = "patient bootstrap" if a.clustered else "bootstrap"
+        else:
+            # Without a disagreement every resample agrees as well, which proves no equality.
+            low, high = _independent_limits(a, b, metric, settings)
+            interval = "MOVER"
         rows.append(
             Difference(
                 metric,
@@ -182,6 +193,13 @@ def resampled_differences(
             )
         )
     return rows
+
+
+def _independent_limits(
+    a: Predictions, b: Predictions, metric: str, settings: Settings
+) -> tuple[float, float]:
+    (of_a,), (of_b,) = (estimate_metrics(each, [metric], settings) for each in (a, b))
+    return mover_difference(of_a.value, (of_a.low, of_a.high), of_b.value, (of_b.low, of_b.high))
 
 
 class _DecisionStatistic:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import UndefinedMetricWarning
 
 from skpneumo.evaluation._bootstrap import bootstrap
+from skpneumo.evaluation._calibration import CalibrationBins, calibration_error_limits
 from skpneumo.evaluation._intervals import (
     ClusteredEstimate,
     Interval,
@@ -20,17 +21,19 @@ from skpneumo.evaluation._intervals import (
     newcombe_auc_interval,
     wilson_interval,
 )
-from skpneumo.evaluation._metrics import CalibrationBins, RankedScores
+from skpneumo.evaluation._metrics import RankedScores
 from skpneumo.evaluation._predictions import Predictions
 
 __all__ = [
     "METRICS",
+    "NO_SPREAD",
     "Estimate",
     "ScoreStatistic",
     "Settings",
     "estimate_metrics",
     "score_type_interval",
     "warn_of_undefined",
+    "why_undefined",
 ]
 
 Floats = NDArray[np.float64]
@@ -52,13 +55,15 @@ METRICS = DECISION_METRICS + SCORE_METRICS + RATIO_METRICS
 # weigh more than all seen so far.
 _ENOUGH_PATIENTS_IN_ERROR = 10
 
+NO_SPREAD = 1e-9
+"""Of resamples that are all alike: summed in another order, equal numbers differ by rounding."""
+
 
 @dataclass(frozen=True)
 class Estimate:
     """One row of an evaluation.
 
-    ``interval`` names the method; an undefined value has "undefined", one that the predictions
-    do not allow says what it needs.
+    ``interval`` names the method. Of a value of NaN it says "undefined: " and why.
     """
 
     metric: str
@@ -131,7 +136,12 @@ def _decision_estimates(predictions: Predictions, confidence_level: float) -> di
         found[metric] = Estimate(
             metric, value, low, high, len(predictions), predictions.n_patients, "MOVER"
         )
-    return {metric: _undefined_if_nan(estimate) for metric, estimate in found.items()}
+    for metric, each in found.items():
+        if np.isnan(each.value):
+            nothing = np.nan, np.nan, np.nan
+            why = f"undefined: {why_undefined(predictions)}"
+            found[metric] = Estimate(metric, *nothing, each.n, each.n_patients, why)
+    return found
 
 
 def _score_estimates(
@@ -140,9 +150,9 @@ def _score_estimates(
     size = len(predictions), predictions.n_patients
     found = {}
     if predictions.score is None:
-        lacking = dict.fromkeys(metrics, "needs scores")
+        lacking = dict.fromkeys(metrics, "undefined: needs scores")
     elif not predictions.has_probabilities:
-        lacking = dict.fromkeys(metrics & {"brier_score", "ece"}, "needs probabilities")
+        lacking = dict.fromkeys(metrics & {"brier_score", "ece"}, "undefined: needs probabilities")
     else:
         lacking = {}
     for metric, reason in lacking.items():
@@ -161,11 +171,15 @@ def _score_estimates(
         settings.random_state,
     )
     for metric, value, draws in zip(defined, values, resampled.T, strict=True):
-        (low, high), method = _score_interval(
-            predictions, metric, float(value), draws, settings.confidence_level
-        )
-        estimate = Estimate(metric, float(value), low, high, *size, method)
-        found[metric] = _undefined_if_nan(estimate)
+        if np.isnan(value):
+            why = f"undefined: {why_undefined(predictions)}"
+            estimate = Estimate(metric, np.nan, np.nan, np.nan, *size, why)
+        else:
+            (low, high), method = _score_interval(
+                predictions, statistic, metric, float(value), draws, settings
+            )
+            estimate = Estimate(metric, float(value), low, high, *size, method)
+        found[metric] = estimate
     return found
 
 
@@ -184,7 +198,8 @@ class ScoreStatistic:
             "brier_score": self._brier_score,
         }
         if "ece" in metrics:
-            self._columns["ece"] = CalibrationBins(positive, score, patient, n_bins).error
+            self.bins = CalibrationBins(positive, score, patient, n_bins)
+            self._columns["ece"] = self.bins.error
         self._metrics = metrics
 
     def __call__(self, patient_weights: Floats) -> Floats:
@@ -197,33 +212,31 @@ class ScoreStatistic:
 
 
 def _score_interval(
-    predictions: Predictions, metric: str, value: float, draws: Floats, confidence_level: float
+    predictions: Predictions,
+    statistic: ScoreStatistic,
+    metric: str,
+    value: float,
+    draws: Floats,
+    settings: Settings,
 ) -> tuple[Interval, str]:
-    if np.isnan(value):
-        return (np.nan, np.nan), "undefined"
+    """Interval of a metric of scores by the bootstrap; wider where that has seen too little."""
+    level = settings.confidence_level
     # A resample without a positive or without a negative has no AUC; the others do.
     draws = draws[~np.isnan(draws)]
-    method = "patient bootstrap" if predictions.clustered else "bootstrap"
+    spread = float(draws.std(ddof=1)) if len(draws) > 1 else 0.0
+    intervals, methods = [], []
     if metric == "ece":
-        # Biased upwards, and once more so in a resample: what the bootstrap says of the way up
-        # holds for the way down as well.
-        up = float(np.quantile(draws, (1 + confidence_level) / 2)) - value
-        return (max(0.0, value - up), min(1.0, value + up)), method
-
-    standard_error = float(draws.std(ddof=1)) if len(draws) > 1 else np.nan
-    intervals = []
-    if 0 < value < 1 and standard_error > 0:
-        intervals.append(logit_interval(value, standard_error, confidence_level))
-    if metric == "brier_score":
-        if not intervals:
-            n = effective_size(np.bincount(predictions.patient).astype(float))
-            intervals.append(wilson_interval(value, n, confidence_level))
-            method = "score"
-    elif not intervals or _fewest_patients_in_error(predictions) < _ENOUGH_PATIENTS_IN_ERROR:
-        method = f"{method}, score" if intervals else "score"
-        intervals.append(score_type_interval(predictions, metric, value, confidence_level))
+        by_chance = statistic.bins.error_by_chance(settings.n_resamples, settings.random_state)
+        intervals.append(calibration_error_limits(value, draws, by_chance, level))
+        methods.append("patient bootstrap" if predictions.clustered else "bootstrap")
+    elif 0 < value < 1 and spread > NO_SPREAD:
+        intervals.append(logit_interval(value, spread, level))
+        methods.append("patient bootstrap" if predictions.clustered else "bootstrap")
+    if not intervals or _fewest_patients_in_error(predictions) < _ENOUGH_PATIENTS_IN_ERROR:
+        intervals.append(score_type_interval(predictions, metric, value, level))
+        methods.append("score")
     lows, highs = zip(*intervals, strict=True)
-    return (min(lows), max(highs)), method
+    return (min(lows), max(highs)), ", ".join(methods)
 
 
 def score_type_interval(
@@ -237,6 +250,10 @@ def score_type_interval(
     )
     if metric == "roc_auc":
         return newcombe_auc_interval(value, n_positive, n_negative, confidence_level)
+    if metric in ("brier_score", "ece"):
+        # Means of what lies between 0 and 1, and so varies no more than a share of that size.
+        n = effective_size(np.bincount(predictions.patient).astype(float))
+        return wilson_interval(value, n, confidence_level)
     # K. Boyd, K. H. Eng and C. D. Page, "Area under the precision-recall curve: point estimates
     # and confidence intervals", ECML PKDD 2013: binomial in the number of positives.
     return wilson_interval(value, n_positive, confidence_level)
@@ -258,38 +275,36 @@ def _fewest_patients_in_error(predictions: Predictions) -> int:
     return int((missed + false_alarms).min())
 
 
-def warn_of_undefined(predictions: Predictions, metrics: list[str]) -> None:
+def why_undefined(*several: Predictions) -> str:
+    """Why a metric that divides by some of these images divides by none."""
+    reasons: dict[str, bool] = {}
+    for predictions in several:
+        n, label = len(predictions), f"(label {predictions.pos_label!r})"
+        positive, predicted = predictions.positive, predictions.predicted
+        reasons |= {
+            reason: True
+            for reason, holds in {
+                f"none of the {n} images is positive {label}": not positive.any(),
+                f"all of the {n} images are positive {label}": positive.all(),
+                "no image is called positive": not predicted.any(),
+                "every image is called positive": predicted.all(),
+            }.items()
+            if holds
+        }
+    return " and ".join(reasons)
+
+
+def warn_of_undefined(metrics: list[str], why: str) -> None:
     """Warn the caller of the public function that these are NaN, and why."""
-    if not metrics:
-        return
-    n = len(predictions)
-    reasons = {
-        f"none of the {n} images is positive (label {predictions.pos_label!r})": (
-            not predictions.positive.any()
-        ),
-        f"all of the {n} images are positive (label {predictions.pos_label!r})": (
-            predictions.positive.all()
-        ),
-        "no image is called positive": not predictions.predicted.any(),
-        "every image is called positive": predictions.predicted.all(),
-    }
-    why = " and ".join(reason for reason, holds in reasons.items() if holds)
-    warnings.warn(
-        f"{', '.join(metrics)} cannot be computed and are NaN: {why}.",
-        UndefinedMetricWarning,
-        stacklevel=4,
-    )
+    if metrics:
+        warnings.warn(
+            f"{', '.join(metrics)} cannot be computed and are NaN: {why}.",
+            UndefinedMetricWarning,
+            stacklevel=4,
+        )
 
 
 def _quotient(numerator: float, denominator: float) -> float:
     if denominator == 0:
         return np.inf if numerator > 0 else np.nan
     return numerator / denominator
-
-
-def _undefined_if_nan(estimate: Estimate) -> Estimate:
-    if not np.isnan(estimate.value):
-        return estimate
-    return Estimate(
-        estimate.metric, np.nan, np.nan, np.nan, estimate.n, estimate.n_patients, "undefined"
-    )

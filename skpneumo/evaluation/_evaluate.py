@@ -8,13 +8,21 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
 
 from skpneumo.datasets import etiologies
-from skpneumo.evaluation._estimates import METRICS, Settings, estimate_metrics, warn_of_undefined
+from skpneumo.evaluation._estimates import (
+    METRICS,
+    Settings,
+    estimate_metrics,
+    warn_of_undefined,
+    why_undefined,
+)
 from skpneumo.evaluation._predictions import Predictions, predictions_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["evaluate", "evaluate_predictions"]
+
+EVERYTHING = "all"
 
 
 def evaluate(
@@ -71,12 +79,14 @@ def evaluate(
         One row per subgroup and metric, with the columns ``subgroup`` ("all" for everything),
         ``metric``, ``value``, ``low``, ``high``, ``n`` and ``n_patients`` (the images and
         patients in the metric's denominator) and ``interval`` (the method). NaN, with a
-        :class:`~sklearn.exceptions.UndefinedMetricWarning`, where a metric is undefined.
+        :class:`~sklearn.exceptions.UndefinedMetricWarning`, where a metric is undefined;
+        ``interval`` then says why.
 
     Raises
     ------
     ValueError
-        If the labels are not those of the estimator, lengths differ, or it is unclear which
+        If there are no images, the labels are not those of the estimator, lengths differ, a
+        patient is missing among ``groups``, a subgroup is called "all", or it is unclear which
         class is the positive one.
 
     See Also
@@ -91,10 +101,12 @@ def evaluate(
     2J / (1 + J) of the share J of true positives among the images positive in truth or by
     prediction [3]_. Balanced accuracy and the likelihood ratios take theirs from the limits of
     recall and specificity (MOVER [4]_ [5]_). AUC, average precision and Brier score have a
-    bootstrap of patients, on the logit scale [6]_; where fewer than ten patients are misranked,
-    as in a perfect separation, it is widened to a score interval on effective sizes [7]_. The
-    calibration error is biased upwards, in every resample once more, so its interval reaches
-    as far down as the bootstrap reaches up.
+    bootstrap of patients, on the logit scale [6]_. The calibration error is biased upwards:
+    labels drawn from the probabilities themselves, all of a patient's by one lot, have one
+    above 0 too [8]_. Its interval reaches down by the mean of those and the spread, and up by
+    the spread, so that it contains 0 where the probabilities may well be right. Where fewer
+    than ten patients are misranked, as in a perfect separation, all four are widened to a score
+    interval on effective sizes [7]_.
 
     A percentile bootstrap of patients, the usual choice, gives [1, 1] for a faultless test, and
     with 100 patients covers a recall of .995 about every other time, not 95 times in 100.
@@ -115,10 +127,12 @@ def evaluate(
        general approach", Statistics in Medicine 27 (2008), 1693-1702.
     .. [5] R. G. Newcombe, "MOVER-R confidence intervals for ratios and products of two
        independently estimated quantities", Stat. Methods Med. Res. 25 (2016), 1774-1778.
-    .. [6] M. Pavlič Perme and D. Manevski, "Confidence intervals for the Mann-Whitney test",
+    .. [6] M. Pohar Perme and D. Manevski, "Confidence intervals for the Mann-Whitney test",
        Stat. Methods Med. Res. 28 (2019), 3755-3768.
     .. [7] R. G. Newcombe, "Confidence intervals for an effect size measure based on the
        Mann-Whitney statistic. Part 2", Statistics in Medicine 25 (2006), 559-573.
+    .. [8] J. Bröcker and L. A. Smith, "Increasing the reliability of reliability diagrams",
+       Weather and Forecasting 22 (2007), 651-661.
 
     Examples
     --------
@@ -222,9 +236,14 @@ def _evaluate(
     import pandas as pd
 
     settings = Settings(confidence_level, n_resamples, n_bins, check_random_state(random_state))
-    rows = [("all", each) for each in estimate_metrics(predictions, METRICS, settings)]
-    undefined = [each.metric for _, each in rows if each.interval == "undefined"]
-    warn_of_undefined(predictions, undefined)
+    rows = [(EVERYTHING, each) for each in estimate_metrics(predictions, METRICS, settings)]
+    # What needs scores is no surprise to who passed none.
+    undefined = [
+        each.metric
+        for _, each in rows
+        if np.isnan(each.value) and "undefined: needs" not in each.interval
+    ]
+    warn_of_undefined(undefined, why_undefined(predictions))
     for name, part, metrics in _subgroups(predictions, subgroups):
         rows += [(name, each) for each in estimate_metrics(part, metrics, settings)]
     frame = pd.DataFrame([{"subgroup": name, **vars(each)} for name, each in rows])
@@ -278,4 +297,8 @@ def _subgroup_names(
     check_consistent_length(predictions.positive, given)
     names = np.empty(len(given), dtype=object)
     names[:] = ["" if name is None or name != name else str(name) for name in given.tolist()]
+    if EVERYTHING in names:
+        raise ValueError(
+            f"A subgroup is called {EVERYTHING!r}, as are the rows of all images. Rename it."
+        )
     return names

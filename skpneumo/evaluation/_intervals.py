@@ -10,12 +10,14 @@ fails: every resample of a faultless test is faultless.
 """
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 from scipy.stats import norm
+from sklearn.utils import check_scalar
 
 __all__ = [
     "ClusteredEstimate",
@@ -40,6 +42,7 @@ Interval = tuple[float, float]
 
 def normal_quantile(confidence_level: float) -> float:
     """Half width of a two-sided interval of a standard normal variable."""
+    check_scalar(confidence_level, "confidence_level", Real)
     if not 0 < confidence_level < 1:
         raise ValueError(f"confidence_level={confidence_level} is not between 0 and 1; try 0.95.")
     return float(norm.ppf((1 + confidence_level) / 2))
@@ -269,7 +272,7 @@ def logit_interval(value: float, standard_error: float, confidence_level: float)
 
     References
     ----------
-    M. Pavlič Perme and D. Manevski, "Confidence intervals for the Mann-Whitney test",
+    M. Pohar Perme and D. Manevski, "Confidence intervals for the Mann-Whitney test",
     Statistical Methods in Medical Research 28 (2019), 3755-3768.
     """
     half = normal_quantile(confidence_level) * standard_error / (value * (1 - value))

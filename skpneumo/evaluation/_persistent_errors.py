@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binom
-from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils import check_consistent_length
 
+from skpneumo.datasets import patient_ids
+from skpneumo.evaluation._intervals import clustered_share
+from skpneumo.evaluation._predictions import check_labels
+from skpneumo.groups import check_groups
 from skpneumo.paths import check_paths, filenames_of
+from skpneumo.wording import counted, with_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["PersistentErrors", "persistent_errors"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PersistentErrors:
     """Which images are wrong in how many runs, and how many would be by chance.
 
@@ -31,19 +36,33 @@ class PersistentErrors:
         One row per number of wrong runs, from 1 to all: ``n_wrong``, ``observed`` (images wrong
         in exactly so many runs), and ``expected``, ``low`` and ``high``: the number, with its
         95 % range, if every run made as many errors in each class but drew the images at random.
+    shares : pandas.DataFrame
+        Two rows, for the images wrong in ``"any run"`` and in ``"every run"``: ``wrong_in``,
+        and as from :func:`evaluate` the ``value`` of their share, ``low`` and ``high`` of its
+        95 % interval, ``n`` and ``n_patients``.
     """
 
     frame: "pd.DataFrame"
     overlap: "pd.DataFrame"
+    shares: "pd.DataFrame"
 
     def __str__(self) -> str:
         last = self.overlap.iloc[-1]
-        runs = int(last["n_wrong"])
-        return (
-            f"{len(self.frame)} images are wrong in at least one of {runs} runs, "
-            f"{int(last['observed'])} in every one of them; by chance {last['expected']:.2g} "
-            f"[{int(last['low'])}, {int(last['high'])}] would be."
+        any_run, every_run = (
+            with_interval(row.value, row.low, row.high, row.n, row.n_patients)
+            for row in self.shares.itertuples()
         )
+        by_chance = with_interval(
+            last["expected"], last["low"], last["high"], form=".2g", unit=" images"
+        )
+        return (
+            f"Wrong in at least one of {int(last['n_wrong'])} runs: "
+            f"{counted(len(self.frame), 'image')}, a share of {any_run}. In every run: "
+            f"{counted(int(last['observed']), 'image')}, a share of {every_run}; by chance it "
+            f"would be {by_chance}."
+        )
+
+    __repr__ = __str__
 
 
 def persistent_errors(
@@ -52,6 +71,7 @@ def persistent_errors(
     *,
     X: Any = None,
     filenames: Any = None,
+    groups: ArrayLike | None = None,
 ) -> PersistentErrors:
     """Find the images that are wrong run after run.
 
@@ -69,16 +89,20 @@ def persistent_errors(
         What the estimators take.
     filenames : array-like of paths, shape (n_images,), default=None
         Names for the frame; read off ``X`` where it has them.
+    groups : array-like of shape (n_images,), default=None
+        The patient of each image, for the intervals of ``shares``. None reads it off the file
+        names, and takes each image for a patient of its own without them.
 
     Returns
     -------
     errors : PersistentErrors
-        With ``frame`` and ``overlap``; prints as a sentence.
+        With ``frame``, ``overlap`` and ``shares``; prints as sentences.
 
     Raises
     ------
     ValueError
-        If shapes do not match, or there are fewer than two runs.
+        If there are no images, fewer than two runs, shapes that do not match, or a patient is
+        missing among ``groups``.
     TypeError
         If estimators are given without ``X``.
 
@@ -98,8 +122,9 @@ def persistent_errors(
     >>> y_pred[np.arange(10, 15), np.arange(5)] = 1  # five once each
     >>> errors = persistent_errors(y, y_pred)
     >>> print(errors)
-    9 images are wrong in at least one of 5 runs, 4 in every one of them; by chance 3.1e-05 [0, 0]
-    would be.
+    Wrong in at least one of 5 runs: 9 images, a share of 0.090 [0.048, 0.162] (100 images,
+    100 patients). In every run: 4 images, a share of 0.040 [0.016, 0.098] (100 images,
+    100 patients); by chance it would be 3.1e-05 images [0, 0].
     >>> errors.overlap[["n_wrong", "observed", "expected"]].round(2)
        n_wrong  observed  expected
     0        1         5     20.36
@@ -110,7 +135,7 @@ def persistent_errors(
     """
     import pandas as pd
 
-    labels: NDArray[Any] = column_or_1d(y)
+    labels = check_labels(y)
     estimators: Any = y_pred
     if isinstance(y_pred, Sequence) and all(hasattr(each, "predict") for each in estimators):
         if X is None:
@@ -124,6 +149,10 @@ def persistent_errors(
         )
     names = filenames_of(X) if filenames is None else check_paths(filenames)
     check_consistent_length(labels, predicted, names)
+    if groups is not None:
+        patients = check_groups(groups, len(labels))
+    else:
+        patients = np.arange(len(labels)) if names is None else patient_ids(names)
 
     wrong = predicted != labels[:, np.newaxis]
     n_wrong, n_runs = wrong.sum(axis=1), wrong.shape[1]
@@ -140,7 +169,20 @@ def persistent_errors(
     overlap = pd.DataFrame(
         {"n_wrong": counts, "observed": observed, "expected": expected, "low": low, "high": high}
     )
-    return PersistentErrors(frame, overlap)
+    patient = np.unique(patients, return_inverse=True)[1]
+    everything = np.ones(len(labels), dtype=bool)
+    shares = {
+        "any run": clustered_share(n_wrong > 0, everything, patient, 0.95),
+        "every run": clustered_share(n_wrong == n_runs, everything, patient, 0.95),
+    }
+    columns_of_shares = ["value", "low", "high", "n", "n_patients"]
+    share_frame = pd.DataFrame(
+        [
+            {"wrong_in": name} | {column: getattr(share, column) for column in columns_of_shares}
+            for name, share in shares.items()
+        ]
+    )
+    return PersistentErrors(frame, overlap, share_frame)
 
 
 def _by_chance(

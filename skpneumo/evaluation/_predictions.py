@@ -1,16 +1,24 @@
 """What an evaluation works on: labels, scores, decisions and patients of the same images."""
 
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
+from sklearn.utils import (
+    assert_all_finite,
+    check_consistent_length,
+    check_scalar,
+    column_or_1d,
+)
 
 from skpneumo.datasets import patient_ids
+from skpneumo.evaluation._responses import scores_and_decisions, scores_of
+from skpneumo.groups import check_groups
 from skpneumo.paths import check_paths, filenames_of
 
-__all__ = ["Predictions", "predictions_of", "scores_of"]
+__all__ = ["Predictions", "check_labels", "check_positive_label", "predictions_of"]
 
 
 @dataclass(frozen=True)
@@ -89,13 +97,14 @@ class Predictions:
         Raises
         ------
         ValueError
-            If lengths differ, labels are not binary, a predicted label is unknown, a score is
-            not finite, or the decisions are given twice or cannot be derived.
+            If lengths differ, nothing is given, labels are not binary, a predicted label is
+            unknown, a score is not finite, a patient is missing, or the decisions are given
+            twice or cannot be derived.
         """
-        labels: NDArray[Any] = column_or_1d(y)
+        labels = check_labels(y)
         filenames = None if filenames is None else check_paths(filenames)
         score = None if y_score is None else _check_scores(y_score)
-        check_consistent_length(labels, score, y_pred, groups, filenames)
+        check_consistent_length(labels, score, y_pred, filenames)
         pos_label = _positive_label(labels, y_pred, pos_label)
         if y_pred is not None and threshold is not None:
             raise ValueError(
@@ -109,7 +118,7 @@ class Predictions:
         else:
             predicted = score >= _check_threshold(threshold, score)
         if groups is not None:
-            patients = column_or_1d(groups)
+            patients = check_groups(groups, len(labels))
         elif filenames is not None:
             patients = patient_ids(filenames)
         else:
@@ -134,7 +143,7 @@ def predictions_of(
     threshold: float | None = None,
 ) -> Predictions:
     """Predict with a fitted classifier; decide by its ``predict`` or by a threshold."""
-    labels: NDArray[Any] = column_or_1d(y)
+    labels = check_labels(y)
     classes = np.asarray(estimator.classes_).tolist()
     if unknown := sorted(set(labels.tolist()) - set(classes), key=str):
         raise ValueError(
@@ -150,19 +159,24 @@ def predictions_of(
         pos_label = _refuse_normal(classes[1], classes)
     elif pos_label not in classes:
         raise ValueError(f"pos_label={pos_label!r} is not one of the classes {classes}.")
-    score = scores_of(estimator, X, pos_label)
-    if score is None and threshold is not None:
-        raise ValueError(
-            f"{type(estimator).__name__} has neither predict_proba nor decision_function, so "
-            "there are no scores to put a threshold on. Use a classifier that has one of them."
-        )
-    # Not argmax of the probabilities: a classifier may decide at a threshold of its own.
-    y_pred = column_or_1d(estimator.predict(X)) == pos_label if threshold is None else None
+    if groups is not None:
+        groups = check_groups(groups, len(labels))  # before minutes of predicting
+    called = None
+    if threshold is None:
+        score, called = scores_and_decisions(estimator, X, pos_label)
+    else:
+        score = scores_of(estimator, X, pos_label)
+        if score is None:
+            raise ValueError(
+                f"{type(estimator).__name__} has neither predict_proba nor decision_function, so "
+                "there are no scores to put a threshold on. Use a classifier that has one of "
+                "them."
+            )
     return Predictions.of(
         # Against the rest, when there are more than two classes.
         labels == pos_label,
         score,
-        y_pred,
+        called,
         groups=groups,
         filenames=filenames_of(X),
         pos_label=True,
@@ -170,18 +184,36 @@ def predictions_of(
     ).labelled(pos_label)
 
 
-def scores_of(estimator: Any, X: Any, pos_label: Any) -> NDArray[np.float64] | None:
-    """Scores of the positive class; None from a classifier that has labels only."""
-    classes = np.asarray(estimator.classes_).tolist()
-    column = classes.index(pos_label)
-    if hasattr(estimator, "predict_proba"):
-        return np.asarray(estimator.predict_proba(X))[:, column].astype(float)
-    if not hasattr(estimator, "decision_function"):
-        return None
-    decision = np.asarray(estimator.decision_function(X), dtype=float)
-    if decision.ndim == 2:
-        return decision[:, column]
-    return decision if column == 1 else -decision
+def check_labels(y: ArrayLike) -> NDArray[Any]:
+    """Bring true labels to a 1-D array in which there are some and none is missing."""
+    labels: NDArray[Any] = column_or_1d(y)
+    if not len(labels):
+        raise ValueError(
+            "y has no labels: there are no images to evaluate. Check the folder, the split or "
+            "the mask that they were selected by."
+        )
+    # NaN differs from itself.
+    missing = [row for row, each in enumerate(labels.tolist()) if each is None or each != each]
+    if missing:
+        raise ValueError(
+            f"y lacks the label of {len(missing)} of {len(labels)} images, the first in row "
+            f"{missing[0]}. Label these images, or drop them."
+        )
+    return labels
+
+
+def check_positive_label(labels: NDArray[Any], pos_label: Any) -> Any:
+    """Refuse a positive label that two or more labels do not include.
+
+    One label alone may be the negative one.
+    """
+    known = np.unique(labels).tolist()
+    if pos_label not in known and len(known) > 1:
+        raise ValueError(
+            f"pos_label={pos_label!r} is not one of the labels {known}. Pass the one whose "
+            "recall is meant."
+        )
+    return pos_label
 
 
 def _check_scores(y_score: ArrayLike) -> NDArray[np.float64]:
@@ -198,6 +230,9 @@ def _check_scores(y_score: ArrayLike) -> NDArray[np.float64]:
 
 def _check_threshold(threshold: float | None, score: NDArray[np.float64]) -> float:
     if threshold is not None:
+        check_scalar(threshold, "threshold", Real)
+        if np.isnan(threshold):
+            raise ValueError("threshold is NaN, and no score is at least that. Pass a number.")
         return threshold
     if score.min() < 0 or score.max() > 1:
         raise ValueError(
@@ -216,9 +251,7 @@ def _positive_label(y: NDArray[Any], y_pred: ArrayLike | None, pos_label: Any) -
             "passing y == label, or mend the labels."
         )
     if pos_label is not None:
-        if pos_label not in known and len(known) == 2:
-            raise ValueError(f"pos_label={pos_label!r} is not one of the labels {known}.")
-        return pos_label
+        return check_positive_label(labels, pos_label)
     if set(known) <= {0, 1} or set(known) <= {-1, 1}:
         return 1
     if len(known) < 2:

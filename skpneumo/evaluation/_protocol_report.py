@@ -1,10 +1,12 @@
 """What several protocols say of one pipeline: a table, the differences, and what they mean."""
 
 from dataclasses import dataclass
+from html import escape
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from skpneumo.evaluation._intervals import mover_difference
+from skpneumo.wording import based_on, counted, with_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,7 +16,7 @@ __all__ = ["GROUPED", "OFFICIAL", "RANDOM", "ProtocolComparison"]
 OFFICIAL, GROUPED, RANDOM = "official split", "patient-grouped CV", "random split"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ProtocolComparison:
     """What the same pipeline scores under different protocols; prints as table and text.
 
@@ -27,8 +29,10 @@ class ProtocolComparison:
         have images in the training part).
     differences : pandas.DataFrame
         One row per pair of protocols and metric: ``first``, ``second``, ``metric``,
-        ``difference`` (first - second), ``low``, ``high``. The two are taken as independent,
-        which makes the interval too wide where they test the same images.
+        ``difference`` (first - second), ``low``, ``high``, and the images and patients that
+        each of the two rests on: ``n_first``, ``n_patients_first``, ``n_second``,
+        ``n_patients_second``. The two are taken as independent, which makes the interval too
+        wide where they test the same images.
     explanation : str
         What the differences mean, in sentences.
     """
@@ -51,20 +55,30 @@ class ProtocolComparison:
                 low, high = mover_difference(
                     a["value"], (a["low"], a["high"]), b["value"], (b["low"], b["high"])
                 )
-                difference = a["value"] - b["value"]
-                differences.append((first, second, metric, difference, low, high))
-        columns = ["first", "second", "metric", "difference", "low", "high"]
-        difference_frame = pd.DataFrame(differences, columns=columns)
+                differences.append(
+                    {"first": first, "second": second, "metric": metric}
+                    | {"difference": a["value"] - b["value"], "low": low, "high": high}
+                    | {"n_first": a["n"], "n_patients_first": a["n_patients"]}
+                    | {"n_second": b["n"], "n_patients_second": b["n_patients"]}
+                )
+        difference_frame = pd.DataFrame(differences)
         return cls(frame, difference_frame, _explain(frame, difference_frame, confidence_level))
 
     def table(self) -> "pd.DataFrame":
-        """One column per protocol, one row per metric, as text: value and interval."""
+        """One column per protocol, one row per metric, as text: figure, interval, n."""
         import pandas as pd
 
         columns = {}
         for protocol, rows in self.frame.groupby("protocol", sort=False):
             figures = {
-                row.metric: f"{row.value:.3f} [{row.low:.3f}, {row.high:.3f}]"
+                row.metric: with_interval(
+                    row.value,
+                    row.low,
+                    row.high,
+                    row.n,
+                    row.n_patients,
+                    undefined=row.interval,
+                )
                 for row in rows.itertuples()
             }
             counts = {
@@ -78,8 +92,10 @@ class ProtocolComparison:
     def __str__(self) -> str:
         return f"{self.table().to_string()}\n\n{self.explanation}"
 
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
-        paragraphs = "".join(f"<p>{text}</p>" for text in self.explanation.split("\n\n"))
+        paragraphs = "".join(f"<p>{escape(text)}</p>" for text in self.explanation.split("\n\n"))
         return f"{self.table().to_html()}{paragraphs}"
 
 
@@ -87,16 +103,24 @@ class _Difference(NamedTuple):
     difference: float
     low: float
     high: float
+    n_first: int
+    n_patients_first: int
+    n_second: int
+    n_patients_second: int
 
     def __str__(self) -> str:
-        low, high = 100 * self.low, 100 * self.high
-        return f"{100 * self.difference:+.1f} points [{low:+.1f}, {high:+.1f}]"
+        points = with_interval(
+            100 * self.difference, 100 * self.low, 100 * self.high, form="+.1f", unit=" points"
+        )
+        first = based_on(self.n_first, self.n_patients_first)
+        second = based_on(self.n_second, self.n_patients_second)
+        return f"{points} ({first} against {second})"
 
 
 def _explain(frame: "pd.DataFrame", differences: "pd.DataFrame", confidence_level: float) -> str:
     """Say what the differences mean, in paragraphs separated by empty lines."""
     by_pair = {
-        (row.first, row.second, row.metric): _Difference(row.difference, row.low, row.high)
+        (row.first, row.second, row.metric): _Difference(*row[4:])
         for row in differences.itertuples()
     }
     about = frame.drop_duplicates("protocol").set_index("protocol")
@@ -113,11 +137,12 @@ def _explain(frame: "pd.DataFrame", differences: "pd.DataFrame", confidence_leve
 
 def _on_leakage(by_pair: dict[tuple[str, str, str], _Difference], about: "pd.DataFrame") -> str:
     loss = by_pair[GROUPED, RANDOM, "accuracy"]
-    gain = _Difference(-loss.difference, -loss.high, -loss.low)
+    gain = _Difference(-loss.difference, -loss.high, -loss.low, *loss[5:], *loss[3:5])
     shared, tested = about.loc[RANDOM, ["n_shared_patients", "n_patients"]]
     text = (
-        f"Random split against patient-grouped CV: accuracy {gain}. Of the {tested} patients "
-        f"tested in the random split, {shared} also have images among those trained on"
+        f"Random split against patient-grouped CV: accuracy {gain}. Of the "
+        f"{counted(tested, 'patient')} tested in the random split, {shared:,} also have images "
+        "among those trained on"
     )
     if not shared:
         return f"{text}: it splits no patient here, and is no easier for that."
@@ -150,8 +175,8 @@ def _on_shift(by_pair: dict[tuple[str, str, str], _Difference], about: "pd.DataF
     shared = about.loc[OFFICIAL, "n_shared_patients"]
     if shared:
         text += (
-            f"The official split itself shares {shared} patients between training and test, and "
-            "so flatters the model. "
+            f"The official split itself shares {counted(shared, 'patient')} between training and "
+            "test, and so flatters the model. "
         )
     lost = [
         name for name, each in (("recall", recall), ("specificity", specificity)) if each.high < 0

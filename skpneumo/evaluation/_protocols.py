@@ -12,16 +12,18 @@ from sklearn.utils import (
     check_random_state,
     column_or_1d,
 )
+from sklearn.utils.validation import _num_samples
 
 from skpneumo.datasets import patient_ids
 from skpneumo.evaluation._estimates import Settings, estimate_metrics
-from skpneumo.evaluation._predictions import Predictions, predictions_of
+from skpneumo.evaluation._predictions import Predictions, check_labels, predictions_of
 from skpneumo.evaluation._protocol_report import (
     GROUPED,
     OFFICIAL,
     RANDOM,
     ProtocolComparison,
 )
+from skpneumo.groups import check_groups
 from skpneumo.paths import filenames_of
 
 __all__ = ["compare_protocols"]
@@ -104,8 +106,8 @@ def compare_protocols(
     Raises
     ------
     ValueError
-        If both ``test`` and ``split`` are given, ``split`` has no "test" or nothing else, or
-        patients can neither be read off ``X`` nor are given.
+        If both ``test`` and ``split`` are given, ``split`` has no "test" or nothing else, there
+        are no images, or a patient is neither to be read off ``X`` nor given.
 
     Notes
     -----
@@ -168,7 +170,7 @@ def compare_protocols(
 def _divided(
     X: Any, y: ArrayLike, groups: ArrayLike | None, split: ArrayLike | None
 ) -> _Collection:
-    labels: NDArray[Any] = column_or_1d(y)
+    labels = check_labels(y)
     patients = _patients(X, groups, "groups")
     in_test = np.zeros(len(labels), dtype=bool)
     if split is not None:
@@ -192,23 +194,21 @@ def _joined(
 ) -> _Collection:
     check_consistent_length(X, y)
     check_consistent_length(X_test, y_test)
-    labels = np.concatenate([column_or_1d(y), column_or_1d(y_test)])
+    labels = np.concatenate([check_labels(y), check_labels(y_test)])
     patients = np.concatenate(
         [
             _patients(X, groups, "groups"),
             _patients(X_test, groups_test, "test=(X_test, y_test, groups_test)"),
         ]
     )
-    n_pool = len(column_or_1d(y))
+    n_pool = _num_samples(X)
     rows = np.arange(len(labels))
     return _Collection(_concatenate(X, X_test), labels, patients, rows[:n_pool], rows[n_pool:])
 
 
 def _patients(X: Any, groups: ArrayLike | None, name: str) -> NDArray[Any]:
     if groups is not None:
-        patients: NDArray[Any] = column_or_1d(groups)
-        check_consistent_length(X, patients)
-        return patients
+        return check_groups(groups, _num_samples(X))
     filenames = filenames_of(X)
     if filenames is None:
         raise ValueError(

@@ -5,12 +5,19 @@ has no specificity at all. Scorers made here name the label, pickle, and can be 
 ``scoring`` as they are.
 """
 
+import warnings
+from numbers import Real
 from typing import Any
 
 import numpy as np
-from imblearn.metrics import specificity_score
 from numpy.typing import ArrayLike
+from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import make_scorer, recall_score, roc_curve
+from sklearn.utils import column_or_1d
+from sklearn.utils._param_validation import Interval, validate_params
+from sklearn.utils.validation import _check_pos_label_consistency
+
+from skpneumo.evaluation._predictions import check_labels, check_positive_label
 
 __all__ = [
     "make_recall_scorer",
@@ -21,6 +28,42 @@ __all__ = [
 ]
 
 _ROUNDING = 1e-9
+
+
+def _recall(
+    y_true: ArrayLike, y_pred: ArrayLike, *, pos_label: Any, sample_weight: Any = None
+) -> float:
+    return _share_recognised("Recall", y_true, y_pred, pos_label, True, sample_weight)
+
+
+def _specificity(
+    y_true: ArrayLike, y_pred: ArrayLike, *, pos_label: Any, sample_weight: Any = None
+) -> float:
+    return _share_recognised("Specificity", y_true, y_pred, pos_label, False, sample_weight)
+
+
+def _share_recognised(
+    metric: str, y_true: Any, y_pred: Any, pos_label: Any, side: bool, sample_weight: Any
+) -> float:
+    """Share of the images on one side, positive or negative, that is called so."""
+    truth, called = check_labels(y_true), column_or_1d(y_pred)
+    check_positive_label(np.concatenate([truth, called]), pos_label)
+    is_of_side = (truth == pos_label) == side
+    if not is_of_side.any():
+        return _undefined(metric, len(truth), "positive" if side else "negative", pos_label)
+    return float(
+        recall_score(is_of_side, (called == pos_label) == side, sample_weight=sample_weight)
+    )
+
+
+def _undefined(metric: str, n: int, side: str, pos_label: Any) -> float:
+    warnings.warn(
+        f"{metric} is undefined and NaN: none of the {n} labels is {side} "
+        f"(pos_label={pos_label!r}).",
+        UndefinedMetricWarning,
+        stacklevel=2,
+    )
+    return np.nan
 
 
 def make_recall_scorer(pos_label: Any = 1) -> Any:
@@ -34,7 +77,8 @@ def make_recall_scorer(pos_label: Any = 1) -> Any:
     Returns
     -------
     scorer : callable ``scorer(estimator, X, y)``
-        Of the predicted labels. Greater is better.
+        Of the predicted labels. Greater is better. NaN, with an
+        :class:`~sklearn.exceptions.UndefinedMetricWarning`, where no label is positive.
 
     See Also
     --------
@@ -51,7 +95,7 @@ def make_recall_scorer(pos_label: Any = 1) -> Any:
     >>> cross_val_score(GaussianNB(), X, names, scoring=make_recall_scorer("malignant")).round(2)
     array([0.91, 0.81, 0.88, 0.9 , 0.93])
     """
-    return make_scorer(recall_score, pos_label=pos_label, zero_division=np.nan)
+    return make_scorer(_recall, pos_label=pos_label)
 
 
 def make_specificity_scorer(pos_label: Any = 1) -> Any:
@@ -65,12 +109,13 @@ def make_specificity_scorer(pos_label: Any = 1) -> Any:
     Returns
     -------
     scorer : callable ``scorer(estimator, X, y)``
-        Of the predicted labels. Greater is better.
+        Of the predicted labels. Greater is better. NaN, with an
+        :class:`~sklearn.exceptions.UndefinedMetricWarning`, where no label is negative.
 
     See Also
     --------
     specificity_scorer : The one for labels 0 and 1, ready made.
-    imblearn.metrics.specificity_score : The metric.
+    imblearn.metrics.specificity_score : The metric, which is 0 where it is undefined.
 
     Examples
     --------
@@ -81,13 +126,20 @@ def make_specificity_scorer(pos_label: Any = 1) -> Any:
     >>> float(make_specificity_scorer("PNEUMONIA")(most_frequent, [[0], [1], [2]], y))
     0.0
     """
-    return make_scorer(specificity_score, pos_label=pos_label, average="binary")
+    return make_scorer(_specificity, pos_label=pos_label)
 
 
 specificity_scorer = make_specificity_scorer()
 """Scorer of specificity for labels 0 and 1: ``scoring=specificity_scorer``."""
 
 
+@validate_params(
+    {
+        "specificity": [Interval(Real, 0, 1, closed="both")],
+        "pos_label": [Real, str, "boolean", None],
+    },
+    prefer_skip_nested_validation=True,
+)
 def sensitivity_at_specificity(
     y_true: ArrayLike,
     y_score: ArrayLike,
@@ -112,12 +164,14 @@ def sensitivity_at_specificity(
     -------
     recall : float
         It is read off these very labels: a figure to compare models by, not what a threshold
-        chosen now will keep in new patients.
+        chosen now will keep in new patients. NaN, with an
+        :class:`~sklearn.exceptions.UndefinedMetricWarning`, of labels of one class alone.
 
     Raises
     ------
     ValueError
-        If ``specificity`` is not between 0 and 1.
+        If ``specificity`` is not between 0 and 1, there are no labels, or ``pos_label`` is none
+        of them.
 
     Examples
     --------
@@ -128,10 +182,16 @@ def sensitivity_at_specificity(
     >>> sensitivity_at_specificity(y, score, specificity=0.75)
     1.0
     """
-    if not 0 <= specificity <= 1:
-        raise ValueError(f"specificity={specificity} is not between 0 and 1; try 0.9.")
+    labels = check_labels(y_true)
+    pos_label = check_positive_label(labels, _check_pos_label_consistency(pos_label, labels))
+    for side, is_of_side in {
+        "positive": labels == pos_label,
+        "negative": labels != pos_label,
+    }.items():
+        if not is_of_side.any():
+            return _undefined("Sensitivity at a specificity", len(labels), side, pos_label)
     false_alarms, recall, _ = roc_curve(
-        y_true, y_score, pos_label=pos_label, drop_intermediate=False
+        labels, y_score, pos_label=pos_label, drop_intermediate=False
     )
     return float(recall[1 - false_alarms >= specificity - _ROUNDING].max())
 

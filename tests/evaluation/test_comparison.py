@@ -167,9 +167,10 @@ def test_model_against_itself_differs_by_nothing_known_exactly():
     frame = compare_predictions(y, a, a, n_resamples=20).set_index("metric")
     assert (frame["difference"] == 0).all()
     assert (frame["p_value"].dropna() == 1).all()
-    for metric in ("accuracy", "recall", "specificity", "balanced_accuracy", "roc_auc"):
-        assert frame.loc[metric, "low"] < 0 < frame.loc[metric, "high"]
-    assert frame.loc[["precision", "f1"], ["low", "high"]].isna().all(axis=None)
+    assert (frame["low"] < 0).all()
+    assert (frame["high"] > 0).all()
+    agreed = ["precision", "f1", "average_precision", "brier_score"]
+    assert (frame.loc[agreed, "interval"] == "MOVER").all()
 
 
 def test_two_perfect_separations_have_an_interval():
@@ -179,6 +180,36 @@ def test_two_perfect_separations_have_an_interval():
     assert row["difference"] == 0
     assert row["low"] < -0.05 < 0.05 < row["high"]
     assert row["interval"] == "MOVER"
+
+
+def test_constant_scores_against_a_perfect_separation_are_not_equal_for_sure():
+    y = np.repeat([0, 1], 20)
+    row = (
+        compare_predictions(y, y * 0.8 + 0.1, np.full(40, 0.5)).set_index("metric").loc["roc_auc"]
+    )
+    assert row["difference"] == 0.5
+    assert 0 < row["low"] < 0.5 < row["high"]
+    assert np.isnan(row["p_value"])  # DeLong's variance is 0: there is nothing to test with.
+
+
+def test_one_patient_on_a_side_leaves_an_interval():
+    y, a = [0, 0, 1, 1, 1], [0.1, 0.6, 0.4, 0.8, 0.9]
+    row = (
+        compare_predictions(y, a, a[::-1], groups=[0, 0, 1, 2, 3])
+        .set_index("metric")
+        .loc["roc_auc"]
+    )
+    assert row["interval"] == "MOVER"
+    assert row["low"] < row["difference"] < row["high"]
+
+
+def test_undefined_difference_says_which_model_is_to_blame():
+    y = [0, 1, 0, 1]
+    with pytest.warns(UndefinedMetricWarning, match="precision .* no image is called positive"):
+        frame = compare_predictions(y, y_pred_a=y, y_pred_b=[0, 0, 0, 0], n_resamples=20)
+    row = frame.set_index("metric").loc["precision"]
+    assert row["interval"] == "undefined: no image is called positive"
+    assert row[["difference", "low", "high"]].isna().all()
 
 
 def test_one_class_only_leaves_what_can_be_compared():

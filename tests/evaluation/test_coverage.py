@@ -106,6 +106,53 @@ def test_metrics_of_scores_and_decisions(auc):
     assert min(shares.values()) > 0.87, shares
 
 
+@pytest.mark.parametrize("alike", [False, True], ids=["own labels", "one label a patient"])
+def test_calibration_error_of_right_probabilities_reaches_zero(alike):
+    rng = np.random.default_rng(4)
+    covered, n_draws = 0, 150
+    for _ in range(n_draws):
+        patient = np.repeat(np.arange(60), rng.choice(SIZES, 60))
+        probability = rng.beta(2, 2, 60)[patient]
+        lot = rng.random(60)[patient] if alike else rng.random(len(patient))
+        row = (
+            evaluate_predictions(
+                (lot < probability).astype(int),
+                probability,
+                groups=patient,
+                n_resamples=100,
+                random_state=rng.integers(2**31),
+            )
+            .set_index("metric")
+            .loc["ece"]
+        )
+        covered += row["low"] == 0
+    assert covered / n_draws > 0.95
+
+
+@pytest.mark.parametrize("shift", [0.05, 0.2])
+def test_calibration_error_of_probabilities_that_are_too_high(shift):
+    rng = np.random.default_rng(5)
+    covered, told, n_draws = 0, 0, 150
+    for _ in range(n_draws):
+        patient = np.repeat(np.arange(200), rng.choice(SIZES, 200))
+        # So many levels as bins, one in the middle of each: the true error is the shift.
+        probability = rng.choice(np.arange(0.25, 1, 0.1), 200)[patient]
+        positive = (rng.random(200)[patient] < probability - shift).astype(int)
+        frame = evaluate_predictions(
+            positive,
+            probability,
+            groups=patient,
+            n_resamples=100,
+            random_state=rng.integers(2**31),
+        )
+        row = frame.set_index("metric").loc["ece"]
+        covered += row["low"] <= shift <= row["high"]
+        told += row["low"] > 0
+    assert covered / n_draws > ENOUGH
+    if shift == 0.2:
+        assert told / n_draws > 0.5
+
+
 def test_auc_with_a_few_wholly_misread_patients():
     rng = np.random.default_rng(3)
     rate, distance = 0.02, 6.0

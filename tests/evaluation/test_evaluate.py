@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -48,8 +49,12 @@ def by_metric(frame, subgroup="all"):
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(0, 100_000), st.sampled_from([None, 3]))
-def test_values_are_scikit_learns(seed, images_per_patient):
+@given(
+    st.integers(0, 100_000),
+    st.sampled_from([None, 3]),
+    st.sampled_from([(0, 1), (1, 0), (-1, 1), (False, True), ("NORMAL", "ILL"), ("A", "B")]),
+)
+def test_values_are_scikit_learns(seed, images_per_patient, names):
     rng = np.random.default_rng(seed)
     n = int(rng.integers(6, 60))
     y = rng.integers(0, 2, n)
@@ -58,21 +63,24 @@ def test_values_are_scikit_learns(seed, images_per_patient):
     pred = (score >= 0.4).astype(int)
     pred[:2] = 1, 0  # Something is called either way.
     groups = None if images_per_patient is None else np.arange(n) // images_per_patient
-    frame = evaluate_predictions(y, score, pred, groups=groups, n_resamples=20)
+    negative, positive = names
+    labels, called = np.array(names)[y], np.array(names)[pred]
+    frame = evaluate_predictions(
+        labels, score, called, groups=groups, pos_label=positive, n_resamples=20
+    )
     assert list(frame.columns) == COLUMNS
-    with np.errstate(invalid="ignore"):
-        expected = {
-            "accuracy": accuracy_score(y, pred),
-            "recall": recall_score(y, pred),
-            "specificity": recall_score(y, pred, pos_label=0),
-            "precision": precision_score(y, pred),
-            "f1": f1_score(y, pred),
-            "balanced_accuracy": balanced_accuracy_score(y, pred),
-            "roc_auc": roc_auc_score(y, score),
-            "average_precision": average_precision_score(y, score),
-            "brier_score": brier_score_loss(y, score),
-            "ece": expected_calibration_error(y, score),
-        }
+    expected = {
+        "accuracy": accuracy_score(labels, called),
+        "recall": recall_score(labels, called, pos_label=positive),
+        "specificity": recall_score(labels, called, pos_label=negative),
+        "precision": precision_score(labels, called, pos_label=positive),
+        "f1": f1_score(labels, called, pos_label=positive),
+        "balanced_accuracy": balanced_accuracy_score(labels, called),
+        "roc_auc": roc_auc_score(y, score),
+        "average_precision": average_precision_score(labels, score, pos_label=positive),
+        "brier_score": brier_score_loss(labels, score, pos_label=positive),
+        "ece": expected_calibration_error(labels, score, pos_label=positive),
+    }
     value = by_metric(frame)["value"]
     for metric, figure in expected.items():
         assert value[metric] == pytest.approx(figure), metric
@@ -102,7 +110,7 @@ def test_interval_names_its_method():
     own = by_metric(evaluate_predictions(Y, SCORE))["interval"]
     assert own["recall"] == "Wilson"
     assert own["balanced_accuracy"] == "MOVER"
-    assert own["brier_score"] == "bootstrap"
+    assert own["brier_score"] == "bootstrap, score"
 
 
 def test_etiologies_are_taken_against_all_normals():
@@ -152,7 +160,7 @@ def test_no_positive_is_nan_with_a_warning_that_says_so():
     assert caught[0].filename == __file__
     undefined = ["recall", "balanced_accuracy", "roc_auc", "average_precision"]
     assert frame.loc[undefined, ["value", "low", "high"]].isna().all(axis=None)
-    assert (frame.loc[undefined, "interval"] == "undefined").all()
+    assert frame.loc[undefined, "interval"].str.startswith("undefined: ").all()
     assert frame.loc["specificity", "value"] == pytest.approx(2 / 3)
     assert frame.loc["recall", "n"] == 0
 
@@ -200,14 +208,15 @@ def test_more_images_of_the_same_patients_prove_no_more():
 
 def test_predictions_alone_have_no_metrics_of_scores():
     frame = by_metric(evaluate_predictions(Y, y_pred=SCORE >= 0.5))
-    assert (frame.loc[["roc_auc", "ece"], "interval"] == "needs scores").all()
+    assert (frame.loc[["roc_auc", "ece"], "interval"] == "undefined: needs scores").all()
     assert frame.loc["recall", "value"] == pytest.approx(0.8)
 
 
 def test_scores_that_are_no_probabilities_have_ranks_only():
     frame = by_metric(evaluate_predictions(Y, 10 * SCORE - 5, threshold=0))
     assert frame.loc["roc_auc", "value"] == roc_auc_score(Y, SCORE)
-    assert (frame.loc[["brier_score", "ece"], "interval"] == "needs probabilities").all()
+    reasons = frame.loc[["brier_score", "ece"], "interval"]
+    assert (reasons == "undefined: needs probabilities").all()
 
 
 def test_order_of_images_does_not_matter_beyond_the_seed():
@@ -243,6 +252,8 @@ def test_confidence_level_widens_and_is_remembered():
     assert wide.attrs["confidence_level"] == 0.99
     with pytest.raises(ValueError, match="confidence_level=95"):
         evaluate_predictions(Y, SCORE, confidence_level=95)
+    with pytest.raises(TypeError, match="confidence_level must be an instance of float"):
+        evaluate_predictions(Y, SCORE, confidence_level="0.95")
 
 
 def test_number_of_resamples_is_checked():
@@ -286,6 +297,62 @@ def test_pipeline_from_paths_knows_patients_and_etiologies(xrays):
     whole = by_metric(frame).loc["accuracy"]
     assert whole["n"] == len(xrays.filenames)
     assert whole["n_patients"] == len(np.unique(xrays.groups))
+
+
+def test_likelihood_ratio_of_nothing_to_nothing_is_undefined_without_a_numpy_warning():
+    with np.errstate(all="raise"), pytest.warns(UndefinedMetricWarning) as warned:
+        frame = by_metric(evaluate_predictions([0, 1] * 5, y_pred=[0] * 10))
+    assert len(warned) == 1
+    assert frame.loc["positive_likelihood_ratio", ["value", "low", "high"]].isna().all()
+    reason = "undefined: no image is called positive"
+    assert frame.loc["positive_likelihood_ratio", "interval"] == reason
+    assert frame.loc["negative_likelihood_ratio", "value"] == 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 100_000))
+def test_what_has_a_value_has_an_interval_however_few_the_images(seed):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(2, 14))
+    y = np.r_[0, 1, rng.integers(0, 2, n - 2)]
+    score = np.round(rng.random(n), 1) if seed % 2 else np.full(n, 0.3)
+    groups = rng.integers(0, n // 2 + 1, n)
+    with np.errstate(all="raise", under="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UndefinedMetricWarning)
+        frame = evaluate_predictions(y, score, groups=groups, n_resamples=20)
+    valued = frame[frame["value"].notna()]
+    assert (valued["high"] - valued["low"].clip(upper=1e9) > 1e-6).all()
+    assert frame.loc[frame["value"].isna(), "interval"].str.startswith("undefined: ").all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"y": [], "y_score": []}, ValueError, "y has no labels"),
+        ({"y": [0, None], "y_score": [0.1, 0.2]}, ValueError, "lacks the label of 1 of 2"),
+        ({"threshold": np.nan}, ValueError, "threshold is NaN"),
+        ({"threshold": "0.5"}, TypeError, "threshold must be an instance of float"),
+        ({"pos_label": 2}, ValueError, r"pos_label=2 is not one of the labels \[0, 1\]"),
+        ({"pos_label": "1"}, ValueError, "pos_label='1' is not one"),
+        ({"subgroups": ["all"] * 4 + ["b"] * 4}, ValueError, "subgroup is called 'all'"),
+        ({"groups": [1, 2, None, 4, 5, 6, 7, 8]}, ValueError, "groups has None in row 2"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(arguments, error, message):
+    with pytest.raises(error, match=message):
+        evaluate_predictions(**{"y": Y, "y_score": SCORE} | arguments)
+
+
+def test_patients_are_checked_before_anything_is_predicted():
+    class Slow(LogisticRegression):
+        def predict_proba(self, X):
+            raise AssertionError("predicted")
+
+    model = Slow().fit([[0.0], [1.0]], [0, 1])
+    with pytest.raises(ValueError, match="2 samples but 1 groups"):
+        evaluate(model, [[0.0], [1.0]], [0, 1], groups=["a"])
+    with pytest.raises(ValueError, match="y has no labels"):
+        evaluate(model, [], [])
 
 
 def test_import_is_light():

@@ -37,6 +37,16 @@ def test_wilson_is_scipys(count, level):
 
 
 @given(counts, levels)
+def test_wilson_limits_are_where_the_score_test_just_rejects(count, level):
+    hits, n = count
+    z = norm.ppf((1 + level) / 2)
+    for limit in wilson_interval(hits / n, n, level):
+        if 1e-9 < limit < 1 - 1e-9:
+            score = (hits / n - limit) / np.sqrt(limit * (1 - limit) / n)
+            assert abs(score) == pytest.approx(z)
+
+
+@given(counts, levels)
 def test_share_of_images_that_are_patients_is_wilsons(count, level):
     hits, n = count
     hit = np.arange(n) < hits

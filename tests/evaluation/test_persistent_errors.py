@@ -21,7 +21,7 @@ def test_frame_lists_the_most_persistent_first():
     y_pred[100, :2] = 0
     y_pred[7, 1] = 1
     filenames = [f"{i}.png" for i in range(200)]
-    frame = persistent_errors(Y, y_pred, filenames=filenames).frame
+    frame = persistent_errors(Y, y_pred, filenames=filenames, groups=filenames).frame
     assert frame["row"].to_list() == [5, 100, 7]
     assert frame["filename"].to_list() == ["5.png", "100.png", "7.png"]
     assert frame["label"].to_list() == [0, 1, 0]
@@ -77,7 +77,22 @@ def test_same_errors_stand_out():
     errors = persistent_errors(Y, y_pred)
     last = errors.overlap.iloc[-1]
     assert last["observed"] == 20 > last["high"]
-    assert str(errors).startswith("20 images are wrong in at least one of 5 runs, 20 in every one")
+    figure = "a share of 0.100 [0.066, 0.149] (200 images, 200 patients)"
+    assert str(errors).startswith(f"Wrong in at least one of 5 runs: 20 images, {figure}")
+    assert f"In every run: 20 images, {figure}; by chance it would be " in str(errors)
+    assert repr(errors) == str(errors)
+
+
+def test_images_of_one_patient_make_the_share_less_certain():
+    y_pred = np.tile(Y[:, np.newaxis], 2)
+    y_pred[:10] = 1
+    one_each = persistent_errors(Y, y_pred).shares
+    clustered = persistent_errors(Y, y_pred, groups=np.arange(200) // 5).shares
+    assert clustered["n_patients"].to_list() == [40, 40]
+    assert (clustered["value"] == 0.05).all()
+    assert (clustered["high"] > one_each["high"] + 0.02).all()
+    with pytest.raises(ValueError, match="200 samples but 3 groups"):
+        persistent_errors(Y, y_pred, groups=[1, 2, 3])
 
 
 def test_string_labels_and_estimators():
@@ -95,6 +110,11 @@ def test_names_come_from_paths():
     paths = ["IM-0001-0001.jpeg", "person1_virus_1.jpeg"]
     frame = persistent_errors([0, 1], [[1, 1], [1, 1]], X=paths).frame
     assert frame["filename"].to_list() == ["IM-0001-0001.jpeg"]
+
+
+def test_nothing_has_no_errors():
+    with pytest.raises(ValueError, match="y has no labels"):
+        persistent_errors([], np.empty((0, 2)))
 
 
 def test_one_run_has_nothing_to_persist():

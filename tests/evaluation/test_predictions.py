@@ -64,7 +64,7 @@ def test_single_label_needs_a_name_unless_it_is_zero_or_one():
         ({"y": [0, 1], "y_score": [0.1, np.nan]}, "y_score contains NaN"),
         ({"y": [0, 1], "y_score": [[0.9, 0.1], [0.2, 0.8]]}, "column of the positive class"),
         ({"y": [0, 1], "y_score": [0.1]}, "inconsistent numbers of samples"),
-        ({"y": [0, 1], "y_score": [0.1, 0.9], "groups": ["a"]}, "inconsistent numbers of samples"),
+        ({"y": [0, 1], "y_score": [0.1, 0.9], "groups": ["a"]}, "2 samples but 1 groups"),
         ({"y": [0, 1], "y_score": [0.1, 0.9], "pos_label": 5}, "pos_label=5 is not one of"),
         ({"y": [0, 1], "y_score": [-2.0, 3.0]}, "range from -2 to 3"),
         ({"y": [0, 1], "y_pred": [0, 1], "threshold": 0.5}, "both y_pred and threshold=0.5"),

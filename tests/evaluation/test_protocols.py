@@ -1,5 +1,7 @@
 """Three protocols, one table: who is tested, on what, and what the text makes of it."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -50,6 +52,11 @@ def test_shift_of_the_official_split_costs_specificity_and_is_no_leak():
         LogisticRegression(), X, y, test=test, groups=patient, n_resamples=50
     )
     assert comparison.frame["protocol"].unique().tolist() == PROTOCOLS
+    assert re.search(
+        r"specificity -[\d.]+ points \[-[\d.]+, -[\d.]+\] "
+        r"\(64 images, 32 patients against 120 images, 60 patients\)",
+        comparison.explanation,
+    )
     assert "The loss of specificity is no leak" in comparison.explanation
     assert "it is first of all the threshold that fails" in comparison.explanation
     rows = comparison.differences.set_index(["first", "second", "metric"])
@@ -174,7 +181,8 @@ class SplitsPatients:
         ({"split": ["train"] * 40}, "0 rows 'test' of 40"),
         ({"cv": GroupShuffleSplit(2)}, "does not test each image exactly once"),
         ({"cv": SplitsPatients()}, "shares patients between training and test"),
-        ({"groups": ["a"] * 39}, "inconsistent numbers of samples"),
+        ({"groups": ["a"] * 39}, "40 samples but 39 groups"),
+        ({"groups": ["a"] * 39 + [None]}, "groups has None in row 39"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(arguments, message):
@@ -197,7 +205,10 @@ def test_prints_as_table_and_text():
     assert table.index[-1] == "tested patients also trained on"
     figure = value(comparison, "patient-grouped CV", "accuracy")
     assert table.loc["accuracy", "patient-grouped CV"].startswith(f"{figure:.3f} [")
+    assert table.loc["accuracy", "patient-grouped CV"].endswith("] (70 images, 50 patients)")
+    assert table.loc["recall", "patient-grouped CV"].endswith("] (40 images, 20 patients)")
     assert comparison.explanation in str(comparison)
+    assert repr(comparison) == str(comparison)
     html = comparison._repr_html_()
     assert html.count("<p>") == 2
     assert "<table" in html

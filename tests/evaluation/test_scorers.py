@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from imblearn.metrics import specificity_score
 from sklearn.datasets import make_classification
 from sklearn.dummy import DummyClassifier
+from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import recall_score, roc_curve
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier
 
 from skpneumo.evaluation import (
     make_recall_scorer,
@@ -94,6 +97,63 @@ def test_sensitivity_at_specificity_is_the_best_point_of_the_roc_curve(seed, k):
     assert sensitivity_at_specificity(truth, score, specificity=specificity) == expected
 
 
-def test_specificity_must_be_a_share():
-    with pytest.raises(ValueError, match="specificity=90 is not between 0 and 1"):
-        sensitivity_at_specificity([0, 1], [0.1, 0.9], specificity=90)
+@pytest.mark.parametrize("wrong", [90, -0.1, "0.9", np.nan])
+def test_specificity_must_be_a_share(wrong):
+    with pytest.raises(ValueError, match=r"The 'specificity' parameter .* range \[0.0, 1.0\]"):
+        sensitivity_at_specificity([0, 1], [0.1, 0.9], specificity=wrong)
+
+
+@pytest.mark.parametrize(
+    ("scorer", "label", "missing"),
+    [
+        (make_recall_scorer(1), 0, "positive"),
+        (make_specificity_scorer(1), 1, "negative"),
+        (make_sensitivity_at_specificity_scorer(0.9, 1), 0, "positive"),
+        (make_sensitivity_at_specificity_scorer(0.9, 1), 1, "negative"),
+    ],
+)
+def test_score_of_one_class_alone_is_undefined(scorer, label, missing):
+    with pytest.warns(UndefinedMetricWarning, match=f"none of the 200 labels is {missing}"):
+        assert np.isnan(scorer(MODEL, X, np.full(200, label)))
+
+
+def test_specificity_of_negatives_alone_is_their_share():
+    negatives = y == 0
+    expected = np.mean(MODEL.predict(X[negatives]) == 0)
+    assert specificity_scorer(MODEL, X[negatives], y[negatives]) == pytest.approx(expected)
+    nobody = DummyClassifier(strategy="constant", constant=0).fit(X, y)
+    assert specificity_scorer(nobody, X[negatives], y[negatives]) == 1
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([(0, 1), ("NORMAL", "PNEUMONIA"), ("ILL", "WELL")]))
+def test_recall_and_specificity_are_scikit_learns(seed, names):
+    rng = np.random.default_rng(seed)
+    truth, called = rng.integers(0, 2, (2, 12))
+    truth[:2] = 0, 1
+    names = np.array(names)
+    weight = rng.random(12)
+    # Each row of X is the place of the label that is called.
+    model = DecisionTreeClassifier().fit([[0], [1]], names)
+    arguments = names[truth], names[called]
+    for scorer, of_label in (
+        (make_recall_scorer(names[1]), names[1]),
+        (make_specificity_scorer(names[1]), names[0]),
+    ):
+        for weights in (None, weight):
+            expected = recall_score(*arguments, pos_label=of_label, sample_weight=weights)
+            found = scorer(model, called[:, np.newaxis], names[truth], sample_weight=weights)
+            assert found == pytest.approx(expected)
+    # Unweighted, for imbalanced-learn's weighted one is not the share of the weight.
+    found = make_specificity_scorer(names[1])(model, called[:, np.newaxis], names[truth])
+    assert found == pytest.approx(specificity_score(*arguments, pos_label=names[1]))
+
+
+@pytest.mark.parametrize("make", [make_recall_scorer, make_specificity_scorer])
+def test_positive_label_must_be_one_of_the_labels(make):
+    with pytest.raises(ValueError, match=r"pos_label='?ill'? is not"):
+        make("ill")(LogisticRegression().fit(X, LABELS["strings"][0]), X, LABELS["strings"][0])
+    with pytest.raises(ValueError, match="pos_label=2 is not one"):
+        sensitivity_at_specificity([0, 1], [0.1, 0.9], pos_label=2)
+    with pytest.raises(ValueError, match="y has no labels"):
+        sensitivity_at_specificity([], [])

@@ -1,0 +1,127 @@
+"""How far probabilities are from frequencies, and how far chance alone would put them."""
+
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_consistent_length, check_scalar, column_or_1d
+from sklearn.utils.validation import _check_pos_label_consistency
+
+from skpneumo.evaluation._bootstrap import blocks
+from skpneumo.evaluation._predictions import check_labels, check_positive_label
+
+__all__ = ["CalibrationBins", "calibration_error_limits", "expected_calibration_error"]
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+class CalibrationBins:
+    """Probabilities binned once, summed by patient: the calibration error is a product away.
+
+    The bins are those of :func:`sklearn.calibration.calibration_curve`: of equal width, closed
+    on the right.
+    """
+
+    def __init__(
+        self, positive: Bools, probability: Floats, patient: NDArray[np.intp], n_bins: int
+    ):
+        check_scalar(n_bins, "n_bins", Integral, min_val=1)
+        edges = np.linspace(0.0, 1.0, n_bins + 1)[1:-1]
+        self._probability, self._patient = probability, patient
+        self._in_bin = np.eye(n_bins)[np.searchsorted(edges, probability)]
+        n_patients = int(patient.max()) + 1
+        # Within a bin, |observed - predicted| * share is |sum of (y - p)| / n.
+        self._surplus = np.zeros((n_patients, n_bins))
+        np.add.at(self._surplus, patient, (positive - probability)[:, np.newaxis] * self._in_bin)
+        self._size = np.bincount(patient, minlength=n_patients).astype(float)
+
+    def error(self, patient_weights: Floats) -> Floats:
+        """Expected calibration error for each row of weights (n_weightings, n_patients)."""
+        gaps = np.abs(patient_weights @ self._surplus).sum(axis=1)
+        return gaps / (patient_weights @ self._size)
+
+    def error_by_chance(self, n_draws: int, random_state: np.random.RandomState) -> Floats:
+        """What the error would be with these probabilities, if they were right (n_draws,).
+
+        Labels are drawn from the probabilities, all of a patient's by the same lot: images of
+        one patient are as alike as their probabilities allow.
+        """
+        n_images = len(self._patient)
+        drawn = []
+        for n in blocks(n_draws, n_images):
+            lot = random_state.random_sample((n, len(self._size)))
+            surplus = (lot[:, self._patient] < self._probability) - self._probability
+            drawn.append(np.abs(surplus @ self._in_bin).sum(axis=1) / n_images)
+        return np.concatenate(drawn)
+
+
+def calibration_error_limits(
+    error: float, resampled: Floats, by_chance: Floats, confidence_level: float
+) -> tuple[float, float]:
+    """Limits of the calibration error, of which chance alone makes some.
+
+    Down from the error go the bias that it would have if the probabilities were right, the
+    greatest there is, and then the spread; up goes the spread alone, the least bias being 0.
+    So the interval of right probabilities reaches 0 as often as it ought to.
+    """
+    level = (1 + confidence_level) / 2
+    spread = max(float(np.quantile(each, level) - each.mean()) for each in (resampled, by_chance))
+    low = error - float(by_chance.mean()) - spread
+    return max(0.0, low), min(1.0, error + spread)
+
+
+def expected_calibration_error(
+    y_true: ArrayLike, y_prob: ArrayLike, *, n_bins: int = 10, pos_label: Any = None
+) -> float:
+    """Distance between predicted probabilities and observed frequencies, averaged over bins.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels, binary.
+    y_prob : array-like of shape (n_samples,)
+        Probability of the positive class.
+    n_bins : int, default=10
+        Number of bins of equal width on [0, 1], those of
+        :func:`sklearn.calibration.calibration_curve`.
+    pos_label : int, float, bool or str, default=None
+        Label of the positive class; 1 when the labels are 0/1 or -1/1.
+
+    Returns
+    -------
+    error : float
+        Between 0 and 1. The plug-in estimate is biased upwards: a perfectly calibrated model
+        scores above 0 by chance, the more so the fewer the images in a bin. The interval that
+        :func:`evaluate` gives it takes that into account.
+
+    Raises
+    ------
+    ValueError
+        If there are no labels, ``pos_label`` is none of them, or ``y_prob`` are no
+        probabilities.
+
+    References
+    ----------
+    M. P. Naeini, G. F. Cooper and M. Hauskrecht, "Obtaining well calibrated probabilities using
+    Bayesian binning", AAAI 2015.
+
+    Examples
+    --------
+    >>> from skpneumo.evaluation import expected_calibration_error
+    >>> expected_calibration_error([0, 0, 1, 1], [0.25, 0.25, 0.75, 0.75])
+    0.25
+    """
+    labels = check_labels(y_true)
+    probability = column_or_1d(y_prob).astype(float)
+    check_consistent_length(labels, probability)
+    if not (probability.min() >= 0 and probability.max() <= 1):
+        raise ValueError(
+            f"y_prob ranges from {probability.min():g} to {probability.max():g}; expected "
+            "probabilities between 0 and 1. Scores of decision_function have no calibration error."
+        )
+    pos_label = check_positive_label(labels, _check_pos_label_consistency(pos_label, labels))
+    one_patient = np.zeros(len(labels), dtype=np.intp)
+    bins = CalibrationBins(labels == pos_label, probability, one_patient, n_bins)
+    return float(bins.error(np.ones((1, 1)))[0])

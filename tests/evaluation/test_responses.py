@@ -1,0 +1,96 @@
+"""Scores and decisions are those of the classifier, and every image is read once for both."""
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import (
+    FixedThresholdClassifier,
+    GridSearchCV,
+    TunedThresholdClassifierCV,
+)
+from sklearn.naive_bayes import GaussianNB
+from sklearn.svm import SVC, LinearSVC
+
+from skpneumo import CNNClassifier
+from skpneumo.decision import RecallFloorClassifier
+from skpneumo.evaluation._responses import scores_and_decisions, scores_of
+from skpneumo.pipeline import make_pipeline
+
+RNG = np.random.default_rng(0)
+Y = np.arange(240) % 2
+X = RNG.normal(size=(240, 4)) + 0.8 * Y[:, np.newaxis]
+
+
+class Reader(TransformerMixin, BaseEstimator):
+    """Counts the rows it transforms, as the loader would decode files."""
+
+    n_read = 0
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        Reader.n_read += len(X)
+        return X
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+
+def floor(estimator, **options):
+    return RecallFloorClassifier(estimator, recall=0.8, confidence=0.8, **options)
+
+
+def network():
+    return CNNClassifier(filters=(), epochs=1, random_state=0)
+
+
+MODELS = {
+    "probabilities": lambda: make_pipeline(Reader(), GaussianNB()),
+    "decision function": lambda: make_pipeline(Reader(), "passthrough", LinearSVC()),
+    "probabilities that predict does not follow": lambda: make_pipeline(
+        Reader(), SVC(probability=True, random_state=0)
+    ),
+    "network": lambda: make_pipeline(Reader(), network()),
+    "search": lambda: GridSearchCV(
+        make_pipeline(Reader(), LogisticRegression()), {"logisticregression__C": [0.1, 1]}, cv=2
+    ),
+    "fixed threshold": lambda: FixedThresholdClassifier(
+        make_pipeline(Reader(), LogisticRegression()), threshold=0.8
+    ),
+    "tuned threshold": lambda: TunedThresholdClassifierCV(
+        make_pipeline(Reader(), LogisticRegression()), cv=2
+    ),
+    "recall floor": lambda: floor(make_pipeline(Reader(), LogisticRegression())),
+    "recall floor of the other class": lambda: floor(
+        make_pipeline(Reader(), LogisticRegression()), pos_label=0
+    ),
+    "pipeline that ends in a recall floor": lambda: make_pipeline(
+        Reader(), floor(LogisticRegression(), calibration="temperature")
+    ),
+    "frozen": lambda: FrozenEstimator(make_pipeline(Reader(), GaussianNB()).fit(X, Y)),
+}
+
+
+@pytest.mark.filterwarnings("ignore::skpneumo.decision.UnknownPatientsWarning")
+@pytest.mark.filterwarnings("ignore:The `probability` parameter:FutureWarning")
+@pytest.mark.parametrize("pos_label", [1, 0])
+@pytest.mark.parametrize("model", MODELS)
+def test_responses_are_those_of_the_classifier_at_one_reading(model, pos_label):
+    model = MODELS[model]().fit(X, Y)
+    Reader.n_read = 0
+    score, called = scores_and_decisions(model, X, pos_label)
+    assert Reader.n_read == len(X)
+    np.testing.assert_array_equal(score, scores_of(model, X, pos_label))
+    np.testing.assert_array_equal(called, model.predict(X) == pos_label)
+
+
+def test_classifier_of_three_classes_is_asked_once():
+    y = np.arange(240) % 3
+    model = make_pipeline(Reader(), network()).fit(X, y)
+    Reader.n_read = 0
+    _, called = scores_and_decisions(model, X, 2)
+    assert Reader.n_read == len(X)
+    np.testing.assert_array_equal(called, model.predict(X) == 2)
