@@ -6,11 +6,14 @@ narrow screen and on paper. All text is escaped here; what is named ``body`` is 
 
 from __future__ import annotations
 
+import os
 from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
 from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +22,7 @@ from PIL import Image
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["document", "fragment", "table", "thumbnails"]
+__all__ = ["document", "fragment", "printable", "table", "thumbnails", "write_page"]
 
 # Letters from which on a cell is prose, and its column no narrower than prose can be read.
 _LONG = 40
@@ -237,6 +240,66 @@ def thumbnails(images: NDArray[np.uint8], captions: Sequence[str]) -> str:
             f"<figcaption>{_breakable(escape(caption))}</figcaption></figure>"
         )
     return f'<div class="images">{"".join(figures)}</div>'
+
+
+def printable(text: str) -> str:
+    r"""Make a text of any file's name one that every output takes.
+
+    Parameters
+    ----------
+    text : str
+        Bytes that are no UTF-8 are in it as Python's file functions hand them out.
+
+    Returns
+    -------
+    text : str
+        With those bytes as escapes.
+
+    Examples
+    --------
+    >>> from skpneumo.pages import printable
+    >>> print(printable(b"caf\xe9.png".decode("utf-8", "surrogateescape")))
+    caf\udce9.png
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def write_page(path: str | os.PathLike[str], html: str) -> None:
+    """Put a page in the place of a file, if there is one, whole or not at all.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A link is followed; a device or a pipe is written to.
+    html : str
+        The page.
+
+    Raises
+    ------
+    OSError
+        If the folder is missing or not writable.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from skpneumo.pages import write_page
+    >>> with TemporaryDirectory() as folder:
+    ...     write_page(Path(folder, "page.html"), "<p>Hello")
+    ...     Path(folder, "page.html").read_text()
+    '<p>Hello'
+    """
+    place = Path(path).resolve()
+    if place.exists() and not place.is_file():
+        place.write_text(printable(html), "utf-8")
+        return
+    unfinished = place.with_name(f".{uuid4().hex}.html")
+    try:
+        unfinished.write_text(printable(html), "utf-8")
+        os.replace(unfinished, place)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 def _breakable(name: str) -> str:

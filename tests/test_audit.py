@@ -1,5 +1,6 @@
 """The audit finds every fault that was planted, and none that was not."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -218,6 +220,80 @@ def test_page_is_self_contained_and_escaped(faulty, tmp_path):
     assert "&lt;b&gt;&amp;.png" in fragment
 
 
+def test_page_of_file_names_that_are_no_text(tmp_path):
+    name = os.fsdecode(b"person1_virus_\xe9.png")
+    Image.new("L", (8, 8)).save(tmp_path / name)
+    audit = audit_images([tmp_path / name, tmp_path / f"gone{name}"], y=[0, 1])
+    page = tmp_path / "audit.html"
+    audit.to_html(page)
+    assert "person1_virus_\\udce9.png" in page.read_text("utf-8")
+    assert "virus_\\udce9.png" in audit.summary()
+    for text in (audit.summary(), audit._repr_html_()):
+        text.encode("utf-8")
+
+
+def test_page_is_written_whole_or_not_at_all(pictures, tmp_path, monkeypatch):
+    page = tmp_path / "pages" / "audit.html"
+    page.parent.mkdir()
+    page.write_text("earlier")
+    link = page.with_name("link.html")
+    link.symlink_to(page)
+    audit = audit_images(pictures[:2], near_duplicates=False)
+
+    def fail(*args):
+        raise OSError("disk full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.replace", fail)
+        with pytest.raises(OSError, match="disk full"):
+            audit.to_html(page)
+    assert page.read_text() == "earlier"
+    assert sorted(page.parent.iterdir()) == [page, link]
+    audit.to_html(str(link))
+    assert page.read_text("utf-8").startswith("<!doctype html>")
+    assert link.is_symlink()
+    audit.to_html(os.devnull)
+    assert not os.path.isfile(os.devnull)
+
+
+def test_shift_rests_on_patients_that_are_counted(faulty):
+    audit, _ = faulty
+    assert len(audit.shift) == 2
+    frame, readable = audit.frame, audit.frame["status"].eq("ok")
+    for row in audit.shift.itertuples():
+        of_class = frame[readable & frame["label"].eq(row.label)]
+        for split, n_images, n_patients in (
+            (row.split, row.n_images, row.n_patients),
+            (row.reference, row.n_reference, row.n_reference_patients),
+        ):
+            rows = of_class[of_class["split"].eq(split)]
+            assert (len(rows), rows["patient"].nunique()) == (n_images, n_patients)
+        assert row.control_n_images >= row.n_images
+        rest = row.n_reference - row.control_n_images
+        rest_patients = row.n_reference_patients - row.control_n_patients
+        said = (
+            f"({row.control_n_images} images, {row.control_n_patients} patients against "
+            f"{rest} images, {rest_patients} patients)"
+        )
+        assert said in audit.summary()
+        assert said in audit._repr_html_()
+
+
+def test_shift_beyond_doubt_has_an_interval_still(tmp_path):
+    xrays = make_chest_xray(
+        tmp_path, n_patients=130, size=SIZE, test_fraction=0.35, shift=0.0, random_state=0
+    )
+    for path in xrays.filenames[xrays.split == "test"]:
+        with Image.open(path) as image:
+            image.convert("L").point(lambda v: 255 - v).save(path)
+    shift = audit_images(*shuffled(xrays), near_duplicates=False).shift
+    assert shift["auc"].eq(1).any()
+    assert (shift["auc_high"] > shift["auc_low"]).all()
+    perfect = shift[shift["auc"].eq(1)].iloc[0]
+    n = min(perfect.n_patients, perfect.n_reference_patients)
+    assert perfect.auc_low == pytest.approx(n / (n + 1.96**2), abs=1e-4)
+
+
 def noise(seed, size=(40, 32)):
     """A picture that is like no other."""
     small = np.random.default_rng(seed).integers(60, 200, (8, 10)).astype(np.uint8)
@@ -245,14 +321,16 @@ def brightness(paths):
     return np.array([[np.asarray(Image.open(path)).mean() / 50] for path in paths])
 
 
+BRIGHTNESS = make_pipeline(FunctionTransformer(brightness), LogisticRegression(C=100))
+
+
 def test_suspect_label_is_found_by_the_estimator(pictures):
     y = np.repeat(["NORMAL", "PNEUMONIA"], 20)
     y[[4, 24]] = y[[24, 4]]
     paths = np.array(pictures, dtype=object)
     # Names that do not give the answer away.
     groups = [f"p{i}" for i in range(40)]
-    model = make_pipeline(FunctionTransformer(brightness), LogisticRegression(C=100))
-    audit = audit_images(paths[ALTERNATING], y[ALTERNATING], groups=groups, estimator=model)
+    audit = audit_images(paths[ALTERNATING], y[ALTERNATING], groups=groups, estimator=BRIGHTNESS)
     suspects = audit.findings[audit.findings["kind"].eq("suspect_label")]
     assert {str(paths[4]), str(paths[24])} == {path for [path] in suspects["paths"]}
     assert suspects["detail"].str.startswith("out-of-fold probability 0.0").all()
@@ -284,6 +362,46 @@ def test_estimator_sees_readable_files_only_and_no_patient_twice(pictures):
     assert len(seen) == 5
     for tested, fitted in seen:
         assert not {stem for stem in tested if stem.startswith("IM")} & fitted
+
+
+def label_of(paths, y):
+    return audit_images(
+        paths, y, groups=np.arange(len(paths)), estimator=BRIGHTNESS, near_duplicates=False
+    )
+
+
+def test_rare_class_takes_fewer_folds_and_says_so(pictures):
+    y = ["NORMAL"] * 20 + ["PNEUMONIA"] * 3
+    audit = label_of(pictures[:23], y)
+    assert audit.frame["self_confidence"].notna().all()
+    assert audit.not_checked[-1] == (
+        "suspect labels in more than 3 folds: class PNEUMONIA has 3 patients"
+    )
+
+
+@pytest.mark.parametrize(
+    ("n_rare", "reason"),
+    [(1, "class PNEUMONIA has 1 patient, and out-of-fold"), (0, "there is one class only")],
+)
+def test_class_too_rare_for_folds_is_said_to_be_so(pictures, n_rare, reason):
+    y = ["NORMAL"] * (20 - n_rare) + ["PNEUMONIA"] * n_rare
+    audit = label_of(pictures[:20], y)
+    assert f"suspect labels: {reason}" in audit.not_checked[-1]
+    assert audit.frame["self_confidence"].isna().all()
+
+
+def test_files_without_a_label_are_no_suspects(pictures):
+    y = ["NORMAL"] * 20 + ["PNEUMONIA"] * 20
+    y[0] = None
+    audit = label_of(pictures, y)
+    assert audit.frame["self_confidence"].isna().tolist() == [True] + [False] * 39
+    assert "suspect_label" not in set(audit.findings["kind"])
+
+
+def test_frozen_estimator_is_no_witness(pictures):
+    frozen = make_pipeline(FunctionTransformer(brightness), FrozenEstimator(LogisticRegression()))
+    with pytest.raises(ValueError, match="FrozenEstimator"):
+        audit_images(pictures, estimator=frozen)
 
 
 def test_rows_sorted_by_class_are_noted(pictures):
@@ -336,6 +454,93 @@ def test_similar_films_of_one_patient_are_no_finding(tmp_path):
     audit = audit_images([tmp_path / name for name in names])
     assert audit.findings["kind"].tolist() == ["duplicate", "near_duplicate"]
     assert audit.findings["n_files"].tolist() == [2, 3]
+
+
+def test_every_fault_of_a_group_of_copies_is_told(tmp_path):
+    paths = [tmp_path / f"person{i}_virus_1.png" for i in range(2)]
+    for path in paths:
+        noise(0).save(path)
+    audit = audit_images(
+        paths, y=[0, 1], split=["train", "test"], groups=["a", "b"], near_duplicates=False
+    )
+    told = audit.findings[audit.findings["detail"].str.contains("identical")]
+    assert told["kind"].tolist() == ["conflicting_labels", "duplicate_across_splits"]
+    assert set(told["detail"]) == {
+        "2 identical files, label 0 and 1, split test and train, 2 patients"
+    }
+
+
+def test_saved_again_with_another_label_is_a_conflict_within_a_patient_too(tmp_path):
+    paths = [tmp_path / name for name in ("person1_virus_1.png", "person1_virus_2.png")]
+    noise(0).save(paths[0])
+    noise(0).point(lambda v: v + 4).save(paths[1])
+    audit = audit_images(paths, y=[0, 1], groups=["a", "a"])
+    assert audit.findings["kind"].tolist() == ["conflicting_labels"]
+    assert audit.findings["detail"].item() == "2 similar files, label 0 and 1, 1 patient"
+    assert audit_images(paths, y=[1, 1], groups=["a", "a"]).findings.empty
+
+
+def test_mirrored_copies_are_similar_and_crops_are_not(tmp_path):
+    xrays = make_chest_xray(tmp_path / "xrays", n_patients=40, size=SIZE, random_state=0)
+    paths = [tmp_path / f"person900{i}_virus_1.jpeg" for i in range(2)]
+    with Image.open(xrays.filenames[0]) as image:
+        turned = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).resize((120, 90))
+        turned.save(paths[0], quality=70)
+        image.crop((9, 9, image.width - 9, image.height - 9)).save(paths[1])
+    paths = [*xrays.filenames, *map(str, paths)]
+    audit = audit_images(paths, split=[""] * len(paths), groups=np.arange(len(paths)))
+    similar = audit.findings[audit.findings["detail"].str.contains("similar")]
+    assert [set(each) for each in similar["paths"]] == [{paths[0], paths[-2]}]
+
+
+@pytest.mark.parametrize("nothing", [None, np.nan, "", " "])
+@pytest.mark.parametrize("labels", [["NORMAL", "PNEUMONIA"], [0, 1]], ids=["words", "numbers"])
+def test_missing_labels_are_found_and_no_class(pictures, nothing, labels):
+    y = [labels[int(i >= 20)] for i in ALTERNATING]
+    y[3] = y[30] = nothing
+    paths = np.array(pictures)[ALTERNATING]
+    audit = audit_images(paths, y)
+    assert audit.findings[["kind", "severity"]].to_numpy().tolist() == [["missing_label", "error"]]
+    assert audit.findings["paths"].item() == [str(paths[3]), str(paths[30])]
+    assert audit.findings["detail"].item() == "2 of 40 files without a label"
+    assert audit.frame["label"].isna().sum() == 2
+    assert audit.counts["images"].sum() == audit.intensities["images"].sum() == 40
+    counted = " ".join(f"{n}" for n in audit.frame["label"].value_counts())
+    assert f"40 images ({counted.split()[0]} {labels[0]}, " in audit.summary()
+    assert "2 without a label" in audit.summary()
+    assert "no label" in audit._repr_html_()
+
+
+def test_missing_labels_among_floats_leave_whole_numbers(pictures):
+    y = np.where(ALTERNATING < 20, 0.0, 1.0)
+    y[0] = np.nan
+    assert (
+        audit_images(np.array(pictures)[ALTERNATING], y).frame["label"].dropna().isin([0, 1]).all()
+    )
+    assert (
+        "19 0, 20 1, 1 without a label"
+        in audit_images(np.array(pictures)[ALTERNATING], y).summary()
+    )
+
+
+@pytest.mark.parametrize("nothing", [None, np.nan, ""])
+def test_missing_patients_are_named_and_count_as_one_each(pictures, nothing):
+    groups = [f"p{i}" for i in range(40)]
+    groups[1] = groups[2] = nothing
+    paths = np.array(pictures)[ALTERNATING]
+    split = ["train", "test"] * 20
+    audit = audit_images(paths, ["a", "b", "b", "a"] * 10, split, groups=groups)
+    assert audit.findings["kind"].tolist()[-1] == "missing_patient"
+    missing = audit.findings.iloc[-1]
+    assert missing["paths"] == [str(paths[1]), str(paths[2])]
+    assert missing["detail"].startswith("2 of 40 files without a patient")
+    assert audit.frame["patient"].nunique() == 40
+    assert "patient_across_splits" not in set(audit.findings["kind"])
+
+
+def test_patients_of_several_types_are_refused(pictures):
+    with pytest.raises(TypeError, match="types int, str"):
+        audit_images(pictures, groups=[7, "7"] * 20)
 
 
 @pytest.mark.parametrize("form", [list, np.array, lambda paths: np.array(paths)[:, None]])

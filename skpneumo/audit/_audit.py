@@ -12,18 +12,16 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
 from sklearn.utils._param_validation import HasMethods, Interval, validate_params
 
-from skpneumo.audit._checks import (
-    file_findings,
-    label_findings,
-    order_findings,
-    suspect_labels,
-)
+from skpneumo.audit._checks import file_findings, label_findings, order_findings
 from skpneumo.audit._duplicates import can_hash, duplicates, group_identical, group_similar
 from skpneumo.audit._findings import Finding, findings_frame
 from skpneumo.audit._reading import read_images
 from skpneumo.audit._report import ImageAudit
 from skpneumo.audit._shift import FEWEST_PATIENTS, measure_shift, shift_findings
+from skpneumo.audit._suspects import suspect_labels
 from skpneumo.datasets import UnknownNamesWarning, etiologies, patient_ids
+from skpneumo.groups import check_groups
+from skpneumo.pages import printable
 from skpneumo.paths import check_paths
 
 __all__ = ["audit_images"]
@@ -62,24 +60,28 @@ def audit_images(
     paths : array-like of shape (n_samples,) or (n_samples, 1)
         Paths of images that Pillow reads.
     y : array-like of shape (n_samples,), default=None
-        Labels. If None, the names of the folders the files lie in.
+        Labels; None, NaN and "" are missing ones. If None, the names of the folders the files
+        lie in.
     split : array-like of shape (n_samples,) of str, default=None
         Split of each file, "" for none. If None, the name of the folder above the class folder
         where that is train, val or test.
     groups : array-like of shape (n_samples,), default=None
-        Patient of each file. If None, read off the file names.
+        Patient of each file; None, NaN and "" are missing ones. If None, read off the file
+        names.
     estimator : classifier with ``predict_proba``, default=None
-        A pipeline from paths to probabilities. If given, it is fitted in five patient-grouped
-        folds, and labels that its out-of-fold probabilities contradict are listed. Needs
-        cleanlab: ``pip install "skpneumo[audit]"``.
+        A pipeline from paths to probabilities. If given, clones of it are fitted in five
+        patient-grouped folds, fewer where a class has fewer patients, and labels that the
+        out-of-fold probabilities contradict are listed. Needs cleanlab:
+        ``pip install "skpneumo[audit]"``.
     near_duplicates : bool, default=None
-        Whether to compare perceptual hashes. They need ImageHash
-        (``pip install "skpneumo[audit]"``); None compares them if it is installed, and says so
-        in the report if it is not.
+        Whether to compare perceptual hashes, also with those of the mirrored images. They need
+        ImageHash (``pip install "skpneumo[audit]"``); None compares them if it is installed, and
+        says so in the report if it is not.
     hash_distance : int, default=26
         Two images are similar if at most this many of the 256 bits of their hashes differ.
-        Copies with another compression, size, brightness or contrast stay within 26; different
-        children of the Kermany collection begin at 36.
+        Copies with another compression, size, brightness or contrast stay within 26, mirrored
+        or not; different children of the Kermany collection begin at 36. Crops of more than
+        about a hundredth of the side, rotations, negatives and added borders are not found.
     n_jobs : int, default=None
         Threads that read files.
     random_state : int, RandomState instance or None, default=0
@@ -94,13 +96,17 @@ def audit_images(
     Raises
     ------
     ValueError
-        If ``y``, ``split`` or ``groups`` differ from ``paths`` in length.
+        If ``y``, ``split`` or ``groups`` differ from ``paths`` in length, or the ``estimator``
+        is frozen and so cannot be fitted again.
+    TypeError
+        If ``groups`` has ids of several types.
     ImportError
         If ``near_duplicates=True`` or an ``estimator`` needs a package that is not installed.
 
     Notes
     -----
-    Unreadable and missing files are findings, not errors: an audit sees the whole collection.
+    Unreadable and missing files, labels and patients are findings, not errors: an audit sees the
+    whole collection. A file without a patient counts as one of its own.
 
     The shift between splits is the AUC with which a logistic regression on size, shape,
     intensities and an 8 x 8 miniature tells the files of one class in one split from those in
@@ -108,7 +114,8 @@ def audit_images(
     patients of the largest split against the rest of it. A shift is reported when its interval
     lies wholly above that of the control and above 0.6. The intervals resample patients, not
     fits, so in small splits the AUC strays further from one half than they say, mostly downward;
-    the control shows by how much.
+    the control shows by how much. Where no patient is out of order, a bootstrap has nothing to
+    resample, and the interval is Wilson's on the patients of the smaller side.
 
     References
     ----------
@@ -159,8 +166,9 @@ def audit_images(
     if estimator is None:
         not_checked.append("suspect labels: no estimator was given")
     else:
-        frame["self_confidence"], suspects = suspect_labels(frame, estimator, rng)
+        frame["self_confidence"], suspects, limits = suspect_labels(frame, estimator, rng)
         findings += suspects
+        not_checked += limits
 
     findings += file_findings(frame)
     findings += label_findings(frame)
@@ -195,21 +203,47 @@ def _describe(
                 Finding(
                     "unknown_names",
                     unknown.tolist(),
-                    f"{len(unknown)} of {len(paths)} files are taken for a patient each",
+                    f"{len(unknown)} of {len(paths)} files, taken for a patient each",
                 )
             )
     if y is None:
         y = [Path(path).parent.name for path in paths]
     if split is None:
         split = [_split_folder(path) for path in paths]
-    columns = {"label": y, "split": split, "patient": groups}
-    check_consistent_length(paths, *columns.values())
-    frame = pd.DataFrame({"path": paths})
-    for name, values in columns.items():
-        frame[name] = column_or_1d(values)
-    frame["split"] = frame["split"].fillna("").astype(str)
+    check_consistent_length(paths, y, split, groups)
+    # An object column, because the strings of pandas refuse names that are no UTF-8.
+    frame = pd.DataFrame({"path": pd.Series(paths, dtype=object)})
+    frame["label"], without_label = _column(y)
+    parts, without_split = _column(split)
+    frame["split"] = parts.astype(object).where(~without_split, "").astype(str)
+    patients, without_patient = _column(groups)
+    check_groups(patients[~without_patient], int((~without_patient).sum()))
+    if without_patient.any():
+        names = [printable(path) for path in paths]
+        patients = patients.astype(str).where(~without_patient, names)
+    frame["patient"] = patients
     frame["etiology"] = etiologies(paths)
+    for kind, missing, detail in (
+        ("missing_label", without_label, "without a label"),
+        ("missing_patient", without_patient, "without a patient, taken for one each"),
+    ):
+        if missing.any():
+            named = f"{missing.sum()} of {len(paths)} files {detail}"
+            findings.append(Finding(kind, paths[missing].tolist(), named))
     return frame, findings
+
+
+def _column(values: ArrayLike) -> tuple[pd.Series, pd.Series]:
+    """One value for each file, and where it is missing."""
+    # By way of objects, because numpy makes the word "nan" of a NaN among words.
+    listed = column_or_1d(np.asarray(values, dtype=object))
+    words = [printable(each) if isinstance(each, str) else each for each in listed]
+    missing = pd.isna(listed) | np.array(
+        [isinstance(each, str) and not each.strip() for each in words]
+    )
+    column = pd.Series(words).mask(missing)
+    # Where one is missing, 0 and 1 have become 0.0 and 1.0.
+    return column.convert_dtypes() if missing.any() else column, pd.Series(missing)
 
 
 def _split_folder(path: str) -> str:

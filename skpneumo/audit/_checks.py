@@ -1,16 +1,13 @@
 """Checks of single files, names, labels and order."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.stats import binom
-from sklearn.model_selection import KFold, StratifiedGroupKFold, cross_val_predict
+from sklearn.model_selection import KFold
 
 from skpneumo.audit._findings import Finding
 
-__all__ = ["file_findings", "label_findings", "order_findings", "suspect_labels"]
+__all__ = ["file_findings", "label_findings", "order_findings"]
 
 # Shorter side as a share of the usual one. The Kermany collection spans a factor of seven.
 _SMALL_SHARE = 0.25
@@ -65,7 +62,7 @@ def label_findings(frame: pd.DataFrame) -> list[Finding]:
 
     # What a label means is read off the names of most of its files, so that labels of any kind
     # will do.
-    named = frame[frame["etiology"].ne("unknown")]
+    named = frame[frame["etiology"].ne("unknown") & frame["label"].notna()]
     says_normal = named["etiology"].eq("normal")
     label_is_normal = says_normal.groupby(named["label"]).transform("mean").gt(0.5)
     findings += [
@@ -73,8 +70,9 @@ def label_findings(frame: pd.DataFrame) -> list[Finding]:
         for row in named[says_normal.ne(label_is_normal)].itertuples()
     ]
 
-    labels = set(frame["label"].astype(str))
-    for split, rows in frame.groupby("split"):
+    labelled = frame[frame["label"].notna()]
+    labels = set(labelled["label"].astype(str))
+    for split, rows in labelled.groupby("split"):
         if missing := sorted(labels - set(rows["label"].astype(str))):
             findings.append(
                 Finding(
@@ -89,7 +87,7 @@ def label_findings(frame: pd.DataFrame) -> list[Finding]:
 def order_findings(frame: pd.DataFrame) -> list[Finding]:
     """Whether plain folds of the rows as they stand, split by split, would miss a class."""
     findings = []
-    for split, rows in frame.groupby("split"):
+    for split, rows in frame[frame["label"].notna()].groupby("split"):
         shares = rows["label"].value_counts(normalize=True)
         if len(shares) < 2 or len(rows) < _N_FOLDS:
             continue
@@ -108,51 +106,3 @@ def order_findings(frame: pd.DataFrame) -> list[Finding]:
                 )
             )
     return findings
-
-
-def suspect_labels(
-    frame: pd.DataFrame, estimator: Any, rng: np.random.RandomState
-) -> tuple[NDArray[np.float64], list[Finding]]:
-    """Labels that out-of-fold probabilities contradict, by confident learning.
-
-    Returns
-    -------
-    self_confidence : ndarray of shape (n_files,)
-        Out-of-fold probability of each file's own label; NaN where it could not be read.
-    findings : list of Finding
-        The suspects, the least confident first.
-    """
-    try:
-        from cleanlab.filter import find_label_issues
-    except ImportError as error:
-        raise ImportError(
-            "Suspect labels are found by confident learning in cleanlab, which is not installed. "
-            'Run `pip install "skpneumo[audit]"`, or leave the estimator out.'
-        ) from error
-    readable = frame[frame["status"].eq("ok")]
-    codes, classes = pd.factorize(readable["label"], sort=True)
-    folds = StratifiedGroupKFold(_N_FOLDS, shuffle=True, random_state=rng.randint(2**31))
-    proba = cross_val_predict(
-        estimator,
-        readable["path"].to_numpy(object),
-        codes,
-        groups=readable["patient"].to_numpy(),
-        cv=folds,
-        method="predict_proba",
-    )
-    suspects = find_label_issues(
-        codes, proba, filter_by="both", return_indices_ranked_by="self_confidence", n_jobs=1
-    )
-    own = proba[np.arange(len(codes)), codes]
-    self_confidence = np.full(len(frame), np.nan)
-    self_confidence[frame["status"].eq("ok").to_numpy()] = own
-    findings = [
-        Finding(
-            "suspect_label",
-            [readable["path"].iloc[i]],
-            f"out-of-fold probability {own[i]:.3f} of its label {classes[codes[i]]}, "
-            f"{proba[i].max():.3f} of {classes[proba[i].argmax()]}",
-        )
-        for i in suspects
-    ]
-    return self_confidence, findings

@@ -7,9 +7,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.sparse.csgraph import connected_components
-from sklearn.neighbors import radius_neighbors_graph
+from sklearn.neighbors import NearestNeighbors
 
 from skpneumo.audit._findings import Finding
+from skpneumo.wording import counted
 
 __all__ = ["can_hash", "duplicates", "group_identical", "group_similar"]
 
@@ -30,8 +31,9 @@ def group_similar(frame: pd.DataFrame, thumbnails: NDArray[np.uint8], distance: 
     """Number the groups of files whose perceptual hashes differ in few of 256 bits.
 
     The hash is that of the low spatial frequencies: it stays through another compression, size
-    or brightness. Groups hold at least two different contents, and are chained: each file is
-    near some other of its group.
+    or brightness, but not through a crop or a rotation. A mirrored copy is found by the hash of
+    the mirrored image. Groups hold at least two different contents, and are chained: each file
+    is near some other of its group.
     """
     try:
         import imagehash
@@ -46,14 +48,19 @@ def group_similar(frame: pd.DataFrame, thumbnails: NDArray[np.uint8], distance: 
     groups = pd.Series(pd.NA, index=frame.index, dtype="Int64")
     if len(rows) < 2:
         return groups
-    bits = np.stack(
-        [
-            imagehash.phash(Image.fromarray(thumbnails[row]), hash_size=_HASH_SIDE).hash.ravel()
-            for row in rows
-        ]
-    ).astype(np.float32)
+    images = thumbnails[rows]
+    bits, mirrored_bits = (
+        np.stack(
+            [
+                imagehash.phash(Image.fromarray(image), hash_size=_HASH_SIDE).hash.ravel()
+                for image in turned
+            ]
+        ).astype(np.float32)
+        for turned in (images, images[:, :, ::-1])
+    )
     # Between vectors of zeros and ones the squared Euclidean distance is the Hamming distance.
-    near = radius_neighbors_graph(bits, radius=np.sqrt(distance + 0.5), mode="connectivity")
+    search = NearestNeighbors(radius=np.sqrt(distance + 0.5)).fit(bits)
+    near = search.radius_neighbors_graph() + search.radius_neighbors_graph(mirrored_bits)
     _, component = connected_components(near, directed=False)
     component_of = dict(zip(frame.loc[rows, "content"], component, strict=True))
     components = frame["content"].map(component_of)
@@ -62,31 +69,30 @@ def group_similar(frame: pd.DataFrame, thumbnails: NDArray[np.uint8], distance: 
 
 
 def duplicates(frame: pd.DataFrame) -> list[Finding]:
-    """Findings about identical and similar images, one for each group, by its gravest aspect.
+    """Findings about identical and similar images, one for each fault of a group.
 
-    Similar images of one patient are no finding: repeated films of a child look alike.
+    Similar images of one patient are none by themselves: repeated films of a child look alike.
     """
     findings = []
     for column, word in (("duplicate_group", "identical"), ("near_duplicate_group", "similar")):
         if column not in frame:
             continue
         for _, group in frame.groupby(column):
-            labels = sorted(group["label"].astype(str).unique())
+            labels = sorted(group["label"].dropna().astype(str).unique())
             splits = sorted(group["split"].unique())
             n_patients = group["patient"].nunique()
-            if word == "similar" and n_patients == 1:
-                continue
-            if len(labels) > 1:
-                kind = "conflicting_labels"
-            elif len(splits) > 1:
-                kind = "duplicate_across_splits"
-            else:
-                kind = "duplicate" if word == "identical" else "near_duplicate"
-            detail = f"{len(group)} {word} files, label {' and '.join(labels)}"
+            kinds = ["conflicting_labels"] if len(labels) > 1 else []
+            if len(splits) > 1:
+                kinds.append("duplicate_across_splits")
+            if not kinds and word == "identical":
+                kinds.append("duplicate")
+            elif not kinds and n_patients > 1:
+                kinds.append("near_duplicate")
+            detail = f"{len(group)} {word} files, label {' and '.join(labels) or 'missing'}"
             if any(splits):
-                detail += f", split {' and '.join(splits)}"
-            detail += f", {n_patients} patient{'s' if n_patients > 1 else ''}"
-            findings.append(Finding(kind, group["path"].tolist(), detail))
+                detail += f", split {' and '.join(split or 'none' for split in splits)}"
+            detail += f", {counted(n_patients, 'patient')}"
+            findings += [Finding(kind, group["path"].tolist(), detail) for kind in kinds]
     return findings
 
 

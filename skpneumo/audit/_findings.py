@@ -4,6 +4,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from skpneumo.pages import printable
+
 __all__ = ["KINDS", "Finding", "Kind", "findings_frame"]
 
 
@@ -44,6 +46,9 @@ KINDS = {
         "a file name that says another class than the label",
         "Look at the file; one of the two is wrong.",
     ),
+    "missing_label": Kind(
+        "error", "files without a label", "Label them or drop them; no class counts them."
+    ),
     "unreadable": Kind("error", "a file that cannot be opened", "Fetch it again or drop it."),
     "truncated": Kind("error", "a file that ends too early", "Fetch it again or drop it."),
     "blank": Kind("error", "an image without content", "Drop it."),
@@ -71,6 +76,11 @@ KINDS = {
         "warning",
         "almost the same image for different patients",
         "Look at them; treat copies as duplicates.",
+    ),
+    "missing_patient": Kind(
+        "warning",
+        "files without a patient among those given",
+        "Name their patients, or leaks between these stay unseen.",
     ),
     "coloured": Kind(
         "warning", "a coloured image among X-rays", "Look for burnt-in marks or a wrong file."
@@ -106,7 +116,7 @@ def findings_frame(findings: list[Finding]) -> pd.DataFrame:
             "severity": KINDS[finding.kind].severity,
             "n_files": len(finding.paths),
             "paths": finding.paths,
-            "detail": finding.detail,
+            "detail": printable(finding.detail),
         }
         for finding in ranked
     ]

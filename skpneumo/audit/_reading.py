@@ -11,6 +11,8 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from PIL import Image
 
+from skpneumo.pages import printable
+
 __all__ = ["N_BINS", "THUMBNAIL_SIDE", "Readings", "read_images"]
 
 THUMBNAIL_SIDE = 64
@@ -69,7 +71,7 @@ def _read(path: str) -> tuple[dict[str, Any], NDArray[np.float64], NDArray[np.ui
         # Decoders fail in many ways (OSError, SyntaxError, struct.error, ...); for an audit all
         # of them are the file's.
         record["status"] = "truncated" if "truncated" in str(error).lower() else "unreadable"
-        record["error"] = f"{type(error).__name__}: {error}"
+        record["error"] = printable(f"{type(error).__name__}: {error}")
         return record, histogram, thumbnail
 
     levels = np.arange(256)

@@ -3,7 +3,6 @@
 import os
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,9 @@ from numpy.typing import NDArray
 
 from skpneumo.audit._curves import histogram_svg
 from skpneumo.audit._findings import KINDS
-from skpneumo.pages import document, fragment, table, thumbnails
+from skpneumo.audit._shift import auc_of, control_of
+from skpneumo.pages import document, fragment, printable, table, thumbnails, write_page
+from skpneumo.wording import based_on, counted
 
 __all__ = ["ImageAudit"]
 
@@ -36,8 +37,8 @@ class ImageAudit:
         A row for each fault, the gravest first: kind, severity ("error": scores on this
         collection will be wrong; "warning": look; "note": know), n_files, paths, detail.
     shift : DataFrame
-        A row for each class and split compared: auc with auc_low and auc_high, and the same of
-        the control.
+        A row for each class and split compared: auc with auc_low and auc_high, the images and
+        patients it rests on, and the same of the control.
     not_checked : list of str
         What could not be looked at, and why.
     histograms : ndarray of shape (n_files, 32)
@@ -56,7 +57,7 @@ class ImageAudit:
     @property
     def counts(self) -> pd.DataFrame:
         """Images and patients by label, split and etiology."""
-        grouped = self.frame.groupby(["label", "split", "etiology"])
+        grouped = self.frame.groupby(["label", "split", "etiology"], dropna=False)
         return grouped.agg(images=("path", "size"), patients=("patient", "nunique")).reset_index()
 
     @property
@@ -64,7 +65,7 @@ class ImageAudit:
         """Grey levels by label and split: medians over images, with the middle 90 % of them."""
         readable = self.frame[self.frame["status"].eq("ok")]
         rows = []
-        for (label, split), group in readable.groupby(["label", "split"]):
+        for (label, split), group in readable.groupby(["label", "split"], dropna=False):
             row = {"label": label, "split": split, "images": len(group)}
             for name in ("mean", "std", "p1", "p50", "p99"):
                 low, middle, high = group[name].quantile([0.05, 0.5, 0.95])
@@ -102,7 +103,7 @@ class ImageAudit:
             lines += [
                 "",
                 f"{severity.upper()} {kind}: {title}",
-                f"  {_cases(group)}. {remedy}",
+                f"  {self._cases(group)}. {remedy}",
             ]
             lines += [f"  - {self._named(row)}" for _, row in group.head(_MOST_SHOWN).iterrows()]
             if len(group) > _MOST_SHOWN:
@@ -112,7 +113,7 @@ class ImageAudit:
             lines += [f"  {' | '.join(row)}" for row in self._shift_table().to_numpy(str)]
         if self.not_checked:
             lines += ["", "Not checked", *(f"  - {reason}" for reason in self.not_checked)]
-        return "\n".join(lines)
+        return printable("\n".join(lines))
 
     def to_html(self, path: str | os.PathLike[str]) -> None:
         """Write the audit as one page that needs no network.
@@ -120,9 +121,9 @@ class ImageAudit:
         Parameters
         ----------
         path : str or path-like
-            File to write.
+            File to write. It is there whole or, if writing fails, as it was before.
         """
-        Path(path).write_text(document("Audit of an X-ray collection", self._body()), "utf-8")
+        write_page(path, document("Audit of an X-ray collection", self._body()))
 
     def __repr__(self) -> str:
         return f"<ImageAudit: {self._headline()}; {self._found()}>"
@@ -135,6 +136,8 @@ class ImageAudit:
         labels = ", ".join(
             f"{n:,} {label}" for label, n in frame["label"].value_counts().sort_index().items()
         )
+        if n_missing := int(frame["label"].isna().sum()):
+            labels += f"{', ' if labels else ''}{n_missing:,} without a label"
         text = f"{len(frame):,} images ({labels}) of {frame['patient'].nunique():,} patients"
         by_split = frame[frame["split"].ne("")].groupby("split", sort=False)["patient"].nunique()
         if len(by_split):
@@ -171,11 +174,9 @@ class ImageAudit:
     def _shift_table(self) -> pd.DataFrame:
         return pd.DataFrame(
             {
-                "class": f"{row.label} of {row.split} (n = {row.n_images}) "
-                f"against {row.reference} (n = {row.n_reference})",
-                "AUC": f"{row.auc:.2f} [{row.auc_low:.2f}, {row.auc_high:.2f}]",
-                "control": f"control {row.control_auc:.2f} "
-                f"[{row.control_low:.2f}, {row.control_high:.2f}]",
+                "class": f"{row.label} of {row.split} against {row.reference}",
+                "AUC": auc_of(row),
+                "control": f"control {control_of(row)}",
             }
             for row in self.shift.itertuples()
         )
@@ -186,7 +187,7 @@ class ImageAudit:
             severity, title, remedy = KINDS[str(kind)]
             parts.append(
                 f'<details open><summary><span class="{severity}">{severity}</span> '
-                f"{escape(title)}: {_cases(group)}</summary><p>{escape(remedy)}</p>"
+                f"{escape(title)}: {self._cases(group)}</summary><p>{escape(remedy)}</p>"
                 '<div class="findings">'
             )
             parts += [self._finding_html(row) for _, row in group.head(_MOST_SHOWN).iterrows()]
@@ -207,7 +208,7 @@ class ImageAudit:
         if self.not_checked:
             items = "".join(f"<li>{escape(reason)}</li>" for reason in self.not_checked)
             parts += ["<h2>Not checked</h2>", f"<ul>{items}</ul>"]
-        return fragment("".join(parts))
+        return printable(fragment("".join(parts)))
 
     def _finding_html(self, finding: pd.Series) -> str:
         detail = f"<p>{escape(finding['detail'])}</p>"
@@ -215,7 +216,7 @@ class ImageAudit:
             return f'<section class="wide">{detail}</section>'
         shown = self.frame[self.frame["path"].isin(finding["paths"])].head(_MOST_PATHS)
         captions = [
-            f"{os.path.basename(row.path)}, label {row.label}" + (row.split and f", {row.split}")
+            f"{os.path.basename(row.path)}, {_label(row.label)}" + (row.split and f", {row.split}")
             for row in shown.itertuples()
         ]
         more = len(finding["paths"]) - len(shown)
@@ -231,14 +232,16 @@ class ImageAudit:
     def _mean_histograms(self) -> dict[str, Any]:
         readable = self.frame["status"].eq("ok")
         return {
-            f"{label} (n = {len(group)})": self.histograms[group.index].mean(axis=0)
-            for label, group in self.frame[readable].groupby("label")
+            f"{_label(label)} ({based_on(len(group), group['patient'].nunique())})": (
+                self.histograms[group.index].mean(axis=0)
+            )
+            for label, group in self.frame[readable].groupby("label", dropna=False)
         }
 
+    def _cases(self, findings: pd.DataFrame) -> str:
+        n_files = len(set().union(*findings["paths"]))
+        return f"{counted(len(findings), 'case')}, {n_files:,} of {len(self.frame):,} files"
 
-def _cases(group: pd.DataFrame) -> str:
-    n_files = group["n_files"].sum()
-    return (
-        f"{len(group):,} case{'s' if len(group) > 1 else ''}, "
-        f"{n_files:,} file{'s' if n_files > 1 else ''}"
-    )
+
+def _label(label: Any) -> str:
+    return "no label" if pd.isna(label) else f"label {label}"

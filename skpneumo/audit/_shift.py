@@ -1,9 +1,11 @@
 """Can a classifier tell from which split an image comes? Then the splits differ."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import bootstrap, mannwhitneyu, rankdata
+from scipy.stats import binomtest, bootstrap, mannwhitneyu, rankdata
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
@@ -11,8 +13,9 @@ from sklearn.preprocessing import StandardScaler
 
 from skpneumo.audit._findings import Finding
 from skpneumo.audit._reading import THUMBNAIL_SIDE
+from skpneumo.wording import based_on, with_interval
 
-__all__ = ["FEWEST_PATIENTS", "measure_shift", "shift_findings"]
+__all__ = ["FEWEST_PATIENTS", "auc_of", "control_of", "measure_shift", "shift_findings"]
 
 FEWEST_PATIENTS = 15
 CONFIDENCE = 0.95
@@ -22,8 +25,9 @@ _NOTABLE_AUC = 0.6
 _COARSE_SIDE = 8
 _N_FOLDS = 5
 _COLUMNS = (
-    "label", "split", "reference", "n_images", "n_patients", "n_reference", "auc", "auc_low",
-    "auc_high", "control_auc", "control_low", "control_high",
+    "label", "split", "reference", "n_images", "n_patients", "n_reference",
+    "n_reference_patients", "auc", "auc_low", "auc_high", "control_auc", "control_low",
+    "control_high", "control_n_images", "control_n_patients",
 )  # fmt: skip
 
 
@@ -63,8 +67,10 @@ def measure_shift(
                 auc = _domain_auc(features, frame["patient"], here, there, rng)
                 drawn = _draw_patients(frame.loc[there, "patient"], len(here), rng)
                 control = _domain_auc(features, frame["patient"], there[drawn], there[~drawn], rng)
+                n_drawn = frame.loc[there[drawn], "patient"].nunique()
+                counts = len(here), n_here, len(there), n_there
                 rows.append(
-                    (label, split, reference, len(here), n_here, len(there), *auc, *control)
+                    (label, split, reference, *counts, *auc, *control, int(drawn.sum()), n_drawn)
                 )
     return pd.DataFrame(rows, columns=list(_COLUMNS)), too_small
 
@@ -80,12 +86,27 @@ def shift_findings(shift: pd.DataFrame, frame: pd.DataFrame) -> list[Finding]:
                     "shift",
                     frame.loc[files, "path"].tolist(),
                     f"{row.label} of {row.split} is told from {row.reference} with AUC "
-                    f"{row.auc:.2f} [{row.auc_low:.2f}, {row.auc_high:.2f}]; control "
-                    f"{row.control_auc:.2f} [{row.control_low:.2f}, {row.control_high:.2f}]; "
-                    f"{row.n_images} against {row.n_reference} images",
+                    f"{auc_of(row)}; control {control_of(row)}",
                 )
             )
     return findings
+
+
+def auc_of(row: Any) -> str:
+    """The AUC of a row of the shift, with its interval and what it rests on."""
+    figure = with_interval(row.auc, row.auc_low, row.auc_high, form=".2f")
+    here = based_on(row.n_images, row.n_patients)
+    return f"{figure} ({here} against {based_on(row.n_reference, row.n_reference_patients)})"
+
+
+def control_of(row: Any) -> str:
+    """The same of its control."""
+    figure = with_interval(row.control_auc, row.control_low, row.control_high, form=".2f")
+    drawn = based_on(row.control_n_images, row.control_n_patients)
+    rest = based_on(
+        row.n_reference - row.control_n_images, row.n_reference_patients - row.control_n_patients
+    )
+    return f"{figure} ({drawn} against {rest})"
 
 
 def _features(
@@ -141,7 +162,12 @@ def _domain_auc(
         vectorized=True,
         rng=np.random.default_rng(rng.randint(2**31)),
     ).confidence_interval
-    return float(_auc(high_scores, low_scores)), float(interval.low), float(interval.high)
+    auc, low, high = float(_auc(high_scores, low_scores)), interval.low, interval.high
+    if low == high:
+        # Without a patient out of order every resample is faultless too.
+        n = min(len(high_scores), len(low_scores))
+        low, high = binomtest(round(n * auc), n).proportion_ci(CONFIDENCE, method="wilson")
+    return auc, float(low), float(high)
 
 
 def _auc(

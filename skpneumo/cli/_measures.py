@@ -1,5 +1,6 @@
 """Measuring a model on a collection, and printing it so that no figure lacks its interval."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -54,8 +55,11 @@ def printed(frame: "pd.DataFrame", metrics: list[str] | None = None) -> str:
             if metrics is not None and row.metric not in metrics:
                 continue
             name = NAMES.get(row.metric, row.metric.replace("_", " "))
-            interval = f"[{row.low:.3f}, {row.high:.3f}]"
-            lines.append(
-                f"{name:26}{row.value:7.3f}  {interval:<16}{row.n:>7}{row.n_patients:>10}"
-            )
+            sizes = f"{row.n:>7}{row.n_patients:>10}"
+            if math.isnan(row.value):
+                figure, _, why = row.interval.partition(": ")
+                lines.append(f"{name:26}{figure:<25}{sizes}  {why}")
+            else:
+                interval = f"[{row.low:.3f}, {row.high:.3f}]"
+                lines.append(f"{name:26}{row.value:7.3f}  {interval:<16}{sizes}")
     return "\n".join(lines)

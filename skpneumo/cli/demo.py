@@ -10,6 +10,7 @@ from skpneumo.cli._options import Force, Out, Verbose
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
     from numpy.typing import NDArray
     from sklearn.utils import Bunch
 
@@ -109,8 +110,12 @@ def demo(
     with fit_progress(search):
         search.fit(xrays.filenames[train], xrays.target[train])
     candidates = table_of(search)
-    _say("Tune", f"{len(candidates)} candidates by recall, {FOLDS} patient-grouped folds each")
-    _indent(candidates.drop(columns="fit_seconds").round(3).to_string(index=False))
+    _say(
+        "Tune",
+        f"{len(candidates)} candidates by recall, {FOLDS} patient-grouped folds each",
+        "of all folds together, with 95 % intervals over patients:",
+    )
+    _indent(_shown(candidates).to_string(index=False))
 
     model = search.best_estimator_
     held_out = _rows_of(xrays, test)
@@ -131,6 +136,22 @@ def demo(
     print(f"  skpneumo predict {out / 'model.joblib'} {data or xrays.root}")
     if data is None:
         print("Drawings are easier than X-rays: these figures say nothing about real ones.")
+
+
+def _shown(candidates: "pd.DataFrame") -> "pd.DataFrame":
+    """The table of candidates for people: each figure in one column, with its interval."""
+    from skpneumo.cli._search import figure_of
+    from skpneumo.wording import based_on
+
+    table = candidates[[*GRID]].copy()
+    for metric in ("recall", "specificity"):
+        # The images and patients are the same for all candidates, so they head the column.
+        n, n_patients = candidates[[f"{metric}_n", f"{metric}_n_patients"]].iloc[0]
+        table[f"{metric} ({based_on(int(n), int(n_patients))})"] = [
+            figure_of(row, metric, with_size=False) for _, row in candidates.iterrows()
+        ]
+    table["chosen"] = candidates["chosen"]
+    return table
 
 
 def _make_room(out: Path, force: bool) -> None:

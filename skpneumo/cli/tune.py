@@ -40,7 +40,9 @@ def tune(
     out
         Model file to write. It is a pickle, for the other commands and for joblib.load.
     results
-        Table of all candidates to write. Default: beside the model, as model-candidates.csv.
+        Table of all candidates to write: recall and specificity of all folds together, with 95 %
+        intervals and the images and patients they rest on. Default: beside the model, as
+        model-candidates.csv.
     split
         Split to search on; "all" takes every file.
     candidates
@@ -64,7 +66,7 @@ def tune(
     from skpneumo.cli._default_pipeline import default_pipeline
     from skpneumo.cli._model_files import keep_model, refuse_to_overwrite
     from skpneumo.cli._progress import fit_progress
-    from skpneumo.cli._search import GRID, recall_search, table_of
+    from skpneumo.cli._search import GRID, figure_of, recall_search, table_of
 
     results = results or out.with_name(f"{out.stem}-candidates.csv")
     refuse_to_overwrite(out, force)
@@ -84,9 +86,8 @@ def tune(
     best = table.iloc[0]
     print(f"Compared {len(table)} candidates on {folds} folds in {minutes:.1f} minutes.")
     print(f"Best: {', '.join(f'{key} {value}' for key, value in search.best_params_.items())}")
-    print(
-        f"Its recall in cross-validation: {best.recall:.3f} (standard deviation of the folds "
-        f"{best.recall_std:.3f}), specificity {best.specificity:.3f} ({best.specificity_std:.3f})."
-    )
+    print("In cross-validation, of all folds together, with 95 % intervals over patients:")
+    for metric in ("recall", "specificity"):
+        print(f"  {metric} {figure_of(best, metric)}")
     print("Both flatter it a little, because it was chosen by them. Use: skpneumo evaluate.")
     print(f"Kept {out} and {results}.")

@@ -1,11 +1,18 @@
+import os
 import shutil
 
+import joblib
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.linear_model import LogisticRegression
 
-from skpneumo import make_chest_xray
+from skpneumo import ImageLoader, make_chest_xray, make_pipeline
+from skpneumo.audit import audit_images
 from skpneumo.cli import main
-from skpneumo.cli.audit import FAULTS_FOUND
+from skpneumo.cli.audit import FAULTS_FOUND, _write_by_file
 
 
 @pytest.fixture
@@ -56,6 +63,48 @@ def test_files_are_not_overwritten_unless_asked_for(option, xrays, tmp_path, cap
     assert err == f"skpneumo: {there} exists already. Name another file, or add --force.\n"
     assert main(["audit", xrays.root, option, str(there), "--force"]) == 0
     assert there.read_text("utf-8") != "mine"
+
+
+@pytest.mark.filterwarnings("ignore::skpneumo.datasets.CollectionWarning")
+def test_model_is_fitted_anew_to_look_for_suspect_labels(tmp_path, capsys):
+    xrays = make_chest_xray(tmp_path / "chest_xray", n_patients=30, size=32, random_state=0)
+    for path, target in zip(xrays.filenames, xrays.target, strict=True):
+        with Image.open(path) as image:
+            image.convert("L").point(lambda v, light=target: v // 3 + 120 * light).save(path)
+    kept = make_pipeline(ImageLoader(size=(8, 8)), FlatPixels(), LogisticRegression())
+    model = tmp_path / "model.joblib"
+    joblib.dump(kept.fit(xrays.filenames, xrays.target), model)
+    swapped = xrays.filenames[-1].replace("PNEUMONIA", "NORMAL")
+    shutil.move(xrays.filenames[-1], swapped)
+    table = tmp_path / "findings.csv"
+    main(["audit", xrays.root, "--csv", str(table), "--model", str(model)])
+    captured = capsys.readouterr()
+    assert "suspect labels: no estimator" not in captured.out
+    assert "WARNING suspect_label" in captured.out
+    suspects = pd.read_csv(table).query("kind == 'suspect_label'")
+    assert suspects["path"].tolist() == [swapped]
+    assert main(["audit", xrays.root, "--model", str(tmp_path / "nothing.joblib")]) == 1
+    assert "no model file" in capsys.readouterr().err
+
+
+class FlatPixels(BaseEstimator, TransformerMixin):
+    """A row of pixels for each image; pickled with the model, as a lambda is not."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return np.asarray(X).reshape(len(X), -1) / 255
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+
+def test_table_of_file_names_that_are_no_text(tmp_path):
+    name = os.fsdecode(b"person1_virus_\xe9.png")
+    findings = audit_images([tmp_path / name], y=[0], near_duplicates=False).findings
+    _write_by_file(findings, tmp_path / "findings.csv")
+    assert b"person1_virus_\xe9.png," in (tmp_path / "findings.csv").read_bytes()
 
 
 def test_folder_that_is_not_there_is_named(tmp_path, capsys):

@@ -1,3 +1,5 @@
+import re
+
 import joblib
 import pandas as pd
 import pytest
@@ -24,7 +26,9 @@ def test_model_figures_and_pictures_are_kept(finished):
     model = joblib.load(finished / "model.joblib")
     frame = pd.read_csv(finished / "metrics.csv").query("subgroup == 'all'").set_index("metric")
     assert frame.n["accuracy"] < frame.n["recall"] * 3
-    assert len(pd.read_csv(finished / "candidates.csv")) == 4
+    candidates = pd.read_csv(finished / "candidates.csv")
+    assert len(candidates) == 4
+    assert {"recall_low", "recall_high", "recall_n", "recall_n_patients"} <= set(candidates)
     assert model.classes_.tolist() == [0, 1]
     pictures = sorted(finished.glob("*.png"))
     assert len(pictures) == 5
@@ -47,6 +51,9 @@ def test_demo_on_a_folder_leaves_its_test_split_alone(xrays, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert f"{(xrays.split != 'test').sum()} X-rays" in printed
     assert "patients in both: 0" in printed
+    heading = re.search(r"recall \(\d+ images, \d+ patients\) +specificity \(\d+ images", printed)
+    rows = printed[heading.end() :].splitlines()[1:5]
+    assert all(len(re.findall(r"\d\.\d{3} \[\d\.\d{3}, \d\.\d{3}\]", row)) == 2 for row in rows)
     assert not (tmp_path / "out" / "chest_xray").exists()
 
 

@@ -5,8 +5,11 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.exceptions import UndefinedMetricWarning
 
 from skpneumo.cli import main
+from skpneumo.cli._measures import printed
+from skpneumo.evaluation import evaluate_predictions
 
 # Models this small may call every image the same.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
@@ -37,6 +40,16 @@ def test_threshold_trades_specificity_for_recall(model_file, xrays, tmp_path, ca
         specificity.append(frame.value["specificity"])
     assert recall == [1, 0]
     assert specificity == [0, 1]
+
+
+def test_what_is_undefined_is_said_with_its_reason():
+    y = np.ones(4, dtype=int)
+    with pytest.warns(UndefinedMetricWarning):
+        frame = evaluate_predictions(y, y_pred=y, pos_label=1)
+    lines = printed(frame).splitlines()
+    assert "nan" not in "".join(lines)
+    [specificity] = [line for line in lines if line.startswith("specificity")]
+    assert re.fullmatch(r"specificity +undefined +0 +0  all of the 4 images are .*", specificity)
 
 
 def test_three_classes_are_pneumonia_against_normal(three_class_model_file, xrays, capsys):

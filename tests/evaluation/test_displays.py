@@ -23,7 +23,8 @@ from skpneumo.evaluation import (
     evaluate_predictions,
     plot_evaluation,
 )
-from skpneumo.evaluation.displays._style import CYCLE, shortened
+from skpneumo.evaluation._intervals import wilson_interval
+from skpneumo.evaluation.displays._style import CYCLE, plain, shortened
 
 RNG = np.random.default_rng(0)
 Y = np.repeat([0, 1], [30, 50])
@@ -32,7 +33,7 @@ IMAGES = RNG.integers(0, 256, (80, 16, 16, 1), dtype=np.uint8)
 HISTORY = {
     "loss": [0.7, 0.5, 0.4, 0.35],
     "val_loss": [0.6, 0.45, 0.5, 0.55],
-    "val_recall": [0.7, 0.95, 0.9, 0.9],
+    "val_recall": [0.7, 0.95, 0.9, 0.9],  # of 40 positive images
     "val_auc": [0.8, 0.9, 0.92, 0.91],
     "val_false_negatives": [12.0, 2.0, 4.0, 4.0],
 }
@@ -54,6 +55,10 @@ class Trained(LogisticRegression):
     def fit(self, X, y):
         self.history_ = HISTORY
         return super().fit(X, y)
+
+
+def legend_of(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
 
 
 DISPLAYS = {
@@ -115,9 +120,32 @@ def test_training_curves_show_false_negatives_of_each_epoch():
     display = TrainingCurvesDisplay(HISTORY).plot()
     loss, metrics, missed = display.axes_
     assert [bar.get_height() for bar in missed.patches] == HISTORY["val_false_negatives"]
-    assert [line.get_label() for line in metrics.lines] == ["recall", "AUC"]
+    recall, auc = [line.get_label() for line in metrics.lines]
+    assert (recall, auc) == ("recall, 95 % interval (40 images)", "AUC")
     assert loss.lines[0].get_ydata().tolist() == HISTORY["loss"]
     assert loss.get_legend().get_texts()[-1].get_text() == "lowest, epoch 2"
+    assert missed.get_legend().get_texts()[-1].get_text() == "fewest: 2 of 40 images"
+    [band] = metrics.collections
+    low, high = wilson_interval(0.95, 40, 0.95)
+    at_second = band.get_paths()[0].vertices
+    at_second = at_second[at_second[:, 0] == 2, 1]
+    assert (at_second.min(), at_second.max()) == pytest.approx((low, high))
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        {"val_recall": [0.7, 0.9], "val_false_negatives": [12, 3]},  # of three classes, say
+        {"val_recall": [1.0, 1.0], "val_false_negatives": [0, 0]},
+        {"val_recall": [0.7, 0.9]},
+    ],
+)
+def test_training_curves_claim_no_number_they_do_not_know(history):
+    display = TrainingCurvesDisplay({"loss": [0.7, 0.5], **history}).plot()
+    metrics = display.axes_[1]
+    assert len(metrics.collections) == 0
+    assert legend_of(metrics) == ["recall"]
+    assert not any(" of " in text for ax in display.axes_[2:] for text in legend_of(ax))
 
 
 def test_training_curves_leave_out_what_is_not_there():
@@ -218,20 +246,35 @@ def test_threshold_curves_are_what_evaluate_says():
     ).set_index("metric")
     at = np.flatnonzero(display.thresholds == 0.4)[0]
     for metric, curve in display.curves.items():
-        expected = frame.loc[metric, ["value", "low", "high"]].to_list()
+        expected = frame.loc[metric, ["value", "low", "high", "n", "n_patients"]].to_list()
         assert curve[:, at].tolist() == pytest.approx(expected)
         assert display.points_[metric].get_ydata()[0] == pytest.approx(expected[0])
     recall, specificity = display.curves["recall"][0], display.curves["specificity"][0]
     assert (np.diff(recall) <= 0).all()
     assert (np.diff(specificity) >= 0).all()
-    assert f"recall {frame.loc['recall', 'value']:.3f} [" in str(
-        [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    for row, said in zip(
+        frame.loc[list(display.curves)].itertuples(), legend_of(display.ax_), strict=True
+    ):
+        figure = f"{row.value:.3f} [{row.low:.3f}, {row.high:.3f}]"
+        assert said == f"{row.Index} {figure} ({row.n} images, {row.n_patients} patients)"
+
+
+def test_threshold_above_all_scores_says_what_is_undefined():
+    display = ThresholdDisplay.from_predictions(Y, SCORE, threshold=2.0)
+    assert legend_of(display.ax_)[2] == (
+        "precision undefined: no image is called positive (0 images, 0 patients)"
     )
 
 
 def test_threshold_band_is_wide_where_recall_is_one():
     display = ThresholdDisplay.from_predictions(Y, SCORE)
-    value, low, high = display.curves["recall"][:, 0]
+    value, low, high, n, n_patients = display.curves["recall"][:, 0]
+    assert (n, n_patients) == (50, 50)
+    assert legend_of(display.ax_) == [
+        "recall (50 images, 50 patients)",
+        "specificity (30 images, 30 patients)",
+        "precision",
+    ]
     assert (value, high) == (1, 1)
     assert low < 0.95
     assert display.points_ == {}
@@ -286,7 +329,8 @@ def test_model_comparison_draws_values_and_intervals():
     low, high = display.points_["f1"].lines[2][0].get_segments()[0][:, 0]
     assert [low, high] == pytest.approx(frame.loc["f1", ["low", "high"]].to_list())
     written = [text.get_text() for text in display.ax_.texts]
-    assert f"{frame.loc['f1', 'value']:.3f} [{low:.3f}, {high:.3f}]" in written
+    size = "({n:.0f} images, {n_patients:.0f} patients)".format(**frame.loc["f1"])
+    assert f"{frame.loc['f1', 'value']:.3f} [{low:.3f}, {high:.3f}] {size}" in written
     assert [text.get_text() for text in display.ax_.get_yticklabels()] == ["good", "poor"]
 
 
@@ -357,12 +401,32 @@ def test_standard_set(kind):
 
 
 def test_standard_set_prints_no_figure_without_its_interval():
-    figure = plot_evaluation(Y, SCORE, n_resamples=20)
+    figure = plot_evaluation(Y, SCORE, groups=np.arange(80) // 2, n_resamples=20)
     legends = [ax.get_legend() for ax in figure.axes if ax.get_legend()]
     texts = [text.get_text() for legend in legends for text in legend.get_texts()]
-    assert sum("[" in text for text in texts) == 3
+    figures = [text for text in texts if "[" in text]
+    assert len(figures) == 3
+    assert all(text.endswith("(80 images, 40 patients)") for text in figures)
     shares = next(ax for ax in figure.axes if "shares" in ax.get_title())
-    assert all("[" in text.get_text() for text in shares.texts)
+    specificity, false_alarms, misses, recall = (text.get_text() for text in shares.texts)
+    for text in (specificity, false_alarms):
+        assert text.endswith("]\n(30 images,\n15 patients)")
+    for text in (recall, misses):
+        assert text.endswith("]\n(50 images,\n25 patients)")
+    det = next(ax for ax in figure.axes if "tradeoff" in ax.get_title())
+    assert legend_of(det) == ["80 images, 40 patients"]
+
+
+@pytest.mark.parametrize("score", [Y, Y * 0.5 + 0.25], ids=["certain", "ranked"])
+def test_error_tradeoff_of_a_perfect_model_says_why_it_is_empty(score):
+    figure = plot_evaluation(Y, score, n_resamples=20)
+    figure.canvas.draw()
+    det = next(ax for ax in figure.axes if "tradeoff" in ax.get_title())
+    assert [text.get_text() for text in det.texts] == [
+        "no curve: some threshold\nmakes no error at all"
+    ]
+    imperfect = plot_evaluation(Y, SCORE, n_resamples=20)
+    assert not next(ax for ax in imperfect.axes if "tradeoff" in ax.get_title()).texts
 
 
 def test_standard_set_needs_both_classes():
@@ -400,3 +464,39 @@ def test_colours_differ_in_grey_by_something_else_too():
     display = ThresholdDisplay.from_predictions(Y, SCORE)
     styles = {line.get_linestyle() for line in display.lines_.values()}
     assert len(styles) == 3
+
+
+PRICES = np.array(["$1 & $2", r"\$_{\frac$"])
+HOSTILE = {
+    "classes": lambda names: ClassDistributionDisplay.from_labels(names),
+    "errors": lambda names: ErrorGalleryDisplay.from_predictions(
+        IMAGES, names, 1 - SCORE, pos_label=PRICES[1]
+    ),
+    "images": lambda names: ImageGridDisplay.from_images(IMAGES, names),
+    "intensities": lambda names: PixelIntensityDisplay.from_images(IMAGES, names),
+    "models": lambda names: ModelComparisonDisplay.from_predictions(
+        Y, dict.fromkeys(PRICES, SCORE), n_resamples=20
+    ),
+    "scores": lambda names: ScoreDistributionDisplay.from_predictions(
+        names, SCORE, pos_label=PRICES[1]
+    ),
+    "standard": lambda names: plot_evaluation(names, SCORE, pos_label=PRICES[1], n_resamples=20),
+}
+
+
+@pytest.mark.parametrize("parse_math", [True, False])
+@pytest.mark.parametrize("name", HOSTILE)
+def test_names_are_drawn_letter_by_letter(name, parse_math):
+    with mpl.rc_context({"text.parse_math": parse_math}):
+        drawn = HOSTILE[name](PRICES[Y])
+        figure = getattr(drawn, "figure_", drawn)
+        figure.canvas.draw()
+        shown = [text._preprocess_math(text.get_text()) for text in figure.findobj(mpl.text.Text)]
+    assert not any(is_math for _, is_math in shown)
+    for each in PRICES:
+        assert any(each in text for text, _ in shown), (each, shown)
+
+
+def test_names_that_are_no_text_are_drawn():
+    ImageGridDisplay(IMAGES[:1], [["person\udce9.png"]]).plot().figure_.canvas.draw()
+    assert plain("\udce9") == r"\udce9"

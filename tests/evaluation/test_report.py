@@ -1,3 +1,4 @@
+import os
 import re
 import shutil
 import subprocess
@@ -240,7 +241,11 @@ def test_figures_are_those_of_evaluate(report, model, xrays, html):
         )
         value = f"{row.value:.3f}".replace("inf", "\N{INFINITY}")
         assert f"{value} [{low}, {high}]" in said, row
-    assert repr(report).startswith("<EvaluationReport of 2026-01-01: recall ")
+    recall = report.frame.iloc[1]
+    assert repr(report).startswith(
+        f"<EvaluationReport of 2026-01-01: recall {recall.value:.3f} [{recall.low:.3f}, "
+        f"{recall.high:.3f}] ({recall.n} images, {recall.n_patients} patients), specificity "
+    )
 
 
 def test_every_row_of_figures_has_its_number_of_images(model, xrays):
@@ -309,6 +314,21 @@ def test_names_of_files_and_classes_cannot_break_the_page(tmp_path):
     assert any(hostile in image["alt"] for image in page.all("img"))
 
 
+def test_page_of_file_names_that_are_no_text(xrays, tmp_path):
+    paths, y = [], np.tile([0, 1], 8)
+    for row, path in enumerate(xrays.filenames[:16]):
+        paths.append(str(tmp_path / os.fsdecode(b"film\xe9%d.jpeg" % row)))
+        shutil.copy(path, paths[-1])
+    model = pixel_model().fit(paths, y)
+    report = EvaluationReport.from_estimator(model, paths, 1 - y, groups=range(16), n_resamples=20)
+    report._repr_html_().encode("utf-8")
+    page = tmp_path / "report.html"
+    page.write_text("earlier")
+    report.to_html(page)
+    assert re.search(r"film\\udce9\d+\.jpeg", page.read_text("utf-8"))
+    assert [path.name for path in tmp_path.glob("*.html")] == ["report.html"]
+
+
 def test_history_of_the_training_is_drawn(model):
     class Remembering(LogisticRegression):
         history_ = {"loss": [0.7, 0.5], "val_loss": [0.7, 0.6], "val_recall": [0.5, 0.8]}  # noqa: RUF012
@@ -330,8 +350,11 @@ def test_single_class_leaves_gaps(model, xrays, label, lacking):
     drawn = text_of(pictures_of(case))
     assert drawn.count(f"there are no images of {lacking}.") == 5
     assert "What other thresholds would give" in drawn
-    assert "(undefined)" in text_of(metrics(case).body)
-    assert "undefined" in text_of(summary(case).body)
+    tiles = re.sub(r"\s+", " ", text_of(summary(case).body))
+    for said in (text_of(metrics(case).body), tiles):
+        assert "nan" not in said
+        assert re.search(r"undefined:? +(none|all) of the \d+ images (is|are) positive", said)
+    assert "ROC AUC undefined none of" in tiles or "ROC AUC undefined all of" in tiles
 
 
 def test_string_labels(xrays):
@@ -385,6 +408,7 @@ def test_images_in_memory_are_shown_if_they_can_be(xrays):
     ],
     ids=lambda value: type(value).__name__ if hasattr(value, "fit") else None,
 )
+@pytest.mark.filterwarnings("ignore::skpneumo.decision.UnknownPatientsWarning")
 def test_threshold_and_who_chose_it(features, estimator, threshold, said):
     X, y, _, split = features
     estimator = make_pipeline(FunctionTransformer(), estimator).fit(X[:120], y[:120])
@@ -468,17 +492,30 @@ def test_classes_can_be_taken_together(xrays):
 def test_promise_is_held_against_what_was_measured(features, shift, verdict):
     X, y, _, split = features
     floor = RecallFloorClassifier(LogisticRegression(), recall=0.8, specificity=0.6)
-    floor.fit(X[:120], y[:120])
+    floor.fit(X[:120], y[:120], groups=range(120))
     moved = X + shift * floor.estimator_.coef_ * (split == "test")[:, np.newaxis]
     said = text_of(operating_point(case_of(floor, moved, y, split=split)).body)
     assert verdict in said
     assert "at least 0.6" in said
+    assert "lower bound, confidence 0.95" in said
+    assert "Not all patients were known" not in said
+    floor.patients_known_ = False
+    assert "Not all patients were known in training" in text_of(
+        operating_point(case_of(floor, moved, y, split=split)).body
+    )
+    assert f"at least 0.8 {floor.recall_bound_:.3f} {floor.recall_:.3f} [" in re.sub(
+        r"\s+", " ", said
+    )
     assert f"referred, from {floor.threshold_:.4g} to {floor.upper_threshold_:.4g}" in said
     undecided = text_of(operating_point(case_of(floor, X[100:112], y[100:112])).body)
     assert "agrees with the floor of 0.8" in undecided
     negatives = y == 0
     none = text_of(operating_point(case_of(floor, X[negatives], y[negatives])).body)
     assert "no positive images here" in none
+    positives = text_of(operating_point(case_of(floor, X[~negatives], y[~negatives])).body)
+    for body in (none, positives):
+        assert "nan" not in body
+    assert "undefined: no image is negative" in positives
 
 
 def test_what_speaks_against_the_figures_stands_at_the_top(model, xrays, tmp_path):

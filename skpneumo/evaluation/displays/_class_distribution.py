@@ -13,6 +13,7 @@ from skpneumo.evaluation.displays._style import (
     ORANGE,
     axes_for,
     figure_of,
+    plain,
     tidy,
 )
 
@@ -157,14 +158,14 @@ class ClassDistributionDisplay:
                 places + (i - (len(self.counts) - 1) / 2) * width,
                 counts,
                 width,
-                label=name,
+                label=plain(name),
                 color=(BLUE, ORANGE)[i % 2],
                 hatch=HATCHES[i % len(HATCHES)],
                 edgecolor="white",
             )
             ax.bar_label(bars, labels=[f"{count:,}" for count in counts], padding=2)
             self.bars_.append(bars)
-        ax.set_xticks(places, self.classes)
+        ax.set_xticks(places, [plain(name) for name in self.classes])
         ax.set_ylabel("images")
         ax.margins(y=0.12)
         tidy(ax)

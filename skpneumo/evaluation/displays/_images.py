@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skpneumo.evaluation.displays._style import shortened
+from skpneumo.evaluation.displays._style import plain, shortened
 from skpneumo.loading import ImageLoader
 from skpneumo.paths import filenames_of
 
@@ -52,5 +52,5 @@ def draw_image(ax: "Axes", image: NDArray[Any], lines: Sequence[str] = ()) -> "A
     ax.set_yticks([])
     for spine in ax.spines.values():
         spine.set_visible(False)
-    ax.set_title("\n".join(shortened(line) for line in lines), fontsize=7.5)
+    ax.set_title("\n".join(plain(shortened(line)) for line in lines), fontsize=7.5)
     return drawn

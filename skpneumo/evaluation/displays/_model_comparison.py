@@ -13,8 +13,10 @@ from skpneumo.evaluation.displays._style import (
     axes_for,
     figure_of,
     metric_label,
+    plain,
     tidy,
 )
+from skpneumo.wording import with_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +26,7 @@ __all__ = ["ModelComparisonDisplay"]
 
 
 class ModelComparisonDisplay:
-    """A dot and an interval for each model and metric.
+    """A dot and an interval for each model and metric, with the images and patients they rest on.
 
     Make one with :meth:`from_estimators`, :meth:`from_predictions` or from the frames of
     :func:`~skpneumo.evaluation.evaluate`. Overlapping intervals do not make two models equal;
@@ -160,7 +162,7 @@ class ModelComparisonDisplay:
         """
         metrics = [self.metrics] if isinstance(self.metrics, str) else list(self.metrics)
         names = list(self.evaluations)
-        ax = axes_for(ax, figsize=(6.8, 1.3 + (0.22 + 0.26 * len(metrics)) * len(names)))
+        ax = axes_for(ax, figsize=(8.6, 1.3 + (0.22 + 0.26 * len(metrics)) * len(names)))
         places = np.arange(len(names))
         self.points_ = {}
         for i, metric in enumerate(metrics):
@@ -174,20 +176,20 @@ class ModelComparisonDisplay:
                 fmt=MARKERS[i % len(MARKERS)],
                 color=CYCLE[i % len(CYCLE)],
                 capsize=3,
-                label=metric_label(metric),
+                label=plain(metric_label(metric)),
             )
             for place, row in zip(places + shift, rows, strict=True):
                 ax.annotate(
-                    f"{row.value:.3f} [{row.low:.3f}, {row.high:.3f}]",
+                    with_interval(row.value, row.low, row.high, row.n, row.n_patients),
                     (1.01, place),
                     xycoords=("axes fraction", "data"),
                     va="center",
                     fontsize=8,
                 )
-        ax.set_yticks(places, names)
+        ax.set_yticks(places, [plain(name) for name in names])
         ax.set_ylim(len(names) - 0.5, -0.5)
         level = next(iter(self.evaluations.values())).attrs.get("confidence_level", 0.95)
-        what = metric_label(metrics[0]) if len(metrics) == 1 else "value"
+        what = plain(metric_label(metrics[0])) if len(metrics) == 1 else "value"
         ax.set_xlabel(f"{what}, with {100 * level:g} % interval")
         tidy(ax, grid="x")
         if len(metrics) > 1:

@@ -12,6 +12,7 @@ from skpneumo.evaluation.displays._style import (
     LINE_STYLES,
     axes_for,
     figure_of,
+    plain,
     tidy,
 )
 from skpneumo.loading import ImageLoader
@@ -144,7 +145,7 @@ class PixelIntensityDisplay:
                 100 * shares.mean(axis=0),
                 color=color,
                 linestyle=LINE_STYLES[i % len(LINE_STYLES)],
-                label=f"{name} ({len(shares):,} images)",
+                label=f"{plain(name)} ({len(shares):,} images)",
             )
             self.lines_.append(line)
         ax.set(

@@ -14,8 +14,10 @@ from skpneumo.evaluation.displays._style import (
     axes_for,
     class_name,
     figure_of,
+    plain,
     tidy,
 )
+from skpneumo.wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -207,7 +209,7 @@ class ScoreDistributionDisplay:
                     edgecolor="white",
                     linewidth=0.4,
                     hatch=hatch,
-                    label=f"{name} ({len(values):,} images)",
+                    label=f"{plain(name)} ({counted(len(values), 'image')})",
                 )
             )
         self.bars_ = tuple(drawn)
@@ -217,7 +219,8 @@ class ScoreDistributionDisplay:
                 self.threshold, color=GREY, linestyle="--", label=f"threshold {self.threshold:.3g}"
             )
         ax.set(
-            xlabel=f"predicted {'probability' if probabilities else 'score'} of {self.names[1]}",
+            xlabel=f"predicted {'probability' if probabilities else 'score'} of "
+            f"{plain(self.names[1])}",
             ylabel="share of the class's images (%)",
         )
         ax.yaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")

@@ -25,7 +25,9 @@ from skpneumo.evaluation.displays._style import (
     axes_for,
     divide,
     figure_of,
+    plain,
 )
+from skpneumo.wording import based_on, with_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_evaluation"]
 
 _CURVE = {"color": VERMILLION}
+_CHANCE = {"color": GREY, "label": "chance"}
 
 
 def plot_evaluation(
@@ -137,15 +140,16 @@ def _draw_confusion(
 ) -> None:
     counts = confusion_matrix(predictions.positive, predictions.predicted, labels=[False, True])
     shares = counts / counts.sum(axis=1, keepdims=True)
+    names = [plain(label) for label in display_labels]
     for panel, matrix, title in (
         (panels[0], counts, f"confusion matrix: {len(predictions):,} images"),
         (panels[1], shares, "shares of the true class"),
     ):
-        display = ConfusionMatrixDisplay(matrix, display_labels=display_labels).plot(
+        display = ConfusionMatrixDisplay(matrix, display_labels=names).plot(
             cmap="Blues",
             colorbar=False,
             values_format="d" if matrix is counts else ".3f",
-            text_kw={"fontsize": 11},
+            text_kw={"fontsize": 10},
             ax=panel,
         )
         panel.set(title=title, xlabel="predicted", ylabel="true")
@@ -154,11 +158,10 @@ def _draw_confusion(
             label.set_verticalalignment("center")
     for row, metric in enumerate(("specificity", "recall")):
         right = found[metric]
-        wrong = f"{1 - right.value:.3f}\n[{1 - right.high:.3f}, {1 - right.low:.3f}]"
-        display.text_[row, row].set_text(
-            f"{metric}\n{right.value:.3f}\n[{right.low:.3f}, {right.high:.3f}]"
-        )
-        display.text_[row, 1 - row].set_text(wrong)
+        size = right.n, right.n_patients
+        wrong = with_interval(1 - right.value, 1 - right.high, 1 - right.low, *size)
+        display.text_[row, row].set_text(f"{metric}\n{_in_lines(_figure(right))}")
+        display.text_[row, 1 - row].set_text(_in_lines(wrong))
 
 
 def _draw_curves(
@@ -169,26 +172,30 @@ def _draw_curves(
     found: dict[str, Estimate],
 ) -> None:
     positive, score = predictions.positive, predictions.score
+    assert score is not None  # As there are curves to draw.
     # Without their own AUC in the legend, which would lack its interval.
     false_alarms, recall, _ = roc_curve(positive, score)
-    RocCurveDisplay(
-        fpr=false_alarms, tpr=recall, name=f"AUC {_with_interval(found['roc_auc'])}"
-    ).plot(curve_kwargs=_CURVE, plot_chance_level=True, chance_level_kw={"color": GREY}, ax=roc)
+    RocCurveDisplay(fpr=false_alarms, tpr=recall, name=f"AUC {_figure(found['roc_auc'])}").plot(
+        curve_kwargs=_CURVE, plot_chance_level=True, chance_level_kw=_CHANCE, ax=roc
+    )
     precision, recall, _ = precision_recall_curve(positive, score)
     PrecisionRecallDisplay(
         precision=precision,
         recall=recall,
-        name=f"AP {_with_interval(found['average_precision'])}",
+        name=f"AP {_figure(found['average_precision'])}",
         prevalence_pos_label=positive.mean(),
     ).plot(
         curve_kwargs=_CURVE,
         plot_chance_level=True,
-        chance_level_kw={"color": GREY},
+        chance_level_kw=_CHANCE,
         ax=precision_recall,
     )
-    DetCurveDisplay.from_predictions(positive, score, ax=det, **_CURVE)
-    if (legend := det.get_legend()) is not None:
-        legend.remove()
+    name = based_on(len(predictions), predictions.n_patients)
+    DetCurveDisplay.from_predictions(positive, score, name=name, ax=det, **_CURVE)
+    if score[positive].min() > score[~positive].max():
+        # The axes spread out small rates, and zero lies infinitely far away.
+        text = "no curve: some threshold\nmakes no error at all"
+        det.text(0.5, 0.5, text, ha="center", va="center", transform=det.transAxes)
     roc.set(title="ROC", xlabel="1 \N{MINUS SIGN} specificity", ylabel="recall (sensitivity)")
     precision_recall.set(title="precision and recall", xlabel="recall", ylabel="precision")
     det.set(title="detection error tradeoff", xlabel="false alarms", ylabel="misses")
@@ -202,7 +209,7 @@ def _draw_calibration(
             predictions.positive,
             predictions.score,
             n_bins=n_bins,
-            name=f"error {_with_interval(error)}",
+            name=f"error {_figure(error)}",
             color=BLUE,
             ax=panel,
         )
@@ -211,5 +218,14 @@ def _draw_calibration(
     panel.set(title="calibration", xlabel="mean probability", ylabel="share of positives")
 
 
-def _with_interval(estimate: Estimate) -> str:
-    return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
+def _figure(estimate: Estimate) -> str:
+    """The estimate, and what it rests on in a line below."""
+    text = with_interval(
+        estimate.value, estimate.low, estimate.high, estimate.n, estimate.n_patients
+    )
+    return text.replace(" (", "\n(")
+
+
+def _in_lines(figure: str) -> str:
+    """The same as narrow as a cell."""
+    return figure.replace(" [", "\n[").replace(" (", "\n(").replace("s, ", "s,\n")

@@ -90,6 +90,18 @@ def whole_numbers(axis: "Axis") -> None:
     axis.set_major_locator(MaxNLocator(integer=True))
 
 
+def plain(text: Any) -> str:
+    """A name as matplotlib draws it letter by letter, whatever it is made of.
+
+    Between two dollars matplotlib would read mathematics, and it draws no letters for the bytes
+    of a file name that are no UTF-8.
+    """
+    import matplotlib as mpl
+
+    drawable = str(text).encode("utf-8", "backslashreplace").decode("utf-8")
+    return drawable.replace("$", r"\$") if mpl.rcParams["text.parse_math"] else drawable
+
+
 def shortened(text: str, length: int = 31) -> str:
     """The text with its middle left out, where both ends matter as in a file name."""
     if len(text) <= length:

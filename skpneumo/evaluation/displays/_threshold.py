@@ -16,6 +16,7 @@ from skpneumo.evaluation.displays._style import (
     figure_of,
     tidy,
 )
+from skpneumo.wording import based_on, with_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,6 +31,11 @@ _LOOKS = {
     "specificity": (BLUE, "--"),
     "precision": (GREEN, "-."),
 }
+_UNDEFINED = {
+    "recall": "no image is positive",
+    "specificity": "no image is negative",
+    "precision": "no image is called positive",
+}
 
 
 class ThresholdDisplay:
@@ -41,9 +47,9 @@ class ThresholdDisplay:
     ----------
     thresholds : ndarray of shape (n_thresholds,)
         Scores of at least this are called positive.
-    curves : dict of str to ndarray of shape (3, n_thresholds)
-        Value, lower and upper limit of "recall", "specificity" and "precision". NaN where
-        nothing is called positive.
+    curves : dict of str to ndarray of shape (5, n_thresholds)
+        Value, lower and upper limit, images and patients of "recall", "specificity" and
+        "precision". NaN where nothing is called positive.
     threshold : float, default=None
         The chosen one.
     confidence_level : float, default=0.95
@@ -201,7 +207,7 @@ class ThresholdDisplay:
             )
         if threshold is not None:
             levels = np.union1d(levels, [threshold])
-        curves: dict[str, list[tuple[float, float, float]]] = {name: [] for name in _LOOKS}
+        curves: dict[str, list[tuple[float, ...]]] = {name: [] for name in _LOOKS}
         for level in levels:
             called = score >= level
             for name, hit, among in (
@@ -210,7 +216,9 @@ class ThresholdDisplay:
                 ("precision", positive, called),
             ):
                 share = clustered_share(hit, among, predictions.patient, confidence_level)
-                curves[name].append((share.value, share.low, share.high))
+                curves[name].append(
+                    (share.value, share.low, share.high, share.n, share.n_patients)
+                )
         return cls(
             levels,
             {name: np.array(values).T for name, values in curves.items()},
@@ -230,14 +238,22 @@ class ThresholdDisplay:
         -------
         display : ThresholdDisplay
         """
-        ax = axes_for(ax)
+        ax = axes_for(ax, figsize=(6.4, 4.8))
         self.lines_, self.bands_, self.points_ = {}, {}, {}
         for name, (color, style) in _LOOKS.items():
-            value, low, high = self.curves[name]
+            value, low, high, n, n_patients = self.curves[name]
             label = name
             if self.threshold is not None:
                 at = int(np.flatnonzero(self.thresholds == self.threshold)[0])
-                label += f" {value[at]:.3f} [{low[at]:.3f}, {high[at]:.3f}]"
+                figure = with_interval(
+                    value[at],
+                    low[at],
+                    high[at],
+                    int(n[at]),
+                    int(n_patients[at]),
+                    undefined=f"undefined: {_UNDEFINED[name]}",
+                )
+                label = f"{name} {figure}"
                 (self.points_[name],) = ax.plot(
                     [self.threshold],
                     [value[at]],
@@ -246,6 +262,8 @@ class ThresholdDisplay:
                     markeredgecolor="white",
                     zorder=3,
                 )
+            elif np.ptp(n) == 0:
+                label = f"{name} ({based_on(int(n[0]), int(n_patients[0]))})"
             self.bands_[name] = ax.fill_between(
                 self.thresholds, low, high, step="pre", color=color, alpha=0.18, linewidth=0
             )
@@ -267,6 +285,14 @@ class ThresholdDisplay:
             ylim=(-0.02, 1.02),
         )
         tidy(ax)
-        ax.legend(frameon=False, loc="best", title=title)
+        # Above the axes: within, the band of one curve or another would lie behind the figures.
+        ax.legend(
+            frameon=False,
+            loc="lower left",
+            bbox_to_anchor=(0, 1),
+            title=title,
+            alignment="left",
+            fontsize=9,
+        )
         self.ax_, self.figure_ = ax, figure_of(ax)
         return self

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from skpneumo.evaluation._intervals import wilson_interval
 from skpneumo.evaluation.displays._style import (
     CYCLE,
     GREY,
@@ -15,6 +16,7 @@ from skpneumo.evaluation.displays._style import (
     divide,
     figure_of,
     metric_label,
+    plain,
     tidy,
     whole_numbers,
 )
@@ -28,7 +30,9 @@ __all__ = ["TrainingCurvesDisplay"]
 class TrainingCurvesDisplay:
     """Loss, validation metrics and false negatives of each epoch.
 
-    Make one with :meth:`from_estimator`. Panels without anything to show are left out.
+    Make one with :meth:`from_estimator`. Panels without anything to show are left out. Where
+    recall and false negatives tell how many validation images are positive, recall has Wilson's
+    95 % interval. It takes each image for a patient of its own, as a history knows no patients.
 
     Parameters
     ----------
@@ -147,11 +151,17 @@ class TrainingCurvesDisplay:
     def _plot_metrics(self, panel: "Axes", metrics: Sequence[str]) -> None:
         for i, metric in enumerate(metrics):
             color, style = CYCLE[i % len(CYCLE)], LINE_STYLES[i % len(LINE_STYLES)]
-            label = metric_label(metric)
+            label = plain(metric_label(metric))
             if f"val_{metric}" in self.history:
-                panel.plot(
-                    *self._by_epoch(f"val_{metric}"), color=color, linestyle=style, label=label
-                )
+                epochs, values = self._by_epoch(f"val_{metric}")
+                shown = label
+                if metric == "recall" and (n := self._n_positive()):
+                    shown = f"{label}, 95 % interval ({n:,} images)"
+                    limits = [wilson_interval(value, n, 0.95) for value in values]
+                    panel.fill_between(
+                        epochs, *np.transpose(limits), color=color, alpha=0.18, linewidth=0
+                    )
+                panel.plot(epochs, values, color=color, linestyle=style, label=shown)
             if metric in self.history:
                 panel.plot(
                     *self._by_epoch(metric),
@@ -167,14 +177,28 @@ class TrainingCurvesDisplay:
         epochs, missed = self._by_epoch("val_false_negatives")
         panel.bar(epochs, missed, color=VERMILLION, width=0.8)
         fewest = int(np.nanmin(missed))
-        panel.axhline(fewest, color=GREY, linestyle=":", label=f"fewest: {fewest}")
+        among = f" of {n:,} images" if (n := self._n_positive()) else ""
+        panel.axhline(fewest, color=GREY, linestyle=":", label=f"fewest: {fewest}{among}")
         panel.set(
             title="false negatives in validation",
             ylabel="images missed",
             xlim=(0.4, len(epochs) + 0.6),
+            ylim=(0, 1.2 * max(np.nanmax(missed), 1)),  # with room for the legend
         )
         whole_numbers(panel.yaxis)
         panel.legend(frameon=False)
+
+    def _n_positive(self) -> int:
+        """Positive validation images, as false negatives and recall tell; 0 if they do not."""
+        if not {"val_recall", "val_false_negatives"} <= self.history.keys():
+            return 0
+        missed, recall = self.history["val_false_negatives"], self.history["val_recall"]
+        told = (missed > 0) & (recall < 1)
+        n = missed[told] / (1 - recall[told])
+        # With three or more classes recall is a mean over classes, and tells no number.
+        if not len(n) or np.ptp(n) > 1e-3 or abs(n[0] - round(n[0])) > 1e-3:
+            return 0
+        return round(n[0])
 
     def _by_epoch(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         values = self.history[name]

@@ -33,7 +33,6 @@ _STYLE = {
     "axes.edgecolor": _INK,
     "xtick.color": _INK,
     "ytick.color": _INK,
-    "text.parse_math": False,  # a class may be called $x
     # Letters as shapes: they look the same, and fit, whatever fonts the reader has.
     "svg.fonttype": "path",
     "svg.hashsalt": "skpneumo",

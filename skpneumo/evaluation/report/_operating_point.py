@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from skpneumo.evaluation._intervals import clustered_share
 from skpneumo.evaluation.report._case import Case
 from skpneumo.evaluation.report._markup import Section, paragraph, rows_table, sizes
-from skpneumo.evaluation.report._wording import basis, bracketed, metric_name, with_interval
+from skpneumo.evaluation.report._wording import basis, bracketed, figure_of, metric_name
 from skpneumo.pages import table
 
 if TYPE_CHECKING:
@@ -14,19 +14,26 @@ if TYPE_CHECKING:
 
 __all__ = ["operating_point"]
 
+_PATIENTS_UNKNOWN = (
+    "Not all patients were known in training, and images of unknown ones were taken for a patient "
+    "each. If some were of one patient, the promise is weaker than the table says."
+)
+
 
 def operating_point(case: Case) -> Section:
     """The threshold, who chose it, what was promised, and what came of it here."""
     rule, found = case.rule, case.found
     at = "No threshold." if rule.threshold is None else f"Threshold {rule.threshold:.4g}."
     rows: list[dict[str, Any]] = [
-        {"share": metric_name(metric), "here": with_interval(found[metric])} | sizes(found[metric])
+        {"share": metric_name(metric), "here": figure_of(found[metric])} | sizes(found[metric])
         for metric in ("recall", "specificity", "precision")
     ]
     parts = [paragraph(f"{at} {rule.origin}")]
     if rule.promise is not None:
         rows += _referred(case)
         parts += [table(_promised(case), "What was promised, by patients, in training")]
+        if not rule.promise.patients_known_:
+            parts += [paragraph(_PATIENTS_UNKNOWN)]
         parts += [paragraph(_verdict(case))]
     parts.append(rows_table(rows, "What was measured here, by images"))
     return Section("operating-point", "Operating point", "".join(parts))
@@ -39,19 +46,22 @@ def _promised(case: Case) -> "pd.DataFrame":
     assert chosen is not None
     recall = bracketed(chosen.recall_, *chosen.recall_interval_)
     specificity = bracketed(chosen.specificity_, *chosen.specificity_interval_)
-    rows: list[tuple[str, str, str, int]] = [
-        ("recall", f"at least {chosen.recall:g}", recall, chosen.n_positive_)
+    bound = f"{chosen.recall_bound_:.3f}"
+    rows: list[tuple[str, str, str, str, int]] = [
+        ("recall", f"at least {chosen.recall:g}", bound, recall, chosen.n_positive_)
     ]
     if chosen.specificity is None:
-        rows.append(("specificity", "nothing", specificity, chosen.n_negative_))
+        rows.append(("specificity", "nothing", "none", specificity, chosen.n_negative_))
     else:
         floor = f"at least {chosen.specificity:g}"
         referred = bracketed(chosen.referral_rate_, *chosen.referral_interval_)
+        both = chosen.n_positive_ + chosen.n_negative_
         rows += [
-            (_at_upper_threshold(case), floor, specificity, chosen.n_negative_),
-            ("referred", "nothing", referred, chosen.n_positive_ + chosen.n_negative_),
+            (_at_upper_threshold(case), floor, "the floor", specificity, chosen.n_negative_),
+            ("referred", "nothing", "none", referred, both),
         ]
-    return pd.DataFrame(rows, columns=["share", "promised", "out of fold", "patients"])
+    bound_name = f"lower bound, confidence {chosen.confidence:g}"
+    return pd.DataFrame(rows, columns=["share", "promised", bound_name, "out of fold", "patients"])
 
 
 def _referred(case: Case) -> list[dict[str, Any]]:
@@ -71,9 +81,10 @@ def _referred(case: Case) -> list[dict[str, Any]]:
     rows = []
     for name, hit, among in shares:
         share = clustered_share(hit, among, predictions.patient, case.settings.confidence_level)
+        why = "undefined: no image is negative"  # the only ones that may be lacking
+        figure = bracketed(share.value, share.low, share.high, undefined=why)
         rows.append(
-            {"share": name, "here": bracketed(share.value, share.low, share.high)}
-            | {"images": share.n, "patients": share.n_patients}
+            {"share": name, "here": figure} | {"images": share.n, "patients": share.n_patients}
         )
     return rows
 
@@ -87,7 +98,7 @@ def _verdict(case: Case) -> str:
     """Whether what was measured speaks for or against the promise."""
     chosen, recall = case.rule.promise, case.found["recall"]
     assert chosen is not None
-    measured = f"The recall measured here, {with_interval(recall)} of {basis(recall)},"
+    measured = f"The recall measured here, {figure_of(recall)} of {basis(recall)},"
     if math.isnan(recall.value):
         return "There are no positive images here to hold the promise against."
     if recall.high < chosen.recall:

@@ -19,7 +19,8 @@ from skpneumo.evaluation.displays._standard import (
 from skpneumo.evaluation.report._case import N_BINS, Case
 from skpneumo.evaluation.report._drawing import drawing, svg
 from skpneumo.evaluation.report._markup import gap, left_out
-from skpneumo.evaluation.report._wording import basis, counted, with_interval
+from skpneumo.evaluation.report._wording import basis, figure_of
+from skpneumo.wording import based_on, counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,7 +53,7 @@ def training_picture(estimator: Any) -> str:
             "training",
             "Course of the training",
             "Epoch by epoch, on training and validation images. They show the course, not how "
-            "good the model is: one run, validation images it was chosen by, no intervals.",
+            "good the model is: one run, and validation images it was chosen by.",
             wide=True,
         )
 
@@ -66,7 +67,10 @@ def _both_classes(
     if not n_positive or not n_negative:
         lacking = names[1] if n_negative else names[0]
         return [gap(title, f"there are no images of {lacking}.") for title in titles]
-    both = f"{counted(n_negative, 'image')} of {names[0]}, {n_positive:,} of {names[1]}"
+    both = (
+        f"{counted(n_negative, 'image')} of {names[0]}, {n_positive:,} of {names[1]}, of "
+        f"{counted(predictions.n_patients, 'patient')}"
+    )
 
     figure = _figure((8, 4.2))
     _draw_confusion(figure.subplots(1, 2), predictions, found, names)
@@ -77,8 +81,8 @@ def _both_classes(
             "confusion",
             titles[0],
             f"Images on the left, shares of the true class on the right. Recall "
-            f"{with_interval(recall)}, {basis(recall)}; specificity "
-            f"{with_interval(specificity)}, {basis(specificity)}.",
+            f"{figure_of(recall)}, {basis(recall)}; specificity "
+            f"{figure_of(specificity)}, {basis(specificity)}.",
             wide=True,
         )
     ]
@@ -96,14 +100,14 @@ def _both_classes(
             roc,
             "roc",
             titles[1],
-            f"Each point is a threshold. Area {with_interval(auc)}; {both}. The dashed line is "
+            f"Each point is a threshold. Area {figure_of(auc)}; {both}. The dashed line is "
             "chance.",
         ),
         svg(
             precision_recall,
             "precision-recall",
             titles[2],
-            f"Average precision {with_interval(average_precision)}; {both}. The dashed line, "
+            f"Average precision {figure_of(average_precision)}; {both}. The dashed line, "
             "calling everything positive, is their share here.",
         ),
         svg(
@@ -123,7 +127,7 @@ def _both_classes(
             "calibration",
             titles[4],
             f"Share of positives against predicted probability, in {N_BINS} bins; on the "
-            f"diagonal, probabilities mean what they say. Error {with_interval(error)}; {both}.",
+            f"diagonal, probabilities mean what they say. Error {figure_of(error)}; {both}.",
         ),
     ]
 
@@ -141,13 +145,13 @@ def _thresholds(predictions: Predictions, threshold: float | None) -> str:
         pos_label=True,
         ax=figure.subplots(),
     )
-    n = len(predictions)
+    basis_of_all = based_on(len(predictions), predictions.n_patients)
     return svg(
         figure,
         "thresholds",
         title,
-        f"What other thresholds would give, with intervals; {counted(n, 'image')}. For looking, "
-        "not for choosing: a threshold chosen on these images is too good on them.",
+        f"What other thresholds would give, with intervals; {basis_of_all}. For looking, not for "
+        "choosing: a threshold chosen on these images is too good on them.",
     )
 
 
@@ -170,7 +174,8 @@ def _scores(predictions: Predictions, names: tuple[str, str], threshold: float |
         "scores",
         title,
         f"Upwards {counted(n_positive, 'image')} of {names[1]}, downwards "
-        f"{len(predictions) - n_positive:,} of {names[0]}.",
+        f"{len(predictions) - n_positive:,} of {names[0]}; "
+        f"{counted(predictions.n_patients, 'patient')}.",
     )
 
 

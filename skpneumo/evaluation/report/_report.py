@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from numpy.typing import ArrayLike
@@ -25,7 +24,8 @@ from skpneumo.evaluation.report._sections import (
     subgroups,
     summary,
 )
-from skpneumo.pages import document, fragment
+from skpneumo.pages import document, fragment, printable, write_page
+from skpneumo.wording import with_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -218,25 +218,27 @@ class EvaluationReport:
         Parameters
         ----------
         path : str or path-like
-            File to write.
+            File to write. It is there whole or, if writing fails, as it was before.
         """
         contents = "".join(
             f'<li><a href="#{name}">{escape(title)}</a></li>' for name, title, _ in self.sections
         )
         body = f'<nav aria-label="Contents"><ul>{contents}</ul></nav>{self._body()}'
-        Path(path).write_text(document("Evaluation report", fragment(body)), "utf-8")
+        write_page(path, document("Evaluation report", fragment(body)))
 
     def __repr__(self) -> str:
         overall = self.frame[self.frame["subgroup"].eq("all")].set_index("metric")
         figures = ", ".join(
-            f"{metric} {row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}] (n = {row['n']})"
-            for metric in ("recall", "specificity")
-            for row in [overall.loc[metric]]
+            f"{row.Index} "
+            + with_interval(
+                row.value, row.low, row.high, row.n, row.n_patients, undefined=row.interval
+            )
+            for row in overall.loc[["recall", "specificity"]].itertuples()
         )
         return f"<EvaluationReport of {self.date}: {figures}>"
 
     def _repr_html_(self) -> str:
-        return fragment(self._body())
+        return printable(fragment(self._body()))
 
     def _body(self) -> str:
         return "".join(

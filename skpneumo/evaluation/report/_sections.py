@@ -1,5 +1,6 @@
 """The sections of a report that are made of words and tables."""
 
+import math
 from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -26,12 +27,12 @@ from skpneumo.evaluation.report._wording import (
     MEANINGS,
     NBSP,
     basis,
-    counted,
     described,
+    figure_of,
     metric_name,
-    with_interval,
 )
 from skpneumo.pages import table
+from skpneumo.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +58,9 @@ def summary(case: Case) -> Section:
     tiles = []
     for metric in ("recall", "specificity", "roc_auc"):
         estimate = case.found[metric]
-        value, _, interval = with_interval(estimate).partition(NBSP)
+        value, _, interval = figure_of(estimate).partition(
+            ": " if math.isnan(estimate.value) else NBSP
+        )
         tiles.append(
             f"<li><span>{escape(metric_name(metric))}</span><b>{escape(value)}</b>"
             f"<span>{escape(interval)}</span><span>{escape(basis(estimate))}</span></li>"
@@ -182,12 +185,16 @@ def protocol(case: Case) -> Section:
 def metrics(case: Case) -> Section:
     """Every metric of all evaluated images."""
     rows: list[dict[str, Any]] = [
-        {"metric": metric_name(metric), "value [interval]": with_interval(case.found[metric])}
+        {"metric": metric_name(metric), "value [interval]": figure_of(case.found[metric])}
         | sizes(case.found[metric])
-        | {"interval by": case.found[metric].interval, "meaning": MEANINGS[metric]}
+        | {"interval by": _method(case.found[metric]), "meaning": MEANINGS[metric]}
         for metric in METRICS
     ]
     return Section("metrics", "Metrics", rows_table(rows, "All evaluated images"))
+
+
+def _method(estimate: Estimate) -> str:
+    return "" if math.isnan(estimate.value) else estimate.interval
 
 
 def subgroups(case: Case) -> Section:
@@ -203,7 +210,7 @@ def subgroups(case: Case) -> Section:
     estimates = [(row.pop("subgroup"), Estimate(**row)) for row in frame.to_dict("records")]
     rows: list[dict[str, Any]] = [
         {"subgroup": str(name), "metric": metric_name(estimate.metric)}
-        | {"value [interval]": with_interval(estimate)}
+        | {"value [interval]": figure_of(estimate)}
         | sizes(estimate)
         for name, estimate in estimates
     ]

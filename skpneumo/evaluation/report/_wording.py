@@ -8,16 +8,16 @@ from sklearn.base import BaseEstimator
 
 from skpneumo.evaluation._estimates import Estimate
 from skpneumo.evaluation.displays._style import metric_label
+from skpneumo.wording import counted, with_interval
 
 __all__ = [
     "MEANINGS",
     "NBSP",
     "basis",
     "bracketed",
-    "counted",
     "described",
+    "figure_of",
     "metric_name",
-    "with_interval",
 ]
 
 NBSP = "\N{NO-BREAK SPACE}"
@@ -48,26 +48,22 @@ def metric_name(metric: str) -> str:
     return _NAMES.get(metric, metric_label(metric))
 
 
-def with_interval(estimate: Estimate) -> str:
-    """Value and interval; a dash where there is none."""
-    if math.isnan(estimate.value):
-        return f"\N{EN DASH}{NBSP}({estimate.interval})"
-    return bracketed(estimate.value, estimate.low, estimate.high)
+def figure_of(estimate: Estimate) -> str:
+    """Value and interval, or why there are none."""
+    return bracketed(estimate.value, estimate.low, estimate.high, undefined=estimate.interval)
 
 
-def bracketed(value: float, low: float, high: float) -> str:
-    """Value and interval, never on two lines."""
-    return f"{_rounded(value)}{NBSP}[{_rounded(low)},{NBSP}{_rounded(high)}]"
+def bracketed(value: float, low: float, high: float, *, undefined: str = "undefined") -> str:
+    """Value and interval, never on two lines; the words for undefined where there is none."""
+    if math.isnan(value):
+        return undefined
+    text = with_interval(value, low, high).replace(" ", NBSP)
+    return text.replace("inf", "\N{INFINITY}")
 
 
 def basis(estimate: Estimate) -> str:
     """The images and patients that an estimate rests on."""
     return f"{counted(estimate.n, 'image')} of {counted(estimate.n_patients, 'patient')}"
-
-
-def counted(n: Any, thing: str) -> str:
-    """A number with its noun."""
-    return f"{n:,} {thing}{'' if n == 1 else 's'}"
 
 
 def described(value: Any) -> str:
@@ -77,7 +73,3 @@ def described(value: Any) -> str:
     if isinstance(value, BaseEstimator) or len(text) <= _LONGEST:
         return text
     return f"{text[:_LONGEST]}…"
-
-
-def _rounded(value: float) -> str:
-    return "\N{INFINITY}" if math.isinf(value) else f"{value:.3f}"

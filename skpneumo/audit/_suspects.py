@@ -1,0 +1,100 @@
+"""Labels that the out-of-fold probabilities of an estimator contradict."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+
+from skpneumo.audit._findings import Finding
+from skpneumo.wording import counted
+
+__all__ = ["suspect_labels"]
+
+_N_FOLDS = 5
+
+
+def suspect_labels(
+    frame: pd.DataFrame, estimator: Any, rng: np.random.RandomState
+) -> tuple[NDArray[np.float64], list[Finding], list[str]]:
+    """Labels that out-of-fold probabilities contradict, by confident learning.
+
+    Returns
+    -------
+    self_confidence : ndarray of shape (n_files,)
+        Out-of-fold probability of each file's own label; NaN where it could not be read, has no
+        label, or nothing was fitted.
+    findings : list of Finding
+        The suspects, the least confident first.
+    limits : list of str
+        What a collection this small did not allow.
+    """
+    try:
+        from cleanlab.filter import find_label_issues
+    except ImportError as error:
+        raise ImportError(
+            "Suspect labels are found by confident learning in cleanlab, which is not installed. "
+            'Run `pip install "skpneumo[audit]"`, or leave the estimator out.'
+        ) from error
+    _refuse_frozen(estimator)
+    self_confidence = np.full(len(frame), np.nan)
+    usable = frame["status"].eq("ok") & frame["label"].notna()
+    rows = frame[usable]
+    patients = rows["patient"].to_numpy(object)
+    codes, classes = pd.factorize(rows["label"], sort=True)
+    splits, limit = _folds(codes, classes, patients, rng)
+    if not splits:
+        return self_confidence, [], [limit]
+    proba = cross_val_predict(
+        estimator, rows["path"].to_numpy(object), codes, cv=splits, method="predict_proba"
+    )
+    suspects = find_label_issues(
+        codes, proba, filter_by="both", return_indices_ranked_by="self_confidence", n_jobs=1
+    )
+    own = proba[np.arange(len(codes)), codes]
+    self_confidence[usable.to_numpy()] = own
+    findings = [
+        Finding(
+            "suspect_label",
+            [rows["path"].iloc[i]],
+            f"out-of-fold probability {own[i]:.3f} of its label {classes[codes[i]]}, "
+            f"{proba[i].max():.3f} of {classes[proba[i].argmax()]}",
+        )
+        for i in suspects
+    ]
+    return self_confidence, findings, [limit] if limit else []
+
+
+def _folds(
+    codes: NDArray[np.intp],
+    classes: Any,
+    patients: NDArray[np.object_],
+    rng: np.random.RandomState,
+) -> tuple[list[tuple[NDArray[np.intp], NDArray[np.intp]]], str]:
+    """Folds by patient that all classes are fitted in, and what is to be said of them."""
+    if len(classes) < 2:
+        return [], "suspect labels: there is one class only, or none"
+    n_patients = pd.Series(patients).groupby(codes).nunique()
+    rarest, fewest = classes[n_patients.idxmin()], int(n_patients.min())
+    few = f"class {rarest} has {counted(fewest, 'patient')}"
+    if fewest < 2:
+        return [], f"suspect labels: {few}, and out-of-fold probabilities need two or more"
+    n_folds = min(_N_FOLDS, fewest)
+    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=rng.randint(2**31))
+    splits = list(splitter.split(codes, codes, patients))
+    if any(len(np.unique(codes[train])) < len(classes) for train, _ in splits):
+        return [], f"suspect labels: {few}, and some of {n_folds} folds by patient lack the class"
+    limit = f"suspect labels in more than {n_folds} folds: {few}" if n_folds < _N_FOLDS else ""
+    return splits, limit
+
+
+def _refuse_frozen(estimator: Any) -> None:
+    """A clone of a frozen estimator is the fitted one, which has seen the labels in question."""
+    parts = [estimator, *estimator.get_params(deep=True).values()]
+    if any(isinstance(part, FrozenEstimator) for part in parts):
+        raise ValueError(
+            "The estimator is, or holds, a FrozenEstimator. It would not be fitted anew in each "
+            "fold, so its probabilities would not be out of fold. Pass the estimator unfrozen."
+        )
