@@ -13,8 +13,10 @@ import sklearn
 from imblearn.pipeline import Pipeline as ImbalancedLearnPipeline
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.ensemble import BaggingClassifier
 from sklearn.exceptions import NotFittedError
+from sklearn.metrics import make_scorer, recall_score
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
 
 import skpneumo
@@ -96,8 +98,16 @@ def proba(pipe, paths) -> np.ndarray:
 
 
 def test_the_pipeline_is_imbalanced_learns():
-    assert Pipeline is ImbalancedLearnPipeline
-    assert isinstance(make_pipeline(ImageLoader(), CNNClassifier()), Pipeline)
+    made = make_pipeline(ImageLoader(), CNNClassifier())
+    assert type(made) is type(made[:1]) is type(clone(made)) is Pipeline
+    assert isinstance(made, ImbalancedLearnPipeline)
+    assert list(made.named_steps) == ["imageloader", "cnnclassifier"]
+
+
+def test_all_parameters_of_imbalanced_learns_are_handed_on(tmp_path):
+    options = {"memory": str(tmp_path), "transform_input": ["X_val"], "verbose": True}
+    assert options.items() <= make_pipeline(ImageLoader(), **options).get_params().items()
+    assert options.items() <= Pipeline([("load", ImageLoader())], **options).get_params().items()
 
 
 def test_from_paths_to_probabilities(pipe, proba, xrays, paths):
@@ -256,6 +266,117 @@ def test_bagged(xrays, paths):
     members = [member.predict_proba(column) for member in bagging.estimators_]
     assert not np.array_equal(*members)
     np.testing.assert_allclose(bagging.predict_proba(column), np.mean(members, axis=0))
+
+
+# Callbacks of scikit-learn
+
+
+def false_negatives(y, predicted) -> int:
+    return int(np.sum((y == 1) & (predicted == 0)))
+
+
+SCORING = {"recall": "recall", "false_negatives": make_scorer(false_negatives)}
+
+
+def epochs_of(monitor: ScoringMonitor) -> pd.DataFrame:
+    log = monitor.get_logs().data_as_pandas
+    return log[log.task_name == "epoch"].reset_index(drop=True)
+
+
+def test_every_epoch_of_a_pipeline_is_scored(pipe, xrays, paths):
+    monitor = ScoringMonitor(scoring=SCORING)
+    watched = make_pipe()
+    watched[-1].set_callbacks(monitor)
+    proba = watched.fit(paths, xrays.target).predict_proba(paths)
+    np.testing.assert_array_equal(proba, pipe.predict_proba(paths))
+    epochs = epochs_of(monitor)
+    assert epochs.task_id.tolist() == [0, 1]
+    assert monitor.get_logs().estimator_name == "Pipeline"
+    drawn, y = watched[0].fit_resample(paths, xrays.target)
+    assert epochs.recall.iloc[-1] == recall_score(y, watched.predict(drawn))
+    assert epochs.false_negatives.iloc[-1] == false_negatives(y, watched.predict(drawn))
+
+
+@pytest.mark.slow
+def test_every_epoch_of_every_candidate_and_fold_of_a_search_in_two_processes(xrays, paths):
+    monitor = ScoringMonitor(scoring=SCORING)
+    watched = make_pipe()
+    watched[-1].set_callbacks(monitor)
+    search = GridSearchCV(
+        watched,
+        {"cnn__augmentation__rotation": [0, 15]},
+        scoring="recall",
+        cv=PatientKFold(3),
+        n_jobs=2,
+        error_score="raise",
+    )
+    search.fit(paths, xrays.target)
+    epochs = epochs_of(monitor)
+    # Candidates and folds are numbered together; the winner is fitted once more at the end.
+    fits = epochs.groupby("parent_task_id_path", sort=True)
+    assert len(fits) == 2 * 3 + 1
+    assert all(fit.task_id.tolist() == [0, 1] for _, fit in fits)
+    n_ill = np.count_nonzero(xrays.target == 1)
+    assert epochs.recall.between(0, 1).all()
+    assert epochs.false_negatives.between(0, n_ill).all()
+    # What was scored is what was trained on: the first fit, done again by hand.
+    train, _ = next(PatientKFold(3).split(paths, xrays.target))
+    first = make_pipe(cnn__augmentation__rotation=0).fit(paths[train], xrays.target[train])
+    drawn, y = first[0].fit_resample(paths[train], xrays.target[train])
+    logged = next(iter(fits))[1].iloc[-1]
+    assert logged.recall == recall_score(y, first.predict(drawn))
+    assert logged.false_negatives == false_negatives(y, first.predict(drawn))
+
+
+def shown_by(capsys) -> str:
+    """What was printed; rich writes where this process was last told to."""
+    captured = capsys.readouterr()
+    return captured.out + captured.err
+
+
+def test_progress_bar_of_a_pipeline_counts_the_epochs_of_its_network(xrays, paths, capsys):
+    watched = make_pipe().set_callbacks(ProgressBar())
+    watched.fit(paths, xrays.target)
+    shown = shown_by(capsys)
+    assert "CNNClassifier" in shown
+    assert "100%" in shown
+    assert not hasattr(watched[-1], "_skl_callbacks")
+
+
+@pytest.mark.slow
+def test_progress_bar_of_a_search_reaches_the_networks_in_two_processes(xrays, paths, capsys):
+    search = GridSearchCV(make_pipe(), {"cnn__l2": [0]}, cv=PatientKFold(2), n_jobs=2)
+    search.set_callbacks(ProgressBar(max_propagation_depth=None)).fit(paths, xrays.target)
+    shown = shown_by(capsys)
+    assert "GridSearchCV" in shown
+    assert "CNNClassifier" in shown
+
+
+def test_callbacks_are_torn_down_when_a_step_fails(paths):
+    class Told:
+        calls = ()
+
+        def setup(self, estimator, context):
+            self.calls += ("setup",)
+
+        def on_fit_task_begin(self, estimator, context):
+            self.calls += (context.task_name,)
+
+        def on_fit_task_end(self, estimator, context):
+            self.calls += ("end",)
+
+        def teardown(self, estimator, context):
+            self.calls += ("teardown",)
+
+    told = Told()
+    with pytest.raises(FileNotFoundError):
+        make_pipe().set_callbacks(told).fit(["nowhere.jpeg", "nowhere2.jpeg"], [0, 1])
+    assert told.calls == ("setup", "fit", "fit-final-estimator", "teardown")
+
+
+def test_a_pipeline_may_end_without_an_estimator(paths, xrays):
+    loaded = Pipeline([("load", ImageLoader(size=8)), ("end", "passthrough")])
+    assert loaded.fit(paths, xrays.target).transform(paths).shape == (len(paths), 8, 8, 1)
 
 
 # Metadata

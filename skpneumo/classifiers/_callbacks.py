@@ -74,16 +74,21 @@ class ScikitLearnTasks(keras.callbacks.Callback):
         self._whole_weights = whole_weights or (lambda weights: weights)
         self._context = context
         self._hook_arguments = hook_arguments
+        self._history: dict[str, list[float]] = {}
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._epoch = self._context.subcontext(task_name="epoch")
         self._epoch.call_on_fit_task_begin(**self._hook_arguments)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        for name, value in (logs or {}).items():
+            self._history.setdefault(name, []).append(value)
         stop = self._epoch.call_on_fit_task_end(
             **self._hook_arguments,
             reconstruction_attributes=lambda: {
-                "weights_": self._whole_weights(self.model.get_weights())
+                "weights_": self._whole_weights(self.model.get_weights()),
+                # So that a scorer may read what inner validation has measured already.
+                "history_": {name: values.copy() for name, values in self._history.items()},
             },
         )
         if stop:

@@ -23,7 +23,7 @@ class WarmupCosine(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
         if self._step < self._warmup:
-            share = (self._step + 1) / self._warmup
+            share = min((self._step + 1) / self._warmup, 1.0)  # it may end within a step
         else:
             done = (self._step - self._warmup) / max(self._n_steps - self._warmup, 1)
             share = (1 + math.cos(math.pi * done)) / 2

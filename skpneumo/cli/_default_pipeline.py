@@ -1,35 +1,44 @@
-"""The pipeline of ``fit`` and ``tune``, in one place."""
+"""The pipelines of ``fit`` and ``tune``: recipes, with the options of the command line."""
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from skpneumo import Pipeline
 
-__all__ = ["default_pipeline"]
+__all__ = ["default_pipeline", "recipe_pipeline"]
 
 
 def default_pipeline(
     size: int, epochs: int, random_state: int, n_jobs: int | None, verbose: bool
 ) -> "Pipeline":
-    """Load paths and train a residual network; that of ``benchmarks/patient_holdout.py``."""
+    """Make the recipe that ``fit`` has by default."""
+    return recipe_pipeline("robust", size, epochs, "imagenet", random_state, n_jobs, verbose)
+
+
+def recipe_pipeline(
+    recipe: str,
+    size: int | None,
+    epochs: int | None,
+    weights: str,
+    random_state: int,
+    n_jobs: int | None,
+    verbose: bool,
+) -> "Pipeline":
+    """Make a recipe; ``weights="none"`` is a random start."""
     from skpneumo.cli._quiet_start import start_keras
 
     start_keras()
-    from skpneumo import CNNClassifier, ImageAugmenter, ImageLoader, Pipeline
+    from skpneumo import make_recipe
+    from skpneumo.recipes._make import networks_of
 
-    network = CNNClassifier(
-        filters=(16, 32, 64, 128),
-        convs_per_block=2,
-        residual=True,
-        batch_norm=True,
-        global_pooling="average",
-        dense_units=(),
+    pipeline = make_recipe(
+        recipe,
+        size=size,
         epochs=epochs,
-        schedule="cosine",
-        augmentation=ImageAugmenter(
-            rotation=10, zoom=0.1, width_shift=0.1, height_shift=0.1, horizontal_flip=True
-        ),
-        verbose=2 if verbose else 0,
+        weights=None if weights == "none" else weights,
         random_state=random_state,
+        n_jobs=n_jobs,
     )
-    return Pipeline([("load", ImageLoader(size=size, n_jobs=n_jobs)), ("cnn", network)])
+    for network in networks_of(pipeline):
+        network.set_params(verbose=2 if verbose else 0)
+    return pipeline

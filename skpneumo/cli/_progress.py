@@ -11,8 +11,8 @@ T = TypeVar("T")
 
 
 @contextmanager
-def fit_progress(*estimators: Any) -> Iterator[None]:
-    """Show scikit-learn's progress bars while these estimators are fitted."""
+def fit_progress(*estimators: Any, depth: int = 0) -> Iterator[None]:
+    """Show scikit-learn's progress bars while these, and what they hold, are fitted."""
     shown = [each for each in estimators if hasattr(each, "set_callbacks")]
     if not (sys.stderr.isatty() and shown):
         yield
@@ -22,7 +22,7 @@ def fit_progress(*estimators: Any) -> Iterator[None]:
 
     rich.reconfigure(stderr=True)
     for estimator in shown:
-        estimator.set_callbacks(ProgressBar(max_propagation_depth=0))
+        estimator.set_callbacks(ProgressBar(max_propagation_depth=depth))
     try:
         yield
     finally:

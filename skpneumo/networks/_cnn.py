@@ -132,8 +132,7 @@ def build_cnn(
         )(x)
         if not batch_norm:
             return x
-        # Keras's momentum of .99 has not arrived at the data after a few epochs of few images.
-        return FusedBatchNormalization(momentum=0.9, dtype=dtype, name=f"{name}_norm")(x)
+        return FusedBatchNormalization(dtype=dtype, name=f"{name}_norm")(x)
 
     def activate(x: Any, name: str) -> Any:
         return layers.Activation(

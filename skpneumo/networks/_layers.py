@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+from keras import ops
 
 
 @keras.saving.register_keras_serializable("skpneumo")
@@ -11,30 +12,96 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 
     Keras composes it of element-wise operations. On a CPU they cost more than the convolutions
     they stand between, and TensorFlow does not fuse them.
+
+    The moving averages reach back over a tenth of the batches so far, at most over what
+    `momentum` says: with a constant momentum they either have not arrived at the data after a
+    few batches, or rest on a few batches after many.
     """
 
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        super().build(input_shape)
+        self.n_batches = self.add_weight(
+            shape=(),
+            initializer="zeros",
+            dtype="float32",
+            trainable=False,
+            autocast=False,  # 16 bits do not count beyond 256
+            name="n_batches",
+        )
+
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        if keras.backend.backend() != "tensorflow" or len(inputs.shape) != 4:
-            return super().call(inputs, training=training, mask=mask)
+        inputs = ops.cast(inputs, self.compute_dtype)
+        fused = keras.backend.backend() == "tensorflow" and len(inputs.shape) == 4
+        if not (training and self.trainable):
+            if not fused:
+                return super().call(inputs, training=False, mask=mask)
+            return self._fused(inputs, self.moving_mean.value, self.moving_variance.value)[0]
+        if fused:
+            outputs, mean, variance = self._fused(inputs)
+            # The kernel divides by n - 1, Keras by n.
+            n = ops.cast(ops.size(inputs[..., 0]), variance.dtype)
+            variance = variance * (n - 1.0) / n
+        else:
+            x = ops.cast(inputs, "float32")  # squares of 16-bit numbers overflow
+            mean, variance = ops.moments(x, axes=list(range(len(x.shape) - 1)))
+            outputs = ops.batch_normalization(
+                x, mean, variance, axis=-1, offset=self.beta.value, scale=self.gamma.value,
+                epsilon=self.epsilon,
+            )  # fmt: skip
+            outputs = ops.cast(outputs, self.compute_dtype)
+        n_batches = self.n_batches.value
+        kept = ops.minimum(self.momentum, (1.0 + n_batches) / (10.0 + n_batches))
+        self.n_batches.assign(n_batches + 1.0)
+        for average, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            average.assign(average.value * kept + batch * (1.0 - kept))
+        return outputs
+
+    def _fused(self, inputs: Any, *moving: Any) -> Any:
         from tensorflow.compat.v1.nn import fused_batch_norm
 
-        training = bool(training) and self.trainable
-        moving = () if training else (self.moving_mean.value, self.moving_variance.value)
-        outputs, mean, variance = fused_batch_norm(
-            keras.ops.cast(inputs, self.compute_dtype),
+        return fused_batch_norm(
+            inputs,
             self.gamma.value,
             self.beta.value,
             *moving,
             epsilon=self.epsilon,
-            is_training=training,
+            is_training=not moving,
         )
-        if training:
-            # The kernel divides by n - 1, Keras by n.
-            n = keras.ops.cast(keras.ops.size(inputs[..., 0]), variance.dtype)
-            variance = variance * (n - 1.0) / n
-            for average, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
-                average.assign(average * self.momentum + batch * (1.0 - self.momentum))
-        return outputs
+
+
+@keras.saving.register_keras_serializable("skpneumo")
+class Standardization(keras.layers.Layer):
+    """Subtract a mean from each channel or feature, and divide by a deviation.
+
+    Both are weights. Keras's own ``Normalization`` computes what it applies from its weights only
+    when it is adapted or loaded, so that ``set_weights`` changes nothing.
+
+    Parameters
+    ----------
+    mean, deviation : float
+        Where the weights begin.
+    """
+
+    def __init__(self, mean: float = 0.0, deviation: float = 1.0, **options: Any) -> None:
+        super().__init__(**options)
+        self._start = {"mean": mean, "deviation": deviation}
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        self.mean, self.deviation = (
+            self.add_weight(
+                shape=input_shape[-1:],
+                initializer=keras.initializers.Constant(value),
+                trainable=False,
+                name=name,
+            )
+            for name, value in self._start.items()
+        )
+
+    def call(self, inputs: Any) -> Any:
+        return (inputs - self.mean) / self.deviation
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), **self._start}
 
 
 @keras.saving.register_keras_serializable("skpneumo")
@@ -48,7 +115,7 @@ class ActivityL2(keras.regularizers.Regularizer):
         self.l2 = l2
 
     def __call__(self, x: Any) -> Any:
-        return self.l2 * keras.ops.sum(keras.ops.square(keras.ops.cast(x, "float32")))
+        return self.l2 * ops.sum(ops.square(ops.cast(x, "float32")))
 
     def get_config(self) -> dict[str, float]:
         return {"l2": self.l2}

@@ -225,6 +225,22 @@ def test_scoring_monitor_scores_the_labels_of_the_user(small, images, labels):
     assert monitor.get_logs().data[-1]["accuracy"] == classifier.score(images, names)
 
 
+def test_scoring_monitor_reads_inner_validation(validated, small, images, labels, unseen):
+    """Held-out scores cost nothing again; those that scikit-learn computes are of training."""
+
+    def held_out(classifier, X, y):
+        return {name: classifier.history_[name][-1] for name in VALIDATION_SCORES}
+
+    monitor = ScoringMonitor(scoring=held_out)
+    X_val, y_val = unseen
+    watched = small(epochs=5).set_callbacks(monitor)
+    watched.fit(images, labels, X_val=X_val, y_val=y_val)
+    epochs = [entry for entry in monitor.get_logs().data if entry["task_name"] == "epoch"]
+    for name in VALIDATION_SCORES:
+        assert [entry[name] for entry in epochs] == validated.history_[name]
+    assert watched.history_ == validated.history_
+
+
 def test_scoring_monitor_ends_with_early_stopping(small, images, labels):
     monitor = ScoringMonitor(scoring="accuracy")
     classifier = small(early_stopping=True, epochs=8, n_iter_no_change=1, tol=9.0)
@@ -241,6 +257,8 @@ def test_scikit_learns_callbacks_do_not_change_the_fit(small, images, labels, fi
 def test_progress_bar_counts_epochs(small, images, labels, capsys):
     classifier = small().set_callbacks(ProgressBar()).fit(images, labels)
     assert classifier.n_iter_ == 3
-    shown = capsys.readouterr().out
+    captured = capsys.readouterr()
+    # Where rich writes is the process's: the command line, once run in it, chose standard error.
+    shown = captured.out + captured.err
     assert "CNNClassifier" in shown
     assert "100%" in shown

@@ -5,13 +5,19 @@ import pytest
 from skpneumo.cli import main
 from skpneumo.cli.fit import fit
 
+# The default recipe takes long to compile; what is not about it takes another one.
+SMALL = {"recipe": "dense-baseline", "size": 16, "epochs": 1}
+TINY = ["--size", "16", "--epochs", "1"]
 
+
+@pytest.mark.slow
 def test_model_is_kept_and_predicts(xrays, tmp_path, capsys):
     out = tmp_path / "model.joblib"
     assert main(["fit", xrays.root, "-o", str(out), "--size", "16", "--epochs", "1"]) == 0
     printed = capsys.readouterr().out
     n_train = np.count_nonzero(xrays.split == "train")
-    assert f"{n_train} X-rays" in printed
+    assert f"Training robust on {n_train} X-rays" in printed
+    assert "after 1 epochs" in printed
     assert str(out) in printed
     probabilities = joblib.load(out).predict_proba(xrays.filenames[:3])
     assert probabilities.sum(axis=1) == pytest.approx(1)
@@ -19,7 +25,7 @@ def test_model_is_kept_and_predicts(xrays, tmp_path, capsys):
 
 def test_same_seed_same_model(xrays, tmp_path):
     for name in ("a.joblib", "b.joblib"):
-        fit(xrays.root, out=tmp_path / name, size=16, epochs=1, random_state=3)
+        fit(xrays.root, out=tmp_path / name, **SMALL, random_state=3)
     a, b = (joblib.load(tmp_path / name) for name in ("a.joblib", "b.joblib"))
     np.testing.assert_array_equal(
         a.predict_proba(xrays.filenames), b.predict_proba(xrays.filenames)
@@ -27,7 +33,7 @@ def test_same_seed_same_model(xrays, tmp_path):
 
 
 def test_three_classes(xrays, tmp_path):
-    fit(xrays.root, out=tmp_path / "model.joblib", labels="etiology", size=16, epochs=1)
+    fit(xrays.root, out=tmp_path / "model.joblib", labels="etiology", **SMALL)
     assert joblib.load(tmp_path / "model.joblib").classes_.tolist() == [0, 1, 2]
 
 
@@ -46,7 +52,7 @@ def test_a_place_that_will_not_do_is_refused_before_training(out, said, xrays, t
 
 def test_force_overwrites_and_leaves_nothing_beside(xrays, tmp_path):
     (tmp_path / "model.joblib").write_text("worthless")
-    fit(xrays.root, out=tmp_path / "model.joblib", size=16, epochs=1, force=True)
+    fit(xrays.root, out=tmp_path / "model.joblib", **SMALL, force=True)
     assert joblib.load(tmp_path / "model.joblib").classes_.tolist() == [0, 1]
     assert [path.name for path in tmp_path.iterdir()] == ["model.joblib"]
 
@@ -59,5 +65,71 @@ def test_folder_without_such_a_split_is_named(xrays, tmp_path, capsys):
 
 def test_model_that_is_kept_shows_no_progress_bars_later(xrays, tmp_path, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    fit(xrays.root, out=tmp_path / "model.joblib", size=16, epochs=1)
-    assert not hasattr(joblib.load(tmp_path / "model.joblib")[-1], "_skl_callbacks")
+    fit(xrays.root, out=tmp_path / "model.joblib", **SMALL)
+    model = joblib.load(tmp_path / "model.joblib")
+    assert not hasattr(model, "_skl_callbacks")
+    assert not hasattr(model[-1], "_skl_callbacks")
+
+
+def test_progress_counts_the_epochs_of_the_network(xrays, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    fit(xrays.root, out=tmp_path / "model.joblib", recipe="dense-baseline", size=16, epochs=2)
+    assert "CNNClassifier - fit" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "recipe", ["cnn-undersampled", pytest.param("quality", marks=pytest.mark.slow)]
+)
+def test_recipe_by_name(recipe, xrays, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)  # with progress, and no warning of it
+    out = tmp_path / "model.joblib"
+    assert main(["fit", xrays.root, "-o", str(out), *TINY, "--recipe", recipe]) == 0
+    printed = capsys.readouterr().out
+    assert f"Training {recipe} on" in printed
+    assert ("after 1 + 1 + 1 epochs" if recipe == "quality" else "after 1 epochs") in printed
+    proba = joblib.load(out).predict_proba(xrays.filenames[:3])
+    assert proba.sum(axis=1) == pytest.approx(1)
+
+
+@pytest.mark.slow
+def test_backbone_by_name_from_a_random_start(xrays, tmp_path):
+    out = tmp_path / "model.joblib"
+    assert (
+        main(
+            [
+                "fit",
+                xrays.root,
+                "-o",
+                str(out),
+                *TINY,
+                "--recipe",
+                "MobileNet",
+                "--weights",
+                "none",
+            ]
+        )
+        == 0
+    )
+    assert joblib.load(out)[-1].backbone == "MobileNet"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--recipe", "robst"], "'robust'"),
+        (["--weights", "somewhere.h5"], "trains from scratch"),
+    ],
+)
+def test_wrong_recipe_is_told_before_training(options, said, xrays, tmp_path, capsys):
+    assert main(["fit", xrays.root, "-o", str(tmp_path / "model.joblib"), *options]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert said in err
+
+
+def test_help_names_every_recipe(capsys):
+    from skpneumo import list_recipes
+
+    assert main(["fit", "--help"]) == 0
+    words = capsys.readouterr().out.replace(",", " ").replace(".", " ").replace(":", " ").split()
+    assert set(list_recipes().index) <= set(words)

@@ -1,4 +1,4 @@
-"""The fused batch normalisation is Keras's own, only faster."""
+"""Layers of our own: batch normalisation that is Keras's, only faster, and standardisation."""
 
 import keras
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 from keras.layers import BatchNormalization
 
 from skpneumo.networks import build_cnn
-from skpneumo.networks._layers import FusedBatchNormalization
+from skpneumo.networks._layers import FusedBatchNormalization, Standardization
 
 SHAPES = {"images": (6, 5, 4, 3), "one pixel": (6, 1, 1, 3), "rows": (6, 3)}
 
@@ -23,10 +23,12 @@ def twins(shape: tuple[int, ...], **options):
         layer = kind(**options)
         layer.build(shape)
         pair.append(layer)
-    for fused, own in zip(pair[0].variables, pair[1].variables, strict=True):
+    *variables, n_batches = pair[0].variables
+    for fused, own in zip(variables, pair[1].variables, strict=True):
         value = rng.uniform(0.5, 2.0, fused.shape).astype("float32")
         fused.assign(value)
         own.assign(value)
+    n_batches.assign(1e6)
     return pair
 
 
@@ -63,6 +65,25 @@ def test_moving_averages_are_those_of_keras(shape):
     np.testing.assert_allclose(
         as_numpy(fused.moving_variance), as_numpy(own.moving_variance), rtol=1e-4
     )
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_moving_averages_arrive_within_a_few_batches_and_are_steady_after_many(shape):
+    layer = FusedBatchNormalization()
+    layer.build(shape)
+    # Batches whose means swing by 1 about 5.
+    batches = [
+        5
+        + (-1) ** i
+        + np.tile([-1.0, 1.0], shape[0] // 2).reshape(-1, *[1] * (len(shape) - 1)) * np.ones(shape)
+        for i in range(400)
+    ]
+    for i, batch in enumerate(batches):
+        layer(batch.astype("float32"), training=True)
+        if i == 19:
+            np.testing.assert_allclose(as_numpy(layer.moving_mean), 5, atol=0.3)
+            np.testing.assert_allclose(as_numpy(layer.moving_variance), 1, atol=0.01)
+    np.testing.assert_allclose(as_numpy(layer.moving_mean), 5, atol=0.02)
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
@@ -108,3 +129,29 @@ def test_a_network_with_it_is_kept_and_loaded_by_keras(tmp_path):
     loaded = keras.saving.load_model(tmp_path / "network.keras")
     images = np.random.default_rng(0).integers(0, 256, (3, 6, 6, 1), dtype=np.uint8)
     np.testing.assert_array_equal(as_numpy(loaded(images)), as_numpy(network(images)))
+
+
+def test_standardization_subtracts_the_mean_and_divides_by_the_deviation():
+    x = inputs_of((5, 3))
+    layer = Standardization(mean=2.0, deviation=4.0)
+    np.testing.assert_allclose(as_numpy(layer(x)), (x - 2.0) / 4.0, rtol=1e-6)
+    assert not layer.trainable_variables
+    layer.set_weights([np.float32([1, 2, 3]), np.float32([4, 5, 6])])
+    expected = (x - [1, 2, 3]) / [4, 5, 6]
+    np.testing.assert_allclose(as_numpy(layer(x)), expected, rtol=1e-5)
+
+
+def test_standardization_reaches_features_of_any_size():
+    layer = Standardization()
+    layer.build((None, 2))
+    layer.set_weights([np.float32([1e-19, 0]), np.float32([1e-20, 1])])
+    x = np.float32([[1e-19, 0], [2e-19, 5]])
+    np.testing.assert_allclose(as_numpy(layer(x)), [[0, 0], [10, 5]], rtol=1e-5)
+
+
+def test_standardization_is_made_again_of_its_config():
+    layer = Standardization(mean=2.0, deviation=4.0, name="pixels")
+    again = Standardization.from_config(layer.get_config())
+    assert again.name == "pixels"
+    x = inputs_of((2, 3))
+    np.testing.assert_array_equal(as_numpy(again(x)), as_numpy(layer(x)))

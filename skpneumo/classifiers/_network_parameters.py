@@ -1,0 +1,47 @@
+"""Sizes and names that Keras would refuse late, and in words of its own layers."""
+
+from difflib import get_close_matches
+from numbers import Integral
+from types import ModuleType
+from typing import Any
+
+import keras
+
+from skpneumo.networks._seeding import python_random_unmoved
+
+_SIZES = ("filters", "dense_units", "head_units")
+_NAMES: dict[str, ModuleType] = {
+    "activation": keras.activations,
+    "kernel_initializer": keras.initializers,
+    "optimizer": keras.optimizers,
+}
+_NOT_NAMES = {"get", "serialize", "deserialize"}
+
+
+def check_network_parameters(estimator: Any) -> None:
+    """Raise ValueError for the first parameter of a classifier that no network can be built of."""
+    for parameter in _SIZES:
+        for size in getattr(estimator, parameter, ()):
+            if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
+                raise ValueError(
+                    f"{parameter}={getattr(estimator, parameter)!r} holds {size!r}; expected "
+                    "positive whole numbers, one a layer, such as (32, 64)."
+                )
+    for parameter, module in _NAMES.items():
+        name = getattr(estimator, parameter, None)
+        if isinstance(name, str) and not _is_known(name, module):
+            known = {each.lower() for each in dir(module) if each[0] != "_"} - _NOT_NAMES
+            near = get_close_matches(name.lower(), known, n=3)
+            advice = f"Did you mean {' or '.join(near)}?" if near else f"It has {sorted(known)}."
+            raise ValueError(
+                f"{parameter}={name!r}, but {module.__name__} has nothing of this name. {advice}"
+            )
+
+
+def _is_known(name: str, module: ModuleType) -> bool:
+    try:
+        with python_random_unmoved():
+            module.get(name)
+    except ValueError:
+        return False
+    return True

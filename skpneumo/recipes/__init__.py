@@ -1,0 +1,10 @@
+"""Whole pipelines by name: the networks of published studies, and this package's own.
+
+A recipe is an unfitted :class:`~skpneumo.Pipeline` from paths to probabilities. Its steps are
+called ``load`` and ``cnn``, and ``balance`` where classes are resampled, so that a grid written
+for one recipe fits the others.
+"""
+
+from skpneumo.recipes._make import list_recipes, make_recipe
+
+__all__ = ["list_recipes", "make_recipe"]

@@ -1,0 +1,33 @@
+"""What is known of a recipe besides how it is built."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from skpneumo.loading import ImageLoader
+from skpneumo.pipeline import Pipeline
+
+OWN = "this package"
+STUDY = "a published student study on this data set"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A pipeline to build, whose it is, and the figure that its source reports."""
+
+    name: str
+    build: Callable[[Any], Pipeline]  # of a random state
+    source: str = STUDY
+    published: str = ""
+    pretrained: bool = False
+
+    @property
+    def summary(self) -> str:
+        assert self.build.__doc__ is not None
+        return self.build.__doc__.partition("\n")[0]
+
+
+def pipeline(size: int, classifier: Any, balance: Any = None) -> Pipeline:
+    """Load images of this side, in pixels, for a classifier; balance paths before that."""
+    steps = [("load", ImageLoader(size=size)), ("cnn", classifier)]
+    return Pipeline(steps if balance is None else [("balance", balance), *steps])
