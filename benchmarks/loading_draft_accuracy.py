@@ -55,7 +55,7 @@ def report(paths: list[str]) -> None:
         f"{'images/s':>9} {'in full':>8} {'ratio':>6}"
     )
     for size in SIZES:
-        loader = ImageLoader(size=size, n_jobs=1)
+        loader = ImageLoader(size=size, cache=False, n_jobs=1)
         scaled = loader.transform(paths)[..., 0].astype(int)
         difference = np.abs(scaled - load_in_full(paths, size))
         per_image = difference.mean(axis=(1, 2))

@@ -1,11 +1,64 @@
 """What counts as images here, and what to tell those who bring something else."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["check_images"]
+__all__ = ["batches_of", "check_images", "decodes_on_demand"]
+
+
+def decodes_on_demand(X: Any) -> bool:
+    """Say whether X is a stream: of known shape, its images not yet in memory.
+
+    Parameters
+    ----------
+    X : object
+        Images of any kind.
+
+    Returns
+    -------
+    on_demand : bool
+        Whether ``np.asarray(X)`` would decode all of it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpneumo.images import decodes_on_demand
+    >>> decodes_on_demand(np.zeros((2, 8, 8, 1)))
+    False
+    """
+    return hasattr(X, "read_ahead")
+
+
+def batches_of(X: Any, selections: Iterable[Any]) -> Iterator[NDArray[Any]]:
+    """Take some rows after others, those of a stream decoded ahead.
+
+    Parameters
+    ----------
+    X : ndarray or ImageStream of shape (n_samples, ...)
+        Images.
+    selections : iterable of slice or array of int
+        The rows of each batch.
+
+    Returns
+    -------
+    batches : iterator of ndarray of shape (n_rows, ...)
+        What is taken from an array by a slice is a view.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpneumo.images import batches_of
+    >>> [batch.tolist() for batch in batches_of(np.arange(5), [slice(0, 3), slice(3, 5)])]
+    [[0, 1, 2], [3, 4]]
+    """
+    if decodes_on_demand(X):
+        yield from X.read_ahead(selections)
+    else:
+        for rows in selections:
+            yield X[rows]
 
 
 def check_images(X: ArrayLike) -> NDArray[np.uint8]:
@@ -14,7 +67,8 @@ def check_images(X: ArrayLike) -> NDArray[np.uint8]:
     Parameters
     ----------
     X : array-like of shape (n_samples, height, width, channels)
-        Grey levels as uint8. Integers from 0 to 255 of another dtype are converted.
+        Grey levels as uint8. Integers from 0 to 255 of another dtype are converted; a stream
+        is decoded into memory.
 
     Returns
     -------

@@ -19,6 +19,7 @@ from sklearn.utils import _safe_indexing, check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
+from skpneumo.images import decodes_on_demand
 from skpneumo.paths import check_paths
 
 __all__ = ["ImageResampler"]
@@ -70,6 +71,9 @@ class ImageResampler(BaseSampler):
     sampler does not tell which rows it kept, they are recognised by their content, so that of
     two identical images with one label either index may stand for either. File names that
     images carry travel with rows taken by index, and are dropped as soon as one is made up.
+
+    Of an :class:`~skpneumo.loading.ImageStream` rows drawn at random stay a stream. Samplers
+    that look at pixels decode it into memory, as floating-point numbers.
 
     References
     ----------
@@ -180,8 +184,8 @@ class ImageResampler(BaseSampler):
             check_paths(X)
             X = X if hasattr(X, "__array__") else _column_of_objects(X)
         elif np.ndim(X) > 2:
-            X = np.asanyarray(X)
-            if X.size == 0:
+            X = X if decodes_on_demand(X) else np.asanyarray(X)
+            if 0 in X.shape:
                 raise ValueError(f"Found no images in X of shape {X.shape}: at least 1 is needed.")
         else:
             X = validate_data(self, X, dtype="numeric", reset=True)
@@ -282,7 +286,7 @@ def _check_no_label_missing(y: Any) -> None:
 
 def _holds_paths(X: Any) -> bool:
     entries: Collection[Any]
-    if issparse(X):
+    if issparse(X) or decodes_on_demand(X):
         return False
     if hasattr(X, "__array__"):
         array = np.asarray(X)

@@ -28,6 +28,7 @@ from skpneumo.classifiers._keras import (
     fit_network,
     predict_probabilities,
 )
+from skpneumo.classifiers._network_parameters import check_network_parameters
 from skpneumo.classifiers._programs import NetworkSpec, Weights
 from skpneumo.classifiers._views import Views
 
@@ -131,7 +132,7 @@ class BaseNetworkClassifier(
             rows = hold_out(X, y, filenames, self.validation_fraction, rng, self.classes_)
             held_out = X[rows], y[rows], weights[rows]
             X, y, weights = X[~rows], y[~rows], weights[~rows]
-        self._train(X, y, weights, held_out, epochs=self.epochs, keep_state=self.warm_start)
+        self._train(X, y, weights, held_out)
         return self
 
     @with_callbacks
@@ -167,7 +168,7 @@ class BaseNetworkClassifier(
                 f"{self.classes_.tolist()}. Leave it out after the first call."
             )
         weights = self._weigh(X, y, sample_weight)
-        self._train(X, self._encode(y), weights, None, epochs=1, keep_state=True)
+        self._train(X, self._encode(y), weights, None, n_epochs=1)
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
@@ -190,7 +191,7 @@ class BaseNetworkClassifier(
             views = Views(
                 self.augmentation, self.n_augmented_predictions, self.value_range_, self._view_seed
             )
-        return predict_probabilities(self.network_spec_, self.weights_, X, self.precision, views)
+        return predict_probabilities(self._parts(), X, self.precision, views)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Most probable class.
@@ -215,6 +216,10 @@ class BaseNetworkClassifier(
         network = self.network_spec_.build()
         network.set_weights(self.weights_)
         return network
+
+    def _parts(self) -> list[tuple[NetworkSpec, Weights]]:
+        """Give the fitted network in one piece, or in pieces of which each feeds the next."""
+        return [(self.network_spec_, self.weights_)]
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "weights_")
@@ -245,6 +250,7 @@ class BaseNetworkClassifier(
         self._rng = check_random_state(seed)
         self._view_seed, self._hold_out_seed = self._rng.randint(2**31 - 1, size=2).tolist()
         self._training_state: TrainingState | None = None
+        check_network_parameters(self)
         self.network_spec_ = self._network_spec()
 
     def _train(
@@ -253,9 +259,10 @@ class BaseNetworkClassifier(
         y: NDArray[np.intp],
         sample_weight: NDArray[np.float32],
         held_out: tuple[Any, Any, Any] | None,
-        epochs: int,
-        keep_state: bool,
+        n_epochs: int | None = None,
     ) -> None:
+        """Train as the parameters say, or for some epochs of which others will follow."""
+        epochs = self.epochs if n_epochs is None else n_epochs
         with self._reporting(X, y, epochs) as tasks:
             self.weights_, history, state = self._train_network(
                 self.network_spec_,
@@ -266,8 +273,8 @@ class BaseNetworkClassifier(
                 tasks=tasks(),
                 epochs=epochs,
             )
-        self._training_state = state if keep_state else None
-        self._append_history(history)
+            self._append_history(history)
+        self._training_state = state if self.warm_start or n_epochs is not None else None
 
     def _append_history(self, history: History) -> None:
         """Go on with the history; epochs without inner validation have NaN for its scores."""
@@ -366,7 +373,7 @@ class BaseNetworkClassifier(
         sample_weight: NDArray[np.float32],
     ) -> list[keras.callbacks.Callback]:
         def predict_proba(weights: Weights) -> NDArray[np.float64]:
-            return predict_probabilities(spec, weights, X, self.precision)
+            return predict_probabilities([(spec, weights)], X, self.precision)
 
         callbacks = [InnerValidation(predict_proba, y, sample_weight)]
         if self.schedule == "plateau":

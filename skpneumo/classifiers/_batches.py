@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skpneumo.augmentation import ImageAugmenter
+from skpneumo.images import batches_of
 
 
 @dataclass
@@ -50,11 +51,12 @@ class Batches:
         draws = None
         if self.augmentation is not None:
             draws = self.augmentation.draw(len(order), X.shape[1:], self.rng)
-        for start in range(0, len(order), self.batch_size):
-            batch = slice(start, start + self.batch_size)
+        starts = range(0, len(order), self.batch_size)
+        batches = [slice(start, start + self.batch_size) for start in starts]
+        stacks = batches_of(X, (order[batch] for batch in batches))
+        for batch, images in zip(batches, stacks, strict=True):
             rows = order[batch]
-            images = X[rows] if X.dtype == np.uint8 else X[rows].astype(np.float32)
-            inputs = [images]
+            inputs = [images if X.dtype == np.uint8 else images.astype(np.float32)]
             if draws is not None:
                 inputs += [draws.affine[batch], draws.tone[batch]]
             targets = self._targets(y[rows])

@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import _check_y, validate_data
+
+from skpneumo.images import decodes_on_demand
 
 
 class ImageInputMixin:
@@ -19,7 +21,10 @@ class ImageInputMixin:
         if not reset:
             self._check_known_shape(getattr(X, "shape", ()))
         try:
-            checked = validate_data(self, X, y, reset=reset, allow_nd=True, dtype="numeric")
+            if decodes_on_demand(X):
+                checked = self._check_stream(X, y, reset)
+            else:
+                checked = validate_data(self, X, y, reset=reset, allow_nd=True, dtype="numeric")
         except (TypeError, ValueError) as error:
             if remedy := _what_to_do_about(X, y):
                 raise ValueError(f"{type(self).__name__} takes images: {remedy}") from error
@@ -49,6 +54,19 @@ class ImageInputMixin:
         check_classification_targets(checked[1])
         return X, checked[1]
 
+    def _check_stream(self, X: Any, y: Any, reset: bool) -> Any:
+        """Check what can be checked without decoding: the images are uint8 of one shape."""
+        if len(X) == 0:
+            raise ValueError("got a stream of no images. Check how its rows were selected.")
+        with_labels = not (isinstance(y, str) and y == "no_validation")
+        if with_labels and np.ndim(y) == 1 and len(y) != len(X):
+            raise ValueError(
+                f"{type(self).__name__} takes images: got {len(X)} of them and {len(y)} labels. "
+                "Pass one label for each."
+            )
+        validate_data(self, X, y, reset=reset, skip_check_array=True)
+        return (X, _check_y(y, estimator=self)) if with_labels else X
+
     def _check_known_shape(self, shape: tuple[int, ...]) -> None:
         """Speak of images before scikit-learn speaks of features."""
         if shape == self.input_shape_:
@@ -76,8 +94,11 @@ class ImageInputMixin:
                 f"{learned}, but X has none above {X.max():g}. Pass "
                 "(X * 255).round().astype(np.uint8)."
             )
-        if X.dtype == np.uint8 and self.value_range_[1] <= 1 < X.max():
-            raise ValueError(f"{learned}, but X is uint8 up to {X.max()}. Pass X / 255.")
+        if X.dtype == np.uint8 and self.value_range_[1] <= 1:
+            # Radiographs reach beyond 1; a stream is not decoded to see that.
+            highest = 255 if decodes_on_demand(X) else X.max()
+            if highest > 1:
+                raise ValueError(f"{learned}, but X is uint8 up to {highest}. Pass X / 255.")
 
     def _strip_shape(self, n_features: int) -> tuple[int, int, int]:
         if self.image_shape is None:
@@ -98,6 +119,8 @@ class ImageInputMixin:
 
 def _what_to_do_about(X: Any, y: Any) -> str | None:
     """Say what is wrong with X in the words of images, where scikit-learn's are of features."""
+    if decodes_on_demand(X):
+        return None
     array = np.asarray(X)
     if array.ndim == 4 and np.ndim(y) == 1 and len(y) != len(array):
         return f"got {len(array)} of them and {len(y)} labels. Pass one label for each."

@@ -10,10 +10,11 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from skpneumo.datasets import UnknownNamesWarning, patient_ids
+from skpneumo.images import decodes_on_demand
 
 
 def hold_out(
-    X: NDArray[Any],
+    X: Any,
     y: NDArray[np.intp],
     filenames: NDArray[np.object_] | None,
     fraction: float,
@@ -24,8 +25,9 @@ def hold_out(
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, ...)
-        Images. Identical ones, such as oversampled copies, stay together.
+    X : ndarray or ImageStream of shape (n_samples, ...)
+        Images. Identical ones, such as oversampled copies, stay together; of a stream those
+        whose files are identical.
     y : ndarray of shape (n_samples,)
         Classes as integers from 0.
     filenames : ndarray of shape (n_samples,) or None
@@ -67,10 +69,13 @@ def hold_out(
     return held_out
 
 
-def _groups(X: NDArray[Any], filenames: NDArray[np.object_] | None) -> NDArray[np.intp]:
+def _groups(X: Any, filenames: NDArray[np.object_] | None) -> NDArray[np.intp]:
     """Number the sets of rows that belong together: of one patient, or of one content."""
     rows = np.arange(len(X))
-    contents = [blake2b(row.tobytes(), digest_size=16).digest() for row in X]
+    if decodes_on_demand(X):
+        contents = X.content_digests()
+    else:
+        contents = [blake2b(row.tobytes(), digest_size=16).digest() for row in X]
     ties = [np.unique(contents, return_inverse=True)[1]]
     if filenames is not None:
         with warnings.catch_warnings():  # who loaded or split the files has been told

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import keras
@@ -12,6 +14,7 @@ from scikeras.wrappers import KerasClassifier
 from scipy.special import expit, softmax
 
 from skpneumo.augmentation import ImageAugmenter
+from skpneumo.classifiers._averaging import AveragedWeights
 from skpneumo.classifiers._batches import Batches
 from skpneumo.classifiers._precision import dtype_policy
 from skpneumo.classifiers._programs import (
@@ -25,6 +28,7 @@ from skpneumo.classifiers._programs import (
 )
 from skpneumo.classifiers._schedules import WarmupCosine
 from skpneumo.classifiers._views import Views
+from skpneumo.images import batches_of
 
 History = dict[str, list[float]]
 
@@ -85,10 +89,13 @@ class _BatchwiseClassifier(KerasClassifier):
         epochs: int,
         initial_epoch: int,
         batches: Batches | None = None,
+        images: Any = None,
         **options: Any,
     ) -> None:
         assert batches is not None
         y = y.ravel().astype(np.intp)  # scikeras makes a column of floats of it
+        if len(X) < len(images):
+            images = images[X.ravel()]  # scikeras has dropped the rows of weight zero
         model = self.model_
         callbacks = keras.callbacks.CallbackList(
             self._fit_callbacks,
@@ -96,7 +103,7 @@ class _BatchwiseClassifier(KerasClassifier):
             model=model,
             verbose=self.verbose,
             epochs=epochs,
-            steps=batches.n_batches(len(X)),
+            steps=batches.n_batches(len(images)),
         )
         model.stop_training = False
         callbacks.on_train_begin()
@@ -104,7 +111,7 @@ class _BatchwiseClassifier(KerasClassifier):
         for epoch in range(epochs):
             callbacks.on_epoch_begin(epoch)
             losses = []
-            for step, (inputs, targets, weights) in enumerate(batches(X, y, sample_weight)):
+            for step, (inputs, targets, weights) in enumerate(batches(images, y, sample_weight)):
                 callbacks.on_train_batch_begin(step)
                 logs = model.train_on_batch(inputs, targets, weights, return_dict=True)
                 callbacks.on_train_batch_end(step, logs)
@@ -149,7 +156,8 @@ def fit_network(
     with training_programs.borrow(training_spec) as program:
         program.start(variables, optimizer)
         _set_learning_rate(program.optimizer, training.learning_rate)
-        callbacks = [*_schedule(training, program.optimizer), *training.callbacks]
+        goes_on = optimizer is not None
+        callbacks = [*_schedule(training, program.optimizer, goes_on), *training.callbacks]
         if training.verbose:
             callbacks.append(keras.callbacks.ProgbarLogger())
         classifier = _BatchwiseClassifier(
@@ -164,7 +172,9 @@ def fit_network(
             rng=batch_rng,
         )
         try:
-            classifier.fit(X, y, sample_weight, batches=batches)
+            # scikeras would check, and so decode, a whole stream: it is given the row numbers.
+            rows = np.arange(len(X)).reshape(-1, 1)
+            classifier.fit(rows, y, sample_weight, batches=batches, images=X)
         finally:
             for callback in callbacks:
                 callback._model = None  # or every kept estimator would keep a Keras model
@@ -184,20 +194,29 @@ def fit_network(
 
 
 def predict_probabilities(
-    spec: NetworkSpec,
-    weights: Weights,
+    parts: Sequence[tuple[NetworkSpec, Weights]],
     X: NDArray[Any],
     precision: str,
     views: Views | None = None,
 ) -> NDArray[np.float64]:
-    """Probabilities of shape (n_samples, n_classes): of the images, or the mean over views."""
+    """Probabilities of shape (n_samples, n_classes): of the images, or the mean over views.
+
+    The network is given in parts, each of which takes what the one before makes.
+    """
     proba = []
-    with prediction_programs.borrow(PredictionSpec(spec, dtype_policy(precision))) as program:
-        program.hold(weights)
-        for start in range(0, len(X), _PREDICTION_BATCH):
-            images = X[start : start + _PREDICTION_BATCH]
+    with ExitStack() as borrowed:
+        networks = []
+        for spec, weights in parts:
+            program_spec = PredictionSpec(spec, dtype_policy(precision))
+            program = borrowed.enter_context(prediction_programs.borrow(program_spec))
+            program.hold(weights)
+            networks.append(program.network)
+        for images in batches_of(X, _prediction_batches(X)):
             versions = [images] if views is None else views(images)
-            logits = [program.network.predict_on_batch(version) for version in versions]
+            logits = [
+                reduce(lambda x, network: network.predict_on_batch(x), networks, version)
+                for version in versions
+            ]
             proba.append(np.mean([_to_probabilities(version) for version in logits], axis=0))
     return np.concatenate(proba)
 
@@ -208,9 +227,13 @@ def extract_features(
     """What a network without a head makes of each image, of shape (n_samples, n_features)."""
     with prediction_programs.borrow(PredictionSpec(spec, dtype_policy(precision))) as program:
         program.hold(weights)
-        starts = range(0, len(X), _PREDICTION_BATCH)
-        batches = (X[start : start + _PREDICTION_BATCH] for start in starts)
+        batches = batches_of(X, _prediction_batches(X))
         return np.concatenate([program.network.predict_on_batch(batch) for batch in batches])
+
+
+def _prediction_batches(X: Any) -> list[slice]:
+    starts = range(0, len(X), _PREDICTION_BATCH)
+    return [slice(start, start + _PREDICTION_BATCH) for start in starts]
 
 
 def _to_probabilities(logits: NDArray[Any]) -> NDArray[np.float64]:
@@ -267,14 +290,12 @@ def _optimizer(training: Training) -> keras.optimizers.Optimizer:
 
 
 def _schedule(
-    training: Training, optimizer: keras.optimizers.Optimizer
+    training: Training, optimizer: keras.optimizers.Optimizer, goes_on: bool
 ) -> list[keras.callbacks.Callback]:
     """List what must run before inner validation and the user's callbacks."""
     callbacks: list[keras.callbacks.Callback] = []
     if training.weight_averaging is not None:
-        # From each epoch's end to the next one's beginning the model holds the averages, so
-        # that they are what is validated, kept and restored.
-        callbacks.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
+        callbacks.append(AveragedWeights(in_model=goes_on))
     if training.schedule and isinstance(optimizer.get_config()["learning_rate"], dict):
         raise ValueError(
             f"schedule={training.schedule!r}, but the optimizer has a schedule of its own. "

@@ -106,9 +106,11 @@ class PredictionProgram:
         self._held: Weights | None = None
 
     def hold(self, weights: Weights) -> None:
-        if self._held is not weights:
+        """Put these weights in, unless they are there: they go by identity, not by content."""
+        held = self._held
+        if held is None or any(a is not b for a, b in zip(held, weights, strict=True)):
             self.network.set_weights(weights)
-            self._held = weights
+            self._held = list(weights)
 
 
 class ProgramPool(Generic[_Program]):

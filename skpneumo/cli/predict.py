@@ -1,20 +1,20 @@
 """``skpneumo predict``: from files to rows, a batch at a time."""
 
-import csv
-import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from hashlib import blake2b
 from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, Literal, TextIO
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 from cyclopts.types import PositiveInt
 from cyclopts.validators import Number
 
+from skpneumo.cli._journal import Format, Journal, require_pyarrow, row_writer
 from skpneumo.cli._options import Force
 
 __all__ = ["predict"]
@@ -34,7 +34,7 @@ def predict(
     *files: Annotated[
         str, Parameter(allow_leading_hyphen=True, required=True, validator=_no_option)
     ],
-    format: Literal["csv", "jsonl"] = "csv",
+    format: Format | None = None,
     out: Annotated[Path | None, Parameter(name=("--out", "--output", "-o"))] = None,
     threshold: Annotated[float | None, Parameter(validator=Number(gte=0, lte=1))] = None,
     batch_size: PositiveInt = 128,
@@ -44,7 +44,8 @@ def predict(
 
     The probability is that of the second class, PNEUMONIA; a model of three or more classes
     has one column for each instead. A file that cannot be read becomes a row that says why;
-    the exit status is then 1.
+    the exit status is then 1. With --out, rows are kept in FILE.part batch by batch until all
+    are there; the same command goes on where a killed one stopped.
 
     Parameters
     ----------
@@ -53,7 +54,8 @@ def predict(
     files
         X-ray files, folders to search for them, or - for paths on standard input, one a line.
     format
-        Comma-separated values with a header, or one JSON object a line.
+        Comma-separated values with a header, one JSON object a line, or Parquet, for files
+        only. Default: by the ending of the output file, else csv.
     out
         File to write instead of standard output.
     threshold
@@ -61,12 +63,17 @@ def predict(
     batch_size
         How many images are in memory at a time.
     force
-        Overwrite the output file if it exists.
+        Overwrite the output file if it exists, and begin anew if FILE.part does.
     """
     from skpneumo.cli._labels import class_names, threshold_of
     from skpneumo.cli._model_files import load_model, refuse_to_overwrite
     from skpneumo.cli._progress import progress
 
+    form = format or _format_of(out)
+    if form == "parquet":
+        if out is None:
+            raise ValueError("Parquet is not for standard output; name a file with --out.")
+        require_pyarrow()
     if out is not None:
         refuse_to_overwrite(out, force)
     estimator = load_model(model)
@@ -77,17 +84,36 @@ def predict(
         raise ValueError(
             f"--threshold is for models of two classes; {model} has {len(names)}: {names}."
         )
-    columns = ["probability"] if len(names) == 2 else [f"probability_{name}" for name in names]
+    probabilities = ["probability"] if len(names) == 2 else [f"probability_{n}" for n in names]
+    columns = ["path", *probabilities, "label", "error"]
     total = None if STDIN in files or any(map(os.path.isdir, files)) else len(files)
+    paths = progress(_expanded(files), "X-rays", total)
     n_rows = n_bad = 0
-    with _opened(out) as stream:
-        write = _row_writer(stream, format, ["path", *columns, "label", "error"])
-        for batch in _batches(progress(_expanded(files), "X-rays", total), batch_size):
-            for row in _rows(estimator, batch, threshold):
-                write(row)
-                n_rows += 1
-                n_bad += row[-1] is not None
-            stream.flush()
+
+    def counted(rows: Iterable[list[Any]]) -> Iterator[list[Any]]:
+        nonlocal n_rows, n_bad
+        for row in rows:
+            n_rows += 1
+            n_bad += row[-1] is not None
+            yield row
+
+    def predicted() -> Iterator[Iterator[list[Any]]]:
+        for batch in _batches(paths, batch_size):
+            yield counted(_rows(estimator, batch, threshold))
+
+    if out is None:
+        _print_rows(predicted(), form, columns)
+    else:
+        run = {"model": _digest(model), "threshold": float(threshold), "columns": columns}
+        with closing(Journal(out, run, anew=force)) as journal:
+            if n_done := sum(1 for _ in counted(journal.skip_done(paths))):
+                print(f"skpneumo: going on after {n_done} rows of {journal.path}", file=sys.stderr)
+            for rows in predicted():
+                journal.add(rows)
+            if n_rows:
+                journal.finish(form, columns)
+            else:
+                journal.discard()
     if n_bad:
         print(
             f"skpneumo: {n_bad} of {n_rows} files could not be read; their rows say why.",
@@ -96,6 +122,16 @@ def predict(
     if not n_rows:
         raise ValueError("There were no paths on standard input. Check what was to list them.")
     return 1 if n_bad else 0
+
+
+def _format_of(out: Path | None) -> Format:
+    suffix = "" if out is None else out.suffix.lower()
+    return "parquet" if suffix == ".parquet" else "jsonl" if suffix == ".jsonl" else "csv"
+
+
+def _digest(model: Path) -> str:
+    with open(model, "rb") as file:
+        return blake2b(file.read(), digest_size=16).hexdigest()
 
 
 def _expanded(files: Iterable[str]) -> Iterator[str]:
@@ -151,27 +187,15 @@ def _in_one_line(error: Exception) -> str:
     return " ".join(text.split()) or type(error).__name__
 
 
-def _row_writer(
-    stream: TextIO, form: Literal["csv", "jsonl"], columns: list[str]
-) -> Callable[[list[Any]], None]:
-    """Return the function that writes one row; a CSV has had its header by then."""
-    if form == "jsonl":
-        return lambda row: print(json.dumps(dict(zip(columns, row, strict=True))), file=stream)
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(columns)
-    return writer.writerow
-
-
-@contextmanager
-def _opened(out: Path | None) -> Iterator[TextIO]:
+def _print_rows(batches: Iterable[Iterable[list[Any]]], form: Format, columns: list[str]) -> None:
     # File names are bytes; those that are not UTF-8 come out as they went in.
-    if out is None:
-        if isinstance(sys.stdout, TextIOWrapper):
-            sys.stdout.reconfigure(errors="surrogateescape")
-        yield sys.stdout
-    else:
-        with open(out, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
-            yield stream
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")
+    write = row_writer(sys.stdout, form, columns)
+    for rows in batches:
+        for row in rows:
+            write(row)
+        sys.stdout.flush()
 
 
 def _images_in(folder: str) -> Iterator[str]:

@@ -1,7 +1,18 @@
-"""Loading: paths become one uint8 stack of images of one size."""
+"""Loading: paths become one uint8 stack of images of one size, in memory or on demand."""
 
+from skpneumo.loading._cache import CacheInfo, DecodeCache, DecodeCacheError
 from skpneumo.loading._errors import MissingImagesError, UnreadableImagesError
 from skpneumo.loading._image_array import ImageArray
 from skpneumo.loading._loader import ImageLoader
+from skpneumo.loading._stream import ImageStream
 
-__all__ = ["ImageArray", "ImageLoader", "MissingImagesError", "UnreadableImagesError"]
+__all__ = [
+    "CacheInfo",
+    "DecodeCache",
+    "DecodeCacheError",
+    "ImageArray",
+    "ImageLoader",
+    "ImageStream",
+    "MissingImagesError",
+    "UnreadableImagesError",
+]

@@ -3,7 +3,8 @@
 import errno
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import IO
 
@@ -14,7 +15,7 @@ from PIL import JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 from skpneumo.loading._fitting import Picture, fit_picture
 from skpneumo.loading._pillow import read_with_pillow
 
-__all__ = ["CHANNELS", "decode_image"]
+__all__ = ["CHANNELS", "check_regular_file", "decode_image"]
 
 CHANNELS = {"grayscale": 1, "rgb": 3}
 
@@ -68,20 +69,43 @@ def decode_image(
     return grey if color_mode == "grayscale" else grey.repeat(CHANNELS[color_mode], axis=2)
 
 
-def _open_regular_file(path: str) -> IO[bytes]:
-    try:
-        # Looked at first, because opening a FIFO waits for somebody to write into it.
+def check_regular_file(path: str) -> None:
+    """Raise what decoding this path would raise because of what it is, without opening it.
+
+    Parameters
+    ----------
+    path : str
+        Any path.
+
+    Raises
+    ------
+    OSError
+        If there is no regular file of that name.
+    """
+    with _access_explained(path):
         mode = os.stat(path).st_mode
-        if stat.S_ISREG(mode):
-            return open(path, "rb")
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "a folder; list the files in it instead")
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "a pipe, socket or device; save it as a regular file")
+
+
+def _open_regular_file(path: str) -> IO[bytes]:
+    # Looked at first, because opening a FIFO waits for somebody to write into it.
+    check_regular_file(path)
+    with _access_explained(path):
+        return open(path, "rb")
+
+
+@contextmanager
+def _access_explained(path: str) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError:
         hint = "" if os.path.isabs(path) else f" in {os.getcwd()!r}, where relative paths start"
         raise FileNotFoundError(errno.ENOENT, f"no such file{hint}") from None
     except PermissionError:
         raise PermissionError(errno.EACCES, "permission denied; allow reading it") from None
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, "a folder; list the files in it instead")
-    raise OSError(errno.EINVAL, "a pipe, socket or device; save it as a regular file")
 
 
 def _reader_for(file: IO[bytes]) -> _Reader:

@@ -1,24 +1,24 @@
 """Paths to images, as a scikit-learn transformer."""
 
+import os
 from numbers import Integral
-from threading import Event
 from typing import Any, ClassVar
 
 import numpy as np
-from joblib import Parallel, delayed
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils import Tags
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval, Options, StrOptions
 
-from skpneumo.loading._decoding import CHANNELS, decode_image
+from skpneumo.loading._cache import DecodeCache
+from skpneumo.loading._decoding import CHANNELS, check_regular_file
 from skpneumo.loading._errors import unreadable_images_error
 from skpneumo.loading._image_array import ImageArray
+from skpneumo.loading._reading import Cache, ImageReader
+from skpneumo.loading._stream import ImageStream
 from skpneumo.paths import check_paths
 
 __all__ = ["ImageLoader"]
-
-# Small images take a third of a millisecond each, of which joblib's own batching costs a fifth.
-_IMAGES_PER_TASK = 16
 
 
 class ImageLoader(TransformerMixin, BaseEstimator):
@@ -39,6 +39,21 @@ class ImageLoader(TransformerMixin, BaseEstimator):
         - "stretch" scales height and width each by its own ratio;
         - "pad" keeps the ratio, centres the picture and fills up with black bars;
         - "crop" keeps the ratio and cuts equal parts off both ends of the longer side.
+    cache : str, path-like, DecodeCache, None or False, default=None
+        Where decoded images are kept, so that each file is decoded once for the same
+        parameters, until its size or time of change are others:
+
+        - None: in this process, up to 1 GiB or a sixteenth of the machine's memory, whichever
+          is less, for all loaders together. A search decodes each file once over all folds and
+          candidates.
+        - a folder, or a :class:`DecodeCache` that bounds it: on disk, for all processes and
+          later runs. Needs ``pip install "skpneumo[cache]"``.
+        - False: nowhere.
+
+        Files that were written less than two seconds ago are not kept.
+    stream : bool, default=False
+        Return an :class:`ImageStream`, which decodes on demand: memory does not grow with the
+        number of images, and is not used as a cache. See there what takes it.
     n_jobs : int, default=None
         Number of threads. None means 1 unless in a :func:`joblib.parallel_config` context; -1
         means all processors. The images do not depend on it.
@@ -46,6 +61,7 @@ class ImageLoader(TransformerMixin, BaseEstimator):
     See Also
     --------
     ImageArray : What ``transform`` returns.
+    ImageStream : What it returns with ``stream=True``.
 
     Notes
     -----
@@ -107,6 +123,8 @@ class ImageLoader(TransformerMixin, BaseEstimator):
         "size": [Interval(Integral, 1, None, closed="left"), tuple, list],
         "color_mode": [StrOptions(set(CHANNELS))],
         "resize": [StrOptions({"stretch", "pad", "crop"})],
+        "cache": [str, os.PathLike, DecodeCache, Options(bool, {False}), None],
+        "stream": ["boolean"],
         "n_jobs": [Integral, None],
     }
 
@@ -115,11 +133,15 @@ class ImageLoader(TransformerMixin, BaseEstimator):
         size: int | tuple[int, int] = (128, 128),
         color_mode: str = "grayscale",
         resize: str = "stretch",
+        cache: Cache = None,
+        stream: bool = False,
         n_jobs: int | None = None,
     ) -> None:
         self.size = size
         self.color_mode = color_mode
         self.resize = resize
+        self.cache = cache
+        self.stream = stream
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -141,8 +163,8 @@ class ImageLoader(TransformerMixin, BaseEstimator):
         check_paths(X)
         return self
 
-    def transform(self, X: Any) -> ImageArray:
-        """Load the images.
+    def transform(self, X: Any) -> ImageArray | ImageStream:
+        """Load the images, or make ready to load them.
 
         Parameters
         ----------
@@ -151,8 +173,9 @@ class ImageLoader(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        images : ImageArray of uint8, shape (n_images, height, width, channels)
-            In the order of the paths, which it carries as ``filenames``.
+        images : ImageArray or ImageStream of uint8, shape (n_images, height, width, channels)
+            In the order of the paths, which it carries as ``filenames``. A stream has looked
+            whether the files exist, and names those that cannot be read when it comes to them.
 
         Raises
         ------
@@ -161,38 +184,26 @@ class ImageLoader(TransformerMixin, BaseEstimator):
         UnreadableImagesError
             If files cannot be read for other reasons as well; an :class:`OSError` and a
             :class:`ValueError`. All of them are in its ``failures``.
+        DecodeCacheError
+            If the cache cannot be used; an :class:`OSError`.
         RuntimeError
             If ``PIL.ImageFile.LOAD_TRUNCATED_IMAGES`` has been set, which would pass truncated
             images.
         """
         self._validate_params()
-        size = self._height_and_width()
         paths = check_paths(X)
-        images = np.empty((len(paths), *size, CHANNELS[self.color_mode]), dtype=np.uint8)
-        abandoned = Event()
-
-        def decode_row(row: int) -> tuple[str, Exception] | None:
-            path = paths[row]
-            if abandoned.is_set():
-                return None
-            try:
-                image = decode_image(path, size, self.color_mode, self.resize)
-            except (OSError, ValueError) as error:
-                # Its frames would keep the half-decoded image of every bad file alive.
-                error.__cause__ = error.__context__ = None
-                return path, error.with_traceback(None)
-            images[row] = image
-            return None
-
-        try:
-            outcomes = Parallel(
-                n_jobs=self.n_jobs, require="sharedmem", batch_size=_IMAGES_PER_TASK
-            )(delayed(decode_row)(row) for row in range(len(paths)))
-        finally:
-            abandoned.set()  # after Ctrl-C, threads stop at the next image
-        if failures := dict(outcome for outcome in outcomes if outcome is not None):
-            raise unreadable_images_error(failures)
-        return ImageArray(images, paths)
+        if self.stream:
+            _check_files(paths)
+            return ImageStream(
+                paths,
+                size=self._height_and_width(),
+                color_mode=self.color_mode,
+                resize=self.resize,
+                cache=self.cache,
+                n_jobs=self.n_jobs,
+            )
+        reader = ImageReader(self._height_and_width(), self.color_mode, self.resize, self.cache)
+        return ImageArray(reader.read(paths, self.n_jobs), paths)
 
     def _height_and_width(self) -> tuple[int, int]:
         size = self.size if isinstance(self.size, tuple | list) else (self.size, self.size)
@@ -210,3 +221,15 @@ class ImageLoader(TransformerMixin, BaseEstimator):
         tags.input_tags.two_d_array = False  # beyond the one column of paths
         tags.input_tags.string = True
         return tags
+
+
+def _check_files(paths: NDArray[np.object_]) -> None:
+    """Look for missing files now, not in the middle of training; none is opened."""
+    failures: dict[str, Exception] = {}
+    for path in paths:
+        try:
+            check_regular_file(path)
+        except (OSError, ValueError) as error:
+            failures[path] = error
+    if failures:
+        raise unreadable_images_error(failures)

@@ -306,7 +306,7 @@ def test_probabilities_are_those_of_the_networks_logits(small, images, n_classes
     expected = exponentials / exponentials.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(classifier.predict_proba(images), expected, atol=1e-6)
     direct = predict_probabilities(
-        classifier.network_spec_, classifier.weights_, images, "float32"
+        [(classifier.network_spec_, classifier.weights_)], images, "float32"
     )
     np.testing.assert_array_equal(direct, classifier.predict_proba(images))
 

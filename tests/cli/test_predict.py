@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from io import StringIO
 from types import SimpleNamespace
 
@@ -221,3 +222,146 @@ def test_classes_are_called_what_they_were_called_in_training():
         "healthy",
         "COVID",
     ]
+
+
+def test_the_ending_of_the_file_says_its_form(model_file, xrays, tmp_path):
+    pyarrow = pytest.importorskip("pyarrow.parquet", reason='pip install "skpneumo[parquet]"')
+    missing = tmp_path / "missing.jpeg"
+    tables = {}
+    for name in ("out.csv", "out.jsonl", "out.parquet"):
+        assert predict(model_file, *xrays.filenames[:3], str(missing), out=tmp_path / name) == 1
+    with open(tmp_path / "out.csv", newline="") as file:
+        tables["csv"] = list(csv.DictReader(file))
+    with open(tmp_path / "out.jsonl") as file:
+        tables["jsonl"] = [json.loads(line) for line in file]
+    tables["parquet"] = pyarrow.read_table(tmp_path / "out.parquet").to_pylist()
+    assert tables["parquet"] == tables["jsonl"]
+    assert tables["csv"] == [
+        {name: "" if value is None else str(value) for name, value in row.items()}
+        for row in tables["jsonl"]
+    ]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "out.csv",
+        "out.jsonl",
+        "out.parquet",
+    ]
+
+
+def test_parquet_without_pyarrow_or_a_file_is_refused_at_once(
+    model_file, xrays, tmp_path, monkeypatch, capsys
+):
+    arguments = ["predict", str(model_file), xrays.filenames[0]]
+    assert main([*arguments, "--format", "parquet"]) == 1
+    assert "--out" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert main([*arguments, "-o", str(tmp_path / "out.parquet")]) == 1
+    assert 'pip install "skpneumo[parquet]"' in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_parquet_takes_names_that_are_not_utf8(model_file, tmp_path):
+    pyarrow = pytest.importorskip("pyarrow.parquet", reason='pip install "skpneumo[parquet]"')
+    odd = os.fsdecode(os.path.join(os.fsencode(tmp_path), b"\xff.jpeg"))
+    assert predict(model_file, odd, out=tmp_path / "out.parquet") == 1
+    (row,) = pyarrow.read_table(tmp_path / "out.parquet").to_pylist()
+    assert row["path"].endswith("\\udcff.jpeg")
+
+
+def break_off(model_file, files, out, monkeypatch, after):
+    """Run until some batches of two are predicted, as if the process were killed then."""
+    from skpneumo.cli import predict as command
+
+    rows, n_batches = command._rows, []
+
+    def count(*arguments):
+        if len(n_batches) == after:
+            raise KeyboardInterrupt
+        n_batches.append(1)
+        return rows(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sys.modules["skpneumo.cli.predict"], "_rows", count)
+        with pytest.raises(KeyboardInterrupt):
+            predict(model_file, *files, out=out, batch_size=2)
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
+@pytest.mark.parametrize("torn", [b"", b'["half a row'])
+def test_an_interrupted_run_goes_on_where_it_stopped(
+    name, torn, model_file, damaged, tmp_path, monkeypatch, capsys
+):
+    files = damaged * 2
+    expected, out = tmp_path / f"whole-{name}", tmp_path / name
+    assert predict(model_file, *files, out=expected, batch_size=2) == 1
+    break_off(model_file, files, out, monkeypatch, after=2)
+    assert not out.exists()
+    with open(f"{out}.part", "ab") as journal:
+        journal.write(torn)
+    predicted = []
+    rows = sys.modules["skpneumo.cli.predict"]._rows
+    monkeypatch.setattr(
+        sys.modules["skpneumo.cli.predict"],
+        "_rows",
+        lambda model, batch, threshold: predicted.extend(batch) or rows(model, batch, threshold),
+    )
+    capsys.readouterr()
+    assert predict(model_file, *files, out=out, batch_size=3) == 1
+    err = capsys.readouterr().err
+    assert "going on after 4 rows" in err
+    assert "6 of 10 files" in err
+    assert predicted == files[4:]
+    assert out.read_bytes() == expected.read_bytes()
+    assert not os.path.exists(f"{out}.part")
+
+
+def test_a_run_is_only_gone_on_with_by_its_own_command(
+    model_file, three_class_model_file, xrays, tmp_path, monkeypatch
+):
+    files, out = list(xrays.filenames[:6]), tmp_path / "out.csv"
+    break_off(model_file, files, out, monkeypatch, after=2)
+    journal = (tmp_path / "out.csv.part").read_bytes()
+    for wrong, said in [
+        (lambda: predict(model_file, *files, out=out, threshold=0.9), "another threshold"),
+        (lambda: predict(three_class_model_file, *files, out=out), "another model and columns"),
+        (lambda: predict(model_file, *files[::-1], out=out), "other files: number 1 was"),
+        (lambda: predict(model_file, *files[:3], out=out), "number 4 .* there are fewer files"),
+    ]:
+        with pytest.raises(FileExistsError, match=rf"(?s)out\.csv\.part holds.*{said}.*--force"):
+            wrong()
+        assert (tmp_path / "out.csv.part").read_bytes() == journal
+    assert predict(model_file, *files[:3], out=out, force=True) == 0
+    assert len(rows_of(out.read_text())) == 3
+
+
+def test_a_file_in_the_way_is_no_journal(model_file, xrays, tmp_path):
+    part = tmp_path / "out.csv.part"
+    part.write_bytes(b"\x00 mine\n")
+    with pytest.raises(FileExistsError, match=r"out\.csv\.part"):
+        predict(model_file, xrays.filenames[0], out=tmp_path / "out.csv")
+    assert part.read_bytes() == b"\x00 mine\n"
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on(model_file, xrays, tmp_path):
+    out = tmp_path / "out.csv"
+    files = "\n".join(xrays.filenames)
+    program = "import sys; from skpneumo.cli import main; sys.exit(main(sys.argv[1:]))"
+    arguments = [sys.executable, "-c", program, "predict", str(model_file), "-", "-o", str(out)]
+    with subprocess.Popen(
+        [*arguments, "--batch-size", "1"], stdin=subprocess.PIPE, text=True
+    ) as run:
+        run.stdin.write("\n".join(xrays.filenames[:5]) + "\n")
+        run.stdin.flush()
+        while not os.path.exists(f"{out}.part") or count_lines(f"{out}.part") < 4:
+            assert run.poll() is None
+            time.sleep(0.05)
+        run.kill()
+    again = subprocess.run(arguments, input=files, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    assert "going on after" in again.stderr
+    assert [row["path"] for row in rows_of(out.read_text())] == xrays.filenames.tolist()
+
+
+def count_lines(path):
+    with open(path, "rb") as file:
+        return sum(1 for _ in file)

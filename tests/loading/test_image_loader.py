@@ -23,7 +23,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import estimator_checks, get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from skpneumo.loading import ImageArray, ImageLoader, _loader
+from skpneumo.loading import ImageArray, ImageLoader, _reading
 
 LEVELS = [10, 200, 60, 120, 240, 30, 90]
 
@@ -93,25 +93,30 @@ def test_threads_change_nothing(xrays):
 
 def test_n_jobs_none_follows_parallel_config(paths, monkeypatch):
     threads = set()
-    decode_image = _loader.decode_image
+    decode_image = _reading.decode_image
 
     def spy(*args):
         threads.add(threading.current_thread().name)
         sleep(0.005)
         return decode_image(*args)
 
-    monkeypatch.setattr(_loader, "decode_image", spy)
-    ImageLoader(size=4).transform(paths * 4)
+    monkeypatch.setattr(_reading, "decode_image", spy)
+    many = [
+        f"{os.path.dirname(path)}{'/' * i}/{os.path.basename(path)}"
+        for path in paths
+        for i in range(4)
+    ]
+    ImageLoader(size=4, cache=False).transform(many)
     assert threads == {threading.main_thread().name}
     with joblib.parallel_config("loky", n_jobs=2):
-        ImageLoader(size=4, n_jobs=2).transform(paths * 4)
+        ImageLoader(size=4, cache=False, n_jobs=2).transform(many)
     with joblib.parallel_config("threading", n_jobs=2):
-        ImageLoader(size=4).transform(paths * 4)
+        ImageLoader(size=4, cache=False).transform(many)
     assert len(threads) > 2
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_ctrl_c_stops_at_the_next_image(paths, monkeypatch, n_jobs):
+def test_ctrl_c_stops_at_the_next_image(monkeypatch, n_jobs):
     decoded = []
 
     def slow_decode(path, *args):
@@ -121,13 +126,15 @@ def test_ctrl_c_stops_at_the_next_image(paths, monkeypatch, n_jobs):
             os.kill(os.getpid(), signal.SIGINT)
         return np.zeros((4, 4, 1), np.uint8)
 
-    monkeypatch.setattr(_loader, "decode_image", slow_decode)
+    monkeypatch.setattr(_reading, "decode_image", slow_decode)
     with pytest.raises(KeyboardInterrupt):
-        ImageLoader(size=4, n_jobs=n_jobs).transform(paths * 500)
+        ImageLoader(size=4, cache=False, n_jobs=n_jobs).transform(
+            [f"{i}.png" for i in range(3500)]
+        )
     sleep(0.05)
     stopped_at = len(decoded)
     sleep(0.1)
-    assert len(decoded) == stopped_at < len(paths) * 100
+    assert len(decoded) == stopped_at < 700
 
 
 @pytest.mark.parametrize(
@@ -142,6 +149,9 @@ def test_ctrl_c_stops_at_the_next_image(paths, monkeypatch, n_jobs):
         ({"color_mode": "grey"}, "color_mode"),
         ({"resize": "squash"}, "resize"),
         ({"n_jobs": 0.5}, "n_jobs"),
+        ({"cache": True}, "cache"),
+        ({"cache": 3}, "cache"),
+        ({"stream": 1.5}, "stream"),
     ],
 )
 def test_wrong_parameters_are_named_by_fit_and_by_transform(paths, parameters, message):
@@ -251,7 +261,15 @@ def check_uint8_is_kept_by_indexing(loader, paths):
         check_uint8_is_kept_by_indexing,
     ],
 )
-@pytest.mark.parametrize("loader", [ImageLoader(), ImageLoader((6, 9), "rgb", "pad", n_jobs=2)])
+@pytest.mark.parametrize(
+    "loader",
+    [
+        ImageLoader(),
+        ImageLoader((6, 9), "rgb", "pad", n_jobs=2),
+        ImageLoader(5, cache=False),
+        ImageLoader(5, stream=True),
+    ],
+)
 def test_image_step(check, loader, paths):
     check(clone(loader), paths)
 

@@ -1,0 +1,157 @@
+"""Compare recipes by patient-grouped cross-validation and by stress tests.
+
+    python benchmarks/recipes.py chest_xray --out scores --recipes robust cnn-50-50-75
+
+Each recipe is fitted once for each fold, on the patients of the others. Each fold's scores, of
+the held-out images as they are and of altered copies, are kept in the folder `--out`, so that a
+run that was stopped goes on where it was, and are pooled before a figure is computed. The table
+is written to `table.csv` and `table.md` in that folder. Intervals are 95 %, over patients; they
+leave out the chance in training.
+
+`--sample` takes so many patients at random, `--use-folds` fits only the first of the folds:
+quicker, with wider intervals. The table says how many images and folds a row rests on.
+"""
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from skpneumo import (
+    PatientKFold,
+    TransferClassifier,
+    list_recipes,
+    load_chest_xray,
+    make_recipe,
+)
+from skpneumo.evaluation import evaluate_predictions
+from skpneumo.evaluation._alterations import ALTERATIONS
+from skpneumo.evaluation._stress import altered
+from skpneumo.wording import with_interval
+
+METRICS = ("recall", "specificity", "f1", "balanced_accuracy", "roc_auc")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path, help="folder with train/ (and val/)")
+    parser.add_argument("--out", type=Path, required=True, help="folder of scores and tables")
+    parser.add_argument("--recipes", nargs="+", default=list(list_recipes().index))
+    parser.add_argument("--weights", help="path or 'imagenet' for pretrained recipes, or 'none'")
+    parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--use-folds", type=int, help="fit only so many of the folds")
+    parser.add_argument("--sample", type=int, help="so many patients, drawn at random")
+    parser.add_argument("--no-stress", action="store_true", help="leave the stress tests out")
+    options = parser.parse_args()
+
+    xrays = load_chest_xray(options.data)
+    rows = sampled_rows(xrays.groups, options.sample)
+    paths, y = xrays.filenames[rows], xrays.target[rows]
+    folds = list(PatientKFold(options.folds, shuffle=True, random_state=0).split(paths, y))
+    alterations = {} if options.no_stress else ALTERATIONS
+
+    options.out.mkdir(parents=True, exist_ok=True)
+    lines = []
+    for name in options.recipes:
+        parts = []
+        for i, (train, test) in enumerate(folds[: options.use_folds]):
+            file = options.out / f"{name}-{len(paths)}-images-fold-{i + 1}-of-{len(folds)}.npz"
+            if not file.exists():
+                pipeline = make_recipe(name, random_state=i, n_jobs=-1, **start(name, options))
+                scores = fitted_scores(pipeline, paths, y, train, test, alterations)
+                np.savez(file, **scores)
+            parts.append(dict(np.load(file)))
+            print(f"{name}: fold {i + 1} of {len(folds)}", flush=True)
+        lines.append({"recipe": name, **line_of(parts, paths)})
+        table = pd.DataFrame(lines)
+        table.to_csv(options.out / "table.csv", index=False)
+        (options.out / "table.md").write_text(as_markdown(table))
+    print(as_markdown(table))
+
+
+def sampled_rows(patients: np.ndarray, n: int | None) -> np.ndarray:
+    if n is None:
+        return np.arange(len(patients))
+    drawn = np.random.default_rng(0).choice(np.unique(patients.astype(str)), n, replace=False)
+    return np.flatnonzero(np.isin(patients.astype(str), drawn))
+
+
+def start(name: str, options: argparse.Namespace) -> dict[str, Any]:
+    """The weights that a recipe with a backbone begins with; others take none."""
+    if options.weights is None or not isinstance(make_recipe(name)[-1], TransferClassifier):
+        return {}
+    return {"weights": None if options.weights == "none" else options.weights}
+
+
+def fitted_scores(
+    pipeline: Any,
+    paths: np.ndarray,
+    y: np.ndarray,
+    train: np.ndarray,
+    test: np.ndarray,
+    alterations: dict[str, Any],
+) -> dict[str, Any]:
+    begin = time.perf_counter()
+    pipeline.fit(paths[train], y[train])
+    minutes = (time.perf_counter() - begin) / 60
+    scores = {"unaltered": pipeline.predict_proba(paths[test])[:, 1]}
+    for name, alteration in alterations.items():
+        with altered(paths[test], alteration, name) as copies:
+            scores[name] = pipeline.predict_proba(copies)[:, 1]
+    return {
+        "test": test,
+        "y": y[test],
+        "minutes": minutes,
+        "n_parameters": count_parameters(pipeline[-1]),
+        **scores,
+    }
+
+
+def count_parameters(classifier: Any) -> int:
+    networks = getattr(classifier, "estimators_", [classifier])
+    return sum(network.network_.count_params() for network in networks)
+
+
+def line_of(parts: list[dict[str, Any]], paths: np.ndarray) -> dict[str, Any]:
+    """One row of the table: what the folds have measured together."""
+    y = np.concatenate([part["y"] for part in parts])
+    files = paths[np.concatenate([part["test"] for part in parts])]
+    conditions = [name for name in parts[0] if name == "unaltered" or name in ALTERATIONS]
+    values = {}
+    for name in conditions:
+        score = np.concatenate([part[name] for part in parts])
+        frame = evaluate_predictions(y, score, filenames=files, subgroups=None)
+        values[name] = frame.set_index("metric")
+    plain = values.pop("unaltered")
+    line = {
+        "parameters": int(parts[0]["n_parameters"]),
+        "minutes": f"{np.mean([part['minutes'] for part in parts]):.1f}",
+        "images": len(y),
+        "folds": len(parts),
+        **{metric: written(plain.loc[metric]) for metric in METRICS},
+    }
+    if values:
+        worst = min(values, key=lambda name: values[name].loc["roc_auc", "value"])
+        line["worst stress test"] = worst
+        line["its AUC"] = written(values[worst].loc["roc_auc"])
+        lowest = min(values, key=lambda name: values[name].loc["specificity", "value"])
+        line["lowest specificity"] = f"{written(values[lowest].loc['specificity'])} ({lowest})"
+    return line
+
+
+def written(row: Any) -> str:
+    return with_interval(row.value, row.low, row.high, form=".4f")
+
+
+def as_markdown(table: pd.DataFrame) -> str:
+    header = "| " + " | ".join(table.columns) + " |"
+    rule = "|" + "---|" * len(table.columns)
+    lines = ["| " + " | ".join(map(str, row)) + " |" for row in table.itertuples(index=False)]
+    return "\n".join([header, rule, *lines]) + "\n"
+
+
+if __name__ == "__main__":
+    main()

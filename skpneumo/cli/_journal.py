@@ -1,0 +1,170 @@
+"""Rows on their way to a file: kept as they come, so that a killed run can go on.
+
+They are written to ``FILE.part``, a line of JSON each below one that says what run they are of.
+Once complete they are put into the form that was asked for, and ``FILE`` is there, whole.
+"""
+
+import csv
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any, Literal
+
+__all__ = ["Format", "Journal", "require_pyarrow", "row_writer"]
+
+Format = Literal["csv", "jsonl", "parquet"]
+
+_ROWS_PER_GROUP = 50_000
+
+
+class Journal:
+    """The rows of one run, across interruptions.
+
+    Parameters
+    ----------
+    out : Path
+        The file to write in the end.
+    run : dict
+        What makes the rows what they are. Only rows of an equal run are gone on with.
+    anew : bool
+        Begin from nothing, whatever is there.
+
+    Raises
+    ------
+    FileExistsError
+        If there are rows of another run.
+    """
+
+    def __init__(self, out: Path, run: dict[str, Any], anew: bool) -> None:
+        self._out = out
+        self.path = out.with_name(f"{out.name}.part")
+        if anew or not self.path.exists():
+            self._file: IO[bytes] = open(self.path, "w+b")  # noqa: SIM115 - see close
+            self._file.write(_line(run))
+            self._file.flush()
+        else:
+            self._file = open(self.path, "r+b")  # noqa: SIM115
+            self._go_on(run)
+
+    def _go_on(self, run: dict[str, Any]) -> None:
+        found = _whole_lines(self._file)
+        try:
+            first = json.loads(next(found, b"null"))
+        except ValueError:
+            first = None
+        if not isinstance(first, dict) or first != run:
+            known = first if isinstance(first, dict) else {}
+            changed = [name for name in run if known.get(name) != run[name]]
+            raise self._another_run(f"of another {' and '.join(changed)}")
+
+    def _another_run(self, how: str) -> FileExistsError:
+        self._file.close()
+        return FileExistsError(
+            f"{self.path} holds an unfinished run, {how}. Repeat that command to finish it, name "
+            "another --out, or add --force to begin anew."
+        )
+
+    def skip_done(self, paths: Iterator[str]) -> Iterator[list[Any]]:
+        """Take the paths that have their rows off the iterator; yield those rows.
+
+        To be exhausted before the first :meth:`add`.
+        """
+        self._file.seek(0)
+        lines = _whole_lines(self._file)
+        end = len(next(lines))
+        for number, line in enumerate(lines, start=1):
+            row = json.loads(line)
+            if (path := next(paths, None)) != row[0]:
+                found = "there are fewer files now" if path is None else f"now it is {path!r}"
+                raise self._another_run(f"of other files: number {number} was {row[0]!r}, {found}")
+            end += len(line)
+            yield row
+        # Behind it may be half a row, written when the run was killed.
+        self._file.seek(end)
+        self._file.truncate()
+
+    def add(self, rows: Iterable[list[Any]]) -> None:
+        """Keep some rows: they are there even if the process is killed now."""
+        self._file.write(b"".join(map(_line, rows)))
+        self._file.flush()
+
+    def finish(self, form: Format, columns: Sequence[str]) -> None:
+        """Write the file, whole or not at all, and remove the journal."""
+        unfinished = self._out.with_name(f".{self._out.name}.new")
+        self._file.seek(0)
+        lines = _whole_lines(self._file)
+        next(lines)
+        rows = (json.loads(line) for line in lines)
+        try:
+            if form == "parquet":
+                _write_parquet(unfinished, columns, rows)
+            else:
+                with open(
+                    unfinished, "w", encoding="utf-8", errors="surrogateescape", newline=""
+                ) as stream:
+                    write = row_writer(stream, form, columns)
+                    for row in rows:
+                        write(row)
+            os.replace(unfinished, self._out)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        self.discard()
+
+    def discard(self) -> None:
+        """Remove the journal."""
+        self.close()
+        self.path.unlink()
+
+    def close(self) -> None:
+        """Leave the journal for another run to go on with."""
+        self._file.close()
+
+
+def row_writer(
+    stream: IO[str], form: Format, columns: Sequence[str]
+) -> Callable[[list[Any]], Any]:
+    """Return the function that writes one row; a CSV has had its header by then."""
+    if form == "jsonl":
+        return lambda row: print(json.dumps(dict(zip(columns, row, strict=True))), file=stream)
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(columns)
+    return writer.writerow
+
+
+def require_pyarrow() -> Any:
+    """Import what writes Parquet, before anything is predicted."""
+    try:
+        import pyarrow.parquet
+    except ImportError as error:
+        raise ImportError(
+            'Parquet needs pyarrow: pip install "skpneumo[parquet]". CSV needs nothing.'
+        ) from error
+    return pyarrow
+
+
+def _write_parquet(path: Path, columns: Sequence[str], rows: Iterator[list[Any]]) -> None:
+    pyarrow = require_pyarrow()
+    text = {"path", "label", "error"}
+    schema = pyarrow.schema(
+        (name, pyarrow.string() if name in text else pyarrow.float64()) for name in columns
+    )
+    with pyarrow.parquet.ParquetWriter(path, schema) as writer:
+        while group := list(islice(rows, _ROWS_PER_GROUP)):
+            for row in group:
+                # Parquet has no bytes that are not UTF-8, as a file name may.
+                row[0] = row[0].encode("utf-8", "backslashreplace").decode()
+            table = [dict(zip(columns, row, strict=True)) for row in group]
+            writer.write_table(pyarrow.Table.from_pylist(table, schema))
+
+
+def _line(content: Any) -> bytes:
+    return json.dumps(content).encode() + b"\n"
+
+
+def _whole_lines(file: IO[bytes]) -> Iterator[bytes]:
+    for line in file:
+        if not line.endswith(b"\n"):
+            return
+        yield line

@@ -1,0 +1,44 @@
+"""``skpneumo cache``: what a decode cache holds, and clearing it."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+__all__ = ["cache"]
+
+
+def cache(
+    folder: Path,
+    /,
+    *,
+    clear: Annotated[bool, Parameter(negative="", show_default=False)] = False,
+) -> None:
+    """Show what a folder of decoded images holds, or clear it.
+
+    Parameters
+    ----------
+    folder
+        Folder given to ImageLoader as cache.
+    clear
+        Remove all images, also of a damaged cache. They will be decoded again when needed.
+    """
+    from skpneumo.loading import DecodeCache
+
+    decoded = DecodeCache(folder)
+    if not decoded.path.exists():
+        raise FileNotFoundError(f"There is no folder {folder}. ImageLoader(cache=...) makes one.")
+    if clear:
+        decoded.clear()
+        print(f"{folder} is empty now.")
+        return
+    info = decoded.info()
+    oldest = "-" if info.oldest is None else f"{info.oldest:%Y-%m-%d %H:%M}"
+    for name, value in {
+        "images": f"{info.entries:,}",
+        "size on disk": f"{info.bytes_on_disk / 2**20:,.1f} MiB",
+        "oldest image": oldest,
+        "decoded so far": f"{info.decoded:,}",
+        "served so far": f"{info.served:,}",
+    }.items():
+        print(f"{name:<15}{value}")

@@ -1,0 +1,235 @@
+"""Images that are decoded when they are asked for."""
+
+import os
+import struct
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+from joblib import effective_n_jobs
+from numpy.typing import ArrayLike, NDArray
+
+from skpneumo.loading._image_array import ImageArray
+from skpneumo.loading._reading import Cache, ImageReader
+
+__all__ = ["ImageStream"]
+
+_IMAGES_AT_ONCE = 32
+
+
+class ImageStream:
+    """Images of known shape that are decoded when they are asked for.
+
+    What :class:`ImageLoader` returns with ``stream=True``. The networks of this package are
+    trained with it, and predict, a batch at a time, while threads decode the next batches;
+    splitters, searches, scorers and :class:`~skpneumo.ImageResampler` select rows of it without
+    decoding any. The results are those of the same images in memory, bit for bit. Anything else,
+    ``np.asarray`` first of all, decodes all of it into memory.
+
+    ``X[5]`` is an image. ``X[2:7]``, ``X[[3, 1, 3]]`` and ``X[mask]`` are streams of these rows;
+    any further index decodes them.
+
+    Parameters
+    ----------
+    filenames : array-like of shape (n_images,) of str
+        The file of each image.
+    size : (height, width), default=(128, 128)
+        Size of the images in pixels.
+    color_mode : {"grayscale", "rgb"}, default="grayscale"
+        One channel or three.
+    resize : {"stretch", "pad", "crop"}, default="stretch"
+        See :class:`ImageLoader`.
+    cache : str, path-like, DecodeCache, None or False, default=None
+        A folder in which decoded images are kept. None and False keep none.
+    n_jobs : int, default=None
+        Threads that decode ahead; None means 1 unless in a :func:`joblib.parallel_config`
+        context, -1 all processors. As many batches and two more are in memory at a time.
+
+    Attributes
+    ----------
+    filenames : ndarray of shape (n_images,), dtype object
+        The file of each image.
+    shape : tuple of (n_images, height, width, channels)
+        As if the images were in memory.
+    dtype : dtype
+        uint8.
+    ndim : int
+        4.
+
+    See Also
+    --------
+    ImageLoader : Makes it from paths, once it has looked whether the files exist.
+
+    Notes
+    -----
+    Each epoch decodes each image anew; with a ``cache`` in a folder only the first one does.
+    Files must not change meanwhile.
+
+    **Inner validation** keeps the images of a patient together, by their file names. Of identical
+    images it keeps together those whose files are identical, byte for byte, which takes reading
+    but no decoding; in memory, identical pixels suffice.
+
+    Examples
+    --------
+    >>> from skpneumo import ImageLoader, make_chest_xray
+    >>> xrays = make_chest_xray(n_patients=6, random_state=0)
+    >>> X = ImageLoader(size=64, stream=True).transform(xrays.filenames)
+    >>> X[:5]
+    ImageStream of 5 images, 64 x 64 x 1
+    >>> X[0].shape
+    (64, 64, 1)
+    >>> for batch in X.batches(4):
+    ...     print(batch.shape, batch.dtype)
+    ...     break
+    (4, 64, 64, 1) uint8
+    """
+
+    dtype = np.dtype(np.uint8)
+    ndim = 4
+
+    def __init__(
+        self,
+        filenames: ArrayLike,
+        *,
+        size: tuple[int, int] = (128, 128),
+        color_mode: str = "grayscale",
+        resize: str = "stretch",
+        cache: Cache = None,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.filenames = np.asarray(filenames, dtype=object)
+        self._reader = ImageReader(size, color_mode, resize, False if cache is None else cache)
+        self._n_jobs = n_jobs
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """The shape of the images, if they were in memory."""
+        return (len(self.filenames), *self._reader.image_shape)
+
+    def __len__(self) -> int:
+        return len(self.filenames)
+
+    def __repr__(self) -> str:
+        n_images, *image_shape = self.shape
+        return f"ImageStream of {n_images} images, {' x '.join(map(str, image_shape))}"
+
+    def __getitem__(self, key: Any) -> Any:
+        rows, *others = key if isinstance(key, tuple) and key else (key,)
+        if rows is Ellipsis:
+            return self if not others else np.asarray(self)[key]
+        if isinstance(key, tuple) and not key:
+            return self
+        if not _selects_rows(rows):
+            raise IndexError(
+                f"An ImageStream is indexed by rows: a number, a slice, a list of numbers or a "
+                f"mask, not {rows!r}. np.asarray(X) decodes all images into an ordinary array."
+            )
+        names = self.filenames[rows]
+        if isinstance(names, str):
+            image = self._reader.read([names], 1, in_shares=False)[0]
+            return image[tuple(others)] if others else image
+        part = self._part(names)
+        if all(_is_everything(other) for other in others):
+            return part
+        return np.asarray(part)[:, *others]
+
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+        for batch in self.batches(_IMAGES_AT_ONCE):
+            yield from batch
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        if copy is False:
+            raise ValueError("The images are not in memory yet: copy=False cannot be kept.")
+        images = ImageArray(self._reader.read(self.filenames, self._n_jobs), self.filenames)
+        return images if dtype is None else images.astype(dtype, copy=False)
+
+    def batches(self, batch_size: int) -> Iterator[NDArray[np.uint8]]:
+        """Decode all images in order.
+
+        Parameters
+        ----------
+        batch_size : int
+            Images a batch; the last one may be smaller.
+
+        Yields
+        ------
+        images : ndarray of uint8, shape (batch_size, height, width, channels)
+        """
+        starts = range(0, len(self), batch_size)
+        return self.read_ahead(slice(start, start + batch_size) for start in starts)
+
+    def read_ahead(self, selections: Iterable[Any]) -> Iterator[NDArray[np.uint8]]:
+        """Decode some rows after others, beginning with the next while one is in use.
+
+        Parameters
+        ----------
+        selections : iterable of slice or array of int
+            The rows of each batch.
+
+        Yields
+        ------
+        images : ndarray of uint8, shape (n_rows, height, width, channels)
+
+        Raises
+        ------
+        UnreadableImagesError
+            If files of a batch cannot be read.
+        """
+        n_threads = effective_n_jobs(self._n_jobs)
+        ahead: deque[Future[NDArray[np.uint8]]] = deque()
+        threads = ThreadPoolExecutor(n_threads, thread_name_prefix="skpneumo-decoding")
+        try:
+            for rows in selections:
+                names = self.filenames[rows]
+                ahead.append(threads.submit(self._reader.read, names, 1, in_shares=False))
+                if len(ahead) > n_threads:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            threads.shutdown(cancel_futures=True)
+
+    def content_digests(self) -> list[bytes]:
+        """What tells different files apart, with as little reading as possible.
+
+        Returns
+        -------
+        digests : list of bytes, length n_images
+            Equal for rows of the same file or of files with the same bytes.
+        """
+        states = {name: os.stat(name) for name in set(self.filenames)}
+        files = {name: (state.st_dev, state.st_ino) for name, state in states.items()}
+        files_of_size: dict[int, set[tuple[int, int]]] = {}
+        for name, state in states.items():
+            files_of_size.setdefault(state.st_size, set()).add(files[name])
+        digests: dict[tuple[int, int], bytes] = {}
+        for name, state in states.items():
+            if files[name] in digests:
+                continue
+            if len(files_of_size[state.st_size]) == 1:
+                digests[files[name]] = struct.pack("<q", state.st_size)
+            else:
+                with open(name, "rb") as file:
+                    digests[files[name]] = blake2b(file.read(), digest_size=16).digest()
+        return [digests[files[name]] for name in self.filenames]
+
+    def _part(self, filenames: NDArray[np.object_]) -> "ImageStream":
+        part = object.__new__(type(self))
+        part.filenames, part._reader, part._n_jobs = filenames, self._reader, self._n_jobs
+        return part
+
+
+def _selects_rows(rows: Any) -> bool:
+    if isinstance(rows, slice):
+        return True
+    if rows is None or isinstance(rows, (bool, np.bool_)):
+        return False
+    rows = np.asarray(rows)
+    return rows.ndim <= 1 and (rows.dtype.kind in "iub" or rows.size == 0)
+
+
+def _is_everything(index: Any) -> bool:
+    return index is Ellipsis or (isinstance(index, slice) and index == slice(None))
