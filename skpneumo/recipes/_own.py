@@ -16,7 +16,7 @@ from skpneumo.recipes._recipe import OWN, Recipe, pipeline
 
 SIZE = 128
 
-ROBUST_EPOCHS = 40
+ROBUST_EPOCHS = 30
 
 QUALITY_EPOCHS = 60
 QUALITY_NETWORKS = 3
@@ -67,7 +67,7 @@ def _network(epochs: int, random_state: Any) -> CNNClassifier:
             contrast=0.4,
             gamma=0.7,
             noise=12,
-            collimation=0.3,
+            collimation=0.2,
             fill_mode="constant",
         ),
         random_state=random_state,

@@ -1,0 +1,55 @@
+"""``skpneumo doctor``: what this machine is to the package, and what makes it slow."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+__all__ = ["doctor"]
+
+FOUND_A_FAULT = 1
+
+
+def doctor(*, cache: Annotated[Path | None, Parameter(show_default=False)] = None) -> int:
+    """Say what trains here, in which precision, and what is slow and why.
+
+    It takes some seconds: it starts the backend and times a convolution.
+
+    Parameters
+    ----------
+    cache
+        Folder given to ImageLoader as cache, to look into.
+    """
+    from skpneumo.cli._diagnosis import (
+        backend_facts,
+        cache_facts,
+        machine_facts,
+        remarks,
+        versions,
+    )
+
+    _print("Versions", versions())
+    machine = machine_facts()
+    _print("Machine", machine.lines())
+    try:
+        backend = backend_facts()
+    except (ImportError, RuntimeError, ValueError) as error:
+        print(f"\nKeras cannot start: {error}")
+        print("Install that backend, or name another one in KERAS_BACKEND.")
+        return FOUND_A_FAULT
+    _print("Backend", backend.lines())
+    status = 0
+    if cache is not None:
+        health, sound = cache_facts(cache)
+        _print("Cache", health)
+        status = 0 if sound else FOUND_A_FAULT
+    print("\nWhat is slow, and why")
+    for remark in remarks(machine, backend) or ["Nothing that this command knows of."]:
+        print(f"- {remark}")
+    return status
+
+
+def _print(title: str, lines: dict[str, str]) -> None:
+    print(f"\n{title}")
+    for name, value in lines.items():
+        print(f"  {name:<18}{value}")

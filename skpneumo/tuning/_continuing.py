@@ -1,0 +1,81 @@
+"""Training that goes on from rung to rung of a halving search."""
+
+from typing import Any
+
+from skpneumo.tuning._store import TrainedStates
+
+__all__ = ["Continuation", "check_continuable"]
+
+
+class Continuation:
+    """One candidate on one fold, on its way up the rungs."""
+
+    def __init__(self, states: TrainedStates, key: str, resource: str, rungs: list[int]) -> None:
+        self._states = states
+        self._key = key
+        self._owner, self._name = _split(resource)
+        self._rung = rungs[-1]
+        self._earlier_rungs = rungs[:-1]
+        self._began_at = 0
+
+    def begin(self, estimator: Any, parameters: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """Put what has been trained into its place; say what ``fit`` shall do from there."""
+        self._began_at, trained = self._states.highest(self._key, self._earlier_rungs)
+        if trained is not None:
+            # The candidate may bring a network of its own, which is the one that was trained.
+            parameters = {name: value for name, value in parameters.items() if name != self._owner}
+            if self._owner:
+                estimator.set_params(**{self._owner: trained})
+            else:
+                estimator = trained
+        return estimator, {
+            **parameters,
+            self._parameter(self._name): self._rung - self._began_at,
+            self._parameter("warm_start"): True,
+        }
+
+    def keep(self, estimator: Any) -> None:
+        """Keep what is trained now, for the next rung."""
+        trained = estimator.get_params()[self._owner] if self._owner else estimator
+        self._states.keep(self._key, self._rung, trained)
+
+    def forget_earlier(self) -> None:
+        """Remove what training went on from, once this rung's result is safe."""
+        if self._began_at:
+            self._states.drop(self._key, self._began_at)
+
+    def _parameter(self, name: str) -> str:
+        return f"{self._owner}__{name}" if self._owner else name
+
+
+def check_continuable(estimator: Any, resource: str) -> None:
+    """Refuse what ``warm_start`` would not take from one rung to the next.
+
+    Raises
+    ------
+    ValueError
+        If the resource is not the epochs of a classifier of this package, which is the estimator
+        or its last step, or if that classifier trains in two phases.
+    """
+    owner, name = _split(resource)
+    last_step = estimator.steps[-1][0] if hasattr(estimator, "steps") else ""
+    trained = estimator.get_params(deep=False) if not owner else {}
+    if owner and owner == last_step:
+        trained = estimator.steps[-1][1].get_params(deep=False)
+    if name != "epochs" or owner not in ("", last_step) or "warm_start" not in trained:
+        example = f"{last_step}__epochs" if last_step else "epochs"
+        raise ValueError(
+            f"resource={resource!r} cannot be gone on with from rung to rung. "
+            f"continue_training=True needs the epochs of a network classifier that is the "
+            f"estimator itself or the last step of its pipeline, such as resource={example!r}."
+        )
+    if trained.get("fine_tune_from") is not None:
+        raise ValueError(
+            "continue_training=True, but the classifier has two phases of training, and would go "
+            "on with the last one only. Set fine_tune_from=None or continue_training=False."
+        )
+
+
+def _split(resource: str) -> tuple[str, str]:
+    owner, _, name = resource.rpartition("__")
+    return owner, name

@@ -1,0 +1,73 @@
+"""How many fits may use a device at the same time, whichever processes they are in."""
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import cycle
+from pathlib import Path
+
+__all__ = ["device_slot", "let_device_memory_grow"]
+
+_PATIENCE = 0.2  # seconds at one slot before another one is tried
+
+
+@contextmanager
+def device_slot(n_slots: int | None) -> Iterator[None]:
+    """Wait for one of the slots of this machine's visible devices, and hold it.
+
+    A slot is the lock of a file, which the system releases when its process dies. Slots of one
+    user have the same names in all searches, so that two searches share them.
+    """
+    if n_slots is None:
+        yield
+        return
+    try:
+        from filelock import FileLock, Timeout
+    except ImportError as error:
+        raise ImportError(
+            'device_slots needs filelock: pip install "skpneumo[cache]". Or leave it None and '
+            "choose n_jobs such that all fits fit on the device."
+        ) from error
+    folder = _folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    # Not thread-local: two locks of one file exclude each other, in one process too.
+    slots = [FileLock(folder / f"{i}.lock", thread_local=False) for i in range(n_slots)]
+    for attempt, slot in enumerate(cycle(slots)):
+        try:
+            # First a look at each; then patience.
+            slot.acquire(timeout=0 if attempt < n_slots else _PATIENCE)
+        except Timeout:
+            continue
+        try:
+            yield
+        finally:
+            slot.release()
+        return
+
+
+def let_device_memory_grow() -> None:
+    """Ask the backend not to take all of a device's memory at once, if it has not yet.
+
+    TensorFlow and JAX do so by default, and leave nothing to the next process.
+    """
+    import keras
+
+    backend = keras.backend.backend()
+    if backend == "jax":
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    elif backend == "tensorflow":
+        import tensorflow as tf
+
+        for gpu in tf.config.list_physical_devices("GPU"):
+            try:
+                tf.config.experimental.set_memory_growth(gpu, True)
+            except RuntimeError:  # in use already, by the rule it was given then
+                return
+
+
+def _folder() -> Path:
+    user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "")
+    devices = re.sub(r"\W+", "-", os.environ.get("CUDA_VISIBLE_DEVICES", "all"))
+    return Path(tempfile.gettempdir()) / f"skpneumo-device-slots-{user}-{devices}"

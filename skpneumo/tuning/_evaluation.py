@@ -1,0 +1,152 @@
+"""One candidate on one fold: looked up, or fitted, measured and written down."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+import joblib
+import numpy as np
+from sklearn.base import clone
+from sklearn.model_selection import _search as search_module
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.model_selection._validation import _fit_and_score
+
+from skpneumo.tuning._continuing import Continuation
+from skpneumo.tuning._device_slots import device_slot, let_device_memory_grow
+from skpneumo.tuning._keys import key_of
+from skpneumo.tuning._peak_memory import PeakMemory
+from skpneumo.tuning._store import ResultStore, TrainedStates
+
+__all__ = ["SearchRun", "search_with_records"]
+
+_OPTIONS_OF_A_RESULT = ("fit_params", "score_params", "return_train_score", "error_score")
+
+
+@dataclass(frozen=True)
+class SearchRun:
+    """What the processes that evaluate candidates must know of the search they work for."""
+
+    key: str | None  # of its data and its scorer
+    store: Path | None
+    states: Path | None
+    device_slots: int | None
+
+
+def evaluate(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    *,
+    train: Any,
+    test: Any,
+    parameters: dict[str, Any],
+    caller: Any,
+    callback_ctx: Any = None,
+    **options: Any,
+) -> dict[str, Any]:
+    """Stand in for scikit-learn's function of the same duty, in whatever process it is called."""
+    run: SearchRun = caller._run
+
+    def key(candidate: dict[str, Any], **more: Any) -> str:
+        return key_of(
+            run=run.key,
+            estimator=clone(estimator).set_params(**clone(candidate, safe=False)),
+            rows=[joblib.hash(train), joblib.hash(test)],
+            options=[options[name] for name in _OPTIONS_OF_A_RESULT],
+            **more,
+        )
+
+    continuation, rungs = None, None
+    if run.states is not None:
+        rungs = sorted(set(caller.n_resources_))
+        lineage = key({**parameters, caller.resource: 1})
+        continuation = Continuation(TrainedStates(run.states), lineage, caller.resource, rungs)
+    store = None if run.store is None else ResultStore(run.store)
+    if store is not None:
+        result_key = key(parameters, rungs=rungs)
+        if (record := store.read(result_key)) is not None:
+            return _restored(record, caller, callback_ctx, options["verbose"])
+
+    fit_options = {"train": train, "test": test, "caller": caller, "callback_ctx": callback_ctx}
+    with _measured(run.device_slots) as measures:
+        candidate = parameters
+        if continuation is not None:
+            estimator, candidate = continuation.begin(estimator, parameters)
+        result = _fit_and_score(
+            estimator,
+            X,
+            y,
+            parameters=candidate,
+            return_estimator=continuation is not None,
+            **fit_options,
+            **options,
+        )
+    result |= measures
+    fitted = result.pop("estimator", None)
+    if _is_sound(result):
+        if continuation is not None:
+            continuation.keep(fitted)
+        if store is not None:
+            store.write(result_key, _record(parameters, options, result))
+        if continuation is not None:
+            continuation.forget_earlier()
+    return {**result, "restored": False}
+
+
+@contextmanager
+def _measured(device_slots: int | None) -> Iterator[dict[str, float]]:
+    """Hold a slot of the device, and fill in what the work inside has taken."""
+    measures: dict[str, float] = {}
+    if device_slots is not None:
+        let_device_memory_grow()
+    with device_slot(device_slots):
+        peak = PeakMemory()
+        yield measures
+        measures["peak_memory_mb"] = peak.megabytes()
+
+
+def _is_sound(result: dict[str, Any]) -> bool:
+    """Whether it is worth keeping: what failed is tried again, for the reason may be gone."""
+    scores = result["test_scores"]
+    values = scores.values() if isinstance(scores, dict) else [scores]
+    return result["fit_error"] is None and not np.isnan(list(values)).any()
+
+
+def _record(
+    parameters: dict[str, Any], options: dict[str, Any], result: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "parameters": {name: repr(value) for name, value in parameters.items()},
+        "fold": options["split_progress"][0],
+        "result": result,
+        "process": f"{socket.gethostname()}:{os.getpid()}",
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _restored(
+    record: dict[str, Any], caller: Any, callback_ctx: Any, verbose: int
+) -> dict[str, Any]:
+    if callback_ctx is not None:  # so that a progress bar counts it
+        callback_ctx.call_on_fit_task_begin(estimator=caller)
+        callback_ctx.call_on_fit_task_end(estimator=caller)
+    if verbose > 1:
+        candidate = ", ".join(f"{name}={value}" for name, value in record["parameters"].items())
+        print(f"[CV {record['fold'] + 1}] from the store: {candidate}")
+    return {**record["result"], "restored": True}
+
+
+# scikit-learn has no hook at this place. A copy of its function with another global leaves its
+# module, and so all other searches, as they are.
+_plain_fit = BaseSearchCV.fit.__wrapped__
+search_with_records = FunctionType(
+    _plain_fit.__code__,
+    {**vars(search_module), "_fit_and_score": evaluate},
+    argdefs=_plain_fit.__defaults__,
+)

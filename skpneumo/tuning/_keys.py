@@ -1,0 +1,113 @@
+"""What a result is kept under: all that it depends on, written the same way in every run."""
+
+import hashlib
+import inspect
+import json
+import os
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+import joblib
+import numpy as np
+
+__all__ = ["data_key", "key_of"]
+
+# By scikit-learn's conventions and ours these change how a result is computed, not the result.
+_WITHOUT_EFFECT = {"cache", "memory", "n_jobs", "verbose"}
+
+_PACKAGES = ("skpneumo", "scikit-learn", "imbalanced-learn", "keras")
+
+
+def key_of(**parts: Any) -> str:
+    """Hash estimators, parameters, arrays and scorers, equal ones alike in all processes.
+
+    Raises
+    ------
+    TypeError
+        If a part cannot be told from another one in a later run, as a lambda.
+    """
+    versions = {name: _version(name) for name in _PACKAGES}
+    text = json.dumps([versions, _described(parts)], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def data_key(X: Any) -> str:
+    """Hash the content of an array, or of paths the sizes and times of change of the files."""
+    is_stream = not isinstance(X, np.ndarray) and hasattr(X, "filenames")
+    array = np.asarray(X.filenames if is_stream else X)
+    if array.dtype.kind in "OUT":
+        entries = array.ravel().tolist()
+        if all(isinstance(entry, (str, os.PathLike)) for entry in entries):
+            return joblib.hash([_file_state(os.fspath(entry)) for entry in entries])
+    return joblib.hash(X)
+
+
+def _file_state(path: str) -> tuple[str, int, int]:
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):  # plain text, or a file whose absence the loader will report
+        return path, -1, -1
+    return path, status.st_size, status.st_mtime_ns
+
+
+def _described(value: Any) -> Any:
+    """Write a value as JSON can."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, (list, tuple)):
+        return [_described(entry) for entry in value]
+    if isinstance(value, dict):
+        return {str(name): _described(entry) for name, entry in value.items()}
+    if inspect.isclass(value):
+        return _name_of(value)
+    if hasattr(value, "get_params"):
+        parameters = {
+            name: _described(entry)
+            for name, entry in value.get_params(deep=False).items()
+            if name not in _WITHOUT_EFFECT
+        }
+        return [_name_of(type(value)), parameters]
+    if inspect.isroutine(value):
+        return [_name_of(value), _source_of(value)]
+    if isinstance(value, partial):
+        return [_described(value.func), _described(value.args), _described(value.keywords)]
+    if hasattr(value, "get_config"):  # Keras numbers names, and equal objects must be equal here
+        config = {name: part for name, part in value.get_config().items() if name != "name"}
+        return [_name_of(type(value)), _described(config)]
+    try:
+        return [_name_of(type(value)), joblib.hash(value)]
+    except Exception as error:  # pickle raises whatever it likes
+        raise TypeError(
+            f"{value!r} cannot be pickled, so a result that depends on it cannot be found again. "
+            "Search without store, or use a named function or class."
+        ) from error
+
+
+def _name_of(thing: Any) -> str:
+    name = f"{thing.__module__}.{thing.__qualname__}"
+    if "<lambda>" in name:
+        raise TypeError(
+            f"{thing!r} has no name by which a later run would know it from another one. Write "
+            "it as a function with def, or search without store."
+        )
+    return name
+
+
+def _source_of(function: Any) -> str | None:
+    """Look into a function, so that a result does not outlive the function's former content."""
+    try:
+        return inspect.getsource(function)
+    except (OSError, TypeError):  # written in C, or typed into a console
+        return None
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except ModuleNotFoundError:  # run from its sources
+        return None

@@ -1,0 +1,147 @@
+"""What is added to scikit-learn's searches."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from numbers import Integral
+from pathlib import Path
+from typing import Any, Self
+
+import joblib
+import numpy as np
+from sklearn.base import _fit_context
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.model_selection import HalvingRandomSearchCV, RandomizedSearchCV
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.model_selection._split import _yields_constant_splits
+from sklearn.utils._param_validation import Interval
+
+from skpneumo.tuning._continuing import check_continuable
+from skpneumo.tuning._evaluation import SearchRun, search_with_records
+from skpneumo.tuning._keys import data_key, key_of
+
+__all__ = ["CONSTRAINTS", "ContinuedHalving", "ResumableSearch"]
+
+CONSTRAINTS: dict[str, list[Any]] = {
+    "store": [str, os.PathLike, None],
+    "device_slots": [Interval(Integral, 1, None, closed="left"), None],
+}
+
+
+class ResumableSearch(BaseSearchCV):
+    """What comes between scikit-learn's searches and the class they share."""
+
+    store: Any
+    device_slots: int | None
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
+        """Evaluate all candidates that the store does not know, and refit the best.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            What the estimator takes; paths of images as a rule.
+        y : array-like of shape (n_samples,), default=None
+            Labels.
+        **params : dict of str to object
+            Passed to the ``fit`` of the estimator, to the scorer and, as ``groups``, to the
+            splitter.
+
+        Returns
+        -------
+        self : object
+            The fitted search.
+
+        Raises
+        ------
+        ValueError
+            If there is a store, and folds or candidates would be others in the next run.
+        TypeError
+            If there is a store, and what decides a result could not be recognised in it.
+        """
+        if self.store is not None:
+            self._check_repeatable()
+        with self._running(X, y):
+            return search_with_records(self, X, y, **params)
+
+    @contextmanager
+    def _running(self, X: Any, y: Any) -> Iterator[None]:
+        """Prepare what the evaluating processes read from this object."""
+        store = None if self.store is None else _folder(self.store)
+        key, states = None, None
+        if store is not None or self._continues():
+            labels = None if y is None else joblib.hash(np.asarray(y))
+            scoring = None if store is None else self.scoring  # training does not depend on it
+            key = key_of(data=data_key(X), labels=labels, scoring=scoring)
+        if self._continues():
+            if store is None:
+                states = Path(tempfile.mkdtemp(prefix="skpneumo-states-"))
+            else:
+                states = store / "unfinished" / key_of(search=key, estimator=self.estimator)
+        self._run = SearchRun(key, store, states, self.device_slots)
+        finished = False
+        try:
+            yield
+            finished = True
+        finally:
+            del self._run
+            # A run that was interrupted goes on from what it has trained.
+            if states is not None and (finished or store is None):
+                shutil.rmtree(states, ignore_errors=True)
+
+    def _continues(self) -> bool:
+        return False
+
+    def _check_repeatable(self) -> None:
+        if hasattr(self.cv, "split") and not _yields_constant_splits(self.cv):
+            raise ValueError(
+                f"store={str(self.store)!r}, but cv={self.cv} makes other folds in each run, so "
+                "that none could be found again. Give it an integer random_state."
+            )
+        draws = isinstance(self, (RandomizedSearchCV, HalvingRandomSearchCV))
+        draws = draws or getattr(self, "resource", None) == "n_samples"
+        if draws and not isinstance(self.random_state, Integral):
+            raise ValueError(
+                f"store={str(self.store)!r}, but random_state={self.random_state!r} draws anew "
+                "in each run, so that nothing could be found again. Set it to an integer."
+            )
+
+    def _format_results(
+        self,
+        candidate_params: list[dict[str, Any]],
+        n_splits: int,
+        out: list[dict[str, Any]],
+        more_results: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        results = super()._format_results(candidate_params, n_splits, out, more_results)
+        peaks = np.reshape([each["peak_memory_mb"] for each in out], (-1, n_splits))
+        results["peak_memory_mb"] = peaks.max(axis=1)
+        self.n_restored_ = sum(each["restored"] for each in out)
+        return results
+
+
+class ContinuedHalving:
+    """What halving adds; left of scikit-learn's classes."""
+
+    estimator: Any
+    resource: str
+    continue_training: bool
+
+    def _continues(self) -> bool:
+        return self.continue_training
+
+    def _check_input_parameters(self, X: Any, y: Any, split_params: Any) -> None:
+        if self.continue_training:
+            check_continuable(self.estimator, self.resource)
+        super()._check_input_parameters(X=X, y=y, split_params=split_params)  # type: ignore[misc]
+
+
+def _folder(store: Any) -> Path:
+    folder = Path(store).expanduser().absolute()
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"store={str(store)!r} is a file. Name a folder.")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -1,0 +1,199 @@
+"""Halving by epochs: from the start on every rung, or on from where the last one ended."""
+
+import numpy as np
+import pytest
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import HalvingGridSearchCV, HalvingRandomSearchCV
+from sklearn.pipeline import make_pipeline
+
+from skpneumo import CNNClassifier, ImageLoader, Pipeline, TransferClassifier
+from skpneumo.classifiers import _base
+from skpneumo.tuning import ResumableHalvingGridSearchCV
+
+RATES = {"learning_rate": [0.02, 0.01, 0.0001]}
+OPTIONS = {"resource": "epochs", "max_resources": 6, "factor": 2, "cv": 2, "refit": False}
+
+
+@pytest.fixture
+def cnn():
+    return CNNClassifier(
+        filters=(),
+        dense_units=(3,),
+        batch_size=5,
+        dropout=0.2,
+        precision="float32",
+        random_state=0,
+    )
+
+
+@pytest.fixture
+def epochs(monkeypatch):
+    """The epochs of every training, in their order."""
+    run = []
+    fit_network = _base.fit_network
+
+    def counted(spec, X, y, sample_weight, training, *rest):
+        run.append(training.epochs)
+        return fit_network(spec, X, y, sample_weight, training, *rest)
+
+    monkeypatch.setattr(_base, "fit_network", counted)
+    return run
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"), [(HalvingGridSearchCV, {}), (HalvingRandomSearchCV, {"n_candidates": 3})]
+)
+def test_scikit_learns_halving_takes_the_epochs_of_a_pipeline(xrays, cnn, epochs, kind, options):
+    pipe = Pipeline([("load", ImageLoader(size=8)), ("cnn", cnn)])
+    search = kind(
+        pipe,
+        {"cnn__learning_rate": [0.02, 0.01, 0.0001]},
+        resource="cnn__epochs",
+        max_resources=3,
+        min_resources=1,
+        cv=2,
+        random_state=0,
+        scoring="recall",
+        **options,
+    ).fit(xrays.filenames, xrays.target)
+    assert search.n_resources_ == [1, 3]
+    assert search.best_params_["cnn__epochs"] == 3
+    assert epochs == [1] * 6 + [3] * 2 + [3]
+    assert search.predict(xrays.filenames[:4]).shape == (4,)
+
+
+def test_going_on_ends_where_one_long_fit_ends(cnn, rows, epochs):
+    def scores(continue_training):
+        search = ResumableHalvingGridSearchCV(
+            cnn, RATES, continue_training=continue_training, scoring="neg_log_loss", **OPTIONS
+        ).fit(*rows)
+        return search.n_resources_, search.cv_results_["mean_test_score"]
+
+    rungs, anew = scores(continue_training=False)
+    assert rungs == [3, 6]
+    assert epochs == [3] * 6 + [6] * 4
+    epochs.clear()
+    _, continued = scores(continue_training=True)
+    assert epochs == [3] * 6 + [3] * 4
+    np.testing.assert_array_equal(continued, anew)
+
+
+def test_a_pipeline_goes_on_too(xrays, cnn, epochs):
+    def scores(continue_training):
+        search = ResumableHalvingGridSearchCV(
+            Pipeline([("load", ImageLoader(size=8)), ("cnn", cnn)]),
+            {"cnn__learning_rate": [0.02, 0.01, 0.0001]},
+            continue_training=continue_training,
+            scoring="neg_log_loss",
+            **OPTIONS | {"resource": "cnn__epochs", "max_resources": 3, "factor": 3},
+        ).fit(xrays.filenames, xrays.target)
+        return search.cv_results_["mean_test_score"]
+
+    continued = scores(continue_training=True)
+    assert epochs == [1] * 6 + [2] * 2
+    np.testing.assert_array_equal(continued, scores(continue_training=False))
+
+
+def test_candidates_may_be_networks(cnn, rows, epochs):
+    networks = [
+        CNNClassifier(**cnn.get_params() | {"learning_rate": rate}) for rate in (0.02, 0.01)
+    ]
+    pipe = Pipeline([("cnn", cnn)])
+    ResumableHalvingGridSearchCV(
+        pipe,
+        {"cnn": networks},
+        continue_training=True,
+        **OPTIONS | {"resource": "cnn__epochs", "max_resources": 4, "min_resources": 2},
+    ).fit(*rows)
+    assert epochs == [2] * 4 + [2] * 2
+
+
+def test_the_best_is_one_fresh_fit(cnn, rows, epochs):
+    search = ResumableHalvingGridSearchCV(
+        cnn, RATES, continue_training=True, **OPTIONS | {"refit": True}
+    ).fit(*rows)
+    assert epochs[-1] == search.best_params_["epochs"] == 6
+    fresh = CNNClassifier(**cnn.get_params() | search.best_params_).fit(*rows)
+    np.testing.assert_array_equal(search.predict_proba(rows[0]), fresh.predict_proba(rows[0]))
+    assert not search.best_estimator_.warm_start
+
+
+class Broken(Exception):
+    pass
+
+
+def test_an_interrupted_one_goes_on_from_what_is_trained(cnn, rows, epochs, tmp_path, monkeypatch):
+    def search():
+        return ResumableHalvingGridSearchCV(
+            cnn,
+            RATES,
+            continue_training=True,
+            store=tmp_path,
+            scoring="neg_log_loss",
+            error_score="raise",
+            **OPTIONS,
+        )
+
+    with monkeypatch.context() as patch:
+        counted = _base.fit_network
+
+        def breaking(*arguments):
+            if len(epochs) == 8:
+                raise KeyboardInterrupt
+            return counted(*arguments)
+
+        patch.setattr(_base, "fit_network", breaking)
+        with pytest.raises(KeyboardInterrupt):
+            search().fit(*rows)
+    assert epochs == [3] * 8
+    assert len(list(tmp_path.rglob("*.joblib"))) == 6  # each fold of each candidate, once
+    epochs.clear()
+    whole = search().fit(*rows)
+    assert epochs == [3] * 2
+    assert whole.n_restored_ == 8
+    assert list(tmp_path.rglob("*.joblib")) == []
+    again = search().fit(*rows)
+    assert again.n_restored_ == 10
+    straight = ResumableHalvingGridSearchCV(cnn, RATES, scoring="neg_log_loss", **OPTIONS)
+    np.testing.assert_array_equal(
+        whole.cv_results_["mean_test_score"], straight.fit(*rows).cv_results_["mean_test_score"]
+    )
+
+
+def test_with_and_without_going_on_do_not_share_results(cnn, rows, tmp_path):
+    cnn.set_params(schedule="cosine")
+    scores = [
+        ResumableHalvingGridSearchCV(
+            cnn,
+            RATES,
+            continue_training=goes_on,
+            store=tmp_path,
+            scoring="neg_log_loss",
+            **OPTIONS,
+        ).fit(*rows)
+        for goes_on in (True, False)
+    ]
+    assert scores[1].n_restored_ == 0
+    first_rung = scores[0].cv_results_["iter"] == 0
+    restarted, straight = (each.cv_results_["mean_test_score"] for each in scores)
+    np.testing.assert_array_equal(restarted[first_rung], straight[first_rung])
+    assert not np.array_equal(restarted[~first_rung], straight[~first_rung])
+
+
+@pytest.mark.parametrize(
+    ("estimator", "resource", "message"),
+    [
+        (CNNClassifier(), "n_samples", "'epochs'"),
+        (CNNClassifier(), "batch_size", "'epochs'"),
+        (Pipeline([("cnn", CNNClassifier())]), "n_samples", "'cnn__epochs'"),
+        (make_pipeline(LogisticRegression()), "logisticregression__max_iter", "rung to rung"),
+        (TransferClassifier(fine_tune_from="conv_pw_13"), "epochs", "two phases"),
+    ],
+)
+def test_what_cannot_go_on_is_refused(estimator, resource, message, rows):
+    search = ResumableHalvingGridSearchCV(
+        estimator, {}, resource=resource, max_resources=4, continue_training=True, cv=2
+    )
+    with pytest.raises(ValueError, match=message):
+        search.fit(*rows)

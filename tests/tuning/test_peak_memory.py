@@ -1,0 +1,59 @@
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skpneumo.tuning import ResumableGridSearchCV, _peak_memory
+from skpneumo.tuning._peak_memory import PeakMemory
+
+MEBIBYTES = 300
+
+
+def touch(mebibytes):
+    return int(np.ones(mebibytes * 2**20, dtype=np.uint8)[-1])
+
+
+def counts_anew():
+    return Path("/proc/self/clear_refs").exists() and _peak_memory._reset()
+
+
+@pytest.mark.skipif(not counts_anew(), reason="this system only counts from the start")
+def test_each_measure_begins_anew():
+    before = PeakMemory().megabytes()
+    large = PeakMemory()
+    touch(MEBIBYTES)
+    assert large.megabytes() > before + 0.9 * MEBIBYTES
+    small = PeakMemory()
+    assert small.megabytes() < large.megabytes() - 0.9 * MEBIBYTES or (
+        # The allocator may not have given it back; then it is still resident, and counted.
+        small.megabytes() >= before
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not say")
+def test_elsewhere_it_counts_from_the_start(monkeypatch):
+    monkeypatch.setattr(_peak_memory, "_reset", lambda: False)
+    touch(MEBIBYTES)
+    assert PeakMemory().megabytes() > MEBIBYTES
+
+
+def test_it_is_nan_where_nothing_is_known(monkeypatch):
+    monkeypatch.setattr(_peak_memory, "_reset", lambda: False)
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert np.isnan(PeakMemory().megabytes())
+
+
+def test_a_search_says_which_candidate_needs_much(counting, rows, monkeypatch):
+    fit = counting.fit
+
+    def hungry(self, X, y):
+        if self.answer == 1:
+            touch(MEBIBYTES)
+        return fit(self, X, y)
+
+    monkeypatch.setattr(counting, "fit", hungry)
+    search = ResumableGridSearchCV(counting(), {"answer": [0, 1]}, cv=2, refit=False).fit(*rows)
+    modest, large = search.cv_results_["peak_memory_mb"]
+    assert large > MEBIBYTES
+    assert modest <= large

@@ -1,0 +1,291 @@
+"""What was computed once is not computed again, and nothing else is mistaken for it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.metrics import make_scorer, recall_score
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
+
+import skpneumo
+from skpneumo.tuning import (
+    ResumableGridSearchCV,
+    ResumableHalvingGridSearchCV,
+    ResumableHalvingRandomSearchCV,
+    ResumableRandomizedSearchCV,
+)
+
+GRID = {"answer": [0, 1]}
+
+
+@pytest.fixture
+def search(counting, tmp_path):
+    def make(estimator=None, grid=GRID, **options):
+        options = {"cv": 3, "refit": False, "store": tmp_path / "store", **options}
+        return ResumableGridSearchCV(estimator or counting(), grid, **options)
+
+    return make
+
+
+def test_without_a_store_it_is_scikit_learns(counting, rows):
+    ours = ResumableGridSearchCV(counting(), GRID, cv=3).fit(*rows)
+    theirs = GridSearchCV(counting(), GRID, cv=3).fit(*rows)
+    assert set(ours.cv_results_) - set(theirs.cv_results_) == {"peak_memory_mb"}
+    for name in ("mean_test_score", "split2_test_score", "rank_test_score", "params"):
+        np.testing.assert_array_equal(ours.cv_results_[name], theirs.cv_results_[name])
+    assert ours.best_params_ == theirs.best_params_
+    assert ours.n_restored_ == 0
+    assert not hasattr(ours, "_run")
+
+
+def test_results_are_taken_from_the_store(search, counting, rows):
+    first = search().fit(*rows)
+    assert (counting.n_fits, first.n_restored_) == (6, 0)
+    second = search().fit(*rows)
+    assert (counting.n_fits, second.n_restored_) == (6, 6)
+    assert second.cv_results_.keys() == first.cv_results_.keys()
+    for name in first.cv_results_:
+        np.testing.assert_array_equal(second.cv_results_[name], first.cv_results_[name])
+
+
+def test_more_candidates_cost_only_themselves(search, counting, rows):
+    search().fit(*rows)
+    larger = search(grid={"answer": [1, 2, 0]}).fit(*rows)
+    assert (counting.n_fits, larger.n_restored_) == (9, 6)
+    np.testing.assert_allclose(larger.cv_results_["mean_test_score"], [0.5, 0, 0.5])
+
+
+def test_the_best_is_refitted_each_time(search, counting, rows):
+    search(refit=True).fit(*rows)
+    again = search(refit=True).fit(*rows)
+    assert counting.n_fits == 8
+    assert again.predict(rows[0]).tolist() == [0] * 30
+
+
+@pytest.mark.parametrize("name", ["n_jobs", "verbose"])
+def test_what_changes_no_result_changes_no_key(name, search, counting, rows):
+    search().fit(*rows)
+    assert search(counting(**{name: 2})).fit(*rows).n_restored_ == 6
+
+
+def test_other_data_folds_scorers_and_options_are_others(search, counting, rows):
+    X, y = rows
+    search().fit(X, y)
+    brighter = X.copy()
+    brighter[0, 0, 0, 0] += 1
+    assert search().fit(brighter, y).n_restored_ == 0
+    assert search().fit(X, y[::-1].copy()).n_restored_ == 0
+    shuffled = StratifiedKFold(3, shuffle=True, random_state=1)
+    assert search(cv=shuffled).fit(X, y).n_restored_ == 0
+    assert search(scoring="recall").fit(X, y).n_restored_ == 0
+    assert search(scoring=make_scorer(recall_score, pos_label=0)).fit(X, y).n_restored_ == 0
+    assert search(return_train_score=True).fit(X, y).n_restored_ == 0
+    assert search().fit(X, y).n_restored_ == 6
+
+
+def test_files_that_were_changed_are_other_data(search, tmp_path):
+    paths = [str(tmp_path / f"{i}.png") for i in range(12)]
+    for path in paths:
+        with open(path, "w") as file:
+            file.write("an image")
+    y = np.arange(12) % 2
+    search().fit(paths, y)
+    assert search().fit(np.array(paths, dtype=object), y).n_restored_ == 6
+    os.utime(paths[3], (1, 1))
+    assert search().fit(paths, y).n_restored_ == 0
+
+
+def test_several_metrics_are_kept(search, rows):
+    options = {"scoring": ["recall", "accuracy"]}
+    first = search(**options).fit(*rows).cv_results_
+    second = search(**options).fit(*rows)
+    assert second.n_restored_ == 6
+    np.testing.assert_array_equal(second.cv_results_["mean_test_recall"], [0, 1])
+    np.testing.assert_array_equal(second.cv_results_["std_fit_time"], first["std_fit_time"])
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
+@pytest.mark.filterwarnings("ignore:One or more of the test scores are non-finite")
+def test_what_failed_is_tried_again(search, counting, rows):
+    grid = {"fails": [False, True]}
+    search(grid=grid).fit(*rows)
+    again = search(grid=grid).fit(*rows)
+    assert again.n_restored_ == 3
+    assert counting.n_fits == 9
+    assert np.isnan(again.cv_results_["mean_test_score"]).tolist() == [False, True]
+
+
+def test_a_record_says_what_it_is_of(search, rows, tmp_path):
+    search().fit(*rows)
+    records = [json.loads(path.read_text()) for path in (tmp_path / "store").iterdir()]
+    assert sorted((r["parameters"]["answer"], r["fold"]) for r in records) == [
+        (answer, fold) for answer in "01" for fold in range(3)
+    ]
+    for record in records:
+        assert record["process"].endswith(f":{os.getpid()}")
+        assert record["result"]["peak_memory_mb"] > 1
+        assert record["result"]["fit_time"] > 0
+
+
+def test_a_foreign_file_among_the_records_is_named(search, rows, tmp_path):
+    search().fit(*rows)
+    spoiled = next((tmp_path / "store").iterdir())
+    spoiled.write_text("{")
+    with pytest.raises(ValueError, match=spoiled.name):
+        search().fit(*rows)
+
+
+def test_a_file_is_no_store(search, rows, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(NotADirectoryError, match=r"notes\.txt"):
+        search(store=tmp_path / "notes.txt").fit(*rows)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def score_without_name(estimator, X, y):
+    return 0.0
+
+
+def test_what_could_not_be_recognised_is_refused(search, rows):
+    def anonymous(estimator, X, y):
+        return 0.0
+
+    with pytest.raises(TypeError, match="lambda"):
+        search(scoring=lambda estimator, X, y: 0.0).fit(*rows)
+    search(scoring=anonymous).fit(*rows)
+    assert search(scoring=anonymous).fit(*rows).n_restored_ == 6
+    assert search(scoring=score_without_name).fit(*rows).n_restored_ == 0
+
+
+def test_a_store_needs_folds_and_draws_that_come_again(search, counting, rows, tmp_path):
+    with pytest.raises(ValueError, match="integer random_state"):
+        search(cv=StratifiedKFold(3, shuffle=True)).fit(*rows)
+    draws = {"refit": False, "store": tmp_path / "store", "cv": 3}
+    with pytest.raises(ValueError, match="random_state=None"):
+        ResumableRandomizedSearchCV(counting(), GRID, n_iter=1, **draws).fit(*rows)
+    with pytest.raises(ValueError, match="random_state=None"):
+        ResumableHalvingGridSearchCV(counting(), GRID, **draws).fit(*rows)
+    for seed in (0, 0):
+        drawn = ResumableRandomizedSearchCV(
+            counting(), GRID, n_iter=1, random_state=seed, **draws
+        ).fit(*rows)
+    assert drawn.n_restored_ == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (ResumableGridSearchCV, {}),
+        (ResumableRandomizedSearchCV, {"n_iter": 3}),
+        (ResumableHalvingGridSearchCV, {"factor": 2}),
+        (ResumableHalvingRandomSearchCV, {"n_candidates": 4}),
+    ],
+)
+def test_all_of_them_clone_and_take_parameters(kind, options, counting):
+    made = kind(counting(), GRID, store="here", device_slots=2, **options)
+    copy = clone(made).get_params()
+    assert {name: copy[name] for name in options} == options
+    assert copy["store"] == "here"
+    assert copy["device_slots"] == 2
+    with pytest.raises(ValueError, match="device_slots"):
+        kind(counting(), GRID, device_slots=0).fit([[0], [1]], [0, 1])
+
+
+def test_halving_by_samples_resumes(counting, rows, tmp_path):
+    def halving():
+        return ResumableHalvingGridSearchCV(
+            counting(), {"answer": [0, 1, 2]}, cv=2, random_state=0, refit=False, store=tmp_path
+        ).fit(*rows)
+
+    first, again = halving(), halving()
+    assert first.n_restored_ == 0
+    assert again.n_restored_ == counting.n_fits == 2 * sum(first.n_candidates_)
+    np.testing.assert_array_equal(
+        again.cv_results_["mean_test_score"], first.cv_results_["mean_test_score"]
+    )
+
+
+def test_callbacks_hear_of_what_is_restored(search, rows):
+    class Heard:
+        def __init__(self):
+            self.begun = self.ended = 0
+
+        def setup(self, estimator, context):
+            pass
+
+        def on_fit_task_begin(self, estimator, context):
+            self.begun += context.task_name == "candidate-split-evaluation"
+
+        def on_fit_task_end(self, estimator, context):
+            self.ended += context.task_name == "candidate-split-evaluation"
+
+        def teardown(self, estimator, context):
+            pass
+
+    for _ in range(2):
+        heard = Heard()
+        search().set_callbacks(heard).fit(*rows)
+        assert (heard.begun, heard.ended) == (6, 6)
+
+
+def test_verbose_tells_what_is_restored(search, rows, capsys):
+    search().fit(*rows)
+    capsys.readouterr()
+    search(verbose=2).fit(*rows)
+    printed = capsys.readouterr().out
+    assert printed.count("from the store: answer=1") == 3
+
+
+SCRIPT = """
+import sys, time
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from skpneumo.tuning import ResumableGridSearchCV
+
+class Slow(ClassifierMixin, BaseEstimator):
+    def __init__(self, answer=0):
+        self.answer = answer
+    def fit(self, X, y):
+        with open(sys.argv[2], "a") as log:
+            print(self.answer, file=log)
+        time.sleep(float(sys.argv[3]))
+        self.classes_ = np.unique(y)
+        return self
+    def predict(self, X):
+        return np.full(len(X), self.answer)
+
+X, y = np.arange(30).reshape(-1, 1), np.arange(30) % 2
+search = ResumableGridSearchCV(
+    Slow(), {"answer": [0, 1, 2]}, cv=2, refit=False, store=sys.argv[1], n_jobs=int(sys.argv[4])
+).fit(X, y)
+print(search.n_restored_, *search.cv_results_["mean_test_score"])
+"""
+
+
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_a_killed_search_goes_on_where_it_was(tmp_path, n_jobs):
+    script, store, log = (tmp_path / name for name in ("search.py", "store", "log"))
+    script.write_text(SCRIPT)
+
+    def command(seconds):
+        return [sys.executable, script, store, log, str(seconds), str(n_jobs)]
+
+    env = os.environ | {"PYTHONPATH": str(Path(skpneumo.__file__).parents[1])}
+    with subprocess.Popen(command(0.5), env=env, start_new_session=True) as process:
+        while len(list(store.glob("*.json"))) < 2 and process.poll() is None:
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    kept, begun = len(list(store.glob("*.json"))), len(log.read_text().split())
+    assert 2 <= kept < 6
+    assert begun - kept <= n_jobs
+    run = subprocess.run(command(0), env=env, capture_output=True, text=True, check=True)
+    assert run.stdout.split() == [str(kept), "0.5", "0.5", "0.0"]
+    assert len(log.read_text().split()) == begun + 6 - kept
