@@ -59,7 +59,8 @@ def check_groups(groups: ArrayLike, n_samples: int) -> NDArray[Any]:
             f"There are {n_samples} samples but {len(ids)} groups. Pass the patient of each "
             "sample, in the order of the samples."
         )
-    missing = np.flatnonzero(pd.isna(ids) | np.array([str(each).strip() == "" for each in ids]))
+    blank = np.array([str(each).strip() == "" for each in ids], dtype=bool)  # of none, too
+    missing = np.flatnonzero(pd.isna(ids) | blank)
     if len(missing):
         more = ", ..." if len(missing) > _MOST_NAMED else ""
         rows = ", ".join(str(row) for row in missing[:_MOST_NAMED])

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -536,6 +537,49 @@ def test_missing_patients_are_named_and_count_as_one_each(pictures, nothing):
     assert missing["detail"].startswith("2 of 40 files without a patient")
     assert audit.frame["patient"].nunique() == 40
     assert "patient_across_splits" not in set(audit.findings["kind"])
+
+
+def test_patients_may_all_be_missing(pictures):
+    nobody = [None] * len(pictures)
+    audit = audit_images(pictures, groups=nobody, near_duplicates=False)
+    assert audit.frame["patient"].nunique() == len(pictures)
+    assert "missing_patient" in set(audit.findings["kind"])
+
+
+def test_labels_of_text_and_numbers_are_refused(pictures):
+    y = [0, "a"] * (len(pictures) // 2)
+    with pytest.raises(ValueError, match="text, such as 'a', and others that are not, such as 0"):
+        audit_images(pictures, y, near_duplicates=False)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_pipe_is_a_finding_and_is_not_waited_for(tmp_path):
+    pipe = tmp_path / "NORMAL" / "IM-9999-0001.jpeg"
+    pipe.parent.mkdir()
+    os.mkfifo(pipe)
+    audit, failures = None, []
+
+    def look():
+        nonlocal audit
+        try:
+            audit = audit_images([pipe], near_duplicates=False)
+        except Exception as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    thread.join(20)
+    assert not thread.is_alive()
+    assert not failures
+    [detail] = audit.findings.query("kind == 'unreadable'")["detail"]
+    assert "not a regular file" in detail
+
+
+def test_one_image_is_not_called_images(pictures):
+    summary = audit_images(pictures[:1], near_duplicates=False).summary()
+    assert summary.startswith("1 image (1 ")
+    assert ") of 1 patient" in summary
+    assert "1 patients" not in summary
 
 
 def test_patients_of_several_types_are_refused(pictures):

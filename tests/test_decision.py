@@ -319,6 +319,12 @@ def test_fewest_patients_that_support_the_usual_floor():
         choose_operating_point(y[:-1], y[:-1].astype(float))
     with pytest.raises(ValueError, match=r"confidence 0.975 needs .* class '0'; has 20"):
         choose_operating_point(np.repeat([0, 1], [20, 200]), np.ones(220), specificity=0.9)
+    near_one = r"at least 0\.999999 with confidence 0\.95 needs at least 2,995,731 patients"
+    with pytest.raises(ValueError, match=near_one):
+        choose_operating_point(y, y.astype(float), recall=0.999999)
+    nearer = r"at least 0\.999999999 with confidence 0\.95 needs more than 100,000,000 patients"
+    with pytest.raises(ValueError, match=nearer):
+        choose_operating_point(y, y.astype(float), recall=0.999999999)
     with pytest.raises(ValueError, match=r"has 149\."):
         choose_operating_point(y, y.astype(float), n_future=100)
 

@@ -72,3 +72,7 @@ def test_ids_of_several_types_might_be_one_patient():
 def test_every_sample_needs_a_patient(groups):
     with pytest.raises(ValueError, match=f"There are 2 samples but {len(groups)} groups"):
         check_groups(groups, 2)
+
+
+def test_no_samples_have_no_patients():
+    assert check_groups([], 0).shape == (0,)

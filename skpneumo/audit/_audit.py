@@ -96,8 +96,8 @@ def audit_images(
     Raises
     ------
     ValueError
-        If ``y``, ``split`` or ``groups`` differ from ``paths`` in length, or the ``estimator``
-        is frozen and so cannot be fitted again.
+        If ``y``, ``split`` or ``groups`` differ from ``paths`` in length, some labels are text
+        and others numbers, or the ``estimator`` is frozen and so cannot be fitted again.
     TypeError
         If ``groups`` has ids of several types.
     ImportError
@@ -214,6 +214,7 @@ def _describe(
     # An object column, because the strings of pandas refuse names that are no UTF-8.
     frame = pd.DataFrame({"path": pd.Series(paths, dtype=object)})
     frame["label"], without_label = _column(y)
+    _refuse_mixed_labels(frame["label"].dropna())
     parts, without_split = _column(split)
     frame["split"] = parts.astype(object).where(~without_split, "").astype(str)
     patients, without_patient = _column(groups)
@@ -231,6 +232,16 @@ def _describe(
             named = f"{missing.sum()} of {len(paths)} files {detail}"
             findings.append(Finding(kind, paths[missing].tolist(), named))
     return frame, findings
+
+
+def _refuse_mixed_labels(labels: pd.Series) -> None:
+    is_text = labels.map(lambda label: isinstance(label, str)).astype(bool)
+    if is_text.any() and not is_text.all():
+        text, number = labels[is_text].iloc[0], labels[~is_text].iloc[0]
+        raise ValueError(
+            f"y has labels that are text, such as {text!r}, and others that are not, such as "
+            f"{number!r}. Make them all text, or all numbers."
+        )
 
 
 def _column(values: ArrayLike) -> tuple[pd.Series, pd.Series]:

@@ -1,6 +1,7 @@
 """Each file read once: what it is, what its pixels are like, and a small copy to compare."""
 
 import os
+import stat
 import warnings
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -54,7 +55,7 @@ def _read(path: str) -> tuple[dict[str, Any], NDArray[np.float64], NDArray[np.ui
     histogram = np.zeros(N_BINS)
     thumbnail = np.zeros((THUMBNAIL_SIDE, THUMBNAIL_SIDE), np.uint8)
     try:
-        record["bytes"] = os.path.getsize(path)
+        record["bytes"] = _size_of_file(path)
         with Image.open(path) as image:
             record |= {
                 "format": image.format,
@@ -92,6 +93,14 @@ def _read(path: str) -> tuple[dict[str, Any], NDArray[np.float64], NDArray[np.ui
         (THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0
     )
     return record, histogram, np.asarray(small)
+
+
+def _size_of_file(path: str) -> int:
+    found = os.stat(path)
+    # Opening a FIFO waits for somebody to write into it, and a device may never end.
+    if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
+        raise OSError("a pipe, socket or device, not a regular file")
+    return found.st_size
 
 
 def _bit_depth(mode: str) -> int:

@@ -138,7 +138,8 @@ class ImageAudit:
         )
         if n_missing := int(frame["label"].isna().sum()):
             labels += f"{', ' if labels else ''}{n_missing:,} without a label"
-        text = f"{len(frame):,} images ({labels}) of {frame['patient'].nunique():,} patients"
+        n_patients = counted(frame["patient"].nunique(), "patient")
+        text = f"{counted(len(frame), 'image')} ({labels}) of {n_patients}"
         by_split = frame[frame["split"].ne("")].groupby("split", sort=False)["patient"].nunique()
         if len(by_split):
             n_shared = int(frame.groupby("patient")["split"].nunique().gt(1).sum())

@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skpneumo.audit._findings import Finding
 from skpneumo.audit._reading import THUMBNAIL_SIDE
-from skpneumo.wording import based_on, with_interval
+from skpneumo.wording import based_on, counted, with_interval
 
 __all__ = ["FEWEST_PATIENTS", "auc_of", "control_of", "measure_shift", "shift_findings"]
 
@@ -62,7 +62,7 @@ def measure_shift(
                 there = of_class.index[of_class["split"].eq(reference)]
                 n_here, n_there = (frame.loc[i, "patient"].nunique() for i in (here, there))
                 if min(n_here, n_there - n_here) < FEWEST_PATIENTS:
-                    too_small.append(f"{label} in {split} ({n_here} patients)")
+                    too_small.append(f"{label} in {split} ({counted(n_here, 'patient')})")
                     continue
                 auc = _domain_auc(features, frame["patient"], here, there, rng)
                 drawn = _draw_patients(frame.loc[there, "patient"], len(here), rng)

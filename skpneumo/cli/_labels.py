@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["class_names", "labels_of", "threshold_of"]
+__all__ = ["class_names", "labels_at", "labels_of", "threshold_of"]
 
 # The integers that load_chest_xray gives its two and its three classes.
 NAMES = {(0, 1): ["NORMAL", "PNEUMONIA"], (0, 1, 2): ["NORMAL", "BACTERIA", "VIRUS"]}
@@ -18,23 +18,22 @@ def class_names(model: Any) -> list[str]:
     return getattr(model, "target_names_", by_contract)
 
 
-def threshold_of(model: Any) -> float:
-    """Find the operating point that a two-class model, or one it holds, was given.
+def threshold_of(model: Any) -> float | None:
+    """Find from which probability of the second class on a two-class model says that class.
 
     ``threshold_`` is a recall floor's, ``best_threshold_`` and ``threshold`` those of
-    scikit-learn's own classifiers of that kind. A plain classifier decides at one half.
+    scikit-learn's own classifiers of that kind. A plain classifier decides at one half. None if
+    the model decides by something else: by its decision function, or by the other class.
     """
-    positive = model.classes_[1]
+    second = model.classes_[1]
     while True:
+        if getattr(model, "response_method", "auto") == "decision_function":
+            return None
         for name in ("threshold_", "best_threshold_", "threshold"):
             value = getattr(model, name, None)
             if isinstance(value, (int, float)):
-                if getattr(model, "pos_label_", positive) != positive:
-                    raise ValueError(
-                        f"The model's operating point is about the class {model.pos_label_!r}, "
-                        f"the probabilities about {positive!r}. Name a threshold for those."
-                    )
-                return float(value)
+                about = _positive_of(model)
+                return float(value) if about is None or about == second else None
         if hasattr(model, "best_estimator_"):
             model = model.best_estimator_
         elif hasattr(model, "steps"):
@@ -43,8 +42,22 @@ def threshold_of(model: Any) -> float:
             return 0.5
 
 
-def labels_of(probabilities: NDArray[Any], model: Any, threshold: float) -> NDArray[np.object_]:
-    """Label each row: at the threshold for two classes, the most probable one for more."""
+def _positive_of(model: Any) -> Any:
+    """The class that a model's threshold is about; None for the second of two."""
+    if hasattr(model, "best_threshold_"):
+        return model._curve_scorer._get_pos_label()
+    return getattr(model, "pos_label_", getattr(model, "pos_label", None))
+
+
+def labels_of(predicted: NDArray[Any], model: Any) -> NDArray[np.object_]:
+    """Name what a model's ``predict`` says."""
+    listed = np.asarray(model.classes_).tolist()
+    names = np.array(class_names(model), dtype=object)
+    return names[[listed.index(label) for label in predicted.tolist()]]
+
+
+def labels_at(threshold: float, probabilities: NDArray[Any], model: Any) -> NDArray[np.object_]:
+    """Label each row at a threshold for two classes, by the most probable one for more."""
     names = np.array(class_names(model), dtype=object)
     if len(names) == 2:
         return names[(probabilities[:, 1] >= threshold).astype(int)]

@@ -20,22 +20,25 @@ NAMES = {
 
 def evaluated(model: Any, xrays: "Bunch", threshold: float | None = None) -> "pd.DataFrame":
     """Evaluate pneumonia of any kind against NORMAL, decoding each image once."""
-    from skpneumo.cli._labels import threshold_of
     from skpneumo.evaluation import evaluate_predictions
+    from skpneumo.evaluation._responses import probabilities_and_labels
 
-    probabilities = model.predict_proba(xrays.filenames)
+    normal, *pneumonia = list(model.classes_)
     decided = None
-    if len(model.classes_) == 2:
-        threshold = threshold_of(model) if threshold is None else threshold
-    elif threshold is None:
-        decided = (probabilities.argmax(axis=1) > 0).astype(int)
+    if threshold is None:
+        probabilities, labels = probabilities_and_labels(model, xrays.filenames)
+        decided = (labels != normal).astype(int)
+    elif len(pneumonia) == 1:
+        probabilities = model.predict_proba(xrays.filenames)
     else:
         raise ValueError(
             f"A threshold is for models of two classes; this one has {list(model.classes_)}."
         )
     return evaluate_predictions(
         (xrays.target > 0).astype(int),
-        1 - probabilities[:, 0],
+        # Of two classes as the model says it: 1 - (1 - p) may lie just below p, and a threshold
+        # is often one of the scores.
+        probabilities[:, 1] if len(pneumonia) == 1 else 1 - probabilities[:, 0],
         decided,
         groups=xrays.groups,
         filenames=xrays.filenames,

@@ -56,9 +56,11 @@ def audit(
 
     from skpneumo.audit import audit_images
     from skpneumo.cli._collections import read_collection
+    from skpneumo.cli._distinct_files import refuse_the_same_file
     from skpneumo.cli._model_files import load_model, refuse_to_overwrite
     from skpneumo.cli._working import working
 
+    refuse_the_same_file({"--model": model, "--out": out, "--csv": csv})
     for file in (out, csv):
         if file is not None:
             refuse_to_overwrite(file, force)

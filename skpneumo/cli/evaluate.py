@@ -42,9 +42,11 @@ def evaluate(
         Overwrite that table if it exists.
     """
     from skpneumo.cli._collections import describe, read_for
+    from skpneumo.cli._distinct_files import refuse_the_same_file
     from skpneumo.cli._measures import evaluated, printed
     from skpneumo.cli._model_files import load_model, refuse_to_overwrite
 
+    refuse_the_same_file({"the model": model, "--out": out})
     if out is not None:
         refuse_to_overwrite(out, force)
     estimator = load_model(model)

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 from cyclopts.types import PositiveInt
@@ -16,6 +16,10 @@ from cyclopts.validators import Number
 
 from skpneumo.cli._journal import Format, Journal, require_pyarrow, row_writer
 from skpneumo.cli._options import Force
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["predict"]
 
@@ -65,7 +69,8 @@ def predict(
     force
         Overwrite the output file if it exists, and begin anew if FILE.part does.
     """
-    from skpneumo.cli._labels import class_names, threshold_of
+    from skpneumo.cli._distinct_files import refuse_the_same_file
+    from skpneumo.cli._labels import class_names
     from skpneumo.cli._model_files import load_model, refuse_to_overwrite
     from skpneumo.cli._progress import progress
 
@@ -74,13 +79,12 @@ def predict(
         if out is None:
             raise ValueError("Parquet is not for standard output; name a file with --out.")
         require_pyarrow()
+    refuse_the_same_file({"the model": model, "--out": out})
     if out is not None:
         refuse_to_overwrite(out, force)
     estimator = load_model(model)
     names = class_names(estimator)
-    if threshold is None:
-        threshold = threshold_of(estimator)
-    elif len(names) != 2:
+    if threshold is not None and len(names) != 2:
         raise ValueError(
             f"--threshold is for models of two classes; {model} has {len(names)}: {names}."
         )
@@ -104,7 +108,7 @@ def predict(
     if out is None:
         _print_rows(predicted(), form, columns)
     else:
-        run = {"model": _digest(model), "threshold": float(threshold), "columns": columns}
+        run = {"model": _digest(model), "threshold": threshold, "columns": columns}
         with closing(Journal(out, run, anew=force)) as journal:
             if n_done := sum(1 for _ in counted(journal.skip_done(paths))):
                 print(f"skpneumo: going on after {n_done} rows of {journal.path}", file=sys.stderr)
@@ -151,9 +155,8 @@ def _batches(paths: Iterable[str], size: int) -> Iterator[list[str]]:
         yield batch
 
 
-def _rows(model: Any, batch: list[str], threshold: float) -> list[list[Any]]:
-    """Predict a batch; its bad files become rows with their error."""
-    from skpneumo.cli._labels import labels_of
+def _rows(model: Any, batch: list[str], threshold: float | None) -> list[list[Any]]:
+    """Predict a batch, at the model's own threshold if None is given; bad files become rows."""
     from skpneumo.loading import UnreadableImagesError
 
     failures: dict[str, Exception] = {}
@@ -162,14 +165,13 @@ def _rows(model: Any, batch: list[str], threshold: float) -> list[list[Any]]:
     predicted: Iterator[list[Any]] = iter(())
     while good:
         try:
-            probabilities = model.predict_proba(good)
+            probabilities, labels = _predicted(model, good, threshold)
         except UnreadableImagesError as error:
             if not error.failures.keys() & set(good):
                 raise
             failures |= error.failures
             good = [path for path in good if path not in failures]
             continue
-        labels = labels_of(probabilities, model, threshold)
         shown = probabilities[:, -n_probabilities:].astype(float).round(6).tolist()
         predicted = ([*row, label, None] for row, label in zip(shown, labels, strict=True))
         break
@@ -180,6 +182,19 @@ def _rows(model: Any, batch: list[str], threshold: float) -> list[list[Any]]:
         else [path, *next(predicted)]
         for path in batch
     ]
+
+
+def _predicted(
+    model: Any, paths: list[str], threshold: float | None
+) -> tuple["NDArray[Any]", "NDArray[np.object_]"]:
+    from skpneumo.cli._labels import labels_at, labels_of
+    from skpneumo.evaluation._responses import probabilities_and_labels
+
+    if threshold is None:
+        probabilities, predicted = probabilities_and_labels(model, paths)
+        return probabilities, labels_of(predicted, model)
+    probabilities = model.predict_proba(paths)
+    return probabilities, labels_at(threshold, probabilities, model)
 
 
 def _in_one_line(error: Exception) -> str:

@@ -281,12 +281,14 @@ def _n_given_up(
     if k:
         return k
     needed = 1 + bisect_left(
-        range(1, _MOST_PATIENTS_ASKED_FOR),
+        range(1, _MOST_PATIENTS_ASKED_FOR + 1),
         True,
         key=lambda size: bool(_chance_of_breach(1, size, floor, n_future) <= risk),
     )
+    found = needed <= _MOST_PATIENTS_ASKED_FOR
+    number = f"at least {needed:,}" if found else f"more than {_MOST_PATIENTS_ASKED_FOR:,}"
     raise ValueError(
-        f"A {rate} of at least {floor:g} with confidence {1 - risk:.4g} needs at least {needed} "
+        f"A {rate} of at least {floor} with confidence {1 - risk:.4g} needs {number} "
         f"patients of class {str(label)!r}; has {n}. Gather more, or lower the floor or the "
         "confidence."
     )

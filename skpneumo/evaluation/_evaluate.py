@@ -60,7 +60,7 @@ def evaluate(
         Scores of at least this are called positive. None asks the estimator's ``predict``, and
         so keeps the threshold of a tuned one.
     subgroups : "etiology", array-like of shape (n_images,) or None, default="etiology"
-        A name for the subgroup of each image; images with an empty or missing name are in none.
+        A name for the subgroup of each image; images with a blank or missing name are in none.
         "etiology" reads it off the file names, and is passed over where there are none. A
         subgroup of positives only gets its recall, and its rank metrics against *all*
         negatives; one of negatives only, the reverse; one with both, every metric.
@@ -199,7 +199,8 @@ def evaluate_predictions(
     Raises
     ------
     ValueError
-        If labels are not binary, lengths differ, or the decisions are given twice or not at all.
+        If labels are not binary, one is missing, some are text and others numbers, lengths
+        differ, or the decisions are given twice or not at all.
 
     Examples
     --------
@@ -293,10 +294,13 @@ def _subgroup_names(
         names = etiologies(predictions.filenames)
         names[names == "unknown"] = ""
         return names
-    given: NDArray[Any] = column_or_1d(subgroups)
+    import pandas as pd
+
+    # By way of objects, because numpy makes the word "nan" of a NaN among words.
+    given: NDArray[Any] = column_or_1d(np.asarray(subgroups, dtype=object))
     check_consistent_length(predictions.positive, given)
     names = np.empty(len(given), dtype=object)
-    names[:] = ["" if name is None or name != name else str(name) for name in given.tolist()]
+    names[:] = ["" if pd.isna(name) else str(name).strip() for name in given]
     if EVERYTHING in names:
         raise ValueError(
             f"A subgroup is called {EVERYTHING!r}, as are the rows of all images. Rename it."

@@ -11,7 +11,7 @@ from sklearn.utils import check_consistent_length
 
 from skpneumo.datasets import patient_ids
 from skpneumo.evaluation._intervals import clustered_share
-from skpneumo.evaluation._predictions import check_labels
+from skpneumo.evaluation._predictions import check_labels, check_same_kind
 from skpneumo.groups import check_groups
 from skpneumo.paths import check_paths, filenames_of
 from skpneumo.wording import counted, with_interval
@@ -101,8 +101,8 @@ def persistent_errors(
     Raises
     ------
     ValueError
-        If there are no images, fewer than two runs, shapes that do not match, or a patient is
-        missing among ``groups``.
+        If there are no images, fewer than two runs, shapes that do not match, a label or a
+        patient is missing, or some labels are text and others numbers.
     TypeError
         If estimators are given without ``X``.
 
@@ -140,8 +140,11 @@ def persistent_errors(
     if isinstance(y_pred, Sequence) and all(hasattr(each, "predict") for each in estimators):
         if X is None:
             raise TypeError("Got estimators as y_pred but no X for them to predict. Pass X.")
-        y_pred = np.column_stack([estimator.predict(X) for estimator in estimators])
-    predicted = np.asarray(y_pred)
+        y_pred = np.column_stack(
+            [np.asarray(estimator.predict(X), dtype=object) for estimator in estimators]
+        )
+    # Objects, because numpy would make text of the numbers beside text.
+    predicted = np.asarray(y_pred, dtype=object)
     if predicted.ndim != 2 or predicted.shape[1] < 2:
         raise ValueError(
             f"y_pred has shape {predicted.shape}; expected (n_images, n_runs) with at least two "
@@ -149,12 +152,15 @@ def persistent_errors(
         )
     names = filenames_of(X) if filenames is None else check_paths(filenames)
     check_consistent_length(labels, predicted, names)
+    runs = [check_labels(run, f"run {i} of y_pred") for i, run in enumerate(predicted.T)]
+    for i, run in enumerate(runs):
+        check_same_kind(labels, run, f"run {i} of y_pred")
     if groups is not None:
         patients = check_groups(groups, len(labels))
     else:
         patients = np.arange(len(labels)) if names is None else patient_ids(names)
 
-    wrong = predicted != labels[:, np.newaxis]
+    wrong = np.column_stack([run != labels for run in runs])
     n_wrong, n_runs = wrong.sum(axis=1), wrong.shape[1]
     rows = np.argsort(-n_wrong, kind="stable")[: np.count_nonzero(n_wrong)]
     columns: dict[str, NDArray[Any]] = {"row": rows}

@@ -18,7 +18,15 @@ from skpneumo.evaluation._responses import scores_and_decisions, scores_of
 from skpneumo.groups import check_groups
 from skpneumo.paths import check_paths, filenames_of
 
-__all__ = ["Predictions", "check_labels", "check_positive_label", "predictions_of"]
+__all__ = [
+    "Predictions",
+    "check_labels",
+    "check_positive_label",
+    "check_same_kind",
+    "predictions_of",
+]
+
+_MOST_LISTED = 5
 
 
 @dataclass(frozen=True)
@@ -97,22 +105,23 @@ class Predictions:
         Raises
         ------
         ValueError
-            If lengths differ, nothing is given, labels are not binary, a predicted label is
-            unknown, a score is not finite, a patient is missing, or the decisions are given
-            twice or cannot be derived.
+            If lengths differ, nothing is given, labels are not binary, a label is missing, some
+            are text and others numbers, a predicted label is unknown, a score is not finite, a
+            patient is missing, or the decisions are given twice or cannot be derived.
         """
         labels = check_labels(y)
+        called = None if y_pred is None else check_labels(y_pred, "y_pred")
         filenames = None if filenames is None else check_paths(filenames)
         score = None if y_score is None else _check_scores(y_score)
-        check_consistent_length(labels, score, y_pred, filenames)
-        pos_label = _positive_label(labels, y_pred, pos_label)
-        if y_pred is not None and threshold is not None:
+        check_consistent_length(labels, score, called, filenames)
+        pos_label = _positive_label(labels, called, pos_label)
+        if called is not None and threshold is not None:
             raise ValueError(
                 f"Got both y_pred and threshold={threshold}: the decisions are known already. "
                 "Pass one of them."
             )
-        if y_pred is not None:
-            predicted = column_or_1d(y_pred) == pos_label
+        if called is not None:
+            predicted = called == pos_label
         elif score is None:
             raise ValueError("Nothing to evaluate: pass y_score, y_pred or both.")
         else:
@@ -147,8 +156,8 @@ def predictions_of(
     classes = np.asarray(estimator.classes_).tolist()
     if unknown := sorted(set(labels.tolist()) - set(classes), key=str):
         raise ValueError(
-            f"y has the labels {unknown}, which the classifier does not know: it was fitted on "
-            f"{classes}. Use the labels it was fitted on."
+            f"y has the labels {_listed(unknown)}, which the classifier does not know: it was "
+            f"fitted on {classes}. Use the labels it was fitted on."
         )
     if pos_label is None:
         if len(classes) != 2:
@@ -184,22 +193,43 @@ def predictions_of(
     ).labelled(pos_label)
 
 
-def check_labels(y: ArrayLike) -> NDArray[Any]:
-    """Bring true labels to a 1-D array in which there are some and none is missing."""
-    labels: NDArray[Any] = column_or_1d(y)
-    if not len(labels):
+def check_labels(y: ArrayLike, name: str = "y") -> NDArray[Any]:
+    """Bring labels to a 1-D array in which there are some, none is missing, all are of a kind."""
+    import pandas as pd
+
+    # By way of objects: numpy would write out as text what is missing, or a number, among text.
+    entries: NDArray[Any] = column_or_1d(np.asarray(y, dtype=object))
+    if not len(entries):
         raise ValueError(
-            "y has no labels: there are no images to evaluate. Check the folder, the split or "
-            "the mask that they were selected by."
+            f"{name} has no labels: there are no images to evaluate. Check the folder, the split "
+            "or the mask that they were selected by."
         )
-    # NaN differs from itself.
-    missing = [row for row, each in enumerate(labels.tolist()) if each is None or each != each]
-    if missing:
+    missing = np.flatnonzero(pd.isna(entries))
+    if len(missing):
         raise ValueError(
-            f"y lacks the label of {len(missing)} of {len(labels)} images, the first in row "
-            f"{missing[0]}. Label these images, or drop them."
+            f"{name} lacks the label of {len(missing)} of {len(entries)} images, the first in "
+            f"row {missing[0]}. Label these images, or drop them."
         )
-    return labels
+    is_text = np.array([isinstance(each, str) for each in entries])
+    if is_text.any() and not is_text.all():
+        text, number = entries[is_text][0], entries[~is_text][0]
+        raise ValueError(
+            f"{name} has labels that are text, such as {text!r}, and others that are not, such "
+            f"as {number!r}, so they never equal each other. Make them all text, or all numbers."
+        )
+    return np.array(entries.tolist())
+
+
+def check_same_kind(y: NDArray[Any], y_pred: NDArray[Any], name: str = "y_pred") -> None:
+    """Refuse labels of which some are text and the others numbers: none would equal another.
+
+    Both come from :func:`check_labels`.
+    """
+    if (y.dtype.kind == "U") != (y_pred.dtype.kind == "U"):
+        raise ValueError(
+            f"y has labels such as {y[:1].tolist()[0]!r}, {name} such as "
+            f"{y_pred[:1].tolist()[0]!r}: text never equals a number. Bring both to one type."
+        )
 
 
 def check_positive_label(labels: NDArray[Any], pos_label: Any) -> Any:
@@ -210,8 +240,8 @@ def check_positive_label(labels: NDArray[Any], pos_label: Any) -> Any:
     known = np.unique(labels).tolist()
     if pos_label not in known and len(known) > 1:
         raise ValueError(
-            f"pos_label={pos_label!r} is not one of the labels {known}. Pass the one whose "
-            "recall is meant."
+            f"pos_label={pos_label!r} is not one of the labels {_listed(known)}. Pass the one "
+            "whose recall is meant."
         )
     return pos_label
 
@@ -242,13 +272,17 @@ def _check_threshold(threshold: float | None, score: NDArray[np.float64]) -> flo
     return 0.5
 
 
-def _positive_label(y: NDArray[Any], y_pred: ArrayLike | None, pos_label: Any) -> Any:
-    labels = np.unique(y) if y_pred is None else np.union1d(y, column_or_1d(y_pred))
+def _positive_label(y: NDArray[Any], y_pred: NDArray[Any] | None, pos_label: Any) -> Any:
+    if y_pred is None:
+        labels = np.unique(y)
+    else:
+        check_same_kind(y, y_pred)
+        labels = np.union1d(y, y_pred)
     known = labels.tolist()
     if len(known) > 2:
         raise ValueError(
-            f"Expected two classes, got the labels {known}. Compare one class with the rest by "
-            "passing y == label, or mend the labels."
+            f"Expected two classes, got the labels {_listed(known)}. Compare one class with the "
+            "rest by passing y == label, or mend the labels."
         )
     if pos_label is not None:
         return check_positive_label(labels, pos_label)
@@ -260,6 +294,14 @@ def _positive_label(y: NDArray[Any], y_pred: ArrayLike | None, pos_label: Any) -
             "Pass pos_label."
         )
     return _refuse_normal(known[1], known)
+
+
+def _listed(labels: list[Any]) -> str:
+    """The labels, or the first few where they are as many as scores or file names."""
+    if len(labels) <= _MOST_LISTED:
+        return str(labels)
+    first = ", ".join(repr(label) for label in labels[:_MOST_LISTED])
+    return f"[{first}, ...], {len(labels):,} in all"
 
 
 def _refuse_normal(label: Any, classes: list[Any]) -> Any:

@@ -16,7 +16,12 @@ from sklearn.utils.validation import _num_samples
 
 from skpneumo.datasets import patient_ids
 from skpneumo.evaluation._estimates import Settings, estimate_metrics
-from skpneumo.evaluation._predictions import Predictions, check_labels, predictions_of
+from skpneumo.evaluation._predictions import (
+    Predictions,
+    check_labels,
+    check_same_kind,
+    predictions_of,
+)
 from skpneumo.evaluation._protocol_report import (
     GROUPED,
     OFFICIAL,
@@ -194,7 +199,9 @@ def _joined(
 ) -> _Collection:
     check_consistent_length(X, y)
     check_consistent_length(X_test, y_test)
-    labels = np.concatenate([check_labels(y), check_labels(y_test)])
+    labels, labels_test = check_labels(y), check_labels(y_test, "y_test")
+    check_same_kind(labels, labels_test, "y_test")
+    labels = np.concatenate([labels, labels_test])
     patients = np.concatenate(
         [
             _patients(X, groups, "groups"),

@@ -19,7 +19,7 @@ from sklearn.utils import column_or_1d
 
 from skpneumo.decision import RecallFloorClassifier
 
-__all__ = ["scores_and_decisions", "scores_of"]
+__all__ = ["probabilities_and_labels", "scores_and_decisions", "scores_of"]
 
 
 def scores_and_decisions(
@@ -35,6 +35,15 @@ def scores_and_decisions(
         return probabilities[:, column].astype(float), decide(probabilities) == pos_label
     estimator, X = _past_the_transformers(estimator, X)
     return scores_of(estimator, X, pos_label), column_or_1d(estimator.predict(X)) == pos_label
+
+
+def probabilities_and_labels(estimator: Any, X: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+    """What ``predict_proba`` and what ``predict`` say of the same rows."""
+    if (decide := _labels_from_probabilities(estimator)) is not None:
+        probabilities = np.asarray(estimator.predict_proba(X))
+        return probabilities, decide(probabilities)
+    estimator, X = _past_the_transformers(estimator, X)
+    return np.asarray(estimator.predict_proba(X)), column_or_1d(estimator.predict(X))
 
 
 def scores_of(estimator: Any, X: Any, pos_label: Any) -> NDArray[np.float64] | None:
@@ -58,11 +67,35 @@ def _labels_from_probabilities(
         estimator = inner
     if isinstance(estimator, RecallFloorClassifier):
         return estimator._labels_from_probabilities
+    if isinstance(estimator, FixedThresholdClassifier | TunedThresholdClassifierCV):
+        return _labels_at_its_threshold(estimator)
     # Looked up, not imported: where that module is missing there is no network, and no Keras.
     networks = sys.modules.get("skpneumo.classifiers._base")
     if networks is not None and isinstance(estimator, networks.BaseNetworkClassifier):
         return lambda probabilities: estimator.classes_[probabilities.argmax(axis=1)]
     return None
+
+
+def _labels_at_its_threshold(
+    estimator: FixedThresholdClassifier | TunedThresholdClassifierCV,
+) -> Callable[[NDArray[Any]], NDArray[Any]] | None:
+    """The same of a threshold of scikit-learn's, unless it is one on the decision function."""
+    inner = getattr(estimator, "estimator_", estimator.estimator)
+    if estimator.response_method == "decision_function" or not hasattr(inner, "predict_proba"):
+        return None
+    if isinstance(estimator, FixedThresholdClassifier):
+        threshold, pos_label = estimator.threshold, estimator.pos_label
+        threshold = 0.5 if threshold == "auto" else threshold
+    else:
+        threshold = estimator.best_threshold_
+        pos_label = estimator._curve_scorer._get_pos_label()
+    classes = np.asarray(estimator.classes_)
+    column = 1 if pos_label is None else classes.tolist().index(pos_label)
+
+    def decide(probabilities: NDArray[Any]) -> NDArray[Any]:
+        return classes[np.where(probabilities[:, column] >= threshold, column, 1 - column)]
+
+    return decide
 
 
 def _past_the_transformers(estimator: Any, X: Any) -> tuple[Any, Any]:

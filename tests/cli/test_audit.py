@@ -65,6 +65,22 @@ def test_files_are_not_overwritten_unless_asked_for(option, xrays, tmp_path, cap
     assert there.read_text("utf-8") != "mine"
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--out", "{there}", "--csv", "{there}"], "--out and --csv are the same file"),
+        (["--model", "{there}", "--csv", "{there}"], "--model and --csv are the same file"),
+    ],
+)
+def test_one_file_is_not_two(options, said, xrays, tmp_path, capsys):
+    there = tmp_path / "there"
+    there.write_text("mine")
+    options = [option.format(there=there) for option in options]
+    assert main(["audit", xrays.root, *options, "--force"]) == 1
+    assert said in capsys.readouterr().err
+    assert there.read_text() == "mine"
+
+
 @pytest.mark.filterwarnings("ignore::skpneumo.datasets.CollectionWarning")
 def test_model_is_fitted_anew_to_look_for_suspect_labels(tmp_path, capsys):
     xrays = make_chest_xray(tmp_path / "chest_xray", n_patients=30, size=32, random_state=0)

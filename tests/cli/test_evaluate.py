@@ -1,11 +1,14 @@
 import re
 import shutil
+from zlib import crc32
 
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.model_selection import FixedThresholdClassifier
 
 from skpneumo.cli import main
 from skpneumo.cli._measures import printed
@@ -40,6 +43,81 @@ def test_threshold_trades_specificity_for_recall(model_file, xrays, tmp_path, ca
         specificity.append(frame.value["specificity"])
     assert recall == [1, 0]
     assert specificity == [0, 1]
+
+
+def kept(model, xrays, tmp_path):
+    path = tmp_path / "model.joblib"
+    joblib.dump(model.fit(xrays.filenames, xrays.target), path)
+    return path
+
+
+def figures_of(path, root, tmp_path):
+    out = tmp_path / "metrics.csv"
+    arguments = ["evaluate", str(path), root, "--split", "all", "-o", str(out), "--force"]
+    assert main(arguments) == 0
+    frame = pd.read_csv(out).query("subgroup == 'all'").set_index("metric")["value"]
+    return frame[["recall", "specificity"]].tolist()
+
+
+def predicted_figures(model, xrays):
+    called, positive = model.predict(xrays.filenames) == 1, xrays.target == 1
+    return pytest.approx([called[positive].mean(), 1 - called[~positive].mean()])
+
+
+def test_threshold_that_is_a_score_decides_as_predict_does(xrays, tmp_path):
+    probabilities = [0.3, 0.1 + 0.2, 0.7, 0.1, 0.05]
+    assert any(1 - (1 - p) < p for p in probabilities)
+    for threshold in probabilities:
+        model = FixedThresholdClassifier(Known(probabilities), threshold=threshold)
+        path = kept(model, xrays, tmp_path)
+        assert figures_of(path, xrays.root, tmp_path) == predicted_figures(model, xrays)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"threshold": 0.0, "response_method": "decision_function"},
+        {"threshold": 0.3, "pos_label": 0},
+        {"threshold": 0.3},
+    ],
+)
+def test_figures_are_of_what_predict_decides(options, xrays, tmp_path):
+    model = FixedThresholdClassifier(Known([0.1, 0.3, 0.6, 0.75, 0.9]), **options)
+    path = kept(model, xrays, tmp_path)
+    assert figures_of(path, xrays.root, tmp_path) == predicted_figures(model, xrays)
+
+
+class Known(ClassifierMixin, BaseEstimator):
+    """Says the given probabilities in turn, file by file, whatever is in the files."""
+
+    def __init__(self, probabilities):
+        self.probabilities = probabilities
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_proba(self, X):
+        of_files = [
+            self.probabilities[crc32(path.encode()) % len(self.probabilities)] for path in X
+        ]
+        return np.column_stack([1 - np.array(of_files), of_files])
+
+    def decision_function(self, X):
+        return self.predict_proba(X)[:, 1] - 0.7
+
+    def predict(self, X):
+        return self.classes_[(self.predict_proba(X)[:, 1] >= 0.5).astype(int)]
+
+
+@pytest.mark.parametrize("name", ["model.joblib", "link.joblib"])
+def test_table_does_not_replace_the_model(name, xrays, tmp_path, capsys):
+    path = kept(Known([0.2, 0.8]), xrays, tmp_path)
+    (tmp_path / "link.joblib").symlink_to(path)
+    before = path.read_bytes()
+    assert main(["evaluate", str(path), xrays.root, "-o", str(tmp_path / name), "--force"]) == 1
+    assert "the model and --out are the same file" in capsys.readouterr().err
+    assert path.read_bytes() == before
 
 
 def test_what_is_undefined_is_said_with_its_reason():

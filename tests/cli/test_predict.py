@@ -6,14 +6,18 @@ import subprocess
 import sys
 import time
 from io import StringIO
+from pathlib import Path
 from types import SimpleNamespace
 
 import joblib
 import numpy as np
 import pytest
+from sklearn.base import clone
+from sklearn.preprocessing import FunctionTransformer
 
+from skpneumo import ImageLoader, make_pipeline
 from skpneumo.cli import main
-from skpneumo.cli._labels import class_names, labels_of
+from skpneumo.cli._labels import class_names, labels_at, labels_of, threshold_of
 from skpneumo.cli.predict import predict
 
 
@@ -118,6 +122,59 @@ def test_threshold_of_the_model_is_kept(model_file, xrays, tmp_path, capsys):
     assert [row["label"] for row in rows_of(capsys.readouterr().out)] == names
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"threshold": 0.0, "response_method": "decision_function"},
+        {"threshold": 0.3, "pos_label": 0},
+    ],
+)
+def test_label_is_what_the_model_predicts(options, xrays, tmp_path, capsys):
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import FixedThresholdClassifier
+
+    flat = FunctionTransformer(_flat)
+    # Strong regularisation, so that all probabilities are near one half.
+    classifier = LogisticRegression(C=1e-8, class_weight="balanced")
+    inner = make_pipeline(ImageLoader(size=(8, 8)), flat, classifier)
+    model = FixedThresholdClassifier(inner, **options).fit(xrays.filenames, xrays.target)
+    joblib.dump(model, tmp_path / "model.joblib")
+    assert predict(tmp_path / "model.joblib", *xrays.filenames) == 0
+    names = [xrays.target_names[label] for label in model.predict(xrays.filenames)]
+    assert [row["label"] for row in rows_of(capsys.readouterr().out)] == names
+
+
+def _flat(images):
+    return np.asarray(images).reshape(len(images), -1).astype(float)
+
+
+def test_threshold_on_probabilities_of_the_second_class_is_found():
+    from sklearn.frozen import FrozenEstimator
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import f1_score, make_scorer
+    from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+
+    X, y = np.arange(40.0)[:, np.newaxis], np.arange(40) // 20
+    fixed = FixedThresholdClassifier(LogisticRegression(), threshold=0.3).fit(X, y)
+    assert threshold_of(fixed) == threshold_of(FrozenEstimator(fixed)) == 0.3
+    assert threshold_of(make_pipeline(fixed)) == 0.3
+    assert threshold_of(LogisticRegression().fit(X, y)) == 0.5
+    for options in ({"pos_label": 0}, {"response_method": "decision_function"}):
+        assert threshold_of(clone(fixed).set_params(**options).fit(X, y)) is None
+    tuned = TunedThresholdClassifierCV(LogisticRegression()).fit(X, y)
+    assert threshold_of(tuned) == tuned.best_threshold_
+    other = make_scorer(f1_score, pos_label=0)
+    assert threshold_of(tuned.set_params(scoring=other).fit(X, y)) is None
+
+
+def test_rows_do_not_replace_the_model(model_file, xrays, capsys):
+    before = Path(model_file).read_bytes()
+    arguments = ["predict", str(model_file), xrays.filenames[0], "-o", str(model_file), "--force"]
+    assert main(arguments) == 1
+    assert "the same file" in capsys.readouterr().err
+    assert Path(model_file).read_bytes() == before
+
+
 def test_three_classes_have_a_column_each(three_class_model_file, xrays, capsys):
     predict(three_class_model_file, *xrays.filenames[:4])
     rows = rows_of(capsys.readouterr().out)
@@ -218,7 +275,8 @@ def test_classes_are_called_what_they_were_called_in_training():
     model = SimpleNamespace(classes_=np.array([0, 1]))
     assert class_names(model) == ["NORMAL", "PNEUMONIA"]
     model.target_names_ = ["healthy", "COVID"]
-    assert labels_of(np.array([[0.9, 0.1], [0.1, 0.9]]), model, 0.5).tolist() == [
+    assert labels_of(np.array([0, 1]), model).tolist() == ["healthy", "COVID"]
+    assert labels_at(0.5, np.array([[0.9, 0.1], [0.1, 0.9]]), model).tolist() == [
         "healthy",
         "COVID",
     ]

@@ -48,6 +48,13 @@ def test_page_is_not_overwritten_unless_asked_for(model_file, xrays, tmp_path, c
     assert out.read_text("utf-8").startswith("<!doctype html>")
 
 
+def test_page_does_not_replace_the_model(model_file, xrays, capsys):
+    before = Path(model_file).read_bytes()
+    assert main(["report", str(model_file), xrays.root, "-o", str(model_file), "--force"]) == 1
+    assert "the model and --out are the same file" in capsys.readouterr().err
+    assert Path(model_file).read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("arguments", "culprit"),
     [

@@ -243,3 +243,9 @@ def test_labels_alone_compare_decisions_alone():
     frame = compare_predictions([0, 1, 1], y_pred_a=[0, 1, 1], y_pred_b=[0, 1, 0], n_resamples=20)
     assert "roc_auc" not in set(frame["metric"])
     assert frame.set_index("metric").loc["recall", "difference"] == 0.5
+
+
+def test_predictions_of_another_type_are_refused():
+    y = [0, 1] * 20
+    with pytest.raises(ValueError, match="y_pred such as '0': text never equals a number"):
+        compare_predictions(y, y_pred_a=y, y_pred_b=["0", "1"] * 20)

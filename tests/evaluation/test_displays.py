@@ -334,6 +334,32 @@ def test_model_comparison_draws_values_and_intervals():
     assert [text.get_text() for text in display.ax_.get_yticklabels()] == ["good", "poor"]
 
 
+@pytest.mark.parametrize(("scores", "metrics"), [({}, "f1"), ({"a": SCORE}, [])])
+def test_model_comparison_of_nothing_is_refused(scores, metrics):
+    with pytest.raises(ValueError, match=r"nothing to draw\. Pass at least one"):
+        ModelComparisonDisplay.from_predictions(Y, scores, metrics=metrics)
+
+
+def extents(ax):
+    ax.figure.canvas.draw()
+    return ax.get_legend().get_window_extent(), ax.get_window_extent()
+
+
+@pytest.mark.parametrize("threshold", [0.05, 0.5, 0.95])
+def test_threshold_does_not_run_through_the_legend(threshold):
+    ax = ScoreDistributionDisplay.from_predictions(Y, SCORE, threshold=threshold).ax_
+    legend, inside = extents(ax)
+    assert legend.y0 >= inside.y1 - 1
+
+
+def test_legend_of_the_calibration_covers_no_bin():
+    figure = plot_evaluation(Y, SCORE, n_resamples=20)
+    [ax] = [ax for ax in figure.axes if ax.get_title() == "calibration"]
+    legend, inside = extents(ax)
+    assert legend.y1 <= inside.y0
+    assert not legend.overlaps(ax.xaxis.label.get_window_extent())
+
+
 def test_model_comparison_of_estimators():
     X = SCORE[:, np.newaxis]
     models = {f"C = {c}": LogisticRegression(C=c).fit(X, Y) for c in (1.0, 10.0)}

@@ -5,6 +5,7 @@ import sys
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -139,6 +140,23 @@ def test_subgroup_of_negatives_has_specificity():
     old = by_metric(evaluate_predictions(Y, SCORE, subgroups=series), "old")
     assert old.index.tolist() == ["specificity", "roc_auc"]
     assert old.loc["specificity", ["value", "n"]].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "subgroups",
+    [
+        ["a", np.nan] * 4,
+        ["a", None] * 4,
+        ["a", " "] * 4,
+        [" a ", ""] * 4,
+        np.array(["a", np.nan] * 4, dtype=object),
+        pd.Series(["a", pd.NA] * 4, dtype="string"),
+        pd.Series(["a", None] * 4, dtype="category"),
+    ],
+)
+def test_images_without_a_subgroup_are_in_none(subgroups):
+    frame = evaluate_predictions(Y, SCORE, subgroups=subgroups, n_resamples=20)
+    assert frame["subgroup"].unique().tolist() == ["all", "a"]
 
 
 def test_subgroups_can_be_left_out():

@@ -106,6 +106,27 @@ def test_string_labels_and_estimators():
         persistent_errors(y, models)
 
 
+@pytest.mark.parametrize(
+    ("y", "y_pred", "message"),
+    [
+        ([0, 1], [["0", "0"], ["1", "1"]], "y has labels such as 0, run 0 of y_pred such as '0'"),
+        (["A", "B"], [["A", 0], ["B", 1]], "run 1 of y_pred such as 0"),
+        ([0, 1], [[0, np.nan], [1, 1]], "run 1 of y_pred lacks the label of 1 of 2 images"),
+        (["A", "B"], [["A", "B"], ["B", None]], "run 1 of y_pred lacks the label"),
+    ],
+)
+def test_predictions_that_cannot_equal_a_label_are_refused(y, y_pred, message):
+    with pytest.raises(ValueError, match=message):
+        persistent_errors(y, y_pred)
+
+
+def test_estimators_of_other_labels_are_refused():
+    X, y = np.zeros((4, 1)), np.array(["A", "B", "A", "B"])
+    models = [DummyClassifier().fit(X, y), DummyClassifier().fit(X, [0, 1, 0, 1])]
+    with pytest.raises(ValueError, match="run 1 of y_pred such as 0"):
+        persistent_errors(y, models, X=X)
+
+
 def test_names_come_from_paths():
     paths = ["IM-0001-0001.jpeg", "person1_virus_1.jpeg"]
     frame = persistent_errors([0, 1], [[1, 1], [1, 1]], X=paths).frame

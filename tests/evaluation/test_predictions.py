@@ -69,11 +69,41 @@ def test_single_label_needs_a_name_unless_it_is_zero_or_one():
         ({"y": [0, 1], "y_score": [-2.0, 3.0]}, "range from -2 to 3"),
         ({"y": [0, 1], "y_pred": [0, 1], "threshold": 0.5}, "both y_pred and threshold=0.5"),
         ({"y": [0, 1]}, "Nothing to evaluate"),
+        ({"y": [0, 1], "y_pred": ["0", "1"]}, "y has labels such as 0, y_pred such as '0'"),
+        ({"y": ["A", "B"], "y_pred": [0, 1]}, "text never equals a number"),
+        ({"y": [0, 1, "1"], "y_score": [0.1, 0.2, 0.3]}, "text, such as '1', .* such as 0"),
+        ({"y": [0, 1], "y_pred": [0.0, np.nan]}, "y_pred lacks the label of 1 of 2 .* row 1"),
+        ({"y": ["A", "B"], "y_pred": ["A", None]}, "y_pred lacks the label of 1 of 2"),
+        ({"y": ["A", pd.NA], "y_pred": ["A", "B"]}, "y lacks the label of 1 of 2"),
+        ({"y": pd.Series(["A", None]), "y_pred": ["A", "B"]}, "y lacks the label of 1 of 2"),
+        (
+            {"y": np.arange(80) / 80, "y_pred": np.arange(80) / 80},
+            r"labels \[0\.0, 0\.0125, 0\.025, 0\.0375, 0\.05, \.\.\.\], 80 in all\. Compare",
+        ),
     ],
 )
 def test_what_cannot_be_meant_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         Predictions.of(**arguments)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        list,
+        np.array,
+        lambda y: np.array(y, dtype=object),
+        lambda y: np.array(y)[:, np.newaxis],
+        pd.Series,
+        lambda y: pd.Series(y, dtype="category"),
+        lambda y: pd.DataFrame({"label": y}),
+    ],
+)
+@pytest.mark.parametrize("y", [[0, 1, 1], [False, True, True], ["A", "B", "B"]])
+def test_labels_in_any_container(form, y):
+    predictions = Predictions.of(form(y), y_pred=form(y[::-1]))
+    assert predictions.positive.tolist() == [False, True, True]
+    assert predictions.predicted.tolist() == [True, True, False]
 
 
 def test_patients_come_from_groups_before_file_names_before_rows():

@@ -5,6 +5,7 @@ import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score, make_scorer
 from sklearn.model_selection import (
     FixedThresholdClassifier,
     GridSearchCV,
@@ -15,7 +16,11 @@ from sklearn.svm import SVC, LinearSVC
 
 from skpneumo import CNNClassifier
 from skpneumo.decision import RecallFloorClassifier
-from skpneumo.evaluation._responses import scores_and_decisions, scores_of
+from skpneumo.evaluation._responses import (
+    probabilities_and_labels,
+    scores_and_decisions,
+    scores_of,
+)
 from skpneumo.pipeline import make_pipeline
 
 RNG = np.random.default_rng(0)
@@ -60,6 +65,22 @@ MODELS = {
     "fixed threshold": lambda: FixedThresholdClassifier(
         make_pipeline(Reader(), LogisticRegression()), threshold=0.8
     ),
+    "fixed threshold of the other class": lambda: FixedThresholdClassifier(
+        make_pipeline(Reader(), LogisticRegression()), threshold=0.3, pos_label=0
+    ),
+    "fixed threshold on the decision function": lambda: FixedThresholdClassifier(
+        make_pipeline(Reader(), LogisticRegression()),
+        threshold=0.5,
+        response_method="decision_function",
+    ),
+    "default threshold": lambda: FixedThresholdClassifier(
+        make_pipeline(Reader(), LogisticRegression())
+    ),
+    "tuned threshold of the other class": lambda: TunedThresholdClassifierCV(
+        make_pipeline(Reader(), LogisticRegression()),
+        scoring=make_scorer(f1_score, pos_label=0),
+        cv=2,
+    ),
     "tuned threshold": lambda: TunedThresholdClassifierCV(
         make_pipeline(Reader(), LogisticRegression()), cv=2
     ),
@@ -94,3 +115,15 @@ def test_classifier_of_three_classes_is_asked_once():
     _, called = scores_and_decisions(model, X, 2)
     assert Reader.n_read == len(X)
     np.testing.assert_array_equal(called, model.predict(X) == 2)
+
+
+@pytest.mark.filterwarnings("ignore::skpneumo.decision.UnknownPatientsWarning")
+@pytest.mark.filterwarnings("ignore:The `probability` parameter:FutureWarning")
+@pytest.mark.parametrize("model", [name for name in MODELS if name != "decision function"])
+def test_labels_and_probabilities_are_those_of_the_classifier_at_one_reading(model):
+    model = MODELS[model]().fit(X, Y)
+    Reader.n_read = 0
+    probabilities, labels = probabilities_and_labels(model, X)
+    assert Reader.n_read == len(X)
+    np.testing.assert_array_equal(probabilities, model.predict_proba(X))
+    np.testing.assert_array_equal(labels, model.predict(X))

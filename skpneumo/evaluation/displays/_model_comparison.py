@@ -158,10 +158,15 @@ class ModelComparisonDisplay:
         Raises
         ------
         ValueError
-            If a frame lacks a metric or the subgroup.
+            If there are no models or no metrics, or a frame lacks a metric or the subgroup.
         """
         metrics = [self.metrics] if isinstance(self.metrics, str) else list(self.metrics)
         names = list(self.evaluations)
+        if not names or not metrics:
+            raise ValueError(
+                f"There are {len(names)} models and {len(metrics)} metrics, so there is nothing "
+                "to draw. Pass at least one of each."
+            )
         ax = axes_for(ax, figsize=(8.6, 1.3 + (0.22 + 0.26 * len(metrics)) * len(names)))
         places = np.arange(len(names))
         self.points_ = {}

@@ -4,9 +4,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import column_or_1d
 
-from skpneumo.evaluation._predictions import Predictions, predictions_of
+from skpneumo.evaluation._predictions import Predictions, check_labels, predictions_of
 from skpneumo.evaluation.displays._style import (
     GREY,
     NEGATIVE,
@@ -106,7 +105,7 @@ class ScoreDistributionDisplay:
         -------
         display : ScoreDistributionDisplay
         """
-        labels: NDArray[Any] = column_or_1d(y)
+        labels = check_labels(y)
         if threshold is None:
             threshold = getattr(
                 estimator, "threshold_", getattr(estimator, "best_threshold_", None)
@@ -153,7 +152,7 @@ class ScoreDistributionDisplay:
         -------
         display : ScoreDistributionDisplay
         """
-        labels: NDArray[Any] = column_or_1d(y)
+        labels = check_labels(y)
         predictions = Predictions.of(labels, y_score, pos_label=pos_label, threshold=np.inf)
         return cls._of(predictions, labels, threshold, names).plot(ax=ax)
 
@@ -225,6 +224,7 @@ class ScoreDistributionDisplay:
         )
         ax.yaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
         tidy(ax)
-        ax.legend(frameon=False, loc="best")
+        # Above the axes: within, the threshold may be anywhere, and would run through the text.
+        ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1))
         self.ax_, self.figure_ = ax, figure_of(ax)
         return self

@@ -14,10 +14,10 @@ from sklearn.metrics import (
     precision_recall_curve,
     roc_curve,
 )
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import check_random_state
 
 from skpneumo.evaluation._estimates import Estimate, Settings, estimate_metrics
-from skpneumo.evaluation._predictions import Predictions
+from skpneumo.evaluation._predictions import Predictions, check_labels
 from skpneumo.evaluation.displays._style import (
     BLUE,
     GREY,
@@ -103,7 +103,7 @@ def plot_evaluation(
     >>> from skpneumo.evaluation import plot_evaluation
     >>> figure = plot_evaluation([0, 0, 1, 0, 1, 1], [0.1, 0.3, 0.4, 0.6, 0.7, 0.9])
     """
-    labels: NDArray[Any] = column_or_1d(y)
+    labels = check_labels(y)
     predictions = Predictions.of(
         labels,
         y_score,
@@ -213,6 +213,8 @@ def _draw_calibration(
             color=BLUE,
             ax=panel,
         )
+        # Below the axes: within, its figures would cover the bins of some model or other.
+        panel.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.14))
     else:
         panel.text(0.5, 0.5, "needs probabilities", ha="center", va="center")
     panel.set(title="calibration", xlabel="mean probability", ylabel="share of positives")

@@ -1,0 +1,29 @@
+"""Keeping a command from writing over a file that it reads, or writes as well."""
+
+from itertools import combinations
+from pathlib import Path
+
+__all__ = ["refuse_the_same_file"]
+
+
+def refuse_the_same_file(files: dict[str, Path | None]) -> None:
+    """Raise if two of the files are one, which not even ``--force`` can mean.
+
+    Parameters
+    ----------
+    files : dict of str to Path or None
+        The files by what they are to the command: an option, or a word for an argument.
+    """
+    named = [(name, file) for name, file in files.items() if file is not None]
+    for (name, file), (other_name, other) in combinations(named, 2):
+        if _is_same(file, other):
+            raise ValueError(
+                f"{name} and {other_name} are the same file, {other}; one would be lost. Name "
+                "another."
+            )
+
+
+def _is_same(file: Path, other: Path) -> bool:
+    if file.exists() and other.exists():
+        return file.samefile(other)  # by another name or link as well
+    return file.resolve() == other.resolve()
