@@ -14,9 +14,11 @@ The package is one flow, and its modules are the stages of it::
     augmentation   random preprocessing of images, in training only
     networks       pure functions: shape -> keras.Model
     classifiers    the networks as scikit-learn classifiers
+    tuning         searches that resume, halve by epochs and share a device
     decision       an operating point with a recall floor
     evaluation     scorers, intervals, displays, report
     explanation    what the network looks at
+    recipes        whole pipelines by name
 
 No stage imports a later one. Public names are handed out lazily: importing ``skpneumo``
 imports neither Keras nor matplotlib, nor scikit-learn.
@@ -39,11 +41,26 @@ if TYPE_CHECKING:
     from skpneumo.decision import RecallFloorClassifier
     from skpneumo.enhancement import BorderCropper, ContrastEqualizer
     from skpneumo.evaluation import compare, compare_protocols, evaluate
+    from skpneumo.explanation import (
+        activation_maps,
+        explanation_report,
+        grad_cam,
+        integrated_gradients,
+        lime_map,
+        occlusion_map,
+    )
     from skpneumo.loading import ImageLoader
     from skpneumo.networks import build_cnn, build_pretrained
     from skpneumo.pipeline import Pipeline, make_pipeline
     from skpneumo.rebalancing import ImageResampler
+    from skpneumo.recipes import list_recipes, make_recipe
     from skpneumo.splitting import PatientKFold, patient_train_test_split
+    from skpneumo.tuning import (
+        ResumableGridSearchCV,
+        ResumableHalvingGridSearchCV,
+        ResumableHalvingRandomSearchCV,
+        ResumableRandomizedSearchCV,
+    )
 
 __version__ = "0.1.0"
 
@@ -57,7 +74,12 @@ _STAGE_OF_NAME = {
     "PatientKFold": "splitting",
     "Pipeline": "pipeline",
     "RecallFloorClassifier": "decision",
+    "ResumableGridSearchCV": "tuning",
+    "ResumableHalvingGridSearchCV": "tuning",
+    "ResumableHalvingRandomSearchCV": "tuning",
+    "ResumableRandomizedSearchCV": "tuning",
     "TransferClassifier": "classifiers",
+    "activation_maps": "explanation",
     "audit_images": "audit",
     "build_cnn": "networks",
     "build_pretrained": "networks",
@@ -65,10 +87,17 @@ _STAGE_OF_NAME = {
     "compare_protocols": "evaluation",
     "etiologies": "datasets",
     "evaluate": "evaluation",
+    "explanation_report": "explanation",
     "fetch_chest_xray": "datasets",
+    "grad_cam": "explanation",
+    "integrated_gradients": "explanation",
+    "lime_map": "explanation",
+    "list_recipes": "recipes",
     "load_chest_xray": "datasets",
     "make_chest_xray": "datasets",
     "make_pipeline": "pipeline",
+    "make_recipe": "recipes",
+    "occlusion_map": "explanation",
     "patient_ids": "datasets",
     "patient_train_test_split": "splitting",
 }
@@ -83,7 +112,12 @@ __all__ = [
     "PatientKFold",
     "Pipeline",
     "RecallFloorClassifier",
+    "ResumableGridSearchCV",
+    "ResumableHalvingGridSearchCV",
+    "ResumableHalvingRandomSearchCV",
+    "ResumableRandomizedSearchCV",
     "TransferClassifier",
+    "activation_maps",
     "audit_images",
     "build_cnn",
     "build_pretrained",
@@ -91,10 +125,17 @@ __all__ = [
     "compare_protocols",
     "etiologies",
     "evaluate",
+    "explanation_report",
     "fetch_chest_xray",
+    "grad_cam",
+    "integrated_gradients",
+    "lime_map",
+    "list_recipes",
     "load_chest_xray",
     "make_chest_xray",
     "make_pipeline",
+    "make_recipe",
+    "occlusion_map",
     "patient_ids",
     "patient_train_test_split",
 ]

@@ -1,6 +1,10 @@
 """A pretrained network as a classifier."""
 
+import inspect
+import os
+import warnings
 from collections.abc import Callable
+from functools import lru_cache
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, ClassVar
@@ -8,12 +12,14 @@ from typing import Any, ClassVar
 import keras
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skpneumo.augmentation import ImageAugmenter
 from skpneumo.classifiers._base import BaseNetworkClassifier
-from skpneumo.classifiers._keras import extract_features
-from skpneumo.classifiers._programs import NetworkSpec
+from skpneumo.classifiers._callbacks import ScikitLearnTasks
+from skpneumo.classifiers._keras import History, TrainingState, extract_features
+from skpneumo.classifiers._programs import NetworkSpec, Weights
 from skpneumo.networks import build_pretrained
 from skpneumo.networks._pretrained import build_features, build_head
 
@@ -21,9 +27,9 @@ from skpneumo.networks._pretrained import build_features, build_head
 class TransferClassifier(BaseNetworkClassifier):
     """Classify images with a network trained on other images, by Keras.
 
-    First the features of the frozen backbone are computed, once, and a head is trained on them.
-    Then, if ``fine_tune_from`` says so, the upper layers of the backbone are trained with it at
-    a lower rate.
+    First the features of the frozen backbone are computed, once, and standardised, and a head is
+    trained on them. Then, if ``fine_tune_from`` says so, the upper layers of the backbone are
+    trained with it at a lower rate.
 
     Parameters
     ----------
@@ -46,6 +52,9 @@ class TransferClassifier(BaseNetworkClassifier):
         Penalty on the weights of the head.
     fine_tune_from : str or None, default=None
         First layer of the backbone to train, or ``"all"``. None: only the head is trained.
+        Batch normalisation stays as it came with the weights. With ``weights=None`` there is
+        nothing to spare: head and backbone are trained together from the start, for
+        ``fine_tune_epochs``, batch normalisation included.
     fine_tune_epochs : int, default=5
         Epochs of fine-tuning, at most.
     fine_tune_learning_rate : float, default=1e-5
@@ -55,8 +64,10 @@ batch_size, epochs, early_stopping, validation_fraction, n_iter_no_change, tol, 
 label_smoothing, balanced_batches, class_weight, augmentation, mixup, n_augmented_predictions, \
 image_shape, callbacks, precision, verbose, warm_start, random_state : object
         As in :class:`~skpneumo.CNNClassifier`. ``augmentation`` and ``mixup`` act in
-        fine-tuning only, because the head is trained on features computed once. ``fit`` with
-        ``warm_start`` and ``partial_fit`` go on with the last of the two phases.
+        fine-tuning only, because the head is trained on features computed once; an
+        :class:`~skpneumo.ImageAugmenter` that is a step before the classifier acts on both.
+        ``fit`` with ``warm_start`` goes on with the last of the two phases. Of ``partial_fit``
+        the first call trains the head, and standardises by its images; the others fine-tune.
 
     Attributes
     ----------
@@ -94,7 +105,7 @@ image_shape, callbacks, precision, verbose, warm_start, random_state : object
         **BaseNetworkClassifier._parameter_constraints,
         "backbone": [str],
         "backbone_options": [dict, None],
-        "weights": [str, Path, None],
+        "weights": [str, os.PathLike, None],
         "global_pooling": [StrOptions({"max", "average"})],
         "head_units": ["array-like"],
         "activation": [str],
@@ -186,30 +197,37 @@ image_shape, callbacks, precision, verbose, warm_start, random_state : object
 
     def _network_spec(self) -> NetworkSpec:
         return NetworkSpec.of(
-            build_pretrained, n_outputs=self._n_outputs, **self._body(), **self._head()
+            build_pretrained,
+            input_shape=self.input_shape_,
+            n_outputs=1 if len(self.classes_) == 2 else len(self.classes_),
+            backbone=self.backbone,
+            backbone_options=tuple(sorted((self.backbone_options or {}).items())),
+            trainable_from=self.fine_tune_from,
+            trainable_norm=self.weights is None,
+            global_pooling=self.global_pooling,
+            head_units=self.head_units,
+            activation=self.activation,
+            dropout=self.dropout,
+            l2=self.l2,
         )
 
     @property
-    def _n_outputs(self) -> int:
-        return 1 if len(self.classes_) == 2 else len(self.classes_)
+    def _features_spec(self) -> NetworkSpec:
+        # Whatever head is on it and whatever is to be trained, it is one program.
+        return _part(self.network_spec_, build_features, trainable_from=None)
 
-    def _body(self) -> dict[str, Any]:
-        return {
-            "input_shape": self.input_shape_,
-            "backbone": self.backbone,
-            "backbone_options": tuple(sorted((self.backbone_options or {}).items())),
-            "trainable_from": self.fine_tune_from,
-            "global_pooling": self.global_pooling,
-            "value_range": self.value_range_,
-        }
+    def _head_spec(self, n_features: int) -> NetworkSpec:
+        return _part(self.network_spec_, build_head, input_shape=(n_features,))
 
-    def _head(self) -> dict[str, Any]:
-        return {
-            "head_units": self.head_units,
-            "activation": self.activation,
-            "dropout": self.dropout,
-            "l2": self.l2,
-        }
+    def _split(self, weights: Weights) -> tuple[Weights, Weights]:
+        """Take the weights of features and head apart; each layer of a head has two."""
+        n_hidden = len(dict(self.network_spec_.arguments)["head_units"])
+        n_head = 2 * (n_hidden + 1)
+        return weights[:-n_head], weights[-n_head:]
+
+    def _parts(self) -> list[tuple[NetworkSpec, Weights]]:
+        body, head = self._split(self.weights_)
+        return [(self._features_spec, body), (self._head_spec(len(head[0])), head)]
 
     def _train(
         self,
@@ -217,57 +235,146 @@ image_shape, callbacks, precision, verbose, warm_start, random_state : object
         y: NDArray[np.intp],
         sample_weight: NDArray[np.float32],
         held_out: tuple[Any, Any, Any] | None,
-        epochs: int,
-        keep_state: bool,
+        n_epochs: int | None = None,
     ) -> None:
-        head_goes_on = self._training_state is not None and self.fine_tune_from is None
-        if hasattr(self, "weights_") and not head_goes_on:
-            super()._train(X, y, sample_weight, held_out, epochs, keep_state)
-            return
-        n_epochs = epochs + (0 if self.fine_tune_from is None else self.fine_tune_epochs)
-        with self._reporting(X, y, n_epochs) as tasks:
-            features_spec = NetworkSpec.of(build_features, **self._body())
-            if self._training_state is None:
-                seed = int(self._rng.randint(2**31 - 1))
-                self._body_weights = features_spec.build(seed, weights=self.weights).get_weights()
-            body = self._body_weights
+        self._say_what_has_no_effect()
+        fine_tuning = (self._fine_tune, self.fine_tune_epochs)
+        phases = [(self._train_head, self.epochs), fine_tuning]
+        if self.fine_tune_from is None:
+            phases.pop()
+        elif self.weights is None or hasattr(self, "weights_"):
+            phases = [fine_tuning]
+        if n_epochs is not None:
+            phases = [(phases[0][0], n_epochs)]
+        weights: Any = getattr(self, "weights_", None)
+        histories = []
+        with self._reporting(X, y, sum(epochs for _, epochs in phases)) as tasks:
+            for train, epochs in phases:
+                weights, history, state = train(
+                    weights, (X, y, sample_weight), held_out, tasks, epochs=epochs
+                )
+                histories.append(history)
+            self.weights_ = weights
+            for history in histories:
+                self._append_history(history)
+        self._training_state = state if self.warm_start or n_epochs is not None else None
 
-            def features(images: NDArray[Any]) -> NDArray[np.float32]:
-                return extract_features(features_spec, body, images, self.precision)
+    def _train_head(
+        self,
+        weights: Weights | None,
+        train: tuple[Any, Any, Any],
+        held_out: tuple[Any, Any, Any] | None,
+        tasks: Callable[..., ScikitLearnTasks],
+        epochs: int,
+    ) -> tuple[Weights, History, TrainingState]:
+        """Train the head on features that are computed once, and standardised."""
+        X, *labels = train
+        if weights is None:
+            body, head = self._start_of_body(), None
+            features = self._features(body, X)
+            scaler = StandardScaler().fit(features)
+            mean, deviation = scaler.mean_.astype(np.float32), scaler.scale_.astype(np.float32)
+            body = [*body[:-2], mean, deviation]
+            features = (features - mean) / deviation
+        else:
+            body, head = self._split(weights)
+            features = self._features(body, X)
+        for array in body:
+            array.setflags(write=False)
+        head_spec = self._head_spec(features.shape[1])
+        head, history, state = self._train_network(
+            head_spec,
+            (features, *labels),
+            held_out and (self._features(body, held_out[0]), *held_out[1:]),
+            start=self._where_it_stopped(head_spec),
+            start_weights=head,
+            tasks=tasks(lambda head: [*body, *head]),
+            epochs=epochs,
+            augmentation=None,
+            mixup=0.0,
+        )
+        return [*body, *head], history, state
 
-            train = features(X), y, sample_weight
-            head_spec = NetworkSpec.of(
-                build_head,
-                input_shape=train[0].shape[1:],
-                n_outputs=self._n_outputs,
-                **self._head(),
-            )
-            head, history, state = self._train_network(
-                head_spec,
-                train,
-                None if held_out is None else (features(held_out[0]), *held_out[1:]),
-                start=self._training_state,
-                tasks=tasks(lambda head: [*body, *head]),
-                epochs=epochs,
-                augmentation=None,
-                mixup=0.0,
-            )
-            self.weights_ = [*body, *head]
-            self._append_history(history)
-            if self.fine_tune_from is not None:
-                state = self._fine_tune((X, y, sample_weight), held_out, tasks)
-        self._training_state = state if keep_state else None
-
-    def _fine_tune(self, train: Any, held_out: Any, tasks: Callable[..., Any]) -> Any:
-        self.weights_, history, state = self._train_network(
+    def _fine_tune(
+        self,
+        weights: Weights | None,
+        train: tuple[Any, Any, Any],
+        held_out: tuple[Any, Any, Any] | None,
+        tasks: Callable[..., ScikitLearnTasks],
+        epochs: int,
+    ) -> tuple[Weights, History, TrainingState]:
+        """Train the head and what lies above the depth, from these weights or from random ones."""
+        if weights is None:
+            network = self.network_spec_.build(self._draw_seed(), value_range=self.value_range_)
+            weights = network.get_weights()
+        return self._train_network(
             self.network_spec_,
             train,
             held_out,
-            start=None,
-            start_weights=self.weights_,
+            start=self._where_it_stopped(self.network_spec_),
+            start_weights=weights,
             tasks=tasks(),
-            epochs=self.fine_tune_epochs,
+            epochs=epochs,
             learning_rate=self.fine_tune_learning_rate,
         )
-        self._append_history(history)
-        return state
+
+    def _where_it_stopped(self, spec: NetworkSpec) -> TrainingState | None:
+        """Give the state of this phase; that of the other one is of another network."""
+        state = self._training_state
+        return state if state is not None and state.spec.network == spec else None
+
+    def _features(self, body: Weights, X: Any) -> NDArray[np.float32]:
+        return extract_features(self._features_spec, body, X, self.precision)
+
+    def _start_of_body(self) -> Weights:
+        path = None if self.weights in (None, "imagenet") else Path(self.weights)
+        return list(
+            _start_of_body(
+                _part(self.network_spec_, build_features),
+                self.weights if path is None else path,
+                path.stat().st_mtime_ns if path is not None and path.exists() else None,
+                self.value_range_,
+                # Without random layers every seed is the same start.
+                self._draw_seed() if self.weights is None else None,
+            )
+        )
+
+    def _draw_seed(self) -> int:
+        return int(self._rng.randint(2**31 - 1))
+
+    def _say_what_has_no_effect(self) -> None:
+        if self.fine_tune_from is not None:
+            return
+        idle = ["mixup"] if self.mixup else []
+        if self.augmentation is not None and not self.n_augmented_predictions:
+            idle.append("augmentation")
+        if idle:
+            warnings.warn(
+                f"{' and '.join(idle)} have no effect: the features of a frozen backbone are "
+                "computed once. Set fine_tune_from, or put the ImageAugmenter before the "
+                "classifier as a step of the pipeline, which appends changed copies.",
+                UserWarning,
+                stacklevel=2,
+            )
+
+
+@lru_cache(maxsize=2)
+def _start_of_body(
+    spec: NetworkSpec,
+    weights: str | Path | None,
+    changed: int | None,
+    value_range: tuple[float, float],
+    seed: int | None,
+) -> Weights:
+    """Give the weights that all folds and candidates of a search begin with.
+
+    Building a backbone takes seconds. A file that has been changed since is read again.
+    """
+    return spec.build(seed, weights=weights, value_range=value_range).get_weights()
+
+
+def _part(spec: NetworkSpec, builder: Callable[..., keras.Model], **changes: Any) -> NetworkSpec:
+    """Say how to build a part of a network: from those of its arguments that the part takes."""
+    arguments = dict(spec.arguments) | changes
+    taken = inspect.signature(builder).parameters.keys() & arguments.keys()
+    return NetworkSpec.of(builder, **{name: arguments[name] for name in sorted(taken)})

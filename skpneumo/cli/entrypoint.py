@@ -31,8 +31,11 @@ COMMANDS = {
     "fit": "Train a classifier on a folder of X-rays and keep it.",
     "tune": "Search for the best network by recall, patients kept together.",
     "predict": "Write one row per X-ray: path, probability, label, error.",
+    "explain": "Draw what the model looked at, a picture and a row for each X-ray.",
     "evaluate": "Print how good a model is on a folder of X-rays, with intervals.",
+    "cache": "Show what a folder of decoded images holds, or clear it.",
     "report": "Write all about a model on a folder of X-rays as one page.",
+    "doctor": "Say what trains here, in which precision, and what is slow and why.",
 }
 
 

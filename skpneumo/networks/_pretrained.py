@@ -1,18 +1,16 @@
 """Networks of :mod:`keras.applications` with a head of one's own."""
 
-import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any
 
 import keras
 from keras import layers
 
-from skpneumo.networks._layers import FusedBatchNormalization
-from skpneumo.networks._seeding import layer_seeds, python_random_unmoved, seeded
+from skpneumo.networks._backbones import Backbone
+from skpneumo.networks._layers import Standardization
+from skpneumo.networks._seeding import layer_seeds, seeded
 
-# Least side in pixels; the others take 32.
-_LEAST_SIDE = {"Xception": 71, "InceptionV3": 75, "InceptionResNetV2": 75}
 _GLOBAL_POOLING = {"max": layers.GlobalMaxPooling2D, "average": layers.GlobalAveragePooling2D}
 
 
@@ -24,6 +22,7 @@ def build_pretrained(
     backbone_options: Mapping[str, Any] | Sequence[tuple[str, Any]] = (),
     weights: str | PathLike[str] | None = None,
     trainable_from: str | None = None,
+    trainable_norm: bool | None = None,
     global_pooling: str = "average",
     head_units: Sequence[int] = (),
     activation: str = "relu",
@@ -36,7 +35,9 @@ def build_pretrained(
     """Build a backbone of :mod:`keras.applications`, global pooling, dense layers and logits.
 
     Grey images become colour ones, and pixel values what the backbone was trained on, inside
-    the network. It has two parts, named ``"features"`` and ``"head"``.
+    the network. It has two parts, named ``"features"`` and ``"head"``. The features can be
+    standardised: the mean and deviation to do it with are the weights of the last layer of
+    ``"features"``, at first 0 and 1.
 
     Parameters
     ----------
@@ -46,16 +47,21 @@ def build_pretrained(
     n_outputs : int, default=1
         Number of logits: 1 for two classes, else one a class.
     backbone : str, default="MobileNet"
-        Name of a function in :mod:`keras.applications`, such as ``"VGG16"``, ``"Xception"`` or
-        ``"DenseNet121"``.
+        Name of a function in :mod:`keras.applications`, such as ``"VGG16"``, ``"Xception"``,
+        ``"DenseNet121"`` or ``"EfficientNetB0"``.
     backbone_options : mapping, default=()
         More arguments of that function, such as ``{"alpha": 0.75}``.
     weights : {"imagenet"}, path or None, default=None
         Weights of the backbone: Keras downloads those of ImageNet to its own cache; a path
-        names a ``.weights.h5`` file of the backbone without its top; None begins at random.
+        names a ``.weights.h5`` file of the backbone without its top, saved by
+        ``save_weights``; None begins at random.
     trainable_from : str or None, default=None
         Name of the first layer of the backbone that training changes, or ``"all"``. None
-        freezes it whole. Batch normalisation stays frozen in any case.
+        freezes it whole.
+    trainable_norm : bool or None, default=None
+        Whether batch normalisation is trained in the layers that training changes. None: only
+        without ``weights``, because the averages that come with weights are of many more
+        images than a small collection has.
     global_pooling : {"average", "max"}, default="average"
         How the last feature maps become one number each.
     head_units : sequence of int, default=()
@@ -81,7 +87,10 @@ def build_pretrained(
     Raises
     ------
     ValueError
-        If there is no such backbone or layer, or the images have neither 1 nor 3 channels.
+        If there is no such backbone, option or layer, the weights are those of another backbone
+        or of other options, or the images have neither 1 nor 3 channels.
+    FileNotFoundError
+        If there is no such file of weights.
 
     Examples
     --------
@@ -97,6 +106,7 @@ def build_pretrained(
         backbone_options=backbone_options,
         weights=weights,
         trainable_from=trainable_from,
+        trainable_norm=trainable_norm,
         global_pooling=global_pooling,
         value_range=value_range,
         dtype=dtype,
@@ -123,6 +133,7 @@ def build_features(
     backbone_options: Mapping[str, Any] | Sequence[tuple[str, Any]] = (),
     weights: str | PathLike[str] | None = None,
     trainable_from: str | None = None,
+    trainable_norm: bool | None = None,
     global_pooling: str = "average",
     value_range: tuple[float, float] = (0.0, 255.0),
     dtype: str = "float32",
@@ -131,33 +142,31 @@ def build_features(
     """Build the part up to the pooled features; the words are :func:`build_pretrained`'s."""
     if input_shape[2] not in (1, 3):
         raise ValueError(
-            f"{backbone} takes images of 1 or 3 channels, got shape {input_shape}. "
+            f"{backbone} takes images of 1 or 3 channels, got shape {tuple(input_shape)}. "
             'Load them with color_mode="grayscale" or "rgb".'
         )
+    body = Backbone(backbone, backbone_options)
     low, high = value_range
-    scale = 255.0 / (high - low) if high > low else 1.0
+    scale = (high - low) / 255.0 if high > low else 1.0
     images = keras.Input(input_shape, name="images")
-    x = layers.Rescaling(scale, -low * scale, dtype="float32", name="to_255")(images)
+    # Black and white are weights, so that one program serves images of any range.
+    x = Standardization(low, scale, dtype="float32", name="to_255")(images)
     if input_shape[2] == 1:
         x = layers.Concatenate(dtype="float32", name="to_rgb")([x, x, x])
-    least = _LEAST_SIDE.get(backbone, 32)
-    height, width = (max(side, least) for side in input_shape[:2])
+    height, width = (max(side, body.least_side) for side in input_shape[:2])
     if (height, width) != tuple(input_shape[:2]):
         x = layers.Resizing(height, width, "nearest", dtype="float32", name="enlarged")(x)
-    build, preprocess = _application(backbone)
-    with python_random_unmoved():
-        body = build(
-            include_top=False,
-            weights="imagenet" if weights == "imagenet" else None,
-            input_shape=(height, width, 3),
-            **dict(backbone_options),
-        )
-        if weights not in (None, "imagenet"):
-            body.load_weights(weights)
-        copy = _rebuilt(body, dtype, trainable_from, layer_seeds(seed))
-        if weights is not None:
-            copy.set_weights(body.get_weights())
-    x = _GLOBAL_POOLING[global_pooling](dtype="float32", name="pooled")(copy(preprocess(x)))
+    x = body.build(
+        (height, width),
+        weights=weights,
+        trainable_from=trainable_from,
+        trainable_norm=weights is None if trainable_norm is None else trainable_norm,
+        dtype=dtype,
+        seed=seed,
+    )(body.preprocess(x))
+    x = _GLOBAL_POOLING[global_pooling](dtype="float32", name="pooled")(x)
+    # The features of a backbone with random weights may be as small as 1e-20.
+    x = Standardization(dtype="float32", name="standardized")(x)
     return keras.Model(images, x, name="features")
 
 
@@ -198,55 +207,3 @@ def build_head(
         name="logits",
     )(x)
     return keras.Model(inputs, logits, name="head")
-
-
-def _application(backbone: str) -> tuple[Any, Any]:
-    """Find the function that builds a backbone, and the one that scales its input."""
-    modules = [
-        module
-        for module in vars(keras.applications).values()
-        if inspect.ismodule(module) and hasattr(module, "preprocess_input")
-    ]
-    builders = {
-        name: (builder, module.preprocess_input)
-        for module in modules
-        for name, builder in vars(module).items()
-        if inspect.isfunction(builder) and name[0].isupper()
-    }
-    if backbone not in builders:
-        raise ValueError(
-            f"There is no backbone {backbone!r} in keras.applications; it has {sorted(builders)}."
-        )
-    return builders[backbone]
-
-
-def _rebuilt(
-    body: keras.Model, dtype: str, trainable_from: str | None, seeds: Iterator[int]
-) -> keras.Model:
-    """Copy a backbone with our dtype, seeds, frozen layers and faster normalisation.
-
-    Keras builds it in its global dtype policy and with its global seeds.
-    """
-    names = [layer.name for layer in body.layers]
-    if trainable_from is not None and trainable_from not in ("all", *names):
-        raise ValueError(
-            f'The backbone has no layer {trainable_from!r}. Give "all" or one of {names}.'
-        )
-    if trainable_from is None:
-        trainable = set()
-    else:
-        trainable = set(names[0 if trainable_from == "all" else names.index(trainable_from) :])
-
-    def copy(layer: keras.Layer) -> keras.Layer:
-        config = {**layer.get_config(), "dtype": dtype}
-        for key, value in config.items():
-            if key.endswith("initializer") and "seed" in (value or {}).get("config", {}):
-                config[key] = {**value, "config": {**value["config"], "seed": next(seeds)}}
-        if "seed" in config:
-            config["seed"] = next(seeds)
-        normalisation = type(layer) is layers.BatchNormalization
-        copied = (FusedBatchNormalization if normalisation else type(layer)).from_config(config)
-        copied.trainable = layer.name in trainable and not normalisation
-        return copied
-
-    return keras.models.clone_model(body, clone_function=copy)

@@ -1,0 +1,163 @@
+"""Does the explanation report convict models that cheat, and clear those that do not?
+
+For each seed synthetic radiographs are drawn, and four small networks are trained on them: on
+the films as they are; on films that bear a bright marker in a corner at random; on films that
+bear it if and only if there is pneumonia; and on films that bear it if and only if there is none.
+`explanation_report` judges each on films of other patients. Corner, size, brightness and form of
+the marker, and how plain the pneumonia is, change from seed to seed.
+
+Printed are the verdicts with Wilson's 95 % intervals, the two numbers that they rest on, and the
+pointing game of the maps of the first kind of network: how often the strongest evidence lies in
+the disc that holds an opacity, on films whose pneumonia was found.
+
+    python benchmarks/explanation_conviction.py --seeds 100
+"""
+
+import argparse
+import os
+import platform
+import tempfile
+import time
+
+import numpy as np
+import pandas as pd
+from PIL import Image, ImageDraw, ImageFont
+from scipy.stats import binomtest
+
+from skpneumo import CNNClassifier, ImageLoader, make_chest_xray
+from skpneumo.explanation import explanation_report
+from skpneumo.explanation._methods import maps_by
+
+# The right verdict on each kind of network.
+KINDS = {
+    "no marker": "honest",
+    "marker at random": "honest",
+    "marker with pneumonia": "cheater",
+    "marker without pneumonia": "cheater",
+}
+POINTING = ("hires_cam", "grad_cam", "grad_cam++", "integrated_gradients", "occlusion")
+
+
+def planted(images: np.ndarray, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The images with the same marker, a letter or a square, in the same corner of some rows."""
+    images = images.copy()
+    size = images.shape[1]
+    side, gap = rng.integers(size // 10, size // 6, endpoint=True), rng.integers(1, 4)
+    brightness = int(rng.integers(200, 255, endpoint=True))
+    left = int(rng.choice([gap, size - side - gap]))
+    top = int(rng.choice([gap, size - side - gap]))
+    letter, font = rng.random() < 0.5, ImageFont.load_default(int(side) + 3)
+    for row in rows:
+        film = Image.fromarray(images[row, :, :, 0])
+        if letter:
+            ImageDraw.Draw(film).text((left, top - 2), "R", fill=brightness, font=font)
+        else:
+            film.paste(brightness, (left, top, left + int(side), top + int(side)))
+        images[row, :, :, 0] = film
+    return images
+
+
+def points_at_opacity(maps: np.ndarray, truth: pd.DataFrame) -> list[bool]:
+    """Whether the strongest evidence lies in one of the discs that hold the opacities."""
+    height, width = maps.shape[1:]
+    hits = []
+    for heat, film in zip(maps, truth.to_dict("records"), strict=True):
+        row, column = np.unravel_index(heat.argmax(), heat.shape)
+        x, y = (column + 0.5) / width * film["width"], (row + 0.5) / height * film["height"]
+        hits.append(
+            any(
+                np.hypot(x - film[f"{disc}_x"], y - film[f"{disc}_y"]) <= film[f"{disc}_radius"]
+                for disc in ("opacity", "opacity2")
+            )
+        )
+    return hits
+
+
+def trial(seed: int, size: int, n_patients: int) -> tuple[list[dict], dict[str, list[bool]]]:
+    """Train and judge the networks of a seed."""
+    rng = np.random.default_rng(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        xrays = make_chest_xray(
+            folder,
+            n_patients=n_patients,
+            images_per_patient=1,
+            weights=(0.5, 0.3, 0.2),
+            size=(3 * size // 2, 2 * size),
+            difficulty=float(rng.uniform(0, 0.3)),
+            val_fraction=0,
+            test_fraction=0.4,
+            random_state=seed,
+        )
+        plain = np.asarray(ImageLoader(size=size).transform(xrays.filenames))
+    y, train = xrays.target, xrays.split == "train"
+    marked = {
+        "no marker": np.array([], dtype=int),
+        "marker at random": np.flatnonzero(rng.random(len(y)) < 0.5),
+        "marker with pneumonia": np.flatnonzero(y == 1),
+        "marker without pneumonia": np.flatnonzero(y == 0),
+    }
+    verdicts, pointing = [], {}
+    for kind, rows in marked.items():
+        images = planted(plain, rows, rng)
+        network = CNNClassifier(
+            filters=(8, 16, 32), epochs=15, batch_size=16, learning_rate=3e-3, random_state=seed
+        ).fit(images[train], y[train])
+        report = explanation_report(network, images[~train], y[~train], random_state=seed)
+        value = report.measures.set_index("measure")["value"]
+        verdicts.append(
+            {
+                "model": kind,
+                "verdict": report.verdict,
+                "accuracy": network.score(images[~train], y[~train]),
+                "edge": value.get("edge", np.nan),
+                "outside": value.get("from outside", np.nan),
+            }
+        )
+        if kind == "no marker":
+            found = report.frame["outcome"].eq("TP").to_numpy()
+            shown, truth = images[~train][found], xrays.frame[~train][found]
+            pointing = {
+                name: points_at_opacity(maps_by(name, network, shown), truth) for name in POINTING
+            }
+    return verdicts, pointing
+
+
+def share(n_hits: int, n: int) -> str:
+    low, high = binomtest(n_hits, n).proportion_ci(0.95, method="wilson")
+    return f"{n_hits} of {n}, {n_hits / n:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=100)
+    parser.add_argument("--size", type=int, default=48, help="pixels a side")
+    parser.add_argument("--patients", type=int, default=240)
+    arguments = parser.parse_args()
+    start = time.perf_counter()
+    rows: list[dict] = []
+    hits: dict[str, list[bool]] = {name: [] for name in POINTING}
+    for seed in range(arguments.seeds):
+        verdicts, pointing = trial(seed, arguments.size, arguments.patients)
+        rows += verdicts
+        for name in hits:
+            hits[name] += pointing[name]
+    frame = pd.DataFrame(rows)
+    print(
+        f"{arguments.seeds} seeds, {arguments.patients} patients with a film each, 40 % of them "
+        f"judged, {arguments.size} x {arguments.size} pixels; {os.cpu_count()} processors, "
+        f"{platform.platform()}, {time.perf_counter() - start:.0f} s"
+    )
+    for kind, right in KINDS.items():
+        some = frame[frame["model"].eq(kind)]
+        print(f"\n{kind}: {right} {share(int(some['verdict'].eq(right).sum()), len(some))}")
+        print(f"  verdicts {some['verdict'].value_counts().to_dict()}")
+        for name in ("accuracy", "edge", "outside"):
+            low, middle, high = some[name].quantile([0, 0.5, 1])
+            print(f"  {name:9} median {middle:.2f}, from {low:.2f} to {high:.2f}")
+    print("\npointing game, found pneumonia of the networks without a marker")
+    for name, each in hits.items():
+        print(f"  {name:20} {share(sum(each), len(each))}")
+
+
+if __name__ == "__main__":
+    main()

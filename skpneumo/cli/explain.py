@@ -1,0 +1,191 @@
+"""``skpneumo explain``: a picture and a row for each X-ray, of what the model looked at."""
+
+import csv
+import sys
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+from cyclopts.types import PositiveInt
+
+from skpneumo.cli._options import Force, Out
+from skpneumo.cli.predict import _batches, _expanded, _no_option, _rows
+
+if TYPE_CHECKING:
+    from skpneumo.explanation import HeatMapDisplay
+
+__all__ = ["explain"]
+
+Method = Literal[
+    "occlusion", "hires_cam", "grad_cam", "grad_cam++", "integrated_gradients", "lime"
+]
+
+TABLE = "explanations.csv"
+
+_PANEL = 2.6  # inches
+_LEAST_DPI, _MOST_DPI = 150, 600
+
+
+def explain(
+    model: Path,
+    /,
+    *files: Annotated[
+        str, Parameter(allow_leading_hyphen=True, required=True, validator=_no_option)
+    ],
+    method: tuple[Method, ...] = ("occlusion",),
+    out: Out = Path("explanations"),
+    target: str | None = None,
+    batch_size: PositiveInt = 16,
+    force: Force = False,
+) -> int:
+    """Draw what the model looked at, a picture and a row for each X-ray.
+
+    The pictures have the evidence for PNEUMONIA in vermillion and the evidence against it in
+    blue. The rows, in explanations.csv, have path, probability, label, the shares of the
+    evidence for it that lie in burnt-in text, lungs, corners, border and elsewhere, the picture
+    and the error. A file that cannot be read becomes a row that says why; the exit status is
+    then 1.
+
+    Parameters
+    ----------
+    model
+        Model file, of `skpneumo fit` or joblib. It is a pickle: trust where it comes from.
+    files
+        X-ray files, folders to search for them, or - for paths on standard input, one a line.
+    method
+        How to find out. Name it again for pictures of several methods side by side; the shares
+        are of the first. The three of "cam" need a network with convolutions,
+        integrated_gradients any network, lime its package; occlusion explains every model.
+    out
+        Folder for the pictures and the table; made if it is not there.
+    target
+        Class whose evidence is drawn. Default: the second of two, of more the most probable one
+        of each X-ray.
+    batch_size
+        How many images are explained at a time.
+    force
+        Overwrite pictures and table of an earlier run.
+    """
+    from skpneumo.cli._labels import class_names
+    from skpneumo.cli._model_files import load_model, refuse_to_overwrite
+    from skpneumo.explanation._progress import progress
+    from skpneumo.explanation._regions import REGIONS
+
+    if out.exists():
+        refuse_to_overwrite(out / TABLE, force)
+    estimator = load_model(model)
+    names = class_names(estimator)
+    if target is not None and target not in names:
+        raise ValueError(f"--target {target} is not one of the model's classes {names}.")
+    paths = list(_expanded(files))
+    if not paths:
+        raise ValueError("There were no paths on standard input. Check what was to list them.")
+    out.mkdir(exist_ok=True)
+    columns = ["probability"] if len(names) == 2 else [f"probability_{name}" for name in names]
+    taken = {TABLE}
+
+    def explained(batch: list[str]) -> Iterator[list[Any]]:
+        rows = _rows(estimator, batch, threshold=None)
+        good = [row for row in rows if row[-1] is None]
+        explanations = _explained(estimator, names, good, method, target)
+        for *found, error in rows:
+            shares, picture = [None] * len(REGIONS), None
+            if error is None:
+                shares, display = next(explanations)
+                picture = _free_name(Path(found[0]).stem, taken)
+                _save(display, out / picture)
+            yield [*found, *shares, picture, error]
+
+    batches = progress(list(_batches(paths, batch_size)), "X-rays")
+    # The first row before the table is begun: a method that cannot explain the model leaves none.
+    later = (row for batch in batches for row in explained(batch))
+    rows = chain([next(later)], later)
+    n_bad = 0
+    # File names are bytes; those that are not UTF-8 come out as they went in.
+    with open(out / TABLE, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
+        table = csv.writer(stream, lineterminator="\n")
+        table.writerow(["path", *columns, "label", *REGIONS, "picture", "error"])
+        for row in rows:
+            table.writerow(row)
+            n_bad += row[-1] is not None
+    print(f"Kept {out / TABLE} and {len(paths) - n_bad} pictures.")
+    if n_bad:
+        print(
+            f"skpneumo: {n_bad} of {len(paths)} files could not be read; their rows say why.",
+            file=sys.stderr,
+        )
+    return 1 if n_bad else 0
+
+
+def _explained(
+    estimator: Any,
+    names: list[str],
+    rows: list[list[Any]],
+    methods: tuple[str, ...],
+    target: str | None,
+) -> Iterator[tuple[list[Any], "HeatMapDisplay"]]:
+    """Explain the rows of a batch in their order, the maps of one class at a time."""
+    import numpy as np
+
+    from skpneumo.explanation import HeatMapDisplay, attribution_shares
+    from skpneumo.explanation._films import films_of
+    from skpneumo.explanation._methods import maps_by
+    from skpneumo.explanation._model import decision_threshold, take_apart
+    from skpneumo.explanation.displays._captions import Subject
+
+    explained: dict[int, tuple[list[Any], HeatMapDisplay]] = {}
+    about = [target or (names[1] if len(names) == 2 else row[-2]) for row in rows]
+    for name in dict.fromkeys(about):
+        column = names.index(name)
+        numbers = [number for number, each in enumerate(about) if each == name]
+        paths = [rows[number][0] for number in numbers]
+        model, images = take_apart(estimator, paths)
+        label = estimator.classes_.tolist()[column]
+        maps = {method: maps_by(method, model, images, label) for method in methods}
+        shares = attribution_shares(maps[methods[0]], images).round(4).astype(object)
+        shares = shares.where(shares.notna(), None).to_numpy().tolist()
+        subject = Subject(
+            name,
+            np.array([_probability(rows[number], column) for number in numbers]),
+            decision_threshold(estimator) if column == 1 else None,
+            None,
+        )
+        for i, (number, film) in enumerate(zip(numbers, films_of(estimator, paths), strict=True)):
+            display = HeatMapDisplay(
+                [film],
+                {method: each[i : i + 1] for method, each in maps.items()},
+                [subject.lines(i, film.name)],
+            )
+            explained[number] = shares[i], display
+    for number in range(len(rows)):
+        yield explained.pop(number)
+
+
+def _probability(row: list[Any], column: int) -> float:
+    """Of two classes a row has the second one's probability alone, of more all of them."""
+    probabilities = row[1:-2]
+    if len(probabilities) > 1:
+        return probabilities[column]
+    return probabilities[0] if column == 1 else 1 - probabilities[0]
+
+
+def _save(display: "HeatMapDisplay", path: Path) -> None:
+    """Write the picture, its films in as many pixels as they have where that is possible."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(_PANEL * (1 + len(display.maps)), _PANEL + 0.6), layout="constrained")
+    display.plot(ax=figure.add_subplot())
+    width = display.films[0].pixels.shape[1]
+    figure.savefig(path, dpi=min(max(width / _PANEL, _LEAST_DPI), _MOST_DPI))
+
+
+def _free_name(stem: str, taken: set[str]) -> str:
+    """Name a picture after its X-ray; two of the same name, in two folders, get numbers."""
+    name, number = f"{stem}.png", 1
+    while name in taken:
+        number += 1
+        name = f"{stem}-{number}.png"
+    taken.add(name)
+    return name

@@ -1,0 +1,108 @@
+"""What the layers of a network find in an image."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils._param_validation import Interval, validate_params
+
+from skpneumo.classifiers._programs import NetworkSpec, ProgramPool, Weights
+from skpneumo.explanation._layers import FlatNetwork, chosen_layers
+from skpneumo.explanation._model import take_apart
+from skpneumo.explanation._progress import progress
+
+__all__ = ["activation_maps"]
+
+
+@validate_params(
+    {
+        "layers": [str, list, tuple, None],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+    },
+    prefer_skip_nested_validation=True,
+)
+def activation_maps(
+    estimator: Any, X: Any, layers: str | Sequence[str] | None = None, *, batch_size: int = 32
+) -> dict[str, NDArray[np.float32]]:
+    """Compute the feature maps of chosen layers.
+
+    Parameters
+    ----------
+    estimator : fitted classifier
+        :class:`~skpneumo.CNNClassifier` or :class:`~skpneumo.TransferClassifier`, or a pipeline
+        that ends in one. Searches, operating points and frozen estimators are looked through.
+    X : array-like of length n_images
+        What the estimator takes: paths, or images of shape (n_images, height, width, channels).
+    layers : str or sequence of str, default=None
+        Names of layers, those inside a pretrained backbone included. None: for each size of
+        feature maps, the last convolution of that size, after its normalisation and activation.
+    batch_size : int, default=32
+        Images at a time.
+
+    Returns
+    -------
+    maps : dict of str to ndarray of float32, shape (n_images, map_height, map_width, n_maps)
+        By name of the layer, in the order given, or of computation.
+
+    Raises
+    ------
+    ValueError
+        If the classifier is no network of this package, or the network has no such layer, or no
+        convolution.
+
+    Examples
+    --------
+    >>> from skpneumo import CNNClassifier, ImageLoader, make_chest_xray, make_pipeline
+    >>> from skpneumo.explanation import activation_maps
+    >>> xrays = make_chest_xray(n_patients=6, random_state=0)
+    >>> pipe = make_pipeline(
+    ...     ImageLoader(size=32), CNNClassifier(filters=(4, 8), epochs=1, random_state=0))
+    >>> maps = activation_maps(pipe.fit(xrays.filenames, xrays.target), xrays.filenames[:3])
+    >>> {name: each.shape for name, each in maps.items()}
+    {'block1_conv1_activation': (3, 32, 32, 4), 'block2_conv1_activation': (3, 16, 16, 8)}
+    """
+    model, images = take_apart(estimator, X)
+    network = model.network_classifier("activation_maps")
+    if layers is not None:
+        layers = (layers,) if isinstance(layers, str) else tuple(layers)
+    spec = _ActivationSpec(network.network_spec_, chosen_layers(network.network_spec_, layers))
+    batches = np.array_split(np.arange(len(images)), -(-len(images) // batch_size))
+    with _activation_programs.borrow(spec) as program:
+        program.hold(network.weights_)
+        found = [program(images[rows]) for rows in progress(batches, "Activations")]
+    return {
+        name: np.concatenate(parts)
+        for name, parts in zip(spec.layers, zip(*found, strict=True), strict=True)
+    }
+
+
+@dataclass(frozen=True)
+class _ActivationSpec:
+    network: NetworkSpec
+    layers: tuple[str, ...]
+
+
+class _ActivationProgram:
+    """A network that hands out what its inner layers compute."""
+
+    def __init__(self, spec: _ActivationSpec) -> None:
+        flat = FlatNetwork(spec.network.build(0))
+        self._network = flat.network
+        self._model = keras.Model(flat.images, [flat.outputs[name] for name in spec.layers])
+        self._held: Weights | None = None
+
+    def hold(self, weights: Weights) -> None:
+        if self._held is not weights:
+            self._network.set_weights(weights)
+            self._held = weights
+
+    def __call__(self, images: NDArray[Any]) -> list[NDArray[np.float32]]:
+        found = self._model.predict_on_batch(images)
+        return found if isinstance(found, list) else [found]
+
+
+_activation_programs: ProgramPool[_ActivationProgram] = ProgramPool(_ActivationProgram)

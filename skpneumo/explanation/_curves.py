@@ -1,0 +1,136 @@
+"""Deletion and insertion: does the prediction follow the pixels that a map calls important?"""
+
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils._param_validation import Interval, validate_params
+
+from skpneumo.explanation._fill import EMPTY, hidden_look
+from skpneumo.explanation._model import take_apart, target_columns
+from skpneumo.explanation._progress import progress
+
+__all__ = ["DeletionInsertion", "deletion_insertion"]
+
+
+@dataclass(frozen=True)
+class DeletionInsertion:
+    """The result of :func:`deletion_insertion`.
+
+    Attributes
+    ----------
+    shares : ndarray of shape (n_steps + 1,)
+        Shares of the pixels, from 0 to 1.
+    deletion, insertion : ndarray of shape (n_images, n_steps + 1)
+        Probability of the target when that share of the pixels, the most important first, is
+        hidden, or is all that is shown.
+    """
+
+    shares: NDArray[np.float64]
+    deletion: NDArray[np.float64]
+    insertion: NDArray[np.float64]
+
+    @property
+    def deletion_area(self) -> NDArray[np.float64]:
+        """Area under each image's deletion curve; of a good map it is small."""
+        return np.asarray(np.trapezoid(self.deletion, self.shares, axis=1))
+
+    @property
+    def insertion_area(self) -> NDArray[np.float64]:
+        """Area under each image's insertion curve; of a good map it is large."""
+        return np.asarray(np.trapezoid(self.insertion, self.shares, axis=1))
+
+
+@validate_params(
+    {
+        "fill": EMPTY,
+        "n_steps": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+    },
+    prefer_skip_nested_validation=True,
+)
+def deletion_insertion(
+    estimator: Any,
+    X: Any,
+    maps: NDArray[Any],
+    *,
+    target: Any = None,
+    fill: ArrayLike = 0.0,
+    n_steps: int = 16,
+    batch_size: int = 256,
+) -> DeletionInsertion:
+    """Hide an image's pixels, and show them, in the order that a map gives them.
+
+    If the map is right, the probability falls soon when its first pixels are hidden, and rises
+    soon when they are the first to be shown (Petsiuk et al. [1]_).
+
+    Parameters
+    ----------
+    estimator : fitted classifier with ``predict_proba``
+        The one that the maps are about.
+    X : array-like of length n_images
+        Paths or images, as for the maps.
+    maps : ndarray of shape (n_images, height, width)
+        Heat maps, evidence for the target positive.
+    target : label, default=None
+        The class whose probability is followed. None: the second of two classes; of more, the
+        most probable one of each image.
+    fill : float or array of shape (height, width, channels), default=0.0
+        What is seen of hidden pixels: a grey value, of which 0 is air, or the same place on an
+        image. The best is the mean of normal images as the classifier sees them: to most
+        networks a black image is no healthy one.
+    n_steps : int, default=16
+        Number of equal steps from nothing to all.
+    batch_size : int, default=256
+        Images at a time.
+
+    Returns
+    -------
+    curves : DeletionInsertion
+
+    Raises
+    ------
+    ValueError
+        If maps and images differ in number or size.
+
+    References
+    ----------
+    .. [1] Petsiuk, Das and Saenko, "RISE: randomized input sampling for explanation of
+       black-box models", BMVC 2018.
+
+    Examples
+    --------
+    >>> from skpneumo import CNNClassifier, ImageLoader, make_chest_xray, make_pipeline
+    >>> from skpneumo.explanation import deletion_insertion, grad_cam
+    >>> xrays = make_chest_xray(n_patients=6, random_state=0)
+    >>> pipe = make_pipeline(
+    ...     ImageLoader(size=32), CNNClassifier(filters=(4, 8), epochs=1, random_state=0))
+    >>> _ = pipe.fit(xrays.filenames, xrays.target)
+    >>> maps = grad_cam(pipe, xrays.filenames[:3])
+    >>> curves = deletion_insertion(pipe, xrays.filenames[:3], maps)
+    >>> curves.deletion.shape, curves.deletion_area.shape
+    ((3, 17), (3,))
+    """
+    model, images = take_apart(estimator, X)
+    if maps.shape != images.shape[:3]:
+        raise ValueError(
+            f"maps of shape {maps.shape} do not fit images of shape {images.shape}; expected "
+            f"{images.shape[:3]}."
+        )
+    columns = target_columns(model, images, target)
+    hidden = hidden_look(images, fill)
+    shares = np.linspace(0.0, 1.0, n_steps + 1)
+    n_pixels = maps[0].size
+    order = np.argsort(-maps.reshape(len(maps), -1), axis=1, kind="stable")
+    ranks = np.argsort(order, axis=1, kind="stable").reshape(*maps.shape, 1)
+    curves = np.empty((2, len(images), len(shares)))
+    jobs = np.arange(curves.size)
+    for some in progress(np.array_split(jobs, -(-len(jobs) // batch_size)), "Deletion, insertion"):
+        inserting, row, step = np.unravel_index(some, curves.shape)
+        first = ranks[row] < np.rint(shares[step] * n_pixels)[:, None, None, None]
+        shown = first == (inserting == 1)[:, None, None, None]
+        batch = np.where(shown, images[row], hidden[row])
+        curves[inserting, row, step] = model.scores(batch, columns[row], "probability")
+    return DeletionInsertion(shares, *curves)

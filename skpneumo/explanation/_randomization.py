@@ -1,0 +1,37 @@
+"""A network that has learned nothing, for maps to be compared with."""
+
+import copy
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+from skpneumo.explanation._model import ImageModel
+
+__all__ = ["map_similarity", "with_random_weights"]
+
+
+def with_random_weights(model: ImageModel, random_state: np.random.RandomState) -> ImageModel:
+    """Return the model with the weights of its network drawn anew.
+
+    A map that stays as it was shows the image, not what the network learned (Adebayo et al.,
+    "Sanity checks for saliency maps", NeurIPS 2018).
+    """
+    classifier = copy.copy(model.network_classifier("The check by random weights"))
+    seed = int(random_state.randint(2**31 - 1))
+    classifier.weights_ = classifier.network_spec_.build(seed).get_weights()
+    return replace(model, classifier=classifier)
+
+
+def map_similarity(maps: NDArray[Any], others: NDArray[Any]) -> NDArray[np.float64]:
+    """Size of the rank correlation of each map with another; 0 where one of them is constant."""
+    return np.array(
+        [
+            abs(spearmanr(one.ravel(), other.ravel()).statistic)
+            if np.ptp(one) > 0 and np.ptp(other) > 0
+            else 0.0
+            for one, other in zip(maps, others, strict=True)
+        ]
+    )

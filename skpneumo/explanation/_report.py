@@ -1,0 +1,244 @@
+"""Does the model look at the lungs? Every image in a row, and one verdict."""
+
+from dataclasses import dataclass
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+
+from skpneumo.evaluation._predictions import predictions_of
+from skpneumo.explanation._curves import deletion_insertion
+from skpneumo.explanation._methods import METHODS, maps_by
+from skpneumo.explanation._model import ImageModel, is_network, take_apart
+from skpneumo.explanation._page import report_html
+from skpneumo.explanation._randomization import map_similarity, with_random_weights
+from skpneumo.explanation._regions import attribution_shares
+from skpneumo.explanation._transplant import transplant_effects
+from skpneumo.explanation._verdict import MEASURES, judge, measures_of
+from skpneumo.pages import fragment
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["ExplanationReport", "explanation_report"]
+
+_COMPARED_IMAGES = 16
+
+
+@dataclass(frozen=True)
+class ExplanationReport:
+    """The result of :func:`explanation_report`.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        A row for each image: path (where known), positive (the truth), probability, called
+        (whether it was called positive), outcome ("TP", "FP", "FN", "TN"); text, lungs,
+        corners, border, body, the shares of the evidence for the class that lie there;
+        deletion_area, insertion_area; chest_effect and surroundings_effect, by how much another
+        chest, or other surroundings, move the log odds from negative to positive donors; and
+        similarity, the rank correlation of the map with that of the same network with random
+        weights (NaN where it was not computed).
+    measures : DataFrame
+        A row for each measure of the model: measure, value, low and high of its 95 % interval,
+        n and n_patients, the images and patients it is a mean over.
+    verdict : {"honest", "cheater", "undecided"}
+        See :func:`explanation_report`.
+    reasons : list of str
+        What the verdict rests on.
+    method : str
+        Whose maps these are.
+    """
+
+    frame: "pd.DataFrame"
+    measures: "pd.DataFrame"
+    verdict: str
+    reasons: list[str]
+    method: str
+
+    def summary(self) -> str:
+        """Say it in words.
+
+        Returns
+        -------
+        text : str
+            The verdict, its reasons, and every measure with its interval.
+        """
+        lines = [f"{len(self.frame)} images, maps by {self.method}: {self.verdict}"]
+        lines += [f"  {reason}" for reason in self.reasons]
+        lines += ["", f"{'':36}{'value':>7}  {'95 % interval':<16}{'images':>7}{'patients':>10}"]
+        for row in self.measures.itertuples():
+            interval = f"[{row.low:.3f}, {row.high:.3f}]"
+            lines.append(
+                f"{MEASURES[row.measure]:36}{row.value:7.3f}  {interval:<16}"
+                f"{row.n:>7}{row.n_patients:>10}"
+            )
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"<ExplanationReport: {self.verdict}, {len(self.frame)} images>"
+
+    def _repr_html_(self) -> str:
+        return fragment(report_html(self))
+
+
+@validate_params(
+    {
+        "method": [StrOptions(set(METHODS))],
+        "n_donors": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+    },
+    prefer_skip_nested_validation=True,
+)
+def explanation_report(
+    estimator: Any,
+    X: Any,
+    y: ArrayLike,
+    *,
+    target: Any = None,
+    groups: ArrayLike | None = None,
+    method: str = "occlusion",
+    n_donors: int = 2,
+    random_state: int | np.random.RandomState | None = 0,
+    batch_size: int = 256,
+) -> ExplanationReport:
+    """Find out whether a model looks at the lungs, and how far its maps can be trusted.
+
+    Parameters
+    ----------
+    estimator : fitted classifier with ``predict_proba``
+        A pipeline from paths or images. Its last images must be chest films, air dark.
+    X : array-like of length n_images
+        Paths or images, of patients that the model has not been fitted on; at least two of
+        each class, and better fifty.
+    y : array-like of shape (n_images,)
+        True labels.
+    target : label, default=None
+        The positive class; the second of two by default.
+    groups : array-like of shape (n_images,), default=None
+        The patient of each image; read off the file names by default.
+    method : {"occlusion", "hires_cam", "grad_cam", "grad_cam++", "integrated_gradients", "lime"}
+        Whose maps are examined. Occlusion, the default, explains any classifier.
+    n_donors : int, default=2
+        Films of either class that each image exchanges chest and surroundings with.
+    random_state : int, RandomState instance or None, default=0
+        Source of the exchanges, the random weights and the bootstrap.
+    batch_size : int, default=256
+        Images at a time.
+
+    Returns
+    -------
+    report : ExplanationReport
+
+    Raises
+    ------
+    ValueError
+        If the classifier is none that ``method`` can explain, a class has fewer than two
+        images, or labels and images do not fit.
+
+    Notes
+    -----
+    **The verdict.** A model is a "cheater" if either
+
+    - more than half of the evidence for the positive class lies in burnt-in text, corners and
+      border, in the mean over the images that it calls positive; or
+    - more than a quarter of what tells the classes apart comes from outside the chest: when
+      each image gets the chests of positive and of negative films, and then their surroundings,
+      the surroundings move its log odds by more than a quarter of what both do together.
+
+    It is "undecided" if neither chests nor surroundings move it the right way, for then it
+    tells the classes apart by neither; else it is "honest".
+
+    The first looks at single films, the second at the classes, and so it also finds a mark that
+    only normal films bear. Neither finds what lies within the chest, such as a tube or an
+    electrode, nor what changes the whole film, such as its exposure.
+
+    **How far to trust the maps.** ``insertion - deletion``, between -1 and 1, says whether the
+    probability follows the pixels that the map puts first (:func:`deletion_insertion`); hidden
+    ones look like the mean of the negative images.
+    ``similarity``, between 0 and 1, compares with maps of the same network with random
+    weights: a map that does not change explains nothing. It is computed for 16 images called
+    positive at most, of networks only.
+
+    Intervals are percentiles of a bootstrap of patients. They say nothing about the chance in
+    training.
+
+    Examples
+    --------
+    >>> from skpneumo import CNNClassifier, ImageLoader, make_chest_xray, make_pipeline
+    >>> from skpneumo.explanation import explanation_report
+    >>> xrays = make_chest_xray(n_patients=16, random_state=0)
+    >>> pipe = make_pipeline(
+    ...     ImageLoader(size=32), CNNClassifier(filters=(4, 8), epochs=1, random_state=0))
+    >>> _ = pipe.fit(xrays.filenames, xrays.target)
+    >>> report = explanation_report(pipe, xrays.filenames, xrays.target)
+    >>> report.frame[["lungs", "deletion_area"]].shape == (len(xrays.target), 2)
+    True
+    """
+    predictions = predictions_of(estimator, X, y, groups=groups, pos_label=target)
+    positive, called = predictions.positive, predictions.predicted
+    for sign, name in ((True, "positive"), (False, "negative")):
+        if np.count_nonzero(positive == sign) < 2:
+            raise ValueError(
+                f"y has {np.count_nonzero(positive == sign)} {name} images; at least two of "
+                "each class are needed, and better fifty."
+            )
+    target = predictions.pos_label
+    rng = check_random_state(random_state)
+    model, images = take_apart(estimator, X)
+    maps = maps_by(method, model, images, target)
+    healthy = images[~positive].mean(axis=0)
+    curves = deletion_insertion(
+        model, images, maps, target=target, fill=healthy, batch_size=batch_size
+    )
+    chest, surroundings = transplant_effects(
+        model,
+        images,
+        positive,
+        model.classes.tolist().index(target),
+        n_donors=n_donors,
+        random_state=rng,
+        batch_size=batch_size,
+    )
+    frame = attribution_shares(maps, images)
+    frame.insert(0, "positive", positive)
+    frame.insert(1, "probability", predictions.score)
+    frame.insert(2, "called", called)
+    frame.insert(3, "outcome", _outcomes(positive, called))
+    if predictions.filenames is not None:
+        frame.insert(0, "path", predictions.filenames)
+    frame["deletion_area"] = curves.deletion_area
+    frame["insertion_area"] = curves.insertion_area
+    frame["chest_effect"] = chest
+    frame["surroundings_effect"] = surroundings
+    shown = np.flatnonzero(called)[:_COMPARED_IMAGES]
+    frame["similarity"] = np.nan
+    frame.loc[shown, "similarity"] = _similarity(
+        model, images[shown], maps[shown], method, rng, target
+    )
+    measures = measures_of(frame, predictions.patient, rng)
+    verdict, reasons = judge(measures)
+    return ExplanationReport(frame, measures, verdict, reasons, method)
+
+
+def _outcomes(positive: NDArray[np.bool_], called: NDArray[np.bool_]) -> NDArray[np.object_]:
+    right = np.where(positive == called, "T", "F").astype(object)
+    return right + np.where(called, "P", "N").astype(object)
+
+
+def _similarity(
+    model: ImageModel,
+    images: NDArray[Any],
+    maps: NDArray[np.float32],
+    method: str,
+    rng: np.random.RandomState,
+    target: Any,
+) -> NDArray[np.float64] | float:
+    if not len(images) or not is_network(model.classifier):
+        return np.nan
+    untaught = with_random_weights(model, rng)
+    return map_similarity(maps, maps_by(method, untaught, images, target))

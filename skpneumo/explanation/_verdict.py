@@ -1,0 +1,120 @@
+"""What the images of a report say in sum, and what is concluded from it."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skpneumo.evaluation._bootstrap import bootstrap
+from skpneumo.explanation._regions import REGIONS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["MEASURES", "judge", "measures_of"]
+
+# In simulations (benchmarks/explanation_conviction.py) honest models stay well below both, and
+# models that were given a marker well above one of them at least.
+_MOST_ON_THE_EDGE = 0.5
+_MOST_FROM_OUTSIDE = 0.25
+
+MEASURES = {
+    "text": "evidence in burnt-in text",
+    "lungs": "evidence in the lungs",
+    "corners": "evidence in the corners",
+    "border": "evidence in the border",
+    "body": "evidence elsewhere",
+    "edge": "evidence in text, corners, border",
+    "insertion - deletion": "insertion less deletion area",
+    "similarity": "similarity to random weights",
+    "chest_effect": "other chests, log odds",
+    "surroundings_effect": "other surroundings, log odds",
+    "from outside": "share from outside the chest",
+}
+
+_EDGE = ["text", "corners", "border"]
+_EFFECTS = ("chest_effect", "surroundings_effect")
+_CONFIDENCE_LEVEL = 0.95
+_N_RESAMPLES = 2000
+
+
+def measures_of(
+    frame: "pd.DataFrame", patient: NDArray[np.intp], random_state: np.random.RandomState
+) -> "pd.DataFrame":
+    """Average the rows, with intervals by a bootstrap of patients."""
+    import pandas as pd
+
+    columns = _columns(frame)
+    values, counted = columns.fillna(0.0).to_numpy(), columns.notna().to_numpy()
+    n_patients = int(patient.max()) + 1
+
+    def means(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        of_image = weights[:, patient]
+        with np.errstate(invalid="ignore"):
+            return (of_image @ values) / (of_image @ counted)
+
+    drawn = bootstrap(means, n_patients, len(frame), _N_RESAMPLES, random_state)
+    point, drawn = (
+        _with_both_classes(pd.DataFrame(each, columns=columns.columns))
+        for each in (means(np.ones((1, n_patients))), drawn)
+    )
+    tail = (1 - _CONFIDENCE_LEVEL) / 2
+    n = columns.count()
+    n_among = columns.notna().apply(lambda rows: len(set(patient[rows])))
+    measures = pd.DataFrame(
+        {
+            "value": point.iloc[0],
+            "low": drawn.quantile(tail),
+            "high": drawn.quantile(1 - tail),
+            "n": n.reindex(point.columns, fill_value=len(frame)),
+            "n_patients": n_among.reindex(point.columns, fill_value=n_patients),
+        }
+    )
+    return measures.dropna(subset="value").rename_axis("measure").reset_index()
+
+
+def _columns(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """What is averaged: of the images called positive, and effects of each class by itself."""
+    called = frame[list(REGIONS)].assign(
+        **{
+            "edge": frame[_EDGE].sum(axis=1, skipna=False),
+            "insertion - deletion": frame["insertion_area"] - frame["deletion_area"],
+        }
+    )
+    columns = called.where(frame["called"], axis=0)
+    columns["similarity"] = frame["similarity"]
+    for effect in _EFFECTS:
+        for positive in (True, False):
+            columns[f"{effect} {positive}"] = frame[effect].where(frame["positive"] == positive)
+    return columns
+
+
+def _with_both_classes(means: "pd.DataFrame") -> "pd.DataFrame":
+    """Let the classes count alike, however many images they have."""
+    for effect in _EFFECTS:
+        means[effect] = (means.pop(f"{effect} True") + means.pop(f"{effect} False")) / 2
+    chest, surroundings = (means[effect].clip(lower=0.0) for effect in _EFFECTS)
+    means["from outside"] = surroundings / (chest + surroundings)
+    return means
+
+
+def judge(measures: "pd.DataFrame") -> tuple[str, list[str]]:
+    """Reach a verdict; returns what it rests on as well."""
+    value = measures.set_index("measure")["value"]
+    edge, outside = value.get("edge"), value.get("from outside")
+    reasons = []
+    if edge is not None:
+        reasons.append(
+            f"{edge:.0%} of the evidence for the class lies in text, corners and border "
+            f"(limit {_MOST_ON_THE_EDGE:.0%})"
+        )
+    if outside is not None:
+        reasons.append(
+            f"{outside:.0%} of the difference between the classes comes from outside the chest "
+            f"(limit {_MOST_FROM_OUTSIDE:.0%})"
+        )
+    if (edge or 0.0) > _MOST_ON_THE_EDGE or (outside or 0.0) > _MOST_FROM_OUTSIDE:
+        return "cheater", reasons
+    if outside is None:
+        return "undecided", [*reasons, "neither chests nor surroundings tell the classes apart"]
+    return "honest", reasons

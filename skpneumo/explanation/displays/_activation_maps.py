@@ -1,0 +1,142 @@
+"""What each layer of a network finds in one image."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skpneumo.evaluation.displays._images import draw_image
+from skpneumo.evaluation.displays._style import GREY, axes_for, divide, figure_of
+from skpneumo.explanation._films import Film, films_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["ActivationMapsDisplay"]
+
+
+class ActivationMapsDisplay:
+    """The most active feature maps of some layers, a row a layer.
+
+    Maps of a layer share one scale, from black, its lowest value, to yellow, its highest. Make
+    one with :meth:`from_estimator`.
+
+    Parameters
+    ----------
+    film : Film
+        The film.
+    maps : mapping of str to ndarray of shape (map_height, map_width, n_maps)
+        The feature maps of each layer.
+    n_maps : int, default=8
+        How many of each layer to draw: those of the greatest mean, the greatest first.
+
+    Attributes
+    ----------
+    axes_ : ndarray of Axes, shape (n_layers, 1 + n_maps)
+        Axes of the maps, behind the film in the first row.
+    ax_ : Axes
+        The place that was divided among them.
+    figure_ : Figure
+        The figure.
+
+    Examples
+    --------
+    >>> from skpneumo import CNNClassifier, ImageLoader, make_chest_xray, make_pipeline
+    >>> from skpneumo.explanation import ActivationMapsDisplay
+    >>> xrays = make_chest_xray(n_patients=6, random_state=0)
+    >>> pipe = make_pipeline(
+    ...     ImageLoader(size=32), CNNClassifier(filters=(4, 8), epochs=1, random_state=0))
+    >>> _ = pipe.fit(xrays.filenames, xrays.target)
+    >>> display = ActivationMapsDisplay.from_estimator(pipe, xrays.filenames[:1])
+    >>> list(display.maps)
+    ['block1_conv1_activation', 'block2_conv1_activation']
+    """
+
+    def __init__(self, film: Film, maps: Mapping[str, NDArray[Any]], n_maps: int = 8) -> None:
+        self.film = film
+        self.maps = dict(maps)
+        self.n_maps = n_maps
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        layers: str | Sequence[str] | None = None,
+        *,
+        n_maps: int = 8,
+        ax: "Axes | None" = None,
+    ) -> Self:
+        """Compute the feature maps of one image and draw them.
+
+        Parameters
+        ----------
+        estimator : fitted classifier
+            As for :func:`activation_maps`.
+        X : array-like of length 1
+            One path or image.
+        layers : str or sequence of str, default=None
+            Names of layers, as for :func:`activation_maps`.
+        n_maps : int, default=8
+            How many maps of each layer to draw.
+        ax : Axes, default=None
+            Axes whose place to fill; those of a new figure by default.
+
+        Returns
+        -------
+        display : ActivationMapsDisplay
+
+        Raises
+        ------
+        ValueError
+            If ``X`` is not one image, or there is no such layer.
+        """
+        from skpneumo.explanation._activations import activation_maps
+
+        if len(X) != 1:
+            raise ValueError(f"Expected one image, got {len(X)}. Pass X[:1].")
+        maps = {name: each[0] for name, each in activation_maps(estimator, X, layers).items()}
+        (film,) = films_of(estimator, X)
+        return cls(film, maps, n_maps).plot(ax=ax)
+
+    def plot(self, *, ax: "Axes | None" = None) -> Self:
+        """Draw the maps.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Axes whose place to fill; those of a new figure by default.
+
+        Returns
+        -------
+        display : ActivationMapsDisplay
+        """
+        n_columns = 1 + min(self.n_maps, max(maps.shape[-1] for maps in self.maps.values()))
+        ax = axes_for(ax, figsize=(1.45 * n_columns, 1.75 * len(self.maps) + 0.2))
+        self.axes_ = divide(ax, len(self.maps), n_columns)
+        for panel in self.axes_.ravel():
+            panel.set_axis_off()
+        draw_image(self.axes_[0, 0], self.film.pixels, [self.film.name])
+        for panels, (layer, maps) in zip(self.axes_, self.maps.items(), strict=True):
+            self._plot_layer(panels, layer, maps)
+        self.ax_, self.figure_ = ax, figure_of(ax)
+        return self
+
+    def _plot_layer(self, panels: NDArray[np.object_], layer: str, maps: NDArray[Any]) -> None:
+        height, width, n_all = maps.shape
+        strongest = np.argsort(-maps.mean(axis=(0, 1)), kind="stable")[: len(panels) - 1]
+        for panel, channel in zip(panels[1:], strongest, strict=False):
+            panel.imshow(
+                maps[..., channel], cmap="inferno", vmin=maps.min(), vmax=max(maps.max(), 1e-9)
+            )
+            # The empty lines keep the place of the layer's name.
+            panel.set_title(f"\n\nmap {channel}", fontsize=6.5, color=GREY, pad=2)
+        name = panels[1].text(
+            0,
+            1.15,
+            f"{layer}: {len(strongest)} of {n_all} maps, {height} × {width}",
+            transform=panels[1].transAxes,
+            fontsize=8,
+        )
+        name.set_in_layout(False)  # it is wider than its panel, which would be widened

@@ -1,0 +1,78 @@
+"""What is written above an explained film: probability, threshold, truth."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from skpneumo.evaluation.displays._style import class_name
+from skpneumo.explanation._model import decision_threshold, require_probabilities
+
+__all__ = ["Subject", "subject_of"]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a classifier says of some images about one class.
+
+    Attributes
+    ----------
+    name : str
+        The class, as people write it.
+    probability : ndarray of shape (n_images,)
+    threshold : float or None
+        Probability from which on the class is called, where there is one.
+    truth : list of str or None
+        The true class of each image.
+    """
+
+    name: str
+    probability: NDArray[np.float64]
+    threshold: float | None
+    truth: list[str] | None
+
+    def lines(self, row: int, name: str) -> list[str]:
+        """The caption of an image."""
+        said = f"{self.name} {self.probability[row]:.3f}"
+        if self.threshold is not None:
+            said += f", threshold {self.threshold:.3g}"
+        return [name, said, *([f"truth: {self.truth[row]}"] if self.truth else [])]
+
+
+def subject_of(
+    estimator: Any, X: Any, y: ArrayLike | None, target: Any, target_names: Any
+) -> tuple[Subject, Any]:
+    """Predict; returns the class that the maps shall be about as well.
+
+    Raises
+    ------
+    ValueError
+        If there are no probabilities, the classes are more than two and none is named, or it
+        is unknown, or there are not as many names as classes.
+    """
+    require_probabilities(estimator)
+    classes = np.asarray(estimator.classes_).tolist()
+    if target is None:
+        if len(classes) != 2:
+            raise ValueError(
+                f"The classifier has {len(classes)} classes, {classes}. Pass the one that the "
+                "maps shall be about as target."
+            )
+        target = classes[1]
+    elif target not in classes:
+        raise ValueError(f"target={target!r} is not one of the classes {classes}.")
+    if target_names is not None and len(target_names) != len(classes):
+        raise ValueError(
+            f"Got {len(target_names)} target_names for the {len(classes)} classes {classes}."
+        )
+    names = target_names or [class_name(label) for label in classes]
+    threshold = decision_threshold(estimator)
+    if threshold is not None and target == classes[0]:
+        threshold = None  # it is about the other class
+    truth = None
+    if y is not None:
+        named = dict(zip(classes, names, strict=True))
+        truth = [str(named.get(label, label)) for label in np.asarray(y).tolist()]
+    probability = np.asarray(estimator.predict_proba(X))[:, classes.index(target)]
+    return Subject(str(names[classes.index(target)]), probability, threshold, truth), target

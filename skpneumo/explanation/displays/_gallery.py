@@ -1,0 +1,209 @@
+"""What the model saw where it was right, and where it was wrong."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import _safe_indexing
+
+from skpneumo.evaluation._predictions import predictions_of
+from skpneumo.evaluation.displays._style import (
+    NEGATIVE,
+    POSITIVE,
+    axes_for,
+    divide,
+    figure_of,
+)
+from skpneumo.explanation._films import Film, films_of
+from skpneumo.explanation._methods import maps_by
+from skpneumo.explanation._model import require_probabilities
+from skpneumo.explanation.displays._captions import subject_of
+from skpneumo.explanation.displays._overlay import common_limit, draw_colour_bar, draw_overlay
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["HeatMapGalleryDisplay"]
+
+# Whether truly of the class, and whether called so.
+_OUTCOMES = {
+    "found": (True, True),
+    "missed": (True, False),
+    "false alarms": (False, True),
+    "rightly cleared": (False, False),
+}
+
+
+class HeatMapGalleryDisplay:
+    """True and false positives and negatives with their heat maps, the surest first.
+
+    All maps share one scale: evidence for the class is vermillion, against it blue. Make one
+    with :meth:`from_estimator`.
+
+    Parameters
+    ----------
+    films : list of Film
+        The films.
+    maps : ndarray of shape (n_films, height, width)
+        Their heat maps.
+    captions : list of list of str
+        Lines above each film.
+    outcomes : list of {"found", "missed", "false alarms", "rightly cleared"}
+        Whose row each film is in.
+    counts : dict of str to int
+        How many images of each outcome there are in all.
+    method : str
+        Name of the method.
+
+    Attributes
+    ----------
+    axes_ : ndarray of Axes, shape (4, n_columns)
+        Axes of the images, a row an outcome.
+    bar_ : Colorbar
+        The scale.
+    ax_ : Axes
+        The place that was divided among them.
+    figure_ : Figure
+        The figure.
+
+    Examples
+    --------
+    >>> from skpneumo import CNNClassifier, ImageLoader, make_chest_xray, make_pipeline
+    >>> from skpneumo.explanation import HeatMapGalleryDisplay
+    >>> xrays = make_chest_xray(n_patients=6, random_state=0)
+    >>> pipe = make_pipeline(
+    ...     ImageLoader(size=32), CNNClassifier(filters=(4, 8), epochs=1, random_state=0))
+    >>> _ = pipe.fit(xrays.filenames, xrays.target)
+    >>> display = HeatMapGalleryDisplay.from_estimator(pipe, xrays.filenames, xrays.target)
+    >>> sum(display.counts.values()) == len(xrays.target)
+    True
+    """
+
+    def __init__(
+        self,
+        films: list[Film],
+        maps: NDArray[Any],
+        captions: list[list[str]],
+        outcomes: list[str],
+        counts: dict[str, int],
+        method: str,
+    ) -> None:
+        self.films = films
+        self.maps = maps
+        self.captions = captions
+        self.outcomes = outcomes
+        self.counts = counts
+        self.method = method
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: ArrayLike,
+        *,
+        method: str = "occlusion",
+        n_images: int = 4,
+        target: Any = None,
+        target_names: Sequence[str] | None = None,
+        ax: "Axes | None" = None,
+    ) -> Self:
+        """Predict, explain the surest images of each outcome, and draw them.
+
+        Parameters
+        ----------
+        estimator : fitted classifier with ``predict_proba``
+            A pipeline from paths or images.
+        X : array-like of length n_images
+            Paths, which are drawn at their own resolution, or images.
+        y : array-like of shape (n_images,)
+            True labels.
+        method : str, default="occlusion"
+            Name of the method, as in :class:`HeatMapDisplay`.
+        n_images : int, default=4
+            How many images of each outcome to draw at most.
+        target : label, default=None
+            The class that counts as positive; the second of two by default.
+        target_names : sequence of str, default=None
+            Names of the classes, in the order of ``classes_``.
+        ax : Axes, default=None
+            Axes whose place to fill; those of a new figure by default.
+
+        Returns
+        -------
+        display : HeatMapGalleryDisplay
+        """
+        require_probabilities(estimator)
+        labels = np.asarray(y)
+        predictions = predictions_of(
+            estimator,
+            X,
+            labels,
+            groups=np.arange(len(labels)),  # Patients do not matter here.
+            pos_label=target,
+        )
+        score = np.asarray(predictions.score)
+        rows, outcomes, counts = [], [], {}
+        for outcome, (truly, said) in _OUTCOMES.items():
+            found = np.flatnonzero(
+                (predictions.positive == truly) & (predictions.predicted == said)
+            )
+            surest = found[np.argsort(score[found] * (-1 if said else 1), kind="stable")]
+            surest = surest[:n_images]
+            rows += surest.tolist()
+            outcomes += [outcome] * len(surest)
+            counts[outcome] = len(found)
+        chosen = _safe_indexing(X, rows)
+        subject, target = subject_of(
+            estimator, chosen, labels[rows], predictions.pos_label, target_names
+        )
+        films = films_of(estimator, chosen)
+        return cls(
+            films,
+            maps_by(method, estimator, chosen, target),
+            [subject.lines(row, film.name) for row, film in enumerate(films)],
+            outcomes,
+            counts,
+            method,
+        ).plot(ax=ax)
+
+    def plot(self, *, ax: "Axes | None" = None) -> Self:
+        """Draw the images.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Axes whose place to fill; those of a new figure by default.
+
+        Returns
+        -------
+        display : HeatMapGalleryDisplay
+        """
+        n_columns = max(self.outcomes.count(outcome) for outcome in self.counts)
+        limit = common_limit(self.maps)
+        ax = axes_for(ax, figsize=(2.1 * n_columns + 1.4, 2.2 * len(self.counts)))
+        self.axes_ = divide(ax, len(self.counts), n_columns)
+        drawn: Any = None
+        for panels, (outcome, count) in zip(self.axes_, self.counts.items(), strict=True):
+            rows = [row for row, each in enumerate(self.outcomes) if each == outcome]
+            for panel, row in zip(panels, rows, strict=False):
+                drawn = draw_overlay(
+                    panel, self.films[row], self.maps[row], limit, self.captions[row]
+                )
+            for panel in panels[len(rows) :]:
+                panel.set(xticks=[], yticks=[])
+                panel.spines[:].set_visible(False)
+            shown = f"{len(rows)} of {count}" if rows else "none"
+            color = POSITIVE if _OUTCOMES[outcome][1] else NEGATIVE
+            panels[0].set_ylabel(f"{outcome}\n{shown}", color=color, fontsize=9)
+        self.bar_ = draw_colour_bar(
+            drawn,
+            f"evidence for the class, by {self.method}",
+            ax=list(self.axes_.ravel()),
+            location="right",
+            shrink=0.4,
+            aspect=30,
+        )
+        self.ax_, self.figure_ = ax, figure_of(ax)
+        return self

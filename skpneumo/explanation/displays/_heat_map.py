@@ -1,0 +1,155 @@
+"""Heat maps over the films they explain, methods side by side."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from skpneumo.evaluation.displays._style import axes_for, divide, figure_of
+from skpneumo.explanation._films import Film, films_of
+from skpneumo.explanation._methods import maps_by
+from skpneumo.explanation.displays._captions import subject_of
+from skpneumo.explanation.displays._overlay import common_limit, draw_colour_bar, draw_overlay
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["HeatMapDisplay"]
+
+_BAR = 0.05  # height of a colour bar, in heights of a film
+
+
+class HeatMapDisplay:
+    """Films, and beside each its heat maps, a column a method.
+
+    Films are drawn at their own resolution and proportions, and maps where they belong on
+    them, also after bars were added or borders cropped. Evidence for the class is vermillion,
+    evidence against it blue; what is clear has none. A method's maps share one scale. Make a
+    display with :meth:`from_estimator`.
+
+    Parameters
+    ----------
+    films : list of Film
+        The films.
+    maps : mapping of str to ndarray of shape (n_images, height, width)
+        Heat maps by the name of the method.
+    captions : list of list of str
+        Lines above each film.
+
+    Attributes
+    ----------
+    axes_ : ndarray of Axes, shape (n_images, 1 + n_methods)
+        Axes of the images, films in the first column.
+    bars_ : list of Colorbar
+        The scale of each method.
+    ax_ : Axes
+        The place that was divided among them.
+    figure_ : Figure
+        The figure.
+
+    Examples
+    --------
+    >>> from skpneumo import CNNClassifier, ImageLoader, make_chest_xray, make_pipeline
+    >>> from skpneumo.explanation import HeatMapDisplay
+    >>> xrays = make_chest_xray(n_patients=6, random_state=0)
+    >>> pipe = make_pipeline(
+    ...     ImageLoader(size=32), CNNClassifier(filters=(4, 8), epochs=1, random_state=0))
+    >>> _ = pipe.fit(xrays.filenames, xrays.target)
+    >>> display = HeatMapDisplay.from_estimator(
+    ...     pipe, xrays.filenames[:2], xrays.target[:2], target_names=xrays.target_names)
+    >>> [ax.get_title() for ax in display.axes_[0, 1:]]
+    ['hires_cam', 'occlusion']
+    """
+
+    def __init__(
+        self,
+        films: list[Film],
+        maps: Mapping[str, NDArray[Any]],
+        captions: list[list[str]],
+    ) -> None:
+        self.films = films
+        self.maps = dict(maps)
+        self.captions = captions
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: ArrayLike | None = None,
+        *,
+        methods: Sequence[str] | Mapping[str, NDArray[Any]] = ("hires_cam", "occlusion"),
+        target: Any = None,
+        target_names: Sequence[str] | None = None,
+        ax: "Axes | None" = None,
+    ) -> Self:
+        """Explain some images and draw the maps.
+
+        Parameters
+        ----------
+        estimator : fitted classifier with ``predict_proba``
+            A pipeline from paths or images.
+        X : array-like of length n_images
+            Paths, which are drawn at their own resolution, or images; few enough to look at.
+        y : array-like of shape (n_images,), default=None
+            True labels.
+        methods : sequence of str, or mapping, default=("hires_cam", "occlusion")
+            Names of methods: "hires_cam", "grad_cam", "grad_cam++", "integrated_gradients",
+            "occlusion", "lime". Or maps that have been computed already, by name.
+        target : label, default=None
+            The class whose evidence is drawn; the second of two by default.
+        target_names : sequence of str, default=None
+            Names of the classes, in the order of ``classes_``.
+        ax : Axes, default=None
+            Axes whose place to fill; those of a new figure by default.
+
+        Returns
+        -------
+        display : HeatMapDisplay
+
+        Raises
+        ------
+        ValueError
+            If there is no such method or class, or a method cannot explain the classifier.
+        """
+        subject, target = subject_of(estimator, X, y, target, target_names)
+        if isinstance(methods, Mapping):
+            maps = {name: np.asarray(given) for name, given in methods.items()}
+        else:
+            maps = {name: maps_by(name, estimator, X, target) for name in methods}
+        films = films_of(estimator, X)
+        captions = [subject.lines(row, film.name) for row, film in enumerate(films)]
+        return cls(films, maps, captions).plot(ax=ax)
+
+    def plot(self, *, ax: "Axes | None" = None) -> Self:
+        """Draw the films and maps.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Axes whose place to fill; those of a new figure by default.
+
+        Returns
+        -------
+        display : HeatMapDisplay
+        """
+        n_rows, n_columns = len(self.films), 1 + len(self.maps)
+        ax = axes_for(ax, figsize=(2.6 * n_columns, 2.6 * n_rows + 0.6))
+        heights = [1.0] * n_rows + [_BAR]
+        self.axes_ = divide(ax, n_rows + 1, n_columns, height_ratios=heights)
+        self.axes_, bars = self.axes_[:-1], self.axes_[-1]
+        for row, film in enumerate(self.films):
+            draw_overlay(self.axes_[row, 0], film, None, 1.0, self.captions[row])
+        bars[0].set_axis_off()
+        self.bars_ = []
+        for column, (method, maps) in enumerate(self.maps.items(), start=1):
+            limit = common_limit(maps)
+            for row, film in enumerate(self.films):
+                title = [method] if row == 0 else []
+                drawn = draw_overlay(self.axes_[row, column], film, maps[row], limit, title)
+            self.bars_.append(
+                draw_colour_bar(drawn, "evidence", cax=bars[column], orientation="horizontal")
+            )
+        self.ax_, self.figure_ = ax, figure_of(ax)
+        return self

@@ -1,0 +1,64 @@
+"""A heat map over a film: blue against the class, vermillion for it, clear where there is none."""
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skpneumo.evaluation.displays._images import draw_image
+from skpneumo.evaluation.displays._style import NEGATIVE, POSITIVE, figure_of
+from skpneumo.explanation._films import Film
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.image import AxesImage
+
+__all__ = ["common_limit", "draw_colour_bar", "draw_overlay"]
+
+_LEAST_CLEAR = 0.75  # opacity of the strongest evidence
+_PERCENTILE = 99.5
+
+
+def common_limit(maps: NDArray[Any]) -> float:
+    """The evidence that gets the strongest colour, the same for all maps of a method.
+
+    A scale of its own would make a map of noise look like one of evidence.
+    """
+    limit = float(np.percentile(np.abs(maps), _PERCENTILE)) if maps.size else 0.0
+    return limit or 1.0
+
+
+def draw_overlay(
+    ax: "Axes", film: Film, heat: NDArray[Any] | None, limit: float, lines: list[str]
+) -> "AxesImage":
+    """Draw a film with its caption, and a map over it if there is one."""
+    drawn = draw_image(ax, film.pixels, lines)
+    if heat is None:
+        return drawn
+    view = ax.get_xlim(), ax.get_ylim()
+    drawn = ax.imshow(
+        heat, cmap=_colours(), vmin=-limit, vmax=limit, extent=film.place, interpolation="bilinear"
+    )
+    ax.set(xlim=view[0], ylim=view[1])
+    return drawn
+
+
+def draw_colour_bar(drawn: "AxesImage", label: str, **place: Any) -> Any:
+    """One bar for all the maps that share a scale, with arrows for what is beyond it."""
+    bar = figure_of(drawn.axes).colorbar(drawn, extend="both", **place)
+    bar.set_label(label, fontsize=8)
+    bar.ax.tick_params(labelsize=7)
+    bar.outline.set_visible(False)
+    return bar
+
+
+@cache
+def _colours() -> "Colormap":
+    from matplotlib.colors import ListedColormap, to_rgb
+
+    strength = np.linspace(-1, 1, 255)
+    colours = np.where(strength[:, None] < 0, to_rgb(NEGATIVE), to_rgb(POSITIVE))
+    opacity = _LEAST_CLEAR * np.abs(strength) ** 0.7
+    return ListedColormap(np.column_stack([colours, opacity]), name="evidence")

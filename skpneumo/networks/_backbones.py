@@ -1,0 +1,241 @@
+"""The backbones of :mod:`keras.applications`, by name."""
+
+import inspect
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from functools import lru_cache
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+from skpneumo.networks._layers import FusedBatchNormalization, Standardization
+from skpneumo.networks._seeding import layer_seeds, python_random_unmoved
+
+# Least side in pixels; the others take 32.
+_LEAST_SIDE = {"Xception": 71, "InceptionV3": 75, "InceptionResNetV2": 75}
+# Where ImageNet weights come from for every backbone: at other sizes Keras warns that it takes
+# those of 224 pixels. The shapes of convolutions do not depend on it.
+_IMAGENET_SHAPE = (224, 224, 3)
+_OWN_OPTIONS = {
+    "include_top": "there is none",
+    "weights": "use the parameter weights",
+    "input_tensor": "there is none",
+    "input_shape": "it is that of the images",
+    "pooling": "use global_pooling",
+    "classes": "it is as many as there are labels",
+    "classifier_activation": "there is none",
+    "include_preprocessing": "pixel values are scaled in any case",
+    "name": "it is fixed",
+}
+# Batches that averages which come with weights count for: more than training will add.
+_MANY_BATCHES = 1e6
+
+
+class Backbone:
+    """One of the convolutional networks of Keras, without its top."""
+
+    def __init__(
+        self, name: str, options: Mapping[str, Any] | Sequence[tuple[str, Any]] = ()
+    ) -> None:
+        self.name = name
+        self.options = dict(options)
+        self._application = _application(name)
+        self._check_options()
+        self.least_side = _LEAST_SIDE.get(name, 32)
+
+    def preprocess(self, x: Any) -> Any:
+        """Bring RGB values from 0 to 255 to what the backbone was trained on."""
+        module = self._application.__module__.rpartition(".")[2]
+        return getattr(keras.applications, module).preprocess_input(x)
+
+    def build(
+        self,
+        size: tuple[int, int],
+        *,
+        weights: str | PathLike[str] | None,
+        trainable_from: str | None,
+        trainable_norm: bool,
+        dtype: str,
+        seed: int | None,
+    ) -> keras.Model:
+        """Build it with our dtype, seeds, frozen layers and faster normalisation.
+
+        Keras builds it in its global dtype policy and with its global seeds.
+        """
+        with python_random_unmoved():
+            template = _template(self._application, (*size, 3), tuple(self.options.items()))
+            names = _names(template)
+            trainable = self._from(trainable_from, list(names.values()))
+            seeds = layer_seeds(seed)
+
+            def copy(layer: keras.Layer) -> keras.Layer:
+                return _copy(
+                    layer,
+                    name=names[layer.name],
+                    trainable=names[layer.name] in trainable,
+                    trainable_norm=trainable_norm,
+                    dtype=dtype,
+                    seeds=seeds,
+                )
+
+            body = keras.models.clone_model(template, clone_function=copy)
+            if weights is not None:
+                source = self._with_weights(weights, size)
+                names = _names(source)
+                for layer in source.layers:
+                    if layer.weights:
+                        body.get_layer(names[layer.name]).set_weights(_weights_of(layer))
+        return body
+
+    def _with_weights(self, weights: str | PathLike[str], size: tuple[int, int]) -> keras.Model:
+        if weights == "imagenet":
+            return self._application(
+                include_top=False,
+                weights="imagenet",
+                input_shape=_IMAGENET_SHAPE,
+                **self.options,
+            )
+        path = Path(weights)
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"weights={str(path)!r}: there is no such file. Give a .weights.h5 file of "
+                f'{self.name} without its top, "imagenet" or None.'
+            )
+        body = self._application(
+            include_top=False, weights=None, input_shape=(*size, 3), **self.options
+        )
+        try:
+            with warnings.catch_warnings():
+                # Keras only warns of layers that it finds nothing for, and leaves them random.
+                warnings.simplefilter("error", UserWarning)
+                body.load_weights(path)
+        except (ValueError, OSError, KeyError, UserWarning) as error:
+            raise ValueError(
+                f"weights={str(path)!r} are not those of {self.name} without its top, with "
+                f"backbone_options={self.options}. Give a .weights.h5 file that save_weights "
+                "wrote for the same backbone, or the options that it was built with."
+            ) from error
+        return body
+
+    def _check_options(self) -> None:
+        for option in self.options:
+            if option in _OWN_OPTIONS:
+                raise ValueError(
+                    f"backbone_options sets {option!r}, which is not for it to set: "
+                    f"{_OWN_OPTIONS[option]}."
+                )
+        known = inspect.signature(self._application).parameters.keys() - _OWN_OPTIONS.keys()
+        if unknown := self.options.keys() - known:
+            raise ValueError(
+                f"backbone_options holds {sorted(unknown)}; {self.name} takes "
+                f"{sorted(known) or 'none'}."
+            )
+
+    def _from(self, first: str | None, names: list[str]) -> set[str]:
+        if first is None:
+            return set()
+        if first == "all":
+            return set(names)
+        if first not in names:
+            near = get_close_matches(first, names) or names
+            raise ValueError(
+                f'{self.name} has no layer {first!r}. Give "all" or one of its {len(names)} '
+                f"layers, such as {near}."
+            )
+        return set(names[names.index(first) :])
+
+
+def _application(name: str) -> Callable[..., keras.Model]:
+    applications = {
+        each: builder
+        for each, builder in vars(keras.applications).items()
+        if inspect.isfunction(builder) and each[0].isupper()
+    }
+    if name not in applications:
+        lower = {each.lower(): each for each in applications}
+        near = [lower[each] for each in get_close_matches(name.lower(), lower, n=5)]
+        advice = f"Did you mean {' or '.join(near)}?" if near else f"It has {list(applications)}."
+        raise ValueError(f"There is no backbone {name!r} in keras.applications. {advice}")
+    return applications[name]
+
+
+@lru_cache(maxsize=1)
+def _template(
+    application: Callable[..., keras.Model],
+    shape: tuple[int, int, int],
+    options: tuple[tuple[str, Any], ...],
+) -> keras.Model:
+    """Build what is only read, once for all copies of it: a network takes Keras seconds."""
+    return application(include_top=False, weights=None, input_shape=shape, **dict(options))
+
+
+def _names(body: keras.Model) -> dict[str, str]:
+    """Name the layers as a fresh process would: Keras numbers those it names itself.
+
+    Operations such as the sum of a tensor and a number are among them, though no layers.
+    """
+    counts: dict[str, int] = {}
+    names = {}
+    for layer in body.operations:
+        if isinstance(layer, layers.InputLayer):
+            continue
+        stem, _, number = layer.name.rpartition("_")
+        kind = type(layer).__name__.lower()
+        own = [part for part in (layer.name, stem) if part.replace("_", "") == kind]
+        if not own or (own[0] == stem and not number.isdigit()):
+            names[layer.name] = layer.name
+            continue
+        count = counts.get(own[0], 0)
+        counts[own[0]] = count + 1
+        names[layer.name] = f"{own[0]}_{count}" if count else own[0]
+    return names
+
+
+def _copy(
+    layer: keras.Layer,
+    name: str,
+    trainable: bool,
+    trainable_norm: bool,
+    dtype: str,
+    seeds: Iterator[int],
+) -> keras.Layer:
+    if not isinstance(layer, layers.Layer):
+        return type(layer).from_config({**layer.get_config(), "name": name})
+    if _has_weights_to_normalize(layer):
+        return Standardization(name=name, dtype="float32")
+    scales = isinstance(layer, (layers.Rescaling, layers.Normalization))
+    config = {**layer.get_config(), "name": name, "dtype": "float32" if scales else dtype}
+    for key, value in config.items():
+        if key.endswith("initializer") and "seed" in (value or {}).get("config", {}):
+            config[key] = {**value, "config": {**value["config"], "seed": next(seeds)}}
+    if "seed" in config:
+        config["seed"] = next(seeds)
+    copied = (FusedBatchNormalization if _can_be_fused(layer) else type(layer)).from_config(config)
+    if isinstance(layer, layers.BatchNormalization):
+        trainable = trainable and trainable_norm
+    copied.trainable = trainable
+    return copied
+
+
+def _can_be_fused(layer: keras.Layer) -> bool:
+    return type(layer) is layers.BatchNormalization and layer.scale and layer.center
+
+
+def _has_weights_to_normalize(layer: keras.Layer) -> bool:
+    return isinstance(layer, layers.Normalization) and bool(layer.weights)
+
+
+def _weights_of(layer: keras.Layer) -> list[Any]:
+    if _has_weights_to_normalize(layer):
+        # ImageNet's file for EfficientNet holds standard deviations in place of variances, and
+        # for it alone Keras inserts a layer that divides by their square root once more.
+        mean, deviation, _ = layer.get_weights()
+        return [mean, deviation]
+    if _can_be_fused(layer):
+        return [*layer.get_weights(), np.float32(_MANY_BATCHES)]
+    return layer.get_weights()

@@ -1,0 +1,128 @@
+"""Pictures and rows of what a model looked at."""
+
+import csv
+import io
+import shutil
+
+import joblib
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import FunctionTransformer
+
+from skpneumo import ImageLoader, make_pipeline
+from skpneumo.cli import main
+from skpneumo.cli.explain import TABLE, explain
+
+SHARES = ["text", "lungs", "corners", "border", "body"]
+
+
+def rows_of(folder):
+    with open(folder / TABLE, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def as_rows(images):
+    return np.asarray(images).reshape(len(images), -1) / 255
+
+
+@pytest.fixture(scope="module")
+def other_model_file(xrays, tmp_path_factory):
+    """A model that is no network."""
+    model = make_pipeline(ImageLoader(size=16), FunctionTransformer(as_rows), LogisticRegression())
+    path = tmp_path_factory.mktemp("other") / "model.joblib"
+    joblib.dump(model.fit(xrays.filenames, xrays.target), path)
+    return path
+
+
+def test_every_x_ray_has_a_row_and_a_picture(model_file, xrays, tmp_path, capsys):
+    paths = xrays.filenames[:3].tolist()
+    assert main(["explain", str(model_file), *paths, "--out", str(tmp_path / "out")]) == 0
+    assert "3 pictures" in capsys.readouterr().out
+    rows = rows_of(tmp_path / "out")
+    assert list(rows[0]) == ["path", "probability", "label", *SHARES, "picture", "error"]
+    assert [row["path"] for row in rows] == paths
+    expected = joblib.load(model_file).predict_proba(paths)[:, 1]
+    assert [float(row["probability"]) for row in rows] == pytest.approx(expected, abs=2e-6)
+    for row in rows:
+        assert sum(float(row[share]) for share in SHARES) == pytest.approx(1, abs=1e-3)
+        with Image.open(tmp_path / "out" / row["picture"]) as picture:
+            assert np.ptp(np.asarray(picture)) > 0
+
+
+def test_methods_stand_side_by_side(model_file, xrays, tmp_path):
+    widths = []
+    for methods in (["hires_cam"], ["hires_cam", "integrated_gradients", "occlusion"]):
+        named = [word for method in methods for word in ("--method", method)]
+        out = tmp_path / str(len(methods))
+        arguments = ["explain", str(model_file), xrays.filenames[0], *named, "--out", str(out)]
+        assert main(arguments) == 0
+        with Image.open(out / rows_of(out)[0]["picture"]) as picture:
+            widths.append(picture.width)
+    assert widths[1] == pytest.approx(2 * widths[0], rel=0.1)
+
+
+def test_strange_files_are_rows_with_their_error(model_file, xrays, tmp_path, capsys):
+    text = tmp_path / "text.jpeg"
+    text.write_text("not an image")
+    files = [str(text), xrays.filenames[0], "missing.jpeg", xrays.filenames[1]]
+    assert explain(model_file, *files, out=tmp_path / "out", batch_size=2) == 1
+    rows = rows_of(tmp_path / "out")
+    assert [row["path"] for row in rows] == files
+    assert [bool(row["error"]) for row in rows] == [True, False, True, False]
+    assert [bool(row["picture"]) for row in rows] == [False, True, False, True]
+    assert "2 of 4 files" in capsys.readouterr().err
+
+
+def test_every_model_is_explained(other_model_file, three_class_model_file, xrays, tmp_path):
+    for number, model in enumerate([other_model_file, three_class_model_file]):
+        out = tmp_path / str(number)
+        assert explain(model, *xrays.filenames[:2], out=out) == 0
+        assert all(row["picture"] for row in rows_of(out))
+    columns = list(rows_of(tmp_path / "1")[0])
+    assert columns[1:4] == ["probability_NORMAL", "probability_BACTERIA", "probability_VIRUS"]
+
+
+def test_what_cannot_be_explained_leaves_no_table(other_model_file, xrays, tmp_path, capsys):
+    out = tmp_path / "out"
+    arguments = ["explain", str(other_model_file), xrays.filenames[0], "--out", str(out)]
+    assert main([*arguments, "--method", "grad_cam"]) == 1
+    assert "Use occlusion_map or lime_map" in capsys.readouterr().err
+    assert not (out / TABLE).exists()
+    assert main(arguments) == 0
+
+
+def test_the_class_is_chosen_by_name(model_file, xrays, tmp_path, capsys):
+    arguments = ["explain", str(model_file), xrays.filenames[0], "--out", str(tmp_path / "out")]
+    assert main([*arguments, "--target", "COVID"]) == 1
+    assert "not one of the model's classes ['NORMAL', 'PNEUMONIA']" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert main([*arguments, "--target", "NORMAL"]) == 0
+
+
+def test_nothing_is_overwritten_unless_forced(model_file, xrays, tmp_path, capsys):
+    arguments = ["explain", str(model_file), xrays.filenames[0], "--out", str(tmp_path)]
+    (tmp_path / TABLE).write_text("precious")
+    assert main(arguments) == 1
+    assert "exists already" in capsys.readouterr().err
+    assert (tmp_path / TABLE).read_text() == "precious"
+    assert main([*arguments, "--force"]) == 0
+    assert len(rows_of(tmp_path)) == 1
+
+
+def test_two_files_of_one_name_have_two_pictures(model_file, xrays, tmp_path):
+    (tmp_path / "a").mkdir()
+    copy = tmp_path / "a" / xrays.filenames[0].rpartition("/")[2]
+    shutil.copy(xrays.filenames[1], copy)
+    assert explain(model_file, xrays.filenames[0], str(copy), out=tmp_path / "out") == 0
+    first, second = (row["picture"] for row in rows_of(tmp_path / "out"))
+    assert second == f"{first.removesuffix('.png')}-2.png"
+
+
+def test_paths_come_from_standard_input(model_file, xrays, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{xrays.filenames[0]}\n"))
+    assert main(["explain", str(model_file), "-", "--out", str(tmp_path / "out")]) == 0
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert main(["explain", str(model_file), "-", "--out", str(tmp_path / "none")]) == 1
+    assert "no paths on standard input" in capsys.readouterr().err

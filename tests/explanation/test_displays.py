@@ -1,0 +1,167 @@
+"""Displays: what they compute, what they draw, where they draw it."""
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.svm import LinearSVC
+
+from skpneumo import make_pipeline
+from skpneumo.explanation import (
+    ActivationMapsDisplay,
+    DeletionInsertionDisplay,
+    HeatMapDisplay,
+    HeatMapGalleryDisplay,
+    grad_cam,
+    occlusion_map,
+)
+
+
+def as_rows(images):
+    return np.asarray(images).reshape(len(images), -1)
+
+
+NAMES = ["NORMAL", "PNEUMONIA"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _settings_are_left_alone():
+    settings = mpl.rcParams.copy()
+    yield
+    assert mpl.rcParams == settings
+
+
+@pytest.fixture
+def drawn(pipeline, tested):
+    """Draw a display of a name on some axes."""
+    paths, y = tested.filenames[:2], tested.target[:2]
+    return {
+        "heat maps": lambda ax: HeatMapDisplay.from_estimator(pipeline, paths, y, ax=ax),
+        "gallery": lambda ax: HeatMapGalleryDisplay.from_estimator(
+            pipeline, tested.filenames[::4], tested.target[::4], n_images=2, ax=ax
+        ),
+        "activations": lambda ax: ActivationMapsDisplay.from_estimator(pipeline, paths[:1], ax=ax),
+        "curves": lambda ax: DeletionInsertionDisplay.from_estimator(
+            pipeline, paths, {"hires_cam": grad_cam(pipeline, paths)}, ax=ax
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", ["heat maps", "gallery", "activations", "curves"])
+def test_draws_on_the_axes_given_and_again(name, drawn):
+    figure, axes = plt.subplots(1, 2, figsize=(16, 8), layout="constrained")
+    display = drawn[name](axes[1])
+    assert display.figure_ is figure
+    assert display.ax_ is axes[1]
+    figure.canvas.draw()
+    assert display.plot() is display
+    assert display.figure_ is not figure
+
+
+def test_maps_lie_on_films_at_their_own_resolution(pipeline, tested):
+    paths, y = tested.filenames[:2], tested.target[:2]
+    display = HeatMapDisplay.from_estimator(pipeline, paths, y, target_names=NAMES)
+    assert display.axes_.shape == (2, 3)
+    film, overlay = display.axes_[0, 0].images[0], display.axes_[0, 1].images
+    assert film.get_array().shape == display.films[0].pixels.shape[:2] != (48, 48)
+    assert overlay[0].get_array().shape == film.get_array().shape
+    assert overlay[1].get_array().shape == (48, 48)
+    assert tuple(overlay[1].get_extent()) == display.films[0].place
+    assert display.axes_[0, 1].get_xlim() == display.axes_[0, 0].get_xlim()
+
+
+def test_captions_say_probability_threshold_and_truth(pipeline, tested):
+    paths, y = tested.filenames[:1], tested.target[:1]
+    display = HeatMapDisplay.from_estimator(pipeline, paths, y, target_names=NAMES)
+    name, said, truth = display.axes_[0, 0].get_title().splitlines()
+    assert paths[0].endswith(name)
+    probability = pipeline.predict_proba(paths)[0, 1]
+    assert said == f"PNEUMONIA {probability:.3f}, threshold 0.5"
+    assert truth == f"truth: {NAMES[y[0]]}"
+    other = HeatMapDisplay.from_estimator(pipeline, paths, target=0, target_names=NAMES)
+    assert other.axes_[0, 0].get_title().splitlines()[1:] == [f"NORMAL {1 - probability:.3f}"]
+
+
+def test_maps_of_a_method_share_a_scale_on_which_nothing_is_clear(pipeline, tested):
+    display = HeatMapDisplay.from_estimator(pipeline, tested.filenames[:2])
+    overlays = [display.axes_[row, 1].images[1] for row in range(2)]
+    limits = [overlay.get_clim() for overlay in overlays]
+    assert limits[0] == limits[1] == (-limits[0][1], limits[0][1])
+    colours = overlays[0].get_cmap()
+    nothing, against, towards = colours(0.5), colours(0.0), colours(1.0)
+    assert nothing[3] < 0.05
+    assert against[2] > against[0]
+    assert towards[0] > towards[2]
+    assert [bar.ax.get_xlabel() for bar in display.bars_] == ["evidence"] * 2
+
+
+def test_maps_that_are_there_are_drawn(pipeline, tested):
+    maps = {"mine": np.random.default_rng(0).normal(size=(2, 48, 48))}
+    display = HeatMapDisplay.from_estimator(pipeline, tested.filenames[:2], methods=maps)
+    assert display.axes_[0, 1].get_title() == "mine"
+    assert np.array_equal(display.axes_[1, 1].images[1].get_array(), maps["mine"][1])
+
+
+def test_what_does_not_fit_is_refused(pipeline, small, noise, tested):
+    with pytest.raises(ValueError, match=r"Got 3 target_names for the 2 classes \[0, 1\]"):
+        HeatMapDisplay.from_estimator(pipeline, tested.filenames[:1], target_names=["a", "b", "c"])
+    with pytest.raises(ValueError, match="has 3 classes"):
+        HeatMapDisplay.from_estimator(small(classes=3), noise)
+    with pytest.raises(ValueError, match=r"target=7 is not one of the classes"):
+        HeatMapDisplay.from_estimator(pipeline, tested.filenames[:1], target=7)
+    scores = make_pipeline(FunctionTransformer(as_rows), LinearSVC()).fit(noise, [0, 1, 0, 1, 0])
+    for display in (HeatMapDisplay, HeatMapGalleryDisplay):
+        with pytest.raises(ValueError, match="has no predict_proba"):
+            display.from_estimator(scores, noise, [0, 1, 0, 1, 0])
+    with pytest.raises(ValueError, match="Expected one image, got 2"):
+        ActivationMapsDisplay.from_estimator(pipeline, tested.filenames[:2])
+
+
+def test_the_gallery_has_a_row_for_each_outcome_the_surest_first(pipeline, tested):
+    display = HeatMapGalleryDisplay.from_estimator(
+        pipeline, tested.filenames, tested.target, n_images=3, target_names=NAMES
+    )
+    called, positive = pipeline.predict(tested.filenames) == 1, tested.target == 1
+    assert display.counts == {
+        "found": np.sum(positive & called),
+        "missed": np.sum(positive & ~called),
+        "false alarms": np.sum(~positive & called),
+        "rightly cleared": np.sum(~positive & ~called),
+    }
+    assert display.axes_.shape == (4, 3)
+    probability = pipeline.predict_proba(tested.filenames)[:, 1]
+    surest = f"{probability[positive & called].max():.3f}"
+    assert display.axes_[0, 0].get_title().splitlines()[1] == f"PNEUMONIA {surest}, threshold 0.5"
+    assert display.axes_[0, 0].get_ylabel() == f"found\n3 of {display.counts['found']}"
+
+
+def test_an_outcome_that_does_not_occur_has_an_empty_row(pipeline, tested, found):
+    rows = np.r_[np.flatnonzero(found)[:2], np.flatnonzero(tested.target == 0)[:2]]
+    display = HeatMapGalleryDisplay.from_estimator(
+        pipeline, tested.filenames[rows], tested.target[rows]
+    )
+    assert display.counts["missed"] == 0
+    assert display.axes_[1, 0].get_ylabel() == "missed\nnone"
+    assert not display.axes_[1, 0].images
+
+
+def test_activations_are_a_row_for_each_layer(pipeline, tested):
+    display = ActivationMapsDisplay.from_estimator(pipeline, tested.filenames[:1], n_maps=4)
+    assert display.axes_.shape == (3, 5)
+    maps = display.maps["block3_conv1_activation"][..., :]
+    strongest = maps[..., maps.mean(axis=(0, 1)).argmax()]
+    assert np.array_equal(display.axes_[2, 1].images[0].get_array(), strongest)
+    assert display.axes_[2, 1].texts[0].get_text() == (
+        "block3_conv1_activation: 4 of 32 maps, 12 × 12"
+    )
+
+
+def test_curves_are_drawn_with_their_areas(pipeline, tested, found):
+    paths = tested.filenames[found][:3]
+    maps = {"hires_cam": grad_cam(pipeline, paths), "occlusion": occlusion_map(pipeline, paths)}
+    display = DeletionInsertionDisplay.from_estimator(pipeline, paths, maps, fill=80)
+    for name, (deletion, insertion) in display.lines_.items():
+        curves = display.curves[name]
+        assert np.array_equal(deletion.get_ydata(), curves.deletion.mean(axis=0))
+        assert insertion.get_label() == f"{name}, area {curves.insertion_area.mean():.3f}"

@@ -1,0 +1,105 @@
+"""The report convicts the cheater, clears the honest, and says what it rests on."""
+
+import numpy as np
+import pytest
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.preprocessing import FunctionTransformer
+
+from skpneumo import make_pipeline
+from skpneumo.decision import RecallFloorClassifier
+from skpneumo.explanation import ExplanationReport, explanation_report
+from skpneumo.explanation._verdict import MEASURES
+
+
+@pytest.fixture(scope="module")
+def honest(pipeline, tested):
+    return explanation_report(pipeline, tested.filenames, tested.target)
+
+
+def test_the_honest_model_is_cleared(honest):
+    assert honest.verdict == "honest"
+    measures = honest.measures.set_index("measure")
+    assert measures.loc["lungs", "value"] > measures.loc["edge", "value"]
+    assert measures.loc["chest_effect", "low"] > 0
+    assert measures.loc["similarity", "value"] < 0.7
+
+
+def test_the_cheater_is_convicted(cheating, tested):
+    network, images = cheating
+    report = explanation_report(network, images, tested.target)
+    assert report.verdict == "cheater"
+    assert report.measures.set_index("measure").loc["from outside", "low"] > 0.25
+
+
+def test_the_cheater_is_convicted_by_gradients_too(cheating, tested):
+    network, images = cheating
+    report = explanation_report(network, images, tested.target, method="hires_cam")
+    assert (report.method, report.verdict) == ("hires_cam", "cheater")
+
+
+def test_every_image_has_its_row(honest, pipeline, tested):
+    frame = honest.frame
+    assert frame["path"].tolist() == tested.filenames.tolist()
+    assert frame["positive"].tolist() == (tested.target == 1).tolist()
+    assert frame["called"].tolist() == (pipeline.predict(tested.filenames) == 1).tolist()
+    assert frame["probability"].to_numpy() == pytest.approx(
+        pipeline.predict_proba(tested.filenames)[:, 1], abs=1e-5
+    )
+    assert set(frame["outcome"]) <= {"TP", "FP", "TN", "FN"}
+    assert (frame["outcome"].str.endswith("P") == frame["called"]).all()
+    assert frame["similarity"].count() == 16
+    assert frame.drop(columns="similarity").notna().all(axis=None)
+
+
+def test_the_summary_names_every_measure(honest):
+    text = honest.summary()
+    assert text.startswith(f"{len(honest.frame)} images, maps by occlusion: honest")
+    assert all(reason in text for reason in honest.reasons)
+    assert all(words in text for words in MEASURES.values())
+    assert repr(honest) == f"<ExplanationReport: honest, {len(honest.frame)} images>"
+
+
+def test_the_page_of_a_notebook_has_the_verdict_and_the_measures(honest):
+    page = honest._repr_html_()
+    assert "honest" in page
+    assert all(words in page for words in MEASURES.values())
+
+
+def test_a_seed_decides_it(cheating, tested):
+    network, images = cheating
+    X, y = images[::8], tested.target[::8]
+    once = explanation_report(network, X, y, random_state=3)
+    again = explanation_report(network, X, y, random_state=3)
+    other = explanation_report(network, X, y, random_state=4)
+    assert once.frame.equals(again.frame)
+    assert once.measures.equals(again.measures)
+    assert not once.frame.equals(other.frame)
+
+
+def test_decisions_are_the_model_s_own_and_the_other_class_may_be_asked_about(pipeline, tested):
+    X, y = tested.filenames[::6], tested.target[::6]
+    floor = RecallFloorClassifier(FrozenEstimator(pipeline), recall=0.5, confidence=0.5)
+    floor.fit(tested.filenames, tested.target)
+    report = explanation_report(floor, X, y, target=0)
+    assert isinstance(report, ExplanationReport)
+    assert report.frame["called"].tolist() == (floor.predict(X) == 0).tolist()
+    assert report.frame["positive"].tolist() == (y == 0).tolist()
+
+
+def test_classifiers_that_are_no_networks_are_judged_without_random_weights(tested):
+    rows = FunctionTransformer(lambda images: np.asarray(images).reshape(len(images), -1))
+    forest = make_pipeline(rows, RandomForestClassifier(20, random_state=0))
+    images, y = tested.images[::6], tested.target[::6]
+    report = explanation_report(forest.fit(images, y), images, y)
+    assert "similarity" not in report.measures["measure"].tolist()
+    assert report.frame["similarity"].isna().all()
+    assert "path" not in report.frame
+
+
+def test_a_class_of_one_image_is_refused(pipeline, tested):
+    rows = np.r_[np.flatnonzero(tested.target == 0)[:3], np.flatnonzero(tested.target == 1)[:1]]
+    with pytest.raises(ValueError, match="y has 1 positive images; at least two"):
+        explanation_report(pipeline, tested.filenames[rows], tested.target[rows])
+    with pytest.raises(ValueError, match="method"):
+        explanation_report(pipeline, tested.filenames, tested.target, method="saliency")

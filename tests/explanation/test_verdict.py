@@ -1,0 +1,77 @@
+"""The sums of a report: means of the right rows, intervals of patients, and the verdict."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from skpneumo.explanation._verdict import MEASURES, judge, measures_of
+
+
+def frame(n=40, **changes):
+    rng = np.random.default_rng(0)
+    columns = {
+        "positive": np.arange(n) % 2 == 1,
+        "called": np.arange(n) % 4 != 0,
+        "text": 0.05,
+        "lungs": 0.6,
+        "corners": 0.05,
+        "border": 0.1,
+        "body": 0.2,
+        "deletion_area": 0.2,
+        "insertion_area": 0.7,
+        "chest_effect": 4.0 + rng.normal(size=n),
+        "surroundings_effect": 0.1,
+        "similarity": np.where(np.arange(n) < 9, 0.3, np.nan),
+    }
+    return pd.DataFrame(columns | changes, index=range(n))
+
+
+def measured(table, patient=None):
+    patient = np.arange(len(table)) if patient is None else patient
+    return measures_of(table, patient, np.random.RandomState(0))
+
+
+def test_only_images_called_positive_count():
+    table = frame()
+    table.loc[~table["called"], "lungs"] = np.nan
+    measures = measured(table, np.arange(40) // 2).set_index("measure")
+    assert measures.loc["lungs", ["n", "n_patients"]].tolist() == [30, 20]
+    assert measures.loc["lungs", "value"] == pytest.approx(0.6)
+    assert measures.loc["edge", "value"] == pytest.approx(0.2)
+    assert measures.loc["insertion - deletion", "value"] == pytest.approx(0.5)
+    assert measures.loc["similarity", ["n", "n_patients"]].tolist() == [9, 5]
+    assert set(measures.index) == set(MEASURES)
+
+
+def test_classes_count_alike():
+    table = frame(surroundings_effect=np.where(np.arange(40) % 2, 1.0, 3.0), chest_effect=2.0)
+    assert measured(table.iloc[:-9]).set_index("measure").loc[
+        ["surroundings_effect", "from outside"], "value"
+    ].tolist() == [2.0, 0.5]
+
+
+def test_intervals_hold_the_value_and_fewer_patients_make_them_wider():
+    many = measured(frame()).set_index("measure").loc["chest_effect"]
+    few = measured(frame(), np.arange(40) // 10).set_index("measure").loc["chest_effect"]
+    assert many["low"] < many["value"] < many["high"]
+    assert few["n_patients"] == 4
+    assert many["high"] - many["low"] < 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({}, "honest"),
+        ({"text": 0.4, "lungs": 0.25}, "cheater"),
+        ({"surroundings_effect": 2.0}, "cheater"),
+        ({"chest_effect": -1.0, "surroundings_effect": 3.0}, "cheater"),
+        ({"chest_effect": -1.0, "surroundings_effect": -1.0}, "undecided"),
+        ({"chest_effect": 0.0, "surroundings_effect": 0.0}, "undecided"),
+        ({"called": False}, "honest"),
+    ],
+    ids=str,
+)
+def test_verdicts(changes, verdict):
+    found, reasons = judge(measured(frame(**changes)))
+    assert found == verdict
+    assert reasons
