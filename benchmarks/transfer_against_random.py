@@ -10,7 +10,7 @@ cross-validates, by patients, a MobileNet
 - with random weights, only the head, for reference,
 
 and prints AUC, recall and specificity of the pooled held-out images with 95 % intervals over
-patients, and the difference of the AUC of each from the third. Time is that of the processor,
+patients, and by how much the AUC of the first is above that of each other. Time is that of the processor,
 which other work on the machine does not change; compilation is done beforehand and not counted.
 """
 
@@ -26,6 +26,7 @@ from skpneumo.evaluation import compare_predictions, evaluate_predictions
 from skpneumo.wording import with_interval
 
 METRICS = {"roc_auc": "AUC", "recall": "recall", "specificity": "specificity"}
+PRETRAINED = "pretrained, fine-tuned"
 FROM_END_TO_END = "random, from end to end"
 
 
@@ -73,7 +74,7 @@ def main() -> None:
             start = time.process_time()
             classifier.fit(X[train], y[train])
             taken = time.process_time() - start
-            if name == "pretrained, fine-tuned":
+            if name == PRETRAINED:
                 seconds = taken
             kept = scores.setdefault(name, np.full(len(y), np.nan))
             kept[test] = classifier.predict_proba(X[test])[:, 1]
@@ -85,11 +86,11 @@ def main() -> None:
         print(name)
         for metric, title in METRICS.items():
             print(f"  {title:12} {with_interval(*frame.loc[metric, ['value', 'low', 'high']])}")
-        if name != FROM_END_TO_END:
-            difference = compare_predictions(y, score, scores[FROM_END_TO_END], filenames=paths)
+        if name != PRETRAINED:
+            difference = compare_predictions(y, scores[PRETRAINED], score, filenames=paths)
             difference = difference.set_index("metric").loc["roc_auc"]
             limits = with_interval(*difference[["difference", "low", "high"]], form="+.3f")
-            print(f"  AUC less that of {FROM_END_TO_END}: {limits}")
+            print(f"  AUC of {PRETRAINED}, above this: {limits}")
 
 
 def classifiers(options: argparse.Namespace) -> dict[str, TransferClassifier]:
@@ -111,9 +112,7 @@ def classifiers(options: argparse.Namespace) -> dict[str, TransferClassifier]:
         "fine_tune_learning_rate": 1e-3,
     }
     return {
-        "pretrained, fine-tuned": TransferClassifier(
-            weights=options.weights, **shared, **fine_tuned
-        ),
+        PRETRAINED: TransferClassifier(weights=options.weights, **shared, **fine_tuned),
         "pretrained, frozen": TransferClassifier(weights=options.weights, **shared),
         FROM_END_TO_END: TransferClassifier(weights=None, **shared, **from_end_to_end),
         "random, frozen": TransferClassifier(weights=None, **shared),
