@@ -10,8 +10,9 @@ cross-validates, by patients, a MobileNet
 - with random weights, only the head, for reference,
 
 and prints AUC, recall and specificity of the pooled held-out images with 95 % intervals over
-patients, and by how much the AUC of the first is above that of each other. Time is that of the processor,
-which other work on the machine does not change; compilation is done beforehand and not counted.
+patients, and by how much the AUC of the first is above that of each other. Time is that of the
+processor, which other work on the machine does not change; compilation is done beforehand and
+not counted.
 """
 
 import argparse

@@ -157,6 +157,7 @@ def _explained(
                 [film],
                 {method: each[i : i + 1] for method, each in maps.items()},
                 [subject.lines(i, film.name)],
+                name,
             )
             explained[number] = shares[i], display
     for number in range(len(rows)):

@@ -15,6 +15,7 @@ def report(
     *,
     out: Out = Path("report.html"),
     split: str = "test",
+    explain: bool = False,
     n_jobs: int | None = None,
     force: Force = False,
 ) -> None:
@@ -35,6 +36,8 @@ def report(
         Page to write.
     split
         Split to evaluate on, of patients the model was not fitted on; "all" takes every file.
+    explain
+        Add what the model looks at, and whether it cheats; takes minutes.
     n_jobs
         Threads that read images for the audit. Default: one.
     force
@@ -82,7 +85,20 @@ def report(
             description=xrays.DESCR,
             provenance={"model file": model.name, "SHA-256 of the model file": _checksum(model)},
         )
-        written.to_html(out)
+    if explain:
+        from skpneumo.explanation._page import section_html
+
+        with working("Explaining"):
+            body = section_html(
+                estimator,
+                xrays.filenames[rows],
+                classes[xrays.target[rows]],
+                groups=xrays.groups[rows],
+                target=classes[1],
+                target_names=xrays.target_names,
+            )
+        written = written.with_section("explanation", "What the model looks at", body)
+    written.to_html(out)
     print(printed(written.frame, ["recall", "specificity", "roc_auc"]))
     print(f"\n{written.threshold_origin}\nKept {out}.")
 

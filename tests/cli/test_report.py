@@ -48,6 +48,17 @@ def test_page_is_not_overwritten_unless_asked_for(model_file, xrays, tmp_path, c
     assert out.read_text("utf-8").startswith("<!doctype html>")
 
 
+@pytest.mark.slow
+def test_explain_adds_what_the_model_looks_at(model_file, xrays, tmp_path):
+    out = tmp_path / "report.html"
+    assert main(["report", str(model_file), xrays.root, "--explain", "--out", str(out)]) == 0
+    page = out.read_text("utf-8")
+    heading, limits = (page.index(f'id="{name}"') for name in ("explanation", "limits"))
+    assert heading < limits
+    assert "share from outside the chest" in page[heading:limits]
+    assert "data:image/png;base64" in page[heading:limits]
+
+
 def test_page_does_not_replace_the_model(model_file, xrays, capsys):
     before = Path(model_file).read_bytes()
     assert main(["report", str(model_file), xrays.root, "-o", str(model_file), "--force"]) == 1

@@ -1,5 +1,7 @@
 """Displays: what they compute, what they draw, where they draw it."""
 
+from dataclasses import replace
+
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
 
 from skpneumo import make_pipeline
+from skpneumo.evaluation.displays._style import shortened
 from skpneumo.explanation import (
     ActivationMapsDisplay,
     DeletionInsertionDisplay,
@@ -16,6 +19,7 @@ from skpneumo.explanation import (
     grad_cam,
     occlusion_map,
 )
+from skpneumo.explanation.displays._captions import subject_of
 
 
 def as_rows(images):
@@ -71,16 +75,26 @@ def test_maps_lie_on_films_at_their_own_resolution(pipeline, tested):
     assert display.axes_[0, 1].get_xlim() == display.axes_[0, 0].get_xlim()
 
 
+def test_captions_are_not_cut_off(pipeline, tested):
+    display = HeatMapDisplay.from_estimator(pipeline, tested.filenames[:2], tested.target[:2])
+    figure = display.figure_
+    figure.canvas.draw()
+    title = display.axes_[0, 0].title.get_window_extent(figure.canvas.get_renderer())
+    assert title.y1 <= figure.bbox.y1
+    assert title.x0 >= figure.bbox.x0
+
+
 def test_captions_say_probability_threshold_and_truth(pipeline, tested):
     paths, y = tested.filenames[:1], tested.target[:1]
     display = HeatMapDisplay.from_estimator(pipeline, paths, y, target_names=NAMES)
     name, said, truth = display.axes_[0, 0].get_title().splitlines()
     assert paths[0].endswith(name)
     probability = pipeline.predict_proba(paths)[0, 1]
-    assert said == f"PNEUMONIA {probability:.3f}, threshold 0.5"
+    assert said == f"p = {probability:.3f}, threshold 0.5"
     assert truth == f"truth: {NAMES[y[0]]}"
     other = HeatMapDisplay.from_estimator(pipeline, paths, target=0, target_names=NAMES)
-    assert other.axes_[0, 0].get_title().splitlines()[1:] == [f"NORMAL {1 - probability:.3f}"]
+    assert other.axes_[0, 0].get_title().splitlines()[1:] == [f"p = {1 - probability:.3f}"]
+    assert other.bars_[0].ax.get_xlabel() == "evidence for NORMAL"
 
 
 def test_maps_of_a_method_share_a_scale_on_which_nothing_is_clear(pipeline, tested):
@@ -93,7 +107,7 @@ def test_maps_of_a_method_share_a_scale_on_which_nothing_is_clear(pipeline, test
     assert nothing[3] < 0.05
     assert against[2] > against[0]
     assert towards[0] > towards[2]
-    assert [bar.ax.get_xlabel() for bar in display.bars_] == ["evidence"] * 2
+    assert [bar.ax.get_xlabel() for bar in display.bars_] == ["evidence for class 1"] * 2
 
 
 def test_maps_that_are_there_are_drawn(pipeline, tested):
@@ -132,7 +146,8 @@ def test_the_gallery_has_a_row_for_each_outcome_the_surest_first(pipeline, teste
     assert display.axes_.shape == (4, 3)
     probability = pipeline.predict_proba(tested.filenames)[:, 1]
     surest = f"{probability[positive & called].max():.3f}"
-    assert display.axes_[0, 0].get_title().splitlines()[1] == f"PNEUMONIA {surest}, threshold 0.5"
+    assert display.axes_[0, 0].get_title().splitlines()[1] == f"p = {surest}, threshold 0.5"
+    assert display.bar_.ax.get_ylabel() == "evidence for PNEUMONIA, by occlusion"
     assert display.axes_[0, 0].get_ylabel() == f"found\n3 of {display.counts['found']}"
 
 
@@ -165,3 +180,10 @@ def test_curves_are_drawn_with_their_areas(pipeline, tested, found):
         curves = display.curves[name]
         assert np.array_equal(deletion.get_ydata(), curves.deletion.mean(axis=0))
         assert insertion.get_label() == f"{name}, area {curves.insertion_area.mean():.3f}"
+
+
+def test_no_caption_loses_its_figures(pipeline, tested):
+    subject, _ = subject_of(pipeline, tested.filenames[:1], [1], None, NAMES)
+    subject = replace(subject, threshold=0.123456)
+    _, said, _ = subject.lines(0, "film.jpeg")
+    assert shortened(said) == said

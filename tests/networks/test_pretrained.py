@@ -115,7 +115,9 @@ def test_efficientnet_with_imagenet_weights_is_keras_own(tmp_path, monkeypatch):
     normalization = next(
         layer for layer in donor.layers if isinstance(layer, keras.layers.Normalization)
     )
-    normalization.set_weights([np.float32([0.5, 0.4, 0.3]), np.float32([0.2, 0.3, 0.4]), 1])
+    normalization.set_weights(
+        [np.float32([0.5, 0.4, 0.3]), np.float32([0.2, 0.3, 0.4]), np.array(1)]
+    )
     file = tmp_path / "imagenet.weights.h5"
     donor.save_weights(file)
     monkeypatch.setattr(

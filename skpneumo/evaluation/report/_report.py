@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING, Any, Self
@@ -211,6 +211,37 @@ class EvaluationReport:
                 reproduction(case),
             ),
         )
+
+    def with_section(self, name: str, title: str, body: str) -> Self:
+        """Give the report with one more section, before its limits and its provenance.
+
+        Parameters
+        ----------
+        name : str
+            What links to the section end with, after ``#``.
+        title : str
+            Its heading.
+        body : str
+            HTML that needs nothing from elsewhere.
+
+        Returns
+        -------
+        report : EvaluationReport
+            A new one; this one is as it was.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> from skpneumo.evaluation import EvaluationReport
+        >>> X, y = np.linspace(-1, 1, 40).reshape(-1, 1), np.repeat([0, 1], 20)
+        >>> report = EvaluationReport.from_estimator(LogisticRegression().fit(X, y), X, y)
+        >>> longer = report.with_section("notes", "Notes", "<p>Films of one machine.")
+        >>> [name for name, *_ in longer.sections][-3]
+        'notes'
+        """
+        section = Section(name, title, body)
+        return replace(self, sections=(*self.sections[:-2], section, *self.sections[-2:]))
 
     def to_html(self, path: str | os.PathLike[str]) -> None:
         """Write the report as one page that needs no network.

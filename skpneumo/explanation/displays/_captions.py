@@ -34,7 +34,8 @@ class Subject:
 
     def lines(self, row: int, name: str) -> list[str]:
         """The caption of an image."""
-        said = f"{self.name} {self.probability[row]:.3f}"
+        # Short: long lines lose their middle.
+        said = f"p = {self.probability[row]:.3f}"
         if self.threshold is not None:
             said += f", threshold {self.threshold:.3g}"
         return [name, said, *([f"truth: {self.truth[row]}"] if self.truth else [])]

@@ -53,6 +53,8 @@ class HeatMapGalleryDisplay:
         Whose row each film is in.
     counts : dict of str to int
         How many images of each outcome there are in all.
+    target_name : str
+        The class that the maps are about.
     method : str
         Name of the method.
 
@@ -87,6 +89,7 @@ class HeatMapGalleryDisplay:
         captions: list[list[str]],
         outcomes: list[str],
         counts: dict[str, int],
+        target_name: str,
         method: str,
     ) -> None:
         self.films = films
@@ -94,6 +97,7 @@ class HeatMapGalleryDisplay:
         self.captions = captions
         self.outcomes = outcomes
         self.counts = counts
+        self.target_name = target_name
         self.method = method
 
     @classmethod
@@ -165,6 +169,7 @@ class HeatMapGalleryDisplay:
             [subject.lines(row, film.name) for row, film in enumerate(films)],
             outcomes,
             counts,
+            subject.name,
             method,
         ).plot(ax=ax)
 
@@ -199,8 +204,9 @@ class HeatMapGalleryDisplay:
             panels[0].set_ylabel(f"{outcome}\n{shown}", color=color, fontsize=9)
         self.bar_ = draw_colour_bar(
             drawn,
-            f"evidence for the class, by {self.method}",
+            f"evidence for {self.target_name}, by {self.method}",
             ax=list(self.axes_.ravel()),
+            panchor=False,
             location="right",
             shrink=0.4,
             aspect=30,

@@ -36,6 +36,8 @@ class HeatMapDisplay:
         Heat maps by the name of the method.
     captions : list of list of str
         Lines above each film.
+    target_name : str
+        The class that the maps are about.
 
     Attributes
     ----------
@@ -67,10 +69,12 @@ class HeatMapDisplay:
         films: list[Film],
         maps: Mapping[str, NDArray[Any]],
         captions: list[list[str]],
+        target_name: str,
     ) -> None:
         self.films = films
         self.maps = dict(maps)
         self.captions = captions
+        self.target_name = target_name
 
     @classmethod
     def from_estimator(
@@ -120,7 +124,7 @@ class HeatMapDisplay:
             maps = {name: maps_by(name, estimator, X, target) for name in methods}
         films = films_of(estimator, X)
         captions = [subject.lines(row, film.name) for row, film in enumerate(films)]
-        return cls(films, maps, captions).plot(ax=ax)
+        return cls(films, maps, captions, subject.name).plot(ax=ax)
 
     def plot(self, *, ax: "Axes | None" = None) -> Self:
         """Draw the films and maps.
@@ -148,8 +152,9 @@ class HeatMapDisplay:
             for row, film in enumerate(self.films):
                 title = [method] if row == 0 else []
                 drawn = draw_overlay(self.axes_[row, column], film, maps[row], limit, title)
+            label = f"evidence for {self.target_name}"
             self.bars_.append(
-                draw_colour_bar(drawn, "evidence", cax=bars[column], orientation="horizontal")
+                draw_colour_bar(drawn, label, cax=bars[column], orientation="horizontal")
             )
         self.ax_, self.figure_ = ax, figure_of(ax)
         return self

@@ -35,6 +35,7 @@ def draw_overlay(
 ) -> "AxesImage":
     """Draw a film with its caption, and a map over it if there is one."""
     drawn = draw_image(ax, film.pixels, lines)
+    ax.set_anchor("N")  # captions of a row stand in line, and the layout knows where
     if heat is None:
         return drawn
     view = ax.get_xlim(), ax.get_ylim()
