@@ -40,7 +40,7 @@ _MAX_READERS = 1024
 
 # Deleted images leave pages that only later transactions fill again, the trees take some, and
 # images of other sizes leave gaps: few, because the oldest lie beside each other.
-_FILL = 0.7
+_FILL = 0.6
 _BYTES_PER_TRANSACTION = 1 / 20
 _TREES_PER_IMAGE = 256
 
