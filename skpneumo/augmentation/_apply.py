@@ -193,10 +193,21 @@ def _retone(images: Any, tone: Any, value_range: tuple[float, float]) -> Any:
     light = (brightness * contrast) * light + (brightness * (1 - contrast)) * mean
     height, width = images.shape[1:3]
     light = light + (noise * span / 255) * _noise(height, width, *entry)
-    x = (ops.arange(width, dtype="float32")[:, None] + 0.5) / width
-    y = (ops.arange(height, dtype="float32")[:, None, None] + 0.5) / height
-    exposed = (x >= left) & (x <= 1 - right) & (y >= top) & (y <= 1 - bottom)
-    return ops.clip(light, 0, span) * ops.cast(exposed, "float32") + black
+    across = _exposed(width, left, right)
+    down = ops.transpose(_exposed(height, top, bottom), (0, 2, 1, 3))
+    return ops.clip(light, 0, span) * across * down + black
+
+
+def _exposed(size: int, before: Any, after: Any) -> Any:
+    """Give the share of each pixel that lies between two blades; shape (n, 1, size, 1).
+
+    An edge that cuts through a pixel dims it in part, as one does that was there before the image
+    was reduced in size. Networks trained on nothing but sharp edges misread the others.
+    """
+    end = ops.arange(1, size + 1, dtype="float32")[:, None]
+    beyond_first = ops.clip(end - before * size, 0, 1)
+    before_second = ops.clip(size - after * size - (end - 1), 0, 1)
+    return beyond_first * before_second
 
 
 def _noise(height: int, width: int, row: Any, column: Any) -> Any:

@@ -206,6 +206,15 @@ def test_the_collimator_blackens_its_share_of_each_side_and_nothing_else():
     np.testing.assert_allclose(of_floats[:, :, :20], -10)
 
 
+def test_an_edge_within_a_pixel_dims_it_as_reducing_a_sharper_image_does():
+    sides = {"left": 0.11, "top": 0.23, "right": 0.06, "bottom": 0.02}
+    large = retone(np.full((1, 1000, 1000, 1), 200.0), **sides)
+    reduced = large.reshape(1, 10, 100, 10, 100, 1).mean((2, 4))
+    framed = retone(np.full((1, 10, 10, 1), 200.0), **sides)
+    np.testing.assert_allclose(framed, reduced, atol=1e-2)
+    assert framed[0, 5, 1, 0] == pytest.approx(0.9 * 200)
+
+
 def test_tones_stay_in_range_at_their_extremes():
     images = np.concatenate(
         [noise(2, 5, 5, 1), np.zeros((1, 5, 5, 1)), np.full((1, 5, 5, 1), 255)]
