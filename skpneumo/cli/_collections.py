@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
 
-__all__ = ["describe", "read_collection", "read_for", "two_classes"]
+__all__ = ["describe", "read_collection", "read_for", "split_to_read", "two_classes"]
 
 
 def read_collection(folder: Path, split: str, labels: str = "binary") -> "Bunch":
@@ -18,6 +18,15 @@ def read_collection(folder: Path, split: str, labels: str = "binary") -> "Bunch"
         split=None if split == "all" else split,
         labels="etiology" if labels == "etiology" else "binary",
     )
+
+
+def split_to_read(folder: Path, wanted: str | None, usual: str) -> str:
+    """Name the split to read: the one wanted, else the usual one, else "all" if there is none."""
+    from skpneumo.datasets._folders import scan
+
+    if wanted is not None:
+        return wanted
+    return usual if scan(folder.expanduser()).splits else "all"
 
 
 def describe(xrays: "Bunch", rows: Any = slice(None)) -> str:

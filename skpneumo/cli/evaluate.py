@@ -16,7 +16,7 @@ def evaluate(
     folder: Path,
     /,
     *,
-    split: str = "test",
+    split: str | None = None,
     threshold: Annotated[float | None, Parameter(validator=Number(gte=0, lte=1))] = None,
     out: Annotated[Path | None, Parameter(name=("--out", "--output", "-o"))] = None,
     force: Force = False,
@@ -34,6 +34,7 @@ def evaluate(
         Folder with one sub-folder per class, or per split and class as the public collection.
     split
         Split to evaluate on, of patients the model was not fitted on; "all" takes every file.
+        Default: test, or all of a folder without splits.
     threshold
         Probability from which on an X-ray is called PNEUMONIA. Default: the model's own.
     out
@@ -41,7 +42,7 @@ def evaluate(
     force
         Overwrite that table if it exists.
     """
-    from skpneumo.cli._collections import describe, read_for
+    from skpneumo.cli._collections import describe, read_for, split_to_read
     from skpneumo.cli._distinct_files import refuse_the_same_file
     from skpneumo.cli._measures import evaluated, printed
     from skpneumo.cli._model_files import load_model, refuse_to_overwrite
@@ -50,7 +51,7 @@ def evaluate(
     if out is not None:
         refuse_to_overwrite(out, force)
     estimator = load_model(model)
-    xrays = read_for(estimator, folder, split)
+    xrays = read_for(estimator, folder, split_to_read(folder, split, "test"))
     print(f"{model} on {describe(xrays)}\n", flush=True)
     frame = evaluated(estimator, xrays, threshold)
     print(printed(frame))

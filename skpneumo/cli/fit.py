@@ -16,7 +16,7 @@ def fit(
     /,
     *,
     out: Out = Path("model.joblib"),
-    split: str = "train",
+    split: str | None = None,
     labels: Literal["binary", "etiology"] = "binary",
     recipe: str = "robust",
     size: PositiveInt | None = None,
@@ -38,12 +38,13 @@ def fit(
     out
         Model file to write. It is a pickle, for the other commands and for joblib.load.
     split
-        Split to train on; "all" takes every file.
+        Split to train on; "all" takes every file. Default: train, or all of a folder without
+        splits.
     labels
         NORMAL and PNEUMONIA, or NORMAL, BACTERIA and VIRUS.
     recipe
         robust: a residual network, trained from scratch on random crops and exposures. quality:
-        several of them, larger images and more time. The networks of published studies:
+        three of them, averaged. The networks of published studies:
         dense-baseline, dense-32-64-96-128, cnn-50-50-75, cnn-64-128-256, cnn-double-conv,
         cnn-undersampled, cnn-conv-pool-dropout, vgg16, xception. Or any backbone of
         keras.applications, such as DenseNet121.
@@ -63,13 +64,13 @@ def fit(
     verbose
         Show the loss of every epoch.
     """
-    from skpneumo.cli._collections import describe, read_collection
+    from skpneumo.cli._collections import describe, read_collection, split_to_read
     from skpneumo.cli._default_pipeline import recipe_pipeline
     from skpneumo.cli._model_files import keep_model, refuse_to_overwrite
     from skpneumo.cli._progress import fit_progress
 
     refuse_to_overwrite(out, force)
-    xrays = read_collection(folder, split, labels)
+    xrays = read_collection(folder, split_to_read(folder, split, "train"), labels)
     pipeline = recipe_pipeline(recipe, size, epochs, weights, random_state, n_jobs, verbose)
     print(f"Training {recipe} on {describe(xrays)}.", flush=True)
     start = time.perf_counter()

@@ -14,7 +14,7 @@ def report(
     /,
     *,
     out: Out = Path("report.html"),
-    split: str = "test",
+    split: str | None = None,
     explain: bool = False,
     n_jobs: int | None = None,
     force: Force = False,
@@ -36,6 +36,7 @@ def report(
         Page to write.
     split
         Split to evaluate on, of patients the model was not fitted on; "all" takes every file.
+        Default: test, or all of a folder without splits.
     explain
         Add what the model looks at, and whether it cheats; takes minutes.
     n_jobs
@@ -46,7 +47,7 @@ def report(
     import numpy as np
 
     from skpneumo.audit import audit_images
-    from skpneumo.cli._collections import describe, read_for
+    from skpneumo.cli._collections import describe, read_for, split_to_read
     from skpneumo.cli._distinct_files import refuse_the_same_file
     from skpneumo.cli._measures import printed
     from skpneumo.cli._model_files import load_model, refuse_to_overwrite
@@ -59,6 +60,7 @@ def report(
     classes = np.asarray(estimator.classes_)
     several = len(classes) > 2
     xrays = read_for(estimator, folder, "all")
+    split = split_to_read(folder, split, "test")
     if split != "all" and split not in xrays.split:
         read_for(estimator, folder, split)  # refuses, and says which splits there are
     rows = slice(None) if split == "all" else xrays.split == split

@@ -2,8 +2,11 @@
 
 import time
 from pathlib import Path
+from typing import Annotated
 
+from cyclopts import Parameter
 from cyclopts.types import NonNegativeInt, PositiveInt
+from cyclopts.validators import Number
 
 from skpneumo.cli._options import Force, Out, Verbose
 
@@ -16,9 +19,9 @@ def tune(
     *,
     out: Out = Path("model.joblib"),
     results: Path | None = None,
-    split: str = "train",
+    split: str | None = None,
     candidates: PositiveInt | None = None,
-    folds: PositiveInt = 3,
+    folds: Annotated[int, Parameter(validator=Number(gte=2))] = 3,
     size: PositiveInt = 64,
     epochs: PositiveInt = 15,
     random_state: NonNegativeInt = 0,
@@ -44,7 +47,8 @@ def tune(
         intervals and the images and patients they rest on. Default: beside the model, as
         model-candidates.csv.
     split
-        Split to search on; "all" takes every file.
+        Split to search on; "all" takes every file. Default: train, or all of a folder without
+        splits.
     candidates
         Draw this many candidates at random. Default: all of the grid.
     folds
@@ -62,7 +66,12 @@ def tune(
     verbose
         Show every candidate's score in every fold.
     """
-    from skpneumo.cli._collections import describe, read_collection, two_classes
+    from skpneumo.cli._collections import (
+        describe,
+        read_collection,
+        split_to_read,
+        two_classes,
+    )
     from skpneumo.cli._default_pipeline import default_pipeline
     from skpneumo.cli._model_files import keep_model, refuse_to_overwrite
     from skpneumo.cli._progress import fit_progress
@@ -71,7 +80,7 @@ def tune(
     results = results or out.with_name(f"{out.stem}-candidates.csv")
     refuse_to_overwrite(out, force)
     refuse_to_overwrite(results, force)
-    xrays = two_classes(read_collection(folder, split), folder)
+    xrays = two_classes(read_collection(folder, split_to_read(folder, split, "train")), folder)
     print(f"Searching on {describe(xrays)}.", flush=True)
     pipeline = default_pipeline(size, epochs, random_state, n_jobs, verbose=False)
     search = recall_search(pipeline, GRID, folds, candidates, random_state)

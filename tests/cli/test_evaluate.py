@@ -1,5 +1,6 @@
 import re
 import shutil
+from pathlib import Path
 from zlib import crc32
 
 import joblib
@@ -146,3 +147,9 @@ def test_a_folder_of_other_classes_is_refused(model_file, tmp_path, xrays, capsy
         shutil.copy(path, tmp_path / folder)
     assert main(["evaluate", str(model_file), str(tmp_path), "--split", "all"]) == 1
     assert "tells NORMAL, PNEUMONIA apart" in capsys.readouterr().err
+
+
+def test_folder_without_splits_is_read_whole(model_file, xrays, capsys):
+    assert main(["evaluate", str(model_file), str(Path(xrays.root) / "val")]) == 0
+    n_val = (xrays.split == "val").sum()
+    assert f"{n_val} X-rays" in capsys.readouterr().out

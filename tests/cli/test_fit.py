@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import joblib
 import numpy as np
 import pytest
@@ -133,3 +135,10 @@ def test_help_names_every_recipe(capsys):
     assert main(["fit", "--help"]) == 0
     words = capsys.readouterr().out.replace(",", " ").replace(".", " ").replace(":", " ").split()
     assert set(list_recipes().index) <= set(words)
+
+
+def test_folder_without_splits_is_read_whole(xrays, tmp_path, capsys):
+    folder = Path(xrays.root) / "train"
+    fit(folder, out=tmp_path / "model.joblib", **SMALL)
+    n_train = np.count_nonzero(xrays.split == "train")
+    assert f"on {n_train} X-rays" in capsys.readouterr().out

@@ -101,3 +101,9 @@ def test_sign_of_life_is_for_terminals(monkeypatch, stream, shown):
         pass
     assert ("Opening files" in stream.getvalue()) == shown
     assert shown or stream.getvalue() == ""
+
+
+def test_folder_without_splits_is_read_whole(model_file, xrays, tmp_path, capsys):
+    folder = str(Path(xrays.root) / "val")
+    assert main(["report", str(model_file), folder, "--out", str(tmp_path / "report.html")]) == 0
+    assert f"{(xrays.split == 'val').sum()} X-rays" in capsys.readouterr().out

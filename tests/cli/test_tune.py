@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier
 
-from skpneumo.cli import _search
+from skpneumo.cli import _search, main
 from skpneumo.cli._search import best_recall_then_specificity
 from skpneumo.cli.tune import tune
 from skpneumo.evaluation import evaluate_predictions
@@ -82,3 +82,9 @@ def test_choice_is_by_recall_then_specificity(recall, specificity, chosen):
         "mean_test_specificity": np.array(specificity),
     }
     assert best_recall_then_specificity(results) == chosen
+
+
+def test_a_single_fold_is_refused_in_the_words_of_the_command(xrays, tmp_path, capsys):
+    out = str(tmp_path / "model.joblib")
+    assert main(["tune", xrays.root, "--out", out, "--folds", "1"]) != 0
+    assert "--folds" in capsys.readouterr().err
