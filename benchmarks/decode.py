@@ -1,149 +1,167 @@
-"""How fast full-size JPEGs become images, first and second time, beside what others do.
+"""How fast full-size JPEGs become images, the first and the second time, beside other readers.
+
+    python benchmarks/decode.py originals --peers PYTHON
 
 First decode: ImageLoader without a cache, ``keras.utils.image_dataset_from_directory``, OpenCV,
 and a bare libjpeg-turbo that decodes at a fraction of the size as ImageLoader does. Second decode:
-ImageLoader with its cache in a folder; the others have none. Each run is a process of its own,
-and they alternate. Imports are not counted; opening the cache is. Printed are medians and, over
-rounds, median and range of the ratio of each one's time to ImageLoader's.
-
-    python benchmarks/decode.py --data DIR --peers PYTHON
-
-PYTHON is the interpreter of an environment of its own, with
-``pip install tensorflow opencv-python-headless simplejpeg``.
+ImageLoader with its cache in a folder, which another process has filled; the others have none.
+The files are symbolic links to those of the folder, to the number that `--images` says. Imports
+are not counted; opening the cache is. The files are in the memory of the system already.
 """
 
 import argparse
-import json
-import os
-import platform
-import subprocess
-import sys
 import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+from side_by_side import Row, in_turns, linked, main, ratio, run, seconds
 
 SIZE = 128
 
-# Each program decodes the files named on standard input and prints seconds and a checksum.
-# Reading the names and importing are not counted.
-START = """
-import json, os, sys, time
-paths, size, threads, cache, folder = json.load(sys.stdin)
-from concurrent.futures import ThreadPoolExecutor
-def timed(load):
-    start = time.perf_counter()
-    images = load()
-    print(json.dumps([time.perf_counter() - start, float(images.mean())]))
-def on_threads(decode):
+
+def ours(paths: list[str], threads: int, cache: str | None = None, **_: Any) -> float:
+    import skpneumo.loading._shelf  # noqa: F401, with what it imports when a cache is opened
+    from skpneumo import ImageLoader
+
+    loader = ImageLoader(size=SIZE, cache=cache or False, n_jobs=threads)
+    return timed(lambda: loader.transform(paths))
+
+
+def keras_utils(folder: str, threads: int, **_: Any) -> float:
+    import keras
     import numpy as np
-    images = np.empty((len(paths), size, size, 1), np.uint8)
-    def fill(row):
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+
+    def load() -> Any:
+        data = keras.utils.image_dataset_from_directory(
+            folder,
+            labels=None,
+            color_mode="grayscale",
+            image_size=(SIZE, SIZE),
+            batch_size=32,
+            shuffle=False,
+            verbose=False,
+        )
+        return np.concatenate([batch.numpy() for batch in data])
+
+    return timed(load)
+
+
+def opencv(paths: list[str], threads: int, **_: Any) -> float:
+    import cv2
+
+    cv2.setNumThreads(1)
+
+    def decode(path: str) -> Any:
+        pixels = cv2.imread(path, cv2.IMREAD_GRAYSCALE)
+        return cv2.resize(pixels, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+
+    return timed(lambda: on_threads(decode, paths, threads))
+
+
+def libjpeg_turbo(paths: list[str], threads: int, **_: Any) -> float:
+    import cv2
+    import simplejpeg
+
+    cv2.setNumThreads(1)
+
+    def decode(path: str) -> Any:
+        pixels = simplejpeg.decode_jpeg(
+            Path(path).read_bytes(),
+            "GRAY",
+            fastdct=False,
+            fastupsample=False,
+            min_height=2 * SIZE,
+            min_width=2 * SIZE,
+            min_factor=1,
+        )
+        return cv2.resize(pixels[..., 0], (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+
+    return timed(lambda: on_threads(decode, paths, threads))
+
+
+def on_threads(decode: Callable[[str], Any], paths: list[str], threads: int) -> Any:
+    from concurrent.futures import ThreadPoolExecutor
+
+    import numpy as np
+
+    images = np.empty((len(paths), SIZE, SIZE, 1), np.uint8)
+
+    def fill(row: int) -> None:
         images[row, ..., 0] = decode(paths[row])
+
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(fill, range(len(paths))))
     return images
-"""
-
-OURS = """
-import skpneumo.loading._shelf, lmdb, filelock
-from skpneumo import ImageLoader
-loader = ImageLoader(size=size, cache=cache or False, n_jobs=threads)
-timed(lambda: loader.transform(paths))
-"""
-
-KERAS = """
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-import keras, numpy as np, tensorflow as tf
-tf.config.threading.set_intra_op_parallelism_threads(threads)
-tf.config.threading.set_inter_op_parallelism_threads(threads)
-def load():
-    data = keras.utils.image_dataset_from_directory(
-        folder, labels=None, color_mode="grayscale", image_size=(size, size), batch_size=32,
-        shuffle=False, verbose=False)
-    return np.concatenate([batch.numpy() for batch in data])
-timed(load)
-"""
-
-OPENCV = """
-import cv2
-cv2.setNumThreads(1)
-def decode(path):
-    return cv2.resize(
-        cv2.imread(path, cv2.IMREAD_GRAYSCALE), (size, size), interpolation=cv2.INTER_AREA)
-timed(lambda: on_threads(decode))
-"""
-
-TURBO = """
-import numpy as np, simplejpeg, cv2
-cv2.setNumThreads(1)
-def decode(path):
-    with open(path, "rb") as file:
-        data = file.read()
-    pixels = simplejpeg.decode_jpeg(
-        data, "GRAY", fastdct=False, fastupsample=False,
-        min_height=2 * size, min_width=2 * size, min_factor=1)
-    return cv2.resize(pixels[..., 0], (size, size), interpolation=cv2.INTER_AREA)
-timed(lambda: on_threads(decode))
-"""
 
 
-def run(python: str, program: str, job: list) -> tuple[float, float]:
-    finished = subprocess.run(
-        [python, "-c", START + program],
-        input=json.dumps(job),
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
-    )
-    if finished.returncode:
-        raise RuntimeError(finished.stderr)
-    seconds, mean = json.loads(finished.stdout.splitlines()[-1])
-    return seconds, mean
+def timed(load: Callable[[], Any]) -> float:
+    begin = time.perf_counter()
+    images = load()
+    elapsed = time.perf_counter() - begin
+    # Whoever decodes something else, or nothing, does not take part.
+    assert images.shape[1:] == (SIZE, SIZE, 1), images.shape
+    assert 30 < images.mean() < 220, images.mean()
+    return elapsed
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of JPEGs")
-    parser.add_argument("--peers", required=True, help="interpreter that has the peers")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=2)
-    options = parser.parse_args()
-    paths = sorted(str(path) for path in options.data.rglob("*.jp*g"))
+def measure(options: argparse.Namespace) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
-        job = [paths, SIZE, options.threads, None, str(options.data)]
-        cached = [paths, SIZE, options.threads, str(Path(folder) / "cache"), str(options.data)]
-        programs = {
-            "ImageLoader, first": (sys.executable, OURS, job),
-            "ImageLoader, cached": (sys.executable, OURS, cached),
-            "keras.utils": (options.peers, KERAS, job),
-            "OpenCV": (options.peers, OPENCV, job),
-            "libjpeg-turbo, scaled": (options.peers, TURBO, job),
+        links = Path(folder) / "xrays"
+        job = {
+            "paths": linked(options.originals, options.images, links),
+            "folder": str(links),
+            "threads": options.threads,
         }
-        run(sys.executable, OURS, cached)  # which fills the cache
-        results: dict[str, list[tuple[float, float]]] = {name: [] for name in programs}
-        for _ in range(options.rounds):
-            for name, each in programs.items():
-                results[name].append(run(*each))
-    seconds = {name: np.array([run[0] for run in runs]) for name, runs in results.items()}
-    print(
-        f"{len(paths)} JPEGs to {SIZE} x {SIZE} on {options.threads} threads, "
-        f"{options.rounds} rounds; {os.cpu_count()} processors, {platform.platform()}"
-    )
-    ours = [seconds["ImageLoader, first"], seconds["ImageLoader, cached"]]
-    print(f"{'':<24}{'seconds':>9}{'mean grey':>11}  {'times ours, first':<26}times ours, cached")
-    for name, values in seconds.items():
-        ratios = [
-            f"{np.median(values / own):.2f} [{(values / own).min():.2f}, "
-            f"{(values / own).max():.2f}]"
-            for own in ours
-        ]
-        print(
-            f"{name:<24}{np.median(values):>9.4f}{results[name][0][1]:>11.2f}  "
-            f"{ratios[0]:<26}{ratios[1]}"
+        cached = partial(run, ours, **job, cache=str(Path(folder) / "cache"))
+        cached()  # which fills the cache
+        peers = {
+            "`keras.utils`": keras_utils,
+            "OpenCV": opencv,
+            "libjpeg-turbo, scaled": libjpeg_turbo,
+        }
+        times = in_turns(
+            options.repeat,
+            {
+                "first": lambda _: run(ours, **job),
+                "second": lambda _: cached(),
+                **{
+                    name: lambda _, program=program: run(program, options.peers, **job)
+                    for name, program in peers.items()
+                },
+            },
         )
+    first = f"first decode, {options.images} full-size JPEGs to {SIZE} px"
+    second = "second decode of them, in another process"
+    to_reach = [
+        (first, "first", "`keras.utils`", "≥ 1.3"),
+        (first, "first", "OpenCV", ""),
+        (first, "first", "libjpeg-turbo, scaled", "≥ .9"),
+        (second, "second", "`keras.utils`", "≥ 20"),
+        (second, "second", "OpenCV", ""),
+    ]
+    return [
+        Row(
+            what,
+            seconds(times[which], ".3f"),
+            f"{peer}: {seconds(times[peer], '.3f')}",
+            ratio(times[peer], times[which]),
+            reach,
+        )
+        for what, which, peer, reach in to_reach
+    ]
 
 
 if __name__ == "__main__":
-    main()
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("originals", type=Path, help="folder of full-size JPEGs")
+    arguments.add_argument("--images", type=int, default=500)
+    arguments.add_argument("--threads", type=int, default=2)
+    programs = (ours, keras_utils, opencv, libjpeg_turbo)
+    main(__doc__, measure, programs, arguments, repeat=7)

@@ -7,21 +7,17 @@ from the start on each rung, and halving that goes on (`continue_training=True`)
 turns, `--repeats` times, each time with another seed of folds and networks. For each are printed
 the epochs trained and the seconds of the search without the refit, and the AUC of the refitted
 best candidate on patients that no search has seen; median and range over the repeats.
-
-`--dask 1 2` runs the grid on so many worker processes of one thread each instead, and prints
-images trained on a second.
 """
 
 import argparse
 import os
-import statistics
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
+from side_by_side import sample_of_patients, spread
 from sklearn.metrics import roc_auc_score
 
 from skpneumo import (
@@ -31,7 +27,6 @@ from skpneumo import (
     Pipeline,
     ResumableGridSearchCV,
     ResumableHalvingGridSearchCV,
-    load_chest_xray,
     patient_train_test_split,
 )
 
@@ -47,12 +42,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--schedule", choices=("cosine",))
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--dask", type=int, nargs="+", metavar="WORKERS")
     options = parser.parse_args()
-    paths, y = sampled(options)
-    if options.dask:
-        measure_workers(options, paths, y)
-        return
+    names, labels = sample_of_patients(options.data, options.sample)
+    paths, y = np.array(names, dtype=object), np.array(labels)
     lines: dict[str, list[tuple[float, float, float]]] = {kind: [] for kind in KINDS}
     for seed in range(options.repeats):
         parts = patient_train_test_split(paths, y, test_size=0.3, random_state=seed)
@@ -67,15 +59,6 @@ def main() -> None:
             f"| {kind} | {spread(epochs, '.0f')} | {spread(seconds, '.1f')} "
             f"| {spread(auc, '.3f')} |"
         )
-
-
-def sampled(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
-    xrays = load_chest_xray(options.data)
-    patients = np.unique(xrays.groups.astype(str))
-    n = min(options.sample, len(patients))
-    drawn = np.random.default_rng(0).choice(patients, n, replace=False)
-    rows = np.isin(xrays.groups.astype(str), drawn)
-    return xrays.filenames[rows], xrays.target[rows]
 
 
 def pipeline(options: argparse.Namespace, seed: int) -> Pipeline:
@@ -127,40 +110,6 @@ def epochs_of(search: Any, kind: str, epochs: int) -> float:
     if kind == "halving, going on":
         steps = np.diff(steps, prepend=0)
     return int(steps @ np.array(search.n_candidates_)) * search.n_splits_
-
-
-def measure_workers(options: argparse.Namespace, paths: np.ndarray, y: np.ndarray) -> None:
-    from distributed import Client, LocalCluster
-
-    speeds: dict[int, list[float]] = {n: [] for n in options.dask}
-    for seed in range(options.repeats):
-        for n in options.dask:
-            with (
-                LocalCluster(n_workers=n, threads_per_worker=1, dashboard_address=None) as cluster,
-                Client(cluster),
-                joblib.parallel_config(backend="dask"),
-            ):
-                search = ResumableGridSearchCV(
-                    pipeline(options, seed),
-                    GRID,
-                    cv=PatientKFold(3, shuffle=True, random_state=seed),
-                    refit=False,
-                )
-                search.fit(paths, y)  # starts the processes, fills memos, compiles
-                begin = time.perf_counter()
-                search.fit(paths, y)
-                seconds = time.perf_counter() - begin
-            fits = len(search.cv_results_["params"]) * search.n_splits_
-            speeds[n].append(fits * len(paths) * 2 / 3 * options.epochs / seconds)
-            print(n, "workers:", speeds[n][-1], file=sys.stderr, flush=True)
-    print(f"{len(paths)} images, {os.cpu_count()} processors")
-    print("| workers | images trained on a second |\n|---|---|")
-    for n, values in speeds.items():
-        print(f"| {n} | {spread(values, '.0f')} |")
-
-
-def spread(values: Any, form: str) -> str:
-    return f"{statistics.median(values):{form}} [{min(values):{form}}, {max(values):{form}}]"
 
 
 if __name__ == "__main__":

@@ -1,62 +1,74 @@
-"""Peak memory of a pass over ever more streamed images, beside all of them in memory.
-
-Each figure is the largest resident size of a process of its own, less that of one that has
-imported everything and read one batch. The images are symbolic links to one small synthetic file.
+"""Peak memory of probabilities of ever more streamed images, beside all of them in memory.
 
     python benchmarks/stream_memory.py
+
+Each figure is the largest resident size of a process of its own, Python, TensorFlow and the
+network included, in which a pipeline of ImageLoader and a small CNNClassifier predicts so many
+images from paths. The images are symbolic links to one small synthetic file.
 """
 
 import argparse
-import os
-import platform
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
+from side_by_side import Row, in_turns, linked, main, ratio, run, spread
+
 SIZE = 128
-PROGRAM = """
-import resource, sys
-from pathlib import Path
-from skpneumo import ImageLoader
-folder, n, stream, size = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "stream", sys.argv[4]
-paths = [str(folder / f"person{i}_virus_{i}.jpeg") for i in range(n)]
-X = ImageLoader(size=int(size), stream=stream, cache=False).transform(paths)
-total = sum(int(batch.sum()) for batch in X.batches(64)) if stream else int(X.sum())
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-"""
 
 
-def peak(folder: str, n: int, how: str) -> float:
-    """Largest resident size in MiB."""
-    run = subprocess.run(
-        [sys.executable, "-c", PROGRAM, folder, str(n), how, str(SIZE)],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
-    )
-    return float(run.stdout)
+def predicted(folder: str, n: int, stream: bool) -> float:
+    """Largest resident size in GB."""
+    import resource
+
+    import numpy as np
+
+    from skpneumo import CNNClassifier, ImageLoader, make_pipeline
+
+    paths = [f"{folder}/person{i}_virus_{i}.jpeg" for i in range(n)]
+    loader = ImageLoader(size=SIZE, stream=stream, cache=False, n_jobs=-1)
+    cnn = CNNClassifier(filters=(4,), dense_units=(), global_pooling="average", epochs=1)
+    pipeline = make_pipeline(loader, cnn).fit(paths[:64], np.arange(64) % 2)
+    assert pipeline.predict_proba(paths).shape == (n, 2)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--n", type=int, nargs="+", default=[1_000, 10_000, 100_000])
-    numbers = parser.parse_args().n
-
+def measure(options: argparse.Namespace) -> list[Row]:
     from skpneumo import make_chest_xray
 
+    few, many = options.few, options.many
     with tempfile.TemporaryDirectory() as folder:
-        xrays = make_chest_xray(Path(folder) / "one", n_patients=6, size=160, random_state=0)
-        for i in range(max(numbers)):
-            os.symlink(xrays.filenames[0], Path(folder) / f"person{i}_virus_{i}.jpeg")
-        print(f"{SIZE} x {SIZE} grey; {os.cpu_count()} processors, {platform.platform()}")
-        base = peak(folder, 64, "stream")
-        print(f"{'images':>9}{'streamed, MiB':>16}{'in memory, MiB':>17}  (above {base:.0f} MiB)")
-        for n in numbers:
-            streamed, loaded = (peak(folder, n, how) - base for how in ("stream", "memory"))
-            print(f"{n:>9,}{streamed:>16.0f}{loaded:>17.0f}")
+        make_chest_xray(Path(folder) / "one", n_patients=6, size=SIZE, random_state=0)
+        links = Path(folder) / "links"
+        linked(Path(folder) / "one", many, links)
+        peaks = in_turns(
+            options.repeat,
+            {
+                "few": lambda _: run(predicted, folder=str(links), n=few, stream=True),
+                "many": lambda _: run(predicted, folder=str(links), n=many, stream=True),
+                "memory": lambda _: run(predicted, folder=str(links), n=many, stream=False),
+            },
+        )
+    streamed = f"{spread(peaks['many'], '.2f')} GB"
+    return [
+        Row(
+            f"peak memory, {many:,} images of {SIZE} px streamed",
+            streamed,
+            f"in memory: {spread(peaks['memory'], '.2f')} GB",
+            ratio(peaks["memory"], peaks["many"]),
+            "< 1.5 GB",
+        ),
+        Row(
+            f"the same, beside {few:,} images streamed",
+            streamed,
+            f"{few:,}: {spread(peaks['few'], '.2f')} GB",
+            ratio(peaks["few"], peaks["many"]),
+            "flat: 1",
+        ),
+    ]
 
 
 if __name__ == "__main__":
-    main()
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--few", type=int, default=10_000)
+    arguments.add_argument("--many", type=int, default=100_000)
+    main(__doc__, measure, (predicted,), arguments, repeat=2)
