@@ -69,6 +69,7 @@ class BaseNetworkClassifier(
         "image_shape": [tuple, list, None],
         "callbacks": [list, tuple, None],
         "precision": [StrOptions({"auto", "float32", "bfloat16"})],
+        "devices": [Interval(Integral, 1, None, closed="left"), StrOptions({"all"}), None],
         "verbose": ["verbose"],
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
@@ -191,7 +192,7 @@ class BaseNetworkClassifier(
             views = Views(
                 self.augmentation, self.n_augmented_predictions, self.value_range_, self._view_seed
             )
-        return predict_probabilities(self._parts(), X, self.precision, views)
+        return predict_probabilities(self._parts(), X, self.precision, views, self.devices)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Most probable class.
@@ -373,7 +374,9 @@ class BaseNetworkClassifier(
         sample_weight: NDArray[np.float32],
     ) -> list[keras.callbacks.Callback]:
         def predict_proba(weights: Weights) -> NDArray[np.float64]:
-            return predict_probabilities([(spec, weights)], X, self.precision)
+            return predict_probabilities(
+                [(spec, weights)], X, self.precision, devices=self.devices
+            )
 
         callbacks = [InnerValidation(predict_proba, y, sample_weight)]
         if self.schedule == "plateau":

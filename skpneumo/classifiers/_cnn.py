@@ -106,6 +106,12 @@ class CNNClassifier(BaseNetworkClassifier):
         Numbers that the hidden layers compute in; weights and logits are float32 in any case.
         "auto" is bfloat16 where the processor multiplies it natively (a CPU with AVX512-BF16 or
         AMX under TensorFlow, an Nvidia GPU of compute capability 8 or more), else float32.
+    devices : int, "all" or None, default=None
+        GPUs over which each batch is split: the first so many, or all; on a machine without them,
+        whatever devices the backend shows. The fit is that of one device but for rounding, and
+        under TensorFlow but for ``dropout``, which repeats its draws on each. None: the one that
+        Keras takes. torch trains on one. A classifier fitted on more devices than there are
+        predicts on those there are.
     verbose : int, default=0
         Verbosity: 1 shows a progress bar, 2 a line an epoch.
     warm_start : bool, default=False
@@ -221,6 +227,7 @@ class CNNClassifier(BaseNetworkClassifier):
         image_shape: Any = None,
         callbacks: Any = None,
         precision: str = "auto",
+        devices: int | str | None = None,
         verbose: int = 0,
         warm_start: bool = False,
         random_state: Any = None,
@@ -264,6 +271,7 @@ class CNNClassifier(BaseNetworkClassifier):
         self.image_shape = image_shape
         self.callbacks = callbacks
         self.precision = precision
+        self.devices = devices
         self.verbose = verbose
         self.warm_start = warm_start
         self.random_state = random_state

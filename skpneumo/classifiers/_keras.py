@@ -16,10 +16,12 @@ from scipy.special import expit, softmax
 from skpneumo.augmentation import ImageAugmenter
 from skpneumo.classifiers._averaging import AveragedWeights
 from skpneumo.classifiers._batches import Batches
+from skpneumo.classifiers._devices import n_to_predict_on, n_to_train_on
 from skpneumo.classifiers._precision import dtype_policy
 from skpneumo.classifiers._programs import (
     NetworkSpec,
     PredictionSpec,
+    TrainingProgram,
     TrainingSpec,
     Weights,
     prediction_programs,
@@ -61,6 +63,7 @@ class Training:
     value_range: tuple[float, float]
     callbacks: Sequence[keras.callbacks.Callback]
     precision: str
+    devices: int | str | None
     verbose: int
 
 
@@ -88,10 +91,12 @@ class _BatchwiseClassifier(KerasClassifier):
         warm_start: bool,
         epochs: int,
         initial_epoch: int,
+        program: TrainingProgram | None = None,
         batches: Batches | None = None,
         images: Any = None,
         **options: Any,
     ) -> None:
+        assert program is not None
         assert batches is not None
         y = y.ravel().astype(np.intp)  # scikeras makes a column of floats of it
         if len(X) < len(images):
@@ -111,9 +116,9 @@ class _BatchwiseClassifier(KerasClassifier):
         for epoch in range(epochs):
             callbacks.on_epoch_begin(epoch)
             losses = []
-            for step, (inputs, targets, weights) in enumerate(batches(images, y, sample_weight)):
+            for step, batch in enumerate(batches(images, y, sample_weight)):
                 callbacks.on_train_batch_begin(step)
-                logs = model.train_on_batch(inputs, targets, weights, return_dict=True)
+                logs = {"loss": program.step(*batch)}
                 callbacks.on_train_batch_end(step, logs)
                 losses.append(logs["loss"])
             logs = {"loss": float(np.mean(losses))}
@@ -153,7 +158,10 @@ def fit_network(
             fresh.set_weights(start_weights)
         variables = values(fresh.variables)
         batch_rng = np.random.default_rng(batch_seed)
-    with training_programs.borrow(training_spec) as program:
+    # scikeras drops rows of weight zero.
+    n_rows = min(training.batch_size, int(np.count_nonzero(sample_weight)))
+    n_devices = n_to_train_on(training.devices, n_rows)
+    with training_programs.borrow(training_spec, n_devices) as program:
         program.start(variables, optimizer)
         _set_learning_rate(program.optimizer, training.learning_rate)
         goes_on = optimizer is not None
@@ -174,7 +182,7 @@ def fit_network(
         try:
             # scikeras would check, and so decode, a whole stream: it is given the row numbers.
             rows = np.arange(len(X)).reshape(-1, 1)
-            classifier.fit(rows, y, sample_weight, batches=batches, images=X)
+            classifier.fit(rows, y, sample_weight, program=program, batches=batches, images=X)
         finally:
             for callback in callbacks:
                 callback._model = None  # or every kept estimator would keep a Keras model
@@ -198,6 +206,7 @@ def predict_probabilities(
     X: NDArray[Any],
     precision: str,
     views: Views | None = None,
+    devices: int | str | None = None,
 ) -> NDArray[np.float64]:
     """Probabilities of shape (n_samples, n_classes): of the images, or the mean over views.
 
@@ -205,16 +214,16 @@ def predict_probabilities(
     """
     proba = []
     with ExitStack() as borrowed:
-        networks = []
+        programs = []
         for spec, weights in parts:
-            program_spec = PredictionSpec(spec, dtype_policy(precision))
-            program = borrowed.enter_context(prediction_programs.borrow(program_spec))
+            recipe = PredictionSpec(spec, dtype_policy(precision)), n_to_predict_on(devices)
+            program = borrowed.enter_context(prediction_programs.borrow(*recipe))
             program.hold(weights)
-            networks.append(program.network)
+            programs.append(program)
         for images in batches_of(X, _prediction_batches(X)):
             versions = [images] if views is None else views(images)
             logits = [
-                reduce(lambda x, network: network.predict_on_batch(x), networks, version)
+                reduce(lambda x, program: program.predict(x), programs, version)
                 for version in versions
             ]
             proba.append(np.mean([_to_probabilities(version) for version in logits], axis=0))
@@ -222,13 +231,18 @@ def predict_probabilities(
 
 
 def extract_features(
-    spec: NetworkSpec, weights: Weights, X: NDArray[Any], precision: str
+    spec: NetworkSpec,
+    weights: Weights,
+    X: NDArray[Any],
+    precision: str,
+    devices: int | str | None = None,
 ) -> NDArray[np.float32]:
     """What a network without a head makes of each image, of shape (n_samples, n_features)."""
-    with prediction_programs.borrow(PredictionSpec(spec, dtype_policy(precision))) as program:
+    recipe = PredictionSpec(spec, dtype_policy(precision)), n_to_predict_on(devices)
+    with prediction_programs.borrow(*recipe) as program:
         program.hold(weights)
         batches = batches_of(X, _prediction_batches(X))
-        return np.concatenate([program.network.predict_on_batch(batch) for batch in batches])
+        return np.concatenate([program.predict(batch) for batch in batches])
 
 
 def _prediction_batches(X: Any) -> list[slice]:

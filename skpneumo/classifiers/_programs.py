@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from skpneumo.augmentation import AugmentationLayer
 from skpneumo.augmentation._draws import UNCHANGED_TONE
+from skpneumo.classifiers._devices import devices_of
 
 Weights = list[NDArray[Any]]
 _Program = TypeVar("_Program")
@@ -61,14 +62,16 @@ class PredictionSpec:
 class TrainingProgram:
     """A network, and a compiled model that trains it on augmented images."""
 
-    def __init__(self, spec: TrainingSpec) -> None:
-        self.network = spec.network.build(0, spec.dtype)
-        self.model = self._training_model(spec)
-        optimizer = keras.optimizers.deserialize(json.loads(spec.optimizer))
-        loss = keras.losses.deserialize(json.loads(spec.loss))
-        # Not to be wrapped, whatever global dtype policy somebody has set.
-        self.model.compile(optimizer, loss, auto_scale_loss=False)
-        optimizer.build(self.model.trainable_variables)
+    def __init__(self, spec: TrainingSpec, n_devices: int = 1) -> None:
+        self._devices = devices_of(n_devices)
+        with self._devices.scope():
+            self.network = self._devices.synchronized(spec.network.build(0, spec.dtype))
+            self.model = self._training_model(spec)
+            optimizer = keras.optimizers.deserialize(json.loads(spec.optimizer))
+            loss = keras.losses.deserialize(json.loads(spec.loss))
+            # Not to be wrapped, whatever global dtype policy somebody has set.
+            self.model.compile(optimizer, loss, auto_scale_loss=False)
+            optimizer.build(self.model.trainable_variables)
         self._optimizer_start = values(optimizer.variables)
 
     def _training_model(self, spec: TrainingSpec) -> keras.Model:
@@ -84,7 +87,8 @@ class TrainingProgram:
             share = keras.Input((1,), name="share")
             partner = keras.Input((1,), dtype="int32", name="partner")
             own = keras.ops.reshape(share, (-1, 1, 1, 1))
-            x = own * x + (1.0 - own) * keras.ops.take(x, partner[:, 0], axis=0)
+            partners = keras.ops.take(self._devices.whole_batch(x), partner[:, 0], axis=0)
+            x = own * x + (1.0 - own) * partners
             inputs += [share, partner]
         return keras.Model(inputs, self.network(x), name="training")
 
@@ -97,12 +101,18 @@ class TrainingProgram:
         _assign(self.network.variables, variables)
         _assign(self.optimizer.variables, optimizer or self._optimizer_start)
 
+    def step(self, inputs: list[Any], targets: NDArray[Any], weights: NDArray[Any]) -> float:
+        """Train on one batch; give its loss."""
+        return self._devices.train(self.model, inputs, targets, weights)
+
 
 class PredictionProgram:
     """A network whose weights are exchanged from one prediction to the next."""
 
-    def __init__(self, spec: PredictionSpec) -> None:
-        self.network = spec.network.build(0, spec.dtype)
+    def __init__(self, spec: PredictionSpec, n_devices: int = 1) -> None:
+        self._devices = devices_of(n_devices)
+        with self._devices.scope():
+            self.network = spec.network.build(0, spec.dtype)
         self._held: Weights | None = None
 
     def hold(self, weights: Weights) -> None:
@@ -112,6 +122,10 @@ class PredictionProgram:
             self.network.set_weights(weights)
             self._held = list(weights)
 
+    def predict(self, images: NDArray[Any]) -> NDArray[Any]:
+        """Give the outputs for one batch."""
+        return self._devices.predict(self.network, images)
+
 
 class ProgramPool(Generic[_Program]):
     """Idle programs; beyond the capacity, what was not asked for longest goes first.
@@ -119,15 +133,16 @@ class ProgramPool(Generic[_Program]):
     A program belongs to one borrower at a time, so threads never meet in one.
     """
 
-    def __init__(self, build: Callable[[Any], _Program], capacity: int = 8) -> None:
+    def __init__(self, build: Callable[..., _Program], capacity: int = 8) -> None:
         self._build = build
         self._capacity = capacity
         self._idle: list[tuple[Any, _Program]] = []  # last used last
         self._lock = Lock()
 
     @contextmanager
-    def borrow(self, spec: Any) -> Iterator[_Program]:
-        program = self._take(spec) or self._build(spec)
+    def borrow(self, *spec: Any) -> Iterator[_Program]:
+        """Lend a program that was built of these arguments, or build it."""
+        program = self._take(spec) or self._build(*spec)
         yield program
         # Not reached after an error or an interrupt: the program may be half-way through a step.
         with self._lock:

@@ -62,7 +62,7 @@ class TransferClassifier(BaseNetworkClassifier):
     optimizer, learning_rate, schedule, warmup_epochs, momentum, weight_decay, weight_averaging, \
 batch_size, epochs, early_stopping, validation_fraction, n_iter_no_change, tol, loss, \
 label_smoothing, balanced_batches, class_weight, augmentation, mixup, n_augmented_predictions, \
-image_shape, callbacks, precision, verbose, warm_start, random_state : object
+image_shape, callbacks, precision, devices, verbose, warm_start, random_state : object
         As in :class:`~skpneumo.CNNClassifier`. ``augmentation`` and ``mixup`` act in
         fine-tuning only, because the head is trained on features computed once; an
         :class:`~skpneumo.ImageAugmenter` that is a step before the classifier acts on both.
@@ -153,6 +153,7 @@ image_shape, callbacks, precision, verbose, warm_start, random_state : object
         image_shape: Any = None,
         callbacks: Any = None,
         precision: str = "auto",
+        devices: int | str | None = None,
         verbose: int = 0,
         warm_start: bool = False,
         random_state: Any = None,
@@ -191,6 +192,7 @@ image_shape, callbacks, precision, verbose, warm_start, random_state : object
         self.image_shape = image_shape
         self.callbacks = callbacks
         self.precision = precision
+        self.devices = devices
         self.verbose = verbose
         self.warm_start = warm_start
         self.random_state = random_state
@@ -324,7 +326,7 @@ image_shape, callbacks, precision, verbose, warm_start, random_state : object
         return state if state is not None and state.spec.network == spec else None
 
     def _features(self, body: Weights, X: Any) -> NDArray[np.float32]:
-        return extract_features(self._features_spec, body, X, self.precision)
+        return extract_features(self._features_spec, body, X, self.precision, self.devices)
 
     def _start_of_body(self) -> Weights:
         path = None if self.weights in (None, "imagenet") else Path(self.weights)

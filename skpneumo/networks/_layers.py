@@ -36,14 +36,16 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             if not fused:
                 return super().call(inputs, training=False, mask=mask)
             return self._fused(inputs, self.moving_mean.value, self.moving_variance.value)[0]
-        if fused:
+        if fused and not self.synchronized:
             outputs, mean, variance = self._fused(inputs)
             # The kernel divides by n - 1, Keras by n.
             n = ops.cast(ops.size(inputs[..., 0]), variance.dtype)
             variance = variance * (n - 1.0) / n
         else:
             x = ops.cast(inputs, "float32")  # squares of 16-bit numbers overflow
-            mean, variance = ops.moments(x, axes=list(range(len(x.shape) - 1)))
+            mean, variance = ops.moments(
+                x, axes=list(range(len(x.shape) - 1)), synchronized=self.synchronized
+            )
             outputs = ops.batch_normalization(
                 x, mean, variance, axis=-1, offset=self.beta.value, scale=self.gamma.value,
                 epsilon=self.epsilon,

@@ -547,6 +547,7 @@ OUT_OF_RANGE = {
     "image_shape": [12],
     "callbacks": [keras.callbacks.TerminateOnNaN()],
     "precision": ["float16"],
+    "devices": [0, 1.5, "both"],
     "verbose": [-1],
     "random_state": [-1, "zero"],
 }

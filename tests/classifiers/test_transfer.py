@@ -163,9 +163,9 @@ def test_features_are_computed_once(images, labels, unseen, monkeypatch, weights
     computed = []
     compute = _transfer.extract_features
 
-    def counted(spec, weights, X, precision):
+    def counted(spec, weights, X, *how):
         computed.append(len(X))
-        return compute(spec, weights, X, precision)
+        return compute(spec, weights, X, *how)
 
     monkeypatch.setattr(_transfer, "extract_features", counted)
     X_val, y_val = unseen
