@@ -2,7 +2,8 @@
 
 import ast
 import re
-from io import BytesIO
+from contextlib import redirect_stdout
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,12 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "skpneumo"
+
+# The page whose Python is run when the docs are built, for what it prints and draws.
+EXECUTED = "guide/explanation.md"
+PYTHON = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+_printed: dict[str, str] = {}
 
 # In the order of the flow, as in the package's docstring.
 STAGES = (
@@ -63,7 +70,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         **{f"api/{stage}.md": api(stage) for stage in stages()},
         **{f"examples/{path.stem}.md": example(path) for path in examples()},
     }
-    pages |= pictures()
+    pages |= pictures() | run_page(ROOT / "docs" / EXECUTED)
     for path, content in pages.items():
         files.append(File.generated(config, path, content=content))
     return files
@@ -176,8 +183,32 @@ def pictures() -> dict[str, str | bytes]:
     return {"assets/synthetic-radiographs.png": buffer.getvalue()}
 
 
+def run_page(path: Path) -> dict[str, str | bytes]:
+    """Run the Python of a page from top to bottom, and draw the displays that it names.
+
+    What each block prints is kept, and put below it by :func:`on_page_markdown`.
+    """
+    import matplotlib
+
+    matplotlib.use("agg")
+    namespace: dict[str, Any] = {}
+    for code in PYTHON.findall(path.read_text(encoding="utf-8")):
+        with redirect_stdout(StringIO()) as printed:
+            exec(compile(code, path.name, "exec"), namespace)
+        _printed[code] = printed.getvalue()
+    drawn: dict[str, str | bytes] = {}
+    for name, value in namespace.items():
+        if hasattr(value, "figure_"):
+            buffer = BytesIO()
+            value.figure_.savefig(buffer, dpi=100)
+            drawn[f"assets/{name}.png"] = buffer.getvalue()
+    return drawn
+
+
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
-    """Let the help of every command follow the introduction to them."""
+    """Let the help of every command follow the introduction to them, and output its code."""
+    if page.file.src_uri == EXECUTED:
+        return PYTHON.sub(lambda block: block[0] + _in_a_box(_printed.get(block[1], "")), markdown)
     if page.file.src_uri != "cli.md":
         return markdown
     from cyclopts.docs.markdown import generate_markdown_docs
@@ -187,3 +218,7 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     return markdown + generate_markdown_docs(
         app, heading_level=2, no_root_title=True, generate_toc=False, skip_preamble=True
     )
+
+
+def _in_a_box(printed: str) -> str:
+    return f"\n\n```text\n{printed.rstrip()}\n```" if printed else ""

@@ -1,17 +1,18 @@
 """``skpneumo explain``: a picture and a row for each X-ray, of what the model looked at."""
 
 import csv
+import os
 import sys
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from cyclopts import Parameter
 from cyclopts.types import PositiveInt
 
 from skpneumo.cli._options import Force, Out
-from skpneumo.cli.predict import _batches, _expanded, _no_option, _rows
+from skpneumo.cli._predicted_rows import predicted_rows
+from skpneumo.cli._xray_files import Files, batches_of, expanded
 
 if TYPE_CHECKING:
     from skpneumo.explanation import HeatMapDisplay
@@ -24,16 +25,13 @@ Method = Literal[
 
 TABLE = "explanations.csv"
 
-_PANEL = 2.6  # inches
 _LEAST_DPI, _MOST_DPI = 150, 600
 
 
 def explain(
     model: Path,
     /,
-    *files: Annotated[
-        str, Parameter(allow_leading_hyphen=True, required=True, validator=_no_option)
-    ],
+    *files: Files,
     method: tuple[Method, ...] = ("occlusion",),
     out: Out = Path("explanations"),
     target: str | None = None,
@@ -46,7 +44,7 @@ def explain(
     blue. The rows, in explanations.csv, have path, probability, label, the shares of the
     evidence for it that lie in burnt-in text, lungs, corners, border and elsewhere, the picture
     and the error. A file that cannot be read becomes a row that says why; the exit status is
-    then 1.
+    then 1. The table is explanations.csv.part until all rows are there.
 
     Parameters
     ----------
@@ -68,49 +66,59 @@ def explain(
     force
         Overwrite pictures and table of an earlier run.
     """
+    from skpneumo.cli._distinct_files import refuse_the_same_file
     from skpneumo.cli._labels import class_names
-    from skpneumo.cli._model_files import load_model, refuse_to_overwrite
+    from skpneumo.cli._model_files import load_model
     from skpneumo.explanation._progress import progress
     from skpneumo.explanation._regions import REGIONS
 
-    if out.exists():
-        refuse_to_overwrite(out / TABLE, force)
+    _check_folder(out)
+    refuse_the_same_file({"the model": model, "the table": out / TABLE})
+    if not force:
+        _refuse_to_overwrite([out / TABLE])
+    paths = list(expanded(files))
+    if not paths:
+        raise ValueError("There were no paths on standard input. Check what was to list them.")
+    pictures = [out / name for name in _picture_names(paths)]
+    _refuse_to_replace_x_rays(pictures, paths)
+    if not force:
+        _refuse_to_overwrite(pictures)
     estimator = load_model(model)
     names = class_names(estimator)
     if target is not None and target not in names:
         raise ValueError(f"--target {target} is not one of the model's classes {names}.")
-    paths = list(_expanded(files))
-    if not paths:
-        raise ValueError("There were no paths on standard input. Check what was to list them.")
     out.mkdir(exist_ok=True)
     columns = ["probability"] if len(names) == 2 else [f"probability_{name}" for name in names]
-    taken = {TABLE}
+    picture_of = iter(pictures)
 
     def explained(batch: list[str]) -> Iterator[list[Any]]:
-        rows = _rows(estimator, batch, threshold=None)
+        rows = predicted_rows(estimator, batch)
         good = [row for row in rows if row[-1] is None]
         explanations = _explained(estimator, names, good, method, target)
-        for *found, error in rows:
-            shares, picture = [None] * len(REGIONS), None
+        for (*found, error), picture in zip(rows, picture_of, strict=False):
             if error is None:
                 shares, display = next(explanations)
-                picture = _free_name(Path(found[0]).stem, taken)
-                _save(display, out / picture)
-            yield [*found, *shares, picture, error]
+                _save(display, picture)
+                yield [*found, *shares, picture.name, None]
+            else:
+                yield [*found, *[None] * len(REGIONS), None, error]
 
-    batches = progress(list(_batches(paths, batch_size)), "X-rays")
+    batches = progress(list(batches_of(paths, batch_size)), "X-rays")
     # The first row before the table is begun: a method that cannot explain the model leaves none.
     later = (row for batch in batches for row in explained(batch))
     rows = chain([next(later)], later)
     n_bad = 0
+    unfinished = out / f"{TABLE}.part"
     # File names are bytes; those that are not UTF-8 come out as they went in.
-    with open(out / TABLE, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
+    with open(unfinished, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
         table = csv.writer(stream, lineterminator="\n")
         table.writerow(["path", *columns, "label", *REGIONS, "picture", "error"])
         for row in rows:
             table.writerow(row)
             n_bad += row[-1] is not None
-    print(f"Kept {out / TABLE} and {len(paths) - n_bad} pictures.")
+    os.replace(unfinished, out / TABLE)
+    n_good = len(paths) - n_bad
+    print(f"Kept {out / TABLE} and {n_good} picture{'s' * (n_good != 1)}.")
     if n_bad:
         print(
             f"skpneumo: {n_bad} of {len(paths)} files could not be read; their rows say why.",
@@ -176,17 +184,59 @@ def _save(display: "HeatMapDisplay", path: Path) -> None:
     """Write the picture, its films in as many pixels as they have where that is possible."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(_PANEL * (1 + len(display.maps)), _PANEL + 0.6), layout="constrained")
+    figure = Figure(figsize=display.figure_size, layout="constrained")
     display.plot(ax=figure.add_subplot())
+    inches = display.figure_size[0] / (1 + len(display.maps))
     width = display.films[0].pixels.shape[1]
-    figure.savefig(path, dpi=min(max(width / _PANEL, _LEAST_DPI), _MOST_DPI))
+    figure.savefig(path, dpi=min(max(width / inches, _LEAST_DPI), _MOST_DPI))
 
 
-def _free_name(stem: str, taken: set[str]) -> str:
-    """Name a picture after its X-ray; two of the same name, in two folders, get numbers."""
-    name, number = f"{stem}.png", 1
-    while name in taken:
-        number += 1
-        name = f"{stem}-{number}.png"
-    taken.add(name)
-    return name
+def _picture_names(paths: list[str]) -> list[str]:
+    """Name pictures after their X-rays; those of the same name, in two folders, get numbers."""
+    taken, names = {TABLE}, []
+    for path in paths:
+        stem, number = Path(path).stem, 1
+        name = f"{stem}.png"
+        while name.lower() in taken:  # to some file systems case is no difference
+            number += 1
+            name = f"{stem}-{number}.png"
+        taken.add(name.lower())
+        names.append(name)
+    return names
+
+
+def _check_folder(out: Path) -> None:
+    """Raise before the model is loaded if pictures cannot be kept there."""
+    if out.exists() and not out.is_dir():
+        raise NotADirectoryError(f"--out {out} is a file; name a folder for the pictures.")
+    if not out.absolute().parent.is_dir():
+        raise FileNotFoundError(
+            f"There is no folder {out.parent} to make the folder {out.name} in; make it first."
+        )
+
+
+def _refuse_to_overwrite(files: list[Path]) -> None:
+    if there := [file for file in files if file.exists()]:
+        others = f" and {len(there) - 1} more" if len(there) > 1 else ""
+        raise FileExistsError(
+            f"{there[0]}{others} exists already. Name another folder with --out, or add --force."
+        )
+
+
+def _refuse_to_replace_x_rays(pictures: list[Path], paths: list[str]) -> None:
+    """Raise if a picture would take the place of an X-ray, which not even --force can mean."""
+    there = [picture for picture in pictures if picture.exists()]
+    if not there:
+        return
+    x_rays = {_identity(path) for path in paths if os.path.exists(path)}
+    for picture in there:
+        if _identity(picture) in x_rays:
+            raise FileExistsError(
+                f"{picture} is one of the X-rays, and its place would be taken by a picture. "
+                "Name another folder with --out."
+            )
+
+
+def _identity(path: str | Path) -> tuple[int, int]:
+    found = os.stat(path)
+    return found.st_dev, found.st_ino

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from hashlib import blake2b
 from io import TextIOWrapper
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 from cyclopts.types import PositiveInt
@@ -16,28 +15,16 @@ from cyclopts.validators import Number
 
 from skpneumo.cli._journal import Format, Journal, require_pyarrow, row_writer
 from skpneumo.cli._options import Force
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from skpneumo.cli._predicted_rows import predicted_rows
+from skpneumo.cli._xray_files import STDIN, Files, batches_of, expanded
 
 __all__ = ["predict"]
-
-STDIN = "-"
-
-
-def _no_option(_: Any, file: str) -> None:
-    """Let ``-`` through, which the parser would take for an option, and nothing else like it."""
-    if file.startswith("-") and file != STDIN:
-        raise ValueError(f"There is no option {file}; a file of that name is ./{file}.")
 
 
 def predict(
     model: Path,
     /,
-    *files: Annotated[
-        str, Parameter(allow_leading_hyphen=True, required=True, validator=_no_option)
-    ],
+    *files: Files,
     format: Format | None = None,
     out: Annotated[Path | None, Parameter(name=("--out", "--output", "-o"))] = None,
     threshold: Annotated[float | None, Parameter(validator=Number(gte=0, lte=1))] = None,
@@ -91,7 +78,7 @@ def predict(
     probabilities = ["probability"] if len(names) == 2 else [f"probability_{n}" for n in names]
     columns = ["path", *probabilities, "label", "error"]
     total = None if STDIN in files or any(map(os.path.isdir, files)) else len(files)
-    paths = progress(_expanded(files), "X-rays", total)
+    paths = progress(expanded(files), "X-rays", total)
     n_rows = n_bad = 0
 
     def counted(rows: Iterable[list[Any]]) -> Iterator[list[Any]]:
@@ -102,8 +89,8 @@ def predict(
             yield row
 
     def predicted() -> Iterator[Iterator[list[Any]]]:
-        for batch in _batches(paths, batch_size):
-            yield counted(_rows(estimator, batch, threshold))
+        for batch in batches_of(paths, batch_size):
+            yield counted(predicted_rows(estimator, batch, threshold))
 
     if out is None:
         _print_rows(predicted(), form, columns)
@@ -138,70 +125,6 @@ def _digest(model: Path) -> str:
         return blake2b(file.read(), digest_size=16).hexdigest()
 
 
-def _expanded(files: Iterable[str]) -> Iterator[str]:
-    """Hand on files, the images of folders, and the lines of standard input, as they come."""
-    for file in files:
-        if file == STDIN:
-            yield from _expanded(path for line in sys.stdin if (path := line.rstrip("\r\n")))
-        elif os.path.isdir(file):
-            yield from _images_in(file)
-        else:
-            yield file
-
-
-def _batches(paths: Iterable[str], size: int) -> Iterator[list[str]]:
-    paths = iter(paths)
-    while batch := list(islice(paths, size)):
-        yield batch
-
-
-def _rows(model: Any, batch: list[str], threshold: float | None) -> list[list[Any]]:
-    """Predict a batch, at the model's own threshold if None is given; bad files become rows."""
-    from skpneumo.loading import UnreadableImagesError
-
-    failures: dict[str, Exception] = {}
-    good = batch
-    n_probabilities = 1 if len(model.classes_) == 2 else len(model.classes_)
-    predicted: Iterator[list[Any]] = iter(())
-    while good:
-        try:
-            probabilities, labels = _predicted(model, good, threshold)
-        except UnreadableImagesError as error:
-            if not error.failures.keys() & set(good):
-                raise
-            failures |= error.failures
-            good = [path for path in good if path not in failures]
-            continue
-        shown = probabilities[:, -n_probabilities:].astype(float).round(6).tolist()
-        predicted = ([*row, label, None] for row, label in zip(shown, labels, strict=True))
-        break
-    nothing = [None] * (n_probabilities + 1)
-    return [
-        [path, *nothing, _in_one_line(failures[path])]
-        if path in failures
-        else [path, *next(predicted)]
-        for path in batch
-    ]
-
-
-def _predicted(
-    model: Any, paths: list[str], threshold: float | None
-) -> tuple["NDArray[Any]", "NDArray[np.object_]"]:
-    from skpneumo.cli._labels import labels_at, labels_of
-    from skpneumo.evaluation._responses import probabilities_and_labels
-
-    if threshold is None:
-        probabilities, predicted = probabilities_and_labels(model, paths)
-        return probabilities, labels_of(predicted, model)
-    probabilities = model.predict_proba(paths)
-    return probabilities, labels_at(threshold, probabilities, model)
-
-
-def _in_one_line(error: Exception) -> str:
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(text.split()) or type(error).__name__
-
-
 def _print_rows(batches: Iterable[Iterable[list[Any]]], form: Format, columns: list[str]) -> None:
     # File names are bytes; those that are not UTF-8 come out as they went in.
     if isinstance(sys.stdout, TextIOWrapper):
@@ -211,19 +134,3 @@ def _print_rows(batches: Iterable[Iterable[list[Any]]], form: Format, columns: l
         for row in rows:
             write(row)
         sys.stdout.flush()
-
-
-def _images_in(folder: str) -> Iterator[str]:
-    """Find the images of a folder and below, in one order everywhere."""
-    from skpneumo.datasets._folders import IMAGE_SUFFIXES
-
-    found = False
-    for parent, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted(names):
-            if name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith("."):
-                found = True
-                yield os.path.join(parent, name)
-    if not found:
-        # The folder itself goes on, and becomes a row that says it is no image.
-        yield folder

@@ -69,6 +69,8 @@ def activation_maps(
     network = model.network_classifier("activation_maps")
     if layers is not None:
         layers = (layers,) if isinstance(layers, str) else tuple(layers)
+        if not layers:
+            raise ValueError("layers is empty; name some, or pass None for one of each size.")
     spec = _ActivationSpec(network.network_spec_, chosen_layers(network.network_spec_, layers))
     batches = np.array_split(np.arange(len(images)), -(-len(images) // batch_size))
     with _activation_programs.borrow(spec) as program:

@@ -54,7 +54,7 @@ class DeletionInsertion:
 def deletion_insertion(
     estimator: Any,
     X: Any,
-    maps: NDArray[Any],
+    maps: ArrayLike,
     *,
     target: Any = None,
     fill: ArrayLike = 0.0,
@@ -114,6 +114,7 @@ def deletion_insertion(
     ((3, 17), (3,))
     """
     model, images = take_apart(estimator, X)
+    maps = np.asarray(maps)
     if maps.shape != images.shape[:3]:
         raise ValueError(
             f"maps of shape {maps.shape} do not fit images of shape {images.shape}; expected "

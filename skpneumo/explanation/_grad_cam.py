@@ -14,7 +14,7 @@ from skpneumo.explanation._gradients import (
     directions_of,
     gradient_programs,
 )
-from skpneumo.explanation._layers import chosen_layers
+from skpneumo.explanation._layers import chosen_layers, deepest_map
 from skpneumo.explanation._model import take_apart, target_columns
 from skpneumo.explanation._progress import progress
 
@@ -54,7 +54,8 @@ def grad_cam(
         See Notes.
     layer : str, default=None
         Name of the layer whose output is weighed. None: the last convolution, after its
-        normalisation and activation.
+        normalisation and activation, whose maps have at least four pixels a side; small images
+        leave a deep backbone with fewer in the end, which cannot say where something lies.
     batch_size : int, default=32
         Images at a time.
 
@@ -111,8 +112,11 @@ def grad_cam(
     model, images = take_apart(estimator, X)
     network = model.network_classifier("grad_cam")
     directions = directions_of(network, target_columns(model, images, target))
-    *_, chosen = chosen_layers(network.network_spec_, None if layer is None else (layer,))
-    spec = GradientSpec(network.network_spec_, chosen, _COMBINE[method])
+    if layer is None:
+        layer = deepest_map(network.network_spec_)
+    else:
+        chosen_layers(network.network_spec_, (layer,))
+    spec = GradientSpec(network.network_spec_, layer, _COMBINE[method])
     maps = np.empty(images.shape[:3], dtype=np.float32)
     batches = np.array_split(np.arange(len(images)), -(-len(images) // batch_size))
     with gradient_programs.borrow(spec) as program:

@@ -8,7 +8,10 @@ import keras
 
 from skpneumo.classifiers._programs import NetworkSpec
 
-__all__ = ["FlatNetwork", "chosen_layers"]
+__all__ = ["FlatNetwork", "chosen_layers", "deepest_map"]
+
+# A map of fewer cells a side than this cannot say where in a chest something lies.
+_LEAST_SIDE = 4
 
 _CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
 
@@ -66,7 +69,6 @@ class FlatNetwork:
         return list(last.values())
 
 
-@lru_cache(maxsize=32)
 def chosen_layers(spec: NetworkSpec, names: Sequence[str] | None) -> tuple[str, ...]:
     """Check that these layers have maps; by default choose one of each resolution.
 
@@ -75,17 +77,37 @@ def chosen_layers(spec: NetworkSpec, names: Sequence[str] | None) -> tuple[str, 
     ValueError
         If there is no such layer, its output is no map, or the network has no convolution.
     """
-    flat = FlatNetwork(spec.build(0))
-    maps = [name for name, output in flat.outputs.items() if len(output.shape) == 4]
+    maps, by_resolution = _maps_of(spec)
     if names is None:
-        chosen = flat.by_resolution()
-        if not chosen:
+        if not by_resolution:
             raise ValueError(
                 "The network has no convolution, and so no feature maps: it is a dense one. "
                 "Use occlusion_map, lime_map or integrated_gradients."
             )
-        return tuple(chosen)
+        return by_resolution
     for name in names:
         if name not in maps:
-            raise ValueError(f"The network has no layer {name!r} with maps; it has {maps}.")
+            raise ValueError(f"The network has no layer {name!r} with maps; it has {list(maps)}.")
     return tuple(names)
+
+
+def deepest_map(spec: NetworkSpec) -> str:
+    """Name the last layer with a convolution's maps that are fine enough to tell places apart.
+
+    If none are, it is the last one of all.
+    """
+    names = chosen_layers(spec, None)
+    sides, _ = _maps_of(spec)
+    return next((name for name in reversed(names) if sides[name] >= _LEAST_SIDE), names[-1])
+
+
+@lru_cache(maxsize=32)
+def _maps_of(spec: NetworkSpec) -> tuple[dict[str, int], tuple[str, ...]]:
+    """The shorter side of each layer's maps by its name, and the last layer of each resolution."""
+    flat = FlatNetwork(spec.build(0))
+    sides = {
+        name: min(output.shape[1:-1])
+        for name, output in flat.outputs.items()
+        if len(output.shape) == 4
+    }
+    return sides, tuple(flat.by_resolution())

@@ -18,6 +18,7 @@ __all__ = [
     "decision_threshold",
     "is_network",
     "require_probabilities",
+    "require_target",
     "steps_and_classifier",
     "take_apart",
     "target_columns",
@@ -136,6 +137,18 @@ def require_probabilities(classifier: Any) -> None:
             f"{type(classifier).__name__} has no predict_proba, and an explanation is about "
             "probabilities. Use a classifier that has it."
         )
+
+
+def require_target(estimator: Any, target: Any) -> None:
+    """Refuse a class that is none, and none at all where there are more than two."""
+    classes = np.asarray(estimator.classes_).tolist()
+    if target is None and len(classes) != 2:
+        raise ValueError(
+            f"The classifier has {len(classes)} classes, {classes}. Pass the one that the maps "
+            "shall be about as target."
+        )
+    if target is not None and target not in classes:
+        raise ValueError(f"target={target!r} is not one of the classes {classes}.")
 
 
 def steps_and_classifier(estimator: Any) -> tuple[list[Any], Any]:

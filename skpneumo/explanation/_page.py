@@ -1,9 +1,7 @@
 """A report of explanations as a part of a page, by itself or in an evaluation's report."""
 
-from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
@@ -12,8 +10,6 @@ from skpneumo.explanation._verdict import MEASURES
 from skpneumo.pages import table
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from skpneumo.explanation._report import ExplanationReport
 
 __all__ = ["report_html", "section_html"]
@@ -41,28 +37,33 @@ def section_html(
     """
     from matplotlib.figure import Figure
 
+    from skpneumo.evaluation.report._drawing import drawing, svg
     from skpneumo.explanation._report import explanation_report
     from skpneumo.explanation.displays import HeatMapGalleryDisplay
 
     report = explanation_report(
         estimator, X, y, target=target, groups=groups, method=method, random_state=random_state
     )
-    figure = Figure(figsize=(9.8, 9.2), layout="constrained")
-    HeatMapGalleryDisplay.from_estimator(
-        estimator,
-        X,
-        y,
-        method=method,
-        target=target,
-        target_names=target_names,
-        ax=figure.subplots(),
-    )
-    return report_html(report) + _picture(
-        figure,
-        f"What spoke for the class and against it, by {method}",
-        "The surest images of each outcome. Evidence for the class is vermillion, evidence "
-        "against it blue; the scale is the same for all.",
-    )
+    with drawing():
+        figure = Figure(figsize=(9.8, 9.2), dpi=_DPI, layout="constrained")
+        HeatMapGalleryDisplay.from_estimator(
+            estimator,
+            X,
+            y,
+            method=method,
+            target=target,
+            target_names=target_names,
+            ax=figure.subplots(),
+        )
+        gallery = svg(
+            figure,
+            "explanation",
+            f"What spoke for the class and against it, by {method}",
+            "The surest images of each outcome. Evidence for the class is vermillion, evidence "
+            "against it blue; the scale is the same for all.",
+            wide=True,
+        )
+    return f'{report_html(report)}<div style="margin-top: 1.5rem">{gallery}</div>'
 
 
 def report_html(report: "ExplanationReport") -> str:
@@ -84,14 +85,3 @@ def report_html(report: "ExplanationReport") -> str:
     ]
     caption = f"What {len(report.frame):,} images say in sum, maps by {report.method}"
     return verdict + table(pd.DataFrame(rows), caption)
-
-
-def _picture(figure: "Figure", title: str, description: str) -> str:
-    buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
-    data = b64encode(buffer.getvalue()).decode()
-    return (
-        f'<figure><img alt="{escape(title)}" style="max-width: 100%" '
-        f'src="data:image/png;base64,{data}"><figcaption><b>{escape(title)}.</b> '
-        f"{escape(description)}</figcaption></figure>"
-    )

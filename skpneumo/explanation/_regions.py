@@ -4,7 +4,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 from scipy import ndimage
 
@@ -38,7 +38,7 @@ class _Box(NamedTuple):
     height: float
 
 
-def lung_field(images: Any) -> NDArray[np.bool_]:
+def lung_field(images: ArrayLike) -> NDArray[np.bool_]:
     """Estimate where the lungs are.
 
     A drawing of two lungs is moved and stretched to where it best tells dark from bright, in
@@ -73,7 +73,7 @@ def chest_field(images: Any) -> NDArray[np.bool_]:
     return _drawn(images, of=1)
 
 
-def attribution_shares(maps: NDArray[Any], images: Any) -> "pd.DataFrame":
+def attribution_shares(maps: ArrayLike, images: ArrayLike) -> "pd.DataFrame":
     """Say how much of the evidence for a class lies in each region of the image.
 
     Parameters
@@ -108,6 +108,7 @@ def attribution_shares(maps: NDArray[Any], images: Any) -> "pd.DataFrame":
     """
     import pandas as pd
 
+    maps, images = np.asarray(maps), np.asarray(images)
     if maps.shape != images.shape[:3]:
         raise ValueError(
             f"maps of shape {maps.shape} do not fit images of shape {images.shape}; expected "
@@ -165,10 +166,11 @@ def _text(grey: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 def _drawn(images: Any, of: int) -> NDArray[np.bool_]:
-    if np.ndim(images) != 4:
+    images = np.asarray(images)
+    if images.ndim != 4 or not len(images):
         raise ValueError(
-            f"Expected images of shape (n_images, height, width, channels), got "
-            f"{np.shape(images)}."
+            f"Expected one image or more, of shape (n_images, height, width, channels); got "
+            f"{images.shape}."
         )
     height, width = images.shape[1:3]
     boxes, preference, weights = _templates()

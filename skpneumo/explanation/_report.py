@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 from skpneumo.evaluation._predictions import predictions_of
 from skpneumo.explanation._curves import deletion_insertion
 from skpneumo.explanation._methods import METHODS, maps_by
-from skpneumo.explanation._model import ImageModel, is_network, take_apart
+from skpneumo.explanation._model import ImageModel, is_network, require_target, take_apart
 from skpneumo.explanation._page import report_html
 from skpneumo.explanation._randomization import map_similarity, with_random_weights
 from skpneumo.explanation._regions import attribution_shares
@@ -150,8 +150,9 @@ def explanation_report(
       each image gets the chests of positive and of negative films, and then their surroundings,
       the surroundings move its log odds by more than a quarter of what both do together.
 
-    It is "undecided" if neither chests nor surroundings move it the right way, for then it
-    tells the classes apart by neither; else it is "honest".
+    It is "undecided" if neither chests nor surroundings surely move it the right way, both
+    intervals reaching down to zero, for then it tells the classes apart by neither: such a model
+    has learned nothing that could be convicted or cleared. Else it is "honest".
 
     The first looks at single films, the second at the classes, and so it also finds a mark that
     only normal films bear. Neither finds what lies within the chest, such as a tube or an
@@ -179,6 +180,7 @@ def explanation_report(
     >>> report.frame[["lungs", "deletion_area"]].shape == (len(xrays.target), 2)
     True
     """
+    require_target(estimator, target)
     predictions = predictions_of(estimator, X, y, groups=groups, pos_label=target)
     positive, called = predictions.positive, predictions.predicted
     for sign, name in ((True, "positive"), (False, "negative")):

@@ -100,7 +100,8 @@ def _with_both_classes(means: "pd.DataFrame") -> "pd.DataFrame":
 
 def judge(measures: "pd.DataFrame") -> tuple[str, list[str]]:
     """Reach a verdict; returns what it rests on as well."""
-    value = measures.set_index("measure")["value"]
+    measures = measures.set_index("measure")
+    value = measures["value"]
     edge, outside = value.get("edge"), value.get("from outside")
     reasons = []
     if edge is not None:
@@ -113,8 +114,11 @@ def judge(measures: "pd.DataFrame") -> tuple[str, list[str]]:
             f"{outside:.0%} of the difference between the classes comes from outside the chest "
             f"(limit {_MOST_FROM_OUTSIDE:.0%})"
         )
+    if not (measures["low"].reindex(list(_EFFECTS)) > 0.0).any():
+        return "undecided", [
+            *reasons,
+            "neither other chests nor other surroundings surely move the log odds the right way",
+        ]
     if (edge or 0.0) > _MOST_ON_THE_EDGE or (outside or 0.0) > _MOST_FROM_OUTSIDE:
         return "cheater", reasons
-    if outside is None:
-        return "undecided", [*reasons, "neither chests nor surroundings tell the classes apart"]
     return "honest", reasons

@@ -3,6 +3,7 @@
 import csv
 import io
 import shutil
+import sys
 
 import joblib
 import numpy as np
@@ -126,3 +127,54 @@ def test_paths_come_from_standard_input(model_file, xrays, tmp_path, monkeypatch
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     assert main(["explain", str(model_file), "-", "--out", str(tmp_path / "none")]) == 1
     assert "no paths on standard input" in capsys.readouterr().err
+
+
+def test_pictures_of_an_earlier_run_are_kept_unless_forced(model_file, xrays, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert explain(model_file, *xrays.filenames[:2], out=out) == 0
+    (out / TABLE).unlink()  # as after an interruption
+    picture = next(out.glob("*.png"))
+    picture.write_bytes(b"precious")
+    arguments = ["explain", str(model_file), *xrays.filenames[:2], "--out", str(out)]
+    assert main(arguments) == 1
+    assert "exists already. Name another folder" in capsys.readouterr().err
+    assert picture.read_bytes() == b"precious"
+    assert main([*arguments, "--force"]) == 0
+
+
+@pytest.mark.parametrize("options", [[], ["--force"]], ids=["plain", "forced"])
+def test_no_picture_takes_the_place_of_an_x_ray(options, model_file, xrays, tmp_path, capsys):
+    x_ray = tmp_path / "x-ray.png"
+    with Image.open(xrays.filenames[0]) as image:
+        image.save(x_ray)
+    before = x_ray.read_bytes()
+    arguments = ["explain", str(model_file), str(x_ray), "--out", str(tmp_path), *options]
+    assert main(arguments) == 1
+    assert "is one of the X-rays" in capsys.readouterr().err
+    assert x_ray.read_bytes() == before
+    assert not (tmp_path / TABLE).exists()
+
+
+def test_out_must_be_a_folder_or_a_place_for_one(model_file, xrays, tmp_path, capsys):
+    (tmp_path / "file").write_text("precious")
+    arguments = ["explain", str(model_file), xrays.filenames[0], "--out"]
+    assert main([*arguments, str(tmp_path / "file")]) == 1
+    assert "is a file; name a folder" in capsys.readouterr().err
+    assert main([*arguments, str(tmp_path / "no" / "where")]) == 1
+    assert "make it first" in capsys.readouterr().err
+
+
+def test_a_broken_run_leaves_no_table_that_looks_whole(model_file, xrays, tmp_path, monkeypatch):
+    module = sys.modules["skpneumo.cli.explain"]
+    saved = module._save
+
+    def interrupt(display, path):
+        if len(list(path.parent.glob("*.png"))) == 2:
+            raise KeyboardInterrupt
+        saved(display, path)
+
+    monkeypatch.setattr(module, "_save", interrupt)
+    arguments = ["explain", str(model_file), *xrays.filenames[:4], "--out", str(tmp_path)]
+    assert main(arguments) == 130
+    assert not (tmp_path / TABLE).exists()
+    assert (tmp_path / f"{TABLE}.part").read_text().count("\n") == 3  # with the header

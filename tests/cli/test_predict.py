@@ -12,12 +12,11 @@ from types import SimpleNamespace
 import joblib
 import numpy as np
 import pytest
-from sklearn.base import clone
 from sklearn.preprocessing import FunctionTransformer
 
 from skpneumo import ImageLoader, make_pipeline
 from skpneumo.cli import main
-from skpneumo.cli._labels import class_names, labels_at, labels_of, threshold_of
+from skpneumo.cli._labels import class_names, labels_at, labels_of
 from skpneumo.cli.predict import predict
 
 
@@ -146,25 +145,6 @@ def test_label_is_what_the_model_predicts(options, xrays, tmp_path, capsys):
 
 def _flat(images):
     return np.asarray(images).reshape(len(images), -1).astype(float)
-
-
-def test_threshold_on_probabilities_of_the_second_class_is_found():
-    from sklearn.frozen import FrozenEstimator
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.metrics import f1_score, make_scorer
-    from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
-
-    X, y = np.arange(40.0)[:, np.newaxis], np.arange(40) // 20
-    fixed = FixedThresholdClassifier(LogisticRegression(), threshold=0.3).fit(X, y)
-    assert threshold_of(fixed) == threshold_of(FrozenEstimator(fixed)) == 0.3
-    assert threshold_of(make_pipeline(fixed)) == 0.3
-    assert threshold_of(LogisticRegression().fit(X, y)) == 0.5
-    for options in ({"pos_label": 0}, {"response_method": "decision_function"}):
-        assert threshold_of(clone(fixed).set_params(**options).fit(X, y)) is None
-    tuned = TunedThresholdClassifierCV(LogisticRegression()).fit(X, y)
-    assert threshold_of(tuned) == tuned.best_threshold_
-    other = make_scorer(f1_score, pos_label=0)
-    assert threshold_of(tuned.set_params(scoring=other).fit(X, y)) is None
 
 
 def test_rows_do_not_replace_the_model(model_file, xrays, capsys):
@@ -329,7 +309,7 @@ def break_off(model_file, files, out, monkeypatch, after):
     """Run until some batches of two are predicted, as if the process were killed then."""
     from skpneumo.cli import predict as command
 
-    rows, n_batches = command._rows, []
+    rows, n_batches = command.predicted_rows, []
 
     def count(*arguments):
         if len(n_batches) == after:
@@ -338,7 +318,7 @@ def break_off(model_file, files, out, monkeypatch, after):
         return rows(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(sys.modules["skpneumo.cli.predict"], "_rows", count)
+        patch.setattr(sys.modules["skpneumo.cli.predict"], "predicted_rows", count)
         with pytest.raises(KeyboardInterrupt):
             predict(model_file, *files, out=out, batch_size=2)
 
@@ -356,10 +336,10 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     with open(f"{out}.part", "ab") as journal:
         journal.write(torn)
     predicted = []
-    rows = sys.modules["skpneumo.cli.predict"]._rows
+    rows = sys.modules["skpneumo.cli.predict"].predicted_rows
     monkeypatch.setattr(
         sys.modules["skpneumo.cli.predict"],
-        "_rows",
+        "predicted_rows",
         lambda model, batch, threshold: predicted.extend(batch) or rows(model, batch, threshold),
     )
     capsys.readouterr()

@@ -27,3 +27,8 @@ def test_layers_are_chosen_by_name(small, noise):
 def test_dense_networks_have_none(small, noise):
     with pytest.raises(ValueError, match="no convolution"):
         activation_maps(small(filters=()), noise)
+
+
+def test_no_layers_are_refused(small, noise):
+    with pytest.raises(ValueError, match="layers is empty"):
+        activation_maps(small(), noise, [])

@@ -63,3 +63,12 @@ def test_batches_do_not_matter(small, noise):
 def test_maps_of_another_size_are_refused(small, noise):
     with pytest.raises(ValueError, match=r"shape \(5, 8, 8\) do not fit"):
         deletion_insertion(small(), noise, np.zeros((5, 8, 8)))
+
+
+def test_lists_are_taken_as_well(small, noise):
+    classifier = small()
+    maps = np.random.default_rng(0).random(noise.shape[:3])
+    given = deletion_insertion(classifier, noise, maps.tolist(), n_steps=2)
+    assert np.array_equal(
+        given.deletion, deletion_insertion(classifier, noise, maps, n_steps=2).deletion
+    )

@@ -187,3 +187,40 @@ def test_no_caption_loses_its_figures(pipeline, tested):
     subject = replace(subject, threshold=0.123456)
     _, said, _ = subject.lines(0, "film.jpeg")
     assert shortened(said) == said
+
+
+def test_names_may_be_an_array_and_one_method_a_word(pipeline, tested):
+    display = HeatMapDisplay.from_estimator(
+        pipeline,
+        tested.filenames[:1],
+        methods="hires_cam",
+        target_names=np.array(NAMES),
+    )
+    assert list(display.maps) == ["hires_cam"]
+    assert display.target_name == "PNEUMONIA"
+
+
+def test_maps_and_labels_must_be_as_many_as_the_images(pipeline, tested):
+    paths = tested.filenames[:2]
+    for maps in (np.zeros((1, 48, 48)), np.zeros((2, 48))):
+        with pytest.raises(ValueError, match=r"expected \(2, height, width\)"):
+            HeatMapDisplay.from_estimator(pipeline, paths, methods={"mine": maps})
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        HeatMapDisplay.from_estimator(pipeline, paths, tested.target[:1])
+    with pytest.raises(TypeError, match="single path"):
+        ActivationMapsDisplay.from_estimator(pipeline, paths[0])
+
+
+def test_a_gallery_needs_images_and_a_class(pipeline, small, noise, tested):
+    with pytest.raises(ValueError, match="n_images=0"):
+        HeatMapGalleryDisplay.from_estimator(pipeline, tested.filenames, tested.target, n_images=0)
+    with pytest.raises(ValueError, match=r"Pass the one .* as target"):
+        HeatMapGalleryDisplay.from_estimator(small(classes=3), noise, [0, 1, 2, 0, 1])
+
+
+def test_a_figure_has_the_proportions_of_its_films(pipeline, tested):
+    display = HeatMapDisplay.from_estimator(pipeline, tested.filenames[:1], methods="hires_cam")
+    tall = replace(display.films[0], pixels=np.zeros((300, 100, 1), dtype=np.uint8))
+    (width, height), narrow = display.figure_size, HeatMapDisplay([tall], display.maps, [[]], "")
+    assert narrow.figure_size[0] == width
+    assert narrow.figure_size[1] > 2 * height

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from skpneumo import build_cnn, build_pretrained
-from skpneumo.explanation._layers import FlatNetwork, chosen_layers
+from skpneumo.explanation._layers import FlatNetwork, chosen_layers, deepest_map
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +48,15 @@ def test_unknown_layers_are_refused_by_name(small):
     for name in ("block9", "logits"):
         with pytest.raises(ValueError, match=rf"no layer '{name}' with maps; it has \["):
             chosen_layers(spec, (name,))
+
+
+@pytest.mark.parametrize(
+    ("n_blocks", "expected"),
+    [
+        (1, "block1_conv1_activation"),
+        (3, "block3_conv1_activation"),
+        (5, "block3_conv1_activation"),
+    ],
+)
+def test_maps_to_explain_are_the_deepest_that_can_tell_places_apart(n_blocks, expected, small):
+    assert deepest_map(small(filters=(2,) * n_blocks).network_spec_) == expected

@@ -7,6 +7,7 @@ from sklearn.ensemble import BaggingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score, make_scorer
 from sklearn.model_selection import (
     FixedThresholdClassifier,
     GridSearchCV,
@@ -20,6 +21,7 @@ from skpneumo.decision import RecallFloorClassifier
 from skpneumo.enhancement import ContrastEqualizer
 from skpneumo.explanation._model import (
     decision_threshold,
+    require_target,
     steps_and_classifier,
     take_apart,
     target_columns,
@@ -179,3 +181,20 @@ def test_an_unfitted_estimator_is_refused(noise):
 def test_paths_without_a_loader_are_refused(small, xrays):
     with pytest.raises(ValueError, match="Put an ImageLoader before it"):
         take_apart(small(), xrays.filenames)
+
+
+def test_a_search_for_a_threshold_may_be_about_the_other_class():
+    X, y = np.arange(40.0)[:, np.newaxis], np.arange(40) // 20
+    tuned = TunedThresholdClassifierCV(LogisticRegression()).fit(X, y)
+    assert decision_threshold(make_pipeline(tuned)) == tuned.best_threshold_
+    other = make_scorer(f1_score, pos_label=0)
+    assert decision_threshold(tuned.set_params(scoring=other).fit(X, y)) is None
+
+
+def test_one_of_several_classes_must_be_named(small):
+    require_target(small(), None)
+    require_target(small(classes=3), 2)
+    with pytest.raises(ValueError, match=r"3 classes, \[0, 1, 2\]. Pass the one .* as target"):
+        require_target(small(classes=3), None)
+    with pytest.raises(ValueError, match=r"target=3 is not one of the classes"):
+        require_target(small(classes=3), 3)

@@ -79,9 +79,18 @@ def test_shares_add_up_and_count_only_what_speaks_for_the_class(tested):
 def test_other_shapes_are_refused(tested):
     with pytest.raises(ValueError, match=r"maps of shape \(2, 8, 8\) do not fit"):
         attribution_shares(np.zeros((2, 8, 8)), tested.images[:2])
-    with pytest.raises(ValueError, match=r"\(n_images, height, width, channels\)"):
-        lung_field(tested.images[0])
+    for images in (tested.images[0], tested.images[:0]):
+        with pytest.raises(ValueError, match=r"\(n_images, height, width, channels\)"):
+            lung_field(images)
 
 
 def test_an_even_image_has_no_nan():
     assert lung_field(np.full((1, 20, 20, 1), 7, dtype=np.uint8)).shape == (1, 20, 20)
+
+
+def test_lists_are_taken_as_well(tested):
+    images = tested.images[:2]
+    assert np.array_equal(lung_field(images.tolist()), lung_field(images))
+    maps = np.random.default_rng(0).random(images.shape[:3])
+    shares = attribution_shares(maps.tolist(), images.tolist())
+    assert shares.equals(attribution_shares(maps, images))

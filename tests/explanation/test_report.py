@@ -103,3 +103,18 @@ def test_a_class_of_one_image_is_refused(pipeline, tested):
         explanation_report(pipeline, tested.filenames[rows], tested.target[rows])
     with pytest.raises(ValueError, match="method"):
         explanation_report(pipeline, tested.filenames, tested.target, method="saliency")
+
+
+def test_a_network_that_has_learned_nothing_is_neither_convicted_nor_cleared(tested):
+    from skpneumo import CNNClassifier
+
+    network = CNNClassifier(filters=(4, 8), epochs=1, learning_rate=1e-9, random_state=0)
+    network.fit(tested.images, tested.target)
+    report = explanation_report(network, tested.images, tested.target)
+    assert report.verdict == "undecided"
+    assert "surely" in report.reasons[-1]
+
+
+def test_one_of_several_classes_must_be_named(small, noise):
+    with pytest.raises(ValueError, match=r"Pass the one .* as target"):
+        explanation_report(small(classes=3), noise, [0, 1, 2, 0, 1])

@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skpneumo.explanation._verdict import MEASURES, judge, measures_of
+from skpneumo.explanation._verdict import _EFFECTS, MEASURES, judge, measures_of
+
+BY_CHANCE = np.tile([1.0, 1.0, -1.0, -0.9], 10)
 
 
 def frame(n=40, **changes):
@@ -68,8 +70,11 @@ def test_intervals_hold_the_value_and_fewer_patients_make_them_wider():
         ({"chest_effect": -1.0, "surroundings_effect": -1.0}, "undecided"),
         ({"chest_effect": 0.0, "surroundings_effect": 0.0}, "undecided"),
         ({"called": False}, "honest"),
+        # Evidence of a model that has learned nothing lies anywhere.
+        ({"text": 0.9, **dict.fromkeys(_EFFECTS, BY_CHANCE)}, "undecided"),
+        ({"text": 0.9, "surroundings_effect": BY_CHANCE}, "cheater"),
     ],
-    ids=str,
+    ids=lambda each: " ".join(each) or "as it is" if isinstance(each, dict) else each,
 )
 def test_verdicts(changes, verdict):
     found, reasons = judge(measured(frame(**changes)))

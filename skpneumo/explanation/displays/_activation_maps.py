@@ -94,7 +94,7 @@ class ActivationMapsDisplay:
         """
         from skpneumo.explanation._activations import activation_maps
 
-        if len(X) != 1:
+        if np.ndim(X) and len(X) != 1:
             raise ValueError(f"Expected one image, got {len(X)}. Pass X[:1].")
         maps = {name: each[0] for name, each in activation_maps(estimator, X, layers).items()}
         (film,) = films_of(estimator, X)

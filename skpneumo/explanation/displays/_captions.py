@@ -5,9 +5,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_consistent_length
 
 from skpneumo.evaluation.displays._style import class_name
-from skpneumo.explanation._model import decision_threshold, require_probabilities
+from skpneumo.explanation._model import (
+    decision_threshold,
+    require_probabilities,
+    require_target,
+)
 
 __all__ = ["Subject", "subject_of"]
 
@@ -50,29 +55,26 @@ def subject_of(
     ------
     ValueError
         If there are no probabilities, the classes are more than two and none is named, or it
-        is unknown, or there are not as many names as classes.
+        is unknown, or there are not as many names as classes, or labels as images.
     """
     require_probabilities(estimator)
     classes = np.asarray(estimator.classes_).tolist()
+    require_target(estimator, target)
     if target is None:
-        if len(classes) != 2:
-            raise ValueError(
-                f"The classifier has {len(classes)} classes, {classes}. Pass the one that the "
-                "maps shall be about as target."
-            )
         target = classes[1]
-    elif target not in classes:
-        raise ValueError(f"target={target!r} is not one of the classes {classes}.")
     if target_names is not None and len(target_names) != len(classes):
         raise ValueError(
             f"Got {len(target_names)} target_names for the {len(classes)} classes {classes}."
         )
-    names = target_names or [class_name(label) for label in classes]
+    if target_names is None:
+        target_names = [class_name(label) for label in classes]
+    names = list(target_names)
     threshold = decision_threshold(estimator)
     if threshold is not None and target == classes[0]:
         threshold = None  # it is about the other class
     truth = None
     if y is not None:
+        check_consistent_length(X, y)
         named = dict(zip(classes, names, strict=True))
         truth = [str(named.get(label, label)) for label in np.asarray(y).tolist()]
     probability = np.asarray(estimator.predict_proba(X))[:, classes.index(target)]

@@ -17,7 +17,7 @@ from skpneumo.evaluation.displays._style import (
 )
 from skpneumo.explanation._films import Film, films_of
 from skpneumo.explanation._methods import maps_by
-from skpneumo.explanation._model import require_probabilities
+from skpneumo.explanation._model import require_probabilities, require_target
 from skpneumo.explanation.displays._captions import subject_of
 from skpneumo.explanation.displays._overlay import common_limit, draw_colour_bar, draw_overlay
 
@@ -137,8 +137,17 @@ class HeatMapGalleryDisplay:
         Returns
         -------
         display : HeatMapGalleryDisplay
+
+        Raises
+        ------
+        ValueError
+            If there is no such method or class, ``n_images`` is less than 1, or labels and
+            images do not fit.
         """
         require_probabilities(estimator)
+        require_target(estimator, target)
+        if n_images < 1:
+            raise ValueError(f"n_images={n_images} would draw nothing; expected 1 or more.")
         labels = np.asarray(y)
         predictions = predictions_of(
             estimator,

@@ -19,6 +19,9 @@ __all__ = ["HeatMapDisplay"]
 
 _BAR = 0.05  # height of a colour bar, in heights of a film
 
+# Inches: a film's width, the lines above it, and what belongs to the colour bar.
+_WIDTH, _CAPTION, _SCALE = 2.6, 0.5, 0.45
+
 
 class HeatMapDisplay:
     """Films, and beside each its heat maps, a column a method.
@@ -83,7 +86,7 @@ class HeatMapDisplay:
         X: Any,
         y: ArrayLike | None = None,
         *,
-        methods: Sequence[str] | Mapping[str, NDArray[Any]] = ("hires_cam", "occlusion"),
+        methods: str | Sequence[str] | Mapping[str, NDArray[Any]] = ("hires_cam", "occlusion"),
         target: Any = None,
         target_names: Sequence[str] | None = None,
         ax: "Axes | None" = None,
@@ -98,7 +101,7 @@ class HeatMapDisplay:
             Paths, which are drawn at their own resolution, or images; few enough to look at.
         y : array-like of shape (n_images,), default=None
             True labels.
-        methods : sequence of str, or mapping, default=("hires_cam", "occlusion")
+        methods : str, sequence of str, or mapping, default=("hires_cam", "occlusion")
             Names of methods: "hires_cam", "grad_cam", "grad_cam++", "integrated_gradients",
             "occlusion", "lime". Or maps that have been computed already, by name.
         target : label, default=None
@@ -115,16 +118,33 @@ class HeatMapDisplay:
         Raises
         ------
         ValueError
-            If there is no such method or class, or a method cannot explain the classifier.
+            If there is no such method or class, a method cannot explain the classifier, or
+            maps or labels are not as many as the images.
         """
         subject, target = subject_of(estimator, X, y, target, target_names)
         if isinstance(methods, Mapping):
             maps = {name: np.asarray(given) for name, given in methods.items()}
+            for name, given in maps.items():
+                if given.ndim != 3 or len(given) != len(subject.probability):
+                    raise ValueError(
+                        f"The maps {name!r} have the shape {given.shape}; expected "
+                        f"({len(subject.probability)}, height, width), one for each image."
+                    )
         else:
-            maps = {name: maps_by(name, estimator, X, target) for name in methods}
+            names = [methods] if isinstance(methods, str) else methods
+            maps = {name: maps_by(name, estimator, X, target) for name in names}
         films = films_of(estimator, X)
         captions = [subject.lines(row, film.name) for row, film in enumerate(films)]
         return cls(films, maps, captions, subject.name).plot(ax=ax)
+
+    @property
+    def figure_size(self) -> tuple[float, float]:
+        """Width and height in inches of a figure that the films fill."""
+        tallest = max(
+            height / width for height, width, _ in (film.pixels.shape for film in self.films)
+        )
+        height = len(self.films) * (_WIDTH * tallest + _CAPTION) + _SCALE
+        return _WIDTH * (1 + len(self.maps)), height
 
     def plot(self, *, ax: "Axes | None" = None) -> Self:
         """Draw the films and maps.
@@ -139,7 +159,7 @@ class HeatMapDisplay:
         display : HeatMapDisplay
         """
         n_rows, n_columns = len(self.films), 1 + len(self.maps)
-        ax = axes_for(ax, figsize=(2.6 * n_columns, 2.6 * n_rows + 0.6))
+        ax = axes_for(ax, figsize=self.figure_size)
         heights = [1.0] * n_rows + [_BAR]
         self.axes_ = divide(ax, n_rows + 1, n_columns, height_ratios=heights)
         self.axes_, bars = self.axes_[:-1], self.axes_[-1]

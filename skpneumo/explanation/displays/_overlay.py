@@ -52,6 +52,8 @@ def draw_colour_bar(drawn: "AxesImage", label: str, **place: Any) -> Any:
     bar.set_label(label, fontsize=8)
     bar.ax.tick_params(labelsize=7)
     bar.outline.set_visible(False)
+    assert bar.solids is not None
+    bar.solids.set_rasterized(True)  # in a vector picture there would be seams between colours
     return bar
 
 

@@ -1,0 +1,59 @@
+"""Rows of what a model says of X-ray files; those that cannot be read get a row as well."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["predicted_rows"]
+
+
+def predicted_rows(
+    model: Any, batch: list[str], threshold: float | None = None
+) -> list[list[Any]]:
+    """Predict a batch, at the model's own threshold if None is given; bad files become rows."""
+    from skpneumo.loading import UnreadableImagesError
+
+    failures: dict[str, Exception] = {}
+    good = batch
+    n_probabilities = 1 if len(model.classes_) == 2 else len(model.classes_)
+    predicted: Iterator[list[Any]] = iter(())
+    while good:
+        try:
+            probabilities, labels = _predicted(model, good, threshold)
+        except UnreadableImagesError as error:
+            if not error.failures.keys() & set(good):
+                raise
+            failures |= error.failures
+            good = [path for path in good if path not in failures]
+            continue
+        shown = probabilities[:, -n_probabilities:].astype(float).round(6).tolist()
+        predicted = ([*row, label, None] for row, label in zip(shown, labels, strict=True))
+        break
+    nothing = [None] * (n_probabilities + 1)
+    return [
+        [path, *nothing, _in_one_line(failures[path])]
+        if path in failures
+        else [path, *next(predicted)]
+        for path in batch
+    ]
+
+
+def _predicted(
+    model: Any, paths: list[str], threshold: float | None
+) -> tuple["NDArray[Any]", "NDArray[np.object_]"]:
+    from skpneumo.cli._labels import labels_at, labels_of
+    from skpneumo.evaluation._responses import probabilities_and_labels
+
+    if threshold is None:
+        probabilities, predicted = probabilities_and_labels(model, paths)
+        return probabilities, labels_of(predicted, model)
+    probabilities = model.predict_proba(paths)
+    return probabilities, labels_at(threshold, probabilities, model)
+
+
+def _in_one_line(error: Exception) -> str:
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(text.split()) or type(error).__name__
