@@ -5,8 +5,9 @@
 Each recipe is fitted once for each fold, on the patients of the others. Each fold's scores, of
 the held-out images as they are and of altered copies, are kept in the folder `--out`, so that a
 run that was stopped goes on where it was, and are pooled before a figure is computed. The table
-is written to `table.csv` and `table.md` in that folder. Intervals are 95 %, over patients; they
-leave out the chance in training.
+is written to `table.csv` and `table.md` in that folder; the guide and
+`skpneumo/recipes/measured.csv` have copies. Intervals are 95 %, over patients; they leave out the
+chance in training.
 
 `--sample` takes so many patients at random, `--use-folds` fits only the first of the folds:
 quicker, with wider intervals. The table says how many images and folds a row rests on.
@@ -143,7 +144,7 @@ def line_of(parts: list[dict[str, Any]], paths: np.ndarray) -> dict[str, Any]:
 
 
 def written(row: Any) -> str:
-    return with_interval(row.value, row.low, row.high, form=".4f")
+    return with_interval(row.value, row.low, row.high)
 
 
 def as_markdown(table: pd.DataFrame) -> str:

@@ -313,3 +313,10 @@ def test_the_guide_has_each_recipe_with_its_figure():
     for name in NAMES:
         row = next(row for row in rows if row.startswith(f"| `{name}`"))
         assert PUBLISHED.get(name, "") in row.replace("–", "-")
+
+
+def test_the_guide_shows_what_was_measured():
+    page = GUIDE.read_text(encoding="utf-8")
+    measured = pd.read_csv(MEASURED, dtype=str).fillna("")
+    for row in [measured.columns, *measured.itertuples(index=False)]:
+        assert f"| {' | '.join(row)} |" in page

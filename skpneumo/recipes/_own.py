@@ -16,29 +16,24 @@ from skpneumo.recipes._recipe import OWN, Recipe, pipeline
 
 SIZE = 128
 
-ROBUST_EPOCHS = 30
-
-QUALITY_EPOCHS = 60
 QUALITY_NETWORKS = 3
 
 
 def robust(random_state: Any) -> Pipeline:
     """A residual network trained on random crops and exposures; what to begin with."""
-    return pipeline(SIZE, _network(ROBUST_EPOCHS, random_state))
+    return pipeline(SIZE, _network(random_state))
 
 
 def quality(random_state: Any) -> Pipeline:
-    """Several networks of `robust`, trained for longer and averaged; when time allows."""
+    """Three networks of `robust` from other random starts, averaged; when time allows."""
     seeds: list[Any] = [None] * QUALITY_NETWORKS
     if random_state is not None:  # check_random_state would take NumPy's global generator
         seeds = check_random_state(random_state).randint(2**31 - 1, size=len(seeds)).tolist()
-    networks = [
-        (f"network{i}", _network(QUALITY_EPOCHS, seed)) for i, seed in enumerate(seeds, start=1)
-    ]
+    networks = [(f"network{i}", _network(seed)) for i, seed in enumerate(seeds, start=1)]
     return pipeline(SIZE, VotingClassifier(networks, voting="soft"))
 
 
-def _network(epochs: int, random_state: Any) -> CNNClassifier:
+def _network(random_state: Any) -> CNNClassifier:
     """Make what both are made of.
 
     The augmentation is wide because collections differ in scale, exposure and framing: it, not a
@@ -55,7 +50,7 @@ def _network(epochs: int, random_state: Any) -> CNNClassifier:
         optimizer="adamw",
         learning_rate=0.002,
         weight_decay=0.02,
-        epochs=epochs,
+        epochs=30,
         schedule="cosine",
         warmup_epochs=1,
         weight_averaging=0.997,
