@@ -26,7 +26,7 @@ def split_to_read(folder: Path, wanted: str | None, usual: str) -> str:
 
     if wanted is not None:
         return wanted
-    return usual if scan(folder.expanduser()).splits else "all"
+    return usual if scan(Path(folder).expanduser()).splits else "all"
 
 
 def describe(xrays: "Bunch", rows: Any = slice(None)) -> str:
