@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from contextlib import ExitStack
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -149,7 +150,8 @@ def fit_network(
     training_spec = _training_spec(spec, training)
     optimizer = None
     if start is not None:
-        variables, batch_rng = start.variables, start.batch_rng
+        variables = start.variables
+        batch_rng = deepcopy(start.batch_rng)  # an interrupted fit leaves where it started from
         optimizer = start.optimizer if start.spec == training_spec else None
     else:
         seed, batch_seed = rng.randint(_MAX_SEED, size=2)

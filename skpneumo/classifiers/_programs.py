@@ -6,6 +6,7 @@ and puts in its own weights, seeds and rates. What a fit leaves behind is arrays
 """
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -142,6 +143,7 @@ class ProgramPool(Generic[_Program]):
     @contextmanager
     def borrow(self, *spec: Any) -> Iterator[_Program]:
         """Lend a program that was built of these arguments, or build it."""
+        _refuse_after_fork()
         program = self._take(spec) or self._build(*spec)
         yield program
         # Not reached after an error or an interrupt: the program may be half-way through a step.
@@ -160,6 +162,22 @@ class ProgramPool(Generic[_Program]):
 
 training_programs: ProgramPool[TrainingProgram] = ProgramPool(TrainingProgram)
 prediction_programs: ProgramPool[PredictionProgram] = ProgramPool(PredictionProgram)
+
+
+# This process, and those that it was forked from, as far as they have computed.
+_have_computed: set[int] = set()
+
+
+def _refuse_after_fork() -> None:
+    """Raise where the backend would wait for ever for its threads, which a fork leaves behind."""
+    _have_computed.add(os.getpid())
+    if len(_have_computed) > 1:
+        raise RuntimeError(
+            f"This process was forked from one in which {keras.backend.backend()} had computed "
+            "already; the threads that it needs were left there. Start processes with n_jobs "
+            'and joblib\'s default backend, or with multiprocessing\'s "spawn" or "forkserver", '
+            "or fork before anything is fitted or predicted."
+        )
 
 
 def values(variables: list[Any]) -> Weights:

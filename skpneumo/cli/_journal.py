@@ -34,19 +34,39 @@ class Journal:
     Raises
     ------
     FileExistsError
-        If there are rows of another run.
+        If there are rows of another run, or another process is writing to them.
     """
 
     def __init__(self, out: Path, run: dict[str, Any], anew: bool) -> None:
         self._out = out
         self.path = out.with_name(f"{out.name}.part")
-        if anew or not self.path.exists():
-            self._file: IO[bytes] = open(self.path, "w+b")  # noqa: SIM115 - see close
+        # Whatever is written goes to its end.
+        self._file: IO[bytes] = open(self.path, "a+b")  # noqa: SIM115 - see close
+        self._hold()
+        if anew:
+            self._file.truncate(0)
+        if os.fstat(self._file.fileno()).st_size:
+            self._file.seek(0)
+            self._go_on(run)
+        else:
             self._file.write(_line(run))
             self._file.flush()
-        else:
-            self._file = open(self.path, "r+b")  # noqa: SIM115
-            self._go_on(run)
+
+    def _hold(self) -> None:
+        """Keep other processes out; the system lets them in when this one has ended."""
+        try:
+            import fcntl
+        except ImportError:  # Windows
+            return
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.close()
+            raise FileExistsError(
+                f"Another process is writing to {self.path}. Wait for it, or name another --out."
+            ) from None
+        except OSError:  # a network file system without locks
+            return
 
     def _go_on(self, run: dict[str, Any]) -> None:
         found = _whole_lines(self._file)

@@ -2,12 +2,23 @@
 
 import errno
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from skpneumo.loading._cache import DecodeCacheError
 
-__all__ = ["CLAIMS", "DATA", "LOCK", "enter", "refuse_foreign", "remedy", "remove_cache"]
+__all__ = [
+    "CLAIMS",
+    "DATA",
+    "alone",
+    "bytes_on_disk",
+    "enter",
+    "identity",
+    "refuse_foreign",
+    "remedy",
+    "remove_data",
+]
 
 # The mark by which backup programs know a cache (bford.info/cachedir), and we our own.
 TAG_NAME = "CACHEDIR.TAG"
@@ -59,11 +70,38 @@ def remedy(folder: Path) -> str:
     return f"Clear it, nothing but time is lost: skpneumo cache {str(folder)!r} --clear"
 
 
-def remove_cache(folder: Path) -> None:
-    """Remove the files of a cache, and leave the folder."""
-    for claim in folder.glob(f"{CLAIMS}/*"):
-        claim.unlink()
-    if (folder / CLAIMS).exists():
-        (folder / CLAIMS).rmdir()
-    for name in (DATA, LOCK, TAG_NAME):
-        (folder / name).unlink(missing_ok=True)
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep other processes from opening or clearing the cache meanwhile.
+
+    LMDB's two files belong together: whoever had one from before and the other from after a
+    clearing would write beside the lock of all others.
+    """
+    from filelock import FileLock
+
+    (folder / CLAIMS).mkdir(exist_ok=True)
+    with FileLock(folder / CLAIMS / "opening.lock", thread_local=False):
+        yield
+
+
+def remove_data(folder: Path) -> None:
+    """Remove the images, and leave what says that this is a cache: somebody may be using it."""
+    if not any((folder / name).exists() for name in (DATA, LOCK)):
+        return
+    with alone(folder):
+        for name in (DATA, LOCK):
+            (folder / name).unlink(missing_ok=True)
+
+
+def identity(folder: Path) -> tuple[int, int] | None:
+    """What tells the images from others that have taken their place; None if there are none."""
+    try:
+        status = os.stat(folder / DATA)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def bytes_on_disk(folder: Path) -> int:
+    """Size of the cache's files."""
+    return sum(os.path.getsize(folder / name) for name in (DATA, LOCK))

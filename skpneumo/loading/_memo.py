@@ -91,6 +91,8 @@ class MemoVisit:
 
     def _make_room(self, n_bytes: int) -> bool:
         memo = self._memo
+        if n_bytes > memo.max_bytes:
+            return False
         while memo.n_bytes + n_bytes > memo.max_bytes:
             oldest = next(iter(memo.images.values()), None)
             if oldest is None or oldest[0] >= self._number:

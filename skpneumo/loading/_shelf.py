@@ -11,7 +11,6 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from mmap import PAGESIZE
-from pathlib import Path
 from threading import RLock
 from typing import Any
 
@@ -22,11 +21,13 @@ from skpneumo.loading._cache import CacheInfo, DecodeCache, DecodeCacheError
 from skpneumo.loading._cache_folder import (
     CLAIMS,
     DATA,
-    LOCK,
+    alone,
+    bytes_on_disk,
     enter,
+    identity,
     refuse_foreign,
     remedy,
-    remove_cache,
+    remove_data,
 )
 from skpneumo.loading._claims import claim_some
 from skpneumo.loading._keys import ImageKey
@@ -71,7 +72,7 @@ class Shelf:
     @contextmanager
     def _transaction(self, **options: Any) -> Iterator[Any]:
         with _lock, self._explained():
-            if self._file is None or self._file != _identity(self._folder):
+            if self._file is None or self._file != identity(self._folder):
                 self._open()  # for the first time, after a fork, or after it has been cleared
             with self._environment.begin(**options) as transaction:
                 yield transaction
@@ -79,17 +80,19 @@ class Shelf:
     def _open(self) -> None:
         self.close()
         enter(self._folder)
-        self._environment = self._lmdb.open(
-            str(self._folder),
-            map_size=max(_MAP_BYTES, 2 * self.max_bytes),
-            max_dbs=3,
-            max_readers=_MAX_READERS,
-            metasync=False,  # a crash may lose the last images, and no more than those
-            meminit=False,
-        )
         try:
+            with alone(self._folder):
+                self._environment = self._lmdb.open(
+                    str(self._folder),
+                    map_size=max(_MAP_BYTES, 2 * self.max_bytes),
+                    max_dbs=3,
+                    max_readers=_MAX_READERS,
+                    metasync=False,  # a crash may lose the last images, and no more than those
+                    meminit=False,
+                )
+                self._refuse_a_cut_file()
+                opened = identity(self._folder)
             self._environment.reader_check()
-            self._refuse_a_cut_file()
             self._images = self._environment.open_db(b"images")
             self._order = self._environment.open_db(b"order")
             self._counts = self._environment.open_db(b"counts")
@@ -107,7 +110,7 @@ class Shelf:
             raise
         if self._first_own is None or following < self._first_own:
             self._first_own = following
-        self._file = _identity(self._folder)
+        self._file = opened
 
     def close(self) -> None:
         """Close the files until the next use."""
@@ -151,7 +154,7 @@ class Shelf:
         if unclaimed := [row for row in rows if keys[row] is None]:
             yield unclaimed
         while claimable:
-            with claim_some(self._folder / CLAIMS, claimable) as claimed:
+            with self._explained(), claim_some(self._folder / CLAIMS, claimable) as claimed:
                 share = [row for number in claimed for row in claimable.pop(number)]
                 if missing := self.fetch(share, keys, images):
                     yield missing
@@ -184,7 +187,7 @@ class Shelf:
             oldest = next(iter(transaction.cursor(self._order)), None)
             return CacheInfo(
                 entries=transaction.stat(self._images)["entries"],
-                bytes_on_disk=_bytes_on_disk(self._folder),
+                bytes_on_disk=bytes_on_disk(self._folder),
                 max_bytes=self.max_bytes,
                 decoded=counts["decoded"],
                 served=counts["served"] + self._served,
@@ -195,9 +198,14 @@ class Shelf:
     def write_counts(self) -> None:
         """Put down what has been read since the last image was kept."""
         # Not to a cache that has been cleared meanwhile: it would be made anew.
-        if self._served and self._file == _identity(self._folder):
+        there = identity(self._folder)
+        if self._served and there is not None and self._file in (None, there):
             with self._transaction(write=True) as transaction:
                 self._count(transaction, "served", add=self._take_served())
+
+    def forget_counts(self) -> None:
+        """Leave them to the process that this one was forked from."""
+        self._served = 0
 
     def _take_served(self) -> int:
         served, self._served = self._served, 0
@@ -214,12 +222,15 @@ class Shelf:
 
     def _make_room(self, transaction: Any, cost: int) -> bool:
         bound = int(self.max_bytes * _FILL)
+        if cost > bound:
+            self._warn_of_no_room("cannot hold an image of this size")
+            return False
         used = self._count(transaction, "bytes")
         with transaction.cursor(self._order) as oldest:
             while used + cost > bound:
                 first_own = self._first_own or 0
                 if not oldest.first() or _NUMBER.unpack(oldest.key())[0] >= first_own:
-                    self._warn_of_no_room()
+                    self._warn_of_no_room("is full of images that this run has kept")
                     return False
                 digest, freed, _ = _ENTRY.unpack(oldest.value())
                 transaction.delete(digest, db=self._images)
@@ -227,14 +238,13 @@ class Shelf:
                 used = self._count(transaction, "bytes", add=-freed)
         return True
 
-    def _warn_of_no_room(self) -> None:
+    def _warn_of_no_room(self, reason: str) -> None:
         if self._warned:
             return
         self._warned = True
         warnings.warn(
-            f"The decode cache {str(self._folder)!r} is full of images that this run has kept; "
-            "further ones are decoded each time. Give it more than "
-            f"max_bytes={self.max_bytes:,}: "
+            f"The decode cache {str(self._folder)!r} {reason}; further ones are decoded each "
+            f"time. Give it more than max_bytes={self.max_bytes:,}: "
             "ImageLoader(cache=DecodeCache(DIR, max_bytes=...)).",
             UserWarning,
             stacklevel=2,
@@ -252,7 +262,9 @@ class Shelf:
         lmdb, folder = self._lmdb, str(self._folder)
         try:
             yield
-        except lmdb.Error as error:
+        except DecodeCacheError:
+            raise
+        except (lmdb.Error, OSError) as error:  # the latter of locks, claims and the folder
             full = isinstance(error, lmdb.DiskError) or "No space left" in str(error)
             if full or isinstance(error, lmdb.MapFullError):
                 raise DecodeCacheError(
@@ -260,11 +272,17 @@ class Shelf:
                     f"the disk of the decode cache {folder!r} is full. Make room, name a folder "
                     "on another disk, or lower its bound: DecodeCache(DIR, max_bytes=...)",
                 ) from error
-            if isinstance(error, lmdb.ReadonlyError):
+            if isinstance(error, (lmdb.ReadonlyError, PermissionError)):
                 raise DecodeCacheError(
                     errno.EACCES,
                     f"the decode cache {folder!r} cannot be written. Allow it, or name a folder "
                     "of your own",
+                ) from error
+            if isinstance(error, lmdb.MemoryError):
+                raise DecodeCacheError(
+                    errno.ENOMEM,
+                    f"the decode cache {folder!r} finds no room in the address space of this "
+                    "process, which costs no memory. Lift its limit: ulimit -v unlimited",
                 ) from error
             raise DecodeCacheError(
                 f"The decode cache {folder!r} is damaged or cannot be used ({error}). "
@@ -300,9 +318,11 @@ def clear(cache: DecodeCache) -> None:
     if not folder.exists():
         return
     with _lock:
-        if shelf := _shelves.pop(os.path.realpath(folder), None):
+        # It stays the one shelf of this process: threads may be in the middle of using it.
+        if shelf := _shelves.get(os.path.realpath(folder)):
             shelf.close()
-        remove_cache(folder)
+        _import_lmdb()
+        remove_data(folder)
 
 
 def _import_lmdb() -> Any:
@@ -331,18 +351,6 @@ def _cost(n_bytes: int) -> int:
     return n_bytes + _TREES_PER_IMAGE
 
 
-def _identity(folder: Path) -> tuple[int, int] | None:
-    try:
-        status = os.stat(folder / DATA)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
-
-
-def _bytes_on_disk(folder: Path) -> int:
-    return sum(os.path.getsize(folder / name) for name in (DATA, LOCK))
-
-
 def _write_all_counts() -> None:
     for shelf in _shelves.values():
         with suppress(OSError):  # the process is ending, and they are only for information
@@ -355,8 +363,14 @@ def _close_before_fork() -> None:
         shelf.close()
 
 
+def _begin_in_child() -> None:
+    for shelf in _shelves.values():
+        shelf.forget_counts()
+    _lock.release()
+
+
 atexit.register(_write_all_counts)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
-        before=_close_before_fork, after_in_parent=_lock.release, after_in_child=_lock.release
+        before=_close_before_fork, after_in_parent=_lock.release, after_in_child=_begin_in_child
     )

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from skpneumo.loading._image_array import ImageArray
 from skpneumo.loading._reading import Cache, ImageReader
+from skpneumo.paths import check_paths
 
 __all__ = ["ImageStream"]
 
@@ -34,8 +35,8 @@ class ImageStream:
 
     Parameters
     ----------
-    filenames : array-like of shape (n_images,) of str
-        The file of each image.
+    filenames : array-like of shape (n_images,) or (n_images, 1)
+        The file of each image, as str or :class:`os.PathLike`.
     size : (height, width), default=(128, 128)
         Size of the images in pixels.
     color_mode : {"grayscale", "rgb"}, default="grayscale"
@@ -100,9 +101,17 @@ class ImageStream:
         cache: Cache = None,
         n_jobs: int | None = None,
     ) -> None:
-        self.filenames = np.asarray(filenames, dtype=object)
-        self._reader = ImageReader(size, color_mode, resize, False if cache is None else cache)
+        self.filenames = check_paths(filenames)
+        height, width = size
+        self._reader = ImageReader(
+            (height, width), color_mode, resize, False if cache is None else cache
+        )
         self._n_jobs = n_jobs
+
+    @property
+    def resize(self) -> str:
+        """How a picture of another aspect ratio becomes the size."""
+        return self._reader.resize
 
     @property
     def shape(self) -> tuple[int, int, int, int]:

@@ -7,10 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
+from threading import local
 
-__all__ = ["device_slot", "let_device_memory_grow"]
+__all__ = ["device_slot", "holds_slot", "let_device_memory_grow"]
 
 _PATIENCE = 0.2  # seconds at one slot before another one is tried
+
+_of_this_thread = local()
+
+
+def holds_slot() -> bool:
+    """Say whether this thread is inside of :func:`device_slot`."""
+    return getattr(_of_this_thread, "holds_slot", False)
 
 
 @contextmanager
@@ -40,9 +48,11 @@ def device_slot(n_slots: int | None) -> Iterator[None]:
             slot.acquire(timeout=0 if attempt < n_slots else _PATIENCE)
         except Timeout:
             continue
+        _of_this_thread.holds_slot = True
         try:
             yield
         finally:
+            _of_this_thread.holds_slot = False
             slot.release()
         return
 

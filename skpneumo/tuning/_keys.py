@@ -4,12 +4,16 @@ import hashlib
 import inspect
 import json
 import os
+from collections.abc import Iterable
 from functools import partial
 from importlib.metadata import version
 from typing import Any
 
 import joblib
 import numpy as np
+from sklearn.metrics._scorer import _BaseScorer
+
+from skpneumo.images import decodes_on_demand
 
 __all__ = ["data_key", "key_of"]
 
@@ -33,14 +37,23 @@ def key_of(**parts: Any) -> str:
 
 
 def data_key(X: Any) -> str:
-    """Hash the content of an array, or of paths the sizes and times of change of the files."""
-    is_stream = not isinstance(X, np.ndarray) and hasattr(X, "filenames")
-    array = np.asarray(X.filenames if is_stream else X)
+    """Hash the content of an array, or of paths the sizes and times of change of the files.
+
+    Of images in memory the file names count too: inner validation goes by the patients in them.
+    """
+    filenames = getattr(X, "filenames", None)
+    if decodes_on_demand(X):
+        return joblib.hash([_file_states(X.filenames), X.shape[1:], X.resize])
+    array = np.asarray(X)
     if array.dtype.kind in "OUT":
         entries = array.ravel().tolist()
         if all(isinstance(entry, (str, os.PathLike)) for entry in entries):
-            return joblib.hash([_file_state(os.fspath(entry)) for entry in entries])
-    return joblib.hash(X)
+            return joblib.hash(_file_states(entries))
+    return joblib.hash(X if filenames is None else [X, filenames])
+
+
+def _file_states(paths: Iterable[Any]) -> list[tuple[str, int, int]]:
+    return [_file_state(os.fspath(path)) for path in paths]
 
 
 def _file_state(path: str) -> tuple[str, int, int]:
@@ -72,8 +85,10 @@ def _described(value: Any) -> Any:
             if name not in _WITHOUT_EFFECT
         }
         return [_name_of(type(value)), parameters]
+    if isinstance(value, _BaseScorer):
+        return [_name_of(type(value)), _described(vars(value))]
     if inspect.isroutine(value):
-        return [_name_of(value), _source_of(value)]
+        return [_name_of(value), _source_of(value), _described(_surroundings_of(value))]
     if isinstance(value, partial):
         return [_described(value.func), _described(value.args), _described(value.keywords)]
     if hasattr(value, "get_config"):  # Keras numbers names, and equal objects must be equal here
@@ -104,6 +119,20 @@ def _source_of(function: Any) -> str | None:
         return inspect.getsource(function)
     except (OSError, TypeError):  # written in C, or typed into a console
         return None
+
+
+def _surroundings_of(function: Any) -> list[Any]:
+    """List what decides a function's result besides its source: defaults, closure, object."""
+    own = function.__self__ if inspect.ismethod(function) else None
+    # As its source is found: what a decorator keeps for itself is not the function's.
+    function = inspect.unwrap(getattr(function, "__func__", function))
+    cells = [cell.cell_contents for cell in getattr(function, "__closure__", None) or ()]
+    return [
+        own,
+        getattr(function, "__defaults__", None),
+        getattr(function, "__kwdefaults__", None),
+        [content for content in cells if content is not function],  # one that calls itself
+    ]
 
 
 def _version(package: str) -> str | None:

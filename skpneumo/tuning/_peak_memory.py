@@ -2,6 +2,8 @@
 
 import sys
 from pathlib import Path
+from threading import Lock
+from weakref import WeakSet
 
 __all__ = ["PeakMemory"]
 
@@ -18,14 +20,21 @@ class PeakMemory:
     """
 
     def __init__(self) -> None:
-        self._counts_anew = _reset()
+        self._before_a_reset = 0.0
+        with _lock:
+            peak = _peak()
+            self._counts_anew = _reset()
+            if self._counts_anew:
+                # The process has one counter; those of other threads must not lose theirs.
+                for other in _measuring:
+                    other._before_a_reset = max(other._before_a_reset, peak)
+                _measuring.add(self)
 
     def megabytes(self) -> float:
         """Read it; NaN where the system does not say."""
-        if self._counts_anew:
-            for line in _STATUS.read_text().splitlines():
-                if line.startswith("VmHWM:"):
-                    return int(line.split()[1]) / 2**10
+        with _lock:
+            if self._counts_anew:
+                return max(self._before_a_reset, _peak())
         try:
             import resource
         except ImportError:
@@ -33,6 +42,19 @@ class PeakMemory:
         in_bytes = sys.platform == "darwin"
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak / 2**20 if in_bytes else peak / 2**10
+
+
+_lock = Lock()
+_measuring: WeakSet[PeakMemory] = WeakSet()
+
+
+def _peak() -> float:
+    """Read the counter of Linux; 0 where there is none."""
+    if _STATUS.exists():
+        for line in _STATUS.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 2**10
+    return 0.0
 
 
 def _reset() -> bool:

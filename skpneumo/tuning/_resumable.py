@@ -19,6 +19,7 @@ from sklearn.model_selection._split import _yields_constant_splits
 from sklearn.utils._param_validation import Interval
 
 from skpneumo.tuning._continuing import check_continuable
+from skpneumo.tuning._device_slots import holds_slot
 from skpneumo.tuning._evaluation import SearchRun, search_with_records
 from skpneumo.tuning._keys import data_key, key_of
 
@@ -81,7 +82,9 @@ class ResumableSearch(BaseSearchCV):
                 states = Path(tempfile.mkdtemp(prefix="skpneumo-states-"))
             else:
                 states = store / "unfinished" / key_of(search=key, estimator=self.estimator)
-        self._run = SearchRun(key, store, states, self.device_slots)
+        # A search that is fitted by another one has the slot of that; it would wait for itself.
+        slots = None if holds_slot() else self.device_slots
+        self._run = SearchRun(key, store, states, slots)
         finished = False
         try:
             yield

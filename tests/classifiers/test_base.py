@@ -652,6 +652,23 @@ def test_warm_starts_and_partial_fits_are_one_long_fit(small, images, labels):
         )
 
 
+class Interrupts(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        raise KeyboardInterrupt
+
+
+def test_an_interrupted_fit_leaves_where_it_started_from(small, images, labels):
+    warm, again = (
+        small(epochs=1, dropout=0.2, warm_start=True).fit(images, labels) for _ in range(2)
+    )
+    with pytest.raises(KeyboardInterrupt):
+        again.set_params(callbacks=[Interrupts()]).fit(images, labels)
+    again.set_params(callbacks=None).fit(images, labels)
+    np.testing.assert_array_equal(
+        again.predict_proba(images), warm.fit(images, labels).predict_proba(images)
+    )
+
+
 def test_partial_fit_goes_on_from_a_fit(small, images, labels):
     classifier = small(epochs=20).fit(images, labels)
     classifier.partial_fit(images, labels)

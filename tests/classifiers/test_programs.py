@@ -1,5 +1,6 @@
 """One compiled program serves many fits, and none of them notices the others."""
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -42,6 +43,28 @@ def test_two_borrowers_at_once_get_two_programs():
         assert first is not second
     with pool.borrow("a") as third, pool.borrow("a") as fourth:
         assert {third, fourth} == {first, second}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*fork:RuntimeWarning")
+def test_a_process_forked_from_one_that_has_computed_is_told_instead_of_waiting_for_ever():
+    pool = ProgramPool(Program)
+    with pool.borrow("a"):
+        pass
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            with pool.borrow("a"):
+                pass
+        except RuntimeError as error:
+            status = 7 if "forked" in str(error) else 2
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    with pool.borrow("a"):
+        pass
 
 
 def test_specs_do_not_mix():

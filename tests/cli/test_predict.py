@@ -379,6 +379,18 @@ def test_a_file_in_the_way_is_no_journal(model_file, xrays, tmp_path):
     assert part.read_bytes() == b"\x00 mine\n"
 
 
+def test_two_processes_do_not_write_the_same_rows(model_file, xrays, tmp_path, capsys):
+    fcntl = pytest.importorskip("fcntl", reason="no such locks on Windows")
+    part = tmp_path / "out.csv.part"
+    with open(part, "ab") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        for force in (False, True):
+            with pytest.raises(FileExistsError, match=r"Another process is writing to .*\.part"):
+                predict(model_file, xrays.filenames[0], out=tmp_path / "out.csv", force=force)
+    assert predict(model_file, xrays.filenames[0], out=tmp_path / "out.csv") == 0
+    assert not part.exists()
+
+
 @pytest.mark.slow
 def test_a_killed_run_goes_on(model_file, xrays, tmp_path):
     out = tmp_path / "out.csv"

@@ -144,9 +144,9 @@ def test_a_process_killed_while_writing_leaves_a_whole_cache(xray_files, cache):
         "from skpneumo.loading._keys import ImageKey\n"
         "shelf = _shelf.shelf_of(DecodeCache(sys.argv[1]))\n"
         "images = np.ones((1, 64, 64, 1), np.uint8)\n"
-        "print('ready', flush=True)\n"
         "for i in range(10**9):\n"
         "    shelf.keep([0], [ImageKey(i.to_bytes(16, 'big'), 0)], images)\n"
+        "    if i == 1: print('ready', flush=True)\n"
     )
     with subprocess.Popen(
         [sys.executable, "-c", program, str(cache.directory)], stdout=subprocess.PIPE
@@ -217,6 +217,16 @@ def test_what_a_run_has_kept_is_not_pushed_out_by_the_same_run(tmp_path):
     found = kept_numbers(shelf, range(100, 250), 64)
     assert found == list(range(100, 100 + len(found)))
     keep_numbered(shelf, range(300, 303), 64)  # warned once
+    reopen()
+
+
+def test_an_image_that_is_too_large_pushes_nothing_out(tmp_path):
+    cache = DecodeCache(tmp_path / "cache", max_bytes=2**20)
+    keep_numbered(_shelf.shelf_of(cache), range(5), 32)
+    reopen()
+    with pytest.warns(UserWarning, match=r"cannot hold an image of this size.*max_bytes="):
+        keep_numbered(_shelf.shelf_of(cache), [9], 1024)
+    assert kept_numbers(_shelf.shelf_of(cache), range(5), 32) == list(range(5))
     reopen()
 
 
@@ -312,13 +322,59 @@ def test_clearing_gives_the_disk_back_and_leaves_users_in_peace(xray_files, deco
     loader = ImageLoader(size=8, cache=cache)
     expected = loader.transform(paths)
     cache.clear()
-    assert list(cache.path.iterdir()) == []
+    assert {path.name for path in cache.path.iterdir()} == {"CACHEDIR.TAG", "claims"}
     assert cache.info().entries == 0
     decoded.clear()
     assert_array_equal(loader.transform(paths), expected)
     assert sorted(decoded) == paths
     assert cache.info().entries == 3
     DecodeCache(cache.path / "nowhere").clear()
+
+
+def test_who_is_in_the_middle_of_using_a_cache_goes_on_when_it_is_cleared(xray_files, cache):
+    paths = xray_files(3)
+    loader = ImageLoader(size=8, cache=cache)
+    loader.transform(paths)
+    in_use = _shelf.shelf_of(cache)
+    cache.clear()
+    loader.transform(paths)
+    assert in_use.describe().entries == 3
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.parametrize("removed", [False, True])
+def test_what_was_served_is_put_down_after_a_fork_unless_the_folder_is_gone(
+    removed, xray_files, cache
+):
+    run = run_python(
+        LOAD
+        + "import os, shutil\n"
+        + "images = ImageLoader(size=8, cache=cache).transform(paths)\n"
+        + "if child := os.fork():\n"
+        + "    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0\n"
+        + ("    shutil.rmtree(cache)\n" if removed else ""),
+        cache.directory,
+        *xray_files(4),
+    )
+    assert run.returncode == 0, run.stderr
+    assert cache.path.exists() == (not removed)
+    assert cache.info().served == (0 if removed else 4)
+
+
+def test_clearing_again_and_again_while_others_load_harms_nobody(xray_files, cache):
+    paths = xray_files(12)
+    expected = ImageLoader(size=8, cache=False).transform(paths)
+    program = (
+        "import sys; from skpneumo.loading import DecodeCache\n"
+        "while True: DecodeCache(sys.argv[1]).clear()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, str(cache.path)]) as clearing:
+        for _ in range(150):
+            assert_array_equal(ImageLoader(size=8, cache=cache).transform(paths), expected)
+        assert clearing.poll() is None
+        clearing.kill()
+    cache.clear()
+    assert cache.info().entries == 0
 
 
 def test_a_cache_cleared_by_another_process_is_made_anew(xray_files, cache):
@@ -359,6 +415,23 @@ def test_no_space_left_has_the_number_of_a_full_disk(xray_files, cache):
         ):
             raise error
         assert caught.value.errno == errno.ENOSPC
+
+
+def test_too_little_address_space_is_no_damage(cache):
+    import lmdb
+
+    shelf = _shelf.shelf_of(cache)
+    with pytest.raises(DecodeCacheError, match="ulimit -v") as caught, shelf._explained():
+        raise lmdb.MemoryError("Cannot allocate memory")
+    assert caught.value.errno == errno.ENOMEM
+
+
+def test_locks_that_cannot_be_taken_are_explained(cache):
+    shelf = _shelf.shelf_of(cache)
+    for number, said in [(errno.ENOSPC, "is full"), (errno.EACCES, "cannot be written")]:
+        with pytest.raises(DecodeCacheError, match=said) as caught, shelf._explained():
+            raise OSError(number, os.strerror(number))
+        assert caught.value.errno == number
 
 
 def test_a_folder_that_cannot_be_made_is_named(xray_files, tmp_path):

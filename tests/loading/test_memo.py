@@ -16,6 +16,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.tree import DecisionTreeClassifier
 
 from skpneumo.loading import ImageLoader, UnreadableImagesError, _memo
+from skpneumo.loading._keys import ImageKey
 from skpneumo.loading._memo import Memo, MemoVisit
 
 from .conftest import age
@@ -168,6 +169,14 @@ def test_an_image_larger_than_the_memory_is_handed_out_and_not_kept():
     memo = Memo(max_bytes=4)
     assert visit(memo, [1]) == [1]
     assert not memo.images
+
+
+def test_an_image_larger_than_the_memory_pushes_nothing_out():
+    memo = Memo(max_bytes=4 * 8)
+    visit(memo, [1, 2])
+    large = np.zeros((1, 100), dtype=np.uint8)
+    MemoVisit(memo).keep([0], [ImageKey(b"large", 0)], large)
+    assert visit(memo, [1, 2]) == []
 
 
 def test_threads_share_it(xray_files, decoded):

@@ -5,6 +5,7 @@ import os
 import pickle
 import threading
 import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -86,6 +87,14 @@ def test_what_is_selected_beyond_rows_is_decoded(both, key):
 def test_other_indices_are_refused(both, key):
     with pytest.raises(IndexError, match="indexed by rows"):
         both[1][key]
+
+
+@pytest.mark.parametrize("form", [list, np.array, lambda names: [[Path(name)] for name in names]])
+def test_it_is_made_of_every_form_of_paths_and_size(form, both, tmp_path):
+    array, stream = both
+    made = ImageStream(form(stream.filenames.tolist()), size=[12, 10], cache=tmp_path / "cache")
+    assert_array_equal(made[2], array[2])
+    assert_array_equal(made.filenames, stream.filenames)
 
 
 def test_it_looks_like_the_array(both):

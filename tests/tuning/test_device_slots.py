@@ -12,7 +12,12 @@ import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from skpneumo.tuning import ResumableGridSearchCV
-from skpneumo.tuning._device_slots import _folder, device_slot, let_device_memory_grow
+from skpneumo.tuning._device_slots import (
+    _folder,
+    device_slot,
+    holds_slot,
+    let_device_memory_grow,
+)
 
 pytest.importorskip("filelock", reason='needs pip install "skpneumo[cache]"')
 
@@ -93,6 +98,14 @@ def hold_and_die():
     slot = device_slot(1)
     slot.__enter__()
     os._exit(0)
+
+
+def test_a_search_within_a_search_does_not_wait_for_the_slot_of_the_outer_one(rows):
+    inner = ResumableGridSearchCV(Crowded(), {"answer": [0, 1]}, cv=2, device_slots=1)
+    outer = ResumableGridSearchCV(inner, {"refit": [True]}, cv=2, device_slots=1)
+    outer.fit(*rows)
+    assert outer.n_restored_ == 0
+    assert not holds_slot()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

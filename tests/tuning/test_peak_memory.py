@@ -1,3 +1,4 @@
+import re
 import sys
 from pathlib import Path
 
@@ -29,6 +30,23 @@ def test_each_measure_begins_anew():
         # The allocator may not have given it back; then it is still resident, and counted.
         small.megabytes() >= before
     )
+
+
+def test_measures_at_the_same_time_do_not_take_each_others_peaks_away(monkeypatch, tmp_path):
+    status = tmp_path / "status"
+    status.write_text("VmPeak: 9 kB\nVmHWM: 2048 kB\n")
+
+    def reset():
+        status.write_text(re.sub("HWM.*", "HWM: 1024 kB", status.read_text()))
+        return True
+
+    monkeypatch.setattr(_peak_memory, "_STATUS", status)
+    monkeypatch.setattr(_peak_memory, "_reset", reset)
+    first = PeakMemory()
+    assert first.megabytes() == 1
+    status.write_text("VmHWM: 5120 kB\n")
+    second = PeakMemory()
+    assert (first.megabytes(), second.megabytes()) == (5, 1)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not say")

@@ -11,16 +11,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.metrics import make_scorer, recall_score
+from sklearn.metrics import get_scorer, get_scorer_names, make_scorer, recall_score
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
 import skpneumo
+from skpneumo.loading import ImageArray, ImageStream
 from skpneumo.tuning import (
     ResumableGridSearchCV,
     ResumableHalvingGridSearchCV,
     ResumableHalvingRandomSearchCV,
     ResumableRandomizedSearchCV,
 )
+from skpneumo.tuning._keys import data_key, key_of
 
 GRID = {"answer": [0, 1]}
 
@@ -147,6 +149,61 @@ def test_a_file_is_no_store(search, rows, tmp_path):
     with pytest.raises(NotADirectoryError, match=r"notes\.txt"):
         search(store=tmp_path / "notes.txt").fit(*rows)
     assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def scorer_of(answer, default):
+    def score(estimator, X, y, added=default):
+        return answer + added
+
+    return score
+
+
+class Scorer:
+    def __init__(self, answer):
+        self.answer = answer
+
+    def score(self, estimator, X, y):
+        return self.answer
+
+
+def test_scorers_of_the_same_source_are_told_apart(search, rows):
+    scorers = [scorer_of(0, 0), scorer_of(1, 0), scorer_of(1, 1), Scorer(0).score, Scorer(1).score]
+    for scorer in scorers:
+        assert search(scoring=scorer).fit(*rows).n_restored_ == 0
+    for scorer in [scorer_of(1, 1), Scorer(0).score]:
+        assert search(scoring=scorer).fit(*rows).n_restored_ == 6
+
+
+def test_a_metric_that_was_edited_is_another_one(tmp_path):
+    keys = []
+    for body in ("0.0", "1.0"):
+        source = f"def metric(y, predicted):\n    return {body}\n"
+        path = tmp_path / f"metric_{body}.py"
+        path.write_text(source)
+        names = {"__name__": "metrics"}
+        exec(compile(source, path, "exec"), names)
+        keys.append(key_of(scoring=make_scorer(names["metric"])))
+    assert keys[0] != keys[1]
+
+
+def test_all_scorers_of_scikit_learn_can_be_told_apart():
+    names = get_scorer_names()
+    assert len({key_of(scoring=get_scorer(name)) for name in names}) == len(names)
+
+
+def test_images_of_other_names_or_read_in_another_way_are_other_data(xrays):
+    paths = xrays.filenames[:4]
+    streams = [
+        ImageStream(paths, size=(8, 8)),
+        ImageStream(paths, size=(16, 16)),
+        ImageStream(paths, size=(8, 8), color_mode="rgb"),
+        ImageStream(paths, size=(8, 8), resize="pad"),
+    ]
+    pixels = np.zeros((4, 8, 8, 1), dtype=np.uint8)
+    images = [pixels, ImageArray(pixels, paths), ImageArray(pixels, paths[::-1])]
+    keys = [data_key(X) for X in [*streams, *images]]
+    assert len(set(keys)) == len(keys)
+    assert data_key(ImageStream(paths, size=(8, 8), cache="elsewhere", n_jobs=2)) == keys[0]
 
 
 def score_without_name(estimator, X, y):
