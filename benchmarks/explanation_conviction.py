@@ -39,7 +39,6 @@ KINDS = {
     "marker with pneumonia": "cheater",
     "marker without pneumonia": "cheater",
 }
-# Networks that average over the image learn more slowly than those that flatten.
 NETWORKS = {
     "flat": {"filters": (8, 16, 32), "epochs": 15, "learning_rate": 3e-3},
     "pooled": {

@@ -15,6 +15,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from skpneumo.classifiers._resident import resident_if_possible
+
 _BACKENDS = ("tensorflow", "jax")
 
 
@@ -28,6 +30,10 @@ class Devices(ABC):
     def synchronized(self, network: keras.Model) -> keras.Model:
         """Have its layers normalise over the rows on all devices; it is the same network."""
         return network
+
+    def hold(self, images: Any) -> Any:
+        """Take the images of a fit, as many as there may be, to where batches are made of them."""
+        return images
 
     def whole_batch(self, x: Any) -> Any:
         """Show to the rows on each device those on all of them."""
@@ -47,6 +53,9 @@ class _OneDevice(Devices):
 
     def scope(self) -> AbstractContextManager[Any]:
         return nullcontext()
+
+    def hold(self, images: Any) -> Any:
+        return resident_if_possible(images)
 
     def train(self, model: keras.Model, *batch: Any) -> float:
         return model.train_on_batch(*batch, return_dict=True)["loss"]

@@ -102,6 +102,7 @@ class _BatchwiseClassifier(KerasClassifier):
         y = y.ravel().astype(np.intp)  # scikeras makes a column of floats of it
         if len(X) < len(images):
             images = images[X.ravel()]  # scikeras has dropped the rows of weight zero
+        images = program.hold(images)
         model = self.model_
         callbacks = keras.callbacks.CallbackList(
             self._fit_callbacks,

@@ -102,6 +102,10 @@ class TrainingProgram:
         _assign(self.network.variables, variables)
         _assign(self.optimizer.variables, optimizer or self._optimizer_start)
 
+    def hold(self, images: Any) -> Any:
+        """Take the images of a fit to where their rows shall be taken from."""
+        return self._devices.hold(images)
+
     def step(self, inputs: list[Any], targets: NDArray[Any], weights: NDArray[Any]) -> float:
         """Train on one batch; give its loss."""
         return self._devices.train(self.model, inputs, targets, weights)

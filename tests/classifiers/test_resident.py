@@ -1,0 +1,70 @@
+"""Images held on the device: the same fit, where there is room for them."""
+
+import keras
+import numpy as np
+import pytest
+
+from skpneumo import ImageAugmenter
+from skpneumo.classifiers import _resident
+from skpneumo.classifiers._resident import ResidentImages, resident_if_possible
+
+
+@pytest.fixture
+def free_memory(monkeypatch):
+    """Say how many bytes are free on the device, and list what is moved there."""
+    moved = []
+
+    class Spied(ResidentImages):
+        def __init__(self, images):
+            super().__init__(images)
+            moved.append(len(images))
+
+    def say(n_bytes):
+        monkeypatch.setattr(_resident, "_free_device_memory", lambda: n_bytes)
+        return moved
+
+    monkeypatch.setattr(_resident, "ResidentImages", Spied)
+    return say
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"augmentation": ImageAugmenter(rotation=20, brightness=0.2), "mixup": 0.2},
+        {"balanced_batches": True, "early_stopping": True},
+    ],
+)
+def test_the_fit_is_that_of_images_moved_batch_by_batch(
+    options, small, images, labels, free_memory
+):
+    weight = np.arange(len(labels)) % 5 > 0  # rows of weight zero are left out
+    one_by_one = small(**options).fit(images, labels, weight)
+    moved = free_memory(10**9)
+    resident = small(**options).fit(images, labels, weight)
+    assert len(moved) == 1
+    assert moved[0] <= weight.sum()
+    np.testing.assert_array_equal(resident.predict_proba(images), one_by_one.predict_proba(images))
+
+
+def test_half_of_the_free_memory_is_left_to_the_network(images, free_memory):
+    moved = free_memory(2 * images.nbytes - 1)
+    assert resident_if_possible(images) is images
+    free_memory(2 * images.nbytes)
+    resident = resident_if_possible(images)
+    assert moved == [len(images)] == [len(resident)]
+    rows = np.array([3, 0, 3])
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(resident[rows]), images[rows])
+
+
+def test_other_numbers_than_uint8_stay_where_they_are(images, free_memory):
+    floats = images.astype(np.float32)
+    moved = free_memory(10**9)
+    assert resident_if_possible(floats) is floats
+    assert moved == []
+
+
+def test_nothing_is_moved_on_a_processor(images):
+    if keras.distribution.list_devices("gpu"):
+        pytest.skip("there is a GPU")
+    assert resident_if_possible(images) is images
