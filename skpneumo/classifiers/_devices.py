@@ -58,7 +58,10 @@ class _OneDevice(Devices):
         return resident_if_possible(images)
 
     def train(self, model: keras.Model, *batch: Any) -> float:
-        return model.train_on_batch(*batch, return_dict=True)["loss"]
+        inputs, *others = batch
+        if keras.ops.is_tensor(inputs[0]):  # torch takes no mixture
+            inputs = [keras.ops.convert_to_tensor(each) for each in inputs]
+        return model.train_on_batch(inputs, *others, return_dict=True)["loss"]
 
     def predict(self, network: keras.Model, images: NDArray[Any]) -> NDArray[Any]:
         return network.predict_on_batch(images)
