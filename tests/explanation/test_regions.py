@@ -39,7 +39,8 @@ def test_exposure_does_not_move_the_lungs(gain, offset, tested):
     images = tested.images[:6]
     exposed = np.rint(images * (gain * (255 - offset) / 255) + offset).astype(np.uint8)
     overlap = (lung_field(images) == lung_field(exposed)).mean(axis=(1, 2))
-    assert (overlap > 0.9).all()
+    # Rounding may move a field by one step of the search, which is a tenth of the image.
+    assert (overlap > 0.85).all()
 
 
 def test_a_letter_is_text_and_nothing_else_is(xrays):
