@@ -5,13 +5,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from skpneumo.enhancement import BorderCropper, _inside_borders
 from skpneumo.evaluation.displays._images import names_of
 from skpneumo.explanation._model import steps_and_classifier, take_apart
 from skpneumo.loading import ImageLoader
 from skpneumo.loading._fitting import scaled_size
+from skpneumo.loading._pillow import orientation_of
 from skpneumo.paths import check_paths, filenames_of
 
 __all__ = ["Film", "films_of"]
@@ -113,7 +114,7 @@ def _size_of(path: str) -> tuple[int, int] | None:
     try:
         with Image.open(path) as image:
             width, height = image.size
-            orientation = image.getexif().get(ExifTags.Base.Orientation)
+            orientation = orientation_of(image)
     except UnidentifiedImageError:
         return None
     return (height, width) if orientation in _ORIENTATIONS_ON_THEIR_SIDE else (width, height)

@@ -10,7 +10,7 @@ from PIL import ExifTags, Image, ImageFile, JpegImagePlugin, TiffImagePlugin
 
 from skpneumo.loading._fitting import Picture, scaled_size
 
-__all__ = ["MAX_PIXELS", "read_with_pillow"]
+__all__ = ["MAX_PIXELS", "orientation_of", "read_with_pillow"]
 
 # Where Pillow begins to suspect a decompression bomb; the largest flat-panel detectors and film
 # scanners stay below half of it. A thread needs up to 4 bytes a pixel while it decodes.
@@ -57,7 +57,7 @@ def read_with_pillow(
         image.load()
         # Looked up after loading: Pillow has turned a TIFF upright by then, and forgotten the
         # tag; a PNG may keep its EXIF block behind the pixels.
-        orientation = _orientation(image)
+        orientation = orientation_of(image)
     width, height = scaled_extent or image.size
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         values, black, white = _deep_grey(image)
@@ -103,7 +103,7 @@ def _choose_scale(
     """Set a JPEG to decode no more than needed; returns width and height of the picture then."""
     if not isinstance(image, JpegImagePlugin.JpegImageFile):
         return None
-    stored_size = size if _orientation(image) < 5 else size[::-1]
+    stored_size = size if orientation_of(image) < 5 else size[::-1]
     width, height = scaled_size(*image.size, stored_size, resize)
     # Grey alone spares libjpeg the colour planes; the luma it gives is that of mode "L".
     mode = "L" if color_mode == "grayscale" else None
@@ -111,7 +111,8 @@ def _choose_scale(
     return None if drafted is None else drafted[1][2:]
 
 
-def _orientation(image: ImageFile.ImageFile) -> int:
+def orientation_of(image: ImageFile.ImageFile) -> int:
+    """Read EXIF's number, from 1, upright, to 8; from 5 on the picture lies on its side."""
     try:
         orientation: Any = image.getexif().get(ExifTags.Base.Orientation)
     except (SyntaxError, struct.error, KeyError, TypeError, ValueError):

@@ -50,6 +50,14 @@ def test_films_stand_upright(wide):
     assert upright.place == turned.place
 
 
+def test_a_broken_exif_block_does_not_cost_the_film(tmp_path):
+    grey = np.random.default_rng(0).integers(60, 200, (60, 120), dtype=np.uint8)
+    path = tmp_path / "film.jpg"
+    Image.fromarray(grey).save(path, exif=b"Exif\0\0garbage", dpi=(72, 72))
+    film = place_of(str(path), ImageLoader(size=24))
+    assert film.place == pytest.approx((-0.5, 119.5, 59.5, -0.5))
+
+
 def test_cropped_borders_are_left_out(tmp_path):
     grey = np.full((100, 100), 0, dtype=np.uint8)
     grey[20:90, 10:60] = np.random.default_rng(0).integers(100, 255, (70, 50), dtype=np.uint8)
