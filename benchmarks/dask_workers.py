@@ -12,7 +12,6 @@ each two that followed each other; median and range.
 
 import argparse
 import os
-import statistics
 import sys
 import tempfile
 import time
@@ -27,6 +26,7 @@ os.environ |= dict.fromkeys(
 import joblib
 import numpy as np
 from distributed import Client, LocalCluster
+from side_by_side import ratio, rows_of_patients, spread
 
 from skpneumo import (
     CNNClassifier,
@@ -68,9 +68,7 @@ def collection(options: argparse.Namespace, folder: Path) -> tuple[np.ndarray, n
         xrays = make_chest_xray(folder / "xrays", n_patients=options.sample, random_state=0)
         return xrays.filenames, xrays.target
     xrays = load_chest_xray(options.data)
-    patients = np.unique(xrays.groups.astype(str))
-    n = min(options.sample, len(patients))
-    rows = np.isin(xrays.groups.astype(str), np.random.default_rng(0).choice(patients, n, False))
+    rows = rows_of_patients(xrays.groups, options.sample)
     return xrays.filenames[rows], xrays.target[rows]
 
 
@@ -111,17 +109,12 @@ def alternate(
 
 
 def report(n_images: int, seconds: dict[int, list[float]]) -> None:
-    ratios = [one / two for one, two in zip(seconds[1], seconds[2], strict=True)]
     load = os.getloadavg()[0]
     print(f"{n_images} images, {os.cpu_count()} processors, load {load:.1f} at the end")
     print("| workers | seconds of a search |\n|---|---|")
     for n, values in seconds.items():
         print(f"| {n} | {spread(values, '.1f')} |")
-    print(f"\ntwo workers are {spread(ratios, '.2f')} times as fast as one")
-
-
-def spread(values: list[float], form: str) -> str:
-    return f"{statistics.median(values):{form}} [{min(values):{form}}, {max(values):{form}}]"
+    print(f"\ntwo workers are {ratio(seconds[1], seconds[2])} times as fast as one")
 
 
 if __name__ == "__main__":

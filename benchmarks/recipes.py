@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from side_by_side import rows_of_patients
 
 from skpneumo import (
     PatientKFold,
@@ -49,8 +50,10 @@ def main() -> None:
     options = parser.parse_args()
 
     xrays = load_chest_xray(options.data)
-    rows = sampled_rows(xrays.groups, options.sample)
-    paths, y = xrays.filenames[rows], xrays.target[rows]
+    paths, y = xrays.filenames, xrays.target
+    if options.sample is not None:
+        rows = rows_of_patients(xrays.groups, options.sample)
+        paths, y = paths[rows], y[rows]
     folds = list(PatientKFold(options.folds, shuffle=True, random_state=0).split(paths, y))
     alterations = {} if options.no_stress else ALTERATIONS
 
@@ -71,13 +74,6 @@ def main() -> None:
         table.to_csv(options.out / "table.csv", index=False)
         (options.out / "table.md").write_text(as_markdown(table))
     print(as_markdown(table))
-
-
-def sampled_rows(patients: np.ndarray, n: int | None) -> np.ndarray:
-    if n is None:
-        return np.arange(len(patients))
-    drawn = np.random.default_rng(0).choice(np.unique(patients.astype(str)), n, replace=False)
-    return np.flatnonzero(np.isin(patients.astype(str), drawn))
 
 
 def start(name: str, options: argparse.Namespace) -> dict[str, Any]:

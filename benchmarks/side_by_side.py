@@ -120,15 +120,21 @@ def machine() -> str:
 
 def sample_of_patients(data: Path, n: int) -> tuple[list[str], list[int]]:
     """Paths and labels of so many patients, drawn at random."""
-    import numpy as np
-
     from skpneumo import load_chest_xray
 
     xrays = load_chest_xray(data)
-    patients = np.unique(xrays.groups.astype(str))
-    drawn = np.random.default_rng(0).choice(patients, min(n, len(patients)), replace=False)
-    rows = np.isin(xrays.groups.astype(str), drawn)
+    rows = rows_of_patients(xrays.groups, n)
     return [os.path.abspath(path) for path in xrays.filenames[rows]], xrays.target[rows].tolist()
+
+
+def rows_of_patients(groups: Any, n: int) -> Any:
+    """All rows of so many patients, or of all there are, drawn at random."""
+    import numpy as np
+
+    groups = groups.astype(str)
+    patients = np.unique(groups)
+    drawn = np.random.default_rng(0).choice(patients, min(n, len(patients)), replace=False)
+    return np.flatnonzero(np.isin(groups, drawn))
 
 
 def linked(data: Path, n: int, folder: Path) -> list[str]:
