@@ -47,7 +47,7 @@ def report(
     import numpy as np
 
     from skpneumo.audit import audit_images
-    from skpneumo.cli._collections import describe, read_for, split_to_read
+    from skpneumo.cli._collections import describe, read_for
     from skpneumo.cli._distinct_files import refuse_the_same_file
     from skpneumo.cli._measures import printed
     from skpneumo.cli._model_files import load_model, refuse_to_overwrite
@@ -60,7 +60,8 @@ def report(
     classes = np.asarray(estimator.classes_)
     several = len(classes) > 2
     xrays = read_for(estimator, folder, "all")
-    split = split_to_read(folder, split, "test")
+    if split is None:
+        split = "test" if any(xrays.split) else "all"
     if split != "all" and split not in xrays.split:
         read_for(estimator, folder, split)  # refuses, and says which splits there are
     rows = slice(None) if split == "all" else xrays.split == split
