@@ -111,13 +111,11 @@ class TrainingProgram:
         return self._devices.train(self.model, inputs, targets, weights)
 
 
-class PredictionProgram:
-    """A network whose weights are exchanged from one prediction to the next."""
+class WeightHolder:
+    """A network whose weights are exchanged from one use to the next."""
 
-    def __init__(self, spec: PredictionSpec, n_devices: int = 1) -> None:
-        self._devices = devices_of(n_devices)
-        with self._devices.scope():
-            self.network = spec.network.build(0, spec.dtype)
+    def __init__(self, network: keras.Model) -> None:
+        self.network = network
         self._held: Weights | None = None
 
     def hold(self, weights: Weights) -> None:
@@ -126,6 +124,15 @@ class PredictionProgram:
         if held is None or any(a is not b for a, b in zip(held, weights, strict=True)):
             self.network.set_weights(weights)
             self._held = list(weights)
+
+
+class PredictionProgram(WeightHolder):
+    """A network that predicts."""
+
+    def __init__(self, spec: PredictionSpec, n_devices: int = 1) -> None:
+        self._devices = devices_of(n_devices)
+        with self._devices.scope():
+            super().__init__(spec.network.build(0, spec.dtype))
 
     def predict(self, images: NDArray[Any]) -> NDArray[Any]:
         """Give the outputs for one batch."""

@@ -19,7 +19,14 @@ from sklearn.utils import column_or_1d
 
 from skpneumo.decision import RecallFloorClassifier
 
-__all__ = ["probabilities_and_labels", "scores_and_decisions", "scores_of"]
+__all__ = [
+    "is_network",
+    "positive_of",
+    "probabilities_and_labels",
+    "scores_and_decisions",
+    "scores_of",
+    "transformers_of",
+]
 
 
 def scores_and_decisions(
@@ -59,6 +66,29 @@ def scores_of(estimator: Any, X: Any, pos_label: Any) -> NDArray[np.float64] | N
     return decision if column == 1 else -decision
 
 
+def is_network(classifier: Any) -> bool:
+    """Whether a classifier is a network of this package."""
+    # Looked up, not imported: without that module there is no instance, and no need of Keras.
+    base = sys.modules.get("skpneumo.classifiers._base")
+    return base is not None and isinstance(classifier, base.BaseNetworkClassifier)
+
+
+def positive_of(estimator: Any) -> Any:
+    """The class that a classifier's threshold is about; None for the second one."""
+    if hasattr(estimator, "best_threshold_"):
+        return estimator._curve_scorer._get_pos_label()
+    return getattr(estimator, "pos_label_", getattr(estimator, "pos_label", None))
+
+
+def transformers_of(pipeline: Pipeline) -> list[Any]:
+    """List the steps before the last that ``predict`` goes through: nothing is resampled there."""
+    return [
+        step
+        for _, step in pipeline.steps[:-1]
+        if step not in (None, "passthrough") and not hasattr(step, "fit_resample")
+    ]
+
+
 def _labels_from_probabilities(
     estimator: Any,
 ) -> Callable[[NDArray[Any]], NDArray[Any]] | None:
@@ -69,9 +99,7 @@ def _labels_from_probabilities(
         return estimator._labels_from_probabilities
     if isinstance(estimator, FixedThresholdClassifier | TunedThresholdClassifierCV):
         return _labels_at_its_threshold(estimator)
-    # Looked up, not imported: where that module is missing there is no network, and no Keras.
-    networks = sys.modules.get("skpneumo.classifiers._base")
-    if networks is not None and isinstance(estimator, networks.BaseNetworkClassifier):
+    if is_network(estimator):
         return lambda probabilities: estimator.classes_[probabilities.argmax(axis=1)]
     return None
 
@@ -84,11 +112,10 @@ def _labels_at_its_threshold(
     if estimator.response_method == "decision_function" or not hasattr(inner, "predict_proba"):
         return None
     if isinstance(estimator, FixedThresholdClassifier):
-        threshold, pos_label = estimator.threshold, estimator.pos_label
-        threshold = 0.5 if threshold == "auto" else threshold
+        threshold = 0.5 if estimator.threshold == "auto" else estimator.threshold
     else:
         threshold = estimator.best_threshold_
-        pos_label = estimator._curve_scorer._get_pos_label()
+    pos_label = positive_of(estimator)
     classes = np.asarray(estimator.classes_)
     column = 1 if pos_label is None else classes.tolist().index(pos_label)
 
@@ -101,10 +128,8 @@ def _labels_at_its_threshold(
 def _past_the_transformers(estimator: Any, X: Any) -> tuple[Any, Any]:
     """The classifier at the end, and what it is given: what comes before is done once."""
     if isinstance(estimator, Pipeline):
-        for _, step in estimator.steps[:-1]:
-            # As in predict, where nothing is resampled.
-            if step not in (None, "passthrough") and not hasattr(step, "fit_resample"):
-                X = step.transform(X)
+        for step in transformers_of(estimator):
+            X = step.transform(X)
     if isinstance(estimator, FixedThresholdClassifier | TunedThresholdClassifierCV):
         inner, X = _past_the_transformers(getattr(estimator, "estimator_", estimator.estimator), X)
         estimator = copy(estimator)

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, validate_params
 
-from skpneumo.classifiers._programs import NetworkSpec, ProgramPool, Weights
+from skpneumo.classifiers._programs import NetworkSpec, ProgramPool, WeightHolder
 from skpneumo.explanation._layers import FlatNetwork, chosen_layers
 from skpneumo.explanation._model import take_apart
-from skpneumo.explanation._progress import progress
+from skpneumo.explanation._progress import in_batches
 
 __all__ = ["activation_maps"]
 
@@ -72,10 +72,10 @@ def activation_maps(
         if not layers:
             raise ValueError("layers is empty; name some, or pass None for one of each size.")
     spec = _ActivationSpec(network.network_spec_, chosen_layers(network.network_spec_, layers))
-    batches = np.array_split(np.arange(len(images)), -(-len(images) // batch_size))
     with _activation_programs.borrow(spec) as program:
         program.hold(network.weights_)
-        found = [program(images[rows]) for rows in progress(batches, "Activations")]
+        batches = in_batches(len(images), batch_size, "Activations")
+        found = [program(images[rows]) for rows in batches]
     return {
         name: np.concatenate(parts)
         for name, parts in zip(spec.layers, zip(*found, strict=True), strict=True)
@@ -88,19 +88,13 @@ class _ActivationSpec:
     layers: tuple[str, ...]
 
 
-class _ActivationProgram:
+class _ActivationProgram(WeightHolder):
     """A network that hands out what its inner layers compute."""
 
     def __init__(self, spec: _ActivationSpec) -> None:
         flat = FlatNetwork(spec.network.build(0))
-        self._network = flat.network
+        super().__init__(flat.network)
         self._model = keras.Model(flat.images, [flat.outputs[name] for name in spec.layers])
-        self._held: Weights | None = None
-
-    def hold(self, weights: Weights) -> None:
-        if self._held is not weights:
-            self._network.set_weights(weights)
-            self._held = weights
 
     def __call__(self, images: NDArray[Any]) -> list[NDArray[np.float32]]:
         found = self._model.predict_on_batch(images)

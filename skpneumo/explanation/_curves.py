@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import Interval, validate_params
 
 from skpneumo.explanation._fill import EMPTY, hidden_look
 from skpneumo.explanation._model import take_apart, target_columns
-from skpneumo.explanation._progress import progress
+from skpneumo.explanation._progress import in_batches
 
 __all__ = ["DeletionInsertion", "deletion_insertion"]
 
@@ -127,8 +127,7 @@ def deletion_insertion(
     order = np.argsort(-maps.reshape(len(maps), -1), axis=1, kind="stable")
     ranks = np.argsort(order, axis=1, kind="stable").reshape(*maps.shape, 1)
     curves = np.empty((2, len(images), len(shares)))
-    jobs = np.arange(curves.size)
-    for some in progress(np.array_split(jobs, -(-len(jobs) // batch_size)), "Deletion, insertion"):
+    for some in in_batches(curves.size, batch_size, "Deletion, insertion"):
         inserting, row, step = np.unravel_index(some, curves.shape)
         first = ranks[row] < np.rint(shares[step] * n_pixels)[:, None, None, None]
         shown = first == (inserting == 1)[:, None, None, None]

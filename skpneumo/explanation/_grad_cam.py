@@ -16,7 +16,7 @@ from skpneumo.explanation._gradients import (
 )
 from skpneumo.explanation._layers import chosen_layers, deepest_map
 from skpneumo.explanation._model import take_apart, target_columns
-from skpneumo.explanation._progress import progress
+from skpneumo.explanation._progress import in_batches
 
 __all__ = ["grad_cam"]
 
@@ -118,10 +118,9 @@ def grad_cam(
         chosen_layers(network.network_spec_, (layer,))
     spec = GradientSpec(network.network_spec_, layer, _COMBINE[method])
     maps = np.empty(images.shape[:3], dtype=np.float32)
-    batches = np.array_split(np.arange(len(images)), -(-len(images) // batch_size))
     with gradient_programs.borrow(spec) as program:
         program.hold(network.weights_)
-        for rows in progress(batches, "Grad-CAM"):
+        for rows in in_batches(len(images), batch_size, "Grad-CAM"):
             small = program(images[rows], directions[rows])
             maps[rows] = [_enlarged(each, images.shape[1:3]) for each in small]
     return maps

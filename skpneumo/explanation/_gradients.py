@@ -13,7 +13,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from skpneumo.classifiers._programs import NetworkSpec, ProgramPool, Weights
+from skpneumo.classifiers._programs import NetworkSpec, ProgramPool, WeightHolder
 from skpneumo.explanation._layers import FlatNetwork
 
 __all__ = ["GradientSpec", "directions_of", "gradient_programs"]
@@ -31,13 +31,12 @@ class GradientSpec:
     combine: Combination
 
 
-class GradientProgram:
+class GradientProgram(WeightHolder):
     """Scores of images, differentiated by a layer's output or by the images themselves."""
 
     def __init__(self, spec: GradientSpec) -> None:
         flat = FlatNetwork(spec.network.build(0))
-        self._network = flat.network
-        self._held: Weights | None = None
+        super().__init__(flat.network)
         start = flat.images if spec.layer is None else flat.outputs[spec.layer]
         trunk = None if spec.layer is None else keras.Model(flat.images, start)
         # The images are an input beside the layer's output, because a residual connection may
@@ -46,12 +45,6 @@ class GradientProgram:
         head = keras.Model(inputs, flat.logits)
         compiled = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}
         self._run = compiled[keras.backend.backend()](trunk, head, spec.combine)
-
-    def hold(self, weights: Weights) -> None:
-        """Compute with these weights from now on."""
-        if self._held is not weights:
-            self._network.set_weights(weights)
-            self._held = weights
 
     def __call__(
         self, images: NDArray[Any], directions: NDArray[np.float32]

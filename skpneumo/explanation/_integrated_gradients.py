@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import Interval, validate_params
 from skpneumo.explanation._fill import EMPTY, empty_look
 from skpneumo.explanation._gradients import GradientSpec, directions_of, gradient_programs
 from skpneumo.explanation._model import take_apart, target_columns
-from skpneumo.explanation._progress import progress
+from skpneumo.explanation._progress import in_batches
 
 __all__ = ["integrated_gradients"]
 
@@ -87,11 +87,10 @@ def integrated_gradients(
     empty = empty_look(images.astype(np.float32), black if baseline is None else baseline)
     nodes, weights = np.polynomial.legendre.leggauss(n_steps)
     shares, weights = (nodes + 1) / 2, weights / 2
-    batches = np.array_split(np.arange(len(images)), -(-len(images) // batch_size))
     maps = np.empty(images.shape[:3], dtype=np.float32)
     with gradient_programs.borrow(GradientSpec(network.network_spec_, None, _gradient)) as program:
         program.hold(network.weights_)
-        for rows in progress(batches, "Integrated gradients"):
+        for rows in in_batches(len(images), batch_size, "Integrated gradients"):
             full = images[rows].astype(np.float32)
             mean = sum(
                 weight * program(empty + share * (full - empty), directions[rows])

@@ -1,6 +1,5 @@
 """A fitted estimator, taken apart where its images end and its classifier begins."""
 
-import sys
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -11,12 +10,12 @@ from scipy.special import logit, logsumexp
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from skpneumo.evaluation._responses import is_network, positive_of, transformers_of
 from skpneumo.paths import filenames_of
 
 __all__ = [
     "ImageModel",
     "decision_threshold",
-    "is_network",
     "require_probabilities",
     "require_target",
     "steps_and_classifier",
@@ -147,8 +146,14 @@ def require_target(estimator: Any, target: Any) -> None:
             f"The classifier has {len(classes)} classes, {classes}. Pass the one that the maps "
             "shall be about as target."
         )
-    if target is not None and target not in classes:
+    if target is not None:
+        _column_of(target, classes)
+
+
+def _column_of(target: Any, classes: list[Any]) -> int:
+    if target not in classes:
         raise ValueError(f"target={target!r} is not one of the classes {classes}.")
+    return classes.index(target)
 
 
 def steps_and_classifier(estimator: Any) -> tuple[list[Any], Any]:
@@ -160,11 +165,7 @@ def steps_and_classifier(estimator: Any) -> tuple[list[Any], Any]:
     steps: list[Any] = []
     while (inner := _inside(estimator)) is not None:
         if hasattr(estimator, "steps"):
-            steps += [
-                step
-                for _, step in estimator.steps[:-1]
-                if step not in (None, "passthrough") and not hasattr(step, "fit_resample")
-            ]
+            steps += transformers_of(estimator)
         estimator = inner
     return steps, estimator
 
@@ -183,17 +184,10 @@ def decision_threshold(estimator: Any) -> float | None:
         for name in ("threshold_", "best_threshold_", "threshold"):
             value = getattr(estimator, name, None)
             if isinstance(value, Real):
-                about = _positive_of(estimator)
+                about = positive_of(estimator)
                 return float(value) if about is None or about == second else None
         estimator = _inside(estimator)
     return 0.5
-
-
-def _positive_of(estimator: Any) -> Any:
-    """The class that a threshold is about; None for the second one."""
-    if hasattr(estimator, "best_threshold_"):
-        return estimator._curve_scorer._get_pos_label()
-    return getattr(estimator, "pos_label_", getattr(estimator, "pos_label", None))
 
 
 def target_columns(model: ImageModel, images: NDArray[Any], target: Any) -> NDArray[np.intp]:
@@ -202,17 +196,7 @@ def target_columns(model: ImageModel, images: NDArray[Any], target: Any) -> NDAr
         if len(model.classes) == 2:
             return np.ones(len(images), dtype=np.intp)
         return model.predict_proba(images).argmax(axis=1)
-    classes = model.classes.tolist()
-    if target not in classes:
-        raise ValueError(f"target={target!r} is not one of the classes {classes}.")
-    return np.full(len(images), classes.index(target))
-
-
-def is_network(classifier: Any) -> bool:
-    """Whether a classifier is a network of this package."""
-    # Looked up, not imported: without that module there is no instance, and no need of Keras.
-    base = sys.modules.get("skpneumo.classifiers._base")
-    return base is not None and isinstance(classifier, base.BaseNetworkClassifier)
+    return np.full(len(images), _column_of(target, model.classes.tolist()))
 
 
 def _log_odds(probability: NDArray[np.float64]) -> NDArray[np.float64]:

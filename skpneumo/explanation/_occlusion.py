@@ -9,7 +9,7 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 
 from skpneumo.explanation._fill import FILL, hidden_look
 from skpneumo.explanation._model import take_apart, target_columns
-from skpneumo.explanation._progress import progress
+from skpneumo.explanation._progress import in_batches
 
 __all__ = ["occlusion_map"]
 
@@ -110,8 +110,7 @@ def occlusion_map(
     ]
     hidden = hidden_look(images, fill)
     falls = np.empty((len(images), len(places)))
-    jobs = np.arange(falls.size)
-    for some in progress(np.array_split(jobs, -(-len(jobs) // batch_size)), "Occlusion"):
+    for some in in_batches(falls.size, batch_size, "Occlusion"):
         which, where = np.divmod(some, len(places))
         batch = images[which]
         for changed, row, number in zip(batch, which, where, strict=True):

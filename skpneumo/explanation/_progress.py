@@ -5,7 +5,10 @@ from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from typing import TypeVar
 
-__all__ = ["progress"]
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["in_batches", "progress"]
 
 T = TypeVar("T")
 
@@ -28,3 +31,8 @@ def progress(items: Sequence[T], description: str) -> Iterator[T]:
         yield from track(items, description, console=Console(stderr=True), transient=True)
     finally:
         _counting.reset(outer)
+
+
+def in_batches(n_items: int, batch_size: int, description: str) -> Iterator[NDArray[np.intp]]:
+    """Hand on the numbers of the items, in batches of about the same size, counting these."""
+    return progress(np.array_split(np.arange(n_items), -(-n_items // batch_size)), description)

@@ -10,9 +10,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from skpneumo.evaluation._predictions import predictions_of
+from skpneumo.evaluation._responses import is_network
 from skpneumo.explanation._curves import deletion_insertion
 from skpneumo.explanation._methods import METHODS, maps_by
-from skpneumo.explanation._model import ImageModel, is_network, require_target, take_apart
+from skpneumo.explanation._model import ImageModel, require_target, take_apart
 from skpneumo.explanation._page import report_html
 from skpneumo.explanation._randomization import map_similarity, with_random_weights
 from skpneumo.explanation._regions import attribution_shares

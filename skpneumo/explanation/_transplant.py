@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from skpneumo.explanation._model import ImageModel
-from skpneumo.explanation._progress import progress
+from skpneumo.explanation._progress import in_batches
 from skpneumo.explanation._regions import chest_field
 
 __all__ = ["transplant_effects"]
@@ -53,8 +53,7 @@ def transplant_effects(
         ]
     )
     scores = np.empty((2, *donors.shape))
-    jobs = np.arange(scores.size)
-    for some in progress(np.array_split(jobs, -(-len(jobs) // batch_size)), "Transplants"):
+    for some in in_batches(scores.size, batch_size, "Transplants"):
         place = np.unravel_index(some, scores.shape)
         row, donor = place[1], donors[place[1:]]
         chest_from = np.where(place[0] == 0, donor, row)
