@@ -2,10 +2,10 @@
 
     python benchmarks/refit_memory.py
 
-Each process fits small networks one after the other, as a search does, at another learning rate
-each, and keeps none of them. The growth is the slope of the resident memory over the fits that
-follow the first ten, by least squares. With Keras a network is built and compiled for each fit,
-with `clear_session` before it; it grows so evenly that fewer fits do.
+Each process fits small networks one after the other, as a search does, each with another learning
+rate, dropout and L2 penalty, and keeps none of them. The growth is the slope of the resident
+memory over the fits that follow the first ten, by least squares. With Keras a network is built and
+compiled for each fit, with `clear_session` before it; it grows so evenly that fewer fits do.
 """
 
 import argparse
@@ -24,9 +24,15 @@ IMAGES, SIZE = 64, 32
 def ours(fits: int) -> dict[str, float]:
     from skpneumo import CNNClassifier
 
-    def fit(X: Any, y: Any, rate: float) -> None:
+    def fit(X: Any, y: Any, rate: float, dropout: float, l2: float) -> None:
         CNNClassifier(
-            filters=(8, 16), dense_units=(16,), epochs=1, learning_rate=rate, random_state=0
+            filters=(8, 16),
+            dense_units=(16,),
+            dropout=dropout,
+            l2=l2,
+            epochs=1,
+            learning_rate=rate,
+            random_state=0,
         ).fit(X, y)
 
     return growth(fit, fits)
@@ -34,22 +40,25 @@ def ours(fits: int) -> dict[str, float]:
 
 def keras_alone(fits: int) -> dict[str, float]:
     import keras
+    from keras import layers
 
-    def fit(X: Any, y: Any, rate: float) -> None:
+    def fit(X: Any, y: Any, rate: float, dropout: float, l2: float) -> None:
         keras.utils.clear_session()
-        model = keras.Sequential(
-            [
-                keras.Input(X.shape[1:]),
-                keras.layers.Rescaling(1 / 127.5, -1.0),
-                keras.layers.Conv2D(8, 3, padding="same", activation="relu"),
-                keras.layers.MaxPooling2D(),
-                keras.layers.Conv2D(16, 3, padding="same", activation="relu"),
-                keras.layers.MaxPooling2D(),
-                keras.layers.Flatten(),
-                keras.layers.Dense(16, activation="relu"),
-                keras.layers.Dense(1),
+        penalty = {"kernel_regularizer": keras.regularizers.L2(l2)}
+        network = [keras.Input(X.shape[1:]), layers.Rescaling(1 / 127.5, -1.0)]
+        for n_filters in (8, 16):
+            network += [
+                layers.Conv2D(n_filters, 3, padding="same", activation="relu", **penalty),
+                layers.MaxPooling2D(),
+                layers.Dropout(dropout),
             ]
-        )
+        network += [
+            layers.Flatten(),
+            layers.Dense(16, activation="relu", **penalty),
+            layers.Dropout(dropout),
+            layers.Dense(1, **penalty),
+        ]
+        model = keras.Sequential(network)
         loss = keras.losses.BinaryCrossentropy(from_logits=True)
         model.compile(keras.optimizers.Adam(rate), loss)
         model.fit(X, y, batch_size=32, epochs=1, verbose=0)
@@ -57,7 +66,7 @@ def keras_alone(fits: int) -> dict[str, float]:
     return growth(fit, fits)
 
 
-def growth(fit: Callable[[Any, Any, float], None], fits: int) -> dict[str, float]:
+def growth(fit: Callable[..., None], fits: int) -> dict[str, float]:
     import numpy as np
 
     rng = np.random.default_rng(0)
@@ -66,7 +75,8 @@ def growth(fit: Callable[[Any, Any, float], None], fits: int) -> dict[str, float
     resident = []
     begin = time.perf_counter()
     for i in range(fits):
-        fit(X, y, 1e-3 * (1 + i / fits))
+        share = i / fits
+        fit(X, y, rate=1e-3 * (1 + share), dropout=0.1 + 0.3 * share, l2=1e-4 * (1 + share))
         resident.append(resident_mebibytes())
     elapsed = time.perf_counter() - begin
     after = resident[WARM_UP:]

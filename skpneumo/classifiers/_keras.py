@@ -165,7 +165,7 @@ def fit_network(
     n_rows = min(training.batch_size, int(np.count_nonzero(sample_weight)))
     n_devices = n_to_train_on(training.devices, n_rows)
     with training_programs.borrow(training_spec, n_devices) as program:
-        program.start(variables, optimizer)
+        program.start(variables, optimizer, spec.strengths)
         _set_learning_rate(program.optimizer, training.learning_rate)
         goes_on = optimizer is not None
         callbacks = [*_schedule(training, program.optimizer, goes_on), *training.callbacks]
@@ -219,7 +219,7 @@ def predict_probabilities(
     with ExitStack() as borrowed:
         programs = []
         for spec, weights in parts:
-            recipe = PredictionSpec(spec, dtype_policy(precision)), n_to_predict_on(devices)
+            recipe = _prediction(spec, precision, devices)
             program = borrowed.enter_context(prediction_programs.borrow(*recipe))
             program.hold(weights)
             programs.append(program)
@@ -241,11 +241,16 @@ def extract_features(
     devices: int | str | None = None,
 ) -> NDArray[np.float32]:
     """What a network without a head makes of each image, of shape (n_samples, n_features)."""
-    recipe = PredictionSpec(spec, dtype_policy(precision)), n_to_predict_on(devices)
-    with prediction_programs.borrow(*recipe) as program:
+    with prediction_programs.borrow(*_prediction(spec, precision, devices)) as program:
         program.hold(weights)
         batches = batches_of(X, _prediction_batches(X))
         return np.concatenate([program.predict(batch) for batch in batches])
+
+
+def _prediction(
+    spec: NetworkSpec, precision: str, devices: int | str | None
+) -> tuple[PredictionSpec, int]:
+    return PredictionSpec(spec.unregularised, dtype_policy(precision)), n_to_predict_on(devices)
 
 
 def _prediction_batches(X: Any) -> list[slice]:
@@ -267,7 +272,7 @@ def _training_spec(spec: NetworkSpec, training: Training) -> TrainingSpec:
         arguments = training.augmentation.layer_arguments(training.value_range)
         augmentation = tuple(sorted(arguments.items()))
     return TrainingSpec(
-        network=spec,
+        network=spec.marked,
         dtype=dtype_policy(training.precision),
         loss=_json(keras.losses.serialize(_loss(training))),
         optimizer=_json(keras.optimizers.serialize(_optimizer(training))),

@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any, Generic, TypeVar
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from skpneumo.augmentation import AugmentationLayer
 from skpneumo.augmentation._draws import UNCHANGED_TONE
 from skpneumo.classifiers._devices import devices_of
+from skpneumo.classifiers._strengths import MARKS, Strengths
 
 Weights = list[NDArray[Any]]
 _Program = TypeVar("_Program")
@@ -36,6 +37,25 @@ class NetworkSpec:
     def of(cls, builder: Callable[..., keras.Model], **arguments: Any) -> "NetworkSpec":
         return cls(builder, tuple((name, _hashable(value)) for name, value in arguments.items()))
 
+    @property
+    def strengths(self) -> dict[str, float]:
+        """How strongly it is regularised, where it is."""
+        return {name: value for name, value in self.arguments if name in MARKS and value}
+
+    @property
+    def marked(self) -> "NetworkSpec":
+        """The same for all networks that differ only in how strongly they are regularised."""
+        marks = {name: MARKS[name] for name in self.strengths}
+        return replace(self, arguments=tuple((dict(self.arguments) | marks).items()))
+
+    @property
+    def unregularised(self) -> "NetworkSpec":
+        """The network as it predicts: what regularises it has no part in that."""
+        idle = {*MARKS, "max_norm"}
+        return replace(
+            self, arguments=tuple(each for each in self.arguments if each[0] not in idle)
+        )
+
     def build(self, seed: int | None = None, dtype: str = "float32", **start: Any) -> keras.Model:
         return self.builder(**dict(self.arguments), seed=seed, dtype=dtype, **start)
 
@@ -44,7 +64,7 @@ class NetworkSpec:
 class TrainingSpec:
     """What decides the graph of a training step."""
 
-    network: NetworkSpec
+    network: NetworkSpec  # marked
     dtype: str
     loss: str  # Keras's serialised form as JSON
     optimizer: str  # likewise; its learning rate is a variable, not a part of the graph
@@ -56,7 +76,7 @@ class TrainingSpec:
 class PredictionSpec:
     """What decides the graph of a prediction."""
 
-    network: NetworkSpec
+    network: NetworkSpec  # unregularised
     dtype: str
 
 
@@ -67,6 +87,7 @@ class TrainingProgram:
         self._devices = devices_of(n_devices)
         with self._devices.scope():
             self.network = self._devices.synchronized(spec.network.build(0, spec.dtype))
+            self._strengths = Strengths(self.network, name="strengths")
             self.model = self._training_model(spec)
             optimizer = keras.optimizers.deserialize(json.loads(spec.optimizer))
             loss = keras.losses.deserialize(json.loads(spec.loss))
@@ -91,14 +112,17 @@ class TrainingProgram:
             partners = keras.ops.take(self._devices.whole_batch(x), partner[:, 0], axis=0)
             x = own * x + (1.0 - own) * partners
             inputs += [share, partner]
-        return keras.Model(inputs, self.network(x), name="training")
+        return keras.Model(inputs, self.network(self._strengths(x)), name="training")
 
     @property
     def optimizer(self) -> keras.optimizers.Optimizer:
         return self.model.optimizer
 
-    def start(self, variables: Weights, optimizer: Weights | None) -> None:
-        """Put everything that training moves to where it shall start."""
+    def start(
+        self, variables: Weights, optimizer: Weights | None, strengths: dict[str, float]
+    ) -> None:
+        """Put everything that training moves, and what regularises it, to where it shall start."""
+        self._strengths.set(strengths)
         _assign(self.network.variables, variables)
         _assign(self.optimizer.variables, optimizer or self._optimizer_start)
 

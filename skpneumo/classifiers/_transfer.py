@@ -323,7 +323,7 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
     def _where_it_stopped(self, spec: NetworkSpec) -> TrainingState | None:
         """Give the state of this phase; that of the other one is of another network."""
         state = self._training_state
-        return state if state is not None and state.spec.network == spec else None
+        return state if state is not None and state.spec.network == spec.marked else None
 
     def _features(self, body: Weights, X: Any) -> NDArray[np.float32]:
         return extract_features(self._features_spec, body, X, self.precision, self.devices)

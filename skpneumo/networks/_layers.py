@@ -1,5 +1,6 @@
 """Layers that Keras has in a slower form."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -104,6 +105,25 @@ class Standardization(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self._start}
+
+
+@keras.saving.register_keras_serializable("skpneumo")
+class Dropout(keras.layers.Dropout):
+    """Dropout with a rate that each step can read anew."""
+
+    _read_rate: Callable[[], Any] | None = None
+
+    def read_rate_from(self, variable: keras.Variable) -> None:
+        # A function, because Keras would count the variable among those of this layer.
+        self._read_rate = lambda: variable.value
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        if self._read_rate is None or not training:
+            return super().call(inputs, training=training)
+        rate = self._read_rate()
+        drawn = keras.random.uniform(ops.shape(inputs), dtype="float32", seed=self.seed_generator)
+        scale = ops.cast(ops.where(drawn >= rate, 1.0 / (1.0 - rate), 0.0), inputs.dtype)
+        return inputs * scale
 
 
 @keras.saving.register_keras_serializable("skpneumo")

@@ -174,6 +174,30 @@ def test_fits_of_one_architecture_are_traced_once(small, images, labels, traces,
 
 
 @on_tensorflow
+def test_strengths_of_regularisation_are_no_part_of_the_program(
+    small, images, labels, traces, no_programs
+):
+    def fit(**strengths) -> None:
+        small(filters=(), dense_units=(3,), epochs=1, **strengths).fit(images, labels)
+
+    fit(dropout=0.3, l1=0.1, l2=0.1, activity_l2=0.1)
+    traces.clear()
+    fit(dropout=0.2, l1=0.01, l2=0.2, activity_l2=0.3)
+    assert traces == []
+    fit(dropout=0.2)
+    assert traces
+
+
+@on_tensorflow
+def test_networks_that_differ_in_regularisation_predict_with_one_program(
+    small, images, labels, no_programs
+):
+    for strengths in ({}, {"dropout": 0.3}, {"l1": 0.1}, {"l2": 0.1}, {"max_norm": 1.0}):
+        small(epochs=1, **strengths).fit(images, labels).predict_proba(images)
+    assert len(_programs.prediction_programs._idle) == 1
+
+
+@on_tensorflow
 def test_limits_of_an_augmenter_are_no_part_of_the_program(
     small, images, labels, traces, no_programs
 ):

@@ -1,0 +1,100 @@
+"""One program serves fits that differ in how strongly they are regularised."""
+
+import keras
+import numpy as np
+import pytest
+from sklearn.metrics import log_loss
+
+from skpneumo import CNNClassifier
+from skpneumo.classifiers._programs import NetworkSpec, training_programs
+from skpneumo.classifiers._strengths import MARKS, Strengths
+from skpneumo.networks import build_cnn, build_pretrained
+
+STRENGTHS = [
+    {"dropout": 0.4},
+    {"l1": 0.02},
+    {"l2": 0.1},
+    {"l1": 0.02, "l2": 0.1},
+    {"activity_l2": 0.01},
+    {"dropout": 0.4, "l1": 0.02, "l2": 0.1, "activity_l2": 0.01},
+]
+# Steps too small to move a weight: the loss of the first epoch is that of the start.
+AT_REST = {"learning_rate": 1e-30, "optimizer": "sgd", "epochs": 1, "precision": "float32"}
+
+
+@pytest.fixture
+def penalty(small, images, labels):
+    """What the loss has beyond the cross-entropy, where training begins."""
+
+    def measure(**strengths) -> float:
+        classifier = small(**AT_REST, **strengths).fit(images, labels)
+        proba = classifier.predict_proba(images)
+        return classifier.history_["loss"][0] - log_loss(labels, proba)
+
+    return measure
+
+
+def test_penalties_are_those_of_keras(small, images, labels, penalty):
+    start = small(**AT_REST).fit(images, labels)
+    kernels = [weight for weight in start.weights_ if weight.ndim > 1]
+    absolute = sum(np.abs(kernel).sum() for kernel in kernels)
+    squares = sum(np.square(kernel).sum() for kernel in kernels)
+    assert penalty(l1=0.02) == pytest.approx(0.02 * absolute, rel=1e-4)
+    assert penalty(l2=0.1) == pytest.approx(0.1 * squares, rel=1e-4)
+    assert penalty(l1=0.01, l2=0.2) == pytest.approx(0.01 * absolute + 0.2 * squares, rel=1e-4)
+
+
+def test_activity_is_penalised_by_its_strength(penalty):
+    assert penalty(activity_l2=0.01) > 0
+    assert penalty(activity_l2=0.03) == pytest.approx(3 * penalty(activity_l2=0.01), rel=1e-3)
+
+
+@pytest.mark.parametrize("strengths", STRENGTHS, ids=lambda strengths: "+".join(strengths))
+def test_a_program_that_had_other_strengths_trains_as_a_new_one(
+    strengths, small, images, labels, no_programs
+):
+    first = small(**strengths).fit(images, labels)
+    other = small(**{name: value / 2 for name, value in strengths.items()}).fit(images, labels)
+    again = small(**strengths).fit(images, labels)
+    assert len(training_programs._idle) == 1
+    assert again.history_ == first.history_ != other.history_
+    np.testing.assert_array_equal(again.predict_proba(images), first.predict_proba(images))
+    assert not np.array_equal(other.predict_proba(images), first.predict_proba(images))
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.6])
+def test_dropout_drops_at_the_rate_that_is_set(rate):
+    spec = NetworkSpec.of(build_cnn, input_shape=(32, 32, 1), filters=(8,), dropout=rate)
+    network = spec.marked.build(0)
+    strengths = Strengths(network)
+    strengths.set(spec.strengths)
+    dropout = network.get_layer("block1_dropout")
+    dropped = keras.ops.convert_to_numpy(dropout(np.ones((4, 64, 64, 1)), training=True))
+    assert np.mean(dropped == 0) == pytest.approx(rate, abs=0.02)
+    np.testing.assert_allclose(dropped[dropped > 0], 1 / (1 - rate), rtol=1e-6)
+    kept = dropout(np.ones((4, 64, 64, 1)), training=False)
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(kept), 1)
+
+
+def test_strengths_reach_the_head_of_a_pretrained_network():
+    spec = NetworkSpec.of(
+        build_pretrained, input_shape=(32, 32, 1), backbone="MobileNet",
+        backbone_options=(("alpha", 0.25),), head_units=(3,), dropout=0.2, l2=0.3,
+    )  # fmt: skip
+    strengths = Strengths(spec.marked.build(0))
+    assert {variable.name for variable in strengths.variables} == {"dropout", "l2"}
+    strengths.set(spec.strengths)
+    found = {variable.name: float(variable.numpy()) for variable in strengths.variables}
+    assert found == pytest.approx({"dropout": 0.2, "l2": 0.3})
+
+
+def test_specs_with_and_without_a_penalty_differ():
+    def spec(**strengths) -> NetworkSpec:
+        return NetworkSpec.of(build_cnn, filters=(4,), **strengths)
+
+    assert spec(dropout=0.2).marked == spec(dropout=0.3).marked != spec(dropout=0).marked
+    assert spec(dropout=0.2).unregularised == spec(dropout=0).unregularised
+
+
+def test_every_strength_is_a_parameter_of_the_classifier():
+    assert MARKS.keys() <= CNNClassifier().get_params().keys()
