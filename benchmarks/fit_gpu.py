@@ -8,7 +8,8 @@ layers on the same images and epochs: CNNClassifier as it comes; Keras in float3
 shuffles them there and computes in bfloat16. Each run is a process of its own that fits twice, and
 the second fit counts: compilation, seconds of it, would drown the rest.
 
-`--without-gpu` runs it on the processor, to try the script and for nothing else.
+`--without-gpu` runs it on the processor, to try the script and for nothing else: XLA runs
+convolutions in a loop, as the one by hand is, on one core there.
 """
 
 import argparse

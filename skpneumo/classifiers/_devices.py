@@ -15,7 +15,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from skpneumo.classifiers._resident import resident_if_possible
+from skpneumo.classifiers._loop import JaxLoop, loop_if_it_pays
+from skpneumo.classifiers._resident import ResidentRows, resident_if_possible
 
 _BACKENDS = ("tensorflow", "jax")
 
@@ -39,6 +40,10 @@ class Devices(ABC):
         """Show to the rows on each device those on all of them."""
         return x
 
+    def loop(self, model: keras.Model) -> JaxLoop | None:
+        """Compile several steps into one execution, where that is faster."""
+        return None
+
     @abstractmethod
     def train(self, model: keras.Model, *batch: Any) -> float:
         """Take a step on inputs, targets and weights; give the loss."""
@@ -57,10 +62,15 @@ class _OneDevice(Devices):
     def hold(self, images: Any) -> Any:
         return resident_if_possible(images)
 
+    def loop(self, model: keras.Model) -> JaxLoop | None:
+        return loop_if_it_pays(model)
+
     def train(self, model: keras.Model, *batch: Any) -> float:
-        inputs, *others = batch
-        if keras.ops.is_tensor(inputs[0]):  # torch takes no mixture
-            inputs = [keras.ops.convert_to_tensor(each) for each in inputs]
+        (images, *more), *others = batch
+        if isinstance(images, ResidentRows):
+            images = images.take()
+            more = [keras.ops.convert_to_tensor(each) for each in more]  # torch takes no mixture
+        inputs = [images, *more]
         return model.train_on_batch(inputs, *others, return_dict=True)["loss"]
 
     def predict(self, network: keras.Model, images: NDArray[Any]) -> NDArray[Any]:

@@ -1,11 +1,12 @@
 """All of Keras training, behind scikeras."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
+from itertools import islice
 from typing import Any
 
 import keras
@@ -29,11 +30,12 @@ from skpneumo.classifiers._programs import (
     training_programs,
     values,
 )
-from skpneumo.classifiers._schedules import WarmupCosine
+from skpneumo.classifiers._schedules import warmup_cosine
 from skpneumo.classifiers._views import Views
 from skpneumo.images import batches_of
 
 History = dict[str, list[float]]
+Schedule = Callable[[int, int], Iterator[float]]  # of epochs and of steps in each: the rates
 
 _MAX_SEED = 2**31 - 1
 # The square of a greater one is infinite.
@@ -95,6 +97,7 @@ class _BatchwiseClassifier(KerasClassifier):
         program: TrainingProgram | None = None,
         batches: Batches | None = None,
         images: Any = None,
+        schedule: Schedule | None = None,
         **options: Any,
     ) -> None:
         assert program is not None
@@ -112,18 +115,26 @@ class _BatchwiseClassifier(KerasClassifier):
             epochs=epochs,
             steps=batches.n_batches(len(images)),
         )
+        rates = None if schedule is None else schedule(epochs, batches.n_batches(len(images)))
+        # As in Keras, a callback is called once an execution; one that looks at single steps
+        # shall see all of them.
+        n_at_once = 1 if _watch_steps(self._fit_callbacks) else program.steps_at_once
         model.stop_training = False
         callbacks.on_train_begin()
         logs: dict[str, float] = {}
         for epoch in range(epochs):
             callbacks.on_epoch_begin(epoch)
-            losses = []
-            for step, batch in enumerate(batches(images, y, sample_weight)):
+            losses, n_steps, step = [], [], 0
+            remaining = iter(batches(images, y, sample_weight))
+            while some := list(islice(remaining, n_at_once)):
                 callbacks.on_train_batch_begin(step)
-                logs = {"loss": program.step(*batch)}
-                callbacks.on_train_batch_end(step, logs)
+                at = None if rates is None else list(islice(rates, len(some)))
+                logs = {"loss": program.train(some, at)}
+                step += len(some)
+                callbacks.on_train_batch_end(step - 1, logs)
                 losses.append(logs["loss"])
-            logs = {"loss": float(np.mean(losses))}
+                n_steps.append(len(some))
+            logs = {"loss": float(np.average(losses, weights=n_steps))}
             if not np.isfinite(logs["loss"]):
                 raise _diverged(f"The training loss became {logs['loss']} in epoch {epoch + 1}.")
             callbacks.on_epoch_end(epoch, logs)
@@ -168,7 +179,10 @@ def fit_network(
         program.start(variables, optimizer, spec.strengths)
         _set_learning_rate(program.optimizer, training.learning_rate)
         goes_on = optimizer is not None
-        callbacks = [*_schedule(training, program.optimizer, goes_on), *training.callbacks]
+        schedule = _schedule(training, program.optimizer)
+        callbacks = list(training.callbacks)
+        if training.weight_averaging is not None:
+            callbacks.insert(0, AveragedWeights(in_model=goes_on))  # before inner validation
         if training.verbose:
             callbacks.append(keras.callbacks.ProgbarLogger())
         classifier = _BatchwiseClassifier(
@@ -185,7 +199,8 @@ def fit_network(
         try:
             # scikeras would check, and so decode, a whole stream: it is given the row numbers.
             rows = np.arange(len(X)).reshape(-1, 1)
-            classifier.fit(rows, y, sample_weight, program=program, batches=batches, images=X)
+            data = {"batches": batches, "images": X}
+            classifier.fit(rows, y, sample_weight, program=program, schedule=schedule, **data)
         finally:
             for callback in callbacks:
                 callback._model = None  # or every kept estimator would keep a Keras model
@@ -311,22 +326,28 @@ def _optimizer(training: Training) -> keras.optimizers.Optimizer:
     return type(optimizer).from_config(config)
 
 
-def _schedule(
-    training: Training, optimizer: keras.optimizers.Optimizer, goes_on: bool
-) -> list[keras.callbacks.Callback]:
-    """List what must run before inner validation and the user's callbacks."""
-    callbacks: list[keras.callbacks.Callback] = []
-    if training.weight_averaging is not None:
-        callbacks.append(AveragedWeights(in_model=goes_on))
+def _schedule(training: Training, optimizer: keras.optimizers.Optimizer) -> Schedule | None:
+    """Give what decides each step's rate; a plateau is followed from epoch to epoch."""
     if training.schedule and isinstance(optimizer.get_config()["learning_rate"], dict):
         raise ValueError(
             f"schedule={training.schedule!r}, but the optimizer has a schedule of its own. "
             "Set schedule=None, or give the optimizer a number."
         )
-    if training.schedule == "cosine":
-        peak = float(optimizer.learning_rate)
-        callbacks.append(WarmupCosine(peak, training.warmup_epochs))
-    return callbacks
+    if training.schedule != "cosine":
+        return None
+    return partial(warmup_cosine, float(optimizer.learning_rate), training.warmup_epochs)
+
+
+def _watch_steps(callbacks: Sequence[keras.callbacks.Callback]) -> bool:
+    """Whether one of them does something at each step, other than to count it."""
+    nothing = keras.callbacks.Callback
+    hooks = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+    return any(
+        getattr(type(callback), hook) is not getattr(nothing, hook)
+        for callback in callbacks
+        if not isinstance(callback, keras.callbacks.ProgbarLogger)
+        for hook in hooks
+    )
 
 
 def _set_learning_rate(optimizer: keras.optimizers.Optimizer, learning_rate: float | None) -> None:

@@ -23,6 +23,7 @@ from skpneumo.classifiers._devices import devices_of
 from skpneumo.classifiers._strengths import MARKS, Strengths
 
 Weights = list[NDArray[Any]]
+Batch = tuple[list[Any], NDArray[Any], NDArray[Any]]  # inputs, targets, weights
 _Program = TypeVar("_Program")
 
 
@@ -95,6 +96,7 @@ class TrainingProgram:
             self.model.compile(optimizer, loss, auto_scale_loss=False)
             optimizer.build(self.model.trainable_variables)
         self._optimizer_start = values(optimizer.variables)
+        self._loop = self._devices.loop(self.model)
 
     def _training_model(self, spec: TrainingSpec) -> keras.Model:
         """Put what changes the images before the network; its inputs are those of Batches."""
@@ -130,9 +132,18 @@ class TrainingProgram:
         """Take the images of a fit to where their rows shall be taken from."""
         return self._devices.hold(images)
 
-    def step(self, inputs: list[Any], targets: NDArray[Any], weights: NDArray[Any]) -> float:
-        """Train on one batch; give its loss."""
-        return self._devices.train(self.model, inputs, targets, weights)
+    @property
+    def steps_at_once(self) -> int:
+        return 1 if self._loop is None else self._loop.n_steps
+
+    def train(self, batches: list[Batch], rates: list[float] | None) -> Any:
+        """Take a step on each of so many batches or fewer, at these rates; give the mean loss."""
+        if self._loop is not None:
+            return self._loop(batches, rates)
+        (batch,) = batches
+        if rates is not None:
+            (self.optimizer.learning_rate,) = rates
+        return self._devices.train(self.model, *batch)
 
 
 class WeightHolder:

@@ -1,5 +1,6 @@
 """Images that go to the device once, not batch by batch."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -12,6 +13,17 @@ from skpneumo.images import decodes_on_demand
 _SHARE_OF_FREE_MEMORY = 0.5
 
 
+@dataclass(frozen=True)
+class ResidentRows:
+    """Rows of images in the memory of the device, taken when they are used and not before."""
+
+    images: Any
+    rows: NDArray[np.intp]
+
+    def take(self) -> Any:
+        return keras.ops.take(self.images, self.rows, axis=0)
+
+
 class ResidentImages:
     """Images in the memory of the device, from which rows are taken there."""
 
@@ -22,8 +34,8 @@ class ResidentImages:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, rows: NDArray[np.intp]) -> Any:
-        return keras.ops.take(self._images, rows, axis=0)
+    def __getitem__(self, rows: NDArray[np.intp]) -> ResidentRows:
+        return ResidentRows(self._images, rows)
 
 
 def resident_if_possible(images: Any) -> Any:

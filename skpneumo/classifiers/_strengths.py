@@ -56,6 +56,11 @@ class Strengths(keras.layers.Layer):
             )
         return self._found[name]
 
+    @property
+    def weights(self) -> list[keras.Variable]:
+        """None: what is around it has the weights of its network, and nothing else."""
+        return []
+
     def set(self, strengths: dict[str, float]) -> None:
         """Regularise so strongly from now on."""
         for name, variable in self._found.items():

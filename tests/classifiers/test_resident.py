@@ -54,7 +54,7 @@ def test_half_of_the_free_memory_is_left_to_the_network(images, free_memory):
     resident = resident_if_possible(images)
     assert moved == [len(images)] == [len(resident)]
     rows = np.array([3, 0, 3])
-    np.testing.assert_array_equal(keras.ops.convert_to_numpy(resident[rows]), images[rows])
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(resident[rows].take()), images[rows])
 
 
 def test_other_numbers_than_uint8_stay_where_they_are(images, free_memory):

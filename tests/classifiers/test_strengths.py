@@ -88,6 +88,20 @@ def test_strengths_reach_the_head_of_a_pretrained_network():
     assert found == pytest.approx({"dropout": 0.2, "l2": 0.3})
 
 
+def test_inner_validation_and_callbacks_see_the_weights_of_the_network_alone(
+    small, images, labels
+):
+    class Shapes(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.seen = [weight.shape for weight in self.model.get_weights()]
+
+    shapes = Shapes()
+    options = {"dropout": 0.3, "l2": 0.1, "early_stopping": True, "callbacks": [shapes]}
+    classifier = small(**options).fit(images, labels)
+    assert shapes.seen == [weight.shape for weight in classifier.weights_]
+    assert len(classifier.history_["val_loss"]) == classifier.n_iter_
+
+
 def test_specs_with_and_without_a_penalty_differ():
     def spec(**strengths) -> NetworkSpec:
         return NetworkSpec.of(build_cnn, filters=(4,), **strengths)

@@ -1,0 +1,121 @@
+"""Several steps in one execution: the same fit, and callbacks that see what they look at."""
+
+import keras
+import numpy as np
+import pytest
+
+from skpneumo import ImageAugmenter
+from skpneumo.classifiers import _devices, _resident
+from skpneumo.classifiers._keras import _watch_steps
+from skpneumo.classifiers._loop import JaxLoop, loop_if_it_pays
+
+on_jax = pytest.mark.skipif(keras.backend.backend() != "jax", reason="the loop is JAX's")
+
+
+@pytest.fixture
+def executions(monkeypatch, no_programs):
+    """Train in loops of three steps, as if on a GPU; the steps of each execution."""
+    seen = []
+
+    class Spied(JaxLoop):
+        n_steps = 3
+
+        def __call__(self, batches, rates):
+            seen.append(len(batches))
+            return super().__call__(batches, rates)
+
+    monkeypatch.setattr(_devices, "loop_if_it_pays", Spied)
+    return seen
+
+
+class Steps(keras.callbacks.Callback):
+    """Writes down which steps it is told of, and the rate of each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps, self.rates = [], []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.steps.append(batch)
+        self.rates.append(float(self.model.optimizer.learning_rate.numpy()))
+
+
+@on_jax
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"batch_norm": True, "dropout": 0.3, "weight_averaging": 0.9, "l2": 0.1},
+        {"schedule": "cosine", "warmup_epochs": 1, "optimizer": "adamw", "weight_decay": 0.1},
+        {"augmentation": ImageAugmenter(rotation=20, brightness=0.2), "mixup": 0.2},
+        {"schedule": "plateau", "early_stopping": True, "n_iter_no_change": 2, "epochs": 5},
+    ],
+    ids=lambda options: "+".join(options) or "plain",
+)
+def test_the_fit_is_that_of_single_steps(options, small, images, labels, request):
+    options = {"precision": "float32", **options}
+    single = small(**options).fit(images, labels)
+    executions = request.getfixturevalue("executions")
+    looped = small(**options).fit(images, labels)
+    assert executions[:2] == [3, 1]
+    assert looped.history_.keys() == single.history_.keys()
+    for name, values in single.history_.items():
+        np.testing.assert_allclose(looped.history_[name], values, rtol=1e-4)
+    np.testing.assert_allclose(
+        looped.predict_proba(images), single.predict_proba(images), atol=1e-5
+    )
+
+
+@on_jax
+@pytest.mark.parametrize("options", [{}, {"augmentation": ImageAugmenter(rotation=20)}])
+def test_rows_of_resident_images_are_taken_within_the_loop(
+    options, small, images, labels, executions, monkeypatch
+):
+    moved = small(**options).fit(images, labels)
+    monkeypatch.setattr(_resident, "_free_device_memory", lambda: 10**9)
+    resident = small(**options).fit(images, labels)
+    np.testing.assert_array_equal(resident.predict_proba(images), moved.predict_proba(images))
+
+
+@on_jax
+def test_a_callback_that_looks_at_steps_sees_each_at_its_rate(small, images, labels, executions):
+    watching = Steps()
+    small(callbacks=[watching], schedule="cosine", warmup_epochs=0, epochs=2).fit(images, labels)
+    assert set(executions) == {1}
+    assert watching.steps == [0, 1, 2, 3] * 2
+    assert (np.diff(watching.rates) < 0).all()
+
+
+@on_jax
+def test_an_optimizer_with_a_schedule_of_its_own_keeps_it(small, images, labels, request):
+    rates = keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.1)
+    options = {"optimizer": keras.optimizers.SGD(rates), "learning_rate": None}
+    single = small(**options).fit(images, labels)
+    executions = request.getfixturevalue("executions")
+    looped = small(**options).fit(images, labels)
+    assert executions[:2] == [3, 1]
+    assert looped.history_["loss"] == pytest.approx(single.history_["loss"], rel=1e-4)
+
+
+def test_a_processor_takes_one_step_at_a_time():
+    if keras.backend.backend() == "jax":
+        import jax
+
+        if jax.default_backend() != "cpu":
+            pytest.skip("there is a GPU")
+    assert loop_if_it_pays(keras.Sequential()) is None
+
+
+def test_who_watches_steps():
+    class Silent(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            raise AssertionError
+
+    class OldName(keras.callbacks.Callback):
+        def on_batch_end(self, batch, logs=None):
+            raise AssertionError
+
+    assert not _watch_steps([])
+    assert not _watch_steps([Silent(), keras.callbacks.ProgbarLogger()])
+    assert _watch_steps([Silent(), Steps()])
+    assert _watch_steps([OldName()])
