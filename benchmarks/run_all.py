@@ -40,7 +40,7 @@ def main() -> int:
         "decode": [options.originals],
         "fit": [options.data],
         "fit_gpu": [options.data],
-        "grid_search": [options.data],
+        "grid_search": [options.data, options.originals],
         "refit_memory": [],
         "predict": [options.originals],
         "stream_memory": [],
