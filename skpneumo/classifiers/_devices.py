@@ -15,7 +15,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from skpneumo.classifiers._loop import JaxLoop, loop_if_it_pays
+from skpneumo.classifiers._loop import Loop, loop_of
 from skpneumo.classifiers._resident import ResidentRows, resident_if_possible
 
 _BACKENDS = ("tensorflow", "jax")
@@ -40,7 +40,7 @@ class Devices(ABC):
         """Show to the rows on each device those on all of them."""
         return x
 
-    def loop(self, model: keras.Model) -> JaxLoop | None:
+    def loop(self, model: keras.Model) -> Loop | None:
         """Compile several steps into one execution, where that is faster."""
         return None
 
@@ -62,8 +62,8 @@ class _OneDevice(Devices):
     def hold(self, images: Any) -> Any:
         return resident_if_possible(images)
 
-    def loop(self, model: keras.Model) -> JaxLoop | None:
-        return loop_if_it_pays(model)
+    def loop(self, model: keras.Model) -> Loop | None:
+        return loop_of(model)
 
     def train(self, model: keras.Model, *batch: Any) -> float:
         (images, *more), *others = batch

@@ -32,7 +32,7 @@ from skpneumo.classifiers._programs import (
 )
 from skpneumo.classifiers._schedules import warmup_cosine
 from skpneumo.classifiers._views import Views
-from skpneumo.images import batches_of
+from skpneumo.images import batches_of, decodes_on_demand
 
 History = dict[str, list[float]]
 Schedule = Callable[[int, int], Iterator[float]]  # of epochs and of steps in each: the rates
@@ -116,25 +116,23 @@ class _BatchwiseClassifier(KerasClassifier):
             steps=batches.n_batches(len(images)),
         )
         rates = None if schedule is None else schedule(epochs, batches.n_batches(len(images)))
-        # As in Keras, a callback is called once an execution; one that looks at single steps
-        # shall see all of them.
-        n_at_once = 1 if _watch_steps(self._fit_callbacks) else program.steps_at_once
+        # A callback is called once an execution, so that one that looks at single steps needs one
+        # for each; images that are decoded on demand are so meanwhile, a batch or two ahead.
+        singly = _watch_steps(self._fit_callbacks) or decodes_on_demand(images)
         model.stop_training = False
         callbacks.on_train_begin()
         logs: dict[str, float] = {}
         for epoch in range(epochs):
             callbacks.on_epoch_begin(epoch)
-            losses, n_steps, step = [], [], 0
+            losses, step = [], 0
             remaining = iter(batches(images, y, sample_weight))
-            while some := list(islice(remaining, n_at_once)):
+            while some := list(islice(remaining, 1 if singly else program.steps_at_once)):
                 callbacks.on_train_batch_begin(step)
                 at = None if rates is None else list(islice(rates, len(some)))
-                logs = {"loss": program.train(some, at)}
+                losses.append(program.train(some, at))
                 step += len(some)
-                callbacks.on_train_batch_end(step - 1, logs)
-                losses.append(logs["loss"])
-                n_steps.append(len(some))
-            logs = {"loss": float(np.average(losses, weights=n_steps))}
+                callbacks.on_train_batch_end(step - 1, {"loss": losses[-1][-1]})
+            logs = {"loss": float(np.mean(np.concatenate(losses), dtype=np.float64))}
             if not np.isfinite(logs["loss"]):
                 raise _diverged(f"The training loss became {logs['loss']} in epoch {epoch + 1}.")
             callbacks.on_epoch_end(epoch, logs)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from threading import Lock
+from time import perf_counter
 from typing import Any, Generic, TypeVar
 
 import keras
@@ -21,6 +22,9 @@ from skpneumo.augmentation import AugmentationLayer
 from skpneumo.augmentation._draws import UNCHANGED_TONE
 from skpneumo.classifiers._devices import devices_of
 from skpneumo.classifiers._strengths import MARKS, Strengths
+
+_SECONDS_AT_ONCE = 0.25
+_BYTES_AT_ONCE = 64 * 2**20
 
 Weights = list[NDArray[Any]]
 Batch = tuple[list[Any], NDArray[Any], NDArray[Any]]  # inputs, targets, weights
@@ -97,6 +101,7 @@ class TrainingProgram:
             optimizer.build(self.model.trainable_variables)
         self._optimizer_start = values(optimizer.variables)
         self._loop = self._devices.loop(self.model)
+        self.steps_at_once = 1  # until it is known how long one takes
 
     def _training_model(self, spec: TrainingSpec) -> keras.Model:
         """Put what changes the images before the network; its inputs are those of Batches."""
@@ -132,18 +137,25 @@ class TrainingProgram:
         """Take the images of a fit to where their rows shall be taken from."""
         return self._devices.hold(images)
 
-    @property
-    def steps_at_once(self) -> int:
-        return 1 if self._loop is None else self._loop.n_steps
-
     def train(self, batches: list[Batch], rates: list[float] | None) -> Any:
-        """Take a step on each of so many batches or fewer, at these rates; give the mean loss."""
+        """Take a step on each of at most ``steps_at_once`` batches; give their losses."""
         if self._loop is not None:
-            return self._loop(batches, rates)
+            begin = perf_counter()
+            losses = self._loop(batches, rates)
+            self.steps_at_once = self._fitting(perf_counter() - begin, batches)
+            return losses
         (batch,) = batches
         if rates is not None:
             (self.optimizer.learning_rate,) = rates
-        return self._devices.train(self.model, *batch)
+        return np.array([self._devices.train(self.model, *batch)])
+
+    def _fitting(self, seconds: float, batches: list[Batch]) -> int:
+        """Count the steps that keep an interrupt waiting, and memory filled, not too much."""
+        assert self._loop is not None
+        images = batches[0][0][0]
+        n_by_time = _SECONDS_AT_ONCE * len(batches) / seconds
+        n_by_memory = _BYTES_AT_ONCE / getattr(images, "nbytes", 1)
+        return int(np.clip(min(n_by_time, n_by_memory), 1, self._loop.max_steps))
 
 
 class WeightHolder:

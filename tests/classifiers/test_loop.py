@@ -4,28 +4,37 @@ import keras
 import numpy as np
 import pytest
 
-from skpneumo import ImageAugmenter
-from skpneumo.classifiers import _devices, _resident
+from skpneumo import ImageAugmenter, ImageLoader
+from skpneumo.classifiers import _devices, _programs, _resident
 from skpneumo.classifiers._keras import _watch_steps
-from skpneumo.classifiers._loop import JaxLoop, loop_if_it_pays
+from skpneumo.classifiers._loop import JaxLoop, TensorFlowLoop, loop_of
 
-on_jax = pytest.mark.skipif(keras.backend.backend() != "jax", reason="the loop is JAX's")
+backend = keras.backend.backend()
+LOOPS = {"tensorflow": TensorFlowLoop, "jax": JaxLoop}
+with_a_loop = pytest.mark.skipif(backend not in LOOPS, reason=f"{backend} has no loop")
 
 
 @pytest.fixture
 def executions(monkeypatch, no_programs):
-    """Train in loops of three steps, as if on a GPU; the steps of each execution."""
+    """Train in loops of three steps, however long they take; the steps of each execution."""
     seen = []
 
-    class Spied(JaxLoop):
-        n_steps = 3
+    class Spied(LOOPS[backend]):
+        max_steps = 3
 
         def __call__(self, batches, rates):
             seen.append(len(batches))
             return super().__call__(batches, rates)
 
-    monkeypatch.setattr(_devices, "loop_if_it_pays", Spied)
+    no_programs()
+    monkeypatch.setattr(_devices, "loop_of", Spied)
+    monkeypatch.setattr(_programs, "_SECONDS_AT_ONCE", np.inf)
     return seen
+
+
+@pytest.fixture
+def one_by_one(monkeypatch, no_programs):
+    monkeypatch.setattr(_devices, "loop_of", lambda model: None)
 
 
 class Steps(keras.callbacks.Callback):
@@ -40,7 +49,7 @@ class Steps(keras.callbacks.Callback):
         self.rates.append(float(self.model.optimizer.learning_rate.numpy()))
 
 
-@on_jax
+@with_a_loop
 @pytest.mark.parametrize(
     "options",
     [
@@ -52,12 +61,12 @@ class Steps(keras.callbacks.Callback):
     ],
     ids=lambda options: "+".join(options) or "plain",
 )
-def test_the_fit_is_that_of_single_steps(options, small, images, labels, request):
+def test_the_fit_is_that_of_single_steps(options, small, images, labels, one_by_one, request):
     options = {"precision": "float32", **options}
     single = small(**options).fit(images, labels)
     executions = request.getfixturevalue("executions")
     looped = small(**options).fit(images, labels)
-    assert executions[:2] == [3, 1]
+    assert executions[:4] == [1, 3, 3, 1]  # the first one tells how long a step takes
     assert looped.history_.keys() == single.history_.keys()
     for name, values in single.history_.items():
         np.testing.assert_allclose(looped.history_[name], values, rtol=1e-4)
@@ -66,7 +75,7 @@ def test_the_fit_is_that_of_single_steps(options, small, images, labels, request
     )
 
 
-@on_jax
+@pytest.mark.skipif(backend != "jax", reason="the loop that takes rows is JAX's")
 @pytest.mark.parametrize("options", [{}, {"augmentation": ImageAugmenter(rotation=20)}])
 def test_rows_of_resident_images_are_taken_within_the_loop(
     options, small, images, labels, executions, monkeypatch
@@ -77,7 +86,7 @@ def test_rows_of_resident_images_are_taken_within_the_loop(
     np.testing.assert_array_equal(resident.predict_proba(images), moved.predict_proba(images))
 
 
-@on_jax
+@with_a_loop
 def test_a_callback_that_looks_at_steps_sees_each_at_its_rate(small, images, labels, executions):
     watching = Steps()
     small(callbacks=[watching], schedule="cosine", warmup_epochs=0, epochs=2).fit(images, labels)
@@ -86,24 +95,51 @@ def test_a_callback_that_looks_at_steps_sees_each_at_its_rate(small, images, lab
     assert (np.diff(watching.rates) < 0).all()
 
 
-@on_jax
-def test_an_optimizer_with_a_schedule_of_its_own_keeps_it(small, images, labels, request):
+@with_a_loop
+def test_an_optimizer_with_a_schedule_of_its_own_keeps_it(
+    small, images, labels, one_by_one, request
+):
     rates = keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.1)
     options = {"optimizer": keras.optimizers.SGD(rates), "learning_rate": None}
     single = small(**options).fit(images, labels)
     executions = request.getfixturevalue("executions")
     looped = small(**options).fit(images, labels)
-    assert executions[:2] == [3, 1]
+    assert max(executions) == 3
     assert looped.history_["loss"] == pytest.approx(single.history_["loss"], rel=1e-4)
 
 
-def test_a_processor_takes_one_step_at_a_time():
-    if keras.backend.backend() == "jax":
-        import jax
+@with_a_loop
+@pytest.mark.parametrize("limit", ["_SECONDS_AT_ONCE", "_BYTES_AT_ONCE"])
+def test_what_takes_long_or_much_memory_goes_step_by_step_to_the_same_end(
+    limit, small, images, labels, executions, monkeypatch
+):
+    options = {"batch_norm": True, "dropout": 0.3}
+    together = small(**options).fit(images, labels)
+    executions.clear()
+    monkeypatch.setattr(_programs, limit, 0)
+    singly = small(**options).fit(images, labels)
+    assert set(executions[1:]) == {1}
+    assert singly.history_ == together.history_
+    np.testing.assert_array_equal(singly.predict_proba(images), together.predict_proba(images))
 
-        if jax.default_backend() != "cpu":
-            pytest.skip("there is a GPU")
-    assert loop_if_it_pays(keras.Sequential()) is None
+
+@with_a_loop
+def test_a_stream_is_decoded_a_batch_at_a_time(xrays, small, executions):
+    loader = ImageLoader(size=12, stream=True)
+    small().fit(loader.transform(xrays.filenames), xrays.target)
+    assert set(executions) == {1}
+
+
+def test_who_has_a_loop():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.optimizer.build(model.trainable_variables)
+    pays = {
+        "tensorflow": not model.jit_compile,
+        "jax": keras.distribution.list_devices()[0].startswith(("gpu", "cuda", "tpu")),
+        "torch": False,
+    }
+    assert (loop_of(model) is not None) is pays[backend]
 
 
 def test_who_watches_steps():
