@@ -236,6 +236,7 @@ def test_quality_averages_networks_that_differ_in_their_seed_alone():
     assert voting.voting == "soft"
     seeds = [network.random_state for _, network in voting.estimators]
     assert len(set(seeds)) == len(seeds) > 1
+    assert seeds[0] == make_recipe("robust", random_state=0)[-1].random_state
     others = [network.get_params() for _, network in voting.estimators]
     for parameters in others:
         del parameters["random_state"], parameters["augmentation"]

@@ -25,10 +25,11 @@ def robust(random_state: Any) -> Pipeline:
 
 
 def quality(random_state: Any) -> Pipeline:
-    """Three networks of `robust` from other random starts, averaged; when time allows."""
-    seeds: list[Any] = [None] * QUALITY_NETWORKS
+    """Three networks, averaged: that of `robust`, and two from other random starts."""
+    seeds: list[Any] = [random_state] * QUALITY_NETWORKS
     if random_state is not None:  # check_random_state would take NumPy's global generator
-        seeds = check_random_state(random_state).randint(2**31 - 1, size=len(seeds)).tolist()
+        n_more = QUALITY_NETWORKS - 1
+        seeds[1:] = check_random_state(random_state).randint(2**31 - 1, size=n_more).tolist()
     networks = [(f"network{i}", _network(seed)) for i, seed in enumerate(seeds, start=1)]
     return pipeline(SIZE, VotingClassifier(networks, voting="soft"))
 
