@@ -127,9 +127,12 @@ class _BatchwiseClassifier(KerasClassifier):
             losses, step = [], 0
             remaining = iter(batches(images, y, sample_weight))
             while some := list(islice(remaining, 1 if singly else program.steps_at_once)):
+                at = None
+                if rates is not None:
+                    at = list(islice(rates, len(some)))
+                    program.optimizer.learning_rate = at[0]  # a callback may read or change it
                 callbacks.on_train_batch_begin(step)
-                at = None if rates is None else list(islice(rates, len(some)))
-                losses.append(program.train(some, at))
+                losses.append(program.train(some, at if len(some) > 1 else None))
                 step += len(some)
                 callbacks.on_train_batch_end(step - 1, {"loss": losses[-1][-1]})
             logs = {"loss": float(np.mean(np.concatenate(losses), dtype=np.float64))}
@@ -197,8 +200,15 @@ def fit_network(
         try:
             # scikeras would check, and so decode, a whole stream: it is given the row numbers.
             rows = np.arange(len(X)).reshape(-1, 1)
-            data = {"batches": batches, "images": X}
-            classifier.fit(rows, y, sample_weight, program=program, schedule=schedule, **data)
+            classifier.fit(
+                rows,
+                y,
+                sample_weight,
+                program=program,
+                batches=batches,
+                images=X,
+                schedule=schedule,
+            )
         finally:
             for callback in callbacks:
                 callback._model = None  # or every kept estimator would keep a Keras model
@@ -326,14 +336,17 @@ def _optimizer(training: Training) -> keras.optimizers.Optimizer:
 
 def _schedule(training: Training, optimizer: keras.optimizers.Optimizer) -> Schedule | None:
     """Give what decides each step's rate; a plateau is followed from epoch to epoch."""
-    if training.schedule and isinstance(optimizer.get_config()["learning_rate"], dict):
+    if training.schedule and isinstance(optimizer.get_config().get("learning_rate"), dict):
         raise ValueError(
             f"schedule={training.schedule!r}, but the optimizer has a schedule of its own. "
             "Set schedule=None, or give the optimizer a number."
         )
     if training.schedule != "cosine":
         return None
-    return partial(warmup_cosine, float(optimizer.learning_rate), training.warmup_epochs)
+    peak = training.learning_rate
+    if peak is None:  # not what an earlier fit has left this optimizer at
+        peak = float(keras.ops.convert_to_numpy(_optimizer(training).learning_rate))
+    return partial(warmup_cosine, peak, training.warmup_epochs)
 
 
 def _watch_steps(callbacks: Sequence[keras.callbacks.Callback]) -> bool:
@@ -341,9 +354,10 @@ def _watch_steps(callbacks: Sequence[keras.callbacks.Callback]) -> bool:
     nothing = keras.callbacks.Callback
     hooks = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
     return any(
-        getattr(type(callback), hook) is not getattr(nothing, hook)
+        # A LambdaCallback has functions, which are no methods, in the places of its own.
+        getattr(getattr(callback, hook), "__func__", None) is not getattr(nothing, hook)
         for callback in callbacks
-        if not isinstance(callback, keras.callbacks.ProgbarLogger)
+        if type(callback) is not keras.callbacks.ProgbarLogger
         for hook in hooks
     )
 

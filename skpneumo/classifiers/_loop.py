@@ -28,8 +28,9 @@ class Loop(ABC):
 
     def __init__(self, model: keras.Model) -> None:
         self._model = model
-        names = [variable.name for variable in model.optimizer.variables]
-        self._place_of_rate = names.index("learning_rate") if "learning_rate" in names else None
+        rate = model.optimizer.learning_rate
+        places = [i for i, each in enumerate(model.optimizer.variables) if each is rate]
+        self._place_of_rate = places[0] if places else None
 
     def __call__(self, batches: list[Any], rates: list[float] | None) -> Any:
         """Train on batches of one shape, at these rates or at the present one.
@@ -87,18 +88,21 @@ class TensorFlowLoop(Loop):
 
 
 class JaxLoop(Loop):
-    """A loop over as many batches as it takes at most, which it leaves before the missing ones."""
+    """A loop that is compiled for one number of batches, and left before missing ones."""
 
     def __init__(self, model: keras.Model) -> None:
         import jax
 
         super().__init__(model)
         self._compiled = jax.jit(self._steps, donate_argnums=0)
+        self._length = 1
 
     def _run(self, batches: list[Any], rates: NDArray[np.float32]) -> Any:
         import jax
 
-        n, missing = len(batches), self.max_steps - len(batches)
+        n = len(batches)
+        self._length = max(self._length, n)  # each length is compiled
+        missing = self._length - n
         resident = None
         if isinstance(batches[0][0][0], ResidentRows):  # taken there, within the loop
             resident = batches[0][0][0].images
@@ -136,7 +140,7 @@ class JaxLoop(Loop):
 
         # Always anew, or the loss would be the mean over all steps so far.
         no_metrics = [jnp.zeros(each.shape, each.dtype) for each in self._model.metrics_variables]
-        return jax.lax.fori_loop(0, n, step, (state, jnp.zeros(self.max_steps)))
+        return jax.lax.fori_loop(0, n, step, (state, jnp.zeros(len(rates))))
 
 
 def loop_of(model: keras.Model) -> Loop | None:
@@ -150,4 +154,4 @@ def loop_of(model: keras.Model) -> Loop | None:
     import jax
 
     # On a processor XLA runs the convolutions of a loop on one core.
-    return None if jax.default_backend() == "cpu" else JaxLoop(model)
+    return JaxLoop(model) if jax.devices()[0].platform == "gpu" else None

@@ -92,7 +92,10 @@ class TrainingProgram:
         self._devices = devices_of(n_devices)
         with self._devices.scope():
             self.network = self._devices.synchronized(spec.network.build(0, spec.dtype))
-            self._strengths = Strengths(self.network, name="strengths")
+            self._strengths = None
+            if spec.network.strengths:
+                self._strengths = Strengths(name="strengths")
+                self._strengths.take_over(self.network)
             self.model = self._training_model(spec)
             optimizer = keras.optimizers.deserialize(json.loads(spec.optimizer))
             loss = keras.losses.deserialize(json.loads(spec.loss))
@@ -119,7 +122,9 @@ class TrainingProgram:
             partners = keras.ops.take(self._devices.whole_batch(x), partner[:, 0], axis=0)
             x = own * x + (1.0 - own) * partners
             inputs += [share, partner]
-        return keras.Model(inputs, self.network(self._strengths(x)), name="training")
+        if self._strengths is not None:
+            x = self._strengths(x)
+        return keras.Model(inputs, self.network(x), name="training")
 
     @property
     def optimizer(self) -> keras.optimizers.Optimizer:
@@ -129,7 +134,8 @@ class TrainingProgram:
         self, variables: Weights, optimizer: Weights | None, strengths: dict[str, float]
     ) -> None:
         """Put everything that training moves, and what regularises it, to where it shall start."""
-        self._strengths.set(strengths)
+        if self._strengths is not None:
+            self._strengths.set(strengths)
         _assign(self.network.variables, variables)
         _assign(self.optimizer.variables, optimizer or self._optimizer_start)
 
@@ -138,15 +144,16 @@ class TrainingProgram:
         return self._devices.hold(images)
 
     def train(self, batches: list[Batch], rates: list[float] | None) -> Any:
-        """Take a step on each of at most ``steps_at_once`` batches; give their losses."""
+        """Take a step on each of at most ``steps_at_once`` batches; give their losses.
+
+        Where there are several, the rate of each; otherwise it is that of the optimizer.
+        """
         if self._loop is not None:
             begin = perf_counter()
             losses = self._loop(batches, rates)
             self.steps_at_once = self._fitting(perf_counter() - begin, batches)
             return losses
         (batch,) = batches
-        if rates is not None:
-            (self.optimizer.learning_rate,) = rates
         return np.array([self._devices.train(self.model, *batch)])
 
     def _fitting(self, seconds: float, batches: list[Batch]) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from skpneumo.networks._layers import ActivityL2, Dropout, FusedBatchNormalization
+from skpneumo.networks._layers import ActivityL2, FusedBatchNormalization
 from skpneumo.networks._seeding import layer_seeds, seeded
 
 _POOLING = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}
@@ -159,7 +159,7 @@ def build_cnn(
     def drop(x: Any, name: str) -> Any:
         if not dropout:
             return x
-        return Dropout(dropout, seed=next(seeds), dtype=dtype, name=name)(x)
+        return layers.Dropout(dropout, seed=next(seeds), dtype=dtype, name=name)(x)
 
     images = x = keras.Input(input_shape, name="images")
     x = layers.Rescaling(scale, -1.0 - low * scale, dtype="float32", name="rescaling")(x)

@@ -108,36 +108,20 @@ class Standardization(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("skpneumo")
-class Dropout(keras.layers.Dropout):
-    """Dropout with a rate that each step can read anew."""
-
-    _read_rate: Callable[[], Any] | None = None
-
-    def read_rate_from(self, variable: keras.Variable) -> None:
-        # A function, because Keras would count the variable among those of this layer.
-        self._read_rate = lambda: variable.value
-
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        if self._read_rate is None or not training:
-            return super().call(inputs, training=training)
-        rate = self._read_rate()
-        drawn = keras.random.uniform(ops.shape(inputs), dtype="float32", seed=self.seed_generator)
-        scale = ops.cast(ops.where(drawn >= rate, 1.0 / (1.0 - rate), 0.0), inputs.dtype)
-        return inputs * scale
-
-
-@keras.saving.register_keras_serializable("skpneumo")
 class ActivityL2(keras.regularizers.Regularizer):
     """Penalty on the squares of a layer's outputs, summed in float32 whatever they are.
 
     Keras's own cannot be added to the loss where the layer computes in bfloat16.
     """
 
+    strength: Callable[[], Any] | None = None  # read at each step, if training has put one here
+
     def __init__(self, l2: float) -> None:
         self.l2 = l2
 
     def __call__(self, x: Any) -> Any:
-        return self.l2 * ops.sum(ops.square(ops.cast(x, "float32")))
+        l2 = self.l2 if self.strength is None else self.strength()
+        return l2 * ops.sum(ops.square(ops.cast(x, "float32")))
 
     def get_config(self) -> dict[str, float]:
         return {"l2": self.l2}

@@ -8,7 +8,7 @@ import keras
 from keras import layers
 
 from skpneumo.networks._backbones import Backbone
-from skpneumo.networks._layers import Dropout, Standardization
+from skpneumo.networks._layers import Standardization
 from skpneumo.networks._seeding import layer_seeds, seeded
 
 _GLOBAL_POOLING = {"max": layers.GlobalMaxPooling2D, "average": layers.GlobalAveragePooling2D}
@@ -188,7 +188,7 @@ def build_head(
     x = layers.Flatten(dtype=dtype, name="flat_features")(x)
     for i, units in enumerate(head_units, start=1):
         if dropout:
-            x = Dropout(dropout, seed=next(seeds), dtype=dtype, name=f"head{i}_dropout")(x)
+            x = layers.Dropout(dropout, seed=next(seeds), dtype=dtype, name=f"head{i}_dropout")(x)
         x = layers.Dense(
             units,
             activation=activation,
@@ -198,7 +198,7 @@ def build_head(
             name=f"head{i}",
         )(x)
     if dropout:
-        x = Dropout(dropout, seed=next(seeds), dtype=dtype, name="logits_dropout")(x)
+        x = layers.Dropout(dropout, seed=next(seeds), dtype=dtype, name="logits_dropout")(x)
     logits = layers.Dense(
         n_outputs,
         kernel_initializer=seeded("glorot_uniform", next(seeds)),

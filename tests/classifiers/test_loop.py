@@ -155,3 +155,6 @@ def test_who_watches_steps():
     assert not _watch_steps([Silent(), keras.callbacks.ProgbarLogger()])
     assert _watch_steps([Silent(), Steps()])
     assert _watch_steps([OldName()])
+    nothing = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: None)
+    assert not _watch_steps([nothing])
+    assert _watch_steps([keras.callbacks.LambdaCallback(on_train_batch_end=lambda b, logs: None)])

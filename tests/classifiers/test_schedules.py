@@ -71,6 +71,33 @@ def test_a_classifier_trains_at_the_rates_of_its_schedule(small, images, labels)
     np.testing.assert_allclose(seen.steps, scheduled(0.02, 1, epochs=3, steps=4), rtol=1e-6)
 
 
+def test_a_callback_reads_and_changes_the_rate_of_the_step_that_follows(small, images, labels):
+    class Cap(keras.callbacks.Callback):
+        def __init__(self) -> None:
+            super().__init__()
+            self.seen = []
+
+        def on_train_batch_begin(self, batch, logs=None):
+            self.seen.append(float(self.model.optimizer.learning_rate.numpy()))
+            self.model.optimizer.learning_rate = min(self.seen[-1], 0.006)
+
+    capped, recorder = Cap(), Rates()
+    options = {"schedule": "cosine", "warmup_epochs": 1, "learning_rate": 0.01, "epochs": 2}
+    small(callbacks=[capped, recorder], **options).fit(images, labels)
+    expected = scheduled(0.01, 1, epochs=2, steps=4)
+    np.testing.assert_allclose(capped.seen, expected, rtol=1e-6)
+    np.testing.assert_allclose(recorder.steps, np.minimum(expected, 0.006), rtol=1e-6)
+
+
+def test_a_warm_start_without_a_rate_rises_to_the_optimizers_again(small, images, labels):
+    recorder = Rates()
+    classifier = small(
+        schedule="cosine", learning_rate=None, warm_start=True, callbacks=[recorder], epochs=2
+    )
+    classifier.fit(images, labels).fit(images, labels)
+    np.testing.assert_allclose(recorder.steps[:8], recorder.steps[8:], rtol=1e-6)
+
+
 def test_the_peak_is_the_optimizers_own_rate_where_none_is_given(small, images, labels):
     seen = rates(small, images, labels, schedule="cosine", learning_rate=None)
     assert seen.steps[0] == pytest.approx(0.001)
