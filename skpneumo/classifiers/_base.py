@@ -26,9 +26,9 @@ from skpneumo.classifiers._keras import (
     Training,
     TrainingState,
     fit_network,
-    predict_probabilities,
 )
 from skpneumo.classifiers._network_parameters import check_network_parameters
+from skpneumo.classifiers._prediction import predict_probabilities
 from skpneumo.classifiers._programs import NetworkSpec, Weights
 from skpneumo.classifiers._views import Views
 

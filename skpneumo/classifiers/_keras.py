@@ -2,10 +2,9 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -13,26 +12,22 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 from scikeras.wrappers import KerasClassifier
-from scipy.special import expit, softmax
 
 from skpneumo.augmentation import ImageAugmenter
 from skpneumo.classifiers._averaging import AveragedWeights
 from skpneumo.classifiers._batches import Batches
-from skpneumo.classifiers._devices import n_to_predict_on, n_to_train_on
+from skpneumo.classifiers._devices import n_to_train_on
 from skpneumo.classifiers._precision import dtype_policy
 from skpneumo.classifiers._programs import (
     NetworkSpec,
-    PredictionSpec,
     TrainingProgram,
     TrainingSpec,
     Weights,
-    prediction_programs,
     training_programs,
     values,
 )
 from skpneumo.classifiers._schedules import warmup_cosine
-from skpneumo.classifiers._views import Views
-from skpneumo.images import batches_of, decodes_on_demand
+from skpneumo.images import decodes_on_demand
 
 History = dict[str, list[float]]
 Schedule = Callable[[int, int], Iterator[float]]  # of epochs and of steps in each: the rates
@@ -40,8 +35,6 @@ Schedule = Callable[[int, int], Iterator[float]]  # of epochs and of steps in ea
 _MAX_SEED = 2**31 - 1
 # The square of a greater one is infinite.
 _LARGEST_WEIGHT = float(np.sqrt(np.finfo(np.float32).max))
-# Large enough to keep the cores busy, small enough that feature maps of large images fit.
-_PREDICTION_BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -225,68 +218,6 @@ def fit_network(
             batch_rng,
         )
         return weights, dict(classifier.history_), state
-
-
-def predict_probabilities(
-    parts: Sequence[tuple[NetworkSpec, Weights]],
-    X: NDArray[Any],
-    precision: str,
-    views: Views | None = None,
-    devices: int | str | None = None,
-) -> NDArray[np.float64]:
-    """Probabilities of shape (n_samples, n_classes): of the images, or the mean over views.
-
-    The network is given in parts, each of which takes what the one before makes.
-    """
-    proba = []
-    with ExitStack() as borrowed:
-        programs = []
-        for spec, weights in parts:
-            recipe = _prediction(spec, precision, devices)
-            program = borrowed.enter_context(prediction_programs.borrow(*recipe))
-            program.hold(weights)
-            programs.append(program)
-        for images in batches_of(X, _prediction_batches(X)):
-            versions = [images] if views is None else views(images)
-            logits = [
-                reduce(lambda x, program: program.predict(x), programs, version)
-                for version in versions
-            ]
-            proba.append(np.mean([_to_probabilities(version) for version in logits], axis=0))
-    return np.concatenate(proba)
-
-
-def extract_features(
-    spec: NetworkSpec,
-    weights: Weights,
-    X: NDArray[Any],
-    precision: str,
-    devices: int | str | None = None,
-) -> NDArray[np.float32]:
-    """What a network without a head makes of each image, of shape (n_samples, n_features)."""
-    with prediction_programs.borrow(*_prediction(spec, precision, devices)) as program:
-        program.hold(weights)
-        batches = batches_of(X, _prediction_batches(X))
-        return np.concatenate([program.predict(batch) for batch in batches])
-
-
-def _prediction(
-    spec: NetworkSpec, precision: str, devices: int | str | None
-) -> tuple[PredictionSpec, int]:
-    return PredictionSpec(spec.unregularised, dtype_policy(precision)), n_to_predict_on(devices)
-
-
-def _prediction_batches(X: Any) -> list[slice]:
-    starts = range(0, len(X), _PREDICTION_BATCH)
-    return [slice(start, start + _PREDICTION_BATCH) for start in starts]
-
-
-def _to_probabilities(logits: NDArray[Any]) -> NDArray[np.float64]:
-    logits = logits.astype(np.float64)
-    if logits.shape[1] == 1:
-        positive = expit(logits[:, 0])
-        return np.column_stack([1.0 - positive, positive])
-    return softmax(logits, axis=1)
 
 
 def _training_spec(spec: NetworkSpec, training: Training) -> TrainingSpec:

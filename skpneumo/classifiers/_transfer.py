@@ -18,7 +18,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skpneumo.augmentation import ImageAugmenter
 from skpneumo.classifiers._base import BaseNetworkClassifier
 from skpneumo.classifiers._callbacks import ScikitLearnTasks
-from skpneumo.classifiers._keras import History, TrainingState, extract_features
+from skpneumo.classifiers._keras import History, TrainingState
+from skpneumo.classifiers._prediction import extract_features
 from skpneumo.classifiers._programs import NetworkSpec, Weights
 from skpneumo.networks import build_pretrained
 from skpneumo.networks._pretrained import build_features, build_head

@@ -67,7 +67,7 @@ class ImageModel:
 
     def _logits(self, images: NDArray[Any]) -> NDArray[np.float64]:
         """What the network says before it is made a probability, which would be cut off at 1."""
-        from skpneumo.classifiers._keras import extract_features
+        from skpneumo.classifiers._prediction import extract_features
 
         network = self.classifier
         return extract_features(

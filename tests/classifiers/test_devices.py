@@ -55,7 +55,8 @@ kept = pickle.loads(pickle.dumps(three))
 found["pickled"] = float(np.abs(kept.predict_proba(X) - three.predict_proba(X)).max())
 found["cloned"] = apart(three, clone(three).fit(X, y))
 
-mixing = dict(mixup=0.4, augmentation=ImageAugmenter(rotation=10, gamma=0.2), epochs=1)
+mixing = dict(mixup=0.4, augmentation=ImageAugmenter(rotation=10, gamma=0.2), epochs=1,
+              schedule="cosine", warmup_epochs=0)
 found["mixed"] = apart(cnn(**mixing).fit(X, y), cnn(**mixing, devices=3).fit(X, y))
 
 going_on = cnn(devices=2, warm_start=True, epochs=1).fit(X, y)
