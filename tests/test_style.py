@@ -27,6 +27,6 @@ def test_the_sources_are_clean(command):
 
 def test_ci_runs_exactly_the_commands_that_the_readme_gives():
     command = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()[-1]
-    assert command.endswith("pytest")
+    assert command.endswith("pytest -n 2")
     assert command in (ROOT / "README.md").read_text(encoding="utf-8")
     assert command in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
