@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
@@ -283,13 +283,14 @@ LABELS = st.one_of(
 
 
 @given(labels=LABELS, as_object=st.booleans(), seed=st.integers(0, 9))
+@example(labels=["", "0\x00"], as_object=True, seed=0)
 @settings(max_examples=25, deadline=None)
 def test_any_labels(small, images, labels, as_object, seed):
     rng = np.random.default_rng(seed)
     dtype = object if as_object and isinstance(labels[0], str) else None
     y = np.array(labels, dtype=dtype)[rng.permutation(np.arange(24) % len(labels))]
     classifier = small(filters=(), dense_units=(), epochs=1).fit(images[:24], y)
-    assert classifier.classes_.tolist() == sorted(np.array(labels).tolist())
+    assert classifier.classes_.tolist() == sorted(np.array(labels, dtype=dtype).tolist())
     proba = classifier.predict_proba(images)
     assert proba.shape == (len(images), len(labels))
     np.testing.assert_allclose(proba.sum(axis=1), 1)
