@@ -3,10 +3,10 @@
 Every way applies rotation, shifts, zoom, a flip, brightness and contrast to the same stack of
 grey images, in turns, and is timed per image; the first run of each, which compiles, is not
 counted. The ways: this package's compiled program on the batch, as in training; the sampler step,
-which goes from NumPy to NumPy; the op of Keras for the same maps, with the same tones; Keras's
-stack of random layers, each with its own interpolation (TensorFlow only); SciPy and Pillow image
-by image on one thread. Printed are milliseconds per image, median and range over the runs, and
-how many times longer than the compiled program it took, run by run.
+which goes from NumPy to NumPy; the op of Keras for the same maps, with the same intensities;
+Keras's stack of random layers, each with its own interpolation (TensorFlow only); SciPy and Pillow
+image by image on one thread. Printed are milliseconds per image, median and range over the runs,
+and how many times longer than the compiled program it took, run by run.
 
     python benchmarks/augmentation.py
     KERAS_BACKEND=torch python benchmarks/augmentation.py
@@ -27,7 +27,7 @@ from PIL import Image, ImageEnhance
 from scipy import ndimage
 
 from skpneumo import ImageAugmenter
-from skpneumo.augmentation._apply import _retone, compiled_augment
+from skpneumo.augmentation._apply import _change_intensity, compiled_augment
 
 SIZES = (64, 128, 224)
 AUGMENTER = ImageAugmenter(
@@ -42,10 +42,10 @@ AUGMENTER = ImageAugmenter(
 )
 
 
-def scipy_one_by_one(images, affine, tone):
+def scipy_one_by_one(images, affine, intensity):
     augmented = np.empty(images.shape, dtype=np.float32)
     for image, (a0, a1, a2, b0, b1, b2, *_), (brightness, contrast, _), out in zip(
-        images, affine, tone, augmented, strict=True
+        images, affine, intensity, augmented, strict=True
     ):
         out[..., 0] = ndimage.affine_transform(
             image[..., 0],
@@ -60,11 +60,11 @@ def scipy_one_by_one(images, affine, tone):
     return augmented
 
 
-def pillow_one_by_one(images, affine, tone):
+def pillow_one_by_one(images, affine, intensity):
     """With black borders: Pillow has no other fill."""
     augmented = np.empty_like(images)
     for image, maps, (brightness, contrast, _), out in zip(
-        images, affine, tone, augmented, strict=True
+        images, affine, intensity, augmented, strict=True
     ):
         picture = Image.fromarray(image[..., 0]).transform(
             image.shape[1::-1],
@@ -90,7 +90,7 @@ def as_graph(function: Callable) -> Callable:
     return function
 
 
-def keras_op(images, affine, tone):
+def keras_op(images, affine, intensity):
     moved = ops.image.affine_transform(
         ops.cast(images, "float32"),
         ops.copy(affine),  # on torch the op overwrites the maps it is given
@@ -98,7 +98,7 @@ def keras_op(images, affine, tone):
         fill_mode="nearest",
         data_format="channels_last",
     )
-    return _retone(moved, tone, (0.0, 255.0))
+    return _change_intensity(moved, intensity, (0.0, 255.0))
 
 
 def keras_layers() -> Callable:
@@ -112,7 +112,7 @@ def keras_layers() -> Callable:
         layers.RandomContrast(0.2, seed=0),
     ]
 
-    def apply(images, affine, tone):
+    def apply(images, affine, intensity):
         images = ops.cast(images, "float32")
         for layer in stack:
             images = layer(images, training=True)
@@ -137,8 +137,8 @@ def report(n_images: int, n_runs: int) -> None:
     for size in SIZES:
         shape = (size, size, 1)
         images = np.random.default_rng(0).integers(0, 256, (n_images, *shape), dtype=np.uint8)
-        affine, tone = AUGMENTER.draw(n_images, shape, np.random.default_rng(0))
-        batch = [ops.convert_to_tensor(a) for a in (images, affine, tone)]
+        affine, intensity = AUGMENTER.sample_params(n_images, shape, np.random.default_rng(0))
+        batch = [ops.convert_to_tensor(a) for a in (images, affine, intensity)]
         program = compiled_augment(shape, "nearest", 0.0, (0.0, 255.0))
         on_tensors = {
             "compiled program": program,
@@ -153,8 +153,8 @@ def report(n_images: int, n_runs: int) -> None:
         ways = {name: finished(apply) for name, apply in on_tensors.items()}
         ways |= {
             "sampler step": lambda images=images: AUGMENTER.augment_images(images),
-            "scipy.ndimage": lambda a=(images, affine, tone): scipy_one_by_one(*a),
-            "Pillow": lambda a=(images, affine, tone): pillow_one_by_one(*a),
+            "scipy.ndimage": lambda a=(images, affine, intensity): scipy_one_by_one(*a),
+            "Pillow": lambda a=(images, affine, intensity): pillow_one_by_one(*a),
         }
         for way in ways.values():
             way()

@@ -23,7 +23,7 @@ SIZE = 128
 
 
 def ours(paths: list[str], threads: int, cache: str | None = None, **_: Any) -> float:
-    import skpneumo.loading._shelf  # noqa: F401, with what it imports when a cache is opened
+    import skpneumo.loading.cache._lmdb  # noqa: F401, with what it imports when a cache is opened
     from skpneumo import ImageLoader
 
     loader = ImageLoader(size=SIZE, cache=cache or False, n_jobs=threads)

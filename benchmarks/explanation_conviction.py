@@ -34,10 +34,10 @@ from skpneumo.explanation._methods import maps_by
 
 # The right verdict on each kind of network.
 KINDS = {
-    "no marker": "honest",
-    "marker at random": "honest",
-    "marker with pneumonia": "cheater",
-    "marker without pneumonia": "cheater",
+    "no marker": "lungs",
+    "marker at random": "lungs",
+    "marker with pneumonia": "shortcut",
+    "marker without pneumonia": "shortcut",
 }
 NETWORKS = {
     "flat": {"filters": (8, 16, 32), "epochs": 15, "learning_rate": 3e-3},

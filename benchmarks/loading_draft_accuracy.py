@@ -22,7 +22,7 @@ from PIL import Image, ImageOps, features
 from scipy.stats import bootstrap
 
 from skpneumo import ImageLoader, make_chest_xray
-from skpneumo.loading._fitting import Picture, fit_picture
+from skpneumo.loading._resizing import Picture, fit_picture
 
 SIZES = (64, 128, 224)
 RUNS = 5

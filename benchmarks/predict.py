@@ -27,7 +27,7 @@ FILTERS, DENSE = (32, 64, 128), 64
 def ours(paths: list[str], folder: str, cache: str) -> dict[str, float]:
     import joblib
 
-    import skpneumo.loading._shelf  # noqa: F401, with what it imports when a cache is opened
+    import skpneumo.loading.cache._lmdb  # noqa: F401, with what it imports when a cache is opened
     from skpneumo import ImageLoader, make_pipeline
 
     loader = ImageLoader(size=SIZE, cache=cache, n_jobs=-1)

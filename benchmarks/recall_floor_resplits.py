@@ -31,10 +31,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from skpneumo._formatting import with_interval
 from skpneumo.datasets import load_chest_xray, patient_ids
 from skpneumo.decision import choose_operating_point
 from skpneumo.splitting import PatientKFold
-from skpneumo.wording import with_interval
 
 KEPT_SHARE = 0.6
 

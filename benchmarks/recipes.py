@@ -3,7 +3,7 @@
     python benchmarks/recipes.py chest_xray --out scores --recipes robust cnn-50-50-75
 
 Each recipe is fitted once for each fold, on the patients of the others. Each fold's scores, of
-the held-out images as they are and of altered copies, are kept in the folder `--out`, so that a
+the held-out images as they are and of corrupted copies, are kept in the folder `--out`, so that a
 run that was stopped goes on where it was, and are pooled before a figure is computed. The table
 is written to `table.csv` and `table.md` in that folder; the guide and
 `skpneumo/recipes/measured.csv` have copies. Intervals are 95 %, over patients; they leave out the
@@ -29,10 +29,10 @@ from skpneumo import (
     load_chest_xray,
     make_recipe,
 )
+from skpneumo._formatting import with_interval
 from skpneumo.evaluation import evaluate_predictions
-from skpneumo.evaluation._alterations import ALTERATIONS
-from skpneumo.evaluation._stress import altered
-from skpneumo.wording import with_interval
+from skpneumo.evaluation._corruptions import CORRUPTIONS
+from skpneumo.evaluation._stress import corrupted
 
 METRICS = ("recall", "specificity", "f1", "balanced_accuracy", "roc_auc")
 
@@ -55,7 +55,7 @@ def main() -> None:
         rows = rows_of_patients(xrays.groups, options.sample)
         paths, y = paths[rows], y[rows]
     folds = list(PatientKFold(options.folds, shuffle=True, random_state=0).split(paths, y))
-    alterations = {} if options.no_stress else ALTERATIONS
+    corruptions = {} if options.no_stress else CORRUPTIONS
 
     options.out.mkdir(parents=True, exist_ok=True)
     lines = []
@@ -65,7 +65,7 @@ def main() -> None:
             file = options.out / f"{name}-{len(paths)}-images-fold-{i + 1}-of-{len(folds)}.npz"
             if not file.exists():
                 pipeline = make_recipe(name, random_state=i, n_jobs=-1, **start(name, options))
-                scores = fitted_scores(pipeline, paths, y, train, test, alterations)
+                scores = fitted_scores(pipeline, paths, y, train, test, corruptions)
                 np.savez(file, **scores)
             parts.append(dict(np.load(file)))
             print(f"{name}: fold {i + 1} of {len(folds)}", flush=True)
@@ -89,14 +89,14 @@ def fitted_scores(
     y: np.ndarray,
     train: np.ndarray,
     test: np.ndarray,
-    alterations: dict[str, Any],
+    corruptions: dict[str, Any],
 ) -> dict[str, Any]:
     begin = time.perf_counter()
     pipeline.fit(paths[train], y[train])
     minutes = (time.perf_counter() - begin) / 60
     scores = {"unaltered": pipeline.predict_proba(paths[test])[:, 1]}
-    for name, alteration in alterations.items():
-        with altered(paths[test], alteration, name) as copies:
+    for name, corruption in corruptions.items():
+        with corrupted(paths[test], corruption, name) as copies:
             scores[name] = pipeline.predict_proba(copies)[:, 1]
     return {
         "test": test,
@@ -116,7 +116,7 @@ def line_of(parts: list[dict[str, Any]], paths: np.ndarray) -> dict[str, Any]:
     """One row of the table: what the folds have measured together."""
     y = np.concatenate([part["y"] for part in parts])
     files = paths[np.concatenate([part["test"] for part in parts])]
-    conditions = [name for name in parts[0] if name == "unaltered" or name in ALTERATIONS]
+    conditions = [name for name in parts[0] if name == "unaltered" or name in CORRUPTIONS]
     values = {}
     for name in conditions:
         score = np.concatenate([part[name] for part in parts])

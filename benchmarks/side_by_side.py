@@ -108,7 +108,7 @@ def seconds(values: Sequence[float], form: str = ".2f") -> str:
 
 def machine() -> str:
     """Name what the figures depend on."""
-    from skpneumo.cli._diagnosis import machine_facts, versions
+    from skpneumo.cli._system_info import machine_facts, versions
 
     facts, found = machine_facts(), versions()
     packages = ", ".join(f"{name} {found[name]}" for name in PACKAGES)

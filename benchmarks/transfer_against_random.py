@@ -23,8 +23,8 @@ import keras
 import numpy as np
 
 from skpneumo import ImageLoader, PatientKFold, TransferClassifier, load_chest_xray
+from skpneumo._formatting import with_interval
 from skpneumo.evaluation import compare_predictions, evaluate_predictions
-from skpneumo.wording import with_interval
 
 METRICS = {"roc_auc": "AUC", "recall": "recall", "specificity": "specificity"}
 PRETRAINED = "pretrained, fine-tuned"

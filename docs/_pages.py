@@ -35,9 +35,9 @@ STAGES = (
     "decision",
     "evaluation",
     "explanation",
+    "report",
     "recipes",
     "persistence",
-    "paths",
 )
 
 

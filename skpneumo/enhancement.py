@@ -7,11 +7,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
-from sklearn.utils._param_validation import Interval, StrOptions
 
-from skpneumo.images import check_images
+from skpneumo._images import check_images
+from skpneumo._sklearn import Interval, StrOptions, _fit_context
 from skpneumo.loading import ImageArray
 
 __all__ = ["BorderCropper", "ContrastEqualizer"]

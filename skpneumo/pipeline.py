@@ -4,8 +4,8 @@ from contextlib import nullcontext
 from typing import Any, Self
 
 from imblearn.pipeline import Pipeline as ResamplingPipeline
-from sklearn.base import _fit_context
-from sklearn.pipeline import _name_estimators
+
+from skpneumo._sklearn import _fit_context, _name_estimators
 
 __all__ = ["Pipeline", "make_pipeline"]
 

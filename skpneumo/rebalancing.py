@@ -14,13 +14,13 @@ from imblearn.under_sampling import RandomUnderSampler
 from imblearn.utils import check_target_type
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
-from sklearn.base import _fit_context, clone
-from sklearn.utils import _safe_indexing, check_consistent_length
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.base import clone
+from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import validate_data
 
-from skpneumo.images import decodes_on_demand
-from skpneumo.paths import check_paths
+from skpneumo._images import is_stream
+from skpneumo._paths import check_paths
+from skpneumo._sklearn import Interval, StrOptions, _fit_context, _safe_indexing
 
 __all__ = ["ImageResampler"]
 
@@ -184,7 +184,7 @@ class ImageResampler(BaseSampler):
             check_paths(X)
             X = X if hasattr(X, "__array__") else _column_of_objects(X)
         elif np.ndim(X) > 2:
-            X = X if decodes_on_demand(X) else np.asanyarray(X)
+            X = X if is_stream(X) else np.asanyarray(X)
             if 0 in X.shape:
                 raise ValueError(f"Found no images in X of shape {X.shape}: at least 1 is needed.")
         else:
@@ -286,7 +286,7 @@ def _check_no_label_missing(y: Any) -> None:
 
 def _holds_paths(X: Any) -> bool:
     entries: Collection[Any]
-    if issparse(X) or decodes_on_demand(X):
+    if issparse(X) or is_stream(X):
         return False
     if hasattr(X, "__array__"):
         array = np.asarray(X)

@@ -14,22 +14,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics.cluster import contingency_matrix
 from sklearn.model_selection import StratifiedGroupKFold
-from sklearn.model_selection._split import _validate_shuffle_split
-from sklearn.utils import (
-    _safe_indexing,
-    assert_all_finite,
-    check_random_state,
-    column_or_1d,
-    indexable,
-)
-from sklearn.utils._param_validation import Interval, Options, RealNotInt, validate_params
-from sklearn.utils.extmath import _approximate_mode
+from sklearn.utils import assert_all_finite, check_random_state, column_or_1d, indexable
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _num_samples
 
+from skpneumo._groups import check_groups
+from skpneumo._paths import check_paths
+from skpneumo._sklearn import (
+    Interval,
+    Options,
+    RealNotInt,
+    _approximate_mode,
+    _num_samples,
+    _safe_indexing,
+    _validate_shuffle_split,
+    validate_params,
+)
 from skpneumo.datasets import patient_ids
-from skpneumo.groups import check_groups
-from skpneumo.paths import check_paths
 
 __all__ = ["PatientKFold", "patient_train_test_split"]
 

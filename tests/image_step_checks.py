@@ -167,7 +167,7 @@ def on_paths(check: Callable[[str, Any, np.ndarray], None]) -> Check:
 
 
 def _new(estimator: Any) -> Any:
-    """A clone that draws the same each time."""
+    """A clone that params the same each time."""
     step = clone(estimator)
     set_random_state(step)
     return step
@@ -262,7 +262,7 @@ def check_global_generators_are_left_alone(name: str, estimator_orig: Any, X: np
     for step in (_new(estimator_orig), clone(estimator_orig)):
         _run(step, X)
         after = pickle.dumps((random.getstate(), np.random.get_state()))  # noqa: NPY002
-        assert after == before, f"{name} draws from, or seeds, a global generator"
+        assert after == before, f"{name} params from, or seeds, a global generator"
 
 
 @for_each_input

@@ -19,11 +19,14 @@ PACKAGE = Path(skpneumo.__file__).parent
 
 # A stage may import those before it. Some are still to be built.
 STAGES = [
-    "paths",
-    "groups",
-    "wording",
-    "images",
-    "pages",
+    "_sklearn",
+    "_paths",
+    "_groups",
+    "_formatting",
+    "_images",
+    "_html",
+    "_plotting",
+    "_svg",
     "pipeline",
     "datasets",
     "audit",
@@ -38,6 +41,7 @@ STAGES = [
     "decision",
     "evaluation",
     "explanation",
+    "report",
     "recipes",
     "persistence",
     "cli",
@@ -98,14 +102,43 @@ def test_imports_are_found_in_every_form(tmp_path, monkeypatch):
     module.parent.mkdir()
     module.write_text(
         "import skpneumo.datasets._load\n"
-        "from skpneumo.paths import check_paths\n"
+        "from skpneumo._paths import check_paths\n"
         "from skpneumo import CNNClassifier, __version__\n"
         "from ..augmentation import ImageAugmenter\n"
         "from ._other import name\n"
         "def later():\n"
         "    from skpneumo import cli\n"
     )
-    assert imported_stages(module) == {"datasets", "paths", "classifiers", "augmentation", "cli"}
+    assert imported_stages(module) == {"datasets", "_paths", "classifiers", "augmentation", "cli"}
+
+
+def imported_names(module: Path) -> list[tuple[str, str | None]]:
+    """Every module that is imported, with the name that is imported from it, if any."""
+    names: list[tuple[str, str | None]] = []
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names += [(alias.name, None) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names += [(node.module, alias.name) for alias in node.names]
+    return names
+
+
+# Where private names of other packages may be imported.
+HOMES_OF_PRIVATE_NAMES = {"_sklearn.py", "tuning/_evaluation.py"}
+
+
+def is_private(dotted: str) -> bool:
+    return any(part.startswith("_") and part != "__future__" for part in dotted.split("."))
+
+
+@pytest.mark.parametrize("module", MODULES, ids=relative)
+def test_private_names_of_other_packages_have_one_home(module):
+    private = [
+        f"{origin}.{name}" if name else origin
+        for origin, name in imported_names(module)
+        if origin.split(".")[0] != "skpneumo" and is_private(f"{origin}.{name}")
+    ]
+    assert not private or relative(module) in HOMES_OF_PRIVATE_NAMES
 
 
 def modules_loaded_by(statement: str, candidates: list[str]) -> list[str]:
@@ -153,14 +186,14 @@ def public_objects() -> list[tuple[str, Any]]:
     return [
         (f"{stage}.{name}", thing)
         for stage in BUILT
-        if stage != "cli"
+        if stage != "cli" and not stage.startswith("_")
         for name in import_module(f"skpneumo.{stage}").__all__
         for thing in [getattr(import_module(f"skpneumo.{stage}"), name)]
         if inspect.isclass(thing) or inspect.isfunction(thing)
     ]
 
 
-@pytest.mark.parametrize("stage", [stage for stage in BUILT if stage != "cli"])
+@pytest.mark.parametrize("stage", [stage for stage in BUILT if stage != "cli" and stage[0] != "_"])
 def test_every_stage_declares_its_public_names(stage):
     names = import_module(f"skpneumo.{stage}").__all__
     assert names

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skpneumo.groups import check_groups
+from skpneumo._groups import check_groups
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skpneumo.paths import check_paths, filenames_of
+from skpneumo._paths import check_paths, filenames_of
 
 NAMES = ["a.jpeg", "b.jpeg", "c.jpeg"]
 FORMS = {

@@ -171,16 +171,16 @@ def test_a_fresh_process_predicts_identically(pipe, proba, paths, tmp_path):
 
 def test_early_stopping_knows_the_patients_of_the_files(xrays, paths, monkeypatch):
     from skpneumo.classifiers import _base
-    from skpneumo.classifiers._inner_validation import hold_out
+    from skpneumo.classifiers._validation_split import validation_mask
 
     sides = []
 
     def spy(X, y, filenames, *more):
-        held_out = hold_out(X, y, filenames, *more)
+        held_out = validation_mask(X, y, filenames, *more)
         sides.extend(zip(patient_ids(filenames), held_out, strict=True))
         return held_out
 
-    monkeypatch.setattr(_base, "hold_out", spy)
+    monkeypatch.setattr(_base, "validation_mask", spy)
     fitted = make_pipe(cnn__early_stopping=True, cnn__validation_fraction=0.3)
     fitted.fit(paths, xrays.target)
     patients = pd.DataFrame(sides, columns=["patient", "held_out"]).groupby("patient")["held_out"]
@@ -192,16 +192,16 @@ def test_early_stopping_knows_the_patients_of_the_files(xrays, paths, monkeypatc
 def test_oversampled_copies_stay_together_in_inner_validation(xrays, paths, monkeypatch):
     """Copies of one file are one group whatever its name says."""
     from skpneumo.classifiers import _base
-    from skpneumo.classifiers._inner_validation import hold_out
+    from skpneumo.classifiers._validation_split import validation_mask
 
     chosen = []
 
     def spy(X, y, filenames, *more):
-        held_out = hold_out(X, y, None, *more)
+        held_out = validation_mask(X, y, None, *more)
         chosen.append((filenames, held_out))
         return held_out
 
-    monkeypatch.setattr(_base, "hold_out", spy)
+    monkeypatch.setattr(_base, "validation_mask", spy)
     make_pipe(balance__sampler="over", cnn__early_stopping=True).fit(paths, xrays.target)
     ((filenames, held_out),) = chosen
     assert len(filenames) > len(set(filenames))

@@ -23,8 +23,8 @@ from sklearn.model_selection import (
 from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import FunctionTransformer
 
+from skpneumo._paths import check_paths
 from skpneumo.datasets import UnknownNamesWarning, etiologies, patient_ids
-from skpneumo.paths import check_paths
 from skpneumo.pipeline import make_pipeline
 from skpneumo.rebalancing import ImageResampler
 from skpneumo.splitting import PatientKFold, patient_train_test_split

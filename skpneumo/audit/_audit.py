@@ -10,8 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
-from sklearn.utils._param_validation import HasMethods, Interval, validate_params
 
+from skpneumo._groups import check_groups
+from skpneumo._html import printable
+from skpneumo._paths import check_paths
+from skpneumo._sklearn import HasMethods, Interval, validate_params
 from skpneumo.audit._checks import file_findings, label_findings, order_findings
 from skpneumo.audit._duplicates import can_hash, duplicates, group_identical, group_similar
 from skpneumo.audit._findings import Finding, findings_frame
@@ -20,9 +23,6 @@ from skpneumo.audit._report import ImageAudit
 from skpneumo.audit._shift import FEWEST_PATIENTS, measure_shift, shift_findings
 from skpneumo.audit._suspects import suspect_labels
 from skpneumo.datasets import UnknownNamesWarning, etiologies, patient_ids
-from skpneumo.groups import check_groups
-from skpneumo.pages import printable
-from skpneumo.paths import check_paths
 
 __all__ = ["audit_images"]
 

@@ -9,8 +9,8 @@ from PIL import Image
 from scipy.sparse.csgraph import connected_components
 from sklearn.neighbors import NearestNeighbors
 
+from skpneumo._formatting import counted
 from skpneumo.audit._findings import Finding
-from skpneumo.wording import counted
 
 __all__ = ["can_hash", "duplicates", "group_identical", "group_similar"]
 

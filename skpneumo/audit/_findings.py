@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from skpneumo.pages import printable
+from skpneumo._html import printable
 
 __all__ = ["KINDS", "Finding", "Kind", "findings_frame"]
 

@@ -12,7 +12,7 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from PIL import Image
 
-from skpneumo.pages import printable
+from skpneumo._html import printable
 
 __all__ = ["N_BINS", "THUMBNAIL_SIDE", "Readings", "read_images"]
 

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skpneumo._formatting import based_on, counted
+from skpneumo._html import document, fragment, printable, table, thumbnails, write_page
 from skpneumo.audit._curves import histogram_svg
 from skpneumo.audit._findings import KINDS
 from skpneumo.audit._shift import auc_of, control_of
-from skpneumo.pages import document, fragment, printable, table, thumbnails, write_page
-from skpneumo.wording import based_on, counted
 
 __all__ = ["ImageAudit"]
 

@@ -11,9 +11,9 @@ from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from skpneumo._formatting import based_on, counted, with_interval
 from skpneumo.audit._findings import Finding
 from skpneumo.audit._reading import THUMBNAIL_SIDE
-from skpneumo.wording import based_on, counted, with_interval
 
 __all__ = ["FEWEST_PATIENTS", "auc_of", "control_of", "measure_shift", "shift_findings"]
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
+from skpneumo._formatting import counted
 from skpneumo.audit._findings import Finding
-from skpneumo.wording import counted
 
 __all__ = ["suspect_labels"]
 

@@ -1,4 +1,4 @@
-"""Apply what was drawn: one interpolation, one pass over the tones, on any Keras backend."""
+"""Apply what was drawn: one interpolation, one pass over the intensities, on any Keras backend."""
 
 from collections.abc import Callable
 from functools import cache, partial
@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from skpneumo.augmentation._draws import UNCHANGED_TONE
+from skpneumo.augmentation._params import IDENTITY_INTENSITY
 
 FILL_MODES = ("constant", "nearest", "reflect", "wrap")
 
@@ -17,7 +17,7 @@ FILL_MODES = ("constant", "nearest", "reflect", "wrap")
 def augment(
     images: Any,
     affine: Any = None,
-    tone: Any = None,
+    intensity: Any = None,
     *,
     fill_mode: str = "nearest",
     fill_value: float = 0.0,
@@ -34,10 +34,11 @@ def augment(
     images : tensor of shape (n, height, width, channels)
         Images of any numeric dtype, channels last.
     affine : tensor of shape (n, 8), default=None
-        Maps from output to input pixels, see :class:`Draws`. Read with one bilinear
+        Maps from output to input pixels, see :class:`AugmentationParams`. Read with one bilinear
         interpolation. None leaves the geometry alone at no cost.
-    tone : tensor of shape (n, 10), default=None
-        What happens to the grey levels, see :class:`Draws`. None leaves them alone at no cost.
+    intensity : tensor of shape (n, 10), default=None
+        What happens to the grey levels, see :class:`AugmentationParams`. None leaves them alone
+        at no cost.
         With v in [0, 1] the value of a pixel within `value_range`, applied in this order:
         ``v ** gamma``; ``mean + contrast * (v - mean)`` with the mean over the image's pixels
         and channels; ``brightness * v``; noise, the same in all channels; one clip to the
@@ -54,8 +55,8 @@ def augment(
     Returns
     -------
     augmented : tensor of shape (n, height, width, channels), dtype float32
-        Values within `value_range` where `tone` is given, else within the range of the input.
-        An identity map with unit tones returns the values unchanged.
+        Values within `value_range` where `intensity` is given, else within the range of the input.
+        An identity map with unit intensities returns the values unchanged.
 
     Notes
     -----
@@ -69,17 +70,18 @@ def augment(
     >>> import numpy as np
     >>> from skpneumo.augmentation import ImageAugmenter, augment
     >>> images = np.full((2, 8, 8, 1), 100, dtype=np.uint8)
-    >>> draws = ImageAugmenter(brightness=0.2).draw(2, (8, 8, 1), np.random.default_rng(0))
-    >>> brighter = np.asarray(augment(images, tone=draws.tone))
-    >>> bool(np.allclose(brighter[:, 0, 0, 0], 100 * draws.tone[:, 0]))
+    >>> augmenter = ImageAugmenter(brightness=0.2)
+    >>> params = augmenter.sample_params(2, images.shape[1:], np.random.default_rng(0))
+    >>> brighter = np.asarray(augment(images, intensity=params.intensity))
+    >>> bool(np.allclose(brighter[:, 0, 0, 0], 100 * params.intensity[:, 0]))
     True
     """
     if affine is None:
         images = ops.cast(images, "float32")
     else:
         images = _warp(images, ops.cast(affine, "float32"), fill_mode, fill_value)
-    if tone is not None:
-        images = _retone(images, ops.cast(tone, "float32"), value_range)
+    if intensity is not None:
+        images = _change_intensity(images, ops.cast(intensity, "float32"), value_range)
     return images
 
 
@@ -178,11 +180,11 @@ def _neighbours(position: Any, size: int, fill_mode: str) -> tuple[Any, Any, Any
     return indices[0], indices[1], weights[0], weights[1]
 
 
-def _retone(images: Any, tone: Any, value_range: tuple[float, float]) -> Any:
+def _change_intensity(images: Any, intensity: Any, value_range: tuple[float, float]) -> Any:
     """Apply gamma, then contrast and brightness as one linear map, noise, clip and frame."""
     black, white = value_range
     span = white - black
-    columns = (ops.reshape(tone[:, i], (-1, 1, 1, 1)) for i in range(len(UNCHANGED_TONE)))
+    columns = (ops.reshape(intensity[:, i], (-1, 1, 1, 1)) for i in range(len(IDENTITY_INTENSITY)))
     brightness, contrast, gamma, left, top, right, bottom, noise, *entry = columns
     light = ops.cast(images - black, "float32")
     # light * relative ** (gamma - 1) rather than relative ** gamma: exact where gamma is 1.

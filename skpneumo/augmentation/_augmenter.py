@@ -8,18 +8,18 @@ import numpy as np
 from imblearn.base import SamplerMixin
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils import _safe_indexing, check_consistent_length, check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils import check_consistent_length, check_random_state
 
-from skpneumo.augmentation._draws import (
-    UNCHANGED_TONE,
-    Draws,
+from skpneumo._images import check_images
+from skpneumo._sklearn import Interval, StrOptions, _safe_indexing
+from skpneumo.augmentation._params import (
+    IDENTITY_INTENSITY,
+    AugmentationParams,
     affine_maps,
     crop_boxes,
-    draw_uniforms,
+    sample_uniforms,
     symmetric,
 )
-from skpneumo.images import check_images
 
 _BATCH_SIZE = 256  # a power of two
 
@@ -110,11 +110,11 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
 
     Notes
     -----
-    A row of the augmented images depends on its own draw only, never on the batch it is in. A
-    parameter that is turned on or changed leaves the draws of the others as they were, so that
-    candidates of a grid search differ in nothing else.
+    A row of the augmented images depends on its own sample only, never on the batch it is in. A
+    parameter that is turned on or changed leaves what is sampled for the others as it was, so
+    that candidates of a grid search differ in nothing else.
 
-    Cropping to a share of the area is the augmentation of [1]_; the tone factors follow the
+    Cropping to a share of the area is the augmentation of [1]_; the intensity factors follow the
     formulas of torchvision's ``ColorJitter``, with one clip at the end rather than one after
     each.
 
@@ -206,11 +206,13 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
         return self.crop_scale is not None or any(getattr(self, name) for name in _GEOMETRY)
 
     @property
-    def has_tone(self) -> bool:
+    def has_intensity(self) -> bool:
         """Whether any parameter changes grey levels."""
         return any(getattr(self, name) for name in _TONE)
 
-    def draw(self, n: int, image_shape: Sequence[int], rng: np.random.Generator) -> Draws:
+    def sample_params(
+        self, n: int, image_shape: Sequence[int], rng: np.random.Generator
+    ) -> AugmentationParams:
         """Draw what happens to each of n images.
 
         Parameters
@@ -224,8 +226,8 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
 
         Returns
         -------
-        draws : Draws
-            Affine maps (n, 8) and tones (n, 10), float32.
+        params : AugmentationParams
+            Affine maps (n, 8) and intensities (n, 10), float32.
 
         Raises
         ------
@@ -237,13 +239,13 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
         >>> import numpy as np
         >>> from skpneumo.augmentation import ImageAugmenter
         >>> augmenter = ImageAugmenter(width_shift=0.5, contrast=0.3)
-        >>> draws = augmenter.draw(3, (64, 64), np.random.default_rng(0))
-        >>> draws.affine.shape, draws.tone.shape
+        >>> params = augmenter.sample_params(3, (64, 64), np.random.default_rng(0))
+        >>> params.affine.shape, params.intensity.shape
         ((3, 8), (3, 10))
         """
         self._validate_params()
         crop_scale = self._checked_crop_scale()
-        u = draw_uniforms(n, rng)
+        u = sample_uniforms(n, rng)
         affine = affine_maps(
             image_shape,
             rotation=symmetric(u["rotation"], self.rotation),
@@ -256,7 +258,7 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
             vertical_flip=self.vertical_flip & (u["vertical_flip"] < 0.5),
         )
         blade = self.collimation * (u["collimated"] < 0.5)
-        tone = {
+        intensity = {
             "brightness": 1 + symmetric(u["brightness"], self.brightness),
             "contrast": 1 + symmetric(u["contrast"], self.contrast),
             "gamma": (1 + self.gamma) ** symmetric(u["gamma"], 1),
@@ -265,11 +267,11 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
             "noise_row": u["noise_row"] * bool(self.noise),
             "noise_column": u["noise_column"] * bool(self.noise),
         }
-        columns = [tone[name] for name in UNCHANGED_TONE]
-        return Draws(affine, np.column_stack(columns).astype(np.float32))
+        columns = [intensity[name] for name in IDENTITY_INTENSITY]
+        return AugmentationParams(affine, np.column_stack(columns).astype(np.float32))
 
     def layer_arguments(self, value_range: tuple[float, float] = (0.0, 255.0)) -> dict[str, Any]:
-        """Say what an :class:`AugmentationLayer` needs to know to apply this augmenter's draws.
+        """Say what an :class:`AugmentationLayer` needs to know to apply this augmenter's params.
 
         Limits are not part of it: augmenters that differ in them share one compiled program.
 
@@ -292,14 +294,14 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
         --------
         >>> from skpneumo.augmentation import ImageAugmenter
         >>> ImageAugmenter(zoom=0.2).layer_arguments(value_range=(0.0, 1.0))
-        {'geometry': True, 'tone': False, 'fill_mode': 'nearest', 'fill_value': 0.0,
+        {'geometry': True, 'intensity': False, 'fill_mode': 'nearest', 'fill_value': 0.0,
          'value_range': (0.0, 1.0)}
         """
         self._validate_params()
         black, white = map(float, value_range)
         return {
             "geometry": self.has_geometry,
-            "tone": self.has_tone,
+            "intensity": self.has_intensity,
             "fill_mode": self.fill_mode,
             "fill_value": black + (white - black) * float(self.fill_value) / 255,
             "value_range": (black, white),
@@ -342,9 +344,9 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
         """
         images = check_images(X)
         rng = _generator(self.random_state if random_state is None else random_state)
-        draws = self.draw(len(images), images.shape[1:], rng)
+        params = self.sample_params(len(images), images.shape[1:], rng)
         augmented = images[np.arange(len(images))]  # a copy that keeps the file names
-        self._augment_in_place(augmented, draws)
+        self._augment_in_place(augmented, params)
         return augmented
 
     def fit(self, X: ArrayLike, y: Any) -> "ImageAugmenter":
@@ -395,11 +397,13 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
         images = check_images(X)
         _check_labels(images, y)
         n = len(images)
-        draws = self.draw(n * self.n_copies, images.shape[1:], _generator(self.random_state))
+        params = self.sample_params(
+            n * self.n_copies, images.shape[1:], _generator(self.random_state)
+        )
         self.sample_indices_ = np.tile(np.arange(n), 1 + self.n_copies)
         # Indexing copies the rows and, unlike np.concatenate, keeps the file names.
         X_resampled = images[self.sample_indices_]
-        self._augment_in_place(X_resampled[n:], draws)
+        self._augment_in_place(X_resampled[n:], params)
         y_resampled = _safe_indexing(y, self.sample_indices_)
         if hasattr(y_resampled, "reset_index"):  # copies must not repeat the labels of an index
             y_resampled = y_resampled.reset_index(drop=True)
@@ -409,9 +413,9 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
         # Demanded by SamplerMixin, whose template is for rows of features and for counts.
         return self.fit_resample(X, y)
 
-    def _augment_in_place(self, images: NDArray[np.uint8], draws: Draws) -> None:
+    def _augment_in_place(self, images: NDArray[np.uint8], params: AugmentationParams) -> None:
         """Overwrite images batch by batch, so that memory does not grow with their number."""
-        if not (self.has_geometry or self.has_tone):
+        if not (self.has_geometry or self.has_intensity):
             return
         from keras import ops
 
@@ -427,8 +431,8 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
             repeated = np.resize(rows, 1 << (len(rows) - 1).bit_length())
             augmented = apply(
                 ops.convert_to_tensor(np.asarray(images[repeated])),
-                ops.convert_to_tensor(draws.affine[repeated]) if self.has_geometry else None,
-                ops.convert_to_tensor(draws.tone[repeated]) if self.has_tone else None,
+                ops.convert_to_tensor(params.affine[repeated]) if self.has_geometry else None,
+                ops.convert_to_tensor(params.intensity[repeated]) if self.has_intensity else None,
             )
             images[rows] = ops.convert_to_numpy(augmented)[: len(rows)]
 

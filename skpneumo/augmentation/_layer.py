@@ -10,18 +10,18 @@ from skpneumo.augmentation._apply import compiled_augment
 
 @keras.saving.register_keras_serializable(package="skpneumo")
 class AugmentationLayer(keras.layers.Layer):
-    """Apply drawn maps and tones to a batch of images while training.
+    """Apply drawn maps and intensities to a batch of images while training.
 
-    The layer holds no state and draws nothing: the draws are inputs, so that a seed means the
-    same on every backend and no row depends on the batch it is in. What the layer of an augmenter
-    is made with, :meth:`ImageAugmenter.layer_arguments` says.
+    The layer holds no state and samples nothing: the parameters are inputs, so that a seed means
+    the same on every backend and no row depends on the batch it is in. What the layer of an
+    augmenter is made with, :meth:`ImageAugmenter.layer_arguments` says.
 
     Parameters
     ----------
     geometry : bool, default=True
         Whether to apply the affine maps; if False, the input `affine` is ignored at no cost.
-    tone : bool, default=True
-        Whether to apply what happens to grey levels; if False, `tone` is ignored.
+    intensity : bool, default=True
+        Whether to apply what happens to grey levels; if False, `intensity` is ignored.
     fill_mode : {"nearest", "constant", "reflect", "wrap"}, default="nearest"
         See :func:`augment`.
     fill_value : float, default=0.0
@@ -33,10 +33,10 @@ class AugmentationLayer(keras.layers.Layer):
 
     Notes
     -----
-    Inputs are a list: images (n, height, width, channels), `affine` (n, 8) and `tone` (n, 10),
-    see :class:`Draws`. The output is float32 whatever the dtype policy, because pixel positions
-    do not fit in 16 bits. ``training=False``, which is what ``evaluate`` and ``predict`` pass,
-    hands the images on as float32 and nothing else.
+    Inputs are a list: images (n, height, width, channels), `affine` (n, 8) and `intensity`
+    (n, 10), see :class:`AugmentationParams`. The output is float32 whatever the dtype policy,
+    because pixel positions do not fit in 16 bits. ``training=False``, which is what
+    ``evaluate`` and ``predict`` pass, hands the images on as float32 and nothing else.
 
     Examples
     --------
@@ -45,16 +45,16 @@ class AugmentationLayer(keras.layers.Layer):
     >>> from skpneumo.augmentation import AugmentationLayer, ImageAugmenter
     >>> augmenter = ImageAugmenter(rotation=10, gamma=0.2)
     >>> images = np.zeros((4, 16, 16, 1), dtype=np.uint8)
-    >>> draws = augmenter.draw(4, images.shape[1:], np.random.default_rng(0))
+    >>> params = augmenter.sample_params(4, images.shape[1:], np.random.default_rng(0))
     >>> layer = AugmentationLayer(**augmenter.layer_arguments())
-    >>> tuple(layer([images, *draws]).shape)
+    >>> tuple(layer([images, *params]).shape)
     (4, 16, 16, 1)
     """
 
     def __init__(
         self,
         geometry: bool = True,
-        tone: bool = True,
+        intensity: bool = True,
         fill_mode: str = "nearest",
         fill_value: float = 0.0,
         value_range: tuple[float, float] = (0.0, 255.0),
@@ -63,19 +63,21 @@ class AugmentationLayer(keras.layers.Layer):
         # Autocasting to a 16-bit policy would ruin the maps on their way in.
         super().__init__(**{"dtype": "float32", **kwargs, "autocast": False})
         self.geometry = geometry
-        self.tone = tone
+        self.intensity = intensity
         self.fill_mode = fill_mode
         self.fill_value = float(fill_value)
         self.value_range = (float(value_range[0]), float(value_range[1]))
 
     def call(self, inputs: Any, training: bool = True) -> Any:
-        images, affine, tone = inputs
-        if not training or not (self.geometry or self.tone):
+        images, affine, intensity = inputs
+        if not training or not (self.geometry or self.intensity):
             return ops.cast(images, "float32")
         apply = compiled_augment(
             tuple(images.shape[1:]), self.fill_mode, self.fill_value, self.value_range
         )
-        return apply(images, affine if self.geometry else None, tone if self.tone else None)
+        return apply(
+            images, affine if self.geometry else None, intensity if self.intensity else None
+        )
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         return tuple(input_shape[0])
@@ -84,7 +86,7 @@ class AugmentationLayer(keras.layers.Layer):
         return {
             **super().get_config(),
             "geometry": self.geometry,
-            "tone": self.tone,
+            "intensity": self.intensity,
             "fill_mode": self.fill_mode,
             "fill_value": self.fill_value,
             "value_range": self.value_range,

@@ -11,26 +11,26 @@ from typing import Any, ClassVar, Self
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import check_random_state, compute_sample_weight
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
+from skpneumo._sklearn import Interval, StrOptions, _check_sample_weight, _fit_context
 from skpneumo.augmentation import ImageAugmenter
 from skpneumo.classifiers._callbacks import InnerValidation, ScikitLearnTasks
-from skpneumo.classifiers._image_input import ImageInputMixin
-from skpneumo.classifiers._inner_validation import hold_out
-from skpneumo.classifiers._keras import (
+from skpneumo.classifiers._inputs import ImageInputMixin
+from skpneumo.classifiers._parameters import check_network_parameters
+from skpneumo.classifiers._validation_split import validation_mask
+from skpneumo.classifiers.engine._compiled import NetworkSpec, Weights
+from skpneumo.classifiers.engine._prediction import predict_probabilities
+from skpneumo.classifiers.engine._training import (
     History,
     Training,
     TrainingState,
     fit_network,
 )
-from skpneumo.classifiers._network_parameters import check_network_parameters
-from skpneumo.classifiers._prediction import predict_probabilities
-from skpneumo.classifiers._programs import NetworkSpec, Weights
-from skpneumo.classifiers._views import Views
+from skpneumo.classifiers.engine._tta import AugmentedViews
 
 _TRAINING_PARAMETERS = {field.name for field in fields(Training)} - {
     "n_classes",
@@ -52,7 +52,7 @@ class BaseNetworkClassifier(
         "warmup_epochs": [Interval(Real, 0, None, closed="left")],
         "momentum": [Interval(Real, 0, 1, closed="left"), None],
         "weight_decay": [Interval(Real, 0, None, closed="left"), None],
-        "weight_averaging": [Interval(Real, 0, 1, closed="neither"), None],
+        "ema_momentum": [Interval(Real, 0, 1, closed="neither"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "epochs": [Interval(Integral, 1, None, closed="left")],
         "early_stopping": ["boolean"],
@@ -65,7 +65,7 @@ class BaseNetworkClassifier(
         "balanced_batches": ["boolean"],
         "augmentation": [ImageAugmenter, None],
         "mixup": [Interval(Real, 0, None, closed="left")],
-        "n_augmented_predictions": [Interval(Integral, 0, None, closed="left")],
+        "n_tta": [Interval(Integral, 0, None, closed="left")],
         "image_shape": [tuple, list, None],
         "callbacks": [list, tuple, None],
         "precision": [StrOptions({"auto", "float32", "bfloat16"})],
@@ -119,18 +119,18 @@ class BaseNetworkClassifier(
             raise ValueError("X_val and y_val go together; got only one of them.")
         filenames = getattr(X, "filenames", None)
         if not continued:
-            self._forget()
+            self._reset()
         X, y = self._check_images(X, y, reset=not continued)
         if not continued:
-            self._start_anew(X, y)
-        y, weights = self._encode(y), self._weigh(X, y, sample_weight)
+            self._initialize(X, y)
+        y, weights = self._encode(y), self._check_sample_weight(X, y, sample_weight)
         held_out = None
         if X_val is not None:
             held_out = self._check_held_out(X_val, y_val)
         elif self.early_stopping:
             # With the same seed again after a warm start: what was held out stays held out.
-            rng = np.random.RandomState(self._hold_out_seed)
-            rows = hold_out(X, y, filenames, self.validation_fraction, rng, self.classes_)
+            rng = np.random.RandomState(self._validation_seed)
+            rows = validation_mask(X, y, filenames, self.validation_fraction, rng, self.classes_)
             held_out = X[rows], y[rows], weights[rows]
             X, y, weights = X[~rows], y[~rows], weights[~rows]
         self._train(X, y, weights, held_out)
@@ -159,16 +159,16 @@ class BaseNetworkClassifier(
         """
         continued = hasattr(self, "weights_")
         if not continued:
-            self._forget()
+            self._reset()
         X, y = self._check_images(X, y, reset=not continued)
         if not continued:
-            self._start_anew(X, y if classes is None else np.asarray(classes))
+            self._initialize(X, y if classes is None else np.asarray(classes))
         elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             raise ValueError(
                 f"classes={list(classes)} differs from those of the first call, "
                 f"{self.classes_.tolist()}. Leave it out after the first call."
             )
-        weights = self._weigh(X, y, sample_weight)
+        weights = self._check_sample_weight(X, y, sample_weight)
         self._train(X, self._encode(y), weights, None, n_epochs=1)
         return self
 
@@ -188,9 +188,9 @@ class BaseNetworkClassifier(
         check_is_fitted(self)
         X = self._check_images(X)
         views = None
-        if self.n_augmented_predictions and self.augmentation is not None:
-            views = Views(
-                self.augmentation, self.n_augmented_predictions, self.value_range_, self._view_seed
+        if self.n_tta and self.augmentation is not None:
+            views = AugmentedViews(
+                self.augmentation, self.n_tta, self.value_range_, self._tta_seed
             )
         return predict_probabilities(self._parts(), X, self.precision, views, self.devices)
 
@@ -230,12 +230,12 @@ class BaseNetworkClassifier(
         tags.input_tags.three_d_array = False
         return tags
 
-    def _forget(self) -> None:
+    def _reset(self) -> None:
         """Be as if never fitted, so that a fit that breaks off leaves nothing half changed."""
         for name in ("weights_", "history_", "n_iter_"):
             self.__dict__.pop(name, None)
 
-    def _start_anew(self, X: NDArray[Any], y: NDArray[Any]) -> None:
+    def _initialize(self, X: NDArray[Any], y: NDArray[Any]) -> None:
         """Decide on the network for these images and labels."""
         self.classes_ = np.unique(y)
         if len(self.classes_) < 2:
@@ -249,7 +249,7 @@ class BaseNetworkClassifier(
         # scikit-learn takes None for NumPy's global generator, which stays untouched here.
         seed = np.random.RandomState() if self.random_state is None else self.random_state
         self._rng = check_random_state(seed)
-        self._view_seed, self._hold_out_seed = self._rng.randint(2**31 - 1, size=2).tolist()
+        self._tta_seed, self._validation_seed = self._rng.randint(2**31 - 1, size=2).tolist()
         self._training_state: TrainingState | None = None
         check_network_parameters(self)
         self.network_spec_ = self._network_spec()
@@ -357,7 +357,9 @@ class BaseNetworkClassifier(
             )
         return np.searchsorted(self.classes_, y)
 
-    def _weigh(self, X: NDArray[Any], y: NDArray[Any], sample_weight: Any) -> NDArray[np.float32]:
+    def _check_sample_weight(
+        self, X: NDArray[Any], y: NDArray[Any], sample_weight: Any
+    ) -> NDArray[np.float32]:
         sample_weight = _check_sample_weight(
             sample_weight, X, dtype=np.float32, ensure_non_negative=True
         )

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import log_loss, recall_score, roc_auc_score
 
-from skpneumo.classifiers._programs import Weights
+from skpneumo.classifiers.engine._compiled import Weights
 
 
 class InnerValidation(keras.callbacks.Callback):

@@ -4,11 +4,11 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import keras
-from sklearn.utils._param_validation import Interval, StrOptions
 
+from skpneumo._sklearn import Interval, StrOptions
 from skpneumo.augmentation import ImageAugmenter
 from skpneumo.classifiers._base import BaseNetworkClassifier
-from skpneumo.classifiers._programs import NetworkSpec
+from skpneumo.classifiers.engine._compiled import NetworkSpec
 from skpneumo.networks import build_cnn
 
 
@@ -64,7 +64,7 @@ class CNNClassifier(BaseNetworkClassifier):
         Momentum of an optimizer that has one, such as ``"sgd"``. None: the optimizer's own.
     weight_decay : float or None, default=None
         Share of each weight lost a step, times the rate. None: the optimizer's own.
-    weight_averaging : float or None, default=None
+    ema_momentum : float or None, default=None
         Momentum of an exponential moving average of the weights, such as 0.997, over steps. The
         averages are validated and kept in place of the last weights.
     batch_size : int, default=32
@@ -96,7 +96,7 @@ class CNNClassifier(BaseNetworkClassifier):
     mixup : float, default=0.0
         Mix pairs of images and labels in shares from a beta distribution with this parameter
         (Zhang et al. [2]_). 0: no mixing.
-    n_augmented_predictions : int, default=0
+    n_tta : int, default=0
         Predict the mean over the image and as many versions changed by ``augmentation``.
     image_shape : tuple of (height, width, channels) or None, default=None
         How to fold rows of pixels into images. None: rows become strips one pixel high.
@@ -109,7 +109,7 @@ class CNNClassifier(BaseNetworkClassifier):
     devices : int, "all" or None, default=None
         GPUs over which each batch is split: the first so many, or all; on a machine without them,
         whatever devices the backend shows. The fit is that of one device but for rounding, and
-        under TensorFlow but for ``dropout``, which repeats its draws on each. None: the one that
+        under TensorFlow but for ``dropout``, which repeats its params on each. None: the one that
         Keras takes. torch trains on one. A classifier fitted on more devices than there are
         predicts on those there are.
     verbose : int, default=0
@@ -210,7 +210,7 @@ class CNNClassifier(BaseNetworkClassifier):
         warmup_epochs: float = 0,
         momentum: float | None = None,
         weight_decay: float | None = None,
-        weight_averaging: float | None = None,
+        ema_momentum: float | None = None,
         batch_size: int = 32,
         epochs: int = 10,
         early_stopping: bool = False,
@@ -223,7 +223,7 @@ class CNNClassifier(BaseNetworkClassifier):
         class_weight: Any = None,
         augmentation: ImageAugmenter | None = None,
         mixup: float = 0.0,
-        n_augmented_predictions: int = 0,
+        n_tta: int = 0,
         image_shape: Any = None,
         callbacks: Any = None,
         precision: str = "auto",
@@ -254,7 +254,7 @@ class CNNClassifier(BaseNetworkClassifier):
         self.warmup_epochs = warmup_epochs
         self.momentum = momentum
         self.weight_decay = weight_decay
-        self.weight_averaging = weight_averaging
+        self.ema_momentum = ema_momentum
         self.batch_size = batch_size
         self.epochs = epochs
         self.early_stopping = early_stopping
@@ -267,7 +267,7 @@ class CNNClassifier(BaseNetworkClassifier):
         self.class_weight = class_weight
         self.augmentation = augmentation
         self.mixup = mixup
-        self.n_augmented_predictions = n_augmented_predictions
+        self.n_tta = n_tta
         self.image_shape = image_shape
         self.callbacks = callbacks
         self.precision = precision

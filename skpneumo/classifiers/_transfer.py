@@ -13,14 +13,14 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils._param_validation import Interval, StrOptions
 
+from skpneumo._sklearn import Interval, StrOptions
 from skpneumo.augmentation import ImageAugmenter
 from skpneumo.classifiers._base import BaseNetworkClassifier
 from skpneumo.classifiers._callbacks import ScikitLearnTasks
-from skpneumo.classifiers._keras import History, TrainingState
-from skpneumo.classifiers._prediction import extract_features
-from skpneumo.classifiers._programs import NetworkSpec, Weights
+from skpneumo.classifiers.engine._compiled import NetworkSpec, Weights
+from skpneumo.classifiers.engine._prediction import extract_features
+from skpneumo.classifiers.engine._training import History, TrainingState
 from skpneumo.networks import build_pretrained
 from skpneumo.networks._pretrained import build_features, build_head
 
@@ -60,9 +60,9 @@ class TransferClassifier(BaseNetworkClassifier):
         Epochs of fine-tuning, at most.
     fine_tune_learning_rate : float, default=1e-5
         Step size of fine-tuning.
-    optimizer, learning_rate, schedule, warmup_epochs, momentum, weight_decay, weight_averaging, \
+    optimizer, learning_rate, schedule, warmup_epochs, momentum, weight_decay, ema_momentum, \
 batch_size, epochs, early_stopping, validation_fraction, n_iter_no_change, tol, loss, \
-label_smoothing, balanced_batches, class_weight, augmentation, mixup, n_augmented_predictions, \
+label_smoothing, balanced_batches, class_weight, augmentation, mixup, n_tta, \
 image_shape, callbacks, precision, devices, verbose, warm_start, random_state : object
         As in :class:`~skpneumo.CNNClassifier`. ``augmentation`` and ``mixup`` act in
         fine-tuning only, because the head is trained on features computed once; an
@@ -137,7 +137,7 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
         warmup_epochs: float = 0,
         momentum: float | None = None,
         weight_decay: float | None = None,
-        weight_averaging: float | None = None,
+        ema_momentum: float | None = None,
         batch_size: int = 32,
         epochs: int = 10,
         early_stopping: bool = False,
@@ -150,7 +150,7 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
         class_weight: Any = None,
         augmentation: ImageAugmenter | None = None,
         mixup: float = 0.0,
-        n_augmented_predictions: int = 0,
+        n_tta: int = 0,
         image_shape: Any = None,
         callbacks: Any = None,
         precision: str = "auto",
@@ -176,7 +176,7 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
         self.warmup_epochs = warmup_epochs
         self.momentum = momentum
         self.weight_decay = weight_decay
-        self.weight_averaging = weight_averaging
+        self.ema_momentum = ema_momentum
         self.batch_size = batch_size
         self.epochs = epochs
         self.early_stopping = early_stopping
@@ -189,7 +189,7 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
         self.class_weight = class_weight
         self.augmentation = augmentation
         self.mixup = mixup
-        self.n_augmented_predictions = n_augmented_predictions
+        self.n_tta = n_tta
         self.image_shape = image_shape
         self.callbacks = callbacks
         self.precision = precision
@@ -349,7 +349,7 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
         if self.fine_tune_from is not None:
             return
         idle = ["mixup"] if self.mixup else []
-        if self.augmentation is not None and not self.n_augmented_predictions:
+        if self.augmentation is not None and not self.n_tta:
             idle.append("augmentation")
         if idle:
             warnings.warn(

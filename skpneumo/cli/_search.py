@@ -113,7 +113,7 @@ def table_of(search: Any) -> "pd.DataFrame":
 
 def figure_of(row: Any, metric: str, *, with_size: bool = True) -> str:
     """Write a metric of a row of the table with its interval."""
-    from skpneumo.wording import with_interval
+    from skpneumo._formatting import with_interval
 
     size = ("n", "n_patients") if with_size else ()
     columns = ["", "_low", "_high", *(f"_{each}" for each in size)]

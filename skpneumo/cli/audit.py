@@ -58,7 +58,7 @@ def audit(
     from skpneumo.cli._collections import read_collection
     from skpneumo.cli._distinct_files import refuse_the_same_file
     from skpneumo.cli._model_files import load_model, refuse_to_overwrite
-    from skpneumo.cli._working import working
+    from skpneumo.cli._spinner import working
 
     refuse_the_same_file({"--model": model, "--out": out, "--csv": csv})
     for file in (out, csv):

@@ -74,7 +74,7 @@ def demo(
 
     from skpneumo import patient_train_test_split
     from skpneumo.cli._collections import describe
-    from skpneumo.cli._measures import evaluated, printed
+    from skpneumo.cli._metrics_table import evaluated, printed
     from skpneumo.cli._model_files import keep_model
     from skpneumo.cli._progress import fit_progress
     from skpneumo.cli._search import recall_search, table_of
@@ -140,8 +140,8 @@ def demo(
 
 def _shown(candidates: "pd.DataFrame") -> "pd.DataFrame":
     """The table of candidates for people: each figure in one column, with its interval."""
+    from skpneumo._formatting import based_on
     from skpneumo.cli._search import figure_of
-    from skpneumo.wording import based_on
 
     table = candidates[[*GRID]].copy()
     for metric in ("recall", "specificity"):

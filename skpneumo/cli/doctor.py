@@ -20,7 +20,7 @@ def doctor(*, cache: Annotated[Path | None, Parameter(show_default=False)] = Non
     cache
         Folder given to ImageLoader as cache, to look into.
     """
-    from skpneumo.cli._diagnosis import (
+    from skpneumo.cli._system_info import (
         backend_facts,
         cache_facts,
         machine_facts,

@@ -44,7 +44,7 @@ def evaluate(
     """
     from skpneumo.cli._collections import describe, read_for, split_to_read
     from skpneumo.cli._distinct_files import refuse_the_same_file
-    from skpneumo.cli._measures import evaluated, printed
+    from skpneumo.cli._metrics_table import evaluated, printed
     from skpneumo.cli._model_files import load_model, refuse_to_overwrite
 
     refuse_the_same_file({"the model": model, "--out": out})

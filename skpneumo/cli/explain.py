@@ -138,9 +138,9 @@ def _explained(
     import numpy as np
 
     from skpneumo.explanation import HeatMapDisplay, attribution_shares
-    from skpneumo.explanation._films import films_of
     from skpneumo.explanation._methods import maps_by
     from skpneumo.explanation._model import decision_threshold, take_apart
+    from skpneumo.explanation._source_images import source_images
     from skpneumo.explanation.displays._captions import Subject
 
     explained: dict[int, tuple[list[Any], HeatMapDisplay]] = {}
@@ -160,7 +160,9 @@ def _explained(
             decision_threshold(estimator) if column == 1 else None,
             None,
         )
-        for i, (number, film) in enumerate(zip(numbers, films_of(estimator, paths), strict=True)):
+        for i, (number, film) in enumerate(
+            zip(numbers, source_images(estimator, paths), strict=True)
+        ):
             display = HeatMapDisplay(
                 [film],
                 {method: each[i : i + 1] for method, each in maps.items()},

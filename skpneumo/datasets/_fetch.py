@@ -9,8 +9,8 @@ from numbers import Integral, Real
 from pathlib import Path
 
 from sklearn.utils import Bunch
-from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
+from skpneumo._sklearn import Interval, validate_parameter_constraints
 from skpneumo.datasets._archive import unpack
 from skpneumo.datasets._collection import Labels
 from skpneumo.datasets._download import MIRRORS, N_BYTES, SHA256, Mirror, download

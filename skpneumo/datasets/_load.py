@@ -5,8 +5,8 @@ import warnings
 from collections.abc import Sequence
 
 from sklearn.utils import Bunch
-from sklearn.utils._param_validation import StrOptions, validate_parameter_constraints
 
+from skpneumo._sklearn import StrOptions, validate_parameter_constraints
 from skpneumo.datasets._collection import Collection, Labels, read_collection
 from skpneumo.datasets._description import complaints, describe
 

@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 from numpy.random import Generator, RandomState
 from sklearn.utils import Bunch, check_random_state
-from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
+from skpneumo._sklearn import Interval, validate_parameter_constraints
 from skpneumo.datasets._anatomy import PLAIN_OPACITY, Chest, add_opacities, draw_chest
 from skpneumo.datasets._cohort import plan_cohort
 from skpneumo.datasets._collection import Labels, read_collection
-from skpneumo.datasets._film import GRAIN, Acquisition, choose_acquisition, expose, to_film
 from skpneumo.datasets._folders import SYNTHETIC_NOTE
 from skpneumo.datasets._load import LABELS, to_bunch
+from skpneumo.datasets._rendering import GRAIN, Acquisition, choose_acquisition, expose, to_film
 
 _MOST_OPACITIES = 2
 

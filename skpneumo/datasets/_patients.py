@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skpneumo.paths import check_paths
+from skpneumo._paths import check_paths
 
 # Kaggle:   IM-0115-0001.jpeg, NORMAL2-IM-0383-0001.jpeg, IM-0429-0001-0002.jpeg,
 #           person1_bacteria_1.jpeg, person447_virus_921_1.jpeg

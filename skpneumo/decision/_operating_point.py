@@ -15,16 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta, binom, hypergeom
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
-from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import _check_y
 
-from skpneumo.groups import check_groups
-from skpneumo.wording import with_interval
+from skpneumo._formatting import with_interval
+from skpneumo._groups import check_groups
+from skpneumo._sklearn import Interval, _check_y, validate_params
 
-__all__ = ["PROMISES", "OperatingPoint", "choose_operating_point", "positive_label"]
+__all__ = ["PARAMETER_CONSTRAINTS", "OperatingPoint", "choose_operating_point", "positive_label"]
 
-PROMISES: dict[str, Any] = {
+PARAMETER_CONSTRAINTS: dict[str, Any] = {
     "recall": [Interval(Real, 0, 1, closed="neither")],
     "confidence": [Interval(Real, 0, 1, closed="neither")],
     "specificity": [Interval(Real, 0, 1, closed="neither"), None],
@@ -97,7 +96,7 @@ class OperatingPoint:
         return f"{text} at {self.upper_threshold:.4g}; referred between the two: {referred}"
 
 
-@validate_params(PROMISES, prefer_skip_nested_validation=True)
+@validate_params(PARAMETER_CONSTRAINTS, prefer_skip_nested_validation=True)
 def choose_operating_point(
     y_true: Any,
     y_score: Any,

@@ -9,43 +9,35 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import (
-    BaseEstimator,
-    ClassifierMixin,
-    MetaEstimatorMixin,
-    _fit_context,
-    clone,
-)
-from sklearn.calibration import _TemperatureScaling
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.isotonic import IsotonicRegression
 from sklearn.model_selection import StratifiedKFold, check_cv
-from sklearn.model_selection._split import GroupsConsumerMixin
-from sklearn.utils import _safe_indexing, get_tags
-from sklearn.utils._param_validation import HasMethods, StrOptions
-from sklearn.utils._response import _get_response_values_binary
-from sklearn.utils.metadata_routing import (
-    MetadataRouter,
-    MethodMapping,
-    _routing_enabled,
-    process_routing,
-)
+from sklearn.utils import get_tags
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import (
+from sklearn.utils.validation import check_is_fitted, indexable
+
+from skpneumo._groups import check_groups
+from skpneumo._paths import filenames_of
+from skpneumo._sklearn import (
+    GroupsConsumerMixin,
+    HasMethods,
+    StrOptions,
     _check_method_params,
     _check_y,
-    check_is_fitted,
-    indexable,
+    _fit_context,
+    _get_response_values_binary,
+    _routing_enabled,
+    _safe_indexing,
+    _TemperatureScaling,
 )
-
 from skpneumo.datasets import etiologies, patient_ids
 from skpneumo.decision._operating_point import (
-    PROMISES,
+    PARAMETER_CONSTRAINTS,
     choose_operating_point,
     positive_label,
 )
-from skpneumo.groups import check_groups
-from skpneumo.paths import filenames_of
 from skpneumo.splitting import PatientKFold
 
 __all__ = ["RecallFloorClassifier", "UnknownPatientsWarning"]
@@ -197,7 +189,7 @@ class RecallFloorClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "estimator": [HasMethods(["fit", "predict_proba"])],
-        **PROMISES,
+        **PARAMETER_CONSTRAINTS,
         "cv": ["cv_object"],
         "ensemble": ["boolean"],
         "calibration": [StrOptions({"temperature", "isotonic"}), None],
@@ -282,7 +274,7 @@ class RecallFloorClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             self.estimators_ = (
                 models if self.ensemble else [clone(self.estimator).fit(X, y, **fit_params)]
             )
-        self._adopt(self.estimators_)
+        self._copy_fitted_attributes(self.estimators_)
 
         self.calibrator_ = self._fit_calibrator(raw_scores, y[held_out] == self.pos_label_)
         point = choose_operating_point(
@@ -415,7 +407,7 @@ class RecallFloorClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         models, scores = zip(*fitted, strict=True)
         return list(models), held_out, np.concatenate(scores)
 
-    def _adopt(self, models: list[Any]) -> None:
+    def _copy_fitted_attributes(self, models: list[Any]) -> None:
         """Take over what the fitted models know of themselves."""
         first = models[0]
         if len(models) == 1:

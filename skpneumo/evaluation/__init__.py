@@ -35,7 +35,6 @@ if TYPE_CHECKING:
         TrainingCurvesDisplay,
         plot_evaluation,
     )
-    from skpneumo.evaluation.report import EvaluationReport
 
 _MODULE_OF_NAME = {
     "AugmentationDisplay": "displays",
@@ -48,7 +47,6 @@ _MODULE_OF_NAME = {
     "ThresholdDisplay": "displays",
     "TrainingCurvesDisplay": "displays",
     "plot_evaluation": "displays",
-    "EvaluationReport": "report",
     "PersistentErrors": "_persistent_errors",
     "ProtocolComparison": "_protocol_report",
     "compare_protocols": "_protocols",
@@ -70,7 +68,6 @@ __all__ = [
     "AugmentationDisplay",
     "ClassDistributionDisplay",
     "ErrorGalleryDisplay",
-    "EvaluationReport",
     "ImageGridDisplay",
     "ModelComparisonDisplay",
     "PersistentErrors",

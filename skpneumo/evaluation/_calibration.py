@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length, check_scalar, column_or_1d
-from sklearn.utils.validation import _check_pos_label_consistency
 
+from skpneumo._sklearn import _check_pos_label_consistency
 from skpneumo.evaluation._bootstrap import blocks
 from skpneumo.evaluation._predictions import check_labels, check_positive_label
 

@@ -9,12 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binom
 from sklearn.utils import check_consistent_length
 
+from skpneumo._formatting import counted, with_interval
+from skpneumo._groups import check_groups
+from skpneumo._paths import check_paths, filenames_of
 from skpneumo.datasets import patient_ids
 from skpneumo.evaluation._intervals import clustered_share
 from skpneumo.evaluation._predictions import check_labels, check_same_kind
-from skpneumo.groups import check_groups
-from skpneumo.paths import check_paths, filenames_of
-from skpneumo.wording import counted, with_interval
 
 if TYPE_CHECKING:
     import pandas as pd

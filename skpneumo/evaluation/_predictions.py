@@ -13,10 +13,10 @@ from sklearn.utils import (
     column_or_1d,
 )
 
+from skpneumo._groups import check_groups
+from skpneumo._paths import check_paths, filenames_of
 from skpneumo.datasets import patient_ids
 from skpneumo.evaluation._responses import scores_and_decisions, scores_of
-from skpneumo.groups import check_groups
-from skpneumo.paths import check_paths, filenames_of
 
 __all__ = [
     "Predictions",

@@ -5,8 +5,8 @@ from html import escape
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from skpneumo._formatting import based_on, counted, with_interval
 from skpneumo.evaluation._intervals import mover_difference
-from skpneumo.wording import based_on, counted, with_interval
 
 if TYPE_CHECKING:
     import pandas as pd

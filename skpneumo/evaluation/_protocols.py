@@ -6,14 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedShuffleSplit
-from sklearn.utils import (
-    _safe_indexing,
-    check_consistent_length,
-    check_random_state,
-    column_or_1d,
-)
-from sklearn.utils.validation import _num_samples
+from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
 
+from skpneumo._groups import check_groups
+from skpneumo._paths import filenames_of
+from skpneumo._sklearn import _num_samples, _safe_indexing
 from skpneumo.datasets import patient_ids
 from skpneumo.evaluation._estimates import Settings, estimate_metrics
 from skpneumo.evaluation._predictions import (
@@ -28,8 +25,6 @@ from skpneumo.evaluation._protocol_report import (
     RANDOM,
     ProtocolComparison,
 )
-from skpneumo.groups import check_groups
-from skpneumo.paths import filenames_of
 
 __all__ = ["compare_protocols"]
 

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
-from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils import column_or_1d
 
+from skpneumo._sklearn import BaseSearchCV
 from skpneumo.decision import RecallFloorClassifier
 
 __all__ = [

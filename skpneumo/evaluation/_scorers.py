@@ -14,9 +14,8 @@ from numpy.typing import ArrayLike
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import make_scorer, recall_score, roc_curve
 from sklearn.utils import column_or_1d
-from sklearn.utils._param_validation import Interval, validate_params
-from sklearn.utils.validation import _check_pos_label_consistency
 
+from skpneumo._sklearn import Interval, _check_pos_label_consistency, validate_params
 from skpneumo.evaluation._predictions import check_labels, check_positive_label
 
 __all__ = [

@@ -12,18 +12,18 @@ from numpy.typing import ArrayLike
 from PIL import Image
 from sklearn.utils import check_random_state
 
+from skpneumo._images import check_images
+from skpneumo._paths import check_paths, filenames_of
 from skpneumo.datasets import patient_ids
-from skpneumo.evaluation._alterations import ALTERATIONS, Alteration
+from skpneumo.evaluation._corruptions import CORRUPTIONS, Corruption
 from skpneumo.evaluation._estimates import Settings, estimate_metrics
 from skpneumo.evaluation._predictions import predictions_of
-from skpneumo.images import check_images
 from skpneumo.loading import ImageArray, ImageLoader
-from skpneumo.paths import check_paths, filenames_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["UNALTERED", "altered", "stress_test"]
+__all__ = ["UNALTERED", "corrupted", "stress_test"]
 
 UNALTERED = "unaltered"
 
@@ -37,7 +37,7 @@ def stress_test(
     X: Any,
     y: ArrayLike,
     *,
-    alterations: dict[str, Alteration] | None = None,
+    corruptions: dict[str, Corruption] | None = None,
     groups: ArrayLike | None = None,
     pos_label: Any = None,
     threshold: float | None = None,
@@ -45,10 +45,10 @@ def stress_test(
     n_resamples: int = 2000,
     random_state: int | np.random.RandomState | None = 0,
 ) -> "pd.DataFrame":
-    """Evaluate a fitted classifier on images altered as another hospital's might be.
+    """Evaluate a fitted classifier on images corrupted as another hospital's might be.
 
     Patients of the same collection say nothing of another scanner, exposure, field of view or
-    file format. These alterations do not replace images from elsewhere, but a classifier that
+    file format. These corruptions do not replace images from elsewhere, but a classifier that
     falls under them will fall there.
 
     Parameters
@@ -57,11 +57,11 @@ def stress_test(
         A whole pipeline from paths, or a classifier of images.
     X : array-like of length n_images
         Paths, or uint8 images of shape (n_images, height, width, channels), that the estimator
-        was not fitted on. Paths are altered as grey copies of 224 x 224 pixels, in a temporary
+        was not fitted on. Paths are corrupted as grey copies of 224 x 224 pixels, in a temporary
         folder; images at their own size.
     y : array-like of shape (n_images,)
         True labels.
-    alterations : dict of str to function, default=None
+    corruptions : dict of str to function, default=None
         By name, functions of a grey Pillow image to one of the same size. None: gamma 0.6 and
         1.6, contrast x 0.6 and x 1.5, the middle 80 % of either side, a field of view of 125 %,
         a Gaussian blur of 1.5 px and noise of 10/255 (at 224 px), JPEG quality 30, black
@@ -82,15 +82,15 @@ def stress_test(
     Returns
     -------
     frame : pandas.DataFrame
-        One row per alteration and metric (``roc_auc``, ``balanced_accuracy``, ``recall``,
-        ``specificity``), with the columns ``alteration``, ``metric``, ``value``, ``low``,
+        One row per corruption and metric (``roc_auc``, ``balanced_accuracy``, ``recall``,
+        ``specificity``), with the columns ``corruption``, ``metric``, ``value``, ``low``,
         ``high``, ``n``, ``n_patients`` and ``interval``, as from :func:`evaluate`. The first
         rows are "unaltered": the same copies as they are.
 
     Raises
     ------
     ValueError
-        If an alteration returns an image of another size, or labels and images do not fit.
+        If a corruption returns an image of another size, or labels and images do not fit.
     FileNotFoundError
         If a file is missing.
 
@@ -112,7 +112,7 @@ def stress_test(
     ...     ImageLoader(size=32), CNNClassifier(filters=(4, 8), epochs=1, random_state=0))
     >>> _ = pipe.fit(xrays.filenames, xrays.target)
     >>> frame = stress_test(pipe, xrays.filenames, xrays.target)
-    >>> frame.pivot(index="alteration", columns="metric", values="value").shape
+    >>> frame.pivot(index="corruption", columns="metric", values="value").shape
     (13, 4)
     """
     import pandas as pd
@@ -120,13 +120,13 @@ def stress_test(
     X = X if _are_images(X) else check_paths(X)
     if groups is None and (filenames := filenames_of(X)) is not None:
         groups = patient_ids(filenames)
-    alterations = ALTERATIONS if alterations is None else alterations
+    corruptions = CORRUPTIONS if corruptions is None else corruptions
     rows = []
-    for name, alteration in {UNALTERED: _as_it_is, **alterations}.items():
-        with altered(X, alteration, name) as X_altered:
+    for name, corruption in {UNALTERED: _as_it_is, **corruptions}.items():
+        with corrupted(X, corruption, name) as X_corrupted:
             predictions = predictions_of(
                 estimator,
-                X_altered,
+                X_corrupted,
                 y,
                 groups=groups,
                 pos_label=pos_label,
@@ -134,7 +134,7 @@ def stress_test(
             )
         settings = Settings(confidence_level, n_resamples, 10, check_random_state(random_state))
         rows += [
-            {"alteration": name, **vars(estimate)}
+            {"corruption": name, **vars(estimate)}
             for estimate in estimate_metrics(predictions, _METRICS, settings)
         ]
     frame = pd.DataFrame(rows)
@@ -143,17 +143,17 @@ def stress_test(
 
 
 @contextmanager
-def altered(X: Any, alteration: Alteration, name: str) -> Iterator[Any]:
-    """Hand out altered copies of images, or the paths of altered copies as long as they last."""
+def corrupted(X: Any, corruption: Corruption, name: str) -> Iterator[Any]:
+    """Give corrupted copies of images, or the paths of copies that exist within the context."""
     with ThreadPoolExecutor() as threads:
-        alter = _on_pixels(alteration, name)
+        corrupt = _on_pixels(corruption, name)
         if _are_images(X):
             images = check_images(X)
-            copies = np.stack(list(threads.map(alter, images)))
+            copies = np.stack(list(threads.map(corrupt, images)))
             yield ImageArray(copies, filenames=filenames_of(X))
             return
         with TemporaryDirectory(prefix="skpneumo-") as folder:
-            yield _write_copies(check_paths(X), alter, Path(folder), threads)
+            yield _write_copies(check_paths(X), corrupt, Path(folder), threads)
 
 
 def _are_images(X: Any) -> bool:
@@ -164,27 +164,27 @@ def _as_it_is(image: Image.Image) -> Image.Image:
     return image
 
 
-def _on_pixels(alteration: Alteration, name: str) -> Callable[[np.ndarray], np.ndarray]:
-    """Let an alteration of grey pictures work on pixels of any number of channels."""
+def _on_pixels(corruption: Corruption, name: str) -> Callable[[np.ndarray], np.ndarray]:
+    """Let a corruption of grey pictures work on pixels of any number of channels."""
 
-    def alter(pixels: np.ndarray) -> np.ndarray:
+    def corrupt(pixels: np.ndarray) -> np.ndarray:
         channels = [
-            np.asarray(alteration(Image.fromarray(pixels[..., i])))
+            np.asarray(corruption(Image.fromarray(pixels[..., i])))
             for i in range(pixels.shape[-1])
         ]
         if any(channel.shape != pixels.shape[:2] for channel in channels):
             raise ValueError(
-                f"The alteration {name!r} made an image of shape {channels[0].shape} of one of "
+                f"The corruption {name!r} made an image of shape {channels[0].shape} of one of "
                 f"shape {pixels.shape[:2]}. Return a grey image of the same size."
             )
         return np.stack(channels, axis=-1)
 
-    return alter
+    return corrupt
 
 
 def _write_copies(
     paths: np.ndarray,
-    alter: Callable[[np.ndarray], np.ndarray],
+    corrupt: Callable[[np.ndarray], np.ndarray],
     folder: Path,
     threads: ThreadPoolExecutor,
 ) -> np.ndarray:
@@ -195,7 +195,7 @@ def _write_copies(
 
     def write(copy: str, pixels: np.ndarray) -> None:
         Path(copy).parent.mkdir()
-        Image.fromarray(alter(pixels)[..., 0]).save(copy, compress_level=1)
+        Image.fromarray(corrupt(pixels)[..., 0]).save(copy, compress_level=1)
 
     for start in range(0, len(paths), _CHUNK):
         part = slice(start, start + _CHUNK)

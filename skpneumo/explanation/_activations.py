@@ -8,9 +8,9 @@ from typing import Any
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils._param_validation import Interval, validate_params
 
-from skpneumo.classifiers._programs import NetworkSpec, ProgramPool, WeightHolder
+from skpneumo._sklearn import Interval, validate_params
+from skpneumo.classifiers.engine._compiled import NetworkSpec, ProgramPool, WeightHolder
 from skpneumo.explanation._layers import FlatNetwork, chosen_layers
 from skpneumo.explanation._model import take_apart
 from skpneumo.explanation._progress import in_batches

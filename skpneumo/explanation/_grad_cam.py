@@ -7,8 +7,8 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 from PIL import Image
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from skpneumo._sklearn import Interval, StrOptions, validate_params
 from skpneumo.explanation._gradients import (
     GradientSpec,
     directions_of,

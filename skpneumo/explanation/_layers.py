@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from skpneumo.classifiers._programs import NetworkSpec
+from skpneumo.classifiers.engine._compiled import NetworkSpec
 
 __all__ = ["FlatNetwork", "chosen_layers", "deepest_map"]
 

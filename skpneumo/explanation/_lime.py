@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
-from skpneumo.explanation._fill import FILL, hidden_look
+from skpneumo._sklearn import Interval, StrOptions, validate_params
 from skpneumo.explanation._model import take_apart, target_columns
+from skpneumo.explanation._occluder import FILL, hidden_look
 from skpneumo.explanation._progress import progress
 
 __all__ = ["lime_map"]

@@ -10,8 +10,8 @@ from scipy.special import logit, logsumexp
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from skpneumo._paths import filenames_of
 from skpneumo.evaluation._responses import is_network, positive_of, transformers_of
-from skpneumo.paths import filenames_of
 
 __all__ = [
     "ImageModel",
@@ -67,7 +67,7 @@ class ImageModel:
 
     def _logits(self, images: NDArray[Any]) -> NDArray[np.float64]:
         """What the network says before it is made a probability, which would be cut off at 1."""
-        from skpneumo.classifiers._prediction import extract_features
+        from skpneumo.classifiers.engine._prediction import extract_features
 
         network = self.classifier
         return extract_features(

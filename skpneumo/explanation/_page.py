@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
+from skpneumo._html import table
 from skpneumo.explanation._verdict import MEASURES
-from skpneumo.pages import table
 
 if TYPE_CHECKING:
     from skpneumo.explanation._report import ExplanationReport
 
 __all__ = ["report_html", "section_html"]
 
-_SEVERITIES = {"cheater": "error", "undecided": "warning", "honest": "note"}
+_SEVERITIES = {"shortcut": "error", "undecided": "warning", "lungs": "note"}
 
 _DPI = 110
 
@@ -37,7 +37,7 @@ def section_html(
     """
     from matplotlib.figure import Figure
 
-    from skpneumo.evaluation.report._drawing import drawing, svg
+    from skpneumo._svg import drawing, svg
     from skpneumo.explanation._report import explanation_report
     from skpneumo.explanation.displays import HeatMapGalleryDisplay
 

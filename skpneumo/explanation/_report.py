@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from skpneumo._html import fragment
+from skpneumo._sklearn import Interval, StrOptions, validate_params
 from skpneumo.evaluation._predictions import predictions_of
 from skpneumo.evaluation._responses import is_network
 from skpneumo.explanation._curves import deletion_insertion
@@ -16,10 +17,9 @@ from skpneumo.explanation._methods import METHODS, maps_by
 from skpneumo.explanation._model import ImageModel, require_target, take_apart
 from skpneumo.explanation._page import report_html
 from skpneumo.explanation._randomization import map_similarity, with_random_weights
+from skpneumo.explanation._region_swap import transplant_effects
 from skpneumo.explanation._regions import attribution_shares
-from skpneumo.explanation._transplant import transplant_effects
 from skpneumo.explanation._verdict import MEASURES, judge, measures_of
-from skpneumo.pages import fragment
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +46,7 @@ class ExplanationReport:
     measures : DataFrame
         A row for each measure of the model: measure, value, low and high of its 95 % interval,
         n and n_patients, the images and patients it is a mean over.
-    verdict : {"honest", "cheater", "undecided"}
+    verdict : {"lungs", "shortcut", "undecided"}
         See :func:`explanation_report`.
     reasons : list of str
         What the verdict rests on.
@@ -143,7 +143,7 @@ def explanation_report(
 
     Notes
     -----
-    **The verdict.** A model is a "cheater" if either
+    **The verdict.** A model is a "shortcut" if either
 
     - more than half of the evidence for the positive class lies in burnt-in text, corners and
       border, in the mean over the images that it calls positive; or
@@ -153,7 +153,7 @@ def explanation_report(
 
     It is "undecided" if neither chests nor surroundings surely move it the right way, both
     intervals reaching down to zero, for then it tells the classes apart by neither: such a model
-    has learned nothing that could be convicted or cleared. Else it is "honest".
+    has learned nothing that could be convicted or cleared. Else it is "lungs".
 
     The first looks at single films, the second at the classes, and so it also finds a mark that
     only normal films bear. Neither finds what lies within the chest, such as a tube or an

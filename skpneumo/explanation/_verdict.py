@@ -120,5 +120,5 @@ def judge(measures: "pd.DataFrame") -> tuple[str, list[str]]:
             "neither other chests nor other surroundings surely move the log odds the right way",
         ]
     if (edge or 0.0) > _MOST_ON_THE_EDGE or (outside or 0.0) > _MOST_FROM_OUTSIDE:
-        return "cheater", reasons
-    return "honest", reasons
+        return "shortcut", reasons
+    return "lungs", reasons

@@ -1,10 +1,10 @@
 """Loading: paths become one uint8 stack of images of one size, in memory or on demand."""
 
-from skpneumo.loading._cache import CacheInfo, DecodeCache, DecodeCacheError
 from skpneumo.loading._errors import MissingImagesError, UnreadableImagesError
 from skpneumo.loading._image_array import ImageArray
 from skpneumo.loading._loader import ImageLoader
 from skpneumo.loading._stream import ImageStream
+from skpneumo.loading.cache._cache import CacheInfo, DecodeCache, DecodeCacheError
 
 __all__ = [
     "CacheInfo",

@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
-from skpneumo.loading._fitting import Picture, fit_picture
 from skpneumo.loading._pillow import read_with_pillow
+from skpneumo.loading._resizing import DecodedImage, resize_image
 
 __all__ = ["CHANNELS", "check_regular_file", "decode_image"]
 
 CHANNELS = {"grayscale": 1, "rgb": 3}
 
-_Reader = Callable[[IO[bytes], tuple[int, int], str, str], Picture]
+_Reader = Callable[[IO[bytes], tuple[int, int], str, str], DecodedImage]
 
 # What a file is, is told by how it begins and never by its name.
 _READERS: dict[tuple[bytes, ...], _Reader] = {
@@ -62,7 +62,7 @@ def decode_image(
     with _open_regular_file(path) as file:
         read = _reader_for(file)
         picture = read(file, size, color_mode, resize)
-    pixels = fit_picture(picture, size, resize)
+    pixels = resize_image(picture, size, resize)
     if pixels.ndim == 3:
         return pixels
     grey = pixels[:, :, np.newaxis]

@@ -6,17 +6,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
-from sklearn.utils._param_validation import Interval, Options, StrOptions
 
-from skpneumo.loading._cache import DecodeCache
+from skpneumo._paths import check_paths
+from skpneumo._sklearn import Interval, Options, StrOptions, _fit_context
 from skpneumo.loading._decoding import CHANNELS, check_regular_file
 from skpneumo.loading._errors import unreadable_images_error
 from skpneumo.loading._image_array import ImageArray
 from skpneumo.loading._reading import Cache, ImageReader
 from skpneumo.loading._stream import ImageStream
-from skpneumo.paths import check_paths
+from skpneumo.loading.cache._cache import DecodeCache
 
 __all__ = ["ImageLoader"]
 

@@ -8,7 +8,7 @@ from typing import IO, Any
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, JpegImagePlugin, TiffImagePlugin
 
-from skpneumo.loading._fitting import Picture, scaled_size
+from skpneumo.loading._resizing import DecodedImage, scaled_size
 
 __all__ = ["MAX_PIXELS", "orientation_of", "read_with_pillow"]
 
@@ -31,7 +31,7 @@ def read_with_pillow(
     size: tuple[int, int],
     color_mode: str,
     resize: str,
-) -> Picture:
+) -> DecodedImage:
     """Decode an open file, a JPEG to hardly more pixels than fitting it to ``size`` needs.
 
     Raises
@@ -61,10 +61,10 @@ def read_with_pillow(
     width, height = scaled_extent or image.size
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         values, black, white = _deep_grey(image)
-        return Picture(values, width, height, orientation, black, white)
+        return DecodedImage(values, width, height, orientation, black, white)
     if _tiff_tag(image, ExifTags.Base.SampleFormat, _UNSIGNED) == _SIGNED:
         raise ValueError("signed 8-bit pixels, which Pillow misreads; save them as unsigned")
-    return Picture(_to_eight_bits(image, color_mode), width, height, orientation)
+    return DecodedImage(_to_eight_bits(image, color_mode), width, height, orientation)
 
 
 @contextmanager

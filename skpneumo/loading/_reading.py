@@ -11,11 +11,11 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
-from skpneumo.loading._cache import DecodeCache
 from skpneumo.loading._decoding import CHANNELS, decode_image
 from skpneumo.loading._errors import unreadable_images_error
-from skpneumo.loading._keys import ImageKey, image_key, parameters_tag
-from skpneumo.loading._memo import MemoVisit, memo
+from skpneumo.loading.cache._cache import DecodeCache
+from skpneumo.loading.cache._keys import ImageKey, image_key, parameters_tag
+from skpneumo.loading.cache._memory import MemoVisit, memo
 
 __all__ = ["Cache", "ImageReader"]
 
@@ -145,7 +145,7 @@ class ImageReader:
             return None
         if self.cache is None:
             return MemoVisit(memo)
-        from skpneumo.loading._shelf import shelf_of
+        from skpneumo.loading.cache._lmdb import shelf_of
 
         cache = self.cache if isinstance(self.cache, DecodeCache) else DecodeCache(self.cache)
         return shelf_of(cache)

@@ -12,9 +12,9 @@ import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
 
+from skpneumo._paths import check_paths
 from skpneumo.loading._image_array import ImageArray
 from skpneumo.loading._reading import Cache, ImageReader
-from skpneumo.paths import check_paths
 
 __all__ = ["ImageStream"]
 
@@ -168,9 +168,9 @@ class ImageStream:
         images : ndarray of uint8, shape (batch_size, height, width, channels)
         """
         starts = range(0, len(self), batch_size)
-        return self.read_ahead(slice(start, start + batch_size) for start in starts)
+        return self.prefetch(slice(start, start + batch_size) for start in starts)
 
-    def read_ahead(self, selections: Iterable[Any]) -> Iterator[NDArray[np.uint8]]:
+    def prefetch(self, selections: Iterable[Any]) -> Iterator[NDArray[np.uint8]]:
         """Decode some rows after others, beginning with the next while one is in use.
 
         Parameters

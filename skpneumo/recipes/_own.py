@@ -54,7 +54,7 @@ def _network(random_state: Any) -> CNNClassifier:
         epochs=30,
         schedule="cosine",
         warmup_epochs=1,
-        weight_averaging=0.997,
+        ema_momentum=0.997,
         augmentation=ImageAugmenter(
             crop_scale=(0.08, 1.6),
             rotation=10,

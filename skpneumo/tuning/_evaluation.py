@@ -14,9 +14,8 @@ import joblib
 import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import _search as search_module
-from sklearn.model_selection._search import BaseSearchCV
-from sklearn.model_selection._validation import _fit_and_score
 
+from skpneumo._sklearn import BaseSearchCV, _fit_and_score
 from skpneumo.tuning._continuing import Continuation
 from skpneumo.tuning._device_slots import device_slot, let_device_memory_grow
 from skpneumo.tuning._keys import key_of

@@ -11,9 +11,9 @@ from typing import Any
 
 import joblib
 import numpy as np
-from sklearn.metrics._scorer import _BaseScorer
 
-from skpneumo.images import decodes_on_demand
+from skpneumo._images import is_stream
+from skpneumo._sklearn import _BaseScorer
 
 __all__ = ["data_key", "key_of"]
 
@@ -42,7 +42,7 @@ def data_key(X: Any) -> str:
     Of images in memory the file names count too: inner validation goes by the patients in them.
     """
     filenames = getattr(X, "filenames", None)
-    if decodes_on_demand(X):
+    if is_stream(X):
         return joblib.hash([_file_states(X.filenames), X.shape[1:], X.resize])
     array = np.asarray(X)
     if array.dtype.kind in "OUT":

@@ -11,13 +11,10 @@ from typing import Any, Self
 
 import joblib
 import numpy as np
-from sklearn.base import _fit_context
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import HalvingRandomSearchCV, RandomizedSearchCV
-from sklearn.model_selection._search import BaseSearchCV
-from sklearn.model_selection._split import _yields_constant_splits
-from sklearn.utils._param_validation import Interval
 
+from skpneumo._sklearn import BaseSearchCV, Interval, _fit_context, _yields_constant_splits
 from skpneumo.tuning._continuing import check_continuable
 from skpneumo.tuning._device_slots import holds_slot
 from skpneumo.tuning._evaluation import SearchRun, search_with_records

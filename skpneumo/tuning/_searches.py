@@ -268,7 +268,7 @@ return_train_score, random_state, n_jobs, verbose : object
 
     See Also
     --------
-    ResumableHalvingRandomSearchCV : Draws its candidates.
+    ResumableHalvingRandomSearchCV : AugmentationParams its candidates.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""Drawn maps and tones, applied: against NumPy, SciPy and Keras, and in a Keras model."""
+"""Drawn maps and intensities, applied: against NumPy, SciPy and Keras, and in a Keras model."""
 
 import keras
 import numpy as np
@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from skpneumo.augmentation import AugmentationLayer, ImageAugmenter, augment
 from skpneumo.augmentation._apply import FILL_MODES, compiled_augment
-from skpneumo.augmentation._draws import UNCHANGED_TONE, affine_maps
+from skpneumo.augmentation._params import IDENTITY_INTENSITY, affine_maps
 
 SCIPY_MODES = {
     "nearest": "nearest",
@@ -51,19 +51,19 @@ def warp_by_scipy(images, maps, fill_mode, fill_value=0.0):
     return warped
 
 
-def retone(images, value_range=(0.0, 255.0), **tones):
-    columns = UNCHANGED_TONE | tones
-    assert list(columns) == list(UNCHANGED_TONE)
-    tone = np.tile(np.float32(list(columns.values())), (len(images), 1))
-    return ops.convert_to_numpy(augment(images, tone=tone, value_range=value_range))
+def retone(images, value_range=(0.0, 255.0), **intensities):
+    columns = IDENTITY_INTENSITY | intensities
+    assert list(columns) == list(IDENTITY_INTENSITY)
+    intensity = np.tile(np.float32(list(columns.values())), (len(images), 1))
+    return ops.convert_to_numpy(augment(images, intensity=intensity, value_range=value_range))
 
 
 @pytest.mark.parametrize("fill_mode", FILL_MODES)
 @pytest.mark.parametrize("shape", [(16, 16, 1), (7, 12, 3), (1, 9, 1), (9, 1, 1), (1, 1, 2)])
 def test_the_identity_changes_nothing(fill_mode, shape):
     images = noise(4, *shape)
-    draws = ImageAugmenter().draw(4, shape, np.random.default_rng(0))
-    unchanged = ops.convert_to_numpy(augment(images, *draws, fill_mode=fill_mode))
+    params = ImageAugmenter().sample_params(4, shape, np.random.default_rng(0))
+    unchanged = ops.convert_to_numpy(augment(images, *params, fill_mode=fill_mode))
     np.testing.assert_array_equal(unchanged, images)
     assert unchanged.dtype == np.float32
 
@@ -118,7 +118,7 @@ def test_random_maps_agree_with_scipy(fill_mode, shape):
     augmenter = ImageAugmenter(
         rotation=180, width_shift=0.8, height_shift=0.8, shear=30, zoom=0.6, vertical_flip=True
     )
-    maps = augmenter.draw(len(images), shape, np.random.default_rng(1)).affine
+    maps = augmenter.sample_params(len(images), shape, np.random.default_rng(1)).affine
     warped = augment(images, maps, fill_mode=fill_mode, fill_value=40.0)
     expected = warp_by_scipy(images, maps, fill_mode, fill_value=40.0)
     # A hundredth of a grey level, where float32 leaves a pixel between the same neighbours.
@@ -128,18 +128,18 @@ def test_random_maps_agree_with_scipy(fill_mode, shape):
 @pytest.mark.parametrize("fill_mode", ["nearest", "constant", "reflect"])
 def test_maps_mean_what_they_mean_to_keras(fill_mode):
     images = smooth(6, 15, 20, 2).astype(np.float32)
-    draws = ImageAugmenter(rotation=40, zoom=0.4, width_shift=0.3).draw(
+    params = ImageAugmenter(rotation=40, zoom=0.4, width_shift=0.3).sample_params(
         6, (15, 20), np.random.default_rng(0)
     )
     expected = ops.image.affine_transform(
         images,
-        ops.convert_to_tensor(draws.affine.copy()),
+        ops.convert_to_tensor(params.affine.copy()),
         interpolation="bilinear",
         fill_mode=fill_mode,
         fill_value=40.0,
         data_format="channels_last",
     )
-    warped = augment(images, draws.affine, fill_mode=fill_mode, fill_value=40.0)
+    warped = augment(images, params.affine, fill_mode=fill_mode, fill_value=40.0)
     np.testing.assert_allclose(
         ops.convert_to_numpy(warped), ops.convert_to_numpy(expected), atol=0.05
     )
@@ -234,13 +234,13 @@ def test_tones_stay_in_range_at_their_extremes():
 
 def test_float_images_of_another_range_are_augmented_alike():
     images = smooth(4, 12, 12, 1)
-    draws = ImageAugmenter(rotation=30, zoom=0.3, brightness=0.4, contrast=0.4, gamma=0.5).draw(
-        4, (12, 12), np.random.default_rng(0)
-    )
-    grey = augment(images, *draws, fill_mode="constant", fill_value=51.0)
+    params = ImageAugmenter(
+        rotation=30, zoom=0.3, brightness=0.4, contrast=0.4, gamma=0.5
+    ).sample_params(4, (12, 12), np.random.default_rng(0))
+    grey = augment(images, *params, fill_mode="constant", fill_value=51.0)
     scaled = augment(
         (images / 127.5 - 1).astype(np.float32),
-        *draws,
+        *params,
         fill_mode="constant",
         fill_value=-0.6,
         value_range=(-1.0, 1.0),
@@ -253,24 +253,24 @@ def test_float_images_of_another_range_are_augmented_alike():
 def test_a_row_depends_on_its_own_draw_only():
     images = noise(5, 10, 10, 1)
     augmenter = ImageAugmenter(rotation=90, zoom=0.2, contrast=0.5, gamma=0.5)
-    affine, tone = augmenter.draw(5, (10, 10), np.random.default_rng(0))
+    affine, intensity = augmenter.sample_params(5, (10, 10), np.random.default_rng(0))
     order = np.array([3, 0, 4, 1, 2])
-    together = ops.convert_to_numpy(augment(images, affine, tone))
-    shuffled = ops.convert_to_numpy(augment(images[order], affine[order], tone[order]))
+    together = ops.convert_to_numpy(augment(images, affine, intensity))
+    shuffled = ops.convert_to_numpy(augment(images[order], affine[order], intensity[order]))
     np.testing.assert_allclose(shuffled, together[order], atol=1e-3)
     for i in range(5):
-        alone = augment(images[i : i + 1], affine[i : i + 1], tone[i : i + 1])
+        alone = augment(images[i : i + 1], affine[i : i + 1], intensity[i : i + 1])
         np.testing.assert_allclose(ops.convert_to_numpy(alone)[0], together[i], atol=1e-3)
 
 
 def test_inputs_are_not_written_to():
     images = noise(3, 10, 10, 1)
-    affine, tone = ImageAugmenter(rotation=90, gamma=0.2).draw(
+    affine, intensity = ImageAugmenter(rotation=90, gamma=0.2).sample_params(
         3, (10, 10), np.random.default_rng(0)
     )
-    before = images.copy(), affine.copy(), tone.copy()
-    augment(images, affine, tone)
-    for now, then in zip((images, affine, tone), before, strict=True):
+    before = images.copy(), affine.copy(), intensity.copy()
+    augment(images, affine, intensity)
+    for now, then in zip((images, affine, intensity), before, strict=True):
         np.testing.assert_array_equal(now, then)
 
 
@@ -280,68 +280,74 @@ def test_the_compiled_program_does_the_same_for_batches_of_any_size():
     augmenter = ImageAugmenter(rotation=90, contrast=0.5, gamma=0.5)
     for n in (4, 1, 3):
         images = noise(n, 10, 12, 1)
-        draws = augmenter.draw(n, (10, 12), np.random.default_rng(0))
+        params = augmenter.sample_params(n, (10, 12), np.random.default_rng(0))
         np.testing.assert_allclose(
-            ops.convert_to_numpy(program(images, *draws)),
-            ops.convert_to_numpy(augment(images, *draws, fill_mode="reflect")),
+            ops.convert_to_numpy(program(images, *params)),
+            ops.convert_to_numpy(augment(images, *params, fill_mode="reflect")),
             atol=0.02,
         )
 
 
 def layer_inputs(n=3, shape=(8, 12, 1)):
-    draws = ImageAugmenter(rotation=40, contrast=0.5).draw(n, shape, np.random.default_rng(0))
-    return noise(n, *shape), draws
+    params = ImageAugmenter(rotation=40, contrast=0.5).sample_params(
+        n, shape, np.random.default_rng(0)
+    )
+    return noise(n, *shape), params
 
 
 def test_the_layer_augments_in_training_and_only_there():
-    images, draws = layer_inputs()
+    images, params = layer_inputs()
     layer = AugmentationLayer()
     inputs = [
         keras.Input((8, 12, 1), dtype="uint8"),
         keras.Input((8,)),
-        keras.Input((len(UNCHANGED_TONE),)),
+        keras.Input((len(IDENTITY_INTENSITY),)),
     ]
     model = keras.Model(inputs, layer(inputs))
     assert model.output_shape == (None, 8, 12, 1)
-    expected = ops.convert_to_numpy(augment(images, *draws))
-    in_training = ops.convert_to_numpy(model([images, *draws], training=True))
+    expected = ops.convert_to_numpy(augment(images, *params))
+    in_training = ops.convert_to_numpy(model([images, *params], training=True))
     np.testing.assert_allclose(in_training, expected, atol=0.02)
-    np.testing.assert_array_equal(model.predict_on_batch([images, *draws]), images)
+    np.testing.assert_array_equal(model.predict_on_batch([images, *params]), images)
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_the_layer_trains_within_a_model(jit_compile):
     if jit_compile and keras.backend.backend() == "torch":
         pytest.skip("torch.compile needs a C++ compiler and minutes")
-    images, draws = layer_inputs(n=5)
+    images, params = layer_inputs(n=5)
     inputs = [
         keras.Input((8, 12, 1), dtype="uint8"),
         keras.Input((8,)),
-        keras.Input((len(UNCHANGED_TONE),)),
+        keras.Input((len(IDENTITY_INTENSITY),)),
     ]
     seen = keras.layers.Flatten()(AugmentationLayer()(inputs))
     model = keras.Model(inputs, keras.layers.Dense(1, kernel_initializer="ones")(seen))
     model.compile(keras.optimizers.SGD(0.0), "mse", jit_compile=jit_compile)
-    sums = ops.convert_to_numpy(augment(images, *draws)).sum(axis=(1, 2, 3))
+    sums = ops.convert_to_numpy(augment(images, *params)).sum(axis=(1, 2, 3))
     # The loss against zero is the mean square of what the layer handed on.
     losses = [
-        model.train_on_batch([images[rows], draws.affine[rows], draws.tone[rows]], np.zeros(size))
+        model.train_on_batch(
+            [images[rows], params.affine[rows], params.intensity[rows]], np.zeros(size)
+        )
         for rows, size in ((slice(0, 3), 3), (slice(3, 5), 2))
     ]
     model.reset_metrics()
-    first = model.train_on_batch([images[:3], draws.affine[:3], draws.tone[:3]], np.zeros(3))
+    first = model.train_on_batch(
+        [images[:3], params.affine[:3], params.intensity[:3]], np.zeros(3)
+    )
     assert first == pytest.approx((sums[:3] ** 2).mean(), rel=1e-3)
     assert np.isfinite(losses).all()
 
 
 def test_the_layer_leaves_out_what_it_is_told_to():
-    images, draws = layer_inputs()
-    neither = AugmentationLayer(geometry=False, tone=False)([images, *draws])
+    images, params = layer_inputs()
+    neither = AugmentationLayer(geometry=False, intensity=False)([images, *params])
     np.testing.assert_array_equal(ops.convert_to_numpy(neither), images)
-    tone_only = AugmentationLayer(geometry=False)([images, *draws])
+    tone_only = AugmentationLayer(geometry=False)([images, *params])
     np.testing.assert_allclose(
         ops.convert_to_numpy(tone_only),
-        ops.convert_to_numpy(augment(images, tone=draws.tone)),
+        ops.convert_to_numpy(augment(images, intensity=params.intensity)),
         atol=0.02,
     )
 
@@ -349,7 +355,7 @@ def test_the_layer_leaves_out_what_it_is_told_to():
 def test_the_layer_keeps_float32_positions_under_a_16_bit_policy():
     images = noise(1, 2, 700, 1)
     flip = affine_maps((2, 700), horizontal_flip=True)  # 699 is no bfloat16
-    layer = AugmentationLayer(tone=False, dtype="mixed_bfloat16")
+    layer = AugmentationLayer(intensity=False, dtype="mixed_bfloat16")
     flipped = layer([images, ops.convert_to_tensor(flip), np.ones((1, 3), np.float32)])
     np.testing.assert_array_equal(ops.convert_to_numpy(flipped), images[:, :, ::-1])
 
@@ -359,7 +365,7 @@ def test_the_layer_is_rebuilt_from_its_configuration():
     arguments = augmenter.layer_arguments(value_range=(-1.0, 1.0))
     assert arguments == {
         "geometry": False,
-        "tone": True,
+        "intensity": True,
         "fill_mode": "constant",
         "fill_value": pytest.approx(-0.6),
         "value_range": (-1.0, 1.0),

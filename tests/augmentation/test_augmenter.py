@@ -156,14 +156,14 @@ def test_images_beyond_one_batch_are_augmented_alike(monkeypatch):
     zoom=st.floats(0, 0.999),
     crop_scale=st.none() | st.tuples(st.floats(0.001, 0.5), st.floats(0.5, 1)),
     flip=st.booleans(),
-    tone=st.floats(0, 1),
+    intensity=st.floats(0, 1),
     gamma=st.floats(0, 100),
     fill_mode=st.sampled_from(["constant", "nearest", "reflect", "wrap"]),
     random_state=st.integers(0, 2**32 - 1),
 )
 def test_any_parameters_in_range_give_images_of_the_same_kind(
-    shape, n, n_copies, rotation, shift, shear, zoom, crop_scale, flip, tone, gamma, fill_mode,
-    random_state,
+    shape, n, n_copies, rotation, shift, shear, zoom, crop_scale, flip, intensity, gamma,
+    fill_mode, random_state,
 ):  # fmt: skip
     X = noise(n, *shape)
     augmenter = ImageAugmenter(
@@ -174,8 +174,8 @@ def test_any_parameters_in_range_give_images_of_the_same_kind(
         zoom=zoom,
         crop_scale=crop_scale,
         vertical_flip=flip,
-        brightness=tone,
-        contrast=tone,
+        brightness=intensity,
+        contrast=intensity,
         gamma=gamma,
         fill_mode=fill_mode,
         fill_value=9,
@@ -287,7 +287,7 @@ def test_a_grid_reaches_its_parameters():
 def test_importing_the_augmenter_imports_no_keras():
     code = (
         "import sys, numpy as np; from skpneumo.augmentation import ImageAugmenter\n"
-        "ImageAugmenter(rotation=3).draw(2, (4, 4), np.random.default_rng(0))\n"
+        "ImageAugmenter(rotation=3).sample_params(2, (4, 4), np.random.default_rng(0))\n"
         "sys.exit(sorted({'keras', 'tensorflow', 'jax', 'torch', 'matplotlib'} & set(sys.modules))"
         " or 0)"
     )

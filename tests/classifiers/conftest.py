@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from skpneumo import CNNClassifier
-from skpneumo.classifiers._programs import prediction_programs, training_programs
+from skpneumo.classifiers.engine._compiled import prediction_programs, training_programs
 
 N_IMAGES = 40
 

@@ -24,7 +24,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skpneumo
 from skpneumo import CNNClassifier, ImageAugmenter, make_pipeline
-from skpneumo.classifiers._inner_validation import hold_out
+from skpneumo.classifiers._validation_split import validation_mask
 from skpneumo.loading import ImageArray
 
 # Small, and trained long enough for the checks that ask for accuracy.
@@ -687,10 +687,10 @@ def test_what_was_held_out_stays_held_out(small, images, labels, monkeypatch):
     chosen = []
 
     def spy(*arguments):
-        chosen.append(hold_out(*arguments))
+        chosen.append(validation_mask(*arguments))
         return chosen[-1]
 
-    monkeypatch.setattr("skpneumo.classifiers._base.hold_out", spy)
+    monkeypatch.setattr("skpneumo.classifiers._base.validation_mask", spy)
     small(early_stopping=True, warm_start=True).fit(images, labels).fit(images, labels)
     np.testing.assert_array_equal(*chosen)
 

@@ -6,12 +6,17 @@ from sklearn.base import clone
 from sklearn.metrics import log_loss
 
 # Steps too small to move a weight: the loss of the first epoch is that of the start.
-AT_REST = {"learning_rate": 1e-30, "optimizer": "sgd", "epochs": 1, "precision": "float32"}
+ZERO_LEARNING_RATE = {
+    "learning_rate": 1e-30,
+    "optimizer": "sgd",
+    "epochs": 1,
+    "precision": "float32",
+}
 
 
 def start_and_loss(small, images, labels, **parameters) -> tuple[np.ndarray, float]:
     """Probabilities of the labels' classes at the start, and the training loss there."""
-    classifier = small(**AT_REST, **parameters).fit(images, labels)
+    classifier = small(**ZERO_LEARNING_RATE, **parameters).fit(images, labels)
     return classifier.predict_proba(images), classifier.history_["loss"][0]
 
 

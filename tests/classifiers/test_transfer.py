@@ -294,7 +294,7 @@ def test_early_stopping_and_schedules_act_in_both_phases(images, labels, weights
         early_stopping=True,
         validation_fraction=0.3,
         schedule="cosine",
-        weight_averaging=0.9,
+        ema_momentum=0.9,
         head_units=(4,),
         dropout=0.2,
         l2=0.01,
@@ -336,7 +336,7 @@ def test_augmentation_and_mixup_act_in_fine_tuning(images, labels, fine_tuned):
 def test_augmented_predictions_are_no_waste(images, labels, fitted):
     classifier = (
         clone(fitted)
-        .set_params(augmentation=ImageAugmenter(rotation=20), n_augmented_predictions=2)
+        .set_params(augmentation=ImageAugmenter(rotation=20), n_tta=2)
         .fit(images, labels)
     )
     averaged = classifier.predict_proba(images)

@@ -7,8 +7,8 @@ import keras
 import pytest
 
 from skpneumo import ImageLoader, __version__
-from skpneumo.cli import _diagnosis, main
-from skpneumo.cli._diagnosis import BackendFacts, MachineFacts, remarks
+from skpneumo.cli import _system_info, main
+from skpneumo.cli._system_info import BackendFacts, MachineFacts, remarks
 
 MACHINE = MachineFacts(
     processor="a fast one",
@@ -93,13 +93,13 @@ def test_fast_convolutions_switched_off_are_noticed(monkeypatch):
 
 def test_a_backend_that_is_missing_is_a_fault(tmp_path):
     pytest.importorskip("tensorflow")
-    if _diagnosis.find_spec("jax") is not None:
+    if _system_info.find_spec("jax") is not None:
         pytest.skip("jax is installed")
     run = subprocess.run(
         [
             sys.executable,
             "-c",
-            "from skpneumo.cli import main; raise SystemExit(main(['doctor']))",
+            "from skpneumo.cli import _system_info, main; raise SystemExit(main(['doctor']))",
         ],
         env=os.environ | {"KERAS_BACKEND": "jax"},
         capture_output=True,
@@ -113,8 +113,8 @@ def test_a_backend_that_is_missing_is_a_fault(tmp_path):
 
 
 def test_unknown_machines_are_described_too(monkeypatch, tmp_path):
-    monkeypatch.setattr(_diagnosis, "Path", lambda *parts: tmp_path / "nothing")
-    facts = _diagnosis.machine_facts()
+    monkeypatch.setattr(_system_info, "Path", lambda *parts: tmp_path / "nothing")
+    facts = _system_info.machine_facts()
     assert facts.instructions == ()
     unknown = replace(facts, load=None, gibibytes=None).lines()
     assert unknown["load"] == unknown["memory"] == "unknown"
@@ -124,7 +124,7 @@ def test_unknown_machines_are_described_too(monkeypatch, tmp_path):
 
 
 def test_no_folder_is_no_fault(tmp_path):
-    facts, sound = _diagnosis.cache_facts(tmp_path / "nowhere")
+    facts, sound = _system_info.cache_facts(tmp_path / "nowhere")
     assert sound
     assert "first loader makes it" in facts["folder"]
 
@@ -136,7 +136,7 @@ def test_a_cache_says_how_often_it_helped(tmp_path, xrays):
     loader = ImageLoader(size=16, cache=tmp_path / "cache")
     for _ in range(2):
         loader.transform(xrays.filenames[:4])
-    facts, sound = _diagnosis.cache_facts(tmp_path / "cache")
+    facts, sound = _system_info.cache_facts(tmp_path / "cache")
     assert sound
     assert facts["images"].startswith("4 in ")
     assert facts["found in it"] == "50% of 8"
@@ -147,6 +147,6 @@ def test_a_damaged_cache_is_a_fault(tmp_path, xrays):
     folder = tmp_path / "photos"
     folder.mkdir()
     (folder / "holiday.txt").write_text("mine")
-    facts, sound = _diagnosis.cache_facts(folder)
+    facts, sound = _system_info.cache_facts(folder)
     assert not sound
     assert "holiday.txt" in facts["fault"]

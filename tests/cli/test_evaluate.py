@@ -12,7 +12,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.model_selection import FixedThresholdClassifier
 
 from skpneumo.cli import main
-from skpneumo.cli._measures import printed
+from skpneumo.cli._metrics_table import printed
 from skpneumo.evaluation import evaluate_predictions
 
 # Models this small may call every image the same.

@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from skpneumo.datasets import load_chest_xray, make_chest_xray
 from skpneumo.datasets._anatomy import SPAN, TOP, Box, Chest, add_opacities, draw_chest
 from skpneumo.datasets._cohort import plan_cohort
-from skpneumo.datasets._film import Acquisition, choose_acquisition, expose, to_film
+from skpneumo.datasets._rendering import Acquisition, choose_acquisition, expose, to_film
 
 
 def contents(xrays, split=None):

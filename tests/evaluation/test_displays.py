@@ -10,6 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from skpneumo import ImageAugmenter, ImageLoader, ImageResampler
+from skpneumo._plotting import CYCLE, plain, shortened
 from skpneumo.evaluation import (
     AugmentationDisplay,
     ClassDistributionDisplay,
@@ -24,7 +25,6 @@ from skpneumo.evaluation import (
     plot_evaluation,
 )
 from skpneumo.evaluation._intervals import wilson_interval
-from skpneumo.evaluation.displays._style import CYCLE, plain, shortened
 
 RNG = np.random.default_rng(0)
 Y = np.repeat([0, 1], [30, 50])

@@ -6,8 +6,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from skpneumo import ImageLoader, make_pipeline
 from skpneumo.evaluation import evaluate, stress_test
-from skpneumo.evaluation._alterations import ALTERATIONS
-from skpneumo.evaluation._stress import UNALTERED, altered
+from skpneumo.evaluation._corruptions import CORRUPTIONS
+from skpneumo.evaluation._stress import UNALTERED, corrupted
 
 
 class Brightness(ClassifierMixin, BaseEstimator):
@@ -33,11 +33,11 @@ def bright():
     return X.astype(np.uint8), y, Brightness().fit(X, y)
 
 
-def test_a_row_for_each_alteration_and_metric_with_interval_and_n(bright):
+def test_a_row_for_each_corruption_and_metric_with_interval_and_n(bright):
     X, y, model = bright
     frame = stress_test(model, X, y)
-    assert frame["alteration"].unique().tolist() == [UNALTERED, *ALTERATIONS]
-    assert (frame.groupby("alteration").size() == 4).all()
+    assert frame["corruption"].unique().tolist() == [UNALTERED, *CORRUPTIONS]
+    assert (frame.groupby("corruption").size() == 4).all()
     assert (frame["low"] <= frame["value"]).all()
     assert (frame["value"] <= frame["high"]).all()
     assert frame.query("metric == 'recall'")["n"].eq(12).all()
@@ -45,7 +45,7 @@ def test_a_row_for_each_alteration_and_metric_with_interval_and_n(bright):
 
 def test_finds_what_the_classifier_cannot_bear(bright):
     X, y, model = bright
-    values = stress_test(model, X, y).set_index(["alteration", "metric"])["value"]
+    values = stress_test(model, X, y).set_index(["corruption", "metric"])["value"]
     assert values[UNALTERED, "balanced_accuracy"] == 1
     assert values["half resolution", "balanced_accuracy"] == 1
     assert values["gamma 0.6", "specificity"] == 0
@@ -54,7 +54,7 @@ def test_finds_what_the_classifier_cannot_bear(bright):
 
 def test_unaltered_images_are_evaluated_as_by_evaluate(bright):
     X, y, model = bright
-    stressed = stress_test(model, X, y, alterations={})
+    stressed = stress_test(model, X, y, corruptions={})
     plain = evaluate(model, X, y).set_index("metric").loc[stressed["metric"]]
     np.testing.assert_array_equal(stressed["value"], plain["value"])
     np.testing.assert_array_equal(stressed["low"], plain["low"])
@@ -63,9 +63,9 @@ def test_unaltered_images_are_evaluated_as_by_evaluate(bright):
 def test_paths_are_altered_as_copies_that_keep_their_patients(xrays):
     pipeline = make_pipeline(ImageLoader(size=16), Brightness()).fit(xrays.filenames, xrays.target)
     frame = stress_test(
-        pipeline, xrays.filenames.tolist(), xrays.target, alterations={"same": lambda image: image}
+        pipeline, xrays.filenames.tolist(), xrays.target, corruptions={"same": lambda image: image}
     )
-    same, plain = (frame.query("alteration == @name") for name in ("same", UNALTERED))
+    same, plain = (frame.query("corruption == @name") for name in ("same", UNALTERED))
     np.testing.assert_array_equal(same["value"], plain["value"])
     n_sick = len(set(xrays.groups[xrays.target == 1]))
     assert plain.set_index("metric").loc["recall", "n_patients"] == n_sick
@@ -74,17 +74,17 @@ def test_paths_are_altered_as_copies_that_keep_their_patients(xrays):
 def test_copies_are_gone_afterwards_and_originals_untouched(xrays):
     originals = [Path(path) for path in xrays.filenames[:3]]
     before = [original.read_bytes() for original in originals]
-    with altered(xrays.filenames[:3], ALTERATIONS["burnt-in marker"], "marker") as copies:
+    with corrupted(xrays.filenames[:3], CORRUPTIONS["burnt-in marker"], "marker") as copies:
         images = ImageLoader(size=224).fit_transform(copies)
         assert images.shape == (3, 224, 224, 1)
     assert not Path(copies[0]).exists()
     assert [original.read_bytes() for original in originals] == before
 
 
-def test_an_alteration_of_another_size_is_named(bright):
+def test_an_corruption_of_another_size_is_named(bright):
     X, y, model = bright
     with pytest.raises(ValueError, match="'halved' made an image of shape \\(8, 8\\)"):
-        stress_test(model, X, y, alterations={"halved": lambda image: image.resize((8, 8))})
+        stress_test(model, X, y, corruptions={"halved": lambda image: image.resize((8, 8))})
 
 
 def test_missing_files_are_named(xrays, bright):

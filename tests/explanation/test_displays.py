@@ -10,7 +10,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
 
 from skpneumo import make_pipeline
-from skpneumo.evaluation.displays._style import shortened
+from skpneumo._plotting import shortened
 from skpneumo.explanation import (
     ActivationMapsDisplay,
     DeletionInsertionDisplay,

@@ -18,7 +18,7 @@ def honest(pipeline, tested):
 
 
 def test_the_honest_model_is_cleared(honest):
-    assert honest.verdict == "honest"
+    assert honest.verdict == "lungs"
     measures = honest.measures.set_index("measure")
     assert measures.loc["lungs", "value"] > measures.loc["edge", "value"]
     assert measures.loc["chest_effect", "low"] > 0
@@ -28,14 +28,14 @@ def test_the_honest_model_is_cleared(honest):
 def test_the_cheater_is_convicted(cheating, tested):
     network, images = cheating
     report = explanation_report(network, images, tested.target)
-    assert report.verdict == "cheater"
+    assert report.verdict == "shortcut"
     assert report.measures.set_index("measure").loc["from outside", "low"] > 0.25
 
 
 def test_the_cheater_is_convicted_by_gradients_too(cheating, tested):
     network, images = cheating
     report = explanation_report(network, images, tested.target, method="hires_cam")
-    assert (report.method, report.verdict) == ("hires_cam", "cheater")
+    assert (report.method, report.verdict) == ("hires_cam", "shortcut")
 
 
 def test_every_image_has_its_row(honest, pipeline, tested):
@@ -62,7 +62,7 @@ def test_the_summary_names_every_measure(honest):
 
 def test_the_page_of_a_notebook_has_the_verdict_and_the_measures(honest):
     page = honest._repr_html_()
-    assert "honest" in page
+    assert "lungs" in page
     assert all(words in page for words in MEASURES.values())
 
 

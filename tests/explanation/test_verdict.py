@@ -63,16 +63,16 @@ def test_intervals_hold_the_value_and_fewer_patients_make_them_wider():
 @pytest.mark.parametrize(
     ("changes", "verdict"),
     [
-        ({}, "honest"),
-        ({"text": 0.4, "lungs": 0.25}, "cheater"),
-        ({"surroundings_effect": 2.0}, "cheater"),
-        ({"chest_effect": -1.0, "surroundings_effect": 3.0}, "cheater"),
+        ({}, "lungs"),
+        ({"text": 0.4, "lungs": 0.25}, "shortcut"),
+        ({"surroundings_effect": 2.0}, "shortcut"),
+        ({"chest_effect": -1.0, "surroundings_effect": 3.0}, "shortcut"),
         ({"chest_effect": -1.0, "surroundings_effect": -1.0}, "undecided"),
         ({"chest_effect": 0.0, "surroundings_effect": 0.0}, "undecided"),
-        ({"called": False}, "honest"),
+        ({"called": False}, "lungs"),
         # Evidence of a model that has learned nothing lies anywhere.
         ({"text": 0.9, **dict.fromkeys(_EFFECTS, BY_CHANCE)}, "undecided"),
-        ({"text": 0.9, "surroundings_effect": BY_CHANCE}, "cheater"),
+        ({"text": 0.9, "surroundings_effect": BY_CHANCE}, "shortcut"),
     ],
     ids=lambda each: " ".join(each) or "as it is" if isinstance(each, dict) else each,
 )

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skpneumo.loading import _memo, _reading
+from skpneumo.loading import _reading
+from skpneumo.loading.cache import _memory
 
 
 @pytest.fixture
@@ -46,6 +47,6 @@ def decoded(monkeypatch):
         return decode_image(path, *parameters)
 
     monkeypatch.setattr(_reading, "decode_image", spy)
-    _memo.memo.clear()
+    _memory.memo.clear()
     yield paths
-    _memo.memo.clear()
+    _memory.memo.clear()

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from sklearn.model_selection import KFold, train_test_split
-from sklearn.utils import _safe_indexing, resample, shuffle
+from sklearn.utils import resample, shuffle
 
+from skpneumo._sklearn import _safe_indexing
 from skpneumo.loading import ImageArray
 
 N = 6

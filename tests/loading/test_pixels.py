@@ -348,10 +348,10 @@ def decoded_size(monkeypatch, path, **parameters):
 
     def spy(picture, size, resize):
         seen.append(picture.image.size)
-        return fit_picture(picture, size, resize)
+        return resize_image(picture, size, resize)
 
-    fit_picture = _decoding.fit_picture
-    monkeypatch.setattr(_decoding, "fit_picture", spy)
+    resize_image = _decoding.resize_image
+    monkeypatch.setattr(_decoding, "resize_image", spy)
     load(path, **parameters)
     return seen[0]
 

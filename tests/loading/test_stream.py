@@ -16,7 +16,7 @@ from imblearn.under_sampling import NearMiss
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import cross_val_predict, train_test_split
-from sklearn.utils import _safe_indexing, resample, shuffle
+from sklearn.utils import resample, shuffle
 
 from skpneumo import (
     CNNClassifier,
@@ -27,16 +27,17 @@ from skpneumo import (
     make_pipeline,
     patient_train_test_split,
 )
-from skpneumo.images import check_images
+from skpneumo._images import check_images
+from skpneumo._sklearn import _safe_indexing
 from skpneumo.loading import (
     ImageArray,
     ImageLoader,
     ImageStream,
     MissingImagesError,
     UnreadableImagesError,
-    _memo,
     _reading,
 )
+from skpneumo.loading.cache import _memory
 
 N = 7
 
@@ -161,7 +162,7 @@ def collection(xrays):
             "augmentation": ImageAugmenter(rotation=10),
             "mixup": 0.2,
             "balanced_batches": True,
-            "n_augmented_predictions": 1,
+            "n_tta": 1,
         },
     ],
 )
@@ -334,7 +335,7 @@ def test_no_more_images_are_in_memory_for_a_longer_stream(n, xray_files, alive, 
     assert n_images == n
     # Being decoded, decoded ahead, handed out, and let go of a moment later.
     assert alive[0] <= 5 * 32
-    assert not _memo.memo.images
+    assert not _memory.memo.images
 
 
 def test_training_and_predicting_hold_a_few_batches(xray_files, alive):

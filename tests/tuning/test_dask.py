@@ -43,7 +43,7 @@ def test_two_workers_find_what_one_process_finds(client, xrays, tmp_path):
         return {"recall": np.mean(estimator.predict(X)[y == 1] == 1), "process": os.getpid()}
 
     def process_and_programs():
-        from skpneumo.classifiers._programs import training_programs
+        from skpneumo.classifiers.engine._compiled import training_programs
 
         return os.getpid(), len(training_programs._idle)
 

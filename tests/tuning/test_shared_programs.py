@@ -4,7 +4,7 @@ import keras
 import pytest
 
 from skpneumo import CNNClassifier
-from skpneumo.classifiers._programs import (
+from skpneumo.classifiers.engine._compiled import (
     PredictionProgram,
     TrainingProgram,
     prediction_programs,

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import column_or_1d
 
-from skpneumo.evaluation.displays._style import (
+from skpneumo._plotting import (
     BLUE,
     HATCHES,
     ORANGE,

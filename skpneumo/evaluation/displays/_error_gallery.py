@@ -5,9 +5,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skpneumo.evaluation._predictions import Predictions, predictions_of
-from skpneumo.evaluation.displays._images import draw_image, images_of, names_of
-from skpneumo.evaluation.displays._style import (
+from skpneumo._plotting import (
     NEGATIVE,
     POSITIVE,
     axes_for,
@@ -15,6 +13,8 @@ from skpneumo.evaluation.displays._style import (
     divide,
     figure_of,
 )
+from skpneumo.evaluation._predictions import Predictions, predictions_of
+from skpneumo.evaluation.displays._images import draw_image, images_of, names_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skpneumo.evaluation.displays._style import plain, shortened
+from skpneumo._paths import filenames_of
+from skpneumo._plotting import plain, shortened
 from skpneumo.loading import ImageLoader
-from skpneumo.paths import filenames_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

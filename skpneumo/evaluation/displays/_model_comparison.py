@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skpneumo.evaluation._evaluate import evaluate, evaluate_predictions
-from skpneumo.evaluation.displays._style import (
+from skpneumo._formatting import with_interval
+from skpneumo._plotting import (
     CYCLE,
     MARKERS,
     axes_for,
@@ -16,7 +16,7 @@ from skpneumo.evaluation.displays._style import (
     plain,
     tidy,
 )
-from skpneumo.wording import with_interval
+from skpneumo.evaluation._evaluate import evaluate, evaluate_predictions
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length, column_or_1d
 
-from skpneumo.evaluation.displays._style import (
+from skpneumo._paths import filenames_of
+from skpneumo._plotting import (
     CYCLE,
     LINE_STYLES,
     axes_for,
@@ -16,7 +17,6 @@ from skpneumo.evaluation.displays._style import (
     tidy,
 )
 from skpneumo.loading import ImageLoader
-from skpneumo.paths import filenames_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

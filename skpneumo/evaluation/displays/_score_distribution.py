@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skpneumo.evaluation._predictions import Predictions, check_labels, predictions_of
-from skpneumo.evaluation.displays._style import (
+from skpneumo._formatting import counted
+from skpneumo._plotting import (
     GREY,
     NEGATIVE,
     POSITIVE,
@@ -16,7 +16,7 @@ from skpneumo.evaluation.displays._style import (
     plain,
     tidy,
 )
-from skpneumo.wording import counted
+from skpneumo.evaluation._predictions import Predictions, check_labels, predictions_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

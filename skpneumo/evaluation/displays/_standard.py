@@ -16,9 +16,8 @@ from sklearn.metrics import (
 )
 from sklearn.utils import check_random_state
 
-from skpneumo.evaluation._estimates import Estimate, Settings, estimate_metrics
-from skpneumo.evaluation._predictions import Predictions, check_labels
-from skpneumo.evaluation.displays._style import (
+from skpneumo._formatting import based_on, with_interval
+from skpneumo._plotting import (
     BLUE,
     GREY,
     VERMILLION,
@@ -27,7 +26,8 @@ from skpneumo.evaluation.displays._style import (
     figure_of,
     plain,
 )
-from skpneumo.wording import based_on, with_interval
+from skpneumo.evaluation._estimates import Estimate, Settings, estimate_metrics
+from skpneumo.evaluation._predictions import Predictions, check_labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skpneumo.evaluation._intervals import clustered_share
-from skpneumo.evaluation._predictions import Predictions, predictions_of
-from skpneumo.evaluation.displays._style import (
+from skpneumo._formatting import based_on, with_interval
+from skpneumo._plotting import (
     BLUE,
     GREEN,
     GREY,
@@ -16,7 +15,8 @@ from skpneumo.evaluation.displays._style import (
     figure_of,
     tidy,
 )
-from skpneumo.wording import based_on, with_interval
+from skpneumo.evaluation._intervals import clustered_share
+from skpneumo.evaluation._predictions import Predictions, predictions_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

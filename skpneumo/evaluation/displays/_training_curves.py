@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skpneumo.evaluation._intervals import wilson_interval
-from skpneumo.evaluation.displays._style import (
+from skpneumo._plotting import (
     CYCLE,
     GREY,
     LINE_STYLES,
@@ -20,6 +19,7 @@ from skpneumo.evaluation.displays._style import (
     tidy,
     whole_numbers,
 )
+from skpneumo.evaluation._intervals import wilson_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

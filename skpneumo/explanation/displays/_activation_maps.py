@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from skpneumo._plotting import GREY, axes_for, divide, figure_of
 from skpneumo.evaluation.displays._images import draw_image
-from skpneumo.evaluation.displays._style import GREY, axes_for, divide, figure_of
-from skpneumo.explanation._films import Film, films_of
+from skpneumo.explanation._source_images import Film, source_images
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -97,7 +97,7 @@ class ActivationMapsDisplay:
         if np.ndim(X) and len(X) != 1:
             raise ValueError(f"Expected one image, got {len(X)}. Pass X[:1].")
         maps = {name: each[0] for name, each in activation_maps(estimator, X, layers).items()}
-        (film,) = films_of(estimator, X)
+        (film,) = source_images(estimator, X)
         return cls(film, maps, n_maps).plot(ax=ax)
 
     def plot(self, *, ax: "Axes | None" = None) -> Self:

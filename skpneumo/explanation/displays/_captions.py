@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length
 
-from skpneumo.evaluation.displays._style import class_name
+from skpneumo._plotting import class_name
 from skpneumo.explanation._model import (
     decision_threshold,
     require_probabilities,

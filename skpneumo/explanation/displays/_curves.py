@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skpneumo.evaluation.displays._style import (
+from skpneumo._plotting import (
     CYCLE,
     LINE_STYLES,
     axes_for,

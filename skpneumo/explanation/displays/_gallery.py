@@ -5,19 +5,19 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import _safe_indexing
 
-from skpneumo.evaluation._predictions import predictions_of
-from skpneumo.evaluation.displays._style import (
+from skpneumo._plotting import (
     NEGATIVE,
     POSITIVE,
     axes_for,
     divide,
     figure_of,
 )
-from skpneumo.explanation._films import Film, films_of
+from skpneumo._sklearn import _safe_indexing
+from skpneumo.evaluation._predictions import predictions_of
 from skpneumo.explanation._methods import maps_by
 from skpneumo.explanation._model import require_probabilities, require_target
+from skpneumo.explanation._source_images import Film, source_images
 from skpneumo.explanation.displays._captions import subject_of
 from skpneumo.explanation.displays._overlay import common_limit, draw_colour_bar, draw_overlay
 
@@ -171,7 +171,7 @@ class HeatMapGalleryDisplay:
         subject, target = subject_of(
             estimator, chosen, labels[rows], predictions.pos_label, target_names
         )
-        films = films_of(estimator, chosen)
+        films = source_images(estimator, chosen)
         return cls(
             films,
             maps_by(method, estimator, chosen, target),

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skpneumo.evaluation.displays._style import axes_for, divide, figure_of
-from skpneumo.explanation._films import Film, films_of
+from skpneumo._plotting import axes_for, divide, figure_of
 from skpneumo.explanation._methods import maps_by
+from skpneumo.explanation._source_images import Film, source_images
 from skpneumo.explanation.displays._captions import subject_of
 from skpneumo.explanation.displays._overlay import common_limit, draw_colour_bar, draw_overlay
 
@@ -133,7 +133,7 @@ class HeatMapDisplay:
         else:
             names = [methods] if isinstance(methods, str) else methods
             maps = {name: maps_by(name, estimator, X, target) for name in names}
-        films = films_of(estimator, X)
+        films = source_images(estimator, X)
         captions = [subject.lines(row, film.name) for row, film in enumerate(films)]
         return cls(films, maps, captions, subject.name).plot(ax=ax)
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skpneumo._plotting import NEGATIVE, POSITIVE, figure_of
 from skpneumo.evaluation.displays._images import draw_image
-from skpneumo.evaluation.displays._style import NEGATIVE, POSITIVE, figure_of
-from skpneumo.explanation._films import Film
+from skpneumo.explanation._source_images import Film
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

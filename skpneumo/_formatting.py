@@ -1,0 +1,100 @@
+"""How a figure is written: never without its interval, and what it rests on."""
+
+import math
+from typing import Any
+
+__all__ = ["based_on", "counted", "with_interval"]
+
+
+def with_interval(
+    value: float,
+    low: float,
+    high: float,
+    n_images: int | None = None,
+    n_patients: int | None = None,
+    *,
+    undefined: str = "undefined",
+    form: str = ".3f",
+    unit: str = "",
+) -> str:
+    """Write a figure with its interval and the images and patients it rests on.
+
+    Parameters
+    ----------
+    value, low, high : float
+        The figure and the limits of its interval.
+    n_images, n_patients : int, default=None
+        What it rests on; None leaves it out.
+    undefined : str, default="undefined"
+        What is written instead of a value of NaN: that it is undefined, and why.
+    form : str, default=".3f"
+        Format of each number.
+    unit : str, default=""
+        What follows the figure, " points" for instance.
+
+    Returns
+    -------
+    text : str
+
+    Examples
+    --------
+    >>> from skpneumo._formatting import with_interval
+    >>> with_interval(0.98, 0.95, 0.99, 240, 180)
+    '0.980 [0.950, 0.990] (240 images, 180 patients)'
+    >>> with_interval(float("nan"), 0, 1, 4, 4, undefined="undefined: no image is positive")
+    'undefined: no image is positive (4 images, 4 patients)'
+    """
+    if math.isnan(value):
+        text = undefined
+    elif math.isnan(low) or math.isnan(high):
+        text = f"{value:{form}}{unit} [no interval]"
+    else:
+        text = f"{value:{form}}{unit} [{low:{form}}, {high:{form}}]"
+    if basis := based_on(n_images, n_patients):
+        return f"{text} ({basis})"
+    return text
+
+
+def based_on(n_images: int | None = None, n_patients: int | None = None) -> str:
+    """Write the images and patients that a figure rests on.
+
+    Parameters
+    ----------
+    n_images, n_patients : int, default=None
+        None leaves them out.
+
+    Returns
+    -------
+    text : str
+
+    Examples
+    --------
+    >>> from skpneumo._formatting import based_on
+    >>> based_on(1240, 1)
+    '1,240 images, 1 patient'
+    """
+    counts = (n_images, "image"), (n_patients, "patient")
+    return ", ".join(counted(n, thing) for n, thing in counts if n is not None)
+
+
+def counted(n: Any, thing: str) -> str:
+    """Write a number with its noun.
+
+    Parameters
+    ----------
+    n : int
+        How many.
+    thing : str
+        The noun in the singular; its plural must end in s.
+
+    Returns
+    -------
+    text : str
+
+    Examples
+    --------
+    >>> from skpneumo._formatting import counted
+    >>> counted(2, "patient")
+    '2 patients'
+    """
+    return f"{n:,} {thing}{'' if n == 1 else 's'}"

@@ -1,0 +1,312 @@
+"""A page that needs nothing from elsewhere: its style, tables, thumbnails and pictures.
+
+One look for everything the package writes as HTML. Light or dark as the reader's system is, on a
+narrow screen and on paper. All text is escaped here; what is named ``body`` is HTML already.
+"""
+
+from __future__ import annotations
+
+import os
+from base64 import b64encode
+from collections.abc import Sequence
+from html import escape
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["document", "fragment", "printable", "table", "thumbnails", "write_page"]
+
+# Letters from which on a cell is prose, and its column no narrower than prose can be read.
+_LONG = 40
+
+# Scoped to one class, because a notebook shows a fragment among pages of others.
+_STYLE = """
+.skpneumo-page { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem;
+  --line: color-mix(in srgb, currentColor 25%, transparent); }
+.skpneumo-page table { border-collapse: collapse; margin: .5rem 0; font-size: .9em; }
+.skpneumo-page caption { text-align: left; font-weight: 600; padding: .2rem 0; }
+.skpneumo-page th, .skpneumo-page td { padding: .2rem .7rem; text-align: left;
+  vertical-align: top; border-bottom: 1px solid var(--line); }
+.skpneumo-page tbody th { font-weight: inherit; }
+.skpneumo-page td { font-variant-numeric: tabular-nums; }
+.skpneumo-page .number { text-align: right; }
+.skpneumo-page .text { min-width: 14rem; }
+.skpneumo-page .scroll { overflow-x: auto; }
+.skpneumo-page h2 { margin: 2.2rem 0 .5rem; padding-top: .6rem; line-height: 1.2;
+  border-top: 1px solid var(--line); }
+.skpneumo-page p, .skpneumo-page li { max-width: 46rem; }
+.skpneumo-page nav ul { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; padding: 0;
+  list-style: none; }
+.skpneumo-page pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .85em; }
+.skpneumo-page code { overflow-wrap: anywhere; }
+.skpneumo-page summary { cursor: pointer; padding: .3rem 0; }
+.skpneumo-page details { margin: .4rem 0; }
+.skpneumo-page details p { margin: .3rem 0; }
+.skpneumo-page summary span, .skpneumo-page .callout strong { border-radius: .3rem;
+  padding: .1rem .5rem; font-weight: 600; }
+.skpneumo-page .error { background: #a3341c; color: #fff; }
+.skpneumo-page .warning { background: #f0c54a; color: #000; }
+.skpneumo-page .note { background: #3a6a94; color: #fff; }
+.skpneumo-page .callout { border: 1px solid var(--line); border-radius: .4rem;
+  padding: .5rem .8rem; margin: .5rem 0; max-width: none; }
+.skpneumo-page .tiles { display: flex; flex-wrap: wrap; gap: .8rem; margin: 1rem 0; padding: 0;
+  list-style: none; }
+.skpneumo-page .tiles li { flex: 1 1 11rem; border: 1px solid var(--line); border-radius: .4rem;
+  padding: .5rem .9rem; }
+.skpneumo-page .tiles span { display: block; font-size: .9em; }
+.skpneumo-page .tiles b { display: block; font-size: 1.7em; line-height: 1.3;
+  font-variant-numeric: tabular-nums; }
+.skpneumo-page .findings { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; }
+.skpneumo-page .findings section { max-width: 100%; flex: 0 1 auto; min-width: 9rem;
+  width: min-content; }
+.skpneumo-page .findings section.wide { width: auto; }
+.skpneumo-page figure { margin: 0; break-inside: avoid; }
+.skpneumo-page figcaption { font-size: .85em; overflow-wrap: anywhere; line-height: 1.35; }
+.skpneumo-page .images { display: flex; flex-wrap: wrap; gap: .5rem; margin: .3rem 0 .8rem; }
+.skpneumo-page .images figure { width: 9rem; }
+.skpneumo-page .images figcaption { font-size: .75em; line-height: 1.3; }
+.skpneumo-page .images img { display: block; width: 100%; aspect-ratio: 1; }
+.skpneumo-page .pictures { display: grid; gap: 1.2rem 1.6rem; align-items: start;
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); }
+.skpneumo-page .pictures .wide { grid-column: 1 / -1; max-width: 48rem; }
+.skpneumo-page svg { max-width: 100%; height: auto; }
+.skpneumo-page .pictures svg { display: block; width: 100%; }
+.skpneumo-page .pictures .wide svg { min-width: 36rem; }
+.skpneumo-page svg text { fill: currentColor; font: 12px system-ui, sans-serif; }
+@media (prefers-color-scheme: dark) { .skpneumo-page { --blue: #3d9fd6; } }
+@media print {
+  .skpneumo-page { font-size: 10pt; max-width: none; }
+  .skpneumo-page nav { display: none; }
+  .skpneumo-page h2, .skpneumo-page h3 { break-after: avoid; }
+  .skpneumo-page .scroll, .skpneumo-page tr, .skpneumo-page .callout, .skpneumo-page .tiles {
+    break-inside: avoid; }
+  .skpneumo-page .scroll { overflow: visible; }
+  .skpneumo-page .images figure { width: 7rem; }
+  .skpneumo-page .pictures { grid-template-columns: 1fr 1fr; }
+  .skpneumo-page .pictures .wide svg { min-width: 0; }
+  .skpneumo-page .error, .skpneumo-page .warning, .skpneumo-page .note {
+    print-color-adjust: exact; }
+}
+"""
+
+
+def document(title: str, body: str) -> str:
+    """A whole page, light or dark as the reader's system is.
+
+    Parameters
+    ----------
+    title : str
+        Title of the page and its first heading; plain text.
+    body : str
+        HTML below the heading, from :func:`fragment`.
+
+    Returns
+    -------
+    page : str
+        HTML of the page.
+
+    Examples
+    --------
+    >>> from skpneumo._html import document
+    >>> document("Sizes < 1", "<p>none</p>").partition("<body>")[2]
+    '<main><h1>Sizes &lt; 1</h1><p>none</p></main></body></html>'
+    """
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f"<title>{escape(title)}</title>"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<link rel="icon" href="data:,">'
+        "<style>:root { color-scheme: light dark; } "
+        "body { font-family: system-ui, sans-serif; margin: 1.5rem auto; max-width: 60rem; "
+        "padding: 0 1rem; } h1 { line-height: 1.2; } "
+        "@media print { :root { color-scheme: light; } body { margin: 0; max-width: none; } }"
+        f"</style></head><body><main><h1>{escape(title)}</h1>{body}</main></body></html>"
+    )
+
+
+def fragment(body: str) -> str:
+    """A part of a page that brings its style with it, as a notebook shows it.
+
+    Parameters
+    ----------
+    body : str
+        HTML.
+
+    Returns
+    -------
+    html : str
+        The same with the style around it.
+
+    Examples
+    --------
+    >>> from skpneumo._html import fragment
+    >>> fragment("<p>none</p>").endswith("</style><p>none</p></div>")
+    True
+    """
+    return f'<div class="skpneumo-page"><style>{_STYLE}</style>{body}</div>'
+
+
+def table(frame: pd.DataFrame, caption: str = "") -> str:
+    """A table that scrolls by itself when it is too wide.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Its columns, without the index. The first one names the rows.
+    caption : str, default=""
+        What the table shows, as plain text.
+
+    Returns
+    -------
+    html : str
+        Missing values are empty cells; whole numbers have separators of thousands.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skpneumo._html import table
+    >>> html = table(pd.DataFrame({"class": ["NORMAL", "<b>"], "images": [1341, 3875]}))
+    >>> '<th scope="row">&lt;b&gt;</th><td class="number">3,875</td>' in html
+    True
+    """
+    from pandas import isna
+    from pandas.api.types import is_numeric_dtype
+
+    classes = [
+        ' class="number"'
+        if is_numeric_dtype(values)
+        else ' class="text"'
+        if values.astype(str).str.len().max() > _LONG
+        else ""
+        for _, values in frame.items()
+    ]
+    head = "".join(
+        f'<th scope="col"{look}>{escape(str(name))}</th>'
+        for name, look in zip(frame.columns, classes, strict=True)
+    )
+    rows = []
+    for values in frame.itertuples(index=False, name=None):
+        first, *others = ["" if isna(value) else _written(value) for value in values]
+        cells = "".join(
+            f"<td{look}>{text}</td>" for text, look in zip(others, classes[1:], strict=True)
+        )
+        rows.append(f'<tr><th scope="row"{classes[0]}>{first}</th>{cells}</tr>')
+    named = f"<caption>{escape(caption)}</caption>" if caption else ""
+    # What scrolls must be reached by the keyboard as well.
+    return (
+        f'<div class="scroll" tabindex="0"><table>{named}<thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def thumbnails(images: NDArray[np.uint8], captions: Sequence[str]) -> str:
+    """Small images in a row, each with its caption.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_images, height, width) or (n_images, height, width, 3), uint8
+        They are written as they are, without loss; make them small before.
+    captions : sequence of str
+        A line of plain text for each, which is its alternative text as well.
+
+    Returns
+    -------
+    html : str
+        With the images inside.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpneumo._html import thumbnails
+    >>> html = thumbnails(np.zeros((1, 8, 8), np.uint8), ['"quoted".jpeg'])
+    >>> html[:70]
+    '<div class="images"><figure><img alt="&quot;quoted&quot;.jpeg" src="da'
+    """
+    figures = []
+    for image, caption in zip(images, captions, strict=True):
+        buffer = BytesIO()
+        Image.fromarray(image).save(buffer, "PNG", optimize=True)
+        data = b64encode(buffer.getvalue()).decode()
+        figures.append(
+            f'<figure><img alt="{escape(caption)}" src="data:image/png;base64,{data}">'
+            f"<figcaption>{_breakable(escape(caption))}</figcaption></figure>"
+        )
+    return f'<div class="images">{"".join(figures)}</div>'
+
+
+def printable(text: str) -> str:
+    r"""Make a text of any file's name one that every output takes.
+
+    Parameters
+    ----------
+    text : str
+        Bytes that are no UTF-8 are in it as Python's file functions hand them out.
+
+    Returns
+    -------
+    text : str
+        With those bytes as escapes.
+
+    Examples
+    --------
+    >>> from skpneumo._html import printable
+    >>> print(printable(b"caf\xe9.png".decode("utf-8", "surrogateescape")))
+    caf\udce9.png
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def write_page(path: str | os.PathLike[str], html: str) -> None:
+    """Put a page in the place of a file, if there is one, whole or not at all.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A link is followed; a device or a pipe is written to.
+    html : str
+        The page.
+
+    Raises
+    ------
+    OSError
+        If the folder is missing or not writable.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from skpneumo._html import write_page
+    >>> with TemporaryDirectory() as folder:
+    ...     write_page(Path(folder, "page.html"), "<p>Hello")
+    ...     Path(folder, "page.html").read_text()
+    '<p>Hello'
+    """
+    place = Path(path).resolve()
+    if place.exists() and not place.is_file():
+        place.write_text(printable(html), "utf-8")
+        return
+    unfinished = place.with_name(f".{uuid4().hex}.html")
+    try:
+        unfinished.write_text(printable(html), "utf-8")
+        os.replace(unfinished, place)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def _breakable(name: str) -> str:
+    """A file name that may go on in the next line where a reader would break it."""
+    return name.replace("_", "_<wbr>").replace("/", "/<wbr>")
+
+
+def _written(value: Any) -> str:
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    return f"{value:,}" if whole else escape(str(value))

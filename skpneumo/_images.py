@@ -1,0 +1,133 @@
+"""What counts as images here, and what to tell those who bring something else."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["batches_of", "check_images", "is_stream"]
+
+
+def is_stream(X: Any) -> bool:
+    """Say whether X is a stream: of known shape, its images not yet in memory.
+
+    Parameters
+    ----------
+    X : object
+        Images of any kind.
+
+    Returns
+    -------
+    on_demand : bool
+        Whether ``np.asarray(X)`` would decode all of it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpneumo._images import is_stream
+    >>> is_stream(np.zeros((2, 8, 8, 1)))
+    False
+    """
+    return hasattr(X, "prefetch")
+
+
+def batches_of(X: Any, selections: Iterable[Any]) -> Iterator[NDArray[Any]]:
+    """Take some rows after others, those of a stream decoded ahead.
+
+    Parameters
+    ----------
+    X : ndarray or ImageStream of shape (n_samples, ...)
+        Images.
+    selections : iterable of slice or array of int
+        The rows of each batch.
+
+    Returns
+    -------
+    batches : iterator of ndarray of shape (n_rows, ...)
+        What is taken from an array by a slice is a view.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpneumo._images import batches_of
+    >>> [batch.tolist() for batch in batches_of(np.arange(5), [slice(0, 3), slice(3, 5)])]
+    [[0, 1, 2], [3, 4]]
+    """
+    if is_stream(X):
+        yield from X.prefetch(selections)
+    else:
+        for rows in selections:
+            yield X[rows]
+
+
+def check_images(X: ArrayLike) -> NDArray[np.uint8]:
+    """Check that X is a non-empty stack of uint8 images, channels last.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, height, width, channels)
+        Grey levels as uint8. Integers from 0 to 255 of another dtype are converted; a stream
+        is decoded into memory.
+
+    Returns
+    -------
+    images : ndarray of uint8 of the same shape
+        ``X`` itself where nothing had to be converted, file names and all.
+
+    Raises
+    ------
+    ValueError
+        If ``X`` has another shape, is empty, or holds paths, floats or other grey levels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpneumo._images import check_images
+    >>> check_images(np.full((2, 8, 8, 1), 255)).dtype
+    dtype('uint8')
+    """
+    images: Any = np.asanyarray(X)
+    if images.dtype.kind in "OUST":
+        raise ValueError(
+            f"Expected images of shape (n_samples, height, width, channels), got an array of "
+            f"shape {images.shape} and dtype {images.dtype}. If these are paths, put an "
+            "ImageLoader before this step; if images, bring them to one size."
+        )
+    if images.ndim != 4:
+        hint = (
+            "Add the channel axis: X[..., np.newaxis]."
+            if images.ndim == 3
+            else "Reshape your data, rows of pixels with X.reshape(-1, height, width, channels)."
+        )
+        raise ValueError(
+            "Expected images of shape (n_samples, height, width, channels), got an array of "
+            f"shape {images.shape}. {hint}"
+        )
+    if 0 in images.shape:
+        raise ValueError(
+            f"Found array with 0 sample(s) or 0 pixels (shape {images.shape}) while a minimum "
+            "of 1 is required."
+        )
+    if images.dtype == np.uint8:
+        return images
+    return _to_uint8(images)
+
+
+def _to_uint8(images: NDArray[Any]) -> NDArray[np.uint8]:
+    if images.dtype.kind == "f" and not np.isfinite(images).all():
+        bad = np.flatnonzero(~np.isfinite(images).all(axis=(1, 2, 3)))
+        raise ValueError(
+            f"Input X contains NaN or infinity in {len(bad)} of {len(images)} images, the "
+            f"first of them image {bad[0]}. Drop or mend them."
+        )
+    low, high = images.min(), images.max()
+    if images.dtype.kind in "iu" and low >= 0 and high <= 255:
+        return images.astype(np.uint8)
+    remedy = (
+        "(X * 255).round().astype(np.uint8)" if low >= 0 and high <= 1 else "X.astype(np.uint8)"
+    )
+    raise ValueError(
+        f"Expected images as uint8 grey levels from 0 to 255, got {images.dtype} from {low} to "
+        f"{high}. Scale them to that range and convert them: {remedy}."
+    )

@@ -1,0 +1,114 @@
+"""The forms in which every step takes paths, brought to one."""
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["check_paths", "filenames_of"]
+
+
+def check_paths(X: Any) -> NDArray[np.object_]:
+    """Bring any accepted form of paths to a 1-D array of str.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples,) or (n_samples, 1)
+        Paths as str or :class:`os.PathLike`: a list, array, Series, or one column of an array
+        or DataFrame.
+
+    Returns
+    -------
+    paths : ndarray of shape (n_samples,), dtype object
+        The paths as str, in the order given. No file is touched.
+
+    Raises
+    ------
+    TypeError
+        If ``X`` is a single path, or an entry is not a path.
+    ValueError
+        If ``X`` is empty or has more than one column.
+
+    Examples
+    --------
+    >>> from pathlib import PurePosixPath
+    >>> from skpneumo._paths import check_paths
+    >>> check_paths([["a.jpeg"], [PurePosixPath("b.jpeg")]])
+    array(['a.jpeg', 'b.jpeg'], dtype=object)
+    """
+    if isinstance(X, (str, bytes, os.PathLike)):
+        raise TypeError(
+            f"Expected a list or array of paths, got the single path {X!r}. Use [{X!r}]."
+        )
+    if not isinstance(X, Iterable):
+        raise TypeError(f"Expected a list or array of paths, got {type(X).__name__}: {X!r}.")
+    if not hasattr(X, "__array__"):
+        X = list(X)
+        # A nested list is the (n, 1) form. Filled by hand, because numpy would take a Path or
+        # a ragged list apart.
+        rows = [row if isinstance(row, (list, tuple, np.ndarray)) else [row] for row in X]
+        if widths := {len(row) for row in rows} - {1}:
+            raise _more_than_one_column(f"rows with {sorted(widths)} entries")
+        flat = np.empty(len(rows), dtype=object)
+        flat[:] = [row[0] for row in rows]
+    else:
+        shape = np.asarray(X).shape
+        if len(shape) > 2 or shape[1:] not in ((), (1,)):
+            raise _more_than_one_column(f"shape {shape}")
+        flat = np.asarray(X, dtype=object).reshape(-1)
+    if flat.size == 0:
+        raise ValueError(
+            "Found an empty list of paths where a minimum of 1 sample(s) is required. "
+            "Check the folder or pattern they were collected from."
+        )
+    paths = np.empty(len(flat), dtype=object)
+    for i, entry in enumerate(flat):
+        if not isinstance(entry, (str, os.PathLike)):
+            raise TypeError(
+                f"Entry {i} of the paths is {entry!r} ({type(entry).__name__}); "
+                "expected a str or pathlib.Path. Drop or mend such rows."
+            )
+        paths[i] = os.fspath(entry)
+    return paths
+
+
+def filenames_of(X: Any) -> NDArray[np.object_] | None:
+    """Say which files the rows of X are, or come from.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, ...)
+        Paths in any form, images that carry their ``filenames``, or anything else.
+
+    Returns
+    -------
+    filenames : ndarray of shape (n_samples,), dtype object, or None
+        None where ``X`` neither is nor carries paths.
+
+    Examples
+    --------
+    >>> from skpneumo._paths import filenames_of
+    >>> filenames_of(["a.jpeg", "b.jpeg"])
+    array(['a.jpeg', 'b.jpeg'], dtype=object)
+    >>> filenames_of([[0.5, 1.0]]) is None
+    True
+    """
+    filenames = getattr(X, "filenames", None)
+    if filenames is not None:
+        return np.asarray(filenames, dtype=object)
+    if getattr(getattr(X, "dtype", None), "kind", "O") in "biufc":
+        return None
+    try:
+        return check_paths(X)
+    except (TypeError, ValueError):
+        return None
+
+
+def _more_than_one_column(found: str) -> ValueError:
+    return ValueError(
+        f"Expected paths of shape (n_samples,) or (n_samples, 1), got {found}. "
+        "Pass the one column that holds the paths; numeric images are accepted by the "
+        "classifiers, not by steps that take paths."
+    )

@@ -1,0 +1,143 @@
+"""What a classifier takes as images, and what it says of everything else."""
+
+import os
+from typing import Any
+
+import numpy as np
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import validate_data
+
+from skpneumo._images import is_stream
+from skpneumo._sklearn import _check_y
+
+
+class ImageInputMixin:
+    """Checks X for a classifier with the parameter ``image_shape``."""
+
+    image_shape: Any
+    value_range_: tuple[float, float]
+
+    def _check_images(self, X: Any, y: Any = "no_validation", reset: bool = False) -> Any:
+        """Bring X to images of shape (n_samples, height, width, channels); check y if given."""
+        if not reset:
+            self._check_known_shape(getattr(X, "shape", ()))
+        try:
+            if is_stream(X):
+                checked = self._check_stream(X, y, reset)
+            else:
+                checked = validate_data(self, X, y, reset=reset, allow_nd=True, dtype="numeric")
+        except (TypeError, ValueError) as error:
+            if remedy := _what_to_do_about(X, y):
+                raise ValueError(f"{type(self).__name__} takes images: {remedy}") from error
+            raise
+        with_labels = isinstance(checked, tuple)
+        X = checked[0] if with_labels else checked
+        if X.ndim == 2:
+            X = X.reshape(len(X), *self._strip_shape(X.shape[1]))
+        elif 0 in X.shape[1:]:
+            raise ValueError(f"X of shape {X.shape} has no pixels. Check how it was cropped.")
+        elif X.ndim != 4:
+            raise ValueError(
+                f"Expected images of shape (n_samples, height, width, channels) or rows of "
+                f"numbers, got shape {X.shape}. Add the channel of grey images with X[..., None]."
+            )
+        elif self.image_shape is not None and tuple(self.image_shape) != X.shape[1:]:
+            raise ValueError(
+                f"image_shape={tuple(self.image_shape)}, but X holds images of {X.shape[1:]}. "
+                "Leave image_shape at None for images; it is for rows of pixels."
+            )
+        if reset:
+            self.input_shape_ = X.shape[1:]
+        else:
+            self._check_known_range(X)
+        if not with_labels:
+            return X
+        check_classification_targets(checked[1])
+        return X, checked[1]
+
+    def _check_stream(self, X: Any, y: Any, reset: bool) -> Any:
+        """Check what can be checked without decoding: the images are uint8 of one shape."""
+        if len(X) == 0:
+            raise ValueError("got a stream of no images. Check how its rows were selected.")
+        with_labels = not (isinstance(y, str) and y == "no_validation")
+        if with_labels and np.ndim(y) == 1 and len(y) != len(X):
+            raise ValueError(
+                f"{type(self).__name__} takes images: got {len(X)} of them and {len(y)} labels. "
+                "Pass one label for each."
+            )
+        validate_data(self, X, y, reset=reset, skip_check_array=True)
+        return (X, _check_y(y, estimator=self)) if with_labels else X
+
+    def _check_known_shape(self, shape: tuple[int, ...]) -> None:
+        """Speak of images before scikit-learn speaks of features."""
+        if shape == self.input_shape_:
+            raise ValueError(
+                f"X has the shape {shape} of a single image. Pass a stack of one: X[None]."
+            )
+        if len(shape) == 4 and shape[1:] != self.input_shape_:
+            raise ValueError(
+                f"X holds images of shape {shape[1:]}, but this {type(self).__name__} was "
+                f"fitted on {self.input_shape_}. Load them with "
+                f"ImageLoader(size={self.input_shape_[:2]})."
+            )
+        if len(shape) == 2 and self.input_shape_[0] > 1 and self.image_shape is None:
+            raise ValueError(
+                f"X has {shape[1]} features a row, but this {type(self).__name__} was fitted on "
+                f"images of shape {self.input_shape_}. Fold them with X.reshape(-1, "
+                f"{', '.join(map(str, self.input_shape_))}) if they are rows of pixels."
+            )
+
+    def _check_known_range(self, X: Any) -> None:
+        """Refuse grey levels from 0 to 255 where 0 to 1 was learned, and the reverse."""
+        learned = f"{type(self).__name__} was fitted on values from %g to %g" % self.value_range_
+        if self.value_range_ == (0.0, 255.0) and X.dtype.kind == "f" and 0 < X.max() <= 1:
+            raise ValueError(
+                f"{learned}, but X has none above {X.max():g}. Pass "
+                "(X * 255).round().astype(np.uint8)."
+            )
+        if X.dtype == np.uint8 and self.value_range_[1] <= 1:
+            # Radiographs reach beyond 1; a stream is not decoded to see that.
+            highest = 255 if is_stream(X) else X.max()
+            if highest > 1:
+                raise ValueError(f"{learned}, but X is uint8 up to {highest}. Pass X / 255.")
+
+    def _strip_shape(self, n_features: int) -> tuple[int, int, int]:
+        if self.image_shape is None:
+            return 1, n_features, 1
+        if len(self.image_shape) != 3 or min(self.image_shape) < 1:
+            raise ValueError(
+                f"image_shape={tuple(self.image_shape)}; expected three positive numbers: "
+                "height, width and channels (1 for grey images)."
+            )
+        height, width, channels = self.image_shape
+        if height * width * channels != n_features:
+            raise ValueError(
+                f"image_shape={(height, width, channels)} asks for {height * width * channels} "
+                f"numbers a row, but X has {n_features} features."
+            )
+        return height, width, channels
+
+
+def _what_to_do_about(X: Any, y: Any) -> str | None:
+    """Say what is wrong with X in the words of images, where scikit-learn's are of features."""
+    if is_stream(X):
+        return None
+    array = np.asarray(X)
+    if array.ndim == 4 and np.ndim(y) == 1 and len(y) != len(array):
+        return f"got {len(array)} of them and {len(y)} labels. Pass one label for each."
+    if array.ndim == 4 and array.dtype.kind == "f":
+        bad = np.flatnonzero(~np.isfinite(array).all(axis=(1, 2, 3)))
+        if len(bad):
+            return (
+                f"Input X contains NaN or infinity in {len(bad)} of {len(array)} images, the "
+                f"first of them image {bad[0]}. Drop or mend them."
+            )
+    if array.ndim == 1 and array.size == 0:
+        return "got none at all. Check where they were loaded from."
+    first = next(iter(np.asarray(X, dtype=object).flat), None)
+    if isinstance(first, (str, os.PathLike)):
+        return (
+            f"got text such as {str(first)!r}. Put an ImageLoader before it: "
+            "make_pipeline(ImageLoader(), ...)."
+        )
+    return None

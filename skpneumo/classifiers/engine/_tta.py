@@ -1,0 +1,40 @@
+"""Augmented versions of the images to predict."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from skpneumo.augmentation import ImageAugmenter, augment
+
+
+@dataclass
+class AugmentedViews:
+    """Each image itself, then versions changed alike for all images.
+
+    Because all images are changed alike, a prediction depends on no other row.
+    """
+
+    augmentation: ImageAugmenter
+    n_augmented: int
+    value_range: tuple[float, float]
+    seed: int
+
+    def __call__(self, images: NDArray[Any]) -> Iterator[NDArray[Any]]:
+        yield images
+        params = self.augmentation.sample_params(
+            self.n_augmented, images.shape[1:], np.random.default_rng(self.seed)
+        )
+        arguments = self.augmentation.layer_arguments(self.value_range)
+        geometry, intensity = arguments.pop("geometry"), arguments.pop("intensity")
+        for affine, intensities in zip(params.affine, params.intensity, strict=True):
+            version = augment(
+                images,
+                np.tile(affine, (len(images), 1)) if geometry else None,
+                np.tile(intensities, (len(images), 1)) if intensity else None,
+                **arguments,
+            )
+            yield keras.ops.convert_to_numpy(version)

@@ -1,0 +1,312 @@
+"""What there is to know about a machine before something is trained on it."""
+
+import os
+import platform
+import statistics
+import time
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+__all__ = [
+    "BackendFacts",
+    "MachineFacts",
+    "backend_facts",
+    "cache_facts",
+    "machine_facts",
+    "remarks",
+    "versions",
+]
+
+_PACKAGES = (
+    "skpneumo",
+    "keras",
+    "tensorflow",
+    "jax",
+    "torch",
+    "scikit-learn",
+    "imbalanced-learn",
+    "scikeras",
+    "numpy",
+    "pillow",
+    "lmdb",
+    "distributed",
+)
+_WITHOUT_NEWS = {"jax", "torch", "lmdb", "distributed"}  # whoever lacks them need not care
+
+# Flags of /proc/cpuinfo that decide how fast a network is, as people call them.
+_INSTRUCTIONS = {
+    "avx2": "AVX2",
+    "avx512f": "AVX-512",
+    "avx512_bf16": "AVX512-BF16",
+    "amx_bf16": "AMX-BF16",
+}
+_FEW_CORES = 4
+_CLEARLY = 1.15  # times faster; below it, runs differ by as much from each other
+
+
+@dataclass(frozen=True)
+class MachineFacts:
+    """The processor, the memory, and what decodes images."""
+
+    processor: str
+    cores: int
+    load: float | None
+    gibibytes: float | None
+    instructions: tuple[str, ...]
+    turbo_jpeg: bool
+    disk_cache: bool
+    nvidia_driver: bool
+
+    def lines(self) -> dict[str, str]:
+        """Write it for people."""
+        return {
+            "processor": f"{self.processor}, {', '.join(self.instructions) or 'no known flags'}",
+            "usable cores": str(self.cores),
+            "load": "unknown" if self.load is None else f"{self.load:.1f} running",
+            "memory": "unknown" if self.gibibytes is None else f"{self.gibibytes:.1f} GiB",
+            "JPEG decoder": "libjpeg-turbo" if self.turbo_jpeg else "not libjpeg-turbo",
+            "Nvidia driver": "yes" if self.nvidia_driver else "no",
+        }
+
+
+@dataclass(frozen=True)
+class BackendFacts:
+    """What trains, and how."""
+
+    name: str
+    devices: tuple[str, ...]
+    has_gpu: bool
+    memory_growth: str
+    takes_all_memory: bool
+    chosen: str
+    bfloat16_speed: float | None  # how many times as fast as float32
+
+    def lines(self) -> dict[str, str]:
+        """Write it for people."""
+        speed = "not computed by this backend here"
+        if self.bfloat16_speed is not None:
+            speed = f"{self.bfloat16_speed:.2f} times as fast as float32, in one convolution"
+        return {
+            "name": self.name,
+            "devices": ", ".join(self.devices),
+            "device memory": self.memory_growth,
+            "bfloat16": speed,
+            'precision="auto"': self.chosen,
+        }
+
+
+def versions() -> dict[str, str]:
+    """Give the versions of what decides results."""
+    found = {"Python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            if package not in _WITHOUT_NEWS:
+                found[package] = "not installed"
+    return found
+
+
+def machine_facts() -> MachineFacts:
+    """Look at the machine, without starting a backend."""
+    import joblib
+    from PIL import features
+
+    flags, processor = _cpuinfo()
+    return MachineFacts(
+        processor=processor,
+        cores=joblib.cpu_count(),
+        load=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        gibibytes=_memory(),
+        instructions=tuple(name for flag, name in _INSTRUCTIONS.items() if flag in flags),
+        turbo_jpeg=bool(features.check_feature("libjpeg_turbo")),
+        disk_cache=find_spec("lmdb") is not None and find_spec("filelock") is not None,
+        nvidia_driver=Path("/proc/driver/nvidia/version").exists(),
+    )
+
+
+def backend_facts() -> BackendFacts:
+    """Start the backend and ask it."""
+    import keras
+
+    from skpneumo.classifiers.engine._precision import dtype_policy
+
+    name = keras.backend.backend()
+    devices = _devices(name)
+    has_gpu = any(kind in device.lower() for device in devices for kind in ("gpu", "cuda"))
+    memory, takes_all = _device_memory(name) if has_gpu else ("no device with its own", False)
+    return BackendFacts(
+        name=name,
+        devices=devices,
+        has_gpu=has_gpu,
+        memory_growth=memory,
+        takes_all_memory=takes_all,
+        chosen=dtype_policy("auto").replace("mixed_", ""),
+        bfloat16_speed=_bfloat16_speed(),
+    )
+
+
+def cache_facts(folder: Path) -> tuple[dict[str, str], bool]:
+    """Say how a decode cache is, and whether it can be used."""
+    from skpneumo.loading import DecodeCache, DecodeCacheError
+
+    if not folder.exists():
+        return {"folder": f"{folder} is not there; the first loader makes it"}, True
+    try:
+        info = DecodeCache(folder).info()
+    except (DecodeCacheError, ImportError) as error:
+        return {"folder": str(folder), "fault": str(error)}, False
+    asked = info.decoded + info.served
+    return {
+        "folder": str(folder),
+        "images": f"{info.entries:,} in {info.bytes_on_disk / 2**20:,.1f} MiB",
+        "found in it": f"{info.served / asked:.0%} of {asked:,}" if asked else "nothing asked yet",
+    }, True
+
+
+def remarks(machine: MachineFacts, backend: BackendFacts) -> list[str]:
+    """Say what slows training down here, each with its remedy."""
+    found = []
+    if not backend.has_gpu:
+        if machine.nvidia_driver:
+            found.append(
+                f"There is an Nvidia driver, but {backend.name} sees no GPU, so networks are "
+                "trained on the processor. Install that backend with CUDA, and see whether "
+                "CUDA_VISIBLE_DEVICES hides the device."
+            )
+        if machine.cores < _FEW_CORES:
+            found.append(
+                f"{machine.cores} cores decode and train. Take smaller images, "
+                "ImageLoader(cache=DIR) so that each file is decoded once, and "
+                "ResumableHalvingGridSearchCV in place of a full grid."
+            )
+        if machine.load is not None and machine.load > 1.5 * machine.cores:
+            found.append(
+                f"Something else is running: {machine.load:.1f} processes on {machine.cores} "
+                "cores. Times measured now are too long."
+            )
+        if backend.name != "tensorflow":
+            found.append(
+                f"On a processor {backend.name} trains slower than TensorFlow, and batch "
+                "normalisation is not fused. Set KERAS_BACKEND=tensorflow; fitted pipelines load "
+                "on either."
+            )
+        if os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0" and backend.name == "tensorflow":
+            found.append(
+                "TF_ENABLE_ONEDNN_OPTS=0 switches the fast convolutions of TensorFlow off. "
+                "Remove it."
+            )
+        if machine.instructions and "AVX2" not in machine.instructions:
+            found.append("The processor has no AVX2; convolutions are slow and nothing helps.")
+    if backend.takes_all_memory:
+        found.append(
+            "The first process takes all memory of the GPU, so that a second one fails. For "
+            "n_jobs > 1 search with device_slots, or let memory grow."
+        )
+    found += _remarks_on_precision(backend)
+    if not machine.turbo_jpeg:
+        found.append("Pillow was built without libjpeg-turbo. Install Pillow's wheel.")
+    if not machine.disk_cache:
+        found.append(
+            "Decoded images cannot be kept between runs: pip install "
+            '"skpneumo[cache]", then ImageLoader(cache=DIR).'
+        )
+    return found
+
+
+def _remarks_on_precision(backend: BackendFacts) -> list[str]:
+    speed = backend.bfloat16_speed
+    if speed is None:
+        return []
+    if backend.chosen == "float32" and speed > _CLEARLY:
+        return [
+            f'precision="auto" is float32 here, but bfloat16 is {speed:.1f} times as fast in a '
+            'convolution. Try precision="bfloat16", and compare the scores.'
+        ]
+    if backend.chosen == "bfloat16" and speed < 1 / _CLEARLY:
+        return [
+            f'precision="auto" is bfloat16 here, which was {speed:.2f} times as fast as float32 '
+            'in a convolution. If the machine was quiet, set precision="float32".'
+        ]
+    return []
+
+
+def _cpuinfo() -> tuple[set[str], str]:
+    """Read the flags and the name of the first processor."""
+    path = Path("/proc/cpuinfo")
+    entries: dict[str, str] = {}
+    if path.exists():
+        for line in path.read_text().splitlines():
+            name, _, value = line.partition(":")
+            entries.setdefault(name.strip(), value.strip())
+    flags = entries.get("flags", entries.get("Features", ""))
+    return set(flags.split()), entries.get("model name") or platform.processor() or "unknown"
+
+
+def _memory() -> float | None:
+    """Read the memory of the machine, or of the container if that is less."""
+    try:
+        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # not on Windows
+        return None
+    limit = Path("/sys/fs/cgroup/memory.max")
+    if limit.exists() and (text := limit.read_text().strip()).isdigit():
+        total = min(total, int(text))
+    return total / 2**30
+
+
+def _devices(backend: str) -> tuple[str, ...]:
+    if backend == "torch":
+        import torch
+
+        gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+        return tuple(f"cuda:{i} ({name})" for i, name in enumerate(gpus)) or ("cpu:0",)
+    from keras import distribution
+
+    return tuple(distribution.list_devices("gpu") or distribution.list_devices("cpu"))
+
+
+def _device_memory(backend: str) -> tuple[str, bool]:
+    """Say how device memory is taken, and whether the first process takes all of it."""
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        gpus = tf.config.list_physical_devices("GPU")
+        grows = all(tf.config.experimental.get_memory_growth(gpu) for gpu in gpus)
+    elif backend == "jax":
+        grows = os.environ.get("XLA_PYTHON_CLIENT_PREALLOCATE", "true").lower() in ("false", "0")
+    else:
+        return "grows as needed", False
+    return ("grows as needed", False) if grows else ("all taken by the first process", True)
+
+
+def _bfloat16_speed() -> float | None:
+    """Time one convolution in both precisions, in turns; None where there is no bfloat16."""
+    import keras
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    images = rng.normal(size=(16, 64, 64, 32)).astype("float32")
+    kernel = rng.normal(size=(3, 3, 32, 32)).astype("float32")
+    seconds: dict[str, list[float]] = {"float32": [], "bfloat16": []}
+    try:
+        arrays = {
+            dtype: [
+                keras.ops.cast(keras.ops.convert_to_tensor(array), dtype)
+                for array in (images, kernel)
+            ]
+            for dtype in seconds
+        }
+        for _ in range(8):
+            for dtype, (x, weights) in arrays.items():
+                start = time.perf_counter()
+                result = keras.ops.conv(x, weights, padding="same")
+                keras.ops.convert_to_numpy(keras.ops.cast(result[:1, :1, :1], "float32"))
+                seconds[dtype].append(time.perf_counter() - start)
+    except (RuntimeError, TypeError, ValueError, NotImplementedError):
+        return None
+    # The first ones compile.
+    plain, half = (statistics.median(times[2:]) for times in seconds.values())
+    return plain / half

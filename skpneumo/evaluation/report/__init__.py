@@ -1,5 +1,0 @@
-"""The whole evaluation of a fitted model on one page, to be kept and handed on."""
-
-from skpneumo.evaluation.report._report import EvaluationReport
-
-__all__ = ["EvaluationReport"]

@@ -1,0 +1,144 @@
+"""Where on the film, at its own resolution, the images that a classifier sees lie."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from skpneumo._paths import check_paths, filenames_of
+from skpneumo.enhancement import BorderCropper, _inside_borders
+from skpneumo.evaluation.displays._images import names_of
+from skpneumo.explanation._model import steps_and_classifier, take_apart
+from skpneumo.loading import ImageLoader
+from skpneumo.loading._pillow import orientation_of
+from skpneumo.loading._resizing import scaled_size
+
+__all__ = ["Film", "source_images"]
+
+_ORIENTATIONS_ON_THEIR_SIDE = range(5, 9)
+
+
+@dataclass(frozen=True)
+class Film:
+    """An X-ray as it is, and what of it the classifier sees.
+
+    Attributes
+    ----------
+    pixels : ndarray of shape (height, width, channels)
+        The film at its own resolution.
+    place : tuple of (left, right, bottom, top)
+        The edges, in pixels of the film, of the image that the classifier sees; beyond the film
+        where bars were added. Matplotlib's order.
+    name : str
+        Its file name, or the number of the row.
+    """
+
+    pixels: NDArray[Any]
+    place: tuple[float, float, float, float]
+    name: str
+
+
+def source_images(estimator: Any, X: Any) -> list[Film]:
+    """Read the films at their own resolution; images are films already.
+
+    Of the steps before the classifier, :class:`~skpneumo.ImageLoader` and
+    :class:`~skpneumo.BorderCropper` are known to move pixels; others are taken to leave them
+    where they are.
+    """
+    steps, _ = steps_and_classifier(estimator)
+    names = names_of(X, np.arange(len(X)))
+    if np.ndim(X) == 4 or filenames_of(X) is None:
+        loaded = [(image, _WHOLE) for image in _images(estimator, X)]
+    else:
+        loader = next((step for step in steps if isinstance(step, ImageLoader)), ImageLoader())
+        loaded = [_read(path, loader) for path in check_paths(X)]
+    return [
+        Film(pixels, _extent(pixels, _within(place, seen)), name)
+        for (pixels, place), seen, name in zip(loaded, _seen_shares(steps, X), names, strict=True)
+    ]
+
+
+def _images(estimator: Any, X: Any) -> NDArray[Any]:
+    return np.asarray(X) if np.ndim(X) == 4 else take_apart(estimator, X)[1]
+
+
+# Left, top, right and bottom, in shares of the sides.
+_Shares = tuple[float, float, float, float]
+_WHOLE: _Shares = (0.0, 0.0, 1.0, 1.0)
+
+
+def _seen_shares(steps: list[Any], X: Any) -> list[_Shares]:
+    """What of each loaded image is left after its borders have been cropped."""
+    seen = [_WHOLE] * len(X)
+    if not any(isinstance(step, BorderCropper) for step in steps):
+        return seen
+    for step in steps:
+        before, X = X, step.transform(X)
+        if not isinstance(step, BorderCropper):
+            continue
+        height, width = before.shape[1:3]
+        for row, (image, cropped) in enumerate(zip(np.asarray(before), X, strict=True)):
+            if not np.array_equal(image, cropped):
+                left, top, right, bottom = _inside_borders(image, step.tolerance)
+                inside = (left / width, top / height, right / width, bottom / height)
+                seen[row] = _within(seen[row], inside)
+    return seen
+
+
+def _read(path: str, loader: ImageLoader) -> tuple[NDArray[np.uint8], _Shares]:
+    """The film in full, and the place of the loaded image on it."""
+    size = _size_of(path)
+    if size is None:
+        (pixels,) = np.asarray(loader.transform([path]))
+        return pixels, _WHOLE
+    width, height = size
+    (pixels,) = np.asarray(ImageLoader(size=(height, width), cache=False).transform([path]))
+    target = loader._height_and_width()
+    scaled_width, scaled_height = scaled_size(width, height, target, loader.resize)
+    left, top = (target[1] - scaled_width) / 2, (target[0] - scaled_height) / 2
+    if loader.resize == "pad":
+        # Bars are whole pixels: the one above, or on the left, may be a pixel less.
+        left, top = np.floor(left), np.floor(top)
+    return pixels, (
+        -left / scaled_width,
+        -top / scaled_height,
+        (target[1] - left) / scaled_width,
+        (target[0] - top) / scaled_height,
+    )
+
+
+def _size_of(path: str) -> tuple[int, int] | None:
+    """Width and height of the upright picture; None for formats that Pillow does not know."""
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            orientation = orientation_of(image)
+    except UnidentifiedImageError:
+        return None
+    return (height, width) if orientation in _ORIENTATIONS_ON_THEIR_SIDE else (width, height)
+
+
+def _within(outer: _Shares, inner: _Shares) -> _Shares:
+    """Shares of a part of a part."""
+    left, top, right, bottom = outer
+    width, height = right - left, bottom - top
+    return (
+        left + inner[0] * width,
+        top + inner[1] * height,
+        left + inner[2] * width,
+        top + inner[3] * height,
+    )
+
+
+def _extent(pixels: NDArray[Any], shares: _Shares) -> tuple[float, float, float, float]:
+    height, width = pixels.shape[:2]
+    left, top, right, bottom = shares
+    # Matplotlib puts the centre of the first pixel at 0.
+    return (
+        left * width - 0.5,
+        right * width - 0.5,
+        bottom * height - 0.5,
+        top * height - 0.5,
+    )

@@ -1,0 +1,91 @@
+"""A decoded picture of any shape, brought to the one size of the stack."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+__all__ = ["DecodedImage", "resize_image", "scaled_size"]
+
+# Antialiased: the triangle spans the source pixels of each target pixel. Of Pillow's filters the
+# one under which a scaled JPEG decode differs least from a full one, and the sharper ones ring at
+# burnt-in letters.
+_FILTER = Image.Resampling.BILINEAR
+
+_TURN_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+@dataclass
+class DecodedImage:
+    """What a reader of one file format hands on.
+
+    Attributes
+    ----------
+    image : Image of mode "L", "RGB" or "F"
+        The pixels as stored.
+    width, height : float
+        What of the pixels is picture. A scaled JPEG decode rounds up to whole pixels, so that
+        the last column and row may reach beyond the picture's edge.
+    orientation : int
+        How to turn it upright, in EXIF's numbers.
+    black, white : float
+        The values of a mode "F" image that become 0 and 255.
+    """
+
+    image: Image.Image
+    width: float
+    height: float
+    orientation: int = 1
+    black: float = 0.0
+    white: float = 255.0
+
+
+def scaled_size(
+    width: float, height: float, size: tuple[int, int], resize: str
+) -> tuple[int, int]:
+    """Width and height that the whole of an upright picture is scaled to, before bars or cuts."""
+    target_height, target_width = size
+    if resize == "stretch":
+        return target_width, target_height
+    ratios = target_width / width, target_height / height
+    ratio = min(ratios) if resize == "pad" else max(ratios)
+    return max(1, round(width * ratio)), max(1, round(height * ratio))
+
+
+def resize_image(picture: DecodedImage, size: tuple[int, int], resize: str) -> NDArray[np.uint8]:
+    """Scale, turn upright, cut or pad; returns (height, width), with a third axis for "RGB"."""
+    # Turned last, when few pixels are left. Cuts and scaling are symmetric and do not mind.
+    stored_size = size if picture.orientation < 5 else size[::-1]
+    scaled = scaled_size(picture.width, picture.height, stored_size, resize)
+    width, height = picture.width, picture.height
+    if resize == "crop":
+        target_height, target_width = stored_size
+        ratio = max(target_width / width, target_height / height)
+        width, height = min(width, target_width / ratio), min(height, target_height / ratio)
+        scaled = target_width, target_height
+    left, top = (picture.width - width) / 2, (picture.height - height) / 2
+    image = picture.image.resize(scaled, _FILTER, box=(left, top, left + width, top + height))
+    if picture.orientation in _TURN_UPRIGHT:
+        image = image.transpose(_TURN_UPRIGHT[picture.orientation])
+    pixels = np.asarray(image)
+    if image.mode == "F":
+        grey = (pixels - picture.black) * (255 / (picture.white - picture.black))
+        pixels = np.rint(grey).clip(0, 255).astype(np.uint8)
+    return _add_bars(pixels, size) if resize == "pad" else pixels
+
+
+def _add_bars(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    height, width = pixels.shape[:2]
+    top, left = (size[0] - height) // 2, (size[1] - width) // 2
+    padded = np.zeros((*size, *pixels.shape[2:]), dtype=np.uint8)
+    padded[top : top + height, left : left + width] = pixels
+    return padded

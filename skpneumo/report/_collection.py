@@ -1,0 +1,160 @@
+"""The collection a report is about: who is in it, and which part of it is evaluated."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_consistent_length, column_or_1d
+
+from skpneumo._paths import filenames_of
+from skpneumo._sklearn import _safe_indexing
+from skpneumo.datasets import etiologies, patient_ids
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from skpneumo.audit import ImageAudit
+
+__all__ = ["Collection"]
+
+
+@dataclass(frozen=True)
+class Collection:
+    """All rows, and those under evaluation.
+
+    Attributes
+    ----------
+    X : array-like of length n_images
+        Paths, images or features.
+    labels : ndarray of shape (n_images,)
+        As given.
+    split : ndarray of str, shape (n_images,)
+        Part of each row; "" where there are no parts.
+    patients : ndarray of shape (n_images,)
+        The rows themselves where patients are not known.
+    filenames : ndarray of str, shape (n_images,), or None
+    patients_from : str
+        How the patients are known.
+    part : str or None
+        The part under evaluation; None for all rows.
+    """
+
+    X: Any
+    labels: NDArray[Any]
+    split: NDArray[np.object_]
+    patients: NDArray[Any]
+    filenames: NDArray[np.object_] | None
+    patients_from: str
+    part: str | None
+
+    @classmethod
+    def of(
+        cls,
+        X: Any,
+        y: ArrayLike,
+        split: ArrayLike | None,
+        groups: ArrayLike | None,
+        part: str | None,
+    ) -> "Collection":
+        """Check that there is a label for each row, and rows in the part."""
+        labels: NDArray[Any] = column_or_1d(y)
+        check_consistent_length(X, labels, split, groups)
+        parts = np.full(len(labels), "", dtype=object)
+        if split is not None:
+            parts[:] = [str(each) for each in column_or_1d(split)]
+        if split is None or not any(parts):
+            part = None
+        elif part is not None and part not in parts:
+            raise ValueError(
+                f"split has no {part!r}, the part to be evaluated; it has "
+                f"{sorted(set(parts))}. Pass one of these as part, or None for all rows."
+            )
+        filenames = filenames_of(X)
+        if groups is not None:
+            patients, patients_from = column_or_1d(groups), "given with the data"
+        elif filenames is not None:
+            patients, patients_from = patient_ids(filenames), "read off the file names"
+        else:
+            patients, patients_from = np.arange(len(labels)), "unknown: each row counts as one"
+        return cls(X, labels, parts, patients, filenames, patients_from, part)
+
+    @property
+    def rows(self) -> NDArray[np.intp]:
+        """Rows under evaluation."""
+        if self.part is None:
+            return np.arange(len(self.labels))
+        return np.flatnonzero(self.split == self.part)
+
+    def evaluated(self) -> Any:
+        """What of X is evaluated."""
+        return self.X if self.part is None else _safe_indexing(self.X, self.rows)
+
+    def counts(self, names: dict[Any, str]) -> "pd.DataFrame":
+        """Images and patients by split, class and etiology."""
+        import pandas as pd
+
+        frame = pd.DataFrame(
+            {
+                "split": self.split,
+                "class": [names[label] for label in self.labels.tolist()],
+                "etiology": "unknown" if self.filenames is None else etiologies(self.filenames),
+                "patient": self.patients,
+            }
+        )
+        known = [
+            column
+            for column in ("split", "class", "etiology")
+            if column == "class" or not frame[column].isin(["", "unknown"]).all()
+        ]
+        frame["split"] = pd.Categorical(frame["split"], sorted(set(self.split), key=_order))
+        grouped = frame.groupby(known, observed=True)
+        return grouped.agg(
+            images=("patient", "size"), patients=("patient", "nunique")
+        ).reset_index()
+
+    def relations(self, audit: "ImageAudit | None") -> "pd.DataFrame":
+        """The parts, and what each has in common with the one under evaluation."""
+        import pandas as pd
+
+        tested = np.zeros(len(self.labels), dtype=bool)
+        tested[self.rows] = True
+        records = []
+        for part in sorted(set(self.split), key=_order):
+            members = self.split == part
+            record: dict[str, Any] = {
+                "part": part or "(no split)",
+                "role": "evaluated here" if tested[members].all() else "not evaluated here",
+                "images": int(members.sum()),
+                "patients": len(np.unique(self.patients[members])),
+            }
+            if not tested.all():
+                other = not tested[members].all()
+                record["patients shared"] = (
+                    _common(self.patients, members, tested) if other else None
+                )
+                if audit is not None:
+                    record["identical images shared"] = (
+                        _common(audit.frame["content"].to_numpy(object), members, tested)
+                        if other
+                        else None
+                    )
+            records.append(record)
+        return pd.DataFrame(records).convert_dtypes()
+
+    def shared_patients(self) -> int:
+        """Evaluated patients who have images in another part too."""
+        tested = np.zeros(len(self.labels), dtype=bool)
+        tested[self.rows] = True
+        return _common(self.patients, ~tested, tested)
+
+
+def _common(values: NDArray[Any], some: NDArray[np.bool_], others: NDArray[np.bool_]) -> int:
+    """How many values the rows of both have."""
+    both = set(values[some].tolist()) & set(values[others].tolist())
+    return sum(each is not None and each == each for each in both)
+
+
+def _order(part: str) -> tuple[int, str]:
+    known = ("train", "val", "test")
+    return (known.index(part) if part in known else len(known), part)

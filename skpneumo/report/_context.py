@@ -1,0 +1,169 @@
+"""Everything a report is written from, computed once."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import UndefinedMetricWarning
+
+from skpneumo._plotting import class_name
+from skpneumo.evaluation._estimates import Estimate
+from skpneumo.evaluation._evaluate import _evaluate
+from skpneumo.evaluation._predictions import Predictions
+from skpneumo.report._collection import Collection
+from skpneumo.report._decisions import DecisionRule, decided
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from skpneumo.audit import ImageAudit
+
+__all__ = ["N_BINS", "ReportContext", "Settings"]
+
+N_BINS = 10
+"""Of the calibration error and of its picture."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the author of a report chose."""
+
+    confidence_level: float
+    n_resamples: int
+    random_state: int
+    date: str
+    description: str
+    provenance: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class ReportContext:
+    """A model, a collection, and what came of the one meeting the other.
+
+    Attributes
+    ----------
+    names : tuple of two str
+        The negative and the positive class.
+    label_names : dict of label to str
+    found : dict of str to Estimate
+        The metrics of all images.
+    frame : pandas.DataFrame
+        The same and the subgroups, as from ``evaluate``.
+    """
+
+    estimator: Any
+    collection: Collection
+    predictions: Predictions
+    rule: DecisionRule
+    names: tuple[str, str]
+    label_names: dict[Any, str]
+    found: dict[str, Estimate]
+    frame: "pd.DataFrame"
+    audit: "ImageAudit | None"
+    settings: Settings
+
+    @classmethod
+    def of(
+        cls,
+        estimator: Any,
+        collection: Collection,
+        settings: Settings,
+        *,
+        pos_label: Any,
+        threshold: float | None,
+        target_names: Sequence[str] | None,
+        audit: "ImageAudit | bool",
+    ) -> "ReportContext":
+        """Predict, evaluate and audit."""
+        rows = collection.rows
+        label_names = _label_names(estimator, collection.labels, target_names)
+        predictions, rule = decided(
+            estimator,
+            collection.evaluated(),
+            collection.labels[rows],
+            groups=collection.patients[rows],
+            pos_label=pos_label,
+            threshold=threshold,
+        )
+        with warnings.catch_warnings():
+            # The page itself says what is undefined, and why.
+            warnings.simplefilter("ignore", UndefinedMetricWarning)
+            frame = _evaluate(
+                predictions,
+                "etiology",
+                settings.confidence_level,
+                settings.n_resamples,
+                N_BINS,
+                settings.random_state,
+            )
+        overall = frame[frame["subgroup"].eq("all")].drop(columns="subgroup")
+        found = {row["metric"]: Estimate(**row) for row in overall.to_dict("records")}
+        positives = pos_label if isinstance(pos_label, list | tuple) else [predictions.pos_label]
+        return cls(
+            estimator,
+            collection,
+            predictions,
+            rule,
+            _sides(label_names, np.asarray(estimator.classes_).tolist(), positives),
+            label_names,
+            found,
+            frame,
+            _audited(collection, label_names, audit),
+            settings,
+        )
+
+    @property
+    def labels(self) -> NDArray[Any]:
+        """Labels of the images under evaluation, as given."""
+        return self.collection.labels[self.collection.rows]
+
+    def subgroups(self) -> "pd.DataFrame":
+        """The rows of ``frame`` that are about a part of the images."""
+        return self.frame[self.frame["subgroup"].ne("all")]
+
+
+def _label_names(
+    estimator: Any, labels: NDArray[Any], target_names: Sequence[str] | None
+) -> dict[Any, str]:
+    classes = np.asarray(estimator.classes_).tolist()
+    if target_names is None:
+        return {label: class_name(label) for label in [*classes, *np.unique(labels).tolist()]}
+    if len(target_names) != len(classes):
+        raise ValueError(
+            f"Got {len(target_names)} target_names for the {len(classes)} classes {classes}."
+        )
+    unnamed = {label: class_name(label) for label in np.unique(labels).tolist()}
+    return unnamed | dict(zip(classes, map(str, target_names), strict=True))
+
+
+def _sides(
+    label_names: dict[Any, str], classes: list[Any], positives: Sequence[Any]
+) -> tuple[str, str]:
+    """One name for all that is negative, and one for all that is positive."""
+    negative = [label_names[label] for label in classes if label not in positives]
+    return " or ".join(negative), " or ".join(label_names[label] for label in positives)
+
+
+def _audited(
+    collection: Collection, label_names: dict[Any, str], audit: "ImageAudit | bool"
+) -> "ImageAudit | None":
+    from skpneumo.audit import ImageAudit, audit_images
+
+    if isinstance(audit, ImageAudit):
+        if len(audit.frame) != len(collection.labels):
+            raise ValueError(
+                f"The audit is of {len(audit.frame)} files, X has {len(collection.labels)} rows. "
+                "Audit the same collection, or pass audit=True."
+            )
+        return audit
+    if not audit or collection.filenames is None:
+        return None
+    return audit_images(
+        collection.filenames,
+        [label_names[label] for label in collection.labels.tolist()],
+        collection.split,
+        groups=None if collection.patients_from.startswith("read") else collection.patients,
+    )

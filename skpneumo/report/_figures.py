@@ -1,0 +1,186 @@
+"""The pictures of a report: what its figures say, to the eye."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from skpneumo._formatting import based_on, counted
+from skpneumo._svg import drawing, svg
+from skpneumo.evaluation._estimates import Estimate
+from skpneumo.evaluation._predictions import Predictions
+from skpneumo.evaluation.displays import (
+    ScoreDistributionDisplay,
+    ThresholdDisplay,
+    TrainingCurvesDisplay,
+)
+from skpneumo.evaluation.displays._standard import (
+    _draw_calibration,
+    _draw_confusion,
+    _draw_curves,
+)
+from skpneumo.report._context import N_BINS, ReportContext
+from skpneumo.report._markup import gap, left_out
+from skpneumo.report._wording import basis, figure_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["figures_of", "training_picture"]
+
+
+def figures_of(context: ReportContext) -> str:
+    """Confusion, curves, calibration, thresholds and scores, or why one of them is missing."""
+    predictions, names, threshold = context.predictions, context.names, context.rule.threshold
+    with drawing():
+        drawn = [
+            *_both_classes(predictions, context.found, names),
+            _thresholds(predictions, threshold),
+            _scores(predictions, names, threshold),
+        ]
+    return f'<div class="pictures">{"".join(drawn)}</div>'
+
+
+def training_picture(estimator: Any) -> str:
+    """The course of the training, where the model has kept it."""
+    with drawing():
+        figure = _figure((10.8, 3.6))
+        try:
+            TrainingCurvesDisplay.from_estimator(estimator, ax=figure.subplots())
+        except TypeError:
+            return left_out("the model keeps no history of its training.")
+        return svg(
+            figure,
+            "training",
+            "Course of the training",
+            "Epoch by epoch, on training and validation images. They show the course, not how "
+            "good the model is: one run, and validation images it was chosen by.",
+            wide=True,
+        )
+
+
+def _both_classes(
+    predictions: Predictions, found: dict[str, Estimate], names: tuple[str, str]
+) -> list[str]:
+    titles = "Confusion matrix", "ROC", "Precision and recall", "Error tradeoff", "Calibration"
+    n_positive = np.count_nonzero(predictions.positive)
+    n_negative = len(predictions) - n_positive
+    if not n_positive or not n_negative:
+        lacking = names[1] if n_negative else names[0]
+        return [gap(title, f"there are no images of {lacking}.") for title in titles]
+    both = (
+        f"{counted(n_negative, 'image')} of {names[0]}, {n_positive:,} of {names[1]}, of "
+        f"{counted(predictions.n_patients, 'patient')}"
+    )
+
+    figure = _figure((8, 4.2))
+    _draw_confusion(figure.subplots(1, 2), predictions, found, names)
+    recall, specificity = found["recall"], found["specificity"]
+    drawn = [
+        svg(
+            figure,
+            "confusion",
+            titles[0],
+            f"Images on the left, shares of the true class on the right. Recall "
+            f"{figure_of(recall)}, {basis(recall)}; specificity "
+            f"{figure_of(specificity)}, {basis(specificity)}.",
+            wide=True,
+        )
+    ]
+    if predictions.score is None:
+        return drawn + [gap(title, "the model has no scores.") for title in titles[1:]]
+
+    roc, precision_recall, det, calibration = (_figure((4.4, 4)) for _ in range(4))
+    axes = [figure.subplots() for figure in (roc, precision_recall, det)]
+    _draw_curves(axes[0], axes[1], axes[2], predictions, found)
+    auc, average_precision, error = (
+        found[metric] for metric in ("roc_auc", "average_precision", "ece")
+    )
+    drawn += [
+        svg(
+            roc,
+            "roc",
+            titles[1],
+            f"Each point is a threshold. Area {figure_of(auc)}; {both}. The dashed line is "
+            "chance.",
+        ),
+        svg(
+            precision_recall,
+            "precision-recall",
+            titles[2],
+            f"Average precision {figure_of(average_precision)}; {both}. The dashed line, "
+            "calling everything positive, is their share here.",
+        ),
+        svg(
+            det,
+            "tradeoff",
+            titles[3],
+            f"Misses against false alarms, on axes that spread small rates apart; {both}.",
+        ),
+    ]
+    if not predictions.has_probabilities:
+        return [*drawn, gap(titles[4], "the model has scores, but no probabilities.")]
+    _draw_calibration(calibration.subplots(), predictions, error, N_BINS)
+    return [
+        *drawn,
+        svg(
+            calibration,
+            "calibration",
+            titles[4],
+            f"Share of positives against predicted probability, in {N_BINS} bins; on the "
+            f"diagonal, probabilities mean what they say. Error {figure_of(error)}; {both}.",
+        ),
+    ]
+
+
+def _thresholds(predictions: Predictions, threshold: float | None) -> str:
+    title = "Thresholds"
+    if predictions.score is None:
+        return gap(title, "the model has no scores.")
+    figure = _figure((5.4, 4.4))
+    ThresholdDisplay.from_predictions(
+        predictions.positive,
+        predictions.score,
+        threshold=threshold,
+        groups=predictions.patient,
+        pos_label=True,
+        ax=figure.subplots(),
+    )
+    basis_of_all = based_on(len(predictions), predictions.n_patients)
+    return svg(
+        figure,
+        "thresholds",
+        title,
+        f"What other thresholds would give, with intervals; {basis_of_all}. For looking, not for "
+        "choosing: a threshold chosen on these images is too good on them.",
+    )
+
+
+def _scores(predictions: Predictions, names: tuple[str, str], threshold: float | None) -> str:
+    title = "Scores"
+    if predictions.score is None:
+        return gap(title, "the model has no scores.")
+    figure = _figure((5.4, 4.4))
+    ScoreDistributionDisplay.from_predictions(
+        predictions.positive,
+        predictions.score,
+        threshold=threshold,
+        pos_label=True,
+        names=names,
+        ax=figure.subplots(),
+    )
+    n_positive = np.count_nonzero(predictions.positive)
+    return svg(
+        figure,
+        "scores",
+        title,
+        f"Upwards {counted(n_positive, 'image')} of {names[1]}, downwards "
+        f"{len(predictions) - n_positive:,} of {names[0]}; "
+        f"{counted(predictions.n_patients, 'patient')}.",
+    )
+
+
+def _figure(size: tuple[float, float]) -> "Figure":
+    # Not pyplot's, which would keep it open.
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=size, layout="constrained")

@@ -1,0 +1,99 @@
+"""The images a report shows: a sample of what was evaluated, and the worst errors."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skpneumo._html import thumbnails
+from skpneumo.evaluation.displays import ErrorGalleryDisplay, ImageGridDisplay
+from skpneumo.report._context import ReportContext
+from skpneumo.report._markup import left_out
+from skpneumo.report._wording import NBSP
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["sample_images", "worst_errors"]
+
+_N_SAMPLE = 12
+_N_ERRORS = 6
+
+
+def sample_images(context: ReportContext) -> str:
+    """A few evaluated images of each class, as they are."""
+    if reason := _why_not(context):
+        return left_out(reason)
+    names = [context.label_names[label] for label in context.labels.tolist()]
+    display = ImageGridDisplay.from_images(
+        context.collection.evaluated(),
+        names,
+        n_images=_N_SAMPLE,
+        random_state=context.settings.random_state,
+        ax=_unseen(),
+    )
+    captions = [", ".join(reversed(lines)) for lines in display.captions or ()]
+    return (
+        "<p>Drawn at random from each class, at their own grey levels and proportions.</p>"
+        f"{_shown(display.images, captions)}"
+    )
+
+
+def worst_errors(context: ReportContext) -> str:
+    """The misses and the false alarms of the highest confidence."""
+    if context.predictions.score is None:
+        return left_out("the model has no scores to tell the worst by.")
+    if reason := _why_not(context):
+        return left_out(reason)
+    names = np.array(context.names, dtype=object)
+    display = ErrorGalleryDisplay.from_predictions(
+        context.collection.evaluated(),
+        names[context.predictions.positive.astype(int)],
+        context.predictions.score,
+        names[context.predictions.predicted.astype(int)],
+        n_images=_N_ERRORS,
+        pos_label=context.names[1],
+        ax=_unseen(),
+    )
+    parts = [
+        "<p>Those the model was surest about, the worst first. Do they share a border, a "
+        "letter in the corner, a wrong label?</p>"
+    ]
+    for what, n, images, captions in (
+        ("misses", display.n_misses, display.misses, display.miss_captions),
+        (
+            "false alarms",
+            display.n_false_alarms,
+            display.false_alarms,
+            display.false_alarm_captions,
+        ),
+    ):
+        heading = f"{len(images)} of {n:,} {what}" if n else f"No {what}"
+        parts.append(f"<h3>{heading}</h3>")
+        if n:
+            parts.append(_shown(images, [_in_a_line(lines) for lines in captions]))
+    return "".join(parts)
+
+
+def _why_not(context: ReportContext) -> str:
+    """Why the images cannot be shown; empty if they can."""
+    X = context.collection.X
+    if getattr(X, "ndim", 1) == 4:
+        return "" if X.dtype == np.uint8 else f"the images are of {X.dtype}, not of uint8."
+    return "" if context.collection.filenames is not None else "the data are no images."
+
+
+def _in_a_line(lines: list[str]) -> str:
+    name, said = lines
+    return f"{name}, {said.replace(' = ', f'{NBSP}={NBSP}')}"
+
+
+def _shown(images: NDArray[Any], captions: list[str]) -> str:
+    return thumbnails(images[..., 0] if images.shape[-1] == 1 else images, captions)
+
+
+def _unseen() -> "Axes":
+    """Axes of a figure that nobody renders: the display is asked for its images alone."""
+    from matplotlib.figure import Figure
+
+    return Figure().subplots()

@@ -1,0 +1,80 @@
+"""The elements of a report as HTML. Whatever comes from files or users is escaped here."""
+
+from collections.abc import Iterable
+from html import escape
+from typing import Any, NamedTuple
+
+from skpneumo._html import table
+from skpneumo.evaluation._estimates import Estimate
+
+__all__ = [
+    "Section",
+    "bullets",
+    "callout",
+    "details",
+    "gap",
+    "left_out",
+    "pairs_table",
+    "paragraph",
+    "preformatted",
+    "rows_table",
+    "sizes",
+]
+
+
+class Section(NamedTuple):
+    """A part of the page: its name in addresses, its heading, its HTML."""
+
+    name: str
+    title: str
+    body: str
+
+
+def sizes(estimate: Estimate) -> dict[str, int]:
+    return {"images": estimate.n, "patients": estimate.n_patients}
+
+
+def rows_table(rows: list[dict[str, Any]], caption: str) -> str:
+    import pandas as pd
+
+    return table(pd.DataFrame(rows), caption)
+
+
+def pairs_table(facts: dict[str, str], columns: tuple[str, str], caption: str) -> str:
+    return rows_table([dict(zip(columns, fact, strict=True)) for fact in facts.items()], caption)
+
+
+def paragraph(text: str) -> str:
+    return f"<p>{escape(text)}</p>"
+
+
+def bullets(items: Iterable[str]) -> str:
+    return f"<ul>{''.join(f'<li>{escape(item)}</li>' for item in items)}</ul>"
+
+
+def preformatted(text: str) -> str:
+    return f"<pre>{escape(text)}</pre>"
+
+
+def details(title: str, body: str) -> str:
+    """What is shown when it is asked for; ``body`` is HTML already."""
+    return f"<details><summary>{escape(title)}</summary>{body}</details>"
+
+
+def callout(severity: str, name: str, text: str) -> str:
+    return (
+        f'<p class="callout"><strong class="{severity}">{escape(name)}</strong> {escape(text)}</p>'
+    )
+
+
+def left_out(reason: str) -> str:
+    """What stands in the place of a section that has nothing to show."""
+    return paragraph(f"Left out: {reason}")
+
+
+def gap(title: str, reason: str) -> str:
+    """What stands in the place of a picture that cannot be drawn."""
+    return (
+        f"<figure><figcaption><b>{escape(title)}.</b> Left out: {escape(reason)}"
+        "</figcaption></figure>"
+    )

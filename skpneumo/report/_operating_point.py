@@ -1,0 +1,115 @@
+"""The section about the threshold: who chose it, what was promised, and what came of it."""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from skpneumo._html import table
+from skpneumo.evaluation._intervals import clustered_share
+from skpneumo.report._context import ReportContext
+from skpneumo.report._markup import Section, paragraph, rows_table, sizes
+from skpneumo.report._wording import basis, bracketed, figure_of, metric_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["operating_point"]
+
+_PATIENTS_UNKNOWN = (
+    "Not all patients were known in training, and images of unknown ones were taken for a patient "
+    "each. If some were of one patient, the promise is weaker than the table says."
+)
+
+
+def operating_point(context: ReportContext) -> Section:
+    """The threshold, who chose it, what was promised, and what came of it here."""
+    rule, found = context.rule, context.found
+    at = "No threshold." if rule.threshold is None else f"Threshold {rule.threshold:.4g}."
+    rows: list[dict[str, Any]] = [
+        {"share": metric_name(metric), "here": figure_of(found[metric])} | sizes(found[metric])
+        for metric in ("recall", "specificity", "precision")
+    ]
+    parts = [paragraph(f"{at} {rule.origin}")]
+    if rule.promise is not None:
+        rows += _referred(context)
+        parts += [table(_promised(context), "What was promised, by patients, in training")]
+        if not rule.promise.patients_known_:
+            parts += [paragraph(_PATIENTS_UNKNOWN)]
+        parts += [paragraph(_verdict(context))]
+    parts.append(rows_table(rows, "What was measured here, by images"))
+    return Section("operating-point", "Operating point", "".join(parts))
+
+
+def _promised(context: ReportContext) -> "pd.DataFrame":
+    import pandas as pd
+
+    chosen = context.rule.promise
+    assert chosen is not None
+    recall = bracketed(chosen.recall_, *chosen.recall_interval_)
+    specificity = bracketed(chosen.specificity_, *chosen.specificity_interval_)
+    bound = f"{chosen.recall_bound_:.3f}"
+    rows: list[tuple[str, str, str, str, int]] = [
+        ("recall", f"at least {chosen.recall:g}", bound, recall, chosen.n_positive_)
+    ]
+    if chosen.specificity is None:
+        rows.append(("specificity", "nothing", "none", specificity, chosen.n_negative_))
+    else:
+        floor = f"at least {chosen.specificity:g}"
+        referred = bracketed(chosen.referral_rate_, *chosen.referral_interval_)
+        both = chosen.n_positive_ + chosen.n_negative_
+        rows += [
+            (_at_upper_threshold(context), floor, "the floor", specificity, chosen.n_negative_),
+            ("referred", "nothing", "none", referred, both),
+        ]
+    bound_name = f"lower bound, confidence {chosen.confidence:g}"
+    return pd.DataFrame(rows, columns=["share", "promised", bound_name, "out of fold", "patients"])
+
+
+def _referred(context: ReportContext) -> list[dict[str, Any]]:
+    """What a second threshold makes of it; nothing where there is none."""
+    chosen, predictions = context.rule.promise, context.predictions
+    if chosen is None or chosen.specificity is None or predictions.score is None:
+        return []
+    below = predictions.score < chosen.upper_threshold_
+    shares = (
+        (_at_upper_threshold(context), below, ~predictions.positive),
+        (
+            f"referred, from {chosen.threshold_:.4g} to {chosen.upper_threshold_:.4g}",
+            below & predictions.predicted,
+            below | ~below,
+        ),
+    )
+    rows = []
+    for name, hit, among in shares:
+        share = clustered_share(hit, among, predictions.patient, context.settings.confidence_level)
+        why = "undefined: no image is negative"  # the only ones that may be lacking
+        figure = bracketed(share.value, share.low, share.high, undefined=why)
+        rows.append(
+            {"share": name, "here": figure} | {"images": share.n, "patients": share.n_patients}
+        )
+    return rows
+
+
+def _at_upper_threshold(context: ReportContext) -> str:
+    assert context.rule.promise is not None
+    return f"specificity at {context.rule.promise.upper_threshold_:.4g}, the upper threshold"
+
+
+def _verdict(context: ReportContext) -> str:
+    """Whether what was measured speaks for or against the promise."""
+    chosen, recall = context.rule.promise, context.found["recall"]
+    assert chosen is not None
+    measured = f"The recall measured here, {figure_of(recall)} of {basis(recall)},"
+    if math.isnan(recall.value):
+        return "There are no positive images here to hold the promise against."
+    if recall.high < chosen.recall:
+        return (
+            f"{measured} lies below the floor of {chosen.recall:g}. These patients or their "
+            "images are unlike those the threshold was chosen on, where alone the promise "
+            "holds. Choose it anew on patients like these."
+        )
+    if recall.low >= chosen.recall:
+        return f"{measured} lies above the floor of {chosen.recall:g}."
+    return (
+        f"{measured} agrees with the floor of {chosen.recall:g}, and with a lower one: these "
+        "are too few images to tell."
+    )

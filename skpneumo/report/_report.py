@@ -1,0 +1,279 @@
+"""The report itself: computed once, then shown or written."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from html import escape
+from typing import TYPE_CHECKING, Any, Self
+
+from numpy.typing import ArrayLike
+
+from skpneumo._formatting import with_interval
+from skpneumo._html import document, fragment, printable, write_page
+from skpneumo.report._collection import Collection
+from skpneumo.report._context import ReportContext, Settings
+from skpneumo.report._figures import figures_of, training_picture
+from skpneumo.report._images import sample_images, worst_errors
+from skpneumo.report._markup import Section
+from skpneumo.report._operating_point import operating_point
+from skpneumo.report._sections import (
+    data_card,
+    limits,
+    metrics,
+    protocol,
+    reproduction,
+    subgroups,
+    summary,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from skpneumo.audit import ImageAudit
+
+__all__ = ["EvaluationReport"]
+
+
+@dataclass(frozen=True, repr=False)
+class EvaluationReport:
+    """A fitted model on a labelled collection, as one page that needs nothing from elsewhere.
+
+    Make one with :meth:`from_estimator`; it shows itself in a notebook, and :meth:`to_html`
+    writes it.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        The metrics with their intervals, as from :func:`~skpneumo.evaluation.evaluate`.
+    counts : pandas.DataFrame
+        Images and patients by split, class and etiology, as far as these are known.
+    relations : pandas.DataFrame
+        The parts of the collection, and what each shares with the evaluated one.
+    audit : ImageAudit or None
+        The audit of the files.
+    threshold : float or None
+        Scores of at least this were called positive; None if no threshold tells the decisions.
+    threshold_origin : str
+        Who chose it, in a sentence.
+    date : str
+        Day of the report.
+    sections : tuple of (name, title, body)
+        The page, part by part.
+    """
+
+    frame: "pd.DataFrame"
+    counts: "pd.DataFrame"
+    relations: "pd.DataFrame"
+    audit: "ImageAudit | None"
+    threshold: float | None
+    threshold_origin: str
+    date: str
+    sections: tuple[Section, ...]
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: ArrayLike,
+        *,
+        split: ArrayLike | None = None,
+        part: str | None = "test",
+        groups: ArrayLike | None = None,
+        pos_label: Any = None,
+        threshold: float | None = None,
+        target_names: Sequence[str] | None = None,
+        audit: "ImageAudit | bool" = True,
+        confidence_level: float = 0.95,
+        n_resamples: int = 2000,
+        random_state: int = 0,
+        date: str | None = None,
+        description: str = "",
+        provenance: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Predict, evaluate, audit, draw.
+
+        Parameters
+        ----------
+        estimator : fitted classifier
+            Anything with ``predict`` and ``classes_``, a whole pipeline from paths included.
+        X : array-like of length n_images
+            The whole collection, not the evaluated part alone, so that the report can say how
+            the one relates to the rest: paths, images or features.
+        y : array-like of shape (n_images,)
+            True labels.
+        split : array-like of shape (n_images,) of str, default=None
+            The part each row is of. None, or nothing but "", evaluates all rows.
+        part : str or None, default="test"
+            The part to evaluate; None takes all rows.
+        groups : array-like of shape (n_images,), default=None
+            The patient of each image. None reads it off the file names if there are any, and
+            takes each row for a patient of its own otherwise.
+        pos_label : label or list of labels, default=None
+            The class, or classes, whose recall is meant; the second of two by default.
+        threshold : float, default=None
+            Scores of at least this are called positive. None asks the estimator's ``predict``.
+        target_names : sequence of str, default=None
+            Names for ``estimator.classes_``.
+        audit : ImageAudit or bool, default=True
+            An audit of the same rows, or whether to make one. It opens every file of the
+            collection.
+        confidence_level : float, default=0.95
+            Of the two-sided intervals.
+        n_resamples : int, default=2000
+            Bootstrap resamples of patients.
+        random_state : int, default=0
+            Seed of the bootstrap and of the sample images.
+        date : str, default=None
+            Day of the report; today by default.
+        description : str, default=""
+            Text about the collection, such as the ``DESCR`` of a loader.
+        provenance : mapping of str to str, default=None
+            Further facts for whoever wants the same figures again, such as the checksum of the
+            model file.
+
+        Returns
+        -------
+        report : EvaluationReport
+
+        Raises
+        ------
+        ValueError
+            If there are no rows in ``part``, lengths or labels do not fit, or it is unclear
+            which class is the positive one.
+        UnreadableImagesError
+            If the pipeline cannot read some of the evaluated files.
+
+        See Also
+        --------
+        skpneumo.evaluation.evaluate : The figures alone.
+        skpneumo.audit.audit_images : The audit alone.
+
+        Examples
+        --------
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> from sklearn.preprocessing import FunctionTransformer
+        >>> from skpneumo import ImageLoader, make_chest_xray, make_pipeline
+        >>> from skpneumo.report import EvaluationReport
+        >>> xrays = make_chest_xray(n_patients=30, random_state=0)
+        >>> model = make_pipeline(
+        ...     ImageLoader(size=8),
+        ...     FunctionTransformer(lambda images: images.reshape(len(images), -1) / 255),
+        ...     LogisticRegression())
+        >>> train = xrays.split == "train"
+        >>> model = model.fit(xrays.filenames[train], xrays.target[train])
+        >>> report = EvaluationReport.from_estimator(
+        ...     model, xrays.filenames, xrays.target, split=xrays.split,
+        ...     target_names=xrays.target_names)
+        >>> report.to_html("report.html")  # doctest: +SKIP
+        >>> report.threshold, report.relations["patients shared"].sum()
+        (0.5, np.int64(0))
+        """
+        collection = Collection.of(X, y, split, groups, part)
+        settings = Settings(
+            confidence_level,
+            n_resamples,
+            random_state,
+            datetime.now(UTC).date().isoformat() if date is None else date,
+            description,
+            dict(provenance or {}),
+        )
+        context = ReportContext.of(
+            estimator,
+            collection,
+            settings,
+            pos_label=pos_label,
+            threshold=threshold,
+            target_names=target_names,
+            audit=audit,
+        )
+        return cls(
+            frame=context.frame,
+            counts=collection.counts(context.label_names),
+            relations=collection.relations(context.audit),
+            audit=context.audit,
+            threshold=context.rule.threshold,
+            threshold_origin=context.rule.origin,
+            date=settings.date,
+            sections=(
+                summary(context),
+                data_card(context),
+                protocol(context),
+                operating_point(context),
+                metrics(context),
+                Section("pictures", "Pictures", figures_of(context)),
+                subgroups(context),
+                Section("training", "Training", training_picture(estimator)),
+                Section("images", "Sample images", sample_images(context)),
+                Section("errors", "Worst errors", worst_errors(context)),
+                limits(context),
+                reproduction(context),
+            ),
+        )
+
+    def with_section(self, name: str, title: str, body: str) -> Self:
+        """Give the report with one more section, before its limits and its provenance.
+
+        Parameters
+        ----------
+        name : str
+            What links to the section end with, after ``#``.
+        title : str
+            Its heading.
+        body : str
+            HTML that needs nothing from elsewhere.
+
+        Returns
+        -------
+        report : EvaluationReport
+            A new one; this one is as it was.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> from skpneumo.evaluation import EvaluationReport
+        >>> X, y = np.linspace(-1, 1, 40).reshape(-1, 1), np.repeat([0, 1], 20)
+        >>> report = EvaluationReport.from_estimator(LogisticRegression().fit(X, y), X, y)
+        >>> longer = report.with_section("notes", "Notes", "<p>Films of one machine.")
+        >>> [name for name, *_ in longer.sections][-3]
+        'notes'
+        """
+        section = Section(name, title, body)
+        return replace(self, sections=(*self.sections[:-2], section, *self.sections[-2:]))
+
+    def to_html(self, path: str | os.PathLike[str]) -> None:
+        """Write the report as one page that needs no network.
+
+        Parameters
+        ----------
+        path : str or path-like
+            File to write. It is there whole or, if writing fails, as it was before.
+        """
+        contents = "".join(
+            f'<li><a href="#{name}">{escape(title)}</a></li>' for name, title, _ in self.sections
+        )
+        body = f'<nav aria-label="Contents"><ul>{contents}</ul></nav>{self._body()}'
+        write_page(path, document("Evaluation report", fragment(body)))
+
+    def __repr__(self) -> str:
+        overall = self.frame[self.frame["subgroup"].eq("all")].set_index("metric")
+        figures = ", ".join(
+            f"{row.Index} "
+            + with_interval(
+                row.value, row.low, row.high, row.n, row.n_patients, undefined=row.interval
+            )
+            for row in overall.loc[["recall", "specificity"]].itertuples()
+        )
+        return f"<EvaluationReport of {self.date}: {figures}>"
+
+    def _repr_html_(self) -> str:
+        return printable(fragment(self._body()))
+
+    def _body(self) -> str:
+        return "".join(
+            f'<section aria-labelledby="{name}"><h2 id="{name}">{escape(title)}</h2>{body}'
+            "</section>"
+            for name, title, body in self.sections
+        )

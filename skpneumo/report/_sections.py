@@ -1,0 +1,281 @@
+"""The sections of a report that are made of words and tables."""
+
+import math
+from collections.abc import Iterator
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from skpneumo._formatting import counted
+from skpneumo._html import table
+from skpneumo.evaluation._estimates import METRICS, Estimate
+from skpneumo.report._context import ReportContext
+from skpneumo.report._markup import (
+    Section,
+    bullets,
+    callout,
+    details,
+    pairs_table,
+    paragraph,
+    preformatted,
+    rows_table,
+    sizes,
+)
+from skpneumo.report._provenance import (
+    checksum_of,
+    parameters,
+    versions,
+)
+from skpneumo.report._wording import (
+    MEANINGS,
+    NBSP,
+    basis,
+    described,
+    figure_of,
+    metric_name,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "data_card",
+    "limits",
+    "metrics",
+    "protocol",
+    "reproduction",
+    "subgroups",
+    "summary",
+]
+
+_NOT_A_DEVICE = (
+    "This is not a medical device, and this report is no clinical validation. Neither may be "
+    "used for diagnosis, triage or any other decision about a patient."
+)
+
+
+def summary(context: ReportContext) -> Section:
+    """What a hurried reader must not miss: three figures, and what speaks against them."""
+    tiles = []
+    for metric in ("recall", "specificity", "roc_auc"):
+        estimate = context.found[metric]
+        value, _, interval = figure_of(estimate).partition(
+            ": " if math.isnan(estimate.value) else NBSP
+        )
+        tiles.append(
+            f"<li><span>{escape(metric_name(metric))}</span><b>{escape(value)}</b>"
+            f"<span>{escape(interval)}</span><span>{escape(basis(estimate))}</span></li>"
+        )
+    lead = (
+        f"How well the model tells {context.names[1]} (positive) from {context.names[0]} "
+        f"(negative), with {context.settings.confidence_level:.0%} intervals. "
+        f"Report of {context.settings.date}."
+    )
+    callouts = "".join(callout(*each) for each in _warnings(context))
+    return Section(
+        "summary",
+        "Summary",
+        f'{paragraph(lead)}<ul class="tiles">{"".join(tiles)}</ul>{callouts}'
+        f"{callout('note', 'Not a medical device', _NOT_A_DEVICE)}",
+    )
+
+
+def _warnings(context: ReportContext) -> Iterator[tuple[str, str, str]]:
+    """What makes the figures wrong, or says less than they seem to: severity, name, text."""
+    collection = context.collection
+    if n_shared := collection.shared_patients():
+        yield (
+            "error",
+            "Patients shared",
+            f"{counted(n_shared, 'evaluated patient')} also in another part of the collection. "
+            "If the model was fitted on it, the figures flatter the model: a child is recognised.",
+        )
+    if collection.part is None:
+        yield (
+            "warning",
+            "Training unknown",
+            "No part of the collection was set aside for evaluation here. If the model was "
+            "fitted on any of these patients, the figures flatter it.",
+        )
+    if context.audit is not None:
+        severities = context.audit.findings["severity"]
+        if n_errors := int(severities.eq("error").sum()):
+            yield (
+                "error",
+                "Faults in the data",
+                f"The audit found {counted(n_errors, 'fault')} that make scores on this "
+                "collection wrong; see the data.",
+            )
+    if context.rule.promise is None:
+        yield "warning", "No recall floor", context.rule.origin
+
+
+def data_card(context: ReportContext) -> Section:
+    """Who is in the collection, and what an audit of its files found."""
+    collection, description = context.collection, context.settings.description
+    n_images, n_patients = len(collection.labels), len(set(collection.patients.tolist()))
+    parts = [
+        paragraph(
+            f"{counted(n_images, 'image')} of {counted(n_patients, 'patient')}. Patients: "
+            f"{collection.patients_from}."
+        ),
+        table(collection.counts(context.label_names), "Images and patients"),
+        "<h3>Audit</h3>",
+    ]
+    if context.audit is None:
+        reason = (
+            "it was not asked for."
+            if collection.filenames is not None
+            else "the data are no files."
+        )
+        parts.append(paragraph(f"There was no audit of the files: {reason}"))
+    elif context.audit.findings.empty:
+        parts.append(paragraph("The audit of the files found no fault."))
+    else:
+        parts.append(table(_finding_kinds(context.audit.findings), "Findings, the gravest first"))
+    if context.audit is not None and context.audit.not_checked:
+        parts += [paragraph("Not checked by the audit:"), bullets(context.audit.not_checked)]
+    if description:
+        parts.append(details("The collection's own description", preformatted(description)))
+    return Section("data", "Data", "".join(parts))
+
+
+def _finding_kinds(findings: "pd.DataFrame") -> "pd.DataFrame":
+    from skpneumo.audit._findings import KINDS
+
+    grouped = findings.groupby("kind", sort=False)
+    frame = grouped.agg(
+        severity=("severity", "first"), cases=("kind", "size"), files=("n_files", "sum")
+    ).reset_index()
+    frame.insert(0, "finding", [KINDS[kind].title for kind in frame["kind"]])
+    frame["what to do"] = [KINDS[kind].remedy for kind in frame["kind"]]
+    return frame.drop(columns="kind")
+
+
+def protocol(context: ReportContext) -> Section:
+    """How the evaluated patients relate to the others, and how the intervals were made."""
+    collection, settings = context.collection, context.settings
+    if collection.part is None:
+        relation = (
+            "All rows are evaluated. A model does not record whom it was fitted on, so whether "
+            "it has seen these patients cannot be told from here."
+        )
+    else:
+        relation = (
+            f"The part {collection.part!r} is evaluated. A model does not record whom it was "
+            "fitted on; if on other parts of this collection, what they have in common with "
+            "the evaluated one is in the table, and ought to be nothing."
+        )
+    unit = (
+        "Patients, not images, are what was drawn at random, so images of one patient do not "
+        "count as independent"
+        if context.predictions.clustered
+        else "No patient has more than one image here, as far as is known"
+    )
+    how = (
+        f"Intervals are two-sided, of {settings.confidence_level:.0%}. {unit}. Shares have "
+        "Wilson's interval, on an effective number of images; metrics of scores a bootstrap of "
+        f"{settings.n_resamples:,} resamples, seed {settings.random_state}."
+    )
+    return Section(
+        "protocol",
+        "Protocol",
+        paragraph(relation) + table(collection.relations(context.audit), "Parts") + paragraph(how),
+    )
+
+
+def metrics(context: ReportContext) -> Section:
+    """Every metric of all evaluated images."""
+    rows: list[dict[str, Any]] = [
+        {"metric": metric_name(metric), "value [interval]": figure_of(context.found[metric])}
+        | sizes(context.found[metric])
+        | {"interval by": _method(context.found[metric]), "meaning": MEANINGS[metric]}
+        for metric in METRICS
+    ]
+    return Section("metrics", "Metrics", rows_table(rows, "All evaluated images"))
+
+
+def _method(estimate: Estimate) -> str:
+    return "" if math.isnan(estimate.value) else estimate.interval
+
+
+def subgroups(context: ReportContext) -> Section:
+    """The metrics of each etiology, or why there are none."""
+    title = "Subgroups by etiology"
+    frame = context.subgroups()
+    if frame.empty:
+        return Section(
+            "subgroups",
+            title,
+            paragraph("There are none: the file names tell no etiology, or all tell the same."),
+        )
+    estimates = [(row.pop("subgroup"), Estimate(**row)) for row in frame.to_dict("records")]
+    rows: list[dict[str, Any]] = [
+        {"subgroup": str(name), "metric": metric_name(estimate.metric)}
+        | {"value [interval]": figure_of(estimate)}
+        | sizes(estimate)
+        for name, estimate in estimates
+    ]
+    text = (
+        "Bacterial and viral pneumonia are each set against all normal images. Intervals that "
+        "overlap do not make two subgroups alike, and each subgroup is smaller than the whole."
+    )
+    return Section(
+        "subgroups", title, paragraph(text) + rows_table(rows, "Each etiology by itself")
+    )
+
+
+def limits(context: ReportContext) -> Section:
+    """What the figures do not say."""
+    predictions, collection = context.predictions, context.collection
+    n, n_positive = len(predictions), int(predictions.positive.sum())
+    items = [
+        "Intervals speak of new patients like these. They know nothing of other hospitals, "
+        "machines, ages or diseases, nor of what another seed would have trained.",
+        f"Precision, average precision, accuracy and calibration hold where {n_positive:,} of "
+        f"{n:,} images are positive. Where the disease is rarer, precision is lower.",
+        "Whoever chooses between models, thresholds or seeds by figures like these makes the "
+        "chosen one's too good. They are good for one look.",
+        "Labels are taken for the truth. What the label says and what the child had may differ.",
+    ]
+    if collection.patients_from.startswith("unknown"):
+        items.append(
+            "Patients are unknown. If some have several images here, the intervals are too short."
+        )
+    if context.audit is None:
+        items.append("The files were not audited: copies and damaged files are not ruled out.")
+    else:
+        shifts = context.audit.findings.query("kind == 'shift'")["detail"]
+        items += [
+            f"The parts differ in how they were acquired: {detail}. A classifier that sees no "
+            "lung tells them apart, so figures of one say little about the other."
+            for detail in shifts
+        ]
+    return Section(
+        "limits",
+        "Limits",
+        f"{bullets(items)}{callout('note', 'Not a medical device', _NOT_A_DEVICE)}",
+    )
+
+
+def reproduction(context: ReportContext) -> Section:
+    """Versions, seeds, checksums and parameters."""
+    settings = context.settings
+    facts = {
+        "date": settings.date,
+        "seed of the report": str(settings.random_state),
+        **settings.provenance,
+        "SHA-256 of the evaluated images and labels": checksum_of(context.collection),
+    }
+    by_name = parameters(context.estimator)
+    seeds = {
+        f"seed of the model, {name}": value
+        for name, value in by_name.items()
+        if name.endswith("random_state")
+    }
+    body = pairs_table(facts | seeds, ("what", "value"), "This report")
+    body += pairs_table(versions(), ("package", "version"), "Versions")
+    body += f"<h3>Model</h3>{preformatted(described(context.estimator))}"
+    body += details(
+        "All parameters", pairs_table(by_name, ("parameter", "value"), "Parameters of the model")
+    )
+    return Section("reproduction", "Reproduction", body)

@@ -1,0 +1,75 @@
+"""How a report writes its figures: none without its interval and what it rests on."""
+
+import math
+import re
+from typing import Any
+
+from sklearn.base import BaseEstimator
+
+from skpneumo._formatting import counted, with_interval
+from skpneumo._plotting import metric_label
+from skpneumo.evaluation._estimates import Estimate
+
+__all__ = [
+    "MEANINGS",
+    "NBSP",
+    "basis",
+    "bracketed",
+    "described",
+    "figure_of",
+    "metric_name",
+]
+
+NBSP = "\N{NO-BREAK SPACE}"
+
+_LONGEST = 300
+
+MEANINGS = {
+    "accuracy": "images called rightly",
+    "recall": "positive images called positive; the rest is missed",
+    "specificity": "negative images called negative; the rest is a false alarm",
+    "precision": "images called positive that are; falls where the disease is rarer",
+    "f1": "harmonic mean of precision and recall",
+    "balanced_accuracy": "mean of recall and specificity",
+    "roc_auc": "chance that a positive image scores above a negative one",
+    "average_precision": "mean precision over all thresholds; higher where positives are common",
+    "brier_score": "mean squared error of the probabilities; 0 is best",
+    "ece": "mean distance of probability and frequency; 0 is best",
+    "positive_likelihood_ratio": "how many times a positive call multiplies the odds",
+    "negative_likelihood_ratio": "how many times a negative call multiplies the odds",
+}
+
+
+_NAMES = {"recall": "recall (sensitivity)", "brier_score": "Brier score"}
+
+
+def metric_name(metric: str) -> str:
+    """The metric in the words of both readers, the statistician and the physician."""
+    return _NAMES.get(metric, metric_label(metric))
+
+
+def figure_of(estimate: Estimate) -> str:
+    """Value and interval, or why there are none."""
+    return bracketed(estimate.value, estimate.low, estimate.high, undefined=estimate.interval)
+
+
+def bracketed(value: float, low: float, high: float, *, undefined: str = "undefined") -> str:
+    """Value and interval, never on two lines; the words for undefined where there is none."""
+    if math.isnan(value):
+        return undefined
+    text = with_interval(value, low, high).replace(" ", NBSP)
+    return text.replace("inf", "\N{INFINITY}")
+
+
+def basis(estimate: Estimate) -> str:
+    """The images and patients that an estimate rests on."""
+    return f"{counted(estimate.n, 'image')} of {counted(estimate.n_patients, 'patient')}"
+
+
+def described(value: Any) -> str:
+    """A value in a line, without the place in memory that differs from run to run."""
+    text = value.__repr__(N_CHAR_MAX=10**6) if isinstance(value, BaseEstimator) else repr(value)
+    text = re.sub(r" at 0x[0-9a-fA-F]+", "", text)
+    if isinstance(value, BaseEstimator) or len(text) <= _LONGEST:
+        return text
+    return f"{text[:_LONGEST]}…"

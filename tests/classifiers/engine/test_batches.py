@@ -1,0 +1,104 @@
+"""What a training step sees."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skpneumo import ImageAugmenter
+from skpneumo.classifiers.engine._batches import Batches
+
+
+def batches_of(y, *, n_classes=2, batch_size=4, seed=0, dtype=np.uint8, **options):
+    """One epoch over images whose only pixel is the number of their row."""
+    y = np.asarray(y)
+    options = {"balanced": False, "augmentation": None, "mixup": 0.0, **options}
+    batches = Batches(
+        n_classes=n_classes, batch_size=batch_size, rng=np.random.default_rng(seed), **options
+    )
+    X = np.arange(len(y), dtype=dtype).reshape(-1, 1, 1, 1)
+    weights = np.arange(len(y), dtype=np.float32)
+    epochs = [list(batches(X, y, weights)) for _ in range(2)]
+    assert batches.n_batches(len(y)) == len(epochs[0])
+    return epochs
+
+
+def rows_of(epoch) -> np.ndarray:
+    return np.concatenate([inputs[0].ravel() for inputs, _, _ in epoch]).astype(int)
+
+
+@given(n=st.integers(2, 30), batch_size=st.integers(1, 40), seed=st.integers(0, 9))
+@settings(max_examples=50, deadline=None)
+def test_every_row_comes_and_all_batches_have_one_size(n, batch_size, seed):
+    y = np.arange(n) % 2
+    for epoch in batches_of(y, batch_size=batch_size, seed=seed):
+        assert {len(targets) for _, targets, _ in epoch} == {min(n, batch_size)}
+        counts = np.bincount(rows_of(epoch), minlength=n)
+        assert counts.min() == 1
+        # The last batch is filled up with a few rows, none of them twice.
+        assert counts.max() <= 2
+        assert counts.sum() - n < batch_size
+
+
+def test_images_labels_and_weights_stay_together():
+    y = np.array([0, 1, 1, 0, 1, 0, 0])
+    for epoch in batches_of(y):
+        rows = rows_of(epoch)
+        np.testing.assert_array_equal(np.concatenate([t[:, 0] for _, t, _ in epoch]), y[rows])
+        np.testing.assert_array_equal(np.concatenate([w for _, _, w in epoch]), rows)
+
+
+def test_each_epoch_has_its_order_and_the_seed_decides_on_them():
+    y = np.arange(20) % 2
+    first, second = map(rows_of, batches_of(y))
+    assert not np.array_equal(first, second)
+    np.testing.assert_array_equal(first, rows_of(batches_of(y)[0]))
+    assert not np.array_equal(first, rows_of(batches_of(y, seed=1)[0]))
+
+
+def test_targets_of_three_classes_are_one_column_each():
+    y = np.array([0, 2, 1, 1])
+    ((_, targets, _),) = batches_of(y, n_classes=3)[0]
+    rows = rows_of(batches_of(y, n_classes=3)[0])
+    np.testing.assert_array_equal(targets, np.eye(3)[y[rows]])
+
+
+@pytest.mark.parametrize(("dtype", "given"), [("uint8", "uint8"), ("float64", "float32")])
+def test_images_stay_uint8_until_the_batch(dtype, given):
+    inputs, targets, weights = batches_of([0, 1], dtype=dtype)[0][0]
+    assert inputs[0].dtype == given
+    assert targets.dtype == weights.dtype == np.float32
+
+
+@given(n_rare=st.integers(1, 10), n_common=st.integers(10, 40))
+@settings(max_examples=25, deadline=None)
+def test_balanced_batches_show_classes_equally_often(n_rare, n_common):
+    y = np.repeat([0, 1], [n_rare, n_common])
+    for epoch in batches_of(y, balanced=True, batch_size=1000):
+        rows = rows_of(epoch)
+        n_each = np.bincount(y[rows])
+        assert abs(n_each[0] - n_each[1]) <= 1
+        assert n_each.sum() == len(y)
+        for label in (0, 1):
+            times = np.bincount(rows, minlength=len(y))[y == label]
+            assert times.max() - times.min() <= 1
+
+
+def test_draws_are_a_row_for_each_image_of_the_batch():
+    y = np.arange(6) % 2
+    for epoch in batches_of(y, augmentation=ImageAugmenter(rotation=20)):
+        for (images, affine, intensity), targets, _ in epoch:
+            assert len(images) == len(affine) == len(intensity) == len(targets) == 4
+        drawn = np.concatenate([inputs[1] for inputs, _, _ in epoch])
+        assert len(np.unique(drawn, axis=0)) == 8
+
+
+def test_mixup_mixes_labels_and_weights_as_it_says():
+    y = np.arange(8) % 2
+    ((inputs, targets, weights),) = batches_of(y, mixup=0.4, batch_size=8)[0]
+    images, share, partner = inputs
+    rows = images.ravel().astype(int)
+    own, other = share[:, 0], rows[partner[:, 0]]
+    assert ((own >= 0.5) & (own <= 1)).all()
+    np.testing.assert_allclose(targets[:, 0], own * y[rows] + (1 - own) * y[other], rtol=1e-6)
+    np.testing.assert_allclose(weights, own * rows + (1 - own) * other, rtol=1e-6)

@@ -1,0 +1,88 @@
+"""bfloat16 where the hardware has it, and nobody else's policy touched."""
+
+import keras
+import numpy as np
+import pytest
+
+from skpneumo.classifiers.engine import _precision
+from skpneumo.classifiers.engine._precision import dtype_policy
+
+
+@pytest.fixture
+def undecided():
+    """Forget what was found out about this machine, before and after."""
+    _precision._has_fast_bfloat16.cache_clear()
+    yield
+    _precision._has_fast_bfloat16.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("precision", "policy"), [("float32", "float32"), ("bfloat16", "mixed_bfloat16")]
+)
+def test_a_stated_precision_holds_on_any_machine(precision, policy):
+    assert dtype_policy(precision) == policy
+
+
+@pytest.mark.parametrize(
+    ("capability", "flags", "policy"),
+    [
+        ((9, 0), set(), "mixed_bfloat16"),
+        ((8, 0), set(), "mixed_bfloat16"),
+        ((7, 5), {"avx512_bf16"}, "float32"),
+        ((0,), set(), "float32"),
+    ],
+)
+def test_auto_goes_by_the_gpu_if_there_is_one(undecided, monkeypatch, capability, flags, policy):
+    monkeypatch.setattr(_precision, "_cuda_capability", lambda: capability)
+    monkeypatch.setattr(_precision, "_cpu_flags", lambda: flags)
+    assert dtype_policy("auto") == policy
+
+
+@pytest.mark.parametrize(
+    ("backend", "flags", "policy"),
+    [
+        ("tensorflow", {"avx2", "avx512_bf16"}, "mixed_bfloat16"),
+        ("tensorflow", {"amx_bf16"}, "mixed_bfloat16"),
+        ("tensorflow", {"avx2", "avx512f"}, "float32"),
+        ("tensorflow", set(), "float32"),
+        ("jax", {"avx512_bf16"}, "float32"),
+    ],
+)
+def test_auto_goes_by_the_cpu_otherwise(undecided, monkeypatch, backend, flags, policy):
+    monkeypatch.setattr(_precision, "_cuda_capability", lambda: None)
+    monkeypatch.setattr(_precision, "_cpu_flags", lambda: flags)
+    monkeypatch.setattr(keras.backend, "backend", lambda: backend)
+    assert dtype_policy("auto") == policy
+
+
+def test_the_features_of_this_processor_are_words():
+    assert all(flag == flag.strip() and " " not in flag for flag in _precision._cpu_flags())
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_fit_leaves_keras_own_policy_alone(small, images, labels, precision):
+    before = keras.config.dtype_policy().name, keras.config.floatx()
+    classifier = small(precision=precision, epochs=1).fit(images, labels)
+    assert (keras.config.dtype_policy().name, keras.config.floatx()) == before
+    assert {w.dtype for w in classifier.weights_} == {np.dtype("float32")}
+    assert classifier.predict_proba(images).dtype == np.float64
+
+
+def test_both_precisions_learn_the_same(small, images, labels):
+    full, half = (
+        small(precision=precision).fit(images, labels).predict_proba(images)
+        for precision in ("float32", "bfloat16")
+    )
+    np.testing.assert_allclose(full, half, atol=0.1)
+    assert not np.array_equal(full, half)
+
+
+def test_another_policy_of_the_user_has_no_influence(small, images, labels, no_programs, fitted):
+    """Programs are built under it, because none are kept from before."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        proba = small().fit(images, labels).predict_proba(images)
+    finally:
+        keras.config.set_dtype_policy(before)
+    np.testing.assert_array_equal(proba, fitted.predict_proba(images))

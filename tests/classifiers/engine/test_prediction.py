@@ -1,0 +1,43 @@
+"""Probabilities: those of the network, in batches of any number of rows."""
+
+import keras
+import numpy as np
+import pytest
+
+from skpneumo.classifiers.engine._prediction import predict_probabilities
+
+
+def test_prediction_does_not_depend_on_the_other_rows(fitted, images):
+    proba = fitted.predict_proba(images)
+    for rows in ([3], [5, 0, 5], list(range(39, -1, -1))):
+        np.testing.assert_allclose(fitted.predict_proba(images[rows]), proba[rows], atol=1e-6)
+
+
+def test_more_images_than_fit_one_batch(fitted, images):
+    many = np.tile(images, (5, 1, 1, 1))
+    expected = np.tile(fitted.predict_proba(images), (5, 1))
+    np.testing.assert_allclose(fitted.predict_proba(many), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_probabilities_are_those_of_the_networks_logits(small, images, n_classes):
+    y = np.arange(len(images)) % n_classes
+    classifier = small(precision="float32").fit(images, y)
+    logits = keras.ops.convert_to_numpy(classifier.network_(images)).astype(float)
+    if n_classes == 2:
+        logits = np.column_stack([np.zeros(len(logits)), logits])
+    exponentials = np.exp(logits)
+    expected = exponentials / exponentials.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(classifier.predict_proba(images), expected, atol=1e-6)
+    direct = predict_probabilities(
+        [(classifier.network_spec_, classifier.weights_)], images, "float32"
+    )
+    np.testing.assert_array_equal(direct, classifier.predict_proba(images))
+
+
+def test_extreme_logits_give_probabilities_without_warnings(small, images, labels):
+    classifier = small().fit(images, labels)
+    classifier.weights_ = [weights * 1e4 for weights in classifier.weights_]
+    proba = classifier.predict_proba(images)
+    assert np.isfinite(proba).all()
+    np.testing.assert_allclose(proba.sum(axis=1), 1)

@@ -1,0 +1,96 @@
+"""Films at their own resolution, and where on them the network's images lie."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from skpneumo import CNNClassifier, ImageLoader, make_pipeline
+from skpneumo.enhancement import BorderCropper, ContrastEqualizer
+from skpneumo.explanation._source_images import source_images
+
+
+@pytest.fixture
+def wide(tmp_path):
+    """A film of 120 x 60 pixels, and the same stored on its side."""
+    grey = np.random.default_rng(0).integers(60, 200, (60, 120), dtype=np.uint8)
+    Image.fromarray(grey).save(tmp_path / "wide.png")
+    turned = Image.fromarray(grey).transpose(Image.Transpose.ROTATE_90)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees clockwise
+    turned.save(tmp_path / "turned.png", exif=exif)
+    return [str(tmp_path / "wide.png"), str(tmp_path / "turned.png")]
+
+
+def place_of(path, *steps):
+    """Where the image of a fitted pipeline with these steps lies."""
+    pipe = make_pipeline(*steps, CNNClassifier(filters=(2,), epochs=1, random_state=0))
+    pipe.fit([path, path], [0, 1])
+    (film,) = source_images(pipe, [path])
+    return film
+
+
+@pytest.mark.parametrize(
+    ("resize", "place"),
+    [
+        ("stretch", (-0.5, 119.5, 59.5, -0.5)),
+        ("pad", (-0.5, 119.5, 89.5, -30.5)),  # bars above and below
+        ("crop", (29.5, 89.5, 59.5, -0.5)),
+    ],
+)
+def test_images_lie_where_the_loader_took_them(resize, place, wide):
+    film = place_of(wide[0], ImageLoader(size=24, resize=resize))
+    assert film.pixels.shape == (60, 120, 1)
+    assert film.name == "wide.png"
+    assert film.place == pytest.approx(place)
+
+
+def test_films_stand_upright(wide):
+    upright, turned = (place_of(path, ImageLoader(size=24, resize="pad")) for path in wide)
+    assert np.array_equal(upright.pixels, turned.pixels)
+    assert upright.place == turned.place
+
+
+def test_a_broken_exif_block_does_not_cost_the_film(tmp_path):
+    grey = np.random.default_rng(0).integers(60, 200, (60, 120), dtype=np.uint8)
+    path = tmp_path / "film.jpg"
+    Image.fromarray(grey).save(path, exif=b"Exif\0\0garbage", dpi=(72, 72))
+    film = place_of(str(path), ImageLoader(size=24))
+    assert film.place == pytest.approx((-0.5, 119.5, 59.5, -0.5))
+
+
+def test_cropped_borders_are_left_out(tmp_path):
+    grey = np.full((100, 100), 0, dtype=np.uint8)
+    grey[20:90, 10:60] = np.random.default_rng(0).integers(100, 255, (70, 50), dtype=np.uint8)
+    Image.fromarray(grey).save(tmp_path / "film.png")
+    film = place_of(str(tmp_path / "film.png"), ImageLoader(size=100), BorderCropper())
+    left, right, bottom, top = film.place
+    assert (left, right) == pytest.approx((9.5, 59.5), abs=1.5)
+    assert (top, bottom) == pytest.approx((19.5, 89.5), abs=1.5)
+
+
+def test_other_steps_leave_the_pixels_where_they_are(wide):
+    film = place_of(wide[0], ImageLoader(size=24), ContrastEqualizer())
+    assert film.place == (-0.5, 119.5, 59.5, -0.5)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_paths_in_every_form(stream, wide):
+    pipe = make_pipeline(
+        ImageLoader(size=24, stream=stream), CNNClassifier(filters=(2,), epochs=1, random_state=0)
+    ).fit(wide, [0, 1])
+    for X in (wide, np.array(wide, dtype=object), np.array(wide, dtype=object)[:, np.newaxis]):
+        assert [film.name for film in source_images(pipe, X)] == ["wide.png", "turned.png"]
+
+
+def test_images_are_films_already(small, noise):
+    films = source_images(small(), noise)
+    assert np.array_equal(films[2].pixels, noise[2])
+    assert films[2].place == (-0.5, 15.5, 15.5, -0.5)
+    assert films[2].name == "image 2"
+
+
+def test_rows_of_pixels_become_films():
+    rows = np.random.default_rng(0).random((6, 64)) * 255
+    classifier = CNNClassifier(filters=(2,), image_shape=(8, 8, 1), epochs=1, random_state=0)
+    films = source_images(classifier.fit(rows, [0, 1] * 3), rows)
+    assert films[0].pixels.shape == (8, 8, 1)

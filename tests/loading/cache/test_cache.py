@@ -1,0 +1,466 @@
+"""The decode cache on disk: shared, bounded, whole after a crash, clear about what is wrong."""
+
+import copy
+import errno
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from contextlib import nullcontext
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+from sklearn.base import clone
+
+from skpneumo.loading import DecodeCache, DecodeCacheError, ImageLoader
+from skpneumo.loading.cache import _keys, _lmdb
+from skpneumo.loading.cache._keys import ImageKey
+
+from ..conftest import age
+
+pytest.importorskip("lmdb", reason='needs pip install "skpneumo[cache]"')
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return DecodeCache(tmp_path / "cache")
+
+
+def run_python(program, *arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        **options,
+    )
+
+
+LOAD = (
+    "import sys; from skpneumo.loading import DecodeCache, ImageLoader\n"
+    "cache, *paths = sys.argv[1:]\n"
+    "images = ImageLoader(size=8, cache=cache).transform(paths)\n"
+)
+
+
+@pytest.mark.parametrize("form", [str, Path, DecodeCache])
+def test_every_form_of_a_folder(form, xray_files, decoded, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    paths = xray_files()
+    loader = ImageLoader(size=8, cache=form("~/made/when/needed"))
+    assert_array_equal(loader.transform(paths), ImageLoader(8, cache=False).transform(paths))
+    decoded.clear()
+    twin = pickle.loads(pickle.dumps(clone(loader)))
+    assert twin.get_params() == loader.get_params()
+    assert_array_equal(twin.transform(paths[::-1]), loader.transform(paths)[::-1])
+    assert not decoded
+    assert (tmp_path / "made/when/needed").is_dir()
+
+
+def test_another_process_decodes_nothing(xray_files, cache):
+    paths = xray_files(6)
+    images = ImageLoader(size=8, cache=cache).transform(paths)
+    run = run_python(
+        LOAD
+        + "from skpneumo.loading import _reading\n"
+        + "def refuse(*_): raise AssertionError('decoded')\n"
+        + "_reading.decode_image = refuse\n"
+        + "print(ImageLoader(size=8, cache=cache).transform(paths).sum())",
+        cache.directory,
+        *paths,
+    )
+    assert run.stdout.strip() == str(images.sum()), run.stderr
+    info = cache.info()
+    assert (info.entries, info.decoded) == (6, 6)
+    assert info.served == 12
+    assert 0 < info.bytes_on_disk <= cache.max_bytes
+    assert abs(info.oldest.timestamp() - time.time()) < 600
+
+
+def load_in_worker(paths, cache):
+    return ImageLoader(size=8, cache=cache).transform(paths).sum()
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_workers_that_want_the_same_files_at_the_same_time_share_them_out(
+    backend, xray_files, cache
+):
+    paths = xray_files(60)
+    with joblib.parallel_config(backend, n_jobs=3):
+        sums = joblib.Parallel()(
+            joblib.delayed(load_in_worker)(some, cache) for some in (paths, paths[::-1], paths)
+        )
+    assert sums == [ImageLoader(size=8, cache=False).transform(paths).sum()] * 3
+    assert cache.info().decoded == cache.info().entries == len(paths)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_forked_child_opens_the_cache_anew(xray_files, cache):
+    paths = xray_files(4)
+    run = run_python(
+        LOAD
+        + "import os\n"
+        + "child = os.fork()\n"
+        + "again = ImageLoader(size=8, cache=cache).transform(paths)\n"
+        + "new = ImageLoader(size=5 + bool(child), cache=cache).transform(paths)\n"
+        + "if child == 0: os._exit(0 if (again == images).all() else 9)\n"
+        + "assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0\n",
+        cache.directory,
+        *paths,
+    )
+    assert run.returncode == 0, run.stderr
+    assert cache.info().entries == 3 * len(paths)
+
+
+def test_a_killed_process_loses_nothing_that_was_kept(xray_files, cache):
+    paths = xray_files(40)
+    program = LOAD.replace("paths)", "paths[:20])") + (
+        "from skpneumo.loading import _reading\n"
+        "import os, signal\n"
+        "def kill(*_): os.kill(os.getpid(), signal.SIGKILL)\n"
+        "_reading.decode_image = kill\n"
+        "ImageLoader(size=8, cache=cache).transform(paths)\n"
+    )
+    assert run_python(program, cache.directory, *paths).returncode == -signal.SIGKILL
+    assert cache.info().entries == 20
+    ImageLoader(size=8, cache=cache).transform(paths)  # the claims of the dead are free
+    assert cache.info().entries == 40
+    assert cache.info().decoded == 40
+
+
+def test_a_process_killed_while_writing_leaves_a_whole_cache(xray_files, cache):
+    paths = xray_files(4)
+    program = (
+        "import os, signal, sys\n"
+        "import numpy as np\n"
+        "from skpneumo.loading import DecodeCache\n"
+        "from skpneumo.loading.cache import _lmdb\n"
+        "from skpneumo.loading.cache._keys import ImageKey\n"
+        "shelf = _lmdb.shelf_of(DecodeCache(sys.argv[1]))\n"
+        "images = np.ones((1, 64, 64, 1), np.uint8)\n"
+        "for i in range(10**9):\n"
+        "    shelf.keep([0], [ImageKey(i.to_bytes(16, 'big'), 0)], images)\n"
+        "    if i == 1: print('ready', flush=True)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(cache.directory)], stdout=subprocess.PIPE
+    ) as writer:
+        writer.stdout.readline()
+        time.sleep(0.3)
+        writer.kill()
+    before = cache.info().entries
+    assert before > 0
+    ImageLoader(size=8, cache=cache).transform(paths)
+    assert cache.info().entries == before + 4
+
+
+def keep_numbered(shelf, numbers, side):
+    images = np.zeros((len(numbers), side, side, 1), dtype=np.uint8)
+    images += (np.array(numbers) % 256).astype(np.uint8).reshape(-1, 1, 1, 1)
+    shelf.keep(range(len(numbers)), [key_of(n, side) for n in numbers], images)
+
+
+def key_of(number, side):
+    return ImageKey(f"{number:08}{side:08}".encode(), 0)
+
+
+def kept_numbers(shelf, numbers, side):
+    images = np.empty((len(numbers), side, side, 1), dtype=np.uint8)
+    missing = shelf.fetch(range(len(numbers)), [key_of(n, side) for n in numbers], images)
+    found = [n for i, n in enumerate(numbers) if i not in missing]
+    for i, n in enumerate(numbers):
+        assert i in missing or np.all(images[i] == n % 256)
+    return found
+
+
+def reopen():
+    """As another run does."""
+    for shelf in _lmdb._shelves.values():
+        shelf.close()
+    _lmdb._shelves.clear()
+
+
+@settings(max_examples=5, deadline=None)
+@given(runs=st.lists(st.tuples(st.sampled_from([8, 40, 64, 150]), st.integers(1, 80)), max_size=6))
+def test_the_size_on_disk_is_bounded_and_the_oldest_go(tmp_path_factory, runs):
+    cache = DecodeCache(tmp_path_factory.mktemp("cache"), max_bytes=2**20)
+    for run, (side, n) in enumerate(runs):
+        shelf = _lmdb.shelf_of(cache)
+        numbers = list(range(100 * run, 100 * run + n))
+        with pytest.warns(UserWarning, match="full") if _too_many(n, side) else nullcontext():
+            keep_numbered(shelf, numbers, side)
+        found = kept_numbers(shelf, numbers, side)
+        assert found == numbers[: len(found)], "the first ones of a run stay"
+        assert len(found) == n or _too_many(n, side)
+        assert os.path.getsize(cache.path / "data.mdb") <= cache.max_bytes
+        reopen()
+
+
+def _too_many(n, side):
+    return n * _lmdb._cost(side * side) > _lmdb._FILL * 2**20
+
+
+def test_what_a_run_has_kept_is_not_pushed_out_by_the_same_run(tmp_path):
+    cache = DecodeCache(tmp_path / "cache", max_bytes=2**20)
+    keep_numbered(_lmdb.shelf_of(cache), range(20), 64)
+    reopen()
+    with pytest.warns(UserWarning, match=r"full of images that this run has kept.*max_bytes="):
+        keep_numbered(_lmdb.shelf_of(cache), range(100, 250), 64)
+    shelf = _lmdb.shelf_of(cache)
+    assert kept_numbers(shelf, range(20), 64) == []
+    found = kept_numbers(shelf, range(100, 250), 64)
+    assert found == list(range(100, 100 + len(found)))
+    keep_numbered(shelf, range(300, 303), 64)  # warned once
+    reopen()
+
+
+def test_an_image_that_is_too_large_pushes_nothing_out(tmp_path):
+    cache = DecodeCache(tmp_path / "cache", max_bytes=2**20)
+    keep_numbered(_lmdb.shelf_of(cache), range(5), 32)
+    reopen()
+    with pytest.warns(UserWarning, match=r"cannot hold an image of this size.*max_bytes="):
+        keep_numbered(_lmdb.shelf_of(cache), [9], 1024)
+    assert kept_numbers(_lmdb.shelf_of(cache), range(5), 32) == list(range(5))
+    reopen()
+
+
+def test_other_decoders_and_formats_have_other_keys(xray_files, monkeypatch):
+    (path,) = xray_files(1)
+    parameters = ((8, 8), "grayscale", "stretch")
+
+    def key():
+        _keys.parameters_tag.cache_clear()
+        return _keys.image_key(path, _keys.parameters_tag(*parameters))
+
+    before = key()
+    assert key() == before
+    monkeypatch.setattr(_keys, "_FORMAT", 99)
+    assert key() != before
+    monkeypatch.undo()
+    monkeypatch.setattr(_keys.PIL, "__version__", "99.0")
+    assert key() != before
+    monkeypatch.undo()
+    assert key() == before
+    age(path, 99)
+    assert key() != before
+
+
+def test_relative_paths_are_those_of_the_current_folder(xray_files, decoded, cache, monkeypatch):
+    a, b = xray_files(1, seed=1), xray_files(1, seed=2)
+    loader = ImageLoader(size=8, cache=cache)
+    for (path,) in (a, b):
+        monkeypatch.chdir(os.path.dirname(path))
+        images = loader.transform([os.path.basename(path)])
+        assert_array_equal(images, loader.transform([path]))
+    assert len(decoded) == 2
+
+
+@pytest.mark.parametrize("damage", ["rubbish", "cut", "emptied page"])
+def test_a_damaged_cache_is_named_with_its_remedy(damage, xray_files, cache):
+    paths = xray_files(4)
+    ImageLoader(size=64, cache=cache).transform(paths)
+    reopen()
+    data = cache.path / "data.mdb"
+    if damage == "rubbish":
+        data.write_bytes(b"rubbish" * 5000)
+    elif damage == "cut":
+        os.truncate(data, data.stat().st_size // 2)
+    else:
+        with open(data, "r+b") as file:
+            file.seek(8192)
+            file.write(b"\0" * (data.stat().st_size - 8192))
+    with pytest.raises(DecodeCacheError) as caught:
+        ImageLoader(size=64, cache=cache).transform(paths)
+    assert str(cache.path) in str(caught.value)
+    assert f"skpneumo cache {str(cache.path)!r} --clear" in str(caught.value)
+    reopen()
+    cache.clear()
+    ImageLoader(size=64, cache=cache).transform(paths)
+    assert cache.info().entries == 4
+
+
+def test_a_cache_of_another_layout_is_named(xray_files, cache, monkeypatch):
+    paths = xray_files(1)
+    monkeypatch.setattr(_lmdb, "_LAYOUT", 99)
+    ImageLoader(cache=cache).transform(paths)
+    reopen()
+    monkeypatch.undo()
+    with pytest.raises(DecodeCacheError, match=r"another version of skpneumo.*--clear"):
+        ImageLoader(cache=cache).transform(paths)
+
+
+def test_a_folder_of_other_things_is_neither_used_nor_cleared(xray_files, tmp_path):
+    paths = xray_files(2)
+    folder = tmp_path / "precious"
+    folder.mkdir()
+    (folder / "data.mdb").write_bytes(b"somebody else's")
+    cache = DecodeCache(folder)
+    for use in (lambda: ImageLoader(cache=folder).transform(paths), cache.info, cache.clear):
+        with pytest.raises(DecodeCacheError, match=r"precious'.*no decode cache.*data\.mdb.*Name"):
+            use()
+    assert (folder / "data.mdb").read_bytes() == b"somebody else's"
+    with pytest.raises(DecodeCacheError, match="is a file; name a folder"):
+        ImageLoader(cache=paths[0]).transform(paths)
+
+
+def test_a_strange_file_in_a_cache_stops_it_being_cleared(xray_files, cache):
+    ImageLoader(cache=cache).transform(xray_files(2))
+    (cache.path / "notes.txt").write_text("mine")
+    with pytest.raises(DecodeCacheError, match=r"notes\.txt"):
+        cache.clear()
+    assert cache.path.joinpath("data.mdb").exists()
+
+
+def test_clearing_gives_the_disk_back_and_leaves_users_in_peace(xray_files, decoded, cache):
+    paths = xray_files(3)
+    loader = ImageLoader(size=8, cache=cache)
+    expected = loader.transform(paths)
+    cache.clear()
+    assert {path.name for path in cache.path.iterdir()} == {"CACHEDIR.TAG", "claims"}
+    assert cache.info().entries == 0
+    decoded.clear()
+    assert_array_equal(loader.transform(paths), expected)
+    assert sorted(decoded) == paths
+    assert cache.info().entries == 3
+    DecodeCache(cache.path / "nowhere").clear()
+
+
+def test_who_is_in_the_middle_of_using_a_cache_goes_on_when_it_is_cleared(xray_files, cache):
+    paths = xray_files(3)
+    loader = ImageLoader(size=8, cache=cache)
+    loader.transform(paths)
+    in_use = _lmdb.shelf_of(cache)
+    cache.clear()
+    loader.transform(paths)
+    assert in_use.describe().entries == 3
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.parametrize("removed", [False, True])
+def test_what_was_served_is_put_down_after_a_fork_unless_the_folder_is_gone(
+    removed, xray_files, cache
+):
+    run = run_python(
+        LOAD
+        + "import os, shutil\n"
+        + "images = ImageLoader(size=8, cache=cache).transform(paths)\n"
+        + "if child := os.fork():\n"
+        + "    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0\n"
+        + ("    shutil.rmtree(cache)\n" if removed else ""),
+        cache.directory,
+        *xray_files(4),
+    )
+    assert run.returncode == 0, run.stderr
+    assert cache.path.exists() == (not removed)
+    assert cache.info().served == (0 if removed else 4)
+
+
+def test_clearing_again_and_again_while_others_load_harms_nobody(xray_files, cache):
+    paths = xray_files(12)
+    expected = ImageLoader(size=8, cache=False).transform(paths)
+    program = (
+        "import sys; from skpneumo.loading import DecodeCache\n"
+        "while True: DecodeCache(sys.argv[1]).clear()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, str(cache.path)]) as clearing:
+        for _ in range(150):
+            assert_array_equal(ImageLoader(size=8, cache=cache).transform(paths), expected)
+        assert clearing.poll() is None
+        clearing.kill()
+    cache.clear()
+    assert cache.info().entries == 0
+
+
+def test_a_cache_cleared_by_another_process_is_made_anew(xray_files, cache):
+    paths = xray_files(3)
+    loader = ImageLoader(size=8, cache=cache)
+    expected = loader.transform(paths)
+    run_python(
+        "import sys; from skpneumo.loading import DecodeCache; DecodeCache(sys.argv[1]).clear()",
+        cache.directory,
+    )
+    assert_array_equal(loader.transform(paths), expected)
+    assert cache.info().entries == 3
+
+
+def test_a_full_disk_is_named(xray_files, cache):
+    program = (
+        "import resource, signal\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
+    ) + LOAD.replace("size=8", "size=300")
+    run = run_python(program, cache.directory, *xray_files(6))
+    assert run.returncode == 1
+    last = run.stderr.splitlines()[-1]
+    assert str(cache.directory) in last
+    assert "DecodeCacheError" in last
+
+
+def test_no_space_left_has_the_number_of_a_full_disk(xray_files, cache):
+    import lmdb
+
+    shelf = _lmdb.shelf_of(cache)
+    for error in (lmdb.DiskError("x", errno.ENOSPC), lmdb.Error("x: No space left on device")):
+        with (
+            pytest.raises(
+                DecodeCacheError, match=r"disk of the decode cache .* is full"
+            ) as caught,
+            shelf._explained(),
+        ):
+            raise error
+        assert caught.value.errno == errno.ENOSPC
+
+
+def test_too_little_address_space_is_no_damage(cache):
+    import lmdb
+
+    shelf = _lmdb.shelf_of(cache)
+    with pytest.raises(DecodeCacheError, match="ulimit -v") as caught, shelf._explained():
+        raise lmdb.MemoryError("Cannot allocate memory")
+    assert caught.value.errno == errno.ENOMEM
+
+
+def test_locks_that_cannot_be_taken_are_explained(cache):
+    shelf = _lmdb.shelf_of(cache)
+    for number, said in [(errno.ENOSPC, "is full"), (errno.EACCES, "cannot be written")]:
+        with pytest.raises(DecodeCacheError, match=said) as caught, shelf._explained():
+            raise OSError(number, os.strerror(number))
+        assert caught.value.errno == number
+
+
+def test_a_folder_that_cannot_be_made_is_named(xray_files, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    with pytest.raises(DecodeCacheError, match=r"file/cache'.*Name a folder"):
+        ImageLoader(cache=blocked / "cache").transform(xray_files(1))
+
+
+def test_the_bound_must_hold_something():
+    with pytest.raises(ValueError, match="max_bytes=1000; expected at least"):
+        DecodeCache("cache", max_bytes=1000)
+
+
+def test_a_cache_is_a_plain_value():
+    cache = DecodeCache("somewhere", max_bytes=2**21)
+    assert copy.deepcopy(cache) == pickle.loads(pickle.dumps(cache)) == cache
+    assert not Path("somewhere").exists()
+
+
+def test_without_lmdb_the_remedy_is_named(xray_files, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "lmdb", None)
+    with pytest.raises(ImportError, match=r'pip install "skpneumo\[cache\]"'):
+        ImageLoader(cache=tmp_path / "cache").transform(xray_files(1))
+    assert not (tmp_path / "cache").exists()
+
+
+def test_importing_the_loader_imports_no_database():
+    program = "import sys, skpneumo.loading; print({'lmdb', 'filelock'} & set(sys.modules))"
+    assert run_python(program).stdout.strip() == "set()"

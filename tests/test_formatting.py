@@ -1,0 +1,29 @@
+"""No figure without its interval and what it rests on."""
+
+import numpy as np
+import pytest
+
+from skpneumo._formatting import based_on, counted, with_interval
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "text"),
+    [
+        ((0.5, 0.25, 0.75), {}, "0.500 [0.250, 0.750]"),
+        ((0.5, 0.25, 0.75, 1, 1), {}, "0.500 [0.250, 0.750] (1 image, 1 patient)"),
+        ((0.5, 0.25, 0.75, None, 1200), {}, "0.500 [0.250, 0.750] (1,200 patients)"),
+        ((np.inf, 2.0, np.inf, 9), {}, "inf [2.000, inf] (9 images)"),
+        ((np.nan, np.nan, np.nan, 9, 3), {}, "undefined (9 images, 3 patients)"),
+        ((np.nan, 0, 1), {"undefined": "undefined: needs scores"}, "undefined: needs scores"),
+        ((0.5, np.nan, np.nan), {}, "0.500 [no interval]"),
+        ((3.0, -1, 7), {"form": "+.1f", "unit": " points"}, "+3.0 points [-1.0, +7.0]"),
+    ],
+)
+def test_figures(arguments, options, text):
+    assert with_interval(*arguments, **options) == text
+
+
+def test_counts():
+    assert based_on() == ""
+    assert based_on(2, 1) == "2 images, 1 patient"
+    assert counted(0, "case") == "0 cases"
