@@ -94,8 +94,9 @@ def stages() -> list[str]:
 
 
 def source_of(stage: str) -> Path:
+    """Where a stage declares its public names: the stub of a folder, or the module itself."""
     folder = PACKAGE / stage
-    return folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
+    return folder / "__init__.pyi" if folder.is_dir() else folder.with_suffix(".py")
 
 
 def public_names(stage: str) -> list[str]:

@@ -49,6 +49,14 @@ STAGES = [
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
+# Public name -> the stage that it is imported from, as the stub of the package says.
+STAGE_OF_NAME = {
+    alias.name: node.module
+    for node in ast.parse((PACKAGE / "__init__.pyi").read_text(encoding="utf-8")).body
+    if isinstance(node, ast.ImportFrom)
+    for alias in node.names
+}
+
 
 def stage_of(module: Path) -> str:
     return module.relative_to(PACKAGE).parts[0].removesuffix(".py")
@@ -73,7 +81,7 @@ def imported_stages(module: Path) -> set[str]:
         top, _, rest = name.partition(".")
         if top == "skpneumo" and rest:
             # `from skpneumo import ImageLoader` imports the stage that has it.
-            stages.add(skpneumo._STAGE_OF_NAME.get(rest, rest.split(".")[0]))
+            stages.add(STAGE_OF_NAME.get(rest, rest.split(".")[0]))
     return stages - {stage_of(module), "__version__"}
 
 
@@ -83,7 +91,7 @@ def relative(module: Path) -> str:
 
 def test_every_module_belongs_to_a_stage():
     assert {stage_of(module) for module in MODULES} <= {"__init__", *STAGES}
-    assert set(skpneumo._STAGE_OF_NAME.values()) <= set(BUILT)
+    assert set(STAGE_OF_NAME.values()) <= set(BUILT)
 
 
 @pytest.mark.parametrize(
@@ -170,14 +178,24 @@ def test_stages_before_the_networks_do_not_import_keras():
 
 @pytest.mark.parametrize("name", skpneumo.__all__)
 def test_public_names_resolve_and_are_declared_by_their_stage(name):
-    stage = import_module(f"skpneumo.{skpneumo._STAGE_OF_NAME[name]}")
+    stage = import_module(f"skpneumo.{STAGE_OF_NAME[name]}")
     assert name in stage.__all__
     assert getattr(skpneumo, name) is getattr(stage, name)
     assert name in dir(skpneumo)
 
 
+@pytest.mark.parametrize(
+    "package",
+    ["skpneumo", *(f"skpneumo.{s}" for s in BUILT if (PACKAGE / s).is_dir() and s != "cli")],
+)
+def test_packages_show_public_names_only(package):
+    module = import_module(package)
+    assert sorted(dir(module)) == sorted(module.__all__)
+    assert not [name for name in dir(module) if name.startswith("_")]
+
+
 def test_unknown_names_are_refused():
-    with pytest.raises(AttributeError, match="no attribute 'ImageSlicer'"):
+    with pytest.raises(AttributeError, match="attribute ImageSlicer"):
         skpneumo.ImageSlicer  # noqa: B018
 
 

@@ -1,6 +1,5 @@
 """What is wrong with a collection of X-rays, before anything is trained on it."""
 
-from skpneumo.audit._audit import audit_images
-from skpneumo.audit._report import ImageAudit
+import lazy_loader as lazy
 
-__all__ = ["ImageAudit", "audit_images"]
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -5,25 +5,6 @@ step and a parameter of the classifiers alike. Drawing is NumPy's, applying is K
 that importing this stage does not import Keras: the two names that need it come on demand.
 """
 
-from typing import TYPE_CHECKING, Any
+import lazy_loader as lazy
 
-from skpneumo.augmentation._augmenter import ImageAugmenter
-from skpneumo.augmentation._params import AugmentationParams
-
-if TYPE_CHECKING:
-    from skpneumo.augmentation._apply import augment
-    from skpneumo.augmentation._layer import AugmentationLayer
-
-__all__ = ["AugmentationLayer", "AugmentationParams", "ImageAugmenter", "augment"]
-
-
-def __getattr__(name: str) -> Any:
-    if name == "AugmentationLayer":
-        from skpneumo.augmentation._layer import AugmentationLayer
-
-        return AugmentationLayer
-    if name == "augment":
-        from skpneumo.augmentation._apply import augment
-
-        return augment
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

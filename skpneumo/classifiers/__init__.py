@@ -1,6 +1,5 @@
 """The networks as scikit-learn classifiers."""
 
-from skpneumo.classifiers._cnn import CNNClassifier
-from skpneumo.classifiers._transfer import TransferClassifier
+import lazy_loader as lazy
 
-__all__ = ["CNNClassifier", "TransferClassifier"]
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

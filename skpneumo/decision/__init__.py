@@ -1,11 +1,5 @@
 """From probabilities to decisions: an operating point with a recall floor, and referral."""
 
-from skpneumo.decision._operating_point import OperatingPoint, choose_operating_point
-from skpneumo.decision._recall_floor import RecallFloorClassifier, UnknownPatientsWarning
+import lazy_loader as lazy
 
-__all__ = [
-    "OperatingPoint",
-    "RecallFloorClassifier",
-    "UnknownPatientsWarning",
-    "choose_operating_point",
-]
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

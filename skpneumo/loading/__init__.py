@@ -1,18 +1,5 @@
 """Loading: paths become one uint8 stack of images of one size, in memory or on demand."""
 
-from skpneumo.loading._errors import MissingImagesError, UnreadableImagesError
-from skpneumo.loading._image_array import ImageArray
-from skpneumo.loading._loader import ImageLoader
-from skpneumo.loading._stream import ImageStream
-from skpneumo.loading.cache._cache import CacheInfo, DecodeCache, DecodeCacheError
+import lazy_loader as lazy
 
-__all__ = [
-    "CacheInfo",
-    "DecodeCache",
-    "DecodeCacheError",
-    "ImageArray",
-    "ImageLoader",
-    "ImageStream",
-    "MissingImagesError",
-    "UnreadableImagesError",
-]
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

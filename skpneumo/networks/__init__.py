@@ -5,7 +5,6 @@ scaling beforehand), gives logits in float32, and depends on its ``seed`` alone:
 generator is neither read nor moved.
 """
 
-from skpneumo.networks._cnn import build_cnn
-from skpneumo.networks._pretrained import build_pretrained
+import lazy_loader as lazy
 
-__all__ = ["build_cnn", "build_pretrained"]
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

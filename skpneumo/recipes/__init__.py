@@ -5,6 +5,6 @@ called ``load`` and ``cnn``, and ``balance`` where classes are resampled, so tha
 for one recipe fits the others.
 """
 
-from skpneumo.recipes._make import list_recipes, make_recipe
+import lazy_loader as lazy
 
-__all__ = ["list_recipes", "make_recipe"]
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -1,5 +1,5 @@
 """The whole evaluation of a fitted model on one page, to be kept and handed on."""
 
-from skpneumo.report._report import EvaluationReport
+import lazy_loader as lazy
 
-__all__ = ["EvaluationReport"]
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -1,15 +1,5 @@
 """Searches that know about epochs, memory and resuming."""
 
-from skpneumo.tuning._searches import (
-    ResumableGridSearchCV,
-    ResumableHalvingGridSearchCV,
-    ResumableHalvingRandomSearchCV,
-    ResumableRandomizedSearchCV,
-)
+import lazy_loader as lazy
 
-__all__ = [
-    "ResumableGridSearchCV",
-    "ResumableHalvingGridSearchCV",
-    "ResumableHalvingRandomSearchCV",
-    "ResumableRandomizedSearchCV",
-]
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -1,0 +1,54 @@
+from ._calibration import expected_calibration_error
+from ._comparison import compare, compare_predictions
+from ._evaluate import evaluate, evaluate_predictions
+from ._persistent_errors import PersistentErrors, persistent_errors
+from ._protocol_report import ProtocolComparison
+from ._protocols import compare_protocols
+from ._scorers import (
+    make_recall_scorer,
+    make_sensitivity_at_specificity_scorer,
+    make_specificity_scorer,
+    sensitivity_at_specificity,
+    specificity_scorer,
+)
+from ._stress import stress_test
+from .displays import (
+    AugmentationDisplay,
+    ClassDistributionDisplay,
+    ErrorGalleryDisplay,
+    ImageGridDisplay,
+    ModelComparisonDisplay,
+    PixelIntensityDisplay,
+    ScoreDistributionDisplay,
+    ThresholdDisplay,
+    TrainingCurvesDisplay,
+    plot_evaluation,
+)
+
+__all__ = [
+    "AugmentationDisplay",
+    "ClassDistributionDisplay",
+    "ErrorGalleryDisplay",
+    "ImageGridDisplay",
+    "ModelComparisonDisplay",
+    "PersistentErrors",
+    "PixelIntensityDisplay",
+    "ProtocolComparison",
+    "ScoreDistributionDisplay",
+    "ThresholdDisplay",
+    "TrainingCurvesDisplay",
+    "compare",
+    "compare_predictions",
+    "compare_protocols",
+    "evaluate",
+    "evaluate_predictions",
+    "expected_calibration_error",
+    "make_recall_scorer",
+    "make_sensitivity_at_specificity_scorer",
+    "make_specificity_scorer",
+    "persistent_errors",
+    "plot_evaluation",
+    "sensitivity_at_specificity",
+    "specificity_scorer",
+    "stress_test",
+]

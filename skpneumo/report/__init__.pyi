@@ -1,0 +1,5 @@
+from ._report import EvaluationReport
+
+__all__ = [
+    "EvaluationReport",
+]
