@@ -7,6 +7,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+SPELLED = (
+    "skpneumo",
+    "docs",
+    "tests",
+    "examples",
+    "benchmarks",
+    *(p.name for p in ROOT.glob("*.md")),
+)
 
 
 @pytest.mark.parametrize(
@@ -15,8 +23,9 @@ ROOT = Path(__file__).parents[1]
         ("ruff", "check", "."),
         ("ruff", "format", "--check", "."),
         pytest.param(("mypy",), marks=pytest.mark.slow),
+        ("codespell_lib", *SPELLED),
     ],
-    ids=["ruff check", "ruff format", "mypy"],
+    ids=["ruff check", "ruff format", "mypy", "codespell"],
 )
 def test_the_sources_are_clean(command):
     run = subprocess.run(
