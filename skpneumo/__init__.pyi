@@ -24,6 +24,7 @@ from .tuning import (
     ResumableHalvingGridSearchCV,
     ResumableHalvingRandomSearchCV,
     ResumableRandomizedSearchCV,
+    recall_first,
 )
 
 __version__: str
@@ -64,4 +65,5 @@ __all__ = [
     "occlusion_map",
     "patient_ids",
     "patient_train_test_split",
+    "recall_first",
 ]

@@ -1,4 +1,4 @@
-"""Searches that know about epochs, memory and resuming."""
+"""Searches that know about epochs, memory and resuming, and a choice by recall."""
 
 import lazy_loader as lazy
 

@@ -1,3 +1,4 @@
+from ._recall_first import recall_first
 from ._searches import (
     ResumableGridSearchCV,
     ResumableHalvingGridSearchCV,
@@ -10,4 +11,5 @@ __all__ = [
     "ResumableHalvingGridSearchCV",
     "ResumableHalvingRandomSearchCV",
     "ResumableRandomizedSearchCV",
+    "recall_first",
 ]
