@@ -4,8 +4,12 @@ A name is imported when it is first used, so that light stages stay light. Where
 the error says which versions of scikit-learn work.
 """
 
+from collections.abc import Callable, Iterator
+from functools import cache
 from importlib import import_module
 from importlib.metadata import version
+from inspect import signature
+from types import CodeType, FunctionType
 from typing import Any
 
 # The versions that the tests ran with; pyproject.toml has the same bounds.
@@ -86,13 +90,63 @@ def __getattr__(name: str) -> Any:
     try:
         value = getattr(import_module(module), name)
     except (ImportError, AttributeError) as error:
-        raise ImportError(
-            f"scikit-learn {version('scikit-learn')} has no {module}.{name}, which skpneumo "
-            f'needs. Install a version that works: pip install "scikit-learn{TESTED_VERSIONS}".'
-        ) from error
+        raise _unknown_version(f"has no {module}.{name}, which skpneumo needs") from error
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
     return sorted(_PRIVATE_NAMES)
+
+
+# What a replacement for `_fit_and_score` is called with.
+_ARGUMENTS_OF_AN_EVALUATION = {
+    "estimator", "X", "y", "scorer", "train", "test", "parameters", "fit_params", "score_params",
+    "return_train_score", "return_estimator", "error_score", "split_progress", "verbose",
+    "caller", "callback_ctx",
+}  # fmt: skip
+
+
+@cache
+def search_fit(fit_and_score: Callable[..., dict[str, Any]]) -> Callable[..., Any]:
+    """Return ``BaseSearchCV.fit`` with another function for one candidate on one fold.
+
+    scikit-learn has no hook at this place: what ``_run_search`` is given evaluates, collects and
+    formats in one closure. A copy of ``fit`` that finds another ``_fit_and_score`` among its
+    globals leaves scikit-learn's module, and so all other searches, as they are. Whether ``fit``
+    still looks it up there is checked when a search needs it first: otherwise the replacement
+    would never be called, and nobody would notice.
+
+    Raises
+    ------
+    ImportError
+        If this version of scikit-learn evaluates candidates in another way.
+    """
+    searches = import_module("sklearn.model_selection._search")
+    fit = getattr(searches.BaseSearchCV.fit, "__wrapped__", None)
+    if not isinstance(fit, FunctionType) or fit.__closure__:
+        raise _unknown_version("wraps BaseSearchCV.fit in another way")
+    if "_fit_and_score" not in set(_global_names(fit.__code__)) & vars(searches).keys():
+        raise _unknown_version("evaluates the candidates of a search without _fit_and_score")
+    if gone := _ARGUMENTS_OF_AN_EVALUATION - signature(searches._fit_and_score).parameters.keys():
+        raise _unknown_version(f"has another _fit_and_score, without {', '.join(sorted(gone))}")
+    return FunctionType(
+        fit.__code__,
+        {**vars(searches), "_fit_and_score": fit_and_score},
+        argdefs=fit.__defaults__,
+    )
+
+
+def _global_names(code: CodeType) -> Iterator[str]:
+    """Yield the names that a function, and those defined in it, look up."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _global_names(constant)
+
+
+def _unknown_version(what: str) -> ImportError:
+    return ImportError(
+        f"scikit-learn {version('scikit-learn')} {what}. Install a version that works: "
+        f'pip install "scikit-learn{TESTED_VERSIONS}".'
+    )

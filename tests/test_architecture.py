@@ -132,7 +132,7 @@ def imported_names(module: Path) -> list[tuple[str, str | None]]:
 
 
 # Where private names of other packages may be imported.
-HOMES_OF_PRIVATE_NAMES = {"_sklearn.py", "tuning/_evaluation.py"}
+HOMES_OF_PRIVATE_NAMES = {"_sklearn.py"}
 
 
 def is_private(dotted: str) -> bool:

@@ -1,13 +1,16 @@
-"""A search by recall that does not fall for a model that calls everyone ill."""
+"""The search of ``tune`` and ``demo``: recall first, among candidates that are nearly the best."""
 
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
-    from sklearn.model_selection import GridSearchCV
+    from sklearn.utils import Bunch
 
-__all__ = ["GRID", "best_recall_then_specificity", "figure_of", "recall_search", "table_of"]
+    from skpneumo.tuning import ResumableGridSearchCV, ResumableRandomizedSearchCV
+
+__all__ = ["GRID", "figure_of", "recall_search", "table_of"]
 
 GRID: dict[str, list[Any]] = {
     "cnn__dropout": [0.0, 0.2],
@@ -15,91 +18,58 @@ GRID: dict[str, list[Any]] = {
     "cnn__learning_rate": [1e-3, 3e-3],
 }
 
-# Candidates that miss at most this much more of the pneumonias than the best one count as its
-# equals: folds of some hundred patients cannot tell them apart.
-RECALL_ALLOWANCE = 0.01
-
-
-def best_recall_then_specificity(results: dict[str, Any]) -> int:
-    """Choose, among the candidates of practically the best recall, the most specific."""
-    import numpy as np
-
-    recall = np.asarray(results["mean_test_recall"])
-    specificity = np.asarray(results["mean_test_specificity"])
-    equals = recall >= recall.max() - RECALL_ALLOWANCE
-    return int(np.argmax(np.where(equals, specificity, -1.0)))
-
 
 def recall_search(
-    pipeline: Any, grid: dict[str, list[Any]], folds: int, draw: int | None, random_state: int
-) -> "GridSearchCV":
-    """Set up a search over a grid, or over ``draw`` candidates of it, patients kept together."""
-    from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+    pipeline: Any,
+    grid: dict[str, list[Any]],
+    folds: int,
+    n_candidates: int | None,
+    random_state: int,
+    store: Path | None = None,
+) -> "ResumableGridSearchCV | ResumableRandomizedSearchCV":
+    """Set up a search over a grid, or over some candidates of it, in patient-grouped folds."""
+    from sklearn.metrics import make_scorer, recall_score
 
     from skpneumo import PatientKFold
+    from skpneumo.tuning import (
+        ResumableGridSearchCV,
+        ResumableRandomizedSearchCV,
+        recall_first,
+    )
 
-    options = {
-        "scoring": OutOfFold(),
-        "refit": best_recall_then_specificity,
+    options: dict[str, Any] = {
+        "scoring": {
+            "recall": "recall",
+            "specificity": make_scorer(recall_score, pos_label=0),
+            "balanced_accuracy": "balanced_accuracy",
+        },
+        "refit": recall_first,
         "cv": PatientKFold(folds, shuffle=True, random_state=random_state),
+        "store": store,
+        "store_predictions": True,
         "error_score": "raise",
     }
-    if draw is None:
-        return GridSearchCV(pipeline, grid, **options)
-    return RandomizedSearchCV(pipeline, grid, n_iter=draw, random_state=random_state, **options)
+    if n_candidates is None:
+        return ResumableGridSearchCV(pipeline, grid, **options)
+    return ResumableRandomizedSearchCV(
+        pipeline, grid, n_iter=n_candidates, random_state=random_state, **options
+    )
 
 
-class OutOfFold:
-    """Scores each fold, and keeps its predictions for intervals over all folds together.
-
-    A search scores candidate by candidate, fold by fold, and in this process as long as it has
-    no ``n_jobs``. The deviation between three folds would be no interval: folds share most of
-    their training, and know nothing of the patients.
-    """
-
-    def __init__(self) -> None:
-        self.folds: list[tuple[Any, Any, Any]] = []
-
-    def __call__(self, estimator: Any, X: Any, y: Any) -> dict[str, float]:
-        from sklearn.metrics import recall_score
-
-        predicted = estimator.predict(X)
-        self.folds.append((X, y, predicted))
-        return {
-            "recall": recall_score(y, predicted),
-            "specificity": recall_score(y, predicted, pos_label=0),
-        }
-
-    def pooled(self, candidate: int, n_folds: int) -> "pd.DataFrame":
-        """Evaluate a candidate on all images, each predicted by the model that has not seen it."""
-        import numpy as np
-        from sklearn.exceptions import UndefinedMetricWarning
-
-        from skpneumo.evaluation import evaluate_predictions
-
-        folds = self.folds[candidate * n_folds : (candidate + 1) * n_folds]
-        paths, y, predicted = (np.concatenate(part) for part in zip(*folds, strict=True))
-        with warnings.catch_warnings():
-            # Precision has no value where all are called healthy, and is not asked for.
-            warnings.simplefilter("ignore", UndefinedMetricWarning)
-            return evaluate_predictions(
-                y, y_pred=predicted, filenames=paths, pos_label=1, subgroups=None
-            )
-
-
-def table_of(search: Any) -> "pd.DataFrame":
+def table_of(search: Any, xrays: "Bunch") -> "pd.DataFrame":
     """Return one row per candidate, best first, the chosen one marked.
 
-    Recall and specificity are those of all folds' images together, with their intervals over
-    patients.
+    Recall and specificity are those of all folds' images together, each predicted by the model
+    that was not trained on it, with their intervals over patients: the deviation between folds
+    would be no interval, for folds share most of their training and know nothing of patients.
     """
     import numpy as np
     import pandas as pd
 
     results = search.cv_results_
     table = pd.DataFrame(results["params"])
-    for candidate in range(len(table)):
-        overall = search.scorer_.pooled(candidate, search.n_splits_).set_index("metric")
+    for candidate, predicted in search.predictions_.groupby("candidate"):
+        overall = _pooled(predicted, xrays).set_index("metric")
         for metric in ("recall", "specificity"):
             for column in ("value", "low", "high", "n", "n_patients"):
                 name = metric if column == "value" else f"{metric}_{column}"
@@ -109,6 +79,26 @@ def table_of(search: Any) -> "pd.DataFrame":
     table["fit_seconds"] = results["mean_fit_time"]
     table["chosen"] = np.arange(len(table)) == search.best_index_
     return table.sort_values(["chosen", "recall", "specificity"], ascending=False)
+
+
+def _pooled(predicted: "pd.DataFrame", xrays: "Bunch") -> "pd.DataFrame":
+    """Evaluate a candidate's predictions of all folds together."""
+    from sklearn.exceptions import UndefinedMetricWarning
+
+    from skpneumo.evaluation import evaluate_predictions
+
+    rows = predicted["row"].to_numpy()
+    with warnings.catch_warnings():
+        # Precision has no value where every image is called NORMAL, and is not asked for.
+        warnings.simplefilter("ignore", UndefinedMetricWarning)
+        return evaluate_predictions(
+            xrays.target[rows],
+            y_pred=predicted["y_pred"],
+            groups=xrays.groups[rows],
+            filenames=xrays.filenames[rows],
+            pos_label=1,
+            subgroups=None,
+        )
 
 
 def figure_of(row: Any, metric: str, *, with_size: bool = True) -> str:

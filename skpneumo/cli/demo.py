@@ -1,4 +1,4 @@
-"""``skpneumo demo``: the whole flow in one go, from X-rays to a kept model and its pictures."""
+"""``skpneumo demo``: the whole flow in one go, from X-rays to a saved model and its pictures."""
 
 import time
 from pathlib import Path
@@ -44,7 +44,7 @@ def demo(
 ) -> None:
     """The whole flow on synthetic radiographs, or on yours.
 
-    Load, split by patient, tune against recall, evaluate on the patients held out, and keep the
+    Load, split by patient, tune against recall, evaluate on the patients held out, and save the
     model, its figures and its pictures.
 
     Parameters
@@ -107,12 +107,14 @@ def demo(
     pipeline = _small_pipeline(size, epochs, random_state, n_jobs)
     search = recall_search(pipeline, GRID, FOLDS, None, random_state)
     search.set_params(verbose=3 if verbose else 0)
+    trained_on = _rows_of(xrays, train)
     with fit_progress(search):
-        search.fit(xrays.filenames[train], xrays.target[train])
-    candidates = table_of(search)
+        search.fit(trained_on.filenames, trained_on.target)
+    candidates = table_of(search, trained_on)
     _say(
         "Tune",
-        f"{len(candidates)} candidates by recall, {FOLDS} patient-grouped folds each",
+        f"{len(candidates)} candidates in {FOLDS} patient-grouped folds: the highest recall",
+        "whose balanced accuracy is within one standard error of the best;",
         "of all folds together, with 95 % intervals over patients:",
     )
     _indent(_shown(candidates).to_string(index=False))
@@ -126,9 +128,9 @@ def demo(
     keep_model(model, out / "model.joblib", xrays.target_names)
     metrics.to_csv(out / "metrics.csv", index=False)
     candidates.to_csv(out / "candidates.csv", index=False)
-    pictures = _draw_pictures(model, _rows_of(xrays, train), held_out, out)
+    pictures = _draw_pictures(model, trained_on, held_out, out)
     _say(
-        "Keep",
+        "Save",
         f"{out}/: model.joblib, metrics.csv, candidates.csv",
         f"pictures: {', '.join(pictures)}",
     )

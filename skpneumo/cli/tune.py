@@ -1,4 +1,4 @@
-"""``skpneumo tune``: search, then keep the best."""
+"""``skpneumo tune``: search, then save the best."""
 
 import time
 from pathlib import Path
@@ -19,6 +19,7 @@ def tune(
     *,
     out: Out = Path("model.joblib"),
     results: Path | None = None,
+    store: Path | None = None,
     split: str | None = None,
     candidates: PositiveInt | None = None,
     folds: Annotated[int, Parameter(validator=Number(gte=2))] = 3,
@@ -29,12 +30,12 @@ def tune(
     force: Force = False,
     verbose: Verbose = False,
 ) -> None:
-    """Search for the best network by recall, patients kept together.
+    """Search for the best network by recall, in patient-grouped folds.
 
     The grid: the network of `skpneumo fit` with dropout of 0 or 0.2, a weight penalty of 0 or
-    0.0001, and a learning rate of 0.001 or 0.003; 8 candidates. Each is scored by recall in
-    patient-grouped cross-validation. Of those within a hundredth of the best recall, the one of
-    the highest specificity is fitted again on all the images and kept.
+    0.0001, and a learning rate of 0.001 or 0.003; 8 candidates. Each is scored in
+    cross-validation. Of those whose balanced accuracy is within one standard error of the best,
+    the one of the highest recall is fitted again on all the images and saved.
 
     Parameters
     ----------
@@ -46,11 +47,14 @@ def tune(
         Table of all candidates to write: recall and specificity of all folds together, with 95 %
         intervals and the images and patients they rest on. Default: beside the model, as
         model-candidates.csv.
+    store
+        Folder for the result of each fit. The same command continues there after an
+        interruption. Default: nothing is saved before the search is done.
     split
         Split to search on; "all" takes every file. Default: train, or all of a folder without
         splits.
     candidates
-        Draw this many candidates at random. Default: all of the grid.
+        Try this many candidates at random. Default: all of the grid.
     folds
         Folds of the cross-validation.
     size
@@ -58,7 +62,7 @@ def tune(
     epochs
         Passes over the images.
     random_state
-        Seed of the folds, of the draw and of every fit.
+        Seed of the folds, of the choice of candidates and of every fit.
     n_jobs
         Threads that read images; -1 is one for each processor.
     force
@@ -83,20 +87,22 @@ def tune(
     xrays = two_classes(read_collection(folder, split_to_read(folder, split, "train")), folder)
     print(f"Searching on {describe(xrays)}.", flush=True)
     pipeline = default_pipeline(size, epochs, random_state, n_jobs, verbose=False)
-    search = recall_search(pipeline, GRID, folds, candidates, random_state)
+    search = recall_search(pipeline, GRID, folds, candidates, random_state, store)
     search.set_params(verbose=3 if verbose else 0)
     start = time.perf_counter()
     with fit_progress(search):
         search.fit(xrays.filenames, xrays.target)
     minutes = (time.perf_counter() - start) / 60
-    table = table_of(search)
+    table = table_of(search, xrays)
     table.to_csv(results, index=False)
     keep_model(search.best_estimator_, out, xrays.target_names)
     best = table.iloc[0]
     print(f"Compared {len(table)} candidates on {folds} folds in {minutes:.1f} minutes.")
+    if search.n_restored_:
+        print(f"{search.n_restored_} of {len(table) * folds} fits were in {store} already.")
     print(f"Best: {', '.join(f'{key} {value}' for key, value in search.best_params_.items())}")
     print("In cross-validation, of all folds together, with 95 % intervals over patients:")
     for metric in ("recall", "specificity"):
         print(f"  {metric} {figure_of(best, metric)}")
     print("Both flatter it a little, because it was chosen by them. Use: skpneumo evaluate.")
-    print(f"Kept {out} and {results}.")
+    print(f"Saved {out} and {results}.")

@@ -1,4 +1,4 @@
-"""Training that goes on from rung to rung of a halving search."""
+"""Training that continues from rung to rung of a halving search."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ class Continuation:
         self._began_at = 0
 
     def begin(self, estimator: Any, parameters: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """Put what has been trained into its place; say what ``fit`` shall do from there."""
+        """Put what has been trained into its place; return it and what ``fit`` does from there."""
         self._began_at, trained = self._states.highest(self._key, self._earlier_rungs)
         if trained is not None:
             # The candidate may bring a network of its own, which is the one that was trained.
@@ -34,15 +34,15 @@ class Continuation:
             self._parameter("warm_start"): True,
         }
 
-    def keep(self, estimator: Any) -> None:
-        """Keep what is trained now, for the next rung."""
+    def save(self, estimator: Any) -> None:
+        """Save what is trained now, for the next rung."""
         trained = estimator.get_params()[self._owner] if self._owner else estimator
-        self._states.keep(self._key, self._rung, trained)
+        self._states.save(self._key, self._rung, trained)
 
-    def forget_earlier(self) -> None:
-        """Remove what training went on from, once this rung's result is safe."""
+    def remove_earlier(self) -> None:
+        """Remove what training continued from, once this rung's result is saved."""
         if self._began_at:
-            self._states.drop(self._key, self._began_at)
+            self._states.remove(self._key, self._began_at)
 
     def _parameter(self, name: str) -> str:
         return f"{self._owner}__{name}" if self._owner else name
@@ -65,14 +65,14 @@ def check_continuable(estimator: Any, resource: str) -> None:
     if name != "epochs" or owner not in ("", last_step) or "warm_start" not in trained:
         example = f"{last_step}__epochs" if last_step else "epochs"
         raise ValueError(
-            f"resource={resource!r} cannot be gone on with from rung to rung. "
+            f"Training cannot continue from rung to rung with resource={resource!r}. "
             f"continue_training=True needs the epochs of a network classifier that is the "
             f"estimator itself or the last step of its pipeline, such as resource={example!r}."
         )
     if trained.get("fine_tune_from") is not None:
         raise ValueError(
-            "continue_training=True, but the classifier has two phases of training, and would go "
-            "on with the last one only. Set fine_tune_from=None or continue_training=False."
+            "continue_training=True, but the classifier has two phases of training, and would "
+            "continue with the last one only. Set fine_tune_from=None or continue_training=False."
         )
 
 

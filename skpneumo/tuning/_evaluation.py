@@ -1,4 +1,4 @@
-"""One candidate on one fold: looked up, or fitted, measured and written down."""
+"""One candidate on one fold: looked up, or fitted, measured and saved."""
 
 import os
 import socket
@@ -6,23 +6,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from types import FunctionType
 from typing import Any
 
 import joblib
 import numpy as np
 from sklearn.base import clone
-from sklearn.model_selection import _search as search_module
 
-from skpneumo._sklearn import BaseSearchCV, _fit_and_score
+from skpneumo._sklearn import _fit_and_score
 from skpneumo.tuning._continuing import Continuation
 from skpneumo.tuning._device_slots import device_slot, let_device_memory_grow
 from skpneumo.tuning._keys import key_of
 from skpneumo.tuning._peak_memory import PeakMemory
+from skpneumo.tuning._predictions import predict_fold
 from skpneumo.tuning._store import ResultStore, TrainedStates
 
-__all__ = ["SearchRun", "search_with_records"]
+__all__ = ["SearchRun", "evaluate"]
 
 _OPTIONS_OF_A_RESULT = ("fit_params", "score_params", "return_train_score", "error_score")
 
@@ -35,6 +35,7 @@ class SearchRun:
     store: Path | None
     states: Path | None
     device_slots: int | None
+    store_predictions: bool
 
 
 def evaluate(
@@ -51,16 +52,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """Stand in for scikit-learn's function of the same duty, in whatever process it is called."""
     run: SearchRun = caller._run
-
-    def key(candidate: dict[str, Any], **more: Any) -> str:
-        return key_of(
-            run=run.key,
-            estimator=clone(estimator).set_params(**clone(candidate, safe=False)),
-            rows=[joblib.hash(train), joblib.hash(test)],
-            options=[options[name] for name in _OPTIONS_OF_A_RESULT],
-            **more,
-        )
-
+    key = partial(_key, run, estimator, train, test, options)
     continuation, rungs = None, None
     if run.states is not None:
         rungs = sorted(set(caller.n_resources_))
@@ -69,38 +61,61 @@ def evaluate(
     store = None if run.store is None else ResultStore(run.store)
     if store is not None:
         result_key = key(parameters, rungs=rungs)
-        if (record := store.read(result_key)) is not None:
+        record = store.read(result_key, with_predictions=run.store_predictions)
+        if record is not None:
             return _restored(record, caller, callback_ctx, options["verbose"])
 
-    fit_options = {"train": train, "test": test, "caller": caller, "callback_ctx": callback_ctx}
+    candidate = parameters
     with _measured(run.device_slots) as measures:
-        candidate = parameters
         if continuation is not None:
             estimator, candidate = continuation.begin(estimator, parameters)
         result = _fit_and_score(
             estimator,
             X,
             y,
+            train=train,
+            test=test,
             parameters=candidate,
-            return_estimator=continuation is not None,
-            **fit_options,
-            **options,
+            caller=caller,
+            callback_ctx=callback_ctx,
+            **options | {"return_estimator": True},
         )
+        fitted = result.pop("estimator")
+        sound = _is_sound(result)
+        if sound and run.store_predictions:
+            result["predictions"] = predict_fold(fitted, X, test)
     result |= measures
-    fitted = result.pop("estimator", None)
-    if _is_sound(result):
-        if continuation is not None:
-            continuation.keep(fitted)
-        if store is not None:
-            store.write(result_key, _record(parameters, options, result))
-        if continuation is not None:
-            continuation.forget_earlier()
+    if sound and continuation is not None:
+        continuation.save(fitted)
+    if sound and store is not None:
+        store.write(result_key, _record(parameters, options, result))
+    if sound and continuation is not None:
+        continuation.remove_earlier()
     return {**result, "restored": False}
+
+
+def _key(
+    run: SearchRun,
+    estimator: Any,
+    train: Any,
+    test: Any,
+    options: dict[str, Any],
+    candidate: dict[str, Any],
+    **more: Any,
+) -> str:
+    """Name a candidate on a fold by all that decides its result."""
+    return key_of(
+        run=run.key,
+        estimator=clone(estimator).set_params(**clone(candidate, safe=False)),
+        rows=[joblib.hash(train), joblib.hash(test)],
+        options=[options[name] for name in _OPTIONS_OF_A_RESULT],
+        **more,
+    )
 
 
 @contextmanager
 def _measured(device_slots: int | None) -> Iterator[dict[str, float]]:
-    """Hold a slot of the device, and fill in what the work inside has taken."""
+    """Wait for a slot of the device, and fill in how much memory the work inside needs."""
     measures: dict[str, float] = {}
     if device_slots is not None:
         let_device_memory_grow()
@@ -111,7 +126,7 @@ def _measured(device_slots: int | None) -> Iterator[dict[str, float]]:
 
 
 def _is_sound(result: dict[str, Any]) -> bool:
-    """Whether it is worth keeping: what failed is tried again, for the reason may be gone."""
+    """Whether it is worth saving: what failed is tried again, for the reason may be gone."""
     scores = result["test_scores"]
     values = scores.values() if isinstance(scores, dict) else [scores]
     return result["fit_error"] is None and not np.isnan(list(values)).any()
@@ -139,13 +154,3 @@ def _restored(
         candidate = ", ".join(f"{name}={value}" for name, value in record["parameters"].items())
         print(f"[CV {record['fold'] + 1}] from the store: {candidate}")
     return {**record["result"], "restored": True}
-
-
-# scikit-learn has no hook at this place. A copy of its function with another global leaves its
-# module, and so all other searches, as they are.
-_plain_fit = BaseSearchCV.fit.__wrapped__
-search_with_records = FunctionType(
-    _plain_fit.__code__,
-    {**vars(search_module), "_fit_and_score": evaluate},
-    argdefs=_plain_fit.__defaults__,
-)

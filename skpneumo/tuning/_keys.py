@@ -1,4 +1,4 @@
-"""What a result is kept under: all that it depends on, written the same way in every run."""
+"""What a result is saved under: all that it depends on, written the same way in every run."""
 
 import hashlib
 import inspect

@@ -14,8 +14,8 @@ _STATUS = Path("/proc/self/status")
 class PeakMemory:
     """The most memory that was resident in this process since this object was made, in MiB.
 
-    It is all of the process: the interpreter, the libraries, images kept from earlier fits, and
-    what other threads do meanwhile. Only Linux can begin to count anew; elsewhere it counts from
+    It is all of the process: the interpreter, the libraries, images of earlier fits, and
+    what other threads do meanwhile. Only Linux can begin to count again; elsewhere it counts from
     the start of the process, and on Windows not at all.
     """
 
@@ -23,8 +23,8 @@ class PeakMemory:
         self._before_a_reset = 0.0
         with _lock:
             peak = _peak()
-            self._counts_anew = _reset()
-            if self._counts_anew:
+            self._counts_again = _reset()
+            if self._counts_again:
                 # The process has one counter; those of other threads must not lose theirs.
                 for other in _measuring:
                     other._before_a_reset = max(other._before_a_reset, peak)
@@ -33,7 +33,7 @@ class PeakMemory:
     def megabytes(self) -> float:
         """Read it; NaN where the system does not say."""
         with _lock:
-            if self._counts_anew:
+            if self._counts_again:
                 return max(self._before_a_reset, _peak())
         try:
             import resource

@@ -14,16 +14,24 @@ import numpy as np
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import HalvingRandomSearchCV, RandomizedSearchCV
 
-from skpneumo._sklearn import BaseSearchCV, Interval, _fit_context, _yields_constant_splits
+from skpneumo._sklearn import (
+    BaseSearchCV,
+    Interval,
+    _fit_context,
+    _yields_constant_splits,
+    search_fit,
+)
 from skpneumo.tuning._continuing import check_continuable
 from skpneumo.tuning._device_slots import holds_slot
-from skpneumo.tuning._evaluation import SearchRun, search_with_records
+from skpneumo.tuning._evaluation import SearchRun, evaluate
 from skpneumo.tuning._keys import data_key, key_of
+from skpneumo.tuning._predictions import predictions_table
 
 __all__ = ["CONSTRAINTS", "ContinuedHalving", "ResumableSearch"]
 
 CONSTRAINTS: dict[str, list[Any]] = {
     "store": [str, os.PathLike, None],
+    "store_predictions": ["boolean"],
     "device_slots": [Interval(Integral, 1, None, closed="left"), None],
 }
 
@@ -32,6 +40,7 @@ class ResumableSearch(BaseSearchCV):
     """What comes between scikit-learn's searches and the class they share."""
 
     store: Any
+    store_predictions: bool
     device_slots: int | None
 
     @_fit_context(prefer_skip_nested_validation=False)
@@ -58,12 +67,15 @@ class ResumableSearch(BaseSearchCV):
         ValueError
             If there is a store, and folds or candidates would be others in the next run.
         TypeError
-            If there is a store, and what decides a result could not be recognised in it.
+            If there is a store, and what decides a result could not be recognised in it, or if
+            predictions are to be stored and the estimator makes none.
+        ImportError
+            If this version of scikit-learn searches in another way.
         """
         if self.store is not None:
             self._check_repeatable()
         with self._running(X, y):
-            return search_with_records(self, X, y, **params)
+            return search_fit(evaluate)(self, X, y, **params)
 
     @contextmanager
     def _running(self, X: Any, y: Any) -> Iterator[None]:
@@ -79,16 +91,16 @@ class ResumableSearch(BaseSearchCV):
                 states = Path(tempfile.mkdtemp(prefix="skpneumo-states-"))
             else:
                 states = store / "unfinished" / key_of(search=key, estimator=self.estimator)
-        # A search that is fitted by another one has the slot of that; it would wait for itself.
+        # A search that is fitted by another one has the slot of that, for which it would wait.
         slots = None if holds_slot() else self.device_slots
-        self._run = SearchRun(key, store, states, slots)
+        self._run = SearchRun(key, store, states, slots, self.store_predictions)
         finished = False
         try:
             yield
             finished = True
         finally:
             del self._run
-            # A run that was interrupted goes on from what it has trained.
+            # A run that was interrupted continues from what it has trained.
             if states is not None and (finished or store is None):
                 shutil.rmtree(states, ignore_errors=True)
 
@@ -99,14 +111,15 @@ class ResumableSearch(BaseSearchCV):
         if hasattr(self.cv, "split") and not _yields_constant_splits(self.cv):
             raise ValueError(
                 f"store={str(self.store)!r}, but cv={self.cv} makes other folds in each run, so "
-                "that none could be found again. Give it an integer random_state."
+                "that no result would be found again. Give it an integer random_state."
             )
-        draws = isinstance(self, (RandomizedSearchCV, HalvingRandomSearchCV))
-        draws = draws or getattr(self, "resource", None) == "n_samples"
-        if draws and not isinstance(self.random_state, Integral):
+        samples = isinstance(self, (RandomizedSearchCV, HalvingRandomSearchCV))
+        samples = samples or getattr(self, "resource", None) == "n_samples"
+        if samples and not isinstance(self.random_state, Integral):
             raise ValueError(
-                f"store={str(self.store)!r}, but random_state={self.random_state!r} draws anew "
-                "in each run, so that nothing could be found again. Set it to an integer."
+                f"store={str(self.store)!r}, but random_state={self.random_state!r} gives other "
+                "samples in each run, so that no result would be found again. Set it to an "
+                "integer."
             )
 
     def _format_results(
@@ -120,6 +133,9 @@ class ResumableSearch(BaseSearchCV):
         peaks = np.reshape([each["peak_memory_mb"] for each in out], (-1, n_splits))
         results["peak_memory_mb"] = peaks.max(axis=1)
         self.n_restored_ = sum(each["restored"] for each in out)
+        if self.store_predictions:
+            each_fit = [each.get("predictions") for each in out]
+            self.predictions_ = predictions_table(each_fit, n_splits)
         return results
 
 

@@ -1,4 +1,4 @@
-"""scikit-learn's four searches, with a store, device slots and training that goes on."""
+"""scikit-learn's four searches, with a store, device slots and continued training."""
 
 from typing import Any, ClassVar
 
@@ -22,9 +22,9 @@ __all__ = [
 
 
 class ResumableGridSearchCV(GridSearchCV, ResumableSearch):
-    """Search over a grid, with results kept as they come.
+    """Search over a grid that continues after an interruption.
 
-    :class:`sklearn.model_selection.GridSearchCV`, which is killed without loss.
+    A :class:`sklearn.model_selection.GridSearchCV` that saves each result when it is there.
 
     Parameters
     ----------
@@ -34,9 +34,12 @@ class ResumableGridSearchCV(GridSearchCV, ResumableSearch):
         Values to try by parameter.
     store : path-like or None, default=None
         Folder of results, made if it is not there: a file for each candidate and fold, written
-        when that fit is done. A search that was killed, repeated, goes on behind them. Results of
-        other data, folds, parameters or versions are never taken. Processes on several machines
-        need a folder that all of them see. None: nothing is kept.
+        when that fit is done. A search that was killed continues after them when it is repeated.
+        Results of other data, folds, parameters or versions are never used. Processes on several
+        machines need a folder that all of them see. None: nothing is saved.
+    store_predictions : bool, default=False
+        Also predict each test fold, for ``predictions_``, and save that in the store if there is
+        one.
     device_slots : int or None, default=None
         Fits at a time on the devices of one machine, in all of its processes together, whatever
         ``n_jobs`` is. None: no limit.
@@ -48,9 +51,14 @@ class ResumableGridSearchCV(GridSearchCV, ResumableSearch):
     cv_results_ : dict
         As in :class:`sklearn.model_selection.GridSearchCV`, and ``peak_memory_mb``:
         for each candidate the most memory that was resident, in MiB, in the process that
-        evaluated it, over its folds. It is all of the process, with what it had kept before.
+        evaluated it, over its folds. It is all of the process, earlier fits included.
     n_restored_ : int
         Fits whose results were in the store.
+    predictions_ : DataFrame
+        Predictions out of fold, if ``store_predictions``: a line for each candidate, fold and row
+        of its test set. Columns ``candidate``, its place in ``cv_results_``; ``fold``; ``row``,
+        the place in ``X``; ``y_pred``; and, of a classifier with probabilities, one for each
+        class, such as ``proba_1``. Fits that failed have none.
     best_estimator_, best_params_, best_score_, best_index_, scorer_, n_splits_ : object
         As in scikit-learn.
 
@@ -90,6 +98,7 @@ class ResumableGridSearchCV(GridSearchCV, ResumableSearch):
         param_grid: Any,
         *,
         store: Any = None,
+        store_predictions: bool = False,
         device_slots: int | None = None,
         scoring: Any = None,
         n_jobs: int | None = None,
@@ -113,32 +122,36 @@ class ResumableGridSearchCV(GridSearchCV, ResumableSearch):
             return_train_score=return_train_score,
         )
         self.store = store
+        self.store_predictions = store_predictions
         self.device_slots = device_slots
 
 
 class ResumableRandomizedSearchCV(RandomizedSearchCV, ResumableSearch):
-    """Search over random draws, with results kept as they come.
+    """Search over random candidates that continues after an interruption.
 
-    :class:`sklearn.model_selection.RandomizedSearchCV`, which is killed without loss.
+    A :class:`sklearn.model_selection.RandomizedSearchCV` that saves each result when it is there.
 
     Parameters
     ----------
     estimator : estimator
         A pipeline or classifier.
     param_distributions : dict or list of dict
-        Lists or distributions to draw from by parameter.
+        Lists or distributions to sample from by parameter.
     n_iter : int, default=10
-        Candidates. A repeated search with more of them takes over those that it shares.
+        Number of candidates. A search that is repeated with more finds those that both have.
     store : path-like or None, default=None
         Folder of results, made if it is not there: a file for each candidate and fold, written
-        when that fit is done. A search that was killed, repeated, goes on behind them. Results of
-        other data, folds, parameters or versions are never taken. Processes on several machines
-        need a folder that all of them see. None: nothing is kept.
+        when that fit is done. A search that was killed continues after them when it is repeated.
+        Results of other data, folds, parameters or versions are never used. Processes on several
+        machines need a folder that all of them see. None: nothing is saved.
+    store_predictions : bool, default=False
+        Also predict each test fold, for ``predictions_``, and save that in the store if there is
+        one.
     device_slots : int or None, default=None
         Fits at a time on the devices of one machine, in all of its processes together, whatever
         ``n_jobs`` is. None: no limit.
     random_state : int, RandomState instance or None, default=None
-        Source of the draw. An integer is needed with a store.
+        Source of the candidates. An integer is needed with a store.
     scoring, n_jobs, refit, cv, verbose, pre_dispatch, error_score, return_train_score : object
         As in :class:`sklearn.model_selection.RandomizedSearchCV`.
 
@@ -147,9 +160,14 @@ class ResumableRandomizedSearchCV(RandomizedSearchCV, ResumableSearch):
     cv_results_ : dict
         As in :class:`sklearn.model_selection.RandomizedSearchCV`, and ``peak_memory_mb``:
         for each candidate the most memory that was resident, in MiB, in the process that
-        evaluated it, over its folds. It is all of the process, with what it had kept before.
+        evaluated it, over its folds. It is all of the process, earlier fits included.
     n_restored_ : int
         Fits whose results were in the store.
+    predictions_ : DataFrame
+        Predictions out of fold, if ``store_predictions``: a line for each candidate, fold and row
+        of its test set. Columns ``candidate``, its place in ``cv_results_``; ``fold``; ``row``,
+        the place in ``X``; ``y_pred``; and, of a classifier with probabilities, one for each
+        class, such as ``proba_1``. Fits that failed have none.
     best_estimator_, best_params_, best_score_, best_index_, scorer_, n_splits_ : object
         As in scikit-learn.
 
@@ -192,6 +210,7 @@ class ResumableRandomizedSearchCV(RandomizedSearchCV, ResumableSearch):
         *,
         n_iter: int = 10,
         store: Any = None,
+        store_predictions: bool = False,
         device_slots: int | None = None,
         scoring: Any = None,
         n_jobs: int | None = None,
@@ -218,15 +237,16 @@ class ResumableRandomizedSearchCV(RandomizedSearchCV, ResumableSearch):
             return_train_score=return_train_score,
         )
         self.store = store
+        self.store_predictions = store_predictions
         self.device_slots = device_slots
 
 
 class ResumableHalvingGridSearchCV(ContinuedHalving, HalvingGridSearchCV, ResumableSearch):
-    """Search over a grid by halving, with results kept and training that goes on.
+    """Search over a grid by halving that continues after an interruption.
 
     :class:`sklearn.model_selection.HalvingGridSearchCV`: all candidates get a little of a
-    resource, the best third of them more, and so on. It is killed without loss, and what a
-    candidate has learnt on one rung need not be learnt again on the next.
+    resource, the best third of them more, and so on. Each result is saved when it is there, and
+    with ``continue_training`` a candidate need not learn again what it learned on the last rung.
 
     Parameters
     ----------
@@ -239,13 +259,16 @@ class ResumableHalvingGridSearchCV(ContinuedHalving, HalvingGridSearchCV, Resuma
     max_resources : int or "auto", default="auto"
         What the last rung has at most; needed unless ``resource`` is ``"n_samples"``.
     continue_training : bool, default=False
-        Train a candidate that is kept on from where the last rung left it, instead of from the
-        start. See Notes.
+        Continue the training of a candidate where its last rung ended, instead of training it
+        from scratch. See Notes.
     store : path-like or None, default=None
         Folder of results, made if it is not there: a file for each candidate and fold, written
-        when that fit is done. A search that was killed, repeated, goes on behind them. Results of
-        other data, folds, parameters or versions are never taken. Processes on several machines
-        need a folder that all of them see. None: nothing is kept.
+        when that fit is done. A search that was killed continues after them when it is repeated.
+        Results of other data, folds, parameters or versions are never used. Processes on several
+        machines need a folder that all of them see. None: nothing is saved.
+    store_predictions : bool, default=False
+        Also predict each test fold, for ``predictions_``, and save that in the store if there is
+        one.
     device_slots : int or None, default=None
         Fits at a time on the devices of one machine, in all of its processes together, whatever
         ``n_jobs`` is. None: no limit.
@@ -258,9 +281,14 @@ return_train_score, random_state, n_jobs, verbose : object
     cv_results_ : dict
         As in :class:`sklearn.model_selection.HalvingGridSearchCV`, and ``peak_memory_mb``:
         for each candidate the most memory that was resident, in MiB, in the process that
-        evaluated it, over its folds. It is all of the process, with what it had kept before.
+        evaluated it, over its folds. It is all of the process, earlier fits included.
     n_restored_ : int
         Fits whose results were in the store.
+    predictions_ : DataFrame
+        Predictions out of fold, if ``store_predictions``: a line for each candidate, fold and row
+        of its test set. Columns ``candidate``, its place in ``cv_results_``; ``fold``; ``row``,
+        the place in ``X``; ``y_pred``; and, of a classifier with probabilities, one for each
+        class, such as ``proba_1``. Fits that failed have none.
     best_estimator_, best_params_, best_score_, best_index_, scorer_, n_splits_ : object
         As in scikit-learn.
     n_resources_, n_candidates_ : list of int
@@ -268,7 +296,7 @@ return_train_score, random_state, n_jobs, verbose : object
 
     See Also
     --------
-    ResumableHalvingRandomSearchCV : AugmentationParams its candidates.
+    ResumableHalvingRandomSearchCV : Samples its candidates.
 
     Notes
     -----
@@ -280,10 +308,10 @@ return_train_score, random_state, n_jobs, verbose : object
     - with ``schedule="cosine"`` the rate falls to zero at the end of every piece and starts high
       again in the next one (warm restarts), and warm-up is repeated;
     - with ``early_stopping`` and ``schedule="plateau"`` the count of epochs without improvement
-      begins anew, and what one piece restores as its best is where the next one starts.
+      begins again, and what one piece restores as its best is where the next one starts.
 
     ``best_estimator_`` is always one fit of N epochs, so there the scores of the search are of
-    training that differs from its. What has been trained is kept in the store, or else in a
+    training that differs from its. What has been trained is saved in the store, or else in a
     temporary folder, which has to be on the machine of all processes; it is some three times the
     size of the weights for each candidate and fold, and is removed when the search has finished.
 
@@ -326,6 +354,7 @@ return_train_score, random_state, n_jobs, verbose : object
         max_resources: Any = "auto",
         continue_training: bool = False,
         store: Any = None,
+        store_predictions: bool = False,
         device_slots: int | None = None,
         factor: float = 3,
         min_resources: Any = "exhaust",
@@ -358,11 +387,12 @@ return_train_score, random_state, n_jobs, verbose : object
         )
         self.continue_training = continue_training
         self.store = store
+        self.store_predictions = store_predictions
         self.device_slots = device_slots
 
 
 class ResumableHalvingRandomSearchCV(ContinuedHalving, HalvingRandomSearchCV, ResumableSearch):
-    """Search over random draws by halving, with results kept and training that goes on.
+    """Search over random candidates by halving that continues after an interruption.
 
     :class:`sklearn.model_selection.HalvingRandomSearchCV`, to which is added what
     :class:`ResumableHalvingGridSearchCV` adds to its own; its notes hold here.
@@ -372,7 +402,7 @@ class ResumableHalvingRandomSearchCV(ContinuedHalving, HalvingRandomSearchCV, Re
     estimator : estimator
         A pipeline or classifier.
     param_distributions : dict or list of dict
-        Lists or distributions to draw from by parameter.
+        Lists or distributions to sample from by parameter.
     n_candidates : int or "exhaust", default="exhaust"
         Candidates on the first rung; "exhaust": so many that the last one uses the most it can.
     resource : str, default="n_samples"
@@ -380,18 +410,21 @@ class ResumableHalvingRandomSearchCV(ContinuedHalving, HalvingRandomSearchCV, Re
     max_resources : int or "auto", default="auto"
         What the last rung has at most; needed unless ``resource`` is ``"n_samples"``.
     continue_training : bool, default=False
-        Train a candidate that is kept on from where the last rung left it, instead of from the
-        start. See Notes.
+        Continue the training of a candidate where its last rung ended, instead of training it
+        from scratch. See Notes.
     store : path-like or None, default=None
         Folder of results, made if it is not there: a file for each candidate and fold, written
-        when that fit is done. A search that was killed, repeated, goes on behind them. Results of
-        other data, folds, parameters or versions are never taken. Processes on several machines
-        need a folder that all of them see. None: nothing is kept.
+        when that fit is done. A search that was killed continues after them when it is repeated.
+        Results of other data, folds, parameters or versions are never used. Processes on several
+        machines need a folder that all of them see. None: nothing is saved.
+    store_predictions : bool, default=False
+        Also predict each test fold, for ``predictions_``, and save that in the store if there is
+        one.
     device_slots : int or None, default=None
         Fits at a time on the devices of one machine, in all of its processes together, whatever
         ``n_jobs`` is. None: no limit.
     random_state : int, RandomState instance or None, default=None
-        Source of the draw. An integer is needed with a store.
+        Source of the candidates. An integer is needed with a store.
     factor, min_resources, aggressive_elimination, cv, scoring, refit, error_score, \
 return_train_score, n_jobs, verbose : object
         As in :class:`sklearn.model_selection.HalvingRandomSearchCV`.
@@ -401,9 +434,14 @@ return_train_score, n_jobs, verbose : object
     cv_results_ : dict
         As in :class:`sklearn.model_selection.HalvingRandomSearchCV`, and ``peak_memory_mb``:
         for each candidate the most memory that was resident, in MiB, in the process that
-        evaluated it, over its folds. It is all of the process, with what it had kept before.
+        evaluated it, over its folds. It is all of the process, earlier fits included.
     n_restored_ : int
         Fits whose results were in the store.
+    predictions_ : DataFrame
+        Predictions out of fold, if ``store_predictions``: a line for each candidate, fold and row
+        of its test set. Columns ``candidate``, its place in ``cv_results_``; ``fold``; ``row``,
+        the place in ``X``; ``y_pred``; and, of a classifier with probabilities, one for each
+        class, such as ``proba_1``. Fits that failed have none.
     best_estimator_, best_params_, best_score_, best_index_, scorer_, n_splits_ : object
         As in scikit-learn.
     n_resources_, n_candidates_ : list of int
@@ -455,6 +493,7 @@ return_train_score, n_jobs, verbose : object
         max_resources: Any = "auto",
         continue_training: bool = False,
         store: Any = None,
+        store_predictions: bool = False,
         device_slots: int | None = None,
         factor: float = 3,
         min_resources: Any = "smallest",
@@ -488,4 +527,5 @@ return_train_score, n_jobs, verbose : object
         )
         self.continue_training = continue_training
         self.store = store
+        self.store_predictions = store_predictions
         self.device_slots = device_slots

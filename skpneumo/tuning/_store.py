@@ -3,40 +3,66 @@
 import json
 import os
 import tempfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
 import joblib
+import numpy as np
+
+from skpneumo.tuning._predictions import FoldPredictions
 
 __all__ = ["ResultStore", "TrainedStates"]
 
 
 class ResultStore:
-    """Records of evaluations by key, in a folder that any number of processes share."""
+    """Records of evaluations by key, in a folder that any number of processes share.
+
+    Nothing that is read from it can run code: records are JSON, predictions are arrays that are
+    read without pickle.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def read(self, key: str) -> dict[str, Any] | None:
-        """Give the record of a key; None if there is none."""
-        path = self._path(key)
+    def read(self, key: str, with_predictions: bool = False) -> dict[str, Any] | None:
+        """Give the record of a key; None if there is none, or none with predictions."""
+        path = self._path(key, "json")
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            record = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(record, dict):
+                raise ValueError("it holds no object")
+            if with_predictions:
+                predictions = _read_arrays(self._path(key, "npz"))
+                record["result"]["predictions"] = FoldPredictions.of_arrays(predictions)
         except FileNotFoundError:
             return None
-        except ValueError as error:
+        except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
             raise ValueError(
-                f"{path} is not a record of a search ({error}). Remove it; that fit is repeated."
+                f"{path} or the .npz file beside it is not the record of a search ({error}). "
+                "Remove both; that fit is repeated."
             ) from error
+        return record
 
     def write(self, key: str, record: dict[str, Any]) -> None:
-        """Keep a record."""
+        """Save a record; its predictions before it, so that no record waits for them in vain."""
+        predictions = record["result"].get("predictions")
+        if predictions is not None:
+            arrays = predictions.arrays()
+            _write_whole(self._path(key, "npz"), lambda file: np.savez_compressed(file, **arrays))
+            result = {k: v for k, v in record["result"].items() if k != "predictions"}
+            record = {**record, "result": result}
         text = json.dumps(record, indent=1).encode()
-        _write_whole(self._path(key), lambda file: file.write(text))
+        _write_whole(self._path(key, "json"), lambda file: file.write(text))
 
-    def _path(self, key: str) -> Path:
-        return self._folder / f"{key}.json"
+    def _path(self, key: str, suffix: str) -> Path:
+        return self._folder / f"{key}.{suffix}"
+
+
+def _read_arrays(path: Path) -> dict[str, Any]:
+    with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
 
 
 class TrainedStates:
@@ -54,12 +80,12 @@ class TrainedStates:
                 continue
         return 0, None
 
-    def keep(self, key: str, rung: int, estimator: Any) -> None:
-        """Keep an estimator that has reached a rung."""
+    def save(self, key: str, rung: int, estimator: Any) -> None:
+        """Save an estimator that has reached a rung."""
         _write_whole(self._path(key, rung), lambda file: joblib.dump(estimator, file))
 
-    def drop(self, key: str, rung: int) -> None:
-        """Remove what has been gone on from."""
+    def remove(self, key: str, rung: int) -> None:
+        """Remove what training has continued from."""
         self._path(key, rung).unlink(missing_ok=True)
 
     def _path(self, key: str, rung: int) -> Path:

@@ -104,7 +104,7 @@ def test_files_that_were_changed_are_other_data(search, tmp_path):
     assert search().fit(paths, y).n_restored_ == 0
 
 
-def test_several_metrics_are_kept(search, rows):
+def test_several_metrics_are_saved(search, rows):
     options = {"scoring": ["recall", "accuracy"]}
     first = search(**options).fit(*rows).cv_results_
     second = search(**options).fit(*rows)
@@ -221,7 +221,7 @@ def test_what_could_not_be_recognised_is_refused(search, rows):
     assert search(scoring=score_without_name).fit(*rows).n_restored_ == 0
 
 
-def test_a_store_needs_folds_and_draws_that_come_again(search, counting, rows, tmp_path):
+def test_a_store_needs_folds_and_candidates_that_come_again(search, counting, rows, tmp_path):
     with pytest.raises(ValueError, match="integer random_state"):
         search(cv=StratifiedKFold(3, shuffle=True)).fit(*rows)
     draws = {"refit": False, "store": tmp_path / "store", "cv": 3}
@@ -320,14 +320,15 @@ class Slow(ClassifierMixin, BaseEstimator):
 
 X, y = np.arange(30).reshape(-1, 1), np.arange(30) % 2
 search = ResumableGridSearchCV(
-    Slow(), {"answer": [0, 1, 2]}, cv=2, refit=False, store=sys.argv[1], n_jobs=int(sys.argv[4])
+    Slow(), {"answer": [0, 1, 2]}, cv=2, refit=False, store=sys.argv[1], n_jobs=int(sys.argv[4]),
+    store_predictions=True,
 ).fit(X, y)
-print(search.n_restored_, *search.cv_results_["mean_test_score"])
+print(search.n_restored_, *search.cv_results_["mean_test_score"], len(search.predictions_))
 """
 
 
 @pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_a_killed_search_goes_on_where_it_was(tmp_path, n_jobs):
+def test_a_killed_search_continues_where_it_was(tmp_path, n_jobs):
     script, store, log = (tmp_path / name for name in ("search.py", "store", "log"))
     script.write_text(SCRIPT)
 
@@ -340,9 +341,9 @@ def test_a_killed_search_goes_on_where_it_was(tmp_path, n_jobs):
             time.sleep(0.05)
         os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
-    kept, begun = len(list(store.glob("*.json"))), len(log.read_text().split())
-    assert 2 <= kept < 6
-    assert begun - kept <= n_jobs
+    saved, begun = len(list(store.glob("*.json"))), len(log.read_text().split())
+    assert 2 <= saved < 6
+    assert begun - saved <= n_jobs
     run = subprocess.run(command(0), env=env, capture_output=True, text=True, check=True)
-    assert run.stdout.split() == [str(kept), "0.5", "0.5", "0.0"]
-    assert len(log.read_text().split()) == begun + 6 - kept
+    assert run.stdout.split() == [str(saved), "0.5", "0.5", "0.0", "90"]
+    assert len(log.read_text().split()) == begun + 6 - saved
