@@ -1,13 +1,14 @@
 """Results on disk, a file for each candidate and fold, there whole or not at all."""
 
 import json
-import os
-import tempfile
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 import joblib
+
+from skpneumo._files import atomic_write
 
 __all__ = ["ResultStore", "TrainedStates"]
 
@@ -33,7 +34,8 @@ class ResultStore:
     def write(self, key: str, record: dict[str, Any]) -> None:
         """Keep a record."""
         text = json.dumps(record, indent=1).encode()
-        _write_whole(self._path(key), lambda file: file.write(text))
+        with _written_whole(self._path(key)) as file:
+            file.write(text)
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{key}.json"
@@ -56,7 +58,8 @@ class TrainedStates:
 
     def keep(self, key: str, rung: int, estimator: Any) -> None:
         """Keep an estimator that has reached a rung."""
-        _write_whole(self._path(key, rung), lambda file: joblib.dump(estimator, file))
+        with _written_whole(self._path(key, rung)) as file:
+            joblib.dump(estimator, file)
 
     def drop(self, key: str, rung: int) -> None:
         """Remove what has been gone on from."""
@@ -66,16 +69,8 @@ class TrainedStates:
         return self._folder / f"{key}-{rung}.joblib"
 
 
-def _write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    """Let a file appear under its name when all of it is on the disk."""
+@contextmanager
+def _written_whole(path: Path) -> Iterator[IO[bytes]]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, unfinished = tempfile.mkstemp(suffix=".part", dir=path.parent)
-    try:
-        with open(descriptor, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    except BaseException:
-        Path(unfinished).unlink(missing_ok=True)
-        raise
+    with atomic_write(path, "wb") as file:
+        yield file
