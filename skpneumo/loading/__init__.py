@@ -4,7 +4,7 @@ from skpneumo.loading._errors import MissingImagesError, UnreadableImagesError
 from skpneumo.loading._image_array import ImageArray
 from skpneumo.loading._loader import ImageLoader
 from skpneumo.loading._stream import ImageStream
-from skpneumo.loading.cache._cache import CacheInfo, DecodeCache, DecodeCacheError
+from skpneumo.loading.cache import CacheInfo, DecodeCache, DecodeCacheError
 
 __all__ = [
     "CacheInfo",
