@@ -396,7 +396,7 @@ def test_rows_are_never_written_through_a_link_that_lies_there(force, model_file
 
 def test_a_name_is_no_formula_for_a_spreadsheet(model_file, xrays, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    name = "=cmd|' /C calc'!A0.jpeg"
+    name = "=cmd|' calc'!A0.jpeg"
     shutil.copy(xrays.filenames[0], name)
     assert predict(model_file, name, out=Path("out.csv")) == 0
     capsys.readouterr()
