@@ -9,12 +9,11 @@ compiled for each fit, with `clear_session` before it; it grows so evenly that f
 """
 
 import argparse
-import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
+import psutil
 from side_by_side import Row, in_turns, main, ratio, run, spread
 
 WARM_UP = 10
@@ -85,8 +84,7 @@ def growth(fit: Callable[..., None], fits: int) -> dict[str, float]:
 
 
 def resident_mebibytes() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+    return psutil.Process().memory_info().rss / 2**20
 
 
 def measure(options: argparse.Namespace) -> list[Row]:

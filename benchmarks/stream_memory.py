@@ -18,18 +18,17 @@ SIZE = 128
 
 def predicted(folder: str, n: int, stream: bool) -> float:
     """Largest resident size in GB."""
-    import resource
-
     import numpy as np
 
     from skpneumo import CNNClassifier, ImageLoader, make_pipeline
+    from skpneumo._machine import peak_memory
 
     paths = [f"{folder}/person{i}_virus_{i}.jpeg" for i in range(n)]
     loader = ImageLoader(size=SIZE, stream=stream, cache=False, n_jobs=-1)
     cnn = CNNClassifier(filters=(4,), dense_units=(), global_pooling="average", epochs=1)
     pipeline = make_pipeline(loader, cnn).fit(paths[:64], np.arange(64) % 2)
     assert pipeline.predict_proba(paths).shape == (n, 2)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    return peak_memory() / 1e9
 
 
 def measure(options: argparse.Namespace) -> list[Row]:

@@ -11,13 +11,13 @@ from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
 from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from skpneumo._files import atomic_write
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -289,17 +289,8 @@ def write_page(path: str | os.PathLike[str], html: str) -> None:
     ...     Path(folder, "page.html").read_text()
     '<p>Hello'
     """
-    place = Path(path).resolve()
-    if place.exists() and not place.is_file():
-        place.write_text(printable(html), "utf-8")
-        return
-    unfinished = place.with_name(f".{uuid4().hex}.html")
-    try:
-        unfinished.write_text(printable(html), "utf-8")
-        os.replace(unfinished, place)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
+    with atomic_write(path) as file:
+        file.write(printable(html))
 
 
 def _breakable(name: str) -> str:

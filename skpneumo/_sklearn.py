@@ -79,7 +79,6 @@ _PRIVATE_NAMES: dict[str, tuple[str, str]] = {
     "_check_sample_weight": ("sklearn.utils.validation", "the errors of scikit-learn's weights"),
     "_check_y": ("sklearn.utils.validation", "labels that may be text"),
     "_num_samples": ("sklearn.utils.validation", "the length of lists, frames and arrays alike"),
-    "_TemperatureScaling": ("sklearn.calibration", "temperature scaling of a fitted score"),
 }
 
 

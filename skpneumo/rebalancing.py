@@ -20,6 +20,7 @@ from sklearn.utils.validation import validate_data
 
 from skpneumo._images import is_stream
 from skpneumo._paths import check_paths
+from skpneumo._random import check_random_state
 from skpneumo._sklearn import Interval, StrOptions, _fit_context, _safe_indexing
 
 __all__ = ["ImageResampler"]
@@ -229,7 +230,7 @@ class ImageResampler(BaseSampler):
         if self.random_state is None:
             # Left at None they would draw from the global generator.
             unseeded = [name for name, seed in seeds.items() if seed is None]
-            sampler.set_params(**dict.fromkeys(unseeded, np.random.RandomState()))
+            sampler.set_params(**dict.fromkeys(unseeded, check_random_state(None)))
         else:
             sampler.set_params(**dict.fromkeys(seeds, self.random_state))
         # The base class switches validation off for what it calls.

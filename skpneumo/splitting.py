@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics.cluster import contingency_matrix
 from sklearn.model_selection import StratifiedGroupKFold
-from sklearn.utils import assert_all_finite, check_random_state, column_or_1d, indexable
+from sklearn.utils import assert_all_finite, column_or_1d, indexable
 from sklearn.utils.multiclass import check_classification_targets
 
 from skpneumo._groups import check_groups
 from skpneumo._paths import check_paths
+from skpneumo._random import check_random_state
 from skpneumo._sklearn import (
     Interval,
     Options,
@@ -120,7 +121,7 @@ class PatientKFold(StratifiedGroupKFold):
         dealer = StratifiedGroupKFold(
             self.n_splits,
             shuffle=self.shuffle,
-            random_state=_generator(self.random_state) if self.shuffle else None,
+            random_state=check_random_state(self.random_state) if self.shuffle else None,
         )
         folds = list(dealer.split(patients, labels, patients))
         _warn_of_missing_classes(labels, [test for _, test in folds])
@@ -216,7 +217,7 @@ def patient_train_test_split(
     _, n_test = _validate_shuffle_split(len(patients), test_size, None)
 
     images = contingency_matrix(patients, labels)
-    rng = _generator(random_state)
+    rng = check_random_state(random_state)
     drawn = _draw_patients(images, _approximate_mode(images.sum(axis=0), n_test, rng), rng)
     in_test = np.isin(patients, np.unique(patients)[drawn])
     train, test = np.flatnonzero(~in_test), np.flatnonzero(in_test)
@@ -260,11 +261,6 @@ def _draw_patients(
             if candidates:
                 draw(min(candidates, key=lambda patient: images[patient].sum()))
     return drawn
-
-
-def _generator(random_state: int | np.random.RandomState | None) -> np.random.RandomState:
-    # scikit-learn takes None for the global generator.
-    return np.random.RandomState() if random_state is None else check_random_state(random_state)
 
 
 def _patients_of(X: Any) -> NDArray[np.object_]:

@@ -20,9 +20,14 @@ PACKAGE = Path(skpneumo.__file__).parent
 # A stage may import those before it. Some are still to be built.
 STAGES = [
     "_sklearn",
+    "_random",
     "_paths",
     "_groups",
     "_formatting",
+    "_files",
+    "_machine",
+    "_tables",
+    "_progress",
     "_images",
     "_html",
     "_plotting",

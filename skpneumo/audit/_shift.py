@@ -12,6 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skpneumo._formatting import based_on, counted, with_interval
+from skpneumo._random import random_seed
 from skpneumo.audit._findings import Finding
 from skpneumo.audit._reading import THUMBNAIL_SIDE
 
@@ -138,7 +139,7 @@ def _domain_auc(
     rows = here.append(there)
     is_here = np.arange(len(rows)) < len(here)
     groups = patients[rows].to_numpy()
-    splitter = StratifiedGroupKFold(_N_FOLDS, shuffle=True, random_state=rng.randint(2**31))
+    splitter = StratifiedGroupKFold(_N_FOLDS, shuffle=True, random_state=random_seed(rng))
     splits = list(splitter.split(features[rows], is_here, groups))
     model = make_pipeline(
         StandardScaler(), LogisticRegression(C=0.03, class_weight="balanced", max_iter=1000)
@@ -160,7 +161,7 @@ def _domain_auc(
         confidence_level=CONFIDENCE,
         method="percentile",
         vectorized=True,
-        rng=np.random.default_rng(rng.randint(2**31)),
+        rng=np.random.default_rng(random_seed(rng)),
     ).confidence_interval
     auc, low, high = float(_auc(high_scores, low_scores)), interval.low, interval.high
     if low == high:

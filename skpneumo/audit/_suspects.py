@@ -9,6 +9,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
 from skpneumo._formatting import counted
+from skpneumo._random import random_seed
 from skpneumo.audit._findings import Finding
 
 __all__ = ["suspect_labels"]
@@ -82,7 +83,7 @@ def _folds(
     if fewest < 2:
         return [], f"suspect labels: {few}, and out-of-fold probabilities need two or more"
     n_folds = min(_N_FOLDS, fewest)
-    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=rng.randint(2**31))
+    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=random_seed(rng))
     splits = list(splitter.split(codes, codes, patients))
     if any(len(np.unique(codes[train])) < len(classes) for train, _ in splits):
         return [], f"suspect labels: {few}, and some of {n_folds} folds by patient lack the class"

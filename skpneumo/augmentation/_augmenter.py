@@ -8,9 +8,10 @@ import numpy as np
 from imblearn.base import SamplerMixin
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils import check_consistent_length
 
 from skpneumo._images import check_images
+from skpneumo._random import check_random_state
 from skpneumo._sklearn import Interval, StrOptions, _safe_indexing
 from skpneumo.augmentation._params import (
     IDENTITY_INTENSITY,
@@ -460,8 +461,6 @@ def _generator(
 ) -> np.random.Generator:
     if isinstance(random_state, np.random.Generator):
         return random_state
-    if random_state is None:  # check_random_state would advance NumPy's global generator
-        return np.random.default_rng()
     words = check_random_state(random_state).randint(2**32, size=4, dtype=np.uint32)
     return np.random.default_rng(words)
 

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.utils import check_random_state, compute_sample_weight
+from sklearn.utils import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
+from skpneumo._random import check_random_state, random_seeds
 from skpneumo._sklearn import Interval, StrOptions, _check_sample_weight, _fit_context
 from skpneumo.augmentation import ImageAugmenter
 from skpneumo.classifiers._callbacks import InnerValidation, ScikitLearnTasks
@@ -246,10 +247,8 @@ class BaseNetworkClassifier(
             )
         is_uint8 = X.dtype == np.uint8
         self.value_range_ = (0.0, 255.0) if is_uint8 else (float(X.min()), float(X.max()))
-        # scikit-learn takes None for NumPy's global generator, which stays untouched here.
-        seed = np.random.RandomState() if self.random_state is None else self.random_state
-        self._rng = check_random_state(seed)
-        self._tta_seed, self._validation_seed = self._rng.randint(2**31 - 1, size=2).tolist()
+        self._rng = check_random_state(self.random_state)
+        self._tta_seed, self._validation_seed = random_seeds(self._rng, 2)
         self._training_state: TrainingState | None = None
         check_network_parameters(self)
         self.network_spec_ = self._network_spec()

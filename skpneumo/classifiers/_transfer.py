@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 
+from skpneumo._random import random_seed
 from skpneumo._sklearn import Interval, StrOptions
 from skpneumo.augmentation import ImageAugmenter
 from skpneumo.classifiers._base import BaseNetworkClassifier
@@ -343,7 +344,7 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
         )
 
     def _draw_seed(self) -> int:
-        return int(self._rng.randint(2**31 - 1))
+        return random_seed(self._rng)
 
     def _say_what_has_no_effect(self) -> None:
         if self.fine_tune_from is not None:

@@ -4,13 +4,15 @@ They are written to ``FILE.part``, a line of JSON each below one that says what 
 Once complete they are put into the form that was asked for, and ``FILE`` is there, whole.
 """
 
-import csv
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Literal
+
+from skpneumo._files import atomic_write, open_unlinked
+from skpneumo._tables import csv_rows
 
 __all__ = ["Format", "Journal", "require_pyarrow", "row_writer"]
 
@@ -41,7 +43,9 @@ class Journal:
         self._out = out
         self.path = out.with_name(f"{out.name}.part")
         # Whatever is written goes to its end.
-        self._file: IO[bytes] = open(self.path, "a+b")  # noqa: SIM115 - see close
+        self._file: IO[bytes] = open(  # noqa: SIM115 - see close
+            self.path, "a+b", opener=open_unlinked
+        )
         self._hold()
         if anew:
             self._file.truncate(0)
@@ -112,24 +116,18 @@ class Journal:
 
     def finish(self, form: Format, columns: Sequence[str]) -> None:
         """Write the file, whole or not at all, and remove the journal."""
-        unfinished = self._out.with_name(f".{self._out.name}.new")
         self._file.seek(0)
         lines = _whole_lines(self._file)
         next(lines)
         rows = (json.loads(line) for line in lines)
-        try:
-            if form == "parquet":
-                _write_parquet(unfinished, columns, rows)
-            else:
-                with open(
-                    unfinished, "w", encoding="utf-8", errors="surrogateescape", newline=""
-                ) as stream:
-                    write = row_writer(stream, form, columns)
-                    for row in rows:
-                        write(row)
-            os.replace(unfinished, self._out)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        if form == "parquet":
+            with atomic_write(self._out, "wb") as file:
+                _write_parquet(file, columns, rows)
+        else:
+            with atomic_write(self._out, errors="surrogateescape", newline="") as stream:
+                write = row_writer(stream, form, columns)
+                for row in rows:
+                    write(row)
         self.discard()
 
     def discard(self) -> None:
@@ -148,9 +146,7 @@ def row_writer(
     """Return the function that writes one row; a CSV has had its header by then."""
     if form == "jsonl":
         return lambda row: print(json.dumps(dict(zip(columns, row, strict=True))), file=stream)
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(columns)
-    return writer.writerow
+    return csv_rows(stream, columns)
 
 
 def require_pyarrow() -> Any:
@@ -164,13 +160,13 @@ def require_pyarrow() -> Any:
     return pyarrow
 
 
-def _write_parquet(path: Path, columns: Sequence[str], rows: Iterator[list[Any]]) -> None:
+def _write_parquet(file: IO[bytes], columns: Sequence[str], rows: Iterator[list[Any]]) -> None:
     pyarrow = require_pyarrow()
     text = {"path", "label", "error"}
     schema = pyarrow.schema(
         (name, pyarrow.string() if name in text else pyarrow.float64()) for name in columns
     )
-    with pyarrow.parquet.ParquetWriter(path, schema) as writer:
+    with pyarrow.parquet.ParquetWriter(file, schema) as writer:
         while group := list(islice(rows, _ROWS_PER_GROUP)):
             for row in group:
                 # Parquet has no bytes that are not UTF-8, as a file name may.

@@ -1,11 +1,10 @@
 """Keeping a fitted model in a file, and getting it back or saying what the file is instead."""
 
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from skpneumo._files import atomic_write
 from skpneumo.cli._quiet_start import start_keras
 
 __all__ = ["keep_model", "load_model", "refuse_to_overwrite"]
@@ -28,17 +27,8 @@ def keep_model(model: Any, path: Path, target_names: Sequence[str]) -> None:
     import joblib
 
     model.target_names_ = list(target_names)
-    descriptor, unfinished = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            joblib.dump(model, file)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(unfinished, 0o666 & ~umask)  # mkstemp keeps others out; a model is shared
-        os.replace(unfinished, path)
-    except BaseException:
-        os.unlink(unfinished)
-        raise
+    with atomic_write(path, "wb") as file:
+        joblib.dump(model, file)
 
 
 def load_model(path: Path) -> Any:

@@ -9,6 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
+from skpneumo._machine import load, n_cores, processor, total_memory
+
 __all__ = [
     "BackendFacts",
     "MachineFacts",
@@ -52,8 +54,8 @@ class MachineFacts:
 
     processor: str
     cores: int
-    load: float | None
-    gibibytes: float | None
+    load: float
+    gibibytes: float
     instructions: tuple[str, ...]
     turbo_jpeg: bool
     disk_cache: bool
@@ -64,8 +66,8 @@ class MachineFacts:
         return {
             "processor": f"{self.processor}, {', '.join(self.instructions) or 'no known flags'}",
             "usable cores": str(self.cores),
-            "load": "unknown" if self.load is None else f"{self.load:.1f} running",
-            "memory": "unknown" if self.gibibytes is None else f"{self.gibibytes:.1f} GiB",
+            "load": f"{self.load:.1f} running",
+            "memory": f"{self.gibibytes:.1f} GiB",
             "JPEG decoder": "libjpeg-turbo" if self.turbo_jpeg else "not libjpeg-turbo",
             "Nvidia driver": "yes" if self.nvidia_driver else "no",
         }
@@ -111,15 +113,14 @@ def versions() -> dict[str, str]:
 
 def machine_facts() -> MachineFacts:
     """Look at the machine, without starting a backend."""
-    import joblib
     from PIL import features
 
-    flags, processor = _cpuinfo()
+    name, flags = processor()
     return MachineFacts(
-        processor=processor,
-        cores=joblib.cpu_count(),
-        load=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
-        gibibytes=_memory(),
+        processor=name,
+        cores=n_cores(),
+        load=load(),
+        gibibytes=total_memory() / 2**30,
         instructions=tuple(name for flag, name in _INSTRUCTIONS.items() if flag in flags),
         turbo_jpeg=bool(features.check_feature("libjpeg_turbo")),
         disk_cache=find_spec("lmdb") is not None and find_spec("filelock") is not None,
@@ -182,7 +183,7 @@ def remarks(machine: MachineFacts, backend: BackendFacts) -> list[str]:
                 "ImageLoader(cache=DIR) so that each file is decoded once, and "
                 "ResumableHalvingGridSearchCV in place of a full grid."
             )
-        if machine.load is not None and machine.load > 1.5 * machine.cores:
+        if machine.load > 1.5 * machine.cores:
             found.append(
                 f"Something else is running: {machine.load:.1f} processes on {machine.cores} "
                 "cores. Times measured now are too long."
@@ -231,30 +232,6 @@ def _remarks_on_precision(backend: BackendFacts) -> list[str]:
             'in a convolution. If the machine was quiet, set precision="float32".'
         ]
     return []
-
-
-def _cpuinfo() -> tuple[set[str], str]:
-    """Read the flags and the name of the first processor."""
-    path = Path("/proc/cpuinfo")
-    entries: dict[str, str] = {}
-    if path.exists():
-        for line in path.read_text().splitlines():
-            name, _, value = line.partition(":")
-            entries.setdefault(name.strip(), value.strip())
-    flags = entries.get("flags", entries.get("Features", ""))
-    return set(flags.split()), entries.get("model name") or platform.processor() or "unknown"
-
-
-def _memory() -> float | None:
-    """Read the memory of the machine, or of the container if that is less."""
-    try:
-        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):  # not on Windows
-        return None
-    limit = Path("/sys/fs/cgroup/memory.max")
-    if limit.exists() and (text := limit.read_text().strip()).isdigit():
-        total = min(total, int(text))
-    return total / 2**30
 
 
 def _devices(backend: str) -> tuple[str, ...]:

@@ -1,11 +1,11 @@
 """``skpneumo audit``: what is wrong with a folder of X-rays, before anything learns from it."""
 
-from csv import writer
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from skpneumo._tables import open_table
 from skpneumo.cli._options import Force
 
 if TYPE_CHECKING:
@@ -54,11 +54,11 @@ def audit(
     """
     import numpy as np
 
+    from skpneumo._progress import working
     from skpneumo.audit import audit_images
     from skpneumo.cli._collections import read_collection
     from skpneumo.cli._distinct_files import refuse_the_same_file
     from skpneumo.cli._model_files import load_model, refuse_to_overwrite
-    from skpneumo.cli._spinner import working
 
     refuse_the_same_file({"--model": model, "--out": out, "--csv": csv})
     for file in (out, csv):
@@ -82,11 +82,7 @@ def audit(
 
 
 def _write_by_file(findings: "pd.DataFrame", path: Path) -> None:
-    # File names are bytes; those that are not UTF-8 come out as they went in.
-    with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
-        table = writer(stream, lineterminator="\n")
-        table.writerow(["finding", "kind", "severity", "path", "detail"])
+    with open_table(path, ["finding", "kind", "severity", "path", "detail"]) as write_row:
         for number, row in enumerate(findings.itertuples(), start=1):
-            table.writerows(
-                [number, row.kind, row.severity, file, row.detail] for file in row.paths
-            )
+            for file in row.paths:
+                write_row([number, row.kind, row.severity, file, row.detail])

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from cyclopts.types import NonNegativeInt, PositiveInt
 
+from skpneumo._files import atomic_write
+from skpneumo._tables import write_frame
 from skpneumo.cli._options import Force, Out, Verbose
 
 if TYPE_CHECKING:
@@ -73,10 +75,10 @@ def demo(
     import numpy as np
 
     from skpneumo import patient_train_test_split
+    from skpneumo._progress import fit_progress
     from skpneumo.cli._collections import describe
     from skpneumo.cli._metrics_table import evaluated, printed
     from skpneumo.cli._model_files import keep_model
-    from skpneumo.cli._progress import fit_progress
     from skpneumo.cli._search import recall_search, table_of
 
     start = time.perf_counter()
@@ -126,8 +128,8 @@ def demo(
     _indent(printed(metrics, METRICS))
 
     keep_model(model, out / "model.joblib", xrays.target_names)
-    metrics.to_csv(out / "metrics.csv", index=False)
-    candidates.to_csv(out / "candidates.csv", index=False)
+    write_frame(metrics, out / "metrics.csv")
+    write_frame(candidates, out / "candidates.csv")
     pictures = _draw_pictures(model, trained_on, held_out, out)
     _say(
         "Save",
@@ -267,7 +269,8 @@ def _draw_pictures(model: Any, train: "Bunch", test: "Bunch", out: Path) -> list
         ).figure_,
     }
     for name, figure in figures.items():
-        figure.savefig(out / name, dpi=120)
+        with atomic_write(out / name, "wb") as file:
+            figure.savefig(file, format="png", dpi=120)
         plt.close(figure)
     return list(figures)
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from skpneumo._tables import write_frame
 from skpneumo.cli._options import Force
 
 __all__ = ["evaluate"]
@@ -56,5 +57,5 @@ def evaluate(
     frame = evaluated(estimator, xrays, threshold)
     print(printed(frame))
     if out is not None:
-        frame.to_csv(out, index=False)
+        write_frame(frame, out)
         print(f"\nKept {out}.")

@@ -1,6 +1,5 @@
 """``skpneumo explain``: a picture and a row for each X-ray, of what the model looked at."""
 
-import csv
 import os
 import sys
 from collections.abc import Iterator
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cyclopts.types import PositiveInt
 
+from skpneumo._files import atomic_write
+from skpneumo._tables import open_table
 from skpneumo.cli._options import Force, Out
 from skpneumo.cli._predicted_rows import predicted_rows
 from skpneumo.cli._xray_files import Files, batches_of, expanded
@@ -44,7 +45,7 @@ def explain(
     blue. The rows, in explanations.csv, have path, probability, label, the shares of the
     evidence for it that lie in burnt-in text, lungs, corners, border and elsewhere, the picture
     and the error. A file that cannot be read becomes a row that says why; the exit status is
-    then 1. The table is explanations.csv.part until all rows are there.
+    then 1. The table is there when all of its rows are.
 
     Parameters
     ----------
@@ -66,10 +67,10 @@ def explain(
     force
         Overwrite pictures and table of an earlier run.
     """
+    from skpneumo._progress import progress
     from skpneumo.cli._distinct_files import refuse_the_same_file
     from skpneumo.cli._labels import class_names
     from skpneumo.cli._model_files import load_model
-    from skpneumo.explanation._progress import progress
     from skpneumo.explanation._regions import REGIONS
 
     _check_folder(out)
@@ -108,15 +109,11 @@ def explain(
     later = (row for batch in batches for row in explained(batch))
     rows = chain([next(later)], later)
     n_bad = 0
-    unfinished = out / f"{TABLE}.part"
-    # File names are bytes; those that are not UTF-8 come out as they went in.
-    with open(unfinished, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
-        table = csv.writer(stream, lineterminator="\n")
-        table.writerow(["path", *columns, "label", *REGIONS, "picture", "error"])
+    header = ["path", *columns, "label", *REGIONS, "picture", "error"]
+    with open_table(out / TABLE, header) as write_row:
         for row in rows:
-            table.writerow(row)
+            write_row(row)
             n_bad += row[-1] is not None
-    os.replace(unfinished, out / TABLE)
     n_good = len(paths) - n_bad
     print(f"Kept {out / TABLE} and {n_good} picture{'s' * (n_good != 1)}.")
     if n_bad:
@@ -190,7 +187,8 @@ def _save(display: "HeatMapDisplay", path: Path) -> None:
     display.plot(ax=figure.add_subplot())
     inches = display.figure_size[0] / (1 + len(display.maps))
     width = display.films[0].pixels.shape[1]
-    figure.savefig(path, dpi=min(max(width / inches, _LEAST_DPI), _MOST_DPI))
+    with atomic_write(path, "wb") as file:
+        figure.savefig(file, format="png", dpi=min(max(width / inches, _LEAST_DPI), _MOST_DPI))
 
 
 def _picture_names(paths: list[str]) -> list[str]:

@@ -64,10 +64,10 @@ def fit(
     verbose
         Show the loss of every epoch.
     """
+    from skpneumo._progress import fit_progress
     from skpneumo.cli._collections import describe, read_collection, split_to_read
     from skpneumo.cli._default_pipeline import recipe_pipeline
     from skpneumo.cli._model_files import keep_model, refuse_to_overwrite
-    from skpneumo.cli._progress import fit_progress
 
     refuse_to_overwrite(out, force)
     xrays = read_collection(folder, split_to_read(folder, split, "train"), labels)

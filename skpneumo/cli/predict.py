@@ -35,8 +35,9 @@ def predict(
 
     The probability is that of the second class, PNEUMONIA; a model of three or more classes
     has one column for each instead. A file that cannot be read becomes a row that says why;
-    the exit status is then 1. With --out, rows are kept in FILE.part batch by batch until all
-    are there; the same command goes on where a killed one stopped.
+    the exit status is then 1. With --out, rows are saved in FILE.part batch by batch until all
+    are there; the same command continues where a killed one stopped. In CSV a name that a
+    spreadsheet would compute has an apostrophe before it.
 
     Parameters
     ----------
@@ -56,10 +57,10 @@ def predict(
     force
         Overwrite the output file if it exists, and begin anew if FILE.part does.
     """
+    from skpneumo._progress import progress
     from skpneumo.cli._distinct_files import refuse_the_same_file
     from skpneumo.cli._labels import class_names
     from skpneumo.cli._model_files import load_model, refuse_to_overwrite
-    from skpneumo.cli._progress import progress
 
     form = format or _format_of(out)
     if form == "parquet":

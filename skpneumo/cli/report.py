@@ -46,12 +46,12 @@ def report(
     """
     import numpy as np
 
+    from skpneumo._progress import working
     from skpneumo.audit import audit_images
     from skpneumo.cli._collections import describe, read_for
     from skpneumo.cli._distinct_files import refuse_the_same_file
     from skpneumo.cli._metrics_table import printed
     from skpneumo.cli._model_files import load_model, refuse_to_overwrite
-    from skpneumo.cli._spinner import working
     from skpneumo.report import EvaluationReport
 
     refuse_the_same_file({"the model": model, "--out": out})

@@ -8,6 +8,7 @@ from cyclopts import Parameter
 from cyclopts.types import NonNegativeInt, PositiveInt
 from cyclopts.validators import Number
 
+from skpneumo._tables import write_frame
 from skpneumo.cli._options import Force, Out, Verbose
 
 __all__ = ["tune"]
@@ -70,6 +71,7 @@ def tune(
     verbose
         Show every candidate's score in every fold.
     """
+    from skpneumo._progress import fit_progress
     from skpneumo.cli._collections import (
         describe,
         read_collection,
@@ -78,7 +80,6 @@ def tune(
     )
     from skpneumo.cli._default_pipeline import default_pipeline
     from skpneumo.cli._model_files import keep_model, refuse_to_overwrite
-    from skpneumo.cli._progress import fit_progress
     from skpneumo.cli._search import GRID, figure_of, recall_search, table_of
 
     results = results or out.with_name(f"{out.stem}-candidates.csv")
@@ -94,7 +95,7 @@ def tune(
         search.fit(xrays.filenames, xrays.target)
     minutes = (time.perf_counter() - start) / 60
     table = table_of(search, xrays)
-    table.to_csv(results, index=False)
+    write_frame(table, results)
     keep_model(search.best_estimator_, out, xrays.target_names)
     best = table.iloc[0]
     print(f"Compared {len(table)} candidates on {folds} folds in {minutes:.1f} minutes.")

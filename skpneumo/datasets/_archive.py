@@ -4,10 +4,23 @@ import errno
 import os
 import shutil
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from skpneumo.datasets._folders import IMAGE_SUFFIXES, PUBLISHED_FOLDER
+
+# Not the archive's fault.
+_ERRORS_OF_DISKS = {
+    errno.EACCES,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EIO,
+    errno.EMFILE,
+    errno.ENOSPC,
+    errno.EPERM,
+    errno.EROFS,
+}
 
 
 def unpack(archive: Path, target: Path) -> None:
@@ -15,18 +28,29 @@ def unpack(archive: Path, target: Path) -> None:
 
     Version 3 of the publication, for one, holds 109,000 other images beside them.
     """
-    try:
-        with zipfile.ZipFile(archive) as bundle:
-            members = _wanted(bundle.infolist())
-            check_space(archive.parent, sum(member.file_size for member in members))
+    with _explained():
+        bundle = zipfile.ZipFile(archive)
+    with bundle:
+        members = _wanted(bundle.infolist())
+        check_space(archive.parent, sum(member.file_size for member in members))
+        with _explained():
             for member in members:
                 bundle.extract(member, target)
-    except zipfile.BadZipFile as error:
-        raise OSError(
-            f"The archive has the expected checksum but is not a sound zip file: {error}. Check "
-            "the url."
-        ) from error
     target.mkdir(exist_ok=True)  # in an archive without images nothing was unpacked
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        # Of an archive with faults, zipfile raises whatever the code that meets them raises.
+        if isinstance(error, OSError) and error.errno in _ERRORS_OF_DISKS:
+            raise
+        raise OSError(
+            "The archive has the expected checksum but is not a sound zip file that can be "
+            f"unpacked here: {type(error).__name__}: {error}. Check the url."
+        ) from error
 
 
 def _wanted(members: Sequence[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
@@ -34,7 +58,7 @@ def _wanted(members: Sequence[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
     for member in members:
         path = PurePosixPath(member.filename.replace("\\", "/"))
         # zipfile would write these somewhere inside the target. No sound archive has them.
-        if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+        if path.is_absolute() or ".." in path.parts or ":" in member.filename[:2]:
             raise OSError(
                 f"The archive wants to write outside its folder, to {member.filename!r}; it was "
                 "not unpacked. Check the url."

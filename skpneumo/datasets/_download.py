@@ -1,12 +1,12 @@
-"""Where the published archive can be had, and the getting of it."""
+"""Where the published archive is, and how it is downloaded."""
 
-import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from hashlib import file_digest
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from skpneumo._progress import byte_progress
 from skpneumo.datasets._archive import check_space
 
 
@@ -44,6 +44,15 @@ MIRRORS = (
 )
 
 _CHUNK = 1 << 20
+_TIMEOUT = 30.0  # seconds without a byte
+
+# A server that sends less in this time, a byte now and then, is as good as none.
+_RATE_WINDOW = 60.0  # seconds
+_LEAST_RATE = 10_000  # bytes per second: the archive would take a day and a half
+
+
+class _NotTheArchive(Exception):
+    """A server offers something else."""
 
 
 def download(mirrors: Sequence[Mirror], folder: Path, n_retries: int, delay: float) -> Path:
@@ -57,7 +66,13 @@ def download(mirrors: Sequence[Mirror], folder: Path, n_retries: int, delay: flo
         check_space(folder, mirror.n_bytes)
         for tries_left in range(n_retries, -1, -1):
             try:
-                _transfer(mirror.url, archive)
+                _transfer(mirror, archive)
+                _check_content(archive, mirror)
+                return archive
+            except _NotTheArchive as error:
+                reached = True
+                failures.append(f"{mirror.name} ({mirror.url}): {error}")
+                break
             except RequestException as error:
                 response = error.response if isinstance(error, HTTPError) else None
                 refused = response is not None and response.status_code < 500
@@ -66,12 +81,6 @@ def download(mirrors: Sequence[Mirror], folder: Path, n_retries: int, delay: flo
                     failures.append(f"{mirror.name} ({mirror.url}): {error}")
                     break
                 time.sleep(delay)
-            else:
-                if not (wrong := _differs(archive, mirror)):
-                    return archive
-                reached = True
-                failures.append(f"{mirror.name} ({mirror.url}): {wrong}")
-                break
     report = "The chest X-rays could not be downloaded.\n- " + "\n- ".join(failures)
     if reached:
         raise OSError(
@@ -84,59 +93,56 @@ def download(mirrors: Sequence[Mirror], folder: Path, n_retries: int, delay: flo
     )
 
 
-def _transfer(url: str, archive: Path) -> None:
-    import pooch
+def _transfer(mirror: Mirror, archive: Path) -> None:
+    """Download a file, no more of it than the archive has, and not at a crawl."""
+    import requests
 
-    with _progress_bar() as bar:
-        pooch.HTTPDownloader(progressbar=bar, chunk_size=_CHUNK)(url, os.fspath(archive), None)
-
-
-def _differs(archive: Path, mirror: Mirror) -> str | None:
-    """In words, how a file is not the archive; None if it is."""
-    import pooch
-
-    sha256 = pooch.file_hash(os.fspath(archive), alg="sha256")
-    if sha256 == mirror.sha256:
-        return None
-    return f"{archive.stat().st_size} bytes of SHA-256 {sha256}, expected {mirror.sha256}"
-
-
-@contextmanager
-def _progress_bar() -> Iterator[Any]:
-    """A bar for pooch on a terminal; in a pipe, nothing."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield False
-        return
-    columns = ("chest X-rays", BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as progress:
-        yield _PoochBar(progress)
+    plain = {"Accept-Encoding": "identity"}
+    with requests.get(mirror.url, stream=True, timeout=_TIMEOUT, headers=plain) as response:
+        response.raise_for_status()
+        announced = int(response.headers.get("Content-Length", 0))
+        if announced and mirror.n_bytes and announced != mirror.n_bytes:
+            raise _NotTheArchive(
+                f"{announced} bytes, expected {mirror.n_bytes} of SHA-256 {mirror.sha256}"
+            )
+        n_bytes = mirror.n_bytes or announced
+        received = 0
+        with open(archive, "wb") as file, byte_progress("chest X-rays", n_bytes) as advance:
+            for chunk in _chunks(response.raw):
+                received += len(chunk)
+                if n_bytes and received > n_bytes:
+                    raise _NotTheArchive(f"more than {n_bytes} bytes")
+                file.write(chunk)
+                advance(len(chunk))
+        if received < n_bytes:
+            raise requests.ConnectionError(f"the connection ended after {received} of {n_bytes}")
 
 
-class _PoochBar:
-    """What pooch asks of a progress bar: a settable total and three methods."""
+def _chunks(stream: Any) -> Iterator[bytes]:
+    """Read what there is at a time, so that a slow server cannot hide within a chunk."""
+    import requests
+    import urllib3
 
-    def __init__(self, progress: Any) -> None:
-        self._progress = progress
-        self._task = progress.add_task("download", total=None)
+    begin, in_window = time.monotonic(), 0
+    try:
+        while chunk := stream.read1(_CHUNK):
+            yield chunk
+            in_window += len(chunk)
+            if (elapsed := time.monotonic() - begin) > _RATE_WINDOW:
+                if in_window < _LEAST_RATE * elapsed:
+                    raise requests.ConnectionError(
+                        f"{in_window / elapsed:,.0f} bytes per second; less than "
+                        f"{_LEAST_RATE:,} would take days"
+                    )
+                begin, in_window = time.monotonic(), 0
+    except urllib3.exceptions.HTTPError as error:
+        raise requests.ConnectionError(error) from error
 
-    @property
-    def total(self) -> float | None:
-        return self._progress.tasks[self._task].total
 
-    @total.setter
-    def total(self, n_bytes: int) -> None:
-        if n_bytes:  # 0 where the server does not tell
-            self._progress.update(self._task, total=n_bytes)
-
-    def update(self, n_bytes: int) -> None:
-        self._progress.update(self._task, advance=n_bytes)
-
-    def reset(self) -> None:
-        self._progress.update(self._task, completed=0)
-
-    def close(self) -> None:
-        self._progress.refresh()
+def _check_content(archive: Path, mirror: Mirror) -> None:
+    with open(archive, "rb") as file:
+        sha256 = file_digest(file, "sha256").hexdigest()
+    if sha256 != mirror.sha256:
+        raise _NotTheArchive(
+            f"{archive.stat().st_size} bytes of SHA-256 {sha256}, expected {mirror.sha256}"
+        )

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from numbers import Integral, Real
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from sklearn.utils import Bunch
 
+from skpneumo._files import temporary_folder
 from skpneumo._sklearn import Interval, validate_parameter_constraints
 from skpneumo.datasets._archive import unpack
 from skpneumo.datasets._collection import Labels
@@ -151,11 +151,11 @@ def _mirrors(url: str | None, sha256: str | None) -> Sequence[Mirror]:
 def _install(home: Path, mirrors: Sequence[Mirror], n_retries: int, delay: float) -> None:
     """Download and unpack beside the final place, then move there in one step."""
     with (
-        tempfile.TemporaryDirectory(prefix="chest_xray-partial-", dir=home.parent) as scratch,
+        temporary_folder(home.parent, home.name) as scratch,
         _explained_if_full(home.parent),
     ):
-        archive = download(mirrors, Path(scratch), n_retries, delay)
-        unpacked = Path(scratch) / "unpacked"
+        archive = download(mirrors, scratch, n_retries, delay)
+        unpacked = scratch / "unpacked"
         unpack(archive, unpacked)
         if not scan(unpacked).images:
             raise OSError(

@@ -2,16 +2,18 @@
 
 import atexit
 import os
-import shutil
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from numbers import Integral, Real
 from pathlib import Path
 
 import numpy as np
 from numpy.random import Generator, RandomState
-from sklearn.utils import Bunch, check_random_state
+from sklearn.utils import Bunch
 
+from skpneumo._files import sweep, temporary_folder
+from skpneumo._random import check_random_state, random_seed
 from skpneumo._sklearn import Interval, validate_parameter_constraints
 from skpneumo.datasets._anatomy import PLAIN_OPACITY, Chest, add_opacities, draw_chest
 from skpneumo.datasets._cohort import plan_cohort
@@ -132,25 +134,27 @@ def make_chest_xray(
         f"{images_per_patient=}, weights={list(weights)}, {size=}, {difficulty=}, {shift=}, "
         f"{val_fraction=}, {test_fraction=}, {random_state=}."
     )
-    (folder / SYNTHETIC_NOTE).write_text(note + "\n", "utf-8")
-
-    truth: dict[str, dict[str, float]] = {}
-    for i, patient in enumerate(patients):
-        # A stream for each patient: one more film of one leaves the chests of the others alone.
-        rng = np.random.default_rng([seed, i])
-        chest = draw_chest(rng, round(_CANVAS * widths[1]))
-        if patient.etiology != "normal":
-            chest = add_opacities(rng, chest, patient.etiology, peak)
-        class_folder = folder / patient.split / patient.class_folder
-        class_folder.mkdir(parents=True, exist_ok=True)
-        for k in range(rng.integers(films[0], films[1] + 1)):
-            film = choose_acquisition(
-                rng, widths, chest.lungs, shift if patient.split == "test" else 0.0
-            )
-            path = class_folder / patient.file_name(k)
-            picture, quality = expose(rng, chest, film), int(rng.integers(85, 96))
-            picture.save(path, quality=quality, comment="synthetic, skpneumo")
-            truth[os.fspath(path)] = _truth(chest, film)
+    with temporary_folder(folder, "unfinished") as unfinished:
+        (unfinished / SYNTHETIC_NOTE).write_text(note + "\n", "utf-8")
+        truth: dict[str, dict[str, float]] = {}
+        for i, patient in enumerate(patients):
+            # A stream for each patient: one more film of one leaves the other chests alone.
+            rng = np.random.default_rng([seed, i])
+            chest = draw_chest(rng, round(_CANVAS * widths[1]))
+            if patient.etiology != "normal":
+                chest = add_opacities(rng, chest, patient.etiology, peak)
+            class_folder = Path(patient.split) / patient.class_folder
+            (unfinished / class_folder).mkdir(parents=True, exist_ok=True)
+            for k in range(rng.integers(films[0], films[1] + 1)):
+                film = choose_acquisition(
+                    rng, widths, chest.lungs, shift if patient.split == "test" else 0.0
+                )
+                path = class_folder / patient.file_name(k)
+                picture, quality = expose(rng, chest, film), int(rng.integers(85, 96))
+                picture.save(unfinished / path, quality=quality, comment="synthetic, skpneumo")
+                truth[os.fspath(folder / path)] = _truth(chest, film)
+        for part in sorted(unfinished.iterdir()):
+            part.rename(folder / part.name)
 
     xrays = to_bunch(read_collection(folder, None, labels))
     for name in next(iter(truth.values())):
@@ -185,20 +189,18 @@ def _range(name: str, value: int | Sequence[int], least: int) -> tuple[int, int]
 
 def _generator(random_state: int | RandomState | None) -> tuple[int, Generator]:
     """A seed and its generator."""
-    if random_state is None:  # not NumPy's global generator, which would be changed by the use
-        seed = int(np.random.default_rng().integers(2**31))
-    else:
-        seed = int(check_random_state(random_state).randint(2**31 - 1))
+    seed = random_seed(check_random_state(random_state))
     return seed, np.random.default_rng(seed)
 
 
 def _new_folder(root: str | os.PathLike[str] | None) -> Path:
     if root is None:
-        folder = Path(tempfile.mkdtemp(prefix="skpneumo-"))
-        atexit.register(_remove, folder, os.getpid())
-        return folder
+        kept = ExitStack()
+        atexit.register(_remove, kept, os.getpid())
+        return kept.enter_context(temporary_folder(Path(tempfile.gettempdir()), "skpneumo"))
     folder = Path(root).expanduser()
     folder.mkdir(parents=True, exist_ok=True)
+    sweep(folder)
     if any(folder.iterdir()):
         raise FileExistsError(
             f"{os.fspath(folder)!r} is not empty, and synthetic images are not mixed with other "
@@ -207,9 +209,9 @@ def _new_folder(root: str | os.PathLike[str] | None) -> Path:
     return folder
 
 
-def _remove(folder: Path, owner: int) -> None:
+def _remove(kept: ExitStack, owner: int) -> None:
     if os.getpid() == owner:  # a forked worker that exits must not take the files along
-        shutil.rmtree(folder, ignore_errors=True)
+        kept.close()
 
 
 def _truth(chest: Chest, film: Acquisition) -> dict[str, float]:

@@ -9,7 +9,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logit
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 from sklearn.isotonic import IsotonicRegression
 from sklearn.model_selection import StratifiedKFold, check_cv
@@ -30,7 +32,6 @@ from skpneumo._sklearn import (
     _get_response_values_binary,
     _routing_enabled,
     _safe_indexing,
-    _TemperatureScaling,
 )
 from skpneumo.datasets import etiologies, patient_ids
 from skpneumo.decision._operating_point import (
@@ -43,6 +44,7 @@ from skpneumo.splitting import PatientKFold
 __all__ = ["RecallFloorClassifier", "UnknownPatientsWarning"]
 
 REFER = "refer"
+_LEAST_PROBABILITY = 1e-12
 
 
 class UnknownPatientsWarning(UserWarning):
@@ -424,7 +426,14 @@ class RecallFloorClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     def _fit_calibrator(self, scores: NDArray[np.float64], is_positive: NDArray[np.bool_]) -> Any:
         if self.calibration == "temperature":
-            return _TemperatureScaling().fit(_both_columns(scores), is_positive.astype(float))
+            everything = np.arange(len(scores))
+            scaling = CalibratedClassifierCV(
+                _LogitClassifier(),
+                method="temperature",
+                cv=[(everything, everything)],  # the scores are out of fold already
+                ensemble=False,
+            )
+            return scaling.fit(_logits(scores), is_positive)
         if self.calibration == "isotonic":
             return IsotonicRegression(out_of_bounds="clip").fit(scores, is_positive)
         return None
@@ -433,7 +442,7 @@ class RecallFloorClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         # Never decreasing, so the k-th lowest score stays the k-th lowest, and the guarantee
         # with it, although calibrator and threshold come from the same patients.
         if self.calibration == "temperature":
-            return self.calibrator_.predict(_both_columns(scores))[:, 1]
+            return self.calibrator_.predict_proba(_logits(scores))[:, 1]
         if self.calibration == "isotonic":
             return self.calibrator_.predict(scores)
         return scores
@@ -504,5 +513,20 @@ def _positive_score(estimator: Any, X: Any, pos_label: Any) -> NDArray[np.float6
     return np.asarray(scores, dtype=np.float64)
 
 
-def _both_columns(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.column_stack([1 - scores, scores])
+class _LogitClassifier(ClassifierMixin, BaseEstimator):
+    """What decides by its one feature, so that scikit-learn calibrates scores by themselves."""
+
+    def fit(self, X: NDArray[np.float64], y: NDArray[np.bool_]) -> _LogitClassifier:
+        self.classes_ = np.unique(y)
+        return self
+
+    def decision_function(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        return X[:, 0]
+
+    def predict(self, X: NDArray[np.float64]) -> NDArray[np.bool_]:
+        return self.classes_[(X[:, 0] > 0).astype(int)]
+
+
+def _logits(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """One column of log odds, finite at probabilities of 0 and 1."""
+    return logit(np.clip(scores, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY))[:, np.newaxis]

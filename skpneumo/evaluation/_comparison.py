@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_random_state
 
+from skpneumo._random import check_random_state
 from skpneumo.evaluation._differences import (
     auc_difference,
     resampled_differences,

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils import check_consistent_length, column_or_1d
 
+from skpneumo._random import check_random_state
 from skpneumo.datasets import etiologies
 from skpneumo.evaluation._estimates import (
     METRICS,

@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedShuffleSplit
-from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils import check_consistent_length, column_or_1d
 
 from skpneumo._groups import check_groups
 from skpneumo._paths import filenames_of
+from skpneumo._random import check_random_state
 from skpneumo._sklearn import _num_samples, _safe_indexing
 from skpneumo.datasets import patient_ids
 from skpneumo.evaluation._estimates import Settings, estimate_metrics

@@ -4,16 +4,17 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image
-from sklearn.utils import check_random_state
 
+from skpneumo._files import temporary_folder
 from skpneumo._images import check_images
 from skpneumo._paths import check_paths, filenames_of
+from skpneumo._random import check_random_state
 from skpneumo.datasets import patient_ids
 from skpneumo.evaluation._corruptions import CORRUPTIONS, Corruption
 from skpneumo.evaluation._estimates import Settings, estimate_metrics
@@ -152,8 +153,8 @@ def corrupted(X: Any, corruption: Corruption, name: str) -> Iterator[Any]:
             copies = np.stack(list(threads.map(corrupt, images)))
             yield ImageArray(copies, filenames=filenames_of(X))
             return
-        with TemporaryDirectory(prefix="skpneumo-") as folder:
-            yield _write_copies(check_paths(X), corrupt, Path(folder), threads)
+        with temporary_folder(Path(gettempdir()), "skpneumo") as folder:
+            yield _write_copies(check_paths(X), corrupt, folder, threads)
 
 
 def _are_images(X: Any) -> bool:

@@ -9,11 +9,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from skpneumo._progress import in_batches
 from skpneumo._sklearn import Interval, validate_params
 from skpneumo.classifiers.engine._compiled import NetworkSpec, ProgramPool, WeightHolder
 from skpneumo.explanation._layers import FlatNetwork, chosen_layers
 from skpneumo.explanation._model import take_apart
-from skpneumo.explanation._progress import in_batches
 
 __all__ = ["activation_maps"]
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from skpneumo._progress import in_batches
 from skpneumo._sklearn import Interval, validate_params
 from skpneumo.explanation._model import take_apart, target_columns
 from skpneumo.explanation._occluder import EMPTY, hidden_look
-from skpneumo.explanation._progress import in_batches
 
 __all__ = ["DeletionInsertion", "deletion_insertion"]
 

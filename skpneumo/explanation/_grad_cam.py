@@ -8,6 +8,7 @@ from keras import ops
 from numpy.typing import NDArray
 from PIL import Image
 
+from skpneumo._progress import in_batches
 from skpneumo._sklearn import Interval, StrOptions, validate_params
 from skpneumo.explanation._gradients import (
     GradientSpec,
@@ -16,7 +17,6 @@ from skpneumo.explanation._gradients import (
 )
 from skpneumo.explanation._layers import chosen_layers, deepest_map
 from skpneumo.explanation._model import take_apart, target_columns
-from skpneumo.explanation._progress import in_batches
 
 __all__ = ["grad_cam"]
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_random_state
 
+from skpneumo._progress import progress
+from skpneumo._random import check_random_state, random_seed
 from skpneumo._sklearn import Interval, StrOptions, validate_params
 from skpneumo.explanation._model import take_apart, target_columns
 from skpneumo.explanation._occluder import FILL, hidden_look
-from skpneumo.explanation._progress import progress
 
 __all__ = ["lime_map"]
 
@@ -113,7 +113,7 @@ def lime_map(
     model, images = take_apart(estimator, X)
     columns = target_columns(model, images, target)
     hidden = hidden_look(images, fill)
-    seed = check_random_state(random_state).randint(2**31 - 1)
+    seed = random_seed(check_random_state(random_state))
     n_channels = images.shape[-1]
     maps = np.empty(images.shape[:3], dtype=np.float32)
     for row in progress(range(len(images)), "LIME"):

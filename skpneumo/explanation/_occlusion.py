@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from skpneumo._progress import in_batches
 from skpneumo._sklearn import Interval, StrOptions, validate_params
 from skpneumo.explanation._model import take_apart, target_columns
 from skpneumo.explanation._occluder import FILL, hidden_look
-from skpneumo.explanation._progress import in_batches
 
 __all__ = ["occlusion_map"]
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
+from skpneumo._random import random_seed
 from skpneumo.explanation._model import ImageModel
 
 __all__ = ["map_similarity", "with_random_weights"]
@@ -20,7 +21,7 @@ def with_random_weights(model: ImageModel, random_state: np.random.RandomState) 
     "Sanity checks for saliency maps", NeurIPS 2018).
     """
     classifier = copy.copy(model.network_classifier("The check by random weights"))
-    seed = int(random_state.randint(2**31 - 1))
+    seed = random_seed(random_state)
     classifier.weights_ = classifier.network_spec_.build(seed).get_weights()
     return replace(model, classifier=classifier)
 

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from skpneumo._progress import in_batches
 from skpneumo.explanation._model import ImageModel
-from skpneumo.explanation._progress import in_batches
 from skpneumo.explanation._regions import chest_field
 
 __all__ = ["transplant_effects"]

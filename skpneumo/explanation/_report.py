@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_random_state
 
 from skpneumo._html import fragment
+from skpneumo._random import check_random_state
 from skpneumo._sklearn import Interval, StrOptions, validate_params
 from skpneumo.evaluation._predictions import predictions_of
 from skpneumo.evaluation._responses import is_network

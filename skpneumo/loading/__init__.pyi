@@ -2,7 +2,7 @@ from ._errors import MissingImagesError, UnreadableImagesError
 from ._image_array import ImageArray
 from ._loader import ImageLoader
 from ._stream import ImageStream
-from .cache._cache import CacheInfo, DecodeCache, DecodeCacheError
+from .cache import CacheInfo, DecodeCache, DecodeCacheError
 
 __all__ = [
     "CacheInfo",

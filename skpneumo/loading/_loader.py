@@ -16,7 +16,7 @@ from skpneumo.loading._errors import unreadable_images_error
 from skpneumo.loading._image_array import ImageArray
 from skpneumo.loading._reading import Cache, ImageReader
 from skpneumo.loading._stream import ImageStream
-from skpneumo.loading.cache._cache import DecodeCache
+from skpneumo.loading.cache import DecodeCache
 
 __all__ = ["ImageLoader"]
 
@@ -40,8 +40,8 @@ class ImageLoader(TransformerMixin, BaseEstimator):
         - "pad" keeps the ratio, centres the picture and fills up with black bars;
         - "crop" keeps the ratio and cuts equal parts off both ends of the longer side.
     cache : str, path-like, DecodeCache, None or False, default=None
-        Where decoded images are kept, so that each file is decoded once for the same
-        parameters, until its size or time of change are others:
+        Where decoded images are saved, so that each file is decoded once for the same
+        parameters, until it changes:
 
         - None: in this process, up to 1 GiB or a sixteenth of the machine's memory, whichever
           is less, for all loaders together. A search decodes each file once over all folds and
@@ -50,7 +50,7 @@ class ImageLoader(TransformerMixin, BaseEstimator):
           later runs. Needs ``pip install "skpneumo[cache]"``.
         - False: nowhere.
 
-        Files that were written less than two seconds ago are not kept.
+        Files that were written less than two seconds ago are not saved.
     stream : bool, default=False
         Return an :class:`ImageStream`, which decodes on demand: memory does not grow with the
         number of images, and is not used as a cache. See there what takes it.

@@ -1,4 +1,4 @@
-"""Many files to one stack: what is remembered is taken from there, the rest is decoded."""
+"""Many files to one stack: what is saved is read from there, the rest is decoded."""
 
 import os
 from collections.abc import Generator, Sequence
@@ -13,9 +13,14 @@ from numpy.typing import NDArray
 
 from skpneumo.loading._decoding import CHANNELS, decode_image
 from skpneumo.loading._errors import unreadable_images_error
-from skpneumo.loading.cache._cache import DecodeCache
-from skpneumo.loading.cache._keys import ImageKey, image_key, parameters_tag
-from skpneumo.loading.cache._memory import MemoVisit, memo
+from skpneumo.loading.cache import (
+    DecodeCache,
+    MemoryVisit,
+    image_key,
+    memory_cache,
+    parameters_tag,
+    store_at,
+)
 
 __all__ = ["Cache", "ImageReader"]
 
@@ -24,11 +29,11 @@ Cache = str | os.PathLike[str] | DecodeCache | Literal[False] | None
 # Small images take a third of a millisecond each, of which joblib's own batching costs a fifth.
 _IMAGES_PER_TASK = 16
 
-_Keys = Sequence[ImageKey | None]
+_Keys = Sequence[bytes | None]
 
 
 class _Store(Protocol):
-    """Where decoded images are kept. Rows are positions in ``keys`` and ``images`` alike."""
+    """Where decoded images are saved. Rows are positions in ``keys`` and ``images`` alike."""
 
     def fetch(self, rows: Sequence[int], keys: _Keys, images: NDArray[np.uint8]) -> list[int]:
         """Fill in what is known and return the other rows."""
@@ -36,10 +41,10 @@ class _Store(Protocol):
     def shares(
         self, rows: Sequence[int], keys: _Keys, images: NDArray[np.uint8]
     ) -> Generator[list[int]]:
-        """Hand out rows to decode and keep, until none is missing."""
+        """Hand out rows to decode and save, until none is missing."""
 
-    def keep(self, rows: Sequence[int], keys: _Keys, images: NDArray[np.uint8]) -> None:
-        """Remember rows that have been decoded."""
+    def save(self, rows: Sequence[int], keys: _Keys, images: NDArray[np.uint8]) -> None:
+        """Save rows that have been decoded."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ class ImageReader:
         Raises
         ------
         UnreadableImagesError
-            If files cannot be read. All others have been decoded, and kept.
+            If files cannot be read. All others have been decoded, and saved.
         """
         images = np.empty((len(paths), *self.image_shape), dtype=np.uint8)
         if not len(paths):
@@ -118,7 +123,7 @@ class ImageReader:
         if store is None:
             return self._decode(paths, rows, images, n_jobs)
         tag = parameters_tag(self.size, self.color_mode, self.resize)
-        keys: list[ImageKey | None] = [None] * len(paths)
+        keys: list[bytes | None] = [None] * len(paths)
         for row in rows:
             keys[row] = image_key(paths[row], tag)
         missing = store.fetch(rows, keys, images)
@@ -126,7 +131,7 @@ class ImageReader:
         if not missing:
             return failures
         shares = store.shares(missing, keys, images) if in_shares else (rows for rows in [missing])
-        with closing(shares):  # or an error would leave the claims to the garbage collector
+        with closing(shares):  # or an error would leave the locks to the garbage collector
             for share in shares:
                 failed = self._decode(paths, share, images, n_jobs)
                 failures |= failed
@@ -137,18 +142,16 @@ class ImageReader:
                     if paths[row] not in failed and keys[row] == image_key(paths[row], tag)
                 ]
                 if unchanged:
-                    store.keep(unchanged, keys, images)
+                    store.save(unchanged, keys, images)
         return failures
 
     def _store(self) -> _Store | None:
         if self.cache is False:
             return None
         if self.cache is None:
-            return MemoVisit(memo)
-        from skpneumo.loading.cache._lmdb import shelf_of
-
+            return MemoryVisit(memory_cache)
         cache = self.cache if isinstance(self.cache, DecodeCache) else DecodeCache(self.cache)
-        return shelf_of(cache)
+        return store_at(cache.path, cache.max_bytes)
 
     def _decode(
         self,

@@ -44,7 +44,7 @@ class ImageStream:
     resize : {"stretch", "pad", "crop"}, default="stretch"
         See :class:`ImageLoader`.
     cache : str, path-like, DecodeCache, None or False, default=None
-        A folder in which decoded images are kept. None and False keep none.
+        A folder in which decoded images are saved. None and False save none.
     n_jobs : int, default=None
         Threads that decode ahead; None means 1 unless in a :func:`joblib.parallel_config`
         context, -1 all processors. As many batches and two more are in memory at a time.

@@ -7,12 +7,14 @@ from contextlib import contextmanager
 import keras
 import numpy as np
 
+from skpneumo._random import random_seed
+
 
 def layer_seeds(seed: int | None) -> Iterator[int]:
     """One seed a layer, so that no two layers start alike."""
     rng = np.random.default_rng(seed)
     while True:
-        yield int(rng.integers(2**31 - 1))
+        yield random_seed(rng)
 
 
 def seeded(name: str, seed: int) -> keras.Initializer:

@@ -7,8 +7,8 @@ split. What they are made of stands here and nowhere else.
 from typing import Any
 
 from sklearn.ensemble import VotingClassifier
-from sklearn.utils import check_random_state
 
+from skpneumo._random import check_random_state, random_seeds
 from skpneumo.augmentation import ImageAugmenter
 from skpneumo.classifiers import CNNClassifier
 from skpneumo.pipeline import Pipeline
@@ -27,9 +27,8 @@ def robust(random_state: Any) -> Pipeline:
 def quality(random_state: Any) -> Pipeline:
     """Three networks, averaged: that of `robust`, and two from other random starts."""
     seeds: list[Any] = [random_state] * QUALITY_NETWORKS
-    if random_state is not None:  # check_random_state would take NumPy's global generator
-        n_more = QUALITY_NETWORKS - 1
-        seeds[1:] = check_random_state(random_state).randint(2**31 - 1, size=n_more).tolist()
+    if random_state is not None:
+        seeds[1:] = random_seeds(check_random_state(random_state), QUALITY_NETWORKS - 1)
     networks = [(f"network{i}", _network(seed)) for i, seed in enumerate(seeds, start=1)]
     return pipeline(SIZE, VotingClassifier(networks, voting="soft"))
 

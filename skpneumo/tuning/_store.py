@@ -1,16 +1,16 @@
 """Results on disk, a file for each candidate and fold, there whole or not at all."""
 
 import json
-import os
-import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 import joblib
 import numpy as np
 
+from skpneumo._files import atomic_write
 from skpneumo.tuning._predictions import FoldPredictions
 
 __all__ = ["ResultStore", "TrainedStates"]
@@ -50,11 +50,13 @@ class ResultStore:
         predictions = record["result"].get("predictions")
         if predictions is not None:
             arrays = predictions.arrays()
-            _write_whole(self._path(key, "npz"), lambda file: np.savez_compressed(file, **arrays))
+            with _written_whole(self._path(key, "npz")) as file:
+                np.savez_compressed(file, **arrays)
             result = {k: v for k, v in record["result"].items() if k != "predictions"}
             record = {**record, "result": result}
         text = json.dumps(record, indent=1).encode()
-        _write_whole(self._path(key, "json"), lambda file: file.write(text))
+        with _written_whole(self._path(key, "json")) as file:
+            file.write(text)
 
     def _path(self, key: str, suffix: str) -> Path:
         return self._folder / f"{key}.{suffix}"
@@ -82,7 +84,8 @@ class TrainedStates:
 
     def save(self, key: str, rung: int, estimator: Any) -> None:
         """Save an estimator that has reached a rung."""
-        _write_whole(self._path(key, rung), lambda file: joblib.dump(estimator, file))
+        with _written_whole(self._path(key, rung)) as file:
+            joblib.dump(estimator, file)
 
     def remove(self, key: str, rung: int) -> None:
         """Remove what training has continued from."""
@@ -92,16 +95,8 @@ class TrainedStates:
         return self._folder / f"{key}-{rung}.joblib"
 
 
-def _write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    """Let a file appear under its name when all of it is on the disk."""
+@contextmanager
+def _written_whole(path: Path) -> Iterator[IO[bytes]]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, unfinished = tempfile.mkstemp(suffix=".part", dir=path.parent)
-    try:
-        with open(descriptor, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    except BaseException:
-        Path(unfinished).unlink(missing_ok=True)
-        raise
+    with atomic_write(path, "wb") as file:
+        yield file

@@ -177,4 +177,4 @@ def test_a_broken_run_leaves_no_table_that_looks_whole(model_file, xrays, tmp_pa
     arguments = ["explain", str(model_file), *xrays.filenames[:4], "--out", str(tmp_path)]
     assert main(arguments) == 130
     assert not (tmp_path / TABLE).exists()
-    assert (tmp_path / f"{TABLE}.part").read_text().count("\n") == 3  # with the header
+    assert {path.suffix for path in tmp_path.iterdir()} == {".png"}

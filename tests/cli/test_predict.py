@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -377,6 +378,33 @@ def test_a_file_in_the_way_is_no_journal(model_file, xrays, tmp_path):
     with pytest.raises(FileExistsError, match=r"out\.csv\.part"):
         predict(model_file, xrays.filenames[0], out=tmp_path / "out.csv")
     assert part.read_bytes() == b"\x00 mine\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links of POSIX")
+@pytest.mark.parametrize("force", [False, True])
+def test_rows_are_never_written_through_a_link_that_lies_there(force, model_file, xrays, tmp_path):
+    victim, part = tmp_path / "victim", tmp_path / "out.csv.part"
+    victim.write_text("precious")
+    for name in (".out.csv.new", "out.csv.new", "out.csv.part"):
+        (tmp_path / name).symlink_to(victim)
+    with pytest.raises(FileExistsError, match=r"a link.*out\.csv\.part"):
+        predict(model_file, xrays.filenames[0], out=tmp_path / "out.csv", force=force)
+    part.unlink()
+    assert predict(model_file, xrays.filenames[0], out=tmp_path / "out.csv") == 0
+    assert victim.read_text() == "precious"
+
+
+def test_a_name_is_no_formula_for_a_spreadsheet(model_file, xrays, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    name = "=cmd|' calc'!A0.jpeg"
+    shutil.copy(xrays.filenames[0], name)
+    assert predict(model_file, name, out=Path("out.csv")) == 0
+    capsys.readouterr()
+    assert predict(model_file, name) == 0
+    for table in (Path("out.csv").read_text(), capsys.readouterr().out):
+        assert [row["path"] for row in rows_of(table)] == [f"'{name}"]
+    assert predict(model_file, name, out=Path("out.jsonl")) == 0
+    assert json.loads(Path("out.jsonl").read_text())["path"] == name
 
 
 def test_two_processes_do_not_write_the_same_rows(model_file, xrays, tmp_path, capsys):

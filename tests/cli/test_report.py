@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from skpneumo._progress import working
 from skpneumo.cli import main
-from skpneumo.cli._spinner import working
 
 
 def test_page_is_about_the_model_and_the_split(model_file, xrays, tmp_path, capsys):

@@ -8,13 +8,15 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import zipfile
 from collections import Counter, namedtuple
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import numpy as np
 import pytest
 from rich.console import Console
-from rich.progress import Progress
 
 from skpneumo.datasets import _download, _fetch, fetch_chest_xray, load_chest_xray, make_chest_xray
 from skpneumo.datasets._archive import unpack
@@ -48,6 +50,8 @@ class Server:
         self.pages = {"/good.zip": ARCHIVE, "/wrong.zip": ARCHIVE[:-5] + b"wrong"}
         self.truncated = {"/short.zip": ARCHIVE}
         self.failures = {}
+        self.streams = {}
+        self.sent = Counter()
         self.requests = Counter()
         server = self
 
@@ -56,6 +60,13 @@ class Server:
                 server.requests[self.path] += 1
                 if server.failures.get(self.path):
                     self.send_error(server.failures[self.path].pop())
+                elif self.path in server.streams:
+                    self.send_response(200)
+                    self.end_headers()
+                    with suppress(OSError):  # whoever has had enough closes the connection
+                        for part in server.streams[self.path]():
+                            self.wfile.write(part)
+                            server.sent[self.path] += len(part)
                 elif self.path in server.pages:
                     self.answer(server.pages[self.path], server.pages[self.path])
                 elif self.path in server.truncated:
@@ -253,6 +264,106 @@ def test_archive_of_something_else(fetch, server, tmp_path, archive, message):
     assert left_behind(tmp_path) == []
 
 
+def with_flags(archive, flags):
+    """Set general-purpose flags of the first member, in both of its headers."""
+    changed = bytearray(archive)
+    changed[6:8] = flags.to_bytes(2, "little")
+    at = archive.index(b"PK\x01\x02")
+    changed[at + 8 : at + 10] = flags.to_bytes(2, "little")
+    return bytes(changed)
+
+
+def with_method(archive, method):
+    changed = bytearray(archive)
+    changed[8:10] = method.to_bytes(2, "little")
+    at = archive.index(b"PK\x01\x02")
+    changed[at + 10 : at + 12] = method.to_bytes(2, "little")
+    return bytes(changed)
+
+
+def unusable_archives():
+    yield "encrypted", with_flags(ARCHIVE, 0x1)
+    yield "patched", with_flags(ARCHIVE, 0x20)
+    yield "unknown method", with_method(ARCHIVE, 97)
+    for name, method in [("deflate", 8), ("bzip2", 12), ("lzma", 14)]:
+        yield f"no {name}", with_method(ARCHIVE, method)
+    yield "file and folder", zipped(["a.jpeg", "a.jpeg/b.jpeg"])
+    yield "long name", zipped([f"NORMAL/{'x' * 300}.jpeg"])
+    yield "cut", ARCHIVE[:-30]
+
+
+@pytest.mark.parametrize(
+    "archive", [pytest.param(data, id=name) for name, data in unusable_archives()]
+)
+def test_whatever_an_unusable_archive_makes_zipfile_raise_is_one_error(archive, tmp_path):
+    (tmp_path / "archive.zip").write_bytes(archive)
+    with pytest.raises(OSError, match=r"not a sound zip file.*Check the url"):
+        unpack(tmp_path / "archive.zip", tmp_path / "unpacked")
+
+
+def test_damaged_archives_raise_nothing_else(tmp_path):
+    rng = np.random.default_rng(0)
+    n_refused = 0
+    for _ in range(300):
+        damaged = bytearray(ARCHIVE)
+        for at in rng.integers(len(ARCHIVE), size=rng.integers(1, 6)):
+            damaged[at] = rng.integers(256)
+        (tmp_path / "archive.zip").write_bytes(damaged)
+        try:
+            unpack(tmp_path / "archive.zip", tmp_path / "unpacked")
+        except OSError:
+            n_refused += 1
+        shutil.rmtree(tmp_path / "unpacked", ignore_errors=True)
+    assert n_refused > 100
+
+
+def serve(server, monkeypatch, page, stream, n_bytes):
+    server.streams[f"/{page}"] = stream
+    mirror = _download.Mirror(page, server.url(page), SHA256, n_bytes, "2")
+    monkeypatch.setattr(_fetch, "MIRRORS", [mirror])
+
+
+def test_a_download_stops_at_the_known_size(server, tmp_path, monkeypatch):
+    def without_end():
+        for _ in range(2000):
+            yield b"x" * 2**16
+
+    serve(server, monkeypatch, "endless", without_end, n_bytes=len(ARCHIVE))
+    with pytest.raises(OSError, match=rf"more than {len(ARCHIVE)} bytes[\s\S]*not the archive"):
+        fetch_chest_xray(tmp_path, n_retries=3, delay=0)
+    assert server.requests["/endless"] == 1
+    assert server.sent["/endless"] < 100 * 2**16  # what the sockets hold
+    server.pages["/announced"] = ARCHIVE
+    serve(server, monkeypatch, "no", None, n_bytes=len(ARCHIVE) + 1)
+    monkeypatch.setattr(
+        _fetch, "MIRRORS", [_fetch.MIRRORS[0]._replace(url=server.url("announced"))]
+    )
+    with pytest.raises(OSError, match=rf"{len(ARCHIVE)} bytes, expected {len(ARCHIVE) + 1}"):
+        fetch_chest_xray(tmp_path, n_retries=3, delay=0)
+
+
+def test_a_download_at_a_crawl_is_given_up(server, tmp_path, monkeypatch):
+    def crawl():
+        for _ in range(200):
+            yield b"x"
+            time.sleep(0.02)
+
+    serve(server, monkeypatch, "slow", crawl, n_bytes=len(ARCHIVE))
+    monkeypatch.setattr(_download, "_RATE_WINDOW", 0.1)
+    with pytest.raises(ConnectionError, match=r"bytes per second; less than 10,000"):
+        fetch_chest_xray(tmp_path, n_retries=1, delay=0)
+    assert server.requests["/slow"] == 2
+    assert server.sent["/slow"] < 200
+
+
+def test_what_a_killed_download_has_left_is_swept(fetch, tmp_path):
+    left = tmp_path / "home" / ".chest_xray-13efc0-abc.skpneumo-tmp"
+    left.mkdir(parents=True)
+    (left / "archive.zip").write_bytes(b"half")
+    fetch("good.zip")
+    assert left_behind(tmp_path) == [f"chest_xray-{SHA256[:12]}"]
+
+
 def test_url_alone_expects_the_published_archive(fetch, tmp_path):
     with pytest.raises(OSError, match=_download.SHA256):
         fetch("good.zip", sha256=None)
@@ -293,23 +404,10 @@ def test_progress_is_shown_on_a_terminal_only(fetch, server, capfd, monkeypatch)
     shown = io.StringIO()
     console = Console(file=shown, force_terminal=True, width=80)
     monkeypatch.setattr("rich.console.Console", lambda **options: console)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     server.pages["/other.zip"] = other = zipped(XRAYS)
     fetch("other.zip", sha256=hashlib.sha256(other).hexdigest())
     assert "chest X-rays" in shown.getvalue()
-
-
-def test_bar_counts_bytes():
-    with Progress(console=Console(file=io.StringIO())) as progress:
-        bar = _download._PoochBar(progress)
-        bar.total = 100
-        bar.update(30)
-        assert (bar.total, progress.tasks[0].completed) == (100, 30)
-        bar.reset()
-        bar.update(100)
-        bar.close()
-        assert progress.finished
-        bar.total = 0  # what pooch says of a server that does not tell the size
-        assert bar.total == 100
 
 
 def test_nothing_else_touches_the_network(tmp_path, monkeypatch):
@@ -325,7 +423,7 @@ def test_nothing_else_touches_the_network(tmp_path, monkeypatch):
 def test_importing_loads_no_downloader():
     script = (
         "import sys, skpneumo.datasets\n"
-        "print({'pooch', 'requests', 'rich', 'keras', 'matplotlib'} & set(sys.modules))"
+        "print({'requests', 'rich', 'keras', 'matplotlib'} & set(sys.modules))"
     )
     out = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True

@@ -8,12 +8,12 @@ import pytest
 from PIL import Image
 
 from skpneumo.loading import _reading
-from skpneumo.loading.cache import _memory
+from skpneumo.loading.cache import memory_cache
 
 
 @pytest.fixture
 def xray_files(tmp_path):
-    """Write n different small images, long enough ago to be remembered."""
+    """Write n different small images, long enough ago to be saved."""
 
     def write(n=6, seed=0, size=(9, 7)):
         folder = tmp_path / f"xrays-{seed}"
@@ -25,6 +25,7 @@ def xray_files(tmp_path):
             Image.fromarray(rng.integers(0, 256, size, dtype=np.uint8)).save(path)
             age(path)
             paths.append(str(path))
+        time.sleep(0.03)  # a tick of the clock: what has just changed is not saved
         return paths
 
     return write
@@ -38,7 +39,7 @@ def age(path, seconds=60):
 
 @pytest.fixture
 def decoded(monkeypatch):
-    """The paths that have been decoded in this process, in order; nothing is remembered yet."""
+    """The paths that have been decoded in this process, in order; nothing is saved yet."""
     paths = []
     decode_image = _reading.decode_image
 
@@ -47,6 +48,6 @@ def decoded(monkeypatch):
         return decode_image(path, *parameters)
 
     monkeypatch.setattr(_reading, "decode_image", spy)
-    _memory.memo.clear()
+    memory_cache.clear()
     yield paths
-    _memory.memo.clear()
+    memory_cache.clear()

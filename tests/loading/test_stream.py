@@ -37,7 +37,7 @@ from skpneumo.loading import (
     UnreadableImagesError,
     _reading,
 )
-from skpneumo.loading.cache import _memory
+from skpneumo.loading.cache import memory_cache
 
 N = 7
 
@@ -335,7 +335,7 @@ def test_no_more_images_are_in_memory_for_a_longer_stream(n, xray_files, alive, 
     assert n_images == n
     # Being decoded, decoded ahead, handed out, and let go of a moment later.
     assert alive[0] <= 5 * 32
-    assert not _memory.memo.images
+    assert not memory_cache.images
 
 
 def test_training_and_predicting_hold_a_few_batches(xray_files, alive):

@@ -1,10 +1,10 @@
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from skpneumo import _machine
 from skpneumo.tuning import ResumableGridSearchCV, _peak_memory
 from skpneumo.tuning._peak_memory import PeakMemory
 
@@ -15,12 +15,12 @@ def touch(mebibytes):
     return int(np.ones(mebibytes * 2**20, dtype=np.uint8)[-1])
 
 
-def counts_anew():
-    return Path("/proc/self/clear_refs").exists() and _peak_memory._reset()
+def counts_again():
+    return Path("/proc/self/clear_refs").exists() and _machine.reset_peak_memory()
 
 
-@pytest.mark.skipif(not counts_anew(), reason="this system only counts from the start")
-def test_each_measure_begins_anew():
+@pytest.mark.skipif(not counts_again(), reason="this system only counts from the start")
+def test_each_measure_begins_again():
     before = PeakMemory().megabytes()
     large = PeakMemory()
     touch(MEBIBYTES)
@@ -40,8 +40,8 @@ def test_measures_at_the_same_time_do_not_take_each_others_peaks_away(monkeypatc
         status.write_text(re.sub("HWM.*", "HWM: 1024 kB", status.read_text()))
         return True
 
-    monkeypatch.setattr(_peak_memory, "_STATUS", status)
-    monkeypatch.setattr(_peak_memory, "_reset", reset)
+    monkeypatch.setattr(_machine, "_STATUS", status)
+    monkeypatch.setattr(_peak_memory, "reset_peak_memory", reset)
     first = PeakMemory()
     assert first.megabytes() == 1
     status.write_text("VmHWM: 5120 kB\n")
@@ -49,17 +49,10 @@ def test_measures_at_the_same_time_do_not_take_each_others_peaks_away(monkeypatc
     assert (first.megabytes(), second.megabytes()) == (5, 1)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not say")
 def test_elsewhere_it_counts_from_the_start(monkeypatch):
-    monkeypatch.setattr(_peak_memory, "_reset", lambda: False)
+    monkeypatch.setattr(_peak_memory, "reset_peak_memory", lambda: False)
     touch(MEBIBYTES)
     assert PeakMemory().megabytes() > MEBIBYTES
-
-
-def test_it_is_nan_where_nothing_is_known(monkeypatch):
-    monkeypatch.setattr(_peak_memory, "_reset", lambda: False)
-    monkeypatch.setitem(sys.modules, "resource", None)
-    assert np.isnan(PeakMemory().megabytes())
 
 
 def test_a_search_says_which_candidate_needs_much(counting, rows, monkeypatch):

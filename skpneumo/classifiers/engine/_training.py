@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scikeras.wrappers import KerasClassifier
 
 from skpneumo._images import is_stream
+from skpneumo._random import random_seeds
 from skpneumo.augmentation import ImageAugmenter
 from skpneumo.classifiers.engine._batches import Batches
 from skpneumo.classifiers.engine._compiled import (
@@ -32,7 +33,6 @@ from skpneumo.classifiers.engine._schedules import warmup_cosine
 History = dict[str, list[float]]
 Schedule = Callable[[int, int], Iterator[float]]  # of epochs and of steps in each: the rates
 
-_MAX_SEED = 2**31 - 1
 # The square of a greater one is infinite.
 _LARGEST_WEIGHT = float(np.sqrt(np.finfo(np.float32).max))
 
@@ -160,8 +160,8 @@ def fit_network(
         batch_rng = deepcopy(start.batch_rng)  # an interrupted fit leaves where it started from
         optimizer = start.optimizer if start.spec == training_spec else None
     else:
-        seed, batch_seed = rng.randint(_MAX_SEED, size=2)
-        fresh = spec.build(int(seed))
+        seed, batch_seed = random_seeds(rng, 2)
+        fresh = spec.build(seed)
         if start_weights is not None:
             fresh.set_weights(start_weights)
         variables = values(fresh.variables)

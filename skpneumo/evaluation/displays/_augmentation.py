@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_random_state
 
 from skpneumo._plotting import axes_for, divide, figure_of
+from skpneumo._random import check_random_state, random_seed
 from skpneumo.evaluation.displays._images import draw_image, images_of, names_of
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class AugmentationDisplay:
         originals = images_of(X, rows)
         rng = check_random_state(random_state)
         versions = [
-            augmenter.augment_images(originals, random_state=rng.randint(2**31))
+            augmenter.augment_images(originals, random_state=random_seed(rng))
             for _ in range(n_versions)
         ]
         return cls(originals, np.stack(versions, axis=1), names_of(X, rows)).plot(ax=ax)

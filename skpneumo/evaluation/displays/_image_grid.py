@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils import check_consistent_length, column_or_1d
 
 from skpneumo._plotting import axes_for, divide, figure_of
+from skpneumo._random import check_random_state
 from skpneumo.evaluation.displays._images import draw_image, images_of, names_of
 
 if TYPE_CHECKING:

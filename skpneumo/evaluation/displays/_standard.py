@@ -14,7 +14,6 @@ from sklearn.metrics import (
     precision_recall_curve,
     roc_curve,
 )
-from sklearn.utils import check_random_state
 
 from skpneumo._formatting import based_on, with_interval
 from skpneumo._plotting import (
@@ -26,6 +25,7 @@ from skpneumo._plotting import (
     figure_of,
     plain,
 )
+from skpneumo._random import check_random_state
 from skpneumo.evaluation._estimates import Estimate, Settings, estimate_metrics
 from skpneumo.evaluation._predictions import Predictions, check_labels
 

@@ -2,48 +2,14 @@
 
 import os
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
-__all__ = ["CacheInfo", "DecodeCache", "DecodeCacheError"]
+from skpneumo.loading.cache._info import CacheInfo
+from skpneumo.loading.cache._lmdb import clear, describe
+
+__all__ = ["DecodeCache"]
 
 _LEAST_BYTES = 2**20
-
-
-class DecodeCacheError(OSError):
-    """A decode cache cannot be opened, read or written.
-
-    The message names its folder and the remedy.
-    """
-
-
-@dataclass(frozen=True)
-class CacheInfo:
-    """What a decode cache holds.
-
-    Attributes
-    ----------
-    entries : int
-        Images kept.
-    bytes_on_disk : int
-        Size of the cache's files.
-    max_bytes : int
-        Their bound.
-    decoded : int
-        Images ever decoded for this cache.
-    served : int
-        Images ever read from it instead of being decoded, by processes that have ended or have
-        written to it since.
-    oldest : datetime or None
-        When the oldest image was kept; None when there is none.
-    """
-
-    entries: int
-    bytes_on_disk: int
-    max_bytes: int
-    decoded: int
-    served: int
-    oldest: datetime | None
 
 
 @dataclass(frozen=True)
@@ -51,7 +17,7 @@ class DecodeCache:
     """A folder of decoded images, for :class:`ImageLoader` in any number of processes.
 
     An LMDB database: memory-mapped, read by many while one writes, whole after a crash. Each
-    image is kept under the path of its file, its size and time of change, the loader's
+    image is saved under the path of its file, its size, number and times of change, the loader's
     parameters and the version of the decoder, so that nothing has to be cleared when files
     change.
 
@@ -62,8 +28,8 @@ class DecodeCache:
         memory maps and locks do not hold on network file systems, where each machine needs its
         own.
     max_bytes : int, default=10 GiB
-        Bound of its size on disk. The images kept first are dropped first, but none that was
-        kept since this process opened the cache: what does not fit beside those is decoded each
+        Bound of its size on disk. The images saved first are dropped first, but none that was
+        saved since this process opened the cache: what does not fit beside those is decoded each
         time, with a warning. 10 GiB hold half a million grey images of 128 × 128 pixels.
 
     Attributes
@@ -106,7 +72,7 @@ class DecodeCache:
         return Path(self.directory).expanduser().absolute()
 
     def info(self) -> CacheInfo:
-        """Say what the cache holds; a folder that is not there or empty holds nothing.
+        """Say what is in the cache; in a folder that is not there or empty there is nothing.
 
         Returns
         -------
@@ -117,20 +83,16 @@ class DecodeCache:
         DecodeCacheError
             If the folder is not a decode cache, or a damaged one.
         """
-        from skpneumo.loading.cache import _lmdb
-
-        return _lmdb.describe(self)
+        return describe(self.path, self.max_bytes)
 
     def clear(self) -> None:
         """Remove all images and give their disk space back. Damaged caches are cleared too.
 
-        Processes that are using the cache go on with what they had open.
+        Processes that are using the cache continue with what they had open.
 
         Raises
         ------
         DecodeCacheError
             If the folder is not a decode cache; nothing is removed then.
         """
-        from skpneumo.loading.cache import _lmdb
-
-        _lmdb.clear(self)
+        clear(self.path)

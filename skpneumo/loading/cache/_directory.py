@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from skpneumo.loading.cache._cache import DecodeCacheError
+from skpneumo.loading.cache._errors import DecodeCacheError
 
 __all__ = [
-    "CLAIMS",
     "DATA",
+    "LOCKS",
     "alone",
     "bytes_on_disk",
     "enter",
@@ -25,14 +25,14 @@ TAG_NAME = "CACHEDIR.TAG"
 _TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# A decode cache of skpneumo.\n"
 
 # What LMDB calls its files, and our folder of locks.
-DATA, LOCK, CLAIMS = "data.mdb", "lock.mdb", "claims"
+DATA, LOCK, LOCKS = "data.mdb", "lock.mdb", "locks"
 
 
 def enter(folder: Path) -> None:
     """Make the folder, or see that it is a cache."""
     refuse_foreign(folder)
     try:
-        (folder / CLAIMS).mkdir(parents=True, exist_ok=True)
+        (folder / LOCKS).mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError), open(folder / TAG_NAME, "x", encoding="utf-8") as tag:
             tag.write(_TAG)
     except OSError as error:
@@ -55,8 +55,8 @@ def refuse_foreign(folder: Path) -> None:
     tag = folder / TAG_NAME
     # A tag that is empty is just being written by another process.
     ours = tag.is_file() and tag.read_text(encoding="utf-8", errors="replace") in ("", _TAG)
-    strange = sorted(names - {DATA, LOCK, TAG_NAME, CLAIMS})
-    if not ours and names - {CLAIMS}:
+    strange = sorted(names - {DATA, LOCK, TAG_NAME, LOCKS})
+    if not ours and names - {LOCKS}:
         strange = sorted(names)
     if strange:
         raise DecodeCacheError(
@@ -72,15 +72,15 @@ def remedy(folder: Path) -> str:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Keep other processes from opening or clearing the cache meanwhile.
+    """Wait until no other process opens or clears the cache, and lock them out meanwhile.
 
     LMDB's two files belong together: whoever had one from before and the other from after a
     clearing would write beside the lock of all others.
     """
     from filelock import FileLock
 
-    (folder / CLAIMS).mkdir(exist_ok=True)
-    with FileLock(folder / CLAIMS / "opening.lock", thread_local=False):
+    (folder / LOCKS).mkdir(exist_ok=True)
+    with FileLock(folder / LOCKS / "opening.lock", thread_local=False):
         yield
 
 

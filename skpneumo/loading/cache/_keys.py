@@ -1,4 +1,4 @@
-"""What a decoded image is remembered under: the state of its file and how it was read."""
+"""What a decoded image is saved under: the state of its file and how it was read."""
 
 import os
 import stat
@@ -6,49 +6,61 @@ import struct
 import time
 from functools import cache
 from hashlib import blake2b
-from typing import NamedTuple
 
 import PIL
 from PIL import features
 
-__all__ = ["ImageKey", "image_key", "parameters_tag"]
+__all__ = ["image_key", "parameters_tag"]
 
 # To be raised when this package makes other pixels of the same file, or keys of other things.
-_FORMAT = 1
+_FORMAT = 2
 
-# A file written twice within one tick of its file system's clock keeps its time of change, so one
-# that was just written is not remembered yet. The coarsest clock in use, FAT's, ticks in 2 s.
-_TICK_NS = 2_000_000_000
+_SECOND = 1_000_000_000  # ns
+
+# Two changes within a tick of a file system's clock leave the same times, so an image of a file
+# that has just changed is not saved. Times of modification come from anywhere, archives and FAT
+# with its ticks of 2 s among them; the time of change is the system's own.
+_MODIFICATION_TICK = 2 * _SECOND
+_CHANGE_TICK = _SECOND // 50
 
 
-class ImageKey(NamedTuple):
-    """One state of one file, read in one way.
+def image_key(path: str, tag: bytes) -> bytes | None:
+    """The key of a file as it is now; None for what must not be saved.
 
-    Attributes
+    The number of the file and the time of its last change tell it from another one of the same
+    size and time of modification that has taken its place, or that has been written into it.
+
+    Parameters
     ----------
-    digest : bytes of length 16
-        Of path, size, time of change, parameters and decoder.
-    inode : int
-        The file's number. Within a process it also tells a file from another one of the same
-        size and time that has taken its place; over a network it need not last.
+    path : str
+        The file.
+    tag : bytes
+        See :func:`parameters_tag`.
+
+    Returns
+    -------
+    key : bytes of length 16, or None
     """
-
-    digest: bytes
-    inode: int
-
-
-def image_key(path: str, tag: bytes) -> ImageKey | None:
-    """The key of a file as it is now; None for what must not be remembered."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):
         return None  # decoding it will say why
-    age = time.time_ns() - status.st_mtime_ns
-    if not stat.S_ISREG(status.st_mode) or abs(age) < _TICK_NS:
+    if not stat.S_ISREG(status.st_mode) or _has_just_changed(status):
         return None
-    state = struct.pack("<qq", status.st_size, status.st_mtime_ns)
+    state = struct.pack(
+        "<qQqq", status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns
+    )
     name = os.fsencode(os.path.abspath(path))
-    return ImageKey(blake2b(tag + state + name, digest_size=16).digest(), status.st_ino)
+    return blake2b(tag + state + name, digest_size=16).digest()
+
+
+def _has_just_changed(status: os.stat_result) -> bool:
+    now = time.time_ns()
+    whole_seconds = status.st_ctime_ns % _SECOND == 0
+    tick = _MODIFICATION_TICK if whole_seconds else _CHANGE_TICK
+    return (
+        abs(now - status.st_mtime_ns) < _MODIFICATION_TICK or abs(now - status.st_ctime_ns) < tick
+    )
 
 
 @cache

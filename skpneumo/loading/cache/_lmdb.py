@@ -1,4 +1,12 @@
-"""The database behind a decode cache. Only this module knows LMDB."""
+"""The database behind a decode cache. Only this module knows LMDB.
+
+data.mdb, lock.mdb    LMDB's own: three tables, mapped into memory, and who reads them
+images              key (16 bytes) -> pixels
+order               number of saving -> key, cost, time; the lowest are dropped first
+counts              "next" number, "bytes" of all costs, "decoded", "served", "layout"
+locks/opening.lock    locked by who opens or clears: the two files belong together
+locks/00.lock to ff   locked by who decodes images whose keys begin with that byte
+"""
 
 import atexit
 import errno
@@ -11,16 +19,16 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from mmap import PAGESIZE
+from pathlib import Path
 from threading import RLock
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skpneumo.loading.cache._cache import CacheInfo, DecodeCache, DecodeCacheError
 from skpneumo.loading.cache._directory import (
-    CLAIMS,
     DATA,
+    LOCKS,
     alone,
     bytes_on_disk,
     enter,
@@ -29,10 +37,11 @@ from skpneumo.loading.cache._directory import (
     remedy,
     remove_data,
 )
-from skpneumo.loading.cache._keys import ImageKey
-from skpneumo.loading.cache._locks import claim_some
+from skpneumo.loading.cache._errors import DecodeCacheError
+from skpneumo.loading.cache._info import CacheInfo
+from skpneumo.loading.cache._locks import lock_some
 
-__all__ = ["Shelf", "clear", "describe", "shelf_of"]
+__all__ = ["Store", "clear", "describe", "store_at"]
 
 # Address space, not disk or memory: the bound is kept by dropping images, and a map that never
 # has to grow cannot surprise processes that have it open.
@@ -45,23 +54,23 @@ _FILL = 0.6
 _BYTES_PER_TRANSACTION = 1 / 20
 _TREES_PER_IMAGE = 256
 
-_ENTRY = struct.Struct("<16sqd")  # digest, cost, time
+_ENTRY = struct.Struct("<16sqd")  # key, cost, time
 _NUMBER = struct.Struct(">Q")  # so that the order of bytes is the order of numbers
 _LAYOUT = 1
 
 
 # LMDB must not be open while the process forks, nor twice in one process. So all of its use in
-# this process happens under one lock, which a fork takes to close everything: it is opened anew
+# this process happens under one lock, which a fork takes to close everything: it is opened again
 # when it is needed next, by parent and child.
 _lock = RLock()
 
 
-class Shelf:
+class Store:
     """A cache, open when needed. Rows are positions in ``keys`` and ``images`` alike."""
 
-    def __init__(self, cache: DecodeCache) -> None:
-        self.max_bytes = cache.max_bytes
-        self._folder = cache.path
+    def __init__(self, folder: Path, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self._folder = folder
         self._lmdb = _import_lmdb()
         self._environment: Any = None
         self._file: tuple[int, int] | None = None
@@ -121,63 +130,63 @@ class Shelf:
                 self._environment = None
 
     def fetch(
-        self, rows: Sequence[int], keys: Sequence[ImageKey | None], images: NDArray[np.uint8]
+        self, rows: Sequence[int], keys: Sequence[bytes | None], images: NDArray[np.uint8]
     ) -> list[int]:
-        """Fill in the rows that are kept; return those that are not."""
+        """Fill in the rows that are saved; return those that are not."""
         missing = []
         target, size = _bytes_of(images)
         with self._transaction(buffers=True) as transaction:
             get = partial(transaction.get, db=self._images)
             for row in rows:
                 key = keys[row]
-                kept = None if key is None else get(key.digest)
-                if kept is None or len(kept) != size:
+                pixels = None if key is None else get(key)
+                if pixels is None or len(pixels) != size:
                     missing.append(row)
                 else:
-                    target[row * size : (row + 1) * size] = kept
+                    target[row * size : (row + 1) * size] = pixels
             self._served += len(rows) - len(missing)
         return missing
 
     def shares(
-        self, rows: Sequence[int], keys: Sequence[ImageKey | None], images: NDArray[np.uint8]
+        self, rows: Sequence[int], keys: Sequence[bytes | None], images: NDArray[np.uint8]
     ) -> Generator[list[int]]:
         """Share the rows to decode out among the processes that want them at this moment.
 
-        What is yielded is claimed until the next is asked for, and by then must have been kept:
+        What is yielded is locked until the next is asked for, and by then must have been saved:
         whoever waits for it looks again.
         """
-        claimable: dict[int, list[int]] = {}
+        lockable: dict[int, list[int]] = {}
         for row in rows:
             if (key := keys[row]) is None:
                 continue
-            claimable.setdefault(key.digest[0], []).append(row)
-        if unclaimed := [row for row in rows if keys[row] is None]:
-            yield unclaimed
-        while claimable:
-            with self._explained(), claim_some(self._folder / CLAIMS, claimable) as claimed:
-                share = [row for number in claimed for row in claimable.pop(number)]
+            lockable.setdefault(key[0], []).append(row)
+        if keyless := [row for row in rows if keys[row] is None]:
+            yield keyless
+        while lockable:
+            with self._explained(), lock_some(self._folder / LOCKS, lockable) as locked:
+                share = [row for number in locked for row in lockable.pop(number)]
                 if missing := self.fetch(share, keys, images):
                     yield missing
 
-    def keep(
-        self, rows: Sequence[int], keys: Sequence[ImageKey | None], images: NDArray[np.uint8]
+    def save(
+        self, rows: Sequence[int], keys: Sequence[bytes | None], images: NDArray[np.uint8]
     ) -> None:
-        """Keep these rows, dropping the oldest where the bound asks for it."""
-        kept = [(key.digest, row) for row in rows if (key := keys[row]) is not None]
+        """Save these rows, dropping the oldest where the bound asks for it."""
+        saved = [(key, row) for row in rows if (key := keys[row]) is not None]
         source, size = _bytes_of(images)
         cost = _cost(size)
         at_once = max(1, int(self.max_bytes * _BYTES_PER_TRANSACTION) // cost)
-        for start in range(0, max(1, len(kept)), at_once):
+        for start in range(0, max(1, len(saved)), at_once):
             with self._transaction(write=True) as transaction:
                 self._count(transaction, "served", add=self._take_served())
-                for digest, row in kept[start : start + at_once]:
+                for key, row in saved[start : start + at_once]:
                     self._count(transaction, "decoded", add=1)
                     if not self._make_room(transaction, cost):
                         continue
                     pixels = source[row * size : (row + 1) * size]
-                    if transaction.put(digest, pixels, overwrite=False, db=self._images):
+                    if transaction.put(key, pixels, overwrite=False, db=self._images):
                         number = self._count(transaction, "next", add=1) - 1
-                        entry = _ENTRY.pack(digest, cost, time.time())
+                        entry = _ENTRY.pack(key, cost, time.time())
                         transaction.put(_NUMBER.pack(number), entry, db=self._order)
                         self._count(transaction, "bytes", add=cost)
 
@@ -196,8 +205,8 @@ class Shelf:
             )
 
     def write_counts(self) -> None:
-        """Put down what has been read since the last image was kept."""
-        # Not to a cache that has been cleared meanwhile: it would be made anew.
+        """Write down what has been read since the last image was saved."""
+        # Not to a cache that has been cleared meanwhile: that would make it again.
         there = identity(self._folder)
         if self._served and there is not None and self._file in (None, there):
             with self._transaction(write=True) as transaction:
@@ -230,10 +239,10 @@ class Shelf:
             while used + cost > bound:
                 first_own = self._first_own or 0
                 if not oldest.first() or _NUMBER.unpack(oldest.key())[0] >= first_own:
-                    self._warn_of_no_room("is full of images that this run has kept")
+                    self._warn_of_no_room("is full of images that this run has saved")
                     return False
-                digest, freed, _ = _ENTRY.unpack(oldest.value())
-                transaction.delete(digest, db=self._images)
+                key, freed, _ = _ENTRY.unpack(oldest.value())
+                transaction.delete(key, db=self._images)
                 oldest.delete()
                 used = self._count(transaction, "bytes", add=-freed)
         return True
@@ -264,7 +273,7 @@ class Shelf:
             yield
         except DecodeCacheError:
             raise
-        except (lmdb.Error, OSError) as error:  # the latter of locks, claims and the folder
+        except (lmdb.Error, OSError) as error:  # the latter of locks and the folder
             full = isinstance(error, lmdb.DiskError) or "No space left" in str(error)
             if full or isinstance(error, lmdb.MapFullError):
                 raise DecodeCacheError(
@@ -290,37 +299,36 @@ class Shelf:
             ) from error
 
 
-_shelves: dict[str, Shelf] = {}
+_stores: dict[str, Store] = {}
 
 
-def shelf_of(cache: DecodeCache) -> Shelf:
-    """The one shelf of this process for the folder of a cache, with the bound last asked for."""
-    name = os.path.realpath(cache.path)
+def store_at(folder: Path, max_bytes: int) -> Store:
+    """The one store of this process for a folder, with the bound last asked for."""
+    name = os.path.realpath(folder)
     with _lock:
-        if name not in _shelves:
-            _shelves[name] = Shelf(cache)
-        _shelves[name].max_bytes = cache.max_bytes
-        return _shelves[name]
+        if name not in _stores:
+            _stores[name] = Store(folder, max_bytes)
+        _stores[name].max_bytes = max_bytes
+        return _stores[name]
 
 
-def describe(cache: DecodeCache) -> CacheInfo:
+def describe(folder: Path, max_bytes: int) -> CacheInfo:
     """See :meth:`DecodeCache.info`."""
-    refuse_foreign(cache.path)
-    if not (cache.path / DATA).exists():
-        return CacheInfo(0, 0, cache.max_bytes, 0, 0, None)
-    return shelf_of(cache).describe()
+    refuse_foreign(folder)
+    if not (folder / DATA).exists():
+        return CacheInfo(0, 0, max_bytes, 0, 0, None)
+    return store_at(folder, max_bytes).describe()
 
 
-def clear(cache: DecodeCache) -> None:
+def clear(folder: Path) -> None:
     """See :meth:`DecodeCache.clear`."""
-    folder = cache.path
     refuse_foreign(folder)
     if not folder.exists():
         return
     with _lock:
-        # It stays the one shelf of this process: threads may be in the middle of using it.
-        if shelf := _shelves.get(os.path.realpath(folder)):
-            shelf.close()
+        # It stays the one store of this process: threads may be in the middle of using it.
+        if store := _stores.get(os.path.realpath(folder)):
+            store.close()
         _import_lmdb()
         remove_data(folder)
 
@@ -352,20 +360,20 @@ def _cost(n_bytes: int) -> int:
 
 
 def _write_all_counts() -> None:
-    for shelf in _shelves.values():
+    for store in _stores.values():
         with suppress(OSError):  # the process is ending, and they are only for information
-            shelf.write_counts()
+            store.write_counts()
 
 
 def _close_before_fork() -> None:
     _lock.acquire()
-    for shelf in _shelves.values():
-        shelf.close()
+    for store in _stores.values():
+        store.close()
 
 
 def _begin_in_child() -> None:
-    for shelf in _shelves.values():
-        shelf.forget_counts()
+    for store in _stores.values():
+        store.forget_counts()
     _lock.release()
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sized
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["claim_some"]
+__all__ = ["lock_some"]
 
 # Enough that an end is in sight, few enough that others find work.
 _IMAGES_AT_ONCE = 128
@@ -12,11 +12,11 @@ _PATIENCE = 60.0  # seconds
 
 
 @contextmanager
-def claim_some(folder: Path, wanted: Mapping[int, Sized]) -> Iterator[Collection[int]]:
-    """Hold the claims to some of the numbered parts; wait only if all are taken.
+def lock_some(folder: Path, wanted: Mapping[int, Sized]) -> Iterator[Collection[int]]:
+    """Lock some of the numbered parts; wait only if others have locked all of them.
 
-    A claim is the lock of a file, which the system releases when its process dies. Nobody waits
-    while holding one, so no two wait for each other.
+    These are locks of files, which the system releases when their process dies. Nobody who has
+    one waits for another, so no two wait for each other.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def claim_some(folder: Path, wanted: Mapping[int, Sized]) -> Iterator[Collection
 
     Yields
     ------
-    claimed : list of int
+    locked : list of int
         At least one of the parts.
     """
     from filelock import FileLock, Timeout
@@ -36,21 +36,21 @@ def claim_some(folder: Path, wanted: Mapping[int, Sized]) -> Iterator[Collection
     # threads share such a lock, and two locks of one file exclude each other.
     folder.mkdir(exist_ok=True)  # gone when the cache has been cleared meanwhile
     locks = {part: FileLock(folder / f"{part:02x}.lock", thread_local=False) for part in wanted}
-    claimed: list[int] = []
+    locked: list[int] = []
     n_images = 0
-    with ExitStack() as held:
+    with ExitStack() as stack:
         for part, lock in locks.items():
             try:
-                held.enter_context(lock.acquire(blocking=False))
+                stack.enter_context(lock.acquire(blocking=False))
             except Timeout:
                 continue
-            claimed.append(part)
+            locked.append(part)
             n_images += len(wanted[part])
             if n_images >= _IMAGES_AT_ONCE:
                 break
-        if not claimed:
+        if not locked:
             part, lock = next(iter(locks.items()))
-            with suppress(Timeout):  # whoever holds it has been stopped: it is done twice then
-                held.enter_context(lock.acquire(timeout=_PATIENCE))
-            claimed.append(part)
-        yield claimed
+            with suppress(Timeout):  # whoever has locked it is stopped: it is done twice then
+                stack.enter_context(lock.acquire(timeout=_PATIENCE))
+            locked.append(part)
+        yield locked

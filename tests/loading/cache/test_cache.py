@@ -21,7 +21,6 @@ from sklearn.base import clone
 
 from skpneumo.loading import DecodeCache, DecodeCacheError, ImageLoader
 from skpneumo.loading.cache import _keys, _lmdb
-from skpneumo.loading.cache._keys import ImageKey
 
 from ..conftest import age
 
@@ -103,7 +102,7 @@ def test_workers_that_want_the_same_files_at_the_same_time_share_them_out(
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-def test_a_forked_child_opens_the_cache_anew(xray_files, cache):
+def test_a_forked_child_opens_the_cache_again(xray_files, cache):
     paths = xray_files(4)
     run = run_python(
         LOAD
@@ -120,7 +119,7 @@ def test_a_forked_child_opens_the_cache_anew(xray_files, cache):
     assert cache.info().entries == 3 * len(paths)
 
 
-def test_a_killed_process_loses_nothing_that_was_kept(xray_files, cache):
+def test_a_killed_process_loses_nothing_that_was_saved(xray_files, cache):
     paths = xray_files(40)
     program = LOAD.replace("paths)", "paths[:20])") + (
         "from skpneumo.loading import _reading\n"
@@ -131,7 +130,7 @@ def test_a_killed_process_loses_nothing_that_was_kept(xray_files, cache):
     )
     assert run_python(program, cache.directory, *paths).returncode == -signal.SIGKILL
     assert cache.info().entries == 20
-    ImageLoader(size=8, cache=cache).transform(paths)  # the claims of the dead are free
+    ImageLoader(size=8, cache=cache).transform(paths)  # the locks of the dead are free
     assert cache.info().entries == 40
     assert cache.info().decoded == 40
 
@@ -143,11 +142,10 @@ def test_a_process_killed_while_writing_leaves_a_whole_cache(xray_files, cache):
         "import numpy as np\n"
         "from skpneumo.loading import DecodeCache\n"
         "from skpneumo.loading.cache import _lmdb\n"
-        "from skpneumo.loading.cache._keys import ImageKey\n"
-        "shelf = _lmdb.shelf_of(DecodeCache(sys.argv[1]))\n"
+        "store = _lmdb.store_at(DecodeCache(sys.argv[1]).path, 2**30)\n"
         "images = np.ones((1, 64, 64, 1), np.uint8)\n"
         "for i in range(10**9):\n"
-        "    shelf.keep([0], [ImageKey(i.to_bytes(16, 'big'), 0)], images)\n"
+        "    store.save([0], [i.to_bytes(16, 'big')], images)\n"
         "    if i == 1: print('ready', flush=True)\n"
     )
     with subprocess.Popen(
@@ -162,19 +160,23 @@ def test_a_process_killed_while_writing_leaves_a_whole_cache(xray_files, cache):
     assert cache.info().entries == before + 4
 
 
-def keep_numbered(shelf, numbers, side):
+def store_of(cache):
+    return _lmdb.store_at(cache.path, cache.max_bytes)
+
+
+def save_numbered(store, numbers, side):
     images = np.zeros((len(numbers), side, side, 1), dtype=np.uint8)
     images += (np.array(numbers) % 256).astype(np.uint8).reshape(-1, 1, 1, 1)
-    shelf.keep(range(len(numbers)), [key_of(n, side) for n in numbers], images)
+    store.save(range(len(numbers)), [key_of(n, side) for n in numbers], images)
 
 
 def key_of(number, side):
-    return ImageKey(f"{number:08}{side:08}".encode(), 0)
+    return f"{number:08}{side:08}".encode()
 
 
-def kept_numbers(shelf, numbers, side):
+def saved_numbers(store, numbers, side):
     images = np.empty((len(numbers), side, side, 1), dtype=np.uint8)
-    missing = shelf.fetch(range(len(numbers)), [key_of(n, side) for n in numbers], images)
+    missing = store.fetch(range(len(numbers)), [key_of(n, side) for n in numbers], images)
     found = [n for i, n in enumerate(numbers) if i not in missing]
     for i, n in enumerate(numbers):
         assert i in missing or np.all(images[i] == n % 256)
@@ -183,9 +185,9 @@ def kept_numbers(shelf, numbers, side):
 
 def reopen():
     """As another run does."""
-    for shelf in _lmdb._shelves.values():
-        shelf.close()
-    _lmdb._shelves.clear()
+    for store in _lmdb._stores.values():
+        store.close()
+    _lmdb._stores.clear()
 
 
 @settings(max_examples=5, deadline=None)
@@ -193,11 +195,11 @@ def reopen():
 def test_the_size_on_disk_is_bounded_and_the_oldest_go(tmp_path_factory, runs):
     cache = DecodeCache(tmp_path_factory.mktemp("cache"), max_bytes=2**20)
     for run, (side, n) in enumerate(runs):
-        shelf = _lmdb.shelf_of(cache)
+        store = store_of(cache)
         numbers = list(range(100 * run, 100 * run + n))
         with pytest.warns(UserWarning, match="full") if _too_many(n, side) else nullcontext():
-            keep_numbered(shelf, numbers, side)
-        found = kept_numbers(shelf, numbers, side)
+            save_numbered(store, numbers, side)
+        found = saved_numbers(store, numbers, side)
         assert found == numbers[: len(found)], "the first ones of a run stay"
         assert len(found) == n or _too_many(n, side)
         assert os.path.getsize(cache.path / "data.mdb") <= cache.max_bytes
@@ -208,27 +210,27 @@ def _too_many(n, side):
     return n * _lmdb._cost(side * side) > _lmdb._FILL * 2**20
 
 
-def test_what_a_run_has_kept_is_not_pushed_out_by_the_same_run(tmp_path):
+def test_what_a_run_has_saved_is_not_pushed_out_by_the_same_run(tmp_path):
     cache = DecodeCache(tmp_path / "cache", max_bytes=2**20)
-    keep_numbered(_lmdb.shelf_of(cache), range(20), 64)
+    save_numbered(store_of(cache), range(20), 64)
     reopen()
-    with pytest.warns(UserWarning, match=r"full of images that this run has kept.*max_bytes="):
-        keep_numbered(_lmdb.shelf_of(cache), range(100, 250), 64)
-    shelf = _lmdb.shelf_of(cache)
-    assert kept_numbers(shelf, range(20), 64) == []
-    found = kept_numbers(shelf, range(100, 250), 64)
+    with pytest.warns(UserWarning, match=r"full of images that this run has saved.*max_bytes="):
+        save_numbered(store_of(cache), range(100, 250), 64)
+    store = store_of(cache)
+    assert saved_numbers(store, range(20), 64) == []
+    found = saved_numbers(store, range(100, 250), 64)
     assert found == list(range(100, 100 + len(found)))
-    keep_numbered(shelf, range(300, 303), 64)  # warned once
+    save_numbered(store, range(300, 303), 64)  # warned once
     reopen()
 
 
 def test_an_image_that_is_too_large_pushes_nothing_out(tmp_path):
     cache = DecodeCache(tmp_path / "cache", max_bytes=2**20)
-    keep_numbered(_lmdb.shelf_of(cache), range(5), 32)
+    save_numbered(store_of(cache), range(5), 32)
     reopen()
     with pytest.warns(UserWarning, match=r"cannot hold an image of this size.*max_bytes="):
-        keep_numbered(_lmdb.shelf_of(cache), [9], 1024)
-    assert kept_numbers(_lmdb.shelf_of(cache), range(5), 32) == list(range(5))
+        save_numbered(store_of(cache), [9], 1024)
+    assert saved_numbers(store_of(cache), range(5), 32) == list(range(5))
     reopen()
 
 
@@ -324,7 +326,7 @@ def test_clearing_gives_the_disk_back_and_leaves_users_in_peace(xray_files, deco
     loader = ImageLoader(size=8, cache=cache)
     expected = loader.transform(paths)
     cache.clear()
-    assert {path.name for path in cache.path.iterdir()} == {"CACHEDIR.TAG", "claims"}
+    assert {path.name for path in cache.path.iterdir()} == {"CACHEDIR.TAG", "locks"}
     assert cache.info().entries == 0
     decoded.clear()
     assert_array_equal(loader.transform(paths), expected)
@@ -337,7 +339,7 @@ def test_who_is_in_the_middle_of_using_a_cache_goes_on_when_it_is_cleared(xray_f
     paths = xray_files(3)
     loader = ImageLoader(size=8, cache=cache)
     loader.transform(paths)
-    in_use = _lmdb.shelf_of(cache)
+    in_use = store_of(cache)
     cache.clear()
     loader.transform(paths)
     assert in_use.describe().entries == 3
@@ -379,7 +381,7 @@ def test_clearing_again_and_again_while_others_load_harms_nobody(xray_files, cac
     assert cache.info().entries == 0
 
 
-def test_a_cache_cleared_by_another_process_is_made_anew(xray_files, cache):
+def test_a_cache_cleared_by_another_process_is_made_again(xray_files, cache):
     paths = xray_files(3)
     loader = ImageLoader(size=8, cache=cache)
     expected = loader.transform(paths)
@@ -407,13 +409,13 @@ def test_a_full_disk_is_named(xray_files, cache):
 def test_no_space_left_has_the_number_of_a_full_disk(xray_files, cache):
     import lmdb
 
-    shelf = _lmdb.shelf_of(cache)
+    store = store_of(cache)
     for error in (lmdb.DiskError("x", errno.ENOSPC), lmdb.Error("x: No space left on device")):
         with (
             pytest.raises(
                 DecodeCacheError, match=r"disk of the decode cache .* is full"
             ) as caught,
-            shelf._explained(),
+            store._explained(),
         ):
             raise error
         assert caught.value.errno == errno.ENOSPC
@@ -422,16 +424,16 @@ def test_no_space_left_has_the_number_of_a_full_disk(xray_files, cache):
 def test_too_little_address_space_is_no_damage(cache):
     import lmdb
 
-    shelf = _lmdb.shelf_of(cache)
-    with pytest.raises(DecodeCacheError, match="ulimit -v") as caught, shelf._explained():
+    store = store_of(cache)
+    with pytest.raises(DecodeCacheError, match="ulimit -v") as caught, store._explained():
         raise lmdb.MemoryError("Cannot allocate memory")
     assert caught.value.errno == errno.ENOMEM
 
 
 def test_locks_that_cannot_be_taken_are_explained(cache):
-    shelf = _lmdb.shelf_of(cache)
+    store = store_of(cache)
     for number, said in [(errno.ENOSPC, "is full"), (errno.EACCES, "cannot be written")]:
-        with pytest.raises(DecodeCacheError, match=said) as caught, shelf._explained():
+        with pytest.raises(DecodeCacheError, match=said) as caught, store._explained():
             raise OSError(number, os.strerror(number))
         assert caught.value.errno == number
 

@@ -16,9 +16,8 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.tree import DecisionTreeClassifier
 
 from skpneumo.loading import ImageLoader, UnreadableImagesError
-from skpneumo.loading.cache import _memory
-from skpneumo.loading.cache._keys import ImageKey
-from skpneumo.loading.cache._memory import Memo, MemoVisit
+from skpneumo.loading.cache import MemoryVisit, memory_cache
+from skpneumo.loading.cache._memory import MemoryCache
 
 from ..conftest import age
 
@@ -53,7 +52,7 @@ def test_other_parameters_are_other_images(xray_files, decoded):
     assert len(decoded) == 2 * 4 * len(paths)
 
 
-def test_repeated_paths_are_decoded_once_even_when_nothing_is_kept(xray_files, decoded):
+def test_repeated_paths_are_decoded_once_even_when_nothing_is_saved(xray_files, decoded):
     a, b = xray_files(2)
     images = ImageLoader(size=4, cache=False).transform([a, b, a, a])
     assert decoded == [a, b]
@@ -77,7 +76,7 @@ def replace_file(path):
 
 
 @pytest.mark.parametrize("change", [replace_content, replace_file])
-def test_changed_files_are_decoded_anew(change, xray_files, decoded):
+def test_changed_files_are_decoded_again(change, xray_files, decoded):
     (path,) = xray_files(1)
     ImageLoader(size=4).transform([path])
     change(path)
@@ -86,7 +85,7 @@ def test_changed_files_are_decoded_anew(change, xray_files, decoded):
     assert_array_equal(changed, ImageLoader(size=4, cache=False).transform([path]))
 
 
-def test_a_file_just_written_is_not_kept(xray_files, decoded):
+def test_a_file_just_written_is_not_saved(xray_files, decoded):
     (path,) = xray_files(1)
     age(path, seconds=0)
     ImageLoader(size=4).transform([path])
@@ -95,7 +94,7 @@ def test_a_file_just_written_is_not_kept(xray_files, decoded):
     assert decoded == [path, path]
 
 
-def test_a_file_replaced_while_it_is_read_is_not_kept(xray_files, decoded, monkeypatch):
+def test_a_file_replaced_while_it_is_read_is_not_saved(xray_files, decoded, monkeypatch):
     from skpneumo.loading import _reading
 
     (path,) = xray_files(1)
@@ -108,7 +107,7 @@ def test_a_file_replaced_while_it_is_read_is_not_kept(xray_files, decoded, monke
 
     monkeypatch.setattr(_reading, "decode_image", decode_and_touch)
     ImageLoader(size=4).transform([path])
-    assert not _memory.memo.images
+    assert not memory_cache.images
 
 
 def test_what_is_handed_out_can_be_written_to(xray_files, decoded):
@@ -123,7 +122,7 @@ def test_what_is_handed_out_can_be_written_to(xray_files, decoded):
     assert len(decoded) == 3
 
 
-def test_good_files_are_kept_when_others_cannot_be_read(xray_files, decoded, tmp_path):
+def test_good_files_are_saved_when_others_cannot_be_read(xray_files, decoded, tmp_path):
     good = xray_files(3)
     bad = tmp_path / "text.png"
     bad.write_text("not an image")
@@ -134,50 +133,50 @@ def test_good_files_are_kept_when_others_cannot_be_read(xray_files, decoded, tmp
     assert sorted(decoded) == sorted([*good, str(bad)])
 
 
-def visit(memo, rows):
+def visit(cache, rows):
     """One call of a loader for these images of 8 bytes; returns what it had to decode."""
     images = np.zeros((len(rows), 8), dtype=np.uint8)
     keys = [str(row) for row in rows]
-    call = MemoVisit(memo)
+    call = MemoryVisit(cache)
     missing = call.fetch(range(len(rows)), keys, images)
     for i in missing:
         images[i] = rows[i]
-    call.keep(missing, keys, images)
+    call.save(missing, keys, images)
     assert_array_equal(images[:, 0], rows)
-    assert memo.n_bytes == 8 * len(memo.images) <= memo.max_bytes
+    assert cache.n_bytes == 8 * len(cache.images) <= cache.max_bytes
     return [rows[i] for i in missing]
 
 
 def test_memory_is_bounded_and_the_least_recently_used_goes():
-    memo = Memo(max_bytes=4 * 8)
-    visit(memo, [1, 2])
-    visit(memo, [3, 4])
-    visit(memo, [1, 2])
-    visit(memo, [5])
-    assert visit(memo, [1, 2]) == []
-    assert visit(memo, [3]) == [3]
+    cache = MemoryCache(max_bytes=4 * 8)
+    visit(cache, [1, 2])
+    visit(cache, [3, 4])
+    visit(cache, [1, 2])
+    visit(cache, [5])
+    assert visit(cache, [1, 2]) == []
+    assert visit(cache, [3]) == [3]
 
 
 def test_reading_more_than_there_is_room_for_again_and_again_still_helps():
-    memo = Memo(max_bytes=6 * 8)
+    cache = MemoryCache(max_bytes=6 * 8)
     everything = list(range(10))
-    assert visit(memo, everything) == everything
+    assert visit(cache, everything) == everything
     for _ in range(3):
-        assert visit(memo, everything) == [6, 7, 8, 9]
+        assert visit(cache, everything) == [6, 7, 8, 9]
 
 
-def test_an_image_larger_than_the_memory_is_handed_out_and_not_kept():
-    memo = Memo(max_bytes=4)
-    assert visit(memo, [1]) == [1]
-    assert not memo.images
+def test_an_image_larger_than_the_memory_is_handed_out_and_not_saved():
+    cache = MemoryCache(max_bytes=4)
+    assert visit(cache, [1]) == [1]
+    assert not cache.images
 
 
 def test_an_image_larger_than_the_memory_pushes_nothing_out():
-    memo = Memo(max_bytes=4 * 8)
-    visit(memo, [1, 2])
+    cache = MemoryCache(max_bytes=4 * 8)
+    visit(cache, [1, 2])
     large = np.zeros((1, 100), dtype=np.uint8)
-    MemoVisit(memo).keep([0], [ImageKey(b"large", 0)], large)
-    assert visit(memo, [1, 2]) == []
+    MemoryVisit(cache).save([0], [b"large"], large)
+    assert visit(cache, [1, 2]) == []
 
 
 def test_threads_share_it(xray_files, decoded):
@@ -189,14 +188,14 @@ def test_threads_share_it(xray_files, decoded):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-def test_a_child_forked_while_the_memo_is_in_use_does_not_wait_for_ever(xray_files):
+def test_a_child_forked_while_the_memory_cache_is_in_use_does_not_wait_for_ever(xray_files):
     program = (
         "import os, sys\n"
         "from skpneumo.loading import ImageLoader\n"
-        "from skpneumo.loading.cache import _memory\n"
+        "from skpneumo.loading.cache import memory_cache\n"
         "paths = sys.argv[1:]\n"
         "ImageLoader(size=4).transform(paths)\n"
-        "with _memory.memo.lock:\n"
+        "with memory_cache.lock:\n"
         "    child = os.fork()\n"
         "    if child == 0:\n"
         "        ImageLoader(size=4).transform(paths)\n"

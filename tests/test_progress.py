@@ -3,7 +3,7 @@
 import io
 import sys
 
-from skpneumo.explanation._progress import progress
+from skpneumo._progress import progress
 
 
 class Terminal(io.StringIO):

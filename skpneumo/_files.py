@@ -1,0 +1,312 @@
+"""Files and folders that appear under their names whole or not at all."""
+
+import errno
+import os
+import secrets
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+__all__ = ["atomic_write", "open_unlinked", "sweep", "temporary_folder"]
+
+# Told from files of others by the suffix. The longest name of a file has 255 bytes, of which the
+# random part and the suffix need some.
+_SUFFIX = ".skpneumo-tmp"
+_LONGEST_STEM = 200
+
+# Only used where files cannot be locked.
+_ABANDONED_AFTER = 24 * 60 * 60.0  # seconds
+
+_ADMINISTRATOR = 0  # whose links are as good as one's own
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+
+
+@contextmanager
+def atomic_write(
+    path: str | os.PathLike[str], mode: str = "w", **options: Any
+) -> Iterator[IO[Any]]:
+    """Open a file that takes its name when all of it is on the disk.
+
+    It is written to a temporary file in the same folder. An error leaves what was there before;
+    a process that is killed also leaves the temporary file, which the next process that writes
+    to the folder removes.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file. A link of one's own is followed, one that another user laid is replaced. A
+        device or a pipe is written to.
+    mode : {"w", "wb"}, default="w"
+        Text, in UTF-8 unless ``encoding`` is given, or bytes.
+    **options
+        Further arguments of :func:`open`.
+
+    Yields
+    ------
+    file : file object
+        Its permissions are those of the file that it replaces; of a new one, those that the
+        process gives to any new file.
+
+    Raises
+    ------
+    OSError
+        If the folder is missing, not writable or full. The error names the path.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from skpneumo._files import atomic_write
+    >>> with TemporaryDirectory() as folder:
+    ...     with atomic_write(Path(folder, "hello.txt")) as file:
+    ...         n_characters = file.write("Hello")
+    ...         there = Path(folder, "hello.txt").exists()
+    ...     there, Path(folder, "hello.txt").read_text()
+    (False, 'Hello')
+    """
+    if "b" not in mode:
+        options.setdefault("encoding", "utf-8")
+    place = _destination(Path(path))
+    if place.exists() and not place.is_file():
+        with open(place, mode, **options) as file:
+            yield file
+        return
+    with _named(place):
+        sweep(place.parent)
+        file, unfinished = _new_file(place, mode, options)
+        try:
+            with file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+                if os.name == "nt":  # where open files cannot be renamed
+                    file.close()
+                os.replace(unfinished, place)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def temporary_folder(parent: Path, name: str) -> Iterator[Path]:
+    """Make a folder whose content is to be moved to a place beside it.
+
+    It is removed at the end; that of a killed process, by the next one that writes to the parent.
+
+    Parameters
+    ----------
+    parent : Path
+        The folder to make it in.
+    name : str
+        What its name begins with.
+
+    Yields
+    ------
+    folder : Path
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from skpneumo._files import temporary_folder
+    >>> with TemporaryDirectory() as parent:
+    ...     with temporary_folder(Path(parent), "images") as folder:
+    ...         folder.is_dir()
+    ...     folder.exists()
+    True
+    False
+    """
+    sweep(parent)
+    lock = None
+    while lock is None:
+        folder = Path(tempfile.mkdtemp(_SUFFIX, f".{name}-", parent))
+        lock = _locked(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if lock >= 0:
+            os.close(lock)
+
+
+def open_unlinked(path: str, flags: int) -> int:
+    """Open a file, but not through a link: an ``opener`` for :func:`open`.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    flags : int
+        As :func:`os.open` takes them.
+
+    Returns
+    -------
+    descriptor : int
+
+    Raises
+    ------
+    FileExistsError
+        If there is a link of that name.
+
+    Examples
+    --------
+    >>> import os
+    >>> from skpneumo._files import open_unlinked
+    >>> with open(os.devnull, "a", opener=open_unlinked) as file:
+    ...     file.writable()
+    True
+    """
+    try:
+        return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise FileExistsError(
+            errno.EEXIST, "a link, through which nothing is written; remove it", path
+        ) from None
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes have left unfinished in a folder.
+
+    Whoever writes a temporary file holds a lock on it, which the system releases when the process
+    ends, however it ends: what can be locked has been abandoned.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from skpneumo._files import sweep
+    >>> with TemporaryDirectory() as folder:
+    ...     left = Path(folder, ".report.html-5f0c.skpneumo-tmp")
+    ...     left.touch()
+    ...     sweep(Path(folder))
+    ...     left.exists()
+    False
+    """
+    try:
+        with os.scandir(folder) as entries:
+            left = [entry.path for entry in entries if entry.name.endswith(_SUFFIX)]
+    except OSError:
+        return  # writing to it will say why
+    for path in left:
+        with suppress(OSError):  # another process has been faster
+            _remove_if_abandoned(Path(path))
+
+
+def _remove_if_abandoned(path: Path) -> None:
+    status = os.lstat(path)
+    if hasattr(os, "getuid") and status.st_uid != os.getuid():
+        return
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+        return
+    lock = _locked(path)
+    if lock is None:
+        return
+    try:
+        if lock == _NO_LOCKS and time.time() - status.st_mtime < _ABANDONED_AFTER:
+            return
+        if stat.S_ISDIR(status.st_mode):
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
+    finally:
+        if lock != _NO_LOCKS:
+            os.close(lock)
+
+
+_NO_LOCKS = -1
+
+
+def _locked(path: Path) -> int | None:
+    """Lock a file or folder; None if another process was faster to lock or remove it."""
+    try:
+        import fcntl
+    except ImportError:  # Windows, which lets nobody remove what is open
+        return _NO_LOCKS
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(descriptor), os.lstat(path)):
+            return descriptor
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    except OSError:  # a network file system without locks
+        os.close(descriptor)
+        return _NO_LOCKS
+    os.close(descriptor)
+    return None
+
+
+def _new_file(place: Path, mode: str, options: dict[str, Any]) -> tuple[IO[Any], Path]:
+    """Make a locked temporary file beside the place."""
+    stem = place.name.encode("utf-8", "surrogateescape")[:_LONGEST_STEM]
+    while True:
+        name = f".{os.fsdecode(stem)}-{secrets.token_hex(8)}{_SUFFIX}"
+        unfinished = place.with_name(name)
+        # "x" neither follows a link nor opens what is there.
+        file = open(unfinished, mode.replace("w", "x"), **options)  # noqa: SIM115 - returned
+        try:
+            if _lock_open_file(file, unfinished):
+                _copy_permissions(place, file)
+                return file, unfinished
+        except BaseException:
+            file.close()
+            unfinished.unlink(missing_ok=True)
+            raise
+        file.close()
+
+
+def _lock_open_file(file: IO[Any], path: Path) -> bool:
+    """Lock a new file; False if it was swept before it was locked."""
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+    except OSError:
+        return True
+    return path.exists()
+
+
+def _copy_permissions(place: Path, file: IO[Any]) -> None:
+    if hasattr(os, "fchmod") and place.exists():
+        os.fchmod(file.fileno(), stat.S_IMODE(place.stat().st_mode))
+
+
+def _destination(path: Path) -> Path:
+    """Where a file is to appear: behind the links, but for one that another user laid."""
+    if path.is_symlink() and hasattr(os, "getuid"):
+        owner = path.lstat().st_uid
+        if owner not in (os.getuid(), _ADMINISTRATOR):
+            return path.parent.resolve() / path.name
+    return path.resolve()
+
+
+@contextmanager
+def _named(place: Path) -> Iterator[None]:
+    """Say in the errors of the system which file could not be written, not its temporary name."""
+    try:
+        yield
+    except OSError as error:
+        ours = str(error.filename).endswith(_SUFFIX) or (
+            error.filename is None and error.errno in _FULL and type(error) is OSError
+        )
+        if ours:
+            error.filename, error.filename2 = os.fspath(place), None
+        raise

@@ -1,0 +1,83 @@
+"""Randomness that enters by ``random_state`` alone; global generators stay as they are."""
+
+import numpy as np
+from sklearn import utils
+
+__all__ = ["check_random_state", "random_seed", "random_seeds"]
+
+# Seeds must be less; every library takes these.
+_END = 2**31 - 1
+
+
+def check_random_state(
+    random_state: int | np.random.RandomState | None,
+) -> np.random.RandomState:
+    """Make a generator, as scikit-learn does, but a new one of None.
+
+    scikit-learn takes None for NumPy's global generator.
+
+    Parameters
+    ----------
+    random_state : int, RandomState instance or None
+        What to make it of.
+
+    Returns
+    -------
+    rng : RandomState
+
+    Examples
+    --------
+    >>> from skpneumo._random import check_random_state
+    >>> int(check_random_state(0).randint(100))
+    44
+    """
+    return utils.check_random_state(
+        np.random.RandomState() if random_state is None else random_state
+    )
+
+
+def random_seeds(rng: np.random.RandomState | np.random.Generator, n_seeds: int) -> list[int]:
+    """Derive seeds from a generator, for what takes an integer.
+
+    Parameters
+    ----------
+    rng : RandomState or Generator
+        It advances.
+    n_seeds : int
+        How many.
+
+    Returns
+    -------
+    seeds : list of int
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpneumo._random import random_seeds
+    >>> random_seeds(np.random.RandomState(0), 2)
+    [209652396, 398764591]
+    """
+    draw = rng.integers if isinstance(rng, np.random.Generator) else rng.randint
+    return draw(_END, size=n_seeds).tolist()
+
+
+def random_seed(rng: np.random.RandomState | np.random.Generator) -> int:
+    """Derive one seed from a generator.
+
+    Parameters
+    ----------
+    rng : RandomState or Generator
+        It advances.
+
+    Returns
+    -------
+    seed : int
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpneumo._random import random_seed
+    >>> random_seed(np.random.RandomState(0))
+    209652396
+    """
+    return random_seeds(rng, 1)[0]

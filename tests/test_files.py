@@ -1,0 +1,217 @@
+"""A file is there whole or not at all, whoever kills the process and whatever lies beside it."""
+
+import errno
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from skpneumo import _files
+from skpneumo._files import atomic_write, open_unlinked, sweep, temporary_folder
+
+posix = pytest.mark.skipif(os.name != "posix", reason="locks, links and permissions of POSIX")
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("before", [None, "earlier"])
+def test_an_error_leaves_what_was_there(before, tmp_path):
+    place = tmp_path / "out.csv"
+    if before:
+        place.write_text(before)
+    with pytest.raises(TypeError), atomic_write(place) as file:
+        file.writelines(["half", 0])
+    assert names(tmp_path) == (["out.csv"] if before else [])
+    assert not before or place.read_text() == before
+
+
+def test_the_name_appears_at_the_end(tmp_path):
+    with atomic_write(tmp_path / "out.bin", "wb") as file:
+        file.write(b"\0\xff")
+        assert not (tmp_path / "out.bin").exists()
+    assert names(tmp_path) == ["out.bin"]
+    assert (tmp_path / "out.bin").read_bytes() == b"\0\xff"
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(os, "fsync", lambda _: calls.append("fsync"))
+    replace = os.replace
+    monkeypatch.setattr(os, "replace", lambda *a: (calls.append("replace"), replace(*a)))
+    with atomic_write(tmp_path / "out") as file:
+        file.write("x")
+    assert calls == ["fsync", "replace"]
+
+
+@posix
+@pytest.mark.parametrize("umask", [0o022, 0o007, 0o077])
+def test_permissions_follow_the_umask(umask, tmp_path):
+    before = os.umask(umask)
+    try:
+        with atomic_write(tmp_path / "new") as file:
+            file.write("x")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o666 & ~umask
+
+
+@posix
+def test_a_private_file_stays_private(tmp_path):
+    place = tmp_path / "patients.csv"
+    place.touch(0o600)
+    with atomic_write(place) as file:
+        file.write("x")
+    assert stat.S_IMODE(place.stat().st_mode) == 0o600
+
+
+@posix
+def test_nothing_is_written_through_a_link_that_lies_in_the_way(tmp_path, monkeypatch):
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    tokens = iter(["guessed", "other"])
+    monkeypatch.setattr(_files.secrets, "token_hex", lambda _: next(tokens))
+    (tmp_path / f".out.csv-guessed{_files._SUFFIX}").symlink_to(victim)
+    for name in (".out.csv.new", "out.csv.new", "out.csv.part"):
+        (tmp_path / name).symlink_to(victim)
+    with pytest.raises(FileExistsError), atomic_write(tmp_path / "out.csv") as file:
+        file.write("x")
+    with atomic_write(tmp_path / "out.csv") as file:
+        file.write("x")
+    assert victim.read_text() == "precious"
+    with pytest.raises(FileExistsError, match=r"a link.*out\.csv\.part"):
+        open(tmp_path / "out.csv.part", "ab", opener=open_unlinked)  # noqa: SIM115 - it fails
+
+
+@posix
+def test_a_link_of_ones_own_is_followed_and_that_of_another_replaced(tmp_path, monkeypatch):
+    for folder in ("results", "here"):
+        (tmp_path / folder).mkdir()
+    real, link = tmp_path / "results" / "out.csv", tmp_path / "here" / "out.csv"
+    link.symlink_to(real)
+    with atomic_write(link) as file:
+        file.write("mine")
+    assert link.is_symlink()
+    assert real.read_text() == "mine"
+    user = os.getuid()
+    monkeypatch.setattr(os, "getuid", lambda: user + 1)
+    if user == 0:
+        monkeypatch.setattr(_files, "_ADMINISTRATOR", -1)
+    with atomic_write(link) as file:
+        file.write("not through it")
+    assert not link.is_symlink()
+    assert real.read_text() == "mine"
+
+
+@posix
+def test_a_pipe_is_written_to(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with atomic_write(pipe) as file:
+        file.write("through")
+    assert os.read(reader, 99) == b"through"
+    os.close(reader)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_long_names_and_names_that_are_no_utf_8(tmp_path):
+    places = ["x" * 251 + ".csv", "\u00e9" * 125 + ".csv", os.fsdecode(b"caf\xe9.csv")]
+    for name in places:
+        with atomic_write(tmp_path / name) as file:
+            file.write("x")
+    assert names(tmp_path) == sorted(places)
+
+
+def test_errors_name_the_file_and_not_its_temporary_name(tmp_path):
+    with pytest.raises(FileNotFoundError) as caught, atomic_write(tmp_path / "no" / "out"):
+        pass
+    assert caught.value.filename == str(tmp_path / "no" / "out")
+    with pytest.raises(OSError) as caught, atomic_write(tmp_path / "out"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert caught.value.filename == str(tmp_path / "out")
+    with pytest.raises(OSError) as caught, atomic_write(tmp_path / "out"):
+        raise OSError("of the caller")
+    assert str(caught.value) == "of the caller"
+
+
+# A program that begins to write in each of the two ways and is killed in the middle of it.
+WRITER = """
+import sys, time
+from pathlib import Path
+from skpneumo._files import atomic_write, temporary_folder
+folder = Path(sys.argv[1])
+with atomic_write(folder / "out.csv") as file, temporary_folder(folder, "unpacked") as scratch:
+    file.write("half")
+    file.flush()
+    (scratch / "image.jpeg").write_text("half")
+    print("ready", flush=True)
+    time.sleep(60)
+"""
+
+
+@posix
+def test_what_a_killed_process_has_left_is_swept_and_what_another_is_writing_is_not(tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE
+    ) as writer:
+        assert writer.stdout.readline() == b"ready\n"
+        unfinished = names(tmp_path)
+        assert len(unfinished) == 2
+        with atomic_write(tmp_path / "other.csv") as file:
+            file.write("x")
+        assert names(tmp_path) == sorted([*unfinished, "other.csv"])
+        writer.send_signal(signal.SIGKILL)
+    assert len(names(tmp_path)) == 3
+    with atomic_write(tmp_path / "other.csv") as file:
+        file.write("x")
+    assert names(tmp_path) == ["other.csv"]
+
+
+def test_only_what_is_ours_is_swept(tmp_path):
+    kept = ["out.csv.part", ".hidden.tmp", "tmpabc.part"]
+    for name in kept:
+        (tmp_path / name).touch()
+    (tmp_path / f".link{_files._SUFFIX}").symlink_to(tmp_path / kept[0])
+    (tmp_path / f".old{_files._SUFFIX}").touch()
+    sweep(tmp_path)
+    assert names(tmp_path) == sorted([*kept, f".link{_files._SUFFIX}"])
+
+
+@posix
+def test_where_files_cannot_be_locked_age_tells(tmp_path, monkeypatch):
+    import fcntl
+
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    young, old = (tmp_path / f".{name}{_files._SUFFIX}" for name in ("young", "old"))
+    for path in (young, old):
+        path.touch()
+    before = time.time() - 2 * _files._ABANDONED_AFTER
+    os.utime(old, (before, before))
+    with atomic_write(tmp_path / "out") as file, temporary_folder(tmp_path, "some") as folder:
+        file.write("x")
+        assert folder.is_dir()
+    assert names(tmp_path) == sorted([young.name, "out"])
+
+
+def test_threads_that_write_the_same_file_leave_one_of_theirs(tmp_path):
+    from concurrent.futures import ThreadPoolExecutor
+
+    def write(i):
+        with atomic_write(tmp_path / "out") as file:
+            file.write(str(i) * 5000)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(write, range(8)))
+    assert names(tmp_path) == ["out"]
+    text = Path(tmp_path / "out").read_text()
+    assert text == text[0] * 5000
