@@ -16,8 +16,10 @@ The package is one flow, and its modules are the stages of it::
     classifiers    the networks as scikit-learn classifiers
     tuning         searches that resume, halve by epochs and share a device
     decision       an operating point with a recall floor
-    evaluation     scorers, intervals, displays, report
+    fitted         looks inside a fitted estimator: transformers, classifiers, threshold
+    evaluation     scorers, intervals, displays
     explanation    what the network looks at
+    report         a page with all there is to say about a model
     recipes        whole pipelines by name
 
 No stage imports a later one. Public names are handed out lazily: importing ``skpneumo``

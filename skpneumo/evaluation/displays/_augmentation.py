@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
+from skpneumo._image_drawing import draw_image, images_of, names_of
 from skpneumo._plotting import axes_for, divide, figure_of
-from skpneumo.evaluation.displays._images import draw_image, images_of, names_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
