@@ -33,6 +33,7 @@ STAGES = (
     "classifiers",
     "tuning",
     "decision",
+    "fitted",
     "evaluation",
     "explanation",
     "report",

@@ -28,8 +28,7 @@ def recipe_pipeline(
     from skpneumo.cli._quiet_start import start_keras
 
     start_keras()
-    from skpneumo import make_recipe
-    from skpneumo.recipes._make import networks_of
+    from skpneumo import CNNClassifier, TransferClassifier, make_recipe
 
     pipeline = make_recipe(
         recipe,
@@ -39,6 +38,7 @@ def recipe_pipeline(
         random_state=random_state,
         n_jobs=n_jobs,
     )
-    for network in networks_of(pipeline):
-        network.set_params(verbose=2 if verbose else 0)
+    for each in pipeline.get_params().values():
+        if isinstance(each, CNNClassifier | TransferClassifier):
+            each.set_params(verbose=2 if verbose else 0)
     return pipeline

@@ -20,8 +20,8 @@ NAMES = {
 
 def evaluated(model: Any, xrays: "Bunch", threshold: float | None = None) -> "pd.DataFrame":
     """Evaluate pneumonia of any kind against NORMAL, decoding each image once."""
+    from skpneumo._responses import probabilities_and_labels
     from skpneumo.evaluation import evaluate_predictions
-    from skpneumo.evaluation._responses import probabilities_and_labels
 
     normal, *pneumonia = list(model.classes_)
     decided = None

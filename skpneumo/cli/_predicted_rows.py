@@ -44,8 +44,8 @@ def predicted_rows(
 def _predicted(
     model: Any, paths: list[str], threshold: float | None
 ) -> tuple["NDArray[Any]", "NDArray[np.object_]"]:
+    from skpneumo._responses import probabilities_and_labels
     from skpneumo.cli._labels import labels_at, labels_of
-    from skpneumo.evaluation._responses import probabilities_and_labels
 
     if threshold is None:
         probabilities, predicted = probabilities_and_labels(model, paths)

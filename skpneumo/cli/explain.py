@@ -71,7 +71,7 @@ def explain(
     from skpneumo.cli._distinct_files import refuse_the_same_file
     from skpneumo.cli._labels import class_names
     from skpneumo.cli._model_files import load_model
-    from skpneumo.explanation._regions import REGIONS
+    from skpneumo.explanation._batches import REGIONS, explain_batch
 
     _check_folder(out)
     refuse_the_same_file({"the model": model, "the table": out / TABLE})
@@ -85,7 +85,7 @@ def explain(
     if not force:
         _refuse_to_overwrite(pictures)
     estimator = load_model(model)
-    names = class_names(estimator)
+    names, labels = class_names(estimator), estimator.classes_.tolist()
     if target is not None and target not in names:
         raise ValueError(f"--target {target} is not one of the model's classes {names}.")
     out.mkdir(exist_ok=True)
@@ -95,7 +95,18 @@ def explain(
     def explained(batch: list[str]) -> Iterator[list[Any]]:
         rows = predicted_rows(estimator, batch)
         good = [row for row in rows if row[-1] is None]
-        explanations = _explained(estimator, names, good, method, target)
+        about = [target or (names[1] if len(names) == 2 else row[-2]) for row in good]
+        asked = [names.index(name) for name in about]
+        explanations = iter(
+            explain_batch(
+                estimator,
+                [row[0] for row in good],
+                [labels[column] for column in asked],
+                [_probability(row, c) for row, c in zip(good, asked, strict=True)],
+                method,
+                dict(zip(labels, names, strict=True)),
+            )
+        )
         for (*found, error), picture in zip(rows, picture_of, strict=False):
             if error is None:
                 shares, display = next(explanations)
@@ -122,53 +133,6 @@ def explain(
             file=sys.stderr,
         )
     return 1 if n_bad else 0
-
-
-def _explained(
-    estimator: Any,
-    names: list[str],
-    rows: list[list[Any]],
-    methods: tuple[str, ...],
-    target: str | None,
-) -> Iterator[tuple[list[Any], "HeatMapDisplay"]]:
-    """Explain the rows of a batch in their order, the maps of one class at a time."""
-    import numpy as np
-
-    from skpneumo.explanation import HeatMapDisplay, attribution_shares
-    from skpneumo.explanation._methods import maps_by
-    from skpneumo.explanation._model import decision_threshold, take_apart
-    from skpneumo.explanation._source_images import source_images
-    from skpneumo.explanation.displays._captions import Subject
-
-    explained: dict[int, tuple[list[Any], HeatMapDisplay]] = {}
-    about = [target or (names[1] if len(names) == 2 else row[-2]) for row in rows]
-    for name in dict.fromkeys(about):
-        column = names.index(name)
-        numbers = [number for number, each in enumerate(about) if each == name]
-        paths = [rows[number][0] for number in numbers]
-        model, images = take_apart(estimator, paths)
-        label = estimator.classes_.tolist()[column]
-        maps = {method: maps_by(method, model, images, label) for method in methods}
-        shares = attribution_shares(maps[methods[0]], images).round(4).astype(object)
-        shares = shares.where(shares.notna(), None).to_numpy().tolist()
-        subject = Subject(
-            name,
-            np.array([_probability(rows[number], column) for number in numbers]),
-            decision_threshold(estimator) if column == 1 else None,
-            None,
-        )
-        for i, (number, film) in enumerate(
-            zip(numbers, source_images(estimator, paths), strict=True)
-        ):
-            display = HeatMapDisplay(
-                [film],
-                {method: each[i : i + 1] for method, each in maps.items()},
-                [subject.lines(i, film.name)],
-                name,
-            )
-            explained[number] = shares[i], display
-    for number in range(len(rows)):
-        yield explained.pop(number)
 
 
 def _probability(row: list[Any], column: int) -> float:

@@ -68,6 +68,7 @@ def fit(
     from skpneumo.cli._collections import describe, read_collection, split_to_read
     from skpneumo.cli._default_pipeline import recipe_pipeline
     from skpneumo.cli._model_files import keep_model, refuse_to_overwrite
+    from skpneumo.fitted import classifiers_of
 
     refuse_to_overwrite(out, force)
     xrays = read_collection(folder, split_to_read(folder, split, "train"), labels)
@@ -79,7 +80,6 @@ def fit(
         pipeline.fit(xrays.filenames, xrays.target)
     minutes = (time.perf_counter() - start) / 60
     keep_model(pipeline, out, xrays.target_names)
-    trained = getattr(pipeline[-1], "estimators_", [pipeline[-1]])
-    epochs_run = " + ".join(str(network.n_iter_) for network in trained)
+    epochs_run = " + ".join(str(each.classifier.n_iter_) for each in classifiers_of(pipeline))
     print(f"Kept {out} after {epochs_run} epochs, {minutes:.1f} minutes.")
     print("How good it is: skpneumo evaluate, on patients it has not seen.")

@@ -38,7 +38,7 @@ def report(
         Split to evaluate on, of patients the model was not fitted on; "all" takes every file.
         Default: test, or all of a folder without splits.
     explain
-        Add what the model looks at, and whether it cheats; takes minutes.
+        Add what the model looks at, and whether it uses a shortcut; takes minutes.
     n_jobs
         Threads that read images for the audit. Default: one.
     force
@@ -74,7 +74,7 @@ def report(
             xrays.split,
             n_jobs=n_jobs,
         )
-    with working("Evaluating and drawing"):
+    with working("Evaluating, explaining and drawing" if explain else "Evaluating and drawing"):
         written = EvaluationReport.from_estimator(
             estimator,
             xrays.filenames,
@@ -85,22 +85,10 @@ def report(
             pos_label=classes[1:].tolist() if several else None,
             target_names=xrays.target_names,
             audit=audited,
+            explain=explain,
             description=xrays.DESCR,
             provenance={"model file": model.name, "SHA-256 of the model file": _checksum(model)},
         )
-    if explain:
-        from skpneumo.explanation._page import section_html
-
-        with working("Explaining"):
-            body = section_html(
-                estimator,
-                xrays.filenames[rows],
-                classes[xrays.target[rows]],
-                groups=xrays.groups[rows],
-                target=classes[1],
-                target_names=xrays.target_names,
-            )
-        written = written.with_section("explanation", "What the model looks at", body)
     written.to_html(out)
     print(printed(written.frame, ["recall", "specificity", "roc_auc"]))
     print(f"\n{written.threshold_origin}\nKept {out}.")

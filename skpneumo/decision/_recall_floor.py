@@ -328,10 +328,6 @@ class RecallFloorClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
         return self._labels(self._calibrate(self._average_score(X)) >= self.threshold_)
 
-    def _labels_from_probabilities(self, proba: NDArray[np.float64]) -> NDArray[Any]:
-        """What :meth:`predict` makes of what :meth:`predict_proba` returned."""
-        return self._labels(proba[:, self.classes_ == self.pos_label_][:, 0] >= self.threshold_)
-
     def decide(self, X: Any) -> NDArray[np.object_]:
         """Labels, or "refer" where neither is safe.
 

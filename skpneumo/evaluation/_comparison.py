@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from skpneumo._predictions import Predictions, common_positive_label, predictions_of
 from skpneumo._random import check_random_state
 from skpneumo.evaluation._differences import (
     auc_difference,
@@ -12,7 +13,6 @@ from skpneumo.evaluation._differences import (
     share_differences,
 )
 from skpneumo.evaluation._estimates import Settings, warn_of_undefined, why_undefined
-from skpneumo.evaluation._predictions import Predictions, predictions_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +49,8 @@ def compare(
         The patient of each image. None reads it off the file names if ``X`` are paths or carry
         ``filenames``, and takes each row for a patient of its own otherwise.
     pos_label : label, default=None
-        The class whose recall is meant; the second of two classes by default.
+        The class whose recall is meant; by default the one that the estimator's
+        threshold is about, else the second of two.
     confidence_level : float, default=0.95
         Of the two-sided intervals.
     n_resamples : int, default=2000
@@ -110,6 +111,8 @@ def compare(
     recall        0.005 -0.029  0.039      1.0
     roc_auc       0.129  0.100  0.158      0.0
     """
+    if pos_label is None:
+        pos_label = common_positive_label([estimator_a, estimator_b])
     a, b = (
         predictions_of(estimator, X, y, groups=groups, pos_label=pos_label)
         for estimator in (estimator_a, estimator_b)

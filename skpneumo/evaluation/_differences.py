@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from skpneumo.evaluation._bootstrap import bootstrap
+from skpneumo._bootstrap import bootstrap
+from skpneumo._predictions import Predictions
 from skpneumo.evaluation._estimates import (
     NO_SPREAD,
     ScoreStatistic,
@@ -23,7 +24,6 @@ from skpneumo.evaluation._intervals import (
 )
 from skpneumo.evaluation._metrics import ratio_or_nan
 from skpneumo.evaluation._paired_tests import auc_with_influence, exact_swap_test
-from skpneumo.evaluation._predictions import Predictions
 
 __all__ = ["Difference", "auc_difference", "resampled_differences", "share_differences"]
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import UndefinedMetricWarning
 
-from skpneumo.evaluation._bootstrap import bootstrap
+from skpneumo._bootstrap import bootstrap
+from skpneumo._predictions import Predictions
 from skpneumo.evaluation._calibration import CalibrationBins, calibration_error_limits
 from skpneumo.evaluation._intervals import (
     ClusteredEstimate,
@@ -22,7 +23,6 @@ from skpneumo.evaluation._intervals import (
     wilson_interval,
 )
 from skpneumo.evaluation._metrics import RankedScores
-from skpneumo.evaluation._predictions import Predictions
 
 __all__ = [
     "METRICS",

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length, column_or_1d
 
+from skpneumo._predictions import Predictions, predictions_of
 from skpneumo._random import check_random_state
 from skpneumo.datasets import etiologies
 from skpneumo.evaluation._estimates import (
@@ -16,7 +17,6 @@ from skpneumo.evaluation._estimates import (
     warn_of_undefined,
     why_undefined,
 )
-from skpneumo.evaluation._predictions import Predictions, predictions_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +56,8 @@ def evaluate(
         The patient of each image. None reads it off the file names if ``X`` are paths or carry
         ``filenames``, and takes each row for a patient of its own otherwise.
     pos_label : label, default=None
-        The class whose recall is meant; the second of two classes by default.
+        The class whose recall is meant; by default the one that the estimator's
+        threshold is about, else the second of two.
     threshold : float, default=None
         Scores of at least this are called positive. None asks the estimator's ``predict``, and
         so keeps the threshold of a tuned one.

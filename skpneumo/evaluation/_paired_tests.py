@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom, rankdata
 
-from skpneumo.evaluation._predictions import Predictions
+from skpneumo._predictions import Predictions
 
 __all__ = ["auc_with_influence", "exact_swap_test"]
 

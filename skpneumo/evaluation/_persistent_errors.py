@@ -12,9 +12,9 @@ from sklearn.utils import check_consistent_length
 from skpneumo._formatting import counted, with_interval
 from skpneumo._groups import check_groups
 from skpneumo._paths import check_paths, filenames_of
+from skpneumo._predictions import check_labels, check_same_kind
 from skpneumo.datasets import patient_ids
 from skpneumo.evaluation._intervals import clustered_share
-from skpneumo.evaluation._predictions import check_labels, check_same_kind
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,16 +10,16 @@ from sklearn.utils import check_consistent_length, column_or_1d
 
 from skpneumo._groups import check_groups
 from skpneumo._paths import filenames_of
-from skpneumo._random import check_random_state
-from skpneumo._sklearn import _num_samples, _safe_indexing
-from skpneumo.datasets import patient_ids
-from skpneumo.evaluation._estimates import Settings, estimate_metrics
-from skpneumo.evaluation._predictions import (
+from skpneumo._predictions import (
     Predictions,
     check_labels,
     check_same_kind,
     predictions_of,
 )
+from skpneumo._random import check_random_state
+from skpneumo._sklearn import _num_samples, _safe_indexing
+from skpneumo.datasets import patient_ids
+from skpneumo.evaluation._estimates import Settings, estimate_metrics
 from skpneumo.evaluation._protocol_report import (
     GROUPED,
     OFFICIAL,

@@ -14,11 +14,11 @@ from PIL import Image
 from skpneumo._files import temporary_folder
 from skpneumo._images import check_images
 from skpneumo._paths import check_paths, filenames_of
+from skpneumo._predictions import predictions_of
 from skpneumo._random import check_random_state
 from skpneumo.datasets import patient_ids
 from skpneumo.evaluation._corruptions import CORRUPTIONS, Corruption
 from skpneumo.evaluation._estimates import Settings, estimate_metrics
-from skpneumo.evaluation._predictions import predictions_of
 from skpneumo.loading import ImageArray, ImageLoader
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ def stress_test(
     groups : array-like of shape (n_images,), default=None
         The patient of each image; read off the file names by default.
     pos_label : label, default=None
-        The class whose recall is meant; the second of two classes by default.
+        The class whose recall is meant; by default the one that the estimator's
+        threshold is about, else the second of two.
     threshold : float, default=None
         Scores of at least this are called positive. None asks the estimator's ``predict``.
     confidence_level : float, default=0.95

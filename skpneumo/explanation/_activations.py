@@ -34,7 +34,8 @@ def activation_maps(
     ----------
     estimator : fitted classifier
         :class:`~skpneumo.CNNClassifier` or :class:`~skpneumo.TransferClassifier`, or a pipeline
-        that ends in one. Searches, operating points and frozen estimators are looked through.
+        that ends in one. Searches, operating points, calibration and frozen estimators are
+        looked through.
     X : array-like of length n_images
         What the estimator takes: paths, or images of shape (n_images, height, width, channels).
     layers : str or sequence of str, default=None
@@ -46,7 +47,8 @@ def activation_maps(
     Returns
     -------
     maps : dict of str to ndarray of float32, shape (n_images, map_height, map_width, n_maps)
-        By name of the layer, in the order given, or of computation.
+        By name of the layer, in the order given, or of computation. Of several networks that
+        are averaged, each has maps of its own, by its number and the layer: "1/block1_conv1".
 
     Raises
     ------
@@ -66,11 +68,23 @@ def activation_maps(
     {'block1_conv1_activation': (3, 32, 32, 4), 'block2_conv1_activation': (3, 16, 16, 8)}
     """
     model, images = take_apart(estimator, X)
-    network = model.network_classifier("activation_maps")
+    networks = [network for network, _ in model.networks("activation_maps")]
     if layers is not None:
         layers = (layers,) if isinstance(layers, str) else tuple(layers)
         if not layers:
             raise ValueError("layers is empty; name some, or pass None for one of each size.")
+    if len(networks) == 1:
+        return _maps_of(networks[0], images, layers, batch_size)
+    return {
+        f"{number}/{layer}": maps
+        for number, network in enumerate(networks, start=1)
+        for layer, maps in _maps_of(network, images, layers, batch_size).items()
+    }
+
+
+def _maps_of(
+    network: Any, images: NDArray[Any], layers: tuple[str, ...] | None, batch_size: int
+) -> dict[str, NDArray[np.float32]]:
     spec = _ActivationSpec(network.network_spec_, chosen_layers(network.network_spec_, layers))
     with _activation_programs.borrow(spec) as program:
         program.hold(network.weights_)

@@ -11,6 +11,7 @@ from PIL import Image
 from skpneumo._progress import in_batches
 from skpneumo._sklearn import Interval, StrOptions, validate_params
 from skpneumo.explanation._gradients import (
+    Combination,
     GradientSpec,
     directions_of,
     gradient_programs,
@@ -44,7 +45,8 @@ def grad_cam(
     ----------
     estimator : fitted classifier
         :class:`~skpneumo.CNNClassifier` or :class:`~skpneumo.TransferClassifier`, or a pipeline
-        that ends in one. Searches, operating points and frozen estimators are looked through.
+        that ends in one. Searches, operating points, calibration and frozen estimators are
+        looked through; of several networks that are averaged, the mean of their maps is taken.
     X : array-like of length n_images
         What the estimator takes: paths, or images of shape (n_images, height, width, channels).
     target : label, default=None
@@ -110,15 +112,29 @@ def grad_cam(
     (3, 32, 32)
     """
     model, images = take_apart(estimator, X)
-    network = model.network_classifier("grad_cam")
-    directions = directions_of(network, target_columns(model, images, target))
+    columns = target_columns(model, images, target)
+
+    def maps_of(network: Any) -> NDArray[np.float32]:
+        return _maps_of(network, images, columns, layer, _COMBINE[method], batch_size)
+
+    return model.mean_over_networks("grad_cam", maps_of)
+
+
+def _maps_of(
+    network: Any,
+    images: NDArray[Any],
+    columns: NDArray[np.intp],
+    layer: str | None,
+    combine: Combination,
+    batch_size: int,
+) -> NDArray[np.float32]:
+    directions = directions_of(network, columns)
     if layer is None:
         layer = deepest_map(network.network_spec_)
     else:
         chosen_layers(network.network_spec_, (layer,))
-    spec = GradientSpec(network.network_spec_, layer, _COMBINE[method])
     maps = np.empty(images.shape[:3], dtype=np.float32)
-    with gradient_programs.borrow(spec) as program:
+    with gradient_programs.borrow(GradientSpec(network.network_spec_, layer, combine)) as program:
         program.hold(network.weights_)
         for rows in in_batches(len(images), batch_size, "Grad-CAM"):
             small = program(images[rows], directions[rows])

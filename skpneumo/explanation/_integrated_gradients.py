@@ -41,7 +41,8 @@ def integrated_gradients(
     ----------
     estimator : fitted classifier
         A network classifier of this package, or a pipeline that ends in one. Searches,
-        operating points and frozen estimators are looked through.
+        operating points, calibration and frozen estimators are looked through; of several
+        networks that are averaged, the mean of their maps is taken.
     X : array-like of length n_images
         What the estimator takes: paths, or images of shape (n_images, height, width, channels).
     target : label, default=None
@@ -81,8 +82,23 @@ def integrated_gradients(
     (3, 32, 32)
     """
     model, images = take_apart(estimator, X)
-    network = model.network_classifier("integrated_gradients")
-    directions = directions_of(network, target_columns(model, images, target))
+    columns = target_columns(model, images, target)
+
+    def maps_of(network: Any) -> NDArray[np.float32]:
+        return _maps_of(network, images, columns, baseline, n_steps, batch_size)
+
+    return model.mean_over_networks("integrated_gradients", maps_of)
+
+
+def _maps_of(
+    network: Any,
+    images: NDArray[Any],
+    columns: NDArray[np.intp],
+    baseline: ArrayLike | None,
+    n_steps: int,
+    batch_size: int,
+) -> NDArray[np.float32]:
+    directions = directions_of(network, columns)
     black = network.value_range_[0]
     empty = empty_look(images.astype(np.float32), black if baseline is None else baseline)
     nodes, weights = np.polynomial.legendre.leggauss(n_steps)

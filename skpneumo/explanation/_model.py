@@ -1,24 +1,24 @@
 """A fitted estimator, taken apart where its images end and its classifier begins."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logit, logsumexp
-from sklearn.frozen import FrozenEstimator
+from scipy.special import log_expit, logit, logsumexp
+from sklearn.pipeline import make_pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from skpneumo._paths import filenames_of
-from skpneumo.evaluation._responses import is_network, positive_of, transformers_of
+from skpneumo._responses import is_network
+from skpneumo.fitted import classifiers_of, positive_label, split_transformers, threshold_of
 
 __all__ = [
     "ImageModel",
     "decision_threshold",
     "require_probabilities",
     "require_target",
-    "steps_and_classifier",
     "take_apart",
     "target_columns",
 ]
@@ -35,61 +35,103 @@ class ImageModel:
     ----------
     classes : ndarray of shape (n_classes,)
         The labels.
-    classifier : classifier
-        What predicts in the end.
-    steps : list of transformers
-        Between the images and the classifier.
+    predictor : classifier
+        Predicts from the images what the estimator predicts.
     as_rows : bool, default=False
-        Whether the classifier takes images as rows of pixels, and folds them itself.
+        Whether the predictor takes images as rows of pixels, and folds them itself.
     """
 
     classes: NDArray[Any]
-    classifier: Any
-    steps: list[Any]
+    predictor: Any
     as_rows: bool = False
+
+    def given(self, images: NDArray[Any]) -> NDArray[Any]:
+        """The images as the predictor takes them."""
+        return images.reshape(len(images), -1) if self.as_rows else images
 
     def predict_proba(self, images: NDArray[Any]) -> NDArray[np.float64]:
         """Probabilities of shape (n_images, n_classes)."""
-        X: Any = images.reshape(len(images), -1) if self.as_rows else images
-        for step in self.steps:
-            X = step.transform(X)
-        return np.asarray(self.classifier.predict_proba(X), dtype=np.float64)
+        return np.asarray(self.predictor.predict_proba(self.given(images)), dtype=np.float64)
 
     def scores(
         self, images: NDArray[Any], columns: NDArray[np.intp], scale: str
     ) -> NDArray[np.float64]:
-        """Probability, or log odds, of the class of each image's column, (n_images,)."""
+        """Probability, or log odds, of the class of each image's column, (n_images,).
+
+        Log odds are those of the networks, before they are calibrated.
+        """
         rows = np.arange(len(images))
-        if scale == "log_odds" and is_network(self.classifier):
-            return _log_odds_of_logits(self._logits(images))[rows, columns]
+        if scale == "log_odds" and self.averages_networks:
+            return self._log_odds_of_networks(images)[rows, columns]
         probability = self.predict_proba(images)[rows, columns]
         return probability if scale == "probability" else _log_odds(probability)
 
-    def _logits(self, images: NDArray[Any]) -> NDArray[np.float64]:
-        """What the network says before it is made a probability, which would be cut off at 1."""
-        from skpneumo.classifiers.engine._prediction import extract_features
+    @property
+    def is_of_networks(self) -> bool:
+        """Whether all its classifiers are networks of this package that take the images."""
+        return _all_networks(self.predictor)
 
-        network = self.classifier
-        return extract_features(
-            network.network_spec_, network.weights_, images, network.precision
-        ).astype(np.float64)
+    @property
+    def averages_networks(self) -> bool:
+        """Whether it averages such networks, be it one alone."""
+        return self.is_of_networks and all(
+            each.weight is not None for each in classifiers_of(self.predictor)
+        )
 
-    def network_classifier(self, method: str) -> Any:
-        """The classifier, which must be a network of this package that takes the images."""
-        if self.steps or not is_network(self.classifier):
-            between = f", behind {type(self.steps[0]).__name__}" if self.steps else ""
-            raise ValueError(
-                f"{method} needs a network of this package that takes images; the classifier is "
-                f"a {type(self.classifier).__name__}{between}. Use occlusion_map or lime_map, "
-                "which explain any classifier with predict_proba."
-            )
-        return self.classifier
+    def networks(self, method: str) -> list[tuple[Any, float]]:
+        """The networks that are averaged, with their weights.
+
+        Raises
+        ------
+        ValueError
+            If the classifiers are no networks of this package that take the images, or are not
+            averaged.
+        """
+        inner = classifiers_of(self.predictor)
+        for each in inner:
+            if each.transformers or not is_network(each.classifier):
+                behind = each.transformers[:1]
+                between = f", behind {type(behind[0]).__name__}" if behind else ""
+                raise ValueError(
+                    f"{method} needs a network of this package that takes images; the classifier "
+                    f"is a {type(each.classifier).__name__}{between}. Use occlusion_map or "
+                    "lime_map, which explain any classifier with predict_proba."
+                )
+            if each.weight is None:
+                raise ValueError(
+                    f"{method} explains networks that are averaged; "
+                    f"{type(self.predictor).__name__} combines {len(inner)} in another way. Use "
+                    "occlusion_map or lime_map, which explain any classifier with predict_proba."
+                )
+        return [(each.classifier, float(each.weight or 0.0)) for each in inner]
+
+    def mean_over_networks(
+        self, method: str, maps_of: Callable[[Any], NDArray[np.float32]]
+    ) -> NDArray[np.float32]:
+        """Average the maps of the networks as their probabilities are averaged."""
+        networks = self.networks(method)
+        if len(networks) == 1:
+            return maps_of(networks[0][0])
+        return np.sum([np.float32(share) * maps_of(each) for each, share in networks], axis=0)
+
+    def _log_odds_of_networks(self, images: NDArray[Any]) -> NDArray[np.float64]:
+        networks = self.networks("The scale of log odds")
+        each = [_log_odds_of_logits(_logits(network, images)) for network, _ in networks]
+        if len(each) == 1:
+            return each[0]
+        # Of the mean probability, by way of logarithms: near 0 and 1 it would be cut off.
+        shares = np.array([share for _, share in networks])[:, np.newaxis, np.newaxis]
+        stacked = np.stack(each)
+        return logsumexp(log_expit(stacked), b=shares, axis=0) - logsumexp(
+            log_expit(-stacked), b=shares, axis=0
+        )
 
 
 def take_apart(estimator: Any, X: Any) -> tuple[ImageModel, NDArray[Any]]:
     """Bring X to the images that the classifier sees, and return what predicts from them.
 
-    What has been taken apart already is handed back with its images.
+    Of several classifiers, to the last images that all of them see. What has been taken apart
+    already is handed back with its images.
 
     Returns
     -------
@@ -107,26 +149,44 @@ def take_apart(estimator: Any, X: Any) -> tuple[ImageModel, NDArray[Any]]:
     if isinstance(estimator, ImageModel):
         return estimator, np.asarray(X)
     check_is_fitted(estimator)
-    before, classifier = steps_and_classifier(estimator)
-    require_probabilities(classifier)
+    before, predictor = split_transformers(estimator)
+    require_probabilities(predictor)
     images, between = (X, []) if np.ndim(X) == 4 else (None, [])
     for step in before:
         X = step.transform(X)
         between.append(step)
         if np.ndim(X) == 4:
             images, between = X, []
-    classes = np.asarray(classifier.classes_)
-    if is_network(classifier):
-        images = np.asarray(classifier._check_images(X))
-        return ImageModel(classes, classifier, [], as_rows=np.ndim(X) == 2), images
+    classes = np.asarray(predictor.classes_)
+    if _all_networks(predictor):
+        network = classifiers_of(predictor)[0].classifier
+        images = np.asarray(network._check_images(X))
+        return ImageModel(classes, predictor, as_rows=np.ndim(X) == 2), images
     if images is None:
         raise ValueError(
-            f"There are no images to lay a map over: {type(classifier).__name__} was given an "
+            f"There are no images to lay a map over: {type(predictor).__name__} was given an "
             f"array of shape {np.shape(X)}. Pass images of shape (n, height, width, channels), "
             "or paths to a pipeline with an ImageLoader; make rows of pixels in a step after "
-            f"it.{_or_one_of_several(classifier, X)}"
+            f"it.{_or_one_of_several(predictor, X)}"
         )
-    return ImageModel(classes, classifier, between), np.asarray(images)
+    if between:
+        predictor = make_pipeline(*between, predictor)
+    return ImageModel(classes, predictor), np.asarray(images)
+
+
+def _all_networks(predictor: Any) -> bool:
+    return all(
+        is_network(each.classifier) and not each.transformers for each in classifiers_of(predictor)
+    )
+
+
+def _logits(network: Any, images: NDArray[Any]) -> NDArray[np.float64]:
+    """What the network says before it is made a probability, which would be cut off at 1."""
+    from skpneumo.classifiers.engine._prediction import extract_features
+
+    return extract_features(
+        network.network_spec_, network.weights_, images, network.precision
+    ).astype(np.float64)
 
 
 def require_probabilities(classifier: Any) -> None:
@@ -156,46 +216,23 @@ def _column_of(target: Any, classes: list[Any]) -> int:
     return classes.index(target)
 
 
-def steps_and_classifier(estimator: Any) -> tuple[list[Any], Any]:
-    """List what transforms before the classifier, and the classifier.
+def decision_threshold(estimator: Any, label: Any) -> float | None:
+    """Find the probability of a class from which on a classifier says it.
 
-    Searches, thresholds, calibration and frozen estimators are looked through. Steps that
-    resample are left out, as in ``predict``.
+    None, where there is no one such probability, or the threshold is about another class.
     """
-    steps: list[Any] = []
-    while (inner := _inside(estimator)) is not None:
-        if hasattr(estimator, "steps"):
-            steps += transformers_of(estimator)
-        estimator = inner
-    return steps, estimator
-
-
-def decision_threshold(estimator: Any) -> float | None:
-    """Find the probability from which on a classifier of two classes says the second one.
-
-    None, where there is no one such probability.
-    """
-    if len(estimator.classes_) != 2:
+    threshold = threshold_of(estimator)
+    if threshold is None or threshold.response != "predict_proba":
         return None
-    second = estimator.classes_[1]
-    while estimator is not None:
-        if getattr(estimator, "response_method", "auto") == "decision_function":
-            return None
-        for name in ("threshold_", "best_threshold_", "threshold"):
-            value = getattr(estimator, name, None)
-            if isinstance(value, Real):
-                about = positive_of(estimator)
-                return float(value) if about is None or about == second else None
-        estimator = _inside(estimator)
-    return 0.5
+    return threshold.on_scores_of(label)
 
 
 def target_columns(model: ImageModel, images: NDArray[Any], target: Any) -> NDArray[np.intp]:
     """Find the column of ``predict_proba`` that each image's map is about."""
     if target is None:
-        if len(model.classes) == 2:
-            return np.ones(len(images), dtype=np.intp)
-        return model.predict_proba(images).argmax(axis=1)
+        if len(model.classes) > 2:
+            return model.predict_proba(images).argmax(axis=1)
+        target = positive_label(model.predictor, name="target")
     return np.full(len(images), _column_of(target, model.classes.tolist()))
 
 
@@ -208,23 +245,6 @@ def _log_odds_of_logits(logits: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.column_stack([-logits, logits])
     others = np.where(np.eye(logits.shape[1], dtype=bool), -np.inf, logits[:, np.newaxis])
     return logits - logsumexp(others, axis=2)
-
-
-def _inside(estimator: Any) -> Any:
-    """The one fitted estimator that another predicts with; None if there is not one."""
-    if hasattr(estimator, "steps"):
-        return estimator.steps[-1][1]
-    if isinstance(estimator, FrozenEstimator):
-        return estimator.estimator
-    if hasattr(estimator, "best_estimator_"):
-        return estimator.best_estimator_
-    calibrated: Any = getattr(estimator, "calibrated_classifiers_", ())
-    if len(calibrated) == 1:
-        return calibrated[0].estimator
-    inner = getattr(estimator, "estimator_", None)
-    # An ensemble keeps the unfitted pattern of its members under this name.
-    members = getattr(estimator, "estimators_", [inner])
-    return inner if len(members) == 1 and members[0] is inner else None
 
 
 def _or_one_of_several(classifier: Any, X: Any) -> str:

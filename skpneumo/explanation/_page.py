@@ -1,60 +1,80 @@
-"""A report of explanations as a part of a page, by itself or in an evaluation's report."""
+"""The explanation of a model as a part of a page: verdict, measures, gallery."""
 
 from collections.abc import Sequence
-from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_random_state
 
-from skpneumo._html import table
-from skpneumo.explanation._verdict import MEASURES
+from skpneumo._predictions import Predictions
+from skpneumo._svg import drawing, svg
+from skpneumo.explanation._markup import verdict_html
+from skpneumo.explanation._model import ImageModel, take_apart
+from skpneumo.explanation._report import explain_predictions, require_both_classes
+from skpneumo.explanation.displays._captions import Subject
+from skpneumo.explanation.displays._gallery import HeatMapGalleryDisplay, surest_of
 
-if TYPE_CHECKING:
-    from skpneumo.explanation._report import ExplanationReport
-
-__all__ = ["report_html", "section_html"]
-
-_SEVERITIES = {"shortcut": "error", "undecided": "warning", "lungs": "note"}
+__all__ = ["ImageModel", "require_both_classes", "section_html", "take_apart"]
 
 _DPI = 110
+_IMAGES_PER_OUTCOME = 4
 
 
 def section_html(
     estimator: Any,
     X: Any,
-    y: ArrayLike,
+    model: ImageModel,
+    images: NDArray[Any],
+    predictions: Predictions,
     *,
-    groups: ArrayLike | None = None,
-    target: Any = None,
-    target_names: Sequence[str] | None = None,
+    threshold: float | None,
+    target_name: str,
+    truth: Sequence[str],
     method: str = "occlusion",
     random_state: int = 0,
 ) -> str:
-    """Explain a model, and lay out the verdict, the measures and a gallery of heat maps.
+    """Explain what has been predicted, and lay out verdict, measures and a gallery of maps.
 
-    Parameters are those of :func:`explanation_report` and
-    :meth:`HeatMapGalleryDisplay.from_estimator`.
+    Parameters
+    ----------
+    estimator : fitted classifier
+        The whole one, from ``X``.
+    X : array-like of length n_images
+        Paths, whose files are drawn at their own resolution, or images.
+    model : ImageModel
+        What predicts from the images: of two classes, or of more.
+    images : ndarray of shape (n_images, height, width, channels)
+        As the classifier sees them.
+    predictions : Predictions
+        What it predicted.
+    threshold : float or None
+        The probability from which on an image was called positive.
+    target_name : str
+        What the positive class is called.
+    truth : sequence of str, length n_images
+        What the true classes are called.
+    method : str, default="occlusion"
+        Whose maps these are.
+    random_state : int, default=0
+        Seed of what is drawn at random.
     """
     from matplotlib.figure import Figure
 
-    from skpneumo._svg import drawing, svg
-    from skpneumo.explanation._report import explanation_report
-    from skpneumo.explanation.displays import HeatMapGalleryDisplay
-
-    report = explanation_report(
-        estimator, X, y, target=target, groups=groups, method=method, random_state=random_state
+    report, maps = explain_predictions(
+        model, images, predictions, method=method, random_state=check_random_state(random_state)
     )
+    surest = surest_of(predictions, _IMAGES_PER_OUTCOME)
+    subject = Subject(
+        target_name,
+        np.asarray(predictions.score)[surest.rows],
+        threshold,
+        [truth[row] for row in surest.rows],
+    )
+    display = HeatMapGalleryDisplay._of(estimator, X, surest, maps[surest.rows], subject, method)
     with drawing():
         figure = Figure(figsize=(9.8, 9.2), dpi=_DPI, layout="constrained")
-        HeatMapGalleryDisplay.from_estimator(
-            estimator,
-            X,
-            y,
-            method=method,
-            target=target,
-            target_names=target_names,
-            ax=figure.subplots(),
-        )
+        display.plot(ax=figure.subplots())
         gallery = svg(
             figure,
             "explanation",
@@ -63,25 +83,4 @@ def section_html(
             "against it blue; the scale is the same for all.",
             wide=True,
         )
-    return f'{report_html(report)}<div style="margin-top: 1.5rem">{gallery}</div>'
-
-
-def report_html(report: "ExplanationReport") -> str:
-    """Lay out the verdict, what it rests on, and the measures with their intervals."""
-    import pandas as pd
-
-    verdict = (
-        f'<p class="callout"><strong class="{_SEVERITIES[report.verdict]}">{report.verdict}'
-        f"</strong> {escape('; '.join(report.reasons))}.</p>"
-    )
-    rows = [
-        {
-            "measure": MEASURES[row.measure],
-            "value [95 % interval]": f"{row.value:.3f} [{row.low:.3f}, {row.high:.3f}]",
-            "images": row.n,
-            "patients": row.n_patients,
-        }
-        for row in report.measures.itertuples()
-    ]
-    caption = f"What {len(report.frame):,} images say in sum, maps by {report.method}"
-    return verdict + table(pd.DataFrame(rows), caption)
+    return f'{verdict_html(report)}<div style="margin-top: 1.5rem">{gallery}</div>'

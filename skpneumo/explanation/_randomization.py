@@ -10,20 +10,25 @@ from scipy.stats import spearmanr
 
 from skpneumo._random import random_seed
 from skpneumo.explanation._model import ImageModel
+from skpneumo.fitted import map_classifiers
 
 __all__ = ["map_similarity", "with_random_weights"]
 
 
 def with_random_weights(model: ImageModel, random_state: np.random.RandomState) -> ImageModel:
-    """Return the model with the weights of its network drawn anew.
+    """Return the model, which is of networks alone, with their weights drawn from scratch.
 
     A map that stays as it was shows the image, not what the network learned (Adebayo et al.,
     "Sanity checks for saliency maps", NeurIPS 2018).
     """
-    classifier = copy.copy(model.network_classifier("The check by random weights"))
-    seed = random_seed(random_state)
-    classifier.weights_ = classifier.network_spec_.build(seed).get_weights()
-    return replace(model, classifier=classifier)
+
+    def untaught(network: Any) -> Any:
+        changed = copy.copy(network)
+        seed = random_seed(random_state)
+        changed.weights_ = changed.network_spec_.build(seed).get_weights()
+        return changed
+
+    return replace(model, predictor=map_classifiers(model.predictor, untaught))
 
 
 def map_similarity(maps: NDArray[Any], others: NDArray[Any]) -> NDArray[np.float64]:

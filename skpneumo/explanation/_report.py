@@ -8,18 +8,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skpneumo._html import fragment
+from skpneumo._paths import filenames_of
+from skpneumo._predictions import Predictions, predictions_of
 from skpneumo._random import check_random_state
 from skpneumo._sklearn import Interval, StrOptions, validate_params
-from skpneumo.evaluation._predictions import predictions_of
-from skpneumo.evaluation._responses import is_network
 from skpneumo.explanation._curves import deletion_insertion
+from skpneumo.explanation._markup import verdict_html
 from skpneumo.explanation._methods import METHODS, maps_by
 from skpneumo.explanation._model import ImageModel, require_target, take_apart
-from skpneumo.explanation._page import report_html
 from skpneumo.explanation._randomization import map_similarity, with_random_weights
 from skpneumo.explanation._region_swap import transplant_effects
 from skpneumo.explanation._regions import attribution_shares
 from skpneumo.explanation._verdict import MEASURES, judge, measures_of
+from skpneumo.fitted import positive_label
+from skpneumo.loading import ImageArray
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,7 +85,7 @@ class ExplanationReport:
         return f"<ExplanationReport: {self.verdict}, {len(self.frame)} images>"
 
     def _repr_html_(self) -> str:
-        return fragment(report_html(self))
+        return fragment(verdict_html(self))
 
 
 @validate_params(
@@ -182,17 +184,50 @@ def explanation_report(
     True
     """
     require_target(estimator, target)
-    predictions = predictions_of(estimator, X, y, groups=groups, pos_label=target)
-    positive, called = predictions.positive, predictions.predicted
+    model, images = take_apart(estimator, X)
+    # From the images, so that files are read and images predicted once.
+    predictions = predictions_of(
+        model.predictor,
+        ImageArray(model.given(images), filenames_of(X)),
+        y,
+        groups=groups,
+        pos_label=positive_label(estimator, target, name="target"),
+    )
+    report, _ = explain_predictions(
+        model,
+        images,
+        predictions,
+        method=method,
+        n_donors=n_donors,
+        random_state=check_random_state(random_state),
+        batch_size=batch_size,
+    )
+    return report
+
+
+def require_both_classes(positive: NDArray[np.bool_]) -> None:
+    """Refuse images too few of one class to exchange chests with."""
     for sign, name in ((True, "positive"), (False, "negative")):
         if np.count_nonzero(positive == sign) < 2:
             raise ValueError(
                 f"y has {np.count_nonzero(positive == sign)} {name} images; at least two of "
                 "each class are needed, and better fifty."
             )
-    target = predictions.pos_label
-    rng = check_random_state(random_state)
-    model, images = take_apart(estimator, X)
+
+
+def explain_predictions(
+    model: ImageModel,
+    images: NDArray[Any],
+    predictions: Predictions,
+    *,
+    method: str,
+    random_state: np.random.RandomState,
+    n_donors: int = 2,
+    batch_size: int = 256,
+) -> tuple[ExplanationReport, NDArray[np.float32]]:
+    """Explain images that have been predicted; returns the heat maps as well."""
+    positive, called, target = predictions.positive, predictions.predicted, predictions.pos_label
+    require_both_classes(positive)
     maps = maps_by(method, model, images, target)
     healthy = images[~positive].mean(axis=0)
     curves = deletion_insertion(
@@ -204,7 +239,7 @@ def explanation_report(
         positive,
         model.classes.tolist().index(target),
         n_donors=n_donors,
-        random_state=rng,
+        random_state=random_state,
         batch_size=batch_size,
     )
     frame = attribution_shares(maps, images)
@@ -221,11 +256,11 @@ def explanation_report(
     shown = np.flatnonzero(called)[:_COMPARED_IMAGES]
     frame["similarity"] = np.nan
     frame.loc[shown, "similarity"] = _similarity(
-        model, images[shown], maps[shown], method, rng, target
+        model, images[shown], maps[shown], method, random_state, target
     )
-    measures = measures_of(frame, predictions.patient, rng)
+    measures = measures_of(frame, predictions.patient, random_state)
     verdict, reasons = judge(measures)
-    return ExplanationReport(frame, measures, verdict, reasons, method)
+    return ExplanationReport(frame, measures, verdict, reasons, method), maps
 
 
 def _outcomes(positive: NDArray[np.bool_], called: NDArray[np.bool_]) -> NDArray[np.object_]:
@@ -241,7 +276,7 @@ def _similarity(
     rng: np.random.RandomState,
     target: Any,
 ) -> NDArray[np.float64] | float:
-    if not len(images) or not is_network(model.classifier):
+    if not len(images) or not model.is_of_networks:
         return np.nan
     untaught = with_random_weights(model, rng)
     return map_similarity(maps, maps_by(method, untaught, images, target))

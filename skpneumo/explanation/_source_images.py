@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from skpneumo._image_drawing import names_of
 from skpneumo._paths import check_paths, filenames_of
 from skpneumo.enhancement import BorderCropper, _inside_borders
-from skpneumo.evaluation.displays._images import names_of
-from skpneumo.explanation._model import steps_and_classifier, take_apart
+from skpneumo.explanation._model import take_apart
+from skpneumo.fitted import transformers_of
 from skpneumo.loading import ImageLoader
 from skpneumo.loading._pillow import orientation_of
 from skpneumo.loading._resizing import scaled_size
@@ -47,7 +48,7 @@ def source_images(estimator: Any, X: Any) -> list[Film]:
     :class:`~skpneumo.BorderCropper` are known to move pixels; others are taken to leave them
     where they are.
     """
-    steps, _ = steps_and_classifier(estimator)
+    steps = transformers_of(estimator)
     names = names_of(X, np.arange(len(X)))
     if np.ndim(X) == 4 or filenames_of(X) is None:
         loaded = [(image, _WHOLE) for image in _images(estimator, X)]

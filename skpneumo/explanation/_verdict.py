@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from skpneumo.evaluation._bootstrap import bootstrap
+from skpneumo._bootstrap import bootstrap
 from skpneumo.explanation._regions import REGIONS
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
-from sklearn.ensemble import VotingClassifier
 
+from skpneumo.classifiers import CNNClassifier, TransferClassifier
 from skpneumo.pipeline import Pipeline
 from skpneumo.recipes import _own, _studies
 from skpneumo.recipes._recipe import Recipe
@@ -158,7 +158,5 @@ def _find(name: str) -> Recipe:
 
 def networks_of(pipeline: Pipeline) -> list[Any]:
     """List the classifiers that are trained: the last step, or what it averages."""
-    last = pipeline[-1]
-    if isinstance(last, VotingClassifier):
-        return [network for _, network in last.estimators]
-    return [last]
+    held = pipeline.get_params().values()
+    return [each for each in held if isinstance(each, CNNClassifier | TransferClassifier)]

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from sklearn.exceptions import UndefinedMetricWarning
 
 from skpneumo._plotting import class_name
-from skpneumo.evaluation._estimates import Estimate
-from skpneumo.evaluation._evaluate import _evaluate
-from skpneumo.evaluation._predictions import Predictions
+from skpneumo._predictions import Predictions
+from skpneumo.evaluation import evaluate_predictions
 from skpneumo.report._collection import Collection
 from skpneumo.report._decisions import DecisionRule, decided
+from skpneumo.report._evaluation import Estimate
+from skpneumo.report._explained import ExplainedModel, require_both_classes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,6 +53,8 @@ class ReportContext:
         The metrics of all images.
     frame : pandas.DataFrame
         The same and the subgroups, as from ``evaluate``.
+    explained : ExplainedModel or None
+        What is to be explained, if anything.
     """
 
     estimator: Any
@@ -64,6 +67,7 @@ class ReportContext:
     frame: "pd.DataFrame"
     audit: "ImageAudit | None"
     settings: Settings
+    explained: "ExplainedModel | None"
 
     @classmethod
     def of(
@@ -76,28 +80,45 @@ class ReportContext:
         threshold: float | None,
         target_names: Sequence[str] | None,
         audit: "ImageAudit | bool",
+        explain: bool = False,
     ) -> "ReportContext":
         """Predict, evaluate and audit."""
         rows = collection.rows
         label_names = _label_names(estimator, collection.labels, target_names)
+        predictor, X = estimator, collection.evaluated()
+        explained = None
+        if explain:
+            # What is explained is predicted from the same images, so that files are read once.
+            explained = ExplainedModel.of(estimator, X, pos_label)
+            predictor, X = explained.predictor, explained.given
         predictions, rule = decided(
-            estimator,
-            collection.evaluated(),
+            predictor,
+            X,
             collection.labels[rows],
             groups=collection.patients[rows],
             pos_label=pos_label,
             threshold=threshold,
         )
+        if explained is not None:
+            require_both_classes(predictions.positive)
+            predictions = replace(
+                predictions,
+                filenames=None if collection.filenames is None else collection.filenames[rows],
+            )
         with warnings.catch_warnings():
             # The page itself says what is undefined, and why.
             warnings.simplefilter("ignore", UndefinedMetricWarning)
-            frame = _evaluate(
-                predictions,
-                "etiology",
-                settings.confidence_level,
-                settings.n_resamples,
-                N_BINS,
-                settings.random_state,
+            frame = evaluate_predictions(
+                predictions.positive,
+                predictions.score,
+                predictions.predicted,
+                groups=predictions.patient,
+                filenames=predictions.filenames,
+                pos_label=True,
+                confidence_level=settings.confidence_level,
+                n_resamples=settings.n_resamples,
+                n_bins=N_BINS,
+                random_state=settings.random_state,
             )
         overall = frame[frame["subgroup"].eq("all")].drop(columns="subgroup")
         found = {row["metric"]: Estimate(**row) for row in overall.to_dict("records")}
@@ -113,6 +134,7 @@ class ReportContext:
             frame,
             _audited(collection, label_names, audit),
             settings,
+            explained,
         )
 
     @property

@@ -5,20 +5,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skpneumo._formatting import based_on, counted
+from skpneumo._predictions import Predictions
 from skpneumo._svg import drawing, svg
-from skpneumo.evaluation._estimates import Estimate
-from skpneumo.evaluation._predictions import Predictions
 from skpneumo.evaluation.displays import (
     ScoreDistributionDisplay,
     ThresholdDisplay,
     TrainingCurvesDisplay,
 )
-from skpneumo.evaluation.displays._standard import (
-    _draw_calibration,
-    _draw_confusion,
-    _draw_curves,
-)
+from skpneumo.fitted import classifiers_of
 from skpneumo.report._context import N_BINS, ReportContext
+from skpneumo.report._evaluation import (
+    Estimate,
+    draw_calibration,
+    draw_confusion,
+    draw_curves,
+)
 from skpneumo.report._markup import gap, left_out
 from skpneumo.report._wording import basis, figure_of
 
@@ -47,7 +48,12 @@ def training_picture(estimator: Any) -> str:
         try:
             TrainingCurvesDisplay.from_estimator(estimator, ax=figure.subplots())
         except TypeError:
-            return left_out("the model keeps no history of its training.")
+            several = len(classifiers_of(estimator)) > 1
+            return left_out(
+                "the model predicts with several classifiers, each with a training of its own."
+                if several
+                else "the model keeps no history of its training."
+            )
         return svg(
             figure,
             "training",
@@ -73,7 +79,7 @@ def _both_classes(
     )
 
     figure = _figure((8, 4.2))
-    _draw_confusion(figure.subplots(1, 2), predictions, found, names)
+    draw_confusion(figure.subplots(1, 2), predictions, found, names)
     recall, specificity = found["recall"], found["specificity"]
     drawn = [
         svg(
@@ -91,7 +97,7 @@ def _both_classes(
 
     roc, precision_recall, det, calibration = (_figure((4.4, 4)) for _ in range(4))
     axes = [figure.subplots() for figure in (roc, precision_recall, det)]
-    _draw_curves(axes[0], axes[1], axes[2], predictions, found)
+    draw_curves(axes[0], axes[1], axes[2], predictions, found)
     auc, average_precision, error = (
         found[metric] for metric in ("roc_auc", "average_precision", "ece")
     )
@@ -119,7 +125,7 @@ def _both_classes(
     ]
     if not predictions.has_probabilities:
         return [*drawn, gap(titles[4], "the model has scores, but no probabilities.")]
-    _draw_calibration(calibration.subplots(), predictions, error, N_BINS)
+    draw_calibration(calibration.subplots(), predictions, error, N_BINS)
     return [
         *drawn,
         svg(

@@ -5,7 +5,7 @@ from html import escape
 from typing import Any, NamedTuple
 
 from skpneumo._html import table
-from skpneumo.evaluation._estimates import Estimate
+from skpneumo.report._evaluation import Estimate
 
 __all__ = [
     "Section",

@@ -4,8 +4,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from skpneumo._html import table
-from skpneumo.evaluation._intervals import clustered_share
 from skpneumo.report._context import ReportContext
+from skpneumo.report._evaluation import clustered_share
 from skpneumo.report._markup import Section, paragraph, rows_table, sizes
 from skpneumo.report._wording import basis, bracketed, figure_of, metric_name
 

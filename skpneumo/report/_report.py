@@ -13,6 +13,7 @@ from skpneumo._formatting import with_interval
 from skpneumo._html import document, fragment, printable, write_page
 from skpneumo.report._collection import Collection
 from skpneumo.report._context import ReportContext, Settings
+from skpneumo.report._explanation import explanation
 from skpneumo.report._figures import figures_of, training_picture
 from skpneumo.report._images import sample_images, worst_errors
 from skpneumo.report._markup import Section
@@ -85,6 +86,7 @@ class EvaluationReport:
         threshold: float | None = None,
         target_names: Sequence[str] | None = None,
         audit: "ImageAudit | bool" = True,
+        explain: bool = False,
         confidence_level: float = 0.95,
         n_resamples: int = 2000,
         random_state: int = 0,
@@ -111,7 +113,8 @@ class EvaluationReport:
             The patient of each image. None reads it off the file names if there are any, and
             takes each row for a patient of its own otherwise.
         pos_label : label or list of labels, default=None
-            The class, or classes, whose recall is meant; the second of two by default.
+            The class, or classes, whose recall is meant; by default the one that the
+            estimator's threshold is about, else the second of two.
         threshold : float, default=None
             Scores of at least this are called positive. None asks the estimator's ``predict``.
         target_names : sequence of str, default=None
@@ -119,6 +122,10 @@ class EvaluationReport:
         audit : ImageAudit or bool, default=True
             An audit of the same rows, or whether to make one. It opens every file of the
             collection.
+        explain : bool, default=False
+            Whether to add what the model looks at, and whether it uses a shortcut, as
+            :func:`~skpneumo.explanation_report` finds it. Takes minutes, of a pipeline that
+            ends in a classifier of images with ``predict_proba``.
         confidence_level : float, default=0.95
             Of the two-sided intervals.
         n_resamples : int, default=2000
@@ -141,7 +148,8 @@ class EvaluationReport:
         ------
         ValueError
             If there are no rows in ``part``, lengths or labels do not fit, or it is unclear
-            which class is the positive one.
+            which class is the positive one; with ``explain``, if the classifier is given no
+            images, or a class has fewer than two.
         UnreadableImagesError
             If the pipeline cannot read some of the evaluated files.
 
@@ -149,6 +157,7 @@ class EvaluationReport:
         --------
         skpneumo.evaluation.evaluate : The figures alone.
         skpneumo.audit.audit_images : The audit alone.
+        skpneumo.explanation_report : The explanation alone.
 
         Examples
         --------
@@ -187,6 +196,7 @@ class EvaluationReport:
             threshold=threshold,
             target_names=target_names,
             audit=audit,
+            explain=explain,
         )
         return cls(
             frame=context.frame,
@@ -207,6 +217,7 @@ class EvaluationReport:
                 Section("training", "Training", training_picture(estimator)),
                 Section("images", "Sample images", sample_images(context)),
                 Section("errors", "Worst errors", worst_errors(context)),
+                *explanation(context),
                 limits(context),
                 reproduction(context),
             ),
@@ -233,7 +244,7 @@ class EvaluationReport:
         --------
         >>> import numpy as np
         >>> from sklearn.linear_model import LogisticRegression
-        >>> from skpneumo.evaluation import EvaluationReport
+        >>> from skpneumo.report import EvaluationReport
         >>> X, y = np.linspace(-1, 1, 40).reshape(-1, 1), np.repeat([0, 1], 20)
         >>> report = EvaluationReport.from_estimator(LogisticRegression().fit(X, y), X, y)
         >>> longer = report.with_section("notes", "Notes", "<p>Films of one machine.")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from skpneumo._formatting import counted
 from skpneumo._html import table
-from skpneumo.evaluation._estimates import METRICS, Estimate
 from skpneumo.report._context import ReportContext
+from skpneumo.report._evaluation import METRICS, Estimate
 from skpneumo.report._markup import (
     Section,
     bullets,

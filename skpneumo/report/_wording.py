@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator
 
 from skpneumo._formatting import counted, with_interval
 from skpneumo._plotting import metric_label
-from skpneumo.evaluation._estimates import Estimate
+from skpneumo.report._evaluation import Estimate
 
 __all__ = [
     "MEANINGS",

@@ -126,7 +126,7 @@ def test_copies_of_an_image_bring_no_certainty():
 def test_draws_by_chance_are_made_in_blocks(monkeypatch):
     bins = bins_of(np.linspace(0, 1, 20), np.arange(20) // 2)
     whole = bins.error_by_chance(7, np.random.RandomState(0))
-    monkeypatch.setattr("skpneumo.evaluation._bootstrap._IMAGE_WEIGHTS_IN_MEMORY", 60)
+    monkeypatch.setattr("skpneumo._bootstrap._IMAGE_WEIGHTS_IN_MEMORY", 60)
     assert bins.error_by_chance(7, np.random.RandomState(0)) == pytest.approx(whole)
 
 

@@ -20,9 +20,9 @@ from sklearn.metrics import (
 )
 from sklearn.tree import DecisionTreeClassifier
 
+from skpneumo._predictions import Predictions
 from skpneumo.evaluation import compare, compare_predictions
 from skpneumo.evaluation._paired_tests import auc_with_influence, exact_swap_test
-from skpneumo.evaluation._predictions import Predictions
 
 COLUMNS = ["metric", "value_a", "value_b", "difference", "low", "high", "p_value", "test"]
 COLUMNS += ["n", "n_patients", "interval"]

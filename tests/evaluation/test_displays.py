@@ -4,13 +4,22 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import StackingClassifier, VotingClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import (
+    FixedThresholdClassifier,
+    GridSearchCV,
+    TunedThresholdClassifierCV,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.svm import LinearSVC
 
 from skpneumo import ImageAugmenter, ImageLoader, ImageResampler
 from skpneumo._plotting import CYCLE, plain, shortened
+from skpneumo.decision import RecallFloorClassifier
 from skpneumo.evaluation import (
     AugmentationDisplay,
     ClassDistributionDisplay,
@@ -304,6 +313,93 @@ def test_score_distribution_up_and_down():
     assert display.ax_.get_xlabel() == "predicted probability of PNEUMONIA"
     labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
     assert labels == ["threshold 0.4", "PNEUMONIA (50 images)", "NORMAL (30 images)"]
+
+
+def linear():
+    return make_pipeline(FunctionTransformer(), LogisticRegression())
+
+
+POINTS = SCORE[:, None], Y
+# Each with the threshold at which it decides.
+NESTS = {
+    "search over a recall floor over a pipeline": (
+        lambda: GridSearchCV(
+            RecallFloorClassifier(linear(), recall=0.6, confidence=0.6, cv=2), {}, cv=2
+        ),
+        lambda model: model.best_estimator_.threshold_,
+    ),
+    "fixed": (lambda: FixedThresholdClassifier(linear(), threshold=0.35), lambda _: 0.35),
+    "fixed in a pipeline": (
+        lambda: make_pipeline(FixedThresholdClassifier(linear(), threshold=0.35)),
+        lambda _: 0.35,
+    ),
+    "tuned": (
+        lambda: TunedThresholdClassifierCV(linear(), cv=2),
+        lambda model: model.best_threshold_,
+    ),
+    "frozen tuned": (
+        lambda: FrozenEstimator(TunedThresholdClassifierCV(linear(), cv=2).fit(*POINTS)),
+        lambda model: model.estimator.best_threshold_,
+    ),
+    "calibrated, ensemble": (
+        lambda: CalibratedClassifierCV(linear(), cv=2, ensemble=True),
+        lambda _: 0.5,
+    ),
+    "calibrated, one": (
+        lambda: CalibratedClassifierCV(linear(), cv=2, ensemble=False),
+        lambda _: 0.5,
+    ),
+    "calibrated, auto": (
+        lambda: CalibratedClassifierCV(linear(), cv=2, ensemble="auto"),
+        lambda _: 0.5,
+    ),
+    "voting": (
+        lambda: VotingClassifier([("a", linear()), ("b", linear())], voting="soft"),
+        lambda _: 0.5,
+    ),
+    "stacking": (lambda: StackingClassifier([("a", linear())], cv=2), lambda _: 0.5),
+    "voting over thresholds": (
+        lambda: VotingClassifier(
+            [("a", FixedThresholdClassifier(linear(), threshold=0.9))], voting="soft"
+        ),
+        lambda _: 0.5,
+    ),
+    "sign": (lambda: make_pipeline(LinearSVC()), lambda _: 0.0),
+}
+
+
+@pytest.mark.filterwarnings("ignore::skpneumo.decision.UnknownPatientsWarning")
+@pytest.mark.parametrize("nest", NESTS)
+@pytest.mark.parametrize("display", [ThresholdDisplay, ScoreDistributionDisplay])
+def test_threshold_in_use_is_drawn_however_deep_it_lies(display, nest):
+    make, threshold = NESTS[nest]
+    model = make().fit(*POINTS)
+    drawn = display.from_estimator(model, *POINTS)
+    assert drawn.threshold == threshold(model)
+    vertical = [line.get_xdata()[0] for line in drawn.ax_.lines if len({*line.get_xdata()}) == 1]
+    assert drawn.threshold in vertical
+    assert display.from_estimator(model, *POINTS, threshold=0.6).threshold == 0.6
+
+
+def test_threshold_that_does_not_tell_the_decisions_is_not_drawn():
+    class Cautious(LogisticRegression):
+        def predict(self, X):
+            return np.ones(len(X), dtype=int)
+
+    model = Cautious().fit(*POINTS)
+    fixed = FixedThresholdClassifier(linear(), threshold=0.35, pos_label=0).fit(*POINTS)
+    for display in (ThresholdDisplay, ScoreDistributionDisplay):
+        assert display.from_estimator(model, *POINTS).threshold is None
+        assert display.from_estimator(fixed, *POINTS, pos_label=1).threshold is None
+        assert display.from_estimator(fixed, *POINTS).threshold == 0.35  # of class 0
+
+
+def test_training_curves_of_several_networks_are_asked_for_one_by_one():
+    voting = VotingClassifier([("a", Trained()), ("b", Trained())]).fit(*POINTS)
+    with pytest.raises(TypeError, match="2 classifiers, each with a history_"):
+        TrainingCurvesDisplay.from_estimator(voting)
+    one = CalibratedClassifierCV(Trained(), cv=2, ensemble=False).fit(*POINTS)
+    assert TrainingCurvesDisplay.from_estimator(one).history.keys() == HISTORY.keys()
 
 
 def test_estimators_bring_their_threshold():

@@ -258,7 +258,7 @@ def test_seed_decides_the_bootstrap():
 
 def test_large_collection_is_resampled_in_blocks(monkeypatch):
     whole = evaluate_predictions(Y, SCORE, filenames=XRAYS, n_resamples=50)
-    monkeypatch.setattr("skpneumo.evaluation._bootstrap._IMAGE_WEIGHTS_IN_MEMORY", 3 * len(Y))
+    monkeypatch.setattr("skpneumo._bootstrap._IMAGE_WEIGHTS_IN_MEMORY", 3 * len(Y))
     in_blocks = evaluate_predictions(Y, SCORE, filenames=XRAYS, n_resamples=50)
     assert whole.equals(in_blocks)
 

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.ensemble import BaggingClassifier
+from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
@@ -22,10 +23,10 @@ from skpneumo.enhancement import ContrastEqualizer
 from skpneumo.explanation._model import (
     decision_threshold,
     require_target,
-    steps_and_classifier,
     take_apart,
     target_columns,
 )
+from skpneumo.fitted import transformers_of, unwrap
 
 
 def as_rows(images):
@@ -49,7 +50,6 @@ def test_images_are_what_the_last_step_that_makes_images_made(simple, xrays):
     model, images = take_apart(simple, xrays.filenames)
     loaded = ImageLoader(size=8).transform(xrays.filenames)
     assert np.array_equal(images, ContrastEqualizer().transform(loaded))
-    assert len(model.steps) == 1
     assert np.array_equal(model.predict_proba(images), simple.predict_proba(xrays.filenames))
 
 
@@ -76,24 +76,34 @@ def test_what_is_taken_apart_stays_so(simple, xrays):
 )
 def test_meta_estimators_are_looked_through(wrap, simple, xrays):
     wrapped = wrap(simple).fit(xrays.filenames, xrays.target)
-    steps, classifier = steps_and_classifier(wrapped)
+    steps = transformers_of(wrapped)
     assert [type(step) for step in steps] == [ImageLoader, ContrastEqualizer, FunctionTransformer]
-    assert type(classifier) is LogisticRegression
+    assert type(unwrap(wrapped)) is LogisticRegression
     _, images = take_apart(wrapped, xrays.filenames[:3])
     assert images.shape == (3, 8, 8, 1)
 
 
-def test_members_of_an_ensemble_are_named(simple, xrays):
+@pytest.mark.parametrize("ensemble", [True, False, "auto"])
+def test_calibrated_pipelines_are_taken_apart_at_the_images_they_share(ensemble, simple, xrays):
+    calibrated = CalibratedClassifierCV(simple, cv=3, ensemble=ensemble)
+    calibrated.fit(xrays.filenames, xrays.target)
+    model, images = take_apart(calibrated, xrays.filenames)
+    assert images.shape == (len(xrays.filenames), 8, 8, 1)
+    assert np.array_equal(model.predict_proba(images), calibrated.predict_proba(xrays.filenames))
+
+
+def test_members_that_share_no_images_are_named(simple, xrays):
     column = xrays.filenames[:, np.newaxis]
     bagging = BaggingClassifier(simple, n_estimators=2, random_state=0).fit(column, xrays.target)
-    calibrated = CalibratedClassifierCV(simple, cv=3).fit(column, xrays.target)
-    with pytest.raises(ValueError, match=r"one of its 2 members, estimators_\[i\]\."):
-        take_apart(bagging, column)
-    with pytest.raises(ValueError, match=r"3 members, calibrated_classifiers_\[i\]\.estimator\."):
-        take_apart(calibrated, column)
-    for member in (bagging.estimators_[0], calibrated.calibrated_classifiers_[0].estimator):
-        model, _ = take_apart(member, column)
-        assert type(model.classifier) is LogisticRegression
+    sizes = VotingClassifier(
+        [(f"{side}", clone(simple).set_params(imageloader__size=side)) for side in (8, 9)],
+        voting="soft",
+    ).fit(column, xrays.target)
+    for ensemble in (bagging, sizes):
+        with pytest.raises(ValueError, match=r"one of its 2 members, estimators_\[i\]\."):
+            take_apart(ensemble, column)
+        model, _ = take_apart(ensemble.estimators_[0], column)
+        assert type(unwrap(model.predictor)) is LogisticRegression
 
 
 def test_a_network_that_takes_rows_is_explained_as_images(small, noise):
@@ -116,6 +126,28 @@ def test_log_odds_are_those_of_the_probability(n_classes, small, noise):
     assert model.scores(images, columns, "log_odds") == pytest.approx(
         np.log(probability / (1 - probability)), abs=1e-4
     )
+
+
+def test_log_odds_of_networks_that_are_averaged_are_those_of_their_mean(small, noise):
+    y = [0, 1, 0, 1, 0]
+    networks = [(str(seed), small(random_state=seed)) for seed in range(2)]
+    voting = VotingClassifier(networks, voting="soft", weights=[3, 1]).fit(noise, y)
+    model, images = take_apart(make_pipeline(voting), noise)
+    columns = np.arange(5) % 2
+    probability = voting.predict_proba(noise)[np.arange(5), columns]
+    assert model.scores(images, columns, "probability") == pytest.approx(probability)
+    assert model.scores(images, columns, "log_odds") == pytest.approx(
+        np.log(probability / (1 - probability)), abs=1e-4
+    )
+
+
+def test_networks_that_are_stacked_have_no_mean(small, noise):
+    y = [0, 1, 0, 1, 0]
+    stacked = StackingClassifier([("one", FrozenEstimator(small()))], cv="prefit").fit(noise, y)
+    model, images = take_apart(stacked, noise)
+    assert model.predict_proba(images) == pytest.approx(stacked.predict_proba(noise))
+    with pytest.raises(ValueError, match=r"StackingClassifier combines 1 in another way"):
+        model.networks("grad_cam")
 
 
 def test_log_odds_of_a_forest_are_finite(noise):
@@ -141,24 +173,24 @@ def test_targets(small, noise):
 def test_thresholds_are_found_inside(simple, xrays):
     fixed = FixedThresholdClassifier(FrozenEstimator(simple), threshold=0.3)
     fixed.fit(xrays.filenames, xrays.target)
-    assert decision_threshold(fixed) == 0.3
-    assert decision_threshold(FrozenEstimator(fixed)) == 0.3
+    assert decision_threshold(fixed, 1) == 0.3
+    assert decision_threshold(FrozenEstimator(fixed), 1) == 0.3
     other = FixedThresholdClassifier(FrozenEstimator(simple), threshold=0.3, pos_label=0)
-    assert decision_threshold(other.fit(xrays.filenames, xrays.target)) is None
+    assert decision_threshold(other.fit(xrays.filenames, xrays.target), 1) is None
     tuned = TunedThresholdClassifierCV(FrozenEstimator(simple), cv="prefit", refit=False)
     tuned.fit(xrays.filenames, xrays.target)
-    assert decision_threshold(tuned) == tuned.best_threshold_
+    assert decision_threshold(tuned, 1) == tuned.best_threshold_
     tuned.set_params(response_method="decision_function").fit(xrays.filenames, xrays.target)
-    assert decision_threshold(tuned) is None
-    assert decision_threshold(simple) == 0.5
+    assert decision_threshold(tuned, 1) is None
+    assert decision_threshold(simple, 1) == 0.5
     floor = RecallFloorClassifier(
         FrozenEstimator(simple), recall=0.5, confidence=0.5, pos_label=0
     ).fit(xrays.filenames, xrays.target)
-    assert decision_threshold(floor) is None
+    assert decision_threshold(floor, 1) is None
 
 
 def test_three_classes_have_no_threshold(small):
-    assert decision_threshold(small(classes=3)) is None
+    assert decision_threshold(small(classes=3), 1) is None
 
 
 @pytest.mark.parametrize(
@@ -186,9 +218,9 @@ def test_paths_without_a_loader_are_refused(small, xrays):
 def test_a_search_for_a_threshold_may_be_about_the_other_class():
     X, y = np.arange(40.0)[:, np.newaxis], np.arange(40) // 20
     tuned = TunedThresholdClassifierCV(LogisticRegression()).fit(X, y)
-    assert decision_threshold(make_pipeline(tuned)) == tuned.best_threshold_
+    assert decision_threshold(make_pipeline(tuned), 1) == tuned.best_threshold_
     other = make_scorer(f1_score, pos_label=0)
-    assert decision_threshold(tuned.set_params(scoring=other).fit(X, y)) is None
+    assert decision_threshold(tuned.set_params(scoring=other).fit(X, y), 1) is None
 
 
 def test_one_of_several_classes_must_be_named(small):

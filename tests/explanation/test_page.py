@@ -5,24 +5,36 @@ import re
 import numpy as np
 import pytest
 
-from skpneumo.explanation._page import section_html
+from skpneumo._predictions import predictions_of
+from skpneumo.explanation._page import section_html, take_apart
 from skpneumo.explanation._verdict import MEASURES
 
 
 @pytest.fixture(scope="module")
-def few(tested):
+def section(pipeline, tested):
+    """Lay out the section about six films."""
     rows = np.r_[np.flatnonzero(tested.target == 0)[:3], np.flatnonzero(tested.target == 1)[:3]]
-    return tested.filenames[rows], tested.target[rows]
+    X, y = tested.filenames[rows], tested.target[rows]
+
+    def lay_out():
+        return section_html(
+            pipeline,
+            X,
+            *take_apart(pipeline, X),
+            predictions_of(pipeline, X, y),
+            threshold=0.5,
+            target_name="PNEUMONIA",
+            truth=["NORMAL"] * 3 + ["PNEUMONIA"] * 3,
+        )
+
+    return lay_out
 
 
-def test_it_has_the_verdict_the_measures_and_the_gallery(pipeline, few):
-    html = section_html(pipeline, *few, target_names=["NORMAL", "PNEUMONIA"])
+def test_it_has_the_verdict_the_measures_and_the_gallery_and_is_the_same_every_time(section):
+    html = section()
     assert re.search(r'<strong class="(error|warning|note)">(shortcut|undecided|lungs)<', html)
     assert all(words in html for words in MEASURES.values())
     assert html.count('<svg role="img"') == 1
     assert "currentColor" in html  # legible on a dark page as well
     assert "<script" not in html
-
-
-def test_it_is_the_same_every_time(pipeline, few):
-    assert section_html(pipeline, *few) == section_html(pipeline, *few)
+    assert section() == html

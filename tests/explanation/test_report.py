@@ -54,10 +54,10 @@ def test_every_image_has_its_row(honest, pipeline, tested):
 
 def test_the_summary_names_every_measure(honest):
     text = honest.summary()
-    assert text.startswith(f"{len(honest.frame)} images, maps by occlusion: honest")
+    assert text.startswith(f"{len(honest.frame)} images, maps by occlusion: lungs")
     assert all(reason in text for reason in honest.reasons)
     assert all(words in text for words in MEASURES.values())
-    assert repr(honest) == f"<ExplanationReport: honest, {len(honest.frame)} images>"
+    assert repr(honest) == f"<ExplanationReport: lungs, {len(honest.frame)} images>"
 
 
 def test_the_page_of_a_notebook_has_the_verdict_and_the_measures(honest):

@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import make_classification
+from sklearn.ensemble import VotingClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.preprocessing import FunctionTransformer
@@ -427,6 +429,78 @@ def test_given_threshold_is_used(features):
     context = case_of(model, X, y, split=split, threshold=0.8)
     assert np.array_equal(context.predictions.predicted, model.predict_proba(X[120:])[:, 1] >= 0.8)
     assert "given for this report" in context.rule.origin
+
+
+class CountingLoader(ImageLoader):
+    """Counts the images that it reads."""
+
+    n_read = 0
+
+    def transform(self, X):
+        CountingLoader.n_read += len(X)
+        return super().transform(X)
+
+
+def counted(xrays, y):
+    """A model that counts what it reads."""
+    model = make_pipeline(
+        CountingLoader(size=(8, 8)), FunctionTransformer(as_rows), LogisticRegression()
+    )
+    return model.fit(xrays.filenames, y)
+
+
+def test_explained_images_are_read_and_predicted_once(xrays, monkeypatch):
+    def twice(*args, **kwargs):
+        raise AssertionError("predicted a second time")
+
+    monkeypatch.setattr("skpneumo.explanation._report.predictions_of", twice)
+    monkeypatch.setattr("skpneumo.explanation.displays._gallery.predictions_of", twice)
+    frozen = FrozenEstimator(counted(xrays, xrays.target))
+    model = FixedThresholdClassifier(frozen, threshold=0.4).fit(xrays.filenames, xrays.target)
+    CountingLoader.n_read = 0
+    report = report_on(model, xrays, audit=False, explain=True)
+    assert CountingLoader.n_read == np.sum(xrays.split == "test")
+    names = [name for name, *_ in report.sections]
+    assert names == [*SECTIONS[:-2], "explanation", *SECTIONS[-2:]]
+    body = bodies_of(report)["explanation"]
+    assert "share from outside the chest" in body
+    assert body.count('<svg role="img"') == 1
+    plain = report_on(model, xrays, audit=False)
+    assert report.frame.equals(plain.frame)
+    assert (report.threshold, report.threshold_origin) == (0.4, plain.threshold_origin)
+    assert bodies_of(report)["errors"] == bodies_of(plain)["errors"]
+
+
+def test_classes_taken_together_are_explained_together(xrays):
+    names = ["normal", "bacteria", "virus"]
+    y = np.array([names.index(each) for each in xrays.etiology])
+    model = counted(xrays, y)
+    options = {"pos_label": [1, 2], "audit": False, "target_names": names}
+    CountingLoader.n_read = 0
+    plain = report_on(model, xrays, y, **options)
+    assert CountingLoader.n_read == np.sum(xrays.split == "test")
+    report = report_on(model, xrays, y, explain=True, **options)
+    assert CountingLoader.n_read == 2 * np.sum(xrays.split == "test")
+    assert report.frame.equals(plain.frame)
+    assert "other chests, log odds" in bodies_of(report)["explanation"]
+
+
+def test_what_cannot_be_explained_is_refused(features, model, xrays):
+    X, y, linear, split = features
+    with pytest.raises(ValueError, match="no images to lay a map over"):
+        EvaluationReport.from_estimator(linear, X, y, split=split, explain=True)
+    few = np.r_[np.flatnonzero(xrays.target == 0)[:3], np.flatnonzero(xrays.target == 1)[:1]]
+    with pytest.raises(ValueError, match="y has 1 positive images"):
+        EvaluationReport.from_estimator(
+            model, xrays.filenames[few], xrays.target[few], audit=False, explain=True
+        )
+
+
+def test_course_of_several_trainings_is_left_out():
+    X, y = make_classification(40, random_state=0)
+    pair = [("a", LogisticRegression()), ("b", LogisticRegression())]
+    voting = VotingClassifier(pair, voting="soft").fit(X, y)
+    assert "several classifiers, each with a training of its own" in training_picture(voting)
 
 
 class Contrary(ClassifierMixin, BaseEstimator):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from skpneumo._image_drawing import draw_image, images_of, names_of
 from skpneumo._plotting import (
     NEGATIVE,
     POSITIVE,
@@ -13,8 +14,7 @@ from skpneumo._plotting import (
     divide,
     figure_of,
 )
-from skpneumo.evaluation._predictions import Predictions, predictions_of
-from skpneumo.evaluation.displays._images import draw_image, images_of, names_of
+from skpneumo._predictions import Predictions, predictions_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -97,7 +97,8 @@ class ErrorGalleryDisplay:
         n_images : int, default=5
             How many misses, and how many false alarms, to draw at most.
         pos_label : label, default=None
-            The positive class; the second of two by default.
+            The positive class; by default the one that the estimator's
+            threshold is about, else the second of two.
         threshold : float, default=None
             Scores of at least this are called positive; the estimator's ``predict`` by default.
         ax : Axes, default=None

@@ -16,7 +16,7 @@ from skpneumo._plotting import (
     plain,
     tidy,
 )
-from skpneumo.evaluation._predictions import Predictions, check_labels, predictions_of
+from skpneumo._predictions import Predictions, check_labels, predictions_and_threshold
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -92,10 +92,10 @@ class ScoreDistributionDisplay:
         y : array-like of shape (n_images,)
             True labels.
         threshold : float, default=None
-            A threshold to mark; by default the estimator's ``threshold_`` or
-            ``best_threshold_``, if it has one.
+            A threshold to mark; by default the one at which the estimator decides.
         pos_label : label, default=None
-            The positive class; the second of two by default.
+            The positive class; by default the one that the estimator's threshold is about, else
+            the second of two.
         names : tuple of two str, default=None
             Names of the negative and the positive class; their labels by default.
         ax : Axes, default=None
@@ -106,19 +106,12 @@ class ScoreDistributionDisplay:
         display : ScoreDistributionDisplay
         """
         labels = check_labels(y)
-        if threshold is None:
-            threshold = getattr(
-                estimator, "threshold_", getattr(estimator, "best_threshold_", None)
-            )
-        predictions = predictions_of(
-            estimator,
-            X,
-            labels,
-            groups=np.arange(len(labels)),  # Patients do not matter here,
-            pos_label=pos_label,
-            threshold=np.inf,  # nor does what is called positive.
+        # Patients do not matter here.
+        predictions, in_use = predictions_and_threshold(
+            estimator, X, labels, groups=np.arange(len(labels)), pos_label=pos_label
         )
-        return cls._of(predictions, labels, threshold, names).plot(ax=ax)
+        shown = in_use if threshold is None else threshold
+        return cls._of(predictions, labels, shown, names).plot(ax=ax)
 
     @classmethod
     def from_predictions(

@@ -25,15 +25,15 @@ from skpneumo._plotting import (
     figure_of,
     plain,
 )
+from skpneumo._predictions import Predictions, check_labels
 from skpneumo._random import check_random_state
 from skpneumo.evaluation._estimates import Estimate, Settings, estimate_metrics
-from skpneumo.evaluation._predictions import Predictions, check_labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["plot_evaluation"]
+__all__ = ["draw_calibration", "draw_confusion", "draw_curves", "plot_evaluation"]
 
 _CURVE = {"color": VERMILLION}
 _CHANCE = {"color": GREY, "label": "chance"}
@@ -124,15 +124,15 @@ def plot_evaluation(
 
     ax = axes_for(ax, figsize=(12.5, 8))
     panels = divide(ax, 2, 3, wspace=0.08, hspace=0.08)
-    _draw_confusion(panels[0, :2], predictions, found, display_labels)
-    _draw_curves(panels[0, 2], panels[1, 0], panels[1, 1], predictions, found)
-    _draw_calibration(panels[1, 2], predictions, found["ece"], n_bins)
+    draw_confusion(panels[0, :2], predictions, found, display_labels)
+    draw_curves(panels[0, 2], panels[1, 0], panels[1, 1], predictions, found)
+    draw_calibration(panels[1, 2], predictions, found["ece"], n_bins)
     for panel in panels.ravel():
         panel.set_box_aspect(1)
     return figure_of(ax)
 
 
-def _draw_confusion(
+def draw_confusion(
     panels: NDArray[np.object_],
     predictions: Predictions,
     found: dict[str, Estimate],
@@ -164,7 +164,7 @@ def _draw_confusion(
         display.text_[row, 1 - row].set_text(_in_lines(wrong))
 
 
-def _draw_curves(
+def draw_curves(
     roc: "Axes",
     precision_recall: "Axes",
     det: "Axes",
@@ -201,7 +201,7 @@ def _draw_curves(
     det.set(title="detection error tradeoff", xlabel="false alarms", ylabel="misses")
 
 
-def _draw_calibration(
+def draw_calibration(
     panel: "Axes", predictions: Predictions, error: Estimate, n_bins: int
 ) -> None:
     if predictions.has_probabilities:

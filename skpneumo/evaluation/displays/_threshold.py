@@ -15,8 +15,8 @@ from skpneumo._plotting import (
     figure_of,
     tidy,
 )
+from skpneumo._predictions import Predictions, predictions_and_threshold
 from skpneumo.evaluation._intervals import clustered_share
-from skpneumo.evaluation._predictions import Predictions, predictions_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -119,12 +119,12 @@ class ThresholdDisplay:
         y : array-like of shape (n_images,)
             True labels.
         threshold : float, default=None
-            The chosen one; by default the estimator's ``threshold_`` or ``best_threshold_``, if
-            it has one.
+            The chosen one; by default the one at which the estimator decides.
         groups : array-like of shape (n_images,), default=None
             The patient of each image; read off the file names by default.
         pos_label : label, default=None
-            The positive class; the second of two by default.
+            The positive class; by default the one that the estimator's threshold is about, else
+            the second of two.
         confidence_level : float, default=0.95
             Of the bands.
         ax : Axes, default=None
@@ -134,14 +134,11 @@ class ThresholdDisplay:
         -------
         display : ThresholdDisplay
         """
-        if threshold is None:
-            threshold = getattr(
-                estimator, "threshold_", getattr(estimator, "best_threshold_", None)
-            )
-        predictions = predictions_of(
-            estimator, X, y, groups=groups, pos_label=pos_label, threshold=_NO_THRESHOLD
+        predictions, in_use = predictions_and_threshold(
+            estimator, X, y, groups=groups, pos_label=pos_label
         )
-        return cls._of(predictions, threshold, confidence_level).plot(ax=ax)
+        shown = in_use if threshold is None else threshold
+        return cls._of(predictions, shown, confidence_level).plot(ax=ax)
 
     @classmethod
     def from_predictions(

@@ -20,6 +20,7 @@ from skpneumo._plotting import (
     whole_numbers,
 )
 from skpneumo.evaluation._intervals import wilson_interval
+from skpneumo.fitted import classifiers_of, unwrap
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -206,18 +207,18 @@ class TrainingCurvesDisplay:
 
 
 def _history_of(estimator: Any) -> Mapping[str, ArrayLike]:
-    """The history of an estimator, or of what it has fitted inside."""
-    inner = estimator
-    while not hasattr(inner, "history_"):
-        if hasattr(inner, "best_estimator_"):
-            inner = inner.best_estimator_
-        elif hasattr(inner, "steps"):
-            inner = inner.steps[-1][1]
-        elif hasattr(inner, "estimator_"):
-            inner = inner.estimator_
-        else:
-            raise TypeError(
-                f"{type(estimator).__name__} has no history_ of its training, nor has what it "
-                "holds. Pass a fitted CNNClassifier, or a pipeline or search that ends in one."
-            )
-    return inner.history_
+    """The history of an estimator, or of the one classifier it predicts with."""
+    for each in (estimator, unwrap(estimator)):
+        if hasattr(each, "history_"):
+            return each.history_
+    trained = [each for each in classifiers_of(estimator) if hasattr(each.classifier, "history_")]
+    if trained:
+        raise TypeError(
+            f"{type(estimator).__name__} predicts with {len(trained)} classifiers, each with a "
+            "history_ of its own training. Pass one of them: skpneumo.fitted.classifiers_of "
+            "lists them."
+        )
+    raise TypeError(
+        f"{type(estimator).__name__} has no history_ of its training, nor has what it "
+        "holds. Pass a fitted CNNClassifier, or a pipeline or search that ends in one."
+    )

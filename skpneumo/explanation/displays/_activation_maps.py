@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from skpneumo._image_drawing import draw_image
 from skpneumo._plotting import GREY, axes_for, divide, figure_of
-from skpneumo.evaluation.displays._images import draw_image
 from skpneumo.explanation._source_images import Film, source_images
 
 if TYPE_CHECKING:

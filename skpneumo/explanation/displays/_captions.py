@@ -13,8 +13,9 @@ from skpneumo.explanation._model import (
     require_probabilities,
     require_target,
 )
+from skpneumo.fitted import positive_label
 
-__all__ = ["Subject", "subject_of"]
+__all__ = ["Subject", "subject_of", "subject_said"]
 
 
 @dataclass(frozen=True)
@@ -58,24 +59,38 @@ def subject_of(
         is unknown, or there are not as many names as classes, or labels as images.
     """
     require_probabilities(estimator)
-    classes = np.asarray(estimator.classes_).tolist()
     require_target(estimator, target)
-    if target is None:
-        target = classes[1]
+    target = positive_label(estimator, target, name="target")
+    if y is not None:
+        check_consistent_length(X, y)
+    column = np.asarray(estimator.classes_).tolist().index(target)
+    probability = np.asarray(estimator.predict_proba(X))[:, column]
+    return subject_said(estimator, probability, y, target, target_names), target
+
+
+def subject_said(
+    estimator: Any,
+    probability: NDArray[np.float64],
+    y: ArrayLike | None,
+    target: Any,
+    target_names: Any,
+) -> Subject:
+    """Put together what has been predicted of a class.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many names as classes.
+    """
+    classes = np.asarray(estimator.classes_).tolist()
     if target_names is not None and len(target_names) != len(classes):
         raise ValueError(
             f"Got {len(target_names)} target_names for the {len(classes)} classes {classes}."
         )
-    if target_names is None:
-        target_names = [class_name(label) for label in classes]
-    names = list(target_names)
-    threshold = decision_threshold(estimator)
-    if threshold is not None and target == classes[0]:
-        threshold = None  # it is about the other class
+    names = [class_name(label) for label in classes] if target_names is None else target_names
+    named = dict(zip(classes, names, strict=True))
     truth = None
     if y is not None:
-        check_consistent_length(X, y)
-        named = dict(zip(classes, names, strict=True))
         truth = [str(named.get(label, label)) for label in np.asarray(y).tolist()]
-    probability = np.asarray(estimator.predict_proba(X))[:, classes.index(target)]
-    return Subject(str(names[classes.index(target)]), probability, threshold, truth), target
+    threshold = decision_threshold(estimator, target)
+    return Subject(str(named[target]), probability, threshold, truth)

@@ -1,7 +1,7 @@
 """What the model saw where it was right, and where it was wrong."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,13 +13,14 @@ from skpneumo._plotting import (
     divide,
     figure_of,
 )
+from skpneumo._predictions import Predictions, predictions_of
 from skpneumo._sklearn import _safe_indexing
-from skpneumo.evaluation._predictions import predictions_of
 from skpneumo.explanation._methods import maps_by
 from skpneumo.explanation._model import require_probabilities, require_target
 from skpneumo.explanation._source_images import Film, source_images
-from skpneumo.explanation.displays._captions import subject_of
+from skpneumo.explanation.displays._captions import Subject, subject_said
 from skpneumo.explanation.displays._overlay import common_limit, draw_colour_bar, draw_overlay
+from skpneumo.fitted import positive_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -154,33 +155,34 @@ class HeatMapGalleryDisplay:
             X,
             labels,
             groups=np.arange(len(labels)),  # Patients do not matter here.
-            pos_label=target,
+            pos_label=positive_label(estimator, target, name="target"),
         )
-        score = np.asarray(predictions.score)
-        rows, outcomes, counts = [], [], {}
-        for outcome, (truly, said) in _OUTCOMES.items():
-            found = np.flatnonzero(
-                (predictions.positive == truly) & (predictions.predicted == said)
-            )
-            surest = found[np.argsort(score[found] * (-1 if said else 1), kind="stable")]
-            surest = surest[:n_images]
-            rows += surest.tolist()
-            outcomes += [outcome] * len(surest)
-            counts[outcome] = len(found)
-        chosen = _safe_indexing(X, rows)
-        subject, target = subject_of(
-            estimator, chosen, labels[rows], predictions.pos_label, target_names
+        surest = surest_of(predictions, n_images)
+        chosen = _safe_indexing(X, surest.rows)
+        subject = subject_said(
+            estimator,
+            np.asarray(predictions.score)[surest.rows],
+            labels[surest.rows],
+            predictions.pos_label,
+            target_names,
         )
-        films = source_images(estimator, chosen)
-        return cls(
-            films,
-            maps_by(method, estimator, chosen, target),
-            [subject.lines(row, film.name) for row, film in enumerate(films)],
-            outcomes,
-            counts,
-            subject.name,
-            method,
-        ).plot(ax=ax)
+        maps = maps_by(method, estimator, chosen, predictions.pos_label)
+        return cls._of(estimator, X, surest, maps, subject, method).plot(ax=ax)
+
+    @classmethod
+    def _of(
+        cls,
+        estimator: Any,
+        X: Any,
+        surest: "Surest",
+        maps: NDArray[Any],
+        subject: Subject,
+        method: str,
+    ) -> Self:
+        """Put the films of the surest images, their maps and captions together, not drawn yet."""
+        films = source_images(estimator, _safe_indexing(X, surest.rows))
+        captions = [subject.lines(row, film.name) for row, film in enumerate(films)]
+        return cls(films, maps, captions, surest.outcomes, surest.counts, subject.name, method)
 
     def plot(self, *, ax: "Axes | None" = None) -> Self:
         """Draw the images.
@@ -222,3 +224,34 @@ class HeatMapGalleryDisplay:
         )
         self.ax_, self.figure_ = ax, figure_of(ax)
         return self
+
+
+class Surest(NamedTuple):
+    """The images of each outcome that a classifier was surest of.
+
+    Attributes
+    ----------
+    rows : list of int
+        Which images these are.
+    outcomes : list of str
+        The outcome of each.
+    counts : dict of str to int
+        How many images of each outcome there are in all.
+    """
+
+    rows: list[int]
+    outcomes: list[str]
+    counts: dict[str, int]
+
+
+def surest_of(predictions: Predictions, n_images: int) -> Surest:
+    """Choose that many images of each outcome at most, the surest first."""
+    score = np.asarray(predictions.score)
+    surest = Surest([], [], {})
+    for outcome, (truly, said) in _OUTCOMES.items():
+        found = np.flatnonzero((predictions.positive == truly) & (predictions.predicted == said))
+        order = np.argsort(score[found] * (-1 if said else 1), kind="stable")[:n_images]
+        surest.rows.extend(found[order].tolist())
+        surest.outcomes.extend([outcome] * len(order))
+        surest.counts[outcome] = len(found)
+    return surest

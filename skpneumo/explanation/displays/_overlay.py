@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skpneumo._image_drawing import draw_image
 from skpneumo._plotting import NEGATIVE, POSITIVE, figure_of
-from skpneumo.evaluation.displays._images import draw_image
 from skpneumo.explanation._source_images import Film
 
 if TYPE_CHECKING:

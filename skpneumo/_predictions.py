@@ -1,5 +1,6 @@
 """What an evaluation works on: labels, scores, decisions and patients of the same images."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
@@ -15,14 +16,17 @@ from sklearn.utils import (
 
 from skpneumo._groups import check_groups
 from skpneumo._paths import check_paths, filenames_of
+from skpneumo._responses import scores_and_decisions, scores_of
 from skpneumo.datasets import patient_ids
-from skpneumo.evaluation._responses import scores_and_decisions, scores_of
+from skpneumo.fitted import positive_label, threshold_of
 
 __all__ = [
     "Predictions",
     "check_labels",
     "check_positive_label",
     "check_same_kind",
+    "common_positive_label",
+    "predictions_and_threshold",
     "predictions_of",
 ]
 
@@ -83,6 +87,13 @@ class Predictions:
             filenames=None if self.filenames is None else self.filenames[mask],
             pos_label=self.pos_label,
         )
+
+    def follow(self, threshold: float) -> bool:
+        """Whether this threshold on the scores tells the decisions, ties aside."""
+        if self.score is None:
+            return False
+        called = self.score >= threshold
+        return bool(((called == self.predicted) | (self.score == threshold)).all())
 
     def labelled(self, pos_label: Any) -> "Predictions":
         """The same predictions under the caller's name of the positive class."""
@@ -159,15 +170,7 @@ def predictions_of(
             f"y has the labels {_listed(unknown)}, which the classifier does not know: it was "
             f"fitted on {classes}. Use the labels it was fitted on."
         )
-    if pos_label is None:
-        if len(classes) != 2:
-            raise ValueError(
-                f"The classifier has {len(classes)} classes, {classes}. Pass the one to be "
-                "evaluated against the others as pos_label."
-            )
-        pos_label = _refuse_normal(classes[1], classes)
-    elif pos_label not in classes:
-        raise ValueError(f"pos_label={pos_label!r} is not one of the classes {classes}.")
+    pos_label = positive_label(estimator, pos_label)
     if groups is not None:
         groups = check_groups(groups, len(labels))  # before minutes of predicting
     called = None
@@ -176,11 +179,7 @@ def predictions_of(
     else:
         score = scores_of(estimator, X, pos_label)
         if score is None:
-            raise ValueError(
-                f"{type(estimator).__name__} has neither predict_proba nor decision_function, so "
-                "there are no scores to put a threshold on. Use a classifier that has one of "
-                "them."
-            )
+            raise _no_scores(estimator)
     return Predictions.of(
         # Against the rest, when there are more than two classes.
         labels == pos_label,
@@ -191,6 +190,51 @@ def predictions_of(
         pos_label=True,
         threshold=threshold,
     ).labelled(pos_label)
+
+
+def predictions_and_threshold(
+    estimator: Any,
+    X: Any,
+    y: ArrayLike,
+    *,
+    groups: ArrayLike | None = None,
+    pos_label: Any = None,
+) -> tuple[Predictions, float | None]:
+    """Predict scores, and find the threshold on them at which the classifier decides.
+
+    It is None where no one threshold tells the decisions.
+    """
+    pos_label = positive_label(estimator, pos_label)
+    claimed = threshold_of(estimator)
+    if claimed is not None and claimed.chosen_by is None:
+        # Nobody chose 0.5, and some classifiers do not decide by it.
+        predictions = predictions_of(estimator, X, y, groups=groups, pos_label=pos_label)
+        return predictions, claimed.value if predictions.follow(claimed.value) else None
+    predictions = predictions_of(
+        estimator, X, y, groups=groups, pos_label=pos_label, threshold=np.inf
+    )
+    scores_from = "predict_proba" if hasattr(estimator, "predict_proba") else "decision_function"
+    if claimed is None or claimed.response != scores_from:
+        return predictions, None
+    return predictions, claimed.on_scores_of(pos_label)
+
+
+def common_positive_label(estimators: Sequence[Any]) -> Any:
+    """The class whose recall is meant, of classifiers that are to be compared."""
+    label, *others = [positive_label(each) for each in estimators]
+    if any(other != label for other in others):
+        raise ValueError(
+            f"The classifiers' thresholds are about different classes, {[label, *others]}. Pass "
+            "the one whose recall is meant as pos_label."
+        )
+    return label
+
+
+def _no_scores(estimator: Any) -> ValueError:
+    return ValueError(
+        f"{type(estimator).__name__} has neither predict_proba nor decision_function, so "
+        "there are no scores to put a threshold on. Use a classifier that has one of them."
+    )
 
 
 def check_labels(y: ArrayLike, name: str = "y") -> NDArray[Any]:

@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
 from skpneumo._paths import filenames_of
-from skpneumo.evaluation._predictions import Predictions, predictions_of
+from skpneumo._predictions import Predictions, predictions_of
 from skpneumo.loading import ImageArray
 
 NAMES = ["IM-0001-0001.jpeg", "person7_virus_1.jpeg", "person7_virus_2.jpeg"]

@@ -15,12 +15,12 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.svm import SVC, LinearSVC
 
 from skpneumo import CNNClassifier
-from skpneumo.decision import RecallFloorClassifier
-from skpneumo.evaluation._responses import (
+from skpneumo._responses import (
     probabilities_and_labels,
     scores_and_decisions,
     scores_of,
 )
+from skpneumo.decision import RecallFloorClassifier
 from skpneumo.pipeline import make_pipeline
 
 RNG = np.random.default_rng(0)

@@ -1,0 +1,98 @@
+"""The scores and the decisions of a fitted classifier, from as few passes as it allows.
+
+A pipeline from paths decodes every image each time it is asked, so asking it for probabilities
+and then for labels costs twice as much as it should.
+"""
+
+import sys
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import column_or_1d
+
+from skpneumo.decision import RecallFloorClassifier
+from skpneumo.fitted import split_transformers, threshold_of
+
+__all__ = ["is_network", "probabilities_and_labels", "scores_and_decisions", "scores_of"]
+
+
+def scores_and_decisions(
+    estimator: Any, X: Any, pos_label: Any
+) -> tuple[NDArray[np.float64] | None, NDArray[np.bool_]]:
+    """Scores of the positive class, as from :func:`scores_of`, and whether ``predict`` says it.
+
+    Not simply the more probable class: a classifier may decide at a threshold of its own.
+    """
+    estimator, X = _past_the_transformers(estimator, X)
+    if not _predicts_from_probabilities(estimator):
+        return scores_of(estimator, X, pos_label), column_or_1d(estimator.predict(X)) == pos_label
+    probabilities = np.asarray(estimator.predict_proba(X))
+    column = np.asarray(estimator.classes_).tolist().index(pos_label)
+    return (
+        probabilities[:, column].astype(float),
+        _labels_from(estimator, probabilities) == pos_label,
+    )
+
+
+def probabilities_and_labels(estimator: Any, X: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+    """What ``predict_proba`` and what ``predict`` say of the same rows."""
+    estimator, X = _past_the_transformers(estimator, X)
+    probabilities = np.asarray(estimator.predict_proba(X))
+    if _predicts_from_probabilities(estimator):
+        return probabilities, _labels_from(estimator, probabilities)
+    return probabilities, column_or_1d(estimator.predict(X))
+
+
+def scores_of(estimator: Any, X: Any, pos_label: Any) -> NDArray[np.float64] | None:
+    """Scores of the positive class; None from a classifier that has labels only."""
+    column = np.asarray(estimator.classes_).tolist().index(pos_label)
+    if hasattr(estimator, "predict_proba"):
+        return np.asarray(estimator.predict_proba(X))[:, column].astype(float)
+    if not hasattr(estimator, "decision_function"):
+        return None
+    decision = np.asarray(estimator.decision_function(X), dtype=float)
+    if decision.ndim == 2:
+        return decision[:, column]
+    return decision if column == 1 else -decision
+
+
+def is_network(classifier: Any) -> bool:
+    """Whether a classifier is a network of this package."""
+    # Looked up, not imported: without that module there is no instance, and no need of Keras.
+    base = sys.modules.get("skpneumo.classifiers._base")
+    return base is not None and isinstance(classifier, base.BaseNetworkClassifier)
+
+
+def _past_the_transformers(estimator: Any, X: Any) -> tuple[Any, Any]:
+    """What predicts, and what it is given: what comes before is done once."""
+    transformers, predictor = split_transformers(estimator)
+    for transformer in transformers:
+        X = transformer.transform(X)
+    return predictor, X
+
+
+def _predicts_from_probabilities(predictor: Any) -> bool:
+    """Whether it is known what ``predict`` makes of ``predict_proba``; the others are asked."""
+    if _compares_with_a_threshold(predictor):
+        threshold = threshold_of(predictor)
+        return threshold is not None and threshold.response == "predict_proba"
+    has = vars(predictor)
+    most_probable = "calibrated_classifiers_" in has or has.get("voting") == "soft"
+    return most_probable or is_network(predictor)
+
+
+def _labels_from(predictor: Any, probabilities: NDArray[Any]) -> NDArray[Any]:
+    classes = np.asarray(predictor.classes_)
+    if not _compares_with_a_threshold(predictor):
+        return classes[probabilities.argmax(axis=1)]
+    threshold = threshold_of(predictor)
+    assert threshold is not None
+    column = classes.tolist().index(threshold.pos_label)
+    called = probabilities[:, column] >= threshold.value
+    return classes[np.where(called, column, 1 - column)]
+
+
+def _compares_with_a_threshold(predictor: Any) -> bool:
+    """Whether ``predict`` is known to compare a score with a threshold."""
+    return isinstance(predictor, RecallFloorClassifier) or "response_method" in vars(predictor)

@@ -1,0 +1,72 @@
+"""Explanations of a batch of files, as the command line writes them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from skpneumo.explanation._methods import maps_by
+from skpneumo.explanation._model import decision_threshold, take_apart
+from skpneumo.explanation._regions import REGIONS, attribution_shares
+from skpneumo.explanation._source_images import source_images
+from skpneumo.explanation.displays import HeatMapDisplay
+from skpneumo.explanation.displays._captions import Subject
+
+__all__ = ["REGIONS", "explain_batch"]
+
+
+def explain_batch(
+    estimator: Any,
+    paths: Sequence[str],
+    labels: Sequence[Any],
+    probabilities: Sequence[float],
+    methods: Sequence[str],
+    names: dict[Any, str],
+) -> list[tuple[list[float | None], HeatMapDisplay]]:
+    """Explain files, the maps of one class at a time.
+
+    Parameters
+    ----------
+    estimator : fitted classifier
+        A pipeline from paths.
+    paths : sequence of str
+        Files that can be read.
+    labels : sequence of labels
+        The class that each file's maps are about.
+    probabilities : sequence of float
+        Its probability.
+    methods : sequence of str
+        Whose maps are drawn; shares are of the first.
+    names : dict of label to str
+        What the classes are called.
+
+    Returns
+    -------
+    explained : list of (shares, display)
+        Shares of the evidence by region, None where there is no evidence, and a picture that is
+        not drawn yet, of each file.
+    """
+    explained: dict[int, tuple[list[float | None], HeatMapDisplay]] = {}
+    for label in dict.fromkeys(labels):
+        numbers = [number for number, each in enumerate(labels) if each == label]
+        files = [paths[number] for number in numbers]
+        model, images = take_apart(estimator, files)
+        maps = {method: maps_by(method, model, images, label) for method in methods}
+        shares = attribution_shares(maps[methods[0]], images).round(4).astype(object)
+        subject = Subject(
+            names[label],
+            np.array([probabilities[number] for number in numbers]),
+            decision_threshold(estimator, label),
+            None,
+        )
+        films = source_images(estimator, files)
+        rows = shares.where(shares.notna(), None).to_numpy().tolist()
+        for i, (number, film, row) in enumerate(zip(numbers, films, rows, strict=True)):
+            display = HeatMapDisplay(
+                [film],
+                {method: each[i : i + 1] for method, each in maps.items()},
+                [subject.lines(i, film.name)],
+                subject.name,
+            )
+            explained[number] = row, display
+    return [explained[number] for number in range(len(paths))]

@@ -1,0 +1,18 @@
+"""What the report uses of the evaluation stage beyond its public names."""
+
+from skpneumo.evaluation._estimates import METRICS, Estimate
+from skpneumo.evaluation._intervals import clustered_share
+from skpneumo.evaluation.displays._standard import (
+    draw_calibration,
+    draw_confusion,
+    draw_curves,
+)
+
+__all__ = [
+    "METRICS",
+    "Estimate",
+    "clustered_share",
+    "draw_calibration",
+    "draw_confusion",
+    "draw_curves",
+]
