@@ -16,7 +16,7 @@ class InnerValidation(keras.callbacks.Callback):
 
     def __init__(
         self,
-        predict_proba: Callable[[Weights], NDArray[np.float64]],
+        predict_proba: Callable[[], NDArray[np.float64]],
         y: NDArray[np.intp],
         sample_weight: NDArray[np.float32],
     ) -> None:
@@ -27,8 +27,7 @@ class InnerValidation(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         assert logs is not None
-        proba = self._predict_proba(self.model.get_weights())
-        logs.update(validation_scores(self._y, proba, self._sample_weight))
+        logs.update(validation_scores(self._y, self._predict_proba(), self._sample_weight))
 
 
 def validation_scores(
@@ -60,8 +59,8 @@ def validation_scores(
     }
 
 
-class ScikitLearnTasks(keras.callbacks.Callback):
-    """Report each epoch to the callbacks registered with ``set_callbacks``."""
+class EpochReporter(keras.callbacks.Callback):
+    """Report each epoch to scikit-learn's callbacks, registered with ``set_callbacks``."""
 
     def __init__(
         self,

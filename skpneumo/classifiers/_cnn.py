@@ -108,10 +108,10 @@ class CNNClassifier(BaseNetworkClassifier):
         AMX under TensorFlow, an Nvidia GPU of compute capability 8 or more), else float32.
     devices : int, "all" or None, default=None
         GPUs over which each batch is split: the first so many, or all; on a machine without them,
-        whatever devices the backend shows. The fit is that of one device but for rounding, and
-        under TensorFlow but for ``dropout``, which repeats its params on each. None: the one that
-        Keras takes. torch trains on one. A classifier fitted on more devices than there are
-        predicts on those there are.
+        whatever devices the backend shows. The fit is that of one device but for rounding. Only
+        JAX splits batches; on TensorFlow and torch anything but None and 1 is an error in
+        ``fit``. None: the device that Keras chooses. A classifier fitted on more devices than
+        there are predicts on those there are.
     verbose : int, default=0
         Verbosity: 1 shows a progress bar, 2 a line an epoch.
     warm_start : bool, default=False

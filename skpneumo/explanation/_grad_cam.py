@@ -119,7 +119,7 @@ def grad_cam(
     spec = GradientSpec(network.network_spec_, layer, _COMBINE[method])
     maps = np.empty(images.shape[:3], dtype=np.float32)
     with gradient_programs.borrow(spec) as program:
-        program.hold(network.weights_)
+        program.load_weights(network.weights_)
         for rows in in_batches(len(images), batch_size, "Grad-CAM"):
             small = program(images[rows], directions[rows])
             maps[rows] = [_enlarged(each, images.shape[1:3]) for each in small]

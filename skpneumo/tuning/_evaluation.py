@@ -17,7 +17,7 @@ from sklearn.model_selection import _search as search_module
 
 from skpneumo._sklearn import BaseSearchCV, _fit_and_score
 from skpneumo.tuning._continuing import Continuation
-from skpneumo.tuning._device_slots import device_slot, let_device_memory_grow
+from skpneumo.tuning._device_slots import device_slot
 from skpneumo.tuning._keys import key_of
 from skpneumo.tuning._peak_memory import PeakMemory
 from skpneumo.tuning._store import ResultStore, TrainedStates
@@ -103,6 +103,8 @@ def _measured(device_slots: int | None) -> Iterator[dict[str, float]]:
     """Hold a slot of the device, and fill in what the work inside has taken."""
     measures: dict[str, float] = {}
     if device_slots is not None:
+        from skpneumo.classifiers.engine._devices import let_device_memory_grow
+
         let_device_memory_grow()
     with device_slot(device_slots):
         peak = PeakMemory()
