@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skpneumo._sklearn import Interval, StrOptions, _check_sample_weight, _fit_context
 from skpneumo.augmentation import ImageAugmenter
-from skpneumo.classifiers._callbacks import EpochReporter, InnerValidation
+from skpneumo.classifiers._callbacks import EpochReporter, validation_callbacks
 from skpneumo.classifiers._inputs import ImageInputMixin
 from skpneumo.classifiers._parameters import check_network_parameters
 from skpneumo.classifiers._validation_split import validation_mask
@@ -234,19 +234,7 @@ class BaseNetworkClassifier(
         """
         from skpneumo.classifiers.engine._scikeras import as_scikeras
 
-        optimizer = keras.optimizers.get(self.optimizer)
-        config = optimizer.get_config()
-        if self.learning_rate is not None:
-            config["learning_rate"] = self.learning_rate
-        return as_scikeras(
-            self.network_,
-            self.classes_,
-            type(optimizer).from_config(config),
-            batch_size=self.batch_size,
-            epochs=self.epochs,
-            random_state=self.random_state,
-            verbose=self.verbose,
-        )
+        return as_scikeras(self)
 
     def _parts(self) -> list[tuple[NetworkSpec, Weights]]:
         """Give the fitted network in one piece, or in pieces of which each feeds the next."""
@@ -360,8 +348,10 @@ class BaseNetworkClassifier(
             )
 
         def callbacks(predict_proba: PredictProba) -> list[keras.callbacks.Callback]:
-            inner = [] if held_out is None else self._validation(predict_proba, *held_out)
-            return [*inner, reporter, *own]
+            validation = []
+            if held_out is not None:
+                validation = validation_callbacks(self, predict_proba, *held_out)
+            return [*validation, reporter, *own]
 
         options = {name: getattr(self, name) for name in _TRAINING_PARAMETERS} | {
             "n_classes": len(self.classes_),
@@ -403,33 +393,6 @@ class BaseNetworkClassifier(
         if class_weight.min() < 0:
             raise ValueError(f"class_weight={self.class_weight} has negative weights.")
         return sample_weight * class_weight
-
-    def _validation(
-        self,
-        predict_proba: PredictProba,
-        X: Any,
-        y: NDArray[np.intp],
-        sample_weight: NDArray[np.float32],
-    ) -> list[keras.callbacks.Callback]:
-        callbacks: list[keras.callbacks.Callback] = [
-            InnerValidation(partial(predict_proba, X), y, sample_weight)
-        ]
-        if self.schedule == "plateau":
-            callbacks.append(
-                keras.callbacks.ReduceLROnPlateau(
-                    "val_loss", min_delta=self.tol, patience=self.n_iter_no_change // 2
-                )
-            )
-        if self.early_stopping:
-            callbacks.append(
-                keras.callbacks.EarlyStopping(
-                    "val_loss",
-                    min_delta=self.tol,
-                    patience=self.n_iter_no_change,
-                    restore_best_weights=True,
-                )
-            )
-        return callbacks
 
 
 def _differences(before: NetworkSpec, after: NetworkSpec) -> str:

@@ -1,6 +1,7 @@
 """What happens at the end of each epoch."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
@@ -28,6 +29,37 @@ class InnerValidation(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         assert logs is not None
         logs.update(validation_scores(self._y, self._predict_proba(), self._sample_weight))
+
+
+def validation_callbacks(
+    classifier: Any,
+    predict_proba: Callable[[Any], NDArray[np.float64]],
+    X: Any,
+    y: NDArray[np.intp],
+    sample_weight: NDArray[np.float32],
+) -> list[keras.callbacks.Callback]:
+    """What a classifier's parameters have happen at each epoch's end with held-out images."""
+    callbacks: list[keras.callbacks.Callback] = [
+        InnerValidation(partial(predict_proba, X), y, sample_weight)
+    ]
+    if classifier.schedule == "plateau":
+        callbacks.append(
+            keras.callbacks.ReduceLROnPlateau(
+                "val_loss",
+                min_delta=classifier.tol,
+                patience=classifier.n_iter_no_change // 2,
+            )
+        )
+    if classifier.early_stopping:
+        callbacks.append(
+            keras.callbacks.EarlyStopping(
+                "val_loss",
+                min_delta=classifier.tol,
+                patience=classifier.n_iter_no_change,
+                restore_best_weights=True,
+            )
+        )
+    return callbacks
 
 
 def validation_scores(

@@ -129,9 +129,11 @@ def machine_facts() -> MachineFacts:
 
 def backend_facts() -> BackendFacts:
     """Start the backend and ask it."""
-    import keras
-
-    from skpneumo.classifiers.engine._devices import device_memory_grows, device_names
+    from skpneumo.classifiers.engine._devices import (
+        backend_name,
+        device_memory_grows,
+        device_names,
+    )
     from skpneumo.classifiers.engine._precision import dtype_policy
 
     devices = device_names()
@@ -139,7 +141,7 @@ def backend_facts() -> BackendFacts:
     takes_all = has_gpu and not device_memory_grows()
     memory = "all taken by the first process" if takes_all else "grows as needed"
     return BackendFacts(
-        name=keras.config.backend(),
+        name=backend_name(),
         devices=devices,
         has_gpu=has_gpu,
         memory_growth=memory if has_gpu else "no device with its own",

@@ -44,7 +44,7 @@ class FlatNetwork:
         self.logits = self._run(network, self.images)
 
     def _run(self, model: keras.Model, images: Any) -> Any:
-        """Call the layers of a model on other images; the clone, of the same layers, is dropped."""
+        """Call the layers of a model on other images; the clone shares them, and is dropped."""
         return keras.models.clone_model(
             model,
             input_tensors=images,

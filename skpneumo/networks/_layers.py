@@ -3,20 +3,11 @@
 TensorFlow has a kernel for batch normalization that Keras does not use.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import ops
-
-
-def all_layers(network: keras.Model) -> Iterator[keras.Layer]:
-    """The layers of a network, those of the networks nested in it included."""
-    for layer in network.layers:
-        if isinstance(layer, keras.Model):
-            yield from all_layers(layer)
-        else:
-            yield layer
 
 
 @keras.saving.register_keras_serializable("skpneumo")

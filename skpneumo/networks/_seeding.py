@@ -11,8 +11,6 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from skpneumo.networks._layers import all_layers
-
 
 class LayerSeeds:
     """One seed a layer, so that no two layers have the same initial weights.
@@ -103,6 +101,15 @@ class InitialVariables:
             each.variable.assign(each.value(changed.get(each.seed, each.seed)))
         for variable, value in self._constant:
             variable.assign(value)
+
+
+def all_layers(network: keras.Model) -> Iterator[keras.Layer]:
+    """The layers of a network, those of the networks nested in it included."""
+    for layer in network.layers:
+        if isinstance(layer, keras.Model):
+            yield from all_layers(layer)
+        else:
+            yield layer
 
 
 def _seeded_of(layer: keras.Layer) -> Iterator[_SeededVariable]:

@@ -191,6 +191,11 @@ def device_memory_grows() -> bool:
     return True
 
 
+def backend_name() -> str:
+    """The name of Keras's backend, to be shown."""
+    return keras.backend.backend()
+
+
 def device_names() -> tuple[str, ...]:
     """Name the GPUs that the backend sees, or else its processors."""
     if keras.backend.backend() == "torch":
