@@ -39,7 +39,7 @@ class LayerSeeds:
     def with_seed(self, seed: int) -> dict[int, int]:
         """Map each seed that was given to what it would have been with another source."""
         other = LayerSeeds(seed)
-        changed = {}
+        changed: dict[int, int] = {}
         for given in self._given:
             if isinstance(given, LayerSeeds):
                 changed |= given.with_seed(next(other))

@@ -124,6 +124,7 @@ def as_scikeras(classifier: Any) -> ScikerasClassifier:
         config["learning_rate"] = classifier.learning_rate
     optimizer = type(optimizer).from_config(config)
     model.compile(optimizer=optimizer, loss=loss, auto_scale_loss=False)
+    optimizer.build(model.trainable_variables)
     wrapper = ScikerasClassifier(
         model,
         loss=loss,
