@@ -1,4 +1,4 @@
-"""What all classifiers share: checking images, holding rows out, fitted state as arrays."""
+"""What all classifiers share: checks, inner validation, fitted state as arrays."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -132,7 +132,7 @@ class BaseNetworkClassifier(
         if X_val is not None:
             held_out = self._check_held_out(X_val, y_val)
         elif self.early_stopping:
-            # With the same seed again after a warm start: what was held out stays held out.
+            # After a warm start the same seed, so that the same images are held out.
             rng = np.random.RandomState(self._validation_seed)
             rows = validation_mask(X, y, filenames, self.validation_fraction, rng, self.classes_)
             held_out = X[rows], y[rows], weights[rows]

@@ -67,14 +67,14 @@ def validation_scores(
 ) -> dict[str, float]:
     """Score probabilities of shape (n_samples, n_classes) against integer classes.
 
-    Class 0 is the healthy one: a false negative is an image of any other class given to it, and
+    Class 0 is the negative one: a false negative is an image of any other class given to it, and
     with three or more classes recall is the mean over classes and the AUC one against the rest.
     A score that a missing class leaves undefined is NaN. Only the loss is weighted,
     and not even that where all weights are zero.
     """
     labels = np.arange(proba.shape[1])
     predicted = proba.argmax(axis=1)
-    sick = y > 0
+    positive = y > 0
     binary = len(labels) == 2
     present = np.unique(y)
     auc = np.nan
@@ -85,8 +85,10 @@ def validation_scores(
     return {
         "val_loss": float(log_loss(y, proba, sample_weight=loss_weight, labels=labels)),
         "val_recall": float(recall_score(y, predicted, zero_division=np.nan, **average)),
-        "val_false_negatives": float(np.sum(sick & (predicted == 0))),
-        "val_specificity": float(np.mean(predicted[~sick] == 0)) if (~sick).any() else np.nan,
+        "val_false_negatives": float(np.sum(positive & (predicted == 0))),
+        "val_specificity": float(np.mean(predicted[~positive] == 0))
+        if (~positive).any()
+        else np.nan,
         "val_auc": float(auc),
     }
 

@@ -67,7 +67,7 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
         As in :class:`~skpneumo.CNNClassifier`. ``augmentation`` and ``mixup`` act in
         fine-tuning only, because the head is trained on features computed once; an
         :class:`~skpneumo.ImageAugmenter` that is a step before the classifier acts on both.
-        ``fit`` with ``warm_start`` goes on with the last of the two phases. Of ``partial_fit``
+        ``fit`` with ``warm_start`` continues the last of the two phases. Of ``partial_fit``
         the first call trains the head, and standardises by its images; the others fine-tune.
 
     Attributes
@@ -79,7 +79,7 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
     n_iter_ : int
         Epochs run.
     network_ : keras.Model
-        The fitted network, built anew at each access; images -> logits.
+        The fitted network, a new copy at each access; images -> logits.
     input_shape_, value_range_, weights_, n_features_in_ : object
         As in :class:`~skpneumo.CNNClassifier`.
 
@@ -223,7 +223,7 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
         return _part(self.network_spec_, build_head, input_shape=(n_features,))
 
     def _split(self, weights: Weights) -> tuple[Weights, Weights]:
-        """Take the weights of features and head apart; each layer of a head has two."""
+        """Separate the weights of features and head; each layer of a head has two."""
         n_hidden = len(dict(self.network_spec_.arguments)["head_units"])
         n_head = 2 * (n_hidden + 1)
         return weights[:-n_head], weights[-n_head:]

@@ -54,10 +54,10 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             )  # fmt: skip
             outputs = ops.cast(outputs, self.compute_dtype)
         n_batches = self.n_batches.value
-        kept = ops.minimum(self.momentum, (1.0 + n_batches) / (10.0 + n_batches))
+        momentum = ops.minimum(self.momentum, (1.0 + n_batches) / (10.0 + n_batches))
         self.n_batches.assign(n_batches + 1.0)
         for average, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            average.assign(average.value * kept + batch * (1.0 - kept))
+            average.assign(average.value * momentum + batch * (1.0 - momentum))
         return outputs
 
     def _fused(self, inputs: Any, *moving: Any) -> Any:
