@@ -89,7 +89,7 @@ class InitialVariables:
         self._seeded = [each for layer in all_layers(network) for each in _seeded_of(layer)]
         known = {id(each.variable) for each in self._seeded}
         self._constant = [
-            (variable, variable.numpy())
+            (variable, variable.numpy().copy())
             for variable in network.variables
             if id(variable) not in known
         ]
@@ -123,8 +123,8 @@ def _seeded_of(layer: keras.Layer) -> Iterator[_SeededVariable]:
         kind = type(initializer)
         yield _SeededVariable(variable, config["seed"], partial(_drawn, kind, config, variable))
     generator = getattr(layer, "seed_generator", None)
-    if generator is not None:
-        yield _SeededVariable(generator.state, generator.get_config()["seed"], _generator_state)
+    if generator is not None and (seed := generator.get_config()["seed"]) is not None:
+        yield _SeededVariable(generator.state, seed, _generator_state)
 
 
 def _variable_of(layer: keras.Layer, attribute: str) -> keras.Variable:
