@@ -11,7 +11,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 import skpneumo
 
@@ -141,12 +144,14 @@ def imported_names(module: Path) -> list[tuple[str, str | None]]:
     return names
 
 
-# Where private names of other packages may be imported.
+# Where private names of other packages may be imported. Of Keras none are.
 HOMES_OF_PRIVATE_NAMES = {"_sklearn.py"}
 
 
 def is_private(dotted: str) -> bool:
-    return any(part.startswith("_") and part != "__future__" for part in dotted.split("."))
+    return dotted.startswith("keras.src") or any(
+        part.startswith("_") and part != "__future__" for part in dotted.split(".")
+    )
 
 
 @pytest.mark.parametrize("module", MODULES, ids=relative)
@@ -157,6 +162,154 @@ def test_private_names_of_other_packages_have_one_home(module):
         if origin.split(".")[0] != "skpneumo" and is_private(f"{origin}.{name}")
     ]
     assert not private or relative(module) in HOMES_OF_PRIVATE_NAMES
+
+
+# Private attributes of other packages that are read, with the reason and the files.
+FOREIGN_ATTRIBUTES = {
+    # scikit-learn documents them for those who write estimators.
+    "_init_callback_context": None,
+    "_validate_params": None,
+    # scikit-learn's scorers have no public place for the curve metric and the label of theirs.
+    "_curve_scorer": {"evaluation/_responses.py"},
+    "_get_pos_label": {"evaluation/_responses.py"},
+    # The callbacks that scikeras has made of its parameters.
+    "_fit_callbacks": {"classifiers/engine/_scikeras.py"},
+}
+
+
+def private_attributes(tree: ast.AST) -> tuple[set[str], set[str]]:
+    """Names with an underscore that a module reads as attributes, and those that it defines."""
+    read, defined = set(), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_"):
+            own = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+            if isinstance(node.ctx, ast.Store) and own:
+                defined.add(node.attr)
+            elif not node.attr.startswith("__"):
+                read.add(node.attr)
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            defined.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            defined.add(node.id)
+        elif isinstance(node, ast.alias):
+            defined.add((node.asname or node.name).split(".")[-1])
+    return read, defined
+
+
+def test_private_attributes_of_other_packages_have_one_home():
+    found = {
+        relative(m): private_attributes(ast.parse(m.read_text(encoding="utf-8"))) for m in MODULES
+    }
+    ours = set().union(*(defined for _, defined in found.values()))
+    foreign = {name: {m for m, (read, _) in found.items() if name in read} for name in
+               set().union(*(read for read, _ in found.values())) - ours}  # fmt: skip
+    unlisted = {
+        name: files
+        for name, files in foreign.items()
+        if name not in FOREIGN_ATTRIBUTES
+        or (FOREIGN_ATTRIBUTES[name] is not None and files - FOREIGN_ATTRIBUTES[name])
+    }
+    assert not unlisted, f"private attributes of other packages: {unlisted}"
+
+
+def test_private_attributes_are_found():
+    source = "class A:\n    def f(self, model):\n        self._mine = model._layers\n"
+    assert private_attributes(ast.parse(source)) == ({"_layers"}, {"A", "f", "_mine"})
+
+
+def module_name(module: Path) -> str:
+    parts = ["skpneumo", *module.relative_to(PACKAGE).with_suffix("").parts]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported_modules(module: Path, known: set[str]) -> set[str]:
+    """Modules of the package that a module imports when it runs, inside functions included."""
+    package = module_name(module)
+    if module.name != "__init__.py":
+        package = package.rpartition(".")[0]
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    for_types = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+        for statement in node.body
+        for inner in ast.walk(statement)
+    }
+    found = set()
+    for node in ast.walk(tree):
+        if id(node) in for_types:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: 1 - node.level or None] if node.level else []
+            origin = ".".join([*above, *([node.module] if node.module else [])])
+            for alias in node.names:
+                name = f"{origin}.{alias.name}"
+                if origin == "skpneumo" and alias.name in STAGE_OF_NAME:
+                    name = f"skpneumo.{STAGE_OF_NAME[alias.name]}"
+                found.add(name if name in known else origin)
+    return found & known
+
+
+def circles(imports: dict[str, set[str]]) -> list[list[str]]:
+    """Sets of modules each of which imports, by way of others, all others of its set."""
+    names = sorted(imports)
+    graph = np.array([[other in imports[name] for other in names] for name in names])
+    n, numbers = connected_components(csr_array(graph), connection="strong")
+    groups = [[names[i] for i in np.flatnonzero(numbers == number)] for number in range(n)]
+    return [group for group in groups if len(group) > 1 or group[0] in imports[group[0]]]
+
+
+def test_no_import_circles():
+    known = {module_name(module) for module in MODULES}
+    found = circles({module_name(module): imported_modules(module, known) for module in MODULES})
+    assert not found, f"import each other: {found}"
+
+
+def test_import_circles_are_found(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "PACKAGE", tmp_path)
+    sources = {
+        "a.py": "from skpneumo.b import name",
+        "b.py": "def later():\n    import skpneumo.c.d",
+        "c/__init__.py": "",
+        "c/d.py": "from ..a import name",
+        "e.py": "if TYPE_CHECKING:\n    from skpneumo.f import Name",
+        "f.py": "from skpneumo import e",
+    }
+    for name, source in sources.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(source + "\n")
+    modules = sorted(tmp_path.rglob("*.py"))
+    known = {module_name(module) for module in modules}
+    imports = {module_name(module): imported_modules(module, known) for module in modules}
+    assert circles(imports) == [["skpneumo.a", "skpneumo.b", "skpneumo.c.d"]]
+
+
+# Where code may differ by Keras's backend; the docstrings of these files say so.
+BRANCHES_BY_BACKEND = {
+    "classifiers/engine/_devices.py",
+    "classifiers/engine/_multi_step.py",
+    "classifiers/engine/_precision.py",
+    "networks/_layers.py",
+    "augmentation/_apply.py",
+    "explanation/_gradients.py",
+}
+_BACKEND = re.compile(
+    r"(?:backend|config)\.backend\(\)|^\s*(?:import|from) (?:tensorflow|jax|torch)\b", re.MULTILINE
+)
+
+
+def test_branches_by_backend_have_few_homes_that_say_so():
+    sources = {relative(module): module.read_text(encoding="utf-8") for module in MODULES}
+    branching = {name for name, source in sources.items() if _BACKEND.search(source)}
+    assert branching == BRANCHES_BY_BACKEND
+    silent = [
+        name
+        for name in sorted(BRANCHES_BY_BACKEND)
+        if not re.search(r"branch(es)? by backend", ast.get_docstring(ast.parse(sources[name])))
+    ]
+    assert not silent, f"docstrings that do not say that the file branches by backend: {silent}"
 
 
 def modules_loaded_by(statement: str, candidates: list[str]) -> list[str]:

@@ -1,4 +1,7 @@
-"""Apply what was drawn: one interpolation, one pass over the intensities, on any Keras backend."""
+"""Apply sampled parameters: one interpolation, one pass over the intensities, on any backend.
+
+Of the augmentation, the one file that branches by backend: each compiles in a way of its own.
+"""
 
 from collections.abc import Callable
 from functools import cache, partial

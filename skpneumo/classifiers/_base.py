@@ -1,4 +1,4 @@
-"""What all classifiers share: checking images, holding rows out, fitted state as arrays."""
+"""What all classifiers share: checks, inner validation, fitted state as arrays."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import fields
 from functools import partial
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import keras
 import numpy as np
@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from skpneumo._random import check_random_state, random_seeds
 from skpneumo._sklearn import Interval, StrOptions, _check_sample_weight, _fit_context
 from skpneumo.augmentation import ImageAugmenter
-from skpneumo.classifiers._callbacks import InnerValidation, ScikitLearnTasks
+from skpneumo.classifiers._callbacks import EpochReporter, validation_callbacks
 from skpneumo.classifiers._inputs import ImageInputMixin
 from skpneumo.classifiers._parameters import check_network_parameters
 from skpneumo.classifiers._validation_split import validation_mask
@@ -27,13 +27,17 @@ from skpneumo.classifiers.engine._compiled import NetworkSpec, Weights
 from skpneumo.classifiers.engine._prediction import predict_probabilities
 from skpneumo.classifiers.engine._training import (
     History,
-    Training,
-    TrainingState,
+    PredictProba,
+    TrainingCheckpoint,
+    TrainingOptions,
     fit_network,
 )
 from skpneumo.classifiers.engine._tta import AugmentedViews
 
-_TRAINING_PARAMETERS = {field.name for field in fields(Training)} - {
+if TYPE_CHECKING:
+    from scikeras.wrappers import KerasClassifier
+
+_TRAINING_PARAMETERS = {field.name for field in fields(TrainingOptions)} - {
     "n_classes",
     "value_range",
     "epochs",
@@ -129,7 +133,7 @@ class BaseNetworkClassifier(
         if X_val is not None:
             held_out = self._check_held_out(X_val, y_val)
         elif self.early_stopping:
-            # With the same seed again after a warm start: what was held out stays held out.
+            # After a warm start the same seed, so that the same images are held out.
             rng = np.random.RandomState(self._validation_seed)
             rows = validation_mask(X, y, filenames, self.validation_fraction, rng, self.classes_)
             held_out = X[rows], y[rows], weights[rows]
@@ -219,6 +223,20 @@ class BaseNetworkClassifier(
         network.set_weights(self.weights_)
         return network
 
+    def to_scikeras(self) -> "KerasClassifier":
+        """Wrap the fitted network for scikeras, whose wrapper gives the same probabilities.
+
+        Returns
+        -------
+        wrapper : scikeras.wrappers.KerasClassifier
+            An own copy of the network as ``wrapper.model_``, compiled with this classifier's
+            optimizer. ``wrapper.partial_fit`` trains it on more images; their order follows
+            from its ``random_state``.
+        """
+        from skpneumo.classifiers.engine._scikeras import as_scikeras
+
+        return as_scikeras(self)
+
     def _parts(self) -> list[tuple[NetworkSpec, Weights]]:
         """Give the fitted network in one piece, or in pieces of which each feeds the next."""
         return [(self.network_spec_, self.weights_)]
@@ -249,7 +267,7 @@ class BaseNetworkClassifier(
         self.value_range_ = (0.0, 255.0) if is_uint8 else (float(X.min()), float(X.max()))
         self._rng = check_random_state(self.random_state)
         self._tta_seed, self._validation_seed = random_seeds(self._rng, 2)
-        self._training_state: TrainingState | None = None
+        self._checkpoint: TrainingCheckpoint | None = None
         check_network_parameters(self)
         self.network_spec_ = self._network_spec()
 
@@ -263,21 +281,21 @@ class BaseNetworkClassifier(
     ) -> None:
         """Train as the parameters say, or for some epochs of which others will follow."""
         epochs = self.epochs if n_epochs is None else n_epochs
-        with self._reporting(X, y, epochs) as tasks:
-            self.weights_, history, state = self._train_network(
+        with self._reporting(X, y, epochs) as make_reporter:
+            self.weights_, history, checkpoint = self._train_network(
                 self.network_spec_,
                 (X, y, sample_weight),
                 held_out,
-                start=self._training_state,
-                start_weights=getattr(self, "weights_", None),
-                tasks=tasks(),
+                checkpoint=self._checkpoint,
+                initial_weights=getattr(self, "weights_", None),
+                reporter=make_reporter(),
                 epochs=epochs,
             )
             self._append_history(history)
-        self._training_state = state if self.warm_start or n_epochs is not None else None
+        self._checkpoint = checkpoint if self.warm_start or n_epochs is not None else None
 
     def _append_history(self, history: History) -> None:
-        """Go on with the history; epochs without inner validation have NaN for its scores."""
+        """Continue the history; epochs without inner validation have NaN for its scores."""
         n_before = getattr(self, "n_iter_", 0)
         before = getattr(self, "history_", {})
         self.n_iter_ = n_before + len(history["loss"])
@@ -290,12 +308,12 @@ class BaseNetworkClassifier(
     @contextmanager
     def _reporting(
         self, X: NDArray[Any], y: NDArray[np.intp], epochs: int
-    ) -> Iterator[Callable[..., ScikitLearnTasks]]:
+    ) -> Iterator[Callable[..., EpochReporter]]:
         """Tell scikit-learn's callbacks of one fit, and of its epochs by the callbacks yielded."""
         context = self._init_callback_context(max_subtasks=epochs)
         hook_arguments = {"estimator": self, "X": X, "y": self.classes_[y]}
         context.call_on_fit_task_begin(**hook_arguments)
-        yield partial(ScikitLearnTasks, context, hook_arguments)
+        yield partial(EpochReporter, context, hook_arguments)
         context.call_on_fit_task_end(**hook_arguments, reconstruction_attributes={})
 
     def _train_network(
@@ -304,17 +322,17 @@ class BaseNetworkClassifier(
         train: tuple[Any, Any, Any],
         held_out: tuple[Any, Any, Any] | None,
         *,
-        start: TrainingState | None,
-        start_weights: Weights | None = None,
-        tasks: ScikitLearnTasks,
+        checkpoint: TrainingCheckpoint | None,
+        initial_weights: Weights | None = None,
+        reporter: EpochReporter,
         **changes: Any,
-    ) -> tuple[Weights, History, TrainingState]:
+    ) -> tuple[Weights, History, TrainingCheckpoint]:
         """Train a network by the parameters of this classifier, but for the changes."""
         if self.network_spec_ != self._network_spec():
             raise ValueError(
                 "Parameters of the network have been changed since training began: "
-                f"{_differences(self.network_spec_, self._network_spec())}. Training cannot go "
-                "on with another network; change them back, or fit with warm_start=False."
+                f"{_differences(self.network_spec_, self._network_spec())}. Training cannot "
+                "continue with another network; change them back, or fit with warm_start=False."
             )
         if self.schedule == "plateau" and held_out is None:
             raise ValueError(
@@ -327,18 +345,26 @@ class BaseNetworkClassifier(
                 f"callbacks holds {wrong[0]!r}; expected instances of keras.callbacks.Callback. "
                 "Callbacks of scikit-learn go to set_callbacks."
             )
-        callbacks = [] if held_out is None else self._validation(spec, *held_out)
-        parameters = {name: getattr(self, name) for name in _TRAINING_PARAMETERS}
-        training = Training(
-            **parameters
-            | {
-                "n_classes": len(self.classes_),
-                "value_range": self.value_range_,
-                "callbacks": [*callbacks, tasks, *own],
-            }
-            | changes
+
+        def callbacks(predict_proba: PredictProba) -> list[keras.callbacks.Callback]:
+            validation = []
+            if held_out is not None:
+                validation = validation_callbacks(self, predict_proba, *held_out)
+            return [*validation, reporter, *own]
+
+        options = {name: getattr(self, name) for name in _TRAINING_PARAMETERS} | {
+            "n_classes": len(self.classes_),
+            "value_range": self.value_range_,
+            "callbacks": callbacks,
+        }
+        return fit_network(
+            spec,
+            *train,
+            TrainingOptions(**options | changes),
+            self._rng,
+            checkpoint,
+            initial_weights,
         )
-        return fit_network(spec, *train, training, self._rng, start, start_weights)
 
     def _check_held_out(self, X_val: Any, y_val: Any) -> tuple[Any, Any, Any]:
         try:
@@ -366,36 +392,6 @@ class BaseNetworkClassifier(
         if class_weight.min() < 0:
             raise ValueError(f"class_weight={self.class_weight} has negative weights.")
         return sample_weight * class_weight
-
-    def _validation(
-        self,
-        spec: NetworkSpec,
-        X: NDArray[Any],
-        y: NDArray[np.intp],
-        sample_weight: NDArray[np.float32],
-    ) -> list[keras.callbacks.Callback]:
-        def predict_proba(weights: Weights) -> NDArray[np.float64]:
-            return predict_probabilities(
-                [(spec, weights)], X, self.precision, devices=self.devices
-            )
-
-        callbacks = [InnerValidation(predict_proba, y, sample_weight)]
-        if self.schedule == "plateau":
-            callbacks.append(
-                keras.callbacks.ReduceLROnPlateau(
-                    "val_loss", min_delta=self.tol, patience=self.n_iter_no_change // 2
-                )
-            )
-        if self.early_stopping:
-            callbacks.append(
-                keras.callbacks.EarlyStopping(
-                    "val_loss",
-                    min_delta=self.tol,
-                    patience=self.n_iter_no_change,
-                    restore_best_weights=True,
-                )
-            )
-        return callbacks
 
 
 def _differences(before: NetworkSpec, after: NetworkSpec) -> str:

@@ -1,6 +1,7 @@
 """What happens at the end of each epoch."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
@@ -16,7 +17,7 @@ class InnerValidation(keras.callbacks.Callback):
 
     def __init__(
         self,
-        predict_proba: Callable[[Weights], NDArray[np.float64]],
+        predict_proba: Callable[[], NDArray[np.float64]],
         y: NDArray[np.intp],
         sample_weight: NDArray[np.float32],
     ) -> None:
@@ -27,8 +28,38 @@ class InnerValidation(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         assert logs is not None
-        proba = self._predict_proba(self.model.get_weights())
-        logs.update(validation_scores(self._y, proba, self._sample_weight))
+        logs.update(validation_scores(self._y, self._predict_proba(), self._sample_weight))
+
+
+def validation_callbacks(
+    classifier: Any,
+    predict_proba: Callable[[Any], NDArray[np.float64]],
+    X: Any,
+    y: NDArray[np.intp],
+    sample_weight: NDArray[np.float32],
+) -> list[keras.callbacks.Callback]:
+    """What a classifier's parameters have happen at each epoch's end with held-out images."""
+    callbacks: list[keras.callbacks.Callback] = [
+        InnerValidation(partial(predict_proba, X), y, sample_weight)
+    ]
+    if classifier.schedule == "plateau":
+        callbacks.append(
+            keras.callbacks.ReduceLROnPlateau(
+                "val_loss",
+                min_delta=classifier.tol,
+                patience=classifier.n_iter_no_change // 2,
+            )
+        )
+    if classifier.early_stopping:
+        callbacks.append(
+            keras.callbacks.EarlyStopping(
+                "val_loss",
+                min_delta=classifier.tol,
+                patience=classifier.n_iter_no_change,
+                restore_best_weights=True,
+            )
+        )
+    return callbacks
 
 
 def validation_scores(
@@ -36,14 +67,14 @@ def validation_scores(
 ) -> dict[str, float]:
     """Score probabilities of shape (n_samples, n_classes) against integer classes.
 
-    Class 0 is the healthy one: a false negative is an image of any other class given to it, and
+    Class 0 is the negative one: a false negative is an image of any other class given to it, and
     with three or more classes recall is the mean over classes and the AUC one against the rest.
     A score that a missing class leaves undefined is NaN. Only the loss is weighted,
     and not even that where all weights are zero.
     """
     labels = np.arange(proba.shape[1])
     predicted = proba.argmax(axis=1)
-    sick = y > 0
+    positive = y > 0
     binary = len(labels) == 2
     present = np.unique(y)
     auc = np.nan
@@ -54,14 +85,16 @@ def validation_scores(
     return {
         "val_loss": float(log_loss(y, proba, sample_weight=loss_weight, labels=labels)),
         "val_recall": float(recall_score(y, predicted, zero_division=np.nan, **average)),
-        "val_false_negatives": float(np.sum(sick & (predicted == 0))),
-        "val_specificity": float(np.mean(predicted[~sick] == 0)) if (~sick).any() else np.nan,
+        "val_false_negatives": float(np.sum(positive & (predicted == 0))),
+        "val_specificity": float(np.mean(predicted[~positive] == 0))
+        if (~positive).any()
+        else np.nan,
         "val_auc": float(auc),
     }
 
 
-class ScikitLearnTasks(keras.callbacks.Callback):
-    """Report each epoch to the callbacks registered with ``set_callbacks``."""
+class EpochReporter(keras.callbacks.Callback):
+    """Report each epoch to scikit-learn's callbacks, registered with ``set_callbacks``."""
 
     def __init__(
         self,

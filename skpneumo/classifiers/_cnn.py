@@ -66,7 +66,7 @@ class CNNClassifier(BaseNetworkClassifier):
         Share of each weight lost a step, times the rate. None: the optimizer's own.
     ema_momentum : float or None, default=None
         Momentum of an exponential moving average of the weights, such as 0.997, over steps. The
-        averages are validated and kept in place of the last weights.
+        averages are validated and saved in place of the last weights.
     batch_size : int, default=32
         Images a step.
     epochs : int, default=10
@@ -91,7 +91,7 @@ class CNNClassifier(BaseNetworkClassifier):
     class_weight : dict, "balanced" or None, default=None
         Weight of each class in the loss.
     augmentation : ImageAugmenter or None, default=None
-        Random changes, drawn anew for every image in every epoch of training. ``predict`` and
+        Random changes, other ones for every image in every epoch of training. ``predict`` and
         inner validation never see them.
     mixup : float, default=0.0
         Mix pairs of images and labels in shares from a beta distribution with this parameter
@@ -108,14 +108,14 @@ class CNNClassifier(BaseNetworkClassifier):
         AMX under TensorFlow, an Nvidia GPU of compute capability 8 or more), else float32.
     devices : int, "all" or None, default=None
         GPUs over which each batch is split: the first so many, or all; on a machine without them,
-        whatever devices the backend shows. The fit is that of one device but for rounding, and
-        under TensorFlow but for ``dropout``, which repeats its params on each. None: the one that
-        Keras takes. torch trains on one. A classifier fitted on more devices than there are
-        predicts on those there are.
+        whatever devices the backend shows. The fit is that of one device but for rounding. Only
+        JAX splits batches; on TensorFlow and torch anything but None and 1 is an error in
+        ``fit``. None: the device that Keras chooses. A classifier fitted on more devices than
+        there are predicts on those there are.
     verbose : int, default=0
         Verbosity: 1 shows a progress bar, 2 a line an epoch.
     warm_start : bool, default=False
-        Go on from where the last ``fit`` stopped, optimizer included.
+        Continue from where the last ``fit`` stopped, optimizer included.
     random_state : int, RandomState instance or None, default=None
         Source of the initial weights, the order of the images, dropout, augmentation and the
         held-out part. An int gives the same fit every time on one machine.
@@ -131,7 +131,7 @@ class CNNClassifier(BaseNetworkClassifier):
     n_iter_ : int
         Epochs run.
     network_ : keras.Model
-        The fitted network, built anew at each access; images -> logits.
+        The fitted network, a new copy at each access; images -> logits.
     input_shape_ : tuple of (height, width, channels)
         Shape of one image.
     value_range_ : tuple of (low, high)

@@ -1,4 +1,4 @@
-"""What a classifier takes as images, and what it says of everything else."""
+"""Checks of what a classifier is given as images."""
 
 import os
 from typing import Any
@@ -96,7 +96,7 @@ class ImageInputMixin:
                 "(X * 255).round().astype(np.uint8)."
             )
         if X.dtype == np.uint8 and self.value_range_[1] <= 1:
-            # Radiographs reach beyond 1; a stream is not decoded to see that.
+            # X-rays reach beyond 1; a stream is not decoded to see that.
             highest = 255 if is_stream(X) else X.max()
             if highest > 1:
                 raise ValueError(f"{learned}, but X is uint8 up to {highest}. Pass X / 255.")
@@ -130,7 +130,7 @@ def _what_to_do_about(X: Any, y: Any) -> str | None:
         if len(bad):
             return (
                 f"Input X contains NaN or infinity in {len(bad)} of {len(array)} images, the "
-                f"first of them image {bad[0]}. Drop or mend them."
+                f"first of them image {bad[0]}. Drop or fix them."
             )
     if array.ndim == 1 and array.size == 0:
         return "got none at all. Check where they were loaded from."

@@ -18,10 +18,10 @@ from skpneumo._random import random_seed
 from skpneumo._sklearn import Interval, StrOptions
 from skpneumo.augmentation import ImageAugmenter
 from skpneumo.classifiers._base import BaseNetworkClassifier
-from skpneumo.classifiers._callbacks import ScikitLearnTasks
+from skpneumo.classifiers._callbacks import EpochReporter
 from skpneumo.classifiers.engine._compiled import NetworkSpec, Weights
 from skpneumo.classifiers.engine._prediction import extract_features
-from skpneumo.classifiers.engine._training import History, TrainingState
+from skpneumo.classifiers.engine._training import History, TrainingCheckpoint
 from skpneumo.networks import build_pretrained
 from skpneumo.networks._pretrained import build_features, build_head
 
@@ -68,7 +68,7 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
         As in :class:`~skpneumo.CNNClassifier`. ``augmentation`` and ``mixup`` act in
         fine-tuning only, because the head is trained on features computed once; an
         :class:`~skpneumo.ImageAugmenter` that is a step before the classifier acts on both.
-        ``fit`` with ``warm_start`` goes on with the last of the two phases. Of ``partial_fit``
+        ``fit`` with ``warm_start`` continues the last of the two phases. Of ``partial_fit``
         the first call trains the head, and standardises by its images; the others fine-tune.
 
     Attributes
@@ -80,7 +80,7 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
     n_iter_ : int
         Epochs run.
     network_ : keras.Model
-        The fitted network, built anew at each access; images -> logits.
+        The fitted network, a new copy at each access; images -> logits.
     input_shape_, value_range_, weights_, n_features_in_ : object
         As in :class:`~skpneumo.CNNClassifier`.
 
@@ -224,7 +224,7 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
         return _part(self.network_spec_, build_head, input_shape=(n_features,))
 
     def _split(self, weights: Weights) -> tuple[Weights, Weights]:
-        """Take the weights of features and head apart; each layer of a head has two."""
+        """Separate the weights of features and head; each layer of a head has two."""
         n_hidden = len(dict(self.network_spec_.arguments)["head_units"])
         n_head = 2 * (n_hidden + 1)
         return weights[:-n_head], weights[-n_head:]
@@ -252,29 +252,29 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
             phases = [(phases[0][0], n_epochs)]
         weights: Any = getattr(self, "weights_", None)
         histories = []
-        with self._reporting(X, y, sum(epochs for _, epochs in phases)) as tasks:
+        with self._reporting(X, y, sum(epochs for _, epochs in phases)) as make_reporter:
             for train, epochs in phases:
-                weights, history, state = train(
-                    weights, (X, y, sample_weight), held_out, tasks, epochs=epochs
+                weights, history, checkpoint = train(
+                    weights, (X, y, sample_weight), held_out, make_reporter, epochs=epochs
                 )
                 histories.append(history)
             self.weights_ = weights
             for history in histories:
                 self._append_history(history)
-        self._training_state = state if self.warm_start or n_epochs is not None else None
+        self._checkpoint = checkpoint if self.warm_start or n_epochs is not None else None
 
     def _train_head(
         self,
         weights: Weights | None,
         train: tuple[Any, Any, Any],
         held_out: tuple[Any, Any, Any] | None,
-        tasks: Callable[..., ScikitLearnTasks],
+        make_reporter: Callable[..., EpochReporter],
         epochs: int,
-    ) -> tuple[Weights, History, TrainingState]:
+    ) -> tuple[Weights, History, TrainingCheckpoint]:
         """Train the head on features that are computed once, and standardised."""
         X, *labels = train
         if weights is None:
-            body, head = self._start_of_body(), None
+            body, head = self._initial_body(), None
             features = self._features(body, X)
             scaler = StandardScaler().fit(features)
             mean, deviation = scaler.mean_.astype(np.float32), scaler.scale_.astype(np.float32)
@@ -286,64 +286,66 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
         for array in body:
             array.setflags(write=False)
         head_spec = self._head_spec(features.shape[1])
-        head, history, state = self._train_network(
+        head, history, checkpoint = self._train_network(
             head_spec,
             (features, *labels),
             held_out and (self._features(body, held_out[0]), *held_out[1:]),
-            start=self._where_it_stopped(head_spec),
-            start_weights=head,
-            tasks=tasks(lambda head: [*body, *head]),
+            checkpoint=self._checkpoint_of(head_spec),
+            initial_weights=head,
+            reporter=make_reporter(lambda head: [*body, *head]),
             epochs=epochs,
             augmentation=None,
             mixup=0.0,
         )
-        return [*body, *head], history, state
+        return [*body, *head], history, checkpoint
 
     def _fine_tune(
         self,
         weights: Weights | None,
         train: tuple[Any, Any, Any],
         held_out: tuple[Any, Any, Any] | None,
-        tasks: Callable[..., ScikitLearnTasks],
+        make_reporter: Callable[..., EpochReporter],
         epochs: int,
-    ) -> tuple[Weights, History, TrainingState]:
+    ) -> tuple[Weights, History, TrainingCheckpoint]:
         """Train the head and what lies above the depth, from these weights or from random ones."""
         if weights is None:
-            network = self.network_spec_.build(self._draw_seed(), value_range=self.value_range_)
+            network = self.network_spec_.build(self._next_seed(), value_range=self.value_range_)
             weights = network.get_weights()
         return self._train_network(
             self.network_spec_,
             train,
             held_out,
-            start=self._where_it_stopped(self.network_spec_),
-            start_weights=weights,
-            tasks=tasks(),
+            checkpoint=self._checkpoint_of(self.network_spec_),
+            initial_weights=weights,
+            reporter=make_reporter(),
             epochs=epochs,
             learning_rate=self.fine_tune_learning_rate,
         )
 
-    def _where_it_stopped(self, spec: NetworkSpec) -> TrainingState | None:
-        """Give the state of this phase; that of the other one is of another network."""
-        state = self._training_state
-        return state if state is not None and state.spec.network == spec.marked else None
+    def _checkpoint_of(self, spec: NetworkSpec) -> TrainingCheckpoint | None:
+        """Give the checkpoint of this phase; that of the other one is of another network."""
+        checkpoint = self._checkpoint
+        if checkpoint is None or checkpoint.spec.network != spec.with_placeholders:
+            return None
+        return checkpoint
 
     def _features(self, body: Weights, X: Any) -> NDArray[np.float32]:
         return extract_features(self._features_spec, body, X, self.precision, self.devices)
 
-    def _start_of_body(self) -> Weights:
+    def _initial_body(self) -> Weights:
         path = None if self.weights in (None, "imagenet") else Path(self.weights)
         return list(
-            _start_of_body(
+            _initial_body(
                 _part(self.network_spec_, build_features),
                 self.weights if path is None else path,
                 path.stat().st_mtime_ns if path is not None and path.exists() else None,
                 self.value_range_,
                 # Without random layers every seed is the same start.
-                self._draw_seed() if self.weights is None else None,
+                self._next_seed() if self.weights is None else None,
             )
         )
 
-    def _draw_seed(self) -> int:
+    def _next_seed(self) -> int:
         return random_seed(self._rng)
 
     def _say_what_has_no_effect(self) -> None:
@@ -363,7 +365,7 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
 
 
 @lru_cache(maxsize=2)
-def _start_of_body(
+def _initial_body(
     spec: NetworkSpec,
     weights: str | Path | None,
     changed: int | None,

@@ -130,19 +130,22 @@ def machine_facts() -> MachineFacts:
 
 def backend_facts() -> BackendFacts:
     """Start the backend and ask it."""
-    import keras
-
+    from skpneumo.classifiers.engine._devices import (
+        backend_name,
+        device_memory_grows,
+        device_names,
+    )
     from skpneumo.classifiers.engine._precision import dtype_policy
 
-    name = keras.backend.backend()
-    devices = _devices(name)
+    devices = device_names()
     has_gpu = any(kind in device.lower() for device in devices for kind in ("gpu", "cuda"))
-    memory, takes_all = _device_memory(name) if has_gpu else ("no device with its own", False)
+    takes_all = has_gpu and not device_memory_grows()
+    memory = "all taken by the first process" if takes_all else "grows as needed"
     return BackendFacts(
-        name=name,
+        name=backend_name(),
         devices=devices,
         has_gpu=has_gpu,
-        memory_growth=memory,
+        memory_growth=memory if has_gpu else "no device with its own",
         takes_all_memory=takes_all,
         chosen=dtype_policy("auto").replace("mixed_", ""),
         bfloat16_speed=_bfloat16_speed(),
@@ -232,31 +235,6 @@ def _remarks_on_precision(backend: BackendFacts) -> list[str]:
             'in a convolution. If the machine was quiet, set precision="float32".'
         ]
     return []
-
-
-def _devices(backend: str) -> tuple[str, ...]:
-    if backend == "torch":
-        import torch
-
-        gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-        return tuple(f"cuda:{i} ({name})" for i, name in enumerate(gpus)) or ("cpu:0",)
-    from keras import distribution
-
-    return tuple(distribution.list_devices("gpu") or distribution.list_devices("cpu"))
-
-
-def _device_memory(backend: str) -> tuple[str, bool]:
-    """Say how device memory is taken, and whether the first process takes all of it."""
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        gpus = tf.config.list_physical_devices("GPU")
-        grows = all(tf.config.experimental.get_memory_growth(gpu) for gpu in gpus)
-    elif backend == "jax":
-        grows = os.environ.get("XLA_PYTHON_CLIENT_PREALLOCATE", "true").lower() in ("false", "0")
-    else:
-        return "grows as needed", False
-    return ("grows as needed", False) if grows else ("all taken by the first process", True)
 
 
 def _bfloat16_speed() -> float | None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from skpneumo._progress import in_batches
 from skpneumo._sklearn import Interval, validate_params
-from skpneumo.classifiers.engine._compiled import NetworkSpec, ProgramPool, WeightHolder
+from skpneumo.classifiers.engine._compiled import CompiledNetwork, NetworkSpec, ProgramPool
 from skpneumo.explanation._layers import FlatNetwork, chosen_layers
 from skpneumo.explanation._model import take_apart
 
@@ -87,7 +87,7 @@ def _maps_of(
 ) -> dict[str, NDArray[np.float32]]:
     spec = _ActivationSpec(network.network_spec_, chosen_layers(network.network_spec_, layers))
     with _activation_programs.borrow(spec) as program:
-        program.hold(network.weights_)
+        program.load_weights(network.weights_)
         batches = in_batches(len(images), batch_size, "Activations")
         found = [program(images[rows]) for rows in batches]
     return {
@@ -102,7 +102,7 @@ class _ActivationSpec:
     layers: tuple[str, ...]
 
 
-class _ActivationProgram(WeightHolder):
+class _ActivationProgram(CompiledNetwork):
     """A network that hands out what its inner layers compute."""
 
     def __init__(self, spec: _ActivationSpec) -> None:

@@ -135,7 +135,7 @@ def _maps_of(
         chosen_layers(network.network_spec_, (layer,))
     maps = np.empty(images.shape[:3], dtype=np.float32)
     with gradient_programs.borrow(GradientSpec(network.network_spec_, layer, combine)) as program:
-        program.hold(network.weights_)
+        program.load_weights(network.weights_)
         for rows in in_batches(len(images), batch_size, "Grad-CAM"):
             small = program(images[rows], directions[rows])
             maps[rows] = [_enlarged(each, images.shape[1:3]) for each in small]

@@ -1,4 +1,4 @@
-"""Gradients of a network's scores: the one file that branches by backend.
+"""Gradients of a network's scores: of the explanation, the one file that branches by backend.
 
 A program is compiled once for an architecture and waits for the next call; what changes from one
 fit to the next is its weights alone.
@@ -13,7 +13,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from skpneumo.classifiers.engine._compiled import NetworkSpec, ProgramPool, WeightHolder
+from skpneumo.classifiers.engine._compiled import CompiledNetwork, NetworkSpec, ProgramPool
 from skpneumo.explanation._layers import FlatNetwork
 
 __all__ = ["GradientSpec", "directions_of", "gradient_programs"]
@@ -31,7 +31,7 @@ class GradientSpec:
     combine: Combination
 
 
-class GradientProgram(WeightHolder):
+class GradientProgram(CompiledNetwork):
     """Scores of images, differentiated by a layer's output or by the images themselves."""
 
     def __init__(self, spec: GradientSpec) -> None:

@@ -105,7 +105,7 @@ def _maps_of(
     shares, weights = (nodes + 1) / 2, weights / 2
     maps = np.empty(images.shape[:3], dtype=np.float32)
     with gradient_programs.borrow(GradientSpec(network.network_spec_, None, _gradient)) as program:
-        program.hold(network.weights_)
+        program.load_weights(network.weights_)
         for rows in in_batches(len(images), batch_size, "Integrated gradients"):
             full = images[rows].astype(np.float32)
             mean = sum(

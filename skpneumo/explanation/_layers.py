@@ -39,16 +39,25 @@ class FlatNetwork:
     def __init__(self, network: keras.Model) -> None:
         self.network = network
         self.outputs: dict[str, Any] = {}
+        self._convolutions: set[str] = set()
         self.images = keras.Input(network.input_shape[1:])
         self.logits = self._run(network, self.images)
 
-    def _run(self, model: keras.Model, inputs: Any) -> Any:
-        return model._run_through_graph(inputs, call_fn=self._call)
+    def _run(self, model: keras.Model, images: Any) -> Any:
+        """Call the layers of a model on other images; the clone shares them, and is dropped."""
+        return keras.models.clone_model(
+            model,
+            input_tensors=images,
+            clone_function=lambda layer: layer,
+            call_function=self._call,
+        ).output
 
     def _call(self, layer: Any, *args: Any, **kwargs: Any) -> Any:
         if isinstance(layer, keras.Model):
             return self._run(layer, args[0])
         self.outputs[layer.name] = output = layer(*args, **kwargs)
+        if isinstance(layer, _CONVOLUTIONS):
+            self._convolutions.add(layer.name)
         return output
 
     def by_resolution(self) -> list[str]:
@@ -61,7 +70,7 @@ class FlatNetwork:
         convolved = set()
         for name, output in self.outputs.items():
             resolution = output.shape[1:-1]
-            if isinstance(output._keras_history.operation, _CONVOLUTIONS):
+            if name in self._convolutions:
                 convolved.add(resolution)
             if resolution in convolved and len(output.shape) == 4:
                 last.pop(resolution, None)

@@ -1,4 +1,12 @@
-"""Where on a radiograph a point lies: lungs, burnt-in text, corners, border, rest of the body."""
+"""Where on an image a point lies: lungs, burnt-in text, corners, border, rest of the body.
+
+1. ``_templates`` draws two lungs in some thousand boxes, and makes of each a filter that measures
+   how much darker the lungs are than what is around them.
+2. ``_evened`` reduces each image to 48 pixels a side, its grey levels spread evenly.
+3. The lungs are the drawing whose filter responds most, less a little for an unusual box.
+4. Text is what is small and much brighter than all around it, outside the chest.
+5. Corners, border and body are shares of the sides; a point belongs to the first region it is in.
+"""
 
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -42,7 +50,7 @@ def lung_field(images: ArrayLike) -> NDArray[np.bool_]:
     """Estimate where the lungs are.
 
     A drawing of two lungs is moved and stretched to where it best tells dark from bright, in
-    any place and size that a chest film may have. So it finds lungs that pneumonia has turned
+    any place and size that a chest X-ray may have. So it finds lungs that pneumonia has turned
     white, which a threshold does not; it follows no outline, and lies a few percent of the
     image's width beside it.
 
@@ -205,7 +213,7 @@ def _templates() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.f
                 for top in np.arange(0.0, min(0.3, 1.1 - height), 0.04):
                     box = _Box(centre - width / 2, top, width, height)
                     lungs, chest = _draw(box, _SIDE, _SIDE)
-                    # What is bright on every chest film: the middle, the wall, the diaphragm.
+                    # What is bright on every chest X-ray: the middle, the wall, the diaphragm.
                     around = ndimage.binary_dilation(chest, iterations=2) & ~lungs
                     boxes.append(box)
                     weights.append((around / around.sum() - lungs / lungs.sum()).ravel())

@@ -2,7 +2,7 @@
 
 import inspect
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
 from os import PathLike
@@ -14,7 +14,7 @@ import numpy as np
 from keras import layers
 
 from skpneumo.networks._layers import FusedBatchNormalization, Standardization
-from skpneumo.networks._seeding import layer_seeds, python_random_unmoved
+from skpneumo.networks._seeding import LayerSeeds, layer_seeds, python_random_unmoved
 
 # Least side in pixels; the others take 32.
 _LEAST_SIDE = {"Xception": 71, "InceptionV3": 75, "InceptionResNetV2": 75}
@@ -61,7 +61,7 @@ class Backbone:
         trainable_from: str | None,
         trainable_norm: bool,
         dtype: str,
-        seed: int | None,
+        seed: int | LayerSeeds | None,
     ) -> keras.Model:
         """Build it with our dtype, seeds, frozen layers and faster normalisation.
 
@@ -202,7 +202,7 @@ def _copy(
     trainable: bool,
     trainable_norm: bool,
     dtype: str,
-    seeds: Iterator[int],
+    seeds: LayerSeeds,
 ) -> keras.Layer:
     if not isinstance(layer, layers.Layer):
         return type(layer).from_config({**layer.get_config(), "name": name})

@@ -1,4 +1,7 @@
-"""Layers that Keras has in a slower form."""
+"""Layers that Keras has in a slower form; of the networks, the one file that branches by backend.
+
+TensorFlow has a kernel for batch normalization that Keras does not use.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -37,26 +40,24 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             if not fused:
                 return super().call(inputs, training=False, mask=mask)
             return self._fused(inputs, self.moving_mean.value, self.moving_variance.value)[0]
-        if fused and not self.synchronized:
+        if fused:
             outputs, mean, variance = self._fused(inputs)
             # The kernel divides by n - 1, Keras by n.
             n = ops.cast(ops.size(inputs[..., 0]), variance.dtype)
             variance = variance * (n - 1.0) / n
         else:
             x = ops.cast(inputs, "float32")  # squares of 16-bit numbers overflow
-            mean, variance = ops.moments(
-                x, axes=list(range(len(x.shape) - 1)), synchronized=self.synchronized
-            )
+            mean, variance = ops.moments(x, axes=list(range(len(x.shape) - 1)))
             outputs = ops.batch_normalization(
                 x, mean, variance, axis=-1, offset=self.beta.value, scale=self.gamma.value,
                 epsilon=self.epsilon,
             )  # fmt: skip
             outputs = ops.cast(outputs, self.compute_dtype)
         n_batches = self.n_batches.value
-        kept = ops.minimum(self.momentum, (1.0 + n_batches) / (10.0 + n_batches))
+        momentum = ops.minimum(self.momentum, (1.0 + n_batches) / (10.0 + n_batches))
         self.n_batches.assign(n_batches + 1.0)
         for average, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            average.assign(average.value * kept + batch * (1.0 - kept))
+            average.assign(average.value * momentum + batch * (1.0 - momentum))
         return outputs
 
     def _fused(self, inputs: Any, *moving: Any) -> Any:
@@ -114,13 +115,13 @@ class ActivityL2(keras.regularizers.Regularizer):
     Keras's own cannot be added to the loss where the layer computes in bfloat16.
     """
 
-    strength: Callable[[], Any] | None = None  # read at each step, if training has put one here
+    variable_l2: Callable[[], Any] | None = None  # read at each step, if training has put one here
 
     def __init__(self, l2: float) -> None:
         self.l2 = l2
 
     def __call__(self, x: Any) -> Any:
-        l2 = self.l2 if self.strength is None else self.strength()
+        l2 = self.l2 if self.variable_l2 is None else self.variable_l2()
         return l2 * ops.sum(ops.square(ops.cast(x, "float32")))
 
     def get_config(self) -> dict[str, float]:

@@ -9,7 +9,7 @@ from keras import layers
 
 from skpneumo.networks._backbones import Backbone
 from skpneumo.networks._layers import Standardization
-from skpneumo.networks._seeding import layer_seeds, seeded
+from skpneumo.networks._seeding import LayerSeeds, layer_seeds, seeded
 
 _GLOBAL_POOLING = {"max": layers.GlobalMaxPooling2D, "average": layers.GlobalAveragePooling2D}
 
@@ -110,7 +110,7 @@ def build_pretrained(
         global_pooling=global_pooling,
         value_range=value_range,
         dtype=dtype,
-        seed=next(seeds),
+        seed=seeds.nested(),
     )
     head = build_head(
         features.output_shape[1:],
@@ -120,7 +120,7 @@ def build_pretrained(
         dropout=dropout,
         l2=l2,
         dtype=dtype,
-        seed=next(seeds),
+        seed=seeds.nested(),
     )
     images = keras.Input(input_shape, name="images")
     return keras.Model(images, head(features(images)), name="pretrained")
@@ -137,7 +137,7 @@ def build_features(
     global_pooling: str = "average",
     value_range: tuple[float, float] = (0.0, 255.0),
     dtype: str = "float32",
-    seed: int | None = None,
+    seed: int | LayerSeeds | None = None,
 ) -> keras.Model:
     """Build the part up to the pooled features; the words are :func:`build_pretrained`'s."""
     if input_shape[2] not in (1, 3):
@@ -179,7 +179,7 @@ def build_head(
     dropout: float = 0.0,
     l2: float = 0.0,
     dtype: str = "float32",
-    seed: int | None = None,
+    seed: int | LayerSeeds | None = None,
 ) -> keras.Model:
     """Build the part from features to logits; the words are :func:`build_pretrained`'s."""
     seeds = layer_seeds(seed)

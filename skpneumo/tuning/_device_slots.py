@@ -9,7 +9,7 @@ from itertools import cycle
 from pathlib import Path
 from threading import local
 
-__all__ = ["device_slot", "holds_slot", "let_device_memory_grow"]
+__all__ = ["device_slot", "holds_slot"]
 
 _PATIENCE = 0.2  # seconds at one slot before another one is tried
 
@@ -55,26 +55,6 @@ def device_slot(n_slots: int | None) -> Iterator[None]:
             _of_this_thread.holds_slot = False
             slot.release()
         return
-
-
-def let_device_memory_grow() -> None:
-    """Ask the backend not to take all of a device's memory at once, if it has not yet.
-
-    TensorFlow and JAX do so by default, and leave nothing to the next process.
-    """
-    import keras
-
-    backend = keras.backend.backend()
-    if backend == "jax":
-        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-    elif backend == "tensorflow":
-        import tensorflow as tf
-
-        for gpu in tf.config.list_physical_devices("GPU"):
-            try:
-                tf.config.experimental.set_memory_growth(gpu, True)
-            except RuntimeError:  # in use already, by the rule it was given then
-                return
 
 
 def _folder() -> Path:

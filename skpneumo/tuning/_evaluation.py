@@ -16,7 +16,7 @@ from sklearn.base import clone
 
 from skpneumo._sklearn import _fit_and_score
 from skpneumo.tuning._continuing import Continuation
-from skpneumo.tuning._device_slots import device_slot, let_device_memory_grow
+from skpneumo.tuning._device_slots import device_slot
 from skpneumo.tuning._keys import key_of
 from skpneumo.tuning._peak_memory import PeakMemory
 from skpneumo.tuning._predictions import predict_fold
@@ -118,6 +118,8 @@ def _measured(device_slots: int | None) -> Iterator[dict[str, float]]:
     """Wait for a slot of the device, and fill in how much memory the work inside needs."""
     measures: dict[str, float] = {}
     if device_slots is not None:
+        from skpneumo.classifiers.engine._devices import let_device_memory_grow
+
         let_device_memory_grow()
     with device_slot(device_slots):
         peak = PeakMemory()

@@ -34,7 +34,7 @@ def test_input_gradients_are_finite_differences(small, noise):
     network = classifier.network_
     image = noise[:1].astype(np.float32)
     with programs(classifier, None, gradient_alone) as program:
-        program.hold(classifier.weights_)
+        program.load_weights(classifier.weights_)
         found = program(image, np.ones((1, 1), dtype=np.float32))
     rng = np.random.default_rng(0)
     for _ in range(5):
@@ -54,7 +54,7 @@ def test_features_are_those_of_the_layer(small, noise):
     classifier = small(residual=True)
     (layer,) = FlatNetwork(classifier.network_).by_resolution()[-1:]
     with programs(classifier, layer, activations_alone) as program:
-        program.hold(classifier.weights_)
+        program.load_weights(classifier.weights_)
         found = program(noise, np.ones((5, 1), dtype=np.float32))
     assert np.allclose(found, activation_maps(classifier, noise, layer)[layer], atol=1e-5)
 

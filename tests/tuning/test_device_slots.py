@@ -6,18 +6,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import joblib
-import keras
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from skpneumo.tuning import ResumableGridSearchCV
-from skpneumo.tuning._device_slots import (
-    _folder,
-    device_slot,
-    holds_slot,
-    let_device_memory_grow,
-)
+from skpneumo.tuning._device_slots import _folder, device_slot, holds_slot
 
 pytest.importorskip("filelock", reason='needs pip install "skpneumo[cache]"')
 
@@ -133,32 +127,3 @@ def test_no_slots_need_nothing(monkeypatch):
         assert True
     with pytest.raises(ImportError, match="pip install"), device_slot(1):
         pass
-
-
-def test_jax_is_asked_not_to_take_all_memory(monkeypatch):
-    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
-    monkeypatch.delenv("XLA_PYTHON_CLIENT_PREALLOCATE", raising=False)
-    let_device_memory_grow()
-    assert os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
-    monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "true")
-    let_device_memory_grow()
-    assert os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] == "true"  # as somebody wished
-
-
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of TensorFlow")
-def test_tensorflow_is_asked_not_to_take_all_memory(monkeypatch):
-    import tensorflow as tf
-
-    asked = []
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["first", "second"])
-    monkeypatch.setattr(
-        tf.config.experimental, "set_memory_growth", lambda gpu, on: asked.append((gpu, on))
-    )
-    let_device_memory_grow()
-    assert asked == [("first", True), ("second", True)]
-
-    def too_late(gpu, on):
-        raise RuntimeError("Physical devices cannot be modified after being initialized")
-
-    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", too_late)
-    let_device_memory_grow()

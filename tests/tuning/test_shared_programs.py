@@ -5,8 +5,8 @@ import pytest
 
 from skpneumo import CNNClassifier
 from skpneumo.classifiers.engine._compiled import (
-    PredictionProgram,
-    TrainingProgram,
+    CompiledPrediction,
+    CompiledTraining,
     prediction_programs,
     training_programs,
 )
@@ -31,8 +31,8 @@ def seen(monkeypatch):
 
         monkeypatch.setattr(kind, name, counted)
 
-    count(TrainingProgram, "__init__", "training")
-    count(PredictionProgram, "__init__", "prediction")
+    count(CompiledTraining, "__init__", "training")
+    count(CompiledPrediction, "__init__", "prediction")
     count(keras.Model, "train_step", "trace")
     for pool in (training_programs, prediction_programs):
         monkeypatch.setattr(pool, "_idle", [])

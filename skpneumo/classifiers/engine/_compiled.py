@@ -1,33 +1,42 @@
-"""Compiled programs, shared by all fits and predictions of one process.
+"""Compiled networks, shared by all fits and predictions of one process.
 
 Tracing a network takes seconds, and a backend never returns all the memory that a trace takes.
-So a program outlives the fit that asked for it: the next fit whose graph is the same borrows it
-and puts in its own weights, seeds and rates. What a fit leaves behind is arrays.
+So a program outlives the fit that asked for it, and what a fit leaves behind is arrays:
+
+    NetworkSpec -> StepSpec        what decides a graph: equal specs share a program
+    pool.borrow(spec)              lends an idle program to one fit, or builds it
+        CompiledTraining           the network, what changes its images before it, the optimizer
+            initialize / restore   this fit's weights and seeds are assigned, nothing is built
+            steps                  takes one step, or several in one execution (_multi_step)
+        CompiledPrediction         the network without what regularises it
 """
 
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from threading import Lock
-from time import perf_counter
 from typing import Any, Generic, TypeVar
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, softmax
 
+from skpneumo._images import batches_of
 from skpneumo.augmentation import AugmentationLayer
 from skpneumo.augmentation._params import IDENTITY_INTENSITY
-from skpneumo.classifiers.engine._devices import devices_of
-from skpneumo.classifiers.engine._regularization import MARKS, Strengths
+from skpneumo.classifiers.engine._devices import ShardedBatches, sharded_over, to_device
+from skpneumo.classifiers.engine._multi_step import steps_of
+from skpneumo.classifiers.engine._regularization import PLACEHOLDERS, RegularizationFactors
+from skpneumo.networks._seeding import InitialVariables, LayerSeeds
 
-_SECONDS_AT_ONCE = 0.25
-_BYTES_AT_ONCE = 64 * 2**20
+# Rows to predict at a time: large enough to occupy the cores, small enough that feature maps of
+# large images fit.
+_PREDICTION_BATCH = 64
 
 Weights = list[NDArray[Any]]
-Batch = tuple[list[Any], NDArray[Any], NDArray[Any]]  # inputs, targets, weights
 _Program = TypeVar("_Program")
 
 
@@ -43,33 +52,35 @@ class NetworkSpec:
         return cls(builder, tuple((name, _hashable(value)) for name, value in arguments.items()))
 
     @property
-    def strengths(self) -> dict[str, float]:
-        """How strongly it is regularised, where it is."""
-        return {name: value for name, value in self.arguments if name in MARKS and value}
+    def regularization(self) -> dict[str, float]:
+        """The factors by which it is regularised, where it is."""
+        return {name: value for name, value in self.arguments if name in PLACEHOLDERS and value}
 
     @property
-    def marked(self) -> "NetworkSpec":
-        """The same for all networks that differ only in how strongly they are regularised."""
-        marks = {name: MARKS[name] for name in self.strengths}
-        return replace(self, arguments=tuple((dict(self.arguments) | marks).items()))
+    def with_placeholders(self) -> "NetworkSpec":
+        """The same for all networks that differ only in the factors of their regularization."""
+        placeholders = {name: PLACEHOLDERS[name] for name in self.regularization}
+        return replace(self, arguments=tuple((dict(self.arguments) | placeholders).items()))
 
     @property
-    def unregularised(self) -> "NetworkSpec":
+    def for_prediction(self) -> "NetworkSpec":
         """The network as it predicts: what regularises it has no part in that."""
-        idle = {*MARKS, "max_norm"}
+        idle = {*PLACEHOLDERS, "max_norm"}
         return replace(
             self, arguments=tuple(each for each in self.arguments if each[0] not in idle)
         )
 
-    def build(self, seed: int | None = None, dtype: str = "float32", **start: Any) -> keras.Model:
-        return self.builder(**dict(self.arguments), seed=seed, dtype=dtype, **start)
+    def build(
+        self, seed: int | LayerSeeds | None = None, dtype: str = "float32", **more: Any
+    ) -> keras.Model:
+        return self.builder(**dict(self.arguments), seed=seed, dtype=dtype, **more)
 
 
 @dataclass(frozen=True)
-class TrainingSpec:
+class StepSpec:
     """What decides the graph of a training step."""
 
-    network: NetworkSpec  # marked
+    network: NetworkSpec  # with placeholders
     dtype: str
     loss: str  # Keras's serialised form as JSON
     optimizer: str  # likewise; its learning rate is a variable, not a part of the graph
@@ -81,32 +92,70 @@ class TrainingSpec:
 class PredictionSpec:
     """What decides the graph of a prediction."""
 
-    network: NetworkSpec  # unregularised
+    network: NetworkSpec  # for prediction
     dtype: str
 
 
-class TrainingProgram:
+class CompiledNetwork:
+    """A network that predicts, and whose weights are exchanged from one use to the next."""
+
+    def __init__(self, network: keras.Model, sharding: ShardedBatches | None = None) -> None:
+        self.network = network
+        self._sharding = sharding
+        self._loaded: Weights | None = None
+
+    def load_weights(self, weights: Weights) -> None:
+        """Assign these weights, unless they are there: they go by identity, not by content."""
+        loaded = self._loaded
+        if loaded is None or any(a is not b for a, b in zip(loaded, weights, strict=True)):
+            self.network.set_weights(weights)
+            self._loaded = list(weights)
+
+    def predict(self, images: NDArray[Any]) -> NDArray[Any]:
+        """Give the outputs for one batch."""
+        if self._sharding is not None:
+            return self._sharding.predict(self.network, images)
+        return self.network.predict_on_batch(images)
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Probabilities of shape (n_samples, n_classes) for any number of images."""
+        batches = batches_of(X, prediction_batches(X))
+        return np.concatenate([to_probabilities(self.predict(batch)) for batch in batches])
+
+
+class CompiledPrediction(CompiledNetwork):
+    """A network that predicts, built for that alone."""
+
+    def __init__(self, spec: PredictionSpec, n_devices: int = 1) -> None:
+        sharding = sharded_over(n_devices) if n_devices > 1 else None
+        with nullcontext() if sharding is None else sharding.scope():
+            network = spec.network.build(0, spec.dtype)
+        super().__init__(network, sharding)
+
+
+class CompiledTraining(CompiledNetwork):
     """A network, and a compiled model that trains it on augmented images."""
 
-    def __init__(self, spec: TrainingSpec, n_devices: int = 1) -> None:
-        self._devices = devices_of(n_devices)
-        with self._devices.scope():
-            self.network = self._devices.synchronized(spec.network.build(0, spec.dtype))
-            self._strengths = None
-            if spec.network.strengths:
-                self._strengths = Strengths(name="strengths")
-                self._strengths.take_over(self.network)
+    def __init__(self, spec: StepSpec, n_devices: int = 1) -> None:
+        sharding = sharded_over(n_devices) if n_devices > 1 else None
+        with nullcontext() if sharding is None else sharding.scope():
+            seeds = LayerSeeds(0)
+            super().__init__(spec.network.build(seeds, spec.dtype), sharding)
+            self._initial = InitialVariables(self.network, seeds)
+            self.regularization = None
+            if spec.network.regularization:
+                self.regularization = RegularizationFactors(name="regularization")
+                self.regularization.attach(self.network)
             self.model = self._training_model(spec)
             optimizer = keras.optimizers.deserialize(json.loads(spec.optimizer))
             loss = keras.losses.deserialize(json.loads(spec.loss))
             # Not to be wrapped, whatever global dtype policy somebody has set.
             self.model.compile(optimizer, loss, auto_scale_loss=False)
             optimizer.build(self.model.trainable_variables)
-        self._optimizer_start = values(optimizer.variables)
-        self._loop = self._devices.loop(self.model)
-        self.steps_at_once = 1  # until it is known how long one takes
+        self._initial_optimizer = values(optimizer.variables)
+        self.steps = steps_of(self.model) if sharding is None else sharding.steps_of(self.model)
 
-    def _training_model(self, spec: TrainingSpec) -> keras.Model:
+    def _training_model(self, spec: StepSpec) -> keras.Model:
         """Put what changes the images before the network; its inputs are those of Batches."""
         images = x = keras.Input(self.network.input_shape[1:], name="images")
         inputs = [images]
@@ -122,78 +171,42 @@ class TrainingProgram:
             share = keras.Input((1,), name="share")
             partner = keras.Input((1,), dtype="int32", name="partner")
             own = keras.ops.reshape(share, (-1, 1, 1, 1))
-            partners = keras.ops.take(self._devices.whole_batch(x), partner[:, 0], axis=0)
+            partners = keras.ops.take(x, partner[:, 0], axis=0)
             x = own * x + (1.0 - own) * partners
             inputs += [share, partner]
-        if self._strengths is not None:
-            x = self._strengths(x)
+        if self.regularization is not None:
+            x = self.regularization(x)
         return keras.Model(inputs, self.network(x), name="training")
 
     @property
     def optimizer(self) -> keras.optimizers.Optimizer:
         return self.model.optimizer
 
-    def start(
-        self, variables: Weights, optimizer: Weights | None, strengths: dict[str, float]
-    ) -> None:
-        """Put everything that training moves, and what regularises it, to where it shall start."""
-        if self._strengths is not None:
-            self._strengths.set(strengths)
-        _assign(self.network.variables, variables)
-        _assign(self.optimizer.variables, optimizer or self._optimizer_start)
+    def initialize(self, seed: int, weights: Weights | None = None) -> None:
+        """Assign what a network built with this seed begins with, but for weights that are given.
 
-    def hold(self, images: Any) -> Any:
-        """Take the images of a fit to where their rows shall be taken from."""
-        return self._devices.hold(images)
-
-    def train(self, batches: list[Batch], rates: list[float] | None) -> Any:
-        """Take a step on each of at most ``steps_at_once`` batches; give their losses.
-
-        Where there are several, the rate of each; otherwise it is that of the optimizer.
+        What is no weight, such as the state of dropout's generator, is the seed's in any case.
         """
-        if self._loop is not None:
-            begin = perf_counter()
-            losses = self._loop(batches, rates)
-            self.steps_at_once = self._fitting(perf_counter() - begin, batches)
-            return losses
-        (batch,) = batches
-        return np.array([self._devices.train(self.model, *batch)])
-
-    def _fitting(self, seconds: float, batches: list[Batch]) -> int:
-        """Count the steps that keep an interrupt waiting, and memory filled, not too much."""
-        assert self._loop is not None
-        images = batches[0][0][0]
-        n_by_time = _SECONDS_AT_ONCE * len(batches) / seconds
-        n_by_memory = _BYTES_AT_ONCE / getattr(images, "nbytes", 1)
-        return int(np.clip(min(n_by_time, n_by_memory), 1, self._loop.max_steps))
-
-
-class WeightHolder:
-    """A network whose weights are exchanged from one use to the next."""
-
-    def __init__(self, network: keras.Model) -> None:
-        self.network = network
-        self._held: Weights | None = None
-
-    def hold(self, weights: Weights) -> None:
-        """Put these weights in, unless they are there: they go by identity, not by content."""
-        held = self._held
-        if held is None or any(a is not b for a, b in zip(held, weights, strict=True)):
+        self._initial.assign(seed)
+        if weights is not None:
             self.network.set_weights(weights)
-            self._held = list(weights)
 
+    def restore(self, variables: Weights) -> None:
+        """Assign the variables that an earlier fit of the network ended with."""
+        _assign(self.network.variables, variables)
 
-class PredictionProgram(WeightHolder):
-    """A network that predicts."""
+    def restore_optimizer(self, variables: Weights | None) -> None:
+        """Assign the variables that an earlier fit's optimizer ended with, or the initial ones."""
+        _assign(self.optimizer.variables, variables or self._initial_optimizer)
 
-    def __init__(self, spec: PredictionSpec, n_devices: int = 1) -> None:
-        self._devices = devices_of(n_devices)
-        with self._devices.scope():
-            super().__init__(spec.network.build(0, spec.dtype))
+    def regularize(self, factors: dict[str, float]) -> None:
+        """Regularise by these factors from now on, where the network is regularised."""
+        if self.regularization is not None:
+            self.regularization.assign(factors)
 
-    def predict(self, images: NDArray[Any]) -> NDArray[Any]:
-        """Give the outputs for one batch."""
-        return self._devices.predict(self.network, images)
+    def to_device(self, images: Any) -> Any:
+        """Move the images of a fit to the device, where steps can gather batches from there."""
+        return to_device(images) if self.steps.gathers_rows else images
 
 
 class ProgramPool(Generic[_Program]):
@@ -212,14 +225,14 @@ class ProgramPool(Generic[_Program]):
     def borrow(self, *spec: Any) -> Iterator[_Program]:
         """Lend a program that was built of these arguments, or build it."""
         _refuse_after_fork()
-        program = self._take(spec) or self._build(*spec)
+        program = self._pop_idle(spec) or self._build(*spec)
         yield program
         # Not reached after an error or an interrupt: the program may be half-way through a step.
         with self._lock:
             self._idle.append((spec, program))
             del self._idle[: -self._capacity]
 
-    def _take(self, spec: Any) -> _Program | None:
+    def _pop_idle(self, spec: Any) -> _Program | None:
         with self._lock:
             for i, (idle, program) in enumerate(self._idle):
                 if idle == spec:
@@ -228,8 +241,8 @@ class ProgramPool(Generic[_Program]):
         return None
 
 
-training_programs: ProgramPool[TrainingProgram] = ProgramPool(TrainingProgram)
-prediction_programs: ProgramPool[PredictionProgram] = ProgramPool(PredictionProgram)
+training_programs: ProgramPool[CompiledTraining] = ProgramPool(CompiledTraining)
+prediction_programs: ProgramPool[CompiledPrediction] = ProgramPool(CompiledPrediction)
 
 
 # This process, and those that it was forked from, as far as they have computed.
@@ -241,11 +254,26 @@ def _refuse_after_fork() -> None:
     _have_computed.add(os.getpid())
     if len(_have_computed) > 1:
         raise RuntimeError(
-            f"This process was forked from one in which {keras.backend.backend()} had computed "
-            "already; the threads that it needs were left there. Start processes with n_jobs "
-            'and joblib\'s default backend, or with multiprocessing\'s "spawn" or "forkserver", '
-            "or fork before anything is fitted or predicted."
+            "This process was forked from one in which Keras had computed already; the threads "
+            "that its backend needs were left there. Start processes with n_jobs and joblib's "
+            'default backend, or with multiprocessing\'s "spawn" or "forkserver", or fork before '
+            "anything is fitted or predicted."
         )
+
+
+def prediction_batches(X: Any) -> list[slice]:
+    """Divide the rows of X into batches to predict."""
+    starts = range(0, len(X), _PREDICTION_BATCH)
+    return [slice(start, start + _PREDICTION_BATCH) for start in starts]
+
+
+def to_probabilities(logits: NDArray[Any]) -> NDArray[np.float64]:
+    """Bring logits, one column for two classes, to probabilities of shape (n, n_classes)."""
+    logits = logits.astype(np.float64)
+    if logits.shape[1] == 1:
+        positive = expit(logits[:, 0])
+        return np.column_stack([1.0 - positive, positive])
+    return softmax(logits, axis=1)
 
 
 def values(variables: list[Any]) -> Weights:

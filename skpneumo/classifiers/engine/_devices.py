@@ -1,13 +1,13 @@
-"""One batch over several devices: each computes its part, and all hold the same weights.
+"""What the devices of this machine can do: memory, and batches split over several of them.
 
-Keras distributes on JAX, where a program over several devices computes what it would on one. On
-TensorFlow it leaves that to TensorFlow, where each device runs the program on its own part.
+One of the few files that branch by backend: each asks for its memory in a way of its own, and
+Keras splits batches on JAX alone.
 """
 
+import os
 import warnings
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any
 
@@ -15,83 +15,62 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from skpneumo.classifiers.engine._device_data import ResidentRows, resident_if_possible
-from skpneumo.classifiers.engine._multi_step import Loop, loop_of
+from skpneumo._images import is_stream
+from skpneumo.classifiers.engine._device_data import DeviceImages
+from skpneumo.classifiers.engine._multi_step import Batch, SingleStep
 
-_BACKENDS = ("tensorflow", "jax")
+# The network, its gradients and its feature maps need the rest.
+_SHARE_OF_FREE_MEMORY = 0.5
 
 
-class Devices(ABC):
-    """Where a program is held and run."""
-
-    @abstractmethod
-    def scope(self) -> AbstractContextManager[Any]:
-        """Enter this to make the variables of a program."""
-
-    def synchronized(self, network: keras.Model) -> keras.Model:
-        """Have its layers normalise over the rows on all devices; it is the same network."""
-        return network
-
-    def hold(self, images: Any) -> Any:
-        """Take the images of a fit, as many as there may be, to where batches are made of them."""
+def to_device(images: Any) -> Any:
+    """Move images to the device if it has room for them, else give them back as they are."""
+    if is_stream(images) or images.dtype != np.uint8:
         return images
-
-    def whole_batch(self, x: Any) -> Any:
-        """Show to the rows on each device those on all of them."""
-        return x
-
-    def loop(self, model: keras.Model) -> Loop | None:
-        """Compile several steps into one execution, where that is faster."""
-        return None
-
-    @abstractmethod
-    def train(self, model: keras.Model, *batch: Any) -> float:
-        """Take a step on inputs, targets and weights; give the loss."""
-
-    @abstractmethod
-    def predict(self, network: keras.Model, images: NDArray[Any]) -> NDArray[Any]:
-        """Give the outputs for some images."""
+    free = free_device_memory()
+    if free is None or images.nbytes > _SHARE_OF_FREE_MEMORY * free:
+        return images
+    return DeviceImages(images)
 
 
-class _OneDevice(Devices):
-    """The device that Keras takes by itself."""
+def free_device_memory() -> int | None:
+    """Ask for the bytes free on the GPU; None without one, and on TensorFlow, which cannot say."""
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
 
-    def scope(self) -> AbstractContextManager[Any]:
-        return nullcontext()
+        device = jax.devices()[0]
+        found = device.memory_stats() if device.platform == "gpu" else None
+        if found:
+            return found["bytes_limit"] - found["bytes_in_use"]
+    elif backend == "torch":
+        import torch
 
-    def hold(self, images: Any) -> Any:
-        return resident_if_possible(images)
-
-    def loop(self, model: keras.Model) -> Loop | None:
-        return loop_of(model)
-
-    def train(self, model: keras.Model, *batch: Any) -> float:
-        (images, *more), *others = batch
-        if isinstance(images, ResidentRows):
-            images = images.take()
-            more = [keras.ops.convert_to_tensor(each) for each in more]  # torch takes no mixture
-        inputs = [images, *more]
-        return model.train_on_batch(inputs, *others, return_dict=True)["loss"]
-
-    def predict(self, network: keras.Model, images: NDArray[Any]) -> NDArray[Any]:
-        return network.predict_on_batch(images)
+        if torch.cuda.is_available():
+            return torch.cuda.mem_get_info()[0]
+    return None
 
 
-class _Sharded(Devices):
-    """One program over several devices, which the compiler splits."""
+class ShardedBatches:
+    """Batches split over several devices, each of which holds the same weights.
+
+    One program runs on all of them: what it computes is what it would on one.
+    """
 
     def __init__(self, names: Sequence[str]) -> None:
         self._distribution = keras.distribution.DataParallel(devices=list(names))
         self._n = len(names)
 
     def scope(self) -> AbstractContextManager[Any]:
+        """Enter this to make the variables of a program, and to run it."""
         return self._distribution.scope()
 
-    def train(self, model: keras.Model, *batch: Any) -> float:
-        with self.scope():
-            return model.train_on_batch(*batch, return_dict=True)["loss"]
+    def steps_of(self, model: keras.Model) -> "ShardedStep":
+        """Give what takes the steps of a compiled model."""
+        return ShardedStep(model, self)
 
     def predict(self, network: keras.Model, images: NDArray[Any]) -> NDArray[Any]:
+        """Give the outputs for some images."""
         padded = _to_multiple(images, self._n)
         with self.scope():
             layout = self._distribution.get_data_layout(padded.shape)
@@ -100,71 +79,24 @@ class _Sharded(Devices):
             return network.predict_on_batch(x)[: len(images)]
 
 
-class _Mirrored(Devices):
-    """One run of the program on each device, whose gradients are added up."""
+class ShardedStep(SingleStep):
+    """Each step is an execution on a batch that is split."""
 
-    def __init__(self, names: Sequence[str]) -> None:
-        import tensorflow as tf
+    gathers_rows = False
 
-        # The default numbers its reductions by strategy, so that those of two sets of devices
-        # are taken for each other; it may also lock up when two threads train.
-        self._strategy = tf.distribute.MirroredStrategy(
-            [name.upper() for name in names], cross_device_ops=tf.distribute.ReductionToOneDevice()
-        )
-        self._n = len(names)
+    def __init__(self, model: keras.Model, sharding: ShardedBatches) -> None:
+        super().__init__(model)
+        self._sharding = sharding
 
-    def scope(self) -> AbstractContextManager[Any]:
-        return self._strategy.scope()
-
-    def synchronized(self, network: keras.Model) -> keras.Model:
-        for layer in network._flatten_layers():
-            if isinstance(layer, keras.layers.BatchNormalization):
-                layer.synchronized = True
-        return network
-
-    def whole_batch(self, x: Any) -> Any:
-        return _GatheredBatch(name="whole_batch")(x)
-
-    def train(self, model: keras.Model, *batch: Any) -> float:
-        model.make_train_function()
-        model.reset_metrics()
-        return float(model.train_function(iter([self._split(batch)]))["loss"])
-
-    def predict(self, network: keras.Model, images: NDArray[Any]) -> NDArray[Any]:
-        network.make_predict_function()
-        outputs = network.predict_function([self._split((_to_multiple(images, self._n),))])
-        return keras.ops.convert_to_numpy(outputs)[: len(images)]
-
-    def _split(self, arrays: Any) -> Any:
-        return keras.tree.map_structure(self._split_one, arrays)
-
-    def _split_one(self, array: NDArray[Any]) -> Any:
-        parts = np.split(array, self._n)
-        return self._strategy.experimental_distribute_values_from_function(
-            lambda context: keras.ops.convert_to_tensor(parts[context.replica_id_in_sync_group])
-        )
-
-
-class _GatheredBatch(keras.layers.Layer):
-    """Rows of all devices, on each of them."""
-
-    def call(self, x: Any) -> Any:
-        import tensorflow as tf
-
-        context = tf.distribute.get_replica_context()
-        return x if context is None else context.all_gather(x, axis=0)
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return input_shape
+    def _train(self, batches: list[Batch], rates: list[float] | None) -> Any:
+        with self._sharding.scope():
+            return super()._train(batches, rates)
 
 
 @cache
-def devices_of(n: int) -> Devices:
-    """Give the first devices of their kind; programs on the same ones share them."""
-    if n == 1:
-        return _OneDevice()
-    kinds = {"jax": _Sharded, "tensorflow": _Mirrored}
-    return kinds[keras.backend.backend()](keras.distribution.list_devices()[:n])
+def sharded_over(n_devices: int) -> ShardedBatches:
+    """Split batches over the first devices of their kind; programs on the same ones share them."""
+    return ShardedBatches(keras.distribution.list_devices()[:n_devices])
 
 
 def n_to_train_on(devices: int | str | None, n_rows: int) -> int:
@@ -190,23 +122,24 @@ def n_to_train_on(devices: int | str | None, n_rows: int) -> int:
     if devices is None or devices == 1:
         return 1
     backend = keras.backend.backend()
-    if backend not in _BACKENDS:
+    if backend != "jax":
         raise ValueError(
-            f"devices={devices!r}, but {backend} trains on one device here. Set devices=None, or "
-            f"set KERAS_BACKEND to {' or '.join(_BACKENDS)} before Keras is imported."
+            f"devices={devices!r}, but Keras runs on {backend}, and batches are split over "
+            "several devices on JAX only. Expected devices=None or 1; or set KERAS_BACKEND=jax "
+            "before Keras is imported."
         )
     there = keras.distribution.list_devices()
     if devices != "all" and int(devices) > len(there):
         raise ValueError(
             f"devices={devices}, but {backend} sees {len(there)} of them: {', '.join(there)}. "
-            'Set devices="all" to take what there is.'
+            'Set devices="all" to use all there are.'
         )
     wanted = len(there) if devices == "all" else int(devices)
     used = max(n for n in range(1, wanted + 1) if n_rows % n == 0)
     if used < wanted:
         warnings.warn(
             f"Batches of {n_rows} images cannot be split evenly over {wanted} devices, so that "
-            f"training takes {used} of them. Set batch_size to a multiple of {wanted}.",
+            f"training uses {used} of them. Set batch_size to a multiple of {wanted}.",
             UserWarning,
             stacklevel=2,
         )
@@ -215,7 +148,7 @@ def n_to_train_on(devices: int | str | None, n_rows: int) -> int:
 
 def n_to_predict_on(devices: int | str | None) -> int:
     """Count the devices to predict on: what is asked for, or what there is of it here."""
-    if devices is None or keras.backend.backend() not in _BACKENDS:
+    if devices is None or keras.backend.backend() != "jax":
         return 1
     there = len(keras.distribution.list_devices())
     return there if devices == "all" else min(int(devices), there)
@@ -225,3 +158,50 @@ def _to_multiple(images: NDArray[Any], n: int) -> NDArray[Any]:
     """Repeat rows until the number of them divides; the outputs of these are not used."""
     missing = -len(images) % n
     return images if not missing else np.resize(images, (len(images) + missing, *images.shape[1:]))
+
+
+def let_device_memory_grow() -> None:
+    """Ask the backend not to reserve all of a device's memory at once, if it has not yet.
+
+    TensorFlow and JAX do so by default, and leave nothing to the next process.
+    """
+    backend = keras.backend.backend()
+    if backend == "jax":
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    elif backend == "tensorflow":
+        import tensorflow as tf
+
+        for gpu in tf.config.list_physical_devices("GPU"):
+            try:
+                tf.config.experimental.set_memory_growth(gpu, True)
+            except RuntimeError:  # in use already, by the rule it was given then
+                return
+
+
+def device_memory_grows() -> bool:
+    """Say whether GPU memory is reserved as needed, not all of it by the first process."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        gpus = tf.config.list_physical_devices("GPU")
+        return all(tf.config.experimental.get_memory_growth(gpu) for gpu in gpus)
+    if backend == "jax":
+        return os.environ.get("XLA_PYTHON_CLIENT_PREALLOCATE", "true").lower() in ("false", "0")
+    return True
+
+
+def backend_name() -> str:
+    """The name of Keras's backend, to be shown."""
+    return keras.backend.backend()
+
+
+def device_names() -> tuple[str, ...]:
+    """Name the GPUs that the backend sees, or else its processors."""
+    if keras.backend.backend() == "torch":
+        import torch
+
+        gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+        return tuple(f"cuda:{i} ({name})" for i, name in enumerate(gpus)) or ("cpu:0",)
+    list_devices = keras.distribution.list_devices
+    return tuple(list_devices("gpu") or list_devices("cpu"))

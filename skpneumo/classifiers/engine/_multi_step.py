@@ -1,65 +1,129 @@
-"""Several training steps in one execution.
+"""Several training steps in one execution of a compiled program.
 
 Starting a step costs Python a millisecond or more, which is what a step of a small network takes,
-or of any network on a GPU.
+or of any network on a GPU. So, where the backend gains by it,
+
+1. the caller collects ``steps_at_once`` batches, each with its learning rate,
+2. they are stacked, and handed to one compiled loop that takes a step on each,
+3. the losses of all steps come back at once,
+4. and the time they took decides how many there may be next;
+
+else each batch is an execution of its own. The fit is the same either way.
+
+Keras's own ``steps_per_execution`` is not used: it is fixed when a model is compiled, while the
+steps that fit a quarter of a second are known only after the first; a last, smaller group of steps
+would be compiled again; the learning rate is the same in all steps of an execution, and their
+losses come back as one mean over the epoch; and on torch there is none.
+
+One of the few files that branch by backend: TensorFlow and JAX compile loops in ways of their own.
 """
 
 from abc import ABC, abstractmethod
 from itertools import chain
+from time import perf_counter
 from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from skpneumo.classifiers.engine._device_data import ResidentRows
+from skpneumo.classifiers.engine._device_data import DeviceRows
 
-__all__ = ["Loop", "loop_of"]
+__all__ = ["JaxMultiStep", "MultiStep", "SingleStep", "Steps", "TensorFlowMultiStep", "steps_of"]
 
 
-class Loop(ABC):
-    """A compiled model that takes up to ``max_steps`` at once.
+_SECONDS_AT_ONCE = 0.25
+_BYTES_AT_ONCE = 64 * 2**20
 
-    How many it takes is no part of the graph: any number of steps needs one program only, and
-    gives what as many single ones would.
+Batch = tuple[list[Any], NDArray[Any], NDArray[Any]]  # inputs, targets, weights
+
+
+class Steps(ABC):
+    """Takes the training steps of a compiled model.
+
+    Attributes
+    ----------
+    model : keras.Model
+        As given.
+    steps_at_once : int
+        How many batches may be handed to the next call: as many as keep an interrupt waiting, and
+        memory filled, not too much.
     """
 
-    max_steps = 8
+    max_steps = 1
+    gathers_rows = True  # of images that are on the device
 
     def __init__(self, model: keras.Model) -> None:
-        self._model = model
-        rate = model.optimizer.learning_rate
-        places = [i for i, each in enumerate(model.optimizer.variables) if each is rate]
-        self._place_of_rate = places[0] if places else None
+        self.model = model
+        self.steps_at_once = 1  # until it is known how long one takes
 
-    def __call__(self, batches: list[Any], rates: list[float] | None) -> Any:
-        """Train on batches of one shape, at these rates or at the present one.
+    def __call__(self, batches: list[Batch], rates: list[float] | None = None) -> Any:
+        """Train on batches of one shape, at these rates or at the optimizer's present one.
 
         Returns
         -------
         losses : array of the backend of shape (n_batches,)
             The loss of each, computed or not yet.
         """
+        begin = perf_counter()
+        losses = self._train(batches, rates)
+        if self.max_steps > 1:
+            images = batches[0][0][0]
+            n_by_time = _SECONDS_AT_ONCE * len(batches) / (perf_counter() - begin)
+            n_by_memory = _BYTES_AT_ONCE / getattr(images, "nbytes", 1)
+            self.steps_at_once = int(np.clip(min(n_by_time, n_by_memory), 1, self.max_steps))
+        return losses
+
+    @abstractmethod
+    def _train(self, batches: list[Batch], rates: list[float] | None) -> Any: ...
+
+
+class SingleStep(Steps):
+    """Each step is an execution, at the optimizer's present rate."""
+
+    def _train(self, batches: list[Batch], rates: list[float] | None) -> Any:
+        (((images, *more), *labels),) = batches
+        if isinstance(images, DeviceRows):
+            images = images.gather()
+            more = [keras.ops.convert_to_tensor(each) for each in more]  # torch takes no mixture
+        logs = self.model.train_on_batch([images, *more], *labels, return_dict=True)
+        return np.array([logs["loss"]])
+
+
+class MultiStep(Steps):
+    """A loop over batches. How many there are is no part of its graph: one program serves all."""
+
+    max_steps = 8
+
+    def __init__(self, model: keras.Model) -> None:
+        super().__init__(model)
+        rate = model.optimizer.learning_rate
+        places = [i for i, each in enumerate(model.optimizer.variables) if each is rate]
+        self._place_of_rate = places[0] if places else None
+
+    def _train(self, batches: list[Batch], rates: list[float] | None) -> Any:
         if rates is None:
             present = 0.0  # not read where the optimizer has a schedule of its own
             if self._place_of_rate is not None:
-                present = self._model.optimizer.learning_rate.numpy()
+                present = self.model.optimizer.learning_rate.numpy()
             rates = [present] * len(batches)
         return self._run(batches, np.array(rates, np.float32))
 
     @abstractmethod
-    def _run(self, batches: list[Any], rates: NDArray[np.float32]) -> Any:
+    def _run(self, batches: list[Batch], rates: NDArray[np.float32]) -> Any:
         """Train, at these rates where the optimizer has no schedule of its own."""
 
 
-class TensorFlowLoop(Loop):
+class TensorFlowMultiStep(MultiStep):
     """A loop over the batches, compiled for each shape of them."""
+
+    gathers_rows = False  # Keras cannot know how much memory TensorFlow has for them
 
     def __init__(self, model: keras.Model) -> None:
         super().__init__(model)
         self._compiled: dict[Any, Any] = {}
 
-    def _run(self, batches: list[Any], rates: NDArray[np.float32]) -> Any:
+    def _run(self, batches: list[Batch], rates: NDArray[np.float32]) -> Any:
         import tensorflow as tf
 
         arrays = tf.nest.map_structure(lambda *each: np.stack(each), *map(list, batches))
@@ -76,10 +140,10 @@ class TensorFlowLoop(Loop):
 
         def step(i: Any, losses: Any) -> Any:
             if self._place_of_rate is not None:
-                self._model.optimizer.learning_rate = rates[i]
+                self.model.optimizer.learning_rate = rates[i]
             batch = tf.nest.map_structure(lambda stack: stack[i], batches)
-            self._model.reset_metrics()  # or the loss would be the mean over all steps so far
-            return i + 1, losses.write(i, self._model.train_step(tuple(batch))["loss"])
+            self.model.reset_metrics()  # or the loss would be the mean over all steps so far
+            return i + 1, losses.write(i, self.model.train_step(tuple(batch))["loss"])
 
         n = tf.shape(tf.nest.flatten(batches)[0])[0]
         losses = tf.TensorArray(tf.float32, n)
@@ -87,7 +151,7 @@ class TensorFlowLoop(Loop):
         return steps[1].stack()
 
 
-class JaxLoop(Loop):
+class JaxMultiStep(MultiStep):
     """A loop that is compiled for one number of batches, and left before missing ones."""
 
     def __init__(self, model: keras.Model) -> None:
@@ -97,32 +161,32 @@ class JaxLoop(Loop):
         self._compiled = jax.jit(self._steps, donate_argnums=0)
         self._length = 1
 
-    def _run(self, batches: list[Any], rates: NDArray[np.float32]) -> Any:
+    def _run(self, batches: list[Batch], rates: NDArray[np.float32]) -> Any:
         import jax
 
         n = len(batches)
         self._length = max(self._length, n)  # each length is compiled
         missing = self._length - n
-        resident = None
-        if isinstance(batches[0][0][0], ResidentRows):  # taken there, within the loop
-            resident = batches[0][0][0].images
-            batches = [([first.rows, *more], *labels) for (first, *more), *labels in batches]
+        on_device = None
+        if isinstance(batches[0][0][0], DeviceRows):  # gathered there, within the loop
+            on_device = batches[0][0][0].images
+            batches = [([first.rows, *more], *labels) for (first, *more), *labels in batches]  # type: ignore[misc]
         padded = [*batches, *[batches[-1]] * missing]
         arrays = jax.tree.map(lambda *each: np.stack(each), *padded)
         rates = np.pad(rates, (0, missing))
-        model = self._model
+        model = self.model
         groups = (
             model.trainable_variables,
             model.non_trainable_variables,
             model.optimizer.variables,
         )
         state = tuple([variable.value for variable in group] for group in groups)
-        state, losses = self._compiled(state, resident, arrays, rates, n)
+        state, losses = self._compiled(state, on_device, arrays, rates, n)
         for variable, value in zip(chain(*groups), chain(*state), strict=True):
             variable.assign(value)
         return losses[:n]
 
-    def _steps(self, state: Any, resident: Any, batches: Any, rates: Any, n: Any) -> Any:
+    def _steps(self, state: Any, on_device: Any, batches: Any, rates: Any, n: Any) -> Any:
         import jax
         from jax import numpy as jnp
 
@@ -131,27 +195,28 @@ class JaxLoop(Loop):
             if self._place_of_rate is not None:
                 optimizer[self._place_of_rate] = rates[i]
             (images, *more), *labels = jax.tree.map(lambda stack: stack[i], batches)
-            if resident is not None:
-                images = resident[images]
+            if on_device is not None:
+                images = on_device[images]
             batch = ([images, *more], *labels)
             state = (trained, others, optimizer, no_metrics)
-            logs, (*state, _) = self._model.train_step(state, batch)
+            logs, (*state, _) = self.model.train_step(state, batch)
             return tuple(map(list, state)), losses.at[i].set(logs["loss"])
 
-        # Always anew, or the loss would be the mean over all steps so far.
-        no_metrics = [jnp.zeros(each.shape, each.dtype) for each in self._model.metrics_variables]
+        # Empty at each step, or the loss would be the mean over all steps so far.
+        no_metrics = [jnp.zeros(each.shape, each.dtype) for each in self.model.metrics_variables]
         return jax.lax.fori_loop(0, n, step, (state, jnp.zeros(len(rates))))
 
 
-def loop_of(model: keras.Model) -> Loop | None:
-    """Give a loop over a model's steps where the backend has one that is faster."""
+def steps_of(model: keras.Model) -> Steps:
+    """Give what takes the steps of a compiled model: several at once where that is faster."""
     backend = keras.backend.backend()
-    if backend == "tensorflow":
-        # XLA, which Keras chooses on a GPU, would compile each number of steps anew.
-        return None if model.jit_compile else TensorFlowLoop(model)
-    if backend != "jax":
-        return None
-    import jax
+    # XLA, which Keras chooses on a GPU, would compile each number of steps again.
+    if backend == "tensorflow" and not model.jit_compile:
+        return TensorFlowMultiStep(model)
+    if backend == "jax":
+        import jax
 
-    # On a processor XLA runs the convolutions of a loop on one core.
-    return JaxLoop(model) if jax.devices()[0].platform == "gpu" else None
+        # On a processor XLA runs the convolutions of a loop on one core.
+        if jax.devices()[0].platform == "gpu":
+            return JaxMultiStep(model)
+    return SingleStep(model)

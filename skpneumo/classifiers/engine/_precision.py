@@ -1,4 +1,7 @@
-"""Whether this machine computes faster in bfloat16."""
+"""Whether this machine computes faster in bfloat16.
+
+One of the few files that branch by backend: each names the kind of its GPU in a way of its own.
+"""
 
 from functools import cache
 from pathlib import Path

@@ -1,8 +1,11 @@
-"""Strengths of regularisation as variables: candidates that differ in them share a program.
+"""Regularization read from variables, so that candidates that differ in it share a program.
 
-A traced step keeps the numbers that it was traced with. So a network that is to be trained is
-built with a mark in the place of each strength, and what has the mark is made to read a variable
-instead.
+A traced step keeps the numbers that it was traced with. Therefore
+
+1. a network that is to be trained is built with a placeholder for each of its factors,
+2. every layer and penalty that has the placeholder is made to read a variable instead,
+3. the variables belong to a layer of the training model, because a backend passes those to a step,
+4. each fit assigns its own factors to them.
 """
 
 from collections.abc import Callable
@@ -13,23 +16,24 @@ import keras
 from keras import ops
 
 from skpneumo.networks._layers import ActivityL2
+from skpneumo.networks._seeding import all_layers
 
-__all__ = ["MARKS", "Strengths"]
+__all__ = ["PLACEHOLDERS", "RegularizationFactors"]
 
 # Numbers that nobody else uses. The limit of a norm is not among them: on JAX an optimizer takes
 # no variable but its own.
-MARKS = {
+PLACEHOLDERS = {
     "dropout": 0.5000000001,
     "l1": 0.5000000002,
     "l2": 0.5000000003,
     "activity_l2": 0.5000000004,
 }
-_NAMES = {mark: name for name, mark in MARKS.items()}
+_NAMES = {placeholder: name for name, placeholder in PLACEHOLDERS.items()}
 
 
 @keras.saving.register_keras_serializable("skpneumo")
-class Strengths(keras.layers.Layer):
-    """Hand images on to a network, and hold what its regularisation reads.
+class RegularizationFactors(keras.layers.Layer):
+    """Hand images on to a network; its weights are the factors of the network's regularization.
 
     A backend passes the variables of a model's layers to a step; others stay as they were traced.
     """
@@ -40,24 +44,24 @@ class Strengths(keras.layers.Layer):
         self._found: dict[str, keras.Variable] = {}
         self._setters: list[tuple[str, Callable[[float], None]]] = []
 
-    def take_over(self, network: keras.Model) -> None:
-        """Have the marked places of a network read their strength here."""
-        for layer in network._flatten_layers():
+    def attach(self, network: keras.Model) -> None:
+        """Have the placeholders of a network read their factor here."""
+        for layer in all_layers(network):
             if isinstance(layer, keras.layers.Dropout) and layer.rate in _NAMES:
                 layer.call = _dropout(layer, self._reader(layer, "rate"))
             penalty = getattr(layer, "activity_regularizer", None)
             if isinstance(penalty, ActivityL2) and penalty.l2 in _NAMES:
-                penalty.strength = self._reader(penalty, "l2")
+                penalty.variable_l2 = self._reader(penalty, "l2")
         for weight in network.trainable_variables:
             penalty = weight.regularizer
             if isinstance(penalty, keras.regularizers.L1L2):
-                terms = {
+                factors = {
                     name: self._reader(penalty, name)
                     for name in ("l1", "l2")
                     if getattr(penalty, name) in _NAMES
                 }
-                if terms:
-                    weight.regularizer = _Penalty(**terms)
+                if factors:
+                    weight.regularizer = _Penalty(**factors)
 
     def _reader(self, place: Any, attribute: str) -> Callable[[], Any]:
         name = _NAMES[getattr(place, attribute)]
@@ -70,12 +74,12 @@ class Strengths(keras.layers.Layer):
         variable = self._found[name]
         return lambda: variable.value
 
-    def set(self, strengths: dict[str, float]) -> None:
-        """Regularise so strongly from now on."""
+    def assign(self, factors: dict[str, float]) -> None:
+        """Regularise with these factors from now on."""
         for name, variable in self._found.items():
-            variable.assign(strengths[name])
+            variable.assign(factors[name])
         for name, put in self._setters:  # for who saves or reads the network
-            put(strengths[name])
+            put(factors[name])
 
     def call(self, images: Any) -> Any:
         return images
@@ -107,13 +111,13 @@ def _dropout(layer: keras.layers.Dropout, rate: Callable[[], Any]) -> Callable[.
 
 
 class _Penalty(keras.regularizers.Regularizer):
-    """Penalties on absolute values and on squares, at strengths that may change."""
+    """Penalties on absolute values and on squares, by factors that may change."""
 
-    def __init__(self, **strengths: Callable[[], Any]) -> None:
-        self._strengths = strengths
+    def __init__(self, **factors: Callable[[], Any]) -> None:
+        self._factors = factors
 
     def __call__(self, x: Any) -> Any:
         functions = {"l1": ops.absolute, "l2": ops.square}
         return sum(
-            strength() * ops.sum(functions[name](x)) for name, strength in self._strengths.items()
+            factor() * ops.sum(functions[name](x)) for name, factor in self._factors.items()
         )

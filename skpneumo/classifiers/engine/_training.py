@@ -1,7 +1,14 @@
-"""All of Keras training, behind scikeras."""
+"""The training of a network, from its first weights to its last.
+
+fit_network      borrows a compiled network, assigns its weights, gives arrays back
+  run_epochs     until the last epoch, or until a callback stops it
+    run_epoch    each batch once
+      train_step on a batch, or on some batches in one execution
+"""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
@@ -11,26 +18,27 @@ from typing import Any
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from scikeras.wrappers import KerasClassifier
 
 from skpneumo._images import is_stream
 from skpneumo._random import random_seeds
 from skpneumo.augmentation import ImageAugmenter
 from skpneumo.classifiers.engine._batches import Batches
 from skpneumo.classifiers.engine._compiled import (
+    CompiledTraining,
     NetworkSpec,
-    TrainingProgram,
-    TrainingSpec,
+    StepSpec,
     Weights,
     training_programs,
     values,
 )
 from skpneumo.classifiers.engine._devices import n_to_train_on
 from skpneumo.classifiers.engine._ema import AveragedWeights
+from skpneumo.classifiers.engine._multi_step import Batch, Steps
 from skpneumo.classifiers.engine._precision import dtype_policy
 from skpneumo.classifiers.engine._schedules import warmup_cosine
 
 History = dict[str, list[float]]
+PredictProba = Callable[[Any], NDArray[np.float64]]  # of images, by the network in training
 Schedule = Callable[[int, int], Iterator[float]]  # of epochs and of steps in each: the rates
 
 # The square of a greater one is infinite.
@@ -38,7 +46,7 @@ _LARGEST_WEIGHT = float(np.sqrt(np.finfo(np.float32).max))
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingOptions:
     """How a network is trained; the words are :class:`~skpneumo.CNNClassifier`'s."""
 
     n_classes: int
@@ -57,200 +65,237 @@ class Training:
     mixup: float
     augmentation: ImageAugmenter | None
     value_range: tuple[float, float]
-    callbacks: Sequence[keras.callbacks.Callback]
+    callbacks: Callable[[PredictProba], Sequence[keras.callbacks.Callback]]
     precision: str
     devices: int | str | None
     verbose: int
 
 
 @dataclass(frozen=True)
-class TrainingState:
-    """Where training stopped, for who wants to go on."""
+class TrainingCheckpoint:
+    """What training needs to continue where it stopped, as arrays."""
 
-    spec: TrainingSpec
+    spec: StepSpec
     variables: Weights
     optimizer: Weights
     batch_rng: np.random.Generator
 
 
-class _BatchwiseClassifier(KerasClassifier):
-    """scikeras' wrapper, fed batch by batch in an order that our seed alone decides.
-
-    ``Model.fit`` shuffles with a global generator, and would augment once for all epochs.
-    """
-
-    def _fit_keras_model(
-        self,
-        X: NDArray[Any],
-        y: NDArray[Any],
-        sample_weight: NDArray[Any],
-        warm_start: bool,
-        epochs: int,
-        initial_epoch: int,
-        program: TrainingProgram | None = None,
-        batches: Batches | None = None,
-        images: Any = None,
-        schedule: Schedule | None = None,
-        **options: Any,
-    ) -> None:
-        assert program is not None
-        assert batches is not None
-        y = y.ravel().astype(np.intp)  # scikeras makes a column of floats of it
-        if len(X) < len(images):
-            images = images[X.ravel()]  # scikeras has dropped the rows of weight zero
-        images = program.hold(images)
-        model = self.model_
-        callbacks = keras.callbacks.CallbackList(
-            self._fit_callbacks,
-            add_history=True,
-            model=model,
-            verbose=self.verbose,
-            epochs=epochs,
-            steps=batches.n_batches(len(images)),
-        )
-        rates = None if schedule is None else schedule(epochs, batches.n_batches(len(images)))
-        # A callback is called once an execution, so that one that looks at single steps needs one
-        # for each; images that are decoded on demand are so meanwhile, a batch or two ahead.
-        singly = _watch_steps(self._fit_callbacks) or is_stream(images)
-        model.stop_training = False
-        callbacks.on_train_begin()
-        logs: dict[str, float] = {}
-        for epoch in range(epochs):
-            callbacks.on_epoch_begin(epoch)
-            losses, step = [], 0
-            remaining = iter(batches(images, y, sample_weight))
-            while some := list(islice(remaining, 1 if singly else program.steps_at_once)):
-                at = None
-                if rates is not None:
-                    at = list(islice(rates, len(some)))
-                    program.optimizer.learning_rate = at[0]  # a callback may read or change it
-                callbacks.on_train_batch_begin(step)
-                losses.append(program.train(some, at if len(some) > 1 else None))
-                step += len(some)
-                callbacks.on_train_batch_end(step - 1, {"loss": losses[-1][-1]})
-            logs = {"loss": float(np.mean(np.concatenate(losses), dtype=np.float64))}
-            if not np.isfinite(logs["loss"]):
-                raise _diverged(f"The training loss became {logs['loss']} in epoch {epoch + 1}.")
-            callbacks.on_epoch_end(epoch, logs)
-            if model.stop_training:
-                break
-        callbacks.on_train_end(logs)
-        self.history_ = model.history.history
-
-
 def fit_network(
     spec: NetworkSpec,
-    X: NDArray[Any],
+    X: Any,
     y: NDArray[np.intp],
     sample_weight: NDArray[np.float32],
-    training: Training,
+    options: TrainingOptions,
     rng: np.random.RandomState,
-    start: TrainingState | None = None,
-    start_weights: Weights | None = None,
-) -> tuple[Weights, History, TrainingState]:
+    checkpoint: TrainingCheckpoint | None = None,
+    initial_weights: Weights | None = None,
+) -> tuple[Weights, History, TrainingCheckpoint]:
     """Train a network of this spec; return its weights, its history and where it stopped.
 
-    Training goes on from ``start``; if that is None it begins, with ``start_weights`` or with
-    new ones. The optimizer begins anew if it, or the loss, is another one.
+    Training continues from ``checkpoint``. If that is None it begins, with ``initial_weights`` or
+    with new ones. The optimizer begins from scratch if it, or the loss, is another one.
     """
-    training_spec = _training_spec(spec, training)
-    optimizer = None
-    if start is not None:
-        variables = start.variables
-        batch_rng = deepcopy(start.batch_rng)  # an interrupted fit leaves where it started from
-        optimizer = start.optimizer if start.spec == training_spec else None
-    else:
-        seed, batch_seed = random_seeds(rng, 2)
-        fresh = spec.build(seed)
-        if start_weights is not None:
-            fresh.set_weights(start_weights)
-        variables = values(fresh.variables)
-        batch_rng = np.random.default_rng(batch_seed)
-    # scikeras drops rows of weight zero.
-    n_rows = min(training.batch_size, int(np.count_nonzero(sample_weight)))
-    n_devices = n_to_train_on(training.devices, n_rows)
-    with training_programs.borrow(training_spec, n_devices) as program:
-        program.start(variables, optimizer, spec.strengths)
-        _set_learning_rate(program.optimizer, training.learning_rate)
-        goes_on = optimizer is not None
-        schedule = _schedule(training, program.optimizer)
-        callbacks = list(training.callbacks)
-        if training.ema_momentum is not None:
-            callbacks.insert(0, AveragedWeights(in_model=goes_on))  # before inner validation
-        if training.verbose:
-            callbacks.append(keras.callbacks.ProgbarLogger())
-        classifier = _BatchwiseClassifier(
-            program.model, callbacks=callbacks, epochs=training.epochs, verbose=training.verbose
-        )
-        batches = Batches(
-            n_classes=training.n_classes,
-            batch_size=training.batch_size,
-            balanced=training.balanced_batches,
-            augmentation=training.augmentation,
-            mixup=training.mixup,
-            rng=batch_rng,
-        )
-        try:
-            # scikeras would check, and so decode, a whole stream: it is given the row numbers.
-            rows = np.arange(len(X)).reshape(-1, 1)
-            classifier.fit(
-                rows,
-                y,
-                sample_weight,
-                program=program,
-                batches=batches,
-                images=X,
-                schedule=schedule,
+    X, y, sample_weight = _without_weight_zero(X, y, sample_weight)
+    step_spec = _step_spec(spec, options)
+    n_devices = 1
+    if options.devices is not None:
+        n_devices = n_to_train_on(options.devices, min(options.batch_size, len(X)))
+    with training_programs.borrow(step_spec, n_devices) as compiled:
+        optimizer_state = None
+        if checkpoint is None:
+            seed, batch_seed = random_seeds(rng, 2)
+            compiled.initialize(seed, initial_weights)
+            batch_rng = np.random.default_rng(batch_seed)
+        else:
+            compiled.restore(checkpoint.variables)
+            batch_rng = deepcopy(checkpoint.batch_rng)  # an interrupted fit leaves the checkpoint
+            optimizer_state = checkpoint.optimizer if checkpoint.spec == step_spec else None
+        compiled.restore_optimizer(optimizer_state)
+        compiled.regularize(spec.regularization)
+        _set_learning_rate(compiled.optimizer, options.learning_rate)
+        batches = _batches(options, batch_rng)
+        n_steps = batches.n_batches(len(X))
+        schedule = _schedule(options, compiled.optimizer)
+        continues = optimizer_state is not None
+        with _callbacks_of(options, compiled, continues, n_steps) as callbacks:
+            one_by_one = _watch_steps(callbacks.callbacks) or is_stream(X)
+            run_epochs(
+                compiled.steps,
+                partial(batches, compiled.to_device(X), y, sample_weight),
+                callbacks,
+                options.epochs,
+                rates=None if schedule is None else schedule(options.epochs, n_steps),
+                one_by_one=one_by_one,
             )
-        finally:
-            for callback in callbacks:
-                callback._model = None  # or every kept estimator would keep a Keras model
-        weights = program.network.get_weights()
-        largest = max(np.abs(weight).max(initial=0) for weight in weights)
-        if not largest < _LARGEST_WEIGHT:
-            raise _diverged(f"The largest weight became {largest} in the last epoch.")
-        for weight in weights:
-            weight.setflags(write=False)  # predictions go by the list, not by its content
-        state = TrainingState(
-            training_spec,
-            values(program.network.variables),
-            values(program.optimizer.variables),
+        stopped = TrainingCheckpoint(
+            step_spec, values(compiled.network.variables), values(compiled.optimizer.variables),
             batch_rng,
+        )  # fmt: skip
+        return _final_weights(compiled), dict(compiled.model.history.history), stopped
+
+
+def run_epochs(
+    steps: Steps,
+    batches: Callable[[], Iterable[Batch]],
+    callbacks: keras.callbacks.CallbackList,
+    n_epochs: int,
+    rates: Iterator[float] | None = None,
+    one_by_one: bool = False,
+) -> None:
+    """Train for some epochs, or until a callback sets ``stop_training``.
+
+    Parameters
+    ----------
+    steps : Steps
+        What takes the steps of a compiled model.
+    batches : callable
+        Gives the batches of one epoch; they may be other ones at each call.
+    callbacks : CallbackList
+        Of that model.
+    n_epochs : int
+        Epochs at most.
+    rates : iterator of float, default=None
+        Learning rate of each step of all epochs. None: the optimizer's own.
+    one_by_one : bool, default=False
+        Whether to take steps one at a time, though several at once may be faster.
+    """
+    steps.model.stop_training = False
+    callbacks.on_train_begin()
+    logs: dict[str, float] = {}
+    for epoch in range(n_epochs):
+        callbacks.on_epoch_begin(epoch)
+        logs = {"loss": run_epoch(steps, batches(), callbacks, rates, one_by_one)}
+        _check_loss(logs["loss"], epoch)
+        callbacks.on_epoch_end(epoch, logs)
+        if steps.model.stop_training:
+            break
+    callbacks.on_train_end(logs)
+
+
+def run_epoch(
+    steps: Steps,
+    batches: Iterable[Batch],
+    callbacks: keras.callbacks.CallbackList,
+    rates: Iterator[float] | None,
+    one_by_one: bool,
+) -> float:
+    """Train on each batch once; return the mean of their losses."""
+    losses, n_steps = [], 0
+    remaining = iter(batches)
+    while group := list(islice(remaining, 1 if one_by_one else steps.steps_at_once)):
+        group_rates = None
+        if rates is not None:
+            group_rates = list(islice(rates, len(group)))
+            # A callback may read or change it.
+            steps.model.optimizer.learning_rate = group_rates[0]
+        callbacks.on_train_batch_begin(n_steps)
+        losses.append(train_step(steps, group, group_rates))
+        n_steps += len(group)
+        callbacks.on_train_batch_end(n_steps - 1, {"loss": losses[-1][-1]})
+    return float(np.mean(np.concatenate(losses), dtype=np.float64))
+
+
+def train_step(steps: Steps, batches: list[Batch], rates: list[float] | None) -> Any:
+    """Take a step on a batch, or on several batches in one execution; return their losses."""
+    return steps(batches, rates if len(batches) > 1 else None)
+
+
+def _without_weight_zero(
+    X: Any, y: NDArray[np.intp], sample_weight: NDArray[np.float32]
+) -> tuple[Any, NDArray[np.intp], NDArray[np.float32]]:
+    """Leave out the images that would move no weight, but would fill batches."""
+    counts = sample_weight != 0
+    if counts.all():
+        return X, y, sample_weight
+    if not counts.any():
+        raise ValueError(
+            f"All {len(y)} images have weight zero, of sample_weight times class_weight, so that "
+            "there is nothing to train on. Give some of them a positive weight."
         )
-        return weights, dict(classifier.history_), state
+    return X[counts], y[counts], sample_weight[counts]
 
 
-def _training_spec(spec: NetworkSpec, training: Training) -> TrainingSpec:
-    augmentation = None
-    if training.augmentation is not None:
-        arguments = training.augmentation.layer_arguments(training.value_range)
-        augmentation = tuple(sorted(arguments.items()))
-    return TrainingSpec(
-        network=spec.marked,
-        dtype=dtype_policy(training.precision),
-        loss=_json(keras.losses.serialize(_loss(training))),
-        optimizer=_json(keras.optimizers.serialize(_optimizer(training))),
-        augmentation=augmentation,
-        mixup=bool(training.mixup),
+def _batches(options: TrainingOptions, rng: np.random.Generator) -> Batches:
+    return Batches(
+        n_classes=options.n_classes,
+        batch_size=options.batch_size,
+        balanced=options.balanced_batches,
+        augmentation=options.augmentation,
+        mixup=options.mixup,
+        rng=rng,
     )
 
 
-def _loss(training: Training) -> keras.losses.Loss:
+@contextmanager
+def _callbacks_of(
+    options: TrainingOptions, compiled: CompiledTraining, continues: bool, n_steps: int
+) -> Iterator[keras.callbacks.CallbackList]:
+    callbacks = list(options.callbacks(compiled.predict_proba))
+    if options.ema_momentum is not None:
+        callbacks.insert(0, AveragedWeights(in_model=continues))  # before inner validation
+    if options.verbose:
+        callbacks.append(keras.callbacks.ProgbarLogger())
+    try:
+        yield keras.callbacks.CallbackList(
+            callbacks,
+            add_history=True,
+            model=compiled.model,
+            verbose=options.verbose,
+            epochs=options.epochs,
+            steps=n_steps,
+        )
+    finally:
+        for callback in callbacks:  # or every estimator would hold a Keras model by its callbacks
+            keras.callbacks.Callback.set_model(callback, None)
+
+
+def _check_loss(loss: float, epoch: int) -> None:
+    if not np.isfinite(loss):
+        raise _diverged(f"The training loss became {loss} in epoch {epoch + 1}.")
+
+
+def _final_weights(compiled: CompiledTraining) -> Weights:
+    weights = compiled.network.get_weights()
+    largest = max(np.abs(weight).max(initial=0) for weight in weights)
+    if not largest < _LARGEST_WEIGHT:
+        raise _diverged(f"The largest weight became {largest} in the last epoch.")
+    for weight in weights:
+        weight.setflags(write=False)  # predictions go by the list, not by its content
+    return weights
+
+
+def _step_spec(spec: NetworkSpec, options: TrainingOptions) -> StepSpec:
+    augmentation = None
+    if options.augmentation is not None:
+        arguments = options.augmentation.layer_arguments(options.value_range)
+        augmentation = tuple(sorted(arguments.items()))
+    return StepSpec(
+        network=spec.with_placeholders,
+        dtype=dtype_policy(options.precision),
+        loss=_json(keras.losses.serialize(_loss(options))),
+        optimizer=_json(keras.optimizers.serialize(_optimizer(options))),
+        augmentation=augmentation,
+        mixup=bool(options.mixup),
+    )
+
+
+def _loss(options: TrainingOptions) -> keras.losses.Loss:
     losses = {
         ("cross_entropy", True): keras.losses.BinaryCrossentropy,
         ("cross_entropy", False): keras.losses.CategoricalCrossentropy,
         ("focal", True): keras.losses.BinaryFocalCrossentropy,
         ("focal", False): keras.losses.CategoricalFocalCrossentropy,
     }
-    loss = losses[training.loss, training.n_classes == 2]
-    return loss(from_logits=True, label_smoothing=training.label_smoothing)
+    loss = losses[options.loss, options.n_classes == 2]
+    return loss(from_logits=True, label_smoothing=options.label_smoothing)
 
 
-def _optimizer(training: Training) -> keras.optimizers.Optimizer:
-    optimizer = keras.optimizers.get(training.optimizer)
+def _optimizer(options: TrainingOptions) -> keras.optimizers.Optimizer:
+    optimizer = keras.optimizers.get(options.optimizer)
     config = optimizer.get_config()
     for option in ("momentum", "weight_decay"):
-        value = getattr(training, option)
+        value = getattr(options, option)
         if value is None:
             continue
         if option not in config:
@@ -260,24 +305,24 @@ def _optimizer(training: Training) -> keras.optimizers.Optimizer:
                 f"Set {option}=None or choose another optimizer."
             )
         config[option] = value
-    if training.ema_momentum is not None:
-        config |= {"use_ema": True, "ema_momentum": training.ema_momentum}
+    if options.ema_momentum is not None:
+        config |= {"use_ema": True, "ema_momentum": options.ema_momentum}
     return type(optimizer).from_config(config)
 
 
-def _schedule(training: Training, optimizer: keras.optimizers.Optimizer) -> Schedule | None:
+def _schedule(options: TrainingOptions, optimizer: keras.optimizers.Optimizer) -> Schedule | None:
     """Give what decides each step's rate; a plateau is followed from epoch to epoch."""
-    if training.schedule and isinstance(optimizer.get_config().get("learning_rate"), dict):
+    if options.schedule and isinstance(optimizer.get_config().get("learning_rate"), dict):
         raise ValueError(
-            f"schedule={training.schedule!r}, but the optimizer has a schedule of its own. "
+            f"schedule={options.schedule!r}, but the optimizer has a schedule of its own. "
             "Set schedule=None, or give the optimizer a number."
         )
-    if training.schedule != "cosine":
+    if options.schedule != "cosine":
         return None
-    peak = training.learning_rate
+    peak = options.learning_rate
     if peak is None:  # not what an earlier fit has left this optimizer at
-        peak = float(keras.ops.convert_to_numpy(_optimizer(training).learning_rate))
-    return partial(warmup_cosine, peak, training.warmup_epochs)
+        peak = float(keras.ops.convert_to_numpy(_optimizer(options).learning_rate))
+    return partial(warmup_cosine, peak, options.warmup_epochs)
 
 
 def _watch_steps(callbacks: Sequence[keras.callbacks.Callback]) -> bool:

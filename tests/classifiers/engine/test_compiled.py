@@ -11,7 +11,7 @@ from sklearn.exceptions import NotFittedError
 
 from skpneumo import ImageAugmenter
 from skpneumo.classifiers.engine import _compiled
-from skpneumo.classifiers.engine._compiled import NetworkSpec, ProgramPool, TrainingProgram
+from skpneumo.classifiers.engine._compiled import CompiledTraining, NetworkSpec, ProgramPool
 from skpneumo.networks import build_cnn
 
 on_tensorflow = pytest.mark.skipif(
@@ -137,7 +137,7 @@ def test_a_spec_builds_its_network():
 def traces(monkeypatch) -> list[str]:
     """One entry for every program built and every training step traced."""
     seen = []
-    build, train_step = TrainingProgram.__init__, keras.Model.train_step
+    build, train_step = CompiledTraining.__init__, keras.Model.train_step
 
     def counted_build(self, *args, **kwargs):
         seen.append("program")
@@ -147,7 +147,7 @@ def traces(monkeypatch) -> list[str]:
         seen.append("trace")
         return train_step(self, *args, **kwargs)
 
-    monkeypatch.setattr(TrainingProgram, "__init__", counted_build)
+    monkeypatch.setattr(CompiledTraining, "__init__", counted_build)
     monkeypatch.setattr(keras.Model, "train_step", counted_step)
     return seen
 
@@ -174,11 +174,11 @@ def test_fits_of_one_architecture_are_traced_once(small, images, labels, traces,
 
 
 @on_tensorflow
-def test_strengths_of_regularisation_are_no_part_of_the_program(
+def test_factors_of_regularization_are_no_part_of_the_program(
     small, images, labels, traces, no_programs
 ):
-    def fit(**strengths) -> None:
-        small(filters=(), dense_units=(3,), epochs=1, **strengths).fit(images, labels)
+    def fit(**factors) -> None:
+        small(filters=(), dense_units=(3,), epochs=1, **factors).fit(images, labels)
 
     fit(dropout=0.3, l1=0.1, l2=0.1, activity_l2=0.1)
     traces.clear()
@@ -192,8 +192,8 @@ def test_strengths_of_regularisation_are_no_part_of_the_program(
 def test_networks_that_differ_in_regularisation_predict_with_one_program(
     small, images, labels, no_programs
 ):
-    for strengths in ({}, {"dropout": 0.3}, {"l1": 0.1}, {"l2": 0.1}, {"max_norm": 1.0}):
-        small(epochs=1, **strengths).fit(images, labels).predict_proba(images)
+    for factors in ({}, {"dropout": 0.3}, {"l1": 0.1}, {"l2": 0.1}, {"max_norm": 1.0}):
+        small(epochs=1, **factors).fit(images, labels).predict_proba(images)
     assert len(_compiled.prediction_programs._idle) == 1
 
 

@@ -1,4 +1,4 @@
-"""Batches split over devices: simulated ones, in a process of their own."""
+"""Batches split over devices (simulated ones, in a process of their own), and their memory."""
 
 import json
 import os
@@ -10,15 +10,18 @@ import keras
 import numpy as np
 import pytest
 
-from skpneumo.classifiers.engine._devices import n_to_predict_on, n_to_train_on
+from skpneumo.classifiers.engine import _devices
+from skpneumo.classifiers.engine._device_data import DeviceImages
+from skpneumo.classifiers.engine._devices import (
+    free_device_memory,
+    let_device_memory_grow,
+    n_to_predict_on,
+    n_to_train_on,
+    to_device,
+)
 
 ON_THREE_DEVICES = """
-import json, os, pickle, warnings
-if os.environ["KERAS_BACKEND"] == "tensorflow":
-    import tensorflow as tf
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 3)
-
+import json, pickle, warnings
 import keras
 import numpy as np
 from sklearn.base import clone
@@ -59,9 +62,9 @@ mixing = dict(mixup=0.4, augmentation=ImageAugmenter(rotation=10, gamma=0.2), ep
               schedule="cosine", warmup_epochs=0)
 found["mixed"] = apart(cnn(**mixing).fit(X, y), cnn(**mixing, devices=3).fit(X, y))
 
-going_on = cnn(devices=2, warm_start=True, epochs=1).fit(X, y)
-going_on.set_params(devices=3).fit(X, y)
-found["going on"] = apart(going_on, cnn(warm_start=True, epochs=1).fit(X, y).fit(X, y))
+continued = cnn(devices=2, warm_start=True, epochs=1).fit(X, y)
+continued.set_params(devices=3).fit(X, y)
+found["continued"] = apart(continued, cnn(warm_start=True, epochs=1).fit(X, y).fit(X, y))
 
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always", UserWarning)
@@ -83,17 +86,16 @@ print(json.dumps(found))
 """
 
 
-@pytest.fixture(scope="module", params=["tensorflow", "jax"])
-def found(request):
+@pytest.fixture(scope="module")
+def found():
     """What three devices, simulated by one processor, compute."""
-    backend = request.param
-    if find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
+    if find_spec("jax") is None:
+        pytest.skip("jax is not installed")
     done = subprocess.run(
         [sys.executable, "-c", ON_THREE_DEVICES],
         env=os.environ
         | {
-            "KERAS_BACKEND": backend,
+            "KERAS_BACKEND": "jax",
             "XLA_FLAGS": "--xla_force_host_platform_device_count=3",
             "CUDA_VISIBLE_DEVICES": "",
             "JAX_PLATFORMS": "cpu",
@@ -104,7 +106,7 @@ def found(request):
         timeout=1200,
     )
     assert done.returncode == 0, done.stderr
-    return {**json.loads(done.stdout.splitlines()[-1]), "backend": backend}
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 @pytest.mark.slow
@@ -118,15 +120,15 @@ def test_the_fit_is_that_of_one_device(found):
 
 
 @pytest.mark.slow
-def test_training_goes_on_on_other_devices(found):
-    assert found["going on"] < 1e-5
+def test_training_continues_on_other_devices(found):
+    assert found["continued"] < 1e-5
 
 
 @pytest.mark.slow
-def test_batches_that_cannot_be_split_evenly_take_fewer_devices(found):
+def test_batches_that_cannot_be_split_evenly_use_fewer_devices(found):
     (warning,) = found["warnings"]
     assert "Batches of 10 images" in warning
-    assert "takes 2 of them" in warning
+    assert "uses 2 of them" in warning
     assert found["uneven"] < 1e-5
 
 
@@ -137,8 +139,7 @@ def test_batches_are_normalised_as_a_whole(found):
 
 @pytest.mark.slow
 def test_dropout(found):
-    if found["backend"] == "jax":
-        assert found["dropout"] < 1e-5
+    assert found["dropout"] < 1e-5
     assert np.isfinite(found["dropout losses"]).all()
 
 
@@ -157,37 +158,96 @@ def four(monkeypatch):
 @pytest.mark.parametrize(
     ("devices", "n_rows", "n"), [(None, 7, 1), (1, 7, 1), (2, 6, 2), (4, 32, 4), ("all", 32, 4)]
 )
-def test_even_batches_take_what_is_asked_for(four, devices, n_rows, n):
+def test_even_batches_use_what_is_asked_for(four, devices, n_rows, n):
     assert n_to_train_on(devices, n_rows) == n
 
 
 @pytest.mark.parametrize(("n_rows", "n"), [(30, 3), (10, 2), (7, 1), (1, 1)])
-def test_other_batches_take_what_divides_them(four, n_rows, n):
+def test_other_batches_use_what_divides_them(four, n_rows, n):
     with pytest.warns(UserWarning, match="multiple of 4"):
         assert n_to_train_on("all", n_rows) == n
 
 
+@pytest.mark.parametrize("backend", ["tensorflow", "torch"])
+def test_other_backends_than_jax_are_told_what_works(backend, four, monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: backend)
+    assert n_to_train_on(None, 32) == n_to_train_on(1, 32) == 1
+    for devices in (2, "all"):
+        with pytest.raises(
+            ValueError, match=f"devices={devices!r}.* {backend}.*KERAS_BACKEND=jax"
+        ):
+            n_to_train_on(devices, 32)
+
+
 def test_a_model_predicts_where_there_are_fewer_devices(four, monkeypatch):
     assert [n_to_predict_on(devices) for devices in (None, 2, "all", 16)] == [1, 2, 4, 4]
-    monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
-    assert n_to_predict_on(16) == 1
-
-
-def test_torch_is_told(four, monkeypatch):
-    monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
-    assert n_to_train_on(None, 32) == n_to_train_on(1, 32) == 1
-    with pytest.raises(ValueError, match="KERAS_BACKEND"):
-        n_to_train_on("all", 32)
+    for backend in ("tensorflow", "torch"):
+        monkeypatch.setattr(keras.backend, "backend", lambda backend=backend: backend)
+        assert n_to_predict_on(16) == 1
 
 
 def test_a_fit_needs_the_devices(small, images, labels):
-    with pytest.raises(ValueError, match=r"devices=99, but \w+ "):
+    with pytest.raises(ValueError, match="devices=99, but "):
         small(devices=99).fit(images, labels)
 
 
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="other backends refuse to split")
 def test_all_of_one_device_is_the_fit_without(small, images, labels, fitted, monkeypatch):
-    if keras.backend.backend() == "torch":
-        pytest.skip("torch refuses to choose devices")
     monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["cpu:0"])
     again = small(devices="all").fit(images, labels)
     np.testing.assert_array_equal(again.predict_proba(images), fitted.predict_proba(images))
+
+
+# Memory
+
+
+@pytest.fixture
+def gigabyte(monkeypatch):
+    monkeypatch.setattr(_devices, "free_device_memory", lambda: 10**9)
+
+
+def test_half_of_the_free_memory_is_left_to_the_network(images, monkeypatch):
+    monkeypatch.setattr(_devices, "free_device_memory", lambda: 2 * images.nbytes - 1)
+    assert to_device(images) is images
+    monkeypatch.setattr(_devices, "free_device_memory", lambda: 2 * images.nbytes)
+    assert isinstance(to_device(images), DeviceImages)
+
+
+def test_other_numbers_than_uint8_stay_where_they_are(images, gigabyte):
+    floats = images.astype(np.float32)
+    assert to_device(floats) is floats
+
+
+def test_nothing_is_moved_on_a_processor(images):
+    if free_device_memory() is not None:
+        pytest.skip("there is a GPU")
+    assert to_device(images) is images
+
+
+def test_jax_is_asked_not_to_reserve_all_memory(monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    monkeypatch.delenv("XLA_PYTHON_CLIENT_PREALLOCATE", raising=False)
+    let_device_memory_grow()
+    assert os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
+    monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "true")
+    let_device_memory_grow()
+    assert os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] == "true"  # as somebody wished
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of TensorFlow")
+def test_tensorflow_is_asked_not_to_reserve_all_memory(monkeypatch):
+    import tensorflow as tf
+
+    asked = []
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["first", "second"])
+    monkeypatch.setattr(
+        tf.config.experimental, "set_memory_growth", lambda gpu, on: asked.append((gpu, on))
+    )
+    let_device_memory_grow()
+    assert asked == [("first", True), ("second", True)]
+
+    def too_late(gpu, on):
+        raise RuntimeError("Physical devices cannot be modified after being initialized")
+
+    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", too_late)
+    let_device_memory_grow()

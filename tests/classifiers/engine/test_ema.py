@@ -1,10 +1,12 @@
-"""The exponential moving average of the weights: what it is, and that it is what is kept."""
+"""The exponential moving average of the weights: what it is, and that it is what is saved."""
 
 import pickle
 
 import keras
 import numpy as np
 import pytest
+
+from skpneumo.classifiers.engine._ema import averages_of
 
 MOMENTUM = 0.5
 
@@ -68,7 +70,7 @@ def test_early_stopping_restores_averages(small, images, labels):
     )
 
 
-def test_training_goes_on_from_the_weights_themselves_not_from_their_averages(
+def test_training_continues_from_the_weights_themselves_not_from_their_averages(
     small, images, labels
 ):
     whole = small(ema_momentum=0.9, epochs=4).fit(images, labels)
@@ -91,3 +93,18 @@ def test_averaging_may_begin_and_end_between_fits(small, images, labels):
     classifier.set_params(ema_momentum=None).fit(images, labels)
     assert classifier.n_iter_ == 9
     assert classifier.history_["loss"][-1] < before
+
+
+def test_the_average_that_keras_computes_is_found_whatever_else_the_optimizer_averages():
+    network = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    for name in ("sgd", "adam", "rmsprop", "adadelta"):
+        config = keras.optimizers.get(name).get_config() | {"use_ema": True}
+        if name == "rmsprop":
+            config["centered"] = True  # keeps an average of the gradients
+        optimizer = type(keras.optimizers.get(name)).from_config(config)
+        optimizer.build(network.trainable_variables)
+        averages = averages_of(optimizer)
+        assert [each.shape for each in averages] == [each.shape for each in network.weights]
+        optimizer.apply([keras.ops.ones(each.shape) for each in network.trainable_variables])
+        for average, weight in zip(averages, network.weights, strict=True):  # of one step
+            np.testing.assert_allclose(average.numpy(), weight.numpy(), rtol=1e-6)

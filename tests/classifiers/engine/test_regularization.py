@@ -7,10 +7,10 @@ from sklearn.metrics import log_loss
 
 from skpneumo import CNNClassifier
 from skpneumo.classifiers.engine._compiled import NetworkSpec, training_programs
-from skpneumo.classifiers.engine._regularization import MARKS, Strengths
+from skpneumo.classifiers.engine._regularization import PLACEHOLDERS, RegularizationFactors
 from skpneumo.networks import build_cnn, build_pretrained
 
-STRENGTHS = [
+FACTORS = [
     {"dropout": 0.4},
     {"l1": 0.02},
     {"l2": 0.1},
@@ -31,8 +31,8 @@ ZERO_LEARNING_RATE = {
 def penalty(small, images, labels):
     """What the loss has beyond the cross-entropy, where training begins."""
 
-    def measure(**strengths) -> float:
-        classifier = small(**ZERO_LEARNING_RATE, **strengths).fit(images, labels)
+    def measure(**factors) -> float:
+        classifier = small(**ZERO_LEARNING_RATE, **factors).fit(images, labels)
         proba = classifier.predict_proba(images)
         return classifier.history_["loss"][0] - log_loss(labels, proba)
 
@@ -49,18 +49,18 @@ def test_penalties_are_those_of_keras(small, images, labels, penalty):
     assert penalty(l1=0.01, l2=0.2) == pytest.approx(0.01 * absolute + 0.2 * squares, rel=1e-4)
 
 
-def test_activity_is_penalised_by_its_strength(penalty):
+def test_activity_is_penalised_by_its_factor(penalty):
     assert penalty(activity_l2=0.01) > 0
     assert penalty(activity_l2=0.03) == pytest.approx(3 * penalty(activity_l2=0.01), rel=1e-3)
 
 
-@pytest.mark.parametrize("strengths", STRENGTHS, ids=lambda strengths: "+".join(strengths))
-def test_a_program_that_had_other_strengths_trains_as_a_new_one(
-    strengths, small, images, labels, no_programs
+@pytest.mark.parametrize("factors", FACTORS, ids=lambda factors: "+".join(factors))
+def test_a_program_that_had_other_factors_trains_as_a_new_one(
+    factors, small, images, labels, no_programs
 ):
-    first = small(**strengths).fit(images, labels)
-    other = small(**{name: value / 2 for name, value in strengths.items()}).fit(images, labels)
-    again = small(**strengths).fit(images, labels)
+    first = small(**factors).fit(images, labels)
+    other = small(**{name: value / 2 for name, value in factors.items()}).fit(images, labels)
+    again = small(**factors).fit(images, labels)
     assert len(training_programs._idle) == 1
     assert again.history_ == first.history_ != other.history_
     np.testing.assert_array_equal(again.predict_proba(images), first.predict_proba(images))
@@ -70,10 +70,10 @@ def test_a_program_that_had_other_strengths_trains_as_a_new_one(
 @pytest.mark.parametrize("rate", [0.1, 0.6])
 def test_dropout_drops_at_the_rate_that_is_set(rate):
     spec = NetworkSpec.of(build_cnn, input_shape=(32, 32, 1), filters=(8,), dropout=rate)
-    network = spec.marked.build(0)
-    strengths = Strengths()
-    strengths.take_over(network)
-    strengths.set(spec.strengths)
+    network = spec.with_placeholders.build(0)
+    factors = RegularizationFactors()
+    factors.attach(network)
+    factors.assign(spec.regularization)
     dropout = network.get_layer("block1_dropout")
     dropped = keras.ops.convert_to_numpy(dropout(np.ones((4, 64, 64, 1)), training=True))
     assert np.mean(dropped == 0) == pytest.approx(rate, abs=0.02)
@@ -82,16 +82,16 @@ def test_dropout_drops_at_the_rate_that_is_set(rate):
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(kept), 1)
 
 
-def test_strengths_reach_the_head_of_a_pretrained_network():
+def test_factors_reach_the_head_of_a_pretrained_network():
     spec = NetworkSpec.of(
         build_pretrained, input_shape=(32, 32, 1), backbone="MobileNet",
         backbone_options=(("alpha", 0.25),), head_units=(3,), dropout=0.2, l2=0.3,
     )  # fmt: skip
-    strengths = Strengths()
-    strengths.take_over(spec.marked.build(0))
-    assert {variable.name for variable in strengths.variables} == {"dropout", "l2"}
-    strengths.set(spec.strengths)
-    found = {variable.name: float(variable.numpy()) for variable in strengths.variables}
+    factors = RegularizationFactors()
+    factors.attach(spec.with_placeholders.build(0))
+    assert {variable.name for variable in factors.variables} == {"dropout", "l2"}
+    factors.assign(spec.regularization)
+    found = {variable.name: float(variable.numpy()) for variable in factors.variables}
     assert found == pytest.approx({"dropout": 0.2, "l2": 0.3})
 
 
@@ -117,13 +117,13 @@ def test_inner_validation_and_callbacks_see_the_weights_of_the_network_alone(
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_a_callback_saves_a_network_with_its_strengths(whole, small, images, labels, tmp_path):
+def test_a_callback_saves_a_network_with_its_factors(whole, small, images, labels, tmp_path):
     def save(model: keras.Model) -> None:
         (model if whole else model.get_layer("cnn")).save(tmp_path / "saved.keras")
 
     small(dropout=0.1, l1=0.5, l2=0.6, activity_l2=0.7, epochs=1).fit(images, labels)
-    strengths = {"dropout": 0.3, "l1": 0.02, "l2": 0.1, "activity_l2": 0.01}
-    classifier = small(**strengths, epochs=1, callbacks=[AtTheEnd(save)]).fit(images, labels)
+    factors = {"dropout": 0.3, "l1": 0.02, "l2": 0.1, "activity_l2": 0.01}
+    classifier = small(**factors, epochs=1, callbacks=[AtTheEnd(save)]).fit(images, labels)
     loaded = keras.saving.load_model(tmp_path / "saved.keras")
     network = loaded.get_layer("cnn") if whole else loaded
     assert type(network.get_layer("block1_dropout")) is keras.layers.Dropout
@@ -135,7 +135,7 @@ def test_a_callback_saves_a_network_with_its_strengths(whole, small, images, lab
         np.testing.assert_array_equal(kept, weight)
 
 
-def test_a_checkpoint_of_weights_does_not_bring_its_strengths(small, images, labels, tmp_path):
+def test_a_checkpoint_of_weights_does_not_bring_its_factors(small, images, labels, tmp_path):
     file = str(tmp_path / "last.weights.h5")
     checkpoint = keras.callbacks.ModelCheckpoint(file, save_weights_only=True)
     small(dropout=0.1, l2=0.001, epochs=1, callbacks=[checkpoint]).fit(images, labels)
@@ -143,7 +143,7 @@ def test_a_checkpoint_of_weights_does_not_bring_its_strengths(small, images, lab
     loading = AtTheEnd(lambda model: model.load_weights(file))
     small(**strong, callbacks=[loading]).fit(images, labels)
     program = training_programs._idle[-1][1]
-    found = {each.name: float(each.numpy()) for each in program._strengths.variables}
+    found = {each.name: float(each.numpy()) for each in program.regularization.variables}
     assert found == pytest.approx({"dropout": 0.8, "l2": 5.0})
 
 
@@ -161,12 +161,16 @@ def test_a_global_dtype_policy_does_not_round_images(small, images, labels, no_p
 
 
 def test_specs_with_and_without_a_penalty_differ():
-    def spec(**strengths) -> NetworkSpec:
-        return NetworkSpec.of(build_cnn, filters=(4,), **strengths)
+    def spec(**factors) -> NetworkSpec:
+        return NetworkSpec.of(build_cnn, filters=(4,), **factors)
 
-    assert spec(dropout=0.2).marked == spec(dropout=0.3).marked != spec(dropout=0).marked
-    assert spec(dropout=0.2).unregularised == spec(dropout=0).unregularised
+    assert (
+        spec(dropout=0.2).with_placeholders
+        == spec(dropout=0.3).with_placeholders
+        != spec(dropout=0).with_placeholders
+    )
+    assert spec(dropout=0.2).for_prediction == spec(dropout=0).for_prediction
 
 
-def test_every_strength_is_a_parameter_of_the_classifier():
-    assert MARKS.keys() <= CNNClassifier().get_params().keys()
+def test_every_factor_is_a_parameter_of_the_classifier():
+    assert PLACEHOLDERS.keys() <= CNNClassifier().get_params().keys()
