@@ -178,7 +178,7 @@ class BorderCropper(_ImageEnhancer):
 
     def _enhance(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         height, width, n_channels = image.shape
-        left, top, right, bottom = box = _inside_borders(image, self.tolerance)
+        left, top, right, bottom = box = inside_borders(image, self.tolerance)
         if box == (0, 0, width, height) or (
             min((right - left) / width, (bottom - top) / height) < _SMALLEST_FILM
         ):
@@ -193,7 +193,7 @@ class BorderCropper(_ImageEnhancer):
         return scaled
 
 
-def _inside_borders(image: NDArray[np.uint8], tolerance: int) -> tuple[int, int, int, int]:
+def inside_borders(image: NDArray[np.uint8], tolerance: int) -> tuple[int, int, int, int]:
     """What is left of an image without its borders: (left, top, right, bottom)."""
     black = image.max(axis=-1) <= tolerance
     white = image.min(axis=-1) >= 255 - tolerance

@@ -130,12 +130,12 @@ def machine_facts() -> MachineFacts:
 
 def backend_facts() -> BackendFacts:
     """Start the backend and ask it."""
-    from skpneumo.classifiers.engine._devices import (
+    from skpneumo.classifiers.engine import (
         backend_name,
         device_memory_grows,
         device_names,
+        dtype_policy,
     )
-    from skpneumo.classifiers.engine._precision import dtype_policy
 
     devices = device_names()
     has_gpu = any(kind in device.lower() for device in devices for kind in ("gpu", "cuda"))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from skpneumo._progress import in_batches
 from skpneumo._sklearn import Interval, validate_params
-from skpneumo.classifiers.engine._compiled import CompiledNetwork, NetworkSpec, ProgramPool
+from skpneumo.classifiers.engine import CompiledNetwork, NetworkSpec, ProgramPool
 from skpneumo.explanation._layers import FlatNetwork, chosen_layers
 from skpneumo.explanation._model import take_apart
 

@@ -13,7 +13,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from skpneumo.classifiers.engine._compiled import CompiledNetwork, NetworkSpec, ProgramPool
+from skpneumo.classifiers.engine import CompiledNetwork, NetworkSpec, ProgramPool
 from skpneumo.explanation._layers import FlatNetwork
 
 __all__ = ["GradientSpec", "directions_of", "gradient_programs"]

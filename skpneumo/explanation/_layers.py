@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from skpneumo.classifiers.engine._compiled import NetworkSpec
+from skpneumo.classifiers.engine import NetworkSpec
 
 __all__ = ["FlatNetwork", "chosen_layers", "deepest_map"]
 

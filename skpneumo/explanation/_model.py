@@ -182,7 +182,7 @@ def _all_networks(predictor: Any) -> bool:
 
 def _logits(network: Any, images: NDArray[Any]) -> NDArray[np.float64]:
     """What the network says before it is made a probability, which would be cut off at 1."""
-    from skpneumo.classifiers.engine._prediction import extract_features
+    from skpneumo.classifiers.engine import extract_features
 
     return extract_features(
         network.network_spec_, network.weights_, images, network.precision

@@ -9,7 +9,7 @@ from PIL import Image, UnidentifiedImageError
 
 from skpneumo._image_drawing import names_of
 from skpneumo._paths import check_paths, filenames_of
-from skpneumo.enhancement import BorderCropper, _inside_borders
+from skpneumo.enhancement import BorderCropper, inside_borders
 from skpneumo.explanation._model import take_apart
 from skpneumo.fitted import transformers_of
 from skpneumo.loading import ImageLoader
@@ -82,7 +82,7 @@ def _seen_shares(steps: list[Any], X: Any) -> list[_Shares]:
         height, width = before.shape[1:3]
         for row, (image, cropped) in enumerate(zip(np.asarray(before), X, strict=True)):
             if not np.array_equal(image, cropped):
-                left, top, right, bottom = _inside_borders(image, step.tolerance)
+                left, top, right, bottom = inside_borders(image, step.tolerance)
                 inside = (left / width, top / height, right / width, bottom / height)
                 seen[row] = _within(seen[row], inside)
     return seen

@@ -118,7 +118,7 @@ def _measured(device_slots: int | None) -> Iterator[dict[str, float]]:
     """Wait for a slot of the device, and fill in how much memory the work inside needs."""
     measures: dict[str, float] = {}
     if device_slots is not None:
-        from skpneumo.classifiers.engine._devices import let_device_memory_grow
+        from skpneumo.classifiers.engine import let_device_memory_grow
 
         let_device_memory_grow()
     with device_slot(device_slots):
