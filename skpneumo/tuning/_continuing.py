@@ -1,6 +1,9 @@
 """Training that continues from rung to rung of a halving search."""
 
+from itertools import pairwise
 from typing import Any
+
+from sklearn.base import clone
 
 from skpneumo.tuning._store import TrainedStates
 
@@ -18,31 +21,41 @@ class Continuation:
         self._earlier_rungs = rungs[:-1]
         self._began_at = 0
 
-    def begin(self, estimator: Any, parameters: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """Put what has been trained into its place; return it and what ``fit`` does from there."""
-        self._began_at, trained = self._states.highest(self._key, self._earlier_rungs)
-        if trained is not None:
-            # The candidate may bring a network of its own, which is the one that was trained.
-            parameters = {name: value for name, value in parameters.items() if name != self._owner}
-            if self._owner:
-                estimator.set_params(**{self._owner: trained})
-            else:
-                estimator = trained
-        return estimator, {
-            **parameters,
-            self._parameter(self._name): self._rung - self._began_at,
-            self._parameter("warm_start"): True,
-        }
+    def begin(self, estimator: Any, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+        """Put what has been trained into the estimator; give the parameters of what remains.
+
+        That is one fit as a rule. Where the state of the last rung is gone, it is all of them
+        from the last one that is there: with a schedule, the same number of epochs in another
+        number of fits would be another training.
+        """
+        self._began_at = self._states.highest(self._key, self._earlier_rungs)
+        # The candidate may bring a network of its own, which must not replace the trained one.
+        others = {name: value for name, value in parameters.items() if name != self._owner}
+        if self._began_at:
+            estimator.set_params(**clone(parameters, safe=False))
+            self._states.restore(self._key, self._began_at, self._network_of(estimator))
+            parameters = others
+        ends = [rung for rung in (*self._earlier_rungs, self._rung) if rung > self._began_at]
+        return [
+            {
+                **(parameters if i == 0 else others),
+                self._parameter(self._name): end - begin,
+                self._parameter("warm_start"): True,
+            }
+            for i, (begin, end) in enumerate(pairwise([self._began_at, *ends]))
+        ]
 
     def save(self, estimator: Any) -> None:
         """Save what is trained now, for the next rung."""
-        trained = estimator.get_params()[self._owner] if self._owner else estimator
-        self._states.save(self._key, self._rung, trained)
+        self._states.save(self._key, self._rung, self._network_of(estimator))
 
     def remove_earlier(self) -> None:
         """Remove what training continued from, once this rung's result is saved."""
         if self._began_at:
             self._states.remove(self._key, self._began_at)
+
+    def _network_of(self, estimator: Any) -> Any:
+        return estimator.get_params()[self._owner] if self._owner else estimator
 
     def _parameter(self, name: str) -> str:
         return f"{self._owner}__{name}" if self._owner else name

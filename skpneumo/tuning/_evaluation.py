@@ -65,28 +65,31 @@ def evaluate(
         if record is not None:
             return _restored(record, caller, callback_ctx, options["verbose"])
 
-    candidate = parameters
+    pieces = [parameters]
     with _measured(run.device_slots) as measures:
         if continuation is not None:
-            estimator, candidate = continuation.begin(estimator, parameters)
-        result = _fit_and_score(
-            estimator,
-            X,
-            y,
-            train=train,
-            test=test,
-            parameters=candidate,
-            caller=caller,
-            callback_ctx=callback_ctx,
-            **options | {"return_estimator": True},
-        )
-        fitted = result.pop("estimator")
+            pieces = continuation.begin(estimator, parameters)
+        for piece in pieces:
+            result = _fit_and_score(
+                estimator,
+                X,
+                y,
+                train=train,
+                test=test,
+                parameters=piece,
+                caller=caller,
+                callback_ctx=callback_ctx if piece is pieces[-1] else None,
+                **options | {"return_estimator": True},
+            )
+            estimator = result.pop("estimator")
+            if result["fit_error"] is not None:
+                break
         sound = _is_sound(result)
         if sound and run.store_predictions:
-            result["predictions"] = predict_fold(fitted, X, test)
+            result["predictions"] = predict_fold(estimator, X, test)
     result |= measures
     if sound and continuation is not None:
-        continuation.save(fitted)
+        continuation.save(estimator)
     if sound and store is not None:
         store.write(result_key, _record(parameters, options, result))
     if sound and continuation is not None:

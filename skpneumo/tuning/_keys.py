@@ -4,9 +4,11 @@ import hashlib
 import inspect
 import json
 import os
+import sys
 from collections.abc import Iterable
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import joblib
@@ -31,7 +33,8 @@ def key_of(**parts: Any) -> str:
     TypeError
         If a part cannot be told from another one in a later run, as a lambda.
     """
-    versions = {name: _version(name) for name in _PACKAGES}
+    backend = _backend()
+    versions = {name: _version(name) for name in (*_PACKAGES, backend)} | {"backend": backend}
     text = json.dumps([versions, _described(parts)], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
@@ -133,6 +136,24 @@ def _surroundings_of(function: Any) -> list[Any]:
         getattr(function, "__kwdefaults__", None),
         [content for content in cells if content is not function],  # one that calls itself
     ]
+
+
+def _backend() -> str:
+    """Name the backend of Keras as Keras would, without the seconds that its import takes.
+
+    A search over other estimators needs no Keras, and the key must be the same in all processes.
+    """
+    keras = sys.modules.get("keras")
+    if keras is not None:
+        return keras.config.backend()
+    if "KERAS_BACKEND" in os.environ:
+        return os.environ["KERAS_BACKEND"]
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    try:
+        config = json.loads((home / "keras.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # Keras takes its defaults then
+        return "tensorflow"
+    return config.get("backend", "tensorflow")
 
 
 def _version(package: str) -> str | None:

@@ -35,6 +35,12 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "device_slots": [Interval(Integral, 1, None, closed="left"), None],
 }
 
+# Parameters that decide neither the candidates of a search nor their training.
+_NOT_OF_THE_WAY = {
+    "cv", "device_slots", "n_jobs", "pre_dispatch", "refit", "return_train_score", "scoring",
+    "store", "store_predictions", "verbose",
+}  # fmt: skip
+
 
 class ResumableSearch(BaseSearchCV):
     """What comes between scikit-learn's searches and the class they share."""
@@ -90,7 +96,8 @@ class ResumableSearch(BaseSearchCV):
             if store is None:
                 states = Path(tempfile.mkdtemp(prefix="skpneumo-states-"))
             else:
-                states = store / "unfinished" / key_of(search=key, estimator=self.estimator)
+                # Another search may come to the same candidate on another way.
+                states = store / "unfinished" / key_of(search=key, parameters=self._way())
         # A search that is fitted by another one has the slot of that, for which it would wait.
         slots = None if holds_slot() else self.device_slots
         self._run = SearchRun(key, store, states, slots, self.store_predictions)
@@ -106,6 +113,11 @@ class ResumableSearch(BaseSearchCV):
 
     def _continues(self) -> bool:
         return False
+
+    def _way(self) -> dict[str, Any]:
+        """What decides which candidates are trained, and in which steps."""
+        parameters = self.get_params(deep=False)
+        return {name: parameters[name] for name in parameters.keys() - _NOT_OF_THE_WAY}
 
     def _check_repeatable(self) -> None:
         if hasattr(self.cv, "split") and not _yields_constant_splits(self.cv):

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-import joblib
 import numpy as np
 
 from skpneumo._files import atomic_write
+from skpneumo.tuning._fitted_state import fitted_state, restore_fitted_state
 from skpneumo.tuning._predictions import FoldPredictions
 
 __all__ = ["ResultStore", "TrainedStates"]
@@ -38,7 +38,7 @@ class ResultStore:
                 record["result"]["predictions"] = FoldPredictions.of_arrays(predictions)
         except FileNotFoundError:
             return None
-        except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        except (EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
             raise ValueError(
                 f"{path} or the .npz file beside it is not the record of a search ({error}). "
                 "Remove both; that fit is repeated."
@@ -68,31 +68,44 @@ def _read_arrays(path: Path) -> dict[str, Any]:
 
 
 class TrainedStates:
-    """Estimators on their way from rung to rung, by candidate and fold and what they have run."""
+    """What is fitted on the way from rung to rung, by candidate and fold and what it has run."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def highest(self, key: str, rungs: list[int]) -> tuple[int, Any]:
-        """Find the estimator that got furthest; 0 and None if there is none."""
-        for rung in sorted(rungs, reverse=True):
-            try:
-                return rung, joblib.load(self._path(key, rung))
-            except FileNotFoundError:
-                continue
-        return 0, None
+    def highest(self, key: str, rungs: list[int]) -> int:
+        """Find the highest of these rungs that has a state; 0 if there is none."""
+        return max((rung for rung in rungs if self._path(key, rung).exists()), default=0)
+
+    def restore(self, key: str, rung: int, estimator: Any) -> None:
+        """Make an estimator what it was when it was saved.
+
+        Raises
+        ------
+        ValueError
+            If the file holds something else.
+        """
+        path = self._path(key, rung)
+        try:
+            restore_fitted_state(estimator, _read_arrays(path))
+        except (EOFError, ValueError, zipfile.BadZipFile) as error:
+            raise ValueError(
+                f"{path} is not the state of a search ({error}). Remove it; that candidate is "
+                "trained again."
+            ) from error
 
     def save(self, key: str, rung: int, estimator: Any) -> None:
         """Save an estimator that has reached a rung."""
+        arrays = fitted_state(estimator)
         with _written_whole(self._path(key, rung)) as file:
-            joblib.dump(estimator, file)
+            np.savez(file, **arrays)
 
     def remove(self, key: str, rung: int) -> None:
         """Remove what training has continued from."""
         self._path(key, rung).unlink(missing_ok=True)
 
     def _path(self, key: str, rung: int) -> Path:
-        return self._folder / f"{key}-{rung}.joblib"
+        return self._folder / f"{key}-{rung}.npz"
 
 
 @contextmanager

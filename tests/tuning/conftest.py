@@ -40,3 +40,18 @@ def rows():
     X = rng.integers(0, 120, (30, 8, 8, 1), dtype=np.uint8)
     X[y == 1, 2:6, 2:6] += 60
     return X, y
+
+
+class MakesFolder:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __reduce__(self):
+        return self.folder.mkdir, ()
+
+
+@pytest.fixture
+def makes_folder():
+    return MakesFolder

@@ -1,5 +1,7 @@
 """Halving by epochs: from the start on every rung, or on from where the last one ended."""
 
+import pickle
+
 import numpy as np
 import pytest
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
@@ -63,7 +65,7 @@ def test_scikit_learns_halving_takes_the_epochs_of_a_pipeline(xrays, cnn, epochs
     assert search.predict(xrays.filenames[:4]).shape == (4,)
 
 
-def test_going_on_ends_where_one_long_fit_ends(cnn, rows, epochs):
+def test_continuing_ends_where_one_long_fit_ends(cnn, rows, epochs):
     def scores(continue_training):
         search = ResumableHalvingGridSearchCV(
             cnn, RATES, continue_training=continue_training, scoring="neg_log_loss", **OPTIONS
@@ -79,7 +81,7 @@ def test_going_on_ends_where_one_long_fit_ends(cnn, rows, epochs):
     np.testing.assert_array_equal(continued, anew)
 
 
-def test_a_pipeline_goes_on_too(xrays, cnn, epochs):
+def test_a_pipeline_continues_too(xrays, cnn, epochs):
     def scores(continue_training):
         search = ResumableHalvingGridSearchCV(
             Pipeline([("load", ImageLoader(size=8)), ("cnn", cnn)]),
@@ -119,11 +121,9 @@ def test_the_best_is_one_fresh_fit(cnn, rows, epochs):
     assert not search.best_estimator_.warm_start
 
 
-class Broken(Exception):
-    pass
-
-
-def test_an_interrupted_one_goes_on_from_what_is_trained(cnn, rows, epochs, tmp_path, monkeypatch):
+def test_an_interrupted_one_continues_from_what_is_trained(
+    cnn, rows, epochs, tmp_path, monkeypatch
+):
     def search():
         return ResumableHalvingGridSearchCV(
             cnn,
@@ -147,12 +147,13 @@ def test_an_interrupted_one_goes_on_from_what_is_trained(cnn, rows, epochs, tmp_
         with pytest.raises(KeyboardInterrupt):
             search().fit(*rows)
     assert epochs == [3] * 8
-    assert len(list(tmp_path.rglob("*.joblib"))) == 6  # each fold of each candidate, once
+    states = list((tmp_path / "unfinished").rglob("*.npz"))
+    assert len(states) == 6  # each fold of each candidate, once
     epochs.clear()
     whole = search().fit(*rows)
     assert epochs == [3] * 2
     assert whole.n_restored_ == 8
-    assert list(tmp_path.rglob("*.joblib")) == []
+    assert list((tmp_path / "unfinished").rglob("*.npz")) == []
     again = search().fit(*rows)
     assert again.n_restored_ == 10
     straight = ResumableHalvingGridSearchCV(cnn, RATES, scoring="neg_log_loss", **OPTIONS)
@@ -161,18 +162,77 @@ def test_an_interrupted_one_goes_on_from_what_is_trained(cnn, rows, epochs, tmp_
     )
 
 
-def test_with_and_without_going_on_do_not_share_results(cnn, rows, tmp_path):
+def interrupted(search, rows, monkeypatch):
+    """Break the search off after its first rung, of six fits."""
+    fits = []
+    with monkeypatch.context() as patch:
+        plain = _base.fit_network
+
+        def breaking(*arguments):
+            if len(fits) == 6:
+                raise KeyboardInterrupt
+            fits.append(arguments)
+            return plain(*arguments)
+
+        patch.setattr(_base, "fit_network", breaking)
+        with pytest.raises(KeyboardInterrupt):
+            search.fit(*rows)
+
+
+def continuing(cnn, store, grid=RATES, **options):
+    options = {"continue_training": True, "scoring": "neg_log_loss", **OPTIONS, **options}
+    return ResumableHalvingGridSearchCV(cnn, grid, store=store, **options)
+
+
+def test_two_searches_in_a_store_have_their_own_states(cnn, rows, tmp_path, monkeypatch):
+    """The end of the one leaves those of the other, which it may not continue from."""
+    interrupted(continuing(cnn, tmp_path), rows, monkeypatch)
+    (folder,) = (tmp_path / "unfinished").iterdir()
+    states = sorted(folder.iterdir())
+    assert len(states) == 6
+    continuing(cnn, tmp_path, {"learning_rate": [0.02, 0.001]}, max_resources=4).fit(*rows)
+    assert sorted(folder.iterdir()) == states
+
+
+def test_a_state_that_is_gone_is_trained_again_rung_by_rung(
+    cnn, rows, epochs, tmp_path, monkeypatch
+):
+    """With a schedule, three epochs and three more are not six."""
+    cnn.set_params(schedule="cosine")
+    interrupted(continuing(cnn, tmp_path), rows, monkeypatch)
+    for path in (tmp_path / "unfinished").rglob("*.npz"):
+        path.unlink()
+    epochs.clear()
+    again = continuing(cnn, tmp_path).fit(*rows)
+    assert (epochs, again.n_restored_) == ([3, 3] * 4, 6)
+    np.testing.assert_array_equal(
+        again.cv_results_["mean_test_score"],
+        continuing(cnn, None).fit(*rows).cv_results_["mean_test_score"],
+    )
+
+
+def test_a_foreign_state_is_named_and_does_not_run(cnn, rows, tmp_path, monkeypatch, makes_folder):
+    interrupted(continuing(cnn, tmp_path), rows, monkeypatch)
+    for path in (tmp_path / "unfinished").rglob("*.npz"):
+        path.write_bytes(pickle.dumps(makes_folder(tmp_path / "it-ran")))
+        path.with_suffix(".joblib").write_bytes(path.read_bytes())
+    with pytest.raises(ValueError, match=r"-3\.npz is not the state of a search"):
+        continuing(cnn, tmp_path).fit(*rows)
+    assert not (tmp_path / "it-ran").exists()
+
+
+def test_with_and_without_continuing_do_not_share_results(cnn, rows, tmp_path):
     cnn.set_params(schedule="cosine")
     scores = [
         ResumableHalvingGridSearchCV(
             cnn,
             RATES,
-            continue_training=goes_on,
+            continue_training=continues,
             store=tmp_path,
             scoring="neg_log_loss",
             **OPTIONS,
         ).fit(*rows)
-        for goes_on in (True, False)
+        for continues in (True, False)
     ]
     assert scores[1].n_restored_ == 0
     first_rung = scores[0].cv_results_["iter"] == 0
@@ -191,7 +251,7 @@ def test_with_and_without_going_on_do_not_share_results(cnn, rows, tmp_path):
         (TransferClassifier(fine_tune_from="conv_pw_13"), "epochs", "two phases"),
     ],
 )
-def test_what_cannot_go_on_is_refused(estimator, resource, message, rows):
+def test_what_cannot_continue_is_refused(estimator, resource, message, rows):
     search = ResumableHalvingGridSearchCV(
         estimator, {}, resource=resource, max_resources=4, continue_training=True, cv=2
     )

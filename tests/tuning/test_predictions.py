@@ -127,34 +127,25 @@ def test_labels_that_need_a_pickle_are_refused(table, tmp_path):
         search(Bytes(), {}, store=tmp_path).fit(*table)
 
 
-def spoiled(path):
+def spoiled(path, foreign):
     path.write_bytes(path.read_bytes()[:40])
 
 
-class MakesFolder:
-    """Makes a folder when it is unpickled."""
-
-    def __init__(self, folder):
-        self.folder = folder
-
-    def __reduce__(self):
-        return self.folder.mkdir, ()
+def replaced_by_a_pickle(path, foreign):
+    path.write_bytes(pickle.dumps(foreign))
 
 
-def replaced_by_a_pickle(path):
-    path.write_bytes(pickle.dumps(MakesFolder(path.with_name("it-ran"))))
-
-
-def with_a_pickle_inside(path):
-    foreign = np.array([MakesFolder(path.with_name("it-ran"))], dtype=object)
-    np.savez(path, rows=foreign, y_pred=np.zeros(1))
+def with_a_pickle_inside(path, foreign):
+    np.savez(path, rows=np.array([foreign], dtype=object), y_pred=np.zeros(1))
 
 
 @pytest.mark.parametrize("change", [spoiled, replaced_by_a_pickle, with_a_pickle_inside])
-def test_a_foreign_file_of_predictions_is_named_and_does_not_run(change, table, tmp_path):
+def test_a_foreign_file_of_predictions_is_named_and_does_not_run(
+    change, table, tmp_path, makes_folder
+):
     search(store=tmp_path).fit(*table)
     path = next(tmp_path.glob("*.npz"))
-    change(path)
+    change(path, makes_folder(tmp_path / "it-ran"))
     with pytest.raises(ValueError, match=path.stem):
         search(store=tmp_path).fit(*table)
     assert not (tmp_path / "it-ran").exists()

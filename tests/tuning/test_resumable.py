@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -21,6 +22,7 @@ from skpneumo.tuning import (
     ResumableHalvingGridSearchCV,
     ResumableHalvingRandomSearchCV,
     ResumableRandomizedSearchCV,
+    _keys,
 )
 from skpneumo.tuning._keys import data_key, key_of
 
@@ -204,6 +206,21 @@ def test_images_of_other_names_or_read_in_another_way_are_other_data(xrays):
     keys = [data_key(X) for X in [*streams, *images]]
     assert len(set(keys)) == len(keys)
     assert data_key(ImageStream(paths, size=(8, 8), cache="elsewhere", n_jobs=2)) == keys[0]
+
+
+def test_the_backend_of_keras_is_part_of_the_key(monkeypatch, tmp_path):
+    """As Keras itself would choose it, imported or not."""
+    assert _keys._backend() == keras.config.backend()
+    here = key_of(a=1)
+    monkeypatch.delitem(sys.modules, "keras")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    assert _keys._backend() == "tensorflow"
+    (tmp_path / "keras.json").write_text('{"backend": "jax"}')
+    assert _keys._backend() == "jax"
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    assert _keys._backend() == "torch"
+    assert key_of(a=1) != here
 
 
 def score_without_name(estimator, X, y):
