@@ -9,12 +9,12 @@ from typing import Annotated, Any
 from cyclopts import App, CycloptsError, Group, Parameter
 
 from skpneumo import __version__
+from skpneumo.cli._signals import received_signal
 
-__all__ = ["app", "main"]
+__all__ = ["app", "run_program"]
 
 FAILED = 1
 WRONG_USAGE = 2
-INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
 READER_GONE = 141  # 128 + SIGPIPE
 
 # Its options are every command's, and less wanted than the command's own.
@@ -29,7 +29,7 @@ COMMANDS = {
     "demo": "The whole flow on synthetic radiographs, or on yours.",
     "audit": "Look for what is wrong with a folder of X-rays.",
     "fit": "Train a classifier on a folder of X-rays and keep it.",
-    "tune": "Search for the best network by recall, patients kept together.",
+    "tune": "Search for the best network by recall, in patient-grouped folds.",
     "predict": "Write one row per X-ray: path, probability, label, error.",
     "explain": "Draw what the model looked at, a picture and a row for each X-ray.",
     "evaluate": "Print how good a model is on a folder of X-rays, with intervals.",
@@ -45,7 +45,7 @@ app = App(
     version=__version__,
     help_format="plaintext",
     result_action="return_value",
-    # Errors and interruptions come back to main, which has one way to say them.
+    # Errors and interruptions come back to the caller, which has one way to say them.
     exit_on_error=False,
     print_error=False,
     suppress_keyboard_interrupt=False,
@@ -74,34 +74,20 @@ def _launch(
     except BrokenPipeError:
         raise
     except USER_ERRORS as error:
-        if debug:
+        if debug or received_signal():
             raise
         print(f"skpneumo: {error}", file=sys.stderr)
         return FAILED
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the program and return its exit status.
-
-    Parameters
-    ----------
-    arguments : sequence of str, default=None
-        The command and its options; ``None`` takes those of the process.
-
-    Returns
-    -------
-    status : int
-        0 done, 1 failed, 2 wrong usage, 130 interrupted, 141 the reader of the output left.
-    """
+def run_program(arguments: Sequence[str] | None = None) -> int:
+    """Run the program as :func:`skpneumo.cli.main` does, which also answers to signals."""
     try:
         return app.meta(arguments) or 0
     except CycloptsError as error:
         message = " ".join(str(error).split())
         print(f"skpneumo: {message} Try: skpneumo --help", file=sys.stderr)
         return WRONG_USAGE
-    except KeyboardInterrupt:
-        print("skpneumo: interrupted", file=sys.stderr)
-        return INTERRUPTED
     except BrokenPipeError:
         # Python flushes standard output once more on its way out, and would complain again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

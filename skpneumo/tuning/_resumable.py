@@ -26,6 +26,7 @@ from skpneumo.tuning._device_slots import holds_slot
 from skpneumo.tuning._evaluation import SearchRun, evaluate
 from skpneumo.tuning._keys import data_key, key_of
 from skpneumo.tuning._predictions import predictions_table
+from skpneumo.tuning._termination import ending_with_workers
 
 __all__ = ["CONSTRAINTS", "ContinuedHalving", "ResumableSearch"]
 
@@ -80,8 +81,14 @@ class ResumableSearch(BaseSearchCV):
         """
         if self.store is not None:
             self._check_repeatable()
-        with self._running(X, y):
+        with ending_with_workers(self._last_words()), self._running(X, y):
             return search_fit(evaluate)(self, X, y, **params)
+
+    def _last_words(self) -> str:
+        rest = "It has no store, so nothing is saved."
+        if self.store is not None:
+            rest = f"Finished fits are in {self.store}; the same search continues there."
+        return f"skpneumo: the search was terminated. {rest}"
 
     @contextmanager
     def _running(self, X: Any, y: Any) -> Iterator[None]:

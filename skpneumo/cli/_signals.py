@@ -1,0 +1,65 @@
+"""Signals that end a command: a line and the status that a shell expects, at any time."""
+
+import signal
+import sys
+from collections.abc import Callable
+from threading import current_thread, main_thread
+from types import FrameType
+from typing import Any
+
+__all__ = ["received_signal", "run_until_signal"]
+
+_WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+
+_received: list[int] = []
+
+
+def received_signal() -> bool:
+    """Say whether a signal has ended the command, whatever error a library has made of it."""
+    return bool(_received)
+
+
+def run_until_signal(run: Callable[[], int]) -> int:
+    """Run a command and return its status, or that of the signal that has ended it.
+
+    An interrupt becomes ``KeyboardInterrupt``, as ever, and SIGTERM too, so that files are
+    removed and workers ended. During an import that may turn into any error: NumPy and
+    TensorFlow raise ``ImportError`` where it meets their compiled parts.
+    """
+    _received.clear()
+    previous = _listen()
+    try:
+        status = run()
+    except KeyboardInterrupt:
+        _received.append(signal.SIGINT)  # if it was not by a signal
+    except BaseException:
+        if not _received:
+            raise
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    if not _received:
+        return status
+    print(f"skpneumo: {_WORDS[signal.Signals(_received[0])]}", file=sys.stderr)
+    return 128 + _received[0]
+
+
+def _listen() -> dict[int, Any]:
+    """Set our handler where there is the default one; return those that it replaces."""
+    if current_thread() is not main_thread():
+        return {}
+    defaults = (signal.SIG_DFL, signal.default_int_handler)
+    replaced: dict[int, Any] = {
+        number: handler
+        for number in _WORDS
+        # Ignored by a shell in the background, or handled by a program that calls this one.
+        if (handler := signal.getsignal(number)) in defaults
+    }
+    for number in replaced:
+        signal.signal(number, _interrupt)
+    return replaced
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    _received.append(number)
+    raise KeyboardInterrupt

@@ -1,0 +1,104 @@
+"""A command ends by a signal with one line and the right status, whenever it comes."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+import skpneumo
+from skpneumo.cli._signals import received_signal, run_until_signal
+
+# What comes first of all heavy imports, and what a command imports: a signal to each of them.
+SCRIPT = """
+import os, sys
+from skpneumo.cli import main
+
+class Signals:
+    def find_spec(self, name, path=None, target=None):
+        if name == sys.argv[1]:
+            sys.meta_path.remove(self)
+            try:
+                os.kill(os.getpid(), int(sys.argv[2]))
+                for _ in range(1000):
+                    pass
+            except KeyboardInterrupt as error:
+                if name == "numpy":  # as its compiled parts do
+                    raise ImportError("PyCapsule_Import failed") from error
+                raise
+
+sys.meta_path.insert(0, Signals())
+sys.exit(main(["evaluate", "model.joblib", "folder"]))
+"""
+
+
+@pytest.mark.parametrize("module", ["skpneumo.cli.entrypoint", "cyclopts", "numpy"])
+@pytest.mark.parametrize(
+    ("number", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")]
+)
+def test_a_signal_during_an_import_is_one_line(module, number, word, tmp_path):
+    env = os.environ | {"PYTHONPATH": str(Path(skpneumo.__file__).parents[1])}
+    run = subprocess.run(
+        [sys.executable, "-c", SCRIPT, module, str(int(number))],
+        env=env,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert (run.returncode, run.stderr) == (128 + number, f"skpneumo: {word}\n")
+
+
+def send(number):
+    os.kill(os.getpid(), number)
+    for _ in range(1000):  # the handler runs between two instructions
+        pass
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_must_be_cleaned_up_is_and_the_handlers_come_back(number, capsys):
+    before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+    cleaned = []
+
+    def command():
+        try:
+            send(number)
+        finally:
+            cleaned.append(True)
+        return 0
+
+    assert run_until_signal(command) == 128 + number
+    assert cleaned == [True]
+    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == before
+    assert capsys.readouterr().err.startswith("skpneumo: ")
+
+
+def test_a_command_that_catches_the_interrupt_has_been_interrupted_all_the_same(capsys):
+    def command():
+        try:
+            send(signal.SIGINT)
+        except KeyboardInterrupt:
+            assert received_signal()
+        return 0
+
+    assert run_until_signal(command) == 130
+    assert run_until_signal(lambda: 7) == 7
+    assert not received_signal()
+
+
+def test_a_signal_that_is_ignored_stays_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does in the background
+    try:
+        assert run_until_signal(lambda: send(signal.SIGINT) or 3) == 3
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_outside_of_the_main_thread_it_runs_without_signals():
+    statuses = []
+    thread = threading.Thread(target=lambda: statuses.append(run_until_signal(lambda: 5)))
+    thread.start()
+    thread.join()
+    assert statuses == [5]
