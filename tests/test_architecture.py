@@ -295,6 +295,7 @@ BRANCHES_BY_BACKEND = {
     "augmentation/_apply.py",
     "explanation/_gradients.py",
 }
+ASKS_FOR_THE_BACKEND = {"tuning/_keys.py"}  # whose name is a part of a key; it does not branch
 _BACKEND = re.compile(
     r"(?:backend|config)\.backend\(\)|^\s*(?:import|from) (?:tensorflow|jax|torch)\b", re.MULTILINE
 )
@@ -303,7 +304,7 @@ _BACKEND = re.compile(
 def test_branches_by_backend_have_few_homes_that_say_so():
     sources = {relative(module): module.read_text(encoding="utf-8") for module in MODULES}
     branching = {name for name, source in sources.items() if _BACKEND.search(source)}
-    assert branching == BRANCHES_BY_BACKEND
+    assert branching - ASKS_FOR_THE_BACKEND == BRANCHES_BY_BACKEND
     silent = [
         name
         for name in sorted(BRANCHES_BY_BACKEND)

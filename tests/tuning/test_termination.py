@@ -72,23 +72,32 @@ def send(number):
 
 def test_what_runs_inside_is_cleaned_up_before_the_exit(capsys):
     cleaned = []
-    with pytest.raises(SystemExit) as raised, ending_with_workers("done for"):
+
+    @ending_with_workers("done for")
+    def search():
         try:
             send(signal.SIGTERM)
         finally:
             cleaned.append(True)
             send(signal.SIGTERM)  # impatience changes nothing
+
+    with pytest.raises(SystemExit) as raised:
+        search()
     assert (raised.value.code, cleaned) == (143, [True])
     assert capsys.readouterr().err == "done for\n"
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
 def test_an_error_made_of_the_signal_is_the_signal():
-    with pytest.raises(SystemExit), ending_with_workers("done for"):
+    @ending_with_workers("done for")
+    def search():
         try:
             send(signal.SIGTERM)
         except BaseException as error:
             raise ImportError("of a compiled module") from error
+
+    with pytest.raises(SystemExit):
+        search()
 
 
 def test_other_errors_pass():
