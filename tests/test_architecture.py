@@ -24,6 +24,8 @@ PACKAGE = Path(skpneumo.__file__).parent
 STAGES = [
     "_sklearn",
     "_random",
+    "_positive_class",
+    "_image_files",
     "_paths",
     "_groups",
     "_formatting",

@@ -1,0 +1,288 @@
+"""Which class is the illness, decided from the names of all classes together.
+
+Names are read in five steps: they are split into words; each word is looked up among those that
+mean healthy, ill or "not"; a "not" turns the meaning of what it belongs to; the name is then
+healthy, negated, ill or says nothing; and the one healthy class is set against the others. Where
+that leaves a choice nobody has made, it is asked for.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+__all__ = ["PositiveClasses", "UndecidedPositiveError", "positive_classes"]
+
+
+class UndecidedPositiveError(ValueError):
+    """The names of the classes do not tell which of them is the illness."""
+
+
+class PositiveClasses(NamedTuple):
+    """The classes that are the illness, and those that are not, as they were given."""
+
+    positive: tuple[Any, ...]
+    negative: tuple[Any, ...]
+
+    def __str__(self) -> str:
+        return " or ".join(map(str, self.positive))
+
+
+def positive_classes(classes: Iterable[Any], positive: Any = None) -> PositiveClasses:
+    """Decide which classes are the illness.
+
+    Parameters
+    ----------
+    classes : iterable of str, int or bool
+        All classes there are. Numbers are read as the labels of this package: 0 is healthy.
+    positive : str, int, list of these or None, default=None
+        The class or classes that are the illness; case and space do not matter. None reads it
+        off the names.
+
+    Returns
+    -------
+    decided : PositiveClasses
+        Both parts in the order given; as text it is the name of the illness.
+
+    Raises
+    ------
+    UndecidedPositiveError
+        If ``positive`` is None and the names do not tell. It is a ValueError.
+    ValueError
+        If a class of ``positive`` is not there, or no class is left beside them.
+
+    Examples
+    --------
+    >>> from skpneumo._positive_class import positive_classes
+    >>> positive_classes(["Covid", "Non-Covid"])
+    PositiveClasses(positive=('Covid',), negative=('Non-Covid',))
+    >>> str(positive_classes(["BACTERIA", "NORMAL", "VIRUS"]))
+    'BACTERIA or VIRUS'
+    >>> positive_classes(["COVID", "TB"])
+    Traceback (most recent call last):
+        ...
+    skpneumo._positive_class.UndecidedPositiveError: Which of the classes 'COVID', 'TB' is ...
+    """
+    listed = [each.item() if hasattr(each, "item") else each for each in classes]
+    if positive is not None:
+        return _as_asked(listed, positive)
+    negative = _negative_number(listed)
+    if negative is None:
+        negative = _negative_name([str(each) for each in listed])
+    return PositiveClasses(
+        tuple(each for i, each in enumerate(listed) if i != negative), (listed[negative],)
+    )
+
+
+def _as_asked(listed: list[Any], positive: Any) -> PositiveClasses:
+    wanted = list(positive) if isinstance(positive, (list, tuple, set)) else [positive]
+    folded = {_one_spelling(each): i for i, each in enumerate(listed)}
+    chosen = set()
+    for each in wanted:
+        if each in listed:
+            chosen.add(listed.index(each))
+        elif _one_spelling(each) in folded:
+            chosen.add(folded[_one_spelling(each)])
+        else:
+            raise ValueError(
+                f"positive names {each!r}, which is none of the classes {_quoted(listed)}."
+            )
+    if not chosen or len(chosen) == len(listed):
+        raise ValueError(
+            f"positive={positive!r} leaves no class on the other side; the classes are "
+            f"{_quoted(listed)}. Name those that are the illness, and not the healthy one."
+        )
+    return PositiveClasses(
+        tuple(each for i, each in enumerate(listed) if i in chosen),
+        tuple(each for i, each in enumerate(listed) if i not in chosen),
+    )
+
+
+def _one_spelling(name: Any) -> str:
+    return " ".join(str(name).split()).casefold()
+
+
+def _quoted(names: Iterable[Any]) -> str:
+    return ", ".join(map(repr, names))
+
+
+def _negative_number(listed: list[Any]) -> int | None:
+    """The place of the healthy one among numbers; None if they are not all numbers."""
+    try:
+        values = [float(each) for each in listed]
+    except (TypeError, ValueError):
+        return None
+    from_zero = sorted(values) == list(range(len(values)))
+    if from_zero or sorted(values) == [-1, 1]:
+        return values.index(min(values))
+    raise _undecided(listed, "Their numbers do not begin at 0")
+
+
+def _negative_name(names: list[str]) -> int:
+    """The place of the one healthy class."""
+    split = [_words(name) for name in names]
+    said = [_said_by(words, _vocabulary(split, own=i)) for i, words in enumerate(split)]
+    healthy, negated = said.count("healthy"), said.count("negated")
+    if healthy == 1 and negated == 0:
+        return said.index("healthy")
+    if healthy == 0 and negated == 1:
+        return said.index("negated")
+    if healthy == negated == 0 and said.count("ill") == len(names) - 1 > 0:
+        return said.index("unknown")
+    if healthy + negated > 1:
+        both = [name for name, each in zip(names, said, strict=True) if each in _NOT_ILL]
+        raise _undecided(names, f"{' and '.join(map(repr, both))} both sound healthy")
+    raise _undecided(names, "Their names do not tell")
+
+
+_NOT_ILL = ("healthy", "negated")
+
+
+def _undecided(classes: list[Any], reason: str) -> UndecidedPositiveError:
+    one = str(classes[-1] if classes else "NAME")
+    return UndecidedPositiveError(
+        f"Which of the classes {_quoted(classes)} is the illness? {reason}. Say so with "
+        f"positive={one!r} or whichever it is, a list for several; in the shell "
+        f'--positive "{one}".'
+    )
+
+
+def _folded(text: str) -> str:
+    """Lower case without the accents of Latin letters; other scripts stay whole."""
+    apart = unicodedata.normalize("NFKD", text).casefold().replace("ı", "i")
+    return unicodedata.normalize("NFC", re.sub("[\u0300-\u036f]", "", apart))
+
+
+def _words(name: str) -> tuple[str, ...]:
+    """The words of a name, also of one in CamelCase; numbers are words of their own."""
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    apart = re.sub(r"\bw/o\b", "without", apart, flags=re.IGNORECASE)
+    return tuple(re.findall(r"[^\W\d_]+|\d+|[+]", _folded(apart)))
+
+
+def _table(*phrases: str) -> frozenset[tuple[str, ...]]:
+    return frozenset(_words(phrase) for phrase in phrases)
+
+
+# Words that make a name healthy wherever they stand in it. Phrases are several words in a row.
+_HEALTHY = _table(
+    "normal", "normals", "healthy", "negative", "neg", "control", "controls", "benign", "clear",
+    "well", "unremarkable", "asymptomatic",
+    "no finding", "no findings", "no abnormality", "no abnormalities", "no disease", "no illness",
+    "no abnormal findings", "without finding", "without findings", "disease free",
+    "gesund", "gesunde", "gesunder", "unauffällig", "ohne Befund", "kein Befund", "negativ",
+    "sain", "sains", "saine", "normale", "normaux", "négatif", "sans anomalie", "témoin",
+    "sano", "sanos", "sana", "normales", "negativo", "negativa", "sin hallazgos", "saludable",
+    "sani", "normali", "senza reperti", "saudável", "saudáveis", "normais", "sem achados",
+    "gezond", "normaal", "negatief", "zdrowy", "zdrowi", "zdrowe", "norma", "friskt", "frisk",
+    "sağlıklı", "sağlam", "negatif", "normaalne", "bình thường", "khỏe mạnh",
+    "норма", "нормальный", "нормальные", "здоровый", "здоровые", "здоров", "отрицательный",
+    "طبيعي", "سليم", "सामान्य", "स्वस्थ",
+)  # fmt: skip
+_ILL = _table(
+    "abnormal", "abnormality", "positive", "pos", "sick", "ill", "illness", "disease", "diseased",
+    "infected", "affected", "pathological", "pathology",
+    "krank", "kranke", "positiv", "auffällig", "malade", "malades", "positif", "enfermo",
+    "enfermos", "positivo", "positiva", "malato", "malati", "doente", "doentes", "ziek", "chory",
+    "chorzy", "hasta", "pozitif", "больной", "больные", "положительный",
+)  # fmt: skip
+# A class called so and nothing else.
+_HEALTHY_ALONE = _table("no", "false", "none", "nothing", "nein", "non", "nil", "нет", "hayır")
+_ILL_ALONE = _table("yes", "true", "ja", "oui", "si", "sí", "да", "evet", "+")
+
+# What is denied stands behind the first, before the second.
+_NOT_BEFORE = frozenset(
+    _words(
+        "no not non none without wo un nil never lacking lacks "
+        "kein keine keinen ohne nicht sans pas aucun aucune sin ningun ninguna senza nessun "
+        "nessuna sem nao não nenhum nenhuma geen zonder niet bez brak nie не без нет không"
+    )
+)
+_NOT_BEHIND = frozenset(_words("free absent excluded yok olmayan değil negative"))
+
+# Glued to what they deny, as in NONPNEUMONIA and unhealthy.
+_PREFIXES = ("non", "not", "no", "un")
+_FINDINGS = frozenset(
+    _words(
+        "pneumonia covid tb tuberculosis opacity opacities finding findings infection effusion "
+        "infiltrate infiltrates consolidation disease cancer nodule cardiomegaly edema"
+    )
+)
+_LONGEST = max(map(len, _HEALTHY | _ILL))
+_ONE_WORD = frozenset(phrase[0] for phrase in _HEALTHY | _ILL if len(phrase) == 1)
+
+# Scripts without spaces between words.
+_UNSPACED_HEALTHY = ("正常", "健康", "阴性", "陰性", "異常なし", "异常无", "정상", "음성", "건강")
+_UNSPACED_ILL = ("不正常", "非正常", "不健康", "异常", "異常", "阳性", "陽性", "비정상", "양성")
+_UNSPACED_NOT = ("无", "無", "非", "没有", "沒有", "未")
+
+
+def _vocabulary(split: list[tuple[str, ...]], own: int) -> frozenset[str]:
+    """What a prefix may be glued to: the words of the other classes, and usual ones."""
+    others = {word for i, words in enumerate(split) if i != own for word in words}
+    return _ONE_WORD | _FINDINGS | others
+
+
+def _said_by(words: tuple[str, ...], vocabulary: frozenset[str]) -> str:
+    """What a name says of its class: healthy, negated, ill or unknown."""
+    if words in _HEALTHY_ALONE:
+        return "healthy"
+    if words in _ILL_ALONE:
+        return "ill"
+    words = tuple(part for word in words for part in _unglued(word, vocabulary))
+    votes = {*_votes(words), *_unspaced_votes("".join(words))}
+    if "ill" in votes and len(votes) > 1:
+        return "unknown"  # as "No Lung Opacity / Not Normal" is
+    for each in ("healthy", "negated", "ill"):
+        if each in votes:
+            return each
+    return "unknown"
+
+
+def _unglued(word: str, vocabulary: frozenset[str]) -> tuple[str, ...]:
+    if word in _ONE_WORD:
+        return (word,)
+    for prefix in _PREFIXES:
+        if word.startswith(prefix) and word[len(prefix) :] in vocabulary:
+            return prefix, word[len(prefix) :]
+    return (word,)
+
+
+def _votes(words: tuple[str, ...]) -> Iterable[str]:
+    at = 0
+    while at < len(words):
+        length = _longest(words, at, _HEALTHY)
+        if length:
+            yield "ill" if _is_denied(words, at, at + length) else "healthy"
+        elif length := _longest(words, at, _ILL):
+            yield "negated" if _is_denied(words, at, at + length) else "ill"
+        elif words[at] in _NOT_BEFORE and at + 1 < len(words):
+            # What is healthy or ill in itself is judged in its turn, with this word before it.
+            if not (_longest(words, at + 1, _HEALTHY) or _longest(words, at + 1, _ILL)):
+                yield "negated"
+        elif words[at] in _NOT_BEHIND and at > 0:
+            yield "negated"
+        at += length or 1
+
+
+def _longest(words: tuple[str, ...], at: int, phrases: frozenset[tuple[str, ...]]) -> int:
+    """The number of words of the longest of the phrases that stands here, 0 if none does."""
+    most = min(_LONGEST, len(words) - at)
+    return next((n for n in range(most, 0, -1) if words[at : at + n] in phrases), 0)
+
+
+def _is_denied(words: tuple[str, ...], begin: int, end: int) -> bool:
+    before = begin > 0 and words[begin - 1] in _NOT_BEFORE
+    behind = end < len(words) and words[end] in _NOT_BEHIND
+    return before or behind
+
+
+def _unspaced_votes(text: str) -> Iterable[str]:
+    for ill in _UNSPACED_ILL:
+        if ill in text and not text.startswith(_UNSPACED_NOT) and "なし" not in text:
+            yield "ill"
+            return
+    if any(healthy in text for healthy in _UNSPACED_HEALTHY):
+        yield "healthy"
+    elif text.startswith(_UNSPACED_NOT) or text.endswith(("なし", "없음")):
+        yield "negated"
