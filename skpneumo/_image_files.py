@@ -1,0 +1,246 @@
+"""Which files of a folder are images: one list of formats, one list of litter, one walk.
+
+A file is recognised by how it begins. A suffix is only a hint: a file that is called as an image
+is passed on unopened, and whoever decodes it says what is wrong with it, so that a damaged
+``.jpeg`` is a damaged image and not a stranger.
+"""
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Literal, NamedTuple
+
+__all__ = [
+    "FoundFile",
+    "SkippedFile",
+    "describe_skipped",
+    "format_of",
+    "is_image_name",
+    "is_litter",
+    "list_folder",
+    "walk",
+]
+
+# Formats that ImageLoader decodes, by their first bytes.
+_FORMATS = {
+    b"\xff\xd8\xff": "JPEG",
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"II+\0": "TIFF",
+    b"MM\0+": "TIFF",
+}
+_IMAGE_SUFFIXES = (
+    ".jpeg", ".jpg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".dcm", ".dicom",
+)  # fmt: skip
+_DICOM_AT, _DICOM = 128, b"DICM"
+# The SOP class of a DICOMDIR, the table of contents of a disc, in the header behind the mark.
+_DICOM_DIRECTORY = b"1.2.840.10008.1.3.10"
+_BEGINNING = 512
+
+# Formats that people have images or tables in and that are not decoded: offset, bytes, name.
+_FOREIGN = (
+    (8, b"WEBP", "a WebP image"),
+    (0, b"BM", "a BMP image"),
+    (0, b"GIF8", "a GIF image"),
+    (0, b"\0\0\0\x0cjP  ", "a JPEG 2000 image"),
+    (0, b"\xff\x4f\xff\x51", "a JPEG 2000 image"),
+    (0, b"\0\0\0\x0cJXL ", "a JPEG XL image"),
+    (4, b"ftyp", "a HEIF, AVIF or video file"),
+    (0, b"8BPS", "a Photoshop image"),
+    (344, b"n+1\0", "a NIfTI volume"),
+    (0, b"NRRD", "an NRRD volume"),
+    (0, b"%PDF", "a PDF document"),
+    (0, b"PK\x03\x04", "a zip archive or office document"),
+    (0, b"\x1f\x8b", "a gzip archive"),
+    (0, b"7z\xbc\xaf", "a 7-Zip archive"),
+    (0, b"Rar!", "a RAR archive"),
+    (0, b"PAR1", "a Parquet table"),
+    (0, b"\x89HDF", "an HDF5 file"),
+    (0, b"\x93NUMPY", "a NumPy array"),
+    (0, b"SQLite format", "a database"),
+)
+
+# What file managers, archivers and file servers leave behind. Hidden files count as well, among
+# them the "._IM-0115-0001.jpeg" of macOS, which are no images.
+_LITTER = {
+    "__macosx", "@eadir", "#recycle", "@recycle", "#snapshot", "$recycle.bin",
+    "system volume information", "lost+found", "thumbs", "thumbnails",
+    "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r",
+}  # fmt: skip
+_LITTER_PATTERN = re.compile(
+    r"\.|~\$|thumb(nail)?_|synophoto_thumb|.*[_.-]thumb(nail)?\.\w+$", re.IGNORECASE
+)
+
+# A file of this name says that make_chest_xray drew a collection. It is read as a description.
+SYNTHETIC_NOTE = "SYNTHETIC.txt"
+
+_MOST_NAMED = 3
+
+
+class FoundFile(NamedTuple):
+    """A file in a folder, and its fate.
+
+    ``kind`` is "image", "skipped" or "litter"; what is skipped has a ``reason``. Litter may be a
+    folder: what is in it is not looked at.
+    """
+
+    path: str
+    kind: Literal["image", "skipped", "litter"]
+    reason: str = ""
+
+
+class SkippedFile(NamedTuple):
+    """A file that is no image which can be read, and why."""
+
+    path: str
+    reason: str
+
+
+def walk(folder: str | os.PathLike[str]) -> Iterator[FoundFile]:
+    """Find everything below a folder, in one order everywhere.
+
+    Links to folders are followed, after all that lies there itself; a folder is read once,
+    however many links lead to it or back up from it.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        Where to begin.
+
+    Yields
+    ------
+    found : FoundFile
+        Files by name, those of a folder before those of the folders in it.
+    """
+    waiting = [os.fspath(folder)]
+    links: list[str] = []
+    seen: set[tuple[int, int]] = set()
+    while waiting or links:
+        parent = waiting.pop() if waiting else links.pop(0)
+        try:
+            found = os.stat(parent)
+            if (found.st_dev, found.st_ino) in seen:
+                yield FoundFile(parent, "skipped", "a link to a folder that is read already")
+                continue
+            seen.add((found.st_dev, found.st_ino))
+            folders, files, litter = _listed(parent)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            yield FoundFile(parent, "skipped", f"a folder that cannot be opened: {reason}")
+            continue
+        for name in files:
+            path = os.path.join(parent, name)
+            reason = refusal(path)
+            yield FoundFile(path, "skipped" if reason else "image", reason)
+        for name in litter:
+            yield FoundFile(os.path.join(parent, name), "litter")
+        inside = [os.path.join(parent, name) for name in folders]
+        links += [path for path in inside if os.path.islink(path)]
+        waiting += [path for path in reversed(inside) if not os.path.islink(path)]
+
+
+def list_folder(folder: str | os.PathLike[str]) -> tuple[list[str], list[str], list[str]]:
+    """Name the folders, the files and the litter in a folder, each in order.
+
+    Links to folders are folders; a broken link is a file.
+    """
+    return _listed(os.fspath(folder))
+
+
+def _listed(folder: str) -> tuple[list[str], list[str], list[str]]:
+    folders, files, litter = [], [], []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if is_litter(entry.name):
+                litter.append(entry.name)
+            elif _is_folder(entry):
+                folders.append(entry.name)
+            elif entry.name != SYNTHETIC_NOTE:
+                files.append(entry.name)
+    return sorted(folders), sorted(files), sorted(litter)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def is_litter(name: str) -> bool:
+    """Whether a file or folder of this name is something that a machine has left behind."""
+    return name.lower() in _LITTER or _LITTER_PATTERN.match(name) is not None
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file is called as an image is. What it holds decides, once it is opened."""
+    return name.lower().endswith(_IMAGE_SUFFIXES)
+
+
+def refusal(path: str) -> str:
+    """Say why a file is no image that can be read; "" if it is one, or is called as one.
+
+    A file that is called as an image is not opened.
+    """
+    if is_image_name(path):
+        return ""
+    # Looked at first, because opening a FIFO waits for somebody to write into it.
+    if not os.path.isfile(path):
+        return "a broken link" if os.path.islink(path) else "a pipe, socket or device"
+    try:
+        with open(path, "rb", buffering=0) as file:
+            start = file.read(_BEGINNING)
+    except OSError as error:
+        return f"a file that cannot be opened: {(error.strerror or str(error)).lower()}"
+    return "" if format_of(start) else _what_it_is(start)
+
+
+def format_of(start: bytes) -> str | None:
+    """Name the image format of a file by its first bytes.
+
+    Parameters
+    ----------
+    start : bytes
+        The first 512 bytes of the file, or all there are.
+
+    Returns
+    -------
+    name : {"JPEG", "PNG", "TIFF", "DICOM"} or None
+        None for everything else, the directory of a DICOM disc included.
+    """
+    if start[_DICOM_AT : _DICOM_AT + len(_DICOM)] == _DICOM:
+        return None if _DICOM_DIRECTORY in start else "DICOM"
+    return next((name for bytes_, name in _FORMATS.items() if start.startswith(bytes_)), None)
+
+
+def _what_it_is(start: bytes) -> str:
+    if not start:
+        return "an empty file"
+    if _DICOM_DIRECTORY in start:
+        return "the directory of a DICOM disc"
+    for offset, signature, name in _FOREIGN:
+        if start.startswith(signature, offset):
+            return f"{name}, which is not read"
+    if b"\0" not in start:
+        # Cut in the middle of a letter, the last bytes may be none.
+        try:
+            start[:-4].decode("utf-8")
+        except UnicodeDecodeError:
+            pass
+        else:
+            return "text"
+    return "a file of an unknown kind"
+
+
+def describe_skipped(skipped: Iterable[SkippedFile | FoundFile]) -> str:
+    """Count and name what was skipped, by reason, in one line."""
+    by_reason = defaultdict(list)
+    for each in skipped:
+        by_reason[each.reason].append(os.path.basename(each.path))
+    parts = []
+    for reason, names in sorted(by_reason.items(), key=lambda item: (-len(item[1]), item[0])):
+        shown = ", ".join(names[:_MOST_NAMED]) + (", ..." if len(names) > _MOST_NAMED else "")
+        parts.append(f"{len(names)} {'is' if len(names) == 1 else 'are each'} {reason} ({shown})")
+    return "; ".join(parts)
