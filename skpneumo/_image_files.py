@@ -8,10 +8,11 @@ is passed on unopened, and whoever decodes it says what is wrong with it, so tha
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Literal, NamedTuple
 
 __all__ = [
+    "SYNTHETIC_NOTE",
     "FoundFile",
     "SkippedFile",
     "describe_skipped",
@@ -19,6 +20,7 @@ __all__ = [
     "is_image_name",
     "is_litter",
     "list_folder",
+    "refusal",
     "walk",
 ]
 
@@ -82,12 +84,12 @@ _MOST_NAMED = 3
 class FoundFile(NamedTuple):
     """A file in a folder, and its fate.
 
-    ``kind`` is "image", "skipped" or "litter"; what is skipped has a ``reason``. Litter may be a
-    folder: what is in it is not looked at.
+    ``kind`` is "image", "skipped", "litter" or "left out"; what is skipped has a ``reason``.
+    Litter, and what is left out, may be a folder: what is in it is not looked at.
     """
 
     path: str
-    kind: Literal["image", "skipped", "litter"]
+    kind: Literal["image", "skipped", "litter", "left out"]
     reason: str = ""
 
 
@@ -98,7 +100,7 @@ class SkippedFile(NamedTuple):
     reason: str
 
 
-def walk(folder: str | os.PathLike[str]) -> Iterator[FoundFile]:
+def walk(folder: str | os.PathLike[str], leave_out: Collection[str] = ()) -> Iterator[FoundFile]:
     """Find everything below a folder, in one order everywhere.
 
     Links to folders are followed, after all that lies there itself; a folder is read once,
@@ -108,6 +110,8 @@ def walk(folder: str | os.PathLike[str]) -> Iterator[FoundFile]:
     ----------
     folder : str or path-like
         Where to begin.
+    leave_out : collection of str, default=()
+        Names, in lower case, of folders not to go into.
 
     Yields
     ------
@@ -136,7 +140,13 @@ def walk(folder: str | os.PathLike[str]) -> Iterator[FoundFile]:
             yield FoundFile(path, "skipped" if reason else "image", reason)
         for name in litter:
             yield FoundFile(os.path.join(parent, name), "litter")
-        inside = [os.path.join(parent, name) for name in folders]
+        inside = []
+        for name in folders:
+            path = os.path.join(parent, name)
+            if name.lower() in leave_out:
+                yield FoundFile(path, "left out")
+            else:
+                inside.append(path)
         links += [path for path in inside if os.path.islink(path)]
         waiting += [path for path in reversed(inside) if not os.path.islink(path)]
 

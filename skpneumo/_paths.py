@@ -1,13 +1,18 @@
 """The forms in which every step takes paths, brought to one."""
 
+from __future__ import annotations
+
 import os
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["check_paths", "filenames_of"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["check_paths", "filenames_of", "text_frame"]
 
 
 def check_paths(X: Any) -> NDArray[np.object_]:
@@ -17,7 +22,7 @@ def check_paths(X: Any) -> NDArray[np.object_]:
     ----------
     X : array-like of shape (n_samples,) or (n_samples, 1)
         Paths as str or :class:`os.PathLike`: a list, array, Series, or one column of an array
-        or DataFrame.
+        or DataFrame. Of a DataFrame with several columns it is the one called ``path``.
 
     Returns
     -------
@@ -44,6 +49,11 @@ def check_paths(X: Any) -> NDArray[np.object_]:
         )
     if not isinstance(X, Iterable):
         raise TypeError(f"Expected a list or array of paths, got {type(X).__name__}: {X!r}.")
+    columns = getattr(X, "columns", ())
+    if "path" in columns:
+        X = X["path"]
+    elif len(columns) > 1:
+        raise _more_than_one_column(f"a frame with the columns {', '.join(map(repr, columns))}")
     if not hasattr(X, "__array__"):
         X = list(X)
         # A nested list is the (n, 1) form. Filled by hand, because numpy would take a Path or
@@ -106,9 +116,42 @@ def filenames_of(X: Any) -> NDArray[np.object_] | None:
         return None
 
 
+def text_frame(columns: Mapping[str, Any]) -> pd.DataFrame:
+    r"""Make a DataFrame whose text stays Python's own.
+
+    A file name is bytes, and some are no UTF-8. Python carries such bytes through text; the
+    strings that pandas would make of a column, which are Arrow's, refuse them.
+
+    Parameters
+    ----------
+    columns : mapping of str to array-like of shape (n_rows,)
+        What the columns hold. Those of dtype object, and lists, stay objects.
+
+    Returns
+    -------
+    frame : DataFrame
+        The columns in the order given.
+
+    Examples
+    --------
+    >>> from skpneumo._paths import text_frame
+    >>> text_frame({"path": ["caf\udce9.jpeg"], "target": np.array([1])}).dtypes.tolist()
+    [dtype('O'), dtype('int64')]
+    """
+    import pandas as pd
+
+    kept = {
+        name: pd.Series(values, dtype=object)
+        if not hasattr(values, "dtype") or values.dtype == np.dtype(object)
+        else values
+        for name, values in columns.items()
+    }
+    return pd.DataFrame(kept)
+
+
 def _more_than_one_column(found: str) -> ValueError:
     return ValueError(
         f"Expected paths of shape (n_samples,) or (n_samples, 1), got {found}. "
-        "Pass the one column that holds the paths; numeric images are accepted by the "
-        "classifiers, not by steps that take paths."
+        "Pass the one column that holds the paths, or a frame in which it is called path; numeric "
+        "images are accepted by the classifiers, not by steps that take paths."
     )

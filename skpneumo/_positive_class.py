@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-__all__ = ["PositiveClasses", "UndecidedPositiveError", "positive_classes"]
+__all__ = ["PositiveClasses", "UndecidedPositiveError", "is_class_word", "positive_classes"]
 
 
 class UndecidedPositiveError(ValueError):
@@ -72,6 +72,13 @@ def positive_classes(classes: Iterable[Any], positive: Any = None) -> PositiveCl
     return PositiveClasses(
         tuple(each for i, each in enumerate(listed) if i != negative), (listed[negative],)
     )
+
+
+def is_class_word(name: str) -> bool:
+    """Whether a folder of this name sounds like a class, whatever other folders there are."""
+    words = [word for word in _words(name) if not word.isdigit()]
+    known = _ONE_WORD | _FINDINGS | _NOT_BEFORE | _NOT_BEHIND | _ETIOLOGIES
+    return bool(words) and all(set(_unglued(word, known)) <= known for word in words)
 
 
 def _as_asked(listed: list[Any], positive: Any) -> PositiveClasses:
@@ -208,6 +215,7 @@ _FINDINGS = frozenset(
         "infiltrate infiltrates consolidation disease cancer nodule cardiomegaly edema"
     )
 )
+_ETIOLOGIES = frozenset(_words("bacteria bacterial virus viral lung for the"))
 _LONGEST = max(map(len, _HEALTHY | _ILL))
 _ONE_WORD = frozenset(phrase[0] for phrase in _HEALTHY | _ILL if len(phrase) == 1)
 

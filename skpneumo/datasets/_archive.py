@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from skpneumo.datasets._folders import IMAGE_SUFFIXES, PUBLISHED_FOLDER
+from skpneumo._image_files import is_image_name, is_litter
+from skpneumo.datasets._folders import PUBLISHED_FOLDER
 
 # Not the archive's fault.
 _ERRORS_OF_DISKS = {
@@ -63,8 +64,11 @@ def _wanted(members: Sequence[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
                 f"The archive wants to write outside its folder, to {member.filename!r}; it was "
                 "not unpacked. Check the url."
             )
-        hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
-        if path.suffix.lower() in IMAGE_SUFFIXES and not hidden and not member.is_dir():
+        if (
+            is_image_name(path.name)
+            and not any(map(is_litter, path.parts))
+            and not member.is_dir()
+        ):
             wanted.append(member)
     ours = [m for m in wanted if PUBLISHED_FOLDER in PurePosixPath(m.filename).parts]
     return ours or wanted

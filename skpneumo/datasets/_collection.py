@@ -9,16 +9,16 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from skpneumo.datasets._folders import IMAGE_SUFFIXES, SPLITS, SYNTHETIC_NOTE, Tree, scan
-from skpneumo.datasets._patients import etiologies, patient_ids
+from skpneumo._image_files import SYNTHETIC_NOTE, describe_skipped, list_folder
+from skpneumo._positive_class import UndecidedPositiveError, positive_classes
+from skpneumo.datasets._folders import TopFolders, Tree, in_order, scan, split_name
+from skpneumo.datasets._patients import Patients, etiologies, read_patients
 
 Labels = Literal["binary", "etiology"]
+Positive = str | Sequence[str] | None
 
 PNEUMONIA_CLASSES = ["NORMAL", "PNEUMONIA"]
 ETIOLOGY_CLASSES = ["NORMAL", "BACTERIA", "VIRUS"]
-
-
-_HEALTHY = {"NORMAL", "HEALTHY", "NEGATIVE", "CONTROL", "NO FINDING", "NO PNEUMONIA"}
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,12 @@ class Collection:
     folder: NDArray[np.object_]
     filenames: NDArray[np.object_]
     split: NDArray[np.object_]
-    groups: NDArray[np.object_]
+    site: NDArray[np.object_]
+    patients: Patients
     etiology: NDArray[np.object_]
     target: NDArray[np.int64]
     target_names: list[str]
+    positive: list[str]
 
     @property
     def is_binary(self) -> bool:
@@ -64,60 +66,123 @@ class Collection:
 
 
 def read_collection(
-    root: str | os.PathLike[str], split: str | Sequence[str] | None, labels: Labels
+    root: str | os.PathLike[str],
+    split: str | Sequence[str] | None,
+    labels: Labels,
+    *,
+    positive: Positive = None,
+    patient_pattern: str | None = None,
+    top_folders: TopFolders | None = None,
+    leave_out: Sequence[str] = (),
 ) -> Collection:
     """Read a collection without complaining about what is odd in it."""
-    tree = scan(Path(root).expanduser())
+    folder_of_root = Path(root).expanduser()
+    if top_folders is None and _names_folders(split, folder_of_root):
+        top_folders = "split"
+    tree = scan(folder_of_root, top_folders, leave_out)
     if not tree.images:
         raise _no_images(tree)
     splits = _choose_splits(tree, split)
-    # The healthy class comes first: scikit-learn takes the last of two for the positive one.
-    classes = sorted(
-        {image.folder for image in tree.images},
-        key=lambda name: (name.upper().replace("_", " ") not in _HEALTHY, name),
-    )
-    is_binary = {name.upper() for name in classes} <= set(PNEUMONIA_CLASSES)
+    names = sorted({image.folder for image in tree.images})
+    is_binary = {name.upper() for name in names} <= set(PNEUMONIA_CLASSES)
     if is_binary:
-        classes = PNEUMONIA_CLASSES
-
-    order = {name: i for i, name in enumerate([*SPLITS, ""])}
+        names = PNEUMONIA_CLASSES
+    place = {name: i for i, name in enumerate([*in_order(tree.splits), ""])}
     rows = sorted(
-        (order[image.split], image.folder.upper() if is_binary else image.folder, image.path)
+        (
+            place[image.split],
+            image.folder.upper() if is_binary else image.folder,
+            image.path,
+            image.site,
+        )
         for image in tree.images
         if image.split in splits
     )
     if not rows:
+        there = in_order({image.split for image in tree.images})
         raise FileNotFoundError(
             f"{listed(splits)} of {os.fspath(tree.root)!r} holds no images. Splits with images: "
-            f"{listed(sorted({image.split for image in tree.images}, key=order.__getitem__))}."
+            f"{listed(there)}."
         )
-    names = [*order]
-    folder = _strings(folder for _, folder, _ in rows)
-    filenames = _strings(path for _, _, path in rows)
+    split_at = list(place)
+    folder = _strings(folder for _, folder, _, _ in rows)
+    filenames = _strings(path for _, _, path, _ in rows)
     etiology = etiologies(filenames)
     if labels == "etiology":
         _check_etiologies(filenames, folder, etiology, is_binary)
     etiology[(etiology == "unknown") & (np.char.upper(folder.astype(str)) == "NORMAL")] = "normal"
-    target_names = list(ETIOLOGY_CLASSES if labels == "etiology" else classes)
-    label = [name.upper() for name in etiology] if labels == "etiology" else folder
+    if labels == "etiology":
+        classes = Classes(ETIOLOGY_CLASSES, ETIOLOGY_CLASSES[1:], {})
+        label = [name.upper() for name in etiology]
+    else:
+        classes = order_classes(names, positive)
+        label = [classes.name_of.get(name, name) for name in folder]
     return Collection(
         tree=tree,
         splits=splits,
-        folder_classes=classes,
+        folder_classes=names,
         folder=folder,
         filenames=filenames,
-        split=_strings(names[place] for place, _, _ in rows),
-        groups=patient_ids(filenames),
+        split=_strings(split_at[place] for place, _, _, _ in rows),
+        site=_strings(site for _, _, _, site in rows),
+        patients=read_patients(filenames, patient_pattern),
         etiology=etiology,
-        target=np.array([target_names.index(name) for name in label], dtype=np.int64),
-        target_names=target_names,
+        target=np.array([classes.names.index(name) for name in label], dtype=np.int64),
+        target_names=list(classes.names),
+        positive=list(classes.positive),
     )
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The classes in the order of their numbers, and which of them are the illness.
+
+    ``name_of`` gives the class of a label where several labels make one class.
+    """
+
+    names: Sequence[str]
+    positive: Sequence[str]
+    name_of: dict[str, str]
+
+
+def order_classes(names: Sequence[str], positive: Positive) -> Classes:
+    """Put the healthy classes before the others: of two, scikit-learn means the last.
+
+    What is asked for makes two classes of any number of labels. Of three or more of which none is
+    known to be healthy, none is positive.
+
+    Raises
+    ------
+    UndecidedPositiveError
+        If there are two, and their names do not tell which is the illness.
+    """
+    try:
+        decided = positive_classes(names, positive)
+    except UndecidedPositiveError:
+        if len(names) == 2:
+            raise
+        return Classes(names, [], {})
+    if positive is None or len(names) == 2:
+        return Classes([*decided.negative, *decided.positive], decided.positive, {})
+    ill = str(decided)
+    healthy = decided.negative[0] if len(decided.negative) == 1 else f"not {ill}"
+    name_of = dict.fromkeys(decided.positive, ill) | dict.fromkeys(decided.negative, healthy)
+    return Classes([healthy, ill], [ill], name_of)
+
+
+def _names_folders(split: str | Sequence[str] | None, root: Path) -> bool:
+    """Whether the splits asked for are folders that nobody would otherwise take for splits."""
+    wanted = {split} if isinstance(split, str) else set(split or ())
+    if not root.is_dir() or not wanted:
+        return False
+    folders = set(list_folder(root)[0])
+    return wanted <= folders and any(split_name(name) != name.lower() for name in wanted)
 
 
 def _choose_splits(tree: Tree, split: str | Sequence[str] | None) -> list[str]:
     if split is None:
         return tree.splits or [""]
-    wanted = [split] if isinstance(split, str) else list(split)
+    wanted = [split_name(name) for name in ([split] if isinstance(split, str) else split)]
     if not wanted:
         raise ValueError("split=[] asks for no split at all; pass None to read all there are.")
     if unknown := [name for name in wanted if name not in tree.splits]:
@@ -137,11 +202,12 @@ def _no_images(tree: Tree) -> Exception:
     if unread := tree.unread.get(root):
         return ValueError(
             f"{root!r} holds images ({unread}) but no class folders, so their class is unknown. "
-            "Pass the folder above it, or sort the images into NORMAL and PNEUMONIA."
+            "Pass the folder above it, sort the images into NORMAL and PNEUMONIA, or read their "
+            "labels from a table with load_image_table."
         )
-    others = f" It holds {some(tree.skipped)}." if tree.skipped else ""
+    others = f" Of its files {describe_skipped(tree.skipped)}." if tree.skipped else ""
     return FileNotFoundError(
-        f"There are no images ({' '.join(IMAGE_SUFFIXES)}) in class folders below {root!r}."
+        f"There are no images (JPEG, PNG, TIFF or DICOM) in class folders below {root!r}."
         f"{others} Expected train/NORMAL, train/PNEUMONIA and so on, or the class folders alone."
     )
 
@@ -179,8 +245,8 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(map(repr, names))
 
 
-def some(paths: Sequence[str] | NDArray[np.object_]) -> str:
+def some(paths: Sequence[str] | NDArray[np.object_], thing: str = "file") -> str:
     """A few of many files: how many, and the first of them by name."""
     shown = ", ".join(sorted(paths)[:3])
     more = ", ..." if len(paths) > 3 else ""
-    return f"{len(paths)} file{'s' if len(paths) > 1 else ''} ({shown}{more})"
+    return f"{len(paths)} {thing}{'s' if len(paths) > 1 else ''} ({shown}{more})"

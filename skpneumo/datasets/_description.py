@@ -1,8 +1,12 @@
 """What there is to say about a collection: in praise, `describe`; in blame, `complaints`."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
+from skpneumo._formatting import counted
+from skpneumo._image_files import SkippedFile, describe_skipped
+from skpneumo._paths import text_frame
 from skpneumo.datasets._collection import ETIOLOGY_CLASSES, Collection, at_odds, some
 from skpneumo.datasets._folders import PUBLISHED_FOLDER
 from skpneumo.datasets._published import describe_published, differences, recognise
@@ -69,12 +73,12 @@ def describe(collection: Collection) -> str:
             "# A collection of chest X-rays\n\nNothing is known of its origin and terms but the "
             "folder it was read from."
         )
-    rows = pd.DataFrame(
+    rows = text_frame(
         {
             "split": pd.Categorical(collection.split, collection.splits),
             "class": collection.folder,
             "etiology": collection.etiology,
-            "patient": collection.groups,
+            "patient": collection.patients.ids,
         }
     )
     table = rows.groupby(["split", "class", "etiology"], observed=True)["patient"]
@@ -95,10 +99,28 @@ def describe(collection: Collection) -> str:
             ["size", "nunique"]
         ).itertuples()
     ]
-    if tree.skipped:
-        lines += ["", f"Skipped, as they are no images: {some(tree.skipped)}."]
+    lines += left_aside(tree.skipped, tree.litter, tree.left_out)
     lines += [
         f"\nNot read, as they belong to no class: images in {place} ({n})."
         for place, n in tree.unread.items()
     ]
     return "\n".join([origin, *lines, ""])
+
+
+def left_aside(
+    skipped: Sequence[SkippedFile], litter: Sequence[str], left_out: Sequence[str]
+) -> list[str]:
+    """What was not read, a paragraph each."""
+    lines = []
+    if skipped:
+        lines += ["", f"Skipped, as they are no images that can be read: {some_of(skipped)}."]
+    if litter:
+        lines += ["", f"Overlooked, as machines leave it behind: {some(litter, 'item')}."]
+    if left_out:
+        lines += ["", f"Left out, as asked: {some(left_out, 'folder')}."]
+    return lines
+
+
+def some_of(skipped: Sequence[SkippedFile]) -> str:
+    """Count what was skipped, and say why."""
+    return f"{counted(len(skipped), 'file')}, of which {describe_skipped(skipped)}"

@@ -1,32 +1,36 @@
-"""From a folder on disk to the images in it, each with its split and its class folder."""
+"""From a folder on disk to the images in it, each with its split, site and class folder."""
 
 import os
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-# Files with other suffixes are counted as skipped. A format that ImageLoader learns to decode
-# joins here.
-IMAGE_SUFFIXES = (".jpeg", ".jpg", ".png", ".tif", ".tiff")
+from skpneumo._image_files import SkippedFile, list_folder, refusal, walk
+from skpneumo.datasets._levels import check_level
+
 SPLITS = ("train", "val", "test")
+_OTHER_NAMES = {
+    "training": "train",
+    "validation": "val",
+    "valid": "val",
+    "dev": "val",
+    "testing": "test",
+}
 
 # The published archives hold the collection in a folder of this name. That of Kaggle holds it
 # twice: chest_xray/train and again chest_xray/chest_xray/train.
 PUBLISHED_FOLDER = "chest_xray"
 
-# A file of this name in a collection says that make_chest_xray drew it, and how.
-SYNTHETIC_NOTE = "SYNTHETIC.txt"
-
-# What archivers and file managers leave behind. Hidden files are overlooked as well, among them
-# the "._IM-0115-0001.jpeg" of macOS, which are no images.
-_LITTER = {"__macosx", "thumbs.db", "desktop.ini"}
+TopFolders = Literal["class", "split", "site"]
 
 
 class Image(NamedTuple):
-    """An image file and the folders it lies in; split is "" in a collection without splits."""
+    """An image file and the folders it lies in; "" where a collection has no splits or sites."""
 
     split: str
+    site: str
     folder: str
     path: str
 
@@ -36,44 +40,103 @@ class Tree:
     """What lies in a collection.
 
     ``unread`` counts, by place, the images that belong to no class or split. ``skipped`` are the
-    files that are no images.
+    files that are no images, ``litter`` what machines left behind, ``left_out`` the folders that
+    the user does not want.
     """
 
     root: Path
+    unwanted: frozenset[str] = frozenset()
+    check_levels: bool = True
     splits: list[str] = field(default_factory=list)
     images: list[Image] = field(default_factory=list)
     unread: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    skipped: list[str] = field(default_factory=list)
+    skipped: list[SkippedFile] = field(default_factory=list)
+    litter: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
     without_images: list[str] = field(default_factory=list)
 
-    def add_classes(self, parent: Path, split: str) -> None:
-        """Take each folder in ``parent`` that holds images for a class."""
-        folders, files = _list(parent)
+    def folders_of(self, parent: Path) -> tuple[list[str], list[str]]:
+        """The folders in a folder that are wanted, and the files."""
+        folders, files, litter = list_folder(parent)
+        self.litter += [os.fspath(parent / name) for name in litter]
+        self.left_out += [os.fspath(parent / name) for name in folders if self._unwanted(name)]
+        return [name for name in folders if not self._unwanted(name)], files
+
+    def add_collection(self, parent: Path, site: str = "") -> None:
+        """Take the folders in ``parent`` for splits where they are called so, else for classes."""
+        folders, files = self.folders_of(parent)
+        split_folders = [folder for folder in folders if folder.lower() in SPLITS]
+        if not split_folders:
+            self.add_classes(parent, folders, files, "", site)
+            return
+        self.add_splits(parent, split_folders, site)
+        for folder in set(folders).difference(split_folders):
+            self.set_aside(parent / folder)
+        self.add_loose(parent, files)
+
+    def add_splits(self, parent: Path, folders: list[str], site: str = "") -> None:
+        """Take these folders in ``parent`` for splits."""
         for folder in folders:
-            images, others = _walk(parent / folder)
-            self.images += [Image(split, folder, path) for path in images]
-            self.skipped += others
-            if others and not images:
+            inside, files = self.folders_of(parent / folder)
+            split = split_name(folder)
+            self.add_classes(parent / folder, inside, files, split, site)
+            self.splits = in_order({*self.splits, split})
+
+    def add_classes(
+        self, parent: Path, folders: list[str], files: list[str], split: str, site: str
+    ) -> None:
+        """Take each of these folders that holds images for a class."""
+        if self.check_levels:
+            inside = {name: list_folder(parent / name)[0] for name in folders}
+            check_level(
+                parent,
+                {
+                    name: [each for each in names if not self._unwanted(each)]
+                    for name, names in inside.items()
+                },
+            )
+        for folder in folders:
+            images, n_skipped = self._walk(parent / folder)
+            self.images += [Image(split, site, folder, path) for path in images]
+            if n_skipped and not images:
                 self.without_images.append(os.fspath(parent / folder))
         self.add_loose(parent, files)
 
     def add_loose(self, parent: Path, files: list[str]) -> None:
         """Count files that lie beside the folders they should be in."""
         for file in files:
-            if _is_image(file):
+            path = os.fspath(parent / file)
+            if reason := refusal(path):
+                self.skipped.append(SkippedFile(path, reason))
+            else:
                 self.unread[os.fspath(parent)] += 1
-            elif file != SYNTHETIC_NOTE:
-                self.skipped.append(os.fspath(parent / file))
 
     def set_aside(self, folder: Path) -> None:
         """Count what lies in a folder that is neither split nor class."""
-        images, others = _walk(folder)
+        images, _ = self._walk(folder)
         if images:
             self.unread[os.fspath(folder)] += len(images)
-        self.skipped += others
+
+    def _walk(self, folder: Path) -> tuple[list[str], int]:
+        """The paths of the images below a folder, and how many other files there are."""
+        images, n_skipped = [], 0
+        for found in walk(folder, self.unwanted):
+            if found.kind == "image":
+                images.append(found.path)
+            elif found.kind == "skipped":
+                self.skipped.append(SkippedFile(found.path, found.reason))
+                n_skipped += 1
+            elif found.kind == "left out":
+                self.left_out.append(found.path)
+            else:
+                self.litter.append(found.path)
+        return images, n_skipped
+
+    def _unwanted(self, name: str) -> bool:
+        return name.lower() in self.unwanted
 
 
-def scan(root: Path) -> Tree:
+def scan(root: Path, top_folders: TopFolders | None = None, leave_out: Iterable[str] = ()) -> Tree:
     """Find the collection in or below ``root`` and list its images, in no particular order."""
     if not root.exists():
         raise FileNotFoundError(
@@ -83,65 +146,49 @@ def scan(root: Path) -> Tree:
     if not root.is_dir():
         raise NotADirectoryError(
             f"{os.fspath(root)!r} is a file; expected the folder that holds train/NORMAL, "
-            "train/PNEUMONIA and so on. Unpack an archive; hand single images to ImageLoader."
+            "train/PNEUMONIA and so on. Unpack an archive; hand single images to ImageLoader, and "
+            "tables of images to load_image_table."
         )
-    root = _descend(root)
-    tree = Tree(root)
-    folders, files = _list(root)
-    split_folders = [folder for folder in folders if folder.lower() in SPLITS]
-    if not split_folders:
-        tree.add_classes(root, split="")
+    unwanted = frozenset(name.lower() for name in leave_out)
+    if top_folders is None:
+        root = _descend(root)
+    tree = Tree(root, unwanted, check_levels=top_folders != "class")
+    if top_folders is None or top_folders == "class":
+        tree.add_collection(root)
         return tree
-    for folder in split_folders:
-        tree.add_classes(root / folder, split=folder.lower())
-    for folder in set(folders).difference(split_folders):
-        tree.set_aside(root / folder)
+    folders, files = tree.folders_of(root)
+    if top_folders == "split":
+        tree.add_splits(root, folders)
+    else:
+        for folder in folders:
+            tree.add_collection(root / folder, site=folder)
     tree.add_loose(root, files)
-    tree.splits = sorted({folder.lower() for folder in split_folders}, key=SPLITS.index)
     return tree
+
+
+def split_name(name: str) -> str:
+    """The name of a split in this package, whatever its folder or column calls it."""
+    usual = _OTHER_NAMES.get(name.lower(), name.lower())
+    return usual if usual in SPLITS else name
+
+
+def in_order(splits: Iterable[str]) -> list[str]:
+    """Splits in the order in which they are used, others by name behind them."""
+    return sorted(
+        splits, key=lambda name: (SPLITS.index(name) if name in SPLITS else len(SPLITS), name)
+    )
 
 
 def _descend(root: Path) -> Path:
     """Go through the folders that an archive wraps around the splits or the classes."""
     while True:
-        folders, _ = _list(root)
+        folders = list_folder(root)[0]
         if any(folder.lower() in SPLITS for folder in folders):
             return root
         wrapped = PUBLISHED_FOLDER if PUBLISHED_FOLDER in folders else None
         if len(folders) == 1:
             wrapped = folders[0]
         # A single folder without folders of its own is a class, and its images are the goal.
-        if wrapped is None or not _list(root / wrapped)[0]:
+        if wrapped is None or not list_folder(root / wrapped)[0]:
             return root
         root = root / wrapped
-
-
-def _list(folder: Path) -> tuple[list[str], list[str]]:
-    """The names of the folders and of the files in a folder, litter left out."""
-    with os.scandir(folder) as entries:
-        kept = [(entry.name, entry.is_dir()) for entry in entries if not _is_litter(entry.name)]
-    return [name for name, is_dir in kept if is_dir], [name for name, is_dir in kept if not is_dir]
-
-
-def _walk(folder: Path) -> tuple[list[str], list[str]]:
-    """The paths of the images and of the other files anywhere below a folder."""
-    images: list[str] = []
-    others: list[str] = []
-    for parent, folders, files in os.walk(folder, onerror=_fail):
-        folders[:] = [name for name in folders if not _is_litter(name)]
-        for file in files:
-            if not _is_litter(file):
-                (images if _is_image(file) else others).append(os.path.join(parent, file))
-    return images, others
-
-
-def _fail(error: OSError) -> None:
-    raise error  # os.walk would otherwise leave unreadable folders out without a word
-
-
-def _is_image(name: str) -> bool:
-    return name.lower().endswith(IMAGE_SUFFIXES)
-
-
-def _is_litter(name: str) -> bool:
-    return name.startswith(".") or name.lower() in _LITTER

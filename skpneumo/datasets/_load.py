@@ -7,14 +7,17 @@ from collections.abc import Sequence
 from sklearn.utils import Bunch
 
 from skpneumo._sklearn import StrOptions, validate_parameter_constraints
-from skpneumo.datasets._collection import Collection, Labels, read_collection
-from skpneumo.datasets._description import complaints, describe
+from skpneumo.datasets._bunch import make_bunch
+from skpneumo.datasets._collection import Collection, Labels, Positive, read_collection
+from skpneumo.datasets._description import complaints, describe, some_of
+from skpneumo.datasets._folders import TopFolders
+from skpneumo.datasets._warnings import (
+    CollectionWarning,
+    SkippedFilesWarning,
+    UnknownNamesWarning,
+)
 
 LABELS = StrOptions({"binary", "etiology"})
-
-
-class CollectionWarning(UserWarning):
-    """A collection was read, but it is not what it should be."""
 
 
 def load_chest_xray(
@@ -22,6 +25,10 @@ def load_chest_xray(
     *,
     split: str | Sequence[str] | None = None,
     labels: Labels = "binary",
+    positive: Positive = None,
+    patient_pattern: str | None = None,
+    top_folders: TopFolders | None = None,
+    leave_out: str | Sequence[str] = (),
 ) -> Bunch:
     """Read a collection of chest X-rays from its folders.
 
@@ -32,44 +39,68 @@ def load_chest_xray(
     - the same with other class folders;
     - class folders right below ``root``, without splits.
 
-    No image is opened. Rows are sorted by split, class and path, so that they come in the same
-    order on every machine. Litter such as ``__MACOSX`` and ``.DS_Store`` is overlooked; other
-    files that are no images are counted in ``DESCR``.
+    Rows are sorted by split, class and path, so that they come in the same order on every
+    machine. Files with the suffix of an image are not opened; others are images if they begin as
+    one, with any suffix or none. What is no image is skipped, counted and named, in one warning
+    and in ``skipped``. Litter such as ``__MACOSX`` and ``.DS_Store`` is overlooked, and counted in
+    ``DESCR``. Links to folders are followed.
 
     Parameters
     ----------
     root : str or path-like
         The folder of the collection, or one that holds nothing but it.
     split : {"train", "val", "test"}, list of these or None, default=None
-        The splits to read; None reads all there are.
+        The splits to read; None reads all there are. Where folders of other names are the
+        splits, name them: ``["Training", "Validation"]`` become ``"train"`` and ``"val"``.
     labels : {"binary", "etiology"}, default="binary"
         With ``"binary"`` the class is the folder: 0 for NORMAL and 1 for PNEUMONIA, in any case,
-        and for other folder names their position in the sorted list, in which a healthy class
-        (``healthy``, ``negative``, ``control``, ``no finding``) comes first. With
-        ``"etiology"`` it is read from the file name: 0 for NORMAL, 1 for BACTERIA, 2 for VIRUS.
+        and for other folder names their position in the sorted list, in which the healthy class
+        (``healthy``, ``non-covid``, ``no finding``) comes first. With ``"etiology"`` it is read
+        from the file name: 0 for NORMAL, 1 for BACTERIA, 2 for VIRUS.
+    positive : str, list of str or None, default=None
+        The class folder that is the illness, in any case, or several. All others are 0 then, and
+        these are 1. None reads it off the names of all folders together.
+    patient_pattern : str or None, default=None
+        Where the paths have the patient, as the ``pattern`` of :func:`patient_ids`.
+    top_folders : {"class", "split", "site"} or None, default=None
+        What the folders in ``root`` are where each holds the same folders: with ``"site"`` (a
+        hospital, say) or ``"split"`` the classes are the folders in them. None asks, with an
+        error.
+    leave_out : str or list of str, default=()
+        Names of folders not to read, wherever they lie: ``"masks"``.
 
     Returns
     -------
     xrays : :class:`~sklearn.utils.Bunch`
         Dictionary-like, with
 
+        X : :class:`pandas.DataFrame` of shape (n_samples, 2)
+            ``path`` and ``patient``, to fit and to split: patients stay with their rows. None
+            where the patient is not known, and no such column where none is.
         filenames : ndarray of shape (n_samples,), dtype object
             Paths as str, beginning with ``root`` as it was given.
         target : ndarray of shape (n_samples,), dtype int64
             The class of each image, a position in ``target_names``.
         target_names : list of str
             The classes of the whole collection, whichever split is read.
+        positive : list of str
+            Those of ``target_names`` that are the illness, whose recall counts. Empty where three
+            or more classes do not tell.
         groups : ndarray of shape (n_samples,), dtype object
             Patients as :func:`patient_ids` tells them.
         etiology : ndarray of shape (n_samples,), dtype object
             ``"normal"``, ``"bacteria"``, ``"virus"`` or ``"unknown"``: from the file name, else
             from a class folder called normal.
         split : ndarray of shape (n_samples,), dtype object
-            ``"train"``, ``"val"`` or ``"test"``; ``""`` in a collection without splits.
+            ``"train"``, ``"val"`` or ``"test"``, or the name of another folder; ``""`` in a
+            collection without splits.
         frame : :class:`pandas.DataFrame`
-            ``filenames``, ``target``, ``groups``, ``etiology`` and ``split`` as columns.
+            ``filenames``, ``target``, ``groups``, ``etiology`` and ``split`` as columns, and
+            ``site`` with ``top_folders="site"``.
         root : str
             The folder in which the splits, or else the classes, were found.
+        skipped : :class:`pandas.DataFrame`
+            ``path`` and ``reason`` of each file that is no image which can be read.
         DESCR : str
             Where the images come from as far as is known, and what was counted and skipped.
 
@@ -80,8 +111,10 @@ def load_chest_xray(
     NotADirectoryError
         If ``root`` is a file.
     ValueError
-        If a split is not there, if images lie in ``root`` without class folders, or if
-        ``labels="etiology"`` and a file name is silent or at odds with its folder.
+        If a split is not there, if images lie in ``root`` without class folders, if the folders
+        may be splits, sites or kinds of files rather than classes, if the names of two classes do
+        not tell which is the illness, or if ``labels="etiology"`` and a file name is silent or
+        at odds with its folder.
 
     Warns
     -----
@@ -89,11 +122,14 @@ def load_chest_xray(
         If a class has no images, if what is plainly meant to be the published collection has
         other counts, if images lie outside the class folders, or if names are at odds with
         folders.
+    SkippedFilesWarning
+        If files were skipped.
     UnknownNamesWarning
         If patients cannot be told from the file names.
 
     See Also
     --------
+    load_image_table : Read labels and patients from a table instead.
     fetch_chest_xray : Download the published images first.
     make_chest_xray : Draw synthetic ones.
 
@@ -112,31 +148,57 @@ def load_chest_xray(
             "root": [str, os.PathLike],
             "split": [str, list, tuple, None],
             "labels": [LABELS],
+            "positive": [str, list, tuple, None],
+            "patient_pattern": [str, None],
+            "top_folders": [StrOptions({"class", "split", "site"}), None],
+            "leave_out": [str, list, tuple],
         },
-        {"root": root, "split": split, "labels": labels},
+        {
+            "root": root,
+            "split": split,
+            "labels": labels,
+            "positive": positive,
+            "patient_pattern": patient_pattern,
+            "top_folders": top_folders,
+            "leave_out": leave_out,
+        },
         caller_name="load_chest_xray",
     )
-    collection = read_collection(root, split, labels)
+    collection = read_collection(
+        root,
+        split,
+        labels,
+        positive=positive,
+        patient_pattern=patient_pattern,
+        top_folders=top_folders,
+        leave_out=[leave_out] if isinstance(leave_out, str) else leave_out,
+    )
     for complaint in complaints(collection):
         warnings.warn(complaint, CollectionWarning, stacklevel=2)
+    for remark in collection.patients.remarks:
+        warnings.warn(remark, UnknownNamesWarning, stacklevel=2)
+    if skipped := collection.tree.skipped:
+        warnings.warn(
+            f"Skipped {some_of(skipped)}. The table `skipped` has all of them, with the reason. "
+            "Convert images of other formats to PNG; move what belongs elsewhere.",
+            SkippedFilesWarning,
+            stacklevel=2,
+        )
     return to_bunch(collection)
 
 
 def to_bunch(collection: Collection) -> Bunch:
     """Bring a collection to the form that users get."""
-    import pandas as pd
-
-    columns = {
-        "filenames": collection.filenames,
-        "target": collection.target,
-        "groups": collection.groups,
-        "etiology": collection.etiology,
-        "split": collection.split,
-    }
-    return Bunch(
-        **columns,
+    return make_bunch(
+        filenames=collection.filenames,
+        target=collection.target,
         target_names=collection.target_names,
-        frame=pd.DataFrame(columns),
+        positive=collection.positive,
+        patients=collection.patients,
+        etiology=collection.etiology,
+        split=collection.split,
         root=os.fspath(collection.tree.root),
-        DESCR=describe(collection),
+        descr=describe(collection),
+        skipped=collection.tree.skipped,
+        more={"site": collection.site} if any(collection.site) else None,
     )

@@ -13,12 +13,12 @@ from numpy.random import Generator, RandomState
 from sklearn.utils import Bunch
 
 from skpneumo._files import sweep, temporary_folder
+from skpneumo._image_files import SYNTHETIC_NOTE
 from skpneumo._random import check_random_state, random_seed
 from skpneumo._sklearn import Interval, validate_parameter_constraints
 from skpneumo.datasets._anatomy import PLAIN_OPACITY, Chest, add_opacities, draw_chest
 from skpneumo.datasets._cohort import plan_cohort
 from skpneumo.datasets._collection import Labels, read_collection
-from skpneumo.datasets._folders import SYNTHETIC_NOTE
 from skpneumo.datasets._load import LABELS, to_bunch
 from skpneumo.datasets._rendering import GRAIN, Acquisition, choose_acquisition, expose, to_film
 

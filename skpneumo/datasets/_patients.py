@@ -1,13 +1,18 @@
 """What the file names of the published collection say: which patient, which etiology."""
 
+import os
 import re
 import warnings
-from typing import Any
+from collections import defaultdict
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skpneumo._paths import check_paths
+from skpneumo._positive_class import is_class_word
+from skpneumo.datasets._warnings import UnknownNamesWarning
 
 # Kaggle:   IM-0115-0001.jpeg, NORMAL2-IM-0383-0001.jpeg, IM-0429-0001-0002.jpeg,
 #           person1_bacteria_1.jpeg, person447_virus_921_1.jpeg
@@ -26,12 +31,37 @@ _KNOWN_NAME = re.compile(
 )
 
 
-class UnknownNamesWarning(UserWarning):
-    """File names follow no known scheme, so that each file is taken for a patient of its own."""
+# Where collections that many people have keep their patients, read from the path with slashes.
+PATIENT_PATTERNS = MappingProxyType(
+    {
+        # One folder for each patient.
+        "folder": r"([^/]+)/[^/]+$",
+        # NIH ChestX-ray14: 00000013_005.png
+        "nih": r"(?:^|/)(?P<patient>\d{8})_\d{3}(?:\.\w+)?$",
+        # CheXpert: train/patient00042/study1/view1_frontal.jpg
+        "chexpert": r"(?:^|/)(?P<patient>patient\d{5,})/study\d+(?:/|$)",
+        # MIMIC-CXR: files/p10/p10000032/s50414267/<image>.dcm
+        "mimic": r"(?:^|/)(?P<patient>p\d{8})/s\d{8}(?:[/.]|$)",
+        # PadChest: <number of the study>_<image>.png. Patients are only in its table.
+        "padchest": r"(?:^|/)(?P<study>\d{20,})_[^/]+$",
+        # RSNA challenge: 0004cfab-14fd-4e49-80ba-63a80b6bddd6.dcm, one image for each patient
+        "rsna": r"(?i:(?:^|/)(?P<patient>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\.\w+)?$)",
+    }
+)
+
+_SPLIT_FOLDERS = frozenset({"train", "training", "val", "validation", "valid", "test", "testing"})
 
 
-def patient_ids(paths: Any) -> NDArray[np.object_]:
-    """Tell the patient of each X-ray from its file name.
+class Patients(NamedTuple):
+    """The patient of each file, whether that is known, and what there is to say about it."""
+
+    ids: NDArray[np.object_]
+    known: NDArray[np.bool_]
+    remarks: list[str]
+
+
+def patient_ids(paths: Any, *, pattern: str | None = None) -> NDArray[np.object_]:
+    r"""Tell the patient of each X-ray from its file name.
 
     A patient is the pair of etiology and number, never the number alone: ``person100_bacteria_*``
     and ``person100_virus_*`` are different children. A normal patient keeps the series as well,
@@ -40,7 +70,13 @@ def patient_ids(paths: Any) -> NDArray[np.object_]:
     Parameters
     ----------
     paths : array-like of shape (n_samples,) or (n_samples, 1)
-        Paths as str or :class:`os.PathLike`. Only the file names count; no file is touched.
+        Paths as str or :class:`os.PathLike`. No file is touched.
+    pattern : str or None, default=None
+        Where other names have the patient: a regular expression that is searched in each path,
+        with ``/`` between folders on every system. The patient is its group ``patient``, or else
+        all its groups together. ``"nih"``, ``"chexpert"``, ``"mimic"``, ``"padchest"`` and
+        ``"rsna"`` stand for the names of those collections, ``"folder"`` for one folder a
+        patient. None reads the published names.
 
     Returns
     -------
@@ -48,16 +84,23 @@ def patient_ids(paths: Any) -> NDArray[np.object_]:
         One str per path, such as ``"bacteria-1"`` or ``"normal-NORMAL2-IM-0383"``. Made to be
         compared, for example as the ``groups`` of a splitter.
 
+    Raises
+    ------
+    ValueError
+        If ``pattern`` is no regular expression, or has no group.
+
     Warns
     -----
     UnknownNamesWarning
-        Once, if there are names of no known scheme. Such a file is its own patient: images of one
-        patient may then fall on both sides of a split. Pass groups of your own to the splitter if
-        you know better.
+        If there are names that tell no patient. Such a file is its own patient: images of one
+        patient may then fall on both sides of a split. Also if a name recurs in several folders,
+        as viewers export ``IM-0001-0001.jpg`` of everybody: then the folder is the patient. And
+        if the names tell the study only, as those of PadChest.
 
     See Also
     --------
     etiologies : The cause of the pneumonia, from the same names.
+    load_image_table : Patients from a column of a table.
 
     Notes
     -----
@@ -71,32 +114,150 @@ def patient_ids(paths: Any) -> NDArray[np.object_]:
     >>> patient_ids(["PNEUMONIA/person1_bacteria_1.jpeg", "PNEUMONIA/person1_bacteria_2.jpeg",
     ...              "PNEUMONIA/person1_virus_6.jpeg", "NORMAL/NORMAL2-IM-0383-0001.jpeg"])
     array(['bacteria-1', 'bacteria-1', 'virus-1', 'normal-NORMAL2-IM-0383'], dtype=object)
+    >>> patient_ids(["00000013_005.png", "00000013_006.png"], pattern="nih")
+    array(['00000013', '00000013'], dtype=object)
+    >>> patient_ids(["scans/P7-a.png", "scans/P8-a.png"], pattern=r"(P\d+)-")
+    array(['P7', 'P8'], dtype=object)
     """
-    paths = check_paths(paths)
-    patients = np.empty(len(paths), dtype=object)
-    unknown = []
-    for i, path in enumerate(paths):
-        known = _match(path)
-        if known is None:
-            patients[i] = f"unknown-{path}"
-            unknown.append(path)
+    patients = read_patients(check_paths(paths), pattern)
+    for remark in patients.remarks:
+        warnings.warn(remark, UnknownNamesWarning, stacklevel=2)
+    return patients.ids
+
+
+def read_patients(paths: NDArray[np.object_], pattern: str | None = None) -> Patients:
+    """Tell the patients, and say in words what is uncertain about them."""
+    if pattern is not None:
+        return _by_pattern(paths, pattern)
+    names, shared = _names_of(paths)
+    ids = np.empty(len(paths), dtype=object)
+    for i, (path, name) in enumerate(zip(paths, names, strict=True)):
+        if i in shared:
+            ids[i] = shared[i]
+        elif name is None:
+            ids[i] = f"unknown-{path}"
         else:
-            person, cause, series, mendeley, number = known.groups()
-            if person:
-                patients[i] = f"{cause.lower()}-{person}"
-            elif series:
-                patients[i] = f"normal-{series.upper()}"
-            else:
-                patients[i] = f"{mendeley.lower()}-{number}"
-    if unknown:
-        warnings.warn(
-            f"{len(unknown)} of {len(paths)} file names follow no known scheme, the first of them "
-            f"{unknown[0]!r}. Each of these files is taken for a patient of its own; if patients "
-            "have several images, pass groups to the splitter instead.",
-            UnknownNamesWarning,
-            stacklevel=2,
+            ids[i] = _patient_of(name)
+    known = np.array([name is not None or i in shared for i, name in enumerate(names)], dtype=bool)
+    remarks = []
+    if shared:
+        example = os.path.basename(paths[next(iter(shared))])
+        remarks.append(
+            f"The names of {len(shared)} of {len(paths)} files, {example!r} among them, recur in "
+            "several folders and so name no patient; the folders are taken for the patients. If "
+            "that is wrong, read the patients off the paths with a pattern, or pass groups."
         )
-    return patients
+    if not known.all():
+        remarks.append(_unknown(paths, known, "follow no known scheme"))
+    return Patients(ids, known, remarks)
+
+
+def _by_pattern(paths: NDArray[np.object_], pattern: str) -> Patients:
+    expression = _compiled(pattern)
+    ids = np.empty(len(paths), dtype=object)
+    known = np.zeros(len(paths), dtype=bool)
+    named = next((name for name in ("patient", "study") if name in expression.groupindex), None)
+    for i, path in enumerate(paths):
+        match = expression.search(path.replace("\\", "/"))
+        found = None if match is None else match[named] if named else _joined(match.groups())
+        known[i] = bool(found)
+        ids[i] = found or f"unknown-{path}"
+    remarks = []
+    if named == "study" and known.any():
+        remarks.append(
+            "The file names tell the study and not the patient, so each study is taken for a "
+            "patient; who had several is not recognised. Read the patients from the table of the "
+            "collection: load_image_table(table, patient=...)."
+        )
+    if not known.all():
+        remarks.append(_unknown(paths, known, f"have no patient that {pattern!r} finds"))
+    return Patients(ids, known, remarks)
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    ready = PATIENT_PATTERNS.get(pattern.lower())
+    try:
+        expression = re.compile(pattern if ready is None else ready)
+    except re.error as error:
+        raise ValueError(
+            f"The pattern of the patients {pattern!r} is no regular expression ({error}). It is "
+            f"one, or {', '.join(map(repr, PATIENT_PATTERNS))}."
+        ) from None
+    if not expression.groups:
+        raise ValueError(
+            f"The pattern of the patients {pattern!r} has no group. Put the part that names the "
+            f"patient in parentheses, as in r'(P\\d+)_', or use one of "
+            f"{', '.join(map(repr, PATIENT_PATTERNS))}."
+        )
+    return expression
+
+
+def _joined(groups: tuple[str | None, ...]) -> str:
+    return "-".join(group for group in groups if group)
+
+
+def _unknown(paths: NDArray[np.object_], known: NDArray[np.bool_], how: str) -> str:
+    unknown = paths[~known]
+    names = [os.path.basename(path) for path in unknown]
+    recurring = len(names) - len(set(names))
+    hint = (
+        " Many of the names recur in several folders: if each folder is a patient, read them with "
+        'the pattern "folder".'
+        if recurring
+        else ""
+    )
+    return (
+        f"{len(unknown)} of {len(paths)} file names {how}, the first of them {unknown[0]!r}. Each "
+        "of these files is taken for a patient of its own; if patients have several images, pass "
+        f"groups to the splitter, or read them off the paths with a pattern.{hint}"
+    )
+
+
+def _patient_of(name: re.Match[str]) -> str:
+    person, cause, series, mendeley, number = name.groups()
+    if person:
+        return f"{cause.lower()}-{person}"
+    return f"normal-{series.upper()}" if series else f"{mendeley.lower()}-{number}"
+
+
+def _names_of(
+    paths: NDArray[np.object_],
+) -> tuple[list[re.Match[str] | None], dict[int, str]]:
+    """The names of a known scheme, and who is meant where they do not tell it.
+
+    IM-0001-0001 is also what viewers export everybody as. Where it recurs in several folders,
+    the folder is the patient. Folders of splits and of classes do not count: there it is the same
+    image twice, or a leak.
+    """
+    names = [_match(path) for path in paths]
+    rows_of = defaultdict(list)
+    for i, (path, name) in enumerate(zip(paths, names, strict=True)):
+        if name is not None and name["series"] and name["series"][0] in "Ii":
+            rows_of[path[name.start() :]].append(i)
+    folders = set()
+    for rows in rows_of.values():
+        if len(rows) > 1 and len({_place(paths[i]) for i in rows}) > 1:
+            folders |= {os.path.dirname(paths[i]) for i in rows}
+    if not folders:
+        return names, {}
+    shared = {}
+    for i, (path, name) in enumerate(zip(paths, names, strict=True)):
+        if name is not None and os.path.dirname(path) in folders:
+            # In a folder that is a class there are many patients, and their names tell them
+            # apart; the folder above it says which of several collections they are from.
+            folder = os.path.basename(os.path.dirname(path))
+            within = f":{_patient_of(name)}" if is_class_word(folder) else ""
+            shared[i] = f"folder-{_place(path)}{within}"
+            names[i] = None
+    return names, shared
+
+
+def _place(path: str) -> str:
+    """The folder of a file without those that are splits or classes."""
+    parts = os.path.dirname(path).replace("\\", "/").split("/")
+    return "/".join(
+        part for part in parts if part.lower() not in _SPLIT_FOLDERS and not is_class_word(part)
+    )
 
 
 def etiologies(paths: Any) -> NDArray[np.object_]:
@@ -110,7 +271,8 @@ def etiologies(paths: Any) -> NDArray[np.object_]:
     Returns
     -------
     etiology : ndarray of shape (n_samples,), dtype object
-        ``"normal"``, ``"bacteria"``, ``"virus"``, or ``"unknown"`` for a name of no known scheme.
+        ``"normal"``, ``"bacteria"``, ``"virus"``, or ``"unknown"`` for a name of no known scheme
+        and for an ``IM-0001-0001`` that recurs in several folders.
 
     See Also
     --------
@@ -124,12 +286,11 @@ def etiologies(paths: Any) -> NDArray[np.object_]:
     """
     paths = check_paths(paths)
     found = np.empty(len(paths), dtype=object)
-    for i, path in enumerate(paths):
-        known = _match(path)
-        if known is None:
+    for i, name in enumerate(_names_of(paths)[0]):
+        if name is None:
             found[i] = "unknown"
         else:
-            found[i] = (known["cause"] or known["mendeley"] or "normal").lower()
+            found[i] = (name["cause"] or name["mendeley"] or "normal").lower()
     return found
 
 

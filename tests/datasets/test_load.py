@@ -9,6 +9,7 @@ import pytest
 
 from skpneumo.datasets import (
     CollectionWarning,
+    SkippedFilesWarning,
     UnknownNamesWarning,
     load_chest_xray,
     make_chest_xray,
@@ -115,11 +116,23 @@ def test_litter_is_overlooked_and_other_files_are_counted(tmp_path):
         ],
     )
     assert "Skipped" not in load_chest_xray(tmp_path).DESCR
-    touch(tmp_path, ["train/NORMAL/notes.txt", "train/NORMAL/film.dcm", "readme.md"])
     xrays = load_chest_xray(tmp_path)
+    assert xrays.skipped.empty
+    assert "Overlooked, as machines leave it behind: 6 items" in xrays.DESCR
+    touch(tmp_path, ["train/NORMAL/notes.txt", "train/NORMAL/film.bmp", "readme.md"])
+    (tmp_path / "train/NORMAL/film.bmp").write_bytes(b"BM")
+    with pytest.warns(SkippedFilesWarning, match="Skipped 3 files, of which 2 are each") as caught:
+        xrays = load_chest_xray(tmp_path)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    assert "film.bmp" in str(caught[0].message)
     assert len(xrays.filenames) == len(KAGGLE)
-    assert "Skipped, as they are no images: 3 files" in xrays.DESCR
-    assert "film.dcm" in xrays.DESCR
+    assert "Skipped, as they are no images that can be read: 3 files" in xrays.DESCR
+    assert dict(xrays.skipped.itertuples(index=False)) == {
+        str(tmp_path / "train/NORMAL/notes.txt"): "an empty file",
+        str(tmp_path / "train/NORMAL/film.bmp"): "a BMP image, which is not read",
+        str(tmp_path / "readme.md"): "an empty file",
+    }
 
 
 def test_every_suffix_of_an_image(tmp_path):
@@ -209,8 +222,11 @@ def test_one_class_folder_warns(tmp_path):
 
 
 def test_class_folder_without_images_warns(tmp_path):
-    touch(tmp_path, [*KAGGLE, "train/DICOM/a.dcm"])
-    with pytest.warns(CollectionWarning, match="DICOM' holds files, but no images"):
+    touch(tmp_path, [*KAGGLE, "train/TABLES/a.csv"])
+    with (
+        pytest.warns(CollectionWarning, match="TABLES' holds files, but no images"),
+        pytest.warns(SkippedFilesWarning),
+    ):
         xrays = load_chest_xray(tmp_path)
     assert xrays.target_names == ["NORMAL", "PNEUMONIA"]
 
@@ -264,9 +280,9 @@ def test_errors_name_what_was_found(tmp_path):
         load_chest_xray(tmp_path, labels="multiclass")
     with pytest.raises(TypeError, match="root"):
         load_chest_xray([tmp_path])
-    touch(tmp_path / "dicom", ["NORMAL/a.dcm"])
-    with pytest.raises(FileNotFoundError, match=r"It holds 1 file \(.*a.dcm\)"):
-        load_chest_xray(tmp_path / "dicom")
+    touch(tmp_path / "tables", ["NORMAL/a.csv"])
+    with pytest.raises(FileNotFoundError, match=r"Of its files 1 is an empty file \(a.csv\)"):
+        load_chest_xray(tmp_path / "tables")
 
 
 def test_empty_split_is_named(tmp_path):

@@ -1,0 +1,59 @@
+"""The form in which users get a collection, wherever it was read from."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import Bunch
+
+from skpneumo._image_files import SkippedFile
+from skpneumo._paths import text_frame
+from skpneumo.datasets._patients import Patients
+
+__all__ = ["make_bunch"]
+
+
+def make_bunch(
+    *,
+    filenames: NDArray[np.object_],
+    target: NDArray[np.int64],
+    target_names: Sequence[str],
+    positive: Sequence[str],
+    patients: Patients,
+    etiology: NDArray[np.object_],
+    split: NDArray[np.object_],
+    root: str,
+    descr: str,
+    skipped: Sequence[SkippedFile] = (),
+    more: Mapping[str, Any] | None = None,
+) -> Bunch:
+    """Put the columns of a collection into a Bunch, its frame and its X.
+
+    ``more`` are columns for the frame that not every collection has; they come behind the others.
+    """
+    columns = {
+        "filenames": filenames,
+        "target": target,
+        "groups": patients.ids,
+        "etiology": etiology,
+        "split": split,
+    }
+    X = {"path": filenames}
+    if patients.known.any():
+        X["patient"] = np.where(patients.known, patients.ids, None)
+    return Bunch(
+        X=text_frame(X),
+        **columns,
+        target_names=list(target_names),
+        positive=list(positive),
+        frame=text_frame({**columns, **(more or {})}),
+        root=root,
+        skipped=text_frame(
+            {
+                "path": [each.path for each in skipped],
+                "reason": [each.reason for each in skipped],
+            }
+        ),
+        DESCR=descr,
+    )

@@ -1,0 +1,74 @@
+"""Whether folders are classes, or something above or below them."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from skpneumo._positive_class import is_class_word
+
+__all__ = ["check_level"]
+
+# Folders beside those of the images that hold other pictures of the same size and name.
+_MASKS = frozenset(
+    {"mask", "masks", "segmentation", "segmentations", "annotation", "annotations", "overlay",
+     "overlays", "heatmap", "heatmaps", "contour", "contours"}
+)  # fmt: skip
+_MOST_NAMED = 4
+
+
+def check_level(parent: Path, inside: Mapping[str, Sequence[str]]) -> None:
+    """Refuse folders that are no classes, or of which that cannot be told.
+
+    Parameters
+    ----------
+    parent : Path
+        The folder that they lie in.
+    inside : mapping of str to sequence of str
+        The folders that would be taken for classes, and the names of the folders in each.
+
+    Raises
+    ------
+    ValueError
+        If each holds the same folders, which then may be the classes, or images beside masks.
+    """
+    if len(inside) < 2:
+        return
+    if _MASKS & {name.lower() for name in inside}:
+        raise _two_kinds(parent, f"holds {_listed(inside)}", list(inside))
+    below = [{name.lower() for name in names} for names in inside.values()]
+    everywhere = set.intersection(*below)
+    if _MASKS & everywhere:
+        kinds = [name for name in next(iter(inside.values())) if name.lower() in everywhere]
+        raise _two_kinds(parent, f"holds {_listed(inside)}, and each of them", kinds)
+    if any(is_class_word(name) for name in inside):
+        return  # classes, whatever lies in them
+    alike = len(everywhere) > 1 and all(names == everywhere for names in below)
+    if alike or all(any(map(is_class_word, names)) for names in below):
+        raise _question(parent, inside)
+
+
+def _two_kinds(parent: Path, where: str, kinds: Sequence[str]) -> ValueError:
+    masks = next(name for name in kinds if name.lower() in _MASKS)
+    return ValueError(
+        f"{os.fspath(parent)!r} {where} {_listed(kinds)}: two kinds of files, of which one is no "
+        f"X-rays. Say which is not to be read: leave_out={masks!r}; in the shell "
+        f'--leave-out "{masks}".'
+    )
+
+
+def _question(parent: Path, inside: Mapping[str, Sequence[str]]) -> ValueError:
+    first = next(iter(inside))
+    shown = sorted({name for names in inside.values() for name in names})
+    return ValueError(
+        f"{os.fspath(parent)!r} holds {_listed(inside)}, and each of them {_listed(shown)}. Which "
+        "of the two are the classes? If the upper folders are splits, pass "
+        f"split={list(inside)[:_MOST_NAMED]!r} or top_folders='split'; if they are sites, such as "
+        "hospitals, top_folders='site', which gives a column site; if they are the classes, "
+        "top_folders='class'. In the shell: --top-folders split, site or class. Or pass one of "
+        f"them alone: {os.path.join(os.fspath(parent), first)!r}."
+    )
+
+
+def _listed(names: Sequence[str] | Mapping[str, Sequence[str]]) -> str:
+    shown = [repr(name) for name in list(names)[:_MOST_NAMED]]
+    return ", ".join(shown) + (", ..." if len(names) > _MOST_NAMED else "")
