@@ -59,6 +59,7 @@ __all__ = [
     "lime_map",
     "list_recipes",
     "load_chest_xray",
+    "load_image_table",
     "make_chest_xray",
     "make_pipeline",
     "make_recipe",

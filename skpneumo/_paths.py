@@ -49,9 +49,10 @@ def check_paths(X: Any) -> NDArray[np.object_]:
         )
     if not isinstance(X, Iterable):
         raise TypeError(f"Expected a list or array of paths, got {type(X).__name__}: {X!r}.")
-    columns = getattr(X, "columns", ())
+    frame: Any = X
+    columns = getattr(frame, "columns", ())
     if "path" in columns:
-        X = X["path"]
+        X = frame["path"]
     elif len(columns) > 1:
         raise _more_than_one_column(f"a frame with the columns {', '.join(map(repr, columns))}")
     if not hasattr(X, "__array__"):

@@ -219,7 +219,7 @@ def patient_train_test_split(
     images = contingency_matrix(patients, labels)
     rng = check_random_state(random_state)
     drawn = _draw_patients(images, _approximate_mode(images.sum(axis=0), n_test, rng), rng)
-    in_test = np.isin(patients, np.unique(patients)[drawn])
+    in_test = drawn[np.unique(patients, return_inverse=True)[1]]
     train, test = np.flatnonzero(~in_test), np.flatnonzero(in_test)
     _warn_of_missing_classes(labels, [train, test])
     return list(

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skpneumo._paths import check_paths, filenames_of
+from skpneumo._paths import check_paths, filenames_of, text_frame
 
 NAMES = ["a.jpeg", "b.jpeg", "c.jpeg"]
 FORMS = {
@@ -61,3 +61,18 @@ def test_file_names_are_carried_or_are_the_rows_or_are_unknown():
     assert filenames_of(np.zeros((3, 4, 4, 1))) is None
     assert filenames_of([[1.0, 2.0], [3.0, 4.0]]) is None
     assert filenames_of(pd.DataFrame({"age": [1, 2], "weight": [3, 4]})) is None
+
+
+def test_a_frame_gives_its_column_of_paths():
+    frame = pd.DataFrame({"patient": [1, 1, 2], "path": NAMES, "age": [3, 4, 5]}, index=[7, 8, 9])
+    assert check_paths(frame).tolist() == NAMES
+    assert filenames_of(frame).tolist() == NAMES
+    with pytest.raises(ValueError, match="a frame with the columns 'patient', 'age'"):
+        check_paths(frame[["patient", "age"]])
+    assert check_paths(frame[["path"]].rename(columns={"path": "file"})).tolist() == NAMES
+
+
+def test_frames_of_text_take_any_name():
+    frame = text_frame({"path": ["\udcff.png"], "target": np.array([1])})
+    assert frame["path"].tolist() == ["\udcff.png"]
+    assert [*map(str, frame.dtypes)] == ["object", "int64"]

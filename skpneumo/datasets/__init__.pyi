@@ -1,14 +1,18 @@
 from ._fetch import fetch_chest_xray
-from ._load import CollectionWarning, load_chest_xray
+from ._load import load_chest_xray
+from ._load_table import load_image_table
 from ._make import make_chest_xray
-from ._patients import UnknownNamesWarning, etiologies, patient_ids
+from ._patients import etiologies, patient_ids
+from ._warnings import CollectionWarning, SkippedFilesWarning, UnknownNamesWarning
 
 __all__ = [
     "CollectionWarning",
+    "SkippedFilesWarning",
     "UnknownNamesWarning",
     "etiologies",
     "fetch_chest_xray",
     "load_chest_xray",
+    "load_image_table",
     "make_chest_xray",
     "patient_ids",
 ]

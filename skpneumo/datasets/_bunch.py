@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
+from skpneumo._html import printable
 from skpneumo._image_files import SkippedFile
 from skpneumo._paths import text_frame
 from skpneumo.datasets._patients import Patients
@@ -41,7 +42,8 @@ def make_bunch(
     }
     X = {"path": filenames}
     if patients.known.any():
-        X["patient"] = np.where(patients.known, patients.ids, None)
+        X["patient"] = patients.ids.copy()
+        X["patient"][~patients.known] = None
     return Bunch(
         X=text_frame(X),
         **columns,
@@ -55,5 +57,5 @@ def make_bunch(
                 "reason": [each.reason for each in skipped],
             }
         ),
-        DESCR=descr,
+        DESCR=printable(descr),
     )

@@ -9,9 +9,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from skpneumo._html import printable
 from skpneumo._image_files import SYNTHETIC_NOTE, describe_skipped, list_folder
 from skpneumo._positive_class import UndecidedPositiveError, positive_classes
-from skpneumo.datasets._folders import TopFolders, Tree, in_order, scan, split_name
+from skpneumo.datasets._folders import SPLITS, TopFolders, Tree, in_order, scan, split_name
 from skpneumo.datasets._patients import Patients, etiologies, read_patients
 
 Labels = Literal["binary", "etiology"]
@@ -83,7 +84,7 @@ def read_collection(
     if not tree.images:
         raise _no_images(tree)
     splits = _choose_splits(tree, split)
-    names = sorted({image.folder for image in tree.images})
+    names = sorted({printable(image.folder) for image in tree.images})
     is_binary = {name.upper() for name in names} <= set(PNEUMONIA_CLASSES)
     if is_binary:
         names = PNEUMONIA_CLASSES
@@ -91,9 +92,9 @@ def read_collection(
     rows = sorted(
         (
             place[image.split],
-            image.folder.upper() if is_binary else image.folder,
+            image.folder.upper() if is_binary else printable(image.folder),
             image.path,
-            image.site,
+            printable(image.site),
         )
         for image in tree.images
         if image.split in splits
@@ -176,12 +177,14 @@ def _names_folders(split: str | Sequence[str] | None, root: Path) -> bool:
     if not root.is_dir() or not wanted:
         return False
     folders = set(list_folder(root)[0])
-    return wanted <= folders and any(split_name(name) != name.lower() for name in wanted)
+    return wanted <= folders and any(name.lower() not in SPLITS for name in wanted)
 
 
 def _choose_splits(tree: Tree, split: str | Sequence[str] | None) -> list[str]:
     if split is None:
-        return tree.splits or [""]
+        # Of several sites some may have splits and others none.
+        without = any(image.split == "" for image in tree.images)
+        return [*tree.splits, *([""] if without else [])]
     wanted = [split_name(name) for name in ([split] if isinstance(split, str) else split)]
     if not wanted:
         raise ValueError("split=[] asks for no split at all; pass None to read all there are.")

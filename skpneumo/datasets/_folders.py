@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from skpneumo._html import printable
 from skpneumo._image_files import SkippedFile, list_folder, refusal, walk
 from skpneumo.datasets._levels import check_level
 
@@ -169,7 +170,7 @@ def scan(root: Path, top_folders: TopFolders | None = None, leave_out: Iterable[
 def split_name(name: str) -> str:
     """The name of a split in this package, whatever its folder or column calls it."""
     usual = _OTHER_NAMES.get(name.lower(), name.lower())
-    return usual if usual in SPLITS else name
+    return usual if usual in SPLITS else printable(name)
 
 
 def in_order(splits: Iterable[str]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from skpneumo._html import printable
 from skpneumo._paths import check_paths
 from skpneumo._positive_class import is_class_word
 from skpneumo.datasets._warnings import UnknownNamesWarning
@@ -82,7 +83,8 @@ def patient_ids(paths: Any, *, pattern: str | None = None) -> NDArray[np.object_
     -------
     patients : ndarray of shape (n_samples,), dtype object
         One str per path, such as ``"bacteria-1"`` or ``"normal-NORMAL2-IM-0383"``. Made to be
-        compared, for example as the ``groups`` of a splitter.
+        compared, for example as the ``groups`` of a splitter, and to be written: bytes of a name
+        that are no UTF-8 are in it as escapes.
 
     Raises
     ------
@@ -135,7 +137,7 @@ def read_patients(paths: NDArray[np.object_], pattern: str | None = None) -> Pat
         if i in shared:
             ids[i] = shared[i]
         elif name is None:
-            ids[i] = f"unknown-{path}"
+            ids[i] = printable(f"unknown-{path}")
         else:
             ids[i] = _patient_of(name)
     known = np.array([name is not None or i in shared for i, name in enumerate(names)], dtype=bool)
@@ -161,7 +163,7 @@ def _by_pattern(paths: NDArray[np.object_], pattern: str) -> Patients:
         match = expression.search(path.replace("\\", "/"))
         found = None if match is None else match[named] if named else _joined(match.groups())
         known[i] = bool(found)
-        ids[i] = found or f"unknown-{path}"
+        ids[i] = printable(found or f"unknown-{path}")
     remarks = []
     if named == "study" and known.any():
         remarks.append(
@@ -247,7 +249,7 @@ def _names_of(
             # apart; the folder above it says which of several collections they are from.
             folder = os.path.basename(os.path.dirname(path))
             within = f":{_patient_of(name)}" if is_class_word(folder) else ""
-            shared[i] = f"folder-{_place(path)}{within}"
+            shared[i] = printable(f"folder-{_place(path)}{within}")
             names[i] = None
     return names, shared
 

@@ -362,3 +362,68 @@ def test_the_healthy_class_comes_first(tmp_path, healthy):
     assert [xrays.target_names[label] for label in xrays.target] == [
         os.path.basename(os.path.dirname(path)) for path in xrays.filenames
     ]
+
+
+def test_images_are_found_by_content_and_through_links(tmp_path):
+    touch(tmp_path, KAGGLE)
+    touch(tmp_path, ["archive/IM-0500-0001.jpeg"])
+    (tmp_path / "archive").rename(tmp_path.parent / "archive")
+    (tmp_path / "train/NORMAL/older").symlink_to(tmp_path.parent / "archive")
+    (tmp_path / "train/PNEUMONIA/person7_virus_9").write_bytes(b"\xff\xd8\xff\xe0")
+    (tmp_path / "train/PNEUMONIA/person7_virus_10.bin").write_bytes(b"II*\0")
+    xrays = load_chest_xray(tmp_path, split="train")
+    names = {os.path.basename(path) for path in xrays.filenames}
+    assert names >= {"IM-0500-0001.jpeg", "person7_virus_9", "person7_virus_10.bin"}
+    (tmp_path / "train/NORMAL/up").symlink_to(tmp_path / "train/NORMAL")
+    with pytest.warns(SkippedFilesWarning, match="a link to a folder that is read already"):
+        load_chest_xray(tmp_path, split="train")
+
+
+def test_names_that_are_no_text(tmp_path):
+    touch(tmp_path, KAGGLE)
+    name = os.fsdecode(b"person9_virus_\xff.jpeg")
+    try:
+        (tmp_path / "train/PNEUMONIA" / name).touch()
+    except OSError:
+        pytest.skip("the file system refuses names that are not UTF-8")
+    with pytest.warns(UnknownNamesWarning):
+        xrays = load_chest_xray(tmp_path)
+    path = str(tmp_path / "train/PNEUMONIA" / name)
+    assert path in set(xrays.filenames)
+    assert path in set(xrays.X["path"])
+    assert rf"unknown-{tmp_path}/train/PNEUMONIA/person9_virus_\udcff.jpeg" in set(xrays.groups)
+    assert xrays.X["patient"][xrays.X["path"] == path].tolist() == [None]
+
+
+def test_two_classes_that_do_not_tell_are_asked_about(tmp_path):
+    touch(tmp_path, ["COVID/person1_virus_1.png", "TB/person2_virus_2.png"])
+    with pytest.raises(ValueError, match=r"'COVID', 'TB' is the illness.*--positive"):
+        load_chest_xray(tmp_path)
+    xrays = load_chest_xray(tmp_path, positive="covid")
+    assert xrays.target_names == ["TB", "COVID"]
+    assert xrays.positive == ["COVID"]
+    touch(tmp_path, ["flu/person3_virus_3.png"])
+    xrays = load_chest_xray(tmp_path)
+    assert (xrays.target_names, xrays.positive) == (["COVID", "TB", "flu"], [])
+    xrays = load_chest_xray(tmp_path, positive=["TB", "flu"])
+    assert xrays.target_names == ["COVID", "TB or flu"]
+    assert [*xrays.target] == [0, 1, 1]
+    with pytest.raises(ValueError, match="none of the classes"):
+        load_chest_xray(tmp_path, positive="cold")
+
+
+@pytest.mark.parametrize("pair", [("Covid", "Non-Covid"), ("lung opacity", "no lung opacity")])
+def test_negations_are_healthy(tmp_path, pair):
+    touch(tmp_path, [f"{name}/person{i}_virus_{i}.png" for i, name in enumerate(pair)])
+    assert load_chest_xray(tmp_path).target_names == [*pair[::-1]]
+
+
+def test_x_carries_the_patients_and_the_rows_as_the_bunch_has_them(tmp_path):
+    xrays = load_chest_xray(touch(tmp_path, KAGGLE))
+    assert xrays.X["path"].tolist() == [*xrays.filenames]
+    assert xrays.X["patient"].tolist() == [*xrays.groups]
+    with pytest.warns(UnknownNamesWarning):
+        xrays = load_chest_xray(touch(tmp_path / "other", ["NORMAL/a.png", "PNEUMONIA/b.png"]))
+    assert xrays.X.columns.tolist() == ["path"]
+    xrays = load_chest_xray(tmp_path / "other", patient_pattern=r"(\w)\.png")
+    assert xrays.X["patient"].tolist() == ["a", "b"]

@@ -121,3 +121,55 @@ def test_patients_of_the_real_xrays(real_data):
     xrays = load_chest_xray(real_data / "chest_xray")
     train, val = (set(xrays.groups[xrays.split == split]) for split in ("train", "val"))
     assert (len(train), len(val), len(train | val)) == (3654, 15, 3669)
+
+
+def test_what_viewers_call_every_patient_names_none():
+    paths = [
+        f"films/{folder}/{patient}/IM-0001-{k:04d}.jpg"
+        for folder, patients in {"NORMAL": ["ann", "bob"], "PNEUMONIA": ["eve"]}.items()
+        for patient in patients
+        for k in (1, 2)
+    ]
+    paths += ["films/NORMAL/bob/IM-0002-0001.jpg"]
+    with pytest.warns(UnknownNamesWarning, match="7 of 7 files, 'IM-0001-0001.jpg' among them"):
+        patients = patient_ids(paths)
+    assert [*patients] == [
+        f"folder-films/{p}" for p in ["ann"] * 2 + ["bob"] * 2 + ["eve"] * 2 + ["bob"]
+    ]
+    assert set(etiologies(paths)) == {"unknown"}
+
+
+def test_two_hospitals_may_use_the_same_names():
+    paths = [f"{site}/NORMAL/IM-{i:04d}-0001.jpg" for site in "AB" for i in (1, 2)]
+    with pytest.warns(UnknownNamesWarning, match="recur in several folders"):
+        assert len(set(patient_ids(paths))) == 4
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ["train/NORMAL/IM-0001-0001.jpeg", "test/NORMAL/IM-0001-0001.jpeg"],
+        ["NORMAL/IM-0001-0001.jpeg", "PNEUMONIA/IM-0001-0001.jpeg"],
+        ["a/person1_virus_6.jpeg", "b/person1_virus_6.jpeg"],
+    ],
+)
+def test_the_same_image_in_two_splits_or_classes_is_one_patient(paths):
+    assert len(set(patient_ids(paths))) == 1
+
+
+def test_patterns_read_patients_off_any_part_of_the_path():
+    paths = [r"C:\films\P1\a.png", "films/P1/b.png", "films/P2/a.png"]
+    assert [*patient_ids(paths, pattern=r"/(P\d+)/")] == ["P1", "P1", "P2"]
+    assert [*patient_ids(paths, pattern="folder")] == ["P1", "P1", "P2"]
+    assert [*patient_ids(["x-1-2", "x-1-3"], pattern=r"(\w)-(\d)-")] == ["x-1", "x-1"]
+    with pytest.warns(UnknownNamesWarning, match="1 of 3 file names have no patient that"):
+        assert patient_ids(paths, pattern=r"(P1)")[2] == "unknown-films/P2/a.png"
+    with pytest.raises(ValueError, match=r"no regular expression.*'nih'"):
+        patient_ids(paths, pattern="(")
+    with pytest.raises(ValueError, match="has no group"):
+        patient_ids(paths, pattern="P1")
+
+
+def test_unknown_names_that_recur_hint_at_the_folder():
+    with pytest.warns(UnknownNamesWarning, match='pattern "folder"'):
+        patient_ids(["ann/1.dcm", "bob/1.dcm"])

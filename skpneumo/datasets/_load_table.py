@@ -1,0 +1,393 @@
+"""Reading a collection from a table of its images."""
+
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.utils import Bunch
+
+from skpneumo._formatting import counted
+from skpneumo._html import printable
+from skpneumo._paths import text_frame
+from skpneumo._sklearn import StrOptions, validate_parameter_constraints
+from skpneumo.datasets._bunch import make_bunch
+from skpneumo.datasets._folders import split_name
+from skpneumo.datasets._patients import Patients, etiologies, read_patients
+from skpneumo.datasets._table import column_of, read_table, text_of
+from skpneumo.datasets._table_labels import Labels, Positive, read_labels
+from skpneumo.datasets._table_paths import Located, locate
+from skpneumo.datasets._warnings import CollectionWarning, UnknownNamesWarning
+
+__all__ = ["load_image_table", "table_paths"]
+
+Incomplete = Literal["raise", "drop"]
+
+
+class _Rows(NamedTuple):
+    """What a table says of the images, a row each; "" where it says nothing."""
+
+    filenames: NDArray[np.object_]
+    labels: NDArray[np.object_]
+    split: NDArray[np.object_]
+    patients: NDArray[np.object_] | None
+
+    def take(self, rows: NDArray[np.intp]) -> "_Rows":
+        patients = None if self.patients is None else self.patients[rows]
+        return _Rows(self.filenames[rows], self.labels[rows], self.split[rows], patients)
+
+
+def load_image_table(
+    table: "str | os.PathLike[str] | pd.DataFrame",
+    *,
+    path: str = "path",
+    label: str = "label",
+    patient: str | None = None,
+    split: str | None = None,
+    root: str | os.PathLike[str] | None = None,
+    positive: Positive = None,
+    patient_pattern: str | None = None,
+    separator: str = "|",
+    sheet: str | int = 0,
+    incomplete: Incomplete = "raise",
+) -> Bunch:
+    """Read a collection of chest X-rays from a table with a row for each image.
+
+    No image is opened. Rows keep their order.
+
+    Parameters
+    ----------
+    table : str, path-like or DataFrame
+        A CSV or TSV file of any delimiter, an Excel file (``skpneumo[tables]``), a Parquet file
+        (``skpneumo[parquet]``), or a DataFrame.
+    path : str, default="path"
+        The column with the image files: absolute, from the home folder (``~``), or relative to
+        ``root`` or to the table. The suffix may be missing. A name that is not there is looked
+        for in all folders below ``root``.
+    label : str, default="label"
+        The column with the classes. Space around them does not count, and spellings that differ
+        in case or space are one class, with a warning.
+    patient : str or None, default=None
+        The column with the patients. None takes the column ``patient`` if there is one, else
+        reads them off the paths.
+    split : str or None, default=None
+        The column with the splits. None takes the column ``split`` if there is one.
+    root : str, path-like or None, default=None
+        The folder that relative paths start from. None is the folder of the table, or the
+        current one for a DataFrame.
+    positive : str, list of str, callable or None, default=None
+        What is the illness: a label, in any case, or several. Rows that have one of them among
+        their findings are 1, all others 0. A callable gets the list of findings of a cell, empty
+        for an empty cell, and returns whether it is 1. None reads it off the names of all labels
+        together.
+    patient_pattern : str or None, default=None
+        Where the paths have the patient, as the ``pattern`` of :func:`patient_ids`.
+    separator : str, default="|"
+        What stands between several findings of a cell.
+    sheet : str or int, default=0
+        The sheet of an Excel file.
+    incomplete : {"raise", "drop"}, default="raise"
+        What becomes of rows whose file is not there or that have no label: an error that names
+        them, or they are left out, with a warning that counts them.
+
+    Returns
+    -------
+    xrays : :class:`~sklearn.utils.Bunch`
+        As from :func:`load_chest_xray`. Its ``frame`` has the other columns of the table as well.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the table is not there, or with ``incomplete="raise"`` files of it are not.
+    ValueError
+        If it is no table, or has no such column; if a row has no label, or several findings and
+        ``positive`` is None; if ``positive`` is in no row, or needed and None; if a name means
+        several files; or if two rows say different things of one file.
+    ImportError
+        If what reads the format of the table is not installed.
+
+    Warns
+    -----
+    CollectionWarning
+        If a label has several spellings, rows repeat a file, or rows were left out.
+    UnknownNamesWarning
+        If the patient of a row is not known.
+
+    See Also
+    --------
+    load_chest_xray : Read a folder for each class instead.
+    patient_ids : Patients from paths.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skpneumo.datasets import load_image_table, make_chest_xray
+    >>> drawn = make_chest_xray(n_patients=12, random_state=0)
+    >>> table = pd.DataFrame({
+    ...     "file": drawn.filenames,
+    ...     "findings": ["No Finding", "Effusion|Pneumonia"] * (len(drawn.filenames) // 2),
+    ...     "case": drawn.groups,
+    ... })
+    >>> xrays = load_image_table(
+    ...     table, path="file", label="findings", patient="case", positive="pneumonia")
+    >>> xrays.target_names
+    ['No Finding', 'Pneumonia']
+    >>> xrays.X.columns.tolist()
+    ['path', 'patient']
+    """
+    given = locals()
+    validate_parameter_constraints(
+        {
+            "table": [str, os.PathLike, pd.DataFrame],
+            "path": [str],
+            "label": [str],
+            "patient": [str, None],
+            "split": [str, None],
+            "root": [str, os.PathLike, None],
+            "positive": [str, int, list, tuple, callable, None],
+            "patient_pattern": [str, None],
+            "separator": [str],
+            "sheet": [str, int],
+            "incomplete": [StrOptions({"raise", "drop"})],
+        },
+        given,
+        caller_name="load_image_table",
+    )
+    frame, bases = _open(table, root, sheet)
+    cells = text_of(column_of(frame, path, "path"))
+    located = locate(cells, bases)
+    _refuse_ambiguous(located)
+    rows = _Rows(
+        located.filenames,
+        text_of(column_of(frame, label, "label")),
+        _splits(frame, split),
+        _patient_cells(frame, patient, patient_pattern),
+    )
+    needs_label = not callable(positive)
+    kept, remarks = _complete(rows, cells, bases, label if needs_label else None, incomplete)
+    rows = rows.take(kept)
+    labels = read_labels(rows.labels, label, positive, separator)
+    first, target, repeated = _one_row_a_file(rows, labels.target, asked=positive is not None)
+    rows, kept = rows.take(first), kept[first]
+    patients = _patients(rows, patient_pattern)
+    for remark in [*remarks, *labels.remarks, *repeated]:
+        warnings.warn(remark, CollectionWarning, stacklevel=2)
+    for remark in patients.remarks:
+        warnings.warn(remark, UnknownNamesWarning, stacklevel=2)
+    etiology = etiologies(rows.filenames)
+    is_normal = np.array([name.upper() == "NORMAL" for name in labels.names])[target]
+    etiology[(etiology == "unknown") & is_normal] = "normal"
+    own = ("filenames", "target", "groups", "etiology", "split")
+    return make_bunch(
+        filenames=rows.filenames,
+        target=target,
+        target_names=labels.names,
+        positive=labels.positive,
+        patients=patients,
+        etiology=etiology,
+        split=rows.split,
+        root=os.fspath(bases[0]),
+        descr=_describe(table, rows, target, labels, patients, [*remarks, *repeated]),
+        more={
+            str(name): frame[name].to_numpy(dtype=object)[kept]
+            for name in frame
+            if name not in own
+        },
+    )
+
+
+def table_paths(
+    table: "str | os.PathLike[str] | pd.DataFrame",
+    path: str = "path",
+    root: str | os.PathLike[str] | None = None,
+) -> list[str]:
+    """Name the files of a table, of which nothing else is asked.
+
+    A file that is not there keeps the name it has in the table, for whoever opens it to refuse.
+    """
+    frame, bases = _open(table, root, 0)
+    cells = text_of(column_of(frame, path, "path"))
+    located = locate(cells, bases)
+    _refuse_ambiguous(located)
+    return [
+        found or os.path.join(bases[0], cell)
+        for found, cell in zip(located.filenames, cells, strict=True)
+    ]
+
+
+def _open(
+    table: "str | os.PathLike[str] | pd.DataFrame",
+    root: str | os.PathLike[str] | None,
+    sheet: str | int,
+) -> tuple[pd.DataFrame, list[Path]]:
+    """The table, and the folders that its relative paths start from."""
+    bases = [] if root is None else [Path(root).expanduser()]
+    if isinstance(table, pd.DataFrame):
+        frame = table.reset_index(drop=True)
+        bases = bases or [Path()]
+    else:
+        frame = read_table(table, sheet)
+        bases.append(Path(table).expanduser().parent)
+    if root is not None and not bases[0].is_dir():
+        raise FileNotFoundError(f"There is no folder {os.fspath(root)!r}. Check root.")
+    if frame.empty:
+        raise ValueError("The table has no rows.")
+    return frame, bases
+
+
+def _refuse_ambiguous(located: Located) -> None:
+    for entry, files in located.ambiguous.items():
+        more = len(located.ambiguous) - 1
+        others = f"; {more} more names are alike" if more else ""
+        raise ValueError(
+            f"{entry!r} of the table may be {len(files)} files: {', '.join(files[:3])}{others}. "
+            "Write the folder and the suffix into the table, or name a root that holds one of "
+            "them."
+        )
+
+
+def _splits(frame: pd.DataFrame, split: str | None) -> NDArray[np.object_]:
+    if split is None and "split" not in frame:
+        return np.full(len(frame), "", dtype=object)
+    cells = text_of(column_of(frame, split or "split", "split"))
+    names = {cell: split_name(cell) for cell in set(cells)}
+    return np.array([names[cell] for cell in cells], dtype=object)
+
+
+def _patient_cells(
+    frame: pd.DataFrame, patient: str | None, pattern: str | None
+) -> NDArray[np.object_] | None:
+    if patient is not None and pattern is not None:
+        raise ValueError(
+            f"patient={patient!r} reads the patients from the table, and "
+            f"patient_pattern={pattern!r} from the paths. Pass one of them."
+        )
+    if patient is None and (pattern is not None or "patient" not in frame):
+        return None
+    return text_of(column_of(frame, patient or "patient", "patient"))
+
+
+def _complete(
+    rows: _Rows,
+    cells: NDArray[np.object_],
+    bases: Sequence[Path],
+    label: str | None,
+    incomplete: Incomplete,
+) -> tuple[NDArray[np.intp], list[str]]:
+    """The rows with a file and, if ``label`` names its column, a label; what the others lack."""
+    lost = rows.filenames == ""
+    unlabelled = (rows.labels == "") & ~lost if label is not None else np.zeros_like(lost)
+    n = len(lost)
+    remarks = []
+    if lost.any():
+        folders = " and ".join(repr(os.fspath(base)) for base in bases)
+        named = f"{lost.sum()} of {n} files of the table are not there, {_few(cells[lost])}."
+        if incomplete == "raise":
+            raise FileNotFoundError(
+                f"{named} They were looked for in {folders}. Name another root, or leave them "
+                'out with incomplete="drop"; in the shell --drop-incomplete.'
+            )
+        remarks.append(f"{named} These rows were left out.")
+    if unlabelled.any():
+        named = f"{unlabelled.sum()} of {n} rows have no {label!r}, {_few(cells[unlabelled])}."
+        if incomplete == "raise":
+            raise ValueError(
+                f'{named} Label them, leave them out with incomplete="drop" (in the shell '
+                "--drop-incomplete), or say what an empty cell means with a function as positive."
+            )
+        remarks.append(f"{named} They were left out.")
+    kept = np.flatnonzero(~(lost | unlabelled))
+    if not len(kept):
+        raise ValueError(f"No row of the table is left. {' '.join(remarks)}")
+    return kept, remarks
+
+
+def _few(cells: NDArray[np.object_]) -> str:
+    shown = ", ".join(repr(cell) for cell in cells[:3])
+    return f"{shown}, ..." if len(cells) > 3 else shown
+
+
+def _one_row_a_file(
+    rows: _Rows, target: NDArray[np.int64], asked: bool
+) -> tuple[NDArray[np.intp], NDArray[np.int64], list[str]]:
+    """The first row of each file, and its class by all of its rows.
+
+    Tables have a row for each finding, or each box around one: a file is positive if one of its
+    rows is. Without ``positive`` all rows have to say the same.
+    """
+    codes, files = pd.factorize(rows.filenames)
+    n_repeated = len(codes) - len(files)
+    if not n_repeated:
+        return np.arange(len(codes)), target, []
+    columns: dict[str, Any] = {"split": rows.split, "patient": rows.patients}
+    if not asked:
+        columns["label"] = target
+    for name, values in columns.items():
+        if values is None:
+            continue
+        differing = pd.Series(values).groupby(codes).nunique().gt(1).to_numpy()
+        if differing.any():
+            raise ValueError(
+                f"Rows of the same file have different values of {name}: {differing.sum()} files, "
+                f"among them {files[differing.argmax()]!r}. Correct the table, or, if each row is "
+                "one finding of several, say which is the illness with positive=."
+            )
+    most = np.zeros(len(files), dtype=np.int64)
+    np.maximum.at(most, codes, target)
+    first = np.unique(codes, return_index=True)[1]
+    return (
+        first,
+        most[codes[first]],
+        [f"{counted(n_repeated, 'row')} of a file that has one already; joined."],
+    )
+
+
+def _patients(rows: _Rows, pattern: str | None) -> Patients:
+    if rows.patients is None:
+        return read_patients(rows.filenames, pattern)
+    known = rows.patients != ""
+    ids = rows.patients.copy()
+    ids[~known] = [printable(f"unknown-{path}") for path in rows.filenames[~known]]
+    remarks = []
+    if not known.all():
+        remarks.append(
+            f"{(~known).sum()} of {len(known)} rows have no patient, "
+            f"{_few(rows.filenames[~known])}. Each of these files is taken for a patient of its "
+            "own."
+        )
+    return Patients(ids, known, remarks)
+
+
+def _describe(
+    table: Any,
+    rows: _Rows,
+    target: NDArray[np.int64],
+    labels: Labels,
+    patients: Patients,
+    remarks: Sequence[str],
+) -> str:
+    source = "a DataFrame" if isinstance(table, pd.DataFrame) else os.fspath(table)
+    described = text_frame({"split": rows.split, "class": target, "patient": patients.ids})
+    lines = [
+        "# A table of chest X-rays",
+        "",
+        "Nothing is known of its origin and terms.",
+        "",
+        "## What was read",
+        "",
+        f"From {source}: {counted(len(target), 'image')} of "
+        f"{counted(described['patient'].nunique(), 'patient')}.",
+        "",
+        "| split | class | images | patients |",
+        "| --- | --- | ---: | ---: |",
+    ]
+    grouped = described.groupby(["split", "class"])["patient"].agg(["size", "nunique"])
+    lines += [
+        f"| {split or '-'} | {labels.names[number]} | {images} | {n_patients} |"
+        for (split, number), images, n_patients in grouped.itertuples()
+    ]
+    return "\n".join([*lines, "", *remarks, ""])

@@ -1,0 +1,156 @@
+"""From the cells of a table to classes: spellings, several findings in a cell, the illness."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from skpneumo._formatting import counted
+from skpneumo.datasets._collection import order_classes
+
+__all__ = ["Labels", "read_labels"]
+
+Positive = str | int | Sequence[str] | Callable[[list[str]], bool] | None
+
+# Columns whose name says nothing about what is 1 in them.
+_SAYS_NOTHING = frozenset(
+    {"label", "labels", "target", "class", "classes", "y", "diagnosis", "finding", "findings"}
+)
+_MOST_NAMED = 8
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The class of each row as a number, the names of the classes, and what is odd in them."""
+
+    target: NDArray[np.int64]
+    names: list[str]
+    positive: list[str]
+    remarks: list[str]
+
+
+def read_labels(
+    cells: NDArray[np.object_], column: str, positive: Positive, separator: str
+) -> Labels:
+    """Number the classes, the healthy ones first.
+
+    Parameters
+    ----------
+    cells : ndarray of shape (n_rows,) of str
+        Labels without space around them, "" where there is none.
+    column : str
+        What the column is called.
+    positive : str, int, list of str, callable or None
+        What is the illness, as in :func:`load_image_table`.
+    separator : str
+        What stands between the findings of a cell.
+    """
+    codes, distinct = pd.factorize(cells)
+    findings = [_findings(cell, separator) for cell in distinct]
+    if callable(positive):
+        is_ill = np.array([bool(positive(list(each))) for each in findings], dtype=bool)
+        name = getattr(positive, "__name__", "<lambda>")
+        name = "positive" if name == "<lambda>" else name
+        return _two_classes(
+            is_ill[codes], "negative" if name == "positive" else f"not {name}", name
+        )
+    spelling, remarks = _one_spelling(findings, np.bincount(codes, minlength=len(distinct)))
+    findings = [[spelling[each] for each in listed] for listed in findings]
+    if positive is not None:
+        return _asked_for(codes, findings, positive, remarks)
+    if several := [listed for listed in findings if len(listed) > 1]:
+        known = sorted({each for listed in findings for each in listed})
+        raise ValueError(
+            f"Cells of the column {column!r} hold several findings, such as "
+            f"{separator.join(several[0])!r}. Say which of them is to be found: "
+            f"positive={known[-1]!r}, a list or a function of the list of findings; in the shell "
+            f"--positive. There are {_quoted(known)}."
+        )
+    names = sorted({listed[0] for listed in findings})
+    if set(names) <= {"0", "1"} and len(names) == 2 and column.lower() not in _SAYS_NOTHING:
+        is_ill = np.array([listed == ["1"] for listed in findings], dtype=bool)
+        return _two_classes(is_ill[codes], f"not {column}", column)
+    classes = order_classes(names, None)
+    number = {name: i for i, name in enumerate(classes.names)}
+    target = np.array([number[listed[0]] for listed in findings], dtype=np.int64)[codes]
+    return Labels(target, list(classes.names), list(classes.positive), remarks)
+
+
+def _asked_for(
+    codes: NDArray[np.intp], findings: list[list[str]], positive: Any, remarks: list[str]
+) -> Labels:
+    known = {_folded(each): each for listed in findings for each in listed}
+    wanted = []
+    for name in list(positive) if isinstance(positive, (list, tuple, set)) else [positive]:
+        if _folded(name) not in known:
+            near = get_close_matches(_folded(name), known, n=1)
+            meant = f" Was {known[near[0]]!r} meant?" if near else ""
+            raise ValueError(
+                f"positive names {name!r}, which no row has.{meant} There are "
+                f"{_quoted(sorted(known.values()))}."
+            )
+        wanted.append(known[_folded(name)])
+    is_ill = np.array([bool(set(wanted) & set(listed)) for listed in findings], dtype=bool)
+    others = {"|".join(listed) for listed, ill in zip(findings, is_ill, strict=True) if not ill}
+    if not others:
+        raise ValueError(
+            f"positive={positive!r} is in every row, so that there is no other class. Name the "
+            "findings that are the illness, and not the healthy ones."
+        )
+    ill = " or ".join(dict.fromkeys(wanted))
+    healthy = next(iter(others)) if len(others) == 1 else f"not {ill}"
+    return _two_classes(is_ill[codes], healthy, ill, remarks)
+
+
+def _two_classes(
+    is_ill: NDArray[np.bool_], healthy: str, ill: str, remarks: Sequence[str] = ()
+) -> Labels:
+    return Labels(is_ill.astype(np.int64), [healthy, ill], [ill], list(remarks))
+
+
+def _findings(cell: str, separator: str) -> list[str]:
+    """The findings of a cell; those of PadChest are written as a list of Python."""
+    if cell.startswith("[") and cell.endswith("]"):
+        parts = [part.strip().strip("'\"") for part in cell[1:-1].split(",")]
+    else:
+        parts = cell.split(separator)
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _one_spelling(
+    findings: list[list[str]], counts: NDArray[np.intp]
+) -> tuple[dict[str, str], list[str]]:
+    """The most frequent spelling of each finding, and where there are several."""
+    by_meaning: dict[str, Counter[str]] = {}
+    for listed, count in zip(findings, counts.tolist(), strict=True):
+        for each in listed:
+            by_meaning.setdefault(_folded(each), Counter())[each] += count
+    spelling, remarks = {}, []
+    for spellings in by_meaning.values():
+        usual = spellings.most_common(1)[0][0]
+        spelling.update(dict.fromkeys(spellings, usual))
+        if len(spellings) > 1:
+            shown = ", ".join(
+                f"{each!r} ({counted(n, 'row')})" for each, n in spellings.most_common()
+            )
+            remarks.append(
+                f"The label {usual!r} is spelled in {len(spellings)} ways, {shown}; they are one."
+            )
+    return spelling, remarks
+
+
+def _folded(name: Any) -> str:
+    if isinstance(name, float) and name.is_integer():
+        name = int(name)
+    return " ".join(str(name).split()).casefold()
+
+
+def _quoted(names: Sequence[str]) -> str:
+    shown = ", ".join(map(repr, names[:_MOST_NAMED]))
+    more = len(names) - _MOST_NAMED
+    return f"{shown} and {more} more" if more > 0 else shown

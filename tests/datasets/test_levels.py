@@ -1,0 +1,108 @@
+"""Folders that are no classes are asked about."""
+
+import re
+import warnings
+
+import pytest
+
+from skpneumo.datasets import load_chest_xray
+
+
+def touch(root, paths):
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).touch()
+    return root
+
+
+def quietly(*arguments, **options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return load_chest_xray(*arguments, **options)
+
+
+def below(*folders):
+    return [
+        f"{top}/{name}/{top}-{name}.png".replace("//", "/")
+        for top in folders
+        for name in ("NORMAL", "PNEUMONIA")
+    ]
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [
+        ("hospital_A", "hospital_B"),
+        ("Training", "Validation"),
+        ("2019", "2020", "2021"),
+    ],
+)
+def test_folders_that_hold_the_same_folders_are_asked_about(tmp_path, folders):
+    touch(tmp_path, below(*folders))
+    with pytest.raises(ValueError, match=r"Which of the two are the classes\?") as caught:
+        load_chest_xray(tmp_path)
+    text = str(caught.value)
+    for said in (*map(repr, folders), "split=", "top_folders='site'", "--top-folders", "'NORMAL'"):
+        assert said in text
+
+
+def test_a_site_that_lacks_a_class_is_a_site_all_the_same(tmp_path):
+    touch(tmp_path, ["A/NORMAL/1.png", "A/COVID/2.png", "B/NORMAL/3.png"])
+    with pytest.raises(ValueError, match="Which of the two"):
+        load_chest_xray(tmp_path)
+
+
+def test_splits_are_named_or_said_to_be_splits(tmp_path):
+    touch(tmp_path, below("Training", "Validation"))
+    for options in ({"split": ["Training", "Validation"]}, {"top_folders": "split"}):
+        xrays = quietly(tmp_path, **options)
+        assert [*xrays.split] == ["train", "train", "val", "val"]
+        assert xrays.target_names == ["NORMAL", "PNEUMONIA"]
+    assert [*quietly(tmp_path, split="Validation").split] == ["val", "val"]
+    assert [*quietly(tmp_path, split="train", top_folders="split").split] == ["train", "train"]
+    touch(tmp_path / "years", below("2019", "2020"))
+    xrays = quietly(tmp_path / "years", split=["2019", "2020"])
+    assert [*xrays.split] == ["2019", "2019", "2020", "2020"]
+
+
+def test_sites_become_a_column(tmp_path):
+    touch(tmp_path, below("hospital_A", "hospital_B/train", "hospital_B/test"))
+    xrays = quietly(tmp_path, top_folders="site")
+    assert xrays.frame[["site", "split"]].value_counts().to_dict() == {
+        ("hospital_A", ""): 2,
+        ("hospital_B", "train"): 2,
+        ("hospital_B", "test"): 2,
+    }
+    assert xrays.target_names == ["NORMAL", "PNEUMONIA"]
+
+
+def test_classes_may_hold_the_same_folders(tmp_path):
+    views = ["NORMAL/AP/1.png", "NORMAL/PA/2.png", "PNEUMONIA/AP/3.png", "PNEUMONIA/PA/4.png"]
+    xrays = quietly(touch(tmp_path / "known", views))
+    assert [*xrays.target] == [0, 0, 1, 1]
+    unknown = [path.replace("NORMAL", "c0").replace("PNEUMONIA", "c1") for path in views]
+    touch(tmp_path / "unknown", unknown)
+    with pytest.raises(ValueError, match="top_folders='class'"):
+        load_chest_xray(tmp_path / "unknown", positive="c1")
+    xrays = quietly(tmp_path / "unknown", positive="c1", top_folders="class")
+    assert [*xrays.target] == [0, 0, 1, 1]
+
+
+def test_folders_of_patients_are_no_question(tmp_path):
+    touch(tmp_path, ["x/pat1/a.png", "x/pat2/a.png", "healthy/pat3/a.png", "healthy/pat4/a.png"])
+    assert [*quietly(tmp_path).target_names] == ["healthy", "x"]
+
+
+def test_masks_are_no_x_rays(tmp_path):
+    touch(
+        tmp_path,
+        [f"{name}/{kind}/1.png" for name in ("COVID", "Normal") for kind in ("images", "masks")],
+    )
+    with pytest.raises(ValueError, match=r"'images', 'masks': two kinds.*leave_out='masks'"):
+        load_chest_xray(tmp_path)
+    xrays = quietly(tmp_path, leave_out="masks")
+    assert len(xrays.filenames) == 2
+    assert all("/images/" in path for path in xrays.filenames)
+    assert re.search(r"Left out, as asked: 2 folders", xrays.DESCR)
+    with pytest.raises(ValueError, match="two kinds"):
+        load_chest_xray(tmp_path / "COVID")

@@ -1,0 +1,331 @@
+"""Reading collections from tables. Nothing opens an image, so empty files do."""
+
+import os
+import re
+import sys
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from skpneumo.datasets import CollectionWarning, UnknownNamesWarning, load_image_table
+from skpneumo.splitting import patient_train_test_split
+
+FILES = ["a/1.png", "a/2.png", "b/3.jpeg", "b/4"]
+TABLE = pd.DataFrame(
+    {
+        "path": FILES,
+        "label": ["normal", " pneumonia", "pneumonia ", "normal"],
+        "patient": ["007", "007", "8", "9"],
+        "split": ["Training", "Training", "test", "Validation"],
+        "age": [3, 4, 5, 6],
+    }
+)
+
+
+@pytest.fixture
+def root(tmp_path):
+    for file in FILES:
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).touch()
+    return tmp_path
+
+
+def quietly(*arguments, **options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return load_image_table(*arguments, **options)
+
+
+def test_a_frame_becomes_what_a_folder_does(root):
+    xrays = load_image_table(TABLE, root=root)
+    assert [*xrays.filenames] == [str(root / file) for file in FILES]
+    assert [*xrays.target] == [0, 1, 1, 0]
+    assert xrays.target.dtype == np.int64
+    assert xrays.target_names == ["normal", "pneumonia"]
+    assert xrays.positive == ["pneumonia"]
+    assert [*xrays.groups] == ["007", "007", "8", "9"]
+    assert [*xrays.split] == ["train", "train", "test", "val"]
+    assert [*xrays.etiology] == ["normal", "unknown", "unknown", "normal"]
+    assert xrays.X.columns.tolist() == ["path", "patient"]
+    assert [*map(str, xrays.X.dtypes)] == ["object", "object"]
+    assert xrays.frame["age"].tolist() == [3, 4, 5, 6]
+    assert "4 images of 3 patients" in xrays.DESCR
+    assert "| train | pneumonia | 1 | 1 |" in xrays.DESCR
+
+
+def written(table, file, form):
+    if form == "csv":
+        table.to_csv(file, index=False)
+    elif form == "semicolons":
+        table.to_csv(file, index=False, sep=";", encoding="utf-8-sig")
+    elif form == "tsv":
+        table.to_csv(file, index=False, sep="\t")
+    elif form == "unicode text":
+        table.to_csv(file, index=False, sep="\t", encoding="utf-16")
+    elif form == "excel":
+        table.to_excel(file, index=False, engine="openpyxl")
+    else:
+        table.to_parquet(file)
+    return file
+
+
+@pytest.mark.parametrize("form", ["csv", "semicolons", "tsv", "unicode text", "excel", "parquet"])
+def test_every_kind_of_file_gives_the_same_rows(root, form):
+    expected = load_image_table(TABLE, root=root)
+    # The content decides, so that the suffix may be anything.
+    file = written(TABLE, root / "table.xlsx", form)
+    xrays = load_image_table(file)
+    assert [*xrays.filenames] == [*expected.filenames]
+    assert [*xrays.target] == [*expected.target]
+    assert [*xrays.groups] == ["007", "007", "8", "9"]
+    assert [*xrays.split] == [*expected.split]
+
+
+def test_numbers_of_patients_are_text_whatever_the_format(root):
+    with_a_gap = TABLE.assign(patient=[7.0, 7.0, np.nan, 9.0])
+    with pytest.warns(UnknownNamesWarning, match="1 of 4 rows have no patient"):
+        xrays = load_image_table(with_a_gap, root=root)
+    assert xrays.X["patient"].tolist() == ["7", "7", None, "9"]
+    assert [*xrays.groups] == ["7", "7", f"unknown-{root / 'b/3.jpeg'}", "9"]
+
+
+def test_missing_optional_packages_name_the_pip_line(root, monkeypatch):
+    excel, parquet = root / "t.xlsx", root / "t.parquet"
+    written(TABLE, excel, "excel"), written(TABLE, parquet, "parquet")
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    with pytest.raises(ImportError, match=re.escape('pip install "skpneumo[tables]"')):
+        load_image_table(excel)
+    monkeypatch.setattr(pd, "read_parquet", _without_pyarrow)
+    with pytest.raises(ImportError, match=re.escape('pip install "skpneumo[parquet]"')):
+        load_image_table(parquet)
+
+
+def _without_pyarrow(_):
+    raise ImportError("no engine")
+
+
+def test_paths_are_found_from_home_root_table_and_without_suffix(root, monkeypatch):
+    monkeypatch.setenv("HOME", str(root))
+    monkeypatch.setenv("USERPROFILE", str(root))
+    (root / "tables").mkdir()
+    paths = ["~/a/1", str(root / "a/2"), "3", r"b\4"]
+    file = written(TABLE.assign(path=paths), root / "tables/t.csv", "csv")
+    xrays = load_image_table(file, root=root)
+    assert [*xrays.filenames] == [
+        str(root / "a/1.png"), str(root / "a/2.png"), str(root / "b/3.jpeg"), str(root / "b/4"),
+    ]  # fmt: skip
+    monkeypatch.chdir(root)
+    assert [*load_image_table(TABLE).filenames] == FILES
+
+
+def test_names_of_several_files_are_refused(root):
+    (root / "b/1.png").touch()
+    with pytest.raises(ValueError, match=r"'1' of the table may be 2 files: .*a/1.png, .*b/1.png"):
+        load_image_table(TABLE.assign(path=["1", *FILES[1:]]), root=root)
+    (root / "a/2.jpeg").touch()
+    with pytest.raises(ValueError, match=r"'a/2' of the table may be 2 files"):
+        load_image_table(TABLE.assign(path=["a/1", "a/2", *FILES[2:]]), root=root)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"path": ["x.png", *FILES[1:]]}, "1 of 4 files of the table are not there, 'x.png'"),
+        ({"path": ["b/1.png", *FILES[1:]]}, "not there, 'b/1.png'"),
+        ({"label": ["normal", "", "nan", "pneumonia"]}, "2 of 4 rows have no 'label', 'a/2.png'"),
+    ],
+)
+def test_incomplete_rows_are_named_or_dropped_with_a_warning(root, change, said):
+    table = TABLE.assign(**change)
+    with pytest.raises((FileNotFoundError, ValueError), match=f"{said}.*--drop-incomplete"):
+        load_image_table(table, root=root)
+    with pytest.warns(CollectionWarning, match=said):
+        xrays = load_image_table(table, root=root, incomplete="drop")
+    n_dropped = 2 if "label" in change else 1
+    assert len(xrays.filenames) == 4 - n_dropped
+    assert said.split(",")[0] in xrays.DESCR
+
+
+def test_nothing_left_is_an_error(root):
+    with pytest.raises(ValueError, match="No row of the table is left"):
+        load_image_table(TABLE.assign(path="x"), root=root, incomplete="drop")
+
+
+def test_rows_of_one_file_are_joined_or_refused(root):
+    boxes = pd.concat([TABLE, TABLE.iloc[[1]]], ignore_index=True)
+    with pytest.warns(CollectionWarning, match="1 row of a file that has one already; joined"):
+        assert [*load_image_table(boxes, root=root).target] == [0, 1, 1, 0]
+    boxes.loc[4, "label"] = "normal"
+    with pytest.raises(
+        ValueError, match=r"different values of label: 1 files.*a/2.png.*positive="
+    ):
+        load_image_table(boxes, root=root)
+    assert [*quietly(boxes, root=root, positive="pneumonia").target] == [0, 1, 1, 0]
+    boxes.loc[4, "patient"] = "8"
+    with pytest.raises(ValueError, match="different values of patient"):
+        load_image_table(boxes, root=root, positive="pneumonia")
+
+
+def test_patients_are_read_off_the_paths_where_no_column_has_them(root):
+    bare = TABLE.drop(columns="patient")
+    xrays = load_image_table(bare, root=root, patient_pattern="folder")
+    assert [*xrays.groups] == ["a", "a", "b", "b"]
+    with pytest.warns(UnknownNamesWarning, match="4 of 4 file names"):
+        xrays = load_image_table(bare, root=root)
+    assert xrays.X.columns.tolist() == ["path"]
+    with pytest.raises(ValueError, match="Pass one of them"):
+        load_image_table(TABLE, root=root, patient="patient", patient_pattern="folder")
+
+
+def test_columns_that_are_not_there_are_named(root):
+    for parameter in ("path", "label", "patient", "split"):
+        with pytest.raises(
+            ValueError, match=rf"no column 'x'; its columns are 'path'.*{parameter}="
+        ):
+            load_image_table(TABLE, root=root, **{parameter: "x"})
+    with pytest.raises(ValueError, match="2 columns 'label'"):
+        load_image_table(pd.concat([TABLE, TABLE["label"]], axis=1), root=root)
+
+
+def test_what_is_no_table_is_named(root):
+    with pytest.raises(FileNotFoundError, match="no table"):
+        load_image_table(root / "nowhere.csv")
+    with pytest.raises(IsADirectoryError, match="load_chest_xray"):
+        load_image_table(root)
+    (root / "t").write_bytes(b"\0\1\2")
+    with pytest.raises(ValueError, match="no table that can be read"):
+        load_image_table(root / "t")
+    (root / "t").write_bytes(b"\xd0\xcf\x11\xe0")
+    with pytest.raises(ValueError, match="before 2007"):
+        load_image_table(root / "t")
+    with pytest.raises(ValueError, match="no rows"):
+        load_image_table(TABLE.iloc[:0])
+    with pytest.raises(FileNotFoundError, match="Check root"):
+        load_image_table(TABLE, root=root / "nowhere")
+
+
+def test_older_spreadsheets_write_latin_1(root):
+    table = TABLE.assign(label=["gesund", "Lungenentzündung", "Lungenentzündung", "gesund"])
+    table.to_csv(root / "t.csv", index=False, sep=";", encoding="latin-1")
+    assert load_image_table(root / "t.csv").target_names == ["gesund", "Lungenentzündung"]
+
+
+def test_file_names_that_are_no_text(root):
+    name = os.fsdecode(b"caf\xe9.png")
+    try:
+        (root / name).touch()
+    except OSError:
+        pytest.skip("the file system refuses names that are not UTF-8")
+    table = TABLE.assign(path=pd.Series([name, *FILES[1:]], dtype=object))
+    in_memory = load_image_table(table, root=root)
+    with open(root / "t.csv", "w", encoding="utf-8", errors="surrogateescape") as stream:
+        table.to_csv(stream, index=False)
+    for xrays in (in_memory, load_image_table(root / "t.csv")):
+        assert xrays.filenames[0] == str(root / name)
+        assert xrays.X["path"][0] == str(root / name)
+
+
+# Names made up in the schemes of five collections: the table, how to read it, the patients.
+LAYOUTS = {
+    "nih": (
+        ["images_001/images/00000001_000.png", "images_001/images/00000001_001.png",
+         "images_012/images/00030805_000.png"],
+        {"Image Index": ["00000001_000.png", "00000001_001.png", "00030805_000.png"],
+         "Finding Labels": ["Cardiomegaly|Pneumonia", "No Finding", "Effusion"]},
+        {"path": "Image Index", "label": "Finding Labels", "positive": "Pneumonia"},
+        ["00000001", "00000001", "00030805"],
+        [1, 0, 0],
+    ),
+    "chexpert": (
+        ["CheXpert-v9/train/patient00001/study1/view1_frontal.jpg",
+         "CheXpert-v9/train/patient00001/study2/view1_frontal.jpg",
+         "CheXpert-v9/valid/patient64541/study1/view1_frontal.jpg"],
+        {"Path": ["CheXpert-v9/train/patient00001/study1/view1_frontal.jpg",
+                  "CheXpert-v9/train/patient00001/study2/view1_frontal.jpg",
+                  "CheXpert-v9/valid/patient64541/study1/view1_frontal.jpg"],
+         "Pneumonia": ["", "1.0", "-1.0"]},
+        {"path": "Path", "label": "Pneumonia", "positive": lambda found: found == ["1.0"],
+         "root": "CheXpert-v9"},
+        ["patient00001", "patient00001", "patient64541"],
+        [0, 1, 0],
+    ),
+    "mimic": (
+        ["files/p10/p10000032/s50414267/02aa804e-0.jpg",
+         "files/p10/p10000032/s53189527/2a2277a9-0.jpg",
+         "files/p11/p11000001/s50000001/f0000000-0.jpg"],
+        {"dicom_id": ["02aa804e-0", "2a2277a9-0", "f0000000-0"],
+         "Pneumonia": ["1", "0", "0"]},
+        {"path": "dicom_id", "label": "Pneumonia"},
+        ["p10000032", "p10000032", "p11000001"],
+        [1, 0, 0],
+    ),
+    "rsna": (
+        ["stage/0004cfab-14fd-4e49-80ba-63a80b6bddd6.dcm",
+         "stage/000924cf-0f8d-42bd-9158-1af53881a557.dcm"],
+        {"patientId": ["0004cfab-14fd-4e49-80ba-63a80b6bddd6",
+                       "000924cf-0f8d-42bd-9158-1af53881a557"],
+         "Target": ["0", "1"]},
+        {"path": "patientId", "label": "Target"},
+        ["0004cfab-14fd-4e49-80ba-63a80b6bddd6", "000924cf-0f8d-42bd-9158-1af53881a557"],
+        [0, 1],
+    ),
+    "padchest": (
+        ["0/20536686640136348236148679891455886468_k6ga29.png",
+         "0/20536686640136348236148679891455886468_abcdef.png",
+         "54/216840111366964012283393834152009027160348352_00-102-112.png"],
+        {"ImageID": ["20536686640136348236148679891455886468_k6ga29.png",
+                     "20536686640136348236148679891455886468_abcdef.png",
+                     "216840111366964012283393834152009027160348352_00-102-112.png"],
+         "Labels": ["['pneumonia', 'infiltrates']", "['normal']", "[' normal']"]},
+        {"path": "ImageID", "label": "Labels", "positive": "pneumonia"},
+        ["20536686640136348236148679891455886468", "20536686640136348236148679891455886468",
+         "216840111366964012283393834152009027160348352"],
+        [1, 0, 0],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_layouts_of_known_collections(tmp_path, layout):
+    files, columns, options, patients, target = LAYOUTS[layout]
+    for file in files:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    options = {**options, "root": tmp_path / options.get("root", ".")}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        xrays = load_image_table(pd.DataFrame(columns), patient_pattern=layout, **options)
+    assert [*xrays.groups] == patients
+    assert [*xrays.target] == target
+    assert [os.path.relpath(path, tmp_path) for path in xrays.filenames] == files
+    said = [str(each.message) for each in caught]
+    assert ["each study is taken for a patient" in text for text in said] == (
+        [True] if layout == "padchest" else []
+    )
+
+
+def test_many_rows_are_read_split_and_their_patients_kept_apart(tmp_path):
+    """As the table of NIH, a tenth of its size; benchmarks measure the whole of it."""
+    rng = np.random.default_rng(0)
+    patients = np.sort(rng.integers(1, 3000, 11_212))
+    names = [f"{patient:08d}_{i:03d}.png" for i, patient in enumerate(patients)]
+    (tmp_path / "images").mkdir()
+    for name in names:
+        (tmp_path / "images" / name).touch()
+    table = pd.DataFrame(
+        {
+            "Image Index": names,
+            "Finding Labels": rng.choice(["No Finding", "Effusion|Pneumonia"], len(names)),
+            "Patient ID": patients,
+        }
+    )
+    xrays = load_image_table(
+        table, path="Image Index", label="Finding Labels", patient="Patient ID",
+        positive="Pneumonia", root=tmp_path,
+    )  # fmt: skip
+    _, _, _, _, train, test = patient_train_test_split(
+        xrays.X, xrays.target, xrays.groups, groups=xrays.groups, random_state=0
+    )
+    assert not set(train) & set(test)

@@ -1,0 +1,79 @@
+"""From cells to classes."""
+
+import numpy as np
+import pytest
+
+from skpneumo._positive_class import UndecidedPositiveError
+from skpneumo.datasets._table_labels import read_labels
+
+
+def labels_of(*cells, column="finding", positive=None, separator="|"):
+    return read_labels(np.array(cells, dtype=object), column, positive, separator)
+
+
+def test_spellings_that_differ_in_case_or_space_are_one_class_and_are_said():
+    labels = labels_of("Pneumonia", "pneumonia", "No  Finding", "No Finding", "Pneumonia")
+    assert labels.names == ["No  Finding", "Pneumonia"]
+    assert labels.target.tolist() == [1, 1, 0, 0, 1]
+    assert labels.remarks == [
+        "The label 'Pneumonia' is spelled in 2 ways, 'Pneumonia' (2 rows), 'pneumonia' (1 row); "
+        "they are one.",
+        "The label 'No  Finding' is spelled in 2 ways, 'No  Finding' (1 row), 'No Finding' "
+        "(1 row); they are one.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("positive", "target", "names"),
+    [
+        ("pneumonia", [1, 0, 0, 1], ["not Pneumonia", "Pneumonia"]),
+        (["Pneumonia", "effusion"], [1, 0, 1, 1], ["No Finding", "Pneumonia or Effusion"]),
+        (lambda found: len(found) > 1, [1, 0, 0, 0], ["negative", "positive"]),
+    ],
+)
+def test_several_findings_are_matched_by_what_is_asked_for(positive, target, names):
+    labels = labels_of(
+        "Effusion|Pneumonia", "No Finding", "Effusion", "Pneumonia", positive=positive
+    )
+    assert labels.target.tolist() == target
+    assert labels.names == names
+    assert labels.positive == names[1:]
+
+
+def test_a_function_names_its_class_and_decides_on_empty_cells():
+    def pneumonia(found):
+        return "1.0" in found
+
+    labels = labels_of("1.0", "", "-1.0", positive=pneumonia)
+    assert labels.target.tolist() == [1, 0, 0]
+    assert labels.names == ["not pneumonia", "pneumonia"]
+
+
+def test_several_findings_need_to_be_asked_for():
+    with pytest.raises(ValueError, match=r"several findings, such as 'A\|B'.*positive="):
+        labels_of("A|B", "No Finding")
+    with pytest.raises(ValueError, match=r"'pneunomia', which no row has. Was 'Pneumonia' meant"):
+        labels_of("Pneumonia|B", "No Finding", positive="pneunomia")
+    with pytest.raises(ValueError, match="in every row"):
+        labels_of("A|B", "A", positive="A")
+
+
+def test_two_classes_that_do_not_tell_are_asked_about_and_three_are_left_open():
+    with pytest.raises(UndecidedPositiveError, match="'COVID', 'TB'"):
+        labels_of("COVID", "TB")
+    assert labels_of("COVID", "TB", positive="TB").names == ["COVID", "TB"]
+    labels = labels_of("COVID", "TB", "flu")
+    assert (labels.names, labels.positive) == (["COVID", "TB", "flu"], [])
+    labels = labels_of("a", "normal", "b")
+    assert (labels.names, labels.positive) == (["normal", "a", "b"], ["a", "b"])
+
+
+def test_columns_of_0_and_1_are_named_by_their_column():
+    assert labels_of("0", "1", "1", column="Pneumonia").names == ["not Pneumonia", "Pneumonia"]
+    assert labels_of("0", "1", "1", column="label").names == ["0", "1"]
+    assert labels_of("0", "1", positive=1).names == ["0", "1"]
+
+
+def test_lists_as_python_writes_them():
+    labels = labels_of("['pneumonia', 'loc right']", "['normal']", positive="pneumonia")
+    assert labels.target.tolist() == [1, 0]
