@@ -15,7 +15,17 @@ __all__ = ["PositiveClasses", "UndecidedPositiveError", "is_class_word", "positi
 
 
 class UndecidedPositiveError(ValueError):
-    """The names of the classes do not tell which of them is the illness."""
+    """The names of the classes do not tell which of them is the illness.
+
+    Attributes
+    ----------
+    classes : tuple
+        The classes there are to choose from.
+    """
+
+    def __init__(self, message: str, classes: Iterable[Any] = ()) -> None:
+        super().__init__(message)
+        self.classes = tuple(classes)
 
 
 class PositiveClasses(NamedTuple):
@@ -150,7 +160,8 @@ def _undecided(classes: list[Any], reason: str) -> UndecidedPositiveError:
     return UndecidedPositiveError(
         f"Which of the classes {_quoted(classes)} is the illness? {reason}. Say so with "
         f"positive={one!r} or whichever it is, a list for several; in the shell "
-        f'--positive "{one}".'
+        f'--positive "{one}".',
+        classes,
     )
 
 

@@ -19,7 +19,7 @@ from skpneumo._sklearn import HasMethods, Interval, validate_params
 from skpneumo.audit._checks import file_findings, label_findings, order_findings
 from skpneumo.audit._duplicates import can_hash, duplicates, group_identical, group_similar
 from skpneumo.audit._findings import Finding, findings_frame
-from skpneumo.audit._reading import read_images
+from skpneumo.audit._reading import no_readings, read_images
 from skpneumo.audit._report import ImageAudit
 from skpneumo.audit._shift import FEWEST_PATIENTS, measure_shift, shift_findings
 from skpneumo.audit._suspects import suspect_labels
@@ -32,6 +32,8 @@ _SPLITS = ("train", "val", "test")
 
 @validate_params(
     {
+        "skipped": [pd.DataFrame, None],
+        "open_files": ["boolean"],
         "estimator": [HasMethods(["fit", "predict_proba"]), None],
         "near_duplicates": ["boolean", None],
         "hash_distance": [Interval(Integral, 0, 256, closed="both")],
@@ -46,6 +48,8 @@ def audit_images(
     split: ArrayLike | None = None,
     *,
     groups: ArrayLike | None = None,
+    skipped: pd.DataFrame | None = None,
+    open_files: bool = True,
     estimator: Any = None,
     near_duplicates: bool | None = None,
     hash_distance: int = 26,
@@ -69,6 +73,12 @@ def audit_images(
     groups : array-like of shape (n_samples,), default=None
         Patient of each file; None, NaN and "" are missing ones. If None, read off the file
         names.
+    skipped : DataFrame, default=None
+        Files that were left aside when the collection was read, as ``skipped`` of
+        :func:`~skpneumo.datasets.load_chest_xray`: ``path`` and ``reason``. They become findings.
+    open_files : bool, default=True
+        Whether to open and decode every file. If False, only names, labels, patients and splits
+        are looked at: seconds for a hundred thousand files.
     estimator : classifier with ``predict_proba``, default=None
         A pipeline from paths to probabilities. If given, clones of it are fitted in five
         patient-grouped folds, fewer where a class has fewer patients, and labels that the
@@ -142,13 +152,15 @@ def audit_images(
     """
     paths = check_paths(paths)
     frame, findings = _describe(paths, y, split, groups)
-    readings = read_images(paths, n_jobs)
+    readings = read_images(paths, n_jobs) if open_files else no_readings(len(paths))
     frame = pd.concat([frame, readings.frame], axis=1)
     rng = check_random_state(random_state)
     not_checked = []
 
     frame["duplicate_group"] = group_identical(frame)
-    if near_duplicates or (near_duplicates is None and can_hash()):
+    if not open_files:
+        not_checked.append("the images themselves: open_files=False")
+    elif near_duplicates or (near_duplicates is None and can_hash()):
         frame["near_duplicate_group"] = group_similar(frame, readings.thumbnails, hash_distance)
     else:
         not_checked.append(
@@ -162,8 +174,10 @@ def audit_images(
             f"shift, for fewer than {FEWEST_PATIENTS} patients here or left over in the largest "
             f"split: {', '.join(too_small)}"
         )
-    elif shift.empty:
+    elif shift.empty and open_files:
         not_checked.append("shift: there is one split only")
+    if not open_files and estimator is not None:
+        raise ValueError("An estimator opens the files; leave out open_files=False, or it.")
     if estimator is None:
         not_checked.append("suspect labels: no estimator was given")
     else:
@@ -172,6 +186,7 @@ def audit_images(
         not_checked += limits
 
     findings += file_findings(frame)
+    findings += _skipped_findings(skipped)
     findings += label_findings(frame)
     findings += order_findings(frame)
     findings += duplicates(frame)
@@ -198,15 +213,14 @@ def _describe(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UnknownNamesWarning)  # becomes a finding
             groups = patient_ids(paths)
-        unknown = paths[etiologies(paths) == "unknown"]
-        if len(unknown):
-            findings.append(
-                Finding(
-                    "unknown_names",
-                    unknown.tolist(),
-                    f"{len(unknown)} of {len(paths)} files, taken for a patient each",
-                )
-            )
+        for kind, prefix, detail in (
+            ("unknown_names", "unknown-", "taken for a patient each"),
+            ("recurring_names", "folder-", "their folders taken for the patients"),
+        ):
+            rows = np.array([patient.startswith(prefix) for patient in groups], dtype=bool)
+            if rows.any():
+                named = f"{rows.sum()} of {len(paths)} files, {detail}"
+                findings.append(Finding(kind, paths[rows].tolist(), named))
     if y is None:
         y = [Path(path).parent.name for path in paths]
     if split is None:
@@ -233,6 +247,16 @@ def _describe(
             named = f"{missing.sum()} of {len(paths)} files {detail}"
             findings.append(Finding(kind, paths[missing].tolist(), named))
     return frame, findings
+
+
+def _skipped_findings(skipped: pd.DataFrame | None) -> list[Finding]:
+    """A finding for each reason."""
+    if skipped is None:
+        return []
+    by_reason: dict[str, list[str]] = {}
+    for path, reason in zip(skipped["path"], skipped["reason"], strict=True):
+        by_reason.setdefault(reason, []).append(path)
+    return [Finding("skipped", paths, reason) for reason, paths in by_reason.items()]
 
 
 def _refuse_mixed_labels(labels: pd.Series) -> None:

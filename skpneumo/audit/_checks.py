@@ -22,7 +22,7 @@ def file_findings(frame: pd.DataFrame) -> list[Finding]:
     """Findings about single files, one each: not to be read, empty, coloured, small, deep."""
     findings = [
         Finding(row.status, [row.path], row.error)
-        for row in frame[frame["status"].ne("ok")].itertuples()
+        for row in frame[frame["status"].isin(["unreadable", "truncated"])].itertuples()
     ]
     readable = frame[frame["status"].eq("ok")]
     if readable.empty:
@@ -52,8 +52,8 @@ def label_findings(frame: pd.DataFrame) -> list[Finding]:
     """Findings about who is where: patients across splits, names against labels, lone classes."""
     findings = []
     n_splits = frame.groupby("patient")["split"].nunique()
-    for patient in n_splits.index[n_splits > 1]:
-        rows = frame[frame["patient"].eq(patient)]
+    shared = frame[frame["patient"].isin(n_splits.index[n_splits > 1])]
+    for patient, rows in shared.groupby("patient"):
         counts = rows["split"].value_counts().sort_index()
         where = ", ".join(f"{n} in {split or 'no split'}" for split, n in counts.items())
         findings.append(

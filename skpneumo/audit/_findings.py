@@ -77,6 +77,16 @@ KINDS = {
         "almost the same image for different patients",
         "Look at them; treat copies as duplicates.",
     ),
+    "skipped": Kind(
+        "warning",
+        "files that are no images which can be read",
+        "Convert images of other formats to PNG, and move the others; nothing learns from them.",
+    ),
+    "recurring_names": Kind(
+        "warning",
+        "file names that recur in several folders, and so name no patient",
+        "The folders were taken for the patients; pass groups= if that is wrong.",
+    ),
     "missing_patient": Kind(
         "warning",
         "files without a patient among those given",

@@ -14,7 +14,7 @@ from PIL import Image
 
 from skpneumo._html import printable
 
-__all__ = ["N_BINS", "THUMBNAIL_SIDE", "Readings", "read_images"]
+__all__ = ["N_BINS", "THUMBNAIL_SIDE", "Readings", "no_readings", "read_images"]
 
 THUMBNAIL_SIDE = 64
 N_BINS = 32
@@ -43,11 +43,24 @@ def read_images(paths: NDArray[np.object_], n_jobs: int | None) -> Readings:
         warnings.simplefilter("ignore")
         results = Parallel(n_jobs=n_jobs, prefer="threads")(delayed(_read)(path) for path in paths)
     records, histograms, thumbnails = zip(*results, strict=True)
-    frame = pd.DataFrame(list(records), columns=list(_COLUMNS))
+    frame = _typed(pd.DataFrame(list(records), columns=list(_COLUMNS)))
+    return Readings(frame, np.stack(histograms), np.stack(thumbnails))
+
+
+def no_readings(n_files: int) -> Readings:
+    """What there is to say of files that are not opened."""
+    frame = pd.DataFrame({"status": ["not opened"] * n_files}, columns=list(_COLUMNS))
+    # One of each stands for all, so that a hundred thousand files take no memory.
+    histograms = np.broadcast_to(np.zeros(N_BINS), (n_files, N_BINS))
+    blank = np.zeros((THUMBNAIL_SIDE, THUMBNAIL_SIDE), np.uint8)
+    return Readings(_typed(frame), histograms, np.broadcast_to(blank, (n_files, *blank.shape)))
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     frame["coloured"] = frame["coloured"].eq(True)
     for column in ("bytes", "bit_depth", "width", "height"):
         frame[column] = frame[column].astype("Int64")
-    return Readings(frame, np.stack(histograms), np.stack(thumbnails))
+    return frame
 
 
 def _read(path: str) -> tuple[dict[str, Any], NDArray[np.float64], NDArray[np.uint8]]:

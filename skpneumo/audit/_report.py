@@ -220,7 +220,9 @@ class ImageAudit:
             f"{os.path.basename(row.path)}, {_label(row.label)}" + (row.split and f", {row.split}")
             for row in shown.itertuples()
         ]
-        more = len(finding["paths"]) - len(shown)
+        if finding["kind"] == "skipped":  # which are no images of the collection
+            captions = [os.path.basename(path) for path in finding["paths"][:_MOST_PATHS]]
+        more = len(finding["paths"]) - max(len(shown), len(captions))
         if shown["status"].ne("ok").all():  # there is nothing to see
             return f'<section class="wide">{detail}<p>{escape("; ".join(captions))}</p></section>'
         return (
@@ -241,6 +243,8 @@ class ImageAudit:
 
     def _cases(self, findings: pd.DataFrame) -> str:
         n_files = len(set().union(*findings["paths"]))
+        if findings["kind"].eq("skipped").all():  # beside those that were read
+            return f"{counted(n_files, 'file')} beside {counted(len(self.frame), 'image')}"
         return f"{counted(len(findings), 'case')}, {n_files:,} of {len(self.frame):,} files"
 
 

@@ -1,32 +1,163 @@
 """Reading the collection that a command was given, and saying what was found."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+from skpneumo.cli._options import FOLDER_ALONE, CollectionOptions
 
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
 
-__all__ = ["describe", "read_collection", "read_for", "split_to_read", "two_classes"]
+__all__ = [
+    "describe",
+    "illness",
+    "patients_given",
+    "read_collection",
+    "read_for",
+    "rows_of",
+    "two_classes",
+]
+
+# Of the patients that --hold-out sets apart: those it leaves, those it holds out, or both as
+# splits of their own.
+Side = Literal["rest", "held out", "both"]
+_SEED_OF_HOLD_OUT = 0
 
 
-def read_collection(folder: Path, split: str, labels: str = "binary") -> "Bunch":
-    """Load a folder of X-rays; the split "all" is every file of it."""
+def read_collection(
+    folder: Path | None,
+    options: CollectionOptions,
+    usual: str,
+    side: Side,
+    labels: str = "binary",
+) -> "Bunch":
+    """Read the images of a folder or a table, or those of them that a command is to use.
+
+    Parameters
+    ----------
+    folder : Path or None
+        Folder of the collection, or where the paths of the table start from.
+    options : CollectionOptions
+        How it is read.
+    usual : str
+        The split to use if none is wanted and there are any; "all" for every image.
+    side : {"rest", "held out", "both"}
+        What to use if ``--hold-out`` sets patients apart.
+    labels : {"binary", "etiology"}, default="binary"
+        The classes of a folder.
+    """
+    if options.table is None:
+        xrays = _read_folder(folder, options, usual, labels)
+    else:
+        xrays = _read_table(folder, options, usual, labels)
+    return xrays if options.hold_out is None else _set_apart(xrays, options.hold_out, side)
+
+
+def _read_folder(
+    folder: Path | None, options: CollectionOptions, usual: str, labels: str
+) -> "Bunch":
     from skpneumo import load_chest_xray
 
+    for name in ("path", "label", "patient", "drop_incomplete"):
+        if getattr(options, name) != getattr(FOLDER_ALONE, name):
+            raise ValueError(
+                f"--{name.replace('_', '-')} is about a table, and there is none. Name it with "
+                "--table."
+            )
+    if folder is None:
+        raise ValueError("There is nothing to read: name a folder of X-rays, or --table FILE.")
+    wanted = options.part or options.split
+    everything = wanted == "all" or (wanted is None and not _has_splits(folder, options, usual))
     return load_chest_xray(
         folder,
-        split=None if split == "all" else split,
+        split=None if everything else wanted or usual,
         labels="etiology" if labels == "etiology" else "binary",
+        positive=list(options.positive) or None,
+        patient_pattern=options.patient_pattern,
+        top_folders=options.top_folders,
+        leave_out=options.leave_out,
     )
 
 
-def split_to_read(folder: Path, wanted: str | None, usual: str) -> str:
-    """Name the split to read: the one wanted, else the usual one, else "all" if there is none."""
+def _has_splits(folder: Path, options: CollectionOptions, usual: str) -> bool:
     from skpneumo.datasets._folders import scan
 
-    if wanted is not None:
-        return wanted
-    return usual if scan(Path(folder).expanduser()).splits else "all"
+    if usual == "all":
+        return False
+    return bool(scan(folder.expanduser(), options.top_folders, options.leave_out).splits)
+
+
+def _read_table(
+    folder: Path | None, options: CollectionOptions, usual: str, labels: str
+) -> "Bunch":
+    from skpneumo import load_image_table
+
+    if labels == "etiology":
+        raise ValueError(
+            "--labels etiology reads the names of files in folders. With --table the classes are "
+            "a column: name it with --label."
+        )
+    if options.top_folders or options.leave_out:
+        raise ValueError("--top-folders and --leave-out are about folders, not about a table.")
+    assert options.table is not None
+    xrays = load_image_table(
+        options.table,
+        path=options.path,
+        label=options.label,
+        patient=options.patient,
+        split=options.split,
+        root=folder,
+        positive=list(options.positive) or None,
+        patient_pattern=options.patient_pattern,
+        incomplete="drop" if options.drop_incomplete else "raise",
+    )
+    part = options.part or (usual if any(xrays.split) else "all")
+    if part == "all":
+        return xrays
+    if part not in xrays.split:
+        there = ", ".join(sorted(map(repr, set(xrays.split)))) if any(xrays.split) else "none"
+        raise ValueError(f"The table has no split {part!r}; its splits are {there}.")
+    return rows_of(xrays, xrays.split == part)
+
+
+def _set_apart(xrays: "Bunch", share: float, side: Side) -> "Bunch":
+    """Hold out whole patients, the same ones whatever else a command does."""
+    import numpy as np
+
+    from skpneumo import patient_train_test_split
+
+    if any(xrays.split):
+        splits = ", ".join(sorted(map(repr, {split for split in xrays.split if split})))
+        raise ValueError(
+            f"--hold-out is for collections without splits; this one has {splits}. Leave it out, "
+            "or choose one with --part."
+        )
+    rest, held_out, _, _ = patient_train_test_split(
+        np.arange(len(xrays.target)),
+        xrays.target,
+        groups=xrays.groups,
+        test_size=share,
+        random_state=_SEED_OF_HOLD_OUT,
+    )
+    if side == "both":
+        xrays.split = np.full(len(xrays.target), "train", dtype=object)
+        xrays.split[held_out] = "test"
+        xrays.frame["split"] = xrays.split
+        return xrays
+    return rows_of(xrays, rest if side == "rest" else held_out)
+
+
+def rows_of(xrays: "Bunch", rows: Any) -> "Bunch":
+    """Some rows of a collection, chosen by a mask or by number."""
+    import numpy as np
+    from sklearn.utils import Bunch
+
+    rows = np.flatnonzero(rows) if np.asarray(rows).dtype == bool else rows
+    columns = ("filenames", "target", "groups", "etiology", "split")
+    chosen = {name: xrays[name][rows] for name in columns}
+    frames = {name: xrays[name].iloc[rows].reset_index(drop=True) for name in ("X", "frame")}
+    return Bunch(**{**xrays, **chosen, **frames})
 
 
 def describe(xrays: "Bunch", rows: Any = slice(None)) -> str:
@@ -41,26 +172,66 @@ def describe(xrays: "Bunch", rows: Any = slice(None)) -> str:
     return f"{len(target)} X-rays of {len(set(xrays.groups[rows]))} patients ({classes})"
 
 
-def read_for(model: Any, folder: Path, split: str) -> "Bunch":
-    """Read a folder with the classes that a model knows, or say how they differ."""
+def illness(xrays: "Bunch") -> str:
+    """Name the class whose recall counts, or refuse where nobody has said which it is."""
+    from skpneumo._positive_class import positive_classes
+
+    return " or ".join(xrays.positive) or str(positive_classes(xrays.target_names))
+
+
+def read_for(
+    model: Any, folder: Path | None, options: CollectionOptions, usual: str, side: Side
+) -> "Bunch":
+    """Read a collection with the classes that a model knows, or say how they differ.
+
+    What the illness is, the model knows of two classes, so that it need not be said again.
+    """
+    from skpneumo._positive_class import UndecidedPositiveError, positive_classes
     from skpneumo.cli._labels import class_names
 
     names = class_names(model)
-    xrays = read_collection(folder, split, "etiology" if "BACTERIA" in names else "binary")
-    if list(xrays.target_names) != names:
+    labels = "etiology" if "BACTERIA" in names and options.table is None else "binary"
+    if len(names) > 2:
+        asked, options = options.positive, replace(options, positive=())
+    try:
+        xrays = read_collection(folder, options, usual, side, labels)
+        found = list(xrays.target_names)
+    except UndecidedPositiveError:
+        if options.positive or len(names) != 2:
+            raise
+        found = []
+    if found != names and len(names) == 2 and not options.positive:
+        known = replace(options, positive=tuple(names[1].split(" or ")))
+        try:
+            xrays = read_collection(folder, known, usual, side, labels)
+            found = list(xrays.target_names)
+        except ValueError:
+            if not found:
+                raise
+    if found != names:
         raise ValueError(
-            f"The model tells {', '.join(names)} apart, in this order; {folder} holds "
-            f"{', '.join(xrays.target_names)}. Evaluate it on folders of its classes."
+            f"The model tells {', '.join(names)} apart, in this order; "
+            f"{options.table or folder} holds {', '.join(found)}. Evaluate it on X-rays of its "
+            "classes; what the illness is can be said with --positive."
         )
+    if len(names) > 2 and asked:
+        xrays.positive = list(positive_classes(names, list(asked)).positive)
     return xrays
 
 
-def two_classes(xrays: "Bunch", folder: Path) -> "Bunch":
+def patients_given(xrays: "Bunch", options: CollectionOptions) -> Any:
+    """The patients that the user has named, for an audit; None lets it read the file names."""
+    if options.table is None and options.patient_pattern is None:
+        return None
+    return xrays.X.get("patient")
+
+
+def two_classes(xrays: "Bunch", source: Path | None) -> "Bunch":
     """Refuse collections on which recall, of one class against the other, is not defined."""
     if len(xrays.target_names) != 2:
         raise ValueError(
-            f"A search by recall needs two classes; {folder} has {len(xrays.target_names)}: "
-            f"{', '.join(xrays.target_names)}. Put all kinds of pneumonia into one folder, or "
-            "use `skpneumo fit`."
+            f"A search by recall needs two classes; {source} has {len(xrays.target_names)}: "
+            f"{', '.join(xrays.target_names)}. Say which of them are the illness with --positive, "
+            "or use `skpneumo fit`."
         )
     return xrays

@@ -1,7 +1,10 @@
 """Rows of what a model says of X-ray files; those that cannot be read get a row as well."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
+
+from skpneumo._image_files import SkippedFile
+from skpneumo.cli._xray_files import path_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -11,13 +14,18 @@ __all__ = ["predicted_rows"]
 
 
 def predicted_rows(
-    model: Any, batch: list[str], threshold: float | None = None
+    model: Any, batch: Sequence[str | SkippedFile], threshold: float | None = None
 ) -> list[list[Any]]:
     """Predict a batch, at the model's own threshold if None is given; bad files become rows."""
     from skpneumo.loading import UnreadableImagesError
 
-    failures: dict[str, Exception] = {}
-    good = batch
+    failures: dict[str, Exception] = {
+        file.path: ValueError(f"skipped: {file.reason}")
+        for file in batch
+        if isinstance(file, SkippedFile)
+    }
+    paths = [path_of(file) for file in batch]
+    good = [path for path in paths if path not in failures]
     n_probabilities = 1 if len(model.classes_) == 2 else len(model.classes_)
     predicted: Iterator[list[Any]] = iter(())
     while good:
@@ -37,7 +45,7 @@ def predicted_rows(
         [path, *nothing, _in_one_line(failures[path])]
         if path in failures
         else [path, *next(predicted)]
-        for path in batch
+        for path in paths
     ]
 
 

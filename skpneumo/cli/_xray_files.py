@@ -1,14 +1,18 @@
-"""The X-ray files that a command is given: paths, folders to search, lines of standard input."""
+"""The X-ray files that a command is given: paths, folders, a table, lines of standard input."""
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-__all__ = ["STDIN", "Files", "batches_of", "expanded"]
+from skpneumo._image_files import SkippedFile, walk
+from skpneumo.cli._options import CollectionOptions
+
+__all__ = ["STDIN", "Files", "batches_of", "expanded", "files_to_read", "path_of"]
 
 STDIN = "-"
 
@@ -19,37 +23,88 @@ def _no_option(_: Any, file: str) -> None:
         raise ValueError(f"There is no option {file}; a file of that name is ./{file}.")
 
 
-Files = Annotated[str, Parameter(allow_leading_hyphen=True, required=True, validator=_no_option)]
+Files = Annotated[str, Parameter(allow_leading_hyphen=True, validator=_no_option)]
 
 
-def expanded(files: Iterable[str]) -> Iterator[str]:
-    """Hand on files, the images of folders, and the lines of standard input, as they come."""
+def files_to_read(
+    files: Sequence[str], options: CollectionOptions, own: Collection[Path | None] = ()
+) -> Iterable[str | SkippedFile]:
+    """Name the files that a command is to look at, and those it cannot.
+
+    Parameters
+    ----------
+    files : sequence of str
+        Files, folders, or ``-`` for standard input; with a table the folder that its paths start
+        from.
+    options : CollectionOptions
+        Which of them are used. Without a table, a split and ``--hold-out``, all are.
+    own : collection of Path or None, default=()
+        What the command itself writes, which may lie in one of the folders.
+    """
+    selected = options.part or options.split or options.hold_out
+    if not selected and options.table is None:
+        if not files:
+            raise ValueError("There is nothing to read: name files, folders, - or --table FILE.")
+        return expanded(files, frozenset(name.lower() for name in options.leave_out), own)
+    if len(files) > 1 or STDIN in files:
+        raise ValueError(
+            "With --table, --part and --hold-out there can be one folder only, not files or "
+            "standard input."
+        )
+    folder = Path(files[0]) if files else None
+    if not selected or (options.table and not (options.part or options.hold_out)):
+        from skpneumo.datasets._load_table import table_paths
+
+        assert options.table is not None
+        return table_paths(options.table, options.path, folder)
+    from skpneumo.cli._collections import read_collection
+
+    return read_collection(folder, options, "all", "held out").filenames.tolist()
+
+
+def expanded(
+    files: Iterable[str],
+    leave_out: Collection[str] = (),
+    own: Collection[Path | None] = (),
+) -> Iterator[str | SkippedFile]:
+    """Hand on files, what is in folders, and the lines of standard input, as they come.
+
+    What is in a folder and no image is handed on as well, with the reason.
+    """
     for file in files:
         if file == STDIN:
-            yield from expanded(path for line in sys.stdin if (path := line.rstrip("\r\n")))
+            lines = (path for line in sys.stdin if (path := line.rstrip("\r\n")))
+            yield from expanded(lines, leave_out, own)
         elif os.path.isdir(file):
-            yield from _images_in(file)
+            yield from _files_in(file, leave_out, {os.path.realpath(each) for each in own if each})
         else:
             yield file
 
 
-def batches_of(paths: Iterable[str], size: int) -> Iterator[list[str]]:
+def batches_of(paths: Iterable[str | SkippedFile], size: int) -> Iterator[list[str | SkippedFile]]:
     paths = iter(paths)
     while batch := list(islice(paths, size)):
         yield batch
 
 
-def _images_in(folder: str) -> Iterator[str]:
-    """Find the images of a folder and below, in one order everywhere."""
-    from skpneumo.datasets._folders import IMAGE_SUFFIXES
+def path_of(file: str | SkippedFile) -> str:
+    """The path of a file, whether it is read or not."""
+    return file if isinstance(file, str) else file.path
 
+
+def _files_in(
+    folder: str, leave_out: Collection[str], own: Collection[str]
+) -> Iterator[str | SkippedFile]:
+    """Find the files of a folder and below, in one order everywhere."""
     found = False
-    for parent, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted(names):
-            if name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith("."):
-                found = True
-                yield os.path.join(parent, name)
+    for file in walk(folder, leave_out):
+        if file.kind == "image":
+            yield file.path
+        elif file.kind == "skipped" and os.path.realpath(file.path) not in own:
+            yield SkippedFile(file.path, file.reason)
+        else:
+            continue
+        found = True
     if not found:
         # The folder itself goes on, and becomes a row that says it is no image.
         yield folder

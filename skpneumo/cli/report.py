@@ -1,23 +1,24 @@
 """``skpneumo report``: a model, a folder, and one page with all there is to say about them."""
 
+from dataclasses import replace
 from hashlib import file_digest
 from pathlib import Path
 
-from skpneumo.cli._options import Force, Out
+from skpneumo.cli._options import FOLDER_ALONE, Force, Out, ReadBy
 
 __all__ = ["report"]
 
 
 def report(
     model: Path,
-    folder: Path,
+    folder: Path | None = None,
     /,
     *,
     out: Out = Path("report.html"),
-    split: str | None = None,
     explain: bool = False,
     n_jobs: int | None = None,
     force: Force = False,
+    read_by: ReadBy = FOLDER_ALONE,
 ) -> None:
     """Write all about a model on a folder of X-rays as one page.
 
@@ -34,9 +35,6 @@ def report(
         Folder with one sub-folder per class, or per split and class as the public collection.
     out
         Page to write.
-    split
-        Split to evaluate on, of patients the model was not fitted on; "all" takes every file.
-        Default: test, or all of a folder without splits.
     explain
         Add what the model looks at, and whether it uses a shortcut; takes minutes.
     n_jobs
@@ -48,9 +46,9 @@ def report(
 
     from skpneumo._progress import working
     from skpneumo.audit import audit_images
-    from skpneumo.cli._collections import describe, read_for
+    from skpneumo.cli._collections import describe, illness, patients_given, read_for
     from skpneumo.cli._distinct_files import refuse_the_same_file
-    from skpneumo.cli._metrics_table import printed
+    from skpneumo.cli._metrics_table import is_positive, printed
     from skpneumo.cli._model_files import load_model, refuse_to_overwrite
     from skpneumo.report import EvaluationReport
 
@@ -59,11 +57,16 @@ def report(
     estimator = load_model(model)
     classes = np.asarray(estimator.classes_)
     several = len(classes) > 2
-    xrays = read_for(estimator, folder, "all")
-    if split is None:
-        split = "test" if any(xrays.split) else "all"
+    # All of it, because the audit looks for what the split has in common with the others.
+    column = None if read_by.table is None else read_by.split
+    everything = replace(read_by, part="all", split=column)
+    xrays = read_for(estimator, folder, everything, "all", "both")
+    positive = illness(xrays)
+    wanted = read_by.part or (read_by.split if read_by.table is None else None)
+    split = wanted or ("test" if any(xrays.split) else "all")
     if split != "all" and split not in xrays.split:
-        read_for(estimator, folder, split)  # refuses, and says which splits there are
+        there = ", ".join(sorted(map(repr, set(xrays.split) - {""}))) or "none"
+        raise ValueError(f"There is no split {split!r} to evaluate on; the splits are {there}.")
     rows = slice(None) if split == "all" else xrays.split == split
     print(f"{model} on {describe(xrays, rows)}\n", flush=True)
     names = dict(enumerate(xrays.target_names))
@@ -72,6 +75,8 @@ def report(
             xrays.filenames,
             [names[label] for label in xrays.target],
             xrays.split,
+            groups=patients_given(xrays, read_by),
+            skipped=xrays.skipped,
             n_jobs=n_jobs,
         )
     with working("Evaluating, explaining and drawing" if explain else "Evaluating and drawing"):
@@ -82,7 +87,7 @@ def report(
             split=xrays.split,
             part=None if split == "all" else split,
             groups=xrays.groups,
-            pos_label=classes[1:].tolist() if several else None,
+            pos_label=classes[is_positive(xrays)].tolist() if several else None,
             target_names=xrays.target_names,
             audit=audited,
             explain=explain,
@@ -90,7 +95,7 @@ def report(
             provenance={"model file": model.name, "SHA-256 of the model file": _checksum(model)},
         )
     written.to_html(out)
-    print(printed(written.frame, ["recall", "specificity", "roc_auc"]))
+    print(printed(written.frame, positive, ["recall", "specificity", "roc_auc"]))
     print(f"\n{written.threshold_origin}\nKept {out}.")
 
 

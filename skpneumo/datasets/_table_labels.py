@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skpneumo._formatting import counted
+from skpneumo._positive_class import UndecidedPositiveError
 from skpneumo.datasets._collection import order_classes
 
 __all__ = ["Labels", "read_labels"]
@@ -65,7 +66,7 @@ def read_labels(
         return _asked_for(codes, findings, positive, remarks)
     if several := [listed for listed in findings if len(listed) > 1]:
         known = sorted({each for listed in findings for each in listed})
-        raise ValueError(
+        raise UndecidedPositiveError(
             f"Cells of the column {column!r} hold several findings, such as "
             f"{separator.join(several[0])!r}. Say which of them is to be found: "
             f"positive={known[-1]!r}, a list or a function of the list of findings; in the shell "
