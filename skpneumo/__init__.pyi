@@ -1,7 +1,14 @@
 from .audit import audit_images
 from .augmentation import ImageAugmenter
 from .classifiers import CNNClassifier, TransferClassifier
-from .datasets import etiologies, fetch_chest_xray, load_chest_xray, make_chest_xray, patient_ids
+from .datasets import (
+    etiologies,
+    fetch_chest_xray,
+    load_chest_xray,
+    load_image_table,
+    make_chest_xray,
+    patient_ids,
+)
 from .decision import RecallFloorClassifier
 from .enhancement import BorderCropper, ContrastEqualizer
 from .evaluation import compare, compare_protocols, evaluate

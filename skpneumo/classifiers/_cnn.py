@@ -127,7 +127,8 @@ class CNNClassifier(BaseNetworkClassifier):
     history_ : dict of str to list of float
         By epoch: ``loss``, and with inner validation ``val_loss``, ``val_recall``,
         ``val_false_negatives`` (images, at a threshold of one half), ``val_specificity`` and
-        ``val_auc``.
+        ``val_auc``. Recall is that of the illness, which the names of the classes tell, or that
+        of all classes but 0; where they do not tell, the three are NaN.
     n_iter_ : int
         Epochs run.
     network_ : keras.Model

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from skpneumo.cli._options import FOLDER_ALONE, CollectionOptions
+from skpneumo.cli._options import FOLDER_ALONE, CollectionOptions, require_source
 
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
@@ -65,8 +65,8 @@ def _read_folder(
                 f"--{name.replace('_', '-')} is about a table, and there is none. Name it with "
                 "--table."
             )
-    if folder is None:
-        raise ValueError("There is nothing to read: name a folder of X-rays, or --table FILE.")
+    require_source(folder, options, "FOLDER")
+    assert folder is not None
     wanted = options.part or options.split
     everything = wanted == "all" or (wanted is None and not _has_splits(folder, options, usual))
     return load_chest_xray(

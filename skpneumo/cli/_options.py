@@ -4,10 +4,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import Group, Parameter
+from cyclopts import CycloptsError, Group, Parameter
 from cyclopts.validators import Number
 
-__all__ = ["FOLDER_ALONE", "CollectionOptions", "Force", "Out", "ReadBy", "Verbose"]
+__all__ = [
+    "FOLDER_ALONE",
+    "CollectionOptions",
+    "Force",
+    "Out",
+    "ReadBy",
+    "Verbose",
+    "require_source",
+]
 
 Out = Annotated[Path, Parameter(name=("--out", "--output", "-o"))]
 Force = Annotated[bool, Parameter(negative="", show_default=False)]
@@ -69,6 +77,12 @@ class CollectionOptions:
     top_folders: Literal["class", "split", "site"] | None = None
     leave_out: _Several = ()
     drop_incomplete: _Flag = False
+
+
+def require_source(given: object, options: CollectionOptions, what: str) -> None:
+    """Refuse as wrong usage what names neither files nor a table."""
+    if not given and options.table is None:
+        raise CycloptsError(msg=f"{what} is missing, and so is --table FILE. Name one of them.")
 
 
 ReadBy = Annotated[CollectionOptions, Parameter(name="*", group=_READING)]

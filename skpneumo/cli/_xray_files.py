@@ -43,8 +43,6 @@ def files_to_read(
     """
     selected = options.part or options.split or options.hold_out
     if not selected and options.table is None:
-        if not files:
-            raise ValueError("There is nothing to read: name files, folders, - or --table FILE.")
         return expanded(files, frozenset(name.lower() for name in options.leave_out), own)
     if len(files) > 1 or STDIN in files:
         raise ValueError(

@@ -4,7 +4,7 @@ from dataclasses import replace
 from hashlib import file_digest
 from pathlib import Path
 
-from skpneumo.cli._options import FOLDER_ALONE, Force, Out, ReadBy
+from skpneumo.cli._options import FOLDER_ALONE, Force, Out, ReadBy, require_source
 
 __all__ = ["report"]
 
@@ -52,6 +52,7 @@ def report(
     from skpneumo.cli._model_files import load_model, refuse_to_overwrite
     from skpneumo.report import EvaluationReport
 
+    require_source(folder, read_by, "FOLDER")
     refuse_the_same_file({"the model": model, "--out": out})
     refuse_to_overwrite(out, force)
     estimator = load_model(model)

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.metrics import confusion_matrix, log_loss, recall_score, roc_auc_score
 
-from skpneumo.classifiers._callbacks import validation_scores
+from skpneumo.classifiers._callbacks import positive_mask, validation_scores
 
 VALIDATION_SCORES = [
     "val_loss",
@@ -23,10 +23,11 @@ VALIDATION_SCORES = [
 ]
 
 
-def scores_of(y, proba, sample_weight=None) -> dict[str, float]:
-    y = np.asarray(y)
+def scores_of(y, proba, sample_weight=None, classes=None) -> dict[str, float]:
+    y, proba = np.asarray(y), np.asarray(proba)
     weights = np.ones(len(y), np.float32) if sample_weight is None else np.asarray(sample_weight)
-    return validation_scores(y, np.asarray(proba), weights)
+    classes = np.arange(proba.shape[1]) if classes is None else np.array(classes)
+    return validation_scores(y, proba, weights, positive_mask(classes))
 
 
 def random_proba(n: int, n_classes: int, seed: int) -> np.ndarray:
@@ -59,10 +60,8 @@ def test_scores_agree_with_scikit_learn(n_classes, seed):
     assert scores["val_false_negatives"] == matrix[1:, 0].sum()
     assert scores["val_specificity"] == pytest.approx(matrix[0, 0] / matrix[0].sum())
     assert scores["val_loss"] == pytest.approx(log_loss(y, proba))
-    binary = n_classes == 2
-    average = "binary" if binary else "macro"
-    assert scores["val_recall"] == pytest.approx(recall_score(y, predicted, average=average))
-    auc = roc_auc_score(y, proba[:, 1] if binary else proba, multi_class="ovr")
+    assert scores["val_recall"] == pytest.approx(recall_score(y > 0, predicted > 0))
+    auc = roc_auc_score(y, proba[:, 1] if n_classes == 2 else proba, multi_class="ovr")
     assert scores["val_auc"] == pytest.approx(auc)
 
 
@@ -89,6 +88,33 @@ def test_a_score_without_the_class_it_is_about_is_nan_and_warns_of_nothing(
 ):
     scores = scores_of(y, random_proba(len(y), n_classes, 0))
     assert {name for name, score in scores.items() if np.isnan(score)} == undefined
+
+
+@pytest.mark.parametrize(
+    ("classes", "recall", "specificity"),
+    [
+        (["abnormal", "normal"], 0.0, 1.0),
+        (["Covid", "Non-Covid"], 0.0, 1.0),
+        (["healthy", "ill"], 1.0, 0.0),
+        (["COVID", "TB"], np.nan, np.nan),
+        ([1, 2], np.nan, np.nan),
+    ],
+)
+def test_recall_is_that_of_the_illness_and_not_of_the_last_in_the_alphabet(
+    classes, recall, specificity
+):
+    """A network that calls everything by the second label."""
+    scores = scores_of([0, 0, 1], [[0.1, 0.9]] * 3, classes=classes)
+    assert scores["val_recall"] == pytest.approx(recall, nan_ok=True)
+    assert scores["val_specificity"] == pytest.approx(specificity, nan_ok=True)
+
+
+def test_what_watches_recall_needs_to_know_the_illness():
+    stop = keras.callbacks.EarlyStopping("val_recall", mode="max")
+    assert positive_mask(np.array(["COVID", "TB"]), [keras.callbacks.EarlyStopping()]) is None
+    assert positive_mask(np.array(["abnormal", "normal"]), [stop]).tolist() == [True, False]
+    with pytest.raises(ValueError, match=r"EarlyStopping watches 'val_recall'.*'COVID', 'TB'"):
+        positive_mask(np.array(["COVID", "TB"]), [stop])
 
 
 # The history

@@ -3,12 +3,14 @@ import inspect
 import subprocess
 import sys
 import sysconfig
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from skpneumo import __version__
 from skpneumo.cli import entrypoint, main
+from skpneumo.cli._options import CollectionOptions
 
 COMMANDS = list(entrypoint.COMMANDS)
 
@@ -69,7 +71,9 @@ def test_each_option_has_its_help(command, capsys):
     function = getattr(importlib.import_module(f"skpneumo.cli.{command}"), command)
     documented = inspect.getdoc(function).partition("Parameters\n")[2].splitlines()
     for name in inspect.signature(function).parameters:
-        assert name in documented
+        assert name in documented or name == "read_by"
+    shared = inspect.getdoc(CollectionOptions).splitlines()
+    assert {field.name for field in fields(CollectionOptions)} <= set(shared)
 
 
 @pytest.mark.parametrize(
@@ -82,6 +86,8 @@ def test_each_option_has_its_help(command, capsys):
         (["predict", "model.joblib", "a.jpeg", "--threshold", "2"], "2"),
         (["predict", "model.joblib", "a.jpeg", "--format", "xml"], "xml"),
         (["fit", "folder", "--epochs", "0"], "epochs"),
+        (["fit"], "FOLDER"),
+        (["evaluate", "folder", "--hold-out", "1.5"], "1.5"),
     ],
 )
 def test_wrong_usage_is_status_2_and_one_line(arguments, culprit, capsys):

@@ -15,7 +15,7 @@ def test_page_is_about_the_model_and_the_split(model_file, xrays, tmp_path, caps
     printed, err = capsys.readouterr()
     test = xrays.split == "test"
     assert f"{test.sum()} X-rays of {len(set(xrays.groups[test]))} patients" in printed
-    assert "recall (sensitivity)" in printed
+    assert "recall of PNEUMONIA" in printed
     assert "Nobody chose the threshold" in printed
     assert printed.endswith(f"Kept {out}.\n")
     assert err == ""

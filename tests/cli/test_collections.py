@@ -1,0 +1,267 @@
+"""What every command reads: folders and tables, whole or in part, and every file of them."""
+
+import csv
+import io
+import os
+import shutil
+import socket
+from io import BytesIO
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from skpneumo.cli import entrypoint, main
+from skpneumo.cli._collections import read_collection, read_for
+from skpneumo.cli._options import FOLDER_ALONE, CollectionOptions
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+
+TINY = ["--recipe", "dense-baseline", "--size", "16", "--epochs", "1"]
+READS_NONE = {"cache", "doctor"}
+
+
+@pytest.fixture(scope="module")
+def table(xrays, tmp_path_factory):
+    """The X-rays of the suite as a hospital would list them, and the options that read it."""
+    file = tmp_path_factory.mktemp("table") / "list.csv"
+    findings = np.where(xrays.target == 1, "Effusion|Pneumonia", "No Finding")
+    pd.DataFrame(
+        {"file": xrays.filenames, "findings": findings, "case": xrays.groups, "age": 5}
+    ).to_csv(file, index=False, sep=";")
+    options = ["--path", "file", "--label", "findings", "--patient", "case"]
+    return ["--table", str(file), *options, "--positive", "Pneumonia"]
+
+
+@pytest.mark.parametrize("command", sorted(set(entrypoint.COMMANDS) - READS_NONE))
+def test_every_command_that_takes_a_folder_takes_a_table(command, capsys):
+    assert main([command, "--help"]) == 0
+    shown = capsys.readouterr().out
+    options = ("table", "path", "label", "patient", "split", "part", "positive", "hold-out")
+    for option in (*options, "patient-pattern"):
+        assert f"--{option} " in shown
+
+
+def test_a_model_from_a_table_is_judged_by_the_patients_held_out(table, tmp_path, xrays, capsys):
+    model = str(tmp_path / "model.joblib")
+    assert main(["fit", *table, "--hold-out", "0.3", "--out", model, *TINY]) == 0
+    trained = capsys.readouterr().out
+    assert joblib.load(model).target_names_ == ["No Finding", "Pneumonia"]
+    # What the illness is, the model knows.
+    assert main(["evaluate", model, *table[:-2], "--hold-out", "0.3"]) == 0
+    judged = capsys.readouterr().out
+    assert "recall of Pneumonia" in judged
+    n_trained, n_judged = (int(text.split(" X-rays")[0].split()[-1]) for text in (trained, judged))
+    assert n_trained + n_judged == len(xrays.target)
+    assert main(["predict", model, *table, "--hold-out", "0.3"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert len(rows) == n_judged
+    assert {row["label"] for row in rows} <= {"No Finding", "Pneumonia"}
+
+
+def test_rows_of_a_table_become_rows(table, model_file, xrays, capsys):
+    assert main(["predict", str(model_file), *table[:4]]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["path"] for row in rows] == xrays.filenames.tolist()
+    assert main(["predict", str(model_file), "a.jpeg", "b.jpeg", *table[:4]]) == 1
+    assert "one folder only" in capsys.readouterr().err
+
+
+def test_the_same_share_holds_out_the_same_patients(table, xrays):
+    options = CollectionOptions(
+        table=Path(table[1]), path="file", label="findings", patient="case",
+        positive=("Pneumonia",), hold_out=0.3,
+    )  # fmt: skip
+    rest, held_out = (
+        read_collection(None, options, "train", side) for side in ("rest", "held out")
+    )
+    assert not set(rest.groups) & set(held_out.groups)
+    assert len(rest.target) + len(held_out.target) == len(xrays.target)
+    assert rest.X["path"].tolist() == rest.filenames.tolist()
+    both = read_collection(None, options, "all", "both")
+    assert set(both.filenames[both.split == "test"]) == set(held_out.filenames)
+    with pytest.raises(ValueError, match="collections without splits"):
+        read_collection(Path(xrays.root), CollectionOptions(hold_out=0.3), "all", "both")
+
+
+def test_parts_of_folders_and_tables(xrays, tmp_path):
+    folder = Path(xrays.root)
+    for options in (CollectionOptions(split="test"), CollectionOptions(part="test")):
+        assert set(read_collection(folder, options, "train", "rest").split) == {"test"}
+    assert set(read_collection(folder, FOLDER_ALONE, "train", "rest").split) == {"train"}
+    frame = pd.DataFrame({"path": xrays.filenames, "label": xrays.target, "split": xrays.split})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    options = CollectionOptions(table=tmp_path / "t.csv")
+    assert set(read_collection(None, options, "test", "rest").split) == {"test"}
+    options = CollectionOptions(table=tmp_path / "t.csv", split="split", part="val")
+    assert set(read_collection(None, options, "test", "rest").split) == {"val"}
+    options = CollectionOptions(table=tmp_path / "t.csv", part="holdout")
+    with pytest.raises(ValueError, match=r"no split 'holdout'; its splits are 'test', 'train'"):
+        read_collection(None, options, "test", "rest")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--label", "finding"], "--label is about a table"),
+        (["--drop-incomplete"], "--drop-incomplete is about a table"),
+        (["--positive", "flu"], "none of the classes"),
+        (["--table", "nowhere.csv"], "no table 'nowhere.csv'"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(options, said, xrays, capsys):
+    assert main(["audit", xrays.root, *options]) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_what_is_asked_in_python_is_asked_in_the_shell(xrays, tmp_path, capsys):
+    for folder, files in {"COVID": xrays.filenames[:3], "TB": xrays.filenames[-3:]}.items():
+        (tmp_path / folder).mkdir()
+        for file in files:
+            shutil.copy(file, tmp_path / folder)
+    assert main(["fit", str(tmp_path), "--out", str(tmp_path / "m.joblib"), *TINY]) == 1
+    assert '--positive "TB"' in capsys.readouterr().err
+    assert main(["audit", str(tmp_path), "--names-only"]) in (0, 3)
+    xrays = read_collection(tmp_path, CollectionOptions(positive=("COVID",)), "all", "rest")
+    assert xrays.target_names == ["TB", "COVID"]
+
+
+def test_an_audit_of_names_alone_opens_nothing(xrays, table, monkeypatch, capsys):
+    monkeypatch.setattr("skpneumo.audit._audit.read_images", None)
+    assert main(["audit", xrays.root, "--names-only"]) == 0
+    assert "the images themselves: open_files=False" in capsys.readouterr().out
+    assert main(["audit", *table, "--names-only", "--hold-out", "0.3"]) == 0
+    assert "train" in capsys.readouterr().out
+
+
+def encoded(form):
+    stream = BytesIO()
+    Image.new("L", (32, 32), 99).save(stream, form)
+    return stream.getvalue()
+
+
+JPEG = encoded("JPEG")
+IMAGES = dict.fromkeys(["a.jpeg", "b.jfif", "c.jpe", "d", "e.webp"], JPEG) | {
+    "f.png": encoded("PNG"),
+    "g.tiff": encoded("TIFF"),
+    "h.scan": encoded("TIFF"),
+}
+DAMAGED = {"i.jpeg": JPEG[:200], "j.png": b"no image"}
+STRANGERS = {"k.webp": encoded("WEBP"), "l.bmp": encoded("BMP"), "m.gif": encoded("GIF"),
+             "n.jp2": encoded("JPEG2000"), "o.csv": b"a,b\n", "p": b"", "q.pdf": b"%PDF-1.7",
+             "r.zip": b"PK\3\4", "DICOMDIR": bytes(128) + b"DICM1.2.840.10008.1.3.10"}  # fmt: skip
+LITTER = ["._a.jpeg", "Thumbs.db", "s_thumb.jpg", ".DS_Store"]
+
+
+@pytest.fixture
+def every_kind(tmp_path, monkeypatch):
+    """A collection with files of 26 kinds in one of its classes."""
+    root = tmp_path / "xrays"
+    odd, normal = root / "PNEUMONIA", root / "NORMAL"
+    odd.mkdir(parents=True), normal.mkdir()
+    (normal / "z.jpeg").write_bytes(JPEG)
+    for name, content in (IMAGES | DAMAGED | STRANGERS | dict.fromkeys(LITTER, JPEG)).items():
+        (odd / name).write_bytes(content)
+    (odd / "broken").symlink_to("nowhere")
+    os.mkfifo(odd / "pipe")
+    monkeypatch.chdir(odd)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("socket")
+        yield root
+
+
+SKIPPED = {*STRANGERS, "broken", "pipe", "socket"}
+
+
+@pytest.mark.filterwarnings("ignore::skpneumo.datasets.UnknownNamesWarning")
+def test_every_file_has_exactly_one_fate_that_a_reader_can_find(every_kind, model_file, capsys):
+    from skpneumo.datasets import SkippedFilesWarning, load_chest_xray
+
+    everything = {*IMAGES, *DAMAGED, *SKIPPED, *LITTER}
+    assert everything == {path.name for path in (every_kind / "PNEUMONIA").iterdir()}
+    with pytest.warns(SkippedFilesWarning, match=f"Skipped {len(SKIPPED)} files"):
+        xrays = load_chest_xray(every_kind, patient_pattern=r"(\w+)[^/]*$")
+    read = {Path(path).name for path in xrays.filenames[xrays.target == 1]}
+    assert read == {*IMAGES, *DAMAGED}
+    assert {Path(path).name for path in xrays.skipped["path"]} == SKIPPED
+    assert f"leave it behind: {len(LITTER)} items" in xrays.DESCR
+
+    table = every_kind.parent / "findings.csv"
+    assert main(["audit", str(every_kind), "--csv", str(table)]) == 3
+    findings = pd.read_csv(table).assign(name=lambda frame: frame["path"].map(os.path.basename))
+    assert set(findings.query("kind == 'skipped'")["name"]) == SKIPPED
+    unreadable = findings.query("kind in ('unreadable', 'truncated')")
+    assert set(unreadable["name"]) == set(DAMAGED)
+
+    capsys.readouterr()
+    assert main(["predict", str(model_file), str(every_kind)]) == 1
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    errors = {Path(row["path"]).name: row["error"] for row in rows}
+    assert len(rows) == len(errors) == len(everything) - len(LITTER) + 1
+    assert {name for name, error in errors.items() if not error} == {*IMAGES, "z.jpeg"}
+    assert errors["k.webp"] == "skipped: a WebP image, which is not read"
+    assert errors["pipe"] == "skipped: a pipe, socket or device"
+
+
+def test_what_a_command_writes_itself_is_no_stranger(model_file, xrays, tmp_path, capsys):
+    shutil.copy(xrays.filenames[0], tmp_path)
+    out = tmp_path / "rows.csv"
+    assert main(["predict", str(model_file), str(tmp_path), "--out", str(out)]) == 0
+    assert len(out.read_text().splitlines()) == 2
+
+
+@pytest.fixture
+def foreign_names(xrays, tmp_path):
+    """A collection in which a file and a patient have a name that is no UTF-8."""
+    root = tmp_path / "xrays"
+    for path, split, name in zip(xrays.filenames, xrays.split, xrays.target, strict=True):
+        if split == "test":
+            folder = root / xrays.target_names[name]
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, folder)
+    odd = root / "PNEUMONIA" / os.fsdecode(b"\xe9t\xe9.jpeg")
+    try:
+        shutil.copy(xrays.filenames[-1], odd)
+    except OSError:
+        pytest.skip("the file system refuses names that are not UTF-8")
+    return str(root)
+
+
+@pytest.mark.filterwarnings("ignore::skpneumo.datasets.UnknownNamesWarning")
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["audit", "{root}", "--csv", "{out}"],
+        ["audit", "{root}", "--out", "{out}"],
+        ["evaluate", "{model}", "{root}", "--out", "{out}"],
+        ["predict", "{model}", "{root}", "--out", "{out}"],
+        pytest.param(["report", "{model}", "{root}", "--out", "{out}"], marks=pytest.mark.slow),
+        ["explain", "{model}", "{odd}", "--out", "{out}", "--method", "hires_cam"],
+        ["fit", "{root}", "--out", "{out}", *TINY],
+    ],
+    ids=lambda command: f"{command[0]}{command[-2]}",
+)
+def test_names_that_are_no_utf_8_work_in_every_command(
+    command, foreign_names, model_file, tmp_path, capsys
+):
+    (odd,) = (os.fspath(path) for path in Path(foreign_names).rglob("*t*.jpeg") if _is_odd(path))
+    names = {"root": foreign_names, "model": model_file, "out": tmp_path / "out", "odd": odd}
+    status = main([part.format(**names) for part in command])
+    assert status in (0, 3), capsys.readouterr().err
+    assert (tmp_path / "out").exists()
+
+
+def _is_odd(path):
+    return not path.name.isascii()
+
+
+def test_a_model_of_three_classes_and_what_is_positive(three_class_model_file, xrays):
+    model = joblib.load(three_class_model_file)
+    folder = Path(xrays.root)
+    read = read_for(model, folder, FOLDER_ALONE, "test", "held out")
+    assert read.positive == ["BACTERIA", "VIRUS"]
+    options = CollectionOptions(positive=("virus",))
+    assert read_for(model, folder, options, "test", "held out").positive == ["VIRUS"]
