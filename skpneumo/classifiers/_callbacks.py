@@ -1,14 +1,15 @@
 """What happens at the end of each epoch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import log_loss, recall_score, roc_auc_score
+from sklearn.metrics import log_loss, roc_auc_score
 
+from skpneumo._positive_class import UndecidedPositiveError, positive_classes
 from skpneumo.classifiers.engine._compiled import Weights
 
 
@@ -20,15 +21,18 @@ class InnerValidation(keras.callbacks.Callback):
         predict_proba: Callable[[], NDArray[np.float64]],
         y: NDArray[np.intp],
         sample_weight: NDArray[np.float32],
+        positive: NDArray[np.bool_] | None,
     ) -> None:
         super().__init__()
         self._predict_proba = predict_proba
         self._y = y
         self._sample_weight = sample_weight
+        self._positive = positive
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         assert logs is not None
-        logs.update(validation_scores(self._y, self._predict_proba(), self._sample_weight))
+        proba = self._predict_proba()
+        logs.update(validation_scores(self._y, proba, self._sample_weight, self._positive))
 
 
 def validation_callbacks(
@@ -39,8 +43,9 @@ def validation_callbacks(
     sample_weight: NDArray[np.float32],
 ) -> list[keras.callbacks.Callback]:
     """What a classifier's parameters have happen at each epoch's end with held-out images."""
+    positive = positive_mask(classifier.classes_, classifier.callbacks or ())
     callbacks: list[keras.callbacks.Callback] = [
-        InnerValidation(partial(predict_proba, X), y, sample_weight)
+        InnerValidation(partial(predict_proba, X), y, sample_weight, positive)
     ]
     if classifier.schedule == "plateau":
         callbacks.append(
@@ -62,33 +67,67 @@ def validation_callbacks(
     return callbacks
 
 
+# Scores that mean nothing as long as nobody has said which class is the illness.
+_ABOUT_THE_ILLNESS = ("val_recall", "val_false_negatives", "val_specificity")
+
+
+def positive_mask(
+    classes: NDArray[Any], callbacks: Sequence[keras.callbacks.Callback] = ()
+) -> NDArray[np.bool_] | None:
+    """Mark the classes that are the illness; None where their names do not tell.
+
+    Raises
+    ------
+    UndecidedPositiveError
+        If they do not tell, and one of the callbacks watches a score that is about the illness.
+    """
+    try:
+        positive = positive_classes(classes).positive
+    except UndecidedPositiveError as error:
+        for callback in callbacks:
+            monitor = getattr(callback, "monitor", None)
+            if monitor in _ABOUT_THE_ILLNESS:
+                raise UndecidedPositiveError(
+                    f"{type(callback).__name__} watches {monitor!r}, and it cannot be told which "
+                    f"of the classes {', '.join(map(repr, error.classes))} is the illness. Encode "
+                    "the labels as 0, healthy, and 1, ill, or give them names that tell.",
+                    error.classes,
+                ) from None
+        return None
+    return np.isin(classes, positive)
+
+
 def validation_scores(
-    y: NDArray[np.intp], proba: NDArray[np.float64], sample_weight: NDArray[np.float32]
+    y: NDArray[np.intp],
+    proba: NDArray[np.float64],
+    sample_weight: NDArray[np.float32],
+    positive: NDArray[np.bool_] | None,
 ) -> dict[str, float]:
     """Score probabilities of shape (n_samples, n_classes) against integer classes.
 
-    Class 0 is the negative one: a false negative is an image of any other class given to it, and
-    with three or more classes recall is the mean over classes and the AUC one against the rest.
-    A score that a missing class leaves undefined is NaN. Only the loss is weighted,
-    and not even that where all weights are zero.
+    ``positive`` marks the classes that are the illness: a false negative is an image of one of
+    them given to one of the others, and recall is the share of their images that are not. The AUC
+    of three or more classes is one against the rest. A score that a missing class leaves undefined
+    is NaN, and so are those about the illness where ``positive`` is None. Only the loss is
+    weighted, and not even that where all weights are zero.
     """
     labels = np.arange(proba.shape[1])
-    predicted = proba.argmax(axis=1)
-    positive = y > 0
     binary = len(labels) == 2
-    present = np.unique(y)
     auc = np.nan
-    if len(present) == len(labels):
+    if len(np.unique(y)) == len(labels):
         auc = roc_auc_score(y, proba[:, 1] if binary else proba, multi_class="ovr", labels=labels)
-    average = {"average": "binary"} if binary else {"average": "macro", "labels": present}
     loss_weight = sample_weight if sample_weight.any() else None
+    recall = false_negatives = specificity = np.nan
+    if positive is not None:
+        is_positive, called_positive = positive[y], positive[proba.argmax(axis=1)]
+        false_negatives = np.sum(is_positive & ~called_positive)
+        recall = np.mean(called_positive[is_positive]) if is_positive.any() else np.nan
+        specificity = np.mean(~called_positive[~is_positive]) if (~is_positive).any() else np.nan
     return {
         "val_loss": float(log_loss(y, proba, sample_weight=loss_weight, labels=labels)),
-        "val_recall": float(recall_score(y, predicted, zero_division=np.nan, **average)),
-        "val_false_negatives": float(np.sum(positive & (predicted == 0))),
-        "val_specificity": float(np.mean(predicted[~positive] == 0))
-        if (~positive).any()
-        else np.nan,
+        "val_recall": float(recall),
+        "val_false_negatives": float(false_negatives),
+        "val_specificity": float(specificity),
         "val_auc": float(auc),
     }
 

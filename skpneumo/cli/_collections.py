@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "describe",
-    "illness",
     "patients_given",
+    "positive_name",
     "read_collection",
     "read_for",
     "rows_of",
@@ -172,7 +172,7 @@ def describe(xrays: "Bunch", rows: Any = slice(None)) -> str:
     return f"{len(target)} X-rays of {len(set(xrays.groups[rows]))} patients ({classes})"
 
 
-def illness(xrays: "Bunch") -> str:
+def positive_name(xrays: "Bunch") -> str:
     """Name the class whose recall counts, or refuse where nobody has said which it is."""
     from skpneumo._positive_class import positive_classes
 

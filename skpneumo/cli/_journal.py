@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from skpneumo._files import atomic_write, open_unlinked
+from skpneumo._image_files import SkippedFile
 from skpneumo._tables import csv_rows
+from skpneumo.cli._xray_files import path_of
 
 __all__ = ["Format", "Journal", "require_pyarrow", "row_writer"]
 
@@ -90,7 +92,7 @@ class Journal:
             "another --out, or add --force to begin anew."
         )
 
-    def skip_done(self, paths: Iterator[str]) -> Iterator[list[Any]]:
+    def skip_done(self, paths: Iterator[str | SkippedFile]) -> Iterator[list[Any]]:
         """Take the paths that have their rows off the iterator; yield those rows.
 
         To be exhausted before the first :meth:`add`.
@@ -100,7 +102,8 @@ class Journal:
         end = len(next(lines))
         for number, line in enumerate(lines, start=1):
             row = json.loads(line)
-            if (path := next(paths, None)) != row[0]:
+            file = next(paths, None)
+            if (path := None if file is None else path_of(file)) != row[0]:
                 found = "there are fewer files now" if path is None else f"now it is {path!r}"
                 raise self._another_run(f"of other files: number {number} was {row[0]!r}, {found}")
             end += len(line)

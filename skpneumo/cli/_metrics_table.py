@@ -4,13 +4,14 @@ import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
     from sklearn.utils import Bunch
 
-__all__ = ["evaluated", "printed"]
+__all__ = ["evaluated", "is_positive", "printed"]
 
 NAMES = {
-    "recall": "recall (sensitivity)",
     "f1": "F1",
     "roc_auc": "ROC AUC",
     "brier_score": "Brier score",
@@ -19,26 +20,29 @@ NAMES = {
 
 
 def evaluated(model: Any, xrays: "Bunch", threshold: float | None = None) -> "pd.DataFrame":
-    """Evaluate pneumonia of any kind against NORMAL, decoding each image once."""
+    """Evaluate the illness, of any kind, against the healthy class, decoding each image once."""
+    import numpy as np
+
     from skpneumo._responses import probabilities_and_labels
     from skpneumo.evaluation import evaluate_predictions
 
-    normal, *pneumonia = list(model.classes_)
+    classes = np.asarray(model.classes_)
+    positive = is_positive(xrays)
     decided = None
     if threshold is None:
         probabilities, labels = probabilities_and_labels(model, xrays.filenames)
-        decided = (labels != normal).astype(int)
-    elif len(pneumonia) == 1:
+        decided = np.isin(labels, classes[positive]).astype(int)
+    elif len(classes) == 2:
         probabilities = model.predict_proba(xrays.filenames)
     else:
         raise ValueError(
             f"A threshold is for models of two classes; this one has {list(model.classes_)}."
         )
     return evaluate_predictions(
-        (xrays.target > 0).astype(int),
+        positive[xrays.target].astype(int),
         # Of two classes as the model says it: 1 - (1 - p) may lie just below p, and a threshold
         # is often one of the scores.
-        probabilities[:, 1] if len(pneumonia) == 1 else 1 - probabilities[:, 0],
+        probabilities[:, 1] if len(classes) == 2 else 1 - probabilities[:, ~positive].sum(axis=1),
         decided,
         groups=xrays.groups,
         filenames=xrays.filenames,
@@ -47,22 +51,37 @@ def evaluated(model: Any, xrays: "Bunch", threshold: float | None = None) -> "pd
     )
 
 
-def printed(frame: "pd.DataFrame", metrics: list[str] | None = None) -> str:
-    """Lay the frame out as a table for people."""
+def is_positive(xrays: "Bunch") -> "NDArray[np.bool_]":
+    """Mark those of the classes that are the illness, or refuse where nobody has said which."""
+    import numpy as np
+
+    from skpneumo._positive_class import positive_classes
+
+    names = xrays.target_names
+    positive = xrays.positive or positive_classes(names).positive
+    return np.array([name in positive for name in names], dtype=bool)
+
+
+def printed(frame: "pd.DataFrame", positive: str, metrics: list[str] | None = None) -> str:
+    """Lay the frame out as a table for people; recall is that of ``positive``."""
     level = frame.attrs.get("confidence_level", 0.95)
-    lines = [f"{'':26}{'value':>7}  {f'{level:.0%} interval':<16}{'images':>7}{'patients':>10}"]
+    names = NAMES | {"recall": f"recall of {positive}"}
+    width = max(26, len(names["recall"]) + 2)
+    lines = [
+        f"{'':{width}}{'value':>7}  {f'{level:.0%} interval':<16}{'images':>7}{'patients':>10}"
+    ]
     for subgroup, rows in frame.groupby("subgroup", sort=False):
         if subgroup != "all":
             lines.append(f"{subgroup}:")
         for row in rows.itertuples():
             if metrics is not None and row.metric not in metrics:
                 continue
-            name = NAMES.get(row.metric, row.metric.replace("_", " "))
+            name = names.get(row.metric, row.metric.replace("_", " "))
             sizes = f"{row.n:>7}{row.n_patients:>10}"
             if math.isnan(row.value):
                 figure, _, why = row.interval.partition(": ")
-                lines.append(f"{name:26}{figure:<25}{sizes}  {why}")
+                lines.append(f"{name:{width}}{figure:<25}{sizes}  {why}")
             else:
                 interval = f"[{row.low:.3f}, {row.high:.3f}]"
-                lines.append(f"{name:26}{row.value:7.3f}  {interval:<16}{sizes}")
+                lines.append(f"{name:{width}}{row.value:7.3f}  {interval:<16}{sizes}")
     return "\n".join(lines)

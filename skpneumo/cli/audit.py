@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from skpneumo._tables import open_table
-from skpneumo.cli._options import Force
+from skpneumo.cli._options import FOLDER_ALONE, CollectionOptions, Force, ReadBy, require_source
 
 if TYPE_CHECKING:
     import pandas as pd
+    from sklearn.utils import Bunch
 
 __all__ = ["audit"]
 
@@ -18,21 +19,23 @@ FAULTS_FOUND = 3
 
 
 def audit(
-    folder: Path,
+    folder: Path | None = None,
     /,
     *,
     out: Annotated[Path | None, Parameter(name=("--out", "--output", "-o"))] = None,
     csv: Path | None = None,
     model: Path | None = None,
+    names_only: Annotated[bool, Parameter(negative="", show_default=False)] = False,
     n_jobs: int | None = None,
     force: Force = False,
+    read_by: ReadBy = FOLDER_ALONE,
 ) -> int:
     """Look for what is wrong with a folder of X-rays.
 
     Damaged files, copies, patients in more than one split, labels at odds with names, splits
-    that were acquired otherwise: what makes scores on a collection wrong. Every file is opened
-    once and none is changed. The exit status is 3 if a finding is an error, and 0 if there are
-    none or only warnings and notes.
+    that were acquired otherwise, files that are no images: what makes scores on a collection
+    wrong. Every file is opened once and none is changed. The exit status is 3 if a finding is an
+    error, and 0 if there are none or only warnings and notes.
 
     Parameters
     ----------
@@ -47,6 +50,8 @@ def audit(
         trust where it comes from. Copies of it are trained anew in five patient-grouped folds,
         which takes five times as long as `skpneumo fit`, and labels that their probabilities
         contradict are listed.
+    names_only
+        Open no image: only labels, patients and splits are looked at, in seconds.
     n_jobs
         Threads that read images. Default: one.
     force
@@ -56,20 +61,28 @@ def audit(
 
     from skpneumo._progress import working
     from skpneumo.audit import audit_images
-    from skpneumo.cli._collections import read_collection
+    from skpneumo.cli._collections import patients_given
     from skpneumo.cli._distinct_files import refuse_the_same_file
     from skpneumo.cli._model_files import load_model, refuse_to_overwrite
 
+    require_source(folder, read_by, "FOLDER")
     refuse_the_same_file({"--model": model, "--out": out, "--csv": csv})
     for file in (out, csv):
         if file is not None:
             refuse_to_overwrite(file, force)
     estimator = None if model is None else load_model(model)
-    xrays = read_collection(folder, "all")
+    xrays = _read(folder, read_by)
     labels = np.array(xrays.target_names, dtype=object)[xrays.target]
-    with working(f"Opening {len(labels):,} files"):
+    with working(f"Looking at {len(labels):,} files"):
         audited = audit_images(
-            xrays.filenames, labels, xrays.split, estimator=estimator, n_jobs=n_jobs
+            xrays.filenames,
+            labels,
+            xrays.split,
+            groups=patients_given(xrays, read_by),
+            skipped=xrays.skipped,
+            open_files=not names_only,
+            estimator=estimator,
+            n_jobs=n_jobs,
         )
     print(audited.summary())
     if out is not None:
@@ -79,6 +92,26 @@ def audit(
     if kept := [str(file) for file in (out, csv) if file is not None]:
         print(f"\nKept {' and '.join(kept)}.")
     return FAULTS_FOUND if audited.findings["severity"].eq("error").any() else 0
+
+
+def _read(folder: Path | None, read_by: CollectionOptions) -> "Bunch":
+    """Read everything; which of two classes is the illness is no matter here."""
+    import warnings
+    from dataclasses import replace
+
+    from skpneumo._positive_class import UndecidedPositiveError
+    from skpneumo.cli._collections import read_collection
+    from skpneumo.datasets import SkippedFilesWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SkippedFilesWarning)  # becomes a finding
+        try:
+            return read_collection(folder, read_by, "all", "both")
+        except UndecidedPositiveError as error:
+            if len(error.classes) != 2:
+                raise
+            either = replace(read_by, positive=(str(error.classes[1]),))
+            return read_collection(folder, either, "all", "both")
 
 
 def _write_by_file(findings: "pd.DataFrame", path: Path) -> None:

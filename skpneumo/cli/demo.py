@@ -8,12 +8,10 @@ from cyclopts.types import NonNegativeInt, PositiveInt
 
 from skpneumo._files import atomic_write
 from skpneumo._tables import write_frame
-from skpneumo.cli._options import Force, Out, Verbose
+from skpneumo.cli._options import FOLDER_ALONE, CollectionOptions, Force, Out, ReadBy, Verbose
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
     from sklearn.utils import Bunch
 
     from skpneumo import Pipeline
@@ -43,6 +41,7 @@ def demo(
     n_jobs: int = -1,
     force: Force = False,
     verbose: Verbose = False,
+    read_by: ReadBy = FOLDER_ALONE,
 ) -> None:
     """The whole flow on synthetic radiographs, or on yours.
 
@@ -76,26 +75,28 @@ def demo(
 
     from skpneumo import patient_train_test_split
     from skpneumo._progress import fit_progress
-    from skpneumo.cli._collections import describe
+    from skpneumo.cli._collections import describe, positive_name, rows_of
     from skpneumo.cli._metrics_table import evaluated, printed
     from skpneumo.cli._model_files import keep_model
     from skpneumo.cli._search import recall_search, table_of
 
     start = time.perf_counter()
     _make_room(out, force)
-    if data is None:
+    if data is None and read_by.table is None:
+        if read_by != FOLDER_ALONE:
+            raise ValueError("Options of reading need X-rays of yours: --data or --table.")
         xrays = _draw(out, patients or SYNTHETIC_PATIENTS, random_state)
         source = f"drawn into {xrays.root}; no patient was X-rayed"
     else:
-        xrays, n_all = _read(data, patients or MOST_PATIENTS)
-        source = f"of {n_all} patients in {data}, a test split left aside"
+        xrays, n_all = _read(data, read_by, patients or MOST_PATIENTS)
+        source = f"of {n_all} patients in {read_by.table or data}, a test split left aside"
     _say("Data", describe(xrays), source)
 
     train, test, _, _ = patient_train_test_split(
         np.arange(len(xrays.target)),
         xrays.target,
         groups=xrays.groups,
-        test_size=TEST_SHARE,
+        test_size=read_by.hold_out or TEST_SHARE,
         random_state=random_state,
     )
     shared = len(set(xrays.groups[train]) & set(xrays.groups[test]))
@@ -109,9 +110,9 @@ def demo(
     pipeline = _small_pipeline(size, epochs, random_state, n_jobs)
     search = recall_search(pipeline, GRID, FOLDS, None, random_state)
     search.set_params(verbose=3 if verbose else 0)
-    trained_on = _rows_of(xrays, train)
+    trained_on = rows_of(xrays, train)
     with fit_progress(search):
-        search.fit(trained_on.filenames, trained_on.target)
+        search.fit(trained_on.X, trained_on.target, groups=trained_on.groups)
     candidates = table_of(search, trained_on)
     _say(
         "Tune",
@@ -119,13 +120,14 @@ def demo(
         "whose balanced accuracy is within one standard error of the best;",
         "of all folds together, with 95 % intervals over patients:",
     )
-    _indent(_shown(candidates).to_string(index=False))
+    positive = positive_name(xrays)
+    _indent(_shown(candidates, positive).to_string(index=False))
 
     model = search.best_estimator_
-    held_out = _rows_of(xrays, test)
+    held_out = rows_of(xrays, test)
     metrics = evaluated(model, held_out)
     _say("Evaluate", "on the patients held out, who took no part in any choice above")
-    _indent(printed(metrics, METRICS))
+    _indent(printed(metrics, positive, METRICS))
 
     keep_model(model, out / "model.joblib", xrays.target_names)
     write_frame(metrics, out / "metrics.csv")
@@ -137,12 +139,13 @@ def demo(
         f"pictures: {', '.join(pictures)}",
     )
     print(f"\nDone in {time.perf_counter() - start:.0f} s. Next, one row per X-ray:")
-    print(f"  skpneumo predict {out / 'model.joblib'} {data or xrays.root}")
-    if data is None:
+    read = f"--table {read_by.table} --path {read_by.path}" if read_by.table else data
+    print(f"  skpneumo predict {out / 'model.joblib'} {read or xrays.root}")
+    if read is None:
         print("Drawings are easier than X-rays: these figures say nothing about real ones.")
 
 
-def _shown(candidates: "pd.DataFrame") -> "pd.DataFrame":
+def _shown(candidates: "pd.DataFrame", positive: str) -> "pd.DataFrame":
     """The table of candidates for people: each figure in one column, with its interval."""
     from skpneumo._formatting import based_on
     from skpneumo.cli._search import figure_of
@@ -151,7 +154,8 @@ def _shown(candidates: "pd.DataFrame") -> "pd.DataFrame":
     for metric in ("recall", "specificity"):
         # The images and patients are the same for all candidates, so they head the column.
         n, n_patients = candidates[[f"{metric}_n", f"{metric}_n_patients"]].iloc[0]
-        table[f"{metric} ({based_on(int(n), int(n_patients))})"] = [
+        name = f"recall of {positive}" if metric == "recall" else metric
+        table[f"{name} ({based_on(int(n), int(n_patients))})"] = [
             figure_of(row, metric, with_size=False) for _, row in candidates.iterrows()
         ]
     table["chosen"] = candidates["chosen"]
@@ -187,21 +191,26 @@ def _draw(out: Path, patients: int, random_state: int) -> "Bunch":
     )
 
 
-def _read(data: Path, patients: int) -> "tuple[Bunch, int]":
+def _read(data: Path | None, read_by: CollectionOptions, patients: int) -> "tuple[Bunch, int]":
     """Read all splits but the test, of some patients, and count them all."""
+    from dataclasses import replace
+
     import numpy as np
 
-    from skpneumo import load_chest_xray
-    from skpneumo.cli._collections import two_classes
+    from skpneumo.cli._collections import read_collection, rows_of, two_classes
 
-    xrays = two_classes(load_chest_xray(data), data)
+    xrays = read_collection(data, replace(read_by, hold_out=None), "all", "both")
+    two_classes(xrays, read_by.table or data)
     rows = xrays.split != "test"
     if not rows.any():
-        raise ValueError(f"{data} has a test split only, which the demo leaves untouched.")
-    everyone = np.unique(xrays.groups[rows])
+        raise ValueError(
+            f"{read_by.table or data} has a test split only, which the demo leaves untouched."
+        )
+    _, number = np.unique(xrays.groups, return_inverse=True)
+    there = np.unique(number[rows])
     # Spread over the sorted names, and so over the classes.
-    chosen = everyone[np.linspace(0, len(everyone) - 1, patients).astype(int)]
-    return _rows_of(xrays, rows & np.isin(xrays.groups, chosen)), len(everyone)
+    chosen = there[np.linspace(0, len(there) - 1, patients).astype(int)]
+    return rows_of(xrays, rows & np.isin(number, chosen)), len(there)
 
 
 def _small_pipeline(size: int, epochs: int, random_state: int, n_jobs: int) -> "Pipeline":
@@ -229,13 +238,6 @@ def _small_pipeline(size: int, epochs: int, random_state: int, n_jobs: int) -> "
             ("cnn", network),
         ]
     )
-
-
-def _rows_of(xrays: "Bunch", rows: "NDArray[np.bool_] | NDArray[np.intp]") -> "Bunch":
-    from sklearn.utils import Bunch
-
-    columns = ("filenames", "target", "groups", "etiology", "split")
-    return Bunch(**{**xrays, **{name: xrays[name][rows] for name in columns}})
 
 
 def _draw_pictures(model: Any, train: "Bunch", test: "Bunch", out: Path) -> list[str]:

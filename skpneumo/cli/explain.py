@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from cyclopts.types import PositiveInt
 
 from skpneumo._files import atomic_write
+from skpneumo._image_files import SkippedFile
 from skpneumo._tables import open_table
-from skpneumo.cli._options import Force, Out
+from skpneumo.cli._options import FOLDER_ALONE, Force, Out, ReadBy, require_source
 from skpneumo.cli._predicted_rows import predicted_rows
-from skpneumo.cli._xray_files import Files, batches_of, expanded
+from skpneumo.cli._xray_files import Files, batches_of, files_to_read, path_of
 
 if TYPE_CHECKING:
     from skpneumo.explanation import HeatMapDisplay
@@ -38,6 +39,7 @@ def explain(
     target: str | None = None,
     batch_size: PositiveInt = 16,
     force: Force = False,
+    read_by: ReadBy = FOLDER_ALONE,
 ) -> int:
     """Draw what the model looked at, a picture and a row for each X-ray.
 
@@ -73,11 +75,13 @@ def explain(
     from skpneumo.cli._model_files import load_model
     from skpneumo.explanation._batches import REGIONS, explain_batch
 
+    require_source(files, read_by, "FILES")
     _check_folder(out)
     refuse_the_same_file({"the model": model, "the table": out / TABLE})
     if not force:
         _refuse_to_overwrite([out / TABLE])
-    paths = list(expanded(files))
+    listed = list(files_to_read(files, read_by, own=(model,)))
+    paths = [path_of(file) for file in listed]
     if not paths:
         raise ValueError("There were no paths on standard input. Check what was to list them.")
     pictures = [out / name for name in _picture_names(paths)]
@@ -92,7 +96,7 @@ def explain(
     columns = ["probability"] if len(names) == 2 else [f"probability_{name}" for name in names]
     picture_of = iter(pictures)
 
-    def explained(batch: list[str]) -> Iterator[list[Any]]:
+    def explained(batch: list[str | SkippedFile]) -> Iterator[list[Any]]:
         rows = predicted_rows(estimator, batch)
         good = [row for row in rows if row[-1] is None]
         about = [target or (names[1] if len(names) == 2 else row[-2]) for row in good]
@@ -115,7 +119,7 @@ def explain(
             else:
                 yield [*found, *[None] * len(REGIONS), None, error]
 
-    batches = progress(list(batches_of(paths, batch_size)), "X-rays")
+    batches = progress(list(batches_of(listed, batch_size)), "X-rays")
     # The first row before the table is begun: a method that cannot explain the model leaves none.
     later = (row for batch in batches for row in explained(batch))
     rows = chain([next(later)], later)

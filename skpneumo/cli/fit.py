@@ -6,17 +6,16 @@ from typing import Literal
 
 from cyclopts.types import NonNegativeInt, PositiveInt
 
-from skpneumo.cli._options import Force, Out, Verbose
+from skpneumo.cli._options import FOLDER_ALONE, Force, Out, ReadBy, Verbose, require_source
 
 __all__ = ["fit"]
 
 
 def fit(
-    folder: Path,
+    folder: Path | None = None,
     /,
     *,
     out: Out = Path("model.joblib"),
-    split: str | None = None,
     labels: Literal["binary", "etiology"] = "binary",
     recipe: str = "robust",
     size: PositiveInt | None = None,
@@ -26,6 +25,7 @@ def fit(
     n_jobs: int = -1,
     force: Force = False,
     verbose: Verbose = False,
+    read_by: ReadBy = FOLDER_ALONE,
 ) -> None:
     """Train a classifier on a folder of X-rays and keep it.
 
@@ -37,9 +37,6 @@ def fit(
         Folder with one sub-folder per class, or per split and class as the public collection.
     out
         Model file to write. It is a pickle, for the other commands and for joblib.load.
-    split
-        Split to train on; "all" takes every file. Default: train, or all of a folder without
-        splits.
     labels
         NORMAL and PNEUMONIA, or NORMAL, BACTERIA and VIRUS.
     recipe
@@ -65,19 +62,20 @@ def fit(
         Show the loss of every epoch.
     """
     from skpneumo._progress import fit_progress
-    from skpneumo.cli._collections import describe, read_collection, split_to_read
+    from skpneumo.cli._collections import describe, read_collection
     from skpneumo.cli._default_pipeline import recipe_pipeline
     from skpneumo.cli._model_files import keep_model, refuse_to_overwrite
     from skpneumo.fitted import classifiers_of
 
+    require_source(folder, read_by, "FOLDER")
     refuse_to_overwrite(out, force)
-    xrays = read_collection(folder, split_to_read(folder, split, "train"), labels)
+    xrays = read_collection(folder, read_by, "train", "rest", labels)
     pipeline = recipe_pipeline(recipe, size, epochs, weights, random_state, n_jobs, verbose)
     print(f"Training {recipe} on {describe(xrays)}.", flush=True)
     start = time.perf_counter()
     # scikit-learn's VotingClassifier does not hand a progress bar on to what it averages.
     with fit_progress(pipeline, depth=int(hasattr(pipeline[-1], "set_callbacks"))):
-        pipeline.fit(xrays.filenames, xrays.target)
+        pipeline.fit(xrays.X, xrays.target)
     minutes = (time.perf_counter() - start) / 60
     keep_model(pipeline, out, xrays.target_names)
     epochs_run = " + ".join(str(each.classifier.n_iter_) for each in classifiers_of(pipeline))

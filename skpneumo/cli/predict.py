@@ -14,9 +14,9 @@ from cyclopts.types import PositiveInt
 from cyclopts.validators import Number
 
 from skpneumo.cli._journal import Format, Journal, require_pyarrow, row_writer
-from skpneumo.cli._options import Force
+from skpneumo.cli._options import FOLDER_ALONE, Force, ReadBy, require_source
 from skpneumo.cli._predicted_rows import predicted_rows
-from skpneumo.cli._xray_files import STDIN, Files, batches_of, expanded
+from skpneumo.cli._xray_files import STDIN, Files, batches_of, files_to_read
 
 __all__ = ["predict"]
 
@@ -30,14 +30,16 @@ def predict(
     threshold: Annotated[float | None, Parameter(validator=Number(gte=0, lte=1))] = None,
     batch_size: PositiveInt = 128,
     force: Force = False,
+    read_by: ReadBy = FOLDER_ALONE,
 ) -> int:
     """Write one row per X-ray: path, probability, label, error.
 
     The probability is that of the second class, PNEUMONIA; a model of three or more classes
-    has one column for each instead. A file that cannot be read becomes a row that says why;
-    the exit status is then 1. With --out, rows are saved in FILE.part batch by batch until all
-    are there; the same command continues where a killed one stopped. In CSV a name that a
-    spreadsheet would compute has an apostrophe before it.
+    has one column for each instead. A file that cannot be read becomes a row that says why, and
+    so does what is in a folder and no image; the exit status is then 1. With --out, rows are
+    saved in FILE.part batch by batch until all are there; the same command continues where a
+    killed one stopped. In CSV a name that a spreadsheet would compute has an apostrophe before
+    it.
 
     Parameters
     ----------
@@ -62,6 +64,7 @@ def predict(
     from skpneumo.cli._labels import class_names
     from skpneumo.cli._model_files import load_model, refuse_to_overwrite
 
+    require_source(files, read_by, "FILES")
     form = format or _format_of(out)
     if form == "parquet":
         if out is None:
@@ -78,8 +81,10 @@ def predict(
         )
     probabilities = ["probability"] if len(names) == 2 else [f"probability_{n}" for n in names]
     columns = ["path", *probabilities, "label", "error"]
-    total = None if STDIN in files or any(map(os.path.isdir, files)) else len(files)
-    paths = progress(expanded(files), "X-rays", total)
+    part = None if out is None else out.with_name(f"{out.name}.part")
+    listed = files_to_read(files, read_by, own=(out, part, model))
+    total = None if STDIN in files or any(map(os.path.isdir, files)) else len(files) or None
+    paths = progress(listed, "X-rays", total)
     n_rows = n_bad = 0
 
     def counted(rows: Iterable[list[Any]]) -> Iterator[list[Any]]:

@@ -46,7 +46,7 @@ def report(
 
     from skpneumo._progress import working
     from skpneumo.audit import audit_images
-    from skpneumo.cli._collections import describe, illness, patients_given, read_for
+    from skpneumo.cli._collections import describe, patients_given, positive_name, read_for
     from skpneumo.cli._distinct_files import refuse_the_same_file
     from skpneumo.cli._metrics_table import is_positive, printed
     from skpneumo.cli._model_files import load_model, refuse_to_overwrite
@@ -62,7 +62,7 @@ def report(
     column = None if read_by.table is None else read_by.split
     everything = replace(read_by, part="all", split=column)
     xrays = read_for(estimator, folder, everything, "all", "both")
-    positive = illness(xrays)
+    positive = positive_name(xrays)
     wanted = read_by.part or (read_by.split if read_by.table is None else None)
     split = wanted or ("test" if any(xrays.split) else "all")
     if split != "all" and split not in xrays.split:

@@ -9,19 +9,18 @@ from cyclopts.types import NonNegativeInt, PositiveInt
 from cyclopts.validators import Number
 
 from skpneumo._tables import write_frame
-from skpneumo.cli._options import Force, Out, Verbose
+from skpneumo.cli._options import FOLDER_ALONE, Force, Out, ReadBy, Verbose, require_source
 
 __all__ = ["tune"]
 
 
 def tune(
-    folder: Path,
+    folder: Path | None = None,
     /,
     *,
     out: Out = Path("model.joblib"),
     results: Path | None = None,
     store: Path | None = None,
-    split: str | None = None,
     candidates: PositiveInt | None = None,
     folds: Annotated[int, Parameter(validator=Number(gte=2))] = 3,
     size: PositiveInt = 64,
@@ -30,6 +29,7 @@ def tune(
     n_jobs: int = -1,
     force: Force = False,
     verbose: Verbose = False,
+    read_by: ReadBy = FOLDER_ALONE,
 ) -> None:
     """Search for the best network by recall, in patient-grouped folds.
 
@@ -51,9 +51,6 @@ def tune(
     store
         Folder for the result of each fit. The same command continues there after an
         interruption. Default: nothing is saved before the search is done.
-    split
-        Split to search on; "all" takes every file. Default: train, or all of a folder without
-        splits.
     candidates
         Try this many candidates at random. Default: all of the grid.
     folds
@@ -74,8 +71,8 @@ def tune(
     from skpneumo._progress import fit_progress
     from skpneumo.cli._collections import (
         describe,
+        positive_name,
         read_collection,
-        split_to_read,
         two_classes,
     )
     from skpneumo.cli._default_pipeline import default_pipeline
@@ -83,16 +80,18 @@ def tune(
     from skpneumo.cli._search import GRID, figure_of, recall_search, table_of
 
     results = results or out.with_name(f"{out.stem}-candidates.csv")
+    require_source(folder, read_by, "FOLDER")
     refuse_to_overwrite(out, force)
     refuse_to_overwrite(results, force)
-    xrays = two_classes(read_collection(folder, split_to_read(folder, split, "train")), folder)
+    xrays = read_collection(folder, read_by, "train", "rest")
+    two_classes(xrays, read_by.table or folder)
     print(f"Searching on {describe(xrays)}.", flush=True)
     pipeline = default_pipeline(size, epochs, random_state, n_jobs, verbose=False)
     search = recall_search(pipeline, GRID, folds, candidates, random_state, store)
     search.set_params(verbose=3 if verbose else 0)
     start = time.perf_counter()
     with fit_progress(search):
-        search.fit(xrays.filenames, xrays.target)
+        search.fit(xrays.X, xrays.target, groups=xrays.groups)
     minutes = (time.perf_counter() - start) / 60
     table = table_of(search, xrays)
     write_frame(table, results)
@@ -103,7 +102,7 @@ def tune(
         print(f"{search.n_restored_} of {len(table) * folds} fits were in {store} already.")
     print(f"Best: {', '.join(f'{key} {value}' for key, value in search.best_params_.items())}")
     print("In cross-validation, of all folds together, with 95 % intervals over patients:")
-    for metric in ("recall", "specificity"):
-        print(f"  {metric} {figure_of(best, metric)}")
+    print(f"  recall of {positive_name(xrays)} {figure_of(best, 'recall')}")
+    print(f"  specificity {figure_of(best, 'specificity')}")
     print("Both flatter it a little, because it was chosen by them. Use: skpneumo evaluate.")
     print(f"Saved {out} and {results}.")

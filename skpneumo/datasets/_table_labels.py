@@ -54,11 +54,11 @@ def read_labels(
     codes, distinct = pd.factorize(cells)
     findings = [_findings(cell, separator) for cell in distinct]
     if callable(positive):
-        is_ill = np.array([bool(positive(list(each))) for each in findings], dtype=bool)
+        is_positive = np.array([bool(positive(list(each))) for each in findings], dtype=bool)
         name = getattr(positive, "__name__", "<lambda>")
         name = "positive" if name == "<lambda>" else name
         return _two_classes(
-            is_ill[codes], "negative" if name == "positive" else f"not {name}", name
+            is_positive[codes], "negative" if name == "positive" else f"not {name}", name
         )
     spelling, remarks = _one_spelling(findings, np.bincount(codes, minlength=len(distinct)))
     findings = [[spelling[each] for each in listed] for listed in findings]
@@ -74,8 +74,8 @@ def read_labels(
         )
     names = sorted({listed[0] for listed in findings})
     if set(names) <= {"0", "1"} and len(names) == 2 and column.lower() not in _SAYS_NOTHING:
-        is_ill = np.array([listed == ["1"] for listed in findings], dtype=bool)
-        return _two_classes(is_ill[codes], f"not {column}", column)
+        is_positive = np.array([listed == ["1"] for listed in findings], dtype=bool)
+        return _two_classes(is_positive[codes], f"not {column}", column)
     classes = order_classes(names, None)
     number = {name: i for i, name in enumerate(classes.names)}
     target = np.array([number[listed[0]] for listed in findings], dtype=np.int64)[codes]
@@ -96,8 +96,10 @@ def _asked_for(
                 f"{_quoted(sorted(known.values()))}."
             )
         wanted.append(known[_folded(name)])
-    is_ill = np.array([bool(set(wanted) & set(listed)) for listed in findings], dtype=bool)
-    others = {"|".join(listed) for listed, ill in zip(findings, is_ill, strict=True) if not ill}
+    is_positive = np.array([bool(set(wanted) & set(listed)) for listed in findings], dtype=bool)
+    others = {
+        "|".join(listed) for listed, ill in zip(findings, is_positive, strict=True) if not ill
+    }
     if not others:
         raise ValueError(
             f"positive={positive!r} is in every row, so that there is no other class. Name the "
@@ -105,13 +107,13 @@ def _asked_for(
         )
     ill = " or ".join(dict.fromkeys(wanted))
     healthy = next(iter(others)) if len(others) == 1 else f"not {ill}"
-    return _two_classes(is_ill[codes], healthy, ill, remarks)
+    return _two_classes(is_positive[codes], healthy, ill, remarks)
 
 
 def _two_classes(
-    is_ill: NDArray[np.bool_], healthy: str, ill: str, remarks: Sequence[str] = ()
+    is_positive: NDArray[np.bool_], healthy: str, ill: str, remarks: Sequence[str] = ()
 ) -> Labels:
-    return Labels(is_ill.astype(np.int64), [healthy, ill], [ill], list(remarks))
+    return Labels(is_positive.astype(np.int64), [healthy, ill], [ill], list(remarks))
 
 
 def _findings(cell: str, separator: str) -> list[str]:
