@@ -1,7 +1,14 @@
 from .audit import audit_images
 from .augmentation import ImageAugmenter
 from .classifiers import CNNClassifier, TransferClassifier
-from .datasets import etiologies, fetch_chest_xray, load_chest_xray, make_chest_xray, patient_ids
+from .datasets import (
+    etiologies,
+    fetch_chest_xray,
+    load_chest_xray,
+    make_chest_xray,
+    patient_ids,
+    read_dicom_headers,
+)
 from .decision import RecallFloorClassifier
 from .enhancement import BorderCropper, ContrastEqualizer
 from .evaluation import compare, compare_protocols, evaluate
@@ -65,5 +72,6 @@ __all__ = [
     "occlusion_map",
     "patient_ids",
     "patient_train_test_split",
+    "read_dicom_headers",
     "recall_first",
 ]

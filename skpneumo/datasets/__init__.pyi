@@ -1,3 +1,4 @@
+from ._dicom_headers import read_dicom_headers
 from ._fetch import fetch_chest_xray
 from ._load import CollectionWarning, load_chest_xray
 from ._make import make_chest_xray
@@ -11,4 +12,5 @@ __all__ = [
     "load_chest_xray",
     "make_chest_xray",
     "patient_ids",
+    "read_dicom_headers",
 ]
