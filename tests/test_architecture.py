@@ -38,10 +38,10 @@ STAGES = [
     "_svg",
     "pipeline",
     "datasets",
-    "audit",
     "splitting",
     "rebalancing",
     "loading",
+    "audit",  # of paths, and looks at pixels
     "enhancement",
     "augmentation",
     "networks",

@@ -17,6 +17,8 @@ from sklearn.preprocessing import FunctionTransformer
 from skpneumo.audit import ImageAudit, audit_images
 from skpneumo.datasets import CollectionWarning, load_chest_xray, make_chest_xray
 
+from .loading.dicom_writing import write_dicom
+
 SIZE = (72, 110)
 
 
@@ -674,3 +676,23 @@ def test_known_facts_of_the_real_pool(real_data):
     assert len(identical) == 24
     assert identical["n_files"].sum() == 50
     assert set(audit.findings["kind"]) == {"duplicate", "sorted_by_class"}
+
+
+def test_dicom_is_looked_at_as_other_formats_are(tmp_path):
+    rng = np.random.default_rng(0)
+    film = rng.integers(0, 4096, (40, 50), dtype=np.uint16)
+    good = write_dicom(tmp_path / "good", film, bits=12, PhotometricInterpretation="MONOCHROME1")
+    short = tmp_path / "short"
+    short.write_bytes(Path(good).read_bytes()[:-500])
+    tomogram = write_dicom(tmp_path / "tomogram", film, bits=12, Modality="CT")
+    Image.fromarray(np.rint(255 - film / 4095 * 255).astype(np.uint8)).save(tmp_path / "copy.png")
+    paths = [good, str(short), tomogram, str(tmp_path / "copy.png")]
+    audit = audit_images(paths, [0, 1, 0, 1], groups=list("abcd"), near_duplicates=False)
+    frame = audit.frame
+    assert frame["format"].fillna("").tolist() == ["DICOM", "", "", "PNG"]
+    assert frame["bit_depth"].tolist()[0] == 12
+    assert (frame["width"][0], frame["height"][0]) == (50, 40)
+    assert frame["status"].tolist() == ["ok", "truncated", "unreadable", "ok"]
+    assert "of modality CT, not a radiograph" in frame["error"][2]
+    assert frame["mean"][0] == pytest.approx(frame["mean"][3], abs=0.1)
+    assert "conflicting_labels" in set(audit.findings["kind"])  # the copy has the same pixels

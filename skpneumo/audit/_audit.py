@@ -59,7 +59,7 @@ def audit_images(
     Parameters
     ----------
     paths : array-like of shape (n_samples,) or (n_samples, 1)
-        Paths of images that Pillow reads.
+        Paths of images that Pillow reads, or of DICOM.
     y : array-like of shape (n_samples,), default=None
         Labels; None, NaN and "" are missing ones. If None, the names of the folders the files
         lie in.
