@@ -225,6 +225,7 @@ def mixed_files(tmp_path):
         paths.append(str(tmp_path / f"{i}.png"))
     for path in paths:
         os.utime(path, (time.time() - 60,) * 2)
+    time.sleep(0.03)  # a tick of the clock: what has just changed is not saved
     return paths
 
 
