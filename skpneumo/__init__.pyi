@@ -8,6 +8,7 @@ from .datasets import (
     load_image_table,
     make_chest_xray,
     patient_ids,
+    read_dicom_headers,
 )
 from .decision import RecallFloorClassifier
 from .enhancement import BorderCropper, ContrastEqualizer
@@ -73,5 +74,6 @@ __all__ = [
     "occlusion_map",
     "patient_ids",
     "patient_train_test_split",
+    "read_dicom_headers",
     "recall_first",
 ]

@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image, ImageEnhance
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -15,7 +16,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from skpneumo.audit import ImageAudit, audit_images
+from skpneumo.audit._acquisition import acquisition_findings, acquisition_of
 from skpneumo.datasets import CollectionWarning, load_chest_xray, make_chest_xray
+
+from .loading.dicom_writing import write_dicom
 
 SIZE = (72, 110)
 
@@ -674,3 +678,80 @@ def test_known_facts_of_the_real_pool(real_data):
     assert len(identical) == 24
     assert identical["n_files"].sum() == 50
     assert set(audit.findings["kind"]) == {"duplicate", "sorted_by_class"}
+
+
+def test_dicom_is_looked_at_as_other_formats_are(tmp_path):
+    rng = np.random.default_rng(0)
+    film = rng.integers(0, 4096, (40, 50), dtype=np.uint16)
+    good = write_dicom(tmp_path / "good", film, bits=12, PhotometricInterpretation="MONOCHROME1")
+    short = tmp_path / "short"
+    short.write_bytes(Path(good).read_bytes()[:-500])
+    tomogram = write_dicom(tmp_path / "tomogram", film, bits=12, Modality="CT")
+    Image.fromarray(np.rint(255 - film / 4095 * 255).astype(np.uint8)).save(tmp_path / "copy.png")
+    paths = [good, str(short), tomogram, str(tmp_path / "copy.png")]
+    audit = audit_images(paths, [0, 1, 0, 1], groups=list("abcd"), near_duplicates=False)
+    frame = audit.frame
+    assert frame["format"].fillna("").tolist() == ["DICOM", "", "", "PNG"]
+    assert frame["bit_depth"].tolist()[0] == 12
+    assert (frame["width"][0], frame["height"][0]) == (50, 40)
+    assert frame["status"].tolist() == ["ok", "truncated", "unreadable", "ok"]
+    assert "of modality CT, not a radiograph" in frame["error"][2]
+    assert frame["mean"][0] == pytest.approx(frame["mean"][3], abs=0.1)
+    assert "conflicting_labels" in set(audit.findings["kind"])  # the copy has the same pixels
+
+
+def acquired(n, **columns):
+    """Rows of 2 n patients, the first n of them normal, and how they were taken."""
+    frame = pd.DataFrame(
+        {
+            "path": [f"{i}.dcm" for i in range(2 * n)],
+            "label": ["NORMAL"] * n + ["PNEUMONIA"] * n,
+            "patient": [f"p{i}" for i in range(2 * n)],
+        }
+    )
+    return frame, acquisition_of(pd.DataFrame(columns))
+
+
+@pytest.mark.parametrize(
+    ("normal", "sick", "kinds"),
+    [
+        (["PA"] * 20, ["PA"] * 20, []),  # one view for all
+        (["PA"] * 20, ["AP"] * 20, ["NORMAL: view PA", "PNEUMONIA: view AP"]),
+        (["PA", "AP"] * 10, ["AP"] * 18 + ["PA"] * 2, []),  # as chance would have it
+        (["PA", "AP"] * 10, ["LL"] * 20, ["PNEUMONIA: view LL"]),
+        ([None, "AP"] * 10, ["PA", None] * 10, []),
+        ([None] * 20, ["PA"] * 20, ["NORMAL: view not said", "PNEUMONIA: view PA"]),
+    ],
+)
+def test_a_class_that_comes_mostly_from_one_view_is_found(normal, sick, kinds):
+    frame, acquisition = acquired(20, view_position=normal + sick)
+    found = acquisition_findings(frame, acquisition)
+    assert [finding.detail.split(" in ")[0] for finding in found] == kinds
+    for finding in found:
+        label = finding.detail.split(":")[0]
+        assert set(finding.paths) <= set(frame.loc[frame["label"].eq(label), "path"])
+
+
+def test_a_device_is_its_manufacturer_and_model_and_patients_count_once():
+    makers, models = ["Acme"] * 40, ["Ray 1"] * 20 + ["Ray 2"] * 20
+    frame, acquisition = acquired(20, manufacturer=makers, model=models)
+    (first, second) = acquisition_findings(frame, acquisition)
+    assert first.detail == (
+        "NORMAL: device Acme Ray 1 in 100% of 20 patients, and in 0% of the 20 of other classes"
+    )
+    assert len(second.paths) == 20
+    frame["patient"] = ["p1"] * 20 + ["p2"] * 20  # two patients are an accident
+    assert not acquisition_findings(frame, acquisition)
+
+
+def test_views_and_devices_are_read_off_a_table(pictures):
+    table = pd.DataFrame({"path": pictures, "view_position": ["PA"] * 20 + ["AP"] * 20})
+    table = table.iloc[ALTERNATING]
+    audit = audit_images(table, near_duplicates=False)
+    (row,) = audit.findings[
+        audit.findings["detail"].str.startswith("NORMAL: view PA")
+    ].itertuples()
+    assert (row.kind, row.severity, row.n_files) == ("acquisition", "warning", 20)
+    assert set(row.paths) == {str(path) for path in pictures[:20]}
+    without = audit_images(table["path"], near_duplicates=False)
+    assert "acquisition" not in set(without.findings["kind"])

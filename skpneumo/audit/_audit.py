@@ -16,6 +16,7 @@ from skpneumo._html import printable
 from skpneumo._paths import check_paths
 from skpneumo._random import check_random_state
 from skpneumo._sklearn import HasMethods, Interval, validate_params
+from skpneumo.audit._acquisition import acquisition_findings, acquisition_of
 from skpneumo.audit._checks import file_findings, label_findings, order_findings
 from skpneumo.audit._duplicates import can_hash, duplicates, group_identical, group_similar
 from skpneumo.audit._findings import Finding, findings_frame
@@ -62,8 +63,11 @@ def audit_images(
 
     Parameters
     ----------
-    paths : array-like of shape (n_samples,) or (n_samples, 1)
-        Paths of images that Pillow reads.
+    paths : array-like of shape (n_samples,) or (n_samples, 1), or DataFrame
+        Paths of images that Pillow reads, or of DICOM. A table with the column ``path`` may say
+        in ``view_position``, ``manufacturer`` and ``model``, as that of
+        :func:`~skpneumo.datasets.read_dicom_headers` does, how the images were taken: a class
+        that comes mostly from one view or device is a finding.
     y : array-like of shape (n_samples,), default=None
         Labels; None, NaN and "" are missing ones. If None, the names of the folders the files
         lie in.
@@ -150,6 +154,9 @@ def audit_images(
     0    patient_across_splits    error        4
     1  duplicate_across_splits    error        2
     """
+    acquisition = acquisition_of(paths)
+    if isinstance(paths, pd.DataFrame) and "path" in paths:
+        paths = paths["path"]
     paths = check_paths(paths)
     frame, findings = _describe(paths, y, split, groups)
     readings = read_images(paths, n_jobs) if open_files else no_readings(len(paths))
@@ -188,6 +195,7 @@ def audit_images(
     findings += file_findings(frame)
     findings += _skipped_findings(skipped)
     findings += label_findings(frame)
+    findings += acquisition_findings(frame, acquisition)
     findings += order_findings(frame)
     findings += duplicates(frame)
     findings += shift_findings(shift, frame)

@@ -62,6 +62,12 @@ KINDS = {
         "a split that was acquired otherwise",
         "Expect other scores there than in cross-validation; train with strong augmentation.",
     ),
+    "acquisition": Kind(
+        "warning",
+        "a class that comes mostly from one view or device",
+        "A network may learn the device for the disease: balance the classes over it, and test "
+        "within one.",
+    ),
     "suspect_label": Kind(
         "warning",
         "a label that the model contradicts with confidence",

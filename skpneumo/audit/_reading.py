@@ -3,6 +3,8 @@
 import os
 import stat
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -12,7 +14,9 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from PIL import Image
 
+from skpneumo._dicom_files import DICOM_START, is_dicom
 from skpneumo._html import printable
+from skpneumo.loading._dicom import render_dicom
 
 __all__ = ["N_BINS", "THUMBNAIL_SIDE", "Readings", "no_readings", "read_images"]
 
@@ -69,11 +73,9 @@ def _read(path: str) -> tuple[dict[str, Any], NDArray[np.float64], NDArray[np.ui
     thumbnail = np.zeros((THUMBNAIL_SIDE, THUMBNAIL_SIDE), np.uint8)
     try:
         record["bytes"] = _size_of_file(path)
-        with Image.open(path) as image:
-            record |= {
-                "format": image.format,
+        with _opened(path) as (image, description):
+            record |= description | {
                 "mode": image.mode,
-                "bit_depth": _bit_depth(image.mode),
                 "width": image.width,
                 "height": image.height,
             }
@@ -106,6 +108,18 @@ def _read(path: str) -> tuple[dict[str, Any], NDArray[np.float64], NDArray[np.ui
         (THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0
     )
     return record, histogram, np.asarray(small)
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[tuple[Image.Image, dict[str, Any]]]:
+    """An image of any format, with the name of the format and the bits of a sample."""
+    with open(path, "rb") as file:
+        if is_dicom(file.read(DICOM_START)):
+            dicom, bits = render_dicom(file)
+            yield dicom, {"format": "DICOM", "bit_depth": bits}
+            return
+    with Image.open(path) as image:
+        yield image, {"format": image.format, "bit_depth": _bit_depth(image.mode)}
 
 
 def _size_of_file(path: str) -> int:

@@ -1,7 +1,7 @@
 """Collections of chest X-rays: read from a folder, downloaded, or invented.
 
 Every function that returns a collection returns the same :class:`~sklearn.utils.Bunch`: paths,
-targets, patients, etiologies and splits, row by row. Nothing here opens an image.
+targets, patients, etiologies and splits, row by row. Nothing here decodes an image.
 """
 
 import lazy_loader as lazy

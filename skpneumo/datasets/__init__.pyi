@@ -1,3 +1,4 @@
+from ._dicom_headers import read_dicom_headers
 from ._fetch import fetch_chest_xray
 from ._load import load_chest_xray
 from ._load_table import load_image_table
@@ -15,4 +16,5 @@ __all__ = [
     "load_image_table",
     "make_chest_xray",
     "patient_ids",
+    "read_dicom_headers",
 ]

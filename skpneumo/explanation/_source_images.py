@@ -7,12 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from skpneumo._dicom_files import DICOM_START, is_dicom
 from skpneumo._image_drawing import names_of
 from skpneumo._paths import check_paths, filenames_of
 from skpneumo.enhancement import BorderCropper, inside_borders
 from skpneumo.explanation._model import take_apart
 from skpneumo.fitted import transformers_of
 from skpneumo.loading import ImageLoader
+from skpneumo.loading._dicom import size_of_dicom
 from skpneumo.loading._pillow import orientation_of
 from skpneumo.loading._resizing import scaled_size
 
@@ -95,7 +97,8 @@ def _read(path: str, loader: ImageLoader) -> tuple[NDArray[np.uint8], _Shares]:
         (pixels,) = np.asarray(loader.transform([path]))
         return pixels, _WHOLE
     width, height = size
-    (pixels,) = np.asarray(ImageLoader(size=(height, width), cache=False).transform([path]))
+    whole = ImageLoader(size=(height, width), cache=False, dicom_window=loader.dicom_window)
+    (pixels,) = np.asarray(whole.transform([path]))
     target = loader._height_and_width()
     scaled_width, scaled_height = scaled_size(width, height, target, loader.resize)
     left, top = (target[1] - scaled_width) / 2, (target[0] - scaled_height) / 2
@@ -111,7 +114,10 @@ def _read(path: str, loader: ImageLoader) -> tuple[NDArray[np.uint8], _Shares]:
 
 
 def _size_of(path: str) -> tuple[int, int] | None:
-    """Width and height of the upright picture; None for formats that Pillow does not know."""
+    """Width and height of the upright picture; None for formats that are not known."""
+    with open(path, "rb") as file:
+        if is_dicom(file.read(DICOM_START)):
+            return size_of_dicom(file)
     try:
         with Image.open(path) as image:
             width, height = image.size

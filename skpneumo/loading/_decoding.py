@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
+from skpneumo._dicom_files import DICOM_START, is_dicom
+from skpneumo.loading._dicom import read_dicom
 from skpneumo.loading._pillow import read_with_pillow
 from skpneumo.loading._resizing import DecodedImage, resize_image
 
@@ -29,24 +31,30 @@ _READERS: dict[tuple[bytes, ...], _Reader] = {
         read_with_pillow, TiffImagePlugin.TiffImageFile
     ),
 }
-_SIGNATURE_LENGTH = 16
+_SHOWN = 16
 
 
 def decode_image(
-    path: str, size: tuple[int, int], color_mode: str, resize: str
+    path: str,
+    size: tuple[int, int],
+    color_mode: str,
+    resize: str,
+    dicom_window: int | None = 0,
 ) -> NDArray[np.uint8]:
     """Read one file and bring it to one size and color mode.
 
     Parameters
     ----------
     path : str
-        A JPEG, PNG or TIFF file.
+        A JPEG, PNG, TIFF or DICOM file.
     size : (height, width)
         In pixels.
     color_mode : {"grayscale", "rgb"}
         One channel or three.
     resize : {"stretch", "pad", "crop"}
         See :class:`~skpneumo.loading.ImageLoader`.
+    dicom_window : int or None, default=0
+        See there.
 
     Returns
     -------
@@ -58,10 +66,17 @@ def decode_image(
         If the file is missing, no regular file, not permitted, or fails while being read.
     ValueError
         If what it holds is not a usable image.
+    ImportError
+        If it is DICOM, and pydicom is not installed.
     """
     with _open_regular_file(path) as file:
-        read = _reader_for(file)
-        picture = read(file, size, color_mode, resize)
+        start = file.read(DICOM_START)
+        file.seek(0)
+        # DICOM first: a file may be both, DICOM behind the preamble and TIFF within it.
+        if is_dicom(start):
+            picture = read_dicom(file, size, color_mode, resize, dicom_window)
+        else:
+            picture = _reader_for(start)(file, size, color_mode, resize)
     pixels = resize_image(picture, size, resize)
     if pixels.ndim == 3:
         return pixels
@@ -108,12 +123,12 @@ def _access_explained(path: str) -> Iterator[None]:
         raise PermissionError(errno.EACCES, "permission denied; allow reading it") from None
 
 
-def _reader_for(file: IO[bytes]) -> _Reader:
-    start = file.read(_SIGNATURE_LENGTH)
-    file.seek(0)
+def _reader_for(start: bytes) -> _Reader:
     for signatures, reader in _READERS.items():
         if start.startswith(signatures):
             return reader
     if not start:
         raise ValueError("an empty file; copy or download it again")
-    raise ValueError(f"not a JPEG, PNG or TIFF file: it begins with {start!r}; convert it")
+    raise ValueError(
+        f"not a JPEG, PNG, TIFF or DICOM file: it begins with {start[:_SHOWN]!r}; convert it"
+    )

@@ -10,7 +10,7 @@ from PIL import ExifTags, Image, ImageFile, JpegImagePlugin, TiffImagePlugin
 
 from skpneumo.loading._resizing import DecodedImage, scaled_size
 
-__all__ = ["MAX_PIXELS", "orientation_of", "read_with_pillow"]
+__all__ = ["MAX_PIXELS", "orientation_of", "read_with_pillow", "refuse_truncated_images"]
 
 # Where Pillow begins to suspect a decompression bomb; the largest flat-panel detectors and film
 # scanners stay below half of it. A thread needs up to 4 bytes a pixel while it decodes.
@@ -43,11 +43,7 @@ def read_with_pillow(
     RuntimeError
         If Pillow has been told to load truncated images.
     """
-    if ImageFile.LOAD_TRUNCATED_IMAGES:
-        raise RuntimeError(
-            "PIL.ImageFile.LOAD_TRUNCATED_IMAGES is True (some code in this process set it), "
-            "which would pass truncated X-rays with their missing part grey. Set it to False."
-        )
+    refuse_truncated_images()
     with _damage_explained(image_class):
         # Not Image.open, which tries every format and warns or raises by its own global limit.
         image = image_class(file)
@@ -65,6 +61,15 @@ def read_with_pillow(
     if _tiff_tag(image, ExifTags.Base.SampleFormat, _UNSIGNED) == _SIGNED:
         raise ValueError("signed 8-bit pixels, which Pillow misreads; save them as unsigned")
     return DecodedImage(_to_eight_bits(image, color_mode), width, height, orientation)
+
+
+def refuse_truncated_images() -> None:
+    """Raise if Pillow has been told to load what there is of a truncated image."""
+    if ImageFile.LOAD_TRUNCATED_IMAGES:
+        raise RuntimeError(
+            "PIL.ImageFile.LOAD_TRUNCATED_IMAGES is True (some code in this process set it), "
+            "which would pass truncated X-rays with their missing part grey. Set it to False."
+        )
 
 
 @contextmanager

@@ -59,12 +59,15 @@ class ImageReader:
         As in the loader.
     cache : path, DecodeCache, False or None
         As in the loader.
+    dicom_window : int or None, default=0
+        As in the loader.
     """
 
     size: tuple[int, int]
     color_mode: str
     resize: str
     cache: Cache
+    dicom_window: int | None = 0
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -122,7 +125,7 @@ class ImageReader:
         store = self._store()
         if store is None:
             return self._decode(paths, rows, images, n_jobs)
-        tag = parameters_tag(self.size, self.color_mode, self.resize)
+        tag = parameters_tag(self.size, self.color_mode, self.resize, self.dicom_window)
         keys: list[bytes | None] = [None] * len(paths)
         for row in rows:
             keys[row] = image_key(paths[row], tag)
@@ -167,7 +170,9 @@ class ImageReader:
             if abandoned.is_set():
                 return None
             try:
-                image = decode_image(path, self.size, self.color_mode, self.resize)
+                image = decode_image(
+                    path, self.size, self.color_mode, self.resize, self.dicom_window
+                )
             except (OSError, ValueError) as error:
                 # Its frames would keep the half-decoded image of every bad file alive.
                 error.__cause__ = error.__context__ = None

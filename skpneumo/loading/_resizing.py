@@ -38,7 +38,8 @@ class DecodedImage:
     orientation : int
         How to turn it upright, in EXIF's numbers.
     black, white : float
-        The values of a mode "F" image that become 0 and 255.
+        The values of a mode "F" image that become 0 and 255. Of mode "L" 0 and 255, or 255 and 0
+        where the pixels are those of a negative.
     """
 
     image: Image.Image
@@ -80,6 +81,8 @@ def resize_image(picture: DecodedImage, size: tuple[int, int], resize: str) -> N
     if image.mode == "F":
         grey = (pixels - picture.black) * (255 / (picture.white - picture.black))
         pixels = np.rint(grey).clip(0, 255).astype(np.uint8)
+    elif picture.black > picture.white:
+        pixels = 255 - pixels
     return _add_bars(pixels, size) if resize == "pad" else pixels
 
 

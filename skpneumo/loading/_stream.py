@@ -48,6 +48,8 @@ class ImageStream:
     n_jobs : int, default=None
         Threads that decode ahead; None means 1 unless in a :func:`joblib.parallel_config`
         context, -1 all processors. As many batches and two more are in memory at a time.
+    dicom_window : int or None, default=0
+        See :class:`ImageLoader`.
 
     Attributes
     ----------
@@ -100,11 +102,12 @@ class ImageStream:
         resize: str = "stretch",
         cache: Cache = None,
         n_jobs: int | None = None,
+        dicom_window: int | None = 0,
     ) -> None:
         self.filenames = check_paths(filenames)
         height, width = size
         self._reader = ImageReader(
-            (height, width), color_mode, resize, False if cache is None else cache
+            (height, width), color_mode, resize, False if cache is None else cache, dicom_window
         )
         self._n_jobs = n_jobs
 

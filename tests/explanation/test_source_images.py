@@ -8,6 +8,8 @@ from skpneumo import CNNClassifier, ImageLoader, make_pipeline
 from skpneumo.enhancement import BorderCropper, ContrastEqualizer
 from skpneumo.explanation._source_images import source_images
 
+from ..loading.dicom_writing import write_dicom
+
 
 @pytest.fixture
 def wide(tmp_path):
@@ -94,3 +96,13 @@ def test_rows_of_pixels_become_films():
     classifier = CNNClassifier(filters=(2,), image_shape=(8, 8, 1), epochs=1, random_state=0)
     films = source_images(classifier.fit(rows, [0, 1] * 3), rows)
     assert films[0].pixels.shape == (8, 8, 1)
+
+
+def test_a_dicom_film_is_shown_at_its_own_resolution_and_by_the_loaders_window(tmp_path):
+    grey = np.random.default_rng(0).integers(0, 256, (60, 120), dtype=np.uint8)
+    path = write_dicom(
+        tmp_path / "film", grey, WindowCenter=[128, 100.5], WindowWidth=[256, 2], Modality="CR"
+    )
+    film = place_of(path, ImageLoader(size=24, resize="pad", dicom_window=1))
+    assert film.place == pytest.approx((-0.5, 119.5, 89.5, -30.5))
+    assert np.array_equal(film.pixels[..., 0] > 127, grey >= 100)

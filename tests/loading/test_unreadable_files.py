@@ -53,7 +53,10 @@ def bad_files(tmp_path):
     """One file of each kind that cannot be read, and a part of the reason expected for it."""
     whole = save(tmp_path / "whole.jpeg").read_bytes()
     contents = {
-        "text.jpeg": (b"<!DOCTYPE html>", "not a JPEG, PNG or TIFF file: it begins with b'<!DOC"),
+        "text.jpeg": (
+            b"<!DOCTYPE html>",
+            "not a JPEG, PNG, TIFF or DICOM file: it begins with b'<!DOC",
+        ),
         "empty.jpeg": (b"", "an empty file; copy or download it again"),
         "cut.jpeg": (whole[: len(whole) // 2], "damaged or unsupported JPEG (image file is trunc"),
         "start.jpeg": (whole[:20], "damaged or unsupported JPEG"),

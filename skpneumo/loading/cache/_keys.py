@@ -6,6 +6,7 @@ import struct
 import time
 from functools import cache
 from hashlib import blake2b
+from importlib.metadata import PackageNotFoundError, version
 
 import PIL
 from PIL import features
@@ -14,6 +15,16 @@ __all__ = ["image_key", "parameters_tag"]
 
 # To be raised when this package makes other pixels of the same file, or keys of other things.
 _FORMAT = 2
+
+# What makes pixels of DICOM files, where it is installed.
+_DICOM_DECODERS = (
+    "pydicom",
+    "pylibjpeg-openjpeg",
+    "pylibjpeg-rle",
+    "pylibjpeg-libjpeg",
+    "pyjpegls",
+    "python-gdcm",
+)
 
 _SECOND = 1_000_000_000  # ns
 
@@ -64,8 +75,23 @@ def _has_just_changed(status: os.stat_result) -> bool:
 
 
 @cache
-def parameters_tag(size: tuple[int, int], color_mode: str, resize: str) -> bytes:
+def parameters_tag(
+    size: tuple[int, int], color_mode: str, resize: str, dicom_window: int | None = 0
+) -> bytes:
     """The part of a key that all files of a loader share."""
-    decoder = (PIL.__version__, features.version("jpg"), features.version("libjpeg_turbo"))
-    parameters = repr((_FORMAT, decoder, size, color_mode, resize)).encode()
+    decoder = (
+        PIL.__version__,
+        features.version("jpg"),
+        features.version("libjpeg_turbo"),
+        *(_installed_version(name) for name in _DICOM_DECODERS),
+    )
+    parameters = repr((_FORMAT, decoder, size, color_mode, resize, dicom_window)).encode()
     return blake2b(parameters, digest_size=16).digest()
+
+
+@cache
+def _installed_version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

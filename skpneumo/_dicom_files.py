@@ -1,0 +1,257 @@
+"""DICOM files: how they are recognised, and how their headers are read without a word."""
+
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import Lock
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydicom import FileDataset
+
+__all__ = [
+    "DICOM_START",
+    "DicomHeader",
+    "UnusableDicomError",
+    "is_dicom",
+    "quiet_pydicom",
+    "read_dicom_header",
+]
+
+# As many bytes of a file as is_dicom looks at.
+DICOM_START = 132
+
+_PREFIX = b"DICM"
+_PIXEL_DATA = {0x7FE00008, 0x7FE00009, 0x7FE00010}
+_DEFLATED = b"1.2.840.10008.1.2.1.99"
+# The deflated data set of a radiograph is its pixels and little else: room for the largest
+# detector in two bytes a pixel, and more.
+_MAX_INFLATED = 2**28
+
+# Value representations that the first element of a data set or of its meta information may have.
+_FIRST_VRS = {b"UL", b"OB", b"UI", b"CS", b"SH", b"LO", b"DA", b"TM", b"UN"}
+# The longest value that the first element of an implicit data set may have: "ORIGINAL\\PRIMARY"
+# and character sets are shorter by far.
+_LONGEST_FIRST_VALUE = 1024
+
+
+class UnusableDicomError(ValueError):
+    """A DICOM file is whole, as far as can be seen, and still no image to be read here.
+
+    The message says what it is and what to do. Over a damaged file other errors are raised.
+    """
+
+
+class DicomHeader:
+    """What stands before the pixels of a DICOM file.
+
+    Parameters
+    ----------
+    dataset : FileDataset
+        The elements that were asked for.
+    pixel_length : int or None
+        Length in bytes that the pixel data claims, 0xFFFFFFFF if it is encapsulated; None where
+        there is none.
+    pixel_start : int
+        Where the pixel data begins in the file; 0 in a deflated one.
+    truncated : bool
+        Whether the file ends within an element before the pixel data.
+    """
+
+    def __init__(
+        self, dataset: "FileDataset", pixel_length: int | None, pixel_start: int, truncated: bool
+    ) -> None:
+        self.dataset = dataset
+        self.pixel_length = pixel_length
+        self.pixel_start = pixel_start
+        self.truncated = truncated
+
+
+def is_dicom(start: bytes) -> bool:
+    r"""Say whether a file that begins so is DICOM.
+
+    Parameters
+    ----------
+    start : bytes
+        Its first ``DICOM_START`` bytes, or all of a shorter file.
+
+    Returns
+    -------
+    is_dicom : bool
+        Whether there is the prefix of part 10 of the standard behind a preamble, or the first
+        element of a data set that was saved without both: of group 0002 or 0008, with a value
+        representation or, if those are implicit, a length that such an element has.
+
+    Examples
+    --------
+    >>> is_dicom(bytes(128) + b"DICM"), is_dicom(b"\x89PNG")
+    (True, False)
+    """
+    if start[128:132] == _PREFIX:
+        return True
+    if len(start) < 8:
+        return False
+    group_and_element, vr = start[:4], start[4:6]
+    for byte_order in ("little", "big"):
+        group = int.from_bytes(group_and_element[:2], byte_order)
+        if group in (0x0002, 0x0008) and vr in _FIRST_VRS:
+            return True
+    group = int.from_bytes(group_and_element[:2], "little")
+    element = int.from_bytes(group_and_element[2:], "little")
+    length = int.from_bytes(start[4:8], "little")
+    if group == 0x0000:  # what travelled over a network keeps the commands before it
+        return element == 0 and length == 4
+    return group == 0x0008 and element <= 0x0070 and 0 < length <= _LONGEST_FIRST_VALUE
+
+
+def read_dicom_header(file: IO[bytes], tags: Sequence[int]) -> DicomHeader:
+    """Read elements of an open file up to its pixel data, which is not read.
+
+    To be called within :func:`quiet_pydicom`.
+
+    Parameters
+    ----------
+    file : binary file
+        Anything for which :func:`is_dicom` holds.
+    tags : sequence of int
+        Which elements; all others are skipped.
+
+    Returns
+    -------
+    header : DicomHeader
+
+    Raises
+    ------
+    ImportError
+        If pydicom is not installed.
+    UnusableDicomError
+        If a deflated file would fill memory.
+    Exception
+        Of many kinds, if the file is damaged.
+    """
+    filereader = _import_filereader()
+    _refuse_inflation(file)
+    seen: list[int] = []
+
+    def at_pixel_data(tag: int, vr: str | None, length: int) -> bool:
+        if tag in _PIXEL_DATA:
+            seen.append(length)
+        return tag in _PIXEL_DATA
+
+    file.seek(0)
+    dataset = filereader.read_partial(
+        file, stop_when=at_pixel_data, force=True, specific_tags=list(tags)
+    )
+    position = file.tell()
+    syntax = dataset.file_meta.get("TransferSyntaxUID", "")
+    deflated = syntax == _DEFLATED.decode()
+    return DicomHeader(
+        dataset,
+        pixel_length=seen[0] if seen else None,
+        pixel_start=0 if deflated or not seen else position,
+        # What is skipped is skipped by seeking, which reaches beyond the end of a short file.
+        truncated=position > file.seek(0, os.SEEK_END),
+    )
+
+
+def _import_filereader() -> Any:
+    try:
+        from pydicom import filereader
+    except ImportError:
+        raise ImportError('DICOM files need pydicom: pip install "skpneumo[dicom]"') from None
+    return filereader
+
+
+def _refuse_inflation(file: IO[bytes]) -> None:
+    """Refuse a deflated file that would fill memory; pydicom inflates all of it at once."""
+    import zlib
+
+    file.seek(0)
+    start = file.read(4096)
+    if start[128:132] != _PREFIX or _DEFLATED not in start:
+        return
+    # Group length of the meta information, the first element of a file that has a prefix.
+    data_set = 144 + int.from_bytes(start[140:144], "little")
+    file.seek(data_set)
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    inflated = 0
+    pending = file.read(2**16)
+    while pending and not inflater.eof:
+        inflated += len(inflater.decompress(pending, 2**20))
+        if inflated > _MAX_INFLATED:
+            raise UnusableDicomError(
+                f"inflates to more than {_MAX_INFLATED:,} bytes, which no radiograph needs; "
+                "export it again"
+            )
+        pending = inflater.unconsumed_tail or file.read(2**16)
+
+
+class _Silence:
+    """The filter that silences pydicom, and how many threads need it now."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._n_readers = 0
+        self._filter: Any = None
+        self._filters: Any = []
+
+    def begin(self) -> None:
+        with self._lock:
+            self._n_readers += 1
+            if self._n_readers == 1:
+                warnings.filterwarnings("ignore", module=r"pydicom(\.|$)")
+                self._filters, self._filter = warnings.filters, warnings.filters[0]
+
+    def end(self) -> None:
+        with self._lock:
+            self._n_readers -= 1
+            if self._n_readers == 0:
+                # Another list may be in use by now, where somebody catches warnings: a copy.
+                current: Any = warnings.filters
+                for filters in (self._filters, current):
+                    if self._filter in filters:
+                        filters.remove(self._filter)
+
+
+_silence = _Silence()
+
+
+@contextmanager
+def quiet_pydicom() -> Iterator[None]:
+    """Keep pydicom from warning, in all threads, while any of them reads a file.
+
+    It warns of odd values in elements that nobody asked for, once a line of its code and without
+    the name of the file. What matters for the pixels is checked where they are read and becomes
+    the error of that file.
+
+    Filters belong to the process. :class:`warnings.catch_warnings` restores all of them as they
+    were, and so undoes what other threads have set meanwhile. Here one filter is added by the
+    first reader, and that one is removed by the last.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> before = list(warnings.filters)
+    >>> with quiet_pydicom():
+    ...     len(warnings.filters) - len(before)
+    1
+    >>> warnings.filters == before
+    True
+    """
+    silence = _silence
+    silence.begin()
+    try:
+        yield
+    finally:
+        silence.end()
+
+
+def _renew() -> None:
+    global _silence
+    _silence = _Silence()
+
+
+# A thread may hold the lock while another forks; in the child nobody would ever release it.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)

@@ -1,0 +1,91 @@
+"""Whether a class can be told by how its images were taken: by their view, or by their device."""
+
+from typing import Any
+
+import pandas as pd
+from scipy.stats import fisher_exact
+
+from skpneumo.audit._findings import Finding
+
+__all__ = ["acquisition_findings", "acquisition_of"]
+
+# Columns of a table, as read_dicom_headers makes it, that say one thing together.
+_COLUMNS = {"view": ("view_position",), "device": ("manufacturer", "model")}
+_NOT_SAID = "not said"
+
+# Of the patients of a class; how much less of the others; and how rarely that is an accident.
+_MOSTLY = 0.5
+_LESS = 0.2
+_UNLIKELY = 1e-3
+
+
+def acquisition_of(X: Any) -> pd.DataFrame:
+    """View and device of each row, as far as X is a table that says so.
+
+    Returns
+    -------
+    acquisition : DataFrame of shape (n_rows, n_known)
+        The columns ``view`` and ``device``, text; what is missing is a value of its own, because
+        it tells classes apart as well as others.
+    """
+    known = {}
+    if isinstance(X, pd.DataFrame):
+        for name, columns in _COLUMNS.items():
+            found = [X[column].fillna("").astype(str) for column in columns if column in X]
+            if found:
+                joined = found[0].str.cat(found[1:], sep=" ").str.strip()
+                known[name] = joined.mask(joined.eq(""), _NOT_SAID)
+    return pd.DataFrame(known).reset_index(drop=True)
+
+
+def acquisition_findings(frame: pd.DataFrame, acquisition: pd.DataFrame) -> list[Finding]:
+    """Find classes most of whose patients have a view or device that others seldom have.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        ``path``, ``label`` and ``patient`` of each file.
+    acquisition : DataFrame
+        Of the same rows, by :func:`acquisition_of`.
+
+    Returns
+    -------
+    findings : list of Finding
+    """
+    findings = []
+    labelled = frame["label"].notna()
+    for name in acquisition:
+        rows = frame.loc[labelled, ["path", "label", "patient"]]
+        rows = rows.assign(value=acquisition.loc[labelled.to_numpy(), name].to_numpy())
+        # A patient counts once for each class and value, however many images there are.
+        patients = rows.drop_duplicates(["label", "patient", "value"])
+        findings += [
+            finding
+            for label in sorted(rows["label"].unique(), key=str)
+            if (finding := _finding(name, label, rows, patients))
+        ]
+    return findings
+
+
+def _finding(name: str, label: Any, rows: pd.DataFrame, patients: pd.DataFrame) -> Finding | None:
+    of_class = patients["label"].eq(label)
+    value = patients.loc[of_class, "value"].mode().min()
+    has_value = patients["value"].eq(value)
+    counts = [
+        [(group & has_value).sum(), (group & ~has_value).sum()] for group in (of_class, ~of_class)
+    ]
+    (with_it, without), (others_with_it, others_without) = counts
+    share = with_it / (with_it + without)
+    n_others = others_with_it + others_without
+    others_share = others_with_it / n_others if n_others else 1.0
+    if share <= _MOSTLY or others_share > share - _LESS:
+        return None
+    if fisher_exact(counts, alternative="greater").pvalue >= _UNLIKELY:
+        return None
+    paths = rows.loc[rows["label"].eq(label) & rows["value"].eq(value), "path"].tolist()
+    return Finding(
+        "acquisition",
+        paths,
+        f"{label}: {name} {value} in {share:.0%} of {with_it + without} patients, and in "
+        f"{others_share:.0%} of the {n_others} of other classes",
+    )

@@ -1,0 +1,294 @@
+"""What the headers of DICOM files say of patients, views and devices, as one table."""
+
+import os
+import re
+import secrets
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from skpneumo._dicom_files import (
+    DICOM_START,
+    UnusableDicomError,
+    is_dicom,
+    quiet_pydicom,
+    read_dicom_header,
+)
+from skpneumo._paths import check_paths
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+__all__ = ["read_dicom_headers"]
+
+# Column of the table: keyword of the element, and its tag.
+_TEXT = {
+    "sex": ("PatientSex", 0x00100040),
+    "manufacturer": ("Manufacturer", 0x00080070),
+    "model": ("ManufacturerModelName", 0x00081090),
+    "photometric_interpretation": ("PhotometricInterpretation", 0x00280004),
+}
+_NUMBERS = {
+    "rows": ("Rows", 0x00280010),
+    "columns": ("Columns", 0x00280011),
+    "bits": ("BitsStored", 0x00280101),
+}
+_COLUMNS = (
+    "path", "patient", "study", "view_position", "laterality", "age", "sex", "manufacturer",
+    "model", "rows", "columns", "photometric_interpretation", "bits",
+)  # fmt: skip
+_TAGS = (
+    *(tag for _, tag in (_TEXT | _NUMBERS).values()),
+    0x00100020,  # Patient ID
+    0x00100021,  # Issuer of Patient ID
+    0x00101010,  # Patient's Age
+    0x00185101,  # View Position
+    0x00200060,  # Laterality
+    0x0020000D,  # Study Instance UID
+    0x00200062,  # Image Laterality
+    0x00540220,  # View Code Sequence
+)
+
+_AGE = re.compile(r"(\d{1,3})([DWMY])")
+_A_YEAR = {"D": 365.25, "W": 365.25 / 7, "M": 12.0, "Y": 1.0}
+_VIEWS = {
+    "postero-anterior": "PA",
+    "antero-posterior": "AP",
+    "left lateral": "LL",
+    "right lateral": "RL",
+}
+
+# Values of these do not fit in a cell: sequences, bytes and what nobody can read.
+_UNFIT = {"SQ", "OB", "OW", "OB or OW", "OD", "OF", "OL", "OV", "UN"}
+
+
+def read_dicom_headers(
+    paths: Any, *, salt: str | bytes | None = None, tags: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Read what DICOM files say of patients, views and devices; their pixels are not read.
+
+    Names, dates of birth and other identifiers stay in the files. A patient is told from others
+    by a hash of the PatientID and its issuer, a study by one of its UID, and the hashes depend on
+    a salt, so that nobody without it can try out numbers until one fits. The paths are as they
+    are, however.
+
+    Parameters
+    ----------
+    paths : str, path-like or array-like of shape (n_files,) or (n_files, 1)
+        A folder, in which all files are looked at, hidden ones left out; or files.
+    salt : str or bytes, default=None
+        Of the hashes. The same salt gives the same patient the same hash in every call, so that
+        tables can be joined, and splits that depend on the order of patients repeated; keep it as
+        secret as the PatientIDs. None is another one in each call.
+    tags : sequence of str, default=()
+        Keywords of further elements, such as ``["StudyDate"]``: a column each. Whatever is named
+        here is in the table as it is in the file.
+
+    Returns
+    -------
+    table : DataFrame of n_files rows
+        With the columns
+
+        - ``path``, as given or found;
+        - ``patient`` and ``study``, hashes of 16 hexadecimal digits;
+        - ``view_position``: "PA", "AP", "LL" or what else the file says; ``laterality``;
+        - ``age`` in years, ``sex``, ``manufacturer``, ``model``;
+        - ``rows``, ``columns``, ``photometric_interpretation``, ``bits`` (those stored);
+        - a column for each of ``tags``;
+        - ``error``: why the header, or an element of it, could not be read; "" if all could.
+
+        What a file does not say is missing (None or NaN).
+
+    Raises
+    ------
+    ImportError
+        If pydicom is not installed: ``pip install "skpneumo[dicom]"``.
+    FileNotFoundError
+        If there is no such folder.
+    ValueError
+        If a tag is unknown or holds no value for a table, or the ``salt`` is empty.
+
+    See Also
+    --------
+    skpneumo.ImageLoader : Reads the pixels.
+
+    Examples
+    --------
+    >>> from pydicom import examples
+    >>> from skpneumo.datasets import read_dicom_headers
+    >>> table = read_dicom_headers([examples.get_path("overlay")], salt="of this study")
+    >>> table[["patient", "age", "sex", "rows", "columns", "bits"]]
+                patient   age sex  rows  columns  bits
+    0  a89d9f0fe628f086  58.0   M   300      484    12
+    """
+    key = _key(salt)
+    keywords = _known_keywords(tags)
+    found = list(_files(paths))
+    with quiet_pydicom():
+        records = [_read(path, key, keywords) for path in found]
+    # Object columns, because the strings of pandas refuse paths that are no UTF-8.
+    table = pd.DataFrame(
+        {
+            column: pd.Series([record.get(column) for record in records], dtype=object)
+            for column in (*_COLUMNS, *keywords, "error")
+        }
+    )
+    return table.astype({"age": float} | dict.fromkeys(_NUMBERS, "Int64"))
+
+
+def _key(salt: str | bytes | None) -> bytes:
+    if salt is None:
+        return secrets.token_bytes(32)
+    if not isinstance(salt, str | bytes) or not salt:
+        raise ValueError(f"salt={salt!r}; expected text or bytes that nobody guesses, or None.")
+    secret = salt.encode() if isinstance(salt, str) else salt
+    return blake2b(secret, digest_size=32).digest()
+
+
+def _known_keywords(tags: Sequence[str]) -> dict[str, int]:
+    """The elements asked for, by keyword."""
+    if not tags:
+        return {}
+    try:
+        from pydicom import datadict
+    except ImportError:
+        raise ImportError('DICOM files need pydicom: pip install "skpneumo[dicom]"') from None
+
+    known = {}
+    for keyword in [tags] if isinstance(tags, str) else tags:
+        tag = datadict.tag_for_keyword(keyword)
+        if tag is None:
+            close = get_close_matches(str(keyword), datadict.keyword_dict, n=3)
+            hint = f"Did you mean {' or '.join(map(repr, close))}?" if close else ""
+            raise ValueError(
+                f"{keyword!r} is no keyword of DICOM, such as 'StudyDate'. {hint}".strip()
+            )
+        if datadict.dictionary_VR(tag) in _UNFIT or tag >> 16 == 0x7FE0:
+            raise ValueError(f"{keyword} holds no value that fits in a table; leave it out.")
+        known[keyword] = tag
+    return known
+
+
+def _files(paths: Any) -> Iterator[str]:
+    if not isinstance(paths, str | os.PathLike):
+        yield from check_paths(paths)
+        return
+    root = os.fspath(paths)
+    if not os.path.exists(root):
+        raise FileNotFoundError(
+            f"There is no file or folder {root!r} (seen from {os.getcwd()!r})."
+        )
+    if not os.path.isdir(root):
+        yield root
+        return
+    for parent, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (os.path.join(parent, name) for name in sorted(files) if name[0] != ".")
+
+
+def _read(path: str, key: bytes, keywords: dict[str, int]) -> dict[str, Any]:
+    record: dict[str, Any] = {"path": path, "error": ""}
+    try:
+        header = _read_header(path, [*_TAGS, *keywords.values()])
+    except ImportError:
+        raise
+    except Exception as error:
+        # pydicom has no closed list of what it raises over a broken file.
+        return record | {"error": _reason(error)}
+    return record | _describe(header, key, keywords)
+
+
+def _reason(error: Exception) -> str:
+    """Say what was wrong; pydicom's words, which may quote the file, are not passed on."""
+    if isinstance(error, _NotDicomError | UnusableDicomError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return f"a damaged DICOM header ({type(error).__name__})"
+
+
+class _NotDicomError(ValueError):
+    """A file is none of DICOM's."""
+
+
+def _read_header(path: str, tags: list[int]) -> "Dataset":
+    # Looked at first, because opening a FIFO waits for somebody to write into it.
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise _NotDicomError("a folder, pipe, socket or device")
+    with open(path, "rb") as file:
+        if not is_dicom(file.read(DICOM_START)):
+            raise _NotDicomError("not a DICOM file")
+        return read_dicom_header(file, tags).dataset
+
+
+def _describe(header: "Dataset", key: bytes, keywords: dict[str, int]) -> dict[str, Any]:
+    element = _Elements(header)
+    patient, issuer = element.text("PatientID"), element.text("IssuerOfPatientID")
+    study = element.text("StudyInstanceUID")
+    record: dict[str, Any] = {
+        "patient": _hash(key, "patient", issuer or "", patient) if patient else None,
+        "study": _hash(key, "study", study) if study else None,
+        "view_position": _view(element),
+        "laterality": element.text("ImageLaterality") or element.text("Laterality"),
+        "age": _years(element),
+    }
+    record |= {column: element.text(keyword) for column, (keyword, _) in _TEXT.items()}
+    record |= {column: element.number(keyword) for column, (keyword, _) in _NUMBERS.items()}
+    record |= {keyword: element.text(keyword) for keyword in keywords}
+    unreadable = ", ".join(dict.fromkeys(element.unreadable))
+    return record | {"error": f"not readable in its header: {unreadable}" if unreadable else ""}
+
+
+class _Elements:
+    """Values of a header, None for what is missing, empty or not to be read."""
+
+    def __init__(self, header: "Dataset") -> None:
+        self._header = header
+        self.unreadable: list[str] = []
+
+    def value(self, keyword: str) -> Any:
+        try:
+            return self._header.get(keyword)
+        except Exception:  # as above; what it says may quote the value
+            self.unreadable.append(keyword)
+            return None
+
+    def text(self, keyword: str) -> str | None:
+        value = self.value(keyword)
+        if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+            value = "\\".join(map(str, value))
+        return None if value is None else str(value).strip(" \0") or None
+
+    def number(self, keyword: str) -> int | None:
+        value = self.value(keyword)
+        if value is None or isinstance(value, int):
+            return value
+        self.unreadable.append(keyword)
+        return None
+
+
+def _hash(key: bytes, *words: str) -> str:
+    # Lengths tell where a word ends, so that no two lists of words are alike.
+    joined = "".join(f"{len(word)}:{word}" for word in words)
+    return blake2b(joined.encode("utf-8", "surrogateescape"), key=key, digest_size=8).hexdigest()
+
+
+def _view(element: _Elements) -> str | None:
+    if position := element.text("ViewPosition"):
+        return position.upper()
+    codes = element.value("ViewCodeSequence")
+    meaning = _Elements(codes[0]).text("CodeMeaning") if codes else None
+    return _VIEWS.get(meaning.lower(), meaning) if meaning else None
+
+
+def _years(element: _Elements) -> float | None:
+    text = element.text("PatientAge")
+    if text is None:
+        return None
+    if found := _AGE.fullmatch(text.upper()):
+        return int(found[1]) / _A_YEAR[found[2]]
+    element.unreadable.append("PatientAge")
+    return None

@@ -1,0 +1,203 @@
+"""DICOM: from an open file to the image that a workstation would show."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from io import BytesIO
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, JpegImagePlugin
+
+from skpneumo._dicom_files import UnusableDicomError, quiet_pydicom, read_dicom_header
+from skpneumo.loading._dicom_pixels import (
+    PIXEL_TAGS,
+    PixelData,
+    PixelFormat,
+    read_pixel_data,
+    several_images,
+)
+from skpneumo.loading._dicom_rendering import (
+    RENDERING_TAGS,
+    StoredValues,
+    color_table,
+    grey_table,
+    linear_table,
+)
+from skpneumo.loading._pillow import MAX_PIXELS, read_with_pillow, refuse_truncated_images
+from skpneumo.loading._resizing import DecodedImage
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+__all__ = ["read_dicom", "render_dicom", "size_of_dicom"]
+
+_TAGS = (0x00080016, 0x00080060, *PIXEL_TAGS, *RENDERING_TAGS)  # SOP Class UID, Modality
+
+_PIXELS_AT_ONCE = 2**16
+
+# What an X-ray of the chest may be stored as. Classes of other organs are X-rays as well.
+_STORAGE = "1.2.840.10008.5.1.4.1.1."
+_RADIOGRAPHS = {
+    _STORAGE + suffix
+    for suffix in (
+        *("1", "1.1", "1.1.1"),  # computed, digital
+        *("1.2", "1.2.1", "1.3", "1.3.1"),  # mammography, intra-oral
+        *("7", "7.1", "7.2", "7.3", "7.4"),  # secondary capture: film scanners, public data
+        *("12.1", "12.1.1", "12.2", "12.2.1"),  # angiography, fluoroscopy
+    )
+}
+# "DR" is no defined term, and widely used.
+_MODALITIES = {"CR", "DX", "DR", "RG", "RF", "XA", "MG", "IO", "PX", "OT", "SC"}
+
+
+def read_dicom(
+    file: IO[bytes], size: tuple[int, int], color_mode: str, resize: str, window: int | None
+) -> DecodedImage:
+    """Render the image of an open file in grey or colour of 8 bits.
+
+    Parameters
+    ----------
+    file : binary file
+        A DICOM file.
+    size : (height, width)
+        What the image will be resized to, which spares decoding more of a JPEG than that needs.
+    color_mode : {"grayscale", "rgb"}
+        Whether colour is wanted, where there is any.
+    resize : {"stretch", "pad", "crop"}
+        How it will be resized.
+    window : int or None
+        Which of the file's VOI LUTs and windows; None for the full range of the stored bits.
+
+    Returns
+    -------
+    decoded : DecodedImage
+        Of mode "L", or "RGB" for a coloured image.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged, no single radiograph, or its decoder is missing.
+    OSError
+        If the file system fails.
+    ImportError
+        If pydicom is not installed.
+    """
+    with _damage_explained():
+        pixel_data, table = _open(file, window)
+        if pixel_data.is_grey_baseline_jpeg and _is_affine(table):
+            return _read_scaled(pixel_data, table, size, resize)
+        image = _render(pixel_data, table)
+    if color_mode == "grayscale" and image.mode == "RGB":
+        image = image.convert("L")
+    return DecodedImage(image, image.width, image.height)
+
+
+def render_dicom(file: IO[bytes]) -> tuple[Image.Image, int]:
+    """Render the whole image of an open file, and say how many bits a sample has in it."""
+    with _damage_explained():
+        pixel_data, table = _open(file, window=0)
+        return _render(pixel_data, table), pixel_data.pixel_format.bits_stored
+
+
+def size_of_dicom(file: IO[bytes]) -> tuple[int, int]:
+    """Width and height of the image of an open file, which is not decoded."""
+    with _damage_explained():
+        pixel_format = PixelFormat.of(read_dicom_header(file, _TAGS).dataset)
+    return pixel_format.columns, pixel_format.rows
+
+
+def _open(file: IO[bytes], window: int | None) -> tuple[PixelData, NDArray[np.uint8]]:
+    """The image of a file, not yet decoded, and the level or colour of each stored value."""
+    header = read_dicom_header(file, _TAGS)
+    _refuse_others(header.dataset)
+    if header.pixel_length is None:
+        raise ValueError(
+            "truncated before its pixel data" if header.truncated else "no pixel data"
+        )
+    pixel_format = PixelFormat.of(header.dataset)
+    _refuse_bombs_and_stacks(header.dataset, pixel_format)
+    table = _table(header.dataset, pixel_format, window)
+    return read_pixel_data(file, header, pixel_format), table
+
+
+def _render(pixel_data: PixelData, table: NDArray[np.uint8]) -> Image.Image:
+    pixels = pixel_data.decode()
+    shown = np.empty(pixels.shape + table.shape[1:], dtype=np.uint8)
+    # Some rows at a time, because NumPy makes indices of 8 bytes of them.
+    step = max(1, _PIXELS_AT_ONCE // pixels[0].size)
+    for row in range(0, len(pixels), step):
+        rows = slice(row, row + step)
+        table.take(pixels[rows], axis=0, out=shown[rows], mode="clip")
+    return Image.fromarray(shown)
+
+
+def _is_affine(table: NDArray[np.uint8]) -> bool:
+    """Whether a grey image of 8 bits may be scaled before the table is applied, or after."""
+    levels = np.arange(256)
+    return np.array_equal(table, levels) or np.array_equal(table, levels[::-1])
+
+
+def _read_scaled(
+    pixel_data: PixelData, table: NDArray[np.uint8], size: tuple[int, int], resize: str
+) -> DecodedImage:
+    frame = BytesIO(pixel_data.frame or b"")
+    decoded = read_with_pillow(JpegImagePlugin.JpegImageFile, frame, size, "grayscale", resize)
+    # What EXIF would say is not for a DICOM file, whose rows are as they are to be shown.
+    return replace(decoded, black=float(table[0]), white=float(table[-1]), orientation=1)
+
+
+@contextmanager
+def _damage_explained() -> Iterator[None]:
+    refuse_truncated_images()
+    # pydicom and its plugins have no closed list of what they raise over a broken file.
+    try:
+        with quiet_pydicom():
+            yield
+    except (MemoryError, ImportError):
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk or the network, not the file
+        if isinstance(error, UnusableDicomError):
+            raise UnusableDicomError(f"DICOM: {error}") from None
+        text = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(
+            f"damaged or unsupported DICOM ({text}); copy or export it again"
+        ) from error
+
+
+def _refuse_others(header: "Dataset") -> None:
+    """Refuse what is no radiograph, by what it says it is."""
+    from pydicom.uid import UID
+
+    found = header.get("SOPClassUID") or header.file_meta.get("MediaStorageSOPClassUID") or ""
+    sop_class = UID(str(found))
+    modality = str(header.get("Modality") or "").strip().upper()
+    standard = sop_class.startswith("1.2.840.10008.")
+    if standard and sop_class not in _RADIOGRAPHS:
+        raise UnusableDicomError(f"{sop_class.name}, not a radiograph; leave it out")
+    if modality and modality not in _MODALITIES:
+        raise UnusableDicomError(f"of modality {modality}, not a radiograph; leave it out")
+
+
+def _refuse_bombs_and_stacks(header: "Dataset", pixel_format: PixelFormat) -> None:
+    n_images = header.get("NumberOfFrames")
+    if n_images not in (None, "", 0, 1):
+        raise UnusableDicomError(several_images(int(n_images)))
+    if pixel_format.rows * pixel_format.columns > MAX_PIXELS:
+        raise UnusableDicomError(
+            f"claims {pixel_format.columns} x {pixel_format.rows} pixels, more than the limit of "
+            f"{MAX_PIXELS:,} that guards against decompression bombs; export it at a lower "
+            "resolution"
+        )
+
+
+def _table(header: "Dataset", pixel_format: PixelFormat, window: int | None) -> NDArray[np.uint8]:
+    stored = StoredValues(pixel_format.bits_stored, pixel_format.signed)
+    if pixel_format.photometric == "PALETTE COLOR":
+        return color_table(header, stored)
+    if pixel_format.samples == 3:
+        return linear_table(StoredValues(pixel_format.bits_stored, signed=False))
+    return grey_table(header, stored, window)
