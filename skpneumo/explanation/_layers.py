@@ -45,12 +45,14 @@ class FlatNetwork:
 
     def _run(self, model: keras.Model, images: Any) -> Any:
         """Call the layers of a model on other images; the clone shares them, and is dropped."""
-        return keras.models.clone_model(
+        keras.models.clone_model(
             model,
             input_tensors=images,
             clone_function=lambda layer: layer,
             call_function=self._call,
-        ).output
+        )
+        # Not the clone's output: where the images are no input, Keras clones its graph once more.
+        return next(reversed(self.outputs.values()))
 
     def _call(self, layer: Any, *args: Any, **kwargs: Any) -> Any:
         if isinstance(layer, keras.Model):
