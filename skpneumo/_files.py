@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-__all__ = ["atomic_write", "open_unlinked", "sweep", "temporary_folder"]
+__all__ = ["atomic_write", "named_in_errors", "open_unlinked", "sweep", "temporary_folder"]
 
 # Told from files of others by the suffix. The longest name of a file has 255 bytes, of which the
 # random part and the suffix need some.
@@ -77,7 +77,7 @@ def atomic_write(
         with open(place, mode, **options) as file:
             yield file
         return
-    with _named(place):
+    with named_in_errors(place):
         sweep(place.parent)
         file, unfinished = _new_file(place, mode, options)
         try:
@@ -133,6 +133,39 @@ def temporary_folder(parent: Path, name: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
         if lock >= 0:
             os.close(lock)
+
+
+@contextmanager
+def named_in_errors(place: str | os.PathLike[str]) -> Iterator[None]:
+    """Say in the errors of the system which file cannot be written.
+
+    They do not say it when a disk is full, and else name the temporary file.
+
+    Parameters
+    ----------
+    place : str or path-like
+        The file.
+
+    Examples
+    --------
+    >>> import errno, os
+    >>> from skpneumo._files import named_in_errors
+    >>> try:
+    ...     with named_in_errors("out.csv"):
+    ...         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    ... except OSError as error:
+    ...     print(error)
+    [Errno 28] No space left on device: 'out.csv'
+    """
+    try:
+        yield
+    except OSError as error:
+        ours = str(error.filename).endswith(_SUFFIX) or (
+            error.filename is None and error.errno in _FULL and type(error) is OSError
+        )
+        if not ours:
+            raise
+        raise OSError(error.errno, error.strerror, os.fspath(place)) from error
 
 
 def open_unlinked(path: str, flags: int) -> int:
@@ -296,17 +329,3 @@ def _destination(path: Path) -> Path:
         if owner not in (os.getuid(), _ADMINISTRATOR):
             return path.parent.resolve() / path.name
     return path.resolve()
-
-
-@contextmanager
-def _named(place: Path) -> Iterator[None]:
-    """Say in the errors of the system which file could not be written, not its temporary name."""
-    try:
-        yield
-    except OSError as error:
-        ours = str(error.filename).endswith(_SUFFIX) or (
-            error.filename is None and error.errno in _FULL and type(error) is OSError
-        )
-        if ours:
-            error.filename, error.filename2 = os.fspath(place), None
-        raise

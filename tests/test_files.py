@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -139,6 +140,55 @@ def test_errors_name_the_file_and_not_its_temporary_name(tmp_path):
     with pytest.raises(OSError) as caught, atomic_write(tmp_path / "out"):
         raise OSError("of the caller")
     assert str(caught.value) == "of the caller"
+
+
+# Mounts what the first argument says on the second, and writes there in both ways.
+FAULTY_DISK = """
+import sys
+from pathlib import Path
+from skpneumo._files import atomic_write, named_in_errors, temporary_folder
+folder = Path(sys.argv[1])
+try:
+    with atomic_write(folder / "out.csv") as file:
+        file.write("x" * 10**6)
+except OSError as error:
+    print(error)
+try:
+    with named_in_errors(folder), temporary_folder(folder, "some") as scratch:
+        (scratch / "image.jpeg").write_text("x" * 10**6)
+except OSError as error:
+    print(error)
+print(sorted(path.name for path in folder.iterdir()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("mount", "words"),
+    [
+        ("mount -t tmpfs -o size=100k none {0}", "No space left on device"),
+        ("mount --bind {0} {0}; mount -o remount,ro,bind {0}", "Read-only file system"),
+    ],
+)
+def test_a_full_or_read_only_disk_is_called_by_its_name(mount, words, tmp_path):
+    allowed = (
+        shutil.which("unshare")
+        and not subprocess.run(
+            ["unshare", "-rm", "true"], capture_output=True, check=False
+        ).returncode
+    )
+    if not allowed:
+        pytest.skip("mounting needs unshare and user namespaces")
+    shell = f'set -e; {mount.format(tmp_path)}; exec "$@"'
+    run = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", shell, "sh", sys.executable, "-c", FAULTY_DISK, tmp_path],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    first, second, left = run.stdout.splitlines()
+    assert f"{words}: '{tmp_path}/out.csv'" in first
+    assert f"{words}: '{tmp_path}" in second
+    assert left == "[]"
 
 
 # A program that begins to write in each of the two ways and is killed in the middle of it.

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Literal
 
-from skpneumo._files import atomic_write, open_unlinked
+from skpneumo._files import atomic_write, named_in_errors, open_unlinked
 from skpneumo._image_files import SkippedFile
 from skpneumo._tables import csv_rows
 from skpneumo.cli._xray_files import path_of
@@ -55,8 +55,9 @@ class Journal:
             self._file.seek(0)
             self._go_on(run)
         else:
-            self._file.write(_line(run))
-            self._file.flush()
+            with named_in_errors(self.path):
+                self._file.write(_line(run))
+                self._file.flush()
 
     def _hold(self) -> None:
         """Keep other processes out; the system lets them in when this one has ended."""
@@ -114,8 +115,9 @@ class Journal:
 
     def add(self, rows: Iterable[list[Any]]) -> None:
         """Keep some rows: they are there even if the process is killed now."""
-        self._file.write(b"".join(map(_line, rows)))
-        self._file.flush()
+        with named_in_errors(self.path):
+            self._file.write(b"".join(map(_line, rows)))
+            self._file.flush()
 
     def finish(self, form: Format, columns: Sequence[str]) -> None:
         """Write the file, whole or not at all, and remove the journal."""
@@ -140,7 +142,8 @@ class Journal:
 
     def close(self) -> None:
         """Leave the journal for another run to go on with."""
-        self._file.close()
+        with named_in_errors(self.path):
+            self._file.close()
 
 
 def row_writer(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.random import Generator, RandomState
 from sklearn.utils import Bunch
 
-from skpneumo._files import sweep, temporary_folder
+from skpneumo._files import named_in_errors, sweep, temporary_folder
 from skpneumo._image_files import SYNTHETIC_NOTE
 from skpneumo._random import check_random_state, random_seed
 from skpneumo._sklearn import Interval, validate_parameter_constraints
@@ -134,7 +134,7 @@ def make_chest_xray(
         f"{images_per_patient=}, weights={list(weights)}, {size=}, {difficulty=}, {shift=}, "
         f"{val_fraction=}, {test_fraction=}, {random_state=}."
     )
-    with temporary_folder(folder, "unfinished") as unfinished:
+    with named_in_errors(folder), temporary_folder(folder, "unfinished") as unfinished:
         (unfinished / SYNTHETIC_NOTE).write_text(note + "\n", "utf-8")
         truth: dict[str, dict[str, float]] = {}
         for i, patient in enumerate(patients):

@@ -11,12 +11,12 @@ from skpneumo.loading.cache._errors import DecodeCacheError
 __all__ = [
     "DATA",
     "LOCKS",
+    "allocate_lock",
     "alone",
     "bytes_on_disk",
     "enter",
     "identity",
     "refuse_foreign",
-    "remedy",
     "remove_data",
 ]
 
@@ -39,7 +39,7 @@ def enter(folder: Path) -> None:
         raise DecodeCacheError(
             error.errno,
             f"no decode cache can be made in {str(folder)!r} ({error.strerror}). Name a folder "
-            "that you may write to",
+            "that you may write to, on a disk that has room",
         ) from error
 
 
@@ -63,11 +63,6 @@ def refuse_foreign(folder: Path) -> None:
             f"The folder {str(folder)!r} is no decode cache: it holds {', '.join(strange[:3])}"
             f"{' and more' if len(strange) > 3 else ''}. Name an empty or a new folder."
         )
-
-
-def remedy(folder: Path) -> str:
-    """Say what helps against damage."""
-    return f"Clear it, nothing but time is lost: skpneumo cache {str(folder)!r} --clear"
 
 
 @contextmanager
@@ -102,6 +97,20 @@ def identity(folder: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
+def allocate_lock(folder: Path, n_bytes: int) -> None:
+    """Give LMDB's lock file its place on the disk, or raise where there is none."""
+    if not hasattr(os, "posix_fallocate"):
+        return
+    with open(folder / LOCK, "ab") as lock:
+        if os.fstat(lock.fileno()).st_blocks * 512 < n_bytes:
+            os.posix_fallocate(lock.fileno(), 0, n_bytes)
+
+
 def bytes_on_disk(folder: Path) -> int:
-    """Size of the cache's files."""
-    return sum(os.path.getsize(folder / name) for name in (DATA, LOCK))
+    """What the cache's files take on the disk."""
+    # A copy on a read-only disk may lack the lock.
+    statuses = [path.stat() for path in (folder / DATA, folder / LOCK) if path.exists()]
+    return sum(
+        status.st_blocks * 512 if hasattr(status, "st_blocks") else status.st_size
+        for status in statuses
+    )

@@ -1,15 +1,14 @@
 """The database behind a decode cache. Only this module knows LMDB.
 
 data.mdb, lock.mdb    LMDB's own: three tables, mapped into memory, and who reads them
-images              key (16 bytes) -> pixels
-order               number of saving -> key, cost, time; the lowest are dropped first
-counts              "next" number, "bytes" of all costs, "decoded", "served", "layout"
+- table images        key (16 bytes) -> checksum of key and pixels (4 bytes), pixels
+- table order         number of saving -> key, cost, time; the lowest are dropped first
+- table counts        "next" number, "bytes" of all costs, "decoded", "served", "layout"
 locks/opening.lock    locked by who opens or clears: the two files belong together
 locks/00.lock to ff   locked by who decodes images whose keys begin with that byte
 """
 
 import atexit
-import errno
 import os
 import struct
 import time
@@ -22,6 +21,7 @@ from mmap import PAGESIZE
 from pathlib import Path
 from threading import RLock
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,15 +29,15 @@ from numpy.typing import NDArray
 from skpneumo.loading.cache._directory import (
     DATA,
     LOCKS,
+    allocate_lock,
     alone,
     bytes_on_disk,
     enter,
     identity,
     refuse_foreign,
-    remedy,
     remove_data,
 )
-from skpneumo.loading.cache._errors import DecodeCacheError
+from skpneumo.loading.cache._errors import DISK_FAULTS, DecodeCacheError, explained
 from skpneumo.loading.cache._info import CacheInfo
 from skpneumo.loading.cache._locks import lock_some
 
@@ -48,6 +48,10 @@ __all__ = ["Store", "clear", "describe", "store_at"]
 _MAP_BYTES = 2**40
 _MAX_READERS = 1024
 
+# LMDB writes its lock file through memory, where a full disk kills the process: its place on the
+# disk is allocated before. 64 bytes a reader, and some.
+_LOCK_BYTES = 64 * _MAX_READERS + 2**14
+
 # Deleted images leave pages that only later transactions fill again, the trees take some, and
 # images of other sizes leave gaps: few, because the oldest lie beside each other.
 _FILL = 0.6
@@ -56,7 +60,11 @@ _TREES_PER_IMAGE = 256
 
 _ENTRY = struct.Struct("<16sqd")  # key, cost, time
 _NUMBER = struct.Struct(">Q")  # so that the order of bytes is the order of numbers
-_LAYOUT = 1
+_LAYOUT = 2
+
+# Against what a disk does to bytes that lie there. Copying and checking an image takes a hundredth
+# of decoding it.
+_CHECKSUM = struct.Struct("<I")
 
 
 # LMDB must not be open while the process forks, nor twice in one process. So all of its use in
@@ -76,50 +84,77 @@ class Store:
         self._file: tuple[int, int] | None = None
         self._first_own: int | None = None
         self._served = 0
-        self._warned = False
+        self._warned: set[Any] = set()
+        self._why_read_only: DecodeCacheError | None = None
 
     @contextmanager
     def _transaction(self, **options: Any) -> Iterator[Any]:
-        with _lock, self._explained():
+        with _lock, explained(self._folder, self._lmdb):
             if self._file is None or self._file != identity(self._folder):
                 self._open()  # for the first time, after a fork, or after it has been cleared
+            if self._why_read_only and options.get("write"):
+                raise DecodeCacheError(*self._why_read_only.args)
             with self._environment.begin(**options) as transaction:
                 yield transaction
 
     def _open(self) -> None:
         self.close()
-        enter(self._folder)
+        self._why_read_only = None
         try:
-            with alone(self._folder):
-                self._environment = self._lmdb.open(
-                    str(self._folder),
-                    map_size=max(_MAP_BYTES, 2 * self.max_bytes),
-                    max_dbs=3,
-                    max_readers=_MAX_READERS,
-                    metasync=False,  # a crash may lose the last images, and no more than those
-                    meminit=False,
-                )
-                self._refuse_a_cut_file()
-                opened = identity(self._folder)
-            self._environment.reader_check()
-            self._images = self._environment.open_db(b"images")
-            self._order = self._environment.open_db(b"order")
-            self._counts = self._environment.open_db(b"counts")
-            with self._environment.begin(write=True) as transaction:
-                if self._count(transaction, "layout") == 0:
-                    self._count(transaction, "layout", add=_LAYOUT)
-                if self._count(transaction, "layout") != _LAYOUT:
-                    raise DecodeCacheError(
-                        f"The decode cache {str(self._folder)!r} was made by another version of "
-                        f"skpneumo. {remedy(self._folder)}"
-                    )
-                following = self._count(transaction, "next")
+            with explained(self._folder, self._lmdb):
+                enter(self._folder)
+                with alone(self._folder):
+                    allocate_lock(self._folder, _LOCK_BYTES)
+                    self._open_files()
+        except DecodeCacheError as error:
+            if error.errno not in DISK_FAULTS or not (self._folder / DATA).exists():
+                raise
+            self._why_read_only = error
+            try:
+                self._open_files(readonly=True, lock=False)
+            except self._lmdb.NotFoundError:  # the tables, because nothing has been saved yet
+                raise error from None
+
+    def _open_files(self, readonly: bool = False, lock: bool = True) -> None:
+        try:
+            self._environment = self._lmdb.open(
+                str(self._folder),
+                map_size=max(_MAP_BYTES, 2 * self.max_bytes),
+                max_dbs=3,
+                max_readers=_MAX_READERS,
+                metasync=False,  # a crash may lose the last images, and no more than those
+                meminit=False,
+                create=not readonly,
+                readonly=readonly,
+                lock=lock,
+            )
+            self._refuse_a_cut_file()
+            opened = identity(self._folder)
+            if lock:
+                self._environment.reader_check()
+            self._images, self._order, self._counts = (
+                self._environment.open_db(name, create=not readonly)
+                for name in (b"images", b"order", b"counts")
+            )
+            with self._environment.begin(write=not readonly) as transaction:
+                following = self._check_layout(transaction, readonly)
         except BaseException:
             self.close()
             raise
         if self._first_own is None or following < self._first_own:
             self._first_own = following
         self._file = opened
+
+    def _check_layout(self, transaction: Any, readonly: bool) -> int:
+        """Refuse what another version has written; return the number of the next image."""
+        if self._count(transaction, "layout") == 0 and not readonly:
+            self._count(transaction, "layout", add=_LAYOUT)
+        if self._count(transaction, "layout") != _LAYOUT:
+            raise DecodeCacheError(
+                f"The decode cache {str(self._folder)!r} was made by another version of "
+                f"skpneumo. Clear it: skpneumo cache {str(self._folder)!r} --clear"
+            )
+        return self._count(transaction, "next")
 
     def close(self) -> None:
         """Close the files until the next use."""
@@ -133,18 +168,31 @@ class Store:
         self, rows: Sequence[int], keys: Sequence[bytes | None], images: NDArray[np.uint8]
     ) -> list[int]:
         """Fill in the rows that are saved; return those that are not."""
-        missing = []
+        missing, n_damaged = [], 0
         target, size = _bytes_of(images)
-        with self._transaction(buffers=True) as transaction:
-            get = partial(transaction.get, db=self._images)
-            for row in rows:
-                key = keys[row]
-                pixels = None if key is None else get(key)
-                if pixels is None or len(pixels) != size:
-                    missing.append(row)
-                else:
-                    target[row * size : (row + 1) * size] = pixels
-            self._served += len(rows) - len(missing)
+        try:
+            with self._transaction(buffers=True) as transaction:
+                get = partial(transaction.get, db=self._images)
+                for row in rows:
+                    key = keys[row]
+                    saved = None if key is None else get(key)
+                    if key is None or saved is None:
+                        missing.append(row)
+                        continue
+                    into = target[row * size : (row + 1) * size]
+                    if not _copy_if_sound(key, saved, into):
+                        missing.append(row)
+                        n_damaged += 1
+        except DecodeCacheError as error:
+            self._continue_without(error)
+            return list(rows)
+        self._served += len(rows) - len(missing)
+        if n_damaged:
+            self._warn_once(
+                "damaged",
+                f"{n_damaged} images in the decode cache {str(self._folder)!r} are damaged and "
+                "are decoded again. See to its disk.",
+            )
         return missing
 
     def shares(
@@ -163,32 +211,52 @@ class Store:
         if keyless := [row for row in rows if keys[row] is None]:
             yield keyless
         while lockable:
-            with self._explained(), lock_some(self._folder / LOCKS, lockable) as locked:
-                share = [row for number in locked for row in lockable.pop(number)]
-                if missing := self.fetch(share, keys, images):
-                    yield missing
+            try:
+                with (
+                    explained(self._folder, self._lmdb),
+                    lock_some(self._folder / LOCKS, lockable) as locked,
+                ):
+                    share = [row for number in locked for row in lockable.pop(number)]
+                    if missing := self.fetch(share, keys, images):
+                        yield missing
+            except DecodeCacheError as error:
+                self._continue_without(error)
+                yield [row for share in lockable.values() for row in share]
+                return
 
     def save(
         self, rows: Sequence[int], keys: Sequence[bytes | None], images: NDArray[np.uint8]
     ) -> None:
         """Save these rows, dropping the oldest where the bound asks for it."""
-        saved = [(key, row) for row in rows if (key := keys[row]) is not None]
+        keyed = [(key, row) for row in rows if (key := keys[row]) is not None]
         source, size = _bytes_of(images)
-        cost = _cost(size)
+        cost = _cost(size + _CHECKSUM.size)
         at_once = max(1, int(self.max_bytes * _BYTES_PER_TRANSACTION) // cost)
-        for start in range(0, max(1, len(saved)), at_once):
-            with self._transaction(write=True) as transaction:
-                self._count(transaction, "served", add=self._take_served())
-                for key, row in saved[start : start + at_once]:
-                    self._count(transaction, "decoded", add=1)
-                    if not self._make_room(transaction, cost):
-                        continue
-                    pixels = source[row * size : (row + 1) * size]
-                    if transaction.put(key, pixels, overwrite=False, db=self._images):
-                        number = self._count(transaction, "next", add=1) - 1
-                        entry = _ENTRY.pack(key, cost, time.time())
-                        transaction.put(_NUMBER.pack(number), entry, db=self._order)
-                        self._count(transaction, "bytes", add=cost)
+        try:
+            for start in range(0, max(1, len(keyed)), at_once):
+                with self._transaction(write=True) as transaction:
+                    self._count(transaction, "served", add=self._reset_served())
+                    for key, row in keyed[start : start + at_once]:
+                        self._count(transaction, "decoded", add=1)
+                        pixels = source[row * size : (row + 1) * size]
+                        self._save_one(transaction, key, pixels, cost)
+        except DecodeCacheError as error:
+            self._continue_without(error)
+
+    def _save_one(self, transaction: Any, key: bytes, pixels: memoryview, cost: int) -> None:
+        saved = transaction.get(key, db=self._images)
+        if saved is not None:
+            if _copy_if_sound(key, saved, memoryview(bytearray(pixels))):
+                return  # another process was faster
+            transaction.delete(key, db=self._images)
+        if not self._make_room(transaction, cost):
+            return
+        checksum = _CHECKSUM.pack(crc32(pixels, crc32(key)))
+        transaction.put(key, checksum + pixels, db=self._images)
+        number = self._count(transaction, "next", add=1) - 1
+        entry = _ENTRY.pack(key, cost, time.time())
+        transaction.put(_NUMBER.pack(number), entry, db=self._order)
+        self._count(transaction, "bytes", add=cost)
 
     def describe(self) -> CacheInfo:
         with self._transaction() as transaction:
@@ -210,13 +278,13 @@ class Store:
         there = identity(self._folder)
         if self._served and there is not None and self._file in (None, there):
             with self._transaction(write=True) as transaction:
-                self._count(transaction, "served", add=self._take_served())
+                self._count(transaction, "served", add=self._reset_served())
 
     def forget_counts(self) -> None:
         """Leave them to the process that this one was forked from."""
         self._served = 0
 
-    def _take_served(self) -> int:
+    def _reset_served(self) -> int:
         served, self._served = self._served, 0
         return served
 
@@ -248,16 +316,28 @@ class Store:
         return True
 
     def _warn_of_no_room(self, reason: str) -> None:
-        if self._warned:
-            return
-        self._warned = True
-        warnings.warn(
+        self._warn_once(
+            "no room",
             f"The decode cache {str(self._folder)!r} {reason}; further ones are decoded each "
             f"time. Give it more than max_bytes={self.max_bytes:,}: "
             "ImageLoader(cache=DecodeCache(DIR, max_bytes=...)).",
-            UserWarning,
-            stacklevel=2,
         )
+
+    def _continue_without(self, error: DecodeCacheError) -> None:
+        """Load without the cache where its disk is what is wrong, and say so."""
+        # Without its locks, what another machine writes meanwhile may look like damage.
+        if error.errno not in DISK_FAULTS and not self._why_read_only:
+            raise error
+        self._warn_once(
+            error.errno,
+            f"{error.strerror or error}. Loading continues; images that are not in the cache are "
+            "decoded each time.",
+        )
+
+    def _warn_once(self, reason: Any, text: str) -> None:
+        if reason not in self._warned:
+            self._warned.add(reason)
+            warnings.warn(text, UserWarning, stacklevel=2)
 
     def _refuse_a_cut_file(self) -> None:
         # Reading the mapped pages behind the end of the file would kill the process.
@@ -265,38 +345,6 @@ class Store:
         size = os.path.getsize(self._folder / DATA)
         if size < pages * self._environment.stat()["psize"]:
             raise self._lmdb.CorruptedError(f"{DATA} has been cut to {size:,} bytes")
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        lmdb, folder = self._lmdb, str(self._folder)
-        try:
-            yield
-        except DecodeCacheError:
-            raise
-        except (lmdb.Error, OSError) as error:  # the latter of locks and the folder
-            full = isinstance(error, lmdb.DiskError) or "No space left" in str(error)
-            if full or isinstance(error, lmdb.MapFullError):
-                raise DecodeCacheError(
-                    errno.ENOSPC,
-                    f"the disk of the decode cache {folder!r} is full. Make room, name a folder "
-                    "on another disk, or lower its bound: DecodeCache(DIR, max_bytes=...)",
-                ) from error
-            if isinstance(error, (lmdb.ReadonlyError, PermissionError)):
-                raise DecodeCacheError(
-                    errno.EACCES,
-                    f"the decode cache {folder!r} cannot be written. Allow it, or name a folder "
-                    "of your own",
-                ) from error
-            if isinstance(error, lmdb.MemoryError):
-                raise DecodeCacheError(
-                    errno.ENOMEM,
-                    f"the decode cache {folder!r} finds no room in the address space of this "
-                    "process, which costs no memory. Lift its limit: ulimit -v unlimited",
-                ) from error
-            raise DecodeCacheError(
-                f"The decode cache {folder!r} is damaged or cannot be used ({error}). "
-                f"{remedy(self._folder)}"
-            ) from error
 
 
 _stores: dict[str, Store] = {}
@@ -329,8 +377,8 @@ def clear(folder: Path) -> None:
         # It stays the one store of this process: threads may be in the middle of using it.
         if store := _stores.get(os.path.realpath(folder)):
             store.close()
-        _import_lmdb()
-        remove_data(folder)
+        with explained(folder, _import_lmdb()):
+            remove_data(folder)
 
 
 def _import_lmdb() -> Any:
@@ -348,6 +396,15 @@ def _import_lmdb() -> Any:
 def _bytes_of(images: Any) -> tuple[memoryview, int]:
     """The bytes of a stack, and how many of them an image has."""
     return memoryview(images).cast("B"), images[0].nbytes
+
+
+def _copy_if_sound(key: bytes, saved: Any, into: memoryview) -> bool:
+    """Copy pixels out of the database; False if they are not those that were saved."""
+    if len(saved) != _CHECKSUM.size + len(into):
+        return False
+    into[:] = saved[_CHECKSUM.size :]
+    # The copy is what is checked: what is mapped may change at any moment.
+    return crc32(into, crc32(key)) == _CHECKSUM.unpack(saved[: _CHECKSUM.size])[0]
 
 
 def _cost(n_bytes: int) -> int:

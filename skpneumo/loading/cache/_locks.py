@@ -34,7 +34,7 @@ def lock_some(folder: Path, wanted: Mapping[int, Sized]) -> Iterator[Collection[
 
     # Not thread-local: a generator may be closed by another thread than it was begun by. No two
     # threads share such a lock, and two locks of one file exclude each other.
-    folder.mkdir(exist_ok=True)  # gone when the cache has been cleared meanwhile
+    folder.mkdir(parents=True, exist_ok=True)  # gone when the cache has been cleared meanwhile
     locks = {part: FileLock(folder / f"{part:02x}.lock", thread_local=False) for part in wanted}
     locked: list[int] = []
     n_images = 0

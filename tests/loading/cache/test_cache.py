@@ -21,6 +21,7 @@ from sklearn.base import clone
 
 from skpneumo.loading import DecodeCache, DecodeCacheError, ImageLoader
 from skpneumo.loading.cache import _keys, _lmdb
+from skpneumo.loading.cache._errors import explained
 
 from ..conftest import age
 
@@ -202,12 +203,12 @@ def test_the_size_on_disk_is_bounded_and_the_oldest_go(tmp_path_factory, runs):
         found = saved_numbers(store, numbers, side)
         assert found == numbers[: len(found)], "the first ones of a run stay"
         assert len(found) == n or _too_many(n, side)
-        assert os.path.getsize(cache.path / "data.mdb") <= cache.max_bytes
+        assert (cache.path / "data.mdb").stat().st_blocks * 512 <= cache.max_bytes
         reopen()
 
 
 def _too_many(n, side):
-    return n * _lmdb._cost(side * side) > _lmdb._FILL * 2**20
+    return n * _lmdb._cost(side * side + 4) > _lmdb._FILL * 2**20
 
 
 def test_what_a_run_has_saved_is_not_pushed_out_by_the_same_run(tmp_path):
@@ -393,49 +394,181 @@ def test_a_cache_cleared_by_another_process_is_made_again(xray_files, cache):
     assert cache.info().entries == 3
 
 
-def test_a_full_disk_is_named(xray_files, cache):
-    program = (
-        "import resource, signal\n"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
-    ) + LOAD.replace("size=8", "size=300")
-    run = run_python(program, cache.directory, *xray_files(6))
-    assert run.returncode == 1
-    last = run.stderr.splitlines()[-1]
-    assert str(cache.directory) in last
-    assert "DecodeCacheError" in last
+def run_mounted(mount, program, *arguments):
+    """Run a program where file systems can be mounted, after this line of a shell."""
+    try:
+        allowed = subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("mounting needs unshare")
+    if allowed.returncode:
+        pytest.skip("mounting needs user namespaces")
+    shell = f'set -e; {mount}; exec "$@"'
+    return subprocess.run(
+        ["unshare", "-rm", "sh", "-c", shell, "sh", sys.executable, "-c", program, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
 
 
-def test_no_space_left_has_the_number_of_a_full_disk(xray_files, cache):
+# Loads twice into a cache that will not do, and compares with what is right.
+COMPARE = (
+    "import sys, warnings; from skpneumo.loading import DecodeCache, ImageLoader\n"
+    "cache, *paths = sys.argv[1:]\n"
+    "right = ImageLoader(size=300, cache=False).transform(paths)\n"
+    "with warnings.catch_warnings(record=True) as caught:\n"
+    "    warnings.simplefilter('always')\n"
+    "    for _ in range(2):\n"
+    "        assert (ImageLoader(size=300, cache=cache).transform(paths) == right).all()\n"
+    "        stream = ImageLoader(size=300, cache=cache, stream=True).transform(paths)\n"
+    "        assert all((batch == right[:4]).all() for batch in stream[:4].batches(4))\n"
+    "assert len(caught) == 1, caught\n"
+    "print(caught[0].message)\n"
+)
+READ_ONLY = "mount --bind {0} {0}; mount -o remount,ro,bind {0}"
+
+
+def test_a_full_disk_is_named_and_loading_continues(xray_files, tmp_path):
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = f"mount -t tmpfs -o size=400k none {folder}"
+    run = run_mounted(mount, COMPARE, f"{folder}/cache", *xray_files(12))
+    assert run.returncode == 0, run.stderr
+    assert f"disk of the decode cache '{folder}/cache' is full (No space left" in run.stdout
+    assert "Loading continues" in run.stdout
+
+
+def test_a_disk_without_room_for_the_cache_itself_is_named_and_loading_continues(
+    xray_files, tmp_path
+):
+    folder = tmp_path / "full"
+    folder.mkdir()
+    mount = (
+        f"mount -t tmpfs -o size=40k none {folder}; "
+        f"dd if=/dev/zero of={folder}/other bs=1k count=40 status=none || true"
+    )
+    run = run_mounted(mount, COMPARE, f"{folder}/cache", *xray_files(2))
+    assert run.returncode == 0, run.stderr
+    assert f"'{folder}/cache' (No space left on device)" in run.stdout
+
+
+def test_a_warm_cache_on_a_read_only_disk_is_read(xray_files, cache):
+    paths = xray_files(6)
+    ImageLoader(size=300, cache=cache).transform(paths[:5])
+    reopen()
+    program = COMPARE + (
+        "from skpneumo.loading import _reading\n"
+        "def refuse(path, *_): raise AssertionError(path)\n"
+        "_reading.decode_image = refuse\n"
+        "assert (ImageLoader(size=300, cache=cache).transform(paths[:5]) == right[:5]).all()\n"
+        "info = DecodeCache(cache).info()\n"
+        "assert info.entries == 5 and info.bytes_on_disk\n"
+        "try: DecodeCache(cache).clear()\n"
+        "except OSError as error: print(error)\n"
+    )
+    run = run_mounted(READ_ONLY.format(cache.path), program, str(cache.path), *paths)
+    assert run.returncode == 0, run.stderr
+    said = f"decode cache '{cache.path}' cannot be written (Read-only file system)"
+    assert run.stdout.count(said) == 2
+    assert cache.info().entries == 5
+
+
+def test_a_cold_cache_on_a_read_only_disk_is_named_and_loading_continues(xray_files, tmp_path):
+    folder = tmp_path / "mount"
+    folder.mkdir()
+    run = run_mounted(READ_ONLY.format(folder), COMPARE, f"{folder}/cache", *xray_files(2))
+    assert run.returncode == 0, run.stderr
+    assert f"'{folder}/cache' (Read-only file system)" in run.stdout
+
+
+def test_no_space_left_has_the_number_of_a_full_disk(tmp_path):
     import lmdb
 
-    store = store_of(cache)
-    for error in (lmdb.DiskError("x", errno.ENOSPC), lmdb.Error("x: No space left on device")):
+    for error in (
+        lmdb.DiskError("x", errno.ENOSPC),
+        lmdb.Error("x: No space left on device"),
+        lmdb.MapFullError("x"),
+        OSError(errno.EDQUOT, "x"),
+    ):
         with (
             pytest.raises(
                 DecodeCacheError, match=r"disk of the decode cache .* is full"
             ) as caught,
-            store._explained(),
+            explained(tmp_path, lmdb),
         ):
             raise error
-        assert caught.value.errno == errno.ENOSPC
+        assert caught.value.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
-def test_too_little_address_space_is_no_damage(cache):
+def test_too_little_address_space_is_no_damage(tmp_path):
     import lmdb
 
-    store = store_of(cache)
-    with pytest.raises(DecodeCacheError, match="ulimit -v") as caught, store._explained():
+    with pytest.raises(DecodeCacheError, match="ulimit -v") as caught, explained(tmp_path, lmdb):
         raise lmdb.MemoryError("Cannot allocate memory")
     assert caught.value.errno == errno.ENOMEM
 
 
-def test_locks_that_cannot_be_taken_are_explained(cache):
-    store = store_of(cache)
+def test_locks_that_cannot_be_had_are_explained(tmp_path):
+    import lmdb
+
     for number, said in [(errno.ENOSPC, "is full"), (errno.EACCES, "cannot be written")]:
-        with pytest.raises(DecodeCacheError, match=said) as caught, store._explained():
+        with pytest.raises(DecodeCacheError, match=said) as caught, explained(tmp_path, lmdb):
             raise OSError(number, os.strerror(number))
         assert caught.value.errno == number
+
+
+FLIP = (
+    "import sys, warnings, random; import numpy as np\n"
+    "from skpneumo.loading import DecodeCacheError, ImageLoader\n"
+    "cache, *paths = sys.argv[1:]\n"
+    "warnings.simplefilter('ignore')\n"
+    "from skpneumo.loading.cache import _lmdb\n"
+    "right = ImageLoader(size=64, cache=False).transform(paths)\n"
+    "data = open(cache + '/data.mdb', 'rb').read()\n"
+    "rng = random.Random(0)\n"
+    "refused = 0\n"
+    "for n_flipped in [1, 5, 20, 50] * 10:\n"
+    "    damaged = bytearray(data)\n"
+    "    for at in rng.choices(range(len(data)), k=n_flipped):\n"
+    "        damaged[at] ^= 1 << rng.randrange(8)\n"
+    "    for store in _lmdb._stores.values(): store.close()\n"
+    "    _lmdb._stores.clear()\n"
+    "    open(cache + '/data.mdb', 'r+b').write(damaged)\n"
+    "    try: images = ImageLoader(size=64, cache=cache).transform(paths)\n"
+    "    except DecodeCacheError: refused += 1\n"
+    "    else: assert (images == right).all()\n"
+    "print(refused)\n"
+)
+
+
+def test_flipped_bytes_never_make_another_image(xray_files, cache):
+    paths = xray_files(40)
+    ImageLoader(size=64, cache=cache).transform(paths)
+    reopen()
+    run = run_python(FLIP, cache.path, *paths)
+    assert run.returncode == 0, run.stderr
+    assert int(run.stdout) < 40
+
+
+def test_damaged_images_are_named_decoded_again_and_replaced(xray_files, cache, decoded):
+    paths = xray_files(4)
+    expected = ImageLoader(size=64, cache=cache).transform(paths)
+    reopen()
+    data = (cache.path / "data.mdb").read_bytes()
+    at = data.index(expected[0].tobytes())
+    with open(cache.path / "data.mdb", "r+b") as file:
+        file.seek(at + 2000)
+        file.write(bytes([data[at + 2000] ^ 1]))
+    decoded.clear()
+    with pytest.warns(UserWarning, match=r"1 images in the decode cache .* are damaged"):
+        images = ImageLoader(size=64, cache=cache).transform(paths)
+    assert_array_equal(images, expected)
+    assert decoded == paths[:1]
+    reopen()
+    assert_array_equal(ImageLoader(size=64, cache=cache).transform(paths), expected)
+    assert decoded == paths[:1]
+    assert cache.info().entries == 4
 
 
 def test_a_folder_that_cannot_be_made_is_named(xray_files, tmp_path):

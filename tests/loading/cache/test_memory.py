@@ -1,6 +1,7 @@
 """Within a process each file is decoded once, as long as it stays what it is."""
 
 import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -75,12 +76,33 @@ def replace_file(path):
     os.replace(f"{path}.new", path)
 
 
-@pytest.mark.parametrize("change", [replace_content, replace_file])
-def test_changed_files_are_decoded_again(change, xray_files, decoded):
+def rewrite_in_place(path):
+    """Another image of the same size in the same file, its time of modification restored."""
+    before = os.stat(path)
+    image = Image.fromarray(255 - np.asarray(Image.open(path)))
+    image.save(path, format="PNG")
+    with open(path, "ab") as file:
+        file.write(b"\0" * (before.st_size - os.path.getsize(path)))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def trade_places(path):
+    """Two files of one size and time are renamed to each other."""
+    replace_file(shutil.copy2(path, f"{path}.png"))
+    os.rename(path, f"{path}.tmp")
+    os.rename(f"{path}.png", path)
+
+
+@pytest.mark.parametrize("cache", [None, "folder"])
+@pytest.mark.parametrize("change", [replace_content, replace_file, rewrite_in_place, trade_places])
+def test_changed_files_are_decoded_again(change, cache, xray_files, decoded, tmp_path):
     (path,) = xray_files(1)
-    ImageLoader(size=4).transform([path])
+    loader = ImageLoader(size=4, cache=None if cache is None else tmp_path / cache)
+    loader.transform([path])
+    loader.transform([path])
+    assert decoded == [path]
     change(path)
-    changed = ImageLoader(size=4).transform([path])
+    changed = loader.transform([path])
     assert decoded == [path, path]
     assert_array_equal(changed, ImageLoader(size=4, cache=False).transform([path]))
 
