@@ -96,7 +96,7 @@ class TrainedStates:
 
     def save(self, key: str, rung: int, estimator: Any) -> None:
         """Save an estimator that has reached a rung."""
-        arrays = fitted_state(estimator)
+        arrays: dict[str, Any] = fitted_state(estimator)
         with _written_whole(self._path(key, rung)) as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]
 
