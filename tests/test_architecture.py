@@ -173,8 +173,8 @@ FOREIGN_ATTRIBUTES = {
     "_init_callback_context": None,
     "_validate_params": None,
     # scikit-learn's scorers have no public place for the curve metric and the label of theirs.
-    "_curve_scorer": {"evaluation/_responses.py"},
-    "_get_pos_label": {"evaluation/_responses.py"},
+    "_curve_scorer": {"fitted.py"},
+    "_get_pos_label": {"fitted.py"},
     # The callbacks that scikeras has made of its parameters.
     "_fit_callbacks": {"classifiers/engine/_scikeras.py"},
 }

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
 
 from skpneumo._predictions import Predictions
+from skpneumo._random import check_random_state
 from skpneumo._svg import drawing, svg
 from skpneumo.explanation._markup import verdict_html
 from skpneumo.explanation._model import ImageModel, take_apart

@@ -14,14 +14,14 @@ def random_weights(model, seed):
 
 def test_weights_are_drawn_anew_and_the_model_keeps_its_own(small, noise):
     model, _ = take_apart(small(), noise)
-    before = [weights.copy() for weights in model.classifier.weights_]
+    before = [weights.copy() for weights in model.predictor.weights_]
     untaught = random_weights(model, 0)
     assert not np.allclose(untaught.predict_proba(noise), model.predict_proba(noise))
-    assert all(map(np.array_equal, model.classifier.weights_, before))
+    assert all(map(np.array_equal, model.predictor.weights_, before))
     again = random_weights(model, 0)
-    assert all(map(np.array_equal, again.classifier.weights_, untaught.classifier.weights_))
+    assert all(map(np.array_equal, again.predictor.weights_, untaught.predictor.weights_))
     other = random_weights(model, 1)
-    assert not np.array_equal(other.classifier.weights_[0], untaught.classifier.weights_[0])
+    assert not np.array_equal(other.predictor.weights_[0], untaught.predictor.weights_[0])
 
 
 @pytest.mark.parametrize("explain", [grad_cam, occlusion_map])

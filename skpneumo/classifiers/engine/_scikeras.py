@@ -18,8 +18,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.preprocessing import FunctionTransformer
-from sklearn.utils import check_random_state
 
+from skpneumo._random import check_random_state, random_seed
 from skpneumo.classifiers.engine._batches import Batches
 from skpneumo.classifiers.engine._multi_step import steps_of
 from skpneumo.classifiers.engine._training import run_epochs
@@ -82,7 +82,7 @@ class ScikerasClassifier(KerasClassifier):
     ) -> None:
         seed = None
         if self.random_state is not None:
-            seed = check_random_state(self.random_state).randint(2**31 - 1)
+            seed = random_seed(check_random_state(self.random_state))
         batches = Batches(
             n_classes=self.n_classes_,
             batch_size=self.batch_size or 32,
