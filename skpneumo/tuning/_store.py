@@ -98,7 +98,7 @@ class TrainedStates:
         """Save an estimator that has reached a rung."""
         arrays: dict[str, Any] = fitted_state(estimator)
         with _written_whole(self._path(key, rung)) as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
+            np.savez(file, **arrays)
 
     def remove(self, key: str, rung: int) -> None:
         """Remove what training has continued from."""
