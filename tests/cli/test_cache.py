@@ -1,3 +1,6 @@
+import os
+import time
+
 import pytest
 
 from skpneumo import ImageLoader
@@ -8,10 +11,9 @@ pytest.importorskip("lmdb", reason='needs pip install "skpneumo[cache]"')
 
 @pytest.fixture
 def folder(tmp_path, xrays):
-    import os
-
     for path in xrays.filenames[:5]:
         os.utime(path, (1_700_000_000, 1_700_000_000))
+    time.sleep(0.03)  # a tick of the clock: what has just changed is not saved
     loader = ImageLoader(size=16, cache=tmp_path / "cache")
     loader.transform(xrays.filenames[:5])
     loader.transform(xrays.filenames[:3])
