@@ -17,7 +17,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -96,10 +96,9 @@ def kill_again_and_again(writer: Writer, kills: int, rng: random.Random) -> dict
     return {"writer": writer.name, "kills": n_killed, "left unfinished": n_left}
 
 
-def writers(scratch: Path) -> list[Writer]:
+def writers(scratch: Path) -> Iterator[Writer]:
     """Prepare all kinds with one small collection and one model that needs no training."""
     import joblib
-    import keras  # noqa: F401  - once, and not in each process
     import numpy as np
     from sklearn.naive_bayes import GaussianNB
     from sklearn.pipeline import make_pipeline
@@ -156,33 +155,34 @@ def writers(scratch: Path) -> list[Writer]:
         if (folder / "model.joblib").exists():
             joblib.load(folder / "model.joblib")
 
-    return [
-        Writer(
-            "decode cache",
-            lambda folder: ImageLoader(size=64, cache=folder / "cache").transform(paths),
-            lambda folder: sorted(path.name for path in (folder / "cache").iterdir()),
-            check_cache,
-        ),
-        Writer(
-            "search",
-            lambda folder: search.set_params(store=folder / "store").fit(flat, xrays.target),
-            scores,
-            check_store,
-        ),
-        Writer(
-            "model file",
-            lambda folder: keep_model(model, folder / "model.joblib", xrays.target_names),
-            lambda folder: joblib.load(folder / "model.joblib").predict_proba(paths).tolist(),
-            check_model,
-        ),
-        Writer(
-            "page",
-            lambda folder: audited.to_html(folder / "page.html"),
-            content("page.html"),
-            whole_or_absent("page.html"),
-        ),
-        Writer("predict", predict, content("out.csv"), whole_or_absent("out.csv")),
-    ]
+    yield Writer(
+        "decode cache",
+        lambda folder: ImageLoader(size=64, cache=folder / "cache").transform(paths),
+        lambda folder: sorted(path.name for path in (folder / "cache").iterdir()),
+        check_cache,
+    )
+    yield Writer(
+        "search",
+        lambda folder: search.set_params(store=folder / "store").fit(flat, xrays.target),
+        scores,
+        check_store,
+    )
+    yield Writer(
+        "model file",
+        lambda folder: keep_model(model, folder / "model.joblib", xrays.target_names),
+        lambda folder: joblib.load(folder / "model.joblib").predict_proba(paths).tolist(),
+        check_model,
+    )
+    yield Writer(
+        "page",
+        lambda folder: audited.to_html(folder / "page.html"),
+        content("page.html"),
+        whole_or_absent("page.html"),
+    )
+    # Once, for all processes; the others are forked faster without it.
+    import keras  # noqa: F401
+
+    yield Writer("predict", predict, content("out.csv"), whole_or_absent("out.csv"))
 
 
 def flatten(X: Any) -> Any:

@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from numbers import Integral
 from pathlib import Path
 from typing import Any, Self
@@ -14,6 +14,7 @@ import numpy as np
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import HalvingRandomSearchCV, RandomizedSearchCV
 
+from skpneumo._files import temporary_folder
 from skpneumo._sklearn import (
     BaseSearchCV,
     Interval,
@@ -95,13 +96,16 @@ class ResumableSearch(BaseSearchCV):
         """Prepare what the evaluating processes read from this object."""
         store = None if self.store is None else _folder(self.store)
         key, states = None, None
+        until_the_end = ExitStack()
         if store is not None or self._continues():
             labels = None if y is None else joblib.hash(np.asarray(y))
             scoring = None if store is None else self.scoring  # training does not depend on it
             key = key_of(data=data_key(X), labels=labels, scoring=scoring)
         if self._continues():
             if store is None:
-                states = Path(tempfile.mkdtemp(prefix="skpneumo-states-"))
+                states = until_the_end.enter_context(
+                    temporary_folder(Path(tempfile.gettempdir()), "skpneumo-states")
+                )
             else:
                 # Another search may come to the same candidate on another way.
                 states = store / "unfinished" / key_of(search=key, parameters=self._way())
@@ -115,8 +119,9 @@ class ResumableSearch(BaseSearchCV):
         finally:
             del self._run
             # A run that was interrupted continues from what it has trained.
-            if states is not None and (finished or store is None):
+            if states is not None and finished:
                 shutil.rmtree(states, ignore_errors=True)
+            until_the_end.close()
 
     def _continues(self) -> bool:
         return False

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from skpneumo.loading.cache._info import CacheInfo
-from skpneumo.loading.cache._lmdb import clear, describe
+from skpneumo.loading.cache._stores import clear, describe
 
 __all__ = ["DecodeCache"]
 

@@ -8,13 +8,12 @@ locks/opening.lock    locked by who opens or clears: the two files belong togeth
 locks/00.lock to ff   locked by who decodes images whose keys begin with that byte
 """
 
-import atexit
 import os
 import struct
 import time
 import warnings
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from mmap import PAGESIZE
@@ -34,14 +33,12 @@ from skpneumo.loading.cache._directory import (
     bytes_on_disk,
     enter,
     identity,
-    refuse_foreign,
-    remove_data,
 )
 from skpneumo.loading.cache._errors import DISK_FAULTS, DecodeCacheError, explained
 from skpneumo.loading.cache._info import CacheInfo
 from skpneumo.loading.cache._locks import lock_some
 
-__all__ = ["Store", "clear", "describe", "store_at"]
+__all__ = ["Store", "import_lmdb", "using_lmdb"]
 
 # Address space, not disk or memory: the bound is kept by dropping images, and a map that never
 # has to grow cannot surprise processes that have it open.
@@ -68,9 +65,8 @@ _CHECKSUM = struct.Struct("<I")
 
 
 # LMDB must not be open while the process forks, nor twice in one process. So all of its use in
-# this process happens under one lock, which a fork takes to close everything: it is opened again
-# when it is needed next, by parent and child.
-_lock = RLock()
+# this process happens under one lock.
+using_lmdb = RLock()
 
 
 class Store:
@@ -79,7 +75,7 @@ class Store:
     def __init__(self, folder: Path, max_bytes: int) -> None:
         self.max_bytes = max_bytes
         self._folder = folder
-        self._lmdb = _import_lmdb()
+        self._lmdb = import_lmdb()
         self._environment: Any = None
         self._file: tuple[int, int] | None = None
         self._first_own: int | None = None
@@ -89,7 +85,7 @@ class Store:
 
     @contextmanager
     def _transaction(self, **options: Any) -> Iterator[Any]:
-        with _lock, explained(self._folder, self._lmdb):
+        with using_lmdb, explained(self._folder, self._lmdb):
             if self._file is None or self._file != identity(self._folder):
                 self._open()  # for the first time, after a fork, or after it has been cleared
             if self._why_read_only and options.get("write"):
@@ -158,7 +154,7 @@ class Store:
 
     def close(self) -> None:
         """Close the files until the next use."""
-        with _lock:
+        with using_lmdb:
             self._file = None
             if self._environment is not None:
                 self._environment.close()
@@ -347,41 +343,7 @@ class Store:
             raise self._lmdb.CorruptedError(f"{DATA} has been cut to {size:,} bytes")
 
 
-_stores: dict[str, Store] = {}
-
-
-def store_at(folder: Path, max_bytes: int) -> Store:
-    """The one store of this process for a folder, with the bound last asked for."""
-    name = os.path.realpath(folder)
-    with _lock:
-        if name not in _stores:
-            _stores[name] = Store(folder, max_bytes)
-        _stores[name].max_bytes = max_bytes
-        return _stores[name]
-
-
-def describe(folder: Path, max_bytes: int) -> CacheInfo:
-    """See :meth:`DecodeCache.info`."""
-    refuse_foreign(folder)
-    if not (folder / DATA).exists():
-        return CacheInfo(0, 0, max_bytes, 0, 0, None)
-    return store_at(folder, max_bytes).describe()
-
-
-def clear(folder: Path) -> None:
-    """See :meth:`DecodeCache.clear`."""
-    refuse_foreign(folder)
-    if not folder.exists():
-        return
-    with _lock:
-        # It stays the one store of this process: threads may be in the middle of using it.
-        if store := _stores.get(os.path.realpath(folder)):
-            store.close()
-        with explained(folder, _import_lmdb()):
-            remove_data(folder)
-
-
-def _import_lmdb() -> Any:
+def import_lmdb() -> Any:
     try:
         import filelock  # noqa: F401  - of the same extra
         import lmdb
@@ -414,28 +376,3 @@ def _cost(n_bytes: int) -> int:
     else:
         n_bytes *= 2
     return n_bytes + _TREES_PER_IMAGE
-
-
-def _write_all_counts() -> None:
-    for store in _stores.values():
-        with suppress(OSError):  # the process is ending, and they are only for information
-            store.write_counts()
-
-
-def _close_before_fork() -> None:
-    _lock.acquire()
-    for store in _stores.values():
-        store.close()
-
-
-def _begin_in_child() -> None:
-    for store in _stores.values():
-        store.forget_counts()
-    _lock.release()
-
-
-atexit.register(_write_all_counts)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_close_before_fork, after_in_parent=_lock.release, after_in_child=_begin_in_child
-    )

@@ -20,7 +20,7 @@ from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
 from skpneumo.loading import DecodeCache, DecodeCacheError, ImageLoader
-from skpneumo.loading.cache import _keys, _lmdb
+from skpneumo.loading.cache import _keys, _lmdb, _stores, store_at
 from skpneumo.loading.cache._errors import explained
 
 from ..conftest import age
@@ -142,8 +142,8 @@ def test_a_process_killed_while_writing_leaves_a_whole_cache(xray_files, cache):
         "import os, signal, sys\n"
         "import numpy as np\n"
         "from skpneumo.loading import DecodeCache\n"
-        "from skpneumo.loading.cache import _lmdb\n"
-        "store = _lmdb.store_at(DecodeCache(sys.argv[1]).path, 2**30)\n"
+        "from skpneumo.loading.cache import _stores, store_at\n"
+        "store = store_at(DecodeCache(sys.argv[1]).path, 2**30)\n"
         "images = np.ones((1, 64, 64, 1), np.uint8)\n"
         "for i in range(10**9):\n"
         "    store.save([0], [i.to_bytes(16, 'big')], images)\n"
@@ -162,7 +162,7 @@ def test_a_process_killed_while_writing_leaves_a_whole_cache(xray_files, cache):
 
 
 def store_of(cache):
-    return _lmdb.store_at(cache.path, cache.max_bytes)
+    return store_at(cache.path, cache.max_bytes)
 
 
 def save_numbered(store, numbers, side):
@@ -186,9 +186,9 @@ def saved_numbers(store, numbers, side):
 
 def reopen():
     """As another run does."""
-    for store in _lmdb._stores.values():
+    for store in _stores._stores.values():
         store.close()
-    _lmdb._stores.clear()
+    _stores._stores.clear()
 
 
 @settings(max_examples=5, deadline=None)
@@ -523,7 +523,7 @@ FLIP = (
     "from skpneumo.loading import DecodeCacheError, ImageLoader\n"
     "cache, *paths = sys.argv[1:]\n"
     "warnings.simplefilter('ignore')\n"
-    "from skpneumo.loading.cache import _lmdb\n"
+    "from skpneumo.loading.cache import _stores, store_at\n"
     "right = ImageLoader(size=64, cache=False).transform(paths)\n"
     "data = open(cache + '/data.mdb', 'rb').read()\n"
     "rng = random.Random(0)\n"
@@ -532,8 +532,8 @@ FLIP = (
     "    damaged = bytearray(data)\n"
     "    for at in rng.choices(range(len(data)), k=n_flipped):\n"
     "        damaged[at] ^= 1 << rng.randrange(8)\n"
-    "    for store in _lmdb._stores.values(): store.close()\n"
-    "    _lmdb._stores.clear()\n"
+    "    for store in _stores._stores.values(): store.close()\n"
+    "    _stores._stores.clear()\n"
     "    open(cache + '/data.mdb', 'r+b').write(damaged)\n"
     "    try: images = ImageLoader(size=64, cache=cache).transform(paths)\n"
     "    except DecodeCacheError: refused += 1\n"
