@@ -38,7 +38,7 @@ def run_python(program, *arguments, **options):
         [sys.executable, "-c", program, *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
         **options,
     )
@@ -407,7 +407,7 @@ def run_mounted(mount, program, *arguments):
         ["unshare", "-rm", "sh", "-c", shell, "sh", sys.executable, "-c", program, *arguments],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 

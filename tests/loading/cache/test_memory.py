@@ -224,5 +224,5 @@ def test_a_child_forked_while_the_memory_cache_is_in_use_does_not_wait_for_ever(
         "        os._exit(7)\n"
         "sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
     )
-    run = subprocess.run([sys.executable, "-c", program, *xray_files(2)], timeout=120, check=False)
+    run = subprocess.run([sys.executable, "-c", program, *xray_files(2)], timeout=600, check=False)
     assert run.returncode == 7
