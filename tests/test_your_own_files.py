@@ -26,4 +26,4 @@ def test_commands_run_as_written(tmp_path, monkeypatch, capsys):
         assert main(shlex.split(command)) == 0, (command, capsys.readouterr().err)
     assert "recall of Pneumonia" in capsys.readouterr().out
     assert (tmp_path / "page.html").exists()
-    assert len((tmp_path / "rows.csv").read_text().splitlines()) == 49
+    assert len((tmp_path / "rows.csv").read_text().splitlines()) == 81
