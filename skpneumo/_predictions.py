@@ -16,6 +16,7 @@ from sklearn.utils import (
 
 from skpneumo._groups import check_groups
 from skpneumo._paths import check_paths, filenames_of
+from skpneumo._positive_class import UndecidedPositiveError, positive_classes
 from skpneumo._responses import scores_and_decisions, scores_of
 from skpneumo.datasets import patient_ids
 from skpneumo.fitted import positive_label, threshold_of
@@ -337,7 +338,7 @@ def _positive_label(y: NDArray[Any], y_pred: NDArray[Any] | None, pos_label: Any
             f"The only label is {known[0]!r}, which may be the positive or the negative one. "
             "Pass pos_label."
         )
-    return _refuse_normal(known[1], known)
+    return _refuse_healthy(known[1], known)
 
 
 def _listed(labels: list[Any]) -> str:
@@ -348,8 +349,17 @@ def _listed(labels: list[Any]) -> str:
     return f"[{first}, ...], {len(labels):,} in all"
 
 
-def _refuse_normal(label: Any, classes: list[Any]) -> Any:
-    if str(label).casefold() in {"normal", "healthy", "negative"}:
+def _refuse_healthy(label: Any, classes: list[Any]) -> Any:
+    """The greater of two labels, whose scores they usually are, if it is the illness."""
+    try:
+        positive = positive_classes(classes).positive[0]
+    except UndecidedPositiveError:
+        raise UndecidedPositiveError(
+            f"Nothing tells which of the labels {classes} is the illness, whose recall is meant. "
+            f"Pass pos_label={label!r} or pos_label={classes[0]!r}.",
+            classes,
+        ) from None
+    if positive != label:
         raise ValueError(
             f"Of the labels {classes} the greater is {label!r}, hardly the one whose recall is "
             f"meant. Pass pos_label={classes[0]!r}."

@@ -16,6 +16,8 @@ from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
+from skpneumo._positive_class import UndecidedPositiveError, positive_classes
+
 __all__ = [
     "DecisionThreshold",
     "InnerClassifier",
@@ -335,8 +337,8 @@ def positive_label(estimator: Any, pos_label: Any = None, *, name: str = "pos_la
     Returns
     -------
     label : label
-        What was asked for; else the class that the estimator's threshold is about; else the
-        second of two classes.
+        What was asked for; else the class that the estimator's threshold is about; else that of
+        two which is the illness by their names.
 
     Raises
     ------
@@ -371,12 +373,14 @@ def _label_by_name(classes: list[Any], name: str) -> Any:
             f"The classifier has {len(classes)} classes, {classes}. Pass the one to be "
             f"evaluated against the others as {name}."
         )
-    if str(classes[1]).casefold() in {"normal", "healthy", "negative"}:
-        raise ValueError(
-            f"Of the labels {classes} the greater is {classes[1]!r}, hardly the one whose recall "
-            f"is meant. Pass {name}={classes[0]!r}."
-        )
-    return classes[1]
+    try:
+        return positive_classes(classes).positive[0]
+    except UndecidedPositiveError:
+        raise UndecidedPositiveError(
+            f"Nothing tells which of the labels {classes} is the illness, whose recall is meant. "
+            f"Pass {name}={classes[1]!r} or {name}={classes[0]!r}.",
+            classes,
+        ) from None
 
 
 def _own(estimator: Any) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 from skpneumo._formatting import with_interval
 from skpneumo._groups import check_groups
+from skpneumo._positive_class import UndecidedPositiveError, positive_classes
 from skpneumo._sklearn import Interval, _check_y, validate_params
 
 __all__ = ["PARAMETER_CONSTRAINTS", "OperatingPoint", "choose_operating_point", "positive_label"]
@@ -243,12 +244,15 @@ def positive_label(y: NDArray[Any], pos_label: Any = None) -> Any:
             f"Expected labels of two classes, got {len(classes)} class: {classes.tolist()}."
         )
     if pos_label is None:
-        pos_label = classes[1]
-        if str(pos_label).casefold() in {"normal", "healthy", "negative"}:
-            raise ValueError(
-                f"Of the labels {classes.tolist()} the greater is {str(pos_label)!r}, hardly the "
-                f"one whose recall is meant. Pass pos_label={classes[0].item()!r}."
-            )
+        try:
+            positive = positive_classes(classes).positive[0]
+        except UndecidedPositiveError as error:
+            raise UndecidedPositiveError(
+                f"Nothing tells which of the labels {classes.tolist()} is the illness, whose "
+                f"recall is kept. Pass it as pos_label, for instance {classes[1].item()!r}.",
+                error.classes,
+            ) from None
+        pos_label = classes[classes.tolist().index(positive)]
     elif pos_label not in classes:
         raise ValueError(f"pos_label={pos_label!r} is not one of the labels {classes.tolist()}.")
     return pos_label
