@@ -91,7 +91,8 @@ def compare_protocols(
         Folds of the training pool. A number deals whole patients out to that many folds, with
         like shares of the classes. A splitter gets the patients as ``groups``.
     pos_label : label, default=None
-        The class whose recall is meant; the second of two classes by default.
+        The class whose recall is meant; by default the one that the estimator's
+        threshold is about, else the second of two.
     confidence_level : float, default=0.95
         Of the two-sided intervals.
     n_resamples : int, default=2000

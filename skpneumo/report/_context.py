@@ -121,7 +121,7 @@ class ReportContext:
                 random_state=settings.random_state,
             )
         overall = frame[frame["subgroup"].eq("all")].drop(columns="subgroup")
-        found = {row["metric"]: Estimate(**row) for row in overall.to_dict("records")}
+        found = {row["metric"]: Estimate.from_row(row) for row in overall.to_dict("records")}
         positives = pos_label if isinstance(pos_label, list | tuple) else [predictions.pos_label]
         return cls(
             estimator,

@@ -208,7 +208,7 @@ def subgroups(context: ReportContext) -> Section:
             title,
             paragraph("There are none: the file names tell no etiology, or all tell the same."),
         )
-    estimates = [(row.pop("subgroup"), Estimate(**row)) for row in frame.to_dict("records")]
+    estimates = [(row["subgroup"], Estimate.from_row(row)) for row in frame.to_dict("records")]
     rows: list[dict[str, Any]] = [
         {"subgroup": str(name), "metric": metric_name(estimate.metric)}
         | {"value [interval]": figure_of(estimate)}
