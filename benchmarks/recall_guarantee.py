@@ -28,8 +28,8 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skpneumo.decision import RecallFloorClassifier
 from skpneumo._formatting import with_interval
+from skpneumo.decision import RecallFloorClassifier
 
 FLOOR = 0.9
 N_FEATURES = 20

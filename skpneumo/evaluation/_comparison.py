@@ -110,7 +110,7 @@ def compare(
              difference    low   high  p_value
     metric
     recall        0.005 -0.029  0.039      1.0
-    roc_auc       0.129  0.100  0.158      0.0
+    roc_auc       0.129  0.103  0.162      0.0
     """
     if pos_label is None:
         pos_label = common_positive_label([estimator_a, estimator_b])

@@ -93,8 +93,8 @@ def decision_curve(
     >>> decision_curve(model, X[200:], y[200:], threshold_probabilities=[0.2, 0.5])[
     ...     ["threshold_probability", "net_benefit", "low", "high", "examine_all"]].round(3)
        threshold_probability  net_benefit    low   high  examine_all
-    0                    0.2        0.406  0.369  0.434        0.369
-    1                    0.5        0.255  0.194  0.309       -0.010
+    0                    0.2        0.380  0.342  0.404        0.369
+    1                    0.5        0.255  0.190  0.307       -0.010
     """
     predictions = predictions_of(estimator, X, y, groups=groups, pos_label=pos_label)
     return _decision_curve(predictions, prevalence, threshold_probabilities, confidence_level)

@@ -194,8 +194,8 @@ def evaluate(
     >>> frame = evaluate(model, X[200:], y[200:], prevalence=0.05).set_index("metric")
     >>> frame.loc["precision_at_prevalence", ["value", "low", "high"]].astype(float).round(3)
     value    0.140
-    low      0.101
-    high     0.192
+    low      0.104
+    high     0.190
     Name: precision_at_prevalence, dtype: float64
     """
     estimators = list(estimator) if isinstance(estimator, list | tuple) else [estimator]
