@@ -37,8 +37,10 @@ def influence_of(predictions: Predictions, metric: str) -> Floats:
     ndarray of shape (n_patients,)
     """
     by_image = INFLUENCES[metric](predictions)
-    by_patient = np.bincount(predictions.patient, by_image, minlength=predictions.n_patients)
-    return by_patient if np.isfinite(by_patient).all() else np.zeros(predictions.n_patients)
+    by_patient = np.zeros(predictions.n_patients)
+    if np.isfinite(by_image).all():
+        np.add.at(by_patient, predictions.patient, by_image)
+    return by_patient
 
 
 def degrees_of_freedom(influence: Floats) -> float:

@@ -167,7 +167,8 @@ def compare_protocols(
 
     normal_quantile(confidence_level)  # checks it, before hours of fitting
     models = _seeded(estimator, n_seeds, random_state)
-    rows, influences = [], {}
+    rows = []
+    influences: dict[tuple[str, str], NDArray[np.float64]] = {}
     for name, parts in protocols.items():
         tested = [_test(model, everything, parts, pos_label) for model in models]
         fits = [

@@ -114,7 +114,7 @@ def _with_jackknife(value: float, moved: Floats, confidence_level: float) -> Lin
     """The value with its interval from where leaving out each patient would move it."""
     n = len(moved)
     moved = moved - moved.mean()
-    standard_error = np.sqrt((n - 1) / n * (moved @ moved))
+    standard_error = float(np.sqrt((n - 1) / n * (moved @ moved)))
     if not standard_error > _NO_SPREAD:
         return _nothing("leaving out any patient makes no difference, so no error is seen")
     half = t_quantile(confidence_level, degrees_of_freedom(moved)) * standard_error

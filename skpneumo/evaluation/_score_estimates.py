@@ -78,6 +78,7 @@ def score_estimates(
         if predictions.positive.all() or not predictions.positive.any():
             found[metric] = undefined(metric, predictions, *size[:2])
             continue
+        assert predictions.score is not None
         line: Line = line_of(
             predictions.positive,
             predictions.score,
@@ -117,7 +118,7 @@ def score_interval(
     """
     influence = influence_of(predictions, metric)
     n = predictions.n_patients
-    standard_error = np.sqrt(influence @ influence * n / max(1, n - 1))
+    standard_error = float(np.sqrt(influence @ influence * n / max(1, n - 1)))
     intervals, methods = [], []
     if 0 < value < 1 and standard_error > NO_SPREAD:
         quantile = t_quantile(confidence_level, degrees_of_freedom(influence))
@@ -157,13 +158,14 @@ def _calibration_errors(
         low, high = min(low, of_score[0]), max(high, of_score[1])
         methods.append("score")
     tails = (1 - level) / 2, (1 + level) / 2
-    of_chance = (float(each) for each in np.quantile(by_chance, tails))
+    least, most = (float(each) for each in np.quantile(by_chance, tails))
     return {
         "ece": Estimate("ece", error, low, high, *size, ", ".join(methods)),
         "ece_by_chance": Estimate(
             "ece_by_chance",
             float(by_chance.mean()),
-            *of_chance,
+            least,
+            most,
             *size,
             "range of simulated labels",
         ),
