@@ -37,6 +37,7 @@ screening.fit(X_train, y_train)
 
 print(f"threshold {screening.threshold_:.3f}")
 print(f"recall of out-of-fold patients {screening.recall_:.3f}, at least {floor} promised")
+print(screening.guarantee_terms_)
 print(f"their specificity {screening.specificity_:.3f}")
 print()
 print(evaluate(screening, X_test, y_test, subgroups=None).to_string(index=False))

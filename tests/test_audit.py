@@ -17,6 +17,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from skpneumo.audit import ImageAudit, audit_images
 from skpneumo.audit._acquisition import acquisition_findings, acquisition_of
+from skpneumo.audit._shift import _domain_auc
 from skpneumo.datasets import CollectionWarning, load_chest_xray, make_chest_xray
 
 from .loading.dicom_writing import write_dicom
@@ -200,7 +201,7 @@ def test_summary_says_everything_in_words(faulty):
     for kind in expected:
         assert f" {kind}: " in text
     assert "1 shared" in text.splitlines()[0]
-    assert "control" in text
+    assert "by chance" in text
     assert "suspect labels: no estimator was given" in text
     assert repr(audit).startswith("<ImageAudit: ")
 
@@ -273,15 +274,27 @@ def test_shift_rests_on_patients_that_are_counted(faulty):
         ):
             rows = of_class[of_class["split"].eq(split)]
             assert (len(rows), rows["patient"].nunique()) == (n_images, n_patients)
-        assert row.control_n_images >= row.n_images
-        rest = row.n_reference - row.control_n_images
-        rest_patients = row.n_reference_patients - row.control_n_patients
-        said = (
-            f"({row.control_n_images} images, {row.control_n_patients} patients against "
-            f"{rest} images, {rest_patients} patients)"
-        )
+        assert row.chance_low < 0.5 < row.chance_high
+        assert 1 / 500 <= row.p_value <= 1
+        said = f"by chance {row.chance_low:.2f} to {row.chance_high:.2f} (499 random deals"
         assert said in audit.summary()
         assert said in audit._repr_html_()
+
+
+def test_patients_dealt_out_at_random_are_told_apart_by_chance_alone():
+    rng = np.random.RandomState(0)
+    p_values = []
+    for _ in range(60):
+        patient = np.repeat(np.arange(50), 2)
+        features = (rng.normal(size=(50, 8)) + 0.3 * rng.normal(size=(1, 8)))[patient]
+        rows = pd.RangeIndex(100)
+        *_, low, high, p_value = _domain_auc(
+            features, pd.Series(patient), rows[:40], rows[40:], rng
+        )
+        assert low < 0.5 < high
+        p_values.append(p_value)
+    assert np.mean(np.array(p_values) <= 0.1) < 0.25
+    assert np.mean(np.array(p_values) <= 0.5) > 0.3
 
 
 def test_shift_beyond_doubt_has_an_interval_still(tmp_path):

@@ -28,6 +28,7 @@ from skpneumo.decision import (
     UnknownPatientsWarning,
     choose_operating_point,
 )
+from skpneumo.decision._guarantee import GUARANTEE_SENTENCES
 from skpneumo.decision._operating_point import _clopper_pearson
 
 # A simulation may exceed its promise by chance; this rarely by this test.
@@ -385,11 +386,14 @@ def test_unknown_patients_are_warned_of():
     with pytest.warns(UnknownPatientsWarning, match="which of the 1500 samples are"):
         classifier.fit(X, y)
     assert classifier.patients_known_ is False
-    assert classifier.n_patients_ == 1500
+    assert classifier.n_patients_ == 500  # a third
+    assert "taken for patients of their own" in classifier.guarantee_terms_
     for groups in (patient, range(len(y))):
         classifier.fit(X, y, groups=groups)
         assert classifier.patients_known_ is True
-    assert classifier.fit(X, y, groups=patient).n_patients_ == 250
+    classifier.set_params(cv=5).fit(X, y, groups=patient)
+    assert classifier.n_patients_ == 250
+    assert "taken for patients of their own" not in classifier.guarantee_terms_
 
 
 def test_patients_of_unknown_names_are_not_known():
@@ -541,9 +545,9 @@ def test_frozen_estimator_is_used_as_it_is(samples):
 
 
 @unknown_patients
-def test_default_folds_and_refit(samples):
+def test_folds_and_fitting_again(samples):
     X, y = samples
-    classifier = RecallFloorClassifier(LogisticRegression(), recall=0.9).fit(X, y)
+    classifier = RecallFloorClassifier(LogisticRegression(), recall=0.9, ensemble=False).fit(X, y)
     scores = np.empty(400)
     for train, test in StratifiedKFold(5).split(X, y):
         scores[test] = LogisticRegression().fit(X[train], y[train]).predict_proba(X[test])[:, 1]
@@ -552,6 +556,64 @@ def test_default_folds_and_refit(samples):
         classifier.estimator_.coef_, LogisticRegression().fit(X, y).coef_
     )
     assert classifier.n_features_in_ == 3
+
+
+@unknown_patients
+def test_default_holds_out_a_third_of_the_patients_where_they_suffice(samples):
+    X, y = samples
+    patients = np.arange(len(y)) // 2 * 2 + y  # two images each
+    classifier = RecallFloorClassifier(LogisticRegression(), recall=0.9)
+    classifier.fit(X, y, groups=patients)
+    assert (classifier.guarantee_, len(classifier.estimators_)) == ("exact", 1)
+    assert classifier.n_patients_ == pytest.approx(len(np.unique(patients)) / 3, abs=1)
+    # 149 of a class are needed, of which a third is not enough.
+    demanding = RecallFloorClassifier(LogisticRegression(), recall=0.98)
+    demanding.fit(X, y, groups=range(len(y)))
+    assert (demanding.guarantee_, len(demanding.estimators_)) == ("approximate", 5)
+    assert demanding.n_patients_ == 400
+    both = RecallFloorClassifier(LogisticRegression(), recall=0.9, specificity=0.95)
+    assert len(both.fit(X, y, groups=range(len(y))).estimators_) == 5  # 2.5 % of 66 is no patient
+
+
+# Of each sentence, how to fit a classifier of which it is true.
+WHEN = {
+    "held out": {},
+    "frozen": "frozen",
+    "averaged": {"cv": 3},
+    "fitted again": {"ensemble": False},
+    "unknown patients": None,
+}
+
+
+@unknown_patients
+@pytest.mark.parametrize("name", GUARANTEE_SENTENCES)
+def test_each_sentence_about_the_guarantee_is_said_where_it_is_true(name, samples):
+    assert WHEN.keys() == GUARANTEE_SENTENCES.keys()
+    X, y = samples
+    pattern = re.sub(r"\\\{\w+(:\w+)?\\\}", ".+", re.escape(GUARANTEE_SENTENCES[name]))
+    for way, options in WHEN.items():
+        model = LogisticRegression()
+        if options == "frozen":
+            model, options = FrozenEstimator(model.fit(X, y)), {}
+        groups = range(len(y)) if options is not None else None
+        classifier = RecallFloorClassifier(model, recall=0.9, **(options or {}))
+        classifier.fit(X, y, groups=groups)
+        expected = way == name or (way == "unknown patients" and name == "held out")
+        assert bool(re.search(pattern, classifier.guarantee_terms_)) == expected, way
+        exact = classifier.guarantee_terms_.startswith("Exact")
+        assert classifier.guarantee_ == ("exact" if exact else "approximate")
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_upper_threshold_exceeds_the_score_in_its_own_type(dtype):
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], 300)
+    # Few values, so that many normal patients have the very score that is to be exceeded.
+    scores = (np.round(np.clip(0.5 * y + 0.6 * rng.random(600), 0, 1), 1)).astype(dtype)
+    point = choose_operating_point(y, scores, recall=0.9, specificity=0.9)
+    for compared in (scores, scores.astype(np.float64)):
+        assert np.mean(compared[y == 0] < point.upper_threshold) == point.specificity >= 0.9
+        assert np.mean(compared[y == 1] >= point.threshold) == point.recall
 
 
 @unknown_patients
@@ -616,8 +678,8 @@ def test_patients_are_read_off_images_that_carry_their_names():
 def test_given_groups_overrule_names():
     names, y = kaggle_names()
     model = make_pipeline(FunctionTransformer(lengths), LogisticRegression())
-    classifier = RecallFloorClassifier(model, recall=0.9).fit(names, y, groups=range(len(y)))
-    assert classifier.n_positive_ == 120
+    classifier = RecallFloorClassifier(model, recall=0.9, cv=5)
+    assert classifier.fit(names, y, groups=range(len(y))).n_positive_ == 120
 
 
 def test_split_with_a_patient_on_both_sides_is_refused():
@@ -650,15 +712,15 @@ def test_parameters_are_validated(wrong, samples):
 def test_fit_parameters_reach_the_estimator_cut_to_the_fold(samples):
     X, y = samples
     weight = np.where(X[:, 0] > 0, 1.0, 2.0)
-    plain = RecallFloorClassifier(LogisticRegression(), recall=0.9).fit(X, y)
-    weighted = RecallFloorClassifier(LogisticRegression(), recall=0.9)
+    plain = RecallFloorClassifier(LogisticRegression(), recall=0.9, ensemble=False).fit(X, y)
+    weighted = RecallFloorClassifier(LogisticRegression(), recall=0.9, ensemble=False)
     weighted.fit(X, y, sample_weight=weight)
     reference = LogisticRegression().fit(X, y, sample_weight=weight)
     np.testing.assert_array_equal(weighted.estimator_.coef_, reference.coef_)
     assert weighted.threshold_ != plain.threshold_
     with config_context(enable_metadata_routing=True):
         routed = RecallFloorClassifier(
-            LogisticRegression().set_fit_request(sample_weight=True), recall=0.9
+            LogisticRegression().set_fit_request(sample_weight=True), recall=0.9, ensemble=False
         ).fit(X, y, sample_weight=weight)
     assert routed.threshold_ == weighted.threshold_
 

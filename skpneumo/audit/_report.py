@@ -13,7 +13,7 @@ from skpneumo._formatting import based_on, counted
 from skpneumo._html import document, fragment, printable, table, thumbnails, write_page
 from skpneumo.audit._curves import histogram_svg
 from skpneumo.audit._findings import KINDS
-from skpneumo.audit._shift import auc_of, control_of
+from skpneumo.audit._shift import auc_of, chance_of
 
 __all__ = ["ImageAudit"]
 
@@ -38,7 +38,9 @@ class ImageAudit:
         collection will be wrong; "warning": look; "note": know), n_files, paths, detail.
     shift : DataFrame
         A row for each class and split compared: auc with auc_low and auc_high, the images and
-        patients it rests on, and the same of the control.
+        patients it rests on, and what chance makes of it: chance_low and chance_high, the middle
+        95 % of the AUC when the patients are dealt out to the two at random, p_value, the share
+        of such deals that reach auc, and n_permutations, how many they were.
     not_checked : list of str
         What could not be looked at, and why.
     histograms : ndarray of shape (n_files, 32)
@@ -177,7 +179,7 @@ class ImageAudit:
             {
                 "class": f"{row.label} of {row.split} against {row.reference}",
                 "AUC": auc_of(row),
-                "control": f"control {control_of(row)}",
+                "chance": chance_of(row),
             }
             for row in self.shift.itertuples()
         )

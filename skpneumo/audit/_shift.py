@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from scipy.stats import binomtest, bootstrap, mannwhitneyu, rankdata
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -16,7 +17,7 @@ from skpneumo._random import random_seed
 from skpneumo.audit._findings import Finding
 from skpneumo.audit._reading import THUMBNAIL_SIDE
 
-__all__ = ["FEWEST_PATIENTS", "auc_of", "control_of", "measure_shift", "shift_findings"]
+__all__ = ["FEWEST_PATIENTS", "auc_of", "chance_of", "measure_shift", "shift_findings"]
 
 FEWEST_PATIENTS = 15
 CONFIDENCE = 0.95
@@ -25,10 +26,12 @@ CONFIDENCE = 0.95
 _NOTABLE_AUC = 0.6
 _COARSE_SIDE = 8
 _N_FOLDS = 5
+_N_PERMUTATIONS = 499
+_PENALTY = 100.0
 _COLUMNS = (
     "label", "split", "reference", "n_images", "n_patients", "n_reference",
-    "n_reference_patients", "auc", "auc_low", "auc_high", "control_auc", "control_low",
-    "control_high", "control_n_images", "control_n_patients",
+    "n_reference_patients", "auc", "auc_low", "auc_high", "chance_low", "chance_high", "p_value",
+    "n_permutations",
 )  # fmt: skip
 
 
@@ -43,9 +46,11 @@ def measure_shift(
     Returns
     -------
     shift : DataFrame
-        A row for each class and split: AUC of telling it from the reference, and that of
-        telling as many random patients of the reference from the rest of it, each with a
-        bootstrap interval over patients.
+        A row for each class and split: AUC of telling it from the reference, with a bootstrap
+        interval over patients that is conditional on the models fitted; the range of what
+        chance makes of it, by dealing the patients out to the two at random and fitting again;
+        and the share of those deals that reach the AUC, as a p-value. None is corrected for
+        looking at several rows.
     too_small : list of str
         The pairs that have too few patients.
     """
@@ -62,32 +67,28 @@ def measure_shift(
                 here = of_class.index[of_class["split"].eq(split)]
                 there = of_class.index[of_class["split"].eq(reference)]
                 n_here, n_there = (frame.loc[i, "patient"].nunique() for i in (here, there))
-                if min(n_here, n_there - n_here) < FEWEST_PATIENTS:
+                if min(n_here, n_there) < FEWEST_PATIENTS:
                     too_small.append(f"{label} in {split} ({counted(n_here, 'patient')})")
                     continue
-                auc = _domain_auc(features, frame["patient"], here, there, rng)
-                drawn = _draw_patients(frame.loc[there, "patient"], len(here), rng)
-                control = _domain_auc(features, frame["patient"], there[drawn], there[~drawn], rng)
-                n_drawn = frame.loc[there[drawn], "patient"].nunique()
+                found = _domain_auc(features, frame["patient"], here, there, rng)
                 counts = len(here), n_here, len(there), n_there
-                rows.append(
-                    (label, split, reference, *counts, *auc, *control, int(drawn.sum()), n_drawn)
-                )
+                rows.append((label, split, reference, *counts, *found, _N_PERMUTATIONS))
     return pd.DataFrame(rows, columns=list(_COLUMNS)), too_small
 
 
 def shift_findings(shift: pd.DataFrame, frame: pd.DataFrame) -> list[Finding]:
-    """The rows that are beyond chance, beyond their control, and large enough to matter."""
+    """The rows that are beyond chance, for all that were compared, and large enough to matter."""
     findings = []
     for row in shift.itertuples():
-        if row.auc_low > max(_NOTABLE_AUC, row.control_high):
+        beyond_chance = row.p_value * len(shift) <= 1 - CONFIDENCE  # Bonferroni
+        if beyond_chance and row.auc_low > _NOTABLE_AUC:
             files = frame["split"].eq(row.split) & frame["label"].eq(row.label)
             findings.append(
                 Finding(
                     "shift",
                     frame.loc[files, "path"].tolist(),
                     f"{row.label} of {row.split} is told from {row.reference} with AUC "
-                    f"{auc_of(row)}; control {control_of(row)}",
+                    f"{auc_of(row)}; {chance_of(row)}",
                 )
             )
     return findings
@@ -100,14 +101,12 @@ def auc_of(row: Any) -> str:
     return f"{figure} ({here} against {based_on(row.n_reference, row.n_reference_patients)})"
 
 
-def control_of(row: Any) -> str:
-    """The same of its control."""
-    figure = with_interval(row.control_auc, row.control_low, row.control_high, form=".2f")
-    drawn = based_on(row.control_n_images, row.control_n_patients)
-    rest = based_on(
-        row.n_reference - row.control_n_images, row.n_reference_patients - row.control_n_patients
+def chance_of(row: Any) -> str:
+    """What the AUC would be by chance."""
+    return (
+        f"by chance {row.chance_low:.2f} to {row.chance_high:.2f} ({row.n_permutations} random "
+        f"deals of the patients), p = {row.p_value:.3f}"
     )
-    return f"{figure} ({drawn} against {rest})"
 
 
 def _features(
@@ -135,25 +134,26 @@ def _domain_auc(
     here: pd.Index,
     there: pd.Index,
     rng: np.random.RandomState,
-) -> tuple[float, float, float]:
+) -> tuple[float, ...]:
+    """AUC with its interval, the range of those by chance, and their share that reaches it."""
     rows = here.append(there)
     is_here = np.arange(len(rows)) < len(here)
-    groups = patients[rows].to_numpy()
+    # What is dealt out: the images of a patient on one side.
+    units, unit = np.unique(
+        np.column_stack([is_here, pd.factorize(patients[rows])[0]]), axis=0, return_inverse=True
+    )
     splitter = StratifiedGroupKFold(_N_FOLDS, shuffle=True, random_state=random_seed(rng))
-    splits = list(splitter.split(features[rows], is_here, groups))
-    model = make_pipeline(
-        StandardScaler(), LogisticRegression(C=0.03, class_weight="balanced", max_iter=1000)
-    )
-    scores = cross_val_predict(
-        model, features[rows], is_here, cv=splits, method="decision_function"
-    )
-    # Every fold's model scores on a scale of its own; ranks within the fold are on one.
-    ranks = np.empty(len(rows))
+    splits = list(splitter.split(features[rows], is_here, units[unit, 1]))
+    deals = np.tile((units[:, 0] == 1)[:, np.newaxis], _N_PERMUTATIONS + 1)
+    generator = np.random.default_rng(random_seed(rng))
     for _, test in splits:
-        ranks[test] = rankdata(scores[test]) / len(test)
-    # One score for each patient: these are independent, as the bootstrap wants them.
-    by_patient = pd.Series(ranks).groupby([is_here, groups]).mean()
-    low_scores, high_scores = by_patient[False].to_numpy(), by_patient[True].to_numpy()
+        # Within folds, which are of like shares of both sides: so every deal's are.
+        dealt = np.unique(unit[test])
+        deals[dealt, 1:] = generator.permuted(deals[dealt, 1:], axis=0)
+    scores = _scores_of_units(features[rows], unit, deals, splits)
+    aucs = _aucs(scores, deals)
+    auc, by_chance = float(aucs[0]), aucs[1:]
+    high_scores, low_scores = scores[deals[:, 0], 0], scores[~deals[:, 0], 0]
     interval = bootstrap(
         (high_scores, low_scores),
         _auc,
@@ -163,12 +163,43 @@ def _domain_auc(
         vectorized=True,
         rng=np.random.default_rng(random_seed(rng)),
     ).confidence_interval
-    auc, low, high = float(_auc(high_scores, low_scores)), interval.low, interval.high
+    low, high = interval.low, interval.high
     if low == high:
         # Without a patient out of order every resample is faultless too.
         n = min(len(high_scores), len(low_scores))
         low, high = binomtest(round(n * auc), n).proportion_ci(CONFIDENCE, method="wilson")
-    return auc, float(low), float(high)
+    tails = (1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2
+    chance_low, chance_high = np.quantile(by_chance, tails)
+    p_value = (1 + np.sum(by_chance >= auc)) / (1 + len(by_chance))
+    return auc, float(low), float(high), float(chance_low), float(chance_high), float(p_value)
+
+
+def _scores_of_units(
+    features: NDArray[np.float64],
+    unit: NDArray[np.intp],
+    deals: NDArray[np.bool_],
+    splits: list[tuple[NDArray[np.intp], NDArray[np.intp]]],
+) -> NDArray[np.float64]:
+    """Out-of-fold scores of every unit under every deal, of shape (n_units, n_deals)."""
+    # Ridge regression, because it fits all deals at once.
+    model = make_pipeline(StandardScaler(), Ridge(alpha=_PENALTY))
+    sides = deals[unit].astype(float)
+    # Every fold's model scores on a scale of its own; ranks within the fold are on one.
+    ranks = np.empty_like(sides)
+    for train, test in splits:
+        scores = model.fit(features[train], sides[train]).predict(features[test])
+        ranks[test] = rankdata(scores, axis=0) / len(test)
+    # One score for each unit: these are independent, as the bootstrap wants them.
+    n_rows = len(unit)
+    total = csr_array((np.ones(n_rows), (unit, np.arange(n_rows))), shape=(len(deals), n_rows))
+    return (total @ ranks) / np.bincount(unit)[:, np.newaxis]
+
+
+def _aucs(scores: NDArray[np.float64], deals: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """AUC of each column of scores for its own column of sides."""
+    n_here = deals.sum(axis=0)
+    above = (rankdata(scores, axis=0) * deals).sum(axis=0) - n_here * (n_here + 1) / 2
+    return above / (n_here * (len(deals) - n_here))
 
 
 def _auc(
@@ -176,13 +207,3 @@ def _auc(
 ) -> NDArray[np.float64]:
     n_pairs = high.shape[axis] * low.shape[axis]
     return mannwhitneyu(high, low, axis=axis, method="asymptotic").statistic / n_pairs
-
-
-def _draw_patients(
-    patients: pd.Series, n_images: int, rng: np.random.RandomState
-) -> NDArray[np.bool_]:
-    """Mark the rows of random patients, until there are as many as in the split compared."""
-    shuffled = rng.permutation(patients.unique())
-    n_so_far = patients.value_counts()[shuffled].cumsum().to_numpy()
-    drawn = shuffled[: np.searchsorted(n_so_far, n_images) + 1]
-    return patients.isin(drawn).to_numpy()

@@ -1,8 +1,11 @@
 from ._operating_point import OperatingPoint, choose_operating_point
+from ._prior_shift import AcquisitionShiftWarning, PriorShiftClassifier
 from ._recall_floor import RecallFloorClassifier, UnknownPatientsWarning
 
 __all__ = [
+    "AcquisitionShiftWarning",
     "OperatingPoint",
+    "PriorShiftClassifier",
     "RecallFloorClassifier",
     "UnknownPatientsWarning",
     "choose_operating_point",

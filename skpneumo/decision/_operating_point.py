@@ -22,7 +22,13 @@ from skpneumo._groups import check_groups
 from skpneumo._positive_class import UndecidedPositiveError, positive_classes
 from skpneumo._sklearn import Interval, _check_y, validate_params
 
-__all__ = ["PARAMETER_CONSTRAINTS", "OperatingPoint", "choose_operating_point", "positive_label"]
+__all__ = [
+    "PARAMETER_CONSTRAINTS",
+    "OperatingPoint",
+    "choose_operating_point",
+    "positive_label",
+    "supports_floors",
+]
 
 PARAMETER_CONSTRAINTS: dict[str, Any] = {
     "recall": [Interval(Real, 0, 1, closed="neither")],
@@ -34,6 +40,7 @@ PARAMETER_CONSTRAINTS: dict[str, Any] = {
 """What may be promised, for scikit-learn's validation of parameters."""
 
 _MOST_PATIENTS_ASKED_FOR = 10**8
+_FLOATS = [np.float64, np.float32, np.float16]
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,8 @@ class OperatingPoint:
     ----------
     threshold : float
         Scores of at least this are called pneumonia (or referred, below ``upper_threshold``).
+        Both thresholds are numbers of the scores' own type: compared with float32 scores they
+        stay what they are.
     upper_threshold : float
         Scores from ``threshold`` up to this are referred; equal to ``threshold`` where nothing
         is.
@@ -184,7 +193,8 @@ def choose_operating_point(
     specificity 0.894 [0.864, 0.920] (500 patients)
     """
     y_true = _check_y(y_true)
-    y_score = check_array(y_score, ensure_2d=False, dtype=np.float64, input_name="y_score")
+    # Their own precision is kept, for thresholds to be told from scores in it.
+    y_score = check_array(y_score, ensure_2d=False, dtype=_FLOATS, input_name="y_score")
     y_score = column_or_1d(y_score)
     check_consistent_length(y_true, y_score)
     patients = np.arange(len(y_true)) if groups is None else check_groups(groups, len(y_true))
@@ -202,7 +212,9 @@ def choose_operating_point(
     threshold = upper_threshold = lowest_of_positives[k - 1]
     if specificity is not None:
         j = _n_given_up(n_negative, specificity, risk, n_future, "specificity", other_label)
-        just_above = np.nextafter(highest_of_negatives[j - 1], np.inf)
+        highest = highest_of_negatives[j - 1]
+        # The next number of the scores' own type: one nearer is rounded onto the score itself.
+        just_above = np.nextafter(highest, highest.dtype.type(np.inf))
         upper_threshold = max(threshold, just_above)
 
     referred = (y_score >= threshold) & (y_score < upper_threshold)
@@ -258,10 +270,29 @@ def positive_label(y: NDArray[Any], pos_label: Any = None) -> Any:
     return pos_label
 
 
-def _lowest_per_patient(scores: NDArray[Any], patients: NDArray[Any]) -> NDArray[np.float64]:
+def supports_floors(
+    n_positive: int,
+    n_negative: int,
+    *,
+    recall: float,
+    confidence: float,
+    specificity: float | None,
+    n_future: int | None,
+) -> bool:
+    """Whether so many patients are enough to promise the floors."""
+    risk = 1 - confidence if specificity is None else (1 - confidence) / 2
+    floors = [(n_positive, recall)]
+    if specificity is not None:
+        floors.append((n_negative, specificity))
+    return all(
+        n > 0 and bool(_chance_of_breach(1, n, floor, n_future) <= risk) for n, floor in floors
+    )
+
+
+def _lowest_per_patient(scores: NDArray[Any], patients: NDArray[Any]) -> NDArray[Any]:
     """Sorted array with the lowest score of each patient."""
     _, codes = np.unique(patients, return_inverse=True)
-    lowest = np.full(codes.max(initial=-1) + 1, np.inf)
+    lowest = np.full(codes.max(initial=-1) + 1, np.inf, dtype=scores.dtype)
     np.minimum.at(lowest, codes, scores)
     return np.sort(lowest)
 

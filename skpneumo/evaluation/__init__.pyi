@@ -1,5 +1,7 @@
 from ._calibration import expected_calibration_error
 from ._comparison import compare, compare_predictions
+from ._decision_curve import decision_curve, decision_curve_predictions
+from ._dominance import DominantPatientWarning
 from ._evaluate import evaluate, evaluate_predictions
 from ._persistent_errors import PersistentErrors, persistent_errors
 from ._protocol_report import ProtocolComparison
@@ -28,6 +30,7 @@ from .displays import (
 __all__ = [
     "AugmentationDisplay",
     "ClassDistributionDisplay",
+    "DominantPatientWarning",
     "ErrorGalleryDisplay",
     "ImageGridDisplay",
     "ModelComparisonDisplay",
@@ -40,6 +43,8 @@ __all__ = [
     "compare",
     "compare_predictions",
     "compare_protocols",
+    "decision_curve",
+    "decision_curve_predictions",
     "evaluate",
     "evaluate_predictions",
     "expected_calibration_error",

@@ -1,33 +1,50 @@
 """How two sets of predictions of the same images differ, metric by metric."""
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.stats import t
 
-from skpneumo._bootstrap import bootstrap
 from skpneumo._predictions import Predictions
-from skpneumo.evaluation._estimates import (
-    NO_SPREAD,
-    ScoreStatistic,
-    Settings,
-    estimate_metrics,
-    score_type_interval,
+from skpneumo.evaluation._estimate import Settings
+from skpneumo.evaluation._estimates import estimate_metrics
+from skpneumo.evaluation._influence import (
+    degrees_of_freedom,
+    influence_of,
+    shrunk_correlation,
 )
 from skpneumo.evaluation._intervals import (
+    ClusteredEstimate,
+    Interval,
     clustered_difference,
     mover_difference,
     mover_mean,
-    normal_quantile,
 )
-from skpneumo.evaluation._metrics import ratio_or_nan
 from skpneumo.evaluation._paired_tests import auc_with_influence, exact_swap_test
+from skpneumo.evaluation._score_estimates import NO_SPREAD, score_interval, score_value
 
-__all__ = ["Difference", "auc_difference", "resampled_differences", "share_differences"]
+__all__ = ["DIFFERENCE_METRICS", "Difference", "estimate_differences"]
 
-Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+_Single = tuple[float, Interval]
+
+SHARES = ("accuracy", "recall", "specificity")
+_MOVER_OF_DECISIONS = ("precision", "negative_predictive_value", "f1")
+DIFFERENCE_METRICS = (
+    "accuracy",
+    "recall",
+    "specificity",
+    "balanced_accuracy",
+    "roc_auc",
+    "precision",
+    "negative_predictive_value",
+    "f1",
+    "average_precision",
+    "brier_score",
+)
+"""The rows of a comparison, in order."""
 
 
 @dataclass(frozen=True)
@@ -47,180 +64,135 @@ class Difference:
     interval: str
 
 
-def share_differences(a: Predictions, b: Predictions, confidence_level: float) -> list[Difference]:
-    everything = np.ones(len(a), dtype=bool)
+def estimate_differences(
+    a: Predictions, b: Predictions, metrics: Iterable[str], confidence_level: float
+) -> list[Difference]:
+    """The differences asked for, in that order; those of scores only where both have scores."""
+    metrics = list(metrics)
+    shares = {metric: _share(a, b, metric, confidence_level) for metric in SHARES}
+    of_decisions = [metric for metric in metrics if metric in _MOVER_OF_DECISIONS]
+    singles = [
+        {
+            each.metric: (each.value, (each.low, each.high))
+            for each in estimate_metrics(predictions, of_decisions, Settings(confidence_level))
+        }
+        for predictions in (a, b)
+    ]
+    both_score = a.score is not None and b.score is not None
+    both_probable = a.has_probabilities and b.has_probabilities
+    rows = []
+    for metric in metrics:
+        if metric in SHARES:
+            rows.append(shares[metric][0])
+        elif metric == "balanced_accuracy":
+            rows.append(_balanced_accuracy(a, shares, confidence_level))
+        elif metric in _MOVER_OF_DECISIONS:
+            rows.append(_mover(a, b, metric, *(each[metric] for each in singles)))
+        elif both_score and (metric != "brier_score" or both_probable):
+            of_scores = (_of_scores(each, metric, confidence_level) for each in (a, b))
+            rows.append(_mover(a, b, metric, *of_scores))
+    return rows
+
+
+def _share(
+    a: Predictions, b: Predictions, metric: str, confidence_level: float
+) -> tuple[Difference, ClusteredEstimate]:
+    among: Bools = {
+        "accuracy": np.ones(len(a), dtype=bool),
+        "recall": a.positive,
+        "specificity": ~a.positive,
+    }[metric]
     interval, test = "Bonett-Price", "McNemar, exact"
     if a.clustered:
         interval, test = f"{interval}, by patient", f"{test}, by patient"
     right_a, right_b = (each.predicted == each.positive for each in (a, b))
-    rows, found = [], {}
-    for metric, among in {
-        "accuracy": everything,
-        "recall": a.positive,
-        "specificity": ~a.positive,
-    }.items():
-        difference = clustered_difference(right_a, right_b, among, a.patient, confidence_level)
-        found[metric] = difference
-        net = np.bincount(
-            a.patient[among], right_a[among].astype(int) - right_b[among].astype(int)
-        )
-        rows.append(
-            Difference(
-                metric,
-                _mean(right_a[among]),
-                _mean(right_b[among]),
-                difference.value,
-                difference.low,
-                difference.high,
-                exact_swap_test(net.astype(int)) if difference.n else np.nan,
-                test,
-                difference.n,
-                difference.n_patients,
-                interval,
-            )
-        )
-    recall, specificity = found["recall"], found["specificity"]
-    low, high = mover_mean(recall, specificity)
-    rows.append(
-        Difference(
-            "balanced_accuracy",
-            (rows[1].value_a + rows[2].value_a) / 2,
-            (rows[1].value_b + rows[2].value_b) / 2,
-            (recall.value + specificity.value) / 2,
-            low,
-            high,
-            np.nan,
-            "",
-            len(a),
-            a.n_patients,
-            "MOVER",
-        )
+    found = clustered_difference(right_a, right_b, among, a.patient, confidence_level)
+    net = np.bincount(a.patient[among], right_a[among].astype(int) - right_b[among].astype(int))
+    row = Difference(
+        metric,
+        _mean(right_a[among]),
+        _mean(right_b[among]),
+        found.value,
+        found.low,
+        found.high,
+        exact_swap_test(net.astype(int)) if found.n else np.nan,
+        test,
+        found.n,
+        found.n_patients,
+        interval,
     )
-    return rows
+    return row, found
 
 
-def auc_difference(a: Predictions, b: Predictions, confidence_level: float) -> Difference:
-    value_a, influence_a = auc_with_influence(a)
-    value_b, influence_b = auc_with_influence(b)
-    difference = value_a - value_b
-    standard_error = float(np.sqrt(((influence_a - influence_b) ** 2).sum()))
-    low = high = p_value = np.nan
-    test = interval = "DeLong, by patient" if a.clustered else "DeLong"
-    if standard_error > NO_SPREAD:
-        half = normal_quantile(confidence_level) * standard_error
-        low, high = max(-1.0, difference - half), min(1.0, difference + half)
-        p_value = float(2 * norm.sf(abs(difference) / standard_error))
-    elif not np.isnan(difference):
-        # Two perfect separations, the same ranks, or one patient on a side: no variance seen,
-        # but some there may be.
-        low, high = mover_difference(
-            value_a,
-            score_type_interval(a, "roc_auc", value_a, confidence_level),
-            value_b,
-            score_type_interval(b, "roc_auc", value_b, confidence_level),
-        )
-        interval = "MOVER"
-        if abs(difference) <= NO_SPREAD:
-            p_value = 1.0
+def _balanced_accuracy(
+    a: Predictions,
+    shares: dict[str, tuple[Difference, ClusteredEstimate]],
+    confidence_level: float,
+) -> Difference:
+    (recall, of_recall), (specificity, of_specificity) = shares["recall"], shares["specificity"]
+    low, high = mover_mean(of_recall, of_specificity)
     return Difference(
-        "roc_auc",
+        "balanced_accuracy",
+        (recall.value_a + specificity.value_a) / 2,
+        (recall.value_b + specificity.value_b) / 2,
+        (recall.difference + specificity.difference) / 2,
+        low,
+        high,
+        np.nan,
+        "",
+        len(a),
+        a.n_patients,
+        "MOVER",
+    )
+
+
+def _mover(
+    a: Predictions, b: Predictions, metric: str, single_a: _Single, single_b: _Single
+) -> Difference:
+    (value_a, interval_a), (value_b, interval_b) = single_a, single_b
+    r = shrunk_correlation(influence_of(a, metric), influence_of(b, metric))
+    low, high = mover_difference(value_a, interval_a, value_b, interval_b, r)
+    p_value, test = _delong(a, b) if metric == "roc_auc" else (np.nan, "")
+    return Difference(
+        metric,
         value_a,
         value_b,
-        difference,
+        value_a - value_b,
         low,
         high,
         p_value,
         test,
         len(a),
         a.n_patients,
-        interval,
+        "undefined" if np.isnan(value_a - value_b) else "MOVER, paired",
     )
 
 
-def resampled_differences(
-    a: Predictions,
-    b: Predictions,
-    settings: Settings,
-) -> list[Difference]:
-    metrics = ["precision", "f1"]
-    statistics: list[tuple[Callable[[Floats], Floats], ...]]
-    statistics = [(_DecisionStatistic(a), _DecisionStatistic(b))]
-    of_scores = []
-    if a.score is not None and b.score is not None:
-        of_scores.append("average_precision")
-        if a.has_probabilities and b.has_probabilities:
-            of_scores.append("brier_score")
-        statistics.append((ScoreStatistic(a, of_scores), ScoreStatistic(b, of_scores)))
-        metrics += of_scores
+def _of_scores(predictions: Predictions, metric: str, confidence_level: float) -> _Single:
+    """A metric of scores and the interval that its difference rests on.
 
-    def both(weights: Floats) -> Floats:
-        """All metrics of A, then all of B."""
-        return np.column_stack(
-            [each(weights) for side in zip(*statistics, strict=True) for each in side]
-        )
-
-    once = both(np.ones((1, a.n_patients)))[0]
-    draws = bootstrap(both, a.n_patients, len(a), settings.n_resamples, settings.random_state)
-    k = len(metrics)
-    tails = (1 - settings.confidence_level) / 2, (1 + settings.confidence_level) / 2
-    rows = []
-    for i, metric in enumerate(metrics):
-        differences = draws[:, i] - draws[:, k + i]
-        differences = differences[~np.isnan(differences)]
-        if np.isnan(once[i] - once[k + i]):
-            low = high = np.nan
-            interval = "undefined"
-        elif len(differences) and np.ptp(differences) > NO_SPREAD:
-            low, high = (float(q) for q in np.quantile(differences, tails))
-            interval = "patient bootstrap" if a.clustered else "bootstrap"
-        else:
-            # Without a disagreement every resample agrees as well, which proves no equality.
-            low, high = _independent_limits(a, b, metric, settings)
-            interval = "MOVER"
-        rows.append(
-            Difference(
-                metric,
-                float(once[i]),
-                float(once[k + i]),
-                float(once[i] - once[k + i]),
-                low,
-                high,
-                np.nan,
-                "",
-                len(a),
-                a.n_patients,
-                interval,
-            )
-        )
-    return rows
+    Not the one widened for errors of a kind that none of the patients shows: those are as
+    unknown of the other model, and twice the widest interval would tell nothing apart.
+    """
+    value = score_value(predictions, metric)
+    if np.isnan(value):
+        return value, (np.nan, np.nan)
+    interval, _ = score_interval(predictions, metric, value, confidence_level, cautious=False)
+    return value, interval
 
 
-def _independent_limits(
-    a: Predictions, b: Predictions, metric: str, settings: Settings
-) -> tuple[float, float]:
-    (of_a,), (of_b,) = (estimate_metrics(each, [metric], settings) for each in (a, b))
-    return mover_difference(of_a.value, (of_a.low, of_a.high), of_b.value, (of_b.low, of_b.high))
+def _delong(a: Predictions, b: Predictions) -> tuple[float, str]:
+    """DeLong's test of equal AUC, with the t distribution that its variance deserves."""
+    test = "DeLong, by patient" if a.clustered else "DeLong"
+    (value_a, influence_a), (value_b, influence_b) = map(auc_with_influence, (a, b))
+    difference, influence = value_a - value_b, influence_a - influence_b
+    standard_error = float(np.sqrt(influence @ influence))
+    if standard_error > NO_SPREAD:
+        statistic = abs(difference) / standard_error
+        return float(2 * t.sf(statistic, degrees_of_freedom(influence))), test
+    # No variance seen: equal rankings are no evidence, others nothing to test with.
+    return (1.0 if abs(difference) <= NO_SPREAD else np.nan), test
 
 
-class _DecisionStatistic:
-    """Precision and F1 for many weightings of the patients."""
-
-    def __init__(self, predictions: Predictions):
-        positive, predicted = predictions.positive, predictions.predicted
-        n = predictions.n_patients
-        self._true, self._flagged, self._either = (
-            np.bincount(predictions.patient[rows], minlength=n).astype(float)
-            for rows in (positive & predicted, predicted, positive | predicted)
-        )
-
-    def __call__(self, patient_weights: Floats) -> Floats:
-        true, flagged, either = (
-            patient_weights @ counts for counts in (self._true, self._flagged, self._either)
-        )
-        return np.column_stack(
-            [ratio_or_nan(true, flagged), ratio_or_nan(2 * true, true + either)]
-        )
-
-
-def _mean(values: NDArray[np.bool_]) -> float:
+def _mean(values: Bools) -> float:
     return float(values.mean()) if len(values) else np.nan

@@ -1,29 +1,30 @@
 """Every metric of a binary classifier, each with its interval and the images it rests on."""
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_consistent_length, column_or_1d
+from numpy.typing import ArrayLike
 
 from skpneumo._predictions import Predictions, predictions_of
 from skpneumo._random import check_random_state
-from skpneumo.datasets import etiologies
-from skpneumo.evaluation._estimates import (
-    METRICS,
-    Settings,
-    estimate_metrics,
-    warn_of_undefined,
-    why_undefined,
+from skpneumo.evaluation._dominance import warn_of_dominant_patient
+from skpneumo.evaluation._estimate import Estimate, Settings, warn_of_undefined, why_undefined
+from skpneumo.evaluation._estimates import METRICS, estimate_metrics
+from skpneumo.evaluation._prevalence import check_share, estimate_at_prevalence
+from skpneumo.evaluation._sentences import notes
+from skpneumo.evaluation._several_fits import mean_over_fits
+from skpneumo.evaluation._subgroups import (
+    EVERYTHING,
+    Subgroups,
+    read_subgroups,
+    split_by_subgroup,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["evaluate", "evaluate_predictions"]
-
-EVERYTHING = "all"
 
 
 def evaluate(
@@ -34,7 +35,9 @@ def evaluate(
     groups: ArrayLike | None = None,
     pos_label: Any = None,
     threshold: float | None = None,
-    subgroups: ArrayLike | str | None = "etiology",
+    subgroups: Any = "etiology",
+    prevalence: float | None = None,
+    threshold_probability: float | None = None,
     confidence_level: float = 0.95,
     n_resamples: int = 2000,
     n_bins: int = 10,
@@ -44,9 +47,11 @@ def evaluate(
 
     Parameters
     ----------
-    estimator : fitted classifier
+    estimator : fitted classifier, or list of them
         Anything with ``predict`` and ``classes_``, a whole pipeline from paths included. Its
-        ``predict_proba`` (or ``decision_function``) adds the metrics of scores.
+        ``predict_proba`` (or ``decision_function``) adds the metrics of scores. Of a list, such
+        as the same pipeline fitted with several seeds, values are means, intervals include the
+        variance between the fits, and there is a column with its root.
     X : array-like of length n_images
         What the estimator takes: paths, images or features.
     y : array-like of shape (n_images,)
@@ -61,11 +66,22 @@ def evaluate(
     threshold : float, default=None
         Scores of at least this are called positive. None asks the estimator's ``predict``, and
         so keeps the threshold of a tuned one.
-    subgroups : "etiology", array-like of shape (n_images,) or None, default="etiology"
-        A name for the subgroup of each image; images with a blank or missing name are in none.
-        "etiology" reads it off the file names, and is passed over where there are none. A
-        subgroup of positives only gets its recall, and its rank metrics against *all*
+    subgroups : str, list of str, DataFrame, array-like or None, default="etiology"
+        "etiology" reads it off the file names, and is passed over where there are none. Other
+        names are those of columns of ``X``, if that is a table, such as age, sex, view, device
+        or site; a table of its own is taken column by column. Their subgroups are called
+        "sex=F"; numbers of more than ten values are cut at their quartiles ("age 2 to 5"). An
+        array has a name for the subgroup of each image. Images with a blank or missing entry
+        are in none. A subgroup of positives only gets its recall, and its AUC against *all*
         negatives; one of negatives only, the reverse; one with both, every metric.
+    prevalence : float, default=None
+        If given, there are three more rows: both predictive values and the net benefit where
+        this share of images is positive. None of the other rows depends on it but precision,
+        F1, the negative predictive value, accuracy, average precision and calibration, which
+        are those of the sample.
+    threshold_probability : float, default=None
+        For the net benefit: the probability of pneumonia at which examining a patient further
+        and not doing so are equally good. None takes the prevalence.
     confidence_level : float, default=0.95
         Of the two-sided intervals.
     n_resamples : int, default=2000
@@ -80,41 +96,59 @@ def evaluate(
     frame : pandas.DataFrame
         One row per subgroup and metric, with the columns ``subgroup`` ("all" for everything),
         ``metric``, ``value``, ``low``, ``high``, ``n`` and ``n_patients`` (the images and
-        patients in the metric's denominator) and ``interval`` (the method). NaN, with a
+        patients in the metric's denominator), ``n_effective`` (how many patients of one size
+        those are worth), ``interval`` (the method) and the subgroup's ``true_positives``,
+        ``false_negatives``, ``false_positives`` and ``true_negatives``; with ``prevalence``
+        also that, with several fits ``sd_between_fits``. NaN, with a
         :class:`~sklearn.exceptions.UndefinedMetricWarning`, where a metric is undefined;
-        ``interval`` then says why.
+        ``interval`` then says why. ``frame.attrs["notes"]`` has the sentences that belong
+        beside the table.
 
     Raises
     ------
     ValueError
         If there are no images, the labels are not those of the estimator, lengths differ, a
-        patient is missing among ``groups``, a subgroup is called "all", or it is unclear which
-        class is the positive one.
+        patient is missing among ``groups``, a subgroup is called "all", it is unclear which
+        class is the positive one, or ``prevalence`` is no share.
+
+    Warns
+    -----
+    DominantPatientWarning
+        If one patient has most of the images, or most of those of a class.
 
     See Also
     --------
     evaluate_predictions : The same from labels and scores.
+    decision_curve : The net benefit at all threshold probabilities.
     compare : Two classifiers on the same images.
 
     Notes
     -----
-    Accuracy, recall, specificity and precision have Wilson's interval; with several images per
-    patient, on the number of images divided by the design effect [1]_ [2]_. So has F1, which is
-    2J / (1 + J) of the share J of true positives among the images positive in truth or by
-    prediction [3]_. Balanced accuracy and the likelihood ratios take theirs from the limits of
-    recall and specificity (MOVER [4]_ [5]_). AUC, average precision and Brier score have a
-    bootstrap of patients, on the logit scale [6]_. The calibration error is biased upwards:
-    labels drawn from the probabilities themselves, all of a patient's by one lot, have one
-    above 0 too [8]_. Its interval reaches down by the mean of those and the spread, and up by
-    the spread, so that it contains 0 where the probabilities may well be right. Where fewer
-    than ten patients are misranked, as in a perfect separation, all four are widened to a score
-    interval on effective sizes [7]_.
+    Accuracy, recall, specificity and both predictive values have Wilson's interval; with
+    several images per patient, on the number of images divided by the design effect [1]_ [2]_.
+    So has F1, which is 2J / (1 + J) of the share J of true positives among the images positive
+    in truth or by prediction [3]_. Balanced accuracy and the likelihood ratios take theirs from
+    the limits of recall and specificity (MOVER [4]_ [5]_), and so do the predictive values and
+    the net benefit [9]_ at a stated prevalence. AUC, average precision and Brier score have a t
+    interval on the logit scale [6]_ by the jackknife over patients, with as many degrees of
+    freedom as the spread of the patients' influences allows. Where fewer than ten patients are
+    misranked, as in a perfect separation, or a few patients have most of the images, it is
+    widened to a score interval on effective sizes [7]_.
+
+    The calibration error (``ece``) is biased upwards: labels drawn from the probabilities
+    themselves, all of a patient's by one lot, have one above 0 too [8]_, on average
+    ``ece_by_chance``. Its interval reaches down by that and the spread, and up by the spread,
+    so that it contains 0 where the probabilities may well be right. ``calibration_slope`` and
+    ``calibration_intercept`` [10]_ have no such bias: right probabilities have a slope of 1 and
+    an intercept of 0, which is that of a slope fixed at 1. Their intervals are t intervals by
+    the jackknife over patients.
 
     A percentile bootstrap of patients, the usual choice, gives [1, 1] for a faultless test, and
     with 100 patients covers a recall of .995 about every other time, not 95 times in 100.
 
-    The intervals describe new patients *like these*. They know nothing of another hospital, nor
-    of the chance in training.
+    The intervals describe new patients *like these*, and are conditional on the fitted model.
+    They know nothing of another hospital, nor, with one fit, of the chance in training. Each is
+    for itself: of many subgroups and metrics, some miss.
 
     References
     ----------
@@ -135,6 +169,11 @@ def evaluate(
        Mann-Whitney statistic. Part 2", Statistics in Medicine 25 (2006), 559-573.
     .. [8] J. Bröcker and L. A. Smith, "Increasing the reliability of reliability diagrams",
        Weather and Forecasting 22 (2007), 651-661.
+    .. [9] A. J. Vickers and E. B. Elkin, "Decision curve analysis: a novel method for evaluating
+       prediction models", Medical Decision Making 26 (2006), 565-574.
+    .. [10] B. Van Calster, D. Nieboer, Y. Vergouwe, B. De Cock, M. J. Pencina and E. W.
+       Steyerberg, "A calibration hierarchy for risk models was defined: from utopia to
+       empirical data", J. Clin. Epidemiol. 74 (2016), 167-176.
 
     Examples
     --------
@@ -149,11 +188,30 @@ def evaluate(
     metric
     recall       0.768  0.675  0.840   99
     specificity  0.752  0.660  0.826  101
+
+    What a positive call means where 5 in 100 are ill:
+
+    >>> frame = evaluate(model, X[200:], y[200:], prevalence=0.05).set_index("metric")
+    >>> frame.loc["precision_at_prevalence", ["value", "low", "high"]].astype(float).round(3)
+    value    0.140
+    low      0.104
+    high     0.190
+    Name: precision_at_prevalence, dtype: float64
     """
-    predictions = predictions_of(
-        estimator, X, y, groups=groups, pos_label=pos_label, threshold=threshold
+    estimators = list(estimator) if isinstance(estimator, list | tuple) else [estimator]
+    if not estimators:
+        raise ValueError("estimator is an empty list. Pass a fitted classifier, or several.")
+    fits = [
+        predictions_of(each, X, y, groups=groups, pos_label=pos_label, threshold=threshold)
+        for each in estimators
+    ]
+    how = _How(
+        read_subgroups(subgroups, X, fits[0].filenames),
+        prevalence,
+        threshold_probability,
+        Settings(confidence_level, n_resamples, n_bins, check_random_state(random_state)),
     )
-    return _evaluate(predictions, subgroups, confidence_level, n_resamples, n_bins, random_state)
+    return _evaluate(fits, how)
 
 
 def evaluate_predictions(
@@ -165,7 +223,9 @@ def evaluate_predictions(
     filenames: Any = None,
     pos_label: Any = None,
     threshold: float | None = None,
-    subgroups: ArrayLike | str | None = "etiology",
+    subgroups: Any = "etiology",
+    prevalence: float | None = None,
+    threshold_probability: float | None = None,
     confidence_level: float = 0.95,
     n_resamples: int = 2000,
     n_bins: int = 10,
@@ -190,7 +250,9 @@ def evaluate_predictions(
         The class whose recall is meant; 1 of 0/1 and -1/1, else the greater of two labels.
     threshold : float, default=None
         Scores of at least this are called positive; 0.5 for probabilities.
-    subgroups, confidence_level, n_resamples, n_bins, random_state
+    subgroups : "etiology", DataFrame, array-like of shape (n_images,) or None
+        As in :func:`evaluate`.
+    prevalence, threshold_probability, confidence_level, n_resamples, n_bins, random_state
         As in :func:`evaluate`.
 
     Returns
@@ -225,86 +287,116 @@ def evaluate_predictions(
         pos_label=pos_label,
         threshold=threshold,
     )
-    return _evaluate(predictions, subgroups, confidence_level, n_resamples, n_bins, random_state)
+    how = _How(
+        read_subgroups(subgroups, None, predictions.filenames),
+        prevalence,
+        threshold_probability,
+        Settings(confidence_level, n_resamples, n_bins, check_random_state(random_state)),
+    )
+    return _evaluate([predictions], how)
 
 
-def _evaluate(
-    predictions: Predictions,
-    subgroups: ArrayLike | str | None,
-    confidence_level: float,
-    n_resamples: int,
-    n_bins: int,
-    random_state: int | np.random.RandomState | None,
-) -> "pd.DataFrame":
+@dataclass(frozen=True)
+class _How:
+    """What to compute, and how."""
+
+    subgroups: Subgroups
+    prevalence: float | None
+    threshold_probability: float | None
+    settings: Settings
+
+    def __post_init__(self) -> None:
+        if self.prevalence is not None:
+            check_share(self.prevalence, "prevalence")
+        if self.threshold_probability is not None:
+            check_share(self.threshold_probability, "threshold_probability")
+            if self.prevalence is None:
+                raise ValueError(
+                    f"threshold_probability={self.threshold_probability} is for the net benefit "
+                    "at a prevalence. Pass prevalence as well, or use decision_curve."
+                )
+
+    def estimates(self, predictions: Predictions, metrics: tuple[str, ...]) -> list[Estimate]:
+        """The metrics of some images, and with all metrics those at the prevalence."""
+        found = estimate_metrics(predictions, metrics, self.settings)
+        if self.prevalence is not None and metrics == METRICS:
+            found += estimate_at_prevalence(
+                predictions,
+                self.prevalence,
+                self.threshold_probability or self.prevalence,
+                self.settings.confidence_level,
+            )
+        return found
+
+
+def _evaluate(fits: list[Predictions], how: _How) -> "pd.DataFrame":
     import pandas as pd
 
-    settings = Settings(confidence_level, n_resamples, n_bins, check_random_state(random_state))
-    rows = [(EVERYTHING, each) for each in estimate_metrics(predictions, METRICS, settings)]
-    # What needs scores is no surprise to who passed none.
+    first = fits[0]
+    rows = _rows(EVERYTHING, fits, METRICS, how)
+    # What needs scores is no surprise to who passed none; a perfect separation has no slope,
+    # which its row says.
     undefined = [
-        each.metric
-        for _, each in rows
-        if np.isnan(each.value) and "undefined: needs" not in each.interval
+        row["metric"]
+        for row in rows
+        if np.isnan(row["value"]) and why_undefined(*fits) and "needs" not in row["interval"]
     ]
-    warn_of_undefined(undefined, why_undefined(predictions))
-    for name, part, metrics in _subgroups(predictions, subgroups):
-        rows += [(name, each) for each in estimate_metrics(part, metrics, settings)]
-    frame = pd.DataFrame([{"subgroup": name, **vars(each)} for name, each in rows])
-    frame.attrs["confidence_level"] = confidence_level
+    warn_of_undefined(
+        [name for name in undefined if not name.startswith("calibration_")], why_undefined(*fits)
+    )
+    warn_of_dominant_patient(first, stacklevel=3)
+    for parts in zip(
+        *(split_by_subgroup(each, how.subgroups, METRICS) for each in fits), strict=True
+    ):
+        name, _, metrics = parts[0]
+        rows += _rows(name, [part for _, part, _ in parts], metrics, how)
+    frame = pd.DataFrame(rows)
+    frame.attrs["confidence_level"] = how.settings.confidence_level
+    frame.attrs["notes"] = _notes(frame, len(fits), how)
     return frame
 
 
-def _subgroups(
-    predictions: Predictions, subgroups: ArrayLike | str | None
-) -> Iterator[tuple[str, Predictions, tuple[str, ...]]]:
-    """Yield the name, the predictions and the metrics of each subgroup."""
-    names = _subgroup_names(predictions, subgroups)
-    if names is None:
-        return
-    positive = predictions.positive
-    for name in sorted({name for name in names if name}):
-        members = names == name
-        sides = {bool(side) for side in positive[members]}
-        if members.all():
-            continue
-        if sides == {True, False}:
-            yield name, predictions.rows(members), METRICS
-            continue
-        of_positives = sides == {True}
-        if np.array_equal(members, positive == of_positives):
-            continue  # The whole class, whose figures are those of "all".
-        against_all = predictions.rows(members | (positive != of_positives))
-        if not (positive != of_positives).any():
-            metrics: tuple[str, ...] = ("recall",) if of_positives else ("specificity",)
-        else:
-            metrics = ("recall" if of_positives else "specificity", "roc_auc")
-        yield name, against_all, metrics
+def _rows(
+    name: str, fits: list[Predictions], metrics: tuple[str, ...], how: _How
+) -> list[dict[str, Any]]:
+    counts = {
+        count: np.mean([np.sum(each) for each in cells]).item()
+        for count, cells in {
+            "true_positives": [each.positive & each.predicted for each in fits],
+            "false_negatives": [each.positive & ~each.predicted for each in fits],
+            "false_positives": [~each.positive & each.predicted for each in fits],
+            "true_negatives": [~each.positive & ~each.predicted for each in fits],
+        }.items()
+    }
+    if len(fits) == 1:
+        counts = {count: int(value) for count, value in counts.items()}
+    estimates = mean_over_fits(
+        [how.estimates(each, metrics) for each in fits], how.settings.confidence_level
+    )
+    rows = []
+    for estimate, between in estimates:
+        row = {"subgroup": name, **vars(estimate), **counts}
+        if how.prevalence is not None:
+            of_it = estimate.metric.endswith("_at_prevalence")
+            row["prevalence"] = how.prevalence if of_it else np.nan
+        if len(fits) > 1:
+            row["sd_between_fits"] = between
+        rows.append(row)
+    return rows
 
 
-def _subgroup_names(
-    predictions: Predictions, subgroups: ArrayLike | str | None
-) -> NDArray[np.object_] | None:
-    if subgroups is None:
-        return None
-    if isinstance(subgroups, str):
-        if subgroups != "etiology":
-            raise ValueError(
-                f"subgroups={subgroups!r} is neither 'etiology' nor one name for each image."
-            )
-        if predictions.filenames is None:
-            return None
-        names = etiologies(predictions.filenames)
-        names[names == "unknown"] = ""
-        return names
-    import pandas as pd
-
-    # By way of objects, because numpy makes the word "nan" of a NaN among words.
-    given: NDArray[Any] = column_or_1d(np.asarray(subgroups, dtype=object))
-    check_consistent_length(predictions.positive, given)
-    names = np.empty(len(given), dtype=object)
-    names[:] = ["" if pd.isna(name) else str(name).strip() for name in given]
-    if EVERYTHING in names:
-        raise ValueError(
-            f"A subgroup is called {EVERYTHING!r}, as are the rows of all images. Rename it."
-        )
-    return names
+def _notes(frame: "pd.DataFrame", n_fits: int, how: _How) -> list[str]:
+    """The sentences that are true of this table."""
+    known: dict[str, Any] = (
+        {"one_fit": {}} if n_fits == 1 else {"several_fits": {"n_fits": n_fits}}
+    )
+    known["several_rows"] = {
+        "n_rows": len(frame),
+        "misses": 100 * (1 - how.settings.confidence_level),
+    }
+    overall = frame[frame["subgroup"].eq(EVERYTHING)].set_index("metric")["value"]
+    if not np.isnan(overall["ece_by_chance"]):
+        known["calibration_error"] = {"by_chance": overall["ece_by_chance"]}
+    if how.prevalence is not None:
+        known["stated_prevalence"] = {"prevalence": how.prevalence}
+    return notes(**known)

@@ -2,21 +2,20 @@
 
 Images of one patient resemble each other, so thirty images of one child are not thirty
 children. Proportions (recall, specificity, ...) have Wilson's interval on the effective number
-of images; sums and ratios of two proportions combine the limits of the two (MOVER); the metrics
-of scores take their standard error from the bootstrap over patients.
+of images; sums, differences and ratios of two figures combine the limits of the two (MOVER); the
+metrics of scores have a t interval on the logit scale, with patients as the unit.
 
 None of them shrinks to a point when a model makes no mistake, which is where a plain bootstrap
 fails: every resample of a faultless test is faultless.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import expit, logit
-from scipy.stats import norm
+from scipy.special import expit, logit, ndtri, stdtrit
 from sklearn.utils import check_scalar
 
 __all__ = [
@@ -25,13 +24,16 @@ __all__ = [
     "clustered_share",
     "correlation",
     "design_effect",
+    "dominated",
     "effective_size",
     "logit_interval",
     "mover_difference",
     "mover_mean",
     "mover_ratio",
+    "mover_sum",
     "newcombe_auc_interval",
     "normal_quantile",
+    "t_quantile",
     "wilson_interval",
 ]
 
@@ -39,13 +41,22 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Interval = tuple[float, float]
 
+# With so many patients of one size, the variance between them can be estimated.
+_ENOUGH_EFFECTIVE_PATIENTS = 20
+
 
 def normal_quantile(confidence_level: float) -> float:
     """Half width of a two-sided interval of a standard normal variable."""
     check_scalar(confidence_level, "confidence_level", Real)
     if not 0 < confidence_level < 1:
         raise ValueError(f"confidence_level={confidence_level} is not between 0 and 1; try 0.95.")
-    return float(norm.ppf((1 + confidence_level) / 2))
+    return float(ndtri((1 + confidence_level) / 2))
+
+
+def t_quantile(confidence_level: float, degrees_of_freedom: float) -> float:
+    """Half width of a two-sided interval of a t variable; never below that of a normal one."""
+    normal_quantile(confidence_level)  # checks the level
+    return float(stdtrit(degrees_of_freedom, (1 + confidence_level) / 2))
 
 
 def wilson_interval(proportion: float, n: float, confidence_level: float) -> Interval:
@@ -116,6 +127,17 @@ def effective_size(sizes: Floats) -> float:
     return float(sizes.sum() ** 2 / (sizes @ sizes)) if sizes.any() else 0.0
 
 
+def dominated(sizes: Floats) -> bool:
+    """Whether a few patients have so many of the images that the others cannot speak for them.
+
+    Between patients of which there are one or two no variance is seen. So it is where the
+    patients are worth fewer than half of their number, and fewer than twenty.
+    """
+    n = effective_size(sizes)
+    n_patients = np.count_nonzero(sizes)
+    return n_patients == 1 or n < min(n_patients / 2, _ENOUGH_EFFECTIVE_PATIENTS)
+
+
 @dataclass(frozen=True)
 class ClusteredEstimate:
     """A share of images (or a difference of shares), and what its patients contribute.
@@ -126,6 +148,8 @@ class ClusteredEstimate:
         The estimate and its interval.
     n, n_patients : int
         Images and patients in the denominator.
+    n_effective : float
+        Patients of one size that these patients are worth.
     influence : ndarray of shape (n_patients_overall,)
         How far each patient moves the estimate: what two estimates from the same patients
         correlate by.
@@ -136,13 +160,18 @@ class ClusteredEstimate:
     high: float
     n: int
     n_patients: int
+    n_effective: float
     influence: Floats
 
     @property
     def complement(self) -> "ClusteredEstimate":
         """One minus this."""
-        return ClusteredEstimate(
-            1 - self.value, 1 - self.high, 1 - self.low, self.n, self.n_patients, -self.influence
+        return replace(
+            self,
+            value=1 - self.value,
+            low=1 - self.high,
+            high=1 - self.low,
+            influence=-self.influence,
         )
 
 
@@ -150,6 +179,9 @@ def clustered_share(
     hit: Bools, among: Bools, patient: NDArray[np.intp], confidence_level: float
 ) -> ClusteredEstimate:
     """The share of ``hit`` among the images ``among``, with Wilson's interval.
+
+    On the number of images divided by the design effect; where a few patients have most of the
+    images, on the number if the images of a patient were all alike.
 
     Parameters
     ----------
@@ -164,10 +196,13 @@ def clustered_share(
         return _undefined(len(sizes))
     value = hits.sum() / n
     seen = sizes > 0
+    alike = effective_size(sizes)
     effective = n / design_effect(hits[seen], sizes[seen], confidence_level)
+    if dominated(sizes):
+        effective = min(effective, alike)
     low, high = wilson_interval(value, effective, confidence_level)
     influence = (hits - value * sizes) / n
-    return ClusteredEstimate(float(value), low, high, n, int(seen.sum()), influence)
+    return ClusteredEstimate(float(value), low, high, n, int(seen.sum()), alike, influence)
 
 
 def clustered_difference(
@@ -208,6 +243,7 @@ def clustered_difference(
         float(min(1.0, centre + half)),
         int(n),
         int((sizes > 0).sum()),
+        effective_size(sizes),
         (net - value * sizes) / n,
     )
 
@@ -218,8 +254,10 @@ def correlation(a: Floats, b: Floats) -> float:
     return float(np.clip(a @ b / scale, -1, 1)) if scale > 0 else 0.0
 
 
-def mover_mean(a: ClusteredEstimate, b: ClusteredEstimate) -> Interval:
-    """Interval of (a + b) / 2 from the intervals of a and b.
+def mover_sum(
+    a: ClusteredEstimate, b: ClusteredEstimate, weight_a: float = 1.0, weight_b: float = 1.0
+) -> Interval:
+    """Interval of ``weight_a * a + weight_b * b``, of weights that are not negative.
 
     References
     ----------
@@ -227,19 +265,34 @@ def mover_mean(a: ClusteredEstimate, b: ClusteredEstimate) -> Interval:
     approach", Statistics in Medicine 27 (2008), 1693-1702.
     """
     r = correlation(a.influence, b.influence)
-    down = _root_sum(a.value - a.low, b.value - b.low, r)
-    up = _root_sum(a.high - a.value, b.high - b.value, r)
-    mean = (a.value + b.value) / 2
-    return mean - down / 2, mean + up / 2
+    total = weight_a * a.value + weight_b * b.value
+    down = _root_sum(weight_a * (a.value - a.low), weight_b * (b.value - b.low), r)
+    up = _root_sum(weight_a * (a.high - a.value), weight_b * (b.high - b.value), r)
+    return total - down, total + up
 
 
-def mover_difference(a: float, interval_a: Interval, b: float, interval_b: Interval) -> Interval:
-    """Interval of a - b from the intervals of a and b, taken as independent.
+def mover_mean(a: ClusteredEstimate, b: ClusteredEstimate) -> Interval:
+    """Interval of (a + b) / 2 from the intervals of a and b."""
+    return mover_sum(a, b, 0.5, 0.5)
 
-    Too wide when they are positively correlated, as two models on the same images are.
+
+def mover_difference(
+    a: float, interval_a: Interval, b: float, interval_b: Interval, r: float = 0.0
+) -> Interval:
+    """Interval of a - b from the intervals of a and b and the correlation of the two.
+
+    Solving (a - t)² = z² var(a - b) for the two limits t needs the variances of a and b near
+    those limits. Those near the lower one are recovered from a's lower and b's upper limit,
+    (a - low)² / z² and (high - b)² / z², and the covariance is r times their roots; the upper
+    limit is the mirror image.
+
+    References
+    ----------
+    G. Y. Zou and A. Donner, "Construction of confidence limits about effect measures: a general
+    approach", Statistics in Medicine 27 (2008), 1693-1702.
     """
-    low = a - b - _root_sum(a - interval_a[0], interval_b[1] - b, 0.0)
-    high = a - b + _root_sum(interval_a[1] - a, b - interval_b[0], 0.0)
+    low = a - b - _root_sum(a - interval_a[0], interval_b[1] - b, -r)
+    high = a - b + _root_sum(interval_a[1] - a, b - interval_b[0], -r)
     return low, high
 
 
@@ -267,15 +320,17 @@ def mover_ratio(a: ClusteredEstimate, b: ClusteredEstimate) -> Interval:
     return float(low), float(high)
 
 
-def logit_interval(value: float, standard_error: float, confidence_level: float) -> Interval:
+def logit_interval(value: float, standard_error: float, quantile: float) -> Interval:
     """Interval of a value in (0, 1), symmetric on the logit scale and so never outside.
+
+    ``quantile`` is how many standard errors it goes up and down there.
 
     References
     ----------
     M. Pohar Perme and D. Manevski, "Confidence intervals for the Mann-Whitney test",
     Statistical Methods in Medical Research 28 (2019), 3755-3768.
     """
-    half = normal_quantile(confidence_level) * standard_error / (value * (1 - value))
+    half = quantile * standard_error / (value * (1 - value))
     return float(expit(logit(value) - half)), float(expit(logit(value) + half))
 
 
@@ -319,7 +374,7 @@ def _by_patient(hit: Bools, among: Bools, patient: NDArray[np.intp]) -> tuple[Fl
 
 
 def _undefined(n_patients: int) -> ClusteredEstimate:
-    return ClusteredEstimate(np.nan, np.nan, np.nan, 0, 0, np.zeros(n_patients))
+    return ClusteredEstimate(np.nan, np.nan, np.nan, 0, 0, 0.0, np.zeros(n_patients))
 
 
 def _root_sum(a: float, b: float, r: float) -> float:

@@ -1,12 +1,14 @@
 """One pipeline under three ways of testing it, in one table."""
 
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import rankdata
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedShuffleSplit
-from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils import check_consistent_length, check_scalar, column_or_1d
 
 from skpneumo._groups import check_groups
 from skpneumo._paths import filenames_of
@@ -16,16 +18,20 @@ from skpneumo._predictions import (
     check_same_kind,
     predictions_of,
 )
-from skpneumo._random import check_random_state
+from skpneumo._random import check_random_state, random_seed
 from skpneumo._sklearn import _num_samples, _safe_indexing
 from skpneumo.datasets import patient_ids
-from skpneumo.evaluation._estimates import Settings, estimate_metrics
+from skpneumo.evaluation._estimate import Estimate, Settings
+from skpneumo.evaluation._estimates import estimate_metrics
+from skpneumo.evaluation._influence import influence_of
+from skpneumo.evaluation._intervals import normal_quantile
 from skpneumo.evaluation._protocol_report import (
     GROUPED,
     OFFICIAL,
     RANDOM,
     ProtocolComparison,
 )
+from skpneumo.evaluation._several_fits import mean_over_fits
 
 __all__ = ["compare_protocols"]
 
@@ -62,8 +68,8 @@ def compare_protocols(
     groups: ArrayLike | None = None,
     cv: Any = 5,
     pos_label: Any = None,
+    n_seeds: int = 1,
     confidence_level: float = 0.95,
-    n_resamples: int = 2000,
     random_state: int | None = 0,
 ) -> ProtocolComparison:
     """Test one pipeline by the official split, by patient-grouped CV and by a random split.
@@ -91,13 +97,17 @@ def compare_protocols(
         Folds of the training pool. A number deals whole patients out to that many folds, with
         like shares of the classes. A splitter gets the patients as ``groups``.
     pos_label : label, default=None
-        The class whose recall is meant; the second of two classes by default.
+        The class whose recall is meant; by default the one that the estimator's
+        threshold is about, else the second of two.
+    n_seeds : int, default=1
+        How often each protocol is fitted, on the same rows. With 1 the estimator keeps its own
+        ``random_state``, and nothing is known of the chance in training. With more it gets
+        another one each time, values are means, and intervals include the variance between
+        seeds. Three or more are worth having, at as many times the cost.
     confidence_level : float, default=0.95
         Of the two-sided intervals.
-    n_resamples : int, default=2000
-        Bootstrap resamples of patients.
     random_state : int or None, default=0
-        Seed of the folds, the random split and the bootstrap. The estimator keeps its own.
+        Seed of the folds and the random split, and with ``n_seeds`` of the estimators' seeds.
 
     Returns
     -------
@@ -108,14 +118,16 @@ def compare_protocols(
     ------
     ValueError
         If both ``test`` and ``split`` are given, ``split`` has no "test" or nothing else, there
-        are no images, or a patient is neither to be read off ``X`` nor given.
+        are no images, a patient is neither to be read off ``X`` nor given, or the estimator has
+        no ``random_state`` for several seeds.
 
     Notes
     -----
     The random split deals images, not patients, out of everything pooled, with as large a test
     part as the official one: the usual mistake, made on purpose. The predictions of the folds
-    are pooled before a metric is computed. Intervals cover the chance in who was tested, not
-    that in training.
+    are pooled before a metric is computed; for the AUC their scores are ranked within each fold
+    first, since those of different models need not be on one scale. Differences of protocols
+    combine the limits of both with the correlation of the patients that both test (MOVER).
 
     Examples
     --------
@@ -153,19 +165,75 @@ def compare_protocols(
     by_image = StratifiedShuffleSplit(1, test_size=share, random_state=random_state)
     protocols[RANDOM] = list(by_image.split(np.zeros(n), everything.y))
 
+    normal_quantile(confidence_level)  # checks it, before hours of fitting
+    models = _seeded(estimator, n_seeds, random_state)
     rows = []
+    influences: dict[tuple[str, str], NDArray[np.float64]] = {}
     for name, parts in protocols.items():
-        predictions = _test(estimator, everything, parts, pos_label)
-        settings = Settings(confidence_level, n_resamples, 10, check_random_state(random_state))
+        tested = [_test(model, everything, parts, pos_label) for model in models]
+        fits = [
+            estimate_metrics(predictions, _METRICS, Settings(confidence_level))
+            for predictions in tested
+        ]
         about = {
             "n_train": round(np.mean([len(train) for train, _ in parts])),
             "n_shared_patients": sum(_n_shared(everything.patients, *part) for part in parts),
         }
-        rows += [
-            {"protocol": name, **vars(estimate), **about}
-            for estimate in estimate_metrics(predictions, _METRICS, settings)
-        ]
-    return ProtocolComparison.of(rows, confidence_level)
+        for estimate, between in mean_over_fits(fits, confidence_level):
+            rows.append(_row(name, estimate, between, n_seeds) | about)
+        influences |= {
+            (name, metric): _influence(tested, metric, everything, parts) for metric in _METRICS
+        }
+    return ProtocolComparison.of(rows, influences, confidence_level, n_seeds)
+
+
+def _row(protocol: str, estimate: Estimate, between: float, n_seeds: int) -> dict[str, Any]:
+    row = {"protocol": protocol, **vars(estimate)}
+    return row | ({"sd_between_seeds": between} if n_seeds > 1 else {})
+
+
+def _seeded(estimator: Any, n_seeds: int, random_state: int | None) -> list[Any]:
+    """The estimator as it is, or as many copies with seeds of their own."""
+    check_scalar(n_seeds, "n_seeds", Integral, min_val=1)
+    if n_seeds == 1:
+        return [estimator]
+    seeded = sorted(
+        name
+        for name in estimator.get_params()
+        if name == "random_state" or name.endswith("__random_state")
+    )
+    if not seeded:
+        raise ValueError(
+            f"n_seeds={n_seeds}, but {type(estimator).__name__} has no random_state, so every fit "
+            "would be the same. Leave n_seeds at 1."
+        )
+    rng = check_random_state(random_state)
+    return [
+        clone(estimator).set_params(**{name: random_seed(rng) for name in seeded})
+        for _ in range(n_seeds)
+    ]
+
+
+def _influence(
+    tested: list[Predictions],
+    metric: str,
+    everything: _Collection,
+    parts: list[tuple[Rows, Rows]],
+) -> NDArray[np.float64]:
+    """Influence of every patient of the collection, 0 of one who is not tested."""
+    codes = np.unique(everything.patients, return_inverse=True)[1]
+    rows = np.concatenate([test for _, test in parts])
+    influence = np.zeros(codes.max() + 1)
+    influence[np.unique(codes[rows])] = np.mean(
+        [
+            np.zeros(each.n_patients)
+            if metric == "roc_auc" and each.score is None
+            else influence_of(each, metric)
+            for each in tested
+        ],
+        axis=0,
+    )
+    return influence
 
 
 def _divided(
@@ -273,6 +341,9 @@ def _test(
         )
     rows = np.concatenate([test for _, test in parts])
     scores = [each.score for each in tested if each.score is not None]
+    if len(scores) > 1:
+        # Every fold's model scores on a scale of its own; ranks within the fold are on one.
+        scores = [rankdata(score) / len(score) for score in scores]
     return Predictions(
         positive=np.concatenate([each.positive for each in tested]),
         predicted=np.concatenate([each.predicted for each in tested]),

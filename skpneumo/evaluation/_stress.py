@@ -14,11 +14,15 @@ from PIL import Image
 from skpneumo._files import temporary_folder
 from skpneumo._images import check_images
 from skpneumo._paths import check_paths, filenames_of
-from skpneumo._predictions import predictions_of
-from skpneumo._random import check_random_state
+from skpneumo._predictions import Predictions, predictions_of
 from skpneumo.datasets import patient_ids
 from skpneumo.evaluation._corruptions import CORRUPTIONS, Corruption
-from skpneumo.evaluation._estimates import Settings, estimate_metrics
+from skpneumo.evaluation._differences import estimate_differences
+from skpneumo.evaluation._dominance import warn_of_dominant_patient
+from skpneumo.evaluation._estimate import Settings
+from skpneumo.evaluation._estimates import estimate_metrics
+from skpneumo.evaluation._intervals import normal_quantile
+from skpneumo.evaluation._sentences import notes
 from skpneumo.loading import ImageArray, ImageLoader
 
 if TYPE_CHECKING:
@@ -43,8 +47,6 @@ def stress_test(
     pos_label: Any = None,
     threshold: float | None = None,
     confidence_level: float = 0.95,
-    n_resamples: int = 2000,
-    random_state: int | np.random.RandomState | None = 0,
 ) -> "pd.DataFrame":
     """Evaluate a fitted classifier on images corrupted as another hospital's might be.
 
@@ -76,18 +78,17 @@ def stress_test(
         Scores of at least this are called positive. None asks the estimator's ``predict``.
     confidence_level : float, default=0.95
         Of the two-sided intervals.
-    n_resamples : int, default=2000
-        Bootstrap resamples of patients.
-    random_state : int, RandomState instance or None, default=0
-        Seed of the bootstrap.
 
     Returns
     -------
     frame : pandas.DataFrame
         One row per corruption and metric (``roc_auc``, ``balanced_accuracy``, ``recall``,
         ``specificity``), with the columns ``corruption``, ``metric``, ``value``, ``low``,
-        ``high``, ``n``, ``n_patients`` and ``interval``, as from :func:`evaluate`. The first
-        rows are "unaltered": the same copies as they are.
+        ``high``, ``n``, ``n_patients``, ``n_effective`` and ``interval``, as from
+        :func:`evaluate`, and ``drop``, ``drop_low`` and ``drop_high``: the value unaltered minus
+        this one, with the paired interval of :func:`compare`. The first rows are "unaltered":
+        the same copies as they are, with no drop. ``frame.attrs["notes"]`` has the sentences
+        that belong beside the table.
 
     Raises
     ------
@@ -123,7 +124,9 @@ def stress_test(
     if groups is None and (filenames := filenames_of(X)) is not None:
         groups = patient_ids(filenames)
     corruptions = CORRUPTIONS if corruptions is None else corruptions
-    rows = []
+    normal_quantile(confidence_level)  # checks it, before minutes of predicting
+    rows: list[dict[str, Any]] = []
+    unaltered = None
     for name, corruption in {UNALTERED: _as_it_is, **corruptions}.items():
         with corrupted(X, corruption, name) as X_corrupted:
             predictions = predictions_of(
@@ -134,14 +137,36 @@ def stress_test(
                 pos_label=pos_label,
                 threshold=threshold,
             )
-        settings = Settings(confidence_level, n_resamples, 10, check_random_state(random_state))
-        rows += [
-            {"corruption": name, **vars(estimate)}
-            for estimate in estimate_metrics(predictions, _METRICS, settings)
-        ]
+        if unaltered is None:
+            unaltered = predictions
+            warn_of_dominant_patient(predictions, stacklevel=2)
+        rows += _rows(name, predictions, unaltered, confidence_level)
     frame = pd.DataFrame(rows)
     frame.attrs["confidence_level"] = confidence_level
+    frame.attrs["notes"] = notes(
+        one_fit={},
+        drops={},
+        several_rows={"n_rows": len(frame), "misses": 100 * (1 - confidence_level)},
+    )
     return frame
+
+
+def _rows(
+    name: str, predictions: Predictions, unaltered: Predictions, confidence_level: float
+) -> list[dict[str, Any]]:
+    """Of each metric the value under a corruption, and how much of the unaltered one is lost."""
+    drops = {}
+    if predictions is not unaltered:
+        differences = estimate_differences(unaltered, predictions, _METRICS, confidence_level)
+        drops = {each.metric: (each.difference, each.low, each.high) for each in differences}
+    rows = []
+    for estimate in estimate_metrics(predictions, _METRICS, Settings(confidence_level)):
+        drop, low, high = drops.get(estimate.metric, (np.nan, np.nan, np.nan))
+        rows.append(
+            {"corruption": name, **vars(estimate)}
+            | {"drop": drop, "drop_low": low, "drop_high": high}
+        )
+    return rows
 
 
 @contextmanager

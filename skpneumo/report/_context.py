@@ -11,7 +11,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 
 from skpneumo._plotting import class_name
 from skpneumo._predictions import Predictions
-from skpneumo.evaluation import evaluate_predictions
+from skpneumo.evaluation import DominantPatientWarning, evaluate_predictions
 from skpneumo.report._collection import Collection
 from skpneumo.report._decisions import DecisionRule, decided
 from skpneumo.report._evaluation import Estimate
@@ -55,6 +55,8 @@ class ReportContext:
         The same and the subgroups, as from ``evaluate``.
     explained : ExplainedModel or None
         What is to be explained, if anything.
+    dominant : str
+        What is to be said of a patient who has most of the images; empty if nobody has.
     """
 
     estimator: Any
@@ -68,6 +70,7 @@ class ReportContext:
     audit: "ImageAudit | None"
     settings: Settings
     explained: "ExplainedModel | None"
+    dominant: str
 
     @classmethod
     def of(
@@ -105,9 +108,10 @@ class ReportContext:
                 predictions,
                 filenames=None if collection.filenames is None else collection.filenames[rows],
             )
-        with warnings.catch_warnings():
-            # The page itself says what is undefined, and why.
+        with warnings.catch_warnings(record=True) as caught:
+            # The page itself says what is undefined, and why, and of whom most images are.
             warnings.simplefilter("ignore", UndefinedMetricWarning)
+            warnings.simplefilter("always", DominantPatientWarning)
             frame = evaluate_predictions(
                 predictions.positive,
                 predictions.score,
@@ -121,7 +125,7 @@ class ReportContext:
                 random_state=settings.random_state,
             )
         overall = frame[frame["subgroup"].eq("all")].drop(columns="subgroup")
-        found = {row["metric"]: Estimate(**row) for row in overall.to_dict("records")}
+        found = {row["metric"]: Estimate.from_row(row) for row in overall.to_dict("records")}
         positives = pos_label if isinstance(pos_label, list | tuple) else [predictions.pos_label]
         return cls(
             estimator,
@@ -135,6 +139,7 @@ class ReportContext:
             _audited(collection, label_names, audit),
             settings,
             explained,
+            _said_of_a_dominant_patient(caught),
         )
 
     @property
@@ -145,6 +150,17 @@ class ReportContext:
     def subgroups(self) -> "pd.DataFrame":
         """The rows of ``frame`` that are about a part of the images."""
         return self.frame[self.frame["subgroup"].ne("all")]
+
+
+def _said_of_a_dominant_patient(caught: list[warnings.WarningMessage]) -> str:
+    """The warning that is for the page; the others are for whom they were meant."""
+    said = ""
+    for each in caught:
+        if issubclass(each.category, DominantPatientWarning):
+            said = str(each.message)
+        else:
+            warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
+    return said
 
 
 def _label_names(

@@ -1,7 +1,8 @@
 """What the report uses of the evaluation stage beyond its public names."""
 
 from skpneumo.evaluation._estimates import METRICS, Estimate
-from skpneumo.evaluation._intervals import clustered_share
+from skpneumo.evaluation._intervals import ClusteredEstimate, clustered_share
+from skpneumo.evaluation._patients import share_of_patients_found
 from skpneumo.evaluation.displays._standard import (
     draw_calibration,
     draw_confusion,
@@ -10,9 +11,11 @@ from skpneumo.evaluation.displays._standard import (
 
 __all__ = [
     "METRICS",
+    "ClusteredEstimate",
     "Estimate",
     "clustered_share",
     "draw_calibration",
     "draw_confusion",
     "draw_curves",
+    "share_of_patients_found",
 ]

@@ -1,23 +1,19 @@
 """The section about the threshold: who chose it, what was promised, and what came of it."""
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from skpneumo._html import table
+from skpneumo.decision import RecallFloorClassifier
 from skpneumo.report._context import ReportContext
 from skpneumo.report._evaluation import clustered_share
 from skpneumo.report._markup import Section, paragraph, rows_table, sizes
-from skpneumo.report._wording import basis, bracketed, figure_of, metric_name
+from skpneumo.report._sentences import sentences_about_floor
+from skpneumo.report._wording import bracketed, figure_of, metric_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["operating_point"]
-
-_PATIENTS_UNKNOWN = (
-    "Not all patients were known in training, and images of unknown ones were taken for a patient "
-    "each. If some were of one patient, the promise is weaker than the table says."
-)
 
 
 def operating_point(context: ReportContext) -> Section:
@@ -32,11 +28,20 @@ def operating_point(context: ReportContext) -> Section:
     if rule.promise is not None:
         rows += _referred(context)
         parts += [table(_promised(context), "What was promised, by patients, in training")]
-        if not rule.promise.patients_known_:
-            parts += [paragraph(_PATIENTS_UNKNOWN)]
-        parts += [paragraph(_verdict(context))]
+        parts += [paragraph(_guarantee(rule.promise))]
+        said = sentences_about_floor(
+            context.predictions,
+            rule.promise.recall,
+            context.settings.confidence_level,
+            rule.promise.patients_known_,
+        )
+        parts += [paragraph(sentence) for sentence in said.values()]
     parts.append(rows_table(rows, "What was measured here, by images"))
     return Section("operating-point", "Operating point", "".join(parts))
+
+
+def _guarantee(chosen: RecallFloorClassifier) -> str:
+    return f"The guarantee is {chosen.guarantee_}. {chosen.guarantee_terms_}"
 
 
 def _promised(context: ReportContext) -> "pd.DataFrame":
@@ -61,7 +66,7 @@ def _promised(context: ReportContext) -> "pd.DataFrame":
             ("referred", "nothing", "none", referred, both),
         ]
     bound_name = f"lower bound, confidence {chosen.confidence:g}"
-    return pd.DataFrame(rows, columns=["share", "promised", bound_name, "out of fold", "patients"])
+    return pd.DataFrame(rows, columns=["share", "promised", bound_name, "in training", "patients"])
 
 
 def _referred(context: ReportContext) -> list[dict[str, Any]]:
@@ -92,24 +97,3 @@ def _referred(context: ReportContext) -> list[dict[str, Any]]:
 def _at_upper_threshold(context: ReportContext) -> str:
     assert context.rule.promise is not None
     return f"specificity at {context.rule.promise.upper_threshold_:.4g}, the upper threshold"
-
-
-def _verdict(context: ReportContext) -> str:
-    """Whether what was measured speaks for or against the promise."""
-    chosen, recall = context.rule.promise, context.found["recall"]
-    assert chosen is not None
-    measured = f"The recall measured here, {figure_of(recall)} of {basis(recall)},"
-    if math.isnan(recall.value):
-        return "There are no positive images here to hold the promise against."
-    if recall.high < chosen.recall:
-        return (
-            f"{measured} lies below the floor of {chosen.recall:g}. These patients or their "
-            "images are unlike those the threshold was chosen on, where alone the promise "
-            "holds. Choose it anew on patients like these."
-        )
-    if recall.low >= chosen.recall:
-        return f"{measured} lies above the floor of {chosen.recall:g}."
-    return (
-        f"{measured} agrees with the floor of {chosen.recall:g}, and with a lower one: these "
-        "are too few images to tell."
-    )

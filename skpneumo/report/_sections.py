@@ -105,6 +105,8 @@ def _warnings(context: ReportContext) -> Iterator[tuple[str, str, str]]:
                 f"The audit found {counted(n_errors, 'fault')} that make scores on this "
                 "collection wrong; see the data.",
             )
+    if context.dominant:
+        yield "warning", "One patient has most images", context.dominant
     if context.rule.promise is None:
         yield "warning", "No recall floor", context.rule.origin
 
@@ -173,8 +175,9 @@ def protocol(context: ReportContext) -> Section:
     )
     how = (
         f"Intervals are two-sided, of {settings.confidence_level:.0%}. {unit}. Shares have "
-        "Wilson's interval, on an effective number of images; metrics of scores a bootstrap of "
-        f"{settings.n_resamples:,} resamples, seed {settings.random_state}."
+        "Wilson's interval, on an effective number of images; metrics of scores a t interval by "
+        f"the jackknife; the calibration error a bootstrap of {settings.n_resamples:,} "
+        f"resamples, seed {settings.random_state}."
     )
     return Section(
         "protocol",
@@ -191,7 +194,8 @@ def metrics(context: ReportContext) -> Section:
         | {"interval by": _method(context.found[metric]), "meaning": MEANINGS[metric]}
         for metric in METRICS
     ]
-    return Section("metrics", "Metrics", rows_table(rows, "All evaluated images"))
+    notes = bullets(context.frame.attrs["notes"])
+    return Section("metrics", "Metrics", rows_table(rows, "All evaluated images") + notes)
 
 
 def _method(estimate: Estimate) -> str:
@@ -208,7 +212,7 @@ def subgroups(context: ReportContext) -> Section:
             title,
             paragraph("There are none: the file names tell no etiology, or all tell the same."),
         )
-    estimates = [(row.pop("subgroup"), Estimate(**row)) for row in frame.to_dict("records")]
+    estimates = [(row["subgroup"], Estimate.from_row(row)) for row in frame.to_dict("records")]
     rows: list[dict[str, Any]] = [
         {"subgroup": str(name), "metric": metric_name(estimate.metric)}
         | {"value [interval]": figure_of(estimate)}

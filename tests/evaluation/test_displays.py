@@ -30,6 +30,7 @@ from skpneumo.evaluation import (
     ScoreDistributionDisplay,
     ThresholdDisplay,
     TrainingCurvesDisplay,
+    compare_predictions,
     evaluate_predictions,
     plot_evaluation,
 )
@@ -454,6 +455,17 @@ def test_legend_of_the_calibration_covers_no_bin():
     legend, inside = extents(ax)
     assert legend.y1 <= inside.y0
     assert not legend.overlaps(ax.xaxis.label.get_window_extent())
+
+
+def test_model_comparison_writes_paired_differences_from_the_first():
+    scores = {"a": SCORE, "b": 1 - SCORE}
+    display = ModelComparisonDisplay.from_predictions(Y, scores, metrics="roc_auc")
+    row = compare_predictions(Y, 1 - SCORE, SCORE).set_index("metric").loc["roc_auc"]
+    texts = [text.get_text() for text in display.ax_.texts]
+    assert "from" not in texts[0]
+    assert f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}] from a" in texts[1]
+    frames_alone = ModelComparisonDisplay(display.evaluations, "roc_auc").plot()
+    assert all("from" not in text.get_text() for text in frames_alone.ax_.texts)
 
 
 def test_model_comparison_of_estimators():

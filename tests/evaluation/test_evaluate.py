@@ -28,9 +28,15 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from skpneumo.datasets import UnknownNamesWarning
-from skpneumo.evaluation import evaluate, evaluate_predictions, expected_calibration_error
+from skpneumo.evaluation import (
+    DominantPatientWarning,
+    evaluate,
+    evaluate_predictions,
+    expected_calibration_error,
+)
 
-COLUMNS = ["subgroup", "metric", "value", "low", "high", "n", "n_patients", "interval"]
+COLUMNS = ["subgroup", "metric", "value", "low", "high", "n", "n_patients", "n_effective"]
+COLUMNS += ["interval", "true_positives", "false_negatives", "false_positives", "true_negatives"]
 XRAYS = [
     "IM-0001-0001.jpeg",
     "IM-0001-0002.jpeg",
@@ -107,11 +113,12 @@ def test_denominators():
 def test_interval_names_its_method():
     clustered = by_metric(evaluate_predictions(Y, SCORE, filenames=XRAYS))["interval"]
     assert clustered["recall"] == "Wilson, design effect"
-    assert clustered["roc_auc"] == "patient bootstrap, score"
+    assert clustered["roc_auc"] == "patient jackknife, score"
     own = by_metric(evaluate_predictions(Y, SCORE))["interval"]
     assert own["recall"] == "Wilson"
     assert own["balanced_accuracy"] == "MOVER"
-    assert own["brier_score"] == "bootstrap, score"
+    assert own["brier_score"] == "jackknife, score"
+    assert own["ece"] == "bootstrap, score"
 
 
 def test_etiologies_are_taken_against_all_normals():
@@ -131,7 +138,7 @@ def test_subgroups_of_both_classes_have_every_metric():
     site = ["A", "B", "A", "A", "B", "A", "B", None]
     frame = evaluate_predictions(Y, SCORE, subgroups=site)
     assert frame["subgroup"].unique().tolist() == ["all", "A", "B"]
-    assert len(by_metric(frame, "A")) == len(by_metric(frame)) == 12
+    assert len(by_metric(frame, "A")) == len(by_metric(frame)) == 16
     assert by_metric(frame, "B").loc["accuracy", "n"] == 3
 
 
@@ -198,9 +205,10 @@ def test_faultless_test_has_intervals_that_are_no_points():
     patient = np.repeat(np.arange(40), 2)
     y = np.repeat([0, 1], 40)
     frame = by_metric(evaluate_predictions(y, y.astype(float), groups=patient))
-    shares = frame.drop(
-        ["brier_score", "ece", "positive_likelihood_ratio", "negative_likelihood_ratio"]
-    )
+    ratios = ["positive_likelihood_ratio", "negative_likelihood_ratio"]
+    of_probabilities = ["brier_score", "ece", "ece_by_chance"]
+    shares = frame.drop([*ratios, *of_probabilities, "calibration_slope", "calibration_intercept"])
+    assert "separate the classes" in frame.loc["calibration_slope", "interval"]
     assert (shares["value"] == 1).all()
     assert (shares["low"] < 0.97).all()
     assert (shares["high"] == 1).all()
@@ -241,7 +249,7 @@ def test_order_of_images_does_not_matter_beyond_the_seed():
     order = np.random.default_rng(0).permutation(len(Y))
     first = evaluate_predictions(Y, SCORE, filenames=XRAYS)
     again = evaluate_predictions(Y[order], SCORE[order], filenames=np.array(XRAYS)[order])
-    assert first.equals(again)
+    pd.testing.assert_frame_equal(first, again, rtol=1e-9)
 
 
 def test_seed_decides_the_bootstrap():
@@ -253,7 +261,7 @@ def test_seed_decides_the_bootstrap():
         for seed in (0, 0, 1)
     )
     assert first.equals(again)
-    assert first.loc["roc_auc", "low"] != other.loc["roc_auc", "low"]
+    assert first.loc["ece", "low"] != other.loc["ece", "low"]
 
 
 def test_large_collection_is_resampled_in_blocks(monkeypatch):
@@ -337,6 +345,7 @@ def test_what_has_a_value_has_an_interval_however_few_the_images(seed):
     groups = rng.integers(0, n // 2 + 1, n)
     with np.errstate(all="raise", under="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", UndefinedMetricWarning)
+        warnings.simplefilter("ignore", DominantPatientWarning)
         frame = evaluate_predictions(y, score, groups=groups, n_resamples=20)
     valued = frame[frame["value"].notna()]
     assert (valued["high"] - valued["low"].clip(upper=1e9) > 1e-6).all()
@@ -353,12 +362,116 @@ def test_what_has_a_value_has_an_interval_however_few_the_images(seed):
         ({"pos_label": 2}, ValueError, r"pos_label=2 is not one of the labels \[0, 1\]"),
         ({"pos_label": "1"}, ValueError, "pos_label='1' is not one"),
         ({"subgroups": ["all"] * 4 + ["b"] * 4}, ValueError, "subgroup is called 'all'"),
+        ({"prevalence": 5}, ValueError, "prevalence=5 is not between 0 and 1"),
+        ({"threshold_probability": 0.1}, ValueError, "Pass prevalence as well"),
         ({"groups": [1, 2, None, 4, 5, 6, 7, 8]}, ValueError, "groups has None in row 2"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(arguments, error, message):
     with pytest.raises(error, match=message):
         evaluate_predictions(**{"y": Y, "y_score": SCORE} | arguments)
+
+
+def test_counts_are_those_of_each_subgroup():
+    frame = evaluate_predictions(Y, SCORE, subgroups=["A", "B", "A", "A", "B", "A", "B", "B"])
+    counts = ["true_positives", "false_negatives", "false_positives", "true_negatives"]
+    assert frame[frame["subgroup"] == "all"].iloc[0][counts].tolist() == [4, 1, 1, 2]
+    assert frame[frame["subgroup"] == "A"].iloc[0][counts].tolist() == [1, 1, 1, 1]
+    row = by_metric(frame).loc["negative_predictive_value"]
+    assert (row["value"], row["n"]) == (pytest.approx(2 / 3), 3)
+
+
+def test_one_patient_with_most_images_is_said():
+    y = np.repeat([1, 0], [30, 10])
+    patient = np.r_[np.zeros(25), np.arange(1, 16)]
+    score = np.random.default_rng(0).random(40)
+    with pytest.warns(DominantPatientWarning, match="25 of the 40 images") as caught:
+        frame = evaluate_predictions(y, score, groups=patient)
+    assert caught[0].filename == __file__
+    effective = by_metric(frame)["n_effective"]
+    assert effective["accuracy"] == pytest.approx(40**2 / (25**2 + 15))
+    assert effective["specificity"] == 10
+    with pytest.warns(DominantPatientWarning, match="25 of the 30 positive images"):
+        evaluate_predictions(
+            np.r_[y, np.zeros(40)], np.r_[score, score], groups=np.r_[patient, np.arange(16, 56)]
+        )
+
+
+def test_predictive_values_at_a_prevalence_are_bayes():
+    frame = by_metric(evaluate_predictions(Y, SCORE, prevalence=0.1, threshold_probability=0.2))
+    recall, specificity = 0.8, 2 / 3
+    ppv = 0.1 * recall / (0.1 * recall + 0.9 * (1 - specificity))
+    npv = 0.9 * specificity / (0.9 * specificity + 0.1 * (1 - recall))
+    assert frame.loc["precision_at_prevalence", "value"] == pytest.approx(ppv)
+    assert frame.loc["negative_predictive_value_at_prevalence", "value"] == pytest.approx(npv)
+    net = 0.1 * recall - 0.9 * (1 - specificity) * 0.25
+    assert frame.loc["net_benefit_at_prevalence", "value"] == pytest.approx(net)
+    rows = frame[frame["prevalence"].notna()]
+    assert len(rows) == 3
+    assert ((rows["low"] < rows["value"]) & (rows["value"] < rows["high"])).all()
+    # The limits are those of the likelihood ratio, at these odds.
+    odds = frame.loc["positive_likelihood_ratio", "low"] / 9
+    assert frame.loc["precision_at_prevalence", "low"] == pytest.approx(odds / (1 + odds))
+
+
+def test_predictive_value_at_the_samples_prevalence_is_the_samples():
+    frame = by_metric(evaluate_predictions(Y, SCORE, prevalence=5 / 8))
+    for metric in ("precision", "negative_predictive_value"):
+        assert frame.loc[f"{metric}_at_prevalence", "value"] == pytest.approx(
+            frame.loc[metric, "value"]
+        )
+
+
+def test_columns_of_a_table_are_subgroups():
+    table = pd.DataFrame(
+        {"sex": ["F", "M"] * 4, "age": np.arange(8.0), "site": ["A"] * 7 + [None]}
+    )
+    names = set(evaluate_predictions(Y, SCORE, subgroups=table)["subgroup"])
+    assert {"all", "sex=F", "sex=M", "age=3.0"} <= names
+    many = pd.DataFrame({"age": np.arange(40.0)})
+    names = set(evaluate_predictions(np.tile(Y, 5), np.tile(SCORE, 5), subgroups=many)["subgroup"])
+    assert names == {"all", "age 0 to 9", "age 10 to 19", "age 20 to 29", "age 30 to 39"}
+    X = table.assign(feature=SCORE)
+    model = LogisticRegression(C=100).fit(X[["feature"]], Y)
+
+    class OfTables(LogisticRegression):
+        def predict_proba(self, X):
+            return model.predict_proba(X[["feature"]])
+
+        def predict(self, X):
+            return model.predict(X[["feature"]])
+
+    of_tables = OfTables()
+    of_tables.classes_ = model.classes_
+    names = set(evaluate(of_tables, X, Y, subgroups=["sex", "site"])["subgroup"])
+    assert names == {"all", "sex=F", "sex=M", "site=A"}
+    assert set(evaluate(of_tables, X, Y, subgroups="sex")["subgroup"]) == {"all", "sex=F", "sex=M"}
+    with pytest.raises(ValueError, match=r"names the columns \['view'\], which X does not have"):
+        evaluate(of_tables, X, Y, subgroups=["sex", "view"])
+    with pytest.raises(ValueError, match="nor a column of X"):
+        evaluate(of_tables, X, Y, subgroups="view")
+
+
+def test_several_fits_are_averaged_and_their_variance_is_in_the_interval():
+    X, y = make_classification(300, n_features=5, class_sep=0.5, random_state=0)
+    fits = [LogisticRegression().fit(X[i : i + 20], y[i : i + 20]) for i in (0, 20, 40, 60)]
+    X, y = X[100:], y[100:]
+    together = by_metric(evaluate(fits, X, y, n_resamples=20))
+    each = [by_metric(evaluate(fit, X, y, n_resamples=20)) for fit in fits]
+    for metric in ("recall", "roc_auc", "positive_likelihood_ratio"):
+        values = [frame.loc[metric, "value"] for frame in each]
+        row = together.loc[metric]
+        assert row["value"] == pytest.approx(np.mean(values))
+        assert row["sd_between_fits"] == pytest.approx(np.std(values, ddof=1))
+        mean_below = np.mean(
+            [frame.loc[metric, "value"] - frame.loc[metric, "low"] for frame in each]
+        )
+        assert row["value"] - row["low"] > mean_below
+    same = by_metric(evaluate([fits[0]] * 3, X, y, n_resamples=20))
+    assert same.loc["recall", "low"] == pytest.approx(each[0].loc["recall", "low"])
+    assert same.loc["recall", "sd_between_fits"] == 0
+    with pytest.raises(ValueError, match="empty list"):
+        evaluate([], X, y)
 
 
 def test_patients_are_checked_before_anything_is_predicted():

@@ -12,12 +12,14 @@ from skpneumo.evaluation._intervals import (
     clustered_share,
     correlation,
     design_effect,
+    dominated,
     effective_size,
     logit_interval,
     mover_difference,
     mover_mean,
     mover_ratio,
     newcombe_auc_interval,
+    t_quantile,
     wilson_interval,
 )
 
@@ -26,7 +28,7 @@ counts = st.integers(1, 300).flatmap(lambda n: st.tuples(st.integers(0, n), st.j
 
 
 def estimate(value, low, high, influence=(0.0,)):
-    return ClusteredEstimate(value, low, high, 10, 10, np.asarray(influence, dtype=float))
+    return ClusteredEstimate(value, low, high, 10, 10, 10.0, np.asarray(influence, dtype=float))
 
 
 @given(counts, levels)
@@ -147,6 +149,20 @@ def test_difference_of_independent_estimates_adds_squares():
     assert high == pytest.approx(0.2 + np.hypot(0.1, 0.4))
 
 
+@given(st.floats(-0.9, 0.9))
+def test_correlation_takes_its_share_off_a_difference(r):
+    low, high = mover_difference(0.8, (0.5, 0.9), 0.6, (0.2, 0.9), r)
+    assert low == pytest.approx(0.2 - np.sqrt(0.3**2 + 0.3**2 - 2 * r * 0.3 * 0.3))
+    assert high == pytest.approx(0.2 + np.sqrt(0.1**2 + 0.4**2 - 2 * r * 0.1 * 0.4))
+
+
+def test_few_patients_with_most_images_dominate():
+    assert dominated(np.array([60.0] + [1.0] * 40))
+    assert dominated(np.array([5.0]))
+    assert not dominated(np.array([1.0, 2.0, 3.0, 0.0, 5.0]))
+    assert not dominated(np.array([30.0] * 30 + [1.0] * 100))
+
+
 @settings(max_examples=50, deadline=None)
 @given(counts, counts, st.floats(-0.9, 0.9))
 def test_ratio_limits_are_where_the_difference_ends_at_zero(first, second, r):
@@ -192,7 +208,7 @@ def test_correlation_needs_shared_patients():
 
 @given(st.floats(0.01, 0.99), st.floats(0.001, 0.3), levels)
 def test_logit_interval_contains_its_value_and_stays_inside(value, error, level):
-    low, high = logit_interval(value, error, level)
+    low, high = logit_interval(value, error, t_quantile(level, 7))
     assert 0 <= low < value < high <= 1
 
 

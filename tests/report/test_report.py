@@ -584,7 +584,8 @@ def test_promise_is_held_against_what_was_measured(features, shift, verdict):
     )
     assert f"referred, from {floor.threshold_:.4g} to {floor.upper_threshold_:.4g}" in said
     undecided = text_of(operating_point(case_of(floor, X[100:112], y[100:112])).body)
-    assert "agrees with the floor of 0.8" in undecided
+    assert "contains the floor of 0.8" in undecided
+    assert "The guarantee is exact. Exact, given the fitted model" in said
     negatives = y == 0
     none = text_of(operating_point(case_of(floor, X[negatives], y[negatives])).body)
     assert "no positive images here" in none

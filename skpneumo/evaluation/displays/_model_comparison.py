@@ -16,7 +16,13 @@ from skpneumo._plotting import (
     plain,
     tidy,
 )
-from skpneumo.evaluation._evaluate import evaluate, evaluate_predictions
+from skpneumo._predictions import Predictions, common_positive_label, predictions_of
+from skpneumo.evaluation._differences import (
+    DIFFERENCE_METRICS,
+    Difference,
+    estimate_differences,
+)
+from skpneumo.evaluation._evaluate import evaluate_predictions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,8 +35,10 @@ class ModelComparisonDisplay:
     """A dot and an interval for each model and metric, with the images and patients they rest on.
 
     Make one with :meth:`from_estimators`, :meth:`from_predictions` or from the frames of
-    :func:`~skpneumo.evaluation.evaluate`. Overlapping intervals do not make two models equal;
-    ask :func:`~skpneumo.evaluation.compare`.
+    :func:`~skpneumo.evaluation.evaluate`. Overlapping intervals do not make two models equal, so
+    beside each model but the first stands its difference from the first, with the paired
+    interval of :func:`~skpneumo.evaluation.compare`; each for itself, not corrected for looking
+    at several.
 
     Parameters
     ----------
@@ -40,6 +48,9 @@ class ModelComparisonDisplay:
         Rows of the frames to draw.
     subgroup : str, default="all"
         Subgroup of the frames to draw.
+    differences : mapping of str to dict, default=None
+        For each model but the first, its differences from the first by metric, for all images.
+        :meth:`from_estimators` and :meth:`from_predictions` compute them.
 
     Attributes
     ----------
@@ -64,10 +75,12 @@ class ModelComparisonDisplay:
         evaluations: "Mapping[str, pd.DataFrame]",
         metrics: str | list[str] | tuple[str, ...] = "f1",
         subgroup: str = "all",
+        differences: Mapping[str, dict[str, Difference]] | None = None,
     ) -> None:
         self.evaluations = evaluations
         self.metrics = metrics
         self.subgroup = subgroup
+        self.differences = differences
 
     @classmethod
     def from_estimators(
@@ -95,17 +108,20 @@ class ModelComparisonDisplay:
         ax : Axes, default=None
             Axes to draw on; those of a new figure by default.
         **evaluate_params : dict
-            For :func:`~skpneumo.evaluation.evaluate`: ``groups``, ``pos_label`` and so on.
+            For :func:`~skpneumo.evaluation.evaluate_predictions`: ``groups``, ``pos_label``,
+            ``threshold`` and so on.
 
         Returns
         -------
         display : ModelComparisonDisplay
         """
-        params = {"subgroups": None} | evaluate_params
-        frames = {
-            name: evaluate(estimator, X, y, **params) for name, estimator in estimators.items()
+        how, params = _divided(evaluate_params)
+        if how.get("pos_label") is None:
+            how["pos_label"] = common_positive_label(list(estimators.values()))
+        predictions = {
+            name: predictions_of(estimator, X, y, **how) for name, estimator in estimators.items()
         }
-        return cls(frames, metrics).plot(ax=ax)
+        return cls._of(predictions, metrics, params).plot(ax=ax)
 
     @classmethod
     def from_predictions(
@@ -137,11 +153,41 @@ class ModelComparisonDisplay:
         -------
         display : ModelComparisonDisplay
         """
-        params = {"subgroups": None} | evaluate_params
+        how, params = _divided(evaluate_params)
+        predictions = {name: Predictions.of(y, score, **how) for name, score in y_scores.items()}
+        return cls._of(predictions, metrics, params).plot(ax=ax)
+
+    @classmethod
+    def _of(
+        cls,
+        predictions: Mapping[str, Predictions],
+        metrics: str | list[str] | tuple[str, ...],
+        evaluate_params: dict[str, Any],
+    ) -> Self:
+        """Evaluate predictions of the same images, and compare all with the first."""
         frames = {
-            name: evaluate_predictions(y, score, **params) for name, score in y_scores.items()
+            name: evaluate_predictions(
+                each.positive,
+                each.score,
+                each.predicted,
+                groups=each.patient,
+                filenames=each.filenames,
+                pos_label=True,
+                **{"subgroups": None} | evaluate_params,
+            )
+            for name, each in predictions.items()
         }
-        return cls(frames, metrics).plot(ax=ax)
+        level = evaluate_params.get("confidence_level", 0.95)
+        first = next(iter(predictions.values()), None)
+        differences = {
+            name: {
+                row.metric: row
+                for row in estimate_differences(each, first, DIFFERENCE_METRICS, level)
+            }
+            for name, each in predictions.items()
+            if first is not None and each is not first
+        }
+        return cls(frames, metrics, differences=differences)
 
     def plot(self, *, ax: "Axes | None" = None) -> Self:
         """Draw the dots.
@@ -184,8 +230,10 @@ class ModelComparisonDisplay:
                 label=plain(metric_label(metric)),
             )
             for place, row in zip(places + shift, rows, strict=True):
+                name = names[round(place - shift)]
                 ax.annotate(
-                    with_interval(row.value, row.low, row.high, row.n, row.n_patients),
+                    with_interval(row.value, row.low, row.high, row.n, row.n_patients)
+                    + self._difference(name, metric, names[0]),
                     (1.01, place),
                     xycoords=("axes fraction", "data"),
                     va="center",
@@ -202,6 +250,14 @@ class ModelComparisonDisplay:
         self.ax_, self.figure_ = ax, figure_of(ax)
         return self
 
+    def _difference(self, name: str, metric: str, first: str) -> str:
+        """What is written of the difference from the first model, if there is one."""
+        row = (self.differences or {}).get(name, {}).get(metric)
+        if row is None or self.subgroup != "all" or np.isnan(row.difference):
+            return ""
+        difference = with_interval(row.difference, row.low, row.high, form="+.3f")
+        return f"\n{difference} from {plain(first)}"
+
     def _row(self, name: str, metric: str) -> Any:
         frame = self.evaluations[name]
         rows = frame[(frame["metric"] == metric) & (frame["subgroup"] == self.subgroup)]
@@ -212,3 +268,12 @@ class ModelComparisonDisplay:
                 f"subgroups {sorted(frame['subgroup'].unique())}."
             )
         return next(rows.itertuples())
+
+
+def _divided(evaluate_params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What is for making predictions, and what is for evaluating them."""
+    of_predictions = {"groups", "filenames", "pos_label", "threshold"}
+    return (
+        {name: each for name, each in evaluate_params.items() if name in of_predictions},
+        {name: each for name, each in evaluate_params.items() if name not in of_predictions},
+    )

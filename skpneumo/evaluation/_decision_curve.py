@@ -1,0 +1,206 @@
+"""Is the model worth using? Net benefit against the odds at which one would act."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_array, column_or_1d
+
+from skpneumo._predictions import Predictions, predictions_of
+from skpneumo.evaluation._dominance import warn_of_dominant_patient
+from skpneumo.evaluation._intervals import clustered_share, normal_quantile
+from skpneumo.evaluation._prevalence import check_share, net_benefit
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["decision_curve", "decision_curve_predictions"]
+
+_USUAL = np.round(np.linspace(0.01, 0.99, 99), 2)
+
+
+def decision_curve(
+    estimator: Any,
+    X: Any,
+    y: ArrayLike,
+    *,
+    prevalence: float | None = None,
+    threshold_probabilities: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
+    pos_label: Any = None,
+    confidence_level: float = 0.95,
+) -> "pd.DataFrame":
+    r"""Compute the net benefit of a fitted classifier at each threshold probability.
+
+    Who examines a patient further from a probability of :math:`p_t` on holds one case found to
+    be worth :math:`(1 - p_t) / p_t` needless examinations. In that currency the net benefit
+    counts what the model finds less what it raises for nothing, per image, and a model is worth
+    using where it is above examining everyone and above examining no one, which has 0.
+
+    Parameters
+    ----------
+    estimator : fitted classifier with ``predict_proba``
+        Its probabilities are used as they are. At another prevalence than that of training,
+        wrap it in :class:`~skpneumo.decision.PriorShiftClassifier` first.
+    X : array-like of length n_images
+        What the estimator takes.
+    y : array-like of shape (n_images,)
+        True labels.
+    prevalence : float, default=None
+        Share of positive images where the model is to be used. None takes the sample's, as if
+        it were known.
+    threshold_probabilities : array-like of shape (n_thresholds,), default=None
+        Between 0 and 1; None takes 0.01, 0.02, ..., 0.99.
+    groups : array-like of shape (n_images,), default=None
+        The patient of each image; read off the file names by default.
+    pos_label : label, default=None
+        The class whose recall is meant; by default the one that the estimator's
+        threshold is about, else the second of two.
+    confidence_level : float, default=0.95
+        Of the two-sided intervals, each for one threshold probability.
+
+    Returns
+    -------
+    frame : pandas.DataFrame
+        One row per threshold probability, with the columns ``threshold_probability``,
+        ``net_benefit``, ``low``, ``high``, ``examine_all`` (the net benefit of examining
+        everyone), ``prevalence``, ``n`` and ``n_patients``. With the prevalence known,
+        ``examine_all`` and the 0 of examining no one are constants: an interval above both says
+        that the model is better than either there.
+
+    Raises
+    ------
+    ValueError
+        If there are no probabilities, the images are of one class, or a share is not between 0
+        and 1.
+
+    See Also
+    --------
+    evaluate : With ``prevalence``, the net benefit at one threshold probability.
+
+    References
+    ----------
+    A. J. Vickers and E. B. Elkin, "Decision curve analysis: a novel method for evaluating
+    prediction models", Medical Decision Making 26 (2006), 565-574.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skpneumo.evaluation import decision_curve
+    >>> X, y = make_classification(400, class_sep=0.8, random_state=0)
+    >>> model = LogisticRegression().fit(X[:200], y[:200])
+    >>> decision_curve(model, X[200:], y[200:], threshold_probabilities=[0.2, 0.5])[
+    ...     ["threshold_probability", "net_benefit", "low", "high", "examine_all"]].round(3)
+       threshold_probability  net_benefit    low   high  examine_all
+    0                    0.2        0.380  0.342  0.404        0.369
+    1                    0.5        0.255  0.190  0.307       -0.010
+    """
+    predictions = predictions_of(estimator, X, y, groups=groups, pos_label=pos_label)
+    return _decision_curve(predictions, prevalence, threshold_probabilities, confidence_level)
+
+
+def decision_curve_predictions(
+    y: ArrayLike,
+    y_score: ArrayLike,
+    *,
+    prevalence: float | None = None,
+    threshold_probabilities: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
+    filenames: Any = None,
+    pos_label: Any = None,
+    confidence_level: float = 0.95,
+) -> "pd.DataFrame":
+    """Compute the net benefit of probabilities at each threshold probability.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_images,)
+        True labels, of two classes.
+    y_score : array-like of shape (n_images,)
+        Probabilities of the positive class.
+    groups : array-like of shape (n_images,), default=None
+        The patient of each image. None reads it off ``filenames``, and takes each row for a
+        patient of its own without them.
+    filenames : array-like of paths, shape (n_images,), default=None
+        The file of each image, for its patient.
+    prevalence, threshold_probabilities, pos_label, confidence_level
+        As in :func:`decision_curve`.
+
+    Returns
+    -------
+    frame : pandas.DataFrame
+        As from :func:`decision_curve`.
+
+    Examples
+    --------
+    >>> from skpneumo.evaluation import decision_curve_predictions
+    >>> frame = decision_curve_predictions(
+    ...     [0, 0, 1, 1], [0.1, 0.4, 0.6, 0.9], threshold_probabilities=[0.5])
+    >>> frame.loc[0, ["net_benefit", "examine_all"]].astype(float).to_list()
+    [0.5, 0.0]
+    """
+    predictions = Predictions.of(
+        y, y_score, groups=groups, filenames=filenames, pos_label=pos_label, threshold=0.5
+    )
+    return _decision_curve(predictions, prevalence, threshold_probabilities, confidence_level)
+
+
+def _decision_curve(
+    predictions: Predictions,
+    prevalence: float | None,
+    threshold_probabilities: ArrayLike | None,
+    confidence_level: float,
+) -> "pd.DataFrame":
+    import pandas as pd
+
+    normal_quantile(confidence_level)  # checks it
+    thresholds = _check_thresholds(threshold_probabilities)
+    positive, score, patient = predictions.positive, predictions.score, predictions.patient
+    if score is None or not predictions.has_probabilities:
+        raise ValueError(
+            "A decision curve needs probabilities of the positive class between 0 and 1, and "
+            "there are none. Use a classifier with predict_proba."
+        )
+    if positive.all() or not positive.any():
+        raise ValueError(
+            f"All {len(positive)} images are of one class, so there is no recall or no "
+            "specificity to weigh. Evaluate images of both classes."
+        )
+    if prevalence is None:
+        prevalence = float(positive.mean())
+    check_share(prevalence, "prevalence")
+    warn_of_dominant_patient(predictions, stacklevel=3)
+    rows = []
+    for threshold in thresholds:
+        predicted = score >= threshold
+        recall = clustered_share(predicted, positive, patient, confidence_level)
+        specificity = clustered_share(~predicted, ~positive, patient, confidence_level)
+        value, (low, high) = net_benefit(recall, specificity, prevalence, threshold)
+        odds = threshold / (1 - threshold)
+        rows.append(
+            {
+                "threshold_probability": threshold,
+                "net_benefit": value,
+                "low": low,
+                "high": high,
+                "examine_all": prevalence - (1 - prevalence) * odds,
+                "prevalence": prevalence,
+                "n": len(positive),
+                "n_patients": predictions.n_patients,
+            }
+        )
+    frame = pd.DataFrame(rows)
+    frame.attrs["confidence_level"] = confidence_level
+    return frame
+
+
+def _check_thresholds(threshold_probabilities: ArrayLike | None) -> NDArray[np.float64]:
+    if threshold_probabilities is None:
+        return _USUAL
+    thresholds = column_or_1d(
+        check_array(threshold_probabilities, ensure_2d=False, dtype=np.float64)
+    )
+    for threshold in thresholds:
+        check_share(float(threshold), "threshold_probabilities")
+    return thresholds

@@ -1,0 +1,44 @@
+"""When one patient has most of the images, the figures are about that patient."""
+
+import warnings
+
+import numpy as np
+
+from skpneumo._predictions import Predictions
+from skpneumo.evaluation._intervals import effective_size
+from skpneumo.evaluation._sentences import notes
+
+__all__ = ["DominantPatientWarning", "warn_of_dominant_patient"]
+
+_MOST = 0.5
+_FEWEST_IMAGES = 5
+
+
+class DominantPatientWarning(UserWarning):
+    """One patient has most of the images."""
+
+
+def warn_of_dominant_patient(predictions: Predictions, stacklevel: int) -> None:
+    """Warn where one of several patients has more than half of all images, or of a class."""
+    everything = np.ones(len(predictions), dtype=bool)
+    for kind, rows in (
+        ("", everything),
+        ("positive ", predictions.positive),
+        ("negative ", ~predictions.positive),
+    ):
+        sizes = np.bincount(predictions.patient[rows]).astype(float)
+        n_patients = np.count_nonzero(sizes)
+        if n_patients < 2:
+            continue
+        largest = int(sizes.max())
+        if largest > _MOST * sizes.sum() and largest >= _FEWEST_IMAGES:
+            (note,) = notes(
+                dominant_patient={
+                    "n_images": largest,
+                    "n": int(sizes.sum()),
+                    "kind": kind,
+                    "n_effective": effective_size(sizes),
+                }
+            )
+            warnings.warn(note, DominantPatientWarning, stacklevel=stacklevel + 1)
+            return

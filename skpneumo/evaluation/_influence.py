@@ -1,0 +1,176 @@
+"""How far each patient moves a metric: what standard errors and correlations are made of.
+
+The influence of a patient is the derivative of the metric by the weight of the patient's images
+(the infinitesimal jackknife). Influences sum to 0, their squares to the variance of the metric
+with patients as the unit, and their products to the covariance of two metrics, or of two models
+on the same patients, or on some of the same.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from skpneumo._predictions import Predictions
+
+__all__ = ["INFLUENCES", "degrees_of_freedom", "influence_of", "shrunk_correlation"]
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+# Patients that agree in nothing, added to what a correlation is estimated from.
+_ADDED_PATIENTS = 2.0
+
+
+def influence_of(predictions: Predictions, metric: str) -> Floats:
+    """Influence of each patient on a metric; zeros where the metric is undefined.
+
+    Parameters
+    ----------
+    predictions : Predictions
+    metric : str
+        A key of ``INFLUENCES``.
+
+    Returns
+    -------
+    ndarray of shape (n_patients,)
+    """
+    by_image = INFLUENCES[metric](predictions)
+    by_patient = np.zeros(predictions.n_patients)
+    if np.isfinite(by_image).all():
+        np.add.at(by_patient, predictions.patient, by_image)
+    return by_patient
+
+
+def degrees_of_freedom(influence: Floats) -> float:
+    """How well the sum of squared influences is known, as degrees of freedom.
+
+    Those of the scaled chi-squared variable that has the mean and the variance of the estimated
+    variance (Satterthwaite), the variance by the fourth moment of the influences: with normal
+    ones they are as many as patients, with a handful of patients in error twice their number.
+
+    References
+    ----------
+    F. E. Satterthwaite, "An approximate distribution of estimates of variance components",
+    Biometrics Bulletin 2 (1946), 110-114.
+    """
+    n = np.count_nonzero(influence)
+    if n < 2:
+        return 1.0
+    squares = influence**2
+    of_variance = (squares @ squares) / squares.sum() ** 2 - 1 / n
+    return float(np.clip(2 / of_variance if of_variance > 0 else np.inf, 1.0, n - 1))
+
+
+def shrunk_correlation(a: Floats, b: Floats) -> float:
+    """Correlation of two estimates from the influences of the patients they share.
+
+    Shrunk towards 0 as if two more patients, who agree in nothing, had been seen. What counts
+    as seen are the patients that carry the variance (the participation ratio of their squared
+    influences): with models that err on four patients these are four, and a perfect agreement
+    on four patients is no proof of another on the fifth.
+    """
+    square_a, square_b = a**2, b**2
+    product = square_a.sum() * square_b.sum()
+    if product <= 0:
+        return 0.0
+    informative = square_a + square_b
+    seen = informative.sum() ** 2 / (informative @ informative)
+    shrinkage = seen / (seen + _ADDED_PATIENTS)
+    return float(np.clip(shrinkage * (a @ b) / np.sqrt(product), -1.0, 1.0))
+
+
+def _of_share(hit: Bools, among: Bools) -> Floats:
+    n = among.sum()
+    if not n:
+        return np.full(len(hit), np.nan)
+    value = (hit & among).sum() / n
+    return among * (hit - value) / n
+
+
+def _of_accuracy(p: Predictions) -> Floats:
+    return _of_share(p.positive == p.predicted, np.ones(len(p), dtype=bool))
+
+
+def _of_recall(p: Predictions) -> Floats:
+    return _of_share(p.predicted, p.positive)
+
+
+def _of_specificity(p: Predictions) -> Floats:
+    return _of_share(~p.predicted, ~p.positive)
+
+
+def _of_precision(p: Predictions) -> Floats:
+    return _of_share(p.positive, p.predicted)
+
+
+def _of_negative_predictive_value(p: Predictions) -> Floats:
+    return _of_share(~p.positive, ~p.predicted)
+
+
+def _of_f1(p: Predictions) -> Floats:
+    # F1 = 2J / (1 + J) of a share J, and so moves with J by its derivative.
+    hit, among = p.positive & p.predicted, p.positive | p.predicted
+    jaccard = hit.sum() / among.sum() if among.any() else np.nan
+    return 2 / (1 + jaccard) ** 2 * _of_share(hit, among)
+
+
+def _of_balanced_accuracy(p: Predictions) -> Floats:
+    return (_of_recall(p) + _of_specificity(p)) / 2
+
+
+def _of_roc_auc(p: Predictions) -> Floats:
+    positive, score = p.positive, p.score
+    assert score is not None
+    n_positive, n_negative = int(positive.sum()), int((~positive).sum())
+    if not n_positive or not n_negative:
+        return np.full(len(p), np.nan)
+    rank = rankdata(score)
+    placement = np.empty(len(p))
+    placement[positive] = (rank[positive] - rankdata(score[positive])) / n_negative
+    placement[~positive] = 1 - (rank[~positive] - rankdata(score[~positive])) / n_positive
+    auc = placement[positive].mean()
+    return (placement - auc) / np.where(positive, n_positive, n_negative)
+
+
+def _of_average_precision(p: Predictions) -> Floats:
+    """A positive moves it by its own precision, every image by the precisions further down."""
+    positive, score = p.positive, p.score
+    assert score is not None
+    n_positive = int(positive.sum())
+    if not n_positive:
+        return np.full(len(p), np.nan)
+    levels, level = np.unique(-score, return_inverse=True)  # from the highest score down
+    n_levels = len(levels)
+    true = np.bincount(level, positive, minlength=n_levels)
+    reached, found = np.bincount(level, minlength=n_levels).cumsum(), true.cumsum()
+    precision = found / reached
+    value = true @ precision / n_positive
+    # The precision at a level moves by (1 - it) / reached with a positive above it, by
+    # -it / reached with a negative; each level counts as often as it has positives.
+    of_positive = np.cumsum((true * (1 - precision) / reached)[::-1])[::-1]
+    of_negative = -np.cumsum((true * precision / reached)[::-1])[::-1]
+    moved = np.where(positive, of_positive[level], of_negative[level])
+    return (moved + positive * (precision[level] - value)) / n_positive
+
+
+def _of_brier_score(p: Predictions) -> Floats:
+    assert p.score is not None
+    squares = (p.score - p.positive) ** 2
+    return (squares - squares.mean()) / len(p)
+
+
+INFLUENCES: dict[str, Callable[[Predictions], Floats]] = {
+    "accuracy": _of_accuracy,
+    "recall": _of_recall,
+    "specificity": _of_specificity,
+    "precision": _of_precision,
+    "negative_predictive_value": _of_negative_predictive_value,
+    "f1": _of_f1,
+    "balanced_accuracy": _of_balanced_accuracy,
+    "roc_auc": _of_roc_auc,
+    "average_precision": _of_average_precision,
+    "brier_score": _of_brier_score,
+}
+"""Metrics that have one, by name: functions of predictions to one number an image."""

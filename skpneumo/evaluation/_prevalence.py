@@ -1,0 +1,113 @@
+"""Figures at a prevalence that is not the sample's: predictive values and net benefit."""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.utils import check_scalar
+
+from skpneumo._predictions import Predictions
+from skpneumo.evaluation._estimate import Estimate, Settings, undefined
+from skpneumo.evaluation._estimates import estimate_metrics, recall_and_specificity
+from skpneumo.evaluation._intervals import ClusteredEstimate, Interval, mover_sum
+
+__all__ = ["check_share", "estimate_at_prevalence", "net_benefit"]
+
+
+def check_share(value: float, name: str) -> float:
+    """Refuse what is no number strictly between 0 and 1."""
+    check_scalar(value, name, Real)
+    if not 0 < value < 1:
+        raise ValueError(
+            f"{name}={value} is not between 0 and 1. Pass a share: 0.05 for 5 in 100."
+        )
+    return float(value)
+
+
+def estimate_at_prevalence(
+    predictions: Predictions,
+    prevalence: float,
+    threshold_probability: float,
+    confidence_level: float,
+) -> list[Estimate]:
+    """Both predictive values and the net benefit where ``prevalence`` of the images are positive.
+
+    The odds of pneumonia after a call are those before it times a likelihood ratio (Bayes), so
+    the limits of the predictive values follow from those of the likelihood ratios, and the net
+    benefit's from those of recall and specificity. That is where their uncertainty comes in.
+    """
+    ratios = {
+        each.metric: each
+        for each in estimate_metrics(
+            predictions,
+            ["positive_likelihood_ratio", "negative_likelihood_ratio"],
+            Settings(confidence_level),
+        )
+    }
+    odds = prevalence / (1 - prevalence)
+    rows = []
+    for metric, of_ratio, ratio in (
+        (
+            "precision_at_prevalence",
+            lambda r: _share_of_odds(odds * r),
+            ratios["positive_likelihood_ratio"],
+        ),
+        (
+            "negative_predictive_value_at_prevalence",
+            lambda r: 1 - _share_of_odds(odds * r),
+            ratios["negative_likelihood_ratio"],
+        ),
+    ):
+        low, value, high = sorted(of_ratio(each) for each in (ratio.low, ratio.value, ratio.high))
+        rows.append(
+            Estimate(
+                metric,
+                value,
+                low,
+                high,
+                ratio.n,
+                ratio.n_patients,
+                ratio.n_effective,
+                ratio.interval,
+            )
+        )
+    recall, specificity = recall_and_specificity(predictions, confidence_level)
+    value, (low, high) = net_benefit(recall, specificity, prevalence, threshold_probability)
+    size = rows[0].n, rows[0].n_patients
+    if np.isnan(value):
+        rows.append(undefined("net_benefit_at_prevalence", predictions, *size))
+    else:
+        rows.append(
+            Estimate(
+                "net_benefit_at_prevalence",
+                value,
+                low,
+                high,
+                *size,
+                rows[0].n_effective,
+                "MOVER",
+            )
+        )
+    return rows
+
+
+def net_benefit(
+    recall: ClusteredEstimate,
+    specificity: ClusteredEstimate,
+    prevalence: float,
+    threshold_probability: float,
+) -> tuple[float, Interval]:
+    """Net benefit, in true positives per image, with its interval.
+
+    References
+    ----------
+    A. J. Vickers and E. B. Elkin, "Decision curve analysis: a novel method for evaluating
+    prediction models", Medical Decision Making 26 (2006), 565-574.
+    """
+    harm = (1 - prevalence) * threshold_probability / (1 - threshold_probability)
+    value = prevalence * recall.value - harm * (1 - specificity.value)
+    low, high = mover_sum(recall, specificity, prevalence, harm)
+    return value, (low - harm, high - harm)
+
+
+def _share_of_odds(odds: float) -> float:
+    return 1.0 if np.isinf(odds) else odds / (1 + odds)

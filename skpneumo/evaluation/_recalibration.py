@@ -1,0 +1,125 @@
+"""Calibration intercept and slope: the line that would make probabilities right."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import expit, logit
+
+from skpneumo.evaluation._influence import degrees_of_freedom
+from skpneumo.evaluation._intervals import t_quantile
+
+__all__ = ["NEAREST_TO_CERTAIN", "Line", "calibration_intercept", "calibration_slope"]
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+NEAREST_TO_CERTAIN = 1e-7
+"""Probabilities nearer to 0 or 1 than this are taken for this: 0 and 1 have no logit."""
+
+_MOST_STEPS = 100
+_STEEPEST = 1e3
+_NO_SPREAD = 1e-6
+
+
+class Line(NamedTuple):
+    """A parameter with its interval; NaN, and why, where no finite one fits."""
+
+    value: float
+    low: float
+    high: float
+    why_undefined: str = ""
+
+
+def calibration_slope(
+    positive: Bools, probability: Floats, patient: NDArray[np.intp], confidence_level: float
+) -> Line:
+    """Slope of the logistic regression of the labels on the logits of the probabilities.
+
+    1 where probabilities are right, below 1 where they are too extreme, above 1 where they are
+    too timid. The interval is a t interval on the jackknife over patients, each left out by
+    one Newton step.
+
+    References
+    ----------
+    D. R. Cox, "Two further applications of a model for binary regression", Biometrika 45
+    (1958), 562-565.
+
+    B. Van Calster, D. Nieboer, Y. Vergouwe, B. De Cock, M. J. Pencina and E. W. Steyerberg, "A
+    calibration hierarchy for risk models was defined: from utopia to empirical data", Journal
+    of Clinical Epidemiology 74 (2016), 167-176.
+    """
+    x = _logits(probability)
+    if x[positive].min() > x[~positive].max() or x[positive].max() < x[~positive].min():
+        return _nothing("the scores separate the classes, and any slope is too small")
+    if np.ptp(x) == 0:
+        return _nothing("all probabilities are equal")
+    # scikit-learn's logistic regression has no offset for the intercept below, nor the
+    # information of each patient for the jackknife.
+    design = np.column_stack([np.ones_like(x), x])
+    line = np.array([0.0, 1.0])
+    for _ in range(_MOST_STEPS):
+        surplus, weight = _at(line, design, positive)
+        step = np.linalg.lstsq(design.T * weight @ design, design.T @ surplus, rcond=None)[0]
+        # Far from the optimum a whole step may go beyond it, and further at each turn.
+        line = line + step / max(1.0, float(np.abs(step).max()) / 2)
+        if np.abs(step).max() < 1e-10:
+            break
+    if not np.isfinite(line).all() or abs(line[1]) > _STEEPEST:
+        return _nothing("the scores all but separate the classes, and no finite slope fits")
+    surplus, weight = _at(line, design, positive)
+    n = int(patient.max()) + 1
+    gradient, information = np.zeros((n, 2)), np.zeros((n, 2, 2))
+    np.add.at(gradient, patient, surplus[:, None] * design)
+    np.add.at(information, patient, weight[:, None, None] * design[:, :, None] * design[:, None])
+    rest = information.sum(axis=0) - information
+    moved = -(np.linalg.pinv(rest) @ gradient[:, :, None])[:, 1, 0]
+    return _with_jackknife(float(line[1]), moved, confidence_level)
+
+
+def calibration_intercept(
+    positive: Bools, probability: Floats, patient: NDArray[np.intp], confidence_level: float
+) -> Line:
+    """Intercept of the same regression with a slope of 1: calibration in the large.
+
+    0 where the probabilities have the right mean (on the logit scale), above 0 where they are
+    too low. The interval is as that of :func:`calibration_slope`.
+    """
+    x = _logits(probability)
+
+    def surplus(intercept: float) -> float:
+        return float((positive - expit(intercept + x)).sum())
+
+    bound = float(np.abs(x).max()) + np.log(len(x)) + 1
+    intercept = float(brentq(surplus, -bound, bound, xtol=1e-12))
+    fitted = expit(intercept + x)
+    gradient = np.bincount(patient, positive - fitted)
+    information = np.bincount(patient, fitted * (1 - fitted))
+    rest = np.maximum(information.sum() - information, np.finfo(float).tiny)
+    return _with_jackknife(intercept, -gradient / rest, confidence_level)
+
+
+def _logits(probability: Floats) -> Floats:
+    return logit(np.clip(probability, NEAREST_TO_CERTAIN, 1 - NEAREST_TO_CERTAIN))
+
+
+def _at(line: Floats, design: Floats, positive: Bools) -> tuple[Floats, Floats]:
+    """What the labels are above their probabilities by the line, and the variances by it."""
+    fitted = expit(design @ line)
+    return positive - fitted, fitted * (1 - fitted)
+
+
+def _with_jackknife(value: float, moved: Floats, confidence_level: float) -> Line:
+    """The value with its interval from where leaving out each patient would move it."""
+    n = len(moved)
+    moved = moved - moved.mean()
+    standard_error = float(np.sqrt((n - 1) / n * (moved @ moved)))
+    if not standard_error > _NO_SPREAD:
+        return _nothing("leaving out any patient makes no difference, so no error is seen")
+    half = t_quantile(confidence_level, degrees_of_freedom(moved)) * standard_error
+    return Line(value, value - half, value + half)
+
+
+def _nothing(why: str) -> Line:
+    return Line(np.nan, np.nan, np.nan, why)

@@ -1,0 +1,224 @@
+"""The metrics of scores and probabilities, each with its interval."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skpneumo._bootstrap import bootstrap
+from skpneumo._predictions import Predictions
+from skpneumo.evaluation._calibration import CalibrationBins, calibration_error_limits
+from skpneumo.evaluation._estimate import Estimate, Settings, undefined
+from skpneumo.evaluation._influence import degrees_of_freedom, influence_of
+from skpneumo.evaluation._intervals import (
+    Interval,
+    dominated,
+    effective_size,
+    logit_interval,
+    newcombe_auc_interval,
+    t_quantile,
+    wilson_interval,
+)
+from skpneumo.evaluation._metrics import RankedScores
+from skpneumo.evaluation._recalibration import Line, calibration_intercept, calibration_slope
+
+__all__ = ["NO_SPREAD", "SCORE_METRICS", "score_estimates", "score_interval", "score_value"]
+
+Floats = NDArray[np.float64]
+
+RANK_METRICS = ("roc_auc", "average_precision")
+PROBABILITY_METRICS = (
+    "brier_score",
+    "ece",
+    "ece_by_chance",
+    "calibration_slope",
+    "calibration_intercept",
+)
+SCORE_METRICS = RANK_METRICS + PROBABILITY_METRICS
+
+# With fewer, the patients in error are no sample of those to come: one wholly misread child may
+# weigh more than all seen so far.
+_ENOUGH_PATIENTS_IN_ERROR = 10
+
+NO_SPREAD = 1e-9
+"""Of influences that are all 0: summed in another order, equal numbers differ by rounding."""
+
+
+def score_estimates(
+    predictions: Predictions, metrics: set[str], settings: Settings
+) -> dict[str, Estimate]:
+    """Those of the metrics that are of scores, by name."""
+    size = len(predictions), predictions.n_patients, _effective_patients(predictions)
+    found = {}
+    if predictions.score is None:
+        lacking = dict.fromkeys(metrics, "undefined: needs scores")
+    elif not predictions.has_probabilities:
+        of_probabilities = metrics.intersection(PROBABILITY_METRICS)
+        lacking = dict.fromkeys(of_probabilities, "undefined: needs probabilities")
+    else:
+        lacking = {}
+    for metric, reason in lacking.items():
+        found[metric] = Estimate(metric, np.nan, np.nan, np.nan, *size, reason)
+    defined = metrics - lacking.keys()
+    for metric in defined & {"roc_auc", "average_precision", "brier_score"}:
+        value = score_value(predictions, metric)
+        if np.isnan(value):
+            found[metric] = undefined(metric, predictions, *size[:2])
+            continue
+        (low, high), method = score_interval(
+            predictions, metric, value, settings.confidence_level, cautious=True
+        )
+        found[metric] = Estimate(metric, value, low, high, *size, method)
+    if defined & {"ece", "ece_by_chance"}:
+        found |= _calibration_errors(predictions, size, settings)
+    for metric, line_of in (
+        ("calibration_slope", calibration_slope),
+        ("calibration_intercept", calibration_intercept),
+    ):
+        if metric not in defined:
+            continue
+        if predictions.positive.all() or not predictions.positive.any():
+            found[metric] = undefined(metric, predictions, *size[:2])
+            continue
+        assert predictions.score is not None
+        line: Line = line_of(
+            predictions.positive,
+            predictions.score,
+            predictions.patient,
+            settings.confidence_level,
+        )
+        method = _named("jackknife", predictions)
+        if line.why_undefined:
+            method = f"undefined: {line.why_undefined}"
+        found[metric] = Estimate(metric, *line[:3], *size, method)
+    return found
+
+
+def score_value(predictions: Predictions, metric: str) -> float:
+    """AUC, average precision or Brier score; NaN where undefined."""
+    positive, score = predictions.positive, predictions.score
+    assert score is not None
+    if metric == "brier_score":
+        return float(((score - positive) ** 2).mean())
+    once = np.ones((1, len(predictions)))
+    return float(getattr(RankedScores(positive, score), metric)(once)[0])
+
+
+def score_interval(
+    predictions: Predictions,
+    metric: str,
+    value: float,
+    confidence_level: float,
+    *,
+    cautious: bool,
+) -> tuple[Interval, str]:
+    """Interval of AUC, average precision or Brier score, and its name.
+
+    A t interval on the logit scale, by the influences of patients. It is widened to a score
+    interval where a few patients have most of the images, where no variance was seen at all,
+    and, if ``cautious``, where few patients are in error.
+    """
+    influence = influence_of(predictions, metric)
+    n = predictions.n_patients
+    standard_error = float(np.sqrt(influence @ influence * n / max(1, n - 1)))
+    intervals, methods = [], []
+    if 0 < value < 1 and standard_error > NO_SPREAD:
+        quantile = t_quantile(confidence_level, degrees_of_freedom(influence))
+        intervals.append(logit_interval(value, standard_error, quantile))
+        methods.append(_named("jackknife", predictions))
+    few_errors = cautious and _fewest_patients_in_error(predictions) < _ENOUGH_PATIENTS_IN_ERROR
+    if not intervals or few_errors or _dominated(predictions):
+        intervals.append(_score_type_interval(predictions, metric, value, confidence_level))
+        methods.append("score")
+    lows, highs = zip(*intervals, strict=True)
+    return (min(lows), max(highs)), ", ".join(methods)
+
+
+def _calibration_errors(
+    predictions: Predictions, size: tuple[int, int, float], settings: Settings
+) -> dict[str, Estimate]:
+    """The calibration error, and the one that right probabilities would have."""
+    assert predictions.score is not None
+    level = settings.confidence_level
+    bins = CalibrationBins(
+        predictions.positive, predictions.score, predictions.patient, settings.n_bins
+    )
+    error = float(bins.error(np.ones((1, predictions.n_patients)))[0])
+    resampled = bootstrap(
+        lambda weights: bins.error(weights)[:, np.newaxis],
+        predictions.n_patients,
+        len(predictions),
+        settings.n_resamples,
+        settings.random_state,
+    )[:, 0]
+    by_chance = bins.error_by_chance(settings.n_resamples, settings.random_state)
+    low, high = calibration_error_limits(error, resampled, by_chance, level)
+    methods = [_named("bootstrap", predictions)]
+    few_errors = _fewest_patients_in_error(predictions) < _ENOUGH_PATIENTS_IN_ERROR
+    if few_errors or _dominated(predictions):
+        of_score = _score_type_interval(predictions, "ece", error, level)
+        low, high = min(low, of_score[0]), max(high, of_score[1])
+        methods.append("score")
+    tails = (1 - level) / 2, (1 + level) / 2
+    least, most = (float(each) for each in np.quantile(by_chance, tails))
+    return {
+        "ece": Estimate("ece", error, low, high, *size, ", ".join(methods)),
+        "ece_by_chance": Estimate(
+            "ece_by_chance",
+            float(by_chance.mean()),
+            least,
+            most,
+            *size,
+            "range of simulated labels",
+        ),
+    }
+
+
+def _score_type_interval(
+    predictions: Predictions, metric: str, value: float, confidence_level: float
+) -> Interval:
+    """Interval that does not rest on the errors seen, with the images of a patient all alike."""
+    positive = predictions.positive
+    n_positive, n_negative = (
+        effective_size(np.bincount(predictions.patient[rows]).astype(float))
+        for rows in (positive, ~positive)
+    )
+    if metric == "roc_auc":
+        return newcombe_auc_interval(value, n_positive, n_negative, confidence_level)
+    if metric in ("brier_score", "ece"):
+        # Means of what lies between 0 and 1, and so varies no more than a share of that size.
+        return wilson_interval(value, _effective_patients(predictions), confidence_level)
+    # K. Boyd, K. H. Eng and C. D. Page, "Area under the precision-recall curve: point estimates
+    # and confidence intervals", ECML PKDD 2013: binomial in the number of positives.
+    return wilson_interval(value, n_positive, confidence_level)
+
+
+def _effective_patients(predictions: Predictions) -> float:
+    return effective_size(np.bincount(predictions.patient).astype(float))
+
+
+def _dominated(predictions: Predictions) -> bool:
+    """Whether a few patients have most of all images, of the positive or of the negative ones."""
+    everything = np.ones(len(predictions), dtype=bool)
+    return any(
+        dominated(np.bincount(predictions.patient[rows]).astype(float))
+        for rows in (everything, predictions.positive, ~predictions.positive)
+    )
+
+
+def _named(method: str, predictions: Predictions) -> str:
+    return f"patient {method}" if predictions.clustered else method
+
+
+def _fewest_patients_in_error(predictions: Predictions) -> int:
+    """Patients with an image on the wrong side of the threshold that is best in this respect."""
+    score, patient = predictions.score, predictions.patient
+    assert score is not None
+    lowest = np.full(predictions.n_patients, np.inf)
+    np.minimum.at(lowest, patient[predictions.positive], score[predictions.positive])
+    highest = np.full(predictions.n_patients, -np.inf)
+    np.maximum.at(highest, patient[~predictions.positive], score[~predictions.positive])
+    lowest = np.sort(lowest[np.isfinite(lowest)])
+    highest = np.sort(highest[np.isfinite(highest)])
+    thresholds = np.append(lowest, np.inf)
+    missed = np.searchsorted(lowest, thresholds)
+    false_alarms = len(highest) - np.searchsorted(highest, thresholds)
+    return int((missed + false_alarms).min())

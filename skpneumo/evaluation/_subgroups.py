@@ -1,0 +1,133 @@
+"""Which images belong to which subgroup, and what can be said of it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_consistent_length, column_or_1d
+
+from skpneumo._predictions import Predictions
+from skpneumo.datasets import etiologies
+
+__all__ = ["EVERYTHING", "Subgroups", "read_subgroups", "split_by_subgroup"]
+
+EVERYTHING = "all"
+
+Names = NDArray[np.object_]
+Subgroups = list[Names]
+"""Of each way to divide the images, the name of each image's part; "" is in none."""
+
+_MOST_VALUES_OF_A_NUMBER = 10
+_N_BINS = 4
+
+
+def read_subgroups(subgroups: Any, X: Any, filenames: NDArray[np.object_] | None) -> Subgroups:
+    """Bring what a caller may pass as ``subgroups`` to names of images.
+
+    Parameters
+    ----------
+    subgroups : None, "etiology", array-like, DataFrame, or name or names of columns of ``X``
+    X : object
+        What the estimator was given; None if there is no such thing.
+    filenames : ndarray of shape (n_images,) or None
+
+    Raises
+    ------
+    ValueError
+        If a subgroup is called "all", or the columns are not there.
+    """
+    if subgroups is None:
+        return []
+    if hasattr(subgroups, "columns"):
+        return [_of_column(str(name), subgroups[name]) for name in subgroups.columns]
+    if isinstance(subgroups, str) and subgroups == "etiology":
+        return [] if filenames is None else [_of_etiologies(filenames)]
+    columns = list(getattr(X, "columns", []))
+    if isinstance(subgroups, str):
+        if subgroups not in columns:
+            known = f", nor a column of X ({columns})" if columns else ""
+            raise ValueError(
+                f"subgroups={subgroups!r} is neither 'etiology' nor one name for each "
+                f"image{known}."
+            )
+        return [_of_column(subgroups, X[subgroups])]
+    if columns and isinstance(subgroups, list | tuple) and set(map(str, subgroups)) & set(columns):
+        if missing := [name for name in subgroups if name not in columns]:
+            raise ValueError(
+                f"subgroups names the columns {missing}, which X does not have. Its columns are "
+                f"{columns}."
+            )
+        return [_of_column(name, X[name]) for name in subgroups]
+    return [_of_names(subgroups)]
+
+
+def split_by_subgroup(
+    predictions: Predictions, subgroups: Subgroups, metrics: tuple[str, ...]
+) -> Iterator[tuple[str, Predictions, tuple[str, ...]]]:
+    """Yield the name, the predictions and the metrics of each subgroup.
+
+    One of positives only gets its recall, and its AUC against all negatives; one of negatives
+    only the reverse; one with both all metrics. What is the same as all images, or as a whole
+    class, is passed over.
+    """
+    positive = predictions.positive
+    for names in subgroups:
+        check_consistent_length(positive, names)
+        for name in sorted({name for name in names if name}):
+            members = names == name
+            sides = {bool(side) for side in positive[members]}
+            if members.all():
+                continue
+            if sides == {True, False}:
+                yield name, predictions.rows(members), metrics
+                continue
+            of_positives = sides == {True}
+            if np.array_equal(members, positive == of_positives):
+                continue  # The whole class, whose figures are those of "all".
+            against_all = predictions.rows(members | (positive != of_positives))
+            own = "recall" if of_positives else "specificity"
+            both_classes = (positive != of_positives).any()
+            yield name, against_all, (own, "roc_auc") if both_classes else (own,)
+
+
+def _of_etiologies(filenames: NDArray[np.object_]) -> Names:
+    names = etiologies(filenames)
+    names[names == "unknown"] = ""
+    return names
+
+
+def _of_names(subgroups: ArrayLike) -> Names:
+    import pandas as pd
+
+    # By way of objects, because numpy makes the word "nan" of a NaN among words.
+    given: NDArray[Any] = column_or_1d(np.asarray(subgroups, dtype=object))
+    names = np.empty(len(given), dtype=object)
+    names[:] = ["" if pd.isna(name) else str(name).strip() for name in given]
+    if EVERYTHING in names:
+        raise ValueError(
+            f"A subgroup is called {EVERYTHING!r}, as are the rows of all images. Rename it."
+        )
+    return names
+
+
+def _of_column(column: str, values: Any) -> Names:
+    """Name by the column and its value; of a number with many values, by quartile."""
+    import pandas as pd
+
+    series = pd.Series(np.asarray(values), dtype=getattr(values, "dtype", None))
+    is_number = pd.api.types.is_numeric_dtype(series) and not pd.api.types.is_bool_dtype(series)
+    if is_number and series.nunique() > _MOST_VALUES_OF_A_NUMBER:
+        parts = pd.qcut(series, _N_BINS, labels=False, duplicates="drop")
+        low, high = (series.groupby(parts).transform(end) for end in ("min", "max"))
+        return np.array(
+            [
+                "" if pd.isna(part) else f"{column} {a:g} to {b:g}"
+                for part, a, b in zip(parts, low, high, strict=True)
+            ],
+            dtype=object,
+        )
+    return np.array(
+        ["" if pd.isna(each) or not str(each).strip() else f"{column}={each}" for each in series],
+        dtype=object,
+    )

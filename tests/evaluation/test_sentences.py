@@ -1,0 +1,106 @@
+"""Every sentence that a table of figures carries, with the condition under which it is true."""
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from skpneumo.evaluation import (
+    DominantPatientWarning,
+    compare_predictions,
+    evaluate,
+    evaluate_predictions,
+    stress_test,
+)
+from skpneumo.evaluation._sentences import SENTENCES
+from skpneumo.loading import ImageArray
+
+RNG = np.random.default_rng(0)
+Y = np.arange(60) % 2
+SCORE = np.clip(0.3 * Y + 0.7 * RNG.random(60), 0, 1)
+IMAGES = ImageArray((RNG.random((60, 6, 6, 1)) * 100 + 100 * Y[:, None, None, None]).astype("u1"))
+
+
+class OfImages(LogisticRegression):
+    """A classifier of images."""
+
+    def fit(self, X, y):
+        return super().fit(np.asarray(X).reshape(len(X), -1), y)
+
+    def predict(self, X):
+        return super().predict(np.asarray(X).reshape(len(X), -1))
+
+    def predict_proba(self, X):
+        return super().predict_proba(np.asarray(X).reshape(len(X), -1))
+
+
+def one_patient_with_most():
+    groups = np.r_[np.zeros(31), np.arange(1, 30)]
+    return evaluate_predictions(Y, SCORE, groups=groups, n_resamples=20)
+
+
+def of_fits(n):
+    fits = [LogisticRegression(C=c).fit(SCORE[:, None], Y) for c in (0.1, 1, 10)[:n]]
+    return evaluate(fits, SCORE[:, None], Y, n_resamples=20)
+
+
+def stressed():
+    model = OfImages(max_iter=1000).fit(IMAGES, Y)
+    return stress_test(model, IMAGES, Y, corruptions={"same": lambda image: image})
+
+
+# A way to every kind of table there is.
+TABLES = {
+    "one fit": lambda: of_fits(1),
+    "three fits": lambda: of_fits(3),
+    "labels alone": lambda: evaluate_predictions(Y, y_pred=SCORE > 0.5, n_resamples=20),
+    "at a prevalence": lambda: evaluate_predictions(Y, SCORE, prevalence=0.1, n_resamples=20),
+    "one patient with most": one_patient_with_most,
+    "two models": lambda: compare_predictions(Y, SCORE, SCORE[::-1]),
+    "stressed": stressed,
+}
+# The condition of each sentence: the tables of which it is true.
+TRUE_OF = {
+    "one fit": TABLES.keys() - {"three fits", "two models"},
+    "two fits": {"two models"},
+    "several fits": {"three fits"},
+    "several rows": TABLES.keys(),
+    "calibration error": {"one fit", "three fits", "at a prevalence", "one patient with most"},
+    "stated prevalence": {"at a prevalence"},
+    "dominant patient": {"one patient with most"},
+    "drops": {"stressed"},
+}
+
+
+@pytest.fixture(scope="module")
+def said():
+    """What each table says, in its notes or as a warning."""
+    found = {}
+    for name, make in TABLES.items():
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", DominantPatientWarning)
+            frame = make()
+        found[name] = [*frame.attrs["notes"], *(str(each.message) for each in caught)]
+    return found
+
+
+@pytest.mark.parametrize("sentence", SENTENCES)
+def test_each_sentence_is_said_of_the_tables_of_which_it_is_true(sentence, said):
+    assert TRUE_OF.keys() == SENTENCES.keys()
+    start = SENTENCES[sentence].split("{")[0]
+    for table in TABLES:
+        expected = table in TRUE_OF[sentence]
+        assert any(each.startswith(start) for each in said[table]) == expected, table
+
+
+def test_nothing_else_is_said(said):
+    starts = tuple(template.split("{")[0] for template in SENTENCES.values())
+    assert all(each.startswith(starts) for sentences in said.values() for each in sentences)
+
+
+def test_numbers_are_filled_in(said):
+    assert "Each of the 16 rows" in " ".join(said["one fit"])
+    assert "miss in 5 of 100" in " ".join(said["one fit"])
+    assert "over 3 fits" in " ".join(said["three fits"])
+    assert "31 of the 60 images" in " ".join(said["one patient with most"])

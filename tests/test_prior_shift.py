@@ -1,0 +1,119 @@
+"""Probabilities at another prevalence: Bayes by hand, and what is no prevalence at all."""
+
+import numpy as np
+import pytest
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skpneumo.decision import AcquisitionShiftWarning, PriorShiftClassifier
+from skpneumo.decision._mixtures import most_likely_prevalence
+
+
+def draw(rng, n_patients, prevalence, shift=0.0, n_images=2):
+    """Two features, one of which tells the class; several images a patient."""
+    ill = rng.random(n_patients) < prevalence
+    patient = np.repeat(np.arange(n_patients), n_images)
+    X = rng.normal(size=(n_patients, 2))[patient] * 0.7 + 0.7 * rng.normal(size=(len(patient), 2))
+    X[:, 0] += 2 * ill[patient] + shift
+    return X, ill[patient].astype(int), patient
+
+
+@pytest.fixture(scope="module")
+def frozen():
+    rng = np.random.default_rng(0)
+    X, y, _ = draw(rng, 2000, 0.5)
+    return FrozenEstimator(LogisticRegression().fit(X, y))
+
+
+def test_odds_are_multiplied_by_those_of_the_prevalences(frozen):
+    X, y, groups = draw(np.random.default_rng(1), 200, 0.5)
+    model = PriorShiftClassifier(frozen, prevalence=0.1, training_prevalence=0.6)
+    model.fit(X, y, groups=groups)
+    before, after = (each.predict_proba(X)[:, 1] for each in (frozen, model))
+    factor = (0.1 / 0.9) * (0.4 / 0.6)
+    assert after / (1 - after) == pytest.approx(factor * before / (1 - before))
+    assert model.predict_proba(X).sum(axis=1) == pytest.approx(1)
+    assert np.array_equal(model.predict(X), (after > 0.5).astype(int))
+    assert model.prevalence_interval_ == pytest.approx((np.nan, np.nan), nan_ok=True)
+
+
+def test_without_a_prevalence_nothing_is_changed(frozen):
+    X, y, _ = draw(np.random.default_rng(1), 200, 0.3)
+    model = PriorShiftClassifier(frozen).fit(X, y)
+    assert model.prevalence_ == model.training_prevalence_ == y.mean()
+    assert model.predict_proba(X) == pytest.approx(frozen.predict_proba(X))
+
+
+def test_maximum_is_where_saerens_em_ends():
+    rng = np.random.default_rng(0)
+    ratios = np.exp(rng.normal(size=300))
+    prevalence = 0.5
+    for _ in range(2000):
+        odds = ratios * prevalence / (1 - prevalence)
+        prevalence = np.mean(odds / (1 + odds))
+    assert most_likely_prevalence(ratios, np.ones(300)) == pytest.approx(prevalence, abs=1e-6)
+    assert most_likely_prevalence(np.full(10, 0.5), np.ones(10)) == 0.05
+    assert most_likely_prevalence(np.full(10, 2.0), np.ones(10)) == 0.95
+
+
+@pytest.mark.parametrize("prevalence", [0.05, 0.3, 0.8])
+def test_prevalence_of_new_images_is_found(frozen, prevalence):
+    rng = np.random.default_rng(2)
+    X, y, groups = draw(rng, 400, 0.5)
+    model = PriorShiftClassifier(frozen, training_prevalence=0.5, n_resamples=100)
+    model.fit(X, y, groups=groups)
+    X_new, y_new, groups_new = draw(rng, 600, prevalence)
+    model.adapt(X_new, groups=groups_new)
+    low, high = model.prevalence_interval_
+    assert low < model.prevalence_ < high
+    assert low - 0.02 < prevalence < high + 0.02
+    assert model.shift_p_value_ > 0.01
+    # And the probabilities are right there.
+    assert model.predict_proba(X_new)[:, 1].mean() == pytest.approx(y_new.mean(), abs=0.04)
+
+
+def test_images_acquired_otherwise_are_warned_of(frozen):
+    rng = np.random.default_rng(3)
+    X, y, groups = draw(rng, 400, 0.5)
+    model = PriorShiftClassifier(frozen, n_resamples=100).fit(X, y, groups=groups)
+    X_new, _, groups_new = draw(rng, 400, 0.5, shift=1.5)
+    with pytest.warns(AcquisitionShiftWarning, match="differ in more than prevalence") as caught:
+        model.adapt(X_new, groups=groups_new)
+    assert caught[0].filename == __file__
+    assert model.shift_p_value_ < 0.01
+
+
+def test_prevalence_alone_is_rarely_warned_of(frozen):
+    rng = np.random.default_rng(4)
+    p_values = []
+    for _ in range(25):
+        X, y, groups = draw(rng, 80, 0.5)
+        model = PriorShiftClassifier(frozen, n_resamples=100, random_state=rng.integers(2**31))
+        model.fit(X, y, groups=groups)
+        X_new, _, groups_new = draw(rng, 80, 0.2)
+        p_values.append(model.adapt(X_new, groups=groups_new).shift_p_value_)
+    assert np.mean(np.array(p_values) < 0.1) < 0.3
+
+
+def test_untested_is_said_and_folds_make_a_test():
+    rng = np.random.default_rng(5)
+    X, y, groups = draw(rng, 150, 0.5)
+    X_new, _, groups_new = draw(rng, 150, 0.2)
+    model = PriorShiftClassifier(LogisticRegression(), n_resamples=100).fit(X, y, groups=groups)
+    with pytest.warns(AcquisitionShiftWarning, match="was not tested"):
+        model.adapt(X_new, groups=groups_new)
+    assert np.isnan(model.shift_p_value_)
+    model.set_params(cv=3).fit(X, y, groups=groups).adapt(X_new, groups=groups_new)
+    assert model.shift_p_value_ > 0.01
+
+
+def test_other_label_may_be_the_positive_one(frozen):
+    X, y, _ = draw(np.random.default_rng(6), 200, 0.5)
+    model = PriorShiftClassifier(frozen, prevalence=0.9, pos_label=0).fit(X, y)
+    assert model.predict_proba(X)[:, 0].mean() > 0.7
+
+
+@parametrize_with_checks([PriorShiftClassifier(LogisticRegression())])
+def test_sklearn_checks(estimator, check):
+    check(estimator)
