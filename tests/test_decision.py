@@ -22,10 +22,9 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from threadpoolctl import threadpool_limits
 
-from skpneumo.datasets import UnknownNamesWarning
+from skpneumo.datasets import UnknownPatientsWarning
 from skpneumo.decision import (
     RecallFloorClassifier,
-    UnknownPatientsWarning,
     choose_operating_point,
 )
 from skpneumo.decision._guarantee import GUARANTEE_SENTENCES
@@ -35,7 +34,7 @@ from skpneumo.decision._operating_point import _clopper_pearson
 SIGNIFICANT = 1e-3
 
 
-unknown_patients = pytest.mark.filterwarnings("ignore::skpneumo.decision.UnknownPatientsWarning")
+unknown_patients = pytest.mark.filterwarnings("ignore::skpneumo.datasets.UnknownPatientsWarning")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -401,7 +400,7 @@ def test_patients_of_unknown_names_are_not_known():
     model = make_pipeline(FunctionTransformer(lengths), LogisticRegression())
     classifier = RecallFloorClassifier(model, recall=0.9).fit(names, y)
     assert classifier.patients_known_ is True
-    with pytest.warns(UnknownNamesWarning):
+    with pytest.warns(UnknownPatientsWarning):
         classifier.fit(["scan.png", *names[1:]], y)
     assert classifier.patients_known_ is False
 

@@ -39,7 +39,7 @@ from skpneumo.fitted import (
 )
 from skpneumo.pipeline import make_pipeline
 
-pytestmark = pytest.mark.filterwarnings("ignore::skpneumo.decision.UnknownPatientsWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::skpneumo.datasets.UnknownPatientsWarning")
 
 RNG = np.random.default_rng(0)
 Y = np.arange(120) % 2

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skpneumo import ImageAugmenter
-from skpneumo.classifiers import _base
+from skpneumo.classifiers import _validation_split
 from skpneumo.classifiers._validation_split import validation_mask
 from skpneumo.loading import ImageArray
 
@@ -128,7 +128,7 @@ def choices(monkeypatch) -> list[tuple]:
         seen.append((filenames, held_out))
         return held_out
 
-    monkeypatch.setattr(_base, "validation_mask", spy)
+    monkeypatch.setattr(_validation_split, "validation_mask", spy)
     return seen
 
 

@@ -27,7 +27,7 @@ from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from skpneumo.datasets import UnknownNamesWarning
+from skpneumo.datasets import UnknownPatientsWarning
 from skpneumo.evaluation import (
     DominantPatientWarning,
     evaluate,
@@ -174,7 +174,7 @@ def test_subgroups_can_be_left_out():
 
 
 def test_unknown_names_have_a_warning_and_no_etiology():
-    with pytest.warns(UnknownNamesWarning):
+    with pytest.warns(UnknownPatientsWarning):
         frame = evaluate_predictions([0, 1, 1], [0.1, 0.6, 0.9], filenames=["a", "b", "c"])
     assert frame["subgroup"].unique().tolist() == ["all"]
 
