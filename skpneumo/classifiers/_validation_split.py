@@ -39,7 +39,8 @@ def rows_of_patients(X: Any, y: NDArray[Any], groups: Any) -> NDArray[np.object_
     real = np.array([not isinstance(each, tuple) for each in carried])
     patients = np.empty(len(y), dtype=object)
     patients[real] = patients_of(X[real], int(real.sum()), stacklevel=_CALLER_OF_FIT)
-    patients[~real] = [tuple(map(str, each)) for each in carried[~real]]
+    for row in np.flatnonzero(~real):  # one by one: NumPy would make a table of the tuples
+        patients[row] = tuple(map(str, carried[row]))
     return patients
 
 
