@@ -44,7 +44,8 @@ def positive_classes(classes: Iterable[Any], positive: Any = None) -> PositiveCl
     Parameters
     ----------
     classes : iterable of str, int or bool
-        All classes there are. Numbers are read as the labels of this package: 0 is healthy.
+        All classes there are. Numbers are read as the labels of this package, of which 0 is
+        healthy; of two numbers the greater is the illness, as scikit-learn has it.
     positive : str, int, list of these or None, default=None
         The class or classes that are the illness; case and space do not matter. None reads it
         off the names.
@@ -129,8 +130,7 @@ def _negative_number(listed: list[Any]) -> int | None:
         values = [float(each) for each in listed]
     except (TypeError, ValueError):
         return None
-    from_zero = sorted(values) == list(range(len(values)))
-    if from_zero or sorted(values) == [-1, 1]:
+    if len(values) == 2 or sorted(values) == list(range(len(values))):
         return values.index(min(values))
     raise _undecided(listed, "Their numbers do not begin at 0")
 

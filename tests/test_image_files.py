@@ -7,6 +7,8 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
+from skpneumo import _image_files
+from skpneumo._dicom_files import DICOM_START
 from skpneumo._image_files import (
     SkippedFile,
     describe_skipped,
@@ -15,6 +17,7 @@ from skpneumo._image_files import (
     is_litter,
     walk,
 )
+from skpneumo.loading import _decoding
 
 
 def encoded(form):
@@ -154,6 +157,14 @@ def test_names_hint_and_bytes_tell():
     assert format_of(DICOM) == "DICOM"
     assert format_of(DICOMDIR) is None
     assert format_of(b"") is None
+
+
+def test_formats_are_those_that_the_loader_reads():
+    for signature in _image_files._FORMATS:
+        assert _decoding._reader_for(signature.ljust(DICOM_START, b"\0"))
+    for signatures in _decoding._READERS:
+        assert all(format_of(signature) for signature in signatures)
+    assert format_of(b"\x08\0\x05\0CS" + bytes(200)) == "DICOM"  # saved without a preamble
 
 
 def test_skipped_files_in_a_line():

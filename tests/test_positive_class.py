@@ -59,6 +59,7 @@ PAIRS = [
     (1, 0),
     (True, False),
     (1, -1),
+    (2, 1),
     (1.0, 0.0),
 ]
 
@@ -79,8 +80,8 @@ def test_two_names_tell_whatever_their_order_and_case(ill, healthy):
         ("normal", "control"),
         ("Lung Opacity", "No Lung Opacity / Not Normal"),
         ("no pneumonia", "no covid"),
-        ("1", "2"),
-        (1, 2),
+        (1, 2, 3),
+        ("1", "2", "5"),
         ("COVID", "Non-COVID", "Normal"),
         ("COVID", "TB", "cancer"),
         ("images", "masks"),

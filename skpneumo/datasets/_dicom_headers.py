@@ -17,6 +17,7 @@ from skpneumo._dicom_files import (
     quiet_pydicom,
     read_dicom_header,
 )
+from skpneumo._image_files import walk
 from skpneumo._paths import check_paths
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def read_dicom_headers(
     Parameters
     ----------
     paths : str, path-like or array-like of shape (n_files,) or (n_files, 1)
-        A folder, in which all files are looked at, hidden ones left out; or files.
+        A folder, in which all files are looked at but what machines leave behind; or files.
     salt : str or bytes, default=None
         Of the hashes. The same salt gives the same patient the same hash in every call, so that
         tables can be joined, and splits that depend on the order of patients repeated; keep it as
@@ -184,9 +185,9 @@ def _files(paths: Any) -> Iterator[str]:
     if not os.path.isdir(root):
         yield root
         return
-    for parent, folders, files in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (os.path.join(parent, name) for name in sorted(files) if name[0] != ".")
+    for found in walk(root):
+        if found.kind in ("image", "skipped"):
+            yield found.path
 
 
 def _read(path: str, key: bytes, keywords: dict[str, int]) -> dict[str, Any]:

@@ -198,7 +198,12 @@ def choose_operating_point(
     y_score = column_or_1d(y_score)
     check_consistent_length(y_true, y_score)
     patients = np.arange(len(y_true)) if groups is None else check_groups(groups, len(y_true))
-    pos_label = positive_label(y_true, pos_label)
+    asked, pos_label = pos_label, positive_label(y_true, pos_label)
+    if asked is None and pos_label == np.unique(y_true)[0]:
+        raise ValueError(
+            f"The scores may be those of {pos_label.item()!r}, the illness, or of the greater "
+            f"label, as scikit-learn has it. Pass pos_label={pos_label.item()!r} if they are its own."
+        )
 
     is_positive = y_true == pos_label
     other_label = y_true[~is_positive][0]

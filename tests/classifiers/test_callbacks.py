@@ -97,7 +97,7 @@ def test_a_score_without_the_class_it_is_about_is_nan_and_warns_of_nothing(
         (["Covid", "Non-Covid"], 0.0, 1.0),
         (["healthy", "ill"], 1.0, 0.0),
         (["COVID", "TB"], np.nan, np.nan),
-        ([1, 2], np.nan, np.nan),
+        ([1, 2], 1.0, 0.0),
     ],
 )
 def test_recall_is_that_of_the_illness_and_not_of_the_last_in_the_alphabet(
