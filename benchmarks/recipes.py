@@ -20,6 +20,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from PIL import Image
+from scipy.ndimage import binary_dilation
 from side_by_side import rows_of_patients
 
 from skpneumo import (
@@ -30,11 +32,41 @@ from skpneumo import (
     make_recipe,
 )
 from skpneumo._formatting import with_interval
+from skpneumo._predictions import Predictions
+from skpneumo.datasets import patient_ids
 from skpneumo.evaluation import evaluate_predictions
-from skpneumo.evaluation._corruptions import CORRUPTIONS
+from skpneumo.evaluation._corruptions import CORRUPTIONS, HELD_BACK
+from skpneumo.evaluation._estimate import Settings
+from skpneumo.evaluation._estimates import estimate_metrics
 from skpneumo.evaluation._stress import corrupted
+from skpneumo.evaluation._stress_summary import mean_rows
+from skpneumo.explanation import lung_field
 
 METRICS = ("recall", "specificity", "f1", "balanced_accuracy", "roc_auc")
+STRESS_METRICS = ("balanced_accuracy", "specificity", "recall")
+UNALTERED = "unaltered"
+
+
+def frame_alone(image: Image.Image) -> Image.Image:
+    """Black out all but the outer tenth."""
+    width, height = image.size
+    middle = (round(0.8 * width), round(0.8 * height))
+    blackened = image.copy()
+    blackened.paste(
+        0, (width // 10, height // 10, width // 10 + middle[0], height // 10 + middle[1])
+    )
+    return blackened
+
+
+def lungs_blacked_out(image: Image.Image) -> Image.Image:
+    """Black out the lungs and a margin of two percent, because their outline is an estimate."""
+    pixels = np.asarray(image)
+    (lungs,) = lung_field(pixels[np.newaxis, ..., np.newaxis])
+    wide = binary_dilation(lungs, iterations=round(0.02 * min(pixels.shape)))
+    return Image.fromarray(np.where(wide, 0, pixels).astype(np.uint8))
+
+
+WITHOUT_LUNGS = {"frame alone": frame_alone, "lungs blacked out": lungs_blacked_out}
 
 
 def main() -> None:
@@ -55,7 +87,7 @@ def main() -> None:
         rows = rows_of_patients(xrays.groups, options.sample)
         paths, y = paths[rows], y[rows]
     folds = list(PatientKFold(options.folds, shuffle=True, random_state=0).split(paths, y))
-    corruptions = {} if options.no_stress else CORRUPTIONS
+    corruptions = {} if options.no_stress else CORRUPTIONS | WITHOUT_LUNGS
 
     options.out.mkdir(parents=True, exist_ok=True)
     lines = []
@@ -63,7 +95,7 @@ def main() -> None:
         parts = []
         for i, (train, test) in enumerate(folds[: options.use_folds]):
             file = options.out / f"{name}-{len(paths)}-images-fold-{i + 1}-of-{len(folds)}.npz"
-            if not file.exists():
+            if not measured(file, corruptions):
                 pipeline = make_recipe(name, random_state=i, n_jobs=-1, **start(name, options))
                 scores = fitted_scores(pipeline, paths, y, train, test, corruptions)
                 np.savez(file, **scores)
@@ -74,6 +106,11 @@ def main() -> None:
         table.to_csv(options.out / "table.csv", index=False)
         (options.out / "table.md").write_text(as_markdown(table))
     print(as_markdown(table))
+
+
+def measured(file: Path, corruptions: dict[str, Any]) -> bool:
+    """Whether a file has the scores of these corruptions; an older one may lack some."""
+    return file.exists() and set(corruptions) <= set(np.load(file).files)
 
 
 def start(name: str, options: argparse.Namespace) -> dict[str, Any]:
@@ -91,10 +128,11 @@ def fitted_scores(
     test: np.ndarray,
     corruptions: dict[str, Any],
 ) -> dict[str, Any]:
-    begin = time.perf_counter()
+    begin, cpu = time.perf_counter(), time.process_time()
     pipeline.fit(paths[train], y[train])
     minutes = (time.perf_counter() - begin) / 60
-    scores = {"unaltered": pipeline.predict_proba(paths[test])[:, 1]}
+    cpu_minutes = (time.process_time() - cpu) / 60
+    scores = {UNALTERED: pipeline.predict_proba(paths[test])[:, 1]}
     for name, corruption in corruptions.items():
         with corrupted(paths[test], corruption, name) as copies:
             scores[name] = pipeline.predict_proba(copies)[:, 1]
@@ -102,6 +140,7 @@ def fitted_scores(
         "test": test,
         "y": y[test],
         "minutes": minutes,
+        "cpu_minutes": cpu_minutes,
         "n_parameters": count_parameters(pipeline[-1]),
         **scores,
     }
@@ -116,27 +155,51 @@ def line_of(parts: list[dict[str, Any]], paths: np.ndarray) -> dict[str, Any]:
     """One row of the table: what the folds have measured together."""
     y = np.concatenate([part["y"] for part in parts])
     files = paths[np.concatenate([part["test"] for part in parts])]
-    conditions = [name for name in parts[0] if name == "unaltered" or name in CORRUPTIONS]
-    values = {}
-    for name in conditions:
-        score = np.concatenate([part[name] for part in parts])
-        frame = evaluate_predictions(y, score, filenames=files, subgroups=None)
-        values[name] = frame.set_index("metric")
-    plain = values.pop("unaltered")
+    scores = {
+        name: np.concatenate([part[name] for part in parts])
+        for name in (UNALTERED, *CORRUPTIONS, *WITHOUT_LUNGS)
+        if name in parts[0]
+    }
+    plain = evaluate_predictions(y, scores[UNALTERED], filenames=files, subgroups=None)
+    plain = plain.set_index("metric")
     line = {
         "parameters": int(parts[0]["n_parameters"]),
         "minutes": f"{np.mean([part['minutes'] for part in parts]):.1f}",
+        "CPU minutes": f"{np.mean([part['cpu_minutes'] for part in parts]):.1f}",
         "images": len(y),
         "folds": len(parts),
         **{metric: written(plain.loc[metric]) for metric in METRICS},
     }
-    if values:
-        worst = min(values, key=lambda name: values[name].loc["roc_auc", "value"])
-        line["worst stress test"] = worst
-        line["its AUC"] = written(values[worst].loc["roc_auc"])
-        lowest = min(values, key=lambda name: values[name].loc["specificity", "value"])
-        line["lowest specificity"] = f"{written(values[lowest].loc['specificity'])} ({lowest})"
-    return line
+    return line | stress_columns(y, files, scores) if set(scores) & set(CORRUPTIONS) else line
+
+
+def stress_columns(y: np.ndarray, files: np.ndarray, scores: dict[str, Any]) -> dict[str, str]:
+    """What the corrupted copies come to, over the same patients as the images as they are."""
+    patient = np.unique(patient_ids(files), return_inverse=True)[1]
+    found = {
+        name: Predictions(y == 1, score >= 0.5, score, patient, files, 1)
+        for name, score in scores.items()
+    }
+    plain = found[UNALTERED]
+    settings = Settings(0.95)
+    of_each = {
+        name: {e.metric: e for e in estimate_metrics(each, STRESS_METRICS, settings)}
+        for name, each in found.items()
+    }
+    counted = {name: found[name] for name in CORRUPTIONS if name not in HELD_BACK}
+    columns = {}
+    for row in mean_rows(counted, plain, STRESS_METRICS, 0.95):
+        metric = row["metric"]
+        worst = min(counted, key=lambda name: of_each[name][metric].value)
+        columns[f"{metric}, mean of stress tests"] = written(pd.Series(row))
+        columns[f"{metric}, worst"] = f"{written(of_each[worst][metric])} ({worst})"
+    columns["balanced_accuracy, held back"] = "; ".join(
+        f"{written(of_each[name]['balanced_accuracy'])} ({name})" for name in HELD_BACK
+    )
+    for name in WITHOUT_LUNGS:
+        (auc,) = estimate_metrics(found[name], ["roc_auc"], settings)
+        columns[f"roc_auc, {name}"] = written(auc)
+    return columns
 
 
 def written(row: Any) -> str:

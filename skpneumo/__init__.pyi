@@ -11,7 +11,7 @@ from .datasets import (
     read_dicom_headers,
 )
 from .decision import RecallFloorClassifier
-from .enhancement import BorderCropper, ContrastEqualizer
+from .enhancement import BorderCropper, ContrastEqualizer, MarkerRemover
 from .evaluation import compare, compare_protocols, evaluate
 from .explanation import (
     activation_maps,
@@ -44,6 +44,7 @@ __all__ = [
     "ImageAugmenter",
     "ImageLoader",
     "ImageResampler",
+    "MarkerRemover",
     "PatientKFold",
     "Pipeline",
     "RecallFloorClassifier",

@@ -10,11 +10,12 @@ from PIL import Image, ImageOps
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 
+from skpneumo._burnt_in_text import without_text
 from skpneumo._images import check_images
 from skpneumo._sklearn import Interval, StrOptions, _fit_context
 from skpneumo.loading import ImageArray
 
-__all__ = ["BorderCropper", "ContrastEqualizer"]
+__all__ = ["BorderCropper", "ContrastEqualizer", "MarkerRemover"]
 
 # Below this share of the height or width, what lies inside the borders is a marker, not a film.
 _SMALLEST_FILM = 0.25
@@ -190,6 +191,51 @@ class BorderCropper(_ImageEnhancer):
                 channel.resize((width, height), Image.Resampling.BILINEAR)
             )
         return scaled
+
+
+class MarkerRemover(_ImageEnhancer):
+    """Paint over burnt-in text and lead markers near the edges of each image.
+
+    An exposure, a time or a lead marker says where an image was made, and a network may learn the
+    class from it.
+
+    Parameters
+    ----------
+    margin : float, default=0.17
+        How far the centre of what is painted over lies from an edge at most, as a share of the
+        height or width; 0 to 0.5. What lies further inside is left alone.
+
+    See Also
+    --------
+    ImageAugmenter : Its `marks` burns in marks at random instead, alike in all classes.
+
+    Notes
+    -----
+    What is painted over is brighter than all around it, nearly as bright as anything in the
+    image, small, and has steep edges. It is filled with a blur of what surrounds it. Clips and
+    wires are taken for markers, and thin letters on bright tissue are missed;
+    ``benchmarks/marker_remover.py`` counts how much of burnt-in text is removed, and how often
+    the lungs are touched.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpneumo.enhancement import MarkerRemover
+    >>> marked = np.full((1, 40, 40, 1), 80, dtype=np.uint8)
+    >>> marked[:, 2:6, 3:8] = 255
+    >>> MarkerRemover().fit_transform(marked).max()
+    np.uint8(80)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "margin": [Interval(Real, 0, 0.5, closed="both")],
+    }
+
+    def __init__(self, margin: float = 0.17) -> None:
+        self.margin = margin
+
+    def _enhance(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return without_text(image, self.margin)
 
 
 def inside_borders(image: NDArray[np.uint8], tolerance: int) -> tuple[int, int, int, int]:

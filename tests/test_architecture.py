@@ -35,6 +35,7 @@ STAGES = [
     "_tables",
     "_progress",
     "_images",
+    "_burnt_in_text",
     "_html",
     "_plotting",
     "_svg",

@@ -4,11 +4,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from skpneumo.enhancement import BorderCropper, ContrastEqualizer
+from skpneumo.enhancement import BorderCropper, ContrastEqualizer, MarkerRemover
 from skpneumo.loading import ImageArray, ImageLoader
 from skpneumo.pipeline import make_pipeline
 
-STEPS = [ContrastEqualizer(), ContrastEqualizer("equalize"), BorderCropper()]
+STEPS = [
+    ContrastEqualizer(),
+    ContrastEqualizer("equalize"),
+    BorderCropper(),
+    MarkerRemover(),
+]
 
 
 def stacks(darkest=0, brightest=255):
@@ -79,6 +84,7 @@ def test_anything_but_images_is_refused(step, X):
         ContrastEqualizer(cutoff=-1),
         BorderCropper(tolerance=200),
         BorderCropper(tolerance=0.5),
+        MarkerRemover(margin=0.6),
     ],
     ids=repr,
 )
@@ -215,3 +221,33 @@ def test_real_xrays_are_cropped_a_little_and_brought_to_one_exposure(real_data):
     bright = np.percentile(X, 98, axis=(1, 2, 3))
     bright_after = np.percentile(ContrastEqualizer().transform(X), 98, axis=(1, 2, 3))
     assert bright_after.std() < bright.std() / 3
+
+
+# -- MarkerRemover -----------------------------------------------------------------------------
+
+
+def marked_images(n_channels=1):
+    """A gradient with a letter in each corner and one in the middle, and the gradient alone."""
+    plain = np.tile(np.linspace(60, 130, 120), (120, 1))[..., None].repeat(n_channels, -1)
+    marked = plain.copy()
+    for top, left in ((4, 5), (5, 100), (100, 8), (102, 102), (55, 55)):
+        marked[top : top + 11, left : left + 3] = 250
+        marked[top + 8 : top + 11, left : left + 9] = 250
+    return marked[None].round().astype(np.uint8), plain[None]
+
+
+@pytest.mark.parametrize("n_channels", [1, 3])
+def test_marks_near_the_edges_are_painted_over_and_the_middle_is_left(n_channels):
+    marked, plain = marked_images(n_channels)
+    painted = MarkerRemover().transform(marked)
+    middle = np.s_[:, 40:80, 40:80]
+    np.testing.assert_array_equal(painted[middle], marked[middle])
+    painted[middle] = plain[middle].round()
+    assert np.abs(painted - plain).max() < 20
+
+
+def test_the_margin_says_how_far_inside_marks_are_sought():
+    marked, plain = marked_images()
+    everywhere = MarkerRemover(margin=0.5).transform(marked)
+    assert np.abs(everywhere - plain).max() < 20
+    np.testing.assert_array_equal(MarkerRemover(margin=0).transform(marked), marked)

@@ -5,7 +5,7 @@ from imblearn.under_sampling import TomekLinks
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from skpneumo.augmentation import ImageAugmenter
-from skpneumo.enhancement import BorderCropper, ContrastEqualizer
+from skpneumo.enhancement import BorderCropper, ContrastEqualizer, MarkerRemover
 from skpneumo.loading import ImageLoader
 from skpneumo.rebalancing import ImageResampler
 
@@ -32,6 +32,7 @@ STEPS = [
     ContrastEqualizer(),
     ContrastEqualizer("equalize"),
     BorderCropper(),
+    MarkerRemover(),
     ImageAugmenter(),
     ImageAugmenter(rotation=10, zoom=0.1, horizontal_flip=True, brightness=0.2, n_copies=2),
 ]

@@ -12,7 +12,10 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from skpneumo.augmentation._params import IDENTITY_INTENSITY
+from skpneumo.augmentation._cover import cover
+from skpneumo.augmentation._cover_draws import UNCOVERED
+from skpneumo.augmentation._detail import weigh_bands
+from skpneumo.augmentation._params import DETAIL_GRIDS, IDENTITY_INTENSITY
 
 FILL_MODES = ("constant", "nearest", "reflect", "wrap")
 
@@ -25,6 +28,8 @@ def augment(
     fill_mode: str = "nearest",
     fill_value: float = 0.0,
     value_range: tuple[float, float] = (0.0, 255.0),
+    detail: bool = True,
+    covers: bool = True,
 ) -> Any:
     """Move, stretch and re-expose a batch of images as drawn.
 
@@ -39,13 +44,13 @@ def augment(
     affine : tensor of shape (n, 8), default=None
         Maps from output to input pixels, see :class:`AugmentationParams`. Read with one bilinear
         interpolation. None leaves the geometry alone at no cost.
-    intensity : tensor of shape (n, 10), default=None
+    intensity : tensor of shape (n, 37), default=None
         What happens to the grey levels, see :class:`AugmentationParams`. None leaves them alone
         at no cost.
         With v in [0, 1] the value of a pixel within `value_range`, applied in this order:
-        ``v ** gamma``; ``mean + contrast * (v - mean)`` with the mean over the image's pixels
-        and channels; ``brightness * v``; noise, the same in all channels; one clip to the
-        range; black where the collimator is closed.
+        ``v ** gamma``; the bands of detail; ``mean + contrast * (v - mean)`` with the mean over
+        the image's pixels and channels; ``brightness * v``; noise, the same in all channels;
+        one clip to the range; boxes and marks; black where the collimator is closed.
     fill_mode : {"nearest", "constant", "reflect", "wrap"}, default="nearest"
         How the input goes on beyond its border: the border pixel ``aa|abcd|dd``, `fill_value`,
         mirrored about the edge of the border pixel ``ba|abcd|dc``, or periodic ``cd|abcd|ab``.
@@ -54,6 +59,10 @@ def augment(
         What lies beyond the border if `fill_mode` is "constant", in the units of `images`.
     value_range : tuple of two floats, default=(0.0, 255.0)
         Values of black and white in `images`.
+    detail : bool, default=True
+        Whether to apply the factors of the bands of detail; if False they cost nothing.
+    covers : bool, default=True
+        Whether to apply boxes and marks; if False they cost nothing.
 
     Returns
     -------
@@ -84,7 +93,9 @@ def augment(
     else:
         images = _warp(images, ops.cast(affine, "float32"), fill_mode, fill_value)
     if intensity is not None:
-        images = _change_intensity(images, ops.cast(intensity, "float32"), value_range)
+        images = _change_intensity(
+            images, ops.cast(intensity, "float32"), value_range, detail, covers
+        )
     return images
 
 
@@ -94,6 +105,8 @@ def compiled_augment(
     fill_mode: str,
     fill_value: float,
     value_range: tuple[float, float],
+    detail: bool = True,
+    covers: bool = True,
     to_uint8: bool = False,
 ) -> Callable[..., Any]:
     """Give `augment` compiled by XLA where the backend has it; shared by all who ask the same.
@@ -108,6 +121,8 @@ def compiled_augment(
         fill_mode=fill_mode,
         fill_value=fill_value,
         value_range=value_range,
+        detail=detail,
+        covers=covers,
     )
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -183,24 +198,33 @@ def _neighbours(position: Any, size: int, fill_mode: str) -> tuple[Any, Any, Any
     return indices[0], indices[1], weights[0], weights[1]
 
 
-def _change_intensity(images: Any, intensity: Any, value_range: tuple[float, float]) -> Any:
-    """Apply gamma, then contrast and brightness as one linear map, noise, clip and frame."""
+def _change_intensity(
+    images: Any, intensity: Any, value_range: tuple[float, float], detail: bool, covers: bool
+) -> Any:
+    """Apply gamma, detail, contrast and brightness as one linear map, noise, clip and covers."""
     black, white = value_range
     span = white - black
-    columns = (ops.reshape(intensity[:, i], (-1, 1, 1, 1)) for i in range(len(IDENTITY_INTENSITY)))
+    n_with_detail = len(IDENTITY_INTENSITY) - len(UNCOVERED)
+    n_before = n_with_detail - len(DETAIL_GRIDS)
+    columns = (ops.reshape(intensity[:, i], (-1, 1, 1, 1)) for i in range(n_before))
     brightness, contrast, gamma, left, top, right, bottom, noise, *entry = columns
     light = ops.cast(images - black, "float32")
     # light * relative ** (gamma - 1) rather than relative ** gamma: exact where gamma is 1.
     # exp and log are vectorised on CPUs where the power is not: four times faster.
     relative = ops.clip(light / span, 1e-6, 1)
     light = light * ops.exp((gamma - 1) * ops.log(relative))
+    if detail:
+        light = weigh_bands(light, intensity[:, n_before:n_with_detail])
     mean = ops.mean(light, axis=(1, 2, 3), keepdims=True)
     light = (brightness * contrast) * light + (brightness * (1 - contrast)) * mean
     height, width = images.shape[1:3]
     light = light + (noise * span / 255) * _noise(height, width, *entry)
+    light = ops.clip(light, 0, span)
+    if covers:
+        light = cover(light, intensity[:, n_with_detail:], span)
     across = _exposed(width, left, right)
     down = ops.transpose(_exposed(height, top, bottom), (0, 2, 1, 3))
-    return ops.clip(light, 0, span) * across * down + black
+    return light * across * down + black
 
 
 def _exposed(size: int, before: Any, after: Any) -> Any:

@@ -13,10 +13,12 @@ from sklearn.utils import check_consistent_length
 from skpneumo._images import check_images
 from skpneumo._random import check_random_state
 from skpneumo._sklearn import Interval, StrOptions, _safe_indexing
+from skpneumo.augmentation._cover_draws import cover_columns
 from skpneumo.augmentation._params import (
     IDENTITY_INTENSITY,
     AugmentationParams,
     affine_maps,
+    band_gains,
     crop_boxes,
     sample_uniforms,
     symmetric,
@@ -33,7 +35,8 @@ _GEOMETRY = (
     "horizontal_flip",
     "vertical_flip",
 )
-_TONE = ("brightness", "contrast", "gamma", "noise", "collimation")
+_DETAIL = ("sharpness", "local_contrast")
+_TONE = ("brightness", "contrast", "gamma", "noise", "collimation", *_DETAIL, "erasing", "marks")
 
 
 class ImageAugmenter(SamplerMixin, BaseEstimator):
@@ -67,8 +70,15 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
     crop_scale : tuple of two floats or None, default=None
         Smallest and largest share of the area, such as (0.08, 1.0), of a box that is cut out
         anywhere in the image and stretched to its full size. A share above 1, up to 4, is a box
-        around the image: a wider field of view, filled as `fill_mode` says. The box's aspect
-        ratio is 3/4 to 4/3 of the image's own, as far as it fits. None leaves images whole.
+        around the image: a wider field of view, filled as `fill_mode` says. None leaves images
+        whole.
+    aspect : float or None, default=None
+        The box's aspect ratio, relative to the image's own, is drawn log-uniformly between
+        ``1 / (1 + aspect)`` and ``1 + aspect``, 0 to 3, whatever its area is, so that images
+        that are shown whole are stretched, too; a box that would not fit is made smaller. None:
+        3/4 to 4/3 as far as the area leaves room, which is none where images are shown whole.
+        Files of one class are often wider than those of another: stretched to one size, their
+        shape tells the class unless it is drawn at random.
     horizontal_flip, vertical_flip : bool, default=False
         Mirror every other image left to right, or upside down. A horizontally flipped chest
         has its heart on the right.
@@ -86,6 +96,23 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
     collimation : float, default=0.0
         Every other image is blackened at all four sides, as by the blades of a collimator, each
         up to this share of the width or height; 0 to 0.5.
+    sharpness : float, default=0.0
+        What is finer than 1/64 of a side is multiplied by a factor: for every other image
+        between ``1 - sharpness``, at least 0, and 1, which blurs it, and for the others between
+        1 and ``1 + sharpness``; any limit from 0 on. 1 reaches down to an image that was reduced
+        to 64 pixels a side and enlarged again.
+    local_contrast : float, default=0.0
+        Distances from the surroundings are multiplied by a factor between
+        ``1 / (1 + local_contrast)`` and ``1 + local_contrast``, another one for each scale from
+        1/64 to 1/4 of a side; any limit from 0 on. It is what the image processing of a machine
+        decides.
+    erasing : float, default=0.0
+        Chance, 0 to 1, of each of two boxes in the corners or along the sides of an image that
+        are covered with black, with a grey level, or with the image's mean: random erasing [2]_
+        of what lies about the lungs.
+    marks : float, default=0.0
+        Chance, 0 to 1, of each of two marks that are burnt in, most of them near a side: letters,
+        lines of text, lead markers, and lines.
     fill_mode : {"nearest", "constant", "reflect", "wrap"}, default="nearest"
         What fills the places that move in from outside the image: the nearest border pixel,
         `fill_value`, the image mirrored about its edge, or the opposite side.
@@ -123,6 +150,8 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
     ----------
     .. [1] Szegedy et al., "Going Deeper with Convolutions", CVPR 2015,
        https://arxiv.org/abs/1409.4842
+    .. [2] Zhong et al., "Random erasing data augmentation", AAAI 2020,
+       https://arxiv.org/abs/1708.04896
 
     Examples
     --------
@@ -149,6 +178,7 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
         "shear": [Interval(Real, 0, 90, closed="left")],
         "zoom": [Interval(Real, 0, 1, closed="left")],
         "crop_scale": ["array-like", None],
+        "aspect": [Interval(Real, 0, 3, closed="both"), None],
         "horizontal_flip": ["boolean"],
         "vertical_flip": ["boolean"],
         "brightness": [Interval(Real, 0, 1, closed="both")],
@@ -156,6 +186,10 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
         "gamma": [Interval(Real, 0, None, closed="left")],
         "noise": [Interval(Real, 0, 255, closed="both")],
         "collimation": [Interval(Real, 0, 0.5, closed="left")],
+        "sharpness": [Interval(Real, 0, None, closed="left")],
+        "local_contrast": [Interval(Real, 0, None, closed="left")],
+        "erasing": [Interval(Real, 0, 1, closed="both")],
+        "marks": [Interval(Real, 0, 1, closed="both")],
         "fill_mode": [StrOptions({"constant", "nearest", "reflect", "wrap"})],
         "fill_value": [Interval(Real, 0, 255, closed="both")],
         "n_copies": [Interval(Integral, 0, None, closed="left")],
@@ -171,6 +205,7 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
         shear: float = 0.0,
         zoom: float = 0.0,
         crop_scale: tuple[float, float] | None = None,
+        aspect: float | None = None,
         horizontal_flip: bool = False,
         vertical_flip: bool = False,
         brightness: float = 0.0,
@@ -178,6 +213,10 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
         gamma: float = 0.0,
         noise: float = 0.0,
         collimation: float = 0.0,
+        sharpness: float = 0.0,
+        local_contrast: float = 0.0,
+        erasing: float = 0.0,
+        marks: float = 0.0,
         fill_mode: str = "nearest",
         fill_value: float = 0.0,
         n_copies: int = 1,
@@ -189,6 +228,7 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
         self.shear = shear
         self.zoom = zoom
         self.crop_scale = crop_scale
+        self.aspect = aspect
         self.horizontal_flip = horizontal_flip
         self.vertical_flip = vertical_flip
         self.brightness = brightness
@@ -196,6 +236,10 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
         self.gamma = gamma
         self.noise = noise
         self.collimation = collimation
+        self.sharpness = sharpness
+        self.local_contrast = local_contrast
+        self.erasing = erasing
+        self.marks = marks
         self.fill_mode = fill_mode
         self.fill_value = fill_value
         self.n_copies = n_copies
@@ -204,7 +248,21 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
     @property
     def has_geometry(self) -> bool:
         """Whether any parameter moves pixels."""
-        return self.crop_scale is not None or any(getattr(self, name) for name in _GEOMETRY)
+        return self._crops or any(getattr(self, name) for name in _GEOMETRY)
+
+    @property
+    def _crops(self) -> bool:
+        return self.crop_scale is not None or bool(self.aspect)
+
+    @property
+    def has_detail(self) -> bool:
+        """Whether any parameter changes sharpness or local contrast."""
+        return any(getattr(self, name) for name in _DETAIL)
+
+    @property
+    def covers(self) -> bool:
+        """Whether any parameter covers parts of images."""
+        return bool(self.erasing or self.marks)
 
     @property
     def has_intensity(self) -> bool:
@@ -228,7 +286,7 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
         Returns
         -------
         params : AugmentationParams
-            Affine maps (n, 8) and intensities (n, 10), float32.
+            Affine maps (n, 8) and intensities (n, 37), float32.
 
         Raises
         ------
@@ -242,7 +300,7 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
         >>> augmenter = ImageAugmenter(width_shift=0.5, contrast=0.3)
         >>> params = augmenter.sample_params(3, (64, 64), np.random.default_rng(0))
         >>> params.affine.shape, params.intensity.shape
-        ((3, 8), (3, 10))
+        ((3, 8), (3, 37))
         """
         self._validate_params()
         crop_scale = self._checked_crop_scale()
@@ -254,7 +312,9 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
             height_shift=symmetric(u["height_shift"], self.height_shift),
             shear=symmetric(u["shear"], self.shear),
             zoom=1 + symmetric(u["zoom"], self.zoom),
-            crop=(1.0, 1.0, 0.0, 0.0) if crop_scale is None else crop_boxes(crop_scale, u),
+            crop=crop_boxes(crop_scale or (1.0, 1.0), u, self.aspect)
+            if self._crops
+            else (1.0, 1.0, 0.0, 0.0),
             horizontal_flip=self.horizontal_flip & (u["horizontal_flip"] < 0.5),
             vertical_flip=self.vertical_flip & (u["vertical_flip"] < 0.5),
         )
@@ -268,6 +328,9 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
             "noise_row": u["noise_row"] * bool(self.noise),
             "noise_column": u["noise_column"] * bool(self.noise),
         }
+        gains = band_gains(self.sharpness, self.local_contrast, u)
+        intensity |= {f"band{i}": gain for i, gain in enumerate(gains.T, start=1)}
+        intensity |= cover_columns(self.erasing, self.marks, u)
         columns = [intensity[name] for name in IDENTITY_INTENSITY]
         return AugmentationParams(affine, np.column_stack(columns).astype(np.float32))
 
@@ -295,14 +358,16 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
         --------
         >>> from skpneumo.augmentation import ImageAugmenter
         >>> ImageAugmenter(zoom=0.2).layer_arguments(value_range=(0.0, 1.0))
-        {'geometry': True, 'intensity': False, 'fill_mode': 'nearest', 'fill_value': 0.0,
-         'value_range': (0.0, 1.0)}
+        {'geometry': True, 'intensity': False, 'detail': False, 'covers': False,
+         'fill_mode': 'nearest', 'fill_value': 0.0, 'value_range': (0.0, 1.0)}
         """
         self._validate_params()
         black, white = map(float, value_range)
         return {
             "geometry": self.has_geometry,
             "intensity": self.has_intensity,
+            "detail": self.has_detail,
+            "covers": self.covers,
             "fill_mode": self.fill_mode,
             "fill_value": black + (white - black) * float(self.fill_value) / 255,
             "value_range": (black, white),
@@ -423,7 +488,13 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
         from skpneumo.augmentation._apply import compiled_augment
 
         apply = compiled_augment(
-            images.shape[1:], self.fill_mode, float(self.fill_value), (0.0, 255.0), to_uint8=True
+            images.shape[1:],
+            self.fill_mode,
+            float(self.fill_value),
+            (0.0, 255.0),
+            detail=self.has_detail,
+            covers=self.covers,
+            to_uint8=True,
         )
         for start in range(0, len(images), _BATCH_SIZE):
             rows = np.arange(start, min(start + _BATCH_SIZE, len(images)))

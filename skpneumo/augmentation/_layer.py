@@ -22,6 +22,10 @@ class AugmentationLayer(keras.layers.Layer):
         Whether to apply the affine maps; if False, the input `affine` is ignored at no cost.
     intensity : bool, default=True
         Whether to apply what happens to grey levels; if False, `intensity` is ignored.
+    detail : bool, default=True
+        Whether sharpness and local contrast are among it; if False they cost nothing.
+    covers : bool, default=True
+        Whether boxes and marks are among it; if False they cost nothing.
     fill_mode : {"nearest", "constant", "reflect", "wrap"}, default="nearest"
         See :func:`augment`.
     fill_value : float, default=0.0
@@ -34,7 +38,7 @@ class AugmentationLayer(keras.layers.Layer):
     Notes
     -----
     Inputs are a list: images (n, height, width, channels), `affine` (n, 8) and `intensity`
-    (n, 10), see :class:`AugmentationParams`. The output is float32 whatever the dtype policy,
+    (n, 37), see :class:`AugmentationParams`. The output is float32 whatever the dtype policy,
     because pixel positions do not fit in 16 bits. ``training=False``, which is what
     ``evaluate`` and ``predict`` pass, hands the images on as float32 and nothing else.
 
@@ -55,6 +59,8 @@ class AugmentationLayer(keras.layers.Layer):
         self,
         geometry: bool = True,
         intensity: bool = True,
+        detail: bool = True,
+        covers: bool = True,
         fill_mode: str = "nearest",
         fill_value: float = 0.0,
         value_range: tuple[float, float] = (0.0, 255.0),
@@ -64,6 +70,8 @@ class AugmentationLayer(keras.layers.Layer):
         super().__init__(**{"dtype": "float32", **kwargs, "autocast": False})
         self.geometry = geometry
         self.intensity = intensity
+        self.detail = detail
+        self.covers = covers
         self.fill_mode = fill_mode
         self.fill_value = float(fill_value)
         self.value_range = (float(value_range[0]), float(value_range[1]))
@@ -73,7 +81,12 @@ class AugmentationLayer(keras.layers.Layer):
         if not training or not (self.geometry or self.intensity):
             return ops.cast(images, "float32")
         apply = compiled_augment(
-            tuple(images.shape[1:]), self.fill_mode, self.fill_value, self.value_range
+            tuple(images.shape[1:]),
+            self.fill_mode,
+            self.fill_value,
+            self.value_range,
+            detail=self.detail,
+            covers=self.covers,
         )
         return apply(
             images, affine if self.geometry else None, intensity if self.intensity else None
@@ -87,6 +100,8 @@ class AugmentationLayer(keras.layers.Layer):
             **super().get_config(),
             "geometry": self.geometry,
             "intensity": self.intensity,
+            "detail": self.detail,
+            "covers": self.covers,
             "fill_mode": self.fill_mode,
             "fill_value": self.fill_value,
             "value_range": self.value_range,

@@ -6,10 +6,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from skpneumo.augmentation._cover_draws import COVER_UNIFORMS, UNCOVERED
+
 Floats = NDArray[np.float64]
 
 # torchvision's RandomResizedCrop samples the same range of aspect ratios.
 CROP_ASPECT_RATIO = (3 / 4, 4 / 3)
+
+# Cells a side of the grids between which the bands of detail lie, finest first. Counted per image,
+# not in pixels, so that a scale is the same part of a chest whatever the size of the images.
+DETAIL_GRIDS = (64, 32, 16, 8, 4)
 
 # One column of uniform numbers each, in an order that is part of what a seed means.
 UNIFORMS = (
@@ -35,6 +41,12 @@ UNIFORMS = (
     "noise",
     "noise_row",
     "noise_column",
+    "fine",
+    "middle",
+    "coarse",
+    "blurred",
+    "blur",
+    *COVER_UNIFORMS,
 )
 
 # Columns of `AugmentationParams.intensity`, and what leaves an image alone.
@@ -49,6 +61,8 @@ IDENTITY_INTENSITY = {
     "noise": 0.0,
     "noise_row": 0.0,
     "noise_column": 0.0,
+    **{f"band{i}": 1.0 for i in range(1, len(DETAIL_GRIDS) + 1)},
+    **UNCOVERED,
 }
 
 
@@ -61,11 +75,15 @@ class AugmentationParams(NamedTuple):
         ``(a0, a1, a2, b0, b1, b2, 0, 0)``: the output pixel (x, y) is read from the input at
         ``(a0 x + a1 y + a2, b0 x + b1 y + b2)``, pixel centres at whole numbers. It is the
         convention of ``keras.ops.image.affine_transform``.
-    intensity : ndarray of shape (n, 10), dtype float32
+    intensity : ndarray of shape (n, 37), dtype float32
         Brightness factor, contrast factor and gamma exponent, where 1 leaves the image alone;
         the shares of the width and height that are black at the left, top, right and bottom;
         the standard deviation of the noise, in grey levels of 255, and the row and column, as
-        shares, at which the field of noise is entered.
+        shares, at which the field of noise is entered; and the factor of each band of detail,
+        the finest first; then what covers the image: two boxes (top, left, height and width as
+        shares of the sides, and grey level as a share of white, below 0 for the image's mean)
+        and two marks (number of the tile, row and column of its centre as shares, scale, 1 or 0
+        for whether it is there, and grey level).
     """
 
     affine: NDArray[np.float32]
@@ -90,12 +108,15 @@ def symmetric(uniform: Floats, limit: float) -> Floats:
 def crop_boxes(
     area: tuple[float, float],
     uniforms: dict[str, Floats],
+    aspect: float | None = None,
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Draw boxes that lie in the image, or in which it lies, as shares of its width and height.
 
     The share of the area is uniform and the aspect ratio, relative to the image's own, is
     log-uniform over as much of `CROP_ASPECT_RATIO` as fits; torchvision rejects and redraws
-    instead, which shifts its areas downwards.
+    instead, which shifts its areas downwards. With `aspect` the ratio is log-uniform between
+    ``1 / (1 + aspect)`` and ``1 + aspect`` whatever the area is, and a box that would reach
+    beyond the image it should lie in is made smaller instead.
 
     Returns
     -------
@@ -103,16 +124,36 @@ def crop_boxes(
         Size of the box, and its centre measured from the centre of the image.
     """
     share = area[0] + (area[1] - area[0]) * uniforms["crop_area"]
-    fits = np.abs(np.log(share))
-    low = np.maximum(np.log(CROP_ASPECT_RATIO[0]), -fits)
-    high = np.minimum(np.log(CROP_ASPECT_RATIO[1]), fits)
-    aspect = np.exp(low + (high - low) * uniforms["crop_aspect"])
-    within = np.where(share <= 1, 1, np.inf)  # rounding may carry a side beyond the image's own
-    width = np.minimum(np.sqrt(share * aspect), within)
-    height = np.minimum(np.sqrt(share / aspect), within)
+    if aspect is None:
+        fits = np.abs(np.log(share))
+        low = np.maximum(np.log(CROP_ASPECT_RATIO[0]), -fits)
+        high = np.minimum(np.log(CROP_ASPECT_RATIO[1]), fits)
+        ratio = np.exp(low + (high - low) * uniforms["crop_aspect"])
+    else:
+        ratio = (1 + aspect) ** symmetric(uniforms["crop_aspect"], 1)
+    width, height = np.sqrt(share * ratio), np.sqrt(share / ratio)
+    too_long = np.where(share <= 1, np.maximum(np.maximum(width, height), 1), 1)
+    width, height = width / too_long, height / too_long
     x = symmetric(uniforms["crop_x"], 1) * (1 - width) / 2
     y = symmetric(uniforms["crop_y"], 1) * (1 - height) / 2
     return width, height, x, y
+
+
+def band_gains(sharpness: float, local_contrast: float, uniforms: dict[str, Floats]) -> Floats:
+    """Draw the factor of each band of detail, shape (n, len(DETAIL_GRIDS)).
+
+    The contrast of neighbouring bands is alike: three factors are drawn, log-uniformly from
+    ``1 / (1 + local_contrast)`` to ``1 + local_contrast``, and the two bands between them have
+    the geometric mean. The finest band is also blurred or sharpened: every other image by a
+    factor from 0 to 1, the others by one from 1 to ``1 + sharpness``.
+    """
+    fine, middle, coarse = (2 * uniforms[name] - 1 for name in ("fine", "middle", "coarse"))
+    exponents = [fine, (fine + middle) / 2, middle, (middle + coarse) / 2, coarse]
+    gains = (1 + local_contrast) ** np.column_stack(exponents)
+    blurred = 1 - min(sharpness, 1.0) * uniforms["blur"]
+    sharpened = 1 + sharpness * uniforms["blur"]
+    gains[:, 0] *= np.where(uniforms["blurred"] < 0.5, blurred, sharpened)
+    return gains
 
 
 def affine_maps(

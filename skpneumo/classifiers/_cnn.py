@@ -23,6 +23,9 @@ class CNNClassifier(BaseNetworkClassifier):
     ----------
     filters : sequence of int, default=(32, 64, 128)
         Filters of each block of convolutions. Empty: a dense network.
+    stem_filters : int, default=0
+        Filters of a convolution of 5 x 5 pixels and stride 2 before the blocks, which halves
+        images cheaply. 0: none.
     convs_per_block : int, default=1
         Convolutions before each pooling.
     kernel_size : int, default=3
@@ -51,6 +54,10 @@ class CNNClassifier(BaseNetworkClassifier):
         Penalty on the outputs of the hidden layers.
     max_norm : float or None, default=None
         Largest norm of a unit's incoming weights.
+    normalization : {"image", "local"} or None, default=None
+        Take exposure and contrast out of each image inside the network, in training and in
+        prediction: as a whole, or place by place over surroundings of about an eighth of its
+        sides.
     optimizer : str or keras.optimizers.Optimizer, default="adam"
         A Keras optimizer or its name.
     learning_rate : float or None, default=None
@@ -169,6 +176,7 @@ class CNNClassifier(BaseNetworkClassifier):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseNetworkClassifier._parameter_constraints,
         "filters": ["array-like"],
+        "stem_filters": [Interval(Integral, 0, None, closed="left")],
         "convs_per_block": [Interval(Integral, 1, None, closed="left")],
         "kernel_size": [Interval(Integral, 1, None, closed="left")],
         "padding": [StrOptions({"same", "valid"})],
@@ -184,12 +192,14 @@ class CNNClassifier(BaseNetworkClassifier):
         "l2": [Interval(Real, 0, None, closed="left")],
         "activity_l2": [Interval(Real, 0, None, closed="left")],
         "max_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "normalization": [StrOptions({"image", "local"}), None],
     }
 
     def __init__(
         self,
         filters: Any = (32, 64, 128),
         *,
+        stem_filters: int = 0,
         convs_per_block: int = 1,
         kernel_size: int = 3,
         padding: str = "same",
@@ -205,6 +215,7 @@ class CNNClassifier(BaseNetworkClassifier):
         l2: float = 0.0,
         activity_l2: float = 0.0,
         max_norm: float | None = None,
+        normalization: str | None = None,
         optimizer: str | keras.optimizers.Optimizer = "adam",
         learning_rate: float | None = None,
         schedule: str | None = None,
@@ -234,6 +245,7 @@ class CNNClassifier(BaseNetworkClassifier):
         random_state: Any = None,
     ) -> None:
         self.filters = filters
+        self.stem_filters = stem_filters
         self.convs_per_block = convs_per_block
         self.kernel_size = kernel_size
         self.padding = padding
@@ -249,6 +261,7 @@ class CNNClassifier(BaseNetworkClassifier):
         self.l2 = l2
         self.activity_l2 = activity_l2
         self.max_norm = max_norm
+        self.normalization = normalization
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.schedule = schedule
@@ -283,6 +296,7 @@ class CNNClassifier(BaseNetworkClassifier):
             input_shape=self.input_shape_,
             n_outputs=1 if len(self.classes_) == 2 else len(self.classes_),
             filters=self.filters,
+            stem_filters=self.stem_filters,
             convs_per_block=self.convs_per_block,
             kernel_size=self.kernel_size,
             padding=self.padding,
@@ -298,5 +312,6 @@ class CNNClassifier(BaseNetworkClassifier):
             l2=self.l2,
             activity_l2=self.activity_l2,
             max_norm=self.max_norm,
+            normalization=self.normalization,
             value_range=self.value_range_,
         )

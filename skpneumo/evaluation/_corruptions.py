@@ -6,7 +6,12 @@ from io import BytesIO
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-__all__ = ["CORRUPTIONS", "Corruption"]
+from skpneumo.evaluation._geometric_corruptions import GEOMETRIC_CORRUPTIONS
+from skpneumo.evaluation._intensity_corruptions import INTENSITY_CORRUPTIONS
+from skpneumo.evaluation._mark_corruptions import MARK_CORRUPTIONS
+from skpneumo.evaluation._sharpness_corruptions import SHARPNESS_CORRUPTIONS
+
+__all__ = ["CORRUPTIONS", "HELD_BACK", "Corruption"]
 
 Corruption = Callable[[Image.Image], Image.Image]
 
@@ -122,5 +127,16 @@ CORRUPTIONS: dict[str, Corruption] = {
     "black borders 10 %": _black_border(0.1),
     "half resolution": _half_resolution,
     "burnt-in marker": _marker,
+    **GEOMETRIC_CORRUPTIONS,
+    **INTENSITY_CORRUPTIONS,
+    **SHARPNESS_CORRUPTIONS,
+    **MARK_CORRUPTIONS,
 }
 """By name, functions of a grey image to one of the same size."""
+
+HELD_BACK = ("keystone 15 %", "sigmoid window", "white frame 8 %")
+"""What no recipe is trained on or chosen by: one of geometry, of grey levels, of surroundings.
+
+They were named before any recipe was tried on them. A projection is no affine map, a sigmoid no
+product, power or linear window, and no augmentation makes all four edges white.
+"""

@@ -16,6 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 from scipy import ndimage
 
+from skpneumo._burnt_in_text import find_text
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -29,12 +31,6 @@ _CORNER = 0.2
 
 # Templates are fitted to images of this many pixels a side.
 _SIDE = 48
-
-# A letter or lead marker is no larger than this share of a side, and no bone: not so long and
-# thin. It is brighter than what lies around it by this share of the image's range of grey.
-_MARK = 0.18
-_ELONGATION = 3
-_CONTRAST = 0.35
 
 
 class _Box(NamedTuple):
@@ -140,7 +136,7 @@ def region_codes(images: Any) -> NDArray[np.intp]:
     from_end = np.minimum.outer(np.full(height, 1.0), _from_side(width))
     border = np.minimum(from_side, from_end) < _BORDER
     corners = np.maximum(from_side, from_end) < _CORNER
-    text = np.array([_text(_grey(image)) for image in images]) & ~chest_field(images)
+    text = np.array([find_text(_grey(image)) for image in images]) & ~chest_field(images)
     everywhere = np.ones_like(lungs)
     held = np.stack([text, lungs, everywhere & corners, everywhere & border, everywhere], axis=0)
     return held.argmax(axis=0)
@@ -157,20 +153,6 @@ def _grey(image: NDArray[Any]) -> NDArray[np.float32]:
     grey = np.asarray(image, dtype=np.float32).mean(axis=-1)
     low, high = grey.min(), grey.max()
     return (grey - low) / (high - low) if high > low else grey - low
-
-
-def _text(grey: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Find what is much brighter than all around it, and small."""
-    side = min(grey.shape)
-    strokes = ndimage.white_tophat(grey, size=max(3, round(_MARK * side)), mode="nearest")
-    components, _ = ndimage.label(strokes > _CONTRAST, structure=np.ones((3, 3)))
-    text = np.zeros(grey.shape, dtype=bool)
-    for code, place in enumerate(ndimage.find_objects(components), start=1):
-        shorter, longer = sorted(extent.stop - extent.start for extent in place)
-        if longer <= min(_MARK * side, _ELONGATION * shorter):
-            text[place] |= components[place] == code
-    # The soft edges of a letter belong to it.
-    return ndimage.binary_dilation(text, iterations=max(1, round(0.01 * side)))
 
 
 def _drawn(images: Any, of: int) -> NDArray[np.bool_]:

@@ -6,10 +6,13 @@ from typing import Any
 import keras
 from keras import layers
 
-from skpneumo.networks._layers import ActivityL2, FusedBatchNormalization
+from skpneumo.networks._layers import ActivityL2, FusedBatchNormalization, ImageNormalization
 from skpneumo.networks._seeding import layer_seeds, seeded
 
 _POOLING = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}
+_STEM_KERNEL = 5
+# Standard deviations of a Gaussian, as shares of the sides; None: the whole image.
+_NORMALIZATION_SCALES = {"image": None, "local": 0.12}
 _GLOBAL_POOLING = {"max": layers.GlobalMaxPooling2D, "average": layers.GlobalAveragePooling2D}
 
 
@@ -18,6 +21,7 @@ def build_cnn(
     n_outputs: int = 1,
     *,
     filters: Sequence[int] = (32, 64, 128),
+    stem_filters: int = 0,
     convs_per_block: int = 1,
     kernel_size: int = 3,
     padding: str = "same",
@@ -34,6 +38,7 @@ def build_cnn(
     activity_l2: float = 0.0,
     max_norm: float | None = None,
     value_range: tuple[float, float] = (0.0, 255.0),
+    normalization: str | None = None,
     dtype: str = "float32",
     seed: int | None = None,
 ) -> keras.Model:
@@ -47,6 +52,9 @@ def build_cnn(
         Number of logits: 1 for two classes, else one a class.
     filters : sequence of int, default=(32, 64, 128)
         Filters of each block. Empty: a dense network.
+    stem_filters : int, default=0
+        Filters of a convolution of 5 x 5 pixels and stride 2 before the blocks. It halves the
+        image for a fraction of what a block costs at full size. 0: no such convolution.
     convs_per_block : int, default=1
         Convolutions before each pooling.
     kernel_size : int, default=3
@@ -78,6 +86,10 @@ def build_cnn(
         Largest norm of a unit's incoming weights.
     value_range : tuple of (low, high), default=(0.0, 255.0)
         Pixel values that the first layer maps to -1 and 1.
+    normalization : {"image", "local"} or None, default=None
+        What is done to each image after that: its mean is subtracted and it is divided by its
+        standard deviation, as a whole, or place by place over surroundings of about an eighth
+        of its sides (local contrast normalisation, Jarrett et al. [2]_).
     dtype : str, default="float32"
         Name of a Keras dtype policy, such as ``"mixed_bfloat16"``. The logits stay float32.
     seed : int or None, default=None
@@ -97,6 +109,8 @@ def build_cnn(
     References
     ----------
     .. [1] He, Zhang, Ren, Sun, "Deep residual learning for image recognition", CVPR 2016.
+    .. [2] Jarrett, Kavukcuoglu, Ranzato, LeCun, "What is the best multi-stage architecture for
+       object recognition?", ICCV 2009.
 
     Examples
     --------
@@ -163,6 +177,14 @@ def build_cnn(
 
     images = x = keras.Input(input_shape, name="images")
     x = layers.Rescaling(scale, -1.0 - low * scale, dtype="float32", name="rescaling")(x)
+    if normalization is not None:
+        x = ImageNormalization(_NORMALIZATION_SCALES[normalization], name="normalization")(x)
+    if stem_filters:
+        kernel = _fitting(x, _STEM_KERNEL)
+        options = {"strides": 2, "padding": "same"}
+        x = activate(
+            linear(x, layers.Conv2D, stem_filters, kernel, name="stem", **options), "stem"
+        )
     for i, n_filters in enumerate(filters, start=1):
         x = block(x, n_filters, name=f"block{i}")
         if pooling is not None:

@@ -1,13 +1,17 @@
-"""Layers that Keras has in a slower form; of the networks, the one file that branches by backend.
+"""Layers that Keras has in a slower form, or not at all.
 
-TensorFlow has a kernel for batch normalization that Keras does not use.
+Of the networks this is the one file that branches by backend: TensorFlow has a kernel for batch
+normalization that Keras does not use.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
 
 @keras.saving.register_keras_serializable("skpneumo")
@@ -106,6 +110,62 @@ class Standardization(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self._start}
+
+
+@keras.saving.register_keras_serializable("skpneumo")
+class ImageNormalization(keras.layers.Layer):
+    """Take exposure and contrast out of each image, as a whole or place by place.
+
+    Parameters
+    ----------
+    scale : float or None
+        Standard deviation, as a share of the sides, of the Gaussian over which the mean and the
+        deviation of each place are taken; None takes those of the whole image. Images and
+        channels are normalised each on its own.
+    epsilon : float
+        Added to the deviation in quadrature, so that what is flat stays flat.
+
+    References
+    ----------
+    .. [1] Jarrett, Kavukcuoglu, Ranzato, LeCun, "What is the best multi-stage architecture for
+       object recognition?", ICCV 2009: local contrast normalisation.
+    """
+
+    def __init__(self, scale: float | None = None, epsilon: float = 0.016, **options: Any) -> None:
+        super().__init__(**{**options, "dtype": "float32"})  # squares do not fit in 16 bits
+        self.scale = scale
+        self.epsilon = epsilon
+
+    def call(self, images: Any) -> Any:
+        distance = images - self._mean(images)
+        variance = self._mean(distance * distance)
+        return distance / ops.sqrt(variance + self.epsilon**2)
+
+    def _mean(self, images: Any) -> Any:
+        if self.scale is None:
+            return ops.mean(images, axis=(1, 2), keepdims=True)
+        height, width = images.shape[1:3]
+        x = ops.transpose(images, (0, 3, 1, 2))
+        x = ops.matmul(gaussian_means(height, self.scale), x)
+        x = ops.matmul(x, gaussian_means(width, self.scale).T)
+        return ops.transpose(x, (0, 2, 3, 1))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "scale": self.scale, "epsilon": self.epsilon}
+
+
+@cache
+def gaussian_means(n: int, scale: float) -> NDArray[np.float32]:
+    """Means over a Gaussian about each of n pixels, as a matrix; what lies outside has no weight.
+
+    A product with it costs less than a wide convolution.
+    """
+    pixel = np.arange(n)
+    weights = np.exp(-0.5 * ((pixel[:, None] - pixel) / (scale * n)) ** 2)
+    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 @keras.saving.register_keras_serializable("skpneumo")

@@ -366,6 +366,8 @@ def test_the_layer_is_rebuilt_from_its_configuration():
     assert arguments == {
         "geometry": False,
         "intensity": True,
+        "detail": False,
+        "covers": False,
         "fill_mode": "constant",
         "fill_value": pytest.approx(-0.6),
         "value_range": (-1.0, 1.0),

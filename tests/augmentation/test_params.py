@@ -27,6 +27,10 @@ EVERYTHING = {
     "gamma": 0.5,
     "noise": 8.0,
     "collimation": 0.1,
+    "sharpness": 0.8,
+    "local_contrast": 0.5,
+    "erasing": 0.5,
+    "marks": 0.5,
 }
 
 
@@ -210,7 +214,7 @@ def test_a_crop_of_everything_is_no_crop():
 
 
 def test_every_parameter_has_its_own_number():
-    assert len(set(UNIFORMS)) == len(UNIFORMS) == 22
+    assert len(set(UNIFORMS)) == len(UNIFORMS) == 57
 
 
 @pytest.mark.parametrize(
@@ -241,3 +245,22 @@ def test_every_parameter_has_its_own_number():
 def test_a_parameter_out_of_range_is_named(name, value):
     with pytest.raises(ValueError, match=name):
         draw(n=2, **{name: value})
+
+
+@pytest.mark.parametrize("crop_scale", [None, (0.1, 1.0), (1.0, 1.0), (0.1, 1.6)])
+def test_the_aspect_ratio_is_drawn_whatever_the_area_is(crop_scale):
+    affine, _ = draw(crop_scale=crop_scale, aspect=0.4)
+    width, height = affine[:, 0], affine[:, 4]
+    logs = np.log(width / height) / np.log(1.4)
+    assert stats.kstest(logs, stats.uniform(-1, 2).cdf).pvalue > 0.001
+    if crop_scale is None or crop_scale[1] <= 1:
+        assert max(width.max(), height.max()) <= 1 + 1e-6
+        corners = affine[:, [2, 5]] / [89, 59]
+        assert corners.min() > -0.02
+
+
+def test_without_aspect_boxes_of_the_whole_image_are_not_stretched():
+    affine, _ = draw(n=50, crop_scale=(1.0, 1.0))
+    np.testing.assert_allclose(affine, np.tile(IDENTITY, (50, 1)), atol=1e-5)
+    affine, _ = draw(n=50, aspect=0.0)
+    np.testing.assert_array_equal(affine, np.tile(IDENTITY, (50, 1)))

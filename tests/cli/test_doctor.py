@@ -16,7 +16,7 @@ MACHINE = MachineFacts(
     cores=16,
     load=1.0,
     gibibytes=64.0,
-    instructions=("AVX2", "AVX-512"),
+    instructions=("AVX2", "AVX-512", "AVX512-VNNI"),
     turbo_jpeg=True,
     disk_cache=True,
     nvidia_driver=False,
@@ -90,6 +90,16 @@ def test_fast_convolutions_switched_off_are_noticed(monkeypatch):
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
     (found,) = remarks(MACHINE, BACKEND)
     assert "TF_ENABLE_ONEDNN_OPTS" in found
+
+
+def test_fast_convolutions_that_tensorflow_leaves_off_are_noticed(monkeypatch):
+    older = replace(MACHINE, instructions=("AVX2",))
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    (found,) = remarks(older, BACKEND)
+    assert "Set TF_ENABLE_ONEDNN_OPTS=1" in found
+    assert remarks(MACHINE, BACKEND) == []
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
+    assert remarks(older, BACKEND) == []
 
 
 def test_a_backend_that_is_missing_is_a_fault(tmp_path):

@@ -19,6 +19,8 @@ def corrupt(film, name):
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
 def test_changes_the_image_but_neither_its_size_nor_the_original(film, name):
+    film = film.rotate(30)  # so that it changes downwards as well as sideways
+    film.paste(255, (14, 10, 26, 22))
     before = film.tobytes()
     corrupted = CORRUPTIONS[name](film)
     assert corrupted.size == film.size

@@ -6,7 +6,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from skpneumo import ImageLoader, make_pipeline
 from skpneumo.evaluation import evaluate, stress_test
-from skpneumo.evaluation._corruptions import CORRUPTIONS
+from skpneumo.evaluation._corruptions import CORRUPTIONS, HELD_BACK
 from skpneumo.evaluation._stress import UNALTERED, corrupted
 
 
@@ -36,11 +36,26 @@ def bright():
 def test_a_row_for_each_corruption_and_metric_with_interval_and_n(bright):
     X, y, model = bright
     frame = stress_test(model, X, y)
-    assert frame["corruption"].unique().tolist() == [UNALTERED, *CORRUPTIONS]
+    assert frame["corruption"].unique().tolist() == [UNALTERED, *CORRUPTIONS, "mean", "worst"]
     assert (frame.groupby("corruption").size() == 4).all()
     assert (frame["low"] <= frame["value"]).all()
     assert (frame["value"] <= frame["high"]).all()
     assert frame.query("metric == 'recall'")["n"].eq(12).all()
+
+
+def test_what_is_held_back_is_neither_in_the_mean_nor_the_worst(bright):
+    X, y, model = bright
+    everything = stress_test(model, X, y)
+    assert set(everything.query("held_back")["corruption"]) == set(HELD_BACK)
+    counted = {name: each for name, each in CORRUPTIONS.items() if name not in HELD_BACK}
+    summary = "corruption in ['mean', 'worst']"
+    without = stress_test(model, X, y, corruptions=counted)
+    np.testing.assert_array_equal(
+        everything.query(summary)["value"], without.query(summary)["value"]
+    )
+    worst = everything.query("corruption == 'worst' and metric == 'specificity'").iloc[0]
+    assert worst["where"] in counted
+    assert worst["value"] == 0
 
 
 def test_finds_what_the_classifier_cannot_bear(bright):

@@ -43,6 +43,7 @@ def same_weights(a: keras.Model, b: keras.Model) -> bool:
     channels=st.integers(1, 4),
     n_outputs=st.integers(1, 4),
     filters=st.lists(st.integers(1, 3), max_size=4),
+    stem_filters=st.integers(0, 2),
     convs_per_block=st.integers(1, 2),
     kernel_size=st.integers(1, 5),
     padding=st.sampled_from(["same", "valid"]),
@@ -67,6 +68,25 @@ def test_it_is_uncompiled_and_ends_in_logits():
     assert network.output_shape == (None, 3)
     assert network.layers[-1].activation is keras.activations.linear
     assert (call(network, images_of(n=50)) < 0).any()
+
+
+def test_a_stem_halves_the_image_before_the_first_block():
+    network = build_cnn((12, 9, 1), filters=(4,), stem_filters=3, batch_norm=True, seed=0)
+    stem = network.get_layer("stem")
+    assert stem.filters == 3
+    assert stem.kernel_size == (5, 5)
+    assert stem.output.shape == (None, 6, 5, 3)
+    assert network.get_layer("stem_norm").input is stem.output
+    assert network.get_layer("block1_conv1").input.shape == (None, 6, 5, 3)
+    assert "stem" not in {layer.name for layer in build_cnn(SHAPE, seed=0).layers}
+
+
+@pytest.mark.parametrize("normalization", ["image", "local"])
+def test_normalised_networks_do_not_mind_exposure(normalization):
+    network = build_cnn((24, 24, 1), filters=(2,), normalization=normalization, seed=0)
+    images = images_of((24, 24, 1)) // 2 + 60
+    darker = (images * np.float32(0.6)) + 10
+    np.testing.assert_allclose(call(network, darker), call(network, images), rtol=1e-2, atol=1e-2)
 
 
 def test_blocks_hold_the_convolutions_asked_for():

@@ -4,9 +4,10 @@ import keras
 import numpy as np
 import pytest
 from keras.layers import BatchNormalization
+from scipy import ndimage
 
 from skpneumo.networks import build_cnn
-from skpneumo.networks._layers import FusedBatchNormalization, Standardization
+from skpneumo.networks._layers import FusedBatchNormalization, ImageNormalization, Standardization
 
 SHAPES = {"images": (6, 5, 4, 3), "one pixel": (6, 1, 1, 3), "rows": (6, 3)}
 
@@ -155,3 +156,48 @@ def test_standardization_is_made_again_of_its_config():
     assert again.name == "pixels"
     x = inputs_of((2, 3))
     np.testing.assert_array_equal(as_numpy(again(x)), as_numpy(layer(x)))
+
+
+@pytest.mark.parametrize("scale", [None, 0.12])
+def test_normalised_images_do_not_show_exposure_or_contrast(scale):
+    images = np.random.default_rng(0).uniform(-0.5, 0.5, (3, 40, 30, 2)).astype("float32")
+    layer = ImageNormalization(scale, epsilon=1e-4)
+    np.testing.assert_allclose(
+        as_numpy(layer(0.4 * images - 0.3)), as_numpy(layer(images)), atol=5e-3
+    )
+
+
+def test_a_whole_image_is_normalised_to_mean_0_and_deviation_1_in_each_channel():
+    normal = as_numpy(ImageNormalization(epsilon=1e-6)(inputs_of((3, 20, 24, 2))))
+    np.testing.assert_allclose(normal.mean(axis=(1, 2)), 0, atol=1e-4)
+    np.testing.assert_allclose(normal.std(axis=(1, 2)), 1, atol=1e-4)
+
+
+def test_surroundings_are_those_of_a_gaussian_as_wide_as_a_share_of_the_sides():
+    image = inputs_of((1, 50, 40, 1))
+    normal = as_numpy(ImageNormalization(0.1, epsilon=0.5)(image))[0, ..., 0]
+
+    def mean(x):
+        of_ones, of_x = (
+            ndimage.gaussian_filter(each, (5, 4), mode="constant", truncate=10)
+            for each in (np.ones_like(x), x)
+        )
+        return of_x / of_ones
+
+    distance = image[0, ..., 0] - mean(image[0, ..., 0])
+    expected = distance / np.sqrt(mean(distance**2) + 0.25)
+    np.testing.assert_allclose(normal, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("scale", [None, 0.12])
+@pytest.mark.parametrize("shape", [(2, 8, 8, 1), (2, 1, 9, 3), (2, 1, 1, 1)])
+def test_flat_images_of_any_shape_become_zero(scale, shape):
+    flat = ImageNormalization(scale)(np.full(shape, 0.3, "float32"))
+    np.testing.assert_allclose(as_numpy(flat), 0, atol=1e-4)
+
+
+def test_normalisation_is_rebuilt_from_its_configuration():
+    layer = ImageNormalization(0.2, epsilon=0.1, name="normal")
+    again = ImageNormalization.from_config(layer.get_config())
+    image = inputs_of((1, 6, 6, 1))
+    np.testing.assert_array_equal(as_numpy(again(image)), as_numpy(layer(image)))

@@ -1,0 +1,52 @@
+"""Corruptions of what surrounds the anatomy: burnt-in text and frames."""
+
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from skpneumo._burnt_in_text import without_text
+
+__all__ = ["MARK_CORRUPTIONS"]
+
+
+def _text_in_corners(image: Image.Image) -> Image.Image:
+    """Burn what machines burn in into all four corners."""
+    width, height = image.size
+    marked = image.copy()
+    draw = ImageDraw.Draw(marked)
+    font = ImageFont.load_default(max(1, round(0.05 * height)))
+    for text, x, y, anchor in (
+        ("ID 4711 M", 0.03, 0.03, "la"),
+        ("AP  L", 0.97, 0.03, "ra"),
+        ("70 kV 2 mAs", 0.03, 0.97, "ld"),
+        ("10:42:07", 0.97, 0.97, "rd"),
+    ):
+        draw.text((x * width, y * height), text, fill=255, font=font, anchor=anchor)
+    return marked
+
+
+def _text_painted_out(image: Image.Image) -> Image.Image:
+    return Image.fromarray(without_text(np.asarray(image)[..., None])[..., 0])
+
+
+def _frame(share: float, grey: int) -> Callable[[Image.Image], Image.Image]:
+    """Cover this share of each side with one grey level."""
+
+    def corrupt(image: Image.Image) -> Image.Image:
+        width, height = image.size
+        left, top = round(width * share), round(height * share)
+        framed = Image.new("L", image.size, grey)
+        framed.paste(image.crop((left, top, width - left, height - top)), (left, top))
+        return framed
+
+    return corrupt
+
+
+MARK_CORRUPTIONS: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "text in every corner": _text_in_corners,
+    "text painted out": _text_painted_out,
+    "grey frame 8 %": _frame(0.08, 110),
+    "white frame 8 %": _frame(0.08, 255),
+}
+"""By name, functions of a grey image to one of the same size."""

@@ -1,0 +1,41 @@
+"""What becomes of edges and noise under corruptions of fine detail."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from skpneumo.evaluation._sharpness_corruptions import SHARPNESS_CORRUPTIONS
+
+
+@pytest.fixture(scope="module")
+def step():
+    pixels = np.full((224, 224), 80, dtype=np.uint8)
+    pixels[:, 112:] = 160
+    return Image.fromarray(pixels)
+
+
+def steepest(image):
+    return np.abs(np.diff(np.asarray(image, dtype=float)[112])).max()
+
+
+def test_a_blurred_edge_is_flatter_and_a_sharpened_one_overshoots(step):
+    assert steepest(SHARPNESS_CORRUPTIONS["blur 2.5 px"](step)) < 20
+    sharp = np.asarray(SHARPNESS_CORRUPTIONS["sharpened"](step))
+    assert sharp.max() > 170
+    assert sharp.min() < 70
+
+
+def test_lengths_follow_the_size_of_the_image(step):
+    large = SHARPNESS_CORRUPTIONS["blur 2.5 px"](step.resize((448, 448), Image.Resampling.BOX))
+    small = SHARPNESS_CORRUPTIONS["blur 2.5 px"](step)
+    np.testing.assert_allclose(
+        np.asarray(large.resize((224, 224), Image.Resampling.BOX), float),
+        np.asarray(small, float), atol=3,
+    )  # fmt: skip
+
+
+def test_noise_is_of_the_strength_it_says_and_the_same_each_time(step):
+    noisy = SHARPNESS_CORRUPTIONS["noise 20/255"](step)
+    difference = np.asarray(noisy, float) - np.asarray(step, float)
+    assert difference.std() == pytest.approx(20, rel=0.02)
+    assert SHARPNESS_CORRUPTIONS["noise 20/255"](step).tobytes() == noisy.tobytes()
