@@ -211,7 +211,8 @@ def table(lines: list[dict[str, Any]]) -> str:
             f"{cell.auc_b:g}"
         )
         rows.append(f"| {name.replace('_', ' ')} | " + " | ".join(entries) + f" | {least} |")
-    return "\n".join(rows)
+    done = f"{len(lines)} of the {len(CELLS)} cells are in this table."
+    return "\n".join([done, "", *rows])
 
 
 def write(page: Path, text: str) -> None:

@@ -177,19 +177,34 @@ def beside_mapie(trials: int) -> str:
     return "\n".join(rows)
 
 
+def write(page: Path, name: str, text: str) -> None:
+    """Put a table between its two marks."""
+    start, end = f"<!-- {name}: start -->", f"<!-- {name}: end -->"
+    before, rest = page.read_text(encoding="utf-8").split(start)
+    after = rest.split(end)[1]
+    page.write_text(f"{before}{start}\n{text}\n{end}{after}", encoding="utf-8")
+
+
 def main() -> None:
     """Simulate what is not there yet and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--results", type=Path, default=Path("recall_guarantee.jsonl"))
     parser.add_argument("--trials", type=int, default=500)
+    parser.add_argument("--table", action="store_true", help="the table of what is done alone")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="write to the guide's page")
     parser.add_argument("--mapie", action="store_true", help="compare with MAPIE, and that alone")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
     if arguments.mapie:
-        print(beside_mapie(arguments.trials))
-        return
-    run(arguments.results, arguments.trials)
-    print(table(arguments.results))
+        name, text = "mapie", beside_mapie(arguments.trials)
+    else:
+        if not arguments.table:
+            run(arguments.results, arguments.trials)
+        name, text = "guarantee", table(arguments.results)
+    if arguments.write:
+        write(arguments.write, name, text)
+    else:
+        print(text)
 
 
 if __name__ == "__main__":

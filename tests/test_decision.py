@@ -479,7 +479,7 @@ def test_exact_limits_are_where_the_binomial_tails_are_half_the_risk(count, conf
 def test_labels_that_cannot_be_meant_are_refused():
     scores = np.linspace(0, 1, 200)
     two = np.repeat([0, 1], 100)
-    with pytest.raises(ValueError, match="Pass pos_label='BACTERIA'"):
+    with pytest.raises(ValueError, match="pass pos_label='BACTERIA'"):
         choose_operating_point(np.array(["BACTERIA", "NORMAL"])[two], scores, recall=0.9)
     with pytest.raises(ValueError, match=r"Only binary .* multiclass"):
         choose_operating_point(np.arange(200) % 3, scores)

@@ -105,7 +105,13 @@ def explain(
     """The sentences that are true, by name, in paragraphs."""
     by_pair = {
         (row.first, row.second, row.metric): _Difference(
-            *(getattr(row, field) for field in _Difference._fields)
+            row.difference,
+            row.low,
+            row.high,
+            row.n_first,
+            row.n_patients_first,
+            row.n_second,
+            row.n_patients_second,
         )
         for row in differences.itertuples()
     }

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from skpneumo import ImageAugmenter
 from skpneumo.classifiers import _validation_split
 from skpneumo.classifiers._validation_split import validation_mask
-from skpneumo.datasets import patient_ids
+from skpneumo.datasets import UnknownPatientsWarning, patient_ids
 from skpneumo.loading import ImageArray
 
 ONE_PATIENT = ["person1_virus_1.jpeg", "person1_virus_2.jpeg"]
@@ -84,10 +84,11 @@ def test_patients_of_equal_number_but_another_class_are_not_tied():
     assert (True, False) in sides
 
 
-def test_files_of_unknown_names_are_their_own_patients_and_nobody_is_warned():
+def test_files_of_unknown_names_are_their_own_patients_with_a_warning():
     names = [f"scan_{i}.png" for i in range(20)]
     y = np.arange(20) % 2
-    assert choose(distinct_images(20), y, names).sum() == 4
+    with pytest.warns(UnknownPatientsWarning, match="20 of 20 file names"):
+        assert choose(distinct_images(20), y, names).sum() == 4
 
 
 def test_the_choice_depends_on_the_seed_alone():

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from skpneumo.evaluation import evaluate_predictions
+from skpneumo._predictions import Predictions
+from skpneumo.evaluation import compare_predictions, evaluate_predictions
+from skpneumo.evaluation._differences import DIFFERENCE_METRICS, estimate_differences
 from skpneumo.evaluation._intervals import clustered_difference, clustered_share
 
 N_DRAWS = 400
@@ -175,3 +177,51 @@ def test_auc_with_a_few_wholly_misread_patients():
         )
         covered += row["low"] <= truth <= row["high"]
     assert covered / N_DRAWS > ENOUGH
+
+
+def draw_two_models(rng, patient, positive, aucs):
+    """Probabilities of two models that err alike; half of the variance is the patient's."""
+    shared = rng.normal(size=patient.max() + 1), rng.normal(size=len(patient))
+    found = []
+    for auc in aucs:
+        own = rng.normal(size=patient.max() + 1), rng.normal(size=len(patient))
+        of_patient, of_image = (
+            np.sqrt(0.7) * s + np.sqrt(0.3) * o for s, o in zip(shared, own, strict=True)
+        )
+        distance = np.sqrt(2) * norm.ppf(auc)
+        score = distance * positive + (of_patient[patient] + of_image) / np.sqrt(2)
+        probability = 1 / (1 + np.exp(-distance * (score - distance / 2)))
+        found.append(Predictions(positive, probability >= 0.5, probability, patient, None, 1))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("n_patients", "aucs"), [(30, (0.9, 0.85)), (30, (0.99, 0.985)), (100, (0.99, 0.99))]
+)
+def test_differences_of_two_models_with_few_patients_and_near_one(n_patients, aucs):
+    rng = np.random.default_rng(6)
+    alone = np.arange(60_000)
+    truth = {
+        row.metric: row.difference
+        for row in estimate_differences(
+            *draw_two_models(rng, alone, alone % 2 == 0, aucs), DIFFERENCE_METRICS, 0.95
+        )
+    }
+    covered, n_draws = dict.fromkeys(truth, 0), 150
+    for _ in range(n_draws):
+        patient = np.repeat(np.arange(n_patients), rng.integers(1, 6, n_patients))
+        positive = (rng.random(n_patients) < 0.5)[patient]
+        models = draw_two_models(rng, patient, positive, aucs)
+        for row in estimate_differences(*models, DIFFERENCE_METRICS, 0.95):
+            covered[row.metric] += row.low <= truth[row.metric] <= row.high
+    shares = {metric: count / n_draws for metric, count in covered.items()}
+    assert min(shares.values()) > ENOUGH, shares
+
+
+def test_four_disagreements_one_way_exclude_nothing_that_mcnemar_does_not():
+    y = np.repeat([0, 1], 100)
+    a, b = y.copy(), y.copy()
+    b[100:104] = 0
+    frame = compare_predictions(y, y_pred_a=a, y_pred_b=b).set_index("metric")
+    assert frame.loc["recall", "p_value"] == pytest.approx(0.125)
+    assert frame.loc["f1", "low"] < 0 < frame.loc["f1", "difference"]
