@@ -11,6 +11,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from typing import Literal, NamedTuple
 
+from skpneumo._dicom_files import is_dicom
+
 __all__ = [
     "SYNTHETIC_NOTE",
     "FoundFile",
@@ -36,7 +38,6 @@ _FORMATS = {
 _IMAGE_SUFFIXES = (
     ".jpeg", ".jpg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".dcm", ".dicom",
 )  # fmt: skip
-_DICOM_AT, _DICOM = 128, b"DICM"
 # The SOP class of a DICOMDIR, the table of contents of a disc, in the header behind the mark.
 _DICOM_DIRECTORY = b"1.2.840.10008.1.3.10"
 _BEGINNING = 512
@@ -220,7 +221,7 @@ def format_of(start: bytes) -> str | None:
     name : {"JPEG", "PNG", "TIFF", "DICOM"} or None
         None for everything else, the directory of a DICOM disc included.
     """
-    if start[_DICOM_AT : _DICOM_AT + len(_DICOM)] == _DICOM:
+    if is_dicom(start):
         return None if _DICOM_DIRECTORY in start else "DICOM"
     return next((name for bytes_, name in _FORMATS.items() if start.startswith(bytes_)), None)
 
