@@ -155,8 +155,6 @@ def audit_images(
     1  duplicate_across_splits    error        2
     """
     acquisition = acquisition_of(paths)
-    if isinstance(paths, pd.DataFrame) and "path" in paths:
-        paths = paths["path"]
     paths = check_paths(paths)
     frame, findings = _describe(paths, y, split, groups)
     readings = read_images(paths, n_jobs) if open_files else no_readings(len(paths))
