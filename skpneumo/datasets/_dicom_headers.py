@@ -79,7 +79,8 @@ def read_dicom_headers(
     Parameters
     ----------
     paths : str, path-like or array-like of shape (n_files,) or (n_files, 1)
-        A folder, in which all files are looked at but what machines leave behind; or files.
+        A folder, in which all files are looked at but hidden ones and what file managers leave
+        behind; or files.
     salt : str or bytes, default=None
         Of the hashes. The same salt gives the same patient the same hash in every call, so that
         tables can be joined, and splits that depend on the order of patients repeated; keep it as
@@ -114,6 +115,7 @@ def read_dicom_headers(
 
     See Also
     --------
+    load_image_table : Takes the table, once it has labels.
     skpneumo.ImageLoader : Reads the pixels.
 
     Examples
@@ -127,9 +129,11 @@ def read_dicom_headers(
     """
     key = _key(salt)
     keywords = _known_keywords(tags)
-    found = list(_files(paths))
     with quiet_pydicom():
-        records = [_read(path, key, keywords) for path in found]
+        records = [
+            {"path": path, "error": reason} if reason else _read(path, key, keywords)
+            for path, reason in _files(paths)
+        ]
     # Object columns, because the strings of pandas refuse paths that are no UTF-8.
     table = pd.DataFrame(
         {
@@ -173,9 +177,10 @@ def _known_keywords(tags: Sequence[str]) -> dict[str, int]:
     return known
 
 
-def _files(paths: Any) -> Iterator[str]:
+def _files(paths: Any) -> Iterator[tuple[str, str]]:
+    """Files, and of what is none in a folder why it is passed over."""
     if not isinstance(paths, str | os.PathLike):
-        yield from check_paths(paths)
+        yield from ((path, "") for path in check_paths(paths))
         return
     root = os.fspath(paths)
     if not os.path.exists(root):
@@ -183,11 +188,11 @@ def _files(paths: Any) -> Iterator[str]:
             f"There is no file or folder {root!r} (seen from {os.getcwd()!r})."
         )
     if not os.path.isdir(root):
-        yield root
+        yield root, ""
         return
     for found in walk(root):
         if found.kind in ("image", "skipped"):
-            yield found.path
+            yield found.path, "" if os.path.isfile(found.path) else found.reason
 
 
 def _read(path: str, key: bytes, keywords: dict[str, int]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from pydicom.dataset import Dataset
 
-from skpneumo import read_dicom_headers
+from skpneumo import load_image_table, read_dicom_headers
 
 from ..loading.dicom_writing import PYDICOM_DATA, write_dicom
 
@@ -172,7 +172,9 @@ def test_missing_files_and_folders(tmp_path):
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs on this system")
 def test_a_fifo_does_not_hang(tmp_path):
     os.mkfifo(tmp_path / "pipe.dcm")
-    assert read_dicom_headers(tmp_path)["error"].tolist() == ["a folder, pipe, socket or device"]
+    expected = "a folder, pipe, socket or device"
+    assert read_dicom_headers([tmp_path / "pipe.dcm"])["error"].tolist() == [expected]
+    assert len(read_dicom_headers(tmp_path)) == 1
 
 
 def test_one_file_and_any_form_of_paths(tmp_path):
@@ -255,6 +257,17 @@ def test_tags_become_columns(tmp_path):
     row = table[["ImageType", "WindowCenter", "KVP"]].iloc[0].tolist()
     assert row == ["DERIVED\\PRIMARY", "1.0\\2.0", None]
     assert read_dicom_headers(path, tags="Modality")["Modality"].tolist() == ["DX"]
+
+
+def test_with_labels_it_is_a_collection(tmp_path):
+    paths = [write(tmp_path / f"{i}", PatientID=f"{i // 2}") for i in range(6)]
+    table = read_dicom_headers(paths)
+    table["label"] = ["NORMAL", "NORMAL", "PNEUMONIA", "PNEUMONIA", "PNEUMONIA", "PNEUMONIA"]
+    xrays = load_image_table(table, patient="patient")
+    assert xrays.filenames.tolist() == paths
+    assert xrays.target.tolist() == [0, 0, 1, 1, 1, 1]
+    assert len(set(xrays.groups)) == 3
+    assert list(xrays.X["patient"]) == table["patient"].tolist()
 
 
 def test_without_pydicom_the_pip_line_is_named(tmp_path, monkeypatch):

@@ -249,7 +249,10 @@ def test_every_usual_transfer_syntax_has_a_decoder():
         *(uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K, uid.RLELossless),
     ]
     for syntax in syntaxes:
-        assert pydicom.pixels.get_decoder(syntax).available_plugins, syntax.name
+        plugins = set(pydicom.pixels.get_decoder(syntax).available_plugins)
+        if "2000" not in syntax.name and syntax != uid.RLELossless:
+            plugins.discard("pylibjpeg")  # of these, by the part that is under the GPL
+        assert plugins, syntax.name
 
 
 def test_compressed_pixels_under_the_wrong_syntax_are_damaged(tmp_path):
