@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["check_paths", "filenames_of", "text_frame"]
+__all__ = ["carried_patients", "check_paths", "filenames_of", "text_frame"]
 
 
 def check_paths(X: Any) -> NDArray[np.object_]:
@@ -115,6 +115,39 @@ def filenames_of(X: Any) -> NDArray[np.object_] | None:
         return check_paths(X)
     except (TypeError, ValueError):
         return None
+
+
+def carried_patients(X: Any) -> NDArray[np.object_] | None:
+    """Say which patients the rows of X carry.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, ...)
+        A frame with the columns ``path`` and ``patient``, images that carry their ``patients``,
+        or anything else.
+
+    Returns
+    -------
+    patients : ndarray of shape (n_samples,), dtype object, or None
+        None where ``X`` carries none; an entry is None, or NaN, where its patient is unknown,
+        and a tuple of patients where the row was made of images of several.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skpneumo._paths import carried_patients
+    >>> carried_patients(pd.DataFrame({"path": ["a.png"], "patient": ["ann"]}))
+    array(['ann'], dtype=object)
+    """
+    patients = getattr(X, "patients", None)
+    if patients is None or hasattr(X, "columns"):
+        columns = getattr(X, "columns", ())
+        if "path" not in columns or "patient" not in columns:
+            return None
+        patients = X["patient"]
+    carried = np.empty(len(patients), dtype=object)
+    carried[:] = list(patients)
+    return carried
 
 
 def text_frame(columns: Mapping[str, Any]) -> pd.DataFrame:

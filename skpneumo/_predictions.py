@@ -14,11 +14,10 @@ from sklearn.utils import (
     column_or_1d,
 )
 
-from skpneumo._groups import check_groups
 from skpneumo._paths import check_paths, filenames_of
+from skpneumo._patients import patients_of
 from skpneumo._positive_class import UndecidedPositiveError, positive_classes
 from skpneumo._responses import scores_and_decisions, scores_of
-from skpneumo.datasets import patient_ids
 from skpneumo.fitted import positive_label, threshold_of
 
 __all__ = [
@@ -138,12 +137,7 @@ class Predictions:
             raise ValueError("Nothing to evaluate: pass y_score, y_pred or both.")
         else:
             predicted = score >= _check_threshold(threshold, score)
-        if groups is not None:
-            patients = check_groups(groups, len(labels))
-        elif filenames is not None:
-            patients = patient_ids(filenames)
-        else:
-            patients = np.arange(len(labels))
+        patients = patients_of(None, len(labels), groups, filenames=filenames, stacklevel=4)
         return cls(
             positive=labels == pos_label,
             predicted=predicted,
@@ -172,8 +166,7 @@ def predictions_of(
             f"fitted on {classes}. Use the labels it was fitted on."
         )
     pos_label = positive_label(estimator, pos_label)
-    if groups is not None:
-        groups = check_groups(groups, len(labels))  # before minutes of predicting
+    patients = patients_of(X, len(labels), groups)  # before minutes of predicting
     called = None
     if threshold is None:
         score, called = scores_and_decisions(estimator, X, pos_label)
@@ -186,7 +179,7 @@ def predictions_of(
         labels == pos_label,
         score,
         called,
-        groups=groups,
+        groups=patients,
         filenames=filenames_of(X),
         pos_label=True,
         threshold=threshold,

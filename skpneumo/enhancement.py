@@ -53,7 +53,7 @@ class _ImageEnhancer(ABC, TransformerMixin, BaseEstimator):
         Returns
         -------
         X_new : ndarray of uint8 of shape (n_samples, height, width, channels)
-            The changed images, with the file names that ``X`` carries.
+            The changed images, with the file names and patients that ``X`` carries.
 
         Raises
         ------
@@ -65,8 +65,7 @@ class _ImageEnhancer(ABC, TransformerMixin, BaseEstimator):
         enhanced = np.empty_like(images)
         for i, image in enumerate(images):
             enhanced[i] = self._enhance(image)
-        filenames = getattr(X, "filenames", None)
-        return enhanced if filenames is None else ImageArray(enhanced, filenames)
+        return ImageArray.carrying(enhanced, X)
 
     @abstractmethod
     def _enhance(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:

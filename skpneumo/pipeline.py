@@ -3,9 +3,11 @@
 from contextlib import nullcontext
 from typing import Any, Self
 
+import numpy as np
 from imblearn.pipeline import Pipeline as ResamplingPipeline
+from numpy.typing import NDArray
 
-from skpneumo._sklearn import _fit_context, _name_estimators
+from skpneumo._sklearn import _fit_context, _name_estimators, _num_samples, _safe_indexing
 
 __all__ = ["Pipeline", "make_pipeline"]
 
@@ -14,7 +16,9 @@ class Pipeline(ResamplingPipeline):
     """Steps that resample or transform, and a classifier at the end, as one estimator.
 
     It is :class:`imblearn.pipeline.Pipeline`, whose ``fit`` does not yet know scikit-learn's
-    callbacks; this one hands them to the last step.
+    callbacks; this one hands them to the last step. Arguments of the last step that have an entry
+    for each row, such as ``cnn__sample_weight`` and ``cnn__groups``, are resampled with the rows,
+    or refused where a sampler makes new ones.
 
     Parameters
     ----------
@@ -86,6 +90,74 @@ class Pipeline(ResamplingPipeline):
             last.call_on_fit_task_end(estimator=self, X=X, y=y)
         context.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
+
+    def _fit(
+        self, X: Any, y: Any = None, routed_params: Any = None, raw_params: Any = None
+    ) -> tuple[Any, Any]:
+        """Fit the steps before the last; let the last one's arguments follow resampled rows."""
+        n_rows = _num_samples(X)
+        samplers = [i for i, (_, step) in enumerate(self.steps[:-1]) if _resamples(step)]
+        if samplers:
+            self._refuse_arguments_between(samplers[0], routed_params or {}, n_rows)
+        result = super()._fit(X, y, routed_params, raw_params)
+        aligned = _row_aligned((routed_params or {}).get(self.steps[-1][0], {}), n_rows)
+        if samplers and aligned:
+            rows = np.arange(n_rows)
+            for i in samplers:
+                name, sampler = self.steps[i]
+                rows = rows[_sampled_rows(name, sampler, aligned)]
+            for arguments, name in aligned:
+                arguments[name] = _safe_indexing(arguments[name], rows)
+        return result
+
+    def _refuse_arguments_between(self, sampler: int, routed: Any, n_rows: int) -> None:
+        """Refuse what would reach a transformer behind a sampler as it was before resampling."""
+        for name, _ in self.steps[sampler + 1 : -1]:
+            for _, argument in _row_aligned(routed.get(name, {}), n_rows):
+                raise ValueError(
+                    f"{name}__{argument} has one entry for each of the {n_rows} rows that the "
+                    f"pipeline is given, and the step {self.steps[sampler][0]!r} before it "
+                    "resamples them. Put the step before the one that resamples, or leave the "
+                    "argument out."
+                )
+
+
+# They are about other images than those that are resampled.
+_OF_OTHER_ROWS = {"X_val", "y_val"}
+
+
+def _resamples(step: Any) -> bool:
+    return step not in (None, "passthrough") and hasattr(step, "fit_resample")
+
+
+def _row_aligned(arguments_of: Any, n_rows: int) -> list[tuple[dict[str, Any], str]]:
+    """Find the arguments of a step that have an entry for each row, in the dicts they are in."""
+    return [
+        (arguments, name)
+        for arguments in arguments_of.values()
+        for name, value in arguments.items()
+        if name not in _OF_OTHER_ROWS
+        and hasattr(value, "__len__")
+        and not isinstance(value, str | bytes | dict)
+        and np.ndim(value) > 0
+        and len(value) == n_rows
+    ]
+
+
+def _sampled_rows(
+    name: str, sampler: Any, aligned: list[tuple[dict[str, Any], str]]
+) -> NDArray[np.intp]:
+    """Say which rows a fitted sampler has taken, if all it gave are rows that it was given."""
+    rows = getattr(sampler, "sample_indices_", None)
+    if rows is None or np.any(np.asarray(rows) < 0):
+        given = ", ".join(sorted({argument for _, argument in aligned}))
+        raise ValueError(
+            f"The last step is given {given}, with one entry for each row, and "
+            f"{type(sampler).__name__} in the step {name!r} makes rows that have none. Use "
+            "class_weight in place of weights, sampler='under' or 'over', or resample before "
+            "the pipeline."
+        )
+    return np.asarray(rows)
 
 
 def make_pipeline(

@@ -19,7 +19,9 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import validate_data
 
 from skpneumo._images import is_stream
+from skpneumo._interpolation import find_sources
 from skpneumo._paths import check_paths
+from skpneumo._patients import find_patients
 from skpneumo._random import check_random_state
 from skpneumo._sklearn import Interval, StrOptions, _fit_context, _safe_indexing
 
@@ -255,6 +257,7 @@ class ImageResampler(BaseSampler):
         if kept.all():
             return X[claimed], y_resampled
 
+        patients = self._resampled_patients(X, y, pixels, rows, y_resampled, claimed)
         X_resampled = np.empty((len(rows), *X.shape[1:]), dtype=X.dtype)
         X_resampled[kept] = X[claimed[kept]]
         made_up = rows[~kept].reshape(-1, *X.shape[1:])
@@ -262,7 +265,36 @@ class ImageResampler(BaseSampler):
             limits = np.iinfo(X.dtype)
             made_up = np.clip(np.rint(made_up), limits.min, limits.max)
         X_resampled[~kept] = made_up
+        if patients is not None:
+            # Of the type that carries them, which is of a later stage.
+            carrier: Any = type(np.asanyarray(X))
+            X_resampled = carrier(X_resampled, patients=patients)
         return X_resampled, y_resampled
+
+    def _resampled_patients(
+        self,
+        X: Any,
+        y: NDArray[Any],
+        pixels: NDArray[Any],
+        rows: NDArray[Any],
+        y_resampled: NDArray[Any],
+        claimed: NDArray[np.intp],
+    ) -> NDArray[np.object_] | None:
+        """Give copies the patient of their row, and new rows those of their sources."""
+        if not hasattr(np.asanyarray(X), "patients"):
+            return None
+        patients, known, _ = find_patients(X, len(X))  # whoever holds rows out will warn
+        patients = patients.astype(object)
+        patients[~known] = None
+        resampled = np.empty(len(rows), dtype=object)
+        resampled[claimed >= 0] = patients[claimed[claimed >= 0]]
+        new = np.flatnonzero(claimed < 0)
+        for label in np.unique(y_resampled[new]):
+            of_class = np.flatnonzero(y == label)
+            these = new[y_resampled[new] == label]
+            for row, ends in zip(these, find_sources(rows[these], pixels[of_class]), strict=True):
+                resampled[row] = _patients_between(patients, of_class, ends)
+        return resampled
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -270,6 +302,15 @@ class ImageResampler(BaseSampler):
         tags.input_tags.sparse = False
         tags.sampler_tags.sample_indices = True
         return tags
+
+
+def _patients_between(
+    patients: NDArray[np.object_], of_class: NDArray[np.intp], ends: tuple[int, ...] | None
+) -> Any:
+    """Name the patients of the rows that a new one was made of; of all rows, if nothing tells."""
+    sources = of_class if ends is None else of_class[list(ends)]
+    ids = sorted({str(patient) for patient in patients[sources] if patient is not None})
+    return tuple(ids) or None
 
 
 def _check_no_label_missing(y: Any) -> None:

@@ -17,8 +17,8 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils import assert_all_finite, column_or_1d, indexable
 from sklearn.utils.multiclass import check_classification_targets
 
-from skpneumo._groups import check_groups
-from skpneumo._paths import check_paths
+from skpneumo._paths import carried_patients, check_paths, filenames_of
+from skpneumo._patients import patients_of
 from skpneumo._random import check_random_state
 from skpneumo._sklearn import (
     Interval,
@@ -30,7 +30,6 @@ from skpneumo._sklearn import (
     _validate_shuffle_split,
     validate_params,
 )
-from skpneumo.datasets import patient_ids
 
 __all__ = ["PatientKFold", "patient_train_test_split"]
 
@@ -38,8 +37,8 @@ __all__ = ["PatientKFold", "patient_train_test_split"]
 class PatientKFold(StratifiedGroupKFold):
     """K folds with like shares of each class and no patient in two of them.
 
-    Patients are read off the file names, so no ``groups`` have to travel along: the splitter
-    goes wherever scikit-learn takes ``cv``.
+    Patients are those that ``X`` carries, or are read off the file names, so no ``groups`` have to
+    travel along: the splitter goes wherever scikit-learn takes ``cv``.
 
     Parameters
     ----------
@@ -60,7 +59,7 @@ class PatientKFold(StratifiedGroupKFold):
     -----
     The folds are dealt out by :class:`sklearn.model_selection.StratifiedGroupKFold`. Names of
     no known scheme make each file its own patient, with one
-    :class:`~skpneumo.datasets.UnknownNamesWarning` for each call of :meth:`split`.
+    :class:`~skpneumo.datasets.UnknownPatientsWarning` for each call of :meth:`split`.
 
     Examples
     --------
@@ -89,12 +88,13 @@ class PatientKFold(StratifiedGroupKFold):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples,) or (n_samples, 1), or images
-            Paths, or images that carry their ``filenames``. Anything, when ``groups`` is given.
+        X : array-like of shape (n_samples,) or (n_samples, 1), DataFrame, or images
+            Paths; a frame with the columns ``path`` and ``patient``; or images that carry their
+            files and patients. Anything, when ``groups`` is given.
         y : array-like of shape (n_samples,)
             Class labels, kept in like shares.
         groups : array-like of shape (n_samples,), default=None
-            The patient of each row. None reads it off the file names.
+            The patient of each row. None: what ``X`` carries, else what its file names tell.
 
         Yields
         ------
@@ -109,11 +109,11 @@ class PatientKFold(StratifiedGroupKFold):
             If ``y`` is missing, a class has fewer patients than there are folds, or an entry of
             ``groups`` is missing.
         TypeError
-            If no patients can be read off ``X`` and ``groups`` is None.
+            If ``X`` has neither patients nor files, and ``groups`` is None.
         """
         if y is None:
             raise ValueError(f"{type(self).__name__} keeps the shares of the classes: pass y.")
-        patients = _patients_of(X) if groups is None else check_groups(groups, _num_samples(X))
+        patients = _patients_of(X, groups)
         labels = _check_labels(y, len(patients))
         _check_patients_per_class(
             labels, patients, self.n_splits, f"n_splits={self.n_splits} needs one for each fold"
@@ -155,8 +155,9 @@ def patient_train_test_split(
 
     Parameters
     ----------
-    X : array-like of shape (n_samples,) or (n_samples, 1), or images
-        Paths, or images that carry their ``filenames``. Anything, when ``groups`` is given.
+    X : array-like of shape (n_samples,) or (n_samples, 1), DataFrame, or images
+        Paths; a frame with the columns ``path`` and ``patient``; or images that carry their files
+        and patients. Anything, when ``groups`` is given.
     *arrays : indexables of length n_samples
         More to split along, the labels first.
     test_size : float or int, default=0.2
@@ -167,7 +168,7 @@ def patient_train_test_split(
         ``arrays``, and does not stratify when ``X`` is alone; None does not stratify. Pass
         the etiologies to spread bacterial and viral pneumonia evenly under binary labels.
     groups : array-like of shape (n_samples,), default=None
-        The patient of each row. None reads it off the file names.
+        The patient of each row. None: what ``X`` carries, else what its file names tell.
     random_state : int, RandomState instance or None, default=None
         Which patients are drawn. None draws others at each call.
 
@@ -183,7 +184,7 @@ def patient_train_test_split(
         If ``test_size`` is out of range, a class has fewer than two patients, or an entry of
         ``groups`` is missing.
     TypeError
-        If no patients can be read off ``X`` and ``groups`` is None.
+        If ``X`` has neither patients nor files, and ``groups`` is None.
 
     See Also
     --------
@@ -207,7 +208,7 @@ def patient_train_test_split(
     >>> X_test, y_test
     (['IM-0002-0001.jpeg', 'person7_bacteria_3.jpeg'], [0, 1])
     """
-    patients = _patients_of(X) if groups is None else check_groups(groups, _num_samples(X))
+    patients = _patients_of(X, groups)
     X, *along = indexable(X, *arrays)
     if stratify is True:
         stratify = along[0] if along else None
@@ -263,22 +264,23 @@ def _draw_patients(
     return drawn
 
 
-def _patients_of(X: Any) -> NDArray[np.object_]:
-    filenames = getattr(X, "filenames", None)
-    if filenames is not None:
-        return patient_ids(filenames)
+def _patients_of(X: Any, groups: ArrayLike | None) -> NDArray[Any]:
+    if groups is not None or carried_patients(X) is not None or filenames_of(X) is not None:
+        return patients_of(X, _num_samples(X), groups, stacklevel=4)
     remedy = (
-        "Patients are read off file names: pass paths, images from ImageLoader (which carry "
-        "their file names), or the patients themselves as groups=."
+        "Patients are carried by X or told by file names: pass a frame with the columns 'path' "
+        "and 'patient', paths, images from ImageLoader (which carry both), or the patients "
+        "themselves as groups=."
     )
     if getattr(getattr(X, "dtype", None), "kind", "O") in "biufc":
         raise TypeError(
             f"Found no file names in X of shape {X.shape} and dtype {X.dtype}. {remedy}"
         )
     try:
-        return patient_ids(check_paths(X))
+        check_paths(X)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{error} {remedy}") from None
+    raise TypeError(f"Found no patients in X. {remedy}")
 
 
 def _check_labels(y: Any, n_samples: int) -> NDArray[Any]:

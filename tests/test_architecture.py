@@ -40,6 +40,8 @@ STAGES = [
     "_svg",
     "pipeline",
     "datasets",
+    "_patients",
+    "_interpolation",
     "splitting",
     "rebalancing",
     "loading",
@@ -172,6 +174,8 @@ FOREIGN_ATTRIBUTES = {
     # scikit-learn documents them for those who write estimators.
     "_init_callback_context": None,
     "_validate_params": None,
+    # Python documents it: the names of a named tuple.
+    "_fields": None,
     # scikit-learn's scorers have no public place for the curve metric and the label of theirs.
     "_curve_scorer": {"fitted.py"},
     "_get_pos_label": {"fitted.py"},

@@ -22,10 +22,9 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from threadpoolctl import threadpool_limits
 
-from skpneumo.datasets import UnknownNamesWarning
+from skpneumo.datasets import UnknownPatientsWarning
 from skpneumo.decision import (
     RecallFloorClassifier,
-    UnknownPatientsWarning,
     choose_operating_point,
 )
 from skpneumo.decision._guarantee import GUARANTEE_SENTENCES
@@ -35,7 +34,7 @@ from skpneumo.decision._operating_point import _clopper_pearson
 SIGNIFICANT = 1e-3
 
 
-unknown_patients = pytest.mark.filterwarnings("ignore::skpneumo.decision.UnknownPatientsWarning")
+unknown_patients = pytest.mark.filterwarnings("ignore::skpneumo.datasets.UnknownPatientsWarning")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -401,7 +400,7 @@ def test_patients_of_unknown_names_are_not_known():
     model = make_pipeline(FunctionTransformer(lengths), LogisticRegression())
     classifier = RecallFloorClassifier(model, recall=0.9).fit(names, y)
     assert classifier.patients_known_ is True
-    with pytest.warns(UnknownNamesWarning):
+    with pytest.warns(UnknownPatientsWarning):
         classifier.fit(["scan.png", *names[1:]], y)
     assert classifier.patients_known_ is False
 
@@ -439,7 +438,8 @@ def test_class_called_refer_cannot_be_told_from_referral(samples):
     X, y = samples
     y = np.array(["refer", "treat"])[y]
     groups = range(len(y))
-    classifier = RecallFloorClassifier(LogisticRegression(), recall=0.9).fit(X, y, groups=groups)
+    classifier = RecallFloorClassifier(LogisticRegression(), recall=0.9, pos_label="treat")
+    classifier.fit(X, y, groups=groups)
     assert set(classifier.decide(X)) == {"refer", "treat"}
     with pytest.raises(ValueError, match="A class is called 'refer'"):
         classifier.set_params(specificity=0.5).fit(X, y, groups=groups)
@@ -480,7 +480,7 @@ def test_exact_limits_are_where_the_binomial_tails_are_half_the_risk(count, conf
 def test_labels_that_cannot_be_meant_are_refused():
     scores = np.linspace(0, 1, 200)
     two = np.repeat([0, 1], 100)
-    with pytest.raises(ValueError, match="Pass pos_label='BACTERIA'"):
+    with pytest.raises(ValueError, match="pass pos_label='BACTERIA'"):
         choose_operating_point(np.array(["BACTERIA", "NORMAL"])[two], scores, recall=0.9)
     with pytest.raises(ValueError, match=r"Only binary .* multiclass"):
         choose_operating_point(np.arange(200) % 3, scores)

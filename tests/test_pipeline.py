@@ -10,14 +10,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+from imblearn.over_sampling import SMOTE
 from imblearn.pipeline import Pipeline as ImbalancedLearnPipeline
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.ensemble import BaggingClassifier
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import make_scorer, recall_score
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
+from sklearn.preprocessing import StandardScaler
 
 import skpneumo
 from skpneumo import (
@@ -170,17 +173,17 @@ def test_a_fresh_process_predicts_identically(pipe, proba, paths, tmp_path):
 
 
 def test_early_stopping_knows_the_patients_of_the_files(xrays, paths, monkeypatch):
-    from skpneumo.classifiers import _base
+    from skpneumo.classifiers import _validation_split
     from skpneumo.classifiers._validation_split import validation_mask
 
     sides = []
 
-    def spy(X, y, filenames, *more):
-        held_out = validation_mask(X, y, filenames, *more)
-        sides.extend(zip(patient_ids(filenames), held_out, strict=True))
+    def spy(X, y, patients, *more):
+        held_out = validation_mask(X, y, patients, *more)
+        sides.extend(zip(patients, held_out, strict=True))
         return held_out
 
-    monkeypatch.setattr(_base, "validation_mask", spy)
+    monkeypatch.setattr(_validation_split, "validation_mask", spy)
     fitted = make_pipe(cnn__early_stopping=True, cnn__validation_fraction=0.3)
     fitted.fit(paths, xrays.target)
     patients = pd.DataFrame(sides, columns=["patient", "held_out"]).groupby("patient")["held_out"]
@@ -191,21 +194,26 @@ def test_early_stopping_knows_the_patients_of_the_files(xrays, paths, monkeypatc
 
 def test_oversampled_copies_stay_together_in_inner_validation(xrays, paths, monkeypatch):
     """Copies of one file are one group whatever its name says."""
-    from skpneumo.classifiers import _base
+    from skpneumo.classifiers import _validation_split
     from skpneumo.classifiers._validation_split import validation_mask
 
     chosen = []
 
-    def spy(X, y, filenames, *more):
-        held_out = validation_mask(X, y, None, *more)
-        chosen.append((filenames, held_out))
+    def spy(X, y, patients, *more):
+        held_out = validation_mask(X, y, np.arange(len(y)), *more)
+        chosen.append(([image.tobytes() for image in X], held_out))
         return held_out
 
-    monkeypatch.setattr(_base, "validation_mask", spy)
+    monkeypatch.setattr(_validation_split, "validation_mask", spy)
     make_pipe(balance__sampler="over", cnn__early_stopping=True).fit(paths, xrays.target)
-    ((filenames, held_out),) = chosen
-    assert len(filenames) > len(set(filenames))
-    assert not set(filenames[held_out]) & set(filenames[~held_out])
+    ((contents, held_out),) = chosen
+    assert len(contents) > len(set(contents))
+    sides = [
+        {c for c, held in zip(contents, held_out, strict=True) if held == side} for side in (0, 1)
+    ]
+    assert sides[0]
+    assert sides[1]
+    assert sides[0].isdisjoint(sides[1])
 
 
 # Model selection
@@ -506,3 +514,38 @@ def test_the_readme_search_on_real_xrays(real_data, tmp_path):
     assert 0 < search.best_score_ <= 1
     proba = search.predict_proba(paths)
     np.testing.assert_array_equal(predict_in_a_fresh_process(search, paths, tmp_path), proba)
+
+
+# Patients and weights, row by row
+
+
+def test_weights_follow_resampled_rows():
+    """Half of the images have a wrong label and the weight 0."""
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], [80, 40])
+    X = rng.integers(0, 60, (120, 8, 8, 1)).astype(np.uint8)
+    X[y == 1] += 100
+    wrong = np.zeros(120, dtype=bool)
+    wrong[:40] = wrong[80:100] = True
+    classifier = CNNClassifier(filters=(4,), epochs=20, learning_rate=0.01, random_state=0)
+    weighted = Pipeline(
+        [("under", ImageResampler("under", random_state=0)), ("cnn", classifier)]
+    ).fit(X, np.where(wrong, 1 - y, y), cnn__sample_weight=np.where(wrong, 0.0, 1.0))
+    assert weighted.score(X, y) == 1.0
+
+
+def test_weights_of_rows_that_a_sampler_makes_up_are_refused():
+    X = np.random.default_rng(0).integers(0, 99, (30, 4, 4, 1)).astype(np.uint8)
+    y = np.repeat([0, 1], [20, 10])
+    classifier = CNNClassifier(filters=(2,), epochs=1, random_state=0)
+    pipe = make_pipeline(ImageResampler(SMOTE(k_neighbors=2), random_state=0), classifier)
+    with pytest.raises(ValueError, match=r"sample_weight.*ImageResampler.*rows that have none"):
+        pipe.fit(X, y, cnnclassifier__sample_weight=np.ones(30))
+
+
+def test_arguments_of_a_step_behind_a_sampler_are_refused():
+    X = np.random.default_rng(0).normal(size=(30, 4))
+    y = np.repeat([0, 1], [20, 10])
+    pipe = make_pipeline(ImageResampler("under"), StandardScaler(), LogisticRegression())
+    with pytest.raises(ValueError, match=r"standardscaler__sample_weight.*Put the step before"):
+        pipe.fit(X, y, standardscaler__sample_weight=np.ones(30))

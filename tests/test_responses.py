@@ -95,7 +95,7 @@ MODELS = {
 }
 
 
-@pytest.mark.filterwarnings("ignore::skpneumo.decision.UnknownPatientsWarning")
+@pytest.mark.filterwarnings("ignore::skpneumo.datasets.UnknownPatientsWarning")
 @pytest.mark.filterwarnings("ignore:The `probability` parameter:FutureWarning")
 @pytest.mark.parametrize("pos_label", [1, 0])
 @pytest.mark.parametrize("model", MODELS)
@@ -117,7 +117,7 @@ def test_classifier_of_three_classes_is_asked_once():
     np.testing.assert_array_equal(called, model.predict(X) == 2)
 
 
-@pytest.mark.filterwarnings("ignore::skpneumo.decision.UnknownPatientsWarning")
+@pytest.mark.filterwarnings("ignore::skpneumo.datasets.UnknownPatientsWarning")
 @pytest.mark.filterwarnings("ignore:The `probability` parameter:FutureWarning")
 @pytest.mark.parametrize("model", [name for name in MODELS if name != "decision function"])
 def test_labels_and_probabilities_are_those_of_the_classifier_at_one_reading(model):

@@ -24,7 +24,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import FunctionTransformer
 
 from skpneumo._paths import check_paths
-from skpneumo.datasets import UnknownNamesWarning, etiologies, patient_ids
+from skpneumo.datasets import UnknownPatientsWarning, etiologies, patient_ids
 from skpneumo.pipeline import make_pipeline
 from skpneumo.rebalancing import ImageResampler
 from skpneumo.splitting import PatientKFold, patient_train_test_split
@@ -161,10 +161,10 @@ def test_groups_win_over_the_paths(paths):
 def test_unknown_names_are_warned_of_once_a_split():
     paths = [f"scan {i}.png" for i in range(12)]
     y = [0, 1] * 6
-    with pytest.warns(UnknownNamesWarning) as caught:
+    with pytest.warns(UnknownPatientsWarning) as caught:
         assert len(list(PatientKFold(3).split(paths, y))) == 3
     assert len(caught) == 1
-    with pytest.warns(UnknownNamesWarning) as caught:
+    with pytest.warns(UnknownPatientsWarning) as caught:
         patient_train_test_split(paths, y)
     assert len(caught) == 1
 
@@ -185,7 +185,8 @@ def test_unknown_names_are_warned_of_once_a_split():
 )
 def test_without_file_names_the_remedy_is_named(split, X):
     with pytest.raises(
-        (TypeError, ValueError), match=r"pass paths, images from ImageLoader.*groups="
+        (TypeError, ValueError),
+        match=r"pass a frame with .*images from ImageLoader.*groups=",
     ):
         split(X, [0, 1] * 4)
 

@@ -13,7 +13,7 @@ from sklearn.utils import check_consistent_length, column_or_1d
 
 from skpneumo._groups import check_groups
 from skpneumo._html import printable
-from skpneumo._paths import check_paths
+from skpneumo._paths import carried_patients, check_paths
 from skpneumo._random import check_random_state
 from skpneumo._sklearn import HasMethods, Interval, validate_params
 from skpneumo.audit._acquisition import acquisition_findings, acquisition_of
@@ -24,7 +24,7 @@ from skpneumo.audit._reading import no_readings, read_images
 from skpneumo.audit._report import ImageAudit
 from skpneumo.audit._shift import FEWEST_PATIENTS, measure_shift, shift_findings
 from skpneumo.audit._suspects import suspect_labels
-from skpneumo.datasets import UnknownNamesWarning, etiologies, patient_ids
+from skpneumo.datasets import UnknownPatientsWarning, etiologies, patient_ids
 
 __all__ = ["audit_images"]
 
@@ -155,8 +155,9 @@ def audit_images(
     1  duplicate_across_splits    error        2
     """
     acquisition = acquisition_of(paths)
+    carried = carried_patients(paths)
     paths = check_paths(paths)
-    frame, findings = _describe(paths, y, split, groups)
+    frame, findings = _describe(paths, y, split, groups, carried)
     readings = read_images(paths, n_jobs) if open_files else no_readings(len(paths))
     frame = pd.concat([frame, readings.frame], axis=1)
     rng = check_random_state(random_state)
@@ -212,12 +213,15 @@ def _describe(
     y: ArrayLike | None,
     split: ArrayLike | None,
     groups: ArrayLike | None,
+    carried: NDArray[np.object_] | None,
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """What is known of the files without opening them."""
     findings = []
     if groups is None:
+        groups = carried
+    if groups is None:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UnknownNamesWarning)  # becomes a finding
+            warnings.simplefilter("ignore", UnknownPatientsWarning)  # becomes a finding
             groups = patient_ids(paths)
         for kind, prefix, detail in (
             ("unknown_names", "unknown-", "taken for a patient each"),

@@ -22,7 +22,7 @@ from skpneumo.augmentation import ImageAugmenter
 from skpneumo.classifiers._callbacks import EpochReporter, validation_callbacks
 from skpneumo.classifiers._inputs import ImageInputMixin
 from skpneumo.classifiers._parameters import check_network_parameters
-from skpneumo.classifiers._validation_split import validation_mask
+from skpneumo.classifiers._validation_split import rows_of_patients, training_and_validation
 from skpneumo.classifiers.engine._compiled import NetworkSpec, Weights
 from skpneumo.classifiers.engine._prediction import predict_probabilities
 from skpneumo.classifiers.engine._training import (
@@ -92,6 +92,7 @@ class BaseNetworkClassifier(
         y: Any,
         sample_weight: Any = None,
         *,
+        groups: Any = None,
         X_val: Any = None,
         y_val: Any = None,
     ) -> Self:
@@ -105,6 +106,9 @@ class BaseNetworkClassifier(
             Labels of two or more classes, of any type.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each image in the loss.
+        groups : array-like of shape (n_samples,), default=None
+            The patient of each image, for inner validation: images of one patient stay together.
+            None: the patients that ``X`` carries, else what the names of its files tell.
         X_val, y_val : array-like, default=None
             Images and labels for inner validation, in place of a part of ``X``.
 
@@ -118,11 +122,16 @@ class BaseNetworkClassifier(
         ValueError
             If ``X`` holds paths, NaN or another shape than ``image_shape``, ``y`` has one class
             or another length than ``X``, or the training loss becomes infinite.
+
+        Warns
+        -----
+        UnknownPatientsWarning
+            If images are held out for inner validation and nothing tells their patients.
         """
         continued = self.warm_start and hasattr(self, "weights_")
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val go together; got only one of them.")
-        filenames = getattr(X, "filenames", None)
+        carrier = X  # checks make a plain array of it
         if not continued:
             self._reset()
         X, y = self._check_images(X, y, reset=not continued)
@@ -135,9 +144,12 @@ class BaseNetworkClassifier(
         elif self.early_stopping:
             # After a warm start the same seed, so that the same images are held out.
             rng = np.random.RandomState(self._validation_seed)
-            rows = validation_mask(X, y, filenames, self.validation_fraction, rng, self.classes_)
+            trained, rows = training_and_validation(
+                X, y, rows_of_patients(carrier, y, groups), self.validation_fraction, rng,
+                self.classes_,
+            )  # fmt: skip
             held_out = X[rows], y[rows], weights[rows]
-            X, y, weights = X[~rows], y[~rows], weights[~rows]
+            X, y, weights = X[trained], y[trained], weights[trained]
         self._train(X, y, weights, held_out)
         return self
 

@@ -1,6 +1,5 @@
 """Which training rows early stopping may look at."""
 
-import warnings
 from hashlib import blake2b
 from typing import Any
 
@@ -10,13 +9,82 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from skpneumo._images import is_stream
-from skpneumo.datasets import UnknownNamesWarning, patient_ids
+from skpneumo._paths import carried_patients
+from skpneumo._patients import patients_of
+
+# Above patients_of: rows_of_patients, fit, and a frame for each of the two decorators of fit.
+_CALLER_OF_FIT = 6
+
+
+def rows_of_patients(X: Any, y: NDArray[Any], groups: Any) -> NDArray[np.object_]:
+    """Name the patient of each row, or of a synthetic row the patients that it was made of.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, ...)
+        Images as ``fit`` was given them, with what they carry.
+    y : ndarray of shape (n_samples,)
+        Their labels.
+    groups : array-like of shape (n_samples,) or None
+        The patients, where the caller names them.
+
+    Returns
+    -------
+    patients : ndarray of shape (n_samples,), dtype object
+        Ids; tuples of ids for synthetic rows.
+    """
+    carried = carried_patients(X) if groups is None else None
+    if carried is None or not any(isinstance(each, tuple) for each in carried):
+        return patients_of(X, len(y), groups, stacklevel=_CALLER_OF_FIT).astype(object)
+    real = np.array([not isinstance(each, tuple) for each in carried])
+    patients = np.empty(len(y), dtype=object)
+    patients[real] = patients_of(X[real], int(real.sum()), stacklevel=_CALLER_OF_FIT)
+    for row in np.flatnonzero(~real):  # one by one: NumPy would make a table of the tuples
+        patients[row] = tuple(map(str, carried[row]))
+    return patients
+
+
+def training_and_validation(
+    X: Any,
+    y: NDArray[np.intp],
+    patients: NDArray[np.object_],
+    fraction: float,
+    rng: np.random.RandomState,
+    classes: NDArray[Any] | None = None,
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Divide the rows for inner validation, which looks at real images only.
+
+    A synthetic row is trained on, unless a patient that it was made of is held out: then it is
+    in neither part, because it holds what is to be predicted.
+
+    Parameters
+    ----------
+    X, y, fraction, rng, classes : object
+        As in :func:`validation_mask`.
+    patients : ndarray of shape (n_samples,), dtype object
+        As from :func:`rows_of_patients`.
+
+    Returns
+    -------
+    training, validation : ndarray of shape (n_samples,), dtype bool
+    """
+    real = np.array([not isinstance(each, tuple) for each in patients])
+    validation = np.zeros(len(y), dtype=bool)
+    if real.all():
+        validation = validation_mask(X, y, patients, fraction, rng, classes)
+        return ~validation, validation
+    validation[real] = validation_mask(X[real], y[real], patients[real], fraction, rng, classes)
+    held_out = {str(patient) for patient in patients[validation]}
+    beside = np.array(
+        [isinstance(each, tuple) and not held_out.isdisjoint(each) for each in patients]
+    )
+    return ~validation & ~beside, validation
 
 
 def validation_mask(
     X: Any,
     y: NDArray[np.intp],
-    filenames: NDArray[np.object_] | None,
+    patients: NDArray[Any],
     fraction: float,
     rng: np.random.RandomState,
     classes: NDArray[Any] | None = None,
@@ -30,8 +98,8 @@ def validation_mask(
         whose files are identical.
     y : ndarray of shape (n_samples,)
         Classes as integers from 0.
-    filenames : ndarray of shape (n_samples,) or None
-        Where the images came from, if that is known; images of one patient stay together.
+    patients : ndarray of shape (n_samples,)
+        The patient of each image; images of one patient stay together.
     fraction : float
         Share of rows to hold out.
     rng : RandomState
@@ -50,7 +118,7 @@ def validation_mask(
         If a class has only one patient or image, which cannot be on both sides.
     """
     names = np.arange(y.max() + 1) if classes is None else classes
-    groups = _groups(X, filenames)
+    groups = _groups(X, patients)
     held_out = np.zeros(len(y), dtype=bool)
     # A group counts for the class of its first row: all of its rows have that class unless the
     # same image bears two labels.
@@ -69,19 +137,14 @@ def validation_mask(
     return held_out
 
 
-def _groups(X: Any, filenames: NDArray[np.object_] | None) -> NDArray[np.intp]:
+def _groups(X: Any, patients: NDArray[Any]) -> NDArray[np.intp]:
     """Number the sets of rows that belong together: of one patient, or of one content."""
     rows = np.arange(len(X))
     if is_stream(X):
         contents = X.content_digests()
     else:
         contents = [blake2b(row.tobytes(), digest_size=16).digest() for row in X]
-    ties = [np.unique(contents, return_inverse=True)[1]]
-    if filenames is not None:
-        with warnings.catch_warnings():  # who loaded or split the files has been told
-            warnings.simplefilter("ignore", UnknownNamesWarning)
-            patients = patient_ids(filenames).astype(str)
-        ties.append(np.unique(patients, return_inverse=True)[1])
+    ties = [np.unique(each, return_inverse=True)[1] for each in (contents, patients)]
     ends = np.concatenate([len(X) + tie + i * len(X) for i, tie in enumerate(ties)])
     starts = np.tile(rows, len(ties))
     n_nodes = len(X) * (1 + len(ties))

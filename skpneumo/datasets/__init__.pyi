@@ -4,12 +4,12 @@ from ._load import load_chest_xray
 from ._load_table import load_image_table
 from ._make import make_chest_xray
 from ._patients import etiologies, patient_ids
-from ._warnings import CollectionWarning, SkippedFilesWarning, UnknownNamesWarning
+from ._warnings import CollectionWarning, SkippedFilesWarning, UnknownPatientsWarning
 
 __all__ = [
     "CollectionWarning",
     "SkippedFilesWarning",
-    "UnknownNamesWarning",
+    "UnknownPatientsWarning",
     "etiologies",
     "fetch_chest_xray",
     "load_chest_xray",

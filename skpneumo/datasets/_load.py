@@ -14,7 +14,7 @@ from skpneumo.datasets._folders import TopFolders
 from skpneumo.datasets._warnings import (
     CollectionWarning,
     SkippedFilesWarning,
-    UnknownNamesWarning,
+    UnknownPatientsWarning,
 )
 
 LABELS = StrOptions({"binary", "etiology"})
@@ -124,7 +124,7 @@ def load_chest_xray(
         folders.
     SkippedFilesWarning
         If files were skipped.
-    UnknownNamesWarning
+    UnknownPatientsWarning
         If patients cannot be told from the file names.
 
     See Also
@@ -176,7 +176,7 @@ def load_chest_xray(
     for complaint in complaints(collection):
         warnings.warn(complaint, CollectionWarning, stacklevel=2)
     for remark in collection.patients.remarks:
-        warnings.warn(remark, UnknownNamesWarning, stacklevel=2)
+        warnings.warn(remark, UnknownPatientsWarning, stacklevel=2)
     if skipped := collection.tree.skipped:
         warnings.warn(
             f"Skipped {some_of(skipped)}. The table `skipped` has all of them, with the reason. "

@@ -21,7 +21,7 @@ from skpneumo.datasets._patients import Patients, etiologies, read_patients
 from skpneumo.datasets._table import column_of, read_table, text_of
 from skpneumo.datasets._table_labels import Labels, Positive, read_labels
 from skpneumo.datasets._table_paths import Located, locate
-from skpneumo.datasets._warnings import CollectionWarning, UnknownNamesWarning
+from skpneumo.datasets._warnings import CollectionWarning, UnknownPatientsWarning
 
 __all__ = ["load_image_table", "table_paths"]
 
@@ -114,7 +114,7 @@ def load_image_table(
     -----
     CollectionWarning
         If a label has several spellings, rows repeat a file, or rows were left out.
-    UnknownNamesWarning
+    UnknownPatientsWarning
         If the patient of a row is not known.
 
     See Also
@@ -177,7 +177,7 @@ def load_image_table(
     for remark in [*remarks, *labels.remarks, *repeated]:
         warnings.warn(remark, CollectionWarning, stacklevel=2)
     for remark in patients.remarks:
-        warnings.warn(remark, UnknownNamesWarning, stacklevel=2)
+        warnings.warn(remark, UnknownPatientsWarning, stacklevel=2)
     etiology = etiologies(rows.filenames)
     is_normal = np.array([name.upper() == "NORMAL" for name in labels.names])[target]
     etiology[(etiology == "unknown") & is_normal] = "normal"

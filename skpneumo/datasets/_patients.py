@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from skpneumo._html import printable
 from skpneumo._paths import check_paths
 from skpneumo._positive_class import is_class_word
-from skpneumo.datasets._warnings import UnknownNamesWarning
+from skpneumo.datasets._warnings import UnknownPatientsWarning
 
 # Kaggle:   IM-0115-0001.jpeg, NORMAL2-IM-0383-0001.jpeg, IM-0429-0001-0002.jpeg,
 #           person1_bacteria_1.jpeg, person447_virus_921_1.jpeg
@@ -93,7 +93,7 @@ def patient_ids(paths: Any, *, pattern: str | None = None) -> NDArray[np.object_
 
     Warns
     -----
-    UnknownNamesWarning
+    UnknownPatientsWarning
         If there are names that tell no patient. Such a file is its own patient: images of one
         patient may then fall on both sides of a split. Also if a name recurs in several folders,
         as viewers export ``IM-0001-0001.jpg`` of everybody: then the folder is the patient. And
@@ -123,7 +123,7 @@ def patient_ids(paths: Any, *, pattern: str | None = None) -> NDArray[np.object_
     """
     patients = read_patients(check_paths(paths), pattern)
     for remark in patients.remarks:
-        warnings.warn(remark, UnknownNamesWarning, stacklevel=2)
+        warnings.warn(remark, UnknownPatientsWarning, stacklevel=2)
     return patients.ids
 
 

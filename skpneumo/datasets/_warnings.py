@@ -1,6 +1,6 @@
 """What the loaders warn of, each kind by a class of its own."""
 
-__all__ = ["CollectionWarning", "SkippedFilesWarning", "UnknownNamesWarning"]
+__all__ = ["CollectionWarning", "SkippedFilesWarning", "UnknownPatientsWarning"]
 
 
 class CollectionWarning(UserWarning):
@@ -11,5 +11,5 @@ class SkippedFilesWarning(UserWarning):
     """Files of a collection were skipped, because they are no images that can be read."""
 
 
-class UnknownNamesWarning(UserWarning):
-    """File names do not tell the patients, or not as they usually do."""
+class UnknownPatientsWarning(UserWarning):
+    """Nothing tells the patients of some images, or not as surely as usual."""

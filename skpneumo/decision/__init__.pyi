@@ -1,12 +1,11 @@
 from ._operating_point import OperatingPoint, choose_operating_point
 from ._prior_shift import AcquisitionShiftWarning, PriorShiftClassifier
-from ._recall_floor import RecallFloorClassifier, UnknownPatientsWarning
+from ._recall_floor import RecallFloorClassifier
 
 __all__ = [
     "AcquisitionShiftWarning",
     "OperatingPoint",
     "PriorShiftClassifier",
     "RecallFloorClassifier",
-    "UnknownPatientsWarning",
     "choose_operating_point",
 ]

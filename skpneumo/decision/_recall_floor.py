@@ -20,8 +20,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, indexable
 
-from skpneumo._groups import check_groups
-from skpneumo._paths import filenames_of
+from skpneumo._patients import find_patients
 from skpneumo._sklearn import (
     GroupsConsumerMixin,
     HasMethods,
@@ -33,7 +32,7 @@ from skpneumo._sklearn import (
     _routing_enabled,
     _safe_indexing,
 )
-from skpneumo.datasets import etiologies, patient_ids
+from skpneumo.datasets import UnknownPatientsWarning
 from skpneumo.decision._guarantee import terms_of_guarantee
 from skpneumo.decision._operating_point import (
     PARAMETER_CONSTRAINTS,
@@ -43,17 +42,13 @@ from skpneumo.decision._operating_point import (
 )
 from skpneumo.splitting import PatientKFold
 
-__all__ = ["RecallFloorClassifier", "UnknownPatientsWarning"]
+__all__ = ["RecallFloorClassifier"]
 
 REFER = "refer"
 _LEAST_PROBABILITY = 1e-12
 
 _HELD_OUT = 1 / 3
 _FEWEST_TO_HOLD_OUT = 3  # of either class: one to choose by, two to fit by
-
-
-class UnknownPatientsWarning(UserWarning):
-    """Nothing says which samples are of one patient, so each is taken for a patient."""
 
 
 class RecallFloorClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
@@ -252,9 +247,9 @@ class RecallFloorClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         y : array-like of shape (n_samples,)
             Labels, of two classes.
         groups : array-like of shape (n_samples,), default=None
-            Patient of each sample. If None, patients are read off the file names where ``X``
-            is paths or carries ``filenames``; else each sample is its own patient, with a
-            warning. ``groups=range(n_samples)`` says that each truly is.
+            Patient of each sample. If None, those that ``X`` carries, or that the names of its
+            files tell; else each sample is its own patient, with a warning.
+            ``groups=range(n_samples)`` says that each truly is.
         **fit_params : dict
             Handed to ``estimator.fit``; those with an entry per sample are cut to each fold.
 
@@ -272,7 +267,7 @@ class RecallFloorClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Warns
         -----
         UnknownPatientsWarning
-            If neither ``groups`` nor file names say who the patients are.
+            If neither ``groups`` nor ``X`` tells who the patients are.
         """
         X, y = indexable(X, y)
         y = _check_y(y)
@@ -505,19 +500,10 @@ class RecallFloorClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
 def _patients(X: Any, groups: Any, n_samples: int) -> tuple[NDArray[Any] | None, bool]:
     """The patients, as far as anything says who they are, and whether it says so of all."""
-    if groups is not None:
-        return check_groups(groups, n_samples), True
-    filenames = filenames_of(X)
-    if filenames is not None:
-        return patient_ids(filenames), not np.any(etiologies(filenames) == "unknown")
-    warnings.warn(
-        f"Nothing says which of the {n_samples} samples are of one patient, so each is taken for "
-        "a patient of its own. If some are not, the recall floor is broken more often than "
-        "promised. Pass groups, or groups=range(n_samples) if each truly is.",
-        UnknownPatientsWarning,
-        stacklevel=4,
-    )
-    return None, False
+    patients, known, remarks = find_patients(X, n_samples, groups)
+    for remark in remarks:
+        warnings.warn(remark, UnknownPatientsWarning, stacklevel=4)
+    return patients if known.any() else None, bool(known.all())
 
 
 def _as_splitter(cv: Any, y: NDArray[Any], patients: NDArray[Any] | None) -> Any:

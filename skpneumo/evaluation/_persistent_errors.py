@@ -10,10 +10,9 @@ from scipy.stats import binom
 from sklearn.utils import check_consistent_length
 
 from skpneumo._formatting import counted, with_interval
-from skpneumo._groups import check_groups
 from skpneumo._paths import check_paths, filenames_of
+from skpneumo._patients import patients_of
 from skpneumo._predictions import check_labels, check_same_kind
-from skpneumo.datasets import patient_ids
 from skpneumo.evaluation._intervals import clustered_share
 
 if TYPE_CHECKING:
@@ -155,10 +154,7 @@ def persistent_errors(
     runs = [check_labels(run, f"run {i} of y_pred") for i, run in enumerate(predicted.T)]
     for i, run in enumerate(runs):
         check_same_kind(labels, run, f"run {i} of y_pred")
-    if groups is not None:
-        patients = check_groups(groups, len(labels))
-    else:
-        patients = np.arange(len(labels)) if names is None else patient_ids(names)
+    patients = patients_of(X, len(labels), groups, filenames=filenames)
 
     wrong = np.column_stack([run != labels for run in runs])
     n_wrong, n_runs = wrong.sum(axis=1), wrong.shape[1]

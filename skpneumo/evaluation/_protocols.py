@@ -10,8 +10,8 @@ from sklearn.base import clone
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedShuffleSplit
 from sklearn.utils import check_consistent_length, check_scalar, column_or_1d
 
-from skpneumo._groups import check_groups
-from skpneumo._paths import filenames_of
+from skpneumo._paths import carried_patients, filenames_of
+from skpneumo._patients import patients_of
 from skpneumo._predictions import (
     Predictions,
     check_labels,
@@ -20,7 +20,6 @@ from skpneumo._predictions import (
 )
 from skpneumo._random import check_random_state, random_seed
 from skpneumo._sklearn import _num_samples, _safe_indexing
-from skpneumo.datasets import patient_ids
 from skpneumo.evaluation._estimate import Estimate, Settings
 from skpneumo.evaluation._estimates import estimate_metrics
 from skpneumo.evaluation._influence import influence_of
@@ -278,14 +277,11 @@ def _joined(
 
 
 def _patients(X: Any, groups: ArrayLike | None, name: str) -> NDArray[Any]:
-    if groups is not None:
-        return check_groups(groups, _num_samples(X))
-    filenames = filenames_of(X)
-    if filenames is None:
+    if groups is None and carried_patients(X) is None and filenames_of(X) is None:
         raise ValueError(
-            f"X neither is nor carries file names to read the patients off. Pass them as {name}."
+            f"X has neither patients nor files that tell them. Pass the patients as {name}."
         )
-    return patient_ids(filenames)
+    return patients_of(X, _num_samples(X), groups, stacklevel=5)
 
 
 def _concatenate(first: Any, second: Any) -> Any:

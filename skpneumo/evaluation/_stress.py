@@ -13,9 +13,9 @@ from PIL import Image
 
 from skpneumo._files import temporary_folder
 from skpneumo._images import check_images
-from skpneumo._paths import check_paths, filenames_of
+from skpneumo._paths import check_paths
+from skpneumo._patients import patients_of
 from skpneumo._predictions import Predictions, predictions_of
-from skpneumo.datasets import patient_ids
 from skpneumo.evaluation._corruptions import CORRUPTIONS, Corruption
 from skpneumo.evaluation._differences import estimate_differences
 from skpneumo.evaluation._dominance import warn_of_dominant_patient
@@ -120,9 +120,8 @@ def stress_test(
     """
     import pandas as pd
 
+    groups = patients_of(X, len(X), groups)
     X = X if _are_images(X) else check_paths(X)
-    if groups is None and (filenames := filenames_of(X)) is not None:
-        groups = patient_ids(filenames)
     corruptions = CORRUPTIONS if corruptions is None else corruptions
     normal_quantile(confidence_level)  # checks it, before minutes of predicting
     rows: list[dict[str, Any]] = []
@@ -177,7 +176,7 @@ def corrupted(X: Any, corruption: Corruption, name: str) -> Iterator[Any]:
         if _are_images(X):
             images = check_images(X)
             copies = np.stack(list(threads.map(corrupt, images)))
-            yield ImageArray(copies, filenames=filenames_of(X))
+            yield ImageArray.carrying(copies, X)
             return
         with temporary_folder(Path(gettempdir()), "skpneumo") as folder:
             yield _write_copies(check_paths(X), corrupt, folder, threads)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skpneumo._html import fragment
-from skpneumo._paths import filenames_of
+from skpneumo._paths import carried_patients, filenames_of
 from skpneumo._predictions import Predictions, predictions_of
 from skpneumo._random import check_random_state
 from skpneumo._sklearn import Interval, StrOptions, validate_params
@@ -188,7 +188,7 @@ def explanation_report(
     # From the images, so that files are read and images predicted once.
     predictions = predictions_of(
         model.predictor,
-        ImageArray(model.given(images), filenames_of(X)),
+        ImageArray(model.given(images), filenames_of(X), carried_patients(X)),
         y,
         groups=groups,
         pos_label=positive_label(estimator, target, name="target"),

@@ -1,5 +1,6 @@
-"""A stack of images that remembers which file each one came from."""
+"""A stack of images that remembers the file and the patient of each."""
 
+from collections.abc import Callable, Sequence, Sized
 from typing import Any
 
 import numpy as np
@@ -7,19 +8,22 @@ from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["ImageArray"]
 
+_CARRIED = ("filenames", "patients")
+
 
 class ImageArray(np.ndarray):
-    """Images that carry the names of their files through row indexing.
+    """Images that carry their files and their patients, row by row.
 
-    An ordinary array in every other respect. Selecting rows (``X[mask]``, ``X[indices]``,
-    ``X[2:5]``, ``X[indices, ...]``, :func:`numpy.take` along axis 0, and so scikit-learn's
-    splitters and imbalanced-learn's samplers) selects the file names as well, and so do
-    copying and pickling. Every other derived array (arithmetic, ``reshape``, ``astype``,
-    :func:`numpy.concatenate`) has ``filenames`` None, because nothing says that its rows are
-    still those images; a step that knows better attaches them anew with
-    ``ImageArray(images, filenames)``. One row, ``X[0]``, is a plain array.
+    An ordinary array in every other respect. What selects rows (``X[mask]``, ``X[indices]``,
+    ``X[2:5]``, :func:`numpy.take` and :func:`numpy.repeat` along axis 0, and so scikit-learn's
+    splitters and imbalanced-learn's samplers) selects files and patients as well. What leaves
+    the rows where they are keeps them: copying, pickling, ``astype``, ``reshape``, element-wise
+    arithmetic, and :func:`numpy.repeat` and :func:`numpy.concatenate` along another axis.
+    :func:`numpy.concatenate` along axis 0 puts them one after the other. In every other derived
+    array they are None, because nothing says that its rows are still those images. One row,
+    ``X[0]``, is a plain array.
 
-    Writing into rows in place does not move the names.
+    Writing into rows in place does not move what they carry.
 
     Parameters
     ----------
@@ -27,16 +31,21 @@ class ImageArray(np.ndarray):
         The images; an array is viewed, not copied.
     filenames : array-like of shape (n_images,) of str, default=None
         The file of each image.
+    patients : array-like of shape (n_images,), default=None
+        The patient of each image: text, a number, or None where it is unknown. A tuple names the
+        patients of the images that one was made of.
 
     Attributes
     ----------
     filenames : ndarray of shape (n_images,), dtype object, or None
         The file of each image, where known.
+    patients : ndarray of shape (n_images,), dtype object, or None
+        The patient of each image, where it was named. None leaves it to the file names.
 
     Raises
     ------
     ValueError
-        If there are not as many file names as images.
+        If there are not as many file names, or patients, as images.
 
     Examples
     --------
@@ -45,54 +54,114 @@ class ImageArray(np.ndarray):
     >>> X = ImageArray(np.zeros((3, 2, 2, 1), dtype=np.uint8), ["a.png", "b.png", "c.png"])
     >>> X[[2, 0]].filenames
     array(['c.png', 'a.png'], dtype=object)
-    >>> (X / 255).filenames is None
+    >>> (X / 255).filenames
+    array(['a.png', 'b.png', 'c.png'], dtype=object)
+    >>> X.mean(axis=0).filenames is None
     True
     """
 
     filenames: NDArray[np.object_] | None
+    patients: NDArray[np.object_] | None
 
-    def __new__(cls, images: ArrayLike, filenames: ArrayLike | None = None) -> "ImageArray":
+    def __new__(
+        cls,
+        images: ArrayLike,
+        filenames: ArrayLike | None = None,
+        patients: ArrayLike | None = None,
+    ) -> "ImageArray":
         array = np.asarray(images).view(cls)
-        if filenames is not None:
-            names = np.asarray(filenames, dtype=object)
-            if array.ndim == 0 or names.shape != array.shape[:1]:
-                raise ValueError(
-                    f"Expected one file name for each image, got filenames of shape "
-                    f"{names.shape} for images of shape {array.shape}."
-                )
-            array.filenames = names
+        array.filenames = _column(filenames, array.shape, "file name", "filenames")
+        array.patients = _column(patients, array.shape, "patient", "patients")
         return array
+
+    @classmethod
+    def carrying(cls, images: NDArray[Any], source: Any) -> NDArray[Any]:
+        """Let images that were made of others, row by row, carry what those carry.
+
+        Parameters
+        ----------
+        images : ndarray of shape (n_images, ...)
+            The images.
+        source : array-like of shape (n_images, ...)
+            What they were made of: images, or anything else, which carries nothing.
+
+        Returns
+        -------
+        images : ndarray or ImageArray
+            As given, where ``source`` carries nothing.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skpneumo.loading import ImageArray
+        >>> X = ImageArray(np.zeros((2, 4, 4, 1), dtype=np.uint8), ["a.png", "b.png"])
+        >>> ImageArray.carrying(np.ones((2, 3, 3, 1)), X).filenames
+        array(['a.png', 'b.png'], dtype=object)
+        """
+        carried = [getattr(source, name, None) for name in _CARRIED]
+        return images if all(each is None for each in carried) else cls(images, *carried)
 
     def __array_finalize__(self, source: Any) -> None:
         # Reached for every view, copy and result of arithmetic alike. Only the methods below
-        # know that rows are kept, and set the names again.
+        # know that rows are kept, and set them again.
         self.filenames = None
+        self.patients = None
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        plain = [each.view(np.ndarray) if _is_image_array(each) else each for each in inputs]
+        if out := options.get("out"):
+            options["out"] = tuple(
+                each.view(np.ndarray) if _is_image_array(each) else each for each in out
+            )
+        result = getattr(ufunc, method)(*plain, **options)
+        if out:
+            return out[0] if len(out) == 1 else out
+        if method != "__call__":
+            return result.view(ImageArray) if isinstance(result, np.ndarray) else result
+        carriers = [each for each in inputs if _is_image_array(each)]
+        if isinstance(result, tuple):
+            return tuple(_carrying(each, carriers) for each in result)
+        return _carrying(result, carriers)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        result = super().__array_function__(function, types, args, kwargs)
+        if function is np.concatenate and not kwargs.get("out"):
+            return _after_concatenate(result.view(ImageArray), *args, **kwargs)
+        if function is np.repeat and _is_image_array(result):
+            return _after_repeat(result, *args, **kwargs)
+        return result
 
     def __getitem__(self, key: Any) -> Any:
         selected = super().__getitem__(key)
-        if not isinstance(selected, ImageArray):
+        if not _is_image_array(selected):
             return selected
         rows = _selected_rows(key, self.ndim)
         if rows is None:
             return selected
         if not isinstance(rows, slice) and np.ndim(rows) == 0:
             return selected.view(np.ndarray)
-        if self.filenames is not None:
-            selected.filenames = self.filenames[rows]
-        return selected
+        return self._carry_to(selected, lambda column: column[rows])
 
     def take(self, indices: Any, axis: Any = None, out: Any = None, mode: Any = "raise") -> Any:
         """Take elements along an axis; see :meth:`numpy.ndarray.take`."""
         taken: Any = super().take(indices, axis=axis, out=out, mode=mode)
-        if axis == 0 and out is None and np.ndim(indices) == 1 and self.filenames is not None:
-            taken.filenames = self.filenames.take(indices, mode=mode)
+        if axis == 0 and out is None and np.ndim(indices) == 1:
+            self._carry_to(taken, lambda column: column.take(indices, mode=mode))
         return taken
 
     def copy(self, order: Any = "C") -> "ImageArray":
-        """Copy the images and the list of their names."""
-        copied = super().copy(order)
-        copied.filenames = None if self.filenames is None else self.filenames.copy()
-        return copied
+        """Copy the images, and what they carry."""
+        return self._carry_to(super().copy(order), np.copy)
+
+    def astype(self, dtype: Any, *args: Any, **options: Any) -> Any:
+        """Change the type of the pixels; see :meth:`numpy.ndarray.astype`."""
+        return self._carry_to(super().astype(dtype, *args, **options))
+
+    def reshape(self, *shape: Any, **options: Any) -> Any:
+        """Change the shape; see :meth:`numpy.ndarray.reshape`."""
+        reshaped: Any = super().reshape(*shape, **options)
+        in_order = options.get("order", "C") == "C"
+        return self._carry_to(reshaped) if in_order and _same_rows(reshaped, self) else reshaped
 
     def __copy__(self) -> "ImageArray":
         return self.copy()
@@ -103,7 +172,80 @@ class ImageArray(np.ndarray):
     def __reduce__(self) -> tuple[Any, ...]:
         # The pixels travel as a plain array, which joblib shares between processes as a
         # memory map; it would send a subclass through a pipe, pixel by pixel.
-        return ImageArray, (self.view(np.ndarray), self.filenames)
+        return ImageArray, (self.view(np.ndarray), self.filenames, self.patients)
+
+    def _carry_to(self, derived: Any, select: Callable[[Any], Any] = lambda column: column) -> Any:
+        """Let an array that was derived from this one carry what its rows do."""
+        for name in _CARRIED:
+            column = getattr(self, name)
+            setattr(derived, name, None if column is None else select(column))
+        return derived
+
+
+def _is_image_array(value: Any) -> bool:
+    return isinstance(value, ImageArray)
+
+
+def _same_rows(derived: Any, source: NDArray[Any]) -> bool:
+    return derived.ndim > 0 and source.ndim > 0 and len(derived) == len(source)
+
+
+def _column(
+    values: ArrayLike | None, shape: tuple[int, ...], what: str, name: str
+) -> NDArray[np.object_] | None:
+    if values is None:
+        return None
+    entries: Any = values
+    found = getattr(entries, "shape", None)
+    if found is None:
+        found = (len(entries),) if isinstance(entries, Sized) else ()
+    if not shape or found != shape[:1]:
+        raise ValueError(
+            f"Expected one {what} for each image, got {name} of shape {found} for images of "
+            f"shape {shape}."
+        )
+    # Filled by hand: NumPy would make a table of the tuples of images of several patients.
+    column = np.empty(len(entries), dtype=object)
+    column[:] = list(entries)
+    return column
+
+
+def _carrying(result: Any, carriers: Sequence[ImageArray]) -> Any:
+    """Let the result of element-wise arithmetic carry what its inputs do, where they agree."""
+    if not isinstance(result, np.ndarray):
+        return result
+    derived = result.view(ImageArray)
+    aligned = [each for each in carriers if each.ndim == result.ndim and len(each) == len(result)]
+    if not aligned:
+        return derived
+    for name in _CARRIED:
+        columns = [getattr(each, name) for each in aligned]
+        given = [column for column in columns if column is not None]
+        if given and all(np.array_equal(given[0], column) for column in given[1:]):
+            setattr(derived, name, given[0])
+    return derived
+
+
+def _after_concatenate(
+    result: ImageArray, arrays: Any, axis: Any = 0, **options: Any
+) -> ImageArray:
+    arrays = list(arrays)
+    for name in _CARRIED:
+        columns: list[Any] = [getattr(each, name, None) for each in arrays]
+        if axis in (0, -result.ndim):
+            if all(column is not None for column in columns):
+                setattr(result, name, np.concatenate(columns))
+        elif axis is not None:
+            given = [column for column in columns if column is not None]
+            if given and all(np.array_equal(given[0], column) for column in given[1:]):
+                setattr(result, name, given[0])
+    return result
+
+
+def _after_repeat(result: ImageArray, a: Any, repeats: Any, axis: Any = None) -> ImageArray:
+    if axis in (0, -result.ndim):
+        return a._carry_to(result, lambda column: np.repeat(column, repeats))
+    return result if axis is None else a._carry_to(result)
 
 
 def _selected_rows(key: Any, ndim: int) -> Any:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 
-from skpneumo._paths import check_paths
+from skpneumo._paths import carried_patients, check_paths
 from skpneumo._sklearn import Interval, Options, StrOptions, _fit_context
 from skpneumo.loading._decoding import CHANNELS, check_regular_file
 from skpneumo.loading._errors import unreadable_images_error
@@ -183,13 +183,15 @@ class ImageLoader(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_images,) or (n_images, 1)
-            Paths as str or :class:`os.PathLike`.
+        X : array-like of shape (n_images,) or (n_images, 1), or DataFrame
+            Paths as str or :class:`os.PathLike`; or a frame with the column ``path`` and, where
+            they are known, the column ``patient``.
 
         Returns
         -------
         images : ImageArray or ImageStream of uint8, shape (n_images, height, width, channels)
-            In the order of the paths, which it carries as ``filenames``. A stream has looked
+            In the order of the paths, which it carries as ``filenames``, as it carries the
+            ``patients`` of a frame. A stream has looked
             whether the files exist, and names those that cannot be read when it comes to them.
 
         Raises
@@ -212,7 +214,7 @@ class ImageLoader(TransformerMixin, BaseEstimator):
         if self.stream:
             _check_files(paths)
             return ImageStream(
-                paths,
+                X,
                 size=self._height_and_width(),
                 color_mode=self.color_mode,
                 resize=self.resize,
@@ -223,7 +225,7 @@ class ImageLoader(TransformerMixin, BaseEstimator):
         reader = ImageReader(
             self._height_and_width(), self.color_mode, self.resize, self.cache, self.dicom_window
         )
-        return ImageArray(reader.read(paths, self.n_jobs), paths)
+        return ImageArray(reader.read(paths, self.n_jobs), paths, carried_patients(X))
 
     def _height_and_width(self) -> tuple[int, int]:
         size = self.size if isinstance(self.size, tuple | list) else (self.size, self.size)

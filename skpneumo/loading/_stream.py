@@ -12,7 +12,7 @@ import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
 
-from skpneumo._paths import check_paths
+from skpneumo._paths import carried_patients, check_paths
 from skpneumo.loading._image_array import ImageArray
 from skpneumo.loading._reading import Cache, ImageReader
 
@@ -35,8 +35,9 @@ class ImageStream:
 
     Parameters
     ----------
-    filenames : array-like of shape (n_images,) or (n_images, 1)
-        The file of each image, as str or :class:`os.PathLike`.
+    filenames : array-like of shape (n_images,) or (n_images, 1), or DataFrame
+        The file of each image, as str or :class:`os.PathLike`; or a frame with the column
+        ``path`` and, where they are known, the column ``patient``.
     size : (height, width), default=(128, 128)
         Size of the images in pixels.
     color_mode : {"grayscale", "rgb"}, default="grayscale"
@@ -55,6 +56,8 @@ class ImageStream:
     ----------
     filenames : ndarray of shape (n_images,), dtype object
         The file of each image.
+    patients : ndarray of shape (n_images,), dtype object, or None
+        The patient of each image, where the frame named it.
     shape : tuple of (n_images, height, width, channels)
         As if the images were in memory.
     dtype : dtype
@@ -71,7 +74,7 @@ class ImageStream:
     Each epoch decodes each image anew; with a ``cache`` in a folder only the first one does.
     Files must not change meanwhile.
 
-    **Inner validation** keeps the images of a patient together, by their file names. Of identical
+    **Inner validation** keeps the images of a patient together. Of identical
     images it keeps together those whose files are identical, byte for byte, which takes reading
     but no decoding; in memory, identical pixels suffice.
 
@@ -105,6 +108,7 @@ class ImageStream:
         dicom_window: int | None = 0,
     ) -> None:
         self.filenames = check_paths(filenames)
+        self.patients = carried_patients(filenames)
         height, width = size
         self._reader = ImageReader(
             (height, width), color_mode, resize, False if cache is None else cache, dicom_window
@@ -143,7 +147,7 @@ class ImageStream:
         if isinstance(names, str):
             image = self._reader.read([names], 1, in_shares=False)[0]
             return image[tuple(others)] if others else image
-        part = self._part(names)
+        part = self._part(rows)
         if all(_is_everything(other) for other in others):
             return part
         return np.asarray(part)[:, *others]
@@ -155,7 +159,8 @@ class ImageStream:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
             raise ValueError("The images are not in memory yet: copy=False cannot be kept.")
-        images = ImageArray(self._reader.read(self.filenames, self._n_jobs), self.filenames)
+        pixels = self._reader.read(self.filenames, self._n_jobs)
+        images = ImageArray(pixels, self.filenames, self.patients)
         return images if dtype is None else images.astype(dtype, copy=False)
 
     def batches(self, batch_size: int) -> Iterator[NDArray[np.uint8]]:
@@ -228,9 +233,14 @@ class ImageStream:
                     digests[files[name]] = blake2b(file.read(), digest_size=16).digest()
         return [digests[files[name]] for name in self.filenames]
 
-    def _part(self, filenames: NDArray[np.object_]) -> "ImageStream":
+    def _part(self, rows: Any) -> "ImageStream":
         part = object.__new__(type(self))
-        part.filenames, part._reader, part._n_jobs = filenames, self._reader, self._n_jobs
+        part.filenames, part._reader, part._n_jobs = (
+            self.filenames[rows],
+            self._reader,
+            self._n_jobs,
+        )
+        part.patients = None if self.patients is None else self.patients[rows]
         return part
 
 

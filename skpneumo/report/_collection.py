@@ -1,5 +1,6 @@
 """The collection a report is about: who is in it, and which part of it is evaluated."""
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -7,9 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length, column_or_1d
 
-from skpneumo._paths import filenames_of
+from skpneumo._paths import carried_patients, filenames_of
+from skpneumo._patients import find_patients
 from skpneumo._sklearn import _safe_indexing
-from skpneumo.datasets import etiologies, patient_ids
+from skpneumo.datasets import UnknownPatientsWarning, etiologies
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,12 +73,17 @@ class Collection:
                 f"{sorted(set(parts))}. Pass one of these as part, or None for all rows."
             )
         filenames = filenames_of(X)
-        if groups is not None:
-            patients, patients_from = column_or_1d(groups), "given with the data"
-        elif filenames is not None:
-            patients, patients_from = patient_ids(filenames), "read off the file names"
+        patients, known, remarks = find_patients(X, len(labels), groups)
+        for remark in remarks:
+            warnings.warn(remark, UnknownPatientsWarning, stacklevel=4)
+        if groups is not None or carried_patients(X) is not None:
+            patients_from = "given with the data"
         else:
-            patients, patients_from = np.arange(len(labels)), "unknown: each row counts as one"
+            patients_from = "read off the file names"
+        if not known.any():
+            patients_from = "unknown: each row counts as one"
+        elif not known.all():
+            patients_from += f"; unknown of {np.sum(~known)}, each of which counts as one"
         return cls(X, labels, parts, patients, filenames, patients_from, part)
 
     @property

@@ -15,6 +15,7 @@ import joblib
 import numpy as np
 
 from skpneumo._images import is_stream
+from skpneumo._paths import carried_patients, filenames_of
 from skpneumo._sklearn import _BaseScorer
 
 __all__ = ["data_key", "key_of"]
@@ -42,17 +43,17 @@ def key_of(**parts: Any) -> str:
 def data_key(X: Any) -> str:
     """Hash the content of an array, or of paths the sizes and times of change of the files.
 
-    Of images in memory the file names count too: inner validation goes by the patients in them.
+    What the rows carry counts too: inner validation goes by their patients.
     """
+    patients = carried_patients(X)
     filenames = getattr(X, "filenames", None)
     if is_stream(X):
-        return joblib.hash([_file_states(X.filenames), X.shape[1:], X.resize])
-    array = np.asarray(X)
-    if array.dtype.kind in "OUT":
-        entries = array.ravel().tolist()
-        if all(isinstance(entry, (str, os.PathLike)) for entry in entries):
-            return joblib.hash(_file_states(entries))
-    return joblib.hash(X if filenames is None else [X, filenames])
+        content: Any = [_file_states(X.filenames), X.shape[1:], X.resize]
+    elif filenames is None and (paths := filenames_of(X)) is not None:
+        content = _file_states(paths)
+    else:
+        content = X if filenames is None else [X, filenames]
+    return joblib.hash(content if patients is None else [content, patients])
 
 
 def _file_states(paths: Iterable[Any]) -> list[tuple[str, int, int]]:

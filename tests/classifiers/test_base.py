@@ -690,7 +690,7 @@ def test_what_was_held_out_stays_held_out(small, images, labels, monkeypatch):
         chosen.append(validation_mask(*arguments))
         return chosen[-1]
 
-    monkeypatch.setattr("skpneumo.classifiers._base.validation_mask", spy)
+    monkeypatch.setattr("skpneumo.classifiers._validation_split.validation_mask", spy)
     small(early_stopping=True, warm_start=True).fit(images, labels).fit(images, labels)
     np.testing.assert_array_equal(*chosen)
 

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skpneumo import ImageAugmenter
-from skpneumo.classifiers import _base
+from skpneumo.classifiers import _validation_split
 from skpneumo.classifiers._validation_split import validation_mask
+from skpneumo.datasets import UnknownPatientsWarning, patient_ids
 from skpneumo.loading import ImageArray
 
 ONE_PATIENT = ["person1_virus_1.jpeg", "person1_virus_2.jpeg"]
@@ -18,8 +19,8 @@ def distinct_images(n: int) -> np.ndarray:
 
 
 def choose(X, y, filenames=None, fraction=0.2, seed=0) -> np.ndarray:
-    names = None if filenames is None else np.asarray(filenames, dtype=object)
-    return validation_mask(X, np.asarray(y), names, fraction, np.random.RandomState(seed))
+    patients = np.arange(len(y)) if filenames is None else patient_ids(filenames)
+    return validation_mask(X, np.asarray(y), patients, fraction, np.random.RandomState(seed))
 
 
 def sides_of(held_out: np.ndarray, groups) -> dict:
@@ -83,10 +84,11 @@ def test_patients_of_equal_number_but_another_class_are_not_tied():
     assert (True, False) in sides
 
 
-def test_files_of_unknown_names_are_their_own_patients_and_nobody_is_warned():
+def test_files_of_unknown_names_are_their_own_patients_with_a_warning():
     names = [f"scan_{i}.png" for i in range(20)]
     y = np.arange(20) % 2
-    assert choose(distinct_images(20), y, names).sum() == 4
+    with pytest.warns(UnknownPatientsWarning, match="20 of 20 file names"):
+        assert choose(distinct_images(20), y, names).sum() == 4
 
 
 def test_the_choice_depends_on_the_seed_alone():
@@ -128,7 +130,7 @@ def choices(monkeypatch) -> list[tuple]:
         seen.append((filenames, held_out))
         return held_out
 
-    monkeypatch.setattr(_base, "validation_mask", spy)
+    monkeypatch.setattr(_validation_split, "validation_mask", spy)
     return seen
 
 
@@ -139,16 +141,16 @@ def test_fit_keeps_the_patients_of_an_image_array_together(small, images, labels
     ]
     classifier = small(early_stopping=True, epochs=1, validation_fraction=0.3)
     classifier.fit(ImageArray(images, names), labels)
-    ((filenames, held_out),) = choices
-    assert filenames.tolist() == names
+    ((asked, held_out),) = choices
+    assert asked.tolist() == patient_ids(names).tolist()
     patients = [(i // 4) * 2 + label for i, label in enumerate(labels)]
     assert all(len(sides) == 1 for sides in sides_of(held_out, patients).values())
 
 
 def test_fit_knows_no_patients_of_a_plain_array(small, images, labels, choices):
     small(early_stopping=True, epochs=1, validation_fraction=0.3).fit(images, labels)
-    ((filenames, held_out),) = choices
-    assert filenames is None
+    ((asked, held_out),) = choices
+    assert len(set(asked)) == len(labels)
     assert held_out[labels == 0].sum() == held_out[labels == 1].sum() == 6
 
 

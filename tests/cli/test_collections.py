@@ -176,7 +176,7 @@ def every_kind(tmp_path, monkeypatch):
 SKIPPED = {*STRANGERS, "broken", "pipe", "socket"}
 
 
-@pytest.mark.filterwarnings("ignore::skpneumo.datasets.UnknownNamesWarning")
+@pytest.mark.filterwarnings("ignore::skpneumo.datasets.UnknownPatientsWarning")
 def test_every_file_has_exactly_one_fate_that_a_reader_can_find(every_kind, model_file, capsys):
     from skpneumo.datasets import SkippedFilesWarning, load_chest_xray
 
@@ -230,7 +230,7 @@ def foreign_names(xrays, tmp_path):
     return str(root)
 
 
-@pytest.mark.filterwarnings("ignore::skpneumo.datasets.UnknownNamesWarning")
+@pytest.mark.filterwarnings("ignore::skpneumo.datasets.UnknownPatientsWarning")
 @pytest.mark.parametrize(
     "command",
     [

@@ -10,7 +10,7 @@ import pytest
 from skpneumo.datasets import (
     CollectionWarning,
     SkippedFilesWarning,
-    UnknownNamesWarning,
+    UnknownPatientsWarning,
     load_chest_xray,
     make_chest_xray,
 )
@@ -176,7 +176,7 @@ def test_splits(tmp_path, split, expected):
 
 def test_folder_per_class_without_splits(tmp_path):
     touch(tmp_path, ["normal/a.png", "Pneumonia/deep/b.png", "Pneumonia/a.png"])
-    with pytest.warns(UnknownNamesWarning):
+    with pytest.warns(UnknownPatientsWarning):
         xrays = load_chest_xray(tmp_path)
     assert [*xrays.target] == [0, 1, 1]
     assert xrays.target_names == ["NORMAL", "PNEUMONIA"]
@@ -189,9 +189,12 @@ def test_folder_per_class_without_splits(tmp_path):
 def test_other_classes_have_the_same_numbers_in_every_split(tmp_path):
     touch(tmp_path, ["train/covid/a.png", "train/Normal/b.png", "train/tb/c.png"])
     touch(tmp_path, ["test/covid/d.png", "test/tb/e.png"])
-    with pytest.warns(UnknownNamesWarning):
+    with pytest.warns(UnknownPatientsWarning):
         train = load_chest_xray(tmp_path, split="train")
-    with pytest.warns(UnknownNamesWarning), pytest.warns(CollectionWarning, match="Normal has no"):
+    with (
+        pytest.warns(UnknownPatientsWarning),
+        pytest.warns(CollectionWarning, match="Normal has no"),
+    ):
         test = load_chest_xray(tmp_path, split="test")
     assert train.target_names == test.target_names == ["Normal", "covid", "tb"]
     assert [*train.target] == [0, 1, 2]
@@ -217,7 +220,7 @@ def test_missing_etiology_warns(tmp_path):
 
 def test_one_class_folder_warns(tmp_path):
     touch(tmp_path, ["films/a.png", "films/b.png"])
-    with pytest.warns(UnknownNamesWarning), pytest.warns(CollectionWarning, match="needs two"):
+    with pytest.warns(UnknownPatientsWarning), pytest.warns(CollectionWarning, match="needs two"):
         load_chest_xray(tmp_path)
 
 
@@ -326,7 +329,7 @@ def test_subsets_and_other_collections_are_left_in_peace(tmp_path):
     assert "they are not as many" in load_chest_xray(subset).DESCR
     other = touch(tmp_path / "other", numbered("test/NORMAL", "scan-{}", 230))
     touch(other, numbered("test/PNEUMONIA", "scan-{}", 390))
-    with pytest.warns(UnknownNamesWarning) as caught:
+    with pytest.warns(UnknownPatientsWarning) as caught:
         load_chest_xray(other)
     assert len(caught) == 1
 
@@ -386,7 +389,7 @@ def test_names_that_are_no_text(tmp_path):
         (tmp_path / "train/PNEUMONIA" / name).touch()
     except OSError:
         pytest.skip("the file system refuses names that are not UTF-8")
-    with pytest.warns(UnknownNamesWarning):
+    with pytest.warns(UnknownPatientsWarning):
         xrays = load_chest_xray(tmp_path)
     path = str(tmp_path / "train/PNEUMONIA" / name)
     assert path in set(xrays.filenames)
@@ -422,7 +425,7 @@ def test_x_carries_the_patients_and_the_rows_as_the_bunch_has_them(tmp_path):
     xrays = load_chest_xray(touch(tmp_path, KAGGLE))
     assert xrays.X["path"].tolist() == [*xrays.filenames]
     assert xrays.X["patient"].tolist() == [*xrays.groups]
-    with pytest.warns(UnknownNamesWarning):
+    with pytest.warns(UnknownPatientsWarning):
         xrays = load_chest_xray(touch(tmp_path / "other", ["NORMAL/a.png", "PNEUMONIA/b.png"]))
     assert xrays.X.columns.tolist() == ["path"]
     xrays = load_chest_xray(tmp_path / "other", patient_pattern=r"(\w)\.png")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skpneumo.datasets import CollectionWarning, UnknownNamesWarning, load_image_table
+from skpneumo.datasets import CollectionWarning, UnknownPatientsWarning, load_image_table
 from skpneumo.splitting import patient_train_test_split
 
 FILES = ["a/1.png", "a/2.png", "b/3.jpeg", "b/4"]
@@ -85,7 +85,7 @@ def test_every_kind_of_file_gives_the_same_rows(root, form):
 
 def test_numbers_of_patients_are_text_whatever_the_format(root):
     with_a_gap = TABLE.assign(patient=[7.0, 7.0, np.nan, 9.0])
-    with pytest.warns(UnknownNamesWarning, match="1 of 4 rows have no patient"):
+    with pytest.warns(UnknownPatientsWarning, match="1 of 4 rows have no patient"):
         xrays = load_image_table(with_a_gap, root=root)
     assert xrays.X["patient"].tolist() == ["7", "7", None, "9"]
     assert [*xrays.groups] == ["7", "7", f"unknown-{root / 'b/3.jpeg'}", "9"]
@@ -172,7 +172,7 @@ def test_patients_are_read_off_the_paths_where_no_column_has_them(root):
     bare = TABLE.drop(columns="patient")
     xrays = load_image_table(bare, root=root, patient_pattern="folder")
     assert [*xrays.groups] == ["a", "a", "b", "b"]
-    with pytest.warns(UnknownNamesWarning, match="4 of 4 file names"):
+    with pytest.warns(UnknownPatientsWarning, match="4 of 4 file names"):
         xrays = load_image_table(bare, root=root)
     assert xrays.X.columns.tolist() == ["path"]
     with pytest.raises(ValueError, match="Pass one of them"):

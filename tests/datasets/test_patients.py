@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skpneumo.datasets import UnknownNamesWarning, etiologies, load_chest_xray, patient_ids
+from skpneumo.datasets import UnknownPatientsWarning, etiologies, load_chest_xray, patient_ids
 
 KNOWN = {
     "IM-0115-0001.jpeg": ("normal-IM-0115", "normal"),
@@ -92,7 +92,7 @@ def test_windows_paths():
 )
 def test_unknown_names_are_patients_of_their_own(name):
     paths = [f"a/{name}", f"b/{name}", f"a/{name}", "person1_virus_6.jpeg"]
-    with pytest.warns(UnknownNamesWarning, match="3 of 4 file names") as caught:
+    with pytest.warns(UnknownPatientsWarning, match="3 of 4 file names") as caught:
         patients = patient_ids(paths)
     assert len(caught) == 1
     assert caught[0].filename == __file__
@@ -131,7 +131,7 @@ def test_what_viewers_call_every_patient_names_none():
         for k in (1, 2)
     ]
     paths += ["films/NORMAL/bob/IM-0002-0001.jpg"]
-    with pytest.warns(UnknownNamesWarning, match="7 of 7 files, 'IM-0001-0001.jpg' among them"):
+    with pytest.warns(UnknownPatientsWarning, match="7 of 7 files, 'IM-0001-0001.jpg' among them"):
         patients = patient_ids(paths)
     assert [*patients] == [
         f"folder-films/{p}" for p in ["ann"] * 2 + ["bob"] * 2 + ["eve"] * 2 + ["bob"]
@@ -141,7 +141,7 @@ def test_what_viewers_call_every_patient_names_none():
 
 def test_two_hospitals_may_use_the_same_names():
     paths = [f"{site}/NORMAL/IM-{i:04d}-0001.jpg" for site in "AB" for i in (1, 2)]
-    with pytest.warns(UnknownNamesWarning, match="recur in several folders"):
+    with pytest.warns(UnknownPatientsWarning, match="recur in several folders"):
         assert len(set(patient_ids(paths))) == 4
 
 
@@ -162,7 +162,7 @@ def test_patterns_read_patients_off_any_part_of_the_path():
     assert [*patient_ids(paths, pattern=r"/(P\d+)/")] == ["P1", "P1", "P2"]
     assert [*patient_ids(paths, pattern="folder")] == ["P1", "P1", "P2"]
     assert [*patient_ids(["x-1-2", "x-1-3"], pattern=r"(\w)-(\d)-")] == ["x-1", "x-1"]
-    with pytest.warns(UnknownNamesWarning, match="1 of 3 file names have no patient that"):
+    with pytest.warns(UnknownPatientsWarning, match="1 of 3 file names have no patient that"):
         assert patient_ids(paths, pattern=r"(P1)")[2] == "unknown-films/P2/a.png"
     with pytest.raises(ValueError, match=r"no regular expression.*'nih'"):
         patient_ids(paths, pattern="(")
@@ -171,5 +171,5 @@ def test_patterns_read_patients_off_any_part_of_the_path():
 
 
 def test_unknown_names_that_recur_hint_at_the_folder():
-    with pytest.warns(UnknownNamesWarning, match='pattern "folder"'):
+    with pytest.warns(UnknownPatientsWarning, match='pattern "folder"'):
         patient_ids(["ann/1.dcm", "bob/1.dcm"])

@@ -369,7 +369,7 @@ NESTS = {
 }
 
 
-@pytest.mark.filterwarnings("ignore::skpneumo.decision.UnknownPatientsWarning")
+@pytest.mark.filterwarnings("ignore::skpneumo.datasets.UnknownPatientsWarning")
 @pytest.mark.parametrize("nest", NESTS)
 @pytest.mark.parametrize("display", [ThresholdDisplay, ScoreDistributionDisplay])
 def test_threshold_in_use_is_drawn_however_deep_it_lies(display, nest):

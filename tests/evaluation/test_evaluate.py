@@ -27,7 +27,7 @@ from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from skpneumo.datasets import UnknownNamesWarning
+from skpneumo.datasets import UnknownPatientsWarning
 from skpneumo.evaluation import (
     DominantPatientWarning,
     evaluate,
@@ -174,7 +174,7 @@ def test_subgroups_can_be_left_out():
 
 
 def test_unknown_names_have_a_warning_and_no_etiology():
-    with pytest.warns(UnknownNamesWarning):
+    with pytest.warns(UnknownPatientsWarning):
         frame = evaluate_predictions([0, 1, 1], [0.1, 0.6, 0.9], filenames=["a", "b", "c"])
     assert frame["subgroup"].unique().tolist() == ["all"]
 
@@ -327,7 +327,7 @@ def test_pipeline_from_paths_knows_patients_and_etiologies(xrays):
 
 def test_likelihood_ratio_of_nothing_to_nothing_is_undefined_without_a_numpy_warning():
     with np.errstate(all="raise"), pytest.warns(UndefinedMetricWarning) as warned:
-        frame = by_metric(evaluate_predictions([0, 1] * 5, y_pred=[0] * 10))
+        frame = by_metric(evaluate_predictions([0, 1] * 5, y_pred=[0] * 10, groups=range(10)))
     assert len(warned) == 1
     assert frame.loc["positive_likelihood_ratio", ["value", "low", "high"]].isna().all()
     reason = "undefined: no image is called positive"

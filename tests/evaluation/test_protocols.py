@@ -191,7 +191,7 @@ def test_what_cannot_be_meant_is_refused(arguments, message):
 
 
 def test_features_without_names_need_patients():
-    with pytest.raises(ValueError, match="read the patients off"):
+    with pytest.raises(ValueError, match="neither patients nor files"):
         compare_protocols(LogisticRegression(), np.zeros((4, 2)), [0, 0, 1, 1])
 
 

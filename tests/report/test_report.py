@@ -410,7 +410,7 @@ def test_images_in_memory_are_shown_if_they_can_be(xrays):
     ],
     ids=lambda value: type(value).__name__ if hasattr(value, "fit") else None,
 )
-@pytest.mark.filterwarnings("ignore::skpneumo.decision.UnknownPatientsWarning")
+@pytest.mark.filterwarnings("ignore::skpneumo.datasets.UnknownPatientsWarning")
 def test_threshold_and_who_chose_it(features, estimator, threshold, said):
     X, y, _, split = features
     estimator = make_pipeline(FunctionTransformer(), estimator).fit(X[:120], y[:120])

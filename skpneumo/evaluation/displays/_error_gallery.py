@@ -157,7 +157,14 @@ class ErrorGalleryDisplay:
         -------
         display : ErrorGalleryDisplay
         """
-        predictions = Predictions.of(y, y_score, y_pred, pos_label=pos_label, threshold=threshold)
+        predictions = Predictions.of(
+            y,
+            y_score,
+            y_pred,
+            groups=np.arange(len(np.asarray(y))),  # not shown here
+            pos_label=pos_label,
+            threshold=threshold,
+        )
         return cls._of(predictions, X, np.asarray(y), n_images).plot(ax=ax)
 
     @classmethod

@@ -146,7 +146,13 @@ class ScoreDistributionDisplay:
         display : ScoreDistributionDisplay
         """
         labels = check_labels(y)
-        predictions = Predictions.of(labels, y_score, pos_label=pos_label, threshold=np.inf)
+        predictions = Predictions.of(
+            labels,
+            y_score,
+            groups=np.arange(len(labels)),  # not shown here
+            pos_label=pos_label,
+            threshold=np.inf,
+        )
         return cls._of(predictions, labels, threshold, names).plot(ax=ax)
 
     @classmethod

@@ -1,0 +1,158 @@
+"""Who the patient of each row is: one answer, and one warning, for every step that asks.
+
+``groups`` says it, or the rows of ``X`` carry it, or the names of their files tell it. What
+nobody tells is a patient of its own, which is said.
+"""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from skpneumo._groups import check_groups
+from skpneumo._paths import carried_patients, check_paths, filenames_of
+from skpneumo.datasets import UnknownPatientsWarning
+from skpneumo.datasets._patients import read_patients
+
+__all__ = ["find_patients", "patients_of"]
+
+_REMEDY = "Pass them as groups, or in a column 'patient' beside the column 'path' of X."
+
+
+def patients_of(
+    X: Any,
+    n_samples: int,
+    groups: ArrayLike | None = None,
+    *,
+    filenames: Any = None,
+    stacklevel: int = 3,
+) -> NDArray[Any]:
+    """Name the patient of each row, and warn of those that nothing tells.
+
+    Parameters
+    ----------
+    X : object of length n_samples
+        Paths in any form, images, or anything else.
+    n_samples : int
+        How many rows there are.
+    groups : array-like of shape (n_samples,), default=None
+        The patient of each row. It overrides all else.
+    filenames : array-like of paths, shape (n_samples,), default=None
+        The files of the rows, where ``X`` does not tell.
+    stacklevel : int, default=3
+        Whose line the warning names, as in :func:`warnings.warn`.
+
+    Returns
+    -------
+    patients : ndarray of shape (n_samples,)
+        Equal for rows of one patient. Rows that were made of several patients make those one.
+
+    Warns
+    -----
+    UnknownPatientsWarning
+        If the patients of some rows are unknown. Each of these is a patient of its own.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skpneumo._patients import patients_of
+    >>> X = pd.DataFrame({"path": ["a.png", "b.png"], "patient": ["ann", "ann"]})
+    >>> patients_of(X, 2)
+    array(['ann', 'ann'], dtype=object)
+    >>> patients_of(["IM-0001-0001.jpeg", "person1_virus_6.jpeg"], 2)
+    array(['normal-IM-0001', 'virus-1'], dtype=object)
+    """
+    patients, _, remarks = find_patients(X, n_samples, groups, filenames=filenames)
+    for remark in remarks:
+        warnings.warn(remark, UnknownPatientsWarning, stacklevel=stacklevel)
+    return patients
+
+
+def find_patients(
+    X: Any, n_samples: int, groups: ArrayLike | None = None, *, filenames: Any = None
+) -> tuple[NDArray[Any], NDArray[np.bool_], list[str]]:
+    """Name the patient of each row, say which are known, and what there is to warn of.
+
+    Parameters
+    ----------
+    X, n_samples, groups, filenames : object
+        As in :func:`patients_of`.
+
+    Returns
+    -------
+    patients : ndarray of shape (n_samples,)
+    known : ndarray of shape (n_samples,), dtype bool
+    remarks : list of str
+    """
+    known = np.ones(n_samples, dtype=bool)
+    if groups is not None:
+        return check_groups(groups, n_samples), known, []
+    names = filenames_of(X) if filenames is None else check_paths(filenames)
+    carried = carried_patients(X)
+    if carried is None and names is None:
+        known[:] = False
+        return np.arange(n_samples), known, [_nothing_tells(n_samples)]
+    patients = np.full(n_samples, None, dtype=object)
+    if carried is not None:
+        patients[:] = carried
+    known = _is_given(patients)
+    remarks = []
+    if not known.all() and names is None:
+        patients[~known] = [f"unknown-{row}" for row in np.flatnonzero(~known)]
+        remarks = [_nothing_tells(n_samples, int(np.sum(~known)))]
+    elif not known.all():
+        assert names is not None
+        read = read_patients(names[~known])
+        patients[~known], remarks = read.ids, read.remarks
+        known[~known] = read.known
+    return _comparable(patients), known, remarks
+
+
+def _is_given(patients: NDArray[np.object_]) -> NDArray[np.bool_]:
+    import pandas as pd
+
+    return np.array(
+        [
+            isinstance(each, tuple) or not (pd.isna(each) or str(each).strip() == "")
+            for each in patients
+        ],
+        dtype=bool,
+    )
+
+
+def _comparable(patients: NDArray[np.object_]) -> NDArray[Any]:
+    """Bring ids to one type, and rows of several patients to one id for all of these."""
+    if any(isinstance(each, tuple) for each in patients):
+        patients = _joined(patients)
+    if len({type(each) for each in patients}) > 1:  # numbers from a table, text from names
+        patients = np.array([str(each) for each in patients], dtype=object)
+    return check_groups(patients, len(patients))
+
+
+def _joined(patients: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Take the patients that a row was made of, and all others of their rows, for one."""
+    sources = [each if isinstance(each, tuple) else (each,) for each in patients]
+    rows = np.repeat(np.arange(len(sources)), [len(each) for each in sources])
+    ids, of_row = np.unique(
+        [str(patient) for each in sources for patient in each], return_inverse=True
+    )
+    n_nodes = len(sources) + len(ids)
+    graph = coo_array((np.ones(len(rows)), (rows, len(sources) + of_row)), (n_nodes, n_nodes))
+    component = connected_components(graph, directed=False)[1]
+    first_id = dict(zip(component[len(sources) :][::-1], ids[::-1], strict=True))
+    joined = np.empty(len(sources), dtype=object)
+    joined[:] = [str(first_id[each]) for each in component[: len(sources)]]
+    return joined
+
+
+def _nothing_tells(n_samples: int, n_unknown: int | None = None) -> str:
+    which = f"{n_samples} samples" if n_unknown is None else f"{n_unknown} of {n_samples} samples"
+    return (
+        f"Nothing says which of the {n_samples} samples are of one patient, so each of the "
+        f"{which} is taken for a patient of its own. If some are not, patients fall on both "
+        f"sides of splits, and intervals and guarantees are too good. {_REMEDY} If each truly is "
+        "one, pass groups=range(n_samples)."
+    )
