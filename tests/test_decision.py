@@ -438,7 +438,8 @@ def test_class_called_refer_cannot_be_told_from_referral(samples):
     X, y = samples
     y = np.array(["refer", "treat"])[y]
     groups = range(len(y))
-    classifier = RecallFloorClassifier(LogisticRegression(), recall=0.9).fit(X, y, groups=groups)
+    classifier = RecallFloorClassifier(LogisticRegression(), recall=0.9, pos_label="treat")
+    classifier.fit(X, y, groups=groups)
     assert set(classifier.decide(X)) == {"refer", "treat"}
     with pytest.raises(ValueError, match="A class is called 'refer'"):
         classifier.set_params(specificity=0.5).fit(X, y, groups=groups)

@@ -85,7 +85,7 @@ def _has_splits(folder: Path, options: CollectionOptions, usual: str) -> bool:
 
     if usual == "all":
         return False
-    return bool(scan(folder.expanduser(), options.top_folders, options.leave_out).splits)
+    return bool(scan(Path(folder).expanduser(), options.top_folders, options.leave_out).splits)
 
 
 def _read_table(
