@@ -6,7 +6,7 @@ import warnings
 
 import pydicom
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skpneumo import _dicom_files
@@ -51,6 +51,7 @@ def test_other_formats_are_not_taken_for_dicom(start):
     assert not is_dicom(start)
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=132, max_size=140))
 def test_few_random_bytes_are_taken_for_dicom(start):
     if is_dicom(start):
