@@ -98,7 +98,7 @@ def keras_op(images, affine, intensity):
         fill_mode="nearest",
         data_format="channels_last",
     )
-    return _change_intensity(moved, intensity, (0.0, 255.0))
+    return _change_intensity(moved, intensity, (0.0, 255.0), detail=False, covers=False)
 
 
 def keras_layers() -> Callable:
@@ -139,7 +139,7 @@ def report(n_images: int, n_runs: int) -> None:
         images = np.random.default_rng(0).integers(0, 256, (n_images, *shape), dtype=np.uint8)
         affine, intensity = AUGMENTER.sample_params(n_images, shape, np.random.default_rng(0))
         batch = [ops.convert_to_tensor(a) for a in (images, affine, intensity)]
-        program = compiled_augment(shape, "nearest", 0.0, (0.0, 255.0))
+        program = compiled_augment(shape, "nearest", 0.0, (0.0, 255.0), detail=False, covers=False)
         on_tensors = {
             "compiled program": program,
             "keras.ops affine_transform": as_graph(keras_op),

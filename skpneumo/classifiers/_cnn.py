@@ -56,8 +56,8 @@ class CNNClassifier(BaseNetworkClassifier):
         Largest norm of a unit's incoming weights.
     normalization : {"image", "local"} or None, default=None
         Take exposure and contrast out of each image inside the network, in training and in
-        prediction: as a whole, or place by place over surroundings of about an eighth of its
-        sides.
+        prediction: by the mean and deviation of the whole image, its middle counting most, or
+        place by place over surroundings of about an eighth of its sides.
     optimizer : str or keras.optimizers.Optimizer, default="adam"
         A Keras optimizer or its name.
     learning_rate : float or None, default=None

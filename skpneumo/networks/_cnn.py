@@ -11,8 +11,12 @@ from skpneumo.networks._seeding import layer_seeds, seeded
 
 _POOLING = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}
 _STEM_KERNEL = 5
-# Standard deviations of a Gaussian, as shares of the sides; None: the whole image.
-_NORMALIZATION_SCALES = {"image": None, "local": 0.12}
+# The Gaussian is as wide as a chest, or as what surrounds a place; the least deviation is of four
+# or two grey levels of 255.
+_NORMALIZATIONS: dict[str, dict[str, Any]] = {
+    "image": {"local": False, "scale": 0.2, "epsilon": 4 / 127.5},
+    "local": {"local": True, "scale": 0.12, "epsilon": 2 / 127.5},
+}
 _GLOBAL_POOLING = {"max": layers.GlobalMaxPooling2D, "average": layers.GlobalAveragePooling2D}
 
 
@@ -88,8 +92,9 @@ def build_cnn(
         Pixel values that the first layer maps to -1 and 1.
     normalization : {"image", "local"} or None, default=None
         What is done to each image after that: its mean is subtracted and it is divided by its
-        standard deviation, as a whole, or place by place over surroundings of about an eighth
-        of its sides (local contrast normalisation, Jarrett et al. [2]_).
+        standard deviation. "image": those of the whole, its middle counting most; "local": those
+        of the surroundings of each place, about an eighth of the sides wide (local contrast
+        normalisation, Jarrett et al. [2]_).
     dtype : str, default="float32"
         Name of a Keras dtype policy, such as ``"mixed_bfloat16"``. The logits stay float32.
     seed : int or None, default=None
@@ -178,7 +183,7 @@ def build_cnn(
     images = x = keras.Input(input_shape, name="images")
     x = layers.Rescaling(scale, -1.0 - low * scale, dtype="float32", name="rescaling")(x)
     if normalization is not None:
-        x = ImageNormalization(_NORMALIZATION_SCALES[normalization], name="normalization")(x)
+        x = ImageNormalization(**_NORMALIZATIONS[normalization], name="normalization")(x)
     if stem_filters:
         kernel = _fitting(x, _STEM_KERNEL)
         options = {"strides": 2, "padding": "same"}

@@ -118,10 +118,12 @@ class ImageNormalization(keras.layers.Layer):
 
     Parameters
     ----------
-    scale : float or None
-        Standard deviation, as a share of the sides, of the Gaussian over which the mean and the
-        deviation of each place are taken; None takes those of the whole image. Images and
-        channels are normalised each on its own.
+    local : bool
+        Whether each place has a mean and a deviation of its own, over a Gaussian about it, or the
+        image has one of each, over a Gaussian about its centre: what surrounds a chest, such as
+        a frame, then hardly counts. Images and channels are normalised each on its own.
+    scale : float
+        Standard deviation of the Gaussian, as a share of the sides.
     epsilon : float
         Added to the deviation in quadrature, so that what is flat stays flat.
 
@@ -131,8 +133,9 @@ class ImageNormalization(keras.layers.Layer):
        object recognition?", ICCV 2009: local contrast normalisation.
     """
 
-    def __init__(self, scale: float | None = None, epsilon: float = 0.016, **options: Any) -> None:
+    def __init__(self, local: bool, scale: float, epsilon: float, **options: Any) -> None:
         super().__init__(**{**options, "dtype": "float32"})  # squares do not fit in 16 bits
+        self.local = local
         self.scale = scale
         self.epsilon = epsilon
 
@@ -142,19 +145,27 @@ class ImageNormalization(keras.layers.Layer):
         return distance / ops.sqrt(variance + self.epsilon**2)
 
     def _mean(self, images: Any) -> Any:
-        if self.scale is None:
-            return ops.mean(images, axis=(1, 2), keepdims=True)
         height, width = images.shape[1:3]
+        weights = gaussian_means if self.local else central_mean
         x = ops.transpose(images, (0, 3, 1, 2))
-        x = ops.matmul(gaussian_means(height, self.scale), x)
-        x = ops.matmul(x, gaussian_means(width, self.scale).T)
+        x = ops.matmul(weights(height, self.scale), x)
+        x = ops.matmul(x, weights(width, self.scale).T)
         return ops.transpose(x, (0, 2, 3, 1))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "scale": self.scale, "epsilon": self.epsilon}
+        own = {"local": self.local, "scale": self.scale, "epsilon": self.epsilon}
+        return {**super().get_config(), **own}
+
+
+@cache
+def central_mean(n: int, scale: float) -> NDArray[np.float32]:
+    """The mean over a Gaussian about the middle of n pixels, as a matrix of shape (1, n)."""
+    from_middle = (np.arange(n) + 0.5) / n - 0.5
+    weights = np.exp(-0.5 * (from_middle / scale) ** 2)
+    return (weights / weights.sum()).astype(np.float32)[None]
 
 
 @cache

@@ -158,24 +158,38 @@ def test_standardization_is_made_again_of_its_config():
     np.testing.assert_array_equal(as_numpy(again(x)), as_numpy(layer(x)))
 
 
-@pytest.mark.parametrize("scale", [None, 0.12])
-def test_normalised_images_do_not_show_exposure_or_contrast(scale):
+@pytest.mark.parametrize("local", [False, True])
+def test_normalised_images_do_not_show_exposure_or_contrast(local):
     images = np.random.default_rng(0).uniform(-0.5, 0.5, (3, 40, 30, 2)).astype("float32")
-    layer = ImageNormalization(scale, epsilon=1e-4)
+    layer = ImageNormalization(local, 0.15, 1e-4)
     np.testing.assert_allclose(
         as_numpy(layer(0.4 * images - 0.3)), as_numpy(layer(images)), atol=5e-3
     )
 
 
-def test_a_whole_image_is_normalised_to_mean_0_and_deviation_1_in_each_channel():
-    normal = as_numpy(ImageNormalization(epsilon=1e-6)(inputs_of((3, 20, 24, 2))))
-    np.testing.assert_allclose(normal.mean(axis=(1, 2)), 0, atol=1e-4)
-    np.testing.assert_allclose(normal.std(axis=(1, 2)), 1, atol=1e-4)
+def test_a_whole_image_has_mean_0_and_deviation_1_in_each_channel_about_its_centre():
+    normal = as_numpy(ImageNormalization(False, 0.2, 1e-6)(inputs_of((3, 20, 24, 2))))
+    y, x = (np.exp(-0.5 * (((np.arange(n) + 0.5) / n - 0.5) / 0.2) ** 2) for n in (20, 24))
+    weights = np.outer(y, x)[None, ..., None] / np.outer(y, x).sum()
+    mean = (weights * normal).sum(axis=(1, 2))
+    np.testing.assert_allclose(mean, 0, atol=1e-4)
+    np.testing.assert_allclose((weights * normal**2).sum(axis=(1, 2)), 1, atol=1e-3)
+
+
+def test_a_frame_hardly_changes_a_normalised_image():
+    image = inputs_of((1, 100, 100, 1)) / 10
+    framed = np.ones_like(image)
+    inside = np.s_[:, 8:-8, 8:-8]
+    framed[inside] = image[inside]
+    layer = ImageNormalization(False, 0.2, 1e-3)
+    change = as_numpy(layer(framed))[inside] - as_numpy(layer(image))[inside]
+    before, after = ((image[inside] - each.mean()) / each.std() for each in (image, framed))
+    assert np.abs(change).mean() < 0.35 * np.abs(after - before).mean()
 
 
 def test_surroundings_are_those_of_a_gaussian_as_wide_as_a_share_of_the_sides():
     image = inputs_of((1, 50, 40, 1))
-    normal = as_numpy(ImageNormalization(0.1, epsilon=0.5)(image))[0, ..., 0]
+    normal = as_numpy(ImageNormalization(True, 0.1, 0.5)(image))[0, ..., 0]
 
     def mean(x):
         of_ones, of_x = (
@@ -189,15 +203,15 @@ def test_surroundings_are_those_of_a_gaussian_as_wide_as_a_share_of_the_sides():
     np.testing.assert_allclose(normal, expected, atol=1e-3)
 
 
-@pytest.mark.parametrize("scale", [None, 0.12])
+@pytest.mark.parametrize("local", [False, True])
 @pytest.mark.parametrize("shape", [(2, 8, 8, 1), (2, 1, 9, 3), (2, 1, 1, 1)])
-def test_flat_images_of_any_shape_become_zero(scale, shape):
-    flat = ImageNormalization(scale)(np.full(shape, 0.3, "float32"))
+def test_flat_images_of_any_shape_become_zero(local, shape):
+    flat = ImageNormalization(local, 0.12, 0.02)(np.full(shape, 0.3, "float32"))
     np.testing.assert_allclose(as_numpy(flat), 0, atol=1e-4)
 
 
 def test_normalisation_is_rebuilt_from_its_configuration():
-    layer = ImageNormalization(0.2, epsilon=0.1, name="normal")
+    layer = ImageNormalization(True, 0.2, 0.1, name="normal")
     again = ImageNormalization.from_config(layer.get_config())
     image = inputs_of((1, 6, 6, 1))
     np.testing.assert_array_equal(as_numpy(again(image)), as_numpy(layer(image)))
