@@ -106,8 +106,8 @@ def test_parts_of_folders_and_tables(xrays, tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--label", "finding"], "--label is about a table"),
-        (["--drop-incomplete"], "--drop-incomplete is about a table"),
+        (["--label", "finding"], "--label is for tables"),
+        (["--drop-incomplete"], "--drop-incomplete is for tables"),
         (["--positive", "flu"], "none of the classes"),
         (["--table", "nowhere.csv"], "no table 'nowhere.csv'"),
     ],
