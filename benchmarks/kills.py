@@ -106,7 +106,7 @@ def writers(scratch: Path) -> Iterator[Writer]:
 
     from skpneumo import ImageLoader, make_chest_xray
     from skpneumo.audit import audit_images
-    from skpneumo.cli._model_files import keep_model
+    from skpneumo.cli._model_files import save_model
     from skpneumo.cli.predict import predict as predict_files
     from skpneumo.tuning import ResumableGridSearchCV
 
@@ -120,7 +120,7 @@ def writers(scratch: Path) -> Iterator[Writer]:
         FunctionTransformer(flatten),
         GaussianNB(),
     ).fit(paths, xrays.target)
-    keep_model(model, scratch / "model.joblib", xrays.target_names)
+    save_model(model, scratch / "model.joblib", xrays.target_names)
     audited = audit_images(paths, xrays.target, xrays.split)
     search = ResumableGridSearchCV(
         GaussianNB(), {"var_smoothing": [1e-9, 1e-6, 1e-3, 1.0]}, cv=3, refit=False
@@ -169,7 +169,7 @@ def writers(scratch: Path) -> Iterator[Writer]:
     )
     yield Writer(
         "model file",
-        lambda folder: keep_model(model, folder / "model.joblib", xrays.target_names),
+        lambda folder: save_model(model, folder / "model.joblib", xrays.target_names),
         lambda folder: joblib.load(folder / "model.joblib").predict_proba(paths).tolist(),
         check_model,
     )

@@ -1,4 +1,4 @@
-"""The flow for the shell: one module per command, a plain typed function each.
+"""Command line: one module per command, each a plain typed function.
 
 Nothing heavy is imported before a command runs, so ``skpneumo --help`` answers at once.
 """

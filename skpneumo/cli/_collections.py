@@ -1,4 +1,4 @@
-"""Reading the collection that a command was given, and saying what was found."""
+"""Read the collection that a command was given, and describe it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +32,7 @@ def read_collection(
     side: Side,
     labels: str = "binary",
 ) -> "Bunch":
-    """Read the images of a folder or a table, or those of them that a command is to use.
+    """Read the images of a folder or a table that a command is to use.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def _read_folder(
     for name in ("path", "label", "patient", "drop_incomplete"):
         if getattr(options, name) != getattr(FOLDER_ALONE, name):
             raise ValueError(
-                f"--{name.replace('_', '-')} is about a table, and there is none. Name it with "
+                f"--{name.replace('_', '-')} is for tables, and no table was given. Name one with "
                 "--table."
             )
     require_source(folder, options, "FOLDER")
@@ -122,7 +122,7 @@ def _read_table(
 
 
 def _set_apart(xrays: "Bunch", share: float, side: Side) -> "Bunch":
-    """Hold out whole patients, the same ones whatever else a command does."""
+    """Hold out whole patients, the same ones in every command."""
     import numpy as np
 
     from skpneumo import patient_train_test_split
@@ -173,7 +173,7 @@ def describe(xrays: "Bunch", rows: Any = slice(None)) -> str:
 
 
 def positive_name(xrays: "Bunch") -> str:
-    """Name the class whose recall counts, or refuse where nobody has said which it is."""
+    """Name the positive class; raise if it is not known."""
     from skpneumo._positive_class import positive_classes
 
     return " or ".join(xrays.positive) or str(positive_classes(xrays.target_names))
@@ -182,7 +182,7 @@ def positive_name(xrays: "Bunch") -> str:
 def read_for(
     model: Any, folder: Path | None, options: CollectionOptions, usual: str, side: Side
 ) -> "Bunch":
-    """Read a collection with the classes that a model knows, or say how they differ.
+    """Read a collection with the classes of a model; raise if they differ.
 
     What the illness is, the model knows of two classes, so that it need not be said again.
     """
@@ -212,7 +212,7 @@ def read_for(
         raise ValueError(
             f"The model tells {', '.join(names)} apart, in this order; "
             f"{options.table or folder} holds {', '.join(found)}. Evaluate it on X-rays of its "
-            "classes; what the illness is can be said with --positive."
+            "classes, or name the positive class with --positive."
         )
     if len(names) > 2 and asked:
         xrays.positive = list(positive_classes(names, list(asked)).positive)
@@ -220,18 +220,18 @@ def read_for(
 
 
 def patients_given(xrays: "Bunch", options: CollectionOptions) -> Any:
-    """The patients that the user has named, for an audit; None lets it read the file names."""
+    """Return the patients the user named, or None to let the audit read the file names."""
     if options.table is None and options.patient_pattern is None:
         return None
     return xrays.X.get("patient")
 
 
 def two_classes(xrays: "Bunch", source: Path | None) -> "Bunch":
-    """Refuse collections on which recall, of one class against the other, is not defined."""
+    """Raise if the collection does not have the two classes that recall needs."""
     if len(xrays.target_names) != 2:
         raise ValueError(
             f"A search by recall needs two classes; {source} has {len(xrays.target_names)}: "
-            f"{', '.join(xrays.target_names)}. Say which of them are the illness with --positive, "
+            f"{', '.join(xrays.target_names)}. Name the positive ones with --positive, "
             "or use `skpneumo fit`."
         )
     return xrays

@@ -1,4 +1,4 @@
-"""Keeping a command from writing over a file that it reads, or writes as well."""
+"""Check that a command does not overwrite its own input or another output."""
 
 from itertools import combinations
 from pathlib import Path
@@ -7,7 +7,7 @@ __all__ = ["refuse_the_same_file"]
 
 
 def refuse_the_same_file(files: dict[str, Path | None]) -> None:
-    """Raise if two of the files are one, which not even ``--force`` can mean.
+    """Raise if two of the files are the same, whatever ``--force`` says.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Rows on their way to a file: kept as they come, so that a killed run can go on.
+"""Save rows as they are computed, so that an interrupted run can continue.
 
 They are written to ``FILE.part``, a line of JSON each below one that says what run they are of.
 Once complete they are put into the form that was asked for, and ``FILE`` is there, whole.
@@ -31,8 +31,8 @@ class Journal:
     out : Path
         The file to write in the end.
     run : dict
-        What makes the rows what they are. Only rows of an equal run are gone on with.
-    anew : bool
+        What makes the rows what they are. Only an equal run can be continued.
+    from_scratch : bool
         Begin from nothing, whatever is there.
 
     Raises
@@ -41,7 +41,7 @@ class Journal:
         If there are rows of another run, or another process is writing to them.
     """
 
-    def __init__(self, out: Path, run: dict[str, Any], anew: bool) -> None:
+    def __init__(self, out: Path, run: dict[str, Any], from_scratch: bool) -> None:
         self._out = out
         self.path = out.with_name(f"{out.name}.part")
         # Whatever is written goes to its end.
@@ -49,7 +49,7 @@ class Journal:
             self.path, "a+b", opener=open_unlinked
         )
         self._hold()
-        if anew:
+        if from_scratch:
             self._file.truncate(0)
         if os.fstat(self._file.fileno()).st_size:
             self._file.seek(0)
@@ -60,7 +60,7 @@ class Journal:
                 self._file.flush()
 
     def _hold(self) -> None:
-        """Keep other processes out; the system lets them in when this one has ended."""
+        """Lock out other processes; the system removes the lock when this process ends."""
         try:
             import fcntl
         except ImportError:  # Windows
@@ -90,11 +90,11 @@ class Journal:
         self._file.close()
         return FileExistsError(
             f"{self.path} holds an unfinished run, {how}. Repeat that command to finish it, name "
-            "another --out, or add --force to begin anew."
+            "another --out, or add --force to start from scratch."
         )
 
     def skip_done(self, paths: Iterator[str | SkippedFile]) -> Iterator[list[Any]]:
-        """Take the paths that have their rows off the iterator; yield those rows.
+        """Skip the paths that already have rows; yield those rows.
 
         To be exhausted before the first :meth:`add`.
         """
@@ -114,13 +114,13 @@ class Journal:
         self._file.truncate()
 
     def add(self, rows: Iterable[list[Any]]) -> None:
-        """Keep some rows: they are there even if the process is killed now."""
+        """Save some rows, so that they survive a kill of the process."""
         with named_in_errors(self.path):
             self._file.write(b"".join(map(_line, rows)))
             self._file.flush()
 
     def finish(self, form: Format, columns: Sequence[str]) -> None:
-        """Write the file, whole or not at all, and remove the journal."""
+        """Write the file, completely or not at all, and remove the journal."""
         self._file.seek(0)
         lines = _whole_lines(self._file)
         next(lines)
@@ -141,7 +141,7 @@ class Journal:
         self.path.unlink()
 
     def close(self) -> None:
-        """Leave the journal for another run to go on with."""
+        """Leave the journal for another run to continue."""
         with named_in_errors(self.path):
             self._file.close()
 

@@ -1,4 +1,4 @@
-"""What a model's classes are called."""
+"""Names of a model's classes."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ NAMES = {(0, 1): ["NORMAL", "PNEUMONIA"], (0, 1, 2): ["NORMAL", "BACTERIA", "VIR
 
 
 def class_names(model: Any) -> list[str]:
-    """Name a model's classes: as it was kept with, else by the contract, else by themselves."""
+    """Name a model's classes: as saved with it, else NORMAL and PNEUMONIA, else by label."""
     listed = np.asarray(model.classes_).tolist()
     by_contract = NAMES.get(tuple(listed), [str(each) for each in listed])
     return getattr(model, "target_names_", by_contract)

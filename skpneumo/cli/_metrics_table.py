@@ -1,4 +1,4 @@
-"""Measuring a model on a collection, and printing it so that no figure lacks its interval."""
+"""Evaluate a model on a collection, and print each metric with its interval."""
 
 import math
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ NAMES = {
 
 
 def evaluated(model: Any, xrays: "Bunch", threshold: float | None = None) -> "pd.DataFrame":
-    """Evaluate the illness, of any kind, against the healthy class, decoding each image once."""
+    """Evaluate the positive classes against the negative one, decoding each image once."""
     import numpy as np
 
     from skpneumo._responses import probabilities_and_labels
@@ -52,7 +52,7 @@ def evaluated(model: Any, xrays: "Bunch", threshold: float | None = None) -> "pd
 
 
 def is_positive(xrays: "Bunch") -> "NDArray[np.bool_]":
-    """Mark those of the classes that are the illness, or refuse where nobody has said which."""
+    """Mark which of the classes are positive; raise if that is not known."""
     import numpy as np
 
     from skpneumo._positive_class import positive_classes
@@ -63,7 +63,7 @@ def is_positive(xrays: "Bunch") -> "NDArray[np.bool_]":
 
 
 def printed(frame: "pd.DataFrame", positive: str, metrics: list[str] | None = None) -> str:
-    """Lay the frame out as a table for people; recall is that of ``positive``."""
+    """Format the frame for reading; recall is that of ``positive``."""
     level = frame.attrs.get("confidence_level", 0.95)
     names = NAMES | {"recall": f"recall of {positive}"}
     width = max(26, len(names["recall"]) + 2)

@@ -1,4 +1,4 @@
-"""Keeping a fitted model in a file, and getting it back or saying what the file is instead."""
+"""Save a fitted model to a file, and load it with clear errors."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,11 +7,11 @@ from typing import Any
 from skpneumo._files import atomic_write
 from skpneumo.cli._quiet_start import start_keras
 
-__all__ = ["keep_model", "load_model", "refuse_to_overwrite"]
+__all__ = ["load_model", "refuse_to_overwrite", "save_model"]
 
 
 def refuse_to_overwrite(path: Path, force: bool) -> None:
-    """Raise before hours of training are lost, or before an earlier model is."""
+    """Raise early, before hours of training or an earlier model are lost."""
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; name a file, such as one in it.")
     if path.exists() and not force:
@@ -22,8 +22,8 @@ def refuse_to_overwrite(path: Path, force: bool) -> None:
         )
 
 
-def keep_model(model: Any, path: Path, target_names: Sequence[str]) -> None:
-    """Write the model and what its classes are called, whole or not at all."""
+def save_model(model: Any, path: Path, target_names: Sequence[str]) -> None:
+    """Save the model and its class names, completely or not at all."""
     import joblib
 
     model.target_names_ = list(target_names)
@@ -32,7 +32,7 @@ def keep_model(model: Any, path: Path, target_names: Sequence[str]) -> None:
 
 
 def load_model(path: Path) -> Any:
-    """Load a fitted classifier. It is a pickle: only files that are trusted may come here."""
+    """Load a fitted classifier. It is a pickle, so load only trusted files."""
     import joblib
     from sklearn.base import BaseEstimator, is_classifier
     from sklearn.exceptions import NotFittedError
@@ -42,14 +42,14 @@ def load_model(path: Path) -> Any:
         raise IsADirectoryError(f"{path} is a folder; name the model's file.")
     if not path.exists():
         raise FileNotFoundError(f"There is no model file {path}. `skpneumo fit` makes one.")
-    start_keras()  # which a kept network needs
+    start_keras()  # a saved network needs it
     try:
         model = joblib.load(path)
     except OSError:
         raise
     except Exception as error:  # unpickling a wrong file can raise anything
         raise ValueError(
-            f"{path} is not a model file, or of other versions of the packages "
+            f"{path} is not a model file, or was saved with other versions of the packages "
             f"({type(error).__name__}). `skpneumo fit` makes one."
         ) from error
     known = isinstance(model, BaseEstimator) and is_classifier(model)
@@ -63,6 +63,6 @@ def load_model(path: Path) -> Any:
     except NotFittedError as error:
         raise ValueError(
             f"{path} holds a {type(model).__name__} that has not been fitted. "
-            "Fit it before it is kept, or use `skpneumo fit`."
+            "Fit it before saving it, or use `skpneumo fit`."
         ) from error
     return model

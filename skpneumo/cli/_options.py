@@ -1,4 +1,4 @@
-"""Options that several commands share, so that they are spelled alike."""
+"""Options that several commands share."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ Out = Annotated[Path, Parameter(name=("--out", "--output", "-o"))]
 Force = Annotated[bool, Parameter(negative="", show_default=False)]
 Verbose = Annotated[bool, Parameter(alias="-v", negative="", show_default=False)]
 
-# What a collection is read by comes behind what a command does.
+# Options for reading a collection are listed after the command's own.
 _READING = Group("How the X-rays are read", sort_key=0.5)
 _Several = Annotated[tuple[str, ...], Parameter(negative="", show_default=False)]
 _Flag = Annotated[bool, Parameter(negative="", show_default=False)]
@@ -34,35 +34,36 @@ class CollectionOptions:
     Parameters
     ----------
     table
-        Table with a row for each image, CSV, TSV, Excel or Parquet. The folder is then where its
-        paths start from; it may be left out if that is the folder of the table.
+        Table with a row for each image: CSV, TSV, Excel or Parquet. Its paths are relative to
+        the folder, by default the folder of the table.
     path
         Column of the table with the image files.
     label
         Column of the table with the classes.
     patient
-        Column of the table with the patients. Default: patient, if there is one.
+        Column of the table with the patients. Default: patient, if there is such a column.
     split
-        Of a table, the column with the splits; by default split, if there is one. Of a folder,
-        the split to use, as --part.
+        With a table, the column with the splits. Default: split, if there is such a column.
+        With a folder, the split to use, as --part.
     part
-        Split to use; "all" takes every image. Default: train to train on and test to judge by;
-        all if there are no splits.
+        Split to use; "all" uses every image. Default: train for training and test for
+        evaluation, or all if there are no splits.
     positive
-        Class that is the illness, or a finding of a cell of the table. May be given several
-        times. Default: read off the names of all classes.
+        Positive class (the illness), or a finding listed in a cell of the table. May be given
+        several times. Default: inferred from the names of all classes.
     patient_pattern
-        Regular expression with a group that reads patients off the paths; or nih, chexpert,
-        mimic, padchest, rsna, or folder for one folder a patient.
+        Regular expression with a group that matches the patient in a path; or nih, chexpert,
+        mimic, padchest, rsna; or folder, where each patient has a folder.
     hold_out
-        Share of the images, by whole patients, to hold out where there are no splits: they are
-        not trained on, and alone judged by. The same share holds out the same patients.
+        Fraction of the images to hold out, by whole patients, where there are no splits.
+        Training leaves them out and evaluation uses only them. The same fraction always holds
+        out the same patients.
     top_folders
-        What the folders above those of the classes are, where their names do not tell.
+        What the folders above the class folders are, where their names do not tell.
     leave_out
-        Name of folders not to read, such as masks. May be given several times.
+        Name of folders to skip, such as masks. May be given several times.
     drop_incomplete
-        Leave out rows of the table whose file or label is missing.
+        Drop rows of the table whose file or label is missing.
     """
 
     table: Path | None = None
@@ -80,7 +81,7 @@ class CollectionOptions:
 
 
 def require_source(given: object, options: CollectionOptions, what: str) -> None:
-    """Refuse as wrong usage what names neither files nor a table."""
+    """Raise a usage error if neither files nor a table were given."""
     if not given and options.table is None:
         raise CycloptsError(msg=f"{what} is missing, and so is --table FILE. Name one of them.")
 

@@ -1,4 +1,4 @@
-"""Rows of what a model says of X-ray files; those that cannot be read get a row as well."""
+"""Rows with a model's predictions for X-ray files; unreadable files get a row as well."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any

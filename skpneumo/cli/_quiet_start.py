@@ -1,4 +1,4 @@
-"""Starting TensorFlow without its start-up notes on the user's standard error."""
+"""Start TensorFlow without its start-up messages on standard error."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ __all__ = ["start_keras"]
 
 
 def start_keras() -> None:
-    """Import Keras, and with it TensorFlow, whose native notes no setting silences.
+    """Import Keras, and with it TensorFlow, whose native messages no setting silences.
 
     TF_CPP_MIN_LOG_LEVEL is overlooked by those it writes before its logging is set up
     (tensorflow#100442), so standard error is held back meanwhile; an import that fails shows it.

@@ -1,4 +1,4 @@
-"""Signals that end a command: a line and the status that a shell expects, at any time."""
+"""Handle signals that end a command: print a line and return the status a shell expects."""
 
 import signal
 import sys
@@ -15,12 +15,12 @@ _received: list[int] = []
 
 
 def received_signal() -> bool:
-    """Say whether a signal has ended the command, whatever error a library has made of it."""
+    """Tell whether a signal ended the command, whatever error a library made of it."""
     return bool(_received)
 
 
 def run_until_signal(run: Callable[[], int]) -> int:
-    """Run a command and return its status, or that of the signal that has ended it.
+    """Run a command and return its status, or that of the signal that ended it.
 
     An interrupt becomes ``KeyboardInterrupt``, as ever, and SIGTERM too, so that files are
     removed and workers ended. During an import that may turn into any error: NumPy and

@@ -1,4 +1,4 @@
-"""What there is to know about a machine before something is trained on it."""
+"""Facts about the machine and the backend that matter for training."""
 
 import os
 import platform
@@ -66,7 +66,7 @@ class MachineFacts:
     nvidia_driver: bool
 
     def lines(self) -> dict[str, str]:
-        """Write it for people."""
+        """Format it for reading."""
         return {
             "processor": f"{self.processor}, {', '.join(self.instructions) or 'no known flags'}",
             "usable cores": str(self.cores),
@@ -79,7 +79,7 @@ class MachineFacts:
 
 @dataclass(frozen=True)
 class BackendFacts:
-    """What trains, and how."""
+    """The backend and its devices."""
 
     name: str
     devices: tuple[str, ...]
@@ -90,7 +90,7 @@ class BackendFacts:
     bfloat16_speed: float | None  # how many times as fast as float32
 
     def lines(self) -> dict[str, str]:
-        """Write it for people."""
+        """Format it for reading."""
         speed = "not computed by this backend here"
         if self.bfloat16_speed is not None:
             speed = f"{self.bfloat16_speed:.2f} times as fast as float32, in one convolution"
@@ -104,7 +104,7 @@ class BackendFacts:
 
 
 def versions() -> dict[str, str]:
-    """Give the versions of what decides results."""
+    """Return the versions of the packages that affect results."""
     found = {"Python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -157,7 +157,7 @@ def backend_facts() -> BackendFacts:
 
 
 def cache_facts(folder: Path) -> tuple[dict[str, str], bool]:
-    """Say how a decode cache is, and whether it can be used."""
+    """Describe a cache of decoded images, and whether it can be used."""
     from skpneumo.loading import DecodeCache, DecodeCacheError
 
     if not folder.exists():
@@ -175,7 +175,7 @@ def cache_facts(folder: Path) -> tuple[dict[str, str], bool]:
 
 
 def remarks(machine: MachineFacts, backend: BackendFacts) -> list[str]:
-    """Say what slows training down here, each with its remedy."""
+    """List what slows training down here, each with its remedy."""
     found = []
     if not backend.has_gpu:
         if machine.nvidia_driver:
@@ -215,7 +215,7 @@ def remarks(machine: MachineFacts, backend: BackendFacts) -> list[str]:
         found.append("Pillow was built without libjpeg-turbo. Install Pillow's wheel.")
     if not machine.disk_cache:
         found.append(
-            "Decoded images cannot be kept between runs: pip install "
+            "Decoded images cannot be cached between runs: pip install "
             '"skpneumo[cache]", then ImageLoader(cache=DIR).'
         )
     return found

@@ -18,7 +18,7 @@ STDIN = "-"
 
 
 def _no_option(_: Any, file: str) -> None:
-    """Let ``-`` through, which the parser would take for an option, and nothing else like it."""
+    """Accept ``-``, which the parser would take for an option, but no other leading hyphen."""
     if file.startswith("-") and file != STDIN:
         raise ValueError(f"There is no option {file}; a file of that name is ./{file}.")
 
@@ -29,7 +29,7 @@ Files = Annotated[str, Parameter(allow_leading_hyphen=True, validator=_no_option
 def files_to_read(
     files: Sequence[str], options: CollectionOptions, own: Collection[Path | None] = ()
 ) -> Iterable[str | SkippedFile]:
-    """Name the files that a command is to look at, and those it cannot.
+    """List the files of a command, and those it has to skip.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def files_to_read(
         return expanded(files, frozenset(name.lower() for name in options.leave_out), own)
     if len(files) > 1 or STDIN in files:
         raise ValueError(
-            "With --table, --part and --hold-out there can be one folder only, not files or "
+            "With --table, --part and --hold-out there can be only one folder, not files or "
             "standard input."
         )
     folder = Path(files[0]) if files else None
@@ -65,7 +65,7 @@ def expanded(
     leave_out: Collection[str] = (),
     own: Collection[Path | None] = (),
 ) -> Iterator[str | SkippedFile]:
-    """Hand on files, what is in folders, and the lines of standard input, as they come.
+    """Yield files, the contents of folders, and the lines of standard input, as they come.
 
     What is in a folder and no image is handed on as well, with the reason.
     """
@@ -104,5 +104,5 @@ def _files_in(
             continue
         found = True
     if not found:
-        # The folder itself goes on, and becomes a row that says it is no image.
+        # The folder itself is yielded, and becomes a row that says it is not an image.
         yield folder

@@ -1,4 +1,4 @@
-"""``skpneumo audit``: what is wrong with a folder of X-rays, before anything learns from it."""
+"""``skpneumo audit``: check a folder of X-rays for problems before training on it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -30,28 +30,28 @@ def audit(
     force: Force = False,
     read_by: ReadBy = FOLDER_ALONE,
 ) -> int:
-    """Look for what is wrong with a folder of X-rays.
+    """Check a folder of X-rays for problems.
 
-    Damaged files, copies, patients in more than one split, labels at odds with names, splits
-    that were acquired otherwise, files that are no images: what makes scores on a collection
-    wrong. Every file is opened once and none is changed. The exit status is 3 if a finding is an
-    error, and 0 if there are none or only warnings and notes.
+    It finds what makes scores on a collection wrong: damaged files, copies, patients in more
+    than one split, labels that contradict names, splits that were acquired differently, and
+    files that are not images. Every file is opened once and none is changed. The exit status is
+    3 if a finding is an error, and 0 otherwise.
 
     Parameters
     ----------
     folder
         Folder with one sub-folder per class, or per split and class as the public collection.
     out
-        Page to write as well, as HTML: findings with thumbnails, counts, grey levels.
+        Also write an HTML page: findings with thumbnails, counts and grey levels.
     csv
-        Table to write as well: a row for each file of each finding.
+        Also write a table with a row for each file of each finding.
     model
-        Model file, of `skpneumo fit` or joblib, to look for suspect labels with. It is a pickle:
-        trust where it comes from. Copies of it are trained anew in five patient-grouped folds,
-        which takes five times as long as `skpneumo fit`, and labels that their probabilities
-        contradict are listed.
+        Model file, of `skpneumo fit` or joblib, to find suspect labels with. It is a pickle:
+        load only trusted files. Clones of it are trained in five patient-grouped folds, which
+        takes five times as long as `skpneumo fit`, and labels that contradict their
+        probabilities are listed.
     names_only
-        Open no image: only labels, patients and splits are looked at, in seconds.
+        Open no images: check only labels, patients and splits, in seconds.
     n_jobs
         Threads that read images. Default: one.
     force
@@ -73,7 +73,7 @@ def audit(
     estimator = None if model is None else load_model(model)
     xrays = _read(folder, read_by)
     labels = np.array(xrays.target_names, dtype=object)[xrays.target]
-    with working(f"Looking at {len(labels):,} files"):
+    with working(f"Checking {len(labels):,} files"):
         audited = audit_images(
             xrays.filenames,
             labels,
@@ -89,13 +89,13 @@ def audit(
         audited.to_html(out)
     if csv is not None:
         _write_by_file(audited.findings, csv)
-    if kept := [str(file) for file in (out, csv) if file is not None]:
-        print(f"\nKept {' and '.join(kept)}.")
+    if saved := [str(file) for file in (out, csv) if file is not None]:
+        print(f"\nSaved {' and '.join(saved)}.")
     return FAULTS_FOUND if audited.findings["severity"].eq("error").any() else 0
 
 
 def _read(folder: Path | None, read_by: CollectionOptions) -> "Bunch":
-    """Read everything; which of two classes is the illness is no matter here."""
+    """Read everything; which of two classes is positive does not matter here."""
     import warnings
     from dataclasses import replace
 

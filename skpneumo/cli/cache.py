@@ -1,4 +1,4 @@
-"""``skpneumo cache``: what a decode cache holds, and clearing it."""
+"""``skpneumo cache``: show or clear a cache of decoded images."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +14,7 @@ def cache(
     *,
     clear: Annotated[bool, Parameter(negative="", show_default=False)] = False,
 ) -> None:
-    """Show what a folder of decoded images holds, or clear it.
+    """Show the contents of a cache of decoded images, or clear it.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""``skpneumo demo``: the whole flow in one go, from X-rays to a saved model and its pictures."""
+"""``skpneumo demo``: the whole workflow, from X-rays to a saved model and its figures."""
 
 import time
 from pathlib import Path
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["demo"]
 
-# Small, so that the demo stays short. It reaches into two steps, as any grid may.
+# Small, so that the demo stays short. It varies parameters of two steps, as any grid may.
 GRID: dict[str, list[Any]] = {
     "balance__sampler": ["under", "over"],
     "cnn__learning_rate": [1e-3, 3e-3],
@@ -43,27 +43,27 @@ def demo(
     verbose: Verbose = False,
     read_by: ReadBy = FOLDER_ALONE,
 ) -> None:
-    """The whole flow on synthetic radiographs, or on yours.
+    """Run the whole workflow on synthetic X-rays, or on your own.
 
-    Load, split by patient, tune against recall, evaluate on the patients held out, and save the
-    model, its figures and its pictures.
+    Load, split by patient, tune for recall, evaluate on held-out patients, and save the model,
+    its metrics and its figures.
 
     Parameters
     ----------
     data
-        Folder of your X-rays, one sub-folder per class. Default: synthetic radiographs, which
-        are drawn into the output folder. A split called test is left untouched.
+        Folder of your X-rays, one sub-folder per class. Default: synthetic X-rays, which are
+        written to the output folder. A split called test is not used.
     out
         Folder to write to.
     patients
-        Synthetic patients to draw, 400 by default; of your own, how many to use at most, 2000 by
-        default so that the demo stays short.
+        Number of synthetic patients, 400 by default. With your own X-rays, the largest number
+        of patients to use, 2000 by default so that the demo stays short.
     size
         Side of the images given to the network, in pixels.
     epochs
         Passes over the images.
     random_state
-        Seed of the drawing, the split, the folds and every fit.
+        Seed of the synthetic X-rays, the split, the folds and every fit.
     n_jobs
         Threads that read images; -1 is one for each processor.
     force
@@ -77,19 +77,19 @@ def demo(
     from skpneumo._progress import fit_progress
     from skpneumo.cli._collections import describe, positive_name, rows_of
     from skpneumo.cli._metrics_table import evaluated, printed
-    from skpneumo.cli._model_files import keep_model
+    from skpneumo.cli._model_files import save_model
     from skpneumo.cli._search import recall_search, table_of
 
     start = time.perf_counter()
     _make_room(out, force)
     if data is None and read_by.table is None:
         if read_by != FOLDER_ALONE:
-            raise ValueError("Options of reading need X-rays of yours: --data or --table.")
+            raise ValueError("Options for reading X-rays need --data or --table.")
         xrays = _draw(out, patients or SYNTHETIC_PATIENTS, random_state)
-        source = f"drawn into {xrays.root}; no patient was X-rayed"
+        source = f"synthetic, written to {xrays.root}; no patient was X-rayed"
     else:
         xrays, n_all = _read(data, read_by, patients or MOST_PATIENTS)
-        source = f"of {n_all} patients in {read_by.table or data}, a test split left aside"
+        source = f"of {n_all} patients in {read_by.table or data}, without any test split"
     _say("Data", describe(xrays), source)
 
     train, test, _, _ = patient_train_test_split(
@@ -126,33 +126,33 @@ def demo(
     model = search.best_estimator_
     held_out = rows_of(xrays, test)
     metrics = evaluated(model, held_out)
-    _say("Evaluate", "on the patients held out, who took no part in any choice above")
+    _say("Evaluate", "on the held-out patients, who were not used for any choice above")
     _indent(printed(metrics, positive, METRICS))
 
-    keep_model(model, out / "model.joblib", xrays.target_names)
+    save_model(model, out / "model.joblib", xrays.target_names)
     write_frame(metrics, out / "metrics.csv")
     write_frame(candidates, out / "candidates.csv")
-    pictures = _draw_pictures(model, trained_on, held_out, out)
+    figures = _save_figures(model, trained_on, held_out, out)
     _say(
         "Save",
         f"{out}/: model.joblib, metrics.csv, candidates.csv",
-        f"pictures: {', '.join(pictures)}",
+        f"figures: {', '.join(figures)}",
     )
     print(f"\nDone in {time.perf_counter() - start:.0f} s. Next, one row per X-ray:")
     read = f"--table {read_by.table} --path {read_by.path}" if read_by.table else data
     print(f"  skpneumo predict {out / 'model.joblib'} {read or xrays.root}")
     if read is None:
-        print("Drawings are easier than X-rays: these figures say nothing about real ones.")
+        print("Synthetic X-rays are easy: these figures say nothing about real ones.")
 
 
 def _shown(candidates: "pd.DataFrame", positive: str) -> "pd.DataFrame":
-    """The table of candidates for people: each figure in one column, with its interval."""
+    """Format the candidates for reading: each metric in one column, with its interval."""
     from skpneumo._formatting import based_on
     from skpneumo.cli._search import figure_of
 
     table = candidates[[*GRID]].copy()
     for metric in ("recall", "specificity"):
-        # The images and patients are the same for all candidates, so they head the column.
+        # All candidates have the same images and patients, so the counts go in the header.
         n, n_patients = candidates[[f"{metric}_n", f"{metric}_n_patients"]].iloc[0]
         name = f"recall of {positive}" if metric == "recall" else metric
         table[f"{name} ({based_on(int(n), int(n_patients))})"] = [
@@ -173,7 +173,7 @@ def _make_room(out: Path, force: bool) -> None:
             "the demo into it."
         )
     out.mkdir(parents=True, exist_ok=True)
-    # Only what an earlier demo has drawn, which says so itself, is ever removed.
+    # Remove only what an earlier demo wrote; SYNTHETIC.txt marks it.
     if (out / "chest_xray" / "SYNTHETIC.txt").exists():
         shutil.rmtree(out / "chest_xray")
 
@@ -192,7 +192,7 @@ def _draw(out: Path, patients: int, random_state: int) -> "Bunch":
 
 
 def _read(data: Path | None, read_by: CollectionOptions, patients: int) -> "tuple[Bunch, int]":
-    """Read all splits but the test, of some patients, and count them all."""
+    """Read all splits but the test split, of some patients; also count all patients."""
     from dataclasses import replace
 
     import numpy as np
@@ -204,7 +204,7 @@ def _read(data: Path | None, read_by: CollectionOptions, patients: int) -> "tupl
     rows = xrays.split != "test"
     if not rows.any():
         raise ValueError(
-            f"{read_by.table or data} has a test split only, which the demo leaves untouched."
+            f"{read_by.table or data} has only a test split, which the demo does not use."
         )
     _, number = np.unique(xrays.groups, return_inverse=True)
     there = np.unique(number[rows])
@@ -240,7 +240,7 @@ def _small_pipeline(size: int, epochs: int, random_state: int, n_jobs: int) -> "
     )
 
 
-def _draw_pictures(model: Any, train: "Bunch", test: "Bunch", out: Path) -> list[str]:
+def _save_figures(model: Any, train: "Bunch", test: "Bunch", out: Path) -> list[str]:
     import matplotlib
 
     matplotlib.use("agg")  # files only: no window, no display needed

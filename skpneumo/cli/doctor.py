@@ -1,4 +1,4 @@
-"""``skpneumo doctor``: what this machine is to the package, and what makes it slow."""
+"""``skpneumo doctor``: the hardware and backend, and what slows training down."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +11,7 @@ FOUND_A_FAULT = 1
 
 
 def doctor(*, cache: Annotated[Path | None, Parameter(show_default=False)] = None) -> int:
-    """Say what trains here, in which precision, and what is slow and why.
+    """Show the hardware and backend, and what slows training down.
 
     It takes some seconds: it starts the backend and times a convolution.
 

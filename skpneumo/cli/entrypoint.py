@@ -1,4 +1,4 @@
-"""The ``skpneumo`` program: a table of commands, and what becomes of their errors."""
+"""The ``skpneumo`` program: a table of commands, and how their errors are reported."""
 
 import os
 import sys
@@ -17,25 +17,26 @@ FAILED = 1
 WRONG_USAGE = 2
 READER_GONE = 141  # 128 + SIGPIPE
 
-# Its options are every command's, and less wanted than the command's own.
+# Every command has these options; they are listed after the command's own.
 LAST = Group("When something goes wrong", sort_key=1)
 
-# What a wrong file, folder or option raises, here and in the stages: its message names the
-# culprit and the remedy, and a traceback would only bury it. Anything else is a bug.
+# What a wrong file, folder or option raises, here and in the stages. The message names the
+# cause and the remedy, so no traceback is shown. Anything else is a bug.
 USER_ERRORS = (OSError, ValueError, ImportError)
 
-# Each is imported when it is run or its help is asked for, so its line is repeated here.
+# Commands are imported only when they run or show their help, so their summaries are
+# repeated here.
 COMMANDS = {
-    "demo": "The whole flow on synthetic radiographs, or on yours.",
-    "audit": "Look for what is wrong with a folder of X-rays.",
-    "fit": "Train a classifier on a folder of X-rays and keep it.",
+    "demo": "Run the whole workflow on synthetic X-rays, or on your own.",
+    "audit": "Check a folder of X-rays for problems.",
+    "fit": "Train a classifier on a folder of X-rays and save it.",
     "tune": "Search for the best network by recall, in patient-grouped folds.",
     "predict": "Write one row per X-ray: path, probability, label, error.",
-    "explain": "Draw what the model looked at, a picture and a row for each X-ray.",
-    "evaluate": "Print how good a model is on a folder of X-rays, with intervals.",
-    "cache": "Show what a folder of decoded images holds, or clear it.",
-    "report": "Write all about a model on a folder of X-rays as one page.",
-    "doctor": "Say what trains here, in which precision, and what is slow and why.",
+    "explain": "Explain predictions: a heat map and a table row for each X-ray.",
+    "evaluate": "Evaluate a model on a folder of X-rays, with confidence intervals.",
+    "cache": "Show the contents of a cache of decoded images, or clear it.",
+    "report": "Write an HTML report about a model on a folder of X-rays.",
+    "doctor": "Show the hardware and backend, and what slows training down.",
 }
 
 
@@ -45,7 +46,7 @@ app = App(
     version=__version__,
     help_format="plaintext",
     result_action="return_value",
-    # Errors and interruptions come back to the caller, which has one way to say them.
+    # Errors and interruptions are returned to the caller, which reports them all the same way.
     exit_on_error=False,
     print_error=False,
     suppress_keyboard_interrupt=False,
@@ -81,7 +82,7 @@ def _launch(
 
 
 def run_program(arguments: Sequence[str] | None = None) -> int:
-    """Run the program as :func:`skpneumo.cli.main` does, which also answers to signals."""
+    """Run the program without the signal handling of :func:`skpneumo.cli.main`."""
     try:
         return app.meta(arguments) or 0
     except CycloptsError as error:
@@ -89,7 +90,7 @@ def run_program(arguments: Sequence[str] | None = None) -> int:
         print(f"skpneumo: {message} Try: skpneumo --help", file=sys.stderr)
         return WRONG_USAGE
     except BrokenPipeError:
-        # Python flushes standard output once more on its way out, and would complain again.
+        # Python flushes standard output once more at exit, and would raise again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return READER_GONE
 

@@ -1,4 +1,4 @@
-"""``skpneumo evaluate``: a model, a folder, a table with intervals."""
+"""``skpneumo evaluate``: evaluate a model on a folder of X-rays."""
 
 from pathlib import Path
 from typing import Annotated
@@ -22,23 +22,23 @@ def evaluate(
     force: Force = False,
     read_by: ReadBy = FOLDER_ALONE,
 ) -> None:
-    """Print how good a model is on a folder of X-rays, with intervals.
+    """Evaluate a model on a folder of X-rays, with confidence intervals.
 
-    Recall is that of the illness, which is named: PNEUMONIA, or what --positive says. Judge by
-    patients the model was not fitted on: the split test, or those that `skpneumo fit` held out
-    with the same --hold-out. The intervals respect that images of one patient are
-    alike. They describe new patients like these, not another hospital's.
+    Recall is that of the positive class, which is printed: PNEUMONIA, or the class given by
+    --positive. Evaluate on patients the model was not fitted on: the test split, or those that
+    `skpneumo fit` held out with the same --hold-out. The intervals account for images of one
+    patient being alike. They describe new patients like these, not those of another hospital.
 
     Parameters
     ----------
     model
-        Model file, of `skpneumo fit` or joblib. It is a pickle: trust where it comes from.
+        Model file, of `skpneumo fit` or joblib. It is a pickle: load only trusted files.
     folder
         Folder with one sub-folder per class, or per split and class as the public collection.
     threshold
-        Probability from which on an X-ray is called positive. Default: the model's own.
+        Probability at or above which an X-ray is called positive. Default: the model's own.
     out
-        Table to write as well, as CSV.
+        Also write the table to this CSV file.
     force
         Overwrite that table if it exists.
     """
@@ -59,4 +59,4 @@ def evaluate(
     print(printed(frame, positive))
     if out is not None:
         write_frame(frame, out)
-        print(f"\nKept {out}.")
+        print(f"\nSaved {out}.")

@@ -1,4 +1,4 @@
-"""``skpneumo explain``: a picture and a row for each X-ray, of what the model looked at."""
+"""``skpneumo explain``: a heat map and a table row for each X-ray."""
 
 import os
 import sys
@@ -41,33 +41,34 @@ def explain(
     force: Force = False,
     read_by: ReadBy = FOLDER_ALONE,
 ) -> int:
-    """Draw what the model looked at, a picture and a row for each X-ray.
+    """Explain predictions: a heat map and a table row for each X-ray.
 
-    The pictures have the evidence for PNEUMONIA in vermillion and the evidence against it in
-    blue. The rows, in explanations.csv, have path, probability, label, the shares of the
-    evidence for it that lie in burnt-in text, lungs, corners, border and elsewhere, the picture
-    and the error. A file that cannot be read becomes a row that says why; the exit status is
-    then 1. The table is there when all of its rows are.
+    The heat maps show the evidence for PNEUMONIA in vermillion and the evidence against it in
+    blue. The rows, in explanations.csv, have the path, probability, label, the shares of the
+    evidence in burnt-in text, lungs, corners, border and elsewhere, the figure and the error. A
+    file that cannot be read gets a row with the error; the exit status is then 1. The table is
+    written when all of its rows are there.
 
     Parameters
     ----------
     model
-        Model file, of `skpneumo fit` or joblib. It is a pickle: trust where it comes from.
+        Model file, of `skpneumo fit` or joblib. It is a pickle: load only trusted files.
     files
-        X-ray files, folders to search for them, or - for paths on standard input, one a line.
+        X-ray files, folders to search, or - to read paths from standard input, one per line.
     method
-        How to find out. Name it again for pictures of several methods side by side; the shares
-        are of the first. The three of "cam" need a network with convolutions,
-        integrated_gradients any network, lime its package; occlusion explains every model.
+        Explanation method. May be given several times, for maps side by side; the shares are
+        those of the first. The three "cam" methods need a network with convolutions,
+        integrated_gradients needs a network, lime needs its package; occlusion explains every
+        model.
     out
-        Folder for the pictures and the table; made if it is not there.
+        Folder for the figures and the table; made if it does not exist.
     target
-        Class whose evidence is drawn. Default: the second of two, of more the most probable one
-        of each X-ray.
+        Class whose evidence is shown. Default: the second of two classes; of more, the most
+        probable one for each X-ray.
     batch_size
-        How many images are explained at a time.
+        Number of images explained at a time.
     force
-        Overwrite pictures and table of an earlier run.
+        Overwrite the figures and the table of an earlier run.
     """
     from skpneumo._progress import progress
     from skpneumo.cli._distinct_files import refuse_the_same_file
@@ -83,18 +84,18 @@ def explain(
     listed = list(files_to_read(files, read_by, own=(model,)))
     paths = [path_of(file) for file in listed]
     if not paths:
-        raise ValueError("There were no paths on standard input. Check what was to list them.")
-    pictures = [out / name for name in _picture_names(paths)]
-    _refuse_to_replace_x_rays(pictures, paths)
+        raise ValueError("Standard input had no paths. Check the command that lists them.")
+    figures = [out / name for name in _figure_names(paths)]
+    _refuse_to_replace_x_rays(figures, paths)
     if not force:
-        _refuse_to_overwrite(pictures)
+        _refuse_to_overwrite(figures)
     estimator = load_model(model)
     names, labels = class_names(estimator), estimator.classes_.tolist()
     if target is not None and target not in names:
         raise ValueError(f"--target {target} is not one of the model's classes {names}.")
     out.mkdir(exist_ok=True)
     columns = ["probability"] if len(names) == 2 else [f"probability_{name}" for name in names]
-    picture_of = iter(pictures)
+    figure_files = iter(figures)
 
     def explained(batch: list[str | SkippedFile]) -> Iterator[list[Any]]:
         rows = predicted_rows(estimator, batch)
@@ -111,26 +112,26 @@ def explain(
                 dict(zip(labels, names, strict=True)),
             )
         )
-        for (*found, error), picture in zip(rows, picture_of, strict=False):
+        for (*found, error), figure_file in zip(rows, figure_files, strict=False):
             if error is None:
                 shares, display = next(explanations)
-                _save(display, picture)
-                yield [*found, *shares, picture.name, None]
+                _save(display, figure_file)
+                yield [*found, *shares, figure_file.name, None]
             else:
                 yield [*found, *[None] * len(REGIONS), None, error]
 
     batches = progress(list(batches_of(listed, batch_size)), "X-rays")
-    # The first row before the table is begun: a method that cannot explain the model leaves none.
+    # Compute the first row before opening the table: a method that fails leaves no table.
     later = (row for batch in batches for row in explained(batch))
     rows = chain([next(later)], later)
     n_bad = 0
-    header = ["path", *columns, "label", *REGIONS, "picture", "error"]
+    header = ["path", *columns, "label", *REGIONS, "figure", "error"]
     with open_table(out / TABLE, header) as write_row:
         for row in rows:
             write_row(row)
             n_bad += row[-1] is not None
     n_good = len(paths) - n_bad
-    print(f"Kept {out / TABLE} and {n_good} picture{'s' * (n_good != 1)}.")
+    print(f"Saved {out / TABLE} and {n_good} figure{'s' * (n_good != 1)}.")
     if n_bad:
         print(
             f"skpneumo: {n_bad} of {len(paths)} files could not be read; their rows say why.",
@@ -140,7 +141,7 @@ def explain(
 
 
 def _probability(row: list[Any], column: int) -> float:
-    """Of two classes a row has the second one's probability alone, of more all of them."""
+    """Return one class's probability: with two classes, a row has only that of the second."""
     probabilities = row[1:-2]
     if len(probabilities) > 1:
         return probabilities[column]
@@ -148,7 +149,7 @@ def _probability(row: list[Any], column: int) -> float:
 
 
 def _save(display: "HeatMapDisplay", path: Path) -> None:
-    """Write the picture, its films in as many pixels as they have where that is possible."""
+    """Write the figure, at the resolution of its image where that is possible."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=display.figure_size, layout="constrained")
@@ -159,8 +160,8 @@ def _save(display: "HeatMapDisplay", path: Path) -> None:
         figure.savefig(file, format="png", dpi=min(max(width / inches, _LEAST_DPI), _MOST_DPI))
 
 
-def _picture_names(paths: list[str]) -> list[str]:
-    """Name pictures after their X-rays; those of the same name, in two folders, get numbers."""
+def _figure_names(paths: list[str]) -> list[str]:
+    """Name figures after their X-rays; equal names, from two folders, get numbers."""
     taken, names = {TABLE}, []
     for path in paths:
         stem, number = Path(path).stem, 1
@@ -174,9 +175,9 @@ def _picture_names(paths: list[str]) -> list[str]:
 
 
 def _check_folder(out: Path) -> None:
-    """Raise before the model is loaded if pictures cannot be kept there."""
+    """Raise before the model is loaded if figures cannot be saved there."""
     if out.exists() and not out.is_dir():
-        raise NotADirectoryError(f"--out {out} is a file; name a folder for the pictures.")
+        raise NotADirectoryError(f"--out {out} is a file; name a folder for the figures.")
     if not out.absolute().parent.is_dir():
         raise FileNotFoundError(
             f"There is no folder {out.parent} to make the folder {out.name} in; make it first."
@@ -191,16 +192,16 @@ def _refuse_to_overwrite(files: list[Path]) -> None:
         )
 
 
-def _refuse_to_replace_x_rays(pictures: list[Path], paths: list[str]) -> None:
-    """Raise if a picture would take the place of an X-ray, which not even --force can mean."""
-    there = [picture for picture in pictures if picture.exists()]
+def _refuse_to_replace_x_rays(figures: list[Path], paths: list[str]) -> None:
+    """Raise if a figure would overwrite an X-ray, whatever --force says."""
+    there = [figure for figure in figures if figure.exists()]
     if not there:
         return
     x_rays = {_identity(path) for path in paths if os.path.exists(path)}
-    for picture in there:
-        if _identity(picture) in x_rays:
+    for figure in there:
+        if _identity(figure) in x_rays:
             raise FileExistsError(
-                f"{picture} is one of the X-rays, and its place would be taken by a picture. "
+                f"{figure} is one of the X-rays, and a figure would overwrite it. "
                 "Name another folder with --out."
             )
 

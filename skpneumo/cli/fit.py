@@ -27,9 +27,9 @@ def fit(
     verbose: Verbose = False,
     read_by: ReadBy = FOLDER_ALONE,
 ) -> None:
-    """Train a classifier on a folder of X-rays and keep it.
+    """Train a classifier on a folder of X-rays and save it.
 
-    What is trained is a recipe: the package's own recommendation, or another one by its name.
+    It trains a recipe: the recommended one, or another by name.
 
     Parameters
     ----------
@@ -50,8 +50,8 @@ def fit(
     epochs
         Passes over the images. Default: the recipe's.
     weights
-        What a backbone begins with: imagenet, which is downloaded once, a .weights.h5 file
-        without the top, or none.
+        Initial weights of a backbone: imagenet, which is downloaded once; a .weights.h5 file
+        without the top; or none, for random weights.
     random_state
         Seed: the same one gives the same model.
     n_jobs
@@ -64,7 +64,7 @@ def fit(
     from skpneumo._progress import fit_progress
     from skpneumo.cli._collections import describe, read_collection
     from skpneumo.cli._default_pipeline import recipe_pipeline
-    from skpneumo.cli._model_files import keep_model, refuse_to_overwrite
+    from skpneumo.cli._model_files import refuse_to_overwrite, save_model
     from skpneumo.fitted import classifiers_of
 
     require_source(folder, read_by, "FOLDER")
@@ -73,11 +73,16 @@ def fit(
     pipeline = recipe_pipeline(recipe, size, epochs, weights, random_state, n_jobs, verbose)
     print(f"Training {recipe} on {describe(xrays)}.", flush=True)
     start = time.perf_counter()
-    # scikit-learn's VotingClassifier does not hand a progress bar on to what it averages.
+    # scikit-learn's VotingClassifier does not pass a progress bar on to its members.
     with fit_progress(pipeline, depth=int(hasattr(pipeline[-1], "set_callbacks"))):
         pipeline.fit(xrays.X, xrays.target)
     minutes = (time.perf_counter() - start) / 60
-    keep_model(pipeline, out, xrays.target_names)
-    epochs_run = " + ".join(str(each.classifier.n_iter_) for each in classifiers_of(pipeline))
-    print(f"Kept {out} after {epochs_run} epochs, {minutes:.1f} minutes.")
-    print("How good it is: skpneumo evaluate, on patients it has not seen.")
+    save_model(pipeline, out, xrays.target_names)
+    epochs_run = [each.classifier.n_iter_ for each in classifiers_of(pipeline)]
+    print(f"Saved {out} after {_epochs(epochs_run)}, {minutes:.1f} minutes.")
+    print("Next, evaluate it on patients it has not seen: skpneumo evaluate.")
+
+
+def _epochs(counts: list[int]) -> str:
+    """Write the epochs of each network: "1 epoch", "15 epochs", "12 + 15 epochs"."""
+    return f"{' + '.join(map(str, counts))} epoch{'s' * (counts != [1])}"

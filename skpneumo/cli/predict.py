@@ -1,4 +1,4 @@
-"""``skpneumo predict``: from files to rows, a batch at a time."""
+"""``skpneumo predict``: write a row for each X-ray, one batch at a time."""
 
 import os
 import sys
@@ -35,29 +35,29 @@ def predict(
     """Write one row per X-ray: path, probability, label, error.
 
     The probability is that of the second class, PNEUMONIA; a model of three or more classes
-    has one column for each instead. A file that cannot be read becomes a row that says why, and
-    so does what is in a folder and no image; the exit status is then 1. With --out, rows are
-    saved in FILE.part batch by batch until all are there; the same command continues where a
-    killed one stopped. In CSV a name that a spreadsheet would compute has an apostrophe before
-    it.
+    has one column for each instead. A file that cannot be read gets a row with the
+    error, and so does a file in a folder that is not an image; the exit status is then 1. With
+    --out, rows are saved to FILE.part batch by batch until all are there; after an interruption
+    the same command continues where it stopped. In CSV, names that a spreadsheet would read as a
+    formula are prefixed with an apostrophe.
 
     Parameters
     ----------
     model
-        Model file, of `skpneumo fit` or joblib. It is a pickle: trust where it comes from.
+        Model file, of `skpneumo fit` or joblib. It is a pickle: load only trusted files.
     files
-        X-ray files, folders to search for them, or - for paths on standard input, one a line.
+        X-ray files, folders to search, or - to read paths from standard input, one per line.
     format
-        Comma-separated values with a header, one JSON object a line, or Parquet, for files
-        only. Default: by the ending of the output file, else csv.
+        Comma-separated values with a header, one JSON object per line, or Parquet (files
+        only). Default: from the suffix of the output file, else csv.
     out
         File to write instead of standard output.
     threshold
-        Probability from which on the label is PNEUMONIA. Default: the model's own.
+        Probability at or above which the label is PNEUMONIA. Default: the model's own.
     batch_size
-        How many images are in memory at a time.
+        Number of images in memory at a time.
     force
-        Overwrite the output file if it exists, and begin anew if FILE.part does.
+        Overwrite the output file if it exists, and start from scratch if FILE.part exists.
     """
     from skpneumo._progress import progress
     from skpneumo.cli._distinct_files import refuse_the_same_file
@@ -68,7 +68,7 @@ def predict(
     form = format or _format_of(out)
     if form == "parquet":
         if out is None:
-            raise ValueError("Parquet is not for standard output; name a file with --out.")
+            raise ValueError("Parquet needs a file, not standard output; name one with --out.")
         require_pyarrow()
     refuse_the_same_file({"the model": model, "--out": out})
     if out is not None:
@@ -102,9 +102,11 @@ def predict(
         _print_rows(predicted(), form, columns)
     else:
         run = {"model": _digest(model), "threshold": threshold, "columns": columns}
-        with closing(Journal(out, run, anew=force)) as journal:
+        with closing(Journal(out, run, from_scratch=force)) as journal:
             if n_done := sum(1 for _ in counted(journal.skip_done(paths))):
-                print(f"skpneumo: going on after {n_done} rows of {journal.path}", file=sys.stderr)
+                print(
+                    f"skpneumo: continuing after {n_done} rows of {journal.path}", file=sys.stderr
+                )
             for rows in predicted():
                 journal.add(rows)
             if n_rows:
@@ -117,7 +119,7 @@ def predict(
             file=sys.stderr,
         )
     if not n_rows:
-        raise ValueError("There were no paths on standard input. Check what was to list them.")
+        raise ValueError("Standard input had no paths. Check the command that lists them.")
     return 1 if n_bad else 0
 
 

@@ -1,4 +1,4 @@
-"""``skpneumo report``: a model, a folder, and one page with all there is to say about them."""
+"""``skpneumo report``: an HTML report about a model on a folder of X-rays."""
 
 from dataclasses import replace
 from hashlib import file_digest
@@ -20,7 +20,7 @@ def report(
     force: Force = False,
     read_by: ReadBy = FOLDER_ALONE,
 ) -> None:
-    """Write all about a model on a folder of X-rays as one page.
+    """Write an HTML report about a model on a folder of X-rays.
 
     Data with their audit, protocol, operating point, metrics with intervals, pictures,
     subgroups, worst errors, limits, versions. The page is one HTML file that needs no network.
@@ -30,7 +30,7 @@ def report(
     Parameters
     ----------
     model
-        Model file, of `skpneumo fit` or joblib. It is a pickle: trust where it comes from.
+        Model file, of `skpneumo fit` or joblib. It is a pickle: load only trusted files.
     folder
         Folder with one sub-folder per class, or per split and class as the public collection.
     out
@@ -97,7 +97,7 @@ def report(
         )
     written.to_html(out)
     print(printed(written.frame, positive, ["recall", "specificity", "roc_auc"]))
-    print(f"\n{written.threshold_origin}\nKept {out}.")
+    print(f"\n{written.threshold_origin}\nSaved {out}.")
 
 
 def _checksum(path: Path) -> str:

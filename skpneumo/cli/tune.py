@@ -33,10 +33,10 @@ def tune(
 ) -> None:
     """Search for the best network by recall, in patient-grouped folds.
 
-    The grid: the network of `skpneumo fit` with dropout of 0 or 0.2, a weight penalty of 0 or
-    0.0001, and a learning rate of 0.001 or 0.003; 8 candidates. Each is scored in
+    The grid has 8 candidates: the network of `skpneumo fit` with dropout of 0 or 0.2, a weight
+    penalty of 0 or 0.0001, and a learning rate of 0.001 or 0.003. Each is scored by
     cross-validation. Of those whose balanced accuracy is within one standard error of the best,
-    the one of the highest recall is fitted again on all the images and saved.
+    the one with the highest recall is fitted again on all images and saved.
 
     Parameters
     ----------
@@ -45,14 +45,14 @@ def tune(
     out
         Model file to write. It is a pickle, for the other commands and for joblib.load.
     results
-        Table of all candidates to write: recall and specificity of all folds together, with 95 %
-        intervals and the images and patients they rest on. Default: beside the model, as
-        model-candidates.csv.
+        Table of all candidates to write: recall and specificity over all folds, with 95 %
+        intervals and the number of images and patients. Default: model-candidates.csv beside
+        the model.
     store
         Folder for the result of each fit. The same command continues there after an
         interruption. Default: nothing is saved before the search is done.
     candidates
-        Try this many candidates at random. Default: all of the grid.
+        Number of candidates to sample at random. Default: the whole grid.
     folds
         Folds of the cross-validation.
     size
@@ -76,7 +76,7 @@ def tune(
         two_classes,
     )
     from skpneumo.cli._default_pipeline import default_pipeline
-    from skpneumo.cli._model_files import keep_model, refuse_to_overwrite
+    from skpneumo.cli._model_files import refuse_to_overwrite, save_model
     from skpneumo.cli._search import GRID, figure_of, recall_search, table_of
 
     results = results or out.with_name(f"{out.stem}-candidates.csv")
@@ -95,14 +95,14 @@ def tune(
     minutes = (time.perf_counter() - start) / 60
     table = table_of(search, xrays)
     write_frame(table, results)
-    keep_model(search.best_estimator_, out, xrays.target_names)
+    save_model(search.best_estimator_, out, xrays.target_names)
     best = table.iloc[0]
     print(f"Compared {len(table)} candidates on {folds} folds in {minutes:.1f} minutes.")
     if search.n_restored_:
-        print(f"{search.n_restored_} of {len(table) * folds} fits were in {store} already.")
+        print(f"{search.n_restored_} of {len(table) * folds} fits were already in {store}.")
     print(f"Best: {', '.join(f'{key} {value}' for key, value in search.best_params_.items())}")
-    print("In cross-validation, of all folds together, with 95 % intervals over patients:")
+    print("In cross-validation, over all folds, with 95 % intervals over patients:")
     print(f"  recall of {positive_name(xrays)} {figure_of(best, 'recall')}")
     print(f"  specificity {figure_of(best, 'specificity')}")
-    print("Both flatter it a little, because it was chosen by them. Use: skpneumo evaluate.")
+    print("Both are slightly optimistic, because they chose the model. Next: skpneumo evaluate.")
     print(f"Saved {out} and {results}.")

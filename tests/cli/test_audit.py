@@ -42,7 +42,7 @@ def test_faults_are_status_3_and_are_named(faulty, tmp_path, capsys):
     out = capsys.readouterr().out
     assert "ERROR truncated" in out
     assert "ERROR patient_across_splits" in out
-    assert f"Kept {page} and {table}." in out
+    assert f"Saved {page} and {table}." in out
     assert page.read_text("utf-8").startswith("<!doctype html>")
     frame = pd.read_csv(table)
     assert frame.columns.tolist() == ["finding", "kind", "severity", "path", "detail"]
@@ -82,14 +82,14 @@ def test_one_file_is_not_two(options, said, xrays, tmp_path, capsys):
 
 
 @pytest.mark.filterwarnings("ignore::skpneumo.datasets.CollectionWarning")
-def test_model_is_fitted_anew_to_look_for_suspect_labels(tmp_path, capsys):
+def test_clones_of_the_model_are_fitted_to_find_suspect_labels(tmp_path, capsys):
     xrays = make_chest_xray(tmp_path / "chest_xray", n_patients=30, size=32, random_state=0)
     for path, target in zip(xrays.filenames, xrays.target, strict=True):
         with Image.open(path) as image:
             image.convert("L").point(lambda v, light=target: v // 3 + 120 * light).save(path)
-    kept = make_pipeline(ImageLoader(size=(8, 8)), FlatPixels(), LogisticRegression())
+    pipe = make_pipeline(ImageLoader(size=(8, 8)), FlatPixels(), LogisticRegression())
     model = tmp_path / "model.joblib"
-    joblib.dump(kept.fit(xrays.filenames, xrays.target), model)
+    joblib.dump(pipe.fit(xrays.filenames, xrays.target), model)
     swapped = xrays.filenames[-1].replace("PNEUMONIA", "NORMAL")
     shutil.move(xrays.filenames[-1], swapped)
     table = tmp_path / "findings.csv"

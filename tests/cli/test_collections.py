@@ -67,7 +67,7 @@ def test_rows_of_a_table_become_rows(table, model_file, xrays, capsys):
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert [row["path"] for row in rows] == xrays.filenames.tolist()
     assert main(["predict", str(model_file), "a.jpeg", "b.jpeg", *table[:4]]) == 1
-    assert "one folder only" in capsys.readouterr().err
+    assert "only one folder" in capsys.readouterr().err
 
 
 def test_the_same_share_holds_out_the_same_patients(table, xrays):
@@ -106,8 +106,8 @@ def test_parts_of_folders_and_tables(xrays, tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--label", "finding"], "--label is about a table"),
-        (["--drop-incomplete"], "--drop-incomplete is about a table"),
+        (["--label", "finding"], "--label is for tables"),
+        (["--drop-incomplete"], "--drop-incomplete is for tables"),
         (["--positive", "flu"], "none of the classes"),
         (["--table", "nowhere.csv"], "no table 'nowhere.csv'"),
     ],

@@ -22,7 +22,7 @@ def finished(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_model_figures_and_pictures_are_kept(finished):
+def test_model_metrics_and_figures_are_saved(finished):
     model = joblib.load(finished / "model.joblib")
     frame = pd.read_csv(finished / "metrics.csv").query("subgroup == 'all'").set_index("metric")
     assert frame.n["accuracy"] < frame.n["recall"] * 3
@@ -30,10 +30,10 @@ def test_model_figures_and_pictures_are_kept(finished):
     assert len(candidates) == 4
     assert {"recall_low", "recall_high", "recall_n", "recall_n_patients"} <= set(candidates)
     assert model.classes_.tolist() == [0, 1]
-    pictures = sorted(finished.glob("*.png"))
-    assert len(pictures) == 5
-    for picture in pictures:
-        with Image.open(picture) as image:
+    figures = sorted(finished.glob("*.png"))
+    assert len(figures) == 5
+    for figure in figures:
+        with Image.open(figure) as image:
             assert min(image.size) > 300
 
 

@@ -46,7 +46,7 @@ def test_threshold_trades_specificity_for_recall(model_file, xrays, tmp_path, ca
     assert specificity == [0, 1]
 
 
-def kept(model, xrays, tmp_path):
+def saved(model, xrays, tmp_path):
     path = tmp_path / "model.joblib"
     joblib.dump(model.fit(xrays.filenames, xrays.target), path)
     return path
@@ -70,7 +70,7 @@ def test_threshold_that_is_a_score_decides_as_predict_does(xrays, tmp_path):
     assert any(1 - (1 - p) < p for p in probabilities)
     for threshold in probabilities:
         model = FixedThresholdClassifier(Known(probabilities), threshold=threshold)
-        path = kept(model, xrays, tmp_path)
+        path = saved(model, xrays, tmp_path)
         assert figures_of(path, xrays.root, tmp_path) == predicted_figures(model, xrays)
 
 
@@ -84,7 +84,7 @@ def test_threshold_that_is_a_score_decides_as_predict_does(xrays, tmp_path):
 )
 def test_figures_are_of_what_predict_decides(options, xrays, tmp_path):
     model = FixedThresholdClassifier(Known([0.1, 0.3, 0.6, 0.75, 0.9]), **options)
-    path = kept(model, xrays, tmp_path)
+    path = saved(model, xrays, tmp_path)
     assert figures_of(path, xrays.root, tmp_path) == predicted_figures(model, xrays)
 
 
@@ -113,7 +113,7 @@ class Known(ClassifierMixin, BaseEstimator):
 
 @pytest.mark.parametrize("name", ["model.joblib", "link.joblib"])
 def test_table_does_not_replace_the_model(name, xrays, tmp_path, capsys):
-    path = kept(Known([0.2, 0.8]), xrays, tmp_path)
+    path = saved(Known([0.2, 0.8]), xrays, tmp_path)
     (tmp_path / "link.joblib").symlink_to(path)
     before = path.read_bytes()
     assert main(["evaluate", str(path), xrays.root, "-o", str(tmp_path / name), "--force"]) == 1

@@ -37,19 +37,19 @@ def other_model_file(xrays, tmp_path_factory):
     return path
 
 
-def test_every_x_ray_has_a_row_and_a_picture(model_file, xrays, tmp_path, capsys):
+def test_every_x_ray_has_a_row_and_a_figure(model_file, xrays, tmp_path, capsys):
     paths = xrays.filenames[:3].tolist()
     assert main(["explain", str(model_file), *paths, "--out", str(tmp_path / "out")]) == 0
-    assert "3 pictures" in capsys.readouterr().out
+    assert "3 figures" in capsys.readouterr().out
     rows = rows_of(tmp_path / "out")
-    assert list(rows[0]) == ["path", "probability", "label", *SHARES, "picture", "error"]
+    assert list(rows[0]) == ["path", "probability", "label", *SHARES, "figure", "error"]
     assert [row["path"] for row in rows] == paths
     expected = joblib.load(model_file).predict_proba(paths)[:, 1]
     assert [float(row["probability"]) for row in rows] == pytest.approx(expected, abs=2e-6)
     for row in rows:
         assert sum(float(row[share]) for share in SHARES) == pytest.approx(1, abs=1e-3)
-        with Image.open(tmp_path / "out" / row["picture"]) as picture:
-            assert np.ptp(np.asarray(picture)) > 0
+        with Image.open(tmp_path / "out" / row["figure"]) as figure:
+            assert np.ptp(np.asarray(figure)) > 0
 
 
 def test_methods_stand_side_by_side(model_file, xrays, tmp_path):
@@ -59,8 +59,8 @@ def test_methods_stand_side_by_side(model_file, xrays, tmp_path):
         out = tmp_path / str(len(methods))
         arguments = ["explain", str(model_file), xrays.filenames[0], *named, "--out", str(out)]
         assert main(arguments) == 0
-        with Image.open(out / rows_of(out)[0]["picture"]) as picture:
-            widths.append(picture.width)
+        with Image.open(out / rows_of(out)[0]["figure"]) as figure:
+            widths.append(figure.width)
     assert widths[1] == pytest.approx(2 * widths[0], rel=0.1)
 
 
@@ -72,7 +72,7 @@ def test_strange_files_are_rows_with_their_error(model_file, xrays, tmp_path, ca
     rows = rows_of(tmp_path / "out")
     assert [row["path"] for row in rows] == files
     assert [bool(row["error"]) for row in rows] == [True, False, True, False]
-    assert [bool(row["picture"]) for row in rows] == [False, True, False, True]
+    assert [bool(row["figure"]) for row in rows] == [False, True, False, True]
     assert "2 of 4 files" in capsys.readouterr().err
 
 
@@ -80,7 +80,7 @@ def test_every_model_is_explained(other_model_file, three_class_model_file, xray
     for number, model in enumerate([other_model_file, three_class_model_file]):
         out = tmp_path / str(number)
         assert explain(model, *xrays.filenames[:2], out=out) == 0
-        assert all(row["picture"] for row in rows_of(out))
+        assert all(row["figure"] for row in rows_of(out))
     columns = list(rows_of(tmp_path / "1")[0])
     assert columns[1:4] == ["probability_NORMAL", "probability_BACTERIA", "probability_VIRUS"]
 
@@ -112,12 +112,12 @@ def test_nothing_is_overwritten_unless_forced(model_file, xrays, tmp_path, capsy
     assert len(rows_of(tmp_path)) == 1
 
 
-def test_two_files_of_one_name_have_two_pictures(model_file, xrays, tmp_path):
+def test_two_files_of_one_name_have_two_figures(model_file, xrays, tmp_path):
     (tmp_path / "a").mkdir()
     copy = tmp_path / "a" / xrays.filenames[0].rpartition("/")[2]
     shutil.copy(xrays.filenames[1], copy)
     assert explain(model_file, xrays.filenames[0], str(copy), out=tmp_path / "out") == 0
-    first, second = (row["picture"] for row in rows_of(tmp_path / "out"))
+    first, second = (row["figure"] for row in rows_of(tmp_path / "out"))
     assert second == f"{first.removesuffix('.png')}-2.png"
 
 
@@ -126,24 +126,24 @@ def test_paths_come_from_standard_input(model_file, xrays, tmp_path, monkeypatch
     assert main(["explain", str(model_file), "-", "--out", str(tmp_path / "out")]) == 0
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     assert main(["explain", str(model_file), "-", "--out", str(tmp_path / "none")]) == 1
-    assert "no paths on standard input" in capsys.readouterr().err
+    assert "Standard input had no paths" in capsys.readouterr().err
 
 
-def test_pictures_of_an_earlier_run_are_kept_unless_forced(model_file, xrays, tmp_path, capsys):
+def test_figures_of_an_earlier_run_are_kept_unless_forced(model_file, xrays, tmp_path, capsys):
     out = tmp_path / "out"
     assert explain(model_file, *xrays.filenames[:2], out=out) == 0
     (out / TABLE).unlink()  # as after an interruption
-    picture = next(out.glob("*.png"))
-    picture.write_bytes(b"precious")
+    figure = next(out.glob("*.png"))
+    figure.write_bytes(b"precious")
     arguments = ["explain", str(model_file), *xrays.filenames[:2], "--out", str(out)]
     assert main(arguments) == 1
     assert "exists already. Name another folder" in capsys.readouterr().err
-    assert picture.read_bytes() == b"precious"
+    assert figure.read_bytes() == b"precious"
     assert main([*arguments, "--force"]) == 0
 
 
 @pytest.mark.parametrize("options", [[], ["--force"]], ids=["plain", "forced"])
-def test_no_picture_takes_the_place_of_an_x_ray(options, model_file, xrays, tmp_path, capsys):
+def test_no_figure_takes_the_place_of_an_x_ray(options, model_file, xrays, tmp_path, capsys):
     x_ray = tmp_path / "x-ray.png"
     with Image.open(xrays.filenames[0]) as image:
         image.save(x_ray)

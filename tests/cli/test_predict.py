@@ -249,7 +249,7 @@ def test_nothing_is_overwritten_unless_forced(model_file, xrays, tmp_path, capsy
 def test_no_paths_on_standard_input(model_file, monkeypatch, capsys):
     monkeypatch.setattr("sys.stdin", StringIO(""))
     assert main(["predict", str(model_file), "-"]) == 1
-    assert "no paths on standard input" in capsys.readouterr().err
+    assert "Standard input had no paths" in capsys.readouterr().err
 
 
 def test_classes_are_called_what_they_were_called_in_training():
@@ -346,7 +346,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     capsys.readouterr()
     assert predict(model_file, *files, out=out, batch_size=3) == 1
     err = capsys.readouterr().err
-    assert "going on after 4 rows" in err
+    assert "continuing after 4 rows" in err
     assert "6 of 10 files" in err
     assert predicted == files[4:]
     assert out.read_bytes() == expected.read_bytes()
@@ -436,7 +436,7 @@ def test_a_killed_run_goes_on(model_file, xrays, tmp_path):
         run.kill()
     again = subprocess.run(arguments, input=files, capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stderr
-    assert "going on after" in again.stderr
+    assert "continuing after" in again.stderr
     assert [row["path"] for row in rows_of(out.read_text())] == xrays.filenames.tolist()
 
 

@@ -17,7 +17,7 @@ def test_page_is_about_the_model_and_the_split(model_file, xrays, tmp_path, caps
     assert f"{test.sum()} X-rays of {len(set(xrays.groups[test]))} patients" in printed
     assert "recall of PNEUMONIA" in printed
     assert "Nobody chose the threshold" in printed
-    assert printed.endswith(f"Kept {out}.\n")
+    assert printed.endswith(f"Saved {out}.\n")
     assert err == ""
     html = out.read_text("utf-8")
     checksum = hashlib.sha256(Path(model_file).read_bytes()).hexdigest()
