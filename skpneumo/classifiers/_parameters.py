@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from skpneumo.networks._seeding import python_random_unmoved
+from skpneumo._seeding import python_random_unmoved
 
 _SIZES = ("filters", "dense_units", "head_units")
 _NAMES: dict[str, ModuleType] = {

@@ -13,8 +13,8 @@ import keras
 import numpy as np
 from keras import layers
 
+from skpneumo._seeding import LayerSeeds, layer_seeds, python_random_unmoved
 from skpneumo.networks._layers import FusedBatchNormalization, Standardization
-from skpneumo.networks._seeding import LayerSeeds, layer_seeds, python_random_unmoved
 
 # Least side in pixels; the others take 32.
 _LEAST_SIDE = {"Xception": 71, "InceptionV3": 75, "InceptionResNetV2": 75}

@@ -6,8 +6,8 @@ from typing import Any
 import keras
 from keras import layers
 
+from skpneumo._seeding import layer_seeds, seeded
 from skpneumo.networks._layers import ActivityL2, FusedBatchNormalization, ImageNormalization
-from skpneumo.networks._seeding import layer_seeds, seeded
 
 _POOLING = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}
 _STEM_KERNEL = 5

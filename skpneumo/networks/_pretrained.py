@@ -7,9 +7,9 @@ from typing import Any
 import keras
 from keras import layers
 
+from skpneumo._seeding import LayerSeeds, layer_seeds, seeded
 from skpneumo.networks._backbones import Backbone
 from skpneumo.networks._layers import Standardization
-from skpneumo.networks._seeding import LayerSeeds, layer_seeds, seeded
 
 _GLOBAL_POOLING = {"max": layers.GlobalMaxPooling2D, "average": layers.GlobalAveragePooling2D}
 

@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
 from skpneumo._images import batches_of
+from skpneumo._seeding import InitialVariables, LayerSeeds
 from skpneumo.augmentation import AugmentationLayer
 from skpneumo.augmentation._params import IDENTITY_INTENSITY
 from skpneumo.classifiers.engine._devices import ShardedBatches, sharded_over, to_device
 from skpneumo.classifiers.engine._multi_step import steps_of
 from skpneumo.classifiers.engine._regularization import PLACEHOLDERS, RegularizationFactors
-from skpneumo.networks._seeding import InitialVariables, LayerSeeds
 
 # Rows to predict at a time: large enough to occupy the cores, small enough that feature maps of
 # large images fit.

@@ -15,8 +15,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from skpneumo._seeding import all_layers
 from skpneumo.networks._layers import ActivityL2
-from skpneumo.networks._seeding import all_layers
 
 __all__ = ["PLACEHOLDERS", "RegularizationFactors"]
 

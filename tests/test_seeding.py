@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
+from skpneumo._seeding import InitialVariables, LayerSeeds
 from skpneumo.networks import build_cnn, build_pretrained
-from skpneumo.networks._seeding import InitialVariables, LayerSeeds
 
 
 def test_seeds_differ_and_follow_from_the_first():
