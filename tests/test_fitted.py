@@ -328,9 +328,10 @@ def test_positive_label_is_the_one_that_the_threshold_is_about(make):
 
 def test_positive_label_that_is_unclear_is_asked_for():
     model = LogisticRegression().fit(X, np.where(Y, "normal", "PNEUMONIA"))
-    with pytest.raises(ValueError, match=r"greater is 'normal'.* Pass pos_label='PNEUMONIA'"):
-        positive_label(model)
-    assert positive_label(model, "PNEUMONIA") == "PNEUMONIA"
+    assert positive_label(model) == positive_label(model, "PNEUMONIA") == "PNEUMONIA"
+    unclear = LogisticRegression().fit(X, np.where(Y, "TB", "COVID"))
+    with pytest.raises(ValueError, match=r"'COVID', 'TB'\] is the illness.* Pass pos_label='TB'"):
+        positive_label(unclear)
     with pytest.raises(ValueError, match=r"target='VIRUS' is not one of the classes"):
         positive_label(model, "VIRUS", name="target")
     several = LogisticRegression().fit(X, np.arange(120) % 3)

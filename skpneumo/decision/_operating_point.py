@@ -192,7 +192,7 @@ def choose_operating_point(
     if asked is None and pos_label == np.unique(y_true)[0]:
         raise ValueError(
             f"The scores may be those of {pos_label.item()!r}, the illness, or of the greater "
-            f"label, as scikit-learn has it. Pass pos_label={pos_label.item()!r} if they are its own."
+            f"label, as scikit-learn has it. Pass pos_label={pos_label.item()!r} if they are its."
         )
 
     is_positive = y_true == pos_label
