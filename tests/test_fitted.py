@@ -330,8 +330,10 @@ def test_positive_label_is_the_one_that_the_threshold_is_about(make):
 
 def test_positive_label_is_told_by_the_names_or_asked_for():
     model = LogisticRegression().fit(X, np.where(Y, "normal", "PNEUMONIA"))
-    assert positive_label(model) == "PNEUMONIA"
-    assert positive_label(model, "normal") == "normal"
+    assert positive_label(model) == positive_label(model, "PNEUMONIA") == "PNEUMONIA"
+    unclear = LogisticRegression().fit(X, np.where(Y, "TB", "COVID"))
+    with pytest.raises(ValueError, match=r"'COVID', 'TB'\] is the illness.* Pass pos_label='TB'"):
+        positive_label(unclear)
     with pytest.raises(ValueError, match=r"target='VIRUS' is not one of the classes"):
         positive_label(model, "VIRUS", name="target")
     several = LogisticRegression().fit(X, np.arange(120) % 3)

@@ -99,7 +99,9 @@ def test_what_cannot_be_meant_is_refused(arguments, message):
         lambda y: pd.DataFrame({"label": y}),
     ],
 )
-@pytest.mark.parametrize("y", [[0, 1, 1], [False, True, True], ["NORMAL", "VIRUS", "VIRUS"]])
+@pytest.mark.parametrize(
+    "y", [[0, 1, 1], [False, True, True], ["NORMAL", "PNEUMONIA", "PNEUMONIA"]]
+)
 def test_labels_in_any_container(form, y):
     predictions = Predictions.of(form(y), y_pred=form(y[::-1]))
     assert predictions.positive.tolist() == [False, True, True]
@@ -167,9 +169,10 @@ def test_estimator_with_the_positive_class_first():
     X = np.arange(20.0)[:, np.newaxis]
     y = np.where(np.arange(20) < 10, "NORMAL", "BACTERIA")
     model = LogisticRegression().fit(X, y)
-    predictions = predictions_of(model, X, y)
-    assert predictions.pos_label == "BACTERIA"
-    assert np.array_equal(predictions.score, model.predict_proba(X)[:, 0])
+    for pos_label in (None, "BACTERIA"):
+        predictions = predictions_of(model, X, y, pos_label=pos_label)
+        assert predictions.pos_label == "BACTERIA"
+        assert np.array_equal(predictions.score, model.predict_proba(X)[:, 0])
     svc = LinearSVC().fit(X, y)
     decision = predictions_of(svc, X, y, pos_label="BACTERIA").score
     assert np.array_equal(decision, -svc.decision_function(X))
