@@ -1,18 +1,18 @@
-"""Does the explanation report convict models that cheat, and clear those that do not?
+"""Does the explanation report find models that use a shortcut, and only those?
 
 For each seed synthetic radiographs are drawn, and four small networks are trained on them: on
-the films as they are; on films that bear a bright marker in a corner at random; on films that
-bear it if and only if there is pneumonia; and on films that bear it if and only if there is none.
-`explanation_report` judges each on films of other patients. Corner, size, brightness and form of
+the images as they are; on images that bear a bright marker in a corner at random; on images that
+bear it if and only if there is pneumonia; and on images that bear it if and only if there is none.
+`explanation_report` judges each on images of other patients. Corner, size, brightness and form of
 the marker, and how plain the pneumonia is, change from seed to seed.
 
 Printed are the verdicts with Wilson's 95 % intervals, the two numbers that they rest on, and the
 pointing game of the maps of the first kind of network: how often the strongest evidence lies in
-the disc that holds an opacity, on films whose pneumonia was found.
+the disc that holds an opacity, on images whose pneumonia was found.
 
     python benchmarks/explanation_conviction.py --seeds 100
 
-Other networks, on the films as they are alone:
+Other networks, on the images as they are alone:
 
     python benchmarks/explanation_conviction.py --network residual --kind "no marker" --seeds 10
 """
@@ -70,12 +70,12 @@ def planted(images: np.ndarray, rows: np.ndarray, rng: np.random.Generator) -> n
     top = int(rng.choice([gap, size - side - gap]))
     letter, font = rng.random() < 0.5, ImageFont.load_default(int(side) + 3)
     for row in rows:
-        film = Image.fromarray(images[row, :, :, 0])
+        marked = Image.fromarray(images[row, :, :, 0])
         if letter:
-            ImageDraw.Draw(film).text((left, top - 2), "R", fill=brightness, font=font)
+            ImageDraw.Draw(marked).text((left, top - 2), "R", fill=brightness, font=font)
         else:
-            film.paste(brightness, (left, top, left + int(side), top + int(side)))
-        images[row, :, :, 0] = film
+            marked.paste(brightness, (left, top, left + int(side), top + int(side)))
+        images[row, :, :, 0] = marked
     return images
 
 
@@ -83,12 +83,12 @@ def points_at_opacity(maps: np.ndarray, truth: pd.DataFrame) -> list[bool]:
     """Whether the strongest evidence lies in one of the discs that hold the opacities."""
     height, width = maps.shape[1:]
     hits = []
-    for heat, film in zip(maps, truth.to_dict("records"), strict=True):
+    for heat, found in zip(maps, truth.to_dict("records"), strict=True):
         row, column = np.unravel_index(heat.argmax(), heat.shape)
-        x, y = (column + 0.5) / width * film["width"], (row + 0.5) / height * film["height"]
+        x, y = (column + 0.5) / width * found["width"], (row + 0.5) / height * found["height"]
         hits.append(
             any(
-                np.hypot(x - film[f"{disc}_x"], y - film[f"{disc}_y"]) <= film[f"{disc}_radius"]
+                np.hypot(x - found[f"{disc}_x"], y - found[f"{disc}_y"]) <= found[f"{disc}_radius"]
                 for disc in ("opacity", "opacity2")
             )
         )
@@ -174,7 +174,7 @@ def main() -> None:
     frame = pd.DataFrame(rows)
     print(
         f"{arguments.network} networks, {arguments.seeds} seeds, {arguments.patients} patients "
-        f"with a film each, 40 % of them judged, {arguments.size} x {arguments.size} pixels; "
+        f"with an image each, 40 % of them judged, {arguments.size} x {arguments.size} pixels; "
         f"{os.cpu_count()} processors, {platform.platform()}, {time.perf_counter() - start:.0f} s"
     )
     for kind in kinds:

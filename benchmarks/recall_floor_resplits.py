@@ -1,6 +1,6 @@
 """Does a recall floor chosen on 60 % of the patients hold on the other 40 %?
 
-Out-of-fold scores are fixed first; only the patients are dealt out anew, 200 times. In each
+Out-of-fold scores are fixed first; only the patients are split again, 200 times. In each
 deal the threshold is chosen on one part and the recall is counted in the other, in two ways: of
 the images with pneumonia, the share that is called; and of the patients with pneumonia, the
 share that has every image called, which is what the bound is about. The bound is on the recall

@@ -4,7 +4,7 @@
 
 Each recipe is fitted once for each fold, on the patients of the others. Each fold's scores, of
 the held-out images as they are and of corrupted copies, are kept in the folder `--out`, so that a
-run that was stopped goes on where it was, and are pooled before a figure is computed. The table
+run that was stopped continues where it was, and are pooled before a figure is computed. The table
 is written to `table.csv` and `table.md` in that folder; the guide and
 `skpneumo/recipes/measured.csv` have copies. Intervals are 95 %, over patients; they leave out the
 chance in training.

@@ -1,9 +1,9 @@
-"""What halving, and going on from rung to rung, save a search, and what they cost in score.
+"""Time saved by halving, and by continuing from rung to rung, and the cost in score.
 
     python benchmarks/search.py chest_xray --sample 200 --repeats 3
 
 Three searches over the same candidates, folds and largest number of epochs: a full grid, halving
-from the start on each rung, and halving that goes on (`continue_training=True`). They are run in
+from the start on each rung, and halving that continues (`continue_training=True`). They are run in
 turns, `--repeats` times, each time with another seed of folds and networks. For each are printed
 the epochs trained and the seconds of the search without the refit, and the AUC of the refitted
 best candidate on patients that no search has seen; median and range over the repeats.
@@ -31,7 +31,7 @@ from skpneumo import (
 )
 
 GRID = {"cnn__learning_rate": [1e-2, 3e-3, 1e-3], "cnn__class_weight": [None, "balanced"]}
-KINDS = ("grid", "halving", "halving, going on")
+KINDS = ("grid", "halving", "halving, continued")
 
 
 def main() -> None:
@@ -91,7 +91,7 @@ def measured(
             resource="cnn__epochs",
             max_resources=options.epochs,
             factor=2,
-            continue_training=kind == "halving, going on",
+            continue_training=kind == "halving, continued",
             return_train_score=False,
             **common,
         )
@@ -107,7 +107,7 @@ def epochs_of(search: Any, kind: str, epochs: int) -> float:
     if kind == "grid":
         return len(search.cv_results_["params"]) * search.n_splits_ * epochs
     steps = np.array(search.n_resources_)
-    if kind == "halving, going on":
+    if kind == "halving, continued":
         steps = np.diff(steps, prepend=0)
     return int(steps @ np.array(search.n_candidates_)) * search.n_splits_
 

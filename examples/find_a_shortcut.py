@@ -1,8 +1,8 @@
-"""Find the model that cheats.
+"""Find the model that uses a shortcut.
 
-One network learns from films as they are, another from films that bear a white mark in a corner
+One network learns from images as they are, another from images that bear a white mark in a corner
 wherever there is pneumonia, as where the machine of one ward burns it in. On new patients of the
-same hospital accuracy praises both, and the cheater more. `explanation_report` tells them apart.
+same hospital accuracy favours the second. `explanation_report` distinguishes them.
 """
 
 import sys
@@ -25,7 +25,7 @@ y, train, test = xrays.target, xrays.split == "train", xrays.split == "test"
 
 
 def judge(name: str, paths: np.ndarray) -> None:
-    """Train a network on these films, and find out what it looks at."""
+    """Train a network on these images, and find out what it looks at."""
     model = make_pipeline(
         ImageLoader(size=48),
         CNNClassifier(
@@ -33,23 +33,23 @@ def judge(name: str, paths: np.ndarray) -> None:
         ),
     )
     model.fit(paths[train], y[train])
-    print(f"Films {name}: accuracy {model.score(paths[test], y[test]):.3f}")
+    print(f"Images {name}: accuracy {model.score(paths[test], y[test]):.3f}")
     print(explanation_report(model, paths[test], y[test], groups=xrays.groups[test]).summary())
     print()
     shown = np.flatnonzero(test & (y == 1))[:3]
     HeatMapDisplay.from_estimator(
         model, paths[shown], y[shown], target_names=xrays.target_names
-    ).figure_.savefig(f"films {name}.png")
+    ).figure_.savefig(f"images {name}.png")
 
 
 def with_mark(path: str, folder: str) -> str:
-    """Copy a film and put a mark in its upper left corner."""
+    """Copy an image and put a mark in its upper left corner."""
     with Image.open(path) as image:
-        film = image.convert("L")
-    side = film.width // 12
-    film.paste(255, (side // 2, side // 2, 3 * side // 2, 3 * side // 2))
+        marked = image.convert("L")
+    side = marked.width // 12
+    marked.paste(255, (side // 2, side // 2, 3 * side // 2, 3 * side // 2))
     copy = Path(folder) / Path(path).name
-    film.save(copy)
+    marked.save(copy)
     return str(copy)
 
 

@@ -1,6 +1,6 @@
 """Quick start: train, evaluate with intervals, keep.
 
-The shortest honest path from a folder of X-rays to a model: patients are split before anything
+The shortest sound path from a folder of X-rays to a model: patients are split before anything
 else, the classes are balanced on paths, and every figure that is printed has its interval.
 """
 

@@ -1,4 +1,4 @@
-"""DICOM files: how they are recognised, and how their headers are read without a word."""
+"""Recognise DICOM files, and read their headers without warnings."""
 
 import os
 import warnings

@@ -1,4 +1,4 @@
-"""Files and folders that appear under their names whole or not at all."""
+"""Write files and folders completely or not at all."""
 
 import errno
 import os

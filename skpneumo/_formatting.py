@@ -1,4 +1,4 @@
-"""How a figure is written: never without its interval, and what it rests on."""
+"""Format numbers with their interval and sample size."""
 
 import math
 from typing import Any

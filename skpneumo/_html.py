@@ -1,4 +1,4 @@
-"""A page that needs nothing from elsewhere: its style, tables, thumbnails and pictures.
+"""A page that needs nothing from elsewhere: its style, tables, thumbnails and figures.
 
 One look for everything the package writes as HTML. Light or dark as the reader's system is, on a
 narrow screen and on paper. All text is escaped here; what is named ``body`` is HTML already.
@@ -74,12 +74,12 @@ _STYLE = """
 .skpneumo-page .images figure { width: 9rem; }
 .skpneumo-page .images figcaption { font-size: .75em; line-height: 1.3; }
 .skpneumo-page .images img { display: block; width: 100%; aspect-ratio: 1; }
-.skpneumo-page .pictures { display: grid; gap: 1.2rem 1.6rem; align-items: start;
+.skpneumo-page .figures { display: grid; gap: 1.2rem 1.6rem; align-items: start;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); }
-.skpneumo-page .pictures .wide { grid-column: 1 / -1; max-width: 48rem; }
+.skpneumo-page .figures .wide { grid-column: 1 / -1; max-width: 48rem; }
 .skpneumo-page svg { max-width: 100%; height: auto; }
-.skpneumo-page .pictures svg { display: block; width: 100%; }
-.skpneumo-page .pictures .wide svg { min-width: 36rem; }
+.skpneumo-page .figures svg { display: block; width: 100%; }
+.skpneumo-page .figures .wide svg { min-width: 36rem; }
 .skpneumo-page svg text { fill: currentColor; font: 12px system-ui, sans-serif; }
 @media (prefers-color-scheme: dark) { .skpneumo-page { --blue: #3d9fd6; } }
 @media print {
@@ -90,8 +90,8 @@ _STYLE = """
     break-inside: avoid; }
   .skpneumo-page .scroll { overflow: visible; }
   .skpneumo-page .images figure { width: 7rem; }
-  .skpneumo-page .pictures { grid-template-columns: 1fr 1fr; }
-  .skpneumo-page .pictures .wide svg { min-width: 0; }
+  .skpneumo-page .figures { grid-template-columns: 1fr 1fr; }
+  .skpneumo-page .figures .wide svg { min-width: 0; }
   .skpneumo-page .error, .skpneumo-page .warning, .skpneumo-page .note {
     print-color-adjust: exact; }
 }
@@ -243,7 +243,7 @@ def thumbnails(images: NDArray[np.uint8], captions: Sequence[str]) -> str:
 
 
 def printable(text: str) -> str:
-    r"""Make a text of any file's name one that every output takes.
+    r"""Escape a file name so that it can be written as UTF-8.
 
     Parameters
     ----------
@@ -265,7 +265,7 @@ def printable(text: str) -> str:
 
 
 def write_page(path: str | os.PathLike[str], html: str) -> None:
-    """Put a page in the place of a file, if there is one, whole or not at all.
+    """Write a page to a file, completely or not at all.
 
     Parameters
     ----------
@@ -294,7 +294,7 @@ def write_page(path: str | os.PathLike[str], html: str) -> None:
 
 
 def _breakable(name: str) -> str:
-    """A file name that may go on in the next line where a reader would break it."""
+    """A file name with line breaks allowed where a reader would break it."""
     return name.replace("_", "_<wbr>").replace("/", "/<wbr>")
 
 

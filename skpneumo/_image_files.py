@@ -1,4 +1,4 @@
-"""Which files of a folder are images: one list of formats, one list of litter, one walk.
+"""Find the image files in a folder.
 
 A file is recognised by how it begins. A suffix is only a hint: a file that is called as an image
 is passed on unopened, and whoever decodes it says what is wrong with it, so that a damaged
@@ -83,7 +83,7 @@ _MOST_NAMED = 3
 
 
 class FoundFile(NamedTuple):
-    """A file in a folder, and its fate.
+    """A file in a folder, and whether it is used.
 
     ``kind`` is "image", "skipped", "litter" or "left out"; what is skipped has a ``reason``.
     Litter, and what is left out, may be a folder: what is in it is not looked at.
@@ -95,7 +95,7 @@ class FoundFile(NamedTuple):
 
 
 class SkippedFile(NamedTuple):
-    """A file that is no image which can be read, and why."""
+    """A file that is not a readable image, and the reason."""
 
     path: str
     reason: str

@@ -1,4 +1,4 @@
-"""What counts as images here, and what to tell those who bring something else."""
+"""Check that input is a stack of images, with clear errors."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -119,7 +119,7 @@ def _to_uint8(images: NDArray[Any]) -> NDArray[np.uint8]:
         bad = np.flatnonzero(~np.isfinite(images).all(axis=(1, 2, 3)))
         raise ValueError(
             f"Input X contains NaN or infinity in {len(bad)} of {len(images)} images, the "
-            f"first of them image {bad[0]}. Drop or mend them."
+            f"first of them image {bad[0]}. Drop or fix them."
         )
     low, high = images.min(), images.max()
     if images.dtype.kind in "iu" and low >= 0 and high <= 255:

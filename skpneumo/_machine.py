@@ -1,4 +1,4 @@
-"""The machine: its processor, its cores, and as much of its memory as this process may use."""
+"""The machine: its processor, its cores, and the memory that this process may use."""
 
 import platform
 import sys

@@ -79,7 +79,7 @@ def check_paths(X: Any) -> NDArray[np.object_]:
         if not isinstance(entry, (str, os.PathLike)):
             raise TypeError(
                 f"Entry {i} of the paths is {entry!r} ({type(entry).__name__}); "
-                "expected a str or pathlib.Path. Drop or mend such rows."
+                "expected a str or pathlib.Path. Drop or fix such rows."
             )
         paths[i] = os.fspath(entry)
     return paths

@@ -77,7 +77,7 @@ def figure_of(ax: "Axes") -> "Figure":
 
 
 def tidy(ax: "Axes", grid: Literal["x", "y"] = "y") -> None:
-    """Take off what carries no information; a faint grid to read values by."""
+    """Remove spines and add a faint grid."""
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(axis=grid, color=PALE, linewidth=0.8)
     ax.set_axisbelow(True)

@@ -1,4 +1,4 @@
-"""Which class is the illness, decided from the names of all classes together.
+"""Decide which class is positive from the names of all classes.
 
 Names are read in five steps: they are split into words; each word is looked up among those that
 mean healthy, ill or "not"; a "not" turns the meaning of what it belongs to; the name is then
@@ -15,7 +15,7 @@ __all__ = ["PositiveClasses", "UndecidedPositiveError", "is_class_word", "positi
 
 
 class UndecidedPositiveError(ValueError):
-    """The names of the classes do not tell which of them is the illness.
+    """The names of the classes do not tell which of them is positive.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class UndecidedPositiveError(ValueError):
 
 
 class PositiveClasses(NamedTuple):
-    """The classes that are the illness, and those that are not, as they were given."""
+    """The positive and the negative classes, as given."""
 
     positive: tuple[Any, ...]
     negative: tuple[Any, ...]
@@ -39,7 +39,7 @@ class PositiveClasses(NamedTuple):
 
 
 def positive_classes(classes: Iterable[Any], positive: Any = None) -> PositiveClasses:
-    """Decide which classes are the illness.
+    """Decide which classes are positive.
 
     Parameters
     ----------

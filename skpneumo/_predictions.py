@@ -320,7 +320,7 @@ def _positive_label(y: NDArray[Any], y_pred: NDArray[Any] | None, pos_label: Any
     if len(known) > 2:
         raise ValueError(
             f"Expected two classes, got the labels {_listed(known)}. Compare one class with the "
-            "rest by passing y == label, or mend the labels."
+            "rest by passing y == label, or fix the labels."
         )
     if pos_label is not None:
         return check_positive_label(labels, pos_label)

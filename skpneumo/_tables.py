@@ -1,4 +1,4 @@
-"""Tables as CSV that a spreadsheet may open: a name is never a formula."""
+"""Tables as CSV that a spreadsheet may open: text is never read as a formula."""
 
 import csv
 import os

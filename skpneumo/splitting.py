@@ -35,9 +35,9 @@ __all__ = ["PatientKFold", "patient_train_test_split"]
 
 
 class PatientKFold(StratifiedGroupKFold):
-    """K folds with like shares of each class and no patient in two of them.
+    """Stratified K-fold cross-validator that keeps each patient in one fold.
 
-    Patients are those that ``X`` carries, or are read off the file names, so no ``groups`` have to
+    Patients are those that ``X`` carries, or are read from the file names, so no ``groups`` have to
     travel along: the splitter goes wherever scikit-learn takes ``cv``.
 
     Parameters
@@ -45,15 +45,15 @@ class PatientKFold(StratifiedGroupKFold):
     n_splits : int, default=5
         Number of folds, at least 2. Every class needs at least this many patients.
     shuffle : bool, default=False
-        Whether to deal the patients out in random order.
+        Whether to shuffle the patients before splitting.
     random_state : int, RandomState instance or None, default=None
-        Seed of the shuffle; only with ``shuffle=True``. None deals anew at each call of
-        :meth:`split`.
+        Seed of the shuffle; only with ``shuffle=True``. None shuffles differently
+        at each call of :meth:`split`.
 
     See Also
     --------
     patient_train_test_split : One split instead of K.
-    skpneumo.datasets.patient_ids : How a patient is read off a file name.
+    skpneumo.datasets.patient_ids : How a patient is read from a file name.
 
     Notes
     -----
@@ -148,7 +148,7 @@ def patient_train_test_split(
     groups: ArrayLike | None = None,
     random_state: int | np.random.RandomState | None = None,
 ) -> list[Any]:
-    """Split paths, labels and what goes with them into training and test patients.
+    """Split paths, labels and further arrays into training and test patients.
 
     :func:`sklearn.model_selection.train_test_split` for X-rays: patients stay whole, and the
     split is stratified unless told otherwise.

@@ -105,7 +105,7 @@ def thresholds_of_draws(scenario, n_draws, n_patients, **options):
     """Both thresholds of many draws.
 
     Which order statistics they are depends on the number of patients alone. So it is asked of
-    the first draw, checked on a few, and read off all others at once.
+    the first draw, checked on a few, and read from all others at once.
     """
     rng = np.random.default_rng(0)
     positive = scenario.draw(rng, n_draws, n_patients)
@@ -211,7 +211,7 @@ HOLD_OUT = GroupShuffleSplit(1, test_size=0.5, random_state=0)
         {"cv": 3, "ensemble": False},
         "frozen",
     ],
-    ids=["hold-out", "folds, averaged", "folds, fitted anew", "frozen"],
+    ids=["hold-out", "folds, averaged", "folds, fitted again", "frozen"],
 )
 def test_guarantee_with_a_model_that_learns(options):
     """A fitted linear classifier on normal features has a recall in closed form."""

@@ -25,7 +25,7 @@ from skpneumo.recipes._make import MEASURED, networks_of
 NAMES = list(list_recipes().index)
 GUIDE = Path(__file__).parents[1] / "docs" / "guide" / "recipes.md"
 
-# Word for word what is stated of each, so that nobody mends a study by accident.
+# Word for word what is stated of each, so that nobody changes a study by accident.
 STATED = {
     "dense-baseline": {"cnn__filters": ()},
     "dense-32-64-96-128": {"cnn__filters": (), "cnn__dense_units": (32, 64, 96, 128)},

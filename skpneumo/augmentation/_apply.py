@@ -31,7 +31,7 @@ def augment(
     detail: bool = True,
     covers: bool = True,
 ) -> Any:
-    """Move, stretch and re-expose a batch of images as drawn.
+    """Apply sampled geometry and intensities to a batch of images.
 
     It is written in ``keras.ops`` without a branch on any value, so it may be called eagerly or
     traced into a model, on TensorFlow, JAX and torch, and follows its inputs to the device they
@@ -52,7 +52,7 @@ def augment(
         the image's pixels and channels; ``brightness * v``; noise, the same in all channels;
         one clip to the range; boxes and marks; black where the collimator is closed.
     fill_mode : {"nearest", "constant", "reflect", "wrap"}, default="nearest"
-        How the input goes on beyond its border: the border pixel ``aa|abcd|dd``, `fill_value`,
+        How the input is extended beyond its border: the border pixel ``aa|abcd|dd``, `fill_value`,
         mirrored about the edge of the border pixel ``ba|abcd|dc``, or periodic ``cd|abcd|ab``.
         In SciPy's words: nearest, grid-constant, reflect, grid-wrap.
     fill_value : float, default=0.0

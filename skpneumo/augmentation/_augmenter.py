@@ -1,4 +1,4 @@
-"""What may happen to an image in training, as a sampler step and as a classifier's parameter."""
+"""Random augmentation, as a sampler step and as a classifier's parameter."""
 
 from collections.abc import Sequence
 from numbers import Integral, Real
@@ -48,7 +48,7 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
 
     It is used in one of two ways, which share one implementation:
 
-    - drawn anew for every epoch of training, ``CNNClassifier(augmentation=ImageAugmenter(...))``;
+    - sampled again in each epoch of training, ``CNNClassifier(augmentation=ImageAugmenter(...))``;
     - as a step of an imbalanced-learn pipeline, where `fit_resample` appends `n_copies` augmented
       copies of the training images, once. ``predict`` passes such steps by.
 
@@ -272,7 +272,7 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
     def sample_params(
         self, n: int, image_shape: Sequence[int], rng: np.random.Generator
     ) -> AugmentationParams:
-        """Draw what happens to each of n images.
+        """Sample the parameters of n images.
 
         Parameters
         ----------
@@ -335,7 +335,7 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
         return AugmentationParams(affine, np.column_stack(columns).astype(np.float32))
 
     def layer_arguments(self, value_range: tuple[float, float] = (0.0, 255.0)) -> dict[str, Any]:
-        """Say what an :class:`AugmentationLayer` needs to know to apply this augmenter's params.
+        """Return the arguments of an :class:`AugmentationLayer` that applies this augmenter.
 
         Limits are not part of it: augmenters that differ in them share one compiled program.
 
@@ -378,7 +378,7 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
         X: ArrayLike,
         random_state: int | np.random.RandomState | np.random.Generator | None = None,
     ) -> NDArray[np.uint8]:
-        """Give one augmented version of every image, to look at or to train on.
+        """Return one augmented version of every image.
 
         Parameters
         ----------

@@ -10,7 +10,7 @@ from skpneumo.augmentation._apply import compiled_augment
 
 @keras.saving.register_keras_serializable(package="skpneumo")
 class AugmentationLayer(keras.layers.Layer):
-    """Apply drawn maps and intensities to a batch of images while training.
+    """Apply sampled maps and intensities to a batch of images in training.
 
     The layer holds no state and samples nothing: the parameters are inputs, so that a seed means
     the same on every backend and no row depends on the batch it is in. What the layer of an

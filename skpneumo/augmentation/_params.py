@@ -1,4 +1,4 @@
-"""What happens to each image: one affine map and its intensities, drawn with NumPy alone."""
+"""Random parameters of each image: one affine map and its intensities, sampled with NumPy."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -67,7 +67,7 @@ IDENTITY_INTENSITY = {
 
 
 class AugmentationParams(NamedTuple):
-    """What was drawn for each of n images; a row depends on no other row.
+    """Sampled parameters of n images; each row is independent of the others.
 
     Attributes
     ----------

@@ -13,7 +13,7 @@ from skpneumo.networks import build_cnn
 
 
 class CNNClassifier(BaseNetworkClassifier):
-    """Classify images with a convolutional network, trained by Keras.
+    """Convolutional network classifier, trained with Keras.
 
     The network is ``len(filters)`` blocks of convolutions, each followed by pooling, then dense
     layers. It takes uint8 images as they are; scaling happens inside. Any other numbers are

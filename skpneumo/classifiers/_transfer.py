@@ -27,7 +27,7 @@ from skpneumo.networks._pretrained import build_features, build_head
 
 
 class TransferClassifier(BaseNetworkClassifier):
-    """Classify images with a network trained on other images, by Keras.
+    """Classifier with a pretrained backbone, trained with Keras.
 
     First the features of the frozen backbone are computed, once, and standardised, and a head is
     trained on them. Then, if ``fine_tune_from`` says so, the upper layers of the backbone are

@@ -1,4 +1,4 @@
-"""Which training rows early stopping may look at."""
+"""Split training rows for early stopping."""
 
 from hashlib import blake2b
 from typing import Any

@@ -155,7 +155,7 @@ def _save(display: "HeatMapDisplay", path: Path) -> None:
     figure = Figure(figsize=display.figure_size, layout="constrained")
     display.plot(ax=figure.add_subplot())
     inches = display.figure_size[0] / (1 + len(display.maps))
-    width = display.films[0].pixels.shape[1]
+    width = display.sources[0].pixels.shape[1]
     with atomic_write(path, "wb") as file:
         figure.savefig(file, format="png", dpi=min(max(width / inches, _LEAST_DPI), _MOST_DPI))
 

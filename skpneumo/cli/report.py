@@ -22,7 +22,7 @@ def report(
 ) -> None:
     """Write an HTML report about a model on a folder of X-rays.
 
-    Data with their audit, protocol, operating point, metrics with intervals, pictures,
+    Data with their audit, protocol, operating point, metrics with intervals, figures,
     subgroups, worst errors, limits, versions. The page is one HTML file that needs no network.
     Every file of the folder is opened, not only those of the split, because the audit looks for
     what the split has in common with the others.

@@ -2,7 +2,7 @@
 
 Everything is drawn as *density*, the weakening of the beam on its way through the body: 0 in
 air, about 1 behind the spine. A chest is drawn on a square canvas in body coordinates: ``x`` to
-the right of the picture, ``y`` downwards, the half width of the rib cage about 0.85. The lungs
+the right of the image, ``y`` downwards, the half width of the rib cage about 0.85. The lungs
 are drawn the way films are read, the patient's right on the left.
 """
 

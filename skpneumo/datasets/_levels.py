@@ -8,7 +8,7 @@ from skpneumo._positive_class import is_class_word
 
 __all__ = ["check_level"]
 
-# Folders beside those of the images that hold other pictures of the same size and name.
+# Folders beside those of the images that hold other images of the same size and name.
 _MASKS = frozenset(
     {"mask", "masks", "segmentation", "segmentations", "annotation", "annotations", "overlay",
      "overlays", "heatmap", "heatmaps", "contour", "contours"}

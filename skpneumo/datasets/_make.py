@@ -52,7 +52,7 @@ def make_chest_xray(
     a fainter net over parts of both. Films with and without pneumonia differ in nothing but the
     opacities: size, exposure, grain and number of films are drawn alike for all.
 
-    The pictures are plausible at a glance and enough to test and to demonstrate with. What a
+    The images are plausible at a glance and enough to test and to demonstrate with. What a
     classifier scores on them says nothing about real X-rays.
 
     Parameters
@@ -80,7 +80,7 @@ def make_chest_xray(
     labels : {"binary", "etiology"}, default="binary"
         The classes of the result, as in :func:`load_chest_xray`.
     random_state : int, RandomState instance or None, default=None
-        An int makes the collection reproducible: the same pictures, with the same versions of
+        An int makes the collection reproducible: the same images, with the same versions of
         NumPy and Pillow the same files. Global generators are neither used nor changed.
 
     Returns

@@ -38,7 +38,7 @@ def choose_acquisition(
     """Draw how a film is taken; ``shift`` moves all of it towards another device and habit."""
     width = round(int(rng.integers(widths[0], widths[1] + 1)) * (1 - 0.3 * shift))
     field_of_view = rng.uniform(2.0, 2.3) * (1 + 0.15 * shift)
-    # No film cuts the lungs off, or an opacity could be out of the picture.
+    # No image cuts off the lungs, or an opacity could lie outside it.
     flattest = min(1.6, field_of_view / (lungs.bottom - lungs.top + 0.12))
     height = round(width / rng.uniform(1.05, flattest))
     middle = (lungs.top + lungs.bottom) / 2

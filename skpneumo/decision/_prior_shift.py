@@ -168,7 +168,7 @@ class PriorShiftClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         y : array-like of shape (n_samples,)
             Labels, of two classes.
         groups : array-like of shape (n_samples,), default=None
-            Patient of each sample; read off the file names by default, and without any each
+            Patient of each sample; read from the file names by default, and without any each
             sample is its own.
         **fit_params : dict
             Handed to ``estimator.fit``.
@@ -210,7 +210,7 @@ class PriorShiftClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         X : array-like of shape (n_samples, ...)
             New images, as many as there are: all that come, not a selection.
         groups : array-like of shape (n_samples,), default=None
-            Patient of each sample; read off the file names by default.
+            Patient of each sample; read from the file names by default.
 
         Returns
         -------

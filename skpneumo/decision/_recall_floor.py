@@ -143,7 +143,7 @@ class RecallFloorClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     n_positive_, n_negative_, n_patients_ : int
         Patients of either class, and of both, that the figures rest on.
     patients_known_ : bool
-        Whether the patient of every sample was given or could be read off its file name. If
+        Whether the patient of every sample was given or could be read from its file name. If
         not, some samples were taken for patients of their own, and what is promised holds only
         if they are.
     n_features_in_ : int

@@ -52,7 +52,7 @@ def decision_curve(
     threshold_probabilities : array-like of shape (n_thresholds,), default=None
         Between 0 and 1; None takes 0.01, 0.02, ..., 0.99.
     groups : array-like of shape (n_images,), default=None
-        The patient of each image; read off the file names by default.
+        The patient of each image; read from the file names by default.
     pos_label : label, default=None
         The class whose recall is meant; by default the one that the estimator's
         threshold is about, else the second of two.

@@ -189,7 +189,7 @@ def evaluate(
     recall       0.768  0.675  0.840   99
     specificity  0.752  0.660  0.826  101
 
-    What a positive call means where 5 in 100 are ill:
+    Predictive values at a prevalence of 5 %:
 
     >>> frame = evaluate(model, X[200:], y[200:], prevalence=0.05).set_index("metric")
     >>> frame.loc["precision_at_prevalence", ["value", "low", "high"]].astype(float).round(3)

@@ -87,7 +87,7 @@ def persistent_errors(
     X : array-like of length n_images, default=None
         What the estimators take.
     filenames : array-like of paths, shape (n_images,), default=None
-        Names for the frame; read off ``X`` where it has them.
+        Names for the frame; read from ``X`` where it has them.
     groups : array-like of shape (n_images,), default=None
         The patient of each image, for the intervals of ``shares``. None reads it off the file
         names, and takes each image for a patient of its own without them.

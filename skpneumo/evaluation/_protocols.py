@@ -117,7 +117,7 @@ def compare_protocols(
     ------
     ValueError
         If both ``test`` and ``split`` are given, ``split`` has no "test" or nothing else, there
-        are no images, a patient is neither to be read off ``X`` nor given, or the estimator has
+        are no images, a patient is neither to be read from ``X`` nor given, or the estimator has
         no ``random_state`` for several seeds.
 
     Notes

@@ -162,7 +162,7 @@ def sensitivity_at_specificity(
     Returns
     -------
     recall : float
-        It is read off these very labels: a figure to compare models by, not what a threshold
+        It is read from these very labels: a figure to compare models by, not what a threshold
         chosen now will keep in new patients. NaN, with an
         :class:`~sklearn.exceptions.UndefinedMetricWarning`, of labels of one class alone.
 

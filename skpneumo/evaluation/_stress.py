@@ -73,7 +73,7 @@ def stress_test(
         surroundings at two scales. Fine detail: blurred, sharpened, noise, JPEG, half the
         resolution. Surroundings: frames and burnt-in text, also painted out.
     groups : array-like of shape (n_images,), default=None
-        The patient of each image; read off the file names by default.
+        The patient of each image; read from the file names by default.
     pos_label : label, default=None
         The class whose recall is meant; by default the one that the estimator's
         threshold is about, else the second of two.
@@ -200,7 +200,7 @@ def _as_it_is(image: Image.Image) -> Image.Image:
 
 
 def _on_pixels(corruption: Corruption, name: str) -> Callable[[np.ndarray], np.ndarray]:
-    """Let a corruption of grey pictures work on pixels of any number of channels."""
+    """Let a corruption of grey images work on pixels of any number of channels."""
 
     def corrupt(pixels: np.ndarray) -> np.ndarray:
         channels = [

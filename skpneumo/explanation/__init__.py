@@ -1,4 +1,4 @@
-"""Explanation: what the network looks at, and how far the picture can be trusted.
+"""Explanation: what the network looks at, and how far heat maps can be trusted.
 
 Only the methods with gradients import Keras, and only the displays matplotlib, when they draw.
 """

@@ -43,7 +43,7 @@ def explain_batch(
     Returns
     -------
     explained : list of (shares, display)
-        Shares of the evidence by region, None where there is no evidence, and a picture that is
+        Shares of the evidence by region, None where there is no evidence, and a figure that is
         not drawn yet, of each file.
     """
     explained: dict[int, tuple[list[float | None], HeatMapDisplay]] = {}
@@ -59,13 +59,13 @@ def explain_batch(
             decision_threshold(estimator, label),
             None,
         )
-        films = source_images(estimator, files)
+        sources = source_images(estimator, files)
         rows = shares.where(shares.notna(), None).to_numpy().tolist()
-        for i, (number, film, row) in enumerate(zip(numbers, films, rows, strict=True)):
+        for i, (number, source, row) in enumerate(zip(numbers, sources, rows, strict=True)):
             display = HeatMapDisplay(
-                [film],
+                [source],
                 {method: each[i : i + 1] for method, each in maps.items()},
-                [subject.lines(i, film.name)],
+                [subject.lines(i, source.name)],
                 subject.name,
             )
             explained[number] = row, display

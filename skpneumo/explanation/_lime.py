@@ -14,7 +14,7 @@ from skpneumo.explanation._occluder import FILL, hidden_look
 
 __all__ = ["lime_map"]
 
-# Of grey levels from 0 to 1: high enough that superpixels stay compact in the noise of a film,
+# Of grey levels from 0 to 1: high enough that superpixels stay compact in the noise of an image,
 # low enough that they follow the rim of heart and lung.
 _COMPACTNESS = 0.1
 _SMOOTHING = 0.01  # share of a side
@@ -59,7 +59,7 @@ def lime_map(
         more, the most probable one of each image.
     n_superpixels : int, default=100
         About how many superpixels an image is cut into, by SLIC on smoothed grey levels. lime's
-        own choice, quickshift, tears a grey film into hundreds of scraps.
+        own choice, quickshift, tears a grey image into hundreds of scraps.
     n_samples : int, default=500
         Versions of each image.
     fill : {"mirror"}, float or array of shape (height, width, channels), default="mirror"

@@ -81,7 +81,7 @@ def occlusion_map(
     Notes
     -----
     With "mirror" nothing is found where both sides are alike: in the middle of the image, or in
-    two lungs that are equally ill.
+    two lungs that are equally affected.
 
     References
     ----------

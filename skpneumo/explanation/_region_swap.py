@@ -1,4 +1,4 @@
-"""Films put together from two: is the class in the chest, or in what lies around it?"""
+"""Swap chest and surroundings between images, to see which of them decides the class."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def transplant_effects(
     """Measure what another's chest, and another's surroundings, do to each image.
 
     Each image is given the chests of some positive and of some negative images in place of its
-    own, and then keeps its chest and is given their surroundings. Every film that is compared
+    own, and then keeps its chest and is given their surroundings. Every image that is compared
     has a seam, so the seam cancels.
 
     Returns
@@ -58,7 +58,7 @@ def transplant_effects(
         row, donor = place[1], donors[place[1:]]
         chest_from = np.where(place[0] == 0, donor, row)
         rest_from = np.where(place[0] == 0, row, donor)
-        films = np.where(chests[chest_from], images[chest_from], images[rest_from])
-        scores[place] = model.scores(films, np.full(len(films), column), "log_odds")
+        swapped = np.where(chests[chest_from], images[chest_from], images[rest_from])
+        scores[place] = model.scores(swapped, np.full(len(swapped), column), "log_odds")
     chest, surroundings = np.diff(scores.mean(axis=-1), axis=-1)[..., 0]
     return chest, surroundings

@@ -114,7 +114,7 @@ def explanation_report(
     Parameters
     ----------
     estimator : fitted classifier with ``predict_proba``
-        A pipeline from paths or images. Its last images must be chest films, air dark.
+        A pipeline from paths or images. Its last images must be chest images, air dark.
     X : array-like of length n_images
         Paths or images, of patients that the model has not been fitted on; at least two of
         each class, and better fifty.
@@ -123,11 +123,11 @@ def explanation_report(
     target : label, default=None
         The positive class; the second of two by default.
     groups : array-like of shape (n_images,), default=None
-        The patient of each image; read off the file names by default.
+        The patient of each image; read from the file names by default.
     method : {"occlusion", "hires_cam", "grad_cam", "grad_cam++", "integrated_gradients", "lime"}
         Whose maps are examined. Occlusion, the default, explains any classifier.
     n_donors : int, default=2
-        Films of either class that each image exchanges chest and surroundings with.
+        Images of either class that each image exchanges chest and surroundings with.
     random_state : int, RandomState instance or None, default=0
         Source of the exchanges, the random weights and the bootstrap.
     batch_size : int, default=256
@@ -150,16 +150,16 @@ def explanation_report(
     - more than half of the evidence for the positive class lies in burnt-in text, corners and
       border, in the mean over the images that it calls positive; or
     - more than a quarter of what tells the classes apart comes from outside the chest: when
-      each image gets the chests of positive and of negative films, and then their surroundings,
+      each image gets the chests of positive and of negative images, and then their surroundings,
       the surroundings move its log odds by more than a quarter of what both do together.
 
     It is "undecided" if neither chests nor surroundings surely move it the right way, both
     intervals reaching down to zero, for then it tells the classes apart by neither: such a model
     has learned nothing that could be convicted or cleared. Else it is "lungs".
 
-    The first looks at single films, the second at the classes, and so it also finds a mark that
-    only normal films bear. Neither finds what lies within the chest, such as a tube or an
-    electrode, nor what changes the whole film, such as its exposure.
+    The first looks at single images, the second at the classes, and so it also finds a mark that
+    only normal images bear. Neither finds what lies within the chest, such as a tube or an
+    electrode, nor what changes the whole image, such as its exposure.
 
     **How far to trust the maps.** ``insertion - deletion``, between -1 and 1, says whether the
     probability follows the pixels that the map puts first (:func:`deletion_insertion`); hidden

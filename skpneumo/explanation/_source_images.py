@@ -1,4 +1,4 @@
-"""Where on the film, at its own resolution, the images that a classifier sees lie."""
+"""Images at their own resolution, and the part of each that a classifier sees."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,21 +18,21 @@ from skpneumo.loading._dicom import size_of_dicom
 from skpneumo.loading._pillow import orientation_of
 from skpneumo.loading._resizing import scaled_size
 
-__all__ = ["Film", "source_images"]
+__all__ = ["SourceImage", "source_images"]
 
 _ORIENTATIONS_ON_THEIR_SIDE = range(5, 9)
 
 
 @dataclass(frozen=True)
-class Film:
+class SourceImage:
     """An X-ray as it is, and what of it the classifier sees.
 
     Attributes
     ----------
     pixels : ndarray of shape (height, width, channels)
-        The film at its own resolution.
+        The image at its own resolution.
     place : tuple of (left, right, bottom, top)
-        The edges, in pixels of the film, of the image that the classifier sees; beyond the film
+        The edges, in pixels of the image, of the image that the classifier sees; beyond the image
         where bars were added. Matplotlib's order.
     name : str
         Its file name, or the number of the row.
@@ -43,8 +43,8 @@ class Film:
     name: str
 
 
-def source_images(estimator: Any, X: Any) -> list[Film]:
-    """Read the films at their own resolution; images are films already.
+def source_images(estimator: Any, X: Any) -> list[SourceImage]:
+    """Read the images at their own resolution; images are images already.
 
     Of the steps before the classifier, :class:`~skpneumo.ImageLoader` and
     :class:`~skpneumo.BorderCropper` are known to move pixels; others are taken to leave them
@@ -58,7 +58,7 @@ def source_images(estimator: Any, X: Any) -> list[Film]:
         loader = next((step for step in steps if isinstance(step, ImageLoader)), ImageLoader())
         loaded = [_read(path, loader) for path in check_paths(X)]
     return [
-        Film(pixels, _extent(pixels, _within(place, seen)), name)
+        SourceImage(pixels, _extent(pixels, _within(place, seen)), name)
         for (pixels, place), seen, name in zip(loaded, _seen_shares(steps, X), names, strict=True)
     ]
 
@@ -91,7 +91,7 @@ def _seen_shares(steps: list[Any], X: Any) -> list[_Shares]:
 
 
 def _read(path: str, loader: ImageLoader) -> tuple[NDArray[np.uint8], _Shares]:
-    """The film in full, and the place of the loaded image on it."""
+    """The image in full, and the place of the loaded image on it."""
     size = _size_of(path)
     if size is None:
         (pixels,) = np.asarray(loader.transform([path]))
@@ -114,7 +114,7 @@ def _read(path: str, loader: ImageLoader) -> tuple[NDArray[np.uint8], _Shares]:
 
 
 def _size_of(path: str) -> tuple[int, int] | None:
-    """Width and height of the upright picture; None for formats that are not known."""
+    """Width and height of the upright image; None for formats that are not known."""
     with open(path, "rb") as file:
         if is_dicom(file.read(DICOM_START)):
             return size_of_dicom(file)

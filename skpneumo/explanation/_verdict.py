@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MEASURES", "judge", "measures_of"]
 
-# In simulations (benchmarks/explanation_conviction.py) honest models stay well below both, and
-# models that were given a marker well above one of them at least.
+# In simulations (benchmarks/explanation_conviction.py) models that use the lungs stay
+# well below both, and models that use a marker are well above at least one of them.
 _MOST_ON_THE_EDGE = 0.5
 _MOST_FROM_OUTSIDE = 0.25
 

@@ -227,7 +227,7 @@ def _to_levels(presented: _Values) -> _Table:
 
 @dataclass(frozen=True)
 class _Lut:
-    """Entries from 0 to 1 for inputs from ``first`` on; the outer ones go on for ever."""
+    """Entries from 0 to 1 for inputs from ``first`` on; the outer ones extend without limit."""
 
     first: int
     entries: _Values

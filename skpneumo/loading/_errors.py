@@ -78,5 +78,5 @@ def _describe(failures: Mapping[str, Exception]) -> str:
         lines.append(f"  {path!r}: {text}")
     if (unnamed := len(failures) - _NAMED_IN_MESSAGE) > 0:
         lines.append(f"  ... and {unnamed} more, all in the `failures` attribute of this error")
-    lines.append("Mend these files or drop their paths, and the labels that belong to them.")
+    lines.append("Fix these files or drop their paths, and the labels that belong to them.")
     return "\n".join(lines)

@@ -34,10 +34,10 @@ class ImageLoader(TransformerMixin, BaseEstimator):
     color_mode : {"grayscale", "rgb"}, default="grayscale"
         One channel (luma, ITU-R 601) or three. Grey files are repeated over the three.
     resize : {"stretch", "pad", "crop"}, default="stretch"
-        How a picture of another aspect ratio becomes ``size``:
+        How an image of another aspect ratio is brought to ``size``:
 
         - "stretch" scales height and width each by its own ratio;
-        - "pad" keeps the ratio, centres the picture and fills up with black bars;
+        - "pad" keeps the ratio, centres the image and fills up with black bars;
         - "crop" keeps the ratio and cuts equal parts off both ends of the longer side.
     cache : str, path-like, DecodeCache, None or False, default=None
         Where decoded images are saved, so that each file is decoded once for the same
@@ -106,7 +106,7 @@ class ImageLoader(TransformerMixin, BaseEstimator):
     224  0.11 [0.10, 0.13]       16
     ==== ======================= =======
 
-    The largest differences lie at the picture's edges and at burnt-in letters; 99.9 % of the
+    The largest differences are at the image's edges and at burnt-in letters; 99.9 % of the
     pixels differ by 2 or less.
 
     **DICOM** needs ``pip install "skpneumo[dicom]"``. Only radiographs and secondary captures of

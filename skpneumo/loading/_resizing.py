@@ -1,4 +1,4 @@
-"""A decoded picture of any shape, brought to the one size of the stack."""
+"""Resize a decoded image of any shape to the size of the stack."""
 
 from dataclasses import dataclass
 
@@ -33,8 +33,8 @@ class DecodedImage:
     image : Image of mode "L", "RGB" or "F"
         The pixels as stored.
     width, height : float
-        What of the pixels is picture. A scaled JPEG decode rounds up to whole pixels, so that
-        the last column and row may reach beyond the picture's edge.
+        Size of the image within the pixels. A scaled JPEG decode rounds up to whole pixels, so
+        that the last column and row may reach beyond the image's edge.
     orientation : int
         How to turn it upright, in EXIF's numbers.
     black, white : float
@@ -53,7 +53,7 @@ class DecodedImage:
 def scaled_size(
     width: float, height: float, size: tuple[int, int], resize: str
 ) -> tuple[int, int]:
-    """Width and height that the whole of an upright picture is scaled to, before bars or cuts."""
+    """Width and height that the whole upright image is scaled to, before padding or cropping."""
     target_height, target_width = size
     if resize == "stretch":
         return target_width, target_height

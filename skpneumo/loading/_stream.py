@@ -71,7 +71,7 @@ class ImageStream:
 
     Notes
     -----
-    Each epoch decodes each image anew; with a ``cache`` in a folder only the first one does.
+    Each epoch decodes each image again; with a ``cache`` in a folder only the first one does.
     Files must not change meanwhile.
 
     **Inner validation** keeps the images of a patient together. Of identical
@@ -117,7 +117,7 @@ class ImageStream:
 
     @property
     def resize(self) -> str:
-        """How a picture of another aspect ratio becomes the size."""
+        """How an image of another aspect ratio is brought to the size."""
         return self._reader.resize
 
     @property

@@ -1,4 +1,4 @@
-"""Networks of :mod:`keras.applications` with a head of one's own."""
+"""Networks of :mod:`keras.applications` with a new head."""
 
 from collections.abc import Mapping, Sequence
 from os import PathLike

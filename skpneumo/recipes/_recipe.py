@@ -1,4 +1,4 @@
-"""What is known of a recipe besides how it is built."""
+"""Description of a recipe."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

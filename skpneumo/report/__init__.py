@@ -1,4 +1,4 @@
-"""The whole evaluation of a fitted model on one page, to be kept and handed on."""
+"""The whole evaluation of a fitted model on one page, to save and to share."""
 
 import lazy_loader as lazy
 

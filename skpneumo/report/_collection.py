@@ -79,7 +79,7 @@ class Collection:
         if groups is not None or carried_patients(X) is not None:
             patients_from = "given with the data"
         else:
-            patients_from = "read off the file names"
+            patients_from = "read from the file names"
         if not known.any():
             patients_from = "unknown: each row counts as one"
         elif not known.all():

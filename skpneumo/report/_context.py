@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["N_BINS", "ReportContext", "Settings"]
 
 N_BINS = 10
-"""Of the calibration error and of its picture."""
+"""Of the calibration error and of its figure."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class ReportContext:
-    """A model, a collection, and what came of the one meeting the other.
+    """A model, a collection, and the model's predictions for it.
 
     Attributes
     ----------

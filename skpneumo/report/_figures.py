@@ -1,4 +1,4 @@
-"""The pictures of a report: what its figures say, to the eye."""
+"""The figures of a report."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from skpneumo.report._wording import basis, figure_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["figures_of", "training_picture"]
+__all__ = ["figures_of", "training_curves"]
 
 
 def figures_of(context: ReportContext) -> str:
@@ -38,11 +38,11 @@ def figures_of(context: ReportContext) -> str:
             _thresholds(predictions, threshold),
             _scores(predictions, names, threshold),
         ]
-    return f'<div class="pictures">{"".join(drawn)}</div>'
+    return f'<div class="figures">{"".join(drawn)}</div>'
 
 
-def training_picture(estimator: Any) -> str:
-    """The course of the training, where the model has kept it."""
+def training_curves(estimator: Any) -> str:
+    """Training curves, if the model has a history."""
     with drawing():
         figure = _figure((10.8, 3.6))
         try:

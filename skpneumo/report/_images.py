@@ -40,7 +40,7 @@ def sample_images(context: ReportContext) -> str:
 
 
 def worst_errors(context: ReportContext) -> str:
-    """The misses and the false alarms of the highest confidence."""
+    """The most confident false negatives and false positives."""
     if context.predictions.score is None:
         return left_out("the model has no scores to tell the worst by.")
     if reason := _why_not(context):

@@ -68,12 +68,12 @@ def callout(severity: str, name: str, text: str) -> str:
 
 
 def left_out(reason: str) -> str:
-    """What stands in the place of a section that has nothing to show."""
+    """Placeholder for an empty section."""
     return paragraph(f"Left out: {reason}")
 
 
 def gap(title: str, reason: str) -> str:
-    """What stands in the place of a picture that cannot be drawn."""
+    """Placeholder for a figure that cannot be drawn."""
     return (
         f"<figure><figcaption><b>{escape(title)}.</b> Left out: {escape(reason)}"
         "</figcaption></figure>"

@@ -1,4 +1,4 @@
-"""The section about the threshold: who chose it, what was promised, and what came of it."""
+"""The section about the threshold: how it was chosen, its guarantee, and whether it held."""
 
 from typing import TYPE_CHECKING, Any
 

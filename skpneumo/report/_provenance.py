@@ -1,4 +1,4 @@
-"""What it takes to get the same figures again."""
+"""What is needed to reproduce the numbers."""
 
 import sys
 from collections.abc import Iterable

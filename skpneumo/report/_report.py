@@ -14,7 +14,7 @@ from skpneumo._html import document, fragment, printable, write_page
 from skpneumo.report._collection import Collection
 from skpneumo.report._context import ReportContext, Settings
 from skpneumo.report._explanation import explanation
-from skpneumo.report._figures import figures_of, training_picture
+from skpneumo.report._figures import figures_of, training_curves
 from skpneumo.report._images import sample_images, worst_errors
 from skpneumo.report._markup import Section
 from skpneumo.report._operating_point import operating_point
@@ -38,7 +38,7 @@ __all__ = ["EvaluationReport"]
 
 @dataclass(frozen=True, repr=False)
 class EvaluationReport:
-    """A fitted model on a labelled collection, as one page that needs nothing from elsewhere.
+    """Evaluation of a fitted model on a labelled collection, as one self-contained page.
 
     Make one with :meth:`from_estimator`; it shows itself in a notebook, and :meth:`to_html`
     writes it.
@@ -212,9 +212,9 @@ class EvaluationReport:
                 protocol(context),
                 operating_point(context),
                 metrics(context),
-                Section("pictures", "Pictures", figures_of(context)),
+                Section("figures", "Figures", figures_of(context)),
                 subgroups(context),
-                Section("training", "Training", training_picture(estimator)),
+                Section("training", "Training", training_curves(estimator)),
                 Section("images", "Sample images", sample_images(context)),
                 Section("errors", "Worst errors", worst_errors(context)),
                 *explanation(context),

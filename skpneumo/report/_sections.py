@@ -54,7 +54,7 @@ _NOT_A_DEVICE = (
 
 
 def summary(context: ReportContext) -> Section:
-    """What a hurried reader must not miss: three figures, and what speaks against them."""
+    """Summary: three metrics, and reservations about them."""
     tiles = []
     for metric in ("recall", "specificity", "roc_auc"):
         estimate = context.found[metric]

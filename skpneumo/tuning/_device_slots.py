@@ -1,4 +1,4 @@
-"""How many fits may use a device at the same time, whichever processes they are in."""
+"""Limit the number of fits that use a device at the same time, across processes."""
 
 import os
 import re

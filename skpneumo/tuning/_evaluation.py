@@ -1,4 +1,4 @@
-"""One candidate on one fold: looked up, or fitted, measured and saved."""
+"""Evaluate one candidate on one fold: look the result up, or fit, score and save."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""What a result is saved under: all that it depends on, written the same way in every run."""
+"""Keys of saved results: a hash of everything a result depends on."""
 
 import hashlib
 import inspect

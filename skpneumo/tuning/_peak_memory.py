@@ -1,4 +1,4 @@
-"""How much memory this process has held at most, lately."""
+"""Peak memory of this process."""
 
 from threading import Lock
 from weakref import WeakSet

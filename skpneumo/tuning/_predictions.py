@@ -1,4 +1,4 @@
-"""Predictions out of fold: what each candidate says of the rows that it was not trained on."""
+"""Out-of-fold predictions of each candidate."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

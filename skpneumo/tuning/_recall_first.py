@@ -11,7 +11,7 @@ __all__ = ["recall_first"]
 def recall_first(
     cv_results: dict[str, Any], *, recall: str = "recall", guard: str | None = None
 ) -> int:
-    """Choose the candidate of the highest recall among those that are nearly the best overall.
+    """Choose the candidate with the highest recall among those that are nearly the best.
 
     For the parameter ``refit`` of a search. ``refit="recall"`` alone favours a model that calls
     every image positive: its recall is 1. This choice first asks for balanced accuracy, or the

@@ -1,4 +1,4 @@
-"""Results on disk, a file for each candidate and fold, there whole or not at all."""
+"""Results on disk: one file for each candidate and fold, written completely or not at all."""
 
 import json
 import zipfile
@@ -46,7 +46,7 @@ class ResultStore:
         return record
 
     def write(self, key: str, record: dict[str, Any]) -> None:
-        """Save a record; its predictions before it, so that no record waits for them in vain."""
+        """Save a record, after its predictions, so that no record lacks them."""
         predictions = record["result"].get("predictions")
         if predictions is not None:
             arrays = predictions.arrays()

@@ -636,7 +636,7 @@ def test_errors_name_the_culprit_and_the_remedy(small, images, labels, act, mess
         act(small, images, labels)
 
 
-# Training that goes on
+# Training that continues
 
 
 def test_warm_starts_and_partial_fits_are_one_long_fit(small, images, labels):

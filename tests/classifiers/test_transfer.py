@@ -344,7 +344,7 @@ def test_augmented_predictions_are_no_waste(images, labels, fitted):
     assert not np.allclose(averaged, fitted.predict_proba(images), atol=1e-3)
 
 
-# Going on
+# Continuing
 
 
 def test_warm_start_goes_on_with_the_head(images, labels, weights_file):

@@ -1,4 +1,4 @@
-"""Synthetic films whose opacities are known, and networks trained on them once a session."""
+"""Synthetic images whose opacities are known, and networks trained on them once a session."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,10 +14,10 @@ SIDE = 48
 
 
 @pytest.fixture(scope="session")
-def films(tmp_path_factory) -> Bunch:
-    """A film each of 240 patients, two fifths of them to test on."""
+def xrays(tmp_path_factory) -> Bunch:
+    """An image each of 240 patients, two fifths of them to test on."""
     return make_chest_xray(
-        tmp_path_factory.mktemp("films"),
+        tmp_path_factory.mktemp("images"),
         n_patients=240,
         images_per_patient=1,
         weights=(0.5, 0.3, 0.2),
@@ -30,16 +30,16 @@ def films(tmp_path_factory) -> Bunch:
 
 
 @pytest.fixture(scope="session")
-def tested(films) -> Bunch:
-    """Paths, images, labels and truth of the films to test on; read-only."""
-    rows = films.split == "test"
-    images = np.asarray(ImageLoader(size=SIDE).transform(films.filenames[rows]))
+def tested(xrays) -> Bunch:
+    """Paths, images, labels and truth of the images to test on; read-only."""
+    rows = xrays.split == "test"
+    images = np.asarray(ImageLoader(size=SIDE).transform(xrays.filenames[rows]))
     images.setflags(write=False)
     return Bunch(
-        filenames=films.filenames[rows],
+        filenames=xrays.filenames[rows],
         images=images,
-        target=films.target[rows],
-        frame=films.frame[rows],
+        target=xrays.target[rows],
+        frame=xrays.frame[rows],
     )
 
 
@@ -56,20 +56,20 @@ def network(**changes: Any) -> CNNClassifier:
 
 
 @pytest.fixture(scope="session")
-def pipeline(films) -> Any:
+def pipeline(xrays) -> Any:
     """A pipeline from paths, with a step that resamples and one that enhances."""
-    train = films.split == "train"
+    train = xrays.split == "train"
     return make_pipeline(
         ImageResampler("over", random_state=0),
         ImageLoader(size=SIDE),
         ContrastEqualizer(),
         network(),
-    ).fit(films.filenames[train], films.target[train])
+    ).fit(xrays.filenames[train], xrays.target[train])
 
 
 @pytest.fixture(scope="session")
 def small() -> Callable[..., CNNClassifier]:
-    """Fit a network on a few films for one epoch, where what it says does not matter."""
+    """Fit a network on a few images for one epoch, where what it says does not matter."""
 
     def fit(**changes: Any) -> CNNClassifier:
         classes = changes.pop("classes", 2)
@@ -90,13 +90,13 @@ def noise() -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def cheating(films) -> tuple[CNNClassifier, np.ndarray]:
-    """A network that was given a marker with each pneumonia, and the test films with it."""
+def shortcut(xrays) -> tuple[CNNClassifier, np.ndarray]:
+    """A network that was given a marker with each pneumonia, and the test images with it."""
     images = with_marker(
-        np.asarray(ImageLoader(size=SIDE).transform(films.filenames)), films.target == 1
+        np.asarray(ImageLoader(size=SIDE).transform(xrays.filenames)), xrays.target == 1
     )
-    train = films.split == "train"
-    return network().fit(images[train], films.target[train]), images[~train]
+    train = xrays.split == "train"
+    return network().fit(images[train], xrays.target[train]), images[~train]
 
 
 @pytest.fixture(scope="session")
@@ -119,7 +119,7 @@ def points_at_opacity() -> Callable[..., np.ndarray]:
 
 @pytest.fixture(scope="session")
 def found(pipeline, tested) -> np.ndarray:
-    """Which test films have pneumonia and are called so."""
+    """Which test images have pneumonia and are called so."""
     return (tested.target == 1) & (pipeline.predict(tested.filenames) == 1)
 
 

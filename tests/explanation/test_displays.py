@@ -67,11 +67,11 @@ def test_maps_lie_on_films_at_their_own_resolution(pipeline, tested):
     paths, y = tested.filenames[:2], tested.target[:2]
     display = HeatMapDisplay.from_estimator(pipeline, paths, y, target_names=NAMES)
     assert display.axes_.shape == (2, 3)
-    film, overlay = display.axes_[0, 0].images[0], display.axes_[0, 1].images
-    assert film.get_array().shape == display.films[0].pixels.shape[:2] != (48, 48)
-    assert overlay[0].get_array().shape == film.get_array().shape
+    source, overlay = display.axes_[0, 0].images[0], display.axes_[0, 1].images
+    assert source.get_array().shape == display.sources[0].pixels.shape[:2] != (48, 48)
+    assert overlay[0].get_array().shape == source.get_array().shape
     assert overlay[1].get_array().shape == (48, 48)
-    assert tuple(overlay[1].get_extent()) == display.films[0].place
+    assert tuple(overlay[1].get_extent()) == display.sources[0].place
     assert display.axes_[0, 1].get_xlim() == display.axes_[0, 0].get_xlim()
 
 
@@ -185,7 +185,7 @@ def test_curves_are_drawn_with_their_areas(pipeline, tested, found):
 def test_no_caption_loses_its_figures(pipeline, tested):
     subject, _ = subject_of(pipeline, tested.filenames[:1], [1], None, NAMES)
     subject = replace(subject, threshold=0.123456)
-    _, said, _ = subject.lines(0, "film.jpeg")
+    _, said, _ = subject.lines(0, "image.jpeg")
     assert shortened(said) == said
 
 
@@ -220,7 +220,7 @@ def test_a_gallery_needs_images_and_a_class(pipeline, small, noise, tested):
 
 def test_a_figure_has_the_proportions_of_its_films(pipeline, tested):
     display = HeatMapDisplay.from_estimator(pipeline, tested.filenames[:1], methods="hires_cam")
-    tall = replace(display.films[0], pixels=np.zeros((300, 100, 1), dtype=np.uint8))
+    tall = replace(display.sources[0], pixels=np.zeros((300, 100, 1), dtype=np.uint8))
     (width, height), narrow = display.figure_size, HeatMapDisplay([tall], display.maps, [[]], "")
     assert narrow.figure_size[0] == width
     assert narrow.figure_size[1] > 2 * height

@@ -49,9 +49,9 @@ def test_a_letter_is_text_and_nothing_else_is(xrays):
     assert (region_codes(images) == text).mean() < 0.02
     lettered = images.copy()
     for image in lettered:
-        film = Image.fromarray(image[..., 0])
-        ImageDraw.Draw(film).text((4, 2), "R", fill=250, font=ImageFont.load_default(14))
-        image[..., 0] = film
+        marked = Image.fromarray(image[..., 0])
+        ImageDraw.Draw(marked).text((4, 2), "R", fill=250, font=ImageFont.load_default(14))
+        image[..., 0] = marked
     ink = (lettered != images)[..., 0] & (lettered[..., 0] > 200)
     codes = region_codes(lettered)
     assert ink.any(axis=(1, 2)).all()

@@ -1,4 +1,4 @@
-"""The report convicts the cheater, clears the honest, and says what it rests on."""
+"""The report tells lungs from shortcuts, and says how it knows."""
 
 import numpy as np
 import pytest
@@ -13,33 +13,33 @@ from skpneumo.explanation._verdict import MEASURES
 
 
 @pytest.fixture(scope="module")
-def honest(pipeline, tested):
+def lungs(pipeline, tested):
     return explanation_report(pipeline, tested.filenames, tested.target)
 
 
-def test_the_honest_model_is_cleared(honest):
-    assert honest.verdict == "lungs"
-    measures = honest.measures.set_index("measure")
+def test_a_model_that_uses_the_lungs_is_found(lungs):
+    assert lungs.verdict == "lungs"
+    measures = lungs.measures.set_index("measure")
     assert measures.loc["lungs", "value"] > measures.loc["edge", "value"]
     assert measures.loc["chest_effect", "low"] > 0
     assert measures.loc["similarity", "value"] < 0.7
 
 
-def test_the_cheater_is_convicted(cheating, tested):
-    network, images = cheating
+def test_a_shortcut_is_found(shortcut, tested):
+    network, images = shortcut
     report = explanation_report(network, images, tested.target)
     assert report.verdict == "shortcut"
     assert report.measures.set_index("measure").loc["from outside", "low"] > 0.25
 
 
-def test_the_cheater_is_convicted_by_gradients_too(cheating, tested):
-    network, images = cheating
+def test_a_shortcut_is_found_by_gradients_too(shortcut, tested):
+    network, images = shortcut
     report = explanation_report(network, images, tested.target, method="hires_cam")
     assert (report.method, report.verdict) == ("hires_cam", "shortcut")
 
 
-def test_every_image_has_its_row(honest, pipeline, tested):
-    frame = honest.frame
+def test_every_image_has_its_row(lungs, pipeline, tested):
+    frame = lungs.frame
     assert frame["path"].tolist() == tested.filenames.tolist()
     assert frame["positive"].tolist() == (tested.target == 1).tolist()
     assert frame["called"].tolist() == (pipeline.predict(tested.filenames) == 1).tolist()
@@ -52,22 +52,22 @@ def test_every_image_has_its_row(honest, pipeline, tested):
     assert frame.drop(columns="similarity").notna().all(axis=None)
 
 
-def test_the_summary_names_every_measure(honest):
-    text = honest.summary()
-    assert text.startswith(f"{len(honest.frame)} images, maps by occlusion: lungs")
-    assert all(reason in text for reason in honest.reasons)
+def test_the_summary_names_every_measure(lungs):
+    text = lungs.summary()
+    assert text.startswith(f"{len(lungs.frame)} images, maps by occlusion: lungs")
+    assert all(reason in text for reason in lungs.reasons)
     assert all(words in text for words in MEASURES.values())
-    assert repr(honest) == f"<ExplanationReport: lungs, {len(honest.frame)} images>"
+    assert repr(lungs) == f"<ExplanationReport: lungs, {len(lungs.frame)} images>"
 
 
-def test_the_page_of_a_notebook_has_the_verdict_and_the_measures(honest):
-    page = honest._repr_html_()
+def test_the_page_of_a_notebook_has_the_verdict_and_the_measures(lungs):
+    page = lungs._repr_html_()
     assert "lungs" in page
     assert all(words in page for words in MEASURES.values())
 
 
-def test_a_seed_decides_it(cheating, tested):
-    network, images = cheating
+def test_a_seed_decides_it(shortcut, tested):
+    network, images = shortcut
     X, y = images[::8], tested.target[::8]
     once = explanation_report(network, X, y, random_state=3)
     again = explanation_report(network, X, y, random_state=3)

@@ -1,4 +1,4 @@
-"""Films at their own resolution, and where on them the network's images lie."""
+"""Images at their own resolution, and where on them the network's images lie."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from ..loading.dicom_writing import write_dicom
 
 @pytest.fixture
 def wide(tmp_path):
-    """A film of 120 x 60 pixels, and the same stored on its side."""
+    """An image of 120 x 60 pixels, and the same stored on its side."""
     grey = np.random.default_rng(0).integers(60, 200, (60, 120), dtype=np.uint8)
     Image.fromarray(grey).save(tmp_path / "wide.png")
     turned = Image.fromarray(grey).transpose(Image.Transpose.ROTATE_90)
@@ -27,8 +27,8 @@ def place_of(path, *steps):
     """Where the image of a fitted pipeline with these steps lies."""
     pipe = make_pipeline(*steps, CNNClassifier(filters=(2,), epochs=1, random_state=0))
     pipe.fit([path, path], [0, 1])
-    (film,) = source_images(pipe, [path])
-    return film
+    (source,) = source_images(pipe, [path])
+    return source
 
 
 @pytest.mark.parametrize(
@@ -40,10 +40,10 @@ def place_of(path, *steps):
     ],
 )
 def test_images_lie_where_the_loader_took_them(resize, place, wide):
-    film = place_of(wide[0], ImageLoader(size=24, resize=resize))
-    assert film.pixels.shape == (60, 120, 1)
-    assert film.name == "wide.png"
-    assert film.place == pytest.approx(place)
+    source = place_of(wide[0], ImageLoader(size=24, resize=resize))
+    assert source.pixels.shape == (60, 120, 1)
+    assert source.name == "wide.png"
+    assert source.place == pytest.approx(place)
 
 
 def test_films_stand_upright(wide):
@@ -54,25 +54,25 @@ def test_films_stand_upright(wide):
 
 def test_a_broken_exif_block_does_not_cost_the_film(tmp_path):
     grey = np.random.default_rng(0).integers(60, 200, (60, 120), dtype=np.uint8)
-    path = tmp_path / "film.jpg"
+    path = tmp_path / "image.jpg"
     Image.fromarray(grey).save(path, exif=b"Exif\0\0garbage", dpi=(72, 72))
-    film = place_of(str(path), ImageLoader(size=24))
-    assert film.place == pytest.approx((-0.5, 119.5, 59.5, -0.5))
+    source = place_of(str(path), ImageLoader(size=24))
+    assert source.place == pytest.approx((-0.5, 119.5, 59.5, -0.5))
 
 
 def test_cropped_borders_are_left_out(tmp_path):
     grey = np.full((100, 100), 0, dtype=np.uint8)
     grey[20:90, 10:60] = np.random.default_rng(0).integers(100, 255, (70, 50), dtype=np.uint8)
-    Image.fromarray(grey).save(tmp_path / "film.png")
-    film = place_of(str(tmp_path / "film.png"), ImageLoader(size=100), BorderCropper())
-    left, right, bottom, top = film.place
+    Image.fromarray(grey).save(tmp_path / "image.png")
+    source = place_of(str(tmp_path / "image.png"), ImageLoader(size=100), BorderCropper())
+    left, right, bottom, top = source.place
     assert (left, right) == pytest.approx((9.5, 59.5), abs=1.5)
     assert (top, bottom) == pytest.approx((19.5, 89.5), abs=1.5)
 
 
 def test_other_steps_leave_the_pixels_where_they_are(wide):
-    film = place_of(wide[0], ImageLoader(size=24), ContrastEqualizer())
-    assert film.place == (-0.5, 119.5, 59.5, -0.5)
+    source = place_of(wide[0], ImageLoader(size=24), ContrastEqualizer())
+    assert source.place == (-0.5, 119.5, 59.5, -0.5)
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -81,28 +81,28 @@ def test_paths_in_every_form(stream, wide):
         ImageLoader(size=24, stream=stream), CNNClassifier(filters=(2,), epochs=1, random_state=0)
     ).fit(wide, [0, 1])
     for X in (wide, np.array(wide, dtype=object), np.array(wide, dtype=object)[:, np.newaxis]):
-        assert [film.name for film in source_images(pipe, X)] == ["wide.png", "turned.png"]
+        assert [source.name for source in source_images(pipe, X)] == ["wide.png", "turned.png"]
 
 
 def test_images_are_films_already(small, noise):
-    films = source_images(small(), noise)
-    assert np.array_equal(films[2].pixels, noise[2])
-    assert films[2].place == (-0.5, 15.5, 15.5, -0.5)
-    assert films[2].name == "image 2"
+    sources = source_images(small(), noise)
+    assert np.array_equal(sources[2].pixels, noise[2])
+    assert sources[2].place == (-0.5, 15.5, 15.5, -0.5)
+    assert sources[2].name == "image 2"
 
 
 def test_rows_of_pixels_become_films():
     rows = np.random.default_rng(0).random((6, 64)) * 255
     classifier = CNNClassifier(filters=(2,), image_shape=(8, 8, 1), epochs=1, random_state=0)
-    films = source_images(classifier.fit(rows, [0, 1] * 3), rows)
-    assert films[0].pixels.shape == (8, 8, 1)
+    sources = source_images(classifier.fit(rows, [0, 1] * 3), rows)
+    assert sources[0].pixels.shape == (8, 8, 1)
 
 
 def test_a_dicom_film_is_shown_at_its_own_resolution_and_by_the_loaders_window(tmp_path):
     grey = np.random.default_rng(0).integers(0, 256, (60, 120), dtype=np.uint8)
     path = write_dicom(
-        tmp_path / "film", grey, WindowCenter=[128, 100.5], WindowWidth=[256, 2], Modality="CR"
+        tmp_path / "image", grey, WindowCenter=[128, 100.5], WindowWidth=[256, 2], Modality="CR"
     )
-    film = place_of(path, ImageLoader(size=24, resize="pad", dicom_window=1))
-    assert film.place == pytest.approx((-0.5, 119.5, 89.5, -30.5))
-    assert np.array_equal(film.pixels[..., 0] > 127, grey >= 100)
+    source = place_of(path, ImageLoader(size=24, resize="pad", dicom_window=1))
+    assert source.place == pytest.approx((-0.5, 119.5, 89.5, -30.5))
+    assert np.array_equal(source.pixels[..., 0] > 127, grey >= 100)

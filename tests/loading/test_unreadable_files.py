@@ -148,7 +148,7 @@ def load_what_can_be(path, size):
         return None, error.failures
 
 
-# Pillow warns when a TIFF ends within its directory, and goes on to fail.
+# Pillow warns when a TIFF ends within its directory, and then fails.
 @pytest.mark.filterwarnings("ignore:(Corrupt EXIF|Truncated File)")
 @pytest.mark.parametrize("kind", FORMATS)
 @settings(max_examples=25, deadline=None)

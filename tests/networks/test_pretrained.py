@@ -220,7 +220,7 @@ def test_layers_train_from_the_named_one_on(trainable_norm):
 
 
 @pytest.mark.parametrize("weights", ["file", None])
-def test_batch_norm_trains_only_where_it_starts_anew(weights, tmp_path):
+def test_batch_norm_trains_only_where_it_starts_from_scratch(weights, tmp_path):
     if weights is not None:
         weights = tmp_path / "own.weights.h5"
         keras_own("MobileNet", 32, alpha=0.25).save_weights(weights)

@@ -26,7 +26,7 @@ from skpneumo.report import EvaluationReport
 from skpneumo.report._collection import Collection
 from skpneumo.report._context import ReportContext, Settings
 from skpneumo.report._decisions import decided
-from skpneumo.report._figures import figures_of, training_picture
+from skpneumo.report._figures import figures_of, training_curves
 from skpneumo.report._images import sample_images
 from skpneumo.report._operating_point import operating_point
 from skpneumo.report._provenance import checksum_of, parameters
@@ -39,7 +39,7 @@ from skpneumo.report._sections import (
 )
 
 SECTIONS = [
-    "summary", "data", "protocol", "operating-point", "metrics", "pictures", "subgroups",
+    "summary", "data", "protocol", "operating-point", "metrics", "figures", "subgroups",
     "training", "images", "errors", "limits", "reproduction",
 ]  # fmt: skip
 
@@ -226,10 +226,10 @@ def test_page_can_be_read_without_seeing_it(page):
 
 
 def test_pictures_are_legible_on_light_and_dark(report):
-    pictures = bodies_of(report)["pictures"]
-    assert "currentColor" in pictures
-    assert not re.search(r"(fill|stroke): (#000000|#111111|black)", pictures)
-    assert "<text" not in pictures  # letters are shapes, whatever fonts the reader has
+    figures = bodies_of(report)["figures"]
+    assert "currentColor" in figures
+    assert not re.search(r"(fill|stroke): (#000000|#111111|black)", figures)
+    assert "<text" not in figures  # letters are shapes, whatever fonts the reader has
 
 
 def test_figures_are_those_of_evaluate(report, model, xrays, html):
@@ -335,11 +335,9 @@ def test_history_of_the_training_is_drawn(model):
     class Remembering(LogisticRegression):
         history_ = {"loss": [0.7, 0.5], "val_loss": [0.7, 0.6], "val_recall": [0.5, 0.8]}  # noqa: RUF012
 
-    drawn = training_picture(make_pipeline(ImageLoader(), Remembering()))
+    drawn = training_curves(make_pipeline(ImageLoader(), Remembering()))
     assert 'aria-label="Course of the training"' in drawn
-    assert (
-        training_picture(model) == "<p>Left out: the model keeps no history of its training.</p>"
-    )
+    assert training_curves(model) == "<p>Left out: the model keeps no history of its training.</p>"
 
 
 # The average precision of nothing but positives takes an interval from no negatives.
@@ -389,7 +387,7 @@ def test_images_in_memory_are_shown_if_they_can_be(xrays):
     model.fit(images, xrays.target)
     context = case_of(model, images, xrays.target)
     assert sample_images(context).count("<img") == 12
-    assert context.collection.patients_from == "read off the file names"
+    assert context.collection.patients_from == "read from the file names"
     bare = case_of(model, np.asarray(images, float), xrays.target, groups=xrays.groups)
     assert "float64, not of uint8" in sample_images(bare)
     assert bare.collection.patients_from == "given with the data"
@@ -500,7 +498,7 @@ def test_course_of_several_trainings_is_left_out():
     X, y = make_classification(40, random_state=0)
     pair = [("a", LogisticRegression()), ("b", LogisticRegression())]
     voting = VotingClassifier(pair, voting="soft").fit(X, y)
-    assert "several classifiers, each with a training of its own" in training_picture(voting)
+    assert "several classifiers, each with a training of its own" in training_curves(voting)
 
 
 class Contrary(ClassifierMixin, BaseEstimator):
@@ -536,7 +534,7 @@ def test_model_without_scores_leaves_gaps(features):
     X, y, _, split = features
     report = EvaluationReport.from_estimator(Contrary(False), X, y, split=split)
     bodies = {name: text_of(body) for name, body in bodies_of(report).items()}
-    assert bodies["pictures"].count("the model has no scores.") == 6
+    assert bodies["figures"].count("the model has no scores.") == 6
     assert "no scores to tell the worst by" in bodies["errors"]
     assert "needs scores" in bodies["metrics"]
     assert report.threshold is None

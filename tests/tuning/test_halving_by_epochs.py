@@ -72,13 +72,13 @@ def test_continuing_ends_where_one_long_fit_ends(cnn, rows, epochs):
         ).fit(*rows)
         return search.n_resources_, search.cv_results_["mean_test_score"]
 
-    rungs, anew = scores(continue_training=False)
+    rungs, from_scratch = scores(continue_training=False)
     assert rungs == [3, 6]
     assert epochs == [3] * 6 + [6] * 4
     epochs.clear()
     _, continued = scores(continue_training=True)
     assert epochs == [3] * 6 + [3] * 4
-    np.testing.assert_array_equal(continued, anew)
+    np.testing.assert_array_equal(continued, from_scratch)
 
 
 def test_a_pipeline_continues_too(xrays, cnn, epochs):

@@ -66,7 +66,7 @@ def plot_evaluation(
     y_pred : array-like of shape (n_images,), default=None
         Predicted labels; by ``threshold`` if None.
     groups : array-like of shape (n_images,), default=None
-        The patient of each image, for the intervals; read off ``filenames`` by default.
+        The patient of each image, for the intervals; read from ``filenames`` by default.
     filenames : array-like of paths, shape (n_images,), default=None
         The file of each image.
     pos_label : label, default=None

@@ -121,7 +121,7 @@ class ThresholdDisplay:
         threshold : float, default=None
             The chosen one; by default the one at which the estimator decides.
         groups : array-like of shape (n_images,), default=None
-            The patient of each image; read off the file names by default.
+            The patient of each image; read from the file names by default.
         pos_label : label, default=None
             The positive class; by default the one that the estimator's threshold is about, else
             the second of two.
@@ -164,7 +164,7 @@ class ThresholdDisplay:
         threshold : float, default=None
             The chosen one.
         groups : array-like of shape (n_images,), default=None
-            The patient of each image; read off ``filenames`` by default.
+            The patient of each image; read from ``filenames`` by default.
         filenames : array-like of paths, shape (n_images,), default=None
             The file of each image.
         pos_label : label, default=None

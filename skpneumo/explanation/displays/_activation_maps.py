@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from skpneumo._image_drawing import draw_image
 from skpneumo._plotting import GREY, axes_for, divide, figure_of
-from skpneumo.explanation._source_images import Film, source_images
+from skpneumo.explanation._source_images import SourceImage, source_images
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,8 +24,8 @@ class ActivationMapsDisplay:
 
     Parameters
     ----------
-    film : Film
-        The film.
+    source : SourceImage
+        The image.
     maps : mapping of str to ndarray of shape (map_height, map_width, n_maps)
         The feature maps of each layer.
     n_maps : int, default=8
@@ -34,7 +34,7 @@ class ActivationMapsDisplay:
     Attributes
     ----------
     axes_ : ndarray of Axes, shape (n_layers, 1 + n_maps)
-        Axes of the maps, behind the film in the first row.
+        Axes of the maps, behind the image in the first row.
     ax_ : Axes
         The place that was divided among them.
     figure_ : Figure
@@ -53,8 +53,10 @@ class ActivationMapsDisplay:
     ['block1_conv1_activation', 'block2_conv1_activation']
     """
 
-    def __init__(self, film: Film, maps: Mapping[str, NDArray[Any]], n_maps: int = 8) -> None:
-        self.film = film
+    def __init__(
+        self, source: SourceImage, maps: Mapping[str, NDArray[Any]], n_maps: int = 8
+    ) -> None:
+        self.source = source
         self.maps = dict(maps)
         self.n_maps = n_maps
 
@@ -97,8 +99,8 @@ class ActivationMapsDisplay:
         if np.ndim(X) and len(X) != 1:
             raise ValueError(f"Expected one image, got {len(X)}. Pass X[:1].")
         maps = {name: each[0] for name, each in activation_maps(estimator, X, layers).items()}
-        (film,) = source_images(estimator, X)
-        return cls(film, maps, n_maps).plot(ax=ax)
+        (source,) = source_images(estimator, X)
+        return cls(source, maps, n_maps).plot(ax=ax)
 
     def plot(self, *, ax: "Axes | None" = None) -> Self:
         """Draw the maps.
@@ -117,7 +119,7 @@ class ActivationMapsDisplay:
         self.axes_ = divide(ax, len(self.maps), n_columns)
         for panel in self.axes_.ravel():
             panel.set_axis_off()
-        draw_image(self.axes_[0, 0], self.film.pixels, [self.film.name])
+        draw_image(self.axes_[0, 0], self.source.pixels, [self.source.name])
         for panels, (layer, maps) in zip(self.axes_, self.maps.items(), strict=True):
             self._plot_layer(panels, layer, maps)
         self.ax_, self.figure_ = ax, figure_of(ax)

@@ -17,7 +17,7 @@ from skpneumo._predictions import Predictions, predictions_of
 from skpneumo._sklearn import _safe_indexing
 from skpneumo.explanation._methods import maps_by
 from skpneumo.explanation._model import require_probabilities, require_target
-from skpneumo.explanation._source_images import Film, source_images
+from skpneumo.explanation._source_images import SourceImage, source_images
 from skpneumo.explanation.displays._captions import Subject, subject_said
 from skpneumo.explanation.displays._overlay import common_limit, draw_colour_bar, draw_overlay
 from skpneumo.fitted import positive_label
@@ -44,14 +44,14 @@ class HeatMapGalleryDisplay:
 
     Parameters
     ----------
-    films : list of Film
-        The films.
-    maps : ndarray of shape (n_films, height, width)
+    sources : list of SourceImage
+        The images.
+    maps : ndarray of shape (n_images, height, width)
         Their heat maps.
     captions : list of list of str
-        Lines above each film.
+        Lines above each image.
     outcomes : list of {"found", "missed", "false alarms", "rightly cleared"}
-        Whose row each film is in.
+        Whose row each image is in.
     counts : dict of str to int
         How many images of each outcome there are in all.
     target_name : str
@@ -85,7 +85,7 @@ class HeatMapGalleryDisplay:
 
     def __init__(
         self,
-        films: list[Film],
+        sources: list[SourceImage],
         maps: NDArray[Any],
         captions: list[list[str]],
         outcomes: list[str],
@@ -93,7 +93,7 @@ class HeatMapGalleryDisplay:
         target_name: str,
         method: str,
     ) -> None:
-        self.films = films
+        self.sources = sources
         self.maps = maps
         self.captions = captions
         self.outcomes = outcomes
@@ -114,7 +114,7 @@ class HeatMapGalleryDisplay:
         target_names: Sequence[str] | None = None,
         ax: "Axes | None" = None,
     ) -> Self:
-        """Predict, explain the surest images of each outcome, and draw them.
+        """Predict, explain the most confident images of each outcome, and draw them.
 
         Parameters
         ----------
@@ -179,10 +179,10 @@ class HeatMapGalleryDisplay:
         subject: Subject,
         method: str,
     ) -> Self:
-        """Put the films of the surest images, their maps and captions together, not drawn yet."""
-        films = source_images(estimator, _safe_indexing(X, surest.rows))
-        captions = [subject.lines(row, film.name) for row, film in enumerate(films)]
-        return cls(films, maps, captions, surest.outcomes, surest.counts, subject.name, method)
+        """Collect the most confident images, their maps and captions, without drawing."""
+        sources = source_images(estimator, _safe_indexing(X, surest.rows))
+        captions = [subject.lines(row, source.name) for row, source in enumerate(sources)]
+        return cls(sources, maps, captions, surest.outcomes, surest.counts, subject.name, method)
 
     def plot(self, *, ax: "Axes | None" = None) -> Self:
         """Draw the images.
@@ -205,7 +205,7 @@ class HeatMapGalleryDisplay:
             rows = [row for row, each in enumerate(self.outcomes) if each == outcome]
             for panel, row in zip(panels, rows, strict=False):
                 drawn = draw_overlay(
-                    panel, self.films[row], self.maps[row], limit, self.captions[row]
+                    panel, self.sources[row], self.maps[row], limit, self.captions[row]
                 )
             for panel in panels[len(rows) :]:
                 panel.set(xticks=[], yticks=[])

@@ -1,4 +1,4 @@
-"""Heat maps over the films they explain, methods side by side."""
+"""Heat maps over the images they explain, methods side by side."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from skpneumo._plotting import axes_for, divide, figure_of
 from skpneumo.explanation._methods import maps_by
-from skpneumo.explanation._source_images import Film, source_images
+from skpneumo.explanation._source_images import SourceImage, source_images
 from skpneumo.explanation.displays._captions import subject_of
 from skpneumo.explanation.displays._overlay import common_limit, draw_colour_bar, draw_overlay
 
@@ -17,35 +17,35 @@ if TYPE_CHECKING:
 
 __all__ = ["HeatMapDisplay"]
 
-_BAR = 0.05  # height of a colour bar, in heights of a film
+_BAR = 0.05  # height of a colour bar, in heights of an image
 
-# Inches: a film's width, the lines above it, and what belongs to the colour bar.
+# Inches: an image's width, the lines above it, and what belongs to the colour bar.
 _WIDTH, _CAPTION, _SCALE = 2.6, 0.5, 0.45
 
 
 class HeatMapDisplay:
-    """Films, and beside each its heat maps, a column a method.
+    """Images, and beside each its heat maps, a column a method.
 
-    Films are drawn at their own resolution and proportions, and maps where they belong on
+    Images are drawn at their own resolution and proportions, and maps where they belong on
     them, also after bars were added or borders cropped. Evidence for the class is vermillion,
     evidence against it blue; what is clear has none. A method's maps share one scale. Make a
     display with :meth:`from_estimator`.
 
     Parameters
     ----------
-    films : list of Film
-        The films.
+    sources : list of SourceImage
+        The images.
     maps : mapping of str to ndarray of shape (n_images, height, width)
         Heat maps by the name of the method.
     captions : list of list of str
-        Lines above each film.
+        Lines above each image.
     target_name : str
         The class that the maps are about.
 
     Attributes
     ----------
     axes_ : ndarray of Axes, shape (n_images, 1 + n_methods)
-        Axes of the images, films in the first column.
+        Axes of the images, images in the first column.
     bars_ : list of Colorbar
         The scale of each method.
     ax_ : Axes
@@ -69,12 +69,12 @@ class HeatMapDisplay:
 
     def __init__(
         self,
-        films: list[Film],
+        sources: list[SourceImage],
         maps: Mapping[str, NDArray[Any]],
         captions: list[list[str]],
         target_name: str,
     ) -> None:
-        self.films = films
+        self.sources = sources
         self.maps = dict(maps)
         self.captions = captions
         self.target_name = target_name
@@ -133,21 +133,21 @@ class HeatMapDisplay:
         else:
             names = [methods] if isinstance(methods, str) else methods
             maps = {name: maps_by(name, estimator, X, target) for name in names}
-        films = source_images(estimator, X)
-        captions = [subject.lines(row, film.name) for row, film in enumerate(films)]
-        return cls(films, maps, captions, subject.name).plot(ax=ax)
+        sources = source_images(estimator, X)
+        captions = [subject.lines(row, source.name) for row, source in enumerate(sources)]
+        return cls(sources, maps, captions, subject.name).plot(ax=ax)
 
     @property
     def figure_size(self) -> tuple[float, float]:
-        """Width and height in inches of a figure that the films fill."""
+        """Width and height in inches of a figure that the images fill."""
         tallest = max(
-            height / width for height, width, _ in (film.pixels.shape for film in self.films)
+            height / width for height, width, _ in (source.pixels.shape for source in self.sources)
         )
-        height = len(self.films) * (_WIDTH * tallest + _CAPTION) + _SCALE
+        height = len(self.sources) * (_WIDTH * tallest + _CAPTION) + _SCALE
         return _WIDTH * (1 + len(self.maps)), height
 
     def plot(self, *, ax: "Axes | None" = None) -> Self:
-        """Draw the films and maps.
+        """Draw the images and maps.
 
         Parameters
         ----------
@@ -158,20 +158,20 @@ class HeatMapDisplay:
         -------
         display : HeatMapDisplay
         """
-        n_rows, n_columns = len(self.films), 1 + len(self.maps)
+        n_rows, n_columns = len(self.sources), 1 + len(self.maps)
         ax = axes_for(ax, figsize=self.figure_size)
         heights = [1.0] * n_rows + [_BAR]
         self.axes_ = divide(ax, n_rows + 1, n_columns, height_ratios=heights)
         self.axes_, bars = self.axes_[:-1], self.axes_[-1]
-        for row, film in enumerate(self.films):
-            draw_overlay(self.axes_[row, 0], film, None, 1.0, self.captions[row])
+        for row, source in enumerate(self.sources):
+            draw_overlay(self.axes_[row, 0], source, None, 1.0, self.captions[row])
         bars[0].set_axis_off()
         self.bars_ = []
         for column, (method, maps) in enumerate(self.maps.items(), start=1):
             limit = common_limit(maps)
-            for row, film in enumerate(self.films):
+            for row, source in enumerate(self.sources):
                 title = [method] if row == 0 else []
-                drawn = draw_overlay(self.axes_[row, column], film, maps[row], limit, title)
+                drawn = draw_overlay(self.axes_[row, column], source, maps[row], limit, title)
             label = f"evidence for {self.target_name}"
             self.bars_.append(
                 draw_colour_bar(drawn, label, cax=bars[column], orientation="horizontal")

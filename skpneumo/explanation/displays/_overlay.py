@@ -1,4 +1,4 @@
-"""A heat map over a film: blue against the class, vermillion for it, clear where there is none."""
+"""Draw a heat map over an image: vermillion for the class, blue against it."""
 
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from skpneumo._image_drawing import draw_image
 from skpneumo._plotting import NEGATIVE, POSITIVE, figure_of
-from skpneumo.explanation._source_images import Film
+from skpneumo.explanation._source_images import SourceImage
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,16 +31,21 @@ def common_limit(maps: NDArray[Any]) -> float:
 
 
 def draw_overlay(
-    ax: "Axes", film: Film, heat: NDArray[Any] | None, limit: float, lines: list[str]
+    ax: "Axes", source: SourceImage, heat: NDArray[Any] | None, limit: float, lines: list[str]
 ) -> "AxesImage":
-    """Draw a film with its caption, and a map over it if there is one."""
-    drawn = draw_image(ax, film.pixels, lines)
+    """Draw an image with its caption, and a map over it if there is one."""
+    drawn = draw_image(ax, source.pixels, lines)
     ax.set_anchor("N")  # captions of a row stand in line, and the layout knows where
     if heat is None:
         return drawn
     view = ax.get_xlim(), ax.get_ylim()
     drawn = ax.imshow(
-        heat, cmap=_colours(), vmin=-limit, vmax=limit, extent=film.place, interpolation="bilinear"
+        heat,
+        cmap=_colours(),
+        vmin=-limit,
+        vmax=limit,
+        extent=source.place,
+        interpolation="bilinear",
     )
     ax.set(xlim=view[0], ylim=view[1])
     return drawn

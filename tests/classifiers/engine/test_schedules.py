@@ -1,4 +1,4 @@
-"""Learning rates as training goes on: warm-up, half a cosine, a plateau."""
+"""Learning rates during training: warm-up, half a cosine, a plateau."""
 
 import keras
 import numpy as np
