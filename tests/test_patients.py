@@ -1,16 +1,30 @@
 """Patients are known the same way by every consumer, and travel with the rows."""
 
 import warnings
+import zlib
 
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from imblearn.over_sampling import SMOTE
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import StackingClassifier
+from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV, cross_val_score
 from sklearn.preprocessing import FunctionTransformer
 
-from skpneumo import CNNClassifier, ImageLoader, ImageResampler, PatientKFold, make_pipeline
+from skpneumo import (
+    CNNClassifier,
+    ImageLoader,
+    ImageResampler,
+    PatientKFold,
+    RecallFloorClassifier,
+    ResumableHalvingGridSearchCV,
+    make_pipeline,
+)
 from skpneumo._patients import find_patients, patients_of
 from skpneumo.audit import audit_images
 from skpneumo.classifiers import _validation_split
@@ -18,6 +32,12 @@ from skpneumo.datasets import UnknownPatientsWarning
 from skpneumo.evaluation import evaluate, evaluate_predictions, persistent_errors
 from skpneumo.loading import ImageArray, ImageStream
 
+LAYOUTS = [
+    "{patient}/{row}.png",
+    "site/{patient}-{row}.dcm",
+    "IM-0001-0001-{row}.jpeg",
+    "person1_virus_{row}.jpeg",
+]
 NAMES = ["scan-a.png", "scan-b.png", "scan-c.png", "scan-d.png"]
 
 
@@ -245,6 +265,84 @@ def test_fit_takes_groups_and_warns_without(small_images):
     classifier.fit(images, labels, groups=np.arange(len(labels)))
     with pytest.warns(UnknownPatientsWarning):
         classifier.fit(images, labels)
+
+
+# No patient on both sides of any split, however deep
+
+
+class _Suspicious(ClassifierMixin, BaseEstimator):
+    """Refuses to predict for a patient that it was trained on."""
+
+    def __init__(self, c=0):
+        self.c = c
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        self.seen_ = set(X["patient"])
+        return self
+
+    def predict_proba(self, X):
+        assert self.seen_.isdisjoint(X["patient"])
+        positive = np.array(
+            [0.2 + 0.6 * (zlib.crc32(path.encode()) % 97) / 97 for path in X["path"]]
+        )
+        return np.column_stack([1 - positive, positive])
+
+    def predict(self, X):
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+
+GRID = {"c": [0, 1]}
+NESTS = {
+    "recall floor": lambda: RecallFloorClassifier(_Suspicious(), recall=0.3, confidence=0.5),
+    "folds of a recall floor": lambda: RecallFloorClassifier(
+        _Suspicious(), recall=0.3, confidence=0.5, cv=3
+    ),
+    "search over a recall floor": lambda: GridSearchCV(
+        RecallFloorClassifier(_Suspicious(), recall=0.3, confidence=0.5, cv=2),
+        {"estimator__c": [0, 1]},
+        scoring="recall",
+        cv=PatientKFold(2),
+        error_score="raise",
+    ),
+    "search": lambda: GridSearchCV(_Suspicious(), GRID, cv=PatientKFold(3), error_score="raise"),
+    "halving": lambda: ResumableHalvingGridSearchCV(
+        _Suspicious(), GRID, cv=PatientKFold(2), min_resources=24, error_score="raise"
+    ),
+    "calibration": lambda: CalibratedClassifierCV(_Suspicious(), cv=PatientKFold(3)),
+    "calibration of a search": lambda: CalibratedClassifierCV(
+        GridSearchCV(_Suspicious(), GRID, cv=PatientKFold(2), error_score="raise"),
+        cv=PatientKFold(2),
+    ),
+    "stacking": lambda: StackingClassifier([("a", _Suspicious())], cv=PatientKFold(3)),
+    "threshold": lambda: TunedThresholdClassifierCV(_Suspicious(), cv=PatientKFold(3)),
+}
+
+
+@pytest.mark.parametrize("nest", NESTS.values(), ids=NESTS)
+@given(data=st.data(), per_patient=st.integers(1, 4), layout=st.sampled_from(LAYOUTS))
+@settings(max_examples=6, deadline=None)
+def test_no_nest_has_a_patient_on_both_sides(nest, data, per_patient, layout):
+    n_patients = 24
+    patients = np.repeat(np.arange(n_patients), per_patient)
+    order = data.draw(st.permutations(range(len(patients))))
+    X = frame_of(
+        [layout.format(patient=patient, row=row) for row, patient in enumerate(patients)],
+        [f"p{patient}" for patient in patients],
+    ).iloc[list(order)]
+    y = np.array(X["patient"].str[1:].astype(int) % 2)
+    nest().fit(X, y)
+    cross_val_score(nest(), X, y, cv=PatientKFold(2), error_score="raise")
+
+
+def test_groups_can_be_routed_to_fit(small_images):
+    images, labels = small_images
+    with sklearn.config_context(enable_metadata_routing=True):
+        classifier = CNNClassifier(filters=(2,), epochs=1, early_stopping=True, random_state=0)
+        classifier.set_fit_request(groups=True, sample_weight=False)
+        pipe = make_pipeline(FunctionTransformer(), classifier)
+        pipe.fit(images, labels, groups=np.arange(20) % 10)
+    assert "val_loss" in pipe[-1].history_
 
 
 @pytest.fixture
