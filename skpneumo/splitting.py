@@ -37,8 +37,8 @@ __all__ = ["PatientKFold", "patient_train_test_split"]
 class PatientKFold(StratifiedGroupKFold):
     """Stratified K-fold cross-validator that keeps each patient in one fold.
 
-    Patients are those that ``X`` carries, or are read from the file names, so no ``groups`` have to
-    travel along: the splitter goes wherever scikit-learn takes ``cv``.
+    Patients are those that ``X`` carries, or are read from the file names, so no ``groups`` have
+    to travel along: the splitter goes wherever scikit-learn takes ``cv``.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Synthetic radiographs, written as a collection in the layout and naming of Kaggle."""
+"""Synthetic X-rays, written as a collection in the layout and naming of Kaggle."""
 
 import atexit
 import os
@@ -43,7 +43,7 @@ def make_chest_xray(
     labels: Labels = "binary",
     random_state: int | RandomState | None = None,
 ) -> Bunch:
-    """Draw synthetic chest radiographs and write them as a collection of JPEG files.
+    """Generate synthetic chest X-rays and write them as a collection of JPEG files.
 
     The files are laid out and named as the published ones on Kaggle are, so that whatever reads
     those reads these. Each patient has a chest of its own (spine, ribs, two lungs, heart and

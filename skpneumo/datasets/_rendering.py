@@ -1,4 +1,4 @@
-"""The taking of films of a synthetic chest: what of it they show, and how it is exposed.
+"""Render images of a synthetic chest: field of view and exposure.
 
 Every film is one affine map of the canvas that the chest was drawn on, so that the films of a
 patient share the anatomy exactly.
@@ -18,7 +18,7 @@ GRAIN = 0.022
 
 @dataclass(frozen=True)
 class Acquisition:
-    """How one film was taken: its size in pixels, what of the body it shows, its exposure."""
+    """Acquisition of one image: size in pixels, field of view, exposure."""
 
     width: int
     height: int
@@ -35,7 +35,7 @@ class Acquisition:
 def choose_acquisition(
     rng: Generator, widths: tuple[int, int], lungs: Box, shift: float
 ) -> Acquisition:
-    """Draw how a film is taken; ``shift`` moves all of it towards another device and habit."""
+    """Sample an acquisition; ``shift`` moves it towards another device."""
     width = round(int(rng.integers(widths[0], widths[1] + 1)) * (1 - 0.3 * shift))
     field_of_view = rng.uniform(2.0, 2.3) * (1 + 0.15 * shift)
     # No image cuts off the lungs, or an opacity could lie outside it.
@@ -57,7 +57,7 @@ def choose_acquisition(
 
 
 def expose(rng: Generator, chest: Chest, film: Acquisition) -> Image.Image:
-    """Take a film of a chest."""
+    """Render an image of a chest."""
     pixel = film.field_of_view / film.width * len(chest.density) / SPAN
     cos, sin = pixel * np.cos(film.rotation), pixel * np.sin(film.rotation)
     centre_x = (film.centre[0] + SPAN / 2) * len(chest.density) / SPAN
@@ -82,7 +82,7 @@ def expose(rng: Generator, chest: Chest, film: Acquisition) -> Image.Image:
 
 
 def to_film(film: Acquisition, x: float, y: float) -> tuple[float, float]:
-    """Where on a film, in pixels from its top left corner, a point of the body lies."""
+    """Position of a point of the body on an image, in pixels from its top left corner."""
     dx, dy = x - film.centre[0], y - film.centre[1]
     cos, sin = np.cos(film.rotation), np.sin(film.rotation)
     per_unit = film.width / film.field_of_view
