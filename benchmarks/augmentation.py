@@ -66,14 +66,14 @@ def pillow_one_by_one(images, affine, intensity):
     for image, maps, (brightness, contrast, _), out in zip(
         images, affine, intensity, augmented, strict=True
     ):
-        picture = Image.fromarray(image[..., 0]).transform(
+        warped = Image.fromarray(image[..., 0]).transform(
             image.shape[1::-1],
             Image.Transform.AFFINE,
             tuple(map(float, maps[:6])),
             Image.Resampling.BILINEAR,
         )
-        picture = ImageEnhance.Contrast(picture).enhance(float(contrast))
-        out[..., 0] = ImageEnhance.Brightness(picture).enhance(float(brightness))
+        warped = ImageEnhance.Contrast(warped).enhance(float(contrast))
+        out[..., 0] = ImageEnhance.Brightness(warped).enhance(float(brightness))
     return augmented
 
 

@@ -22,7 +22,7 @@ from PIL import Image, ImageOps, features
 from scipy.stats import bootstrap
 
 from skpneumo import ImageLoader, make_chest_xray
-from skpneumo.loading._resizing import Picture, fit_picture
+from skpneumo.loading._resizing import DecodedImage, resize_image
 
 SIZES = (64, 128, 224)
 RUNS = 5
@@ -34,7 +34,7 @@ def load_in_full(paths: list[str], size: int) -> np.ndarray:
     for path in paths:
         with Image.open(path) as image:
             upright = ImageOps.exif_transpose(image).convert("L")
-        images.append(fit_picture(Picture(upright, *upright.size), (size, size), "stretch"))
+        images.append(resize_image(DecodedImage(upright, *upright.size), (size, size), "stretch"))
     return np.stack(images)
 
 

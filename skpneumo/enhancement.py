@@ -17,7 +17,7 @@ from skpneumo.loading import ImageArray
 
 __all__ = ["BorderCropper", "ContrastEqualizer", "MarkerRemover"]
 
-# Below this share of the height or width, what lies inside the borders is a marker, not a film.
+# Below this share of the height or width, what lies inside the borders is a marker, not an image.
 _SMALLEST_FILM = 0.25
 
 
@@ -127,12 +127,12 @@ class ContrastEqualizer(_ImageEnhancer):
 
     def _enhance(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         # Channels side by side make a grey picture, and so one histogram.
-        picture = Image.fromarray(image.reshape(len(image), -1))
+        grey = Image.fromarray(image.reshape(len(image), -1))
         if self.method == "equalize":
-            picture = ImageOps.equalize(picture)
+            grey = ImageOps.equalize(grey)
         else:
-            picture = ImageOps.autocontrast(picture, cutoff=self.cutoff)
-        return np.asarray(picture).reshape(image.shape)
+            grey = ImageOps.autocontrast(grey, cutoff=self.cutoff)
+        return np.asarray(grey).reshape(image.shape)
 
 
 class BorderCropper(_ImageEnhancer):
@@ -183,10 +183,10 @@ class BorderCropper(_ImageEnhancer):
             min((right - left) / width, (bottom - top) / height) < _SMALLEST_FILM
         ):
             return image
-        film = image[top:bottom, left:right]
+        inner = image[top:bottom, left:right]
         scaled = np.empty_like(image)
         for k in range(n_channels):
-            channel = Image.fromarray(film[:, :, k])
+            channel = Image.fromarray(inner[:, :, k])
             scaled[:, :, k] = np.asarray(
                 channel.resize((width, height), Image.Resampling.BILINEAR)
             )

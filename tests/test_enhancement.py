@@ -153,7 +153,7 @@ def test_equalizing_spreads_the_grey_levels():
 # -- BorderCropper -----------------------------------------------------------------------------
 
 
-def film(height=40, width=30, channels=1, seed=0):
+def xray(height=40, width=30, channels=1, seed=0):
     return (
         np.random.RandomState(seed).randint(60, 200, size=(height, width, channels)).astype("u1")
     )
@@ -173,18 +173,18 @@ def test_an_image_without_border_is_untouched(X):
 )
 def test_a_frame_of_any_width_is_cropped(margins, level, channels):
     top, bottom, left, right = margins
-    picture = film(channels=channels)
-    framed = np.pad(picture, [(top, bottom), (left, right), (0, 0)], constant_values=level)
+    inner = xray(channels=channels)
+    framed = np.pad(inner, [(top, bottom), (left, right), (0, 0)], constant_values=level)
     step = BorderCropper()
     cropped = step.transform(framed[None])[0]
     assert cropped.shape == framed.shape
     if not any(margins):
-        np.testing.assert_array_equal(cropped, picture)
-    # Nothing of the frame is left, and the corners are those of the film.
-    assert cropped.min() >= picture.min()
-    assert cropped.max() <= picture.max()
+        np.testing.assert_array_equal(cropped, inner)
+    # Nothing of the frame is left, and the corners are those of the image.
+    assert cropped.min() >= inner.min()
+    assert cropped.max() <= inner.max()
     np.testing.assert_array_equal(
-        cropped[[0, 0, -1, -1], [0, -1, 0, -1]], picture[[0, 0, -1, -1], [0, -1, 0, -1]]
+        cropped[[0, 0, -1, -1], [0, -1, 0, -1]], inner[[0, 0, -1, -1], [0, -1, 0, -1]]
     )
     np.testing.assert_array_equal(step.transform(cropped[None])[0], cropped)
 
@@ -192,12 +192,12 @@ def test_a_frame_of_any_width_is_cropped(margins, level, channels):
 def test_a_black_bar_beside_a_white_one_is_found():
     framed = np.zeros((40, 40, 1), np.uint8)
     framed[:6] = 255
-    framed[6:, 6:] = film(34, 34)
+    framed[6:, 6:] = xray(34, 34)
     assert BorderCropper().transform(framed[None]).min() >= 60
 
 
 def test_borders_within_the_tolerance_count():
-    framed = np.pad(film(), [(3, 3), (3, 3), (0, 0)], constant_values=30)[None]
+    framed = np.pad(xray(), [(3, 3), (3, 3), (0, 0)], constant_values=30)[None]
     np.testing.assert_array_equal(BorderCropper(tolerance=20).transform(framed), framed)
     assert BorderCropper(tolerance=30).transform(framed).min() >= 60
 

@@ -307,7 +307,12 @@ NESTS = {
     ),
     "search": lambda: GridSearchCV(_Suspicious(), GRID, cv=PatientKFold(3), error_score="raise"),
     "halving": lambda: ResumableHalvingGridSearchCV(
-        _Suspicious(), GRID, cv=PatientKFold(2), min_resources=24, error_score="raise"
+        _Suspicious(),
+        GRID,
+        cv=PatientKFold(2),
+        min_resources=12,
+        return_train_score=False,
+        error_score="raise",
     ),
     "calibration": lambda: CalibratedClassifierCV(_Suspicious(), cv=PatientKFold(3)),
     "calibration of a search": lambda: CalibratedClassifierCV(

@@ -1,4 +1,4 @@
-"""The drawing of a synthetic chest: its anatomy and its opacities.
+"""Anatomy and opacities of a synthetic chest.
 
 Everything is drawn as *density*, the weakening of the beam on its way through the body: 0 in
 air, about 1 behind the spine. A chest is drawn on a square canvas in body coordinates: ``x`` to

@@ -1,4 +1,4 @@
-"""An archive on disk: is there room for it, is it safe, and which of it are chest X-rays."""
+"""Check an archive, and extract its chest X-rays."""
 
 import errno
 import os
@@ -25,7 +25,7 @@ _ERRORS_OF_DISKS = {
 
 
 def unpack(archive: Path, target: Path) -> None:
-    """Unpack the chest X-rays of an archive, and nothing else that it holds.
+    """Extract only the chest X-rays of an archive.
 
     Version 3 of the publication, for one, holds 109,000 other images beside them.
     """

@@ -1,4 +1,4 @@
-"""The form in which users get a collection, wherever it was read from."""
+"""Build the Bunch that all loaders return."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

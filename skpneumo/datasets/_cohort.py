@@ -1,4 +1,4 @@
-"""Who is X-rayed in a synthetic collection: etiology, split and number of every patient."""
+"""Patients of a synthetic collection: etiology, split and number."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -17,7 +17,7 @@ class Patient(NamedTuple):
         return "NORMAL" if self.etiology == "normal" else "PNEUMONIA"
 
     def file_name(self, k: int) -> str:
-        """The name of the k-th film; numbers recur between series and etiologies, as they do."""
+        """Name of the k-th image; numbers recur between series and etiologies, as published."""
         if self.etiology != "normal":
             return f"person{self.number}_{self.etiology}_{self.number * 10 + k}.jpeg"
         series = "IM" if self.number % 2 else "NORMAL2-IM"

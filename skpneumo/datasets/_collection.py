@@ -1,4 +1,4 @@
-"""A collection as it lies on disk, brought to rows: which image, which class, which patient."""
+"""Read a collection on disk into rows: image, class, patient."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -76,7 +76,7 @@ def read_collection(
     top_folders: TopFolders | None = None,
     leave_out: Sequence[str] = (),
 ) -> Collection:
-    """Read a collection without complaining about what is odd in it."""
+    """Read a collection without warnings."""
     folder_of_root = Path(root).expanduser()
     if top_folders is None and _names_folders(split, folder_of_root):
         top_folders = "split"
@@ -136,7 +136,7 @@ def read_collection(
 
 @dataclass(frozen=True)
 class Classes:
-    """The classes in the order of their numbers, and which of them are the illness.
+    """The classes in the order of their numbers, and which of them are positive.
 
     ``name_of`` gives the class of a label where several labels make one class.
     """

@@ -1,4 +1,4 @@
-"""What there is to say about a collection: in praise, `describe`; in blame, `complaints`."""
+"""Describe a collection, and list its problems."""
 
 import os
 from collections.abc import Sequence

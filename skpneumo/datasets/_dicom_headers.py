@@ -1,4 +1,4 @@
-"""What the headers of DICOM files say of patients, views and devices, as one table."""
+"""Read DICOM headers into a table of patients, views and devices."""
 
 import os
 import re
@@ -69,7 +69,7 @@ _UNFIT = {"SQ", "OB", "OW", "OB or OW", "OD", "OF", "OL", "OV", "UN"}
 def read_dicom_headers(
     paths: Any, *, salt: str | bytes | None = None, tags: Sequence[str] = ()
 ) -> pd.DataFrame:
-    """Read what DICOM files say of patients, views and devices; their pixels are not read.
+    """Read patients, views and devices from DICOM headers, without the pixels.
 
     Names, dates of birth and other identifiers stay in the files. A patient is told from others
     by a hash of the PatientID and its issuer, a study by one of its UID, and the hashes depend on

@@ -11,7 +11,7 @@ from skpneumo.datasets._archive import check_space
 
 
 class Mirror(NamedTuple):
-    """One place an archive can be had from, and how to know that it is the archive."""
+    """A mirror of an archive, with its checksum."""
 
     name: str
     url: str

@@ -64,7 +64,7 @@ class Tree:
         return [name for name in folders if not self._unwanted(name)], files
 
     def add_collection(self, parent: Path, site: str = "") -> None:
-        """Take the folders in ``parent`` for splits where they are called so, else for classes."""
+        """Treat the folders in ``parent`` as splits if their names say so, else as classes."""
         folders, files = self.folders_of(parent)
         split_folders = [folder for folder in folders if folder.lower() in SPLITS]
         if not split_folders:
@@ -76,7 +76,7 @@ class Tree:
         self.add_loose(parent, files)
 
     def add_splits(self, parent: Path, folders: list[str], site: str = "") -> None:
-        """Take these folders in ``parent`` for splits."""
+        """Treat these folders in ``parent`` as splits."""
         for folder in folders:
             inside, files = self.folders_of(parent / folder)
             split = split_name(folder)
@@ -86,7 +86,7 @@ class Tree:
     def add_classes(
         self, parent: Path, folders: list[str], files: list[str], split: str, site: str
     ) -> None:
-        """Take each of these folders that holds images for a class."""
+        """Treat each of these folders that has images as a class."""
         if self.check_levels:
             inside = {name: list_folder(parent / name)[0] for name in folders}
             check_level(
@@ -138,7 +138,7 @@ class Tree:
 
 
 def scan(root: Path, top_folders: TopFolders | None = None, leave_out: Iterable[str] = ()) -> Tree:
-    """Find the collection in or below ``root`` and list its images, in no particular order."""
+    """Find the collection in or below ``root`` and list its images, unordered."""
     if not root.exists():
         raise FileNotFoundError(
             f"There is no folder {os.fspath(root)!r} (seen from {os.getcwd()!r}). Check the path; "

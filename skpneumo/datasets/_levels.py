@@ -17,7 +17,7 @@ _MOST_NAMED = 4
 
 
 def check_level(parent: Path, inside: Mapping[str, Sequence[str]]) -> None:
-    """Refuse folders that are no classes, or of which that cannot be told.
+    """Raise if folders are not classes, or may not be.
 
     Parameters
     ----------

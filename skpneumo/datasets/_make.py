@@ -1,4 +1,4 @@
-"""Synthetic radiographs, written as a collection in the layout and naming of Kaggle."""
+"""Synthetic X-rays, written as a collection in the layout and naming of Kaggle."""
 
 import atexit
 import os
@@ -20,12 +20,12 @@ from skpneumo.datasets._anatomy import PLAIN_OPACITY, Chest, add_opacities, draw
 from skpneumo.datasets._cohort import plan_cohort
 from skpneumo.datasets._collection import Labels, read_collection
 from skpneumo.datasets._load import LABELS, to_bunch
-from skpneumo.datasets._rendering import GRAIN, Acquisition, choose_acquisition, expose, to_film
+from skpneumo.datasets._rendering import GRAIN, Acquisition, choose_acquisition, expose, to_image
 
 _MOST_OPACITIES = 2
 
-# The canvas has this many pixels per pixel of the widest film. Films show about 0.8 of it, so
-# that the anatomy is a little softer than the grain: as on film, and a third faster to draw.
+# The canvas has this many pixels per pixel of the widest image. Images show about 0.8 of it, so
+# that the anatomy is a little softer than the grain: as on image, and a third faster to draw.
 _CANVAS = 0.9
 
 
@@ -43,14 +43,14 @@ def make_chest_xray(
     labels: Labels = "binary",
     random_state: int | RandomState | None = None,
 ) -> Bunch:
-    """Draw synthetic chest radiographs and write them as a collection of JPEG files.
+    """Generate synthetic chest X-rays and write them as a collection of JPEG files.
 
     The files are laid out and named as the published ones on Kaggle are, so that whatever reads
     those reads these. Each patient has a chest of its own (spine, ribs, two lungs, heart and
-    mediastinum, diaphragm, stomach gas), and each film of it shows another section, angle, size
+    mediastinum, diaphragm, stomach gas), and each image of it shows another section, angle, size
     and exposure. Bacterial pneumonia is a dense patch in one lung, sometimes two; viral pneumonia
-    a fainter net over parts of both. Films with and without pneumonia differ in nothing but the
-    opacities: size, exposure, grain and number of films are drawn alike for all.
+    a fainter net over parts of both. Images with and without pneumonia differ in nothing but the
+    opacities: size, exposure, grain and number of images are drawn alike for all.
 
     The images are plausible at a glance and enough to test and to demonstrate with. What a
     classifier scores on them says nothing about real X-rays.
@@ -63,16 +63,16 @@ def make_chest_xray(
     n_patients : int, default=60
         Number of patients over all splits: at least two for each split.
     images_per_patient : int or (int, int), default=(1, 3)
-        Films of each patient, or the range from which their number is drawn, ends included.
+        Images of each patient, or the range from which their number is drawn, ends included.
     weights : sequence of 3 floats, default=(0.3, 0.45, 0.25)
         Shares of normal, bacterial and viral patients. They need not sum to one.
     size : int or (int, int), default=(200, 320)
-        Width of the films in pixels, or the range from which it is drawn. Films are up to 1.6
+        Width of the images in pixels, or the range from which it is drawn. Images are up to 1.6
         times as wide as they are high.
     difficulty : float, default=0.3
         From 0, opacities about as white as the heart, to 1, opacities as faint as the grain.
     shift : float, default=0.0
-        From 0 to 1, how much the films of the test split differ from the others in exposure,
+        From 0 to 1, how much the images of the test split differ from the others in exposure,
         gamma, grain, field of view and size: the same patients at another hospital.
     val_fraction, test_fraction : float, default=0.1 and 0.2
         Shares of the patients in the splits val and test. A share of 0 leaves the split out, any
@@ -87,12 +87,12 @@ def make_chest_xray(
     -------
     xrays : :class:`~sklearn.utils.Bunch`
         As from :func:`load_chest_xray`, with all splits. Its ``frame`` has more columns, the
-        truth that was drawn, in pixels of the film from its top left corner:
+        truth that was drawn, in pixels of the image from its top left corner:
 
         width, height : int
-            Size of the film.
+            Size of the image.
         opacity_x, opacity_y, opacity_radius : float
-            The disc that holds the opacity; NaN in a normal film.
+            The disc that holds the opacity; NaN in a normal image.
         opacity2_x, opacity2_y, opacity2_radius : float
             The disc of the second opacity; NaN if there is one at most.
         lungs_left, lungs_top, lungs_right, lungs_bottom : float
@@ -124,7 +124,7 @@ def make_chest_xray(
         caller_name="make_chest_xray",
     )
     widths = _range("size", size, least=32)
-    films = _range("images_per_patient", images_per_patient, least=1)
+    acquisitions = _range("images_per_patient", images_per_patient, least=1)
     seed, rng = _generator(random_state)
     patients = plan_cohort(rng, n_patients, weights, val_fraction, test_fraction)
     peak = PLAIN_OPACITY * (GRAIN / PLAIN_OPACITY) ** difficulty
@@ -138,21 +138,21 @@ def make_chest_xray(
         (unfinished / SYNTHETIC_NOTE).write_text(note + "\n", "utf-8")
         truth: dict[str, dict[str, float]] = {}
         for i, patient in enumerate(patients):
-            # A stream for each patient: one more film of one leaves the other chests alone.
+            # A stream for each patient: one more image of one leaves the other chests alone.
             rng = np.random.default_rng([seed, i])
             chest = draw_chest(rng, round(_CANVAS * widths[1]))
             if patient.etiology != "normal":
                 chest = add_opacities(rng, chest, patient.etiology, peak)
             class_folder = Path(patient.split) / patient.class_folder
             (unfinished / class_folder).mkdir(parents=True, exist_ok=True)
-            for k in range(rng.integers(films[0], films[1] + 1)):
-                film = choose_acquisition(
+            for k in range(rng.integers(acquisitions[0], acquisitions[1] + 1)):
+                acquisition = choose_acquisition(
                     rng, widths, chest.lungs, shift if patient.split == "test" else 0.0
                 )
                 path = class_folder / patient.file_name(k)
-                picture, quality = expose(rng, chest, film), int(rng.integers(85, 96))
-                picture.save(unfinished / path, quality=quality, comment="synthetic, skpneumo")
-                truth[os.fspath(folder / path)] = _truth(chest, film)
+                rendered, quality = expose(rng, chest, acquisition), int(rng.integers(85, 96))
+                rendered.save(unfinished / path, quality=quality, comment="synthetic, skpneumo")
+                truth[os.fspath(folder / path)] = _truth(chest, acquisition)
         for part in sorted(unfinished.iterdir()):
             part.rename(folder / part.name)
 
@@ -214,19 +214,21 @@ def _remove(kept: ExitStack, owner: int) -> None:
         kept.close()
 
 
-def _truth(chest: Chest, film: Acquisition) -> dict[str, float]:
-    """What was drawn, in pixels of the film."""
-    found: dict[str, float] = {"width": film.width, "height": film.height}
+def _truth(chest: Chest, acquisition: Acquisition) -> dict[str, float]:
+    """What was drawn, in pixels of the image."""
+    found: dict[str, float] = {"width": acquisition.width, "height": acquisition.height}
     for i in range(_MOST_OPACITIES):
         x = y = radius = float("nan")
         if i < len(chest.opacities):
             opacity = chest.opacities[i]
-            x, y = to_film(film, opacity.x, opacity.y)
-            radius = opacity.radius * film.width / film.field_of_view
+            x, y = to_image(acquisition, opacity.x, opacity.y)
+            radius = opacity.radius * acquisition.width / acquisition.field_of_view
         prefix = "opacity" if i == 0 else f"opacity{i + 1}"
         found |= {f"{prefix}_x": x, f"{prefix}_y": y, f"{prefix}_radius": radius}
     box = chest.lungs
-    corners = [to_film(film, x, y) for x in (box.left, box.right) for y in (box.top, box.bottom)]
+    corners = [
+        to_image(acquisition, x, y) for x in (box.left, box.right) for y in (box.top, box.bottom)
+    ]
     across, down = zip(*corners, strict=True)
     return found | {
         "lungs_left": min(across),

@@ -1,4 +1,4 @@
-"""What the file names of the published collection say: which patient, which etiology."""
+"""Read patients and etiologies from file names."""
 
 import os
 import re
@@ -62,7 +62,7 @@ class Patients(NamedTuple):
 
 
 def patient_ids(paths: Any, *, pattern: str | None = None) -> NDArray[np.object_]:
-    r"""Tell the patient of each X-ray from its file name.
+    r"""Return the patient of each X-ray, from its file name.
 
     A patient is the pair of etiology and number, never the number alone: ``person100_bacteria_*``
     and ``person100_virus_*`` are different children. A normal patient keeps the series as well,
@@ -263,7 +263,7 @@ def _place(path: str) -> str:
 
 
 def etiologies(paths: Any) -> NDArray[np.object_]:
-    """Tell the etiology of each X-ray from its file name.
+    """Return the etiology of each X-ray, from its file name.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""The taking of films of a synthetic chest: what of it they show, and how it is exposed.
+"""Render images of a synthetic chest: field of view and exposure.
 
-Every film is one affine map of the canvas that the chest was drawn on, so that the films of a
+Every image is one affine map of the canvas that the chest was drawn on, so that the images of a
 patient share the anatomy exactly.
 """
 
@@ -12,13 +12,13 @@ from PIL import Image
 
 from skpneumo.datasets._anatomy import SPAN, TOP, Box, Chest
 
-# Usual standard deviation of the grain of a film, in density.
+# Usual standard deviation of the grain of an image, in density.
 GRAIN = 0.022
 
 
 @dataclass(frozen=True)
 class Acquisition:
-    """How one film was taken: its size in pixels, what of the body it shows, its exposure."""
+    """Acquisition of one image: size in pixels, field of view, exposure."""
 
     width: int
     height: int
@@ -35,7 +35,7 @@ class Acquisition:
 def choose_acquisition(
     rng: Generator, widths: tuple[int, int], lungs: Box, shift: float
 ) -> Acquisition:
-    """Draw how a film is taken; ``shift`` moves all of it towards another device and habit."""
+    """Sample an acquisition; ``shift`` moves it towards another device."""
     width = round(int(rng.integers(widths[0], widths[1] + 1)) * (1 - 0.3 * shift))
     field_of_view = rng.uniform(2.0, 2.3) * (1 + 0.15 * shift)
     # No image cuts off the lungs, or an opacity could lie outside it.
@@ -56,37 +56,44 @@ def choose_acquisition(
     )
 
 
-def expose(rng: Generator, chest: Chest, film: Acquisition) -> Image.Image:
-    """Take a film of a chest."""
-    pixel = film.field_of_view / film.width * len(chest.density) / SPAN
-    cos, sin = pixel * np.cos(film.rotation), pixel * np.sin(film.rotation)
-    centre_x = (film.centre[0] + SPAN / 2) * len(chest.density) / SPAN
-    centre_y = (film.centre[1] - TOP) * len(chest.density) / SPAN
-    across, down = film.width / 2, film.height / 2
+def expose(rng: Generator, chest: Chest, acquisition: Acquisition) -> Image.Image:
+    """Render an image of a chest."""
+    pixel = acquisition.field_of_view / acquisition.width * len(chest.density) / SPAN
+    cos, sin = pixel * np.cos(acquisition.rotation), pixel * np.sin(acquisition.rotation)
+    centre_x = (acquisition.centre[0] + SPAN / 2) * len(chest.density) / SPAN
+    centre_y = (acquisition.centre[1] - TOP) * len(chest.density) / SPAN
+    across, down = acquisition.width / 2, acquisition.height / 2
     to_canvas = (
         *(cos, -sin, centre_x - cos * across + sin * down),
         *(sin, cos, centre_y - sin * across - cos * down),
     )
     view = Image.fromarray(chest.density).transform(
-        (film.width, film.height),
+        (acquisition.width, acquisition.height),
         Image.Transform.AFFINE,
         to_canvas,
         resample=Image.Resampling.BILINEAR,
     )
-    grain = rng.standard_normal((film.height, film.width), dtype=np.float32)
-    density = np.asarray(view) + film.grain * grain
-    density += film.heel[0] * np.linspace(-1, 1, film.width, dtype=np.float32)[None, :]
-    density += film.heel[1] * np.linspace(-1, 1, film.height, dtype=np.float32)[:, None]
-    grey = np.clip((density - film.black) / (film.white - film.black), 0, 1) ** film.gamma
+    grain = rng.standard_normal((acquisition.height, acquisition.width), dtype=np.float32)
+    density = np.asarray(view) + acquisition.grain * grain
+    density += (
+        acquisition.heel[0] * np.linspace(-1, 1, acquisition.width, dtype=np.float32)[None, :]
+    )
+    density += (
+        acquisition.heel[1] * np.linspace(-1, 1, acquisition.height, dtype=np.float32)[:, None]
+    )
+    grey = (
+        np.clip((density - acquisition.black) / (acquisition.white - acquisition.black), 0, 1)
+        ** acquisition.gamma
+    )
     return Image.fromarray((255 * grey).astype(np.uint8))
 
 
-def to_film(film: Acquisition, x: float, y: float) -> tuple[float, float]:
-    """Where on a film, in pixels from its top left corner, a point of the body lies."""
-    dx, dy = x - film.centre[0], y - film.centre[1]
-    cos, sin = np.cos(film.rotation), np.sin(film.rotation)
-    per_unit = film.width / film.field_of_view
+def to_image(acquisition: Acquisition, x: float, y: float) -> tuple[float, float]:
+    """Position of a point of the body on an image, in pixels from its top left corner."""
+    dx, dy = x - acquisition.centre[0], y - acquisition.centre[1]
+    cos, sin = np.cos(acquisition.rotation), np.sin(acquisition.rotation)
+    per_unit = acquisition.width / acquisition.field_of_view
     return (
-        float(film.width / 2 + per_unit * (cos * dx + sin * dy)),
-        float(film.height / 2 + per_unit * (cos * dy - sin * dx)),
+        float(acquisition.width / 2 + per_unit * (cos * dx + sin * dy)),
+        float(acquisition.height / 2 + per_unit * (cos * dy - sin * dx)),
     )

@@ -1,4 +1,4 @@
-"""A table of images as it lies on disk: CSV of any dialect, Excel, Parquet."""
+"""Read tables of images: CSV of any dialect, Excel, Parquet."""
 
 import os
 from io import StringIO

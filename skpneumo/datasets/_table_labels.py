@@ -1,4 +1,4 @@
-"""From the cells of a table to classes: spellings, several findings in a cell, the illness."""
+"""Turn the cells of a table into classes: spellings, several findings, the positive class."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ _MOST_NAMED = 8
 
 @dataclass(frozen=True)
 class Labels:
-    """The class of each row as a number, the names of the classes, and what is odd in them."""
+    """The class of each row as a number, the class names, and remarks on them."""
 
     target: NDArray[np.int64]
     names: list[str]
@@ -38,7 +38,7 @@ class Labels:
 def read_labels(
     cells: NDArray[np.object_], column: str, positive: Positive, separator: str
 ) -> Labels:
-    """Number the classes, the healthy ones first.
+    """Number the classes, the negative ones first.
 
     Parameters
     ----------

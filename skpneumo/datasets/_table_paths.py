@@ -1,4 +1,4 @@
-"""Which files the paths of a table mean."""
+"""Find the files that the paths of a table refer to."""
 
 import os
 from collections import defaultdict

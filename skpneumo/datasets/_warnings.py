@@ -1,15 +1,15 @@
-"""What the loaders warn of, each kind by a class of its own."""
+"""Warnings of the loaders."""
 
 __all__ = ["CollectionWarning", "SkippedFilesWarning", "UnknownPatientsWarning"]
 
 
 class CollectionWarning(UserWarning):
-    """A collection was read, but it is not what it should be."""
+    """A collection was read, but it is not as expected."""
 
 
 class SkippedFilesWarning(UserWarning):
-    """Files of a collection were skipped, because they are no images that can be read."""
+    """Files of a collection were skipped, because they are not readable images."""
 
 
 class UnknownPatientsWarning(UserWarning):
-    """Nothing tells the patients of some images, or not as surely as usual."""
+    """The patients of some images are unknown or uncertain."""

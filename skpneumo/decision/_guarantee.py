@@ -1,4 +1,4 @@
-"""What a recall floor promises, and what the promise is conditional on, in words."""
+"""Describe the guarantee of a recall floor and its conditions in words."""
 
 from typing import Any
 

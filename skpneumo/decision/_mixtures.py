@@ -1,4 +1,4 @@
-"""New scores as a mixture of those of two classes: how much of each, and whether they are one."""
+"""Model new scores as a mixture of those of two classes, and test the fit."""
 
 from typing import NamedTuple, Self
 

@@ -118,7 +118,7 @@ def choose_operating_point(
     n_future: int | None = None,
     pos_label: Any = None,
 ) -> OperatingPoint:
-    r"""Choose the highest threshold whose recall keeps a floor with confidence.
+    r"""Choose the highest threshold that keeps recall above a floor with confidence.
 
     The threshold is the k-th lowest of the pneumonia patients' worst scores, with k as great
     as the exact binomial tail allows. No higher threshold keeps the promise for every
@@ -285,7 +285,7 @@ def supports_floors(
     specificity: float | None,
     n_future: int | None,
 ) -> bool:
-    """Whether so many patients are enough to promise the floors."""
+    """Whether this many patients are enough to guarantee the floors."""
     risk = 1 - confidence if specificity is None else (1 - confidence) / 2
     floors = [(n_positive, recall)]
     if specificity is not None:

@@ -33,11 +33,11 @@ _SIGNIFICANT = 0.01
 
 
 class AcquisitionShiftWarning(UserWarning):
-    """No prevalence explains the scores of the new images, or whether one does is not known."""
+    """The scores of new images are not, or may not be, explained by another prevalence."""
 
 
 class PriorShiftClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
-    r"""Binary classifier whose probabilities are those of another prevalence.
+    r"""Binary classifier that adapts probabilities to another prevalence.
 
     A model trained where 73 in 100 images show pneumonia says 0.7 of an image that says nothing.
     Where only the prevalence differs (prior probability shift: images of each class look the

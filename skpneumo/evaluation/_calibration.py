@@ -1,4 +1,4 @@
-"""How far probabilities are from frequencies, and how far chance alone would put them."""
+"""Calibration error, and its expected value by chance."""
 
 from numbers import Integral
 from typing import Any

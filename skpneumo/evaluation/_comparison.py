@@ -1,4 +1,4 @@
-"""Two classifiers on the same images: the difference, its interval, and a paired test."""
+"""Compare two classifiers on the same images: differences, intervals, paired tests."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""What another machine, another hand or another format may do to a radiograph."""
+"""Corruptions that mimic another machine, operator or file format."""
 
 from collections.abc import Callable
 from io import BytesIO

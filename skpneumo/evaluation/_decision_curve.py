@@ -1,4 +1,4 @@
-"""Is the model worth using? Net benefit against the odds at which one would act."""
+"""Decision curves: net benefit at each threshold probability."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""When one patient has most of the images, the figures are about that patient."""
+"""Warn where one patient has most of the images."""
 
 import warnings
 

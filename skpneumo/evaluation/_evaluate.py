@@ -1,4 +1,4 @@
-"""Every metric of a binary classifier, each with its interval and the images it rests on."""
+"""Every metric of a binary classifier, with its interval and sample size."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -43,7 +43,7 @@ def evaluate(
     n_bins: int = 10,
     random_state: int | np.random.RandomState | None = 0,
 ) -> "pd.DataFrame":
-    """Evaluate a fitted classifier, with confidence intervals that respect patients.
+    """Evaluate a fitted classifier, with confidence intervals over patients.
 
     Parameters
     ----------
@@ -231,7 +231,7 @@ def evaluate_predictions(
     n_bins: int = 10,
     random_state: int | np.random.RandomState | None = 0,
 ) -> "pd.DataFrame":
-    """Evaluate predictions, with confidence intervals that respect patients.
+    """Evaluate predictions, with confidence intervals over patients.
 
     Parameters
     ----------

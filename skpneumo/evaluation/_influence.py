@@ -1,4 +1,4 @@
-"""How far each patient moves a metric: what standard errors and correlations are made of.
+"""Influence of each patient on a metric, for standard errors and correlations.
 
 The influence of a patient is the derivative of the metric by the weight of the patient's images
 (the infinitesimal jackknife). Influences sum to 0, their squares to the variance of the metric

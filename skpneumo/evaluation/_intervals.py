@@ -1,4 +1,4 @@
-"""Confidence intervals that know about patients.
+"""Confidence intervals for images clustered by patient.
 
 Images of one patient resemble each other, so thirty images of one child are not thirty
 children. Proportions (recall, specificity, ...) have Wilson's interval on the effective number

@@ -1,4 +1,4 @@
-"""Are they the same twenty? Which images every run gets wrong."""
+"""Errors that persist across runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ __all__ = ["PersistentErrors", "persistent_errors"]
 
 @dataclass(frozen=True, repr=False)
 class PersistentErrors:
-    """Which images are wrong in how many runs, and how many would be by chance.
+    """Number of runs in which each image is wrong, compared with chance.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ def persistent_errors(
     filenames: Any = None,
     groups: ArrayLike | None = None,
 ) -> PersistentErrors:
-    """Find the images that are wrong run after run.
+    """Find the images that are wrong in many runs.
 
     A run is anything that predicts every image: an epoch, a repeat of cross-validation, a
     seed, a network. Errors that come back are about the image (a hard case, a wrong label);

@@ -1,4 +1,4 @@
-"""Figures at a prevalence that is not the sample's: predictive values and net benefit."""
+"""Predictive values and net benefit at a given prevalence."""
 
 from numbers import Real
 

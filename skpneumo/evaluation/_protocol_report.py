@@ -1,4 +1,4 @@
-"""What several protocols say of one pipeline: a table, the differences, and what they mean."""
+"""Report on one pipeline under several test protocols."""
 
 from dataclasses import dataclass
 from html import escape
@@ -22,7 +22,7 @@ Influences = dict[tuple[str, str], NDArray[Any]]
 
 @dataclass(frozen=True, repr=False)
 class ProtocolComparison:
-    """What the same pipeline scores under different protocols; prints as table and text.
+    """Scores of one pipeline under several test protocols; prints as table and text.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""One pipeline under three ways of testing it, in one table."""
+"""Compare test protocols of one pipeline."""
 
 from numbers import Integral
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""What the layers of a network find in an image."""
+"""Feature maps of the layers of a network."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Class activation maps by gradients: what the last convolution found, and what it was worth."""
+"""Class activation maps by gradients: features of the last convolution and their weights."""
 
 from numbers import Integral
 from typing import Any

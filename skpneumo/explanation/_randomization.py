@@ -1,4 +1,4 @@
-"""A network that has learned nothing, for maps to be compared with."""
+"""Networks with random weights, to compare maps with."""
 
 import copy
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Does the model look at the lungs? Every image in a row, and one verdict."""
+"""Report on whether a model looks at the lungs."""
 
 from dataclasses import dataclass
 from numbers import Integral
@@ -109,7 +109,7 @@ def explanation_report(
     random_state: int | np.random.RandomState | None = 0,
     batch_size: int = 256,
 ) -> ExplanationReport:
-    """Find out whether a model looks at the lungs, and how far its maps can be trusted.
+    """Test whether a model looks at the lungs, and how far its maps can be trusted.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ _ORIENTATIONS_ON_THEIR_SIDE = range(5, 9)
 
 @dataclass(frozen=True)
 class SourceImage:
-    """An X-ray as it is, and what of it the classifier sees.
+    """An X-ray, and the part of it that the classifier sees.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class SourceImage:
 
 
 def source_images(estimator: Any, X: Any) -> list[SourceImage]:
-    """Read the images at their own resolution; images are images already.
+    """Read the images at their own resolution; arrays of images are used as they are.
 
     Of the steps before the classifier, :class:`~skpneumo.ImageLoader` and
     :class:`~skpneumo.BorderCropper` are known to move pixels; others are taken to leave them

@@ -1,4 +1,4 @@
-"""What the images of a report say in sum, and what is concluded from it."""
+"""Summarise the measures of a report, and reach a verdict."""
 
 from typing import TYPE_CHECKING
 

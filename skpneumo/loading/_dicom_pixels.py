@@ -80,7 +80,7 @@ class PixelFormat:
 
     @classmethod
     def of(cls, header: "Dataset") -> "PixelFormat":
-        """Read it off a header, or say what is missing or not to be read."""
+        """Read it from a header, or say what is missing or unsupported."""
         bits_stored = _integer(header, "BitsStored")
         found = cls(
             rows=_integer(header, "Rows"),

@@ -1,4 +1,4 @@
-"""A stack of images that remembers the file and the patient of each."""
+"""A stack of images with the file and the patient of each."""
 
 from collections.abc import Callable, Sequence, Sized
 from typing import Any
@@ -76,7 +76,7 @@ class ImageArray(np.ndarray):
 
     @classmethod
     def carrying(cls, images: NDArray[Any], source: Any) -> NDArray[Any]:
-        """Let images that were made of others, row by row, carry what those carry.
+        """Copy file names and patients to images derived from others row by row.
 
         Parameters
         ----------

@@ -62,26 +62,26 @@ def scaled_size(
     return max(1, round(width * ratio)), max(1, round(height * ratio))
 
 
-def resize_image(picture: DecodedImage, size: tuple[int, int], resize: str) -> NDArray[np.uint8]:
+def resize_image(decoded: DecodedImage, size: tuple[int, int], resize: str) -> NDArray[np.uint8]:
     """Scale, turn upright, cut or pad; returns (height, width), with a third axis for "RGB"."""
     # Turned last, when few pixels are left. Cuts and scaling are symmetric and do not mind.
-    stored_size = size if picture.orientation < 5 else size[::-1]
-    scaled = scaled_size(picture.width, picture.height, stored_size, resize)
-    width, height = picture.width, picture.height
+    stored_size = size if decoded.orientation < 5 else size[::-1]
+    scaled = scaled_size(decoded.width, decoded.height, stored_size, resize)
+    width, height = decoded.width, decoded.height
     if resize == "crop":
         target_height, target_width = stored_size
         ratio = max(target_width / width, target_height / height)
         width, height = min(width, target_width / ratio), min(height, target_height / ratio)
         scaled = target_width, target_height
-    left, top = (picture.width - width) / 2, (picture.height - height) / 2
-    image = picture.image.resize(scaled, _FILTER, box=(left, top, left + width, top + height))
-    if picture.orientation in _TURN_UPRIGHT:
-        image = image.transpose(_TURN_UPRIGHT[picture.orientation])
+    left, top = (decoded.width - width) / 2, (decoded.height - height) / 2
+    image = decoded.image.resize(scaled, _FILTER, box=(left, top, left + width, top + height))
+    if decoded.orientation in _TURN_UPRIGHT:
+        image = image.transpose(_TURN_UPRIGHT[decoded.orientation])
     pixels = np.asarray(image)
     if image.mode == "F":
-        grey = (pixels - picture.black) * (255 / (picture.white - picture.black))
+        grey = (pixels - decoded.black) * (255 / (decoded.white - decoded.black))
         pixels = np.rint(grey).clip(0, 255).astype(np.uint8)
-    elif picture.black > picture.white:
+    elif decoded.black > decoded.white:
         pixels = 255 - pixels
     return _add_bars(pixels, size) if resize == "pad" else pixels
 

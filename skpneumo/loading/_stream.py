@@ -1,4 +1,4 @@
-"""Images that are decoded when they are asked for."""
+"""Images that are decoded on demand."""
 
 import os
 import struct
@@ -22,7 +22,7 @@ _IMAGES_AT_ONCE = 32
 
 
 class ImageStream:
-    """Images of known shape that are decoded when they are asked for.
+    """Images of known shape that are decoded on demand.
 
     What :class:`ImageLoader` returns with ``stream=True``. The networks of this package are
     trained with it, and predict, a batch at a time, while threads decode the next batches;

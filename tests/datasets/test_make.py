@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from skpneumo.datasets import load_chest_xray, make_chest_xray
 from skpneumo.datasets._anatomy import SPAN, TOP, Box, Chest, add_opacities, draw_chest
 from skpneumo.datasets._cohort import plan_cohort
-from skpneumo.datasets._rendering import Acquisition, choose_acquisition, expose, to_film
+from skpneumo.datasets._rendering import Acquisition, choose_acquisition, expose, to_image
 
 
 def contents(xrays, split=None):
@@ -91,7 +91,7 @@ def test_truth_lies_in_the_lungs(collection):
         assert there[x].between(there.lungs_left, there.lungs_right).all()
         assert there[y].between(there.lungs_top, there.lungs_bottom).all()
         assert (there[x].between(0, there.width) & there[y].between(0, there.height)).all()
-    # No more than the rim of the lungs is cut off, by a film taken askew.
+    # No more than the rim of the lungs is cut off, by an image taken askew.
     assert (frame.lungs_top > -0.05 * frame.height).all()
     assert (frame.lungs_bottom < 1.05 * frame.height).all()
 
@@ -191,7 +191,7 @@ def test_opacities_lie_in_their_discs(etiology):
 
 
 def test_film_and_truth_agree_on_where_things_are():
-    """A single dense spot appears on every film where `to_film` says."""
+    """A single dense spot appears on every image where `to_image` says."""
     rng = np.random.default_rng(0)
     size, lungs = 400, Box(-0.8, 0.2, 0.8, 1.6)
     for row, column in [(150, 120), (220, 260), (180, 200)]:
@@ -199,17 +199,19 @@ def test_film_and_truth_agree_on_where_things_are():
         density[row - 2 : row + 3, column - 2 : column + 3] = 1.0
         x = (column + 0.5) * SPAN / size - SPAN / 2
         y = (row + 0.5) * SPAN / size + TOP
-        film = choose_acquisition(rng, (300, 300), lungs, shift=0.5)
-        picture = np.asarray(expose(rng, Chest(density, density, lungs), film), dtype=float)
-        bright = picture > 128
-        found = [np.average(axis + 0.5, weights=bright) for axis in np.indices(picture.shape)]
-        assert found[::-1] == pytest.approx(to_film(film, x, y), abs=0.7)
+        acquisition = choose_acquisition(rng, (300, 300), lungs, shift=0.5)
+        rendered = np.asarray(
+            expose(rng, Chest(density, density, lungs), acquisition), dtype=float
+        )
+        bright = rendered > 128
+        found = [np.average(axis + 0.5, weights=bright) for axis in np.indices(rendered.shape)]
+        assert found[::-1] == pytest.approx(to_image(acquisition, x, y), abs=0.7)
 
 
 def test_film_without_rotation():
-    film = Acquisition(200, 100, (0.1, 0.9), 2.0, 0.0, 0.0, 1.0, 1.0, 0.0, (0.0, 0.0))
-    assert to_film(film, 0.1, 0.9) == (100, 50)
-    assert to_film(film, 0.6, 0.65) == pytest.approx((150, 25))
+    acquisition = Acquisition(200, 100, (0.1, 0.9), 2.0, 0.0, 0.0, 1.0, 1.0, 0.0, (0.0, 0.0))
+    assert to_image(acquisition, 0.1, 0.9) == (100, 50)
+    assert to_image(acquisition, 0.6, 0.65) == pytest.approx((150, 25))
 
 
 @settings(max_examples=100, deadline=None)

@@ -1,4 +1,4 @@
-"""How far apart the scores of the two classes are."""
+"""Distribution of the scores of the two classes."""
 
 from typing import TYPE_CHECKING, Any, Self
 

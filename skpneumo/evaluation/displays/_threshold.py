@@ -1,4 +1,4 @@
-"""What each threshold would cost."""
+"""Metrics against the threshold."""
 
 from typing import TYPE_CHECKING, Any, Self
 

@@ -1,4 +1,4 @@
-"""How a training went, epoch by epoch."""
+"""Training curves by epoch."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self

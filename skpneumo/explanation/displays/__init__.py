@@ -1,4 +1,4 @@
-"""Pictures of explanations, in scikit-learn's form: computed when made, drawn by ``plot(ax=)``.
+"""Displays of explanations, in scikit-learn's form: computed when made, drawn by ``plot(ax=)``.
 
 matplotlib is imported by the drawing alone.
 """

@@ -1,4 +1,4 @@
-"""What is written above an explained image: probability, threshold, truth."""
+"""Captions of explained images: probability, threshold, truth."""
 
 from dataclasses import dataclass
 from typing import Any

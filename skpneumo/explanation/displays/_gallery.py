@@ -1,4 +1,4 @@
-"""What the model saw where it was right, and where it was wrong."""
+"""Gallery of heat maps of true and false positives and negatives."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -37,7 +37,7 @@ _OUTCOMES = {
 
 
 class HeatMapGalleryDisplay:
-    """True and false positives and negatives with their heat maps, the surest first.
+    """True and false positives and negatives with their heat maps, the most confident first.
 
     All maps share one scale: evidence for the class is vermillion, against it blue. Make one
     with :meth:`from_estimator`.

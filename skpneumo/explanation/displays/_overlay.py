@@ -58,7 +58,7 @@ def draw_colour_bar(drawn: "AxesImage", label: str, **place: Any) -> Any:
     bar.ax.tick_params(labelsize=7)
     bar.outline.set_visible(False)
     assert bar.solids is not None
-    bar.solids.set_rasterized(True)  # in a vector picture there would be seams between colours
+    bar.solids.set_rasterized(True)  # in vector graphics there would be seams between colours
     return bar
 
 

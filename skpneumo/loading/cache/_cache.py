@@ -72,7 +72,7 @@ class DecodeCache:
         return Path(self.directory).expanduser().absolute()
 
     def info(self) -> CacheInfo:
-        """Say what is in the cache; in a folder that is not there or empty there is nothing.
+        """Describe the contents of the cache; a missing or empty folder has none.
 
         Returns
         -------
@@ -86,7 +86,7 @@ class DecodeCache:
         return describe(self.path, self.max_bytes)
 
     def clear(self) -> None:
-        """Remove all images and give their disk space back. Damaged caches are cleared too.
+        """Remove all images and free their disk space. Damaged caches are cleared too.
 
         Processes that are using the cache continue with what they had open.
 

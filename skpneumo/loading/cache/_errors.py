@@ -1,4 +1,4 @@
-"""The error of decode caches, and what it says."""
+"""The error of decode caches."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""What a decode cache says of itself."""
+"""Information about a decode cache."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ __all__ = ["CacheInfo"]
 
 @dataclass(frozen=True)
 class CacheInfo:
-    """What is in a decode cache.
+    """Contents of a decode cache.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a decoded image is saved under: the state of its file and how it was read."""
+"""Keys of decoded images: the state of the file and the parameters of the loader."""
 
 import os
 import stat
@@ -36,7 +36,7 @@ _CHANGE_TICK = _SECOND // 50
 
 
 def image_key(path: str, tag: bytes) -> bytes | None:
-    """The key of a file as it is now; None for what must not be saved.
+    """The key of a file in its current state; None if it must not be saved.
 
     The number of the file and the time of its last change tell it from another one of the same
     size and time of modification that has taken its place, or that has been written into it.

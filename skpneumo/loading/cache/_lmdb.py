@@ -194,7 +194,7 @@ class Store:
     def shares(
         self, rows: Sequence[int], keys: Sequence[bytes | None], images: NDArray[np.uint8]
     ) -> Generator[list[int]]:
-        """Share the rows to decode out among the processes that want them at this moment.
+        """Divide the rows to decode among the processes that need them now.
 
         What is yielded is locked until the next is asked for, and by then must have been saved:
         whoever waits for it looks again.

@@ -1,4 +1,4 @@
-"""Who decodes what, when several processes want the same images at the same time."""
+"""Locks that divide decoding among processes that need the same images."""
 
 from collections.abc import Collection, Iterator, Mapping, Sized
 from contextlib import ExitStack, contextmanager, suppress

@@ -31,7 +31,7 @@ class MemoryCache:
         self.lock = Lock()
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove everything."""
         with self.lock:
             self.images.clear()
             self.n_bytes = 0
