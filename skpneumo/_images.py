@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from skpneumo._pixel_values import how_to_make_uint8
+
 __all__ = ["batches_of", "check_images", "is_stream"]
 
 
@@ -124,10 +126,7 @@ def _to_uint8(images: NDArray[Any]) -> NDArray[np.uint8]:
     low, high = images.min(), images.max()
     if images.dtype.kind in "iu" and low >= 0 and high <= 255:
         return images.astype(np.uint8)
-    remedy = (
-        "(X * 255).round().astype(np.uint8)" if low >= 0 and high <= 1 else "X.astype(np.uint8)"
-    )
     raise ValueError(
         f"Expected images as uint8 grey levels from 0 to 255, got {images.dtype} from {low} to "
-        f"{high}. Scale them to that range and convert them: {remedy}."
+        f"{high}. Scale them to that range and convert them: {how_to_make_uint8(images)}."
     )

@@ -33,6 +33,7 @@ STAGES = [
     "_machine",
     "_tables",
     "_progress",
+    "_pixel_values",
     "_images",
     "_dicom_files",
     "_html",

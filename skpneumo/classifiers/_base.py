@@ -179,7 +179,7 @@ class BaseNetworkClassifier(
             self._reset()
         X, y = self._check_images(X, y, reset=not continued)
         if not continued:
-            self._initialize(X, y if classes is None else np.asarray(classes))
+            self._initialize(X, y if classes is None else np.asarray(classes), whole=False)
         elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             raise ValueError(
                 f"classes={list(classes)} differs from those of the first call, "
@@ -266,8 +266,8 @@ class BaseNetworkClassifier(
         for name in ("weights_", "history_", "n_iter_"):
             self.__dict__.pop(name, None)
 
-    def _initialize(self, X: NDArray[Any], y: NDArray[Any]) -> None:
-        """Decide on the network for these images and labels."""
+    def _initialize(self, X: NDArray[Any], y: NDArray[Any], whole: bool = True) -> None:
+        """Decide on the network for these images and labels, and for others if not the whole."""
         self.classes_ = np.unique(y)
         if len(self.classes_) < 2:
             raise ValueError(
@@ -275,8 +275,7 @@ class BaseNetworkClassifier(
                 f"are {self.classes_.tolist()[0]!r}. Check how y was made, or whether a fold or "
                 "filter left one class only."
             )
-        is_uint8 = X.dtype == np.uint8
-        self.value_range_ = (0.0, 255.0) if is_uint8 else (float(X.min()), float(X.max()))
+        self.value_range_ = self._value_range(X, whole)
         self._rng = check_random_state(self.random_state)
         self._tta_seed, self._validation_seed = random_seeds(self._rng, 2)
         self._checkpoint: TrainingCheckpoint | None = None

@@ -312,7 +312,8 @@ def test_any_labels(small, images, labels, as_object, seed):
 def test_any_image_shape_batch_size_and_dtype(
     small, height, width, channels, n, batch_size, dtype
 ):
-    X = np.random.default_rng(n).integers(0, 2, (n, height, width, channels)).astype(dtype)
+    X = np.random.default_rng(n).integers(0, 2, (n, height, width, channels))
+    X = (X * 99).astype(dtype)
     y = np.arange(n) % 2
     classifier = small(filters=(2,), dense_units=(), epochs=1, batch_size=batch_size).fit(X, y)
     proba = classifier.predict_proba(X)
@@ -695,12 +696,56 @@ def test_what_was_held_out_stays_held_out(small, images, labels, monkeypatch):
     np.testing.assert_array_equal(*chosen)
 
 
-def test_other_units_of_grey_are_refused(small, images, labels):
-    relative = images / 255
-    with pytest.raises(ValueError, match=r"from 0 to 255, but X has none above .*X \* 255"):
-        small().fit(images, labels).predict(relative)
-    with pytest.raises(ValueError, match=r"but X is uint8 up to .*X / 255"):
-        small().fit(relative, labels).predict(images)
+# What fit sees, what predict is given, and what to do about it.
+OTHER_PIXELS = {
+    "0..1 after floats to 254": (lambda X: X * 1.0, lambda X: X / 255, r"X \* 255"),
+    "0..1 after uint8": (lambda X: X, lambda X: X / 255, r"\(X \* 255\)\.round\(\)"),
+    "uint8 after 0..1": (lambda X: X / 255, lambda X: X, "X / 255"),
+    "-1..1 after uint8": (lambda X: X, lambda X: X / 127.5 - 1, r"\(X \+ 1\) \* 127\.5"),
+    "uint8 after -1..1": (lambda X: X / 127.5 - 1, lambda X: X, r"X / 127\.5 - 1"),
+    "0..1 after -1..1": (lambda X: X / 127.5 - 1, lambda X: X / 255, r"X \* 2 - 1"),
+    "-1..1 after 0..1": (lambda X: X / 255, lambda X: X / 127.5 - 1, r"\(X \+ 1\) / 2"),
+    "12 bits after 8": (lambda X: X, lambda X: X * np.uint16(16), r"X \* \(255 / 4095\)"),
+    "8 bits after 12": (lambda X: X * np.uint16(16), lambda X: X, r"X \* \(4095 / 255\)"),
+    "16 bits after 12": (lambda X: X * 16.0, lambda X: X * 256.0, r"X \* \(4095 / 65535\)"),
+    "uint8 after z-scores": (lambda X: (X - 70.0) / 40, lambda X: X, "were scaled"),
+    "z-scores after uint8": (lambda X: X, lambda X: (X - 70.0) / 40, "were scaled"),
+    "uint8 that was truncated": (lambda X: X, lambda X: (X / 179).astype(np.uint8), r"X \* 255"),
+}
+
+
+@pytest.mark.parametrize(("train", "given", "remedy"), OTHER_PIXELS.values(), ids=OTHER_PIXELS)
+def test_another_kind_of_pixels_is_refused(small, images, labels, train, given, remedy):
+    X, other = train(images), given(images)
+    classifier = small(epochs=1).fit(X, labels)
+    message = rf"fitted on values from .*, but X is {other.dtype} from .*{remedy}"
+    for refused in (
+        lambda: classifier.predict(other),
+        lambda: classifier.partial_fit(other, labels),
+        lambda: classifier.fit(X, labels, X_val=other, y_val=labels),
+    ):
+        with pytest.raises(ValueError, match=message):
+            refused()
+
+
+@pytest.mark.parametrize("scale", [1, 1 / 255, 16.0])
+def test_darker_and_brighter_images_and_black_ones_are_predicted(small, images, labels, scale):
+    classifier = small(epochs=1).fit(images * scale, labels)
+    for factor in (0.25, 0.8, 1.2, 1.4):
+        assert len(classifier.predict(np.minimum(images * factor, 255) * scale)) == len(images)
+    assert classifier.predict(np.zeros_like(images[:1] * scale)).shape == (1,)
+
+
+def test_a_first_batch_may_be_darker_than_what_follows(small, images, labels):
+    dark, bright = images / 255 / 4, images / 255
+    classifier = small().partial_fit(dark, labels).partial_fit(bright, labels)
+    assert classifier.value_range_ == (0.0, 1.0)
+
+
+def test_uint8_without_grey_levels_is_not_trained_on(small, images, labels):
+    for method in ("fit", "partial_fit"):
+        with pytest.raises(ValueError, match=r"uint8.*none of its values exceeds 1.*X \* 255"):
+            getattr(small(), method)((images > 99).astype(np.uint8), labels)
 
 
 @pytest.mark.parametrize("weights", [{"class_weight": {0: -1, 1: 1}}, {}])
