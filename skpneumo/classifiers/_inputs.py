@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from skpneumo._images import is_stream
+from skpneumo._images import is_stream, misplaced_channels
 from skpneumo._pixel_values import how_to_convert, same_kind_of_pixels, white_of
 from skpneumo._sklearn import _check_y
 
@@ -41,6 +41,11 @@ class ImageInputMixin:
             raise ValueError(
                 f"Expected images of shape (n_samples, height, width, channels) or rows of "
                 f"numbers, got shape {X.shape}. Add the channel of grey images with X[..., None]."
+            )
+        elif reset and (remedy := misplaced_channels(X.shape)):
+            raise ValueError(
+                f"Expected images of shape (n_samples, height, width, channels), got {X.shape}, "
+                f"where the last axis is not that of the channels. Pass {remedy}."
             )
         elif self.image_shape is not None and tuple(self.image_shape) != X.shape[1:]:
             raise ValueError(
@@ -77,6 +82,11 @@ class ImageInputMixin:
                 f"X has the shape {shape} of a single image. Pass a stack of one: X[None]."
             )
         if len(shape) == 4 and shape[1:] != self.input_shape_:
+            if remedy := misplaced_channels(shape):
+                raise ValueError(
+                    f"X has the shape {shape}, but this {type(self).__name__} was fitted on images "
+                    f"of shape {self.input_shape_}, channels last. Pass {remedy}."
+                )
             raise ValueError(
                 f"X holds images of shape {shape[1:]}, but this {type(self).__name__} was "
                 f"fitted on {self.input_shape_}. Load them with "

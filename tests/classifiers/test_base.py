@@ -444,6 +444,15 @@ BAD_FIT = {
     ),
     "3-D": (lambda X, y: (X[..., 0], y), r"got shape \(40, 12, 12\).*X\[\.\.\., None\]"),
     "5-D": (lambda X, y: (X[..., None], y), r"got shape \(40, 12, 12, 1, 1\)"),
+    "channels first": (
+        lambda X, y: (np.repeat(np.moveaxis(X, -1, 1), 3, axis=1), y),
+        r"got \(40, 3, 12, 12\).*channels.*np\.moveaxis\(X, 1, -1\)",
+    ),
+    "grey channels first": (lambda X, y: (np.moveaxis(X, -1, 1), y), r"np\.moveaxis\(X, 1, -1\)"),
+    "channels in the middle": (
+        lambda X, y: (np.moveaxis(X, -1, 2), y),
+        r"np\.moveaxis\(X, 2, -1\)",
+    ),
     "NaN": (lambda X, y: (with_nan(X), y), "Input X contains NaN"),
     "infinite": (
         lambda X, y: (np.where(np.isnan(with_nan(X)), np.inf, X), y),
@@ -476,6 +485,7 @@ BAD_PREDICT = {
         lambda X: np.repeat(X, 3, axis=-1),
         r"shape \(12, 12, 3\).*fitted on \(12, 12, 1\)",
     ),
+    "channels first": (lambda X: np.moveaxis(X, -1, 1), r"np\.moveaxis\(X, 1, -1\)"),
     "3-D": (lambda X: X[..., 0], r"got shape \(40, 12, 12\)"),
     "NaN": (with_nan, "contains NaN"),
     "empty": (lambda X: X[:0], "Found array with 0 sample"),
