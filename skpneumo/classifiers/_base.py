@@ -173,7 +173,18 @@ class BaseNetworkClassifier(
         -------
         self : object
             The classifier.
+
+        Raises
+        ------
+        ValueError
+            As in ``fit``, and with ``class_weight="balanced"``, which is about all images.
         """
+        if isinstance(self.class_weight, str):
+            raise ValueError(
+                f"class_weight={self.class_weight!r} would weigh each batch of partial_fit by its "
+                "own labels. Pass a dict of the weights of all images: dict(zip(classes, "
+                "compute_class_weight('balanced', classes=classes, y=all_labels)))."
+            )
         continued = hasattr(self, "weights_")
         if not continued:
             self._reset()

@@ -681,6 +681,12 @@ def test_an_interrupted_fit_leaves_where_it_started_from(small, images, labels):
     )
 
 
+def test_balanced_weights_of_one_batch_are_refused(small, images, labels):
+    with pytest.raises(ValueError, match=r"'balanced' would weigh each batch.*dict\(zip"):
+        small(class_weight="balanced").partial_fit(images, labels)
+    assert small(class_weight={0: 1, 1: 2}).partial_fit(images, labels).n_iter_ == 1
+
+
 def test_partial_fit_goes_on_from_a_fit(small, images, labels):
     classifier = small(epochs=20).fit(images, labels)
     classifier.partial_fit(images, labels)
