@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from skpneumo._random import check_random_state, random_seeds
 from skpneumo._sklearn import Interval, StrOptions, _check_sample_weight, _fit_context
 from skpneumo.augmentation import ImageAugmenter
-from skpneumo.classifiers._callbacks import EpochReporter, validation_callbacks
+from skpneumo.classifiers._callbacks import EpochReporter, check_monitors, validation_callbacks
 from skpneumo.classifiers._inputs import ImageInputMixin
 from skpneumo.classifiers._parameters import check_network_parameters
 from skpneumo.classifiers._validation_split import rows_of_patients, training_and_validation
@@ -367,6 +367,7 @@ class BaseNetworkClassifier(
                 f"callbacks holds {wrong[0]!r}; expected instances of keras.callbacks.Callback. "
                 "Callbacks of scikit-learn go to set_callbacks."
             )
+        check_monitors(own, validated=held_out is not None)
 
         def callbacks(predict_proba: PredictProba) -> list[keras.callbacks.Callback]:
             validation = []

@@ -10,6 +10,7 @@ from sklearn.utils.validation import validate_data
 from skpneumo._images import is_stream, misplaced_channels
 from skpneumo._pixel_values import how_to_convert, same_kind_of_pixels, white_of
 from skpneumo._sklearn import _check_y
+from skpneumo.classifiers._containers import check_is_array, check_labels
 
 
 class ImageInputMixin:
@@ -20,6 +21,9 @@ class ImageInputMixin:
 
     def _check_images(self, X: Any, y: Any = "no_validation", reset: bool = False) -> Any:
         """Bring X to images of shape (n_samples, height, width, channels); check y if given."""
+        check_is_array(X)
+        if not (y is None or isinstance(y, str)):
+            check_labels(y)
         if not reset:
             self._check_known_shape(getattr(X, "shape", ()))
         try:
@@ -38,9 +42,14 @@ class ImageInputMixin:
         elif 0 in X.shape[1:]:
             raise ValueError(f"X of shape {X.shape} has no pixels. Check how it was cropped.")
         elif X.ndim != 4:
+            remedy = "Add the channel of grey images with X[..., None]"
+            if X.ndim > 4:
+                remedy = f"Drop the axes too many: X.reshape(-1, *X.shape[{X.ndim - 3}:])"
+                if X.shape[-1] == 1:
+                    remedy = "Drop the last axis with X[..., 0], or another of length 1"
             raise ValueError(
                 f"Expected images of shape (n_samples, height, width, channels) or rows of "
-                f"numbers, got shape {X.shape}. Add the channel of grey images with X[..., None]."
+                f"numbers, got shape {X.shape}. {remedy}."
             )
         elif reset and (remedy := misplaced_channels(X.shape)):
             raise ValueError(
@@ -84,8 +93,8 @@ class ImageInputMixin:
         if len(shape) == 4 and shape[1:] != self.input_shape_:
             if remedy := misplaced_channels(shape):
                 raise ValueError(
-                    f"X has the shape {shape}, but this {type(self).__name__} was fitted on images "
-                    f"of shape {self.input_shape_}, channels last. Pass {remedy}."
+                    f"X has the shape {shape}, but this {type(self).__name__} was fitted on "
+                    f"images of shape {self.input_shape_}, channels last. Pass {remedy}."
                 )
             raise ValueError(
                 f"X holds images of shape {shape[1:]}, but this {type(self).__name__} was "

@@ -465,7 +465,9 @@ BAD_FIT = {
     "y too short": (lambda X, y: (X, y[:-1]), "40 of them and 39 labels"),
     "no y": (lambda X, y: (X, None), "requires y"),
     "continuous y": (lambda X, y: (X, y + np.arange(len(y)) / 7), "continuous"),
-    "NaN in y": (lambda X, y: (X, np.where(y == 1, np.nan, 0)), "Input y contains NaN"),
+    "NaN in y": (lambda X, y: (X, np.where(y == 1, np.nan, 0)), "NaN or None in 20 .* row 1"),
+    "one-hot y": (lambda X, y: (X, np.eye(2)[y]), r"one-hot labels.*y\.argmax"),
+    "several sizes": (lambda X, y: ([*X[:-1], X[-1, :9]], y), "9, 12, 1.*in row 39"),
     "two columns of y": (lambda X, y: (X, np.column_stack([y, y])), "y should be a 1d array"),
     "empty": (lambda X, y: (X[:0], y[:0]), r"Found array with 0 sample"),
 }
