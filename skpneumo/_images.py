@@ -6,7 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["batches_of", "check_images", "is_stream"]
+from skpneumo._pixel_values import how_to_make_uint8
+
+__all__ = ["batches_of", "check_images", "is_stream", "misplaced_channels"]
+
+_MOST_CHANNELS = 4  # grey, grey and alpha, colours, colours and alpha
 
 
 def is_stream(X: Any) -> bool:
@@ -61,6 +65,34 @@ def batches_of(X: Any, selections: Iterable[Any]) -> Iterator[NDArray[Any]]:
             yield X[rows]
 
 
+def misplaced_channels(shape: tuple[int, ...]) -> str | None:
+    """Say what brings the channels of a stack to its last axis.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the stack.
+
+    Returns
+    -------
+    remedy : str or None
+        None where the channels are where they belong.
+
+    Examples
+    --------
+    >>> from skpneumo._images import misplaced_channels
+    >>> misplaced_channels((100, 3, 32, 32))
+    'np.moveaxis(X, 1, -1)'
+    >>> misplaced_channels((100, 32, 32, 3))
+    """
+    if len(shape) != 4 or shape[3] <= _MOST_CHANNELS:
+        return None
+    for axis, other in ((1, 2), (2, 1)):
+        if 0 < shape[axis] <= _MOST_CHANNELS < shape[other]:
+            return f"np.moveaxis(X, {axis}, -1)"
+    return None
+
+
 def check_images(X: ArrayLike) -> NDArray[np.uint8]:
     """Check that X is a non-empty stack of uint8 images, channels last.
 
@@ -109,6 +141,11 @@ def check_images(X: ArrayLike) -> NDArray[np.uint8]:
             f"Found array with 0 sample(s) or 0 pixels (shape {images.shape}) while a minimum "
             "of 1 is required."
         )
+    if remedy := misplaced_channels(images.shape):
+        raise ValueError(
+            f"Expected images of shape (n_samples, height, width, channels), got {images.shape}, "
+            f"where the last axis is not that of the channels. Pass {remedy}."
+        )
     if images.dtype == np.uint8:
         return images
     return _to_uint8(images)
@@ -124,10 +161,7 @@ def _to_uint8(images: NDArray[Any]) -> NDArray[np.uint8]:
     low, high = images.min(), images.max()
     if images.dtype.kind in "iu" and low >= 0 and high <= 255:
         return images.astype(np.uint8)
-    remedy = (
-        "(X * 255).round().astype(np.uint8)" if low >= 0 and high <= 1 else "X.astype(np.uint8)"
-    )
     raise ValueError(
         f"Expected images as uint8 grey levels from 0 to 255, got {images.dtype} from {low} to "
-        f"{high}. Scale them to that range and convert them: {remedy}."
+        f"{high}. Scale them to that range and convert them: {how_to_make_uint8(images)}."
     )

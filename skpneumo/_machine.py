@@ -13,6 +13,7 @@ __all__ = [
     "n_cores",
     "peak_memory",
     "processor",
+    "require_memory",
     "reset_peak_memory",
     "total_memory",
 ]
@@ -22,6 +23,9 @@ _STATUS = Path("/proc/self/status")
 _RESET = Path("/proc/self/clear_refs")
 _OWN_GROUPS = Path("/proc/self/cgroup")
 _GROUPS = Path("/sys/fs/cgroup")
+
+# To look costs a millisecond.
+_SMALL = 2**24
 
 
 def processor() -> tuple[str, set[str]]:
@@ -113,6 +117,37 @@ def free_memory() -> int:
     """
     within = (max(limit - used, 0) for limit, used in _limits())
     return min([psutil.virtual_memory().available, *within])
+
+
+def require_memory(n_bytes: int, what: str, remedy: str) -> None:
+    """Refuse what does not fit in the free memory, before it is tried.
+
+    Parameters
+    ----------
+    n_bytes : int
+        What it takes.
+    what : str
+        What takes it, as the beginning of a sentence.
+    remedy : str
+        A sentence.
+
+    Raises
+    ------
+    MemoryError
+        If less is free.
+
+    Examples
+    --------
+    >>> from skpneumo._machine import require_memory
+    >>> require_memory(2**60, "A stack of images", "Load smaller ones.")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    MemoryError: A stack of images takes 1.2e+09 GB of memory, of which ... GB are free. Load ...
+    """
+    if n_bytes > _SMALL and n_bytes > (free := free_memory()):
+        raise MemoryError(
+            f"{what} takes {n_bytes / 1e9:.2g} GB of memory, of which {free / 1e9:.2g} GB are "
+            f"free. {remedy}"
+        )
 
 
 def peak_memory() -> int:

@@ -20,12 +20,20 @@ from sklearn.utils.validation import validate_data
 
 from skpneumo._images import is_stream
 from skpneumo._interpolation import find_sources
+from skpneumo._machine import require_memory
 from skpneumo._paths import check_paths
 from skpneumo._patients import find_patients
 from skpneumo._random import check_random_state
 from skpneumo._sklearn import Interval, StrOptions, _fit_context, _safe_indexing
 
 __all__ = ["ImageResampler"]
+
+# As floating point numbers, with what SMOTE and its relatives make up: measured.
+_COPIES = 4.5
+_RESAMPLE_PATHS = (
+    "Load smaller images by ImageLoader(size=...), or put this step before the loader, with "
+    "sampler='under' or 'over', and load by stream=True."
+)
 
 
 class ImageResampler(BaseSampler):
@@ -206,6 +214,11 @@ class ImageResampler(BaseSampler):
             # Row numbers stand for the rows, so neither paths nor pixels are copied.
             self.sampler_.fit_resample(np.arange(len(y)).reshape(-1, 1), y)
             self.sample_indices_ = self.sampler_.sample_indices_
+            if hasattr(X, "nbytes") and not is_stream(X):
+                n_bytes = X.nbytes // max(len(X), 1) * len(self.sample_indices_)
+                require_memory(
+                    n_bytes, f"The stack of {len(self.sample_indices_)} images", _RESAMPLE_PATHS
+                )
             resampled = _safe_indexing(X, self.sample_indices_), y[self.sample_indices_]
         elif _holds_paths(X):
             raise ValueError(
@@ -242,6 +255,12 @@ class ImageResampler(BaseSampler):
     def _resample_pixels(
         self, X: NDArray[Any], y: NDArray[Any]
     ) -> tuple[NDArray[Any], NDArray[Any]]:
+        dtype = X.dtype if X.dtype.kind == "f" else np.promote_types(X.dtype, np.float32)
+        require_memory(
+            int(_COPIES * dtype.itemsize * np.prod(X.shape, dtype=float)),
+            f"{type(self.sampler_).__name__} on {len(X)} images of {X.shape[1:]}",
+            _RESAMPLE_PATHS,
+        )
         # In uint8 the differences between neighbours, from which images are made up, wrap.
         pixels = np.asarray(X).reshape(len(X), -1)
         if pixels.dtype.kind != "f":

@@ -34,6 +34,7 @@ STAGES = [
     "_machine",
     "_tables",
     "_progress",
+    "_pixel_values",
     "_images",
     "_burnt_in_text",
     "_html",

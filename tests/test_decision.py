@@ -1,5 +1,6 @@
 """The recall floor: its guarantee by simulation, its numbers by definition, its manners."""
 
+import pickle
 import re
 
 import numpy as np
@@ -8,6 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import betabinom, binom, binomtest, norm
 from sklearn import config_context
+from sklearn.base import clone
+from sklearn.callback import ProgressBar
+from sklearn.datasets import make_classification
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
@@ -770,3 +774,20 @@ def test_floor_holds_on_the_rest_of_the_real_patients(real_data):
     rest = pixels[~kept][pool.target[~kept] == 1]
     assert classifier.predict(rest).mean() >= 0.98
     assert classifier.n_positive_ > 1300
+
+
+# scikit-learn's callbacks
+
+
+@pytest.mark.parametrize("parameters", [{}, {"cv": 3}, {"cv": 3, "ensemble": False}])
+def test_callbacks_hear_of_the_floor_and_of_the_models(capsys, parameters):
+    X, y = make_classification(300, random_state=0)
+    screening = RecallFloorClassifier(LogisticRegression(), recall=0.8, **parameters)
+    told = clone(screening).set_callbacks(ProgressBar()).fit(X, y, groups=range(300))
+    captured = capsys.readouterr()
+    shown = captured.out + captured.err
+    assert "RecallFloorClassifier" in shown
+    assert "LogisticRegression" in shown
+    screening.fit(X, y, groups=range(300))
+    np.testing.assert_array_equal(told.predict_proba(X), screening.predict_proba(X))
+    assert pickle.loads(pickle.dumps(told)).threshold_ == screening.threshold_

@@ -3,11 +3,14 @@
 import platform
 import re
 
+import numpy as np
 import psutil
 import pytest
+from imblearn.over_sampling import SMOTE
 
-from skpneumo import _machine
+from skpneumo import ImageAugmenter, ImageLoader, _machine
 from skpneumo._machine import free_memory, peak_memory, processor, total_memory
+from skpneumo.rebalancing import ImageResampler
 
 GIB = 2**30
 
@@ -78,3 +81,21 @@ def test_the_processor_has_a_name_everywhere(monkeypatch, tmp_path):
     name, flags = processor()
     assert re.match("Fast", name)
     assert flags == {"sse", "avx2"}
+
+
+def test_what_does_not_fit_is_refused_beforehand(monkeypatch, xrays):
+    monkeypatch.setattr(_machine, "free_memory", lambda: 2**24)
+    loading = ImageLoader(size=10_000, cache=False)
+    with pytest.raises(
+        MemoryError, match=r"stack of 9 images of 10000 .* takes 0\.9 GB.*size=.*stream"
+    ):
+        loading.transform(xrays.filenames[:9])
+    assert len(loading.set_params(stream=True).transform(xrays.filenames[:9])) == 9
+    X, y = np.zeros((30, 800, 800, 1), np.uint8), np.arange(30) % 3 == 0
+    for sampler in (
+        ImageResampler(SMOTE(), random_state=0),
+        ImageResampler("over", random_state=0),
+        ImageAugmenter(n_copies=2),
+    ):
+        with pytest.raises(MemoryError, match=r"of which 0\.017 GB are free.*size=.*stream=True"):
+            sampler.fit_resample(X, y)

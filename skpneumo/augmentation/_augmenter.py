@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length
 
 from skpneumo._images import check_images
+from skpneumo._machine import require_memory
 from skpneumo._random import check_random_state
 from skpneumo._sklearn import Interval, StrOptions, _safe_indexing
 from skpneumo.augmentation._cover_draws import cover_columns
@@ -463,6 +464,12 @@ class ImageAugmenter(SamplerMixin, BaseEstimator):
         images = check_images(X)
         _check_labels(images, y)
         n = len(images)
+        require_memory(
+            images.nbytes * (1 + self.n_copies),
+            f"The stack of {n} images and {self.n_copies} changed copies of each",
+            "Load smaller images by ImageLoader(size=...), or augment in training: "
+            "CNNClassifier(augmentation=...), which takes images loaded by stream=True.",
+        )
         params = self.sample_params(
             n * self.n_copies, images.shape[1:], _generator(self.random_state)
         )

@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from skpneumo._random import check_random_state, random_seeds
 from skpneumo._sklearn import Interval, StrOptions, _check_sample_weight, _fit_context
 from skpneumo.augmentation import ImageAugmenter
-from skpneumo.classifiers._callbacks import EpochReporter, validation_callbacks
+from skpneumo.classifiers._callbacks import EpochReporter, check_monitors, validation_callbacks
 from skpneumo.classifiers._inputs import ImageInputMixin
 from skpneumo.classifiers._parameters import check_network_parameters
 from skpneumo.classifiers._validation_split import rows_of_patients, training_and_validation
@@ -173,13 +173,24 @@ class BaseNetworkClassifier(
         -------
         self : object
             The classifier.
+
+        Raises
+        ------
+        ValueError
+            As in ``fit``, and with ``class_weight="balanced"``, which is about all images.
         """
+        if isinstance(self.class_weight, str):
+            raise ValueError(
+                f"class_weight={self.class_weight!r} would weigh each batch of partial_fit by its "
+                "own labels. Pass a dict of the weights of all images: dict(zip(classes, "
+                "compute_class_weight('balanced', classes=classes, y=all_labels)))."
+            )
         continued = hasattr(self, "weights_")
         if not continued:
             self._reset()
         X, y = self._check_images(X, y, reset=not continued)
         if not continued:
-            self._initialize(X, y if classes is None else np.asarray(classes))
+            self._initialize(X, y if classes is None else np.asarray(classes), whole=False)
         elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             raise ValueError(
                 f"classes={list(classes)} differs from those of the first call, "
@@ -266,8 +277,8 @@ class BaseNetworkClassifier(
         for name in ("weights_", "history_", "n_iter_"):
             self.__dict__.pop(name, None)
 
-    def _initialize(self, X: NDArray[Any], y: NDArray[Any]) -> None:
-        """Decide on the network for these images and labels."""
+    def _initialize(self, X: NDArray[Any], y: NDArray[Any], whole: bool = True) -> None:
+        """Decide on the network for these images and labels, and for others if not the whole."""
         self.classes_ = np.unique(y)
         if len(self.classes_) < 2:
             raise ValueError(
@@ -275,8 +286,7 @@ class BaseNetworkClassifier(
                 f"are {self.classes_.tolist()[0]!r}. Check how y was made, or whether a fold or "
                 "filter left one class only."
             )
-        is_uint8 = X.dtype == np.uint8
-        self.value_range_ = (0.0, 255.0) if is_uint8 else (float(X.min()), float(X.max()))
+        self.value_range_ = self._value_range(X, whole)
         self._rng = check_random_state(self.random_state)
         self._tta_seed, self._validation_seed = random_seeds(self._rng, 2)
         self._checkpoint: TrainingCheckpoint | None = None
@@ -357,6 +367,7 @@ class BaseNetworkClassifier(
                 f"callbacks holds {wrong[0]!r}; expected instances of keras.callbacks.Callback. "
                 "Callbacks of scikit-learn go to set_callbacks."
             )
+        check_monitors(own, validated=held_out is not None)
 
         def callbacks(predict_proba: PredictProba) -> list[keras.callbacks.Callback]:
             validation = []

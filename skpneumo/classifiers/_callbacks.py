@@ -14,7 +14,7 @@ from skpneumo.classifiers.engine._compiled import Weights
 
 
 class InnerValidation(keras.callbacks.Callback):
-    """Add loss, recall, false negatives, specificity and AUC on held-out images to the logs."""
+    """Add loss, recall, specificity, AUC and the like on held-out images to the logs."""
 
     def __init__(
         self,
@@ -65,6 +65,37 @@ def validation_callbacks(
             )
         )
     return callbacks
+
+
+_OF_VALIDATION = (
+    "val_loss", "val_recall", "val_false_negatives", "val_specificity", "val_auc", "val_accuracy",
+)  # fmt: skip
+
+
+def check_monitors(callbacks: Sequence[keras.callbacks.Callback], validated: bool) -> None:
+    """Refuse what watches a score that nobody logs, before Keras trains on without it.
+
+    Raises
+    ------
+    ValueError
+        If a callback of Keras watches such a score, and no other callback could log it.
+    """
+    logged = ("loss", *_OF_VALIDATION) if validated else ("loss",)
+    logged_by_others = any(not type(each).__module__.startswith("keras.") for each in callbacks)
+    for callback in callbacks:
+        monitor = getattr(callback, "monitor", None)
+        if not isinstance(monitor, str) or monitor in logged:
+            continue
+        if monitor in _OF_VALIDATION:
+            remedy = "It is of inner validation: set early_stopping=True, or give X_val and y_val."
+        elif logged_by_others:
+            continue
+        else:
+            remedy = f"Watch one of {', '.join(logged)}."
+        raise ValueError(
+            f"{type(callback).__name__} watches {monitor!r}, which is not logged in this fit. "
+            f"{remedy}"
+        )
 
 
 # Scores that mean nothing as long as nobody has said which class is the illness.
@@ -129,6 +160,7 @@ def validation_scores(
         "val_false_negatives": float(false_negatives),
         "val_specificity": float(specificity),
         "val_auc": float(auc),
+        "val_accuracy": float(np.mean(proba.argmax(axis=1) == y)),
     }
 
 

@@ -7,8 +7,10 @@ import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from skpneumo._images import is_stream
+from skpneumo._images import is_stream, misplaced_channels
+from skpneumo._pixel_values import how_to_convert, same_kind_of_pixels, white_of
 from skpneumo._sklearn import _check_y
+from skpneumo.classifiers._containers import check_is_array, check_labels
 
 
 class ImageInputMixin:
@@ -19,6 +21,9 @@ class ImageInputMixin:
 
     def _check_images(self, X: Any, y: Any = "no_validation", reset: bool = False) -> Any:
         """Bring X to images of shape (n_samples, height, width, channels); check y if given."""
+        check_is_array(X)
+        if not (y is None or isinstance(y, str)):
+            check_labels(y)
         if not reset:
             self._check_known_shape(getattr(X, "shape", ()))
         try:
@@ -37,9 +42,19 @@ class ImageInputMixin:
         elif 0 in X.shape[1:]:
             raise ValueError(f"X of shape {X.shape} has no pixels. Check how it was cropped.")
         elif X.ndim != 4:
+            remedy = "Add the channel of grey images with X[..., None]"
+            if X.ndim > 4:
+                remedy = f"Drop the axes too many: X.reshape(-1, *X.shape[{X.ndim - 3}:])"
+                if X.shape[-1] == 1:
+                    remedy = "Drop the last axis with X[..., 0], or another of length 1"
             raise ValueError(
                 f"Expected images of shape (n_samples, height, width, channels) or rows of "
-                f"numbers, got shape {X.shape}. Add the channel of grey images with X[..., None]."
+                f"numbers, got shape {X.shape}. {remedy}."
+            )
+        elif reset and (remedy := misplaced_channels(X.shape)):
+            raise ValueError(
+                f"Expected images of shape (n_samples, height, width, channels), got {X.shape}, "
+                f"where the last axis is not that of the channels. Pass {remedy}."
             )
         elif self.image_shape is not None and tuple(self.image_shape) != X.shape[1:]:
             raise ValueError(
@@ -48,6 +63,7 @@ class ImageInputMixin:
             )
         if reset:
             self.input_shape_ = X.shape[1:]
+            self._check_first_range(X)
         else:
             self._check_known_range(X)
         if not with_labels:
@@ -75,6 +91,11 @@ class ImageInputMixin:
                 f"X has the shape {shape} of a single image. Pass a stack of one: X[None]."
             )
         if len(shape) == 4 and shape[1:] != self.input_shape_:
+            if remedy := misplaced_channels(shape):
+                raise ValueError(
+                    f"X has the shape {shape}, but this {type(self).__name__} was fitted on "
+                    f"images of shape {self.input_shape_}, channels last. Pass {remedy}."
+                )
             raise ValueError(
                 f"X holds images of shape {shape[1:]}, but this {type(self).__name__} was "
                 f"fitted on {self.input_shape_}. Load them with "
@@ -88,18 +109,41 @@ class ImageInputMixin:
             )
 
     def _check_known_range(self, X: Any) -> None:
-        """Refuse grey levels from 0 to 255 where 0 to 1 was learned, and the reverse."""
-        learned = f"{type(self).__name__} was fitted on values from %g to %g" % self.value_range_
-        if self.value_range_ == (0.0, 255.0) and X.dtype.kind == "f" and 0 < X.max() <= 1:
+        """Refuse pixels that cannot be measured as those that were learned from."""
+        given = _range_of(X)
+        if same_kind_of_pixels(self.value_range_, given, self._are_pixels(X)):
+            return
+        remedy = how_to_convert(given, self.value_range_, self.value_range_ == (0.0, 255.0))
+        raise ValueError(
+            f"{type(self).__name__} was fitted on values from %g to %g, but X is {X.dtype} from "
+            "%g to %g, which is another kind of pixel. Convert X: %s."
+            % (*self.value_range_, *given, remedy)
+        )
+
+    def _check_first_range(self, X: Any) -> None:
+        """Refuse images that an earlier conversion has left with two grey levels."""
+        if X.dtype == np.uint8 and self._are_pixels(X) and (highest := _range_of(X)[1]) <= 1:
             raise ValueError(
-                f"{learned}, but X has none above {X.max():g}. Pass "
-                "(X * 255).round().astype(np.uint8)."
+                f"X is uint8, but none of its values exceeds {highest:g}: white is 255. Images "
+                "from 0 to 1 become uint8 by (X * 255).round().astype(np.uint8), masks become "
+                "numbers by X.astype(bool)."
             )
-        if X.dtype == np.uint8 and self.value_range_[1] <= 1:
-            # X-rays reach beyond 1; a stream is not decoded to see that.
-            highest = 255 if is_stream(X) else X.max()
-            if highest > 1:
-                raise ValueError(f"{learned}, but X is uint8 up to {highest}. Pass X / 255.")
+
+    def _value_range(self, X: Any, whole: bool) -> tuple[float, float]:
+        """Give black and white: what is there where X is the whole, else what may come as well."""
+        if X.dtype == np.uint8:
+            return 0.0, 255.0
+        low, high = _range_of(X)
+        if whole or not self._are_pixels(X):
+            return low, high
+        if -1 <= low < 0 and high <= 1:
+            return -1.0, 1.0
+        white = white_of((low, high))
+        return (low, high) if white is None else (0.0, float(white))
+
+    def _are_pixels(self, X: Any) -> bool:
+        """Whether these are images, and not rows of numbers that may be anything."""
+        return self.image_shape is not None or X.shape[1] > 1
 
     def _strip_shape(self, n_features: int) -> tuple[int, int, int]:
         if self.image_shape is None:
@@ -116,6 +160,11 @@ class ImageInputMixin:
                 f"numbers a row, but X has {n_features} features."
             )
         return height, width, channels
+
+
+def _range_of(X: Any) -> tuple[float, float]:
+    """Give the lowest and the highest value; a stream is not decoded to see them."""
+    return (0.0, 255.0) if is_stream(X) else (float(X.min()), float(X.max()))
 
 
 def _what_to_do_about(X: Any, y: Any) -> str | None:

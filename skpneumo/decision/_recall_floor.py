@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import logit
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.callback import CallbackSupportMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.isotonic import IsotonicRegression
 from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit, check_cv
@@ -51,7 +52,9 @@ _HELD_OUT = 1 / 3
 _FEWEST_TO_HOLD_OUT = 3  # of either class: one to choose by, two to fit by
 
 
-class RecallFloorClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class RecallFloorClassifier(
+    CallbackSupportMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
+):
     """Binary classifier at the operating point that keeps a recall floor.
 
     From probabilities of patients that a model has not seen it takes the highest threshold, and
@@ -281,15 +284,19 @@ class RecallFloorClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if _routing_enabled():
             fit_params = process_routing(self, "fit", **fit_params).estimator.fit
 
+        context = self._init_callback_context(max_subtasks=None)
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         frozen = isinstance(self.estimator, FrozenEstimator)
         if frozen:
             self.estimators_ = [clone(self.estimator).fit(X, y)]
             held_out, raw_scores = np.arange(len(y)), self._average_score(X)
         else:
-            models, held_out, raw_scores = self._fit_folds(X, y, patients, fit_params)
-            self.estimators_ = (
-                models if self.ensemble else [clone(self.estimator).fit(X, y, **fit_params)]
-            )
+            models, held_out, raw_scores = self._fit_folds(X, y, patients, fit_params, context)
+            self.estimators_ = models
+            if not self.ensemble:
+                refit = context.subcontext("refit")
+                self.estimators_ = [_fit(clone(self.estimator), X, y, fit_params, self, refit)]
+                refit.call_on_fit_task_end(estimator=self, X=X, y=y)
         self._copy_fitted_attributes(self.estimators_)
         exact = frozen or (self.ensemble and len(self.estimators_) == 1)
         self.guarantee_ = "exact" if exact else "approximate"
@@ -308,6 +315,7 @@ class RecallFloorClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         for name, value in asdict(point).items():
             setattr(self, f"{name}_", value)
         self.guarantee_terms_ = terms_of_guarantee(self, frozen)
+        context.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
@@ -394,6 +402,7 @@ class RecallFloorClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         y: NDArray[Any],
         patients: NDArray[Any] | None,
         fit_params: dict[str, Any],
+        context: Any,
     ) -> tuple[list[Any], NDArray[np.intp], NDArray[np.float64]]:
         """Models of the folds (if saved), the rows they were not fitted on, and their scores."""
         splits = self._hold_out(y, patients) if self.cv is None and self.ensemble else None
@@ -409,6 +418,12 @@ class RecallFloorClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 f"cv={self.cv!r} tests a sample more than once; one score of each is wanted. "
                 "Use folds, or a single split."
             )
+        folds = context.subcontext(
+            "fit-folds", max_subtasks=len(splits), sequential_subtasks=False
+        )
+        folds.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        # Made before the loop: an estimator is not changed while it is pickled.
+        contexts = [folds.subcontext("fit-fold", task_id=i) for i in range(len(splits))]
         fitted = Parallel(n_jobs=self.n_jobs)(
             delayed(_fit_and_score)(
                 clone(self.estimator),
@@ -419,9 +434,12 @@ class RecallFloorClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 self.pos_label_,
                 fit_params,
                 self.ensemble,
+                self,
+                fold,
             )
-            for train, test in splits
+            for (train, test), fold in zip(splits, contexts, strict=True)
         )
+        folds.call_on_fit_task_end(estimator=self, X=X, y=y)
         models, scores = zip(*fitted, strict=True)
         return list(models), held_out, np.concatenate(scores)
 
@@ -536,12 +554,24 @@ def _fit_and_score(
     pos_label: Any,
     fit_params: dict[str, Any],
     keep: bool,
+    caller: Any,
+    context: Any,
 ) -> tuple[Any, NDArray[np.float64]]:
-    estimator.fit(
-        _safe_indexing(X, train), y[train], **_check_method_params(X, fit_params, indices=train)
-    )
+    X_train, y_train = _safe_indexing(X, train), y[train]
+    fit_params = _check_method_params(X, fit_params, indices=train)
+    _fit(estimator, X_train, y_train, fit_params, caller, context)
     scores = _positive_score(estimator, _safe_indexing(X, test), pos_label)
+    context.call_on_fit_task_end(estimator=caller, X=X_train, y=y_train)
     return estimator if keep else None, scores
+
+
+def _fit(
+    estimator: Any, X: Any, y: NDArray[Any], fit_params: dict[str, Any], caller: Any, context: Any
+) -> Any:
+    """Fit an estimator that hears of the callbacks which the caller has."""
+    with context.propagate_callback_context(estimator):
+        context.call_on_fit_task_begin(estimator=caller, X=X, y=y)
+        return estimator.fit(X, y, **fit_params)
 
 
 def _positive_score(estimator: Any, X: Any, pos_label: Any) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 
+from skpneumo._machine import require_memory
 from skpneumo._paths import carried_patients, check_paths
 from skpneumo._sklearn import Interval, Options, StrOptions, _fit_context
 from skpneumo.loading._decoding import CHANNELS, check_regular_file
@@ -201,6 +202,8 @@ class ImageLoader(TransformerMixin, BaseEstimator):
         UnreadableImagesError
             If files cannot be read for other reasons as well; an :class:`OSError` and a
             :class:`ValueError`. All of them are in its ``failures``.
+        MemoryError
+            If the stack takes more memory than is free.
         DecodeCacheError
             If the cache cannot be used; an :class:`OSError`.
         RuntimeError
@@ -222,6 +225,12 @@ class ImageLoader(TransformerMixin, BaseEstimator):
                 n_jobs=self.n_jobs,
                 dicom_window=self.dicom_window,
             )
+        height, width = self._height_and_width()
+        require_memory(
+            len(paths) * height * width * CHANNELS[self.color_mode],
+            f"The stack of {len(paths)} images of {height} x {width} pixels",
+            "Load them smaller by size=, or decode them a batch at a time by stream=True.",
+        )
         reader = ImageReader(
             self._height_and_width(), self.color_mode, self.resize, self.cache, self.dicom_window
         )

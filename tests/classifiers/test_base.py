@@ -312,7 +312,8 @@ def test_any_labels(small, images, labels, as_object, seed):
 def test_any_image_shape_batch_size_and_dtype(
     small, height, width, channels, n, batch_size, dtype
 ):
-    X = np.random.default_rng(n).integers(0, 2, (n, height, width, channels)).astype(dtype)
+    X = np.random.default_rng(n).integers(0, 2, (n, height, width, channels))
+    X = (X * 99).astype(dtype)
     y = np.arange(n) % 2
     classifier = small(filters=(2,), dense_units=(), epochs=1, batch_size=batch_size).fit(X, y)
     proba = classifier.predict_proba(X)
@@ -443,6 +444,15 @@ BAD_FIT = {
     ),
     "3-D": (lambda X, y: (X[..., 0], y), r"got shape \(40, 12, 12\).*X\[\.\.\., None\]"),
     "5-D": (lambda X, y: (X[..., None], y), r"got shape \(40, 12, 12, 1, 1\)"),
+    "channels first": (
+        lambda X, y: (np.repeat(np.moveaxis(X, -1, 1), 3, axis=1), y),
+        r"got \(40, 3, 12, 12\).*channels.*np\.moveaxis\(X, 1, -1\)",
+    ),
+    "grey channels first": (lambda X, y: (np.moveaxis(X, -1, 1), y), r"np\.moveaxis\(X, 1, -1\)"),
+    "channels in the middle": (
+        lambda X, y: (np.moveaxis(X, -1, 2), y),
+        r"np\.moveaxis\(X, 2, -1\)",
+    ),
     "NaN": (lambda X, y: (with_nan(X), y), "Input X contains NaN"),
     "infinite": (
         lambda X, y: (np.where(np.isnan(with_nan(X)), np.inf, X), y),
@@ -455,7 +465,9 @@ BAD_FIT = {
     "y too short": (lambda X, y: (X, y[:-1]), "40 of them and 39 labels"),
     "no y": (lambda X, y: (X, None), "requires y"),
     "continuous y": (lambda X, y: (X, y + np.arange(len(y)) / 7), "continuous"),
-    "NaN in y": (lambda X, y: (X, np.where(y == 1, np.nan, 0)), "Input y contains NaN"),
+    "NaN in y": (lambda X, y: (X, np.where(y == 1, np.nan, 0)), "NaN or None in 20 .* row 1"),
+    "one-hot y": (lambda X, y: (X, np.eye(2)[y]), r"one-hot labels.*y\.argmax"),
+    "several sizes": (lambda X, y: ([*X[:-1], X[-1, :9]], y), "9, 12, 1.*in row 39"),
     "two columns of y": (lambda X, y: (X, np.column_stack([y, y])), "y should be a 1d array"),
     "empty": (lambda X, y: (X[:0], y[:0]), r"Found array with 0 sample"),
 }
@@ -475,6 +487,7 @@ BAD_PREDICT = {
         lambda X: np.repeat(X, 3, axis=-1),
         r"shape \(12, 12, 3\).*fitted on \(12, 12, 1\)",
     ),
+    "channels first": (lambda X: np.moveaxis(X, -1, 1), r"np\.moveaxis\(X, 1, -1\)"),
     "3-D": (lambda X: X[..., 0], r"got shape \(40, 12, 12\)"),
     "NaN": (with_nan, "contains NaN"),
     "empty": (lambda X: X[:0], "Found array with 0 sample"),
@@ -670,6 +683,12 @@ def test_an_interrupted_fit_leaves_where_it_started_from(small, images, labels):
     )
 
 
+def test_balanced_weights_of_one_batch_are_refused(small, images, labels):
+    with pytest.raises(ValueError, match=r"'balanced' would weigh each batch.*dict\(zip"):
+        small(class_weight="balanced").partial_fit(images, labels)
+    assert small(class_weight={0: 1, 1: 2}).partial_fit(images, labels).n_iter_ == 1
+
+
 def test_partial_fit_goes_on_from_a_fit(small, images, labels):
     classifier = small(epochs=20).fit(images, labels)
     classifier.partial_fit(images, labels)
@@ -695,12 +714,56 @@ def test_what_was_held_out_stays_held_out(small, images, labels, monkeypatch):
     np.testing.assert_array_equal(*chosen)
 
 
-def test_other_units_of_grey_are_refused(small, images, labels):
-    relative = images / 255
-    with pytest.raises(ValueError, match=r"from 0 to 255, but X has none above .*X \* 255"):
-        small().fit(images, labels).predict(relative)
-    with pytest.raises(ValueError, match=r"but X is uint8 up to .*X / 255"):
-        small().fit(relative, labels).predict(images)
+# What fit sees, what predict is given, and what to do about it.
+OTHER_PIXELS = {
+    "0..1 after floats to 254": (lambda X: X * 1.0, lambda X: X / 255, r"X \* 255"),
+    "0..1 after uint8": (lambda X: X, lambda X: X / 255, r"\(X \* 255\)\.round\(\)"),
+    "uint8 after 0..1": (lambda X: X / 255, lambda X: X, "X / 255"),
+    "-1..1 after uint8": (lambda X: X, lambda X: X / 127.5 - 1, r"\(X \+ 1\) \* 127\.5"),
+    "uint8 after -1..1": (lambda X: X / 127.5 - 1, lambda X: X, r"X / 127\.5 - 1"),
+    "0..1 after -1..1": (lambda X: X / 127.5 - 1, lambda X: X / 255, r"X \* 2 - 1"),
+    "-1..1 after 0..1": (lambda X: X / 255, lambda X: X / 127.5 - 1, r"\(X \+ 1\) / 2"),
+    "12 bits after 8": (lambda X: X, lambda X: X * np.uint16(16), r"X \* \(255 / 4095\)"),
+    "8 bits after 12": (lambda X: X * np.uint16(16), lambda X: X, r"X \* \(4095 / 255\)"),
+    "16 bits after 12": (lambda X: X * 16.0, lambda X: X * 256.0, r"X \* \(4095 / 65535\)"),
+    "uint8 after z-scores": (lambda X: (X - 70.0) / 40, lambda X: X, "were scaled"),
+    "z-scores after uint8": (lambda X: X, lambda X: (X - 70.0) / 40, "were scaled"),
+    "uint8 that was truncated": (lambda X: X, lambda X: (X / 179).astype(np.uint8), r"X \* 255"),
+}
+
+
+@pytest.mark.parametrize(("train", "given", "remedy"), OTHER_PIXELS.values(), ids=OTHER_PIXELS)
+def test_another_kind_of_pixels_is_refused(small, images, labels, train, given, remedy):
+    X, other = train(images), given(images)
+    classifier = small(epochs=1).fit(X, labels)
+    message = rf"fitted on values from .*, but X is {other.dtype} from .*{remedy}"
+    for refused in (
+        lambda: classifier.predict(other),
+        lambda: classifier.partial_fit(other, labels),
+        lambda: classifier.fit(X, labels, X_val=other, y_val=labels),
+    ):
+        with pytest.raises(ValueError, match=message):
+            refused()
+
+
+@pytest.mark.parametrize("scale", [1, 1 / 255, 16.0])
+def test_darker_and_brighter_images_and_black_ones_are_predicted(small, images, labels, scale):
+    classifier = small(epochs=1).fit(images * scale, labels)
+    for factor in (0.25, 0.8, 1.2, 1.4):
+        assert len(classifier.predict(np.minimum(images * factor, 255) * scale)) == len(images)
+    assert classifier.predict(np.zeros_like(images[:1] * scale)).shape == (1,)
+
+
+def test_a_first_batch_may_be_darker_than_what_follows(small, images, labels):
+    dark, bright = images / 255 / 4, images / 255
+    classifier = small().partial_fit(dark, labels).partial_fit(bright, labels)
+    assert classifier.value_range_ == (0.0, 1.0)
+
+
+def test_uint8_without_grey_levels_is_not_trained_on(small, images, labels):
+    for method in ("fit", "partial_fit"):
+        with pytest.raises(ValueError, match=r"uint8.*none of its values exceeds 1.*X \* 255"):
+            getattr(small(), method)((images > 99).astype(np.uint8), labels)
 
 
 @pytest.mark.parametrize("weights", [{"class_weight": {0: -1, 1: 1}}, {}])

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.metrics import confusion_matrix, log_loss, recall_score, roc_auc_score
 
-from skpneumo.classifiers._callbacks import positive_mask, validation_scores
+from skpneumo.classifiers._callbacks import check_monitors, positive_mask, validation_scores
 
 VALIDATION_SCORES = [
     "val_loss",
@@ -20,6 +20,7 @@ VALIDATION_SCORES = [
     "val_false_negatives",
     "val_specificity",
     "val_auc",
+    "val_accuracy",
 ]
 
 
@@ -43,6 +44,7 @@ def test_scores_of_two_classes_worked_by_hand():
     assert scores["val_recall"] == pytest.approx(2 / 3)
     assert scores["val_specificity"] == pytest.approx(1 / 2)
     assert scores["val_auc"] == pytest.approx(5 / 6)
+    assert scores["val_accuracy"] == pytest.approx(3 / 5)
     by_hand = -np.log([0.9, 0.4, 0.3, 0.8, 1]).mean()
     assert scores["val_loss"] == pytest.approx(by_hand)
 
@@ -223,6 +225,25 @@ def test_callbacks_may_be_a_tuple_or_empty(small, images, labels, fitted):
     for callbacks in ((), [], (Recorder(),)):
         classifier = small(callbacks=callbacks).fit(images, labels)
         assert classifier.history_ == fitted.history_
+
+
+def test_what_watches_a_score_that_is_not_logged_is_refused_before_training():
+    stop = [keras.callbacks.EarlyStopping("val_accuracy", mode="max")]
+    check_monitors(stop, validated=True)
+    with pytest.raises(ValueError, match=r"EarlyStopping watches 'val_accuracy'.*X_val and y_val"):
+        check_monitors(stop, validated=False)
+    unknown = [keras.callbacks.ReduceLROnPlateau("accuracy", mode="max")]
+    with pytest.raises(ValueError, match=r"ReduceLROnPlateau watches 'accuracy'.*one of loss"):
+        check_monitors(unknown, validated=True)
+    check_monitors([*unknown, Recorder()], validated=True)  # which may log it
+
+
+def test_training_may_stop_by_the_accuracy_of_inner_validation(small, images, labels, unseen):
+    stop = keras.callbacks.EarlyStopping("val_accuracy", mode="max", patience=0, min_delta=1)
+    X_val, y_val = unseen
+    classifier = small(callbacks=[stop]).fit(images, labels, X_val=X_val, y_val=y_val)
+    assert classifier.n_iter_ == 2
+    assert classifier.history_["val_accuracy"][-1] == classifier.score(X_val, y_val)
 
 
 def test_what_is_no_callback_is_named(small, images, labels):

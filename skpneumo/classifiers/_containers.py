@@ -1,0 +1,104 @@
+"""What is no array of images, or no labels of them, and the line that makes one of it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+_AS_ARRAYS = "Convert them once: images, labels = map({join}, zip(*{batches}))"
+
+
+def check_is_array(X: Any) -> None:
+    """Refuse what gives images one after the other, and what holds them one by one.
+
+    Raises
+    ------
+    TypeError
+        If X is a data set of TensorFlow, torch or Keras, or a generator.
+    ValueError
+        If X holds arrays of several sizes, or is a column of arrays.
+    """
+    if remedy := _of_data_set(X):
+        raise TypeError(f"Expected an array of images, got a {type(X).__name__}. {remedy}")
+    cells = _cells(X)
+    if cells is None:
+        return
+    shapes = [np.shape(cell) for cell in cells]
+    other = next((i for i, shape in enumerate(shapes) if shape != shapes[0]), None)
+    if other is not None:
+        raise ValueError(
+            f"Expected images of one size, got {shapes[0]} in row 0 and {shapes[other]} in row "
+            f"{other}. Load them with ImageLoader(size=...), or bring them to one size."
+        )
+    if not isinstance(X, list | tuple):
+        rows = {"DataFrame": "X.iloc[:, 0]", "Series": "X"}.get(type(X).__name__, "X.ravel()")
+        raise ValueError(
+            f"Expected an array of images, got a column of arrays, each of shape {shapes[0]}. "
+            f"Stack them: np.stack(list({rows}))."
+        )
+
+
+def _of_data_set(X: Any) -> str | None:
+    """Say what makes arrays of a data set, told by its classes so that nothing is imported."""
+    homes = {each.__module__ for each in type(X).__mro__}
+    if hasattr(X, "as_numpy_iterator"):
+        return _AS_ARRAYS.format(join="np.stack", batches=_rows_of_tensorflow(X))
+    if any(home.startswith("torch.utils.data") for home in homes):
+        joined = "np.concatenate" if hasattr(X, "batch_size") else "np.stack"
+        return (
+            _AS_ARRAYS.format(join=joined, batches="X")
+            + "; where channels come first, images = np.moveaxis(images, 1, -1)."
+        )
+    if any("py_dataset_adapter" in home for home in homes):
+        return _AS_ARRAYS.format(join="np.concatenate", batches="(X[i] for i in range(len(X)))")
+    if isinstance(X, Iterator):
+        return "Make an array of it: np.stack(list(X)), of the images alone."
+    return None
+
+
+def _rows_of_tensorflow(X: Any) -> str:
+    spec = X.element_spec
+    images = spec[0] if isinstance(spec, tuple) else spec
+    batched = len(getattr(images, "shape", ())) == 4
+    return f"X{'.unbatch()' if batched else ''}.as_numpy_iterator()"
+
+
+def _cells(X: Any) -> list[Any] | None:
+    """Give the entries of a list, or of a column of objects, where they are arrays."""
+    if isinstance(X, list | tuple):
+        cells = list(X)
+    elif hasattr(X, "dtypes") or getattr(getattr(X, "dtype", None), "kind", None) == "O":
+        array = np.asarray(X)
+        if array.dtype != object or array.size != len(array):
+            return None
+        cells = list(array.ravel())
+    else:
+        return None
+    return cells if any(isinstance(cell, np.ndarray) and cell.ndim for cell in cells) else None
+
+
+def check_labels(y: Any) -> None:
+    """Refuse labels that are one-hot or missing, in words about labels.
+
+    Raises
+    ------
+    ValueError
+        If they are; the rows of those that are missing are named.
+    """
+    labels = np.asarray(y)
+    if labels.ndim == 1 and labels.dtype.kind in "fO":
+        import pandas as pd
+
+        missing = np.flatnonzero(pd.isna(labels))
+        if len(missing):
+            raise ValueError(
+                f"Input y contains NaN or None in {len(missing)} of {len(labels)} labels, the "
+                f"first in row {missing[0]}. Drop those rows or label them."
+            )
+    if labels.ndim == 2 and labels.shape[1] > 1 and labels.dtype.kind in "biuf":
+        one_hot = np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all()
+        if one_hot:
+            raise ValueError(
+                f"y should be a 1d array of labels, got one-hot labels of shape {labels.shape}. "
+                "Pass y.argmax(axis=1)."
+            )

@@ -1,0 +1,102 @@
+"""What is no array of images is refused in its words, and the printed line converts it."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from skpneumo.classifiers._containers import check_is_array, check_labels
+
+X = np.arange(6 * 4 * 4, dtype=np.uint8).reshape(6, 4, 4, 1)
+Y = np.arange(6) % 2
+
+
+class Sequence(keras.utils.PyDataset):
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, i):
+        return X[2 * i : 2 * i + 2], Y[2 * i : 2 * i + 2]
+
+
+class Torch:
+    """A data set as torch's, of which only the home of its class is asked."""
+
+    def __iter__(self):
+        return iter(zip(X, Y, strict=True))
+
+
+Torch.__module__ = "torch.utils.data.dataset"
+
+
+def tensorflow(batched):
+    tf = pytest.importorskip("tensorflow")
+    data = tf.data.Dataset.from_tensor_slices((X, Y))
+    return data.batch(4) if batched else data
+
+
+DATA_SETS = {
+    "tf.data, batched": lambda: tensorflow(True),
+    "tf.data, one by one": lambda: tensorflow(False),
+    "torch": Torch,
+    "Keras": Sequence,
+}
+
+
+@pytest.mark.parametrize("make", DATA_SETS.values(), ids=DATA_SETS)
+def test_the_line_that_is_printed_makes_arrays_of_a_data_set(make):
+    data = make()
+    with pytest.raises(TypeError, match="Expected an array of images, got") as caught:
+        check_is_array(data)
+    line = str(caught.value).split("images, labels = ")[1].split(";")[0]
+    images, labels = eval(line, {"np": np, "X": data})
+    np.testing.assert_array_equal(images, X)
+    np.testing.assert_array_equal(labels, Y)
+
+
+def test_a_generator():
+    with pytest.raises(TypeError, match=r"got a generator.*np\.stack\(list\(X\)\)"):
+        check_is_array(image for image in X)
+
+
+def column(kind):
+    cells = np.empty(len(X), dtype=object)
+    cells[:] = list(X)
+    return {"array": cells, "Series": pd.Series(cells), "DataFrame": pd.DataFrame({"x": cells})}[
+        kind
+    ]
+
+
+@pytest.mark.parametrize("kind", ["array", "Series", "DataFrame"])
+def test_a_column_of_arrays(kind):
+    data = column(kind)
+    with pytest.raises(ValueError, match="a column of arrays, each of shape") as caught:
+        check_is_array(data)
+    line = str(caught.value).split("Stack them: ")[1].removesuffix(".")
+    np.testing.assert_array_equal(eval(line, {"np": np, "X": data}), X)
+
+
+def test_images_of_several_sizes():
+    ragged = [*X[:3], X[3][:2]]
+    with pytest.raises(ValueError, match=r"\(4, 4, 1\) in row 0 and \(2, 4, 1\) in row 3"):
+        check_is_array(ragged)
+
+
+@pytest.mark.parametrize(
+    "fine", [X, list(X), X.tolist(), X.reshape(6, -1), pd.DataFrame(X.reshape(6, -1))]
+)
+def test_arrays_and_rows_pass(fine):
+    check_is_array(fine)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.eye(2)[Y], r"one-hot labels of shape \(6, 2\).*y\.argmax"),
+        ([0, 1, np.nan, 0], "NaN or None in 1 of 4 labels, the first in row 2"),
+        (["a", None, "b", None], "NaN or None in 2 of 4 labels, the first in row 1"),
+    ],
+)
+def test_labels_that_are_none(labels, message):
+    with pytest.raises(ValueError, match=message):
+        check_labels(labels)
