@@ -125,9 +125,9 @@ def fuzzer():
 
 def test_no_truncated_or_zero_tailed_file_loads_wrong(fuzzer, tmp_path):
     sources = [s for s in fuzzer.synthetic(tmp_path, 1) if s[1] in ("JPEG", "PNG")]
-    counts = fuzzer.fuzz(sources, 270, size=64)
-    assert sum(counts.values()) > 260
+    counts = fuzzer.fuzz(sources, 90, size=64)
+    assert sum(counts.values()) > 80
     tails = [damage for damage in fuzzer.DAMAGES if "truncated" in damage or "tail" in damage]
     assert [key for key in counts if key[1] in tails and key[2] == "wrong"] == []
-    assert sum(n for (_, _, outcome), n in counts.items() if outcome == "refused") > 150
+    assert sum(n for (_, _, outcome), n in counts.items() if outcome == "refused") > 45
     assert "loaded wrong" in fuzzer.table(counts)
