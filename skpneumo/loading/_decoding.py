@@ -10,10 +10,11 @@ from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import JpegImagePlugin, PngImagePlugin, TiffImagePlugin
+from PIL import TiffImagePlugin
 
 from skpneumo._dicom_files import DICOM_START, is_dicom
 from skpneumo.loading._dicom import read_dicom
+from skpneumo.loading._integrity import CheckedJpegFile, CheckedPngFile
 from skpneumo.loading._pillow import read_with_pillow
 from skpneumo.loading._resizing import DecodedImage, resize_image
 
@@ -25,8 +26,8 @@ _Reader = Callable[[IO[bytes], tuple[int, int], str, str], DecodedImage]
 
 # What a file is, is told by how it begins and never by its name.
 _READERS: dict[tuple[bytes, ...], _Reader] = {
-    (b"\xff\xd8\xff",): partial(read_with_pillow, JpegImagePlugin.JpegImageFile),
-    (b"\x89PNG\r\n\x1a\n",): partial(read_with_pillow, PngImagePlugin.PngImageFile),
+    (b"\xff\xd8\xff",): partial(read_with_pillow, CheckedJpegFile),
+    (b"\x89PNG\r\n\x1a\n",): partial(read_with_pillow, CheckedPngFile),
     (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"): partial(
         read_with_pillow, TiffImagePlugin.TiffImageFile
     ),

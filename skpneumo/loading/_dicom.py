@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, JpegImagePlugin
+from PIL import Image
 
 from skpneumo._dicom_files import UnusableDicomError, quiet_pydicom, read_dicom_header
 from skpneumo.loading._dicom_pixels import (
@@ -25,6 +25,7 @@ from skpneumo.loading._dicom_rendering import (
     grey_table,
     linear_table,
 )
+from skpneumo.loading._integrity import CheckedJpegFile
 from skpneumo.loading._pillow import MAX_PIXELS, read_with_pillow, refuse_truncated_images
 from skpneumo.loading._resizing import DecodedImage
 
@@ -143,7 +144,7 @@ def _read_scaled(
     pixel_data: PixelData, table: NDArray[np.uint8], size: tuple[int, int], resize: str
 ) -> DecodedImage:
     frame = BytesIO(pixel_data.frame or b"")
-    decoded = read_with_pillow(JpegImagePlugin.JpegImageFile, frame, size, "grayscale", resize)
+    decoded = read_with_pillow(CheckedJpegFile, frame, size, "grayscale", resize)
     # What EXIF would say is not for a DICOM file, whose rows are as they are to be shown.
     return replace(decoded, black=float(table[0]), white=float(table[-1]), orientation=1)
 

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from typing import IO, Any
 
 import numpy as np
-from PIL import ExifTags, Image, ImageFile, JpegImagePlugin, TiffImagePlugin
+from PIL import ExifTags, Image, ImageFile, TiffImagePlugin
 
+from skpneumo.loading._integrity import CheckedJpegFile, CheckedPngFile
 from skpneumo.loading._resizing import DecodedImage, scaled_size
 
 __all__ = ["MAX_PIXELS", "orientation_of", "read_with_pillow", "refuse_truncated_images"]
@@ -48,9 +49,14 @@ def read_with_pillow(
         # Not Image.open, which tries every format and warns or raises by its own global limit.
         image = image_class(file)
     _refuse_bombs_and_stacks(image)
+    checked = image if isinstance(image, CheckedJpegFile | CheckedPngFile) else None
     with _damage_explained(image_class):
+        if checked is not None:
+            checked.check_file()
         scaled_extent = _choose_scale(image, size, color_mode, resize)
         image.load()
+        if checked is not None:
+            checked.check_pixels()
         # Looked up after loading: Pillow has turned a TIFF upright by then, and forgotten the
         # tag; a PNG may keep its EXIF block behind the pixels.
         orientation = orientation_of(image)
@@ -106,7 +112,8 @@ def _choose_scale(
     image: ImageFile.ImageFile, size: tuple[int, int], color_mode: str, resize: str
 ) -> tuple[float, float] | None:
     """Set a JPEG to decode no more than needed; returns width and height of the picture then."""
-    if not isinstance(image, JpegImagePlugin.JpegImageFile):
+    # libjpeg decodes a lossless one at its full size only.
+    if not isinstance(image, CheckedJpegFile) or image.is_lossless:
         return None
     stored_size = size if orientation_of(image) < 5 else size[::-1]
     width, height = scaled_size(*image.size, stored_size, resize)
