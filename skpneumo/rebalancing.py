@@ -28,7 +28,7 @@ from skpneumo._sklearn import Interval, StrOptions, _fit_context, _safe_indexing
 
 __all__ = ["ImageResampler"]
 
-# As floating point numbers, with what SMOTE and its relatives make up: measured.
+# As floating point numbers, with what SMOTE and its relatives make up: an estimate.
 _COPIES = 4.5
 _RESAMPLE_PATHS = (
     "Load smaller images by ImageLoader(size=...), or put this step before the loader, with "

@@ -14,7 +14,7 @@ from PIL import features
 __all__ = ["image_key", "parameters_tag"]
 
 # To be raised when this package makes other pixels of the same file, or keys of other things.
-_FORMAT = 2
+_FORMAT = 3
 
 # What makes pixels of DICOM files, where it is installed.
 _DICOM_DECODERS = (
