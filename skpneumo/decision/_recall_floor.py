@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logit
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.callback import CallbackSupportMixin
@@ -35,6 +34,7 @@ from skpneumo._sklearn import (
 )
 from skpneumo.datasets import UnknownPatientsWarning
 from skpneumo.decision._guarantee import terms_of_guarantee
+from skpneumo.decision._logits import LogitClassifier, logits
 from skpneumo.decision._operating_point import (
     PARAMETER_CONSTRAINTS,
     choose_operating_point,
@@ -46,7 +46,6 @@ from skpneumo.splitting import PatientKFold
 __all__ = ["RecallFloorClassifier"]
 
 REFER = "refer"
-_LEAST_PROBABILITY = 1e-12
 
 _HELD_OUT = 1 / 3
 _FEWEST_TO_HOLD_OUT = 3  # of either class: one to choose by, two to fit by
@@ -492,12 +491,12 @@ class RecallFloorClassifier(
         if self.calibration == "temperature":
             everything = np.arange(len(scores))
             scaling = CalibratedClassifierCV(
-                _LogitClassifier(),
+                LogitClassifier(),
                 method="temperature",
                 cv=[(everything, everything)],  # the scores are out of fold already
                 ensemble=False,
             )
-            return scaling.fit(_logits(scores), is_positive)
+            return scaling.fit(logits(scores), is_positive)
         if self.calibration == "isotonic":
             return IsotonicRegression(out_of_bounds="clip").fit(scores, is_positive)
         return None
@@ -506,7 +505,7 @@ class RecallFloorClassifier(
         # Never decreasing, so the k-th lowest score stays the k-th lowest, and the guarantee
         # with it, although calibrator and threshold come from the same patients.
         if self.calibration == "temperature":
-            return self.calibrator_.predict_proba(_logits(scores))[:, 1]
+            return self.calibrator_.predict_proba(logits(scores))[:, 1]
         if self.calibration == "isotonic":
             return self.calibrator_.predict(scores)
         return scores
@@ -578,23 +577,3 @@ def _positive_score(estimator: Any, X: Any, pos_label: Any) -> NDArray[np.float6
     scores, _ = _get_response_values_binary(estimator, X, "predict_proba", pos_label=pos_label)
     scores = np.asarray(scores)
     return scores if scores.dtype.kind == "f" else scores.astype(np.float64)
-
-
-class _LogitClassifier(ClassifierMixin, BaseEstimator):
-    """What decides by its one feature, so that scikit-learn calibrates scores by themselves."""
-
-    def fit(self, X: NDArray[np.float64], y: NDArray[np.bool_]) -> _LogitClassifier:
-        self.classes_ = np.unique(y)
-        return self
-
-    def decision_function(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        return X[:, 0]
-
-    def predict(self, X: NDArray[np.float64]) -> NDArray[np.bool_]:
-        return self.classes_[(X[:, 0] > 0).astype(int)]
-
-
-def _logits(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """One column of log odds, finite at probabilities of 0 and 1."""
-    scores = scores.astype(np.float64)  # of a float32, 1 - 1e-12 would be 1
-    return logit(np.clip(scores, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY))[:, np.newaxis]
