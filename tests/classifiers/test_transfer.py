@@ -20,6 +20,8 @@ from skpneumo import (
 )
 from skpneumo.classifiers import _transfer
 
+from .checks import run_check
+
 QUARTER = {"backbone": "MobileNet", "backbone_options": {"alpha": 0.25}}
 
 EXPECTED_FAILURES = {
@@ -47,7 +49,7 @@ EXPECTED_FAILURES = {
     xfail_strict=True,
 )
 def test_scikit_learns_checks(estimator, check):
-    check(estimator)
+    run_check(estimator, check)
 
 
 def transfer(**parameters) -> TransferClassifier:
