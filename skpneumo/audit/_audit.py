@@ -75,7 +75,7 @@ def audit_images(
         Split of each file, "" for none. If None, the name of the folder above the class folder
         where that is train, val or test.
     groups : array-like of shape (n_samples,), default=None
-        Patient of each file; None, NaN and "" are missing ones. If None, read off the file
+        Patient of each file; None, NaN and "" are missing ones. If None, read from the file
         names.
     skipped : DataFrame, default=None
         Files that were left aside when the collection was read, as ``skipped`` of

@@ -60,7 +60,7 @@ def label_findings(frame: pd.DataFrame) -> list[Finding]:
             Finding("patient_across_splits", rows["path"].tolist(), f"{patient}: {where}")
         )
 
-    # What a label means is read off the names of most of its files, so that labels of any kind
+    # What a label means is read from the names of most of its files, so that labels of any kind
     # will do.
     named = frame[frame["etiology"].ne("unknown") & frame["label"].notna()]
     says_normal = named["etiology"].eq("normal")

@@ -96,6 +96,6 @@ def _refuse_frozen(estimator: Any) -> None:
     parts = [estimator, *estimator.get_params(deep=True).values()]
     if any(isinstance(part, FrozenEstimator) for part in parts):
         raise ValueError(
-            "The estimator is, or holds, a FrozenEstimator. It would not be fitted anew in each "
+            "The estimator is, or holds, a FrozenEstimator. It would not be fitted again in each "
             "fold, so its probabilities would not be out of fold. Pass the estimator unfrozen."
         )
