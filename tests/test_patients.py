@@ -326,7 +326,7 @@ NESTS = {
 
 @pytest.mark.parametrize("nest", NESTS.values(), ids=NESTS)
 @given(data=st.data(), per_patient=st.integers(1, 4), layout=st.sampled_from(LAYOUTS))
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=2, deadline=None)
 def test_no_nest_has_a_patient_on_both_sides(nest, data, per_patient, layout):
     n_patients = 24
     patients = np.repeat(np.arange(n_patients), per_patient)
