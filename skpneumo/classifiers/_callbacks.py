@@ -84,7 +84,7 @@ def check_monitors(callbacks: Sequence[keras.callbacks.Callback], validated: boo
     logged_by_others = any(not type(each).__module__.startswith("keras.") for each in callbacks)
     for callback in callbacks:
         monitor = getattr(callback, "monitor", None)
-        if not isinstance(monitor, str) or monitor in logged:
+        if not isinstance(monitor, str) or monitor in logged or _saves_all(callback):
             continue
         if monitor in _OF_VALIDATION:
             remedy = "It is of inner validation: set early_stopping=True, or give X_val and y_val."
@@ -96,6 +96,11 @@ def check_monitors(callbacks: Sequence[keras.callbacks.Callback], validated: boo
             f"{type(callback).__name__} watches {monitor!r}, which is not logged in this fit. "
             f"{remedy}"
         )
+
+
+def _saves_all(callback: keras.callbacks.Callback) -> bool:
+    """Whether it is a ModelCheckpoint that saves every epoch, and so watches nothing."""
+    return isinstance(callback, keras.callbacks.ModelCheckpoint) and not callback.save_best_only
 
 
 # Scores that mean nothing as long as nobody has said which class is the illness.
