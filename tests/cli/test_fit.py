@@ -88,7 +88,7 @@ def test_recipe_by_name(recipe, xrays, tmp_path, capsys, monkeypatch):
     assert main(["fit", xrays.root, "-o", str(out), *TINY, "--recipe", recipe]) == 0
     printed = capsys.readouterr().out
     assert f"Training {recipe} on" in printed
-    assert ("after 1 + 1 + 1 epochs" if recipe == "quality" else "after 1 epochs") in printed
+    assert ("after 1 + 1 + 1 epochs" if recipe == "quality" else "after 1 epoch,") in printed
     proba = joblib.load(out).predict_proba(xrays.filenames[:3])
     assert proba.sum(axis=1) == pytest.approx(1)
 
