@@ -19,7 +19,7 @@ def test_model_is_kept_and_predicts(xrays, tmp_path, capsys):
     printed = capsys.readouterr().out
     n_train = np.count_nonzero(xrays.split == "train")
     assert f"Training robust on {n_train} X-rays" in printed
-    assert "after 1 epochs" in printed
+    assert "after 1 epoch," in printed
     assert str(out) in printed
     probabilities = joblib.load(out).predict_proba(xrays.filenames[:3])
     assert probabilities.sum(axis=1) == pytest.approx(1)
