@@ -12,8 +12,6 @@ from scipy.special import expit, logit
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import cross_val_predict
-from sklearn.utils import get_tags
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.validation import check_is_fitted, indexable
 
 from skpneumo._groups import check_groups
@@ -21,6 +19,7 @@ from skpneumo._paths import filenames_of
 from skpneumo._random import check_random_state
 from skpneumo._sklearn import HasMethods, Interval, _check_y, _fit_context
 from skpneumo.datasets import patient_ids
+from skpneumo.decision._binary_wrapper import BinaryWrapperMixin
 from skpneumo.decision._mixtures import Scores, mixture_p_value, most_likely_prevalence
 from skpneumo.decision._operating_point import positive_label
 from skpneumo.splitting import PatientKFold
@@ -36,7 +35,7 @@ class AcquisitionShiftWarning(UserWarning):
     """The scores of new images are not, or may not be, explained by another prevalence."""
 
 
-class PriorShiftClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     r"""Binary classifier that adapts probabilities to another prevalence.
 
     A model trained where 73 in 100 images show pneumonia says 0.7 of an image that says nothing.
@@ -294,28 +293,6 @@ class PriorShiftClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
-
-    def get_metadata_routing(self) -> MetadataRouter:
-        """Metadata routing: ``groups`` stays here, the rest goes to the estimator.
-
-        Returns
-        -------
-        routing : MetadataRouter
-        """
-        return (
-            MetadataRouter(owner=self)
-            .add_self_request(self)
-            .add(
-                estimator=self.estimator,
-                method_mapping=MethodMapping().add(caller="fit", callee="fit"),
-            )
-        )
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        tags.input_tags = get_tags(self.estimator).input_tags
-        return tags
 
     def _scores(self, X: Any) -> NDArray[np.float64]:
         """Probabilities of the positive class as the estimator gives them."""

@@ -15,8 +15,7 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.isotonic import IsotonicRegression
 from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit, check_cv
-from sklearn.utils import get_tags
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, indexable
 
@@ -33,6 +32,7 @@ from skpneumo._sklearn import (
     _safe_indexing,
 )
 from skpneumo.datasets import UnknownPatientsWarning
+from skpneumo.decision._binary_wrapper import BinaryWrapperMixin
 from skpneumo.decision._guarantee import terms_of_guarantee
 from skpneumo.decision._logits import LogitClassifier, logits
 from skpneumo.decision._operating_point import (
@@ -52,7 +52,7 @@ _FEWEST_TO_HOLD_OUT = 3  # of either class: one to choose by, two to fit by
 
 
 class RecallFloorClassifier(
-    CallbackSupportMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
+    BinaryWrapperMixin, CallbackSupportMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
 ):
     """Binary classifier at the operating point that keeps a recall floor.
 
@@ -372,28 +372,6 @@ class RecallFloorClassifier(
         decisions = self._labels(scores >= self.upper_threshold_).astype(object)
         decisions[(scores >= self.threshold_) & (scores < self.upper_threshold_)] = REFER
         return decisions
-
-    def get_metadata_routing(self) -> MetadataRouter:
-        """Metadata routing: ``groups`` stays here, the rest goes to the estimator.
-
-        Returns
-        -------
-        routing : MetadataRouter
-        """
-        return (
-            MetadataRouter(owner=self)
-            .add_self_request(self)
-            .add(
-                estimator=self.estimator,
-                method_mapping=MethodMapping().add(caller="fit", callee="fit"),
-            )
-        )
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        tags.input_tags = get_tags(self.estimator).input_tags
-        return tags
 
     def _fit_folds(
         self,
