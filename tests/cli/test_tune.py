@@ -39,7 +39,7 @@ def test_best_of_the_grid_is_saved_with_the_table_of_all(xrays, tmp_path, capsys
     assert "2 candidates on 2 folds" in printed
     best = table.iloc[0]
     assert (
-        f"recall {best.recall:.3f} [{best.recall_low:.3f}, {best.recall_high:.3f}] "
+        f"recall of PNEUMONIA {best.recall:.3f} [{best.recall_low:.3f}, {best.recall_high:.3f}] "
         f"({best.recall_n} images, {best.recall_n_patients} patients)\n"
     ) in printed
     assert "deviation" not in printed

@@ -24,6 +24,7 @@ from skpneumo._plotting import (
     divide,
     figure_of,
     plain,
+    recall_of,
 )
 from skpneumo._predictions import Predictions, check_labels
 from skpneumo._random import check_random_state
@@ -116,6 +117,7 @@ def plot_evaluation(
     negatives = np.unique(labels[~predictions.positive])
     if not predictions.positive.any() or not len(negatives):
         raise ValueError(f"Curves need images of both classes; y has only the label {labels[0]}.")
+    recall = recall_of(predictions.pos_label if display_labels is None else display_labels[1])
     if display_labels is None:
         display_labels = str(negatives[0]), str(predictions.pos_label)
     settings = Settings(confidence_level, n_resamples, n_bins, check_random_state(random_state))
@@ -125,7 +127,7 @@ def plot_evaluation(
     ax = axes_for(ax, figsize=(12.5, 8))
     panels = divide(ax, 2, 3, wspace=0.08, hspace=0.08)
     draw_confusion(panels[0, :2], predictions, found, display_labels)
-    draw_curves(panels[0, 2], panels[1, 0], panels[1, 1], predictions, found)
+    draw_curves(panels[0, 2], panels[1, 0], panels[1, 1], predictions, found, recall)
     draw_calibration(panels[1, 2], predictions, found["ece"], n_bins)
     for panel in panels.ravel():
         panel.set_box_aspect(1)
@@ -170,6 +172,7 @@ def draw_curves(
     det: "Axes",
     predictions: Predictions,
     found: dict[str, Estimate],
+    recall_name: str,
 ) -> None:
     positive, score = predictions.positive, predictions.score
     assert score is not None  # As there are curves to draw.
@@ -196,8 +199,12 @@ def draw_curves(
         # The axes spread out small rates, and zero lies infinitely far away.
         text = "no curve: some threshold\nmakes no error at all"
         det.text(0.5, 0.5, text, ha="center", va="center", transform=det.transAxes)
-    roc.set(title="ROC", xlabel="1 \N{MINUS SIGN} specificity", ylabel="recall (sensitivity)")
-    precision_recall.set(title="precision and recall", xlabel="recall", ylabel="precision")
+    roc.set(
+        title="ROC",
+        xlabel="1 \N{MINUS SIGN} specificity",
+        ylabel=f"{recall_name} (sensitivity)",
+    )
+    precision_recall.set(title="precision and recall", xlabel=recall_name, ylabel="precision")
     det.set(title="detection error tradeoff", xlabel="false alarms", ylabel="misses")
 
 
