@@ -198,7 +198,7 @@ class RecallFloorClassifier(
 
     >>> both = screening.set_params(specificity=0.92).fit(X, y, groups=range(1000))
     >>> both.decide(X[:4])
-    array([0, 1, 'refer', 1], dtype=object)
+    array([0, 'refer', 'refer', 1], dtype=object)
     >>> low, high = both.referral_interval_
     >>> print(f"{both.referral_rate_:.3f} referred [{low:.3f}, {high:.3f}]")
     0.077 referred [0.061, 0.095]

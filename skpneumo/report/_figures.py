@@ -97,7 +97,7 @@ def _both_classes(
 
     roc, precision_recall, det, calibration = (_figure((4.4, 4)) for _ in range(4))
     axes = [figure.subplots() for figure in (roc, precision_recall, det)]
-    draw_curves(axes[0], axes[1], axes[2], predictions, found)
+    draw_curves(axes[0], axes[1], axes[2], predictions, found, names[1])
     auc, average_precision, error = (
         found[metric] for metric in ("roc_auc", "average_precision", "ece")
     )

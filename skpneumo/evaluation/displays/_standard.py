@@ -117,7 +117,7 @@ def plot_evaluation(
     negatives = np.unique(labels[~predictions.positive])
     if not predictions.positive.any() or not len(negatives):
         raise ValueError(f"Curves need images of both classes; y has only the label {labels[0]}.")
-    recall = recall_of(predictions.pos_label if display_labels is None else display_labels[1])
+    positive = predictions.pos_label if display_labels is None else display_labels[1]
     if display_labels is None:
         display_labels = str(negatives[0]), str(predictions.pos_label)
     settings = Settings(confidence_level, n_resamples, n_bins, check_random_state(random_state))
@@ -127,7 +127,7 @@ def plot_evaluation(
     ax = axes_for(ax, figsize=(12.5, 8))
     panels = divide(ax, 2, 3, wspace=0.08, hspace=0.08)
     draw_confusion(panels[0, :2], predictions, found, display_labels)
-    draw_curves(panels[0, 2], panels[1, 0], panels[1, 1], predictions, found, recall)
+    draw_curves(panels[0, 2], panels[1, 0], panels[1, 1], predictions, found, positive)
     draw_calibration(panels[1, 2], predictions, found["ece"], n_bins)
     for panel in panels.ravel():
         panel.set_box_aspect(1)
@@ -172,8 +172,9 @@ def draw_curves(
     det: "Axes",
     predictions: Predictions,
     found: dict[str, Estimate],
-    recall_name: str,
+    pos_label: Any = None,
 ) -> None:
+    recall_name = recall_of(predictions.pos_label if pos_label is None else pos_label)
     positive, score = predictions.positive, predictions.score
     assert score is not None  # As there are curves to draw.
     # Without their own AUC in the legend, which would lack its interval.
