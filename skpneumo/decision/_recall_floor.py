@@ -201,7 +201,7 @@ class RecallFloorClassifier(
     array([0, 'refer', 'refer', 1], dtype=object)
     >>> low, high = both.referral_interval_
     >>> print(f"{both.referral_rate_:.3f} referred [{low:.3f}, {high:.3f}]")
-    0.077 referred [0.061, 0.095]
+    0.192 referred [0.151, 0.238]
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
