@@ -29,6 +29,7 @@ STAGES = [
     "_image_files",
     "_paths",
     "_groups",
+    "_encoding",
     "_formatting",
     "_files",
     "_machine",
@@ -63,8 +64,8 @@ STAGES = [
     "evaluation",
     "explanation",
     "report",
-    "recipes",
     "persistence",
+    "recipes",  # some of which ship as files
     "cli",
 ]
 
