@@ -26,7 +26,7 @@ from .networks import build_cnn, build_pretrained
 from .persistence import load_model, read_provenance, save_model
 from .pipeline import Pipeline, make_pipeline
 from .rebalancing import ImageResampler
-from .recipes import list_recipes, make_recipe
+from .recipes import list_recipes, load_pretrained, make_recipe
 from .splitting import PatientKFold, patient_train_test_split
 from .tuning import (
     ResumableGridSearchCV,
@@ -71,6 +71,7 @@ __all__ = [
     "load_chest_xray",
     "load_image_table",
     "load_model",
+    "load_pretrained",
     "make_chest_xray",
     "make_pipeline",
     "make_recipe",

@@ -41,6 +41,7 @@ _PRIVATE_NAMES: dict[str, tuple[str, str]] = {
         "sklearn.metrics._scorer",
         "the only base of all scorers: what a search scores by is part of its store's key",
     ),
+    "_Scorer": ("sklearn.metrics._scorer", "what make_scorer makes"),
     "BaseSearchCV": (
         "sklearn.model_selection._search",
         "the only base of all searches, halving ones included",

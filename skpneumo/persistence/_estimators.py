@@ -15,21 +15,28 @@ import keras
 import sklearn
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
+from sklearn.metrics import make_scorer
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from skpneumo._encoding import Arrays, Decoder, Encoder
-from skpneumo._sklearn import BaseSearchCV
+from skpneumo._sklearn import BaseSearchCV, _Scorer
 from skpneumo.persistence._networks import check_network
 from skpneumo.persistence._registry import NAMES, OPTIMIZERS, rules_of
 
-__all__ = ["decode_model", "encode_model"]
+__all__ = ["PROVENANCE_ATTRIBUTE", "decode_model", "encode_model"]
+
+PROVENANCE_ATTRIBUTE = "provenance_"
+"""Where a loaded model has what its file says of where it comes from."""
 
 _OF_CALLBACKS = ("_skl_", "_parent_callback_ctx")
 _OF_SKLEARN = "_sklearn_version"
 # An object that holds the one before it twice, and so on, is walked through 2 ** n times.
 _MOST_OBJECTS = 10_000
 _MOST_JOBS = 1024
+
+# What estimators raise where a value is of a kind that no fit has set.
+_NONSENSE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError)
 
 _REMEDY = "joblib.dump saves it; that is a pickle, which runs code when it is loaded"
 
@@ -42,7 +49,7 @@ def encode_model(estimator: Any) -> tuple[Any, Arrays]:
     TypeError
         If it holds what cannot be written.
     """
-    encoder = _ModelEncoder()
+    encoder = _ModelEncoder(estimator)
     try:
         model = encoder.encode(estimator, type(estimator).__name__)
     except TypeError as error:
@@ -76,8 +83,9 @@ def decode_model(structure: Any, arrays: Arrays, versions: Mapping[str, str]) ->
 class _ModelEncoder(Encoder):
     """Writes estimators, and what their parameters hold."""
 
-    def __init__(self) -> None:
+    def __init__(self, model: Any) -> None:
         super().__init__(NAMES)
+        self._model = model
         self.objects: list[Any] = []
         self._numbers: dict[int, int] = {}
 
@@ -90,6 +98,9 @@ class _ModelEncoder(Encoder):
             raise TypeError(
                 f"{place} is a {type(value).__name__}, a search; save its best_estimator_"
             )
+        if type(value) is _Scorer:
+            parts = (value._score_func, value._sign > 0, value._response_method, value._kwargs)
+            return {"scorer": [self.encode(each, f"{place}.{each!r}") for each in parts]}
         kind = type(value)
         name = self.registry.name_of(kind)
         if name is None:
@@ -126,6 +137,7 @@ class _ModelEncoder(Encoder):
                 and key not in rules.without
                 and key != _OF_SKLEARN
                 and not key.startswith(_OF_CALLBACKS)
+                and not (key == PROVENANCE_ATTRIBUTE and value is self._model)
             }
         return entry
 
@@ -154,13 +166,17 @@ class _ModelDecoder(Decoder):
             "keras": self._decode_keras,
             "named": self._decode_named_tuple,
             "object": self._decode_reference,
+            "scorer": self._decode_scorer,
         }
         self.of_sklearn = False
         self._objects: list[Any] = []
         self._sizes: list[int] = []
         for entry in entries:
             self._size = 1
-            self._objects.append(self._decode_object(entry))
+            try:
+                self._objects.append(self._decode_object(entry))
+            except _NONSENSE as error:
+                raise ValueError(f"it holds an object that is none ({error!r})") from error
             self._sizes.append(self._size)
 
     def _decode_reference(self, content: Any) -> Any:
@@ -183,7 +199,7 @@ class _ModelDecoder(Decoder):
         _check_parameters(name, parameters)
         try:
             value = made(**parameters)
-            if hasattr(value, "_validate_params"):
+            if hasattr(value, "_parameter_constraints"):
                 value._validate_params()
         except (TypeError, ValueError) as error:
             raise ValueError(f"it holds a {name} of wrong parameters: {error}") from error
@@ -206,6 +222,17 @@ class _ModelDecoder(Decoder):
             raise ValueError(f"it holds the unknown optimizer {name!r}")
         arguments = self.decode(configuration)
         return self.registry.find(name)(**arguments)
+
+    def _decode_scorer(self, content: Any) -> Any:
+        function, greater_is_better, response_method, kwargs = map(self.decode, content)
+        if not isinstance(greater_is_better, bool):
+            raise TypeError("no sign")
+        return make_scorer(
+            function,
+            greater_is_better=greater_is_better,
+            response_method=response_method,
+            **kwargs,
+        )
 
     def _decode_named_tuple(self, content: Any) -> Any:
         name, entries = content

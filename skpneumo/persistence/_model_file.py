@@ -33,9 +33,9 @@ def save_model(
         The file, by custom with the suffix ``.skpneumo``. It is written completely or not at all,
         and replaces what is there.
     provenance : mapping, default=None
-        Where the model comes from, as what JSON can hold: the data, their digests, the patients,
-        figures. :func:`read_provenance` gives it back. Nothing in this package reads file names
-        or patients into it by itself.
+        Where the model comes from, as what JSON can hold: the data, their digests, hashed
+        patients, figures. :func:`read_provenance` gives it back. None: that which the model was
+        loaded with, if it was.
 
     Raises
     ------
@@ -75,10 +75,12 @@ def save_model(
     """
     from sklearn.utils.validation import check_is_fitted
 
-    from skpneumo.persistence._estimators import encode_model
+    from skpneumo.persistence._estimators import PROVENANCE_ATTRIBUTE, encode_model
 
     model, arrays = encode_model(estimator)
     check_is_fitted(estimator)
+    if provenance is None:
+        provenance = vars(estimator).get(PROVENANCE_ATTRIBUTE)
     write_archive(path, model, arrays, _checked_provenance(provenance), _versions())
 
 
@@ -94,7 +96,8 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     -------
     estimator : fitted estimator
         Its predictions are equal bit for bit to those before it was saved, on a machine of the
-        same kind with the same versions.
+        same kind with the same versions. Where the file says where the model comes from, it has
+        the attribute ``provenance_``.
 
     Raises
     ------
@@ -129,13 +132,17 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     Traceback (most recent call last):
     ValueError: ...model.skpneumo cannot be loaded: it is no .skpneumo file, or not the whole ...
     """
-    from skpneumo.persistence._estimators import decode_model
+    from skpneumo.persistence._estimators import PROVENANCE_ATTRIBUTE, decode_model
 
     try:
         archive = ModelArchive(path)
-        return decode_model(archive.model, archive.arrays(), archive.versions)
+        provenance = _provenance_in(archive)
+        model = decode_model(archive.model, archive.arrays(), archive.versions)
     except ValueError as error:
         raise ValueError(f"{os.fspath(path)} cannot be loaded: {error}.") from error
+    if provenance:
+        setattr(model, PROVENANCE_ATTRIBUTE, provenance)
+    return model
 
 
 def read_provenance(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -172,12 +179,18 @@ def read_provenance(path: str | os.PathLike[str]) -> dict[str, Any]:
     {'images': 1}
     """
     try:
-        provenance = ModelArchive(path).provenance
-        if provenance is not None and not isinstance(provenance, dict):
-            raise ValueError("its provenance is no object of JSON")
+        return _provenance_in(ModelArchive(path))
     except ValueError as error:
         raise ValueError(f"{os.fspath(path)} cannot be read: {error}.") from error
-    return provenance or {}
+
+
+def _provenance_in(archive: ModelArchive) -> dict[str, Any]:
+    provenance = archive.provenance
+    if provenance is None:
+        return {}
+    if not isinstance(provenance, dict):
+        raise ValueError("its provenance is no object of JSON")
+    return provenance
 
 
 def _checked_provenance(provenance: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -104,14 +104,27 @@ OPTIMIZERS = (
 )  # fmt: skip
 """Optimizers of Keras and schedules of their rates, made of what their ``get_config`` says."""
 
+# What a threshold is tuned by, or features are selected by.
 _FUNCTIONS = (
     "sklearn.feature_selection.f_classif",
     "sklearn.feature_selection.mutual_info_classif",
-)
+    *(
+        f"sklearn.metrics.{name}_score"
+        for name in (
+            "accuracy", "average_precision", "balanced_accuracy", "f1", "fbeta", "jaccard",
+            "precision", "recall", "roc_auc",
+        )
+    ),
+    "sklearn.metrics.log_loss",
+    "sklearn.metrics.matthews_corrcoef",
+    "skpneumo.evaluation.sensitivity_at_specificity",
+)  # fmt: skip
 
 # Name in files -> where it is, for what is private or has moved.
 _MOVED = {
     "skpneumo.decision.LogitClassifier": "skpneumo.decision._logits:LogitClassifier",
+    "skpneumo.evaluation.recall": "skpneumo.evaluation._scorers:_recall",
+    "skpneumo.evaluation.specificity": "skpneumo.evaluation._scorers:_specificity",
     "skpneumo.decision.Scores": "skpneumo.decision._mixtures:Scores",
     "sklearn.calibration.CalibratedClassifier": "skpneumo._sklearn:_CalibratedClassifier",
     "sklearn.calibration.SigmoidCalibration": "skpneumo._sklearn:_SigmoidCalibration",
@@ -164,7 +177,6 @@ _RULES = {
     "imblearn.pipeline.Pipeline": _PIPELINE,
     "sklearn.isotonic.IsotonicRegression": Rules({}, frozenset({"f_"})),
     "sklearn.model_selection.TunedThresholdClassifierCV": Rules({}, frozenset({"_curve_scorer"})),
-    "sklearn.preprocessing.FunctionTransformer": Rules({"func": (None,), "inverse_func": (None,)}),
 }
 
 
