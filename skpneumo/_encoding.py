@@ -40,7 +40,7 @@ _NUMBERS = {
     np.dtype(kind).name: np.dtype(kind).type
     for kind in ("?", "b", "B", "h", "H", "i", "I", "q", "Q", "e", "f", "d")
 }
-_LONGEST_TEXT = 2**26  # bytes of an array of text
+_MOST_TEXT = 2**26  # bytes of all arrays of text, each as wide as its longest entry
 # From so many numbers on it is looked whether half of their bytes say nothing.
 _WORTH_HALVING = 1024
 
@@ -221,7 +221,8 @@ class Decoder:
     def __init__(self, registry: Registry, arrays: Arrays) -> None:
         self.registry = registry
         self._arrays = arrays
-        self._ordered: dict[str, NDArray[Any]] = {}
+        self._made: dict[tuple[Any, ...], NDArray[Any]] = {}
+        self._text_bytes = 0
         self.kinds: dict[str, Callable[[Any], Any]] = {
             "float": _non_finite,
             "list": self._decode_entries,
@@ -229,7 +230,7 @@ class Decoder:
             "dict": self.decode_items,
             "scalar": self._decode_scalar,
             "array": self._decode_array,
-            "text": _text,
+            "text": self._decode_text,
             "dtype": lambda content: np.dtype(_NUMBERS[content]),
             "RandomState": self._decode_random_state,
             "Generator": lambda content: _generator(self.decode(content)),
@@ -274,16 +275,31 @@ class Decoder:
         return _NUMBERS[kind](number)
 
     def _decode_array(self, content: Any) -> NDArray[Any]:
-        how = content if isinstance(content, dict) else {"name": content}
-        key = json.dumps(how, sort_keys=True)
-        if key not in self._ordered:
-            array = self._arrays[how["name"]]
-            if "dtype" in how:
-                if (array.dtype, how["dtype"]) != (np.float16, "float32"):
-                    raise TypeError(f"{array.dtype} stored for {how['dtype']!r}")
+        how = dict(content) if isinstance(content, dict) else {"name": content}
+        key = name, order, dtype = how.pop("name"), how.pop("order", None), how.pop("dtype", None)
+        # There are few ways, or each would take memory of its own.
+        if how or order not in (None, "F") or dtype not in (None, "float32"):
+            raise TypeError(f"an array of the order {order!r} and the type {dtype!r}")
+        if key not in self._made:
+            array = self._arrays[name]
+            if dtype is not None:
+                if array.dtype != np.float16:
+                    raise TypeError(f"{array.dtype} stored for {dtype!r}")
                 array = array.astype(np.float32)
-            self._ordered[key] = array.T if how.get("order") == "F" else array
-        return self._ordered[key]
+            self._made[key] = array.T if order == "F" else array
+        return self._made[key]
+
+    def _decode_text(self, content: Any) -> NDArray[Any]:
+        kind, shape, entries = content
+        if kind not in ("O", "U") or not all(isinstance(each, str) for each in _list(entries)):
+            raise TypeError("no text")
+        longest = max([1, *map(len, entries)])
+        self._text_bytes += 4 * longest * len(entries) if kind == "U" else 0
+        if self._text_bytes > _MOST_TEXT:
+            raise ValueError(f"its arrays of text take more than {_MOST_TEXT} bytes")
+        array = np.empty(len(entries), dtype=object if kind == "O" else f"U{longest}")
+        array[:] = entries
+        return array.reshape(shape)
 
     def _decode_random_state(self, content: Any) -> np.random.RandomState:
         state = self.decode(content)
@@ -301,7 +317,7 @@ class Decoder:
     def _decode_record(self, content: Any) -> Any:
         name, parts = content
         record = self.registry.find(name)
-        if not is_dataclass(record):
+        if not isinstance(record, type) or not is_dataclass(record):
             raise TypeError(f"{name!r} is no record")
         return record(**self.decode(parts))
 
@@ -358,19 +374,6 @@ def _list(content: Any) -> list[Any]:
     if not isinstance(content, list):
         raise TypeError("no list")
     return content
-
-
-def _text(content: Any) -> NDArray[Any]:
-    kind, shape, entries = content
-    if kind not in ("O", "U") or not all(isinstance(entry, str) for entry in _list(entries)):
-        raise TypeError("no text")
-    longest = max(map(len, entries), default=0)
-    if kind == "U" and 4 * longest * len(entries) > _LONGEST_TEXT:
-        raise ValueError("it holds an array of text that is longer than any that is written")
-    dtype = object if kind == "O" else f"U{max(longest, 1)}"
-    array = np.empty(len(entries), dtype=dtype)
-    array[:] = entries
-    return array.reshape(shape)
 
 
 def _generator(state: dict[str, Any]) -> np.random.Generator:

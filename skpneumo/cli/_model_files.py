@@ -12,6 +12,7 @@ __all__ = [
     "find_model",
     "is_pickle",
     "load_model",
+    "notice_of",
     "provenance_of",
     "refuse_to_overwrite",
     "save_model",
@@ -22,6 +23,7 @@ PRETRAINED = "pretrained"
 
 _OF_PICKLES = {".joblib", ".pkl", ".pickle"}
 _SUFFIX = ".skpneumo"
+_LONGEST_NOTICE = 1000  # characters
 _ZIP = b"PK\x03\x04"
 
 
@@ -100,9 +102,16 @@ def load_model(path: Path) -> Any:
             f"{path} holds a {type(model).__name__} that has not been fitted. "
             "Fit it before saving it, or use `skpneumo fit`."
         ) from error
-    if isinstance(notice := provenance_of(model).get("notice"), str):
+    if notice := notice_of(model):
         print(f"skpneumo: {path.name}: {notice}", file=sys.stderr)
     return model
+
+
+def notice_of(model: Any) -> str:
+    """Give what a model says that it is not, in one line that no terminal obeys; "" if nothing."""
+    notice = provenance_of(model).get("notice", "")
+    text = notice if isinstance(notice, str) else ""
+    return "".join(each if each.isprintable() else " " for each in text[:_LONGEST_NOTICE])
 
 
 def is_pickle(path: Path) -> bool:

@@ -53,7 +53,7 @@ def report(
     from skpneumo.cli._model_files import (
         find_model,
         load_model,
-        provenance_of,
+        notice_of,
         refuse_to_overwrite,
     )
     from skpneumo.report import EvaluationReport
@@ -63,7 +63,7 @@ def report(
     refuse_the_same_file({"the model": model, "--out": out})
     refuse_to_overwrite(out, force)
     estimator = load_model(model)
-    notice = provenance_of(estimator).get("notice")
+    notice = notice_of(estimator)
     classes = np.asarray(estimator.classes_)
     several = len(classes) > 2
     # All of it, because the audit looks for what the split has in common with the others.
@@ -104,7 +104,7 @@ def report(
             provenance={
                 "model file": model.name,
                 "SHA-256 of the model file": _checksum(model),
-                **({"what the model is not": str(notice)} if notice else {}),
+                **({"what the model is not": notice} if notice else {}),
             },
         )
     written.to_html(out)

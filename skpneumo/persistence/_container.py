@@ -9,6 +9,7 @@ import io
 import json
 import os
 import stat
+import struct
 import zipfile
 from collections.abc import Mapping
 from typing import Any
@@ -40,6 +41,11 @@ _COPIES = 3
 # What is at the end of a zip archive, APPNOTE.TXT 4.3.15 and 4.3.16.
 _END, _END_SIZE = b"PK\x05\x06", 22
 _LONG_END, _LONG_END_SIZE = b"PK\x06\x07", 20
+# What reading an archive raises where it is damaged, RuntimeError where it is encrypted.
+_DAMAGE = (
+    zipfile.BadZipFile, ArithmeticError, EOFError, LookupError, OSError, RuntimeError, ValueError,
+    struct.error,
+)  # fmt: skip
 # One date for all files: the same model is the same bytes.
 _DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -118,8 +124,11 @@ class ModelArchive:
         _check_directory(data)
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                self._members = _read_members(archive, len(data))
-        except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError) as error:
+                _check_members(archive.infolist(), len(data))
+                self._members = {each.filename: archive.read(each) for each in archive.infolist()}
+        except _Refused:
+            raise
+        except _DAMAGE as error:
             raise ValueError(f"it is damaged: {error}") from error
         manifest = self._json(MANIFEST)
         self.versions = _check_manifest(manifest)
@@ -171,23 +180,25 @@ def _check_directory(data: bytes) -> None:
         raise ValueError(f"its directory has {n_entries} entries of {n_bytes} bytes")
 
 
-def _read_members(archive: zipfile.ZipFile, n_bytes: int) -> dict[str, bytes]:
-    entries = archive.infolist()
+class _Refused(ValueError):
+    """What is said of an archive that can be read, but is none of ours."""
+
+
+def _check_members(entries: list[zipfile.ZipInfo], n_bytes: int) -> None:
     names = [entry.filename for entry in entries]
     needed = {MANIFEST, MODEL, ARRAYS}
     if len(set(names)) < len(names) or not needed <= set(names) <= {*needed, PROVENANCE}:
-        raise ValueError(f"it is no .skpneumo file: it has the members {sorted(names)}")
+        raise _Refused(f"it is no .skpneumo file: it has the members {sorted(names)}")
     for entry in entries:
         if entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size:
-            raise ValueError(f"{entry.filename} in it is compressed, which no model is")
+            raise _Refused(f"{entry.filename} in it is compressed, which no model is")
         most = _LIMITS.get(entry.filename, (n_bytes, 0))[0]
         if entry.file_size > most:
-            raise ValueError(
+            raise _Refused(
                 f"{entry.filename} in it has {entry.file_size} bytes; at most {most} are read"
             )
     if sum(entry.file_size for entry in entries) > n_bytes:
-        raise ValueError("its members are larger than the file")
-    return {entry.filename: archive.read(entry) for entry in entries}
+        raise _Refused("its members are larger than the file")
 
 
 def _check_manifest(manifest: Any) -> dict[str, str]:

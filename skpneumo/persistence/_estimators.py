@@ -8,7 +8,6 @@ import inspect
 import warnings
 from collections.abc import Mapping
 from importlib.metadata import version
-from numbers import Integral
 from typing import Any
 
 import keras
@@ -32,9 +31,11 @@ PROVENANCE_ATTRIBUTE = "provenance_"
 _OF_CALLBACKS = ("_skl_", "_parent_callback_ctx")
 _OF_SKLEARN = "_sklearn_version"
 # An object that holds the one before it twice, and so on, is walked through 2 ** n times.
-_MOST_OBJECTS = 10_000
+_MOST_OBJECTS, _DEEPEST = 1000, 50
+_MOST_OPTIMIZERS = 100
 _MOST_JOBS = 1024
 
+_METHODS = ("predict_proba", "decision_function", "predict")
 # What estimators raise where a value is of a kind that no fit has set.
 _NONSENSE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError)
 
@@ -120,11 +121,15 @@ class _ModelEncoder(Encoder):
     def _entry(self, name: str, value: Any, place: str) -> dict[str, Any]:
         rules = rules_of(name)
         held = _parameters(value)
+        for key, values in rules.required.items():
+            if not any(_same(held[key], each) for each in values):
+                raise TypeError(
+                    f"{place}.{key} is {held[key]!r}, which no file can hold. {_REMEDY}"
+                )
         parameters = {
             key: self.encode(entry, f"{place}.{key}")
             for key, entry in held.items()
-            if key not in rules.only
-            or any(entry is each or _same(entry, each) for each in rules.only[key])
+            if key not in rules.only or any(_same(entry, each) for each in rules.only[key])
         }
         entry: dict[str, Any] = {"type": name, "parameters": parameters}
         if isinstance(value, BaseEstimator) and not rules.stateless:
@@ -170,28 +175,33 @@ class _ModelDecoder(Decoder):
         }
         self.of_sklearn = False
         self._objects: list[Any] = []
-        self._sizes: list[int] = []
+        self._sizes: list[tuple[int, int]] = []
+        self._n_optimizers = 0
+        if len(entries) > _MOST_OBJECTS:
+            raise ValueError(f"it holds {len(entries)} objects; at most {_MOST_OBJECTS} are read")
         for entry in entries:
-            self._size = 1
+            self._size, self._depth = 1, 1
             try:
                 self._objects.append(self._decode_object(entry))
             except _NONSENSE as error:
                 raise ValueError(f"it holds an object that is none ({error!r})") from error
-            self._sizes.append(self._size)
+            self._sizes.append((self._size, self._depth))
 
     def _decode_reference(self, content: Any) -> Any:
         if type(content) is not int or not 0 <= content < len(self._objects):
             raise ValueError(f"it holds a reference to the object {content!r}, which is not there")
-        if self._sizes:
-            self._size += self._sizes[content]
-        if self._size > _MOST_OBJECTS:
-            raise ValueError(f"it holds more than {_MOST_OBJECTS} estimators in one another")
+        size, depth = self._sizes[content]
+        self._size, self._depth = self._size + size, max(self._depth, 1 + depth)
+        if self._size > _MOST_OBJECTS or self._depth > _DEEPEST:
+            raise ValueError(
+                f"it holds more than {_MOST_OBJECTS} estimators in one another, or {_DEEPEST} deep"
+            )
         return self._objects[content]
 
     def _decode_object(self, entry: Any) -> Any:
         if not isinstance(entry, dict) or not entry.keys() <= {"type", "parameters", "state"}:
             raise ValueError("it holds an object that is none")
-        name = entry.get("type")
+        name: Any = entry.get("type")
         made = self.registry.find(name)
         if not isinstance(made, type):
             raise ValueError(f"it holds an object of {name!r}, which is no type")
@@ -221,6 +231,9 @@ class _ModelDecoder(Decoder):
         if name not in OPTIMIZERS:
             raise ValueError(f"it holds the unknown optimizer {name!r}")
         arguments = self.decode(configuration)
+        self._n_optimizers += 1
+        if self._n_optimizers > _MOST_OPTIMIZERS:
+            raise ValueError(f"it holds more than {_MOST_OPTIMIZERS} optimizers")
         return self.registry.find(name)(**arguments)
 
     def _decode_scorer(self, content: Any) -> Any:
@@ -254,13 +267,14 @@ def _same(value: Any, other: Any) -> bool:
 
 
 def _check_parameters(name: str, parameters: dict[str, Any]) -> None:
-    for key, values in rules_of(name).only.items():
+    rules = rules_of(name)
+    for key, values in (rules.only | rules.required).items():
         if key in parameters and not any(_same(parameters[key], each) for each in values):
             raise ValueError(
                 f"it sets {key} of a {name} to {parameters[key]!r}, which no file may"
             )
     jobs = parameters.get("n_jobs")
-    if isinstance(jobs, Integral) and abs(jobs) > _MOST_JOBS:
+    if isinstance(jobs, int) and abs(jobs) > _MOST_JOBS:
         raise ValueError(f"it sets n_jobs of a {name} to {jobs}")
 
 
@@ -281,6 +295,9 @@ def _set_state(value: Any, name: str, state: dict[str, Any]) -> None:
     if type(value).__module__.startswith("sklearn."):
         state = {**state, _OF_SKLEARN: sklearn.__version__}
     value.__setstate__(state)
+    methods = state.get("stack_method_", [])  # which are called by their names
+    if not isinstance(methods, list) or not all(method in _METHODS for method in methods):
+        raise ValueError(f"it holds a {name} that stacks by {methods!r}")
     if name == "sklearn.model_selection.TunedThresholdClassifierCV" and "estimator_" in state:
         value._curve_scorer = value._get_curve_scorer()
     check_network(value)

@@ -11,6 +11,7 @@ from skpneumo.persistence._container import ModelArchive, write_archive
 
 __all__ = ["load_model", "read_provenance", "save_model"]
 
+_LONGEST_ERROR = 500  # characters
 _PACKAGES = ("skpneumo", "keras", "tensorflow", "scikit-learn", "imbalanced-learn", "numpy")
 
 
@@ -139,7 +140,7 @@ def load_model(path: str | os.PathLike[str]) -> Any:
         provenance = _provenance_in(archive)
         model = decode_model(archive.model, archive.arrays(), archive.versions)
     except ValueError as error:
-        raise ValueError(f"{os.fspath(path)} cannot be loaded: {error}.") from error
+        raise ValueError(f"{os.fspath(path)} cannot be loaded: {_shortened(error)}.") from error
     if provenance:
         setattr(model, PROVENANCE_ATTRIBUTE, provenance)
     return model
@@ -182,6 +183,12 @@ def read_provenance(path: str | os.PathLike[str]) -> dict[str, Any]:
         return _provenance_in(ModelArchive(path))
     except ValueError as error:
         raise ValueError(f"{os.fspath(path)} cannot be read: {error}.") from error
+
+
+def _shortened(error: ValueError) -> str:
+    """What a file has to say may be long."""
+    text = str(error)
+    return text if len(text) <= _LONGEST_ERROR else f"{text[:_LONGEST_ERROR]}..."
 
 
 def _provenance_in(archive: ModelArchive) -> dict[str, Any]:

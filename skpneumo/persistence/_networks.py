@@ -16,6 +16,7 @@ _MOST_PIXELS = 10**8  # of one image
 # Normalising an image takes a matrix of its side squared.
 _LARGEST_NORMALIZED_SIDE = 4096
 _MOST_VIEWS = 1000
+_MOST_LAYERS = 1000
 
 # What the file of a model does not say: where weights begin, and on what numbers it computes.
 _NOT_IN_FILES = {"seed", "dtype", "weights"}
@@ -76,9 +77,9 @@ def _check_arguments(spec: NetworkSpec, n_weights: int) -> None:
     if arguments.get("normalization") is not None and max(shape[:2]) > _LARGEST_NORMALIZED_SIDE:
         raise ValueError(f"it holds a network that normalises images of {shape}")
     repeated = arguments.get("convs_per_block", 1)
-    sequences = [value for value in arguments.values() if isinstance(value, tuple)]
-    n_layers = max([*map(len, sequences), repeated if isinstance(repeated, int) else 0])
-    if n_layers > max(n_weights, len(shape)):
+    longest = max(len(value) for value in arguments.values() if isinstance(value, tuple))
+    n_layers = longest * (repeated if isinstance(repeated, int) else 1)
+    if (longest > len(shape) and n_layers > n_weights) or n_layers > _MOST_LAYERS:
         raise ValueError(f"it holds a network of {n_layers} layers, but {n_weights} arrays for it")
 
 

@@ -8,7 +8,7 @@ parameters and what its ``fit`` sets must be what :mod:`skpneumo._encoding` writ
 that are listed. ``tests/persistence`` asks for an example of each.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from skpneumo._encoding import NETWORK_NAMES, Registry
@@ -158,11 +158,14 @@ class Rules:
         Attributes that are made again from others.
     stateless : bool
         Whether what a fit sets has no part in predictions.
+    required : dict of str to tuple
+        Parameters that predictions are made by, and those of their values that can be saved.
     """
 
     only: dict[str, tuple[Any, ...]]
     without: frozenset[str] = frozenset()
     stateless: bool = False
+    required: dict[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
 _PIPELINE = Rules({"memory": (None,)})
@@ -177,6 +180,9 @@ _RULES = {
     "imblearn.pipeline.Pipeline": _PIPELINE,
     "sklearn.isotonic.IsotonicRegression": Rules({}, frozenset({"f_"})),
     "sklearn.model_selection.TunedThresholdClassifierCV": Rules({}, frozenset({"_curve_scorer"})),
+    "sklearn.preprocessing.FunctionTransformer": Rules(
+        {}, required={"func": (None,), "inverse_func": (None,)}
+    ),
 }
 
 
