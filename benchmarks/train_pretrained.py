@@ -96,7 +96,7 @@ def train(options: argparse.Namespace, log: Log) -> Path:
         random_state=options.random_state,
         n_jobs=options.n_jobs,
     )
-    model: Any = RecallFloorClassifier(
+    floor: Any = RecallFloorClassifier(
         pipeline,
         recall=options.recall,
         confidence=options.confidence,
@@ -105,18 +105,14 @@ def train(options: argparse.Namespace, log: Log) -> Path:
         calibration="temperature",
         pos_label=1,
     )
+    gated = hasattr(decision, "InputGate")
+    model = decision.InputGate(floor, on_outlier="warn") if gated else floor
     model.fit(X, y, groups=patients)
+    floor = model.estimator_ if gated else model
     log(f"Fitted {options.folds} folds and the whole in {_minutes(start)}.")
-    floor = model
     for line in _figures(floor):
         log(line)
-    if hasattr(decision, "InputGate"):
-        from sklearn.frozen import FrozenEstimator
-
-        model = decision.InputGate(FrozenEstimator(floor), on_outlier="warn").fit(X, y)
-        log(f"Fitted the input gate; {_minutes(start)} so far.")
-    else:
-        log("This version has no input gate.")
+    log(model.terms_ if gated else "This version has no input gate.")
     largest = round_weights(model, floor, X)
     log(
         "Weights are "
