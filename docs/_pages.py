@@ -37,6 +37,7 @@ STAGES = (
     "evaluation",
     "explanation",
     "report",
+    "persistence",
     "recipes",
     "persistence",
 )

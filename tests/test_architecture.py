@@ -29,6 +29,7 @@ STAGES = [
     "_image_files",
     "_paths",
     "_groups",
+    "_encoding",
     "_formatting",
     "_files",
     "_machine",
@@ -63,8 +64,8 @@ STAGES = [
     "evaluation",
     "explanation",
     "report",
-    "recipes",
     "persistence",
+    "recipes",  # some of which ship as files
     "cli",
 ]
 
@@ -180,8 +181,14 @@ FOREIGN_ATTRIBUTES = {
     # Python documents it: the names of a named tuple.
     "_fields": None,
     # scikit-learn's scorers have no public place for the curve metric and the label of theirs.
-    "_curve_scorer": {"fitted.py"},
+    "_curve_scorer": {"fitted.py", "persistence/_estimators.py"},
     "_get_pos_label": {"fitted.py"},
+    # What a scorer was made of, and what a tuned threshold makes of its scorer in fit.
+    "_score_func": {"persistence/_estimators.py"},
+    "_sign": {"persistence/_estimators.py"},
+    "_kwargs": {"persistence/_estimators.py"},
+    "_response_method": {"persistence/_estimators.py"},
+    "_get_curve_scorer": {"persistence/_estimators.py"},
     # The callbacks that scikeras has made of its parameters.
     "_fit_callbacks": {"classifiers/engine/_scikeras.py"},
 }

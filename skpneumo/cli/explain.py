@@ -52,7 +52,8 @@ def explain(
     Parameters
     ----------
     model
-        Model file, of `skpneumo fit` or joblib. It is a pickle: load only trusted files.
+        Model file of `skpneumo fit`; or a .joblib file, which runs what is in it: load only
+        those you trust; or pretrained, the model that ships with the package.
     files
         X-ray files, folders to search, or - to read paths from standard input, one per line.
     method
@@ -73,11 +74,12 @@ def explain(
     from skpneumo._progress import progress
     from skpneumo.cli._distinct_files import refuse_the_same_file
     from skpneumo.cli._labels import class_names
-    from skpneumo.cli._model_files import load_model
+    from skpneumo.cli._model_files import find_model, load_model
     from skpneumo.explanation._batches import REGIONS, explain_batch
 
     require_source(files, read_by, "FILES")
     _check_folder(out)
+    model = find_model(model)
     refuse_the_same_file({"the model": model, "the table": out / TABLE})
     if not force:
         _refuse_to_overwrite([out / TABLE])

@@ -15,7 +15,7 @@ def fit(
     folder: Path | None = None,
     /,
     *,
-    out: Out = Path("model.joblib"),
+    out: Out = Path("model.skpneumo"),
     labels: Literal["binary", "etiology"] = "binary",
     recipe: str = "robust",
     size: PositiveInt | None = None,
@@ -36,7 +36,8 @@ def fit(
     folder
         Folder with one sub-folder per class, or per split and class as the public collection.
     out
-        Model file to write. It is a pickle, for the other commands and for joblib.load.
+        Model file to write, for the other commands and for skpneumo.load_model. It holds data
+        alone; with the suffix .joblib it is a pickle.
     labels
         NORMAL and PNEUMONIA, or NORMAL, BACTERIA and VIRUS.
     recipe

@@ -44,7 +44,8 @@ def predict(
     Parameters
     ----------
     model
-        Model file, of `skpneumo fit` or joblib. It is a pickle: load only trusted files.
+        Model file of `skpneumo fit`; or a .joblib file, which runs what is in it: load only
+        those you trust; or pretrained, the model that ships with the package.
     files
         X-ray files, folders to search, or - to read paths from standard input, one per line.
     format
@@ -62,7 +63,7 @@ def predict(
     from skpneumo._progress import progress
     from skpneumo.cli._distinct_files import refuse_the_same_file
     from skpneumo.cli._labels import class_names
-    from skpneumo.cli._model_files import load_model, refuse_to_overwrite
+    from skpneumo.cli._model_files import find_model, load_model, refuse_to_overwrite
 
     require_source(files, read_by, "FILES")
     form = format or _format_of(out)
@@ -70,6 +71,7 @@ def predict(
         if out is None:
             raise ValueError("Parquet needs a file, not standard output; name one with --out.")
         require_pyarrow()
+    model = find_model(model)
     refuse_the_same_file({"the model": model, "--out": out})
     if out is not None:
         refuse_to_overwrite(out, force)

@@ -30,7 +30,8 @@ def report(
     Parameters
     ----------
     model
-        Model file, of `skpneumo fit` or joblib. It is a pickle: load only trusted files.
+        Model file of `skpneumo fit`; or a .joblib file, which runs what is in it: load only
+        those you trust; or pretrained, the model that ships with the package.
     folder
         Folder with one sub-folder per class, or per split and class as the public collection.
     out
@@ -49,13 +50,20 @@ def report(
     from skpneumo.cli._collections import describe, patients_given, positive_name, read_for
     from skpneumo.cli._distinct_files import refuse_the_same_file
     from skpneumo.cli._metrics_table import is_positive, printed
-    from skpneumo.cli._model_files import load_model, refuse_to_overwrite
+    from skpneumo.cli._model_files import (
+        find_model,
+        load_model,
+        notice_of,
+        refuse_to_overwrite,
+    )
     from skpneumo.report import EvaluationReport
 
     require_source(folder, read_by, "FOLDER")
+    model = find_model(model)
     refuse_the_same_file({"the model": model, "--out": out})
     refuse_to_overwrite(out, force)
     estimator = load_model(model)
+    notice = notice_of(estimator)
     classes = np.asarray(estimator.classes_)
     several = len(classes) > 2
     # All of it, because the audit looks for what the split has in common with the others.
@@ -93,7 +101,11 @@ def report(
             audit=audited,
             explain=explain,
             description=xrays.DESCR,
-            provenance={"model file": model.name, "SHA-256 of the model file": _checksum(model)},
+            provenance={
+                "model file": model.name,
+                "SHA-256 of the model file": _checksum(model),
+                **({"what the model is not": notice} if notice else {}),
+            },
         )
     written.to_html(out)
     print(printed(written.frame, positive, ["recall", "specificity", "roc_auc"]))
