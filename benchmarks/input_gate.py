@@ -14,10 +14,16 @@ The network, the groups and their rows are saved in --lab, and a second run cont
 ``--write docs/guide/decision.md`` puts the table between its two marks.
 """
 
+import argparse
+import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import joblib
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageOps
 
@@ -159,3 +165,149 @@ def rendered(path: str | Path) -> Image.Image:
     low, high = pixels.min(), pixels.max()
     grey = (255 * (pixels - low) / max(high - low, 1)).astype(np.uint8)
     return Image.fromarray(255 - grey if data.PhotometricInterpretation == "MONOCHROME1" else grey)
+
+
+def network() -> Any:
+    """Make the small network: a pipeline from paths."""
+    from skpneumo import CNNClassifier, ImageAugmenter, ImageLoader, make_pipeline
+
+    augmenter = ImageAugmenter(
+        crop_scale=(0.5, 1.3), rotation=10, horizontal_flip=True, brightness=0.2, contrast=0.3,
+        gamma=0.4, fill_mode="constant",
+    )  # fmt: skip
+    classifier = CNNClassifier(
+        stem_filters=16, filters=(32, 64, 96), batch_norm=True, global_pooling="average",
+        dense_units=(), optimizer="adamw", learning_rate=0.002, epochs=8, schedule="cosine",
+        augmentation=augmenter, random_state=0, verbose=2,
+    )  # fmt: skip
+    return make_pipeline(ImageLoader(size=64), classifier)
+
+
+def saved(path: Path, make: Callable[[], Any]) -> Any:
+    """Load what an earlier run has made, or make and save it."""
+    if not path.exists():
+        print(f"Making {path.name}", flush=True)
+        value = make()
+        unfinished = path.with_suffix(".part")
+        joblib.dump(value, unfinished)
+        unfinished.replace(path)
+    return joblib.load(path)
+
+
+def write_groups(folder: Path, films: list[str], patients: list[str], dicom: Path | None) -> Any:
+    """Write the images of all groups to files, and list them."""
+    folder.mkdir(exist_ok=True)
+    rows = []
+    for number, (group, source, image) in enumerate(groups_of(films, patients, dicom)):
+        path = folder / f"{number:05}.png"
+        image.save(path)
+        rows.append((str(path), group, source))
+    return pd.DataFrame(rows, columns=["path", "group", "source"])
+
+
+def described(group: str, rows: pd.DataFrame, gates: list[str]) -> dict[str, Any]:
+    """Make a row of the table; intervals are over the sources."""
+    from skpneumo._formatting import with_interval
+    from skpneumo.evaluation._intervals import clustered_share
+
+    sources = np.unique(rows["source"], return_inverse=True)[1]
+    everything = np.ones(len(rows), dtype=bool)
+
+    def share(name: str) -> str:
+        p = clustered_share(rows[name].to_numpy(), everything, sources, 0.95)
+        return with_interval(p.value, p.low, p.high)
+
+    return {
+        "images": group,
+        "number": len(rows),
+        "sources": sources.max() + 1,
+        **{name: share(name) for name in (*gates, "PNEUMONIA without a gate")},
+    }
+
+
+def main() -> None:
+    """Print the table, and write it into a page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path, help="folder with train/ (and val/)")
+    parser.add_argument("--dicom", type=Path, help="folder with chest films of adults and limbs")
+    parser.add_argument("--lab", type=Path, required=True, help="folder for what is made")
+    parser.add_argument("--films", type=int, default=300, help="held-out films that are changed")
+    parser.add_argument("--rate", type=float, default=0.01, help="false alarms to be stated")
+    parser.add_argument("--write", type=Path, help="page to put the table into")
+    options = parser.parse_args()
+    options.lab.mkdir(exist_ok=True)
+
+    from sklearn.frozen import FrozenEstimator
+
+    from skpneumo import load_chest_xray, patient_train_test_split
+    from skpneumo.decision import InputGate
+
+    xrays = load_chest_xray(options.data)
+    paths, y, patients = xrays.filenames, xrays.target, np.asarray(xrays.groups)
+    train, held_out = patient_train_test_split(
+        np.arange(len(y)), test_size=0.4, stratify=y, groups=patients, random_state=0
+    )
+    choosing, counting = patient_train_test_split(
+        held_out, test_size=0.5, stratify=y[held_out], groups=patients[held_out], random_state=0
+    )
+    model = saved(options.lab / "network.joblib", lambda: network().fit(paths[train], y[train]))
+
+    def gate(rows: NDArray[np.intp]) -> Any:
+        frozen = InputGate(FrozenEstimator(model), false_alarm_rate=options.rate)
+        return frozen.fit(paths[rows], y[rows])
+
+    # Given the same network, InputGate(network()) makes the first: it fits the checks after it.
+    gates = {
+        "withheld": saved(options.lab / "gate.joblib", lambda: gate(train)),
+        "withheld, calibrated on new patients": saved(
+            options.lab / "gate-of-new-patients.joblib", lambda: gate(choosing)
+        ),
+    }
+    drawn = np.random.default_rng(0).permutation(counting)[: options.films]
+    groups = saved(
+        options.lab / "groups.joblib",
+        lambda: write_groups(
+            options.lab / "groups", paths[drawn].tolist(), patients[drawn].tolist(), options.dicom
+        ),
+    )
+    held = pd.DataFrame(
+        {"path": paths[counting], "group": "held-out films", "source": patients[counting]}
+    )
+
+    def scored() -> pd.DataFrame:
+        frame = pd.concat([held, groups], ignore_index=True)
+        for name, each in gates.items():
+            frame[name] = each.reasons(frame["path"]) != ""
+        frame["reasons"] = gates["withheld"].reasons(frame["path"])
+        frame["PNEUMONIA without a gate"] = model.predict(frame["path"]) == 1
+        return frame
+
+    frame = saved(options.lab / "rows.joblib", scored)
+    table = pd.DataFrame(
+        [
+            described(str(name), rows, list(gates))
+            for name, rows in frame.groupby("group", sort=False)
+        ]
+    )
+    written = "\n".join(
+        [
+            f"| {' | '.join(table.columns)} |",
+            f"|{'---|' * len(table.columns)}",
+            *(f"| {' | '.join(map(str, row))} |" for row in table.itertuples(index=False)),
+        ]
+    )
+    print(gates["withheld"].terms_, written, sep="\n\n")
+    for name, rows in frame.groupby("group", sort=False):
+        counts = rows["reasons"].str.split(", ").explode().value_counts().drop("", errors="ignore")
+        print(f"{name}: {dict(counts)}")
+    if options.write:
+        page = options.write.read_text(encoding="utf-8")
+        pattern = r"(<!-- gate: start -->\n).*?(<!-- gate: end -->)"
+        page, found = re.subn(pattern, rf"\g<1>{written}\n\g<2>", page, flags=re.DOTALL)
+        if found != 1:
+            sys.exit(f"{options.write} has {found} places for the table; expected 1.")
+        options.write.write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

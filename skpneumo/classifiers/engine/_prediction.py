@@ -53,7 +53,7 @@ def extract_last_features(
 ) -> NDArray[np.float32]:
     """What the logits are computed from, of shape (n_samples, n_features)."""
     *before, (spec, weights) = parts
-    headless = NetworkSpec.of(_without_logits, builder=spec.builder, **dict(spec.arguments))
+    headless = NetworkSpec(_without_logits, (("builder", spec.builder), *spec.arguments))
     with ExitStack() as borrowed:
         # The kernel and the bias of the logits come last.
         parts = [*before, (headless, weights[:-2])]
