@@ -2,9 +2,11 @@
 
 import time
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+from cyclopts import Parameter
 from cyclopts.types import NonNegativeInt, PositiveInt
+from cyclopts.validators import Number
 
 from skpneumo.cli._options import FOLDER_ALONE, Force, Out, ReadBy, Verbose, require_source
 
@@ -23,6 +25,8 @@ def fit(
     weights: str = "imagenet",
     random_state: NonNegativeInt = 0,
     n_jobs: int = -1,
+    gate: bool = True,
+    gate_false_alarms: Annotated[float, Parameter(validator=Number(gt=0, lt=1))] = 0.01,
     force: Force = False,
     verbose: Verbose = False,
     read_by: ReadBy = FOLDER_ALONE,
@@ -57,6 +61,11 @@ def fit(
         Seed: the same one gives the same model.
     n_jobs
         Threads that read images; -1 is one for each processor.
+    gate
+        Put an input gate around the model: it answers nothing about images unlike those of
+        training.
+    gate_false_alarms
+        Share of patients like those of training who may have an image withheld by the gate.
     force
         Overwrite the model file if it exists.
     verbose
@@ -65,6 +74,7 @@ def fit(
     from skpneumo._progress import fit_progress
     from skpneumo.cli._collections import describe, read_collection
     from skpneumo.cli._default_pipeline import recipe_pipeline
+    from skpneumo.cli._gate import gated, without_what_its_terms_say
     from skpneumo.cli._model_files import refuse_to_overwrite, save_model
     from skpneumo.fitted import classifiers_of
 
@@ -75,12 +85,16 @@ def fit(
     print(f"Training {recipe} on {describe(xrays)}.", flush=True)
     start = time.perf_counter()
     # scikit-learn's VotingClassifier does not pass a progress bar on to its members.
-    with fit_progress(pipeline, depth=int(hasattr(pipeline[-1], "set_callbacks"))):
-        pipeline.fit(xrays.X, xrays.target)
+    depth = int(hasattr(pipeline[-1], "set_callbacks"))
+    model = gated(pipeline, gate_false_alarms if gate else None)
+    with fit_progress(model, depth=depth + 2 * gate), without_what_its_terms_say():
+        model.fit(xrays.X, xrays.target)
     minutes = (time.perf_counter() - start) / 60
-    save_model(pipeline, out, xrays.target_names)
-    epochs_run = [each.classifier.n_iter_ for each in classifiers_of(pipeline)]
+    save_model(model, out, xrays.target_names)
+    epochs_run = [each.classifier.n_iter_ for each in classifiers_of(model)]
     print(f"Saved {out} after {_epochs(epochs_run)}, {minutes:.1f} minutes.")
+    if gate:
+        print(f"Input gate: {model.terms_}")
     print("Next, evaluate it on patients it has not seen: skpneumo evaluate.")
 
 

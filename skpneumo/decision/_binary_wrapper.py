@@ -5,11 +5,11 @@ from typing import Any
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
-__all__ = ["BinaryWrapperMixin"]
+__all__ = ["BinaryWrapperMixin", "WrapperMixin", "fit_with_callbacks"]
 
 
-class BinaryWrapperMixin:
-    """Routes metadata to the ``estimator`` inside, and takes what it takes, of two classes."""
+class WrapperMixin:
+    """Routes metadata to the ``estimator`` inside, and takes what it takes."""
 
     estimator: Any
 
@@ -31,6 +31,23 @@ class BinaryWrapperMixin:
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()  # type: ignore[misc]
-        tags.classifier_tags.multi_class = False
         tags.input_tags = get_tags(self.estimator).input_tags
         return tags
+
+
+class BinaryWrapperMixin(WrapperMixin):
+    """The same for classifiers of two classes."""
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags
+
+
+def fit_with_callbacks(
+    estimator: Any, X: Any, y: Any, fit_params: dict[str, Any], caller: Any, context: Any
+) -> Any:
+    """Fit an estimator that hears of the callbacks which the caller has."""
+    with context.propagate_callback_context(estimator):
+        context.call_on_fit_task_begin(estimator=caller, X=X, y=y)
+        return estimator.fit(X, y, **fit_params)

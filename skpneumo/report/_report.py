@@ -16,6 +16,7 @@ from skpneumo.report._context import ReportContext, Settings
 from skpneumo.report._explanation import explanation
 from skpneumo.report._figures import figures_of, training_curves
 from skpneumo.report._images import sample_images, worst_errors
+from skpneumo.report._input_gate import input_gate
 from skpneumo.report._markup import Section
 from skpneumo.report._operating_point import operating_point
 from skpneumo.report._sections import (
@@ -211,6 +212,7 @@ class EvaluationReport:
                 data_card(context),
                 protocol(context),
                 operating_point(context),
+                *input_gate(context),
                 metrics(context),
                 Section("figures", "Figures", figures_of(context)),
                 subgroups(context),

@@ -192,7 +192,8 @@ def metrics(context: ReportContext) -> Section:
         {"metric": metric_name(metric), "value [interval]": figure_of(context.found[metric])}
         | sizes(context.found[metric])
         | {"interval by": _method(context.found[metric]), "meaning": MEANINGS[metric]}
-        for metric in METRICS
+        for metric in (*METRICS, "withheld")
+        if metric in context.found
     ]
     notes = bullets(context.frame.attrs["notes"])
     return Section("metrics", "Metrics", rows_table(rows, "All evaluated images") + notes)
