@@ -9,6 +9,8 @@ from skpneumo.cli._quiet_start import start_keras
 
 __all__ = ["load_model", "refuse_to_overwrite", "save_model"]
 
+_ONNX = ".onnx"
+
 
 def refuse_to_overwrite(path: Path, force: bool) -> None:
     """Raise early, before hours of training or an earlier model are lost."""
@@ -32,7 +34,10 @@ def save_model(model: Any, path: Path, target_names: Sequence[str]) -> None:
 
 
 def load_model(path: Path) -> Any:
-    """Load a fitted classifier. It is a pickle, so load only trusted files."""
+    """Load a fitted classifier.
+
+    What does not end in ``.onnx`` is a pickle, so load only trusted files.
+    """
     import joblib
     from sklearn.base import BaseEstimator, is_classifier
     from sklearn.exceptions import NotFittedError
@@ -42,6 +47,10 @@ def load_model(path: Path) -> Any:
         raise IsADirectoryError(f"{path} is a folder; name the model's file.")
     if not path.exists():
         raise FileNotFoundError(f"There is no model file {path}. `skpneumo fit` makes one.")
+    if path.suffix.lower() == _ONNX:
+        from skpneumo.persistence import OnnxClassifier
+
+        return OnnxClassifier(path).fit()
     start_keras()  # a saved network needs it
     try:
         model = joblib.load(path)

@@ -44,7 +44,8 @@ def predict(
     Parameters
     ----------
     model
-        Model file, of `skpneumo fit` or joblib. It is a pickle: load only trusted files.
+        Model file, of `skpneumo fit` or joblib. It is a pickle: load only trusted files. An
+        .onnx file, of `skpneumo export`, is not, and needs neither Keras nor TensorFlow.
     files
         X-ray files, folders to search, or - to read paths from standard input, one per line.
     format

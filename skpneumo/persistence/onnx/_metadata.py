@@ -104,9 +104,10 @@ def facts_from(properties: dict[str, str]) -> ModelFacts:
 
 
 def digest_of(model: onnx.ModelProto, properties: dict[str, str]) -> str:
-    """Give a digest of the graph and of all properties but the digest itself."""
+    """Give a digest of the graph, its versions, and all properties but the digest itself."""
     told = {name: text for name, text in properties.items() if name != "digest"}
-    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
+    versions = [model.ir_version, [(each.domain, each.version) for each in model.opset_import]]
+    digest = hashlib.sha256(json.dumps([versions, told], sort_keys=True).encode())
     digest.update(model.graph.SerializeToString(deterministic=True))
     return f"sha256:{digest.hexdigest()}"
 

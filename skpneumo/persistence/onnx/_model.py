@@ -100,7 +100,7 @@ def _facts(
     return ModelFacts(
         classes=classes,
         names=None if target_names is None else [str(name) for name in target_names],
-        positive=None if threshold is None else threshold.pos_label,
+        positive=None if threshold is None else np.asarray(threshold.pos_label).item(),
         threshold=None if threshold is None else float(threshold.value),
         upper_threshold=_float_or_none(getattr(chooser, "upper_threshold_", None)),
         chosen_by=None if chooser is None else type(chooser).__name__,

@@ -77,5 +77,5 @@ def test_a_border_of_many_layers(rng):
 
 
 def test_what_cannot_be_expressed_is_refused_with_a_remedy():
-    with pytest.raises(NotExportableError, match="MarkerRemover.*without it"):
+    with pytest.raises(NotExportableError, match=r"MarkerRemover.*without it"):
         enhanced(MarkerRemover(), np.zeros((8, 8, 1), np.uint8))

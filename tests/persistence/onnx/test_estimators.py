@@ -128,9 +128,9 @@ def test_an_isotonic_threshold_that_many_images_share_is_met_exactly(pipeline, i
 
 
 def test_ensemble_of_folds_behind_a_recall_floor(images, xrays, pipeline):
-    floor = RecallFloorClassifier(
-        FrozenEstimator(pipeline), recall=0.5, confidence=0.5
-    ).fit(xrays.filenames, xrays.target)
+    floor = RecallFloorClassifier(FrozenEstimator(pipeline), recall=0.5, confidence=0.5).fit(
+        xrays.filenames, xrays.target
+    )
     other = make_pipeline(ImageLoader(size=16), FrozenEstimator(fitted_network(2)))
     floor.estimators_ = [*floor.estimators_, other]
     del floor.estimator_
@@ -152,7 +152,9 @@ def test_fixed_threshold_and_a_search(pipeline, images, xrays):
     )
     session = assert_alike(make_pipeline(FrozenEstimator(fixed)), images)
     assert (session.facts.threshold, session.facts.chosen_by) == (0.3, "FixedThresholdClassifier")
-    search = GridSearchCV(FrozenEstimator(pipeline), {}, cv=2).fit(xrays.filenames, xrays.target)
+    cases = {"imageloader__resize": ["pad"]}
+    again = make_pipeline(ImageLoader(size=16), FrozenEstimator(pipeline.steps[-1][1]))
+    search = GridSearchCV(again, cases, cv=2).fit(xrays.filenames, xrays.target)
     assert_alike(search, images)
 
 

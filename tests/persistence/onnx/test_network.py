@@ -71,7 +71,7 @@ def test_activations(activation, rng):
 
 def test_an_unknown_activation_is_refused_by_name(rng):
     network = build_cnn((4, 4, 1), filters=(2,), activation="squareplus", seed=0)
-    with pytest.raises(NotExportableError, match="activation 'squareplus'.*relu"):
+    with pytest.raises(NotExportableError, match=r"activation 'squareplus'.*relu"):
         assert_alike(network, rng)
 
 

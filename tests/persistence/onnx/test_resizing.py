@@ -30,7 +30,7 @@ def assert_alike(image, folder, **parameters):
     assert found.shape == expected.shape
     difference = np.abs(found - expected)
     assert difference.max() <= 1
-    assert (difference > 0).mean() < 0.01
+    assert (difference > 0).mean() < 0.05
 
 
 @pytest.mark.parametrize("resize", ["stretch", "pad", "crop"])
