@@ -31,7 +31,12 @@ def scores_and_decisions(
 
     Not simply the more probable class: a classifier may decide at a threshold of its own.
     """
-    estimator, X = _past_the_transformers(without_gate(estimator), X)
+    estimator = without_gate(estimator)
+    if hasattr(estimator, "probabilities_and_labels"):
+        probabilities, labels = estimator.probabilities_and_labels(X)
+        column = np.asarray(estimator.classes_).tolist().index(pos_label)
+        return probabilities[:, column].astype(float), labels == pos_label
+    estimator, X = _past_the_transformers(estimator, X)
     if not _predicts_from_probabilities(estimator):
         return scores_of(estimator, X, pos_label), column_or_1d(estimator.predict(X)) == pos_label
     probabilities = np.asarray(estimator.predict_proba(X))
@@ -44,7 +49,10 @@ def scores_and_decisions(
 
 def probabilities_and_labels(estimator: Any, X: Any) -> tuple[NDArray[Any], NDArray[Any]]:
     """What ``predict_proba`` and what ``predict`` say of the same rows, were none withheld."""
-    estimator, X = _past_the_transformers(without_gate(estimator), X)
+    estimator = without_gate(estimator)
+    if hasattr(estimator, "probabilities_and_labels"):  # one that gives both at once
+        return estimator.probabilities_and_labels(X)
+    estimator, X = _past_the_transformers(estimator, X)
     probabilities = np.asarray(estimator.predict_proba(X))
     if _predicts_from_probabilities(estimator):
         return probabilities, _labels_from(estimator, probabilities)

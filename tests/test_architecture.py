@@ -191,6 +191,8 @@ FOREIGN_ATTRIBUTES = {
     "_get_curve_scorer": {"persistence/_estimators.py"},
     # The callbacks that scikeras has made of its parameters.
     "_fit_callbacks": {"classifiers/engine/_scikeras.py"},
+    # Keras's own walk through the layers of a network, which has no public name.
+    "_run_through_graph": {"persistence/onnx/_network.py"},
 }
 
 
@@ -342,6 +344,7 @@ CROSS_STAGE_PRIVATE_IMPORTS = {
     ("cli/_xray_files.py", "datasets"),
     ("cli/explain.py", "explanation"),
     ("explanation/_source_images.py", "loading"),
+    ("persistence/onnx/_layers.py", "networks"),
     ("report/_evaluation.py", "evaluation"),
     ("report/_explained.py", "explanation"),
     ("report/_sections.py", "audit"),

@@ -25,6 +25,7 @@ _OF_PICKLES = {".joblib", ".pkl", ".pickle"}
 _SUFFIX = ".skpneumo"
 _LONGEST_NOTICE = 1000  # characters
 _ZIP = b"PK\x03\x04"
+_ONNX = ".onnx"
 
 
 def refuse_to_overwrite(path: Path, force: bool) -> None:
@@ -87,6 +88,10 @@ def load_model(path: Path) -> Any:
         raise IsADirectoryError(f"{path} is a folder; name the model's file.")
     if not path.exists():
         raise FileNotFoundError(f"There is no model file {path}. `skpneumo fit` makes one.")
+    if path.suffix.lower() == _ONNX:
+        from skpneumo.persistence import OnnxClassifier
+
+        return OnnxClassifier(path).fit()
     start_keras()  # a saved network needs it
     model = _unpickled(path) if is_pickle(path) else _loaded(path)
     known = isinstance(model, BaseEstimator) and is_classifier(model)

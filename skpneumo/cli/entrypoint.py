@@ -34,6 +34,7 @@ COMMANDS = {
     "predict": "Write one row per X-ray: path, probability, label, error.",
     "explain": "Explain predictions: a heat map and a table row for each X-ray.",
     "evaluate": "Evaluate a model on a folder of X-rays, with confidence intervals.",
+    "export": "Write a model to an ONNX file, which predicts without Keras and TensorFlow.",
     "cache": "Show the contents of a cache of decoded images, or clear it.",
     "report": "Write an HTML report about a model on a folder of X-rays.",
     "doctor": "Show the hardware and backend, and what slows training down.",

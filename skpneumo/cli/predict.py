@@ -48,8 +48,9 @@ def predict(
     Parameters
     ----------
     model
-        Model file of `skpneumo fit`; or a .joblib file, which runs what is in it: load only
-        those you trust; or pretrained, the model that ships with the package.
+        Model file of `skpneumo fit`; or of `skpneumo export`, which needs neither Keras nor
+        TensorFlow; or a .joblib file, which runs what is in it: load only those you trust; or
+        pretrained, the model that ships with the package.
     files
         X-ray files, folders to search, or - to read paths from standard input, one per line.
     format
