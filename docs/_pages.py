@@ -38,6 +38,7 @@ STAGES = (
     "explanation",
     "report",
     "recipes",
+    "serving",
     "persistence",
 )
 

@@ -21,6 +21,7 @@ The package is one flow, and its modules are the stages of it::
     explanation    what the network looks at
     report         all of it on one HTML page
     recipes        whole pipelines by name
+    serving        a local page and a REST interface over a saved model
 
 No stage imports a later one. Public names are imported when they are first used: importing
 ``skpneumo`` imports neither Keras nor matplotlib, nor scikit-learn.

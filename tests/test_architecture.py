@@ -33,6 +33,7 @@ STAGES = [
     "_files",
     "_machine",
     "_tables",
+    "_memory_files",
     "_progress",
     "_pixel_values",
     "_images",
@@ -65,6 +66,7 @@ STAGES = [
     "report",
     "recipes",
     "persistence",
+    "serving",
     "cli",
 ]
 

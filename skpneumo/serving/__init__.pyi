@@ -1,0 +1,9 @@
+from ._app import make_app
+from ._limits import Limits
+from ._server import run_server
+
+__all__ = [
+    "Limits",
+    "make_app",
+    "run_server",
+]
