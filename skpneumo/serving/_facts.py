@@ -28,6 +28,7 @@ def model_facts(model: ServedModel, limits: Limits) -> dict[str, Any]:
         "classes": model.names,
         "positive": None if model.positive is None else model.names[model.positive],
         "threshold": model.threshold,
+        "upper_threshold": model.upper_threshold,
         "decision": _decision(model),
         "recall_floor": _recall_floor(model.estimator),
         "methods": _methods(model.estimator),
@@ -43,7 +44,10 @@ def _decision(model: ServedModel) -> str:
     name, threshold = model.names[model.positive], model.threshold
     if threshold is None:
         return "The label is that of the model's own predict."
-    return f"The label is {name} from a probability of {threshold:.4g} on."
+    said = f"The label is {name} from a probability of {threshold:.4g} on."
+    if model.upper_threshold is None:
+        return said
+    return f"{said} Below {model.upper_threshold:.4g} such images are to be referred to a person."
 
 
 def _recall_floor(estimator: Any) -> dict[str, Any] | None:

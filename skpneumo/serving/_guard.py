@@ -13,7 +13,7 @@ _Receive = Callable[[], Awaitable[dict[str, Any]]]
 _Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 # The page itself says nothing about anybody: it asks for the token.
-_OPEN_PATHS = {"/", "/page.js", "/page.css"}
+_OPEN_PATHS = {"/", "/page.css", "/page.js", "/server.js"}
 
 _HEADERS = {
     "cache-control": "no-store",

@@ -11,6 +11,7 @@ import numpy as np
 
 from skpneumo._memory_files import files_in_memory
 from skpneumo._responses import probabilities_and_labels
+from skpneumo.decision import RecallFloorClassifier
 from skpneumo.fitted import positive_label, threshold_of
 from skpneumo.loading import UnreadableImagesError, image_size
 from skpneumo.serving._gate import gate_answers
@@ -18,6 +19,9 @@ from skpneumo.serving._gate import gate_answers
 __all__ = ["METHODS", "ImageError", "ImageTooLargeError", "ServedModel"]
 
 METHODS = ("occlusion", "hires_cam", "grad_cam", "grad_cam++", "integrated_gradients")
+
+REFER = "refer"
+"""The decision where neither class is safe."""
 
 _DIGITS = 6
 _LEAST_DPI, _MOST_DPI = 110, 300
@@ -63,6 +67,14 @@ class ServedModel:
         if found is None or found.response != "predict_proba" or self.positive is None:
             return None
         return found.on_scores_of(self._labels[self.positive])
+
+    @property
+    def upper_threshold(self) -> float | None:
+        """The probability below which a model refers what it calls positive, if it refers."""
+        found = threshold_of(self.estimator)
+        chosen = None if found is None else found.chosen_by
+        refers = isinstance(chosen, RecallFloorClassifier) and chosen.specificity is not None
+        return float(chosen.upper_threshold_) if refers else None
 
     @property
     def _labels(self) -> list[Any]:
@@ -150,15 +162,29 @@ class ServedModel:
         ]
 
     def _answer(self, row: list[float], label: str, gate: dict[str, Any] | None) -> dict[str, Any]:
-        withheld = any(map(math.isnan, row))
-        shown = [None if withheld else round(value, _DIGITS) for value in row]
         positive = self.positive
+        shown: list[float | None] = [round(value, _DIGITS) for value in row]
+        decision: str | None = label
+        if any(map(math.isnan, row)):  # a gate has withheld it
+            shown, said, decision = [None] * len(row), None, None
+        else:
+            said = label
+            if self._refers(row):
+                decision = REFER
         return {
             "probability": None if positive is None else shown[positive],
             "probabilities": dict(zip(self.names, shown, strict=True)),
-            "label": None if withheld else label,
+            "label": said,
+            "decision": decision,
             "gate": gate,
         }
+
+    def _refers(self, row: list[float]) -> bool:
+        """Whether a probability lies between the two thresholds."""
+        lower, upper, positive = self.threshold, self.upper_threshold, self.positive
+        if lower is None or upper is None or positive is None:
+            return False
+        return lower <= row[positive] < upper
 
     def explain(self, content: bytes, method: str, target: str | None) -> bytes:
         """Draw the evidence over one image.

@@ -24,7 +24,12 @@ __all__ = ["build"]
 
 _log = logging.getLogger("skpneumo.serving")
 
-_PAGE = {"/": "text/html", "/page.js": "text/javascript", "/page.css": "text/css"}
+_PAGE = {
+    "/": "text/html",
+    "/page.css": "text/css",
+    "/page.js": "text/javascript",
+    "/server.js": "text/javascript",
+}
 _CLOSE = {"Connection": "close"}
 _ABOUT_THE_IMAGE = (408, 413, 415, 422)
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
@@ -45,7 +50,9 @@ class Answer(BaseModel):
     probabilities: dict[str, float | None]
     """Of each class."""
     label: str | None
-    """The class that the model decides for, by its operating point."""
+    """The class that the model says, by its operating point."""
+    decision: str | None
+    """The same, or "refer" between the two thresholds of a model that refers."""
     gate: Gate | None
     """Null from a model without a gate."""
 
@@ -67,6 +74,7 @@ class Model(BaseModel):
     classes: list[str]
     positive: str | None
     threshold: float | None
+    upper_threshold: float | None
     decision: str
     recall_floor: RecallFloor | None
     methods: list[str]

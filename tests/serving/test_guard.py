@@ -85,7 +85,7 @@ def test_every_answer_forbids_keeping_framing_and_foreign_content(client):
 def test_elsewhere_all_but_the_page_needs_the_token(model, contents):
     app = make_app(model, host="ward.example", token=TOKEN)
     with TestClient(app, base_url="http://ward.example") as client:
-        for path in ("/", "/page.js", "/page.css"):
+        for path in ("/", "/page.css", "/page.js", "/server.js"):
             assert client.get(path).status_code == 200
         assert 'data-token="yes"' in client.get("/").text
         for given in ({}, {"Authorization": f"Bearer {TOKEN}x"}, {"Authorization": TOKEN}):

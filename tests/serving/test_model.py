@@ -99,3 +99,15 @@ def test_positive_class_and_threshold_are_those_of_the_operating_point(model, xr
     served = ServedModel(floor, ["NORMAL", "PNEUMONIA"])
     assert served.positive == 1
     assert served.threshold == floor.threshold_
+
+
+def test_between_two_thresholds_it_refers(model, xrays, contents):
+    from skpneumo import RecallFloorClassifier
+
+    floor = RecallFloorClassifier(model, recall=0.9, specificity=0.9, confidence=0.5)
+    floor.fit(xrays.filenames, xrays.target)
+    served = ServedModel(floor, ["NORMAL", "PNEUMONIA"])
+    said = [answer["decision"] for answer in served.predict(contents)]
+    names = {0: "NORMAL", 1: "PNEUMONIA", "refer": "refer"}
+    assert said == [names[each] for each in floor.decide(xrays.filenames)]
+    assert served.upper_threshold == floor.upper_threshold_

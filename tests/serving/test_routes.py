@@ -176,7 +176,7 @@ def test_nothing_is_written_to_disk_or_logged(client, contents, caplog, monkeypa
     with caplog.at_level(logging.INFO):
         assert client.post("/predict", content=contents[0]).status_code == 200
         assert client.post("/predict", content=big).status_code in (200, 422)
-    assert [record for record in caplog.records if record.name != "httpx"] == []
+    assert [record for record in caplog.records if record.name != "httpx2"] == []
 
 
 def test_model_says_what_it_is_and_promises(client, model, xrays):
@@ -211,7 +211,7 @@ def test_openapi_names_every_route_and_no_host(client):
 def test_the_page_needs_nothing_from_elsewhere(client):
     page = client.get("/").text
     assert 'data-token="no"' in page
-    for path in ("/", "/page.js", "/page.css"):
+    for path in ("/", "/page.css", "/page.js", "/server.js"):
         response = client.get(path)
         assert response.status_code == 200
         assert "://" not in response.text

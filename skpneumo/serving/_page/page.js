@@ -1,64 +1,16 @@
 "use strict";
 
-// Images and results are in the memory of this page, and nowhere else: no storage, no cookie.
+// The list of images and their results, which are in the memory of this page and nowhere else: no
+// storage, no cookie. What answers is the `backend` of another script.
 
 const AT_ONCE = 4; // requests; the server gives images that wait to the model together
 const find = (id) => document.getElementById(id);
 
-let token = "";
 let model = null;
 let rows = []; // {file, state, answer, error}
 let sorting = { column: null, descending: false };
 let waiting = [];
 let running = 0;
-let stopped = false;
-
-// ---- the server ---------------------------------------------------------------------------
-
-const pause = (seconds) => new Promise((done) => setTimeout(done, 1000 * seconds));
-
-async function ask(path, options = {}) {
-  const headers = token ? { Authorization: `Bearer ${token}` } : {};
-  const response = await fetch(path, { ...options, headers: { ...headers, ...options.headers } });
-  if (response.ok) return response;
-  let detail = response.statusText;
-  try {
-    const said = (await response.json()).detail;
-    if (typeof said === "string") detail = said;
-  } catch {
-    detail = detail || `status ${response.status}`;
-  }
-  const error = new Error(detail);
-  error.status = response.status;
-  error.retry = Number(response.headers.get("Retry-After")) || 1;
-  throw error;
-}
-
-async function send(path, file) {
-  const limit = model.limits.max_bytes;
-  if (file.size > limit) {
-    throw new Error(`larger than the limit of ${Math.floor(limit / 2 ** 20)} MiB`);
-  }
-  let body;
-  try {
-    body = await file.arrayBuffer();
-  } catch {
-    throw new Error("cannot be read; is it a folder?");
-  }
-  const headers = { "Content-Type": "application/octet-stream", Prefer: "handling=lenient" };
-  for (;;) {
-    try {
-      const response = await ask(path, { method: "POST", body, headers });
-      if (response.headers.get("Content-Type") !== "application/json") return response;
-      const said = await response.json();
-      if ("detail" in said) throw new Error(said.detail);
-      return said;
-    } catch (error) {
-      if (error.status !== 503 || stopped) throw error;
-      await pause(error.retry * (0.5 + Math.random()));
-    }
-  }
-}
 
 // ---- the list of images -------------------------------------------------------------------
 
@@ -71,7 +23,7 @@ function add(files) {
     rows.push(row);
     waiting.push(row);
   }
-  stopped = false;
+  backend.stopped = false;
   draw();
   const left = files.length - taken.length;
   const note = left ? ` ${left} more than the ${model.limits.max_images} of one list: left out.` : "";
@@ -85,10 +37,10 @@ async function work() {
   while (waiting.length) {
     const row = waiting.shift();
     try {
-      row.answer = await send("predict", row.file);
+      row.answer = await backend.predict(row.file);
       row.state = "done";
     } catch (error) {
-      row.error = error.status || !(error instanceof TypeError) ? error.message : "no connection";
+      row.error = error.message;
       row.state = "failed";
       if (error.status === 401) lock();
     }
@@ -100,7 +52,7 @@ async function work() {
 }
 
 function stop() {
-  stopped = true;
+  backend.stopped = true;
   for (const row of waiting) Object.assign(row, { state: "failed", error: "stopped" });
   waiting = [];
   draw();
@@ -135,7 +87,7 @@ function columns() {
       number: true,
     });
   }
-  found.push({ name: "Decision", value: (row) => (row.answer ? row.answer.label : null) });
+  found.push({ name: "Decision", value: (row) => (row.answer ? row.answer.decision : null) });
   found.push({ name: "Like training images", value: gateWords });
   found.push({ name: "Problem", value: (row) => row.error || null });
   return found;
@@ -177,11 +129,15 @@ function drawHeads() {
     head.append(button);
     return head;
   });
-  const last = document.createElement("th");
-  last.scope = "col";
-  last.className = "plain";
-  last.textContent = "Heat map";
-  find("heads").replaceChildren(...heads, last);
+  if (backend.explains) {
+    const last = document.createElement("th");
+    last.scope = "col";
+    last.className = "plain";
+    last.textContent = "Heat map";
+    heads.push(last);
+  }
+  find("method-label").hidden = !backend.explains;
+  find("heads").replaceChildren(...heads);
 }
 
 function cell(column, row, first) {
@@ -218,7 +174,7 @@ function draw() {
     const line = document.createElement("tr");
     line.append(...all.map((column, number) => cell(column, row, number === 0)));
     const last = document.createElement("td");
-    if (row.state === "done") {
+    if (row.state === "done" && backend.explains) {
       const button = document.createElement("button");
       button.type = "button";
       button.textContent = "Heat map";
@@ -246,8 +202,7 @@ async function showMap(row) {
   image.hidden = find("map-note").hidden = true;
   find("map").showModal();
   try {
-    const method = encodeURIComponent(find("method").value);
-    const png = await (await send(`explain?method=${method}`, row.file)).blob();
+    const png = await backend.explain(row.file, find("method").value);
     if (number !== mapNumber || !find("map").open) return;
     image.src = URL.createObjectURL(png);
     image.alt = `Heat map of ${row.file.name}`;
@@ -336,25 +291,22 @@ function describe() {
 }
 
 function lock() {
-  token = "";
+  backend.token = "";
   find("token-form").hidden = false;
   find("work").hidden = true;
   find("token").focus();
 }
 
 async function begin() {
-  if (!token && document.documentElement.dataset.token === "yes") {
+  if (backend.needsToken) {
     lock();
     return;
   }
   try {
-    model = await (await ask("model")).json();
+    model = await backend.model();
   } catch (error) {
-    if (error.status === 401) {
-      lock();
-      return;
-    }
-    find("notice").textContent = `The server does not answer: ${error.message}`;
+    if (error.status === 401) lock();
+    else find("notice").textContent = `The model does not answer: ${error.message}`;
     return;
   }
   find("token-form").hidden = true;
@@ -394,7 +346,8 @@ function listen() {
   find("map").addEventListener("close", closeMap);
   find("token-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    token = find("token").value.trim();
+    backend.token = find("token").value.trim();
+    find("token").value = "";
     begin();
   });
 }
@@ -402,7 +355,7 @@ function listen() {
 // The token is behind the #, which browsers send to nobody; then it leaves the address.
 const given = new URLSearchParams(location.hash.slice(1)).get("token");
 if (given) {
-  token = given;
+  backend.token = given;
   history.replaceState(null, "", location.pathname);
 }
 listen();
