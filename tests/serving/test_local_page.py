@@ -1,11 +1,15 @@
 import io
 import json
+import os
 import tarfile
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from skpneumo.serving import write_local_page
+
+from .browsing import chromium, drop, finished, messages, needs_chromium, picture, table, wait
 
 onnx = pytest.importorskip("onnx")
 
@@ -119,8 +123,8 @@ def test_what_is_no_runtime_is_refused_with_where_to_get_it(model, tmp_path):
     other = PARTS | {"package.json": b'{"name": "other"}'}
     with pytest.raises(ValueError, match="is 'other'"):
         write_local_page(model, out, runtime=packed(tmp_path / "b.tgz", **other))
+    short = {name: part for name, part in PARTS.items() if not name.endswith("wasm")}
     with pytest.raises(ValueError, match=r"has no dist/ort-wasm"):
-        short = {name: part for name, part in PARTS.items() if not name.endswith("wasm")}
         write_local_page(model, out, runtime=packed(tmp_path / "c.tgz", **short))
     assert not out.exists()
 
@@ -136,3 +140,42 @@ def test_what_is_no_exported_classifier_is_refused(model, tmp_path):
     other.write_bytes(read.SerializeToString())
     with pytest.raises(ValueError, match="which classes"):
         write_local_page(other, tmp_path / "page.html", runtime=runtime)
+
+
+RUNTIME = os.environ.get("SKPNEUMO_ONNXRUNTIME_WEB")
+MODEL = os.environ.get("SKPNEUMO_ONNX_MODEL")
+
+
+@pytest.mark.slow
+@needs_chromium
+@pytest.mark.skipif(
+    RUNTIME is None,
+    reason="SKPNEUMO_ONNXRUNTIME_WEB does not name what `npm pack onnxruntime-web` downloads",
+)
+def test_a_browser_computes_what_onnxruntime_computes(model, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    if MODEL is not None:  # a real one, from whoever runs this
+        model.write_bytes(open(MODEL, "rb").read())
+    session = onnxruntime.InferenceSession(str(model))
+    random = np.random.RandomState(0)
+    files, expected = [], []
+    for number, shape in enumerate([(40, 50), (300, 200, 3), (1, 1), (777, 1001)]):
+        pixels = random.randint(0, 256, shape).astype(np.uint8)
+        path = tmp_path / f"{number}.png"
+        Image.fromarray(pixels).save(path)
+        image = pixels if pixels.ndim == 3 else pixels[:, :, np.newaxis]
+        files.append(str(path))
+        expected.append(session.run(["probabilities"], {"image": image})[0][0, 1])
+    (tmp_path / "bad.jpeg").write_bytes(b"no image")
+    page = tmp_path / "page.html"
+    write_local_page(model, page, runtime=RUNTIME)
+    with chromium(tmp_path / "profile") as driver:
+        driver.get(page.as_uri())
+        wait(driver, "return !document.getElementById('work').hidden")
+        drop(driver, [*files, str(tmp_path / "bad.jpeg")])
+        finished(driver, 5)
+        found = driver.execute_script("return rows.map(row => row.answer?.probability)")
+        picture(driver, "local")
+        assert found[:4] == pytest.approx(expected, abs=1e-5)
+        assert "not an image" in table(driver)[4][4]
+        assert messages(driver) == []

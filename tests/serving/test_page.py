@@ -1,7 +1,6 @@
 """The page in headless Chromium, where it is installed."""
 
 import csv
-import os
 import shutil
 import threading
 import time
@@ -15,24 +14,22 @@ from skpneumo.serving import Limits, make_app
 from skpneumo.serving._server import _listening, server_of
 
 from ..loading.dicom_writing import write_dicom
+from .browsing import (
+    PATIENCE,
+    chromium,
+    drop,
+    finished,
+    messages,
+    needs_chromium,
+    picture,
+    table,
+    wait,
+    webdriver,
+)
 
-webdriver = pytest.importorskip("selenium.webdriver")
+pytestmark = [pytest.mark.slow, needs_chromium]
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
-DRIVER = shutil.which("chromedriver")
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        CHROMIUM is None or DRIVER is None,
-        reason="Chromium is not installed: apt-get install chromium chromium-driver",
-    ),
-]
-
-# Where to leave pictures of the page, for somebody to look at.
-PICTURES = os.environ.get("SKPNEUMO_PICTURES")
 TOKEN = "a-token-of-twenty-letters"
-PATIENCE = 120  # seconds, on a machine that does other things
 
 
 def serve(app):
@@ -70,22 +67,7 @@ def address(model, xrays):
 
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory):
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for argument in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--window-size=1100,900",
-        # What the page might ask of another host would fail, and be seen in the console.
-        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-        f"--user-data-dir={tmp_path_factory.mktemp('profile')}",
-    ):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    service = webdriver.ChromeService(executable_path=DRIVER)
-    with webdriver.Chrome(options=options, service=service) as driver:
+    with chromium(tmp_path_factory.mktemp("profile")) as driver:
         yield driver
 
 
@@ -120,50 +102,6 @@ def files(xrays, tmp_path_factory):
     return [*made, dicom, *(str(folder / name) for name in names)]
 
 
-def wait(driver, script, patience=PATIENCE):
-    end = time.monotonic() + patience
-    while not driver.execute_script(script):
-        assert time.monotonic() < end, f"never true: {script}"
-        time.sleep(0.1)
-
-
-def drop(driver, paths):
-    """Drag files over the page and let them go, as the browser itself does."""
-    data = {"items": [], "files": paths, "dragOperationsMask": 1}
-    box = driver.execute_script(
-        "const box = document.getElementById('drop').getBoundingClientRect();"
-        "return [box.x + box.width / 2, box.y + box.height / 2];"
-    )
-    for kind in ("dragEnter", "dragOver", "drop"):
-        driver.execute_cdp_cmd(
-            "Input.dispatchDragEvent", {"type": kind, "x": box[0], "y": box[1], "data": data}
-        )
-
-
-def finished(driver, n):
-    wait(
-        driver,
-        "return document.getElementById('status').textContent.startsWith"
-        f"('{n} of {n} images done')",
-    )
-
-
-def table(driver):
-    return driver.execute_script(
-        "return [...document.querySelectorAll('#rows tr')].map("
-        "row => [...row.children].map(cell => cell.textContent))"
-    )
-
-
-def looked_at(driver, name):
-    if PICTURES:
-        driver.save_screenshot(str(Path(PICTURES) / f"{name}.png"))
-
-
-def messages(driver):
-    return [entry["message"] for entry in driver.get_log("browser")]
-
-
 def press(driver, *keys):
     webdriver.ActionChains(driver).send_keys(*keys).perform()
 
@@ -175,7 +113,7 @@ def focused(driver):
 
 
 def test_dropped_files_become_a_table_that_sorts_and_is_saved(page, files, tmp_path):
-    looked_at(page, "empty")
+    picture(page, "empty")
     drop(page, files)
     finished(page, len(files))
     rows = {name: cells for name, *cells in table(page)}
@@ -189,7 +127,7 @@ def test_dropped_files_become_a_table_that_sorts_and_is_saved(page, files, tmp_p
             assert 0 <= float(probability) <= 1
             assert label in ("NORMAL", "PNEUMONIA")
             assert problem == ""
-    looked_at(page, "table")
+    picture(page, "table")
 
     heads = page.find_elements("css selector", "#heads button")
     heads[1].click()
@@ -257,7 +195,7 @@ def test_everything_can_be_done_by_the_keyboard(page, files):
         "const image = document.getElementById('map-image');"
         "return !image.hidden && image.complete && image.naturalWidth > 300",
     )
-    looked_at(page, "map")
+    picture(page, "map")
     press(page, keys.ESCAPE)
     wait(page, "return !document.getElementById('map').open")
     assert focused(page) == "Heat map"
@@ -277,7 +215,7 @@ def test_nothing_is_cut_off_in_any_look(page, files, scheme, width):
     )
     drop(page, files[-5:])
     finished(page, 5)
-    looked_at(page, f"{scheme}-{width}")
+    picture(page, f"{scheme}-{width}")
     assert page.execute_script(
         "return document.documentElement.scrollWidth <= document.documentElement.clientWidth"
     )
@@ -299,7 +237,7 @@ def test_where_a_token_is_needed_it_is_asked_for_or_read_from_the_address(driver
         driver.get_log("browser")
         driver.get(address)
         wait(driver, "return !document.getElementById('token-form').hidden")
-        looked_at(driver, "token")
+        picture(driver, "token")
         field = driver.find_element("id", "token")
         field.send_keys(TOKEN, webdriver.Keys.ENTER)
         wait(driver, "return !document.getElementById('work').hidden")
