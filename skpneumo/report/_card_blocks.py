@@ -57,7 +57,7 @@ class Table:
     caption: str
 
     def markdown(self) -> str:
-        names = [str(name) for name in self.frame.columns]
+        names = [_plain(str(name)) for name in self.frame.columns]
         rows = self.frame.itertuples(index=False, name=None)
         lines = [_line(names), _line(["---"] * len(names)), *(_line(map(_cell, r)) for r in rows)]
         return f"*{_plain(self.caption)}*\n\n" + "\n".join(lines)
@@ -140,4 +140,4 @@ def _plain(text: str) -> str:
     """Text on one line, in which nothing is markup: file names and labels come from elsewhere."""
     for character in "\\`*_[]<>|":
         text = text.replace(character, f"\\{character}")
-    return " ".join(text.split(" ")).replace("\n", " ")
+    return " ".join(text.splitlines())

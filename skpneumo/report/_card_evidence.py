@@ -126,7 +126,7 @@ def _stress(evidence: Evidence) -> list[Block]:
     shown = stress[stress["corruption"].isin(["unaltered", "mean", "worst"]) | stress["held_back"]]
     shown = shown[shown["metric"].isin(_STRESS_METRICS)]
     frame = _estimates(shown)
-    frame.insert(0, "images", [_corruption(row) for row in shown.to_dict("records")])
+    frame.insert(0, "altered", [_corruption(row) for row in shown.to_dict("records")])
     frame["drop [interval]"] = [
         bracketed(row["drop"], row["drop_low"], row["drop_high"])
         for row in shown.to_dict("records")

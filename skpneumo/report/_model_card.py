@@ -102,7 +102,7 @@ def model_card(
     >>> print(card.partition("**Licence")[0].splitlines()[0])
     # Model card: line
     >>> card.count("- [ ]"), card.count("- [x]")
-    (13, 1)
+    (14, 1)
     """
     answers = dict(answers or {})
     if unknown := answers.keys() - {item for items in QUESTIONS.values() for item in items}:

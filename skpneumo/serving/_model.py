@@ -24,7 +24,7 @@ REFER = "refer"
 """The decision where neither class is safe."""
 
 _DIGITS = 6
-_LEAST_DPI, _MOST_DPI = 110, 300
+_LEAST_DPI, _MOST_DPI = 200, 300
 
 
 class ImageError(ValueError):

@@ -25,7 +25,7 @@ PATIENCE = 120  # seconds, on a machine that does other things
 
 @contextmanager
 def chromium(profile):
-    """A browser that reaches this machine alone, and remembers what it would write to a console."""
+    """A browser that reaches this machine alone, and remembers what it writes to its console."""
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
     for argument in (

@@ -104,7 +104,7 @@ def test_positive_class_and_threshold_are_those_of_the_operating_point(model, xr
 def test_between_two_thresholds_it_refers(model, xrays, contents):
     from skpneumo import RecallFloorClassifier
 
-    floor = RecallFloorClassifier(model, recall=0.9, specificity=0.9, confidence=0.5)
+    floor = RecallFloorClassifier(model, recall=0.7, specificity=0.7, confidence=0.5)
     floor.fit(xrays.filenames, xrays.target)
     served = ServedModel(floor, ["NORMAL", "PNEUMONIA"])
     said = [answer["decision"] for answer in served.predict(contents)]

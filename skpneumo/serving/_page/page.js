@@ -173,8 +173,9 @@ function draw() {
   const made = ordered().map((row) => {
     const line = document.createElement("tr");
     line.append(...all.map((column, number) => cell(column, row, number === 0)));
+    if (!backend.explains) return line;
     const last = document.createElement("td");
-    if (row.state === "done" && backend.explains) {
+    if (row.state === "done") {
       const button = document.createElement("button");
       button.type = "button";
       button.textContent = "Heat map";
