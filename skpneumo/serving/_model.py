@@ -4,6 +4,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from io import BytesIO
 from typing import Any
 
@@ -53,14 +54,14 @@ class ServedModel:
     names: list[str]
     facts: dict[str, Any] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def positive(self) -> int | None:
         """The column of the positive class; None of more than two classes."""
         if len(self.names) != 2:
             return None
         return self._labels.index(positive_label(self.estimator))
 
-    @property
+    @cached_property
     def threshold(self) -> float | None:
         """The probability of the positive class from which on it is called."""
         found = threshold_of(self.estimator)
@@ -68,7 +69,7 @@ class ServedModel:
             return None
         return found.on_scores_of(self._labels[self.positive])
 
-    @property
+    @cached_property
     def upper_threshold(self) -> float | None:
         """The probability below which a model refers what it calls positive, if it refers."""
         found = threshold_of(self.estimator)
@@ -76,7 +77,7 @@ class ServedModel:
         refers = isinstance(chosen, RecallFloorClassifier) and chosen.specificity is not None
         return float(chosen.upper_threshold_) if refers else None
 
-    @property
+    @cached_property
     def _labels(self) -> list[Any]:
         return np.asarray(self.estimator.classes_).tolist()
 

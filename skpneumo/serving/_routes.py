@@ -263,8 +263,11 @@ async def _content(request: Request, model: ServedModel, limits: Limits) -> byte
     return content
 
 
-async def _body(request: Request, limits: Limits) -> bytes:
-    """Read the body; of a larger one as much again, so that the client sees the answer."""
+async def _body(request: Request, limits: Limits, *, forget: bool = False) -> bytes:
+    """Read the body; of a larger one as much again, so that the client sees the answer.
+
+    Nothing of it is in memory that is to be forgotten, or that is too large.
+    """
     declared = request.headers.get("content-length", "0")
     most = 2 * limits.max_bytes
     chunks: list[bytes] = []
@@ -275,10 +278,10 @@ async def _body(request: Request, limits: Limits) -> bytes:
                 if size > most:
                     break
                 size += len(chunk)
-                if size <= limits.max_bytes:
-                    chunks.append(chunk)
-                else:
+                if size > limits.max_bytes or forget:
                     chunks.clear()
+                else:
+                    chunks.append(chunk)
     except TimeoutError:
         raise HTTPException(
             408, f"The file did not arrive in {limits.timeout:g} seconds.", _CLOSE
@@ -292,4 +295,4 @@ async def _body(request: Request, limits: Limits) -> bytes:
 
 async def _forget_body(request: Request, limits: Limits) -> None:
     with suppress(HTTPException, ClientDisconnect):
-        await _body(request, limits)
+        await _body(request, limits, forget=True)

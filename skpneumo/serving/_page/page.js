@@ -44,7 +44,7 @@ async function work() {
       row.state = "failed";
       if (error.status === 401) lock();
     }
-    draw();
+    drawSoon();
     progress();
   }
   running -= 1;
@@ -55,7 +55,6 @@ function stop() {
   backend.stopped = true;
   for (const row of waiting) Object.assign(row, { state: "failed", error: "stopped" });
   waiting = [];
-  draw();
   progress();
 }
 
@@ -63,6 +62,7 @@ function progress() {
   const done = rows.filter((row) => row.state !== "waiting").length;
   const failed = rows.filter((row) => row.state === "failed").length;
   const busy = done < rows.length;
+  if (!busy) draw();
   find("running").hidden = !busy;
   find("progress").max = Math.max(rows.length, 1);
   find("progress").value = done;
@@ -160,6 +160,18 @@ function cell(column, row, first) {
   }
   made.append(span);
   return made;
+}
+
+let drawing = false;
+
+// Once a frame at most: many images may be done in one.
+function drawSoon() {
+  if (drawing) return;
+  drawing = true;
+  requestAnimationFrame(() => {
+    drawing = false;
+    draw();
+  });
 }
 
 function draw() {
