@@ -39,6 +39,7 @@ STAGES = (
     "report",
     "persistence",
     "recipes",
+    "serving",
     "persistence",
 )
 

@@ -34,6 +34,7 @@ STAGES = [
     "_files",
     "_machine",
     "_tables",
+    "_memory_files",
     "_progress",
     "_pixel_values",
     "_images",
@@ -66,6 +67,7 @@ STAGES = [
     "report",
     "persistence",
     "recipes",  # some of which ship as files
+    "serving",
     "cli",
 ]
 

@@ -37,6 +37,8 @@ COMMANDS = {
     "export": "Write a model to an ONNX file, which predicts without Keras and TensorFlow.",
     "cache": "Show the contents of a cache of decoded images, or clear it.",
     "report": "Write an HTML report about a model on a folder of X-rays.",
+    "card": "Write a model card: what is known, and what only a person can add.",
+    "serve": "Serve a model as a local page and a REST interface.",
     "doctor": "Show the hardware and backend, and what slows training down.",
 }
 

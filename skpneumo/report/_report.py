@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from skpneumo._formatting import with_interval
@@ -18,9 +19,11 @@ from skpneumo.report._figures import figures_of, training_curves
 from skpneumo.report._images import sample_images, worst_errors
 from skpneumo.report._input_gate import input_gate
 from skpneumo.report._markup import Section
+from skpneumo.report._model_card import card_section
 from skpneumo.report._operating_point import operating_point
 from skpneumo.report._sections import (
     data_card,
+    facts_of,
     limits,
     metrics,
     protocol,
@@ -60,6 +63,8 @@ class EvaluationReport:
         Who chose it, in a sentence.
     date : str
         Day of the report.
+    facts : dict of str to str
+        Date, seed, and digests of the model and of what was evaluated, as far as known.
     sections : tuple of (name, title, body)
         The page, part by part.
     """
@@ -71,6 +76,7 @@ class EvaluationReport:
     threshold: float | None
     threshold_origin: str
     date: str
+    facts: dict[str, str]
     sections: tuple[Section, ...]
 
     @classmethod
@@ -199,6 +205,8 @@ class EvaluationReport:
             audit=audit,
             explain=explain,
         )
+        facts = facts_of(context)
+        names = [context.label_names[label] for label in np.asarray(estimator.classes_).tolist()]
         return cls(
             frame=context.frame,
             counts=collection.counts(context.label_names),
@@ -207,6 +215,7 @@ class EvaluationReport:
             threshold=context.rule.threshold,
             threshold_origin=context.rule.origin,
             date=settings.date,
+            facts=facts,
             sections=(
                 summary(context),
                 data_card(context),
@@ -220,8 +229,9 @@ class EvaluationReport:
                 Section("images", "Sample images", sample_images(context)),
                 Section("errors", "Worst errors", worst_errors(context)),
                 *explanation(context),
+                card_section(estimator, names, "", facts),
                 limits(context),
-                reproduction(context),
+                reproduction(context, facts),
             ),
         )
 

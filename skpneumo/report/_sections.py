@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "data_card",
+    "facts_of",
     "limits",
     "metrics",
     "protocol",
@@ -262,15 +263,19 @@ def limits(context: ReportContext) -> Section:
     )
 
 
-def reproduction(context: ReportContext) -> Section:
-    """Versions, seeds, checksums and parameters."""
+def facts_of(context: ReportContext) -> dict[str, str]:
+    """Date, seed and checksums of a report."""
     settings = context.settings
-    facts = {
+    return {
         "date": settings.date,
         "seed of the report": str(settings.random_state),
         **settings.provenance,
         "SHA-256 of the evaluated images and labels": checksum_of(context.collection),
     }
+
+
+def reproduction(context: ReportContext, facts: dict[str, str]) -> Section:
+    """Versions, seeds, checksums and parameters."""
     by_name = parameters(context.estimator)
     seeds = {
         f"seed of the model, {name}": value

@@ -40,7 +40,7 @@ from skpneumo.report._sections import (
 
 SECTIONS = [
     "summary", "data", "protocol", "operating-point", "metrics", "figures", "subgroups",
-    "training", "images", "errors", "limits", "reproduction",
+    "training", "images", "errors", "model-card", "limits", "reproduction",
 ]  # fmt: skip
 
 NEVER_CLOSED = {"meta", "link", "img", "br", "wbr"}
