@@ -320,7 +320,8 @@ class BaseNetworkClassifier(
         n_epochs: int | None = None,
     ) -> None:
         """Train as the parameters say, or for some epochs of which others will follow."""
-        epochs = self.epochs if n_epochs is None else n_epochs
+        # Images of weight zero are not trained on.
+        epochs = self._n_epochs(np.count_nonzero(sample_weight)) if n_epochs is None else n_epochs
         with self._reporting(X, y, epochs) as make_reporter:
             self.weights_, history, checkpoint = self._train_network(
                 self.network_spec_,
@@ -330,9 +331,14 @@ class BaseNetworkClassifier(
                 initial_weights=getattr(self, "weights_", None),
                 reporter=make_reporter(),
                 epochs=epochs,
+                warmup_epochs=self.warmup_epochs * max(epochs / self.epochs, 1.0),
             )
             self._append_history(history)
         self._checkpoint = checkpoint if self.warm_start or n_epochs is not None else None
+
+    def _n_epochs(self, n_images: int) -> int:
+        """Say how often a fit passes over so many images."""
+        return self.epochs
 
     def _append_history(self, history: History) -> None:
         """Continue the history; epochs without inner validation have NaN for its scores."""

@@ -45,11 +45,11 @@ def fit(
     labels
         NORMAL and PNEUMONIA, or NORMAL, BACTERIA and VIRUS.
     recipe
-        robust: a residual network, trained from scratch on random crops and exposures. quality:
-        three of them, averaged. The networks of published studies:
-        dense-baseline, dense-32-64-96-128, cnn-50-50-75, cnn-64-128-256, cnn-double-conv,
-        cnn-undersampled, cnn-conv-pool-dropout, vgg16, xception. Or any backbone of
-        keras.applications, such as DenseNet121.
+        robust: a small residual network, trained from scratch on random crops, shapes,
+        exposures and detail. hog-svm: a linear model of edges, without a network; needs
+        scikit-image. The networks of published studies: dense-baseline, dense-32-64-96-128,
+        cnn-50-50-75, cnn-64-128-256, cnn-double-conv, cnn-undersampled, cnn-conv-pool-dropout,
+        vgg16, xception. Or any backbone of keras.applications, such as DenseNet121.
     size
         Side of the images given to the network, in pixels. Default: the recipe's.
     epochs
@@ -91,8 +91,11 @@ def fit(
         model.fit(xrays.X, xrays.target)
     minutes = (time.perf_counter() - start) / 60
     save_model(model, out, xrays.target_names)
-    epochs_run = [each.classifier.n_iter_ for each in classifiers_of(model)]
-    print(f"Saved {out} after {_epochs(epochs_run)}, {minutes:.1f} minutes.")
+    networks = [
+        each.classifier for each in classifiers_of(model) if hasattr(each.classifier, "history_")
+    ]
+    trained = f"{_epochs([each.n_iter_ for each in networks])}, " if networks else ""
+    print(f"Saved {out} after {trained}{minutes:.1f} minutes.")
     if gate:
         print(f"Input gate: {model.terms_}")
     print("Next, evaluate it on patients it has not seen: skpneumo evaluate.")

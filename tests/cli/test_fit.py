@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import joblib
@@ -95,15 +96,19 @@ def test_progress_counts_the_epochs_of_the_network(xrays, tmp_path, monkeypatch,
 
 
 @pytest.mark.parametrize(
-    "recipe", ["cnn-undersampled", pytest.param("quality", marks=pytest.mark.slow)]
+    ("recipe", "options", "trained"),
+    [
+        ("cnn-undersampled", TINY, r"after 1 epoch, \d+\.\d minutes\."),
+        ("hog-svm", ["--size", "16"], r"after \d+\.\d minutes\."),
+    ],
 )
-def test_recipe_by_name(recipe, xrays, tmp_path, capsys, monkeypatch):
+def test_recipe_by_name(recipe, options, trained, xrays, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)  # with progress, and no warning of it
     out = tmp_path / "model.joblib"
-    assert main(["fit", xrays.root, "-o", str(out), *TINY, "--recipe", recipe]) == 0
+    assert main(["fit", xrays.root, "-o", str(out), *options, "--recipe", recipe]) == 0
     printed = capsys.readouterr().out
     assert f"Training {recipe} on" in printed
-    assert ("after 1 + 1 + 1 epochs" if recipe == "quality" else "after 1 epoch,") in printed
+    assert re.search(trained, printed)
     proba = joblib.load(out).predict_proba(xrays.filenames[:3])
     assert proba.sum(axis=1) == pytest.approx(1)
 
@@ -135,6 +140,7 @@ def test_backbone_by_name_from_a_random_start(xrays, tmp_path):
     [
         (["--recipe", "robst"], "'robust'"),
         (["--weights", "somewhere.h5"], "trains from scratch"),
+        (["--recipe", "hog-svm", "--epochs", "3"], "Leave epochs out"),
     ],
 )
 def test_wrong_recipe_is_told_before_training(options, said, xrays, tmp_path, capsys):
