@@ -1,35 +1,44 @@
 """The Python in the README and the docs is run, each page from top to bottom in its own folder."""
 
+import importlib.util
 import os
-import tempfile
-from doctest import ELLIPSIS, NORMALIZE_WHITESPACE
+import sys
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 from sybil import Sybil
-from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
 os.environ.setdefault("MPLBACKEND", "agg")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
+def load_runner() -> Any:
+    """The module that runs pages when the docs are built; the docs are no package."""
+    spec = importlib.util.spec_from_file_location("_run", Path(__file__).parent / "docs/_run.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["_run"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+run = load_runner()
+
+
 def enter_a_folder_of_its_own(namespace: dict[str, Any]) -> None:
-    folder = tempfile.TemporaryDirectory(prefix="skpneumo-page-")
-    namespace["_leave"] = (os.getcwd(), folder)
-    os.chdir(folder.name)
+    namespace["_leave"] = ExitStack()
+    namespace["_leave"].enter_context(run.empty_folder())
 
 
 def leave_it(namespace: dict[str, Any]) -> None:
-    before, folder = namespace["_leave"]
-    os.chdir(before)
-    folder.cleanup()
+    namespace["_leave"].close()
 
 
 pytest_collect_file = Sybil(
     name="pages",
-    parsers=[
-        PythonCodeBlockParser(doctest_optionflags=ELLIPSIS | NORMALIZE_WHITESPACE),
-        SkipParser(),
-    ],
+    parsers=run.parsers(),
     patterns=["README.md", "docs/*.md", "docs/guide/*.md"],
     setup=enter_a_folder_of_its_own,
     teardown=leave_it,

@@ -2,23 +2,29 @@
 
 import ast
 import re
-from contextlib import redirect_stdout
-from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
+import jupytext
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
+import _run
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "skpneumo"
 
-# The page whose Python is run when the docs are built, for what it prints and draws.
-EXECUTED = "guide/explanation.md"
-PYTHON = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+# Where the output of a block goes once the page is HTML: it is large, and no Markdown.
+_PLACE = '<div data-output="{0}"></div>'
+PLACE = re.compile(r'<div data-output="(\d+)"></div>')
+FIGURE = re.compile(r"<figure.*?</figure>", re.DOTALL)
+_outputs: list[str] = []
 
-_printed: dict[str, str] = {}
+# The first cell of a notebook, where the first argument of a script names the data.
+_ARGUMENTS = """import sys
+
+sys.argv[1:] = []  # the folder of your X-rays goes between the brackets"""
 
 # In the order of the flow, as in the package's docstring.
 STAGES = (
@@ -73,7 +79,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         **{f"api/{stage}.md": api(stage) for stage in stages()},
         **{f"examples/{path.stem}.md": example(path) for path in examples()},
     }
-    pages |= pictures() | run_page(ROOT / "docs" / EXECUTED)
+    for path in executed_pages():
+        pages |= written_by(path)
+    for path in examples():
+        pages[f"examples/{path.stem}/{path.stem}.ipynb"] = notebook(path)
     for path, content in pages.items():
         files.append(File.generated(config, path, content=content))
     return files
@@ -105,13 +114,20 @@ def source_of(stage: str) -> Path:
 def public_names(stage: str) -> list[str]:
     """What a stage declares in ``__all__``, read without importing it."""
     for node in ast.parse(source_of(stage).read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
+        if (
+            isinstance(node, ast.Assign)
+            and getattr(node.targets[0], "id", "") == "__all__"
+        ):
             return list(ast.literal_eval(node.value))
-    raise ValueError(f"{source_of(stage)} declares no __all__, the list of its public names.")
+    raise ValueError(
+        f"{source_of(stage)} declares no __all__, the list of its public names."
+    )
 
 
 def api(stage: str) -> str:
-    names = "\n\n".join(f"::: skpneumo.{stage}.{name}" for name in sorted(public_names(stage)))
+    names = "\n\n".join(
+        f"::: skpneumo.{stage}.{name}" for name in sorted(public_names(stage))
+    )
     return (
         f"# skpneumo.{stage}\n\n"
         f"::: skpneumo.{stage}\n    options:\n      members: false\n"
@@ -124,7 +140,10 @@ def api(stage: str) -> str:
 def api_index() -> str:
     rows = "\n".join(
         f"| [{stage}]({stage}.md) | "
-        + ", ".join(f"[`{name}`][skpneumo.{stage}.{name}]" for name in sorted(public_names(stage)))
+        + ", ".join(
+            f"[`{name}`][skpneumo.{stage}.{name}]"
+            for name in sorted(public_names(stage))
+        )
         + " |"
         for stage in stages()
     )
@@ -144,79 +163,104 @@ def examples() -> list[Path]:
 def title_and_text(path: Path) -> tuple[str, str]:
     docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
     if not docstring:
-        raise ValueError(f"{path} has no docstring; its first line is the title of its page.")
+        raise ValueError(
+            f"{path} has no docstring; its first line is the title of its page."
+        )
     title, _, text = docstring.partition("\n")
     return title.rstrip("."), text.strip()
 
 
 def gallery() -> str:
-    entries = "\n".join(
-        f"- [{title_and_text(path)[0]}]({path.stem}.md): `examples/{path.name}`"
-        for path in examples()
-    )
+    cards = "\n".join(card(path) for path in examples())
     return (
-        "# Examples\n\nPlain scripts. Each runs as it is on synthetic radiographs, and on your "
-        "own folder when its first argument names one; the tests run them all.\n\n"
-        f"{entries}\n"
+        "# Examples\n\nPlain scripts. Each runs as it is on synthetic X-rays, and on your own "
+        "folder when its first argument names one. Every page has what the example prints and "
+        "draws, and a notebook to download; the tests run them all.\n\n"
+        f'<div class="gallery" markdown>\n\n{cards}\n\n</div>\n'
     )
+
+
+def card(path: Path) -> str:
+    """An entry of the gallery: the last thing that the example draws, and its title."""
+    outputs = [block.html for block in _run.example(path)]
+    drawn = [figure for html in outputs for figure in FIGURE.findall(html)]
+    if not drawn:
+        raise ValueError(f"{path.name} draws nothing that the gallery could show.")
+    # Identifiers of drawings stay apart from those of the other cards.
+    thumbnail = _put(drawn[-1].replace("cell-", f"{path.stem}-"))
+    title = title_and_text(path)[0]
+    return f'<div class="card" markdown>\n\n{thumbnail}\n\n[{title}]({path.stem}.md)\n\n</div>\n'
 
 
 def example(path: Path) -> str:
     title, text = title_and_text(path)
-    source = path.read_text(encoding="utf-8")
-    code = source[source.index('"""', 3) + 3 :].strip()
-    return (
-        f"# {title}\n\n{text}\n\n"
-        f"```console\n$ python examples/{path.name}\n```\n\n```python\n{code}\n```\n"
-    )
+    blocks = iter(_run.example(path))
+    parts = [
+        f"# {title}",
+        text,
+        f"```console\n$ python examples/{path.name}\n```",
+        f"[Download as a notebook]({path.stem}/{path.stem}.ipynb){{ .md-button download }}",
+    ]
+    for cell in _run.cells(path).cells:
+        if cell.cell_type == "code":
+            parts += [f"```python\n{cell.source}\n```", _put(next(blocks).html)]
+        else:
+            parts.append(cell.source)
+    return "\n\n".join(parts) + "\n"
 
 
-def pictures() -> dict[str, str | bytes]:
-    """What the tutorial's code draws, drawn by it."""
-    import matplotlib
+def notebook(path: Path) -> str:
+    """An example as a notebook, without output: whoever downloads it wants to run it."""
+    from nbformat.v4 import new_code_cell, new_markdown_cell
 
-    matplotlib.use("agg")
-    from skpneumo.datasets import make_chest_xray
-    from skpneumo.evaluation import ImageGridDisplay
+    title, text = title_and_text(path)
+    document = _run.cells(path)
+    opening = [new_markdown_cell(f"# {title}\n\n{text}", id="title")]
+    if (
+        "sys.argv" in path.read_text(encoding="utf-8")
+        or "argparse" in document.cells[0].source
+    ):
+        opening.append(new_code_cell(_ARGUMENTS, id="arguments"))
+    document.cells = [*opening, *document.cells]
+    for number, cell in enumerate(document.cells):
+        cell.id = (
+            f"cell-{number}"  # not a random one, which would differ with every build
+        )
+    document.metadata = {
+        "kernelspec": {
+            "name": "python3",
+            "display_name": "Python 3",
+            "language": "python",
+        }
+    }
+    return str(jupytext.writes(document, fmt="ipynb"))
 
-    xrays = make_chest_xray(n_patients=20, difficulty=0.0, random_state=0)
-    names = [xrays.target_names[label] for label in xrays.target]
-    figure = ImageGridDisplay.from_images(xrays.filenames, names, n_images=8, n_columns=4).figure_
-    buffer = BytesIO()
-    figure.savefig(buffer, dpi=100)
-    return {"assets/synthetic-radiographs.png": buffer.getvalue()}
+
+def executed_pages() -> list[Path]:
+    return [
+        *sorted((ROOT / "docs").glob("*.md")),
+        *sorted((ROOT / "docs/guide").glob("*.md")),
+    ]
 
 
-def run_page(path: Path) -> dict[str, str | bytes]:
-    """Run the Python of a page from top to bottom, and draw the displays that it names.
-
-    What each block prints is kept, and put below it by :func:`on_page_markdown`.
-    """
-    import matplotlib
-
-    matplotlib.use("agg")
-    namespace: dict[str, Any] = {}
-    for code in PYTHON.findall(path.read_text(encoding="utf-8")):
-        with redirect_stdout(StringIO()) as printed:
-            exec(compile(code, path.name, "exec"), namespace)
-        _printed[code] = printed.getvalue()
-    drawn: dict[str, str | bytes] = {}
-    for name, value in namespace.items():
-        if hasattr(value, "figure_"):
-            buffer = BytesIO()
-            value.figure_.savefig(buffer, dpi=100)
-            drawn[f"assets/{name}.png"] = buffer.getvalue()
-    return drawn
+def written_by(path: Path) -> dict[str, str | bytes]:
+    """The HTML pages that the Python of a page writes, beside that page."""
+    folder = path.relative_to(ROOT / "docs").with_suffix("")
+    return {
+        f"{folder}/{name}": content
+        for block in _run.page(path)
+        for name, content in block.pages.items()
+    }
 
 
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
-    """Let the help of every command follow the introduction to them, and output its code."""
-    if page.file.src_uri == EXECUTED:
-        return PYTHON.sub(lambda block: block[0] + _in_a_box(_printed.get(block[1], "")), markdown)
+    """Put its output below each block of Python, and the help of all commands on their page."""
+    path = ROOT / "docs" / page.file.src_uri
+    if path in executed_pages():
+        markdown = with_outputs(markdown, path)
     if page.file.src_uri != "cli.md":
         return markdown
     from cyclopts.docs.markdown import generate_markdown_docs
-
     from skpneumo.cli.entrypoint import app
 
     return markdown + generate_markdown_docs(
@@ -224,5 +268,43 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     )
 
 
-def _in_a_box(printed: str) -> str:
-    return f"\n\n```text\n{printed.rstrip()}\n```" if printed else ""
+def with_outputs(markdown: str, path: Path) -> str:
+    """The text of a page, with a place below each block that showed something."""
+    blocks = _run.page(path)
+    parts, end = [], 0
+    for region in _run.blocks_of(markdown, str(path)):
+        if not blocks or region.parsed != blocks[0].code:
+            continue  # a block that is not run
+        block = blocks.pop(0)
+        html = block.html + "".join(embedded(name) for name in block.pages)
+        if html:
+            start = (
+                markdown.rindex("\n", 0, region.start + 1) + 1 if region.start else 0
+            )
+            indent = re.match(" *", markdown[start:])
+            place = f"\n\n{indent[0] if indent else ''}{_put(html)}\n"
+            parts += [markdown[end : region.end], place]
+            end = region.end
+    return "".join([*parts, markdown[end:]])
+
+
+def embedded(name: str) -> str:
+    """A page that the code has written, within the page and by itself."""
+    return (
+        f'<iframe src="{name}" title="{name}" loading="lazy"></iframe>'
+        f'<p><a href="{name}" target="_blank">Open this page by itself</a></p>'
+    )
+
+
+def _put(html: str) -> str:
+    if not html:
+        return ""
+    _outputs.append(html)
+    return _PLACE.format(len(_outputs) - 1)
+
+
+def on_post_page(output: str, **_: Any) -> str:
+    """Fill the places; too late for the search, which is to find what people wrote."""
+    return PLACE.sub(
+        lambda place: f'<div class="output">{_outputs[int(place[1])]}</div>', output
+    )

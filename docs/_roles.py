@@ -20,7 +20,10 @@ def link(text: str, pages: dict[str, str]) -> str:
     if explicit := EXPLICIT.match(text):
         shown, target = explicit.groups()
     else:
-        shown, target = (text.rsplit(".", 1)[-1] if text.startswith("~") else text), text
+        shown, target = (
+            (text.rsplit(".", 1)[-1] if text.startswith("~") else text),
+            text,
+        )
     target = target.lstrip("~!.")
     # The package hands out the names of its stages; their entries are under the stage.
     name, dot, rest = target.removeprefix("skpneumo.").partition(".")
@@ -51,16 +54,21 @@ def table(found: re.Match[str]) -> str:
     ends = [*starts[1:], None]
 
     def cells(line: str) -> list[str]:
-        return [line[start:end].strip() for start, end in zip(starts, ends, strict=True)]
+        return [
+            line[start:end].strip() for start, end in zip(starts, ends, strict=True)
+        ]
 
     rows: list[list[str]] = []
     for line in found[3].splitlines():
         if line[: starts[1]].strip() or not rows:
             rows.append(cells(line))
         else:
-            rows[-1] = [f"{a} {b}".strip() for a, b in zip(rows[-1], cells(line), strict=True)]
+            rows[-1] = [
+                f"{a} {b}".strip() for a, b in zip(rows[-1], cells(line), strict=True)
+            ]
     return "\n".join(
-        "| " + " | ".join(row) + " |" for row in [cells(found[2]), ["---"] * len(starts), *rows]
+        "| " + " | ".join(row) + " |"
+        for row in [cells(found[2]), ["---"] * len(starts), *rows]
     )
 
 
@@ -71,7 +79,9 @@ def markdown(text: str, pages: dict[str, str]) -> str:
     text = ROLE.sub(lambda role: link(role[1], pages), text)
     text = DOI.sub(r"[doi:\1](https://doi.org/\1)", text)
     text = LITERAL_BLOCK.sub(r":\1", text)
-    text = REFERENCE.sub(lambda found: f"- \\[{found[1]}\\] " + " ".join(found[2].split()), text)
+    text = REFERENCE.sub(
+        lambda found: f"- \\[{found[1]}\\] " + " ".join(found[2].split()), text
+    )
     return CITATION.sub(r"\\[\1\\]", text)
 
 

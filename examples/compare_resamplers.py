@@ -8,6 +8,7 @@ because it happens before a file is read.
 
 import sys
 
+import matplotlib.pyplot as plt
 from sklearn.base import clone
 from sklearn.model_selection import cross_validate
 
@@ -27,6 +28,7 @@ if len(sys.argv) > 1:
 else:
     xrays = make_chest_xray(n_patients=100, difficulty=0.0, random_state=0)
 
+# %%
 loader = ImageLoader(size=32, n_jobs=2)
 cnn = CNNClassifier(filters=(8, 16, 32), learning_rate=3e-3, epochs=10, random_state=0)
 weighted = clone(cnn).set_params(class_weight="balanced")
@@ -38,6 +40,8 @@ candidates = {
 }
 scoring = {"recall": "recall", "specificity": specificity_scorer}
 
+# %%
+figure, axes = plt.subplots(figsize=(5.6, 4), layout="constrained")
 print(f"{'balance':18}{'recall':>8}{'+-':>7}{'specificity':>14}{'+-':>7}   (over 3 folds)")
 for name, pipeline in candidates.items():
     scores = cross_validate(
@@ -48,3 +52,15 @@ for name, pipeline in candidates.items():
         f"{name:18}{recall.mean():8.3f}{recall.std():7.3f}"
         f"{specificity.mean():14.3f}{specificity.std():7.3f}"
     )
+    axes.errorbar(
+        specificity.mean(),
+        recall.mean(),
+        xerr=specificity.std(),
+        yerr=recall.std(),
+        marker="o",
+        capsize=3,
+        label=name,
+    )
+axes.set(xlabel="specificity, mean and spread of 3 folds", ylabel="recall")
+axes.legend()
+figure.savefig("resamplers.png")

@@ -24,6 +24,8 @@ else:
 y, train, test = xrays.target, xrays.split == "train", xrays.split == "test"
 
 
+# %%
+# One function trains a network, and measures where its evidence lies.
 def judge(name: str, paths: np.ndarray) -> None:
     """Train a network on these images, and find out what it looks at."""
     model = make_pipeline(
@@ -42,6 +44,8 @@ def judge(name: str, paths: np.ndarray) -> None:
     ).figure_.savefig(f"images {name}.png")
 
 
+# %%
+# The mark is white and lies in the upper left corner, outside the chest.
 def with_mark(path: str, folder: str) -> str:
     """Copy an image and put a mark in its upper left corner."""
     with Image.open(path) as image:
@@ -53,8 +57,13 @@ def with_mark(path: str, folder: str) -> str:
     return str(copy)
 
 
+# %%
+# The honest network looks at the lungs.
 judge("as they are", xrays.filenames)
+
+# %%
+# The other one does not, although it is right more often.
 with TemporaryDirectory() as folder:
     marked = xrays.filenames.copy()
     marked[y == 1] = [with_mark(path, folder) for path in marked[y == 1]]
-    judge("marked where ill", marked)
+    judge("marked where positive", marked)

@@ -1,8 +1,9 @@
 """Choose an operating point with a floor under its recall.
 
-A threshold of one half is nobody's decision. `RecallFloorClassifier` picks, on training patients
+Nobody chose a threshold of one half. `RecallFloorClassifier` picks, on training patients
 only, the threshold of highest specificity whose recall is at least the floor with the stated
-confidence; and it refuses when there are too few patients to say so.
+confidence. With too few patients to say so
+it refuses.
 """
 
 import sys
@@ -17,7 +18,7 @@ from skpneumo import (
     patient_train_test_split,
 )
 from skpneumo.decision import RecallFloorClassifier
-from skpneumo.evaluation import evaluate
+from skpneumo.evaluation import ScoreDistributionDisplay, evaluate
 
 if len(sys.argv) > 1:
     xrays, floor = load_chest_xray(sys.argv[1], split="train"), 0.98
@@ -27,6 +28,7 @@ else:
 X_train, X_test, y_train, y_test = patient_train_test_split(
     xrays.filenames, xrays.target, test_size=0.3, random_state=0
 )
+# %%
 pipeline = make_pipeline(
     ImageResampler("over", random_state=0),
     ImageLoader(size=48, n_jobs=2),
@@ -35,9 +37,17 @@ pipeline = make_pipeline(
 screening = RecallFloorClassifier(pipeline, recall=floor, confidence=0.95, cv=3)
 screening.fit(X_train, y_train)
 
+# %%
+# What the threshold promises, and what it costs.
 print(f"threshold {screening.threshold_:.3f}")
 print(f"recall of out-of-fold patients {screening.recall_:.3f}, at least {floor} promised")
 print(screening.guarantee_terms_)
 print(f"their specificity {screening.specificity_:.3f}")
-print()
-print(evaluate(screening, X_test, y_test, subgroups=None).to_string(index=False))
+
+# %%
+# The same on patients that neither the network nor the threshold has seen.
+frame = evaluate(screening, X_test, y_test, subgroups=None)
+print(frame[["metric", "value", "low", "high", "n", "n_patients"]].round(3).to_string(index=False))
+
+display = ScoreDistributionDisplay.from_estimator(screening, X_test, y_test)
+display.figure_.savefig("scores.png")

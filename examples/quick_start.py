@@ -1,7 +1,7 @@
-"""Quick start: train, evaluate with intervals, keep.
+"""Quick start: train, evaluate with intervals, save.
 
 The shortest sound path from a folder of X-rays to a model: patients are split before anything
-else, the classes are balanced on paths, and every figure that is printed has its interval.
+else, the classes are balanced on paths, and every number that is printed has its interval.
 """
 
 import sys
@@ -18,17 +18,25 @@ from skpneumo import (
     make_pipeline,
     patient_train_test_split,
 )
-from skpneumo.evaluation import evaluate
+from skpneumo.evaluation import ImageGridDisplay, ThresholdDisplay, evaluate
 
 if len(sys.argv) > 1:
     xrays = load_chest_xray(sys.argv[1], split="train")
 else:
     xrays = make_chest_xray(n_patients=150, difficulty=0.0, random_state=0)
 
+names = [xrays.target_names[label] for label in xrays.target]
+ImageGridDisplay.from_images(xrays.filenames, names, n_images=8, n_columns=4)
+
+# %%
+# A child may have several X-rays. All of them go to the same part.
 X_train, X_test, y_train, y_test = patient_train_test_split(
     xrays.filenames, xrays.target, test_size=0.3, random_state=0
 )
 
+# %%
+# The classes are balanced on paths, so that only the selected files are read. The augmentation
+# acts in training only.
 model = make_pipeline(
     ImageResampler("over", random_state=0),
     ImageLoader(size=48, n_jobs=2),
@@ -42,5 +50,13 @@ model = make_pipeline(
 )
 model.fit(X_train, y_train)
 
-print(evaluate(model, X_test, y_test, subgroups=None).to_string(index=False))
+# %%
+# Every metric comes with its 95 % interval, in which patients count, not images.
+frame = evaluate(model, X_test, y_test, subgroups=None)
+print(frame[["metric", "value", "low", "high", "n", "n_patients"]].round(3).to_string(index=False))
+
+# %%
+# What other thresholds would give, for a look: a threshold is chosen on training patients.
+display = ThresholdDisplay.from_estimator(model, X_test, y_test)
+display.figure_.savefig("thresholds.png")
 joblib.dump(model, "model.joblib")

@@ -3,7 +3,7 @@
 `python train_a_recipe.py chest_xray --recipe cnn-50-50-75` trains the network of a published
 study on your folder, as it was published; `--recipe robust` this package's recommendation, and
 `--recipe DenseNet121` any backbone of Keras. Patients are split before anything else, and every
-figure has its interval. Without a folder it trains a small network on synthetic radiographs.
+number has its interval. Without a folder it trains a small network on synthetic X-rays.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from skpneumo import (
     make_recipe,
     patient_train_test_split,
 )
-from skpneumo.evaluation import evaluate
+from skpneumo.evaluation import TrainingCurvesDisplay, evaluate
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("data", nargs="?", help="folder of X-rays; default: synthetic ones")
@@ -25,6 +25,7 @@ parser.add_argument("--epochs", type=int, help="passes over them; default: the r
 parser.add_argument("--weights", default="imagenet", help="of a backbone: a file, or none")
 options = parser.parse_args()
 
+# %%
 if options.data:
     xrays = load_chest_xray(options.data, split="train")
     recipe = options.recipe or "robust"
@@ -35,6 +36,7 @@ else:
 X_train, X_test, y_train, y_test = patient_train_test_split(
     xrays.filenames, xrays.target, test_size=0.3, random_state=0
 )
+# %%
 model = make_recipe(
     recipe,
     size=options.size,
@@ -45,6 +47,12 @@ model = make_recipe(
 )
 model.fit(X_train, y_train)
 
+# %%
 published = list_recipes().published.get(recipe, "")
 print(f"{recipe}{f', published {published}' if published else ''}; on patients never seen:")
-print(evaluate(model, X_test, y_test, subgroups=None).to_string(index=False))
+frame = evaluate(model, X_test, y_test, subgroups=None)
+print(frame[["metric", "value", "low", "high", "n", "n_patients"]].round(3).to_string(index=False))
+
+# %%
+display = TrainingCurvesDisplay.from_estimator(model)
+display.figure_.savefig("training.png")

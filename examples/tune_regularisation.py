@@ -8,6 +8,7 @@ one much sooner; with `GridSearchCV(pipe, GRID, ...)` in its place all are tried
 
 import sys
 
+import matplotlib.pyplot as plt
 import pandas as pd
 from sklearn.model_selection import RandomizedSearchCV
 
@@ -24,6 +25,7 @@ GRID = {
     "load__size": [64, 128],
 }
 
+# %%
 if len(sys.argv) > 1:
     xrays = load_chest_xray(sys.argv[1], split="train")
     n_candidates, epochs = 30, 15
@@ -32,6 +34,7 @@ else:
     n_candidates, epochs = 2, 8
     GRID["load__size"] = [24, 32]
 
+# %%
 # Any recipe will do; its steps are always called "load" and "cnn".
 pipe = make_recipe("cnn-conv-pool-dropout", epochs=epochs, random_state=0, n_jobs=2)
 pipe.set_params(cnn__filters=(8, 16, 32), cnn__dense_units=(32,))
@@ -47,7 +50,16 @@ search = RandomizedSearchCV(
 )
 search.fit(xrays.filenames, xrays.target)
 
+# %%
 table = pd.DataFrame(search.cv_results_["params"])
 for score in ("recall", "specificity"):
     table[score] = search.cv_results_[f"mean_test_{score}"]
-print(table.sort_values("recall", ascending=False).to_string(index=False))
+print(table.sort_values("recall", ascending=False).round(3).to_string(index=False))
+
+# %%
+figure, axes = plt.subplots(figsize=(5, 4), layout="constrained")
+for dropout, of_it in table.groupby("cnn__dropout"):
+    axes.scatter(of_it["specificity"], of_it["recall"], label=f"dropout {dropout:g}")
+axes.set(xlabel="specificity, mean of three folds", ylabel="recall, mean of three folds")
+axes.legend()
+figure.savefig("candidates.png")

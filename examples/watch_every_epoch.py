@@ -8,6 +8,7 @@ function may simply read them.
 
 import sys
 
+import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.callback import ScoringMonitor
 from sklearn.model_selection import GridSearchCV
@@ -15,6 +16,8 @@ from sklearn.model_selection import GridSearchCV
 from skpneumo import PatientKFold, load_chest_xray, make_chest_xray, make_recipe
 
 
+# %%
+# What is asked for in each epoch.
 def scores(network, images, y):
     """Recall in training; then what was measured on the images held out."""
     predicted = network.predict(images)
@@ -26,6 +29,7 @@ def scores(network, images, y):
     }
 
 
+# %%
 if len(sys.argv) > 1:
     xrays = load_chest_xray(sys.argv[1], split="train")
     pipe = make_recipe("cnn-conv-pool-dropout", epochs=10, random_state=0, n_jobs=2)
@@ -33,6 +37,7 @@ else:
     xrays = make_chest_xray(n_patients=60, difficulty=0.0, random_state=0)
     pipe = make_recipe("dense-baseline", size=24, epochs=8, random_state=0, n_jobs=2)
 
+# %%
 monitor = ScoringMonitor(scoring=scores)
 pipe.set_params(cnn__early_stopping=True, cnn__validation_fraction=0.2)
 pipe["cnn"].set_callbacks(monitor)
@@ -41,9 +46,18 @@ search = GridSearchCV(
 )
 search.fit(xrays.filenames, xrays.target)
 
+# %%
 log = monitor.get_logs().data_as_pandas
 epochs = log[log.task_name == "epoch"].rename(columns={"task_id": "epoch"})
 # Fits are numbered candidate by candidate, fold by fold; the last one is that of the winner.
 epochs["fit"] = epochs.groupby("parent_task_id_path", sort=True).ngroup()
 shown = ["fit", "epoch", "recall", "held-out recall", "false negatives", "specificity"]
-print(epochs.sort_values(["fit", "epoch"])[shown].to_string(index=False))
+print(epochs.sort_values(["fit", "epoch"])[shown].round(3).to_string(index=False))
+
+# %%
+figure, axes = plt.subplots(figsize=(5.6, 3.8), layout="constrained")
+for number, fit in epochs.sort_values("epoch").groupby("fit"):
+    axes.plot(fit["epoch"], fit["held-out recall"], marker="o", label=f"fit {number}")
+axes.set(xlabel="epoch", ylabel="recall of the images held out")
+axes.legend()
+figure.savefig("epochs.png")

@@ -64,6 +64,14 @@ _STYLE = """
 .skpneumo-page .tiles span { display: block; font-size: .9em; }
 .skpneumo-page .tiles b { display: block; font-size: 1.7em; line-height: 1.3;
   font-variant-numeric: tabular-nums; }
+.skpneumo-page .tiles li { border-left-width: .45rem; }
+.skpneumo-page .tiles em { display: block; font-size: .85em; margin-top: .3rem; }
+.skpneumo-page .tiles .error-card { border-left-color: #a3341c;
+  background: color-mix(in srgb, #a3341c 16%, transparent); }
+.skpneumo-page .tiles .warning-card { border-left-color: #f0c54a;
+  background: color-mix(in srgb, #f0c54a 16%, transparent); }
+.skpneumo-page .tiles .good-card { border-left-color: #2e8b57;
+  background: color-mix(in srgb, #2e8b57 14%, transparent); }
 .skpneumo-page .findings { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; }
 .skpneumo-page .findings section { max-width: 100%; flex: 0 1 auto; min-width: 9rem;
   width: min-content; }

@@ -76,6 +76,15 @@ def figure_of(ax: "Axes") -> "Figure":
     return ax.get_figure(root=True)  # type: ignore[return-value]
 
 
+def legend_below(ax: "Axes", **options: Any) -> None:
+    """Put the legend under the axes: within, it would cover one curve or another."""
+    ax.legend(
+        **{"frameon": False, "loc": "upper center"} | options,
+        bbox_to_anchor=(0.5, 0),
+        borderaxespad=4,  # letters: below the ticks and the axis label, whatever the height
+    )
+
+
 def tidy(ax: "Axes", grid: Literal["x", "y"] = "y") -> None:
     """Remove spines and add a faint grid."""
     ax.spines[["top", "right"]].set_visible(False)

@@ -12,7 +12,7 @@ from skpneumo._plotting import BLUE, GREY, PALE
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["drawing", "svg"]
+__all__ = ["bare_svg", "drawing", "svg"]
 
 # Axes and letters; not pure black, which the SVG writer leaves out here and there.
 _INK = "#111111"
@@ -48,8 +48,8 @@ def drawing() -> Iterator[None]:
         yield
 
 
-def svg(figure: "Figure", name: str, title: str, description: str, wide: bool = False) -> str:
-    """A figure and its caption. ``name`` keeps its identifiers apart from those of others."""
+def bare_svg(figure: "Figure", name: str, title: str) -> str:
+    """A figure without a caption. ``name`` keeps its identifiers apart from those of others."""
     buffer = StringIO()
     nothing: Any = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     figure.savefig(buffer, format="svg", metadata=nothing)
@@ -66,9 +66,13 @@ def svg(figure: "Figure", name: str, title: str, description: str, wide: bool = 
         f'<svg role="img" aria-label="{escape(title)}" {size[0]} '
         'style="stroke-linejoin: round; stroke-linecap: butt">'
     )
-    drawn = opening + drawn.partition(">")[2]
+    return opening + drawn.partition(">")[2]
+
+
+def svg(figure: "Figure", name: str, title: str, description: str, wide: bool = False) -> str:
+    """A figure and its caption."""
     look = ' class="wide"' if wide else ""
     return (
-        f'<figure{look}><div class="scroll">{drawn}</div><figcaption><b>{escape(title)}.</b> '
-        f"{escape(description)}</figcaption></figure>"
+        f'<figure{look}><div class="scroll">{bare_svg(figure, name, title)}</div>'
+        f"<figcaption><b>{escape(title)}.</b> {escape(description)}</figcaption></figure>"
     )

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 
 from skpneumo._burnt_in_text import without_text
+from skpneumo._documentation import DocumentationLinks
 from skpneumo._images import check_images
 from skpneumo._sklearn import Interval, StrOptions, _fit_context
 from skpneumo.loading import ImageArray
@@ -21,7 +22,7 @@ __all__ = ["BorderCropper", "ContrastEqualizer", "MarkerRemover"]
 _SMALLEST_FILM = 0.25
 
 
-class _ImageEnhancer(ABC, TransformerMixin, BaseEstimator):
+class _ImageEnhancer(ABC, DocumentationLinks, TransformerMixin, BaseEstimator):
     """A step that changes each image by itself and learns nothing."""
 
     @_fit_context(prefer_skip_nested_validation=True)

@@ -7,12 +7,13 @@ import numpy as np
 from imblearn.pipeline import Pipeline as ResamplingPipeline
 from numpy.typing import NDArray
 
+from skpneumo._documentation import DocumentationLinks
 from skpneumo._sklearn import _fit_context, _name_estimators, _num_samples, _safe_indexing
 
 __all__ = ["Pipeline", "make_pipeline"]
 
 
-class Pipeline(ResamplingPipeline):
+class Pipeline(DocumentationLinks, ResamplingPipeline):
     """Steps that resample or transform, and a classifier at the end, as one estimator.
 
     It is :class:`imblearn.pipeline.Pipeline`, whose ``fit`` does not yet know scikit-learn's

@@ -18,6 +18,7 @@ from sklearn.base import clone
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import validate_data
 
+from skpneumo._documentation import DocumentationLinks
 from skpneumo._images import is_stream
 from skpneumo._interpolation import find_sources
 from skpneumo._machine import require_memory
@@ -36,7 +37,7 @@ _RESAMPLE_PATHS = (
 )
 
 
-class ImageResampler(BaseSampler):
+class ImageResampler(DocumentationLinks, BaseSampler):
     """Balance the classes of paths or images with an imbalanced-learn sampler.
 
     As the first step of a pipeline it draws paths, before a single file is opened. After

@@ -1,16 +1,10 @@
-"""The docs are built as CI publishes them, need no other host, and name what there is.
-
-Their Python blocks are run by the `conftest.py` of the root.
-"""
+"""What the docs and the pages of the root say is there. The built pages: `test_site.py`."""
 
 import importlib
-import os
 import re
-import subprocess
-import sys
-from html.parser import HTMLParser
 from pathlib import Path
 
+import _run
 import pytest
 
 import skpneumo
@@ -18,80 +12,8 @@ import skpneumo
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("site")
-    build = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", folder],
-        cwd=ROOT,
-        env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert build.returncode == 0, build.stdout + build.stderr
-    return folder
-
-
 def stage_of(name):
     return getattr(skpneumo, name).__module__.split(".")[1]
-
-
-class Fetched(HTMLParser):
-    """Collects what a page makes the browser fetch, and its text."""
-
-    def __init__(self):
-        super().__init__()
-        self.addresses, self.text = [], []
-
-    def handle_starttag(self, tag, attributes):
-        attributes = dict(attributes)
-        if tag in ("script", "img", "iframe", "source"):
-            self.addresses.append(attributes.get("src"))
-        elif tag == "link" and attributes.get("rel") != "canonical":
-            self.addresses.append(attributes.get("href"))
-
-    def handle_data(self, data):
-        self.text.append(data)
-
-
-def read(page):
-    parser = Fetched()
-    parser.feed(page.read_text(encoding="utf-8"))
-    return parser
-
-
-@pytest.mark.slow
-def test_pages_fetch_nothing_from_other_hosts(site):
-    pages = list(site.rglob("*.html"))
-    assert pages
-    for page in pages:
-        for address in read(page).addresses:
-            assert not re.match(r"(https?:)?//", address or ""), (page, address)
-
-
-@pytest.mark.slow
-def test_every_public_name_has_its_entry(site):
-    for name in skpneumo.__all__:
-        stage = stage_of(name)
-        page = (site / "api" / stage / "index.html").read_text(encoding="utf-8")
-        assert f'id="skpneumo.{stage}.{name}"' in page
-
-
-@pytest.mark.slow
-def test_no_restructured_text_is_left_over(site):
-    for page in (site / "api").rglob("*.html"):
-        text = re.sub(r"<pre.*?</pre>", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
-        assert not re.search(r":(class|func|meth|mod|attr|doi|ref):", text), page
-        assert "====" not in text, page
-
-
-@pytest.mark.slow
-def test_front_page_is_the_readme(site):
-    first_lines = [
-        line for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines() if line
-    ]
-    assert first_lines[0].lstrip("# ") in "".join(read(site / "index.html").text)
 
 
 @pytest.mark.parametrize("name", skpneumo.__all__)
@@ -106,3 +28,60 @@ def test_relative_links_of_root_pages_lead_somewhere(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     links = [link for link in re.findall(r"\]\(([^)#\s]+)", text) if not link.startswith("http")]
     assert not [link for link in links if not (ROOT / link).exists()]
+
+
+def test_lines_of_code_fit_their_page():
+    """A block on the widest screens the pages are made for has room for so many letters."""
+    for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+        for block in _run.blocks_of(page.read_text(encoding="utf-8"), str(page)):
+            longest = max(map(len, block.parsed.splitlines()))
+            assert longest <= 88, (page, longest)
+
+
+@pytest.fixture
+def page(tmp_path, monkeypatch):
+    """Writes a page and runs it; recordings stay in a folder of the test."""
+    monkeypatch.setattr(_run, "RECORDINGS", tmp_path / "recordings")
+
+    def run(*blocks):
+        path = tmp_path / "page.md"
+        text = "".join(f"```python\n{block}\n```\n\n" for block in blocks)
+        path.write_text(text, encoding="utf-8")
+        return path, _run.page(path)
+
+    return run
+
+
+def test_blocks_show_what_they_print_and_the_value_of_the_last_expression(page):
+    _, blocks = page("x = 2", "print('<one>')\nx + 1", "import pandas as pd\npd.DataFrame([[.5]])")
+    assert [block.html for block in blocks[:2]] == ["", "<pre>&lt;one&gt;</pre><pre>3</pre>"]
+    assert "0.500" in blocks[2].html
+    assert "<table>" in blocks[2].html.replace(' border="0"', "")
+
+
+def test_figures_are_drawn_and_closed_and_pages_collected(page):
+    import matplotlib.pyplot as plt
+
+    code = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.title('two points')\nNone"
+    _, (drawn, written) = page(code, "from pathlib import Path\nPath('a.html').write_text('<p>')")
+    assert 'aria-label="two points"' in drawn.html
+    assert not plt.get_fignums()
+    assert written.pages == {"a.html": "<p>"}
+    assert written.html == "<pre>3</pre>"
+
+
+def test_a_page_is_run_again_when_it_changes(page, monkeypatch):
+    path, _ = page("print(1)")
+    assert _run.stored(path)
+    path.write_text("```python\nprint(2)\n```\n", encoding="utf-8")
+    assert _run.stored(path) is None
+    page("print(1)")
+    monkeypatch.setattr(_run, "sources", lambda: [path])  # stands for another package
+    assert _run.stored(path) is None
+    monkeypatch.setenv(_run.STALE, "1")
+    assert _run.stored(path)
+
+
+def test_a_failing_block_fails(page):
+    with pytest.raises(ZeroDivisionError):
+        page("1 / 0")

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length
 
+from skpneumo._documentation import DocumentationLinks
 from skpneumo._images import check_images
 from skpneumo._machine import require_memory
 from skpneumo._random import check_random_state
@@ -40,7 +41,7 @@ _DETAIL = ("sharpness", "local_contrast")
 _TONE = ("brightness", "contrast", "gamma", "noise", "collimation", *_DETAIL, "erasing", "marks")
 
 
-class ImageAugmenter(SamplerMixin, BaseEstimator):
+class ImageAugmenter(DocumentationLinks, SamplerMixin, BaseEstimator):
     """Random geometry and exposure of images, for training only.
 
     Every parameter is a limit; what happens to an image is drawn within it, each image on its

@@ -16,6 +16,7 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
+from skpneumo._documentation import DocumentationLinks
 from skpneumo._random import check_random_state, random_seeds
 from skpneumo._sklearn import Interval, StrOptions, _check_sample_weight, _fit_context
 from skpneumo.augmentation import ImageAugmenter
@@ -46,7 +47,12 @@ _TRAINING_PARAMETERS = {field.name for field in fields(TrainingOptions)} - {
 
 
 class BaseNetworkClassifier(
-    ImageInputMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC
+    DocumentationLinks,
+    ImageInputMixin,
+    CallbackSupportMixin,
+    ClassifierMixin,
+    BaseEstimator,
+    ABC,
 ):
     """A network as a classifier of images; what network it is, a subclass decides."""
 

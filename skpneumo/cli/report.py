@@ -15,6 +15,7 @@ def report(
     *,
     out: Out = Path("report.html"),
     explain: bool = False,
+    prevalence: float | None = None,
     n_jobs: int | None = None,
     force: Force = False,
     read_by: ReadBy = FOLDER_ALONE,
@@ -37,6 +38,9 @@ def report(
         Page to write.
     explain
         Add what the model looks at, and whether it uses a shortcut; takes minutes.
+    prevalence
+        Share of positive images where the model is to be used, such as 0.05: adds predictive
+        values and net benefit there.
     n_jobs
         Threads that read images for the audit. Default: one.
     force
@@ -93,6 +97,8 @@ def report(
             audit=audited,
             explain=explain,
             description=xrays.DESCR,
+            skipped=xrays.skipped,
+            prevalence=prevalence,
             provenance={
                 "model file": model.name,
                 "SHA-256 of the model file": _checksum(model),

@@ -5,10 +5,12 @@ from typing import Any
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
+from skpneumo._documentation import DocumentationLinks
+
 __all__ = ["BinaryWrapperMixin", "WrapperMixin", "fit_with_callbacks"]
 
 
-class WrapperMixin:
+class WrapperMixin(DocumentationLinks):
     """Routes metadata to the ``estimator`` inside, and takes what it takes."""
 
     estimator: Any

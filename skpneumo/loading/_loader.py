@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 
+from skpneumo._documentation import DocumentationLinks
 from skpneumo._machine import require_memory
 from skpneumo._paths import carried_patients, check_paths
 from skpneumo._sklearn import Interval, Options, StrOptions, _fit_context
@@ -22,7 +23,7 @@ from skpneumo.loading.cache import DecodeCache
 __all__ = ["ImageLoader"]
 
 
-class ImageLoader(TransformerMixin, BaseEstimator):
+class ImageLoader(DocumentationLinks, TransformerMixin, BaseEstimator):
     """Load X-ray files as one stack of 8-bit images of one size.
 
     The step that turns paths into images. It learns nothing, so that ``transform`` works without

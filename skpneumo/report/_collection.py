@@ -40,6 +40,8 @@ class Collection:
         How the patients are known.
     part : str or None
         The part under evaluation; None for all rows.
+    n_unknown_patients : int
+        Rows whose patient is not known.
     """
 
     X: Any
@@ -49,6 +51,7 @@ class Collection:
     filenames: NDArray[np.object_] | None
     patients_from: str
     part: str | None
+    n_unknown_patients: int
 
     @classmethod
     def of(
@@ -76,15 +79,13 @@ class Collection:
         patients, known, remarks = find_patients(X, len(labels), groups)
         for remark in remarks:
             warnings.warn(remark, UnknownPatientsWarning, stacklevel=4)
-        if groups is not None or carried_patients(X) is not None:
-            patients_from = "given with the data"
-        else:
-            patients_from = "read from the file names"
+        patients_from = _source_of_patients(X, patients, groups, filenames)
         if not known.any():
             patients_from = "unknown: each row counts as one"
         elif not known.all():
             patients_from += f"; unknown of {np.sum(~known)}, each of which counts as one"
-        return cls(X, labels, parts, patients, filenames, patients_from, part)
+        n_unknown = int(np.sum(~known))
+        return cls(X, labels, parts, patients, filenames, patients_from, part, n_unknown)
 
     @property
     def rows(self) -> NDArray[np.intp]:
@@ -154,6 +155,26 @@ class Collection:
         tested = np.zeros(len(self.labels), dtype=bool)
         tested[self.rows] = True
         return _common(self.patients, ~tested, tested)
+
+
+def _source_of_patients(
+    X: Any,
+    patients: NDArray[Any],
+    groups: ArrayLike | None,
+    filenames: NDArray[np.object_] | None,
+) -> str:
+    """How the patients are known. Loaders hand on what they read from the file names, too."""
+    given = groups is not None or carried_patients(X) is not None
+    if given and filenames is not None:
+        read, known, _ = find_patients(filenames, len(filenames), None)
+        given = not (known.all() and _same_partition(patients, read))
+    return "given with the data" if given else "read from the file names"
+
+
+def _same_partition(some: NDArray[Any], others: NDArray[Any]) -> bool:
+    """Whether two sets of names put the same rows together."""
+    pairs = len(set(zip(some.tolist(), others.tolist(), strict=True)))
+    return pairs == len(set(some.tolist())) == len(set(others.tolist()))
 
 
 def _common(values: NDArray[Any], some: NDArray[np.bool_], others: NDArray[np.bool_]) -> int:

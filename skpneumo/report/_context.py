@@ -39,6 +39,10 @@ class Settings:
     date: str
     description: str
     provenance: Mapping[str, str]
+    prevalence: float | None = None
+    threshold_probability: float | None = None
+    subgroups: Any = "etiology"
+    skipped: "pd.DataFrame | None" = None
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,9 @@ class ReportContext:
                 groups=predictions.patient,
                 filenames=predictions.filenames,
                 pos_label=True,
+                subgroups=_of_rows(settings.subgroups, rows),
+                prevalence=settings.prevalence,
+                threshold_probability=settings.threshold_probability,
                 confidence_level=settings.confidence_level,
                 n_resamples=settings.n_resamples,
                 n_bins=N_BINS,
@@ -158,6 +165,15 @@ class ReportContext:
     def subgroups(self) -> "pd.DataFrame":
         """The rows of ``frame`` that are about a part of the images."""
         return self.frame[self.frame["subgroup"].ne("all")]
+
+
+def _of_rows(subgroups: Any, rows: NDArray[np.intp]) -> Any:
+    """The subgroups of some rows, where they are given row by row."""
+    if subgroups is None or isinstance(subgroups, str):
+        return subgroups
+    if hasattr(subgroups, "iloc"):
+        return subgroups.iloc[rows]
+    return np.asarray(subgroups, dtype=object)[rows]
 
 
 def _said_of_a_dominant_patient(caught: list[warnings.WarningMessage]) -> str:

@@ -4,6 +4,7 @@ from skpneumo.evaluation._estimates import METRICS, Estimate
 from skpneumo.evaluation._intervals import ClusteredEstimate, clustered_share
 from skpneumo.evaluation._patients import share_of_patients_found
 from skpneumo.evaluation.displays._standard import (
+    are_separated,
     draw_calibration,
     draw_confusion,
     draw_curves,
@@ -13,6 +14,7 @@ __all__ = [
     "METRICS",
     "ClusteredEstimate",
     "Estimate",
+    "are_separated",
     "clustered_share",
     "draw_calibration",
     "draw_confusion",

@@ -16,6 +16,7 @@ from skpneumo.fitted import classifiers_of
 from skpneumo.report._context import N_BINS, ReportContext
 from skpneumo.report._evaluation import (
     Estimate,
+    are_separated,
     draw_calibration,
     draw_confusion,
     draw_curves,
@@ -95,9 +96,11 @@ def _both_classes(
     if predictions.score is None:
         return drawn + [gap(title, "the model has no scores.") for title in titles[1:]]
 
-    roc, precision_recall, det, calibration = (_figure((4.4, 4)) for _ in range(4))
+    separated = are_separated(predictions)
+    roc, precision_recall, det, calibration = (_figure((4.4, 4.6)) for _ in range(4))
     axes = [figure.subplots() for figure in (roc, precision_recall, det)]
-    draw_curves(axes[0], axes[1], axes[2], predictions, found, names[1])
+    shown = None if separated else axes[2]
+    draw_curves(axes[0], axes[1], shown, predictions, found, names[1])
     auc, average_precision, error = (
         found[metric] for metric in ("roc_auc", "average_precision", "ece")
     )
@@ -116,7 +119,9 @@ def _both_classes(
             f"Average precision {figure_of(average_precision)}; {both}. The dashed line, "
             "calling everything positive, is their share here.",
         ),
-        svg(
+        gap(titles[3], "some threshold makes no error at all, so there is nothing to trade.")
+        if separated
+        else svg(
             det,
             "tradeoff",
             titles[3],

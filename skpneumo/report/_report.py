@@ -12,15 +12,18 @@ from numpy.typing import ArrayLike
 
 from skpneumo._formatting import with_interval
 from skpneumo._html import document, fragment, printable, write_page
+from skpneumo.report._checklist import checklist
 from skpneumo.report._collection import Collection
 from skpneumo.report._context import ReportContext, Settings
 from skpneumo.report._explanation import explanation
 from skpneumo.report._figures import figures_of, training_curves
+from skpneumo.report._flow import flow
 from skpneumo.report._images import sample_images, worst_errors
 from skpneumo.report._input_gate import input_gate
 from skpneumo.report._markup import Section
 from skpneumo.report._model_card import card_section
 from skpneumo.report._operating_point import operating_point
+from skpneumo.report._prevalence import at_prevalence
 from skpneumo.report._sections import (
     data_card,
     facts_of,
@@ -28,9 +31,10 @@ from skpneumo.report._sections import (
     metrics,
     protocol,
     reproduction,
-    subgroups,
     summary,
 )
+from skpneumo.report._sections import subgroups as subgroups_of
+from skpneumo.report._title import title_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,6 +69,8 @@ class EvaluationReport:
         Day of the report.
     facts : dict of str to str
         Date, seed, and digests of the model and of what was evaluated, as far as known.
+    title : str
+        Of the page: the model, the data and the day.
     sections : tuple of (name, title, body)
         The page, part by part.
     """
@@ -77,6 +83,7 @@ class EvaluationReport:
     threshold_origin: str
     date: str
     facts: dict[str, str]
+    title: str
     sections: tuple[Section, ...]
 
     @classmethod
@@ -100,6 +107,10 @@ class EvaluationReport:
         date: str | None = None,
         description: str = "",
         provenance: Mapping[str, str] | None = None,
+        subgroups: Any = "etiology",
+        prevalence: float | None = None,
+        threshold_probability: float | None = None,
+        skipped: "pd.DataFrame | None" = None,
     ) -> Self:
         """Predict, evaluate, audit, draw.
 
@@ -146,6 +157,16 @@ class EvaluationReport:
         provenance : mapping of str to str, default=None
             Further facts for whoever wants the same figures again, such as the checksum of the
             model file.
+        subgroups : "etiology", DataFrame, str, list of str, array-like or None
+            The columns whose values are subgroups: a table with a row for each of ``X``, names
+            of columns of ``X``, or one name for each row. "etiology" is read from file names.
+        prevalence : float, default=None
+            Share of positive images where the model is to be used, for predictive values and
+            net benefit there.
+        threshold_probability : float, default=None
+            Probability from which on somebody would act; ``prevalence`` by default.
+        skipped : DataFrame with the column "reason", default=None
+            Files that were left out before, a row each, such as ``skipped`` of a loader.
 
         Returns
         -------
@@ -194,6 +215,10 @@ class EvaluationReport:
             datetime.now(UTC).date().isoformat() if date is None else date,
             description,
             dict(provenance or {}),
+            prevalence=prevalence,
+            threshold_probability=threshold_probability,
+            subgroups=_columns_of(X, subgroups),
+            skipped=skipped,
         )
         context = ReportContext.of(
             estimator,
@@ -207,6 +232,26 @@ class EvaluationReport:
         )
         facts = facts_of(context)
         names = [context.label_names[label] for label in np.asarray(estimator.classes_).tolist()]
+        sections = (
+            summary(context),
+            data_card(context),
+            flow(context),
+            protocol(context),
+            operating_point(context),
+            *input_gate(context),
+            metrics(context),
+            at_prevalence(context),
+            Section("figures", "Figures", figures_of(context)),
+            subgroups_of(context),
+            Section("training", "Training", training_curves(estimator)),
+            Section("images", "Sample images", sample_images(context)),
+            Section("errors", "Worst errors", worst_errors(context)),
+            *explanation(context),
+            card_section(estimator, names, "", facts),
+            limits(context),
+            reproduction(context, facts),
+        )
+        unstated = () if prevalence is not None else ("prevalence",)
         return cls(
             frame=context.frame,
             counts=collection.counts(context.label_names),
@@ -216,23 +261,8 @@ class EvaluationReport:
             threshold_origin=context.rule.origin,
             date=settings.date,
             facts=facts,
-            sections=(
-                summary(context),
-                data_card(context),
-                protocol(context),
-                operating_point(context),
-                *input_gate(context),
-                metrics(context),
-                Section("figures", "Figures", figures_of(context)),
-                subgroups(context),
-                Section("training", "Training", training_curves(estimator)),
-                Section("images", "Sample images", sample_images(context)),
-                Section("errors", "Worst errors", worst_errors(context)),
-                *explanation(context),
-                card_section(estimator, names, "", facts),
-                limits(context),
-                reproduction(context, facts),
-            ),
+            title=title_of(context),
+            sections=(*sections[:-2], checklist(sections, unstated), *sections[-2:]),
         )
 
     def with_section(self, name: str, title: str, body: str) -> Self:
@@ -278,7 +308,7 @@ class EvaluationReport:
             f'<li><a href="#{name}">{escape(title)}</a></li>' for name, title, _ in self.sections
         )
         body = f'<nav aria-label="Contents"><ul>{contents}</ul></nav>{self._body()}'
-        write_page(path, document("Evaluation report", fragment(body)))
+        write_page(path, document(self.title, fragment(body)))
 
     def __repr__(self) -> str:
         overall = self.frame[self.frame["subgroup"].eq("all")].set_index("metric")
@@ -300,3 +330,13 @@ class EvaluationReport:
             "</section>"
             for name, title, body in self.sections
         )
+
+
+def _columns_of(X: Any, subgroups: Any) -> Any:
+    """Columns of ``X`` that are asked for by name; anything else as it is."""
+    columns = list(getattr(X, "columns", ()))
+    if isinstance(subgroups, str) and subgroups in columns:
+        return X[[subgroups]]
+    if isinstance(subgroups, list | tuple) and subgroups and set(subgroups) <= set(columns):
+        return X[list(subgroups)]
+    return subgroups

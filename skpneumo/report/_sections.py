@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Iterator
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from skpneumo._formatting import counted
 from skpneumo._html import table
+from skpneumo.report._cards import cards
 from skpneumo.report._context import ReportContext
 from skpneumo.report._evaluation import METRICS, Estimate
 from skpneumo.report._markup import (
@@ -27,8 +27,6 @@ from skpneumo.report._provenance import (
 )
 from skpneumo.report._wording import (
     MEANINGS,
-    NBSP,
-    basis,
     described,
     figure_of,
     metric_name,
@@ -56,16 +54,6 @@ _NOT_A_DEVICE = (
 
 def summary(context: ReportContext) -> Section:
     """Summary: three metrics, and reservations about them."""
-    tiles = []
-    for metric in ("recall", "specificity", "roc_auc"):
-        estimate = context.found[metric]
-        value, _, interval = figure_of(estimate).partition(
-            ": " if math.isnan(estimate.value) else NBSP
-        )
-        tiles.append(
-            f"<li><span>{escape(metric_name(metric))}</span><b>{escape(value)}</b>"
-            f"<span>{escape(interval)}</span><span>{escape(basis(estimate))}</span></li>"
-        )
     lead = (
         f"How well the model tells {context.names[1]} (positive) from {context.names[0]} "
         f"(negative), with {context.settings.confidence_level:.0%} intervals. "
@@ -75,7 +63,7 @@ def summary(context: ReportContext) -> Section:
     return Section(
         "summary",
         "Summary",
-        f'{paragraph(lead)}<ul class="tiles">{"".join(tiles)}</ul>{callouts}'
+        f"{paragraph(lead)}{cards(context)}{callouts}"
         f"{callout('note', 'Not a medical device', _NOT_A_DEVICE)}",
     )
 
@@ -205,15 +193,18 @@ def _method(estimate: Estimate) -> str:
 
 
 def subgroups(context: ReportContext) -> Section:
-    """The metrics of each etiology, or why there are none."""
-    title = "Subgroups by etiology"
+    """The metrics of each subgroup, or why there are none."""
+    given = context.settings.subgroups
+    by_etiology = isinstance(given, str) and given == "etiology"
+    title = "Subgroups by etiology" if by_etiology else "Subgroups"
     frame = context.subgroups()
     if frame.empty:
-        return Section(
-            "subgroups",
-            title,
-            paragraph("There are none: the file names tell no etiology, or all tell the same."),
+        why = (
+            "the file names tell no etiology, or all tell the same."
+            if by_etiology
+            else "none were asked for, or all images are in the same."
         )
+        return Section("subgroups", title, paragraph(f"There are none: {why}"))
     estimates = [(row["subgroup"], Estimate.from_row(row)) for row in frame.to_dict("records")]
     rows: list[dict[str, Any]] = [
         {"subgroup": str(name), "metric": metric_name(estimate.metric)}
@@ -222,11 +213,12 @@ def subgroups(context: ReportContext) -> Section:
         for name, estimate in estimates
     ]
     text = (
-        "Bacterial and viral pneumonia are each set against all normal images. Intervals that "
-        "overlap do not make two subgroups alike, and each subgroup is smaller than the whole."
+        "A subgroup that has images of one class only is set against all of the other class. "
+        "Intervals that overlap do not make two subgroups alike, and each subgroup is smaller "
+        "than the whole; of many, one misses by chance."
     )
     return Section(
-        "subgroups", title, paragraph(text) + rows_table(rows, "Each etiology by itself")
+        "subgroups", title, paragraph(text) + rows_table(rows, "Each subgroup by itself")
     )
 
 

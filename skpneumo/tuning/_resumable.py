@@ -14,6 +14,7 @@ import numpy as np
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import HalvingRandomSearchCV, RandomizedSearchCV
 
+from skpneumo._documentation import DocumentationLinks
 from skpneumo._files import temporary_folder
 from skpneumo._sklearn import (
     BaseSearchCV,
@@ -44,7 +45,7 @@ _NOT_OF_THE_WAY = {
 }  # fmt: skip
 
 
-class ResumableSearch(BaseSearchCV):
+class ResumableSearch(DocumentationLinks, BaseSearchCV):
     """What comes between scikit-learn's searches and the class they share."""
 
     store: Any

@@ -459,12 +459,17 @@ def test_threshold_does_not_run_through_the_legend(threshold):
     assert legend.y0 >= inside.y1 - 1
 
 
-def test_legend_of_the_calibration_covers_no_bin():
-    figure = plot_evaluation(Y, SCORE, n_resamples=20)
-    [ax] = [ax for ax in figure.axes if ax.get_title() == "calibration"]
-    legend, inside = extents(ax)
-    assert legend.y1 <= inside.y0
-    assert not legend.overlaps(ax.xaxis.label.get_window_extent())
+@pytest.mark.parametrize("name", [*DISPLAYS, "standard"])
+def test_no_legend_covers_what_is_drawn_or_a_label(name):
+    if name == "standard":
+        figure = plot_evaluation(Y, SCORE, n_resamples=20)
+    else:
+        figure = DISPLAYS[name](None).figure_
+    for ax in figure.axes:
+        if ax.get_legend():
+            legend, inside = extents(ax)
+            assert legend.y1 <= inside.y0 or legend.y0 >= inside.y1 - 1
+            assert not legend.overlaps(ax.xaxis.label.get_window_extent())
 
 
 def test_model_comparison_writes_paired_differences_from_the_first():
@@ -500,8 +505,16 @@ def test_error_gallery_has_the_worst_first():
 
 def test_error_gallery_without_errors():
     display = ErrorGalleryDisplay.from_predictions(IMAGES[:2], [0, 1], [0.1, 0.9])
-    assert display.axes_[0, 0].get_ylabel() == "no misses"
+    assert display.ax_.get_title() == "There are no misses and no false alarms."
+    assert display.axes_.size == 0
     display.figure_.canvas.draw()
+
+
+def test_error_gallery_has_no_empty_row():
+    display = ErrorGalleryDisplay.from_predictions(IMAGES[:3], [0, 1, 0], [0.1, 0.9, 0.8])
+    assert display.ax_.get_title() == "There are no misses."
+    assert display.axes_.shape == (1, 1)
+    assert display.axes_[0, 0].get_ylabel() == "1 of 1 false alarms"
 
 
 def test_error_gallery_of_a_pipeline_from_paths(xrays):
@@ -527,8 +540,8 @@ def test_standard_set(kind):
         n_resamples=20,
     )
     figure.canvas.draw()
-    titles = [ax.get_title() for ax in figure.axes if ax.get_title()]
-    assert titles == [
+    note, *titles = [ax.get_title() for ax in figure.axes]
+    expected = [
         "confusion matrix: 80 images",
         "shares of the true class",
         "ROC",
@@ -536,6 +549,10 @@ def test_standard_set(kind):
         "detection error tradeoff",
         "calibration",
     ]
+    if kind == "scores":  # no empty panel, but a line
+        expected.pop()
+    assert titles == expected
+    assert note == ("" if kind == "probabilities" else "no calibration, which needs probabilities")
     matrix = next(ax for ax in figure.axes if "confusion" in ax.get_title())
     counts = [int(text.get_text()) for text in matrix.texts]
     called = SCORE >= 0.5
@@ -562,15 +579,13 @@ def test_standard_set_prints_no_figure_without_its_interval():
 
 
 @pytest.mark.parametrize("score", [Y, Y * 0.5 + 0.25], ids=["certain", "ranked"])
-def test_error_tradeoff_of_a_perfect_model_says_why_it_is_empty(score):
+def test_error_tradeoff_of_a_perfect_model_is_a_line_that_says_why(score):
     figure = plot_evaluation(Y, score, n_resamples=20)
     figure.canvas.draw()
-    det = next(ax for ax in figure.axes if "tradeoff" in ax.get_title())
-    assert [text.get_text() for text in det.texts] == [
-        "no curve: some threshold\nmakes no error at all"
-    ]
-    imperfect = plot_evaluation(Y, SCORE, n_resamples=20)
-    assert not next(ax for ax in imperfect.axes if "tradeoff" in ax.get_title()).texts
+    note, *titles = [ax.get_title() for ax in figure.axes]
+    assert note == "no error tradeoff, as some threshold makes no error at all"
+    assert len(titles) == 5
+    assert "detection error tradeoff" not in titles
 
 
 def test_standard_set_needs_both_classes():

@@ -23,6 +23,7 @@ from skpneumo.audit import audit_images
 from skpneumo.decision import RecallFloorClassifier
 from skpneumo.evaluation import evaluate
 from skpneumo.report import EvaluationReport
+from skpneumo.report._cards import cards, meaning_of
 from skpneumo.report._collection import Collection
 from skpneumo.report._context import ReportContext, Settings
 from skpneumo.report._decisions import decided
@@ -37,10 +38,12 @@ from skpneumo.report._sections import (
     subgroups,
     summary,
 )
+from skpneumo.report._title import title_of
 
 SECTIONS = [
-    "summary", "data", "protocol", "operating-point", "metrics", "figures", "subgroups",
-    "training", "images", "errors", "model-card", "limits", "reproduction",
+    "summary", "data", "flow", "protocol", "operating-point", "metrics", "prevalence", "figures",
+    "subgroups", "training", "images", "errors", "model-card", "checklist", "limits",
+    "reproduction",
 ]  # fmt: skip
 
 NEVER_CLOSED = {"meta", "link", "img", "br", "wbr"}
@@ -104,6 +107,20 @@ def pixel_model(**parameters):
 def model(xrays):
     train = xrays.split != "test"
     return pixel_model(C=10, max_iter=1000).fit(xrays.filenames[train], xrays.target[train])
+
+
+class Scores(ClassifierMixin, BaseEstimator):
+    """Its only feature is its probability."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_proba(self, X):
+        return np.hstack([1 - X, X])
+
+    def predict(self, X):
+        return self.classes_[(X[:, 0] >= 0.5).astype(int)]
 
 
 def report_on(model, xrays, y=None, **options):
@@ -391,6 +408,57 @@ def test_images_in_memory_are_shown_if_they_can_be(xrays):
     bare = case_of(model, np.asarray(images, float), xrays.target, groups=xrays.groups)
     assert "float64, not of uint8" in sample_images(bare)
     assert bare.collection.patients_from == "given with the data"
+
+
+def test_patients_that_a_loader_read_from_the_names_are_not_said_to_be_given(xrays):
+    for X, groups in ((xrays.X, None), (xrays.filenames, xrays.groups)):
+        read = Collection.of(X, xrays.target, None, groups, None)
+        assert read.patients_from == "read from the file names"
+    others = np.arange(len(xrays.target)) // 2
+    given = Collection.of(xrays.filenames, xrays.target, None, others, None)
+    assert given.patients_from == "given with the data"
+
+
+def test_title_names_model_data_and_day(xrays, html, features):
+    assert "<title>a&amp;b.joblib (LogisticRegression) on " in html
+    assert f"on {os.path.basename(xrays.root)} (test), 2026-01-01</title>" in html
+    X, y, _, _ = features
+    frozen = FrozenEstimator(LogisticRegression().fit(X, y))
+    screening = RecallFloorClassifier(frozen, recall=0.5).fit(X, y)
+    assert title_of(case_of(screening, X, y)) == (
+        f"RecallFloorClassifier of LogisticRegression on {len(y)} rows, 2026-01-01"
+    )
+
+
+@pytest.mark.parametrize(
+    ("score", "expected"),
+    [
+        ([0.1] * 40 + [0.9] * 40, {"recall": "good", "specificity": "good", "roc_auc": "good"}),
+        ([0.9] * 80, {"recall": "error", "specificity": "error", "roc_auc": "error"}),
+        (
+            [0.1] * 40 + [0.9] * 34 + [0.2] * 6,
+            {"recall": "warning", "specificity": "good", "roc_auc": "good"},
+        ),
+        ([0.1] * 40 + [0.9] * 20 + [0.2] * 20, {"recall": "error", "specificity": "good"}),
+    ],
+    ids=["right", "all positive", "some missed", "half missed"],
+)
+def test_cards_are_coloured_by_what_they_mean(score, expected):
+    y = np.repeat([0, 1], 40)
+    context = case_of(Scores().fit(None, y), np.array(score)[:, None], y, groups=np.arange(80))
+    for metric, severity in expected.items():
+        assert meaning_of(context, metric)[0] == severity
+    assert cards(context).count('-card">') == 3
+
+
+def test_a_promised_floor_decides_the_colour_of_recall(features):
+    X, y, _, _ = features
+    frozen = FrozenEstimator(LogisticRegression().fit(X, y))
+    screening = RecallFloorClassifier(frozen, recall=0.5).fit(X, y)
+    context = case_of(screening, X, y)
+    severity, words = meaning_of(context, "recall")
+    assert severity == "good"
+    assert "the promised floor of 0.5" in words
 
 
 @pytest.mark.parametrize(

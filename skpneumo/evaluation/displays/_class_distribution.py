@@ -170,6 +170,6 @@ class ClassDistributionDisplay:
         ax.margins(y=0.12)
         tidy(ax)
         if len(self.counts) > 1:
-            ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(0, 1.12), ncols=2)
+            ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
         self.ax_, self.figure_ = ax, figure_of(ax)
         return self

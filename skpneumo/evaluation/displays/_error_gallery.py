@@ -39,7 +39,7 @@ class ErrorGalleryDisplay:
 
     Attributes
     ----------
-    axes_ : ndarray of Axes, shape (2, n_columns)
+    axes_ : ndarray of Axes, shape (n_kinds, n_columns)
         Axes of the images, misses above; those left over are hidden.
     ax_ : Axes
         The place that was divided among them.
@@ -206,26 +206,34 @@ class ErrorGalleryDisplay:
         -------
         display : ErrorGalleryDisplay
         """
-        n_columns = max(len(self.misses), len(self.false_alarms), 1)
-        ax = axes_for(ax, figsize=(max(2.1 * n_columns, 4.2) + 0.3, 5.4))
-        self.axes_ = divide(ax, 2, n_columns)
-        for panels, images, captions, n, what, color in (
-            (self.axes_[0], self.misses, self.miss_captions, self.n_misses, "misses", POSITIVE),
+        kinds = (
+            (self.misses, self.miss_captions, self.n_misses, "misses", POSITIVE),
             (
-                self.axes_[1],
                 self.false_alarms,
                 self.false_alarm_captions,
                 self.n_false_alarms,
                 "false alarms",
                 NEGATIVE,
             ),
-        ):
+        )
+        # An empty row would say no more than a line does.
+        drawn = [kind for kind in kinds if len(kind[0])]
+        none = " and ".join(f"no {what}" for images, _, _, what, _ in kinds if not len(images))
+        n_rows, n_columns = len(drawn), max(len(self.misses), len(self.false_alarms))
+        height = 2.5 * n_rows + 0.4 if drawn else 0.8
+        ax = axes_for(ax, figsize=(max(2.1 * n_columns, 4.2) + 0.3, height))
+        ax.set_title(f"There are {none}." if none else "", fontsize=10)
+        if drawn:
+            self.axes_ = divide(ax, n_rows, n_columns)
+        else:
+            self.axes_ = np.empty((0, 0), dtype=object)
+            ax.set_axis_off()
+        for panels, (images, captions, n, what, color) in zip(self.axes_, drawn, strict=True):
             for panel, image, lines in zip(panels, images, captions, strict=False):
                 draw_image(panel, image, lines)
             for panel in panels[len(images) :]:
                 panel.set(xticks=[], yticks=[])
                 panel.spines[:].set_visible(False)
-            shown = f"{len(images)} of {n}" if n else "no"
-            panels[0].set_ylabel(f"{shown} {what}", color=color, fontsize=10)
+            panels[0].set_ylabel(f"{len(images)} of {n} {what}", color=color, fontsize=10)
         self.ax_, self.figure_ = ax, figure_of(ax)
         return self

@@ -13,6 +13,7 @@ from skpneumo._plotting import (
     LINE_STYLES,
     axes_for,
     figure_of,
+    legend_below,
     plain,
     tidy,
 )
@@ -157,6 +158,6 @@ class PixelIntensityDisplay:
         ax.title.set_fontsize(10)
         ax.set_ylim(bottom=0)
         tidy(ax)
-        ax.legend(frameon=False)
+        legend_below(ax)
         self.ax_, self.figure_ = ax, figure_of(ax)
         return self

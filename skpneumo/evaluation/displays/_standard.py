@@ -23,6 +23,7 @@ from skpneumo._plotting import (
     axes_for,
     divide,
     figure_of,
+    legend_below,
     plain,
     recall_of,
 )
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_calibration", "draw_confusion", "draw_curves", "plot_evaluation"]
+__all__ = ["are_separated", "draw_calibration", "draw_confusion", "draw_curves", "plot_evaluation"]
 
 _CURVE = {"color": VERMILLION}
 _CHANCE = {"color": GREY, "label": "chance"}
@@ -57,6 +58,9 @@ def plot_evaluation(
     ax: "Axes | None" = None,
 ) -> "Figure":
     """Draw confusion matrices, ROC, precision-recall, DET and calibration curves.
+
+    A curve that cannot be drawn is left out, and the title says why: that of the error tradeoff
+    where some threshold makes no error, that of the calibration where there are no probabilities.
 
     Parameters
     ----------
@@ -86,7 +90,7 @@ def plot_evaluation(
     Returns
     -------
     figure : Figure
-        With the six panels.
+        With up to six panels.
 
     Raises
     ------
@@ -124,14 +128,35 @@ def plot_evaluation(
     wanted = ["recall", "specificity", "roc_auc", "average_precision", "ece"]
     found = {each.metric: each for each in estimate_metrics(predictions, wanted, settings)}
 
-    ax = axes_for(ax, figsize=(12.5, 8))
-    panels = divide(ax, 2, 3, wspace=0.08, hspace=0.08)
-    draw_confusion(panels[0, :2], predictions, found, display_labels)
-    draw_curves(panels[0, 2], panels[1, 0], panels[1, 1], predictions, found, positive)
-    draw_calibration(panels[1, 2], predictions, found["ece"], n_bins)
-    for panel in panels.ravel():
+    # What cannot be drawn is said in a line instead of an empty panel.
+    separated, calibrated = are_separated(predictions), predictions.has_probabilities
+    left_out = []
+    if separated:
+        left_out.append("no error tradeoff, as some threshold makes no error at all")
+    if not calibrated:
+        left_out.append("no calibration, which needs probabilities")
+    n_panels = 6 - len(left_out)
+    n_columns = (n_panels + 1) // 2
+    ax = axes_for(ax, figsize=(0.5 + 4 * n_columns, 8.4))
+    grid = divide(ax, 2, n_columns, wspace=0.08, hspace=0.08).ravel()
+    panels = list(grid[:n_panels])
+    for unused in grid[n_panels:]:
+        unused.remove()
+    draw_confusion(grid[:2], predictions, found, display_labels)
+    det = None if separated else panels[4]
+    draw_curves(panels[2], panels[3], det, predictions, found, positive)
+    if calibrated:
+        draw_calibration(panels[-1], predictions, found["ece"], n_bins)
+    for panel in panels:
         panel.set_box_aspect(1)
+    ax.set_title("; ".join(left_out))
     return figure_of(ax)
+
+
+def are_separated(predictions: Predictions) -> bool:
+    """Whether some threshold makes no error, so that rates of errors make no curve."""
+    score, positive = predictions.score, predictions.positive
+    return score is not None and bool(score[positive].min() > score[~positive].max())
 
 
 def draw_confusion(
@@ -169,7 +194,7 @@ def draw_confusion(
 def draw_curves(
     roc: "Axes",
     precision_recall: "Axes",
-    det: "Axes",
+    det: "Axes | None",
     predictions: Predictions,
     found: dict[str, Estimate],
     pos_label: Any = None,
@@ -194,37 +219,33 @@ def draw_curves(
         chance_level_kw=_CHANCE,
         ax=precision_recall,
     )
-    name = based_on(len(predictions), predictions.n_patients)
-    DetCurveDisplay.from_predictions(positive, score, name=name, ax=det, **_CURVE)
-    if score[positive].min() > score[~positive].max():
-        # The axes spread out small rates, and zero lies infinitely far away.
-        text = "no curve: some threshold\nmakes no error at all"
-        det.text(0.5, 0.5, text, ha="center", va="center", transform=det.transAxes)
     roc.set(
         title="ROC",
         xlabel="1 \N{MINUS SIGN} specificity",
         ylabel=f"{recall_name} (sensitivity)",
     )
     precision_recall.set(title="precision and recall", xlabel=recall_name, ylabel="precision")
-    det.set(title="detection error tradeoff", xlabel="false alarms", ylabel="misses")
+    legend_below(roc)
+    legend_below(precision_recall)
+    if det is not None:
+        name = based_on(len(predictions), predictions.n_patients)
+        DetCurveDisplay.from_predictions(positive, score, name=name, ax=det, **_CURVE)
+        det.set(title="detection error tradeoff", xlabel="false alarms", ylabel="misses")
+        legend_below(det)
 
 
 def draw_calibration(
     panel: "Axes", predictions: Predictions, error: Estimate, n_bins: int
 ) -> None:
-    if predictions.has_probabilities:
-        CalibrationDisplay.from_predictions(
-            predictions.positive,
-            predictions.score,
-            n_bins=n_bins,
-            name=f"error {_figure(error)}",
-            color=BLUE,
-            ax=panel,
-        )
-        # Below the axes: within, its figures would cover the bins of some model or other.
-        panel.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.14))
-    else:
-        panel.text(0.5, 0.5, "needs probabilities", ha="center", va="center")
+    CalibrationDisplay.from_predictions(
+        predictions.positive,
+        predictions.score,
+        n_bins=n_bins,
+        name=f"error {_figure(error)}",
+        color=BLUE,
+        ax=panel,
+    )
+    legend_below(panel)
     panel.set(title="calibration", xlabel="mean probability", ylabel="share of positives")
 
 

@@ -14,6 +14,7 @@ from skpneumo._plotting import (
     axes_for,
     divide,
     figure_of,
+    legend_below,
     metric_label,
     plain,
     tidy,
@@ -119,7 +120,7 @@ class TrainingCurvesDisplay:
             panels.append(lambda panel: self._plot_metrics(panel, shown))
         if "val_false_negatives" in history:
             panels.append(self._plot_false_negatives)
-        ax = axes_for(ax, figsize=(0.4 + 3.6 * len(panels), 3.6))
+        ax = axes_for(ax, figsize=(0.4 + 3.6 * len(panels), 4))
         self.axes_ = divide(ax, 1, len(panels))[0]
         for panel, draw in zip(self.axes_, panels, strict=True):
             draw(panel)
@@ -146,7 +147,7 @@ class TrainingCurvesDisplay:
                 color=CYCLE[1],
                 label=f"lowest, epoch {epochs[best]}",
             )
-            panel.legend(frameon=False)
+            legend_below(panel)
         panel.set_title("loss")
 
     def _plot_metrics(self, panel: "Axes", metrics: Sequence[str]) -> None:
@@ -172,7 +173,7 @@ class TrainingCurvesDisplay:
                     label=f"{label} in training",
                 )
         panel.set_title("validation metrics")
-        panel.legend(frameon=False)
+        legend_below(panel)
 
     def _plot_false_negatives(self, panel: "Axes") -> None:
         epochs, missed = self._by_epoch("val_false_negatives")
@@ -184,10 +185,10 @@ class TrainingCurvesDisplay:
             title="false negatives in validation",
             ylabel="images missed",
             xlim=(0.4, len(epochs) + 0.6),
-            ylim=(0, 1.2 * max(np.nanmax(missed), 1)),  # with room for the legend
+            ylim=(0, 1.05 * max(np.nanmax(missed), 1)),
         )
         whole_numbers(panel.yaxis)
-        panel.legend(frameon=False)
+        legend_below(panel)
 
     def _n_positive(self) -> int:
         """Positive validation images, as false negatives and recall tell; 0 if they do not."""

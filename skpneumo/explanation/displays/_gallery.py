@@ -61,8 +61,8 @@ class HeatMapGalleryDisplay:
 
     Attributes
     ----------
-    axes_ : ndarray of Axes, shape (4, n_columns)
-        Axes of the images, a row an outcome.
+    axes_ : ndarray of Axes, shape (n_outcomes, n_columns)
+        Axes of the images, a row an outcome; the title names outcomes that do not occur.
     bar_ : Colorbar
         The scale.
     ax_ : Axes
@@ -198,10 +198,14 @@ class HeatMapGalleryDisplay:
         """
         n_columns = max(self.outcomes.count(outcome) for outcome in self.counts)
         limit = common_limit(self.maps)
-        ax = axes_for(ax, figsize=(2.1 * n_columns + 1.4, 2.2 * len(self.counts)))
-        self.axes_ = divide(ax, len(self.counts), n_columns)
+        # An empty row would say no more than a line does.
+        occurring = {outcome: count for outcome, count in self.counts.items() if count}
+        none = ", ".join(outcome for outcome in self.counts if outcome not in occurring)
+        ax = axes_for(ax, figsize=(2.1 * n_columns + 1.4, 2.2 * len(occurring)))
+        ax.set_title(f"none: {none}" if none else "", fontsize=9)
+        self.axes_ = divide(ax, len(occurring), n_columns)
         drawn: Any = None
-        for panels, (outcome, count) in zip(self.axes_, self.counts.items(), strict=True):
+        for panels, (outcome, count) in zip(self.axes_, occurring.items(), strict=True):
             rows = [row for row, each in enumerate(self.outcomes) if each == outcome]
             for panel, row in zip(panels, rows, strict=False):
                 drawn = draw_overlay(
@@ -210,9 +214,8 @@ class HeatMapGalleryDisplay:
             for panel in panels[len(rows) :]:
                 panel.set(xticks=[], yticks=[])
                 panel.spines[:].set_visible(False)
-            shown = f"{len(rows)} of {count}" if rows else "none"
             color = POSITIVE if _OUTCOMES[outcome][1] else NEGATIVE
-            panels[0].set_ylabel(f"{outcome}\n{shown}", color=color, fontsize=9)
+            panels[0].set_ylabel(f"{outcome}\n{len(rows)} of {count}", color=color, fontsize=9)
         self.bar_ = draw_colour_bar(
             drawn,
             f"evidence for {self.target_name}, by {self.method}",

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 __all__ = ["HeatMapDisplay"]
 
+# The side of a patch, as a share of the image's, over which a map of pixels is summed: that of the
+# patch which `occlusion_map` hides. Only sums over like areas can share a scale.
+_PATCH = 0.2
+
 _BAR = 0.05  # height of a colour bar, in heights of an image
 
 # Inches: an image's width, the lines above it, and what belongs to the colour bar.
@@ -28,8 +32,10 @@ class HeatMapDisplay:
 
     Images are drawn at their own resolution and proportions, and maps where they belong on
     them, also after bars were added or borders cropped. Evidence for the class is vermillion,
-    evidence against it blue; what is clear has none. A method's maps share one scale. Make a
-    display with :meth:`from_estimator`.
+    evidence against it blue; what is clear has none. All maps share one scale, in log odds where
+    the methods are given by name, so that weak evidence looks weak. Integrated gradients, which
+    are of single pixels, are summed over a patch of a fifth of the side for that, which is the
+    patch that occlusion hides. Make a display with :meth:`from_estimator`.
 
     Parameters
     ----------
@@ -46,8 +52,8 @@ class HeatMapDisplay:
     ----------
     axes_ : ndarray of Axes, shape (n_images, 1 + n_methods)
         Axes of the images, images in the first column.
-    bars_ : list of Colorbar
-        The scale of each method.
+    bar_ : Colorbar
+        The scale.
     ax_ : Axes
         The place that was divided among them.
     figure_ : Figure
@@ -132,7 +138,7 @@ class HeatMapDisplay:
                     )
         else:
             names = [methods] if isinstance(methods, str) else methods
-            maps = {name: maps_by(name, estimator, X, target) for name in names}
+            maps = {name: _by_patch(name, maps_by(name, estimator, X, target)) for name in names}
         sources = source_images(estimator, X)
         captions = [subject.lines(row, source.name) for row, source in enumerate(sources)]
         return cls(sources, maps, captions, subject.name).plot(ax=ax)
@@ -165,16 +171,26 @@ class HeatMapDisplay:
         self.axes_, bars = self.axes_[:-1], self.axes_[-1]
         for row, source in enumerate(self.sources):
             draw_overlay(self.axes_[row, 0], source, None, 1.0, self.captions[row])
-        bars[0].set_axis_off()
-        self.bars_ = []
+        for unused in (*bars[:1], *bars[2:]):
+            unused.set_axis_off()
+        limit = common_limit(np.concatenate([maps.ravel() for maps in self.maps.values()]))
         for column, (method, maps) in enumerate(self.maps.items(), start=1):
-            limit = common_limit(maps)
             for row, source in enumerate(self.sources):
                 title = [method] if row == 0 else []
                 drawn = draw_overlay(self.axes_[row, column], source, maps[row], limit, title)
-            label = f"evidence for {self.target_name}"
-            self.bars_.append(
-                draw_colour_bar(drawn, label, cax=bars[column], orientation="horizontal")
-            )
+        self.bar_ = draw_colour_bar(
+            drawn, f"evidence for {self.target_name}", cax=bars[1], orientation="horizontal"
+        )
         self.ax_, self.figure_ = ax, figure_of(ax)
         return self
+
+
+def _by_patch(method: str, maps: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The evidence of the patch around each pixel, where a method maps that of the pixel alone."""
+    if method != "integrated_gradients":
+        return maps
+    from scipy.ndimage import uniform_filter
+
+    sides = [max(1, round(_PATCH * side)) for side in maps.shape[1:]]
+    mean: NDArray[np.float32] = uniform_filter(maps, size=(0, *sides), mode="constant")
+    return mean * np.float32(np.prod(sides))

@@ -1,0 +1,53 @@
+"""The cards of the summary: a metric each, in the colour of what it means, and in words."""
+
+import math
+from html import escape
+
+from skpneumo.report._context import ReportContext
+from skpneumo.report._evaluation import Estimate
+from skpneumo.report._wording import NBSP, basis, figure_of, metric_name
+
+__all__ = ["cards", "meaning_of"]
+
+# An interval that is wholly at least this is good; one that is not deserves a look.
+GOOD = {"recall": 0.9, "specificity": 0.8, "roc_auc": 0.9}
+
+
+def cards(context: ReportContext) -> str:
+    """Recall, specificity and AUC."""
+    tiles = []
+    for metric in GOOD:
+        estimate = context.found[metric]
+        severity, words = meaning_of(context, metric)
+        value, _, interval = figure_of(estimate).partition(
+            ": " if math.isnan(estimate.value) else NBSP
+        )
+        tiles.append(
+            f'<li class="{severity}-card"><span>{escape(metric_name(metric))}</span>'
+            f"<b>{escape(value)}</b><span>{escape(interval)}</span>"
+            f"<span>{escape(basis(estimate))}</span><em>{escape(words)}</em></li>"
+        )
+    return f'<ul class="tiles">{"".join(tiles)}</ul>'
+
+
+def meaning_of(context: ReportContext, metric: str) -> tuple[str, str]:
+    """How good a metric is, judged by its interval: "error", "warning", "good" or "note"."""
+    estimate, balanced = context.found[metric], context.found["balanced_accuracy"]
+    if math.isnan(estimate.value):
+        return "note", "nothing to judge it by"
+    chance = context.found["roc_auc"] if metric == "roc_auc" else balanced
+    if not math.isnan(chance.value) and chance.low <= 0.5:
+        # A recall of 1 of whoever calls every image positive is worth nothing.
+        return "error", "no better than chance, as far as these images tell"
+    if metric == "recall" and context.rule.promise is not None:
+        return _against(estimate, context.rule.promise.recall, "the promised floor of")
+    return _against(estimate, GOOD[metric], "")
+
+
+def _against(estimate: Estimate, bound: float, name: str) -> tuple[str, str]:
+    of = f"{name} {bound:g}".strip()
+    if estimate.low >= bound:
+        return "good", f"the whole interval is at or above {of}"
+    if estimate.high < bound:
+        return "error", f"the whole interval is below {of}"
+    return "warning", f"the interval reaches below {of}"

@@ -1,0 +1,72 @@
+"""Who was left out and why, and what is missing of those who were not."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skpneumo._html import table
+from skpneumo.report._context import ReportContext
+from skpneumo.report._markup import Section, paragraph
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["flow"]
+
+
+def flow(context: ReportContext) -> Section:
+    """From the files that were found to the images that were evaluated."""
+    parts = [table(_stages(context), "From the files found to the images evaluated")]
+    if context.settings.skipped is None:
+        parts.append(
+            paragraph(
+                "Files that were no readable images, and rows that were dropped before, are not "
+                "known to this report; the collection's own description may name them."
+            )
+        )
+    parts.append(table(_missing(context), "Missing data"))
+    return Section("flow", "Flow of patients", "".join(parts))
+
+
+def _stages(context: ReportContext) -> "pd.DataFrame":
+    import pandas as pd
+
+    collection = context.collection
+    n_rows, skipped = len(collection.labels), context.settings.skipped
+    rows: list[tuple[str, int, int | None]] = []
+    if skipped is not None:
+        rows.append(("files found", n_rows + len(skipped), None))
+        for reason, n in skipped["reason"].value_counts().items():
+            rows.append((f"left out: {reason}", int(n), None))
+    everything = np.ones(n_rows, dtype=bool)
+    evaluated = np.zeros(n_rows, dtype=bool)
+    evaluated[collection.rows] = True
+    stages: list[tuple[str, NDArray[np.bool_]]] = [("images of the collection", everything)]
+    for part in sorted({str(name) for name in collection.split[~evaluated].tolist()}):
+        name = f"not evaluated: {part or 'in no part'}"
+        stages.append((name, ~evaluated & (collection.split == part)))
+    stages.append(("evaluated", evaluated))
+    for side, positive in zip(context.names, (False, True), strict=True):
+        members = np.zeros(n_rows, dtype=bool)
+        members[collection.rows[context.predictions.positive == positive]] = True
+        stages.append((f"of these, {side}", members))
+    for name, members in stages:
+        n_patients = len(set(collection.patients[members].tolist()))
+        rows.append((name, int(members.sum()), n_patients))
+    return pd.DataFrame(rows, columns=["stage", "images", "patients"]).convert_dtypes()
+
+
+def _missing(context: ReportContext) -> "pd.DataFrame":
+    import pandas as pd
+
+    collection = context.collection
+    rows: list[tuple[str, int, str]] = [
+        ("label", 0, "rows without a label are refused, or dropped when they are read"),
+        ("patient", collection.n_unknown_patients, "counts as a patient of its own"),
+    ]
+    subgroups: Any = context.settings.subgroups
+    for name in getattr(subgroups, "columns", ()):
+        of_evaluated = subgroups[name].iloc[collection.rows]
+        rows.append((str(name), int(of_evaluated.isna().sum()), "in no subgroup of this column"))
+    return pd.DataFrame(rows, columns=["what", "missing", "what was done"])
