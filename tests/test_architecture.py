@@ -31,6 +31,7 @@ STAGES = [
     "_groups",
     "_encoding",
     "_formatting",
+    "_documentation",
     "_files",
     "_machine",
     "_tables",
@@ -208,7 +209,7 @@ def private_attributes(tree: ast.AST) -> tuple[set[str], set[str]]:
                 defined.add(node.attr)
             elif not node.attr.startswith("__"):
                 read.add(node.attr)
-        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             defined.add(node.name)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             defined.add(node.id)
@@ -343,7 +344,6 @@ CROSS_STAGE_PRIVATE_IMPORTS = {
     ("classifiers/engine/_compiled.py", "augmentation"),
     ("classifiers/engine/_regularization.py", "networks"),
     ("cli/_collections.py", "datasets"),
-    ("cli/_xray_files.py", "datasets"),
     ("cli/explain.py", "explanation"),
     ("explanation/_source_images.py", "loading"),
     ("persistence/onnx/_layers.py", "networks"),

@@ -16,7 +16,6 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
-from skpneumo._documentation import DocumentationLinks
 from skpneumo._random import check_random_state, random_seeds
 from skpneumo._sklearn import Interval, StrOptions, _check_sample_weight, _fit_context
 from skpneumo.augmentation import ImageAugmenter
@@ -38,21 +37,12 @@ from skpneumo.classifiers.engine._tta import AugmentedViews
 if TYPE_CHECKING:
     from scikeras.wrappers import KerasClassifier
 
-_TRAINING_PARAMETERS = {field.name for field in fields(TrainingOptions)} - {
-    "n_classes",
-    "value_range",
-    "epochs",
-    "callbacks",
-}
+_NOT_PARAMETERS = {"n_classes", "value_range", "epochs", "callbacks"}
+_TRAINING_PARAMETERS = {field.name for field in fields(TrainingOptions)} - _NOT_PARAMETERS
 
 
 class BaseNetworkClassifier(
-    DocumentationLinks,
-    ImageInputMixin,
-    CallbackSupportMixin,
-    ClassifierMixin,
-    BaseEstimator,
-    ABC,
+    ImageInputMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC
 ):
     """A network as a classifier of images; what network it is, a subclass decides."""
 

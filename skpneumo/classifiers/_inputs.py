@@ -7,13 +7,14 @@ import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
+from skpneumo._documentation import DocumentationLinks
 from skpneumo._images import is_stream, misplaced_channels
 from skpneumo._pixel_values import how_to_convert, same_kind_of_pixels, white_of
 from skpneumo._sklearn import _check_y
 from skpneumo.classifiers._containers import check_is_array, check_labels
 
 
-class ImageInputMixin:
+class ImageInputMixin(DocumentationLinks):
     """Checks X for a classifier with the parameter ``image_shape``."""
 
     image_shape: Any

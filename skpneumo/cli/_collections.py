@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "describe",
+    "paths_in_table",
     "patients_given",
     "positive_name",
     "read_collection",
@@ -78,6 +79,14 @@ def _read_folder(
         top_folders=options.top_folders,
         leave_out=options.leave_out,
     )
+
+
+def paths_in_table(folder: Path | None, options: CollectionOptions) -> list[str]:
+    """Find the files that a table names; nothing else in it is looked at."""
+    from skpneumo.datasets._load_table import table_paths
+
+    assert options.table is not None
+    return table_paths(options.table, options.path, folder)
 
 
 def _has_splits(folder: Path, options: CollectionOptions, usual: str) -> bool:
@@ -219,7 +228,7 @@ def read_for(
     return xrays
 
 
-def patients_given(xrays: "Bunch", options: CollectionOptions) -> Any:
+def patients_given(xrays: "Bunch", options: CollectionOptions) -> list[str]:
     """Return the patients the user named, or None to let the audit read the file names."""
     if options.table is None and options.patient_pattern is None:
         return None

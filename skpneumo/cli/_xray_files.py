@@ -49,14 +49,11 @@ def files_to_read(
             "With --table, --part and --hold-out there can be only one folder, not files or "
             "standard input."
         )
+    from skpneumo.cli._collections import paths_in_table, read_collection
+
     folder = Path(files[0]) if files else None
     if not selected or (options.table and not (options.part or options.hold_out)):
-        from skpneumo.datasets._load_table import table_paths
-
-        assert options.table is not None
-        return table_paths(options.table, options.path, folder)
-    from skpneumo.cli._collections import read_collection
-
+        return paths_in_table(folder, options)
     return read_collection(folder, options, "all", "held out").filenames.tolist()
 
 

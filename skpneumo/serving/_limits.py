@@ -9,7 +9,7 @@ __all__ = ["Limits"]
 class Limits:
     """How much a server accepts, and how much it computes at once.
 
-    Parameters
+    Attributes
     ----------
     max_bytes : int, default=40 * 2**20
         Bytes of one file. The largest radiographs, uncompressed DICOM, have about 30 MB.
