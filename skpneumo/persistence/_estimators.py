@@ -280,12 +280,13 @@ def _check_parameters(name: str, parameters: dict[str, Any]) -> None:
 
 def _set_state(value: Any, name: str, state: dict[str, Any]) -> None:
     """Set what fit had set, as unpickling would, but nothing that the type itself defines."""
+    parameters = value.get_params(deep=False)
     wrong = [
         key
         for key in state
         if not key.isidentifier()
         or key.startswith("__")
-        or key in vars(value)
+        or key in parameters
         or hasattr(type(value), key)
     ]
     if wrong:

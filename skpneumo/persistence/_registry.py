@@ -79,7 +79,6 @@ _SPLITTERS = (
     "sklearn.model_selection.GroupKFold",
     "sklearn.model_selection.GroupShuffleSplit",
     "sklearn.model_selection.KFold",
-    "sklearn.model_selection.RepeatedStratifiedKFold",
     "sklearn.model_selection.ShuffleSplit",
     "sklearn.model_selection.StratifiedGroupKFold",
     "sklearn.model_selection.StratifiedKFold",

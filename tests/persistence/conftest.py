@@ -146,7 +146,7 @@ def models_of_rows():
                 ("under", RandomUnderSampler(random_state=0)),
                 ("near", NearMiss()),
                 ("tomek", TomekLinks()),
-                ("edited", EditedNearestNeighbours(kind_sel="mode")),
+                ("edited", EditedNearestNeighbours()),
                 ("classify", LogisticRegression()),
             ]
         ),
