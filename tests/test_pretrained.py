@@ -23,7 +23,7 @@ def trained(tmp_path_factory, xrays):
         [
             sys.executable, SCRIPT, xrays.root, "--version", "3", "--out", folder,
             "--recipe", "dense-baseline", "--size", "16", "--epochs", "2", "--folds", "2",
-            "--recall", "0.5", "--confidence", "0.5",
+            "--recall", "0.5", "--confidence", "0.5", "--false-alarms", "0.3",
         ],
         capture_output=True,
         text=True,
