@@ -82,6 +82,7 @@ def main() -> None:
 def train(options: argparse.Namespace, log: Log) -> Path:
     """Fit, round, write, compare; give the file."""
     start = time.perf_counter()
+    options.out.mkdir(parents=True, exist_ok=True)
     xrays = load_chest_xray(options.data)
     X, y, patients = xrays.X, xrays.target, xrays.groups
     names = list(xrays.target_names)
