@@ -181,6 +181,7 @@ _RULES = {
     "sklearn.pipeline.Pipeline": _PIPELINE,
     "imblearn.pipeline.Pipeline": _PIPELINE,
     "sklearn.isotonic.IsotonicRegression": Rules({}, frozenset({"f_"})),
+    "sklearn.linear_model.Perceptron": Rules({}, frozenset({"_loss_function_"})),
     "sklearn.model_selection.TunedThresholdClassifierCV": Rules({}, frozenset({"_curve_scorer"})),
     "sklearn.preprocessing.FunctionTransformer": Rules(
         {},
