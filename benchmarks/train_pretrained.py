@@ -5,7 +5,7 @@
 The recipe "robust" is fitted on all patients of the folder, whatever its splits. Its probabilities
 are calibrated, and its threshold keeps a recall floor, by scores of models that had not seen the
 patient: those of patient-grouped folds, whose figures are the card's. An input gate is fitted
-around it where this version has one. Weights are rounded to 16 bits where that moves no
+around it. Weights are rounded to 16 bits where that moves no
 probability of the training images by more than 1e-3. Then the file is written, loaded again and
 compared, and its digest goes to the index from which ``load_pretrained`` finds it.
 
@@ -25,13 +25,13 @@ from numpy.typing import NDArray
 from skpneumo import (
     RecallFloorClassifier,
     __version__,
-    decision,
     load_chest_xray,
     load_model,
     make_recipe,
     save_model,
 )
 from skpneumo._files import atomic_write
+from skpneumo.decision import InputGate
 from skpneumo.fitted import classifiers_of
 from skpneumo.recipes._pretrained import INDEX, WEIGHTS
 
@@ -71,6 +71,7 @@ def main() -> None:
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--recall", type=float, default=0.98)
     parser.add_argument("--confidence", type=float, default=0.95)
+    parser.add_argument("--false-alarms", type=float, default=0.01, help="rate of the input gate")
     parser.add_argument("--random-state", type=int, default=0)
     parser.add_argument("--n-jobs", type=int, default=-1, help="threads that read images")
     parser.add_argument("--card", type=Path, help="JSON of more figures for the card")
@@ -81,6 +82,7 @@ def main() -> None:
 def train(options: argparse.Namespace, log: Log) -> Path:
     """Fit, round, write, compare; give the file."""
     start = time.perf_counter()
+    options.out.mkdir(parents=True, exist_ok=True)
     xrays = load_chest_xray(options.data)
     X, y, patients = xrays.X, xrays.target, xrays.groups
     names = list(xrays.target_names)
@@ -105,14 +107,13 @@ def train(options: argparse.Namespace, log: Log) -> Path:
         calibration="temperature",
         pos_label=1,
     )
-    gated = hasattr(decision, "InputGate")
-    model = decision.InputGate(floor, on_outlier="warn") if gated else floor
+    model = InputGate(floor, on_outlier="nan", false_alarm_rate=options.false_alarms)
     model.fit(X, y, groups=patients)
-    floor = model.estimator_ if gated else model
+    floor = model.estimator_
     log(f"Fitted {options.folds} folds and the whole in {_minutes(start)}.")
     for line in _figures(floor):
         log(line)
-    log(model.terms_ if gated else "This version has no input gate.")
+    log(f"Input gate: {model.terms_}")
     largest = round_weights(model, floor, X)
     log(
         "Weights are "
@@ -127,7 +128,7 @@ def train(options: argparse.Namespace, log: Log) -> Path:
     path = options.out / f"{options.name}-{options.version}.skpneumo"
     save_model(model, path, provenance=provenance_of(options, xrays, floor))
     found = load_model(path).predict_proba(X)
-    if not np.array_equal(found, model.predict_proba(X)):
+    if not np.array_equal(found, model.predict_proba(X), equal_nan=True):
         raise RuntimeError(f"{path} predicts other than what was saved.")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     log(
@@ -150,7 +151,8 @@ def round_weights(model: Any, floor: Any, X: Any) -> float:
     before = model.predict_proba(X)
     for network in networks:
         network.weights_ = [_rounded(array) for array in network.weights_]
-    largest = float(np.abs(model.predict_proba(X) - before).max())
+    # NaN of what the gate withholds, before or after.
+    largest = float(np.nanmax(np.abs(model.predict_proba(X) - before)))
     if largest > MOST_CHANGED:
         for network, weights in zip(networks, whole, strict=True):
             network.weights_ = weights

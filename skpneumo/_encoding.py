@@ -37,9 +37,12 @@ NETWORK_NAMES = {
 _GENERATORS = {"MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64"}
 _MT19937_WORDS, _PHILOX_WORDS = 624, 4
 _NUMBERS = {
-    np.dtype(kind).name: np.dtype(kind).type
-    for kind in ("?", "b", "B", "h", "H", "i", "I", "q", "Q", "e", "f", "d")
-}
+    name: np.dtype(name).type
+    for name in (
+        "bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64",
+        "float16", "float32", "float64",
+    )
+}  # fmt: skip
 _MOST_TEXT = 2**26  # bytes of all arrays of text, each as wide as its longest entry
 # From so many numbers on it is looked whether half of their bytes say nothing.
 _WORTH_HALVING = 1024

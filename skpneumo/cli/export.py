@@ -25,7 +25,7 @@ def export(
     Parameters
     ----------
     model
-        Model file, of `skpneumo fit` or joblib.
+        Model file of `skpneumo fit`; or a .joblib file of somebody you trust; or pretrained.
     out
         File to write; its suffix is .onnx.
     images
@@ -39,13 +39,14 @@ def export(
     """
     from skpneumo.cli._distinct_files import refuse_the_same_file
     from skpneumo.cli._labels import class_names
-    from skpneumo.cli._model_files import load_model, refuse_to_overwrite
+    from skpneumo.cli._model_files import find_model, load_model, refuse_to_overwrite
     from skpneumo.persistence import OnnxClassifier, export_onnx
 
     if out.suffix.lower() != ".onnx":
         raise ValueError(
             f"{out} does not end in .onnx, which is what there is to export to. Name another file."
         )
+    model = find_model(model)
     refuse_the_same_file({"the model": model, "the ONNX file": out, "--card": card})
     refuse_to_overwrite(out, force)
     text = None if card is None else card.read_text(encoding="utf-8")

@@ -43,7 +43,8 @@ def serve(
     Parameters
     ----------
     model
-        Model file, of `skpneumo fit` or joblib. It is a pickle: load only trusted files.
+        Model file of `skpneumo fit`; or a .joblib file, which runs what is in it: load only
+        those you trust; or pretrained, the model that ships with the package.
     host
         Address to listen on.
     port
@@ -63,7 +64,7 @@ def serve(
         Most images given to the model at once.
     """
     from skpneumo.cli._labels import class_names
-    from skpneumo.cli._model_files import load_model
+    from skpneumo.cli._model_files import find_model, load_model
     from skpneumo.serving import Limits, make_app, run_server
 
     limits = Limits(
@@ -73,6 +74,7 @@ def serve(
         max_waiting=max_waiting,
         batch_size=batch_size,
     )
+    model = find_model(model)
     estimator = load_model(model)
     app = make_app(
         estimator,

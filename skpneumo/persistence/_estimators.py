@@ -122,7 +122,7 @@ class _ModelEncoder(Encoder):
         rules = rules_of(name)
         held = _parameters(value)
         for key, values in rules.required.items():
-            if not any(_same(held[key], each) for each in values):
+            if _function_name(held[key]) not in values:
                 raise TypeError(
                     f"{place}.{key} is {held[key]!r}, which no file can hold. {_REMEDY}"
                 )
@@ -266,13 +266,26 @@ def _same(value: Any, other: Any) -> bool:
     return type(value) is type(other) and value == other
 
 
+def _function_name(value: Any) -> str | None:
+    """The name of a function that a file may hold, None for None, and "" for anything else."""
+    return None if value is None else NAMES.name_of(value) or ""
+
+
 def _check_parameters(name: str, parameters: dict[str, Any]) -> None:
     rules = rules_of(name)
-    for key, values in (rules.only | rules.required).items():
-        if key in parameters and not any(_same(parameters[key], each) for each in values):
-            raise ValueError(
-                f"it sets {key} of a {name} to {parameters[key]!r}, which no file may"
-            )
+    wrong = [
+        key
+        for key, values in rules.only.items()
+        if key in parameters and not any(_same(parameters[key], each) for each in values)
+    ]
+    wrong += [
+        key
+        for key, values in rules.required.items()
+        if _function_name(parameters.get(key)) not in values
+    ]
+    if wrong:
+        key = wrong[0]
+        raise ValueError(f"it sets {key} of a {name} to {parameters[key]!r}, which no file may")
     jobs = parameters.get("n_jobs")
     if isinstance(jobs, int) and abs(jobs) > _MOST_JOBS:
         raise ValueError(f"it sets n_jobs of a {name} to {jobs}")
@@ -280,12 +293,13 @@ def _check_parameters(name: str, parameters: dict[str, Any]) -> None:
 
 def _set_state(value: Any, name: str, state: dict[str, Any]) -> None:
     """Set what fit had set, as unpickling would, but nothing that the type itself defines."""
+    parameters = value.get_params(deep=False)
     wrong = [
         key
         for key in state
         if not key.isidentifier()
         or key.startswith("__")
-        or key in vars(value)
+        or key in parameters
         or hasattr(type(value), key)
     ]
     if wrong:

@@ -26,6 +26,7 @@ _ESTIMATORS = (
     "skpneumo.Pipeline",
     "skpneumo.RecallFloorClassifier",
     "skpneumo.TransferClassifier",
+    "skpneumo.decision.InputGate",
     "skpneumo.decision.PriorShiftClassifier",
     # Whose predictions are NumPy's on the arrays of a file. What passes them unchecked to C, such
     # as trees, neighbours and kernel machines, is left out: a file could make it read anywhere.
@@ -79,7 +80,6 @@ _SPLITTERS = (
     "sklearn.model_selection.GroupKFold",
     "sklearn.model_selection.GroupShuffleSplit",
     "sklearn.model_selection.KFold",
-    "sklearn.model_selection.RepeatedStratifiedKFold",
     "sklearn.model_selection.ShuffleSplit",
     "sklearn.model_selection.StratifiedGroupKFold",
     "sklearn.model_selection.StratifiedKFold",
@@ -122,6 +122,7 @@ _FUNCTIONS = (
 
 # Name in files -> where it is, for what is private or has moved.
 _MOVED = {
+    "skpneumo.recipes.hog_features": "skpneumo.recipes._hog:hog_features",
     "skpneumo.decision.LogitClassifier": "skpneumo.decision._logits:LogitClassifier",
     "skpneumo.evaluation.recall": "skpneumo.evaluation._scorers:_recall",
     "skpneumo.evaluation.specificity": "skpneumo.evaluation._scorers:_specificity",
@@ -159,13 +160,14 @@ class Rules:
     stateless : bool
         Whether what a fit sets has no part in predictions.
     required : dict of str to tuple
-        Parameters that predictions are made by, and those of their values that can be saved.
+        Parameters that predictions are made by, and those of their values that can be saved: None,
+        or functions by their names.
     """
 
     only: dict[str, tuple[Any, ...]]
     without: frozenset[str] = frozenset()
     stateless: bool = False
-    required: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    required: dict[str, tuple[str | None, ...]] = field(default_factory=dict)
 
 
 _PIPELINE = Rules({"memory": (None,)})
@@ -179,9 +181,16 @@ _RULES = {
     "sklearn.pipeline.Pipeline": _PIPELINE,
     "imblearn.pipeline.Pipeline": _PIPELINE,
     "sklearn.isotonic.IsotonicRegression": Rules({}, frozenset({"f_"})),
+    "sklearn.linear_model.Perceptron": Rules({}, frozenset({"_loss_function_"})),
     "sklearn.model_selection.TunedThresholdClassifierCV": Rules({}, frozenset({"_curve_scorer"})),
     "sklearn.preprocessing.FunctionTransformer": Rules(
-        {}, required={"func": (None,), "inverse_func": (None,)}
+        {},
+        required={
+            "func": (None, "skpneumo.recipes.hog_features"),
+            "inverse_func": (None,),
+            "kw_args": (None,),
+            "inv_kw_args": (None,),
+        },
     ),
 }
 

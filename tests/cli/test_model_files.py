@@ -12,6 +12,9 @@ from skpneumo import load_model, save_model
 from skpneumo.cli import main
 from skpneumo.recipes import _pretrained
 
+# Models this small may call every image the same.
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+
 SMALL = ["--recipe", "dense-baseline", "--size", "16", "--epochs", "1"]
 
 

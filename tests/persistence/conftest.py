@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -66,8 +67,9 @@ from skpneumo import (
     Pipeline,
     RecallFloorClassifier,
     TransferClassifier,
+    make_recipe,
 )
-from skpneumo.decision import PriorShiftClassifier
+from skpneumo.decision import FewPatientsWarning, InputGate, PriorShiftClassifier
 from skpneumo.evaluation import make_recall_scorer
 
 
@@ -146,7 +148,7 @@ def models_of_rows():
                 ("under", RandomUnderSampler(random_state=0)),
                 ("near", NearMiss()),
                 ("tomek", TomekLinks()),
-                ("edited", EditedNearestNeighbours(kind_sel="mode")),
+                ("edited", EditedNearestNeighbours()),
                 ("classify", LogisticRegression()),
             ]
         ),
@@ -182,6 +184,11 @@ def models_on_images(images):
         "average": VotingClassifier(
             [(f"network{i}", small_network(random_state=i)) for i in range(2)], voting="soft"
         ),
+        "gated": InputGate(
+            VotingClassifier([("a", small_network()), ("b", small_network())], voting="soft"),
+            on_outlier="nan",
+            false_alarm_rate=0.3,
+        ),
         "enhanced": Pipeline(
             [
                 ("equalize", ContrastEqualizer()),
@@ -198,7 +205,22 @@ def models_on_images(images):
             ]
         ),
     }
-    return {name: clone(network).fit(X, y) for name, network in networks.items()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FewPatientsWarning)
+        return {name: clone(network).fit(X, y) for name, network in networks.items()}
+
+
+@pytest.fixture(scope="session")
+def large_images(images):
+    """As large as edges need them."""
+    X, y = images
+    return np.repeat(np.repeat(X, 2, axis=1), 2, axis=2), y
+
+
+@pytest.fixture(scope="session")
+def model_of_edges(large_images):
+    """The recipe without a network, but for its loader."""
+    return make_recipe("hog-svm", random_state=0)[-1].set_params(cv=3).fit(*large_images)
 
 
 @pytest.fixture(scope="session")

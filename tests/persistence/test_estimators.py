@@ -50,13 +50,22 @@ def predictions(model, X):
 
 @pytest.fixture(scope="session")
 def saved(
-    tmp_path_factory, models_on_rows, models_on_images, model_from_paths, rows, images, xrays
+    tmp_path_factory,
+    models_on_rows,
+    models_on_images,
+    model_of_edges,
+    model_from_paths,
+    rows,
+    images,
+    large_images,
+    xrays,
 ):
     """Files by kind of input and name, with what a fresh process predicts from them."""
     folder = tmp_path_factory.mktemp("models")
     kinds = {
         "rows": (models_on_rows, rows[0]),
         "images": (models_on_images, images[0]),
+        "large": ({"edges": model_of_edges}, large_images[0]),
         "paths": ({"pipeline": model_from_paths}, np.array([str(p) for p in xrays.filenames])),
     }
     for kind, (models, X) in kinds.items():

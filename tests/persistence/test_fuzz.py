@@ -4,7 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 
+
+@pytest.mark.slow
 def test_changed_files_do_no_harm():
     script = Path(__file__).parents[2] / "benchmarks" / "hostile_models.py"
     run = subprocess.run(
