@@ -1,11 +1,11 @@
-"""What does the input gate withhold? Films it should answer, and images that are none.
+"""What does the input gate withhold? X-rays it should answer about, and images that are none.
 
     python benchmarks/input_gate.py chest_xray --dicom dicom --lab /tmp/gate
 
 trains a small network (64 pixels, a few minutes on two cores) on 60 % of the patients of a
 collection, fits an ``InputGate`` at the stated rate of false alarms, and counts what it withholds
-of the other 40 %, of copies of theirs that are turned, mirrored, inverted or cropped, and of
-images that are no chest films: those that scikit-image, scikit-learn, Matplotlib and pydicom
+of half of the others, of copies of theirs that are turned, mirrored, inverted or cropped, and of
+images that are no chest X-rays: those that scikit-image, scikit-learn, Matplotlib and pydicom
 ship, drawn text, noise and blanks. A second gate is calibrated on patients whom its network has
 not seen, so that the price of calibrating without them shows.
 
@@ -33,19 +33,21 @@ SIDE = 224
 TURNS = np.array([-10, -7, -4, 4, 7, 10])
 
 CHANGES: dict[str, Callable[[Image.Image, int], Image.Image]] = {
-    "mirrored": lambda film, _: ImageOps.mirror(film),
-    "turned by 4 to 10 degrees": lambda film, number: film.rotate(
+    "mirrored": lambda image, _: ImageOps.mirror(image),
+    "turned by 4 to 10 degrees": lambda image, number: image.rotate(
         TURNS[number % len(TURNS)], Image.Resampling.BILINEAR
     ),
-    "a tenth of each side cut off": lambda film, _: film.crop(
-        tuple(round(share * side) for share in (0.05, 0.95) for side in film.size)
+    "5 % cut off at each edge": lambda image, _: image.crop(
+        tuple(round(share * side) for share in (0.05, 0.95) for side in image.size)
     ),
-    "half as bright": lambda film, _: film.point(lambda level: level // 2),
-    "rotated by 90 degrees": lambda film, number: film.rotate(90 if number % 2 else 270),
-    "rotated by 180 degrees": lambda film, _: film.rotate(180),
-    "upside down": lambda film, _: ImageOps.flip(film),
-    "inverted": lambda film, _: ImageOps.invert(film),
-    "inverted, upside down": lambda film, _: ImageOps.flip(ImageOps.invert(film)),
+    "half as bright": lambda image, _: image.point(lambda level: level // 2),
+    "rotated by 90 degrees": lambda image, number: image.rotate(
+        90 if number % 2 else 270, expand=True
+    ),
+    "rotated by 180 degrees": lambda image, _: image.rotate(180),
+    "upside down": lambda image, _: ImageOps.flip(image),
+    "inverted": lambda image, _: ImageOps.invert(image),
+    "inverted, upside down": lambda image, _: ImageOps.flip(ImageOps.invert(image)),
 }
 
 PHOTOGRAPHS = (
@@ -72,12 +74,12 @@ LIMBS = ("RG3_J2KI.dcm",)
 def groups_of(
     held_out: list[str], patients: list[str], dicom: Path | None
 ) -> Iterator[tuple[str, str, Image.Image]]:
-    """Yield the group, the source and the image of everything but the held-out films."""
+    """Yield the group, the source and the image of everything but the held-out X-rays."""
     rng = np.random.default_rng(0)
     for number, (path, patient) in enumerate(zip(held_out, patients, strict=True)):
-        film = Image.open(path).convert("L")
+        image = Image.open(path).convert("L")
         for group, change in CHANGES.items():
-            yield group, patient, change(film, number)
+            yield group, patient, change(image, number)
     for number, pixels in enumerate(noise(rng)):
         yield "noise", f"noise {number}", Image.fromarray(pixels)
     for level in range(0, 256, 15):
@@ -145,7 +147,7 @@ def radiology(dicom: Path | None) -> Iterator[tuple[str, str, Image.Image]]:
         path = get_testdata_file(name, download=False)
         if path is not None:
             yield "CT, MR and other modalities", f"{kind} {name}", rendered(path)
-    for names, group in ((ADULTS, "adult chest films"), (LIMBS, "limbs")):
+    for names, group in ((ADULTS, "adult chest X-rays"), (LIMBS, "limbs")):
         for name in names:
             if dicom is not None and (dicom / name).exists():
                 yield group, name, rendered(dicom / name)
@@ -194,11 +196,11 @@ def saved(path: Path, make: Callable[[], Any]) -> Any:
     return joblib.load(path)
 
 
-def write_groups(folder: Path, films: list[str], patients: list[str], dicom: Path | None) -> Any:
+def write_groups(folder: Path, images: list[str], patients: list[str], dicom: Path | None) -> Any:
     """Write the images of all groups to files, and list them."""
     folder.mkdir(exist_ok=True)
     rows = []
-    for number, (group, source, image) in enumerate(groups_of(films, patients, dicom)):
+    for number, (group, source, image) in enumerate(groups_of(images, patients, dicom)):
         path = folder / f"{number:05}.png"
         image.save(path)
         rows.append((str(path), group, source))
@@ -229,9 +231,9 @@ def main() -> None:
     """Print the table, and write it into a page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="folder with train/ (and val/)")
-    parser.add_argument("--dicom", type=Path, help="folder with chest films of adults and limbs")
+    parser.add_argument("--dicom", type=Path, help="folder with chest images of adults and limbs")
     parser.add_argument("--lab", type=Path, required=True, help="folder for what is made")
-    parser.add_argument("--films", type=int, default=300, help="held-out films that are changed")
+    parser.add_argument("--images", type=int, default=300, help="held-out X-rays that are changed")
     parser.add_argument("--rate", type=float, default=0.01, help="false alarms to be stated")
     parser.add_argument("--write", type=Path, help="page to put the table into")
     options = parser.parse_args()
@@ -263,7 +265,7 @@ def main() -> None:
             options.lab / "gate-of-new-patients.joblib", lambda: gate(choosing)
         ),
     }
-    drawn = np.random.default_rng(0).permutation(counting)[: options.films]
+    drawn = np.random.default_rng(0).permutation(counting)[: options.images]
     groups = saved(
         options.lab / "groups.joblib",
         lambda: write_groups(
@@ -271,7 +273,7 @@ def main() -> None:
         ),
     )
     held = pd.DataFrame(
-        {"path": paths[counting], "group": "held-out films", "source": patients[counting]}
+        {"path": paths[counting], "group": "held-out X-rays", "source": patients[counting]}
     )
 
     def scored() -> pd.DataFrame:

@@ -193,7 +193,7 @@ def test_same_answers_from_paths_frames_images_and_streams(gated, network, colle
 
 def test_fits_on_streams_and_frames_as_on_images(collection, images, network):
     cnn = FrozenEstimator(network[-1])
-    kwargs = {"false_alarm_rate": RATE, "max_images": 60}
+    kwargs = {"false_alarm_rate": 0.2, "max_images": 60}
     expected = InputGate(cnn, **kwargs).fit(images, collection.target)
     stream = ImageLoader(size=SIZE, stream=True).transform(collection.filenames)
     on_stream = InputGate(cnn, **kwargs).fit(stream, collection.target)
