@@ -144,6 +144,8 @@ def radiology(dicom: Path | None) -> Iterator[tuple[str, str, Image.Image]]:
     """Yield what pydicom and the folder --dicom have: slices, limbs, adults."""
     from pydicom.data import get_testdata_file
 
+    from skpneumo import ImageLoader
+
     for name, kind in SLICES.items():
         path = get_testdata_file(name, download=False)
         if path is not None:
@@ -151,11 +153,12 @@ def radiology(dicom: Path | None) -> Iterator[tuple[str, str, Image.Image]]:
     for names, group in ((ADULTS, "adult chest X-rays"), (LIMBS, "limbs")):
         for name in names:
             if dicom is not None and (dicom / name).exists():
-                yield group, name, rendered(dicom / name)
+                (pixels,) = ImageLoader(size=2 * SIDE).transform([dicom / name])
+                yield group, name, Image.fromarray(pixels[..., 0])
 
 
 def rendered(path: str | Path) -> Image.Image:
-    """Render a DICOM file as a viewer does, in grey."""
+    """Render a DICOM file that is no radiograph, which ImageLoader would refuse, in grey."""
     import pydicom
     from pydicom.pixels import apply_modality_lut, apply_voi_lut
 
@@ -167,7 +170,7 @@ def rendered(path: str | Path) -> Image.Image:
         pixels = pixels.mean(axis=-1)
     low, high = pixels.min(), pixels.max()
     grey = (255 * (pixels - low) / max(high - low, 1)).astype(np.uint8)
-    return Image.fromarray(255 - grey if data.PhotometricInterpretation == "MONOCHROME1" else grey)
+    return Image.fromarray(grey)
 
 
 def network() -> Any:
@@ -260,7 +263,9 @@ def main() -> None:
     from sklearn.frozen import FrozenEstimator
 
     from skpneumo import load_chest_xray, patient_train_test_split
+    from skpneumo._formatting import with_interval
     from skpneumo.decision import InputGate
+    from skpneumo.evaluation import evaluate_predictions
 
     xrays = load_chest_xray(options.data)
     paths, y, patients = xrays.filenames, xrays.target, np.asarray(xrays.groups)
@@ -299,7 +304,8 @@ def main() -> None:
         for name, each in gates.items():
             frame[name] = each.reasons(frame["path"]) != ""
         frame["reasons"] = gates["withheld"].reasons(frame["path"])
-        frame["PNEUMONIA without a gate"] = model.predict(frame["path"]) == 1
+        frame["probability"] = model.predict_proba(frame["path"])[:, 1]
+        frame["PNEUMONIA without a gate"] = frame["probability"] >= 0.5
         return frame
 
     frame = saved(options.lab / "rows.joblib", scored)
@@ -316,12 +322,19 @@ def main() -> None:
             *(f"| {' | '.join(map(str, row))} |" for row in table.itertuples(index=False)),
         ]
     )
+    found = evaluate_predictions(
+        y[counting], frame["probability"][: len(held)], groups=patients[counting]
+    ).set_index("metric")
+    auc = with_interval(*found.loc["roc_auc", ["value", "low", "high"]])
+    gates["withheld"].set_params(on_outlier="nan")
+    written += (
+        f"\n\nThe network's AUC on the held-out X-rays is {auc}. A prediction takes "
+        f"{cost(model, gates['withheld'], paths[counting][:512])}."
+    )
     print(gates["withheld"].terms_, written, sep="\n\n")
     for name, rows in frame.groupby("group", sort=False):
         counts = rows["reasons"].str.split(", ").explode().value_counts().drop("", errors="ignore")
         print(f"{name}: {dict(counts)}")
-    gates["withheld"].set_params(on_outlier="nan")
-    print(cost(model, gates["withheld"], paths[counting][:512]))
     if options.write:
         page = options.write.read_text(encoding="utf-8")
         pattern = r"(<!-- gate: start -->\n).*?(<!-- gate: end -->)"
