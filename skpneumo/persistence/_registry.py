@@ -26,6 +26,7 @@ _ESTIMATORS = (
     "skpneumo.Pipeline",
     "skpneumo.RecallFloorClassifier",
     "skpneumo.TransferClassifier",
+    "skpneumo.decision.InputGate",
     "skpneumo.decision.PriorShiftClassifier",
     # Whose predictions are NumPy's on the arrays of a file. What passes them unchecked to C, such
     # as trees, neighbours and kernel machines, is left out: a file could make it read anywhere.

@@ -22,13 +22,14 @@ def model_file(xrays, tmp_path_factory):
 def gated_model_file(model_file, xrays, tmp_path_factory):
     from sklearn.frozen import FrozenEstimator
 
+    from skpneumo import load_model, save_model
     from skpneumo.decision import FewPatientsWarning, InputGate
 
-    gate = InputGate(FrozenEstimator(joblib.load(model_file)), on_outlier="nan")
+    gate = InputGate(FrozenEstimator(load_model(model_file)), on_outlier="nan")
     with pytest.warns(FewPatientsWarning):
         gate.fit(xrays.filenames, xrays.target)
-    path = tmp_path_factory.mktemp("gated") / "model.joblib"
-    joblib.dump(gate, path)
+    path = tmp_path_factory.mktemp("gated") / "model.skpneumo"
+    save_model(gate, path)
     return path
 
 

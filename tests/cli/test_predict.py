@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import FunctionTransformer
 
-from skpneumo import ImageLoader, load_model, make_pipeline
+from skpneumo import ImageLoader, load_model, make_pipeline, save_model
 from skpneumo.cli import main
 from skpneumo.cli._labels import class_names, labels_at, labels_of
 from skpneumo.cli.predict import predict
@@ -100,10 +100,10 @@ def test_what_the_gate_withholds_has_the_reason_alone_and_status_1(
 
 
 def test_a_gate_that_warns_lets_the_answer_stand(gated_model_file, upside_down, tmp_path, capsys):
-    model = joblib.load(gated_model_file)
+    model = load_model(gated_model_file)
     model.on_outlier = "warn"
-    joblib.dump(model, tmp_path / "model.joblib")
-    assert predict(tmp_path / "model.joblib", upside_down) == 1
+    save_model(model, tmp_path / "model.skpneumo")
+    assert predict(tmp_path / "model.skpneumo", upside_down) == 1
     (row,) = rows_of(capsys.readouterr().out)
     assert row["label"]
     assert "upside down" in row["withheld"]

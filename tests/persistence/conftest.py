@@ -67,7 +67,7 @@ from skpneumo import (
     RecallFloorClassifier,
     TransferClassifier,
 )
-from skpneumo.decision import PriorShiftClassifier
+from skpneumo.decision import InputGate, PriorShiftClassifier
 from skpneumo.evaluation import make_recall_scorer
 
 
@@ -105,6 +105,7 @@ def models_of_rows():
         "floor with temperature": RecallFloorClassifier(
             linear, recall=0.8, confidence=0.8, calibration="temperature", ensemble=False, cv=3
         ),
+        "gate of rows": InputGate(linear, false_alarm_rate=0.1, on_outlier="nan"),
         "prevalence": PriorShiftClassifier(linear, prevalence=0.1, cv=3),
         **{
             method: CalibratedClassifierCV(linear, method=method, cv=StratifiedKFold(2))
@@ -182,6 +183,7 @@ def models_on_images(images):
         "average": VotingClassifier(
             [(f"network{i}", small_network(random_state=i)) for i in range(2)], voting="soft"
         ),
+        "gate": InputGate(small_network(), false_alarm_rate=0.3, on_outlier="nan"),
         "enhanced": Pipeline(
             [
                 ("equalize", ContrastEqualizer()),
