@@ -430,7 +430,7 @@ class InputGate(
     ) -> None:
         """Fit the checks on some patients and choose their thresholds by others."""
         rows = self._sample(codes, fitted_on, rng)
-        self.feature_columns_ = None
+        self.feature_columns_: NDArray[np.intp] | None = None
         seen = self._see_twice(X, rows, rng)
         patients = np.tile(codes[rows], 2)
         seed = random_seed(rng)
