@@ -15,8 +15,8 @@ The package is one flow, and its modules are the stages of it::
     networks       pure functions: shape -> keras.Model
     classifiers    the networks as scikit-learn classifiers
     tuning         searches that resume, halve by epochs and share a device
-    decision       an operating point with a recall floor
     fitted         looks inside a fitted estimator: transformers, classifiers, threshold
+    decision       an operating point with a recall floor; an input gate
     evaluation     scorers, intervals, comparisons, displays
     explanation    what the network looks at
     report         all of it on one HTML page

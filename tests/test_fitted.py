@@ -27,19 +27,24 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.svm import LinearSVC
 
-from skpneumo.decision import RecallFloorClassifier
+from skpneumo.decision import InputGate, RecallFloorClassifier
 from skpneumo.fitted import (
     classifiers_of,
+    gate_of,
     map_classifiers,
     positive_label,
     split_transformers,
     threshold_of,
     transformers_of,
     unwrap,
+    without_gate,
 )
 from skpneumo.pipeline import make_pipeline
 
-pytestmark = pytest.mark.filterwarnings("ignore::skpneumo.datasets.UnknownPatientsWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::skpneumo.datasets.UnknownPatientsWarning"),
+    pytest.mark.filterwarnings("ignore::skpneumo.decision.OutlierImageWarning"),
+]
 
 RNG = np.random.default_rng(0)
 Y = np.arange(120) % 2
@@ -70,6 +75,10 @@ def floor(estimator, **options):
     return RecallFloorClassifier(estimator, recall=0.8, confidence=0.8, cv=3, **options)
 
 
+def gate(estimator):
+    return InputGate(estimator, false_alarm_rate=0.1)
+
+
 def two(voting="soft", **options):
     return VotingClassifier([("a", pipe()), ("b", pipe())], voting=voting, **options)
 
@@ -98,6 +107,10 @@ NESTS = {
         lambda: CalibratedClassifierCV(FrozenEstimator(pipe().fit(X, Y)), cv=2),
         1,
     ),
+    "gate": (lambda: gate(pipe()), 1),
+    "gate around a recall floor": (lambda: gate(floor(pipe())), 3),
+    "recall floor around a gate": (lambda: floor(gate(pipe()), ensemble=False), 1),
+    "gate in a pipeline": (lambda: make_pipeline(gate(pipe())), 1),
     "soft voting": (two, 2),
     "hard voting": (lambda: two("hard"), 2),
     "voting without one": (
@@ -155,6 +168,20 @@ def test_what_is_split_off_predicts_the_same_from_transformed_data(fitted, name)
     assert getattr(threshold_of(predictor), "value", None) == getattr(
         threshold_of(estimator), "value", None
     )
+
+
+@pytest.mark.parametrize("name", NESTS)
+def test_gate_is_found_and_looked_through(fitted, name):
+    found = gate_of(fitted[name])
+    assert (found is not None) == ("gate" in name)
+    ungated = without_gate(fitted[name])
+    assert gate_of(ungated) is None
+    assert (ungated is fitted[name]) == ("gate" not in name)
+    if found is not None:
+        assert found.gate.reasons(X[:3]).shape == (3,)
+        floor_outside = isinstance(fitted[name], RecallFloorClassifier)
+        np.testing.assert_array_equal(ungated.predict(X), fitted[name].predict(X))
+        assert isinstance(ungated, RecallFloorClassifier) or not floor_outside
 
 
 def test_transformers_that_learned_different_things_stay_with_their_classifiers():

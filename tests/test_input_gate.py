@@ -130,7 +130,7 @@ def test_what_is_no_upright_film_is_withheld_and_what_is_passes(
 
 def test_reasons_name_the_checks_that_fail(gated_pixels, images):
     flipped = gated_pixels.reasons(images[:, ::-1])
-    assert np.mean([each.startswith("upside down") or "upside down" in each for each in flipped])
+    assert np.mean(["upside down" in each for each in flipped]) > 0.9
     scores = gated_pixels.check_scores(images[:, ::-1])
     assert scores.shape == (len(images), 3)
     failed = scores > gated_pixels.thresholds_
@@ -193,7 +193,7 @@ def test_same_answers_from_paths_frames_images_and_streams(gated, network, colle
 
 def test_fits_on_streams_and_frames_as_on_images(collection, images, network):
     cnn = FrozenEstimator(network[-1])
-    kwargs = {"false_alarm_rate": RATE, "max_images": 60}
+    kwargs = {"false_alarm_rate": 0.2, "max_images": 60}
     expected = InputGate(cnn, **kwargs).fit(images, collection.target)
     stream = ImageLoader(size=SIZE, stream=True).transform(collection.filenames)
     on_stream = InputGate(cnn, **kwargs).fit(stream, collection.target)
@@ -313,7 +313,7 @@ def test_fitted_state_is_arrays_and_simple_estimators(gated):
 def test_many_features_are_used_in_part(collection, images, monkeypatch):
     monkeypatch.setattr("skpneumo.decision._input_gate._MOST_FEATURES", 100)
     rows = rows_of_pixels(images)
-    gate = InputGate(LogisticRegression(), false_alarm_rate=RATE)
+    gate = InputGate(LogisticRegression(C=0.01), false_alarm_rate=RATE)
     gate.fit(rows, collection.target, groups=collection.groups)
     assert len(gate.feature_columns_) == 100
     assert gate.feature_reducer_.n_features_in_ == 100
@@ -332,12 +332,12 @@ def test_at_most_so_many_images_of_whole_patients(images, collection):
 
 def test_metadata_is_routed_to_the_estimator(images, collection):
     with config_context(enable_metadata_routing=True):
-        inner = LogisticRegression().set_fit_request(sample_weight=True)
+        inner = LogisticRegression(C=0.01).set_fit_request(sample_weight=True)
         gate = InputGate(inner, false_alarm_rate=RATE)
         weights = (collection.target == 1).astype(float) + 0.01
         gate.fit(rows_of_pixels(images), collection.target, groups=collection.groups,
                  sample_weight=weights)  # fmt: skip
-    expected = LogisticRegression().fit(rows_of_pixels(images), collection.target, weights)
+    expected = LogisticRegression(C=0.01).fit(rows_of_pixels(images), collection.target, weights)
     np.testing.assert_allclose(gate.estimator_.coef_, expected.coef_)
 
 

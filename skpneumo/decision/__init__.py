@@ -1,4 +1,4 @@
-"""From probabilities to decisions: an operating point with a recall floor, and referral."""
+"""From probabilities to decisions: an operating point with a recall floor, referral, a gate."""
 
 import lazy_loader as lazy
 

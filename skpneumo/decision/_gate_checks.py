@@ -18,6 +18,8 @@ N_NEIGHBORS = 5
 """The distance to this nearest reference is what counts."""
 
 _MOST_COMPONENTS = 64
+# Of a component, as a share of the first one's: whitening would make much of less.
+_LEAST_VARIANCE = 1e-6
 
 
 _OF_VIEW = {"features": "feature", "pixels": "pixel"}
@@ -61,7 +63,7 @@ class GateChecks:
         for name, prefix in _OF_VIEW.items():
             values = getattr(view, name)
             if values is not None:
-                reducer = PCA(min(_MOST_COMPONENTS, *values.shape), random_state=seed).fit(values)
+                reducer = _reducer(values, whiten=name == "features", seed=seed)
                 references = reducer.transform(values).astype(np.float32)
                 setattr(checks, f"{prefix}_reducer", reducer)
                 setattr(checks, f"{prefix}_references", references)
@@ -85,6 +87,17 @@ class GateChecks:
             if classifier is not None:
                 scores[name] = classifier.decision_function(view.pixels)
         return {name: each.astype(np.float64) for name, each in scores.items()}
+
+
+def _reducer(values: NDArray[np.float32], whiten: bool, seed: int) -> PCA:
+    """Fit the principal components, those aside that vary by no more than rounding."""
+    n_components = min(_MOST_COMPONENTS, *values.shape)
+    reducer = PCA(n_components, whiten=whiten, random_state=seed).fit(values)
+    variances = reducer.explained_variance_
+    n_varying = max(1, int((variances > _LEAST_VARIANCE * variances[0]).sum()))
+    if n_varying == n_components:
+        return reducer
+    return PCA(n_varying, whiten=whiten, random_state=seed).fit(values)
 
 
 def _distances(

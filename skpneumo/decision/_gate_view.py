@@ -83,10 +83,10 @@ class Views:
 
     def __init__(self, estimator: Any, X: Any) -> None:
         transformers, self.predictor = split_transformers(estimator)
-        self.images: Any = X if np.ndim(X) == 4 else None
+        self.images: Any = X if _are_images(X) else None
         for transformer in transformers:
             X = transformer.transform(X)
-            if np.ndim(X) == 4:
+            if _are_images(X):
                 self.images = X
         self.given = X
         first = classifiers_of(self.predictor)[0]
@@ -159,6 +159,11 @@ def changed_copies(images: NDArray[Any], rng: np.random.RandomState) -> NDArray[
         else:
             images[number] = images[number][:, ::-1].copy()
     return images
+
+
+def _are_images(X: Any) -> bool:
+    # Asked of the object: a list of paths has none, and a stream would be decoded by NumPy.
+    return getattr(X, "ndim", 0) == 4
 
 
 def _as_rows(X: Any) -> NDArray[Any]:

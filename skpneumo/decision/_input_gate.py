@@ -15,6 +15,7 @@ from sklearn.model_selection import GroupKFold
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, indexable
+from threadpoolctl import threadpool_limits
 
 from skpneumo._paths import filenames_of
 from skpneumo._patients import find_patients
@@ -80,7 +81,7 @@ class InputGate(
 ):
     r"""Classifier that withholds its answer about images unlike those it was fitted on.
 
-    A network gives a probability for anything: noise, a hand, a photograph, a film that lies
+    A network gives a probability for anything: noise, a hand, a photograph, an X-ray that lies
     upside down. This asks first whether an image is like those of training, and warns, answers
     NaN or raises where it is not. It does not ask whether the answer is right.
 
@@ -127,8 +128,8 @@ class InputGate(
     feature_columns_ : ndarray of int, or None
         Which of the network's last features are used; None for all.
     feature_reducer_, pixel_reducer_ : PCA or None
-        Projection of the features, and of the 32 x 32 grey levels, to 64 components or fewer.
-        None where there is no network, or no images.
+        Projection of the features (whitened), and of the 32 x 32 grey levels (not whitened), to
+        64 components or fewer. None where there is no network, or no images.
     feature_references_, pixel_references_ : ndarray of shape (n_references, n_components) or None
         Images of training in the reduced spaces, float32.
     orientation_, polarity_ : LogisticRegression or None
@@ -158,10 +159,12 @@ class InputGate(
     **Checks.** Each has a score that is higher the less an image is like those of training.
 
     - "features": Euclidean distance to the fifth nearest reference [1]_ among the network's last
-      features (those that the logits are linear in), projected to 64 principal components. Of
-      several networks it is the first. Without a network, where ``X`` are rows of numbers, these.
-    - "pixels": the same of 32 x 32 grey levels, means over a grid of cells, of mean 0 and
-      standard deviation 1 in each image.
+      features (those that the logits are linear in), projected to 64 principal components and
+      whitened: a network gives most of its variance to telling the classes apart, and little to
+      what is strange. Of several networks it is the first. Without a network, where ``X`` are
+      rows of numbers, these.
+    - "pixels": the same, not whitened, of 32 x 32 grey levels, means over a grid of cells, of
+      mean 0 and standard deviation 1 in each image.
     - "orientation" and "polarity": log odds by logistic regressions of the same grey levels that
       an image is upside down or rotated by 180 degrees, and that it is a negative.
 
@@ -296,7 +299,8 @@ class InputGate(
                 random_state=random_seed(rng),
             )  # fmt: skip
         self._fit_estimator(X, y, fitted_on, fit_params, context)
-        self._fit_checks(X, codes, fitted_on, chosen_by, rng)
+        with threadpool_limits(1, "blas"):  # fits this small only wait for their threads
+            self._fit_checks(X, codes, fitted_on, chosen_by, rng)
         context.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
 
@@ -426,7 +430,7 @@ class InputGate(
     ) -> None:
         """Fit the checks on some patients and choose their thresholds by others."""
         rows = self._sample(codes, fitted_on, rng)
-        self.feature_columns_ = None
+        self.feature_columns_: NDArray[np.intp] | None = None
         seen = self._see_twice(X, rows, rng)
         patients = np.tile(codes[rows], 2)
         seed = random_seed(rng)

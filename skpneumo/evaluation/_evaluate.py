@@ -210,7 +210,10 @@ def evaluate(
     ]
     reasons = [reasons_to_withhold(each, X) for each in estimators]
     if all(each is not None for each in reasons):
-        fits = [replace(fit, withheld=each != "") for fit, each in zip(fits, reasons, strict=True)]
+        fits = [
+            replace(fit, withheld=np.asarray(each != "", dtype=bool))
+            for fit, each in zip(fits, reasons, strict=True)
+        ]
     how = _How(
         read_subgroups(subgroups, X, fits[0].filenames),
         prevalence,

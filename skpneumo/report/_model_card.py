@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skpneumo._formatting import counted
-from skpneumo.fitted import classifiers_of, threshold_of
+from skpneumo.fitted import classifiers_of, gate_of, threshold_of
 from skpneumo.report._card_blocks import (
     Block,
     Bullets,
@@ -178,8 +178,11 @@ def _details(estimator: Any, names: list[str]) -> dict[str, str]:
 
 
 def _gate(estimator: Any) -> str:
-    """What refuses images unlike those of training."""
-    return "none: an image of anything gets an answer"
+    """What withholds answers about images unlike those of training."""
+    inner = gate_of(estimator)
+    if inner is None:
+        return "none: an image of anything gets an answer"
+    return inner.gate.terms_
 
 
 def _decision(estimator: Any) -> list[Block]:

@@ -6,7 +6,10 @@ The only place that knows how a gate is asked.
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["gate_answers"]
+from skpneumo._responses import reasons_to_withhold
+from skpneumo.fitted import gate_of
+
+__all__ = ["gate_answers", "gate_withholds"]
 
 
 def gate_answers(estimator: Any, paths: Sequence[str]) -> list[dict[str, Any] | None]:
@@ -24,4 +27,13 @@ def gate_answers(estimator: Any, paths: Sequence[str]) -> list[dict[str, Any] | 
     answers : list of dict or None
         With ``passed`` and ``reason``; None from an estimator without a gate.
     """
-    return [None] * len(paths)
+    reasons = reasons_to_withhold(estimator, paths)
+    if reasons is None:
+        return [None] * len(paths)
+    return [{"passed": not reason, "reason": reason} for reason in reasons.tolist()]
+
+
+def gate_withholds(estimator: Any) -> bool:
+    """Whether nothing is answered about an image that does not pass, rather than a warning."""
+    inner = gate_of(estimator)
+    return inner is not None and inner.gate.on_outlier != "warn"

@@ -15,7 +15,7 @@ from skpneumo._responses import probabilities_and_labels
 from skpneumo.decision import RecallFloorClassifier
 from skpneumo.fitted import positive_label, threshold_of
 from skpneumo.loading import UnreadableImagesError, image_size
-from skpneumo.serving._gate import gate_answers
+from skpneumo.serving._gate import gate_answers, gate_withholds
 
 __all__ = ["METHODS", "ImageError", "ImageTooLargeError", "ServedModel"]
 
@@ -121,7 +121,7 @@ class ServedModel:
             warnings.simplefilter("ignore")
             found = self._predict_readable(paths)
             failed = [path for path in paths if path not in found]
-            # Some error that names no image, such as that of a gate: ask one by one.
+            # Some error that names no image: ask one by one.
             for path in failed:
                 found |= self._predict_alone(path)
         return [found[path] for path in paths]
@@ -166,7 +166,8 @@ class ServedModel:
         positive = self.positive
         shown: list[float | None] = [round(value, _DIGITS) for value in row]
         decision: str | None = label
-        if any(map(math.isnan, row)):  # a gate has withheld it
+        withheld = gate is not None and not gate["passed"] and gate_withholds(self.estimator)
+        if withheld or any(map(math.isnan, row)):
             shown, said, decision = [None] * len(row), None, None
         else:
             said = label

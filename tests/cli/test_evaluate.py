@@ -154,3 +154,25 @@ def test_folder_without_splits_is_read_whole(model_file, xrays, capsys):
     assert main(["evaluate", str(model_file), str(Path(xrays.root) / "val")]) == 0
     n_val = (xrays.split == "val").sum()
     assert f"{n_val} X-rays" in capsys.readouterr().out
+
+
+def test_what_the_gate_would_withhold_is_counted(
+    gated_model_file, model_file, xrays, upside_down, tmp_path, capsys
+):
+    folder = tmp_path / "test"
+    shutil.copytree(Path(xrays.root) / "test", folder)
+    shutil.copy(upside_down, folder / "PNEUMONIA" / "person900_virus_1.png")
+    frames = []
+    for model in (gated_model_file, model_file):
+        out = tmp_path / f"{len(frames)}.csv"
+        assert main(["evaluate", str(model), str(folder), "--out", str(out)]) == 0
+        frames.append(pd.read_csv(out))
+    printed = capsys.readouterr().out
+    assert printed.count("withheld by the gate") == 1
+    withheld = frames[0].query("metric == 'withheld'")
+    assert withheld["value"].iloc[0] >= 1 / len(list(folder.rglob("*.*")))
+    others = frames[0].query("metric != 'withheld'").reset_index(drop=True)
+    pd.testing.assert_frame_equal(others, frames[1])
+    arguments = ["evaluate", str(gated_model_file), str(folder), "--threshold", "0.5"]
+    assert main(arguments) == 0
+    assert "withheld by the gate" in capsys.readouterr().out

@@ -76,6 +76,23 @@ def test_strange_files_are_rows_with_their_error(model_file, xrays, tmp_path, ca
     assert "2 of 4 files" in capsys.readouterr().err
 
 
+def test_what_the_gate_withholds_has_no_figure(
+    gated_model_file, xrays, upside_down, tmp_path, capsys
+):
+    out = tmp_path / "out"
+    arguments = ["explain", str(gated_model_file), upside_down, xrays.filenames[0]]
+    assert main([*arguments, "--out", str(out), "--method", "hires_cam"]) == 1
+    printed, err = capsys.readouterr()
+    assert "1 figure." in printed
+    assert "1 of 2 images are unlike those of training" in err
+    strange, usual = rows_of(out)
+    assert "upside down" in strange["withheld"]
+    assert [strange[name] for name in ("probability", "label", "figure", "lungs")] == [""] * 4
+    assert usual["withheld"] == ""
+    assert (out / usual["figure"]).exists()
+    assert len(list(out.glob("*.png"))) == 1
+
+
 def test_every_model_is_explained(other_model_file, three_class_model_file, xrays, tmp_path):
     for number, model in enumerate([other_model_file, three_class_model_file]):
         out = tmp_path / str(number)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import FunctionTransformer
 
-from skpneumo import ImageLoader, load_model, make_pipeline
+from skpneumo import ImageLoader, load_model, make_pipeline, save_model
 from skpneumo.cli import main
 from skpneumo.cli._labels import class_names, labels_at, labels_of
 from skpneumo.cli.predict import predict
@@ -76,6 +76,60 @@ def test_bad_files_change_nothing_for_the_good_ones(model_file, damaged, capsys)
     predict(model_file, *damaged, format="jsonl")
     among_bad_ones = capsys.readouterr().out.splitlines()
     assert [among_bad_ones[0], among_bad_ones[4]] == alone
+
+
+def test_what_the_gate_withholds_has_the_reason_alone_and_status_1(
+    gated_model_file, xrays, upside_down, damaged, capsys
+):
+    assert predict(gated_model_file, *xrays.filenames[:3]) == 0
+    paths = [xrays.filenames[0], upside_down, damaged[1]]
+    assert predict(gated_model_file, *paths) == 1
+    out, err = capsys.readouterr()
+    rows = rows_of(out[out.rindex("path,") :])
+    assert list(rows[0]) == ["path", "probability", "label", "withheld", "error"]
+    assert [bool(row["label"]) for row in rows] == [True, False, False]
+    assert [bool(row["probability"]) for row in rows] == [True, False, False]
+    assert [bool(row["withheld"]) for row in rows] == [False, True, False]
+    assert "upside down" in rows[1]["withheld"]
+    assert [bool(row["error"]) for row in rows] == [False, False, True]
+    assert "1 of 3 images are unlike those of training" in err
+    # A threshold of the command line decides about the others alone.
+    assert predict(gated_model_file, *paths[:2], threshold=0) == 1
+    rows = rows_of(capsys.readouterr().out)
+    assert [row["label"] for row in rows] == ["PNEUMONIA", ""]
+
+
+def test_a_gate_that_warns_lets_the_answer_stand(gated_model_file, upside_down, tmp_path, capsys):
+    model = load_model(gated_model_file)
+    model.on_outlier = "warn"
+    save_model(model, tmp_path / "model.skpneumo")
+    assert predict(tmp_path / "model.skpneumo", upside_down) == 1
+    (row,) = rows_of(capsys.readouterr().out)
+    assert row["label"]
+    assert "upside down" in row["withheld"]
+
+
+def test_withheld_rows_count_when_a_run_continues(
+    gated_model_file, xrays, upside_down, tmp_path, capsys, monkeypatch
+):
+    module = sys.modules["skpneumo.cli.predict"]
+    predicted_rows, batches = module.predicted_rows, []
+
+    def interrupted(model, batch, threshold):
+        if batches:
+            raise KeyboardInterrupt
+        batches.append(batch)
+        return predicted_rows(model, batch, threshold)
+
+    run = [gated_model_file, upside_down, xrays.filenames[0]]
+    out = tmp_path / "rows.csv"
+    monkeypatch.setattr(module, "predicted_rows", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        predict(*run, out=out, batch_size=1)
+    monkeypatch.setattr(module, "predicted_rows", predicted_rows)
+    assert predict(*run, out=out, batch_size=1) == 1
+    assert "1 of 2 images" in capsys.readouterr().err
+    assert [bool(row["withheld"]) for row in rows_of(out.read_text())] == [True, False]
 
 
 def test_folders_are_searched(model_file, xrays, tmp_path, capsys):

@@ -28,6 +28,7 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from skpneumo.datasets import UnknownPatientsWarning
+from skpneumo.decision import InputGate
 from skpneumo.evaluation import (
     DominantPatientWarning,
     evaluate,
@@ -517,3 +518,29 @@ def test_patients_of_the_real_pool(real_data):
     assert by_metric(frame).loc["recall", ["n", "n_patients"]].tolist() == [3883, 2450]
     assert by_metric(frame, "bacteria").loc["recall", "n"] == 2538
     assert by_metric(frame, "virus").loc["recall", "n"] == 1345
+
+
+def test_a_gate_withholds_nothing_and_what_it_would_is_counted():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(240, 3)), np.arange(240) % 2
+    X[:, 0] += y
+    X[200:206] += 50  # strange images of three patients, two of them positive
+    patient = np.repeat(np.arange(120), 2)
+    y = y[patient]
+    gate = InputGate(LogisticRegression(), on_outlier="nan", false_alarm_rate=0.1)
+    gate.fit(X[:200], y[:200], groups=patient[:200])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = evaluate(gate, X[200:], y[200:], groups=patient[200:])
+        plain = evaluate(gate.estimator_, X[200:], y[200:], groups=patient[200:])
+    row = found[found.metric == "withheld"].iloc[0]
+    withheld = gate.reasons(X[200:]) != ""
+    assert withheld[:6].all()
+    assert row.value == withheld.mean()
+    assert row.low < row.value < row.high
+    assert (row.n, row.n_patients) == (40, 20)
+    pd.testing.assert_frame_equal(found[found.metric != "withheld"], plain, check_flags=False)
+    note = next(each for each in found.attrs["notes"] if "input gate" in each)
+    assert f"{withheld.sum()} of the 40 images, {withheld[y[200:] == 1].sum()} of them" in note
+    both = evaluate([gate, gate.estimator_], X[200:], y[200:], groups=patient[200:])
+    assert "withheld" not in set(both.metric)

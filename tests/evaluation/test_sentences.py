@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from skpneumo.decision import InputGate
 from skpneumo.evaluation import (
     DominantPatientWarning,
     compare_predictions,
@@ -50,6 +51,12 @@ def stressed():
     return stress_test(model, IMAGES, Y, corruptions={"same": lambda image: image})
 
 
+def gated():
+    gate = InputGate(LogisticRegression(), false_alarm_rate=0.1)
+    gate.fit(SCORE[:, None], Y, groups=range(60))
+    return evaluate(gate, SCORE[:, None], Y, n_resamples=20)
+
+
 # A way to every kind of table there is.
 TABLES = {
     "one fit": lambda: of_fits(1),
@@ -59,6 +66,7 @@ TABLES = {
     "one patient with most": one_patient_with_most,
     "two models": lambda: compare_predictions(Y, SCORE, SCORE[::-1]),
     "stressed": stressed,
+    "gated": gated,
 }
 # The condition of each sentence: the tables of which it is true.
 TRUE_OF = {
@@ -66,8 +74,15 @@ TRUE_OF = {
     "two fits": {"two models"},
     "several fits": {"three fits"},
     "several rows": TABLES.keys(),
-    "calibration error": {"one fit", "three fits", "at a prevalence", "one patient with most"},
+    "calibration error": {
+        "one fit",
+        "three fits",
+        "at a prevalence",
+        "one patient with most",
+        "gated",
+    },
     "stated prevalence": {"at a prevalence"},
+    "withheld": {"gated"},
     "dominant patient": {"one patient with most"},
     "drops": {"stressed"},
 }

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.ensemble import VotingClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 
-from skpneumo.decision import RecallFloorClassifier
+from skpneumo.decision import InputGate, RecallFloorClassifier
 from skpneumo.explanation import ExplanationReport
 from skpneumo.report import EvaluationReport, model_card
 from skpneumo.report._card_blocks import Open, Table
@@ -122,6 +123,14 @@ def test_stress_and_shortcuts_are_in_it(floor):
     assert "The model uses a shortcut, on 40 images" in said
     assert "0.610" in said
     assert "images altered as elsewhere" not in card
+
+
+def test_gate_is_named_with_its_terms(data, floor):
+    X, y = data
+    gate = InputGate(FrozenEstimator(floor), false_alarm_rate=0.1)
+    gate.fit(X, y, groups=np.arange(len(y)))
+    assert gate.terms_ in section(model_card(gate), "Model details")
+    assert "an image of anything gets an answer" in section(model_card(floor), "Model details")
 
 
 def test_an_average_says_how_many_it_is(data):

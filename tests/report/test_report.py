@@ -1,3 +1,4 @@
+import html as html_module
 import os
 import re
 import shutil
@@ -20,7 +21,7 @@ from sklearn.svm import LinearSVC
 
 from skpneumo import ImageLoader, make_pipeline
 from skpneumo.audit import audit_images
-from skpneumo.decision import RecallFloorClassifier
+from skpneumo.decision import InputGate, RecallFloorClassifier
 from skpneumo.evaluation import evaluate
 from skpneumo.report import EvaluationReport
 from skpneumo.report._cards import cards, meaning_of
@@ -776,3 +777,28 @@ def test_browser_would_complain(tmp_path):
     page.write_text("<script>console.error(1)</script>")
     said = browse(page, tmp_path / "profile", f"--screenshot={tmp_path / 'page.png'}")
     assert said.count("CONSOLE") == 1
+
+
+def test_gate_has_a_section_with_what_it_would_withhold(features):
+    X, y, model, split = features
+    X = X.copy()
+    X[-5:] += 100
+    gate = InputGate(FrozenEstimator(model), on_outlier="nan", false_alarm_rate=0.05)
+    gate.fit(X[:120], y[:120], groups=np.arange(120))
+    options = {"split": split, "groups": np.arange(240), "n_resamples": 50}
+    report = EvaluationReport.from_estimator(gate, X, y, **options)
+    names = [name for name, *_ in report.sections]
+    assert names[names.index("operating-point") + 1] == "input-gate"
+    body = next(section.body for section in report.sections if section.name == "input-gate")
+    withheld = np.flatnonzero(gate.reasons(X[120:]) != "")
+    assert {115, 116, 117, 118, 119} <= set(withheld)
+    for row in withheld[:20]:
+        assert f"image {row}<" in body
+    assert gate.terms_ in html_module.unescape(body)
+    row = report.frame[report.frame.metric == "withheld"].iloc[0]
+    assert row.value == len(withheld) / 120
+    assert ("More is withheld here" in body) == (row.low > gate.false_alarm_rate_)
+    assert "withheld" in next(section.body for section in report.sections
+                              if section.name == "metrics")  # fmt: skip
+    without = EvaluationReport.from_estimator(model, X, y, **options)
+    assert "input-gate" not in [name for name, *_ in without.sections]

@@ -111,3 +111,27 @@ def test_between_two_thresholds_it_refers(model, xrays, contents):
     names = {0: "NORMAL", 1: "PNEUMONIA", "refer": "refer"}
     assert said == [names[each] for each in floor.decide(xrays.filenames)]
     assert served.upper_threshold == floor.upper_threshold_
+
+
+@pytest.mark.parametrize("on_outlier", ["warn", "nan", "raise"])
+def test_gate_is_asked_of_each_image(on_outlier, model, xrays, contents):
+    from io import BytesIO
+
+    from PIL import Image, ImageOps
+    from sklearn.frozen import FrozenEstimator
+
+    from skpneumo.decision import FewPatientsWarning, InputGate
+
+    gate = InputGate(FrozenEstimator(model), on_outlier=on_outlier)
+    with pytest.warns(FewPatientsWarning):
+        gate.fit(xrays.filenames, xrays.target)
+    file = BytesIO()
+    ImageOps.flip(Image.open(xrays.filenames[0])).save(file, "PNG")
+    served = ServedModel(gate, ["NORMAL", "PNEUMONIA"])
+    usual, strange = served.predict([contents[0], file.getvalue()])
+    assert usual["gate"] == {"passed": True, "reason": ""}
+    assert usual["label"]
+    assert not strange["gate"]["passed"]
+    assert "upside down" in strange["gate"]["reason"]
+    assert (strange["label"] is None) == (on_outlier != "warn")
+    assert (strange["probability"] is None) == (on_outlier != "warn")
