@@ -346,7 +346,6 @@ CROSS_STAGE_PRIVATE_IMPORTS = {
     ("cli/_xray_files.py", "datasets"),
     ("cli/explain.py", "explanation"),
     ("explanation/_source_images.py", "loading"),
-    ("persistence/onnx/_layers.py", "networks"),
     ("report/_evaluation.py", "evaluation"),
     ("report/_explained.py", "explanation"),
     ("report/_sections.py", "audit"),
