@@ -38,6 +38,7 @@ STAGES = [
     "_progress",
     "_pixel_values",
     "_images",
+    "_input_checks",
     "_burnt_in_text",
     "_html",
     "_plotting",

@@ -93,6 +93,10 @@ class GraphBuilder:
         self._count += 1
         return f"{self._prefix}{stem}_{self._count}"
 
+    def maker_of(self, value: str) -> onnx.NodeProto:
+        """Give the node that a value comes from."""
+        return next(node for node in self.nodes if value in node.output)
+
     def name_output(self, value: str, name: str) -> None:
         """Give a value the name of an output of the graph."""
         self.nodes.append(helper.make_node("Identity", [value], [name]))

@@ -63,6 +63,7 @@ _OPERATORS = frozenset(
         "Pad",
         "Range",
         "ReduceMax",
+        "ReduceMean",
         "ReduceMin",
         "ReduceSum",
         "Relu",
@@ -80,6 +81,7 @@ _OPERATORS = frozenset(
         "Squeeze",
         "Sub",
         "Tanh",
+        "TopK",
         "Transpose",
         "Unsqueeze",
         "Where",
@@ -88,7 +90,7 @@ _OPERATORS = frozenset(
 _TYPES = frozenset(
     getattr(onnx.TensorProto, name) for name in ("FLOAT", "DOUBLE", "INT64", "BOOL")
 )
-_INPUTS, _OUTPUTS = ["image"], ["probabilities", "label", "decision"]
+_INPUTS, _OUTPUTS, _GATE = ["image"], ["probabilities", "label", "decision"], "gate"
 
 
 def check_model(data: bytes) -> ModelFacts:
@@ -111,12 +113,12 @@ def check_model(data: bytes) -> ModelFacts:
     if model.opset_import[0].domain:
         raise ValueError(f"it has operators of {model.opset_import[0].domain!r}")
     graph = model.graph
-    if [each.name for each in graph.input] != _INPUTS or [
-        each.name for each in graph.output
-    ] != _OUTPUTS:
-        raise ValueError("its inputs and outputs are not those of an exported classifier")
     properties = {each.key: each.value for each in model.metadata_props}
     facts = facts_from(properties)
+    outputs = _OUTPUTS if facts.gate is None else [*_OUTPUTS, _GATE]
+    names = [[each.name for each in values] for values in (graph.input, graph.output)]
+    if names != [_INPUTS, outputs]:
+        raise ValueError("its inputs and outputs are not those of an exported classifier")
     _check_graphs(graph)
     if properties.get("digest") != digest_of(model, properties):
         raise ValueError("its digest does not fit its content; it is damaged or was changed")

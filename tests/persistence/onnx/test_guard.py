@@ -91,6 +91,14 @@ def endless_loop(model):
     node("Loop", "turns", body=body())(model)
 
 
+GATE = {
+    "checks": ["pixels"],
+    "thresholds": [1.0],
+    "reasons": ["unlike"],
+    "on_outlier": "nan",
+    "false_alarm_rate": 0.01,
+    "terms": "",
+}
 ATTACKS = {
     "external data": (external, "in another file"),
     "external data in disguise": (external_without_saying_so, "in another file"),
@@ -118,6 +126,11 @@ ATTACKS = {
     "size": (tell(loading=json.dumps(
         {"size": [10**6, 10**6], "color_mode": "rgb", "resize": "pad", "dicom_window": 0}
     )), "loading is not"),
+    "gate without an output": (tell(gate=json.dumps(GATE)), "inputs and outputs"),
+    "gate of nothing": (tell(gate=json.dumps(GATE | {"checks": []})), "gate is not"),
+    "gate of text": (tell(gate='"x"'), "not those of a model"),
+    "gate without numbers": (tell(gate=json.dumps(GATE | {"thresholds": 1})), "gate is not"),
+    "huge class": (tell(classes="[1, 1" + "0" * 400 + "]"), "classes is not"),
     "unknown property": (tell(extra="1"), "not those of a model"),
     "later format": (tell(format="99"), "its format is 99"),
     "no JSON": (tell(classes="["), "not JSON"),
