@@ -88,6 +88,16 @@ class GraphBuilder:
         """Add an array of float64; returns its name."""
         return self.constant(value, np.float64)
 
+    def whole_quotient(self, dividend: str, divisor: str) -> str:
+        """Divide int64 without a remainder, by way of float64, which is exact below 2 ** 53.
+
+        A file may not divide whole numbers: the least of them divided by -1 ends the process.
+        """
+        quotient = self.node(
+            "Div", *(self.node("Cast", x, to=DOUBLE) for x in (dividend, divisor))
+        )
+        return self.node("Cast", self.node("Floor", quotient), to=INTEGER)
+
     def new_name(self, stem: str) -> str:
         """Make a name that no other value has."""
         self._count += 1

@@ -58,6 +58,12 @@ def node(operator, *inputs, domain="", **attributes):
     return change
 
 
+def divide(model):
+    for name, value in (("least", -(2**63)), ("minus_one", -1)):
+        model.graph.initializer.append(numpy_helper.from_array(np.int64([value]), name))
+    node("Div", "least", "minus_one")(model)
+
+
 def larger_shape(model):
     model.graph.initializer[0].dims[:] = [1 << 40]
 
@@ -111,6 +117,7 @@ ATTACKS = {
     ),
     "loop without a bound": (node("Loop", "", "", body=body()), "loop without a bound"),
     "loop of many turns": (endless_loop, "too many turns"),
+    "least whole number by -1": (divide, "divides whole numbers"),
     "larger shape": (larger_shape, "another size than its shape"),
     "negative shape": (negative_shape, "another size than its shape"),
     "text": (text_constant, "of a type"),
