@@ -6,8 +6,8 @@ Each file is one of a few small models with one change: to its bytes; or to its 
 attributes, its constants or its properties, after which the digest is made right again. What opens
 also predicts. Opening and predicting may raise ValueError and nothing else, open no other file,
 start no process and open no connection, and the process stays below a limit of memory. It is
-watched by an audit hook and from outside: a process that ends by a signal is a failure. Seeded, and
-bounded by the number of files.
+watched by an audit hook and from outside: a process that ends by a signal is a failure. Seeded,
+and bounded by the number of files.
 """
 
 import argparse
