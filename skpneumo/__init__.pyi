@@ -23,7 +23,7 @@ from .explanation import (
 )
 from .loading import ImageLoader
 from .networks import build_cnn, build_pretrained
-from .persistence import load_model, read_provenance, save_model
+from .persistence import OnnxClassifier, export_onnx, load_model, read_provenance, save_model
 from .pipeline import Pipeline, make_pipeline
 from .rebalancing import ImageResampler
 from .recipes import list_recipes, load_pretrained, make_recipe
@@ -46,6 +46,7 @@ __all__ = [
     "ImageLoader",
     "ImageResampler",
     "MarkerRemover",
+    "OnnxClassifier",
     "PatientKFold",
     "Pipeline",
     "RecallFloorClassifier",
@@ -63,6 +64,7 @@ __all__ = [
     "etiologies",
     "evaluate",
     "explanation_report",
+    "export_onnx",
     "fetch_chest_xray",
     "grad_cam",
     "integrated_gradients",

@@ -13,6 +13,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skpneumo import CNNClassifier, ImageLoader, make_chest_xray, make_pipeline
+from skpneumo._input_checks import SIDE
 from skpneumo.datasets import UnknownPatientsWarning
 from skpneumo.decision import (
     FewPatientsWarning,
@@ -22,7 +23,7 @@ from skpneumo.decision import (
     RecallFloorClassifier,
 )
 from skpneumo.decision._gate_calibration import choose_thresholds, patients_needed
-from skpneumo.decision._gate_view import SIDE, changed_copies, small_grey
+from skpneumo.decision._gate_view import changed_copies, small_grey
 from skpneumo.fitted import classifiers_of, gate_of, threshold_of, unwrap, without_gate
 
 RATE = 0.1

@@ -10,12 +10,10 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 
-from skpneumo.decision._gate_view import SIDE, View
+from skpneumo._input_checks import N_NEIGHBORS, SIDE
+from skpneumo.decision._gate_view import View
 
-__all__ = ["N_NEIGHBORS", "GateChecks"]
-
-N_NEIGHBORS = 5
-"""The distance to this nearest reference is what counts."""
+__all__ = ["GateChecks"]
 
 _MOST_COMPONENTS = 64
 # Of a component, as a share of the first one's: whitening would make much of less.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,12 +11,10 @@ from scipy.ndimage import rotate
 from scipy.sparse import issparse
 
 from skpneumo._images import batches_of
+from skpneumo._input_checks import cell_shares
 from skpneumo.fitted import classifiers_of, split_transformers
 
-__all__ = ["SIDE", "View", "Views", "changed_copies", "small_grey"]
-
-SIDE = 32
-"""Rows and columns of the small images."""
+__all__ = ["View", "Views", "changed_copies", "small_grey"]
 
 Floats = NDArray[np.float32]
 
@@ -130,22 +127,13 @@ def small_grey(images: NDArray[Any]) -> Floats:
     level everywhere are 0.
     """
     grey = np.asarray(images).mean(axis=-1, dtype=np.float32)
-    rows, columns = (_shares(n) for n in grey.shape[1:])
+    rows, columns = (cell_shares(n) for n in grey.shape[1:])
     small = (rows @ grey @ columns.T).reshape(len(grey), -1)
     small -= small.mean(axis=1, keepdims=True)
     deviation = small.std(axis=1, keepdims=True)
     # Rounding leaves a blank image some deviation.
     blank = deviation <= 1e-5 * (1 + np.abs(grey).max(axis=(1, 2), initial=0))[:, np.newaxis]
     return np.where(blank, 0, small / np.where(blank, 1, deviation)).astype(np.float32)
-
-
-@lru_cache(maxsize=8)
-def _shares(n: int) -> Floats:
-    """How much of each cell, of SIDE, each of n pixels fills; rows add up to 1."""
-    edges = np.linspace(0, n, SIDE + 1)
-    low = np.maximum(edges[:-1, np.newaxis], np.arange(n))
-    high = np.minimum(edges[1:, np.newaxis], np.arange(1, n + 1))
-    return (np.clip(high - low, 0, None) * (SIDE / n)).astype(np.float32)
 
 
 def changed_copies(images: NDArray[Any], rng: np.random.RandomState) -> NDArray[Any]:

@@ -17,6 +17,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, indexable
 from threadpoolctl import threadpool_limits
 
+from skpneumo._input_checks import REASONS
 from skpneumo._paths import filenames_of
 from skpneumo._patients import find_patients
 from skpneumo._random import check_random_state, random_seed
@@ -38,13 +39,6 @@ from skpneumo.decision._gate_view import View, Views, changed_copies
 from skpneumo.splitting import patient_train_test_split
 
 __all__ = ["FewPatientsWarning", "InputGate", "OutlierImageError", "OutlierImageWarning"]
-
-REASONS = {
-    "features": "unlike the training images to the network",
-    "pixels": "unlike the training images",
-    "orientation": "upside down",
-    "polarity": "a negative",
-}
 
 _N_FOLDS = 5
 _MOST_FEATURES = 4096

@@ -145,12 +145,17 @@ class ImageNormalization(keras.layers.Layer):
         return distance / ops.sqrt(variance + self.epsilon**2)
 
     def _mean(self, images: Any) -> Any:
-        height, width = images.shape[1:3]
-        weights = gaussian_means if self.local else central_mean
+        down, across = self.mean_weights(*images.shape[1:3])
         x = ops.transpose(images, (0, 3, 1, 2))
-        x = ops.matmul(weights(height, self.scale), x)
-        x = ops.matmul(x, weights(width, self.scale).T)
+        x = ops.matmul(ops.matmul(down, x), across)
         return ops.transpose(x, (0, 2, 3, 1))
+
+    def mean_weights(
+        self, height: int, width: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Give the matrices that an image is multiplied with, from the left and from the right."""
+        weights = gaussian_means if self.local else central_mean
+        return weights(height, self.scale), weights(width, self.scale).T
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape

@@ -1,7 +1,10 @@
 import csv
 import io
+import re
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -54,7 +57,7 @@ def test_predict_imports_neither_keras_nor_tensorflow(onnx_file, xrays):
 
 
 def test_evaluate_takes_the_file(onnx_file, xrays, capsys):
-    evaluate(onnx_file, xrays.root)
+    evaluate(onnx_file, xrays.root, threshold=0.2)
     assert "recall" in capsys.readouterr().out
 
 
@@ -77,3 +80,25 @@ def test_other_sizes_and_three_classes(three_class_model_file, tmp_path, xrays):
     proba = OnnxClassifier(out).predict_proba(xrays.filenames[:2])
     assert proba.shape == (2, 3)
     assert np.allclose(proba.sum(axis=1), 1)
+
+
+def test_what_the_guide_says_to_install_is_enough(onnx_file, xrays):
+    root = Path(__file__).parents[2]
+    guide = (root / "docs" / "guide" / "onnx.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^pip install (numpy .*)$", guide, re.MULTILINE)
+    installed = set(re.findall(r"(?<!\S)\"?([a-z][a-z-]*)", line)) | {"rich"}  # by cyclopts
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {re.match(r"[a-z0-9-]+", each)[0] for each in project["dependencies"]}
+    missing = declared - installed
+    assert {"tensorflow", "keras"} <= missing
+    modules = {"imbalanced-learn": "imblearn"}
+    absent = [modules.get(name, name.replace("-", "_")) for name in missing]
+    source = (
+        "import sys\n"
+        f"for name in {absent!r}: sys.modules[name] = None\n"
+        "from skpneumo.cli import main\n"
+        f"raise SystemExit(main(['predict', {str(onnx_file)!r}, {xrays.filenames[0]!r}]))"
+    )
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "0." in done.stdout

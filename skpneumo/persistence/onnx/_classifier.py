@@ -1,6 +1,7 @@
 """A model in an ONNX file as a scikit-learn classifier, without Keras and TensorFlow."""
 
 import os
+import warnings
 from collections.abc import Iterator
 from typing import Any, ClassVar, Self
 
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from skpneumo._images import check_images
+from skpneumo._paths import filenames_of
 from skpneumo.loading import ImageLoader
 from skpneumo.persistence.onnx._metadata import ModelFacts
 from skpneumo.persistence.onnx._optional import require_onnx
@@ -16,6 +18,7 @@ from skpneumo.persistence.onnx._optional import require_onnx
 __all__ = ["OnnxClassifier"]
 
 _REFER = "refer"
+_MOST_NAMED = 5
 # Attributes that the file tells; it is opened when the first of them is asked for.
 _FROM_FILE = {
     "classes_",
@@ -26,6 +29,9 @@ _FROM_FILE = {
     "guarantee_",
     "card_",
     "facts_",
+    "false_alarm_rate_",
+    "on_outlier",
+    "estimator_",
 }
 
 
@@ -53,6 +59,10 @@ class OnnxClassifier(ClassifierMixin, BaseEstimator):
         :meth:`decide` refers what lies below it; only with ``threshold_``.
     guarantee_ : dict
         The recall floor and its terms; only where there is one.
+    on_outlier, false_alarm_rate_ : str, float
+        As of :class:`~skpneumo.decision.InputGate`; only where the model has one.
+    estimator_ : OnnxClassifier
+        The same without the input gate; only where there is one.
     card_ : str
         The model card.
 
@@ -117,10 +127,21 @@ class OnnxClassifier(ClassifierMixin, BaseEstimator):
                 f"{os.fspath(self.path)} cannot be used as a model: {error}. "
                 "export_onnx or `skpneumo export` writes one."
             ) from error
-        self._session = session
-        for name, value in _attributes(session.facts).items():
-            setattr(self, name, value)
+        self._take_over(session, _attributes(session.facts))
+        gate = session.facts.gate
+        if gate is not None:
+            # What a gated estimator has: see InputGate, and skpneumo.fitted.
+            ungated = OnnxClassifier(self.path)
+            ungated._take_over(session, _attributes(session.facts))
+            self.estimator_ = ungated
+            self.on_outlier = gate.on_outlier
+            self.false_alarm_rate_ = gate.false_alarm_rate
         return self
+
+    def _take_over(self, session: Any, attributes: dict[str, Any]) -> None:
+        self._session = session
+        for name, value in attributes.items():
+            setattr(self, name, value)
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probability of each class.
@@ -138,7 +159,10 @@ class OnnxClassifier(ClassifierMixin, BaseEstimator):
         proba : ndarray of shape (n_images, n_classes)
             Columns in the order of ``classes_``.
         """
-        return np.array([each.probabilities for each in self._predicted(X)])
+        found = self._predicted(X)
+        proba = np.array([each.probabilities for each in found])
+        proba[self._withheld(found, X)] = np.nan
+        return proba
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Labels, at the model's own threshold.
@@ -152,7 +176,13 @@ class OnnxClassifier(ClassifierMixin, BaseEstimator):
         -------
         labels : ndarray of shape (n_images,)
         """
-        return self.classes_[[each.label for each in self._predicted(X)]]
+        found = self._predicted(X)
+        labels = self.classes_[[each.label for each in found]]
+        withheld = self._withheld(found, X)
+        if vars(self).get("on_outlier") == "nan":
+            labels = labels.astype(np.float64 if labels.dtype.kind in "biuf" else object)
+            labels[withheld] = np.nan
+        return labels
 
     def decide(self, X: Any) -> NDArray[np.object_]:
         """Labels, or "refer" where neither is safe, as :class:`~skpneumo.RecallFloorClassifier`.
@@ -168,12 +198,29 @@ class OnnxClassifier(ClassifierMixin, BaseEstimator):
             Entries of ``classes_``, and "refer". Without an upper threshold nothing is referred.
         """
         said = [*self.classes_.tolist(), _REFER]
-        decisions = np.empty(len(X), dtype=object)
-        decisions[:] = [said[each.decision] for each in self._predicted(X)]
+        found = self._predicted(X)
+        decisions = np.empty(len(found), dtype=object)
+        decisions[:] = [said[each.decision] for each in found]
+        decisions[self._withheld(found, X)] = np.nan
         return decisions
 
+    def reasons(self, X: Any) -> NDArray[np.object_]:
+        """Why the input gate withholds each image.
+
+        Parameters
+        ----------
+        X : array-like of paths, stack of images, or list of images
+            As in :meth:`predict_proba`.
+
+        Returns
+        -------
+        reasons : ndarray of str, shape (n_images,), dtype object
+            The checks that an image fails, in words; empty where it passes, or without a gate.
+        """
+        return self._reasons(self._predicted(X))
+
     def probabilities_and_labels(self, X: Any) -> tuple[NDArray[np.float64], NDArray[Any]]:
-        """Give what :meth:`predict_proba` and :meth:`predict` give, from one run.
+        """Give probabilities and labels of all images, from one run; none is withheld.
 
         Parameters
         ----------
@@ -204,6 +251,40 @@ class OnnxClassifier(ClassifierMixin, BaseEstimator):
             )
             images = np.asarray(loader.transform(X))
         return [self._session.predict(image) for image in images]
+
+    def _reasons(self, found: list[Any]) -> NDArray[np.object_]:
+        reasons = np.full(len(found), "", dtype=object)
+        gate = self.facts_.gate
+        if gate is not None and "on_outlier" in vars(self):
+            for i, each in enumerate(found):
+                passes = each.gate <= gate.thresholds  # what is no number does not pass
+                texts = [text for text, good in zip(gate.reasons, passes, strict=True) if not good]
+                reasons[i] = ", ".join(texts)
+        return reasons
+
+    def _withheld(self, found: list[Any], X: Any) -> NDArray[np.bool_]:
+        """Mark the images that have no answer, and say so, as ``on_outlier`` asks."""
+        reasons = self._reasons(found)
+        withheld = reasons != ""
+        if not withheld.any() or self.on_outlier == "nan":
+            return withheld
+        from skpneumo.decision import OutlierImageError, OutlierImageWarning
+
+        rows = np.flatnonzero(withheld)
+        names = filenames_of(X) if not _are_images(X) else None
+        named = ", ".join(
+            f"{f'image {row}' if names is None else names[row]} ({reasons[row]})"
+            for row in rows[:_MOST_NAMED]
+        )
+        message = (
+            f"{len(rows)} of {len(found)} images are withheld, for what is predicted of them "
+            f"means nothing: {named}{', ...' if len(rows) > _MOST_NAMED else ''}. Look at them, "
+            "and leave them out or correct them."
+        )
+        if self.on_outlier == "raise":
+            raise OutlierImageError(message, reasons)
+        warnings.warn(message, OutlierImageWarning, stacklevel=3)
+        return np.zeros(len(found), dtype=bool)
 
     def __getattr__(self, name: str) -> Any:
         # Asked only for what is not there yet.

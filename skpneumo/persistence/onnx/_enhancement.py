@@ -64,12 +64,12 @@ def _equalizing_table(graph: GraphBuilder, histogram: str, n_pixels: int) -> str
     _, highest = _ends(graph, histogram, 0)
     n_brightest = graph.node("Gather", histogram, highest)
     others = graph.node("Sub", graph.integer([n_pixels]), n_brightest)
-    step = graph.node("Div", others, graph.integer([255]))
+    step = graph.whole_quotient(others, graph.integer([255]))
     too_few = graph.node("Equal", step, graph.integer([0]))  # also where there is one level only
     step = graph.node("Max", step, graph.integer([1]))
     below = graph.node("CumSum", histogram, graph.integer(0), exclusive=1)
-    below = graph.node("Add", below, graph.node("Div", step, graph.integer([2])))
-    table = graph.node("Min", graph.node("Div", below, step), graph.integer([255]))
+    below = graph.node("Add", below, graph.whole_quotient(step, graph.integer([2])))
+    table = graph.node("Min", graph.whole_quotient(below, step), graph.integer([255]))
     table = graph.node("Where", too_few, graph.integer(np.arange(_LEVELS)), table)
     return graph.node("Cast", table, to=FLOAT)
 

@@ -12,7 +12,8 @@ from sklearn.pipeline import Pipeline
 
 from skpneumo._sklearn import BaseSearchCV
 from skpneumo.classifiers import CNNClassifier, TransferClassifier
-from skpneumo.decision import PriorShiftClassifier, RecallFloorClassifier
+from skpneumo.decision import InputGate, PriorShiftClassifier, RecallFloorClassifier
+from skpneumo.fitted import classifiers_of, gate_of, split_transformers
 from skpneumo.loading import ImageLoader
 from skpneumo.persistence.onnx._calibration import (
     both_classes,
@@ -22,6 +23,7 @@ from skpneumo.persistence.onnx._calibration import (
     shift_prior,
 )
 from skpneumo.persistence.onnx._enhancement import ENHANCEMENTS
+from skpneumo.persistence.onnx._gate import add_checks
 from skpneumo.persistence.onnx._graph import DOUBLE, GraphBuilder, Tensor
 from skpneumo.persistence.onnx._network import add_network
 from skpneumo.persistence.onnx._refusal import NotExportableError
@@ -50,6 +52,7 @@ class EstimatorGraph:
         self.graph = graph
         self.image = image
         self.loaders: list[ImageLoader] = []
+        self._n_gates = 0
 
     def probabilities(self, estimator: Any, images: Tensor | None = None) -> str:
         """Add what ``predict_proba`` gives: float64 of shape (1, n_classes).
@@ -73,6 +76,36 @@ class EstimatorGraph:
             f"{type(estimator).__name__} cannot be written to an ONNX file. Those that can are "
             f"pipelines, and {', '.join(sorted(each.__name__ for each in _ESTIMATORS))}."
         )
+
+    def gate_scores(self, estimator: Any) -> str | None:
+        """Add the scores of the input gate's checks; None without a gate.
+
+        Call it after :meth:`probabilities`.
+        """
+        inner = gate_of(estimator)
+        if self._n_gates > (inner is not None):
+            raise NotExportableError(
+                f"The model has {self._n_gates} input gates, and a file can tell of one. Put "
+                "InputGate around the whole: InputGate(model)."
+            )
+        if inner is None:
+            return None
+        transformers, predictor = split_transformers(inner.gate.estimator_)
+        images = None
+        for step in [*inner.transformers, *transformers]:
+            images = self._transformed(step, images)
+        first = classifiers_of(predictor)[0]
+        features = None
+        if "features" in inner.gate.checks_:
+            logits = add_network(
+                self.graph, first.classifier.network_, _loaded(images, first.classifier)
+            )
+            features = self.graph.maker_of(logits.name).input[0]
+        return add_checks(self.graph, inner.gate, _loaded(images, inner.gate), features)
+
+    def _gated(self, gate: InputGate, images: Tensor | None) -> str:
+        self._n_gates += 1
+        return self.probabilities(gate.estimator_, images)
 
     def _pipeline(self, pipeline: Pipeline, images: Tensor | None) -> str:
         for _, step in pipeline.steps[:-1]:
@@ -209,4 +242,5 @@ _ESTIMATORS: dict[type, Callable[[EstimatorGraph, Any, Tensor | None], str]] = {
     CalibratedClassifierCV: EstimatorGraph._calibrated,
     RecallFloorClassifier: EstimatorGraph._recall_floor,
     PriorShiftClassifier: EstimatorGraph._prior_shift,
+    InputGate: EstimatorGraph._gated,
 }

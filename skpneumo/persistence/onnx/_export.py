@@ -31,10 +31,11 @@ def export_onnx(
     The graph takes the pixels of one image of any size, ``image``: uint8 of shape (height,
     width, channels), grey or RGB. In it are conversion to grey and resizing as by
     :class:`~skpneumo.ImageLoader`, enhancement, the networks, averages, calibration, the
-    threshold and the decision. Its outputs are ``probabilities``, float64 of shape (1,
-    n_classes); ``label``, the number of the class that ``predict`` says; and ``decision``, the
-    same or -1 for "refer". Before the file is written, it is run with onnxruntime and compared
-    with the model.
+    threshold, the decision and the input gate. Its outputs are ``probabilities``, float64 of
+    shape (1, n_classes); ``label``, the number of the class that ``predict`` says;
+    ``decision``, the same or -1 for "refer"; and with an input gate ``gate``, the scores of its
+    checks, float64 of shape (1, n_checks). Before the file is written, it is run with
+    onnxruntime and compared with the model.
 
     Parameters
     ----------
@@ -59,7 +60,7 @@ def export_onnx(
     -------
     parity : Parity
         A named tuple: the ``largest`` and ``mean`` difference of probabilities,
-        ``n_other_labels`` and ``n_images``.
+        ``n_other_labels``, ``n_other_checks`` and ``n_images``.
 
     Raises
     ------
@@ -121,11 +122,12 @@ def export_onnx(
 
 
 def _require_parity(parity: "Parity", tolerance: float) -> None:
-    if parity.largest <= tolerance and not parity.n_other_labels:
+    if parity.largest <= tolerance and not (parity.n_other_labels or parity.n_other_checks):
         return
     raise NotExportableError(
         f"The ONNX graph differs from the model: probabilities by up to {parity.largest:.2g} "
-        f"(tolerance {tolerance:g}), and {parity.n_other_labels} of {parity.n_images} labels. "
+        f"(tolerance {tolerance:g}), {parity.n_other_labels} of {parity.n_images} labels, and "
+        f"the input gate of {parity.n_other_checks} images. "
         "Nothing was written. Please report it with the model's parameters; until it is fixed, "
         "use the model with Keras."
     )

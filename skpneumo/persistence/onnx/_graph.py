@@ -88,10 +88,24 @@ class GraphBuilder:
         """Add an array of float64; returns its name."""
         return self.constant(value, np.float64)
 
+    def whole_quotient(self, dividend: str, divisor: str) -> str:
+        """Divide int64 without a remainder, by way of float64, which is exact below 2 ** 53.
+
+        A file may not divide whole numbers: the least of them divided by -1 ends the process.
+        """
+        quotient = self.node(
+            "Div", *(self.node("Cast", x, to=DOUBLE) for x in (dividend, divisor))
+        )
+        return self.node("Cast", self.node("Floor", quotient), to=INTEGER)
+
     def new_name(self, stem: str) -> str:
         """Make a name that no other value has."""
         self._count += 1
         return f"{self._prefix}{stem}_{self._count}"
+
+    def maker_of(self, value: str) -> onnx.NodeProto:
+        """Give the node that a value comes from."""
+        return next(node for node in self.nodes if value in node.output)
 
     def name_output(self, value: str, name: str) -> None:
         """Give a value the name of an output of the graph."""

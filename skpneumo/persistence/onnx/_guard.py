@@ -63,6 +63,7 @@ _OPERATORS = frozenset(
         "Pad",
         "Range",
         "ReduceMax",
+        "ReduceMean",
         "ReduceMin",
         "ReduceSum",
         "Relu",
@@ -80,15 +81,23 @@ _OPERATORS = frozenset(
         "Squeeze",
         "Sub",
         "Tanh",
+        "TopK",
         "Transpose",
         "Unsqueeze",
         "Where",
     ]
 )
+_FLOATING = frozenset((onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE))
+_OUTPUT_KINDS: dict[str, int | None] = {
+    **dict.fromkeys(("ArgMax", "Shape"), onnx.TensorProto.INT64),
+    **dict.fromkeys(("And", "Equal", "Greater", "Less", "Not", "Or"), onnx.TensorProto.BOOL),
+    "Loop": None,  # unknown, and not divided
+    "TopK": None,
+}
 _TYPES = frozenset(
     getattr(onnx.TensorProto, name) for name in ("FLOAT", "DOUBLE", "INT64", "BOOL")
 )
-_INPUTS, _OUTPUTS = ["image"], ["probabilities", "label", "decision"]
+_INPUTS, _OUTPUTS, _GATE = ["image"], ["probabilities", "label", "decision"], "gate"
 
 
 def check_model(data: bytes) -> ModelFacts:
@@ -111,13 +120,14 @@ def check_model(data: bytes) -> ModelFacts:
     if model.opset_import[0].domain:
         raise ValueError(f"it has operators of {model.opset_import[0].domain!r}")
     graph = model.graph
-    if [each.name for each in graph.input] != _INPUTS or [
-        each.name for each in graph.output
-    ] != _OUTPUTS:
-        raise ValueError("its inputs and outputs are not those of an exported classifier")
     properties = {each.key: each.value for each in model.metadata_props}
     facts = facts_from(properties)
+    outputs = _OUTPUTS if facts.gate is None else [*_OUTPUTS, _GATE]
+    names = [[each.name for each in values] for values in (graph.input, graph.output)]
+    if names != [_INPUTS, outputs]:
+        raise ValueError("its inputs and outputs are not those of an exported classifier")
     _check_graphs(graph)
+    _check_divisions(graph)
     if properties.get("digest") != digest_of(model, properties):
         raise ValueError("its digest does not fit its content; it is damaged or was changed")
     return facts
@@ -136,6 +146,31 @@ def _check_graphs(graph: onnx.GraphProto) -> None:
             _check_node(node, constants)
     if n_nodes > _MOST_NODES:
         raise ValueError(f"it has {n_nodes:,} operations")
+
+
+def _check_divisions(graph: onnx.GraphProto) -> None:
+    """Refuse to divide whole numbers: the least of them divided by -1 ends the process."""
+    kinds = {each.name: each.data_type for each in graph.initializer}
+    kinds |= {each.name: onnx.TensorProto.UINT8 for each in graph.input}
+    for node in graph.node:
+        inputs = [kinds.get(name) for name in node.input]
+        if node.op_type == "Div" and not _FLOATING.issuperset(inputs):
+            raise ValueError("it divides whole numbers, which no exported model does")
+        for name in node.output:
+            kinds[name] = _kind_of_output(node, inputs)
+    for inner in list(_graphs(graph))[1:]:
+        if any(node.op_type == "Div" for node in inner.node):
+            raise ValueError("it divides in a loop, which no exported model does")
+
+
+def _kind_of_output(node: onnx.NodeProto, inputs: list[int | None]) -> int | None:
+    if node.op_type == "Cast":
+        return next((each.i for each in node.attribute if each.name == "to"), None)
+    if node.op_type in _OUTPUT_KINDS:
+        return _OUTPUT_KINDS[node.op_type]
+    # Of a choice the kind is that of what is chosen from.
+    given = inputs[1:] if node.op_type == "Where" else inputs
+    return given[0] if given else None
 
 
 def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:

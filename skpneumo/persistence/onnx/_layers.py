@@ -9,13 +9,7 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from skpneumo.networks._layers import (
-    FusedBatchNormalization,
-    ImageNormalization,
-    Standardization,
-    central_mean,
-    gaussian_means,
-)
+from skpneumo.networks import build_cnn  # noqa: F401, registers the layers of this package
 from skpneumo.persistence.onnx._activations import activate, clip
 from skpneumo.persistence.onnx._graph import GraphBuilder, Tensor
 from skpneumo.persistence.onnx._operations import arithmetic, channel_constant
@@ -66,11 +60,9 @@ def _shift_and_divide(
     return Tensor(divided, x.shape)
 
 
-def _normalize_image(graph: GraphBuilder, layer: ImageNormalization, x: Tensor) -> Tensor:
+def _normalize_image(graph: GraphBuilder, layer: Any, x: Tensor) -> Tensor:
     height, width, _ = x.shape
-    weights = gaussian_means if layer.local else central_mean
-    down = graph.constant(weights(height, layer.scale))
-    across = graph.constant(weights(width, layer.scale).T)
+    down, across = map(graph.constant, layer.mean_weights(height, width))
 
     def mean(name: str) -> str:
         return graph.node("MatMul", graph.node("MatMul", down, name), across)
@@ -294,7 +286,12 @@ LAYERS: dict[type, Callable[..., Tensor]] = {
     layers.Resizing: _enlarge,
     layers.SeparableConv2D: _convolve_separably,
     layers.ZeroPadding2D: _pad,
-    FusedBatchNormalization: _normalize_batch,
-    ImageNormalization: _normalize_image,
-    Standardization: _standardize,
+    **{
+        keras.saving.get_registered_object(f"skpneumo>{name}"): add
+        for name, add in {
+            "FusedBatchNormalization": _normalize_batch,
+            "ImageNormalization": _normalize_image,
+            "Standardization": _standardize,
+        }.items()
+    },
 }

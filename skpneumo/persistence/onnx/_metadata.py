@@ -2,17 +2,25 @@
 
 import hashlib
 import json
-import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import onnx
 
-__all__ = ["FORMAT", "Loading", "ModelFacts", "digest_of", "facts_from", "facts_to_properties"]
+__all__ = [
+    "FORMAT",
+    "GateFacts",
+    "Loading",
+    "ModelFacts",
+    "digest_of",
+    "facts_from",
+    "facts_to_properties",
+]
 
 FORMAT = 1
 
 _LARGEST_SIDE = 8192
+_LARGEST_NUMBER = 2**62
 _LARGEST_CARD = 4 * 2**20  # characters
 
 
@@ -24,6 +32,34 @@ class Loading:
     color_mode: str
     resize: str
     dicom_window: int | None
+
+
+@dataclass(frozen=True)
+class GateFacts:
+    """An input gate: an image is withheld if a score of its checks is above the threshold.
+
+    Attributes
+    ----------
+    checks : list of str
+        Their names, in the order of the scores.
+    thresholds : list of float
+        The highest scores that pass.
+    reasons : list of str
+        Why an image is withheld, in words, one of each check.
+    on_outlier : {"warn", "nan", "raise"}
+        What is done where an image is withheld.
+    false_alarm_rate : float
+        Share of new patients who may have an image withheld.
+    terms : str
+        What the rate is about and what it is conditional on.
+    """
+
+    checks: list[str]
+    thresholds: list[float]
+    reasons: list[str]
+    on_outlier: str
+    false_alarm_rate: float
+    terms: str
 
 
 @dataclass(frozen=True)
@@ -45,6 +81,8 @@ class ModelFacts:
         What chose the threshold, such as "RecallFloorClassifier".
     guarantee : dict or None
         The recall floor: ``recall``, ``confidence``, ``guarantee`` and ``terms``.
+    gate : GateFacts or None
+        The input gate, if there is one.
     loading : Loading
         How files are read.
     card : str
@@ -60,6 +98,7 @@ class ModelFacts:
     upper_threshold: float | None
     chosen_by: str | None
     guarantee: dict[str, Any] | None
+    gate: GateFacts | None
     loading: Loading
     card: str
     version: str
@@ -95,7 +134,9 @@ def facts_from(properties: dict[str, str]) -> ModelFacts:
         )
     try:
         loading = Loading(**read.pop("loading"))
-        facts = ModelFacts(loading=loading, card=card, **read)
+        gate = read.pop("gate")
+        gate = None if gate is None else GateFacts(**gate)
+        facts = ModelFacts(gate=gate, loading=loading, card=card, **read)
     except (TypeError, KeyError) as error:
         raise ValueError(f"its properties are not those of a model ({error})") from None
     for wrong in _what_is_wrong(facts):
@@ -118,14 +159,15 @@ def _what_is_wrong(facts: ModelFacts) -> list[str]:
         return [f"classes is {classes!r}, not a list of two or more labels"]
     kinds = {type(each) for each in classes}
     checks = {
-        "classes": len(kinds) == 1 and all(math.isfinite(x) for x in classes if x is not str(x)),
+        "classes": len(kinds) == 1 and (kinds <= {str, bool} or all(map(_is_number, classes))),
         "names": facts.names is None
         or (_is_list_of(facts.names, (str,)) and len(facts.names) == len(classes)),
         "positive": facts.positive in [None, *classes],
-        "threshold": _is_number_or_none(facts.threshold),
-        "upper_threshold": _is_number_or_none(facts.upper_threshold),
+        "threshold": facts.threshold is None or _is_number(facts.threshold),
+        "upper_threshold": facts.upper_threshold is None or _is_number(facts.upper_threshold),
         "chosen_by": facts.chosen_by is None or isinstance(facts.chosen_by, str),
         "guarantee": facts.guarantee is None or isinstance(facts.guarantee, dict),
+        "gate": facts.gate is None or _is_gate(facts.gate),
         "version": isinstance(facts.version, str),
         "loading": _is_list_of(loading.size, (int,))
         and len(loading.size) == 2
@@ -138,9 +180,23 @@ def _what_is_wrong(facts: ModelFacts) -> list[str]:
     return [f"{name} is not what it should be" for name, right in checks.items() if not right]
 
 
+def _is_gate(gate: GateFacts) -> bool:
+    return (
+        _is_list_of(gate.checks, (str,))
+        and _is_list_of(gate.reasons, (str,))
+        and _is_list_of(gate.thresholds, (int, float))
+        and 0 < len(gate.checks) == len(gate.thresholds) == len(gate.reasons)
+        and all(gate.reasons)
+        and all(map(_is_number, [*gate.thresholds, gate.false_alarm_rate]))
+        and gate.on_outlier in ("warn", "nan", "raise")
+        and isinstance(gate.terms, str)
+    )
+
+
 def _is_list_of(value: Any, kinds: tuple[type, ...]) -> bool:
     return isinstance(value, list | tuple) and all(type(each) in kinds for each in value)
 
 
-def _is_number_or_none(value: Any) -> bool:
-    return value is None or (type(value) in (int, float) and math.isfinite(value))
+def _is_number(value: Any) -> bool:
+    # Compared, because a whole number may be too large for a float.
+    return type(value) in (int, float) and abs(value) <= _LARGEST_NUMBER

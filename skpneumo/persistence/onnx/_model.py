@@ -8,11 +8,13 @@ import onnx
 from onnx import helper
 
 from skpneumo import __version__
-from skpneumo.fitted import threshold_of
+from skpneumo._input_checks import REASONS
+from skpneumo.fitted import gate_of, threshold_of
 from skpneumo.persistence.onnx._calibration import column
 from skpneumo.persistence.onnx._estimators import EstimatorGraph
 from skpneumo.persistence.onnx._graph import DOUBLE, INTEGER, GraphBuilder
 from skpneumo.persistence.onnx._metadata import (
+    GateFacts,
     Loading,
     ModelFacts,
     digest_of,
@@ -34,7 +36,10 @@ def build_model(
     whole = EstimatorGraph(graph, "image")
     probabilities = whole.probabilities(estimator)
     label, decision = _decide(graph, estimator, probabilities)
+    scores = whole.gate_scores(estimator)
     names = {"probabilities": probabilities, "label": label, "decision": decision}
+    if scores is not None:
+        names["gate"] = scores
     for name, value in names.items():
         graph.name_output(value, name)
     n_classes = len(estimator.classes_)
@@ -48,7 +53,11 @@ def build_model(
         helper.make_tensor_value_info("label", INTEGER, [1]),
         helper.make_tensor_value_info("decision", INTEGER, [1]),
     ]
-    properties = facts_to_properties(_facts(estimator, whole, target_names, card))
+    facts = _facts(estimator, whole, target_names, card)
+    if facts.gate is not None:
+        n_checks = len(facts.gate.checks)
+        outputs.append(helper.make_tensor_value_info("gate", DOUBLE, [1, n_checks]))
+    properties = facts_to_properties(facts)
     model = graph.model(inputs, outputs, properties)
     helper.set_model_props(model, properties | {"digest": digest_of(model, properties)})
     return model
@@ -105,6 +114,7 @@ def _facts(
         upper_threshold=_float_or_none(getattr(chooser, "upper_threshold_", None)),
         chosen_by=None if chooser is None else type(chooser).__name__,
         guarantee=_guarantee(chooser),
+        gate=_gate(estimator),
         loading=Loading(*way),
         card=card,
         version=__version__,
@@ -120,6 +130,21 @@ def _guarantee(chooser: Any) -> dict[str, Any] | None:
         "guarantee": chooser.guarantee_,
         "terms": chooser.guarantee_terms_,
     }
+
+
+def _gate(estimator: Any) -> GateFacts | None:
+    inner = gate_of(estimator)
+    if inner is None:
+        return None
+    gate = inner.gate
+    return GateFacts(
+        checks=list(gate.checks_),
+        thresholds=[float(each) for each in gate.thresholds_],
+        reasons=[REASONS[name] for name in gate.checks_],
+        on_outlier=gate.on_outlier,
+        false_alarm_rate=float(gate.false_alarm_rate_),
+        terms=gate.terms_,
+    )
 
 
 def _float_or_none(value: Any) -> float | None:

@@ -12,13 +12,14 @@ from PIL import Image, ImageOps
 
 from skpneumo.classifiers import CNNClassifier, TransferClassifier
 from skpneumo.datasets import make_chest_xray
-from skpneumo.fitted import map_classifiers, threshold_of
+from skpneumo.fitted import gate_of, map_classifiers, threshold_of, without_gate
 from skpneumo.loading import ImageLoader
 from skpneumo.persistence.onnx._session import OnnxSession
 
 __all__ = ["Parity", "compare_with_model", "images_from", "invented_images", "pixels_of"]
 
 _N_INVENTED = 6
+_NEAR = 0.02
 _EIGHT_BITS = ("1", "L", "P", "RGB")
 _OF_OTHER_FILES = 1024
 
@@ -35,6 +36,8 @@ class Parity(NamedTuple):
     n_other_labels : int
         Images with another label although their probability is no nearer to the threshold than
         the tolerance.
+    n_other_checks : int
+        Images of which the input gate says otherwise although no score is near its threshold.
     n_images : int
         Images that were compared.
     """
@@ -42,6 +45,7 @@ class Parity(NamedTuple):
     largest: float
     mean: float
     n_other_labels: int
+    n_other_checks: int
     n_images: int
 
 
@@ -49,7 +53,8 @@ def compare_with_model(
     estimator: Any, session: OnnxSession, images: Sequence[NDArray[np.uint8]], tolerance: float
 ) -> Parity:
     """Predict images by both: from lossless files by the model, from pixels by the graph."""
-    reference = in_float32(estimator)
+    reference = in_float32(without_gate(estimator))
+    gated = gate_of(in_float32(estimator))
     with TemporaryDirectory(prefix="skpneumo-parity-") as folder:
         paths = []
         for i, image in enumerate(images):
@@ -57,6 +62,7 @@ def compare_with_model(
             Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image).save(paths[-1])
         expected = np.asarray(reference.predict_proba(paths), dtype=float)
         labels = np.asarray(reference.predict(paths)).tolist()
+        scores = None if gated is None else _check_scores(gated, paths)
     found = [session.predict(image) for image in images]
     probabilities = np.array([each.probabilities for each in found])
     difference = np.abs(probabilities - expected)
@@ -69,7 +75,31 @@ def compare_with_model(
             found, labels, _is_clear(estimator, expected, tolerance), strict=True
         )
     ]
-    return Parity(float(difference.max()), float(difference.mean()), sum(other), len(images))
+    n_other_checks = 0
+    if gated is not None and scores is not None:
+        n_other_checks = _count_other_checks(gated.gate.thresholds_, scores, found)
+    return Parity(
+        float(difference.max()), float(difference.mean()), sum(other), n_other_checks, len(images)
+    )
+
+
+def _check_scores(gated: Any, paths: Any) -> NDArray[np.float64]:
+    for transformer in gated.transformers:
+        paths = transformer.transform(paths)
+    return gated.gate.check_scores(paths)
+
+
+def _count_other_checks(
+    thresholds: NDArray[np.float64], expected: NDArray[np.float64], found: list[Any]
+) -> int:
+    """Count the images with a check on the other side of its threshold, and not near it.
+
+    Scores are distances and log odds, so that what is near is relative.
+    """
+    scores = np.array([each.gate for each in found])
+    near = _NEAR * (1 + np.abs(thresholds))
+    clear = np.abs(expected - thresholds) > near
+    return int((((expected > thresholds) != ~(scores <= thresholds)) & clear).any(axis=1).sum())
 
 
 def in_float32(estimator: Any) -> Any:

@@ -107,7 +107,7 @@ def _axes(
         scaled = graph.node("Round", graph.node("Mul", length, ratio))  # half to even, as Python
         scaled = graph.node("Max", graph.node("Cast", scaled, to=INTEGER), graph.integer([1]))
         bars = graph.node("Sub", target, scaled)
-        first = graph.node("Div", bars, graph.integer([2]))
+        first = graph.whole_quotient(bars, graph.integer([2]))
         axes.append({"step": side, "per": scaled, "n_scaled": scaled, "first": first})
     return axes
 

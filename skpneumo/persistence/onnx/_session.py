@@ -27,6 +27,7 @@ class Predicted(NamedTuple):
     probabilities: NDArray[np.float64]
     label: int
     decision: int
+    gate: NDArray[np.float64] | None = None
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
@@ -98,7 +99,8 @@ class OnnxSession:
                 "The image may be too large for the memory that a model may use, or the model "
                 "file is not one that export_onnx wrote."
             ) from error
-        probabilities, label, decision = outputs
+        probabilities, label, decision, *gate = outputs
+        n_checks = [] if self.facts.gate is None else [(1, len(self.facts.gate.checks))]
         if (
             probabilities.shape != (1, n_classes)
             or probabilities.dtype != np.float64
@@ -108,12 +110,14 @@ class OnnxSession:
             or decision.shape != (1,)
             or label[0] not in range(n_classes)
             or decision[0] not in range(-1, n_classes)
+            or [scores.shape for scores in gate] != n_checks
         ):
             raise ValueError(
                 "the model gives what is not a probability for each class and a decision. "
                 "Export it again."
             )
-        return Predicted(probabilities[0], int(label[0]), int(decision[0]))
+        scores = gate[0][0] if gate else None
+        return Predicted(probabilities[0], int(label[0]), int(decision[0]), scores)
 
 
 def _options() -> Any:

@@ -63,7 +63,7 @@ def test_borders(borders, n_channels, rng):
     step = BorderCropper()
     found, expected = enhanced(step, image), step.transform(image[None])[0]
     assert np.abs(found - expected).max() <= (1 if borders != "none" else 0)
-    assert (found != expected).mean() < 0.01
+    assert (found != expected).mean() < 0.05
 
 
 def test_a_border_of_many_layers(rng):

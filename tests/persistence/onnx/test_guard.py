@@ -58,6 +58,12 @@ def node(operator, *inputs, domain="", **attributes):
     return change
 
 
+def divide(model):
+    for name, value in (("least", -(2**63)), ("minus_one", -1)):
+        model.graph.initializer.append(numpy_helper.from_array(np.int64([value]), name))
+    node("Div", "least", "minus_one")(model)
+
+
 def larger_shape(model):
     model.graph.initializer[0].dims[:] = [1 << 40]
 
@@ -91,6 +97,14 @@ def endless_loop(model):
     node("Loop", "turns", body=body())(model)
 
 
+GATE = {
+    "checks": ["pixels"],
+    "thresholds": [1.0],
+    "reasons": ["unlike"],
+    "on_outlier": "nan",
+    "false_alarm_rate": 0.01,
+    "terms": "",
+}
 ATTACKS = {
     "external data": (external, "in another file"),
     "external data in disguise": (external_without_saying_so, "in another file"),
@@ -103,6 +117,7 @@ ATTACKS = {
     ),
     "loop without a bound": (node("Loop", "", "", body=body()), "loop without a bound"),
     "loop of many turns": (endless_loop, "too many turns"),
+    "least whole number by -1": (divide, "divides whole numbers"),
     "larger shape": (larger_shape, "another size than its shape"),
     "negative shape": (negative_shape, "another size than its shape"),
     "text": (text_constant, "of a type"),
@@ -118,6 +133,11 @@ ATTACKS = {
     "size": (tell(loading=json.dumps(
         {"size": [10**6, 10**6], "color_mode": "rgb", "resize": "pad", "dicom_window": 0}
     )), "loading is not"),
+    "gate without an output": (tell(gate=json.dumps(GATE)), "inputs and outputs"),
+    "gate of nothing": (tell(gate=json.dumps(GATE | {"checks": []})), "gate is not"),
+    "gate of text": (tell(gate='"x"'), "not those of a model"),
+    "gate without numbers": (tell(gate=json.dumps(GATE | {"thresholds": 1})), "gate is not"),
+    "huge class": (tell(classes="[1, 1" + "0" * 400 + "]"), "classes is not"),
     "unknown property": (tell(extra="1"), "not those of a model"),
     "later format": (tell(format="99"), "its format is 99"),
     "no JSON": (tell(classes="["), "not JSON"),

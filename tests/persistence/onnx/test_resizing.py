@@ -30,7 +30,7 @@ def assert_alike(image, folder, **parameters):
     assert found.shape == expected.shape
     difference = np.abs(found - expected)
     assert difference.max() <= 1
-    assert (difference > 0).mean() < 0.05
+    return difference
 
 
 @pytest.mark.parametrize("resize", ["stretch", "pad", "crop"])
@@ -51,7 +51,9 @@ def test_colours(n_channels, color_mode, resize, tmp_path, rng):
 @pytest.mark.parametrize("resize", ["stretch", "pad", "crop"])
 def test_large_images_at_all_edges(resize, tmp_path, rng):
     image = rng.integers(0, 2, (1657, 2090, 1), dtype=np.uint8) * 255
-    assert_alike(image, tmp_path, size=128, resize=resize)
+    difference = assert_alike(image, tmp_path, size=128, resize=resize)
+    # Those that lie halfway between two levels, which is rare where the ratio is no simple one.
+    assert (difference > 0).mean() < 0.001
 
 
 def test_every_colour_has_the_luma_of_pillow(tmp_path):
