@@ -43,7 +43,8 @@ def serve(
     Parameters
     ----------
     model
-        Model file, of `skpneumo fit` or joblib. It is a pickle: load only trusted files.
+        Model file of `skpneumo fit` or `skpneumo export`; or a .joblib file, which runs what is in
+        it: load only those you trust; or pretrained, the model that ships with the package.
     host
         Address to listen on.
     port
@@ -63,7 +64,7 @@ def serve(
         Most images given to the model at once.
     """
     from skpneumo.cli._labels import class_names
-    from skpneumo.cli._model_files import load_model
+    from skpneumo.cli._model_files import find_model, load_model, notice_of
     from skpneumo.serving import Limits, make_app, run_server
 
     limits = Limits(
@@ -73,6 +74,7 @@ def serve(
         max_waiting=max_waiting,
         batch_size=batch_size,
     )
+    model = find_model(model)
     estimator = load_model(model)
     app = make_app(
         estimator,
@@ -81,7 +83,11 @@ def serve(
         host=host,
         allowed_hosts=allowed_host,
         token=os.environ.get(_TOKEN) or None,
-        facts={"name": model.name, "sha256": _checksum(model)},
+        facts={
+            "name": model.name,
+            "sha256": _checksum(model),
+            "notice": notice_of(estimator),
+        },
     )
 
     def ready(address: str) -> None:

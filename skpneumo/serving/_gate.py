@@ -6,7 +6,10 @@ The only place that knows how a gate is asked.
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["gate_answers"]
+from skpneumo._responses import reasons_to_withhold
+from skpneumo.fitted import gate_of
+
+__all__ = ["gate_answers", "gate_facts", "withholds"]
 
 
 def gate_answers(estimator: Any, paths: Sequence[str]) -> list[dict[str, Any] | None]:
@@ -24,4 +27,25 @@ def gate_answers(estimator: Any, paths: Sequence[str]) -> list[dict[str, Any] | 
     answers : list of dict or None
         With ``passed`` and ``reason``; None from an estimator without a gate.
     """
-    return [None] * len(paths)
+    reasons = reasons_to_withhold(estimator, paths)
+    if reasons is None:
+        return [None] * len(paths)
+    return [{"passed": not reason, "reason": str(reason)} for reason in reasons]
+
+
+def withholds(estimator: Any) -> bool:
+    """Whether nothing is said of images that do not pass; a gate may only warn."""
+    inner = gate_of(estimator)
+    return inner is not None and inner.gate.on_outlier != "warn"
+
+
+def gate_facts(estimator: Any) -> dict[str, Any] | None:
+    """What is known of the gate; None where there is none."""
+    inner = gate_of(estimator)
+    if inner is None:
+        return None
+    return {
+        "false_alarm_rate": float(inner.gate.false_alarm_rate_),
+        "withholds": withholds(estimator),
+        "terms": inner.gate.terms_,
+    }

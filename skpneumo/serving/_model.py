@@ -12,10 +12,9 @@ import numpy as np
 
 from skpneumo._memory_files import files_in_memory
 from skpneumo._responses import probabilities_and_labels
-from skpneumo.decision import RecallFloorClassifier
 from skpneumo.fitted import positive_label, threshold_of
 from skpneumo.loading import UnreadableImagesError, image_size
-from skpneumo.serving._gate import gate_answers
+from skpneumo.serving._gate import gate_answers, withholds
 
 __all__ = ["METHODS", "ImageError", "ImageTooLargeError", "ServedModel"]
 
@@ -74,8 +73,15 @@ class ServedModel:
         """The probability below which a model refers what it calls positive, if it refers."""
         found = threshold_of(self.estimator)
         chosen = None if found is None else found.chosen_by
-        refers = isinstance(chosen, RecallFloorClassifier) and chosen.specificity is not None
-        return float(chosen.upper_threshold_) if refers else None
+        # Of a RecallFloorClassifier, or of the file that it was exported to.
+        upper = getattr(chosen, "upper_threshold_", None)
+        refers = upper is not None and self.threshold is not None and upper > self.threshold
+        return float(upper) if refers else None
+
+    @cached_property
+    def withholds(self) -> bool:
+        """Whether an input gate withholds answers, instead of only warning."""
+        return withholds(self.estimator)
 
     @cached_property
     def _labels(self) -> list[Any]:
@@ -166,7 +172,8 @@ class ServedModel:
         positive = self.positive
         shown: list[float | None] = [round(value, _DIGITS) for value in row]
         decision: str | None = label
-        if any(map(math.isnan, row)):  # a gate has withheld it
+        failed = gate is not None and not gate["passed"]
+        if (failed and self.withholds) or any(map(math.isnan, row)):
             shown, said, decision = [None] * len(row), None, None
         else:
             said = label

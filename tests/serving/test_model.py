@@ -111,3 +111,20 @@ def test_between_two_thresholds_it_refers(model, xrays, contents):
     names = {0: "NORMAL", 1: "PNEUMONIA", "refer": "refer"}
     assert said == [names[each] for each in floor.decide(xrays.filenames)]
     assert served.upper_threshold == floor.upper_threshold_
+
+
+@pytest.mark.parametrize("on_outlier", ["warn", "nan", "raise"])
+def test_what_a_gate_finds_is_said_and_withheld_unless_it_only_warns(
+    model, xrays, contents, image_of, on_outlier
+):
+    from skpneumo.decision import InputGate
+
+    gate = InputGate(model, false_alarm_rate=0.2, on_outlier=on_outlier, random_state=0)
+    served = ServedModel(gate.fit(xrays.X, xrays.target), ["NORMAL", "PNEUMONIA"])
+    *good, bad = served.predict([*contents, image_of(100, 100)])
+    assert bad["gate"]["passed"] is False
+    assert bad["gate"]["reason"]
+    assert (bad["label"] is None) == (on_outlier != "warn")
+    assert (bad["probability"] is None) == (on_outlier != "warn")
+    assert np.mean([each["gate"]["passed"] for each in good]) > 0.5
+    assert all(each["label"] for each in good if each["gate"]["passed"])

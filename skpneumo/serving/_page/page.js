@@ -96,7 +96,7 @@ function columns() {
 function gateWords(row) {
   if (!row.answer) return null;
   const gate = row.answer.gate;
-  if (gate === null) return "not checked";
+  if (gate === null) return model.gate === null ? "not checked" : "";
   return gate.passed ? "yes" : `no: ${gate.reason}`;
 }
 
@@ -278,6 +278,7 @@ function describe() {
     "SHA-256": model.sha256,
     Classes: model.classes.join(", "),
     Guarantee: floor?.terms,
+    "Input gate": model.gate?.terms ?? "none: an image of anything gets an answer",
     Versions: Object.entries(model.versions).map((each) => each.join(" ")).join(", "),
     Limits:
       `${Math.floor(model.limits.max_bytes / 2 ** 20)} MiB and ` +
