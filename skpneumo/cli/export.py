@@ -60,26 +60,30 @@ def export(
             "A page needs onnxruntime-web: download it with `npm pack onnxruntime-web`, and name "
             "the archive with --runtime."
         )
-    refuse_the_same_file({"the model": model, str(out): out, "--card": card, "--runtime": runtime})
+    refuse_the_same_file(
+        {"the model": model, "the new file": out, "--card": card, "--runtime": runtime}
+    )
     refuse_to_overwrite(out, force)
     estimator = load_model(model)
     is_exported = isinstance(estimator, OnnxClassifier)
     if is_exported and suffix == ".onnx":
         raise ValueError(f"{model} is an ONNX file already.")
     if suffix == ".onnx":
-        _write(estimator, out, images, card, tolerance)
+        said = _write(estimator, out, images, card, tolerance)
+        print(f"Saved {out}. {said}")
     elif is_exported:
         _write_page(model, out, runtime, model.name)
     else:
         with TemporaryDirectory() as folder:
             between = Path(folder, f"{model.stem}.onnx")
-            _write(estimator, between, images, card, tolerance)
+            print(_write(estimator, between, images, card, tolerance))
             _write_page(between, out, runtime, model.name)
 
 
 def _write(
     estimator: Any, out: Path, images: tuple[Path, ...], card: Path | None, tolerance: float
-) -> None:
+) -> str:
+    """Write the ONNX file, and say how far it is from the model."""
     from skpneumo.cli._labels import class_names
     from skpneumo.persistence import export_onnx
 
@@ -91,8 +95,8 @@ def _write(
         card=None if card is None else card.read_text(encoding="utf-8"),
         tolerance=tolerance,
     )
-    print(
-        f"Saved {out}. On {parity.n_images} images its probabilities differ from the model's by "
+    return (
+        f"On {parity.n_images} images its probabilities differ from the model's by "
         f"{parity.largest:.1e} at most."
     )
 

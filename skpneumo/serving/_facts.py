@@ -8,6 +8,7 @@ from skpneumo import __version__
 from skpneumo._responses import is_network
 from skpneumo.decision import RecallFloorClassifier
 from skpneumo.fitted import classifiers_of, threshold_of
+from skpneumo.persistence import OnnxClassifier
 from skpneumo.serving._gate import gate_facts
 from skpneumo.serving._limits import Limits
 from skpneumo.serving._model import METHODS, ServedModel
@@ -69,7 +70,9 @@ def _recall_floor(estimator: Any) -> dict[str, Any] | None:
 
 
 def _methods(estimator: Any) -> list[str]:
-    """Explanation methods that fit; those of networks need one."""
+    """Explanation methods that fit; those of networks need one, and a file hides its images."""
+    if isinstance(estimator, OnnxClassifier):
+        return []
     networks = all(is_network(each.classifier) for each in classifiers_of(estimator))
     return list(METHODS) if networks else ["occlusion"]
 

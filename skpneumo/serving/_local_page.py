@@ -97,7 +97,6 @@ def _facts(model: Path, name: str) -> dict[str, Any]:
     own = {
         "name": name,
         "sha256": digest,
-        "methods": [],
         "versions": {"skpneumo": said.version},
     }
     return facts | own

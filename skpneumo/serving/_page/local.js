@@ -49,7 +49,6 @@ async function pixelsOf(file, limits) {
 const backend = {
   needsToken: false,
   stopped: false,
-  explains: false,
   facts: null,
   session: null,
   last: Promise.resolve(),

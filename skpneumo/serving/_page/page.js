@@ -129,14 +129,14 @@ function drawHeads() {
     head.append(button);
     return head;
   });
-  if (backend.explains) {
+  if (model.methods.length) {
     const last = document.createElement("th");
     last.scope = "col";
     last.className = "plain";
     last.textContent = "Heat map";
     heads.push(last);
   }
-  find("method-label").hidden = !backend.explains;
+  find("method-label").hidden = !model.methods.length;
   find("heads").replaceChildren(...heads);
 }
 
@@ -185,7 +185,7 @@ function draw() {
   const made = ordered().map((row) => {
     const line = document.createElement("tr");
     line.append(...all.map((column, number) => cell(column, row, number === 0)));
-    if (!backend.explains) return line;
+    if (!model.methods.length) return line;
     const last = document.createElement("td");
     if (row.state === "done") {
       const button = document.createElement("button");
