@@ -75,8 +75,9 @@ class ServedModel:
         chosen = None if found is None else found.chosen_by
         # Of a RecallFloorClassifier, or of the file that it was exported to.
         upper = getattr(chosen, "upper_threshold_", None)
-        refers = upper is not None and self.threshold is not None and upper > self.threshold
-        return float(upper) if refers else None
+        if upper is None or self.threshold is None or upper <= self.threshold:
+            return None
+        return float(upper)
 
     @cached_property
     def withholds(self) -> bool:
