@@ -148,6 +148,8 @@ def test_a_browser_computes_what_onnxruntime_computes(model, tmp_path):
         found = driver.execute_script("return rows.map(row => row.answer?.probability)")
         picture(driver, "local")
         assert found[:4] == pytest.approx(expected, abs=1e-5)
-        assert len({round(each, 6) for each in expected}) == 4
+        assert (
+            len({round(each, 4) for each in expected}) > 1
+        )  # or the comparison would show nothing
         assert "not an image" in table(driver)[4][4]
         assert messages(driver) == []
