@@ -33,8 +33,8 @@ def card(
     Parameters
     ----------
     model
-        Model file of `skpneumo fit`; or a .joblib file, which runs what is in it: load only
-        those you trust; or pretrained, the model that ships with the package.
+        Model file of `skpneumo fit` or `skpneumo export`; or a .joblib file, which runs what is in
+        it: load only those you trust; or pretrained, the model that ships with the package.
     folder
         Folder to evaluate on, with one sub-folder per class, or per split and class.
     out
@@ -52,7 +52,12 @@ def card(
     from skpneumo._html import printable
     from skpneumo.cli._distinct_files import refuse_the_same_file
     from skpneumo.cli._labels import class_names
-    from skpneumo.cli._model_files import find_model, load_model, refuse_to_overwrite
+    from skpneumo.cli._model_files import (
+        find_model,
+        load_model,
+        notice_of,
+        refuse_to_overwrite,
+    )
     from skpneumo.report import model_card
 
     if folder is None and read_by.table is None and (stress or shortcuts):
@@ -64,11 +69,16 @@ def card(
     found: dict[str, Any] = {}
     if folder is not None or read_by.table is not None:
         found = _evidence(estimator, folder, read_by, stress, shortcuts, n_jobs)
+    notice = notice_of(estimator)
     written = model_card(
         estimator,
         name=model.stem,
         target_names=class_names(estimator),
-        provenance={"model file": model.name, "SHA-256 of the model file": _checksum(model)},
+        provenance={
+            "model file": model.name,
+            "SHA-256 of the model file": _checksum(model),
+            **({"what the model is not": notice} if notice else {}),
+        },
         **found,
     )
     with atomic_write(out) as file:

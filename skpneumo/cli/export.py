@@ -1,6 +1,8 @@
-"""``skpneumo export``: write a model to an ONNX file."""
+"""``skpneumo export``: write a model to an ONNX file, or to a page that computes it."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from skpneumo.cli._options import Force
 
@@ -14,54 +16,95 @@ def export(
     *images: Path,
     card: Path | None = None,
     tolerance: float = 1e-3,
+    runtime: Path | None = None,
     force: Force = False,
 ) -> None:
-    """Write a model to an ONNX file, which predicts without Keras and TensorFlow.
+    """Write a model to an ONNX file, which predicts without Keras and TensorFlow, or to a page.
 
     The file takes the pixels of an image of any size; resizing, networks, calibration, threshold
     and decision are in it. It is compared with the model on images before it is written, and is
-    not written if their probabilities differ.
+    not written if their probabilities differ. With the suffix .html it is a page with the model
+    inside, which computes it in the browser: images leave no machine.
 
     Parameters
     ----------
     model
-        Model file of `skpneumo fit`; or a .joblib file of somebody you trust; or pretrained.
+        Model file of `skpneumo fit`; or a .joblib file of somebody you trust; or pretrained; for a
+        page, an ONNX file as well.
     out
-        File to write; its suffix is .onnx.
+        File to write; its suffix is .onnx or .html.
     images
         X-rays to compare on. Default: synthetic ones.
     card
         Text file with a model card, to be saved in the file.
     tolerance
         Largest difference of a probability at which the file is written.
+    runtime
+        For a page: the archive that `npm pack onnxruntime-web` downloads, or the folder in which
+        that package is installed.
     force
         Overwrite the file if it exists.
     """
     from skpneumo.cli._distinct_files import refuse_the_same_file
-    from skpneumo.cli._labels import class_names
     from skpneumo.cli._model_files import find_model, load_model, refuse_to_overwrite
-    from skpneumo.persistence import OnnxClassifier, export_onnx
+    from skpneumo.persistence import OnnxClassifier
 
-    if out.suffix.lower() != ".onnx":
-        raise ValueError(
-            f"{out} does not end in .onnx, which is what there is to export to. Name another file."
-        )
     model = find_model(model)
-    refuse_the_same_file({"the model": model, "the ONNX file": out, "--card": card})
+    suffix = out.suffix.lower()
+    if suffix not in (".onnx", ".html"):
+        raise ValueError(
+            f"{out} does not end in .onnx or .html, which is what there is to export to. Name "
+            "another file."
+        )
+    if suffix == ".html" and runtime is None:
+        raise ValueError(
+            "A page needs onnxruntime-web: download it with `npm pack onnxruntime-web`, and name "
+            "the archive with --runtime."
+        )
+    refuse_the_same_file(
+        {"the model": model, "the new file": out, "--card": card, "--runtime": runtime}
+    )
     refuse_to_overwrite(out, force)
-    text = None if card is None else card.read_text(encoding="utf-8")
     estimator = load_model(model)
-    if isinstance(estimator, OnnxClassifier):
+    is_exported = isinstance(estimator, OnnxClassifier)
+    if is_exported and suffix == ".onnx":
         raise ValueError(f"{model} is an ONNX file already.")
+    if suffix == ".onnx":
+        said = _write(estimator, out, images, card, tolerance)
+        print(f"Saved {out}. {said}")
+    elif is_exported:
+        _write_page(model, out, runtime, model.name)
+    else:
+        with TemporaryDirectory() as folder:
+            between = Path(folder, f"{model.stem}.onnx")
+            print(_write(estimator, between, images, card, tolerance))
+            _write_page(between, out, runtime, model.name)
+
+
+def _write(
+    estimator: Any, out: Path, images: tuple[Path, ...], card: Path | None, tolerance: float
+) -> str:
+    """Write the ONNX file, and say how far it is from the model."""
+    from skpneumo.cli._labels import class_names
+    from skpneumo.persistence import export_onnx
+
     parity = export_onnx(
         estimator,
         out,
         images=[str(image) for image in images] or None,
         target_names=class_names(estimator),
-        card=text,
+        card=None if card is None else card.read_text(encoding="utf-8"),
         tolerance=tolerance,
     )
-    print(
-        f"Saved {out}. On {parity.n_images} images its probabilities differ from the model's by "
+    return (
+        f"On {parity.n_images} images its probabilities differ from the model's by "
         f"{parity.largest:.1e} at most."
     )
+
+
+def _write_page(model: Path, out: Path, runtime: Path | None, name: str) -> None:
+    from skpneumo.serving import write_local_page
+
+    assert runtime is not None
+    write_local_page(model, out, runtime=runtime, name=name)
+    print(f"Saved {out}, {out.stat().st_size / 1e6:.1f} MB. Open it in a browser.")

@@ -43,8 +43,8 @@ def serve(
     Parameters
     ----------
     model
-        Model file of `skpneumo fit`; or a .joblib file, which runs what is in it: load only
-        those you trust; or pretrained, the model that ships with the package.
+        Model file of `skpneumo fit` or `skpneumo export`; or a .joblib file, which runs what is in
+        it: load only those you trust; or pretrained, the model that ships with the package.
     host
         Address to listen on.
     port
@@ -64,7 +64,7 @@ def serve(
         Most images given to the model at once.
     """
     from skpneumo.cli._labels import class_names
-    from skpneumo.cli._model_files import find_model, load_model
+    from skpneumo.cli._model_files import find_model, load_model, notice_of
     from skpneumo.serving import Limits, make_app, run_server
 
     limits = Limits(
@@ -83,7 +83,11 @@ def serve(
         host=host,
         allowed_hosts=allowed_host,
         token=os.environ.get(_TOKEN) or None,
-        facts={"name": model.name, "sha256": _checksum(model)},
+        facts={
+            "name": model.name,
+            "sha256": _checksum(model),
+            "notice": notice_of(estimator),
+        },
     )
 
     def ready(address: str) -> None:

@@ -90,6 +90,7 @@ def model_card(
     ----------
     .. [1] M. Mitchell et al., "Model Cards for Model Reporting", Conference on Fairness,
        Accountability, and Transparency, 2019, pp. 220-229.
+    .. [2] The checklists of TRIPOD+AI, STARD and CLAIM, whose items are numbered in the card.
 
     Examples
     --------
@@ -102,7 +103,7 @@ def model_card(
     >>> print(card.partition("**Licence")[0].splitlines()[0])
     # Model card: line
     >>> card.count("- [ ]"), card.count("- [x]")
-    (14, 1)
+    (25, 1)
     """
     answers = dict(answers or {})
     if unknown := answers.keys() - {item for items in QUESTIONS.values() for item in items}:
@@ -182,15 +183,20 @@ def _gate(estimator: Any) -> str:
     inner = gate_of(estimator)
     if inner is None:
         return "none: an image of anything gets an answer"
-    return inner.gate.terms_
+    said = "warns" if inner.gate.on_outlier == "warn" else "withholds the answer"
+    return f"{said}. {inner.gate.terms_}"
 
 
 def _decision(estimator: Any) -> list[Block]:
     """Threshold, who chose it, what it promises."""
-    if len(np.asarray(estimator.classes_)) != 2 or threshold_of(estimator) is None:
+    threshold = threshold_of(estimator)
+    if len(np.asarray(estimator.classes_)) != 2 or threshold is None:
         return [Text("The model names the most probable of its classes; no threshold.")]
     rule: DecisionRule = claimed_rule(estimator)
     blocks: list[Block] = [Text(f"Threshold {rule.threshold:.4g}. {rule.origin}")]
+    said = getattr(threshold.chosen_by, "guarantee_", None)
+    if isinstance(said, dict):  # an exported model has it as its file says it
+        blocks.append(Text(f"The guarantee is {said['guarantee']}. {said['terms']}"))
     if rule.promise is not None:
         chosen = rule.promise
         blocks += [

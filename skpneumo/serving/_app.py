@@ -50,7 +50,8 @@ def make_app(
         None asks for none on this machine, and makes one where ``host`` is another address:
         ``app.state.token``.
     facts : mapping, default=None
-        ``name`` and ``sha256`` of the model's file, for ``GET /model``.
+        ``name`` and ``sha256`` of the model's file, and a ``notice`` that belongs to it, for
+        ``GET /model``.
 
     Returns
     -------

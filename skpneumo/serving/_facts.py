@@ -8,6 +8,8 @@ from skpneumo import __version__
 from skpneumo._responses import is_network
 from skpneumo.decision import RecallFloorClassifier
 from skpneumo.fitted import classifiers_of, threshold_of
+from skpneumo.persistence import OnnxClassifier
+from skpneumo.serving._gate import gate_facts
 from skpneumo.serving._limits import Limits
 from skpneumo.serving._model import METHODS, ServedModel
 
@@ -31,10 +33,11 @@ def model_facts(model: ServedModel, limits: Limits) -> dict[str, Any]:
         "upper_threshold": model.upper_threshold,
         "decision": _decision(model),
         "recall_floor": _recall_floor(model.estimator),
+        "gate": gate_facts(model.estimator),
         "methods": _methods(model.estimator),
         "limits": asdict(limits),
         "versions": _versions(),
-        "notice": NOTICE,
+        "notice": " ".join(filter(None, [NOTICE, model.facts.get("notice")])),
     }
 
 
@@ -54,18 +57,22 @@ def _recall_floor(estimator: Any) -> dict[str, Any] | None:
     """What a recall floor promises; None where nothing is promised."""
     threshold = threshold_of(estimator)
     chosen = None if threshold is None else threshold.chosen_by
-    if not isinstance(chosen, RecallFloorClassifier):
-        return None
-    return {
-        "recall": float(chosen.recall),
-        "confidence": float(chosen.confidence),
-        "guarantee": chosen.guarantee_,
-        "terms": chosen.guarantee_terms_,
-    }
+    if isinstance(chosen, RecallFloorClassifier):
+        return {
+            "recall": float(chosen.recall),
+            "confidence": float(chosen.confidence),
+            "guarantee": chosen.guarantee_,
+            "terms": chosen.guarantee_terms_,
+        }
+    # An exported model has the same as its file says it.
+    said = getattr(chosen, "guarantee_", None)
+    return dict(said) if isinstance(said, dict) else None
 
 
 def _methods(estimator: Any) -> list[str]:
-    """Explanation methods that fit; those of networks need one."""
+    """Explanation methods that fit; those of networks need one, and a file hides its images."""
+    if isinstance(estimator, OnnxClassifier):
+        return []
     networks = all(is_network(each.classifier) for each in classifiers_of(estimator))
     return list(METHODS) if networks else ["occlusion"]
 

@@ -9,7 +9,7 @@ from typing import Any
 from skpneumo._responses import reasons_to_withhold
 from skpneumo.fitted import gate_of
 
-__all__ = ["gate_answers", "gate_withholds"]
+__all__ = ["gate_answers", "gate_facts", "withholds"]
 
 
 def gate_answers(estimator: Any, paths: Sequence[str]) -> list[dict[str, Any] | None]:
@@ -30,10 +30,22 @@ def gate_answers(estimator: Any, paths: Sequence[str]) -> list[dict[str, Any] | 
     reasons = reasons_to_withhold(estimator, paths)
     if reasons is None:
         return [None] * len(paths)
-    return [{"passed": not reason, "reason": reason} for reason in reasons.tolist()]
+    return [{"passed": not reason, "reason": str(reason)} for reason in reasons]
 
 
-def gate_withholds(estimator: Any) -> bool:
-    """Whether nothing is answered about an image that does not pass, rather than a warning."""
+def withholds(estimator: Any) -> bool:
+    """Whether nothing is said of images that do not pass; a gate may only warn."""
     inner = gate_of(estimator)
     return inner is not None and inner.gate.on_outlier != "warn"
+
+
+def gate_facts(estimator: Any) -> dict[str, Any] | None:
+    """What is known of the gate; None where there is none."""
+    inner = gate_of(estimator)
+    if inner is None:
+        return None
+    return {
+        "false_alarm_rate": float(inner.gate.false_alarm_rate_),
+        "withholds": withholds(estimator),
+        "terms": inner.gate.terms_,
+    }

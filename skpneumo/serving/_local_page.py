@@ -8,14 +8,17 @@ import re
 import tarfile
 from base64 import b64encode
 from collections.abc import Mapping
+from hashlib import file_digest
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from skpneumo._html import write_page
-from skpneumo.serving._facts import NOTICE
+from skpneumo.persistence import OnnxClassifier
+from skpneumo.serving._facts import model_facts
 from skpneumo.serving._limits import Limits
+from skpneumo.serving._model import ServedModel
 
 __all__ = ["write_local_page"]
 
@@ -24,9 +27,6 @@ _PARTS = {
     "runtime-data": "dist/ort.wasm.bundle.min.mjs",
     "wasm-data": "dist/ort-wasm-simd-threaded.wasm",
 }
-_SAID = (
-    "classes", "names", "positive", "threshold", "upper_threshold", "guarantee", "version",
-)  # fmt: skip
 _LARGEST_PART = 64 * 2**20
 _HOW = f"`npm pack {_PACKAGE}` downloads it"
 
@@ -47,9 +47,7 @@ def write_local_page(
     Parameters
     ----------
     model : path-like
-        ONNX file of an exported classifier: from ``image``, uint8 of shape (height, width,
-        channels), to ``probabilities``, ``label`` and ``decision``, with what it says about itself
-        in its metadata.
+        File of :func:`~skpneumo.persistence.export_onnx`.
     path : path-like
         Page to write. It is there whole or, if writing fails, as it was before.
     runtime : path-like
@@ -66,7 +64,7 @@ def write_local_page(
     ValueError
         If either is not what it should be.
     ImportError
-        If onnx is not installed.
+        If onnx or onnxruntime is not installed.
 
     See Also
     --------
@@ -80,68 +78,28 @@ def write_local_page(
     ...     runtime="onnxruntime-web-1.30.0.tgz")  # doctest: +SKIP
     """
     model, runtime = Path(model), Path(runtime)
-    content = model.read_bytes()
-    facts = _facts(content, name or model.name)
+    facts = _facts(model, name or model.name)
     parts, version = _runtime(runtime)
     facts["versions"] |= {_PACKAGE: version}
-    write_page(path, _page(facts, {"model-data": content, **parts}))
+    write_page(path, _page(facts, {"model-data": model.read_bytes(), **parts}))
 
 
-def _facts(content: bytes, name: str) -> dict[str, Any]:
+def _facts(model: Path, name: str) -> dict[str, Any]:
     """What the page says of the model, as ``GET /model`` of a server would."""
-    properties = _properties(content)
-    try:
-        said = {key: json.loads(value) for key, value in properties.items() if key in _SAID}
-        labels, names = said["classes"], said["names"]
-        positive, threshold = said["positive"], said["threshold"]
-        classes = [str(each) for each in names or labels]
-        shown = None if positive is None else classes[labels.index(positive)]
-        guarantee, version = said["guarantee"], said["version"]
-    except (KeyError, ValueError, TypeError) as error:
-        raise ValueError(
-            f"{name} does not say which classes it has ({error}); export it with this package."
-        ) from None
+    exported = OnnxClassifier(model).fit()  # checks the file, too
+    said = exported.facts_
+    names = said.names or said.classes
+    served = ServedModel(exported, [str(each) for each in names])
     limits = Limits()
-    return {
+    facts = model_facts(served, limits)
+    with open(model, "rb") as file:
+        digest = file_digest(file, "sha256").hexdigest()
+    own = {
         "name": name,
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "classes": classes,
-        "positive": shown,
-        "threshold": threshold,
-        "upper_threshold": said["upper_threshold"],
-        "decision": _decision(shown, threshold),
-        "recall_floor": guarantee,
-        "methods": [],
-        "limits": {
-            "max_bytes": limits.max_bytes,
-            "max_pixels": limits.max_pixels,
-            "max_images": limits.max_images,
-        },
-        "versions": {"skpneumo": version},
-        "notice": NOTICE,
+        "sha256": digest,
+        "versions": {"skpneumo": said.version},
     }
-
-
-def _decision(positive: str | None, threshold: float | None) -> str:
-    if positive is None or threshold is None:
-        return "The label is the most probable class."
-    return f"The label is {positive} from a probability of {threshold:.4g} on."
-
-
-def _properties(content: bytes) -> dict[str, str]:
-    try:
-        import onnx
-        from google.protobuf.message import DecodeError
-    except ImportError:
-        raise ImportError('An ONNX file is read with onnx: pip install "onnx"') from None
-    model = onnx.ModelProto()
-    try:
-        model.ParseFromString(content)
-    except DecodeError:
-        raise ValueError("The model is not an ONNX file; export one first.") from None
-    if [each.name for each in model.graph.input] != ["image"]:
-        raise ValueError("The model does not take an image; export a classifier.")
-    return {each.key: each.value for each in model.metadata_props}
+    return facts | own
 
 
 def _runtime(runtime: Path) -> tuple[dict[str, bytes], str]:

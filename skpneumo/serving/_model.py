@@ -12,10 +12,9 @@ import numpy as np
 
 from skpneumo._memory_files import files_in_memory
 from skpneumo._responses import probabilities_and_labels
-from skpneumo.decision import RecallFloorClassifier
 from skpneumo.fitted import positive_label, threshold_of
 from skpneumo.loading import UnreadableImagesError, image_size
-from skpneumo.serving._gate import gate_answers, gate_withholds
+from skpneumo.serving._gate import gate_answers, withholds
 
 __all__ = ["METHODS", "ImageError", "ImageTooLargeError", "ServedModel"]
 
@@ -74,8 +73,16 @@ class ServedModel:
         """The probability below which a model refers what it calls positive, if it refers."""
         found = threshold_of(self.estimator)
         chosen = None if found is None else found.chosen_by
-        refers = isinstance(chosen, RecallFloorClassifier) and chosen.specificity is not None
-        return float(chosen.upper_threshold_) if refers else None
+        # Of a RecallFloorClassifier, or of the file that it was exported to.
+        upper = getattr(chosen, "upper_threshold_", None)
+        if upper is None or self.threshold is None or upper <= self.threshold:
+            return None
+        return float(upper)
+
+    @cached_property
+    def withholds(self) -> bool:
+        """Whether an input gate withholds answers, instead of only warning."""
+        return withholds(self.estimator)
 
     @cached_property
     def _labels(self) -> list[Any]:
@@ -166,8 +173,8 @@ class ServedModel:
         positive = self.positive
         shown: list[float | None] = [round(value, _DIGITS) for value in row]
         decision: str | None = label
-        withheld = gate is not None and not gate["passed"] and gate_withholds(self.estimator)
-        if withheld or any(map(math.isnan, row)):
+        failed = gate is not None and not gate["passed"]
+        if (failed and self.withholds) or any(map(math.isnan, row)):
             shown, said, decision = [None] * len(row), None, None
         else:
             said = label

@@ -66,6 +66,14 @@ class RecallFloor(BaseModel):
     terms: str
 
 
+class InputGate(BaseModel):
+    """What asks whether an image is like those of training."""
+
+    false_alarm_rate: float
+    withholds: bool
+    terms: str
+
+
 class Model(BaseModel):
     """What is known of the model."""
 
@@ -77,6 +85,7 @@ class Model(BaseModel):
     upper_threshold: float | None
     decision: str
     recall_floor: RecallFloor | None
+    gate: InputGate | None
     methods: list[str]
     limits: dict[str, float]
     versions: dict[str, str]

@@ -55,6 +55,18 @@ def test_three_classes_have_a_probability_each(three_class_model_file, xrays, st
     assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-4)
 
 
+def test_an_onnx_file_is_served_without_heat_maps(model_file, xrays, started, tmp_path):
+    out = tmp_path / "model.onnx"
+    assert main(["export", str(model_file), str(out), xrays.filenames[0]]) == 0
+    assert main(["serve", str(out)]) == 0
+    with TestClient(started[0][0], base_url="http://localhost") as client:
+        said = client.get("/model").json()
+        with open(xrays.filenames[0], "rb") as file:
+            answer = client.post("/predict", content=file.read()).json()
+    assert said["methods"] == []
+    assert answer["label"] in said["classes"]
+
+
 def test_elsewhere_there_is_a_token_from_the_environment_or_a_new_one(
     model_file, started, monkeypatch
 ):

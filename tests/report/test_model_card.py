@@ -55,7 +55,7 @@ def test_it_has_the_sections_of_the_paper_in_their_order(floor):
 def test_what_only_a_person_can_write_is_left_open_until_it_is_written(floor):
     card = model_card(floor)
     assert card.count("- [ ] **") == len(ITEMS)
-    card = model_card(floor, answers={"Licence": "CC BY\n4.0", "Purpose": "teaching"})
+    card = model_card(floor, answers={"Licence": "CC BY\n4.0", "Risks": "none"})
     assert card.count("- [ ] **") == len(ITEMS) - 2
     assert "- [x] **Licence:** CC BY 4.0\n" in card
     with pytest.raises(ValueError, match=r"no items \['Colour'\]; its items are Developers"):
@@ -169,3 +169,28 @@ def test_the_page_has_it_with_its_open_items(evaluation):
     assert body.count("to be written") == len(ITEMS)
     assert "See Metrics, Figures and Operating point on this page." in body
     assert "abc123" in body
+
+
+def test_every_item_of_reviewers_that_a_person_has_to_write_is_in_it(floor):
+    card = model_card(floor)
+    for item in checklist_items():
+        assert f"- [ ] **{item.what}, to be written:**" in card
+        for number in filter(None, (item.tripod_ai, item.stard, item.claim)):
+            assert number in card
+
+
+def checklist_items():
+    from skpneumo.report._checklist import ITEMS as OF_REVIEWERS
+
+    return [item for item in OF_REVIEWERS if not item.sections]
+
+
+def test_an_input_gate_is_named_with_its_terms(data):
+    from skpneumo.decision import InputGate
+
+    X, y = data
+    gate = InputGate(LogisticRegression(), false_alarm_rate=0.1, on_outlier="nan")
+    gate.fit(X, y, groups=np.arange(len(y)))
+    card = model_card(gate)
+    assert "withholds the answer" in card
+    assert gate.terms_.split(".")[0][:40] in card

@@ -49,7 +49,6 @@ async function pixelsOf(file, limits) {
 const backend = {
   needsToken: false,
   stopped: false,
-  explains: false,
   facts: null,
   session: null,
   last: Promise.resolve(),
@@ -64,7 +63,7 @@ const backend = {
     URL.revokeObjectURL(address);
     Object.assign(ort.env.wasm, { numThreads: 1, wasmBinary: binary });
     ort.env.logLevel = "error";
-    const options = { executionProviders: ["wasm"] };
+    const options = { executionProviders: ["wasm"], logSeverityLevel: 3 };
     this.session = await ort.InferenceSession.create(new Uint8Array(graph), options);
     this.Tensor = ort.Tensor;
     return this.facts;

@@ -96,7 +96,7 @@ function columns() {
 function gateWords(row) {
   if (!row.answer) return null;
   const gate = row.answer.gate;
-  if (gate === null) return "not checked";
+  if (gate === null) return model.gate === null ? "not checked" : "";
   return gate.passed ? "yes" : `no: ${gate.reason}`;
 }
 
@@ -129,14 +129,14 @@ function drawHeads() {
     head.append(button);
     return head;
   });
-  if (backend.explains) {
+  if (model.methods.length) {
     const last = document.createElement("th");
     last.scope = "col";
     last.className = "plain";
     last.textContent = "Heat map";
     heads.push(last);
   }
-  find("method-label").hidden = !backend.explains;
+  find("method-label").hidden = !model.methods.length;
   find("heads").replaceChildren(...heads);
 }
 
@@ -185,7 +185,7 @@ function draw() {
   const made = ordered().map((row) => {
     const line = document.createElement("tr");
     line.append(...all.map((column, number) => cell(column, row, number === 0)));
-    if (!backend.explains) return line;
+    if (!model.methods.length) return line;
     const last = document.createElement("td");
     if (row.state === "done") {
       const button = document.createElement("button");
@@ -278,6 +278,7 @@ function describe() {
     "SHA-256": model.sha256,
     Classes: model.classes.join(", "),
     Guarantee: floor?.terms,
+    "Input gate": model.gate?.terms ?? "none: an image of anything gets an answer",
     Versions: Object.entries(model.versions).map((each) => each.join(" ")).join(", "),
     Limits:
       `${Math.floor(model.limits.max_bytes / 2 ** 20)} MiB and ` +

@@ -8,7 +8,6 @@ const backend = {
   token: "",
   facts: null,
   stopped: false,
-  explains: true,
 
   get needsToken() {
     return !this.token && document.documentElement.dataset.token === "yes";
