@@ -3,7 +3,7 @@
 from hashlib import file_digest
 from pathlib import Path
 
-from skpneumo.cli._options import FOLDER_ALONE, Force, NJobs, Out, ReadBy, require_source
+from skpneumo.cli._options import FOLDER_ALONE, Flag, Force, NJobs, Out, ReadBy, require_source
 
 __all__ = ["report"]
 

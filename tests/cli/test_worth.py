@@ -141,7 +141,7 @@ def test_fit_says_what_its_model_is_worth(hold_out, unsplit, tmp_path, capsys, m
     monkeypatch.setattr("skpneumo.cli._finished.epochs_of", lambda _: " for 1 epoch")
     out = tmp_path / "model.joblib"
     options = [] if hold_out is None else ["--hold-out", hold_out]
-    assert main(["fit", str(unsplit), "--out", str(out), *options]) == 0
+    assert main(["fit", str(unsplit), "--out", str(out), "--no-gate", *options]) == 0
     printed = capsys.readouterr().out
     [line] = red_lines(printed)
     assert "It calls every image PNEUMONIA." in line
@@ -183,6 +183,8 @@ def test_a_recall_floor_is_kept_out_of_fold(command, tmp_path, capsys, monkeypat
     monkeypatch.setattr(_search, "GRID", {"cnn__C": [1.0]})
     out = tmp_path / "model.joblib"
     arguments = [command, str(root / "train"), "--out", str(out), "--recall", "0.8"]
+    if command == "fit":
+        arguments.append("--no-gate")
     assert main([*arguments, "--hold-out", "0.2"]) == 0
     printed = capsys.readouterr().out
     assert "The threshold that keeps a recall of 0.8, on patients out of fold:" in printed
