@@ -1,4 +1,4 @@
-"""Whom a model was trained on, as its file remembers it: hashes, from which nobody is read."""
+"""Whom a model was trained on, as its file remembers it: salted hashes, without names."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
