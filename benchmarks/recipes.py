@@ -41,6 +41,7 @@ from skpneumo.evaluation._estimates import estimate_metrics
 from skpneumo.evaluation._stress import corrupted
 from skpneumo.evaluation._stress_summary import mean_rows
 from skpneumo.explanation import lung_field
+from skpneumo.fitted import classifiers_of
 
 METRICS = ("recall", "specificity", "f1", "balanced_accuracy", "roc_auc")
 STRESS_METRICS = ("balanced_accuracy", "specificity", "recall")
@@ -133,22 +134,29 @@ def fitted_scores(
     minutes = (time.perf_counter() - begin) / 60
     cpu_minutes = (time.process_time() - cpu) / 60
     scores = {UNALTERED: pipeline.predict_proba(paths[test])[:, 1]}
-    for name, corruption in corruptions.items():
-        with corrupted(paths[test], corruption, name) as copies:
-            scores[name] = pipeline.predict_proba(copies)[:, 1]
+    # Corrupted are grey copies of 224 pixels a side: files of full size are read once for all.
+    with corrupted(paths[test], lambda image: image, UNALTERED) as copies:
+        for name, corruption in corruptions.items():
+            with corrupted(copies, corruption, name) as altered:
+                scores[name] = pipeline.predict_proba(altered)[:, 1]
     return {
         "test": test,
         "y": y[test],
         "minutes": minutes,
         "cpu_minutes": cpu_minutes,
-        "n_parameters": count_parameters(pipeline[-1]),
+        "n_parameters": count_parameters(pipeline),
         **scores,
     }
 
 
-def count_parameters(classifier: Any) -> int:
-    networks = getattr(classifier, "estimators_", [classifier])
-    return sum(network.network_.count_params() for network in networks)
+def count_parameters(pipeline: Any) -> int:
+    classifiers = [each.classifier for each in classifiers_of(pipeline)]
+    return sum(
+        each.coef_.size + each.intercept_.size
+        if hasattr(each, "coef_")
+        else each.network_.count_params()
+        for each in classifiers
+    )
 
 
 def line_of(parts: list[dict[str, Any]], paths: np.ndarray) -> dict[str, Any]:

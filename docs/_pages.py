@@ -43,7 +43,9 @@ STAGES = (
     "evaluation",
     "explanation",
     "report",
+    "persistence",
     "recipes",
+    "serving",
     "persistence",
 )
 

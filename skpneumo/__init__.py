@@ -20,7 +20,9 @@ The package is one flow, and its modules are the stages of it::
     evaluation     scorers, intervals, comparisons, displays
     explanation    what the network looks at
     report         all of it on one HTML page
+    persistence    fitted estimators as files that run no code
     recipes        whole pipelines by name
+    serving        a local page and a REST interface over a saved model
 
 No stage imports a later one. Public names are imported when they are first used: importing
 ``skpneumo`` imports neither Keras nor matplotlib, nor scikit-learn.

@@ -23,9 +23,10 @@ from .explanation import (
 )
 from .loading import ImageLoader
 from .networks import build_cnn, build_pretrained
+from .persistence import load_model, read_provenance, save_model
 from .pipeline import Pipeline, make_pipeline
 from .rebalancing import ImageResampler
-from .recipes import list_recipes, make_recipe
+from .recipes import list_recipes, load_pretrained, make_recipe
 from .splitting import PatientKFold, patient_train_test_split
 from .tuning import (
     ResumableGridSearchCV,
@@ -69,6 +70,8 @@ __all__ = [
     "list_recipes",
     "load_chest_xray",
     "load_image_table",
+    "load_model",
+    "load_pretrained",
     "make_chest_xray",
     "make_pipeline",
     "make_recipe",
@@ -76,5 +79,7 @@ __all__ = [
     "patient_ids",
     "patient_train_test_split",
     "read_dicom_headers",
+    "read_provenance",
     "recall_first",
+    "save_model",
 ]

@@ -99,6 +99,29 @@ def whole_numbers(axis: "Axis") -> None:
     axis.set_major_locator(MaxNLocator(integer=True))
 
 
+def recall_of(pos_label: Any) -> str:
+    """Name recall together with the class that it is about, for an axis or a legend.
+
+    Parameters
+    ----------
+    pos_label : label or None
+        The positive class; None where it is not known.
+
+    Returns
+    -------
+    name : str
+
+    Examples
+    --------
+    >>> from skpneumo._plotting import recall_of
+    >>> recall_of("PNEUMONIA"), recall_of(1), recall_of(None)
+    ('recall of PNEUMONIA', 'recall of class 1', 'recall')
+    """
+    if pos_label is None:
+        return "recall"
+    return f"recall of {plain(class_name(pos_label))}"
+
+
 def plain(text: Any) -> str:
     """A name as matplotlib draws it letter by letter, whatever it is made of.
 

@@ -50,6 +50,8 @@ class Predictions:
     filenames : ndarray of str, shape (n_images,), or None
     pos_label : label
         Which label is the positive one.
+    withheld : ndarray of bool, shape (n_images,), or None
+        Whether an input gate withholds the image; None without one.
     """
 
     positive: NDArray[np.bool_]
@@ -58,6 +60,7 @@ class Predictions:
     patient: NDArray[np.intp]
     filenames: NDArray[np.object_] | None
     pos_label: Any
+    withheld: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.positive)
@@ -86,6 +89,7 @@ class Predictions:
             patient=np.unique(self.patient[mask], return_inverse=True)[1],
             filenames=None if self.filenames is None else self.filenames[mask],
             pos_label=self.pos_label,
+            withheld=None if self.withheld is None else self.withheld[mask],
         )
 
     def follow(self, threshold: float) -> bool:
@@ -110,6 +114,7 @@ class Predictions:
         filenames: Any = None,
         pos_label: Any = None,
         threshold: float | None = None,
+        withheld: ArrayLike | None = None,
     ) -> "Predictions":
         """Check labels, scores and decisions, and derive what is not given.
 
@@ -124,7 +129,8 @@ class Predictions:
         called = None if y_pred is None else check_labels(y_pred, "y_pred")
         filenames = None if filenames is None else check_paths(filenames)
         score = None if y_score is None else _check_scores(y_score)
-        check_consistent_length(labels, score, called, filenames)
+        withheld = None if withheld is None else column_or_1d(withheld).astype(bool)
+        check_consistent_length(labels, score, called, filenames, withheld)
         pos_label = _positive_label(labels, called, pos_label)
         if called is not None and threshold is not None:
             raise ValueError(
@@ -145,6 +151,7 @@ class Predictions:
             patient=np.unique(patients, return_inverse=True)[1],
             filenames=filenames,
             pos_label=pos_label,
+            withheld=withheld,
         )
 
 
@@ -157,7 +164,10 @@ def predictions_of(
     pos_label: Any = None,
     threshold: float | None = None,
 ) -> Predictions:
-    """Predict with a fitted classifier; decide by its ``predict`` or by a threshold."""
+    """Predict with a fitted classifier; decide by its ``predict`` or by a threshold.
+
+    An input gate is looked through: nothing is withheld, and ``withheld`` is None.
+    """
     labels = check_labels(y)
     classes = np.asarray(estimator.classes_).tolist()
     if unknown := sorted(set(labels.tolist()) - set(classes), key=str):

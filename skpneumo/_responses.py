@@ -1,7 +1,8 @@
 """The scores and the decisions of a fitted classifier, from as few passes as it allows.
 
 A pipeline from paths decodes every image each time it is asked, so asking it for probabilities
-and then for labels costs twice as much as it should.
+and then for labels costs twice as much as it should. An input gate is looked through, and asked
+by itself: a figure about a classifier is about all images.
 """
 
 import sys
@@ -12,9 +13,15 @@ from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
 
 from skpneumo.decision import RecallFloorClassifier
-from skpneumo.fitted import split_transformers, threshold_of
+from skpneumo.fitted import gate_of, split_transformers, threshold_of, without_gate
 
-__all__ = ["is_network", "probabilities_and_labels", "scores_and_decisions", "scores_of"]
+__all__ = [
+    "is_network",
+    "probabilities_and_labels",
+    "reasons_to_withhold",
+    "scores_and_decisions",
+    "scores_of",
+]
 
 
 def scores_and_decisions(
@@ -24,6 +31,11 @@ def scores_and_decisions(
 
     Not simply the more probable class: a classifier may decide at a threshold of its own.
     """
+    estimator = without_gate(estimator)
+    if hasattr(estimator, "probabilities_and_labels"):
+        probabilities, labels = estimator.probabilities_and_labels(X)
+        column = np.asarray(estimator.classes_).tolist().index(pos_label)
+        return probabilities[:, column].astype(float), labels == pos_label
     estimator, X = _past_the_transformers(estimator, X)
     if not _predicts_from_probabilities(estimator):
         return scores_of(estimator, X, pos_label), column_or_1d(estimator.predict(X)) == pos_label
@@ -36,7 +48,10 @@ def scores_and_decisions(
 
 
 def probabilities_and_labels(estimator: Any, X: Any) -> tuple[NDArray[Any], NDArray[Any]]:
-    """What ``predict_proba`` and what ``predict`` say of the same rows."""
+    """What ``predict_proba`` and what ``predict`` say of the same rows, were none withheld."""
+    estimator = without_gate(estimator)
+    if hasattr(estimator, "probabilities_and_labels"):  # one that gives both at once
+        return estimator.probabilities_and_labels(X)
     estimator, X = _past_the_transformers(estimator, X)
     probabilities = np.asarray(estimator.predict_proba(X))
     if _predicts_from_probabilities(estimator):
@@ -45,7 +60,8 @@ def probabilities_and_labels(estimator: Any, X: Any) -> tuple[NDArray[Any], NDAr
 
 
 def scores_of(estimator: Any, X: Any, pos_label: Any) -> NDArray[np.float64] | None:
-    """Scores of the positive class; None from a classifier that has labels only."""
+    """Scores of the positive class, none withheld; None from a classifier of labels only."""
+    estimator = without_gate(estimator)
     column = np.asarray(estimator.classes_).tolist().index(pos_label)
     if hasattr(estimator, "predict_proba"):
         return np.asarray(estimator.predict_proba(X))[:, column].astype(float)
@@ -55,6 +71,16 @@ def scores_of(estimator: Any, X: Any, pos_label: Any) -> NDArray[np.float64] | N
     if decision.ndim == 2:
         return decision[:, column]
     return decision if column == 1 else -decision
+
+
+def reasons_to_withhold(estimator: Any, X: Any) -> NDArray[np.object_] | None:
+    """Why the input gate withholds each row, empty where it does not; None without a gate."""
+    inner = gate_of(estimator)
+    if inner is None:
+        return None
+    for transformer in inner.transformers:
+        X = transformer.transform(X)
+    return inner.gate.reasons(X)
 
 
 def is_network(classifier: Any) -> bool:

@@ -33,10 +33,15 @@ _PRIVATE_NAMES: dict[str, tuple[str, str]] = {
         "sklearn.base",
         "checks the constructor's parameters in fit as every scikit-learn estimator does",
     ),
+    **dict.fromkeys(
+        ("_CalibratedClassifier", "_SigmoidCalibration", "_TemperatureScaling"),
+        ("sklearn.calibration", "what CalibratedClassifierCV consists of once it is fitted"),
+    ),
     "_BaseScorer": (
         "sklearn.metrics._scorer",
         "the only base of all scorers: what a search scores by is part of its store's key",
     ),
+    "_Scorer": ("sklearn.metrics._scorer", "what make_scorer makes"),
     "BaseSearchCV": (
         "sklearn.model_selection._search",
         "the only base of all searches, halving ones included",

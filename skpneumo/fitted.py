@@ -21,19 +21,24 @@ from skpneumo._positive_class import UndecidedPositiveError, positive_classes
 __all__ = [
     "DecisionThreshold",
     "InnerClassifier",
+    "InnerGate",
     "classifiers_of",
+    "gate_of",
     "map_classifiers",
     "positive_label",
     "split_transformers",
     "threshold_of",
     "transformers_of",
     "unwrap",
+    "without_gate",
 ]
 
 # Where fitted estimators are held, the first that is there.
 _PLACES = ("steps", "best_estimator_", "calibrated_classifiers_", "estimators_", "estimator_")
 # What shows that the estimators inside are not given all that the outer one is given.
 _SOME_COLUMNS = ("estimators_features_", "support_", "order_")
+# What shows that an estimator only withholds answers of the one inside.
+_GATE = "false_alarm_rate_"
 # What shows that the estimators inside are not averaged.
 _NOT_AVERAGED = ("final_estimator_", "estimator_weights_", "label_binarizer_")
 
@@ -94,6 +99,21 @@ class InnerClassifier(NamedTuple):
     classifier: Any
     transformers: tuple[Any, ...]
     weight: float | None
+
+
+class InnerGate(NamedTuple):
+    """The input gate of a fitted estimator.
+
+    Attributes
+    ----------
+    gate : InputGate
+        Withholds answers about images unlike those of training.
+    transformers : tuple of fitted transformers
+        What its data pass before, in order.
+    """
+
+    gate: Any
+    transformers: tuple[Any, ...]
 
 
 def unwrap(estimator: Any) -> Any:
@@ -244,7 +264,8 @@ def split_transformers(estimator: Any) -> tuple[list[Any], Any]:
         As from :func:`transformers_of`.
     predictor : fitted estimator
         Predicts from transformed data what ``estimator`` predicts from the data, thresholds,
-        calibration and averages included. The fitted parts are shared, not copied.
+        calibration and averages included; a gate before them is left out. The fitted parts are
+        shared, not copied.
 
     Examples
     --------
@@ -366,6 +387,74 @@ def positive_label(estimator: Any, pos_label: Any = None, *, name: str = "pos_la
     return pos_label
 
 
+def gate_of(estimator: Any) -> InnerGate | None:
+    """Find the input gate of a fitted estimator.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+        In any nest that predicts with one estimator. Of several gates it is the outermost.
+
+    Returns
+    -------
+    gate : InnerGate or None
+        None, if there is no gate, or there are several in the members of an ensemble.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skpneumo.decision import InputGate
+    >>> from skpneumo.fitted import gate_of
+    >>> X, y = [[0.0], [0.1], [1.0], [1.1]], [0, 0, 1, 1]
+    >>> model = InputGate(LogisticRegression(), false_alarm_rate=0.5)
+    >>> gate_of(model.fit(X, y, groups=range(4))).gate.checks_
+    ['features']
+    >>> gate_of(LogisticRegression().fit(X, y)) is None
+    True
+    """
+    before: list[Any] = []
+    while _GATE not in _own(estimator):
+        members = _members(estimator)
+        if len(members) != 1:
+            return None
+        before += _own_transformers(estimator)
+        estimator = members[0]
+    return InnerGate(estimator, tuple(before))
+
+
+def without_gate(estimator: Any) -> Any:
+    """Give a fitted estimator that answers about every image.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+        In any nest.
+
+    Returns
+    -------
+    ungated : fitted estimator
+        Predicts what ``estimator`` predicts where nothing is withheld. The fitted parts are
+        shared; without a gate it is ``estimator`` itself.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skpneumo.decision import InputGate
+    >>> from skpneumo.fitted import without_gate
+    >>> X, y = [[0.0], [0.1], [1.0], [1.1]], [0, 0, 1, 1]
+    >>> model = InputGate(LogisticRegression(), false_alarm_rate=0.5)
+    >>> without_gate(model.fit(X, y, groups=range(4)))
+    LogisticRegression()
+    """
+    members = _members(estimator)
+    if _GATE in _own(estimator):
+        return without_gate(members[0])
+    ungated = [without_gate(each) for each in members]
+    if all(one is other for one, other in zip(ungated, members, strict=True)):
+        return estimator
+    return _with_members(estimator, ungated)
+
+
 def _label_by_name(classes: list[Any], name: str) -> Any:
     """Which class is the positive one where nothing but the classes themselves can tell."""
     if len(classes) != 2:
@@ -460,8 +549,9 @@ def _with_members(estimator: Any, members: list[Any]) -> Any:
 
 def _hands_on(estimator: Any) -> bool:
     """Whether the answers are those of the one estimator inside."""
-    place = _place_of(estimator)
-    return place in ("steps", "best_estimator_") or isinstance(estimator, FrozenEstimator)
+    if isinstance(estimator, FrozenEstimator) or _GATE in _own(estimator):
+        return True
+    return _place_of(estimator) in ("steps", "best_estimator_")
 
 
 def _decider(estimator: Any) -> Any:

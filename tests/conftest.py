@@ -1,12 +1,17 @@
 """What the tests share: where the real X-rays are, and a small synthetic collection."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+# Who starts the tests in the background has them ignore Ctrl-C. What the tests start would inherit
+# that, and those that interrupt it would wait for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REAL_DATA = Path(
     os.environ.get("SKPNEUMO_REAL_DATA", Path(__file__).parents[2] / "shared" / "data")

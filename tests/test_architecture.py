@@ -29,10 +29,12 @@ STAGES = [
     "_image_files",
     "_paths",
     "_groups",
+    "_encoding",
     "_formatting",
     "_files",
     "_machine",
     "_tables",
+    "_memory_files",
     "_progress",
     "_pixel_values",
     "_images",
@@ -54,8 +56,8 @@ STAGES = [
     "networks",
     "classifiers",
     "tuning",
-    "decision",
     "fitted",
+    "decision",
     "_responses",
     "_predictions",
     "_bootstrap",
@@ -63,8 +65,9 @@ STAGES = [
     "evaluation",
     "explanation",
     "report",
-    "recipes",
     "persistence",
+    "recipes",  # some of which ship as files
+    "serving",
     "cli",
 ]
 
@@ -180,10 +183,18 @@ FOREIGN_ATTRIBUTES = {
     # Python documents it: the names of a named tuple.
     "_fields": None,
     # scikit-learn's scorers have no public place for the curve metric and the label of theirs.
-    "_curve_scorer": {"fitted.py"},
+    "_curve_scorer": {"fitted.py", "persistence/_estimators.py"},
     "_get_pos_label": {"fitted.py"},
+    # What a scorer was made of, and what a tuned threshold makes of its scorer in fit.
+    "_score_func": {"persistence/_estimators.py"},
+    "_sign": {"persistence/_estimators.py"},
+    "_kwargs": {"persistence/_estimators.py"},
+    "_response_method": {"persistence/_estimators.py"},
+    "_get_curve_scorer": {"persistence/_estimators.py"},
     # The callbacks that scikeras has made of its parameters.
     "_fit_callbacks": {"classifiers/engine/_scikeras.py"},
+    # Keras's own walk through the layers of a network, which has no public name.
+    "_run_through_graph": {"persistence/onnx/_network.py"},
 }
 
 
@@ -335,6 +346,7 @@ CROSS_STAGE_PRIVATE_IMPORTS = {
     ("cli/_xray_files.py", "datasets"),
     ("cli/explain.py", "explanation"),
     ("explanation/_source_images.py", "loading"),
+    ("persistence/onnx/_layers.py", "networks"),
     ("report/_evaluation.py", "evaluation"),
     ("report/_explained.py", "explanation"),
     ("report/_sections.py", "audit"),

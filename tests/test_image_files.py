@@ -161,8 +161,8 @@ def test_names_hint_and_bytes_tell():
 
 def test_formats_are_those_that_the_loader_reads():
     for signature in _image_files._FORMATS:
-        assert _decoding._reader_for(signature.ljust(DICOM_START, b"\0"))
-    for signatures in _decoding._READERS:
+        assert _decoding._class_for(signature.ljust(DICOM_START, b"\0"))
+    for signatures in _decoding._IMAGE_CLASSES:
         assert all(format_of(signature) for signature in signatures)
     assert format_of(b"\x08\0\x05\0CS" + bytes(200)) == "DICOM"  # saved without a preamble
 

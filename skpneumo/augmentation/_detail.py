@@ -27,18 +27,29 @@ def weigh_bands(images: Any, gains: Any) -> Any:
     weighted : tensor of shape (n, height, width, channels)
         What is coarser than the coarsest grid is left as it is.
     """
-    height, width = images.shape[1:3]
-    weighted = finer = ops.transpose(images, (0, 3, 1, 2))
-    for i, grid in enumerate(DETAIL_GRIDS):
-        rows, columns = min(grid, height), min(grid, width)
-        if (rows, columns) == (height, width):
-            continue  # there is nothing finer
-        small = ops.matmul(_averages(height, rows), ops.matmul(finer, _averages(width, columns).T))
-        coarser = ops.matmul(_lines(height, rows), ops.matmul(small, _lines(width, columns).T))
-        # One less than the factor, so that a factor of 1 leaves the image alone to the last bit.
-        weighted = weighted + ops.reshape(gains[:, i] - 1, (-1, 1, 1, 1)) * (finer - coarser)
-        finer = coarser
-    return ops.transpose(weighted, (0, 2, 3, 1))
+    light = ops.transpose(images, (0, 3, 1, 2))
+    factors = [ops.reshape(gains[:, i], (-1, 1, 1, 1)) for i in range(len(DETAIL_GRIDS))]
+    change = _change(light, list(zip(DETAIL_GRIDS, factors, strict=True)))
+    return images if change is None else images + ops.transpose(change, (0, 2, 3, 1))
+
+
+def _change(light: Any, bands: list[tuple[int, Any]]) -> Any:
+    """Give what is added to images by weighing their bands, 0 to the last bit for factors of 1.
+
+    All but the finest band are weighed on a smaller grid, for a fraction of the cost. None where
+    there is nothing finer than the coarsest grid.
+    """
+    height, width = light.shape[2:]
+    bands = [(grid, factor) for grid, factor in bands if grid < height or grid < width]
+    if not bands:
+        return None
+    (grid, factor), *coarser = bands
+    rows, columns = min(grid, height), min(grid, width)
+    small = ops.matmul(_averages(height, rows), ops.matmul(light, _averages(width, columns).T))
+    below = _change(small, coarser)
+    on_grid = (1 - factor) * small if below is None else below + (1 - factor) * small
+    enlarged = ops.matmul(_lines(height, rows), ops.matmul(on_grid, _lines(width, columns).T))
+    return (factor - 1) * light + enlarged
 
 
 @cache

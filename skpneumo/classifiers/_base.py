@@ -25,7 +25,7 @@ from skpneumo.classifiers._inputs import ImageInputMixin
 from skpneumo.classifiers._parameters import check_network_parameters
 from skpneumo.classifiers._validation_split import rows_of_patients, training_and_validation
 from skpneumo.classifiers.engine._compiled import NetworkSpec, Weights
-from skpneumo.classifiers.engine._prediction import predict_probabilities
+from skpneumo.classifiers.engine._prediction import extract_last_features, predict_probabilities
 from skpneumo.classifiers.engine._training import (
     History,
     PredictProba,
@@ -244,6 +244,24 @@ class BaseNetworkClassifier(
         most_probable = self.predict_proba(X).argmax(axis=1)
         return self.classes_[most_probable]
 
+    def last_features(self, X: Any) -> NDArray[np.float32]:
+        """Output of the last layer before the logits.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, channels) or (n_samples, n_features)
+            Images of the shape seen in ``fit``.
+
+        Returns
+        -------
+        features : ndarray of shape (n_samples, n_last_features)
+            A row for each image as it is, without test-time augmentation. The logits are linear
+            in them.
+        """
+        check_is_fitted(self)
+        X = self._check_images(X)
+        return extract_last_features(self._parts(), X, self.precision, self.devices)
+
     @property
     def network_(self) -> keras.Model:
         """The fitted network: a new :class:`keras.Model`, images -> logits."""
@@ -308,7 +326,8 @@ class BaseNetworkClassifier(
         n_epochs: int | None = None,
     ) -> None:
         """Train as the parameters say, or for some epochs of which others will follow."""
-        epochs = self.epochs if n_epochs is None else n_epochs
+        # Images of weight zero are not trained on.
+        epochs = self._n_epochs(np.count_nonzero(sample_weight)) if n_epochs is None else n_epochs
         with self._reporting(X, y, epochs) as make_reporter:
             self.weights_, history, checkpoint = self._train_network(
                 self.network_spec_,
@@ -318,9 +337,14 @@ class BaseNetworkClassifier(
                 initial_weights=getattr(self, "weights_", None),
                 reporter=make_reporter(),
                 epochs=epochs,
+                warmup_epochs=self.warmup_epochs * max(epochs / self.epochs, 1.0),
             )
             self._append_history(history)
         self._checkpoint = checkpoint if self.warm_start or n_epochs is not None else None
+
+    def _n_epochs(self, n_images: int) -> int:
+        """Say how often a fit passes over so many images."""
+        return self.epochs
 
     def _append_history(self, history: History) -> None:
         """Continue the history; epochs without inner validation have NaN for its scores."""

@@ -72,12 +72,16 @@ class CNNClassifier(BaseNetworkClassifier):
     weight_decay : float or None, default=None
         Share of each weight lost a step, times the rate. None: the optimizer's own.
     ema_momentum : float or None, default=None
-        Momentum of an exponential moving average of the weights, such as 0.997, over steps. The
-        averages are validated and saved in place of the last weights.
+        Largest momentum of an exponential moving average of the weights, such as 0.997, over
+        steps. It grows so that the average never reaches back over more than a tenth of the steps
+        so far. The averages are validated and saved in place of the last weights.
     batch_size : int, default=32
         Images a step.
     epochs : int, default=10
-        Passes over the images, at most.
+        Passes over the images, at most; more where ``min_steps`` asks for it.
+    min_steps : int, default=0
+        Least number of steps of a fit. Where ``epochs`` passes over few images are fewer steps,
+        there are as many more epochs as it takes, and the warm-up is longer in proportion.
     early_stopping : bool, default=False
         Hold ``validation_fraction`` of the images out, stop when their loss has not fallen by
         ``tol`` for ``n_iter_no_change`` epochs, and restore the weights of the best epoch. The
@@ -193,6 +197,7 @@ class CNNClassifier(BaseNetworkClassifier):
         "activity_l2": [Interval(Real, 0, None, closed="left")],
         "max_norm": [Interval(Real, 0, None, closed="neither"), None],
         "normalization": [StrOptions({"image", "local"}), None],
+        "min_steps": [Interval(Integral, 0, None, closed="left")],
     }
 
     def __init__(
@@ -225,6 +230,7 @@ class CNNClassifier(BaseNetworkClassifier):
         ema_momentum: float | None = None,
         batch_size: int = 32,
         epochs: int = 10,
+        min_steps: int = 0,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 5,
@@ -271,6 +277,7 @@ class CNNClassifier(BaseNetworkClassifier):
         self.ema_momentum = ema_momentum
         self.batch_size = batch_size
         self.epochs = epochs
+        self.min_steps = min_steps
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
@@ -289,6 +296,10 @@ class CNNClassifier(BaseNetworkClassifier):
         self.verbose = verbose
         self.warm_start = warm_start
         self.random_state = random_state
+
+    def _n_epochs(self, n_images: int) -> int:
+        steps_an_epoch = max(-(-n_images // self.batch_size), 1)
+        return max(self.epochs, -(-self.min_steps // steps_an_epoch))
 
     def _network_spec(self) -> NetworkSpec:
         return NetworkSpec.of(

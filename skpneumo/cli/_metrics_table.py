@@ -16,6 +16,7 @@ NAMES = {
     "roc_auc": "ROC AUC",
     "brier_score": "Brier score",
     "ece": "calibration error",
+    "withheld": "withheld by the gate",
 }
 
 
@@ -23,8 +24,9 @@ def evaluated(model: Any, xrays: "Bunch", threshold: float | None = None) -> "pd
     """Evaluate the positive classes against the negative one, decoding each image once."""
     import numpy as np
 
-    from skpneumo._responses import probabilities_and_labels
+    from skpneumo._responses import probabilities_and_labels, reasons_to_withhold
     from skpneumo.evaluation import evaluate_predictions
+    from skpneumo.fitted import without_gate
 
     classes = np.asarray(model.classes_)
     positive = is_positive(xrays)
@@ -33,11 +35,12 @@ def evaluated(model: Any, xrays: "Bunch", threshold: float | None = None) -> "pd
         probabilities, labels = probabilities_and_labels(model, xrays.filenames)
         decided = np.isin(labels, classes[positive]).astype(int)
     elif len(classes) == 2:
-        probabilities = model.predict_proba(xrays.filenames)
+        probabilities = without_gate(model).predict_proba(xrays.filenames)
     else:
         raise ValueError(
             f"A threshold is for models of two classes; this one has {list(model.classes_)}."
         )
+    reasons = reasons_to_withhold(model, xrays.filenames)
     return evaluate_predictions(
         positive[xrays.target].astype(int),
         # Of two classes as the model says it: 1 - (1 - p) may lie just below p, and a threshold
@@ -48,6 +51,7 @@ def evaluated(model: Any, xrays: "Bunch", threshold: float | None = None) -> "pd
         filenames=xrays.filenames,
         pos_label=1,
         threshold=threshold,
+        withheld=None if reasons is None else reasons != "",
     )
 
 

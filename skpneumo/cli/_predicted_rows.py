@@ -16,7 +16,13 @@ __all__ = ["predicted_rows"]
 def predicted_rows(
     model: Any, batch: Sequence[str | SkippedFile], threshold: float | None = None
 ) -> list[list[Any]]:
-    """Predict a batch, at the model's own threshold if None is given; bad files become rows."""
+    """Predict a batch, at the model's own threshold if None is given; bad files become rows.
+
+    A row is the path, the probabilities, the label, with an input gate why it is withheld, and
+    the error. What is withheld has no probabilities and no label unless the gate only warns.
+    """
+    from skpneumo._responses import reasons_to_withhold
+    from skpneumo.fitted import gate_of
     from skpneumo.loading import UnreadableImagesError
 
     failures: dict[str, Exception] = {
@@ -27,6 +33,7 @@ def predicted_rows(
     paths = [path_of(file) for file in batch]
     good = [path for path in paths if path not in failures]
     n_probabilities = 1 if len(model.classes_) == 2 else len(model.classes_)
+    inner = gate_of(model)
     predicted: Iterator[list[Any]] = iter(())
     while good:
         try:
@@ -38,9 +45,17 @@ def predicted_rows(
             good = [path for path in good if path not in failures]
             continue
         shown = probabilities[:, -n_probabilities:].astype(float).round(6).tolist()
-        predicted = ([*row, label, None] for row, label in zip(shown, labels, strict=True))
+        answers = [[*row, label] for row, label in zip(shown, labels, strict=True)]
+        reasons = reasons_to_withhold(model, good)
+        if inner is not None and reasons is not None:
+            warns = inner.gate.on_outlier == "warn"
+            answers = [
+                [*(answer if warns or not reason else [None] * len(answer)), reason or None]
+                for answer, reason in zip(answers, reasons, strict=True)
+            ]
+        predicted = ([*answer, None] for answer in answers)
         break
-    nothing = [None] * (n_probabilities + 1)
+    nothing = [None] * (n_probabilities + 1 + (inner is not None))
     return [
         [path, *nothing, _in_one_line(failures[path])]
         if path in failures
@@ -54,11 +69,12 @@ def _predicted(
 ) -> tuple["NDArray[Any]", "NDArray[np.object_]"]:
     from skpneumo._responses import probabilities_and_labels
     from skpneumo.cli._labels import labels_at, labels_of
+    from skpneumo.fitted import without_gate
 
     if threshold is None:
         probabilities, predicted = probabilities_and_labels(model, paths)
         return probabilities, labels_of(predicted, model)
-    probabilities = model.predict_proba(paths)
+    probabilities = without_gate(model).predict_proba(paths)
     return probabilities, labels_at(threshold, probabilities, model)
 
 

@@ -46,10 +46,10 @@ def audit(
     csv
         Also write a table with a row for each file of each finding.
     model
-        Model file, of `skpneumo fit` or joblib, to find suspect labels with. It is a pickle:
-        load only trusted files. Clones of it are trained in five patient-grouped folds, which
-        takes five times as long as `skpneumo fit`, and labels that contradict their
-        probabilities are listed.
+        Model file of `skpneumo fit`, or a .joblib file of somebody you trust, to find suspect
+        labels with. Clones of it are trained in five patient-grouped folds, which takes five
+        times as long as `skpneumo fit`, and labels that contradict their probabilities are
+        listed.
     names_only
         Open no images: check only labels, patients and splits, in seconds.
     n_jobs
@@ -63,9 +63,10 @@ def audit(
     from skpneumo.audit import audit_images
     from skpneumo.cli._collections import patients_given
     from skpneumo.cli._distinct_files import refuse_the_same_file
-    from skpneumo.cli._model_files import load_model, refuse_to_overwrite
+    from skpneumo.cli._model_files import find_model, load_model, refuse_to_overwrite
 
     require_source(folder, read_by, "FOLDER")
+    model = None if model is None else find_model(model)
     refuse_the_same_file({"--model": model, "--out": out, "--csv": csv})
     for file in (out, csv):
         if file is not None:

@@ -129,18 +129,18 @@ def demo(
     _say("Evaluate", "on the held-out patients, who were not used for any choice above")
     _indent(printed(metrics, positive, METRICS))
 
-    save_model(model, out / "model.joblib", xrays.target_names)
+    save_model(model, out / "model.skpneumo", xrays.target_names)
     write_frame(metrics, out / "metrics.csv")
     write_frame(candidates, out / "candidates.csv")
     figures = _save_figures(model, trained_on, held_out, out)
     _say(
         "Save",
-        f"{out}/: model.joblib, metrics.csv, candidates.csv",
+        f"{out}/: model.skpneumo, metrics.csv, candidates.csv",
         f"figures: {', '.join(figures)}",
     )
     print(f"\nDone in {time.perf_counter() - start:.0f} s. Next, one row per X-ray:")
     read = f"--table {read_by.table} --path {read_by.path}" if read_by.table else data
-    print(f"  skpneumo predict {out / 'model.joblib'} {read or xrays.root}")
+    print(f"  skpneumo predict {out / 'model.skpneumo'} {read or xrays.root}")
     if read is None:
         print("Synthetic X-rays are easy: these figures say nothing about real ones.")
 

@@ -32,7 +32,8 @@ def evaluate(
     Parameters
     ----------
     model
-        Model file, of `skpneumo fit` or joblib. It is a pickle: load only trusted files.
+        Model file of `skpneumo fit`; or a .joblib file, which runs what is in it: load only
+        those you trust; or pretrained, the model that ships with the package.
     folder
         Folder with one sub-folder per class, or per split and class as the public collection.
     threshold
@@ -45,9 +46,10 @@ def evaluate(
     from skpneumo.cli._collections import describe, positive_name, read_for
     from skpneumo.cli._distinct_files import refuse_the_same_file
     from skpneumo.cli._metrics_table import evaluated, printed
-    from skpneumo.cli._model_files import load_model, refuse_to_overwrite
+    from skpneumo.cli._model_files import find_model, load_model, refuse_to_overwrite
 
     require_source(folder, read_by, "FOLDER")
+    model = find_model(model)
     refuse_the_same_file({"the model": model, "--out": out})
     if out is not None:
         refuse_to_overwrite(out, force)

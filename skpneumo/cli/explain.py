@@ -46,13 +46,15 @@ def explain(
     The heat maps show the evidence for PNEUMONIA in vermillion and the evidence against it in
     blue. The rows, in explanations.csv, have the path, probability, label, the shares of the
     evidence in burnt-in text, lungs, corners, border and elsewhere, the figure and the error. A
-    file that cannot be read gets a row with the error; the exit status is then 1. The table is
-    written when all of its rows are there.
+    file that cannot be read gets a row with the error; the exit status is then 1. So it is where
+    the model's input gate finds an image unlike those of training: its row says why in the
+    column "withheld", and it has no figure. The table is written when all of its rows are there.
 
     Parameters
     ----------
     model
-        Model file, of `skpneumo fit` or joblib. It is a pickle: load only trusted files.
+        Model file of `skpneumo fit`; or a .joblib file, which runs what is in it: load only
+        those you trust; or pretrained, the model that ships with the package.
     files
         X-ray files, folders to search, or - to read paths from standard input, one per line.
     method
@@ -72,12 +74,15 @@ def explain(
     """
     from skpneumo._progress import progress
     from skpneumo.cli._distinct_files import refuse_the_same_file
+    from skpneumo.cli._gate import report_withheld
     from skpneumo.cli._labels import class_names
-    from skpneumo.cli._model_files import load_model
+    from skpneumo.cli._model_files import find_model, load_model
     from skpneumo.explanation._batches import REGIONS, explain_batch
+    from skpneumo.fitted import gate_of
 
     require_source(files, read_by, "FILES")
     _check_folder(out)
+    model = find_model(model)
     refuse_the_same_file({"the model": model, "the table": out / TABLE})
     if not force:
         _refuse_to_overwrite([out / TABLE])
@@ -95,25 +100,30 @@ def explain(
         raise ValueError(f"--target {target} is not one of the model's classes {names}.")
     out.mkdir(exist_ok=True)
     columns = ["probability"] if len(names) == 2 else [f"probability_{name}" for name in names]
+    label_at = 1 + len(columns)  # in a row of predictions
+    withheld = ["withheld"] if gate_of(estimator) else []
     figure_files = iter(figures)
 
     def explained(batch: list[str | SkippedFile]) -> Iterator[list[Any]]:
         rows = predicted_rows(estimator, batch)
-        good = [row for row in rows if row[-1] is None]
-        about = [target or (names[1] if len(names) == 2 else row[-2]) for row in good]
+        good = [row for row in rows if row[label_at] is not None]
+        about = [target or (names[1] if len(names) == 2 else row[label_at]) for row in good]
         asked = [names.index(name) for name in about]
         explanations = iter(
             explain_batch(
                 estimator,
                 [row[0] for row in good],
                 [labels[column] for column in asked],
-                [_probability(row, c) for row, c in zip(good, asked, strict=True)],
+                [
+                    _probability(row[1:label_at], column)
+                    for row, column in zip(good, asked, strict=True)
+                ],
                 method,
                 dict(zip(labels, names, strict=True)),
             )
         )
         for (*found, error), figure_file in zip(rows, figure_files, strict=False):
-            if error is None:
+            if found[label_at] is not None:
                 shares, display = next(explanations)
                 _save(display, figure_file)
                 yield [*found, *shares, figure_file.name, None]
@@ -125,24 +135,26 @@ def explain(
     later = (row for batch in batches for row in explained(batch))
     rows = chain([next(later)], later)
     n_bad = 0
-    header = ["path", *columns, "label", *REGIONS, "figure", "error"]
+    n_figures = n_withheld = 0
+    header = ["path", *columns, "label", *withheld, *REGIONS, "figure", "error"]
     with open_table(out / TABLE, header) as write_row:
         for row in rows:
             write_row(row)
             n_bad += row[-1] is not None
-    n_good = len(paths) - n_bad
-    print(f"Saved {out / TABLE} and {n_good} figure{'s' * (n_good != 1)}.")
+            n_figures += row[-2] is not None
+            n_withheld += bool(withheld) and row[label_at + 1] is not None
+    print(f"Saved {out / TABLE} and {n_figures} figure{'s' * (n_figures != 1)}.")
     if n_bad:
         print(
             f"skpneumo: {n_bad} of {len(paths)} files could not be read; their rows say why.",
             file=sys.stderr,
         )
-    return 1 if n_bad else 0
+    report_withheld(n_withheld, len(paths))
+    return 1 if n_bad or n_withheld else 0
 
 
-def _probability(row: list[Any], column: int) -> float:
+def _probability(probabilities: list[float], column: int) -> float:
     """Return one class's probability: with two classes, a row has only that of the second."""
-    probabilities = row[1:-2]
     if len(probabilities) > 1:
         return probabilities[column]
     return probabilities[0] if column == 1 else 1 - probabilities[0]

@@ -2,9 +2,11 @@
 
 import time
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+from cyclopts import Parameter
 from cyclopts.types import NonNegativeInt, PositiveInt
+from cyclopts.validators import Number
 
 from skpneumo.cli._options import FOLDER_ALONE, Force, Out, ReadBy, Verbose, require_source
 
@@ -15,7 +17,7 @@ def fit(
     folder: Path | None = None,
     /,
     *,
-    out: Out = Path("model.joblib"),
+    out: Out = Path("model.skpneumo"),
     labels: Literal["binary", "etiology"] = "binary",
     recipe: str = "robust",
     size: PositiveInt | None = None,
@@ -23,6 +25,8 @@ def fit(
     weights: str = "imagenet",
     random_state: NonNegativeInt = 0,
     n_jobs: int = -1,
+    gate: bool = True,
+    gate_false_alarms: Annotated[float, Parameter(validator=Number(gt=0, lt=1))] = 0.01,
     force: Force = False,
     verbose: Verbose = False,
     read_by: ReadBy = FOLDER_ALONE,
@@ -36,15 +40,16 @@ def fit(
     folder
         Folder with one sub-folder per class, or per split and class as the public collection.
     out
-        Model file to write. It is a pickle, for the other commands and for joblib.load.
+        Model file to write, for the other commands and for skpneumo.load_model. It holds data
+        alone; with the suffix .joblib it is a pickle.
     labels
         NORMAL and PNEUMONIA, or NORMAL, BACTERIA and VIRUS.
     recipe
-        robust: a residual network, trained from scratch on random crops and exposures. quality:
-        three of them, averaged. The networks of published studies:
-        dense-baseline, dense-32-64-96-128, cnn-50-50-75, cnn-64-128-256, cnn-double-conv,
-        cnn-undersampled, cnn-conv-pool-dropout, vgg16, xception. Or any backbone of
-        keras.applications, such as DenseNet121.
+        robust: a small residual network, trained from scratch on random crops, shapes,
+        exposures and detail. hog-svm: a linear model of edges, without a network; needs
+        scikit-image. The networks of published studies: dense-baseline, dense-32-64-96-128,
+        cnn-50-50-75, cnn-64-128-256, cnn-double-conv, cnn-undersampled, cnn-conv-pool-dropout,
+        vgg16, xception. Or any backbone of keras.applications, such as DenseNet121.
     size
         Side of the images given to the network, in pixels. Default: the recipe's.
     epochs
@@ -56,6 +61,11 @@ def fit(
         Seed: the same one gives the same model.
     n_jobs
         Threads that read images; -1 is one for each processor.
+    gate
+        Put an input gate around the model: it answers nothing about images unlike those of
+        training.
+    gate_false_alarms
+        Share of patients like those of training who may have an image withheld by the gate.
     force
         Overwrite the model file if it exists.
     verbose
@@ -64,6 +74,7 @@ def fit(
     from skpneumo._progress import fit_progress
     from skpneumo.cli._collections import describe, read_collection
     from skpneumo.cli._default_pipeline import recipe_pipeline
+    from skpneumo.cli._gate import gated, without_what_its_terms_say
     from skpneumo.cli._model_files import refuse_to_overwrite, save_model
     from skpneumo.fitted import classifiers_of
 
@@ -74,12 +85,19 @@ def fit(
     print(f"Training {recipe} on {describe(xrays)}.", flush=True)
     start = time.perf_counter()
     # scikit-learn's VotingClassifier does not pass a progress bar on to its members.
-    with fit_progress(pipeline, depth=int(hasattr(pipeline[-1], "set_callbacks"))):
-        pipeline.fit(xrays.X, xrays.target)
+    depth = int(hasattr(pipeline[-1], "set_callbacks"))
+    model = gated(pipeline, gate_false_alarms if gate else None)
+    with fit_progress(model, depth=depth + 2 * gate), without_what_its_terms_say():
+        model.fit(xrays.X, xrays.target)
     minutes = (time.perf_counter() - start) / 60
-    save_model(pipeline, out, xrays.target_names)
-    epochs_run = [each.classifier.n_iter_ for each in classifiers_of(pipeline)]
-    print(f"Saved {out} after {_epochs(epochs_run)}, {minutes:.1f} minutes.")
+    save_model(model, out, xrays.target_names)
+    networks = [
+        each.classifier for each in classifiers_of(model) if hasattr(each.classifier, "history_")
+    ]
+    trained = f"{_epochs([each.n_iter_ for each in networks])}, " if networks else ""
+    print(f"Saved {out} after {trained}{minutes:.1f} minutes.")
+    if gate:
+        print(f"Input gate: {model.terms_}")
     print("Next, evaluate it on patients it has not seen: skpneumo evaluate.")
 
 

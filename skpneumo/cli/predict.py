@@ -34,6 +34,10 @@ def predict(
 ) -> int:
     """Write one row per X-ray: path, probability, label, error.
 
+    A model with an input gate, as `skpneumo fit` makes, has one more column, "withheld": why an
+    image is unlike those of training, such as "upside down". Such an image has no probability
+    and no label, and the exit status is then 1.
+
     The probability is that of the second class, PNEUMONIA; a model of three or more classes
     has one column for each instead. A file that cannot be read gets a row with the
     error, and so does a file in a folder that is not an image; the exit status is then 1. With
@@ -44,7 +48,9 @@ def predict(
     Parameters
     ----------
     model
-        Model file, of `skpneumo fit` or joblib. It is a pickle: load only trusted files.
+        Model file of `skpneumo fit`; or of `skpneumo export`, which needs neither Keras nor
+        TensorFlow; or a .joblib file, which runs what is in it: load only those you trust; or
+        pretrained, the model that ships with the package.
     files
         X-ray files, folders to search, or - to read paths from standard input, one per line.
     format
@@ -61,8 +67,10 @@ def predict(
     """
     from skpneumo._progress import progress
     from skpneumo.cli._distinct_files import refuse_the_same_file
+    from skpneumo.cli._gate import report_withheld
     from skpneumo.cli._labels import class_names
-    from skpneumo.cli._model_files import load_model, refuse_to_overwrite
+    from skpneumo.cli._model_files import find_model, load_model, refuse_to_overwrite
+    from skpneumo.fitted import gate_of
 
     require_source(files, read_by, "FILES")
     form = format or _format_of(out)
@@ -70,6 +78,7 @@ def predict(
         if out is None:
             raise ValueError("Parquet needs a file, not standard output; name one with --out.")
         require_pyarrow()
+    model = find_model(model)
     refuse_the_same_file({"the model": model, "--out": out})
     if out is not None:
         refuse_to_overwrite(out, force)
@@ -80,17 +89,19 @@ def predict(
             f"--threshold is for models of two classes; {model} has {len(names)}: {names}."
         )
     probabilities = ["probability"] if len(names) == 2 else [f"probability_{n}" for n in names]
-    columns = ["path", *probabilities, "label", "error"]
+    withheld = ["withheld"] if gate_of(estimator) else []
+    columns = ["path", *probabilities, "label", *withheld, "error"]
     part = None if out is None else out.with_name(f"{out.name}.part")
     listed = files_to_read(files, read_by, own=(out, part, model))
     total = None if STDIN in files or any(map(os.path.isdir, files)) else len(files) or None
     paths = progress(listed, "X-rays", total)
-    n_rows = n_bad = 0
+    n_rows = n_bad = n_withheld = 0
 
     def counted(rows: Iterable[list[Any]]) -> Iterator[list[Any]]:
-        nonlocal n_rows, n_bad
+        nonlocal n_rows, n_bad, n_withheld
         for row in rows:
             n_rows += 1
+            n_withheld += bool(withheld) and row[-2] is not None
             n_bad += row[-1] is not None
             yield row
 
@@ -118,9 +129,10 @@ def predict(
             f"skpneumo: {n_bad} of {n_rows} files could not be read; their rows say why.",
             file=sys.stderr,
         )
+    report_withheld(n_withheld, n_rows)
     if not n_rows:
         raise ValueError("Standard input had no paths. Check the command that lists them.")
-    return 1 if n_bad else 0
+    return 1 if n_bad or n_withheld else 0
 
 
 def _format_of(out: Path | None) -> Format:

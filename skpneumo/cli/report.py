@@ -1,6 +1,5 @@
 """``skpneumo report``: an HTML report about a model on a folder of X-rays."""
 
-from dataclasses import replace
 from hashlib import file_digest
 from pathlib import Path
 
@@ -31,7 +30,8 @@ def report(
     Parameters
     ----------
     model
-        Model file, of `skpneumo fit` or joblib. It is a pickle: load only trusted files.
+        Model file of `skpneumo fit`; or a .joblib file, which runs what is in it: load only
+        those you trust; or pretrained, the model that ships with the package.
     folder
         Folder with one sub-folder per class, or per split and class as the public collection.
     out
@@ -50,29 +50,29 @@ def report(
 
     from skpneumo._progress import working
     from skpneumo.audit import audit_images
-    from skpneumo.cli._collections import describe, patients_given, positive_name, read_for
+    from skpneumo.cli._collections import describe, patients_given, positive_name
     from skpneumo.cli._distinct_files import refuse_the_same_file
+    from skpneumo.cli._evaluated_split import evaluated_split
     from skpneumo.cli._metrics_table import is_positive, printed
-    from skpneumo.cli._model_files import load_model, refuse_to_overwrite
+    from skpneumo.cli._model_files import (
+        find_model,
+        load_model,
+        notice_of,
+        refuse_to_overwrite,
+    )
     from skpneumo.report import EvaluationReport
 
     require_source(folder, read_by, "FOLDER")
+    model = find_model(model)
     refuse_the_same_file({"the model": model, "--out": out})
     refuse_to_overwrite(out, force)
     estimator = load_model(model)
+    notice = notice_of(estimator)
     classes = np.asarray(estimator.classes_)
     several = len(classes) > 2
-    # All of it, because the audit looks for what the split has in common with the others.
-    column = None if read_by.table is None else read_by.split
-    everything = replace(read_by, part="all", split=column)
-    xrays = read_for(estimator, folder, everything, "all", "both")
+    xrays, split = evaluated_split(estimator, folder, read_by)
     positive = positive_name(xrays)
-    wanted = read_by.part or (read_by.split if read_by.table is None else None)
-    split = wanted or ("test" if any(xrays.split) else "all")
-    if split != "all" and split not in xrays.split:
-        there = ", ".join(sorted(map(repr, set(xrays.split) - {""}))) or "none"
-        raise ValueError(f"There is no split {split!r} to evaluate on; the splits are {there}.")
-    rows = slice(None) if split == "all" else xrays.split == split
+    rows = slice(None) if split is None else xrays.split == split
     print(f"{model} on {describe(xrays, rows)}\n", flush=True)
     names = dict(enumerate(xrays.target_names))
     with working(f"Auditing {len(xrays.target):,} files"):
@@ -90,7 +90,7 @@ def report(
             xrays.filenames,
             classes[xrays.target],
             split=xrays.split,
-            part=None if split == "all" else split,
+            part=split,
             groups=xrays.groups,
             pos_label=classes[is_positive(xrays)].tolist() if several else None,
             target_names=xrays.target_names,
@@ -99,7 +99,11 @@ def report(
             description=xrays.DESCR,
             skipped=xrays.skipped,
             prevalence=prevalence,
-            provenance={"model file": model.name, "SHA-256 of the model file": _checksum(model)},
+            provenance={
+                "model file": model.name,
+                "SHA-256 of the model file": _checksum(model),
+                **({"what the model is not": notice} if notice else {}),
+            },
         )
     written.to_html(out)
     print(printed(written.frame, positive, ["recall", "specificity", "roc_auc"]))

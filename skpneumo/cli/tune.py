@@ -18,7 +18,7 @@ def tune(
     folder: Path | None = None,
     /,
     *,
-    out: Out = Path("model.joblib"),
+    out: Out = Path("model.skpneumo"),
     results: Path | None = None,
     store: Path | None = None,
     candidates: PositiveInt | None = None,
@@ -43,7 +43,8 @@ def tune(
     folder
         Folder with one sub-folder per class, or per split and class as the public collection.
     out
-        Model file to write. It is a pickle, for the other commands and for joblib.load.
+        Model file to write, for the other commands and for skpneumo.load_model. It holds data
+        alone; with the suffix .joblib it is a pickle.
     results
         Table of all candidates to write: recall and specificity over all folds, with 95 %
         intervals and the number of images and patients. Default: model-candidates.csv beside

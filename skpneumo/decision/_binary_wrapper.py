@@ -7,11 +7,11 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
 from skpneumo._documentation import DocumentationLinks
 
-__all__ = ["BinaryWrapperMixin"]
+__all__ = ["BinaryWrapperMixin", "WrapperMixin", "fit_with_callbacks"]
 
 
-class BinaryWrapperMixin(DocumentationLinks):
-    """Routes metadata to the ``estimator`` inside, and takes what it takes, of two classes."""
+class WrapperMixin(DocumentationLinks):
+    """Routes metadata to the ``estimator`` inside, and takes what it takes."""
 
     estimator: Any
 
@@ -33,6 +33,23 @@ class BinaryWrapperMixin(DocumentationLinks):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()  # type: ignore[misc]
-        tags.classifier_tags.multi_class = False
         tags.input_tags = get_tags(self.estimator).input_tags
         return tags
+
+
+class BinaryWrapperMixin(WrapperMixin):
+    """The same for classifiers of two classes."""
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags
+
+
+def fit_with_callbacks(
+    estimator: Any, X: Any, y: Any, fit_params: dict[str, Any], caller: Any, context: Any
+) -> Any:
+    """Fit an estimator that hears of the callbacks which the caller has."""
+    with context.propagate_callback_context(estimator):
+        context.call_on_fit_task_begin(estimator=caller, X=X, y=y)
+        return estimator.fit(X, y, **fit_params)

@@ -32,7 +32,7 @@ from skpneumo._sklearn import (
     _safe_indexing,
 )
 from skpneumo.datasets import UnknownPatientsWarning
-from skpneumo.decision._binary_wrapper import BinaryWrapperMixin
+from skpneumo.decision._binary_wrapper import BinaryWrapperMixin, fit_with_callbacks
 from skpneumo.decision._guarantee import terms_of_guarantee
 from skpneumo.decision._logits import LogitClassifier, logits
 from skpneumo.decision._operating_point import (
@@ -198,10 +198,10 @@ class RecallFloorClassifier(
 
     >>> both = screening.set_params(specificity=0.92).fit(X, y, groups=range(1000))
     >>> both.decide(X[:4])
-    array([0, 1, 'refer', 1], dtype=object)
+    array([0, 'refer', 'refer', 1], dtype=object)
     >>> low, high = both.referral_interval_
     >>> print(f"{both.referral_rate_:.3f} referred [{low:.3f}, {high:.3f}]")
-    0.077 referred [0.061, 0.095]
+    0.192 referred [0.151, 0.238]
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -294,7 +294,8 @@ class RecallFloorClassifier(
             self.estimators_ = models
             if not self.ensemble:
                 refit = context.subcontext("refit")
-                self.estimators_ = [_fit(clone(self.estimator), X, y, fit_params, self, refit)]
+                model = clone(self.estimator)
+                self.estimators_ = [fit_with_callbacks(model, X, y, fit_params, self, refit)]
                 refit.call_on_fit_task_end(estimator=self, X=X, y=y)
         self._copy_fitted_attributes(self.estimators_)
         exact = frozen or (self.ensemble and len(self.estimators_) == 1)
@@ -536,19 +537,10 @@ def _fit_and_score(
 ) -> tuple[Any, NDArray[np.float64]]:
     X_train, y_train = _safe_indexing(X, train), y[train]
     fit_params = _check_method_params(X, fit_params, indices=train)
-    _fit(estimator, X_train, y_train, fit_params, caller, context)
+    fit_with_callbacks(estimator, X_train, y_train, fit_params, caller, context)
     scores = _positive_score(estimator, _safe_indexing(X, test), pos_label)
     context.call_on_fit_task_end(estimator=caller, X=X_train, y=y_train)
     return estimator if keep else None, scores
-
-
-def _fit(
-    estimator: Any, X: Any, y: NDArray[Any], fit_params: dict[str, Any], caller: Any, context: Any
-) -> Any:
-    """Fit an estimator that hears of the callbacks which the caller has."""
-    with context.propagate_callback_context(estimator):
-        context.call_on_fit_task_begin(estimator=caller, X=X, y=y)
-        return estimator.fit(X, y, **fit_params)
 
 
 def _positive_score(estimator: Any, X: Any, pos_label: Any) -> NDArray[np.float64]:

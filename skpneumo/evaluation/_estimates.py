@@ -27,6 +27,7 @@ __all__ = [
     "Estimate",
     "Settings",
     "estimate_metrics",
+    "estimate_withheld",
     "recall_and_specificity",
     "warn_of_undefined",
     "why_undefined",
@@ -56,6 +57,15 @@ def estimate_metrics(
     return [found[metric] for metric in metrics]
 
 
+def estimate_withheld(predictions: Predictions, confidence_level: float) -> Estimate:
+    """The share of the images that an input gate withholds."""
+    assert predictions.withheld is not None
+    everything = np.ones(len(predictions), dtype=bool)
+    p = clustered_share(predictions.withheld, everything, predictions.patient, confidence_level)
+    size = p.n, p.n_patients, p.n_effective
+    return Estimate("withheld", p.value, p.low, p.high, *size, _wilson(predictions))
+
+
 def recall_and_specificity(
     predictions: Predictions, confidence_level: float
 ) -> tuple[ClusteredEstimate, ClusteredEstimate]:
@@ -82,7 +92,7 @@ def _decision_estimates(predictions: Predictions, confidence_level: float) -> di
         "precision": share(positive, predicted),
         "negative_predictive_value": share(~positive, ~predicted),
     }
-    wilson = "Wilson, design effect" if predictions.clustered else "Wilson"
+    wilson = _wilson(predictions)
 
     def of_share(metric: str, value: float, low: float, high: float, p: ClusteredEstimate) -> None:
         size = p.n, p.n_patients, p.n_effective
@@ -117,6 +127,10 @@ def _decision_estimates(predictions: Predictions, confidence_level: float) -> di
         if np.isnan(each.value):
             found[metric] = undefined(metric, predictions, each.n, each.n_patients)
     return found
+
+
+def _wilson(predictions: Predictions) -> str:
+    return "Wilson, design effect" if predictions.clustered else "Wilson"
 
 
 def _quotient(numerator: float, denominator: float) -> float:

@@ -1,6 +1,6 @@
 """Every metric of a binary classifier, with its interval and sample size."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,9 +8,10 @@ from numpy.typing import ArrayLike
 
 from skpneumo._predictions import Predictions, predictions_of
 from skpneumo._random import check_random_state
+from skpneumo._responses import reasons_to_withhold
 from skpneumo.evaluation._dominance import warn_of_dominant_patient
 from skpneumo.evaluation._estimate import Estimate, Settings, warn_of_undefined, why_undefined
-from skpneumo.evaluation._estimates import METRICS, estimate_metrics
+from skpneumo.evaluation._estimates import METRICS, estimate_metrics, estimate_withheld
 from skpneumo.evaluation._prevalence import check_share, estimate_at_prevalence
 from skpneumo.evaluation._sentences import notes
 from skpneumo.evaluation._several_fits import mean_over_fits
@@ -48,7 +49,9 @@ def evaluate(
     Parameters
     ----------
     estimator : fitted classifier, or list of them
-        Anything with ``predict`` and ``classes_``, a whole pipeline from paths included. Its
+        Anything with ``predict`` and ``classes_``, a whole pipeline from paths included. An
+        :class:`~skpneumo.decision.InputGate` withholds nothing here: the figures are of all
+        images, and a row "withheld" has the share that it would have withheld. Its
         ``predict_proba`` (or ``decision_function``) adds the metrics of scores. Of a list, such
         as the same pipeline fitted with several seeds, values are means, intervals include the
         variance between the fits, and there is a column with its root.
@@ -205,6 +208,9 @@ def evaluate(
         predictions_of(each, X, y, groups=groups, pos_label=pos_label, threshold=threshold)
         for each in estimators
     ]
+    reasons = [reasons_to_withhold(each, X) for each in estimators]
+    if all(each is not None for each in reasons):
+        fits = [replace(fit, withheld=each != "") for fit, each in zip(fits, reasons, strict=True)]
     how = _How(
         read_subgroups(subgroups, X, fits[0].filenames),
         prevalence,
@@ -230,6 +236,7 @@ def evaluate_predictions(
     n_resamples: int = 2000,
     n_bins: int = 10,
     random_state: int | np.random.RandomState | None = 0,
+    withheld: ArrayLike | None = None,
 ) -> "pd.DataFrame":
     """Evaluate predictions, with confidence intervals over patients.
 
@@ -254,6 +261,8 @@ def evaluate_predictions(
         As in :func:`evaluate`.
     prevalence, threshold_probability, confidence_level, n_resamples, n_bins, random_state
         As in :func:`evaluate`.
+    withheld : array-like of bool, shape (n_images,), default=None
+        Whether an input gate would have withheld each image; for one more row.
 
     Returns
     -------
@@ -286,6 +295,7 @@ def evaluate_predictions(
         filenames=filenames,
         pos_label=pos_label,
         threshold=threshold,
+        withheld=withheld,
     )
     how = _How(
         read_subgroups(subgroups, None, predictions.filenames),
@@ -319,6 +329,8 @@ class _How:
     def estimates(self, predictions: Predictions, metrics: tuple[str, ...]) -> list[Estimate]:
         """The metrics of some images, and with all metrics those at the prevalence."""
         found = estimate_metrics(predictions, metrics, self.settings)
+        if predictions.withheld is not None and metrics == METRICS:
+            found.append(estimate_withheld(predictions, self.settings.confidence_level))
         if self.prevalence is not None and metrics == METRICS:
             found += estimate_at_prevalence(
                 predictions,
@@ -352,7 +364,7 @@ def _evaluate(fits: list[Predictions], how: _How) -> "pd.DataFrame":
         rows += _rows(name, [part for _, part, _ in parts], metrics, how)
     frame = pd.DataFrame(rows)
     frame.attrs["confidence_level"] = how.settings.confidence_level
-    frame.attrs["notes"] = _notes(frame, len(fits), how)
+    frame.attrs["notes"] = _notes(frame, fits, how)
     return frame
 
 
@@ -385,8 +397,9 @@ def _rows(
     return rows
 
 
-def _notes(frame: "pd.DataFrame", n_fits: int, how: _How) -> list[str]:
+def _notes(frame: "pd.DataFrame", fits: list[Predictions], how: _How) -> list[str]:
     """The sentences that are true of this table."""
+    n_fits, first = len(fits), fits[0]
     known: dict[str, Any] = (
         {"one_fit": {}} if n_fits == 1 else {"several_fits": {"n_fits": n_fits}}
     )
@@ -399,4 +412,10 @@ def _notes(frame: "pd.DataFrame", n_fits: int, how: _How) -> list[str]:
         known["calibration_error"] = {"by_chance": overall["ece_by_chance"]}
     if how.prevalence is not None:
         known["stated_prevalence"] = {"prevalence": how.prevalence}
+    if first.withheld is not None and n_fits == 1:
+        known["withheld"] = {
+            "n_withheld": int(first.withheld.sum()),
+            "n": len(first),
+            "n_positive": int((first.withheld & first.positive).sum()),
+        }
     return notes(**known)

@@ -14,6 +14,7 @@ from skpneumo._paths import check_paths, filenames_of
 from skpneumo._patients import patients_of
 from skpneumo._predictions import check_labels, check_same_kind
 from skpneumo.evaluation._intervals import clustered_share
+from skpneumo.fitted import without_gate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,7 +141,10 @@ def persistent_errors(
         if X is None:
             raise TypeError("Got estimators as y_pred but no X for them to predict. Pass X.")
         y_pred = np.column_stack(
-            [np.asarray(estimator.predict(X), dtype=object) for estimator in estimators]
+            [
+                np.asarray(without_gate(estimator).predict(X), dtype=object)
+                for estimator in estimators
+            ]
         )
     # Objects, because numpy would make text of the numbers beside text.
     predicted = np.asarray(y_pred, dtype=object)

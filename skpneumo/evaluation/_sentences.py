@@ -32,6 +32,10 @@ SENTENCES = {
         "Figures at a prevalence of {prevalence:g} take it as known, and recall and specificity "
         "as the same there as in these patients."
     ),
+    "withheld": (
+        "The input gate would have withheld {n_withheld} of the {n} images, {n_positive} of them "
+        "positive. All other figures are of all images, as if it withheld none."
+    ),
     "dominant patient": (
         "One patient has {n_images} of the {n} {kind}images: the figures speak of "
         "{n_effective:.1f} patients' worth (n_effective), and the intervals take all images of "

@@ -5,22 +5,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
-from skpneumo._dicom_files import DICOM_START, is_dicom
 from skpneumo._image_drawing import names_of
 from skpneumo._paths import check_paths, filenames_of
 from skpneumo.enhancement import BorderCropper, inside_borders
 from skpneumo.explanation._model import take_apart
 from skpneumo.fitted import transformers_of
-from skpneumo.loading import ImageLoader
-from skpneumo.loading._dicom import size_of_dicom
-from skpneumo.loading._pillow import orientation_of
+from skpneumo.loading import ImageLoader, image_size
 from skpneumo.loading._resizing import scaled_size
 
 __all__ = ["SourceImage", "source_images"]
-
-_ORIENTATIONS_ON_THEIR_SIDE = range(5, 9)
 
 
 @dataclass(frozen=True)
@@ -96,7 +90,7 @@ def _read(path: str, loader: ImageLoader) -> tuple[NDArray[np.uint8], _Shares]:
     if size is None:
         (pixels,) = np.asarray(loader.transform([path]))
         return pixels, _WHOLE
-    width, height = size
+    height, width = size
     whole = ImageLoader(size=(height, width), cache=False, dicom_window=loader.dicom_window)
     (pixels,) = np.asarray(whole.transform([path]))
     target = loader._height_and_width()
@@ -114,17 +108,11 @@ def _read(path: str, loader: ImageLoader) -> tuple[NDArray[np.uint8], _Shares]:
 
 
 def _size_of(path: str) -> tuple[int, int] | None:
-    """Width and height of the upright image; None for formats that are not known."""
-    with open(path, "rb") as file:
-        if is_dicom(file.read(DICOM_START)):
-            return size_of_dicom(file)
+    """Height and width of the upright image; None for formats that are not known."""
     try:
-        with Image.open(path) as image:
-            width, height = image.size
-            orientation = orientation_of(image)
-    except UnidentifiedImageError:
+        return image_size(path)
+    except ValueError:
         return None
-    return (height, width) if orientation in _ORIENTATIONS_ON_THEIR_SIDE else (width, height)
 
 
 def _within(outer: _Shares, inner: _Shares) -> _Shares:

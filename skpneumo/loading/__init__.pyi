@@ -1,3 +1,4 @@
+from ._decoding import image_size
 from ._errors import MissingImagesError, UnreadableImagesError
 from ._image_array import ImageArray
 from ._loader import ImageLoader
@@ -13,4 +14,5 @@ __all__ = [
     "ImageStream",
     "MissingImagesError",
     "UnreadableImagesError",
+    "image_size",
 ]

@@ -3,34 +3,30 @@
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import TiffImagePlugin
+from PIL import ImageFile, TiffImagePlugin
 
 from skpneumo._dicom_files import DICOM_START, is_dicom
-from skpneumo.loading._dicom import read_dicom
+from skpneumo._memory_files import opened_from_memory
+from skpneumo.loading._dicom import read_dicom, size_of_dicom
 from skpneumo.loading._integrity import CheckedJpegFile, CheckedPngFile
-from skpneumo.loading._pillow import read_with_pillow
-from skpneumo.loading._resizing import DecodedImage, resize_image
+from skpneumo.loading._pillow import read_with_pillow, size_with_pillow
+from skpneumo.loading._resizing import resize_image
 
-__all__ = ["CHANNELS", "check_regular_file", "decode_image"]
+__all__ = ["CHANNELS", "check_regular_file", "decode_image", "image_size"]
 
 CHANNELS = {"grayscale": 1, "rgb": 3}
 
-_Reader = Callable[[IO[bytes], tuple[int, int], str, str], DecodedImage]
-
 # What a file is, is told by how it begins and never by its name.
-_READERS: dict[tuple[bytes, ...], _Reader] = {
-    (b"\xff\xd8\xff",): partial(read_with_pillow, CheckedJpegFile),
-    (b"\x89PNG\r\n\x1a\n",): partial(read_with_pillow, CheckedPngFile),
-    (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"): partial(
-        read_with_pillow, TiffImagePlugin.TiffImageFile
-    ),
+_IMAGE_CLASSES: dict[tuple[bytes, ...], type[ImageFile.ImageFile]] = {
+    (b"\xff\xd8\xff",): CheckedJpegFile,
+    (b"\x89PNG\r\n\x1a\n",): CheckedPngFile,
+    (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"): TiffImagePlugin.TiffImageFile,
 }
 _SHOWN = 16
 
@@ -77,12 +73,53 @@ def decode_image(
         if is_dicom(start):
             picture = read_dicom(file, size, color_mode, resize, dicom_window)
         else:
-            picture = _reader_for(start)(file, size, color_mode, resize)
+            picture = read_with_pillow(_class_for(start), file, size, color_mode, resize)
     pixels = resize_image(picture, size, resize)
     if pixels.ndim == 3:
         return pixels
     grey = pixels[:, :, np.newaxis]
     return grey if color_mode == "grayscale" else grey.repeat(CHANNELS[color_mode], axis=2)
+
+
+def image_size(path: str) -> tuple[int, int]:
+    """Read how large an image is, without decoding it.
+
+    Parameters
+    ----------
+    path : str
+        A JPEG, PNG, TIFF or DICOM file.
+
+    Returns
+    -------
+    size : (height, width)
+        In pixels, as the file says; of an image that EXIF turns, as it is shown.
+
+    Raises
+    ------
+    OSError
+        If the file is missing, no regular file, not permitted, or fails while being read.
+    ValueError
+        If it is of another format, or damaged where its size is written.
+    ImportError
+        If it is DICOM, and pydicom is not installed.
+
+    Examples
+    --------
+    >>> from skpneumo import make_chest_xray
+    >>> from skpneumo.loading import image_size
+    >>> xrays = make_chest_xray(n_patients=6, size=64, random_state=0)
+    >>> height, width = image_size(xrays.filenames[0])
+    >>> height <= width
+    True
+    """
+    with _open_regular_file(path) as file:
+        start = file.read(DICOM_START)
+        file.seek(0)
+        if is_dicom(start):
+            width, height = size_of_dicom(file)
+        else:
+            width, height = size_with_pillow(_class_for(start), file)
+    return height, width
 
 
 def check_regular_file(path: str) -> None:
@@ -98,6 +135,8 @@ def check_regular_file(path: str) -> None:
     OSError
         If there is no regular file of that name.
     """
+    if opened_from_memory(path) is not None:
+        return
     with _access_explained(path):
         mode = os.stat(path).st_mode
     if stat.S_ISDIR(mode):
@@ -107,6 +146,9 @@ def check_regular_file(path: str) -> None:
 
 
 def _open_regular_file(path: str) -> IO[bytes]:
+    in_memory = opened_from_memory(path)
+    if in_memory is not None:
+        return in_memory
     # Looked at first, because opening a FIFO waits for somebody to write into it.
     check_regular_file(path)
     with _access_explained(path):
@@ -124,10 +166,10 @@ def _access_explained(path: str) -> Iterator[None]:
         raise PermissionError(errno.EACCES, "permission denied; allow reading it") from None
 
 
-def _reader_for(start: bytes) -> _Reader:
-    for signatures, reader in _READERS.items():
+def _class_for(start: bytes) -> type[ImageFile.ImageFile]:
+    for signatures, image_class in _IMAGE_CLASSES.items():
         if start.startswith(signatures):
-            return reader
+            return image_class
     if not start:
         raise ValueError("an empty file; copy or download it again")
     raise ValueError(

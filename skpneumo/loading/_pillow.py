@@ -11,7 +11,13 @@ from PIL import ExifTags, Image, ImageFile, TiffImagePlugin
 from skpneumo.loading._integrity import CheckedJpegFile, CheckedPngFile
 from skpneumo.loading._resizing import DecodedImage, scaled_size
 
-__all__ = ["MAX_PIXELS", "orientation_of", "read_with_pillow", "refuse_truncated_images"]
+__all__ = [
+    "MAX_PIXELS",
+    "orientation_of",
+    "read_with_pillow",
+    "refuse_truncated_images",
+    "size_with_pillow",
+]
 
 # Where Pillow begins to suspect a decompression bomb; the largest flat-panel detectors and film
 # scanners stay below half of it. A thread needs up to 4 bytes a pixel while it decodes.
@@ -20,6 +26,9 @@ MAX_PIXELS = 89_478_485
 # A scaled JPEG decode has at least this many times the pixels along each side that are left
 # after resizing, so that the resize still has something to average.
 _DRAFT_GAP = 2
+
+# EXIF's orientations that lie on their side
+_ON_THEIR_SIDE = range(5, 9)
 
 # TIFF's words
 _UNSIGNED, _SIGNED = 1, 2
@@ -69,6 +78,23 @@ def read_with_pillow(
     return DecodedImage(_to_eight_bits(image, color_mode), width, height, orientation)
 
 
+def size_with_pillow(image_class: type[ImageFile.ImageFile], file: IO[bytes]) -> tuple[int, int]:
+    """Width and height of the upright image of an open file, which is not decoded.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged.
+    OSError
+        If the file system fails.
+    """
+    with _damage_explained(image_class):
+        image = image_class(file)
+        width, height = image.size
+        orientation = orientation_of(image)
+    return (height, width) if orientation in _ON_THEIR_SIDE else (width, height)
+
+
 def refuse_truncated_images() -> None:
     """Raise if Pillow has been told to load what there is of a truncated image."""
     if ImageFile.LOAD_TRUNCATED_IMAGES:
@@ -115,7 +141,7 @@ def _choose_scale(
     # libjpeg decodes a lossless one at its full size only.
     if not isinstance(image, CheckedJpegFile) or image.is_lossless:
         return None
-    stored_size = size if orientation_of(image) < 5 else size[::-1]
+    stored_size = size if orientation_of(image) not in _ON_THEIR_SIDE else size[::-1]
     width, height = scaled_size(*image.size, stored_size, resize)
     # Grey alone spares libjpeg the colour planes; the luma it gives is that of mode "L".
     mode = "L" if color_mode == "grayscale" else None

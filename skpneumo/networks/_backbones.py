@@ -206,6 +206,15 @@ def _copy(
 ) -> keras.Layer:
     if not isinstance(layer, layers.Layer):
         return type(layer).from_config({**layer.get_config(), "name": name})
+    if isinstance(layer, keras.Sequential):  # ConvNeXt's, whose layers have seeds of their own
+        inner = [
+            _copy(each, each.name, trainable, trainable_norm, dtype, seeds)
+            for each in layer.layers
+        ]
+        copied = keras.Sequential(inner, name=name)
+        if not trainable:
+            copied.trainable = False
+        return copied
     if _has_weights_to_normalize(layer):
         return Standardization(name=name, dtype="float32")
     scales = isinstance(layer, (layers.Rescaling, layers.Normalization))
@@ -231,6 +240,8 @@ def _has_weights_to_normalize(layer: keras.Layer) -> bool:
 
 
 def _weights_of(layer: keras.Layer) -> list[Any]:
+    if isinstance(layer, keras.Sequential):
+        return [weight for each in layer.layers for weight in _weights_of(each)]
     if _has_weights_to_normalize(layer):
         # ImageNet's file for EfficientNet holds standard deviations in place of variances, and
         # for it alone Keras inserts a layer that divides by their square root once more.

@@ -4,7 +4,7 @@ from difflib import get_close_matches
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -43,7 +43,8 @@ def make_recipe(
     size : int or None, default=None
         Side of the images, in pixels. None: the recipe's.
     epochs : int or None, default=None
-        Passes over the images. None: the recipe's.
+        Passes over the images, however few they are. None: the recipe's, which may be more on
+        few images.
     weights : {"imagenet"}, path or None, default="imagenet"
         Weights that a pretrained backbone begins with, for recipes that have one: Keras
         downloads those of ImageNet when the recipe is fitted for the first time; a path names a
@@ -56,14 +57,14 @@ def make_recipe(
     Returns
     -------
     pipeline : Pipeline
-        Its steps are ``load`` and ``cnn``, with ``balance`` before them where classes are
-        resampled.
+        Its steps are ``load`` and ``cnn``, or ``svm`` where there is no network, with
+        ``balance`` before them where classes are resampled.
 
     Raises
     ------
     ValueError
-        If there is no recipe or backbone of this name, or ``weights`` are named for a recipe
-        that trains from scratch.
+        If there is no recipe or backbone of this name, ``weights`` are named for a recipe that
+        trains from scratch, or ``epochs`` for one without a network.
 
     See Also
     --------
@@ -86,8 +87,7 @@ def make_recipe(
     if size is not None:
         pipeline.set_params(load__size=size)
     if epochs is not None:
-        for network in networks_of(pipeline):
-            network.set_params(epochs=epochs)
+        _set_epochs(pipeline, recipe.name, epochs)
     if recipe.pretrained:
         pipeline.set_params(cnn__weights=weights)
     elif weights != "imagenet":
@@ -156,7 +156,14 @@ def _find(name: str) -> Recipe:
     )
 
 
-def networks_of(pipeline: Pipeline) -> list[Any]:
-    """List the classifiers that are trained: the last step, or what it averages."""
-    held = pipeline.get_params().values()
-    return [each for each in held if isinstance(each, CNNClassifier | TransferClassifier)]
+def _set_epochs(pipeline: Pipeline, name: str, epochs: int) -> None:
+    """Have a network trained for so many epochs, not for its least number of steps."""
+    network = pipeline[-1]
+    if not isinstance(network, CNNClassifier | TransferClassifier):
+        raise ValueError(
+            f"epochs={epochs!r}, but the recipe {name!r} has no network that passes over the "
+            "images. Leave epochs out."
+        )
+    network.set_params(epochs=epochs)
+    if isinstance(network, CNNClassifier):
+        network.set_params(min_steps=0)

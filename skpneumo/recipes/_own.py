@@ -1,72 +1,85 @@
-"""The package's own recommendations.
+"""The package's own recommendation, and the line that it has to pass.
 
 They were chosen by patient-grouped cross-validation and by stress tests alone, never by a test
-split. What they are made of stands here and nowhere else.
+split, nor by the stress tests that are held back. What they are made of stands here and nowhere
+else.
 """
 
 from typing import Any
 
-from sklearn.ensemble import VotingClassifier
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.svm import LinearSVC
 
-from skpneumo._random import check_random_state, random_seeds
 from skpneumo.augmentation import ImageAugmenter
 from skpneumo.classifiers import CNNClassifier
-from skpneumo.pipeline import Pipeline
+from skpneumo.loading import ImageLoader
+from skpneumo.pipeline import Pipeline, make_pipeline
+from skpneumo.recipes._hog import hog_features
 from skpneumo.recipes._recipe import OWN, Recipe, pipeline
+from skpneumo.splitting import PatientKFold
 
-SIZE = 128
+SIZE = 64
 
-QUALITY_NETWORKS = 3
+# With a tenth of them, which 20 passes over 150 images are, it has learned next to nothing.
+MIN_STEPS = 1000
 
 
 def robust(random_state: Any) -> Pipeline:
-    """A residual network trained on random crops and exposures; what to begin with."""
-    return pipeline(SIZE, _network(random_state))
+    """A small residual network trained on random crops, shapes, exposures and detail.
 
-
-def quality(random_state: Any) -> Pipeline:
-    """Three networks, averaged: that of `robust`, and two from other random starts."""
-    seeds: list[Any] = [random_state] * QUALITY_NETWORKS
-    if random_state is not None:
-        seeds[1:] = random_seeds(check_random_state(random_state), QUALITY_NETWORKS - 1)
-    networks = [(f"network{i}", _network(seed)) for i, seed in enumerate(seeds, start=1)]
-    return pipeline(SIZE, VotingClassifier(networks, voting="soft"))
-
-
-def _network(random_state: Any) -> CNNClassifier:
-    """Make what both are made of.
-
-    The augmentation is wide because collections differ in scale, exposure and framing: it, not a
-    larger network, keeps specificity up on X-rays from elsewhere. It needs more epochs and a
-    higher rate than clean images do. The averaged weights take out what single epochs swing by.
+    What it must not learn decides how it does elsewhere. Exposure and contrast are taken out of
+    each image before the first layer. The shape of the file, the field of view and local contrast
+    belong to the machine, and differ between the classes of a collection: they are drawn at
+    random, so that they tell little. Sharpness hardly shows at 64 pixels. It needs more epochs and
+    a higher rate than clean images do. The averaged weights reduce the variation between epochs.
     """
-    return CNNClassifier(
-        filters=(16, 32, 64, 128, 256),
+    network = CNNClassifier(
+        filters=(24, 48, 96, 192),
+        stem_filters=24,
         convs_per_block=2,
         residual=True,
         batch_norm=True,
         global_pooling="average",
         dense_units=(),
+        normalization="image",
         optimizer="adamw",
         learning_rate=0.002,
         weight_decay=0.02,
-        epochs=30,
+        epochs=20,
+        min_steps=MIN_STEPS,
         schedule="cosine",
         warmup_epochs=1,
         ema_momentum=0.997,
         augmentation=ImageAugmenter(
-            crop_scale=(0.08, 1.6),
+            crop_scale=(0.45, 1.5),
+            aspect=0.43,
             rotation=10,
             horizontal_flip=True,
-            brightness=0.3,
-            contrast=0.4,
+            brightness=0.2,
+            contrast=0.3,
             gamma=0.7,
             noise=12,
             collimation=0.2,
+            local_contrast=0.5,
             fill_mode="constant",
         ),
         random_state=random_state,
     )
+    return pipeline(SIZE, network)
 
 
-RECIPES = (Recipe("robust", robust, OWN), Recipe("quality", quality, OWN))
+def hog_svm(random_state: Any) -> Pipeline:
+    """A linear support vector machine on histograms of oriented gradients; no network.
+
+    What deep learning has to be better than. The probabilities are calibrated on folds by
+    patients.
+    """
+    machine = make_pipeline(
+        FunctionTransformer(hog_features), LinearSVC(C=0.03, random_state=random_state)
+    )
+    classifier = CalibratedClassifierCV(machine, cv=PatientKFold(5), ensemble=False)
+    return Pipeline([("load", ImageLoader(size=SIZE)), ("svm", classifier)])
+
+
+RECIPES = (Recipe("robust", robust, OWN), Recipe("hog-svm", hog_svm, OWN))

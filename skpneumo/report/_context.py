@@ -11,6 +11,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 
 from skpneumo._plotting import class_name
 from skpneumo._predictions import Predictions
+from skpneumo._responses import reasons_to_withhold
 from skpneumo.evaluation import DominantPatientWarning, evaluate_predictions
 from skpneumo.report._collection import Collection
 from skpneumo.report._decisions import DecisionRule, decided
@@ -61,6 +62,9 @@ class ReportContext:
         What is to be explained, if anything.
     dominant : str
         What is to be said of a patient who has most of the images; empty if nobody has.
+    withheld : ndarray of str or None
+        Why the model's input gate withholds each image, empty where it does not; None without
+        a gate.
     """
 
     estimator: Any
@@ -75,6 +79,7 @@ class ReportContext:
     settings: Settings
     explained: "ExplainedModel | None"
     dominant: str
+    withheld: NDArray[np.object_] | None
 
     @classmethod
     def of(
@@ -112,6 +117,7 @@ class ReportContext:
                 predictions,
                 filenames=None if collection.filenames is None else collection.filenames[rows],
             )
+        withheld = reasons_to_withhold(estimator, collection.evaluated())
         with warnings.catch_warnings(record=True) as caught:
             # The page itself says what is undefined, and why, and of whom most images are.
             warnings.simplefilter("ignore", UndefinedMetricWarning)
@@ -130,6 +136,7 @@ class ReportContext:
                 n_resamples=settings.n_resamples,
                 n_bins=N_BINS,
                 random_state=settings.random_state,
+                withheld=None if withheld is None else withheld != "",
             )
         overall = frame[frame["subgroup"].eq("all")].drop(columns="subgroup")
         found = {row["metric"]: Estimate.from_row(row) for row in overall.to_dict("records")}
@@ -147,6 +154,7 @@ class ReportContext:
             settings,
             explained,
             _said_of_a_dominant_patient(caught),
+            withheld,
         )
 
     @property

@@ -13,7 +13,7 @@ from skpneumo.decision import RecallFloorClassifier
 from skpneumo.fitted import threshold_of
 from skpneumo.report._wording import described
 
-__all__ = ["DecisionRule", "TakenTogether", "decided"]
+__all__ = ["DecisionRule", "TakenTogether", "claimed_rule", "decided"]
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def _rule_of(estimator: Any, predictions: Predictions) -> DecisionRule:
         return DecisionRule("The model has labels only, no scores, and so no threshold.")
     if len(estimator.classes_) > 2:
         return DecisionRule("The model names the most probable of its classes; no threshold.")
-    rule = _claimed_rule(estimator)
+    rule = claimed_rule(estimator)
     if rule.threshold is None or not predictions.follow(rule.threshold):
         return DecisionRule(
             "The decisions are those of the model's own predict. No threshold on its scores "
@@ -123,7 +123,8 @@ def _rule_of(estimator: Any, predictions: Predictions) -> DecisionRule:
     return rule
 
 
-def _claimed_rule(estimator: Any) -> DecisionRule:
+def claimed_rule(estimator: Any) -> DecisionRule:
+    """The rule that an estimator of two classes with scores says it follows."""
     threshold = threshold_of(estimator)
     assert threshold is not None  # of two classes, with scores
     chooser = threshold.chosen_by

@@ -99,7 +99,8 @@ def _both_classes(
     separated = are_separated(predictions)
     roc, precision_recall, det, calibration = (_figure((4.4, 4.6)) for _ in range(4))
     axes = [figure.subplots() for figure in (roc, precision_recall, det)]
-    draw_curves(axes[0], axes[1], None if separated else axes[2], predictions, found)
+    shown = None if separated else axes[2]
+    draw_curves(axes[0], axes[1], shown, predictions, found, names[1])
     auc, average_precision, error = (
         found[metric] for metric in ("roc_auc", "average_precision", "ece")
     )

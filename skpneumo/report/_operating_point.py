@@ -13,7 +13,7 @@ from skpneumo.report._wording import bracketed, figure_of, metric_name
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["operating_point"]
+__all__ = ["operating_point", "promised_table"]
 
 
 def operating_point(context: ReportContext) -> Section:
@@ -27,7 +27,9 @@ def operating_point(context: ReportContext) -> Section:
     parts = [paragraph(f"{at} {rule.origin}")]
     if rule.promise is not None:
         rows += _referred(context)
-        parts += [table(_promised(context), "What was promised, by patients, in training")]
+        parts += [
+            table(promised_table(rule.promise), "What was promised, by patients, in training")
+        ]
         parts += [paragraph(_guarantee(rule.promise))]
         said = sentences_about_floor(
             context.predictions,
@@ -44,11 +46,10 @@ def _guarantee(chosen: RecallFloorClassifier) -> str:
     return f"The guarantee is {chosen.guarantee_}. {chosen.guarantee_terms_}"
 
 
-def _promised(context: ReportContext) -> "pd.DataFrame":
+def promised_table(chosen: RecallFloorClassifier) -> "pd.DataFrame":
+    """What was promised when a threshold was chosen, and how it was there."""
     import pandas as pd
 
-    chosen = context.rule.promise
-    assert chosen is not None
     recall = bracketed(chosen.recall_, *chosen.recall_interval_)
     specificity = bracketed(chosen.specificity_, *chosen.specificity_interval_)
     bound = f"{chosen.recall_bound_:.3f}"
@@ -62,7 +63,7 @@ def _promised(context: ReportContext) -> "pd.DataFrame":
         referred = bracketed(chosen.referral_rate_, *chosen.referral_interval_)
         both = chosen.n_positive_ + chosen.n_negative_
         rows += [
-            (_at_upper_threshold(context), floor, "the floor", specificity, chosen.n_negative_),
+            (_at_upper_threshold(chosen), floor, "the floor", specificity, chosen.n_negative_),
             ("referred", "nothing", "none", referred, both),
         ]
     bound_name = f"lower bound, confidence {chosen.confidence:g}"
@@ -76,7 +77,7 @@ def _referred(context: ReportContext) -> list[dict[str, Any]]:
         return []
     below = predictions.score < chosen.upper_threshold_
     shares = (
-        (_at_upper_threshold(context), below, ~predictions.positive),
+        (_at_upper_threshold(chosen), below, ~predictions.positive),
         (
             f"referred, from {chosen.threshold_:.4g} to {chosen.upper_threshold_:.4g}",
             below & predictions.predicted,
@@ -94,6 +95,5 @@ def _referred(context: ReportContext) -> list[dict[str, Any]]:
     return rows
 
 
-def _at_upper_threshold(context: ReportContext) -> str:
-    assert context.rule.promise is not None
-    return f"specificity at {context.rule.promise.upper_threshold_:.4g}, the upper threshold"
+def _at_upper_threshold(chosen: RecallFloorClassifier) -> str:
+    return f"specificity at {chosen.upper_threshold_:.4g}, the upper threshold"

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from skpneumo._formatting import with_interval
@@ -18,11 +19,14 @@ from skpneumo.report._explanation import explanation
 from skpneumo.report._figures import figures_of, training_curves
 from skpneumo.report._flow import flow
 from skpneumo.report._images import sample_images, worst_errors
+from skpneumo.report._input_gate import input_gate
 from skpneumo.report._markup import Section
+from skpneumo.report._model_card import card_section
 from skpneumo.report._operating_point import operating_point
 from skpneumo.report._prevalence import at_prevalence
 from skpneumo.report._sections import (
     data_card,
+    facts_of,
     limits,
     metrics,
     protocol,
@@ -63,6 +67,8 @@ class EvaluationReport:
         Who chose it, in a sentence.
     date : str
         Day of the report.
+    facts : dict of str to str
+        Date, seed, and digests of the model and of what was evaluated, as far as known.
     title : str
         Of the page: the model, the data and the day.
     sections : tuple of (name, title, body)
@@ -76,6 +82,7 @@ class EvaluationReport:
     threshold: float | None
     threshold_origin: str
     date: str
+    facts: dict[str, str]
     title: str
     sections: tuple[Section, ...]
 
@@ -223,12 +230,15 @@ class EvaluationReport:
             audit=audit,
             explain=explain,
         )
+        facts = facts_of(context)
+        names = [context.label_names[label] for label in np.asarray(estimator.classes_).tolist()]
         sections = (
             summary(context),
             data_card(context),
             flow(context),
             protocol(context),
             operating_point(context),
+            *input_gate(context),
             metrics(context),
             at_prevalence(context),
             Section("figures", "Figures", figures_of(context)),
@@ -237,8 +247,9 @@ class EvaluationReport:
             Section("images", "Sample images", sample_images(context)),
             Section("errors", "Worst errors", worst_errors(context)),
             *explanation(context),
+            card_section(estimator, names, "", facts),
             limits(context),
-            reproduction(context),
+            reproduction(context, facts),
         )
         unstated = () if prevalence is not None else ("prevalence",)
         return cls(
@@ -249,6 +260,7 @@ class EvaluationReport:
             threshold=context.rule.threshold,
             threshold_origin=context.rule.origin,
             date=settings.date,
+            facts=facts,
             title=title_of(context),
             sections=(*sections[:-2], checklist(sections, unstated), *sections[-2:]),
         )

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "data_card",
+    "facts_of",
     "limits",
     "metrics",
     "protocol",
@@ -180,7 +181,8 @@ def metrics(context: ReportContext) -> Section:
         {"metric": metric_name(metric), "value [interval]": figure_of(context.found[metric])}
         | sizes(context.found[metric])
         | {"interval by": _method(context.found[metric]), "meaning": MEANINGS[metric]}
-        for metric in METRICS
+        for metric in (*METRICS, "withheld")
+        if metric in context.found
     ]
     notes = bullets(context.frame.attrs["notes"])
     return Section("metrics", "Metrics", rows_table(rows, "All evaluated images") + notes)
@@ -253,15 +255,19 @@ def limits(context: ReportContext) -> Section:
     )
 
 
-def reproduction(context: ReportContext) -> Section:
-    """Versions, seeds, checksums and parameters."""
+def facts_of(context: ReportContext) -> dict[str, str]:
+    """Date, seed and checksums of a report."""
     settings = context.settings
-    facts = {
+    return {
         "date": settings.date,
         "seed of the report": str(settings.random_state),
         **settings.provenance,
         "SHA-256 of the evaluated images and labels": checksum_of(context.collection),
     }
+
+
+def reproduction(context: ReportContext, facts: dict[str, str]) -> Section:
+    """Versions, seeds, checksums and parameters."""
     by_name = parameters(context.estimator)
     seeds = {
         f"seed of the model, {name}": value

@@ -41,6 +41,7 @@ MEANINGS = {
     "calibration_intercept": "0 is right; above it probabilities are too low on the whole",
     "positive_likelihood_ratio": "how many times a positive call multiplies the odds",
     "negative_likelihood_ratio": "how many times a negative call multiplies the odds",
+    "withheld": "images that the input gate withholds; in the other rows it withholds none",
 }
 
 

@@ -213,7 +213,7 @@ def test_geometry_invents_no_grey_levels(fill_mode):
         (np.full((3, 4, 4, 1), np.nan), "NaN or infinity in 3 of 3 images"),
         (np.array([0, np.inf]).reshape(2, 1, 1, 1), "first of them image 1"),
         (np.linspace(0, 1, 16).reshape(1, 4, 4, 1), r"float64 from 0.0 to 1.0.*X \* 255"),
-        (np.linspace(0, 255, 16).reshape(1, 4, 4, 1), r"X.astype\(np.uint8\)"),
+        (np.linspace(0, 255, 16).reshape(1, 4, 4, 1), r"X.round\(\).astype\(np.uint8\)"),
         (np.full((1, 4, 4, 1), 300), "int64 from 300 to 300"),
         (np.full((1, 4, 4, 1), -1), "int64 from -1 to -1"),
     ],

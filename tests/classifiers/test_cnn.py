@@ -198,3 +198,15 @@ def test_rows_without_image_shape_are_strips(small, labels):
 def test_any_sequence_of_filters(small, images, labels, fitted, sequence):
     classifier = small(filters=sequence).fit(images, labels)
     np.testing.assert_array_equal(classifier.predict_proba(images), fitted.predict_proba(images))
+
+
+def test_few_images_are_passed_over_more_often_with_a_warm_up_in_proportion(small, images, labels):
+    """Four steps an epoch."""
+    parameters = {"schedule": "cosine", "ema_momentum": 0.9}
+    least = small(epochs=2, warmup_epochs=1, min_steps=15, **parameters).fit(images, labels)
+    assert least.n_iter_ == 4
+    same = small(epochs=4, warmup_epochs=2, **parameters).fit(images, labels)
+    for one, other in zip(least.weights_, same.weights_, strict=True):
+        np.testing.assert_array_equal(one, other)
+    enough = small(epochs=3, min_steps=5).fit(images, labels)
+    assert enough.n_iter_ == 3

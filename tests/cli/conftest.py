@@ -1,12 +1,11 @@
 """A model file for the commands that need one."""
 
-import joblib
 import pytest
 
 
 @pytest.fixture(scope="session")
 def model_file(xrays, tmp_path_factory):
-    from skpneumo import CNNClassifier, ImageLoader, Pipeline
+    from skpneumo import CNNClassifier, ImageLoader, Pipeline, save_model
 
     model = Pipeline(
         [
@@ -14,8 +13,8 @@ def model_file(xrays, tmp_path_factory):
             ("cnn", CNNClassifier(filters=(4,), dense_units=(), epochs=2, random_state=0)),
         ]
     )
-    path = tmp_path_factory.mktemp("model") / "model.joblib"
-    joblib.dump(model.fit(xrays.filenames, xrays.target), path)
+    path = tmp_path_factory.mktemp("model") / "model.skpneumo"
+    save_model(model.fit(xrays.filenames, xrays.target), path)
     return path
 
 
@@ -23,7 +22,7 @@ def model_file(xrays, tmp_path_factory):
 def three_class_model_file(xrays, tmp_path_factory):
     import numpy as np
 
-    from skpneumo import CNNClassifier, ImageLoader, Pipeline
+    from skpneumo import CNNClassifier, ImageLoader, Pipeline, save_model
 
     target = np.unique(xrays.etiology, return_inverse=True)[1]
     model = Pipeline(
@@ -32,6 +31,6 @@ def three_class_model_file(xrays, tmp_path_factory):
             ("cnn", CNNClassifier(filters=(), dense_units=(), epochs=1, random_state=0)),
         ]
     )
-    path = tmp_path_factory.mktemp("model") / "etiology.joblib"
-    joblib.dump(model.fit(xrays.filenames, target), path)
+    path = tmp_path_factory.mktemp("model") / "etiology.skpneumo"
+    save_model(model.fit(xrays.filenames, target), path)
     return path

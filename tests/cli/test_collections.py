@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from skpneumo import load_model
 from skpneumo.cli import entrypoint, main
 from skpneumo.cli._collections import read_collection, read_for
 from skpneumo.cli._options import FOLDER_ALONE, CollectionOptions
@@ -259,7 +260,7 @@ def _is_odd(path):
 
 
 def test_a_model_of_three_classes_and_what_is_positive(three_class_model_file, xrays):
-    model = joblib.load(three_class_model_file)
+    model = load_model(three_class_model_file)
     folder = Path(xrays.root)
     read = read_for(model, folder, FOLDER_ALONE, "test", "held out")
     assert read.positive == ["BACTERIA", "VIRUS"]

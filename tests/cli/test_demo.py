@@ -1,10 +1,10 @@
 import re
 
-import joblib
 import pandas as pd
 import pytest
 from PIL import Image
 
+from skpneumo import load_model
 from skpneumo.cli import main
 from skpneumo.cli.demo import demo
 
@@ -23,7 +23,7 @@ def finished(tmp_path_factory):
 
 @pytest.mark.slow
 def test_model_metrics_and_figures_are_saved(finished):
-    model = joblib.load(finished / "model.joblib")
+    model = load_model(finished / "model.skpneumo")
     frame = pd.read_csv(finished / "metrics.csv").query("subgroup == 'all'").set_index("metric")
     assert frame.n["accuracy"] < frame.n["recall"] * 3
     candidates = pd.read_csv(finished / "candidates.csv")
@@ -39,10 +39,10 @@ def test_model_metrics_and_figures_are_saved(finished):
 
 @pytest.mark.slow
 def test_second_demo_does_not_mix_with_the_first(finished, capsys):
-    before = (finished / "model.joblib").read_bytes()
+    before = (finished / "model.skpneumo").read_bytes()
     assert main(["demo", "--out", str(finished)]) == 1
     assert "--force" in capsys.readouterr().err
-    assert (finished / "model.joblib").read_bytes() == before
+    assert (finished / "model.skpneumo").read_bytes() == before
 
 
 @pytest.mark.slow

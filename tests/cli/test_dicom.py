@@ -63,5 +63,5 @@ def test_audit_explain_and_report_take_them_too(model_file, mixed, tmp_path, cap
     assert err == ""
     arguments = ["explain", str(model_file), *paths[:2], "--out", str(tmp_path / "out")]
     assert main(arguments) == 0
-    assert "2 pictures" in capsys.readouterr().out
+    assert "2 figures" in capsys.readouterr().out
     assert main(["report", str(model_file), str(root), "--out", str(tmp_path / "x.html")]) == 0

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.model_selection import FixedThresholdClassifier
 
+from skpneumo import load_model
 from skpneumo.cli import main
 from skpneumo.cli._metrics_table import printed
 from skpneumo.evaluation import evaluate_predictions
@@ -27,7 +28,7 @@ def test_table_has_every_figure_with_its_interval(model_file, xrays, tmp_path, c
     assert f"{test.sum()} X-rays of {len(set(xrays.groups[test]))} patients" in printed
     assert re.search(r"recall of PNEUMONIA +\d\.\d{3}  \[\d\.\d{3}, \d\.\d{3}\]", printed)
     frame = pd.read_csv(out).query("subgroup == 'all'").set_index("metric")
-    predicted = joblib.load(model_file).predict(xrays.filenames[test])
+    predicted = load_model(model_file).predict(xrays.filenames[test])
     expected = np.mean(predicted[xrays.target[test] == 1] == 1)
     assert frame.value["recall"] == pytest.approx(expected)
     assert (frame.low <= frame.value + 1e-12)[["recall", "specificity", "accuracy"]].all()

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import joblib
@@ -6,6 +7,7 @@ import pytest
 
 from skpneumo.cli import main
 from skpneumo.cli.fit import fit
+from skpneumo.fitted import gate_of, unwrap
 
 # The default recipe takes long to compile; what is not about it takes another one.
 SMALL = {"recipe": "dense-baseline", "size": 16, "epochs": 1}
@@ -32,6 +34,20 @@ def test_same_seed_same_model(xrays, tmp_path):
     np.testing.assert_array_equal(
         a.predict_proba(xrays.filenames), b.predict_proba(xrays.filenames)
     )
+
+
+def test_model_has_a_gate_at_the_stated_rate_unless_not_wanted(xrays, tmp_path, capsys):
+    out = tmp_path / "model.joblib"
+    assert main(["fit", xrays.root, "-o", str(out), *TINY, "--recipe", "dense-baseline",
+                 "--gate-false-alarms", "0.25"]) == 0  # fmt: skip
+    assert "Input gate: Of new patients like those of training, about 0.25" in (
+        capsys.readouterr().out
+    )
+    gate = gate_of(joblib.load(out)).gate
+    assert (gate.on_outlier, gate.false_alarm_rate, gate.calibration_) == ("nan", 0.25, "fitted")
+    fit(xrays.root, out=out, **SMALL, gate=False, force=True)
+    assert gate_of(joblib.load(out)) is None
+    assert "Input gate" not in capsys.readouterr().out
 
 
 def test_three_classes(xrays, tmp_path):
@@ -69,8 +85,8 @@ def test_model_that_is_kept_shows_no_progress_bars_later(xrays, tmp_path, monkey
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     fit(xrays.root, out=tmp_path / "model.joblib", **SMALL)
     model = joblib.load(tmp_path / "model.joblib")
-    assert not hasattr(model, "_skl_callbacks")
-    assert not hasattr(model[-1], "_skl_callbacks")
+    for each in (model, model.estimator, model.estimator_, unwrap(model)):
+        assert not hasattr(each, "_skl_callbacks")
 
 
 def test_progress_counts_the_epochs_of_the_network(xrays, tmp_path, monkeypatch, capsys):
@@ -80,15 +96,19 @@ def test_progress_counts_the_epochs_of_the_network(xrays, tmp_path, monkeypatch,
 
 
 @pytest.mark.parametrize(
-    "recipe", ["cnn-undersampled", pytest.param("quality", marks=pytest.mark.slow)]
+    ("recipe", "options", "trained"),
+    [
+        ("cnn-undersampled", TINY, r"after 1 epoch, \d+\.\d minutes\."),
+        ("hog-svm", ["--size", "16"], r"after \d+\.\d minutes\."),
+    ],
 )
-def test_recipe_by_name(recipe, xrays, tmp_path, capsys, monkeypatch):
+def test_recipe_by_name(recipe, options, trained, xrays, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)  # with progress, and no warning of it
     out = tmp_path / "model.joblib"
-    assert main(["fit", xrays.root, "-o", str(out), *TINY, "--recipe", recipe]) == 0
+    assert main(["fit", xrays.root, "-o", str(out), *options, "--recipe", recipe]) == 0
     printed = capsys.readouterr().out
     assert f"Training {recipe} on" in printed
-    assert ("after 1 + 1 + 1 epochs" if recipe == "quality" else "after 1 epoch,") in printed
+    assert re.search(trained, printed)
     proba = joblib.load(out).predict_proba(xrays.filenames[:3])
     assert proba.sum(axis=1) == pytest.approx(1)
 
@@ -112,7 +132,7 @@ def test_backbone_by_name_from_a_random_start(xrays, tmp_path):
         )
         == 0
     )
-    assert joblib.load(out)[-1].backbone == "MobileNet"
+    assert unwrap(joblib.load(out)).backbone == "MobileNet"
 
 
 @pytest.mark.parametrize(
@@ -120,6 +140,7 @@ def test_backbone_by_name_from_a_random_start(xrays, tmp_path):
     [
         (["--recipe", "robst"], "'robust'"),
         (["--weights", "somewhere.h5"], "trains from scratch"),
+        (["--recipe", "hog-svm", "--epochs", "3"], "Leave epochs out"),
     ],
 )
 def test_wrong_recipe_is_told_before_training(options, said, xrays, tmp_path, capsys):

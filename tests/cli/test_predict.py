@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import FunctionTransformer
 
-from skpneumo import ImageLoader, make_pipeline
+from skpneumo import ImageLoader, load_model, make_pipeline
 from skpneumo.cli import main
 from skpneumo.cli._labels import class_names, labels_at, labels_of
 from skpneumo.cli.predict import predict
@@ -41,7 +41,7 @@ def test_rows_are_what_the_model_says(model_file, xrays, capsys):
     rows = rows_of(capsys.readouterr().out)
     assert list(rows[0]) == ["path", "probability", "label", "error"]
     assert [row["path"] for row in rows] == xrays.filenames.tolist()
-    model = joblib.load(model_file)
+    model = load_model(model_file)
     expected = model.predict_proba(xrays.filenames)[:, 1]
     assert [float(row["probability"]) for row in rows] == pytest.approx(expected, abs=2e-6)
     names = [xrays.target_names[label] for label in model.predict(xrays.filenames)]
@@ -114,7 +114,7 @@ def test_threshold_of_the_model_is_kept(model_file, xrays, tmp_path, capsys):
     from sklearn.frozen import FrozenEstimator
     from sklearn.model_selection import FixedThresholdClassifier
 
-    model = FixedThresholdClassifier(FrozenEstimator(joblib.load(model_file)), threshold=0.999)
+    model = FixedThresholdClassifier(FrozenEstimator(load_model(model_file)), threshold=0.999)
     model.fit(xrays.filenames, xrays.target)
     joblib.dump(model, tmp_path / "strict.joblib")
     predict(tmp_path / "strict.joblib", *xrays.filenames)

@@ -39,7 +39,7 @@ def test_best_of_the_grid_is_saved_with_the_table_of_all(xrays, tmp_path, capsys
     assert "2 candidates on 2 folds" in printed
     best = table.iloc[0]
     assert (
-        f"recall {best.recall:.3f} [{best.recall_low:.3f}, {best.recall_high:.3f}] "
+        f"recall of PNEUMONIA {best.recall:.3f} [{best.recall_low:.3f}, {best.recall_high:.3f}] "
         f"({best.recall_n} images, {best.recall_n_patients} patients)\n"
     ) in printed
     assert "deviation" not in printed
@@ -127,7 +127,7 @@ def test_a_killed_search_continues_from_its_store(xrays, tmp_path):
     run = subprocess.run(
         command(0), env=env, cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    assert f"{saved} of 6 fits were in store already." in run.stdout
+    assert f"{saved} of 6 fits were already in store." in run.stdout
     assert len(log.read_text().split()) == begun + 6 - saved + 1  # the last is the best, refitted
     table = pd.read_csv(tmp_path / "model-candidates.csv")
     assert sorted(table["cnn__C"]) == [0.01, 1.0]

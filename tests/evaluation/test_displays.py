@@ -266,7 +266,8 @@ def test_threshold_curves_are_what_evaluate_says():
         frame.loc[list(display.curves)].itertuples(), legend_of(display.ax_), strict=True
     ):
         figure = f"{row.value:.3f} [{row.low:.3f}, {row.high:.3f}]"
-        assert said == f"{row.Index} {figure} ({row.n} images, {row.n_patients} patients)"
+        name = "recall of class 1" if row.Index == "recall" else row.Index
+        assert said == f"{name} {figure} ({row.n} images, {row.n_patients} patients)"
 
 
 def test_threshold_above_all_scores_says_what_is_undefined():
@@ -281,13 +282,22 @@ def test_threshold_band_is_wide_where_recall_is_one():
     value, low, high, n, n_patients = display.curves["recall"][:, 0]
     assert (n, n_patients) == (50, 50)
     assert legend_of(display.ax_) == [
-        "recall (50 images, 50 patients)",
+        "recall of class 1 (50 images, 50 patients)",
         "specificity (30 images, 30 patients)",
         "precision",
     ]
     assert (value, high) == (1, 1)
     assert low < 0.95
     assert display.points_ == {}
+
+
+def test_recall_is_said_to_be_that_of_a_class():
+    names = np.array(["NORMAL", "PNEUMONIA"])[Y]
+    curves = ThresholdDisplay.from_predictions(names, SCORE)
+    assert legend_of(curves.ax_)[0].startswith("recall of PNEUMONIA (")
+    figure = plot_evaluation(names, SCORE, n_resamples=20)
+    labels = [label for ax in figure.axes for label in (ax.get_xlabel(), ax.get_ylabel())]
+    assert {"recall of PNEUMONIA", "recall of PNEUMONIA (sensitivity)"} <= set(labels)
 
 
 def test_threshold_of_many_scores_is_drawn_at_some():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import VotingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 
@@ -14,7 +15,6 @@ from skpneumo import (
     grad_cam,
     integrated_gradients,
     make_pipeline,
-    make_recipe,
     occlusion_map,
 )
 from skpneumo.decision import RecallFloorClassifier
@@ -35,14 +35,12 @@ class CountingLoader(ImageLoader):
 
 
 @pytest.fixture(scope="module")
-def quality(xrays):
-    """The recipe of three networks, made small."""
-    pipe = make_recipe("quality", size=24, random_state=0)
-    changes = NETWORK | {"convs_per_block": 1, "residual": False, "augmentation": None}
-    for number in (1, 2, 3):
-        pipe.set_params(
-            **{f"cnn__network{number}__{name}": each for name, each in changes.items()}
-        )
+def voting(xrays):
+    """Three networks, averaged."""
+    networks = [
+        (f"network{seed}", CNNClassifier(**NETWORK, random_state=seed)) for seed in range(3)
+    ]
+    pipe = make_pipeline(ImageLoader(size=24), VotingClassifier(networks, voting="soft"))
     return pipe.fit(xrays.filenames, xrays.target)
 
 
@@ -57,26 +55,26 @@ METHODS = {"grad_cam": grad_cam, "integrated_gradients": integrated_gradients}
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_maps_of_the_recipe_are_the_mean_over_its_networks(method, quality, xrays):
+def test_maps_of_averaged_networks_are_the_mean_over_them(method, voting, xrays):
     paths = xrays.filenames[:3]
-    images = quality[0].transform(paths)
-    each = [METHODS[method](inner.classifier, images) for inner in classifiers_of(quality)]
+    images = voting[0].transform(paths)
+    each = [METHODS[method](inner.classifier, images) for inner in classifiers_of(voting)]
     assert len(each) == 3
     assert not np.allclose(each[0], each[1])
     np.testing.assert_allclose(
-        METHODS[method](quality, paths), np.mean(each, axis=0), rtol=1e-4, atol=1e-6
+        METHODS[method](voting, paths), np.mean(each, axis=0), rtol=1e-4, atol=1e-6
     )
 
 
-def test_maps_are_weighed_as_the_votes_are(quality, xrays):
-    images = quality[0].transform(xrays.filenames[:2])
-    voting = quality[-1]
-    each = np.stack([grad_cam(network, images) for network in voting.estimators_])
-    voting.set_params(weights=[2, 1, 1])
+def test_maps_are_weighed_as_the_votes_are(voting, xrays):
+    images = voting[0].transform(xrays.filenames[:2])
+    votes = voting[-1]
+    each = np.stack([grad_cam(network, images) for network in votes.estimators_])
+    votes.set_params(weights=[2, 1, 1])
     try:
-        maps = grad_cam(voting, images)
+        maps = grad_cam(votes, images)
     finally:
-        voting.set_params(weights=None)
+        votes.set_params(weights=None)
     np.testing.assert_allclose(
         maps, np.average(each, axis=0, weights=[2, 1, 1]), rtol=1e-4, atol=1e-6
     )
@@ -108,22 +106,22 @@ def test_what_wraps_a_network_changes_no_map(xrays):
         np.testing.assert_array_equal(grad_cam(wrapped.fit(paths, y), paths[:2]), maps)
 
 
-def test_each_network_has_activations_of_its_own(quality, calibrated, xrays):
-    maps = activation_maps(quality, xrays.filenames[:2])
+def test_each_network_has_activations_of_its_own(voting, calibrated, xrays):
+    maps = activation_maps(voting, xrays.filenames[:2])
     assert list(maps) == [
         f"{number}/block{block}_conv1_activation" for number in (1, 2, 3) for block in (1, 2)
     ]
-    images = quality[0].transform(xrays.filenames[:2])
-    second = activation_maps(quality[-1].estimators_[1], images)
+    images = voting[0].transform(xrays.filenames[:2])
+    second = activation_maps(voting[-1].estimators_[1], images)
     np.testing.assert_array_equal(
         maps["2/block1_conv1_activation"], second["block1_conv1_activation"]
     )
     assert len(activation_maps(calibrated, xrays.filenames[:2], "block1_conv1")) == 2
-    display = ActivationMapsDisplay.from_estimator(quality, xrays.filenames[:1])
+    display = ActivationMapsDisplay.from_estimator(voting, xrays.filenames[:1])
     assert display.axes_.shape[0] == 6
 
 
-@pytest.mark.parametrize("model", ["quality", "calibrated"])
+@pytest.mark.parametrize("model", ["voting", "calibrated"])
 def test_the_report_explains_them_and_compares_with_random_weights(model, xrays, request):
     model = request.getfixturevalue(model)
     rows = np.r_[np.flatnonzero(xrays.target == 0)[:3], np.flatnonzero(xrays.target == 1)[:5]]
@@ -140,7 +138,7 @@ def test_the_report_explains_them_and_compares_with_random_weights(model, xrays,
     assert report.frame["path"].tolist() == X.tolist()
 
 
-def test_captions_say_the_threshold_in_use(quality, xrays):
-    display = HeatMapDisplay.from_estimator(quality, xrays.filenames[:1], methods="hires_cam")
-    said = f"p = {quality.predict_proba(xrays.filenames[:1])[0, 1]:.3f}, threshold 0.5"
+def test_captions_say_the_threshold_in_use(voting, xrays):
+    display = HeatMapDisplay.from_estimator(voting, xrays.filenames[:1], methods="hires_cam")
+    said = f"p = {voting.predict_proba(xrays.filenames[:1])[0, 1]:.3f}, threshold 0.5"
     assert display.axes_[0, 0].get_title().splitlines()[1] == said

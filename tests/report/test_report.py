@@ -42,7 +42,8 @@ from skpneumo.report._title import title_of
 
 SECTIONS = [
     "summary", "data", "flow", "protocol", "operating-point", "metrics", "prevalence", "figures",
-    "subgroups", "training", "images", "errors", "checklist", "limits", "reproduction",
+    "subgroups", "training", "images", "errors", "model-card", "checklist", "limits",
+    "reproduction",
 ]  # fmt: skip
 
 NEVER_CLOSED = {"meta", "link", "img", "br", "wbr"}

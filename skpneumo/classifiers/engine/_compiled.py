@@ -29,6 +29,7 @@ from skpneumo._seeding import InitialVariables, LayerSeeds
 from skpneumo.augmentation import AugmentationLayer
 from skpneumo.augmentation._params import IDENTITY_INTENSITY
 from skpneumo.classifiers.engine._devices import ShardedBatches, sharded_over, to_device
+from skpneumo.classifiers.engine._ema import with_growing_momentum
 from skpneumo.classifiers.engine._multi_step import steps_of
 from skpneumo.classifiers.engine._regularization import PLACEHOLDERS, RegularizationFactors
 
@@ -148,6 +149,7 @@ class CompiledTraining(CompiledNetwork):
                 self.regularization.attach(self.network)
             self.model = self._training_model(spec)
             optimizer = keras.optimizers.deserialize(json.loads(spec.optimizer))
+            optimizer = with_growing_momentum(optimizer)
             loss = keras.losses.deserialize(json.loads(spec.loss))
             # Not to be wrapped, whatever global dtype policy somebody has set.
             self.model.compile(optimizer, loss, auto_scale_loss=False)

@@ -1,6 +1,9 @@
 """An exponential moving average of the weights over steps, in place of the last ones."""
 
+from typing import Any
+
 import keras
+from keras import ops
 
 
 class AveragedWeights(keras.callbacks.Callback):
@@ -36,6 +39,36 @@ class AveragedWeights(keras.callbacks.Callback):
             weight.assign(average.value)
             average.assign(value)
         self._in_model = not self._in_model
+
+
+class _GrowingMomentum:
+    """Part of an optimizer whose moving average reaches back over a tenth of the steps so far.
+
+    At most it reaches back over what ``ema_momentum`` says. With a constant momentum of 0.997 the
+    average of a training of 150 steps would still hold most of the initial weights.
+    """
+
+    iterations: keras.Variable
+
+    @property
+    def ema_momentum(self) -> Any:
+        n_steps = ops.cast(self.iterations, "float32")
+        return ops.minimum(self._largest_momentum, (1.0 + n_steps) / (10.0 + n_steps))
+
+    @ema_momentum.setter
+    def ema_momentum(self, largest: float) -> None:
+        self._largest_momentum = largest
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "ema_momentum": self._largest_momentum}  # type: ignore[misc]
+
+
+def with_growing_momentum(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """Give a copy of an optimizer not yet built whose moving average, if any, begins short."""
+    if not optimizer.use_ema:
+        return optimizer
+    kind = type(optimizer)
+    return type(kind.__name__, (_GrowingMomentum, kind), {}).from_config(optimizer.get_config())
 
 
 def averages_of(optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:

@@ -1,15 +1,17 @@
 """Probabilities and features of images, by networks that are trained."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import reduce
 from typing import Any
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from skpneumo._images import batches_of
 from skpneumo.classifiers.engine._compiled import (
+    CompiledPrediction,
     NetworkSpec,
     PredictionSpec,
     Weights,
@@ -35,20 +37,30 @@ def predict_probabilities(
     """
     proba = []
     with ExitStack() as borrowed:
-        programs = []
-        for spec, weights in parts:
-            key = _prediction_key(spec, precision, devices)
-            program = borrowed.enter_context(prediction_programs.borrow(*key))
-            program.load_weights(weights)
-            programs.append(program)
+        programs = _borrow(parts, precision, devices, borrowed)
         for images in batches_of(X, prediction_batches(X)):
             versions = [images] if views is None else views(images)
-            logits = [
-                reduce(lambda x, program: program.predict(x), programs, version)
-                for version in versions
-            ]
+            logits = [_in_turn(programs, version) for version in versions]
             proba.append(np.mean([to_probabilities(version) for version in logits], axis=0))
     return np.concatenate(proba)
+
+
+def extract_last_features(
+    parts: Sequence[tuple[NetworkSpec, Weights]],
+    X: NDArray[Any],
+    precision: str,
+    devices: int | str | None = None,
+) -> NDArray[np.float32]:
+    """What the logits are computed from, of shape (n_samples, n_features)."""
+    *before, (spec, weights) = parts
+    headless = NetworkSpec(_without_logits, (("builder", spec.builder), *spec.arguments))
+    with ExitStack() as borrowed:
+        # The kernel and the bias of the logits come last.
+        parts = [*before, (headless, weights[:-2])]
+        programs = _borrow(parts, precision, devices, borrowed)
+        batches = batches_of(X, prediction_batches(X))
+        features = np.concatenate([_in_turn(programs, batch) for batch in batches])
+    return features.astype(np.float32, copy=False)
 
 
 def extract_features(
@@ -63,6 +75,32 @@ def extract_features(
         program.load_weights(weights)
         batches = batches_of(X, prediction_batches(X))
         return np.concatenate([program.predict(batch) for batch in batches])
+
+
+def _without_logits(builder: Callable[..., keras.Model], **arguments: Any) -> keras.Model:
+    network = builder(**arguments)
+    return keras.Model(network.inputs, network.layers[-1].input, name="without_logits")
+
+
+def _borrow(
+    parts: Sequence[tuple[NetworkSpec, Weights]],
+    precision: str,
+    devices: int | str | None,
+    borrowed: ExitStack,
+) -> list[CompiledPrediction]:
+    """Borrow a program for each part of a network, with its weights."""
+    programs = []
+    for spec, weights in parts:
+        key = _prediction_key(spec, precision, devices)
+        program = borrowed.enter_context(prediction_programs.borrow(*key))
+        program.load_weights(weights)
+        programs.append(program)
+    return programs
+
+
+def _in_turn(programs: Sequence[CompiledPrediction], images: NDArray[Any]) -> NDArray[Any]:
+    """Feed each program what the one before makes."""
+    return reduce(lambda x, program: program.predict(x), programs, images)
 
 
 def _prediction_key(

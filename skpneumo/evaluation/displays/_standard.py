@@ -25,6 +25,7 @@ from skpneumo._plotting import (
     figure_of,
     legend_below,
     plain,
+    recall_of,
 )
 from skpneumo._predictions import Predictions, check_labels
 from skpneumo._random import check_random_state
@@ -120,6 +121,7 @@ def plot_evaluation(
     negatives = np.unique(labels[~predictions.positive])
     if not predictions.positive.any() or not len(negatives):
         raise ValueError(f"Curves need images of both classes; y has only the label {labels[0]}.")
+    positive = predictions.pos_label if display_labels is None else display_labels[1]
     if display_labels is None:
         display_labels = str(negatives[0]), str(predictions.pos_label)
     settings = Settings(confidence_level, n_resamples, n_bins, check_random_state(random_state))
@@ -141,7 +143,8 @@ def plot_evaluation(
     for unused in grid[n_panels:]:
         unused.remove()
     draw_confusion(grid[:2], predictions, found, display_labels)
-    draw_curves(panels[2], panels[3], None if separated else panels[4], predictions, found)
+    det = None if separated else panels[4]
+    draw_curves(panels[2], panels[3], det, predictions, found, positive)
     if calibrated:
         draw_calibration(panels[-1], predictions, found["ece"], n_bins)
     for panel in panels:
@@ -194,7 +197,9 @@ def draw_curves(
     det: "Axes | None",
     predictions: Predictions,
     found: dict[str, Estimate],
+    pos_label: Any = None,
 ) -> None:
+    recall_name = recall_of(predictions.pos_label if pos_label is None else pos_label)
     positive, score = predictions.positive, predictions.score
     assert score is not None  # As there are curves to draw.
     # Without their own AUC in the legend, which would lack its interval.
@@ -214,8 +219,12 @@ def draw_curves(
         chance_level_kw=_CHANCE,
         ax=precision_recall,
     )
-    roc.set(title="ROC", xlabel="1 \N{MINUS SIGN} specificity", ylabel="recall (sensitivity)")
-    precision_recall.set(title="precision and recall", xlabel="recall", ylabel="precision")
+    roc.set(
+        title="ROC",
+        xlabel="1 \N{MINUS SIGN} specificity",
+        ylabel=f"{recall_name} (sensitivity)",
+    )
+    precision_recall.set(title="precision and recall", xlabel=recall_name, ylabel="precision")
     legend_below(roc)
     legend_below(precision_recall)
     if det is not None:

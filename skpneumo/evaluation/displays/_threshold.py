@@ -13,6 +13,7 @@ from skpneumo._plotting import (
     VERMILLION,
     axes_for,
     figure_of,
+    recall_of,
     tidy,
 )
 from skpneumo._predictions import Predictions, predictions_and_threshold
@@ -54,6 +55,8 @@ class ThresholdDisplay:
         The chosen one.
     confidence_level : float, default=0.95
         Of the limits, at each threshold by itself.
+    pos_label : label, default=None
+        The positive class, whose recall it is.
 
     Attributes
     ----------
@@ -89,11 +92,13 @@ class ThresholdDisplay:
         curves: dict[str, NDArray[np.float64]],
         threshold: float | None = None,
         confidence_level: float = 0.95,
+        pos_label: Any = None,
     ) -> None:
         self.thresholds = thresholds
         self.curves = curves
         self.threshold = threshold
         self.confidence_level = confidence_level
+        self.pos_label = pos_label
 
     @classmethod
     def from_estimator(
@@ -221,6 +226,7 @@ class ThresholdDisplay:
             {name: np.array(values).T for name, values in curves.items()},
             threshold,
             confidence_level,
+            predictions.pos_label,
         )
 
     def plot(self, *, ax: "Axes | None" = None) -> Self:
@@ -239,7 +245,7 @@ class ThresholdDisplay:
         self.lines_, self.bands_, self.points_ = {}, {}, {}
         for name, (color, style) in _LOOKS.items():
             value, low, high, n, n_patients = self.curves[name]
-            label = name
+            label = said = recall_of(self.pos_label) if name == "recall" else name
             if self.threshold is not None:
                 at = int(np.flatnonzero(self.thresholds == self.threshold)[0])
                 figure = with_interval(
@@ -250,7 +256,7 @@ class ThresholdDisplay:
                     int(n_patients[at]),
                     undefined=f"undefined: {_UNDEFINED[name]}",
                 )
-                label = f"{name} {figure}"
+                label = f"{said} {figure}"
                 (self.points_[name],) = ax.plot(
                     [self.threshold],
                     [value[at]],
@@ -260,7 +266,7 @@ class ThresholdDisplay:
                     zorder=3,
                 )
             elif np.ptp(n) == 0:
-                label = f"{name} ({based_on(int(n[0]), int(n_patients[0]))})"
+                label = f"{said} ({based_on(int(n[0]), int(n_patients[0]))})"
             self.bands_[name] = ax.fill_between(
                 self.thresholds, low, high, step="pre", color=color, alpha=0.18, linewidth=0
             )

@@ -13,7 +13,7 @@ from skpneumo.explanation._model import (
     require_probabilities,
     require_target,
 )
-from skpneumo.fitted import positive_label
+from skpneumo.fitted import positive_label, without_gate
 
 __all__ = ["Subject", "subject_of", "subject_said"]
 
@@ -64,7 +64,7 @@ def subject_of(
     if y is not None:
         check_consistent_length(X, y)
     column = np.asarray(estimator.classes_).tolist().index(target)
-    probability = np.asarray(estimator.predict_proba(X))[:, column]
+    probability = np.asarray(without_gate(estimator).predict_proba(X))[:, column]
     return subject_said(estimator, probability, y, target, target_names), target
 
 

@@ -25,9 +25,10 @@ class Steps(keras.callbacks.Callback):
 def averages_by_hand(steps) -> list[np.ndarray]:
     """The average begins with the weights after the first step, not with random ones."""
     averaged = steps[0]
-    for weights in steps[1:]:
+    for n_before, weights in enumerate(steps[1:], start=1):
+        momentum = min(MOMENTUM, (1 + n_before) / (10 + n_before))
         averaged = [
-            MOMENTUM * average + (1 - MOMENTUM) * weight
+            momentum * average + (1 - momentum) * weight
             for average, weight in zip(averaged, weights, strict=True)
         ]
     return averaged
@@ -41,6 +42,14 @@ def test_the_averages_over_all_steps_are_kept(small, images, labels):
     for kept, average in zip(classifier.weights_, averages_by_hand(steps.weights), strict=True):
         np.testing.assert_allclose(kept, average, atol=1e-6)
     assert not np.allclose(classifier.weights_[0], steps.weights[-1][0], atol=1e-6)
+
+
+def test_the_averages_of_a_short_training_do_not_hold_what_it_began_with(small, images, labels):
+    steps = Steps()
+    classifier = small(ema_momentum=0.999, callbacks=[steps], epochs=10).fit(images, labels)
+    first, last = (np.concatenate([w.ravel() for w in steps.weights[i]]) for i in (0, -1))
+    average = np.concatenate([w.ravel() for w in classifier.weights_])
+    assert np.linalg.norm(average - last) < 0.2 * np.linalg.norm(average - first)
 
 
 def test_training_itself_is_not_changed(small, images, labels, fitted):

@@ -1,0 +1,402 @@
+"""Values as JSON and arrays, and back: reading them runs no code.
+
+Numbers, text, containers, arrays and generators of random numbers are written as what they are.
+Types and functions are written by a public name, and only those of a closed registry are read.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from functools import cached_property
+from importlib import import_module
+from inspect import isfunction
+from math import isfinite
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["NETWORK_NAMES", "Arrays", "Decoder", "Encoder", "Registry", "read_json"]
+
+Arrays = dict[str, NDArray[Any]]
+
+_ENGINE = "skpneumo.classifiers.engine"
+# What the fitted networks of this package consist of, beside arrays. The names are those of files:
+# where a module moves, its place changes here and the name does not.
+NETWORK_NAMES = {
+    "skpneumo.build_cnn": "skpneumo.networks:build_cnn",
+    "skpneumo.build_pretrained": "skpneumo.networks:build_pretrained",
+    "skpneumo.build_features": "skpneumo.networks._pretrained:build_features",
+    "skpneumo.build_head": "skpneumo.networks._pretrained:build_head",
+    "skpneumo.NetworkSpec": f"{_ENGINE}._compiled:NetworkSpec",
+    "skpneumo.StepSpec": f"{_ENGINE}._compiled:StepSpec",
+    "skpneumo.TrainingCheckpoint": f"{_ENGINE}._training:TrainingCheckpoint",
+}
+
+_GENERATORS = {"MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64"}
+_MT19937_WORDS, _PHILOX_WORDS = 624, 4
+_NUMBERS = {
+    np.dtype(kind).name: np.dtype(kind).type
+    for kind in ("?", "b", "B", "h", "H", "i", "I", "q", "Q", "e", "f", "d")
+}
+_MOST_TEXT = 2**26  # bytes of all arrays of text, each as wide as its longest entry
+# From so many numbers on it is looked whether half of their bytes say nothing.
+_WORTH_HALVING = 1024
+
+# Possessive, and with or without an end of the text, so that it is linear in what it is given.
+_TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
+
+
+class Registry:
+    """Types and functions by the names that files know them by.
+
+    Parameters
+    ----------
+    places : mapping of str to str
+        Name -> ``"module:attribute"``. What is not named here is neither written nor read.
+    """
+
+    def __init__(self, places: Mapping[str, str]) -> None:
+        self._places = dict(places)
+
+    @cached_property
+    def _names_by_attribute(self) -> dict[str, list[str]]:
+        names: dict[str, list[str]] = {}
+        for name, place in self._places.items():
+            names.setdefault(place.rpartition(":")[2], []).append(name)
+        return names
+
+    def name_of(self, thing: Any) -> str | None:
+        """Find the name of a type or function; None if it is not of this registry."""
+        for name in self._names_by_attribute.get(getattr(thing, "__name__", ""), []):
+            if self.find(name) is thing:
+                return name
+        return None
+
+    def find(self, name: Any) -> Any:
+        """Find what has a name.
+
+        Raises
+        ------
+        ValueError
+            If nothing has it.
+        """
+        if not isinstance(name, str) or name not in self._places:
+            raise ValueError(
+                f"it holds {name!r}, which is not among the known types and functions"
+            )
+        module, _, attribute = self._places[name].partition(":")
+        return getattr(import_module(module), attribute)
+
+
+class Encoder:
+    """Writes values as what JSON can hold, beside the arrays that it names.
+
+    Parameters
+    ----------
+    registry : Registry
+        The types and functions that may occur.
+
+    Attributes
+    ----------
+    arrays : dict of str to ndarray
+        What the structure names.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self.arrays: Arrays = {}
+        self._array_names: dict[int, Any] = {}
+        self._alive: list[Any] = []  # so that no other value gets the identity of an earlier one
+
+    def encode(self, value: Any, place: str = "it") -> Any:
+        """Write a value.
+
+        Parameters
+        ----------
+        value : object
+            What to write.
+        place : str
+            Where it is, for errors.
+
+        Returns
+        -------
+        structure : object
+            What JSON can hold.
+
+        Raises
+        ------
+        TypeError
+            If it holds something that cannot be written.
+        """
+        if value is None or type(value) in (bool, int, str):
+            return value
+        if type(value) is float:
+            return value if isfinite(value) else {"float": repr(value)}
+        if type(value) in (list, tuple):
+            entries = [self.encode(each, f"{place}[{i}]") for i, each in enumerate(value)]
+            return {type(value).__name__: entries}
+        if type(value) is dict:
+            return {"dict": self.encode_items(value, place)}
+        if isinstance(value, np.generic):
+            return self._encode_scalar(value, place)
+        if isinstance(value, np.ndarray):
+            return self._encode_array(value, place)
+        if isinstance(value, np.dtype) and value.name in _NUMBERS:
+            return {"dtype": value.name}
+        if isinstance(value, np.random.RandomState):
+            return {"RandomState": self.encode(value.get_state(legacy=False), place)}
+        if isinstance(value, np.random.Generator):
+            return {"Generator": self.encode(value.bit_generator.state, place)}
+        if isfunction(value) and (name := self.registry.name_of(value)) is not None:
+            return {"function": name}
+        if is_dataclass(type(value)) and (name := self.registry.name_of(type(value))) is not None:
+            parts = {field.name: getattr(value, field.name) for field in fields(value)}
+            return {"record": [name, self.encode(parts, place)]}
+        return self.encode_other(value, place)
+
+    def encode_other(self, value: Any, place: str) -> Any:
+        """Write what is of another kind; a subclass says which there are."""
+        raise TypeError(f"{place} holds {_described(value)}")
+
+    def encode_items(self, value: Mapping[Any, Any], place: str) -> list[Any]:
+        """Write a mapping as pairs, for its keys need not be text."""
+        return [
+            [self.encode(key, f"a key of {place}"), self.encode(entry, f"{place}[{key!r}]")]
+            for key, entry in value.items()
+        ]
+
+    def _encode_scalar(self, value: np.generic, place: str) -> Any:
+        if isinstance(value, np.str_):
+            return {"scalar": ["str", str(value)]}
+        if value.dtype.name not in _NUMBERS:
+            raise TypeError(f"{place} holds {_described(value)} of {value.dtype}")
+        return {"scalar": [value.dtype.name, self.encode(value.item(), place)]}
+
+    def _encode_array(self, value: NDArray[Any], place: str) -> Any:
+        array = np.asarray(value)
+        if array.dtype.kind in "OU":
+            return self._encode_text(array, place)
+        if array.dtype.name not in _NUMBERS:
+            raise TypeError(f"{place} holds an array of {array.dtype}")
+        if id(value) not in self._array_names:
+            self._alive.append(value)
+            self._array_names[id(value)] = self._encode_numbers(array)
+        return self._array_names[id(value)]
+
+    def _encode_numbers(self, array: NDArray[Any]) -> Any:
+        how = {}
+        # Matrix products depend on the order in their last bits.
+        if array.flags.f_contiguous and not array.flags.c_contiguous:
+            array, how["order"] = array.T, "F"
+        array = array.astype(array.dtype.newbyteorder("="), order="C", copy=False)
+        if array.dtype == np.float32 and array.size >= _WORTH_HALVING:
+            with np.errstate(over="ignore"):
+                halved = array.astype(np.float16)
+            if np.array_equal(halved.astype(np.float32).view(np.uint32), array.view(np.uint32)):
+                array, how["dtype"] = halved, "float32"
+        name = f"array{len(self.arrays)}"
+        self.arrays[name] = array
+        return {"array": {"name": name, **how} if how else name}
+
+    def _encode_text(self, array: NDArray[Any], place: str) -> Any:
+        entries = array.ravel().tolist()
+        if not all(type(entry) is str for entry in entries):
+            raise TypeError(f"{place} holds an array of objects that are not text")
+        return {"text": [array.dtype.kind, list(array.shape), entries]}
+
+
+class Decoder:
+    """Reads what an :class:`Encoder` of the same registry wrote.
+
+    Parameters
+    ----------
+    registry : Registry
+        The types and functions that may occur.
+    arrays : dict of str to ndarray
+        What the structure names.
+    """
+
+    def __init__(self, registry: Registry, arrays: Arrays) -> None:
+        self.registry = registry
+        self._arrays = arrays
+        self._made: dict[tuple[Any, ...], NDArray[Any]] = {}
+        self._text_bytes = 0
+        self.kinds: dict[str, Callable[[Any], Any]] = {
+            "float": _non_finite,
+            "list": self._decode_entries,
+            "tuple": lambda content: tuple(self._decode_entries(content)),
+            "dict": self.decode_items,
+            "scalar": self._decode_scalar,
+            "array": self._decode_array,
+            "text": self._decode_text,
+            "dtype": lambda content: np.dtype(_NUMBERS[content]),
+            "RandomState": self._decode_random_state,
+            "Generator": lambda content: _generator(self.decode(content)),
+            "function": self._decode_function,
+            "record": self._decode_record,
+        }
+
+    def decode(self, value: Any) -> Any:
+        """Read a value.
+
+        Raises
+        ------
+        ValueError
+            If it is not what an encoder writes.
+        """
+        if value is None or isinstance(value, (bool, int, float, str)):
+            return value
+        if not isinstance(value, dict) or len(value) != 1:
+            raise ValueError("it holds an entry that does not say of what kind it is")
+        ((kind, content),) = value.items()
+        if kind not in self.kinds:
+            raise ValueError(f"it holds an entry of the unknown kind {kind!r}")
+        try:
+            return self.kinds[kind](content)
+        except (AttributeError, LookupError, OverflowError, TypeError) as error:
+            raise ValueError(f"it holds a {kind} that is none ({error})") from error
+
+    def decode_items(self, content: Any) -> dict[Any, Any]:
+        """Read the pairs of a mapping."""
+        return {self.decode(key): self.decode(entry) for key, entry in _list(content)}
+
+    def _decode_entries(self, content: Any) -> list[Any]:
+        return [self.decode(entry) for entry in _list(content)]
+
+    def _decode_scalar(self, content: Any) -> Any:
+        kind, value = content
+        if kind == "str" and isinstance(value, str):
+            return np.str_(value)
+        number = self.decode(value)
+        if not isinstance(number, (bool, int, float)):
+            raise TypeError("no number")
+        return _NUMBERS[kind](number)
+
+    def _decode_array(self, content: Any) -> NDArray[Any]:
+        how = dict(content) if isinstance(content, dict) else {"name": content}
+        key = name, order, dtype = how.pop("name"), how.pop("order", None), how.pop("dtype", None)
+        # There are few ways, or each would take memory of its own.
+        if how or order not in (None, "F") or dtype not in (None, "float32"):
+            raise TypeError(f"an array of the order {order!r} and the type {dtype!r}")
+        if key not in self._made:
+            array = self._arrays[name]
+            if dtype is not None:
+                if array.dtype != np.float16:
+                    raise TypeError(f"{array.dtype} stored for {dtype!r}")
+                array = array.astype(np.float32)
+            self._made[key] = array.T if order == "F" else array
+        return self._made[key]
+
+    def _decode_text(self, content: Any) -> NDArray[Any]:
+        kind, shape, entries = content
+        if kind not in ("O", "U") or not all(isinstance(each, str) for each in _list(entries)):
+            raise TypeError("no text")
+        longest = max([1, *map(len, entries)])
+        self._text_bytes += 4 * longest * len(entries) if kind == "U" else 0
+        if self._text_bytes > _MOST_TEXT:
+            raise ValueError(f"its arrays of text take more than {_MOST_TEXT} bytes")
+        array = np.empty(len(entries), dtype=object if kind == "O" else f"U{longest}")
+        array[:] = entries
+        return array.reshape(shape)
+
+    def _decode_random_state(self, content: Any) -> np.random.RandomState:
+        state = self.decode(content)
+        _check_position(state)
+        random_state = np.random.RandomState()
+        random_state.set_state(state)
+        return random_state
+
+    def _decode_function(self, content: Any) -> Any:
+        function = self.registry.find(content)
+        if not isfunction(function):
+            raise TypeError(f"{content!r} is no function")
+        return function
+
+    def _decode_record(self, content: Any) -> Any:
+        name, parts = content
+        record = self.registry.find(name)
+        if not isinstance(record, type) or not is_dataclass(record):
+            raise TypeError(f"{name!r} is no record")
+        return record(**self.decode(parts))
+
+
+def read_json(data: bytes, *, most_bytes: int, most_entries: int, deepest: int = 100) -> Any:
+    """Parse JSON of a limited length, number of entries and depth.
+
+    The limits are looked at before anything is parsed: an empty list takes 2 bytes of text and 64
+    bytes of memory.
+
+    Raises
+    ------
+    ValueError
+        If it is more than that, or no JSON, or has a name twice.
+    """
+    if len(data) > most_bytes:
+        raise ValueError(f"it holds {len(data)} bytes of JSON; at most {most_bytes} are read")
+    n_entries = sum(data.count(each) for each in (b",", b"[", b"{"))
+    if n_entries > most_entries:
+        raise ValueError(f"it holds {n_entries} entries of JSON; at most {most_entries} are read")
+    depth = deepest_so_far = 0
+    for match in _TOKENS.finditer(data):
+        token = match[0]
+        depth += (token in (b"[", b"{")) - (token in (b"]", b"}"))
+        deepest_so_far = max(deepest_so_far, depth)
+    if deepest_so_far > deepest:
+        raise ValueError(f"its JSON is nested {deepest_so_far} deep; at most {deepest} are read")
+    try:
+        return json.loads(
+            data.decode("utf-8"), object_pairs_hook=_without_repetition, parse_constant=_no_number
+        )
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"its JSON cannot be read: {error}") from error
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        raise ValueError("a name is there twice")
+    return content
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+def _non_finite(content: Any) -> float:
+    if content not in ("inf", "-inf", "nan"):
+        raise TypeError(f"{content!r}")
+    return float(content)
+
+
+def _list(content: Any) -> list[Any]:
+    if not isinstance(content, list):
+        raise TypeError("no list")
+    return content
+
+
+def _generator(state: dict[str, Any]) -> np.random.Generator:
+    name = state["bit_generator"]
+    if name not in _GENERATORS:
+        raise ValueError(f"it holds the unknown generator {name!r}")
+    _check_position(state)
+    bit_generator = getattr(np.random, name)()
+    bit_generator.state = state
+    return np.random.Generator(bit_generator)
+
+
+def _check_position(state: dict[str, Any]) -> None:
+    """Refuse a position outside of what has been drawn ahead: NumPy reads there unchecked."""
+    for length, position in (
+        (_MT19937_WORDS, state["state"].get("pos", 0)),
+        (_PHILOX_WORDS, state.get("buffer_pos", 0)),
+    ):
+        if not isinstance(position, int) or not 0 <= position <= length:
+            raise ValueError(f"it holds a generator at the position {position!r} of {length}")
+
+
+def _described(value: Any) -> str:
+    if isfunction(value) or isinstance(value, type):
+        return f"{value!r}"
+    return f"a {type(value).__name__}"

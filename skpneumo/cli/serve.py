@@ -1,0 +1,96 @@
+"""``skpneumo serve``: a local page and a REST interface over a saved model."""
+
+import os
+from hashlib import file_digest
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.types import PositiveInt
+from cyclopts.validators import Number
+
+__all__ = ["serve"]
+
+_TOKEN = "SKPNEUMO_TOKEN"
+_Port = Annotated[int, Parameter(validator=Number(gte=0, lte=65535))]
+_Several = Annotated[tuple[str, ...], Parameter(negative="", show_default=False)]
+
+
+def serve(
+    model: Path,
+    /,
+    *,
+    host: str = "127.0.0.1",
+    port: _Port = 8000,
+    allowed_host: _Several = (),
+    max_megabytes: PositiveInt = 40,
+    max_megapixels: PositiveInt = 40,
+    max_images: PositiveInt = 500,
+    max_waiting: PositiveInt = 32,
+    batch_size: PositiveInt = 16,
+) -> None:
+    """Serve a model as a local page and a REST interface.
+
+    The page takes JPEG, PNG, TIFF and DICOM files, many at once, and shows a table. The same for
+    programs: POST /predict and POST /explain with one file as the body, GET /model, and
+    /openapi.json. Images and results are not written to disk, not logged and not kept. Ctrl-C
+    ends it.
+
+    It listens on this machine alone. With another --host it asks for a token, which is printed at
+    the start or comes from the environment variable SKPNEUMO_TOKEN; traffic is not encrypted, so
+    put it behind a proxy that is.
+
+    Parameters
+    ----------
+    model
+        Model file, of `skpneumo fit` or joblib. It is a pickle: load only trusted files.
+    host
+        Address to listen on.
+    port
+        Port to listen on; 0 is any free one.
+    allowed_host
+        Further name by which the server may be asked. May be given several times.
+    max_megabytes
+        Largest file that is accepted, in MiB.
+    max_megapixels
+        Largest image that is accepted, in millions of pixels.
+    max_images
+        Most images in one list of the page.
+    max_waiting
+        Most requests that are received, waiting or computed at a time; others are refused for
+        now.
+    batch_size
+        Most images given to the model at once.
+    """
+    from skpneumo.cli._labels import class_names
+    from skpneumo.cli._model_files import load_model
+    from skpneumo.serving import Limits, make_app, run_server
+
+    limits = Limits(
+        max_bytes=max_megabytes * 2**20,
+        max_pixels=max_megapixels * 10**6,
+        max_images=max_images,
+        max_waiting=max_waiting,
+        batch_size=batch_size,
+    )
+    estimator = load_model(model)
+    app = make_app(
+        estimator,
+        target_names=class_names(estimator),
+        limits=limits,
+        host=host,
+        allowed_hosts=allowed_host,
+        token=os.environ.get(_TOKEN) or None,
+        facts={"name": model.name, "sha256": _checksum(model)},
+    )
+
+    def ready(address: str) -> None:
+        print(f"Serving {model} at {address}")
+        print("Not a medical device. Nothing is kept. Ctrl-C ends it.", flush=True)
+
+    run_server(app, port, ready=ready)
+
+
+def _checksum(path: Path) -> str:
+    with open(path, "rb") as file:
+        return file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,537 @@
+"""A classifier that withholds its answer about images unlike those it was fitted on."""
+
+from __future__ import annotations
+
+import warnings
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.callback import CallbackSupportMixin
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GroupKFold
+from sklearn.utils.metadata_routing import process_routing
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter, indexable
+
+from skpneumo._paths import filenames_of
+from skpneumo._patients import find_patients
+from skpneumo._random import check_random_state, random_seed
+from skpneumo._sklearn import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    _check_method_params,
+    _check_y,
+    _fit_context,
+    _routing_enabled,
+    _safe_indexing,
+)
+from skpneumo.datasets import UnknownPatientsWarning
+from skpneumo.decision._binary_wrapper import WrapperMixin, fit_with_callbacks
+from skpneumo.decision._gate_calibration import choose_thresholds, terms_of_gate
+from skpneumo.decision._gate_checks import GateChecks
+from skpneumo.decision._gate_view import View, Views, changed_copies
+from skpneumo.splitting import patient_train_test_split
+
+__all__ = ["FewPatientsWarning", "InputGate", "OutlierImageError", "OutlierImageWarning"]
+
+REASONS = {
+    "features": "unlike the training images to the network",
+    "pixels": "unlike the training images",
+    "orientation": "upside down",
+    "polarity": "a negative",
+}
+
+_N_FOLDS = 5
+_MOST_FEATURES = 4096
+_MOST_NAMED = 5
+
+
+class OutlierImageWarning(UserWarning):
+    """Some images are unlike those of training, and what is predicted of them means nothing."""
+
+
+class FewPatientsWarning(UserWarning):
+    """The patients are too few to support the rate of false alarms that was asked for."""
+
+
+class OutlierImageError(ValueError):
+    """Some images are unlike those of training, and nothing is predicted.
+
+    Attributes
+    ----------
+    reasons : ndarray of str, shape (n_images,)
+        Why each image is withheld; empty for those that are not.
+    """
+
+    def __init__(self, message: str, reasons: NDArray[np.object_]) -> None:
+        super().__init__(message, reasons)
+        self.reasons = reasons
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class InputGate(
+    WrapperMixin, CallbackSupportMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
+):
+    r"""Classifier that withholds its answer about images unlike those it was fitted on.
+
+    A network gives a probability for anything: noise, a hand, a photograph, a film that lies
+    upside down. This asks first whether an image is like those of training, and warns, answers
+    NaN or raises where it is not. It does not ask whether the answer is right.
+
+    Parameters
+    ----------
+    estimator : classifier with ``predict_proba``
+        Model to be fitted: a whole pipeline from paths, a
+        :class:`~skpneumo.RecallFloorClassifier`, a classifier of images or of rows. A fitted
+        one in :class:`~sklearn.frozen.FrozenEstimator` is not fitted again.
+
+    on_outlier : {"warn", "nan", "raise"}, default="warn"
+        What :meth:`predict` and :meth:`predict_proba` do where an image is withheld: answer
+        with an :class:`OutlierImageWarning`, answer NaN for these images, or raise an
+        :class:`OutlierImageError`. With "nan" the labels are float, or object where the classes
+        are text.
+
+    false_alarm_rate : float, default=0.01
+        Share of new patients like those of training who may have an image withheld, in (0, 1).
+        See Notes for what it is conditional on.
+
+    calibration_fraction : float, default=None
+        Share of the patients by whom the thresholds are chosen and whom the estimator is not
+        fitted on. None fits the estimator on all, and chooses the thresholds in folds of
+        patients given this one estimator.
+
+    max_images : int, default=2000
+        Most images that the checks are fitted on, of patients drawn at random. With a changed
+        copy of each, twice as many are saved as references.
+
+    random_state : int, RandomState instance or None, default=0
+        Seed of the patients drawn, of the folds and of the changed copies.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    estimator_ : estimator
+        The fitted model.
+    checks_ : list of str
+        Which of "features", "pixels", "orientation" and "polarity" are made, in the order of
+        ``thresholds_`` and of the columns of :meth:`check_scores`.
+    thresholds_ : ndarray of shape (n_checks,), float64
+        An image is withheld if one of its scores is above the threshold.
+    feature_columns_ : ndarray of int, or None
+        Which of the network's last features are used; None for all.
+    feature_reducer_, pixel_reducer_ : PCA or None
+        Projection of the features, and of the 32 x 32 grey levels, to 64 components or fewer.
+        None where there is no network, or no images.
+    feature_references_, pixel_references_ : ndarray of shape (n_references, n_components) or None
+        Images of training in the reduced spaces, float32.
+    orientation_, polarity_ : LogisticRegression or None
+        Of 32 x 32 grey levels; ``decision_function`` is the score.
+    false_alarm_rate_ : float
+        The rate that is kept: the one asked for, or a greater one if the patients are too few.
+    n_patients_ : int
+        Patients that the thresholds were chosen by.
+    calibration_ : {"fitted", "held out", "frozen"}
+        Whether the estimator was fitted on them, was not, or came fitted.
+    patients_known_ : bool
+        Whether the patient of every image was given or could be read from its file name.
+    terms_ : str
+        What the rate is about and what it is conditional on, in a sentence or two.
+    n_features_in_ : int
+        Number of features seen during :term:`fit`, if the estimator says so.
+    feature_names_in_ : ndarray of str
+        Names of features seen during :term:`fit`, if the estimator says so.
+
+    See Also
+    --------
+    RecallFloorClassifier : The threshold on what passes; goes inside.
+    skpneumo.audit_images : What is wrong with a whole collection.
+
+    Notes
+    -----
+    **Checks.** Each has a score that is higher the less an image is like those of training.
+
+    - "features": Euclidean distance to the fifth nearest reference [1]_ among the network's last
+      features (those that the logits are linear in), projected to 64 principal components. Of
+      several networks it is the first. Without a network, where ``X`` are rows of numbers, these.
+    - "pixels": the same of 32 x 32 grey levels, means over a grid of cells, of mean 0 and
+      standard deviation 1 in each image.
+    - "orientation" and "polarity": log odds by logistic regressions of the same grey levels that
+      an image is upside down or rotated by 180 degrees, and that it is a negative.
+
+    Every image of training is there a second time, mirrored or turned by up to 10 degrees, as a
+    reference and in choosing the thresholds, so that such images pass.
+
+    **The rate.** Patients count: the highest scores of a patient's images, copies included. The
+    thresholds are those that the same number of patients exceed in each check, as many as keep
+    the patients who exceed any of them below the rate. The scores are of patients whom neither
+    the references nor the classifiers of the checks were fitted on, in five folds. The estimator
+    itself is not fitted again in each fold, which would cost five more trainings: with
+    ``calibration_fraction=None`` the network has seen the patients that the thresholds are
+    chosen by. A network that has overfitted sees them otherwise than new patients, and withholds
+    more of these than stated. ``calibration_fraction`` leaves patients out of its training, at
+    the price of these. ``calibration_`` and ``terms_`` say which it was.
+
+    An image that passes may still be of another hospital, age or disease than those of training.
+
+    References
+    ----------
+    .. [1] Y. Sun, Y. Ming, X. Zhu and Y. Li, "Out-of-distribution detection with deep nearest
+       neighbors", ICML 2022.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.preprocessing import FunctionTransformer
+    >>> from skpneumo import ImageLoader, make_chest_xray, make_pipeline
+    >>> from skpneumo.decision import InputGate
+    >>> xrays = make_chest_xray(n_patients=60, size=64, random_state=0)
+    >>> X = ImageLoader(size=16).transform(xrays.filenames)
+    >>> flat = FunctionTransformer(lambda images: images.reshape(len(images), -1) / 255)
+    >>> model = make_pipeline(flat, LogisticRegression())
+    >>> gate = InputGate(model, on_outlier="nan", false_alarm_rate=0.1).fit(X, xrays.target)
+    >>> gate.checks_
+    ['pixels', 'orientation', 'polarity']
+    >>> images = X[:2].copy()
+    >>> images[1] = images[1, ::-1]
+    >>> gate.reasons(images).tolist()
+    ['', 'upside down']
+    >>> gate.predict_proba(images).round(2)
+    array([[0.  , 1.  ],
+           [ nan,  nan]])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "estimator": [HasMethods(["fit", "predict_proba"])],
+        "on_outlier": [StrOptions({"warn", "nan", "raise"})],
+        "false_alarm_rate": [Interval(Real, 0, 1, closed="neither")],
+        "calibration_fraction": [Interval(Real, 0, 1, closed="neither"), None],
+        "max_images": [Interval(Integral, 2, None, closed="left")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        estimator: Any,
+        *,
+        on_outlier: str = "warn",
+        false_alarm_rate: float = 0.01,
+        calibration_fraction: float | None = None,
+        max_images: int = 2000,
+        random_state: int | np.random.RandomState | None = 0,
+    ) -> None:
+        self.estimator = estimator
+        self.on_outlier = on_outlier
+        self.false_alarm_rate = false_alarm_rate
+        self.calibration_fraction = calibration_fraction
+        self.max_images = max_images
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=False)  # the estimator inside is not validated
+    def fit(self, X: Any, y: Any, groups: Any = None, **fit_params: Any) -> Self:
+        """Fit the estimator, then the checks, and choose their thresholds.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            What ``estimator`` takes: paths, images, features.
+        y : array-like of shape (n_samples,)
+            Labels.
+        groups : array-like of shape (n_samples,), default=None
+            Patient of each sample. If None, those that ``X`` carries, or that the names of its
+            files tell; else each sample is its own patient, with a warning. Handed on to an
+            estimator whose ``fit`` takes them.
+        **fit_params : dict
+            Handed to ``estimator.fit``; with ``calibration_fraction``, those with an entry per
+            sample are cut to the patients it is fitted on.
+
+        Returns
+        -------
+        self : InputGate
+
+        Raises
+        ------
+        ValueError
+            If there are fewer than two patients, or one is missing among ``groups``.
+
+        Warns
+        -----
+        FewPatientsWarning
+            If the patients are too few to support ``false_alarm_rate``.
+        UnknownPatientsWarning
+            If neither ``groups`` nor ``X`` tells who the patients are.
+        """
+        X, y = indexable(X, y)
+        y = _check_y(y)
+        check_classification_targets(y)
+        patients, known, remarks = find_patients(X, len(y), groups)
+        for remark in remarks:
+            warnings.warn(remark, UnknownPatientsWarning, stacklevel=3)
+        self.patients_known_ = bool(known.all())
+        codes = np.unique(patients, return_inverse=True)[1]
+        if _routing_enabled():
+            fit_params = process_routing(self, "fit", **fit_params).estimator.fit
+        if groups is not None and has_fit_parameter(self.estimator, "groups"):
+            fit_params = {"groups": patients, **fit_params}
+        rng = check_random_state(self.random_state)
+
+        context = self._init_callback_context(max_subtasks=None)
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        fitted_on = np.arange(len(y))
+        chosen_by = None
+        if isinstance(self.estimator, FrozenEstimator):
+            self.calibration_ = "frozen"
+        elif self.calibration_fraction is None:
+            self.calibration_ = "fitted"
+        else:
+            self.calibration_ = "held out"
+            fitted_on, chosen_by, *_ = patient_train_test_split(
+                fitted_on, y, test_size=self.calibration_fraction, groups=codes,
+                random_state=random_seed(rng),
+            )  # fmt: skip
+        self._fit_estimator(X, y, fitted_on, fit_params, context)
+        self._fit_checks(X, codes, fitted_on, chosen_by, rng)
+        context.call_on_fit_task_end(estimator=self, X=X, y=y)
+        return self
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Probabilities of the classes; NaN of withheld images with ``on_outlier="nan"``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            What ``estimator`` takes.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+            Columns in the order of ``classes_``.
+
+        Raises
+        ------
+        OutlierImageError
+            If images are withheld and ``on_outlier="raise"``.
+
+        Warns
+        -----
+        OutlierImageWarning
+            If images are withheld and ``on_outlier="warn"``.
+        """
+        check_is_fitted(self)
+        views = Views(self.estimator_, X)
+        probabilities = np.asarray(views.predictor.predict_proba(views.given))
+        withheld = self._report_outliers(views, X)
+        if self.on_outlier == "nan":
+            probabilities = probabilities.astype(np.result_type(probabilities, np.float32))
+            probabilities[withheld] = np.nan
+        return probabilities
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Labels as the estimator gives them; NaN of withheld images with ``on_outlier="nan"``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            What ``estimator`` takes.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            Entries of ``classes_``. With ``on_outlier="nan"`` numbers are float, and text is
+            object, whether or not images are withheld.
+
+        Raises
+        ------
+        OutlierImageError
+            If images are withheld and ``on_outlier="raise"``.
+
+        Warns
+        -----
+        OutlierImageWarning
+            If images are withheld and ``on_outlier="warn"``.
+        """
+        check_is_fitted(self)
+        views = Views(self.estimator_, X)
+        labels = np.asarray(views.predictor.predict(views.given))
+        withheld = self._report_outliers(views, X)
+        if self.on_outlier == "nan":
+            labels = labels.astype(np.float64 if labels.dtype.kind in "biuf" else object)
+            labels[withheld] = np.nan
+        return labels
+
+    def reasons(self, X: Any) -> NDArray[np.object_]:
+        """Why each image is withheld.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            What ``estimator`` takes.
+
+        Returns
+        -------
+        reasons : ndarray of str, shape (n_samples,), dtype object
+            The checks that an image fails, in words; empty where it passes.
+        """
+        check_is_fitted(self)
+        return self._reasons(Views(self.estimator_, X))
+
+    def check_scores(self, X: Any) -> NDArray[np.float64]:
+        """Scores of the checks, higher the less an image is like those of training.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            What ``estimator`` takes.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples, n_checks)
+            Columns in the order of ``checks_``.
+        """
+        check_is_fitted(self)
+        return self._scores(Views(self.estimator_, X))
+
+    def _fit_estimator(
+        self,
+        X: Any,
+        y: NDArray[Any],
+        rows: NDArray[np.intp],
+        fit_params: dict[str, Any],
+        context: Any,
+    ) -> None:
+        if len(rows) < len(y):
+            fit_params = _check_method_params(X, fit_params, indices=rows)
+            X, y = _safe_indexing(X, rows), y[rows]
+        inner = context.subcontext("fit-estimator")
+        self.estimator_ = fit_with_callbacks(clone(self.estimator), X, y, fit_params, self, inner)
+        inner.call_on_fit_task_end(estimator=self, X=X, y=y)
+        self.classes_ = self.estimator_.classes_
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self.estimator_, name):
+                setattr(self, name, getattr(self.estimator_, name))
+
+    def _fit_checks(
+        self,
+        X: Any,
+        codes: NDArray[np.intp],
+        fitted_on: NDArray[np.intp],
+        chosen_by: NDArray[np.intp] | None,
+        rng: np.random.RandomState,
+    ) -> None:
+        """Fit the checks on some patients and choose their thresholds by others."""
+        rows = self._sample(codes, fitted_on, rng)
+        self.feature_columns_ = None
+        seen = self._see_twice(X, rows, rng)
+        patients = np.tile(codes[rows], 2)
+        seed = random_seed(rng)
+        checks = GateChecks.fit(seen, seed)
+        if chosen_by is None:
+            scores = _out_of_fold_scores(seen, patients, seed)
+        else:
+            rows = self._sample(codes, chosen_by, rng)
+            patients = np.tile(codes[rows], 2)
+            scores = checks.scores(self._see_twice(X, rows, rng))
+        self.checks_ = list(scores)
+        checks.assign_to(self)
+        self.n_patients_ = len(np.unique(patients))
+        self.thresholds_, self.false_alarm_rate_ = choose_thresholds(
+            np.stack(list(scores.values()), axis=1), patients, self.false_alarm_rate
+        )
+        self.terms_ = terms_of_gate(self)
+        if self.false_alarm_rate_ > self.false_alarm_rate:
+            warnings.warn(self.terms_, FewPatientsWarning, stacklevel=4)
+
+    def _sample(
+        self, codes: NDArray[np.intp], among: NDArray[np.intp], rng: np.random.RandomState
+    ) -> NDArray[np.intp]:
+        """Rows of whole patients, drawn at random, up to the number of images or of two."""
+        patients, sizes = np.unique(codes[among], return_counts=True)
+        if len(patients) < 2:
+            raise ValueError(
+                f"The images are of {len(patients)} patient, but some are needed to compare "
+                "with and others to choose thresholds by. Pass images of two patients or more."
+            )
+        order = rng.permutation(len(patients))
+        fitting = np.cumsum(sizes[order]) <= self.max_images
+        fitting[:2] = True
+        return among[np.isin(codes[among], patients[order[fitting]])]
+
+    def _see_twice(self, X: Any, rows: NDArray[np.intp], rng: np.random.RandomState) -> View:
+        """See images as they are, and then a changed copy of each."""
+        views = Views(self.estimator_, _safe_indexing(X, rows))
+        seen, copies = [], []
+        for batch, view in views.batches():
+            if self.feature_columns_ is None:
+                self.feature_columns_ = _columns(view, rng)
+            seen.append(view.with_columns(self.feature_columns_))
+            if view.pixels is not None:
+                changed = views.of(changed_copies(batch, rng), self.feature_columns_)
+                copies.append(changed)
+            else:
+                copies.append(seen[-1])
+        return View.concatenated([*seen, *copies])
+
+    def _scores(self, views: Views) -> NDArray[np.float64]:
+        checks = GateChecks.of(self)
+        scores = [checks.scores(view) for _, view in views.batches(self.feature_columns_)]
+        return np.concatenate([np.stack(list(each.values()), axis=1) for each in scores])
+
+    def _reasons(self, views: Views) -> NDArray[np.object_]:
+        failed = self._scores(views) > self.thresholds_
+        texts = [REASONS[name] for name in self.checks_]
+        reasons = np.empty(len(failed), dtype=object)
+        reasons[:] = [
+            ", ".join(text for text, fails in zip(texts, row, strict=True) if fails)
+            for row in failed
+        ]
+        return reasons
+
+    def _report_outliers(self, views: Views, X: Any) -> NDArray[np.bool_]:
+        """Mark the images that are withheld, and say so, as ``on_outlier`` asks."""
+        reasons = self._reasons(views)
+        withheld = reasons != ""
+        if withheld.any() and self.on_outlier != "nan":
+            message = _message(reasons, filenames_of(X))
+            if self.on_outlier == "raise":
+                raise OutlierImageError(message, reasons)
+            warnings.warn(message, OutlierImageWarning, stacklevel=3)
+        return withheld
+
+
+def _columns(view: View, rng: np.random.RandomState) -> NDArray[np.intp] | None:
+    """Draw some of the features where they are too many."""
+    if view.features is None or view.features.shape[1] <= _MOST_FEATURES:
+        return None
+    return np.sort(rng.permutation(view.features.shape[1])[:_MOST_FEATURES])
+
+
+def _out_of_fold_scores(
+    seen: View, patients: NDArray[np.intp], seed: int
+) -> dict[str, NDArray[np.float64]]:
+    n_folds = min(_N_FOLDS, len(np.unique(patients)))
+    folds = GroupKFold(n_folds, shuffle=True, random_state=seed)
+    scores: dict[str, NDArray[np.float64]] = {}
+    for train, test in folds.split(patients, groups=patients):
+        of_fold = GateChecks.fit(seen.rows(train), seed).scores(seen.rows(test))
+        for name, values in of_fold.items():
+            scores.setdefault(name, np.empty(len(patients)))[test] = values
+    return scores
+
+
+def _message(reasons: NDArray[np.object_], filenames: NDArray[np.object_] | None) -> str:
+    rows = np.flatnonzero(reasons != "")
+    named = [
+        f"{f'image {row}' if filenames is None else filenames[row]} ({reasons[row]})"
+        for row in rows[:_MOST_NAMED]
+    ]
+    more = ", ..." if len(rows) > _MOST_NAMED else ""
+    return (
+        f"{len(rows)} of {len(reasons)} images are withheld, for what is predicted of them means "
+        f"nothing: {', '.join(named)}{more}. Look at them, and leave them out or correct them."
+    )

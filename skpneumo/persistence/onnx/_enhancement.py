@@ -1,0 +1,186 @@
+"""The steps of enhancement that can be said in a graph."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from onnx import TensorProto, helper
+
+from skpneumo.enhancement import BorderCropper, ContrastEqualizer, MarkerRemover
+from skpneumo.persistence.onnx._graph import DOUBLE, FLOAT, INTEGER, GraphBuilder, Tensor
+from skpneumo.persistence.onnx._refusal import NotExportableError
+from skpneumo.persistence.onnx._resizing import resize_part
+
+__all__ = ["ENHANCEMENTS"]
+
+_LEVELS = 256
+_SMALLEST_PART = 0.25  # of the height or width, as in BorderCropper
+
+
+def equalize_contrast(graph: GraphBuilder, step: ContrastEqualizer, image: Tensor) -> Tensor:
+    """Map grey levels by a table that is made from the image's histogram."""
+    levels = graph.node("Cast", image.name, to=INTEGER)
+    flat = graph.node("Reshape", levels, graph.integer([-1]))
+    ones = graph.node("Expand", graph.integer([1]), graph.node("Shape", flat))
+    zeros = graph.integer(np.zeros(_LEVELS))
+    histogram = graph.node("ScatterElements", zeros, flat, ones, axis=0, reduction="add")
+    n_pixels = int(np.prod(image.shape))
+    if step.method == "equalize":
+        table = _equalizing_table(graph, histogram, n_pixels)
+    else:
+        table = _stretching_table(graph, histogram, n_pixels, step.cutoff)
+    return Tensor(graph.node("Gather", table, levels), image.shape)
+
+
+def _ends(graph: GraphBuilder, histogram: str, cut: int) -> tuple[str, str]:
+    """The lowest and the highest grey level once ``cut`` pixels are cut off at either end."""
+
+    def first(cumulated: str) -> str:
+        beyond = graph.node("Greater", cumulated, graph.integer([cut]))
+        return graph.node("ArgMax", graph.node("Cast", beyond, to=FLOAT), axis=0, keepdims=1)
+
+    axis = graph.integer(0)
+    lowest = first(graph.node("CumSum", histogram, axis))
+    from_above = _reversed(graph, histogram)
+    highest = first(graph.node("CumSum", from_above, axis))
+    return lowest, graph.node("Sub", graph.integer([_LEVELS - 1]), highest)
+
+
+def _stretching_table(graph: GraphBuilder, histogram: str, n_pixels: int, cutoff: float) -> str:
+    lowest, highest = _ends(graph, histogram, int(n_pixels * cutoff // 100))
+    width = graph.node("Max", graph.node("Sub", highest, lowest), graph.integer([1]))
+    # In float64, as Python: a product that should be whole may be a little less.
+    scale = graph.node("Div", graph.double([255.0]), graph.node("Cast", width, to=DOUBLE))
+    offset = graph.node("Mul", graph.node("Neg", graph.node("Cast", lowest, to=DOUBLE)), scale)
+    table = graph.node("Mul", graph.double(np.arange(_LEVELS)), scale)
+    table = graph.node("Floor", graph.node("Add", table, offset))
+    table = graph.node("Clip", table, graph.double(0.0), graph.double(255.0))
+    same = graph.node("Not", graph.node("Greater", highest, lowest))
+    table = graph.node("Where", same, graph.double(np.arange(_LEVELS)), table)
+    return graph.node("Cast", table, to=FLOAT)
+
+
+def _equalizing_table(graph: GraphBuilder, histogram: str, n_pixels: int) -> str:
+    _, highest = _ends(graph, histogram, 0)
+    n_brightest = graph.node("Gather", histogram, highest)
+    others = graph.node("Sub", graph.integer([n_pixels]), n_brightest)
+    step = graph.node("Div", others, graph.integer([255]))
+    too_few = graph.node("Equal", step, graph.integer([0]))  # also where there is one level only
+    step = graph.node("Max", step, graph.integer([1]))
+    below = graph.node("CumSum", histogram, graph.integer(0), exclusive=1)
+    below = graph.node("Add", below, graph.node("Div", step, graph.integer([2])))
+    table = graph.node("Min", graph.node("Div", below, step), graph.integer([255]))
+    table = graph.node("Where", too_few, graph.integer(np.arange(_LEVELS)), table)
+    return graph.node("Cast", table, to=FLOAT)
+
+
+def crop_borders(graph: GraphBuilder, step: BorderCropper, image: Tensor) -> Tensor:
+    """Find what lies inside the borders, and scale it back to the size of the image."""
+    height, width, _ = image.shape
+    brightest = graph.node("ReduceMax", image.name, axes=[0, 1], keepdims=0)
+    darkest = graph.node("ReduceMin", image.name, axes=[0, 1], keepdims=0)
+    limit = graph.constant(float(step.tolerance))
+    black = graph.node("Not", graph.node("Greater", brightest, limit))
+    white = graph.node("Not", graph.node("Less", darkest, graph.constant(255.0 - step.tolerance)))
+    kinds = tuple(graph.node("Cast", kind, to=FLOAT) for kind in (black, white))
+    rows, columns = _inside_borders(graph, kinds, height, width)
+    top, bottom = _extent(graph, rows, height)
+    left, right = _extent(graph, columns, width)
+    box = {"left": left, "top": top, "right": right, "bottom": bottom}
+    scaled = resize_part(graph, image, box)
+    share = graph.node(
+        "Min", _share(graph, top, bottom, height), _share(graph, left, right, width)
+    )
+    too_small = graph.node("Less", share, graph.double([_SMALLEST_PART]))
+    whole = graph.node("Not", graph.node("Less", share, graph.double([1.0])))
+    # A small part, such as a marker, is no image; none at all has the share 0.
+    unchanged = graph.node("Or", too_small, whole)
+    return Tensor(graph.node("Where", unchanged, image.name, scaled), image.shape)
+
+
+def _inside_borders(
+    graph: GraphBuilder, kinds: tuple[str, str], height: int, width: int
+) -> tuple[str, str]:
+    """Rows and columns inside the borders, 1 or 0 each; a border may hide another."""
+    body = GraphBuilder(prefix="inside_")
+    kept = []
+    for axis, length in ((0, height), (1, width)):
+        other = ("columns", "rows")[axis]
+        n_other = body.node("ReduceSum", other, body.integer([0]), keepdims=1)
+        border = None
+        for kind in kinds:
+            counted = (
+                body.node("MatMul", kind, other) if axis == 0 else body.node("MatMul", other, kind)
+            )
+            full = body.node("Equal", counted, n_other)
+            border = full if border is None else body.node("Or", border, full)
+        inside = body.node("Cast", body.node("Not", border), to=FLOAT)
+        inside = body.node("Mul", inside, ("rows", "columns")[axis])
+        first, last = _extent(body, inside, length)
+        positions = body.integer(np.arange(length))
+        span = body.node(
+            "And",
+            body.node("Not", body.node("Less", positions, first)),
+            body.node("Less", positions, last),
+        )
+        kept.append(body.node("Cast", span, to=FLOAT))
+    before = body.node(
+        "Add", *(body.node("ReduceSum", each, keepdims=0) for each in ("rows", "columns"))
+    )
+    after = body.node("Add", *(body.node("ReduceSum", each, keepdims=0) for each in kept))
+    changed = body.node("Less", after, before)
+    state = [(name, n) for name, n in (("rows", height), ("columns", width))]
+    inputs = [
+        helper.make_tensor_value_info("turn", INTEGER, []),
+        helper.make_tensor_value_info("goes_on", TensorProto.BOOL, []),
+        *(helper.make_tensor_value_info(name, FLOAT, [n]) for name, n in state),
+    ]
+    outputs = [
+        helper.make_tensor_value_info(changed, TensorProto.BOOL, []),
+        *(
+            helper.make_tensor_value_info(name, FLOAT, [n])
+            for name, (_, n) in zip(kept, state, strict=True)
+        ),
+    ]
+    loop = body.graph("inside_borders", inputs, outputs)
+    turns = graph.integer(height + width)
+    begin = graph.constant(True, np.bool_)
+    all_of = [graph.constant(np.ones(n)) for _, n in state]
+    rows, columns = graph.node_of_several("Loop", turns, begin, *all_of, n_outputs=2, body=loop)
+    return rows, columns
+
+
+def _extent(graph: GraphBuilder, inside: str, length: int) -> tuple[str, str]:
+    """The first of the positions that are 1, and one after the last; (0, 0) of none."""
+    first = graph.node("ArgMax", inside, axis=0, keepdims=1)
+    from_end = graph.node("ArgMax", _reversed(graph, inside), axis=0, keepdims=1)
+    last = graph.node("Sub", graph.integer([length]), from_end)
+    some = graph.node("ReduceMax", inside, keepdims=1)
+    last = graph.node("Mul", last, graph.node("Cast", some, to=INTEGER))
+    return first, last
+
+
+def _share(graph: GraphBuilder, begin: str, end: str, length: int) -> str:
+    n = graph.node("Cast", graph.node("Sub", end, begin), to=DOUBLE)
+    return graph.node("Div", n, graph.double([float(length)]))
+
+
+def _reversed(graph: GraphBuilder, values: str) -> str:
+    last, before_first = graph.integer([-1]), graph.integer([np.iinfo(np.int64).min])
+    return graph.node("Slice", values, last, before_first, graph.integer([0]), last)
+
+
+def refuse_to_remove_markers(graph: GraphBuilder, step: MarkerRemover, image: Tensor) -> Tensor:
+    """Refuse: what is painted over is found by joining pixels to regions."""
+    raise NotExportableError(
+        "MarkerRemover searches images for connected regions, which ONNX has no operator for. "
+        "Fit a pipeline without it, with ImageAugmenter(marks=...) against burnt-in marks "
+        "instead, or save the model with skpneumo.persistence.save_model."
+    )
+
+
+ENHANCEMENTS: dict[type, Callable[[GraphBuilder, Any, Tensor], Tensor]] = {
+    ContrastEqualizer: equalize_contrast,
+    BorderCropper: crop_borders,
+    MarkerRemover: refuse_to_remove_markers,
+}

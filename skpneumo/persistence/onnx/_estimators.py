@@ -1,0 +1,212 @@
+"""Fitted estimators as nodes of a graph, from the image to the probabilities of all classes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import VotingClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+from sklearn.pipeline import Pipeline
+
+from skpneumo._sklearn import BaseSearchCV
+from skpneumo.classifiers import CNNClassifier, TransferClassifier
+from skpneumo.decision import PriorShiftClassifier, RecallFloorClassifier
+from skpneumo.loading import ImageLoader
+from skpneumo.persistence.onnx._calibration import (
+    both_classes,
+    calibrate_by_class,
+    calibrate_recall_floor,
+    column,
+    shift_prior,
+)
+from skpneumo.persistence.onnx._enhancement import ENHANCEMENTS
+from skpneumo.persistence.onnx._graph import DOUBLE, GraphBuilder, Tensor
+from skpneumo.persistence.onnx._network import add_network
+from skpneumo.persistence.onnx._refusal import NotExportableError
+from skpneumo.persistence.onnx._resizing import load_image
+
+__all__ = ["EstimatorGraph"]
+
+
+class EstimatorGraph:
+    """Adds a fitted estimator, with all that it contains, to a graph.
+
+    Parameters
+    ----------
+    graph : GraphBuilder
+        Where the nodes go.
+    image : str
+        The name of the graph's input.
+
+    Attributes
+    ----------
+    loaders : list of ImageLoader
+        Those that images pass, one for each path through the estimator.
+    """
+
+    def __init__(self, graph: GraphBuilder, image: str) -> None:
+        self.graph = graph
+        self.image = image
+        self.loaders: list[ImageLoader] = []
+
+    def probabilities(self, estimator: Any, images: Tensor | None = None) -> str:
+        """Add what ``predict_proba`` gives: float64 of shape (1, n_classes).
+
+        Parameters
+        ----------
+        estimator : fitted classifier
+            In any nest.
+        images : Tensor or None, default=None
+            What it is given. None: the image that the graph is given, as a path would be.
+
+        Raises
+        ------
+        NotExportableError
+            If it contains what there is no way to express.
+        """
+        for kind, add in _ESTIMATORS.items():
+            if isinstance(estimator, kind):
+                return add(self, estimator, images)
+        raise NotExportableError(
+            f"{type(estimator).__name__} cannot be written to an ONNX file. Those that can are "
+            f"pipelines, and {', '.join(sorted(each.__name__ for each in _ESTIMATORS))}."
+        )
+
+    def _pipeline(self, pipeline: Pipeline, images: Tensor | None) -> str:
+        for _, step in pipeline.steps[:-1]:
+            # What resamples has no part in prediction.
+            if step in (None, "passthrough") or hasattr(step, "fit_resample"):
+                continue
+            images = self._transformed(step, images)
+        return self.probabilities(pipeline.steps[-1][1], images)
+
+    def _transformed(self, step: Any, images: Tensor | None) -> Tensor:
+        if isinstance(step, ImageLoader):
+            if images is not None:
+                raise NotExportableError("A second ImageLoader is given images, not paths.")
+            self.loaders.append(step)
+            return load_image(self.graph, self.image, step)
+        if type(step) not in ENHANCEMENTS:
+            raise NotExportableError(
+                f"The step {type(step).__name__} cannot be written to an ONNX file. Those before "
+                "the classifier can be ImageLoader, ContrastEqualizer and BorderCropper."
+            )
+        return ENHANCEMENTS[type(step)](self.graph, step, _loaded(images, step))
+
+    def _network(self, classifier: Any, images: Tensor | None) -> str:
+        if classifier.n_tta and classifier.augmentation is not None:
+            raise NotExportableError(
+                f"n_tta={classifier.n_tta}: the average over augmented versions of an image "
+                "cannot be written to an ONNX file. Set it to 0 with set_params(n_tta=0); "
+                "choose a threshold again afterwards."
+            )
+        images = _loaded(images, classifier)
+        if images.shape != classifier.input_shape_:
+            raise NotExportableError(
+                f"The classifier was fitted on images of {classifier.input_shape_}, and the "
+                f"steps before it make {images.shape}."
+            )
+        graph = self.graph
+        logits = add_network(graph, classifier.network_, images)
+        logits_64 = graph.node("Cast", logits.name, to=DOUBLE)
+        if logits.shape == (1,):
+            return both_classes(graph, graph.node("Sigmoid", logits_64), 1)
+        return graph.node("Softmax", logits_64, axis=1)
+
+    def _average(self, voting: VotingClassifier, images: Tensor | None) -> str:
+        if voting.voting != "soft":
+            raise NotExportableError(
+                "VotingClassifier(voting='hard') gives no probabilities. Use voting='soft'."
+            )
+        weights = None
+        if voting.weights is not None:
+            kept = [each != "drop" for _, each in voting.estimators]
+            weights = np.asarray(voting.weights, dtype=float)[kept]
+        members = [self._member(each, voting, images) for each in voting.estimators_]
+        return self._mean(members, weights)
+
+    def _calibrated(self, calibrated: CalibratedClassifierCV, images: Tensor | None) -> str:
+        members = []
+        for each in calibrated.calibrated_classifiers_:
+            if hasattr(each.estimator, "decision_function"):
+                raise NotExportableError(
+                    f"{type(each.estimator).__name__} is calibrated by its decision_function, "
+                    "not by probabilities."
+                )
+            raw = self._member(each.estimator, calibrated, images)
+            members.append(calibrate_by_class(self.graph, each, raw))
+        return self._mean(members)
+
+    def _recall_floor(self, classifier: RecallFloorClassifier, images: Tensor | None) -> str:
+        number = classifier.classes_.tolist().index(classifier.pos_label_)
+        scores = [
+            column(self.graph, self._member(each, classifier, images), number)
+            for each in classifier.estimators_
+        ]
+        score = calibrate_recall_floor(self.graph, classifier, self._mean(scores))
+        return both_classes(self.graph, score, number)
+
+    def _prior_shift(self, classifier: PriorShiftClassifier, images: Tensor | None) -> str:
+        number = classifier.classes_.tolist().index(classifier.pos_label_)
+        before = self.probabilities(classifier.estimator_, images)
+        score = shift_prior(self.graph, classifier, column(self.graph, before, number))
+        return both_classes(self.graph, score, number)
+
+    def _inner(self, outer: Any, images: Tensor | None) -> str:
+        """What changes decisions, or nothing at all, but no probabilities."""
+        for name in ("best_estimator_", "estimator_", "estimator"):
+            if hasattr(outer, name) and name in vars(outer):
+                return self.probabilities(getattr(outer, name), images)
+        raise NotExportableError(f"{type(outer).__name__} has not been fitted.")
+
+    def _member(self, member: Any, outer: Any, images: Tensor | None) -> str:
+        if len(member.classes_) != len(outer.classes_):
+            raise NotExportableError(
+                f"A member of {type(outer).__name__} knows {len(member.classes_)} classes of "
+                f"{len(outer.classes_)}. Fit it on folds that have all classes."
+            )
+        return self.probabilities(member, images)
+
+    def _mean(self, members: list[str], weights: Any = None) -> str:
+        if len(members) == 1:
+            return members[0]
+        graph = self.graph
+        # In NumPy's order, so that what is exactly at a threshold stays there.
+        if weights is not None:
+            members = [
+                graph.node("Mul", member, graph.double(float(weight)))
+                for member, weight in zip(members, weights, strict=True)
+            ]
+        total = members[0]
+        for member in members[1:]:
+            total = graph.node("Add", total, member)
+        n = float(len(members) if weights is None else weights.sum())
+        return graph.node("Div", total, graph.double(n))
+
+
+def _loaded(images: Tensor | None, step: Any) -> Tensor:
+    if images is None:
+        raise NotExportableError(
+            f"{type(step).__name__} has no ImageLoader before it, so nothing says how an image "
+            "is brought to its size. Put it behind one: make_pipeline(ImageLoader(size=...), "
+            "FrozenEstimator(classifier)).fit(paths, y)."
+        )
+    return images
+
+
+# The first that fits.
+_ESTIMATORS: dict[type, Callable[[EstimatorGraph, Any, Tensor | None], str]] = {
+    Pipeline: EstimatorGraph._pipeline,
+    FrozenEstimator: EstimatorGraph._inner,
+    BaseSearchCV: EstimatorGraph._inner,
+    FixedThresholdClassifier: EstimatorGraph._inner,
+    TunedThresholdClassifierCV: EstimatorGraph._inner,
+    CNNClassifier: EstimatorGraph._network,
+    TransferClassifier: EstimatorGraph._network,
+    VotingClassifier: EstimatorGraph._average,
+    CalibratedClassifierCV: EstimatorGraph._calibrated,
+    RecallFloorClassifier: EstimatorGraph._recall_floor,
+    PriorShiftClassifier: EstimatorGraph._prior_shift,
+}

@@ -1,0 +1,146 @@
+"""What an ONNX file says about the model in it."""
+
+import hashlib
+import json
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import onnx
+
+__all__ = ["FORMAT", "Loading", "ModelFacts", "digest_of", "facts_from", "facts_to_properties"]
+
+FORMAT = 1
+
+_LARGEST_SIDE = 8192
+_LARGEST_CARD = 4 * 2**20  # characters
+
+
+@dataclass(frozen=True)
+class Loading:
+    """How paths become the images that the graph resizes: the parameters of ImageLoader."""
+
+    size: tuple[int, int]
+    color_mode: str
+    resize: str
+    dicom_window: int | None
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What is known of a model besides its graph.
+
+    Attributes
+    ----------
+    classes : list
+        The labels, in the order of the probabilities.
+    names : list of str or None
+        What they are called, where that was said.
+    positive : label or None
+        The class that the threshold is about.
+    threshold, upper_threshold : float or None
+        Probabilities from ``threshold`` on are called positive; those below
+        ``upper_threshold`` are referred. None for more than two classes.
+    chosen_by : str or None
+        What chose the threshold, such as "RecallFloorClassifier".
+    guarantee : dict or None
+        The recall floor: ``recall``, ``confidence``, ``guarantee`` and ``terms``.
+    loading : Loading
+        How files are read.
+    card : str
+        The model card, or nothing.
+    version : str
+        The version of this package that wrote the file.
+    """
+
+    classes: list[Any]
+    names: list[str] | None
+    positive: Any
+    threshold: float | None
+    upper_threshold: float | None
+    chosen_by: str | None
+    guarantee: dict[str, Any] | None
+    loading: Loading
+    card: str
+    version: str
+
+
+def facts_to_properties(facts: ModelFacts) -> dict[str, str]:
+    """Write them as text: the card as it is, everything else as JSON."""
+    values = asdict(facts) | {"format": FORMAT}
+    card = values.pop("card")
+    return {name: json.dumps(value, allow_nan=False) for name, value in values.items()} | {
+        "card": card
+    }
+
+
+def facts_from(properties: dict[str, str]) -> ModelFacts:
+    """Read and check them.
+
+    Raises
+    ------
+    ValueError
+        If one is missing or is not what it should be.
+    """
+    values = dict(properties)
+    card = values.pop("card", "")
+    try:
+        read = {name: json.loads(text) for name, text in values.items() if name != "digest"}
+    except (ValueError, RecursionError) as error:
+        raise ValueError("its properties are not JSON") from error
+    if read.pop("format", None) != FORMAT:
+        raise ValueError(
+            f"its format is {properties.get('format', 'not stated')}, and this version reads "
+            f"{FORMAT}; export the model again, or update skpneumo"
+        )
+    try:
+        loading = Loading(**read.pop("loading"))
+        facts = ModelFacts(loading=loading, card=card, **read)
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"its properties are not those of a model ({error})") from None
+    for wrong in _what_is_wrong(facts):
+        raise ValueError(f"its property {wrong}")
+    return facts
+
+
+def digest_of(model: onnx.ModelProto, properties: dict[str, str]) -> str:
+    """Give a digest of the graph, its versions, and all properties but the digest itself."""
+    told = {name: text for name, text in properties.items() if name != "digest"}
+    versions = [model.ir_version, [(each.domain, each.version) for each in model.opset_import]]
+    digest = hashlib.sha256(json.dumps([versions, told], sort_keys=True).encode())
+    digest.update(model.graph.SerializeToString(deterministic=True))
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _what_is_wrong(facts: ModelFacts) -> list[str]:
+    classes, loading = facts.classes, facts.loading
+    if not _is_list_of(classes, (str, int, float, bool)) or len(set(map(str, classes))) < 2:
+        return [f"classes is {classes!r}, not a list of two or more labels"]
+    kinds = {type(each) for each in classes}
+    checks = {
+        "classes": len(kinds) == 1 and all(math.isfinite(x) for x in classes if x is not str(x)),
+        "names": facts.names is None
+        or (_is_list_of(facts.names, (str,)) and len(facts.names) == len(classes)),
+        "positive": facts.positive in [None, *classes],
+        "threshold": _is_number_or_none(facts.threshold),
+        "upper_threshold": _is_number_or_none(facts.upper_threshold),
+        "chosen_by": facts.chosen_by is None or isinstance(facts.chosen_by, str),
+        "guarantee": facts.guarantee is None or isinstance(facts.guarantee, dict),
+        "version": isinstance(facts.version, str),
+        "loading": _is_list_of(loading.size, (int,))
+        and len(loading.size) == 2
+        and all(0 < side <= _LARGEST_SIDE for side in loading.size)
+        and loading.color_mode in ("grayscale", "rgb")
+        and loading.resize in ("stretch", "pad", "crop")
+        and (loading.dicom_window is None or type(loading.dicom_window) is int),
+        "card": isinstance(facts.card, str) and len(facts.card) <= _LARGEST_CARD,
+    }
+    return [f"{name} is not what it should be" for name, right in checks.items() if not right]
+
+
+def _is_list_of(value: Any, kinds: tuple[type, ...]) -> bool:
+    return isinstance(value, list | tuple) and all(type(each) in kinds for each in value)
+
+
+def _is_number_or_none(value: Any) -> bool:
+    return value is None or (type(value) in (int, float) and math.isfinite(value))

@@ -1,0 +1,126 @@
+"""The graph of a whole model, with all that it says about itself."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper
+
+from skpneumo import __version__
+from skpneumo.fitted import threshold_of
+from skpneumo.persistence.onnx._calibration import column
+from skpneumo.persistence.onnx._estimators import EstimatorGraph
+from skpneumo.persistence.onnx._graph import DOUBLE, INTEGER, GraphBuilder
+from skpneumo.persistence.onnx._metadata import (
+    Loading,
+    ModelFacts,
+    digest_of,
+    facts_to_properties,
+)
+from skpneumo.persistence.onnx._refusal import NotExportableError
+from skpneumo.persistence.onnx._resizing import height_and_width
+
+__all__ = ["build_model"]
+
+_REFER = -1
+
+
+def build_model(
+    estimator: Any, *, target_names: Sequence[str] | None, card: str
+) -> onnx.ModelProto:
+    """Build the graph of a fitted model, and say in it what the model is."""
+    graph = GraphBuilder()
+    whole = EstimatorGraph(graph, "image")
+    probabilities = whole.probabilities(estimator)
+    label, decision = _decide(graph, estimator, probabilities)
+    names = {"probabilities": probabilities, "label": label, "decision": decision}
+    for name, value in names.items():
+        graph.name_output(value, name)
+    n_classes = len(estimator.classes_)
+    inputs = [
+        helper.make_tensor_value_info(
+            "image", onnx.TensorProto.UINT8, ["height", "width", "channels"]
+        )
+    ]
+    outputs = [
+        helper.make_tensor_value_info("probabilities", DOUBLE, [1, n_classes]),
+        helper.make_tensor_value_info("label", INTEGER, [1]),
+        helper.make_tensor_value_info("decision", INTEGER, [1]),
+    ]
+    properties = facts_to_properties(_facts(estimator, whole, target_names, card))
+    model = graph.model(inputs, outputs, properties)
+    helper.set_model_props(model, properties | {"digest": digest_of(model, properties)})
+    return model
+
+
+def _decide(graph: GraphBuilder, estimator: Any, probabilities: str) -> tuple[str, str]:
+    """Add the number of the class that is said, and the same or -1 for "refer"."""
+    threshold = threshold_of(estimator)
+    if threshold is None or threshold.chosen_by is None:
+        label = graph.node("ArgMax", probabilities, axis=1, keepdims=0)
+        return label, label
+    if threshold.response != "predict_proba":
+        raise NotExportableError(
+            f"{type(threshold.chosen_by).__name__} decides by decision_function. Set "
+            'response_method="predict_proba", and fit it again.'
+        )
+    positive = np.asarray(estimator.classes_).tolist().index(threshold.pos_label)
+    score = column(graph, probabilities, positive)
+    score = graph.node("Reshape", score, graph.integer([1]))
+    numbers = graph.integer([positive]), graph.integer([1 - positive])
+    below = graph.node("Less", score, graph.double(float(threshold.value)))
+    label = graph.node("Where", below, numbers[1], numbers[0])
+    upper = getattr(threshold.chosen_by, "upper_threshold_", threshold.value)
+    below_upper = graph.node("Less", score, graph.double(float(upper)))
+    refers = graph.node("And", below_upper, graph.node("Not", below))
+    return label, graph.node("Where", refers, graph.integer([_REFER]), label)
+
+
+def _facts(
+    estimator: Any, whole: EstimatorGraph, target_names: Sequence[str] | None, card: str
+) -> ModelFacts:
+    ways = {
+        (height_and_width(each), each.color_mode, each.resize, each.dicom_window): each
+        for each in whole.loaders
+    }
+    if len(ways) > 1:
+        raise NotExportableError(
+            f"The members load images in {len(ways)} ways, {list(ways.values())}, and a file is "
+            "for one. Fit all of them behind one ImageLoader, or with equal ones."
+        )
+    (way,) = ways
+    classes = np.asarray(estimator.classes_).tolist()
+    if target_names is not None and len(target_names) != len(classes):
+        raise ValueError(
+            f"target_names has {len(target_names)} names for the {len(classes)} classes {classes}."
+        )
+    threshold = threshold_of(estimator)
+    chooser = None if threshold is None else threshold.chosen_by
+    return ModelFacts(
+        classes=classes,
+        names=None if target_names is None else [str(name) for name in target_names],
+        positive=None if threshold is None else np.asarray(threshold.pos_label).item(),
+        threshold=None if threshold is None else float(threshold.value),
+        upper_threshold=_float_or_none(getattr(chooser, "upper_threshold_", None)),
+        chosen_by=None if chooser is None else type(chooser).__name__,
+        guarantee=_guarantee(chooser),
+        loading=Loading(*way),
+        card=card,
+        version=__version__,
+    )
+
+
+def _guarantee(chooser: Any) -> dict[str, Any] | None:
+    if not hasattr(chooser, "guarantee_terms_"):
+        return None
+    return {
+        "recall": float(chooser.recall),
+        "confidence": float(chooser.confidence),
+        "guarantee": chooser.guarantee_,
+        "terms": chooser.guarantee_terms_,
+    }
+
+
+def _float_or_none(value: Any) -> float | None:
+    return None if value is None else float(value)

@@ -1,0 +1,23 @@
+"""The packages of the extra ``onnx``."""
+
+from importlib import import_module
+
+__all__ = ["require_onnx"]
+
+
+def require_onnx() -> None:
+    """Import what writes and runs ONNX files.
+
+    Raises
+    ------
+    ImportError
+        If it is not installed, with the remedy.
+    """
+    for name in ("onnx", "onnxruntime"):
+        try:
+            import_module(name)
+        except ImportError as error:
+            raise ImportError(
+                f"ONNX files need the package {name}. Install it with: pip install "
+                '"skpneumo[onnx]"'
+            ) from error

@@ -1,0 +1,167 @@
+"""The graph against the fitted model that it was made of, on the same pixels."""
+
+from collections.abc import Sequence
+from copy import copy
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from skpneumo.classifiers import CNNClassifier, TransferClassifier
+from skpneumo.datasets import make_chest_xray
+from skpneumo.fitted import map_classifiers, threshold_of
+from skpneumo.loading import ImageLoader
+from skpneumo.persistence.onnx._session import OnnxSession
+
+__all__ = ["Parity", "compare_with_model", "images_from", "invented_images", "pixels_of"]
+
+_N_INVENTED = 6
+_EIGHT_BITS = ("1", "L", "P", "RGB")
+_OF_OTHER_FILES = 1024
+
+
+class Parity(NamedTuple):
+    """How far the graph and the model are from each other.
+
+    Attributes
+    ----------
+    largest : float
+        Largest difference of a probability.
+    mean : float
+        Mean difference of the probabilities.
+    n_other_labels : int
+        Images with another label although their probability is no nearer to the threshold than
+        the tolerance.
+    n_images : int
+        Images that were compared.
+    """
+
+    largest: float
+    mean: float
+    n_other_labels: int
+    n_images: int
+
+
+def compare_with_model(
+    estimator: Any, session: OnnxSession, images: Sequence[NDArray[np.uint8]], tolerance: float
+) -> Parity:
+    """Predict images by both: from lossless files by the model, from pixels by the graph."""
+    reference = in_float32(estimator)
+    with TemporaryDirectory(prefix="skpneumo-parity-") as folder:
+        paths = []
+        for i, image in enumerate(images):
+            paths.append(str(Path(folder, f"{i}.png")))
+            Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image).save(paths[-1])
+        expected = np.asarray(reference.predict_proba(paths), dtype=float)
+        labels = np.asarray(reference.predict(paths)).tolist()
+    found = [session.predict(image) for image in images]
+    probabilities = np.array([each.probabilities for each in found])
+    difference = np.abs(probabilities - expected)
+    # Not comparable is not the same.
+    difference = np.where(np.isfinite(difference), difference, np.inf)
+    classes = np.asarray(estimator.classes_).tolist()
+    other = [
+        classes[each.label] != label and clear
+        for each, label, clear in zip(
+            found, labels, _is_clear(estimator, expected, tolerance), strict=True
+        )
+    ]
+    return Parity(float(difference.max()), float(difference.mean()), sum(other), len(images))
+
+
+def in_float32(estimator: Any) -> Any:
+    """Give a copy whose networks compute as the graph does, and not in 16 bits."""
+
+    def changed(classifier: Any) -> Any:
+        if not isinstance(classifier, CNNClassifier | TransferClassifier):
+            return classifier
+        other = copy(classifier)
+        other.precision = "float32"
+        return other
+
+    return map_classifiers(estimator, changed)
+
+
+def pixels_of(images: Sequence[Any] | None) -> list[NDArray[np.uint8]]:
+    """Bring files and pixels, or synthetic images for None, to pixels with channels."""
+    if images is None:
+        return invented_images()
+    if not len(images):
+        raise ValueError("images is empty. Pass some, or None for synthetic ones.")
+    pixels = []
+    for image in images:
+        if isinstance(image, np.ndarray):
+            if image.dtype != np.uint8:
+                raise ValueError(f"images holds pixels of {image.dtype}; expected uint8.")
+            pixels.append(image[..., None] if image.ndim == 2 else image)
+        else:
+            pixels += images_from([image])
+    return pixels
+
+
+def invented_images() -> list[NDArray[np.uint8]]:
+    """Make synthetic X-rays: wide, tall, coloured, small and with a border."""
+    with TemporaryDirectory(prefix="skpneumo-parity-") as folder:
+        xrays = make_chest_xray(
+            Path(folder, "xrays"),
+            n_patients=_N_INVENTED,
+            images_per_patient=1,
+            val_fraction=0,
+            test_fraction=0,
+            random_state=0,
+        )
+        images = images_from(xrays.filenames)
+    first = images[0]
+    tints = np.array([1.0, 0.8, 0.6])
+    framed = np.pad(images[1], ((20, 10), (30, 0), (0, 0)))
+    return [
+        *images,
+        np.rot90(images[2]).copy(),
+        (first * tints).astype(np.uint8),
+        first[::9, ::9].copy(),
+        framed,
+        255 - images[3],
+    ]
+
+
+def images_from(paths: Sequence[Any]) -> list[NDArray[np.uint8]]:
+    """Read files in full, as pixels of 8 bits and one or three channels.
+
+    Those that are not of 8 bits, such as DICOM, are read at a fixed size: what is compared is what
+    the graph and the model make of the same pixels, whatever they are.
+    """
+    images = []
+    for path in paths:
+        pixels = _eight_bits(path)
+        if pixels is None:
+            loader = ImageLoader(size=_OF_OTHER_FILES, cache=False)
+            (pixels,) = np.asarray(loader.transform([path]))
+        images.append(pixels[..., None] if pixels.ndim == 2 else pixels)
+    return images
+
+
+def _eight_bits(path: Any) -> NDArray[np.uint8] | None:
+    try:
+        opened = Image.open(path)
+    except (OSError, ValueError):
+        return None  # ImageLoader says what is wrong with it, or reads it
+    with opened as image:
+        if image.mode not in _EIGHT_BITS or image.has_transparency_data:
+            return None
+        image = ImageOps.exif_transpose(image)
+        return np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
+
+
+def _is_clear(
+    estimator: Any, probabilities: NDArray[np.float64], tolerance: float
+) -> NDArray[np.bool_]:
+    """Whether each image is so far from the threshold that its label must be the same."""
+    threshold = threshold_of(estimator)
+    if threshold is None:
+        best, second = np.sort(probabilities, axis=1)[:, :-3:-1].T
+        return best - second > 2 * tolerance
+    column = np.asarray(estimator.classes_).tolist().index(threshold.pos_label)
+    return np.abs(probabilities[:, column] - threshold.value) > tolerance

@@ -1,0 +1,64 @@
+"""Histograms of oriented gradients: what a linear classifier is given in place of pixels."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skpneumo._images import check_images
+
+__all__ = ["hog_features"]
+
+_PIXELS_PER_CELL = 8
+_CELLS_PER_BLOCK = 2
+
+
+def hog_features(images: Any) -> NDArray[np.float32]:
+    """Describe each image by how strong its edges are in nine directions, cell by cell.
+
+    Parameters
+    ----------
+    images : ndarray of uint8 of shape (n_samples, height, width, channels)
+        Images of at least 16 pixels a side.
+
+    Returns
+    -------
+    features : ndarray of shape (n_samples, n_features)
+        Histograms of cells of 8 x 8 pixels, normalised over each 2 x 2 of them.
+
+    Raises
+    ------
+    ImportError
+        If scikit-image is not installed.
+    ValueError
+        If the images are smaller than one block.
+
+    References
+    ----------
+    .. [1] Dalal, Triggs, "Histograms of oriented gradients for human detection", CVPR 2005.
+    """
+    try:
+        from skimage.feature import hog
+    except ImportError as error:
+        raise ImportError(
+            "Histograms of oriented gradients are computed by scikit-image, which is not "
+            'installed. Run `pip install "skpneumo[hog]"`.'
+        ) from error
+    images = check_images(images)
+    side = _PIXELS_PER_CELL * _CELLS_PER_BLOCK
+    if min(images.shape[1:3]) < side:
+        raise ValueError(
+            f"The images are {images.shape[1]} x {images.shape[2]} pixels, and histograms of "
+            f"oriented gradients need {side} a side. Set a larger size in ImageLoader."
+        )
+    rows = [
+        hog(
+            image,
+            orientations=9,
+            pixels_per_cell=(_PIXELS_PER_CELL, _PIXELS_PER_CELL),
+            cells_per_block=(_CELLS_PER_BLOCK, _CELLS_PER_BLOCK),
+            channel_axis=-1,
+        )
+        for image in images
+    ]
+    return np.array(rows, dtype=np.float32)

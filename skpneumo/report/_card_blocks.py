@@ -1,0 +1,143 @@
+"""What a model card is made of, as Markdown and as HTML."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from skpneumo._html import table
+from skpneumo.report._markup import bullets, paragraph
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Block", "Bullets", "CardSection", "Facts", "Open", "Table", "Text"]
+
+
+class Block(Protocol):
+    """A part of a section of a card."""
+
+    def markdown(self) -> str:
+        """The part as Markdown, without a line end."""
+
+    def html(self) -> str:
+        """The part as HTML."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph."""
+
+    text: str
+
+    def markdown(self) -> str:
+        return _plain(self.text)
+
+    def html(self) -> str:
+        return paragraph(self.text)
+
+
+@dataclass(frozen=True)
+class Bullets:
+    """A list."""
+
+    items: Sequence[str]
+
+    def markdown(self) -> str:
+        return "\n".join(f"- {_plain(item)}" for item in self.items)
+
+    def html(self) -> str:
+        return bullets(self.items)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with its caption."""
+
+    frame: "pd.DataFrame"
+    caption: str
+
+    def markdown(self) -> str:
+        names = [_plain(str(name)) for name in self.frame.columns]
+        rows = self.frame.itertuples(index=False, name=None)
+        lines = [_line(names), _line(["---"] * len(names)), *(_line(map(_cell, r)) for r in rows)]
+        return f"*{_plain(self.caption)}*\n\n" + "\n".join(lines)
+
+    def html(self) -> str:
+        return table(self.frame, self.caption)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Pairs of what and value."""
+
+    facts: Mapping[str, str]
+    caption: str
+
+    def markdown(self) -> str:
+        return self._table().markdown()
+
+    def html(self) -> str:
+        return self._table().html()
+
+    def _table(self) -> Table:
+        import pandas as pd
+
+        return Table(pd.DataFrame(self.facts.items(), columns=["what", "value"]), self.caption)
+
+
+@dataclass(frozen=True)
+class Open:
+    """Items that only a person can write: those that are written, and those left open."""
+
+    questions: Mapping[str, str]
+    answers: Mapping[str, str]
+
+    def markdown(self) -> str:
+        lines = []
+        for name, question in self.questions.items():
+            if name in self.answers:
+                lines.append(f"- [x] **{_plain(name)}:** {_plain(self.answers[name])}")
+            else:
+                lines.append(f"- [ ] **{_plain(name)}, to be written:** {_plain(question)}")
+        return "\n".join(lines)
+
+    def html(self) -> str:
+        return bullets(
+            f"{name}: {self.answers[name]}"
+            if name in self.answers
+            else f"\N{BALLOT BOX} {name}, to be written: {question}"
+            for name, question in self.questions.items()
+        )
+
+
+@dataclass(frozen=True)
+class CardSection:
+    """A heading and what is below it."""
+
+    title: str
+    blocks: Sequence[Block]
+
+    def markdown(self) -> str:
+        return "\n\n".join([f"## {self.title}", *(block.markdown() for block in self.blocks)])
+
+    def html(self) -> str:
+        return f"<h3>{self.title}</h3>{''.join(block.html() for block in self.blocks)}"
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cell(value: Any) -> str:
+    import pandas as pd
+
+    if pd.isna(value):
+        return ""
+    return _plain(f"{value:,}" if isinstance(value, int) else str(value))
+
+
+def _plain(text: str) -> str:
+    """Text on one line, in which nothing is markup: file names and labels come from elsewhere."""
+    for character in "\\`*_[]<>|":
+        text = text.replace(character, f"\\{character}")
+    return " ".join(text.splitlines())

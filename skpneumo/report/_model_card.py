@@ -1,0 +1,224 @@
+"""The model card: what is known of a fitted model, and what a person has to add."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from skpneumo._formatting import counted
+from skpneumo.fitted import classifiers_of, threshold_of
+from skpneumo.report._card_blocks import (
+    Block,
+    Bullets,
+    CardSection,
+    Facts,
+    Open,
+    Table,
+    Text,
+)
+from skpneumo.report._card_evidence import Evidence, evidence_blocks
+from skpneumo.report._card_questions import QUESTIONS
+from skpneumo.report._decisions import DecisionRule, claimed_rule
+from skpneumo.report._markup import Section
+from skpneumo.report._operating_point import promised_table
+from skpneumo.report._provenance import versions
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from skpneumo.explanation import ExplanationReport
+    from skpneumo.report._report import EvaluationReport
+
+__all__ = ["card_section", "model_card"]
+
+_NOT_A_DEVICE = (
+    "This is not a medical device. It may not be used for diagnosis, triage or any other decision "
+    "about a patient."
+)
+
+
+def model_card(
+    estimator: Any,
+    *,
+    evaluation: "EvaluationReport | None" = None,
+    stress: "pd.DataFrame | None" = None,
+    shortcuts: "ExplanationReport | None" = None,
+    name: str | None = None,
+    target_names: Sequence[str] | None = None,
+    description: str = "",
+    provenance: Mapping[str, str] | None = None,
+    answers: Mapping[str, str] | None = None,
+) -> str:
+    """Write a model card: what is known, and what only a person can add, visibly open.
+
+    Parameters
+    ----------
+    estimator : fitted classifier
+        In any nest.
+    evaluation : EvaluationReport, default=None
+        Gives data, split, figures with their intervals, and the audit.
+    stress : pandas.DataFrame, default=None
+        From :func:`~skpneumo.evaluation.stress_test`.
+    shortcuts : ExplanationReport, default=None
+        From :func:`~skpneumo.explanation_report`.
+    name : str, default=None
+        Name of the model; by default that of its class.
+    target_names : sequence of str, default=None
+        Names of ``estimator.classes_``.
+    description : str, default=""
+        Text about the collection that it was fitted on.
+    provenance : mapping of str to str, default=None
+        Further facts, such as the digest of the model file.
+    answers : mapping of str to str, default=None
+        What a person has written, by item, such as ``{"Licence": "CC BY 4.0"}``.
+
+    Returns
+    -------
+    card : str
+        Markdown. Items that nobody has answered are unchecked boxes.
+
+    Raises
+    ------
+    ValueError
+        If an answer is to no item of the card, or names and classes are not as many.
+
+    See Also
+    --------
+    EvaluationReport : Has the card as a section.
+
+    References
+    ----------
+    .. [1] M. Mitchell et al., "Model Cards for Model Reporting", Conference on Fairness,
+       Accountability, and Transparency, 2019, pp. 220-229.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skpneumo.report import model_card
+    >>> X, y = np.linspace(-1, 1, 40).reshape(-1, 1), np.repeat([0, 1], 20)
+    >>> card = model_card(
+    ...     LogisticRegression().fit(X, y), name="line", answers={"Licence": "CC BY 4.0"})
+    >>> print(card.partition("**Licence")[0].splitlines()[0])
+    # Model card: line
+    >>> card.count("- [ ]"), card.count("- [x]")
+    (14, 1)
+    """
+    answers = dict(answers or {})
+    if unknown := answers.keys() - {item for items in QUESTIONS.values() for item in items}:
+        known = ", ".join(item for items in QUESTIONS.values() for item in items)
+        raise ValueError(f"The card has no items {sorted(unknown)}; its items are {known}.")
+    evidence = Evidence.of(evaluation, stress, shortcuts)
+    sections = _sections(
+        estimator,
+        evidence,
+        _class_names(estimator, target_names),
+        description,
+        dict(provenance or {}) | evidence.facts,
+        answers,
+    )
+    title = f"# Model card: {name or type(estimator).__name__}"
+    parts = [title, f"> {_NOT_A_DEVICE}", *(section.markdown() for section in sections)]
+    return "\n\n".join(parts) + "\n"
+
+
+def card_section(
+    estimator: Any, names: Sequence[str], description: str, facts: Mapping[str, str]
+) -> Section:
+    """The card as a section of a report, which has the evidence in its other sections."""
+    there = Evidence.elsewhere()
+    sections = _sections(estimator, there, list(names), description, dict(facts), {})
+    return Section("model-card", "Model card", "".join(section.html() for section in sections))
+
+
+def _sections(
+    estimator: Any,
+    evidence: Evidence,
+    names: list[str],
+    description: str,
+    facts: dict[str, str],
+    answers: Mapping[str, str],
+) -> list[CardSection]:
+    known: dict[str, list[Block]] = {
+        "Model details": [Facts(_details(estimator, names) | facts | versions(), "This model")],
+        "Intended use": [Text(_NOT_A_DEVICE)],
+        "Factors": evidence_blocks(evidence, "Factors"),
+        "Metrics": _decision(estimator),
+        "Training data": [Text(description)] if description else [],
+        "Evaluation data": evidence_blocks(evidence, "Evaluation data"),
+        "Quantitative analyses": evidence_blocks(evidence, "Quantitative analyses"),
+        "Ethical considerations": [],
+        "Caveats and recommendations": [Bullets(_caveats(estimator, evidence))],
+    }
+    return [
+        CardSection(
+            title,
+            [*blocks, *([Open(QUESTIONS[title], answers)] if title in QUESTIONS else [])],
+        )
+        for title, blocks in known.items()
+    ]
+
+
+def _details(estimator: Any, names: list[str]) -> dict[str, str]:
+    inner = [each.classifier for each in classifiers_of(estimator)]
+    kinds = [type(each).__name__ for each in inner]
+    facts = {
+        "model": type(estimator).__name__,
+        "classifiers": ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)),
+        "classes": ", ".join(names),
+    }
+    epochs = [str(each.n_iter_) for each in inner if np.ndim(getattr(each, "n_iter_", [0])) == 0]
+    if epochs:
+        facts["epochs of training"] = ", ".join(epochs)
+    weights = [np.size(w) for each in inner for w in getattr(each, "weights_", ())]
+    if weights:
+        facts["weights"] = f"{sum(weights):,}"
+    facts["input gate"] = _gate(estimator)
+    return facts
+
+
+def _gate(estimator: Any) -> str:
+    """What refuses images unlike those of training."""
+    return "none: an image of anything gets an answer"
+
+
+def _decision(estimator: Any) -> list[Block]:
+    """Threshold, who chose it, what it promises."""
+    if len(np.asarray(estimator.classes_)) != 2 or threshold_of(estimator) is None:
+        return [Text("The model names the most probable of its classes; no threshold.")]
+    rule: DecisionRule = claimed_rule(estimator)
+    blocks: list[Block] = [Text(f"Threshold {rule.threshold:.4g}. {rule.origin}")]
+    if rule.promise is not None:
+        chosen = rule.promise
+        blocks += [
+            Table(promised_table(chosen), "What was promised, by patients, in training"),
+            Text(f"The guarantee is {chosen.guarantee_}. {chosen.guarantee_terms_}"),
+        ]
+    return blocks
+
+
+def _caveats(estimator: Any, evidence: Evidence) -> list[str]:
+    items = [
+        "Figures speak of new patients like those evaluated. They know nothing of other "
+        "hospitals, machines, ages or diseases.",
+        "A label is what somebody said of an image. What the patient had may differ.",
+        "A heat map shows what the model used, not where the disease is.",
+    ]
+    if not evidence.has("figures"):
+        items.insert(0, "No evaluation is given with this card.")
+    if not evidence.has("stress"):
+        items.append("It was not tested, for this card, on images altered as elsewhere.")
+    if not evidence.has("shortcuts"):
+        items.append("It was not examined, for this card, for shortcuts.")
+    networks = len(classifiers_of(estimator))
+    if networks > 1:
+        items.append(f"It averages {counted(networks, 'classifier')}; each answer costs as many.")
+    return items
+
+
+def _class_names(estimator: Any, target_names: Sequence[str] | None) -> list[str]:
+    labels = np.asarray(estimator.classes_).tolist()
+    names = getattr(estimator, "target_names_", labels) if target_names is None else target_names
+    if len(names) != len(labels):
+        raise ValueError(f"Got {len(names)} target_names for the {len(labels)} classes {labels}.")
+    return [str(name) for name in names]

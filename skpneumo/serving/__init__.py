@@ -1,0 +1,5 @@
+"""A saved model behind a local page and a REST interface."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -1,0 +1,106 @@
+"""The application: a model, its limits, and who may ask."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from skpneumo.serving._access import names_and_token
+from skpneumo.serving._limits import Limits
+from skpneumo.serving._model import ServedModel
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+__all__ = ["make_app"]
+
+
+def make_app(
+    estimator: Any,
+    *,
+    target_names: Sequence[str] | None = None,
+    limits: Limits | None = None,
+    host: str = "127.0.0.1",
+    allowed_hosts: Collection[str] = (),
+    token: str | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> "FastAPI":
+    """Make an application that answers for a fitted classifier: a page and a REST interface.
+
+    ``GET /`` is the page, ``POST /predict`` and ``POST /explain`` take one file as their body,
+    ``GET /model`` describes the model, ``GET /openapi.json`` the interface. Nothing is written to
+    disk, logged or kept, and nothing is fetched from another host.
+
+    Parameters
+    ----------
+    estimator : fitted classifier with ``predict_proba``
+        Takes paths of images: a pipeline that begins with an :class:`~skpneumo.ImageLoader`, in
+        any nest.
+    target_names : sequence of str, default=None
+        Names of ``estimator.classes_``; None takes those that were saved with it, else the
+        labels.
+    limits : Limits, default=None
+        How much is accepted; None is ``Limits()``.
+    host : str, default="127.0.0.1"
+        Address to listen on. Requests by another name are refused.
+    allowed_hosts : collection of str, default=()
+        Further names by which the server may be asked, without ports.
+    token : str, default=None
+        What requests have to bring as ``Authorization: Bearer``, to all but the page itself.
+        None asks for none on this machine, and makes one where ``host`` is another address:
+        ``app.state.token``.
+    facts : mapping, default=None
+        ``name`` and ``sha256`` of the model's file, for ``GET /model``.
+
+    Returns
+    -------
+    app : fastapi.FastAPI
+        For :func:`run_server`, or any other ASGI server with one process.
+
+    Raises
+    ------
+    ImportError
+        If FastAPI is not installed.
+    ValueError
+        If the classifier has no ``predict_proba``, names and classes are not as many, the token
+        is short, or ``host`` is every address and no name is allowed.
+
+    Examples
+    --------
+    >>> from skpneumo import CNNClassifier, ImageLoader, make_chest_xray, make_pipeline
+    >>> from skpneumo.serving import make_app
+    >>> xrays = make_chest_xray(n_patients=6, random_state=0)
+    >>> model = make_pipeline(
+    ...     ImageLoader(size=16), CNNClassifier(filters=(4,), epochs=1, random_state=0))
+    >>> _ = model.fit(xrays.filenames, xrays.target)
+    >>> app = make_app(model, target_names=xrays.target_names)
+    >>> sorted(app.openapi()["paths"])
+    ['/explain', '/model', '/predict']
+    """
+    try:
+        from skpneumo.serving._routes import build
+    except ModuleNotFoundError as error:
+        if error.name not in ("fastapi", "starlette", "pydantic"):
+            raise
+        raise ImportError(
+            'Serving needs FastAPI and uvicorn: pip install "skpneumo[serve]"'
+        ) from None
+    if not hasattr(estimator, "predict_proba"):
+        raise ValueError(
+            f"{type(estimator).__name__} has no predict_proba, and the server answers with "
+            "probabilities. Use a classifier that has it."
+        )
+    names = _names(estimator, target_names)
+    model = ServedModel(estimator, names, dict(facts or {}))
+    hosts, token = names_and_token(host, allowed_hosts, token)
+    app = build(model, limits or Limits(), hosts, token)
+    app.state.host, app.state.token = host, token
+    return app
+
+
+def _names(estimator: Any, target_names: Sequence[str] | None) -> list[str]:
+    labels = np.asarray(estimator.classes_).tolist()
+    names = getattr(estimator, "target_names_", labels) if target_names is None else target_names
+    if len(names) != len(labels):
+        raise ValueError(f"Got {len(names)} target_names for the {len(labels)} classes {labels}.")
+    return [str(name) for name in names]

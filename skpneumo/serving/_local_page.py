@@ -1,0 +1,222 @@
+"""A page that computes a model itself: one HTML file, for a browser without any server."""
+
+import gzip
+import hashlib
+import json
+import os
+import re
+import tarfile
+from base64 import b64encode
+from collections.abc import Mapping
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from skpneumo._html import write_page
+from skpneumo.serving._facts import NOTICE
+from skpneumo.serving._limits import Limits
+
+__all__ = ["write_local_page"]
+
+_PACKAGE = "onnxruntime-web"
+_PARTS = {
+    "runtime-data": "dist/ort.wasm.bundle.min.mjs",
+    "wasm-data": "dist/ort-wasm-simd-threaded.wasm",
+}
+_SAID = (
+    "classes", "names", "positive", "threshold", "upper_threshold", "guarantee", "version",
+)  # fmt: skip
+_LARGEST_PART = 64 * 2**20
+_HOW = f"`npm pack {_PACKAGE}` downloads it"
+
+
+def write_local_page(
+    model: str | os.PathLike[str],
+    path: str | os.PathLike[str],
+    *,
+    runtime: str | os.PathLike[str],
+    name: str | None = None,
+) -> None:
+    """Write a page that predicts images in the browser, with the model and its runtime inside.
+
+    Images never leave the machine on which the page is open: it needs no server and no network,
+    and forbids itself any connection. It reads JPEG and PNG, which browsers can, and draws no heat
+    maps.
+
+    Parameters
+    ----------
+    model : path-like
+        ONNX file of an exported classifier: from ``image``, uint8 of shape (height, width,
+        channels), to ``probabilities``, ``label`` and ``decision``, with what it says about itself
+        in its metadata.
+    path : path-like
+        Page to write. It is there whole or, if writing fails, as it was before.
+    runtime : path-like
+        The package onnxruntime-web of the npm registry: the archive that ``npm pack
+        onnxruntime-web`` downloads, or the folder it is installed in. It is not a part of this
+        package: it is larger than all of it.
+    name : str, default=None
+        What the model is called on the page; by default the name of its file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no model, or no runtime.
+    ValueError
+        If either is not what it should be.
+    ImportError
+        If onnx is not installed.
+
+    See Also
+    --------
+    make_app : A page with a server behind it, for every format and with heat maps.
+
+    Examples
+    --------
+    >>> from skpneumo.serving import write_local_page
+    >>> write_local_page(
+    ...     "model.onnx", "model.html",
+    ...     runtime="onnxruntime-web-1.30.0.tgz")  # doctest: +SKIP
+    """
+    model, runtime = Path(model), Path(runtime)
+    content = model.read_bytes()
+    facts = _facts(content, name or model.name)
+    parts, version = _runtime(runtime)
+    facts["versions"] |= {_PACKAGE: version}
+    write_page(path, _page(facts, {"model-data": content, **parts}))
+
+
+def _facts(content: bytes, name: str) -> dict[str, Any]:
+    """What the page says of the model, as ``GET /model`` of a server would."""
+    properties = _properties(content)
+    try:
+        said = {key: json.loads(value) for key, value in properties.items() if key in _SAID}
+        labels, names = said["classes"], said["names"]
+        positive, threshold = said["positive"], said["threshold"]
+        classes = [str(each) for each in names or labels]
+        shown = None if positive is None else classes[labels.index(positive)]
+        guarantee, version = said["guarantee"], said["version"]
+    except (KeyError, ValueError, TypeError) as error:
+        raise ValueError(
+            f"{name} does not say which classes it has ({error}); export it with this package."
+        ) from None
+    limits = Limits()
+    return {
+        "name": name,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "classes": classes,
+        "positive": shown,
+        "threshold": threshold,
+        "upper_threshold": said["upper_threshold"],
+        "decision": _decision(shown, threshold),
+        "recall_floor": guarantee,
+        "methods": [],
+        "limits": {
+            "max_bytes": limits.max_bytes,
+            "max_pixels": limits.max_pixels,
+            "max_images": limits.max_images,
+        },
+        "versions": {"skpneumo": version},
+        "notice": NOTICE,
+    }
+
+
+def _decision(positive: str | None, threshold: float | None) -> str:
+    if positive is None or threshold is None:
+        return "The label is the most probable class."
+    return f"The label is {positive} from a probability of {threshold:.4g} on."
+
+
+def _properties(content: bytes) -> dict[str, str]:
+    try:
+        import onnx
+        from google.protobuf.message import DecodeError
+    except ImportError:
+        raise ImportError('An ONNX file is read with onnx: pip install "onnx"') from None
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(content)
+    except DecodeError:
+        raise ValueError("The model is not an ONNX file; export one first.") from None
+    if [each.name for each in model.graph.input] != ["image"]:
+        raise ValueError("The model does not take an image; export a classifier.")
+    return {each.key: each.value for each in model.metadata_props}
+
+
+def _runtime(runtime: Path) -> tuple[dict[str, bytes], str]:
+    """The parts of the runtime, and its version."""
+    if not runtime.exists():
+        raise FileNotFoundError(f"There is no {_PACKAGE} at {runtime}; {_HOW}.")
+    wanted = {"package.json": "package.json", **_PARTS}
+    found = {}
+    for part, place in wanted.items():
+        content = _from_folder(runtime, place) if runtime.is_dir() else _from_tar(runtime, place)
+        if content is None:
+            raise ValueError(f"{runtime} has no {place}, and is not {_PACKAGE}; {_HOW}.")
+        found[part] = content
+    described = json.loads(found.pop("package.json"))
+    if described.get("name") != _PACKAGE:
+        raise ValueError(f"{runtime} is {described.get('name')!r}, not {_PACKAGE}; {_HOW}.")
+    return found, str(described.get("version"))
+
+
+def _from_folder(folder: Path, place: str) -> bytes | None:
+    file = folder / place
+    return file.read_bytes() if file.is_file() else None
+
+
+def _from_tar(archive: Path, place: str) -> bytes | None:
+    """One file of the archive, which is not unpacked."""
+    try:
+        with tarfile.open(archive) as package:
+            member = package.getmember(f"package/{place}")
+            if not member.isfile() or member.size > _LARGEST_PART:
+                return None
+            file = package.extractfile(member)
+            return None if file is None else file.read()
+    except KeyError:
+        return None
+    except tarfile.TarError:
+        raise ValueError(f"{archive} is not an archive of npm; {_HOW}.") from None
+
+
+def _page(facts: Mapping[str, Any], parts: Mapping[str, bytes]) -> str:
+    """The page of the server, with what computes the answers in the place of the server."""
+    folder = files("skpneumo.serving") / "_page"
+    page, style, local, script = (
+        (folder / name).read_text("utf-8")
+        for name in ("index.html", "page.css", "local.js", "page.js")
+    )
+    data = "".join(_data(name, content) for name, content in parts.items())
+    facts_data = json.dumps(facts).replace("<", "\\u003c")
+    data += f'<script type="application/json" id="facts-data">{facts_data}</script>'
+    policy = (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src blob: data:; connect-src 'none'; "
+        f"script-src {_hash(local)} {_hash(script)} blob: 'wasm-unsafe-eval'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    head = f'<meta http-equiv="Content-Security-Policy" content="{escape(policy)}">'
+    replaced = {
+        '<meta charset="utf-8">': f'<meta charset="utf-8">{head}',
+        '<link rel="stylesheet" href="page.css">': f"<style>{style}</style>",
+        '<script src="server.js" defer></script>': "",
+        '<script src="page.js" defer></script>': "",
+        "JPEG, PNG, TIFF, DICOM": "JPEG, PNG",
+        "NEEDS_TOKEN": "no",
+        "</body>": f"{data}<script>{local}</script><script>{script}</script></body>",
+    }
+    for old, new in replaced.items():
+        assert page.count(old) == 1, old
+        page = page.replace(old, new)
+    return re.sub("<noscript>.*?</noscript>", "", page, flags=re.DOTALL)
+
+
+def _data(name: str, content: bytes) -> str:
+    # The same bytes for the same content: no time of compression.
+    packed = b64encode(gzip.compress(content, mtime=0)).decode()
+    return f'<script type="application/octet-stream" id="{name}">{packed}</script>'
+
+
+def _hash(script: str) -> str:
+    return f"'sha256-{b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"

@@ -1,0 +1,262 @@
+"""A fitted classifier as the server asks it: files in memory in, plain values out."""
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+
+from skpneumo._memory_files import files_in_memory
+from skpneumo._responses import probabilities_and_labels
+from skpneumo.decision import RecallFloorClassifier
+from skpneumo.fitted import positive_label, threshold_of
+from skpneumo.loading import UnreadableImagesError, image_size
+from skpneumo.serving._gate import gate_answers
+
+__all__ = ["METHODS", "ImageError", "ImageTooLargeError", "ServedModel"]
+
+METHODS = ("occlusion", "hires_cam", "grad_cam", "grad_cam++", "integrated_gradients")
+
+REFER = "refer"
+"""The decision where neither class is safe."""
+
+_DIGITS = 6
+_LEAST_DPI, _MOST_DPI = 200, 300
+
+
+class ImageError(ValueError):
+    """A file is not an image that the model can be asked about; the message says why."""
+
+
+class ImageTooLargeError(ImageError):
+    """An image has more pixels than the server accepts."""
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A fitted classifier, and what its answers mean.
+
+    Parameters
+    ----------
+    estimator : fitted classifier
+        Takes paths.
+    names : list of str
+        Of the classes, in the order of ``classes_``.
+    facts : dict, default={}
+        What is known of the file it was loaded from.
+    """
+
+    estimator: Any
+    names: list[str]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def positive(self) -> int | None:
+        """The column of the positive class; None of more than two classes."""
+        if len(self.names) != 2:
+            return None
+        return self._labels.index(positive_label(self.estimator))
+
+    @cached_property
+    def threshold(self) -> float | None:
+        """The probability of the positive class from which on it is called."""
+        found = threshold_of(self.estimator)
+        if found is None or found.response != "predict_proba" or self.positive is None:
+            return None
+        return found.on_scores_of(self._labels[self.positive])
+
+    @cached_property
+    def upper_threshold(self) -> float | None:
+        """The probability below which a model refers what it calls positive, if it refers."""
+        found = threshold_of(self.estimator)
+        chosen = None if found is None else found.chosen_by
+        refers = isinstance(chosen, RecallFloorClassifier) and chosen.specificity is not None
+        return float(chosen.upper_threshold_) if refers else None
+
+    @cached_property
+    def _labels(self) -> list[Any]:
+        return np.asarray(self.estimator.classes_).tolist()
+
+    def check_size(self, content: bytes, max_pixels: int) -> None:
+        """Refuse a file by its header, before anything is decoded.
+
+        Raises
+        ------
+        ImageTooLargeError
+            If it claims more pixels.
+        ImageError
+            If it has no size to be read.
+        """
+        with files_in_memory([content]) as (path,):
+            try:
+                height, width = image_size(path)
+            except (OSError, ValueError) as error:
+                raise ImageError(_in_one_line(error)) from None
+        if height * width > max_pixels:
+            raise ImageTooLargeError(
+                f"{width} x {height} pixels, more than the limit of {max_pixels:,}; export the "
+                "image at a lower resolution"
+            )
+
+    def predict(self, contents: Sequence[bytes]) -> list[dict[str, Any] | Exception]:
+        """Predict images together; what fails, fails alone.
+
+        Parameters
+        ----------
+        contents : sequence of bytes
+            Files.
+
+        Returns
+        -------
+        answers : list of dict or Exception
+            In their order: what the model says, an :class:`ImageError` of what cannot be read,
+            or another error of the model.
+        """
+        with files_in_memory(contents) as paths, warnings.catch_warnings():
+            # What is to be said of an image is in its answer. A log must not have it.
+            warnings.simplefilter("ignore")
+            found = self._predict_readable(paths)
+            failed = [path for path in paths if path not in found]
+            # Some error that names no image, such as that of a gate: ask one by one.
+            for path in failed:
+                found |= self._predict_alone(path)
+        return [found[path] for path in paths]
+
+    def _predict_readable(self, paths: Sequence[str]) -> dict[str, Any]:
+        """Answers and errors, of all images or, after an error that names none, of some."""
+        found: dict[str, Any] = {}
+        while good := [path for path in paths if path not in found]:
+            try:
+                return found | dict(zip(good, self._answers(good), strict=True))
+            except UnreadableImagesError as error:
+                named = {path: error.failures[path] for path in good if path in error.failures}
+                if not named:
+                    break
+                found |= {path: ImageError(_in_one_line(e)) for path, e in named.items()}
+            except Exception:
+                # Asked again, image by image, where the error becomes that image's answer.
+                break
+        return found
+
+    def _predict_alone(self, path: str) -> dict[str, Any]:
+        try:
+            return {path: self._answers([path])[0]}
+        except UnreadableImagesError as error:
+            reason = error.failures.get(path, error)
+            return {path: ImageError(_in_one_line(reason))}
+        except Exception as error:
+            return {path: error}
+
+    def _answers(self, paths: list[str]) -> list[dict[str, Any]]:
+        probabilities, labels = probabilities_and_labels(self.estimator, paths)
+        said = [self.names[self._labels.index(label)] for label in np.asarray(labels).tolist()]
+        gates = gate_answers(self.estimator, paths)
+        return [
+            self._answer(row, label, gate)
+            for row, label, gate in zip(
+                np.asarray(probabilities, dtype=float).tolist(), said, gates, strict=True
+            )
+        ]
+
+    def _answer(self, row: list[float], label: str, gate: dict[str, Any] | None) -> dict[str, Any]:
+        positive = self.positive
+        shown: list[float | None] = [round(value, _DIGITS) for value in row]
+        decision: str | None = label
+        if any(map(math.isnan, row)):  # a gate has withheld it
+            shown, said, decision = [None] * len(row), None, None
+        else:
+            said = label
+            if self._refers(row):
+                decision = REFER
+        return {
+            "probability": None if positive is None else shown[positive],
+            "probabilities": dict(zip(self.names, shown, strict=True)),
+            "label": said,
+            "decision": decision,
+            "gate": gate,
+        }
+
+    def _refers(self, row: list[float]) -> bool:
+        """Whether a probability lies between the two thresholds."""
+        lower, upper, positive = self.threshold, self.upper_threshold, self.positive
+        if lower is None or upper is None or positive is None:
+            return False
+        return lower <= row[positive] < upper
+
+    def explain(self, content: bytes, method: str, target: str | None) -> bytes:
+        """Draw the evidence over one image.
+
+        Parameters
+        ----------
+        content : bytes
+            A file.
+        method : str
+            One of ``METHODS``.
+        target : str or None
+            Name of the class whose evidence is drawn. None is the positive one of two classes, of
+            more the one that the model says.
+
+        Returns
+        -------
+        png : bytes
+
+        Raises
+        ------
+        ImageError
+            If the file cannot be read, or there is no such class, or the method cannot explain
+            the model.
+        """
+        with files_in_memory([content]) as paths, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                return self._heat_map(paths, method, self._target(paths, target))
+            except UnreadableImagesError as error:
+                raise ImageError(_in_one_line(error.failures.get(paths[0], error))) from None
+            except ValueError as error:
+                raise ImageError(_in_one_line(error).replace(paths[0], "the image")) from None
+
+    def _target(self, paths: list[str], target: str | None) -> Any:
+        if target is not None:
+            if target not in self.names:
+                raise ImageError(
+                    f"There is no class {target!r}; the classes are {', '.join(self.names)}."
+                )
+            return self._labels[self.names.index(target)]
+        if self.positive is not None:
+            return self._labels[self.positive]
+        return probabilities_and_labels(self.estimator, paths)[1].tolist()[0]
+
+    def _heat_map(self, paths: list[str], method: str, target: Any) -> bytes:
+        from matplotlib.figure import Figure
+
+        from skpneumo.explanation import HeatMapDisplay
+
+        found = HeatMapDisplay.from_estimator(
+            self.estimator,
+            paths,
+            methods=method,
+            target=target,
+            target_names=self.names,
+            ax=Figure().add_subplot(),
+        )
+        # The name in memory says nothing to anybody.
+        captions = [[_SHOWN_NAME, *lines[1:]] for lines in found.captions]
+        display = HeatMapDisplay(found.sources, found.maps, captions, found.target_name)
+        figure = Figure(figsize=display.figure_size, layout="constrained")
+        display.plot(ax=figure.add_subplot())
+        width = display.sources[0].pixels.shape[1] * 2 / display.figure_size[0]
+        drawn = BytesIO()
+        figure.savefig(drawn, format="png", dpi=min(max(width, _LEAST_DPI), _MOST_DPI))
+        return drawn.getvalue()
+
+
+_SHOWN_NAME = "image"
+
+
+def _in_one_line(error: Exception) -> str:
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(text.split()) or type(error).__name__

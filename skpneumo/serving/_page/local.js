@@ -1,0 +1,95 @@
+"use strict";
+
+// The model in this file, computed by onnxruntime-web in this page. Nothing is sent anywhere.
+
+const embedded = (id) => document.getElementById(id).textContent;
+
+async function unpacked(id) {
+  const packed = Uint8Array.from(atob(embedded(id)), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream).arrayBuffer();
+}
+
+// Grey levels of an image as its file has them: rows, columns, and 1 channel or 3.
+async function pixelsOf(file, limits) {
+  if (file.size > limits.max_bytes) throw new Error("larger than this page accepts");
+  let bitmap;
+  try {
+    bitmap = await createImageBitmap(file, {
+      colorSpaceConversion: "none",
+      premultiplyAlpha: "none",
+    });
+  } catch {
+    throw new Error("not an image that a browser can read: JPEG or PNG, not TIFF or DICOM");
+  }
+  const { width, height } = bitmap;
+  if (width * height > limits.max_pixels) {
+    bitmap.close();
+    throw new Error(`${width} x ${height} pixels, more than this page accepts`);
+  }
+  const context = new OffscreenCanvas(width, height).getContext("2d", {
+    willReadFrequently: true,
+  });
+  context.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  const rgba = context.getImageData(0, 0, width, height).data;
+  const rgb = new Uint8Array(3 * width * height);
+  let grey = true;
+  for (let from = 0, to = 0; from < rgba.length; from += 4, to += 3) {
+    const opacity = rgba[from + 3] / 255; // transparent pixels lie over black
+    for (let channel = 0; channel < 3; channel += 1) {
+      rgb[to + channel] = Math.round(rgba[from + channel] * opacity);
+    }
+    grey &&= rgb[to] === rgb[to + 1] && rgb[to] === rgb[to + 2];
+  }
+  const values = grey ? rgb.filter((_, number) => number % 3 === 0) : rgb;
+  return { values, shape: [height, width, grey ? 1 : 3] };
+}
+
+const backend = {
+  needsToken: false,
+  stopped: false,
+  explains: false,
+  facts: null,
+  session: null,
+  last: Promise.resolve(),
+
+  async model() {
+    this.facts = JSON.parse(embedded("facts-data"));
+    const [program, binary, graph] = await Promise.all(
+      ["runtime-data", "wasm-data", "model-data"].map(unpacked),
+    );
+    const address = URL.createObjectURL(new Blob([program], { type: "text/javascript" }));
+    const ort = await import(address);
+    URL.revokeObjectURL(address);
+    Object.assign(ort.env.wasm, { numThreads: 1, wasmBinary: binary });
+    ort.env.logLevel = "error";
+    const options = { executionProviders: ["wasm"] };
+    this.session = await ort.InferenceSession.create(new Uint8Array(graph), options);
+    this.Tensor = ort.Tensor;
+    return this.facts;
+  },
+
+  predict(file) {
+    // One after the other: a session computes one image at a time.
+    const answer = this.last.then(() => this.answer(file));
+    this.last = answer.catch(() => null);
+    return answer;
+  },
+
+  async answer(file) {
+    const { values, shape } = await pixelsOf(file, this.facts.limits);
+    const image = new this.Tensor("uint8", values, shape);
+    const said = await this.session.run({ image });
+    const { classes, positive } = this.facts;
+    const probability = [...said.probabilities.data];
+    const decided = Number(said.decision.data[0]);
+    return {
+      probability: positive === null ? null : probability[classes.indexOf(positive)],
+      probabilities: Object.fromEntries(classes.map((name, at) => [name, probability[at]])),
+      label: classes[Number(said.label.data[0])],
+      decision: decided < 0 ? "refer" : classes[decided],
+      gate: null,
+    };
+  },
+};

@@ -1,0 +1,83 @@
+"""Listen for requests, and answer them until interrupted."""
+
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import uvicorn
+    from fastapi import FastAPI
+
+__all__ = ["run_server", "server_of"]
+
+_CONNECTIONS = 256
+
+
+def run_server(
+    app: "FastAPI", port: int = 8000, *, ready: Callable[[str], None] | None = None
+) -> None:
+    """Answer requests until interrupted. Requests are not logged.
+
+    Parameters
+    ----------
+    app : fastapi.FastAPI
+        From :func:`make_app`, which says where to listen.
+    port : int, default=8000
+        0 is any free one.
+    ready : callable, default=None
+        Called with the address of the page, such as ``http://127.0.0.1:8000/``, before the first
+        request is answered. Where there is a token, it is behind the address.
+
+    Raises
+    ------
+    OSError
+        If the address cannot be listened on.
+    ImportError
+        If uvicorn is not installed.
+
+    Examples
+    --------
+    >>> from skpneumo.serving import make_app, run_server
+    >>> run_server(make_app(model))  # doctest: +SKIP
+    """
+    host, token = app.state.host, app.state.token
+    with _listening(host, port) as listener:
+        server = server_of(app)
+        if ready is not None:
+            shown = f"[{host}]" if ":" in host else host
+            secret = "" if token is None else f"#token={token}"
+            ready(f"http://{shown}:{listener.getsockname()[1]}/{secret}")
+        server.run(sockets=[listener])
+
+
+def server_of(app: "FastAPI") -> "uvicorn.Server":
+    """A server that keeps nothing of what it is asked, and trusts no header about where from."""
+    try:
+        import uvicorn
+    except ImportError:
+        raise ImportError('Serving needs uvicorn: pip install "skpneumo[serve]"') from None
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            access_log=False,
+            log_config=None,
+            proxy_headers=False,
+            server_header=False,
+            ws="none",
+            limit_concurrency=_CONNECTIONS,
+        )
+    )
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        return socket.create_server(address[:2], family=family, backlog=_CONNECTIONS)
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"Cannot listen on {host}, port {port} ({error.strerror or error}). Choose another "
+            "with --host and --port.",
+        ) from None

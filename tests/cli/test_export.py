@@ -1,0 +1,79 @@
+import csv
+import io
+import subprocess
+import sys
+
+import joblib
+import numpy as np
+import pytest
+
+from skpneumo.cli.evaluate import evaluate
+from skpneumo.cli.export import export
+from skpneumo.cli.predict import predict
+from skpneumo.persistence import OnnxClassifier
+
+
+@pytest.fixture(scope="module")
+def onnx_file(model_file, tmp_path_factory):
+    path = tmp_path_factory.mktemp("export") / "model.onnx"
+    export(model_file, path)
+    return path
+
+
+def test_it_says_how_far_the_file_is_from_the_model(model_file, xrays, tmp_path, capsys):
+    card = tmp_path / "card.md"
+    card.write_text("# Card")
+    out = tmp_path / "model.onnx"
+    export(model_file, out, *xrays.filenames[:3], card=card)
+    assert "On 3 images its probabilities differ" in capsys.readouterr().out
+    model = OnnxClassifier(out)
+    assert model.card_ == "# Card"
+    assert model.target_names_ == ["NORMAL", "PNEUMONIA"]
+
+
+def test_predict_gives_the_rows_of_the_model(onnx_file, model_file, xrays, capsys):
+    assert predict(onnx_file, *xrays.filenames[:5]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    model = joblib.load(model_file)
+    expected = model.predict_proba(xrays.filenames[:5])[:, 1]
+    assert [float(row["probability"]) for row in rows] == pytest.approx(expected, abs=1e-4)
+    assert {row["label"] for row in rows} <= {"NORMAL", "PNEUMONIA"}
+    assert predict(onnx_file, xrays.filenames[0], "missing.png") == 1
+
+
+def test_predict_imports_neither_keras_nor_tensorflow(onnx_file, xrays):
+    source = (
+        "import sys; from skpneumo.cli import main\n"
+        f"status = main(['predict', {str(onnx_file)!r}, {xrays.filenames[0]!r}])\n"
+        "print(status, sorted({'keras', 'tensorflow', 'scikeras'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", source], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "0 []"
+
+
+def test_evaluate_takes_the_file(onnx_file, xrays, capsys):
+    evaluate(onnx_file, xrays.root)
+    assert "recall" in capsys.readouterr().out
+
+
+def test_what_is_refused(model_file, onnx_file, tmp_path):
+    with pytest.raises(ValueError, match=r"does not end in \.onnx"):
+        export(model_file, tmp_path / "model.pb")
+    with pytest.raises(FileExistsError, match="--force"):
+        export(model_file, onnx_file)
+    with pytest.raises(ValueError, match="is an ONNX file already"):
+        export(onnx_file, tmp_path / "again.onnx")
+    other = tmp_path / "text.onnx"
+    other.write_text("no model")
+    with pytest.raises(ValueError, match="cannot be used as a model"):
+        predict(other, "x.png")
+
+
+def test_other_sizes_and_three_classes(three_class_model_file, tmp_path, xrays):
+    out = tmp_path / "three.onnx"
+    export(three_class_model_file, out)
+    proba = OnnxClassifier(out).predict_proba(xrays.filenames[:2])
+    assert proba.shape == (2, 3)
+    assert np.allclose(proba.sum(axis=1), 1)

@@ -1,0 +1,131 @@
+"""Model files of the commands: data alone, pickles with a warning, the one that ships."""
+
+import hashlib
+import json
+import shutil
+import zipfile
+
+import joblib
+import pytest
+
+from skpneumo import load_model, save_model
+from skpneumo.cli import main
+from skpneumo.recipes import _pretrained
+
+SMALL = ["--recipe", "dense-baseline", "--size", "16", "--epochs", "1"]
+
+
+class MakesFolder:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __reduce__(self):
+        return self.folder.mkdir, ()
+
+
+def test_fit_writes_data_alone_by_default(xrays, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["fit", xrays.root, *SMALL]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["model.skpneumo"]
+    assert zipfile.is_zipfile("model.skpneumo")
+    assert load_model("model.skpneumo").target_names_ == xrays.target_names
+    capsys.readouterr()
+    assert main(["predict", "model.skpneumo", xrays.filenames[0]]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_pickles_are_warned_of_before_they_are_opened(model_file, xrays, tmp_path, capsys):
+    assert main(["predict", str(model_file), xrays.filenames[0]]) == 0
+    rows = capsys.readouterr().out
+    joblib.dump(load_model(model_file), tmp_path / "model.joblib")
+    assert main(["predict", str(tmp_path / "model.joblib"), xrays.filenames[0]]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == rows
+    assert "is a pickle" in captured.err
+    (tmp_path / "broken.joblib").write_bytes(b"no pickle")
+    assert main(["predict", str(tmp_path / "broken.joblib"), xrays.filenames[0]]) == 1
+    assert capsys.readouterr().err.index("is a pickle") < 100
+
+
+@pytest.mark.parametrize("name", ["model.skpneumo", "MODEL.SKPNEUMO"])
+def test_what_ends_as_ours_is_never_unpickled(name, xrays, tmp_path, capsys):
+    joblib.dump(MakesFolder(tmp_path / "made"), tmp_path / name)
+    assert main(["predict", str(tmp_path / name), xrays.filenames[0]]) == 1
+    assert "no .skpneumo file" in capsys.readouterr().err
+    assert not (tmp_path / "made").exists()
+
+
+def test_what_is_ours_by_another_name_is_no_pickle(model_file, xrays, tmp_path, capsys):
+    shutil.copy(model_file, tmp_path / "model.joblib")
+    assert main(["predict", str(tmp_path / "model.joblib"), xrays.filenames[0]]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("suffix", [".skpneumo", ".joblib"])
+def test_where_a_model_comes_from_is_saved_with_it(model_file, tmp_path, suffix):
+    from skpneumo.cli._model_files import load_model, provenance_of, save_model
+
+    known = {"training": {"images": ["a"]}}
+    path = tmp_path / f"model{suffix}"
+    save_model(load_model(model_file), path, ["NORMAL", "PNEUMONIA"], provenance=known)
+    assert provenance_of(load_model(path)) == known
+
+
+# The model that ships
+
+
+NOTICE = "This is no medical device <>."
+
+
+@pytest.fixture
+def shipped(model_file, tmp_path, monkeypatch):
+    """As if the small model were the one that ships."""
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    path = folder / "kermany-1.skpneumo"
+    save_model(load_model(model_file), path, provenance={"notice": NOTICE})
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    index = {"kermany": {"version": 1, "file": path.name, "sha256": digest}}
+    (folder / "index.json").write_text(json.dumps(index))
+    monkeypatch.setattr(_pretrained, "WEIGHTS", folder)
+    return path
+
+
+def test_every_output_of_the_model_that_ships_says_what_it_is_not(
+    shipped, model_file, xrays, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert main(["predict", str(model_file), xrays.filenames[0]]) == 0
+    rows = capsys.readouterr().out
+    assert main(["predict", "pretrained", xrays.filenames[0]]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == rows
+    assert f"kermany-1.skpneumo: {NOTICE}" in captured.err
+    assert main(["evaluate", "pretrained", xrays.root]) == 0
+    assert NOTICE in capsys.readouterr().err
+    assert main(["report", "pretrained", xrays.root, "--out", "page.html"]) == 0
+    assert NOTICE in capsys.readouterr().err
+    page = (tmp_path / "page.html").read_text()
+    assert "This is no medical device &lt;&gt;." in page
+    assert hashlib.sha256(shipped.read_bytes()).hexdigest() in page
+    assert main(["explain", "pretrained", xrays.filenames[0], "--out", "maps"]) == 0
+    assert NOTICE in capsys.readouterr().err
+
+
+def test_rows_do_not_replace_the_model_that_ships(shipped, xrays, capsys):
+    before = shipped.read_bytes()
+    arguments = ["predict", "pretrained", xrays.filenames[0], "--out", str(shipped), "--force"]
+    assert main(arguments) == 1
+    assert "same file" in capsys.readouterr().err
+    assert shipped.read_bytes() == before
+
+
+def test_a_file_of_that_name_comes_first(
+    shipped, model_file, xrays, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(model_file, "pretrained")
+    assert main(["predict", "pretrained", xrays.filenames[0]]) == 0
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,121 @@
+"""The file as a classifier."""
+
+import pickle
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.base import clone, is_classifier
+from sklearn.frozen import FrozenEstimator
+
+from skpneumo import RecallFloorClassifier, evaluate
+from skpneumo._responses import probabilities_and_labels
+from skpneumo.fitted import threshold_of
+from skpneumo.persistence import OnnxClassifier, export_onnx
+
+
+@pytest.fixture(scope="module")
+def floor(pipeline, xrays):
+    floor = RecallFloorClassifier(
+        FrozenEstimator(pipeline), recall=0.6, confidence=0.5, specificity=0.6
+    )
+    return floor.fit(xrays.filenames, xrays.target)
+
+
+@pytest.fixture(scope="module")
+def path(floor, tmp_path_factory):
+    path = tmp_path_factory.mktemp("onnx") / "floor.onnx"
+    export_onnx(floor, path)
+    return path
+
+
+def test_it_says_what_the_model_says_of_paths(path, floor, xrays):
+    model = OnnxClassifier(path)
+    expected = floor.predict_proba(xrays.filenames)
+    assert model.predict_proba(xrays.filenames) == pytest.approx(expected, abs=1e-5)
+    far = np.abs(expected[:, 1:] - [floor.threshold_, floor.upper_threshold_]).min(axis=1) > 1e-4
+    for name in ("predict", "decide"):
+        found, right = (getattr(each, name)(xrays.filenames) for each in (model, floor))
+        assert (found == right)[far].all()
+    probabilities, labels = probabilities_and_labels(model, xrays.frame)
+    assert np.array_equal(probabilities, model.predict_proba(xrays.filenames))
+    assert np.array_equal(labels, model.predict(xrays.filenames))
+
+
+def test_images_of_any_size(path, xrays):
+    model = OnnxClassifier(path)
+    images = [np.asarray(Image.open(each)) for each in xrays.filenames[:3]]
+    images.append(np.stack([images[0]] * 3, axis=-1))
+    found = model.predict_proba(images)
+    assert found[:3] == pytest.approx(model.predict_proba(xrays.filenames[:3]), abs=5e-3)
+    assert np.array_equal(found[0], found[3])
+    stack = np.stack([images[0], images[0]])[..., None]
+    assert np.array_equal(model.predict_proba(stack), found[[0, 0]])
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (np.zeros((4, 4)), "Image 0 is float64"),
+        (np.zeros((4, 4, 4), np.uint8), "4 channels"),
+        (np.zeros((0, 4), np.uint8), r"shape \(0, 4\)"),
+    ],
+)
+def test_what_is_no_image_is_refused(path, image, message):
+    with pytest.raises(ValueError, match=message):
+        OnnxClassifier(path).predict([image])
+
+
+def test_it_is_a_scikit_learn_classifier(path, floor, xrays):
+    model = OnnxClassifier(path)
+    assert is_classifier(model)
+    assert clone(model).path == path
+    assert model.classes_.tolist() == [0, 1]
+    assert not hasattr(model, "target_names_")
+    assert model.guarantee_["recall"] == 0.6
+    threshold = threshold_of(model)
+    assert (threshold.value, threshold.pos_label) == (floor.threshold_, 1)
+    again = pickle.loads(pickle.dumps(model))
+    assert np.array_equal(again.predict(xrays.filenames[:2]), model.predict(xrays.filenames[:2]))
+    assert 0 <= model.score(xrays.filenames, xrays.target) <= 1
+    assert "recall" in evaluate(model, xrays.filenames, xrays.target).index
+
+
+def test_it_needs_neither_keras_nor_tensorflow(path, xrays):
+    source = (
+        "import sys; from skpneumo.persistence import OnnxClassifier\n"
+        "from skpneumo._responses import probabilities_and_labels\n"
+        f"model = OnnxClassifier({str(path)!r})\n"
+        f"model.predict([{xrays.filenames[0]!r}])\n"
+        f"probabilities_and_labels(model, [{xrays.filenames[0]!r}])\n"
+        "print(sorted({'keras', 'tensorflow', 'scikeras'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", source], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_files_that_are_missing_or_no_files(path, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        OnnxClassifier(tmp_path / "missing.onnx").predict([])
+    with pytest.raises(IsADirectoryError):
+        OnnxClassifier(tmp_path).fit()
+    with pytest.raises(AttributeError, match="no attribute 'weights_'"):
+        OnnxClassifier(path).weights_  # noqa: B018
+
+
+def test_without_onnxruntime_the_error_says_what_to_install(path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ImportError, match=r'pip install "skpneumo\[onnx\]"'):
+        OnnxClassifier(path).fit()
+
+
+def test_the_file_may_be_moved(path, tmp_path, xrays):
+    moved = tmp_path / "other.onnx"
+    shutil.copy(path, moved)
+    found = OnnxClassifier(moved).predict_proba(xrays.filenames[:1])
+    assert np.array_equal(found, OnnxClassifier(path).predict_proba(xrays.filenames[:1]))

@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+
+from skpneumo.serving._model import ImageError, ImageTooLargeError, ServedModel
+
+
+@pytest.fixture
+def served(model):
+    return ServedModel(model, ["NORMAL", "PNEUMONIA"])
+
+
+def test_answers_are_those_of_the_model_on_the_files(served, model, xrays, contents):
+    answers = served.predict(contents[:6])
+    probabilities = model.predict_proba(xrays.filenames[:6])[:, 1]
+    assert [each["probability"] for each in answers] == pytest.approx(probabilities, abs=1e-6)
+    labels = np.array(["NORMAL", "PNEUMONIA"])[model.predict(xrays.filenames[:6])]
+    assert [each["label"] for each in answers] == labels.tolist()
+    assert all(each["gate"] is None for each in answers)
+
+
+def test_what_cannot_be_read_fails_alone_and_its_message_has_no_path(served, contents):
+    first, bad, cut, last = served.predict(
+        [contents[0], b"no image", contents[1][:200], contents[2]]
+    )
+    assert first["label"]
+    assert last["label"]
+    for error in (bad, cut):
+        assert isinstance(error, ImageError)
+        assert "memory:" not in str(error)
+        assert "\n" not in str(error)
+
+
+class Picky:
+    """Fails as a whole over one image, without naming it."""
+
+    classes_ = np.array([0, 1])
+
+    def __init__(self, inner, bad):
+        self.inner, self.bad = inner, bad
+
+    def predict_proba(self, paths):
+        from skpneumo import ImageLoader
+
+        images = np.asarray(ImageLoader(size=16, cache=False).transform(paths))
+        if any(image.mean() == self.bad for image in images):
+            raise ValueError("one of them is unlike the others")
+        return self.inner.predict_proba(paths)
+
+    def predict(self, paths):
+        return self.predict_proba(paths).argmax(axis=1)
+
+
+def test_an_error_that_names_no_image_is_the_answer_of_that_image_alone(model, contents, image_of):
+    served = ServedModel(Picky(model, 90.0), ["NORMAL", "PNEUMONIA"])
+    good, bad, other = served.predict([contents[0], image_of(20, 20), contents[1]])
+    assert good["label"]
+    assert other["label"]
+    assert "unlike" in str(bad)
+
+
+class Withholding(Picky):
+    def predict_proba(self, paths):
+        return np.full((len(paths), 2), np.nan)
+
+    def predict(self, paths):
+        return np.zeros(len(paths), int)
+
+
+def test_a_withheld_probability_has_no_label(model, contents):
+    (answer,) = ServedModel(Withholding(model, 0), ["NORMAL", "PNEUMONIA"]).predict(contents[:1])
+    assert answer["probability"] is answer["label"] is None
+    assert set(answer["probabilities"].values()) == {None}
+
+
+def test_the_size_is_refused_by_the_header(served, image_of, contents):
+    served.check_size(contents[0], 10**6)
+    with pytest.raises(ImageTooLargeError, match="300 x 200 pixels"):
+        served.check_size(image_of(300, 200), 59_999)
+    with pytest.raises(ImageError, match="not a JPEG"):
+        served.check_size(b"hello", 10**6)
+
+
+def test_heat_maps_name_no_file_and_refuse_what_they_cannot(served, contents):
+    assert served.explain(contents[0], "occlusion", None).startswith(b"\x89PNG")
+    assert served.explain(contents[0], "occlusion", "NORMAL").startswith(b"\x89PNG")
+    with pytest.raises(ImageError, match="no class 'FLU'"):
+        served.explain(contents[0], "occlusion", "FLU")
+    with pytest.raises(ImageError, match="needs a network"):
+        served.explain(contents[0], "hires_cam", None)
+    with pytest.raises(ImageError, match="not a JPEG"):
+        served.explain(b"hello", "occlusion", None)
+
+
+def test_positive_class_and_threshold_are_those_of_the_operating_point(model, xrays):
+    from skpneumo import RecallFloorClassifier
+
+    floor = RecallFloorClassifier(model, recall=0.5, confidence=0.5)
+    floor.fit(xrays.filenames, xrays.target)
+    served = ServedModel(floor, ["NORMAL", "PNEUMONIA"])
+    assert served.positive == 1
+    assert served.threshold == floor.threshold_
+
+
+def test_between_two_thresholds_it_refers(model, xrays, contents):
+    from skpneumo import RecallFloorClassifier
+
+    floor = RecallFloorClassifier(model, recall=0.7, specificity=0.7, confidence=0.5)
+    floor.fit(xrays.filenames, xrays.target)
+    served = ServedModel(floor, ["NORMAL", "PNEUMONIA"])
+    said = [answer["decision"] for answer in served.predict(contents)]
+    names = {0: "NORMAL", 1: "PNEUMONIA", "refer": "refer"}
+    assert said == [names[each] for each in floor.decide(xrays.filenames)]
+    assert served.upper_threshold == floor.upper_threshold_
