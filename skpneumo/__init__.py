@@ -30,6 +30,10 @@ No stage imports a later one. Public names are imported when they are first used
 
 import lazy_loader as lazy
 
+from skpneumo._quiet_start import import_tensorflow_quietly
+
 __version__ = "0.1.0"
+
+import_tensorflow_quietly()
 
 __getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

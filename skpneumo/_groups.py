@@ -3,8 +3,10 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
+
+from skpneumo._typing import ArrayLike
 
 __all__ = ["check_groups"]
 

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from skpneumo._paths import filenames_of
 from skpneumo._plotting import plain, shortened
+from skpneumo._typing import ArrayLike
 from skpneumo.loading import ImageLoader
 
 if TYPE_CHECKING:

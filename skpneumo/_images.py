@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from skpneumo._pixel_values import how_to_make_uint8
+from skpneumo._typing import ArrayLike
 
 __all__ = ["batches_of", "check_images", "is_stream", "misplaced_channels"]
 

@@ -8,12 +8,13 @@ import warnings
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from skpneumo._groups import check_groups
 from skpneumo._paths import carried_patients, check_paths, filenames_of
+from skpneumo._typing import ArrayLike
 from skpneumo.datasets import UnknownPatientsWarning
 from skpneumo.datasets._patients import read_patients
 

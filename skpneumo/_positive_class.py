@@ -11,7 +11,13 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-__all__ = ["PositiveClasses", "UndecidedPositiveError", "is_class_word", "positive_classes"]
+__all__ = [
+    "PositiveClasses",
+    "UndecidedPositiveError",
+    "is_class_word",
+    "positive_classes",
+    "says_its_class",
+]
 
 
 class UndecidedPositiveError(ValueError):
@@ -90,6 +96,28 @@ def is_class_word(name: str) -> bool:
     words = [word for word in _words(name) if not word.isdigit()]
     known = _ONE_WORD | _FINDINGS | _NOT_BEFORE | _NOT_BEHIND | _ETIOLOGIES
     return bool(words) and all(set(_unglued(word, known)) <= known for word in words)
+
+
+def says_its_class(name: str) -> bool:
+    """Whether a name is that of a class, by itself: a known word, or healthy or ill by its words.
+
+    Parameters
+    ----------
+    name : str
+        Of a folder.
+
+    Returns
+    -------
+    known : bool
+
+    Examples
+    --------
+    >>> from skpneumo._positive_class import says_its_class
+    >>> [says_its_class(name) for name in ("Viral Pneumonia", "Non-Covid", "documents")]
+    [True, True, False]
+    """
+    words = _words(name)
+    return is_class_word(name) or _said_by(words, _ONE_WORD | _FINDINGS) != "unknown"
 
 
 def _as_asked(listed: list[Any], positive: Any) -> PositiveClasses:

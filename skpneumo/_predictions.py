@@ -6,7 +6,7 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.utils import (
     assert_all_finite,
     check_consistent_length,
@@ -18,6 +18,7 @@ from skpneumo._paths import check_paths, filenames_of
 from skpneumo._patients import patients_of
 from skpneumo._positive_class import UndecidedPositiveError, positive_classes
 from skpneumo._responses import scores_and_decisions, scores_of
+from skpneumo._typing import ArrayLike
 from skpneumo.fitted import positive_label, threshold_of
 
 __all__ = [

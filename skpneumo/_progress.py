@@ -1,28 +1,103 @@
-"""Progress of long work on a terminal, and silence elsewhere.
+"""Progress of long work: a line that changes on a terminal, and nothing elsewhere.
 
 It goes to standard error, beside the output. One thing is shown at a time: what is counted inside
-something that is shown is a part of it.
+something that is shown is a part of it. A command of the shell also says a line a minute where
+there is no terminal, see :func:`lines_in_pipes`.
 """
 
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from contextvars import ContextVar
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["byte_progress", "fit_progress", "in_batches", "progress", "working"]
+__all__ = [
+    "ProgressLine",
+    "byte_progress",
+    "in_batches",
+    "lines_in_pipes",
+    "may_show",
+    "progress",
+    "time_left",
+    "working",
+]
 
 T = TypeVar("T")
 
+SECONDS_BETWEEN_LINES = 60.0
+
 _shown = ContextVar("_shown", default=False)
+_lines_in_pipes = ContextVar("_lines_in_pipes", default=False)
+
+
+@contextmanager
+def lines_in_pipes() -> Iterator[None]:
+    """Let long work say a line a minute where standard error is no terminal.
+
+    Examples
+    --------
+    >>> from skpneumo._progress import lines_in_pipes
+    >>> with lines_in_pipes():
+    ...     pass
+    """
+    before = _lines_in_pipes.set(True)
+    try:
+        yield
+    finally:
+        _lines_in_pipes.reset(before)
+
+
+class ProgressLine:
+    """One line that says how far work has come: it changes on a terminal, or comes each minute.
+
+    Parameters
+    ----------
+    text : str
+        What is being done.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._start = time.monotonic()
+        self._status: Any = None
+        self._ended = Event()
+
+    def update(self, text: str) -> None:
+        """Say something else from now on."""
+        self._text = text
+        if self._status is not None:
+            self._status.update(text)
+
+    def __enter__(self) -> "ProgressLine":
+        self._token = _shown.set(True)
+        if sys.stderr.isatty():
+            from rich.console import Console
+
+            self._status = Console(stderr=True, highlight=False).status(self._text)
+            self._status.__enter__()
+        else:
+            Thread(target=self._say_each_minute, daemon=True).start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        _shown.reset(self._token)
+        self._ended.set()
+        if self._status is not None:
+            self._status.__exit__(*error)
+
+    def _say_each_minute(self) -> None:
+        while not self._ended.wait(SECONDS_BETWEEN_LINES):
+            print(self._text, file=sys.stderr, flush=True)
 
 
 def progress(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
-    """Yield the items, counting them on a terminal unless there is only one.
+    """Yield the items, counting them unless there is only one.
 
     Parameters
     ----------
@@ -45,13 +120,55 @@ def progress(items: Iterable[T], description: str, total: int | None = None) -> 
     """
     if total is None and isinstance(items, Sized):
         total = len(items)
-    if total in (0, 1) or not _may_show():
+    if total in (0, 1) or not may_show():
         yield from items
         return
-    from rich.progress import track
+    start = time.monotonic()
+    with ProgressLine(description) as line:
+        for n_done, item in enumerate(items):
+            if n_done:
+                line.update(f"{description}: {_so_far(n_done, total, time.monotonic() - start)}")
+            yield item
 
-    with _showing() as console:
-        yield from track(items, description, total, console=console, transient=True)
+
+def _so_far(n_done: int, total: int | None, seconds: float) -> str:
+    if total is None:
+        return f"{n_done:,}"
+    return f"{n_done:,} of {total:,}{time_left(n_done, total, seconds)}"
+
+
+def time_left(n_done: float, total: float, seconds: float) -> str:
+    """Write the time that is left, as far as the time so far tells.
+
+    Parameters
+    ----------
+    n_done, total : float
+        How much is done, and how much there is.
+    seconds : float
+        How long it took.
+
+    Returns
+    -------
+    text : str
+        It begins with a comma; "" before anything is done.
+
+    Examples
+    --------
+    >>> from skpneumo._progress import time_left
+    >>> time_left(3, 30, 60)
+    ', about 9 minutes left'
+    >>> time_left(29, 30, 60)
+    ', less than a minute left'
+    """
+    if n_done <= 0:
+        return ""
+    minutes = round(seconds * (total - n_done) / n_done / 60)
+    if minutes < 1:
+        return ", less than a minute left"
+    hours, minutes = divmod(minutes, 60) if minutes > 90 else (0, minutes)
+    counts = ((hours, "hour"), (minutes, "minute"))
+    words = [f"{n} {unit}{'s' * (n != 1)}" for n, unit in counts if n]
+    return f", about {' '.join(words)} left"
 
 
 def in_batches(n_items: int, batch_size: int, description: str) -> "Iterator[NDArray[np.intp]]":
@@ -83,7 +200,7 @@ def in_batches(n_items: int, batch_size: int, description: str) -> "Iterator[NDA
 
 @contextmanager
 def working(description: str) -> Iterator[None]:
-    """Say on a terminal what is being done, where steps cannot be counted.
+    """Say what is being done, where steps cannot be counted.
 
     Parameters
     ----------
@@ -96,16 +213,16 @@ def working(description: str) -> Iterator[None]:
     >>> with working("Evaluating"):
     ...     pass
     """
-    if not _may_show():
+    if not may_show():
         yield
         return
-    with _showing() as console, console.status(description):
+    with ProgressLine(description):
         yield
 
 
 @contextmanager
 def byte_progress(description: str, n_bytes: int) -> Iterator[Callable[[int], Any]]:
-    """Count the bytes of a download on a terminal.
+    """Count the bytes of a download.
 
     Parameters
     ----------
@@ -125,62 +242,31 @@ def byte_progress(description: str, n_bytes: int) -> Iterator[Callable[[int], An
     >>> with byte_progress("images", 100) as advance:
     ...     advance(100)
     """
-    if not _may_show():
+    if not may_show():
         yield lambda _: None
         return
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+    start, n_done = time.monotonic(), 0
+    with ProgressLine(description) as line:
 
-    columns = (description, BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with _showing() as console, Progress(*columns, console=console) as bar:
-        task = bar.add_task(description, total=n_bytes or None)
-        yield lambda advance: bar.update(task, advance=advance)
+        def advance(n_more: int) -> None:
+            nonlocal n_done
+            n_done += n_more
+            text = f"{description}: {n_done / 2**20:,.0f} MiB"
+            if n_bytes:
+                left = time_left(n_done, n_bytes, time.monotonic() - start)
+                text += f" of {n_bytes / 2**20:,.0f}{left}"
+            line.update(text)
+
+        yield advance
 
 
-@contextmanager
-def fit_progress(*estimators: Any, depth: int = 0) -> Iterator[None]:
-    """Show scikit-learn's progress bars while these, and what is in them, are fitted.
-
-    Parameters
-    ----------
-    *estimators : estimator
-        Those without callbacks show nothing.
-    depth : int, default=0
-        How many levels of estimators inside estimators have bars of their own.
+def may_show() -> bool:
+    """Whether progress is to be told, and nothing around it tells of its own.
 
     Examples
     --------
-    >>> from skpneumo._progress import fit_progress
-    >>> with fit_progress():
-    ...     pass
+    >>> from skpneumo._progress import may_show
+    >>> may_show() in (True, False)
+    True
     """
-    shown = [each for each in estimators if hasattr(each, "set_callbacks")]
-    if not (_may_show() and shown):
-        yield
-        return
-    import rich
-    from sklearn.callback import ProgressBar
-
-    rich.reconfigure(stderr=True)
-    for estimator in shown:
-        estimator.set_callbacks(ProgressBar(max_propagation_depth=depth))
-    try:
-        with _showing():
-            yield
-    finally:
-        for estimator in shown:
-            estimator.set_callbacks()  # they are not part of the model that is saved
-
-
-def _may_show() -> bool:
-    return sys.stderr.isatty() and not _shown.get()
-
-
-@contextmanager
-def _showing() -> Iterator[Any]:
-    from rich.console import Console
-
-    outer = _shown.set(True)
-    try:
-        yield Console(stderr=True)
-    finally:
-        _shown.reset(outer)
+    return not _shown.get() and (sys.stderr.isatty() or _lines_in_pipes.get())

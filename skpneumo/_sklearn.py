@@ -10,7 +10,20 @@ from importlib import import_module
 from importlib.metadata import version
 from inspect import signature
 from types import CodeType, FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    # Decorators that have no types in scikit-learn, and would take them from what they decorate.
+    Function = TypeVar("Function", bound=Callable[..., Any])
+
+    def validate_params(
+        parameter_constraints: dict[str, Any], *, prefer_skip_nested_validation: bool
+    ) -> Callable[[Function], Function]: ...
+
+    def _fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[Function], Function]: ...
+
+    def with_callbacks(fit: Function) -> Function: ...
+
 
 # The versions that the tests ran with; pyproject.toml has the same bounds.
 TESTED_VERSIONS = ">=1.9,<1.10"
@@ -29,6 +42,7 @@ _PRIVATE_NAMES: dict[str, tuple[str, str]] = {
     "StrOptions": _VALIDATION_OF_PARAMETERS,
     "validate_parameter_constraints": _VALIDATION_OF_PARAMETERS,
     "validate_params": _VALIDATION_OF_PARAMETERS,
+    "with_callbacks": ("sklearn.callback", "is public, but has no types"),
     "_fit_context": (
         "sklearn.base",
         "checks the constructor's parameters in fit as every scikit-learn estimator does",

@@ -117,7 +117,7 @@ class ContrastEqualizer(_ImageEnhancer):
            [170, 255]], dtype=uint8)
     """
 
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "method": [StrOptions({"stretch", "equalize"})],
         "cutoff": [Interval(Real, 0, 50, closed="left")],
     }
@@ -170,7 +170,7 @@ class BorderCropper(_ImageEnhancer):
     ((1, 6, 6, 1), np.uint8(100), np.uint8(100))
     """
 
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "tolerance": [Interval(Integral, 0, 127, closed="both")],
     }
 
@@ -228,7 +228,7 @@ class MarkerRemover(_ImageEnhancer):
     np.uint8(80)
     """
 
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "margin": [Interval(Real, 0, 0.5, closed="both")],
     }
 

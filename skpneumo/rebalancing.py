@@ -12,7 +12,7 @@ from imblearn.base import BaseSampler, SamplerMixin
 from imblearn.over_sampling import RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler
 from imblearn.utils import check_target_type
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.utils import check_consistent_length
@@ -26,6 +26,7 @@ from skpneumo._paths import check_paths
 from skpneumo._patients import find_patients
 from skpneumo._random import check_random_state
 from skpneumo._sklearn import Interval, StrOptions, _fit_context, _safe_indexing
+from skpneumo._typing import ArrayLike
 
 __all__ = ["ImageResampler"]
 
@@ -115,7 +116,7 @@ class ImageResampler(DocumentationLinks, BaseSampler):
     # Which classes to touch is the inner sampler's affair.
     _sampling_type = "bypass"
 
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "sampler": [StrOptions({"under", "over"}), SamplerMixin],
         "sampling_strategy": [
             Interval(Real, 0, 1, closed="right"),
@@ -131,7 +132,11 @@ class ImageResampler(DocumentationLinks, BaseSampler):
         self,
         sampler: str | SamplerMixin = "under",
         *,
-        sampling_strategy: float | str | Mapping | list | Callable = "auto",
+        sampling_strategy: float
+        | str
+        | Mapping[Any, int]
+        | list[Any]
+        | Callable[..., Any] = "auto",
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         super().__init__(sampling_strategy=sampling_strategy)

@@ -11,7 +11,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.metrics.cluster import contingency_matrix
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils import assert_all_finite, column_or_1d, indexable
@@ -30,6 +30,7 @@ from skpneumo._sklearn import (
     _validate_shuffle_split,
     validate_params,
 )
+from skpneumo._typing import ArrayLike
 
 __all__ = ["PatientKFold", "patient_train_test_split"]
 

@@ -22,6 +22,8 @@ PACKAGE = Path(skpneumo.__file__).parent
 
 # A stage may import those before it. Some are still to be built.
 STAGES = [
+    "_quiet_start",
+    "_typing",
     "_sklearn",
     "_random",
     "_positive_class",
@@ -36,6 +38,7 @@ STAGES = [
     "_tables",
     "_memory_files",
     "_progress",
+    "_fit_progress",
     "_pixel_values",
     "_images",
     "_burnt_in_text",
@@ -69,6 +72,7 @@ STAGES = [
     "recipes",  # some of which ship as files
     "serving",
     "cli",
+    "__main__",
 ]
 
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from skpneumo._groups import check_groups
@@ -16,6 +16,7 @@ from skpneumo._html import printable
 from skpneumo._paths import carried_patients, check_paths
 from skpneumo._random import check_random_state
 from skpneumo._sklearn import HasMethods, Interval, validate_params
+from skpneumo._typing import ArrayLike
 from skpneumo.audit._acquisition import acquisition_findings, acquisition_of
 from skpneumo.audit._checks import file_findings, label_findings, order_findings
 from skpneumo.audit._duplicates import can_hash, duplicates, group_identical, group_similar

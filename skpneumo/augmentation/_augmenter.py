@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from imblearn.base import SamplerMixin
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length
 
@@ -15,6 +15,7 @@ from skpneumo._images import check_images
 from skpneumo._machine import require_memory
 from skpneumo._random import check_random_state
 from skpneumo._sklearn import Interval, StrOptions, _safe_indexing
+from skpneumo._typing import ArrayLike
 from skpneumo.augmentation._cover_draws import cover_columns
 from skpneumo.augmentation._params import (
     IDENTITY_INTENSITY,
@@ -527,7 +528,7 @@ class ImageAugmenter(DocumentationLinks, SamplerMixin, BaseEstimator):
             )
         return float(bounds[0]), float(bounds[1])
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
         tags.target_tags.required = True

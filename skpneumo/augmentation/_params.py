@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from skpneumo._typing import ArrayLike
 from skpneumo.augmentation._cover_draws import COVER_UNIFORMS, UNCOVERED
 
 Floats = NDArray[np.float64]

@@ -12,13 +12,19 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
 from skpneumo._documentation import DocumentationLinks
 from skpneumo._random import check_random_state, random_seeds
-from skpneumo._sklearn import Interval, StrOptions, _check_sample_weight, _fit_context
+from skpneumo._sklearn import (
+    Interval,
+    StrOptions,
+    _check_sample_weight,
+    _fit_context,
+    with_callbacks,
+)
 from skpneumo.augmentation import ImageAugmenter
 from skpneumo.classifiers._callbacks import EpochReporter, check_monitors, validation_callbacks
 from skpneumo.classifiers._inputs import ImageInputMixin

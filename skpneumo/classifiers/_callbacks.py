@@ -194,6 +194,7 @@ class EpochReporter(keras.callbacks.Callback):
             self._history.setdefault(name, []).append(value)
         stop = self._epoch.call_on_fit_task_end(
             **self._hook_arguments,
+            metadata={"logs": dict(logs or {})},
             reconstruction_attributes=lambda: {
                 "weights_": self._whole_weights(self.model.get_weights()),
                 # So that a scorer may read what inner validation has measured already.

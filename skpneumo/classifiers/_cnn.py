@@ -1,9 +1,11 @@
 """A convolutional network as a classifier."""
 
+from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import keras
+import numpy as np
 
 from skpneumo._sklearn import Interval, StrOptions
 from skpneumo.augmentation import ImageAugmenter
@@ -124,7 +126,7 @@ class CNNClassifier(BaseNetworkClassifier):
         ``fit``. None: the device that Keras chooses. A classifier fitted on more devices than
         there are predicts on those there are.
     verbose : int, default=0
-        Verbosity: 1 shows a progress bar, 2 a line an epoch.
+        Verbosity: 1 shows a progress bar on a terminal, 2 a line an epoch; elsewhere 1 is 2.
     warm_start : bool, default=False
         Continue from where the last ``fit`` stopped, optimizer included.
     random_state : int, RandomState instance or None, default=None
@@ -202,7 +204,7 @@ class CNNClassifier(BaseNetworkClassifier):
 
     def __init__(
         self,
-        filters: Any = (32, 64, 128),
+        filters: Sequence[int] = (32, 64, 128),
         *,
         stem_filters: int = 0,
         convs_per_block: int = 1,
@@ -210,7 +212,7 @@ class CNNClassifier(BaseNetworkClassifier):
         padding: str = "same",
         pooling: str | None = "max",
         global_pooling: str | None = None,
-        dense_units: Any = (64,),
+        dense_units: Sequence[int] = (64,),
         activation: str = "relu",
         batch_norm: bool = False,
         residual: bool = False,
@@ -238,17 +240,17 @@ class CNNClassifier(BaseNetworkClassifier):
         loss: str = "cross_entropy",
         label_smoothing: float = 0.0,
         balanced_batches: bool = False,
-        class_weight: Any = None,
+        class_weight: Mapping[Any, float] | str | None = None,
         augmentation: ImageAugmenter | None = None,
         mixup: float = 0.0,
         n_tta: int = 0,
-        image_shape: Any = None,
-        callbacks: Any = None,
+        image_shape: tuple[int, int, int] | None = None,
+        callbacks: Sequence[keras.callbacks.Callback] | None = None,
         precision: str = "auto",
         devices: int | str | None = None,
         verbose: int = 0,
         warm_start: bool = False,
-        random_state: Any = None,
+        random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.filters = filters
         self.stem_filters = stem_filters

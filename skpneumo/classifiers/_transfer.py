@@ -3,7 +3,7 @@
 import inspect
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from numbers import Integral, Real
 from pathlib import Path
@@ -123,9 +123,9 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
         backbone: str = "MobileNet",
         *,
         backbone_options: dict[str, Any] | None = None,
-        weights: Any = "imagenet",
+        weights: str | os.PathLike[str] | None = "imagenet",
         global_pooling: str = "average",
-        head_units: Any = (),
+        head_units: Sequence[int] = (),
         activation: str = "relu",
         dropout: float = 0.0,
         l2: float = 0.0,
@@ -148,17 +148,17 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
         loss: str = "cross_entropy",
         label_smoothing: float = 0.0,
         balanced_batches: bool = False,
-        class_weight: Any = None,
+        class_weight: Mapping[Any, float] | str | None = None,
         augmentation: ImageAugmenter | None = None,
         mixup: float = 0.0,
         n_tta: int = 0,
-        image_shape: Any = None,
-        callbacks: Any = None,
+        image_shape: tuple[int, int, int] | None = None,
+        callbacks: Sequence[keras.callbacks.Callback] | None = None,
         precision: str = "auto",
         devices: int | str | None = None,
         verbose: int = 0,
         warm_start: bool = False,
-        random_state: Any = None,
+        random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.backbone = backbone
         self.backbone_options = backbone_options

@@ -1,20 +1,25 @@
 """Read the collection that a command was given, and describe it."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from skpneumo._formatting import counted
 from skpneumo.cli._options import FOLDER_ALONE, CollectionOptions, require_source
 
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
 
 __all__ = [
+    "TrainingData",
     "describe",
     "patients_given",
     "positive_name",
     "read_collection",
     "read_for",
+    "read_training_data",
+    "require_known_classes",
     "rows_of",
     "two_classes",
 ]
@@ -23,6 +28,23 @@ __all__ = [
 # splits of their own.
 Side = Literal["rest", "held out", "both"]
 _SEED_OF_HOLD_OUT = 0
+_SHARE_HELD_OUT = 0.2  # by `fit`, where nothing else is there to evaluate on
+_FEWEST_TO_HOLD_OUT = 10  # patients of each class; a fifth of fewer tells nothing
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a command trains on, and the patients that it holds out, if any."""
+
+    train: "Bunch"
+    held_out: "Bunch | None" = None
+    share: float = 0.0
+
+    def describe(self) -> str:
+        """Count both in a line."""
+        if self.held_out is None:
+            return f"{describe(self.train)}."
+        return f"{describe(self.train)}; held out: {describe(self.held_out)}."
 
 
 def read_collection(
@@ -47,11 +69,64 @@ def read_collection(
     labels : {"binary", "etiology"}, default="binary"
         The classes of a folder.
     """
+    if options.hold_out:
+        usual = "train"  # what a test split holds is held out already
     if options.table is None:
         xrays = _read_folder(folder, options, usual, labels)
     else:
         xrays = _read_table(folder, options, usual, labels)
-    return xrays if options.hold_out is None else _set_apart(xrays, options.hold_out, side)
+    return _set_apart(xrays, options.hold_out, side) if options.hold_out else xrays
+
+
+def read_training_data(
+    folder: Path | None,
+    options: CollectionOptions,
+    labels: str = "binary",
+    *,
+    hold_out_anyway: bool = False,
+) -> TrainingData:
+    """Read what to train on, and what ``--hold-out`` sets apart.
+
+    With ``hold_out_anyway`` a fifth of the patients is held out unasked where the collection has
+    no splits, and so nothing else to say what the model is worth.
+    """
+    share = options.hold_out
+    xrays = read_collection(folder, replace(options, hold_out=None), "train", "rest", labels)
+    if options.table is None and not options.positive:
+        require_known_classes(xrays.target_names, folder)
+    if share is None and hold_out_anyway and not any(xrays.split) and _can_spare(xrays):
+        share = _SHARE_HELD_OUT
+    if not share:
+        return TrainingData(xrays)
+    both = _set_apart(xrays, share, "both")
+    train, held_out = (rows_of(both, both.split == part) for part in ("train", "test"))
+    return TrainingData(train, held_out, share)
+
+
+def require_known_classes(names: Sequence[str], folder: Path | None) -> None:
+    """Refuse to take folders for classes whose names are no words for classes."""
+    from skpneumo._positive_class import says_its_class
+
+    folders = [each for name in names for each in name.split(" or ")]
+    unknown = [each for each in folders if not says_its_class(each)]
+    if unknown:
+        quoted = ", ".join(map(repr, unknown))
+        raise ValueError(
+            f"{folder} holds {', '.join(map(repr, folders))}, and {quoted} "
+            f"{'is' if len(unknown) == 1 else 'are'} no known name of a class. What is the "
+            f'illness, name: --positive "{unknown[-1]}". What is no class, leave out: '
+            f'--leave-out "{unknown[-1]}". Or give the folder that holds the classes.'
+        )
+
+
+def _can_spare(xrays: "Bunch") -> bool:
+    """Whether each class has so many patients that some of them can say something."""
+    import numpy as np
+
+    return all(
+        len(set(xrays.groups[xrays.target == label])) >= _FEWEST_TO_HOLD_OUT
+        for label in np.unique(xrays.target)
+    )
 
 
 def _read_folder(
@@ -127,12 +202,6 @@ def _set_apart(xrays: "Bunch", share: float, side: Side) -> "Bunch":
 
     from skpneumo import patient_train_test_split
 
-    if any(xrays.split):
-        splits = ", ".join(sorted(map(repr, {split for split in xrays.split if split})))
-        raise ValueError(
-            f"--hold-out is for collections without splits; this one has {splits}. Leave it out, "
-            "or choose one with --part."
-        )
     rest, held_out, _, _ = patient_train_test_split(
         np.arange(len(xrays.target)),
         xrays.target,
@@ -167,9 +236,10 @@ def describe(xrays: "Bunch", rows: Any = slice(None)) -> str:
     target = xrays.target[rows]
     counts = np.bincount(target, minlength=len(xrays.target_names))
     classes = ", ".join(
-        f"{count} {name}" for count, name in zip(counts, xrays.target_names, strict=True)
+        f"{count:,} {name}" for count, name in zip(counts, xrays.target_names, strict=True)
     )
-    return f"{len(target)} X-rays of {len(set(xrays.groups[rows]))} patients ({classes})"
+    patients = counted(len(set(xrays.groups[rows])), "patient")
+    return f"{counted(len(target), 'X-ray')} of {patients} ({classes})"
 
 
 def positive_name(xrays: "Bunch") -> str:
@@ -226,12 +296,12 @@ def patients_given(xrays: "Bunch", options: CollectionOptions) -> Any:
     return xrays.X.get("patient")
 
 
-def two_classes(xrays: "Bunch", source: Path | None) -> "Bunch":
+def two_classes(xrays: "Bunch", source: Path | None, what: str = "A search by recall") -> "Bunch":
     """Raise if the collection does not have the two classes that recall needs."""
     if len(xrays.target_names) != 2:
         raise ValueError(
-            f"A search by recall needs two classes; {source} has {len(xrays.target_names)}: "
+            f"{what} needs two classes; {source} has {len(xrays.target_names)}: "
             f"{', '.join(xrays.target_names)}. Name the positive ones with --positive, "
-            "or use `skpneumo fit`."
+            "or use `skpneumo fit` as it is."
         )
     return xrays

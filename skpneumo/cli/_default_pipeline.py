@@ -1,11 +1,11 @@
 """The pipelines of ``fit`` and ``tune``: recipes, with the options of the command line."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from skpneumo import Pipeline
 
-__all__ = ["default_pipeline", "recipe_pipeline"]
+__all__ = ["default_pipeline", "networks_of", "recipe_pipeline", "with_recall_floor"]
 
 
 def default_pipeline(
@@ -25,10 +25,7 @@ def recipe_pipeline(
     verbose: bool,
 ) -> "Pipeline":
     """Make a recipe; ``weights="none"`` is a random start."""
-    from skpneumo.cli._quiet_start import start_keras
-
-    start_keras()
-    from skpneumo import CNNClassifier, TransferClassifier, make_recipe
+    from skpneumo import make_recipe
 
     pipeline = make_recipe(
         recipe,
@@ -38,7 +35,21 @@ def recipe_pipeline(
         random_state=random_state,
         n_jobs=n_jobs,
     )
-    for each in pipeline.get_params().values():
-        if isinstance(each, CNNClassifier | TransferClassifier):
-            each.set_params(verbose=2 if verbose else 0)
+    for network in networks_of(pipeline):
+        network.set_params(verbose=2 if verbose else 0)
     return pipeline
+
+
+def networks_of(pipeline: "Pipeline") -> list[Any]:
+    """List the networks that a pipeline trains: its last step, or what that averages."""
+    from skpneumo import CNNClassifier, TransferClassifier
+
+    held = pipeline.get_params().values()
+    return [each for each in held if isinstance(each, CNNClassifier | TransferClassifier)]
+
+
+def with_recall_floor(pipeline: "Pipeline", floor: float | None) -> Any:
+    """Let a pipeline keep a recall floor on patients out of fold, if one is given."""
+    from skpneumo import RecallFloorClassifier
+
+    return pipeline if floor is None else RecallFloorClassifier(pipeline, recall=floor)

@@ -26,9 +26,13 @@ def evaluated_split(
         If there is no such split.
     """
     column = None if read_by.table is None else read_by.split
-    everything = replace(read_by, part="all", split=column)
+    everything = read_by  # of which some patients are held out
+    if not read_by.hold_out:
+        everything = replace(read_by, part="all", split=column)
     xrays = read_for(estimator, folder, everything, "all", "both")
     wanted = read_by.part or (read_by.split if read_by.table is None else None)
+    if read_by.hold_out:
+        wanted = None
     split = wanted or ("test" if any(xrays.split) else "all")
     if split != "all" and split not in xrays.split:
         there = ", ".join(sorted(map(repr, set(xrays.split) - {""}))) or "none"

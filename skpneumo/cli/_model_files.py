@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from skpneumo._files import atomic_write
-from skpneumo.cli._quiet_start import start_keras
 
 __all__ = [
     "find_model",
@@ -84,6 +83,8 @@ def load_model(path: Path) -> Any:
     from sklearn.exceptions import NotFittedError
     from sklearn.utils.validation import check_is_fitted
 
+    from skpneumo.cli._worth import recorded_uselessness
+
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; name the model's file.")
     if not path.exists():
@@ -92,7 +93,6 @@ def load_model(path: Path) -> Any:
         from skpneumo.persistence import OnnxClassifier
 
         return OnnxClassifier(path).fit()
-    start_keras()  # a saved network needs it
     model = _unpickled(path) if is_pickle(path) else _loaded(path)
     known = isinstance(model, BaseEstimator) and is_classifier(model)
     if not (known and hasattr(model, "predict_proba")):
@@ -109,6 +109,7 @@ def load_model(path: Path) -> Any:
         ) from error
     if notice := notice_of(model):
         print(f"skpneumo: {path.name}: {notice}", file=sys.stderr)
+    recorded_uselessness(model)
     return model
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import CycloptsError, Group, Parameter
 from cyclopts.validators import Number
@@ -10,21 +10,34 @@ from cyclopts.validators import Number
 __all__ = [
     "FOLDER_ALONE",
     "CollectionOptions",
+    "Flag",
     "Force",
+    "NJobs",
     "Out",
     "ReadBy",
+    "RecallFloor",
     "Verbose",
     "require_source",
 ]
 
-Out = Annotated[Path, Parameter(name=("--out", "--output", "-o"))]
+
+def _no_zero(_: Any, number: int) -> None:
+    if number == 0:
+        raise ValueError("There is no work without a thread; name 1 or more, or -1 for all.")
+
+
+Out = Annotated[Path, Parameter(name=("--out", "-o"))]
 Force = Annotated[bool, Parameter(negative="", show_default=False)]
 Verbose = Annotated[bool, Parameter(alias="-v", negative="", show_default=False)]
+
+RecallFloor = Annotated[float | None, Parameter(validator=Number(gt=0, lt=1))]
+# The same default everywhere: a thread for each processor.
+NJobs = Annotated[int, Parameter(validator=_no_zero)]
 
 # Options for reading a collection are listed after the command's own.
 _READING = Group("How the X-rays are read", sort_key=0.5)
 _Several = Annotated[tuple[str, ...], Parameter(negative="", show_default=False)]
-_Flag = Annotated[bool, Parameter(negative="", show_default=False)]
+Flag = Annotated[bool, Parameter(negative="", show_default=False)]
 
 
 @dataclass(frozen=True)
@@ -55,9 +68,10 @@ class CollectionOptions:
         Regular expression with a group that matches the patient in a path; or nih, chexpert,
         mimic, padchest, rsna; or folder, where each patient has a folder.
     hold_out
-        Fraction of the images to hold out, by whole patients, where there are no splits.
-        Training leaves them out and evaluation uses only them. The same fraction always holds
-        out the same patients.
+        Fraction of the images to hold out, by whole patients; where there are splits, of the
+        training split. Training leaves them out and evaluation uses only them. The same fraction
+        always holds out the same patients. Default: 0, but 0.2 for `skpneumo fit` where there are
+        no splits.
     top_folders
         What the folders above the class folders are, where their names do not tell.
     leave_out
@@ -74,10 +88,10 @@ class CollectionOptions:
     part: str | None = None
     positive: _Several = ()
     patient_pattern: str | None = None
-    hold_out: Annotated[float | None, Parameter(validator=Number(gt=0, lt=1))] = None
+    hold_out: Annotated[float | None, Parameter(validator=Number(gte=0, lt=1))] = None
     top_folders: Literal["class", "split", "site"] | None = None
     leave_out: _Several = ()
-    drop_incomplete: _Flag = False
+    drop_incomplete: Flag = False
 
 
 def require_source(given: object, options: CollectionOptions, what: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from skpneumo._formatting import counted
 from skpneumo._image_files import SkippedFile
 from skpneumo.cli._xray_files import path_of
 
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["predicted_rows"]
+__all__ = ["predicted_rows", "unreadable"]
 
 
 def predicted_rows(
@@ -81,3 +82,9 @@ def _predicted(
 def _in_one_line(error: Exception) -> str:
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return " ".join(text.split()) or type(error).__name__
+
+
+def unreadable(n_bad: int, n: int) -> str:
+    """Say how many files could not be read."""
+    why = "its row says why" if n_bad == 1 else "their rows say why"
+    return f"{n_bad:,} of {counted(n, 'file')} could not be read; {why}."

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from skpneumo.tuning import ResumableGridSearchCV, ResumableRandomizedSearchCV
 
-__all__ = ["GRID", "figure_of", "recall_search", "table_of"]
+__all__ = ["GRID", "figure_of", "recall_search", "table_of", "useless_out_of_fold"]
 
 GRID: dict[str, list[Any]] = {
     "cnn__dropout": [0.0, 0.2],
@@ -79,6 +79,15 @@ def table_of(search: Any, xrays: "Bunch") -> "pd.DataFrame":
     table["fit_seconds"] = results["mean_fit_time"]
     table["chosen"] = np.arange(len(table)) == search.best_index_
     return table.sort_values(["chosen", "recall", "specificity"], ascending=False)
+
+
+def useless_out_of_fold(search: Any, xrays: "Bunch") -> str:
+    """Say why the chosen candidate is useless out of fold; "" if it is not."""
+    from skpneumo.evaluation import why_useless
+
+    predicted = search.predictions_
+    chosen = predicted[predicted["candidate"] == search.best_index_]
+    return why_useless(_pooled(chosen, xrays), names=tuple(xrays.target_names))
 
 
 def _pooled(predicted: "pd.DataFrame", xrays: "Bunch") -> "pd.DataFrame":

@@ -1,4 +1,4 @@
-"""Handle signals that end a command: print a line and return the status a shell expects."""
+"""Handle signals that end a command, and return the status that a shell expects."""
 
 import signal
 import sys
@@ -9,7 +9,8 @@ from typing import Any
 
 __all__ = ["received_signal", "run_until_signal"]
 
-_WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+# Whoever presses Ctrl-C knows it; SIGTERM comes from elsewhere.
+_WORDS = {signal.SIGINT: "", signal.SIGTERM: "terminated"}
 
 _received: list[int] = []
 
@@ -40,7 +41,8 @@ def run_until_signal(run: Callable[[], int]) -> int:
             signal.signal(number, handler)
     if not _received:
         return status
-    print(f"skpneumo: {_WORDS[signal.Signals(_received[0])]}", file=sys.stderr)
+    if word := _WORDS[signal.Signals(_received[0])]:
+        print(f"skpneumo: {word}", file=sys.stderr)
     return 128 + _received[0]
 
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -9,12 +10,22 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from skpneumo._formatting import counted
 from skpneumo._image_files import SkippedFile, walk
 from skpneumo.cli._options import CollectionOptions
 
-__all__ = ["STDIN", "Files", "batches_of", "expanded", "files_to_read", "path_of"]
+__all__ = [
+    "STDIN",
+    "Files",
+    "batches_of",
+    "contents_of",
+    "expanded",
+    "files_to_read",
+    "path_of",
+]
 
 STDIN = "-"
+_MOST_NAMED = 4
 
 
 def _no_option(_: Any, file: str) -> None:
@@ -77,6 +88,27 @@ def expanded(
             yield from _files_in(file, leave_out, {os.path.realpath(each) for each in own if each})
         else:
             yield file
+
+
+def contents_of(folder: str, leave_out: Collection[str] = ()) -> str:
+    """Say what a folder holds: its images, by the folders in it, and what else there is."""
+    images: Counter[str] = Counter()
+    n_others = 0
+    for file in walk(folder, frozenset(name.lower() for name in leave_out)):
+        if file.kind == "image":
+            inside = os.path.relpath(file.path, folder).split(os.sep)
+            images[inside[0] if len(inside) > 1 else ""] += 1
+        n_others += file.kind == "skipped"
+    text = f"{folder} holds {counted(images.total(), 'image')}"
+    parts = [f"{n:,} in {name}" if name else f"{n:,} beside" for name, n in sorted(images.items())]
+    if set(images) - {""}:
+        shown = parts[:_MOST_NAMED] + ["..."] * (len(parts) > _MOST_NAMED)
+        text += f" ({', '.join(shown)})"
+    if n_others:
+        text += (
+            f" and {counted(n_others, 'file')} that {'is' if n_others == 1 else 'are'} no image"
+        )
+    return f"{text}."
 
 
 def batches_of(paths: Iterable[str | SkippedFile], size: int) -> Iterator[list[str | SkippedFile]]:

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from skpneumo._tables import open_table
-from skpneumo.cli._options import FOLDER_ALONE, CollectionOptions, Force, ReadBy, require_source
+from skpneumo.cli._options import (
+    FOLDER_ALONE,
+    CollectionOptions,
+    Force,
+    NJobs,
+    ReadBy,
+    require_source,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,11 +29,11 @@ def audit(
     folder: Path | None = None,
     /,
     *,
-    out: Annotated[Path | None, Parameter(name=("--out", "--output", "-o"))] = None,
+    out: Annotated[Path | None, Parameter(name=("--out", "-o"))] = None,
     csv: Path | None = None,
     model: Path | None = None,
     names_only: Annotated[bool, Parameter(negative="", show_default=False)] = False,
-    n_jobs: int | None = None,
+    n_jobs: NJobs = -1,
     force: Force = False,
     read_by: ReadBy = FOLDER_ALONE,
 ) -> int:
@@ -53,7 +60,7 @@ def audit(
     names_only
         Open no images: check only labels, patients and splits, in seconds.
     n_jobs
-        Threads that read images. Default: one.
+        Threads that read images; -1 is one for each processor.
     force
         Overwrite the page and the table if they exist.
     """

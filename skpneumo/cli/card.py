@@ -2,15 +2,11 @@
 
 from hashlib import file_digest
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from cyclopts import Parameter
-
-from skpneumo.cli._options import FOLDER_ALONE, CollectionOptions, Force, Out, ReadBy
+from skpneumo.cli._options import FOLDER_ALONE, CollectionOptions, Flag, Force, NJobs, Out, ReadBy
 
 __all__ = ["card"]
-
-_Flag = Annotated[bool, Parameter(negative="", show_default=False)]
 
 
 def card(
@@ -19,9 +15,9 @@ def card(
     /,
     *,
     out: Out = Path("card.md"),
-    stress: _Flag = False,
-    shortcuts: _Flag = False,
-    n_jobs: int | None = None,
+    stress: Flag = False,
+    shortcuts: Flag = False,
+    n_jobs: NJobs = -1,
     force: Force = False,
     read_by: ReadBy = FOLDER_ALONE,
 ) -> None:
@@ -43,7 +39,7 @@ def card(
     shortcuts
         Examine whether the model uses a shortcut; takes minutes.
     n_jobs
-        Threads that read images for the audit. Default: one.
+        Threads that read images for the audit; -1 is one for each processor.
     force
         Overwrite the card if it exists.
     """

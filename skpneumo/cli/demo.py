@@ -8,7 +8,15 @@ from cyclopts.types import NonNegativeInt, PositiveInt
 
 from skpneumo._files import atomic_write
 from skpneumo._tables import write_frame
-from skpneumo.cli._options import FOLDER_ALONE, CollectionOptions, Force, Out, ReadBy, Verbose
+from skpneumo.cli._options import (
+    FOLDER_ALONE,
+    CollectionOptions,
+    Force,
+    NJobs,
+    Out,
+    ReadBy,
+    Verbose,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +46,7 @@ def demo(
     size: PositiveInt = 48,
     epochs: PositiveInt = 20,
     random_state: NonNegativeInt = 0,
-    n_jobs: int = -1,
+    n_jobs: NJobs = -1,
     force: Force = False,
     verbose: Verbose = False,
     read_by: ReadBy = FOLDER_ALONE,
@@ -74,11 +82,15 @@ def demo(
     import numpy as np
 
     from skpneumo import patient_train_test_split
-    from skpneumo._progress import fit_progress
+    from skpneumo._fit_progress import fit_progress
     from skpneumo.cli._collections import describe, positive_name, rows_of
+    from skpneumo.cli._finished import duration
     from skpneumo.cli._metrics_table import evaluated, printed
     from skpneumo.cli._model_files import save_model
     from skpneumo.cli._search import recall_search, table_of
+    from skpneumo.cli._training_record import TrainingRecord
+    from skpneumo.cli._updates import n_updates, updates_line
+    from skpneumo.cli._worth import reason_of_uselessness, say_useless
 
     start = time.perf_counter()
     _make_room(out, force)
@@ -111,7 +123,8 @@ def demo(
     search = recall_search(pipeline, GRID, FOLDS, None, random_state)
     search.set_params(verbose=3 if verbose else 0)
     trained_on = rows_of(xrays, train)
-    with fit_progress(search):
+    _say("Train", updates_line(pipeline, trained_on.X, trained_on.target))
+    with fit_progress(search, "Searching", quiet=verbose):
         search.fit(trained_on.X, trained_on.target, groups=trained_on.groups)
     candidates = table_of(search, trained_on)
     _say(
@@ -128,8 +141,16 @@ def demo(
     metrics = evaluated(model, held_out)
     _say("Evaluate", "on the held-out patients, who were not used for any choice above")
     _indent(printed(metrics, positive, METRICS))
+    useless = reason_of_uselessness(metrics, held_out)
+    say_useless(useless, metrics)
 
-    save_model(model, out / "model.skpneumo", xrays.target_names)
+    record = TrainingRecord.of(
+        trained_on,
+        n_updates=n_updates(pipeline, trained_on.X, trained_on.target),
+        hold_out=0,
+        useless=useless,
+    )
+    save_model(model, out / "model.skpneumo", xrays.target_names, provenance=record.as_dict())
     write_frame(metrics, out / "metrics.csv")
     write_frame(candidates, out / "candidates.csv")
     figures = _save_figures(model, trained_on, held_out, out)
@@ -138,7 +159,7 @@ def demo(
         f"{out}/: model.skpneumo, metrics.csv, candidates.csv",
         f"figures: {', '.join(figures)}",
     )
-    print(f"\nDone in {time.perf_counter() - start:.0f} s. Next, one row per X-ray:")
+    print(f"\nDone in {duration(time.perf_counter() - start)}. Next, one row per X-ray:")
     read = f"--table {read_by.table} --path {read_by.path}" if read_by.table else data
     print(f"  skpneumo predict {out / 'model.skpneumo'} {read or xrays.root}")
     if read is None:
@@ -197,10 +218,17 @@ def _read(data: Path | None, read_by: CollectionOptions, patients: int) -> "tupl
 
     import numpy as np
 
-    from skpneumo.cli._collections import read_collection, rows_of, two_classes
+    from skpneumo.cli._collections import (
+        read_collection,
+        require_known_classes,
+        rows_of,
+        two_classes,
+    )
 
     xrays = read_collection(data, replace(read_by, hold_out=None), "all", "both")
     two_classes(xrays, read_by.table or data)
+    if read_by.table is None and not read_by.positive:
+        require_known_classes(xrays.target_names, data)
     rows = xrays.split != "test"
     if not rows.any():
         raise ValueError(
@@ -214,9 +242,6 @@ def _read(data: Path | None, read_by: CollectionOptions, patients: int) -> "tupl
 
 
 def _small_pipeline(size: int, epochs: int, random_state: int, n_jobs: int) -> "Pipeline":
-    from skpneumo.cli._quiet_start import start_keras
-
-    start_keras()
     from skpneumo import CNNClassifier, ImageAugmenter, ImageLoader, ImageResampler, Pipeline
 
     network = CNNClassifier(

@@ -4,9 +4,10 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Annotated, Any
 
-from cyclopts import App, CycloptsError, Group, Parameter
+from cyclopts import App, CycloptsError, Group, Parameter, UnknownCommandError, ValidationError
 
 from skpneumo import __version__
 from skpneumo.cli._signals import received_signal
@@ -47,7 +48,7 @@ app = App(
     name="skpneumo",
     help="Pneumonia from chest X-rays: recall first, patients never split.",
     version=__version__,
-    help_format="plaintext",
+    help_format="markdown",  # whose paragraphs are filled to the width of the terminal
     result_action="return_value",
     # Errors and interruptions are returned to the caller, which reports them all the same way.
     exit_on_error=False,
@@ -72,10 +73,17 @@ def _launch(
         Show the whole traceback of an error.
     """
     if not debug:
-        warnings.showwarning = _show_in_one_line
+        warnings.showwarning = _OneLinePerWarning()
+    from skpneumo._progress import lines_in_pipes
+
     try:
-        return app(tokens) or 0
+        with lines_in_pipes():
+            return app(tokens) or 0
     except BrokenPipeError:
+        raise
+    except CycloptsError as error:
+        # One that a command raises itself does not know whose it is.
+        error.command_chain = error.command_chain or tokens[:1]
         raise
     except USER_ERRORS as error:
         if debug or received_signal():
@@ -89,8 +97,7 @@ def run_program(arguments: Sequence[str] | None = None) -> int:
     try:
         return app.meta(arguments) or 0
     except CycloptsError as error:
-        message = " ".join(str(error).split())
-        print(f"skpneumo: {message} Try: skpneumo --help", file=sys.stderr)
+        print(f"skpneumo: {_said_of(error)}", file=sys.stderr)
         return WRONG_USAGE
     except BrokenPipeError:
         # Python flushes standard output once more at exit, and would raise again.
@@ -98,5 +105,32 @@ def run_program(arguments: Sequence[str] | None = None) -> int:
         return READER_GONE
 
 
-def _show_in_one_line(message: Any, category: type[Warning], *_: Any, **__: Any) -> None:
-    print(f"skpneumo: {category.__name__}: {message}", file=sys.stderr)
+def _said_of(error: CycloptsError) -> str:
+    """Say in a line what is wrong with the usage, and where there is help."""
+    if isinstance(error, UnknownCommandError):
+        unknown = (error.unused_tokens or [""])[0]
+        near = get_close_matches(unknown, COMMANDS, n=1)
+        meant = f" Did you mean {near[0]}?" if near else ""
+        return (
+            f"There is no command {unknown}.{meant} The commands are {', '.join(COMMANDS)}. "
+            "Try: skpneumo --help"
+        )
+    message = " ".join(str(error).split())
+    value = getattr(error.argument, "value", None)
+    if isinstance(error, ValidationError) and isinstance(value, tuple):
+        message = error.exception_message  # the value would be written as Python has it
+    command = next((each for each in error.command_chain or () if each in COMMANDS), "")
+    return f"{message} Try: skpneumo {command}{' ' * bool(command)}--help"
+
+
+class _OneLinePerWarning:
+    """Show each warning in a line, and the same one once."""
+
+    def __init__(self) -> None:
+        self._shown: set[str] = set()
+
+    def __call__(self, message: Any, category: type[Warning], *_: Any, **__: Any) -> None:
+        line = f"skpneumo: {category.__name__}: {message}"
+        if line not in self._shown:
+            self._shown.add(line)
+            print(line, file=sys.stderr)

@@ -18,7 +18,7 @@ def evaluate(
     /,
     *,
     threshold: Annotated[float | None, Parameter(validator=Number(gte=0, lte=1))] = None,
-    out: Annotated[Path | None, Parameter(name=("--out", "--output", "-o"))] = None,
+    out: Annotated[Path | None, Parameter(name=("--out", "-o"))] = None,
     force: Force = False,
     read_by: ReadBy = FOLDER_ALONE,
 ) -> None:
@@ -43,10 +43,17 @@ def evaluate(
     force
         Overwrite that table if it exists.
     """
+    from skpneumo._progress import working
     from skpneumo.cli._collections import describe, positive_name, read_for
     from skpneumo.cli._distinct_files import refuse_the_same_file
     from skpneumo.cli._metrics_table import evaluated, printed
     from skpneumo.cli._model_files import find_model, load_model, refuse_to_overwrite
+    from skpneumo.cli._worth import (
+        reason_of_uselessness,
+        say_useless,
+        say_what_was_seen,
+        seen_in_training,
+    )
 
     require_source(folder, read_by, "FOLDER")
     model = find_model(model)
@@ -56,9 +63,12 @@ def evaluate(
     estimator = load_model(model)
     xrays = read_for(estimator, folder, read_by, "test", "held out")
     positive = positive_name(xrays)
-    print(f"{model} on {describe(xrays)}\n", flush=True)
-    frame = evaluated(estimator, xrays, threshold)
-    print(printed(frame, positive))
+    print(f"{model} on {describe(xrays)}", flush=True)
+    say_what_was_seen(estimator, seen_in_training(estimator, xrays))
+    with working("Evaluating"):
+        frame = evaluated(estimator, xrays, threshold)
+    print(f"\n{printed(frame, positive)}")
+    say_useless(reason_of_uselessness(frame, xrays), frame)
     if out is not None:
         write_frame(frame, out)
         print(f"\nSaved {out}.")

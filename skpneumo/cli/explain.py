@@ -5,15 +5,17 @@ import sys
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from cyclopts import Parameter
 from cyclopts.types import PositiveInt
 
 from skpneumo._files import atomic_write
+from skpneumo._formatting import counted
 from skpneumo._image_files import SkippedFile
 from skpneumo._tables import open_table
 from skpneumo.cli._options import FOLDER_ALONE, Force, Out, ReadBy, require_source
-from skpneumo.cli._predicted_rows import predicted_rows
+from skpneumo.cli._predicted_rows import predicted_rows, unreadable
 from skpneumo.cli._xray_files import Files, batches_of, files_to_read, path_of
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ Method = Literal[
     "occlusion", "hires_cam", "grad_cam", "grad_cam++", "integrated_gradients", "lime"
 ]
 
+Methods = Annotated[tuple[Method, ...], Parameter(negative="", show_default=", ".join)]
+
 TABLE = "explanations.csv"
 
 _LEAST_DPI, _MOST_DPI = 150, 600
@@ -34,7 +38,9 @@ def explain(
     model: Path,
     /,
     *files: Files,
-    method: tuple[Method, ...] = ("occlusion",),
+    method: Annotated[tuple[Method, ...], Parameter(negative="", show_default=", ".join)] = (
+        "occlusion",
+    ),
     out: Out = Path("explanations"),
     target: str | None = None,
     batch_size: PositiveInt = 16,
@@ -77,6 +83,7 @@ def explain(
     from skpneumo.cli._gate import report_withheld
     from skpneumo.cli._labels import class_names
     from skpneumo.cli._model_files import find_model, load_model
+    from skpneumo.cli._worth import files_seen_in_training, say_what_was_seen
     from skpneumo.explanation._batches import REGIONS, explain_batch
     from skpneumo.fitted import gate_of
 
@@ -95,6 +102,7 @@ def explain(
     if not force:
         _refuse_to_overwrite(figures)
     estimator = load_model(model)
+    say_what_was_seen(estimator, files_seen_in_training(estimator, paths, read_by))
     names, labels = class_names(estimator), estimator.classes_.tolist()
     if target is not None and target not in names:
         raise ValueError(f"--target {target} is not one of the model's classes {names}.")
@@ -143,10 +151,10 @@ def explain(
             n_bad += row[-1] is not None
             n_figures += row[-2] is not None
             n_withheld += bool(withheld) and row[label_at + 1] is not None
-    print(f"Saved {out / TABLE} and {n_figures} figure{'s' * (n_figures != 1)}.")
+    print(f"Saved {out / TABLE} and {counted(n_figures, 'figure')}.")
     if n_bad:
         print(
-            f"skpneumo: {n_bad} of {len(paths)} files could not be read; their rows say why.",
+            f"skpneumo: {unreadable(n_bad, len(paths))}",
             file=sys.stderr,
         )
     report_withheld(n_withheld, len(paths))

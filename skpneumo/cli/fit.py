@@ -8,7 +8,16 @@ from cyclopts import Parameter
 from cyclopts.types import NonNegativeInt, PositiveInt
 from cyclopts.validators import Number
 
-from skpneumo.cli._options import FOLDER_ALONE, Force, Out, ReadBy, Verbose, require_source
+from skpneumo.cli._options import (
+    FOLDER_ALONE,
+    Force,
+    NJobs,
+    Out,
+    ReadBy,
+    RecallFloor,
+    Verbose,
+    require_source,
+)
 
 __all__ = ["fit"]
 
@@ -20,11 +29,12 @@ def fit(
     out: Out = Path("model.skpneumo"),
     labels: Literal["binary", "etiology"] = "binary",
     recipe: str = "robust",
+    recall: RecallFloor = None,
     size: PositiveInt | None = None,
     epochs: PositiveInt | None = None,
     weights: str = "imagenet",
     random_state: NonNegativeInt = 0,
-    n_jobs: int = -1,
+    n_jobs: NJobs = -1,
     gate: bool = True,
     gate_false_alarms: Annotated[float, Parameter(validator=Number(gt=0, lt=1))] = 0.01,
     force: Force = False,
@@ -33,7 +43,9 @@ def fit(
 ) -> None:
     """Train a classifier on a folder of X-rays and save it.
 
-    It trains a recipe: the recommended one, or another by name.
+    It trains a recipe: the recommended one, or another by name, and says what the model reached
+    on patients it has not seen. Where there are no splits, a fifth of the patients is held out
+    for that; --hold-out 0 trains on all of them.
 
     Parameters
     ----------
@@ -50,6 +62,10 @@ def fit(
         scikit-image. The networks of published studies: dense-baseline, dense-32-64-96-128,
         cnn-50-50-75, cnn-64-128-256, cnn-double-conv, cnn-undersampled, cnn-conv-pool-dropout,
         vgg16, xception. Or any backbone of keras.applications, such as DenseNet121.
+    recall
+        Floor of the recall, such as 0.95: the threshold is the highest that keeps it, with 95 %
+        confidence, on patients that were not trained on. Default: the model calls what is more
+        probable than not.
     size
         Side of the images given to the network, in pixels. Default: the recipe's.
     epochs
@@ -71,36 +87,29 @@ def fit(
     verbose
         Show the loss of every epoch.
     """
-    from skpneumo._progress import fit_progress
-    from skpneumo.cli._collections import describe, read_collection
-    from skpneumo.cli._default_pipeline import recipe_pipeline
+    from skpneumo._fit_progress import fit_progress
+    from skpneumo.cli._collections import read_training_data, two_classes
+    from skpneumo.cli._default_pipeline import recipe_pipeline, with_recall_floor
+    from skpneumo.cli._finished import duration, epochs_of, save_and_say_what_it_is_worth
     from skpneumo.cli._gate import gated, without_what_its_terms_say
-    from skpneumo.cli._model_files import refuse_to_overwrite, save_model
-    from skpneumo.fitted import classifiers_of
+    from skpneumo.cli._model_files import refuse_to_overwrite
+    from skpneumo.cli._updates import n_updates, updates_line
 
     require_source(folder, read_by, "FOLDER")
     refuse_to_overwrite(out, force)
-    xrays = read_collection(folder, read_by, "train", "rest", labels)
+    data = read_training_data(folder, read_by, labels, hold_out_anyway=True)
+    if recall is not None:
+        two_classes(data.train, read_by.table or folder, "A recall floor")
     pipeline = recipe_pipeline(recipe, size, epochs, weights, random_state, n_jobs, verbose)
-    print(f"Training {recipe} on {describe(xrays)}.", flush=True)
+    print(f"Training {recipe} on {data.describe()}")
+    print(updates_line(pipeline, data.train.X, data.train.target), flush=True)
+    updates = n_updates(pipeline, data.train.X, data.train.target)
+    model = with_recall_floor(pipeline, recall)
     start = time.perf_counter()
-    # scikit-learn's VotingClassifier does not pass a progress bar on to its members.
-    depth = int(hasattr(pipeline[-1], "set_callbacks"))
-    model = gated(pipeline, gate_false_alarms if gate else None)
-    with fit_progress(model, depth=depth + 2 * gate), without_what_its_terms_say():
-        model.fit(xrays.X, xrays.target)
-    minutes = (time.perf_counter() - start) / 60
-    save_model(model, out, xrays.target_names)
-    networks = [
-        each.classifier for each in classifiers_of(model) if hasattr(each.classifier, "history_")
-    ]
-    trained = f"{_epochs([each.n_iter_ for each in networks])}, " if networks else ""
-    print(f"Saved {out} after {trained}{minutes:.1f} minutes.")
+    model = gated(model, gate_false_alarms if gate else None)
+    with fit_progress(model, f"Training {recipe}", quiet=verbose), without_what_its_terms_say():
+        model.fit(data.train.X, data.train.target)
+    print(f"Trained{epochs_of(model)} in {duration(time.perf_counter() - start)}.")
     if gate:
         print(f"Input gate: {model.terms_}")
-    print("Next, evaluate it on patients it has not seen: skpneumo evaluate.")
-
-
-def _epochs(counts: list[int]) -> str:
-    """Write the epochs of each network: "1 epoch", "15 epochs", "12 + 15 epochs"."""
-    return f"{' + '.join(map(str, counts))} epoch{'s' * (counts != [1])}"
+    save_and_say_what_it_is_worth(model, data, out, updates)

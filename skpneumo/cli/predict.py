@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from hashlib import blake2b
@@ -15,10 +16,13 @@ from cyclopts.validators import Number
 
 from skpneumo.cli._journal import Format, Journal, require_pyarrow, row_writer
 from skpneumo.cli._options import FOLDER_ALONE, Force, ReadBy, require_source
-from skpneumo.cli._predicted_rows import predicted_rows
-from skpneumo.cli._xray_files import STDIN, Files, batches_of, files_to_read
+from skpneumo.cli._predicted_rows import predicted_rows, unreadable
+from skpneumo.cli._xray_files import STDIN, Files, batches_of, contents_of, files_to_read
 
 __all__ = ["predict"]
+
+# Of fewer, all may well be of one class.
+_ENOUGH_FOR_TWO_ANSWERS = 20
 
 
 def predict(
@@ -26,7 +30,7 @@ def predict(
     /,
     *files: Files,
     format: Format | None = None,
-    out: Annotated[Path | None, Parameter(name=("--out", "--output", "-o"))] = None,
+    out: Annotated[Path | None, Parameter(name=("--out", "-o"))] = None,
     threshold: Annotated[float | None, Parameter(validator=Number(gte=0, lte=1))] = None,
     batch_size: PositiveInt = 128,
     force: Force = False,
@@ -70,6 +74,7 @@ def predict(
     from skpneumo.cli._gate import report_withheld
     from skpneumo.cli._labels import class_names
     from skpneumo.cli._model_files import find_model, load_model, refuse_to_overwrite
+    from skpneumo.cli._worth import say_in_red
     from skpneumo.fitted import gate_of
 
     require_source(files, read_by, "FILES")
@@ -83,6 +88,8 @@ def predict(
     if out is not None:
         refuse_to_overwrite(out, force)
     estimator = load_model(model)
+    for folder in filter(os.path.isdir, files):
+        print(f"skpneumo: {contents_of(folder, read_by.leave_out)}", file=sys.stderr)
     names = class_names(estimator)
     if threshold is not None and len(names) != 2:
         raise ValueError(
@@ -96,25 +103,28 @@ def predict(
     total = None if STDIN in files or any(map(os.path.isdir, files)) else len(files) or None
     paths = progress(listed, "X-rays", total)
     n_rows = n_bad = n_withheld = 0
+    n_called: Counter[str] = Counter()
+    label_at = columns.index("label")
 
-    def counted(rows: Iterable[list[Any]]) -> Iterator[list[Any]]:
+    def counting(rows: Iterable[list[Any]]) -> Iterator[list[Any]]:
         nonlocal n_rows, n_bad, n_withheld
         for row in rows:
             n_rows += 1
             n_withheld += bool(withheld) and row[-2] is not None
             n_bad += row[-1] is not None
+            n_called[row[label_at] or ""] += 1
             yield row
 
     def predicted() -> Iterator[Iterator[list[Any]]]:
         for batch in batches_of(paths, batch_size):
-            yield counted(predicted_rows(estimator, batch, threshold))
+            yield counting(predicted_rows(estimator, batch, threshold))
 
     if out is None:
         _print_rows(predicted(), form, columns)
     else:
         run = {"model": _digest(model), "threshold": threshold, "columns": columns}
         with closing(Journal(out, run, from_scratch=force)) as journal:
-            if n_done := sum(1 for _ in counted(journal.skip_done(paths))):
+            if n_done := sum(1 for _ in counting(journal.skip_done(paths))):
                 print(
                     f"skpneumo: continuing after {n_done} rows of {journal.path}", file=sys.stderr
                 )
@@ -126,10 +136,18 @@ def predict(
                 journal.discard()
     if n_bad:
         print(
-            f"skpneumo: {n_bad} of {n_rows} files could not be read; their rows say why.",
+            f"skpneumo: {unreadable(n_bad, n_rows)}",
             file=sys.stderr,
         )
     report_withheld(n_withheld, n_rows)
+    n_called.pop("", None)
+    if n_called.total() >= _ENOUGH_FOR_TWO_ANSWERS and len(n_called) == 1:
+        [(answer, n_all)] = n_called.items()
+        say_in_red(
+            f"The model called all {n_all:,} X-rays {answer}. A model that gives one answer for "
+            "all is useless, unless it is right for all of these.",
+            sys.stderr,
+        )
     if not n_rows:
         raise ValueError("Standard input had no paths. Check the command that lists them.")
     return 1 if n_bad or n_withheld else 0

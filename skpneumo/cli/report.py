@@ -3,7 +3,7 @@
 from hashlib import file_digest
 from pathlib import Path
 
-from skpneumo.cli._options import FOLDER_ALONE, Force, Out, ReadBy, require_source
+from skpneumo.cli._options import FOLDER_ALONE, Flag, Force, NJobs, Out, ReadBy, require_source
 
 __all__ = ["report"]
 
@@ -14,9 +14,9 @@ def report(
     /,
     *,
     out: Out = Path("report.html"),
-    explain: bool = False,
+    explain: Flag = False,
     prevalence: float | None = None,
-    n_jobs: int | None = None,
+    n_jobs: NJobs = -1,
     force: Force = False,
     read_by: ReadBy = FOLDER_ALONE,
 ) -> None:
@@ -42,7 +42,7 @@ def report(
         Share of positive images where the model is to be used, such as 0.05: adds predictive
         values and net benefit there.
     n_jobs
-        Threads that read images for the audit. Default: one.
+        Threads that read images for the audit; -1 is one for each processor.
     force
         Overwrite the page if it exists.
     """
@@ -50,7 +50,7 @@ def report(
 
     from skpneumo._progress import working
     from skpneumo.audit import audit_images
-    from skpneumo.cli._collections import describe, patients_given, positive_name
+    from skpneumo.cli._collections import describe, patients_given, positive_name, rows_of
     from skpneumo.cli._distinct_files import refuse_the_same_file
     from skpneumo.cli._evaluated_split import evaluated_split
     from skpneumo.cli._metrics_table import is_positive, printed
@@ -59,6 +59,13 @@ def report(
         load_model,
         notice_of,
         refuse_to_overwrite,
+    )
+    from skpneumo.cli._worth import (
+        SHOWN,
+        reason_of_uselessness,
+        say_useless,
+        say_what_was_seen,
+        seen_in_training,
     )
     from skpneumo.report import EvaluationReport
 
@@ -73,7 +80,10 @@ def report(
     xrays, split = evaluated_split(estimator, folder, read_by)
     positive = positive_name(xrays)
     rows = slice(None) if split is None else xrays.split == split
-    print(f"{model} on {describe(xrays, rows)}\n", flush=True)
+    print(f"{model} on {describe(xrays, rows)}", flush=True)
+    evaluated_rows = rows_of(xrays, np.arange(len(xrays.target))[rows])
+    seen = seen_in_training(estimator, evaluated_rows)
+    say_what_was_seen(estimator, seen)
     names = dict(enumerate(xrays.target_names))
     with working(f"Auditing {len(xrays.target):,} files"):
         audited = audit_images(
@@ -96,6 +106,7 @@ def report(
             target_names=xrays.target_names,
             audit=audited,
             explain=explain,
+            seen_in_training=None if seen is None else seen.either,
             description=xrays.DESCR,
             skipped=xrays.skipped,
             prevalence=prevalence,
@@ -106,7 +117,8 @@ def report(
             },
         )
     written.to_html(out)
-    print(printed(written.frame, positive, ["recall", "specificity", "roc_auc"]))
+    print(f"\n{printed(written.frame, positive, SHOWN)}")
+    say_useless(reason_of_uselessness(written.frame, xrays), written.frame)
     print(f"\n{written.threshold_origin}\nSaved {out}.")
 
 

@@ -8,8 +8,18 @@ from cyclopts import Parameter
 from cyclopts.types import NonNegativeInt, PositiveInt
 from cyclopts.validators import Number
 
+from skpneumo._formatting import counted
 from skpneumo._tables import write_frame
-from skpneumo.cli._options import FOLDER_ALONE, Force, Out, ReadBy, Verbose, require_source
+from skpneumo.cli._options import (
+    FOLDER_ALONE,
+    Force,
+    NJobs,
+    Out,
+    ReadBy,
+    RecallFloor,
+    Verbose,
+    require_source,
+)
 
 __all__ = ["tune"]
 
@@ -22,11 +32,12 @@ def tune(
     results: Path | None = None,
     store: Path | None = None,
     candidates: PositiveInt | None = None,
+    recall: RecallFloor = None,
     folds: Annotated[int, Parameter(validator=Number(gte=2))] = 3,
     size: PositiveInt = 64,
     epochs: PositiveInt = 15,
     random_state: NonNegativeInt = 0,
-    n_jobs: int = -1,
+    n_jobs: NJobs = -1,
     force: Force = False,
     verbose: Verbose = False,
     read_by: ReadBy = FOLDER_ALONE,
@@ -54,6 +65,10 @@ def tune(
         interruption. Default: nothing is saved before the search is done.
     candidates
         Number of candidates to sample at random. Default: the whole grid.
+    recall
+        Floor of the recall, such as 0.95: the chosen network is fitted with the highest threshold
+        that keeps it, with 95 % confidence, on patients that were not trained on. Default: it
+        calls what is more probable than not.
     folds
         Folds of the cross-validation.
     size
@@ -69,41 +84,53 @@ def tune(
     verbose
         Show every candidate's score in every fold.
     """
-    from skpneumo._progress import fit_progress
-    from skpneumo.cli._collections import (
-        describe,
-        positive_name,
-        read_collection,
-        two_classes,
-    )
-    from skpneumo.cli._default_pipeline import default_pipeline
-    from skpneumo.cli._model_files import refuse_to_overwrite, save_model
-    from skpneumo.cli._search import GRID, figure_of, recall_search, table_of
+    from sklearn.base import clone
+
+    from skpneumo._fit_progress import fit_progress
+    from skpneumo.cli._collections import positive_name, read_training_data, two_classes
+    from skpneumo.cli._default_pipeline import default_pipeline, with_recall_floor
+    from skpneumo.cli._finished import duration, save_and_say_what_it_is_worth
+    from skpneumo.cli._model_files import refuse_to_overwrite
+    from skpneumo.cli._search import GRID, figure_of, recall_search, table_of, useless_out_of_fold
+    from skpneumo.cli._updates import n_updates, updates_line
+    from skpneumo.cli._worth import say_useless
 
     results = results or out.with_name(f"{out.stem}-candidates.csv")
     require_source(folder, read_by, "FOLDER")
     refuse_to_overwrite(out, force)
     refuse_to_overwrite(results, force)
-    xrays = read_collection(folder, read_by, "train", "rest")
-    two_classes(xrays, read_by.table or folder)
-    print(f"Searching on {describe(xrays)}.", flush=True)
+    data = read_training_data(folder, read_by)
+    two_classes(data.train, read_by.table or folder)
+    X, y = data.train.X, data.train.target
     pipeline = default_pipeline(size, epochs, random_state, n_jobs, verbose=False)
+    print(f"Searching on {data.describe()}")
+    print(f"Each fit of the final model: {updates_line(pipeline, X, y)}", flush=True)
+    updates = n_updates(pipeline, X, y)
     search = recall_search(pipeline, GRID, folds, candidates, random_state, store)
     search.set_params(verbose=3 if verbose else 0)
     start = time.perf_counter()
-    with fit_progress(search):
-        search.fit(xrays.X, xrays.target, groups=xrays.groups)
-    minutes = (time.perf_counter() - start) / 60
-    table = table_of(search, xrays)
+    with fit_progress(search, "Searching", quiet=verbose):
+        search.fit(X, y, groups=data.train.groups)
+    table = table_of(search, data.train)
     write_frame(table, results)
-    save_model(search.best_estimator_, out, xrays.target_names)
     best = table.iloc[0]
-    print(f"Compared {len(table)} candidates on {folds} folds in {minutes:.1f} minutes.")
+    print(
+        f"Compared {counted(len(table), 'candidate')} on {folds} folds in "
+        f"{duration(time.perf_counter() - start)}."
+    )
     if search.n_restored_:
         print(f"{search.n_restored_} of {len(table) * folds} fits were already in {store}.")
     print(f"Best: {', '.join(f'{key} {value}' for key, value in search.best_params_.items())}")
     print("In cross-validation, over all folds, with 95 % intervals over patients:")
-    print(f"  recall of {positive_name(xrays)} {figure_of(best, 'recall')}")
+    print(f"  recall of {positive_name(data.train)} {figure_of(best, 'recall')}")
     print(f"  specificity {figure_of(best, 'specificity')}")
-    print("Both are slightly optimistic, because they chose the model. Next: skpneumo evaluate.")
-    print(f"Saved {out} and {results}.")
+    print("Both are slightly optimistic, because they chose the model.")
+    useless = useless_out_of_fold(search, data.train)
+    say_useless(useless)
+    model = search.best_estimator_
+    if recall is not None:
+        model = with_recall_floor(clone(model), recall)
+        with fit_progress(model, "Fitting the best with a recall floor", quiet=verbose):
+            model.fit(X, y)
+    save_and_say_what_it_is_worth(model, data, out, updates, useless)
+    print(f"All candidates: {results}")

@@ -11,7 +11,11 @@ from numpy.typing import NDArray
 
 from skpneumo._html import printable
 from skpneumo._image_files import SYNTHETIC_NOTE, describe_skipped, list_folder
-from skpneumo._positive_class import UndecidedPositiveError, positive_classes
+from skpneumo._positive_class import (
+    UndecidedPositiveError,
+    positive_classes,
+    says_its_class,
+)
 from skpneumo.datasets._folders import SPLITS, TopFolders, Tree, in_order, scan, split_name
 from skpneumo.datasets._patients import Patients, etiologies, read_patients
 
@@ -203,10 +207,15 @@ def _choose_splits(tree: Tree, split: str | Sequence[str] | None) -> list[str]:
 def _no_images(tree: Tree) -> Exception:
     root = os.fspath(tree.root)
     if unread := tree.unread.get(root):
+        # Above any other folder lie folders that are no classes.
+        above = (
+            "Pass the folder above it, or read"
+            if says_its_class(tree.root.name)
+            else ("Sort the images into folders NORMAL and PNEUMONIA, or read")
+        )
         return ValueError(
             f"{root!r} holds images ({unread}) but no class folders, so their class is unknown. "
-            "Pass the folder above it, sort the images into NORMAL and PNEUMONIA, or read their "
-            "labels from a table with load_image_table."
+            f"{above} their labels from a table with load_image_table (in the shell --table)."
         )
     others = f" Of its files {describe_skipped(tree.skipped)}." if tree.skipped else ""
     return FileNotFoundError(

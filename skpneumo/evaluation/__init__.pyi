@@ -14,6 +14,7 @@ from ._scorers import (
     specificity_scorer,
 )
 from ._stress import stress_test
+from ._usefulness import why_useless, why_useless_rates
 from .displays import (
     AugmentationDisplay,
     ClassDistributionDisplay,
@@ -56,4 +57,6 @@ __all__ = [
     "sensitivity_at_specificity",
     "specificity_scorer",
     "stress_test",
+    "why_useless",
+    "why_useless_rates",
 ]

@@ -4,12 +4,13 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length, check_scalar, column_or_1d
 
 from skpneumo._bootstrap import blocks
 from skpneumo._predictions import check_labels, check_positive_label
 from skpneumo._sklearn import _check_pos_label_consistency
+from skpneumo._typing import ArrayLike
 
 __all__ = ["CalibrationBins", "calibration_error_limits", "expected_calibration_error"]
 

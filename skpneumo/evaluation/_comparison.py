@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from skpneumo._predictions import Predictions, common_positive_label, predictions_of
+from skpneumo._typing import ArrayLike
 from skpneumo.evaluation._differences import DIFFERENCE_METRICS, estimate_differences
 from skpneumo.evaluation._dominance import warn_of_dominant_patient
 from skpneumo.evaluation._estimate import warn_of_undefined, why_undefined
@@ -182,13 +182,13 @@ def _compare(
     b: Predictions,
     confidence_level: float,
 ) -> "pd.DataFrame":
-    import pandas as pd
+    from skpneumo.evaluation._table import ReadableFrame
 
     normal_quantile(confidence_level)  # checks it
     rows = estimate_differences(a, b, DIFFERENCE_METRICS, confidence_level)
     why = why_undefined(a, b)
     warn_of_undefined([row.metric for row in rows if np.isnan(row.difference)], why)
-    frame = pd.DataFrame([vars(row) for row in rows])
+    frame = ReadableFrame([vars(row) for row in rows])
     frame.loc[frame["difference"].isna(), "interval"] = f"undefined: {why}"
     frame.attrs["confidence_level"] = confidence_level
     frame.attrs["notes"] = notes(

@@ -3,10 +3,11 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.utils import check_array, column_or_1d
 
 from skpneumo._predictions import Predictions, predictions_of
+from skpneumo._typing import ArrayLike
 from skpneumo.evaluation._dominance import warn_of_dominant_patient
 from skpneumo.evaluation._intervals import clustered_share, normal_quantile
 from skpneumo.evaluation._prevalence import check_share, net_benefit

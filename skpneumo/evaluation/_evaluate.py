@@ -4,11 +4,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
+from skpneumo._plotting import class_name
 from skpneumo._predictions import Predictions, predictions_of
 from skpneumo._random import check_random_state
 from skpneumo._responses import reasons_to_withhold
+from skpneumo._typing import ArrayLike
 from skpneumo.evaluation._dominance import warn_of_dominant_patient
 from skpneumo.evaluation._estimate import Estimate, Settings, warn_of_undefined, why_undefined
 from skpneumo.evaluation._estimates import METRICS, estimate_metrics, estimate_withheld
@@ -102,7 +103,8 @@ def evaluate(
         patients in the metric's denominator), ``n_effective`` (how many patients of one size
         those are worth), ``interval`` (the method) and the subgroup's ``true_positives``,
         ``false_negatives``, ``false_positives`` and ``true_negatives``; with ``prevalence``
-        also that, with several fits ``sd_between_fits``. NaN, with a
+        also that, with several fits ``sd_between_fits``. It prints as a table of values with
+        their intervals; ``pandas.DataFrame(frame)`` prints all columns. NaN, with a
         :class:`~sklearn.exceptions.UndefinedMetricWarning`, where a metric is undefined;
         ``interval`` then says why. ``frame.attrs["notes"]`` has the sentences that belong
         beside the table.
@@ -122,6 +124,7 @@ def evaluate(
     See Also
     --------
     evaluate_predictions : The same from labels and scores.
+    why_useless : Whether a table like this one is that of a useless model.
     decision_curve : The net benefit at all threshold probabilities.
     compare : Two classifiers on the same images.
 
@@ -342,7 +345,7 @@ class _How:
 
 
 def _evaluate(fits: list[Predictions], how: _How) -> "pd.DataFrame":
-    import pandas as pd
+    from skpneumo.evaluation._table import EvaluationFrame
 
     first = fits[0]
     rows = _rows(EVERYTHING, fits, METRICS, how)
@@ -362,7 +365,8 @@ def _evaluate(fits: list[Predictions], how: _How) -> "pd.DataFrame":
     ):
         name, _, metrics = parts[0]
         rows += _rows(name, [part for _, part, _ in parts], metrics, how)
-    frame = pd.DataFrame(rows)
+    frame = EvaluationFrame(rows)
+    frame.attrs["positive"] = class_name(first.pos_label)
     frame.attrs["confidence_level"] = how.settings.confidence_level
     frame.attrs["notes"] = _notes(frame, fits, how)
     return frame

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.stats import binom
 from sklearn.utils import check_consistent_length
 
@@ -13,6 +13,7 @@ from skpneumo._formatting import counted, with_interval
 from skpneumo._paths import check_paths, filenames_of
 from skpneumo._patients import patients_of
 from skpneumo._predictions import check_labels, check_same_kind
+from skpneumo._typing import ArrayLike
 from skpneumo.evaluation._intervals import clustered_share
 from skpneumo.fitted import without_gate
 

@@ -44,16 +44,23 @@ def estimate_at_prevalence(
         )
     }
     odds = prevalence / (1 - prevalence)
+
+    def precision(ratio: float) -> float:
+        return _share_of_odds(odds * ratio)
+
+    def negative_predictive_value(ratio: float) -> float:
+        return 1 - _share_of_odds(odds * ratio)
+
     rows = []
     for metric, of_ratio, ratio in (
         (
             "precision_at_prevalence",
-            lambda r: _share_of_odds(odds * r),
+            precision,
             ratios["positive_likelihood_ratio"],
         ),
         (
             "negative_predictive_value_at_prevalence",
-            lambda r: 1 - _share_of_odds(odds * r),
+            negative_predictive_value,
             ratios["negative_likelihood_ratio"],
         ),
     ):

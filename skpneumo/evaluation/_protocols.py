@@ -4,7 +4,7 @@ from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedShuffleSplit
@@ -20,6 +20,7 @@ from skpneumo._predictions import (
 )
 from skpneumo._random import check_random_state, random_seed
 from skpneumo._sklearn import _num_samples, _safe_indexing
+from skpneumo._typing import ArrayLike
 from skpneumo.evaluation._estimate import Estimate, Settings
 from skpneumo.evaluation._estimates import estimate_metrics
 from skpneumo.evaluation._influence import influence_of

@@ -10,13 +10,13 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import make_scorer, recall_score, roc_curve
 from sklearn.utils import column_or_1d
 
 from skpneumo._predictions import check_labels, check_positive_label
 from skpneumo._sklearn import Interval, _check_pos_label_consistency, validate_params
+from skpneumo._typing import ArrayLike
 
 __all__ = [
     "make_recall_scorer",

@@ -8,7 +8,6 @@ from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 from PIL import Image
 
 from skpneumo._files import temporary_folder
@@ -16,6 +15,7 @@ from skpneumo._images import check_images
 from skpneumo._paths import check_paths
 from skpneumo._patients import patients_of
 from skpneumo._predictions import Predictions, predictions_of
+from skpneumo._typing import ArrayLike
 from skpneumo.evaluation._corruptions import CORRUPTIONS, HELD_BACK, Corruption
 from skpneumo.evaluation._differences import estimate_differences
 from skpneumo.evaluation._dominance import warn_of_dominant_patient

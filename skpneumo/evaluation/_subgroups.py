@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from skpneumo._predictions import Predictions
+from skpneumo._typing import ArrayLike
 from skpneumo.datasets import etiologies
 
 __all__ = ["EVERYTHING", "Subgroups", "read_subgroups", "split_by_subgroup"]

@@ -5,10 +5,11 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from skpneumo._progress import in_batches
 from skpneumo._sklearn import Interval, validate_params
+from skpneumo._typing import ArrayLike
 from skpneumo.explanation._model import take_apart, target_columns
 from skpneumo.explanation._occluder import EMPTY, hidden_look
 

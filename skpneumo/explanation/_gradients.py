@@ -74,7 +74,6 @@ def _tensorflow(trunk: Any, head: Any, combine: Combination) -> Callable[..., An
     image_shape = (trunk or head).inputs[0].shape
     signature = [tf.TensorSpec(shape) for shape in (image_shape, head.outputs[0].shape)]
 
-    @tf.function(input_signature=signature, autograph=False)
     def run(images: Any, directions: Any) -> Any:
         start = images if trunk is None else trunk(images, training=False)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -83,7 +82,8 @@ def _tensorflow(trunk: Any, head: Any, combine: Combination) -> Callable[..., An
             score = tf.reduce_sum(logits * directions)
         return combine(start, tape.gradient(score, start))
 
-    return run
+    compiled: Callable[..., Any] = tf.function(run, input_signature=signature, autograph=False)
+    return compiled
 
 
 def _jax(trunk: Any, head: Any, combine: Combination) -> Callable[..., Any]:
@@ -92,7 +92,6 @@ def _jax(trunk: Any, head: Any, combine: Combination) -> Callable[..., Any]:
     def forward(model: Any, values: Any, inputs: Any) -> Any:
         return model.stateless_call(*values, inputs, training=False)[0]
 
-    @jax.jit
     def run(trunk_values: Any, head_values: Any, images: Any, directions: Any) -> Any:
         start = images if trunk is None else forward(trunk, trunk_values, images)
 
@@ -109,7 +108,8 @@ def _jax(trunk: Any, head: Any, combine: Combination) -> Callable[..., Any]:
             [variable.value for variable in model.non_trainable_variables],
         )
 
-    return lambda images, directions: run(
+    compiled = jax.jit(run)
+    return lambda images, directions: compiled(
         None if trunk is None else values(trunk), values(head), images, directions
     )
 

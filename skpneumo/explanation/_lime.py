@@ -4,11 +4,12 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from skpneumo._progress import progress
 from skpneumo._random import check_random_state, random_seed
 from skpneumo._sklearn import Interval, StrOptions, validate_params
+from skpneumo._typing import ArrayLike
 from skpneumo.explanation._model import take_apart, target_columns
 from skpneumo.explanation._occluder import FILL, hidden_look
 

@@ -4,9 +4,10 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from skpneumo._sklearn import Interval, StrOptions
+from skpneumo._typing import ArrayLike
 
 __all__ = ["EMPTY", "FILL", "empty_look", "hidden_look"]
 

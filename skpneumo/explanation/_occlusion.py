@@ -4,10 +4,11 @@ from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from skpneumo._progress import in_batches
 from skpneumo._sklearn import Interval, StrOptions, validate_params
+from skpneumo._typing import ArrayLike
 from skpneumo.explanation._model import take_apart, target_columns
 from skpneumo.explanation._occluder import FILL, hidden_look
 

@@ -12,11 +12,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
 from skpneumo._burnt_in_text import find_text
+from skpneumo._typing import ArrayLike
 
 if TYPE_CHECKING:
     import pandas as pd

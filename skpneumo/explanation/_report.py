@@ -1,17 +1,21 @@
 """Report on whether a model looks at the lungs."""
 
+import warnings
 from dataclasses import dataclass
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
+from sklearn.exceptions import UndefinedMetricWarning
 
 from skpneumo._html import fragment
 from skpneumo._paths import carried_patients, filenames_of
 from skpneumo._predictions import Predictions, predictions_of
 from skpneumo._random import check_random_state
 from skpneumo._sklearn import Interval, StrOptions, validate_params
+from skpneumo._typing import ArrayLike
+from skpneumo.evaluation import DominantPatientWarning, evaluate_predictions, why_useless
 from skpneumo.explanation._curves import deletion_insertion
 from skpneumo.explanation._markup import verdict_html
 from skpneumo.explanation._methods import METHODS, maps_by
@@ -155,7 +159,9 @@ def explanation_report(
 
     It is "undecided" if neither chests nor surroundings surely move it the right way, both
     intervals reaching down to zero, for then it tells the classes apart by neither: such a model
-    has learned nothing that could be convicted or cleared. Else it is "lungs".
+    has learned nothing that could be convicted or cleared; and so is a model that would be
+    "lungs", but decides no better than guessing (:func:`~skpneumo.evaluation.why_useless`). Else
+    it is "lungs".
 
     The first looks at single images, the second at the classes, and so it also finds a mark that
     only normal images bear. Neither finds what lies within the chest, such as a tube or an
@@ -260,7 +266,26 @@ def explain_predictions(
     )
     measures = measures_of(frame, predictions.patient, random_state)
     verdict, reasons = judge(measures)
+    if useless := _why_useless(predictions):
+        verdict = "undecided" if verdict == "lungs" else verdict
+        reasons.append(f"the model is useless: {useless[0].lower()}{useless[1:].rstrip('.')}")
     return ExplanationReport(frame, measures, verdict, reasons, method), maps
+
+
+def _why_useless(predictions: Predictions) -> str:
+    """Why no verdict may praise the model: it decides no better than guessing."""
+    with warnings.catch_warnings():
+        # What is undefined, and of whom most images are, is for evaluations to say.
+        warnings.simplefilter("ignore", UndefinedMetricWarning)
+        warnings.simplefilter("ignore", DominantPatientWarning)
+        frame = evaluate_predictions(
+            predictions.positive,
+            y_pred=predictions.predicted,
+            groups=predictions.patient,
+            pos_label=True,
+            subgroups=None,
+        )
+    return why_useless(frame)
 
 
 def _outcomes(positive: NDArray[np.bool_], called: NDArray[np.bool_]) -> NDArray[np.object_]:

@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence, Sized
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
+
+from skpneumo._typing import ArrayLike
 
 __all__ = ["ImageArray"]
 

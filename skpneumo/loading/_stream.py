@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 from joblib import effective_n_jobs
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from skpneumo._paths import carried_patients, check_paths
+from skpneumo._typing import ArrayLike
 from skpneumo.loading._image_array import ImageArray
 from skpneumo.loading._reading import Cache, ImageReader
 

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from skpneumo._progress import working
 from skpneumo._seeding import LayerSeeds, layer_seeds, python_random_unmoved
 from skpneumo.networks._layers import FusedBatchNormalization, Standardization
 
@@ -94,12 +95,7 @@ class Backbone:
 
     def _with_weights(self, weights: str | PathLike[str], size: tuple[int, int]) -> keras.Model:
         if weights == "imagenet":
-            return self._application(
-                include_top=False,
-                weights="imagenet",
-                input_shape=_IMAGENET_SHAPE,
-                **self.options,
-            )
+            return self._with_imagenet_weights()
         path = Path(weights)
         if not path.is_file():
             raise FileNotFoundError(
@@ -121,6 +117,31 @@ class Backbone:
                 "wrote for the same backbone, or the options that it was built with."
             ) from error
         return body
+
+    def _with_imagenet_weights(self) -> keras.Model:
+        """Build it as Keras does, which downloads the weights once, without Keras's own bar."""
+        interactive = keras.config.is_interactive_logging_enabled()
+        keras.config.disable_interactive_logging()
+        try:
+            with working(f"Downloading the ImageNet weights of {self.name}, if they are not here"):
+                return self._application(
+                    include_top=False,
+                    weights="imagenet",
+                    input_shape=_IMAGENET_SHAPE,
+                    **self.options,
+                )
+        except Exception as error:  # Keras raises this very class where a download fails
+            if not _is_of_download(error):
+                raise
+            raise ConnectionError(
+                f"The ImageNet weights of {self.name} could not be downloaded "
+                f"({' '.join(str(error).split())}). Try again with a connection, or do without: "
+                'give a .weights.h5 file as weights, or None (in the shell "none") for a random '
+                "start."
+            ) from error
+        finally:
+            if interactive:
+                keras.config.enable_interactive_logging()
 
     def _check_options(self) -> None:
         for option in self.options:
@@ -148,6 +169,16 @@ class Backbone:
                 f"layers, such as {near}."
             )
         return set(names[names.index(first) :])
+
+
+def _is_of_download(error: Exception) -> bool:
+    """Whether an error of Keras is about the file of weights: not there, or not whole."""
+    text = str(error)
+    return (
+        isinstance(error, OSError)
+        or "URL fetch failure" in text
+        or "Incomplete or corrupted" in text
+    )
 
 
 def _application(name: str) -> Callable[..., keras.Model]:

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from skpneumo._paths import carried_patients, filenames_of
 from skpneumo._patients import find_patients
 from skpneumo._sklearn import _safe_indexing
+from skpneumo._typing import ArrayLike
 from skpneumo.datasets import UnknownPatientsWarning, etiologies
 
 if TYPE_CHECKING:

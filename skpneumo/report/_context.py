@@ -12,7 +12,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from skpneumo._plotting import class_name
 from skpneumo._predictions import Predictions
 from skpneumo._responses import reasons_to_withhold
-from skpneumo.evaluation import DominantPatientWarning, evaluate_predictions
+from skpneumo.evaluation import DominantPatientWarning, evaluate_predictions, why_useless
 from skpneumo.report._collection import Collection
 from skpneumo.report._decisions import DecisionRule, decided
 from skpneumo.report._evaluation import Estimate
@@ -43,6 +43,7 @@ class Settings:
     threshold_probability: float | None = None
     subgroups: Any = "etiology"
     skipped: "pd.DataFrame | None" = None
+    seen_in_training: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,11 @@ class ReportContext:
     def labels(self) -> NDArray[Any]:
         """Labels of the images under evaluation, as given."""
         return self.collection.labels[self.collection.rows]
+
+    @property
+    def useless(self) -> str:
+        """Why the model is useless; "" if it is not."""
+        return why_useless(self.frame, names=self.names)
 
     def subgroups(self) -> "pd.DataFrame":
         """The rows of ``frame`` that are about a part of the images."""

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from skpneumo._paths import filenames_of
 from skpneumo._predictions import Predictions, predictions_of
 from skpneumo._responses import probabilities_and_labels
+from skpneumo._typing import ArrayLike
 from skpneumo.decision import RecallFloorClassifier
 from skpneumo.fitted import threshold_of
 from skpneumo.report._wording import described

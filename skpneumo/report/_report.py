@@ -8,10 +8,11 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from sklearn.utils import check_consistent_length
 
 from skpneumo._formatting import with_interval
 from skpneumo._html import document, fragment, printable, write_page
+from skpneumo._typing import ArrayLike
 from skpneumo.report._checklist import checklist
 from skpneumo.report._collection import Collection
 from skpneumo.report._context import ReportContext, Settings
@@ -104,6 +105,7 @@ class EvaluationReport:
         confidence_level: float = 0.95,
         n_resamples: int = 2000,
         random_state: int = 0,
+        seen_in_training: ArrayLike | None = None,
         date: str | None = None,
         description: str = "",
         provenance: Mapping[str, str] | None = None,
@@ -150,6 +152,9 @@ class EvaluationReport:
             Bootstrap resamples of patients.
         random_state : int, default=0
             Seed of the bootstrap and of the sample images.
+        seen_in_training : array-like of bool, shape (n_evaluated,), default=None
+            Whether the model was fitted on each of the evaluated images, or on another image of
+            the same patient. None: nobody knows, which the report says.
         date : str, default=None
             Day of the report; today by default.
         description : str, default=""
@@ -219,7 +224,11 @@ class EvaluationReport:
             threshold_probability=threshold_probability,
             subgroups=_columns_of(X, subgroups),
             skipped=skipped,
+            seen_in_training=(
+                None if seen_in_training is None else np.asarray(seen_in_training, dtype=bool)
+            ),
         )
+        check_consistent_length(collection.rows, settings.seen_in_training)
         context = ReportContext.of(
             estimator,
             collection,

@@ -70,7 +70,16 @@ def summary(context: ReportContext) -> Section:
 
 def _warnings(context: ReportContext) -> Iterator[tuple[str, str, str]]:
     """What makes the figures wrong, or says less than they seem to: severity, name, text."""
-    collection = context.collection
+    collection, seen = context.collection, context.settings.seen_in_training
+    if context.useless:
+        yield "error", "Useless model", context.useless
+    if seen is not None and seen.any():
+        yield (
+            "error",
+            "Seen in training",
+            f"The model was fitted on {int(seen.sum()):,} of the {len(seen):,} evaluated images, "
+            "or on others of their patients, so the figures flatter it.",
+        )
     if n_shared := collection.shared_patients():
         yield (
             "error",
@@ -78,7 +87,7 @@ def _warnings(context: ReportContext) -> Iterator[tuple[str, str, str]]:
             f"{counted(n_shared, 'evaluated patient')} also in another part of the collection. "
             "If the model was fitted on it, the figures flatter the model: a child is recognised.",
         )
-    if collection.part is None:
+    if collection.part is None and seen is None:
         yield (
             "warning",
             "Training unknown",
@@ -145,17 +154,8 @@ def _finding_kinds(findings: "pd.DataFrame") -> "pd.DataFrame":
 def protocol(context: ReportContext) -> Section:
     """How the evaluated patients relate to the others, and how the intervals were made."""
     collection, settings = context.collection, context.settings
-    if collection.part is None:
-        relation = (
-            "All rows are evaluated. A model does not record whom it was fitted on, so whether "
-            "it has seen these patients cannot be told from here."
-        )
-    else:
-        relation = (
-            f"The part {collection.part!r} is evaluated. A model does not record whom it was "
-            "fitted on; if on other parts of this collection, what they have in common with "
-            "the evaluated one is in the table, and ought to be nothing."
-        )
+    which = "All rows are" if collection.part is None else f"The part {collection.part!r} is"
+    relation = f"{which} evaluated. {_what_was_seen(context)}"
     unit = (
         "Patients, not images, are what was drawn at random, so images of one patient do not "
         "count as independent"
@@ -172,6 +172,25 @@ def protocol(context: ReportContext) -> Section:
         "protocol",
         "Protocol",
         paragraph(relation) + table(collection.relations(context.audit), "Parts") + paragraph(how),
+    )
+
+
+def _what_was_seen(context: ReportContext) -> str:
+    """Whether the model was fitted on whom it is evaluated on, as far as that is known."""
+    seen = context.settings.seen_in_training
+    if seen is not None:
+        return (
+            f"Of the {counted(len(seen), 'evaluated image')}, {int(seen.sum()):,} were among "
+            "those that the model was fitted on, or are of their patients, as its file records."
+        )
+    if context.collection.part is None:
+        return (
+            "Whom the model was fitted on is not recorded, so whether it has seen these patients "
+            "cannot be told from here."
+        )
+    return (
+        "Whom the model was fitted on is not recorded; if on other parts of this collection, what "
+        "they have in common with the evaluated one is in the table, and ought to be nothing."
     )
 
 

@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from skpneumo import load_model
+from skpneumo import load_model, make_chest_xray
 from skpneumo.cli import entrypoint, main
-from skpneumo.cli._collections import read_collection, read_for
+from skpneumo.cli._collections import read_collection, read_for, read_training_data
 from skpneumo.cli._options import FOLDER_ALONE, CollectionOptions
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
@@ -84,8 +84,65 @@ def test_the_same_share_holds_out_the_same_patients(table, xrays):
     assert rest.X["path"].tolist() == rest.filenames.tolist()
     both = read_collection(None, options, "all", "both")
     assert set(both.filenames[both.split == "test"]) == set(held_out.filenames)
-    with pytest.raises(ValueError, match="collections without splits"):
-        read_collection(Path(xrays.root), CollectionOptions(hold_out=0.3), "all", "both")
+
+
+def test_of_a_collection_with_splits_patients_of_the_training_split_are_held_out(xrays):
+    rest, held_out, both = (
+        read_collection(Path(xrays.root), CollectionOptions(hold_out=0.3), usual, side)
+        for usual, side in (("train", "rest"), ("test", "held out"), ("all", "both"))
+    )
+    assert set(rest.split) == set(held_out.split) == {"train"}
+    assert not set(rest.groups) & set(held_out.groups)
+    train = set(xrays.filenames[xrays.split == "train"])
+    assert set(rest.filenames) | set(held_out.filenames) == set(both.filenames) == train
+    assert set(both.filenames[both.split == "test"]) == set(held_out.filenames)
+
+
+def copies(names, tmp_path, xrays):
+    """A folder for each of the names, with images of the negative class in the first."""
+    for place, name in enumerate(names):
+        (tmp_path / name).mkdir()
+        for file in xrays.filenames[xrays.target == int(place > 0)][:12]:
+            shutil.copy(file, tmp_path / name)
+    return tmp_path
+
+
+def test_by_default_a_fifth_is_held_out_where_nothing_else_is(tmp_path):
+    xrays = make_chest_xray(
+        tmp_path / "x", n_patients=60, val_fraction=0, test_fraction=0, random_state=0
+    )
+    folder = Path(xrays.root) / "train"
+    data = read_training_data(folder, FOLDER_ALONE, hold_out_anyway=True)
+    assert data.share == 0.2
+    assert 0.1 < len(data.held_out.target) / len(xrays.target) < 0.3
+    assert not set(data.held_out.groups) & set(data.train.groups)
+    again = read_collection(folder, CollectionOptions(hold_out=0.2), "test", "held out")
+    assert again.filenames.tolist() == data.held_out.filenames.tolist()
+    for options, anyway in ((FOLDER_ALONE, False), (CollectionOptions(hold_out=0.0), True)):
+        assert read_training_data(folder, options, hold_out_anyway=anyway).held_out is None
+    assert read_training_data(Path(xrays.root), FOLDER_ALONE, hold_out_anyway=True).share == 0
+
+
+@pytest.mark.parametrize("command", [["fit"], ["tune"]])
+def test_folders_that_are_no_classes_are_refused(command, tmp_path, xrays, capsys):
+    folder = copies(["NORMAL", "documents"], tmp_path, xrays)
+    assert main([*command, str(folder), "--out", str(tmp_path / "m.joblib"), *TINY[2:]]) == 1
+    err = capsys.readouterr().err
+    assert "'documents' is no known name of a class" in err
+    assert '--positive "documents"' in err
+    assert '--leave-out "documents"' in err
+    asked_for = CollectionOptions(positive=("documents",))
+    assert read_training_data(folder, asked_for).train.target_names == ["NORMAL", "documents"]
+
+
+def test_the_folder_above_is_advised_where_it_holds_classes(tmp_path, xrays):
+    for name, advised in {"NORMAL": True, "pictures": False}.items():
+        folder = tmp_path / name
+        folder.mkdir()
+        shutil.copy(xrays.filenames[0], folder)
+        with pytest.raises(ValueError, match="no class folders") as raised:
+            read_collection(folder, FOLDER_ALONE, "train", "rest")
+        assert ("folder above" in str(raised.value)) == advised
 
 
 def test_parts_of_folders_and_tables(xrays, tmp_path):

@@ -1,9 +1,12 @@
 import importlib
 import inspect
+import re
 import subprocess
 import sys
 import sysconfig
+import warnings
 from dataclasses import fields
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -110,9 +113,79 @@ def run_raising(monkeypatch, error, *flags):
         entrypoint.app._commands["evaluate"]._resolved = None
 
 
-def test_ctrl_c_is_status_130_and_one_line(monkeypatch, capsys):
+def test_ctrl_c_is_status_130_and_silent(monkeypatch, capsys):
     assert run_raising(monkeypatch, KeyboardInterrupt()) == 130
-    assert capsys.readouterr().err == "skpneumo: interrupted\n"
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_no_ragged_lines_no_tuples_and_no_second_names(command, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main([command, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert not re.search(r"\('|',\)|--no-(?!gate)|--empty-|--output", text)
+    boxed = [line[1:-1].rstrip() for line in text.splitlines() if line.startswith("│")]
+    for line, following in pairwise(boxed):
+        first_word = following.split()[0] if following.split() else ""
+        continues = following.startswith(" " * 8) and first_word and line.strip()
+        if continues and not re.match(r"\s*[*-]", following) and "[" not in first_word:
+            # Unless the next word would have fitted, the line is filled.
+            assert len(line) + 1 + len(first_word) > 77, (line, following)
+
+
+def test_an_unknown_command_is_told_what_commands_there_are(capsys):
+    assert main(["predikt"]) == 2
+    err = capsys.readouterr().err
+    assert "Did you mean predict?" in err
+    assert all(command in err for command in COMMANDS)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["fit"], ["fit", "folder", "--epochs", "0"], ["fit", "folder", "--eppochs", "1"]]
+)
+def test_an_error_of_usage_points_to_the_help_of_its_command(arguments, capsys):
+    assert main(arguments) == 2
+    err = capsys.readouterr().err
+    assert err.endswith("Try: skpneumo fit --help\n")
+    assert "('" not in err
+
+
+def test_the_same_warning_is_shown_once(monkeypatch, capsys):
+    def evaluate(model: Path, folder: Path, /):
+        for number in (1, 2, 1, 1):
+            warnings.warn(f"warning {number}", UserWarning, stacklevel=1)
+
+    monkeypatch.setattr("skpneumo.cli.evaluate.evaluate", evaluate)
+    entrypoint.app._commands["evaluate"]._resolved = None
+    shown = warnings.showwarning
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            assert main(["evaluate", "model", "folder"]) == 0
+    finally:
+        warnings.showwarning = shown
+        entrypoint.app._commands["evaluate"]._resolved = None
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["skpneumo: UserWarning: warning 1", "skpneumo: UserWarning: warning 2"]
+
+
+def test_python_runs_the_package():
+    run = subprocess.run(
+        [sys.executable, "-m", "skpneumo", "--version"], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == __version__
+
+
+def test_threads_are_as_many_everywhere():
+    defaults = {
+        inspect.signature(function).parameters["n_jobs"].default
+        for command in COMMANDS
+        if "n_jobs"
+        in inspect.signature(
+            function := getattr(importlib.import_module(f"skpneumo.cli.{command}"), command)
+        ).parameters
+    }
+    assert defaults == {-1}
 
 
 def test_an_error_of_the_user_has_no_traceback_unless_asked_for(monkeypatch, capsys):

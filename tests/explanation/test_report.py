@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.preprocessing import FunctionTransformer
 
 from skpneumo import make_pipeline
@@ -118,3 +119,15 @@ def test_a_network_that_has_learned_nothing_is_neither_convicted_nor_cleared(tes
 def test_one_of_several_classes_must_be_named(small, noise):
     with pytest.raises(ValueError, match=r"Pass the one .* as target"):
         explanation_report(small(classes=3), noise, [0, 1, 2, 0, 1])
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1.1])
+def test_a_model_that_gives_one_answer_for_all_is_not_praised(threshold, pipeline, tested):
+    """Its scores look at the lungs, its decisions say the same of everybody."""
+    model = FixedThresholdClassifier(FrozenEstimator(pipeline), threshold=threshold)
+    rows = np.r_[np.flatnonzero(tested.target == 0)[:10], np.flatnonzero(tested.target == 1)[:10]]
+    report = explanation_report(
+        model.fit(tested.filenames, tested.target), tested.filenames[rows], tested.target[rows]
+    )
+    assert report.verdict != "lungs"
+    assert "the model is useless: it calls every image" in report.reasons[-1]

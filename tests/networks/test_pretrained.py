@@ -1,5 +1,6 @@
 """Backbones of Keras in our network: they compute what Keras's own compute, of grey images too."""
 
+import inspect
 import random
 
 import keras
@@ -299,3 +300,38 @@ def test_it_is_kept_and_loaded_by_keras(backbone, tmp_path):
     loaded = keras.saving.load_model(tmp_path / "network.keras")
     rgb = images_of(2, 32, 32, 3)
     np.testing.assert_allclose(call(loaded, rgb), call(network, rgb), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Exception("URL fetch failure on https://host/weights.h5: None -- [Errno -2] unknown name"),
+        ValueError("Incomplete or corrupted file detected. The auto file hash does not match"),
+        TimeoutError("timed out"),
+    ],
+)
+def test_a_failed_download_is_one_line_with_the_remedy(error, monkeypatch, capsys):
+    def fails(**_):
+        print_msg = keras.utils.Progbar(3)  # Keras shows its own bar of the download
+        print_msg.update(1)
+        raise error
+
+    fails.__signature__ = inspect.signature(keras.applications.MobileNet)
+    monkeypatch.setattr(keras.applications, "MobileNet", fails)
+    before = keras.config.is_interactive_logging_enabled()
+    with pytest.raises(ConnectionError, match="ImageNet weights of MobileNet") as raised:
+        Backbone("MobileNet")._with_imagenet_weights()
+    assert "\n" not in str(raised.value)
+    assert "random start" in str(raised.value)
+    assert keras.config.is_interactive_logging_enabled() == before
+    assert capsys.readouterr() == ("", "")
+
+
+def test_another_error_of_keras_stays_what_it_is(monkeypatch):
+    def fails(**_):
+        raise ValueError("alpha must be one of 0.25, 0.5")
+
+    fails.__signature__ = inspect.signature(keras.applications.MobileNet)
+    monkeypatch.setattr(keras.applications, "MobileNet", fails)
+    with pytest.raises(ValueError, match="alpha must be"):
+        Backbone("MobileNet")._with_imagenet_weights()

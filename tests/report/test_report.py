@@ -778,3 +778,35 @@ def test_browser_would_complain(tmp_path):
     page.write_text("<script>console.error(1)</script>")
     said = browse(page, tmp_path / "profile", f"--screenshot={tmp_path / 'page.png'}")
     assert said.count("CONSOLE") == 1
+
+
+def test_a_useless_model_is_said_to_be_so_and_not_praised(model, xrays):
+    page = summary(
+        case_of(
+            FixedThresholdClassifier(FrozenEstimator(model), threshold=1.1).fit(
+                xrays.filenames, xrays.target
+            ),
+            xrays.filenames,
+            xrays.target,
+            split=xrays.split,
+            target_names=xrays.target_names,
+        )
+    ).body
+    assert '<strong class="error">Useless model</strong> It calls every image NORMAL.' in page
+    good = summary(case_of(model, xrays.filenames, xrays.target, target_names=xrays.target_names))
+    assert "Useless" not in good.body
+
+
+@pytest.mark.parametrize("n_seen", [0, 3])
+def test_images_seen_in_training_are_counted(n_seen, model, xrays):
+    n = int(np.sum(xrays.split == "test"))
+    report = report_on(model, xrays, audit=False, seen_in_training=np.arange(n) < n_seen)
+    page = report._body()
+    assert ("Seen in training" in page) == (n_seen > 0)
+    assert f"Of the {n} evaluated images, {n_seen} were among those that the model" in page
+    assert "is not recorded" not in page
+
+
+def test_who_was_seen_needs_an_answer_for_each_evaluated_image(model, xrays):
+    with pytest.raises(ValueError, match="inconsistent"):
+        report_on(model, xrays, audit=False, seen_in_training=[True])

@@ -22,7 +22,7 @@ from sklearn.preprocessing import FunctionTransformer
 from skpneumo._random import check_random_state, random_seed
 from skpneumo.classifiers.engine._batches import Batches
 from skpneumo.classifiers.engine._multi_step import steps_of
-from skpneumo.classifiers.engine._training import run_epochs
+from skpneumo.classifiers.engine._training import run_epochs, verbosity
 
 _REPLACED = [
     (keras.Model, "__reduce__"),
@@ -131,7 +131,7 @@ def as_scikeras(classifier: Any) -> ScikerasClassifier:
         batch_size=classifier.batch_size,
         epochs=classifier.epochs,
         random_state=classifier.random_state,
-        verbose=classifier.verbose,
+        verbose=verbosity(classifier.verbose),
     )
     # scikeras learns the classes and the shape of the images from data.
     return wrapper.initialize(np.zeros((len(classes), *network.input_shape[1:])), classes)

@@ -7,6 +7,7 @@ fit_network      borrows a compiled network, assigns its weights, gives arrays b
 """
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
@@ -234,20 +235,29 @@ def _callbacks_of(
     callbacks = list(options.callbacks(compiled.predict_proba))
     if options.ema_momentum is not None:
         callbacks.insert(0, AveragedWeights(in_model=continues))  # before inner validation
-    if options.verbose:
+    verbose = verbosity(options.verbose)
+    if verbose:
         callbacks.append(keras.callbacks.ProgbarLogger())
     try:
         yield keras.callbacks.CallbackList(
             callbacks,
             add_history=True,
             model=compiled.model,
-            verbose=options.verbose,
+            verbose=verbose,
             epochs=options.epochs,
             steps=n_steps,
         )
     finally:
         for callback in callbacks:  # or every estimator would hold a Keras model by its callbacks
             keras.callbacks.Callback.set_model(callback, None)
+
+
+def verbosity(verbose: int) -> int:
+    """Give Keras's verbosity without bars where there is no terminal.
+
+    They move by control characters, which notebooks and files would show.
+    """
+    return 2 if verbose == 1 and not sys.stdout.isatty() else verbose
 
 
 def _check_loss(loss: float, epoch: int) -> None:

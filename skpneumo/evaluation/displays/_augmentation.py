@@ -3,11 +3,11 @@
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from skpneumo._image_drawing import draw_image, images_of, names_of
 from skpneumo._plotting import axes_for, divide, figure_of
 from skpneumo._random import check_random_state, random_seed
+from skpneumo._typing import ArrayLike
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
 
 from skpneumo._plotting import (
@@ -16,6 +16,7 @@ from skpneumo._plotting import (
     plain,
     tidy,
 )
+from skpneumo._typing import ArrayLike
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

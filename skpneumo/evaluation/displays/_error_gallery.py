@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from skpneumo._image_drawing import draw_image, images_of, names_of
 from skpneumo._plotting import (
@@ -15,6 +15,7 @@ from skpneumo._plotting import (
     figure_of,
 )
 from skpneumo._predictions import Predictions, predictions_of
+from skpneumo._typing import ArrayLike
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from skpneumo._image_drawing import draw_image, images_of, names_of
 from skpneumo._plotting import axes_for, divide, figure_of
 from skpneumo._random import check_random_state
+from skpneumo._typing import ArrayLike
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from skpneumo._formatting import with_interval
 from skpneumo._plotting import (
@@ -17,6 +16,7 @@ from skpneumo._plotting import (
     tidy,
 )
 from skpneumo._predictions import Predictions, common_positive_label, predictions_of
+from skpneumo._typing import ArrayLike
 from skpneumo.evaluation._differences import (
     DIFFERENCE_METRICS,
     Difference,

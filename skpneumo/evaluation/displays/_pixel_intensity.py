@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from skpneumo._paths import filenames_of
@@ -17,6 +17,7 @@ from skpneumo._plotting import (
     plain,
     tidy,
 )
+from skpneumo._typing import ArrayLike
 from skpneumo.loading import ImageLoader
 
 if TYPE_CHECKING:

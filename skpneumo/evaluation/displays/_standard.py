@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.calibration import CalibrationDisplay
 from sklearn.metrics import (
     ConfusionMatrixDisplay,
@@ -29,6 +29,7 @@ from skpneumo._plotting import (
 )
 from skpneumo._predictions import Predictions, check_labels
 from skpneumo._random import check_random_state
+from skpneumo._typing import ArrayLike
 from skpneumo.evaluation._estimates import Estimate, Settings, estimate_metrics
 
 if TYPE_CHECKING:

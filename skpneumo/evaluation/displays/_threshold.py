@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from skpneumo._formatting import based_on, with_interval
 from skpneumo._plotting import (
@@ -17,6 +17,7 @@ from skpneumo._plotting import (
     tidy,
 )
 from skpneumo._predictions import Predictions, predictions_and_threshold
+from skpneumo._typing import ArrayLike
 from skpneumo.evaluation._intervals import clustered_share
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from skpneumo._plotting import (
     CYCLE,
@@ -20,6 +19,7 @@ from skpneumo._plotting import (
     tidy,
     whole_numbers,
 )
+from skpneumo._typing import ArrayLike
 from skpneumo.evaluation._intervals import wilson_interval
 from skpneumo.fitted import classifiers_of, unwrap
 

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length
 
 from skpneumo._plotting import class_name
+from skpneumo._typing import ArrayLike
 from skpneumo.explanation._model import (
     decision_threshold,
     require_probabilities,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from skpneumo._plotting import (
     CYCLE,
@@ -14,6 +14,7 @@ from skpneumo._plotting import (
     figure_of,
     tidy,
 )
+from skpneumo._typing import ArrayLike
 from skpneumo.explanation._curves import DeletionInsertion, deletion_insertion
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from skpneumo._plotting import (
     NEGATIVE,
@@ -15,6 +15,7 @@ from skpneumo._plotting import (
 )
 from skpneumo._predictions import Predictions, predictions_of
 from skpneumo._sklearn import _safe_indexing
+from skpneumo._typing import ArrayLike
 from skpneumo.explanation._methods import maps_by
 from skpneumo.explanation._model import require_probabilities, require_target
 from skpneumo.explanation._source_images import SourceImage, source_images

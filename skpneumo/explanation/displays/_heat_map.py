@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from skpneumo._plotting import axes_for, divide, figure_of
+from skpneumo._typing import ArrayLike
 from skpneumo.explanation._methods import maps_by
 from skpneumo.explanation._source_images import SourceImage, source_images
 from skpneumo.explanation.displays._captions import subject_of

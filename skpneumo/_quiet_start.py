@@ -1,0 +1,139 @@
+"""Import TensorFlow without the lines that its native code writes to standard error.
+
+There are about ten of them, about processors and GPUs that are not there, and one calls itself an
+error. TF_CPP_MIN_LOG_LEVEL is overlooked by those that are written before TensorFlow's logging is
+set up (tensorflow#100442), so standard error is held back during the import, and what is not known
+to be noise is passed on. Python's logging is not touched, nor a TF_CPP_MIN_LOG_LEVEL that was set.
+"""
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any
+
+__all__ = ["QuietImport", "import_tensorflow_quietly", "is_noise"]
+
+_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+_SILENT = "3"
+
+# As native code writes them: "I0000 00:00:1795716924.089221 15637 file.cc:31] text" and
+# "2026-01-01 12:00:00.000000: I tensorflow/file.cc:31] text".
+_NATIVE = re.compile(
+    r"(?:([IWEF])\d{4} |\d{4}-\d\d-\d\d [\d:.]+: ([IWEF]) )\S*\s*.*?\w+\.cc:\d+\]"
+)
+_CUDA = re.compile(r"cuda|cudnn|cublas|cufft|gpu", re.IGNORECASE)
+_NOISE = (
+    "WARNING: All log messages before absl::InitializeLog() is called",
+    "To enable the following instructions:",
+)
+
+
+def import_tensorflow_quietly() -> None:
+    """See to it that TensorFlow's import, whenever it comes, writes no noise; once a process."""
+    if "tensorflow" not in sys.modules and not any(
+        isinstance(each, QuietImport) for each in sys.meta_path
+    ):
+        sys.meta_path.insert(0, QuietImport())
+
+
+class QuietImport(MetaPathFinder):
+    """Finds TensorFlow as Python does, and is gone."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Hand on what Python finds, with a loader that holds standard error back."""
+        if fullname != "tensorflow":
+            return None
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
+        spec = find_spec(fullname)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _QuietLoader(spec.loader)
+        return spec
+
+
+class _QuietLoader(Loader):
+    """Another loader, during whose work standard error is held back."""
+
+    def __init__(self, loader: Any) -> None:
+        self._loader = loader
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        module: ModuleType | None = self._loader.create_module(spec)
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        assert module.__spec__ is not None
+        module.__spec__.loader = module.__loader__ = self._loader
+        if os.environ.setdefault(_LEVEL, _SILENT) != _SILENT:
+            self._loader.exec_module(module)  # somebody wants to see it
+            return
+        with _noise_held_back():
+            self._loader.exec_module(module)
+
+
+@contextmanager
+def _noise_held_back() -> Iterator[None]:
+    """Hold back what goes to the file of standard error, and pass on what is no noise."""
+    try:
+        stderr = os.dup(2)
+    except OSError:  # a program without a console has none
+        yield
+        return
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held_back:
+        os.dup2(held_back.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            held_back.seek(0)
+            for line in held_back.read().decode(errors="replace").splitlines():
+                if not is_noise(line):
+                    print(line, file=sys.stderr)
+
+
+def is_noise(line: str) -> bool:
+    """Whether a line that TensorFlow writes while it is imported says nothing to anybody.
+
+    Parameters
+    ----------
+    line : str
+        Of standard error.
+
+    Returns
+    -------
+    noise : bool
+        True of native remarks and warnings, and of native errors about GPUs, which are written
+        wherever there is none.
+
+    Examples
+    --------
+    >>> from skpneumo._quiet_start import is_noise
+    >>> is_noise("I0000 00:00:1795716924.4 15637 cpu_feature_guard.cc:227] This binary is ...")
+    True
+    >>> is_noise("E0000 00:00:1795716924.4 15637 cuda_platform.cc:52] failed call to cuInit")
+    True
+    >>> is_noise("E0000 00:00:1795716924.4 15637 allocator.cc:52] out of memory")
+    False
+    """
+    if not line.strip() or line.startswith(_NOISE):
+        return True
+    native = _NATIVE.match(line)
+    if native is None:
+        return False
+    severity = native[1] or native[2]
+    return severity in "IW" or (severity == "E" and bool(_CUDA.search(line)))

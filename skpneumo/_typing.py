@@ -1,0 +1,15 @@
+"""Types with one short name in signatures, where NumPy's would fill a screen of ``help()``."""
+
+import sys
+
+import numpy.typing as npt
+
+if sys.version_info >= (3, 12):
+    from typing import TypeAliasType
+else:
+    from typing_extensions import TypeAliasType
+
+__all__ = ["ArrayLike"]
+
+ArrayLike = TypeAliasType("ArrayLike", npt.ArrayLike)
+"""Whatever NumPy makes an array of."""

@@ -1,0 +1,146 @@
+"""What ``fit`` and ``tune`` do once a model is trained: judge it, save it, say what is next."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from skpneumo._formatting import based_on, counted, with_interval
+from skpneumo.cli._collections import TrainingData, positive_name, rows_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from sklearn.utils import Bunch
+
+__all__ = ["duration", "epochs_of", "save_and_say_what_it_is_worth"]
+
+# Of the training images, to see whether a model has learned even those.
+_MOST_CHECKED = 500
+
+
+def duration(seconds: float) -> str:
+    """Write a time as people say it: "4 s", "12 minutes", "2 hours 5 minutes"."""
+    if seconds < 100:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    hours, minutes = divmod(minutes, 60)
+    counts = ((hours, "hour"), (minutes, "minute"))
+    return " ".join(counted(n, unit) for n, unit in counts if n)
+
+
+def epochs_of(model: Any) -> str:
+    """Write the epochs of each network: " for 1 epoch", " for 12 + 15 epochs"; "" for none."""
+    from skpneumo.fitted import classifiers_of
+
+    trained = [each.classifier for each in classifiers_of(model)]
+    counts = [each.n_iter_ for each in trained if hasattr(each, "history_")]
+    epochs = f" for {' + '.join(map(str, counts))} epoch{'s' * (counts != [1])}"
+    return epochs if counts else ""
+
+
+def save_and_say_what_it_is_worth(
+    model: Any, data: TrainingData, out: Path, n_updates: int, useless: str = ""
+) -> None:
+    """Judge a model on patients it has not seen, or else on its own; save it with the verdict.
+
+    ``useless`` is why it is, as far as that is known before.
+    """
+    from skpneumo.cli._model_files import save_model
+    from skpneumo.cli._training_record import TrainingRecord
+
+    useless = _worth(model, data) or useless
+    record = TrainingRecord.of(
+        data.train, n_updates=n_updates, hold_out=data.share, useless=useless
+    )
+    save_model(model, out, data.train.target_names, provenance=record.as_dict())
+    print(f"Saved {out}.")
+    option = f" --hold-out {data.share:g}" if data.share else ""
+    if data.held_out is None:
+        print(
+            f"What it reaches on patients it has not seen: skpneumo evaluate {out} FOLDER, or "
+            "hold some out when training, with --hold-out 0.2."
+        )
+    else:
+        print(f"More about the same patients: skpneumo report {out} FOLDER{option}")
+
+
+def _worth(model: Any, data: TrainingData) -> str:
+    """Say what a model reached, and return why it is useless, if it is."""
+    from skpneumo.cli._metrics_table import evaluated, printed
+    from skpneumo.cli._worth import SHOWN, reason_of_uselessness, say_useless
+
+    if not _says_which_is_ill(data.train):
+        print(
+            "Which class is the illness is not known, so nothing is said of recall. Name it with "
+            "--positive."
+        )
+        return ""
+    reasons = [_worth_of_floor(model, data.train)]
+    if data.held_out is not None:
+        frame = evaluated(model, data.held_out)
+        print("On the patients that were held out:")
+        print(printed(frame, positive_name(data.held_out), SHOWN))
+        reasons.append(reason_of_uselessness(frame, data.held_out))
+        say_useless(reasons[-1], frame)
+        return next(filter(None, reasons), "")
+    frame = _on_training_images(model, data.train)
+    own = reason_of_uselessness(frame, data.train)
+    if own:
+        reasons.append(f"Even of the images that it was trained on: {own}")
+        say_useless(reasons[-1], frame)
+    return next(filter(None, reasons), "")
+
+
+def _says_which_is_ill(xrays: "Bunch") -> bool:
+    from skpneumo._positive_class import UndecidedPositiveError
+
+    try:
+        positive_name(xrays)
+    except UndecidedPositiveError:
+        return False
+    return True
+
+
+def _worth_of_floor(model: Any, xrays: "Bunch") -> str:
+    """Say what a recall floor came to out of fold, and why that is useless, if it is."""
+    from skpneumo import RecallFloorClassifier
+    from skpneumo.cli._worth import say_useless
+    from skpneumo.evaluation import why_useless_rates
+    from skpneumo.fitted import threshold_of
+
+    threshold = threshold_of(model)  # an input gate may be around it
+    model = threshold.chosen_by if threshold is not None else None
+    if not isinstance(model, RecallFloorClassifier):
+        return ""
+    rates = {
+        f"recall of {positive_name(xrays)}": (
+            model.recall_, model.recall_interval_, model.n_positive_,
+        ),
+        "specificity": (model.specificity_, model.specificity_interval_, model.n_negative_),
+    }  # fmt: skip
+    print(f"The threshold that keeps a recall of {model.recall:g}, on patients out of fold:")
+    for name, (value, interval, n) in rates.items():
+        print(f"  {name} {with_interval(value, *interval)} ({based_on(None, n)})")
+    print(f"  {model.guarantee_terms_}")
+    reason = why_useless_rates(
+        model.recall_,
+        model.recall_interval_,
+        model.specificity_,
+        model.specificity_interval_,
+        names=tuple(xrays.target_names),
+    )
+    say_useless(reason)
+    return reason
+
+
+def _on_training_images(model: Any, xrays: "Bunch") -> "pd.DataFrame":
+    """Evaluate a model on images that it was trained on; some of each class, if there are many."""
+    import numpy as np
+
+    from skpneumo.cli._metrics_table import evaluated
+
+    rng = np.random.default_rng(0)
+    n_each = _MOST_CHECKED // len(xrays.target_names)
+    rows = [
+        rng.permutation(np.flatnonzero(xrays.target == label))[:n_each]
+        for label in np.unique(xrays.target)
+    ]
+    return evaluated(model, rows_of(xrays, np.sort(np.concatenate(rows))))

@@ -1,0 +1,53 @@
+"""How many updates of its weights a network gets, and how many it needs."""
+
+from math import ceil
+from typing import Any
+
+from skpneumo._formatting import counted
+from skpneumo.cli._default_pipeline import networks_of
+
+__all__ = ["fewest_updates", "n_updates", "updates_line"]
+
+# With a tenth of them the recommended network has learned next to nothing.
+_FEWEST = 1000
+
+
+def n_updates(pipeline: Any, X: Any, y: Any) -> int:
+    """Count the updates of the weights of one network in a fit of a recipe."""
+    from sklearn.base import clone
+
+    networks = networks_of(pipeline)
+    if not networks:
+        return 0
+    network, n_images = networks[0], len(y)
+    for _, step in pipeline.steps[:-1]:
+        if hasattr(step, "fit_resample"):
+            n_images = len(clone(step).fit_resample(X, y)[1])
+    if network.early_stopping:
+        n_images -= round(n_images * network.validation_fraction)
+    updates_an_epoch = ceil(n_images / network.batch_size)
+    least = getattr(network, "min_steps", 0)
+    return updates_an_epoch * max(network.epochs, ceil(least / updates_an_epoch))
+
+
+def fewest_updates(pipeline: Any) -> int:
+    """Give the updates below which a network learns next to nothing; 0 if it begins trained."""
+    from skpneumo import CNNClassifier
+
+    networks = networks_of(pipeline)
+    return _FEWEST if any(isinstance(each, CNNClassifier) for each in networks) else 0
+
+
+def updates_line(pipeline: Any, X: Any, y: Any) -> str:
+    """Say it in a line, with the remedy where there are too few."""
+    n, least = n_updates(pipeline, X, y), fewest_updates(pipeline)
+    if not n:  # no network
+        return f"{counted(len(y), 'image')}."
+    said = f"{counted(len(y), 'image')}, {counted(n, 'update')} of the weights"
+    if n >= least:
+        return f"{said}" + (f" (at least {least:,} are needed)." if least else ".")
+    epochs = ceil(networks_of(pipeline)[0].epochs * least / n)
+    return (
+        f"{said}: too few. A network that begins from scratch needs at least {least:,}. Give it "
+        f"more images or --epochs {epochs}, or take a pretrained one: --recipe DenseNet121."
+    )

@@ -1,0 +1,135 @@
+"""Say in plain words what a model is worth, in red where it is nothing."""
+
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+from skpneumo._formatting import counted
+from skpneumo.evaluation import why_useless
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from sklearn.utils import Bunch
+
+    from skpneumo.cli._options import CollectionOptions
+    from skpneumo.cli._training_record import Seen, TrainingRecord
+
+__all__ = [
+    "SHOWN",
+    "files_seen_in_training",
+    "reason_of_uselessness",
+    "recorded_uselessness",
+    "say_in_red",
+    "say_useless",
+    "say_what_was_seen",
+    "seen_in_training",
+]
+
+_GUESSING = 0.5
+SHOWN = ("recall", "specificity", "balanced_accuracy", "roc_auc")
+
+
+def say_in_red(text: str, file: TextIO | None = None) -> None:
+    """Print a line, in red on a terminal."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(file=file or sys.stdout, soft_wrap=True, highlight=False)
+    console.print(Text(text, style="bold red"))
+
+
+def reason_of_uselessness(frame: "pd.DataFrame", xrays: "Bunch") -> str:
+    """Say why a model is useless, in the names of the classes; "" if it is not."""
+    from skpneumo.cli._collections import positive_name
+
+    positive = positive_name(xrays)
+    names = [name for name in xrays.target_names if name not in positive.split(" or ")]
+    return why_useless(frame, names=(" or ".join(names), positive))
+
+
+def say_useless(reason: str, frame: "pd.DataFrame | None" = None) -> None:
+    """Say in red that a model is useless, and what may help; nothing if there is no reason."""
+    if reason:
+        say_in_red(f"This model is useless. {reason}{_remedy(frame)}")
+
+
+def _remedy(frame: "pd.DataFrame | None") -> str:
+    """What to do, as far as the scores tell."""
+    if frame is None:
+        return ""
+    auc = frame[frame["subgroup"].eq("all")].set_index("metric")["low"].get("roc_auc", 0.0)
+    if auc > _GUESSING:
+        return (
+            " Its scores do tell the classes apart (ROC AUC): another threshold may make it "
+            "useful; `skpneumo fit --recall` chooses one."
+        )
+    return " Train it on more images or for more epochs, or begin with a pretrained network."
+
+
+def recorded_uselessness(model: Any) -> None:
+    """Say in red, on standard error, that a model was found useless when it was made."""
+    record = _record_of(model)
+    if record is not None and record.useless:
+        say_in_red(f"This model was found useless when it was made. {record.useless}", sys.stderr)
+
+
+def _record_of(model: Any) -> "TrainingRecord | None":
+    from skpneumo.cli._model_files import provenance_of
+    from skpneumo.cli._training_record import TrainingRecord
+
+    return TrainingRecord.from_dict(provenance_of(model))
+
+
+def seen_in_training(model: Any, xrays: "Bunch") -> "Seen | None":
+    """Find which images of a collection a model was trained on; None if it does not record it."""
+    record = _record_of(model)
+    return None if record is None else record.seen(xrays.filenames, xrays.X.get("patient"))
+
+
+def files_seen_in_training(
+    model: Any, paths: Sequence[str], options: "CollectionOptions"
+) -> "Seen | None":
+    """Find which of some files a model was trained on, whose patients their names may tell."""
+    import pandas as pd
+
+    from skpneumo.datasets import UnknownPatientsWarning, patient_ids
+
+    record = _record_of(model)
+    if record is None:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnknownPatientsWarning)
+        patients = patient_ids(paths, pattern=options.patient_pattern)
+    return record.seen(paths, pd.Series(patients))
+
+
+def say_what_was_seen(model: Any, seen: "Seen | None", file: TextIO | None = None) -> None:
+    """Say how many of the images the model was trained on, in red where any."""
+    record = _record_of(model)
+    if seen is None or record is None:
+        print(
+            "This model file does not record whom it was trained on, so whether it has seen "
+            "these patients is not known.",
+            file=file or sys.stdout,
+        )
+        return
+    n, n_seen, n_images = len(seen.image), int(seen.either.sum()), int(seen.image.sum())
+    if not n_seen:
+        print(
+            f"The model was trained on none of {_these(n)}, nor on others of their patients.",
+            file=file or sys.stdout,
+        )
+        return
+    others = n_seen - n_images
+    text = f"The model was trained on {n_images} of {_these(n)}"
+    if others:
+        text += f", and on other images of the patients of {others} more"
+    text += ". Figures on them flatter it."
+    if record.hold_out:
+        text += f" Add --hold-out {record.hold_out:g} to use only the patients it has not seen."
+    say_in_red(text, file)
+
+
+def _these(n: int) -> str:
+    return f"these {counted(n, 'image')}" if n != 1 else "this 1 image"

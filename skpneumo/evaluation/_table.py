@@ -1,0 +1,163 @@
+"""The table of an evaluation: a DataFrame that prints each metric with its interval."""
+
+import math
+from collections.abc import Collection
+from typing import Any
+
+import pandas as pd
+
+from skpneumo._formatting import with_interval
+
+__all__ = ["EvaluationFrame", "ReadableFrame", "formatted"]
+
+_NAMES = {
+    "f1": "F1",
+    "roc_auc": "ROC AUC",
+    "brier_score": "Brier score",
+    "ece": "calibration error",
+    "ece_by_chance": "calibration error by chance",
+    "withheld": "withheld by the gate",
+}
+_LEAST_WIDTH = 29
+
+
+# A figure and the limits of its interval, which are printed as one.
+_FIGURES = (
+    ("value", "low", "high"),
+    ("difference", "low", "high"),
+)
+_SHORT = {"value_a": "a", "value_b": "b", "p_value": "p", "n": "images", "n_patients": "patients"}
+# What makes lines longer than a terminal is wide, and is not needed to read the figures.
+_NOT_PRINTED = {
+    "interval", "test", "n_effective", "true_positives", "false_negatives", "false_positives",
+    "true_negatives",
+}  # fmt: skip
+
+
+class ReadableFrame(pd.DataFrame):
+    """A :class:`pandas.DataFrame` that prints each figure with its interval, in 80 columns.
+
+    What is computed from it is a plain DataFrame, and so is ``pandas.DataFrame(frame)``.
+    """
+
+    @property
+    def _constructor(self) -> type[pd.DataFrame]:
+        return pd.DataFrame
+
+    def __repr__(self) -> str:
+        if self._is_part():
+            return pd.DataFrame(self).__repr__()
+        return self._for_reading().to_string(index=False)
+
+    def _repr_html_(self) -> str | None:
+        if self._is_part():
+            return pd.DataFrame(self)._repr_html_()
+        return self._for_reading().to_html(index=False, border=0)
+
+    def _is_part(self) -> bool:
+        """Whether it has lost what is printed: pandas also changes frames in place."""
+        return not any(set(each) <= set(map(str, self.columns)) for each in _FIGURES)
+
+    def _for_reading(self) -> pd.DataFrame:
+        level = f"{self.attrs.get('confidence_level', 0.95):.0%} interval"
+        limits = {name for _, low, high in _FIGURES for name in (low, high)}
+        columns: dict[str, Any] = {}
+        for name in map(str, self.columns):
+            if name in _NOT_PRINTED or name in limits:
+                continue
+            shown = self[name]
+            for point, low, high in _FIGURES:
+                if name == point and {low, high} <= set(self.columns):
+                    shown = [
+                        with_interval(*figure)
+                        for figure in zip(self[point], self[low], self[high], strict=True)
+                    ]
+                    columns[f"{name} [{level}]"] = shown
+                    break
+            else:
+                if shown.dtype.kind == "f":
+                    shown = shown.map("{:.3f}".format)
+                columns[_SHORT.get(name, name)] = shown
+        return pd.DataFrame(columns)
+
+
+class EvaluationFrame(ReadableFrame):
+    """The same for the metrics of one model."""
+
+    def __repr__(self) -> str:
+        return super().__repr__() if self._is_part() else formatted(self)
+
+    def formatted(
+        self, metrics: Collection[str] | None = None, positive: str | None = None
+    ) -> str:
+        """Format the table as text, as it prints, or some of its metrics.
+
+        Parameters
+        ----------
+        metrics : collection of str, default=None
+            The metrics to show; None shows all.
+        positive : str, default=None
+            Whose recall it is; None takes what the table says.
+
+        Returns
+        -------
+        text : str
+        """
+        return formatted(self, metrics, positive)
+
+    def _is_part(self) -> bool:
+        needed = {"subgroup", "metric", "value", "low", "high", "n", "n_patients", "interval"}
+        return not needed <= set(map(str, self.columns))
+
+    def _for_reading(self) -> pd.DataFrame:
+        table = super()._for_reading()
+        table["metric"] = [_name(each, self.attrs.get("positive")) for each in self["metric"]]
+        undefined = self["value"].isna().to_numpy()
+        table.loc[undefined, table.columns[2]] = self.loc[undefined, "interval"]
+        return table if self["subgroup"].nunique() > 1 else table.drop(columns="subgroup")
+
+
+def formatted(
+    frame: pd.DataFrame, metrics: Collection[str] | None = None, positive: str | None = None
+) -> str:
+    """Format an evaluation as text: a line for each metric, with interval and sample size.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As from ``evaluate``.
+    metrics : collection of str, default=None
+        The metrics to show; None shows all.
+    positive : str, default=None
+        Whose recall it is; None takes what the frame says.
+    """
+    positive = positive or frame.attrs.get("positive")
+    width = max(_LEAST_WIDTH, len(_name("recall", positive)) + 2)
+    level = f"{frame.attrs.get('confidence_level', 0.95):.0%} interval"
+    lines = [f"{'':{width}}{'value':>7}  {level:<17}{'images':>7}{'patients':>10}"]
+    for subgroup, rows in frame.groupby("subgroup", sort=False):
+        if subgroup != "all":
+            lines.append(f"{subgroup}:")
+        lines += [
+            _line(row, _name(row.metric, positive), width)
+            for row in rows.itertuples()
+            if metrics is None or row.metric in metrics
+        ]
+    return "\n".join(lines)
+
+
+def _line(row: Any, name: str, width: int) -> str:
+    sizes = f"{row.n:>7}{row.n_patients:>10}"
+    if math.isnan(row.value):
+        figure, _, why = row.interval.partition(": ")
+        return f"{name:{width}}{figure:<26}{sizes}\n  {why}".rstrip()
+    interval = f"[{row.low:.3f}, {row.high:.3f}]"
+    if math.isnan(row.low):
+        interval = "[no interval]"
+    return f"{name:{width}}{row.value:7.3f}  {interval:<17}{sizes}"
+
+
+def _name(metric: str, positive: str | None) -> str:
+    if metric == "recall" and positive:
+        return f"recall of {positive}"
+    return _NAMES.get(metric, metric.replace("_", " "))

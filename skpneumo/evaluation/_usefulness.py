@@ -1,0 +1,128 @@
+"""Whether a model is worth anything: the one place that decides."""
+
+from math import isnan, sqrt
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["why_useless", "why_useless_rates"]
+
+Interval = tuple[float, float]
+
+GUESSING = 0.5
+
+
+def why_useless(
+    frame: "pd.DataFrame", *, names: tuple[str, str] = ("negative", "positive")
+) -> str:
+    """Say why a model is useless; "" if nothing shows that it is.
+
+    A model is useless if it gives one answer for all images, or if its balanced accuracy is not
+    above 0.5, that of guessing, beyond its interval.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As from :func:`evaluate`, of images of both classes.
+    names : tuple of two str, default=("negative", "positive")
+        What the classes are called in the sentence.
+
+    Returns
+    -------
+    reason : str
+        A sentence; "" if the model is not useless, or if the images are all of one class and
+        cannot tell.
+
+    See Also
+    --------
+    evaluate : Makes the table.
+    why_useless_rates : The same for figures that are no table.
+
+    Notes
+    -----
+    With few patients intervals are wide, and a good model may not be told from a useless one. The
+    sentence then says what was measured, and the remedy is more patients.
+
+    Examples
+    --------
+    >>> from skpneumo.evaluation import evaluate_predictions, why_useless
+    >>> y = [0] * 20 + [1] * 20
+    >>> why_useless(evaluate_predictions(y, y_pred=y))
+    ''
+    >>> why_useless(evaluate_predictions(y, y_pred=[0, 1] * 20))
+    'Its balanced accuracy, 0.500 [0.354, 0.646], is not above 0.5, that of guessing, beyond ...'
+    """
+    overall = frame[frame["subgroup"].eq("all")].set_index("metric")
+    counts = overall.iloc[0]
+    n_positive = counts["true_positives"] + counts["false_negatives"]
+    n_negative = counts["false_positives"] + counts["true_negatives"]
+    if not (n_positive and n_negative):
+        return ""
+    n_called = counts["true_positives"] + counts["false_positives"]
+    balanced = overall.loc["balanced_accuracy"]
+    return _reason(
+        n_called / (n_positive + n_negative),
+        (balanced["value"], balanced["low"], balanced["high"]),
+        names,
+    )
+
+
+def why_useless_rates(
+    recall: float,
+    recall_interval: Interval,
+    specificity: float,
+    specificity_interval: Interval,
+    *,
+    names: tuple[str, str] = ("negative", "positive"),
+) -> str:
+    """Say why a model is useless by its recall and specificity alone; "" if nothing shows it.
+
+    For figures that are no table, such as those of a
+    :class:`~skpneumo.RecallFloorClassifier` out of fold.
+
+    Parameters
+    ----------
+    recall, specificity : float
+        Of different patients, as those of either class are.
+    recall_interval, specificity_interval : tuple of (low, high)
+        Their intervals.
+    names : tuple of two str, default=("negative", "positive")
+        What the classes are called in the sentence.
+
+    Returns
+    -------
+    reason : str
+        As from :func:`why_useless`.
+
+    Examples
+    --------
+    >>> from skpneumo.evaluation import why_useless_rates
+    >>> why_useless_rates(0.98, (0.93, 1.0), 0.7, (0.6, 0.8))
+    ''
+    >>> why_useless_rates(1.0, (0.95, 1.0), 0.0, (0.0, 0.1))
+    'It calls every image positive.'
+    """
+    balanced = (recall + specificity) / 2
+    down = _hypotenuse(recall - recall_interval[0], specificity - specificity_interval[0])
+    up = _hypotenuse(recall_interval[1] - recall, specificity_interval[1] - specificity)
+    share_called = {(1, 0): 1.0, (0, 1): 0.0}.get((recall, specificity), GUESSING)
+    return _reason(share_called, (balanced, balanced - down / 2, balanced + up / 2), names)
+
+
+def _reason(
+    share_called: float, balanced: tuple[float, float, float], names: tuple[str, str]
+) -> str:
+    if share_called in (0, 1):
+        return f"It calls every image {names[int(share_called)]}."
+    value, low, high = balanced
+    if isnan(value) or low > GUESSING:
+        return ""
+    return (
+        f"Its balanced accuracy, {value:.3f} [{low:.3f}, {high:.3f}], is not above {GUESSING:g}, "
+        "that of guessing, beyond its interval."
+    )
+
+
+def _hypotenuse(a: float, b: float) -> float:
+    return sqrt(a * a + b * b)

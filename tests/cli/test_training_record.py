@@ -1,0 +1,55 @@
+"""A model file remembers its training images and patients, without saying who they are."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from skpneumo.cli._collections import rows_of
+from skpneumo.cli._training_record import TrainingRecord
+
+
+def record_of(xrays, rows):
+    return TrainingRecord.of(rows_of(xrays, rows), n_updates=5, hold_out=0.2, useless="")
+
+
+def test_images_and_patients_are_recognised_under_other_names(xrays, tmp_path):
+    train = xrays.split == "train"
+    record = record_of(xrays, train)
+    for part, expected in ((train, True), (xrays.split == "test", False)):
+        found = record.seen(xrays.filenames[part], xrays.X["patient"][part])
+        assert (found.image == expected).all()
+        assert (found.patient == expected).all()
+    copy = shutil.copy(xrays.filenames[train][0], tmp_path / "renamed.jpeg")
+    found = record.seen([str(copy)], None)
+    assert (found.image.tolist(), found.patient.tolist()) == ([True], [False])
+    other_image = pd.Series([xrays.groups[train][0]])
+    found = record.seen([str(tmp_path / "nowhere.jpeg")], other_image)
+    assert (found.image.tolist(), found.patient.tolist()) == ([False], [True])
+    assert found.either.tolist() == [True]
+
+
+def test_unknown_patients_are_nobody(xrays):
+    unknown = rows_of(xrays, np.arange(4))
+    unknown.X["patient"] = None
+    record = TrainingRecord.of(unknown, n_updates=1, hold_out=0, useless="")
+    assert record.patients == []
+    assert not record.seen(["x"], pd.Series([None])).either.any()
+
+
+def test_the_file_says_no_names_and_is_the_same_for_the_same_training(xrays):
+    rows = np.arange(10)
+    record = record_of(xrays, rows)
+    text = json.dumps(record.as_dict())
+    for name in [*xrays.groups[rows], *(Path(path).name for path in xrays.filenames[rows])]:
+        assert str(name) not in text
+    assert TrainingRecord.from_dict(json.loads(text)) == record == record_of(xrays, rows)
+    assert TrainingRecord.from_dict({}) is None
+
+
+def test_two_models_do_not_tell_whether_they_share_a_patient(xrays):
+    first, second = record_of(xrays, np.arange(10)), record_of(xrays, np.arange(11))
+    assert not set(first.patients) & set(second.patients)
+    assert not set(first.images) & set(second.images)

@@ -1,0 +1,51 @@
+"""How many updates a network gets and needs is said before it is trained."""
+
+import numpy as np
+import pytest
+from sklearn.dummy import DummyClassifier
+
+from skpneumo import CNNClassifier, ImageLoader, ImageResampler, Pipeline, make_recipe
+from skpneumo.cli._updates import fewest_updates, n_updates, updates_line
+
+
+def pipeline(*before, **options):
+    cnn = CNNClassifier(**{"epochs": 3, "batch_size": 4, **options})
+    return Pipeline([*before, ("load", ImageLoader(size=16)), ("cnn", cnn)])
+
+
+def test_updates_are_those_of_training(xrays):
+    rows = np.arange(22)
+    X, y = xrays.filenames[rows], np.tile([0, 1], 11)
+    model = pipeline(filters=(), dense_units=(), random_state=0, warm_start=True).fit(X, y)
+    taken = int(np.asarray(model[-1]._checkpoint.optimizer[0]))  # Keras counts its iterations
+    assert n_updates(model, X, y) == taken == 3 * 6
+
+
+def test_resampling_and_early_stopping_count():
+    X, y = np.array([f"{i}.png" for i in range(20)], dtype=object), np.array([0] * 4 + [1] * 16)
+    balanced = pipeline(("balance", ImageResampler("under", random_state=0)))
+    assert n_updates(balanced, X, y) == 3 * 2
+    assert n_updates(pipeline(early_stopping=True, validation_fraction=0.4), X, y) == 3 * 3
+
+
+def test_a_least_number_of_steps_counts():
+    X, y = np.array([f"{i}.png" for i in range(20)], dtype=object), np.repeat([0, 1], 10)
+    assert n_updates(pipeline(min_steps=41), X, y) == 45  # whole epochs of 5
+
+
+def test_a_pretrained_network_needs_none():
+    assert fewest_updates(pipeline()) == 1000
+    assert fewest_updates(make_recipe("MobileNet", weights=None)) == 0
+
+
+@pytest.mark.parametrize(("name", "enough"), [("robust", True), ("cnn-64-128-256", False)])
+def test_the_line_says_both_numbers_and_the_remedy(name, enough):
+    line = updates_line(make_recipe(name), np.empty(150, dtype=object), np.zeros(150))
+    assert line.startswith("150 images, ")
+    assert ("too few" in line) == ("--epochs" in line) == (not enough)
+    assert "1,000" in line
+
+
+def test_what_is_no_network_has_no_updates():
+    dummy = Pipeline([("cnn", DummyClassifier())])
+    assert updates_line(dummy, [1, 2], [0, 1]) == "2 images."

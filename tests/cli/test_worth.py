@@ -1,0 +1,217 @@
+"""No command hands over a useless model, or figures on training images, without a word in red."""
+
+import re
+import shutil
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.dummy import DummyClassifier
+
+from skpneumo import ImageLoader, Pipeline, make_chest_xray
+from skpneumo.cli import _default_pipeline, _search, main
+from skpneumo.cli._collections import rows_of
+from skpneumo.cli._model_files import provenance_of, save_model
+from skpneumo.cli._training_record import TrainingRecord
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+
+RED = "\x1b[1;31m"
+
+
+@pytest.fixture(autouse=True)
+def terminal(monkeypatch):
+    """Colours as on a terminal."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+
+def constant(label, size=16):
+    classifier = DummyClassifier(strategy="constant", constant=label)
+    return Pipeline([("load", ImageLoader(size=size)), ("cnn", classifier)])
+
+
+@pytest.fixture(scope="module")
+def useless_file(xrays, tmp_path_factory):
+    """A model that calls all NORMAL, and was trained on the training split."""
+    train = rows_of(xrays, xrays.split == "train")
+    model = constant(0).fit(train.filenames, train.target)
+    path = tmp_path_factory.mktemp("useless") / "model.joblib"
+    record = TrainingRecord.of(train, n_updates=9, hold_out=0.2, useless="It calls all NORMAL.")
+    save_model(model, path, train.target_names, provenance=record.as_dict())
+    return path
+
+
+def red_lines(text):
+    return [line for line in text.splitlines() if line.startswith(RED)]
+
+
+@pytest.mark.parametrize("command", ["evaluate", "report"])
+def test_evaluating_a_useless_model_says_so_in_red(command, useless_file, xrays, tmp_path, capsys):
+    out = ["--out", str(tmp_path / "page")]
+    assert main([command, str(useless_file), xrays.root, *out]) == 0
+    printed = capsys.readouterr().out
+    [line] = red_lines(printed)
+    assert "This model is useless. It calls every image NORMAL." in line
+    assert "trained on none of these" in printed
+    if command == "report":
+        page = (tmp_path / "page").read_text("utf-8")
+        assert '<strong class="error">Useless model</strong> It calls every image NORMAL.' in page
+        assert "0 were among those that the model was fitted on" in page
+
+
+@pytest.mark.parametrize("command", ["evaluate", "report", "explain"])
+def test_training_images_are_counted_in_red(command, useless_file, xrays, tmp_path, capsys):
+    out = ["--out", str(tmp_path / "out")]
+    where = [xrays.root, "--part", "train"]
+    if command == "explain":
+        where = [*xrays.filenames[xrays.split == "train"][:2], xrays.filenames[0]]
+    assert main([command, str(useless_file), *where, *out]) in (0, 1)
+    lines = red_lines(capsys.readouterr().out)
+    n = np.count_nonzero(xrays.split == "train") if command != "explain" else None
+    [line] = [line for line in lines if "was trained on" in line]
+    assert "--hold-out 0.2" in line
+    if n:
+        assert f"trained on {n} of these {n} images" in line
+    if command == "report":
+        page = (tmp_path / "out").read_text("utf-8")
+        assert '<strong class="error">Seen in training</strong>' in page
+
+
+def test_others_of_the_same_patients_are_counted(useless_file, xrays, tmp_path, capsys):
+    """Of a patient of the training split another image, here a damaged copy of it."""
+    folder = tmp_path / "other"
+    for label, name in enumerate(xrays.target_names):
+        (folder / name).mkdir(parents=True)
+        rows = np.flatnonzero((xrays.split == "train") & (xrays.target == label))[:3]
+        for path in xrays.filenames[rows]:
+            content = Path(path).read_bytes() + b"\0"
+            (folder / name / Path(path).name).write_bytes(content)
+    assert main(["evaluate", str(useless_file), str(folder)]) == 0
+    printed = capsys.readouterr().out
+    assert "trained on 0 of these 6 images, and on other images of the patients of 6" in printed
+
+
+def test_a_model_without_a_record_is_not_said_to_be_clean(model_file, xrays, capsys):
+    assert main(["evaluate", str(model_file), xrays.root]) == 0
+    assert "does not record whom it was trained on" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["predict", "explain"])
+def test_commands_without_labels_repeat_the_verdict(
+    command, useless_file, xrays, tmp_path, capsys
+):
+    options = ["--out", str(tmp_path / "out")] if command == "explain" else []
+    files = xrays.filenames[xrays.split == "test"][:1]
+    assert main([command, str(useless_file), *files, *options]) == 0
+    assert any(
+        "found useless when it was made" in each
+        for each in red_lines("\n".join(capsys.readouterr()))
+    )
+
+
+def test_predict_says_what_a_folder_holds_and_that_all_got_one_answer(
+    useless_file, xrays, tmp_path, capsys
+):
+    folder = tmp_path / "folder"
+    for name in ("a", "b"):
+        (folder / name).mkdir(parents=True)
+        for path in xrays.filenames[:12]:
+            shutil.copy(path, folder / name)
+    (folder / "notes.txt").write_text("no image")
+    assert main(["predict", str(useless_file), str(folder)]) == 1
+    out, err = capsys.readouterr()
+    assert out.count("NORMAL") >= 24
+    assert f"{folder} holds 24 images (12 in a, 12 in b) and 1 file that is no image." in err
+    assert any("called all 24 X-rays NORMAL" in line for line in red_lines(err))
+    assert "1 of 25 files could not be read; its row says why." in err
+
+
+@pytest.fixture(scope="module")
+def unsplit(tmp_path_factory):
+    root = tmp_path_factory.mktemp("unsplit") / "x"
+    make_chest_xray(root, n_patients=60, val_fraction=0, test_fraction=0, random_state=0)
+    return root / "train"
+
+
+@pytest.mark.parametrize("hold_out", [None, "0"])
+def test_fit_says_what_its_model_is_worth(hold_out, unsplit, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(_default_pipeline, "recipe_pipeline", lambda *_: constant(1))
+    monkeypatch.setattr("skpneumo.cli._finished.epochs_of", lambda _: " for 1 epoch")
+    out = tmp_path / "model.joblib"
+    options = [] if hold_out is None else ["--hold-out", hold_out]
+    assert main(["fit", str(unsplit), "--out", str(out), "--no-gate", *options]) == 0
+    printed = capsys.readouterr().out
+    [line] = red_lines(printed)
+    assert "It calls every image PNEUMONIA." in line
+    provenance = provenance_of(joblib.load(out))["training record"]
+    assert "every image PNEUMONIA" in provenance["useless"]
+    if hold_out is None:
+        assert "; held out: " in printed
+        assert re.search(r"recall of PNEUMONIA +1\.000", printed)
+        assert provenance["hold_out"] == 0.2
+    else:
+        assert "Even of the images that it was trained on" in line
+        assert provenance["hold_out"] == 0
+
+
+def test_tune_and_demo_say_it_too(unsplit, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(_default_pipeline, "default_pipeline", lambda *_, **__: constant(0))
+    monkeypatch.setattr("skpneumo.cli.demo._small_pipeline", lambda *_: constant(0))
+    monkeypatch.setattr("skpneumo.cli.demo._save_figures", lambda *_: [])
+    grid = {"cnn__constant": [0]}
+    monkeypatch.setattr(_search, "GRID", grid)
+    monkeypatch.setattr("skpneumo.cli.demo.GRID", grid)
+    out = tmp_path / "model.joblib"
+    assert main(["tune", str(unsplit), "--out", str(out), "--hold-out", "0.3"]) == 0
+    printed = capsys.readouterr().out
+    assert len(red_lines(printed)) == 2  # out of fold, and on those held out
+    assert provenance_of(joblib.load(out))["training record"]["useless"]
+    assert main(["demo", "--data", str(unsplit), "--out", str(tmp_path / "demo")]) == 0
+    assert "It calls every image NORMAL" in red_lines(capsys.readouterr().out)[0]
+
+
+@pytest.mark.parametrize("command", ["fit", "tune"])
+def test_a_recall_floor_is_kept_out_of_fold(command, tmp_path, capsys, monkeypatch):
+    root = tmp_path / "x"
+    make_chest_xray(
+        root, n_patients=160, difficulty=0.0, val_fraction=0, test_fraction=0, random_state=0
+    )
+    monkeypatch.setattr(_default_pipeline, "recipe_pipeline", lambda *_: brightness())
+    monkeypatch.setattr("skpneumo.cli._finished.epochs_of", lambda _: " for 1 epoch")
+    monkeypatch.setattr(_search, "GRID", {"cnn__C": [1.0]})
+    out = tmp_path / "model.joblib"
+    arguments = [command, str(root / "train"), "--out", str(out), "--recall", "0.8"]
+    if command == "fit":
+        arguments.append("--no-gate")
+    assert main([*arguments, "--hold-out", "0.2"]) == 0
+    printed = capsys.readouterr().out
+    assert "The threshold that keeps a recall of 0.8, on patients out of fold:" in printed
+    model = joblib.load(out)
+    assert (type(model).__name__, model.recall) == ("RecallFloorClassifier", 0.8)
+    assert f"recall of PNEUMONIA {model.recall_:.3f} [" in printed
+    assert f"({model.n_positive_} patients)" in printed
+
+
+def brightness():
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import FunctionTransformer
+
+    return Pipeline(
+        [
+            ("load", ImageLoader(size=8)),
+            ("flat", FunctionTransformer(flattened)),
+            ("cnn", LogisticRegression()),
+        ]
+    )
+
+
+def flattened(images):
+    return np.asarray(images).reshape(len(images), -1) / 255
+
+
+def test_a_floor_needs_two_classes(xrays, tmp_path, capsys):
+    arguments = ["fit", xrays.root, "--labels", "etiology", "--recall", "0.9"]
+    assert main([*arguments, "--out", str(tmp_path / "m.joblib")]) == 1
+    assert "A recall floor needs two classes" in capsys.readouterr().err
