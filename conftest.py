@@ -1,16 +1,13 @@
 """The Python in the README and the docs is run, each page from top to bottom in its own folder."""
 
 import importlib.util
-import os
 import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from sybil import Sybil
-
-os.environ.setdefault("MPLBACKEND", "agg")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+from sybil.parsers.markdown import CodeBlockParser
 
 
 def load_runner() -> Any:
@@ -36,10 +33,15 @@ def leave_it(namespace: dict[str, Any]) -> None:
     namespace["_leave"].close()
 
 
-pytest_collect_file = Sybil(
-    name="pages",
-    parsers=run.parsers(),
-    patterns=["README.md", "docs/*.md", "docs/guide/*.md"],
-    setup=enter_a_folder_of_its_own,
-    teardown=leave_it,
-).pytest()
+FOLDER = {"setup": enter_a_folder_of_its_own, "teardown": leave_it}
+pages = Sybil(
+    name="pages", parsers=run.parsers(), patterns=["docs/*.md", "docs/guide/*.md"], **FOLDER
+)
+# The README is read where nothing is run, so it has what its blocks print, and that is compared.
+readme = Sybil(
+    name="readme",
+    parsers=[*run.parsers(), CodeBlockParser("text", run.compare_with_printed)],
+    patterns=["README.md"],
+    **FOLDER,
+)
+pytest_collect_file = (pages + readme).pytest()

@@ -46,8 +46,7 @@ print(f"their specificity {screening.specificity_:.3f}")
 
 # %%
 # The same on patients that neither the network nor the threshold has seen.
-frame = evaluate(screening, X_test, y_test, subgroups=None)
-print(frame[["metric", "value", "low", "high", "n", "n_patients"]].round(3).to_string(index=False))
+print(evaluate(screening, X_test, y_test, subgroups=None))
 
 display = ScoreDistributionDisplay.from_estimator(screening, X_test, y_test)
 display.figure_.savefig("scores.png")

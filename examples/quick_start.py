@@ -52,8 +52,7 @@ model.fit(X_train, y_train)
 
 # %%
 # Every metric comes with its 95 % interval, in which patients count, not images.
-frame = evaluate(model, X_test, y_test, subgroups=None)
-print(frame[["metric", "value", "low", "high", "n", "n_patients"]].round(3).to_string(index=False))
+print(evaluate(model, X_test, y_test, subgroups=None))
 
 # %%
 # What other thresholds would give, for a look: a threshold is chosen on training patients.

@@ -50,8 +50,7 @@ model.fit(X_train, y_train)
 # %%
 published = list_recipes().published.get(recipe, "")
 print(f"{recipe}{f', published {published}' if published else ''}; on patients never seen:")
-frame = evaluate(model, X_test, y_test, subgroups=None)
-print(frame[["metric", "value", "low", "high", "n", "n_patients"]].round(3).to_string(index=False))
+print(evaluate(model, X_test, y_test, subgroups=None))
 
 # %%
 display = TrainingCurvesDisplay.from_estimator(model)

@@ -11,6 +11,7 @@ from skpneumo.explanation._regions import REGIONS, attribution_shares
 from skpneumo.explanation._source_images import source_images
 from skpneumo.explanation.displays import HeatMapDisplay
 from skpneumo.explanation.displays._captions import Subject
+from skpneumo.explanation.displays._heat_map import by_patch
 
 __all__ = ["REGIONS", "explain_batch"]
 
@@ -52,6 +53,7 @@ def explain_batch(
         files = [paths[number] for number in numbers]
         model, images = take_apart(estimator, files)
         maps = {method: maps_by(method, model, images, label) for method in methods}
+        drawn = {method: by_patch(method, each) for method, each in maps.items()}
         shares = attribution_shares(maps[methods[0]], images).round(4).astype(object)
         subject = Subject(
             names[label],
@@ -64,7 +66,7 @@ def explain_batch(
         for i, (number, source, row) in enumerate(zip(numbers, sources, rows, strict=True)):
             display = HeatMapDisplay(
                 [source],
-                {method: each[i : i + 1] for method, each in maps.items()},
+                {method: each[i : i + 1] for method, each in drawn.items()},
                 [subject.lines(i, source.name)],
                 subject.name,
             )

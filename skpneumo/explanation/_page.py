@@ -73,7 +73,8 @@ def section_html(
     )
     display = HeatMapGalleryDisplay._of(estimator, X, surest, maps[surest.rows], subject, method)
     with drawing():
-        figure = Figure(figsize=(9.8, 9.2), dpi=_DPI, layout="constrained")
+        n_rows = sum(count > 0 for count in display.counts.values())
+        figure = Figure(figsize=(9.8, 0.6 + 2.15 * n_rows), dpi=_DPI, layout="constrained")
         display.plot(ax=figure.subplots())
         gallery = svg(
             figure,

@@ -16,7 +16,7 @@ from skpneumo.explanation.displays._overlay import common_limit, draw_colour_bar
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["HeatMapDisplay"]
+__all__ = ["HeatMapDisplay", "by_patch"]
 
 # The side of a patch, as a share of the image's, over which a map of pixels is summed: that of the
 # patch which `occlusion_map` hides. Only sums over like areas can share a scale.
@@ -139,7 +139,7 @@ class HeatMapDisplay:
                     )
         else:
             names = [methods] if isinstance(methods, str) else methods
-            maps = {name: _by_patch(name, maps_by(name, estimator, X, target)) for name in names}
+            maps = {name: by_patch(name, maps_by(name, estimator, X, target)) for name in names}
         sources = source_images(estimator, X)
         captions = [subject.lines(row, source.name) for row, source in enumerate(sources)]
         return cls(sources, maps, captions, subject.name).plot(ax=ax)
@@ -186,7 +186,7 @@ class HeatMapDisplay:
         return self
 
 
-def _by_patch(method: str, maps: NDArray[np.float32]) -> NDArray[np.float32]:
+def by_patch(method: str, maps: NDArray[np.float32]) -> NDArray[np.float32]:
     """The evidence of the patch around each pixel, where a method maps that of the pixel alone."""
     if method != "integrated_gradients":
         return maps

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from skpneumo._documentation import DocumentationLinks
 from skpneumo._images import check_images
 from skpneumo._paths import filenames_of
 from skpneumo.loading import ImageLoader
@@ -35,7 +36,7 @@ _FROM_FILE = {
 }
 
 
-class OnnxClassifier(ClassifierMixin, BaseEstimator):
+class OnnxClassifier(DocumentationLinks, ClassifierMixin, BaseEstimator):
     """Classifier that predicts from an ONNX file, of :func:`export_onnx`.
 
     It needs onnxruntime, and imports neither Keras nor TensorFlow. There is nothing to fit: the
