@@ -2,7 +2,7 @@
 
 A recipe is an unfitted :class:`~skpneumo.Pipeline` from paths to probabilities. Its steps are
 called ``load`` and ``cnn``, and ``balance`` where classes are resampled, so that a grid written
-for one recipe fits the others.
+for one recipe fits the others; ``hog-svm``, which has no network, has ``svm`` in place of ``cnn``.
 """
 
 import lazy_loader as lazy

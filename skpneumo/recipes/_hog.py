@@ -33,9 +33,20 @@ def hog_features(images: Any) -> NDArray[np.float32]:
     ValueError
         If the images are smaller than one block.
 
+    See Also
+    --------
+    make_recipe : ``"hog-svm"`` classifies them.
+
     References
     ----------
     .. [1] Dalal, Triggs, "Histograms of oriented gradients for human detection", CVPR 2005.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpneumo.recipes import hog_features
+    >>> hog_features(np.zeros((2, 64, 64, 1), dtype=np.uint8)).shape
+    (2, 1764)
     """
     try:
         from skimage.feature import hog

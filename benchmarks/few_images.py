@@ -1,0 +1,129 @@
+"""How recipes do on few images: the same patients held out, the others drawn at random.
+
+    python benchmarks/few_images.py chest_xray --out few --images 100 300 1000 4000 --draws 3
+
+One fold of patients is held out, as `recipes.py` has it. From the others patients are drawn until
+there are so many images, for each draw again, and every recipe is fitted on the same images. The
+scores of each fit are saved in the folder `--out`, so that a run that was stopped continues where
+it was. `table.md` in that folder has the balanced accuracy at a threshold of one half, and what
+the first recipe gains over each of the others, both over all draws that have been measured and
+with 95 % intervals over the patients held out; `curve.svg` shows it.
+"""
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from skpneumo import PatientKFold, load_chest_xray, make_recipe
+from skpneumo._formatting import with_interval
+from skpneumo._predictions import Predictions
+from skpneumo.evaluation._differences import estimate_differences
+from skpneumo.evaluation._estimate import Settings
+from skpneumo.evaluation._estimates import estimate_metrics
+
+METRIC = "balanced_accuracy"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path, help="folder with train/ (and val/)")
+    parser.add_argument("--out", type=Path, required=True, help="folder of scores and table")
+    parser.add_argument("--images", type=int, nargs="+", default=[100, 300, 1000, 4000])
+    parser.add_argument("--draws", type=int, default=3)
+    parser.add_argument(
+        "--recipes", nargs="+", default=["robust", "dense-baseline", "hog-svm"],
+        help="the first is compared with each of the others",
+    )  # fmt: skip
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    xrays = load_chest_xray(options.data)
+    paths, y, patients = xrays.filenames, xrays.target, xrays.groups.astype(str)
+    folds = PatientKFold(5, shuffle=True, random_state=0)
+    pool, test = next(iter(folds.split(paths, y)))
+    for draw in range(options.draws):
+        for n in sorted(options.images):
+            rows = pool[drawn(patients[pool], n, draw)]
+            for name in options.recipes:
+                file = options.out / f"{name}-{n}-images-draw-{draw}.npz"
+                if file.exists():
+                    continue
+                begin = time.process_time()
+                model = make_recipe(name, random_state=draw).fit(paths[rows], y[rows])
+                cpu_minutes = (time.process_time() - begin) / 60
+                score = model.predict_proba(paths[test])[:, 1]
+                np.savez(file, y=y[test], score=score, rows=rows, cpu_minutes=cpu_minutes)
+                print(f"{name}: {len(rows)} images, draw {draw + 1}", flush=True)
+                write(options.out, options.recipes, options.images, patients[test])
+
+
+def drawn(patients: np.ndarray, n: int, seed: int) -> np.ndarray:
+    """Rows of patients drawn at random until there are at least so many, in their order."""
+    order = np.random.default_rng(seed).permutation(np.unique(patients))
+    counts = pd.Series(patients).value_counts()[order].cumsum().to_numpy()
+    return np.flatnonzero(np.isin(patients, order[: np.searchsorted(counts, n) + 1]))
+
+
+def write(out: Path, recipes: Sequence[str], images: Sequence[int], patients: np.ndarray) -> None:
+    lines, curves = [], {name: [] for name in recipes}
+    for n in sorted(images):
+        files = {name: sorted(out.glob(f"{name}-{n}-images-draw-*.npz")) for name in recipes}
+        n_draws = min(map(len, files.values()))
+        if not n_draws:
+            continue
+        found = {name: pooled(each[:n_draws], patients) for name, each in files.items()}
+        line: dict[str, Any] = {"images": n, "draws": n_draws}
+        for name, predictions in found.items():
+            (estimate,) = estimate_metrics(predictions, [METRIC], Settings(0.95))
+            line[name] = written(estimate)
+            curves[name].append((n, estimate.value, estimate.low, estimate.high))
+        first, *others = recipes
+        for name in others:
+            (gain,) = estimate_differences(found[first], found[name], [METRIC], 0.95)
+            line[f"{first} minus {name}"] = with_interval(gain.difference, gain.low, gain.high)
+        minutes = [float(np.load(file)["cpu_minutes"]) for file in files[first]]
+        line[f"CPU minutes of {first}"] = f"{np.mean(minutes):.1f}"
+        lines.append(line)
+    if lines:
+        (out / "table.md").write_text(as_markdown(pd.DataFrame(lines)), encoding="utf-8")
+        plot(curves, out / "curve.svg")
+
+
+def pooled(files: Sequence[Path], patients: np.ndarray) -> Predictions:
+    """The predictions of all draws; the patients held out are the same in each."""
+    parts = [np.load(file) for file in files]
+    y, score = (np.concatenate([part[name] for part in parts]) for name in ("y", "score"))
+    codes = np.tile(np.unique(patients, return_inverse=True)[1], len(parts))
+    return Predictions(y == 1, score >= 0.5, score, codes, None, 1)
+
+
+def plot(curves: dict[str, list[tuple[int, float, float, float]]], file: Path) -> None:
+    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
+    for name, points in curves.items():
+        n, value, low, high = np.array(points).T
+        axes.errorbar(n, value, [value - low, high - value], label=name, capsize=3, marker="o")
+    axes.set(xscale="log", xlabel="images to train on", ylabel="balanced accuracy")
+    axes.legend()
+    figure.savefig(file)
+    plt.close(figure)
+
+
+def written(estimate: Any) -> str:
+    return with_interval(estimate.value, estimate.low, estimate.high)
+
+
+def as_markdown(table: pd.DataFrame) -> str:
+    lines = [
+        "| " + " | ".join(map(str, row)) + " |"
+        for row in [table.columns, ["---"] * len(table.columns), *table.itertuples(index=False)]
+    ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()
