@@ -77,8 +77,8 @@ def export_onnx(
     Notes
     -----
     The networks compute in float32, whatever ``precision`` they were fitted with, and are
-    compared with themselves in float32. The pixels that the loader makes of an image and those
-    that the graph makes of it differ by one grey level at most. A JPEG that the loader decodes
+    compared with themselves in float32. The graph makes the same pixels of an image as the
+    loader, with ``resize="crop"`` up to one grey level. A JPEG that the loader decodes
     at a fraction of its size may differ by more, as the documentation of the loader says.
 
     Examples

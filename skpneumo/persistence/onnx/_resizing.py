@@ -2,8 +2,8 @@
 
 Pillow's bilinear filter is a triangle over the source pixels of each target pixel, applied along
 one axis after the other, and each result is rounded to 8 bits. So it is two matrix products. The
-weights are made in the graph, because they depend on the size of the image; in whole numbers,
-because the centres of large images lie too far out for float32.
+weights are made in the graph, because they depend on the size of the image. As Pillow's they are
+whole numbers, of 2 ** 22: other weights round what lies halfway between two levels the other way.
 """
 
 from typing import Any
@@ -18,6 +18,10 @@ __all__ = ["height_and_width", "load_image"]
 # ITU-R 601 in Pillow's whole numbers, of 65536.
 _LUMA = (19595, 38470, 7471)
 _LUMA_BITS = 65536
+# Weights are of 2 ** 22, and are multiplied in two parts: float32 is exact up to 2 ** 24.
+_PARTS = 2**11
+
+Weights = tuple[str, str]
 
 
 def height_and_width(loader: ImageLoader) -> tuple[int, int]:
@@ -45,9 +49,7 @@ def load_image(graph: GraphBuilder, image: str, loader: ImageLoader) -> Tensor:
         _weights(graph, n_pixels, n_out, **axis)
         for n_pixels, n_out, axis in zip((height, width), size, axes, strict=True)
     )
-    # Pillow's order: along the rows first.
-    pixels = _rounded(graph, graph.node("MatMul", pixels, graph.node("Transpose", across)))
-    pixels = _rounded(graph, graph.node("MatMul", down, pixels))
+    pixels = _resample(graph, pixels, down, across)
     if grey:
         return Tensor(graph.node("Unsqueeze", pixels, graph.integer([0, 1])), (*size, 1))
     pixels = graph.node("Expand", pixels, graph.integer([3, *size]))
@@ -123,8 +125,8 @@ def _weights(
     first: str,
     begin: str | None = None,
     end: str | None = None,
-) -> str:
-    """Weights of shape (n_out, n_pixels), that sum to 1 for each pixel that shows the image.
+) -> Weights:
+    """Weights of shape (n_out, n_pixels); they are 0 for pixels that do not show the image.
 
     With ``begin`` and ``end`` the image is what lies between these pixels of the source.
     """
@@ -150,14 +152,19 @@ def _weights(
         graph.node("Sub", source_at, graph.node("Unsqueeze", target_at, graph.integer([1]))),
     )
     reach = graph.node("Mul", graph.node("Max", step, per), two)
-    share = graph.node("Div", *(graph.node("Cast", each, to=FLOAT) for each in (distance, reach)))
-    weights = graph.node("Relu", graph.node("Sub", graph.constant(1.0), share))
+    share = graph.node("Div", *(graph.node("Cast", each, to=DOUBLE) for each in (distance, reach)))
+    weights = graph.node("Relu", graph.node("Sub", graph.double(1.0), share))
     if begin is not None and end is not None:
         weights = graph.node("Mul", weights, _between(graph, source, begin, end))
     shown = _between(graph, target, graph.integer([0]), n_scaled)
     weights = graph.node("Mul", weights, graph.node("Unsqueeze", shown, graph.integer([1])))
     total = graph.node("ReduceSum", weights, graph.integer([1]), keepdims=1)
-    return graph.node("Div", weights, graph.node("Max", total, graph.constant(1e-6)))
+    weights = graph.node("Div", weights, graph.node("Max", total, graph.double(1e-6)))
+    whole = graph.node("Mul", weights, graph.double(float(_PARTS * _PARTS)))
+    whole = graph.node("Floor", graph.node("Add", whole, graph.double(0.5)))
+    large = graph.node("Floor", graph.node("Div", whole, graph.double(float(_PARTS))))
+    small = graph.node("Sub", whole, graph.node("Mul", large, graph.double(float(_PARTS))))
+    return graph.node("Cast", large, to=FLOAT), graph.node("Cast", small, to=FLOAT)
 
 
 def resize_part(graph: GraphBuilder, image: Tensor, box: dict[str, str]) -> str:
@@ -185,22 +192,33 @@ def resize_part(graph: GraphBuilder, image: Tensor, box: dict[str, str]) -> str:
             )
         )
     down, across = products
-    pixels = _rounded(graph, graph.node("MatMul", pixels, graph.node("Transpose", across)))
-    return _rounded(graph, graph.node("MatMul", down, pixels))
+    return _resample(graph, pixels, down, across)
+
+
+def _resample(graph: GraphBuilder, pixels: str, down: Weights, across: Weights) -> str:
+    """Multiply with the weights of both axes, in Pillow's order: along the rows first."""
+    parts = [graph.node("MatMul", pixels, graph.node("Transpose", weights)) for weights in across]
+    pixels = _rounded(graph, *parts)
+    return _rounded(graph, *(graph.node("MatMul", weights, pixels) for weights in down))
 
 
 def _between(graph: GraphBuilder, positions: str, begin: str, end: str) -> str:
-    """1 where a position is at or after the begin and before the end, else 0, as float32."""
+    """1 where a position is at or after the begin and before the end, else 0, as float64."""
     inside = graph.node(
         "And",
         graph.node("Not", graph.node("Less", positions, begin)),
         graph.node("Less", positions, end),
     )
-    return graph.node("Cast", inside, to=FLOAT)
+    return graph.node("Cast", inside, to=DOUBLE)
 
 
-def _rounded(graph: GraphBuilder, pixels: str) -> str:
-    return graph.node("Floor", graph.node("Add", pixels, graph.constant(0.5)))
+def _rounded(graph: GraphBuilder, large: str, small: str) -> str:
+    """Put the products with both parts of the weights together, and round to grey levels."""
+    large, small = (graph.node("Cast", each, to=DOUBLE) for each in (large, small))
+    total = graph.node("Add", graph.node("Mul", large, graph.double(float(_PARTS))), small)
+    share = graph.node("Div", total, graph.double(float(_PARTS * _PARTS)))
+    levels = graph.node("Floor", graph.node("Add", share, graph.double(0.5)))
+    return graph.node("Cast", levels, to=FLOAT)
 
 
 def _entry(graph: GraphBuilder, values: str, i: int) -> str:

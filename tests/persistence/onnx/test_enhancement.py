@@ -61,9 +61,7 @@ def test_borders(borders, n_channels, rng):
     for i, place in enumerate(BORDERS[borders]):
         image[place] = (4, 250)[i % 2]
     step = BorderCropper()
-    found, expected = enhanced(step, image), step.transform(image[None])[0]
-    assert np.abs(found - expected).max() <= (1 if borders != "none" else 0)
-    assert (found != expected).mean() < 0.05
+    assert np.array_equal(enhanced(step, image), step.transform(image[None])[0])
 
 
 def test_a_border_of_many_layers(rng):
@@ -73,7 +71,7 @@ def test_a_border_of_many_layers(rng):
         image[i], image[:, i] = colour, colour
     image = image[:, ::-1].copy()
     step = BorderCropper(tolerance=0)
-    assert np.abs(enhanced(step, image) - step.transform(image[None])[0]).max() <= 1
+    assert np.array_equal(enhanced(step, image), step.transform(image[None])[0])
 
 
 def test_what_cannot_be_expressed_is_refused_with_a_remedy():

@@ -28,9 +28,12 @@ def assert_alike(image, folder, **parameters):
     found = of_the_graph(image, **parameters)
     expected = of_the_loader(image, folder, **parameters)
     assert found.shape == expected.shape
+    if parameters.get("resize") != "crop":
+        assert np.array_equal(found, expected)
+    # Where to cut is in float32 for Pillow.
     difference = np.abs(found - expected)
     assert difference.max() <= 1
-    return difference
+    assert (difference > 0).mean() < 0.01
 
 
 @pytest.mark.parametrize("resize", ["stretch", "pad", "crop"])
@@ -51,9 +54,7 @@ def test_colours(n_channels, color_mode, resize, tmp_path, rng):
 @pytest.mark.parametrize("resize", ["stretch", "pad", "crop"])
 def test_large_images_at_all_edges(resize, tmp_path, rng):
     image = rng.integers(0, 2, (1657, 2090, 1), dtype=np.uint8) * 255
-    difference = assert_alike(image, tmp_path, size=128, resize=resize)
-    # Those that lie halfway between two levels, which is rare where the ratio is no simple one.
-    assert (difference > 0).mean() < 0.001
+    assert_alike(image, tmp_path, size=128, resize=resize)
 
 
 def test_every_colour_has_the_luma_of_pillow(tmp_path):
