@@ -13,8 +13,8 @@ __all__ = ["CALIBRATION_SENTENCES", "GateThresholds", "choose_thresholds", "term
 
 CALIBRATION_SENTENCES = {
     "rate": (
-        "Of new patients like those of training, about {rate:.2g} or fewer have an image "
-        "withheld, as it is, mirrored or turned by up to 10 degrees."
+        "A share of about {rate:.2g} or less of new patients like those of training has an "
+        "image withheld, as it is, mirrored or turned by up to 10 degrees."
     ),
     "few": (
         "{patients} do not support the {wanted:g} asked for, which takes {needed}; the "
