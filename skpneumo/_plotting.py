@@ -78,11 +78,13 @@ def figure_of(ax: "Axes") -> "Figure":
 
 def legend_below(ax: "Axes", **options: Any) -> None:
     """Put the legend under the axes: within, it would cover one curve or another."""
-    ax.legend(
-        **{"frameon": False, "loc": "upper center"} | options,
-        bbox_to_anchor=(0.5, 0),
-        borderaxespad=4,  # letters: below the ticks and the axis label, whatever the height
-    )
+    usual: dict[str, Any] = {
+        "frameon": False,
+        "loc": "upper center",
+        "bbox_to_anchor": (0.5, 0),
+        "borderaxespad": 4,  # letters: below the ticks and the axis label, whatever the height
+    }
+    ax.legend(**usual | options)
 
 
 def tidy(ax: "Axes", grid: Literal["x", "y"] = "y") -> None:

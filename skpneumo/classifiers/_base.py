@@ -322,8 +322,8 @@ class BaseNetworkClassifier(
         n_epochs: int | None = None,
     ) -> None:
         """Train as the parameters say, or for some epochs of which others will follow."""
-        # Images of weight zero are not trained on.
-        epochs = self._n_epochs(np.count_nonzero(sample_weight)) if n_epochs is None else n_epochs
+        n_images = int(np.count_nonzero(sample_weight))  # those of weight zero teach nothing
+        epochs = self._n_epochs(n_images) if n_epochs is None else n_epochs
         with self._reporting(X, y, epochs) as make_reporter:
             self.weights_, history, checkpoint = self._train_network(
                 self.network_spec_,

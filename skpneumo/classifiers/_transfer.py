@@ -337,7 +337,7 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
         return list(
             _initial_body(
                 _part(self.network_spec_, build_features),
-                self.weights if path is None else path,
+                path or ("imagenet" if self.weights == "imagenet" else None),
                 path.stat().st_mtime_ns if path is not None and path.exists() else None,
                 self.value_range_,
                 # Without random layers every seed is the same start.

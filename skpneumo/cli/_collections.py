@@ -298,7 +298,7 @@ def read_for(
     return xrays
 
 
-def patients_given(xrays: "Bunch", options: CollectionOptions) -> list[str]:
+def patients_given(xrays: "Bunch", options: CollectionOptions) -> Any:
     """Return the patients the user named, or None to let the audit read the file names."""
     if options.table is None and options.patient_pattern is None:
         return None

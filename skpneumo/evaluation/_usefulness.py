@@ -106,7 +106,7 @@ def why_useless_rates(
     balanced = (recall + specificity) / 2
     down = _hypotenuse(recall - recall_interval[0], specificity - specificity_interval[0])
     up = _hypotenuse(recall_interval[1] - recall, specificity_interval[1] - specificity)
-    share_called = {(1, 0): 1.0, (0, 1): 0.0}.get((recall, specificity), GUESSING)
+    share_called = {(1.0, 0.0): 1.0, (0.0, 1.0): 0.0}.get((recall, specificity), GUESSING)
     return _reason(share_called, (balanced, balanced - down / 2, balanced + up / 2), names)
 
 

@@ -68,7 +68,8 @@ def with_growing_momentum(optimizer: keras.optimizers.Optimizer) -> keras.optimi
     if not optimizer.use_ema:
         return optimizer
     kind = type(optimizer)
-    return type(kind.__name__, (_GrowingMomentum, kind), {}).from_config(optimizer.get_config())
+    growing: type[Any] = type(kind.__name__, (_GrowingMomentum, kind), {})
+    return growing.from_config(optimizer.get_config())
 
 
 def averages_of(optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:

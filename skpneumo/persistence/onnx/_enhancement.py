@@ -1,6 +1,7 @@
 """The steps of enhancement that can be said in a graph."""
 
 from collections.abc import Callable
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,7 @@ def crop_borders(graph: GraphBuilder, step: BorderCropper, image: Tensor) -> Ten
     limit = graph.constant(float(step.tolerance))
     black = graph.node("Not", graph.node("Greater", brightest, limit))
     white = graph.node("Not", graph.node("Less", darkest, graph.constant(255.0 - step.tolerance)))
-    kinds = tuple(graph.node("Cast", kind, to=FLOAT) for kind in (black, white))
+    kinds = [graph.node("Cast", kind, to=FLOAT) for kind in (black, white)]
     rows, columns = _inside_borders(graph, kinds, height, width)
     top, bottom = _extent(graph, rows, height)
     left, right = _extent(graph, columns, width)
@@ -99,7 +100,7 @@ def crop_borders(graph: GraphBuilder, step: BorderCropper, image: Tensor) -> Ten
 
 
 def _inside_borders(
-    graph: GraphBuilder, kinds: tuple[str, str], height: int, width: int
+    graph: GraphBuilder, kinds: list[str], height: int, width: int
 ) -> tuple[str, str]:
     """Rows and columns inside the borders, 1 or 0 each; a border may hide another."""
     body = GraphBuilder(prefix="inside_")
@@ -107,13 +108,13 @@ def _inside_borders(
     for axis, length in ((0, height), (1, width)):
         other = ("columns", "rows")[axis]
         n_other = body.node("ReduceSum", other, body.integer([0]), keepdims=1)
-        border = None
+        borders = []
         for kind in kinds:
             counted = (
                 body.node("MatMul", kind, other) if axis == 0 else body.node("MatMul", other, kind)
             )
-            full = body.node("Equal", counted, n_other)
-            border = full if border is None else body.node("Or", border, full)
+            borders.append(body.node("Equal", counted, n_other))
+        border = reduce(partial(body.node, "Or"), borders)
         inside = body.node("Cast", body.node("Not", border), to=FLOAT)
         inside = body.node("Mul", inside, ("rows", "columns")[axis])
         first, last = _extent(body, inside, length)

@@ -181,8 +181,8 @@ def _eight_bits(path: Any) -> NDArray[np.uint8] | None:
     with opened as image:
         if image.mode not in _EIGHT_BITS or image.has_transparency_data:
             return None
-        image = ImageOps.exif_transpose(image)
-        return np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
+        upright = ImageOps.exif_transpose(image)
+        return np.asarray(upright.convert("L" if upright.mode in ("1", "L") else "RGB"))
 
 
 def _is_clear(
