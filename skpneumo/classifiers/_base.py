@@ -26,11 +26,11 @@ from skpneumo._sklearn import (
 )
 from skpneumo.augmentation import ImageAugmenter
 from skpneumo.classifiers._callbacks import EpochReporter, check_monitors, validation_callbacks
-from skpneumo.classifiers._inputs import ImageInputMixin
+from skpneumo.classifiers._last_features import LastFeaturesMixin
 from skpneumo.classifiers._parameters import check_network_parameters
 from skpneumo.classifiers._validation_split import rows_of_patients, training_and_validation
 from skpneumo.classifiers.engine._compiled import NetworkSpec, Weights
-from skpneumo.classifiers.engine._prediction import extract_last_features, predict_probabilities
+from skpneumo.classifiers.engine._prediction import predict_probabilities
 from skpneumo.classifiers.engine._training import (
     History,
     PredictProba,
@@ -48,7 +48,7 @@ _TRAINING_PARAMETERS = {field.name for field in fields(TrainingOptions)} - _NOT_
 
 
 class BaseNetworkClassifier(
-    ImageInputMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC
+    LastFeaturesMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC
 ):
     """A network as a classifier of images; what network it is, a subclass decides."""
 
@@ -239,24 +239,6 @@ class BaseNetworkClassifier(
         """
         most_probable = self.predict_proba(X).argmax(axis=1)
         return self.classes_[most_probable]
-
-    def last_features(self, X: Any) -> NDArray[np.float32]:
-        """Output of the last layer before the logits.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, height, width, channels) or (n_samples, n_features)
-            Images of the shape seen in ``fit``.
-
-        Returns
-        -------
-        features : ndarray of shape (n_samples, n_last_features)
-            A row for each image as it is, without test-time augmentation. The logits are linear
-            in them.
-        """
-        check_is_fitted(self)
-        X = self._check_images(X)
-        return extract_last_features(self._parts(), X, self.precision, self.devices)
 
     @property
     def network_(self) -> keras.Model:

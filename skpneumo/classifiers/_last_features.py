@@ -1,0 +1,41 @@
+"""What a network's logits are computed from."""
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from skpneumo.classifiers._inputs import ImageInputMixin
+from skpneumo.classifiers.engine._compiled import NetworkSpec, Weights
+from skpneumo.classifiers.engine._prediction import extract_last_features
+
+
+class LastFeaturesMixin(ImageInputMixin):
+    """Gives the last features of a network that has been fitted."""
+
+    precision: str
+    devices: int | str | None
+
+    @abstractmethod
+    def _parts(self) -> list[tuple[NetworkSpec, Weights]]:
+        """Give the fitted network in pieces of which each feeds the next."""
+
+    def last_features(self, X: Any) -> NDArray[np.float32]:
+        """Output of the last layer before the logits.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, channels) or (n_samples, n_features)
+            Images of the shape seen in ``fit``.
+
+        Returns
+        -------
+        features : ndarray of shape (n_samples, n_last_features)
+            A row for each image as it is, without test-time augmentation. The logits are linear
+            in them.
+        """
+        check_is_fitted(self)
+        X = self._check_images(X)
+        return extract_last_features(self._parts(), X, self.precision, self.devices)
