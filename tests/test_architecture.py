@@ -40,6 +40,7 @@ STAGES = [
     "_memory_files",
     "_progress",
     "_fit_progress",
+    "_settings",
     "_pixel_values",
     "_images",
     "_input_checks",

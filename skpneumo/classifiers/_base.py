@@ -17,6 +17,7 @@ from sklearn.utils import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
 from skpneumo._random import check_random_state, random_seeds
+from skpneumo._settings import pinned
 from skpneumo._sklearn import (
     Interval,
     StrOptions,
@@ -88,6 +89,7 @@ class BaseNetworkClassifier(
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
+    @pinned
     def fit(
         self,
         X: Any,
@@ -157,6 +159,7 @@ class BaseNetworkClassifier(
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
+    @pinned
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Train for one more epoch, on these images, without inner validation.
 
@@ -202,6 +205,7 @@ class BaseNetworkClassifier(
         self._train(X, self._encode(y), weights, None, n_epochs=1)
         return self
 
+    @pinned
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probability of each class.
 
@@ -259,6 +263,7 @@ class BaseNetworkClassifier(
         return extract_last_features(self._parts(), X, self.precision, self.devices)
 
     @property
+    @pinned
     def network_(self) -> keras.Model:
         """The fitted network: a new :class:`keras.Model`, images -> logits."""
         check_is_fitted(self)
@@ -266,6 +271,7 @@ class BaseNetworkClassifier(
         network.set_weights(self.weights_)
         return network
 
+    @pinned
     def to_scikeras(self) -> "KerasClassifier":
         """Wrap the fitted network for scikeras, whose wrapper gives the same probabilities.
 
