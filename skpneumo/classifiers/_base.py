@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
-from functools import partial
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -26,7 +25,12 @@ from skpneumo._sklearn import (
     with_callbacks,
 )
 from skpneumo.augmentation import ImageAugmenter
-from skpneumo.classifiers._callbacks import EpochReporter, check_monitors, validation_callbacks
+from skpneumo.classifiers._callbacks import (
+    EpochReporter,
+    check_monitors,
+    copied_callbacks,
+    validation_callbacks,
+)
 from skpneumo.classifiers._inputs import ImageInputMixin
 from skpneumo.classifiers._parameters import check_network_parameters
 from skpneumo.classifiers._validation_split import rows_of_patients, training_and_validation
@@ -43,6 +47,9 @@ from skpneumo.classifiers.engine._tta import AugmentedViews
 
 if TYPE_CHECKING:
     from scikeras.wrappers import KerasClassifier
+
+# With what makes whole weights of those that are trained, if these are a part.
+MakeCallbacks = Callable[..., list[keras.callbacks.Callback]]
 
 _NOT_PARAMETERS = {"n_classes", "value_range", "epochs", "callbacks"}
 _TRAINING_PARAMETERS = {field.name for field in fields(TrainingOptions)} - _NOT_PARAMETERS
@@ -330,14 +337,14 @@ class BaseNetworkClassifier(
         """Train as the parameters say, or for some epochs of which others will follow."""
         # Images of weight zero are not trained on.
         epochs = self._n_epochs(np.count_nonzero(sample_weight)) if n_epochs is None else n_epochs
-        with self._reporting(X, y, epochs) as make_reporter:
+        with self._reporting(X, y, epochs) as make_callbacks:
             self.weights_, history, checkpoint = self._train_network(
                 self.network_spec_,
                 (X, y, sample_weight),
                 held_out,
                 checkpoint=self._checkpoint,
                 initial_weights=getattr(self, "weights_", None),
-                reporter=make_reporter(),
+                callbacks=make_callbacks(),
                 epochs=epochs,
                 warmup_epochs=self.warmup_epochs * max(epochs / self.epochs, 1.0),
             )
@@ -362,12 +369,17 @@ class BaseNetworkClassifier(
     @contextmanager
     def _reporting(
         self, X: NDArray[Any], y: NDArray[np.intp], epochs: int
-    ) -> Iterator[Callable[..., EpochReporter]]:
-        """Tell scikit-learn's callbacks of one fit, and of its epochs by the callbacks yielded."""
+    ) -> Iterator[MakeCallbacks]:
+        """Tell scikit-learn's callbacks of one fit, and of its epochs by what is yielded.
+
+        That makes a list of Keras callbacks: one that tells of epochs, and copies of the user's,
+        which are the same ones in all phases of a fit.
+        """
+        own = copied_callbacks(self.callbacks)
         context = self._init_callback_context(max_subtasks=epochs)
         hook_arguments = {"estimator": self, "X": X, "y": self.classes_[y]}
         context.call_on_fit_task_begin(**hook_arguments)
-        yield partial(EpochReporter, context, hook_arguments)
+        yield lambda *options: [EpochReporter(context, hook_arguments, *options), *own]
         context.call_on_fit_task_end(**hook_arguments, reconstruction_attributes={})
 
     def _train_network(
@@ -378,7 +390,7 @@ class BaseNetworkClassifier(
         *,
         checkpoint: TrainingCheckpoint | None,
         initial_weights: Weights | None = None,
-        reporter: EpochReporter,
+        callbacks: list[keras.callbacks.Callback],
         **changes: Any,
     ) -> tuple[Weights, History, TrainingCheckpoint]:
         """Train a network by the parameters of this classifier, but for the changes."""
@@ -393,24 +405,18 @@ class BaseNetworkClassifier(
                 'schedule="plateau" follows the loss of inner validation, and there is none. '
                 "Set early_stopping=True or give X_val and y_val."
             )
-        own = list(self.callbacks or ())
-        if wrong := [each for each in own if not isinstance(each, keras.callbacks.Callback)]:
-            raise TypeError(
-                f"callbacks holds {wrong[0]!r}; expected instances of keras.callbacks.Callback. "
-                "Callbacks of scikit-learn go to set_callbacks."
-            )
-        check_monitors(own, validated=held_out is not None)
+        check_monitors(callbacks[1:], validated=held_out is not None)
 
-        def callbacks(predict_proba: PredictProba) -> list[keras.callbacks.Callback]:
+        def all_callbacks(predict_proba: PredictProba) -> list[keras.callbacks.Callback]:
             validation = []
             if held_out is not None:
                 validation = validation_callbacks(self, predict_proba, *held_out)
-            return [*validation, reporter, *own]
+            return [*validation, *callbacks]
 
         options = {name: getattr(self, name) for name in _TRAINING_PARAMETERS} | {
             "n_classes": len(self.classes_),
             "value_range": self.value_range_,
-            "callbacks": callbacks,
+            "callbacks": all_callbacks,
         }
         return fit_network(
             spec,

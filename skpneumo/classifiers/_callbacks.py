@@ -1,6 +1,7 @@
 """What happens at the end of each epoch."""
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from functools import partial
 from typing import Any
 
@@ -65,6 +66,31 @@ def validation_callbacks(
             )
         )
     return callbacks
+
+
+def copied_callbacks(
+    callbacks: Sequence[keras.callbacks.Callback] | None,
+) -> list[keras.callbacks.Callback]:
+    """Copy the callbacks of a classifier, of whose parameters training changes none.
+
+    Raises
+    ------
+    TypeError
+        If one is no callback of Keras, or cannot be copied.
+    """
+    own = list(callbacks or ())
+    if wrong := [each for each in own if not isinstance(each, keras.callbacks.Callback)]:
+        raise TypeError(
+            f"callbacks holds {wrong[0]!r}; expected instances of keras.callbacks.Callback. "
+            "Callbacks of scikit-learn go to set_callbacks."
+        )
+    try:
+        return deepcopy(own)  # all together, because one may refer to another
+    except Exception as error:
+        raise TypeError(
+            f"callbacks cannot be copied: {error}. Training uses copies. Let a callback open "
+            "files and the like in on_train_begin, not when it is made."
+        ) from error
 
 
 _OF_VALIDATION = (

@@ -114,7 +114,9 @@ class CNNClassifier(BaseNetworkClassifier):
     image_shape : tuple of (height, width, channels) or None, default=None
         How to fold rows of pixels into images. None: rows become strips one pixel high.
     callbacks : list of keras.callbacks.Callback or None, default=None
-        Called during training, after inner validation has been added to the logs.
+        Called during training, after inner validation has been added to the logs. Copies are,
+        so that this parameter stays as it is; their ``model`` is the network, without
+        augmentation.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Numbers that the hidden layers compute in; weights and logits are float32 in any case.
         "auto" is bfloat16 where the processor multiplies it natively (a CPU with AVX512-BF16 or

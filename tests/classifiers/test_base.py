@@ -273,56 +273,6 @@ def test_through_a_pipeline_or_by_hand(small, images, labels, fitted):
 
 # Global settings
 
-# Each set to something else than its default; what computes may read none of them.
-OF_SKLEARN = {
-    "array_api_dispatch": True,
-    "assume_finite": True,
-    "display": "text",
-    "enable_cython_pairwise_dist": False,
-    "enable_metadata_routing": True,
-    "pairwise_dist_chunk_size": 16,
-    "print_changed_only": False,
-    "skip_parameter_validation": True,
-    "sparse_interface": "sparray",
-    "transform_output": "pandas",
-    "working_memory": 1,
-}
-OF_KERAS = {
-    "set_dtype_policy": ("float64", "float32"),
-    "set_epsilon": (0.5, 1e-7),
-    "set_floatx": ("float64", "float32"),
-    "set_image_data_format": ("channels_first", "channels_last"),
-    "set_max_epochs": (1, None),
-    "set_max_steps_per_epoch": (1, None),
-    "disable_flash_attention": "enable_flash_attention",
-    "disable_interactive_logging": "enable_interactive_logging",
-    "disable_traceback_filtering": "enable_traceback_filtering",
-    "enable_unsafe_deserialization": None,
-    "set_backend": None,  # another program
-}
-
-
-@pytest.fixture
-def other_settings(monkeypatch):
-    """Set every global setting of scikit-learn and Keras to something else."""
-    config = keras.config
-    changes = [name for name in dir(config) if name.startswith(("set_", "disable_"))]
-    assert {*changes, "enable_unsafe_deserialization"} == OF_KERAS.keys()
-    assert sklearn.get_config().keys() == OF_SKLEARN.keys()
-    for name, value in OF_SKLEARN.items():  # set_config refuses what SciPy was not started for
-        monkeypatch.setitem(sklearn._config._get_threadlocal_config(), name, value)
-    for name, value in OF_KERAS.items():
-        if isinstance(value, tuple):
-            getattr(config, name)(value[0])
-        elif value is not None:
-            getattr(config, name)()
-    yield
-    for name, value in OF_KERAS.items():
-        if isinstance(value, tuple):
-            getattr(config, name)(value[1])
-        elif value is not None:
-            getattr(config, value)()
-
 
 def test_global_settings_neither_change_a_fit_nor_are_changed(
     small, images, labels, fitted, no_programs, other_settings
@@ -337,7 +287,7 @@ def test_global_settings_neither_change_a_fit_nor_are_changed(
     assert keras.config.image_data_format() == "channels_first"
     assert (keras.config.floatx(), keras.config.epsilon()) == ("float64", 0.5)
     assert keras.config.dtype_policy().name == "float64"
-    assert dict(sklearn.get_config()) == OF_SKLEARN
+    assert dict(sklearn.get_config()) == other_settings
 
 
 # Labels and shapes

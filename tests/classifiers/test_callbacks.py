@@ -1,6 +1,7 @@
 """What is known at the end of each epoch: to the history, to Keras and to scikit-learn."""
 
 import pickle
+from copy import deepcopy
 
 import keras
 import numpy as np
@@ -11,8 +12,12 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.metrics import confusion_matrix, log_loss, recall_score, roc_auc_score
+from sklearn.model_selection import cross_val_score
 
+from skpneumo import ImageAugmenter
 from skpneumo.classifiers._callbacks import check_monitors, positive_mask, validation_scores
+
+from .checks import WatchingCallback
 
 VALIDATION_SCORES = [
     "val_loss",
@@ -154,7 +159,7 @@ def test_inner_validation_has_no_influence_on_training(validated, small, images,
 # Keras's callbacks
 
 
-class Recorder(keras.callbacks.Callback):
+class Recorder(WatchingCallback):
     """Writes down what it is told."""
 
     def __init__(self, stop_after: int | None = None) -> None:
@@ -193,21 +198,81 @@ def test_a_callback_may_stop_training(small, images, labels):
     assert classifier.n_iter_ == len(classifier.history_["loss"]) == 2
 
 
-def test_after_training_callbacks_hold_no_model_and_the_classifier_is_kept(
-    small, images, labels, fitted
-):
-    recorder = Recorder()
+def test_training_changes_no_callback_of_the_constructor(small, images, labels, tmp_path):
+    """After a fit one such as CSVLogger, which has a file by then, could not be copied."""
     callbacks = [
-        recorder,
+        keras.callbacks.CSVLogger(tmp_path / "log.csv"),
         keras.callbacks.ReduceLROnPlateau("loss", patience=0),
-        keras.callbacks.EarlyStopping("loss"),
+        keras.callbacks.EarlyStopping("loss", restore_best_weights=True),
         keras.callbacks.TerminateOnNaN(),
+        keras.callbacks.ModelCheckpoint(tmp_path / "best.keras", "loss", save_best_only=True),
     ]
+    before = [vars(callback).copy() for callback in callbacks]
     classifier = small(callbacks=callbacks).fit(images, labels)
-    assert all(callback.model is None for callback in callbacks)
-    for copy in (pickle.loads(pickle.dumps(classifier)), clone(classifier).fit(images, labels)):
+    assert [vars(callback) for callback in callbacks] == before
+    assert classifier.callbacks is callbacks
+    pd.testing.assert_series_equal(
+        pd.read_csv(tmp_path / "log.csv")["loss"],
+        pd.Series(classifier.history_["loss"], name="loss"),
+        rtol=1e-6,
+    )
+    copies = [
+        pickle.loads(pickle.dumps(classifier)),
+        deepcopy(classifier),
+        clone(classifier).fit(images, labels),
+    ]
+    for copy in copies:
         np.testing.assert_array_equal(copy.predict_proba(images), classifier.predict_proba(images))
+    assert len(cross_val_score(classifier, images, labels, cv=2)) == 2
+
+
+def test_a_callback_is_the_same_copy_in_all_its_hooks(small, images, labels):
+    class Counter(keras.callbacks.Callback):
+        n = 0
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.n += 1
+            logs["n"] = float(self.n)
+
+    counter = Counter()
+    classifier = small(callbacks=[counter]).fit(images, labels)
+    assert classifier.history_["n"] == [1, 2, 3]
+    assert counter.n == 0
+
+
+def test_after_training_a_callback_holds_no_model(small, images, labels):
+    recorder = Recorder()
+    small(callbacks=[recorder]).fit(images, labels)
+    assert recorder.model is None
     assert len(recorder.logs) == 3
+
+
+def test_a_callback_that_cannot_be_copied_is_refused(small, images, labels, tmp_path):
+    callback = keras.callbacks.Callback()
+    with (
+        (tmp_path / "log").open("w") as callback.file,
+        pytest.raises(TypeError, match=r"callbacks cannot be copied.*on_train_begin"),
+    ):
+        small(callbacks=[callback]).fit(images, labels)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"augmentation": ImageAugmenter(rotation=20), "mixup": 0.2},
+        {"dropout": 0.3, "l2": 0.01, "ema_momentum": 0.9},
+    ],
+    ids=["augmentation", "regularization"],
+)
+def test_a_callback_saves_a_network_that_loads(options, small, images, labels, tmp_path):
+    checkpoint = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}.keras")
+    seen = Recorder()
+    classifier = small(callbacks=[checkpoint, seen], **options).fit(images, labels)
+    network = keras.saving.load_model(tmp_path / "3.keras")
+    assert network.input_shape == (None, 12, 12, 1)
+    for saved, weight in zip(network.get_weights(), classifier.weights_, strict=True):
+        np.testing.assert_array_equal(saved, weight)
+    network.fit(images, labels.reshape(-1, 1), verbose=0)  # it is compiled, too
 
 
 def test_a_learning_rate_that_a_callback_lowered_is_back_for_the_next_fit(

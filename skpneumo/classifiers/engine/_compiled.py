@@ -26,6 +26,7 @@ from scipy.special import expit, softmax
 
 from skpneumo._images import batches_of
 from skpneumo._seeding import InitialVariables, LayerSeeds
+from skpneumo._settings import pinned_settings
 from skpneumo.augmentation import AugmentationLayer
 from skpneumo.augmentation._params import IDENTITY_INTENSITY
 from skpneumo.classifiers.engine._devices import ShardedBatches, sharded_over, to_device
@@ -153,6 +154,8 @@ class CompiledTraining(CompiledNetwork):
             loss = keras.losses.deserialize(json.loads(spec.loss))
             # Not to be wrapped, whatever global dtype policy somebody has set.
             self.model.compile(optimizer, loss, auto_scale_loss=False)
+            # For callbacks, which are shown the network and may read the rate, or save it.
+            self.network.compile(optimizer, loss, auto_scale_loss=False)
             optimizer.build(self.model.trainable_variables)
         self._initial_optimizer = values(optimizer.variables)
         self.steps = steps_of(self.model) if sharding is None else sharding.steps_of(self.model)
@@ -227,8 +230,9 @@ class ProgramPool(Generic[_Program]):
     def borrow(self, *spec: Any) -> Iterator[_Program]:
         """Lend a program that was built of these arguments, or build it."""
         _refuse_after_fork()
-        program = self._pop_idle(spec) or self._build(*spec)
-        yield program
+        with pinned_settings():
+            program = self._pop_idle(spec) or self._build(*spec)
+            yield program
         # Not reached after an error or an interrupt: the program may be half-way through a step.
         with self._lock:
             self._idle.append((spec, program))

@@ -133,7 +133,7 @@ def fit_network(
             step_spec, values(compiled.network.variables), values(compiled.optimizer.variables),
             batch_rng,
         )  # fmt: skip
-        return _final_weights(compiled), dict(compiled.model.history.history), stopped
+        return _final_weights(compiled), dict(compiled.network.history.history), stopped
 
 
 def run_epochs(
@@ -153,7 +153,7 @@ def run_epochs(
     batches : callable
         Gives the batches of one epoch; they may be other ones at each call.
     callbacks : CallbackList
-        Of that model.
+        Of that model, or of the network in it.
     n_epochs : int
         Epochs at most.
     rates : iterator of float, default=None
@@ -161,7 +161,7 @@ def run_epochs(
     one_by_one : bool, default=False
         Whether to take steps one at a time, though several at once may be faster.
     """
-    steps.model.stop_training = False
+    callbacks.model.stop_training = False
     callbacks.on_train_begin()
     logs: dict[str, float] = {}
     for epoch in range(n_epochs):
@@ -169,7 +169,7 @@ def run_epochs(
         logs = {"loss": run_epoch(steps, batches(), callbacks, rates, one_by_one)}
         _check_loss(logs["loss"], epoch)
         callbacks.on_epoch_end(epoch, logs)
-        if steps.model.stop_training:
+        if callbacks.model.stop_training:
             break
     callbacks.on_train_end(logs)
 
@@ -242,13 +242,13 @@ def _callbacks_of(
         yield keras.callbacks.CallbackList(
             callbacks,
             add_history=True,
-            model=compiled.model,
+            model=compiled.network,
             verbose=verbose,
             epochs=options.epochs,
             steps=n_steps,
         )
     finally:
-        for callback in callbacks:  # or every estimator would hold a Keras model by its callbacks
+        for callback in callbacks:  # or who holds one would hold a Keras model
             keras.callbacks.Callback.set_model(callback, None)
 
 
