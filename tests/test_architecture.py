@@ -24,6 +24,7 @@ PACKAGE = Path(skpneumo.__file__).parent
 STAGES = [
     "_quiet_start",
     "_typing",
+    "_formatting",
     "_sklearn",
     "_random",
     "_positive_class",
@@ -32,7 +33,6 @@ STAGES = [
     "_paths",
     "_groups",
     "_encoding",
-    "_formatting",
     "_documentation",
     "_files",
     "_machine",
@@ -40,7 +40,6 @@ STAGES = [
     "_memory_files",
     "_progress",
     "_fit_progress",
-    "_settings",
     "_pixel_values",
     "_images",
     "_input_checks",
@@ -59,6 +58,7 @@ STAGES = [
     "enhancement",
     "augmentation",
     "_seeding",
+    "_settings",
     "networks",
     "classifiers",
     "tuning",
@@ -518,3 +518,14 @@ def test_modules_are_named_for_what_they_do():
         if nondescript & set(Path(relative(m)).with_suffix("").parts)
         or m.stem.strip("_") in nondescript
     ]
+
+
+def test_images_are_opened_with_a_list_of_formats():
+    """Image.open without one tries every decoder of Pillow, Ghostscript among them."""
+    for module in MODULES:
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in (
+                "Image.open",
+                "PIL.Image.open",
+            ):
+                assert "formats" in {keyword.arg for keyword in node.keywords}, relative(module)
