@@ -15,6 +15,8 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
+from skpneumo._images import is_stream
+from skpneumo._machine import require_memory
 from skpneumo._random import check_random_state, random_seeds
 from skpneumo._settings import pinned
 from skpneumo._sklearn import (
@@ -159,6 +161,13 @@ class BaseNetworkClassifier(
                 X, y, rows_of_patients(carrier, y, groups), self.validation_fraction, rng,
                 self.classes_,
             )  # fmt: skip
+            if not is_stream(X):
+                require_memory(
+                    X.nbytes,
+                    f"A copy of the {len(X)} images, without those of inner validation",
+                    "Pass these as X_val and y_val, load the images by "
+                    "ImageLoader(stream=True), or smaller ones by size=.",
+                )
             held_out = X[rows], y[rows], weights[rows]
             X, y, weights = X[trained], y[trained], weights[trained]
         self._train(X, y, weights, held_out)
@@ -233,7 +242,7 @@ class BaseNetworkClassifier(
             views = AugmentedViews(
                 self.augmentation, self.n_tta, self.value_range_, self._tta_seed
             )
-        return predict_probabilities(self._parts(), X, self.precision, views, self.devices)
+        return predict_probabilities(self._parts(), X, views, self.devices)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Most probable class.
@@ -251,6 +260,7 @@ class BaseNetworkClassifier(
         most_probable = self.predict_proba(X).argmax(axis=1)
         return self.classes_[most_probable]
 
+    @pinned
     def last_features(self, X: Any) -> NDArray[np.float32]:
         """Output of the last layer before the logits.
 
@@ -267,7 +277,7 @@ class BaseNetworkClassifier(
         """
         check_is_fitted(self)
         X = self._check_images(X)
-        return extract_last_features(self._parts(), X, self.precision, self.devices)
+        return extract_last_features(self._parts(), X, self.devices)
 
     @property
     @pinned
