@@ -471,6 +471,10 @@ BAD_FIT = {
         r"got \(40, 3, 12, 12\).*channels.*np\.moveaxis\(X, 1, -1\)",
     ),
     "grey channels first": (lambda X, y: (np.moveaxis(X, -1, 1), y), r"np\.moveaxis\(X, 1, -1\)"),
+    "volumes": (
+        lambda X, y: (np.repeat(X, 12, axis=-1), y),
+        r"not that of the channels.*one slice of each volume, such as X\[\.\.\., \[6\]\]",
+    ),
     "channels in the middle": (
         lambda X, y: (np.moveaxis(X, -1, 2), y),
         r"np\.moveaxis\(X, 2, -1\)",
