@@ -106,7 +106,7 @@ def check_monitors(callbacks: Sequence[keras.callbacks.Callback], validated: boo
     ValueError
         If a callback of Keras watches such a score, and no other callback could log it.
     """
-    logged = ("loss", *_OF_VALIDATION) if validated else ("loss",)
+    logged = ("loss", "accuracy", *(_OF_VALIDATION if validated else ()))
     logged_by_others = any(not type(each).__module__.startswith("keras.") for each in callbacks)
     for callback in callbacks:
         monitor = getattr(callback, "monitor", None)

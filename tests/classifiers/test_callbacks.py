@@ -127,14 +127,15 @@ def test_what_watches_recall_needs_to_know_the_illness():
 # The history
 
 
-def test_history_without_inner_validation_is_the_training_loss(fitted):
-    assert list(fitted.history_) == ["loss"]
+def test_history_without_inner_validation_is_of_training(fitted):
+    assert list(fitted.history_) == ["loss", "accuracy"]
+    assert all(0 <= share <= 1 for share in fitted.history_["accuracy"])
     assert len(fitted.history_["loss"]) == fitted.n_iter_ == 3
     assert all(isinstance(loss, float) for loss in fitted.history_["loss"])
 
 
 def test_history_with_inner_validation_has_the_clinical_scores(validated):
-    assert list(validated.history_) == ["loss", *VALIDATION_SCORES]
+    assert list(validated.history_) == ["loss", "accuracy", *VALIDATION_SCORES]
     assert {len(scores) for scores in validated.history_.values()} == {validated.n_iter_} == {5}
 
 
@@ -297,8 +298,8 @@ def test_what_watches_a_score_that_is_not_logged_is_refused_before_training():
     check_monitors(stop, validated=True)
     with pytest.raises(ValueError, match=r"EarlyStopping watches 'val_accuracy'.*X_val and y_val"):
         check_monitors(stop, validated=False)
-    unknown = [keras.callbacks.ReduceLROnPlateau("accuracy", mode="max")]
-    with pytest.raises(ValueError, match=r"ReduceLROnPlateau watches 'accuracy'.*one of loss"):
+    unknown = [keras.callbacks.ReduceLROnPlateau("auc", mode="max")]
+    with pytest.raises(ValueError, match=r"ReduceLROnPlateau watches 'auc'.*one of loss, acc"):
         check_monitors(unknown, validated=True)
     check_monitors([*unknown, Recorder()], validated=True)  # which may log it
 
@@ -309,6 +310,19 @@ def test_training_may_stop_by_the_accuracy_of_inner_validation(small, images, la
     classifier = small(callbacks=[stop]).fit(images, labels, X_val=X_val, y_val=y_val)
     assert classifier.n_iter_ == 2
     assert classifier.history_["val_accuracy"][-1] == classifier.score(X_val, y_val)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_accuracy_is_that_of_the_images_trained_on(small, images, n_classes):
+    """At a rate that changes nothing, so that all batches meet the same weights."""
+    y = np.arange(len(images)) % n_classes
+    classifier = small(learning_rate=1e-12, epochs=2).fit(images, y)
+    assert classifier.history_["accuracy"] == pytest.approx([classifier.score(images, y)] * 2)
+
+
+def test_training_may_stop_by_its_own_accuracy(small, images, labels):
+    stop = keras.callbacks.EarlyStopping("accuracy", mode="max", patience=0, min_delta=1)
+    assert small(callbacks=[stop]).fit(images, labels).n_iter_ == 2
 
 
 def test_what_is_no_callback_is_named(small, images, labels):

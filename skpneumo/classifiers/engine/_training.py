@@ -166,7 +166,7 @@ def run_epochs(
     logs: dict[str, float] = {}
     for epoch in range(n_epochs):
         callbacks.on_epoch_begin(epoch)
-        logs = {"loss": run_epoch(steps, batches(), callbacks, rates, one_by_one)}
+        logs = run_epoch(steps, batches(), callbacks, rates, one_by_one)
         _check_loss(logs["loss"], epoch)
         callbacks.on_epoch_end(epoch, logs)
         if callbacks.model.stop_training:
@@ -180,9 +180,10 @@ def run_epoch(
     callbacks: keras.callbacks.CallbackList,
     rates: Iterator[float] | None,
     one_by_one: bool,
-) -> float:
-    """Train on each batch once; return the mean of their losses."""
-    losses, n_steps = [], 0
+) -> dict[str, float]:
+    """Train on each batch once; return the mean of their losses and metrics."""
+    measured: list[Any] = []
+    n_steps = 0
     remaining = iter(batches)
     while group := list(islice(remaining, 1 if one_by_one else steps.steps_at_once)):
         group_rates = None
@@ -191,14 +192,16 @@ def run_epoch(
             # A callback may read or change it.
             steps.model.optimizer.learning_rate = group_rates[0]
         callbacks.on_train_batch_begin(n_steps)
-        losses.append(train_step(steps, group, group_rates))
+        measured.append(train_step(steps, group, group_rates))
         n_steps += len(group)
-        callbacks.on_train_batch_end(n_steps - 1, {"loss": losses[-1][-1]})
-    return float(np.mean(np.concatenate(losses), dtype=np.float64))
+        last = measured[-1][-1]
+        callbacks.on_train_batch_end(n_steps - 1, dict(zip(steps.names, last, strict=True)))
+    means = np.mean(np.concatenate(measured), axis=0, dtype=np.float64)
+    return {name: float(mean) for name, mean in zip(steps.names, means, strict=True)}
 
 
 def train_step(steps: Steps, batches: list[Batch], rates: list[float] | None) -> Any:
-    """Take a step on a batch, or on several batches in one execution; return their losses."""
+    """Take a step on a batch, or on several batches in one execution; return what they measure."""
     return steps(batches, rates if len(batches) > 1 else None)
 
 
