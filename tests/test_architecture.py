@@ -529,3 +529,18 @@ def test_images_are_opened_with_a_list_of_formats():
                 "PIL.Image.open",
             ):
                 assert "formats" in {keyword.arg for keyword in node.keywords}, relative(module)
+
+
+@pytest.mark.parametrize(
+    "module", sorted((PACKAGE / "cli").glob("*.py")), ids=lambda module: module.name
+)
+def test_commands_print_by_what_escapes_names(module):
+    if module.name == "_terminal.py":
+        return
+    prints = [
+        node
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "print"
+    ]
+    # Rows of a table go where the caller says.
+    assert all("file=stream" in ast.unparse(node) for node in prints)
