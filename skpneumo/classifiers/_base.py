@@ -373,7 +373,7 @@ class BaseNetworkClassifier(
         self.history_ = {
             name: before.get(name, [np.nan] * n_before)
             + history.get(name, [np.nan] * len(history["loss"]))
-            for name in {**before, **history}
+            for name in {"loss": [], **before, **history}  # Keras has sorted them
         }
 
     @contextmanager

@@ -196,7 +196,7 @@ def run_epoch(
         n_steps += len(group)
         last = measured[-1][-1]
         callbacks.on_train_batch_end(n_steps - 1, dict(zip(steps.names, last, strict=True)))
-    means = np.mean(np.concatenate(measured), axis=0, dtype=np.float64)
+    means: Any = np.mean(np.concatenate(measured), axis=0, dtype=np.float64)
     return {name: float(mean) for name, mean in zip(steps.names, means, strict=True)}
 
 
