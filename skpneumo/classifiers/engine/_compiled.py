@@ -155,7 +155,10 @@ class CompiledTraining(CompiledNetwork):
             # Not to be wrapped, whatever global dtype policy somebody has set.
             self.model.compile(optimizer, loss, metrics=[accuracy], auto_scale_loss=False)
             # For callbacks, which are shown the network and may read the rate, or save it.
-            self.network.compile(optimizer, loss, auto_scale_loss=False)
+            if type(optimizer).__module__.startswith("keras."):
+                self.network.compile(optimizer, loss, auto_scale_loss=False)
+            else:  # of which a file could not be loaded, as that which averages weights
+                self.network.optimizer = optimizer
             optimizer.build(self.model.trainable_variables)
         self._initial_optimizer = values(optimizer.variables)
         make_steps = steps_of if sharding is None else sharding.steps_of
