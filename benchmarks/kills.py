@@ -2,6 +2,8 @@
 
     python benchmarks/kills.py --kills 40
 
+With `--light` without the one that predicts, which needs Keras.
+
 Each kind of writer (a decode cache, the store of a search, a model file, a page, a table of
 predictions) runs in a process of its own, which is killed with SIGKILL at a moment drawn evenly
 from the time that it takes. Whatever has its final name then must be whole. The same work is run
@@ -96,7 +98,7 @@ def kill_again_and_again(writer: Writer, kills: int, rng: random.Random) -> dict
     return {"writer": writer.name, "kills": n_killed, "left unfinished": n_left}
 
 
-def writers(scratch: Path) -> Iterator[Writer]:
+def writers(scratch: Path, light: bool) -> Iterator[Writer]:
     """Prepare all kinds with one small collection and one model that needs no training."""
     import joblib
     import numpy as np
@@ -107,7 +109,6 @@ def writers(scratch: Path) -> Iterator[Writer]:
     from skpneumo import ImageLoader, make_chest_xray
     from skpneumo.audit import audit_images
     from skpneumo.cli._model_files import save_model
-    from skpneumo.cli.predict import predict as predict_files
     from skpneumo.tuning import ResumableGridSearchCV
 
     xrays = make_chest_xray(scratch / "xrays", n_patients=N_PATIENTS, random_state=0)
@@ -139,6 +140,8 @@ def writers(scratch: Path) -> Iterator[Writer]:
         assert (ImageLoader(size=64, cache=folder / "cache").transform(paths) == images).all()
 
     def predict(folder: Path) -> None:
+        from skpneumo.cli.predict import predict as predict_files
+
         out = folder / "out.csv"
         predict_files(scratch / "model.joblib", *paths, out=out, batch_size=4, force=out.exists())
 
@@ -179,6 +182,8 @@ def writers(scratch: Path) -> Iterator[Writer]:
         content("page.html"),
         whole_or_absent("page.html"),
     )
+    if light:
+        return
     # Once, for all processes; the others are forked faster without it.
     import keras  # noqa: F401
 
@@ -194,10 +199,11 @@ def flatten(X: Any) -> Any:
 def run() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=40, help="of each kind of writer")
+    parser.add_argument("--light", action="store_true", help="nothing that needs Keras")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        for writer in writers(Path(scratch)):
+        for writer in writers(Path(scratch), options.light):
             found = kill_again_and_again(writer, options.kills, random.Random(options.seed))
             print(", ".join(f"{name}: {value}" for name, value in found.items()), flush=True)
 

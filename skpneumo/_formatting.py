@@ -1,9 +1,15 @@
-"""Format numbers with their interval and sample size."""
+"""Format numbers with their interval and sample size, and names so that they can be shown."""
 
 import math
 from typing import Any
 
-__all__ = ["based_on", "counted", "with_interval"]
+__all__ = ["based_on", "counted", "printable", "with_interval"]
+
+# C0 and C1, with which a terminal is told to do something, and those that turn text around.
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+_CONTROLS |= {code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+for _allowed in "\t\n":
+    del _CONTROLS[ord(_allowed)]
 
 
 def with_interval(
@@ -98,3 +104,28 @@ def counted(n: Any, thing: str) -> str:
     '2 patients'
     """
     return f"{n:,} {thing}{'' if n == 1 else 's'}"
+
+
+def printable(text: str) -> str:
+    r"""Escape a file name so that it can be written as UTF-8, and does nothing to a terminal.
+
+    Parameters
+    ----------
+    text : str
+        Bytes that are no UTF-8 are in it as Python's file functions hand them out.
+
+    Returns
+    -------
+    text : str
+        With those bytes as escapes, and with control characters as such but for tabs and line
+        breaks.
+
+    Examples
+    --------
+    >>> from skpneumo._formatting import printable
+    >>> print(printable(b"caf\xe9.png".decode("utf-8", "surrogateescape")))
+    caf\udce9.png
+    >>> print(printable("\x1b[31mred.png"))
+    \x1b[31mred.png
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8").translate(_CONTROLS)

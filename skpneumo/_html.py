@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from skpneumo._files import atomic_write
+from skpneumo._formatting import printable
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["document", "fragment", "printable", "table", "thumbnails", "write_page"]
+__all__ = ["document", "fragment", "table", "thumbnails", "write_page"]
 
 # Letters from which on a cell is prose, and its column no narrower than prose can be read.
 _LONG = 40
@@ -248,28 +249,6 @@ def thumbnails(images: NDArray[np.uint8], captions: Sequence[str]) -> str:
             f"<figcaption>{_breakable(escape(caption))}</figcaption></figure>"
         )
     return f'<div class="images">{"".join(figures)}</div>'
-
-
-def printable(text: str) -> str:
-    r"""Escape a file name so that it can be written as UTF-8.
-
-    Parameters
-    ----------
-    text : str
-        Bytes that are no UTF-8 are in it as Python's file functions hand them out.
-
-    Returns
-    -------
-    text : str
-        With those bytes as escapes.
-
-    Examples
-    --------
-    >>> from skpneumo._html import printable
-    >>> print(printable(b"caf\xe9.png".decode("utf-8", "surrogateescape")))
-    caf\udce9.png
-    """
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def write_page(path: str | os.PathLike[str], html: str) -> None:

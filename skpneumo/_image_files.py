@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from skpneumo._dicom_files import DICOM_START, is_dicom
+from skpneumo._formatting import printable
 
 __all__ = [
     "SYNTHETIC_NOTE",
@@ -250,7 +251,7 @@ def describe_skipped(skipped: Iterable[SkippedFile | FoundFile]) -> str:
     """Count and name what was skipped, by reason, in one line."""
     by_reason = defaultdict(list)
     for each in skipped:
-        by_reason[each.reason].append(os.path.basename(each.path))
+        by_reason[each.reason].append(printable(os.path.basename(each.path)))
     parts = []
     for reason, names in sorted(by_reason.items(), key=lambda item: (-len(item[1]), item[0])):
         shown = ", ".join(names[:_MOST_NAMED]) + (", ..." if len(names) > _MOST_NAMED else "")

@@ -67,7 +67,7 @@ def batches_of(X: Any, selections: Iterable[Any]) -> Iterator[NDArray[Any]]:
 
 
 def misplaced_channels(shape: tuple[int, ...]) -> str | None:
-    """Say what brings the channels of a stack to its last axis.
+    """Say what brings the channels of a stack to its last axis, or makes images of volumes.
 
     Parameters
     ----------
@@ -85,12 +85,19 @@ def misplaced_channels(shape: tuple[int, ...]) -> str | None:
     >>> misplaced_channels((100, 3, 32, 32))
     'np.moveaxis(X, 1, -1)'
     >>> misplaced_channels((100, 32, 32, 3))
+    >>> misplaced_channels((100, 32, 32, 32))[:39]
+    'one slice of each volume, such as X[...'
     """
     if len(shape) != 4 or shape[3] <= _MOST_CHANNELS:
         return None
     for axis, other in ((1, 2), (2, 1)):
         if 0 < shape[axis] <= _MOST_CHANNELS < shape[other]:
             return f"np.moveaxis(X, {axis}, -1)"
+    if min(shape[1:3]) > _MOST_CHANNELS:
+        return (
+            f"one slice of each volume, such as X[..., [{shape[3] // 2}]], or a projection, such "
+            "as X.max(axis=-1, keepdims=True)"
+        )
     return None
 
 

@@ -200,7 +200,8 @@ class ImageResampler(DocumentationLinks, BaseSampler):
         if _holds_paths(X):
             check_paths(X)
             X = X if hasattr(X, "__array__") else _column_of_objects(X)
-        elif np.ndim(X) > 2:
+        # Not by np.ndim, which asks what is no array but can be made one.
+        elif (X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim) > 2:
             X = X if is_stream(X) else np.asanyarray(X)
             if 0 in X.shape:
                 raise ValueError(f"Found no images in X of shape {X.shape}: at least 1 is needed.")

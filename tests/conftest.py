@@ -42,3 +42,59 @@ def _no_figure_is_left_open():
     yield
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
+
+
+# Each set to something else than its default; what computes may read none of them.
+OF_SKLEARN = {
+    "array_api_dispatch": True,
+    "assume_finite": True,
+    "display": "text",
+    "enable_cython_pairwise_dist": False,
+    "enable_metadata_routing": True,
+    "pairwise_dist_chunk_size": 16,
+    "print_changed_only": False,
+    "skip_parameter_validation": True,
+    "sparse_interface": "sparray",
+    "transform_output": "pandas",
+    "working_memory": 1,
+}
+OF_KERAS = {
+    "set_dtype_policy": ("float64", "float32"),
+    "set_epsilon": (0.5, 1e-7),
+    "set_floatx": ("float64", "float32"),
+    "set_image_data_format": ("channels_first", "channels_last"),
+    "set_max_epochs": (1, None),
+    "set_max_steps_per_epoch": (1, None),
+    "disable_flash_attention": "enable_flash_attention",
+    "disable_interactive_logging": "enable_interactive_logging",
+    "disable_traceback_filtering": "enable_traceback_filtering",
+    "enable_unsafe_deserialization": None,
+    "set_backend": None,  # another program
+}
+
+
+@pytest.fixture
+def other_settings(monkeypatch):
+    """Set every global setting of scikit-learn and Keras to something else."""
+    import keras
+    import sklearn
+
+    config = keras.config
+    monkeypatch.setenv("SCIPY_ARRAY_API", "1")  # without which no array API can be set
+    changes = [name for name in dir(config) if name.startswith(("set_", "disable_"))]
+    assert {*changes, "enable_unsafe_deserialization"} == OF_KERAS.keys()
+    assert sklearn.get_config().keys() == OF_SKLEARN.keys()
+    before = sklearn.get_config()
+    sklearn.set_config(**OF_SKLEARN)
+    for name, value in OF_KERAS.items():
+        if isinstance(value, tuple):
+            getattr(config, name)(value[0])
+        elif value is not None:
+            getattr(config, name)()
+    yield OF_SKLEARN
+    sklearn.set_config(**before)
+    for name, value in OF_KERAS.items():
+        if isinstance(value, tuple):
+            getattr(config, name)(value[1])
+        elif value is not None:
+            getattr(config, value)()

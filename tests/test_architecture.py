@@ -24,6 +24,7 @@ PACKAGE = Path(skpneumo.__file__).parent
 STAGES = [
     "_quiet_start",
     "_typing",
+    "_formatting",
     "_sklearn",
     "_random",
     "_positive_class",
@@ -32,7 +33,6 @@ STAGES = [
     "_paths",
     "_groups",
     "_encoding",
-    "_formatting",
     "_documentation",
     "_files",
     "_machine",
@@ -58,6 +58,7 @@ STAGES = [
     "enhancement",
     "augmentation",
     "_seeding",
+    "_settings",
     "networks",
     "classifiers",
     "tuning",
@@ -517,3 +518,29 @@ def test_modules_are_named_for_what_they_do():
         if nondescript & set(Path(relative(m)).with_suffix("").parts)
         or m.stem.strip("_") in nondescript
     ]
+
+
+def test_images_are_opened_with_a_list_of_formats():
+    """Image.open without one tries every decoder of Pillow, Ghostscript among them."""
+    for module in MODULES:
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in (
+                "Image.open",
+                "PIL.Image.open",
+            ):
+                assert "formats" in {keyword.arg for keyword in node.keywords}, relative(module)
+
+
+@pytest.mark.parametrize(
+    "module", sorted((PACKAGE / "cli").glob("*.py")), ids=lambda module: module.name
+)
+def test_commands_print_by_what_escapes_names(module):
+    if module.name == "_terminal.py":
+        return
+    prints = [
+        node
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "print"
+    ]
+    # Rows of a table go where the caller says.
+    assert all("file=stream" in ast.unparse(node) for node in prints)

@@ -2,13 +2,15 @@
 
 import os
 import shutil
+import struct
 import threading
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image, ImageEnhance
+from PIL import Image, ImageEnhance, ImageOps
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
@@ -19,6 +21,7 @@ from skpneumo.audit import ImageAudit, audit_images
 from skpneumo.audit._acquisition import acquisition_findings, acquisition_of
 from skpneumo.audit._shift import _domain_auc
 from skpneumo.datasets import CollectionWarning, load_chest_xray, make_chest_xray
+from skpneumo.loading import ImageLoader, UnreadableImagesError
 
 from .loading.dicom_writing import write_dicom
 
@@ -215,7 +218,7 @@ def test_page_is_self_contained_and_escaped(faulty, tmp_path):
         assert foreign not in page
     assert page.count("data:image/png;base64,") > 20
     assert "color-scheme: light dark" in page
-    assert "UnidentifiedImageError" in page
+    assert "not a JPEG, PNG, TIFF or DICOM file" in page
     assert audit._repr_html_() in page
 
     path = tmp_path / "<b>&.png"
@@ -589,7 +592,7 @@ def test_pipe_is_a_finding_and_is_not_waited_for(tmp_path):
     assert not thread.is_alive()
     assert not failures
     [detail] = audit.findings.query("kind == 'unreadable'")["detail"]
-    assert "not a regular file" in detail
+    assert "a regular file" in detail
 
 
 def test_one_image_is_not_called_images(pictures):
@@ -627,6 +630,108 @@ def test_depths_other_than_eight_bits(tmp_path, mode, values, depth):
     assert frame["bit_depth"].tolist() == [depth, 8]
     if mode == "I;16":
         assert frame["mean"][0] == pytest.approx(pixels.mean(), abs=1)
+
+
+def test_grey_levels_that_use_a_small_part_of_their_range_are_found(tmp_path):
+    deep = []
+    for i in range(6):
+        values = np.asarray(noise(i), np.uint16) * 16
+        deep.append(tmp_path / f"person{i}_virus_1.{'png' if i % 2 else 'tiff'}")
+        Image.fromarray(values).save(deep[-1])
+    faint = tmp_path / "person9_virus_1.png"
+    noise(7).point(lambda v: 100 + v // 8).save(faint)
+    audit = audit_images([*deep, faint], near_duplicates=False)
+    narrow = audit.findings.query("kind == 'narrow_range'")
+    assert sorted(path for (path,) in narrow["paths"]) == sorted(map(str, [*deep, faint]))
+    assert narrow["detail"].str.contains("12 bits in a file of 16").sum() == 6
+    assert "ImageLoader(white=4095)" in audit.summary()
+    assert "blank" not in set(audit.findings["kind"])
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "detail"),
+    [
+        (ImageOps.invert, "inverted", "inverted"),
+        (lambda image: image.rotate(90, expand=True), "rotated", "to the left"),
+        (lambda image: image.rotate(-90, expand=True), "rotated", "to the right"),
+        (lambda image: image.rotate(180), "rotated", "on its head"),
+    ],
+)
+def test_an_image_unlike_the_majority_is_inverted_or_rotated(
+    xrays, tmp_path, change, kind, detail
+):
+    paths = list(xrays.filenames)
+    changed = tmp_path / "person9999_virus_1.png"
+    change(Image.open(paths[3]).convert("L")).save(changed)
+    audit = audit_images([*paths[:3], changed, *paths[4:]], near_duplicates=False)
+    (found,) = audit.findings.query("kind in ('inverted', 'rotated')").itertuples()
+    assert (found.kind, found.paths) == (kind, [str(changed)])
+    assert detail in found.detail
+
+
+def test_inverted_images_are_told_by_the_majority_whatever_it_is(xrays, tmp_path):
+    paths = []
+    for i, picture in enumerate(xrays.filenames[:20]):
+        image = Image.open(picture).convert("L")
+        paths.append(tmp_path / f"person{i}_virus_1.png")
+        (image if i == 5 else ImageOps.invert(image)).save(paths[-1])
+    audit = audit_images(paths, near_duplicates=False)
+    (found,) = audit.findings.query("kind == 'inverted'")["paths"]
+    assert found == [str(paths[5])]
+
+
+def test_few_images_have_no_majority(pictures):
+    audit = audit_images(pictures[:5], near_duplicates=False)
+    assert any("inverted and rotated" in reason for reason in audit.not_checked)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "bottom", "found"),
+    [("tiff", 0.1, True), ("tiff", 0.005, False), ("png", 0.1, False)],
+)
+def test_flat_tails_are_found_where_a_format_has_no_checksum(
+    pictures, tmp_path, suffix, bottom, found
+):
+    pixels = np.asarray(Image.open(pictures[0]).convert("L")).copy()
+    pixels[int(len(pixels) * (1 - bottom)) :] = 0
+    pixels[0, 0] = 255  # an image with bars has one above as well
+    path = tmp_path / f"person1_virus_1.{suffix}"
+    Image.fromarray(pixels).save(path)
+    audit = audit_images([path], near_duplicates=False)
+    assert ("flat_tail" in set(audit.findings["kind"])) == found
+
+
+def save_two_pages(path):
+    Image.new("L", (9, 9)).save(path, save_all=True, append_images=[noise(0)])
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("drawing.jpeg", lambda path: path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n")),
+        ("other.jpg", lambda path: noise(0).save(path, "WEBP")),
+        ("other.jpg", lambda path: noise(0).save(path, "BMP")),
+        ("other.jpg", lambda path: noise(0).save(path, "JPEG2000")),
+        ("two.tiff", save_two_pages),
+        ("deep.tiff", lambda path: Image.new("F", (9, 9), 300.0).save(path)),
+        ("bomb.png", lambda path: path.write_bytes(png_header(60_000, 60_000))),
+    ],
+)
+def test_what_the_loader_refuses_is_a_finding_with_its_reason(tmp_path, name, write):
+    path = tmp_path / name
+    write(path)
+    audit = audit_images([path], near_duplicates=False)
+    with pytest.raises(UnreadableImagesError) as caught:
+        ImageLoader(cache=False).transform([path])
+    (reason,) = caught.value.failures.values()
+    (detail,) = audit.findings.query("kind in ('unreadable', 'truncated')")["detail"]
+    assert str(reason) in detail
+
+
+def png_header(width, height):
+    chunk = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    checksum = struct.pack(">I", zlib.crc32(chunk))
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + checksum
 
 
 def test_palettes_and_alpha_are_not_taken_for_colour(tmp_path):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skpneumo._formatting import based_on, counted, with_interval
+from skpneumo._formatting import based_on, counted, printable, with_interval
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,12 @@ def test_counts():
     assert based_on() == ""
     assert based_on(2, 1) == "2 images, 1 patient"
     assert counted(0, "case") == "0 cases"
+
+
+def test_names_are_shown_and_not_obeyed():
+    name = "a\x1b[31m\x00\x07\r\x7f\x85\x9b\u202e\u2066b\tc\nd é 胸.png"
+    assert printable(name) == (
+        r"a\x1b[31m\x00\x07\x0d\x7f\x85\x9b\u202e\u2066b" + "\tc\nd é 胸.png"
+    )
+    assert printable(b"caf\xe9".decode("utf-8", "surrogateescape")) == r"caf\udce9"
+    assert printable(printable(name)) == printable(name)

@@ -2,11 +2,15 @@ import numpy as np
 import pytest
 from imblearn.over_sampling import SMOTE
 from imblearn.under_sampling import TomekLinks
+from imblearn.utils.estimator_checks import estimator_checks_generator
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.utils.estimator_checks import check_classifier_data_not_an_array
 
 from skpneumo.augmentation import ImageAugmenter
 from skpneumo.enhancement import BorderCropper, ContrastEqualizer, MarkerRemover
 from skpneumo.loading import ImageLoader
+from skpneumo.pipeline import make_pipeline
 from skpneumo.rebalancing import ImageResampler
 
 from .image_step_checks import (
@@ -51,6 +55,39 @@ def test_image_steps(estimator, check):
 )
 def test_steps_that_make_images_up(estimator, check):
     check(estimator)
+
+
+_ROWS = "it takes images, and the check brings rows of numbers"
+
+OF_IMBALANCED_LEARN = {
+    "check_samplers_one_label": "it balances nothing, so that one label is as good as two",
+    "check_samplers_fit": _ROWS,
+    "check_samplers_fit_resample": _ROWS,
+    "check_samplers_list": _ROWS,
+    "check_samplers_multiclass_ova": _ROWS,
+    "check_samplers_preserve_dtype": _ROWS,
+    "check_samplers_sample_indices": _ROWS,
+    "check_samplers_2d_target": _ROWS,
+}
+
+
+def _imbalanced_learn_checks():
+    for estimator, check in estimator_checks_generator(ImageAugmenter(random_state=0)):
+        name = check.func.__name__
+        reason = OF_IMBALANCED_LEARN.get(name)
+        marks = [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
+        yield pytest.param(estimator, check, id=name, marks=marks)
+
+
+@pytest.mark.parametrize(("estimator", "check"), list(_imbalanced_learn_checks()))
+def test_imbalanced_learn_accepts_the_augmenter(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("sampler", ["under", "over"])
+def test_a_pipeline_with_a_resampler_takes_what_scikit_learns_classifiers_take(sampler):
+    resampler = ImageResampler(sampler, random_state=0)
+    check_classifier_data_not_an_array("Pipeline", make_pipeline(resampler, LogisticRegression()))
 
 
 # -- the checks catch what they are for --------------------------------------------------------

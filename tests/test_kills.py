@@ -7,13 +7,19 @@ from pathlib import Path
 
 import pytest
 
+KILLS = Path(__file__).parents[1] / "benchmarks" / "kills.py"
 
-@pytest.mark.slow
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-def test_nothing_is_half_written_and_nothing_unfinished_stays():
-    script = Path(__file__).parents[1] / "benchmarks" / "kills.py"
-    run = subprocess.run(
-        [sys.executable, script, "--kills", "3"], capture_output=True, text=True, check=False
-    )
+@pytest.mark.parametrize(
+    ("options", "n_writers"),
+    [
+        pytest.param(["--kills", "1", "--light"], 4, id="light"),
+        pytest.param(["--kills", "3"], 5, id="all", marks=pytest.mark.slow),
+    ],
+)
+def test_nothing_is_half_written_and_nothing_unfinished_stays(options, n_writers):
+    command = [sys.executable, KILLS, *options]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
-    assert run.stdout.count("kills: 3") == 5
+    assert run.stdout.count(f"kills: {options[1]}") == n_writers

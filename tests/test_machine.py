@@ -8,7 +8,7 @@ import psutil
 import pytest
 from imblearn.over_sampling import SMOTE
 
-from skpneumo import ImageAugmenter, ImageLoader, _machine
+from skpneumo import CNNClassifier, ImageAugmenter, ImageLoader, _machine
 from skpneumo._machine import free_memory, peak_memory, processor, total_memory
 from skpneumo.rebalancing import ImageResampler
 
@@ -91,6 +91,9 @@ def test_what_does_not_fit_is_refused_beforehand(monkeypatch, xrays):
     ):
         loading.transform(xrays.filenames[:9])
     assert len(loading.set_params(stream=True).transform(xrays.filenames[:9])) == 9
+    stream = loading.transform(xrays.filenames[:9])
+    with pytest.raises(MemoryError, match=r"array of this stream of 9 images takes 0\.9 GB"):
+        np.asarray(stream)
     X, y = np.zeros((30, 800, 800, 1), np.uint8), np.arange(30) % 3 == 0
     for sampler in (
         ImageResampler(SMOTE(), random_state=0),
@@ -99,3 +102,6 @@ def test_what_does_not_fit_is_refused_beforehand(monkeypatch, xrays):
     ):
         with pytest.raises(MemoryError, match=r"of which 0\.017 GB are free.*size=.*stream=True"):
             sampler.fit_resample(X, y)
+    classifier = CNNClassifier(filters=(), dense_units=(), early_stopping=True, random_state=0)
+    with pytest.raises(MemoryError, match=r"copy of the 30 images.*X_val and y_val.*stream=True"):
+        classifier.fit(X + np.arange(30, dtype=np.uint8)[:, None, None, None], y)

@@ -11,8 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length, column_or_1d
 
+from skpneumo._formatting import printable
 from skpneumo._groups import check_groups
-from skpneumo._html import printable
 from skpneumo._paths import carried_patients, check_paths
 from skpneumo._random import check_random_state
 from skpneumo._sklearn import HasMethods, Interval, validate_params
@@ -21,6 +21,7 @@ from skpneumo.audit._acquisition import acquisition_findings, acquisition_of
 from skpneumo.audit._checks import file_findings, label_findings, order_findings
 from skpneumo.audit._duplicates import can_hash, duplicates, group_identical, group_similar
 from skpneumo.audit._findings import Finding, findings_frame
+from skpneumo.audit._pose import FEWEST_IMAGES, pose_findings
 from skpneumo.audit._reading import no_readings, read_images
 from skpneumo.audit._report import ImageAudit
 from skpneumo.audit._shift import FEWEST_PATIENTS, measure_shift, shift_findings
@@ -65,7 +66,8 @@ def audit_images(
     Parameters
     ----------
     paths : array-like of shape (n_samples,) or (n_samples, 1), or DataFrame
-        Paths of images that Pillow reads, or of DICOM. A table with the column ``path`` may say
+        Paths of images that :class:`~skpneumo.ImageLoader` reads, which are read as it does: by
+        the same decoders, within the same limits. A table with the column ``path`` may say
         in ``view_position``, ``manufacturer`` and ``model``, as that of
         :func:`~skpneumo.datasets.read_dicom_headers` does, how the images were taken: a class
         that comes mostly from one view or device is a finding.
@@ -123,6 +125,10 @@ def audit_images(
     -----
     Unreadable and missing files, labels and patients are findings, not errors: an audit sees the
     whole collection. A file without a patient counts as one of its own.
+
+    Images are taken for inverted, or for turned by a quarter or a half, by the collection's own
+    majority: where they resemble the median of all, as a miniature of 16 x 16, about as well as
+    others do once they are inverted or turned back, and much less as they are.
 
     The shift between splits is the AUC with which a logistic regression on size, shape,
     intensities and an 8 x 8 miniature tells the files of one class in one split from those in
@@ -193,6 +199,9 @@ def audit_images(
         not_checked += limits
 
     findings += file_findings(frame)
+    findings += pose_findings(frame, readings.thumbnails)
+    if open_files and frame["status"].eq("ok").sum() < FEWEST_IMAGES:
+        not_checked.append(f"inverted and rotated images, in fewer than {FEWEST_IMAGES} images")
     findings += _skipped_findings(skipped)
     findings += label_findings(frame)
     findings += acquisition_findings(frame, acquisition)

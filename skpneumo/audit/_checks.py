@@ -1,5 +1,7 @@
 """Checks of single files, names, labels and order."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from scipy.stats import binom
@@ -14,12 +16,22 @@ _SMALL_SHARE = 0.25
 _BLANK_STD = 1.0
 _N_FOLDS = 5
 
+# Of the range from black to white. Radiographs use most of it. In deep files it is what fourteen
+# bits of sixteen are; twelve are 6 %.
+_NARROW_SHARE = 0.125
+_NARROW_SHARE_IF_DEEP = 0.26
+# Distinct values, at least, of an image that is no blank one.
+_FEWEST_LEVELS = 16
+# Formats whose pixels have no checksum, and the share of the rows that damage would have to end.
+_WITHOUT_CHECKSUM = {"TIFF", "DICOM"}
+_TAIL_SHARE = 0.02
+
 # Folds without one of the classes are no accident when a random order has as many this rarely.
 _UNLIKELY = 1e-4
 
 
 def file_findings(frame: pd.DataFrame) -> list[Finding]:
-    """Findings about single files, one each: not to be read, empty, coloured, small, deep."""
+    """Findings about single files, one each: unreadable, empty, coloured, small, deep, dark."""
     findings = [
         Finding(row.status, [row.path], row.error)
         for row in frame[frame["status"].isin(["unreadable", "truncated"])].itertuples()
@@ -30,10 +42,15 @@ def file_findings(frame: pd.DataFrame) -> list[Finding]:
     usual_depth = readable["bit_depth"].mode().min()
     usual_side = readable[["width", "height"]].min(axis=1).median()
     for row in readable.itertuples():
-        if row.std < _BLANK_STD:
+        if _is_narrow(row):
+            findings.append(Finding("narrow_range", [row.path], _range_used(row)))
+        elif row.std < _BLANK_STD:
             findings.append(
                 Finding("blank", [row.path], f"grey level {row.mean:.0f} ± {row.std:.2f}")
             )
+        if row.format in _WITHOUT_CHECKSUM and row.flat_tail >= max(2, _TAIL_SHARE * row.height):
+            detail = f"the last {row.flat_tail} of {row.height} rows are of one grey level"
+            findings.append(Finding("flat_tail", [row.path], detail))
         if row.coloured:
             findings.append(Finding("coloured", [row.path], f"mode {row.mode}"))
         if min(row.width, row.height) < _SMALL_SHARE * usual_side:
@@ -46,6 +63,19 @@ def file_findings(frame: pd.DataFrame) -> list[Finding]:
                 Finding("odd_depth", [row.path], f"{row.bit_depth} bits; most have {usual_depth}")
             )
     return findings
+
+
+def _is_narrow(row: Any) -> bool:
+    used = (row.highest - row.lowest) / row.white
+    most = _NARROW_SHARE_IF_DEEP if row.white > 255 else _NARROW_SHARE
+    return _FEWEST_LEVELS / max(row.white, 255.0) <= used < most
+
+
+def _range_used(row: Any) -> str:
+    text = f"grey levels {row.lowest:g} to {row.highest:g}, where {row.white:g} is white"
+    if row.white > 255:
+        text += f": {int(row.highest).bit_length()} bits in a file of {row.bit_depth}"
+    return text
 
 
 def label_findings(frame: pd.DataFrame) -> list[Finding]:

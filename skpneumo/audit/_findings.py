@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from skpneumo._html import printable
+from skpneumo._formatting import printable
 
 __all__ = ["KINDS", "Finding", "Kind", "findings_frame"]
 
@@ -52,6 +52,12 @@ KINDS = {
     "unreadable": Kind("error", "a file that cannot be opened", "Fetch it again or drop it."),
     "truncated": Kind("error", "a file that ends too early", "Fetch it again or drop it."),
     "blank": Kind("error", "an image without content", "Drop it."),
+    "narrow_range": Kind(
+        "error",
+        "an image that uses a small part of its grey levels",
+        "It is nearly black or grey to a network. Twelve bits in a file of sixteen are read by "
+        "ImageLoader(white=4095), other values likewise; export others with their contrast.",
+    ),
     "single_class_split": Kind(
         "error",
         "a split without all classes",
@@ -97,6 +103,21 @@ KINDS = {
         "warning",
         "files without a patient among those given",
         "Name their patients, or leaks between these stay unseen.",
+    ),
+    "inverted": Kind(
+        "warning",
+        "an image in which black and white seem to have changed places",
+        "Look at it, and invert it if the others are right.",
+    ),
+    "rotated": Kind(
+        "warning",
+        "an image that seems to lie on its side or head",
+        "Look at it, and turn it if the others are upright.",
+    ),
+    "flat_tail": Kind(
+        "warning",
+        "an image that ends in rows of one grey level, in a format without a checksum",
+        "Look whether its end has been lost, and fetch it again.",
     ),
     "coloured": Kind(
         "warning", "a coloured image among X-rays", "Look for burnt-in marks or a wrong file."

@@ -1,10 +1,7 @@
-"""Each file read once: what it is, what its pixels are like, and a small copy to compare."""
+"""Each file read once, as the loader reads it: what it is, its pixels, a small copy to compare."""
 
 import os
-import stat
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -14,9 +11,9 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from PIL import Image
 
-from skpneumo._dicom_files import DICOM_START, is_dicom
-from skpneumo._html import printable
-from skpneumo.loading._dicom import render_dicom
+from skpneumo._formatting import printable
+from skpneumo.loading._decoding import check_regular_file, decode_whole
+from skpneumo.loading._resizing import DecodedImage, resize_image
 
 __all__ = ["N_BINS", "THUMBNAIL_SIDE", "Readings", "no_readings", "read_images"]
 
@@ -27,7 +24,7 @@ N_BINS = 32
 _COLOURED = 4.0
 _COLUMNS = (
     "status", "error", "bytes", "format", "mode", "bit_depth", "width", "height", "coloured",
-    "mean", "std", "p1", "p50", "p99", "content",
+    "mean", "std", "p1", "p50", "p99", "lowest", "highest", "white", "flat_tail", "content",
 )  # fmt: skip
 
 
@@ -62,7 +59,7 @@ def no_readings(n_files: int) -> Readings:
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     frame["coloured"] = frame["coloured"].eq(True)
-    for column in ("bytes", "bit_depth", "width", "height"):
+    for column in ("bytes", "bit_depth", "width", "height", "flat_tail"):
         frame[column] = frame[column].astype("Int64")
     return frame
 
@@ -72,22 +69,24 @@ def _read(path: str) -> tuple[dict[str, Any], NDArray[np.float64], NDArray[np.ui
     histogram = np.zeros(N_BINS)
     thumbnail = np.zeros((THUMBNAIL_SIDE, THUMBNAIL_SIDE), np.uint8)
     try:
-        record["bytes"] = _size_of_file(path)
-        with _opened(path) as (image, description):
-            record |= description | {
-                "mode": image.mode,
-                "width": image.width,
-                "height": image.height,
-            }
-            image.load()
-            record["coloured"] = _is_coloured(image)
-            grey = _to_grey(image)
-            content = image.convert("RGB") if record["coloured"] else grey
-    except Exception as error:
-        # Decoders fail in many ways (OSError, SyntaxError, struct.error, ...); for an audit all
-        # of them are the file's.
+        check_regular_file(path)
+        record["bytes"] = os.stat(path).st_size
+        decoded = decode_whole(path)
+        image = _upright(decoded)
+        record |= {
+            "format": decoded.format,
+            "mode": decoded.mode,
+            "bit_depth": decoded.bits,
+            "width": image.width,
+            "height": image.height,
+            "coloured": _is_coloured(image),
+        }
+        grey = image.convert("L")
+        content = image if record["coloured"] else grey
+        record |= _levels(decoded, grey)
+    except (OSError, ValueError, ImportError, MemoryError) as error:
         record["status"] = "truncated" if "truncated" in str(error).lower() else "unreadable"
-        record["error"] = printable(f"{type(error).__name__}: {error}")
+        record["error"] = printable(f"{type(error).__name__}: {_reason(error)}")
         return record, histogram, thumbnail
 
     levels = np.arange(256)
@@ -99,6 +98,7 @@ def _read(path: str) -> tuple[dict[str, Any], NDArray[np.float64], NDArray[np.ui
         "content": blake2b(
             f"{content.mode} {content.size}".encode() + content.tobytes(), digest_size=16
         ).hexdigest(),
+        "flat_tail": _flat_tail(np.asarray(grey)),
     }
     cumulative = np.cumsum(share)
     for name, quantile in (("p1", 0.01), ("p50", 0.5), ("p99", 0.99)):
@@ -110,46 +110,36 @@ def _read(path: str) -> tuple[dict[str, Any], NDArray[np.float64], NDArray[np.ui
     return record, histogram, np.asarray(small)
 
 
-@contextmanager
-def _opened(path: str) -> Iterator[tuple[Image.Image, dict[str, Any]]]:
-    """An image of any format, with the name of the format and the bits of a sample."""
-    with open(path, "rb") as file:
-        if is_dicom(file.read(DICOM_START)):
-            dicom, bits = render_dicom(file)
-            yield dicom, {"format": "DICOM", "bit_depth": bits}
-            return
-    with Image.open(path) as image:
-        yield image, {"format": image.format, "bit_depth": _bit_depth(image.mode)}
+def _reason(error: Exception) -> str:
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
 
 
-def _size_of_file(path: str) -> int:
-    found = os.stat(path)
-    # Opening a FIFO waits for somebody to write into it, and a device may never end.
-    if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
-        raise OSError("a pipe, socket or device, not a regular file")
-    return found.st_size
-
-
-def _bit_depth(mode: str) -> int:
-    if mode == "1":
-        return 1
-    if mode.startswith("I;16"):
-        return 16
-    return 32 if mode in {"I", "F"} else 8
+def _upright(decoded: DecodedImage) -> Image.Image:
+    """The whole image as the loader would give it at this size: grey or colour of 8 bits."""
+    width, height = decoded.image.size
+    size = (height, width) if decoded.orientation < 5 else (width, height)
+    return Image.fromarray(resize_image(decoded, size, "stretch"))
 
 
 def _is_coloured(image: Image.Image) -> bool:
-    if image.mode in {"1", "L", "LA", "I", "F"} or image.mode.startswith("I;"):
+    if image.mode != "RGB":
         return False
-    small = image.convert("RGB").resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.NEAREST)
+    small = image.resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.NEAREST)
     return bool(np.ptp(np.asarray(small, dtype=np.int16), axis=2).mean() > _COLOURED)
 
 
-def _to_grey(image: Image.Image) -> Image.Image:
-    """Eight bits of grey; deeper images keep their upper bits instead of being clipped."""
-    if image.mode not in {"I", "F"} and not image.mode.startswith("I;"):
-        return image.convert("L")
-    values = np.asarray(image, dtype=np.float64)
-    top = float(values.max(initial=0.0))
-    scale = 255.0 if top <= 255 else 65535.0 if top <= 65535 else top
-    return Image.fromarray(np.clip(values * (255.0 / scale), 0, 255).astype(np.uint8))
+def _levels(decoded: DecodedImage, grey: Image.Image) -> dict[str, float]:
+    """The lowest and highest value and that of white, in the file's units if it is deep."""
+    deep = decoded.image.mode == "F"
+    values = np.asarray(decoded.image if deep else grey)
+    return {
+        "lowest": float(values.min()),
+        "highest": float(values.max()),
+        "white": max(decoded.black, decoded.white) if deep else 255.0,
+    }
+
+
+def _flat_tail(pixels: NDArray[np.uint8]) -> int:
+    """Count the last rows that are of one grey level altogether, unless the first is as well."""
+    flat = (pixels == pixels[-1, -1]).all(axis=1)
+    return 0 if flat[0] else int(np.argmin(flat[::-1]))

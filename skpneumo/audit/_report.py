@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skpneumo._formatting import based_on, counted
-from skpneumo._html import document, fragment, printable, table, thumbnails, write_page
+from skpneumo._formatting import based_on, counted, printable
+from skpneumo._html import document, fragment, table, thumbnails, write_page
 from skpneumo.audit._curves import histogram_svg
 from skpneumo.audit._findings import KINDS
 from skpneumo.audit._shift import auc_of, chance_of
@@ -31,8 +31,10 @@ class ImageAudit:
         A row for each file, in the order given: path, label, split, patient, etiology; status
         ("ok", "unreadable", "truncated") and error; bytes, format, mode, bit_depth, width,
         height, coloured; mean, std and the percentiles p1, p50, p99 of the grey levels (0 to
-        255); content, a hash of the pixels; duplicate_group and near_duplicate_group, missing
-        where there is none; self_confidence where an estimator was given.
+        255); lowest and highest value with that of white, in the file's own units; flat_tail,
+        how many rows at the end are of one grey level while the first is not; content, a hash of
+        the pixels; duplicate_group and near_duplicate_group, missing where there is none;
+        self_confidence where an estimator was given.
     findings : DataFrame
         A row for each fault, the gravest first: kind, severity ("error": scores on this
         collection will be wrong; "warning": look; "note": know), n_files, paths, detail.

@@ -5,7 +5,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from imblearn.base import SamplerMixin
+from imblearn.base import BaseSampler, SamplerMixin
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length
@@ -529,10 +529,11 @@ class ImageAugmenter(DocumentationLinks, SamplerMixin, BaseEstimator):
         return float(bounds[0]), float(bounds[1])
 
     def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
+        tags = BaseSampler.__sklearn_tags__(self)  # of which it has nothing else
         tags.requires_fit = False
-        tags.target_tags.required = True
         tags.input_tags.two_d_array = False
+        tags.input_tags.sparse = tags.input_tags.dataframe = False
+        tags.sampler_tags.sample_indices = True
         return tags
 
 

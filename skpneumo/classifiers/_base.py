@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
-from functools import partial
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -16,7 +15,10 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
+from skpneumo._images import is_stream
+from skpneumo._machine import require_memory
 from skpneumo._random import check_random_state, random_seeds
+from skpneumo._settings import pinned
 from skpneumo._sklearn import (
     Interval,
     StrOptions,
@@ -25,7 +27,12 @@ from skpneumo._sklearn import (
     with_callbacks,
 )
 from skpneumo.augmentation import ImageAugmenter
-from skpneumo.classifiers._callbacks import EpochReporter, check_monitors, validation_callbacks
+from skpneumo.classifiers._callbacks import (
+    EpochReporter,
+    check_monitors,
+    copied_callbacks,
+    validation_callbacks,
+)
 from skpneumo.classifiers._last_features import LastFeaturesMixin
 from skpneumo.classifiers._parameters import check_network_parameters
 from skpneumo.classifiers._validation_split import rows_of_patients, training_and_validation
@@ -42,6 +49,9 @@ from skpneumo.classifiers.engine._tta import AugmentedViews
 
 if TYPE_CHECKING:
     from scikeras.wrappers import KerasClassifier
+
+# With what makes whole weights of those that are trained, if these are a part.
+MakeCallbacks = Callable[..., list[keras.callbacks.Callback]]
 
 _NOT_PARAMETERS = {"n_classes", "value_range", "epochs", "callbacks"}
 _TRAINING_PARAMETERS = {field.name for field in fields(TrainingOptions)} - _NOT_PARAMETERS
@@ -88,6 +98,7 @@ class BaseNetworkClassifier(
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
+    @pinned
     def fit(
         self,
         X: Any,
@@ -150,6 +161,13 @@ class BaseNetworkClassifier(
                 X, y, rows_of_patients(carrier, y, groups), self.validation_fraction, rng,
                 self.classes_,
             )  # fmt: skip
+            if not is_stream(X):
+                require_memory(
+                    X.nbytes,
+                    f"A copy of the {len(X)} images, without those of inner validation",
+                    "Pass these as X_val and y_val, load the images by "
+                    "ImageLoader(stream=True), or smaller ones by size=.",
+                )
             held_out = X[rows], y[rows], weights[rows]
             X, y, weights = X[trained], y[trained], weights[trained]
         self._train(X, y, weights, held_out)
@@ -157,6 +175,7 @@ class BaseNetworkClassifier(
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
+    @pinned
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Train for one more epoch, on these images, without inner validation.
 
@@ -202,6 +221,7 @@ class BaseNetworkClassifier(
         self._train(X, self._encode(y), weights, None, n_epochs=1)
         return self
 
+    @pinned
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probability of each class.
 
@@ -222,7 +242,7 @@ class BaseNetworkClassifier(
             views = AugmentedViews(
                 self.augmentation, self.n_tta, self.value_range_, self._tta_seed
             )
-        return predict_probabilities(self._parts(), X, self.precision, views, self.devices)
+        return predict_probabilities(self._parts(), X, views, self.devices)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Most probable class.
@@ -241,6 +261,7 @@ class BaseNetworkClassifier(
         return self.classes_[most_probable]
 
     @property
+    @pinned
     def network_(self) -> keras.Model:
         """The fitted network: a new :class:`keras.Model`, images -> logits."""
         check_is_fitted(self)
@@ -248,6 +269,7 @@ class BaseNetworkClassifier(
         network.set_weights(self.weights_)
         return network
 
+    @pinned
     def to_scikeras(self) -> "KerasClassifier":
         """Wrap the fitted network for scikeras, whose wrapper gives the same probabilities.
 
@@ -306,14 +328,14 @@ class BaseNetworkClassifier(
         """Train as the parameters say, or for some epochs of which others will follow."""
         n_images = int(np.count_nonzero(sample_weight))  # those of weight zero teach nothing
         epochs = self._n_epochs(n_images) if n_epochs is None else n_epochs
-        with self._reporting(X, y, epochs) as make_reporter:
+        with self._reporting(X, y, epochs) as make_callbacks:
             self.weights_, history, checkpoint = self._train_network(
                 self.network_spec_,
                 (X, y, sample_weight),
                 held_out,
                 checkpoint=self._checkpoint,
                 initial_weights=getattr(self, "weights_", None),
-                reporter=make_reporter(),
+                callbacks=make_callbacks(),
                 epochs=epochs,
                 warmup_epochs=self.warmup_epochs * max(epochs / self.epochs, 1.0),
             )
@@ -332,18 +354,23 @@ class BaseNetworkClassifier(
         self.history_ = {
             name: before.get(name, [np.nan] * n_before)
             + history.get(name, [np.nan] * len(history["loss"]))
-            for name in {**before, **history}
+            for name in {"loss": [], **before, **history}  # Keras has sorted them
         }
 
     @contextmanager
     def _reporting(
         self, X: NDArray[Any], y: NDArray[np.intp], epochs: int
-    ) -> Iterator[Callable[..., EpochReporter]]:
-        """Tell scikit-learn's callbacks of one fit, and of its epochs by the callbacks yielded."""
+    ) -> Iterator[MakeCallbacks]:
+        """Tell scikit-learn's callbacks of one fit, and of its epochs by what is yielded.
+
+        That makes a list of Keras callbacks: one that tells of epochs, and copies of the user's,
+        which are the same ones in all phases of a fit.
+        """
+        own = copied_callbacks(self.callbacks)
         context = self._init_callback_context(max_subtasks=epochs)
         hook_arguments = {"estimator": self, "X": X, "y": self.classes_[y]}
         context.call_on_fit_task_begin(**hook_arguments)
-        yield partial(EpochReporter, context, hook_arguments)
+        yield lambda *options: [EpochReporter(context, hook_arguments, *options), *own]
         context.call_on_fit_task_end(**hook_arguments, reconstruction_attributes={})
 
     def _train_network(
@@ -354,7 +381,7 @@ class BaseNetworkClassifier(
         *,
         checkpoint: TrainingCheckpoint | None,
         initial_weights: Weights | None = None,
-        reporter: EpochReporter,
+        callbacks: list[keras.callbacks.Callback],
         **changes: Any,
     ) -> tuple[Weights, History, TrainingCheckpoint]:
         """Train a network by the parameters of this classifier, but for the changes."""
@@ -369,24 +396,18 @@ class BaseNetworkClassifier(
                 'schedule="plateau" follows the loss of inner validation, and there is none. '
                 "Set early_stopping=True or give X_val and y_val."
             )
-        own = list(self.callbacks or ())
-        if wrong := [each for each in own if not isinstance(each, keras.callbacks.Callback)]:
-            raise TypeError(
-                f"callbacks holds {wrong[0]!r}; expected instances of keras.callbacks.Callback. "
-                "Callbacks of scikit-learn go to set_callbacks."
-            )
-        check_monitors(own, validated=held_out is not None)
+        check_monitors(callbacks[1:], validated=held_out is not None)
 
-        def callbacks(predict_proba: PredictProba) -> list[keras.callbacks.Callback]:
+        def all_callbacks(predict_proba: PredictProba) -> list[keras.callbacks.Callback]:
             validation = []
             if held_out is not None:
                 validation = validation_callbacks(self, predict_proba, *held_out)
-            return [*validation, reporter, *own]
+            return [*validation, *callbacks]
 
         options = {name: getattr(self, name) for name in _TRAINING_PARAMETERS} | {
             "n_classes": len(self.classes_),
             "value_range": self.value_range_,
-            "callbacks": callbacks,
+            "callbacks": all_callbacks,
         }
         return fit_network(
             spec,

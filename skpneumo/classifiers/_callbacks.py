@@ -1,6 +1,7 @@
 """What happens at the end of each epoch."""
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from functools import partial
 from typing import Any
 
@@ -67,6 +68,31 @@ def validation_callbacks(
     return callbacks
 
 
+def copied_callbacks(
+    callbacks: Sequence[keras.callbacks.Callback] | None,
+) -> list[keras.callbacks.Callback]:
+    """Copy the callbacks of a classifier, of whose parameters training changes none.
+
+    Raises
+    ------
+    TypeError
+        If one is no callback of Keras, or cannot be copied.
+    """
+    own = list(callbacks or ())
+    if wrong := [each for each in own if not isinstance(each, keras.callbacks.Callback)]:
+        raise TypeError(
+            f"callbacks holds {wrong[0]!r}; expected instances of keras.callbacks.Callback. "
+            "Callbacks of scikit-learn go to set_callbacks."
+        )
+    try:
+        return deepcopy(own)  # all together, because one may refer to another
+    except Exception as error:
+        raise TypeError(
+            f"callbacks cannot be copied: {error}. Training uses copies. Let a callback open "
+            "files and the like in on_train_begin, not when it is made."
+        ) from error
+
+
 _OF_VALIDATION = (
     "val_loss", "val_recall", "val_false_negatives", "val_specificity", "val_auc", "val_accuracy",
 )  # fmt: skip
@@ -80,7 +106,7 @@ def check_monitors(callbacks: Sequence[keras.callbacks.Callback], validated: boo
     ValueError
         If a callback of Keras watches such a score, and no other callback could log it.
     """
-    logged = ("loss", *_OF_VALIDATION) if validated else ("loss",)
+    logged = ("loss", "accuracy", *(_OF_VALIDATION if validated else ()))
     logged_by_others = any(not type(each).__module__.startswith("keras.") for each in callbacks)
     for callback in callbacks:
         monitor = getattr(callback, "monitor", None)

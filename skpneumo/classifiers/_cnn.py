@@ -114,9 +114,12 @@ class CNNClassifier(BaseNetworkClassifier):
     image_shape : tuple of (height, width, channels) or None, default=None
         How to fold rows of pixels into images. None: rows become strips one pixel high.
     callbacks : list of keras.callbacks.Callback or None, default=None
-        Called during training, after inner validation has been added to the logs.
+        Called during training, after inner validation has been added to the logs. Copies are,
+        so that this parameter stays as it is; their ``model`` is the network, without
+        augmentation.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Numbers that the hidden layers compute in; weights and logits are float32 in any case.
+        Numbers that the hidden layers compute in while training, and on the images of inner
+        validation; weights and logits are float32 in any case, and all predictions are.
         "auto" is bfloat16 where the processor multiplies it natively (a CPU with AVX512-BF16 or
         AMX under TensorFlow, an Nvidia GPU of compute capability 8 or more), else float32.
     devices : int, "all" or None, default=None
@@ -138,10 +141,11 @@ class CNNClassifier(BaseNetworkClassifier):
     classes_ : ndarray of shape (n_classes,)
         The labels.
     history_ : dict of str to list of float
-        By epoch: ``loss``, and with inner validation ``val_loss``, ``val_recall``,
-        ``val_false_negatives`` (images, at a threshold of one half), ``val_specificity`` and
-        ``val_auc``. Recall is that of the illness, which the names of the classes tell, or that
-        of all classes but 0; where they do not tell, the three are NaN.
+        By epoch: ``loss`` and ``accuracy`` of the images trained on, augmented as they were, and
+        with inner validation ``val_loss``, ``val_recall``, ``val_false_negatives`` (images, at a
+        threshold of one half), ``val_specificity``, ``val_auc`` and ``val_accuracy``. Recall is
+        that of the illness, which the names of the classes tell, or that of all classes but 0;
+        where they do not tell, the three are NaN.
     n_iter_ : int
         Epochs run.
     network_ : keras.Model

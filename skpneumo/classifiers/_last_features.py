@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from skpneumo._settings import pinned
 from skpneumo.classifiers._inputs import ImageInputMixin
 from skpneumo.classifiers.engine._compiled import NetworkSpec, Weights
 from skpneumo.classifiers.engine._prediction import extract_last_features
@@ -15,13 +16,13 @@ from skpneumo.classifiers.engine._prediction import extract_last_features
 class LastFeaturesMixin(ImageInputMixin):
     """Gives the last features of a network that has been fitted."""
 
-    precision: str
     devices: int | str | None
 
     @abstractmethod
     def _parts(self) -> list[tuple[NetworkSpec, Weights]]:
         """Give the fitted network in pieces of which each feeds the next."""
 
+    @pinned
     def last_features(self, X: Any) -> NDArray[np.float32]:
         """Output of the last layer before the logits.
 
@@ -38,4 +39,4 @@ class LastFeaturesMixin(ImageInputMixin):
         """
         check_is_fitted(self)
         X = self._check_images(X)
-        return extract_last_features(self._parts(), X, self.precision, self.devices)
+        return extract_last_features(self._parts(), X, self.devices)

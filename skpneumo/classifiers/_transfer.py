@@ -17,8 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from skpneumo._random import random_seed
 from skpneumo._sklearn import Interval, StrOptions
 from skpneumo.augmentation import ImageAugmenter
-from skpneumo.classifiers._base import BaseNetworkClassifier
-from skpneumo.classifiers._callbacks import EpochReporter
+from skpneumo.classifiers._base import BaseNetworkClassifier, MakeCallbacks
 from skpneumo.classifiers.engine._compiled import NetworkSpec, Weights
 from skpneumo.classifiers.engine._prediction import extract_features
 from skpneumo.classifiers.engine._training import History, TrainingCheckpoint
@@ -252,10 +251,10 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
             phases = [(phases[0][0], n_epochs)]
         weights: Any = getattr(self, "weights_", None)
         histories = []
-        with self._reporting(X, y, sum(epochs for _, epochs in phases)) as make_reporter:
+        with self._reporting(X, y, sum(epochs for _, epochs in phases)) as make_callbacks:
             for train, epochs in phases:
                 weights, history, checkpoint = train(
-                    weights, (X, y, sample_weight), held_out, make_reporter, epochs=epochs
+                    weights, (X, y, sample_weight), held_out, make_callbacks, epochs=epochs
                 )
                 histories.append(history)
             self.weights_ = weights
@@ -268,7 +267,7 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
         weights: Weights | None,
         train: tuple[Any, Any, Any],
         held_out: tuple[Any, Any, Any] | None,
-        make_reporter: Callable[..., EpochReporter],
+        make_callbacks: MakeCallbacks,
         epochs: int,
     ) -> tuple[Weights, History, TrainingCheckpoint]:
         """Train the head on features that are computed once, and standardised."""
@@ -292,7 +291,7 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
             held_out and (self._features(body, held_out[0]), *held_out[1:]),
             checkpoint=self._checkpoint_of(head_spec),
             initial_weights=head,
-            reporter=make_reporter(lambda head: [*body, *head]),
+            callbacks=make_callbacks(lambda head: [*body, *head]),
             epochs=epochs,
             augmentation=None,
             mixup=0.0,
@@ -304,7 +303,7 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
         weights: Weights | None,
         train: tuple[Any, Any, Any],
         held_out: tuple[Any, Any, Any] | None,
-        make_reporter: Callable[..., EpochReporter],
+        make_callbacks: MakeCallbacks,
         epochs: int,
     ) -> tuple[Weights, History, TrainingCheckpoint]:
         """Train the head and what lies above the depth, from these weights or from random ones."""
@@ -317,7 +316,7 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
             held_out,
             checkpoint=self._checkpoint_of(self.network_spec_),
             initial_weights=weights,
-            reporter=make_reporter(),
+            callbacks=make_callbacks(),
             epochs=epochs,
             learning_rate=self.fine_tune_learning_rate,
         )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from skpneumo._formatting import based_on, counted, with_interval
 from skpneumo.cli._collections import TrainingData, positive_name, rows_of
+from skpneumo.cli._terminal import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,15 +52,15 @@ def save_and_say_what_it_is_worth(
         data.train, n_updates=n_updates, hold_out=data.share, useless=useless
     )
     save_model(model, out, data.train.target_names, provenance=record.as_dict())
-    print(f"Saved {out}.")
+    say(f"Saved {out}.")
     option = f" --hold-out {data.share:g}" if data.share else ""
     if data.held_out is None:
-        print(
+        say(
             f"What it reaches on patients it has not seen: skpneumo evaluate {out} FOLDER, or "
             "hold some out when training, with --hold-out 0.2."
         )
     else:
-        print(f"More about the same patients: skpneumo report {out} FOLDER{option}")
+        say(f"More about the same patients: skpneumo report {out} FOLDER{option}")
 
 
 def _worth(model: Any, data: TrainingData) -> str:
@@ -68,7 +69,7 @@ def _worth(model: Any, data: TrainingData) -> str:
     from skpneumo.cli._worth import SHOWN, reason_of_uselessness, say_useless
 
     if not _says_which_is_ill(data.train):
-        print(
+        say(
             "Which class is the illness is not known, so nothing is said of recall. Name it with "
             "--positive."
         )
@@ -76,8 +77,8 @@ def _worth(model: Any, data: TrainingData) -> str:
     reasons = [_worth_of_floor(model, data.train)]
     if data.held_out is not None:
         frame = evaluated(model, data.held_out)
-        print("On the patients that were held out:")
-        print(printed(frame, positive_name(data.held_out), SHOWN))
+        say("On the patients that were held out:")
+        say(printed(frame, positive_name(data.held_out), SHOWN))
         reasons.append(reason_of_uselessness(frame, data.held_out))
         say_useless(reasons[-1], frame)
         return next(filter(None, reasons), "")
@@ -116,10 +117,10 @@ def _worth_of_floor(model: Any, xrays: "Bunch") -> str:
         ),
         "specificity": (model.specificity_, model.specificity_interval_, model.n_negative_),
     }  # fmt: skip
-    print(f"The threshold that keeps a recall of {model.recall:g}, on patients out of fold:")
+    say(f"The threshold that keeps a recall of {model.recall:g}, on patients out of fold:")
     for name, (value, interval, n) in rates.items():
-        print(f"  {name} {with_interval(value, *interval)} ({based_on(None, n)})")
-    print(f"  {model.guarantee_terms_}")
+        say(f"  {name} {with_interval(value, *interval)} ({based_on(None, n)})")
+    say(f"  {model.guarantee_terms_}")
     reason = why_useless_rates(
         model.recall_,
         model.recall_interval_,

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from skpneumo.cli._terminal import say
+
 __all__ = ["gated", "report_withheld", "without_what_its_terms_say"]
 
 
@@ -34,7 +36,7 @@ def without_what_its_terms_say() -> Iterator[None]:
 def report_withheld(n_withheld: int, n_images: int) -> None:
     """Say on standard error how many images were withheld, if any."""
     if n_withheld:
-        print(
+        say(
             f"skpneumo: {n_withheld} of {n_images} images are unlike those of training and were "
             "withheld; their rows say why.",
             file=sys.stderr,

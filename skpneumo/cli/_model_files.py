@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from skpneumo._files import atomic_write
+from skpneumo.cli._terminal import say
 
 __all__ = [
     "find_model",
@@ -108,7 +109,7 @@ def load_model(path: Path) -> Any:
             "Fit it before saving it, or use `skpneumo fit`."
         ) from error
     if notice := notice_of(model):
-        print(f"skpneumo: {path.name}: {notice}", file=sys.stderr)
+        say(f"skpneumo: {path.name}: {notice}", file=sys.stderr)
     recorded_uselessness(model)
     return model
 
@@ -137,7 +138,7 @@ def _loaded(path: Path) -> Any:
 def _unpickled(path: Path) -> Any:
     import joblib
 
-    print(
+    say(
         f"skpneumo: {path} is a pickle: loading it runs whatever its writer put into it. Load it "
         f"only if you trust them. `skpneumo fit` writes {_SUFFIX} files, which run nothing.",
         file=sys.stderr,

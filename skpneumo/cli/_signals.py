@@ -7,6 +7,8 @@ from threading import current_thread, main_thread
 from types import FrameType
 from typing import Any
 
+from skpneumo.cli._terminal import say
+
 __all__ = ["received_signal", "run_until_signal"]
 
 # Whoever presses Ctrl-C knows it; SIGTERM comes from elsewhere.
@@ -42,7 +44,7 @@ def run_until_signal(run: Callable[[], int]) -> int:
     if not _received:
         return status
     if word := _WORDS[signal.Signals(_received[0])]:
-        print(f"skpneumo: {word}", file=sys.stderr)
+        say(f"skpneumo: {word}", file=sys.stderr)
     return 128 + _received[0]
 
 

@@ -5,7 +5,8 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
-from skpneumo._formatting import counted
+from skpneumo._formatting import counted, printable
+from skpneumo.cli._terminal import say
 from skpneumo.evaluation import why_useless
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def say_in_red(text: str, file: TextIO | None = None) -> None:
     from rich.text import Text
 
     console = Console(file=file or sys.stdout, soft_wrap=True, highlight=False)
-    console.print(Text(text, style="bold red"))
+    console.print(Text(printable(text), style="bold red"))
 
 
 def reason_of_uselessness(frame: "pd.DataFrame", xrays: "Bunch") -> str:
@@ -108,7 +109,7 @@ def say_what_was_seen(model: Any, seen: "Seen | None", file: TextIO | None = Non
     """Say how many of the images the model was trained on, in red where any."""
     record = _record_of(model)
     if seen is None or record is None:
-        print(
+        say(
             "This model file does not record whom it was trained on, so whether it has seen "
             "these patients is not known.",
             file=file or sys.stdout,
@@ -116,7 +117,7 @@ def say_what_was_seen(model: Any, seen: "Seen | None", file: TextIO | None = Non
         return
     n, n_seen, n_images = len(seen.image), int(seen.either.sum()), int(seen.image.sum())
     if not n_seen:
-        print(
+        say(
             f"The model was trained on none of {_these(n)}, nor on others of their patients.",
             file=file or sys.stdout,
         )

@@ -14,6 +14,7 @@ from skpneumo.cli._options import (
     ReadBy,
     require_source,
 )
+from skpneumo.cli._terminal import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,13 +93,13 @@ def audit(
             estimator=estimator,
             n_jobs=n_jobs,
         )
-    print(audited.summary())
+    say(audited.summary())
     if out is not None:
         audited.to_html(out)
     if csv is not None:
         _write_by_file(audited.findings, csv)
     if saved := [str(file) for file in (out, csv) if file is not None]:
-        print(f"\nSaved {' and '.join(saved)}.")
+        say(f"\nSaved {' and '.join(saved)}.")
     return FAULTS_FOUND if audited.findings["severity"].eq("error").any() else 0
 
 

@@ -5,6 +5,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from skpneumo.cli._terminal import say
+
 __all__ = ["cache"]
 
 
@@ -30,7 +32,7 @@ def cache(
         raise FileNotFoundError(f"There is no folder {folder}. ImageLoader(cache=...) makes one.")
     if clear:
         decoded.clear()
-        print(f"{folder} is empty now.")
+        say(f"{folder} is empty now.")
         return
     info = decoded.info()
     oldest = "-" if info.oldest is None else f"{info.oldest:%Y-%m-%d %H:%M}"
@@ -41,4 +43,4 @@ def cache(
         "decoded so far": f"{info.decoded:,}",
         "served so far": f"{info.served:,}",
     }.items():
-        print(f"{name:<15}{value}")
+        say(f"{name:<15}{value}")

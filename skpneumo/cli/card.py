@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from skpneumo.cli._options import FOLDER_ALONE, CollectionOptions, Flag, Force, NJobs, Out, ReadBy
+from skpneumo.cli._terminal import say
 
 __all__ = ["card"]
 
@@ -45,7 +46,7 @@ def card(
         Overwrite the card if it exists.
     """
     from skpneumo._files import atomic_write
-    from skpneumo._html import printable
+    from skpneumo._formatting import printable
     from skpneumo.cli._distinct_files import refuse_the_same_file
     from skpneumo.cli._labels import class_names
     from skpneumo.cli._model_files import (
@@ -80,7 +81,7 @@ def card(
     with atomic_write(out) as file:
         file.write(printable(written))
     n_open = written.count("- [ ]")
-    print(f"Saved {out}. {n_open} items are left for a person to write: the unchecked boxes.")
+    say(f"Saved {out}. {n_open} items are left for a person to write: the unchecked boxes.")
 
 
 def _evidence(
@@ -109,7 +110,7 @@ def _evidence(
         raise ValueError("--stress and --shortcuts are for models of two classes.")
     rows = np.full(len(xrays.target), True) if split is None else xrays.split == split
     X, y = xrays.X[rows], classes[xrays.target[rows]]
-    print(f"Evaluating on {describe(xrays, rows)}.", flush=True)
+    say(f"Evaluating on {describe(xrays, rows)}.", flush=True)
     names = dict(enumerate(xrays.target_names))
     with working("Auditing and evaluating"):
         audited = audit_images(

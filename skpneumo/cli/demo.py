@@ -17,6 +17,7 @@ from skpneumo.cli._options import (
     ReadBy,
     Verbose,
 )
+from skpneumo.cli._terminal import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -159,11 +160,11 @@ def demo(
         f"{out}/: model.skpneumo, metrics.csv, candidates.csv",
         f"figures: {', '.join(figures)}",
     )
-    print(f"\nDone in {duration(time.perf_counter() - start)}. Next, one row per X-ray:")
+    say(f"\nDone in {duration(time.perf_counter() - start)}. Next, one row per X-ray:")
     read = f"--table {read_by.table} --path {read_by.path}" if read_by.table else data
-    print(f"  skpneumo predict {out / 'model.skpneumo'} {read or xrays.root}")
+    say(f"  skpneumo predict {out / 'model.skpneumo'} {read or xrays.root}")
     if read is None:
-        print("Synthetic X-rays are easy: these figures say nothing about real ones.")
+        say("Synthetic X-rays are easy: these figures say nothing about real ones.")
 
 
 def _shown(candidates: "pd.DataFrame", positive: str) -> "pd.DataFrame":
@@ -303,10 +304,10 @@ def _save_figures(model: Any, train: "Bunch", test: "Bunch", out: Path) -> list[
 
 
 def _say(step: str, *lines: str) -> None:
-    print()
+    say()
     for i, line in enumerate(lines):
-        print(f"{step if i == 0 else '':10}{line}", flush=True)
+        say(f"{step if i == 0 else '':10}{line}", flush=True)
 
 
 def _indent(text: str) -> None:
-    print("\n".join(f"{'':10}{line}" for line in text.splitlines()), flush=True)
+    say("\n".join(f"{'':10}{line}" for line in text.splitlines()), flush=True)

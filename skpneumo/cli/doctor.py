@@ -5,6 +5,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from skpneumo.cli._terminal import say
+
 __all__ = ["doctor"]
 
 FOUND_A_FAULT = 1
@@ -34,8 +36,8 @@ def doctor(*, cache: Annotated[Path | None, Parameter(show_default=False)] = Non
     try:
         backend = backend_facts()
     except (ImportError, RuntimeError, ValueError) as error:
-        print(f"\nKeras cannot start: {error}")
-        print("Install that backend, or name another one in KERAS_BACKEND.")
+        say(f"\nKeras cannot start: {error}")
+        say("Install that backend, or name another one in KERAS_BACKEND.")
         return FOUND_A_FAULT
     _print("Backend", backend.lines())
     status = 0
@@ -43,13 +45,13 @@ def doctor(*, cache: Annotated[Path | None, Parameter(show_default=False)] = Non
         health, sound = cache_facts(cache)
         _print("Cache", health)
         status = 0 if sound else FOUND_A_FAULT
-    print("\nWhat is slow, and why")
+    say("\nWhat is slow, and why")
     for remark in remarks(machine, backend) or ["Nothing that this command knows of."]:
-        print(f"- {remark}")
+        say(f"- {remark}")
     return status
 
 
 def _print(title: str, lines: dict[str, str]) -> None:
-    print(f"\n{title}")
+    say(f"\n{title}")
     for name, value in lines.items():
-        print(f"  {name:<18}{value}")
+        say(f"  {name:<18}{value}")

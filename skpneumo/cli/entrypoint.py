@@ -11,6 +11,7 @@ from cyclopts import App, CycloptsError, Group, Parameter, UnknownCommandError, 
 
 from skpneumo import __version__
 from skpneumo.cli._signals import received_signal
+from skpneumo.cli._terminal import say
 
 __all__ = ["app", "run_program"]
 
@@ -88,7 +89,7 @@ def _launch(
     except USER_ERRORS as error:
         if debug or received_signal():
             raise
-        print(f"skpneumo: {error}", file=sys.stderr)
+        say(f"skpneumo: {error}", file=sys.stderr)
         return FAILED
 
 
@@ -97,7 +98,7 @@ def run_program(arguments: Sequence[str] | None = None) -> int:
     try:
         return app.meta(arguments) or 0
     except CycloptsError as error:
-        print(f"skpneumo: {_said_of(error)}", file=sys.stderr)
+        say(f"skpneumo: {_said_of(error)}", file=sys.stderr)
         return WRONG_USAGE
     except BrokenPipeError:
         # Python flushes standard output once more at exit, and would raise again.
@@ -133,4 +134,4 @@ class _OneLinePerWarning:
         line = f"skpneumo: {category.__name__}: {message}"
         if line not in self._shown:
             self._shown.add(line)
-            print(line, file=sys.stderr)
+            say(line, file=sys.stderr)

@@ -8,6 +8,7 @@ from cyclopts.validators import Number
 
 from skpneumo._tables import write_frame
 from skpneumo.cli._options import FOLDER_ALONE, Force, ReadBy, require_source
+from skpneumo.cli._terminal import say
 
 __all__ = ["evaluate"]
 
@@ -63,12 +64,12 @@ def evaluate(
     estimator = load_model(model)
     xrays = read_for(estimator, folder, read_by, "test", "held out")
     positive = positive_name(xrays)
-    print(f"{model} on {describe(xrays)}", flush=True)
+    say(f"{model} on {describe(xrays)}", flush=True)
     say_what_was_seen(estimator, seen_in_training(estimator, xrays))
     with working("Evaluating"):
         frame = evaluated(estimator, xrays, threshold)
-    print(f"\n{printed(frame, positive)}")
+    say(f"\n{printed(frame, positive)}")
     say_useless(reason_of_uselessness(frame, xrays), frame)
     if out is not None:
         write_frame(frame, out)
-        print(f"\nSaved {out}.")
+        say(f"\nSaved {out}.")

@@ -16,6 +16,7 @@ from skpneumo._image_files import SkippedFile
 from skpneumo._tables import open_table
 from skpneumo.cli._options import FOLDER_ALONE, Force, Out, ReadBy, require_source
 from skpneumo.cli._predicted_rows import predicted_rows, unreadable
+from skpneumo.cli._terminal import say
 from skpneumo.cli._xray_files import Files, batches_of, files_to_read, path_of
 
 if TYPE_CHECKING:
@@ -151,9 +152,9 @@ def explain(
             n_bad += row[-1] is not None
             n_figures += row[-2] is not None
             n_withheld += bool(withheld) and row[label_at + 1] is not None
-    print(f"Saved {out / TABLE} and {counted(n_figures, 'figure')}.")
+    say(f"Saved {out / TABLE} and {counted(n_figures, 'figure')}.")
     if n_bad:
-        print(
+        say(
             f"skpneumo: {unreadable(n_bad, len(paths))}",
             file=sys.stderr,
         )

@@ -5,6 +5,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from skpneumo.cli._options import Force
+from skpneumo.cli._terminal import say
 
 __all__ = ["export"]
 
@@ -71,13 +72,13 @@ def export(
         raise ValueError(f"{model} is an ONNX file already.")
     if suffix == ".onnx":
         said = _write(estimator, out, images, card, tolerance)
-        print(f"Saved {out}. {said}")
+        say(f"Saved {out}. {said}")
     elif is_exported:
         _write_page(model, out, runtime, model.name)
     else:
         with TemporaryDirectory() as folder:
             between = Path(folder, f"{model.stem}.onnx")
-            print(_write(estimator, between, images, card, tolerance))
+            say(_write(estimator, between, images, card, tolerance))
             _write_page(between, out, runtime, model.name)
 
 
@@ -107,4 +108,4 @@ def _write_page(model: Path, out: Path, runtime: Path | None, name: str) -> None
 
     assert runtime is not None
     write_local_page(model, out, runtime=runtime, name=name)
-    print(f"Saved {out}, {out.stat().st_size / 1e6:.1f} MB. Open it in a browser.")
+    say(f"Saved {out}, {out.stat().st_size / 1e6:.1f} MB. Open it in a browser.")

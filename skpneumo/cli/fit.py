@@ -18,6 +18,7 @@ from skpneumo.cli._options import (
     Verbose,
     require_source,
 )
+from skpneumo.cli._terminal import say
 
 __all__ = ["fit"]
 
@@ -101,15 +102,15 @@ def fit(
     if recall is not None:
         two_classes(data.train, read_by.table or folder, "A recall floor")
     pipeline = recipe_pipeline(recipe, size, epochs, weights, random_state, n_jobs, verbose)
-    print(f"Training {recipe} on {data.describe()}")
-    print(updates_line(pipeline, data.train.X, data.train.target), flush=True)
+    say(f"Training {recipe} on {data.describe()}")
+    say(updates_line(pipeline, data.train.X, data.train.target), flush=True)
     updates = n_updates(pipeline, data.train.X, data.train.target)
     model = with_recall_floor(pipeline, recall)
     start = time.perf_counter()
     model = gated(model, gate_false_alarms if gate else None)
     with fit_progress(model, f"Training {recipe}", quiet=verbose), without_what_its_terms_say():
         model.fit(data.train.X, data.train.target)
-    print(f"Trained{epochs_of(model)} in {duration(time.perf_counter() - start)}.")
+    say(f"Trained{epochs_of(model)} in {duration(time.perf_counter() - start)}.")
     if gate:
-        print(f"Input gate: {model.terms_}")
+        say(f"Input gate: {model.terms_}")
     save_and_say_what_it_is_worth(model, data, out, updates)

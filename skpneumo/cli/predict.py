@@ -14,9 +14,11 @@ from cyclopts import Parameter
 from cyclopts.types import PositiveInt
 from cyclopts.validators import Number
 
+from skpneumo._formatting import printable
 from skpneumo.cli._journal import Format, Journal, require_pyarrow, row_writer
 from skpneumo.cli._options import FOLDER_ALONE, Force, ReadBy, require_source
 from skpneumo.cli._predicted_rows import predicted_rows, unreadable
+from skpneumo.cli._terminal import say
 from skpneumo.cli._xray_files import STDIN, Files, batches_of, contents_of, files_to_read
 
 __all__ = ["predict"]
@@ -89,7 +91,7 @@ def predict(
         refuse_to_overwrite(out, force)
     estimator = load_model(model)
     for folder in filter(os.path.isdir, files):
-        print(f"skpneumo: {contents_of(folder, read_by.leave_out)}", file=sys.stderr)
+        say(f"skpneumo: {contents_of(folder, read_by.leave_out)}", file=sys.stderr)
     names = class_names(estimator)
     if threshold is not None and len(names) != 2:
         raise ValueError(
@@ -125,9 +127,7 @@ def predict(
         run = {"model": _digest(model), "threshold": threshold, "columns": columns}
         with closing(Journal(out, run, from_scratch=force)) as journal:
             if n_done := sum(1 for _ in counting(journal.skip_done(paths))):
-                print(
-                    f"skpneumo: continuing after {n_done} rows of {journal.path}", file=sys.stderr
-                )
+                say(f"skpneumo: continuing after {n_done} rows of {journal.path}", file=sys.stderr)
             for rows in predicted():
                 journal.add(rows)
             if n_rows:
@@ -135,7 +135,7 @@ def predict(
             else:
                 journal.discard()
     if n_bad:
-        print(
+        say(
             f"skpneumo: {unreadable(n_bad, n_rows)}",
             file=sys.stderr,
         )
@@ -168,7 +168,10 @@ def _print_rows(batches: Iterable[Iterable[list[Any]]], form: Format, columns: l
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")
     write = row_writer(sys.stdout, form, columns)
+    on_terminal = sys.stdout.isatty()
     for rows in batches:
         for row in rows:
+            if on_terminal:
+                row = [printable(cell) if isinstance(cell, str) else cell for cell in row]
             write(row)
         sys.stdout.flush()

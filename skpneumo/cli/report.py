@@ -4,6 +4,7 @@ from hashlib import file_digest
 from pathlib import Path
 
 from skpneumo.cli._options import FOLDER_ALONE, Flag, Force, NJobs, Out, ReadBy, require_source
+from skpneumo.cli._terminal import say
 
 __all__ = ["report"]
 
@@ -80,7 +81,7 @@ def report(
     xrays, split = evaluated_split(estimator, folder, read_by)
     positive = positive_name(xrays)
     rows = slice(None) if split is None else xrays.split == split
-    print(f"{model} on {describe(xrays, rows)}", flush=True)
+    say(f"{model} on {describe(xrays, rows)}", flush=True)
     evaluated_rows = rows_of(xrays, np.arange(len(xrays.target))[rows])
     seen = seen_in_training(estimator, evaluated_rows)
     say_what_was_seen(estimator, seen)
@@ -117,9 +118,9 @@ def report(
             },
         )
     written.to_html(out)
-    print(f"\n{printed(written.frame, positive, SHOWN)}")
+    say(f"\n{printed(written.frame, positive, SHOWN)}")
     say_useless(reason_of_uselessness(written.frame, xrays), written.frame)
-    print(f"\n{written.threshold_origin}\nSaved {out}.")
+    say(f"\n{written.threshold_origin}\nSaved {out}.")
 
 
 def _checksum(path: Path) -> str:

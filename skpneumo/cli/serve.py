@@ -9,6 +9,8 @@ from cyclopts import Parameter
 from cyclopts.types import PositiveInt
 from cyclopts.validators import Number
 
+from skpneumo.cli._terminal import say
+
 __all__ = ["serve"]
 
 _TOKEN = "SKPNEUMO_TOKEN"
@@ -91,8 +93,8 @@ def serve(
     )
 
     def ready(address: str) -> None:
-        print(f"Serving {model} at {address}")
-        print("Not a medical device. Nothing is kept. Ctrl-C ends it.", flush=True)
+        say(f"Serving {model} at {address}")
+        say("Not a medical device. Nothing is kept. Ctrl-C ends it.", flush=True)
 
     run_server(app, port, ready=ready)
 

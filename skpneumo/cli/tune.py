@@ -20,6 +20,7 @@ from skpneumo.cli._options import (
     Verbose,
     require_source,
 )
+from skpneumo.cli._terminal import say
 
 __all__ = ["tune"]
 
@@ -103,8 +104,8 @@ def tune(
     two_classes(data.train, read_by.table or folder)
     X, y = data.train.X, data.train.target
     pipeline = default_pipeline(size, epochs, random_state, n_jobs, verbose=False)
-    print(f"Searching on {data.describe()}")
-    print(f"Each fit of the final model: {updates_line(pipeline, X, y)}", flush=True)
+    say(f"Searching on {data.describe()}")
+    say(f"Each fit of the final model: {updates_line(pipeline, X, y)}", flush=True)
     updates = n_updates(pipeline, X, y)
     search = recall_search(pipeline, GRID, folds, candidates, random_state, store)
     search.set_params(verbose=3 if verbose else 0)
@@ -114,17 +115,17 @@ def tune(
     table = table_of(search, data.train)
     write_frame(table, results)
     best = table.iloc[0]
-    print(
+    say(
         f"Compared {counted(len(table), 'candidate')} on {folds} folds in "
         f"{duration(time.perf_counter() - start)}."
     )
     if search.n_restored_:
-        print(f"{search.n_restored_} of {len(table) * folds} fits were already in {store}.")
-    print(f"Best: {', '.join(f'{key} {value}' for key, value in search.best_params_.items())}")
-    print("In cross-validation, over all folds, with 95 % intervals over patients:")
-    print(f"  recall of {positive_name(data.train)} {figure_of(best, 'recall')}")
-    print(f"  specificity {figure_of(best, 'specificity')}")
-    print("Both are slightly optimistic, because they chose the model.")
+        say(f"{search.n_restored_} of {len(table) * folds} fits were already in {store}.")
+    say(f"Best: {', '.join(f'{key} {value}' for key, value in search.best_params_.items())}")
+    say("In cross-validation, over all folds, with 95 % intervals over patients:")
+    say(f"  recall of {positive_name(data.train)} {figure_of(best, 'recall')}")
+    say(f"  specificity {figure_of(best, 'specificity')}")
+    say("Both are slightly optimistic, because they chose the model.")
     useless = useless_out_of_fold(search, data.train)
     say_useless(useless)
     model = search.best_estimator_
@@ -133,4 +134,4 @@ def tune(
         with fit_progress(model, "Fitting the best with a recall floor", quiet=verbose):
             model.fit(X, y)
     save_and_say_what_it_is_worth(model, data, out, updates, useless)
-    print(f"All candidates: {results}")
+    say(f"All candidates: {results}")

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from skpneumo._html import printable
+from skpneumo._formatting import printable
 from skpneumo._image_files import SkippedFile
 from skpneumo._paths import text_frame
 from skpneumo.datasets._patients import Patients

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from skpneumo._html import printable
+from skpneumo._formatting import printable
 from skpneumo._image_files import SYNTHETIC_NOTE, describe_skipped, list_folder
 from skpneumo._positive_class import (
     UndecidedPositiveError,

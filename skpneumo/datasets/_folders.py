@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from skpneumo._html import printable
+from skpneumo._formatting import printable
 from skpneumo._image_files import SkippedFile, list_folder, refusal, walk
 from skpneumo.datasets._levels import check_level
 

@@ -11,8 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from skpneumo._formatting import counted
-from skpneumo._html import printable
+from skpneumo._formatting import counted, printable
 from skpneumo._paths import text_frame
 from skpneumo._sklearn import StrOptions, validate_parameter_constraints
 from skpneumo.datasets._bunch import make_bunch

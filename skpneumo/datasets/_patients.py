@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from skpneumo._html import printable
+from skpneumo._formatting import printable
 from skpneumo._paths import check_paths
 from skpneumo._positive_class import is_class_word
 from skpneumo.datasets._warnings import UnknownPatientsWarning

@@ -90,7 +90,7 @@ def _jpeg(quality: int) -> Corruption:
     def corrupt(image: Image.Image) -> Image.Image:
         file = BytesIO()
         image.save(file, "JPEG", quality=quality)
-        return Image.open(file).convert("L")
+        return Image.open(file, formats=["JPEG"]).convert("L")
 
     return corrupt
 

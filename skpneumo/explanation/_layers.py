@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from skpneumo._settings import pinned
 from skpneumo.classifiers.engine import NetworkSpec
 
 __all__ = ["FlatNetwork", "chosen_layers", "deepest_map"]
@@ -113,6 +114,7 @@ def deepest_map(spec: NetworkSpec) -> str:
 
 
 @lru_cache(maxsize=32)
+@pinned
 def _maps_of(spec: NetworkSpec) -> tuple[dict[str, int], tuple[str, ...]]:
     """The shorter side of each layer's maps by its name, and the last layer of each resolution."""
     flat = FlatNetwork(spec.build(0))

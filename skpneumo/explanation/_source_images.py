@@ -91,7 +91,12 @@ def _read(path: str, loader: ImageLoader) -> tuple[NDArray[np.uint8], _Shares]:
         (pixels,) = np.asarray(loader.transform([path]))
         return pixels, _WHOLE
     height, width = size
-    whole = ImageLoader(size=(height, width), cache=False, dicom_window=loader.dicom_window)
+    whole = ImageLoader(
+        size=(height, width),
+        cache=False,
+        dicom_window=loader.dicom_window,
+        white=loader.white,
+    )
     (pixels,) = np.asarray(whole.transform([path]))
     target = loader._height_and_width()
     scaled_width, scaled_height = scaled_size(width, height, target, loader.resize)

@@ -13,12 +13,12 @@ from PIL import ImageFile, TiffImagePlugin
 
 from skpneumo._dicom_files import DICOM_START, is_dicom
 from skpneumo._memory_files import opened_from_memory
-from skpneumo.loading._dicom import read_dicom, size_of_dicom
+from skpneumo.loading._dicom import read_dicom, render_dicom, size_of_dicom
 from skpneumo.loading._integrity import CheckedJpegFile, CheckedPngFile
 from skpneumo.loading._pillow import read_with_pillow, size_with_pillow
-from skpneumo.loading._resizing import resize_image
+from skpneumo.loading._resizing import DecodedImage, resize_image
 
-__all__ = ["CHANNELS", "check_regular_file", "decode_image", "image_size"]
+__all__ = ["CHANNELS", "check_regular_file", "decode_image", "decode_whole", "image_size"]
 
 CHANNELS = {"grayscale": 1, "rgb": 3}
 
@@ -37,6 +37,7 @@ def decode_image(
     color_mode: str,
     resize: str,
     dicom_window: int | None = 0,
+    white: float | None = None,
 ) -> NDArray[np.uint8]:
     """Read one file and bring it to one size and color mode.
 
@@ -51,6 +52,8 @@ def decode_image(
     resize : {"stretch", "pad", "crop"}
         See :class:`~skpneumo.loading.ImageLoader`.
     dicom_window : int or None, default=0
+        See there.
+    white : float, default=None
         See there.
 
     Returns
@@ -73,12 +76,40 @@ def decode_image(
         if is_dicom(start):
             picture = read_dicom(file, size, color_mode, resize, dicom_window)
         else:
-            picture = read_with_pillow(_class_for(start), file, size, color_mode, resize)
+            picture = read_with_pillow(_class_for(start), file, size, color_mode, resize, white)
     pixels = resize_image(picture, size, resize)
     if pixels.ndim == 3:
         return pixels
     grey = pixels[:, :, np.newaxis]
     return grey if color_mode == "grayscale" else grey.repeat(CHANNELS[color_mode], axis=2)
+
+
+def decode_whole(path: str) -> DecodedImage:
+    """Read one file as :func:`decode_image` does, in colour and at its own size.
+
+    Parameters
+    ----------
+    path : str
+        A JPEG, PNG, TIFF or DICOM file.
+
+    Returns
+    -------
+    decoded : DecodedImage
+
+    Raises
+    ------
+    OSError, ValueError, ImportError
+        As by :func:`decode_image`.
+    """
+    with _open_regular_file(path) as file:
+        start = file.read(DICOM_START)
+        file.seek(0)
+        if not is_dicom(start):
+            return read_with_pillow(_class_for(start), file, None, "rgb", "stretch")
+        image, bits = render_dicom(file)
+        return DecodedImage(
+            image, image.width, image.height, format="DICOM", mode=image.mode, bits=bits
+        )
 
 
 def image_size(path: str) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """Paths to images, as a scikit-learn transformer."""
 
 import os
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -64,6 +64,11 @@ class ImageLoader(DocumentationLinks, TransformerMixin, BaseEstimator):
         windows after them. A file that has none, and 0, is shown from the lowest to the highest
         value of its stored bits, as are all with None. A file that has fewer is among those that
         cannot be read. Other formats are not concerned.
+    white : float, default=None
+        The value of white in files of more than 8 bits that do not say it: 4095 where twelve bits
+        are in files of sixteen, of which :func:`~skpneumo.audit_images` tells. Higher values are
+        an error. It is for grey PNG and TIFF of 16 or 32 bits or floating point without a sign.
+        None: see the table below.
 
     See Also
     --------
@@ -91,7 +96,7 @@ class ImageLoader(DocumentationLinks, TransformerMixin, BaseEstimator):
 
     A TIFF in which white is zero is inverted. Transparent pixels are laid over black, the EXIF
     orientation is applied, colour profiles are not. A 12-bit radiograph in a 16-bit file
-    without a mark to say so comes out dark; rescale such files once.
+    without a mark to say so comes out dark, unless ``white=4095`` says it.
 
     **Scaling** down is antialiased (Pillow's bilinear filter, whose support grows with the
     ratio). A JPEG is decoded at 1/2, 1/4 or 1/8 of its size where that leaves at least twice the
@@ -141,6 +146,7 @@ class ImageLoader(DocumentationLinks, TransformerMixin, BaseEstimator):
         "stream": ["boolean"],
         "n_jobs": [Integral, None],
         "dicom_window": [Interval(Integral, 0, None, closed="left"), None],
+        "white": [Interval(Real, 0, None, closed="neither"), None],
     }
 
     def __init__(
@@ -152,6 +158,7 @@ class ImageLoader(DocumentationLinks, TransformerMixin, BaseEstimator):
         stream: bool = False,
         n_jobs: int | None = None,
         dicom_window: int | None = 0,
+        white: float | None = None,
     ) -> None:
         self.size = size
         self.color_mode = color_mode
@@ -160,6 +167,7 @@ class ImageLoader(DocumentationLinks, TransformerMixin, BaseEstimator):
         self.stream = stream
         self.n_jobs = n_jobs
         self.dicom_window = dicom_window
+        self.white = white
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> "ImageLoader":
@@ -225,6 +233,7 @@ class ImageLoader(DocumentationLinks, TransformerMixin, BaseEstimator):
                 cache=self.cache,
                 n_jobs=self.n_jobs,
                 dicom_window=self.dicom_window,
+                white=self.white,
             )
         height, width = self._height_and_width()
         require_memory(
@@ -233,7 +242,12 @@ class ImageLoader(DocumentationLinks, TransformerMixin, BaseEstimator):
             "Load them smaller by size=, or decode them a batch at a time by stream=True.",
         )
         reader = ImageReader(
-            self._height_and_width(), self.color_mode, self.resize, self.cache, self.dicom_window
+            (height, width),
+            self.color_mode,
+            self.resize,
+            self.cache,
+            self.dicom_window,
+            self.white,
         )
         return ImageArray(reader.read(paths, self.n_jobs), paths, carried_patients(X))
 

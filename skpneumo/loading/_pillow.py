@@ -2,22 +2,17 @@
 
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import IO, Any
 
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, TiffImagePlugin
 
+from skpneumo.loading._decoder_messages import LibtiffErrors
 from skpneumo.loading._integrity import CheckedJpegFile, CheckedPngFile
 from skpneumo.loading._resizing import DecodedImage, scaled_size
 
-__all__ = [
-    "MAX_PIXELS",
-    "orientation_of",
-    "read_with_pillow",
-    "refuse_truncated_images",
-    "size_with_pillow",
-]
+__all__ = ["MAX_PIXELS", "read_with_pillow", "refuse_truncated_images", "size_with_pillow"]
 
 # Where Pillow begins to suspect a decompression bomb; the largest flat-panel detectors and film
 # scanners stay below half of it. A thread needs up to 4 bytes a pixel while it decodes.
@@ -33,16 +28,22 @@ _ON_THEIR_SIDE = range(5, 9)
 # TIFF's words
 _UNSIGNED, _SIGNED = 1, 2
 _WHITE_IS_ZERO, _BLACK_IS_ZERO = 0, 1
+_NEW_SUBFILE_TYPE, _REDUCED, _MASK = 254, 1, 4
+_SUBFILE_TYPE, _OLD_REDUCED = 255, 2
 
 
 def read_with_pillow(
     image_class: type[ImageFile.ImageFile],
     file: IO[bytes],
-    size: tuple[int, int],
+    size: tuple[int, int] | None,
     color_mode: str,
     resize: str,
+    white: float | None = None,
 ) -> DecodedImage:
     """Decode an open file, a JPEG to hardly more pixels than fitting it to ``size`` needs.
+
+    Without a size it is decoded in full. ``white`` is the value of white in files of more than
+    8 bits that do not say it, see :class:`~skpneumo.ImageLoader`.
 
     Raises
     ------
@@ -59,23 +60,27 @@ def read_with_pillow(
         image = image_class(file)
     _refuse_bombs_and_stacks(image)
     checked = image if isinstance(image, CheckedJpegFile | CheckedPngFile) else None
-    with _damage_explained(image_class):
+    libtiff = LibtiffErrors() if image.format == "TIFF" else None
+    with _damage_explained(image_class), libtiff or nullcontext():
         if checked is not None:
             checked.check_file()
-        scaled_extent = _choose_scale(image, size, color_mode, resize)
-        image.load()
+        scaled_extent = size and _choose_scale(image, size, color_mode, resize)
+        _load(image, libtiff.heard if libtiff else [])
         if checked is not None:
             checked.check_pixels()
         # Looked up after loading: Pillow has turned a TIFF upright by then, and forgotten the
         # tag; a PNG may keep its EXIF block behind the pixels.
         orientation = orientation_of(image)
     width, height = scaled_extent or image.size
+    form, mode = str(image.format), image.mode
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        values, black, white = _deep_grey(image)
-        return DecodedImage(values, width, height, orientation, black, white)
+        values, bits, black, white = _deep_grey(image, white)
+        return DecodedImage(values, width, height, orientation, black, white, form, mode, bits)
     if _tiff_tag(image, ExifTags.Base.SampleFormat, _UNSIGNED) == _SIGNED:
         raise ValueError("signed 8-bit pixels, which Pillow misreads; save them as unsigned")
-    return DecodedImage(_to_eight_bits(image, color_mode), width, height, orientation)
+    bits = 1 if image.mode == "1" else 8
+    pixels = _to_eight_bits(image, color_mode)
+    return DecodedImage(pixels, width, height, orientation, format=form, mode=mode, bits=bits)
 
 
 def size_with_pillow(image_class: type[ImageFile.ImageFile], file: IO[bytes]) -> tuple[int, int]:
@@ -90,6 +95,8 @@ def size_with_pillow(image_class: type[ImageFile.ImageFile], file: IO[bytes]) ->
     """
     with _damage_explained(image_class):
         image = image_class(file)
+        if getattr(image, "is_animated", False):
+            _find_only_image(image)
         width, height = image.size
         orientation = orientation_of(image)
     return (height, width) if orientation in _ON_THEIR_SIDE else (width, height)
@@ -102,6 +109,17 @@ def refuse_truncated_images() -> None:
             "PIL.ImageFile.LOAD_TRUNCATED_IMAGES is True (some code in this process set it), "
             "which would pass truncated X-rays with their missing part grey. Set it to False."
         )
+
+
+def _load(image: ImageFile.ImageFile, heard: list[str]) -> None:
+    try:
+        image.load()
+    except OSError as error:
+        if not heard:
+            raise
+        raise ValueError(heard[0]) from error
+    if heard:  # Pillow has gone on
+        raise ValueError(heard[0])
 
 
 @contextmanager
@@ -127,11 +145,26 @@ def _refuse_bombs_and_stacks(image: ImageFile.ImageFile) -> None:
             f"claims {width} x {height} pixels, more than the limit of {MAX_PIXELS:,} that guards "
             "against decompression bombs; export it at a lower resolution"
         )
-    if getattr(image, "is_animated", False):
+    if getattr(image, "is_animated", False) and not _find_only_image(image):
         raise ValueError(
             "holds more than one image, and nothing says which is the X-ray; "
             "save that one as a file of its own"
         )
+
+
+def _find_only_image(image: ImageFile.ImageFile) -> bool:
+    """Go to the one page of a TIFF that is no smaller version, and no mask, of another."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return False
+    with _damage_explained(type(image)):
+        pages = []
+        for page in range(image.n_frames):
+            image.seek(page)
+            kind = _tiff_tag(image, _NEW_SUBFILE_TYPE, 0)
+            if not kind & (_REDUCED | _MASK) and image.tag_v2.get(_SUBFILE_TYPE) != _OLD_REDUCED:
+                pages.append(page)
+        image.seek(pages[0] if pages else 0)
+    return len(pages) == 1
 
 
 def _choose_scale(
@@ -158,9 +191,11 @@ def orientation_of(image: ImageFile.ImageFile) -> int:
     return orientation if orientation in range(1, 9) else 1
 
 
-def _deep_grey(image: ImageFile.ImageFile) -> tuple[Image.Image, float, float]:
-    """Grey of more than 8 bits as mode "F", with the values that mean black and white."""
-    bits = _tiff_tag(image, ExifTags.Base.BitsPerSample, 16)
+def _deep_grey(
+    image: ImageFile.ImageFile, white_elsewhere: float | None
+) -> tuple[Image.Image, int, float, float]:
+    """Grey of more than 8 bits as mode "F", its bits, and the values that mean black and white."""
+    bits = _tiff_tag(image, ExifTags.Base.BitsPerSample, 32 if image.mode == "F" else 16)
     sample_format = _tiff_tag(image, ExifTags.Base.SampleFormat, _UNSIGNED)
     polarity = _tiff_tag(image, ExifTags.Base.PhotometricInterpretation, _BLACK_IS_ZERO)
     if image.mode == "F":
@@ -169,19 +204,23 @@ def _deep_grey(image: ImageFile.ImageFile) -> tuple[Image.Image, float, float]:
         black, white = -(2.0**15), 2.0**15 - 1
     else:
         black, white = 0.0, 2.0 ** min(bits, 16) - 1
+    says_white = bits < 16 or (bits == 16 and sample_format == _SIGNED)
+    if white_elsewhere is not None and not says_white:
+        white = white_elsewhere
     values = image.convert("F")
-    if image.mode in ("I", "F"):
+    if image.mode in ("I", "F") or white == white_elsewhere:
         pixels = np.asarray(values)
         lowest, highest = pixels.min(), pixels.max()
         if not (black <= lowest and highest <= white):  # so phrased, NaN is caught as well
             kind = "floating-point" if image.mode == "F" else f"{bits}-bit"
             raise ValueError(
                 f"{kind} pixels from {lowest:g} to {highest:g}, where {black:g} is taken as "
-                f"black and {white:g} as white; rescale it or save it as 16-bit grey"
+                f"black and {white:g} as white; name the value of white by ImageLoader(white=), "
+                "or save it as 16-bit grey"
             )
     if polarity == _WHITE_IS_ZERO:  # Pillow inverts only up to 8 bits
         black, white = white, black
-    return values, black, white
+    return values, bits, black, white
 
 
 def _tiff_tag(image: ImageFile.ImageFile, tag: int, default: int) -> int:

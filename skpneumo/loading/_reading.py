@@ -11,6 +11,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
+from skpneumo.loading._decoder_messages import PillowWarnings
 from skpneumo.loading._decoding import CHANNELS, decode_image
 from skpneumo.loading._errors import unreadable_images_error
 from skpneumo.loading.cache import (
@@ -61,6 +62,8 @@ class ImageReader:
         As in the loader.
     dicom_window : int or None, default=0
         As in the loader.
+    white : float, default=None
+        As in the loader.
     """
 
     size: tuple[int, int]
@@ -68,6 +71,7 @@ class ImageReader:
     resize: str
     cache: Cache
     dicom_window: int | None = 0
+    white: float | None = None
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -125,7 +129,9 @@ class ImageReader:
         store = self._store()
         if store is None:
             return self._decode(paths, rows, images, n_jobs)
-        tag = parameters_tag(self.size, self.color_mode, self.resize, self.dicom_window)
+        tag = parameters_tag(
+            self.size, self.color_mode, self.resize, self.dicom_window, self.white
+        )
         keys: list[bytes | None] = [None] * len(paths)
         for row in rows:
             keys[row] = image_key(paths[row], tag)
@@ -170,9 +176,15 @@ class ImageReader:
             if abandoned.is_set():
                 return None
             try:
-                image = decode_image(
-                    path, self.size, self.color_mode, self.resize, self.dicom_window
-                )
+                with warned.of(path):
+                    image = decode_image(
+                        path,
+                        self.size,
+                        self.color_mode,
+                        self.resize,
+                        self.dicom_window,
+                        self.white,
+                    )
             except (OSError, ValueError) as error:
                 # Its frames would keep the half-decoded image of every bad file alive.
                 error.__cause__ = error.__context__ = None
@@ -181,9 +193,10 @@ class ImageReader:
             return None
 
         try:
-            outcomes = Parallel(n_jobs=n_jobs, require="sharedmem", batch_size=_IMAGES_PER_TASK)(
-                delayed(decode_row)(row) for row in rows
-            )
+            with PillowWarnings() as warned:
+                outcomes = Parallel(
+                    n_jobs=n_jobs, require="sharedmem", batch_size=_IMAGES_PER_TASK
+                )(delayed(decode_row)(row) for row in rows)
         finally:
             abandoned.set()  # after Ctrl-C, threads stop at the next image
         return dict(outcome for outcome in outcomes if outcome is not None)

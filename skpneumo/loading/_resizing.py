@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["DecodedImage", "resize_image", "scaled_size"]
+__all__ = ["DecodedImage", "eight_bits", "resize_image", "scaled_size"]
 
 # Antialiased: the triangle spans the source pixels of each target pixel. Of Pillow's filters the
 # one under which a scaled JPEG decode differs least from a full one, and the sharper ones ring at
@@ -40,6 +40,10 @@ class DecodedImage:
     black, white : float
         The values of a mode "F" image that become 0 and 255. Of mode "L" 0 and 255, or 255 and 0
         where the pixels are those of a negative.
+    format, mode : str
+        As Pillow names those of the file.
+    bits : int
+        Of a sample in the file.
     """
 
     image: Image.Image
@@ -48,6 +52,9 @@ class DecodedImage:
     orientation: int = 1
     black: float = 0.0
     white: float = 255.0
+    format: str = ""
+    mode: str = ""
+    bits: int = 8
 
 
 def scaled_size(
@@ -77,13 +84,17 @@ def resize_image(decoded: DecodedImage, size: tuple[int, int], resize: str) -> N
     image = decoded.image.resize(scaled, _FILTER, box=(left, top, left + width, top + height))
     if decoded.orientation in _TURN_UPRIGHT:
         image = image.transpose(_TURN_UPRIGHT[decoded.orientation])
+    pixels = eight_bits(image, decoded.black, decoded.white)
+    return _add_bars(pixels, size) if resize == "pad" else pixels
+
+
+def eight_bits(image: Image.Image, black: float, white: float) -> NDArray[np.uint8]:
+    """The pixels of an image of mode "L", "RGB" or "F", of which these values become 0 and 255."""
     pixels = np.asarray(image)
     if image.mode == "F":
-        grey = (pixels - decoded.black) * (255 / (decoded.white - decoded.black))
-        pixels = np.rint(grey).clip(0, 255).astype(np.uint8)
-    elif decoded.black > decoded.white:
-        pixels = 255 - pixels
-    return _add_bars(pixels, size) if resize == "pad" else pixels
+        grey = (pixels - black) * (255 / (white - black))
+        return np.rint(grey).clip(0, 255).astype(np.uint8)
+    return 255 - pixels if black > white else pixels
 
 
 def _add_bars(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

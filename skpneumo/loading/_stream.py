@@ -1,5 +1,6 @@
 """Images that are decoded on demand."""
 
+import math
 import os
 import struct
 from collections import deque
@@ -12,6 +13,7 @@ import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import NDArray
 
+from skpneumo._machine import require_memory
 from skpneumo._paths import carried_patients, check_paths
 from skpneumo._typing import ArrayLike
 from skpneumo.loading._image_array import ImageArray
@@ -51,6 +53,8 @@ class ImageStream:
         Threads that decode ahead; None means 1 unless in a :func:`joblib.parallel_config`
         context, -1 all processors. As many batches and two more are in memory at a time.
     dicom_window : int or None, default=0
+        See :class:`ImageLoader`.
+    white : float, default=None
         See :class:`ImageLoader`.
 
     Attributes
@@ -107,12 +111,18 @@ class ImageStream:
         cache: Cache = None,
         n_jobs: int | None = None,
         dicom_window: int | None = 0,
+        white: float | None = None,
     ) -> None:
         self.filenames = check_paths(filenames)
         self.patients = carried_patients(filenames)
         height, width = size
         self._reader = ImageReader(
-            (height, width), color_mode, resize, False if cache is None else cache, dicom_window
+            (height, width),
+            color_mode,
+            resize,
+            False if cache is None else cache,
+            dicom_window,
+            white,
         )
         self._n_jobs = n_jobs
 
@@ -160,6 +170,12 @@ class ImageStream:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
             raise ValueError("The images are not in memory yet: copy=False cannot be kept.")
+        require_memory(
+            math.prod(self.shape) * self.dtype.itemsize,
+            f"An array of this stream of {len(self)} images",
+            "Pass the stream on where it is taken, load smaller images by size=, or convert some "
+            "rows at a time.",
+        )
         pixels = self._reader.read(self.filenames, self._n_jobs)
         images = ImageArray(pixels, self.filenames, self.patients)
         return images if dtype is None else images.astype(dtype, copy=False)

@@ -7,6 +7,7 @@ import keras
 from keras import layers
 
 from skpneumo._seeding import layer_seeds, seeded
+from skpneumo._settings import pinned
 from skpneumo.networks._layers import ActivityL2, FusedBatchNormalization, ImageNormalization
 
 _POOLING = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}
@@ -20,6 +21,7 @@ _NORMALIZATIONS: dict[str, dict[str, Any]] = {
 _GLOBAL_POOLING = {"max": layers.GlobalMaxPooling2D, "average": layers.GlobalAveragePooling2D}
 
 
+@pinned
 def build_cnn(
     input_shape: tuple[int, int, int],
     n_outputs: int = 1,

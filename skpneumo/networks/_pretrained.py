@@ -8,12 +8,14 @@ import keras
 from keras import layers
 
 from skpneumo._seeding import LayerSeeds, layer_seeds, seeded
+from skpneumo._settings import pinned
 from skpneumo.networks._backbones import Backbone
 from skpneumo.networks._layers import Standardization
 
 _GLOBAL_POOLING = {"max": layers.GlobalMaxPooling2D, "average": layers.GlobalAveragePooling2D}
 
 
+@pinned
 def build_pretrained(
     input_shape: tuple[int, int, int],
     n_outputs: int = 1,
@@ -126,6 +128,7 @@ def build_pretrained(
     return keras.Model(images, head(features(images)), name="pretrained")
 
 
+@pinned
 def build_features(
     input_shape: tuple[int, int, int],
     *,
@@ -170,6 +173,7 @@ def build_features(
     return keras.Model(images, x, name="features")
 
 
+@pinned
 def build_head(
     input_shape: tuple[int, ...],
     n_outputs: int = 1,

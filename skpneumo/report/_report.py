@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from sklearn.utils import check_consistent_length
 
-from skpneumo._formatting import with_interval
-from skpneumo._html import document, fragment, printable, write_page
+from skpneumo._formatting import printable, with_interval
+from skpneumo._html import document, fragment, write_page
 from skpneumo._typing import ArrayLike
 from skpneumo.report._checklist import checklist
 from skpneumo.report._collection import Collection

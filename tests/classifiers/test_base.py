@@ -15,6 +15,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone, is_classifier
@@ -270,6 +271,25 @@ def test_through_a_pipeline_or_by_hand(small, images, labels, fitted):
     np.testing.assert_array_equal(pipeline.predict_proba(images), fitted.predict_proba(images))
 
 
+# Global settings
+
+
+def test_global_settings_neither_change_a_fit_nor_are_changed(
+    small, images, labels, fitted, no_programs, other_settings
+):
+    colour = np.repeat(images, 3, axis=3)
+    classifier = small().fit(images, labels)
+    np.testing.assert_array_equal(classifier.predict_proba(images), fitted.predict_proba(images))
+    assert classifier.history_ == fitted.history_
+    assert small(epochs=1).fit(colour, labels).network_.output_shape == (None, 1)
+    with pytest.raises(ValueError, match="NaN"):
+        small().fit(with_nan(images), labels)
+    assert keras.config.image_data_format() == "channels_first"
+    assert (keras.config.floatx(), keras.config.epsilon()) == ("float64", 0.5)
+    assert keras.config.dtype_policy().name == "float64"
+    assert dict(sklearn.get_config()) == other_settings
+
+
 # Labels and shapes
 
 
@@ -451,6 +471,10 @@ BAD_FIT = {
         r"got \(40, 3, 12, 12\).*channels.*np\.moveaxis\(X, 1, -1\)",
     ),
     "grey channels first": (lambda X, y: (np.moveaxis(X, -1, 1), y), r"np\.moveaxis\(X, 1, -1\)"),
+    "volumes": (
+        lambda X, y: (np.repeat(X, 12, axis=-1), y),
+        r"not that of the channels.*one slice of each volume, such as X\[\.\.\., \[6\]\]",
+    ),
     "channels in the middle": (
         lambda X, y: (np.moveaxis(X, -1, 2), y),
         r"np\.moveaxis\(X, 2, -1\)",

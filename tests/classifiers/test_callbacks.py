@@ -1,6 +1,7 @@
 """What is known at the end of each epoch: to the history, to Keras and to scikit-learn."""
 
 import pickle
+from copy import deepcopy
 
 import keras
 import numpy as np
@@ -11,8 +12,12 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.metrics import confusion_matrix, log_loss, recall_score, roc_auc_score
+from sklearn.model_selection import cross_val_score
 
+from skpneumo import ImageAugmenter
 from skpneumo.classifiers._callbacks import check_monitors, positive_mask, validation_scores
+
+from .checks import WatchingCallback
 
 VALIDATION_SCORES = [
     "val_loss",
@@ -122,14 +127,15 @@ def test_what_watches_recall_needs_to_know_the_illness():
 # The history
 
 
-def test_history_without_inner_validation_is_the_training_loss(fitted):
-    assert list(fitted.history_) == ["loss"]
+def test_history_without_inner_validation_is_of_training(fitted):
+    assert list(fitted.history_) == ["loss", "accuracy"]
+    assert all(0 <= share <= 1 for share in fitted.history_["accuracy"])
     assert len(fitted.history_["loss"]) == fitted.n_iter_ == 3
     assert all(isinstance(loss, float) for loss in fitted.history_["loss"])
 
 
 def test_history_with_inner_validation_has_the_clinical_scores(validated):
-    assert list(validated.history_) == ["loss", *VALIDATION_SCORES]
+    assert list(validated.history_) == ["loss", "accuracy", *VALIDATION_SCORES]
     assert {len(scores) for scores in validated.history_.values()} == {validated.n_iter_} == {5}
 
 
@@ -154,7 +160,7 @@ def test_inner_validation_has_no_influence_on_training(validated, small, images,
 # Keras's callbacks
 
 
-class Recorder(keras.callbacks.Callback):
+class Recorder(WatchingCallback):
     """Writes down what it is told."""
 
     def __init__(self, stop_after: int | None = None) -> None:
@@ -193,21 +199,82 @@ def test_a_callback_may_stop_training(small, images, labels):
     assert classifier.n_iter_ == len(classifier.history_["loss"]) == 2
 
 
-def test_after_training_callbacks_hold_no_model_and_the_classifier_is_kept(
-    small, images, labels, fitted
-):
-    recorder = Recorder()
+def test_training_changes_no_callback_of_the_constructor(small, images, labels, tmp_path):
+    """After a fit one such as CSVLogger, which has a file by then, could not be copied."""
     callbacks = [
-        recorder,
+        keras.callbacks.CSVLogger(tmp_path / "log.csv"),
         keras.callbacks.ReduceLROnPlateau("loss", patience=0),
-        keras.callbacks.EarlyStopping("loss"),
+        keras.callbacks.EarlyStopping("loss", restore_best_weights=True),
         keras.callbacks.TerminateOnNaN(),
+        keras.callbacks.ModelCheckpoint(tmp_path / "best.keras", "loss", save_best_only=True),
     ]
+    before = [vars(callback).copy() for callback in callbacks]
     classifier = small(callbacks=callbacks).fit(images, labels)
-    assert all(callback.model is None for callback in callbacks)
-    for copy in (pickle.loads(pickle.dumps(classifier)), clone(classifier).fit(images, labels)):
+    assert [vars(callback) for callback in callbacks] == before
+    assert classifier.callbacks is callbacks
+    pd.testing.assert_series_equal(
+        pd.read_csv(tmp_path / "log.csv")["loss"],
+        pd.Series(classifier.history_["loss"], name="loss"),
+        rtol=1e-6,
+    )
+    copies = [
+        pickle.loads(pickle.dumps(classifier)),
+        deepcopy(classifier),
+        clone(classifier).fit(images, labels),
+    ]
+    for copy in copies:
         np.testing.assert_array_equal(copy.predict_proba(images), classifier.predict_proba(images))
+    assert len(cross_val_score(classifier, images, labels, cv=2)) == 2
+
+
+def test_a_callback_is_the_same_copy_in_all_its_hooks(small, images, labels):
+    class Counter(keras.callbacks.Callback):
+        n = 0
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.n += 1
+            logs["n"] = float(self.n)
+
+    counter = Counter()
+    classifier = small(callbacks=[counter]).fit(images, labels)
+    assert classifier.history_["n"] == [1, 2, 3]
+    assert counter.n == 0
+
+
+def test_after_training_a_callback_holds_no_model(small, images, labels):
+    recorder = Recorder()
+    small(callbacks=[recorder]).fit(images, labels)
+    assert recorder.model is None
     assert len(recorder.logs) == 3
+
+
+def test_a_callback_that_cannot_be_copied_is_refused(small, images, labels, tmp_path):
+    callback = keras.callbacks.Callback()
+    with (
+        (tmp_path / "log").open("w") as callback.file,
+        pytest.raises(TypeError, match=r"callbacks cannot be copied.*on_train_begin"),
+    ):
+        small(callbacks=[callback]).fit(images, labels)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"augmentation": ImageAugmenter(rotation=20), "mixup": 0.2},
+        {"dropout": 0.3, "l2": 0.01, "ema_momentum": 0.9},
+    ],
+    ids=["augmentation", "regularization"],
+)
+def test_a_callback_saves_a_network_that_loads(options, small, images, labels, tmp_path):
+    checkpoint = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}.keras")
+    seen = Recorder()
+    classifier = small(callbacks=[checkpoint, seen], **options).fit(images, labels)
+    network = keras.saving.load_model(tmp_path / "3.keras")
+    assert network.input_shape == (None, 12, 12, 1)
+    for saved, weight in zip(network.get_weights(), classifier.weights_, strict=True):
+        np.testing.assert_array_equal(saved, weight)
+    if "ema_momentum" not in options:  # for which the optimizer is none of Keras's
+        network.fit(images, labels.reshape(-1, 1), verbose=0)
 
 
 def test_a_learning_rate_that_a_callback_lowered_is_back_for_the_next_fit(
@@ -232,8 +299,8 @@ def test_what_watches_a_score_that_is_not_logged_is_refused_before_training():
     check_monitors(stop, validated=True)
     with pytest.raises(ValueError, match=r"EarlyStopping watches 'val_accuracy'.*X_val and y_val"):
         check_monitors(stop, validated=False)
-    unknown = [keras.callbacks.ReduceLROnPlateau("accuracy", mode="max")]
-    with pytest.raises(ValueError, match=r"ReduceLROnPlateau watches 'accuracy'.*one of loss"):
+    unknown = [keras.callbacks.ReduceLROnPlateau("auc", mode="max")]
+    with pytest.raises(ValueError, match=r"ReduceLROnPlateau watches 'auc'.*one of loss, acc"):
         check_monitors(unknown, validated=True)
     check_monitors([*unknown, Recorder()], validated=True)  # which may log it
 
@@ -244,6 +311,19 @@ def test_training_may_stop_by_the_accuracy_of_inner_validation(small, images, la
     classifier = small(callbacks=[stop]).fit(images, labels, X_val=X_val, y_val=y_val)
     assert classifier.n_iter_ == 2
     assert classifier.history_["val_accuracy"][-1] == classifier.score(X_val, y_val)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_accuracy_is_that_of_the_images_trained_on(small, images, n_classes):
+    """At a rate that changes nothing, so that all batches meet the same weights."""
+    y = np.arange(len(images)) % n_classes
+    classifier = small(learning_rate=1e-12, epochs=2).fit(images, y)
+    assert classifier.history_["accuracy"] == pytest.approx([classifier.score(images, y)] * 2)
+
+
+def test_training_may_stop_by_its_own_accuracy(small, images, labels):
+    stop = keras.callbacks.EarlyStopping("accuracy", mode="max", patience=0, min_delta=1)
+    assert small(callbacks=[stop]).fit(images, labels).n_iter_ == 2
 
 
 def test_what_is_no_callback_is_named(small, images, labels):

@@ -129,3 +129,24 @@ def test_folder_that_is_not_there_is_named(tmp_path, capsys):
     assert out == ""
     assert "nowhere" in err
     assert err.count("\n") == 1
+
+
+def test_names_do_nothing_to_a_terminal(tmp_path, capsys):
+    """Folders, files and classes may be named with the codes that move its cursor or its title."""
+    codes = "\x1b]0;title\x07\x1b[2J\x9b31m"
+    for label in ("normal", "pneumonia"):
+        folder = tmp_path / f"{label}{codes}"
+        folder.mkdir()
+        for i in range(3):
+            name = f"{codes}{label}{i}.png"
+            Image.new("L", (9, 9), 10 * i).save(folder / name)
+        (folder / f"{codes}.bmp").write_bytes(b"BM is skipped")
+    main(["audit", str(tmp_path)])
+    captured = capsys.readouterr()
+    shown = captured.out + captured.err
+    assert r"\x1b[2J\x9b31m" in shown
+    assert not {"\x1b", "\x07", "\x9b"} & set(shown)
+    main(["audit", str(tmp_path / f"none{codes}")])
+    shown = capsys.readouterr().err
+    assert shown.startswith("skpneumo: ")
+    assert not {"\x1b", "\x07", "\x9b"} & set(shown)

@@ -1,5 +1,6 @@
 """What the loader makes of pixels: modes, bits, orientation, sizes, scaled JPEG decoding."""
 
+import os
 import struct
 from tempfile import TemporaryDirectory
 
@@ -264,7 +265,10 @@ def test_12_bit_tiff_spans_0_to_255(tmp_path):
     [
         (np.full((4, 4), 70_000, np.int32), "32-bit pixels from 70000 to 70000.*0 is taken as"),
         (np.full((4, 4), -1, np.int32), "32-bit pixels from -1"),
-        (np.full((4, 4), 255, np.float32), "floating-point pixels from 255 .*1 as white; rescale"),
+        (
+            np.full((4, 4), 255, np.float32),
+            "floating-point pixels from 255 .*1 as white; name the",
+        ),
         (np.full((4, 4), np.nan, np.float32), "floating-point pixels from nan"),
     ],
 )
@@ -273,6 +277,61 @@ def test_values_without_a_customary_black_and_white_are_refused(tmp_path, pixels
     Image.fromarray(pixels).save(path)
     with pytest.raises(UnreadableImagesError, match=message):
         load(path)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "suffix", "white"),
+    [
+        (np.linspace(0, 4095, 256).reshape(16, 16).astype(np.uint16), ".png", 4095),
+        (np.linspace(0, 1023, 256).reshape(16, 16).astype(np.uint16), ".tiff", 1023),
+        (np.linspace(0, 4095, 256).reshape(16, 16).astype(np.int32), ".tiff", 4095),
+        (np.linspace(0, 4095, 256).reshape(16, 16).astype(np.float32), ".tiff", 4095.0),
+    ],
+)
+def test_white_says_what_a_deep_file_does_not(tmp_path, pixels, suffix, white):
+    path = tmp_path / f"deep{suffix}"
+    Image.fromarray(pixels).save(path)
+    expected = np.rint(pixels * (255 / white))
+    assert_array_equal(load(path, size=16, white=white)[..., 0], expected)
+    stream = ImageLoader(size=16, white=white, stream=True).transform([path])
+    assert_array_equal(stream[0][..., 0], expected)
+    with pytest.raises(
+        UnreadableImagesError, match=rf"to {pixels.max():g}, where .* 500 as white"
+    ):
+        load(path, size=16, white=500)
+
+
+def test_white_is_a_part_of_what_is_cached(tmp_path):
+    path = tmp_path / "deep.png"
+    Image.fromarray(np.full((4, 4), 4095, np.uint16)).save(path)
+    os.utime(path, (0, 0))
+    dark, bright = (
+        ImageLoader(size=4, white=white).transform([path]).mean() for white in (None, 4095)
+    )
+    assert (dark, bright) == (16, 255)
+
+
+def test_white_does_not_concern_files_that_say_it(tmp_path):
+    eight = tmp_path / "eight.png"
+    Image.fromarray(np.full((4, 4), 200, np.uint8)).save(eight)
+    twelve = tmp_path / "twelve.tiff"
+    write_tiff(twelve, np.full((4, 6), 0xFF, np.uint8), bits=12, width=4)
+    assert load(eight, size=4, white=1023).mean() == 200
+    assert load(twelve, size=4, white=1023).mean() == 255
+
+
+@pytest.mark.parametrize(("tag", "value"), [(254, 1), (254, 4), (255, 2)])
+@pytest.mark.parametrize("image_first", [True, False])
+def test_a_tiff_of_an_image_and_its_thumbnail_is_that_image(tmp_path, tag, value, image_first):
+    thumbnail, image = Image.new("L", (2, 2), 9), Image.new("L", (8, 8), 70)
+    thumbnail.encoderinfo, image.encoderinfo = {"tiffinfo": {tag: value}}, {"tiffinfo": {254: 0}}
+    pages = [image, thumbnail] if image_first else [thumbnail, image]
+    path = tmp_path / "thumbnail.tiff"
+    pages[0].save(path, save_all=True, append_images=pages[1:], **pages[0].encoderinfo)
+    with Image.open(path) as saved:
+        saved.seek(int(image_first))
+        assert saved.tag_v2.get(tag) == value
+    assert load(path, size=8).mean() == 70
 
 
 def test_signed_bytes_are_refused_rather_than_misread(tmp_path):

@@ -26,6 +26,7 @@ from scipy.special import expit, softmax
 
 from skpneumo._images import batches_of
 from skpneumo._seeding import InitialVariables, LayerSeeds
+from skpneumo._settings import pinned_settings
 from skpneumo.augmentation import AugmentationLayer
 from skpneumo.augmentation._params import IDENTITY_INTENSITY
 from skpneumo.classifiers.engine._devices import ShardedBatches, sharded_over, to_device
@@ -152,10 +153,16 @@ class CompiledTraining(CompiledNetwork):
             optimizer = with_growing_momentum(optimizer)
             loss = keras.losses.deserialize(json.loads(spec.loss))
             # Not to be wrapped, whatever global dtype policy somebody has set.
-            self.model.compile(optimizer, loss, auto_scale_loss=False)
+            self.model.compile(optimizer, loss, metrics=[accuracy], auto_scale_loss=False)
+            # For callbacks, which are shown the network and may read the rate, or save it.
+            if type(optimizer).__module__.startswith("keras."):
+                self.network.compile(optimizer, loss, auto_scale_loss=False)
+            else:  # of which a file could not be loaded, as that which averages weights
+                self.network.optimizer = optimizer
             optimizer.build(self.model.trainable_variables)
         self._initial_optimizer = values(optimizer.variables)
-        self.steps = steps_of(self.model) if sharding is None else sharding.steps_of(self.model)
+        make_steps = steps_of if sharding is None else sharding.steps_of
+        self.steps = make_steps(self.model, ("loss", "accuracy"))
 
     def _training_model(self, spec: StepSpec) -> keras.Model:
         """Put what changes the images before the network; its inputs are those of Batches."""
@@ -227,8 +234,9 @@ class ProgramPool(Generic[_Program]):
     def borrow(self, *spec: Any) -> Iterator[_Program]:
         """Lend a program that was built of these arguments, or build it."""
         _refuse_after_fork()
-        program = self._pop_idle(spec) or self._build(*spec)
-        yield program
+        with pinned_settings():
+            program = self._pop_idle(spec) or self._build(*spec)
+            yield program
         # Not reached after an error or an interrupt: the program may be half-way through a step.
         with self._lock:
             self._idle.append((spec, program))
@@ -261,6 +269,15 @@ def _refuse_after_fork() -> None:
             'default backend, or with multiprocessing\'s "spawn" or "forkserver", or fork before '
             "anything is fitted or predicted."
         )
+
+
+def accuracy(targets: Any, logits: Any) -> Any:
+    """Whether each image of a batch is given to its class, or to the one it is mostly mixed of."""
+    if logits.shape[-1] == 1:
+        hits = keras.ops.equal(targets > 0.5, logits > 0.0)[:, 0]
+    else:
+        hits = keras.ops.equal(keras.ops.argmax(targets, -1), keras.ops.argmax(logits, -1))
+    return keras.ops.cast(hits, "float32")
 
 
 def prediction_batches(X: Any) -> list[slice]:

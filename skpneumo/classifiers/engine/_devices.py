@@ -65,9 +65,9 @@ class ShardedBatches:
         """Enter this to make the variables of a program, and to run it."""
         return self._distribution.scope()
 
-    def steps_of(self, model: keras.Model) -> "ShardedStep":
+    def steps_of(self, model: keras.Model, names: tuple[str, ...]) -> "ShardedStep":
         """Give what takes the steps of a compiled model."""
-        return ShardedStep(model, self)
+        return ShardedStep(model, names, self)
 
     def predict(self, network: keras.Model, images: NDArray[Any]) -> NDArray[Any]:
         """Give the outputs for some images."""
@@ -84,8 +84,10 @@ class ShardedStep(SingleStep):
 
     gathers_rows = False
 
-    def __init__(self, model: keras.Model, sharding: ShardedBatches) -> None:
-        super().__init__(model)
+    def __init__(
+        self, model: keras.Model, names: tuple[str, ...], sharding: ShardedBatches
+    ) -> None:
+        super().__init__(model, names)
         self._sharding = sharding
 
     def _train(self, batches: list[Batch], rates: list[float] | None) -> Any:

@@ -45,6 +45,8 @@ class Steps(ABC):
     ----------
     model : keras.Model
         As given.
+    names : tuple of str
+        What is measured at each step: "loss", and the metrics that the model was compiled with.
     steps_at_once : int
         How many batches may be handed to the next call: as many as keep an interrupt waiting, and
         memory filled, not too much.
@@ -53,8 +55,9 @@ class Steps(ABC):
     max_steps = 1
     gathers_rows = True  # of images that are on the device
 
-    def __init__(self, model: keras.Model) -> None:
+    def __init__(self, model: keras.Model, names: tuple[str, ...] = ("loss",)) -> None:
         self.model = model
+        self.names = names
         self.steps_at_once = 1  # until it is known how long one takes
 
     def __call__(self, batches: list[Batch], rates: list[float] | None = None) -> Any:
@@ -62,8 +65,8 @@ class Steps(ABC):
 
         Returns
         -------
-        losses : array of the backend of shape (n_batches,)
-            The loss of each, computed or not yet.
+        measured : array of the backend of shape (n_batches, n_names)
+            The loss and the metrics of each, computed or not yet.
         """
         begin = perf_counter()
         losses = self._train(batches, rates)
@@ -87,7 +90,7 @@ class SingleStep(Steps):
             images = images.gather()
             more = [keras.ops.convert_to_tensor(each) for each in more]  # torch takes no mixture
         logs = self.model.train_on_batch([images, *more], *labels, return_dict=True)
-        return np.array([logs["loss"]])
+        return np.array([[logs[name] for name in self.names]])
 
 
 class MultiStep(Steps):
@@ -95,8 +98,8 @@ class MultiStep(Steps):
 
     max_steps = 8
 
-    def __init__(self, model: keras.Model) -> None:
-        super().__init__(model)
+    def __init__(self, model: keras.Model, names: tuple[str, ...] = ("loss",)) -> None:
+        super().__init__(model, names)
         rate = model.optimizer.learning_rate
         places = [i for i, each in enumerate(model.optimizer.variables) if each is rate]
         self._place_of_rate = places[0] if places else None
@@ -119,8 +122,8 @@ class TensorFlowMultiStep(MultiStep):
 
     gathers_rows = False  # Keras cannot know how much memory TensorFlow has for them
 
-    def __init__(self, model: keras.Model) -> None:
-        super().__init__(model)
+    def __init__(self, model: keras.Model, names: tuple[str, ...] = ("loss",)) -> None:
+        super().__init__(model, names)
         self._compiled: dict[Any, Any] = {}
 
     def _run(self, batches: list[Batch], rates: NDArray[np.float32]) -> Any:
@@ -143,10 +146,12 @@ class TensorFlowMultiStep(MultiStep):
                 self.model.optimizer.learning_rate = rates[i]
             batch = tf.nest.map_structure(lambda stack: stack[i], batches)
             self.model.reset_metrics()  # or the loss would be the mean over all steps so far
-            return i + 1, losses.write(i, self.model.train_step(tuple(batch))["loss"])
+            logs = self.model.train_step(tuple(batch))
+            measured = tf.stack([tf.cast(logs[name], tf.float32) for name in self.names])
+            return i + 1, losses.write(i, measured)
 
         n = tf.shape(tf.nest.flatten(batches)[0])[0]
-        losses = tf.TensorArray(tf.float32, n)
+        losses = tf.TensorArray(tf.float32, n, element_shape=(len(self.names),))
         steps = tf.while_loop(lambda i, _: i < n, step, (0, losses), parallel_iterations=1)
         return steps[1].stack()
 
@@ -154,10 +159,10 @@ class TensorFlowMultiStep(MultiStep):
 class JaxMultiStep(MultiStep):
     """A loop that is compiled for one number of batches, and left before missing ones."""
 
-    def __init__(self, model: keras.Model) -> None:
+    def __init__(self, model: keras.Model, names: tuple[str, ...] = ("loss",)) -> None:
         import jax
 
-        super().__init__(model)
+        super().__init__(model, names)
         self._compiled = jax.jit(self._steps, donate_argnums=0)
         self._length = 1
 
@@ -200,23 +205,24 @@ class JaxMultiStep(MultiStep):
             batch = ([images, *more], *labels)
             state = (trained, others, optimizer, no_metrics)
             logs, (*state, _) = self.model.train_step(state, batch)
-            return tuple(map(list, state)), losses.at[i].set(logs["loss"])
+            measured = jnp.stack([logs[name] for name in self.names])
+            return tuple(map(list, state)), losses.at[i].set(measured)
 
         # Empty at each step, or the loss would be the mean over all steps so far.
         no_metrics = [jnp.zeros(each.shape, each.dtype) for each in self.model.metrics_variables]
-        return jax.lax.fori_loop(0, n, step, (state, jnp.zeros(len(rates))))
+        return jax.lax.fori_loop(0, n, step, (state, jnp.zeros((len(rates), len(self.names)))))
 
 
-def steps_of(model: keras.Model) -> Steps:
+def steps_of(model: keras.Model, names: tuple[str, ...] = ("loss",)) -> Steps:
     """Give what takes the steps of a compiled model: several at once where that is faster."""
     backend = keras.backend.backend()
     # XLA, which Keras chooses on a GPU, would compile each number of steps again.
     if backend == "tensorflow" and not model.jit_compile:
-        return TensorFlowMultiStep(model)
+        return TensorFlowMultiStep(model, names)
     if backend == "jax":
         import jax
 
         # On a processor XLA runs the convolutions of a loop on one core.
         if jax.devices()[0].platform == "gpu":
-            return JaxMultiStep(model)
-    return SingleStep(model)
+            return JaxMultiStep(model, names)
+    return SingleStep(model, names)

@@ -27,17 +27,17 @@ from skpneumo.classifiers.engine._tta import AugmentedViews
 def predict_probabilities(
     parts: Sequence[tuple[NetworkSpec, Weights]],
     X: NDArray[Any],
-    precision: str,
     views: AugmentedViews | None = None,
     devices: int | str | None = None,
 ) -> NDArray[np.float64]:
     """Probabilities of shape (n_samples, n_classes): of the images, or the mean over views.
 
-    The network is given in parts, each of which is fed what the one before makes.
+    The network is given in parts, each of which is fed what the one before makes. It computes in
+    float32, whatever it was trained in, so that the same file answers the same on every machine.
     """
     proba = []
     with ExitStack() as borrowed:
-        programs = _borrow(parts, precision, devices, borrowed)
+        programs = _borrow(parts, devices, borrowed)
         for images in batches_of(X, prediction_batches(X)):
             versions = [images] if views is None else views(images)
             logits = [_in_turn(programs, version) for version in versions]
@@ -48,7 +48,6 @@ def predict_probabilities(
 def extract_last_features(
     parts: Sequence[tuple[NetworkSpec, Weights]],
     X: NDArray[Any],
-    precision: str,
     devices: int | str | None = None,
 ) -> NDArray[np.float32]:
     """What the logits are computed from, of shape (n_samples, n_features)."""
@@ -57,7 +56,7 @@ def extract_last_features(
     with ExitStack() as borrowed:
         # The kernel and the bias of the logits come last.
         parts = [*before, (headless, weights[:-2])]
-        programs = _borrow(parts, precision, devices, borrowed)
+        programs = _borrow(parts, devices, borrowed)
         batches = batches_of(X, prediction_batches(X))
         features = np.concatenate([_in_turn(programs, batch) for batch in batches])
     return features.astype(np.float32, copy=False)
@@ -84,14 +83,13 @@ def _without_logits(builder: Callable[..., keras.Model], **arguments: Any) -> ke
 
 def _borrow(
     parts: Sequence[tuple[NetworkSpec, Weights]],
-    precision: str,
     devices: int | str | None,
     borrowed: ExitStack,
 ) -> list[CompiledPrediction]:
-    """Borrow a program for each part of a network, with its weights."""
+    """Borrow a program for each part of a network, with its weights; it computes in float32."""
     programs = []
     for spec, weights in parts:
-        key = _prediction_key(spec, precision, devices)
+        key = _prediction_key(spec, "float32", devices)
         program = borrowed.enter_context(prediction_programs.borrow(*key))
         program.load_weights(weights)
         programs.append(program)

@@ -133,7 +133,7 @@ def fit_network(
             step_spec, values(compiled.network.variables), values(compiled.optimizer.variables),
             batch_rng,
         )  # fmt: skip
-        return _final_weights(compiled), dict(compiled.model.history.history), stopped
+        return _final_weights(compiled), dict(compiled.network.history.history), stopped
 
 
 def run_epochs(
@@ -153,7 +153,7 @@ def run_epochs(
     batches : callable
         Gives the batches of one epoch; they may be other ones at each call.
     callbacks : CallbackList
-        Of that model.
+        Of that model, or of the network in it.
     n_epochs : int
         Epochs at most.
     rates : iterator of float, default=None
@@ -161,15 +161,15 @@ def run_epochs(
     one_by_one : bool, default=False
         Whether to take steps one at a time, though several at once may be faster.
     """
-    steps.model.stop_training = False
+    callbacks.model.stop_training = False
     callbacks.on_train_begin()
     logs: dict[str, float] = {}
     for epoch in range(n_epochs):
         callbacks.on_epoch_begin(epoch)
-        logs = {"loss": run_epoch(steps, batches(), callbacks, rates, one_by_one)}
+        logs = run_epoch(steps, batches(), callbacks, rates, one_by_one)
         _check_loss(logs["loss"], epoch)
         callbacks.on_epoch_end(epoch, logs)
-        if steps.model.stop_training:
+        if callbacks.model.stop_training:
             break
     callbacks.on_train_end(logs)
 
@@ -180,9 +180,10 @@ def run_epoch(
     callbacks: keras.callbacks.CallbackList,
     rates: Iterator[float] | None,
     one_by_one: bool,
-) -> float:
-    """Train on each batch once; return the mean of their losses."""
-    losses, n_steps = [], 0
+) -> dict[str, float]:
+    """Train on each batch once; return the mean of their losses and metrics."""
+    measured: list[Any] = []
+    n_steps = 0
     remaining = iter(batches)
     while group := list(islice(remaining, 1 if one_by_one else steps.steps_at_once)):
         group_rates = None
@@ -191,14 +192,16 @@ def run_epoch(
             # A callback may read or change it.
             steps.model.optimizer.learning_rate = group_rates[0]
         callbacks.on_train_batch_begin(n_steps)
-        losses.append(train_step(steps, group, group_rates))
+        measured.append(train_step(steps, group, group_rates))
         n_steps += len(group)
-        callbacks.on_train_batch_end(n_steps - 1, {"loss": losses[-1][-1]})
-    return float(np.mean(np.concatenate(losses), dtype=np.float64))
+        last = measured[-1][-1]
+        callbacks.on_train_batch_end(n_steps - 1, dict(zip(steps.names, last, strict=True)))
+    means: Any = np.mean(np.concatenate(measured), axis=0, dtype=np.float64)
+    return {name: float(mean) for name, mean in zip(steps.names, means, strict=True)}
 
 
 def train_step(steps: Steps, batches: list[Batch], rates: list[float] | None) -> Any:
-    """Take a step on a batch, or on several batches in one execution; return their losses."""
+    """Take a step on a batch, or on several batches in one execution; return what they measure."""
     return steps(batches, rates if len(batches) > 1 else None)
 
 
@@ -242,13 +245,13 @@ def _callbacks_of(
         yield keras.callbacks.CallbackList(
             callbacks,
             add_history=True,
-            model=compiled.model,
+            model=compiled.network,
             verbose=verbose,
             epochs=options.epochs,
             steps=n_steps,
         )
     finally:
-        for callback in callbacks:  # or every estimator would hold a Keras model by its callbacks
+        for callback in callbacks:  # or who holds one would hold a Keras model
             keras.callbacks.Callback.set_model(callback, None)
 
 

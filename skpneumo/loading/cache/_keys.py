@@ -76,7 +76,11 @@ def _has_just_changed(status: os.stat_result) -> bool:
 
 @cache
 def parameters_tag(
-    size: tuple[int, int], color_mode: str, resize: str, dicom_window: int | None = 0
+    size: tuple[int, int],
+    color_mode: str,
+    resize: str,
+    dicom_window: int | None = 0,
+    white: float | None = None,
 ) -> bytes:
     """The part of a key that all files of a loader share."""
     decoder = (
@@ -85,7 +89,7 @@ def parameters_tag(
         features.version("libjpeg_turbo"),
         *(_installed_version(name) for name in _DICOM_DECODERS),
     )
-    parameters = repr((_FORMAT, decoder, size, color_mode, resize, dicom_window)).encode()
+    parameters = repr((_FORMAT, decoder, size, color_mode, resize, dicom_window, white)).encode()
     return blake2b(parameters, digest_size=16).digest()
 
 

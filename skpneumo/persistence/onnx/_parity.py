@@ -175,7 +175,7 @@ def images_from(paths: Sequence[Any]) -> list[NDArray[np.uint8]]:
 
 def _eight_bits(path: Any) -> NDArray[np.uint8] | None:
     try:
-        opened = Image.open(path)
+        opened = Image.open(path, formats=["JPEG", "PNG", "TIFF"])
     except (OSError, ValueError):
         return None  # ImageLoader says what is wrong with it, or reads it
     with opened as image:

@@ -8,10 +8,12 @@ import pytest
 
 from skpneumo.classifiers.engine._ema import averages_of
 
+from ..checks import WatchingCallback
+
 MOMENTUM = 0.5
 
 
-class Steps(keras.callbacks.Callback):
+class Steps(WatchingCallback):
     """Writes down the weights after every step."""
 
     def __init__(self) -> None:

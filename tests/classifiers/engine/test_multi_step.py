@@ -15,6 +15,8 @@ from skpneumo.classifiers.engine._multi_step import (
 )
 from skpneumo.classifiers.engine._training import _watch_steps
 
+from ..checks import WatchingCallback
+
 backend = keras.backend.backend()
 MULTI_STEP = {"tensorflow": TensorFlowMultiStep, "jax": JaxMultiStep}
 with_multi_step = pytest.mark.skipif(backend not in MULTI_STEP, reason=f"{backend} has none")
@@ -43,7 +45,7 @@ def one_by_one(monkeypatch, no_programs):
     monkeypatch.setattr(_compiled, "steps_of", SingleStep)
 
 
-class Steps(keras.callbacks.Callback):
+class Steps(WatchingCallback):
     """Writes down which steps it is told of, and the rate of each."""
 
     def __init__(self) -> None:

@@ -77,6 +77,16 @@ def test_both_precisions_learn_the_same(small, images, labels):
     assert not np.array_equal(full, half)
 
 
+def test_predictions_are_float32_whatever_a_network_was_trained_in(small, images, labels):
+    half = small(precision="bfloat16").fit(images, labels)
+    proba = half.predict_proba(images)
+    np.testing.assert_array_equal(
+        half.set_params(precision="float32").predict_proba(images), proba
+    )
+    logits = keras.ops.convert_to_numpy(half.network_(images))[:, 0].astype(float)
+    np.testing.assert_allclose(proba[:, 1], 1 / (1 + np.exp(-logits)), atol=1e-6)
+
+
 def test_another_policy_of_the_user_has_no_influence(small, images, labels, no_programs, fitted):
     """Programs are built under it, because none are kept from before."""
     before = keras.config.dtype_policy()

@@ -29,9 +29,7 @@ def test_probabilities_are_those_of_the_networks_logits(small, images, n_classes
     exponentials = np.exp(logits)
     expected = exponentials / exponentials.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(classifier.predict_proba(images), expected, atol=1e-6)
-    direct = predict_probabilities(
-        [(classifier.network_spec_, classifier.weights_)], images, "float32"
-    )
+    direct = predict_probabilities([(classifier.network_spec_, classifier.weights_)], images)
     np.testing.assert_array_equal(direct, classifier.predict_proba(images))
 
 

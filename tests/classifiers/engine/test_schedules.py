@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from skpneumo.classifiers.engine._schedules import warmup_cosine
 
+from ..checks import WatchingCallback
 
-class Rates(keras.callbacks.Callback):
+
+class Rates(WatchingCallback):
     """Writes down the rate of every step, and of every epoch's end."""
 
     def __init__(self) -> None:
@@ -72,7 +74,7 @@ def test_a_classifier_trains_at_the_rates_of_its_schedule(small, images, labels)
 
 
 def test_a_callback_reads_and_changes_the_rate_of_the_step_that_follows(small, images, labels):
-    class Cap(keras.callbacks.Callback):
+    class Cap(WatchingCallback):
         def __init__(self) -> None:
             super().__init__()
             self.seen = []

@@ -1,0 +1,119 @@
+"""The global settings of Keras and scikit-learn, pinned for as long as this package computes.
+
+What another program has set, or ``keras.json``, is thus neither read nor changed. Those of Keras
+belong to the process: of threads that compute at a time the first saves and sets them, and the
+last restores them. How metadata is routed, and what is printed, stays the user's.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from threading import Lock
+from typing import Any, ParamSpec, TypeVar
+
+import keras
+import sklearn
+
+__all__ = ["pinned", "pinned_settings"]
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+_OF_SKLEARN: dict[str, Any] = {
+    "array_api_dispatch": False,
+    "assume_finite": False,
+    "enable_cython_pairwise_dist": True,
+    "pairwise_dist_chunk_size": 256,
+    "skip_parameter_validation": False,
+    "sparse_interface": "spmatrix",
+    "transform_output": "default",
+    "working_memory": 1024,
+}
+
+# How each is read and set, and what is needed here.
+_OF_KERAS: list[tuple[Callable[[], Any], Callable[[Any], None], Any]] = [
+    (keras.config.image_data_format, keras.config.set_image_data_format, "channels_last"),
+    (keras.config.floatx, keras.config.set_floatx, "float32"),
+    (keras.config.epsilon, keras.config.set_epsilon, 1e-7),
+    (keras.config.max_epochs, keras.config.set_max_epochs, None),
+    (keras.config.max_steps_per_epoch, keras.config.set_max_steps_per_epoch, None),
+]
+
+_lock = Lock()
+_n_pins = 0
+_saved: list[Any] = []
+
+
+@contextmanager
+def pinned_settings() -> Iterator[None]:
+    """Compute with the settings that this package was written for.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from skpneumo._settings import pinned_settings
+    >>> keras.config.set_epsilon(1e-3)
+    >>> with pinned_settings():
+    ...     keras.config.epsilon()
+    1e-07
+    >>> keras.config.epsilon()
+    0.001
+    >>> keras.config.set_epsilon(1e-7)
+    """
+    with sklearn.config_context(**_OF_SKLEARN):
+        _pin_keras()
+        policy = keras.config.dtype_policy()  # of this thread
+        keras.config.set_dtype_policy("float32")
+        try:
+            yield
+        finally:
+            keras.config.set_dtype_policy(policy)
+            _unpin_keras()
+
+
+def pinned(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Call a function with the pinned settings.
+
+    Parameters
+    ----------
+    function : callable
+
+    Returns
+    -------
+    wrapped : callable
+
+    Examples
+    --------
+    >>> import keras
+    >>> from skpneumo._settings import pinned
+    >>> pinned(keras.config.floatx)()
+    'float32'
+    """
+
+    @wraps(function)
+    def wrapped(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        with pinned_settings():
+            return function(*args, **kwargs)
+
+    return wrapped
+
+
+def _pin_keras() -> None:
+    global _n_pins
+    with _lock:
+        if not _n_pins:
+            _saved[:] = [read() for read, _, _ in _OF_KERAS]
+            for (_, change, needed), present in zip(_OF_KERAS, _saved, strict=True):
+                if present != needed:
+                    change(needed)
+        _n_pins += 1
+
+
+def _unpin_keras() -> None:
+    global _n_pins
+    with _lock:
+        _n_pins -= 1
+        if not _n_pins:
+            for (_, change, needed), before in zip(_OF_KERAS, _saved, strict=True):
+                if before != needed:
+                    change(before)

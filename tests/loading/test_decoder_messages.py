@@ -1,0 +1,87 @@
+"""What decoders say of a file names it, and nothing else is heard or lost."""
+
+import threading
+import warnings
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from skpneumo.loading import ImageLoader, UnreadableImagesError
+from skpneumo.loading._decoder_messages import LibtiffErrors, PillowWarnings, _libtiff
+
+
+def noise(seed=0):
+    pixels = np.random.default_rng(seed).integers(0, 255, (90, 90), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+@pytest.fixture
+def odd_files(tmp_path):
+    """Files of which Pillow warns, though their pixels are sound, and one that is sound."""
+    broken_exif = b"Exif\0\0II*\0\x08\0\0\0\x05\0\x12\x01"
+    paths = [str(tmp_path / f"{i}.jpeg") for i in range(6)]
+    for i, path in enumerate(paths):
+        noise(i).save(path, exif=broken_exif if i else b"")
+    return paths
+
+
+@pytest.mark.parametrize("n_jobs", [1, 3])
+def test_pillows_warnings_name_the_files_together(odd_files, n_jobs):
+    filters = list(warnings.filters)
+    with pytest.warns(UserWarning, match="Pillow warned") as caught:
+        images = ImageLoader(size=8, cache=False, n_jobs=n_jobs).transform(odd_files)
+    assert len(images) == 6
+    (message,) = (str(each.message) for each in caught)
+    assert message.startswith("Pillow warned of 5 image file(s)")
+    assert sum(repr(path) in message for path in odd_files[1:]) == 3
+    assert "Corrupt EXIF" in message
+    assert "of 2 more" in message
+    assert warnings.filters == filters
+
+
+def test_sound_files_say_nothing(odd_files):
+    ImageLoader(size=8, cache=False).transform(odd_files[:1])
+
+
+def test_other_warnings_go_where_they_went():
+    """Those of other threads, and of others than Pillow, while files are decoded."""
+
+    def warn_in_another_thread():
+        with PillowWarnings() as heard, heard.of("a.jpeg"):
+            thread = threading.Thread(target=warnings.warn, args=("mine",))
+            thread.start()
+            thread.join()
+
+    with pytest.warns(UserWarning, match="mine"):
+        warn_in_another_thread()
+
+
+def damaged_tiff(path):
+    noise().save(path, compression="tiff_adobe_deflate")
+    data = bytearray(path.read_bytes())
+    data[1000:1050] = bytes(50)
+    path.write_bytes(data)
+
+
+def test_what_libtiff_says_is_the_error_of_its_file(tmp_path, capfd):
+    path = tmp_path / "x.tiff"
+    damaged_tiff(path)
+    with pytest.raises(UnreadableImagesError) as caught:
+        ImageLoader(cache=False).transform([path])
+    assert capfd.readouterr().err == "" or _libtiff() is None
+    (reason,) = caught.value.failures.values()
+    assert "damaged or unsupported TIFF" in str(reason)
+    if _libtiff() is not None:
+        assert "Decoding error at scanline" in str(reason)
+
+
+@pytest.mark.skipif(_libtiff() is None, reason="this Pillow has libtiff inside")
+def test_libtiff_speaks_to_others_again(tmp_path, capfd):
+    path = tmp_path / "x.tiff"
+    damaged_tiff(path)
+    with LibtiffErrors(), LibtiffErrors():
+        pass
+    with Image.open(path, formats=["TIFF"]) as image, pytest.raises(OSError, match="decoder"):
+        image.load()
+    assert "Decoding error at scanline" in capfd.readouterr().err
