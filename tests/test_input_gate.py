@@ -261,7 +261,7 @@ def test_says_whom_it_was_calibrated_on(fraction, images, collection):
             return super().fit(X, y)
 
     gate = InputGate(
-        Watched(), false_alarm_rate=0.2, calibration_fraction=fraction
+        Watched(max_iter=1000), false_alarm_rate=0.2, calibration_fraction=fraction
     ).fit(rows_of_pixels(images), collection.target, groups=collection.groups,
           sample_weight=np.ones(len(images)))  # fmt: skip
     assert gate.calibration_ == ("fitted" if fraction is None else "held out")

@@ -34,7 +34,10 @@ from skpneumo.classifiers._callbacks import (
     validation_callbacks,
 )
 from skpneumo.classifiers._last_features import LastFeaturesMixin
-from skpneumo.classifiers._parameters import check_network_parameters
+from skpneumo.classifiers._parameters import (
+    check_network_is_the_same,
+    check_network_parameters,
+)
 from skpneumo.classifiers._validation_split import rows_of_patients, training_and_validation
 from skpneumo.classifiers.engine._compiled import NetworkSpec, Weights
 from skpneumo.classifiers.engine._prediction import predict_probabilities
@@ -385,12 +388,7 @@ class BaseNetworkClassifier(
         **changes: Any,
     ) -> tuple[Weights, History, TrainingCheckpoint]:
         """Train a network by the parameters of this classifier, but for the changes."""
-        if self.network_spec_ != self._network_spec():
-            raise ValueError(
-                "Parameters of the network have been changed since training began: "
-                f"{_differences(self.network_spec_, self._network_spec())}. Training cannot "
-                "continue with another network; change them back, or fit with warm_start=False."
-            )
+        check_network_is_the_same(self.network_spec_, self._network_spec())
         if self.schedule == "plateau" and held_out is None:
             raise ValueError(
                 'schedule="plateau" follows the loss of inner validation, and there is none. '
@@ -409,14 +407,8 @@ class BaseNetworkClassifier(
             "value_range": self.value_range_,
             "callbacks": all_callbacks,
         }
-        return fit_network(
-            spec,
-            *train,
-            TrainingOptions(**options | changes),
-            self._rng,
-            checkpoint,
-            initial_weights,
-        )
+        training = TrainingOptions(**options | changes)
+        return fit_network(spec, *train, training, self._rng, checkpoint, initial_weights)
 
     def _check_held_out(self, X_val: Any, y_val: Any) -> tuple[Any, Any, Any]:
         try:
@@ -444,12 +436,3 @@ class BaseNetworkClassifier(
         if class_weight.min() < 0:
             raise ValueError(f"class_weight={self.class_weight} has negative weights.")
         return sample_weight * class_weight
-
-
-def _differences(before: NetworkSpec, after: NetworkSpec) -> str:
-    values = dict(before.arguments)
-    return ", ".join(
-        f"{name} from {values[name]} to {value}"
-        for name, value in after.arguments
-        if values[name] != value
-    )

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from skpneumo._seeding import python_random_unmoved
+from skpneumo.classifiers.engine._compiled import NetworkSpec
 
 _SIZES = ("filters", "dense_units", "head_units")
 _NAMES: dict[str, ModuleType] = {
@@ -45,3 +46,19 @@ def _is_known(name: str, module: ModuleType) -> bool:
     except ValueError:
         return False
     return True
+
+
+def check_network_is_the_same(before: NetworkSpec, after: NetworkSpec) -> None:
+    """Raise ValueError if training would continue with another network than it began with."""
+    if before == after:
+        return
+    values = dict(before.arguments)
+    changed = ", ".join(
+        f"{name} from {values[name]} to {value}"
+        for name, value in after.arguments
+        if values[name] != value
+    )
+    raise ValueError(
+        f"Parameters of the network have been changed since training began: {changed}. Training "
+        "cannot continue with another network; change them back, or fit with warm_start=False."
+    )

@@ -7,13 +7,13 @@ from typing import Any
 
 from skpneumo._files import atomic_write
 from skpneumo.cli._terminal import say
+from skpneumo.cli._training_record import provenance_of
 
 __all__ = [
     "find_model",
     "is_pickle",
     "load_model",
     "notice_of",
-    "provenance_of",
     "refuse_to_overwrite",
     "save_model",
 ]
@@ -61,12 +61,6 @@ def save_model(
     model.provenance_ = dict(provenance or {})
     with atomic_write(path, "wb") as file:
         joblib.dump(model, file)
-
-
-def provenance_of(model: Any) -> dict[str, Any]:
-    """Give what a model file says of where the model comes from; nothing if it says nothing."""
-    provenance: dict[str, Any] = getattr(model, "provenance_", {})
-    return provenance
 
 
 def find_model(model: Path) -> Path:

@@ -10,10 +10,16 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["Seen", "TrainingRecord"]
+__all__ = ["Seen", "TrainingRecord", "provenance_of"]
 
 _KEY = "training record"
 _DIGEST_SIZE = 8  # bytes: no two of a million images are mistaken for each other
+
+
+def provenance_of(model: Any) -> dict[str, Any]:
+    """Give what a model file says of where the model comes from; nothing if it says nothing."""
+    provenance: dict[str, Any] = getattr(model, "provenance_", {})
+    return provenance
 
 
 @dataclass(frozen=True)

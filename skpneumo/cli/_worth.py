@@ -76,8 +76,7 @@ def recorded_uselessness(model: Any) -> None:
 
 
 def _record_of(model: Any) -> "TrainingRecord | None":
-    from skpneumo.cli._model_files import provenance_of
-    from skpneumo.cli._training_record import TrainingRecord
+    from skpneumo.cli._training_record import TrainingRecord, provenance_of
 
     return TrainingRecord.from_dict(provenance_of(model))
 

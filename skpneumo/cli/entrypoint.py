@@ -36,10 +36,10 @@ COMMANDS = {
     "predict": "Write one row per X-ray: path, probability, label, error.",
     "explain": "Explain predictions: a heat map and a table row for each X-ray.",
     "evaluate": "Evaluate a model on a folder of X-rays, with confidence intervals.",
-    "export": "Write a model to an ONNX file, which predicts without Keras and TensorFlow.",
+    "export": "Write a model to an ONNX file, or to a page that predicts in a browser.",
     "cache": "Show the contents of a cache of decoded images, or clear it.",
     "report": "Write an HTML report about a model on a folder of X-rays.",
-    "card": "Write a model card: what is known, and what only a person can add.",
+    "card": "Write a model card: what is known, and what only a person can add, left open.",
     "serve": "Serve a model as a local page and a REST interface.",
     "doctor": "Show the hardware and backend, and what slows training down.",
 }

@@ -20,7 +20,9 @@ def export(
     runtime: Path | None = None,
     force: Force = False,
 ) -> None:
-    """Write a model to an ONNX file, which predicts without Keras and TensorFlow, or to a page.
+    """Write a model to an ONNX file, or to a page that predicts in a browser.
+
+    Neither needs Keras or TensorFlow.
 
     The file takes the pixels of an image of any size; resizing, networks, calibration, threshold
     and decision are in it. It is compared with the model on images before it is written, and is

@@ -14,8 +14,6 @@ from typing import IO
 import numpy as np
 from PIL import JpegImagePlugin, PngImagePlugin
 
-from skpneumo.loading._brightness_steps import has_brightness_step
-
 __all__ = ["CheckedJpegFile", "CheckedPngFile"]
 
 # More than the pixels of the largest image that is decoded take uncompressed; what is behind
@@ -59,14 +57,6 @@ class _Frame:
     # Of each component, how many low bits of each of its 64 coefficients are still missing.
     missing_bits: dict[int, list[int]] = field(default_factory=dict)
 
-    @property
-    def unit(self) -> tuple[int, int]:
-        """Width and height in pixels of what is stored at a time."""
-        if len(self.components) == 1:
-            return 8, 8
-        sampling = self.components.values()
-        return 8 * max(c.horizontal for c in sampling), 8 * max(c.vertical for c in sampling)
-
     def n_units(self, scanned: list[int]) -> int:
         """How many units a scan of these components is made of."""
         side = 1 if self.kind == _LOSSLESS else 8
@@ -86,8 +76,6 @@ class _Layout:
     """Where the pixels of a JPEG are, and whether they come in one pass from top to bottom."""
 
     kind: int
-    width: int
-    unit: tuple[int, int]  # width and height in pixels
     scan: tuple[int, int]
     in_one_pass: bool
 
@@ -120,13 +108,6 @@ class CheckedJpegFile(JpegImagePlugin.JpegImageFile):
         """Raise ValueError if the pixels show that the decoder has lost its way."""
         if self._layout.in_one_pass and not self._all_read:
             raise ValueError("there is more data than its pixels take")
-        if self.is_lossless:
-            return
-        scale = round(self._layout.width / self.width)
-        width, height = (max(1, side // scale) for side in self._layout.unit)
-        grey = self if self.mode == "L" else self.convert("L")
-        if has_brightness_step(grey, (width, height)):
-            raise ValueError("all is brighter or darker from some place on")
 
     @property
     def is_lossless(self) -> bool:
@@ -179,7 +160,7 @@ def _jpeg_layout(data: bytes) -> _Layout:
         raise ValueError("no pixels")
     _check_coefficients(frame, scanned)
     in_one_pass = len(scans) == 1 and frame.kind in (_BASELINE, _EXTENDED)
-    return _Layout(frame.kind, frame.width, frame.unit, scans[0], in_one_pass)
+    return _Layout(frame.kind, scans[0], in_one_pass)
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:

@@ -68,7 +68,8 @@ def test_what_is_ours_by_another_name_is_no_pickle(model_file, xrays, tmp_path, 
 
 @pytest.mark.parametrize("suffix", [".skpneumo", ".joblib"])
 def test_where_a_model_comes_from_is_saved_with_it(model_file, tmp_path, suffix):
-    from skpneumo.cli._model_files import load_model, provenance_of, save_model
+    from skpneumo.cli._model_files import load_model, save_model
+    from skpneumo.cli._training_record import provenance_of
 
     known = {"training": {"images": ["a"]}}
     path = tmp_path / f"model{suffix}"

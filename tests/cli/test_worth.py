@@ -12,8 +12,8 @@ from sklearn.dummy import DummyClassifier
 from skpneumo import ImageLoader, Pipeline, make_chest_xray
 from skpneumo.cli import _default_pipeline, _search, main
 from skpneumo.cli._collections import rows_of
-from skpneumo.cli._model_files import provenance_of, save_model
-from skpneumo.cli._training_record import TrainingRecord
+from skpneumo.cli._model_files import save_model
+from skpneumo.cli._training_record import TrainingRecord, provenance_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 
