@@ -6,10 +6,10 @@ import sys
 import tomllib
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pytest
 
+from skpneumo import load_model
 from skpneumo.cli.evaluate import evaluate
 from skpneumo.cli.export import export
 from skpneumo.cli.predict import predict
@@ -37,7 +37,7 @@ def test_it_says_how_far_the_file_is_from_the_model(model_file, xrays, tmp_path,
 def test_predict_gives_the_rows_of_the_model(onnx_file, model_file, xrays, capsys):
     assert predict(onnx_file, *xrays.filenames[:5]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
-    model = joblib.load(model_file)
+    model = load_model(model_file)
     expected = model.predict_proba(xrays.filenames[:5])[:, 1]
     assert [float(row["probability"]) for row in rows] == pytest.approx(expected, abs=1e-4)
     assert {row["label"] for row in rows} <= {"NORMAL", "PNEUMONIA"}
