@@ -68,6 +68,8 @@ def _small_grey(graph: GraphBuilder, images: Tensor) -> str:
 def _distance(graph: GraphBuilder, seen: str, reducer: Any, references: NDArray[Any]) -> str:
     """Distance to the fifth nearest reference."""
     projection = np.asarray(reducer.components_, dtype=float).T
+    if reducer.whiten:
+        projection = projection / np.sqrt(reducer.explained_variance_)
     offset = -np.asarray(reducer.mean_, dtype=float) @ projection
     seen = graph.node("MatMul", graph.node("Cast", seen, to=DOUBLE), graph.double(projection))
     reduced = graph.node("Add", seen, graph.double(offset))

@@ -34,6 +34,11 @@ def add_network(graph: GraphBuilder, network: keras.Model, images: Tensor) -> Te
 def _add(
     graph: GraphBuilder, operation: Any, inputs: tuple[Any, ...], arguments: dict[str, Any]
 ) -> Any:
+    if isinstance(operation, keras.Sequential):
+        (x,) = inputs
+        for layer in operation.layers:
+            x = _add(graph, layer, (x,), {})
+        return x
     if isinstance(operation, keras.Model):
         return add_network(graph, operation, *inputs)
     kind = type(operation)
