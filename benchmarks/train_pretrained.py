@@ -31,6 +31,8 @@ from skpneumo import (
     save_model,
 )
 from skpneumo._files import atomic_write
+from skpneumo.cli._training_record import TrainingRecord
+from skpneumo.cli._updates import n_updates
 from skpneumo.decision import InputGate
 from skpneumo.fitted import classifiers_of
 from skpneumo.recipes._pretrained import INDEX, WEIGHTS
@@ -126,7 +128,8 @@ def train(options: argparse.Namespace, log: Log) -> Path:
     )
     model.target_names_ = names
     path = options.out / f"{options.name}-{options.version}.skpneumo"
-    save_model(model, path, provenance=provenance_of(options, xrays, floor))
+    record = TrainingRecord.of(xrays, n_updates=n_updates(pipeline, X, y), hold_out=0, useless="")
+    save_model(model, path, provenance=provenance_of(options, xrays, floor, record))
     found = load_model(path).predict_proba(X)
     if not np.array_equal(found, model.predict_proba(X), equal_nan=True):
         raise RuntimeError(f"{path} predicts other than what was saved.")
@@ -169,7 +172,9 @@ def _rounded(array: NDArray[Any]) -> Any:
     return rounded if isinstance(array, np.ndarray) else rounded[()]
 
 
-def provenance_of(options: argparse.Namespace, xrays: Any, floor: Any) -> dict[str, Any]:
+def provenance_of(
+    options: argparse.Namespace, xrays: Any, floor: Any, record: TrainingRecord
+) -> dict[str, Any]:
     """What the file says of itself: what it is not, and the model card."""
     positive = int(np.sum(xrays.target == 1))
     card = {
@@ -194,17 +199,9 @@ def provenance_of(options: argparse.Namespace, xrays: Any, floor: Any) -> dict[s
         "version": options.version,
         "notice": NOTICE,
         "card": card,
-        **_training_record(xrays),
+        # By whose hashes `evaluate` knows the images and patients again.
+        **record.as_dict(),
     }
-
-
-def _training_record(xrays: Any) -> dict[str, Any]:
-    """Hashes of the images and patients, by which ``evaluate`` knows them, where it does so."""
-    try:
-        from skpneumo.cli._training_record import TrainingRecord
-    except ImportError:
-        return {}
-    return TrainingRecord.of(xrays, n_updates=0, hold_out=0, useless="").as_dict()
 
 
 def add_to_index(path: Path, name: str, version: int, file: str, digest: str) -> None:

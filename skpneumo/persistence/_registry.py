@@ -118,11 +118,11 @@ _FUNCTIONS = (
     "sklearn.metrics.log_loss",
     "sklearn.metrics.matthews_corrcoef",
     "skpneumo.evaluation.sensitivity_at_specificity",
+    "skpneumo.recipes.hog_features",
 )  # fmt: skip
 
 # Name in files -> where it is, for what is private or has moved.
 _MOVED = {
-    "skpneumo.recipes.hog_features": "skpneumo.recipes._hog:hog_features",
     "skpneumo.decision.LogitClassifier": "skpneumo.decision._logits:LogitClassifier",
     "skpneumo.evaluation.recall": "skpneumo.evaluation._scorers:_recall",
     "skpneumo.evaluation.specificity": "skpneumo.evaluation._scorers:_specificity",
