@@ -76,10 +76,10 @@ def recorded_uselessness(model: Any) -> None:
 
 
 def _record_of(model: Any) -> "TrainingRecord | None":
-    from skpneumo.cli._model_files import provenance_of
     from skpneumo.cli._training_record import TrainingRecord
 
-    return TrainingRecord.from_dict(provenance_of(model))
+    # As a model file's loader leaves it.
+    return TrainingRecord.from_dict(getattr(model, "provenance_", {}))
 
 
 def seen_in_training(model: Any, xrays: "Bunch") -> "Seen | None":
