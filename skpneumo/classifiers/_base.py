@@ -337,7 +337,7 @@ class BaseNetworkClassifier(
                 (X, y, sample_weight),
                 held_out,
                 checkpoint=self._checkpoint,
-                initial_weights=getattr(self, "weights_", None),
+                initial_weights=getattr(self, "weights_", None) or self._first_weights(X),
                 callbacks=make_callbacks(),
                 epochs=epochs,
                 warmup_epochs=self.warmup_epochs * max(epochs / self.epochs, 1.0),
@@ -348,6 +348,10 @@ class BaseNetworkClassifier(
     def _n_epochs(self, n_images: int) -> int:
         """Say how often a fit passes over so many images."""
         return self.epochs
+
+    def _first_weights(self, X: Any) -> Weights | None:
+        """Give the weights that a first fit begins with; None are random ones."""
+        return None
 
     def _append_history(self, history: History) -> None:
         """Continue the history; epochs without inner validation have NaN for its scores."""

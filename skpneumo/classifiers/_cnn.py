@@ -1,17 +1,21 @@
 """A convolutional network as a classifier."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
+from os import PathLike
 from typing import Any, ClassVar
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from skpneumo._sklearn import Interval, StrOptions
 from skpneumo.augmentation import ImageAugmenter
 from skpneumo.classifiers._base import BaseNetworkClassifier
-from skpneumo.classifiers.engine._compiled import NetworkSpec
+from skpneumo.classifiers.engine._compiled import NetworkSpec, Weights
 from skpneumo.networks import build_cnn
+from skpneumo.networks._saved_weights import read_weights, weights_for
 
 
 class CNNClassifier(BaseNetworkClassifier):
@@ -60,6 +64,12 @@ class CNNClassifier(BaseNetworkClassifier):
         Take exposure and contrast out of each image inside the network, in training and in
         prediction: by the mean and deviation of the whole image, its middle counting most, or
         place by place over surroundings of about an eighth of its sides.
+    initial_weights : {"kermany"}, path or None, default=None
+        Weights that training begins with, all but those of the logits. "kermany": those that come
+        with the package, of the network of the recipe ``robust``, trained on the published
+        collection of children's X-rays (Kermany et al. [3]_); a path names a file of such
+        weights. The parameters of the network and the size of the images have to be the same.
+        None: random ones.
     optimizer : str or keras.optimizers.Optimizer, default="adam"
         A Keras optimizer or its name.
     learning_rate : float or None, default=None
@@ -169,6 +179,8 @@ class CNNClassifier(BaseNetworkClassifier):
     .. [1] Lin, Goyal, Girshick, He, Dollár, "Focal loss for dense object detection", ICCV 2017.
     .. [2] Zhang, Cisse, Dauphin, Lopez-Paz, "mixup: beyond empirical risk minimization",
        ICLR 2018.
+    .. [3] Kermany et al., "Identifying medical diagnoses and treatable diseases by image-based
+       deep learning", Cell 172 (2018), 1122-1131.
 
     Examples
     --------
@@ -203,6 +215,7 @@ class CNNClassifier(BaseNetworkClassifier):
         "activity_l2": [Interval(Real, 0, None, closed="left")],
         "max_norm": [Interval(Real, 0, None, closed="neither"), None],
         "normalization": [StrOptions({"image", "local"}), None],
+        "initial_weights": [str, PathLike, None],
         "min_steps": [Interval(Integral, 0, None, closed="left")],
     }
 
@@ -227,6 +240,7 @@ class CNNClassifier(BaseNetworkClassifier):
         activity_l2: float = 0.0,
         max_norm: float | None = None,
         normalization: str | None = None,
+        initial_weights: str | PathLike[str] | None = None,
         optimizer: str | keras.optimizers.Optimizer = "adam",
         learning_rate: float | None = None,
         schedule: str | None = None,
@@ -274,6 +288,7 @@ class CNNClassifier(BaseNetworkClassifier):
         self.activity_l2 = activity_l2
         self.max_norm = max_norm
         self.normalization = normalization
+        self.initial_weights = initial_weights
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.schedule = schedule
@@ -302,6 +317,49 @@ class CNNClassifier(BaseNetworkClassifier):
         self.verbose = verbose
         self.warm_start = warm_start
         self.random_state = random_state
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, channels) or (n_samples, n_features)
+            Images of the shape seen in ``fit``.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+            Columns in the order of ``classes_``; each row sums to 1.
+
+        Warns
+        -----
+        UserWarning
+            If the initial weights were trained on some of the images.
+        """
+        proba = super().predict_proba(X)
+        self._say_what_was_seen(X)
+        return proba
+
+    def _first_weights(self, X: Any) -> Weights | None:
+        if self.initial_weights is None:
+            return None
+        self._say_what_was_seen(X)
+        arguments = dict(self.network_spec_.arguments)
+        saved = read_weights(self.initial_weights)
+        return weights_for(saved, arguments, arguments["n_outputs"])
+
+    def _say_what_was_seen(self, X: Any) -> None:
+        """Warn of images that the initial weights were trained on: scores of them mean nothing."""
+        if self.initial_weights is None:
+            return
+        if n_seen := read_weights(self.initial_weights).n_seen(X):
+            warnings.warn(
+                f"initial_weights={str(self.initial_weights)!r} were trained on {n_seen} of these "
+                f"{len(X)} images. Scores of them say nothing about other patients, and neither "
+                "do those of cross-validation. Use images of other patients, or "
+                "initial_weights=None.",
+                stacklevel=3,
+            )
 
     def _n_epochs(self, n_images: int) -> int:
         steps_an_epoch = max(-(-n_images // self.batch_size), 1)

@@ -8,6 +8,7 @@ import pytest
 from sklearn.base import clone
 
 from skpneumo import CNNClassifier, build_cnn
+from skpneumo.networks._saved_weights import write_weights
 
 OTHER_THAN_DEFAULT = {
     "filters": (3, 2),
@@ -210,3 +211,31 @@ def test_few_images_are_passed_over_more_often_with_a_warm_up_in_proportion(smal
         np.testing.assert_array_equal(one, other)
     enough = small(epochs=3, min_steps=5).fit(images, labels)
     assert enough.n_iter_ == 3
+
+
+def test_training_begins_with_the_weights_of_a_file(
+    small, images, labels, fitted, unseen, tmp_path
+):
+    X, y = unseen
+    file = tmp_path / "weights.npz"
+    write_weights(file, fitted.weights_, dict(fitted.network_spec_.arguments), images)
+    began = small(initial_weights=file, learning_rate=1e-12, epochs=1).fit(X, y)
+    for one, other in zip(began.weights_[:-2], fitted.weights_[:-2], strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-3, atol=1e-4)
+    again = small(initial_weights=file, epochs=1).fit(X, y)
+    assert not np.array_equal(again.weights_[0], began.weights_[0])
+    with pytest.raises(ValueError, match=r"filters=\[4\], this one filters=\[5\]"):
+        small(filters=(5,), initial_weights=file).fit(X, y)
+
+
+def test_images_that_initial_weights_were_trained_on_are_told(
+    small, images, labels, fitted, unseen, tmp_path
+):
+    file = tmp_path / "weights.npz"
+    write_weights(file, fitted.weights_, dict(fitted.network_spec_.arguments), images[:10])
+    classifier = small(initial_weights=file, epochs=1)
+    with pytest.warns(UserWarning, match="trained on 10 of these 40 images"):
+        classifier.fit(images, labels)
+    with pytest.warns(UserWarning, match="trained on 3 of these 5 images"):
+        classifier.predict_proba(images[7:12])
+    classifier.predict_proba(unseen[0])
