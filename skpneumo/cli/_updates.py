@@ -31,11 +31,12 @@ def n_updates(pipeline: Any, X: Any, y: Any) -> int:
 
 
 def fewest_updates(pipeline: Any) -> int:
-    """Give the updates below which a network learns next to nothing; 0 if it begins trained."""
+    """Give the updates below which a network learns next to nothing; 0 if none are known."""
     from skpneumo import CNNClassifier
 
     networks = networks_of(pipeline)
-    return _FEWEST if any(isinstance(each, CNNClassifier) for each in networks) else 0
+    convolutional = any(isinstance(each, CNNClassifier) and len(each.filters) for each in networks)
+    return _FEWEST if convolutional else 0
 
 
 def updates_line(pipeline: Any, X: Any, y: Any) -> str:
@@ -48,6 +49,6 @@ def updates_line(pipeline: Any, X: Any, y: Any) -> str:
         return f"{said}" + (f" (at least {least:,} are needed)." if least else ".")
     epochs = ceil(networks_of(pipeline)[0].epochs * least / n)
     return (
-        f"{said}: too few. A network that begins from scratch needs at least {least:,}. Give it "
+        f"{said}: too few. Convolutions that begin from scratch need at least {least:,}. Give it "
         f"more images or --epochs {epochs}, or take a pretrained one: --recipe DenseNet121."
     )

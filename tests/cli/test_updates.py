@@ -33,9 +33,10 @@ def test_a_least_number_of_steps_counts():
     assert n_updates(pipeline(min_steps=41), X, y) == 45  # whole epochs of 5
 
 
-def test_a_pretrained_network_needs_none():
+def test_a_pretrained_or_a_dense_network_needs_none():
     assert fewest_updates(pipeline()) == 1000
-    assert fewest_updates(make_recipe("MobileNet", weights=None)) == 0
+    for name in ("MobileNet", "dense-baseline"):
+        assert fewest_updates(make_recipe(name)) == 0
 
 
 @pytest.mark.parametrize(("name", "enough"), [("robust", True), ("cnn-64-128-256", False)])
