@@ -101,11 +101,9 @@ class FitProgress:
         siblings = self._place.setdefault(tuple(outer), {})
         siblings.setdefault(own, len(siblings))
 
-    def on_fit_task_end(
-        self, estimator: Any, context: Any, *, metadata: dict[str, Any] | None = None
-    ) -> None:
+    def on_fit_task_end(self, estimator: Any, context: Any) -> None:
         """Say what is done now."""
-        said = self._said_of(context, (metadata or {}).get("logs", {}))
+        said = self._said_of(context, getattr(context, "logs", {}))
         if said:
             left = time_left(self._share_done(context), 1, time.monotonic() - self._start)
             self._line.update(f"{self._description}: {said}{left}")

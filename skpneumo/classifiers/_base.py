@@ -393,12 +393,7 @@ class BaseNetworkClassifier(
     ) -> tuple[Weights, History, TrainingCheckpoint]:
         """Train a network by the parameters of this classifier, but for the changes."""
         check_network_is_the_same(self.network_spec_, self._network_spec())
-        if self.schedule == "plateau" and held_out is None:
-            raise ValueError(
-                'schedule="plateau" follows the loss of inner validation, and there is none. '
-                "Set early_stopping=True or give X_val and y_val."
-            )
-        check_monitors(callbacks[1:], validated=held_out is not None)
+        check_monitors(callbacks[1:], self.schedule, validated=held_out is not None)
 
         def all_callbacks(predict_proba: PredictProba) -> list[keras.callbacks.Callback]:
             validation = []

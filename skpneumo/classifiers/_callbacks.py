@@ -98,14 +98,22 @@ _OF_VALIDATION = (
 )  # fmt: skip
 
 
-def check_monitors(callbacks: Sequence[keras.callbacks.Callback], validated: bool) -> None:
+def check_monitors(
+    callbacks: Sequence[keras.callbacks.Callback], schedule: str | None = None, *, validated: bool
+) -> None:
     """Refuse what watches a score that nobody logs, before Keras trains on without it.
 
     Raises
     ------
     ValueError
-        If a callback of Keras watches such a score, and no other callback could log it.
+        If the schedule or a callback of Keras watches such a score, and no other callback could
+        log it.
     """
+    if schedule == "plateau" and not validated:
+        raise ValueError(
+            'schedule="plateau" follows the loss of inner validation, and there is none. '
+            "Set early_stopping=True or give X_val and y_val."
+        )
     logged = ("loss", "accuracy", *(_OF_VALIDATION if validated else ()))
     logged_by_others = any(not type(each).__module__.startswith("keras.") for each in callbacks)
     for callback in callbacks:
@@ -218,9 +226,10 @@ class EpochReporter(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         for name, value in (logs or {}).items():
             self._history.setdefault(name, []).append(value)
+        # For callbacks that show them. As metadata they would be handed to scorers.
+        self._epoch.logs = dict(logs or {})
         stop = self._epoch.call_on_fit_task_end(
             **self._hook_arguments,
-            metadata={"logs": dict(logs or {})},
             reconstruction_attributes=lambda: {
                 "weights_": self._whole_weights(self.model.get_weights()),
                 # So that a scorer may read what inner validation has measured already.

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from skpneumo._sklearn import Interval, StrOptions
 from skpneumo.augmentation import ImageAugmenter
 from skpneumo.classifiers._base import BaseNetworkClassifier
+from skpneumo.classifiers._saved_weights import read_weights, weights_for
 from skpneumo.classifiers.engine._compiled import NetworkSpec, Weights
 from skpneumo.networks import build_cnn
-from skpneumo.networks._saved_weights import read_weights, weights_for
 
 
 class CNNClassifier(BaseNetworkClassifier):

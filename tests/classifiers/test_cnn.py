@@ -8,7 +8,7 @@ import pytest
 from sklearn.base import clone
 
 from skpneumo import CNNClassifier, build_cnn
-from skpneumo.networks._saved_weights import write_weights
+from skpneumo.classifiers._saved_weights import write_weights
 
 OTHER_THAN_DEFAULT = {
     "filters": (3, 2),

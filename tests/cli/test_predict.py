@@ -280,7 +280,8 @@ def test_what_is_no_model_is_named(content, said, xrays, tmp_path, capsys):
     assert out == ""
     assert said in err
     assert str(path) in err
-    assert err.count("\n") == 1
+    pickled, _ = err.splitlines()  # it is said that loading runs what is in it, and the error
+    assert "joblib" in pickled or "pickle" in pickled
 
 
 @pytest.mark.parametrize("name", ["missing.joblib", ""])

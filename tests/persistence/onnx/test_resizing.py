@@ -28,12 +28,9 @@ def assert_alike(image, folder, **parameters):
     found = of_the_graph(image, **parameters)
     expected = of_the_loader(image, folder, **parameters)
     assert found.shape == expected.shape
-    if parameters.get("resize") != "crop":
-        assert np.array_equal(found, expected)
-    # Where to cut is in float32 for Pillow.
-    difference = np.abs(found - expected)
-    assert difference.max() <= 1
-    assert (difference > 0).mean() < 0.01
+    # Pillow begins with the axis that leaves less to do, the graph always across, and each pass
+    # rounds. Where to cut is in float32 for Pillow.
+    assert np.abs(found - expected).max() <= 1
 
 
 @pytest.mark.parametrize("resize", ["stretch", "pad", "crop"])
@@ -41,6 +38,14 @@ def assert_alike(image, folder, **parameters):
 def test_grey_images_of_any_shape(shape, resize, tmp_path, rng):
     image = rng.integers(0, 256, (*shape, 1), dtype=np.uint8)
     assert_alike(image, tmp_path, size=(32, 21), resize=resize)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_pixels_are_those_of_pillow_across_and_then_down(shape, rng):
+    image = rng.integers(0, 256, (*shape, 1), dtype=np.uint8)
+    across = Image.fromarray(image[..., 0]).resize((21, shape[0]), Image.Resampling.BILINEAR)
+    expected = np.asarray(across.resize((21, 32), Image.Resampling.BILINEAR))
+    assert np.array_equal(of_the_graph(image, size=(32, 21))[..., 0], expected)
 
 
 @pytest.mark.parametrize("resize", ["stretch", "pad", "crop"])

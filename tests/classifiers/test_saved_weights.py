@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skpneumo import build_cnn
-from skpneumo.networks._saved_weights import (
+from skpneumo.classifiers._saved_weights import (
     SHIPPED,
     image_digests,
     read_weights,
