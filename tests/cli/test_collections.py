@@ -22,7 +22,7 @@ from skpneumo.cli._options import FOLDER_ALONE, CollectionOptions
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 
 TINY = ["--recipe", "dense-baseline", "--size", "16", "--epochs", "1"]
-READS_NONE = {"cache", "doctor"}
+READS_NONE = {"cache", "doctor", "export", "serve"}
 
 
 @pytest.fixture(scope="module")
