@@ -107,7 +107,7 @@ def test_doctor_is_silent_but_for_what_it_finds():
 def test_python_is_silent_from_the_import_to_the_fit():
     script = (
         "import numpy as np\nfrom skpneumo import CNNClassifier\n"
-        "X = np.zeros((8, 8, 8, 1), np.uint8); X[:4] += 9\n"
+        "X = np.zeros((8, 8, 8, 1), np.uint8); X[:4] += 200\n"
         "cnn = CNNClassifier(filters=(), dense_units=(), epochs=2, verbose=1, random_state=0)\n"
         "cnn.fit(X, [0] * 4 + [1] * 4).predict(X)\n"
     )
