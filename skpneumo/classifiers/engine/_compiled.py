@@ -154,6 +154,11 @@ class CompiledTraining(CompiledNetwork):
             loss = keras.losses.deserialize(json.loads(spec.loss))
             # Not to be wrapped, whatever global dtype policy somebody has set.
             self.model.compile(optimizer, loss, metrics=[accuracy], auto_scale_loss=False)
+            # Keras makes the variables of a metric at its first use; within a step they would have
+            # it traced twice.
+            nothing = keras.ops.zeros((1, self.model.output_shape[-1]))
+            self.model.compute_metrics(None, nothing, nothing)
+            self.model.reset_metrics()
             # For callbacks, which are shown the network and may read the rate, or save it.
             if type(optimizer).__module__.startswith("keras."):
                 self.network.compile(optimizer, loss, auto_scale_loss=False)
