@@ -12,7 +12,7 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import FunctionTransformer
 
-from skpneumo import ImageLoader, make_pipeline
+from skpneumo import ImageLoader, load_model, make_pipeline
 from skpneumo.cli import main
 from skpneumo.cli.explain import TABLE, explain
 
@@ -44,7 +44,7 @@ def test_every_x_ray_has_a_row_and_a_figure(model_file, xrays, tmp_path, capsys)
     rows = rows_of(tmp_path / "out")
     assert list(rows[0]) == ["path", "probability", "label", *SHARES, "figure", "error"]
     assert [row["path"] for row in rows] == paths
-    expected = joblib.load(model_file).predict_proba(paths)[:, 1]
+    expected = load_model(model_file).predict_proba(paths)[:, 1]
     assert [float(row["probability"]) for row in rows] == pytest.approx(expected, abs=2e-6)
     for row in rows:
         assert sum(float(row[share]) for share in SHARES) == pytest.approx(1, abs=1e-3)

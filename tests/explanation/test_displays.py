@@ -169,7 +169,7 @@ def test_the_gallery_has_a_row_for_each_outcome_the_surest_first(pipeline, teste
         "false alarms": np.sum(~positive & called),
         "rightly cleared": np.sum(~positive & ~called),
     }
-    assert display.axes_.shape == (4, 3)
+    assert display.axes_.shape == (sum(count > 0 for count in display.counts.values()), 3)
     probability = pipeline.predict_proba(tested.filenames)[:, 1]
     surest = f"{probability[positive & called].max():.3f}"
     assert display.axes_[0, 0].get_title().splitlines()[1] == f"p = {surest}, threshold 0.5"
