@@ -131,6 +131,7 @@ def test_folder_that_is_not_there_is_named(tmp_path, capsys):
     assert err.count("\n") == 1
 
 
+@pytest.mark.filterwarnings("ignore::skpneumo.datasets.UnknownPatientsWarning")
 def test_names_do_nothing_to_a_terminal(tmp_path, capsys):
     """Folders, files and classes may be named with the codes that move its cursor or its title."""
     codes = "\x1b]0;title\x07\x1b[2J\x9b31m"
