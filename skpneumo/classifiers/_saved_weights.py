@@ -86,7 +86,7 @@ def write_weights(
     arrays = {f"weight_{i:03d}": np.float16(weight) for i, weight in enumerate(weights)}
     network = json.dumps(_comparable(arguments), sort_keys=True)
     digests = np.unique(image_digests(images))
-    np.savez_compressed(path, network=np.array(network), digests=digests, **arrays)
+    np.savez_compressed(path, network=np.array(network), digests=digests, **arrays)  # type: ignore[arg-type]
 
 
 def read_weights(name: str | PathLike[str]) -> SavedWeights:

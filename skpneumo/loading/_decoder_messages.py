@@ -128,7 +128,7 @@ class LibtiffErrors:
                 self._before.clear()
 
 
-@_MESSAGE
+@_MESSAGE  # type: ignore[untyped-decorator]
 def _HEAR(module: bytes | None, form: bytes | None, arguments: int | None) -> None:
     heard = getattr(LibtiffErrors._of_thread, "heard", None)
     if heard is None:
@@ -138,7 +138,7 @@ def _HEAR(module: bytes | None, form: bytes | None, arguments: int | None) -> No
     heard.append(text.value.decode("utf-8", "replace"))
 
 
-@_MESSAGE
+@_MESSAGE  # type: ignore[untyped-decorator]
 def _IGNORE(module: bytes | None, form: bytes | None, arguments: int | None) -> None:
     """A tag that libtiff does not know, and the like: nothing about pixels."""
 
