@@ -1,11 +1,12 @@
 """What an input gate looks at, here and in the files that models are exported to."""
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["N_NEIGHBORS", "REASONS", "SIDE", "cell_shares"]
+__all__ = ["N_NEIGHBORS", "REASONS", "SIDE", "cell_shares", "labels_withheld"]
 
 SIDE = 32
 """Rows and columns of the small images."""
@@ -46,3 +47,10 @@ def cell_shares(n: int) -> NDArray[np.float32]:
     low = np.maximum(edges[:-1, np.newaxis], np.arange(n))
     high = np.minimum(edges[1:, np.newaxis], np.arange(1, n + 1))
     return (np.clip(high - low, 0, None) * (SIDE / n)).astype(np.float32)
+
+
+def labels_withheld(labels: NDArray[Any], withheld: NDArray[np.bool_]) -> NDArray[Any]:
+    """Labels with NaN where they are withheld: numbers as float, text as objects."""
+    labels = labels.astype(np.float64 if labels.dtype.kind in "biuf" else object)
+    labels[withheld] = np.nan
+    return labels

@@ -17,7 +17,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, indexable
 from threadpoolctl import threadpool_limits
 
-from skpneumo._input_checks import REASONS
+from skpneumo._input_checks import REASONS, labels_withheld
 from skpneumo._paths import filenames_of
 from skpneumo._patients import find_patients
 from skpneumo._random import check_random_state, random_seed
@@ -359,8 +359,7 @@ class InputGate(
         labels = np.asarray(views.predictor.predict(views.given))
         withheld = self._report_outliers(views, X)
         if self.on_outlier == "nan":
-            labels = labels.astype(np.float64 if labels.dtype.kind in "biuf" else object)
-            labels[withheld] = np.nan
+            return labels_withheld(labels, withheld)
         return labels
 
     def reasons(self, X: Any) -> NDArray[np.object_]:

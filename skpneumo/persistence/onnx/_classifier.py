@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from skpneumo._documentation import DocumentationLinks
 from skpneumo._images import check_images
+from skpneumo._input_checks import labels_withheld
 from skpneumo._paths import filenames_of
 from skpneumo.loading import ImageLoader
 from skpneumo.persistence.onnx._metadata import ModelFacts
@@ -181,8 +182,7 @@ class OnnxClassifier(DocumentationLinks, ClassifierMixin, BaseEstimator):
         labels = self.classes_[[each.label for each in found]]
         withheld = self._withheld(found, X)
         if vars(self).get("on_outlier") == "nan":
-            labels = labels.astype(np.float64 if labels.dtype.kind in "biuf" else object)
-            labels[withheld] = np.nan
+            return labels_withheld(labels, withheld)
         return labels
 
     def decide(self, X: Any) -> NDArray[np.object_]:
