@@ -198,10 +198,10 @@ class InputGate(
     >>> images = X[:2].copy()
     >>> images[1] = images[1, ::-1]
     >>> gate.reasons(images).tolist()
-    ['', 'upside down']
-    >>> gate.predict_proba(images).round(2)
-    array([[0.  , 1.  ],
-           [ nan,  nan]])
+    ['', 'unlike the training images, upside down']
+    >>> gate.predict_proba(images).round(1)
+    array([[0.6, 0.4],
+           [nan, nan]])
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {

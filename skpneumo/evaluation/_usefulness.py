@@ -51,7 +51,7 @@ def why_useless(
     >>> why_useless(evaluate_predictions(y, y_pred=y))
     ''
     >>> why_useless(evaluate_predictions(y, y_pred=[0, 1] * 20))
-    'Its balanced accuracy, 0.500 [0.354, 0.646], is not above 0.5, that of guessing, beyond ...'
+    'Its balanced accuracy, 0.500 [0.358, 0.642], is not above 0.5, that of guessing, beyond ...'
     """
     overall = frame[frame["subgroup"].eq("all")].set_index("metric")
     counts = overall.iloc[0]
