@@ -116,6 +116,11 @@ class ImageAugmenter(DocumentationLinks, SamplerMixin, BaseEstimator):
     marks : float, default=0.0
         Chance, 0 to 1, of each of two marks that are burnt in, most of them near a side: letters,
         lines of text, lead markers, and lines.
+    probability : float, default=1.0
+        Chance, 0 to 1, that an image is altered. The others are mirrored and given another
+        aspect ratio at most: what is drawn for some images only still tells the class in the
+        rest. Predictions are about unaltered images, and where training shows none of them
+        their scores are off.
     fill_mode : {"nearest", "constant", "reflect", "wrap"}, default="nearest"
         What fills the places that move in from outside the image: the nearest border pixel,
         `fill_value`, the image mirrored about its edge, or the opposite side.
@@ -193,6 +198,7 @@ class ImageAugmenter(DocumentationLinks, SamplerMixin, BaseEstimator):
         "local_contrast": [Interval(Real, 0, None, closed="left")],
         "erasing": [Interval(Real, 0, 1, closed="both")],
         "marks": [Interval(Real, 0, 1, closed="both")],
+        "probability": [Interval(Real, 0, 1, closed="both")],
         "fill_mode": [StrOptions({"constant", "nearest", "reflect", "wrap"})],
         "fill_value": [Interval(Real, 0, 255, closed="both")],
         "n_copies": [Interval(Integral, 0, None, closed="left")],
@@ -220,6 +226,7 @@ class ImageAugmenter(DocumentationLinks, SamplerMixin, BaseEstimator):
         local_contrast: float = 0.0,
         erasing: float = 0.0,
         marks: float = 0.0,
+        probability: float = 1.0,
         fill_mode: str = "nearest",
         fill_value: float = 0.0,
         n_copies: int = 1,
@@ -243,6 +250,7 @@ class ImageAugmenter(DocumentationLinks, SamplerMixin, BaseEstimator):
         self.local_contrast = local_contrast
         self.erasing = erasing
         self.marks = marks
+        self.probability = probability
         self.fill_mode = fill_mode
         self.fill_value = fill_value
         self.n_copies = n_copies
@@ -308,14 +316,15 @@ class ImageAugmenter(DocumentationLinks, SamplerMixin, BaseEstimator):
         self._validate_params()
         crop_scale = self._checked_crop_scale()
         u = sample_uniforms(n, rng)
+        altered = u["altered"] < self.probability
         affine = affine_maps(
             image_shape,
-            rotation=symmetric(u["rotation"], self.rotation),
-            width_shift=symmetric(u["width_shift"], self.width_shift),
-            height_shift=symmetric(u["height_shift"], self.height_shift),
-            shear=symmetric(u["shear"], self.shear),
-            zoom=1 + symmetric(u["zoom"], self.zoom),
-            crop=crop_boxes(crop_scale or (1.0, 1.0), u, self.aspect)
+            rotation=symmetric(u["rotation"], self.rotation) * altered,
+            width_shift=symmetric(u["width_shift"], self.width_shift) * altered,
+            height_shift=symmetric(u["height_shift"], self.height_shift) * altered,
+            shear=symmetric(u["shear"], self.shear) * altered,
+            zoom=1 + symmetric(u["zoom"], self.zoom) * altered,
+            crop=crop_boxes(crop_scale or (1.0, 1.0), u, self.aspect, whole=~altered)
             if self._crops
             else (1.0, 1.0, 0.0, 0.0),
             horizontal_flip=self.horizontal_flip & (u["horizontal_flip"] < 0.5),
@@ -334,7 +343,10 @@ class ImageAugmenter(DocumentationLinks, SamplerMixin, BaseEstimator):
         gains = band_gains(self.sharpness, self.local_contrast, u)
         intensity |= {f"band{i}": gain for i, gain in enumerate(gains.T, start=1)}
         intensity |= cover_columns(self.erasing, self.marks, u)
-        columns = [intensity[name] for name in IDENTITY_INTENSITY]
+        columns = [
+            np.where(altered, intensity[name], identity)
+            for name, identity in IDENTITY_INTENSITY.items()
+        ]
         return AugmentationParams(affine, np.column_stack(columns).astype(np.float32))
 
     def layer_arguments(self, value_range: tuple[float, float] = (0.0, 255.0)) -> dict[str, Any]:

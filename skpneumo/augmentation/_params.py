@@ -48,6 +48,7 @@ UNIFORMS = (
     "blurred",
     "blur",
     *COVER_UNIFORMS,
+    "altered",
 )
 
 # Columns of `AugmentationParams.intensity`, and what leaves an image alone.
@@ -110,6 +111,7 @@ def crop_boxes(
     area: tuple[float, float],
     uniforms: dict[str, Floats],
     aspect: float | None = None,
+    whole: ArrayLike = False,
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Draw boxes that lie in the image, or in which it lies, as shares of its width and height.
 
@@ -117,14 +119,15 @@ def crop_boxes(
     log-uniform over as much of `CROP_ASPECT_RATIO` as fits; torchvision rejects and redraws
     instead, which shifts its areas downwards. With `aspect` the ratio is log-uniform between
     ``1 / (1 + aspect)`` and ``1 + aspect`` whatever the area is, and a box that would reach
-    beyond the image it should lie in is made smaller instead.
+    beyond the image it should lie in is made smaller instead. Rows where `whole` is true have
+    the area of the image.
 
     Returns
     -------
     width, height, x, y : ndarrays of shape (n,)
         Size of the box, and its centre measured from the centre of the image.
     """
-    share = area[0] + (area[1] - area[0]) * uniforms["crop_area"]
+    share = np.where(whole, 1, area[0] + (area[1] - area[0]) * uniforms["crop_area"])
     if aspect is None:
         fits = np.abs(np.log(share))
         low = np.maximum(np.log(CROP_ASPECT_RATIO[0]), -fits)

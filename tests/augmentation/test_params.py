@@ -214,7 +214,7 @@ def test_a_crop_of_everything_is_no_crop():
 
 
 def test_every_parameter_has_its_own_number():
-    assert len(set(UNIFORMS)) == len(UNIFORMS) == 57
+    assert len(set(UNIFORMS)) == len(UNIFORMS) == 58
 
 
 @pytest.mark.parametrize(
@@ -238,6 +238,7 @@ def test_every_parameter_has_its_own_number():
         ("crop_scale", (0.8, 0.2)),
         ("crop_scale", (0.5, 4.2)),
         ("noise", -1),
+        ("probability", 1.1),
         ("collimation", 0.5),
         ("crop_scale", (0.1, 0.5, 1.0)),
     ],
@@ -264,3 +265,27 @@ def test_without_aspect_boxes_of_the_whole_image_are_not_stretched():
     np.testing.assert_allclose(affine, np.tile(IDENTITY, (50, 1)), atol=1e-5)
     affine, _ = draw(n=50, aspect=0.0)
     np.testing.assert_array_equal(affine, np.tile(IDENTITY, (50, 1)))
+
+
+def test_images_that_are_not_altered_are_mirrored_and_stretched_at_most():
+    """Their shape is drawn all the same: drawn for some, it would tell the class in the rest."""
+    always = draw(n=2000, **EVERYTHING, aspect=0.4)
+    affine, intensity = draw(n=2000, **EVERYTHING, aspect=0.4, probability=0.7)
+    left_alone = (intensity == np.float32(list(IDENTITY_INTENSITY.values()))).all(axis=1)
+    assert left_alone.mean() == pytest.approx(0.3, abs=0.04)
+    np.testing.assert_array_equal(affine[~left_alone], always.affine[~left_alone])
+    np.testing.assert_array_equal(intensity[~left_alone], always.intensity[~left_alone])
+    width, height = np.abs(affine[left_alone][:, [0, 4]]).T
+    np.testing.assert_allclose(np.maximum(width, height), 1, rtol=1e-6)
+    np.testing.assert_array_equal(affine[left_alone][:, [1, 3]], 0)
+    ratio = np.log(width / height) / np.log(1.4)
+    assert stats.kstest(ratio, "uniform", args=(-1, 2)).pvalue > 0.01
+
+
+def test_with_no_chance_at_all_nothing_is_altered():
+    calm = {name: value for name, value in EVERYTHING.items() if "flip" not in name}
+    affine, intensity = draw(n=50, **calm, probability=0)
+    np.testing.assert_array_equal(affine, np.tile(IDENTITY, (50, 1)))
+    np.testing.assert_array_equal(
+        intensity, np.tile(np.float32(list(IDENTITY_INTENSITY.values())), (50, 1))
+    )
