@@ -25,6 +25,7 @@ from skpneumo.augmentation._params import (
     crop_boxes,
     sample_uniforms,
     symmetric,
+    weakened,
 )
 
 _BATCH_SIZE = 256  # a power of two
@@ -116,11 +117,12 @@ class ImageAugmenter(DocumentationLinks, SamplerMixin, BaseEstimator):
     marks : float, default=0.0
         Chance, 0 to 1, of each of two marks that are burnt in, most of them near a side: letters,
         lines of text, lead markers, and lines.
-    probability : float, default=1.0
-        Chance, 0 to 1, that an image is altered. The others are mirrored and given another
-        aspect ratio at most: what is drawn for some images only still tells the class in the
-        rest. Predictions are about unaltered images, and where training shows none of them
-        their scores are off.
+    random_strength : bool, default=False
+        Whether each image draws a number from 0 to 1 by which all limits are multiplied, so that
+        images which are hardly altered are as frequent as those that are altered much.
+        Predictions are about unaltered images; where training shows next to none of them, their
+        probabilities are off. Flips, `aspect`, `erasing` and `marks` are as without it: in
+        images whose shape is left alone it would still tell the class.
     fill_mode : {"nearest", "constant", "reflect", "wrap"}, default="nearest"
         What fills the places that move in from outside the image: the nearest border pixel,
         `fill_value`, the image mirrored about its edge, or the opposite side.
@@ -198,7 +200,7 @@ class ImageAugmenter(DocumentationLinks, SamplerMixin, BaseEstimator):
         "local_contrast": [Interval(Real, 0, None, closed="left")],
         "erasing": [Interval(Real, 0, 1, closed="both")],
         "marks": [Interval(Real, 0, 1, closed="both")],
-        "probability": [Interval(Real, 0, 1, closed="both")],
+        "random_strength": ["boolean"],
         "fill_mode": [StrOptions({"constant", "nearest", "reflect", "wrap"})],
         "fill_value": [Interval(Real, 0, 255, closed="both")],
         "n_copies": [Interval(Integral, 0, None, closed="left")],
@@ -226,7 +228,7 @@ class ImageAugmenter(DocumentationLinks, SamplerMixin, BaseEstimator):
         local_contrast: float = 0.0,
         erasing: float = 0.0,
         marks: float = 0.0,
-        probability: float = 1.0,
+        random_strength: bool = False,
         fill_mode: str = "nearest",
         fill_value: float = 0.0,
         n_copies: int = 1,
@@ -250,7 +252,7 @@ class ImageAugmenter(DocumentationLinks, SamplerMixin, BaseEstimator):
         self.local_contrast = local_contrast
         self.erasing = erasing
         self.marks = marks
-        self.probability = probability
+        self.random_strength = random_strength
         self.fill_mode = fill_mode
         self.fill_value = fill_value
         self.n_copies = n_copies
@@ -316,15 +318,16 @@ class ImageAugmenter(DocumentationLinks, SamplerMixin, BaseEstimator):
         self._validate_params()
         crop_scale = self._checked_crop_scale()
         u = sample_uniforms(n, rng)
-        altered = u["altered"] < self.probability
+        strength = u["strength"] if self.random_strength else np.ones(n)
+        u = weakened(u, strength)
         affine = affine_maps(
             image_shape,
-            rotation=symmetric(u["rotation"], self.rotation) * altered,
-            width_shift=symmetric(u["width_shift"], self.width_shift) * altered,
-            height_shift=symmetric(u["height_shift"], self.height_shift) * altered,
-            shear=symmetric(u["shear"], self.shear) * altered,
-            zoom=1 + symmetric(u["zoom"], self.zoom) * altered,
-            crop=crop_boxes(crop_scale or (1.0, 1.0), u, self.aspect, whole=~altered)
+            rotation=symmetric(u["rotation"], self.rotation),
+            width_shift=symmetric(u["width_shift"], self.width_shift),
+            height_shift=symmetric(u["height_shift"], self.height_shift),
+            shear=symmetric(u["shear"], self.shear),
+            zoom=1 + symmetric(u["zoom"], self.zoom),
+            crop=crop_boxes(crop_scale or (1.0, 1.0), u, self.aspect, strength)
             if self._crops
             else (1.0, 1.0, 0.0, 0.0),
             horizontal_flip=self.horizontal_flip & (u["horizontal_flip"] < 0.5),
@@ -343,10 +346,7 @@ class ImageAugmenter(DocumentationLinks, SamplerMixin, BaseEstimator):
         gains = band_gains(self.sharpness, self.local_contrast, u)
         intensity |= {f"band{i}": gain for i, gain in enumerate(gains.T, start=1)}
         intensity |= cover_columns(self.erasing, self.marks, u)
-        columns = [
-            np.where(altered, intensity[name], identity)
-            for name, identity in IDENTITY_INTENSITY.items()
-        ]
+        columns = [intensity[name] for name in IDENTITY_INTENSITY]
         return AugmentationParams(affine, np.column_stack(columns).astype(np.float32))
 
     def layer_arguments(self, value_range: tuple[float, float] = (0.0, 255.0)) -> dict[str, Any]:

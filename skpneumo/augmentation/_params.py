@@ -48,8 +48,29 @@ UNIFORMS = (
     "blurred",
     "blur",
     *COVER_UNIFORMS,
-    "altered",
+    "strength",
 )
+
+# Where a column that is weakened goes to: the number that leaves the image alone.
+_NEUTRAL = {
+    **dict.fromkeys(
+        (
+            "rotation",
+            "width_shift",
+            "height_shift",
+            "shear",
+            "zoom",
+            "brightness",
+            "contrast",
+            "gamma",
+            "fine",
+            "middle",
+            "coarse",
+        ),
+        0.5,
+    ),
+    **dict.fromkeys(("left", "top", "right", "bottom", "noise", "blur"), 0.0),
+}
 
 # Columns of `AugmentationParams.intensity`, and what leaves an image alone.
 IDENTITY_INTENSITY = {
@@ -102,6 +123,17 @@ def sample_uniforms(n: int, rng: np.random.Generator) -> dict[str, Floats]:
     return dict(zip(UNIFORMS, rng.random((n, len(UNIFORMS))).T, strict=True))
 
 
+def weakened(uniforms: dict[str, Floats], strength: Floats) -> dict[str, Floats]:
+    """Move what alters an image towards what leaves it alone, one strength of 0 to 1 a row.
+
+    The aspect ratio and the flips stay as they are, and so do the chances of boxes and marks.
+    """
+    moved = {
+        name: neutral + strength * (uniforms[name] - neutral) for name, neutral in _NEUTRAL.items()
+    }
+    return uniforms | moved
+
+
 def symmetric(uniform: Floats, limit: float) -> Floats:
     """Spread numbers from [0, 1) over [-limit, limit)."""
     return (2 * uniform - 1) * limit
@@ -111,7 +143,7 @@ def crop_boxes(
     area: tuple[float, float],
     uniforms: dict[str, Floats],
     aspect: float | None = None,
-    whole: ArrayLike = False,
+    strength: ArrayLike = 1.0,
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Draw boxes that lie in the image, or in which it lies, as shares of its width and height.
 
@@ -119,15 +151,16 @@ def crop_boxes(
     log-uniform over as much of `CROP_ASPECT_RATIO` as fits; torchvision rejects and redraws
     instead, which shifts its areas downwards. With `aspect` the ratio is log-uniform between
     ``1 / (1 + aspect)`` and ``1 + aspect`` whatever the area is, and a box that would reach
-    beyond the image it should lie in is made smaller instead. Rows where `whole` is true have
-    the area of the image.
+    beyond the image it should lie in is made smaller instead. The area's
+    distance from that of the image is multiplied by `strength`.
 
     Returns
     -------
     width, height, x, y : ndarrays of shape (n,)
         Size of the box, and its centre measured from the centre of the image.
     """
-    share = np.where(whole, 1, area[0] + (area[1] - area[0]) * uniforms["crop_area"])
+    share = area[0] + (area[1] - area[0]) * uniforms["crop_area"]
+    share = 1 + strength * (share - 1)
     if aspect is None:
         fits = np.abs(np.log(share))
         low = np.maximum(np.log(CROP_ASPECT_RATIO[0]), -fits)

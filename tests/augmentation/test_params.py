@@ -238,7 +238,7 @@ def test_every_parameter_has_its_own_number():
         ("crop_scale", (0.8, 0.2)),
         ("crop_scale", (0.5, 4.2)),
         ("noise", -1),
-        ("probability", 1.1),
+        ("random_strength", "often"),
         ("collimation", 0.5),
         ("crop_scale", (0.1, 0.5, 1.0)),
     ],
@@ -267,25 +267,42 @@ def test_without_aspect_boxes_of_the_whole_image_are_not_stretched():
     np.testing.assert_array_equal(affine, np.tile(IDENTITY, (50, 1)))
 
 
-def test_images_that_are_not_altered_are_mirrored_and_stretched_at_most():
-    """Their shape is drawn all the same: drawn for some, it would tell the class in the rest."""
-    always = draw(n=2000, **EVERYTHING, aspect=0.4)
-    affine, intensity = draw(n=2000, **EVERYTHING, aspect=0.4, probability=0.7)
-    left_alone = (intensity == np.float32(list(IDENTITY_INTENSITY.values()))).all(axis=1)
-    assert left_alone.mean() == pytest.approx(0.3, abs=0.04)
-    np.testing.assert_array_equal(affine[~left_alone], always.affine[~left_alone])
-    np.testing.assert_array_equal(intensity[~left_alone], always.intensity[~left_alone])
-    width, height = np.abs(affine[left_alone][:, [0, 4]]).T
-    np.testing.assert_allclose(np.maximum(width, height), 1, rtol=1e-6)
-    np.testing.assert_array_equal(affine[left_alone][:, [1, 3]], 0)
+def test_each_image_has_a_strength_of_its_own():
+    """Its shape is drawn all the same: drawn for some, it would tell the class in the rest."""
+    parameters = {"rotation": 30, "brightness": 0.4, "crop_scale": (0.5, 1.0), "aspect": 0.4}
+    full, weak = draw(**parameters), draw(**parameters, random_strength=True)
+    turned = {}
+    for name, (affine, intensity) in {"full": full, "weak": weak}.items():
+        turned[name] = np.abs(intensity[:, 0] - 1) / 0.4
+        assert turned[name].max() <= 1
+    strength = turned["weak"] / turned["full"]
+    assert stats.kstest(strength, "uniform").pvalue > 0.01
+
+    weak_only = draw(**{**parameters, "rotation": 0}, random_strength=True).affine
+    width, height = np.abs(weak_only[:, [0, 4]]).T
     ratio = np.log(width / height) / np.log(1.4)
     assert stats.kstest(ratio, "uniform", args=(-1, 2)).pvalue > 0.01
+    area = np.minimum(width * height * np.maximum(np.exp(np.abs(np.log(width / height))), 1), 1)
+    assert np.corrcoef(1 - area, strength)[0, 1] > 0.4
 
 
-def test_with_no_chance_at_all_nothing_is_altered():
-    calm = {name: value for name, value in EVERYTHING.items() if "flip" not in name}
-    affine, intensity = draw(n=50, **calm, probability=0)
-    np.testing.assert_array_equal(affine, np.tile(IDENTITY, (50, 1)))
-    np.testing.assert_array_equal(
-        intensity, np.tile(np.float32(list(IDENTITY_INTENSITY.values())), (50, 1))
-    )
+@pytest.mark.parametrize(
+    "parameter", [name for name in EVERYTHING if "flip" not in name and name != "crop_scale"]
+)
+def test_strength_weakens_every_parameter_but_what_covers(parameter):
+    """Seeds are the same, so that only the strength tells the two apart."""
+    full = draw(n=300, **{parameter: EVERYTHING[parameter]})
+    weak = draw(n=300, **{parameter: EVERYTHING[parameter]}, random_strength=True)
+    neutral = np.r_[IDENTITY, list(IDENTITY_INTENSITY.values())]
+    moved = [np.abs(np.log1p(np.abs(np.hstack(params) - neutral))) for params in (full, weak)]
+    if parameter in ("erasing", "marks"):
+        np.testing.assert_array_equal(*moved)
+    else:
+        assert 0.2 < moved[1].sum() / moved[0].sum() < 0.8
+
+
+def test_a_generator_advances_alike_with_and_without_strength():
+    ends = [np.random.default_rng(3) for _ in range(2)]
+    for rng, random_strength in zip(ends, (False, True), strict=True):
+        ImageAugmenter(random_strength=random_strength).sample_params(5, (8, 8), rng)
+    assert ends[0].random() == ends[1].random()
