@@ -67,7 +67,7 @@ def decision_curve(
         ``net_benefit``, ``low``, ``high``, ``examine_all`` (the net benefit of examining
         everyone), ``prevalence``, ``n`` and ``n_patients``. With the prevalence known,
         ``examine_all`` and the 0 of examining no one are constants: an interval above both says
-        that the model is better than either there.
+        that the model is better than either there. It prints the net benefit with its interval.
 
     Raises
     ------
@@ -153,7 +153,7 @@ def _decision_curve(
     threshold_probabilities: ArrayLike | None,
     confidence_level: float,
 ) -> "pd.DataFrame":
-    import pandas as pd
+    from skpneumo.evaluation._table import ReadableFrame
 
     normal_quantile(confidence_level)  # checks it
     thresholds = _check_thresholds(threshold_probabilities)
@@ -191,7 +191,7 @@ def _decision_curve(
                 "n_patients": predictions.n_patients,
             }
         )
-    frame = pd.DataFrame(rows)
+    frame = ReadableFrame(rows)
     frame.attrs["confidence_level"] = confidence_level
     return frame
 

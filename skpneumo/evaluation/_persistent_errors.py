@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,11 +57,13 @@ class PersistentErrors:
         by_chance = with_interval(
             last["expected"], last["low"], last["high"], form=".2g", unit=" images"
         )
-        return (
+        return fill(
             f"Wrong in at least one of {int(last['n_wrong'])} runs: "
             f"{counted(len(self.frame), 'image')}, a share of {any_run}. In every run: "
             f"{counted(int(last['observed']), 'image')}, a share of {every_run}; by chance it "
-            f"would be {by_chance}."
+            f"would be {by_chance}.",
+            80,
+            break_on_hyphens=False,
         )
 
     __repr__ = __str__

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from html import escape
 from itertools import combinations
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
@@ -109,10 +110,37 @@ class ProtocolComparison:
         return pd.DataFrame(columns)
 
     def __str__(self) -> str:
-        return f"{self.table().to_string()}\n\n{self.explanation}"
+        paragraphs = (
+            fill(text, 80, break_on_hyphens=False) for text in self.explanation.split("\n\n")
+        )
+        return "\n\n".join([self._as_text(), *paragraphs])
+
+    def _as_text(self) -> str:
+        """The figures in 80 columns, so without the images and patients of each."""
+        columns = {}
+        for protocol, rows in self.frame.groupby("protocol", sort=False):
+            columns[protocol] = {
+                row.metric.replace("_", " "): _short(row) for row in rows.itertuples()
+            } | {
+                "images tested": str(rows["n"].max()),
+                "patients tested": str(rows["n_patients"].max()),
+                "images trained on": str(rows["n_train"].max()),
+                "patients in both": str(rows["n_shared_patients"].max()),
+            }
+        names = list(dict.fromkeys(name for column in columns.values() for name in column))
+        width = max(map(len, names))
+        lines = [f"{'':{width}}" + "".join(f"{protocol:>21}" for protocol in columns)]
+        for name in names:
+            cells = (f"{column.get(name, ''):>21}" for column in columns.values())
+            lines.append(f"{name:{width}}" + "".join(cells))
+        return "\n".join(lines)
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
         paragraphs = "".join(f"<p>{escape(text)}</p>" for text in self.explanation.split("\n\n"))
         return f"{self.table().to_html()}{paragraphs}"
+
+
+def _short(row: Any) -> str:
+    return with_interval(row.value, row.low, row.high, undefined="undefined")

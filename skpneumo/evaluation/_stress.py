@@ -93,7 +93,8 @@ def stress_test(
         corruptions that no recipe of this package is trained on or chosen by. The first rows are
         "unaltered": the same copies as they are, with no drop. The last are the "mean" over all
         that are not held back, and the "worst" of them, of which the column ``where`` says which
-        it is. ``frame.attrs["notes"]`` has the sentences that belong beside the table.
+        it is. ``frame.attrs["notes"]`` has the sentences that belong beside the table. It prints
+        each figure with its interval, a part for each metric.
 
     Raises
     ------
@@ -123,7 +124,7 @@ def stress_test(
     >>> frame.pivot(index="corruption", columns="metric", values="value").shape
     (39, 4)
     """
-    import pandas as pd
+    from skpneumo.evaluation._table import StressFrame
 
     groups = patients_of(X, len(X), groups)
     X = X if _are_images(X) else check_paths(X)
@@ -149,7 +150,7 @@ def stress_test(
     if counted:
         rows += mean_rows(counted, unaltered, _METRICS, confidence_level)
         rows += worst_rows([row for row in rows if row["corruption"] in counted], _METRICS)
-    frame = pd.DataFrame(rows)
+    frame = StressFrame(rows)
     frame.attrs["confidence_level"] = confidence_level
     frame.attrs["notes"] = notes(
         one_fit={},

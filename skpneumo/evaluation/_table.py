@@ -1,14 +1,14 @@
 """The table of an evaluation: a DataFrame that prints each metric with its interval."""
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import pandas as pd
 
-from skpneumo._formatting import with_interval
+from skpneumo._formatting import based_on, with_interval
 
-__all__ = ["EvaluationFrame", "ReadableFrame", "formatted"]
+__all__ = ["EvaluationFrame", "ReadableFrame", "StressFrame", "formatted"]
 
 _NAMES = {
     "f1": "F1",
@@ -25,8 +25,17 @@ _LEAST_WIDTH = 29
 _FIGURES = (
     ("value", "low", "high"),
     ("difference", "low", "high"),
+    ("net_benefit", "low", "high"),
+    ("drop", "drop_low", "drop_high"),
 )
-_SHORT = {"value_a": "a", "value_b": "b", "p_value": "p", "n": "images", "n_patients": "patients"}
+_SHORT = {
+    "value_a": "a",
+    "value_b": "b",
+    "p_value": "p",
+    "n": "images",
+    "n_patients": "patients",
+    "threshold_probability": "threshold",
+}
 # What makes lines longer than a terminal is wide, and is not needed to read the figures.
 _NOT_PRINTED = {
     "interval", "test", "n_effective", "true_positives", "false_negatives", "false_positives",
@@ -60,7 +69,7 @@ class ReadableFrame(pd.DataFrame):
 
     def _for_reading(self) -> pd.DataFrame:
         level = f"{self.attrs.get('confidence_level', 0.95):.0%} interval"
-        limits = {name for _, low, high in _FIGURES for name in (low, high)}
+        limits = {name for _, *ends in _FIGURES for name in ends}
         columns: dict[str, Any] = {}
         for name in map(str, self.columns):
             if name in _NOT_PRINTED or name in limits:
@@ -117,6 +126,51 @@ class EvaluationFrame(ReadableFrame):
         return table if self["subgroup"].nunique() > 1 else table.drop(columns="subgroup")
 
 
+class StressFrame(ReadableFrame):
+    """The same for one model on images that were altered: a part for each metric."""
+
+    def __repr__(self) -> str:
+        return super().__repr__() if self._is_part() else "\n\n".join(self._parts())
+
+    def _is_part(self) -> bool:
+        needed = {"corruption", "metric", "value", "low", "high", "n", "n_patients", "interval"}
+        needed |= {"drop", "drop_low", "drop_high"}
+        return not needed <= set(map(str, self.columns))
+
+    def _parts(self) -> Iterator[str]:
+        level = f"{self.attrs.get('confidence_level', 0.95):.0%} interval"
+        width = max(27, 1 + max(map(len, self["corruption"])))
+        for metric, rows in self.groupby("metric", sort=False):
+            size = based_on(int(rows["n"].max()), int(rows["n_patients"].max()))
+            lines = [
+                f"{_name(str(metric), None)} of {size}",
+                f"{'':{width}}{'value':>6}  {level:<16}{'drop':>7}  {level:<16}".rstrip(),
+            ]
+            for row in rows.itertuples():
+                lines.append(f"{row.corruption:{width}}{self._figures(row)}".rstrip())
+                if isinstance(getattr(row, "where", None), str):
+                    lines[-1] += f"\n  {row.where}"
+            yield "\n".join(lines)
+
+    def _figures(self, row: Any) -> str:
+        if math.isnan(row.value):
+            return str(row.interval)
+        drop = "" if math.isnan(row.drop) else f"{row.drop:+7.3f}"
+        lost = "" if math.isnan(row.drop) else _limits(row.drop_low, row.drop_high)
+        return f"{row.value:6.3f}  {_limits(row.low, row.high):<16}{drop}  {lost}"
+
+    def _for_reading(self) -> pd.DataFrame:
+        table = super()._for_reading()
+        table["metric"] = [_name(each, None) for each in self["metric"]]
+        if "where" in table:
+            table["where"] = table["where"].fillna("")
+        value, drop = (name for name in table.columns if name.startswith(("value [", "drop [")))
+        undefined = self["value"].isna().to_numpy()
+        table.loc[undefined, value] = self.loc[undefined, "interval"]
+        table.loc[self["drop"].isna().to_numpy(), drop] = ""
+        return table
+
+
 def formatted(
     frame: pd.DataFrame, metrics: Collection[str] | None = None, positive: str | None = None
 ) -> str:
@@ -151,10 +205,11 @@ def _line(row: Any, name: str, width: int) -> str:
     if math.isnan(row.value):
         figure, _, why = row.interval.partition(": ")
         return f"{name:{width}}{figure:<26}{sizes}\n  {why}".rstrip()
-    interval = f"[{row.low:.3f}, {row.high:.3f}]"
-    if math.isnan(row.low):
-        interval = "[no interval]"
-    return f"{name:{width}}{row.value:7.3f}  {interval:<17}{sizes}"
+    return f"{name:{width}}{row.value:7.3f}  {_limits(row.low, row.high):<17}{sizes}"
+
+
+def _limits(low: float, high: float) -> str:
+    return "[no interval]" if math.isnan(low) else f"[{low:.3f}, {high:.3f}]"
 
 
 def _name(metric: str, positive: str | None) -> str:

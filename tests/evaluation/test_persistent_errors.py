@@ -78,8 +78,10 @@ def test_same_errors_stand_out():
     last = errors.overlap.iloc[-1]
     assert last["observed"] == 20 > last["high"]
     figure = "a share of 0.100 [0.066, 0.149] (200 images, 200 patients)"
-    assert str(errors).startswith(f"Wrong in at least one of 5 runs: 20 images, {figure}")
-    assert f"In every run: 20 images, {figure}; by chance it would be " in str(errors)
+    text = " ".join(str(errors).split())
+    assert max(map(len, str(errors).splitlines())) <= 80
+    assert text.startswith(f"Wrong in at least one of 5 runs: 20 images, {figure}")
+    assert f"In every run: 20 images, {figure}; by chance it would be " in text
     assert repr(errors) == str(errors)
 
 

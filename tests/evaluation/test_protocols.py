@@ -206,8 +206,12 @@ def test_prints_as_table_and_text():
     assert table.loc["accuracy", "patient-grouped CV"].startswith(f"{figure:.3f} [")
     assert table.loc["accuracy", "patient-grouped CV"].endswith("] (70 images, 50 patients)")
     assert table.loc["recall", "patient-grouped CV"].endswith("] (40 images, 20 patients)")
-    assert comparison.explanation in str(comparison)
-    assert repr(comparison) == str(comparison)
+    text = str(comparison)
+    assert " ".join(comparison.explanation.split()) in " ".join(text.split())
+    assert f"{figure:.3f} [" in text
+    assert "images tested" in text
+    assert max(map(len, text.splitlines())) <= 80
+    assert repr(comparison) == text
     html = comparison._repr_html_()
     assert html.count("<p>") == 2
     assert "<table" in html

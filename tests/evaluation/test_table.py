@@ -10,8 +10,12 @@ import pandas as pd
 import pytest
 from sklearn.exceptions import UndefinedMetricWarning
 
-from skpneumo.evaluation import compare_predictions, evaluate_predictions
-from skpneumo.evaluation._table import _name, formatted
+from skpneumo.evaluation import (
+    compare_predictions,
+    decision_curve_predictions,
+    evaluate_predictions,
+)
+from skpneumo.evaluation._table import StressFrame, _name, formatted
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +81,52 @@ def test_a_comparison_prints_its_difference_with_the_interval():
     assert max(map(len, lines)) <= 90
     assert "difference [95% interval]" in lines[0]
     assert any(re.search(r"recall .*\d\.\d{3} \[\S+, \S+\]", line) for line in lines)
+
+
+def test_a_decision_curve_prints_its_net_benefit_with_the_interval():
+    y, score = np.repeat([0, 1], 20), np.linspace(0.05, 0.95, 40)
+    curve = decision_curve_predictions(y, score, prevalence=0.1)
+    lines = str(curve).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[0].split()[:2] == ["threshold", "net_benefit"]
+    assert all(re.search(r"-?\d\.\d{3} \[\S+, \S+\]", line) for line in lines[1:])
+    assert len(lines) == len(curve) + 1
+    assert "net_benefit [95% interval]" in curve._repr_html_()
+    assert type(pd.DataFrame(curve)) is pd.DataFrame
+
+
+def test_a_stress_test_prints_a_part_for_each_metric():
+    rows = [
+        {"corruption": name, "metric": metric, "value": value, "low": 0.4, "high": 0.9}
+        | {"n": 60, "n_patients": 20, "interval": "Wilson"}
+        | {"drop": 0.7 - value, "drop_low": -0.1, "drop_high": 0.2, "where": where}
+        for metric in ("roc_auc", "recall")
+        for name, value, where in (
+            ("darker and flatter x 0.65", 0.5, np.nan),
+            ("worst", 0.4, "darker and flatter x 0.65"),
+        )
+    ]
+    undefined = {"value": np.nan, "interval": "undefined: all images are positive"}
+    unaltered = {"drop": np.nan, "drop_low": np.nan, "drop_high": np.nan}
+    rows += [
+        rows[0] | {"metric": "specificity"} | undefined,
+        rows[0] | {"metric": "specificity", "corruption": "unaltered"} | unaltered,
+    ]
+    frame = StressFrame(rows)
+    text = str(frame)
+    assert max(map(len, text.splitlines())) <= 80
+    assert re.search(r"ROC AUC of 60 images, 20 patients\n +value +95% interval +drop", text)
+    assert re.search(r"x 0\.65 +0\.500  \[0\.400, 0\.900\] +\+0\.200  \[-0\.100, 0\.200\]", text)
+    assert re.search(r"^worst .*\n  darker and flatter x 0\.65$", text, re.M)
+    assert re.search(r"x 0\.65 +undefined: all images are positive$", text, re.M)
+    assert "nan" not in text
+    html = frame._repr_html_()
+    assert "undefined: all images are positive" in html
+    assert "0.500 [0.400, 0.900]" in html
+    assert "+0.200" not in html
+    assert "nan" not in html.lower()
+    assert type(frame.query("metric == 'recall'")) is pd.DataFrame
+    assert str(pickle.loads(pickle.dumps(frame))) == text
 
 
 def test_a_pipe_gets_the_same():

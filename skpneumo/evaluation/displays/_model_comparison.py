@@ -213,13 +213,13 @@ class ModelComparisonDisplay:
                 f"There are {len(names)} models and {len(metrics)} metrics, so there is nothing "
                 "to draw. Pass at least one of each."
             )
-        ax = axes_for(ax, figsize=(8.6, 1.3 + (0.22 + 0.26 * len(metrics)) * len(names)))
+        ax = axes_for(ax, figsize=(8.6, 1.3 + (0.3 + 0.36 * len(metrics)) * len(names)))
         places = np.arange(len(names))
         self.points_ = {}
         for i, metric in enumerate(metrics):
             rows = [self._row(name, metric) for name in names]
             value, low, high = np.array([[row.value, row.low, row.high] for row in rows]).T
-            shift = (i - (len(metrics) - 1) / 2) * 0.6 / len(metrics)
+            shift = (i - (len(metrics) - 1) / 2) * 0.8 / len(metrics)
             self.points_[metric] = ax.errorbar(
                 value,
                 places + shift,

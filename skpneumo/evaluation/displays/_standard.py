@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm
 from sklearn.calibration import CalibrationDisplay
 from sklearn.metrics import (
     ConfusionMatrixDisplay,
@@ -40,6 +41,7 @@ __all__ = ["are_separated", "draw_calibration", "draw_confusion", "draw_curves",
 
 _CURVE = {"color": VERMILLION}
 _CHANCE = {"color": GREY, "label": "chance"}
+_DET_TICKS = (0.01, 0.1, 0.5, 0.9, 0.99)
 
 
 def plot_evaluation(
@@ -232,6 +234,9 @@ def draw_curves(
         name = based_on(len(predictions), predictions.n_patients)
         DetCurveDisplay.from_predictions(positive, score, name=name, ax=det, **_CURVE)
         det.set(title="detection error tradeoff", xlabel="false alarms", ylabel="misses")
+        # Fewer than scikit-learn's, which touch each other on a small panel.
+        det.set_xticks(norm.ppf(_DET_TICKS), [f"{tick:.0%}" for tick in _DET_TICKS])
+        det.set_yticks(norm.ppf(_DET_TICKS), [f"{tick:.0%}" for tick in _DET_TICKS])
         legend_below(det)
 
 
