@@ -5,9 +5,9 @@
 Each recipe is fitted once for each fold, on the patients of the others. Each fold's scores, of
 the held-out images as they are and of corrupted copies, are kept in the folder `--out`, so that a
 run that was stopped continues where it was, and are pooled before a figure is computed. The table
-is written to `table.csv` and `table.md` in that folder; the guide and
-`skpneumo/recipes/measured.csv` have copies. Intervals are 95 %, over patients; they leave out the
-chance in training.
+is written to `table.csv` in that folder and, in two parts that fit on a page, to `table.md`; the
+guide and `skpneumo/recipes/measured.csv` have copies. Intervals are 95 %, over patients; they
+leave out the chance in training.
 
 `--sample` takes so many patients at random, `--use-folds` fits only the first of the folds:
 quicker, with wider intervals. The table says how many images and folds a row rests on.
@@ -46,6 +46,14 @@ from skpneumo.fitted import classifiers_of
 METRICS = ("recall", "specificity", "f1", "balanced_accuracy", "roc_auc")
 STRESS_METRICS = ("balanced_accuracy", "specificity", "recall")
 UNALTERED = "unaltered"
+# What the names of the columns of stress tests have and others have not.
+STRESS_COLUMNS = (", mean of stress tests", ", worst", ", held back", "roc_auc, ")
+HEADINGS = {
+    "balanced_accuracy": "balanced accuracy",
+    "roc_auc": "ROC AUC",
+    "f1": "F1",
+    ", mean of stress tests": ", mean",
+}
 
 
 def frame_alone(image: Image.Image) -> Image.Image:
@@ -210,11 +218,28 @@ def stress_columns(y: np.ndarray, files: np.ndarray, scores: dict[str, Any]) -> 
     return columns
 
 
+def heading(column: str) -> str:
+    for name, words in HEADINGS.items():
+        column = column.replace(name, words)
+    return column
+
+
 def written(row: Any) -> str:
     return with_interval(row.value, row.low, row.high)
 
 
 def as_markdown(table: pd.DataFrame) -> str:
+    """Two tables: the images as they are, and the stress tests of the recipes that had them."""
+    stress = [name for name in table.columns if any(part in name for part in STRESS_COLUMNS)]
+    parts = [as_markdown_table(table.drop(columns=stress))]
+    if stress:
+        tested = table.dropna(subset=stress, how="all")
+        parts.append(as_markdown_table(tested[["recipe", *stress]]))
+    return "\n".join(parts)
+
+
+def as_markdown_table(table: pd.DataFrame) -> str:
+    table = table.fillna("").rename(columns=lambda name: heading(str(name)))
     header = "| " + " | ".join(table.columns) + " |"
     rule = "|" + "---|" * len(table.columns)
     lines = ["| " + " | ".join(map(str, row)) + " |" for row in table.itertuples(index=False)]

@@ -1,6 +1,7 @@
 """Recipes: what each states, that each runs from paths to probabilities, and their table."""
 
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import keras
@@ -26,7 +27,9 @@ from skpneumo.recipes._make import MEASURED
 
 NAMES = list(list_recipes().index)
 NETWORKS = [name for name in NAMES if name != "hog-svm"]
-GUIDE = Path(__file__).parents[1] / "docs" / "guide" / "recipes.md"
+ROOT = Path(__file__).parents[1]
+GUIDE = ROOT / "docs" / "guide" / "recipes.md"
+BENCHMARKS = str(ROOT / "benchmarks")
 
 # Word for word what is stated of each, so that nobody changes a study by accident.
 STATED = {
@@ -323,8 +326,23 @@ def test_the_guide_has_each_recipe_with_its_figure():
         assert PUBLISHED.get(name, "") in row.replace("–", "-")
 
 
-def test_the_guide_shows_what_was_measured():
+def test_the_guide_shows_what_was_measured_in_two_tables_as_the_benchmark_writes_them(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    benchmark = import_module("recipes")
     page = GUIDE.read_text(encoding="utf-8")
-    measured = pd.read_csv(MEASURED, dtype=str).fillna("")
-    for row in [measured.columns, *measured.itertuples(index=False)]:
-        assert f"| {' | '.join(row)} |" in page
+    measured = pd.read_csv(MEASURED, dtype=str)
+    quality, stress = benchmark.as_markdown(measured).strip().split("\n\n")
+    assert quality in page
+    assert stress in page
+    figures = measured.set_index("recipe").loc["robust"]
+    assert all(f"| {figure} |" in quality + stress for figure in figures)
+    assert "| dense-baseline |" in quality
+    assert "| dense-baseline |" not in stress
+    assert max(len(table.splitlines()[0].split("|")) - 2 for table in (quality, stress)) <= 11
+
+
+def test_without_stress_tests_there_is_one_table(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    table = pd.DataFrame({"recipe": ["a"], "recall": ["0.900 [0.800, 0.950]"]})
+    written = import_module("recipes").as_markdown(table)
+    assert written == "| recipe | recall |\n|---|---|\n| a | 0.900 [0.800, 0.950] |\n"
