@@ -66,7 +66,7 @@ def save_and_say_what_it_is_worth(
 def _worth(model: Any, data: TrainingData) -> str:
     """Say what a model reached, and return why it is useless, if it is."""
     from skpneumo.cli._metrics_table import evaluated, printed
-    from skpneumo.cli._worth import SHOWN, reason_of_uselessness, say_useless
+    from skpneumo.cli._worth import SHOWN, reason_of_uselessness, say_useless, say_worth
 
     if not _says_which_is_ill(data.train):
         say(
@@ -79,8 +79,7 @@ def _worth(model: Any, data: TrainingData) -> str:
         frame = evaluated(model, data.held_out)
         say("On the patients that were held out:")
         say(printed(frame, positive_name(data.held_out), SHOWN))
-        reasons.append(reason_of_uselessness(frame, data.held_out))
-        say_useless(reasons[-1], frame)
+        reasons.append(say_worth(frame, data.held_out))
         return next(filter(None, reasons), "")
     frame = _on_training_images(model, data.train)
     own = reason_of_uselessness(frame, data.train)

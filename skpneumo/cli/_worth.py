@@ -19,15 +19,19 @@ if TYPE_CHECKING:
 __all__ = [
     "SHOWN",
     "files_seen_in_training",
+    "in_words",
     "reason_of_uselessness",
     "recorded_uselessness",
     "say_in_red",
     "say_useless",
     "say_what_was_seen",
+    "say_worth",
     "seen_in_training",
 ]
 
 _GUESSING = 0.5
+# An interval of more than this leaves open whether a model is good or poor.
+_WIDE = 0.15
 SHOWN = ("recall", "specificity", "balanced_accuracy", "roc_auc")
 
 
@@ -42,11 +46,63 @@ def say_in_red(text: str, file: TextIO | None = None) -> None:
 
 def reason_of_uselessness(frame: "pd.DataFrame", xrays: "Bunch") -> str:
     """Say why a model is useless, in the names of the classes; "" if it is not."""
+    return why_useless(frame, names=_names(xrays))
+
+
+def say_worth(frame: "pd.DataFrame", xrays: "Bunch") -> str:
+    """Say in words what a model is worth; return why it is useless, "" if it is not."""
+    useless = reason_of_uselessness(frame, xrays)
+    if useless:
+        say_useless(useless, frame)
+    elif words := in_words(frame, _names(xrays)):
+        say(words)
+    return useless
+
+
+def in_words(frame: "pd.DataFrame", names: tuple[str, str]) -> str:
+    """Write how many of a hundred images of each class a model gets wrong.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As from ``evaluate``.
+    names : tuple of two str
+        The negative and the positive class.
+
+    Returns
+    -------
+    sentence : str
+        "" if the images are of one class.
+    """
+    rows = frame[frame["subgroup"].eq("all")].set_index("metric")
+    recall, specificity = (rows.loc[name] for name in ("recall", "specificity"))
+    if recall[["value", "low"]].isna().any() or specificity[["value", "low"]].isna().any():
+        return ""
+    negative, positive = names
+    text = (
+        f"In words: of 100 {positive} images it misses about {_wrong(recall)}, and of 100 "
+        f"{negative} images it calls about {_wrong(specificity)} {positive}."
+    )
+    if max(row["high"] - row["low"] for row in (recall, specificity)) > _WIDE:
+        text += (
+            f" That is not exact: it rests on {counted(int(recall['n_patients']), 'patient')} "
+            f"with {positive} and {specificity['n_patients']} with {negative} images."
+        )
+    return text
+
+
+def _wrong(row: "pd.Series[Any]") -> str:
+    value, low, high = (round(100 * (1 - row[name])) for name in ("value", "high", "low"))
+    return f"{value} ({low} to {high})"
+
+
+def _names(xrays: "Bunch") -> tuple[str, str]:
+    """What is called negative, and what positive."""
     from skpneumo.cli._collections import positive_name
 
     positive = positive_name(xrays)
     names = [name for name in xrays.target_names if name not in positive.split(" or ")]
-    return why_useless(frame, names=(" or ".join(names), positive))
+    return " or ".join(names), positive
 
 
 def say_useless(reason: str, frame: "pd.DataFrame | None" = None) -> None:

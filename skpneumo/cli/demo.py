@@ -91,7 +91,7 @@ def demo(
     from skpneumo.cli._search import recall_search, table_of
     from skpneumo.cli._training_record import TrainingRecord
     from skpneumo.cli._updates import n_updates, updates_line
-    from skpneumo.cli._worth import reason_of_uselessness, say_useless
+    from skpneumo.cli._worth import say_worth
 
     start = time.perf_counter()
     _make_room(out, force)
@@ -142,8 +142,7 @@ def demo(
     metrics = evaluated(model, held_out)
     _say("Evaluate", "on the held-out patients, who were not used for any choice above")
     _indent(printed(metrics, positive, METRICS))
-    useless = reason_of_uselessness(metrics, held_out)
-    say_useless(useless, metrics)
+    useless = say_worth(metrics, held_out)
 
     record = TrainingRecord.of(
         trained_on,

@@ -49,12 +49,7 @@ def evaluate(
     from skpneumo.cli._distinct_files import refuse_the_same_file
     from skpneumo.cli._metrics_table import evaluated, printed
     from skpneumo.cli._model_files import find_model, load_model, refuse_to_overwrite
-    from skpneumo.cli._worth import (
-        reason_of_uselessness,
-        say_useless,
-        say_what_was_seen,
-        seen_in_training,
-    )
+    from skpneumo.cli._worth import say_what_was_seen, say_worth, seen_in_training
 
     require_source(folder, read_by, "FOLDER")
     model = find_model(model)
@@ -69,7 +64,7 @@ def evaluate(
     with working("Evaluating"):
         frame = evaluated(estimator, xrays, threshold)
     say(f"\n{printed(frame, positive)}")
-    say_useless(reason_of_uselessness(frame, xrays), frame)
+    say_worth(frame, xrays)
     if out is not None:
         write_frame(frame, out)
         say(f"\nSaved {out}.")

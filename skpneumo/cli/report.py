@@ -63,9 +63,8 @@ def report(
     )
     from skpneumo.cli._worth import (
         SHOWN,
-        reason_of_uselessness,
-        say_useless,
         say_what_was_seen,
+        say_worth,
         seen_in_training,
     )
     from skpneumo.report import EvaluationReport
@@ -119,7 +118,7 @@ def report(
         )
     written.to_html(out)
     say(f"\n{printed(written.frame, positive, SHOWN)}")
-    say_useless(reason_of_uselessness(written.frame, xrays), written.frame)
+    say_worth(written.frame, xrays)
     say(f"\n{written.threshold_origin}\nSaved {out}.")
 
 

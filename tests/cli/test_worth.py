@@ -14,6 +14,8 @@ from skpneumo.cli import _default_pipeline, _search, main
 from skpneumo.cli._collections import rows_of
 from skpneumo.cli._model_files import save_model
 from skpneumo.cli._training_record import TrainingRecord, provenance_of
+from skpneumo.cli._worth import in_words
+from skpneumo.evaluation import evaluate_predictions
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 
@@ -126,6 +128,43 @@ def test_predict_says_what_a_folder_holds_and_that_all_got_one_answer(
     assert f"{folder} holds 24 images (12 in a, 12 in b) and 1 file that is no image." in err
     assert any("called all 24 X-rays NORMAL" in line for line in red_lines(err))
     assert "1 of 25 files could not be read; its row says why." in err
+
+
+@pytest.mark.parametrize(
+    ("repeats", "tail"),
+    [
+        (
+            1,
+            " That is not exact: it rests on 10 patients with PNEUMONIA and 20 with NORMAL "
+            "images.",
+        ),
+        (50, ""),
+    ],
+)
+def test_figures_are_said_in_words_and_how_exact_they_are(repeats, tail):
+    y = np.repeat([0] * 20 + [1] * 10, repeats)
+    y_pred = np.repeat([0] * 19 + [1] + [1] * 8 + [0] * 2, repeats)
+    frame = evaluate_predictions(y, y_pred=y_pred, groups=range(len(y)))
+    words = in_words(frame, ("NORMAL", "PNEUMONIA"))
+    assert words.startswith("In words: of 100 PNEUMONIA images it misses about 20 (")
+    assert "), and of 100 NORMAL images it calls about 5 (" in words
+    low, high = map(int, re.search(r"about 20 \((\d+) to (\d+)\)", words).groups())
+    assert low < 20 < high
+    assert words.endswith(f") PNEUMONIA.{tail}")
+
+
+def test_of_one_class_nothing_is_said_in_words():
+    frame = evaluate_predictions([1, 1], y_pred=[1, 0], groups=[0, 1], pos_label=1)
+    assert in_words(frame, ("NORMAL", "PNEUMONIA")) == ""
+
+
+@pytest.mark.parametrize("command", ["evaluate", "report"])
+def test_a_model_that_is_not_useless_is_described_in_words(
+    command, model_file, xrays, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("skpneumo.cli._worth.why_useless", lambda *_, **__: "")
+    assert main([command, str(model_file), xrays.root, "--out", str(tmp_path / "out")]) == 0
+    assert "In words: of 100 PNEUMONIA images it misses about" in capsys.readouterr().out
 
 
 @pytest.fixture(scope="module")
