@@ -37,6 +37,8 @@ VERSIONS = ("keras", "matplotlib", "numpy", "pandas", "scikit-learn", "tensorflo
 # for those who write pages and change nothing else.
 STALE = "SKPNEUMO_STALE_PAGES"
 N_ROWS = 20
+# Characters of a line of text that fits on a page.
+WIDEST = 96
 
 
 @dataclass
@@ -68,11 +70,7 @@ def run_block(
             value = eval(
                 compile(ast.Expression(last.value), filename, "eval"), namespace
             )
-    outputs = [
-        f"<pre>{escape(printed.getvalue().rstrip())}</pre>"
-        if printed.getvalue()
-        else ""
-    ]
+    outputs = [as_text(printed.getvalue()) if printed.getvalue() else ""]
     outputs += [shown(value), *figures(name)]
     written = sorted(set(Path().glob("*.html")) - before)
     return Block(
@@ -93,7 +91,18 @@ def shown(value: Any) -> str:
         return table(value)
     if hasattr(value, "_repr_html_"):
         return f'<div class="scroll">{value._repr_html_()}</div>'
-    return f"<pre>{escape(repr(value))}</pre>"
+    return as_text(value if isinstance(value, str) else repr(value))
+
+
+def as_text(text: str) -> str:
+    """Text as a terminal shows it; lines that are wider than the page may be broken."""
+    text = text.rstrip()
+    wide = max(map(len, text.splitlines()), default=0) > WIDEST
+    return (
+        f'<pre class="sentences">{escape(text)}</pre>'
+        if wide
+        else f"<pre>{escape(text)}</pre>"
+    )
 
 
 def table(frame: Any) -> str:

@@ -62,5 +62,5 @@ for name, pipeline in candidates.items():
         label=name,
     )
 axes.set(xlabel="specificity, mean and spread of 3 folds", ylabel="recall")
-axes.legend()
+figure.legend(loc="outside upper center", ncols=2, frameon=False)
 figure.savefig("resamplers.png")

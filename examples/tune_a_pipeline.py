@@ -76,7 +76,7 @@ axes.scatter(table["mean_test_specificity"], table["mean_test_recall"], label="c
 chosen = table.loc[search.best_index_]
 axes.scatter(chosen["mean_test_specificity"], chosen["mean_test_recall"], s=90, label="chosen")
 axes.set(xlabel="specificity, mean of three folds", ylabel="recall, mean of three folds")
-axes.legend()
+figure.legend(loc="outside upper center", ncols=2, frameon=False)
 figure.savefig("candidates.png")
 
 joblib.dump(search, "model.joblib")

@@ -61,5 +61,5 @@ figure, axes = plt.subplots(figsize=(5, 4), layout="constrained")
 for dropout, of_it in table.groupby("cnn__dropout"):
     axes.scatter(of_it["specificity"], of_it["recall"], label=f"dropout {dropout:g}")
 axes.set(xlabel="specificity, mean of three folds", ylabel="recall, mean of three folds")
-axes.legend()
+figure.legend(loc="outside upper center", ncols=2, frameon=False)
 figure.savefig("candidates.png")

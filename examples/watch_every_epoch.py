@@ -59,5 +59,5 @@ figure, axes = plt.subplots(figsize=(5.6, 3.8), layout="constrained")
 for number, fit in epochs.sort_values("epoch").groupby("fit"):
     axes.plot(fit["epoch"], fit["held-out recall"], marker="o", label=f"fit {number}")
 axes.set(xlabel="epoch", ylabel="recall of the images held out")
-axes.legend()
+figure.legend(loc="outside upper center", ncols=5, frameon=False)
 figure.savefig("epochs.png")
