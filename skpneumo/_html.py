@@ -135,7 +135,8 @@ def document(title: str, body: str) -> str:
         '<link rel="icon" href="data:,">'
         "<style>:root { color-scheme: light dark; } "
         "body { font-family: system-ui, sans-serif; margin: 1.5rem auto; max-width: 60rem; "
-        "padding: 0 1rem; } h1 { line-height: 1.2; } "
+        "padding: 0 1rem; } "
+        "h1 { font-size: min(2em, 8vw); line-height: 1.2; overflow-wrap: anywhere; } "
         "@media print { :root { color-scheme: light; } body { margin: 0; max-width: none; } }"
         f"</style></head><body><main><h1>{escape(title)}</h1>{body}</main></body></html>"
     )

@@ -137,7 +137,7 @@ def claimed_rule(estimator: Any) -> DecisionRule:
         )
         return DecisionRule(
             f"Nobody chose the threshold: the model calls {how}. That promises nothing about "
-            "recall; RecallFloorClassifier would.",
+            "recall; RecallFloorClassifier, or skpneumo fit --recall, would.",
             threshold.value,
         )
     value = float(threshold.value)
