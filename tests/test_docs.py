@@ -59,6 +59,12 @@ def test_blocks_show_what_they_print_and_the_value_of_the_last_expression(page):
     assert "<table>" in blocks[2].html.replace(' border="0"', "")
 
 
+def test_lines_that_are_wider_than_the_page_may_be_broken_and_printed_tables_not(page):
+    _, (sentence, table) = page("'A sentence. ' * 20", "print('a b\\n' * 20)")
+    assert sentence.html.startswith('<pre class="sentences">A sentence.')
+    assert table.html.startswith("<pre>a b\n")
+
+
 def test_figures_are_drawn_and_closed_and_pages_collected(page):
     import matplotlib.pyplot as plt
 

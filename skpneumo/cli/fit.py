@@ -112,5 +112,5 @@ def fit(
         model.fit(data.train.X, data.train.target)
     say(f"Trained{epochs_of(model)} in {duration(time.perf_counter() - start)}.")
     if gate:
-        say(f"Input gate: {model.terms_}")
+        say(f"Input gate: {model.terms_[0].lower()}{model.terms_[1:]}")
     save_and_say_what_it_is_worth(model, data, out, updates)
