@@ -272,7 +272,7 @@ def test_each_image_has_a_strength_of_its_own():
     parameters = {"rotation": 30, "brightness": 0.4, "crop_scale": (0.5, 1.0), "aspect": 0.4}
     full, weak = draw(**parameters), draw(**parameters, random_strength=True)
     turned = {}
-    for name, (affine, intensity) in {"full": full, "weak": weak}.items():
+    for name, (_, intensity) in {"full": full, "weak": weak}.items():
         turned[name] = np.abs(intensity[:, 0] - 1) / 0.4
         assert turned[name].max() <= 1
     strength = turned["weak"] / turned["full"]
