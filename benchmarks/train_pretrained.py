@@ -126,7 +126,12 @@ def train(options: argparse.Namespace, log: Log) -> Path:
         calibration="isotonic",
         pos_label=1,
     )
-    model = InputGate(floor, on_outlier="nan", false_alarm_rate=options.false_alarms)
+    model = InputGate(
+        floor,
+        on_outlier="nan",
+        false_alarm_rate=options.false_alarms,
+        random_state=options.random_state,
+    )
     model.fit(X, y, groups=patients)
     floor = forget_the_fits(model, pipeline)
     log(f"Fitted {options.folds} folds and the whole in {_minutes(start)}.")
