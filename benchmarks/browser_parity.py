@@ -10,6 +10,7 @@ difference of a probability, and of how many images the input gate says otherwis
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
 import time
@@ -72,6 +73,9 @@ def main() -> int:
 def in_browser(model: Path, images: list[Any], runtime: Path) -> list[Any]:
     """What the page says of each image."""
     settings = webdriver.ChromeOptions()
+    # Named, or selenium asks another host where they are.
+    settings.binary_location = shutil.which("chromium")
+    service = webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
     for argument in ARGUMENTS:
         settings.add_argument(argument)
     with tempfile.TemporaryDirectory() as name:
@@ -81,7 +85,7 @@ def in_browser(model: Path, images: list[Any], runtime: Path) -> list[Any]:
         for path, image in zip(paths, images, strict=True):
             Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image).save(path)
         settings.add_argument(f"--user-data-dir={folder / 'profile'}")
-        with webdriver.Chrome(options=settings) as driver:
+        with webdriver.Chrome(options=settings, service=service) as driver:
             driver.get((folder / "page.html").as_uri())
             waited(driver, "!document.getElementById('work').hidden")
             driver.find_element(By.ID, "files").send_keys("\n".join(map(str, paths)))
