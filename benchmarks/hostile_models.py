@@ -125,7 +125,7 @@ def archived(members: Members, **options: Any) -> bytes:
             if name != MANIFEST
         }
         members = {**members, MANIFEST: json.dumps(manifest).encode()}
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         pass  # the manifest is what has been changed
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", **options) as archive:

@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=128, help="side of the images")
     parser.add_argument("--epochs", type=int, default=3)
     options = parser.parse_args()
-    xrays = load_chest_xray(options.originals, part="all")
+    xrays = load_chest_xray(options.originals)
     step = max(1, len(xrays.filenames) // options.number)
     rows = slice(None, None, step)
     files, target = xrays.filenames[rows][: options.number], xrays.target[rows][: options.number]

@@ -142,11 +142,7 @@ def fitted_scores(
     minutes = (time.perf_counter() - begin) / 60
     cpu_minutes = (time.process_time() - cpu) / 60
     scores = {UNALTERED: pipeline.predict_proba(paths[test])[:, 1]}
-    # Corrupted are grey copies of 224 pixels a side: files of full size are read once for all.
-    with corrupted(paths[test], lambda image: image, UNALTERED) as copies:
-        for name, corruption in corruptions.items():
-            with corrupted(copies, corruption, name) as altered:
-                scores[name] = pipeline.predict_proba(altered)[:, 1]
+    scores |= scores_of_copies(pipeline, paths[test], corruptions)
     return {
         "test": test,
         "y": y[test],
@@ -155,6 +151,19 @@ def fitted_scores(
         "n_parameters": count_parameters(pipeline),
         **scores,
     }
+
+
+def scores_of_copies(
+    pipeline: Any, paths: np.ndarray, corruptions: dict[str, Any]
+) -> dict[str, np.ndarray]:
+    """Scores of corrupted copies of images, by the name of the corruption."""
+    scores = {}
+    # Corrupted are grey copies of 224 pixels a side: files of full size are read once for all.
+    with corrupted(paths, lambda image: image, UNALTERED) as copies:
+        for name, corruption in corruptions.items():
+            with corrupted(copies, corruption, name) as altered:
+                scores[name] = pipeline.predict_proba(altered)[:, 1]
+    return scores
 
 
 def count_parameters(pipeline: Any) -> int:
@@ -186,14 +195,22 @@ def line_of(parts: list[dict[str, Any]], paths: np.ndarray) -> dict[str, Any]:
         "folds": len(parts),
         **{metric: written(plain.loc[metric]) for metric in METRICS},
     }
-    return line | stress_columns(y, files, scores) if set(scores) & set(CORRUPTIONS) else line
+    if not set(scores) & set(CORRUPTIONS):
+        return line
+    return line | stress_columns(y, files, scores, patient_ids(files))
 
 
-def stress_columns(y: np.ndarray, files: np.ndarray, scores: dict[str, Any]) -> dict[str, str]:
+def stress_columns(
+    y: np.ndarray,
+    files: np.ndarray,
+    scores: dict[str, Any],
+    patients: np.ndarray,
+    threshold: float = 0.5,
+) -> dict[str, str]:
     """What the corrupted copies come to, over the same patients as the images as they are."""
-    patient = np.unique(patient_ids(files), return_inverse=True)[1]
+    patient = np.unique(patients, return_inverse=True)[1]
     found = {
-        name: Predictions(y == 1, score >= 0.5, score, patient, files, 1)
+        name: Predictions(y == 1, score >= threshold, score, patient, files, 1)
         for name, score in scores.items()
     }
     plain = found[UNALTERED]

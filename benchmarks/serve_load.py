@@ -1,7 +1,7 @@
 """Ask a server from many clients at once, and count what was answered, refused and lost.
 
     python benchmarks/serve_load.py --clients 20 --seconds 60
-    python benchmarks/serve_load.py --model model.joblib --folder chest_xray/test
+    python benchmarks/serve_load.py --model model.skpneumo --folder chest_xray/test
 
 Without a model, a small one is fitted on drawn images. The server is a process of its own on this
 machine, started as users start it, and is asked at 127.0.0.1 only. Every answer is compared with
@@ -23,7 +23,6 @@ from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import joblib
 import psutil
 
 _PROGRAM = "import sys; from skpneumo.cli import main; sys.exit(main(sys.argv[1:]))"
@@ -31,18 +30,20 @@ _PROGRAM = "import sys; from skpneumo.cli import main; sys.exit(main(sys.argv[1:
 
 def small_model(path: Path) -> list[str]:
     """Fit and save a small network; returns the files of its images."""
-    from skpneumo import CNNClassifier, ImageLoader, make_chest_xray, make_pipeline
+    from skpneumo import CNNClassifier, ImageLoader, make_chest_xray, make_pipeline, save_model
 
     xrays = make_chest_xray(n_patients=40, size=512, random_state=0)
     model = make_pipeline(
         ImageLoader(size=64), CNNClassifier(filters=(8, 16), epochs=2, random_state=0)
     )
-    joblib.dump(model.fit(xrays.X, xrays.target), path)
+    save_model(model.fit(xrays.X, xrays.target), path)
     return xrays.filenames.tolist()
 
 
 def expected_of(model: Path, files: list[str]) -> list[float]:
-    return joblib.load(model).predict_proba(files)[:, 1].tolist()
+    from skpneumo import load_model
+
+    return load_model(model).predict_proba(files)[:, 1].tolist()
 
 
 def started(model: Path) -> tuple[subprocess.Popen, int]:
@@ -113,7 +114,7 @@ def main() -> int:
     if (options.model is None) != (options.folder is None):
         parser.error("--model and --folder belong together")
     with TemporaryDirectory() as folder:
-        model = options.model or Path(folder, "model.joblib")
+        model = options.model or Path(folder, "model.skpneumo")
         if options.folder is None:
             files = small_model(model)
         else:

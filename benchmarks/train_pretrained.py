@@ -1,15 +1,19 @@
 """Train the model that ships with the package, and write its file.
 
-    python benchmarks/train_pretrained.py chest_xray --version 1
+    python benchmarks/train_pretrained.py chest_xray --version 1 --write docs/guide/recipes.md
 
 The recipe "robust" is fitted on all patients of the folder, whatever its splits. Its probabilities
 are calibrated, and its threshold keeps a recall floor, by scores of models that had not seen the
-patient: those of patient-grouped folds, whose figures are the card's. An input gate is fitted
-around it. Weights are rounded to 16 bits where that moves no
+patient: those of patient-grouped folds. The same models are asked about altered copies of images
+of patients whom they had not seen; all these figures are the card's. An input gate is fitted
+around the model. Weights are rounded to 16 bits where that moves no
 probability of the training images by more than 1e-3. Then the file is written, loaded again and
-compared, and its digest goes to the index from which ``load_pretrained`` finds it.
+compared, and its digest goes to the index from which ``load_pretrained`` finds it; the file that
+the index had before is removed.
 
-What is printed is also written beside the file. Everything follows from ``--random-state``.
+What is printed is also written beside the file. ``--write`` puts the figures into a page of the
+guide, between its two marks. Each fit and each fold's scores are kept in the folder ``--work``, so
+that a run that was stopped continues where it was. Everything follows from ``--random-state``.
 """
 
 import argparse
@@ -21,6 +25,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pretrained_figures import Figures, FittedOnce, figures_of
+from recall_guarantee import write
 
 from skpneumo import (
     RecallFloorClassifier,
@@ -38,6 +44,7 @@ from skpneumo.fitted import classifiers_of
 from skpneumo.recipes._pretrained import INDEX, WEIGHTS
 
 MOST_CHANGED = 1e-3
+START = "<!-- pretrained: start -->"
 
 NOTICE = (
     "This is no medical device, and no diagnosis follows from what it says. It was trained on "
@@ -76,8 +83,15 @@ def main() -> None:
     parser.add_argument("--false-alarms", type=float, default=0.01, help="rate of the input gate")
     parser.add_argument("--random-state", type=int, default=0)
     parser.add_argument("--n-jobs", type=int, default=-1, help="threads that read images")
+    parser.add_argument(
+        "--stress-patients", type=int, default=1000, help="of whom altered copies are scored"
+    )
+    parser.add_argument("--work", type=Path, help="folder of fits and scores, to continue from")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="page of the guide to update")
     parser.add_argument("--card", type=Path, help="JSON of more figures for the card")
     options = parser.parse_args()
+    if options.write is not None and START not in options.write.read_text(encoding="utf-8"):
+        parser.error(f"{options.write} has no place for the figures: {START}")
     train(options, Log())
 
 
@@ -100,8 +114,10 @@ def train(options: argparse.Namespace, log: Log) -> Path:
         random_state=options.random_state,
         n_jobs=options.n_jobs,
     )
+    work = options.work or Path(f"{options.name}-{options.version}-fits")
+    work.mkdir(parents=True, exist_ok=True)
     floor: Any = RecallFloorClassifier(
-        pipeline,
+        FittedOnce(pipeline, str(work)),
         recall=options.recall,
         confidence=options.confidence,
         cv=options.folds,
@@ -110,11 +126,19 @@ def train(options: argparse.Namespace, log: Log) -> Path:
         calibration="isotonic",
         pos_label=1,
     )
-    model = InputGate(floor, on_outlier="nan", false_alarm_rate=options.false_alarms)
+    model = InputGate(
+        floor,
+        on_outlier="nan",
+        false_alarm_rate=options.false_alarms,
+        random_state=options.random_state,
+    )
     model.fit(X, y, groups=patients)
-    floor = model.estimator_
+    floor = forget_the_fits(model, pipeline)
     log(f"Fitted {options.folds} folds and the whole in {_minutes(start)}.")
     for line in _figures(floor):
+        log(line)
+    figures = figures_of(pipeline, floor, xrays, options.folds, options.stress_patients, work)
+    for line in figures.lines():
         log(line)
     log(f"Input gate: {model.terms_}")
     largest = round_weights(model, floor, X)
@@ -130,7 +154,8 @@ def train(options: argparse.Namespace, log: Log) -> Path:
     model.target_names_ = names
     path = options.out / f"{options.name}-{options.version}.skpneumo"
     record = TrainingRecord.of(xrays, n_updates=n_updates(pipeline, X, y), hold_out=0, useless="")
-    save_model(model, path, provenance=provenance_of(options, xrays, floor, record))
+    provenance = provenance_of(options, xrays, floor, record, figures)
+    save_model(model, path, provenance=provenance)
     found = load_model(path).predict_proba(X)
     if not np.array_equal(found, model.predict_proba(X), equal_nan=True):
         raise RuntimeError(f"{path} predicts other than what was saved.")
@@ -143,7 +168,20 @@ def train(options: argparse.Namespace, log: Log) -> Path:
     log(f"Done in {_minutes(start)}.")
     with atomic_write(path.with_suffix(".txt")) as file:
         file.write("\n".join(log.lines) + "\n")
+    if options.write is not None:
+        write(
+            options.write, "pretrained", _for_the_guide(options, xrays, pipeline, floor, figures)
+        )
     return path
+
+
+def forget_the_fits(model: Any, pipeline: Any) -> Any:
+    """Put pipelines in the place of what remembers their fits; give the classifier in the gate."""
+    floor = model.estimator_
+    floor.estimators_ = [each.estimator_ for each in floor.estimators_]
+    floor.estimator_ = floor.estimators_[0]
+    floor.estimator = model.estimator.estimator = pipeline
+    return floor
 
 
 def round_weights(model: Any, floor: Any, X: Any) -> float:
@@ -174,7 +212,7 @@ def _rounded(array: NDArray[Any]) -> Any:
 
 
 def provenance_of(
-    options: argparse.Namespace, xrays: Any, floor: Any, record: TrainingRecord
+    options: argparse.Namespace, xrays: Any, floor: Any, record: TrainingRecord, figures: Figures
 ) -> dict[str, Any]:
     """What the file says of itself: what it is not, and the model card."""
     positive = int(np.sum(xrays.target == 1))
@@ -186,8 +224,11 @@ def provenance_of(
         "positive images": positive,
         "patients": len(np.unique(xrays.groups)),
         "operating point": _figures(floor),
+        **figures.tables,
         "limits": [
             "Children of one to five years, one hospital; no adults, no other place.",
+            "NORMAL images of another series or machine, of the same hospital too, may often be "
+            "called PNEUMONIA: specificity is what is lost first.",
             "Labels are those of the collection, not of a panel of today.",
             "Probabilities presuppose the collection's share of pneumonia, "
             f"{positive / len(xrays.target):.2f}.",
@@ -208,9 +249,13 @@ def provenance_of(
 def add_to_index(path: Path, name: str, version: int, file: str, digest: str) -> None:
     """Let ``load_pretrained`` find a file."""
     index = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    before = index.get(name, {}).get("file", file)
     index[name] = {"version": version, "file": file, "sha256": digest}
     with atomic_write(path) as out:
         out.write(json.dumps(index, indent=1) + "\n")
+    if before != file:
+        for old in (path.with_name(before), path.with_name(before).with_suffix(".txt")):
+            old.unlink(missing_ok=True)
 
 
 def _figures(floor: Any) -> list[str]:
@@ -224,6 +269,21 @@ def _figures(floor: Any) -> list[str]:
         f"[{s_low:.4f}, {s_high:.4f}] of {floor.n_negative_}.",
         floor.guarantee_terms_,
     ]
+
+
+def _for_the_guide(
+    options: argparse.Namespace, xrays: Any, pipeline: Any, floor: Any, figures: Figures
+) -> str:
+    (low, high), (s_low, s_high) = floor.recall_interval_, floor.specificity_interval_
+    epochs = pipeline.get_params().get("cnn__epochs", "its own number of")
+    intro = (
+        f"Version {options.version}: `{options.recipe}`, fitted for {epochs} epochs on "
+        f"{len(xrays.target):,} images. Of patients whom it had not seen, in {options.folds} "
+        f"folds, it finds {floor.recall_:.3f} [{low:.3f}, {high:.3f}] at a specificity of "
+        f"{floor.specificity_:.3f} [{s_low:.3f}, {s_high:.3f}], both by patient. The models of "
+        "the folds reach, at its threshold:"
+    )
+    return f"\n{intro}\n\n{figures.markdown()}\n"
 
 
 def _minutes(start: float) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from skpneumo import load_pretrained, read_provenance
 from skpneumo.recipes import _pretrained, pretrained_file
+from skpneumo.report import model_card
 
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "train_pretrained.py"
 
@@ -19,11 +20,19 @@ SCRIPT = Path(__file__).parents[1] / "benchmarks" / "train_pretrained.py"
 def trained(tmp_path_factory, xrays):
     """What the script makes of a tiny collection, and what it prints."""
     folder = tmp_path_factory.mktemp("weights")
+    page = folder / "page.md"
+    page.write_text(
+        "before\n<!-- pretrained: start -->\nEARLIER\n<!-- pretrained: end -->\nafter\n"
+    )
+    before = {"kermany": {"version": 2, "file": "kermany-2.skpneumo", "sha256": "0"}}
+    (folder / "index.json").write_text(json.dumps(before))
+    (folder / "kermany-2.skpneumo").touch()
     run = subprocess.run(
         [
             sys.executable, SCRIPT, xrays.root, "--version", "3", "--out", folder,
             "--recipe", "dense-baseline", "--size", "16", "--epochs", "2", "--folds", "2",
             "--recall", "0.5", "--confidence", "0.5", "--false-alarms", "0.3",
+            "--stress-patients", "12", "--work", tmp_path_factory.mktemp("fits"), "--write", page,
         ],
         capture_output=True,
         text=True,
@@ -60,6 +69,28 @@ def test_the_script_says_what_it_did(trained):
     for said in ("Out of fold, by patient: recall", "specificity", "bit for bit", "16"):
         assert said in printed
     assert hashlib.sha256(path.read_bytes()).hexdigest() in printed
+    assert not (folder / "kermany-2.skpneumo").exists()
+
+
+@pytest.mark.slow
+def test_the_card_has_stress_tests_and_shortcuts(weights, trained):
+    model = load_pretrained()
+    card = model.provenance_["card"]
+    assert "of 12 patients" in card["stress tests"]["of"]
+    for name in ("balanced accuracy", "specificity", "recall"):
+        assert {f"{name}, mean of stress tests", f"{name}, worst"} <= card["stress tests"].keys()
+    assert card["stress tests"]["balanced accuracy, held back"].count(";") == 2
+    assert {"AUC, frame alone", "AUC, lungs blacked out"} <= card["shortcuts"].keys()
+    page = (trained[0] / "page.md").read_text()
+    assert page.startswith("before")
+    assert page.endswith("after\n")
+    assert "EARLIER" not in page
+    written = model_card(model)
+    for shown in (page, written):
+        for said in ("lungs blacked out", "worst", "held back"):
+            assert said in shown
+    assert "may often be called PNEUMONIA" in written
+    assert "It was not tested" not in written
 
 
 def test_a_file_that_was_changed_is_refused(monkeypatch, tmp_path):

@@ -87,8 +87,9 @@ def load_model(path: Path) -> Any:
     if path.suffix.lower() == _ONNX:
         from skpneumo.persistence import OnnxClassifier
 
-        return OnnxClassifier(path).fit()
-    model = _unpickled(path) if is_pickle(path) else _loaded(path)
+        model = OnnxClassifier(path).fit()
+    else:
+        model = _unpickled(path) if is_pickle(path) else _loaded(path)
     known = isinstance(model, BaseEstimator) and is_classifier(model)
     if not (known and hasattr(model, "predict_proba")):
         raise ValueError(

@@ -39,7 +39,7 @@ def export(
     images
         X-rays to compare on. Default: synthetic ones.
     card
-        Text file with a model card, to be saved in the file.
+        Text file with a model card, to be saved in the file. Default: what `skpneumo card` writes.
     tolerance
         Largest difference of a probability at which the file is written.
     runtime
@@ -73,19 +73,29 @@ def export(
     if is_exported and suffix == ".onnx":
         raise ValueError(f"{model} is an ONNX file already.")
     if suffix == ".onnx":
-        said = _write(estimator, out, images, card, tolerance)
+        said = _write(estimator, out, images, _card(estimator, model, card), tolerance)
         say(f"Saved {out}. {said}")
     elif is_exported:
         _write_page(model, out, runtime, model.name)
     else:
         with TemporaryDirectory() as folder:
             between = Path(folder, f"{model.stem}.onnx")
-            say(_write(estimator, between, images, card, tolerance))
+            say(_write(estimator, between, images, _card(estimator, model, card), tolerance))
             _write_page(between, out, runtime, model.name)
 
 
+def _card(estimator: Any, model: Path, card: Path | None) -> str:
+    """The card that is given, or what is known of the model."""
+    from skpneumo.cli._labels import class_names
+    from skpneumo.report import model_card
+
+    if card is not None:
+        return card.read_text(encoding="utf-8")
+    return model_card(estimator, name=model.stem, target_names=class_names(estimator))
+
+
 def _write(
-    estimator: Any, out: Path, images: tuple[Path, ...], card: Path | None, tolerance: float
+    estimator: Any, out: Path, images: tuple[Path, ...], card: str, tolerance: float
 ) -> str:
     """Write the ONNX file, and say how far it is from the model."""
     from skpneumo.cli._labels import class_names
@@ -96,7 +106,7 @@ def _write(
         out,
         images=[str(image) for image in images] or None,
         target_names=class_names(estimator),
-        card=None if card is None else card.read_text(encoding="utf-8"),
+        card=card,
         tolerance=tolerance,
     )
     return (

@@ -76,6 +76,8 @@ def decode_model(structure: Any, arrays: Arrays, versions: Mapping[str, str]) ->
         check_is_fitted(model)
     except NotFittedError as error:
         raise ValueError(f"it holds a {type(model).__name__} that has not been fitted") from error
+    except _NONSENSE as error:
+        raise ValueError(f"it holds a {type(model).__name__} that is none ({error!r})") from error
     if decoder.of_sklearn:
         _compare_versions(versions)
     return model

@@ -18,6 +18,7 @@ from skpneumo.report._card_blocks import (
 )
 from skpneumo.report._card_evidence import Evidence, evidence_blocks
 from skpneumo.report._card_questions import QUESTIONS
+from skpneumo.report._card_told import told_blocks, told_of
 from skpneumo.report._decisions import DecisionRule, claimed_rule
 from skpneumo.report._markup import Section
 from skpneumo.report._operating_point import promised_table
@@ -86,6 +87,11 @@ def model_card(
     --------
     EvaluationReport : Has the card as a section.
 
+    Notes
+    -----
+    Where the file of a model brought a card of its own, in ``estimator.provenance_["card"]``, its
+    figures and limits are shown as well, as what the file says.
+
     References
     ----------
     .. [1] M. Mitchell et al., "Model Cards for Model Reporting", Conference on Fairness,
@@ -140,16 +146,26 @@ def _sections(
     facts: dict[str, str],
     answers: Mapping[str, str],
 ) -> list[CardSection]:
+    told = told_of(estimator)
     known: dict[str, list[Block]] = {
         "Model details": [Facts(_details(estimator, names) | facts | versions(), "This model")],
         "Intended use": [Text(_NOT_A_DEVICE)],
         "Factors": evidence_blocks(evidence, "Factors"),
         "Metrics": _decision(estimator),
-        "Training data": [Text(description)] if description else [],
+        "Training data": [
+            *([Text(description)] if description else []),
+            *told_blocks(told, "Training data"),
+        ],
         "Evaluation data": evidence_blocks(evidence, "Evaluation data"),
-        "Quantitative analyses": evidence_blocks(evidence, "Quantitative analyses"),
+        "Quantitative analyses": [
+            *evidence_blocks(evidence, "Quantitative analyses"),
+            *told_blocks(told, "Quantitative analyses"),
+        ],
         "Ethical considerations": [],
-        "Caveats and recommendations": [Bullets(_caveats(estimator, evidence))],
+        "Caveats and recommendations": [
+            *told_blocks(told, "Caveats and recommendations"),
+            Bullets(_caveats(estimator, evidence, told)),
+        ],
     }
     return [
         CardSection(
@@ -206,7 +222,7 @@ def _decision(estimator: Any) -> list[Block]:
     return blocks
 
 
-def _caveats(estimator: Any, evidence: Evidence) -> list[str]:
+def _caveats(estimator: Any, evidence: Evidence, told: Mapping[str, Any]) -> list[str]:
     items = [
         "Figures speak of new patients like those evaluated. They know nothing of other "
         "hospitals, machines, ages or diseases.",
@@ -215,9 +231,9 @@ def _caveats(estimator: Any, evidence: Evidence) -> list[str]:
     ]
     if not evidence.has("figures"):
         items.insert(0, "No evaluation is given with this card.")
-    if not evidence.has("stress"):
+    if not evidence.has("stress") and "stress tests" not in told:
         items.append("It was not tested, for this card, on images altered as elsewhere.")
-    if not evidence.has("shortcuts"):
+    if not evidence.has("shortcuts") and "shortcuts" not in told:
         items.append("It was not examined, for this card, for shortcuts.")
     networks = len(classifiers_of(estimator))
     if networks > 1:

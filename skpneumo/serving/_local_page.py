@@ -89,7 +89,12 @@ def _facts(model: Path, name: str) -> dict[str, Any]:
     exported = OnnxClassifier(model).fit()  # checks the file, too
     said = exported.facts_
     names = said.names or said.classes
-    served = ServedModel(exported, [str(each) for each in names])
+    notice = (said.provenance or {}).get("notice")
+    served = ServedModel(
+        exported,
+        [str(each) for each in names],
+        {"notice": notice} if isinstance(notice, str) else {},
+    )
     limits = Limits()
     facts = model_facts(served, limits)
     with open(model, "rb") as file:
@@ -99,6 +104,9 @@ def _facts(model: Path, name: str) -> dict[str, Any]:
         "sha256": digest,
         "versions": {"skpneumo": said.version},
     }
+    if said.gate is not None:
+        # The graph gives the scores of the checks; the page compares them.
+        facts["gate"] |= {"thresholds": said.gate.thresholds, "reasons": said.gate.reasons}
     return facts | own
 
 

@@ -118,6 +118,23 @@ def test_every_output_of_the_model_that_ships_says_what_it_is_not(
     assert NOTICE in capsys.readouterr().err
 
 
+@pytest.mark.slow
+def test_an_exported_file_says_what_the_model_is_not(
+    shipped, xrays, tmp_path, capsys, monkeypatch
+):
+    pytest.importorskip("onnxruntime")
+    from skpneumo.persistence import OnnxClassifier
+
+    monkeypatch.chdir(tmp_path)
+    assert main(["export", "pretrained", "model.onnx", *xrays.filenames[:2]]) == 0
+    capsys.readouterr()
+    exported = OnnxClassifier("model.onnx")
+    assert exported.provenance_ == {"notice": NOTICE}
+    assert exported.card_.startswith("# Model card: kermany-1")
+    assert main(["predict", "model.onnx", xrays.filenames[0]]) == 0
+    assert f"model.onnx: {NOTICE}" in capsys.readouterr().err
+
+
 def test_rows_do_not_replace_the_model_that_ships(shipped, xrays, capsys):
     before = shipped.read_bytes()
     arguments = ["predict", "pretrained", xrays.filenames[0], "--out", str(shipped), "--force"]

@@ -194,3 +194,39 @@ def test_an_input_gate_is_named_with_its_terms(data):
     card = model_card(gate)
     assert "withholds the answer" in card
     assert gate.terms_.split(".")[0][:40] in card
+
+
+def test_what_the_file_of_a_model_says_of_itself_is_shown(data):
+    X, y = data
+    model = LogisticRegression().fit(X, y)
+    model.provenance_ = {
+        "card": {
+            "collection": "Drawn <rows>",
+            "images": 1200,
+            "operating point": ["Recall .98."],
+            "stress tests": {"specificity, worst": "0.70 [0.60, 0.80] (darker)"},
+            "shortcuts": {"AUC, frame alone": "0.57"},
+            "limits": ["Not of children."],
+        }
+    }
+    card = model_card(model)
+    training = section(card, "Training data")
+    assert "Drawn \\<rows\\>" in training
+    assert "| images | 1,200 |" in training
+    measured = section(card, "Quantitative analyses")
+    for said in ("Recall .98.", "| specificity, worst | 0.70", "| AUC, frame alone | 0.57 |"):
+        assert said in measured
+    caveats = section(card, "Caveats and recommendations")
+    assert "- Not of children." in caveats
+    assert "It was not tested" not in caveats
+    assert "It was not examined" not in caveats
+
+
+@pytest.mark.parametrize(
+    "provenance", [{}, {"card": "text"}, {"card": {"limits": "none", "figures": [[1]], "a": None}}]
+)
+def test_a_file_may_say_anything(data, provenance):
+    X, y = data
+    model = LogisticRegression().fit(X, y)
+    model.provenance_ = provenance
+    assert "It was not tested, for this card" in model_card(model)

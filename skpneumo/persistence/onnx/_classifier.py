@@ -30,8 +30,10 @@ _FROM_FILE = {
     "upper_threshold_",
     "guarantee_",
     "card_",
+    "provenance_",
     "facts_",
     "false_alarm_rate_",
+    "terms_",
     "on_outlier",
     "estimator_",
 }
@@ -61,12 +63,14 @@ class OnnxClassifier(DocumentationLinks, ClassifierMixin, BaseEstimator):
         :meth:`decide` refers what lies below it; only with ``threshold_``.
     guarantee_ : dict
         The recall floor and its terms; only where there is one.
-    on_outlier, false_alarm_rate_ : str, float
+    on_outlier, false_alarm_rate_, terms_ : str, float, str
         As of :class:`~skpneumo.decision.InputGate`; only where the model has one.
     estimator_ : OnnxClassifier
         The same without the input gate; only where there is one.
     card_ : str
         The model card.
+    provenance_ : dict
+        Where the model comes from and what it is not; only where the model said so.
 
     See Also
     --------
@@ -138,6 +142,7 @@ class OnnxClassifier(DocumentationLinks, ClassifierMixin, BaseEstimator):
             self.estimator_ = ungated
             self.on_outlier = gate.on_outlier
             self.false_alarm_rate_ = gate.false_alarm_rate
+            self.terms_ = gate.terms
         return self
 
     def _take_over(self, session: Any, attributes: dict[str, Any]) -> None:
@@ -319,6 +324,7 @@ def _attributes(facts: ModelFacts) -> dict[str, Any]:
         "facts_": facts,
         "classes_": np.array(facts.classes),
         "card_": facts.card,
+        "provenance_": facts.provenance,
         "target_names_": facts.names,
         "guarantee_": facts.guarantee,
     }

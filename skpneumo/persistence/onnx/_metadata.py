@@ -87,6 +87,8 @@ class ModelFacts:
         How files are read.
     card : str
         The model card, or nothing.
+    provenance : dict or None
+        Where the model comes from and what it is not, as it was loaded with.
     version : str
         The version of this package that wrote the file.
     """
@@ -101,6 +103,7 @@ class ModelFacts:
     gate: GateFacts | None
     loading: Loading
     card: str
+    provenance: dict[str, Any] | None
     version: str
 
 
@@ -168,6 +171,7 @@ def _what_is_wrong(facts: ModelFacts) -> list[str]:
         "chosen_by": facts.chosen_by is None or isinstance(facts.chosen_by, str),
         "guarantee": facts.guarantee is None or isinstance(facts.guarantee, dict),
         "gate": facts.gate is None or _is_gate(facts.gate),
+        "provenance": facts.provenance is None or isinstance(facts.provenance, dict),
         "version": isinstance(facts.version, str),
         "loading": _is_list_of(loading.size, (int,))
         and len(loading.size) == 2

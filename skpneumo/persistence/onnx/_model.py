@@ -117,6 +117,7 @@ def _facts(
         gate=_gate(estimator),
         loading=Loading(*way),
         card=card,
+        provenance=getattr(estimator, "provenance_", None),
         version=__version__,
     )
 

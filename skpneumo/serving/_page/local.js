@@ -46,6 +46,14 @@ async function pixelsOf(file, limits) {
   return { values, shape: [height, width, grey ? 1 : 3] };
 }
 
+// Whether an image is like those of training, as the server says it; null without a gate.
+function gateOf(facts, scores) {
+  if (facts === null) return null;
+  // What is no number does not pass.
+  const failed = facts.reasons.filter((_, at) => !(scores.data[at] <= facts.thresholds[at]));
+  return { passed: failed.length === 0, reason: failed.join(", ") };
+}
+
 const backend = {
   needsToken: false,
   stopped: false,
@@ -81,14 +89,17 @@ const backend = {
     const image = new this.Tensor("uint8", values, shape);
     const said = await this.session.run({ image });
     const { classes, positive } = this.facts;
-    const probability = [...said.probabilities.data];
+    const gate = gateOf(this.facts.gate, said.gate);
+    const withheld = gate !== null && !gate.passed && this.facts.gate.withholds;
+    const probability = classes.map((_, at) => (withheld ? null : said.probabilities.data[at]));
     const decided = Number(said.decision.data[0]);
+    const decision = decided < 0 ? "refer" : classes[decided];
     return {
       probability: positive === null ? null : probability[classes.indexOf(positive)],
       probabilities: Object.fromEntries(classes.map((name, at) => [name, probability[at]])),
-      label: classes[Number(said.label.data[0])],
-      decision: decided < 0 ? "refer" : classes[decided],
-      gate: null,
+      label: withheld ? null : classes[Number(said.label.data[0])],
+      decision: withheld ? null : decision,
+      gate,
     };
   },
 };

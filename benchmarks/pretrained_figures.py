@@ -1,0 +1,158 @@
+"""What the model that ships reaches on patients whom its folds' models had not seen.
+
+`train_pretrained.py` uses it: fits that are kept, and the figures of the card.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from recipes import CORRUPTIONS, WITHOUT_LUNGS, scores_of_copies, stress_columns, written
+from side_by_side import rows_of_patients
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+
+from skpneumo import PatientKFold, load_model, save_model
+from skpneumo._files import atomic_write
+from skpneumo._predictions import Predictions
+from skpneumo.evaluation._estimate import Settings
+from skpneumo.evaluation._estimates import estimate_metrics
+
+UNALTERED = "unaltered"
+WHOLE = "whole"
+METRICS = ("roc_auc", "balanced_accuracy", "recall", "specificity")
+NAMES = {"roc_auc": "AUC", "balanced_accuracy": "balanced accuracy"}
+
+
+class FittedOnce(ClassifierMixin, BaseEstimator):
+    """A pipeline that is fitted once on the same images, and then loaded from its file."""
+
+    def __init__(self, pipeline: Any, folder: str) -> None:
+        self.pipeline = pipeline
+        self.folder = folder
+
+    def fit(self, X: Any, y: Any) -> Self:
+        self.file_ = Path(self.folder, f"{self._digest(X, y)}.skpneumo")
+        if not self.file_.exists():
+            save_model(clone(self.pipeline).fit(X, y), self.file_)
+        self.estimator_ = load_model(self.file_)
+        self.classes_ = self.estimator_.classes_
+        return self
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        return self.estimator_.predict(X)
+
+    def predict_proba(self, X: Any) -> NDArray[Any]:
+        return self.estimator_.predict_proba(X)
+
+    def _digest(self, X: Any, y: Any) -> str:
+        """Of the files, their sizes, the labels and all parameters."""
+        paths = [str(path) for path in X["path"]]
+        sizes = [Path(path).stat().st_size for path in paths]
+        parameters = repr(self.pipeline.get_params(deep=True))
+        said = json.dumps([paths, sizes, np.asarray(y).tolist(), parameters])
+        return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Tables of the card: by name, what was measured and what it came to."""
+
+    tables: dict[str, dict[str, str]]
+
+    def lines(self) -> list[str]:
+        return [
+            f"{title[0].upper()}{title[1:]}. "
+            + "; ".join(f"{name}: {value}" for name, value in table.items())
+            + "."
+            for title, table in self.tables.items()
+        ]
+
+    def markdown(self) -> str:
+        rows = [
+            f"| {title} | {name} | {value} |"
+            for title, table in self.tables.items()
+            for name, value in table.items()
+        ]
+        return "\n".join(["| of what | figure | value |", "|---|---|---|", *rows])
+
+
+def figures_of(
+    pipeline: Any, floor: Any, xrays: Any, n_folds: int, n_patients: int, work: Path
+) -> Figures:
+    """Ask the model of each fold about the images of the others; decide as the model does."""
+    X, y, patients = xrays.X, xrays.target, xrays.groups
+    stressed = np.zeros(len(y), dtype=bool)
+    stressed[rows_of_patients(patients, n_patients)] = True
+    scores = {name: np.full(len(y), np.nan) for name in (WHOLE, UNALTERED, *_corruptions())}
+    for train, test in PatientKFold(n_folds).split(X, y, patients):
+        model = FittedOnce(pipeline, str(work)).fit(X.iloc[train], y[train])
+        found = _scores_of_fold(model, xrays.filenames, test, test[stressed[test]], n_patients)
+        for name, score in found.items():
+            scores[name][test if name == WHOLE else test[stressed[test]]] = score
+    whole = floor._calibrate(scores.pop(WHOLE))
+    tables = {"out of fold, by image": _plain(y, whole, patients, xrays.filenames, floor)}
+    for split in np.unique(xrays.split):
+        rows = xrays.split == split
+        if not rows.all():
+            tables[f"out of fold, the folder {split} alone"] = _plain(
+                y[rows], whole[rows], patients[rows], xrays.filenames[rows], floor
+            )
+    if not stressed.any():
+        return Figures(tables)
+    asked = {name: floor._calibrate(score[stressed]) for name, score in scores.items()}
+    return Figures(tables | _altered(y, asked, xrays, stressed, floor))
+
+
+def _altered(
+    y: NDArray[Any], asked: dict[str, Any], xrays: Any, rows: NDArray[np.bool_], floor: Any
+) -> dict[str, dict[str, str]]:
+    """Stress tests and shortcuts, of the same patients."""
+    y, files, patients = y[rows], xrays.filenames[rows], xrays.groups[rows]
+    columns = stress_columns(y, files, asked, patients, floor.threshold_)
+    columns = {name.replace("_", " "): value for name, value in columns.items()}
+    of = f"{len(y)} images of {len(np.unique(patients))} patients"
+    auc = _plain(y, asked[UNALTERED], patients, files, floor)["AUC"]
+    shortcuts = {
+        name.replace("roc auc", "AUC"): value
+        for name, value in columns.items()
+        if name.startswith("roc auc")
+    }
+    stress = {name: value for name, value in columns.items() if not name.startswith("roc auc")}
+    return {
+        "stress tests": {"of": of, **stress},
+        "shortcuts": {"of": of, "AUC, as they are": auc, **shortcuts},
+    }
+
+
+def _plain(
+    y: NDArray[Any], scores: NDArray[Any], patients: Any, files: Any, floor: Any
+) -> dict[str, str]:
+    patient = np.unique(patients, return_inverse=True)[1]
+    found = Predictions(y == 1, scores >= floor.threshold_, scores, patient, files, 1)
+    return {
+        NAMES.get(each.metric, each.metric): f"{written(each)} of {each.n} images"
+        for each in estimate_metrics(found, METRICS, Settings(0.95))
+    }
+
+
+def _scores_of_fold(
+    model: Any, paths: NDArray[Any], test: NDArray[Any], stressed: NDArray[Any], n_patients: int
+) -> dict[str, NDArray[Any]]:
+    """Scores of images that the model has not seen, or those of an earlier run."""
+    file = model.file_.with_suffix(f".{n_patients}.npz")
+    if not file.exists():
+        scores = {WHOLE: model.predict_proba(paths[test])[:, 1]}
+        if len(stressed):
+            scores |= scores_of_copies(model, paths[stressed], _corruptions())
+        with atomic_write(file, "wb") as out:
+            np.savez(out, **scores)
+    with np.load(file) as saved:
+        return {name: saved[name] for name in saved.files}
+
+
+def _corruptions() -> dict[str, Any]:
+    return {UNALTERED: lambda image: image, **CORRUPTIONS, **WITHOUT_LUNGS}
