@@ -50,6 +50,8 @@ def test_a_model_from_a_table_is_judged_by_the_patients_held_out(table, tmp_path
     model = str(tmp_path / "model.joblib")
     assert main(["fit", *table, "--hold-out", "0.3", "--out", model, *TINY]) == 0
     trained = capsys.readouterr().out
+    # What is next is written as it is to be typed.
+    assert f"skpneumo report {model} {' '.join(table[:-2])} --hold-out 0.3\n" in trained
     assert joblib.load(model).target_names_ == ["No Finding", "Pneumonia"]
     # What the illness is, the model knows.
     assert main(["evaluate", model, *table[:-2], "--hold-out", "0.3"]) == 0
