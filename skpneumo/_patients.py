@@ -18,9 +18,13 @@ from skpneumo._typing import ArrayLike
 from skpneumo.datasets import UnknownPatientsWarning
 from skpneumo.datasets._patients import read_patients
 
-__all__ = ["find_patients", "patients_of"]
+__all__ = ["UnknownPatient", "find_patients", "patients_of"]
 
 _REMEDY = "Pass them as groups, or in a column 'patient' beside the column 'path' of X."
+
+
+class UnknownPatient(str):
+    """The id of a row whose patient nothing tells, for rows that are made of it to name."""
 
 
 def patients_of(
@@ -102,7 +106,10 @@ def find_patients(
     known = _is_given(patients)
     remarks = []
     if not known.all() and names is None:
-        patients[~known] = [f"unknown-{row}" for row in np.flatnonzero(~known)]
+        patients[~known] = [
+            str(patients[row]) if isinstance(patients[row], UnknownPatient) else f"unknown-{row}"
+            for row in np.flatnonzero(~known)
+        ]
         remarks = [_nothing_tells(n_samples, int(np.sum(~known)))]
     elif not known.all():
         assert names is not None
@@ -117,7 +124,8 @@ def _is_given(patients: NDArray[np.object_]) -> NDArray[np.bool_]:
 
     return np.array(
         [
-            isinstance(each, tuple) or not (pd.isna(each) or str(each).strip() == "")
+            isinstance(each, tuple)
+            or not (isinstance(each, UnknownPatient) or pd.isna(each) or str(each).strip() == "")
             for each in patients
         ],
         dtype=bool,

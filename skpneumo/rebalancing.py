@@ -23,7 +23,7 @@ from skpneumo._images import is_stream
 from skpneumo._interpolation import find_sources
 from skpneumo._machine import require_memory
 from skpneumo._paths import check_paths
-from skpneumo._patients import find_patients
+from skpneumo._patients import UnknownPatient, find_patients
 from skpneumo._random import check_random_state
 from skpneumo._sklearn import Interval, StrOptions, _fit_context, _safe_indexing
 from skpneumo._typing import ArrayLike
@@ -311,7 +311,7 @@ class ImageResampler(DocumentationLinks, BaseSampler):
             return None
         patients, known, _ = find_patients(X, len(X))  # whoever holds rows out will warn
         patients = patients.astype(object)
-        patients[~known] = None
+        patients[~known] = [UnknownPatient(each) for each in patients[~known]]
         resampled = np.empty(len(rows), dtype=object)
         resampled[claimed >= 0] = patients[claimed[claimed >= 0]]
         new = np.flatnonzero(claimed < 0)
@@ -335,8 +335,7 @@ def _patients_between(
 ) -> Any:
     """Name the patients of the rows that a new one was made of; of all rows, if nothing tells."""
     sources = of_class if ends is None else of_class[list(ends)]
-    ids = sorted({str(patient) for patient in patients[sources] if patient is not None})
-    return tuple(ids) or None
+    return tuple(sorted({str(patient) for patient in patients[sources]}))
 
 
 def _check_no_label_missing(y: Any) -> None:

@@ -862,6 +862,33 @@ def test_a_device_is_its_manufacturer_and_model_and_patients_count_once():
     assert not acquisition_findings(frame, acquisition)
 
 
+def test_views_and_devices_are_read_off_the_headers_of_dicom_files(tmp_path):
+    rng = np.random.default_rng(0)
+    paths = []
+    for i in range(40):
+        path = tmp_path / ("NORMAL" if i < 20 else "PNEUMONIA") / f"IM{i}"
+        path.parent.mkdir(exist_ok=True)
+        view, maker = ("PA", "Acme") if i < 20 else ("AP", "Acme")
+        paths.append(
+            write_dicom(
+                path,
+                rng.integers(0, 256, (40, 40), dtype=np.uint8),
+                ViewPosition=view,
+                Manufacturer=maker,
+                PatientID=f"4711-{i}",
+            )
+        )
+    audit = audit_images(paths, near_duplicates=False)
+    found = audit.findings[audit.findings["kind"].eq("acquisition")]
+    assert {detail.split(" in ")[0] for detail in found["detail"]} == {
+        "NORMAL: view PA",
+        "PNEUMONIA: view AP",
+    }
+    assert "4711" not in audit.summary() + audit.frame.to_string()
+    told = pd.DataFrame({"path": paths, "view_position": "PA"})  # which a table overrides
+    assert "acquisition" not in set(audit_images(told, near_duplicates=False).findings["kind"])
+
+
 def test_views_and_devices_are_read_off_a_table(pictures):
     table = pd.DataFrame({"path": pictures, "view_position": ["PA"] * 20 + ["AP"] * 20})
     table = table.iloc[ALTERNATING]

@@ -1,19 +1,27 @@
 """Patients are known the same way by every consumer, and travel with the rows."""
 
+import re
 import warnings
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import sklearn
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from imblearn.over_sampling import SMOTE
-from sklearn.base import BaseEstimator, ClassifierMixin
+from imblearn.over_sampling import SMOTE, BorderlineSMOTE, RandomOverSampler
+from imblearn.under_sampling import NearMiss
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import StackingClassifier
-from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV, cross_val_score
+from sklearn.model_selection import (
+    GridSearchCV,
+    RandomizedSearchCV,
+    TunedThresholdClassifierCV,
+    cross_val_score,
+)
 from sklearn.preprocessing import FunctionTransformer
 
 from skpneumo import (
@@ -25,6 +33,7 @@ from skpneumo import (
     ResumableHalvingGridSearchCV,
     make_pipeline,
 )
+from skpneumo._paths import carried_patients, filenames_of
 from skpneumo._patients import find_patients, patients_of
 from skpneumo.audit import audit_images
 from skpneumo.classifiers import _validation_split
@@ -32,12 +41,6 @@ from skpneumo.datasets import UnknownPatientsWarning
 from skpneumo.evaluation import evaluate, evaluate_predictions, persistent_errors
 from skpneumo.loading import ImageArray, ImageStream
 
-LAYOUTS = [
-    "{patient}/{row}.png",
-    "site/{patient}-{row}.dcm",
-    "IM-0001-0001-{row}.jpeg",
-    "person1_virus_{row}.jpeg",
-]
 NAMES = ["scan-a.png", "scan-b.png", "scan-c.png", "scan-d.png"]
 
 
@@ -212,6 +215,26 @@ def test_copies_keep_their_patient_and_new_rows_those_of_their_sources():
     )
 
 
+def test_new_rows_name_their_sources_where_nothing_tells_the_patients():
+    rng = np.random.default_rng(0)
+    names = [f"scan-{i}.png" for i in range(30)]
+    images = ImageArray(rng.integers(0, 256, (30, 5, 5, 1)).astype(np.uint8), names)
+    smote = ImageResampler(SMOTE(k_neighbors=3), random_state=0)
+    made, y = smote.fit_resample(images, np.repeat([0, 1], [20, 10]))
+    sources = {f"unknown-{name}" for name in names[20:]}
+    assert all(isinstance(each, tuple) and set(each) < sources for each in made.patients[30:])
+    # Whoever holds rows out warns all the same, and holds out none that was made of others.
+    with pytest.warns(UnknownPatientsWarning, match="30 of 30 samples"):
+        patients = _validation_split.rows_of_patients(made, y, None)
+    training, validation = _validation_split.training_and_validation(
+        made, y, patients, 0.3, np.random.RandomState(0)
+    )
+    held_out = set(patients[validation])
+    assert not validation[30:].any()
+    assert held_out
+    assert all(held_out.isdisjoint(each) for each in patients[30:][training[30:]])
+
+
 # No patient on both sides of inner validation
 
 
@@ -271,20 +294,49 @@ def test_fit_takes_groups_and_warns_without(small_images):
 
 
 class _Suspicious(ClassifierMixin, BaseEstimator):
-    """Refuses to predict for a patient that it was trained on."""
+    """Refuses to predict for a patient that it was trained on, and to validate by one.
 
-    def __init__(self, c=0):
+    Who the patients are it is told beside X: by the file of a row, or by the first pixel of an
+    image, divided by 255 or not.
+    """
+
+    def __init__(self, c=0, patient_of=None, scale=1):
         self.c = c
+        self.patient_of = patient_of
+        self.scale = scale
+
+    def _true_patients(self, X):
+        if isinstance(X, ImageArray):
+            return np.rint(np.asarray(X)[:, 0, 0, 0] * self.scale).astype(int)
+        paths = X["path"] if isinstance(X, pd.DataFrame) else np.ravel(np.asarray(X, dtype=object))
+        return np.array([self.patient_of[str(path)] for path in paths])
+
+    def _number(self, name):
+        path = name.removeprefix("unknown-")
+        known = path in self.patient_of
+        return self.patient_of[path] if known else int(re.search(r"(\d+)$", name)[1])
 
     def fit(self, X, y):
         self.classes_ = np.unique(y)
-        self.seen_ = set(X["patient"])
+        patients = self._true_patients(X)
+        real = np.ones(len(patients), dtype=bool)
+        if isinstance(X, ImageArray):  # as of a network that stops early
+            named = _validation_split.rows_of_patients(X, y, None)
+            real = np.array([not isinstance(each, tuple) for each in named])
+            training, validation = _validation_split.training_and_validation(
+                X, np.searchsorted(self.classes_, y), named, 0.3, np.random.RandomState(0)
+            )
+            assert not validation[~real].any()
+            sources = {self._number(each) for row in named[training & ~real] for each in row}
+            assert (sources | {*patients[training & real]}).isdisjoint(patients[validation])
+        self.seen_ = {*patients[real]}
         return self
 
     def predict_proba(self, X):
-        assert self.seen_.isdisjoint(X["patient"])
+        patients = self._true_patients(X)
+        assert self.seen_.isdisjoint(patients)
         positive = np.array(
-            [0.2 + 0.6 * (zlib.crc32(path.encode()) % 97) / 97 for path in X["path"]]
+            [0.2 + 0.6 * (zlib.crc32(b"%d" % each) % 97) / 97 for each in patients]
         )
         return np.column_stack([1 - positive, positive])
 
@@ -292,52 +344,146 @@ class _Suspicious(ClassifierMixin, BaseEstimator):
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
 
-GRID = {"c": [0, 1]}
+def floor(estimator, **options):
+    return RecallFloorClassifier(estimator, recall=0.3, confidence=0.5, **options)
+
+
+def search(estimator, grid, folds=2, kind=GridSearchCV, **options):
+    return kind(estimator, grid, cv=PatientKFold(folds), error_score="raise", **options)
+
+
+# Each gets an estimator that may be a pipeline, and the name that its parameter c has there.
 NESTS = {
-    "recall floor": lambda: RecallFloorClassifier(_Suspicious(), recall=0.3, confidence=0.5),
-    "folds of a recall floor": lambda: RecallFloorClassifier(
-        _Suspicious(), recall=0.3, confidence=0.5, cv=3
+    "recall floor": lambda est, c: floor(est),
+    "folds of a recall floor": lambda est, c: floor(est, cv=3),
+    "search of a recall floor": lambda est, c: search(
+        floor(est, cv=2), {f"estimator__{c}": [0, 1]}, scoring="recall"
     ),
-    "search over a recall floor": lambda: GridSearchCV(
-        RecallFloorClassifier(_Suspicious(), recall=0.3, confidence=0.5, cv=2),
-        {"estimator__c": [0, 1]},
-        scoring="recall",
-        cv=PatientKFold(2),
-        error_score="raise",
+    "recall floor of a search": lambda est, c: floor(search(est, {c: [0, 1]}), cv=2),
+    "search": lambda est, c: search(est, {c: [0, 1]}, folds=3),
+    "random search": lambda est, c: search(
+        est, {c: [0, 1]}, kind=RandomizedSearchCV, n_iter=2, random_state=0
     ),
-    "search": lambda: GridSearchCV(_Suspicious(), GRID, cv=PatientKFold(3), error_score="raise"),
-    "halving": lambda: ResumableHalvingGridSearchCV(
-        _Suspicious(),
-        GRID,
-        cv=PatientKFold(2),
-        min_resources=12,
+    "halving": lambda est, c: search(
+        est,
+        {c: [0, 1]},
+        kind=ResumableHalvingGridSearchCV,
+        min_resources=32,
         return_train_score=False,
-        error_score="raise",
     ),
-    "calibration": lambda: CalibratedClassifierCV(_Suspicious(), cv=PatientKFold(3)),
-    "calibration of a search": lambda: CalibratedClassifierCV(
-        GridSearchCV(_Suspicious(), GRID, cv=PatientKFold(2), error_score="raise"),
-        cv=PatientKFold(2),
+    "calibration": lambda est, c: CalibratedClassifierCV(est, cv=PatientKFold(3)),
+    "calibration of a search": lambda est, c: CalibratedClassifierCV(
+        search(est, {c: [0, 1]}), cv=PatientKFold(2)
     ),
-    "stacking": lambda: StackingClassifier([("a", _Suspicious())], cv=PatientKFold(3)),
-    "threshold": lambda: TunedThresholdClassifierCV(_Suspicious(), cv=PatientKFold(3)),
+    "stacking": lambda est, c: StackingClassifier([("a", est), ("b", est)], cv=PatientKFold(3)),
+    "search of stacking": lambda est, c: search(
+        StackingClassifier([("a", est)], cv=PatientKFold(2)), {f"a__{c}": [0, 1]}
+    ),
+    "threshold": lambda est, c: TunedThresholdClassifierCV(est, cv=PatientKFold(3), thresholds=4),
 }
+
+N_PATIENTS = 60
+# How files are called, and whether that tells their patients. A frame tells them as well.
+NAMED = [
+    "person{patient}_virus_{row}.jpeg",
+    "a/IM-{patient:04d}-{row:04d}",
+    "VIRUS-{patient}-{row}.dcm",
+]
+UNNAMED = ["{patient}/scan{row}.png", "site/1.2.840.{row}", "x-{row}.dcm", "{row}.jpeg"]
+FORMS = {
+    "list": list,
+    "array": lambda paths: np.array(paths, dtype=object),
+    "column": lambda paths: np.array(paths, dtype=object)[:, None],
+    "Series": lambda paths: pd.Series(paths, dtype=object),
+    "Paths": lambda paths: [Path(path) for path in paths],
+    "frame": lambda paths: pd.DataFrame({"path": pd.Series(paths, dtype=object)}),
+}
+# Few neighbours, because a deep search leaves two patients of a class.
+SAMPLERS = [
+    None, "over", "under", RandomOverSampler(), NearMiss(n_neighbors=1), SMOTE(k_neighbors=1),
+    BorderlineSMOTE(k_neighbors=1, m_neighbors=2),
+]  # fmt: skip
+
+
+@st.composite
+def collections(draw):
+    """Paths in some form, labels, the patient of each path, and whether X tells all of them.
+
+    A file of which nothing tells the patient is a patient of its own.
+    """
+    n_images = np.array(
+        draw(st.lists(st.integers(1, 3), min_size=N_PATIENTS, max_size=N_PATIENTS))
+    )
+    patients = np.repeat(np.arange(N_PATIENTS), n_images)
+    patients = patients[np.random.default_rng(draw(st.integers(0, 99))).permutation(len(patients))]
+    told_by = draw(st.sampled_from(["names", "frame", "some of a frame", "nothing"]))
+    layout = draw(st.sampled_from(NAMED if told_by == "names" else UNNAMED))
+    paths = [layout.format(patient=patient, row=row) for row, patient in enumerate(patients)]
+    ids = pd.Series([f"p{patient}" for patient in patients], dtype=object)
+    y = (patients % 5 < 2).astype(int)
+    if told_by == "nothing":
+        patients = np.arange(len(patients))
+    if "frame" in told_by:
+        if told_by == "some of a frame":
+            row = draw(st.integers(0, len(ids) - 1))
+            ids[row] = draw(st.sampled_from([None, np.nan, ""]))
+            patients[row] = 200
+        X = FORMS["frame"](paths).assign(patient=ids, age=5)
+    else:
+        X = FORMS[draw(st.sampled_from(list(FORMS)))](paths)
+    return X, y, dict(zip(paths, patients, strict=True)), told_by in ("names", "frame")
+
+
+class _Loader(TransformerMixin, BaseEstimator):
+    """Makes images of paths as ImageLoader does, of noise: the first pixel is the patient."""
+
+    def __init__(self, patient_of=None):
+        self.patient_of = patient_of
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        names = filenames_of(X)
+        rng = np.random.default_rng(0)
+        pixels = rng.integers(0, 256, (len(names), 3, 3, 1)).astype(np.uint8)
+        pixels[:, 0, 0, 0] = [self.patient_of[name] for name in names]
+        return ImageArray(pixels, names, carried_patients(X))
+
+
+@st.composite
+def estimators(draw, patient_of):
+    """An estimator for paths, alone or behind steps, and the name of its parameter c."""
+    if not draw(st.booleans()):
+        return _Suspicious(patient_of=patient_of), "c"
+    sampler, scaled = draw(st.sampled_from(SAMPLERS)), draw(st.booleans())
+    resampling = [] if sampler is None else [ImageResampler(sampler, random_state=0)]
+    of_paths = not isinstance(sampler, BaseEstimator) and draw(st.booleans())
+    pipe = make_pipeline(
+        *(resampling if of_paths else []),
+        _Loader(patient_of),
+        *([] if of_paths else resampling),
+        *([FunctionTransformer(lambda X: X / 255.0)] if scaled else []),
+        _Suspicious(patient_of=patient_of, scale=255 if scaled else 1),
+    )
+    return pipe, f"{pipe.steps[-1][0]}__c"
 
 
 @pytest.mark.parametrize("nest", NESTS.values(), ids=NESTS)
-@given(data=st.data(), per_patient=st.integers(1, 4), layout=st.sampled_from(LAYOUTS))
-@settings(max_examples=2, deadline=None)
-def test_no_nest_has_a_patient_on_both_sides(nest, data, per_patient, layout):
-    n_patients = 24
-    patients = np.repeat(np.arange(n_patients), per_patient)
-    order = data.draw(st.permutations(range(len(patients))))
-    X = frame_of(
-        [layout.format(patient=patient, row=row) for row, patient in enumerate(patients)],
-        [f"p{patient}" for patient in patients],
-    ).iloc[list(order)]
-    y = np.array(X["patient"].str[1:].astype(int) % 2)
-    nest().fit(X, y)
-    cross_val_score(nest(), X, y, cv=PatientKFold(2), error_score="raise")
+@given(data=st.data(), collection=collections(), nested=st.booleans())
+# Without shrinking, which takes minutes where each example is several searches.
+@settings(max_examples=4, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+def test_no_nest_has_a_patient_on_both_sides(nest, data, collection, nested):
+    X, y, patient_of, known = collection
+    model = nest(*data.draw(estimators(patient_of)))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        if nested:
+            cross_val_score(model, X, y, cv=PatientKFold(2), error_score="raise")
+        else:
+            model.fit(X, y)
+    said = [each for each in caught if issubclass(each.category, UnknownPatientsWarning)]
+    assert bool(said) != known
 
 
 def test_groups_can_be_routed_to_fit(small_images):

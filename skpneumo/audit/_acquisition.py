@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.stats import fisher_exact
 
 from skpneumo.audit._findings import Finding
+from skpneumo.datasets import read_dicom_headers
 
-__all__ = ["acquisition_findings", "acquisition_of"]
+__all__ = ["acquisition_findings", "acquisition_in_headers", "acquisition_of"]
 
 # Columns of a table, as read_dicom_headers makes it, that say one thing together.
 _COLUMNS = {"view": ("view_position",), "device": ("manufacturer", "model")}
@@ -36,6 +39,28 @@ def acquisition_of(X: Any) -> pd.DataFrame:
                 joined = found[0].str.cat(found[1:], sep=" ").str.strip()
                 known[name] = joined.mask(joined.eq(""), _NOT_SAID)
     return pd.DataFrame(known).reset_index(drop=True)
+
+
+def acquisition_in_headers(paths: NDArray[np.object_], formats: pd.Series) -> pd.DataFrame:
+    """View and device of each file, as the headers of those that are DICOM say.
+
+    Parameters
+    ----------
+    paths : ndarray of shape (n_files,)
+        The files.
+    formats : Series of shape (n_files,)
+        Their formats; "DICOM" for those that are.
+
+    Returns
+    -------
+    acquisition : DataFrame of shape (n_files, n_known)
+        As from :func:`acquisition_of`; without columns if no file is DICOM.
+    """
+    files = list(dict.fromkeys(paths[formats.eq("DICOM").to_numpy()]))
+    if not files:
+        return pd.DataFrame(index=range(len(paths)))
+    headers = read_dicom_headers(files).set_index("path")
+    return acquisition_of(headers.reindex(paths))
 
 
 def acquisition_findings(frame: pd.DataFrame, acquisition: pd.DataFrame) -> list[Finding]:

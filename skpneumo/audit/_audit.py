@@ -17,7 +17,11 @@ from skpneumo._paths import carried_patients, check_paths
 from skpneumo._random import check_random_state
 from skpneumo._sklearn import HasMethods, Interval, validate_params
 from skpneumo._typing import ArrayLike
-from skpneumo.audit._acquisition import acquisition_findings, acquisition_of
+from skpneumo.audit._acquisition import (
+    acquisition_findings,
+    acquisition_in_headers,
+    acquisition_of,
+)
 from skpneumo.audit._checks import file_findings, label_findings, order_findings
 from skpneumo.audit._duplicates import can_hash, duplicates, group_identical, group_similar
 from skpneumo.audit._findings import Finding, findings_frame
@@ -70,7 +74,8 @@ def audit_images(
         the same decoders, within the same limits. A table with the column ``path`` may say
         in ``view_position``, ``manufacturer`` and ``model``, as that of
         :func:`~skpneumo.datasets.read_dicom_headers` does, how the images were taken: a class
-        that comes mostly from one view or device is a finding.
+        that comes mostly from one view or device is a finding. Where it says nothing of them,
+        the headers of DICOM files do.
     y : array-like of shape (n_samples,), default=None
         Labels; None, NaN and "" are missing ones. If None, the names of the folders the files
         lie in.
@@ -166,6 +171,8 @@ def audit_images(
     paths = check_paths(paths)
     frame, findings = _describe(paths, y, split, groups, carried)
     readings = read_images(paths, n_jobs) if open_files else no_readings(len(paths))
+    if acquisition.columns.empty:
+        acquisition = acquisition_in_headers(paths, readings.frame["format"])
     frame = pd.concat([frame, readings.frame], axis=1)
     rng = check_random_state(random_state)
     not_checked = []

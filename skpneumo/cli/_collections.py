@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from skpneumo._formatting import counted
-from skpneumo.cli._options import FOLDER_ALONE, CollectionOptions, require_source
+from skpneumo.cli._options import FOLDER_ALONE, CollectionOptions, as_arguments, require_source
 
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
@@ -35,11 +35,15 @@ _FEWEST_TO_HOLD_OUT = 10  # patients of each class; a fifth of fewer tells nothi
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a command trains on, and the patients that it holds out, if any."""
+    """What a command trains on, the patients that it holds out, if any, and what read them.
+
+    ``source`` is what a command reads the same collection by, as it is typed.
+    """
 
     train: "Bunch"
     held_out: "Bunch | None" = None
     share: float = 0.0
+    source: str = ""
 
     def describe(self) -> str:
         """Count both in a line."""
@@ -101,7 +105,10 @@ def read_training_data(
         return TrainingData(xrays)
     both = _set_apart(xrays, share, "both")
     train, held_out = (rows_of(both, both.split == part) for part in ("train", "test"))
-    return TrainingData(train, held_out, share)
+    # The model knows what is positive.
+    return TrainingData(
+        train, held_out, share, as_arguments(folder, options, "positive", "hold_out")
+    )
 
 
 def require_known_classes(names: Sequence[str], folder: Path | None) -> None:
@@ -135,7 +142,7 @@ def _read_folder(
 ) -> "Bunch":
     from skpneumo import load_chest_xray
 
-    for name in ("path", "label", "patient", "drop_incomplete"):
+    for name in ("path", "label", "patient", "sheet", "separator", "drop_incomplete"):
         if getattr(options, name) != getattr(FOLDER_ALONE, name):
             raise ValueError(
                 f"--{name.replace('_', '-')} is for tables, and no table was given. Name one with "
@@ -161,7 +168,7 @@ def paths_in_table(folder: Path | None, options: CollectionOptions) -> list[str]
     from skpneumo.datasets._load_table import table_paths
 
     assert options.table is not None
-    return table_paths(options.table, options.path, folder)
+    return table_paths(options.table, options.path, folder, options.sheet or 0)
 
 
 def _has_splits(folder: Path, options: CollectionOptions, usual: str) -> bool:
@@ -194,6 +201,8 @@ def _read_table(
         root=folder,
         positive=list(options.positive) or None,
         patient_pattern=options.patient_pattern,
+        separator=options.separator,
+        sheet=options.sheet or 0,
         incomplete="drop" if options.drop_incomplete else "raise",
     )
     part = options.part or (usual if any(xrays.split) else "all")

@@ -1,5 +1,6 @@
 """What ``fit`` and ``tune`` do once a model is trained: judge it, save it, say what is next."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,14 +54,16 @@ def save_and_say_what_it_is_worth(
     )
     save_model(model, out, data.train.target_names, provenance=record.as_dict())
     say(f"Saved {out}.")
-    option = f" --hold-out {data.share:g}" if data.share else ""
     if data.held_out is None:
         say(
             f"What it reaches on patients it has not seen: skpneumo evaluate {out} FOLDER, or "
             "hold some out when training, with --hold-out 0.2."
         )
     else:
-        say(f"More about the same patients: skpneumo report {out} FOLDER{option}")
+        say(
+            f"More about the same patients: skpneumo report {shlex.quote(str(out))} {data.source} "
+            f"--hold-out {data.share:g}"
+        )
 
 
 def _worth(model: Any, data: TrainingData) -> str:

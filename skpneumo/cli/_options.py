@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
-from dataclasses import dataclass
+import shlex
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,6 +18,7 @@ __all__ = [
     "ReadBy",
     "RecallFloor",
     "Verbose",
+    "as_arguments",
     "require_source",
 ]
 
@@ -55,6 +57,10 @@ class CollectionOptions:
         Column of the table with the classes.
     patient
         Column of the table with the patients. Default: patient, if there is such a column.
+    sheet
+        Sheet of an Excel table. Default: the first.
+    separator
+        What stands between several findings in a cell of the table.
     split
         With a table, the column with the splits. Default: split, if there is such a column.
         With a folder, the split to use, as --part.
@@ -84,6 +90,8 @@ class CollectionOptions:
     path: str = "path"
     label: str = "label"
     patient: str | None = None
+    sheet: str | None = None
+    separator: str = "|"
     split: str | None = None
     part: str | None = None
     positive: _Several = ()
@@ -98,6 +106,40 @@ def require_source(given: object, options: CollectionOptions, what: str) -> None
     """Raise a usage error if neither files nor a table were given."""
     if not given and options.table is None:
         raise CycloptsError(msg=f"{what} is missing, and so is --table FILE. Name one of them.")
+
+
+def as_arguments(folder: Path | None, options: CollectionOptions, *without: str) -> str:
+    """Write what reads a collection as it is typed, but for some of the options.
+
+    Parameters
+    ----------
+    folder : Path or None
+        Folder of the collection.
+    options : CollectionOptions
+        How it is read.
+    *without : str
+        Names of options to leave out.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from skpneumo.cli._options import CollectionOptions, as_arguments
+    >>> options = CollectionOptions(table=Path("my list.csv"), path="image", leave_out=("masks",))
+    >>> as_arguments(None, options, "label")
+    "--table 'my list.csv' --path image --leave-out masks"
+    """
+    words = [] if folder is None else [str(folder)]
+    for each in fields(options):
+        value = getattr(options, each.name)
+        if each.name in without or value == each.default:
+            continue
+        option = f"--{each.name.replace('_', '-')}"
+        if value is True:
+            words.append(option)
+        else:
+            for one in value if isinstance(value, tuple) else (value,):
+                words += [option, str(one)]
+    return shlex.join(words)
 
 
 ReadBy = Annotated[CollectionOptions, Parameter(name="*", group=_READING)]

@@ -84,7 +84,7 @@ def audit(
     labels = np.array(xrays.target_names, dtype=object)[xrays.target]
     with working(f"Checking {len(labels):,} files"):
         audited = audit_images(
-            xrays.filenames,
+            _with_acquisition(xrays),
             labels,
             xrays.split,
             groups=patients_given(xrays, read_by),
@@ -121,6 +121,14 @@ def _read(folder: Path | None, read_by: CollectionOptions) -> "Bunch":
                 raise
             either = replace(read_by, positive=(str(error.classes[1]),))
             return read_collection(folder, either, "all", "both")
+
+
+def _with_acquisition(xrays: "Bunch") -> "pd.DataFrame":
+    """The files, and how they were taken as far as the table says so."""
+    from skpneumo._paths import text_frame
+
+    known = [name for name in ("view_position", "manufacturer", "model") if name in xrays.frame]
+    return text_frame({"path": xrays.filenames} | {name: xrays.frame[name] for name in known})
 
 
 def _write_by_file(findings: "pd.DataFrame", path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from skpneumo._formatting import counted
 from skpneumo._image_files import SkippedFile, describe_skipped
 from skpneumo._paths import text_frame
+from skpneumo._positive_class import says_its_class
 from skpneumo.datasets._collection import ETIOLOGY_CLASSES, Collection, at_odds, some
 from skpneumo.datasets._folders import PUBLISHED_FOLDER
 from skpneumo.datasets._published import describe_published, differences, recognise
@@ -23,6 +24,19 @@ def complaints(collection: Collection) -> list[str]:
     found += [
         f"The folder {folder!r} holds files, but no images." for folder in tree.without_images
     ]
+    left_out = {os.path.basename(folder).lower() for folder in tree.left_out}
+    found += [
+        f"leave_out names {name!r}, and there is no folder of this name."
+        for name in sorted(tree.unwanted - left_out)
+    ]
+    # Of two, positive_classes asks; of one, the next complaint says it.
+    folders = collection.folder_classes
+    if len(folders) > 2 and not collection.positive and not any(map(says_its_class, folders)):
+        found.append(
+            f"The names of all {some(folders, 'class folder')} are no words for "
+            "classes. If they are patients, days or the like, pass the folder that holds the "
+            "class folders, or read the labels from a table with load_image_table."
+        )
     found += [
         f"The class {label} has no images in {repr(split) if split else repr(str(tree.root))}."
         for split, by_class in counts.items()

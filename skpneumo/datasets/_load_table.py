@@ -2,7 +2,8 @@
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -17,7 +18,7 @@ from skpneumo._sklearn import StrOptions, validate_parameter_constraints
 from skpneumo.datasets._bunch import make_bunch
 from skpneumo.datasets._folders import split_name
 from skpneumo.datasets._patients import Patients, etiologies, read_patients
-from skpneumo.datasets._table import column_of, read_table, text_of
+from skpneumo.datasets._table import column_names, column_of, read_table, text_of
 from skpneumo.datasets._table_labels import Labels, Positive, read_labels
 from skpneumo.datasets._table_paths import Located, locate
 from skpneumo.datasets._warnings import CollectionWarning, UnknownPatientsWarning
@@ -61,12 +62,14 @@ def load_image_table(
     Parameters
     ----------
     table : str, path-like or DataFrame
-        A CSV or TSV file of any delimiter, an Excel file (``skpneumo[tables]``), a Parquet file
-        (``skpneumo[parquet]``), or a DataFrame.
+        A CSV file with any of the delimiters comma, semicolon, tab and ``|``, an Excel file
+        (``skpneumo[tables]``), a Parquet file (``skpneumo[parquet]``), or a DataFrame.
     path : str, default="path"
         The column with the image files: absolute, from the home folder (``~``), or relative to
         ``root`` or to the table. The suffix may be missing. A name that is not there is looked
-        for in all folders below ``root``.
+        for in all folders below ``root``, in the end in another case or with another suffix.
+        Where absolute paths are those of another computer, what stands behind the folder that all
+        begin with is looked for below ``root``; both with a warning.
     label : str, default="label"
         The column with the classes. Space around them does not count, and spellings that differ
         in case or space are one class, with a warning.
@@ -88,7 +91,7 @@ def load_image_table(
     separator : str, default="|"
         What stands between several findings of a cell.
     sheet : str or int, default=0
-        The sheet of an Excel file.
+        The sheet of an Excel file, by name or number. The first by default.
     incomplete : {"raise", "drop"}, default="raise"
         What becomes of rows whose file is not there or that have no label: an error that names
         them, or they are left out, with a warning that counts them.
@@ -112,7 +115,8 @@ def load_image_table(
     Warns
     -----
     CollectionWarning
-        If a label has several spellings, rows repeat a file, or rows were left out.
+        If a label has several spellings, rows repeat a file, rows were left out, or files were
+        found under another suffix or in another place than the table has.
     UnknownPatientsWarning
         If the patient of a row is not known.
 
@@ -167,7 +171,9 @@ def load_image_table(
         _patient_cells(frame, patient, patient_pattern),
     )
     needs_label = not callable(positive)
-    kept, remarks = _complete(rows, cells, bases, label if needs_label else None, incomplete)
+    kept, remarks = _complete(
+        rows, cells, located, bases, (path, label if needs_label else None), incomplete
+    )
     rows = rows.take(kept)
     labels = read_labels(rows.labels, label, positive, separator)
     first, target, repeated = _one_row_a_file(rows, labels.target, asked=positive is not None)
@@ -192,8 +198,8 @@ def load_image_table(
         root=os.fspath(bases[0]),
         descr=_describe(table, rows, target, labels, patients, [*remarks, *repeated]),
         more={
-            str(name): frame[name].to_numpy(dtype=object)[kept]
-            for name in frame
+            name: cells.to_numpy(dtype=object)[kept]
+            for name, cells in _distinct_columns(frame)
             if name not in own
         },
     )
@@ -203,15 +209,18 @@ def table_paths(
     table: "str | os.PathLike[str] | pd.DataFrame",
     path: str = "path",
     root: str | os.PathLike[str] | None = None,
+    sheet: str | int = 0,
 ) -> list[str]:
     """Name the files of a table, of which nothing else is asked.
 
     A file that is not there keeps the name it has in the table, for whoever opens it to refuse.
     """
-    frame, bases = _open(table, root, 0)
+    frame, bases = _open(table, root, sheet)
     cells = text_of(column_of(frame, path, "path"))
     located = locate(cells, bases)
     _refuse_ambiguous(located)
+    for remark in located.remarks:
+        warnings.warn(remark, CollectionWarning, stacklevel=2)
     return [
         found or os.path.join(bases[0], cell)
         for found, cell in zip(located.filenames, cells, strict=True)
@@ -226,16 +235,40 @@ def _open(
     """The table, and the folders that its relative paths start from."""
     bases = [] if root is None else [Path(root).expanduser()]
     if isinstance(table, pd.DataFrame):
-        frame = table.reset_index(drop=True)
+        frame = _without_index(table)
         bases = bases or [Path()]
     else:
-        frame = read_table(table, sheet)
+        frame = _without_index(read_table(table, sheet))
         bases.append(Path(table).expanduser().parent)
     if root is not None and not bases[0].is_dir():
         raise FileNotFoundError(f"There is no folder {os.fspath(root)!r}. Check root.")
     if frame.empty:
-        raise ValueError("The table has no rows.")
+        raise ValueError(
+            "The table has no rows. Expected are a line with the names of the columns and a row "
+            f"for each image below; its columns are {column_names(frame)}."
+        )
     return frame, bases
+
+
+def _without_index(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with the names of its index, if it has any, as columns."""
+    unnamed = [
+        level
+        for level, name in enumerate(table.index.names)
+        if name is None or name in table.columns
+    ]
+    if len(unnamed) == table.index.nlevels:
+        return table.reset_index(drop=True)
+    return table.reset_index(level=unnamed, drop=True).reset_index()
+
+
+def _distinct_columns(frame: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
+    """Each column under a name of its own; of several of one name, the second is ``name.1``."""
+    seen: Counter[str] = Counter()
+    for position, column in enumerate(map(str, frame.columns)):
+        name = f"{column}.{seen[column]}" if seen[column] else column
+        seen[column] += 1
+        yield name, frame.iloc[:, position]
 
 
 def _refuse_ambiguous(located: Located) -> None:
@@ -273,33 +306,50 @@ def _patient_cells(
 def _complete(
     rows: _Rows,
     cells: NDArray[np.object_],
+    located: Located,
     bases: Sequence[Path],
-    label: str | None,
+    columns: tuple[str, str | None],
     incomplete: Incomplete,
 ) -> tuple[NDArray[np.intp], list[str]]:
-    """The rows with a file and, if ``label`` names its column, a label; what the others lack."""
-    lost = rows.filenames == ""
-    unlabelled = (rows.labels == "") & ~lost if label is not None else np.zeros_like(lost)
+    """The rows with a file and, if their column is named, a label; what the others lack."""
+    path, label = columns
+    nameless = cells == ""
+    lost = (rows.filenames == "") & ~nameless
+    unlabelled = (rows.labels == "") & ~lost & ~nameless
+    if label is None:
+        unlabelled[:] = False
     n = len(lost)
-    remarks = []
-    if lost.any():
-        folders = " and ".join(repr(os.fspath(base)) for base in bases)
-        named = f"{lost.sum()} of {n} files of the table are not there, {_few(cells[lost])}."
-        if incomplete == "raise":
-            raise FileNotFoundError(
-                f"{named} They were looked for in {folders}. Name another root, or leave them "
-                'out with incomplete="drop"; in the shell --drop-incomplete.'
-            )
-        remarks.append(f"{named} These rows were left out.")
-    if unlabelled.any():
-        named = f"{unlabelled.sum()} of {n} rows have no {label!r}, {_few(cells[unlabelled])}."
-        if incomplete == "raise":
-            raise ValueError(
-                f'{named} Label them, leave them out with incomplete="drop" (in the shell '
-                "--drop-incomplete), or say what an empty cell means with a function as positive."
-            )
-        remarks.append(f"{named} They were left out.")
-    kept = np.flatnonzero(~(lost | unlabelled))
+    folders = " and ".join(repr(os.fspath(base)) for base in bases)
+    leave_out = 'leave them out with incomplete="drop" (in the shell --drop-incomplete)'
+    remarks = list(located.remarks)
+    for lacking, error, named, remedy in (
+        (
+            nameless,
+            ValueError,
+            f"{nameless.sum()} of {n} rows have nothing in the column {path!r}, the first of "
+            f"them row {nameless.argmax() + 1} below the names of the columns.",
+            f"Write their files into the table, or {leave_out}.",
+        ),
+        (
+            lost,
+            FileNotFoundError,
+            f"{lost.sum()} of {n} files of the table are not there, {_few(cells[lost])}.",
+            f"They were looked for in {folders}. Name the folder that the paths start from as "
+            f"root (in the shell as FOLDER), or {leave_out}.",
+        ),
+        (
+            unlabelled,
+            ValueError,
+            f"{unlabelled.sum()} of {n} rows have no {label!r}, {_few(cells[unlabelled])}.",
+            f"Label them, {leave_out}, or say what an empty cell means with a function as "
+            "positive.",
+        ),
+    ):
+        if lacking.any():
+            if incomplete == "raise":
+                raise error(" ".join([named, *located.remarks, remedy]))
+            remarks.append(f"{named} These rows were left out.")
+    kept = np.flatnonzero(~(nameless | lost | unlabelled))
     if not len(kept):
         raise ValueError(f"No row of the table is left. {' '.join(remarks)}")
     return kept, remarks
@@ -331,9 +381,10 @@ def _one_row_a_file(
         differing = pd.Series(values).groupby(codes).nunique().gt(1).to_numpy()
         if differing.any():
             raise ValueError(
-                f"Rows of the same file have different values of {name}: {differing.sum()} files, "
-                f"among them {files[differing.argmax()]!r}. Correct the table, or, if each row is "
-                "one finding of several, say which is the illness with positive=."
+                f"Rows of the same file have different values of {name}: "
+                f"{counted(int(differing.sum()), 'file')}, among them "
+                f"{files[differing.argmax()]!r}. Correct the table, or, if each row is one "
+                "finding of several, say which is the illness with positive=."
             )
     most = np.zeros(len(files), dtype=np.int64)
     np.maximum.at(most, codes, target)

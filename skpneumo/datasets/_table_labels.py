@@ -1,5 +1,6 @@
 """Turn the cells of a table into classes: spellings, several findings, the positive class."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -89,10 +90,8 @@ def _asked_for(
     wanted = []
     for name in list(positive) if isinstance(positive, (list, tuple, set)) else [positive]:
         if _folded(name) not in known:
-            near = get_close_matches(_folded(name), known, n=1)
-            meant = f" Was {known[near[0]]!r} meant?" if near else ""
             raise ValueError(
-                f"positive names {name!r}, which no row has.{meant} There are "
+                f"positive names {name!r}, which no row has.{_meant(name, known)} There are "
                 f"{_quoted(sorted(known.values()))}."
             )
         wanted.append(known[_folded(name)])
@@ -108,6 +107,20 @@ def _asked_for(
     ill = " or ".join(dict.fromkeys(wanted))
     healthy = next(iter(others)) if len(others) == 1 else f"not {ill}"
     return _two_classes(is_positive[codes], healthy, ill, remarks)
+
+
+def _meant(name: Any, known: dict[str, str]) -> str:
+    """What else a name may mean: a part of a cell with several findings, or one much like it."""
+    for label in known.values():
+        if found := re.search(rf"(?:^|([^\w\s])\s*){re.escape(_folded(name))}(?:\s*([^\w\s])|$)",
+                              _folded(label)):  # fmt: skip
+            mark = found[1] or found[2]
+            return (
+                f" If {label!r} is several findings, say what stands between them: "
+                f"separator={mark!r}, in the shell --separator {mark!r}."
+            )
+    near = get_close_matches(_folded(name), known, n=1)
+    return f" Was {known[near[0]]!r} meant?" if near else ""
 
 
 def _two_classes(

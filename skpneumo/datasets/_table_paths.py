@@ -1,33 +1,47 @@
 """Find the files that the paths of a table refer to."""
 
 import os
+import re
+import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from skpneumo._formatting import counted
 from skpneumo._image_files import is_image_name, is_litter, walk
 
 __all__ = ["Located", "locate"]
 
 
+# Absolute on any system: /mnt/xrays, C:\\xrays, \\\\server\\xrays.
+_ABSOLUTE = re.compile(r"[A-Za-z]:[\\/]|[\\/]")
+
+
 @dataclass
 class Located:
-    """The file of each row, "" where there is none, and those that may be several files."""
+    """The file of each row, "" where there is none, and those that may be several files.
+
+    ``remarks`` say which files were found elsewhere, or under another name, than the table has.
+    """
 
     filenames: NDArray[np.object_]
     ambiguous: dict[str, list[str]] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
 
 
 def locate(entries: NDArray[np.object_], bases: Sequence[Path]) -> Located:
     """Find the files of a table without asking the file system for each.
 
     A path is looked for as it is, then with the suffix of an image, in each of the folders; what
-    is found in none of them is looked for by its name anywhere below the first.
+    is found in none of them is looked for by its name anywhere below the first, in the end with
+    another suffix. Where all absolute paths begin with a folder of another computer, what stands
+    behind it is looked for in these folders.
 
     Parameters
     ----------
@@ -44,10 +58,11 @@ def locate(entries: NDArray[np.object_], bases: Sequence[Path]) -> Located:
     found = {entry: search.find(entry) for entry in dict.fromkeys(entries)}
     missing = [entry for entry, path in found.items() if not path and entry]
     if missing and bases:
-        found |= search.find_below(missing)
+        moved = search.moved(missing, [entry for entry, path in found.items() if path])
+        found |= search.find_below({entry: moved.get(entry, entry) for entry in missing})
     filenames = np.empty(len(entries), dtype=object)
     filenames[:] = [found[entry] for entry in entries]
-    return Located(filenames, search.ambiguous)
+    return Located(filenames, search.ambiguous, search.remarks)
 
 
 class _Search:
@@ -61,6 +76,7 @@ class _Search:
         self._above = {os.path.basename(base): os.path.dirname(base) for base in whole}
         self._folders: dict[str, _Folder] = {}
         self.ambiguous: dict[str, list[str]] = {}
+        self.remarks: list[str] = []
 
     def find(self, entry: str) -> str:
         for head, tail in self._candidates(entry):
@@ -87,25 +103,88 @@ class _Search:
             if first in self._above:
                 yield os.path.join(self._above[first], head), tail
 
-    def find_below(self, entries: Sequence[str]) -> dict[str, str]:
-        """Look for files by name, and by the folders named with it, anywhere below the first."""
-        by_name = defaultdict(list)
+    def moved(self, missing: Sequence[str], there: Sequence[str]) -> dict[str, str]:
+        """Paths without the folder that they begin with on the computer that wrote the table.
+
+        As few folders as possible are taken off, the same ones from every path, so that two
+        files of one name stay two. If one absolute path is there, the table is of this computer.
+        """
+        parts = {
+            entry: entry.replace("\\", "/").split("/")
+            for entry in missing
+            if _ABSOLUTE.match(entry)
+        }
+        if not parts or any(_ABSOLUTE.match(entry) for entry in there):
+            return {}
+        folders = [names[:-1] for names in parts.values()]
+        levels = zip(*folders, strict=False)
+        shared = [names[0] for names in takewhile(lambda names: len(set(names)) == 1, levels)]
+        tails: dict[str, str] = {}
+        for n in range(1, len(shared) + 1):
+            tails = {entry: "/".join(names[n:]) for entry, names in parts.items()}
+            if any(map(self.find, tails.values())):
+                break
+        if tails:
+            folder = next(iter(parts))[: sum(map(len, shared[:n])) + n]
+            self.remarks.append(
+                f"The folder {folder!r} that {counted(len(parts), 'path')} of the table begin "
+                "with is not on this computer, so they were looked for without it."
+            )
+        return tails
+
+    def find_below(self, entries: Mapping[str, str]) -> dict[str, str]:
+        """Look for files by name, and by the folders named with it, anywhere below the first.
+
+        Case and the way in which accents are written do not count, as on Windows and on a Mac.
+        """
+        by_name, by_stem = defaultdict(list), defaultdict(list)
         for file in walk(self._bases[0] or os.curdir):
             if file.kind == "image":
-                name = os.path.basename(file.path)
+                name = _folded(os.path.basename(file.path))
                 by_name[name].append(file.path)
                 if is_image_name(name):
-                    by_name[os.path.splitext(name)[0]].append(file.path)
-        found = {}
-        for entry in entries:
+                    by_stem[os.path.splitext(name)[0]].append(file.path)
+        found, renamed = {}, []
+        for entry, sought in entries.items():
             if entry in self.ambiguous:
                 continue
-            folder, _, name = entry.replace("\\", "/").rpartition("/")
-            fitting = [path for path in by_name.get(name, ()) if _ends_with(path, folder)]
+            if path := self.find(sought) if sought != entry else "":
+                found[entry] = path
+                continue
+            folder, _, name = _folded(sought.replace("\\", "/")).rpartition("/")
+            fitting = _in_folder([*by_name.get(name, ()), *by_stem.get(name, ())], folder)
+            if not fitting and is_image_name(name):
+                fitting = _in_folder(by_stem.get(os.path.splitext(name)[0], ()), folder)
+                renamed += [entry] * (len(fitting) == 1)
+            if len(fitting) > 1:
+                fitting = _exact(fitting, sought)
             found[entry] = fitting[0] if len(fitting) == 1 else ""
             if len(fitting) > 1:
                 self.ambiguous[entry] = fitting
+        if renamed:
+            self.remarks.append(
+                f"{counted(len(renamed), 'file')} of the table have another suffix here: "
+                f"{renamed[0]!r} is {found[renamed[0]]!r}."
+            )
         return found
+
+
+def _in_folder(paths: Sequence[str], folder: str) -> list[str]:
+    return [path for path in paths if _ends_with(_folded(path), folder)]
+
+
+def _exact(paths: list[str], sought: str) -> list[str]:
+    """Of files whose names differ in case alone, the one that is written as in the table."""
+    name = sought.replace("\\", "/").rpartition("/")[2]
+    return [
+        path
+        for path in paths
+        if name in (os.path.basename(path), os.path.splitext(os.path.basename(path))[0])
+    ] or paths
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _spellings(entry: str) -> Iterator[str]:

@@ -52,6 +52,14 @@ def test_faults_are_status_3_and_are_named(faulty, tmp_path, capsys):
     assert across["finding"].nunique() == 1
 
 
+def test_views_and_devices_of_a_table_are_looked_at(xrays, tmp_path, capsys):
+    table = pd.DataFrame({"path": xrays.filenames, "label": xrays.target, "patient": xrays.groups})
+    table["view_position"] = np.where(xrays.target == 1, "AP", "PA")
+    table.to_csv(tmp_path / "t.csv", index=False)
+    assert main(["audit", "--table", str(tmp_path / "t.csv"), "--names-only"]) == 0
+    assert "view AP in 100%" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("option", ["--out", "--csv"])
 def test_files_are_not_overwritten_unless_asked_for(option, xrays, tmp_path, capsys):
     there = tmp_path / "there"

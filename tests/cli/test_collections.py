@@ -19,6 +19,8 @@ from skpneumo.cli import entrypoint, main
 from skpneumo.cli._collections import read_collection, read_for, read_training_data
 from skpneumo.cli._options import FOLDER_ALONE, CollectionOptions
 
+from ..loading.dicom_writing import write_dicom
+
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 
 TINY = ["--recipe", "dense-baseline", "--size", "16", "--epochs", "1"]
@@ -50,6 +52,8 @@ def test_a_model_from_a_table_is_judged_by_the_patients_held_out(table, tmp_path
     model = str(tmp_path / "model.joblib")
     assert main(["fit", *table, "--hold-out", "0.3", "--out", model, *TINY]) == 0
     trained = capsys.readouterr().out
+    # What is next is written as it is to be typed.
+    assert f"skpneumo report {model} {' '.join(table[:-2])} --hold-out 0.3\n" in trained
     assert joblib.load(model).target_names_ == ["No Finding", "Pneumonia"]
     # What the illness is, the model knows.
     assert main(["evaluate", model, *table[:-2], "--hold-out", "0.3"]) == 0
@@ -208,6 +212,12 @@ IMAGES = dict.fromkeys(["a.jpeg", "b.jfif", "c.jpe", "d", "e.webp"], JPEG) | {
     "h.scan": encoded("TIFF"),
 }
 DAMAGED = {"i.jpeg": JPEG[:200], "j.png": b"no image"}
+# Radiographs, and what DICOM has besides: by what its header says, the reason for each.
+RADIOGRAPHS = {"s.dcm": {}, "IM000001": {"PhotometricInterpretation": "MONOCHROME1"}}
+NO_RADIOGRAPHS = {
+    "t.dcm": ({"NumberOfFrames": 3}, "holds 3 images"),
+    "CT000001": ({"Modality": "CT"}, "not a radiograph"),
+}
 STRANGERS = {"k.webp": encoded("WEBP"), "l.bmp": encoded("BMP"), "m.gif": encoded("GIF"),
              "n.jp2": encoded("JPEG2000"), "o.csv": b"a,b\n", "p": b"", "q.pdf": b"%PDF-1.7",
              "r.zip": b"PK\3\4", "DICOMDIR": bytes(128) + b"DICM1.2.840.10008.1.3.10"}  # fmt: skip
@@ -216,13 +226,16 @@ LITTER = ["._a.jpeg", "Thumbs.db", "s_thumb.jpg", ".DS_Store"]
 
 @pytest.fixture
 def every_kind(tmp_path, monkeypatch):
-    """A collection with files of 26 kinds in one of its classes."""
+    """A collection with files of 30 kinds in one of its classes."""
     root = tmp_path / "xrays"
     odd, normal = root / "PNEUMONIA", root / "NORMAL"
     odd.mkdir(parents=True), normal.mkdir()
     (normal / "z.jpeg").write_bytes(JPEG)
     for name, content in (IMAGES | DAMAGED | STRANGERS | dict.fromkeys(LITTER, JPEG)).items():
         (odd / name).write_bytes(content)
+    described = RADIOGRAPHS | {name: each for name, (each, _) in NO_RADIOGRAPHS.items()}
+    for name, elements in described.items():
+        write_dicom(odd / name, np.arange(32 * 32, dtype=np.uint16).reshape(32, 32), **elements)
     (odd / "broken").symlink_to("nowhere")
     os.mkfifo(odd / "pipe")
     monkeypatch.chdir(odd)
@@ -238,12 +251,13 @@ SKIPPED = {*STRANGERS, "broken", "pipe", "socket"}
 def test_every_file_has_exactly_one_fate_that_a_reader_can_find(every_kind, model_file, capsys):
     from skpneumo.datasets import SkippedFilesWarning, load_chest_xray
 
-    everything = {*IMAGES, *DAMAGED, *SKIPPED, *LITTER}
+    images, damaged = {*IMAGES, *RADIOGRAPHS}, {*DAMAGED, *NO_RADIOGRAPHS}
+    everything = {*images, *damaged, *SKIPPED, *LITTER}
     assert everything == {path.name for path in (every_kind / "PNEUMONIA").iterdir()}
     with pytest.warns(SkippedFilesWarning, match=f"Skipped {len(SKIPPED)} files"):
         xrays = load_chest_xray(every_kind, patient_pattern=r"(\w+)[^/]*$")
     read = {Path(path).name for path in xrays.filenames[xrays.target == 1]}
-    assert read == {*IMAGES, *DAMAGED}
+    assert read == images | damaged
     assert {Path(path).name for path in xrays.skipped["path"]} == SKIPPED
     assert f"leave it behind: {len(LITTER)} items" in xrays.DESCR
 
@@ -252,14 +266,15 @@ def test_every_file_has_exactly_one_fate_that_a_reader_can_find(every_kind, mode
     findings = pd.read_csv(table).assign(name=lambda frame: frame["path"].map(os.path.basename))
     assert set(findings.query("kind == 'skipped'")["name"]) == SKIPPED
     unreadable = findings.query("kind in ('unreadable', 'truncated')")
-    assert set(unreadable["name"]) == set(DAMAGED)
+    assert set(unreadable["name"]) == damaged
 
     capsys.readouterr()
     assert main(["predict", str(model_file), str(every_kind)]) == 1
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     errors = {Path(row["path"]).name: row["error"] for row in rows}
     assert len(rows) == len(errors) == len(everything) - len(LITTER) + 1
-    assert {name for name, error in errors.items() if not error} == {*IMAGES, "z.jpeg"}
+    assert {name for name, error in errors.items() if not error} == {*images, "z.jpeg"}
+    assert all(reason in errors[name] for name, (_, reason) in NO_RADIOGRAPHS.items())
     assert errors["k.webp"] == "skipped: a WebP image, which is not read"
     assert errors["pipe"] == "skipped: a pipe, socket or device"
 

@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 
-from skpneumo.datasets import load_chest_xray
+from skpneumo.datasets import CollectionWarning, UnknownPatientsWarning, load_chest_xray
 
 
 def touch(root, paths):
@@ -106,3 +106,23 @@ def test_masks_are_no_x_rays(tmp_path):
     assert re.search(r"Left out, as asked: 2 folders", xrays.DESCR)
     with pytest.raises(ValueError, match="two kinds"):
         load_chest_xray(tmp_path / "COVID")
+
+
+def test_folders_that_are_called_as_no_class_are_said_to_be(tmp_path):
+    touch(tmp_path, [f"P{patient}/{image}.png" for patient in range(4) for image in range(2)])
+    with (
+        pytest.warns(UnknownPatientsWarning),
+        pytest.warns(
+            CollectionWarning, match=r"all 4 class folders \(P0, P1, P2, \.\.\.\) are no wo"
+        ),
+    ):
+        load_chest_xray(tmp_path)
+
+
+def test_what_is_to_be_left_out_and_is_not_there_is_named(tmp_path):
+    touch(tmp_path, ["NORMAL/1.png", "NORMAL/masks/1.png", "PNEUMONIA/2.png"])
+    with (
+        pytest.warns(UnknownPatientsWarning),
+        pytest.warns(CollectionWarning, match="leave_out names 'mask', and there is no folder"),
+    ):
+        load_chest_xray(tmp_path, leave_out=["mask", "Masks"])

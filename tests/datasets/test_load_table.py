@@ -159,7 +159,7 @@ def test_rows_of_one_file_are_joined_or_refused(root):
         assert [*load_image_table(boxes, root=root).target] == [0, 1, 1, 0]
     boxes.loc[4, "label"] = "normal"
     with pytest.raises(
-        ValueError, match=r"different values of label: 1 files.*a/2.png.*positive="
+        ValueError, match=r"different values of label: 1 file,.*a/2.png.*positive="
     ):
         load_image_table(boxes, root=root)
     assert [*quietly(boxes, root=root, positive="pneumonia").target] == [0, 1, 1, 0]

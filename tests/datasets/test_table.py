@@ -1,0 +1,191 @@
+"""Tables as spreadsheets and archives write them, and what is wrong with them in words."""
+
+import os
+import unicodedata
+
+import pandas as pd
+import pytest
+
+from skpneumo.datasets import CollectionWarning, load_image_table
+from skpneumo.datasets._load_table import table_paths
+
+ROWS = [
+    ("m1/C1", "No Finding", "007"),
+    ("m2/C2", "Pneumonia", "007"),
+    ("m1/C3", "No Finding", "8"),
+]
+COLUMNS = {"path": "image", "label": "findings", "patient": "case"}
+HEADER = "image;findings;case"
+BODY = [";".join(row) for row in ROWS]
+
+
+def frame(**changes):
+    columns = dict(zip(COLUMNS.values(), zip(*ROWS, strict=True), strict=True))
+    return pd.DataFrame(columns).assign(**changes)
+
+
+@pytest.fixture
+def root(tmp_path):
+    for row in ROWS:
+        (tmp_path / row[0]).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{row[0]}.png").touch()
+    return tmp_path
+
+
+def read(root, text, **options):
+    (root / "t.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
+    return load_image_table(root / "t.csv", **{**COLUMNS, **options})
+
+
+LINES = "\n".join([HEADER, *BODY])
+SPREADSHEETS = {
+    "semicolons": LINES,
+    "tabs": LINES.replace(";", "\t"),
+    "bars": LINES.replace(";", "|"),
+    "a mark of the order of bytes": b"\xef\xbb\xbf" + LINES.encode(),
+    "Unicode text": LINES.encode("utf-16"),
+    "lines of Windows": LINES.replace("\n", "\r\n") + "\r\n",
+    "lines of an old Mac": LINES.replace("\n", "\r"),
+    "the delimiter said first": f"sep=;\r\n{LINES}",
+    "empty lines first": f"\n \n{LINES}",
+    "empty rows last": f"{LINES}\n;;\n ; ;\n",
+    "an empty column last": LINES.replace("\n", ";\n") + ";",
+    "a delimiter more in rows": "\n".join([HEADER, *(f"{row};" for row in BODY)]),
+    "quotation marks": LINES.replace("No Finding", '"No Finding"').replace("8", '"8"'),
+    "space around names": LINES.replace(HEADER, " image ;findings ; case"),
+    "another column of two": "\n".join([f"{HEADER};n;n", *(f"{row};1;2" for row in BODY)]),
+}
+
+
+@pytest.mark.parametrize("text", SPREADSHEETS.values(), ids=SPREADSHEETS)
+def test_what_spreadsheets_write_gives_the_same_rows(root, text):
+    xrays = read(root, text)
+    assert [*xrays.filenames] == [str(root / f"{row[0]}.png") for row in ROWS]
+    assert [*xrays.target] == [0, 1, 0]
+    assert [*xrays.groups] == ["007", "007", "8"]
+
+
+def test_a_delimiter_in_the_name_of_a_column_divides_nothing(root):
+    assert len(
+        read(root, LINES.replace("image", '"image, and, more"', 1), path="image, and, more").X
+    )
+
+
+def test_of_columns_with_one_name_both_are_in_the_frame_and_none_is_chosen(root):
+    twice = "\n".join([f"{HEADER};n;n", *(f"{row};1;2" for row in BODY)])
+    assert read(root, twice).frame[["n", "n.1"]].to_numpy().tolist() == [["1", "2"]] * 3
+    with pytest.raises(ValueError, match=r"2 columns 'case'\. Rename"):
+        read(root, twice.replace("n;n", "case;n"))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (LINES + ";more", r"row 3 below .* has 4 cells for 3 columns, \['m1/C3', .*quotation"),
+        (LINES.replace("m2", '"m2'), "row 2 below .* a quotation mark too many"),
+        ("", r"t.csv' is no table that can be read \(it is empty\). Save it as CSV"),
+        (HEADER, "no rows. Expected .* its columns are 'image', 'findings', 'case'"),
+        (f"Export of March\n{LINES}", "no column 'image'.*The first line of the table has to be"),
+        (LINES.replace("image", "Image"), "no column 'image'; .* Was 'Image' meant.*--path"),
+        (f"{HEADER};{';'.join('abcdefghijklm')}\n{BODY[0]}".replace("image", "x"), "and 4 more"),
+        (LINES.replace("m2/C2", ""), "1 of 3 rows have nothing in the column 'image', .* row 2 "),
+        (b"PK\3\4rubbish", "it is a zip archive, but no Excel file"),
+        (b"PAR1rubbish", "is no table that can be read"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named_with_the_place_and_the_remedy(root, text, said):
+    with pytest.raises(ValueError, match=said):
+        read(root, text)
+
+
+def test_the_sheets_of_a_workbook(root):
+    with pd.ExcelWriter(root / "t.xlsx", engine="openpyxl") as book:
+        pd.DataFrame({"about": ["an export"]}).to_excel(book, sheet_name="Info", index=False)
+        frame().reindex([0, 1, 2, 3]).to_excel(book, sheet_name="List", index=False)
+    for sheet in ("List", 1):
+        xrays = load_image_table(root / "t.xlsx", sheet=sheet, **COLUMNS)
+        assert [*xrays.target] == [0, 1, 0]
+    with pytest.raises(
+        ValueError, match=r"sheet 'Info'; there are also 'List': sheet='List'.*--sh"
+    ):
+        load_image_table(root / "t.xlsx", **COLUMNS)
+    for sheet in ("list", 2, -1):
+        with pytest.raises(ValueError, match=r"no sheet .*its sheets are 'Info', 'List'.*--sheet"):
+            load_image_table(root / "t.xlsx", sheet=sheet, **COLUMNS)
+
+
+@pytest.mark.parametrize("in_file", [False, True])
+def test_a_column_may_be_the_index(root, in_file):
+    table = frame().set_index("image")
+    if in_file:
+        table.to_parquet(root / "t")
+    xrays = load_image_table(root / "t" if in_file else table, root=root, **COLUMNS)
+    assert [*xrays.groups] == ["007", "007", "8"]
+
+
+# Files that are called otherwise than the table has it
+
+
+@pytest.mark.parametrize("folder", ["C:\\Export\\XR\\", "\\\\server\\XR\\", "/mnt/xr/", "D:/x/"])
+@pytest.mark.parametrize("keep", [True, False])
+def test_absolute_paths_of_another_computer_are_found_below_the_root(root, folder, keep):
+    names = [row[0] if keep else os.path.basename(row[0]) for row in ROWS]
+    paths = [folder + name.replace("/", "\\" if "\\" in folder else "/") for name in names]
+    with pytest.warns(CollectionWarning, match="that 3 paths of the table begin with is not on"):
+        xrays = load_image_table(frame(image=paths), root=root, **COLUMNS)
+    assert [*xrays.filenames] == [str(root / f"{row[0]}.png") for row in ROWS]
+    with pytest.warns(CollectionWarning, match="not on this computer"):
+        assert table_paths(frame(image=paths), "image", root) == [*xrays.filenames]
+
+
+def test_an_absolute_path_beside_some_that_are_there_is_not_looked_for_elsewhere(root):
+    paths = [str(root / "m1/C1.png"), str(root / "m2/C2.png"), str(root / "gone/C3.png")]
+    with pytest.raises(FileNotFoundError, match="1 of 3 files of the table are not there"):
+        load_image_table(frame(image=paths), root=root, **COLUMNS)
+
+
+def test_files_of_one_name_stay_two_on_another_computer(root):
+    (root / "m1/C2.png").touch()
+    paths = ["C:\\x\\m1\\C2.png", "C:\\x\\m2\\C2.png", "C:\\x\\m9\\C2.png"]
+    with pytest.raises(FileNotFoundError, match=r"1 of 3 files .*m9"):
+        load_image_table(frame(image=paths), root=root, **COLUMNS)
+
+
+def test_case_and_accents_do_not_count_unless_files_differ_by_them(root):
+    (root / "m1" / unicodedata.normalize("NFD", "Zoë.png")).touch()
+    xrays = load_image_table(frame(image=["M1/c1.PNG", "c2", "ZOË"]), root=root, **COLUMNS)
+    assert [*xrays.filenames][:2] == [str(root / "m1/C1.png"), str(root / "m2/C2.png")]
+    try:
+        (root / "m3").mkdir()
+        (root / "m3/c2.png").touch()
+    except OSError:
+        pytest.skip("the file system takes names that differ in case for one")
+    chosen = load_image_table(frame(image=["m1/C1", "c2", "C2"]), root=root, **COLUMNS).filenames
+    assert [*chosen][1:] == [str(root / "m3/c2.png"), str(root / "m2/C2.png")]
+    with pytest.raises(ValueError, match=r"'C2.PNG' of the table may be 2 files"):
+        load_image_table(frame(image=["m1/C1", "C2.PNG", "C2"]), root=root, **COLUMNS)
+
+
+def test_another_suffix_is_said_and_never_a_choice(root):
+    with pytest.warns(CollectionWarning, match=r"1 file .* another suffix here: 'm2/C2.dcm' is "):
+        xrays = load_image_table(
+            frame(image=["m1/C1.png", "m2/C2.dcm", "m1/C3"]), root=root, **COLUMNS
+        )
+    assert xrays.filenames[1] == str(root / "m2/C2.png")
+    (root / "m2/C2.jpeg").touch()
+    with pytest.raises(ValueError, match=r"'C2.dcm' of the table may be 2 files"):
+        load_image_table(frame(image=["m1/C1", "C2.dcm", "m1/C3"]), root=root, **COLUMNS)
+
+
+# What stands between findings
+
+
+@pytest.mark.parametrize("mark", [",", ";", "/", "+"])
+def test_several_findings_under_another_mark(root, mark):
+    table = frame(findings=["No Finding", f"Effusion{mark} Pneumonia", "Mass"])
+    with pytest.raises(
+        ValueError, match=rf"several findings, say.*separator='\{mark}', in the sh"
+    ):
+        load_image_table(table, root=root, positive="pneumonia", **COLUMNS)
+    xrays = load_image_table(table, root=root, positive="pneumonia", separator=mark, **COLUMNS)
+    assert [*xrays.target] == [0, 1, 0]
