@@ -56,7 +56,8 @@ KINDS = {
         "error",
         "an image that uses a small part of its grey levels",
         "It is nearly black or grey to a network. Twelve bits in a file of sixteen are read by "
-        "ImageLoader(white=4095), other values likewise; export others with their contrast.",
+        "ImageLoader(white=4095) or `skpneumo fit --white 4095`, other values likewise; export "
+        "others with their contrast.",
     ),
     "single_class_split": Kind(
         "error",

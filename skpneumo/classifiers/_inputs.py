@@ -13,6 +13,16 @@ from skpneumo._pixel_values import how_to_convert, same_kind_of_pixels, white_of
 from skpneumo._sklearn import _check_y
 from skpneumo.classifiers._containers import check_is_array, check_labels
 
+_NEARLY_BLACK = (
+    "Where files have more bits than they use, ImageLoader(white=4095) or another value of white "
+    "reads them right; else scale X to 255"
+)
+
+_TWO_LEVELS = (
+    "Images from 0 to 1 become uint8 by (X * 255).round().astype(np.uint8), masks become numbers "
+    "by X.astype(bool)"
+)
+
 
 class ImageInputMixin(DocumentationLinks):
     """Checks X for a classifier with the parameter ``image_shape``."""
@@ -114,21 +124,26 @@ class ImageInputMixin(DocumentationLinks):
         given = _range_of(X)
         if same_kind_of_pixels(self.value_range_, given, self._are_pixels(X)):
             return
-        remedy = how_to_convert(given, self.value_range_, self.value_range_ == (0.0, 255.0))
+        of_eight_bits = self.value_range_ == (0.0, 255.0)
+        remedy = f"Convert X: {how_to_convert(given, self.value_range_, of_eight_bits)}"
+        if of_eight_bits and X.dtype == np.uint8 and given[1] > 1:
+            remedy = _NEARLY_BLACK
         raise ValueError(
             f"{type(self).__name__} was fitted on values from %g to %g, but X is {X.dtype} from "
-            "%g to %g, which is another kind of pixel. Convert X: %s."
-            % (*self.value_range_, *given, remedy)
+            "%g to %g, which is another kind of pixel. %s." % (*self.value_range_, *given, remedy)
         )
 
     def _check_first_range(self, X: Any) -> None:
-        """Refuse images that an earlier conversion has left with two grey levels."""
-        if X.dtype == np.uint8 and self._are_pixels(X) and (highest := _range_of(X)[1]) <= 1:
-            raise ValueError(
-                f"X is uint8, but none of its values exceeds {highest:g}: white is 255. Images "
-                "from 0 to 1 become uint8 by (X * 255).round().astype(np.uint8), masks become "
-                "numbers by X.astype(bool)."
-            )
+        """Refuse images of 8 bits that use next to none of them, as prediction does."""
+        if X.dtype != np.uint8 or not self._are_pixels(X):
+            return
+        given = _range_of(X)
+        if given[1] > 1 and same_kind_of_pixels((0.0, 255.0), given):
+            return
+        remedy = _NEARLY_BLACK if given[1] > 1 else _TWO_LEVELS
+        raise ValueError(
+            f"X is uint8, but none of its values exceeds {given[1]:g}: white is 255. {remedy}."
+        )
 
     def _value_range(self, X: Any, whole: bool) -> tuple[float, float]:
         """Give black and white: what is there where X is the whole, else what may come as well."""

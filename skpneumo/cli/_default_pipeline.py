@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from skpneumo import Pipeline
 
-__all__ = ["default_pipeline", "networks_of", "recipe_pipeline", "with_recall_floor"]
+__all__ = ["default_pipeline", "networks_of", "recipe_pipeline", "with_recall_floor", "with_white"]
 
 
 def default_pipeline(
@@ -46,6 +46,16 @@ def networks_of(pipeline: "Pipeline") -> list[Any]:
 
     held = pipeline.get_params().values()
     return [each for each in held if isinstance(each, CNNClassifier | TransferClassifier)]
+
+
+def with_white(pipeline: "Pipeline", white: float | None) -> None:
+    """Tell the loader of a pipeline the value of white, if one is given."""
+    from skpneumo import ImageLoader
+
+    if white is not None:
+        for step in pipeline.get_params().values():
+            if isinstance(step, ImageLoader):
+                step.set_params(white=white)
 
 
 def with_recall_floor(pipeline: "Pipeline", floor: float | None) -> Any:

@@ -18,6 +18,7 @@ __all__ = [
     "ReadBy",
     "RecallFloor",
     "Verbose",
+    "White",
     "as_arguments",
     "require_source",
 ]
@@ -33,6 +34,8 @@ Force = Annotated[bool, Parameter(negative="", show_default=False)]
 Verbose = Annotated[bool, Parameter(alias="-v", negative="", show_default=False)]
 
 RecallFloor = Annotated[float | None, Parameter(validator=Number(gt=0, lt=1))]
+# Of files of more than 8 bits that do not say it.
+White = Annotated[float | None, Parameter(validator=Number(gt=0))]
 # The same default everywhere: a thread for each processor.
 NJobs = Annotated[int, Parameter(validator=_no_zero)]
 

@@ -16,6 +16,7 @@ from skpneumo.cli._options import (
     ReadBy,
     RecallFloor,
     Verbose,
+    White,
     require_source,
 )
 from skpneumo.cli._terminal import say
@@ -35,6 +36,7 @@ def fit(
     epochs: PositiveInt | None = None,
     weights: str = "imagenet",
     random_state: NonNegativeInt = 0,
+    white: White = None,
     n_jobs: NJobs = -1,
     gate: bool = True,
     gate_false_alarms: Annotated[float, Parameter(validator=Number(gt=0, lt=1))] = 0.01,
@@ -76,6 +78,9 @@ def fit(
         without the top; or none, for random weights.
     random_state
         Seed: the same one gives the same model.
+    white
+        Value of white in files of more than 8 bits that do not say it: 4095 where twelve bits were
+        exported in 16-bit files. The model remembers it.
     n_jobs
         Threads that read images; -1 is one for each processor.
     gate
@@ -90,7 +95,7 @@ def fit(
     """
     from skpneumo._fit_progress import fit_progress
     from skpneumo.cli._collections import read_training_data, two_classes
-    from skpneumo.cli._default_pipeline import recipe_pipeline, with_recall_floor
+    from skpneumo.cli._default_pipeline import recipe_pipeline, with_recall_floor, with_white
     from skpneumo.cli._finished import duration, epochs_of, save_and_say_what_it_is_worth
     from skpneumo.cli._gate import gated, without_what_its_terms_say
     from skpneumo.cli._model_files import refuse_to_overwrite
@@ -102,6 +107,7 @@ def fit(
     if recall is not None:
         two_classes(data.train, read_by.table or folder, "A recall floor")
     pipeline = recipe_pipeline(recipe, size, epochs, weights, random_state, n_jobs, verbose)
+    with_white(pipeline, white)
     say(f"Training {recipe} on {data.describe()}")
     say(updates_line(pipeline, data.train.X, data.train.target), flush=True)
     updates = n_updates(pipeline, data.train.X, data.train.target)

@@ -18,6 +18,7 @@ from skpneumo.cli._options import (
     ReadBy,
     RecallFloor,
     Verbose,
+    White,
     require_source,
 )
 from skpneumo.cli._terminal import say
@@ -38,6 +39,7 @@ def tune(
     size: PositiveInt = 64,
     epochs: PositiveInt = 15,
     random_state: NonNegativeInt = 0,
+    white: White = None,
     n_jobs: NJobs = -1,
     force: Force = False,
     verbose: Verbose = False,
@@ -78,6 +80,9 @@ def tune(
         Passes over the images.
     random_state
         Seed of the folds, of the choice of candidates and of every fit.
+    white
+        Value of white in files of more than 8 bits that do not say it: 4095 where twelve bits were
+        exported in 16-bit files. The model remembers it.
     n_jobs
         Threads that read images; -1 is one for each processor.
     force
@@ -89,7 +94,7 @@ def tune(
 
     from skpneumo._fit_progress import fit_progress
     from skpneumo.cli._collections import positive_name, read_training_data, two_classes
-    from skpneumo.cli._default_pipeline import default_pipeline, with_recall_floor
+    from skpneumo.cli._default_pipeline import default_pipeline, with_recall_floor, with_white
     from skpneumo.cli._finished import duration, save_and_say_what_it_is_worth
     from skpneumo.cli._model_files import refuse_to_overwrite
     from skpneumo.cli._search import GRID, figure_of, recall_search, table_of, useless_out_of_fold
@@ -104,6 +109,7 @@ def tune(
     two_classes(data.train, read_by.table or folder)
     X, y = data.train.X, data.train.target
     pipeline = default_pipeline(size, epochs, random_state, n_jobs, verbose=False)
+    with_white(pipeline, white)
     say(f"Searching on {data.describe()}")
     say(f"Each fit of the final model: {updates_line(pipeline, X, y)}", flush=True)
     updates = n_updates(pipeline, X, y)

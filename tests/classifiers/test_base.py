@@ -792,6 +792,23 @@ def test_uint8_without_grey_levels_is_not_trained_on(small, images, labels):
             getattr(small(), method)((images > 99).astype(np.uint8), labels)
 
 
+def test_what_is_too_dark_to_be_predicted_is_not_trained_on(small, images, labels):
+    fitted = small(epochs=1).fit(images, labels)
+    for highest, fine in (9, False), (31, False), (40, True):
+        dark = (images * (highest / images.max())).round().astype(np.uint8)
+        for act in (
+            lambda X: small(epochs=1).fit(X, labels),
+            lambda X: small().partial_fit(X, labels),
+            lambda X: small(epochs=1).fit(images, labels, X_val=X, y_val=labels),
+            lambda X: fitted.predict(X),
+        ):
+            if fine:
+                act(dark)
+                continue
+            with pytest.raises(ValueError, match=rf"uint8.* {highest}.*ImageLoader\(white=4095\)"):
+                act(dark)
+
+
 @pytest.mark.parametrize("weights", [{"class_weight": {0: -1, 1: 1}}, {}])
 def test_negative_weights_are_refused(small, images, labels, weights):
     sample_weight = None if weights else -np.ones(len(labels))

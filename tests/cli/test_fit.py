@@ -4,11 +4,12 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
+from PIL import Image
 
 from skpneumo import load_model
 from skpneumo.cli import main
 from skpneumo.cli.fit import fit
-from skpneumo.fitted import gate_of, unwrap
+from skpneumo.fitted import gate_of, transformers_of, unwrap
 
 # The default recipe takes long to compile; what is not about it takes another one.
 SMALL = {"recipe": "dense-baseline", "size": 16, "epochs": 1}
@@ -47,6 +48,21 @@ def test_model_has_a_gate_at_the_stated_rate_unless_not_wanted(xrays, tmp_path, 
     fit(xrays.root, out=out, **SMALL, gate=False, force=True)
     assert gate_of(load_model(out)) is None
     assert "Input gate" not in capsys.readouterr().out
+
+
+def test_the_model_remembers_the_value_of_white(tmp_path):
+    rng = np.random.default_rng(0)
+    for path in ("NORMAL/IM-{:04}-0001.png", "PNEUMONIA/person{}_virus_1.png"):
+        (tmp_path / "xrays" / path).parent.mkdir(parents=True)
+        for patient in range(8):
+            twelve_bits = rng.integers(0, 4096, (24, 24), dtype=np.uint16)
+            Image.fromarray(twelve_bits).save(tmp_path / "xrays" / path.format(patient))
+    out = tmp_path / "model.skpneumo"
+    with pytest.raises(ValueError, match=r"exceeds 1[56]: white is 255.*white=4095"):
+        fit(tmp_path / "xrays", out=out, **SMALL, gate=False)
+    fit(tmp_path / "xrays", out=out, **SMALL, gate=False, white=4095)
+    (loader, *_) = transformers_of(load_model(out))
+    assert loader.white == 4095
 
 
 def test_three_classes(xrays, tmp_path):
