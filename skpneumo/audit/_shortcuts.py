@@ -124,7 +124,7 @@ def _detail(row: Any) -> str:
         "The disease may change this as well: what is certain is only that this one number "
         "tells the classes, so that a network need not look at the lungs."
         if row.may_be_disease
-        else "This is no disease."
+        else "What is certain is that this shows no lung."
     )
     return (
         f"{row.label}{_TOLD_BY}{row.source}{_WITH}{figure} ({here} against {there}; by chance "
