@@ -208,6 +208,8 @@ def audit_images(
             f"shortcuts, for fewer than {FEWEST_PATIENTS} patients of the class or of the others: "
             f"{', '.join(too_few)}"
         )
+    elif shortcuts.empty and open_files:
+        not_checked.append("shortcuts: there is one class only")
     if not open_files and estimator is not None:
         raise ValueError("An estimator opens the files; leave out open_files=False, or it.")
     if estimator is None:
