@@ -6,7 +6,7 @@ bear it if and only if there is pneumonia; and on images that bear it if and onl
 `explanation_report` judges each on images of other patients. Corner, size, brightness and form of
 the marker, and how plain the pneumonia is, change from seed to seed.
 
-Printed are the verdicts with Wilson's 95 % intervals, the two numbers that they rest on, and the
+Printed are the verdicts with Wilson's 95 % intervals, the numbers that they rest on, and the
 pointing game of the maps of the first kind of network: how often the strongest evidence lies in
 the disc that holds an opacity, on images whose pneumonia was found.
 
@@ -127,6 +127,7 @@ def trial(
         network.fit(images[train], y[train])
         report = explanation_report(network, images[~train], y[~train], random_state=seed)
         value = report.measures.set_index("measure")["value"]
+        left = report.remaining.query("metric == 'AUC'").set_index("images")["value"]
         verdicts.append(
             {
                 "model": kind,
@@ -134,6 +135,8 @@ def trial(
                 "accuracy": network.score(images[~train], y[~train]),
                 "edge": value.get("edge", np.nan),
                 "outside": value.get("from outside", np.nan),
+                "AUC left without lungs": left["lungs blacked out"],
+                "AUC left of the frame": left["frame alone"],
             }
         )
         if kind == "no marker":
@@ -182,9 +185,9 @@ def main() -> None:
         some = frame[frame["model"].eq(kind)]
         print(f"\n{kind}: {right} {share(int(some['verdict'].eq(right).sum()), len(some))}")
         print(f"  verdicts {some['verdict'].value_counts().to_dict()}")
-        for name in ("accuracy", "edge", "outside"):
+        for name in some.columns[2:]:
             low, middle, high = some[name].quantile([0, 0.5, 1])
-            print(f"  {name:9} median {middle:.2f}, from {low:.2f} to {high:.2f}")
+            print(f"  {name:22} median {middle:.2f}, from {low:.2f} to {high:.2f}")
     if "no marker" not in kinds:
         return
     print("\npointing game, found pneumonia of the networks without a marker")

@@ -96,12 +96,12 @@ def without_text(image: NDArray[np.uint8], margin: float = 0.17) -> NDArray[np.u
     sigma = max(1.0, 0.02 * min(grey.shape))
     known = (~text).astype(np.float32)
     weight = ndimage.gaussian_filter(known, sigma, mode="nearest")
-    painted = image.copy()
+    painted, whole = image.copy(), image.dtype.kind in "iu"
     for k in range(image.shape[-1]):
         blurred = ndimage.gaussian_filter(pixels[..., k] * known, sigma, mode="nearest")
         # Where text fills the whole neighbourhood, the darkest level is what lies under it.
         fill = np.where(weight > 1e-3, blurred / np.maximum(weight, 1e-3), low)
-        painted[..., k][text] = np.rint(fill[text]).clip(0, 255).astype(np.uint8)
+        painted[..., k][text] = (np.rint(fill) if whole else fill)[text]
     return painted
 
 

@@ -44,6 +44,7 @@ STAGES = [
     "_images",
     "_input_checks",
     "_burnt_in_text",
+    "_lung_field",
     "_html",
     "_plotting",
     "_svg",

@@ -19,7 +19,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from skpneumo.audit import ImageAudit, audit_images
 from skpneumo.audit._acquisition import acquisition_findings, acquisition_of
-from skpneumo.audit._shift import _domain_auc
+from skpneumo.audit._shift import deal_patients, domain_auc
 from skpneumo.datasets import CollectionWarning, load_chest_xray, make_chest_xray
 from skpneumo.loading import ImageLoader, UnreadableImagesError
 
@@ -291,9 +291,8 @@ def test_patients_dealt_out_at_random_are_told_apart_by_chance_alone():
         patient = np.repeat(np.arange(50), 2)
         features = (rng.normal(size=(50, 8)) + 0.3 * rng.normal(size=(1, 8)))[patient]
         rows = pd.RangeIndex(100)
-        *_, low, high, p_value = _domain_auc(
-            features, pd.Series(patient), rows[:40], rows[40:], rng
-        )
+        deals = deal_patients(pd.Series(patient), rows[:40], rows[40:], rng)
+        *_, low, high, p_value = domain_auc(features, deals, rng)
         assert low < 0.5 < high
         p_values.append(p_value)
     assert np.mean(np.array(p_values) <= 0.1) < 0.25

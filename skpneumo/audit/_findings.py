@@ -75,6 +75,11 @@ KINDS = {
         "A network may learn the device for the disease: balance the classes over it, and test "
         "within one.",
     ),
+    "shortcut": Kind(
+        "warning",
+        "a class that can be told without looking at the lungs",
+        "A network may learn it for the disease, and will fail where it says nothing.",
+    ),
     "suspect_label": Kind(
         "warning",
         "a label that the model contradicts with confidence",

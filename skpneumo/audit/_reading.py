@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from skpneumo._formatting import printable
+from skpneumo.audit._file_facts import header_facts
+from skpneumo.audit._image_numbers import image_numbers
 from skpneumo.loading._decoding import check_regular_file, decode_whole
 from skpneumo.loading._resizing import DecodedImage, resize_image
 
@@ -25,6 +27,7 @@ _COLOURED = 4.0
 _COLUMNS = (
     "status", "error", "bytes", "format", "mode", "bit_depth", "width", "height", "coloured",
     "mean", "std", "p1", "p50", "p99", "lowest", "highest", "white", "flat_tail", "content",
+    "sharpness", "local_contrast", "noise", "jpeg_table", "device",
 )  # fmt: skip
 
 
@@ -59,6 +62,9 @@ def no_readings(n_files: int) -> Readings:
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     frame["coloured"] = frame["coloured"].eq(True)
+    frame["device"] = frame["device"].astype(object).where(frame["device"].notna(), "")
+    for column in ("sharpness", "local_contrast", "noise", "jpeg_table"):
+        frame[column] = frame[column].astype(float)
     for column in ("bytes", "bit_depth", "width", "height", "flat_tail"):
         frame[column] = frame[column].astype("Int64")
     return frame
@@ -100,6 +106,7 @@ def _read(path: str) -> tuple[dict[str, Any], NDArray[np.float64], NDArray[np.ui
         ).hexdigest(),
         "flat_tail": _flat_tail(np.asarray(grey)),
     }
+    record |= image_numbers(grey) | header_facts(path)
     cumulative = np.cumsum(share)
     for name, quantile in (("p1", 0.01), ("p50", 0.5), ("p99", 0.99)):
         record[name] = int(np.searchsorted(cumulative, quantile))

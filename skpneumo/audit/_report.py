@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skpneumo._formatting import based_on, counted, printable
+from skpneumo._formatting import based_on, counted, printable, with_interval
 from skpneumo._html import document, fragment, table, thumbnails, write_page
 from skpneumo.audit._curves import histogram_svg
 from skpneumo.audit._findings import KINDS
 from skpneumo.audit._shift import auc_of, chance_of
+from skpneumo.audit._shortcut_pictures import shortcut_pictures
 
 __all__ = ["ImageAudit"]
 
@@ -33,8 +34,10 @@ class ImageAudit:
         height, coloured; mean, std and the percentiles p1, p50, p99 of the grey levels (0 to
         255); lowest and highest value with that of white, in the file's own units; flat_tail,
         how many rows at the end are of one grey level while the first is not; content, a hash of
-        the pixels; duplicate_group and near_duplicate_group, missing where there is none;
-        self_confidence where an estimator was given.
+        the pixels; sharpness, local_contrast and noise, in grey levels; jpeg_table, the mean of
+        the quantization table, and device, as EXIF or DICOM names it; duplicate_group and
+        near_duplicate_group, missing where there is none; self_confidence where an estimator
+        was given.
     findings : DataFrame
         A row for each fault, the gravest first: kind, severity ("error": scores on this
         collection will be wrong; "warning": look; "note": know), n_files, paths, detail.
@@ -43,6 +46,13 @@ class ImageAudit:
         patients it rests on, and what chance makes of it: chance_low and chance_high, the middle
         95 % of the AUC when the patients are dealt out to the two at random, p_value, the share
         of such deals that reach auc, and n_permutations, how many they were.
+    shortcuts : DataFrame
+        A row for each class and source, such as "upper left corner", that might tell it from the
+        others without a look at the lungs: columns as in ``shift``, notable_auc, above which the
+        interval of a finding lies, may_be_disease, whether the disease may change the source as
+        well, and the remedy.
+    regions : dict of str to ndarray of bool, shape (64, 64)
+        Where on the thumbnails a source lies, of those that have a place.
     not_checked : list of str
         What could not be looked at, and why.
     histograms : ndarray of shape (n_files, 32)
@@ -54,6 +64,8 @@ class ImageAudit:
     frame: pd.DataFrame
     findings: pd.DataFrame
     shift: pd.DataFrame
+    shortcuts: pd.DataFrame
+    regions: dict[str, NDArray[np.bool_]]
     not_checked: list[str]
     histograms: NDArray[np.float64]
     thumbnails: NDArray[np.uint8]
@@ -98,8 +110,8 @@ class ImageAudit:
         Returns
         -------
         text : str
-            Sizes of the collection, findings by kind with the remedy, shift with intervals, and
-            what was not checked.
+            Sizes of the collection, findings by kind with the remedy, shift and shortcuts with
+            intervals, and what was not checked.
         """
         lines = [self._headline(), "", self._found()]
         for kind, group in self.findings.groupby("kind", sort=False):
@@ -115,6 +127,9 @@ class ImageAudit:
         if len(self.shift):
             lines += ["", "Shift between splits, AUC [95 % interval]"]
             lines += [f"  {' | '.join(row)}" for row in self._shift_table().to_numpy(str)]
+        if len(self.shortcuts):
+            lines += ["", "What tells the classes but the lungs, AUC [95 % interval]"]
+            lines += [f"  {' | '.join(row)}" for row in self._shortcut_table().to_numpy(str)]
         if self.not_checked:
             lines += ["", "Not checked", *(f"  - {reason}" for reason in self.not_checked)]
         return printable("\n".join(lines))
@@ -186,6 +201,18 @@ class ImageAudit:
             for row in self.shift.itertuples()
         )
 
+    def _shortcut_table(self) -> pd.DataFrame:
+        return pd.DataFrame(
+            {
+                "source": row.source,
+                "class": str(row.label),
+                "AUC": with_interval(row.auc, row.auc_low, row.auc_high, form=".2f"),
+                "chance": chance_of(row),
+                "may be disease": "yes" if row.may_be_disease else "no",
+            }
+            for row in self.shortcuts.itertuples()
+        )
+
     def _body(self) -> str:
         parts = [f"<p>{escape(self._headline())}</p>", f"<p><b>{escape(self._found())}</b></p>"]
         for kind, group in self.findings.groupby("kind", sort=False):
@@ -210,6 +237,9 @@ class ImageAudit:
         ]
         if len(self.shift):
             parts += ["<h2>Shift between splits</h2>", table(self._shift_table())]
+        if len(self.shortcuts):
+            parts += ["<h2>What tells the classes but the lungs</h2>"]
+            parts += [table(self._shortcut_table())]
         if self.not_checked:
             items = "".join(f"<li>{escape(reason)}</li>" for reason in self.not_checked)
             parts += ["<h2>Not checked</h2>", f"<ul>{items}</ul>"]
@@ -219,6 +249,9 @@ class ImageAudit:
         detail = f"<p>{escape(finding['detail'])}</p>"
         if finding["severity"] == "note":  # about the whole, not about single pictures
             return f'<section class="wide">{detail}</section>'
+        if finding["kind"] == "shortcut":
+            pictures = shortcut_pictures(finding, self.frame, self.thumbnails, self.regions)
+            return f'<section class="wide">{detail}{thumbnails(*pictures)}</section>'
         shown = self.frame[self.frame["path"].isin(finding["paths"])].head(_MOST_PATHS)
         captions = [
             f"{os.path.basename(row.path)}, {_label(row.label)}" + (row.split and f", {row.split}")

@@ -1,6 +1,6 @@
 """Can a classifier tell from which split an image comes? Then the splits differ."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,16 @@ from skpneumo._random import random_seed
 from skpneumo.audit._findings import Finding
 from skpneumo.audit._reading import THUMBNAIL_SIDE
 
-__all__ = ["FEWEST_PATIENTS", "auc_of", "chance_of", "measure_shift", "shift_findings"]
+__all__ = [
+    "CONFIDENCE",
+    "FEWEST_PATIENTS",
+    "auc_of",
+    "chance_of",
+    "deal_patients",
+    "domain_auc",
+    "measure_shift",
+    "shift_findings",
+]
 
 FEWEST_PATIENTS = 15
 CONFIDENCE = 0.95
@@ -70,7 +79,8 @@ def measure_shift(
                 if min(n_here, n_there) < FEWEST_PATIENTS:
                     too_small.append(f"{label} in {split} ({counted(n_here, 'patient')})")
                     continue
-                found = _domain_auc(features, frame["patient"], here, there, rng)
+                deals = deal_patients(frame["patient"], here, there, rng)
+                found = domain_auc(features, deals, rng)
                 counts = len(here), n_here, len(there), n_there
                 rows.append((label, split, reference, *counts, *found, _N_PERMUTATIONS))
     return pd.DataFrame(rows, columns=list(_COLUMNS)), too_small
@@ -128,32 +138,59 @@ def _features(
     )
 
 
-def _domain_auc(
-    features: NDArray[np.float64],
+class Deals(NamedTuple):
+    """Patients dealt out to two sides: as they are, and at random.
+
+    Attributes
+    ----------
+    rows : Index of length n_rows
+        The files, those of the one side first.
+    unit : ndarray of shape (n_rows,)
+        What is dealt out: the images of a patient on one side.
+    sides : ndarray of bool, shape (n_units, 1 + n_permutations)
+        Whether each unit is on the one side: first as it is.
+    splits : list of (train, test)
+        Folds by patient.
+    """
+
+    rows: pd.Index
+    unit: NDArray[np.intp]
+    sides: NDArray[np.bool_]
+    splits: list[tuple[NDArray[np.intp], NDArray[np.intp]]]
+
+
+def deal_patients(
     patients: pd.Series,
     here: pd.Index,
     there: pd.Index,
     rng: np.random.RandomState,
-) -> tuple[float, ...]:
-    """AUC with its interval, the range of those by chance, and their share that reaches it."""
+    n_permutations: int = _N_PERMUTATIONS,
+) -> Deals:
+    """Fold the patients of two sides, and deal them out to these at random, fold by fold."""
     rows = here.append(there)
     is_here = np.arange(len(rows)) < len(here)
-    # What is dealt out: the images of a patient on one side.
     units, unit = np.unique(
         np.column_stack([is_here, pd.factorize(patients[rows])[0]]), axis=0, return_inverse=True
     )
     splitter = StratifiedGroupKFold(_N_FOLDS, shuffle=True, random_state=random_seed(rng))
-    splits = list(splitter.split(features[rows], is_here, units[unit, 1]))
-    deals = np.tile((units[:, 0] == 1)[:, np.newaxis], _N_PERMUTATIONS + 1)
+    splits = list(splitter.split(is_here, is_here, units[unit, 1]))
+    sides = np.tile((units[:, 0] == 1)[:, np.newaxis], n_permutations + 1)
     generator = np.random.default_rng(random_seed(rng))
     for _, test in splits:
         # Within folds, which are of like shares of both sides: so every deal's are.
         dealt = np.unique(unit[test])
-        deals[dealt, 1:] = generator.permuted(deals[dealt, 1:], axis=0)
-    scores = _scores_of_units(features[rows], unit, deals, splits)
-    aucs = _aucs(scores, deals)
+        sides[dealt, 1:] = generator.permuted(sides[dealt, 1:], axis=0)
+    return Deals(rows, unit, sides, splits)
+
+
+def domain_auc(
+    features: NDArray[np.float64], deals: Deals, rng: np.random.RandomState
+) -> tuple[float, ...]:
+    """AUC with its interval, the range of those by chance, and their share that reaches it."""
+    scores = _scores_of_units(features[deals.rows], deals)
+    aucs = _aucs(scores, deals.sides)
     auc, by_chance = float(aucs[0]), aucs[1:]
-    high_scores, low_scores = scores[deals[:, 0], 0], scores[~deals[:, 0], 0]
+    high_scores, low_scores = scores[deals.sides[:, 0], 0], scores[~deals.sides[:, 0], 0]
     interval = bootstrap(
         (high_scores, low_scores),
         _auc,
@@ -174,32 +211,28 @@ def _domain_auc(
     return auc, float(low), float(high), float(chance_low), float(chance_high), float(p_value)
 
 
-def _scores_of_units(
-    features: NDArray[np.float64],
-    unit: NDArray[np.intp],
-    deals: NDArray[np.bool_],
-    splits: list[tuple[NDArray[np.intp], NDArray[np.intp]]],
-) -> NDArray[np.float64]:
+def _scores_of_units(features: NDArray[np.float64], deals: Deals) -> NDArray[np.float64]:
     """Out-of-fold scores of every unit under every deal, of shape (n_units, n_deals)."""
     # Ridge regression, because it fits all deals at once.
     model = make_pipeline(StandardScaler(), Ridge(alpha=_PENALTY))
-    sides = deals[unit].astype(float)
+    unit, n_units = deals.unit, len(deals.sides)
+    sides = deals.sides[unit].astype(float)
     # Every fold's model scores on a scale of its own; ranks within the fold are on one.
     ranks = np.empty_like(sides)
-    for train, test in splits:
+    for train, test in deals.splits:
         scores = model.fit(features[train], sides[train]).predict(features[test])
         ranks[test] = rankdata(scores, axis=0) / len(test)
     # One score for each unit: these are independent, as the bootstrap wants them.
     n_rows = len(unit)
-    total = csr_array((np.ones(n_rows), (unit, np.arange(n_rows))), shape=(len(deals), n_rows))
+    total = csr_array((np.ones(n_rows), (unit, np.arange(n_rows))), shape=(n_units, n_rows))
     return (total @ ranks) / np.bincount(unit)[:, np.newaxis]
 
 
-def _aucs(scores: NDArray[np.float64], deals: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _aucs(scores: NDArray[np.float64], sides: NDArray[np.bool_]) -> NDArray[np.float64]:
     """AUC of each column of scores for its own column of sides."""
-    n_here = deals.sum(axis=0)
-    above = (rankdata(scores, axis=0) * deals).sum(axis=0) - n_here * (n_here + 1) / 2
-    return above / (n_here * (len(deals) - n_here))
+    n_here = sides.sum(axis=0)
+    above = (rankdata(scores, axis=0) * sides).sum(axis=0) - n_here * (n_here + 1) / 2
+    return above / (n_here * (len(sides) - n_here))
 
 
 def _auc(

@@ -41,9 +41,10 @@ def audit(
     """Check a folder of X-rays for problems.
 
     It finds what makes scores on a collection wrong: damaged files, copies, patients in more
-    than one split, labels that contradict names, splits that were acquired differently, and
-    files that are not images. Every file is opened once and none is changed. The exit status is
-    3 if a finding is an error, and 0 otherwise.
+    than one split, labels that contradict names, splits that were acquired differently, classes
+    that can be told without looking at the lungs, and files that are not images. Every file is
+    opened once and none is changed. The exit status is 3 if a finding is an error, and 0
+    otherwise.
 
     Parameters
     ----------

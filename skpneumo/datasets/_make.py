@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from numbers import Integral, Real
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator, RandomState
+from PIL import Image
 from sklearn.utils import Bunch
 
 from skpneumo._files import named_in_errors, sweep, temporary_folder
@@ -20,6 +22,12 @@ from skpneumo.datasets._anatomy import PLAIN_OPACITY, Chest, add_opacities, draw
 from skpneumo.datasets._cohort import plan_cohort
 from skpneumo.datasets._collection import Labels, read_collection
 from skpneumo.datasets._load import LABELS, to_bunch
+from skpneumo.datasets._planting import (
+    SHORTCUTS,
+    planted_acquisition,
+    planted_file,
+    planted_image,
+)
 from skpneumo.datasets._rendering import GRAIN, Acquisition, choose_acquisition, expose, to_image
 
 _MOST_OPACITIES = 2
@@ -38,6 +46,7 @@ def make_chest_xray(
     size: int | tuple[int, int] = (200, 320),
     difficulty: float = 0.3,
     shift: float = 0.0,
+    shortcuts: Sequence[str] = (),
     val_fraction: float = 0.1,
     test_fraction: float = 0.2,
     labels: Labels = "binary",
@@ -74,6 +83,11 @@ def make_chest_xray(
     shift : float, default=0.0
         From 0 to 1, how much the images of the test split differ from the others in exposure,
         gamma, grain, field of view and size: the same patients at another hospital.
+    shortcuts : sequence of {"ratio", "text", "border", "exposure", "device"}, default=()
+        What else tells images with pneumonia from those without, in all splits: these are
+        flatter, have letters in the upper right corner, black sides, or a darker exposure, or
+        come from another device, which compresses more and names itself in the file. For
+        tests of what finds such shortcuts.
     val_fraction, test_fraction : float, default=0.1 and 0.2
         Shares of the patients in the splits val and test. A share of 0 leaves the split out, any
         other gives it at least one patient with and one without pneumonia.
@@ -123,6 +137,7 @@ def make_chest_xray(
         {name: value for name, value in locals().items() if name in _CONSTRAINTS},
         caller_name="make_chest_xray",
     )
+    planted = _shortcuts(shortcuts)
     widths = _range("size", size, least=32)
     acquisitions = _range("images_per_patient", images_per_patient, least=1)
     seed, rng = _generator(random_state)
@@ -132,7 +147,7 @@ def make_chest_xray(
     note = (
         f"Drawn by skpneumo.datasets.make_chest_xray; no patient was X-rayed. {n_patients=}, "
         f"{images_per_patient=}, weights={list(weights)}, {size=}, {difficulty=}, {shift=}, "
-        f"{val_fraction=}, {test_fraction=}, {random_state=}."
+        f"shortcuts={list(planted)}, {val_fraction=}, {test_fraction=}, {random_state=}."
     )
     with named_in_errors(folder), temporary_folder(folder, "unfinished") as unfinished:
         (unfinished / SYNTHETIC_NOTE).write_text(note + "\n", "utf-8")
@@ -149,9 +164,13 @@ def make_chest_xray(
                 acquisition = choose_acquisition(
                     rng, widths, chest.lungs, shift if patient.split == "test" else 0.0
                 )
+                positive = patient.etiology != "normal"
+                acquisition = planted_acquisition(acquisition, planted, positive)
                 path = class_folder / patient.file_name(k)
                 rendered, quality = expose(rng, chest, acquisition), int(rng.integers(85, 96))
-                rendered.save(unfinished / path, quality=quality, comment="synthetic, skpneumo")
+                rendered = planted_image(rendered, planted, positive)
+                quality, tags = planted_file(quality, planted, positive)
+                _save(rendered, unfinished / path, quality, tags)
                 truth[os.fspath(folder / path)] = _truth(chest, acquisition)
         for part in sorted(unfinished.iterdir()):
             part.rename(folder / part.name)
@@ -170,6 +189,7 @@ _CONSTRAINTS = {
     "size": [Integral, "array-like"],
     "difficulty": [Interval(Real, 0, 1, closed="both")],
     "shift": [Interval(Real, 0, 1, closed="both")],
+    "shortcuts": [str, "array-like"],
     "val_fraction": [Interval(Real, 0, 1, closed="left")],
     "test_fraction": [Interval(Real, 0, 1, closed="left")],
     "labels": [LABELS],
@@ -185,6 +205,13 @@ def _range(name: str, value: int | Sequence[int], least: int) -> tuple[int, int]
     if not least <= low <= high:
         raise ValueError(f"{name} must be at least {least} and not fall, got {value!r}.")
     return low, high
+
+
+def _shortcuts(names: Sequence[str]) -> tuple[str, ...]:
+    names = [names] if isinstance(names, str) else list(names)
+    if unknown := [name for name in names if name not in SHORTCUTS]:
+        raise ValueError(f"shortcuts has {unknown[0]!r}; expected some of {', '.join(SHORTCUTS)}.")
+    return tuple(names)
 
 
 def _generator(random_state: int | RandomState | None) -> tuple[int, Generator]:
@@ -207,6 +234,14 @@ def _new_folder(root: str | os.PathLike[str] | None) -> Path:
             "files. Name a new folder, or delete this one first."
         )
     return folder
+
+
+def _save(image: Image.Image, path: Path, quality: int, tags: dict[int, str]) -> None:
+    options: dict[str, Any] = {"quality": quality, "comment": "synthetic, skpneumo"}
+    if tags:
+        options["exif"] = Image.Exif()
+        options["exif"].update(tags)
+    image.save(path, **options)
 
 
 def _remove(kept: ExitStack, owner: int) -> None:

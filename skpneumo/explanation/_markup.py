@@ -1,12 +1,16 @@
 """What a report of explanations concludes, as HTML."""
 
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from skpneumo._formatting import with_interval
 from skpneumo._html import table
 from skpneumo.explanation._verdict import MEASURES
 
-__all__ = ["verdict_html"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["remaining_table", "verdict_html"]
 
 _SEVERITIES = {"shortcut": "error", "undecided": "warning", "lungs": "note"}
 
@@ -29,4 +33,18 @@ def verdict_html(report: Any) -> str:
         for row in report.measures.itertuples()
     ]
     caption = f"What {len(report.frame):,} images say in sum, maps by {report.method}"
-    return verdict + table(pd.DataFrame(rows), caption)
+    remaining = remaining_table(report.remaining).reset_index()
+    left = "What is left of the figures, with 95 % intervals over patients"
+    return verdict + table(pd.DataFrame(rows), caption) + table(remaining, left)
+
+
+def remaining_table(remaining: "pd.DataFrame") -> "pd.DataFrame":
+    """Lay out what is left of the figures: a row for each change, a column for each metric."""
+    import pandas as pd
+
+    cells = [
+        with_interval(row.value, row.low, row.high, form=".3f") for row in remaining.itertuples()
+    ]
+    long = remaining[["images", "metric"]].assign(cell=pd.Series(cells, index=remaining.index))
+    wide = long.pivot(index="images", columns="metric", values="cell")
+    return wide.loc[long["images"].unique(), long["metric"].unique()].rename_axis(columns=None)

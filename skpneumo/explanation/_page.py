@@ -62,7 +62,12 @@ def section_html(
     from matplotlib.figure import Figure
 
     report, maps = explain_predictions(
-        model, images, predictions, method=method, random_state=check_random_state(random_state)
+        model,
+        images,
+        predictions,
+        method=method,
+        random_state=check_random_state(random_state),
+        threshold=threshold,
     )
     surest = surest_of(predictions, _IMAGES_PER_OUTCOME)
     subject = Subject(

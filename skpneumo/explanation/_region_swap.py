@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from skpneumo._lung_field import chest_field
 from skpneumo._progress import in_batches
 from skpneumo.explanation._model import ImageModel
-from skpneumo.explanation._regions import chest_field
 
 __all__ = ["transplant_effects"]
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skpneumo._bootstrap import bootstrap
+from skpneumo._formatting import with_interval
 from skpneumo.explanation._regions import REGIONS
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ __all__ = ["MEASURES", "judge", "measures_of"]
 # well below both, and models that use a marker are well above at least one of them.
 _MOST_ON_THE_EDGE = 0.5
 _MOST_FROM_OUTSIDE = 0.25
+# What may be left of the AUC. Opacities reach a little beyond the estimated lungs.
+_MOST_LEFT = {"lungs blacked out": 0.8, "frame alone": 0.65}
 
 MEASURES = {
     "text": "evidence in burnt-in text",
@@ -98,7 +101,7 @@ def _with_both_classes(means: "pd.DataFrame") -> "pd.DataFrame":
     return means
 
 
-def judge(measures: "pd.DataFrame") -> tuple[str, list[str]]:
+def judge(measures: "pd.DataFrame", remaining: "pd.DataFrame") -> tuple[str, list[str]]:
     """Reach a verdict; returns what it rests on as well."""
     measures = measures.set_index("measure")
     value = measures["value"]
@@ -114,6 +117,10 @@ def judge(measures: "pd.DataFrame") -> tuple[str, list[str]]:
             f"{outside:.0%} of the difference between the classes comes from outside the chest "
             f"(limit {_MOST_FROM_OUTSIDE:.0%})"
         )
+    tells_without_lungs, said = _left_without_lungs(remaining)
+    reasons += said
+    if tells_without_lungs:
+        return "shortcut", reasons
     if not (measures["low"].reindex(list(_EFFECTS)) > 0.0).any():
         return "undecided", [
             *reasons,
@@ -122,3 +129,15 @@ def judge(measures: "pd.DataFrame") -> tuple[str, list[str]]:
     if (edge or 0.0) > _MOST_ON_THE_EDGE or (outside or 0.0) > _MOST_FROM_OUTSIDE:
         return "shortcut", reasons
     return "lungs", reasons
+
+
+def _left_without_lungs(remaining: "pd.DataFrame") -> tuple[bool, list[str]]:
+    """Whether surely more of the AUC is left than may be, and how much is."""
+    auc = remaining[remaining["metric"].eq("AUC")].set_index("images")
+    reasons, too_much = [], False
+    for name, limit in _MOST_LEFT.items():
+        row = auc.loc[name]
+        too_much |= bool(row["low"] > limit)
+        figure = with_interval(row["value"], row["low"], row["high"], form=".2f")
+        reasons.append(f"AUC {figure} is left with {name} (limit {limit:.2f})")
+    return too_much, reasons

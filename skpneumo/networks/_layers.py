@@ -51,7 +51,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             variance = variance * (n - 1.0) / n
         else:
             x = ops.cast(inputs, "float32")  # squares of 16-bit numbers overflow
-            mean, variance = ops.moments(x, axes=list(range(len(x.shape) - 1)))
+            mean, variance = self._moments(x)
             outputs = ops.batch_normalization(
                 x, mean, variance, axis=-1, offset=self.beta.value, scale=self.gamma.value,
                 epsilon=self.epsilon,
@@ -63,6 +63,19 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         for average, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
             average.assign(average.value * momentum + batch * (1.0 - momentum))
         return outputs
+
+    def _moments(self, x: Any) -> tuple[Any, Any]:
+        """Mean and variance in one pass over x: those of its distance from the moving mean.
+
+        The variance is the mean square less the square of the mean. From zero, not from nearby,
+        that would leave few digits where a channel's mean is large.
+        """
+        near = self.moving_mean.value
+        axes = list(range(len(x.shape) - 1))
+        distance = x - near
+        mean = ops.mean(distance, axis=axes)
+        variance = ops.mean(ops.square(distance), axis=axes) - ops.square(mean)
+        return near + mean, ops.maximum(variance, 0.0)
 
     def _fused(self, inputs: Any, *moving: Any) -> Any:
         from tensorflow.compat.v1.nn import fused_batch_norm

@@ -160,7 +160,21 @@ def _shortcuts(evidence: Evidence) -> list[Block]:
         Text(f"{said}, {on}."),
         Bullets(found.reasons),
         Table(_estimates(frame.rename(columns={"measure": "metric"})), "Measures of shortcuts"),
+        Table(_remaining(found.remaining), "What is left without parts of the images"),
     ]
+
+
+def _remaining(frame: "pd.DataFrame") -> "pd.DataFrame":
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "images": row.images,
+            "metric": row.metric,
+            "value [interval]": bracketed(row.value, row.low, row.high, undefined="undefined"),
+        }
+        for row in frame.itertuples()
+    )
 
 
 def _estimates(frame: "pd.DataFrame") -> "pd.DataFrame":

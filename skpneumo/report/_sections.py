@@ -267,6 +267,7 @@ def limits(context: ReportContext) -> Section:
             "lung tells them apart, so figures of one say little about the other."
             for detail in shifts
         ]
+        items += context.audit.findings.query("kind == 'shortcut'")["detail"].tolist()
     return Section(
         "limits",
         "Limits",

@@ -300,3 +300,37 @@ def test_bad_arguments(tmp_path, options, message):
     with pytest.raises(ValueError, match=message):
         make_chest_xray(tmp_path / "new", **options)
     assert not (tmp_path / "new").exists()
+
+
+def test_unknown_shortcuts_are_refused():
+    with pytest.raises(ValueError, match="shortcuts has 'hat'; expected some of ratio, text"):
+        make_chest_xray(n_patients=12, shortcuts=["hat"])
+
+
+@pytest.mark.parametrize("shortcut", ["text", "border", "exposure"])
+def test_shortcuts_change_positive_images_alone(shortcut):
+    plain, planted = (
+        make_chest_xray(n_patients=12, size=64, shortcuts=shortcuts, random_state=0)
+        for shortcuts in ((), shortcut)
+    )
+    for i, label in enumerate(plain.target):
+        one, other = (Path(xrays.filenames[i]).read_bytes() for xrays in (plain, planted))
+        assert (one == other) == (label == 0)
+
+
+def test_a_planted_ratio_makes_normal_images_taller():
+    plain, planted = (
+        make_chest_xray(n_patients=12, size=64, shortcuts=shortcuts, random_state=0)
+        for shortcuts in ((), ["ratio"])
+    )
+    heights = planted.frame["height"] / plain.frame["height"]
+    assert heights[plain.target == 1].eq(1).all()
+    assert heights[plain.target == 0].between(1.15, 1.25).all()
+    for row in planted.frame.itertuples():
+        assert Image.open(row.path).size == (row.width, row.height)
+
+
+def test_a_planted_device_names_itself():
+    planted = make_chest_xray(n_patients=12, size=64, shortcuts=["device"], random_state=0)
+    models = [Image.open(path).getexif()[272] for path in planted.filenames]
+    assert (np.array(models) == "portable unit").tolist() == (planted.target == 1).tolist()

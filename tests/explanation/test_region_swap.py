@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from skpneumo._lung_field import chest_field
 from skpneumo.explanation._model import ImageModel
 from skpneumo.explanation._region_swap import transplant_effects
-from skpneumo.explanation._regions import chest_field
 
 
 class BrightPlace(ClassifierMixin, BaseEstimator):

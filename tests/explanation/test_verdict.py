@@ -28,6 +28,15 @@ def frame(n=40, **changes):
     return pd.DataFrame(columns | changes, index=range(n))
 
 
+def left(lungs_blacked_out=0.6, frame_alone=0.5, spread=0.1):
+    """What is left of the AUC, with its interval."""
+    values = {"lungs blacked out": lungs_blacked_out, "frame alone": frame_alone}
+    return pd.DataFrame(
+        [(name, "AUC", value, value - spread, value + spread) for name, value in values.items()],
+        columns=["images", "metric", "value", "low", "high"],
+    )
+
+
 def measured(table, patient=None):
     patient = np.arange(len(table)) if patient is None else patient
     return measures_of(table, patient, np.random.RandomState(0))
@@ -77,6 +86,27 @@ def test_intervals_hold_the_value_and_fewer_patients_make_them_wider():
     ids=lambda each: " ".join(each) or "as it is" if isinstance(each, dict) else each,
 )
 def test_verdicts(changes, verdict):
-    found, reasons = judge(measured(frame(**changes)))
+    found, reasons = judge(measured(frame(**changes)), left())
     assert found == verdict
     assert reasons
+
+
+@pytest.mark.parametrize(
+    ("remaining", "verdict"),
+    [
+        ({"lungs_blacked_out": 0.85}, "lungs"),  # 0.8 is in the interval
+        ({"lungs_blacked_out": 0.95}, "shortcut"),
+        ({"frame_alone": 0.7}, "lungs"),
+        ({"frame_alone": 0.8}, "shortcut"),
+    ],
+)
+def test_a_model_that_tells_the_classes_without_lungs_is_convicted(remaining, verdict):
+    found, reasons = judge(measured(frame()), left(**remaining))
+    assert found == verdict
+    assert next(reason for reason in reasons if "is left with" in reason).startswith("AUC 0.")
+
+
+def test_who_tells_nothing_by_chests_may_still_be_convicted():
+    nothing = measured(frame(**dict.fromkeys(_EFFECTS, 0.0)))
+    assert judge(nothing, left())[0] == "undecided"
+    assert judge(nothing, left(frame_alone=0.9))[0] == "shortcut"

@@ -124,6 +124,20 @@ def test_in_bfloat16_statistics_stay_in_float32(shape, training):
 
 # Keras hands h5py its variables, which NumPy 2 asks for a keyword they do not know.
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't:DeprecationWarning")
+@pytest.mark.parametrize("from_mean", [0.0, 1.0])
+def test_the_variance_of_channels_far_from_zero_keeps_its_digits(from_mean):
+    """One pass, as the difference of two means, loses none where the moving mean is nearby."""
+    x = np.random.default_rng(0).normal(300, 0.1, (64, 6, 6, 2)).astype(np.float32)
+    layer = FusedBatchNormalization()
+    layer.build(x.shape)
+    layer.moving_mean.assign(np.full(2, 300 * from_mean))
+    mean, variance = (keras.ops.convert_to_numpy(each) for each in layer._moments(x))
+    np.testing.assert_allclose(mean, x.mean(axis=(0, 1, 2)), rtol=1e-5)
+    assert (variance >= 0).all()
+    if from_mean:
+        np.testing.assert_allclose(variance, x.astype(float).var(axis=(0, 1, 2)), rtol=1e-3)
+
+
 def test_a_network_with_it_is_kept_and_loaded_by_keras(tmp_path):
     network = build_cnn((6, 6, 1), filters=(2,), dense_units=(3,), batch_norm=True, seed=0)
     network.save(tmp_path / "network.keras")

@@ -112,8 +112,17 @@ def test_stress_and_shortcuts_are_in_it(floor):
         {"measure": ["edge"], "value": [0.61], "low": [0.5], "high": [0.7], "n": [40],
          "n_patients": [30]}
     )  # fmt: skip
+    remaining = pd.DataFrame(
+        {"images": ["frame alone"], "metric": ["AUC"], "value": [0.72], "low": [0.66],
+         "high": [0.78]}
+    )  # fmt: skip
     shortcuts = ExplanationReport(
-        pd.DataFrame(index=range(40)), measures, "shortcut", ["61% lies in text"], "occlusion"
+        pd.DataFrame(index=range(40)),
+        measures,
+        remaining,
+        "shortcut",
+        ["61% lies in text"],
+        "occlusion",
     )
     card = model_card(floor, stress=stress_frame(), shortcuts=shortcuts)
     said = section(card, "Quantitative analyses")
@@ -122,6 +131,8 @@ def test_stress_and_shortcuts_are_in_it(floor):
     assert "\n| blurred |" not in said
     assert "The model uses a shortcut, on 40 images" in said
     assert "0.610" in said
+    assert "| frame alone |" in said
+    assert "0.720" in said
     assert "images altered as elsewhere" not in card
 
 

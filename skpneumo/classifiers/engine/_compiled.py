@@ -29,7 +29,12 @@ from skpneumo._seeding import InitialVariables, LayerSeeds
 from skpneumo._settings import pinned_settings
 from skpneumo.augmentation import AugmentationLayer
 from skpneumo.augmentation._params import IDENTITY_INTENSITY
-from skpneumo.classifiers.engine._devices import ShardedBatches, sharded_over, to_device
+from skpneumo.classifiers.engine._devices import (
+    ShardedBatches,
+    rows_to_predict,
+    sharded_over,
+    to_device,
+)
 from skpneumo.classifiers.engine._ema import with_growing_momentum
 from skpneumo.classifiers.engine._multi_step import steps_of
 from skpneumo.classifiers.engine._regularization import PLACEHOLDERS, RegularizationFactors
@@ -113,16 +118,19 @@ class CompiledNetwork:
             self.network.set_weights(weights)
             self._loaded = list(weights)
 
-    def predict(self, images: NDArray[Any]) -> NDArray[Any]:
-        """Give the outputs for one batch."""
+    def predict(self, images: NDArray[Any], n_rows: int | None = None) -> NDArray[Any]:
+        """Give the outputs for one batch, filled up to so many rows while it is predicted."""
+        filled = images
+        if n_rows is not None and len(images) < n_rows:
+            filled = np.resize(images, (n_rows, *images.shape[1:]))
         if self._sharding is not None:
-            return self._sharding.predict(self.network, images)
-        return self.network.predict_on_batch(images)
+            return self._sharding.predict(self.network, filled)[: len(images)]
+        return self.network.predict_on_batch(filled)[: len(images)]
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probabilities of shape (n_samples, n_classes) for any number of images."""
-        batches = batches_of(X, prediction_batches(X))
-        return np.concatenate([to_probabilities(self.predict(batch)) for batch in batches])
+        batches, n_rows = batches_of(X, prediction_batches(X)), rows_a_batch(X)
+        return np.concatenate([to_probabilities(self.predict(each, n_rows)) for each in batches])
 
 
 class CompiledPrediction(CompiledNetwork):
@@ -289,6 +297,11 @@ def prediction_batches(X: Any) -> list[slice]:
     """Divide the rows of X into batches to predict."""
     starts = range(0, len(X), _PREDICTION_BATCH)
     return [slice(start, start + _PREDICTION_BATCH) for start in starts]
+
+
+def rows_a_batch(X: Any) -> int | None:
+    """Say how many rows each of these batches is filled up to; None: to no more than it has."""
+    return rows_to_predict(len(X), _PREDICTION_BATCH)
 
 
 def to_probabilities(logits: NDArray[Any]) -> NDArray[np.float64]:

@@ -20,11 +20,22 @@ class DeviceRows:
 
 
 class DeviceImages:
-    """Images in the memory of the device; indexing selects rows, and copies none."""
+    """Images in the memory of the device; indexing selects rows, and copies none.
 
-    def __init__(self, images: NDArray[np.uint8]) -> None:
+    Parameters
+    ----------
+    images : ndarray of uint8 of shape (n_images, height, width, channels)
+    n_rows : int
+        Rows that they fill there, of which those beyond their number are black and not used: a
+        program is compiled for one number of rows, and folds differ by a few.
+    """
+
+    def __init__(self, images: NDArray[np.uint8], n_rows: int) -> None:
         self.shape, self.dtype = images.shape, images.dtype
-        self._images = keras.ops.convert_to_tensor(np.asarray(images))
+        moved = keras.ops.convert_to_tensor(np.asarray(images))
+        if n_rows > len(images):
+            moved = keras.ops.pad(moved, [(0, n_rows - len(images)), (0, 0), (0, 0), (0, 0)])
+        self._images = moved
 
     def __len__(self) -> int:
         return self.shape[0]

@@ -30,7 +30,9 @@ def to_device(images: Any) -> Any:
     free = free_device_memory()
     if free is None or images.nbytes > _SHARE_OF_FREE_MEMORY * free:
         return images
-    return DeviceImages(images)
+    n_rows = _compiled_rows(len(images)) if keras.backend.backend() == "jax" else len(images)
+    there_is_room = images.nbytes * n_rows / len(images) <= _SHARE_OF_FREE_MEMORY * free
+    return DeviceImages(images, n_rows if there_is_room else len(images))
 
 
 def free_device_memory() -> int | None:
@@ -154,6 +156,22 @@ def n_to_predict_on(devices: int | str | None) -> int:
         return 1
     there = len(keras.distribution.list_devices())
     return there if devices == "all" else min(int(devices), there)
+
+
+def rows_to_predict(n_rows: int, batch_size: int) -> int | None:
+    """Say how many rows each batch of so many in all is filled up to, where shapes are compiled.
+
+    JAX compiles a program for each number of rows. Powers of two are few, and those who have
+    more than a batch use one number for all batches. None: to no more than there are.
+    """
+    if keras.backend.backend() != "jax":
+        return None
+    return min(batch_size, _compiled_rows(n_rows))
+
+
+def _compiled_rows(n_rows: int) -> int:
+    """The next power of two, of which there are few."""
+    return 1 << max(0, n_rows - 1).bit_length()
 
 
 def _to_multiple(images: NDArray[Any], n: int) -> NDArray[Any]:

@@ -35,7 +35,7 @@ class AveragedWeights(keras.callbacks.Callback):
     def _exchange(self) -> None:
         weights = self.model.trainable_variables
         for weight, average in zip(weights, averages_of(self.model.optimizer), strict=True):
-            value = weight.numpy().copy()
+            value = ops.copy(weight.value)  # on the device, where both are
             weight.assign(average.value)
             average.assign(value)
         self._in_model = not self._in_model

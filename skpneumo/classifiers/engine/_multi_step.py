@@ -70,12 +70,14 @@ class Steps(ABC):
         """
         begin = perf_counter()
         losses = self._train(batches, rates)
-        if self.max_steps > 1:
-            images = batches[0][0][0]
-            n_by_time = _SECONDS_AT_ONCE * len(batches) / (perf_counter() - begin)
-            n_by_memory = _BYTES_AT_ONCE / getattr(images, "nbytes", 1)
-            self.steps_at_once = int(np.clip(min(n_by_time, n_by_memory), 1, self.max_steps))
+        self.steps_at_once = self._how_many_next(batches, perf_counter() - begin)
         return losses
+
+    def _how_many_next(self, batches: list[Batch], seconds: float) -> int:
+        """Say how many steps to take at once, after these have taken so long."""
+        n_by_time = _SECONDS_AT_ONCE * len(batches) / seconds
+        n_by_memory = _BYTES_AT_ONCE / getattr(batches[0][0][0], "nbytes", 1)
+        return int(np.clip(min(n_by_time, n_by_memory), 1, self.max_steps))
 
     @abstractmethod
     def _train(self, batches: list[Batch], rates: list[float] | None) -> Any: ...
@@ -105,16 +107,16 @@ class MultiStep(Steps):
         self._place_of_rate = places[0] if places else None
 
     def _train(self, batches: list[Batch], rates: list[float] | None) -> Any:
-        if rates is None:
-            present = 0.0  # not read where the optimizer has a schedule of its own
-            if self._place_of_rate is not None:
-                present = self.model.optimizer.learning_rate.numpy()
-            rates = [present] * len(batches)
+        if rates is None:  # to read the present one would wait for the device
+            rates = [np.nan] * len(batches)
         return self._run(batches, np.array(rates, np.float32))
 
     @abstractmethod
     def _run(self, batches: list[Batch], rates: NDArray[np.float32]) -> Any:
-        """Train, at these rates where the optimizer has no schedule of its own."""
+        """Train, at these rates where the optimizer has no schedule of its own.
+
+        NaN is the rate at which the optimizer is.
+        """
 
 
 class TensorFlowMultiStep(MultiStep):
@@ -143,7 +145,9 @@ class TensorFlowMultiStep(MultiStep):
 
         def step(i: Any, losses: Any) -> Any:
             if self._place_of_rate is not None:
-                self.model.optimizer.learning_rate = rates[i]
+                present = self.model.optimizer.learning_rate
+                given = not_nan(rates[i], present.value)
+                present.assign(given)
             batch = tf.nest.map_structure(lambda stack: stack[i], batches)
             self.model.reset_metrics()  # or the loss would be the mean over all steps so far
             logs = self.model.train_step(tuple(batch))
@@ -157,25 +161,35 @@ class TensorFlowMultiStep(MultiStep):
 
 
 class JaxMultiStep(MultiStep):
-    """A loop that is compiled for one number of batches, and left before missing ones."""
+    """A loop that is compiled for one number of batches, and left before missing ones.
+
+    Compiling takes longer than a small fit, so that the number is the same from the first call
+    on: of images on the device more, because only their row numbers are moved.
+    """
+
+    max_steps_of_rows = 64
 
     def __init__(self, model: keras.Model, names: tuple[str, ...] = ("loss",)) -> None:
         import jax
 
         super().__init__(model, names)
         self._compiled = jax.jit(self._steps, donate_argnums=0)
-        self._length = 1
+
+    def _how_many_next(self, batches: list[Batch], seconds: float) -> int:
+        if isinstance(batches[0][0][0], DeviceRows):
+            return self.max_steps_of_rows
+        return super()._how_many_next(batches, seconds)
 
     def _run(self, batches: list[Batch], rates: NDArray[np.float32]) -> Any:
         import jax
 
         n = len(batches)
-        self._length = max(self._length, n)  # each length is compiled
-        missing = self._length - n
-        on_device = None
+        on_device, length = None, self.max_steps
         if isinstance(batches[0][0][0], DeviceRows):  # gathered there, within the loop
+            length = self.max_steps_of_rows
             on_device = batches[0][0][0].images
             batches = [([first.rows, *more], *labels) for (first, *more), *labels in batches]  # type: ignore[misc]
+        missing = length - n
         padded = [*batches, *[batches[-1]] * missing]
         arrays = jax.tree.map(lambda *each: np.stack(each), *padded)
         rates = np.pad(rates, (0, missing))
@@ -198,7 +212,8 @@ class JaxMultiStep(MultiStep):
         def step(i: Any, carried: Any) -> Any:
             (trained, others, optimizer), losses = carried
             if self._place_of_rate is not None:
-                optimizer[self._place_of_rate] = rates[i]
+                present = optimizer[self._place_of_rate]
+                optimizer[self._place_of_rate] = not_nan(rates[i], present)
             (images, *more), *labels = jax.tree.map(lambda stack: stack[i], batches)
             if on_device is not None:
                 images = on_device[images]
@@ -211,6 +226,11 @@ class JaxMultiStep(MultiStep):
         # Empty at each step, or the loss would be the mean over all steps so far.
         no_metrics = [jnp.zeros(each.shape, each.dtype) for each in self.model.metrics_variables]
         return jax.lax.fori_loop(0, n, step, (state, jnp.zeros((len(rates), len(self.names)))))
+
+
+def not_nan(rate: Any, present: Any) -> Any:
+    """The rate, or the present one where it is NaN."""
+    return keras.ops.where(keras.ops.isnan(rate), present, rate)
 
 
 def steps_of(model: keras.Model, names: tuple[str, ...] = ("loss",)) -> Steps:

@@ -17,6 +17,7 @@ from skpneumo.classifiers.engine._compiled import (
     Weights,
     prediction_batches,
     prediction_programs,
+    rows_a_batch,
     to_probabilities,
 )
 from skpneumo.classifiers.engine._devices import n_to_predict_on
@@ -37,10 +38,10 @@ def predict_probabilities(
     """
     proba = []
     with ExitStack() as borrowed:
-        programs = _borrow(parts, devices, borrowed)
+        programs, n_rows = _borrow(parts, devices, borrowed), rows_a_batch(X)
         for images in batches_of(X, prediction_batches(X)):
             versions = [images] if views is None else views(images)
-            logits = [_in_turn(programs, version) for version in versions]
+            logits = [_in_turn(programs, version, n_rows) for version in versions]
             proba.append(np.mean([to_probabilities(version) for version in logits], axis=0))
     return np.concatenate(proba)
 
@@ -58,7 +59,8 @@ def extract_last_features(
         parts = [*before, (headless, weights[:-2])]
         programs = _borrow(parts, devices, borrowed)
         batches = batches_of(X, prediction_batches(X))
-        features = np.concatenate([_in_turn(programs, batch) for batch in batches])
+        n_rows = rows_a_batch(X)
+        features = np.concatenate([_in_turn(programs, batch, n_rows) for batch in batches])
     return features.astype(np.float32, copy=False)
 
 
@@ -73,7 +75,8 @@ def extract_features(
     with prediction_programs.borrow(*_prediction_key(spec, precision, devices)) as program:
         program.load_weights(weights)
         batches = batches_of(X, prediction_batches(X))
-        return np.concatenate([program.predict(batch) for batch in batches])
+        n_rows = rows_a_batch(X)
+        return np.concatenate([program.predict(batch, n_rows) for batch in batches])
 
 
 def _without_logits(builder: Callable[..., keras.Model], **arguments: Any) -> keras.Model:
@@ -96,9 +99,11 @@ def _borrow(
     return programs
 
 
-def _in_turn(programs: Sequence[CompiledPrediction], images: NDArray[Any]) -> NDArray[Any]:
+def _in_turn(
+    programs: Sequence[CompiledPrediction], images: NDArray[Any], n_rows: int | None
+) -> NDArray[Any]:
     """Feed each program what the one before makes."""
-    return reduce(lambda x, program: program.predict(x), programs, images)
+    return reduce(lambda x, program: program.predict(x, n_rows), programs, images)
 
 
 def _prediction_key(

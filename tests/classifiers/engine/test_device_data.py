@@ -18,8 +18,8 @@ def moved(monkeypatch, no_programs) -> list[int]:
     monkeypatch.setattr(_compiled, "steps_of", SingleStep)
 
     class Spied(DeviceImages):
-        def __init__(self, images):
-            super().__init__(images)
+        def __init__(self, images, n_rows):
+            super().__init__(images, n_rows)
             seen.append(len(images))
 
     monkeypatch.setattr(_devices, "DeviceImages", Spied)
@@ -48,8 +48,9 @@ def test_the_fit_is_that_of_images_moved_batch_by_batch(
     )
 
 
-def test_rows_are_gathered_when_they_are_used(images):
-    on_device = DeviceImages(images)
+@pytest.mark.parametrize("n_more", [0, 24])
+def test_rows_are_gathered_when_they_are_used(images, n_more):
+    on_device = DeviceImages(images, len(images) + n_more)
     assert (len(on_device), on_device.shape, on_device.dtype) == (
         len(images),
         images.shape,

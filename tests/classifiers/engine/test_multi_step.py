@@ -166,3 +166,63 @@ def test_who_watches_steps():
     nothing = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: None)
     assert not _watch_steps([nothing])
     assert _watch_steps([keras.callbacks.LambdaCallback(on_train_batch_end=lambda b, logs: None)])
+
+
+@pytest.fixture
+def compilations(monkeypatch, no_programs):
+    """Count what is compiled: loops of training steps, and sizes of batches to predict."""
+    counts = {"training": 0, "prediction": set()}
+
+    class Counted(JaxMultiStep):
+        def _steps(self, *arguments):  # JAX calls it whenever it compiles
+            counts["training"] += 1
+            return super()._steps(*arguments)
+
+    predict_on_batch = keras.Model.predict_on_batch
+
+    def counted(network, x):
+        counts["prediction"].add(x.shape)
+        return predict_on_batch(network, x)
+
+    no_programs()
+    monkeypatch.setattr(_compiled, "steps_of", Counted)
+    monkeypatch.setattr(keras.Model, "predict_on_batch", counted)
+    return counts
+
+
+@pytest.mark.skipif(backend != "jax", reason="only JAX compiles a program for each shape")
+@pytest.mark.parametrize("on_device", [False, True], ids=["moved", "on the device"])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"schedule": "cosine", "warmup_epochs": 1, "batch_norm": True, "ema_momentum": 0.9}],
+    ids=["plain", "cosine+ema"],
+)
+def test_folds_share_one_training_and_one_prediction_program(
+    on_device, options, small, images, labels, compilations, monkeypatch
+):
+    if on_device:
+        monkeypatch.setattr(_devices, "free_device_memory", lambda: 10**9)
+    many, y = np.tile(images, (3, 1, 1, 1)), np.tile(labels, 3)
+    for fold, n_held_out in enumerate((79, 65, 70)):  # each of another number of rows
+        rows = (np.arange(len(many)) + 5 * fold) % len(many)
+        held_out, train = rows[:n_held_out], rows[n_held_out:]
+        classifier = small(epochs=2, **options).fit(many[train], y[train])
+        assert classifier.predict_proba(many[held_out]).shape == (n_held_out, 2)
+    assert compilations["training"] == 1
+    assert len(compilations["prediction"]) == 1
+
+
+@pytest.mark.skipif(backend != "jax", reason="the loop that is compiled for a length is JAX's")
+def test_images_on_the_device_take_many_steps_at_once(small, images, labels, monkeypatch):
+    monkeypatch.setattr(_devices, "free_device_memory", lambda: 10**9)
+    seen = []
+
+    class Spied(JaxMultiStep):
+        def __call__(self, batches, rates=None):
+            seen.append(len(batches))
+            return super().__call__(batches, rates)
+
+    monkeypatch.setattr(_compiled, "steps_of", Spied)
+    small(epochs=2, batch_size=1, filters=(3,)).fit(images, labels)
+    assert seen == [1, 39, 40]
+    assert JaxMultiStep.max_steps_of_rows == 64

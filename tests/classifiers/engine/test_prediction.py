@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from skpneumo.classifiers.engine._devices import rows_to_predict
 from skpneumo.classifiers.engine._prediction import predict_probabilities
 
 
@@ -39,3 +40,25 @@ def test_extreme_logits_give_probabilities_without_warnings(small, images, label
     proba = classifier.predict_proba(images)
     assert np.isfinite(proba).all()
     np.testing.assert_allclose(proba.sum(axis=1), 1)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="only JAX compiles for each shape")
+def test_few_sizes_of_batches_are_compiled(fitted, images, monkeypatch):
+    sizes = set()
+    predict_on_batch = keras.Model.predict_on_batch
+
+    def spied(network, x):
+        sizes.add(len(x))
+        return predict_on_batch(network, x)
+
+    monkeypatch.setattr(keras.Model, "predict_on_batch", spied)
+    many = np.tile(images, (5, 1, 1, 1))
+    expected = np.tile(fitted.predict_proba(images), (5, 1))
+    for n in (1, 2, 3, 5, 7, 33, 64, 65, 130, 199):
+        np.testing.assert_allclose(fitted.predict_proba(many[:n]), expected[:n], atol=1e-6)
+    assert sizes == {1, 2, 4, 8, 64}
+
+
+def test_backends_that_compile_no_shapes_fill_nothing_up():
+    rows = rows_to_predict(5, 64)
+    assert rows == (8 if keras.backend.backend() == "jax" else None)

@@ -1,0 +1,57 @@
+"""What the header of a file says of how it was made: its JPEG tables, and its device."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import ExifTags, Image
+
+from skpneumo._formatting import printable
+from skpneumo.datasets import read_dicom_headers
+
+__all__ = ["add_dicom_devices", "header_facts"]
+
+_FORMATS = ("JPEG", "PNG", "TIFF")
+_LONGEST_NAME = 64
+
+
+def header_facts(path: str) -> dict[str, Any]:
+    """Read the mean of the JPEG quantization tables, and the device that EXIF names.
+
+    Parameters
+    ----------
+    path : str
+        A file that has been decoded already.
+
+    Returns
+    -------
+    facts : dict
+        ``jpeg_table``, NaN where the file has none, and ``device``, "" where it names none.
+    """
+    facts: dict[str, Any] = {"jpeg_table": np.nan, "device": ""}
+    try:
+        with Image.open(path, formats=_FORMATS) as image:
+            tables = getattr(image, "quantization", None)
+            exif = image.getexif()
+    except (OSError, ValueError, SyntaxError):  # DICOM, or a header that decoding does not need
+        return facts
+    if tables:
+        # The first is that of grey levels, and there may be no other.
+        facts["jpeg_table"] = float(np.mean(tables[min(tables)]))
+    named = [exif.get(tag) for tag in (ExifTags.Base.Make, ExifTags.Base.Model)]
+    facts["device"] = _name(named)
+    return facts
+
+
+def add_dicom_devices(frame: pd.DataFrame) -> None:
+    """Write manufacturer and model of each DICOM file into the column ``device``."""
+    rows = frame.index[frame["format"].eq("DICOM") & frame["status"].eq("ok")]
+    if len(rows):
+        headers = read_dicom_headers(frame.loc[rows, "path"].tolist())
+        names = zip(headers["manufacturer"], headers["model"], strict=True)
+        frame.loc[rows, "device"] = [_name(pair) for pair in names]
+
+
+def _name(parts: Any) -> str:
+    words = [str(part).strip(" \0") for part in parts if not pd.isna(part) and str(part)]
+    return printable(" ".join(words))[:_LONGEST_NAME].strip()

@@ -1,0 +1,49 @@
+"""What headers say: the tables of JPEG, and the device in EXIF or DICOM."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from skpneumo.audit._file_facts import add_dicom_devices, header_facts
+
+from ..loading.dicom_writing import write_dicom
+
+
+@pytest.fixture
+def image():
+    return Image.fromarray(np.arange(400, dtype=np.uint16).reshape(20, 20).astype(np.uint8))
+
+
+def test_jpeg_tables_are_coarser_where_quality_is_lower(image, tmp_path):
+    for quality in (50, 90):
+        image.save(tmp_path / f"{quality}.jpeg", quality=quality)
+    coarse, fine = (header_facts(str(tmp_path / f"{q}.jpeg"))["jpeg_table"] for q in (50, 90))
+    assert coarse > 3 * fine > 0
+
+
+@pytest.mark.parametrize("suffix", ["jpeg", "png", "tiff"])
+def test_the_device_is_that_of_exif(image, tmp_path, suffix):
+    exif = Image.Exif()
+    exif.update({271: "Maker\0", 272: "Model 7"})
+    image.save(tmp_path / f"a.{suffix}", exif=exif)
+    facts = header_facts(str(tmp_path / f"a.{suffix}"))
+    assert facts["device"] == "Maker Model 7"
+    assert np.isnan(facts["jpeg_table"]) == (suffix != "jpeg")
+
+
+def test_files_that_name_no_device_have_none(image, tmp_path):
+    image.save(tmp_path / "a.jpeg")
+    assert header_facts(str(tmp_path / "a.jpeg"))["device"] == ""
+    (tmp_path / "b.jpeg").write_bytes(b"\xff\xd8\xffnothing")
+    assert header_facts(str(tmp_path / "b.jpeg"))["device"] == ""
+
+
+def test_the_device_of_dicom_is_manufacturer_and_model(tmp_path):
+    path = tmp_path / "a.dcm"
+    write_dicom(path, np.zeros((8, 8), np.uint16), Manufacturer="Maker", ManufacturerModelName="M")
+    frame = pd.DataFrame(
+        {"path": [str(path), "b"], "format": ["DICOM", "JPEG"], "status": "ok", "device": ""}
+    )
+    add_dicom_devices(frame)
+    assert frame["device"].tolist() == ["Maker M", ""]
