@@ -143,7 +143,7 @@ def crop_boxes(
     area: tuple[float, float],
     uniforms: dict[str, Floats],
     aspect: float | None = None,
-    strength: ArrayLike = 1.0,
+    strength: Floats | float = 1.0,
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Draw boxes that lie in the image, or in which it lies, as shares of its width and height.
 
