@@ -112,6 +112,14 @@ class Tree:
             else:
                 self.unread[os.fspath(parent)] += 1
 
+    def add_passed(self, parent: Path, gone_into: str) -> None:
+        """Count what lies beside a folder that the collection was found in."""
+        folders, files = self.folders_of(parent)
+        self.add_loose(parent, files)
+        for folder in folders:
+            if folder != gone_into:
+                self.set_aside(parent / folder)
+
     def set_aside(self, folder: Path) -> None:
         """Count what lies in a folder that is neither split nor class."""
         images, _ = self._walk(folder)
@@ -148,12 +156,15 @@ def scan(root: Path, top_folders: TopFolders | None = None, leave_out: Iterable[
         raise NotADirectoryError(
             f"{os.fspath(root)!r} is a file; expected the folder that holds train/NORMAL, "
             "train/PNEUMONIA and so on. Unpack an archive; hand single images to ImageLoader, and "
-            "tables of images to load_image_table."
+            "tables of images to load_image_table (in the shell --table)."
         )
     unwanted = frozenset(name.lower() for name in leave_out)
+    passed: list[tuple[Path, str]] = []
     if top_folders is None:
-        root = _descend(root)
+        root, passed = _descend(root)
     tree = Tree(root, unwanted, check_levels=top_folders != "class")
+    for parent, gone_into in passed:
+        tree.add_passed(parent, gone_into)
     if top_folders is None or top_folders == "class":
         tree.add_collection(root)
         return tree
@@ -180,16 +191,21 @@ def in_order(splits: Iterable[str]) -> list[str]:
     )
 
 
-def _descend(root: Path) -> Path:
-    """Go through the folders that an archive wraps around the splits or the classes."""
+def _descend(root: Path) -> tuple[Path, list[tuple[Path, str]]]:
+    """Go through the folders that an archive wraps around the splits or the classes.
+
+    Returns the folder of the collection, and each folder on the way with the one gone into.
+    """
+    passed: list[tuple[Path, str]] = []
     while True:
         folders = list_folder(root)[0]
         if any(folder.lower() in SPLITS for folder in folders):
-            return root
+            return root, passed
         wrapped = PUBLISHED_FOLDER if PUBLISHED_FOLDER in folders else None
         if len(folders) == 1:
             wrapped = folders[0]
         # A single folder without folders of its own is a class, and its images are the goal.
         if wrapped is None or not list_folder(root / wrapped)[0]:
-            return root
+            return root, passed
+        passed.append((root, wrapped))
         root = root / wrapped
