@@ -112,14 +112,6 @@ class Tree:
             else:
                 self.unread[os.fspath(parent)] += 1
 
-    def add_passed(self, parent: Path, gone_into: str) -> None:
-        """Count what lies beside a folder that the collection was found in."""
-        folders, files = self.folders_of(parent)
-        self.add_loose(parent, files)
-        for folder in folders:
-            if folder != gone_into:
-                self.set_aside(parent / folder)
-
     def set_aside(self, folder: Path) -> None:
         """Count what lies in a folder that is neither split nor class."""
         images, _ = self._walk(folder)
@@ -159,12 +151,12 @@ def scan(root: Path, top_folders: TopFolders | None = None, leave_out: Iterable[
             "tables of images to load_image_table (in the shell --table)."
         )
     unwanted = frozenset(name.lower() for name in leave_out)
-    passed: list[tuple[Path, str]] = []
+    passed: list[Path] = []
     if top_folders is None:
         root, passed = _descend(root)
     tree = Tree(root, unwanted, check_levels=top_folders != "class")
-    for parent, gone_into in passed:
-        tree.add_passed(parent, gone_into)
+    for parent in passed:  # other folders are there beside the published one alone: of its archive
+        tree.add_loose(parent, tree.folders_of(parent)[1])
     if top_folders is None or top_folders == "class":
         tree.add_collection(root)
         return tree
@@ -191,12 +183,12 @@ def in_order(splits: Iterable[str]) -> list[str]:
     )
 
 
-def _descend(root: Path) -> tuple[Path, list[tuple[Path, str]]]:
+def _descend(root: Path) -> tuple[Path, list[Path]]:
     """Go through the folders that an archive wraps around the splits or the classes.
 
-    Returns the folder of the collection, and each folder on the way with the one gone into.
+    Returns the folder of the collection, and the folders on the way.
     """
-    passed: list[tuple[Path, str]] = []
+    passed: list[Path] = []
     while True:
         folders = list_folder(root)[0]
         if any(folder.lower() in SPLITS for folder in folders):
@@ -207,5 +199,5 @@ def _descend(root: Path) -> tuple[Path, list[tuple[Path, str]]]:
         # A single folder without folders of its own is a class, and its images are the goal.
         if wrapped is None or not list_folder(root / wrapped)[0]:
             return root, passed
-        passed.append((root, wrapped))
+        passed.append(root)
         root = root / wrapped
