@@ -32,13 +32,20 @@ from skpneumo import (
     RecallFloorClassifier,
     ResumableHalvingGridSearchCV,
     make_pipeline,
+    patient_train_test_split,
 )
 from skpneumo._paths import carried_patients, filenames_of
 from skpneumo._patients import find_patients, patients_of
 from skpneumo.audit import audit_images
 from skpneumo.classifiers import _validation_split
 from skpneumo.datasets import UnknownPatientsWarning
-from skpneumo.evaluation import evaluate, evaluate_predictions, persistent_errors
+from skpneumo.evaluation import (
+    compare_protocols,
+    evaluate,
+    evaluate_predictions,
+    persistent_errors,
+    stress_test,
+)
 from skpneumo.loading import ImageArray, ImageStream
 
 NAMES = ["scan-a.png", "scan-b.png", "scan-c.png", "scan-d.png"]
@@ -94,6 +101,12 @@ CONSUMERS = {
     ),
     "persistent_errors": lambda X, y: persistent_errors(y, np.tile(y[:, None], (1, 2)), X=X),
     "PatientKFold": lambda X, y: list(PatientKFold(2).split(X, y)),
+    "patient_train_test_split": lambda X, y: patient_train_test_split(X, y, test_size=0.5),
+    "compare_protocols": lambda X, y: compare_protocols(_Guess(), X, y, cv=2),
+    "stress_test": lambda X, y: stress_test(_Fixed(), _images_of(X), y, corruptions={}),
+    "RecallFloorClassifier": lambda X, y: RecallFloorClassifier(
+        _Guess(), recall=0.1, confidence=0.1, cv=2
+    ).fit(X, y),
 }
 
 
@@ -107,6 +120,25 @@ class _Fixed:
 
     def predict_proba(self, X):
         return np.eye(2)[self.predict(X)]
+
+
+class _Guess(ClassifierMixin, BaseEstimator):
+    """A classifier that learns nothing of whatever it is given."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_proba(self, X):
+        positive = np.linspace(0.1, 0.9, len(X))
+        return np.column_stack([1 - positive, positive])
+
+    def predict(self, X):
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+
+def _images_of(X):
+    return ImageArray(np.zeros((len(X), 9, 9, 1), np.uint8), filenames_of(X), carried_patients(X))
 
 
 @pytest.mark.parametrize("consume", CONSUMERS.values(), ids=CONSUMERS)

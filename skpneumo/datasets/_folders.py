@@ -148,12 +148,15 @@ def scan(root: Path, top_folders: TopFolders | None = None, leave_out: Iterable[
         raise NotADirectoryError(
             f"{os.fspath(root)!r} is a file; expected the folder that holds train/NORMAL, "
             "train/PNEUMONIA and so on. Unpack an archive; hand single images to ImageLoader, and "
-            "tables of images to load_image_table."
+            "tables of images to load_image_table (in the shell --table)."
         )
     unwanted = frozenset(name.lower() for name in leave_out)
+    passed: list[Path] = []
     if top_folders is None:
-        root = _descend(root)
+        root, passed = _descend(root)
     tree = Tree(root, unwanted, check_levels=top_folders != "class")
+    for parent in passed:  # other folders are there beside the published one alone: of its archive
+        tree.add_loose(parent, tree.folders_of(parent)[1])
     if top_folders is None or top_folders == "class":
         tree.add_collection(root)
         return tree
@@ -180,16 +183,21 @@ def in_order(splits: Iterable[str]) -> list[str]:
     )
 
 
-def _descend(root: Path) -> Path:
-    """Go through the folders that an archive wraps around the splits or the classes."""
+def _descend(root: Path) -> tuple[Path, list[Path]]:
+    """Go through the folders that an archive wraps around the splits or the classes.
+
+    Returns the folder of the collection, and the folders on the way.
+    """
+    passed: list[Path] = []
     while True:
         folders = list_folder(root)[0]
         if any(folder.lower() in SPLITS for folder in folders):
-            return root
+            return root, passed
         wrapped = PUBLISHED_FOLDER if PUBLISHED_FOLDER in folders else None
         if len(folders) == 1:
             wrapped = folders[0]
         # A single folder without folders of its own is a class, and its images are the goal.
         if wrapped is None or not list_folder(root / wrapped)[0]:
-            return root
+            return root, passed
+        passed.append(root)
         root = root / wrapped

@@ -5,7 +5,12 @@ import warnings
 
 import pytest
 
-from skpneumo.datasets import CollectionWarning, UnknownPatientsWarning, load_chest_xray
+from skpneumo.datasets import (
+    CollectionWarning,
+    SkippedFilesWarning,
+    UnknownPatientsWarning,
+    load_chest_xray,
+)
 
 
 def touch(root, paths):
@@ -126,3 +131,19 @@ def test_what_is_to_be_left_out_and_is_not_there_is_named(tmp_path):
         pytest.warns(CollectionWarning, match="leave_out names 'mask', and there is no folder"),
     ):
         load_chest_xray(tmp_path, leave_out=["mask", "Masks"])
+
+
+def test_what_lies_beside_the_folder_of_the_collection_is_counted(tmp_path):
+    files = ["wrapped/once/NORMAL/1.png", "wrapped/once/PNEUMONIA/2.png"]
+    strangers = ["notes.txt", "wrapped/list.csv"]
+    touch(tmp_path, [*files, *strangers, "wrapped/3.png"])
+    for name in strangers:
+        (tmp_path / name).write_text("text")
+    with (
+        pytest.warns(UnknownPatientsWarning),
+        pytest.warns(SkippedFilesWarning, match="Skipped 2 files, of which 2 are each text"),
+        pytest.warns(CollectionWarning, match=r"Images in '.*wrapped' \(1\) belong to no class"),
+    ):
+        xrays = load_chest_xray(tmp_path)
+    assert [*xrays.target] == [0, 1]
+    assert [*xrays.skipped["path"]] == [str(tmp_path / name) for name in strangers]
