@@ -268,8 +268,8 @@ function save() {
 function describe() {
   const floor = model.recall_floor;
   const promise = floor
-    ? ` Chosen to find ${100 * floor.recall} % of patients, or more, with confidence ` +
-      `${100 * floor.confidence} % (${floor.guarantee}).`
+    ? ` Chosen to find ${100 * floor.recall} % or more of the patients with ${model.positive}, ` +
+      `with confidence ${100 * floor.confidence} % (${floor.guarantee}).`
     : " No recall is promised.";
   find("decision").textContent = `${model.decision}${promise}`;
   find("notice").textContent = model.notice;
