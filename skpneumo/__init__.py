@@ -28,9 +28,13 @@ No stage imports a later one. Public names are imported when they are first used
 ``skpneumo`` imports neither Keras nor matplotlib, nor scikit-learn.
 """
 
-import lazy_loader as lazy
+from skpneumo._early_interrupt import end_silently_if_command
 
-from skpneumo._quiet_start import import_tensorflow_quietly
+end_silently_if_command()  # before anything that takes time
+
+import lazy_loader as lazy  # noqa: E402
+
+from skpneumo._quiet_start import import_tensorflow_quietly  # noqa: E402
 
 __version__ = "0.1.0"
 

@@ -22,6 +22,7 @@ PACKAGE = Path(skpneumo.__file__).parent
 
 # A stage may import those before it. Some are still to be built.
 STAGES = [
+    "_early_interrupt",
     "_quiet_start",
     "_typing",
     "_formatting",

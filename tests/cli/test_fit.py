@@ -58,7 +58,7 @@ def test_the_model_remembers_the_value_of_white(tmp_path):
             twelve_bits = rng.integers(0, 4096, (24, 24), dtype=np.uint16)
             Image.fromarray(twelve_bits).save(tmp_path / "xrays" / path.format(patient))
     out = tmp_path / "model.skpneumo"
-    with pytest.raises(ValueError, match=r"exceeds 1[56]: white is 255.*white=4095"):
+    with pytest.raises(ValueError, match=r"exceeds 1\d: white is 255.*white=4095"):
         fit(tmp_path / "xrays", out=out, **SMALL, gate=False)
     fit(tmp_path / "xrays", out=out, **SMALL, gate=False, white=4095)
     (loader, *_) = transformers_of(load_model(out))

@@ -51,6 +51,37 @@ def test_a_signal_during_an_import_leaves_no_traceback(module, number, said, tmp
     assert (run.returncode, run.stderr) == (128 + number, said)
 
 
+# Python runs it before anything else.
+EARLY = """
+import os, signal, sys
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == "lazy_loader":
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.SIGINT)
+            for _ in range(1000):
+                pass
+
+sys.meta_path.insert(0, Interrupt())
+"""
+
+
+@pytest.mark.parametrize("as_command", [True, False])
+def test_an_interrupt_while_the_package_is_imported(as_command, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(EARLY)
+    paths = [str(tmp_path), str(Path(skpneumo.__file__).parents[1])]
+    run = subprocess.run(
+        [sys.executable, *(["-m", "skpneumo"] if as_command else ["-c", "import skpneumo"])],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == -signal.SIGINT
+    assert run.stderr == "" if as_command else "KeyboardInterrupt" in run.stderr
+
+
 def send(number):
     os.kill(os.getpid(), number)
     for _ in range(1000):  # the handler runs between two instructions
