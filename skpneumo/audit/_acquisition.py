@@ -10,7 +10,7 @@ from scipy.stats import fisher_exact
 from skpneumo.audit._findings import Finding
 from skpneumo.datasets import read_dicom_headers
 
-__all__ = ["acquisition_findings", "acquisition_in_headers", "acquisition_of"]
+__all__ = ["acquisition_findings", "acquisition_in_headers", "acquisition_of", "devices_of"]
 
 # Columns of a table, as read_dicom_headers makes it, that say one thing together.
 _COLUMNS = {"view": ("view_position",), "device": ("manufacturer", "model")}
@@ -61,6 +61,13 @@ def acquisition_in_headers(paths: NDArray[np.object_], formats: pd.Series) -> pd
         return pd.DataFrame(index=range(len(paths)))
     headers = read_dicom_headers(files).set_index("path")
     return acquisition_of(headers.reindex(paths))
+
+
+def devices_of(acquisition: pd.DataFrame, in_exif: pd.Series) -> pd.Series:
+    """Device of each file: what the table or DICOM says, else what EXIF does, "" for none."""
+    if "device" not in acquisition:
+        return in_exif
+    return in_exif.where(acquisition["device"].eq(_NOT_SAID), acquisition["device"])
 
 
 def acquisition_findings(frame: pd.DataFrame, acquisition: pd.DataFrame) -> list[Finding]:

@@ -21,10 +21,10 @@ from skpneumo.audit._acquisition import (
     acquisition_findings,
     acquisition_in_headers,
     acquisition_of,
+    devices_of,
 )
 from skpneumo.audit._checks import file_findings, label_findings, order_findings
 from skpneumo.audit._duplicates import can_hash, duplicates, group_identical, group_similar
-from skpneumo.audit._file_facts import add_dicom_devices
 from skpneumo.audit._findings import Finding, findings_frame
 from skpneumo.audit._pose import FEWEST_IMAGES, pose_findings
 from skpneumo.audit._reading import no_readings, read_images
@@ -186,7 +186,7 @@ def audit_images(
     if acquisition.columns.empty:
         acquisition = acquisition_in_headers(paths, readings.frame["format"])
     frame = pd.concat([frame, readings.frame], axis=1)
-    add_dicom_devices(frame)
+    frame["device"] = devices_of(acquisition, frame["device"])
     rng = check_random_state(random_state)
     not_checked = []
 

@@ -1,4 +1,4 @@
-"""What the header of a file says of how it was made: its JPEG tables, and its device."""
+"""What headers but those of DICOM say of how a file was made: its JPEG tables, its device."""
 
 from typing import Any
 
@@ -7,9 +7,8 @@ import pandas as pd
 from PIL import ExifTags, Image
 
 from skpneumo._formatting import printable
-from skpneumo.datasets import read_dicom_headers
 
-__all__ = ["add_dicom_devices", "header_facts"]
+__all__ = ["header_facts"]
 
 _FORMATS = ("JPEG", "PNG", "TIFF")
 _LONGEST_NAME = 64
@@ -41,15 +40,6 @@ def header_facts(path: str) -> dict[str, Any]:
     named = [exif.get(tag) for tag in (ExifTags.Base.Make, ExifTags.Base.Model)]
     facts["device"] = _name(named)
     return facts
-
-
-def add_dicom_devices(frame: pd.DataFrame) -> None:
-    """Write manufacturer and model of each DICOM file into the column ``device``."""
-    rows = frame.index[frame["format"].eq("DICOM") & frame["status"].eq("ok")]
-    if len(rows):
-        headers = read_dicom_headers(frame.loc[rows, "path"].tolist())
-        names = zip(headers["manufacturer"], headers["model"], strict=True)
-        frame.loc[rows, "device"] = [_name(pair) for pair in names]
 
 
 def _name(parts: Any) -> str:

@@ -21,7 +21,7 @@ _COLUMNS = (
     "notable_auc", "may_be_disease", "remedy",
 )  # fmt: skip
 
-_TOLD_BY = " is told from the rest by its "
+_TOLD_BY = " is told from the rest by "
 _WITH = ", with AUC "
 
 

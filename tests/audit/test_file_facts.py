@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from skpneumo.audit._file_facts import add_dicom_devices, header_facts
+from skpneumo.audit import audit_images
+from skpneumo.audit._acquisition import acquisition_of, devices_of
+from skpneumo.audit._file_facts import header_facts
 
 from ..loading.dicom_writing import write_dicom
 
@@ -39,11 +41,16 @@ def test_files_that_name_no_device_have_none(image, tmp_path):
     assert header_facts(str(tmp_path / "b.jpeg"))["device"] == ""
 
 
+def test_a_table_or_dicom_says_the_device_before_exif_does():
+    in_exif = pd.Series(["camera", "camera", ""])
+    acquisition = acquisition_of(pd.DataFrame({"manufacturer": ["A", None, "B"]}))
+    assert devices_of(acquisition, in_exif).tolist() == ["A", "camera", "B"]
+    assert devices_of(pd.DataFrame(index=range(3)), in_exif).equals(in_exif)
+
+
 def test_the_device_of_dicom_is_manufacturer_and_model(tmp_path):
     path = tmp_path / "a.dcm"
-    write_dicom(path, np.zeros((8, 8), np.uint16), Manufacturer="Maker", ManufacturerModelName="M")
-    frame = pd.DataFrame(
-        {"path": [str(path), "b"], "format": ["DICOM", "JPEG"], "status": "ok", "device": ""}
-    )
-    add_dicom_devices(frame)
-    assert frame["device"].tolist() == ["Maker M", ""]
+    pixels = np.arange(64, dtype=np.uint16).reshape(8, 8)
+    write_dicom(path, pixels, Manufacturer="Maker", ManufacturerModelName="M")
+    frame = audit_images([path], [0], near_duplicates=False).frame
+    assert frame["device"].tolist() == ["Maker M"]

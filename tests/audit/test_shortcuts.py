@@ -1,9 +1,12 @@
 """Shortcuts that were planted are found by their source, and none that was not."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 
+import skpneumo
 from skpneumo.audit import audit_images
 from skpneumo.audit._findings import Finding
 from skpneumo.audit._shortcut_pictures import shortcut_pictures
@@ -167,22 +170,15 @@ def test_of_many_images_those_of_some_patients_are_looked_at(monkeypatch):
 
 def test_every_remedy_names_what_there_is(audited):
     """Each call in a remedy is one that works."""
-    import re
-
-    import skpneumo
-
     audit = audited()
     remedies = {each.remedy for each in sources_of(audit.frame, audit.thumbnails).values()}
-    calls = {
-        call
-        for text in remedies
-        for call in re.findall(r"[A-Z]\w+\([^()]*(?:\([^()]*\))?[^()]*\)", text)
-    }
+    # A name, and what is in its parentheses, pairs included.
+    pattern = r"([A-Z]\w+)(\((?:[^()]|\([^()]*\))*\))"
+    calls = {call for text in remedies for call in re.findall(pattern, text)}
     assert len(calls) >= 6
-    for call in calls:
-        assert eval(
-            call, {**vars(skpneumo), **{n: getattr(skpneumo, n) for n in skpneumo.__all__}}
-        )
+    for name, arguments in calls:
+        made = eval(f"made{arguments}", {"made": getattr(skpneumo, name)})
+        made._validate_params()
     for name in ("MarkerRemover", "BorderCropper"):
         assert any(name in text for text in remedies)
         assert hasattr(skpneumo, name)

@@ -320,14 +320,16 @@ def test_shortcuts_change_positive_images_alone(shortcut):
 
 def test_a_planted_ratio_makes_normal_images_taller():
     plain, planted = (
-        make_chest_xray(n_patients=12, size=64, shortcuts=shortcuts, random_state=0)
+        make_chest_xray(
+            n_patients=12, images_per_patient=1, size=64, shortcuts=shortcuts, random_state=0
+        )
         for shortcuts in ((), ["ratio"])
     )
     heights = planted.frame["height"] / plain.frame["height"]
     assert heights[plain.target == 1].eq(1).all()
     assert heights[plain.target == 0].between(1.15, 1.25).all()
     for row in planted.frame.itertuples():
-        assert Image.open(row.path).size == (row.width, row.height)
+        assert Image.open(row.filenames).size == (row.width, row.height)
 
 
 def test_a_planted_device_names_itself():
