@@ -329,10 +329,12 @@ def test_a_planted_ratio_makes_normal_images_taller():
     assert heights[plain.target == 1].eq(1).all()
     assert heights[plain.target == 0].between(1.15, 1.25).all()
     for row in planted.frame.itertuples():
-        assert Image.open(row.filenames).size == (row.width, row.height)
+        with Image.open(row.filenames) as image:
+            assert image.size == (row.width, row.height)
 
 
 def test_a_planted_device_names_itself():
     planted = make_chest_xray(n_patients=12, size=64, shortcuts=["device"], random_state=0)
-    models = [Image.open(path).getexif()[272] for path in planted.filenames]
-    assert (np.array(models) == "portable unit").tolist() == (planted.target == 1).tolist()
+    for path, label in zip(planted.filenames, planted.target, strict=True):
+        with Image.open(path) as image:
+            assert (image.getexif()[272] == "portable unit") == (label == 1)
