@@ -704,6 +704,19 @@ def test_split_that_tests_a_sample_twice_is_refused(samples):
         RecallFloorClassifier(LogisticRegression(), recall=0.9, cv=cv).fit(*samples)
 
 
+class NeverFitted(LogisticRegression):
+    def fit(self, X, y):
+        raise AssertionError("It was trained.")
+
+
+@pytest.mark.parametrize("parameters", [{}, {"cv": 3}, {"ensemble": False}])
+def test_too_few_patients_are_refused_before_training(parameters):
+    X, y = np.random.default_rng(0).normal(size=(60, 2)), np.arange(60) % 2
+    floor = RecallFloorClassifier(NeverFitted(), recall=0.95, **parameters)
+    with pytest.raises(ValueError, match="needs at least 59 patients of class '1'; has 30"):
+        floor.fit(X, y, groups=range(60))
+
+
 @pytest.mark.parametrize(
     "wrong", [{"recall": 1.0}, {"confidence": 0}, {"specificity": 98}, {"calibration": "sigmoid"}]
 )

@@ -37,6 +37,7 @@ from skpneumo.decision._guarantee import terms_of_guarantee
 from skpneumo.decision._logits import LogitClassifier, logits
 from skpneumo.decision._operating_point import (
     PARAMETER_CONSTRAINTS,
+    OperatingPoint,
     choose_operating_point,
     positive_label,
     supports_floors,
@@ -302,16 +303,7 @@ class RecallFloorClassifier(
         self.guarantee_ = "exact" if exact else "approximate"
 
         self.calibrator_ = self._fit_calibrator(raw_scores, y[held_out] == self.pos_label_)
-        point = choose_operating_point(
-            y[held_out],
-            self._calibrate(raw_scores),
-            groups=None if patients is None else patients[held_out],
-            recall=self.recall,
-            confidence=self.confidence,
-            specificity=self.specificity,
-            n_future=self.n_future,
-            pos_label=self.pos_label_,
-        )
+        point = self._operating_point(y, self._calibrate(raw_scores), patients, held_out)
         for name, value in asdict(point).items():
             setattr(self, f"{name}_", value)
         self.guarantee_terms_ = terms_of_guarantee(self, frozen)
@@ -374,6 +366,25 @@ class RecallFloorClassifier(
         decisions[(scores >= self.threshold_) & (scores < self.upper_threshold_)] = REFER
         return decisions
 
+    def _operating_point(
+        self,
+        y: NDArray[Any],
+        scores: NDArray[np.float64],
+        patients: NDArray[Any] | None,
+        held_out: NDArray[np.intp],
+    ) -> OperatingPoint:
+        """Thresholds by the scores of the rows that were held out."""
+        return choose_operating_point(
+            y[held_out],
+            scores,
+            groups=None if patients is None else patients[held_out],
+            recall=self.recall,
+            confidence=self.confidence,
+            specificity=self.specificity,
+            n_future=self.n_future,
+            pos_label=self.pos_label_,
+        )
+
     def _fit_folds(
         self,
         X: Any,
@@ -396,6 +407,9 @@ class RecallFloorClassifier(
                 f"cv={self.cv!r} tests a sample more than once; one score of each is wanted. "
                 "Use folds, or a single split."
             )
+        # Whether there are enough patients for the floors does not depend on the scores, and is
+        # said before hours of training rather than after.
+        self._operating_point(y, np.zeros(len(held_out)), patients, held_out)
         folds = context.subcontext(
             "fit-folds", max_subtasks=len(splits), sequential_subtasks=False
         )
