@@ -189,8 +189,9 @@ FOREIGN_ATTRIBUTES = {
     # scikit-learn documents them for those who write estimators.
     "_init_callback_context": None,
     "_validate_params": None,
-    # Python documents it: the names of a named tuple.
+    # Python documents them: the names of a named tuple, and a copy with other values.
     "_fields": None,
+    "_replace": None,
     # scikit-learn's scorers have no public place for the curve metric and the label of theirs.
     "_curve_scorer": {"fitted.py", "persistence/_estimators.py"},
     "_get_pos_label": {"fitted.py"},

@@ -2,8 +2,7 @@
 
 import os
 import warnings
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -18,7 +17,14 @@ from skpneumo._sklearn import StrOptions, validate_parameter_constraints
 from skpneumo.datasets._bunch import make_bunch
 from skpneumo.datasets._folders import split_name
 from skpneumo.datasets._patients import Patients, etiologies, read_patients
-from skpneumo.datasets._table import column_names, column_of, read_table, text_of
+from skpneumo.datasets._table import (
+    column_names,
+    column_of,
+    distinct_columns,
+    read_table,
+    text_of,
+    without_index,
+)
 from skpneumo.datasets._table_labels import Labels, Positive, read_labels
 from skpneumo.datasets._table_paths import Located, locate
 from skpneumo.datasets._warnings import CollectionWarning, UnknownPatientsWarning
@@ -199,7 +205,7 @@ def load_image_table(
         descr=_describe(table, rows, target, labels, patients, [*remarks, *repeated]),
         more={
             name: cells.to_numpy(dtype=object)[kept]
-            for name, cells in _distinct_columns(frame)
+            for name, cells in distinct_columns(frame)
             if name not in own
         },
     )
@@ -235,10 +241,10 @@ def _open(
     """The table, and the folders that its relative paths start from."""
     bases = [] if root is None else [Path(root).expanduser()]
     if isinstance(table, pd.DataFrame):
-        frame = _without_index(table)
+        frame = without_index(table)
         bases = bases or [Path()]
     else:
-        frame = _without_index(read_table(table, sheet))
+        frame = without_index(read_table(table, sheet))
         bases.append(Path(table).expanduser().parent)
     if root is not None and not bases[0].is_dir():
         raise FileNotFoundError(f"There is no folder {os.fspath(root)!r}. Check root.")
@@ -248,27 +254,6 @@ def _open(
             f"for each image below; its columns are {column_names(frame)}."
         )
     return frame, bases
-
-
-def _without_index(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with the names of its index, if it has any, as columns."""
-    unnamed = [
-        level
-        for level, name in enumerate(table.index.names)
-        if name is None or name in table.columns
-    ]
-    if len(unnamed) == table.index.nlevels:
-        return table.reset_index(drop=True)
-    return table.reset_index(level=unnamed, drop=True).reset_index()
-
-
-def _distinct_columns(frame: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
-    """Each column under a name of its own; of several of one name, the second is ``name.1``."""
-    seen: Counter[str] = Counter()
-    for position, column in enumerate(map(str, frame.columns)):
-        name = f"{column}.{seen[column]}" if seen[column] else column
-        seen[column] += 1
-        yield name, frame.iloc[:, position]
 
 
 def _refuse_ambiguous(located: Located) -> None:

@@ -2,6 +2,8 @@
 
 import csv
 import os
+from collections import Counter
+from collections.abc import Iterator
 from difflib import get_close_matches
 from io import StringIO
 from pathlib import Path
@@ -12,7 +14,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["column_names", "column_of", "read_table", "text_of"]
+__all__ = [
+    "column_names",
+    "column_of",
+    "distinct_columns",
+    "read_table",
+    "text_of",
+    "without_index",
+]
 
 _EXCEL, _OLD_EXCEL, _PARQUET = b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"PAR1"
 _DELIMITERS = ",;\t|"
@@ -169,6 +178,27 @@ def _delimiter_of(header: str) -> str:
 
 def _row(before: list[list[str]]) -> str:
     return f"row {len(before) + 1} below the names of the columns"
+
+
+def without_index(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with the names of its index, if it has any, as columns."""
+    unnamed = [
+        level
+        for level, name in enumerate(table.index.names)
+        if name is None or name in table.columns
+    ]
+    if len(unnamed) == table.index.nlevels:
+        return table.reset_index(drop=True)
+    return table.reset_index(level=unnamed, drop=True).reset_index()
+
+
+def distinct_columns(frame: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
+    """Each column under a name of its own; of several of one name, the second is ``name.1``."""
+    seen: Counter[str] = Counter()
+    for position, column in enumerate(map(str, frame.columns)):
+        name = f"{column}.{seen[column]}" if seen[column] else column
+        seen[column] += 1
+        yield name, frame.iloc[:, position]
 
 
 def column_of(frame: pd.DataFrame, name: str, parameter: str) -> pd.Series:

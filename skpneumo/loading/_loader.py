@@ -209,8 +209,9 @@ class ImageLoader(DocumentationLinks, TransformerMixin, BaseEstimator):
         MissingImagesError
             If files do not exist; a :class:`FileNotFoundError`.
         UnreadableImagesError
-            If files cannot be read for other reasons as well; an :class:`OSError` and a
-            :class:`ValueError`. All of them are in its ``failures``.
+            If files cannot be read for other reasons as well, DICOM files without pydicom among
+            them; an :class:`OSError` and a :class:`ValueError`. All of them are in its
+            ``failures``.
         MemoryError
             If the stack takes more memory than is free.
         DecodeCacheError
@@ -218,8 +219,6 @@ class ImageLoader(DocumentationLinks, TransformerMixin, BaseEstimator):
         RuntimeError
             If ``PIL.ImageFile.LOAD_TRUNCATED_IMAGES`` has been set, which would pass truncated
             images.
-        ImportError
-            If there are DICOM files and pydicom is not installed.
         """
         self._validate_params()
         paths = check_paths(X)

@@ -185,7 +185,7 @@ class ImageReader:
                         self.dicom_window,
                         self.white,
                     )
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, ImportError) as error:
                 # Its frames would keep the half-decoded image of every bad file alive.
                 error.__cause__ = error.__context__ = None
                 return path, error.with_traceback(None)

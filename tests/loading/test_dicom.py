@@ -287,8 +287,14 @@ def test_a_jpeg_is_scaled_while_it_is_decoded_as_elsewhere(photometric, tmp_path
 
 
 def test_without_pydicom_the_pip_line_is_named(tmp_path, monkeypatch):
+    """It is that file's error: what needs no pydicom is told apart and can still be read."""
     path = write_dicom(tmp_path / "x.dcm", np.zeros((8, 8), np.uint8))
+    other = tmp_path / "y.png"
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(other)
     monkeypatch.setitem(sys.modules, "pydicom", None)
     monkeypatch.setitem(sys.modules, "pydicom.filereader", None)
-    with pytest.raises(ImportError, match=r'need pydicom: pip install "skpneumo\[dicom\]"'):
-        ImageLoader(cache=False).transform([path])
+    with pytest.raises(
+        UnreadableImagesError, match=r'pydicom: pip install "skpneumo\[dicom\]"'
+    ) as caught:
+        ImageLoader(cache=False).transform([path, other])
+    assert list(caught.value.failures) == [str(path)]
