@@ -78,7 +78,7 @@ def main() -> None:
     parser.add_argument("--size", type=int)
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--folds", type=int, default=5)
-    parser.add_argument("--recall", type=float, default=0.98)
+    parser.add_argument("--recall", type=float, default=0.95)
     parser.add_argument("--confidence", type=float, default=0.95)
     parser.add_argument("--false-alarms", type=float, default=0.01, help="rate of the input gate")
     parser.add_argument("--random-state", type=int, default=0)
