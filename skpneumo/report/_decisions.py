@@ -71,7 +71,8 @@ class TakenTogether:
                 f"pos_label={list(pos_labels)!r} has {missing}, not among the classes {known}."
             )
         self._estimator = estimator
-        self._columns = np.isin(known, list(pos_labels))
+        self._pos_labels = list(pos_labels)
+        self._columns = np.isin(known, self._pos_labels)
 
     def positive(self, probabilities: NDArray[Any]) -> NDArray[np.float64]:
         """The probability of all that is positive."""
@@ -79,8 +80,13 @@ class TakenTogether:
         return np.minimum(together, 1.0)  # float32 columns may add up to a little more
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        positive = self.positive(self._estimator.predict_proba(X))
-        return np.column_stack([1 - positive, positive])
+        return self.probabilities_and_labels(X)[0]
+
+    def probabilities_and_labels(self, X: Any) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Positive is what the classifier calls by one of the classes, whatever their sum is."""
+        probabilities, labels = probabilities_and_labels(self._estimator, X)
+        positive = self.positive(probabilities)
+        return np.column_stack([1 - positive, positive]), np.isin(labels, self._pos_labels)
 
 
 def _taken_together(
