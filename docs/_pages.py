@@ -46,7 +46,6 @@ STAGES = (
     "persistence",
     "recipes",
     "serving",
-    "persistence",
 )
 
 

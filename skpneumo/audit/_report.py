@@ -128,8 +128,7 @@ class ImageAudit:
             lines += ["", "Shift between splits, AUC [95 % interval]"]
             lines += [f"  {' | '.join(row)}" for row in self._shift_table().to_numpy(str)]
         if len(self.shortcuts):
-            lines += ["", "What tells the classes but the lungs, AUC [95 % interval]"]
-            lines += [f"  {' | '.join(row)}" for row in self._shortcut_table().to_numpy(str)]
+            lines += ["", *self._shortcut_lines()]
         if self.not_checked:
             lines += ["", "Not checked", *(f"  - {reason}" for reason in self.not_checked)]
         return printable("\n".join(lines))
@@ -200,6 +199,24 @@ class ImageAudit:
             }
             for row in self.shift.itertuples()
         )
+
+    def _shortcut_lines(self) -> list[str]:
+        n_permutations = int(self.shortcuts["n_permutations"].max())
+        lines = [
+            "What tells the classes but the lungs, AUC [95 % interval]. Chance: the middle 95 % of",
+            f"{n_permutations:,} random deals of the labels to the patients; * marks what the "
+            "disease may change, too.",
+        ]
+        names = [f"{row.source}{' *' * row.may_be_disease}" for row in self.shortcuts.itertuples()]
+        labels = [str(label) for label in self.shortcuts["label"]]
+        name_width, label_width = max(map(len, names)), max(map(len, labels))
+        for name, label, row in zip(names, labels, self.shortcuts.itertuples(), strict=True):
+            auc = with_interval(row.auc, row.auc_low, row.auc_high, form=".2f")
+            lines.append(
+                f"  {name:<{name_width}}  {label:<{label_width}}  {auc}"
+                f"  chance {row.chance_low:.2f} to {row.chance_high:.2f}, p = {row.p_value:.3f}"
+            )
+        return lines
 
     def _shortcut_table(self) -> pd.DataFrame:
         return pd.DataFrame(
