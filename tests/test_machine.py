@@ -104,4 +104,4 @@ def test_what_does_not_fit_is_refused_beforehand(monkeypatch, xrays):
             sampler.fit_resample(X, y)
     classifier = CNNClassifier(filters=(), dense_units=(), early_stopping=True, random_state=0)
     with pytest.raises(MemoryError, match=r"copy of the 30 images.*X_val and y_val.*stream=True"):
-        classifier.fit(X + np.arange(30, dtype=np.uint8)[:, None, None, None], y)
+        classifier.fit(X + np.arange(0, 240, 8, dtype=np.uint8)[:, None, None, None], y)

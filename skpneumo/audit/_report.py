@@ -203,7 +203,7 @@ class ImageAudit:
     def _shortcut_lines(self) -> list[str]:
         n_permutations = int(self.shortcuts["n_permutations"].max())
         lines = [
-            "What tells the classes but the lungs, AUC [95 % interval]. Chance: the middle 95 % of",
+            "What tells the classes but the lungs, AUC [95 % interval]. Chance: middle 95 % of",
             f"{n_permutations:,} random deals of the labels to the patients; * marks what the "
             "disease may change, too.",
         ]
