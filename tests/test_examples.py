@@ -15,7 +15,7 @@ EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_example_prints_and_draws_something_without_a_warning(example):
     shown = "".join(block.html for block in _run.record_example(example))
-    assert "<pre>" in shown
+    assert "<pre" in shown
     assert "<figure" in shown
 
 
