@@ -318,8 +318,9 @@ class ImageAugmenter(DocumentationLinks, SamplerMixin, BaseEstimator):
         self._validate_params()
         crop_scale = self._checked_crop_scale()
         u = sample_uniforms(n, rng)
-        strength = u["strength"] if self.random_strength else np.ones(n)
-        u = weakened(u, strength)
+        strength = u["strength"] if self.random_strength else None
+        if strength is not None:
+            u = weakened(u, strength)
         affine = affine_maps(
             image_shape,
             rotation=symmetric(u["rotation"], self.rotation),

@@ -143,7 +143,7 @@ def crop_boxes(
     area: tuple[float, float],
     uniforms: dict[str, Floats],
     aspect: float | None = None,
-    strength: Floats | float = 1.0,
+    strength: Floats | None = None,
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Draw boxes that lie in the image, or in which it lies, as shares of its width and height.
 
@@ -151,8 +151,8 @@ def crop_boxes(
     log-uniform over as much of `CROP_ASPECT_RATIO` as fits; torchvision rejects and redraws
     instead, which shifts its areas downwards. With `aspect` the ratio is log-uniform between
     ``1 / (1 + aspect)`` and ``1 + aspect`` whatever the area is, and a box that would reach
-    beyond the image it should lie in is made smaller instead. The area's
-    distance from that of the image is multiplied by `strength`.
+    beyond the image it should lie in is made smaller instead. The area's distance from that of
+    the image is multiplied by `strength`, if it is given.
 
     Returns
     -------
@@ -160,7 +160,8 @@ def crop_boxes(
         Size of the box, and its centre measured from the centre of the image.
     """
     share = area[0] + (area[1] - area[0]) * uniforms["crop_area"]
-    share = 1 + strength * (share - 1)
+    if strength is not None:
+        share = 1 + strength * (share - 1)
     if aspect is None:
         fits = np.abs(np.log(share))
         low = np.maximum(np.log(CROP_ASPECT_RATIO[0]), -fits)
