@@ -147,7 +147,7 @@ def _scores_of_fold(
     if not file.exists():
         scores = {WHOLE: model.predict_proba(paths[test])[:, 1]}
         if len(stressed):
-            scores |= scores_of_copies(model, paths[stressed], _corruptions())
+            scores |= scores_of_copies({WHOLE: model}, paths[stressed], _corruptions())[WHOLE]
         with atomic_write(file, "wb") as out:
             np.savez(out, **scores)
     with np.load(file) as saved:

@@ -2,19 +2,22 @@
 
     python benchmarks/recipes.py chest_xray --out scores --recipes robust cnn-50-50-75
 
-Each recipe is fitted once for each fold, on the patients of the others. Each fold's scores, of
-the held-out images as they are and of corrupted copies, are kept in the folder `--out`, so that a
-run that was stopped continues where it was, and are pooled before a figure is computed. The table
+Each recipe is fitted once for each fold, on the patients of the others. Each fit's scores, of the
+held-out images as they are and of corrupted copies, are saved in the folder `--out`, so that a run
+that was stopped continues where it was, and are pooled before a figure is computed. The table
 is written to `table.csv` in that folder and, in two parts that fit on a page, to `table.md`; the
 guide and `skpneumo/recipes/measured.csv` have copies. Intervals are 95 %, over patients; they
 leave out the chance in training.
 
-`--sample` takes so many patients at random, `--use-folds` fits only the first of the folds:
-quicker, with wider intervals. The table says how many images and folds a row rests on.
+`--seeds` fits each recipe so many times a fold. Figures are then over the scores of all of them,
+and the table says how far the fits differ. `--sample` takes so many patients at random,
+`--only-folds` fits only some of the folds: quicker, with wider intervals. The table says how many
+images and folds a row rests on.
 """
 
 import argparse
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +32,9 @@ from skpneumo import (
     TransferClassifier,
     list_recipes,
     load_chest_xray,
+    load_model,
     make_recipe,
+    save_model,
 )
 from skpneumo._formatting import with_interval
 from skpneumo._predictions import Predictions
@@ -85,7 +90,8 @@ def main() -> None:
     parser.add_argument("--recipes", nargs="+", default=list(list_recipes().index))
     parser.add_argument("--weights", help="path or 'imagenet' for pretrained recipes, or 'none'")
     parser.add_argument("--folds", type=int, default=5)
-    parser.add_argument("--use-folds", type=int, help="fit only so many of the folds")
+    parser.add_argument("--only-folds", type=int, nargs="+", metavar="FOLD", help="1 is the first")
+    parser.add_argument("--seeds", type=int, default=1, help="fits of each recipe in each fold")
     parser.add_argument("--sample", type=int, help="so many patients, drawn at random")
     parser.add_argument("--no-stress", action="store_true", help="leave the stress tests out")
     options = parser.parse_args()
@@ -99,71 +105,124 @@ def main() -> None:
     corruptions = {} if options.no_stress else CORRUPTIONS | WITHOUT_LUNGS
 
     options.out.mkdir(parents=True, exist_ok=True)
-    lines = []
-    for name in options.recipes:
-        parts = []
-        for i, (train, test) in enumerate(folds[: options.use_folds]):
-            file = options.out / f"{name}-{len(paths)}-images-fold-{i + 1}-of-{len(folds)}.npz"
-            if not measured(file, corruptions):
-                pipeline = make_recipe(name, random_state=i, n_jobs=-1, **start(name, options))
-                scores = fitted_scores(pipeline, paths, y, train, test, corruptions)
-                np.savez(file, **scores)
-            parts.append(dict(np.load(file)))
-            print(f"{name}: fold {i + 1} of {len(folds)}", flush=True)
-        lines.append({"recipe": name, **line_of(parts, paths)})
-        table = pd.DataFrame(lines)
+    done = []
+    for number in options.only_folds or range(1, len(folds) + 1):
+        fits = [
+            Fit(name, number, seed, len(folds), len(paths), options.out)
+            for name in options.recipes
+            for seed in range(options.seeds)
+        ]
+        measure(fits, paths, y, folds[number - 1], corruptions, options.weights)
+        done += fits
+        table = table_of(done, paths)
         table.to_csv(options.out / "table.csv", index=False)
         (options.out / "table.md").write_text(as_markdown(table))
     print(as_markdown(table))
 
 
-def measured(file: Path, corruptions: dict[str, Any]) -> bool:
-    """Whether a file has the scores of these corruptions; an older one may lack some."""
-    return file.exists() and set(corruptions) <= set(np.load(file).files)
+@dataclass(frozen=True)
+class Fit:
+    """A recipe that is fitted on the patients of all folds but one, from one seed."""
+
+    recipe: str
+    fold: int  # 1 is the first
+    seed: int
+    n_folds: int
+    n_images: int
+    folder: Path
+
+    def __str__(self) -> str:
+        return f"{self.recipe}: fold {self.fold} of {self.n_folds}, fit {self.seed + 1}"
+
+    @property
+    def scores(self) -> Path:
+        stem = f"{self.recipe}-{self.n_images}-images-fold-{self.fold}-of-{self.n_folds}"
+        return self.folder / f"{stem}{f'-seed-{self.seed}' if self.seed else ''}.npz"
+
+    @property
+    def model(self) -> Path:
+        """Where it is until all copies have been scored."""
+        return self.scores.with_suffix(".skpneumo")
+
+    def has(self, corruptions: dict[str, Any]) -> bool:
+        """Whether there are scores of these corruptions; an older file may lack some."""
+        return self.scores.exists() and set(corruptions) <= set(np.load(self.scores).files)
 
 
-def start(name: str, options: argparse.Namespace) -> dict[str, Any]:
+def measure(
+    fits: list[Fit],
+    paths: np.ndarray,
+    y: np.ndarray,
+    fold: tuple[np.ndarray, np.ndarray],
+    corruptions: dict[str, Any],
+    weights: str | None,
+) -> None:
+    """Fit what has not been, then score corrupted copies, which are made once for all."""
+    train, test = fold
+    missing = [fit for fit in fits if not fit.has(corruptions)]
+    for fit in missing:
+        if not (fit.scores.exists() and fit.model.exists()):
+            random_state = fit.fold - 1 + fit.seed * fit.n_folds
+            pipeline = make_recipe(
+                fit.recipe, random_state=random_state, n_jobs=-1, **start(fit.recipe, weights)
+            )
+            np.savez(fit.scores, **fitted_scores(pipeline, paths, y, train, test))
+            save_model(pipeline, fit.model)
+        print(fit, flush=True)
+    models = {fit: load_model(fit.model) for fit in missing}
+    for fit, scores in scores_of_copies(models, paths[test], corruptions).items():
+        np.savez(fit.scores, **{**np.load(fit.scores), **scores})
+        fit.model.unlink()
+
+
+def start(name: str, weights: str | None) -> dict[str, Any]:
     """The weights that a recipe with a backbone begins with; others take none."""
-    if options.weights is None or not isinstance(make_recipe(name)[-1], TransferClassifier):
+    if weights is None or not isinstance(make_recipe(name)[-1], TransferClassifier):
         return {}
-    return {"weights": None if options.weights == "none" else options.weights}
+    return {"weights": None if weights == "none" else weights}
 
 
 def fitted_scores(
-    pipeline: Any,
-    paths: np.ndarray,
-    y: np.ndarray,
-    train: np.ndarray,
-    test: np.ndarray,
-    corruptions: dict[str, Any],
+    pipeline: Any, paths: np.ndarray, y: np.ndarray, train: np.ndarray, test: np.ndarray
 ) -> dict[str, Any]:
     begin, cpu = time.perf_counter(), time.process_time()
     pipeline.fit(paths[train], y[train])
-    minutes = (time.perf_counter() - begin) / 60
-    cpu_minutes = (time.process_time() - cpu) / 60
-    scores = {UNALTERED: pipeline.predict_proba(paths[test])[:, 1]}
-    scores |= scores_of_copies(pipeline, paths[test], corruptions)
     return {
         "test": test,
         "y": y[test],
-        "minutes": minutes,
-        "cpu_minutes": cpu_minutes,
+        "minutes": (time.perf_counter() - begin) / 60,
+        "cpu_minutes": (time.process_time() - cpu) / 60,
         "n_parameters": count_parameters(pipeline),
-        **scores,
+        UNALTERED: pipeline.predict_proba(paths[test])[:, 1],
     }
 
 
 def scores_of_copies(
-    pipeline: Any, paths: np.ndarray, corruptions: dict[str, Any]
-) -> dict[str, np.ndarray]:
-    """Scores of corrupted copies of images, by the name of the corruption."""
-    scores = {}
+    models: dict[Any, Any], paths: np.ndarray, corruptions: dict[str, Any]
+) -> dict[Any, dict[str, np.ndarray]]:
+    """Each model's scores of corrupted copies of images, by the name of the corruption."""
+    scores: dict[Any, dict[str, np.ndarray]] = {key: {} for key in models}
+    if not models or not corruptions:
+        return scores
     # Corrupted are grey copies of 224 pixels a side: files of full size are read once for all.
     with corrupted(paths, lambda image: image, UNALTERED) as copies:
         for name, corruption in corruptions.items():
             with corrupted(copies, corruption, name) as altered:
-                scores[name] = pipeline.predict_proba(altered)[:, 1]
+                for key, model in models.items():
+                    scores[key][name] = model.predict_proba(altered)[:, 1]
     return scores
+
+
+def table_of(fits: list[Fit], paths: np.ndarray) -> pd.DataFrame:
+    lines = []
+    for recipe in dict.fromkeys(fit.recipe for fit in fits):
+        parts = [
+            {**np.load(fit.scores), "fold": fit.fold, "seed": fit.seed}
+            for fit in fits
+            if fit.recipe == recipe
+        ]
+        lines.append({"recipe": recipe, **line_of(parts, paths)})
+    return pd.DataFrame(lines)
 
 
 def count_parameters(pipeline: Any) -> int:
@@ -191,13 +250,32 @@ def line_of(parts: list[dict[str, Any]], paths: np.ndarray) -> dict[str, Any]:
         "parameters": int(parts[0]["n_parameters"]),
         "minutes": f"{np.mean([part['minutes'] for part in parts]):.1f}",
         "CPU minutes": f"{np.mean([part['cpu_minutes'] for part in parts]):.1f}",
-        "images": len(y),
-        "folds": len(parts),
+        "images": len(np.unique(files)),
+        "folds": len({part["fold"] for part in parts}),
         **{metric: written(plain.loc[metric]) for metric in METRICS},
     }
+    line |= between_seeds(parts)
     if not set(scores) & set(CORRUPTIONS):
         return line
     return line | stress_columns(y, files, scores, patient_ids(files))
+
+
+def between_seeds(parts: list[dict[str, Any]]) -> dict[str, str]:
+    """How far fits from other seeds differ, each over the same folds."""
+    seeds = sorted({part["seed"] for part in parts})
+    if len(seeds) == 1:
+        return {}
+    values: dict[str, list[float]] = {"balanced_accuracy": [], "roc_auc": []}
+    for seed in seeds:
+        of_seed = [part for part in parts if part["seed"] == seed]
+        y, score = (np.concatenate([part[key] for part in of_seed]) for key in ("y", UNALTERED))
+        found = Predictions(y == 1, score >= 0.5, score, np.arange(len(y)), None, 1)
+        for estimate in estimate_metrics(found, list(values), Settings(0.95)):
+            values[estimate.metric].append(estimate.value)
+    return {
+        f"standard deviation of {len(seeds)} seeds, {metric}": f"{np.std(of, ddof=1):.4f}"
+        for metric, of in values.items()
+    }
 
 
 def stress_columns(
