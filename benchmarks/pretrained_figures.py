@@ -20,15 +20,21 @@ from skpneumo._files import atomic_write
 from skpneumo._predictions import Predictions
 from skpneumo.evaluation._estimate import Settings
 from skpneumo.evaluation._estimates import estimate_metrics
+from skpneumo.fitted import classifiers_of
 
 UNALTERED = "unaltered"
 WHOLE = "whole"
+MOST_CHANGED = 1e-3  # of a probability, by rounding weights
 METRICS = ("roc_auc", "balanced_accuracy", "recall", "specificity")
 NAMES = {"roc_auc": "AUC", "balanced_accuracy": "balanced accuracy"}
 
 
 class FittedOnce(ClassifierMixin, BaseEstimator):
-    """A pipeline that is fitted once on the same images, and then loaded from its file."""
+    """A pipeline that is fitted once on the same images, then loaded from its file, and rounded.
+
+    Rounded before it is calibrated: an isotonic calibration has steps, where the least change of
+    a score becomes a large one.
+    """
 
     def __init__(self, pipeline: Any, folder: str) -> None:
         self.pipeline = pipeline
@@ -39,6 +45,7 @@ class FittedOnce(ClassifierMixin, BaseEstimator):
         if not self.file_.exists():
             save_model(clone(self.pipeline).fit(X, y), self.file_)
         self.estimator_ = load_model(self.file_)
+        self.largest_change_ = round_weights(self.estimator_, X)
         self.classes_ = self.estimator_.classes_
         return self
 
@@ -55,6 +62,32 @@ class FittedOnce(ClassifierMixin, BaseEstimator):
         parameters = repr(self.pipeline.get_params(deep=True))
         said = json.dumps([paths, sizes, np.asarray(y).tolist(), parameters])
         return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def round_weights(model: Any, X: Any) -> float:
+    """Round the weights to 16 bits where that changes little; give the largest change."""
+    networks = [
+        each.classifier for each in classifiers_of(model) if hasattr(each.classifier, "weights_")
+    ]
+    whole = [network.weights_ for network in networks]
+    before = model.predict_proba(X)
+    for network in networks:
+        network.weights_ = [_rounded(array) for array in network.weights_]
+    largest = float(np.abs(model.predict_proba(X) - before).max())
+    if largest > MOST_CHANGED:
+        for network, weights in zip(networks, whole, strict=True):
+            network.weights_ = weights
+    return largest
+
+
+def _rounded(array: NDArray[Any]) -> Any:
+    with np.errstate(over="ignore"):
+        half = np.asarray(array).astype(np.float16)
+    # Counts of batches, and whatever else does not fit.
+    if not np.isfinite(half).all():
+        return array
+    rounded = half.astype(np.float32)
+    return rounded if isinstance(array, np.ndarray) else rounded[()]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@
 Each recipe is fitted once for each fold, on the patients of the others. Each fit's scores, of the
 held-out images as they are and of corrupted copies, are saved in the folder `--out`, so that a run
 that was stopped continues where it was, and are pooled before a figure is computed. The table
-is written to `table.csv` in that folder and, in two parts that fit on a page, to `table.md`; the
+is written to `table.csv` in that folder and, in parts that fit on a page, to `table.md`; the
 guide and `skpneumo/recipes/measured.csv` have copies. Intervals are 95 %, over patients; they
 leave out the chance in training.
 
@@ -48,15 +48,17 @@ from skpneumo.evaluation._stress_summary import mean_rows
 from skpneumo.explanation import lung_field
 from skpneumo.fitted import classifiers_of
 
-METRICS = ("recall", "specificity", "f1", "balanced_accuracy", "roc_auc")
+METRICS = ("recall", "specificity", "f1", "balanced_accuracy", "roc_auc", "ece")
 STRESS_METRICS = ("balanced_accuracy", "specificity", "recall")
 UNALTERED = "unaltered"
 # What the names of the columns of stress tests have and others have not.
-STRESS_COLUMNS = (", mean of stress tests", ", worst", ", held back", "roc_auc, ")
+STRESS_COLUMNS = ("stress-tested", ", mean of stress tests", ", worst", ", held back", "roc_auc, ")
+COST_COLUMNS = ("parameters", "minutes", "CPU minutes")
 HEADINGS = {
     "balanced_accuracy": "balanced accuracy",
     "roc_auc": "ROC AUC",
     "f1": "F1",
+    "ece": "calibration error",
     ", mean of stress tests": ", mean",
 }
 
@@ -237,14 +239,8 @@ def count_parameters(pipeline: Any) -> int:
 
 def line_of(parts: list[dict[str, Any]], paths: np.ndarray) -> dict[str, Any]:
     """One row of the table: what the folds have measured together."""
-    y = np.concatenate([part["y"] for part in parts])
-    files = paths[np.concatenate([part["test"] for part in parts])]
-    scores = {
-        name: np.concatenate([part[name] for part in parts])
-        for name in (UNALTERED, *CORRUPTIONS, *WITHOUT_LUNGS)
-        if name in parts[0]
-    }
-    plain = evaluate_predictions(y, scores[UNALTERED], filenames=files, subgroups=None)
+    y, score, files = pooled(parts, UNALTERED, paths)
+    plain = evaluate_predictions(y, score, filenames=files, subgroups=None)
     plain = plain.set_index("metric")
     line = {
         "parameters": int(parts[0]["n_parameters"]),
@@ -253,11 +249,26 @@ def line_of(parts: list[dict[str, Any]], paths: np.ndarray) -> dict[str, Any]:
         "images": len(np.unique(files)),
         "folds": len({part["fold"] for part in parts}),
         **{metric: written(plain.loc[metric]) for metric in METRICS},
+        **between_seeds(parts),
     }
-    line |= between_seeds(parts)
-    if not set(scores) & set(CORRUPTIONS):
+    names = (UNALTERED, *CORRUPTIONS, *WITHOUT_LUNGS)
+    tested = [part for part in parts if set(names) <= set(part)]
+    if not tested:
         return line
-    return line | stress_columns(y, files, scores, patient_ids(files))
+    y, _, files = pooled(tested, UNALTERED, paths)
+    scores = {name: pooled(tested, name, paths)[1] for name in names}
+    return line | {
+        "stress-tested": f"{len(np.unique(files))} images, {len(tested)} fits",
+        **stress_columns(y, files, scores, patient_ids(files)),
+    }
+
+
+def pooled(
+    parts: list[dict[str, Any]], name: str, paths: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Labels, scores of one corruption and files of all fits."""
+    y, score, test = (np.concatenate([part[key] for part in parts]) for key in ("y", name, "test"))
+    return y, score, paths[test]
 
 
 def between_seeds(parts: list[dict[str, Any]]) -> dict[str, str]:
@@ -314,6 +325,7 @@ def stress_columns(
 
 
 def heading(column: str) -> str:
+    """The name of a column as people read it."""
     for name, words in HEADINGS.items():
         column = column.replace(name, words)
     return column
@@ -324,13 +336,15 @@ def written(row: Any) -> str:
 
 
 def as_markdown(table: pd.DataFrame) -> str:
-    """Two tables: the images as they are, and the stress tests of the recipes that had them."""
+    """Three tables: the images as they are, the stress tests of those that had them, the cost."""
     stress = [name for name in table.columns if any(part in name for part in STRESS_COLUMNS)]
-    parts = [as_markdown_table(table.drop(columns=stress))]
+    cost = [name for name in COST_COLUMNS if name in table.columns]
+    parts = [table.drop(columns=[*stress, *cost])]
     if stress:
-        tested = table.dropna(subset=stress, how="all")
-        parts.append(as_markdown_table(tested[["recipe", *stress]]))
-    return "\n".join(parts)
+        parts.append(table.dropna(subset=stress, how="all")[["recipe", *stress]])
+    if cost:
+        parts.append(table[["recipe", *cost]])
+    return "\n".join(map(as_markdown_table, parts))
 
 
 def as_markdown_table(table: pd.DataFrame) -> str:

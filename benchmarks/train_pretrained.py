@@ -6,8 +6,8 @@ The recipe "robust" is fitted on all patients of the folder, whatever its splits
 are calibrated, and its threshold keeps a recall floor, by scores of models that had not seen the
 patient: those of patient-grouped folds. The same models are asked about altered copies of images
 of patients whom they had not seen; all these figures are the card's. An input gate is fitted
-around the model. Weights are rounded to 16 bits where that moves no
-probability of the training images by more than 1e-3. Then the file is written, loaded again and
+around the model. The weights of each fit are rounded to 16 bits where that moves no probability of
+its training images by more than 1e-3. Then the file is written, loaded again and
 compared, and its digest goes to the index from which ``load_pretrained`` finds it; the file that
 the index had before is removed.
 
@@ -24,8 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from pretrained_figures import Figures, FittedOnce, figures_of
+from pretrained_figures import MOST_CHANGED, Figures, FittedOnce, figures_of
 from recall_guarantee import write
 
 from skpneumo import (
@@ -40,10 +39,8 @@ from skpneumo._files import atomic_write
 from skpneumo.cli._training_record import TrainingRecord
 from skpneumo.cli._updates import n_updates
 from skpneumo.decision import InputGate
-from skpneumo.fitted import classifiers_of
 from skpneumo.recipes._pretrained import INDEX, WEIGHTS
 
-MOST_CHANGED = 1e-3
 START = "<!-- pretrained: start -->"
 
 NOTICE = (
@@ -133,15 +130,9 @@ def train(options: argparse.Namespace, log: Log) -> Path:
         random_state=options.random_state,
     )
     model.fit(X, y, groups=patients)
+    largest = max(each.largest_change_ for each in model.estimator_.estimators_)
     floor = forget_the_fits(model, pipeline)
     log(f"Fitted {options.folds} folds and the whole in {_minutes(start)}.")
-    for line in _figures(floor):
-        log(line)
-    figures = figures_of(pipeline, floor, xrays, options.folds, options.stress_patients, work)
-    for line in figures.lines():
-        log(line)
-    log(f"Input gate: {model.terms_}")
-    largest = round_weights(model, floor, X)
     log(
         "Weights are "
         + (
@@ -149,8 +140,15 @@ def train(options: argparse.Namespace, log: Log) -> Path:
             if largest <= MOST_CHANGED
             else "left at 32 bits, for 16 would be too few"
         )
-        + f": that moves a probability of {len(X)} training images by {largest:.1e} at most."
+        + f": that moves a probability of {len(X)} training images by {largest:.1e} at most, "
+        "before calibration, which is of rounded weights, too."
     )
+    for line in _figures(floor):
+        log(line)
+    figures = figures_of(pipeline, floor, xrays, options.folds, options.stress_patients, work)
+    for line in figures.lines():
+        log(line)
+    log(f"Input gate: {model.terms_}")
     model.target_names_ = names
     path = options.out / f"{options.name}-{options.version}.skpneumo"
     record = TrainingRecord.of(xrays, n_updates=n_updates(pipeline, X, y), hold_out=0, useless="")
@@ -182,33 +180,6 @@ def forget_the_fits(model: Any, pipeline: Any) -> Any:
     floor.estimator_ = floor.estimators_[0]
     floor.estimator = model.estimator.estimator = pipeline
     return floor
-
-
-def round_weights(model: Any, floor: Any, X: Any) -> float:
-    """Round the weights to 16 bits where that changes little; give the largest change."""
-    networks = [
-        each.classifier for each in classifiers_of(floor) if hasattr(each.classifier, "weights_")
-    ]
-    whole = [network.weights_ for network in networks]
-    before = model.predict_proba(X)
-    for network in networks:
-        network.weights_ = [_rounded(array) for array in network.weights_]
-    # NaN of what the gate withholds, before or after.
-    largest = float(np.nanmax(np.abs(model.predict_proba(X) - before)))
-    if largest > MOST_CHANGED:
-        for network, weights in zip(networks, whole, strict=True):
-            network.weights_ = weights
-    return largest
-
-
-def _rounded(array: NDArray[Any]) -> Any:
-    with np.errstate(over="ignore"):
-        half = np.asarray(array).astype(np.float16)
-    # Counts of batches, and whatever else does not fit.
-    if not np.isfinite(half).all():
-        return array
-    rounded = half.astype(np.float32)
-    return rounded if isinstance(array, np.ndarray) else rounded[()]
 
 
 def provenance_of(

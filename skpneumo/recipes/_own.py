@@ -37,7 +37,27 @@ def robust(random_state: Any) -> Pipeline:
     Sharpness hardly shows at 64 pixels. It needs more epochs and a higher rate than clean images
     do. The averaged weights reduce the variation between epochs.
     """
-    network = CNNClassifier(
+    return pipeline(SIZE, _residual_network(random_state))
+
+
+def quality(random_state: Any) -> Pipeline:
+    """The same on images of 128 pixels a side, larger and trained for longer: for a GPU.
+
+    In five folds it ranks and decides better than `robust`, as they are and altered. A fit takes
+    some twenty times as many operations.
+    """
+    network = _residual_network(random_state)
+    network.set_params(
+        filters=(32, 64, 128, 256, 256),
+        stem_filters=32,
+        epochs=50,
+        augmentation__crop_scale=(0.35, 1.5),
+    )
+    return pipeline(2 * SIZE, network)
+
+
+def _residual_network(random_state: Any) -> CNNClassifier:
+    return CNNClassifier(
         filters=(24, 48, 96, 192),
         stem_filters=24,
         convs_per_block=2,
@@ -72,7 +92,6 @@ def robust(random_state: Any) -> Pipeline:
         ),
         random_state=random_state,
     )
-    return pipeline(SIZE, network)
 
 
 def hog_svm(random_state: Any) -> Pipeline:
@@ -88,4 +107,8 @@ def hog_svm(random_state: Any) -> Pipeline:
     return Pipeline([("load", ImageLoader(size=SIZE)), ("svm", classifier)])
 
 
-RECIPES = (Recipe("robust", robust, OWN), Recipe("hog-svm", hog_svm, OWN))
+RECIPES = (
+    Recipe("robust", robust, OWN),
+    Recipe("quality", quality, OWN),
+    Recipe("hog-svm", hog_svm, OWN),
+)
