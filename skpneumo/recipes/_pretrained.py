@@ -21,7 +21,7 @@ def load_pretrained(name: str = "kermany") -> Any:
     Parameters
     ----------
     name : {"kermany"}, default="kermany"
-        Which one. "kermany" is the recipe "robust", trained on the collection of Kermany et al.
+        Which one. "kermany" is the recipe "quality", trained on the collection of Kermany et al.
         [1]_: chest X-rays of children of one to five years, from one hospital.
 
     Returns
