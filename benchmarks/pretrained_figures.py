@@ -32,8 +32,7 @@ NAMES = {"roc_auc": "AUC", "balanced_accuracy": "balanced accuracy"}
 class FittedOnce(ClassifierMixin, BaseEstimator):
     """A pipeline that is fitted once on the same images, then loaded from its file, and rounded.
 
-    Rounded before it is calibrated: an isotonic calibration has steps, where the least change of
-    a score becomes a large one.
+    Rounded before it is calibrated, so that the calibration and the threshold are of what ships.
     """
 
     def __init__(self, pipeline: Any, folder: str) -> None:

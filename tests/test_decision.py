@@ -502,12 +502,13 @@ def samples():
 
 
 @unknown_patients
-def test_temperature_changes_probabilities_but_no_decision(samples):
+@pytest.mark.parametrize("calibration", ["temperature", "sigmoid"])
+def test_scaling_changes_probabilities_but_no_decision(calibration, samples):
     X, y = samples
     raw = RecallFloorClassifier(LogisticRegression(C=1e-3), recall=0.9, specificity=0.9)
     raw.fit(X, y)
     calibrated = RecallFloorClassifier(
-        LogisticRegression(C=1e-3), recall=0.9, specificity=0.9, calibration="temperature"
+        LogisticRegression(C=1e-3), recall=0.9, specificity=0.9, calibration=calibration
     ).fit(X, y)
     np.testing.assert_array_equal(calibrated.decide(X), raw.decide(X))
     assert calibrated.recall_ == raw.recall_
@@ -515,8 +516,33 @@ def test_temperature_changes_probabilities_but_no_decision(samples):
     def log_loss(classifier):
         return -np.mean(np.log(classifier.predict_proba(X)[np.arange(len(y)), y]))
 
-    # So strong a penalty leaves the probabilities near 1/2; the temperature takes that back.
+    # So strong a penalty leaves the probabilities near 1/2; scaling takes that back.
     assert log_loss(calibrated) < log_loss(raw) - 0.05
+
+
+class TooLow(LogisticRegression):
+    """Gives probabilities that are too low."""
+
+    def predict_proba(self, X):
+        positive = super().predict_proba(X)[:, 1] ** 4
+        return np.column_stack([1 - positive, positive])
+
+
+@unknown_patients
+def test_a_sigmoid_raises_probabilities_that_are_too_low(samples):
+    X, y = samples
+    classifier = RecallFloorClassifier(TooLow(), recall=0.9, calibration="sigmoid").fit(X, y)
+    assert TooLow().fit(X, y).predict_proba(X)[:, 1].mean() < 0.4
+    assert classifier.predict_proba(X)[:, 1].mean() == pytest.approx(0.5, abs=0.05)
+
+
+@unknown_patients
+def test_a_sigmoid_turns_no_scores_round(samples):
+    X, y = samples
+    X = X[:, :1]
+    model = FrozenEstimator(LogisticRegression().fit(-X, y))
+    with pytest.raises(ValueError, match="would turn the scores round"):
+        RecallFloorClassifier(model, recall=0.9, calibration="sigmoid").fit(X, y)
 
 
 @unknown_patients

@@ -52,6 +52,10 @@ _HELD_OUT = 1 / 3
 _FEWEST_TO_HOLD_OUT = 3  # of either class: one to choose by, two to fit by
 
 
+# Calibrations that scikit-learn fits to log odds.
+_OF_LOG_ODDS = ("temperature", "sigmoid")
+
+
 class RecallFloorClassifier(
     BinaryWrapperMixin, CallbackSupportMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
 ):
@@ -101,10 +105,11 @@ class RecallFloorClassifier(
         predict (and None of ``cv`` means 5 folds): one model, but a promise that is broken more
         often. See Notes.
 
-    calibration : {"temperature", "isotonic"}, default=None
-        Calibration of the probabilities, fitted on the out-of-fold ones. Temperature scaling
-        changes no decision. Isotonic regression ties neighbouring scores, which can cost
-        specificity, never recall.
+    calibration : {"temperature", "sigmoid", "isotonic"}, default=None
+        Calibration of the probabilities, fitted on the out-of-fold ones. Temperature scaling and
+        a sigmoid (Platt scaling of the log odds) change no decision; the sigmoid can also shift
+        probabilities that are too low or too high on the whole. Isotonic regression ties
+        neighbouring scores, which can cost specificity, never recall.
 
     pos_label : int, float, bool or str, default=None
         The class whose recall is kept. If None, the greater of the two labels: 1 of 0 and 1,
@@ -210,7 +215,7 @@ class RecallFloorClassifier(
         **PARAMETER_CONSTRAINTS,
         "cv": ["cv_object"],
         "ensemble": ["boolean"],
-        "calibration": [StrOptions({"temperature", "isotonic"}), None],
+        "calibration": [StrOptions({"temperature", "sigmoid", "isotonic"}), None],
         "n_jobs": [Integral, None],
     }
 
@@ -481,15 +486,16 @@ class RecallFloorClassifier(
         return scores[0] if len(scores) == 1 else np.mean(scores, axis=0, dtype=np.float64)
 
     def _fit_calibrator(self, scores: NDArray[np.float64], is_positive: NDArray[np.bool_]) -> Any:
-        if self.calibration == "temperature":
+        if self.calibration in _OF_LOG_ODDS:
             everything = np.arange(len(scores))
             scaling = CalibratedClassifierCV(
                 LogitClassifier(),
-                method="temperature",
+                method=self.calibration,
                 cv=[(everything, everything)],  # the scores are out of fold already
                 ensemble=False,
-            )
-            return scaling.fit(logits(scores), is_positive)
+            ).fit(logits(scores), is_positive)
+            _check_direction(scaling)
+            return scaling
         if self.calibration == "isotonic":
             return IsotonicRegression(out_of_bounds="clip").fit(scores, is_positive)
         return None
@@ -497,7 +503,7 @@ class RecallFloorClassifier(
     def _calibrate(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         # Never decreasing, so the k-th lowest score stays the k-th lowest, and the guarantee
         # with it, although calibrator and threshold come from the same patients.
-        if self.calibration == "temperature":
+        if self.calibration in _OF_LOG_ODDS:
             return self.calibrator_.predict_proba(logits(scores))[:, 1]
         if self.calibration == "isotonic":
             return self.calibrator_.predict(scores)
@@ -506,6 +512,15 @@ class RecallFloorClassifier(
     def _labels(self, is_positive: NDArray[np.bool_]) -> NDArray[Any]:
         negative, positive = np.argsort(self.classes_ == self.pos_label_)
         return self.classes_[np.where(is_positive, positive, negative)]
+
+
+def _check_direction(scaling: CalibratedClassifierCV) -> None:
+    low, high = scaling.predict_proba(np.array([[-1.0], [1.0]]))[:, 1]
+    if low > high:
+        raise ValueError(
+            'calibration="sigmoid" would turn the scores round: positive samples have lower ones '
+            "than negative samples, out of fold. Improve the model, or check pos_label."
+        )
 
 
 def _patients(X: Any, groups: Any, n_samples: int) -> tuple[NDArray[Any] | None, bool]:

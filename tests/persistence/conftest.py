@@ -107,6 +107,9 @@ def models_of_rows():
         "floor with temperature": RecallFloorClassifier(
             linear, recall=0.8, confidence=0.8, calibration="temperature", ensemble=False, cv=3
         ),
+        "floor with sigmoid": RecallFloorClassifier(
+            linear, recall=0.8, confidence=0.8, calibration="sigmoid", cv=3
+        ),
         "gate of rows": InputGate(linear, false_alarm_rate=0.1, on_outlier="nan"),
         "prevalence": PriorShiftClassifier(linear, prevalence=0.1, cv=3),
         **{

@@ -73,9 +73,12 @@ def calibrate_recall_floor(
         return scores
     if isinstance(calibrator, CalibratedClassifierCV):
         (scaling,) = calibrator.calibrated_classifiers_[0].calibrators
+        log_odds = _log_odds(graph, scores, _EPSILON)
+        if calibrator.method == "sigmoid":
+            return _calibrate(graph, scaling, log_odds)
         # The softmax of (-x, x) times beta.
         slope = graph.double(2 * float(scaling.beta_))
-        return graph.node("Sigmoid", graph.node("Mul", _log_odds(graph, scores, _EPSILON), slope))
+        return graph.node("Sigmoid", graph.node("Mul", log_odds, slope))
     return _calibrate(graph, calibrator, scores)
 
 

@@ -88,7 +88,7 @@ def test_calibration(method, ensemble, pipeline, images, xrays):
     assert_alike(calibrated, images, 1e-4)
 
 
-@pytest.mark.parametrize("calibration", [None, "temperature", "isotonic"])
+@pytest.mark.parametrize("calibration", [None, "temperature", "sigmoid", "isotonic"])
 @pytest.mark.parametrize("pos_label", [0, 1])
 def test_recall_floor(calibration, pos_label, pipeline, images, xrays):
     floor = wrapped(
