@@ -41,6 +41,8 @@ FORMATS = {
     "PNG, 16 bits": ("PNG", {}),
     "TIFF": ("TIFF", {}),
     "TIFF, deflated": ("TIFF", {"compression": "tiff_adobe_deflate"}),
+    "TIFF, LZW": ("TIFF", {"compression": "tiff_lzw"}),
+    "TIFF, JPEG": ("TIFF", {"compression": "jpeg", "quality": 90}),
 }
 
 Rng = np.random.Generator

@@ -1,31 +1,36 @@
 """Kill what writes at random moments, and look at what it leaves.
 
-    python benchmarks/kills.py --kills 40
+    python benchmarks/kills.py --kills 40 --results kills.jsonl
 
-With `--light` without the one that predicts, which needs Keras.
+With `--light` without those that need Keras; `--only fit` alone.
 
 Each kind of writer (a decode cache, the store of a search, a model file, a page, a table of
-predictions) runs in a process of its own, which is killed with SIGKILL at a moment drawn evenly
-from the time that it takes. Whatever has its final name then must be whole. The same work is run
-again, must give what it gives undisturbed, and must leave no unfinished file of the killed one.
-POSIX only, because it forks.
+predictions, the command that fits, a fit through a cache and a store) runs in a process of its
+own, which is killed with SIGKILL at a moment drawn evenly from the time that it takes. Whatever
+has its final name then must be whole. The same work is run again, must give what it gives
+undisturbed, and must leave no unfinished file of the killed one. POSIX only, because it forks.
+
+`--results` names a file with a line for each kill. Run again with it, the kills continue after the
+last line.
 """
 
 import argparse
 import json
 import os
 import random
+import shutil
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from itertools import count
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 N_PATIENTS = 12
+N_TRAINED_ON = 30
+MODEL = "model.skpneumo"
 
 
 @dataclass(frozen=True)
@@ -73,55 +78,83 @@ def unfinished(folder: Path) -> list[str]:
     ]
 
 
-def kill_again_and_again(writer: Writer, kills: int, rng: random.Random) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Kill:
+    """One process that was killed, and what it left."""
+
+    writer: str
+    number: int
+    after: float  # seconds
+    of: float  # seconds that the work takes undisturbed
+    left: list[str]  # unfinished files, which the next run has swept
+
+
+def kill_again_and_again(writer: Writer, numbers: Iterable[int], seed: int) -> Iterator[Kill]:
     """Kill the work in fresh folders; raise at the first fault."""
     with tempfile.TemporaryDirectory() as scratch:
         undisturbed = Path(scratch) / "undisturbed"
         undisturbed.mkdir()
         seconds = finish(writer.work, undisturbed)
         expected = writer.result(undisturbed)
-        n_killed = n_left = 0
-        for number in count():
-            if n_killed == kills:
-                break
-            folder = Path(scratch) / str(number)
-            folder.mkdir()
-            child = in_child(writer.work, folder)
-            time.sleep(rng.uniform(0, seconds))
-            os.kill(child, signal.SIGKILL)
-            n_killed += os.WIFSIGNALED(os.waitpid(child, 0)[1])
-            n_left += bool(unfinished(folder))
+        for number in numbers:
+            rng = random.Random(f"{seed} {writer.name} {number}")
+            after, folder = kill_once(writer, seconds, rng, Path(scratch))
+            left = unfinished(folder)
             writer.check(folder, expected)
             finish(writer.work, folder)
             assert writer.result(folder) == expected, f"{writer.name}: another result"
             assert not unfinished(folder), f"{writer.name} leaves {unfinished(folder)}"
-    return {"writer": writer.name, "kills": n_killed, "left unfinished": n_left}
+            shutil.rmtree(folder)
+            yield Kill(writer.name, number, round(after, 3), round(seconds, 3), left)
+
+
+def kill_once(
+    writer: Writer, seconds: float, rng: random.Random, scratch: Path
+) -> tuple[float, Path]:
+    """Kill the work before it ends; return after how many seconds, and its folder."""
+    while True:
+        folder = Path(tempfile.mkdtemp(dir=scratch))
+        child = in_child(writer.work, folder)
+        after = rng.uniform(0, seconds)
+        time.sleep(after)
+        os.kill(child, signal.SIGKILL)
+        if os.WIFSIGNALED(os.waitpid(child, 0)[1]):
+            return after, folder
+        shutil.rmtree(folder)
+
+
+def read_results(path: Path | None) -> list[Kill]:
+    """Read the kills that there are; the line that was being written, if any, goes."""
+    if path is None or not path.exists():
+        return []
+    whole, _, torn = path.read_text().rpartition("\n")
+    if torn:
+        path.write_text(whole + "\n" if whole else "")
+    return [Kill(**json.loads(line)) for line in whole.splitlines()]
+
+
+def add_result(path: Path | None, kill: Kill) -> None:
+    if path is not None:
+        with path.open("a") as file:
+            file.write(json.dumps(asdict(kill)) + "\n")
 
 
 def writers(scratch: Path, light: bool) -> Iterator[Writer]:
-    """Prepare all kinds with one small collection and one model that needs no training."""
-    import joblib
+    """Prepare all kinds with two small collections and one model that needs no training."""
     import numpy as np
     from sklearn.naive_bayes import GaussianNB
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import FunctionTransformer
 
-    from skpneumo import ImageLoader, make_chest_xray
+    from skpneumo import ImageLoader, make_chest_xray, make_recipe
     from skpneumo.audit import audit_images
     from skpneumo.cli._model_files import save_model
     from skpneumo.tuning import ResumableGridSearchCV
 
     xrays = make_chest_xray(scratch / "xrays", n_patients=N_PATIENTS, random_state=0)
+    small = make_chest_xray(scratch / "small", n_patients=N_TRAINED_ON, size=64, random_state=0)
     time.sleep(2.1)  # files that have just been written are not cached
     paths = xrays.filenames.tolist()
     images = ImageLoader(size=64, cache=False).transform(paths)
     flat = np.asarray(images).reshape(len(images), -1) / 255
-    model = make_pipeline(
-        ImageLoader(size=16, cache=False),
-        FunctionTransformer(flatten),
-        GaussianNB(),
-    ).fit(paths, xrays.target)
-    save_model(model, scratch / "model.joblib", xrays.target_names)
     audited = audit_images(paths, xrays.target, xrays.split)
     search = ResumableGridSearchCV(
         GaussianNB(), {"var_smoothing": [1e-9, 1e-6, 1e-3, 1.0]}, cv=3, refit=False
@@ -139,25 +172,6 @@ def writers(scratch: Path, light: bool) -> Iterator[Writer]:
     def check_cache(folder: Path, _: Any) -> None:
         assert (ImageLoader(size=64, cache=folder / "cache").transform(paths) == images).all()
 
-    def predict(folder: Path) -> None:
-        from skpneumo.cli.predict import predict as predict_files
-
-        out = folder / "out.csv"
-        predict_files(scratch / "model.joblib", *paths, out=out, batch_size=4, force=out.exists())
-
-    def whole_or_absent(name: str) -> Callable[[Path, Any], None]:
-        def check(folder: Path, expected: Any) -> None:
-            assert not (folder / name).exists() or (folder / name).read_bytes() == expected
-
-        return check
-
-    def content(name: str) -> Callable[[Path], bytes]:
-        return lambda folder: (folder / name).read_bytes()
-
-    def check_model(folder: Path, _: Any) -> None:
-        if (folder / "model.joblib").exists():
-            joblib.load(folder / "model.joblib")
-
     yield Writer(
         "decode cache",
         lambda folder: ImageLoader(size=64, cache=folder / "cache").transform(paths),
@@ -171,12 +185,6 @@ def writers(scratch: Path, light: bool) -> Iterator[Writer]:
         check_store,
     )
     yield Writer(
-        "model file",
-        lambda folder: save_model(model, folder / "model.joblib", xrays.target_names),
-        lambda folder: joblib.load(folder / "model.joblib").predict_proba(paths).tolist(),
-        check_model,
-    )
-    yield Writer(
         "page",
         lambda folder: audited.to_html(folder / "page.html"),
         content("page.html"),
@@ -184,28 +192,96 @@ def writers(scratch: Path, light: bool) -> Iterator[Writer]:
     )
     if light:
         return
-    # Once, for all processes; the others are forked faster without it.
+    # Once, for all processes; the others are forked faster without it. What has computed with it
+    # must not be forked, so that nothing is fitted or predicted with it in this process.
     import keras  # noqa: F401
 
+    model = make_recipe("hog-svm").fit(small.filenames, small.target)
+    save_model(model, scratch / MODEL, small.target_names)
+
+    def fit_command(folder: Path) -> None:
+        from skpneumo.cli.fit import fit
+
+        fit(small.root, out=folder / MODEL, recipe="dense-baseline", size=16, epochs=2, force=True)
+
+    def fit_through_cache_and_store(folder: Path) -> None:
+        from skpneumo import CNNClassifier, make_pipeline
+
+        cnn = CNNClassifier(filters=(4,), dense_units=(8,), epochs=1, random_state=0)
+        pipeline = make_pipeline(ImageLoader(size=16, cache=folder / "cache"), cnn)
+        grid = {"cnnclassifier__l2": [0.0, 1e-3]}
+        searched = ResumableGridSearchCV(pipeline, grid, cv=2, store=folder / "store")
+        save_model(
+            searched.fit(small.filenames, small.target).best_estimator_.set_params(
+                imageloader__cache=None
+            ),
+            folder / MODEL,
+            small.target_names,
+        )
+
+    def check_cache_store_and_model(folder: Path, finished: bytes) -> None:
+        loaded = ImageLoader(size=16, cache=folder / "cache").transform(small.filenames)
+        sound = ImageLoader(size=16, cache=False).transform(small.filenames)
+        assert (np.asarray(loaded) == np.asarray(sound)).all()
+        check_store(folder, None)
+        whole_or_absent(MODEL)(folder, finished)
+
+    def predict(folder: Path) -> None:
+        from skpneumo.cli.predict import predict as predict_files
+
+        out = folder / "out.csv"
+        predict_files(scratch / MODEL, *paths, out=out, batch_size=4, force=out.exists())
+
+    yield Writer(
+        "model file",
+        lambda folder: save_model(model, folder / MODEL, small.target_names),
+        content(MODEL),
+        whole_or_absent(MODEL),
+    )
     yield Writer("predict", predict, content("out.csv"), whole_or_absent("out.csv"))
+    yield Writer("fit", fit_command, content(MODEL), whole_or_absent(MODEL))
+    yield Writer(
+        "fit through cache and store",
+        fit_through_cache_and_store,
+        content(MODEL),
+        check_cache_store_and_model,
+    )
 
 
-def flatten(X: Any) -> Any:
-    import numpy as np
+def whole_or_absent(name: str) -> Callable[[Path, Any], None]:
+    """Check that a file, if there is one, is what the finished work writes."""
 
-    return np.asarray(X).reshape(len(X), -1) / 255
+    def check(folder: Path, expected: Any) -> None:
+        assert not (folder / name).exists() or (folder / name).read_bytes() == expected
+
+    return check
+
+
+def content(name: str) -> Callable[[Path], bytes]:
+    return lambda folder: (folder / name).read_bytes()
 
 
 def run() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=40, help="of each kind of writer")
     parser.add_argument("--light", action="store_true", help="nothing that needs Keras")
+    parser.add_argument("--only", help="writers whose name begins so")
+    parser.add_argument("--results", type=Path, help="file to continue, a line for each kill")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    kills = read_results(options.results)
     with tempfile.TemporaryDirectory() as scratch:
         for writer in writers(Path(scratch), options.light):
-            found = kill_again_and_again(writer, options.kills, random.Random(options.seed))
-            print(", ".join(f"{name}: {value}" for name, value in found.items()), flush=True)
+            if not writer.name.startswith(options.only or ""):
+                continue
+            done = [kill for kill in kills if kill.writer == writer.name]
+            numbers = range(len(done), options.kills)
+            for kill in kill_again_and_again(writer, numbers, options.seed) if numbers else ():
+                add_result(options.results, kill)
+                done.append(kill)
+            n_left = sum(bool(kill.left) for kill in done)
+            print(f"writer: {writer.name}, kills: {len(done)}, left unfinished: {n_left}")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skpneumo._containers import check_is_array
 from skpneumo._pixel_values import how_to_make_uint8
 from skpneumo._typing import ArrayLike
 
@@ -117,8 +118,9 @@ def check_images(X: ArrayLike) -> NDArray[np.uint8]:
 
     Raises
     ------
-    ValueError
-        If ``X`` has another shape, is empty, or holds paths, floats or other grey levels.
+    TypeError, ValueError
+        If ``X`` is no array, has another shape, is empty, or holds paths, floats or other grey
+        levels.
 
     Examples
     --------
@@ -127,6 +129,7 @@ def check_images(X: ArrayLike) -> NDArray[np.uint8]:
     >>> check_images(np.full((2, 8, 8, 1), 255)).dtype
     dtype('uint8')
     """
+    check_is_array(X)
     images: Any = np.asanyarray(X)
     if images.dtype.kind in "OUST":
         raise ValueError(

@@ -18,6 +18,7 @@ from sklearn.base import clone
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import validate_data
 
+from skpneumo._containers import check_is_array
 from skpneumo._documentation import DocumentationLinks
 from skpneumo._images import is_stream
 from skpneumo._interpolation import find_sources
@@ -197,6 +198,7 @@ class ImageResampler(DocumentationLinks, BaseSampler):
 
     def _check_X_y(self, X: Any, y: Any) -> tuple[Any, NDArray[Any], bool]:
         y, one_hot = check_target_type(y, indicate_one_vs_all=True)
+        check_is_array(X)
         if _holds_paths(X):
             check_paths(X)
             X = X if hasattr(X, "__array__") else _column_of_objects(X)

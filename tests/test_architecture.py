@@ -42,6 +42,7 @@ STAGES = [
     "_progress",
     "_fit_progress",
     "_pixel_values",
+    "_containers",
     "_images",
     "_input_checks",
     "_burnt_in_text",

@@ -23,7 +23,7 @@ from skpneumo.audit._acquisition import (
     acquisition_of,
     devices_of,
 )
-from skpneumo.audit._checks import file_findings, label_findings, order_findings
+from skpneumo.audit._checks import file_findings, format_findings, label_findings, order_findings
 from skpneumo.audit._duplicates import can_hash, duplicates, group_identical, group_similar
 from skpneumo.audit._findings import Finding, findings_frame
 from skpneumo.audit._pose import FEWEST_IMAGES, pose_findings
@@ -227,6 +227,7 @@ def audit_images(
         not_checked += limits
 
     findings += file_findings(frame)
+    findings += format_findings(frame)
     findings += pose_findings(frame, readings.thumbnails)
     if open_files and frame["status"].eq("ok").sum() < FEWEST_IMAGES:
         not_checked.append(f"inverted and rotated images, in fewer than {FEWEST_IMAGES} images")

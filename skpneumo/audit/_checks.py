@@ -9,7 +9,7 @@ from sklearn.model_selection import KFold
 
 from skpneumo.audit._findings import Finding
 
-__all__ = ["file_findings", "label_findings", "order_findings"]
+__all__ = ["file_findings", "format_findings", "label_findings", "order_findings"]
 
 # Shorter side as a share of the usual one. The Kermany collection spans a factor of seven.
 _SMALL_SHARE = 0.25
@@ -63,6 +63,18 @@ def file_findings(frame: pd.DataFrame) -> list[Finding]:
                 Finding("odd_depth", [row.path], f"{row.bit_depth} bits; most have {usual_depth}")
             )
     return findings
+
+
+def format_findings(frame: pd.DataFrame) -> list[Finding]:
+    """The files in which damage leaves no trace, in one finding."""
+    raw = frame.loc[frame["status"].eq("ok") & frame["compression"].eq("raw"), "path"]
+    if raw.empty:
+        return []
+    return [
+        Finding(
+            "uncompressed", raw.tolist(), "TIFF without compression, and so without a checksum"
+        )
+    ]
 
 
 def _is_narrow(row: Any) -> bool:

@@ -1,4 +1,4 @@
-"""What headers but those of DICOM say of how a file was made: its JPEG tables, its device."""
+"""What headers but those of DICOM say of how a file was made: JPEG tables, device, compression."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ _LONGEST_NAME = 64
 
 
 def header_facts(path: str) -> dict[str, Any]:
-    """Read the mean of the JPEG quantization tables, and the device that EXIF names.
+    """Read the mean of the JPEG quantization tables, the device in EXIF, a TIFF's compression.
 
     Parameters
     ----------
@@ -25,13 +25,16 @@ def header_facts(path: str) -> dict[str, Any]:
     Returns
     -------
     facts : dict
-        ``jpeg_table``, NaN where the file has none, and ``device``, "" where it names none.
+        ``jpeg_table``, NaN where the file has none; ``device``, "" where it names none; and
+        ``compression``, that of a TIFF as Pillow names it, "raw" for none, "" for other formats.
     """
-    facts: dict[str, Any] = {"jpeg_table": np.nan, "device": ""}
+    facts: dict[str, Any] = {"jpeg_table": np.nan, "device": "", "compression": ""}
     try:
         with Image.open(path, formats=_FORMATS) as image:
             tables = getattr(image, "quantization", None)
             exif = image.getexif()
+            if image.format == "TIFF":
+                facts["compression"] = image.info.get("compression", "")
     except (OSError, ValueError, SyntaxError):  # DICOM, or a header that decoding does not need
         return facts
     if tables:

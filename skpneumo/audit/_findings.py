@@ -136,6 +136,11 @@ KINDS = {
     "small": Kind(
         "warning", "less than a quarter of the usual size", "Look for thumbnails; drop them."
     ),
+    "uncompressed": Kind(
+        "note",
+        "files in which damaged pixels cannot be told from others",
+        "Compare them with the checksums of where they come from, once, and save them as PNG.",
+    ),
     "unknown_names": Kind(
         "note",
         "file names that tell no patient",

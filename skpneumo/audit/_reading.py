@@ -28,6 +28,7 @@ _COLUMNS = (
     "status", "error", "bytes", "format", "mode", "bit_depth", "width", "height", "coloured",
     "mean", "std", "p1", "p50", "p99", "lowest", "highest", "white", "flat_tail", "content",
     "sharpness", "local_contrast", "noise", "jpeg_table", "device",
+    "compression",
 )  # fmt: skip
 
 
@@ -62,7 +63,8 @@ def no_readings(n_files: int) -> Readings:
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     frame["coloured"] = frame["coloured"].eq(True)
-    frame["device"] = frame["device"].astype(object).where(frame["device"].notna(), "")
+    for column in ("device", "compression"):
+        frame[column] = frame[column].astype(object).where(frame[column].notna(), "")
     for column in ("sharpness", "local_contrast", "noise", "jpeg_table"):
         frame[column] = frame[column].astype(float)
     for column in ("bytes", "bit_depth", "width", "height", "flat_tail"):

@@ -35,9 +35,9 @@ class ImageAudit:
         255); lowest and highest value with that of white, in the file's own units; flat_tail,
         how many rows at the end are of one grey level while the first is not; content, a hash of
         the pixels; sharpness, local_contrast and noise, in grey levels; jpeg_table, the mean of
-        the quantization table, and device, as EXIF or DICOM names it; duplicate_group and
-        near_duplicate_group, missing where there is none; self_confidence where an estimator
-        was given.
+        the quantization table, device, as EXIF or DICOM names it, and compression, of a TIFF;
+        duplicate_group and near_duplicate_group, missing where there is none; self_confidence
+        where an estimator was given.
     findings : DataFrame
         A row for each fault, the gravest first: kind, severity ("error": scores on this
         collection will be wrong; "warning": look; "note": know), n_files, paths, detail.

@@ -7,11 +7,11 @@ import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
+from skpneumo._containers import check_is_array
 from skpneumo._documentation import DocumentationLinks
 from skpneumo._images import is_stream, misplaced_channels
 from skpneumo._pixel_values import how_to_convert, same_kind_of_pixels, white_of
 from skpneumo._sklearn import _check_y
-from skpneumo.classifiers._containers import check_is_array, check_labels
 
 _NEARLY_BLACK = (
     "Where files have more bits than they use, ImageLoader(white=4095) or another value of white "
@@ -22,6 +22,33 @@ _TWO_LEVELS = (
     "Images from 0 to 1 become uint8 by (X * 255).round().astype(np.uint8), masks become numbers "
     "by X.astype(bool)"
 )
+
+
+def check_labels(y: Any) -> None:
+    """Refuse labels that are one-hot or missing, in words about labels.
+
+    Raises
+    ------
+    ValueError
+        If they are; the rows of those that are missing are named.
+    """
+    labels = np.asarray(y)
+    if labels.ndim == 1 and labels.dtype.kind in "fO":
+        import pandas as pd
+
+        missing = np.flatnonzero(pd.isna(labels))
+        if len(missing):
+            raise ValueError(
+                f"Input y contains NaN or None in {len(missing)} of {len(labels)} labels, the "
+                f"first in row {missing[0]}. Drop those rows or label them."
+            )
+    if labels.ndim == 2 and labels.shape[1] > 1 and labels.dtype.kind in "biuf":
+        one_hot = np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all()
+        if one_hot:
+            raise ValueError(
+                f"y should be a 1d array of labels, got one-hot labels of shape {labels.shape}. "
+                "Pass y.argmax(axis=1)."
+            )
 
 
 class ImageInputMixin(DocumentationLinks):

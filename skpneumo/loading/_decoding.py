@@ -9,12 +9,16 @@ from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ImageFile, TiffImagePlugin
 
 from skpneumo._dicom_files import DICOM_START, is_dicom
 from skpneumo._memory_files import opened_from_memory
 from skpneumo.loading._dicom import read_dicom, render_dicom, size_of_dicom
-from skpneumo.loading._integrity import CheckedJpegFile, CheckedPngFile
+from skpneumo.loading._integrity import (
+    CheckedFile,
+    CheckedJpegFile,
+    CheckedPngFile,
+    CheckedTiffFile,
+)
 from skpneumo.loading._pillow import read_with_pillow, size_with_pillow
 from skpneumo.loading._resizing import DecodedImage, resize_image
 
@@ -23,10 +27,10 @@ __all__ = ["CHANNELS", "check_regular_file", "decode_image", "decode_whole", "im
 CHANNELS = {"grayscale": 1, "rgb": 3}
 
 # What a file is, is told by how it begins and never by its name.
-_IMAGE_CLASSES: dict[tuple[bytes, ...], type[ImageFile.ImageFile]] = {
+_IMAGE_CLASSES: dict[tuple[bytes, ...], type[CheckedFile]] = {
     (b"\xff\xd8\xff",): CheckedJpegFile,
     (b"\x89PNG\r\n\x1a\n",): CheckedPngFile,
-    (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"): TiffImagePlugin.TiffImageFile,
+    (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"): CheckedTiffFile,
 }
 _SHOWN = 16
 
@@ -197,7 +201,7 @@ def _access_explained(path: str) -> Iterator[None]:
         raise PermissionError(errno.EACCES, "permission denied; allow reading it") from None
 
 
-def _class_for(start: bytes) -> type[ImageFile.ImageFile]:
+def _class_for(start: bytes) -> type[CheckedFile]:
     for signatures, image_class in _IMAGE_CLASSES.items():
         if start.startswith(signatures):
             return image_class

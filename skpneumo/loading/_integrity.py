@@ -1,7 +1,7 @@
-"""Whether a JPEG or PNG is whole, which their decoders do not ask.
+"""Whether a JPEG, PNG or TIFF is whole, which their decoders do not ask.
 
-libjpeg fills what is missing with grey and says so in warnings that Pillow does not hand on, and
-Pillow skips the checksums of a PNG's pixels.
+libjpeg fills what is missing with grey and says so in warnings that Pillow does not hand on,
+Pillow skips the checksums of a PNG's pixels, and libtiff those of a TIFF's.
 """
 
 import zlib
@@ -10,12 +10,13 @@ from io import BytesIO
 from math import ceil
 from typing import IO
 
-from PIL import JpegImagePlugin, PngImagePlugin
+from PIL import JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
 from skpneumo.loading._jpeg_layout import JpegLayout, jpeg_layout
 from skpneumo.loading._spare_row import SpareRow, spare_row
+from skpneumo.loading._tiff_parts import check_deflated, parts_deflated, parts_in_jpeg
 
-__all__ = ["CheckedJpegFile", "CheckedPngFile"]
+__all__ = ["CheckedFile", "CheckedJpegFile", "CheckedPngFile", "CheckedTiffFile"]
 
 # More than the pixels of the largest image that is decoded take uncompressed; what is behind
 # them is no part of it.
@@ -114,6 +115,13 @@ class CheckedJpegFile(JpegImagePlugin.JpegImageFile):
         self._all_read = True
         yield self._data[last : scan.end] + _READ_AHEAD
 
+    def decode_for_check(self) -> None:
+        """Decode no more than is needed to see whether the pixels are all there."""
+        self.check_file()
+        self.draft("L", (1, 1))
+        self.load()
+        self.check_pixels()
+
     def _decode_without_spare_row(self) -> None:
         again = type(self)(BytesIO(self._data))
         again._data, again._layout, again._may_be_taller = self._data, self._layout, False
@@ -135,6 +143,27 @@ class CheckedPngFile(PngImagePlugin.PngImageFile):
 
     def check_pixels(self) -> None:
         """Accept what the checksums have vouched for."""
+
+
+class CheckedTiffFile(TiffImagePlugin.TiffImageFile):
+    """A TIFF whose deflated pixels must have the right checksum, and whose JPEGs must be whole."""
+
+    _file: IO[bytes]
+
+    def check_file(self) -> None:
+        """Leave it to libtiff, which names the row, to say what is missing."""
+        assert self.fp is not None
+        self._file = self.fp  # which Pillow forgets when it has loaded the pixels
+
+    def check_pixels(self) -> None:
+        """Raise ValueError if the pixels are not those that were written."""
+        for part in parts_deflated(self._file, self.tag_v2):
+            check_deflated(part, self.tag_v2)
+        for jpeg in parts_in_jpeg(self._file, self.tag_v2):
+            CheckedJpegFile(BytesIO(jpeg)).decode_for_check()
+
+
+CheckedFile = CheckedJpegFile | CheckedPngFile | CheckedTiffFile
 
 
 def _read_all(file: IO[bytes] | None) -> bytes:

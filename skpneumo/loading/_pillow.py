@@ -9,7 +9,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageFile, TiffImagePlugin
 
 from skpneumo.loading._decoder_messages import LibtiffErrors
-from skpneumo.loading._integrity import CheckedJpegFile, CheckedPngFile
+from skpneumo.loading._integrity import CheckedFile, CheckedJpegFile
 from skpneumo.loading._resizing import DecodedImage, scaled_size
 
 __all__ = ["MAX_PIXELS", "read_with_pillow", "refuse_truncated_images", "size_with_pillow"]
@@ -33,7 +33,7 @@ _SUBFILE_TYPE, _OLD_REDUCED = 255, 2
 
 
 def read_with_pillow(
-    image_class: type[ImageFile.ImageFile],
+    image_class: type[CheckedFile],
     file: IO[bytes],
     size: tuple[int, int] | None,
     color_mode: str,
@@ -59,15 +59,12 @@ def read_with_pillow(
         # Not Image.open, which tries every format and warns or raises by its own global limit.
         image = image_class(file)
     _refuse_bombs_and_stacks(image)
-    checked = image if isinstance(image, CheckedJpegFile | CheckedPngFile) else None
     libtiff = LibtiffErrors() if image.format == "TIFF" else None
     with _damage_explained(image_class), libtiff or nullcontext():
-        if checked is not None:
-            checked.check_file()
+        image.check_file()
         scaled_extent = size and _choose_scale(image, size, color_mode, resize)
         _load(image, libtiff.heard if libtiff else [])
-        if checked is not None:
-            checked.check_pixels()
+        image.check_pixels()
         # Looked up after loading: Pillow has turned a TIFF upright by then, and forgotten the
         # tag; a PNG may keep its EXIF block behind the pixels.
         orientation = orientation_of(image)
@@ -83,7 +80,7 @@ def read_with_pillow(
     return DecodedImage(pixels, width, height, orientation, format=form, mode=mode, bits=bits)
 
 
-def size_with_pillow(image_class: type[ImageFile.ImageFile], file: IO[bytes]) -> tuple[int, int]:
+def size_with_pillow(image_class: type[CheckedFile], file: IO[bytes]) -> tuple[int, int]:
     """Width and height of the upright image of an open file, which is not decoded.
 
     Raises
@@ -123,7 +120,7 @@ def _load(image: ImageFile.ImageFile, heard: list[str]) -> None:
 
 
 @contextmanager
-def _damage_explained(image_class: type[ImageFile.ImageFile]) -> Iterator[None]:
+def _damage_explained(image_class: type[CheckedFile]) -> Iterator[None]:
     # Pillow has no closed list of what it raises over a broken file.
     try:
         yield

@@ -41,6 +41,21 @@ def test_files_that_name_no_device_have_none(image, tmp_path):
     assert header_facts(str(tmp_path / "b.jpeg"))["device"] == ""
 
 
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [({}, ["raw"]), ({"compression": "tiff_lzw"}, ["tiff_lzw"]), ({"suffix": "png"}, [""])],
+)
+def test_uncompressed_tiffs_are_noted_together(image, tmp_path, options, named):
+    suffix = options.pop("suffix", "tiff")
+    paths = [tmp_path / f"person{i}_virus_1.{suffix}" for i in range(3)]
+    for path in paths:
+        image.save(path, **options)
+    audit = audit_images([*paths, tmp_path / "missing.tiff"], near_duplicates=False)
+    assert audit.frame["compression"].tolist() == named * 3 + [""]
+    noted = audit.findings.query("kind == 'uncompressed'")["paths"].tolist()
+    assert noted == ([list(map(str, paths))] if named == ["raw"] else [])
+
+
 def test_a_table_or_dicom_says_the_device_before_exif_does():
     in_exif = pd.Series(["camera", "camera", ""])
     acquisition = acquisition_of(pd.DataFrame({"manufacturer": ["A", None, "B"]}))

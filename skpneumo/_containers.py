@@ -1,9 +1,11 @@
-"""What is no array of images, or no labels of them, and the line that makes one of it."""
+"""What is no array of images, and the line that makes one of it."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+
+__all__ = ["check_is_array"]
 
 _AS_ARRAYS = "Convert them once: images, labels = map({join}, zip(*{batches}))"
 
@@ -11,12 +13,26 @@ _AS_ARRAYS = "Convert them once: images, labels = map({join}, zip(*{batches}))"
 def check_is_array(X: Any) -> None:
     """Refuse what gives images one after the other, and what holds them one by one.
 
+    Parameters
+    ----------
+    X : object
+        What is given as images.
+
     Raises
     ------
     TypeError
         If X is a data set of TensorFlow, torch or Keras, or a generator.
     ValueError
         If X holds arrays of several sizes, or is a column of arrays.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpneumo._containers import check_is_array
+    >>> check_is_array([np.zeros((2, 2, 1)), np.zeros((2, 2, 1))])
+    >>> check_is_array([np.zeros((2, 2, 1)), np.zeros((3, 2, 1))])
+    Traceback (most recent call last):
+    ValueError: Expected images of one size, got (2, 2, 1) in row 0 and (3, 2, 1) in row 1. ...
     """
     if remedy := _of_data_set(X):
         raise TypeError(f"Expected an array of images, got a {type(X).__name__}. {remedy}")
@@ -75,30 +91,3 @@ def _cells(X: Any) -> list[Any] | None:
     else:
         return None
     return cells if any(isinstance(cell, np.ndarray) and cell.ndim for cell in cells) else None
-
-
-def check_labels(y: Any) -> None:
-    """Refuse labels that are one-hot or missing, in words about labels.
-
-    Raises
-    ------
-    ValueError
-        If they are; the rows of those that are missing are named.
-    """
-    labels = np.asarray(y)
-    if labels.ndim == 1 and labels.dtype.kind in "fO":
-        import pandas as pd
-
-        missing = np.flatnonzero(pd.isna(labels))
-        if len(missing):
-            raise ValueError(
-                f"Input y contains NaN or None in {len(missing)} of {len(labels)} labels, the "
-                f"first in row {missing[0]}. Drop those rows or label them."
-            )
-    if labels.ndim == 2 and labels.shape[1] > 1 and labels.dtype.kind in "biuf":
-        one_hot = np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all()
-        if one_hot:
-            raise ValueError(
-                f"y should be a 1d array of labels, got one-hot labels of shape {labels.shape}. "
-                "Pass y.argmax(axis=1)."
-            )

@@ -5,7 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skpneumo.classifiers._containers import check_is_array, check_labels
+from skpneumo import ContrastEqualizer, ImageAugmenter, ImageResampler
+from skpneumo._containers import check_is_array
+from skpneumo.classifiers._inputs import check_labels
 
 X = np.arange(6 * 4 * 4, dtype=np.uint8).reshape(6, 4, 4, 1)
 Y = np.arange(6) % 2
@@ -80,6 +82,23 @@ def test_images_of_several_sizes():
     ragged = [*X[:3], X[3][:2]]
     with pytest.raises(ValueError, match=r"\(4, 4, 1\) in row 0 and \(2, 4, 1\) in row 3"):
         check_is_array(ragged)
+
+
+@pytest.mark.parametrize("given", [(image for image in X), column("array"), [*X[:3], X[3][:2]]])
+@pytest.mark.parametrize(
+    "act",
+    [
+        ContrastEqualizer().transform,
+        lambda images: ImageAugmenter().fit_resample(images, Y),
+        lambda images: ImageResampler().fit_resample(images, Y),
+    ],
+    ids=["transformer", "augmenter", "resampler"],
+)
+def test_every_step_refuses_them_in_these_words(act, given):
+    with pytest.raises(
+        (TypeError, ValueError), match=r"Expected an array of images|Expected images of one size"
+    ):
+        act(given)
 
 
 @pytest.mark.parametrize(
