@@ -1,4 +1,4 @@
-"""What headers but those of DICOM say of how a file was made: its JPEG tables, its device."""
+"""What headers other than DICOM's say of how a file was made: its JPEG tables, its device."""
 
 from typing import Any
 
