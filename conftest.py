@@ -45,3 +45,20 @@ readme = Sybil(
     **FOLDER,
 )
 pytest_collect_file = (pages + readme).pytest()
+
+
+def pytest_collection_modifyitems(items: list[Any]) -> None:
+    """Run what takes longest first, and the site once its pages and examples are recorded.
+
+    The build of the site runs what has no recording. With ``-n``, the processes get the files in
+    this order; short ones come last, so that no process is left alone with a long one.
+    """
+    items.sort(key=turn)
+
+
+def turn(item: Any) -> int:
+    if item.nodeid.startswith(("README.md", "docs/", "tests/test_examples.py")):
+        return 0
+    if item.nodeid.startswith("tests/test_site.py"):
+        return 2
+    return 3 if item.nodeid.startswith("skpneumo/") else 1

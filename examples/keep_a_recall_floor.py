@@ -31,8 +31,10 @@ X_train, X_test, y_train, y_test = patient_train_test_split(
 # %%
 pipeline = make_pipeline(
     ImageResampler("over", random_state=0),
-    ImageLoader(size=48, n_jobs=2),
-    CNNClassifier(filters=(16, 32, 64), learning_rate=3e-3, epochs=15, random_state=0),
+    ImageLoader(size=32, n_jobs=2),
+    CNNClassifier(
+        filters=(8, 16, 32), learning_rate=3e-3, batch_size=16, epochs=15, random_state=0
+    ),
 )
 screening = RecallFloorClassifier(pipeline, recall=floor, confidence=0.95, cv=3)
 screening.fit(X_train, y_train)

@@ -39,10 +39,11 @@ X_train, X_test, y_train, y_test = patient_train_test_split(
 # acts in training only.
 model = make_pipeline(
     ImageResampler("over", random_state=0),
-    ImageLoader(size=48, n_jobs=2),
+    ImageLoader(size=32, n_jobs=2),
     CNNClassifier(
-        filters=(16, 32, 64),
+        filters=(8, 16, 32),
         learning_rate=3e-3,
+        batch_size=16,
         epochs=15,
         augmentation=ImageAugmenter(rotation=10, width_shift=0.1, height_shift=0.1),
         random_state=0,

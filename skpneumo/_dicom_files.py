@@ -37,7 +37,7 @@ _LONGEST_FIRST_VALUE = 1024
 
 
 class UnusableDicomError(ValueError):
-    """A DICOM file is whole, as far as can be seen, and still no image to be read here.
+    """A DICOM file that seems complete but is not an image that can be read here.
 
     The message says what it is and what to do. Over a damaged file other errors are raised.
     """
@@ -69,7 +69,7 @@ class DicomHeader:
 
 
 def is_dicom(start: bytes) -> bool:
-    r"""Say whether a file that begins so is DICOM.
+    r"""Say whether a file with these first bytes is DICOM.
 
     Parameters
     ----------

@@ -78,7 +78,7 @@ class Registry:
         return None
 
     def find(self, name: Any) -> Any:
-        """Find what has a name.
+        """Find the type or function of a name.
 
         Raises
         ------
@@ -160,7 +160,7 @@ class Encoder:
         return self.encode_other(value, place)
 
     def encode_other(self, value: Any, place: str) -> Any:
-        """Write what is of another kind; a subclass says which there are."""
+        """Write a value of another kind; a subclass says which kinds there are."""
         raise TypeError(f"{place} holds {_described(value)}")
 
     def encode_items(self, value: Mapping[Any, Any], place: str) -> list[Any]:

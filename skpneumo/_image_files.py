@@ -187,12 +187,12 @@ def is_litter(name: str) -> bool:
 
 
 def is_image_name(name: str) -> bool:
-    """Whether a file is called as an image is. What it holds decides, once it is opened."""
+    """Whether a file has the name of an image; its content decides once it is opened."""
     return name.lower().endswith(_IMAGE_SUFFIXES)
 
 
 def refusal(path: str) -> str:
-    """Say why a file is no image that can be read; "" if it is one, or is called as one.
+    """Say why a file is not a readable image; "" if it is one, or has the name of one.
 
     A file that is called as an image is not opened.
     """

@@ -96,7 +96,7 @@ def _drawn(images: Any, of: int) -> NDArray[np.bool_]:
 
 
 def _best(images: Any) -> NDArray[np.intp]:
-    """Number the template that responds most to each image."""
+    """Find the template that responds most to each image."""
     images = np.asarray(images)
     if images.ndim != 4 or not len(images):
         raise ValueError(
@@ -129,7 +129,7 @@ def _draw(box: _Box, height: int, width: int) -> tuple[NDArray[np.bool_], NDArra
 
 @cache
 def _templates() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float32]]:
-    """Boxes to try, how little each is to be expected, and weights that measure its contrast."""
+    """Boxes to try, a penalty for unlikely ones, and weights that measure their contrast."""
     boxes, weights = [], []
     for width in np.arange(0.56, 1.0, 0.07):
         for height in np.arange(0.5, 0.96, 0.075):

@@ -1,4 +1,4 @@
-"""Files that are in memory only, under names that everything that reads images can open.
+"""Files in memory only, under names that every reader of images can open.
 
 What arrives over a network is read by the same code as a file on disk, without being written to
 one. The decode cache does not save such images: their names lead to nothing on disk.
@@ -20,7 +20,7 @@ _contents: dict[str, bytes] = {}
 
 @contextmanager
 def files_in_memory(contents: Sequence[bytes]) -> Iterator[list[str]]:
-    """Give contents of files names that can be used as paths, within a ``with`` block.
+    """Name contents of files so that they can be opened as paths, within a ``with`` block.
 
     Parameters
     ----------

@@ -142,7 +142,7 @@ def _comparable(patients: NDArray[np.object_]) -> NDArray[Any]:
 
 
 def _joined(patients: NDArray[np.object_]) -> NDArray[np.object_]:
-    """Take the patients that a row was made of, and all others of their rows, for one."""
+    """Merge the patients that a row was made of, and all others of their rows, into one."""
     sources = [each if isinstance(each, tuple) else (each,) for each in patients]
     rows = np.repeat(np.arange(len(sources)), [len(each) for each in sources])
     ids, of_row = np.unique(

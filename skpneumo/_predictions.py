@@ -243,7 +243,7 @@ def _no_scores(estimator: Any) -> ValueError:
 
 
 def check_labels(y: ArrayLike, name: str = "y") -> NDArray[Any]:
-    """Bring labels to a 1-D array in which there are some, none is missing, all are of a kind."""
+    """Bring labels to a non-empty 1-D array of one kind, without missing ones."""
     import pandas as pd
 
     # By way of objects: numpy would write out as text what is missing, or a number, among text.

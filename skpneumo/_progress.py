@@ -69,7 +69,7 @@ class ProgressLine:
         self._ended = Event()
 
     def update(self, text: str) -> None:
-        """Say something else from now on."""
+        """Change the text of the line."""
         self._text = text
         if self._status is not None:
             self._status.update(text)
@@ -261,7 +261,7 @@ def byte_progress(description: str, n_bytes: int) -> Iterator[Callable[[int], An
 
 
 def may_show() -> bool:
-    """Whether progress is to be told, and nothing around it tells of its own.
+    """Whether to show progress: it is wanted, and nothing around it shows its own.
 
     Examples
     --------

@@ -36,7 +36,7 @@ _NOISE = (
 
 
 def import_tensorflow_quietly() -> None:
-    """See to it that TensorFlow's import, whenever it comes, writes no noise; once a process."""
+    """Silence TensorFlow's import, whenever it happens; once a process."""
     if "tensorflow" not in sys.modules and not any(
         isinstance(each, QuietImport) for each in sys.meta_path
     ):
@@ -44,7 +44,7 @@ def import_tensorflow_quietly() -> None:
 
 
 class QuietImport(MetaPathFinder):
-    """Finds TensorFlow as Python does, and is gone."""
+    """Finds TensorFlow as Python does, and removes itself."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -61,7 +61,7 @@ class QuietImport(MetaPathFinder):
 
 
 class _QuietLoader(Loader):
-    """Another loader, during whose work standard error is held back."""
+    """Wraps a loader, and holds standard error back while it runs."""
 
     def __init__(self, loader: Any) -> None:
         self._loader = loader
@@ -85,7 +85,7 @@ class _QuietLoader(Loader):
 
 @contextmanager
 def _noise_held_back() -> Iterator[None]:
-    """Hold back what goes to the file of standard error, and pass on what is no noise."""
+    """Hold standard error back, and write all but the noise afterwards."""
     try:
         stderr = os.dup(2)
     except OSError:  # a program without a console has none

@@ -12,7 +12,7 @@ _END = 2**31 - 1
 def check_random_state(
     random_state: int | np.random.RandomState | None,
 ) -> np.random.RandomState:
-    """Make a generator, as scikit-learn does, but a new one of None.
+    """Make a generator as scikit-learn does, but a new one for None.
 
     scikit-learn takes None for NumPy's global generator.
 

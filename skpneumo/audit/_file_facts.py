@@ -1,4 +1,4 @@
-"""What headers but those of DICOM say of how a file was made: JPEG tables, device, compression."""
+"""What headers other than DICOM's say of how a file was made: JPEG tables, device, compression."""
 
 from typing import Any
 

@@ -41,7 +41,7 @@ class Readings(NamedTuple):
 
 
 def read_images(paths: NDArray[np.object_], n_jobs: int | None) -> Readings:
-    """Decode every file once, in threads: Pillow lets go of the interpreter while it decodes."""
+    """Decode every file once, in threads: Pillow releases Python's lock while it decodes."""
     with warnings.catch_warnings():
         # What Pillow warns of (odd EXIF, many pixels) is no fault of the picture. Set once for
         # all threads, because the filters are not thread-local.
@@ -53,7 +53,7 @@ def read_images(paths: NDArray[np.object_], n_jobs: int | None) -> Readings:
 
 
 def no_readings(n_files: int) -> Readings:
-    """What there is to say of files that are not opened."""
+    """The readings of files that are not opened."""
     frame = pd.DataFrame({"status": ["not opened"] * n_files}, columns=list(_COLUMNS))
     # One of each stands for all, so that a hundred thousand files take no memory.
     histograms = np.broadcast_to(np.zeros(N_BINS), (n_files, N_BINS))

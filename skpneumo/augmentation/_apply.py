@@ -109,7 +109,7 @@ def compiled_augment(
     covers: bool = True,
     to_uint8: bool = False,
 ) -> Callable[..., Any]:
-    """Give `augment` compiled by XLA where the backend has it; shared by all who ask the same.
+    """Return `augment` compiled by XLA where the backend has it, shared by equal requests.
 
     Fused into one loop it is several times faster on a CPU than op by op, and than
     TensorFlow's own op. TensorFlow graphs that are not compiled as a whole may call it.

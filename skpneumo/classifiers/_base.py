@@ -63,7 +63,7 @@ _TRAINING_PARAMETERS = {field.name for field in fields(TrainingOptions)} - _NOT_
 class BaseNetworkClassifier(
     LastFeaturesMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC
 ):
-    """A network as a classifier of images; what network it is, a subclass decides."""
+    """Base of the classifiers of images; a subclass decides on the network."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "optimizer": [str, keras.optimizers.Optimizer],
@@ -112,7 +112,7 @@ class BaseNetworkClassifier(
         X_val: Any = None,
         y_val: Any = None,
     ) -> Self:
-        """Train the network: from scratch, or on with ``warm_start``.
+        """Train the network: from scratch, or further with ``warm_start``.
 
         Parameters
         ----------
@@ -300,7 +300,7 @@ class BaseNetworkClassifier(
         return tags
 
     def _reset(self) -> None:
-        """Be as if never fitted, so that a fit that breaks off leaves nothing half changed."""
+        """Remove what earlier fits set, so that an interrupted fit leaves nothing half changed."""
         for name in ("weights_", "history_", "n_iter_"):
             self.__dict__.pop(name, None)
 

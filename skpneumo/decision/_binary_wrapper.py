@@ -49,7 +49,7 @@ class BinaryWrapperMixin(WrapperMixin):
 def fit_with_callbacks(
     estimator: Any, X: Any, y: Any, fit_params: dict[str, Any], caller: Any, context: Any
 ) -> Any:
-    """Fit an estimator that hears of the callbacks which the caller has."""
+    """Fit an estimator with the callbacks of the caller."""
     with context.propagate_callback_context(estimator):
         context.call_on_fit_task_begin(estimator=caller, X=X, y=y)
         return estimator.fit(X, y, **fit_params)

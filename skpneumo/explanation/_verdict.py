@@ -102,7 +102,7 @@ def _with_both_classes(means: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def judge(measures: "pd.DataFrame", remaining: "pd.DataFrame") -> tuple[str, list[str]]:
-    """Reach a verdict; returns what it rests on as well."""
+    """Reach a verdict; also return what it rests on."""
     measures = measures.set_index("measure")
     value = measures["value"]
     edge, outside = value.get("edge"), value.get("from outside")

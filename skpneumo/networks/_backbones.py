@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from os import PathLike
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import keras
@@ -86,14 +87,11 @@ class Backbone:
 
             body = keras.models.clone_model(template, clone_function=copy)
             if weights is not None:
-                source = self._with_weights(weights, size)
-                names = _names(source)
-                for layer in source.layers:
-                    if layer.weights:
-                        body.get_layer(names[layer.name]).set_weights(_weights_of(layer))
+                with _template_lock:
+                    _copy_weights(self._with_weights(weights, template), body)
         return body
 
-    def _with_weights(self, weights: str | PathLike[str], size: tuple[int, int]) -> keras.Model:
+    def _with_weights(self, weights: str | PathLike[str], template: keras.Model) -> keras.Model:
         if weights == "imagenet":
             return self._with_imagenet_weights()
         path = Path(weights)
@@ -102,21 +100,18 @@ class Backbone:
                 f"weights={str(path)!r}: there is no such file. Give a .weights.h5 file of "
                 f'{self.name} without its top, "imagenet" or None.'
             )
-        body = self._application(
-            include_top=False, weights=None, input_shape=(*size, 3), **self.options
-        )
         try:
             with warnings.catch_warnings():
                 # Keras only warns of layers that it finds nothing for, and leaves them random.
                 warnings.simplefilter("error", UserWarning)
-                body.load_weights(path)
+                template.load_weights(path)
         except (ValueError, OSError, KeyError, UserWarning) as error:
             raise ValueError(
                 f"weights={str(path)!r} are not those of {self.name} without its top, with "
                 f"backbone_options={self.options}. Give a .weights.h5 file that save_weights "
                 "wrote for the same backbone, or the options that it was built with."
             ) from error
-        return body
+        return template
 
     def _with_imagenet_weights(self) -> keras.Model:
         """Build it as Keras does, which downloads the weights once, without Keras's own bar."""
@@ -201,8 +196,12 @@ def _template(
     shape: tuple[int, int, int],
     options: tuple[tuple[str, Any], ...],
 ) -> keras.Model:
-    """Build what is only read, once for all copies of it: a network takes Keras seconds."""
+    """Build the network that is copied, once for all copies: it takes Keras seconds."""
     return application(include_top=False, weights=None, input_shape=shape, **dict(options))
+
+
+# Weights of a file pass through the template, and no other thread's may meanwhile.
+_template_lock = Lock()
 
 
 def _names(body: keras.Model) -> dict[str, str]:
@@ -268,6 +267,13 @@ def _can_be_fused(layer: keras.Layer) -> bool:
 
 def _has_weights_to_normalize(layer: keras.Layer) -> bool:
     return isinstance(layer, layers.Normalization) and bool(layer.weights)
+
+
+def _copy_weights(source: keras.Model, body: keras.Model) -> None:
+    names = _names(source)
+    for layer in source.layers:
+        if layer.weights:
+            body.get_layer(names[layer.name]).set_weights(_weights_of(layer))
 
 
 def _weights_of(layer: keras.Layer) -> list[Any]:

@@ -127,7 +127,7 @@ class Standardization(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("skpneumo")
 class ImageNormalization(keras.layers.Layer):
-    """Take exposure and contrast out of each image, as a whole or place by place.
+    """Remove exposure and contrast from each image, as a whole or place by place.
 
     Parameters
     ----------

@@ -142,7 +142,7 @@ def build_features(
     dtype: str = "float32",
     seed: int | LayerSeeds | None = None,
 ) -> keras.Model:
-    """Build the part up to the pooled features; the words are :func:`build_pretrained`'s."""
+    """Build the part up to the pooled features; parameters as in :func:`build_pretrained`."""
     if input_shape[2] not in (1, 3):
         raise ValueError(
             f"{backbone} takes images of 1 or 3 channels, got shape {tuple(input_shape)}. "
@@ -185,7 +185,7 @@ def build_head(
     dtype: str = "float32",
     seed: int | LayerSeeds | None = None,
 ) -> keras.Model:
-    """Build the part from features to logits; the words are :func:`build_pretrained`'s."""
+    """Build the part from features to logits; parameters as in :func:`build_pretrained`."""
     seeds = layer_seeds(seed)
     penalty = keras.regularizers.L1L2(l2=l2) if l2 else None
     inputs = x = keras.Input(input_shape, name="features")

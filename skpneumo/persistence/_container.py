@@ -181,7 +181,7 @@ def _check_directory(data: bytes) -> None:
 
 
 class _Refused(ValueError):
-    """What is said of an archive that can be read, but is none of ours."""
+    """The archive can be read, but is not that of a model."""
 
 
 def _check_members(entries: list[zipfile.ZipInfo], n_bytes: int) -> None:

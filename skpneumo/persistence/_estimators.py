@@ -59,7 +59,7 @@ def encode_model(estimator: Any) -> tuple[Any, Arrays]:
 
 
 def decode_model(structure: Any, arrays: Arrays, versions: Mapping[str, str]) -> Any:
-    """Make the estimator again, and check that it is a fitted one.
+    """Build the estimator again, and check that it is fitted.
 
     Raises
     ------

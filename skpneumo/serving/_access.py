@@ -1,4 +1,4 @@
-"""By which names a server may be asked, and by what token."""
+"""The host names and the token by which a server may be asked."""
 
 import ipaddress
 import secrets

@@ -28,7 +28,7 @@ _LEAST_DPI, _MOST_DPI = 200, 300
 
 
 class ImageError(ValueError):
-    """A file is not an image that the model can be asked about; the message says why."""
+    """A file is not an image that the model can predict; the message says why."""
 
 
 class ImageTooLargeError(ImageError):

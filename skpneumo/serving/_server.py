@@ -51,7 +51,7 @@ def run_server(
 
 
 def server_of(app: "FastAPI") -> "uvicorn.Server":
-    """A server that keeps nothing of what it is asked, and trusts no header about where from."""
+    """A server that logs no request, and trusts no header about where it comes from."""
     try:
         import uvicorn
     except ImportError:

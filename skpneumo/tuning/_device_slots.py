@@ -23,7 +23,7 @@ def holds_slot() -> bool:
 
 @contextmanager
 def device_slot(n_slots: int | None) -> Iterator[None]:
-    """Wait for one of the slots of this machine's visible devices, and hold it.
+    """Wait for a slot of this machine's visible devices, and occupy it.
 
     A slot is the lock of a file, which the system releases when its process dies. Slots of one
     user have the same names in all searches, so that two searches share them.

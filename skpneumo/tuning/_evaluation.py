@@ -50,7 +50,7 @@ def evaluate(
     callback_ctx: Any = None,
     **options: Any,
 ) -> dict[str, Any]:
-    """Stand in for scikit-learn's function of the same duty, in whatever process it is called."""
+    """Replace scikit-learn's own function, in every process that calls it."""
     run: SearchRun = caller._run
     key = partial(_key, run, estimator, train, test, options)
     continuation, rungs = None, None

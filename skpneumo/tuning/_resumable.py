@@ -1,4 +1,4 @@
-"""What is added to scikit-learn's searches."""
+"""Mixins that make scikit-learn's searches resumable."""
 
 import os
 import shutil
@@ -46,7 +46,7 @@ _NOT_OF_THE_WAY = {
 
 
 class ResumableSearch(DocumentationLinks, BaseSearchCV):
-    """What comes between scikit-learn's searches and the class they share."""
+    """Mixin between scikit-learn's searches and their base class."""
 
     store: Any
     store_predictions: bool
@@ -165,7 +165,7 @@ class ResumableSearch(DocumentationLinks, BaseSearchCV):
 
 
 class ContinuedHalving:
-    """What halving adds; left of scikit-learn's classes."""
+    """Mixin of the halving searches, left of scikit-learn's classes."""
 
     estimator: Any
     resource: str

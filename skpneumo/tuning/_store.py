@@ -78,7 +78,7 @@ class TrainedStates:
         return max((rung for rung in rungs if self._path(key, rung).exists()), default=0)
 
     def restore(self, key: str, rung: int, estimator: Any) -> None:
-        """Make an estimator what it was when it was saved.
+        """Restore an estimator to its saved state.
 
         Raises
         ------

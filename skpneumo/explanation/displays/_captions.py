@@ -51,7 +51,7 @@ class Subject:
 def subject_of(
     estimator: Any, X: Any, y: ArrayLike | None, target: Any, target_names: Any
 ) -> tuple[Subject, Any]:
-    """Predict; returns the class that the maps shall be about as well.
+    """Predict; also return the class that the maps are about.
 
     Raises
     ------
