@@ -1,12 +1,15 @@
 """How many updates of its weights a network gets, and how many it needs."""
 
 from math import ceil
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from skpneumo._formatting import counted
 from skpneumo.cli._default_pipeline import networks_of
 
-__all__ = ["fewest_updates", "n_updates", "updates_line"]
+if TYPE_CHECKING:
+    from sklearn.utils import Bunch
+
+__all__ = ["fewest_updates", "fits_line", "n_updates", "updates_line"]
 
 # With a tenth of them the recommended network has learned next to nothing.
 _FEWEST = 1000
@@ -37,6 +40,27 @@ def fewest_updates(pipeline: Any) -> int:
     networks = networks_of(pipeline)
     convolutional = any(isinstance(each, CNNClassifier) and len(each.filters) for each in networks)
     return _FEWEST if convolutional else 0
+
+
+def fits_line(model: Any, xrays: "Bunch") -> str:
+    """Say how many models a recall floor takes; raises if the patients are too few for it."""
+    import numpy as np
+    from sklearn.base import clone
+
+    names = np.asarray(xrays.target_names)
+    # By their names, so that an error names the class as the user does.
+    floor = clone(model).set_params(pos_label=str(names[1]))
+    n = floor.n_fits(xrays.X, names[np.asarray(xrays.target)])
+    if n == 1:
+        return (
+            f"The threshold for a recall of {model.recall:g} is chosen on a third of the "
+            "patients, which training leaves out."
+        )
+    return (
+        f"A recall floor of {model.recall:g} takes {n} models, each trained without a part of the "
+        f"patients: about {n} times as long as one. The threshold is chosen on the patients that "
+        "each has not seen."
+    )
 
 
 def updates_line(pipeline: Any, X: Any, y: Any) -> str:

@@ -99,7 +99,7 @@ def fit(
     from skpneumo.cli._finished import duration, epochs_of, save_and_say_what_it_is_worth
     from skpneumo.cli._gate import gated, without_what_its_terms_say
     from skpneumo.cli._model_files import refuse_to_overwrite
-    from skpneumo.cli._updates import n_updates, updates_line
+    from skpneumo.cli._updates import fits_line, n_updates, updates_line
 
     require_source(folder, read_by, "FOLDER")
     refuse_to_overwrite(out, force)
@@ -112,6 +112,8 @@ def fit(
     say(updates_line(pipeline, data.train.X, data.train.target), flush=True)
     updates = n_updates(pipeline, data.train.X, data.train.target)
     model = with_recall_floor(pipeline, recall)
+    if recall is not None:
+        say(fits_line(model, data.train), flush=True)
     start = time.perf_counter()
     model = gated(model, gate_false_alarms if gate else None)
     with fit_progress(model, f"Training {recipe}", quiet=verbose), without_what_its_terms_say():
