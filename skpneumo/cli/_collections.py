@@ -37,7 +37,8 @@ _FEWEST_TO_HOLD_OUT = 10  # patients of each class; a fifth of fewer tells nothi
 class TrainingData:
     """What a command trains on, the patients that it holds out, if any, and what read them.
 
-    ``source`` is what a command reads the same collection by, as it is typed.
+    ``source`` is what a command reads the patients that are held out by, as it is typed: those
+    here, or those of the collection's own split "test"; "" where there are none.
     """
 
     train: "Bunch"
@@ -102,13 +103,23 @@ def read_training_data(
     if share is None and hold_out_anyway and not any(xrays.split) and _can_spare(xrays):
         share = _SHARE_HELD_OUT
     if not share:
-        return TrainingData(xrays)
+        return TrainingData(xrays, source=_test_split(folder, options))
     both = _set_apart(xrays, share, "both")
     train, held_out = (rows_of(both, both.split == part) for part in ("train", "test"))
     # The model knows what is positive.
     return TrainingData(
         train, held_out, share, as_arguments(folder, options, "positive", "hold_out")
     )
+
+
+def _test_split(folder: Path | None, options: CollectionOptions) -> str:
+    """What reads the split "test" of a folder, which training leaves alone; "" if it has none."""
+    from skpneumo.datasets._folders import scan
+
+    if folder is None or options.table is not None or options.part or options.split:
+        return ""
+    found = scan(Path(folder).expanduser(), options.top_folders, options.leave_out)
+    return as_arguments(folder, options, "positive", "hold_out") if "test" in found.splits else ""
 
 
 def require_known_classes(names: Sequence[str], folder: Path | None) -> None:

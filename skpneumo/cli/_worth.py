@@ -119,7 +119,8 @@ def _remedy(frame: "pd.DataFrame | None") -> str:
     if auc > _GUESSING:
         return (
             " Its scores do tell the classes apart (ROC AUC): another threshold may make it "
-            "useful; `skpneumo fit --recall` chooses one."
+            "useful. `skpneumo fit --recall FLOOR` chooses one: the lower the floor, the higher "
+            "the threshold."
         )
     return " Train it on more images or for more epochs, or begin with a pretrained network."
 

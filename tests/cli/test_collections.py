@@ -338,3 +338,10 @@ def test_a_model_of_three_classes_and_what_is_positive(three_class_model_file, x
     assert read.positive == ["BACTERIA", "VIRUS"]
     options = CollectionOptions(positive=("virus",))
     assert read_for(model, folder, options, "test", "held out").positive == ["VIRUS"]
+
+
+def test_training_knows_where_there_are_patients_to_evaluate_on(xrays, tmp_path):
+    assert read_training_data(Path(xrays.root), FOLDER_ALONE).source == str(xrays.root)
+    assert not read_training_data(Path(xrays.root), CollectionOptions(part="all")).source
+    shutil.copytree(Path(xrays.root, "train"), tmp_path / "alone")
+    assert not read_training_data(tmp_path / "alone", FOLDER_ALONE).source
