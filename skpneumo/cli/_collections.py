@@ -100,6 +100,7 @@ def read_training_data(
     xrays = read_collection(folder, replace(options, hold_out=None), "train", "rest", labels)
     if options.table is None and not options.positive:
         require_known_classes(xrays.target_names, folder)
+    _require_several_classes(xrays, folder or options.table)
     if share is None and hold_out_anyway and not any(xrays.split) and _can_spare(xrays):
         share = _SHARE_HELD_OUT
     if not share:
@@ -110,6 +111,16 @@ def read_training_data(
     return TrainingData(
         train, held_out, share, as_arguments(folder, options, "positive", "hold_out")
     )
+
+
+def _require_several_classes(xrays: "Bunch", source: Path | None) -> None:
+    """Refuse to train on images of one class."""
+    there = {xrays.target_names[label] for label in xrays.target.tolist()}
+    if len(there) == 1:
+        raise ValueError(
+            f"All images to train on in {source} are {there.pop()}. Training needs images of "
+            "each class."
+        )
 
 
 def _test_split(folder: Path | None, options: CollectionOptions) -> str:
@@ -295,10 +306,10 @@ def read_for(
     try:
         xrays = read_collection(folder, options, usual, side, labels)
         found = list(xrays.target_names)
-    except UndecidedPositiveError:
+    except UndecidedPositiveError as error:
         if options.positive or len(names) != 2:
             raise
-        found = []
+        found = [str(each) for each in error.classes]
     if found != names and len(names) == 2 and not options.positive:
         known = replace(options, positive=tuple(names[1].split(" or ")))
         try:

@@ -63,8 +63,11 @@ def fits_line(model: Any, xrays: "Bunch") -> str:
     )
 
 
-def updates_line(pipeline: Any, X: Any, y: Any) -> str:
-    """Say it in a line, with the remedy where there are too few."""
+def updates_line(pipeline: Any, X: Any, y: Any, *, any_recipe: bool = False) -> str:
+    """Say it in a line, with the remedy where there are too few.
+
+    With ``any_recipe`` the command has the option --recipe.
+    """
     n, least = n_updates(pipeline, X, y), fewest_updates(pipeline)
     if not n:  # no network
         return f"{counted(len(y), 'image')}."
@@ -72,7 +75,8 @@ def updates_line(pipeline: Any, X: Any, y: Any) -> str:
     if n >= least:
         return f"{said}" + (f" (at least {least:,} are needed)." if least else ".")
     epochs = ceil(networks_of(pipeline)[0].epochs * least / n)
+    pretrained = ", or take a pretrained one: --recipe DenseNet121" if any_recipe else ""
     return (
         f"{said}: too few. Convolutions that begin from scratch need at least {least:,}. Give it "
-        f"more images or --epochs {epochs}, or take a pretrained one: --recipe DenseNet121."
+        f"more images or --epochs {epochs}{pretrained}."
     )

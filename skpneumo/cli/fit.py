@@ -67,8 +67,8 @@ def fit(
         vgg16, xception. Or any backbone of keras.applications, such as DenseNet121.
     recall
         Floor of the recall, such as 0.95: the threshold is the highest that keeps it, with 95 %
-        confidence, on patients that were not trained on. Default: the model calls what is more
-        probable than not.
+        confidence, on patients that were not trained on. Where they are few, that takes five
+        models, and so five times as long. Default: the model calls what is more probable than not.
     size
         Side of the images given to the network, in pixels. Default: the recipe's.
     epochs
@@ -109,7 +109,8 @@ def fit(
     pipeline = recipe_pipeline(recipe, size, epochs, weights, random_state, n_jobs, verbose)
     with_white(pipeline, white)
     say(f"Training {recipe} on {data.describe()}")
-    say(updates_line(pipeline, data.train.X, data.train.target), flush=True)
+    said = updates_line(pipeline, data.train.X, data.train.target, any_recipe=True)
+    say(said, flush=True)
     updates = n_updates(pipeline, data.train.X, data.train.target)
     model = with_recall_floor(pipeline, recall)
     if recall is not None:

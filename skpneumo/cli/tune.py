@@ -70,8 +70,8 @@ def tune(
         Number of candidates to sample at random. Default: the whole grid.
     recall
         Floor of the recall, such as 0.95: the chosen network is fitted with the highest threshold
-        that keeps it, with 95 % confidence, on patients that were not trained on. Default: it
-        calls what is more probable than not.
+        that keeps it, with 95 % confidence, on patients that were not trained on. Where they are
+        few, that takes five models. Default: it calls what is more probable than not.
     folds
         Folds of the cross-validation.
     size

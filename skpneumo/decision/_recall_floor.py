@@ -462,6 +462,9 @@ class RecallFloorClassifier(
             self._hold_out(y, patients, pos_label) if self.cv is None and self.ensemble else None
         )
         if splits is None:
+            if self.cv is None:  # all are held out in turn; too few are too few for folds as well
+                everyone = np.arange(len(y))
+                self._operating_point(y, np.zeros(len(y)), patients, everyone, pos_label)
             splitter = _as_splitter(self.cv, y, patients)
             takes_groups = isinstance(splitter, GroupsConsumerMixin)  # the others warn of them
             splits = list(splitter.split(X, y, patients if takes_groups else None))

@@ -45,6 +45,7 @@ def test_the_line_says_both_numbers_and_the_remedy(name, enough):
     line = updates_line(make_recipe(name), np.empty(150, dtype=object), np.zeros(150))
     assert line.startswith("150 images, ")
     assert ("too few" in line) == ("--epochs" in line) == (not enough)
+    assert "--recipe" not in line  # which only one command has
     assert "1,000" in line
 
 
