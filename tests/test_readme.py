@@ -13,18 +13,18 @@ import pytest
 from nbclient import NotebookClient
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-# What is printed does not depend on how long the networks are trained.
-BLOCKS = [
-    block.replace("epochs=15", "epochs=1")
-    for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-]
+# The search tries one candidate, which is the one that it finds best, so that this is quick.
+ONE_CANDIDATE = {"[0, 1e-4]": "[0]", "[0, 15]": "[0]"}
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+for several, one in ONE_CANDIDATE.items():
+    BLOCKS = [block.replace(several, one) for block in BLOCKS]
 SHOWN = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
 
 
 def without_figures(texts):
     """The lines in any order: the README shows the table at the top, above the code."""
-    lines = "\n".join(texts).strip().splitlines()
-    return sorted(re.sub(r"\[?[\d.]+[\],]?", "0", " ".join(line.split())) for line in lines)
+    lines = [" ".join(line.split()) for line in "\n".join(texts).splitlines()]
+    return sorted(re.sub(r"\[?[\d.]+[\],]?", "0", line) for line in lines if line)
 
 
 @pytest.fixture
@@ -33,8 +33,8 @@ def as_the_user_is(monkeypatch):
     monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
 
 
-def test_the_epochs_are_those_that_are_replaced():
-    assert sum("epochs=1," in block for block in BLOCKS) == 1
+def test_the_search_is_the_one_that_is_shortened():
+    assert all(README.count(several) == 1 for several in ONE_CANDIDATE)
     assert len(SHOWN) == 2
 
 
