@@ -19,6 +19,8 @@ PACKAGE = ROOT / "skpneumo"
 _PLACE = '<div data-output="{0}"></div>'
 PLACE = re.compile(r'<div data-output="(\d+)"></div>')
 FIGURE = re.compile(r"<figure.*?</figure>", re.DOTALL)
+TABLE = re.compile(r"<table\b.*?</table>", re.DOTALL)
+N_COLUMNS_OF_WIDE_TABLE = 5
 _outputs: list[str] = []
 
 # The first cell of a notebook, where the first argument of a script names the data.
@@ -304,6 +306,28 @@ def _put(html: str) -> str:
 
 def on_post_page(output: str, **_: Any) -> str:
     """Fill the places; too late for the search, which is to find what people wrote."""
-    return PLACE.sub(
+    filled = PLACE.sub(
         lambda place: f'<div class="output">{_outputs[int(place[1])]}</div>', output
     )
+    return TABLE.sub(lambda found: with_names_in_cells(found[0]), filled)
+
+
+def with_names_in_cells(table: str) -> str:
+    """A wide table whose cells know their columns, so that a phone can show it as a list."""
+    head, _, body = table.partition("</thead>")
+    names = [
+        re.sub(r"<[^>]*>", "", name).strip().replace('"', "&quot;")
+        for name in re.findall(r"<th\b[^>]*>(.*?)</th>", head, re.DOTALL)
+    ]
+    if len(names) < N_COLUMNS_OF_WIDE_TABLE:
+        return table
+
+    def named(row: re.Match[str]) -> str:
+        columns = iter(names)
+        return re.sub(
+            r"<(td|th)\b",
+            lambda cell: f'{cell[0]} data-of="{next(columns, "")}"',
+            row[0],
+        )
+
+    return head + "</thead>" + re.sub(r"<tr\b.*?</tr>", named, body, flags=re.DOTALL)

@@ -37,6 +37,7 @@ VERSIONS = ("keras", "matplotlib", "numpy", "pandas", "scikit-learn", "tensorflo
 # for those who write pages and change nothing else.
 STALE = "SKPNEUMO_STALE_PAGES"
 N_ROWS = 20
+N_COLUMNS = 9
 # Characters of a line of text that fits on a page.
 WIDEST = 96
 
@@ -106,9 +107,12 @@ def as_text(text: str) -> str:
 
 
 def table(frame: Any) -> str:
-    """The first rows of a frame, without the numbers that rows have where nobody named them."""
+    """The first rows of a frame, without the numbers that rows have where nobody named them.
+
+    Columns that would lie beyond the edge are named below.
+    """
     named = frame.index.name is not None or not str(frame.index.dtype).startswith("int")
-    html = frame.head(N_ROWS).to_html(
+    html = frame.iloc[:N_ROWS, :N_COLUMNS].to_html(
         border=0, index=named, float_format=number, na_rep=""
     )
     html = html.replace(' class="dataframe"', "").replace(
@@ -116,6 +120,10 @@ def table(frame: Any) -> str:
     )
     left = len(frame) - N_ROWS
     more = f"<p>… and {left:,} more rows</p>" if left > 0 else ""
+    if others := ", ".join(
+        f"<code>{escape(str(name))}</code>" for name in frame.columns[N_COLUMNS:]
+    ):
+        more += f"<p>Further columns: {others}</p>"
     return f'<div class="scroll">{html}</div>{more}'
 
 

@@ -40,12 +40,14 @@ _STYLE = """
 .skpneumo-page td { font-variant-numeric: tabular-nums; }
 .skpneumo-page .number { text-align: right; }
 .skpneumo-page .text { min-width: 14rem; }
+.skpneumo-page td.text { overflow-wrap: anywhere; }
 .skpneumo-page .scroll { overflow-x: auto; }
 .skpneumo-page h2 { margin: 2.2rem 0 .5rem; padding-top: .6rem; line-height: 1.2;
   border-top: 1px solid var(--line); }
 .skpneumo-page p, .skpneumo-page li { max-width: 46rem; }
 .skpneumo-page nav ul { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; padding: 0;
   list-style: none; }
+.skpneumo-page .boxes { list-style: none; padding-left: 1.5em; text-indent: -1.5em; }
 .skpneumo-page pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .85em; }
 .skpneumo-page code { overflow-wrap: anywhere; }
 .skpneumo-page summary { cursor: pointer; padding: .3rem 0; }
@@ -84,12 +86,27 @@ _STYLE = """
 .skpneumo-page .images figcaption { font-size: .75em; line-height: 1.3; }
 .skpneumo-page .images img { display: block; width: 100%; aspect-ratio: 1; }
 .skpneumo-page .figures { display: grid; gap: 1.2rem 1.6rem; align-items: start;
+  grid-auto-flow: dense;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); }
+.skpneumo-page .figures figure { max-width: 30rem; }
 .skpneumo-page .figures .wide { grid-column: 1 / -1; max-width: 48rem; }
 .skpneumo-page svg { max-width: 100%; height: auto; }
 .skpneumo-page .figures svg { display: block; width: 100%; }
 .skpneumo-page .figures .wide svg { min-width: 36rem; }
 .skpneumo-page svg text { fill: currentColor; font: 12px system-ui, sans-serif; }
+@media screen and (max-width: 40rem) {
+  .skpneumo-page .text { min-width: 0; }
+  .skpneumo-page table:has(th:nth-child(4)) :is(thead, td:empty) { display: none; }
+  .skpneumo-page table:has(th:nth-child(4)) :is(caption, tbody, tr, th) { display: block; }
+  .skpneumo-page table:has(th:nth-child(4)) :is(th, td) { border: 0; padding: 0;
+    text-align: left; min-width: 0; }
+  .skpneumo-page table:has(th:nth-child(4)) td { display: inline-block; margin-right: .9em; }
+  .skpneumo-page table:has(th:nth-child(4)) tbody tr { border-bottom: 1px solid var(--line);
+    padding: .3rem 0; }
+  .skpneumo-page table:has(th:nth-child(4)) tbody th { font-weight: 600; }
+  .skpneumo-page table:has(th:nth-child(4)) td::before { content: attr(data-of) ": ";
+    opacity: .7; }
+}
 @media (prefers-color-scheme: dark) { .skpneumo-page { --blue: #3d9fd6; } }
 @media print {
   .skpneumo-page { font-size: 10pt; max-width: none; }
@@ -165,7 +182,7 @@ def fragment(body: str) -> str:
 
 
 def table(frame: pd.DataFrame, caption: str = "") -> str:
-    """A table that scrolls by itself when it is too wide.
+    """A table that scrolls by itself when it is too wide, and becomes a list on a phone.
 
     Parameters
     ----------
@@ -184,7 +201,7 @@ def table(frame: pd.DataFrame, caption: str = "") -> str:
     >>> import pandas as pd
     >>> from skpneumo._html import table
     >>> html = table(pd.DataFrame({"class": ["NORMAL", "<b>"], "images": [1341, 3875]}))
-    >>> '<th scope="row">&lt;b&gt;</th><td class="number">3,875</td>' in html
+    >>> '<td class="number" data-of="images">3,875</td>' in html
     True
     """
     from pandas import isna
@@ -206,8 +223,10 @@ def table(frame: pd.DataFrame, caption: str = "") -> str:
     for values in frame.itertuples(index=False, name=None):
         first, *others = ["" if isna(value) else _written(value) for value in values]
         cells = "".join(
-            f"<td{look}>{text}</td>" for text, look in zip(others, classes[1:], strict=True)
+            f'<td{look} data-of="{escape(str(name))}">{text}</td>'
+            for text, look, name in zip(others, classes[1:], frame.columns[1:], strict=True)
         )
+        first = first.replace("__", "__<wbr>")  # names of parameters of what is nested deeply
         rows.append(f'<tr><th scope="row"{classes[0]}>{first}</th>{cells}</tr>')
     named = f"<caption>{escape(caption)}</caption>" if caption else ""
     # What scrolls must be reached by the keyboard as well.

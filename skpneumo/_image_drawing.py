@@ -53,5 +53,5 @@ def draw_image(ax: "Axes", image: NDArray[Any], lines: Sequence[str] = ()) -> "A
     ax.set_yticks([])
     for spine in ax.spines.values():
         spine.set_visible(False)
-    ax.set_title("\n".join(plain(shortened(line)) for line in lines), fontsize=7.5)
+    ax.set_title("\n".join(plain(shortened(line, 26)) for line in lines), fontsize=8.5)
     return drawn

@@ -31,7 +31,13 @@ MARKERS = ("o", "s", "^", "D", "v", "P")
 HATCHES = ("", "///", "...", "xxx")
 
 
-_METRIC_LABELS = {"f1": "F1", "auc": "AUC", "roc_auc": "ROC AUC", "ece": "calibration error"}
+_METRIC_LABELS = {
+    "f1": "F1",
+    "auc": "AUC",
+    "roc_auc": "ROC AUC",
+    "ece": "calibration error",
+    "ece_by_chance": "calibration error by chance",
+}
 
 
 def metric_label(metric: str) -> str:

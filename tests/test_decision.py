@@ -319,9 +319,9 @@ def test_order_of_rows_and_increasing_maps_of_the_score_change_nothing(seed, n_i
 def test_fewest_patients_that_support_the_usual_floor():
     y = np.repeat([0, 1], [20, 149])
     assert choose_operating_point(y, y.astype(float)).recall_bound >= 0.98
-    with pytest.raises(ValueError, match="needs at least 149 patients of class '1'; has 148"):
+    with pytest.raises(ValueError, match="needs at least 149 patients of class 1; has 148"):
         choose_operating_point(y[:-1], y[:-1].astype(float))
-    with pytest.raises(ValueError, match=r"confidence 0.975 needs .* class '0'; has 20"):
+    with pytest.raises(ValueError, match=r"confidence 0.975 needs .* class 0; has 20"):
         choose_operating_point(np.repeat([0, 1], [20, 200]), np.ones(220), specificity=0.9)
     near_one = r"at least 0\.999999 with confidence 0\.95 needs at least 2,995,731 patients"
     with pytest.raises(ValueError, match=near_one):
@@ -739,7 +739,7 @@ class NeverFitted(LogisticRegression):
 def test_too_few_patients_are_refused_before_training(parameters):
     X, y = np.random.default_rng(0).normal(size=(60, 2)), np.arange(60) % 2
     floor = RecallFloorClassifier(NeverFitted(), recall=0.95, **parameters)
-    with pytest.raises(ValueError, match="needs at least 59 patients of class '1'; has 30"):
+    with pytest.raises(ValueError, match="needs at least 59 patients of class 1; has 30"):
         floor.fit(X, y, groups=range(60))
 
 
@@ -831,3 +831,16 @@ def test_callbacks_hear_of_the_floor_and_of_the_models(capsys, parameters):
     screening.fit(X, y, groups=range(300))
     np.testing.assert_array_equal(told.predict_proba(X), screening.predict_proba(X))
     assert pickle.loads(pickle.dumps(told)).threshold_ == screening.threshold_
+
+
+def test_the_models_of_a_fit_are_counted_before_it():
+    X, y = make_classification(600, random_state=0)
+    names = np.array(["NORMAL", "PNEUMONIA"])[y]
+    floor = RecallFloorClassifier(LogisticRegression(), recall=0.9)
+    for options, n in (({}, 1), ({"cv": 3}, 3), ({"cv": 3, "ensemble": False}, 4)):
+        assert clone(floor).set_params(**options).n_fits(X, y, groups=range(600)) == n
+    frozen = FrozenEstimator(LogisticRegression().fit(X, y))
+    assert RecallFloorClassifier(frozen, recall=0.9).n_fits(X, y, groups=range(600)) == 0
+    assert not hasattr(floor, "pos_label_")
+    with pytest.raises(ValueError, match="patients of PNEUMONIA; has 19"):
+        floor.n_fits(X[:40], names[:40], groups=range(40))

@@ -37,7 +37,8 @@ _FEWEST_TO_HOLD_OUT = 10  # patients of each class; a fifth of fewer tells nothi
 class TrainingData:
     """What a command trains on, the patients that it holds out, if any, and what read them.
 
-    ``source`` is what a command reads the same collection by, as it is typed.
+    ``source`` is what a command reads the patients that are held out by, as it is typed: those
+    here, or those of the collection's own split "test"; "" where there are none.
     """
 
     train: "Bunch"
@@ -99,16 +100,37 @@ def read_training_data(
     xrays = read_collection(folder, replace(options, hold_out=None), "train", "rest", labels)
     if options.table is None and not options.positive:
         require_known_classes(xrays.target_names, folder)
+    _require_several_classes(xrays, folder or options.table)
     if share is None and hold_out_anyway and not any(xrays.split) and _can_spare(xrays):
         share = _SHARE_HELD_OUT
     if not share:
-        return TrainingData(xrays)
+        return TrainingData(xrays, source=_test_split(folder, options))
     both = _set_apart(xrays, share, "both")
     train, held_out = (rows_of(both, both.split == part) for part in ("train", "test"))
     # The model knows what is positive.
     return TrainingData(
         train, held_out, share, as_arguments(folder, options, "positive", "hold_out")
     )
+
+
+def _require_several_classes(xrays: "Bunch", source: Path | None) -> None:
+    """Refuse to train on images of one class."""
+    there = {xrays.target_names[label] for label in xrays.target.tolist()}
+    if len(there) == 1:
+        raise ValueError(
+            f"All images to train on in {source} are {there.pop()}. Training needs images of "
+            "each class."
+        )
+
+
+def _test_split(folder: Path | None, options: CollectionOptions) -> str:
+    """What reads the split "test" of a folder, which training leaves alone; "" if it has none."""
+    from skpneumo.datasets._folders import scan
+
+    if folder is None or options.table is not None or options.part or options.split:
+        return ""
+    found = scan(Path(folder).expanduser(), options.top_folders, options.leave_out)
+    return as_arguments(folder, options, "positive", "hold_out") if "test" in found.splits else ""
 
 
 def require_known_classes(names: Sequence[str], folder: Path | None) -> None:
@@ -284,10 +306,10 @@ def read_for(
     try:
         xrays = read_collection(folder, options, usual, side, labels)
         found = list(xrays.target_names)
-    except UndecidedPositiveError:
+    except UndecidedPositiveError as error:
         if options.positive or len(names) != 2:
             raise
-        found = []
+        found = [str(each) for each in error.classes]
     if found != names and len(names) == 2 and not options.positive:
         known = replace(options, positive=tuple(names[1].split(" or ")))
         try:

@@ -54,14 +54,18 @@ def save_and_say_what_it_is_worth(
     )
     save_model(model, out, data.train.target_names, provenance=record.as_dict())
     say(f"Saved {out}.")
+    file = shlex.quote(str(out))
     if data.held_out is None:
         say(
-            f"What it reaches on patients it has not seen: skpneumo evaluate {out} FOLDER, or "
-            "hold some out when training, with --hold-out 0.2."
+            "What it reaches on patients it has not seen: skpneumo evaluate "
+            f"{file} {data.source}, on the split test."
+            if data.source
+            else "What it reaches on patients it has not seen: skpneumo evaluate "
+            f"{file} FOLDER, or hold some out when training, with --hold-out 0.2."
         )
     else:
         say(
-            f"More about the same patients: skpneumo report {shlex.quote(str(out))} {data.source} "
+            f"More about the same patients: skpneumo report {file} {data.source} "
             f"--hold-out {data.share:g}"
         )
 
@@ -83,6 +87,7 @@ def _worth(model: Any, data: TrainingData) -> str:
         say("On the patients that were held out:")
         say(printed(frame, positive_name(data.held_out), SHOWN))
         reasons.append(say_worth(frame, data.held_out))
+    if data.held_out is not None or reasons[0]:
         return next(filter(None, reasons), "")
     frame = _on_training_images(model, data.train)
     own = reason_of_uselessness(frame, data.train)

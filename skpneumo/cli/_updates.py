@@ -1,12 +1,15 @@
 """How many updates of its weights a network gets, and how many it needs."""
 
 from math import ceil
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from skpneumo._formatting import counted
 from skpneumo.cli._default_pipeline import networks_of
 
-__all__ = ["fewest_updates", "n_updates", "updates_line"]
+if TYPE_CHECKING:
+    from sklearn.utils import Bunch
+
+__all__ = ["fewest_updates", "fits_line", "n_updates", "updates_line"]
 
 # With a tenth of them the recommended network has learned next to nothing.
 _FEWEST = 1000
@@ -39,8 +42,32 @@ def fewest_updates(pipeline: Any) -> int:
     return _FEWEST if convolutional else 0
 
 
-def updates_line(pipeline: Any, X: Any, y: Any) -> str:
-    """Say it in a line, with the remedy where there are too few."""
+def fits_line(model: Any, xrays: "Bunch") -> str:
+    """Say how many models a recall floor takes; raises if the patients are too few for it."""
+    import numpy as np
+    from sklearn.base import clone
+
+    names = np.asarray(xrays.target_names)
+    # By their names, so that an error names the class as the user does.
+    floor = clone(model).set_params(pos_label=str(names[1]))
+    n = floor.n_fits(xrays.X, names[np.asarray(xrays.target)])
+    if n == 1:
+        return (
+            f"The threshold for a recall of {model.recall:g} is chosen on a third of the "
+            "patients, which training leaves out."
+        )
+    return (
+        f"A recall floor of {model.recall:g} takes {n} models, each trained without a part of the "
+        f"patients: about {n} times as long as one. The threshold is chosen on the patients that "
+        "each has not seen."
+    )
+
+
+def updates_line(pipeline: Any, X: Any, y: Any, *, any_recipe: bool = False) -> str:
+    """Say it in a line, with the remedy where there are too few.
+
+    With ``any_recipe`` the command has the option --recipe.
+    """
     n, least = n_updates(pipeline, X, y), fewest_updates(pipeline)
     if not n:  # no network
         return f"{counted(len(y), 'image')}."
@@ -48,7 +75,8 @@ def updates_line(pipeline: Any, X: Any, y: Any) -> str:
     if n >= least:
         return f"{said}" + (f" (at least {least:,} are needed)." if least else ".")
     epochs = ceil(networks_of(pipeline)[0].epochs * least / n)
+    pretrained = ", or take a pretrained one: --recipe DenseNet121" if any_recipe else ""
     return (
         f"{said}: too few. Convolutions that begin from scratch need at least {least:,}. Give it "
-        f"more images or --epochs {epochs}, or take a pretrained one: --recipe DenseNet121."
+        f"more images or --epochs {epochs}{pretrained}."
     )

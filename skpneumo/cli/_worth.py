@@ -119,7 +119,8 @@ def _remedy(frame: "pd.DataFrame | None") -> str:
     if auc > _GUESSING:
         return (
             " Its scores do tell the classes apart (ROC AUC): another threshold may make it "
-            "useful; `skpneumo fit --recall` chooses one."
+            "useful. `skpneumo fit --recall FLOOR` chooses one: the lower the floor, the higher "
+            "the threshold."
         )
     return " Train it on more images or for more epochs, or begin with a pretrained network."
 
@@ -173,19 +174,20 @@ def say_what_was_seen(model: Any, seen: "Seen | None", file: TextIO | None = Non
     n, n_seen, n_images = len(seen.image), int(seen.either.sum()), int(seen.image.sum())
     if not n_seen:
         say(
-            f"The model was trained on none of {_these(n)}, nor on others of their patients.",
+            f"The model was trained on none of these {n:,} images, nor on others of their "
+            "patients."
+            if n != 1
+            else "The model was not trained on this image, nor on others of its patient.",
             file=file or sys.stdout,
         )
         return
     others = n_seen - n_images
-    text = f"The model was trained on {n_images} of {_these(n)}"
+    text = f"The model was trained on {n_images:,} of these {n:,} images"
+    if n == n_images == 1:
+        text = "The model was trained on this image"
     if others:
         text += f", and on other images of the patients of {others} more"
     text += ". Figures on them flatter it."
     if record.hold_out:
         text += f" Add --hold-out {record.hold_out:g} to use only the patients it has not seen."
     say_in_red(text, file)
-
-
-def _these(n: int) -> str:
-    return f"these {counted(n, 'image')}" if n != 1 else "this 1 image"

@@ -21,6 +21,7 @@ __all__ = [
     "contents_of",
     "expanded",
     "files_to_read",
+    "is_no_file",
     "path_of",
 ]
 
@@ -28,10 +29,14 @@ STDIN = "-"
 _MOST_NAMED = 4
 
 
+def is_no_file(text: str) -> bool:
+    """Whether an argument is an option; ``-``, which the parser takes for one, is none."""
+    return text.startswith("-") and text != STDIN
+
+
 def _no_option(_: Any, file: str) -> None:
-    """Accept ``-``, which the parser would take for an option, but no other leading hyphen."""
-    if file.startswith("-") and file != STDIN:
-        raise ValueError(f"There is no option {file}; a file of that name is ./{file}.")
+    if is_no_file(file):
+        raise ValueError(f"There is no option {file}.")
 
 
 Files = Annotated[str, Parameter(allow_leading_hyphen=True, validator=_no_option)]

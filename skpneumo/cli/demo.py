@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cyclopts import CycloptsError
 from cyclopts.types import NonNegativeInt, PositiveInt
 
 from skpneumo._files import atomic_write
@@ -16,6 +17,7 @@ from skpneumo.cli._options import (
     Out,
     ReadBy,
     Verbose,
+    as_arguments,
 )
 from skpneumo.cli._terminal import say
 
@@ -97,7 +99,11 @@ def demo(
     _make_room(out, force)
     if data is None and read_by.table is None:
         if read_by != FOLDER_ALONE:
-            raise ValueError("Options for reading X-rays need --data or --table.")
+            meant = " Did you mean --patients?" if read_by.patient else ""
+            raise CycloptsError(
+                msg=f"{as_arguments(None, read_by)} says how X-rays of your own are read, and "
+                f"needs --data FOLDER or --table FILE.{meant}"
+            )
         xrays = _draw(out, patients or SYNTHETIC_PATIENTS, random_state)
         source = f"synthetic, written to {xrays.root}; no patient was X-rayed"
     else:

@@ -4,10 +4,9 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Annotated, Any
 
-from cyclopts import App, CycloptsError, Group, Parameter, UnknownCommandError, ValidationError
+from cyclopts import App, CycloptsError, Group, Parameter
 
 from skpneumo import __version__
 from skpneumo.cli._signals import received_signal
@@ -98,30 +97,14 @@ def run_program(arguments: Sequence[str] | None = None) -> int:
     try:
         return app.meta(arguments) or 0
     except CycloptsError as error:
-        say(f"skpneumo: {_said_of(error)}", file=sys.stderr)
+        from skpneumo.cli._usage_errors import said_of
+
+        say(f"skpneumo: {said_of(error, COMMANDS)}", file=sys.stderr)
         return WRONG_USAGE
     except BrokenPipeError:
         # Python flushes standard output once more at exit, and would raise again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return READER_GONE
-
-
-def _said_of(error: CycloptsError) -> str:
-    """Say in a line what is wrong with the usage, and where there is help."""
-    if isinstance(error, UnknownCommandError):
-        unknown = (error.unused_tokens or [""])[0]
-        near = get_close_matches(unknown, COMMANDS, n=1)
-        meant = f" Did you mean {near[0]}?" if near else ""
-        return (
-            f"There is no command {unknown}.{meant} The commands are {', '.join(COMMANDS)}. "
-            "Try: skpneumo --help"
-        )
-    message = " ".join(str(error).split())
-    value = getattr(error.argument, "value", None)
-    if isinstance(error, ValidationError) and isinstance(value, tuple):
-        message = error.exception_message  # the value would be written as Python has it
-    command = next((each for each in error.command_chain or () if each in COMMANDS), "")
-    return f"{message} Try: skpneumo {command}{' ' * bool(command)}--help"
 
 
 class _OneLinePerWarning:

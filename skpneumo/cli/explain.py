@@ -106,7 +106,9 @@ def explain(
     say_what_was_seen(estimator, files_seen_in_training(estimator, paths, read_by))
     names, labels = class_names(estimator), estimator.classes_.tolist()
     if target is not None and target not in names:
-        raise ValueError(f"--target {target} is not one of the model's classes {names}.")
+        raise ValueError(
+            f"--target {target} is not one of the model's classes, {', '.join(names)}."
+        )
     out.mkdir(exist_ok=True)
     columns = ["probability"] if len(names) == 2 else [f"probability_{name}" for name in names]
     label_at = 1 + len(columns)  # in a row of predictions

@@ -67,8 +67,8 @@ def fit(
         vgg16, xception. Or any backbone of keras.applications, such as DenseNet121.
     recall
         Floor of the recall, such as 0.95: the threshold is the highest that keeps it, with 95 %
-        confidence, on patients that were not trained on. Default: the model calls what is more
-        probable than not.
+        confidence, on patients that were not trained on. Where they are few, that takes five
+        models, and so five times as long. Default: the model calls what is more probable than not.
     size
         Side of the images given to the network, in pixels. Default: the recipe's.
     epochs
@@ -99,7 +99,7 @@ def fit(
     from skpneumo.cli._finished import duration, epochs_of, save_and_say_what_it_is_worth
     from skpneumo.cli._gate import gated, without_what_its_terms_say
     from skpneumo.cli._model_files import refuse_to_overwrite
-    from skpneumo.cli._updates import n_updates, updates_line
+    from skpneumo.cli._updates import fits_line, n_updates, updates_line
 
     require_source(folder, read_by, "FOLDER")
     refuse_to_overwrite(out, force)
@@ -109,9 +109,12 @@ def fit(
     pipeline = recipe_pipeline(recipe, size, epochs, weights, random_state, n_jobs, verbose)
     with_white(pipeline, white)
     say(f"Training {recipe} on {data.describe()}")
-    say(updates_line(pipeline, data.train.X, data.train.target), flush=True)
+    said = updates_line(pipeline, data.train.X, data.train.target, any_recipe=True)
+    say(said, flush=True)
     updates = n_updates(pipeline, data.train.X, data.train.target)
     model = with_recall_floor(pipeline, recall)
+    if recall is not None:
+        say(fits_line(model, data.train), flush=True)
     start = time.perf_counter()
     model = gated(model, gate_false_alarms if gate else None)
     with fit_progress(model, f"Training {recipe}", quiet=verbose), without_what_its_terms_say():

@@ -2,6 +2,10 @@
 
 from hashlib import file_digest
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from skpneumo.cli._options import FOLDER_ALONE, Flag, Force, NJobs, Out, ReadBy, require_source
 from skpneumo.cli._terminal import say
@@ -16,7 +20,7 @@ def report(
     *,
     out: Out = Path("report.html"),
     explain: Flag = False,
-    prevalence: float | None = None,
+    prevalence: Annotated[float | None, Parameter(validator=Number(gt=0, lt=1))] = None,
     n_jobs: NJobs = -1,
     force: Force = False,
     read_by: ReadBy = FOLDER_ALONE,

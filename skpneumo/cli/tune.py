@@ -70,8 +70,8 @@ def tune(
         Number of candidates to sample at random. Default: the whole grid.
     recall
         Floor of the recall, such as 0.95: the chosen network is fitted with the highest threshold
-        that keeps it, with 95 % confidence, on patients that were not trained on. Default: it
-        calls what is more probable than not.
+        that keeps it, with 95 % confidence, on patients that were not trained on. Where they are
+        few, that takes five models. Default: it calls what is more probable than not.
     folds
         Folds of the cross-validation.
     size
@@ -98,7 +98,7 @@ def tune(
     from skpneumo.cli._finished import duration, save_and_say_what_it_is_worth
     from skpneumo.cli._model_files import refuse_to_overwrite
     from skpneumo.cli._search import GRID, figure_of, recall_search, table_of, useless_out_of_fold
-    from skpneumo.cli._updates import n_updates, updates_line
+    from skpneumo.cli._updates import fits_line, n_updates, updates_line
     from skpneumo.cli._worth import say_useless
 
     results = results or out.with_name(f"{out.stem}-candidates.csv")
@@ -113,6 +113,8 @@ def tune(
     say(f"Searching on {data.describe()}")
     say(f"Each fit of the final model: {updates_line(pipeline, X, y)}", flush=True)
     updates = n_updates(pipeline, X, y)
+    if recall is not None:  # before the search, which it would be too late after
+        say(f"In the end: {fits_line(with_recall_floor(pipeline, recall), data.train)}")
     search = recall_search(pipeline, GRID, folds, candidates, random_state, store)
     search.set_params(verbose=3 if verbose else 0)
     start = time.perf_counter()

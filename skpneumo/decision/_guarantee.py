@@ -44,8 +44,7 @@ def terms_of_guarantee(classifier: Any, frozen: bool) -> str:
     if not classifier.patients_known_:
         names.append("unknown patients")
     known = {
-        "positives": f"{counted(classifier.n_positive_, 'patient')} of class "
-        f"{str(classifier.pos_label_)!r}",
+        "positives": counted(classifier.n_positive_, "positive patient"),
         "recall": classifier.recall,
         "confidence": classifier.confidence,
         "n_models": len(classifier.estimators_),

@@ -19,6 +19,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 from skpneumo._formatting import with_interval
 from skpneumo._groups import check_groups
+from skpneumo._plotting import class_name
 from skpneumo._positive_class import UndecidedPositiveError, positive_classes
 from skpneumo._sklearn import Interval, _check_y, validate_params
 
@@ -329,7 +330,7 @@ def _n_given_up(
     number = f"at least {needed:,}" if found else f"more than {_MOST_PATIENTS_ASKED_FOR:,}"
     raise ValueError(
         f"A {rate} of at least {floor} with confidence {1 - risk:.4g} needs {number} "
-        f"patients of class {str(label)!r}; has {n}. Gather more, or lower the floor or the "
+        f"patients of {class_name(label)}; has {n}. Gather more, or lower the floor or the "
         "confidence."
     )
 

@@ -308,7 +308,9 @@ class RecallFloorClassifier(
         self.guarantee_ = "exact" if exact else "approximate"
 
         self.calibrator_ = self._fit_calibrator(raw_scores, y[held_out] == self.pos_label_)
-        point = self._operating_point(y, self._calibrate(raw_scores), patients, held_out)
+        point = self._operating_point(
+            y, self._calibrate(raw_scores), patients, held_out, self.pos_label_
+        )
         for name, value in asdict(point).items():
             setattr(self, f"{name}_", value)
         self.guarantee_terms_ = terms_of_guarantee(self, frozen)
@@ -371,12 +373,44 @@ class RecallFloorClassifier(
         decisions[(scores >= self.threshold_) & (scores < self.upper_threshold_)] = REFER
         return decisions
 
+    def n_fits(self, X: Any, y: Any, groups: Any = None) -> int:
+        """Count the models that :meth:`fit` would train, without training any.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            As for :meth:`fit`.
+        y : array-like of shape (n_samples,)
+            As for :meth:`fit`.
+        groups : array-like of shape (n_samples,), default=None
+            As for :meth:`fit`.
+
+        Returns
+        -------
+        n_fits : int
+            1 where patients are held out to choose the threshold on; else one for each fold, and
+            one more without ``ensemble``. 0 with a frozen estimator.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`fit`, such as for patients who are too few to support the floor.
+        """
+        if isinstance(self.estimator, FrozenEstimator):
+            return 0
+        X, y = indexable(X, y)
+        y = _check_y(y)
+        patients, _ = _patients(X, groups, len(y))
+        splits, _ = self._planned_splits(X, y, patients, positive_label(y, self.pos_label))
+        return len(splits) + (not self.ensemble)
+
     def _operating_point(
         self,
         y: NDArray[Any],
         scores: NDArray[np.float64],
         patients: NDArray[Any] | None,
         held_out: NDArray[np.intp],
+        pos_label: Any,
     ) -> OperatingPoint:
         """Thresholds by the scores of the rows that were held out."""
         return choose_operating_point(
@@ -387,7 +421,7 @@ class RecallFloorClassifier(
             confidence=self.confidence,
             specificity=self.specificity,
             n_future=self.n_future,
-            pos_label=self.pos_label_,
+            pos_label=pos_label,
         )
 
     def _fit_folds(
@@ -399,22 +433,7 @@ class RecallFloorClassifier(
         context: Any,
     ) -> tuple[list[Any], NDArray[np.intp], NDArray[np.float64]]:
         """Models of the folds (if saved), the rows they were not fitted on, and their scores."""
-        splits = self._hold_out(y, patients) if self.cv is None and self.ensemble else None
-        if splits is None:
-            splitter = _as_splitter(self.cv, y, patients)
-            takes_groups = isinstance(splitter, GroupsConsumerMixin)  # the others warn of them
-            splits = list(splitter.split(X, y, patients if takes_groups else None))
-        for train, test in splits:
-            _refuse_shared_patients(train, test, patients)
-        held_out = np.concatenate([test for _, test in splits])
-        if len(np.unique(held_out)) < len(held_out):
-            raise ValueError(
-                f"cv={self.cv!r} tests a sample more than once; one score of each is wanted. "
-                "Use folds, or a single split."
-            )
-        # Whether there are enough patients for the floors does not depend on the scores, and is
-        # said before hours of training rather than after.
-        self._operating_point(y, np.zeros(len(held_out)), patients, held_out)
+        splits, held_out = self._planned_splits(X, y, patients, self.pos_label_)
         folds = context.subcontext(
             "fit-folds", max_subtasks=len(splits), sequential_subtasks=False
         )
@@ -440,8 +459,35 @@ class RecallFloorClassifier(
         models, scores = zip(*fitted, strict=True)
         return list(models), held_out, np.concatenate(scores)
 
+    def _planned_splits(
+        self, X: Any, y: NDArray[Any], patients: NDArray[Any] | None, pos_label: Any
+    ) -> tuple[list[Any], NDArray[np.intp]]:
+        """The rows of each fit and those it leaves out; raises if they support no floor."""
+        splits = (
+            self._hold_out(y, patients, pos_label) if self.cv is None and self.ensemble else None
+        )
+        if splits is None:
+            if self.cv is None:  # all are held out in turn; too few are too few for folds as well
+                everyone = np.arange(len(y))
+                self._operating_point(y, np.zeros(len(y)), patients, everyone, pos_label)
+            splitter = _as_splitter(self.cv, y, patients)
+            takes_groups = isinstance(splitter, GroupsConsumerMixin)  # the others warn of them
+            splits = list(splitter.split(X, y, patients if takes_groups else None))
+        for train, test in splits:
+            _refuse_shared_patients(train, test, patients)
+        held_out = np.concatenate([test for _, test in splits])
+        if len(np.unique(held_out)) < len(held_out):
+            raise ValueError(
+                f"cv={self.cv!r} tests a sample more than once; one score of each is wanted. "
+                "Use folds, or a single split."
+            )
+        # Whether there are enough patients for the floors does not depend on the scores, and is
+        # said before hours of training rather than after.
+        self._operating_point(y, np.zeros(len(held_out)), patients, held_out, pos_label)
+        return splits, held_out
+
     def _hold_out(
-        self, y: NDArray[Any], patients: NDArray[Any] | None
+        self, y: NDArray[Any], patients: NDArray[Any] | None, pos_label: Any
     ) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]] | None:
         """A third of the patients of either class, or None if they do not support the floor.
 
@@ -450,15 +496,14 @@ class RecallFloorClassifier(
         groups = np.arange(len(y)) if patients is None else patients
         ids, codes = np.unique(groups, return_inverse=True)
         has_positive = np.zeros(len(ids), dtype=bool)
-        has_positive[codes[y == self.pos_label_]] = True
+        has_positive[codes[y == pos_label]] = True
         if min(has_positive.sum(), (~has_positive).sum()) < _FEWEST_TO_HOLD_OUT:
             return None
         splitter = StratifiedShuffleSplit(1, test_size=_HELD_OUT, random_state=0)
         ((_, chosen),) = splitter.split(ids, has_positive)
         held_out = np.isin(codes, chosen)
         n_positive, n_negative = (
-            len(np.unique(codes[held_out & rows]))
-            for rows in (y == self.pos_label_, y != self.pos_label_)
+            len(np.unique(codes[held_out & rows])) for rows in (y == pos_label, y != pos_label)
         )
         if not supports_floors(
             n_positive,

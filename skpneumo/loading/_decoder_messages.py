@@ -16,6 +16,8 @@ from typing import Any, ClassVar
 
 from PIL import Image
 
+from skpneumo._formatting import counted
+
 __all__ = ["LibtiffErrors", "PillowWarnings"]
 
 _MOST_NAMED = 3
@@ -51,8 +53,9 @@ class PillowWarnings:
             named = [f"{path!r}: {text}" for path, text in self._heard.items()][:_MOST_NAMED]
             more = len(self._heard) - len(named)
             warnings.warn(
-                f"Pillow warned of {len(self._heard)} image file(s), which were read all the "
-                f"same. {'; '.join(named)}{f'; and of {more} more' if more else ''}.",
+                f"Pillow warned of {counted(len(self._heard), 'image file')} but read "
+                f"{'them' if len(self._heard) > 1 else 'it'}. {'; '.join(named)}"
+                f"{f'; and of {more} more' if more else ''}.",
                 UserWarning,
                 stacklevel=3,
             )

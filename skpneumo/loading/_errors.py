@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from skpneumo._formatting import counted
+
 __all__ = ["MissingImagesError", "UnreadableImagesError", "unreadable_images_error"]
 
 _NAMED_IN_MESSAGE = 10
@@ -72,7 +74,7 @@ def unreadable_images_error(failures: Mapping[str, Exception]) -> UnreadableImag
 
 
 def _describe(failures: Mapping[str, Exception]) -> str:
-    lines = [f"{len(failures)} image file(s) cannot be read:"]
+    lines = [f"{counted(len(failures), 'image file')} cannot be read:"]
     for path, reason in list(failures.items())[:_NAMED_IN_MESSAGE]:
         text = reason.strerror if isinstance(reason, OSError) and reason.strerror else reason
         lines.append(f"  {path!r}: {text}")

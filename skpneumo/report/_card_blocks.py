@@ -102,12 +102,13 @@ class Open:
         return "\n".join(lines)
 
     def html(self) -> str:
-        return bullets(
-            f"{name}: {self.answers[name]}"
+        items = (
+            f"\N{BALLOT BOX WITH CHECK} {name}: {self.answers[name]}"
             if name in self.answers
             else f"\N{BALLOT BOX} {name}, to be written: {question}"
             for name, question in self.questions.items()
         )
+        return bullets(items, "boxes")
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import math
 from html import escape
 
+from skpneumo._formatting import counted
 from skpneumo.report._context import ReportContext
 from skpneumo.report._evaluation import Estimate
 from skpneumo.report._wording import NBSP, basis, figure_of, metric_name
@@ -39,9 +40,17 @@ def meaning_of(context: ReportContext, metric: str) -> tuple[str, str]:
     if not math.isnan(chance.value) and chance.low <= 0.5:
         # A recall of 1 of whoever calls every image positive is worth nothing.
         return "error", "no better than chance, as far as these images tell"
+    bound, name = GOOD[metric], ""
     if metric == "recall" and context.rule.promise is not None:
-        return _against(estimate, context.rule.promise.recall, "the promised floor of")
-    return _against(estimate, GOOD[metric], "")
+        bound, name = context.rule.promise.recall, "the promised floor of"
+    severity, words = _against(estimate, bound, name)
+    seen = context.settings.seen_in_training
+    if severity == "good" and seen is not None and seen.any():
+        return "note", (
+            f"{words}, but {int(seen.sum()):,} of {counted(len(seen), 'image')} were "
+            "seen in training"
+        )
+    return severity, words
 
 
 def _against(estimate: Estimate, bound: float, name: str) -> tuple[str, str]:

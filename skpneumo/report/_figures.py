@@ -36,7 +36,7 @@ def figures_of(context: ReportContext) -> str:
     with drawing():
         drawn = [
             *_both_classes(predictions, context.found, names),
-            _thresholds(predictions, threshold),
+            _thresholds(predictions, names, threshold),
             _scores(predictions, names, threshold),
         ]
     return f'<div class="figures">{"".join(drawn)}</div>'
@@ -45,9 +45,9 @@ def figures_of(context: ReportContext) -> str:
 def training_curves(estimator: Any) -> str:
     """Training curves, if the model has a history."""
     with drawing():
-        figure = _figure((10.8, 3.6))
+        figure = _figure((4.4, 3.6))
         try:
-            TrainingCurvesDisplay.from_estimator(estimator, ax=figure.subplots())
+            display = TrainingCurvesDisplay.from_estimator(estimator, ax=figure.subplots())
         except TypeError:
             several = len(classifiers_of(estimator)) > 1
             return left_out(
@@ -55,20 +55,33 @@ def training_curves(estimator: Any) -> str:
                 if several
                 else "the model keeps no history of its training."
             )
-        return svg(
+        epochs = max(map(len, display.history.values()), default=0)
+        if epochs == 1:
+            return left_out("it was trained for one epoch, and a point is no curve.")
+        n_panels = len(display.axes_)
+        figure.set_size_inches(0.8 + 3.6 * n_panels, 3.6)
+        drawn = svg(
             figure,
             "training",
             "Course of the training",
             "Epoch by epoch, on training and validation images. They show the course, not how "
             "good the model is: one run, and validation images it was chosen by.",
-            wide=True,
+            wide=n_panels > 1,
         )
+        return f'<div class="figures">{drawn}</div>'
 
 
 def _both_classes(
     predictions: Predictions, found: dict[str, Estimate], names: tuple[str, str]
 ) -> list[str]:
-    titles = "Confusion matrix", "ROC", "Precision and recall", "Error tradeoff", "Calibration"
+    titles = (
+        "Confusion matrix",
+        "Shares",
+        "ROC",
+        "Precision and recall",
+        "Error tradeoff",
+        "Calibration",
+    )
     n_positive = np.count_nonzero(predictions.positive)
     n_negative = len(predictions) - n_positive
     if not n_positive or not n_negative:
@@ -79,22 +92,24 @@ def _both_classes(
         f"{counted(predictions.n_patients, 'patient')}"
     )
 
-    figure = _figure((8, 4.2))
-    draw_confusion(figure.subplots(1, 2), predictions, found, names)
+    # A figure each, so that they are one below the other where a page is narrow.
+    counts, shares = _figure((4.4, 4.4)), _figure((4.4, 4.4))
+    draw_confusion((counts.subplots(), shares.subplots()), predictions, found, names)
     recall, specificity = found["recall"], found["specificity"]
     drawn = [
         svg(
-            figure,
-            "confusion",
-            titles[0],
-            f"Images on the left, shares of the true class on the right. Recall "
-            f"{figure_of(recall)}, {basis(recall)}; specificity "
-            f"{figure_of(specificity)}, {basis(specificity)}.",
-            wide=True,
-        )
+            counts, "confusion", titles[0], f"How many images of a class are called what; {both}."
+        ),
+        svg(
+            shares,
+            "shares",
+            titles[1],
+            f"The same as shares of the true class. Recall {figure_of(recall)}, {basis(recall)}; "
+            f"specificity {figure_of(specificity)}, {basis(specificity)}.",
+        ),
     ]
     if predictions.score is None:
-        return drawn + [gap(title, "the model has no scores.") for title in titles[1:]]
+        return drawn + [gap(title, "the model has no scores.") for title in titles[2:]]
 
     separated = are_separated(predictions)
     roc, precision_recall, det, calibration = (_figure((4.4, 4.6)) for _ in range(4))
@@ -108,52 +123,52 @@ def _both_classes(
         svg(
             roc,
             "roc",
-            titles[1],
+            titles[2],
             f"Each point is a threshold. Area {figure_of(auc)}; {both}. The dashed line is "
             "chance.",
         ),
         svg(
             precision_recall,
             "precision-recall",
-            titles[2],
+            titles[3],
             f"Average precision {figure_of(average_precision)}; {both}. The dashed line, "
             "calling everything positive, is their share here.",
         ),
-        gap(titles[3], "some threshold makes no error at all, so there is nothing to trade.")
+        gap(titles[4], "some threshold makes no error at all, so there is nothing to trade.")
         if separated
         else svg(
             det,
             "tradeoff",
-            titles[3],
+            titles[4],
             f"Misses against false alarms, on axes that spread small rates apart; {both}.",
         ),
     ]
     if not predictions.has_probabilities:
-        return [*drawn, gap(titles[4], "the model has scores, but no probabilities.")]
+        return [*drawn, gap(titles[5], "the model has scores, but no probabilities.")]
     draw_calibration(calibration.subplots(), predictions, error, N_BINS)
     return [
         *drawn,
         svg(
             calibration,
             "calibration",
-            titles[4],
+            titles[5],
             f"Share of positives against predicted probability, in {N_BINS} bins; on the "
             f"diagonal, probabilities mean what they say. Error {figure_of(error)}; {both}.",
         ),
     ]
 
 
-def _thresholds(predictions: Predictions, threshold: float | None) -> str:
+def _thresholds(predictions: Predictions, names: tuple[str, str], threshold: float | None) -> str:
     title = "Thresholds"
     if predictions.score is None:
         return gap(title, "the model has no scores.")
     figure = _figure((5.4, 4.4))
     ThresholdDisplay.from_predictions(
-        predictions.positive,
+        np.where(predictions.positive, names[1], names[0]),
         predictions.score,
         threshold=threshold,
         groups=predictions.patient,
-        pos_label=True,
+        pos_label=names[1],
         ax=figure.subplots(),
     )
     basis_of_all = based_on(len(predictions), predictions.n_patients)

@@ -48,8 +48,9 @@ def paragraph(text: str) -> str:
     return f"<p>{escape(text)}</p>"
 
 
-def bullets(items: Iterable[str]) -> str:
-    return f"<ul>{''.join(f'<li>{escape(item)}</li>' for item in items)}</ul>"
+def bullets(items: Iterable[str], look: str = "") -> str:
+    opening = f'<ul class="{look}">' if look else "<ul>"
+    return f"{opening}{''.join(f'<li>{escape(item)}</li>' for item in items)}</ul>"
 
 
 def preformatted(text: str) -> str:
@@ -75,6 +76,6 @@ def left_out(reason: str) -> str:
 def gap(title: str, reason: str) -> str:
     """Placeholder for a figure that cannot be drawn."""
     return (
-        f"<figure><figcaption><b>{escape(title)}.</b> Left out: {escape(reason)}"
+        f'<figure class="wide"><figcaption><b>{escape(title)}.</b> Left out: {escape(reason)}'
         "</figcaption></figure>"
     )

@@ -23,6 +23,7 @@ from skpneumo.report._decisions import DecisionRule, claimed_rule
 from skpneumo.report._markup import Section
 from skpneumo.report._operating_point import promised_table
 from skpneumo.report._provenance import versions
+from skpneumo.report._wording import guarantee_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -212,12 +213,12 @@ def _decision(estimator: Any) -> list[Block]:
     blocks: list[Block] = [Text(f"Threshold {rule.threshold:.4g}. {rule.origin}")]
     said = getattr(threshold.chosen_by, "guarantee_", None)
     if isinstance(said, dict):  # an exported model has it as its file says it
-        blocks.append(Text(f"The guarantee is {said['guarantee']}. {said['terms']}"))
+        blocks.append(Text(guarantee_of(said["terms"])))
     if rule.promise is not None:
         chosen = rule.promise
         blocks += [
             Table(promised_table(chosen), "What was promised, by patients, in training"),
-            Text(f"The guarantee is {chosen.guarantee_}. {chosen.guarantee_terms_}"),
+            Text(guarantee_of(chosen.guarantee_terms_)),
         ]
     return blocks
 

@@ -8,7 +8,7 @@ from skpneumo.report._context import ReportContext
 from skpneumo.report._evaluation import clustered_share
 from skpneumo.report._markup import Section, paragraph, rows_table, sizes
 from skpneumo.report._sentences import sentences_about_floor
-from skpneumo.report._wording import bracketed, figure_of, metric_name
+from skpneumo.report._wording import bracketed, figure_of, guarantee_of, metric_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +30,7 @@ def operating_point(context: ReportContext) -> Section:
         parts += [
             table(promised_table(rule.promise), "What was promised, by patients, in training")
         ]
-        parts += [paragraph(_guarantee(rule.promise))]
+        parts += [paragraph(guarantee_of(rule.promise.guarantee_terms_))]
         said = sentences_about_floor(
             context.predictions,
             rule.promise.recall,
@@ -40,10 +40,6 @@ def operating_point(context: ReportContext) -> Section:
         parts += [paragraph(sentence) for sentence in said.values()]
     parts.append(rows_table(rows, "What was measured here, by images"))
     return Section("operating-point", "Operating point", "".join(parts))
-
-
-def _guarantee(chosen: RecallFloorClassifier) -> str:
-    return f"The guarantee is {chosen.guarantee_}. {chosen.guarantee_terms_}"
 
 
 def promised_table(chosen: RecallFloorClassifier) -> "pd.DataFrame":

@@ -21,7 +21,8 @@ def at_prevalence(context: ReportContext) -> Section:
     if prevalence is None:
         text = (
             "None was stated. Predictive values and net benefit depend on how common the illness "
-            "is where the model is used: pass prevalence= for these figures."
+            "is where the model is used: pass prevalence=, in the shell --prevalence, for these "
+            "figures."
         )
         return Section("prevalence", title, paragraph(text))
     threshold = context.settings.threshold_probability or prevalence

@@ -27,9 +27,9 @@ from skpneumo.report._provenance import (
 )
 from skpneumo.report._wording import (
     MEANINGS,
-    described,
     figure_of,
     metric_name,
+    outlined,
 )
 
 if TYPE_CHECKING:
@@ -296,7 +296,7 @@ def reproduction(context: ReportContext, facts: dict[str, str]) -> Section:
     }
     body = pairs_table(facts | seeds, ("what", "value"), "This report")
     body += pairs_table(versions(), ("package", "version"), "Versions")
-    body += f"<h3>Model</h3>{preformatted(described(context.estimator))}"
+    body += f"<h3>Model</h3>{preformatted(outlined(context.estimator))}"
     body += details(
         "All parameters", pairs_table(by_name, ("parameter", "value"), "Parameters of the model")
     )

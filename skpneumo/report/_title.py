@@ -1,7 +1,6 @@
 """The title of a report: the model, the data, and the day."""
 
 import os
-from pathlib import Path
 from typing import Any
 
 from skpneumo._formatting import counted
@@ -32,11 +31,14 @@ def _model(estimator: Any) -> str:
 
 
 def _data(context: ReportContext) -> str:
-    """The folder that all files are in, else how many rows there are."""
+    """The folder of the collection, else how many rows there are."""
     filenames = context.collection.filenames
     if filenames is None:
         return counted(len(context.collection.labels), "row")
-    folder = os.path.commonpath([os.path.abspath(name) for name in filenames.tolist()])
-    if len(filenames) == 1 or Path(folder).suffix:
+    folders = {os.path.dirname(os.path.abspath(name)) for name in filenames.tolist()}
+    folder = os.path.commonpath(folders)
+    # Where all files are of one split or one class, its folder names no collection.
+    inner = {*map(str, context.collection.split), *context.label_names.values()}
+    while os.path.basename(folder) in inner - {""}:
         folder = os.path.dirname(folder)
     return os.path.basename(folder) or counted(len(filenames), "image")

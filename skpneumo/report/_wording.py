@@ -1,5 +1,6 @@
 """How a report writes its figures: none without its interval and what it rests on."""
 
+import ast
 import math
 import re
 from typing import Any
@@ -17,12 +18,15 @@ __all__ = [
     "bracketed",
     "described",
     "figure_of",
+    "guarantee_of",
     "metric_name",
+    "outlined",
 ]
 
 NBSP = "\N{NO-BREAK SPACE}"
 
 _LONGEST = 300
+_LINE = 88
 
 MEANINGS = {
     "accuracy": "images called rightly",
@@ -78,3 +82,33 @@ def described(value: Any) -> str:
     if isinstance(value, BaseEstimator) or len(text) <= _LONGEST:
         return text
     return f"{text[:_LONGEST]}…"
+
+
+def guarantee_of(terms: str) -> str:
+    """A sentence with the terms of a guarantee, which say first whether it is exact."""
+    return f"The guarantee is {terms[0].lower()}{terms[1:]}"
+
+
+def outlined(estimator: Any) -> str:
+    """An estimator as code, indented by two letters for each estimator around."""
+    text = described(estimator)
+    try:
+        return _broken(ast.parse(text, mode="eval").body, "")
+    except SyntaxError:  # a parameter that does not write itself as code
+        return text
+
+
+def _broken(node: ast.expr, indent: str) -> str:
+    """Code in one line where it fits, else its arguments in a line each."""
+    line = ast.unparse(node)
+    if len(indent) + len(line) <= _LINE or not isinstance(node, ast.Call | ast.List | ast.Tuple):
+        return line
+    within = f"{indent}  "
+    if isinstance(node, ast.Call):
+        opening, closing = f"{ast.unparse(node.func)}(", ")"
+        parts = [_broken(each, within) for each in node.args]
+        parts += [f"{each.arg}={_broken(each.value, within)}" for each in node.keywords]
+    else:
+        opening, closing = "[]" if isinstance(node, ast.List) else "()"
+        parts = [_broken(each, within) for each in node.elts]
+    return "\n".join([opening, *(f"{within}{part}," for part in parts), f"{indent}{closing}"])

@@ -1,5 +1,6 @@
 """What the server says of its model: classes, decision, versions, and what it is not."""
 
+import re
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -13,7 +14,7 @@ from skpneumo.serving._gate import gate_facts
 from skpneumo.serving._limits import Limits
 from skpneumo.serving._model import METHODS, ServedModel
 
-__all__ = ["NOTICE", "model_facts"]
+__all__ = ["NOTICE", "model_facts", "notice_of"]
 
 NOTICE = (
     "Not a medical device, and not for diagnosis, triage or any other decision about a patient."
@@ -37,8 +38,23 @@ def model_facts(model: ServedModel, limits: Limits) -> dict[str, Any]:
         "methods": _methods(model.estimator),
         "limits": asdict(limits),
         "versions": _versions(),
-        "notice": " ".join(filter(None, [NOTICE, model.facts.get("notice")])),
+        "notice": notice_of(model.facts.get("notice")),
     }
+
+
+def notice_of(own: str | None) -> str:
+    """What every model is not, and what a model's own notice adds to that.
+
+    Examples
+    --------
+    >>> from skpneumo.serving._facts import notice_of
+    >>> said = notice_of("This is no medical device. It knows children only.")
+    >>> said.removeprefix("Not a medical device, and not for diagnosis, triage or ")
+    'any other decision about a patient. It knows children only.'
+    """
+    sentences = re.split(r"(?<=[.!?])\s+", own or "")
+    added = [each for each in sentences if each and "medical device" not in each.lower()]
+    return " ".join([NOTICE, *added])
 
 
 def _decision(model: ServedModel) -> str:

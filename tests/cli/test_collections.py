@@ -338,3 +338,27 @@ def test_a_model_of_three_classes_and_what_is_positive(three_class_model_file, x
     assert read.positive == ["BACTERIA", "VIRUS"]
     options = CollectionOptions(positive=("virus",))
     assert read_for(model, folder, options, "test", "held out").positive == ["VIRUS"]
+
+
+def test_training_knows_where_there_are_patients_to_evaluate_on(xrays, tmp_path):
+    assert read_training_data(Path(xrays.root), FOLDER_ALONE).source == str(xrays.root)
+    assert not read_training_data(Path(xrays.root), CollectionOptions(part="all")).source
+    shutil.copytree(Path(xrays.root, "train"), tmp_path / "alone")
+    assert not read_training_data(tmp_path / "alone", FOLDER_ALONE).source
+
+
+@pytest.mark.filterwarnings("ignore:The class PNEUMONIA has no images")
+def test_images_of_one_class_are_refused_before_training(xrays, tmp_path, capsys):
+    shutil.copytree(Path(xrays.root, "train", "NORMAL"), tmp_path / "NORMAL")
+    assert main(["fit", str(tmp_path), "--out", str(tmp_path / "m.skpneumo"), *TINY]) == 1
+    said = capsys.readouterr()
+    assert "are NORMAL. Training needs images of each class." in said.err
+    assert "Training robust" not in said.out
+
+
+def test_a_model_and_a_folder_of_other_classes(xrays, tmp_path, model_file, capsys):
+    for name in ("a", "b"):
+        shutil.copytree(Path(xrays.root, "train", "NORMAL"), tmp_path / name)
+    assert main(["evaluate", str(model_file), str(tmp_path)]) == 1
+    assert "tells NORMAL, PNEUMONIA apart, in this order; " in (err := capsys.readouterr().err)
+    assert " holds a, b. " in err

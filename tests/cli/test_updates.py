@@ -5,7 +5,8 @@ import pytest
 from sklearn.dummy import DummyClassifier
 
 from skpneumo import CNNClassifier, ImageLoader, ImageResampler, Pipeline, make_recipe
-from skpneumo.cli._updates import fewest_updates, n_updates, updates_line
+from skpneumo.cli._default_pipeline import with_recall_floor
+from skpneumo.cli._updates import fewest_updates, fits_line, n_updates, updates_line
 
 
 def pipeline(*before, **options):
@@ -44,9 +45,18 @@ def test_the_line_says_both_numbers_and_the_remedy(name, enough):
     line = updates_line(make_recipe(name), np.empty(150, dtype=object), np.zeros(150))
     assert line.startswith("150 images, ")
     assert ("too few" in line) == ("--epochs" in line) == (not enough)
+    assert "--recipe" not in line  # which only one command has
     assert "1,000" in line
 
 
 def test_what_is_no_network_has_no_updates():
     dummy = Pipeline([("cnn", DummyClassifier())])
     assert updates_line(dummy, [1, 2], [0, 1]) == "2 images."
+
+
+def test_a_recall_floor_says_how_many_models_it_takes(xrays):
+    assert "is chosen on a third" in fits_line(with_recall_floor(pipeline(), 0.5), xrays)
+    said = fits_line(with_recall_floor(pipeline(), 0.8), xrays)
+    assert said.startswith("A recall floor of 0.8 takes 5 models, ")
+    with pytest.raises(ValueError, match="at least 299 patients of PNEUMONIA; has"):
+        fits_line(with_recall_floor(pipeline(), 0.99), xrays)

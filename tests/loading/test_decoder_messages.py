@@ -33,7 +33,7 @@ def test_pillows_warnings_name_the_files_together(odd_files, n_jobs):
         images = ImageLoader(size=8, cache=False, n_jobs=n_jobs).transform(odd_files)
     assert len(images) == 6
     (message,) = (str(each.message) for each in caught)
-    assert message.startswith("Pillow warned of 5 image file(s)")
+    assert message.startswith("Pillow warned of 5 image files but read them.")
     assert sum(repr(path) in message for path in odd_files[1:]) == 3
     assert "Corrupt EXIF" in message
     assert "of 2 more" in message

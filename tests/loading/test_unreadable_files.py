@@ -86,7 +86,7 @@ def test_all_of_them_are_named_with_their_reasons(bad_files, tmp_path, n_jobs):
         assert repr(path) in str(error)
         assert reason in str(error)
     assert str(good) not in str(error)
-    assert str(error).startswith(f"{len(bad_files)} image file(s) cannot be read")
+    assert str(error).startswith(f"{len(bad_files)} image files cannot be read")
     assert isinstance(error, ValueError)
     assert isinstance(error, OSError)
     assert not isinstance(error, FileNotFoundError)

@@ -65,7 +65,7 @@ def test_what_only_a_person_can_write_is_left_open_until_it_is_written(floor):
 def test_threshold_and_guarantee_are_those_of_the_model(floor):
     said = section(model_card(floor), "Metrics")
     assert f"Threshold {floor.threshold_:.4g}." in said
-    assert f"The guarantee is {floor.guarantee_}." in said
+    assert f"The guarantee is {floor.guarantee_}" in said
     assert f"{floor.recall_bound_:.3f}" in said
     plain = section(model_card(LogisticRegression().fit([[0.0], [1.0]], [0, 1])), "Metrics")
     assert "Nobody chose the threshold" in plain

@@ -3,6 +3,7 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 
@@ -40,6 +41,7 @@ from skpneumo.report._sections import (
     summary,
 )
 from skpneumo.report._title import title_of
+from skpneumo.report._wording import outlined
 
 SECTIONS = [
     "summary", "data", "flow", "protocol", "operating-point", "metrics", "prevalence", "figures",
@@ -236,7 +238,7 @@ def test_page_can_be_read_without_seeing_it(page):
     assert page.all("html")[0]["lang"] == "en"
     assert all(image["alt"] for image in page.all("img"))
     drawings = page.all("svg")
-    assert len(drawings) == 7
+    assert len(drawings) == 8
     assert all(svg["role"] == "img" and svg["aria-label"] for svg in drawings)
     assert page.all("th")
     assert all(cell.get("scope") in {"row", "col"} for cell in page.all("th"))
@@ -278,7 +280,7 @@ def test_every_row_of_figures_has_its_number_of_images(model, xrays):
     with_interval = [row for row in rows if "[" in text_of(row)]
     assert len(with_interval) > 15
     for row in with_interval:
-        numbers = [int(n) for n in re.findall(r'class="number">(\d+)<', row)]
+        numbers = [int(n) for n in re.findall(r'class="number"[^>]*>(\d+)<', row)]
         assert len(numbers) == 2
         assert 0 < numbers[1] <= numbers[0] <= test.sum()
 
@@ -358,6 +360,9 @@ def test_history_of_the_training_is_drawn(model):
     drawn = training_curves(make_pipeline(ImageLoader(), Remembering()))
     assert 'aria-label="Course of the training"' in drawn
     assert training_curves(model) == "<p>Left out: the model keeps no history of its training.</p>"
+    Remembering.history_ = {"loss": [0.7]}
+    once = training_curves(make_pipeline(ImageLoader(), Remembering()))
+    assert once.startswith("<p>Left out: it was trained for one epoch")
 
 
 # The average precision of nothing but positives takes an interval from no negatives.
@@ -368,7 +373,7 @@ def test_single_class_leaves_gaps(model, xrays, label, lacking):
         model, xrays.filenames[rows], xrays.target[rows], target_names=xrays.target_names
     )
     drawn = text_of(figures_of(context))
-    assert drawn.count(f"there are no images of {lacking}.") == 5
+    assert drawn.count(f"there are no images of {lacking}.") == 6
     assert "What other thresholds would give" in drawn
     tiles = re.sub(r"\s+", " ", text_of(summary(context).body))
     for said in (text_of(metrics(context).body), tiles):
@@ -433,6 +438,19 @@ def test_title_names_model_data_and_day(xrays, html, features):
     )
 
 
+@pytest.mark.parametrize("below", ["test/NORMAL", "val", ""])
+def test_title_names_the_folder_of_the_collection_and_none_below(features, below):
+    X, y, _, _ = features
+    files = [os.path.join(os.sep, "my.xrays", below, f"{k}.png") for k in range(len(y))]
+    context = case_of(LogisticRegression().fit(X, y), X, y, target_names=["NORMAL", "PNEUMONIA"])
+    collection = replace(
+        context.collection,
+        filenames=np.array(files, dtype=object),
+        split=np.full(len(y), "test" if "test" in below else "val", dtype=object),
+    )
+    assert " on my.xrays, " in title_of(replace(context, collection=collection))
+
+
 @pytest.mark.parametrize(
     ("score", "expected"),
     [
@@ -452,6 +470,18 @@ def test_cards_are_coloured_by_what_they_mean(score, expected):
     for metric, severity in expected.items():
         assert meaning_of(context, metric)[0] == severity
     assert cards(context).count('-card">') == 3
+
+
+def test_images_seen_in_training_earn_no_praise():
+    y = np.repeat([0, 1], 40)
+    score = np.array([0.1] * 40 + [0.9] * 40)[:, None]
+    context = case_of(Scores().fit(None, y), score, y, groups=np.arange(80))
+    settings = replace(context.settings, seen_in_training=np.arange(80) < 3)
+    severity, words = meaning_of(replace(context, settings=settings), "roc_auc")
+    assert severity == "note"
+    assert words.endswith("but 3 of 80 images were seen in training")
+    none_seen = replace(context.settings, seen_in_training=np.zeros(80, dtype=bool))
+    assert meaning_of(replace(context, settings=none_seen), "roc_auc")[0] == "good"
 
 
 def test_a_promised_floor_decides_the_colour_of_recall(features):
@@ -655,7 +685,7 @@ def test_promise_is_held_against_what_was_measured(features, shift, verdict):
     assert f"referred, from {floor.threshold_:.4g} to {floor.upper_threshold_:.4g}" in said
     undecided = text_of(operating_point(case_of(floor, X[100:112], y[100:112])).body)
     assert "contains the floor of 0.8" in undecided
-    assert "The guarantee is exact. Exact, given the fitted model" in said
+    assert "The guarantee is exact, given the fitted model" in said
     negatives = y == 0
     none = text_of(operating_point(case_of(floor, X[negatives], y[negatives])).body)
     assert "no positive images here" in none
@@ -725,6 +755,16 @@ def test_parameters_name_no_place_in_memory(model):
     assert found["logisticregression__C"] == "10"
     assert "logisticregression" not in found
     assert "steps" not in found
+
+
+def test_a_model_is_indented_by_its_nesting(model):
+    frozen = FrozenEstimator(LogisticRegression(C=10, l1_ratio=0.25, max_iter=1234, tol=0.001))
+    lines = outlined(RecallFloorClassifier(frozen, recall=0.5, confidence=0.875)).splitlines()
+    assert max(map(len, lines)) <= 88
+    assert lines[:2] == ["RecallFloorClassifier(", "  confidence=0.875,"]
+    assert "  estimator=FrozenEstimator(" in lines
+    assert lines[-1] == ")"
+    assert "<function as_rows>" in outlined(model)  # what is no code stays as it is
 
 
 def test_scores_are_asked_for_once_per_kind(features):

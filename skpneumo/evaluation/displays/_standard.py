@@ -1,5 +1,6 @@
 """scikit-learn's own displays of a classifier, together on one figure."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -163,7 +164,7 @@ def are_separated(predictions: Predictions) -> bool:
 
 
 def draw_confusion(
-    panels: NDArray[np.object_],
+    panels: "Sequence[Axes] | NDArray[np.object_]",
     predictions: Predictions,
     found: dict[str, Estimate],
     display_labels: tuple[str, str],

@@ -125,6 +125,11 @@ class TrainingCurvesDisplay:
         for panel, draw in zip(self.axes_, panels, strict=True):
             draw(panel)
             panel.set_xlabel("epoch")
+            if max(map(len, history.values())) == 1:
+                # A line through one point is not seen.
+                for line in panel.get_lines():
+                    line.set_marker("o")
+                panel.set_xlim(0.5, 1.5)
             whole_numbers(panel.xaxis)
             tidy(panel)
         self.ax_, self.figure_ = ax, figure_of(ax)

@@ -1,0 +1,182 @@
+"""What is wrong with the usage of a command, in a line that ends with where there is help."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import fields
+from difflib import get_close_matches
+from importlib import import_module
+from inspect import Parameter, signature
+from typing import Any, Literal, get_args, get_origin
+
+from cyclopts import (
+    CoercionError,
+    CycloptsError,
+    MissingArgumentError,
+    UnknownCommandError,
+    UnknownOptionError,
+    UnusedCliTokensError,
+    ValidationError,
+)
+
+from skpneumo.cli._options import CollectionOptions
+from skpneumo.cli._xray_files import is_no_file
+
+__all__ = ["said_of", "unknown_option"]
+
+_NUMBERS = {"int": "a whole number", "float": "a number"}
+# What people call it who have not read the help.
+_SYNONYMS = {"train": "fit", "test": "evaluate", "search": "tune", "classify": "predict"}
+
+
+def said_of(error: CycloptsError, commands: Collection[str]) -> str:
+    """Say in a line what is wrong, what was probably meant, and where there is help."""
+    if isinstance(error, UnknownCommandError):
+        return _unknown_command(list(error.unused_tokens or [""]), commands)
+    command = next((each for each in error.command_chain or () if each in commands), "")
+    said = " ".join(_message(error, command, commands).split())
+    return f"{said} Try: skpneumo {command}{' ' * bool(command)}--help"
+
+
+def unknown_option(given: str, options: Iterable[str]) -> str:
+    """Say that there is no such option, and which one is like it."""
+    meant = _like(given, options)
+    return f"There is no option {given}." + (f" Did you mean {meant}?" if meant else "")
+
+
+def _unknown_command(tokens: list[str], commands: Collection[str]) -> str:
+    unknown = tokens[0]
+    others = [each for each in tokens if each in commands]
+    if unknown.startswith("-"):
+        said = unknown_option(unknown, ("--version", "--help", "--debug"))
+        return f"{said} Try: skpneumo --help"
+    if unknown == "help":
+        return f"There is no command help. Try: skpneumo {' '.join([*others[:1], '--help'])}"
+    near = get_close_matches(unknown.lower(), commands, n=1)
+    near = near or [name for word, name in _SYNONYMS.items() if word == unknown.lower()]
+    meant = f" Did you mean {near[0]}?" if near else ""
+    return (
+        f"There is no command {unknown}.{meant} The commands are {', '.join(commands)}. "
+        "Try: skpneumo --help"
+    )
+
+
+def _message(error: CycloptsError, command: str, commands: Collection[str]) -> str:
+    """What is wrong, in the words of a user who knows neither Python nor the parser."""
+    if error.msg is not None:
+        return str(error)
+    match error:
+        case UnknownOptionError():
+            own = [name for each in error.argument_collection for name in each.names]
+            said = unknown_option(_written(error.token), own)
+            return said if "mean" in said else said + _elsewhere(error.token, command, commands)
+        case UnusedCliTokensError():
+            return _unused(error, command)
+        case MissingArgumentError():
+            return _missing(error)
+        case CoercionError() if error.token is not None:
+            return _no_value(error, str(error.token.value))
+        case ValidationError() if error.argument is not None and error.argument.tokens:
+            return _refused(error, command)
+    return str(error)
+
+
+def _unused(error: UnusedCliTokensError, command: str) -> str:
+    unused = list(error.unused_tokens or [])
+    given = list(error.root_input_tokens or [])
+    arguments = _arguments(command)
+    what = f"no argument but {' '.join(arguments)}" if arguments else "options alone"
+    said = f"There is no place for {' '.join(unused)}: skpneumo {command} takes {what}."
+    for before in given[: given.index(unused[0])] if unused[0] in given else []:
+        if before.startswith("-") and not before.startswith("--") and len(before) > 2:
+            # As -out, of which -o takes the rest for its value.
+            return (
+                f"{said} {before} is {before[:2]} with the value {before[2:]}; an option of "
+                f"several letters is written -{before}."
+            )
+    return said
+
+
+def _missing(error: MissingArgumentError) -> str:
+    assert error.argument is not None
+    name = error.keyword or error.argument.name
+    if not name.startswith("-"):
+        return f"{name} is missing."
+    kind = _kind(error.argument.hint)
+    return f"{name} needs a value{': ' * bool(kind)}{kind}."
+
+
+def _no_value(error: CoercionError, value: str) -> str:
+    argument = error.argument
+    name = getattr(error.token, "keyword", None) or (argument.name if argument else "")
+    hint = error.target_type
+    said = f"{name} {value}: expected {_kind(hint) or 'another value'}."
+    if get_origin(hint) is Literal:
+        near = get_close_matches(value.lower(), [str(each) for each in get_args(hint)], n=1)
+        said += f" Did you mean {near[0]}?" if near else ""
+    return said
+
+
+def _refused(error: ValidationError, command: str) -> str:
+    assert error.argument is not None
+    tokens, reason = error.argument.tokens, error.exception_message
+    if tokens[0].keyword:
+        return f"{tokens[0].keyword} {tokens[0].value}: {reason[:1].lower()}{reason[1:]}"
+    # Among files, which may begin as an option does.
+    given = next((str(each.value) for each in tokens if is_no_file(str(each.value))), "")
+    if not given:
+        return reason
+    return f"{unknown_option(given, _options(command))} A file of that name is ./{given}."
+
+
+def _kind(hint: Any) -> str:
+    """The kind of a value in words; "" for what can be any text."""
+    choices = [each for each in (hint, *get_args(hint)) if get_origin(each) is Literal]
+    if choices:
+        return _listed(list(map(str, get_args(choices[0]))), "or")
+    names = str(hint)
+    return next((words for name, words in _NUMBERS.items() if name in names), "")
+
+
+def _written(token: Any) -> str:
+    return str(token.keyword or token.value)
+
+
+def _like(given: str, options: Iterable[str]) -> str:
+    """The option that was probably meant, if any is much like it."""
+    plain = {each.strip("-"): each for each in options if each.startswith("--")}
+    wanted = given.partition("=")[0].strip("-").replace("_", "-").lower()
+    if not wanted:
+        return ""
+    begun = [name for name in plain if len(wanted) > 2 and name.startswith(wanted)]
+    near = begun[:1] if len(begun) == 1 else get_close_matches(wanted, plain, n=1, cutoff=0.7)
+    return plain[near[0]] if near else ""
+
+
+def _elsewhere(token: Any, command: str, commands: Collection[str]) -> str:
+    """Which other commands have the option that this one lacks."""
+    wanted = _written(token).partition("=")[0]
+    having = [name for name in commands if name != command and wanted in _options(name)]
+    names = [f"skpneumo {name}" for name in having]
+    return f" It is an option of {_listed(names, 'and')}." if names else ""
+
+
+def _options(command: str) -> list[str]:
+    """The long options of a command."""
+    names = _parameters(command, Parameter.KEYWORD_ONLY)
+    if "read_by" in names:
+        names.remove("read_by")
+        names += [each.name for each in fields(CollectionOptions)]
+    return [f"--{name.replace('_', '-')}" for name in names]
+
+
+def _arguments(command: str) -> list[str]:
+    names = _parameters(command, Parameter.POSITIONAL_ONLY, Parameter.VAR_POSITIONAL)
+    return [name.upper() for name in names]
+
+
+def _parameters(command: str, *kinds: Any) -> list[str]:
+    function = getattr(import_module(f"skpneumo.cli.{command}"), command)
+    return [name for name, each in signature(function).parameters.items() if each.kind in kinds]
+
+
+def _listed(words: Sequence[str], last: str) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
