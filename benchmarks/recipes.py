@@ -36,7 +36,7 @@ from skpneumo import (
     make_recipe,
     save_model,
 )
-from skpneumo._formatting import with_interval
+from skpneumo._formatting import counted, with_interval
 from skpneumo._predictions import Predictions
 from skpneumo.datasets import patient_ids
 from skpneumo.evaluation import evaluate_predictions
@@ -258,7 +258,7 @@ def line_of(parts: list[dict[str, Any]], paths: np.ndarray) -> dict[str, Any]:
     y, _, files = pooled(tested, UNALTERED, paths)
     scores = {name: pooled(tested, name, paths)[1] for name in names}
     return line | {
-        "stress-tested": f"{len(np.unique(files))} images, {len(tested)} fits",
+        "stress-tested": f"{len(np.unique(files))} images, {counted(len(tested), 'fit')}",
         **stress_columns(y, files, scores, patient_ids(files)),
     }
 
