@@ -53,10 +53,10 @@ def pytest_collection_modifyitems(items: list[Any]) -> None:
     The build of the site runs what has no recording. With ``-n``, the processes get the files in
     this order; short ones come last, so that no process is left alone with a long one.
     """
-    items.sort(key=turn)
+    items.sort(key=running_order)
 
 
-def turn(item: Any) -> int:
+def running_order(item: Any) -> int:
     if item.nodeid.startswith(("README.md", "docs/", "tests/test_examples.py")):
         return 0
     if item.nodeid.startswith("tests/test_site.py"):

@@ -1,6 +1,6 @@
 """What the model that ships reaches on patients whom its folds' models had not seen.
 
-`train_pretrained.py` uses it: fits that are kept, and the figures of the card.
+`train_pretrained.py` uses it: fits that are saved, and the figures of the card.
 """
 
 import hashlib

@@ -319,7 +319,7 @@ def with_names_in_cells(table: str) -> str:
         re.sub(r"<[^>]*>", "", name).strip().replace('"', "&quot;")
         for name in re.findall(r"<th\b[^>]*>(.*?)</th>", head, re.DOTALL)
     ]
-    if len(names) < N_COLUMNS_OF_WIDE_TABLE:
+    if not body or "data-of=" in body or len(names) < N_COLUMNS_OF_WIDE_TABLE:
         return table
 
     def named(row: re.Match[str]) -> str:

@@ -537,11 +537,11 @@ def test_a_sigmoid_raises_probabilities_that_are_too_low(samples):
 
 
 @unknown_patients
-def test_a_sigmoid_turns_no_scores_round(samples):
+def test_a_sigmoid_reverses_no_order(samples):
     X, y = samples
     X = X[:, :1]
     model = FrozenEstimator(LogisticRegression().fit(-X, y))
-    with pytest.raises(ValueError, match="would turn the scores round"):
+    with pytest.raises(ValueError, match="would reverse the order"):
         RecallFloorClassifier(model, recall=0.9, calibration="sigmoid").fit(X, y)
 
 

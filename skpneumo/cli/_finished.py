@@ -57,8 +57,7 @@ def save_and_say_what_it_is_worth(
     file = shlex.quote(str(out))
     if data.held_out is None:
         say(
-            "What it reaches on patients it has not seen: skpneumo evaluate "
-            f"{file} {data.source}, on the split test."
+            f'What it reaches on the split "test": skpneumo evaluate {file} {data.source}'
             if data.source
             else "What it reaches on patients it has not seen: skpneumo evaluate "
             f"{file} FOLDER, or hold some out when training, with --hold-out 0.2."

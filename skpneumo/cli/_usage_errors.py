@@ -67,7 +67,11 @@ def _message(error: CycloptsError, command: str, commands: Collection[str]) -> s
         case UnknownOptionError():
             own = [name for each in error.argument_collection for name in each.names]
             said = unknown_option(_written(error.token), own)
-            return said if "mean" in said else said + _elsewhere(error.token, command, commands)
+            return (
+                said
+                if "Did you mean" in said
+                else said + _elsewhere(error.token, command, commands)
+            )
         case UnusedCliTokensError():
             return _unused(error, command)
         case MissingArgumentError():
@@ -83,7 +87,7 @@ def _unused(error: UnusedCliTokensError, command: str) -> str:
     unused = list(error.unused_tokens or [])
     given = list(error.root_input_tokens or [])
     arguments = _arguments(command)
-    what = f"no argument but {' '.join(arguments)}" if arguments else "options alone"
+    what = f"no argument but {' '.join(arguments)}" if arguments else "only options"
     said = f"There is no place for {' '.join(unused)}: skpneumo {command} takes {what}."
     for before in given[: given.index(unused[0])] if unused[0] in given else []:
         if before.startswith("-") and not before.startswith("--") and len(before) > 2:

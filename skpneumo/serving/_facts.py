@@ -42,6 +42,13 @@ def model_facts(model: ServedModel, limits: Limits) -> dict[str, Any]:
     }
 
 
+# A sentence of which nothing is left to say beside the notice of every model.
+_SAYS_THE_SAME = re.compile(
+    r"(this is )?(no|not a) medical device(, and (no diagnosis follows|not for diagnosis).*)?[.!]",
+    re.IGNORECASE,
+)
+
+
 def notice_of(own: str | None) -> str:
     """What every model is not, and what a model's own notice adds to that.
 
@@ -51,9 +58,11 @@ def notice_of(own: str | None) -> str:
     >>> said = notice_of("This is no medical device. It knows children only.")
     >>> said.removeprefix("Not a medical device, and not for diagnosis, triage or ")
     'any other decision about a patient. It knows children only.'
+    >>> notice_of("No medical device, and not for adults.").endswith("and not for adults.")
+    True
     """
     sentences = re.split(r"(?<=[.!?])\s+", own or "")
-    added = [each for each in sentences if each and "medical device" not in each.lower()]
+    added = [each for each in sentences if each and not _SAYS_THE_SAME.fullmatch(each)]
     return " ".join([NOTICE, *added])
 
 
