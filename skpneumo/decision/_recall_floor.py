@@ -563,8 +563,8 @@ def _check_direction(scaling: CalibratedClassifierCV) -> None:
     low, high = scaling.predict_proba(np.array([[-1.0], [1.0]]))[:, 1]
     if low > high:
         raise ValueError(
-            'calibration="sigmoid" would reverse the order of the scores: positive samples have lower ones '
-            "than negative samples, out of fold. Improve the model, or check pos_label."
+            'calibration="sigmoid" would reverse the order of the scores: out of fold, positive '
+            "samples have lower ones than negative samples. Improve the model, or check pos_label."
         )
 
 
