@@ -541,8 +541,10 @@ def test_a_sigmoid_reverses_no_order(samples):
     X, y = samples
     X = X[:, :1]
     model = FrozenEstimator(LogisticRegression().fit(-X, y))
-    with pytest.raises(ValueError, match="would reverse the order"):
-        RecallFloorClassifier(model, recall=0.9, calibration="sigmoid").fit(X, y)
+    floor = RecallFloorClassifier(model, recall=0.9, calibration="sigmoid")
+    with pytest.warns(UserWarning, match="would reverse their order"):
+        floor.fit(X, y)
+    np.testing.assert_array_equal(floor.predict_proba(X)[:, 1], model.predict_proba(X)[:, 1])
 
 
 @unknown_patients
@@ -744,7 +746,7 @@ def test_too_few_patients_are_refused_before_training(parameters):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"recall": 1.0}, {"confidence": 0}, {"specificity": 98}, {"calibration": "sigmoid"}]
+    "wrong", [{"recall": 1.0}, {"confidence": 0}, {"specificity": 98}, {"calibration": "platt"}]
 )
 def test_parameters_are_validated(wrong, samples):
     with pytest.raises(ValueError, match=f"The '{next(iter(wrong))}' parameter"):

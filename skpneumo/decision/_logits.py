@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.isotonic import IsotonicRegression
 
-__all__ = ["LogitClassifier", "logits"]
+__all__ = ["LogitClassifier", "calibrate", "fit_calibrator", "logits"]
 
 _LEAST_PROBABILITY = 1e-12
 
@@ -30,3 +35,43 @@ def logits(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """One column of log odds, finite at probabilities of 0 and 1."""
     scores = scores.astype(np.float64)  # of a float32, 1 - 1e-12 would be 1
     return logit(np.clip(scores, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY))[:, np.newaxis]
+
+
+def fit_calibrator(
+    method: str | None, scores: NDArray[np.float64], is_positive: NDArray[np.bool_]
+) -> Any:
+    """Fit what never decreases from scores to labels: by scikit-learn to log odds, or isotonic.
+
+    None if there is no method, or, with a warning, if the map would decrease.
+    """
+    if method is None:
+        return None
+    if method == "isotonic":
+        return IsotonicRegression(out_of_bounds="clip").fit(scores, is_positive)
+    everything = np.arange(len(scores))
+    scaling = CalibratedClassifierCV(
+        LogitClassifier(),
+        method=method,
+        cv=[(everything, everything)],  # the scores are out of fold already
+        ensemble=False,
+    ).fit(logits(scores), is_positive)
+    low, high = scaling.predict_proba(np.array([[-1.0], [1.0]]))[:, 1]
+    if low <= high:
+        return scaling
+    warnings.warn(
+        f"Probabilities are not calibrated, because calibration={method!r} would reverse their "
+        "order: out of fold, positive samples have lower ones than negative samples. Improve the "
+        "model, or check pos_label.",
+        UserWarning,
+        stacklevel=4,
+    )
+    return None
+
+
+def calibrate(calibrator: Any, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Apply what `fit_calibrator` gave."""
+    if calibrator is None:
+        return scores
+    if isinstance(calibrator, IsotonicRegression):
+        return calibrator.predict(scores)
+    return calibrator.predict_proba(logits(scores))[:, 1]

@@ -10,10 +10,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.callback import CallbackSupportMixin
 from sklearn.frozen import FrozenEstimator
-from sklearn.isotonic import IsotonicRegression
 from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit, check_cv
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.parallel import Parallel, delayed
@@ -34,7 +32,7 @@ from skpneumo._sklearn import (
 from skpneumo.datasets import UnknownPatientsWarning
 from skpneumo.decision._binary_wrapper import BinaryWrapperMixin, fit_with_callbacks
 from skpneumo.decision._guarantee import terms_of_guarantee
-from skpneumo.decision._logits import LogitClassifier, logits
+from skpneumo.decision._logits import calibrate, fit_calibrator
 from skpneumo.decision._operating_point import (
     PARAMETER_CONSTRAINTS,
     OperatingPoint,
@@ -50,10 +48,6 @@ REFER = "refer"
 
 _HELD_OUT = 1 / 3
 _FEWEST_TO_HOLD_OUT = 3  # of either class: one to choose by, two to fit by
-
-
-# Calibrations that scikit-learn fits to log odds.
-_OF_LOG_ODDS = ("temperature", "sigmoid")
 
 
 class RecallFloorClassifier(
@@ -307,7 +301,9 @@ class RecallFloorClassifier(
         exact = frozen or (self.ensemble and len(self.estimators_) == 1)
         self.guarantee_ = "exact" if exact else "approximate"
 
-        self.calibrator_ = self._fit_calibrator(raw_scores, y[held_out] == self.pos_label_)
+        self.calibrator_ = fit_calibrator(
+            self.calibration, raw_scores, y[held_out] == self.pos_label_
+        )
         point = self._operating_point(
             y, self._calibrate(raw_scores), patients, held_out, self.pos_label_
         )
@@ -530,42 +526,14 @@ class RecallFloorClassifier(
         scores = [_positive_score(model, X, self.pos_label_) for model in self.estimators_]
         return scores[0] if len(scores) == 1 else np.mean(scores, axis=0, dtype=np.float64)
 
-    def _fit_calibrator(self, scores: NDArray[np.float64], is_positive: NDArray[np.bool_]) -> Any:
-        if self.calibration in _OF_LOG_ODDS:
-            everything = np.arange(len(scores))
-            scaling = CalibratedClassifierCV(
-                LogitClassifier(),
-                method=self.calibration,
-                cv=[(everything, everything)],  # the scores are out of fold already
-                ensemble=False,
-            ).fit(logits(scores), is_positive)
-            _check_direction(scaling)
-            return scaling
-        if self.calibration == "isotonic":
-            return IsotonicRegression(out_of_bounds="clip").fit(scores, is_positive)
-        return None
-
     def _calibrate(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         # Never decreasing, so the k-th lowest score stays the k-th lowest, and the guarantee
         # with it, although calibrator and threshold come from the same patients.
-        if self.calibration in _OF_LOG_ODDS:
-            return self.calibrator_.predict_proba(logits(scores))[:, 1]
-        if self.calibration == "isotonic":
-            return self.calibrator_.predict(scores)
-        return scores
+        return calibrate(self.calibrator_, scores)
 
     def _labels(self, is_positive: NDArray[np.bool_]) -> NDArray[Any]:
         negative, positive = np.argsort(self.classes_ == self.pos_label_)
         return self.classes_[np.where(is_positive, positive, negative)]
-
-
-def _check_direction(scaling: CalibratedClassifierCV) -> None:
-    low, high = scaling.predict_proba(np.array([[-1.0], [1.0]]))[:, 1]
-    if low > high:
-        raise ValueError(
-            'calibration="sigmoid" would reverse the order of the scores: out of fold, positive '
-            "samples have lower ones than negative samples. Improve the model, or check pos_label."
-        )
 
 
 def _patients(X: Any, groups: Any, n_samples: int) -> tuple[NDArray[Any] | None, bool]:

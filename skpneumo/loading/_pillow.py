@@ -120,7 +120,7 @@ def _load(image: ImageFile.ImageFile, heard: list[str]) -> None:
 
 
 @contextmanager
-def _damage_explained(image_class: type[CheckedFile]) -> Iterator[None]:
+def _damage_explained(image_class: type[ImageFile.ImageFile]) -> Iterator[None]:
     # Pillow has no closed list of what it raises over a broken file.
     try:
         yield
