@@ -19,6 +19,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from recipes import as_markdown_table, written
 
 from skpneumo import PatientKFold, load_chest_xray, make_recipe
 from skpneumo._formatting import with_interval
@@ -90,16 +91,29 @@ def write(out: Path, recipes: Sequence[str], images: Sequence[int], patients: np
         line[f"CPU minutes of {first}"] = f"{np.mean(minutes):.1f}"
         lines.append(line)
     if lines:
-        (out / "table.md").write_text(as_markdown(pd.DataFrame(lines)), encoding="utf-8")
+        (out / "table.md").write_text(as_markdown_table(pd.DataFrame(lines)), encoding="utf-8")
         plot(curves, out / "curve.svg")
 
 
 def pooled(files: Sequence[Path], patients: np.ndarray) -> Predictions:
     """The predictions of all draws; the patients held out are the same in each."""
+    codes = np.unique(patients, return_inverse=True)[1]
     parts = [np.load(file) for file in files]
-    y, score = (np.concatenate([part[name] for part in parts]) for name in ("y", "score"))
-    codes = np.tile(np.unique(patients, return_inverse=True)[1], len(parts))
+    return joined([at_one_half(part["y"], part["score"], codes) for part in parts])
+
+
+def at_one_half(y: np.ndarray, score: np.ndarray, codes: np.ndarray) -> Predictions:
     return Predictions(y == 1, score >= 0.5, score, codes, None, 1)
+
+
+def joined(parts: Sequence[Predictions]) -> Predictions:
+    """The predictions of all draws together; a patient may be in several."""
+    positive, predicted, score, patients = (
+        np.concatenate([getattr(part, name) for part in parts])
+        for name in ("positive", "predicted", "score", "patient")
+    )
+    codes = np.unique(patients, return_inverse=True)[1]
+    return Predictions(positive, predicted, score, codes, None, 1)
 
 
 def plot(curves: dict[str, list[tuple[int, float, float, float]]], file: Path) -> None:
@@ -111,18 +125,6 @@ def plot(curves: dict[str, list[tuple[int, float, float, float]]], file: Path) -
     axes.legend()
     figure.savefig(file)
     plt.close(figure)
-
-
-def written(estimate: Any) -> str:
-    return with_interval(estimate.value, estimate.low, estimate.high)
-
-
-def as_markdown(table: pd.DataFrame) -> str:
-    lines = [
-        "| " + " | ".join(map(str, row)) + " |"
-        for row in [table.columns, ["---"] * len(table.columns), *table.itertuples(index=False)]
-    ]
-    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

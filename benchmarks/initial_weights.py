@@ -19,8 +19,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from few_images import METRIC, as_markdown, drawn, written
+from few_images import METRIC, at_one_half, drawn, joined
 from pretrained_figures import FittedOnce
+from recipes import as_markdown_table, written
 
 from skpneumo import PatientKFold, load_chest_xray, make_recipe
 from skpneumo._formatting import with_interval
@@ -86,10 +87,11 @@ def measure(xrays: Any, rows: np.ndarray, file: Path, options: argparse.Namespac
                     np.save(scores, model.predict_proba(paths[test])[:, 1])
                     print(f"{start}: {len(train)} images, draw {draw + 1}", flush=True)
                 score = np.load(scores)
-                found[start].append(Predictions(y[test] == 1, score >= 0.5, score, codes, None, 1))
+                found[start].append(at_one_half(y[test], score, codes))
         lines.append({"images": n, "draws": options.draws, **compared(found)})
-        (options.out / "table.md").write_text(as_markdown(pd.DataFrame(lines)), encoding="utf-8")
-    print(as_markdown(pd.DataFrame(lines)))
+        table = as_markdown_table(pd.DataFrame(lines))
+        (options.out / "table.md").write_text(table, encoding="utf-8")
+    print(table)
 
 
 def compared(found: dict[str, list[Predictions]]) -> dict[str, str]:
@@ -101,16 +103,6 @@ def compared(found: dict[str, list[Predictions]]) -> dict[str, str]:
     }
     (gain,) = estimate_differences(pooled["initial"], pooled["random"], [METRIC], 0.95)
     return line | {"gain": with_interval(gain.difference, gain.low, gain.high)}
-
-
-def joined(parts: list[Predictions]) -> Predictions:
-    """The predictions of all draws; a patient may be in several."""
-    positive, predicted, score, patients = (
-        np.concatenate([getattr(part, name) for part in parts])
-        for name in ("positive", "predicted", "score", "patient")
-    )
-    codes = np.unique(patients, return_inverse=True)[1]
-    return Predictions(positive, predicted, score, codes, None, 1)
 
 
 if __name__ == "__main__":

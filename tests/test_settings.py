@@ -100,7 +100,7 @@ print(keras.config.image_data_format(), keras.config.floatx())
 
 @pytest.mark.slow
 def test_what_is_in_keras_json_has_no_influence(tmp_path):
-    """Another file than the user's is read in a process of its own only."""
+    """Keras reads the file when it is imported, so each case is a new process."""
     settings = {
         "ours": {"image_data_format": "channels_last", "floatx": "float32"},
         "other": {"image_data_format": "channels_first", "floatx": "float16", "epsilon": 0.01},
