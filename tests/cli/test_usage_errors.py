@@ -19,7 +19,7 @@ from skpneumo.cli.entrypoint import COMMANDS
         ("serve m --prot 8000", "There is no option --prot. Did you mean --port?"),
         ("predict m x --fromat csv", "There is no option --fromat. Did you mean --format? A file"),
         ("fit x y", "There is no place for y: skpneumo fit takes no argument but FOLDER."),
-        ("doctor x", "There is no place for x: skpneumo doctor takes options alone."),
+        ("doctor x", "There is no place for x: skpneumo doctor takes only options."),
         ("fit x -out m", "-out is -o with the value ut; an option of several letters is"),
         ("fit x --epochs", "--epochs needs a value: a whole number."),
         ("fit x --epochs ten", "--epochs ten: expected a whole number."),
