@@ -30,6 +30,9 @@ LINE_STYLES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 HATCHES = ("", "///", "...", "xxx")
 
+_FLAT = 1e-3
+"""The height of a row that is there for its title, in heights of a row of panels."""
+
 
 _METRIC_LABELS = {
     "f1": "F1",
@@ -61,18 +64,24 @@ def axes_for(ax: "Axes | None", figsize: tuple[float, float] = (6.4, 4.2)) -> "A
 
 
 def divide(ax: "Axes", n_rows: int, n_cols: int, **spacing: Any) -> NDArray[np.object_]:
-    """Fill the place of ``ax`` with a grid of axes; ``ax`` itself keeps the title only."""
+    """Fill the place of ``ax`` with a grid of axes; ``ax`` itself keeps the title only.
+
+    It moves to a flat row above the grid. Where it was, a layout engine would put its title over
+    those of the first row of panels.
+    """
     place = ax.get_subplotspec()
     if place is None:
         raise ValueError(
             "This display fills the axes with several panels, and needs axes that are part of a "
             "grid. Make them with plt.subplots or figure.add_subplot, not figure.add_axes."
         )
-    ax.set_axis_off()
     figure = figure_of(ax)
-    grid = place.subgridspec(n_rows, n_cols, **spacing)
+    heights = [_FLAT] + [1] * n_rows
+    grid = place.subgridspec(1 + n_rows, n_cols, height_ratios=heights, **spacing)
+    ax.set_axis_off()
+    ax.set_subplotspec(grid[0, :])
     return np.array(
-        [[figure.add_subplot(grid[i, j]) for j in range(n_cols)] for i in range(n_rows)],
+        [[figure.add_subplot(grid[i, j]) for j in range(n_cols)] for i in range(1, 1 + n_rows)],
         dtype=object,
     )
 

@@ -1,0 +1,43 @@
+"""How displays share the place of axes among panels."""
+
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+
+from skpneumo._plotting import axes_for, divide
+from skpneumo.evaluation import ErrorGalleryDisplay, plot_evaluation
+
+Y = np.repeat([0, 1], 20)
+SEPARATED = np.linspace(0, 1, 40)
+
+
+def divided():
+    ax = axes_for(None)
+    panels = divide(ax, 2, 3)
+    for panel in panels.ravel():
+        panel.set_title("in two\nlines")
+    ax.set_title("a note on what is not here")
+    return ax.figure
+
+
+def errors_of_one_kind():
+    score = np.where(Y == 1, 0.9, 0.2)
+    score[[0, 5]] = 0.8
+    images = np.zeros((40, 8, 8, 1), dtype=np.uint8)
+    return ErrorGalleryDisplay.from_predictions(images, Y, score).figure_
+
+
+def without_errors():
+    return plot_evaluation(Y, SEPARATED, n_resamples=20)
+
+
+@pytest.mark.parametrize("draw", [divided, errors_of_one_kind, without_errors])
+def test_a_note_has_room_above_the_titles_of_the_panels(draw):
+    figure = draw()
+    figure.canvas.draw()
+    titles = [ax.title.get_window_extent() for ax in figure.axes if ax.get_title()]
+    note, *panels = sorted(titles, key=lambda box: -box.y1)
+    assert panels
+    assert note.y1 <= figure.bbox.y1
+    assert note.y0 >= max(panel.y1 for panel in panels)
+    plt.close(figure)
