@@ -23,6 +23,7 @@ from recipes import as_markdown_table, written
 
 from skpneumo import PatientKFold, load_chest_xray, make_recipe
 from skpneumo._formatting import with_interval
+from skpneumo._plotting import CYCLE, LINE_STYLES, MARKERS
 from skpneumo._predictions import Predictions
 from skpneumo.evaluation._differences import estimate_differences
 from skpneumo.evaluation._estimate import Settings
@@ -117,14 +118,33 @@ def joined(parts: Sequence[Predictions]) -> Predictions:
 
 
 def plot(curves: dict[str, list[tuple[int, float, float, float]]], file: Path) -> None:
-    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
-    for name, points in curves.items():
-        n, value, low, high = np.array(points).T
-        axes.errorbar(n, value, [value - low, high - value], label=name, capsize=3, marker="o")
-    axes.set(xscale="log", xlabel="images to train on", ylabel="balanced accuracy")
-    axes.legend()
-    figure.savefig(file)
-    plt.close(figure)
+    """Draw the curves on nothing, in colours that are legible on white and on black."""
+    ink = dict.fromkeys(
+        ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"),
+        "#808080",
+    )
+    with plt.rc_context({**ink, "svg.hashsalt": "few images", "svg.fonttype": "path"}):
+        figure, axes = plt.subplots(figsize=(6, 3.8), layout="constrained")
+        for i, (name, points) in enumerate(curves.items()):
+            n, value, low, high = np.array(points).T
+            apart = n * 1.04 ** (i - (len(curves) - 1) / 2)  # or intervals would hide each other
+            axes.errorbar(
+                apart,
+                value,
+                [value - low, high - value],
+                label=name,
+                capsize=3,
+                color=CYCLE[i],
+                marker=MARKERS[i],
+                linestyle=LINE_STYLES[i],
+            )
+        axes.set(xscale="log", xlabel="images to train on", ylabel="balanced accuracy")
+        axes.set_xticks(n, [f"{each:,.0f}" for each in n])
+        axes.minorticks_off()
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(loc="lower right", frameon=False)
+        figure.savefig(file, transparent=True, metadata={"Date": None})
+        plt.close(figure)
 
 
 if __name__ == "__main__":

@@ -185,10 +185,15 @@ def start(name: str, weights: str | None) -> dict[str, Any]:
 
 
 def fitted_scores(
-    pipeline: Any, paths: np.ndarray, y: np.ndarray, train: np.ndarray, test: np.ndarray
+    pipeline: Any,
+    paths: np.ndarray,
+    y: np.ndarray,
+    train: np.ndarray,
+    test: np.ndarray,
+    **params: Any,
 ) -> dict[str, Any]:
     begin, cpu = time.perf_counter(), time.process_time()
-    pipeline.fit(paths[train], y[train])
+    pipeline.fit(paths[train], y[train], **params)
     return {
         "test": test,
         "y": y[test],
