@@ -11,7 +11,7 @@ not seen, so that the price of calibrating without them shows.
 
 Intervals are over the independent sources of a group: patients, photographs, examinations.
 The network, the groups and their rows are saved in --lab, and a second run continues there.
-``--write docs/guide/decision.md`` puts the table between its two marks.
+``--write docs/guide/input-gate.md`` puts the table between its two marks.
 """
 
 import argparse

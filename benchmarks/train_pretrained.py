@@ -250,10 +250,10 @@ def _for_the_guide(
     epochs = pipeline.get_params().get("cnn__epochs", "its own number of")
     intro = (
         f"Version {options.version}: `{options.recipe}`, fitted for {epochs} epochs on "
-        f"{len(xrays.target):,} images. Of patients whom it had not seen, in {options.folds} "
-        f"folds, it finds {floor.recall_:.3f} [{low:.3f}, {high:.3f}] at a specificity of "
-        f"{floor.specificity_:.3f} [{s_low:.3f}, {s_high:.3f}], both by patient. The models of "
-        "the folds reach, at its threshold:"
+        f"{len(xrays.target):,} images. Of patients unseen in training, in {options.folds} folds, "
+        f"it finds {floor.recall_:.3f} [{low:.3f}, {high:.3f}] at a specificity of "
+        f"{floor.specificity_:.3f} [{s_low:.3f}, {s_high:.3f}], both by patient. At its threshold "
+        "the models of the folds reach:"
     )
     return f"\n{intro}\n\n{figures.markdown()}\n"
 
