@@ -27,7 +27,7 @@ y, train, test = xrays.target, xrays.split == "train", xrays.split == "test"
 # %%
 # One function trains a network, and measures where its evidence lies.
 def judge(name: str, paths: np.ndarray) -> None:
-    """Train a network on these images, and find out what it looks at."""
+    """Train a network on these images, and measure what it looks at."""
     model = make_pipeline(
         ImageLoader(size=48),
         CNNClassifier(
@@ -58,11 +58,11 @@ def with_mark(path: str, folder: str) -> str:
 
 
 # %%
-# The honest network looks at the lungs.
+# The first network looks at the lungs.
 judge("as they are", xrays.filenames)
 
 # %%
-# The other one does not, although it is right more often.
+# The second one does not, although it is right more often.
 with TemporaryDirectory() as folder:
     marked = xrays.filenames.copy()
     marked[y == 1] = [with_mark(path, folder) for path in marked[y == 1]]

@@ -1,9 +1,8 @@
 """Choose an operating point with a floor under its recall.
 
-Nobody chose a threshold of one half. `RecallFloorClassifier` picks, on training patients
-only, the threshold of highest specificity whose recall is at least the floor with the stated
-confidence. With too few patients to say so
-it refuses.
+Nobody chose a threshold of one half. `RecallFloorClassifier` chooses, on training patients only,
+the threshold of highest specificity that keeps recall at or above a floor with a stated
+confidence. With too few patients for that, it raises an error that says how many it needs.
 """
 
 import sys

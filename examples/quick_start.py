@@ -6,8 +6,6 @@ else, the classes are balanced on paths, and every number that is printed has it
 
 import sys
 
-import joblib
-
 from skpneumo import (
     CNNClassifier,
     ImageAugmenter,
@@ -17,6 +15,7 @@ from skpneumo import (
     make_chest_xray,
     make_pipeline,
     patient_train_test_split,
+    save_model,
 )
 from skpneumo.evaluation import ImageGridDisplay, ThresholdDisplay, evaluate
 
@@ -56,7 +55,7 @@ model.fit(X_train, y_train)
 print(evaluate(model, X_test, y_test, subgroups=None))
 
 # %%
-# What other thresholds would give, for a look: a threshold is chosen on training patients.
+# What other thresholds would give. This is for inspection: choose one on training patients.
 display = ThresholdDisplay.from_estimator(model, X_test, y_test)
 display.figure_.savefig("thresholds.png")
-joblib.dump(model, "model.joblib")
+save_model(model, "model.skpneumo")

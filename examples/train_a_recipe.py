@@ -1,8 +1,8 @@
 """Train a recipe by its name.
 
 `python train_a_recipe.py chest_xray --recipe cnn-50-50-75` trains the network of a published
-study on your folder, as it was published; `--recipe robust` this package's recommendation, and
-`--recipe DenseNet121` any backbone of Keras. Patients are split before anything else, and every
+study on your folder, as it was published; `--recipe robust` trains this package's recommendation,
+and `--recipe DenseNet121` a backbone of Keras. Patients are split before anything else, and every
 number has its interval. Without a folder it trains a small network on synthetic X-rays.
 """
 

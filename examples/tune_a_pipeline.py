@@ -1,14 +1,12 @@
 """Tune a whole pipeline by recall.
 
 Everything is one estimator, so one grid reaches all of it: the network, its penalty, and the
-augmentation inside it. `PatientKFold` keeps the X-rays of a child in one fold. The search is
-saved with joblib and predicts in a new process as it did in this one. Recall ranks the
-candidates; the specificity beside it shows what each pays.
+augmentation inside it. `PatientKFold` keeps the X-rays of a child in one fold. Recall ranks the
+candidates; the specificity beside it shows what each of them costs.
 """
 
 import sys
 
-import joblib
 import matplotlib.pyplot as plt
 import pandas as pd
 from sklearn.model_selection import GridSearchCV
@@ -22,6 +20,7 @@ from skpneumo import (
     Pipeline,
     load_chest_xray,
     make_chest_xray,
+    save_model,
 )
 from skpneumo.evaluation import specificity_scorer
 
@@ -50,7 +49,7 @@ pipe = Pipeline(
 )
 
 # %%
-# Eight candidates, three folds. Those that differ in numbers alone share a compiled network.
+# Eight candidates, three folds. Those with the same layers share one compiled network.
 search = GridSearchCV(
     pipe,
     {
@@ -79,4 +78,4 @@ axes.set(xlabel="specificity, mean of three folds", ylabel="recall, mean of thre
 figure.legend(loc="outside upper center", ncols=2, frameon=False)
 figure.savefig("candidates.png")
 
-joblib.dump(search, "model.joblib")
+save_model(search.best_estimator_, "model.skpneumo")

@@ -1,9 +1,9 @@
-"""Tune what keeps a network from learning by heart.
+"""Tune what keeps a network from overfitting.
 
-Dropout, the L2 penalty of weights, the penalty of activities, the largest norm of a unit's
-weights, the number of convolutions, the batch size and the image size: one grid, because all of
-it is one estimator. The whole grid has 432 candidates. A random draw of it finds about as good a
-one much sooner; with `GridSearchCV(pipe, GRID, ...)` in its place all are tried.
+Dropout, the L2 penalties of weights and activities, the largest norm of a unit's weights, the
+number of convolutions, the batch size and the image size are tuned in one grid, because all of it
+is one estimator. The whole grid has 432 candidates, which `GridSearchCV(pipe, GRID, ...)` would
+try. A random search finds about as good a candidate much sooner.
 """
 
 import sys

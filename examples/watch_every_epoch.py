@@ -1,9 +1,9 @@
 """Watch every epoch of a search.
 
-scikit-learn's callbacks reach into each candidate and fold, in other processes too. A
-`ScoringMonitor` on the network computes what it is asked for on the images in training; recall
-and false negatives on the images that early stopping holds out have been measured already, and a
-function may simply read them.
+scikit-learn's callbacks reach each candidate and fold, in other processes too. A `ScoringMonitor`
+on the network computes scores on the training images. Recall and false negatives on the images
+that early stopping holds out have been measured already, so a scoring function can simply read
+them.
 """
 
 import sys
@@ -17,7 +17,7 @@ from skpneumo import PatientKFold, load_chest_xray, make_chest_xray, make_recipe
 
 
 # %%
-# What is asked for in each epoch.
+# What is computed in each epoch.
 def scores(network, images, y):
     """Recall in training; then what was measured on the images held out."""
     predicted = network.predict(images)
