@@ -199,7 +199,7 @@ def _gate(estimator: Any) -> str:
     """What withholds answers about images unlike those of training."""
     inner = gate_of(estimator)
     if inner is None:
-        return "none: an image of anything gets an answer"
+        return "none: any image gets an answer"
     said = "warns" if inner.gate.on_outlier == "warn" else "withholds the answer"
     return f"{said}. {inner.gate.terms_}"
 
@@ -208,7 +208,7 @@ def _decision(estimator: Any) -> list[Block]:
     """Threshold, who chose it, what it promises."""
     threshold = threshold_of(estimator)
     if len(np.asarray(estimator.classes_)) != 2 or threshold is None:
-        return [Text("The model names the most probable of its classes; no threshold.")]
+        return [Text("The model predicts the most probable class and has no threshold.")]
     rule: DecisionRule = claimed_rule(estimator)
     blocks: list[Block] = [Text(f"Threshold {rule.threshold:.4g}. {rule.origin}")]
     said = getattr(threshold.chosen_by, "guarantee_", None)
@@ -225,20 +225,22 @@ def _decision(estimator: Any) -> list[Block]:
 
 def _caveats(estimator: Any, evidence: Evidence, told: Mapping[str, Any]) -> list[str]:
     items = [
-        "Figures speak of new patients like those evaluated. They know nothing of other "
+        "Figures are about new patients like those evaluated. They say nothing about other "
         "hospitals, machines, ages or diseases.",
-        "A label is what somebody said of an image. What the patient had may differ.",
+        "A label is what somebody read in an image. What the patient had may differ.",
         "A heat map shows what the model used, not where the disease is.",
     ]
     if not evidence.has("figures"):
         items.insert(0, "No evaluation is given with this card.")
     if not evidence.has("stress") and "stress tests" not in told:
-        items.append("It was not tested, for this card, on images altered as elsewhere.")
+        items.append("For this card it was not tested on altered images.")
     if not evidence.has("shortcuts") and "shortcuts" not in told:
-        items.append("It was not examined, for this card, for shortcuts.")
+        items.append("For this card it was not tested for shortcuts.")
     networks = len(classifiers_of(estimator))
     if networks > 1:
-        items.append(f"It averages {counted(networks, 'classifier')}; each answer costs as many.")
+        items.append(
+            f"It averages {counted(networks, 'classifier')}; a prediction runs all of them."
+        )
     return items
 
 

@@ -246,8 +246,8 @@ def limits(context: ReportContext) -> Section:
     predictions, collection = context.predictions, context.collection
     n, n_positive = len(predictions), int(predictions.positive.sum())
     items = [
-        "Intervals speak of new patients like these. They know nothing of other hospitals, "
-        "machines, ages or diseases, nor of what another seed would have trained.",
+        "Intervals are about new patients like these. They say nothing about other hospitals, "
+        "machines, ages or diseases, nor about a model trained with another seed.",
         f"Precision, average precision, accuracy and calibration hold where {n_positive:,} of "
         f"{n:,} images are positive. Where the disease is rarer, precision is lower.",
         "Whoever chooses between models, thresholds or seeds by figures like these makes the "

@@ -278,7 +278,7 @@ function describe() {
     "SHA-256": model.sha256,
     Classes: model.classes.join(", "),
     Guarantee: floor?.terms,
-    "Input gate": model.gate?.terms ?? "none: an image of anything gets an answer",
+    "Input gate": model.gate?.terms ?? "none: any image gets an answer",
     Versions: Object.entries(model.versions).map((each) => each.join(" ")).join(", "),
     Limits:
       `${Math.floor(model.limits.max_bytes / 2 ** 20)} MiB and ` +
