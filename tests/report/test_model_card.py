@@ -89,7 +89,7 @@ def test_without_evidence_it_says_so(floor):
     card = model_card(floor)
     assert "No figures are given." in section(card, "Quantitative analyses")
     caveats = section(card, "Caveats and recommendations")
-    for lacking in ("No evaluation", "images altered as elsewhere", "for shortcuts"):
+    for lacking in ("No evaluation", "on altered images", "for shortcuts"):
         assert lacking in caveats
 
 
