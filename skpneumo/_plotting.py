@@ -5,6 +5,7 @@ two lie on each other, line style, marker or hatching tells them apart in grey p
 No global setting of matplotlib is touched.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -63,7 +64,13 @@ def axes_for(ax: "Axes | None", figsize: tuple[float, float] = (6.4, 4.2)) -> "A
     return ax
 
 
-def divide(ax: "Axes", n_rows: int, n_cols: int, **spacing: Any) -> NDArray[np.object_]:
+def divide(
+    ax: "Axes",
+    n_rows: int,
+    n_cols: int,
+    height_ratios: Sequence[float] | None = None,
+    **spacing: Any,
+) -> NDArray[np.object_]:
     """Fill the place of ``ax`` with a grid of axes; ``ax`` itself keeps the title only.
 
     It moves to a flat row above the grid. Where it was, a layout engine would put its title over
@@ -76,7 +83,7 @@ def divide(ax: "Axes", n_rows: int, n_cols: int, **spacing: Any) -> NDArray[np.o
             "grid. Make them with plt.subplots or figure.add_subplot, not figure.add_axes."
         )
     figure = figure_of(ax)
-    heights = [_FLAT] + [1] * n_rows
+    heights = [_FLAT, *(height_ratios or [1] * n_rows)]
     grid = place.subgridspec(1 + n_rows, n_cols, height_ratios=heights, **spacing)
     ax.set_axis_off()
     ax.set_subplotspec(grid[0, :])

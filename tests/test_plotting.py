@@ -20,6 +20,17 @@ def divided():
     return ax.figure
 
 
+def divided_into_a_high_and_a_low_row():
+    ax = axes_for(None)
+    panels = divide(ax, 2, 1, height_ratios=[3, 1])
+    ax.figure.canvas.draw()
+    high, low = (panel.bbox.height for panel in panels[:, 0])
+    assert high > 2 * low
+    panels[0, 0].set_title("a panel")
+    ax.set_title("a note on what is not here")
+    return ax.figure
+
+
 def errors_of_one_kind():
     score = np.where(Y == 1, 0.9, 0.2)
     score[[0, 5]] = 0.8
@@ -31,7 +42,9 @@ def without_errors():
     return plot_evaluation(Y, SEPARATED, n_resamples=20)
 
 
-@pytest.mark.parametrize("draw", [divided, errors_of_one_kind, without_errors])
+@pytest.mark.parametrize(
+    "draw", [divided, divided_into_a_high_and_a_low_row, errors_of_one_kind, without_errors]
+)
 def test_a_note_has_room_above_the_titles_of_the_panels(draw):
     figure = draw()
     figure.canvas.draw()
