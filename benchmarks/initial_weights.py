@@ -9,8 +9,8 @@ network are written to the file that ``CNNClassifier(initial_weights="kermany")`
 Otherwise one fold of patients is kept from a copy of the weights. Of these patients some are
 drawn until there are so many images, and the recipe is fitted on them twice, with random weights
 and with the copy; the others test both. Each fit's scores are saved in the folder `--out`, so that
-a run that was stopped continues where it was. `table.md` in that folder has the balanced accuracy
-of both over all draws, and the gain with a 95 % interval over patients.
+a run that was stopped continues where it was. `table.md` in that folder has what both reach over
+all draws, and the gain with a 95 % interval over patients.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from few_images import METRIC, at_one_half, drawn, joined
+from few_images import at_one_half, drawn, joined
 from pretrained_figures import FittedOnce
 from recipes import as_markdown_table, written
 
@@ -32,6 +32,7 @@ from skpneumo.evaluation._estimate import Settings
 from skpneumo.evaluation._estimates import estimate_metrics
 
 RECIPE = "robust"
+METRICS = ("roc_auc", "balanced_accuracy", "recall", "specificity")
 
 
 def main() -> None:
@@ -88,21 +89,30 @@ def measure(xrays: Any, rows: np.ndarray, file: Path, options: argparse.Namespac
                     print(f"{start}: {len(train)} images, draw {draw + 1}", flush=True)
                 score = np.load(scores)
                 found[start].append(at_one_half(y[test], score, codes))
-        lines.append({"images": n, "draws": options.draws, **compared(found)})
+        lines += [{"images": n, "draws": options.draws, **line} for line in compared(found)]
         table = as_markdown_table(pd.DataFrame(lines))
         (options.out / "table.md").write_text(table, encoding="utf-8")
     print(table)
 
 
-def compared(found: dict[str, list[Predictions]]) -> dict[str, str]:
-    """Both, and the gain, over all draws."""
-    pooled = {start: joined(each) for start, each in found.items()}
-    line = {
-        f"{start} weights": written(estimate_metrics(each, [METRIC], Settings(0.95))[0])
-        for start, each in pooled.items()
-    }
-    (gain,) = estimate_differences(pooled["initial"], pooled["random"], [METRIC], 0.95)
-    return line | {"gain": with_interval(gain.difference, gain.low, gain.high)}
+def compared(found: dict[str, list[Predictions]]) -> list[dict[str, str]]:
+    """What both reach over all draws, and the gain, metric by metric."""
+    random, initial = joined(found["random"]), joined(found["initial"])
+    rows = zip(
+        estimate_metrics(random, METRICS, Settings(0.95)),
+        estimate_metrics(initial, METRICS, Settings(0.95)),
+        estimate_differences(initial, random, METRICS, 0.95),
+        strict=True,
+    )
+    return [
+        {
+            "metric": gain.metric,
+            "random weights": written(before),
+            "initial weights": written(after),
+            "gain": with_interval(gain.difference, gain.low, gain.high),
+        }
+        for before, after, gain in rows
+    ]
 
 
 if __name__ == "__main__":
