@@ -1,4 +1,4 @@
-"""Synthetic radiographs: what is drawn, how it is shared out, and that it is reproducible."""
+"""Synthetic images: what they show, how they are split, and that they are reproducible."""
 
 import subprocess
 import sys
@@ -35,7 +35,7 @@ def collection(tmp_path_factory):
     return make_chest_xray(tmp_path_factory.mktemp("made"), n_patients=40, random_state=0)
 
 
-def test_collection_is_like_that_of_kaggle(collection):
+def test_collection_is_arranged_like_that_of_kaggle(collection):
     assert sorted(path.name for path in Path(collection.root).iterdir()) == [
         "SYNTHETIC.txt",
         "test",
@@ -78,7 +78,7 @@ def test_images_are_grey_jpegs_of_varying_size(collection):
     assert len(sizes) > len(collection.filenames) / 2
 
 
-def test_truth_lies_in_the_lungs(collection):
+def test_true_opacities_lie_in_the_lungs(collection):
     frame = collection.frame
     opacity = ["opacity_x", "opacity_y", "opacity_radius"]
     second = ["opacity2_x", "opacity2_y", "opacity2_radius"]
@@ -190,7 +190,7 @@ def test_opacities_lie_in_their_discs(etiology):
         assert not np.any(chest.density - draw_chest(np.random.default_rng(seed), 160).density)
 
 
-def test_film_and_truth_agree_on_where_things_are():
+def test_images_and_truth_agree_on_positions():
     """A single dense spot appears on every image where `to_image` says."""
     rng = np.random.default_rng(0)
     size, lungs = 400, Box(-0.8, 0.2, 0.8, 1.6)
@@ -208,7 +208,7 @@ def test_film_and_truth_agree_on_where_things_are():
         assert found[::-1] == pytest.approx(to_image(acquisition, x, y), abs=0.7)
 
 
-def test_film_without_rotation():
+def test_an_image_without_rotation():
     acquisition = Acquisition(200, 100, (0.1, 0.9), 2.0, 0.0, 0.0, 1.0, 1.0, 0.0, (0.0, 0.0))
     assert to_image(acquisition, 0.1, 0.9) == (100, 50)
     assert to_image(acquisition, 0.6, 0.65) == pytest.approx((150, 25))
@@ -284,7 +284,7 @@ def test_refuses_a_folder_with_files(tmp_path):
         ({"difficulty": 1.5}, "difficulty"),
         ({"shift": -1}, "shift"),
         ({"size": 8}, "size must be at least 32"),
-        ({"size": (300, 200)}, "not fall"),
+        ({"size": (300, 200)}, "range not decreasing"),
         ({"size": (1, 2, 3)}, "pair of ints"),
         ({"size": (100.5, 200)}, "pair of ints"),
         ({"images_per_patient": 0}, "images_per_patient must be at least 1"),
