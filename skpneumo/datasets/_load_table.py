@@ -250,8 +250,8 @@ def _open(
         raise FileNotFoundError(f"There is no folder {os.fspath(root)!r}. Check root.")
     if frame.empty:
         raise ValueError(
-            "The table has no rows. Expected a line with the column names and, below it, a row for "
-            f"each image; its columns are {column_names(frame)}."
+            "The table has no rows. Expected a line with the column names and, below it, a "
+            f"row for each image; its columns are {column_names(frame)}."
         )
     return frame, bases
 
