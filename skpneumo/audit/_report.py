@@ -205,7 +205,7 @@ class ImageAudit:
         n_permutations = int(self.shortcuts["n_permutations"].max())
         lines = [
             "What tells the classes apart besides the lungs, AUC [95 % interval]. Chance: middle",
-            f"95 % of {n_permutations:,} random assignments of the labels to the patients; * marks",
+            f"95 % of {n_permutations:,} random assignments of labels to patients; * marks",
             "what the disease may change, too.",
         ]
         names = [f"{row.source}{' *' * row.may_be_disease}" for row in self.shortcuts.itertuples()]
