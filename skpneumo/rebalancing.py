@@ -309,7 +309,7 @@ class ImageResampler(DocumentationLinks, BaseSampler):
         y_resampled: NDArray[Any],
         source: NDArray[np.intp],
     ) -> NDArray[np.object_] | None:
-        """Assign copies the patient of their row, and synthetic rows the patients of their sources."""
+        """Assign the patient of their row to copies, and those of their sources to the others."""
         if not hasattr(np.asanyarray(X), "patients"):
             return None
         patients, known, _ = find_patients(X, len(X))  # a later step that splits rows will warn

@@ -139,7 +139,7 @@ def _augment_to_uint8(*args: Any, **kwargs: Any) -> Any:
 
 
 def _warp(images: Any, affine: Any, fill_mode: str, fill_value: float) -> Any:
-    """Interpolate every output pixel between four input pixels at the position given by `affine`."""
+    """Interpolate each output pixel between four input pixels, at the position from `affine`."""
     n = ops.shape(images)[0]
     height, width, channels = images.shape[1:]
     a0, a1, a2, b0, b1, b2 = (affine[:, i, None, None] for i in range(6))

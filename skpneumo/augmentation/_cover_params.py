@@ -58,7 +58,7 @@ _CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:./-"
 
 
 def cover_columns(erasing: float, marks: float, uniforms: dict[str, Floats]) -> dict[str, Floats]:
-    """Compute the columns named in `UNCOVERED`; boxes and marks appear with these probabilities."""
+    """Compute the columns named in `UNCOVERED`, for these probabilities of boxes and marks."""
     columns: dict[str, Floats] = {}
     for i in range(N_COVERS):
         if erasing:
@@ -77,7 +77,7 @@ def _selector(kind: str, i: int, uniforms: dict[str, Floats]) -> Callable[[str],
 
 
 def _box(u: Callable[[str], Floats], chance: float) -> dict[str, Floats]:
-    """Place a box in a corner, or a strip along a side: 4 to 38 % of the sides of the image wide."""
+    """Place a box in a corner, or a strip along a side, of 4 to 38 % of the sides of the image."""
     height, width = 0.08 + 0.3 * u("height"), 0.08 + 0.3 * u("width")
     strip, upright = u("long") < 0.4, u("upright") < 0.5
     height = np.where(strip, np.where(upright, 1.0, height / 2), height)
