@@ -195,19 +195,14 @@ def audit_images(
         frame, readings.thumbnails, open_files, near_duplicates, hash_distance
     )
     shift, too_small = measure_shift(frame, readings.histograms, readings.thumbnails, rng)
+    shortcuts, regions, too_few = measure_shortcuts(frame, readings.thumbnails, rng)
+    few = f"for fewer than {FEWEST_PATIENTS} patients"
     if too_small:
-        not_checked.append(
-            f"shift, for fewer than {FEWEST_PATIENTS} patients here or in the largest split: "
-            f"{', '.join(too_small)}"
-        )
+        not_checked.append(f"shift, {few} here or in the largest split: {', '.join(too_small)}")
     elif shift.empty and open_files:
         not_checked.append("shift: there is only one split")
-    shortcuts, regions, too_few = measure_shortcuts(frame, readings.thumbnails, rng)
     if too_few:
-        not_checked.append(
-            f"shortcuts, for fewer than {FEWEST_PATIENTS} patients of the class or of the others: "
-            f"{', '.join(too_few)}"
-        )
+        not_checked.append(f"shortcuts, {few} of the class or of the others: {', '.join(too_few)}")
     elif shortcuts.empty and open_files:
         not_checked.append("shortcuts: there is only one class")
     if not open_files and estimator is not None:
@@ -221,18 +216,20 @@ def audit_images(
         findings += suspects
         not_checked += limits
 
-    findings += file_findings(frame)
-    findings += format_findings(frame)
-    findings += pose_findings(frame, readings.thumbnails)
     if open_files and frame["status"].eq("ok").sum() < FEWEST_IMAGES:
         not_checked.append(f"inverted and rotated images, in fewer than {FEWEST_IMAGES} images")
-    findings += _skipped_findings(skipped)
-    findings += label_findings(frame)
-    findings += acquisition_findings(frame, acquisition)
-    findings += order_findings(frame)
-    findings += duplicates(frame)
-    findings += shift_findings(shift, frame)
-    findings += shortcut_findings(shortcuts, frame)
+    findings += [
+        *file_findings(frame),
+        *format_findings(frame),
+        *pose_findings(frame, readings.thumbnails),
+        *_skipped_findings(skipped),
+        *label_findings(frame),
+        *acquisition_findings(frame, acquisition),
+        *order_findings(frame),
+        *duplicates(frame),
+        *shift_findings(shift, frame),
+        *shortcut_findings(shortcuts, frame),
+    ]
     return ImageAudit(
         frame=frame,
         findings=findings_frame(findings),

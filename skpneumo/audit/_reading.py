@@ -97,26 +97,26 @@ def _read(path: str) -> tuple[dict[str, Any], NDArray[np.float64], NDArray[np.ui
         record["error"] = printable(f"{type(error).__name__}: {_reason(error)}")
         return record, histogram, thumbnail
 
-    levels = np.arange(256)
     share = np.array(grey.histogram()) / (grey.width * grey.height)
-    mean = share @ levels
-    record |= {
-        "mean": mean,
-        "std": np.sqrt(share @ (levels - mean) ** 2),
-        "content": blake2b(
-            f"{content.mode} {content.size}".encode() + content.tobytes(), digest_size=16
-        ).hexdigest(),
-        "flat_tail": _flat_tail(np.asarray(grey)),
-    }
-    record |= image_statistics(grey) | header_facts(path)
-    cumulative = np.cumsum(share)
-    for name, quantile in (("p1", 0.01), ("p50", 0.5), ("p99", 0.99)):
-        record[name] = int(np.searchsorted(cumulative, quantile))
+    digest = blake2b(f"{content.mode} {content.size}".encode() + content.tobytes(), digest_size=16)
+    record |= {"content": digest.hexdigest(), "flat_tail": _flat_tail(np.asarray(grey))}
+    record |= _level_statistics(share) | image_statistics(grey) | header_facts(path)
     histogram = share.reshape(N_BINS, -1).sum(axis=1)
     small = grey.resize(
         (THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0
     )
     return record, histogram, np.asarray(small)
+
+
+def _level_statistics(share: NDArray[np.float64]) -> dict[str, float]:
+    """Compute mean, standard deviation and percentiles from the shares of 256 grey levels."""
+    levels = np.arange(256)
+    mean = share @ levels
+    statistics = {"mean": mean, "std": np.sqrt(share @ (levels - mean) ** 2)}
+    cumulative = np.cumsum(share)
+    for name, quantile in (("p1", 0.01), ("p50", 0.5), ("p99", 0.99)):
+        statistics[name] = int(np.searchsorted(cumulative, quantile))
+    return statistics
 
 
 def _reason(error: Exception) -> str:

@@ -77,28 +77,8 @@ class ImageInputMixin(DocumentationLinks):
         X = checked[0] if with_labels else checked
         if X.ndim == 2:
             X = X.reshape(len(X), *self._strip_shape(X.shape[1]))
-        elif 0 in X.shape[1:]:
-            raise ValueError(f"X of shape {X.shape} has no pixels. Check how it was cropped.")
-        elif X.ndim != 4:
-            remedy = "Add the channel of grey images with X[..., None]"
-            if X.ndim > 4:
-                remedy = f"Merge the extra axes: X.reshape(-1, *X.shape[{X.ndim - 3}:])"
-                if X.shape[-1] == 1:
-                    remedy = "Remove the last axis with X[..., 0], or another of length 1"
-            raise ValueError(
-                f"Expected images of shape (n_samples, height, width, channels) or rows of "
-                f"numbers, got shape {X.shape}. {remedy}."
-            )
-        elif reset and (remedy := misplaced_channels(X.shape)):
-            raise ValueError(
-                f"Expected images of shape (n_samples, height, width, channels), got {X.shape}, "
-                f"whose last axis does not seem to be the channels. Pass {remedy}."
-            )
-        elif self.image_shape is not None and tuple(self.image_shape) != X.shape[1:]:
-            raise ValueError(
-                f"image_shape={tuple(self.image_shape)}, but X contains images of {X.shape[1:]}. "
-                "Set image_shape=None for images; it is for rows of pixels."
-            )
+        else:
+            self._check_shape(X.shape, reset)
         if reset:
             self.input_shape_ = X.shape[1:]
             self._check_first_range(X)
@@ -108,6 +88,31 @@ class ImageInputMixin(DocumentationLinks):
             return X
         check_classification_targets(checked[1])
         return X, checked[1]
+
+    def _check_shape(self, shape: tuple[int, ...], reset: bool) -> None:
+        """Refuse shapes other than (n_samples, height, width, channels)."""
+        if 0 in shape[1:]:
+            raise ValueError(f"X of shape {shape} has no pixels. Check how it was cropped.")
+        if len(shape) != 4:
+            remedy = "Add the channel of grey images with X[..., None]"
+            if len(shape) > 4:
+                remedy = f"Merge the extra axes: X.reshape(-1, *X.shape[{len(shape) - 3}:])"
+                if shape[-1] == 1:
+                    remedy = "Remove the last axis with X[..., 0], or another of length 1"
+            raise ValueError(
+                f"Expected images of shape (n_samples, height, width, channels) or rows of "
+                f"numbers, got shape {shape}. {remedy}."
+            )
+        if reset and (remedy := misplaced_channels(shape)):
+            raise ValueError(
+                f"Expected images of shape (n_samples, height, width, channels), got {shape}, "
+                f"whose last axis does not seem to be the channels. Pass {remedy}."
+            )
+        if self.image_shape is not None and tuple(self.image_shape) != shape[1:]:
+            raise ValueError(
+                f"image_shape={tuple(self.image_shape)}, but X contains images of {shape[1:]}. "
+                "Set image_shape=None for images; it is for rows of pixels."
+            )
 
     def _check_stream(self, X: Any, y: Any, reset: bool) -> Any:
         """Check a stream without decoding it; its images are always uint8 of one shape."""

@@ -14,13 +14,17 @@ from skpneumo.datasets._collection import (
     contradicts_folder,
     with_examples,
 )
-from skpneumo.datasets._folders import PUBLISHED_FOLDER
+from skpneumo.datasets._folders import PUBLISHED_FOLDER, Tree
 from skpneumo.datasets._published import describe_published, differences, recognise
 
 
 def find_problems(collection: Collection) -> list[str]:
     """List, in words, what the user should know before trusting the collection."""
-    tree, counts = collection.tree, collection.counts()
+    return [*_folder_problems(collection.tree), *_class_problems(collection)]
+
+
+def _folder_problems(tree: Tree) -> list[str]:
+    """List problems of the folders."""
     found = [
         f"Images in {place!r} ({n}) belong to no class of the collection and were not read."
         for place, n in tree.unread.items()
@@ -34,6 +38,13 @@ def find_problems(collection: Collection) -> list[str]:
         f"leave_out names {name!r}, but there is no folder of this name."
         for name in sorted(tree.unwanted - left_out)
     ]
+    return found
+
+
+def _class_problems(collection: Collection) -> list[str]:
+    """List problems of the classes and of the numbers of images in them."""
+    found = []
+    counts = collection.counts()
     # positive_classes asks about two folders, and one folder is a problem of its own, below.
     folders = collection.folder_classes
     if len(folders) > 2 and not collection.positive and not any(map(says_its_class, folders)):
@@ -43,7 +54,7 @@ def find_problems(collection: Collection) -> list[str]:
             "class folders, or read the labels from a table with load_image_table."
         )
     found += [
-        f"The class {label} has no images in {repr(split) if split else repr(str(tree.root))}."
+        f"The class {label} has no images in {split or str(collection.tree.root)!r}."
         for split, by_class in counts.items()
         for label, n in by_class.items()
         if n == 0
@@ -76,8 +87,6 @@ def find_problems(collection: Collection) -> list[str]:
 
 def describe(collection: Collection) -> str:
     """Describe where the images come from and how many were read."""
-    import pandas as pd
-
     tree = collection.tree
     if collection.synthetic_note is not None:
         origin = f"# Synthetic chest X-rays\n\n{collection.synthetic_note.strip()}"
@@ -85,7 +94,7 @@ def describe(collection: Collection) -> str:
         origin = describe_published().strip()
         release = recognise(collection.counts())
         if release and not differences(collection.counts(), release):
-            origin += f"\n\nAs many images were read as were published: {release.name}."
+            origin += f"\n\nAs many images were read as published: {release.name}."
         else:
             origin += "\n\nThe files are named like the published ones, but their number differs."
     else:
@@ -93,6 +102,24 @@ def describe(collection: Collection) -> str:
             "# A collection of chest X-rays\n\nNothing is known about its origin and terms of use "
             "except the folder it was read from."
         )
+    return "\n".join(
+        [
+            origin,
+            *_describe_counts(collection),
+            *_describe_unread(tree.skipped, tree.litter, tree.left_out),
+            *(
+                f"\nNot read, because they belong to no class: images in {place} ({n})."
+                for place, n in tree.unread.items()
+            ),
+            "",
+        ]
+    )
+
+
+def _describe_counts(collection: Collection) -> list[str]:
+    """Tabulate the numbers of images and patients."""
+    import pandas as pd
+
     rows = text_frame(
         {
             "split": pd.Categorical(collection.split, collection.splits),
@@ -107,24 +134,21 @@ def describe(collection: Collection) -> str:
         "",
         "## What was read",
         "",
-        f"From {os.fspath(tree.root)}: {len(rows)} images of {len(in_splits)} patients, "
-        f"{(in_splits > 1).sum()} of them in more than one split.",
+        f"From {os.fspath(collection.tree.root)}: {len(rows)} images of {len(in_splits)} "
+        f"patients, {(in_splits > 1).sum()} of them in more than one split.",
         "",
         "| split | class | etiology | images | patients |",
         "| --- | --- | --- | ---: | ---: |",
     ]
-    lines += [
-        f"| {split or '-'} | {folder} | {etiology} | {images} | {patients} |"
-        for (split, folder, etiology), images, patients in table.agg(
-            ["size", "nunique"]
-        ).itertuples()
+    return [
+        *lines,
+        *(
+            f"| {split or '-'} | {folder} | {etiology} | {images} | {patients} |"
+            for (split, folder, etiology), images, patients in table.agg(
+                ["size", "nunique"]
+            ).itertuples()
+        ),
     ]
-    lines += _describe_unread(tree.skipped, tree.litter, tree.left_out)
-    lines += [
-        f"\nNot read, because they belong to no class: images in {place} ({n})."
-        for place, n in tree.unread.items()
-    ]
-    return "\n".join([origin, *lines, ""])
 
 
 def _describe_unread(

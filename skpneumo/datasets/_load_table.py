@@ -148,24 +148,7 @@ def load_image_table(
     >>> xrays.X.columns.tolist()
     ['path', 'patient']
     """
-    given = locals()
-    validate_parameter_constraints(
-        {
-            "table": [str, os.PathLike, pd.DataFrame],
-            "path": [str],
-            "label": [str],
-            "patient": [str, None],
-            "split": [str, None],
-            "root": [str, os.PathLike, None],
-            "positive": [str, int, list, tuple, callable, None],
-            "patient_pattern": [str, None],
-            "separator": [str],
-            "sheet": [str, int],
-            "incomplete": [StrOptions({"raise", "drop"})],
-        },
-        given,
-        caller_name="load_image_table",
-    )
+    validate_parameter_constraints(_CONSTRAINTS, locals(), caller_name="load_image_table")
     frame, bases = _open(table, root, sheet)
     cells = text_of(column_of(frame, path, "path"))
     located = locate(cells, bases)
@@ -189,26 +172,39 @@ def load_image_table(
         warnings.warn(remark, CollectionWarning, stacklevel=2)
     for remark in patients.remarks:
         warnings.warn(remark, UnknownPatientsWarning, stacklevel=2)
-    etiology = etiologies(rows.filenames)
-    is_normal = np.array([name.upper() == "NORMAL" for name in labels.names])[target]
-    etiology[(etiology == "unknown") & is_normal] = "normal"
-    own = ("filenames", "target", "groups", "etiology", "split")
     return make_bunch(
         filenames=rows.filenames,
         target=target,
         target_names=labels.names,
         positive=labels.positive,
         patients=patients,
-        etiology=etiology,
+        etiology=_etiologies(rows.filenames, [labels.names[number] for number in target]),
         split=rows.split,
         root=os.fspath(bases[0]),
         descr=_describe(table, rows, target, labels, patients, [*remarks, *repeated]),
         extra_columns={
             name: cells.to_numpy(dtype=object)[kept]
             for name, cells in distinct_columns(frame)
-            if name not in own
+            if name not in _FRAME_COLUMNS
         },
     )
+
+
+_CONSTRAINTS = {
+    "table": [str, os.PathLike, pd.DataFrame],
+    "path": [str],
+    "label": [str],
+    "patient": [str, None],
+    "split": [str, None],
+    "root": [str, os.PathLike, None],
+    "positive": [str, int, list, tuple, callable, None],
+    "patient_pattern": [str, None],
+    "separator": [str],
+    "sheet": [str, int],
+    "incomplete": [StrOptions({"raise", "drop"})],
+}
+# Columns of every frame, which those of the table do not replace.
+_FRAME_COLUMNS = ("filenames", "target", "groups", "etiology", "split")
 
 
 def table_paths(
@@ -265,6 +261,14 @@ def _refuse_ambiguous(located: Located) -> None:
             "Add the folder and the suffix in the table, or pass a root that contains only one of "
             "them."
         )
+
+
+def _etiologies(filenames: NDArray[np.object_], labels: Sequence[str]) -> NDArray[np.object_]:
+    """Read etiologies from the file names, or else from a label called normal."""
+    etiology = etiologies(filenames)
+    is_normal = np.array([label.upper() == "NORMAL" for label in labels], dtype=bool)
+    etiology[(etiology == "unknown") & is_normal] = "normal"
+    return etiology
 
 
 def _splits(frame: pd.DataFrame, split: str | None) -> NDArray[np.object_]:

@@ -241,9 +241,9 @@ def test_pixels_are_not_read(tmp_path, monkeypatch):
     ("tags", "message"),
     [
         (["StudyDat"], "'StudyDat' is not a DICOM keyword.* Did you mean 'StudyDate'"),
-        (["Study Date"], "is no keyword of DICOM"),
+        (["Study Date"], "is not a DICOM keyword"),
         (["PixelData"], "The values of PixelData do not fit in a table"),
-        (["ViewCodeSequence"], "ViewCodeSequence holds no value that fits"),
+        (["ViewCodeSequence"], "The values of ViewCodeSequence do not fit"),
     ],
 )
 def test_tags_that_cannot_be_columns_are_refused(tags, message, tmp_path):

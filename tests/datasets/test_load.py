@@ -298,7 +298,7 @@ def test_empty_split_is_named(tmp_path):
 def test_published_counts(tmp_path):
     touch(tmp_path, numbered("train/NORMAL", "IM-{:04d}-0001", 1341))
     touch(tmp_path, numbered("train/PNEUMONIA", "person{}_virus_1", 3875))
-    assert "As many images were read as were published: Kaggle" in load_chest_xray(tmp_path).DESCR
+    assert "As many images were read as published: Kaggle" in load_chest_xray(tmp_path).DESCR
     (tmp_path / "train/NORMAL/IM-0003-0001.jpeg").unlink()
     touch(tmp_path, ["train/PNEUMONIA/person9999_bacteria_1.jpeg"])
     with pytest.warns(CollectionWarning, match="Kaggle") as caught:

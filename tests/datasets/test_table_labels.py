@@ -17,9 +17,9 @@ def test_spellings_that_differ_in_case_or_space_are_one_class_and_are_reported()
     assert labels.target.tolist() == [1, 1, 0, 0, 1]
     assert labels.remarks == [
         "The label 'Pneumonia' is spelled in 2 ways, 'Pneumonia' (2 rows), 'pneumonia' (1 row); "
-        "they are one.",
+        "they are treated as one.",
         "The label 'No  Finding' is spelled in 2 ways, 'No  Finding' (1 row), 'No Finding' "
-        "(1 row); they are one.",
+        "(1 row); they are treated as one.",
     ]
 
 
