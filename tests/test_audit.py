@@ -484,9 +484,9 @@ def test_every_fault_of_a_group_of_copies_is_reported(tmp_path):
     audit = audit_images(
         paths, y=[0, 1], split=["train", "test"], groups=["a", "b"], near_duplicates=False
     )
-    told = audit.findings[audit.findings["detail"].str.contains("identical")]
-    assert told["kind"].tolist() == ["conflicting_labels", "duplicate_across_splits"]
-    assert set(told["detail"]) == {
+    identical = audit.findings[audit.findings["detail"].str.contains("identical")]
+    assert identical["kind"].tolist() == ["conflicting_labels", "duplicate_across_splits"]
+    assert set(identical["detail"]) == {
         "2 identical files, label 0 and 1, split test and train, 2 patients"
     }
 
@@ -802,8 +802,8 @@ def test_known_facts_of_the_real_pool(real_data):
     assert len(identical) == 24
     assert identical["n_files"].sum() == 50
     assert set(without_shortcuts(audit)["kind"]) == {"duplicate", "sorted_by_class"}
-    told = {"sharpness", "local contrast", "outer tenth", "everything but the lungs"}
-    assert told <= set(audit.shortcuts.query("auc_low > 0.8")["source"])
+    separating = {"sharpness", "local contrast", "outer tenth", "everything but the lungs"}
+    assert separating <= set(audit.shortcuts.query("auc_low > 0.8")["source"])
 
 
 def test_dicom_is_audited_like_other_formats(tmp_path):
@@ -895,8 +895,8 @@ def test_views_and_devices_are_read_from_dicom_headers(tmp_path):
         "PNEUMONIA: view AP",
     }
     assert "4711" not in audit.summary() + audit.frame.to_string()
-    told = pd.DataFrame({"path": paths, "view_position": "PA"})  # which a table overrides
-    assert "acquisition" not in set(audit_images(told, near_duplicates=False).findings["kind"])
+    table = pd.DataFrame({"path": paths, "view_position": "PA"})  # overrides the file headers
+    assert "acquisition" not in set(audit_images(table, near_duplicates=False).findings["kind"])
 
 
 def test_views_and_devices_are_read_from_a_table(image_paths):

@@ -45,7 +45,7 @@ def _class_problems(collection: Collection) -> list[str]:
     """List problems of the classes and of the numbers of images in them."""
     found = []
     counts = collection.counts()
-    # positive_classes asks about two folders, and one folder is a problem of its own, below.
+    # positive_classes asks about two folders, and a single folder is reported below.
     folders = collection.folder_classes
     if len(folders) > 2 and not collection.positive and not any(map(says_its_class, folders)):
         found.append(

@@ -110,7 +110,7 @@ def test_the_choice_depends_only_on_the_seed():
         ),
         ([0, 1, 0, 1], [0, 0, 1, 1], None, r"2 image\(s\) of 0 patient"),
     ],
-    ids=["one image", "copies of one", "one patient", "none of its own"],
+    ids=["one image", "copies of one", "one patient", "only patients of both classes"],
 )
 def test_a_class_that_cannot_be_on_both_sides_is_an_error(content, y, names, found):
     with pytest.raises(ValueError, match=rf"Class 1 .*{found}.*X_val.*early_stopping=False"):

@@ -83,11 +83,11 @@ def test_true_opacities_lie_in_the_lungs(collection):
     opacity = ["opacity_x", "opacity_y", "opacity_radius"]
     second = ["opacity2_x", "opacity2_y", "opacity2_radius"]
     assert frame.loc[frame.etiology == "normal", opacity + second].isna().all(axis=None)
-    ill = frame[frame.etiology != "normal"]
-    assert ill[opacity].notna().all(axis=None)
+    positive = frame[frame.etiology != "normal"]
+    assert positive[opacity].notna().all(axis=None)
     assert frame.loc[frame.etiology == "virus", second].notna().all(axis=None)
     for x, y in (opacity[:2], second[:2]):
-        there = ill[ill[x].notna()]
+        there = positive[positive[x].notna()]
         assert there[x].between(there.lungs_left, there.lungs_right).all()
         assert there[y].between(there.lungs_top, there.lungs_bottom).all()
         assert (there[x].between(0, there.width) & there[y].between(0, there.height)).all()
@@ -156,7 +156,7 @@ def test_nothing_but_the_opacities_tells_the_classes_apart():
     xrays = make_chest_xray(
         n_patients=200, images_per_patient=(1, 3), size=(60, 100), random_state=0
     )
-    ill = xrays.target == 1
+    positive = xrays.target == 1
     # The corners show skin and air, never lung.
     corners = np.array(
         [
@@ -167,7 +167,9 @@ def test_nothing_but_the_opacities_tells_the_classes_apart():
     frame = xrays.frame.assign(ratio=xrays.frame.width / xrays.frame.height, corners=corners)
     frame["n_images"] = frame.groupby("groups")["target"].transform("size")
     for column in ("width", "ratio", "corners", "n_images", "lungs_left", "lungs_bottom"):
-        assert ks_2samp(frame.loc[ill, column], frame.loc[~ill, column]).pvalue > 0.001, column
+        assert (
+            ks_2samp(frame.loc[positive, column], frame.loc[~positive, column]).pvalue > 0.001
+        ), column
 
 
 @pytest.mark.parametrize("etiology", ["bacteria", "virus"])
@@ -175,14 +177,14 @@ def test_opacities_lie_in_their_discs(etiology):
     for seed in range(5):
         rng = np.random.default_rng(seed)
         chest = draw_chest(rng, 160)
-        ill = add_opacities(rng, chest, etiology, peak=0.5)
-        added = ill.density - chest.density
+        positive = add_opacities(rng, chest, etiology, peak=0.5)
+        added = positive.density - chest.density
         assert added.min() >= 0
         assert np.all(added[chest.air == 0] == 0)
         steps = (np.arange(160) + 0.5) * SPAN / 160
         x, y = steps[None, :] - SPAN / 2, steps[:, None] + TOP
         inside = np.any(
-            [np.hypot(x - o.x, y - o.y) <= 1.05 * o.radius for o in ill.opacities], axis=0
+            [np.hypot(x - o.x, y - o.y) <= 1.05 * o.radius for o in positive.opacities], axis=0
         )
         assert added[inside].sum() > 0.93 * added.sum()
         row, column = np.unravel_index(added.argmax(), added.shape)

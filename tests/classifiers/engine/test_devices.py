@@ -52,7 +52,7 @@ found["two"], found["three"] = apart(one, two), apart(one, three)
 found["losses"] = [one.history_["loss"], two.history_["loss"], three.history_["loss"]]
 found["val_losses"] = [each.history_["val_loss"] for each in (one, two, three)]
 found["split over"] = sorted(n for (_, n), _ in training_programs._idle)
-# 35 images are no multiple of three.
+# 35 images cannot be divided equally among three devices.
 found["predictions"] = float(np.abs(one.predict_proba(X[1:]) - three.predict_proba(X[1:])).max())
 kept = pickle.loads(pickle.dumps(three))
 found["pickled"] = float(np.abs(kept.predict_proba(X) - three.predict_proba(X)).max())
@@ -231,7 +231,7 @@ def test_jax_is_asked_not_to_reserve_all_memory(monkeypatch):
     assert os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
     monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "true")
     let_device_memory_grow()
-    assert os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] == "true"  # as somebody wished
+    assert os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] == "true"  # the choice of the user stays
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of TensorFlow")
