@@ -5,9 +5,9 @@ The package is one flow, and its modules are the stages of it::
     paths ─> audit, split by patient ─> rebalanced paths ─> images ─> augmented images
           ─> network ─> probability ─> decision ─> evaluation, explanation ─> report
 
-    datasets       reads, downloads or generates X-ray files; reads patients from their names
-    audit          finds what is wrong with a collection
-    splitting      splitters that keep each patient on one side of a split
+    datasets       finds, downloads or invents X-ray files; reads patients off their names
+    audit          what is wrong with this collection
+    splitting      splitters that never let a patient cross a split
     rebalancing    under- and oversampling of paths or images
     loading        paths -> uint8 images
     enhancement    fixed preprocessing of images
