@@ -111,8 +111,8 @@ def _read(path: str) -> tuple[dict[str, Any], NDArray[np.float64], NDArray[np.ui
 def _level_statistics(share: NDArray[np.float64]) -> dict[str, float]:
     """Compute mean, standard deviation and percentiles from the shares of 256 grey levels."""
     levels = np.arange(256)
-    mean = share @ levels
-    statistics = {"mean": mean, "std": np.sqrt(share @ (levels - mean) ** 2)}
+    mean = float(share @ levels)
+    statistics = {"mean": mean, "std": float(np.sqrt(share @ (levels - mean) ** 2))}
     cumulative = np.cumsum(share)
     for name, quantile in (("p1", 0.01), ("p50", 0.5), ("p99", 0.99)):
         statistics[name] = int(np.searchsorted(cumulative, quantile))

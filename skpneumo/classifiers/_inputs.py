@@ -103,10 +103,10 @@ class ImageInputMixin(DocumentationLinks):
                 f"Expected images of shape (n_samples, height, width, channels) or rows of "
                 f"numbers, got shape {shape}. {remedy}."
             )
-        if reset and (remedy := misplaced_channels(shape)):
+        if reset and (correction := misplaced_channels(shape)):
             raise ValueError(
                 f"Expected images of shape (n_samples, height, width, channels), got {shape}, "
-                f"whose last axis does not seem to be the channels. Pass {remedy}."
+                f"whose last axis does not seem to be the channels. Pass {correction}."
             )
         if self.image_shape is not None and tuple(self.image_shape) != shape[1:]:
             raise ValueError(

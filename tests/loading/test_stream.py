@@ -251,7 +251,7 @@ def test_resampler_splitters_and_cross_validation_accept_a_stream(collection):
     ("fit", "message"),
     [
         (lambda X, y: CNNClassifier().fit(X, y[:-1]), r"got \d+ of them and \d+ labels"),
-        (lambda X, y: CNNClassifier().fit(X[:0], y[:0]), "stream of no images"),
+        (lambda X, y: CNNClassifier().fit(X[:0], y[:0]), "an empty stream of images"),
         (lambda X, y: CNNClassifier(image_shape=(3, 3, 1)).fit(X, y), r"image_shape=\(3, 3, 1\)"),
         (lambda X, y: fitted(np.asarray(X) / 255, y).predict(X), "fitted on values from 0 to 1"),
         (lambda X, y: fitted(np.asarray(X)[:, :8], y).predict(X), r"was fitted on \(8, 16, 1\)"),

@@ -322,7 +322,7 @@ def test_a_failed_download_is_one_line_with_a_remedy(error, monkeypatch, capsys)
     with pytest.raises(ConnectionError, match="ImageNet weights of MobileNet") as raised:
         Backbone("MobileNet")._with_imagenet_weights()
     assert "\n" not in str(raised.value)
-    assert "random start" in str(raised.value)
+    assert "random weights" in str(raised.value)
     assert keras.config.is_interactive_logging_enabled() == before
     assert capsys.readouterr() == ("", "")
 

@@ -62,8 +62,8 @@ class Batches:
             targets = self._targets(y[rows])
             weights = sample_weight[rows]
             if self.mixup:
-                share = self.rng.beta(self.mixup, self.mixup, size=(len(rows), 1))
-                share = np.maximum(share, 1 - share).astype(np.float32)
+                sampled = self.rng.beta(self.mixup, self.mixup, size=(len(rows), 1))
+                share = np.maximum(sampled, 1 - sampled).astype(np.float32)
                 partner = self.rng.permutation(len(rows)).astype(np.int32)
                 inputs += [share, partner[:, None]]
                 targets = share * targets + (1 - share) * targets[partner]
