@@ -115,7 +115,7 @@ class PatientKFold(StratifiedGroupKFold):
         """
         if y is None:
             raise ValueError(
-                f"{type(self).__name__} stratifies by class, so it needs y, got None."
+                f"{type(self).__name__} stratifies by class, so it needs labels: pass y."
             )
         patients = _patients_of(X, groups)
         labels = _check_labels(y, len(patients))
