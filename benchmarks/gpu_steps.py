@@ -83,8 +83,8 @@ def as_it_was(X: Any, y: Any, epochs: int) -> list[float]:
             super().__init__(*arguments)
             self._length = 1
 
-        def _how_many_next(self, batches: Any, seconds: float) -> int:
-            return MultiStep._how_many_next(self, batches, seconds)
+        def _next_steps_at_once(self, batches: Any, seconds: float) -> int:
+            return MultiStep._next_steps_at_once(self, batches, seconds)
 
         def _train(self, batches: Any, rates: Any) -> Any:
             if rates is None:

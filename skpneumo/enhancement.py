@@ -1,4 +1,4 @@
-"""Fixed preprocessing of images: contrast and crop, the same in training and prediction."""
+"""Fixed preprocessing of images, the same in training and prediction."""
 
 from abc import ABC, abstractmethod
 from numbers import Integral, Real
@@ -18,12 +18,13 @@ from skpneumo.loading import ImageArray
 
 __all__ = ["BorderCropper", "ContrastEqualizer", "MarkerRemover"]
 
-# Below this share of the height or width, what lies inside the borders is a marker, not an image.
-_SMALLEST_FILM = 0.25
+# If less than this share of the height or width is inside the borders, it is a marker, not an
+# image.
+_MIN_INNER_SHARE = 0.25
 
 
 class _ImageEnhancer(ABC, DocumentationLinks, TransformerMixin, BaseEstimator):
-    """A step that changes each image by itself and learns nothing."""
+    """Base class of steps that change each image independently and learn nothing."""
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -50,7 +51,7 @@ class _ImageEnhancer(ABC, DocumentationLinks, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : ndarray of uint8 of shape (n_samples, height, width, channels)
-            Images. They are left as they are.
+            Images, which are not modified.
 
         Returns
         -------
@@ -76,36 +77,35 @@ class _ImageEnhancer(ABC, DocumentationLinks, TransformerMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
-        # Images have four dimensions, for which there is no tag.
+        # Images have four dimensions; there is no tag for them.
         tags.input_tags.two_d_array = False
         return tags
 
 
 class ContrastEqualizer(_ImageEnhancer):
-    """Bring each image to the full range of grey levels.
+    """Spread the grey levels of each image over the full range.
 
-    Exposure and windowing differ between X-ray machines. Spreading the grey levels of every
-    image over the same range takes that difference out before the network can learn it.
+    Exposure and windowing differ between X-ray machines. Spreading the grey levels of every image
+    over the same range removes this difference before the network can learn it.
 
     Parameters
     ----------
     method : {"stretch", "equalize"}, default="stretch"
-        "stretch" maps the grey levels of an image linearly onto 0 to 255; "equalize" makes
-        each range of grey levels about equally frequent (histogram equalisation), which also
-        brings out noise.
+        "stretch" maps the grey levels of an image linearly to 0 to 255; "equalize" makes all
+        grey levels about equally frequent (histogram equalisation), which also amplifies noise.
     cutoff : float, default=1.0
-        Percentage of the darkest and of the brightest pixels to leave out when "stretch" looks
-        for the ends of the range, from 0 to below 50. They become 0 or 255. More than 0 keeps
-        a lead marker or a black border from hiding a faint image. "equalize" does not use it.
+        Percentage of the darkest and of the brightest pixels that "stretch" ignores when it finds
+        the ends of the range, from 0 to below 50. They become 0 or 255. With more than 0, a lead
+        marker or a black border does not hide a faint image. "equalize" does not use it.
 
     See Also
     --------
-    BorderCropper : Takes black and white borders off; put it first.
+    BorderCropper : Removes black and white borders; put it first.
 
     Notes
     -----
-    The channels of an image share one histogram and one mapping, so that no tint arises. An
-    image of a single grey level is left as it is. The work is done by Pillow's ``ImageOps``.
+    The channels of an image share one histogram and one mapping, so that grey stays grey. An
+    image of a single grey level is unchanged. Pillow's ``ImageOps`` does the computation.
 
     Examples
     --------
@@ -127,7 +127,7 @@ class ContrastEqualizer(_ImageEnhancer):
         self.cutoff = cutoff
 
     def _enhance(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        # Channels side by side make a grey picture, and so one histogram.
+        # The channels are put side by side as one grey image, so that they share one histogram.
         grey = Image.fromarray(image.reshape(len(image), -1))
         if self.method == "equalize":
             grey = ImageOps.equalize(grey)
@@ -139,25 +139,25 @@ class ContrastEqualizer(_ImageEnhancer):
 class BorderCropper(_ImageEnhancer):
     """Crop black and white borders off each image and scale it back to its size.
 
-    Scans and screenshots come with frames that say where an image is from, and nothing about
-    the lungs.
+    Scans and screenshots have frames that reveal where an image comes from, but nothing about the
+    lungs.
 
     Parameters
     ----------
     tolerance : int, default=20
-        How far, in grey levels from 0 to 127, a pixel may be from black or from white to count
-        as border. A row or column at an edge is border when all of its pixels are near black,
-        or all near white.
+        Largest difference from black or white, in grey levels from 0 to 127, of a pixel in a
+        border. A row or column at an edge is a border if all of its pixels are nearly black, or
+        all are nearly white.
 
     See Also
     --------
-    skpneumo.ImageLoader : Its ``resize="pad"`` adds bars, which this step takes off again.
+    skpneumo.ImageLoader : Its ``resize="pad"`` adds bars, which this step would remove.
 
     Notes
     -----
-    An image without a border is returned bit for bit, and so is one of which less than a
-    quarter of the height or width would remain. Scaling back is bilinear and does not keep the
-    aspect ratio, as ``ImageLoader(resize="stretch")`` does not.
+    An image without a border is unchanged, and so is one of which less than a quarter of the
+    height or width would remain. Scaling is bilinear and does not preserve the aspect ratio, like
+    ``ImageLoader(resize="stretch")``.
 
     Examples
     --------
@@ -181,7 +181,7 @@ class BorderCropper(_ImageEnhancer):
         height, width, n_channels = image.shape
         left, top, right, bottom = box = inside_borders(image, self.tolerance)
         if box == (0, 0, width, height) or (
-            min((right - left) / width, (bottom - top) / height) < _SMALLEST_FILM
+            min((right - left) / width, (bottom - top) / height) < _MIN_INNER_SHARE
         ):
             return image
         inner = image[top:bottom, left:right]
@@ -197,26 +197,25 @@ class BorderCropper(_ImageEnhancer):
 class MarkerRemover(_ImageEnhancer):
     """Paint over burnt-in text and lead markers near the edges of each image.
 
-    An exposure, a time or a lead marker says where an image was made, and a network may learn the
-    class from it.
+    Exposure data, a time or a lead marker reveals where an image was acquired, and a network may
+    learn the class from it.
 
     Parameters
     ----------
     margin : float, default=0.17
-        How far the centre of what is painted over lies from an edge at most, as a share of the
-        height or width; 0 to 0.5. What lies further inside is left alone.
+        Largest distance of the centre of a mark from an edge, as a share of the height or width;
+        0 to 0.5. Marks further inside are not changed.
 
     See Also
     --------
-    ImageAugmenter : Its `marks` burns in marks at random instead, alike in all classes.
+    ImageAugmenter : Its parameter `marks` adds random marks to all classes instead.
 
     Notes
     -----
-    What is painted over is brighter than all around it, nearly as bright as anything in the
-    image, small, and has steep edges. It is filled with a blur of what surrounds it. Clips and
-    wires are taken for markers, and thin letters on bright tissue are missed;
-    ``benchmarks/marker_remover.py`` counts how much of burnt-in text is removed, and how often
-    the lungs are touched.
+    A mark is brighter than its surroundings, nearly as bright as anything in the image, small,
+    and has steep edges. It is filled with a blur of its surroundings. Clips and wires are treated
+    as markers, and thin letters on bright tissue are missed; ``benchmarks/marker_remover.py``
+    measures how much of burnt-in text is removed, and how often the lungs are changed.
 
     Examples
     --------
@@ -240,12 +239,12 @@ class MarkerRemover(_ImageEnhancer):
 
 
 def inside_borders(image: NDArray[np.uint8], tolerance: int) -> tuple[int, int, int, int]:
-    """What is left of an image without its borders: (left, top, right, bottom)."""
+    """Find the box of an image without its borders: (left, top, right, bottom)."""
     black = image.max(axis=-1) <= tolerance
     white = image.min(axis=-1) >= 255 - tolerance
     top, left, (bottom, right) = 0, 0, black.shape
-    # A border on one side may hide another: a black bar is seen once the white one above it
-    # is gone.
+    # A border on one side may hide another: a black bar is detected once the white bar above it
+    # is removed.
     while True:
         inside = np.s_[top:bottom, left:right]
         rows, columns = (

@@ -31,41 +31,40 @@ from skpneumo._typing import ArrayLike
 
 __all__ = ["ImageResampler"]
 
-# As floating point numbers, with what SMOTE and its relatives make up: an estimate.
-_COPIES = 4.5
+# Copies in memory, as floating-point numbers and with synthetic images: an estimate.
+_N_COPIES = 4.5
 _RESAMPLE_PATHS = (
-    "Load smaller images by ImageLoader(size=...), or put this step before the loader, with "
-    "sampler='under' or 'over', and load by stream=True."
+    "Load smaller images with ImageLoader(size=...), or put this step before the loader, with "
+    "sampler='under' or 'over', and load with stream=True."
 )
 
 
 class ImageResampler(DocumentationLinks, BaseSampler):
     """Balance the classes of paths or images with an imbalanced-learn sampler.
 
-    As the first step of a pipeline it draws paths, before a single file is opened. After
-    :class:`~skpneumo.ImageLoader` it takes every sampler of imbalanced-learn: those that look
-    at the data see each image as one row of pixels, and what they make up comes back as
-    images.
+    As the first step of a pipeline it resamples paths, before any file is opened. After
+    :class:`~skpneumo.ImageLoader` it works with every sampler of imbalanced-learn: those that use
+    the data get each image as a row of pixels, and their synthetic rows become images.
 
     Parameters
     ----------
     sampler : {"under", "over"} or imbalanced-learn sampler, default="under"
-        "under" drops images of the larger classes, "over" repeats images of the smaller ones,
+        "under" removes images of the larger classes, "over" repeats images of the smaller ones,
         both at random. A sampler such as ``SMOTE(k_neighbors=3)`` is cloned before use; its
-        parameters are reached as ``sampler__k_neighbors``.
+        parameters are set as ``sampler__k_neighbors``.
     sampling_strategy : float, str, dict, list or callable, default="auto"
-        How many images of each class to end up with, in the words of imbalanced-learn.
-        "auto" equalises the classes, or leaves the choice to the sampler given.
+        The resulting number of images of each class, as in imbalanced-learn. "auto" equalises
+        the classes, or leaves the choice to the given sampler.
     random_state : int, RandomState instance or None, default=None
-        Seed of the draw. None leaves the sampler given its own seed, or else draws fresh
-        entropy, never from the global generator.
+        Seed of the sampling. None leaves the seed of a given sampler, or uses fresh entropy,
+        never the global generator.
 
     Attributes
     ----------
     sample_indices_ : ndarray of int of shape (n_samples_new,)
-        The row of ``X`` each row of the result is; -1 for an image made up by the sampler.
+        The row of ``X`` of each row of the result; -1 for a synthetic image.
     sampling_strategy_ : dict
-        The sampler's plan: number of images for each class it touches.
+        Number of images that the sampler generates or selects for each class.
     sampler_ : sampler
         The fitted sampler.
     n_features_in_ : int
@@ -73,21 +72,21 @@ class ImageResampler(DocumentationLinks, BaseSampler):
 
     See Also
     --------
-    skpneumo.ImageAugmenter : Adds changed copies instead of equal ones.
+    skpneumo.ImageAugmenter : Adds augmented copies instead of identical ones.
 
     Notes
     -----
-    Rows come in the order of imbalanced-learn: grouped by class after undersampling, originals
-    first after oversampling. Later steps do not depend on it: the classifiers shuffle.
+    Rows are in the order of imbalanced-learn: grouped by class after undersampling, originals
+    first after oversampling. Later steps do not depend on the order: the classifiers shuffle.
 
-    Samplers that look at pixels calculate in floating point; results are rounded and clipped
-    to the type of ``X``, and rows that were not made up are returned bit for bit. Where a
-    sampler does not tell which rows it kept, they are recognised by their content, so that of
-    two identical images with one label either index may stand for either. File names that
-    images carry travel with rows taken by index, and are dropped as soon as one is made up.
+    Samplers that use pixels compute in floating point. Their synthetic rows are rounded and
+    clipped to the type of ``X``, and all other rows are unchanged. If a sampler does not report
+    which rows it selected, they are recognised by their content, so that the indices of two
+    identical images with the same label may be exchanged. File names that images carry stay with
+    selected rows, and are dropped if any image is synthetic.
 
-    Of an :class:`~skpneumo.loading.ImageStream` rows drawn at random stay a stream. Samplers
-    that look at pixels decode it into memory, as floating-point numbers.
+    If ``X`` is an :class:`~skpneumo.loading.ImageStream`, random sampling returns a stream.
+    Samplers that use pixels decode it into memory, as floating-point numbers.
 
     References
     ----------
@@ -114,7 +113,7 @@ class ImageResampler(DocumentationLinks, BaseSampler):
     array([ 0,  1,  2,  3,  4,  5, -1, -1])
     """
 
-    # Which classes to touch is the inner sampler's affair.
+    # The inner sampler decides which classes to resample.
     _sampling_type = "bypass"
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -145,7 +144,7 @@ class ImageResampler(DocumentationLinks, BaseSampler):
         self.random_state = random_state
 
     def fit(self, X: Any, y: ArrayLike) -> Self:
-        """Draw the rows as :meth:`fit_resample` does, and keep only the fitted attributes.
+        """Resample as :meth:`fit_resample` does, but return only the fitted sampler.
 
         Parameters
         ----------
@@ -178,7 +177,7 @@ class ImageResampler(DocumentationLinks, BaseSampler):
         Returns
         -------
         X_resampled : same type as X
-            Lists stay lists, and Series and DataFrames keep the index labels of their rows.
+            Lists stay lists, and rows of Series and DataFrames keep their index labels.
         y_resampled : same type as y
             The labels of ``X_resampled``.
 
@@ -186,11 +185,11 @@ class ImageResampler(DocumentationLinks, BaseSampler):
         ------
         ValueError
             If ``X`` is empty, ``y`` has missing labels or fewer than two classes, lengths
-            differ, or a sampler that looks at the data is given paths.
+            differ, or a sampler that uses the data is given paths.
         TypeError
             If an entry of ``X`` is not a path.
         """
-        _check_no_label_missing(y)
+        _check_no_missing_labels(y)
         X_resampled, y_resampled = super().fit_resample(X, y)
         if hasattr(X_resampled, "iloc") and hasattr(y_resampled, "iloc"):
             y_resampled.index = X_resampled.index
@@ -199,10 +198,10 @@ class ImageResampler(DocumentationLinks, BaseSampler):
     def _check_X_y(self, X: Any, y: Any) -> tuple[Any, NDArray[Any], bool]:
         y, one_hot = check_target_type(y, indicate_one_vs_all=True)
         check_is_array(X)
-        if _holds_paths(X):
+        if _contains_paths(X):
             check_paths(X)
             X = X if hasattr(X, "__array__") else _column_of_objects(X)
-        # Not by np.ndim, which asks what is no array but can be made one.
+        # Not np.ndim, which would convert array-likes such as streams.
         elif (X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim) > 2:
             X = X if is_stream(X) else np.asanyarray(X)
             if 0 in X.shape:
@@ -212,15 +211,16 @@ class ImageResampler(DocumentationLinks, BaseSampler):
         check_consistent_length(X, y)
         if len(classes := np.unique(y)) < 2:
             raise ValueError(
-                f"y holds 1 class only, {classes.tolist()[0]!r}; balancing needs at least two. "
+                f"y has only 1 class, {classes.tolist()[0]!r}; balancing needs at least two. "
                 "Check the folder or the split that the labels come from."
             )
         return X, y, one_hot
 
     def _fit_resample(self, X: Any, y: NDArray[Any]) -> tuple[Any, NDArray[Any]]:
         self.sampler_ = self._configured_sampler()
-        if _draws_blindly(self.sampler_):
-            # Row numbers stand for the rows, so neither paths nor pixels are copied.
+        if _ignores_pixels(self.sampler_):
+            # Row numbers are resampled instead of rows, so that neither paths nor pixels are
+            # copied.
             self.sampler_.fit_resample(np.arange(len(y)).reshape(-1, 1), y)
             self.sample_indices_ = self.sampler_.sample_indices_
             if hasattr(X, "nbytes") and not is_stream(X):
@@ -229,9 +229,9 @@ class ImageResampler(DocumentationLinks, BaseSampler):
                     n_bytes, f"The stack of {len(self.sample_indices_)} images", _RESAMPLE_PATHS
                 )
             resampled = _safe_indexing(X, self.sample_indices_), y[self.sample_indices_]
-        elif _holds_paths(X):
+        elif _contains_paths(X):
             raise ValueError(
-                f"{type(self.sampler_).__name__} looks at the data, and X holds paths. Put this "
+                f"{type(self.sampler_).__name__} uses the data, but X contains paths. Put this "
                 "step after ImageLoader, or use sampler='under' or 'over'."
             )
         else:
@@ -252,12 +252,12 @@ class ImageResampler(DocumentationLinks, BaseSampler):
             if name == "random_state" or name.endswith("__random_state")
         }
         if self.random_state is None:
-            # Left at None they would draw from the global generator.
+            # With None they would use the global generator.
             unseeded = [name for name, seed in seeds.items() if seed is None]
             sampler.set_params(**dict.fromkeys(unseeded, check_random_state(None)))
         else:
             sampler.set_params(**dict.fromkeys(seeds, self.random_state))
-        # The base class switches validation off for what it calls.
+        # The base class disables validation in the calls below it.
         sampler._validate_params()
         return sampler
 
@@ -266,35 +266,36 @@ class ImageResampler(DocumentationLinks, BaseSampler):
     ) -> tuple[NDArray[Any], NDArray[Any]]:
         dtype = X.dtype if X.dtype.kind == "f" else np.promote_types(X.dtype, np.float32)
         require_memory(
-            int(_COPIES * dtype.itemsize * np.prod(X.shape, dtype=float)),
+            int(_N_COPIES * dtype.itemsize * np.prod(X.shape, dtype=float)),
             f"{type(self.sampler_).__name__} on {len(X)} images of {X.shape[1:]}",
             _RESAMPLE_PATHS,
         )
-        # In uint8 the differences between neighbours, from which images are made up, wrap.
+        # In uint8, differences between neighbours would overflow.
         pixels = np.asarray(X).reshape(len(X), -1)
         if pixels.dtype.kind != "f":
             pixels = pixels.astype(np.promote_types(pixels.dtype, np.float32))
         rows, y_resampled = self.sampler_.fit_resample(pixels, y)
 
-        claimed = getattr(self.sampler_, "sample_indices_", None)
-        if claimed is None:
-            claimed = _find_rows(rows, y_resampled, pixels, y)
-        # Smoothed oversampling names the row it blurs: that row is made up too.
-        kept = (claimed >= 0) & np.all(rows == pixels[claimed], axis=1)
-        self.sample_indices_ = np.where(kept, claimed, -1)
-        if kept.all():
-            return X[claimed], y_resampled
+        source = getattr(self.sampler_, "sample_indices_", None)
+        if source is None:
+            source = _find_rows(rows, y_resampled, pixels, y)
+        # Smoothed oversampling reports the row that it perturbs, but its result is synthetic as
+        # well.
+        is_original = (source >= 0) & np.all(rows == pixels[source], axis=1)
+        self.sample_indices_ = np.where(is_original, source, -1)
+        if is_original.all():
+            return X[source], y_resampled
 
-        patients = self._resampled_patients(X, y, pixels, rows, y_resampled, claimed)
+        patients = self._resampled_patients(X, y, pixels, rows, y_resampled, source)
         X_resampled = np.empty((len(rows), *X.shape[1:]), dtype=X.dtype)
-        X_resampled[kept] = X[claimed[kept]]
-        made_up = rows[~kept].reshape(-1, *X.shape[1:])
+        X_resampled[is_original] = X[source[is_original]]
+        synthetic = rows[~is_original].reshape(-1, *X.shape[1:])
         if X.dtype.kind in "iu":
             limits = np.iinfo(X.dtype)
-            made_up = np.clip(np.rint(made_up), limits.min, limits.max)
-        X_resampled[~kept] = made_up
+            synthetic = np.clip(np.rint(synthetic), limits.min, limits.max)
+        X_resampled[~is_original] = synthetic
         if patients is not None:
-            # Of the type that carries them, which is of a later stage.
+            # The type of the images, because its class is defined in a later stage.
             carrier: Any = type(np.asanyarray(X))
             X_resampled = carrier(X_resampled, patients=patients)
         return X_resampled, y_resampled
@@ -306,17 +307,17 @@ class ImageResampler(DocumentationLinks, BaseSampler):
         pixels: NDArray[Any],
         rows: NDArray[Any],
         y_resampled: NDArray[Any],
-        claimed: NDArray[np.intp],
+        source: NDArray[np.intp],
     ) -> NDArray[np.object_] | None:
-        """Give copies the patient of their row, and new rows those of their sources."""
+        """Assign the patient of their row to copies, and those of their sources to the others."""
         if not hasattr(np.asanyarray(X), "patients"):
             return None
-        patients, known, _ = find_patients(X, len(X))  # whoever holds rows out will warn
+        patients, known, _ = find_patients(X, len(X))  # a later step that splits rows will warn
         patients = patients.astype(object)
         patients[~known] = [UnknownPatient(each) for each in patients[~known]]
         resampled = np.empty(len(rows), dtype=object)
-        resampled[claimed >= 0] = patients[claimed[claimed >= 0]]
-        new = np.flatnonzero(claimed < 0)
+        resampled[source >= 0] = patients[source[source >= 0]]
+        new = np.flatnonzero(source < 0)
         for label in np.unique(y_resampled[new]):
             of_class = np.flatnonzero(y == label)
             these = new[y_resampled[new] == label]
@@ -326,7 +327,7 @@ class ImageResampler(DocumentationLinks, BaseSampler):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.string = isinstance(self.sampler, str) or _draws_blindly(self.sampler)
+        tags.input_tags.string = isinstance(self.sampler, str) or _ignores_pixels(self.sampler)
         tags.input_tags.sparse = False
         tags.sampler_tags.sample_indices = True
         return tags
@@ -335,12 +336,12 @@ class ImageResampler(DocumentationLinks, BaseSampler):
 def _patients_between(
     patients: NDArray[np.object_], of_class: NDArray[np.intp], ends: tuple[int, ...] | None
 ) -> Any:
-    """Name the patients of the rows that a new one was made of; of all rows, if nothing tells."""
+    """Return the patients of the sources of a synthetic row, or of the class if unknown."""
     sources = of_class if ends is None else of_class[list(ends)]
     return tuple(sorted({str(patient) for patient in patients[sources]}))
 
 
-def _check_no_label_missing(y: Any) -> None:
+def _check_no_missing_labels(y: Any) -> None:
     import pandas as pd
 
     if y is None:
@@ -349,11 +350,11 @@ def _check_no_label_missing(y: Any) -> None:
     if missing.size:
         raise ValueError(
             f"y has {missing.size} missing label(s), the first in row {missing[0]}. "
-            "Drop those rows or label them."
+            "Remove these rows or label them."
         )
 
 
-def _holds_paths(X: Any) -> bool:
+def _contains_paths(X: Any) -> bool:
     entries: Collection[Any]
     if issparse(X) or is_stream(X):
         return False
@@ -365,8 +366,8 @@ def _holds_paths(X: Any) -> bool:
     else:
         rows = (list, tuple, np.ndarray)
         entries = [entry for row in X for entry in (row if isinstance(row, rows) else [row])]
-    # One path makes all of them paths, and check_paths name those that are not. So does an
-    # empty list: it is most often the outcome of a wrong glob pattern.
+    # One path is enough, because check_paths names the entries that are not. An empty list counts
+    # as paths, because it is mostly the result of a wrong glob pattern.
     return len(entries) == 0 or any(isinstance(entry, str | os.PathLike) for entry in entries)
 
 
@@ -377,7 +378,7 @@ def _column_of_objects(X: Any) -> NDArray[np.object_]:
     return column
 
 
-def _draws_blindly(sampler: Any) -> bool:
+def _ignores_pixels(sampler: Any) -> bool:
     return (
         isinstance(sampler, RandomUnderSampler | RandomOverSampler)
         and getattr(sampler, "shrinkage", None) is None
@@ -387,7 +388,7 @@ def _draws_blindly(sampler: Any) -> bool:
 def _find_rows(
     rows: NDArray[Any], labels: NDArray[Any], X: NDArray[Any], y: NDArray[Any]
 ) -> NDArray[np.intp]:
-    """Row of ``X`` that equals each of ``rows`` in content and label; -1 where none is left."""
+    """Find the row of ``X`` equal to each of ``rows`` in content and label; -1 if none is left."""
 
     def fingerprint(row: NDArray[Any], label: Any) -> tuple[bytes, Any]:
         return blake2b(row.tobytes(), digest_size=16).digest(), label

@@ -1,6 +1,6 @@
-"""Splitters that never let a patient cross a split.
+"""Splitters that keep each patient on one side of a split.
 
-Several X-rays of one child are near copies of each other: a model that has seen one of them
+Several X-rays of a child are nearly copies of each other: a model that was trained on one of them
 recognises the child instead of the pneumonia, and every score on the others is too good.
 """
 
@@ -38,8 +38,8 @@ __all__ = ["PatientKFold", "patient_train_test_split"]
 class PatientKFold(StratifiedGroupKFold):
     """Stratified K-fold cross-validator that keeps each patient in one fold.
 
-    Patients are those that ``X`` carries, or are read from the file names, so no ``groups`` have
-    to travel along: the splitter goes wherever scikit-learn takes ``cv``.
+    Patients are those that ``X`` carries, or are read from the file names, so that ``groups`` are
+    not needed: the splitter works wherever scikit-learn accepts ``cv``.
 
     Parameters
     ----------
@@ -48,18 +48,18 @@ class PatientKFold(StratifiedGroupKFold):
     shuffle : bool, default=False
         Whether to shuffle the patients before splitting.
     random_state : int, RandomState instance or None, default=None
-        Seed of the shuffle; only with ``shuffle=True``. None shuffles differently
-        at each call of :meth:`split`.
+        Seed of the shuffling, used only with ``shuffle=True``. With None, each call of
+        :meth:`split` shuffles differently.
 
     See Also
     --------
-    patient_train_test_split : One split instead of K.
-    skpneumo.datasets.patient_ids : How a patient is read from a file name.
+    patient_train_test_split : Split once instead of K times.
+    skpneumo.datasets.patient_ids : Read patients from file names.
 
     Notes
     -----
-    The folds are dealt out by :class:`sklearn.model_selection.StratifiedGroupKFold`. Names of
-    no known scheme make each file its own patient, with one
+    The folds are made by :class:`sklearn.model_selection.StratifiedGroupKFold`. Files with unknown
+    naming schemes are treated as separate patients, with one
     :class:`~skpneumo.datasets.UnknownPatientsWarning` for each call of :meth:`split`.
 
     Examples
@@ -91,11 +91,12 @@ class PatientKFold(StratifiedGroupKFold):
         ----------
         X : array-like of shape (n_samples,) or (n_samples, 1), DataFrame, or images
             Paths; a frame with the columns ``path`` and ``patient``; or images that carry their
-            files and patients. Anything, when ``groups`` is given.
+            file names and patients. With ``groups``, any data.
         y : array-like of shape (n_samples,)
-            Class labels, kept in like shares.
+            Class labels, whose proportions are about the same in all folds.
         groups : array-like of shape (n_samples,), default=None
-            The patient of each row. None: what ``X`` carries, else what its file names tell.
+            The patient of each row. None uses the patients that ``X`` carries, or reads them from
+            its file names.
 
         Yields
         ------
@@ -110,21 +111,23 @@ class PatientKFold(StratifiedGroupKFold):
             If ``y`` is missing, a class has fewer patients than there are folds, or an entry of
             ``groups`` is missing.
         TypeError
-            If ``X`` has neither patients nor files, and ``groups`` is None.
+            If ``X`` has neither patients nor file names, and ``groups`` is None.
         """
         if y is None:
-            raise ValueError(f"{type(self).__name__} keeps the shares of the classes: pass y.")
+            raise ValueError(
+                f"{type(self).__name__} stratifies by class, so it needs labels: pass y."
+            )
         patients = _patients_of(X, groups)
         labels = _check_labels(y, len(patients))
         _check_patients_per_class(
             labels, patients, self.n_splits, f"n_splits={self.n_splits} needs one for each fold"
         )
-        dealer = StratifiedGroupKFold(
+        splitter = StratifiedGroupKFold(
             self.n_splits,
             shuffle=self.shuffle,
             random_state=check_random_state(self.random_state) if self.shuffle else None,
         )
-        folds = list(dealer.split(patients, labels, patients))
+        folds = list(splitter.split(patients, labels, patients))
         _warn_of_missing_classes(labels, [test for _, test in folds])
         yield from folds
 
@@ -151,33 +154,34 @@ def patient_train_test_split(
 ) -> list[Any]:
     """Split paths, labels and further arrays into training and test patients.
 
-    :func:`sklearn.model_selection.train_test_split` for X-rays: patients stay whole, and the
-    split is stratified unless told otherwise.
+    This is :func:`sklearn.model_selection.train_test_split` for X-rays: each patient is in one
+    part, and the split is stratified by default.
 
     Parameters
     ----------
     X : array-like of shape (n_samples,) or (n_samples, 1), DataFrame, or images
-        Paths; a frame with the columns ``path`` and ``patient``; or images that carry their files
-        and patients. Anything, when ``groups`` is given.
+        Paths; a frame with the columns ``path`` and ``patient``; or images that carry their file
+        names and patients. With ``groups``, any data.
     *arrays : indexables of length n_samples
-        More to split along, the labels first.
+        Further arrays to split, the labels first.
     test_size : float or int, default=0.2
-        Test images as a share of all or as a number. Met as nearly as whole patients allow,
-        see Notes.
+        Test images as a share of all or as a number. It is met as closely as whole patients
+        allow, see Notes.
     stratify : array-like of shape (n_samples,), True or None, default=True
-        Classes whose shares both parts keep. True takes the labels, that is the first of
-        ``arrays``, and does not stratify when ``X`` is alone; None does not stratify. Pass
-        the etiologies to spread bacterial and viral pneumonia evenly under binary labels.
+        Classes whose proportions both parts preserve. True uses the labels, that is, the first of
+        ``arrays``, and does not stratify if there are none; None does not stratify. Pass the
+        etiologies to distribute bacterial and viral pneumonia evenly with binary labels.
     groups : array-like of shape (n_samples,), default=None
-        The patient of each row. None: what ``X`` carries, else what its file names tell.
+        The patient of each row. None uses the patients that ``X`` carries, or reads them from its
+        file names.
     random_state : int, RandomState instance or None, default=None
-        Which patients are drawn. None draws others at each call.
+        Seed of the choice of patients. With None, each call chooses differently.
 
     Returns
     -------
     splitting : list, length=2 * (1 + len(arrays))
-        ``X_train, X_test, y_train, y_test, ...`` in the types they came in; rows keep their
-        order.
+        ``X_train, X_test, y_train, y_test, ...`` in the types of the inputs, with rows in their
+        original order.
 
     Raises
     ------
@@ -185,19 +189,20 @@ def patient_train_test_split(
         If ``test_size`` is out of range, a class has fewer than two patients, or an entry of
         ``groups`` is missing.
     TypeError
-        If ``X`` has neither patients nor files, and ``groups`` is None.
+        If ``X`` has neither patients nor file names, and ``groups`` is None.
 
     See Also
     --------
-    PatientKFold : K splits, for cross-validation.
+    PatientKFold : Split into K folds, for cross-validation.
 
     Notes
     -----
-    Patients are drawn at random and taken while their images fit what the test part still
-    lacks of their class. When every patient has one class, as (etiology, number) does, the
-    test images of a class miss their quota by less than the images of the class's largest
-    patient; where many patients have one image the quota is met exactly. Both parts hold
-    every class. With ``groups`` that mix classes it gets as near as the draw allows.
+    Patients are considered in random order and added to the test part if their images fit into
+    the quota of their class. If every patient has one class, as with (etiology, number), the
+    number of test images of a class differs from its quota by less than the number of images of
+    the largest patient in the class; with many patients of a single image it is exact. Both parts
+    contain every class. With ``groups`` that mix classes, the quota is met as closely as the
+    random order allows.
 
     Examples
     --------
@@ -220,8 +225,9 @@ def patient_train_test_split(
 
     images = contingency_matrix(patients, labels)
     rng = check_random_state(random_state)
-    drawn = _draw_patients(images, _approximate_mode(images.sum(axis=0), n_test, rng), rng)
-    in_test = drawn[np.unique(patients, return_inverse=True)[1]]
+    quota = _approximate_mode(images.sum(axis=0), n_test, rng)
+    chosen = _choose_test_patients(images, quota, rng)
+    in_test = chosen[np.unique(patients, return_inverse=True)[1]]
     train, test = np.flatnonzero(~in_test), np.flatnonzero(in_test)
     _warn_of_missing_classes(labels, [train, test])
     return list(
@@ -231,46 +237,49 @@ def patient_train_test_split(
     )
 
 
-def _draw_patients(
+def _choose_test_patients(
     images: NDArray[np.int64], quota: NDArray[np.int64], rng: np.random.RandomState
 ) -> NDArray[np.bool_]:
-    """Mark the patients (rows of images per class) whose images add up to the quota."""
+    """Choose patients (rows of numbers of images per class) whose images add up to the quota."""
     totals = images.sum(axis=0)
     lacking = np.clip(quota, 1, totals - 1)
-    staying = np.count_nonzero(images, axis=0)
-    drawn = np.zeros(len(images), dtype=bool)
+    n_in_training = np.count_nonzero(images, axis=0)
+    chosen = np.zeros(len(images), dtype=bool)
 
-    def draw(patient: int) -> None:
-        drawn[patient] = True
+    def choose(patient: int) -> None:
+        chosen[patient] = True
         lacking[:] -= images[patient]
-        staying[:] -= images[patient] > 0
+        n_in_training[:] -= images[patient] > 0
 
-    def may_go(patient: int) -> bool:
-        return not drawn[patient] and bool(np.all(staying > (images[patient] > 0)))
+    def is_available(patient: int) -> bool:
+        """Not chosen yet, and not the last training patient of a class."""
+        return not chosen[patient] and bool(np.all(n_in_training > (images[patient] > 0)))
 
     order = rng.permutation(len(images))
     for patient in order:
-        if np.all(images[patient] <= lacking) and may_go(patient):
-            draw(patient)
-    # What fits has been taken. One that does not fit may still bring the counts nearer.
+        if np.all(images[patient] <= lacking) and is_available(patient):
+            choose(patient)
+    # All patients that fit have been chosen; one that does not fit may still reduce the error.
     for patient in order:
         size = images[patient]
-        if 2 * lacking @ size > size @ size and may_go(patient):
-            draw(patient)
+        if 2 * lacking @ size > size @ size and is_available(patient):
+            choose(patient)
     for k in range(images.shape[1]):
-        if not images[drawn, k].any():
-            candidates = [patient for patient in order if images[patient, k] and may_go(patient)]
+        if not images[chosen, k].any():
+            candidates = [
+                patient for patient in order if images[patient, k] and is_available(patient)
+            ]
             if candidates:
-                draw(min(candidates, key=lambda patient: images[patient].sum()))
-    return drawn
+                choose(min(candidates, key=lambda patient: images[patient].sum()))
+    return chosen
 
 
 def _patients_of(X: Any, groups: ArrayLike | None) -> NDArray[Any]:
     if groups is not None or carried_patients(X) is not None or filenames_of(X) is not None:
         return patients_of(X, _num_samples(X), groups, stacklevel=4)
     remedy = (
-        "Patients are carried by X or told by file names: pass a frame with the columns 'path' "
-        "and 'patient', paths, images from ImageLoader (which carry both), or the patients "
+        "Patients are carried by X or read from file names: pass a frame with the columns "
+        "'path' and 'patient', paths, images from ImageLoader (which carry both), or the patients "
         "themselves as groups=."
     )
     if getattr(getattr(X, "dtype", None), "kind", "O") in "biufc":
@@ -307,19 +316,19 @@ def _check_patients_per_class(
     ]:
         raise ValueError(
             f"Too few patients: {', '.join(too_few)}, but {purpose}. "
-            "Use fewer folds, add patients, or merge or drop the class."
+            "Use fewer folds, add patients, or merge or remove the class."
         )
 
 
 def _warn_of_missing_classes(labels: NDArray[Any], parts: list[NDArray[np.intp]]) -> None:
-    """Warn of parts without a class: its patients suffice, but share theirs with others."""
+    """Warn about parts without a class, which happens when groups mix several classes."""
     classes = np.unique(labels)
     for number, part in enumerate(parts):
         missing = np.setdiff1d(classes, labels[part]).tolist()
         if missing:
             warnings.warn(
-                f"Part {number} of the split holds no image of class "
-                f"{', '.join(map(repr, missing))}: the groups that hold it also hold other "
+                f"Part {number} of the split has no image of class "
+                f"{', '.join(map(repr, missing))}: the groups that contain it also contain other "
                 "classes. Use fewer folds, or groups of one class each.",
                 UserWarning,
                 stacklevel=3,

@@ -1,4 +1,4 @@
-"""The audit finds every fault that was planted, and none that was not."""
+"""The audit finds every planted fault, and nothing else."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from skpneumo.audit import ImageAudit, audit_images
 from skpneumo.audit._acquisition import acquisition_findings, acquisition_of
-from skpneumo.audit._shift import deal_patients, domain_auc
+from skpneumo.audit._shift import domain_auc, permute_patients
 from skpneumo.datasets import CollectionWarning, load_chest_xray, make_chest_xray
 from skpneumo.loading import ImageLoader, UnreadableImagesError
 
@@ -29,7 +29,7 @@ SIZE = (72, 110)
 
 
 def shuffled(xrays, seed=0):
-    """Rows in random order: as loaded they are sorted by class, which is a finding."""
+    """Rows in random order, because rows sorted by class are a finding."""
     order = np.random.default_rng(seed).permutation(len(xrays.target))
     return xrays.filenames[order], xrays.target[order], xrays.split[order]
 
@@ -47,7 +47,7 @@ def test_clean_collection_has_no_findings(tmp_path, seed):
 
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory):
-    """A collection with faults of many kinds, and what is to be found: kind -> files."""
+    """The audit of a collection with faults of many kinds, and the expected files of each kind."""
     root = tmp_path_factory.mktemp("faulty") / "xrays"
     xrays = make_chest_xray(
         root,
@@ -58,7 +58,7 @@ def faulty(tmp_path_factory):
         shift=0.8,
         random_state=3,
     )
-    # Pictures of other patients, to be planted under names of our choice.
+    # Images of other patients, to be planted under chosen names.
     others = make_chest_xray(
         tmp_path_factory.mktemp("others") / "xrays", n_patients=20, size=SIZE, random_state=99
     )
@@ -75,12 +75,12 @@ def faulty(tmp_path_factory):
     def expect(kind, *paths):
         expected.setdefault(kind, set()).add(frozenset(str(path) for path in paths))
 
-    def plant(folder, name, picture):
+    def plant(folder, name, image):
         path = root / folder / name
-        if isinstance(picture, Image.Image):
-            picture.save(path)
+        if isinstance(image, Image.Image):
+            image.save(path)
         else:
-            shutil.copy(picture, path)
+            shutil.copy(image, path)
         return path
 
     broken = root / "train/NORMAL/IM-9000-0001.jpeg"
@@ -97,9 +97,9 @@ def faulty(tmp_path_factory):
     grey = plant("train/NORMAL", "IM-9002-0001.png", Image.new("L", (100, 80), 90))
     expect("blank", grey)
 
-    picture = Image.open(next(spare[1])).convert("RGB")
+    image = Image.open(next(spare[1])).convert("RGB")
     tinted = Image.merge("RGB", [band.point(lambda v, k=k: v * k // 4) for k, band in
-                                 zip((4, 3, 2), picture.split(), strict=True)])  # fmt: skip
+                                 zip((4, 3, 2), image.split(), strict=True)])  # fmt: skip
     expect("coloured", plant("train/PNEUMONIA", "person9001_virus_1.png", tinted))
 
     deep = np.asarray(Image.open(next(spare[1])).convert("L"), np.uint16) * 257
@@ -122,9 +122,9 @@ def faulty(tmp_path_factory):
     relabelled = plant("train/PNEUMONIA", "person9006_bacteria_1.jpeg", normal[0])
     expect("conflicting_labels", normal[0], relabelled)
 
-    picture = Image.open(sick_in_test[3]).convert("L")
-    picture = ImageEnhance.Brightness(picture.resize((90, 70))).enhance(1.15)
-    altered = plant("test/PNEUMONIA", "person9007_virus_1.jpeg", picture)
+    image = Image.open(sick_in_test[3]).convert("L")
+    image = ImageEnhance.Brightness(image.resize((90, 70))).enhance(1.15)
+    altered = plant("test/PNEUMONIA", "person9007_virus_1.jpeg", image)
     expect("near_duplicate", sick_in_test[3], altered)
 
     name = Path(sick[14]).stem.rsplit("_", 1)[0] + "_99999.jpeg"
@@ -229,7 +229,7 @@ def test_page_is_self_contained_and_escaped(faulty, tmp_path):
     assert "&lt;b&gt;&amp;.png" in fragment
 
 
-def test_page_of_file_names_that_are_no_text(tmp_path):
+def test_page_with_file_names_that_are_not_valid_text(tmp_path):
     name = os.fsdecode(b"person1_virus_\xe9.png")
     Image.new("L", (8, 8)).save(tmp_path / name)
     audit = audit_images([tmp_path / name, tmp_path / f"gone{name}"], y=[0, 1])
@@ -241,13 +241,13 @@ def test_page_of_file_names_that_are_no_text(tmp_path):
         text.encode("utf-8")
 
 
-def test_page_is_written_whole_or_not_at_all(pictures, tmp_path, monkeypatch):
+def test_page_is_written_whole_or_not_at_all(image_paths, tmp_path, monkeypatch):
     page = tmp_path / "pages" / "audit.html"
     page.parent.mkdir()
     page.write_text("earlier")
     link = page.with_name("link.html")
     link.symlink_to(page)
-    audit = audit_images(pictures[:2], near_duplicates=False)
+    audit = audit_images(image_paths[:2], near_duplicates=False)
 
     def fail(*args):
         raise OSError("disk full")
@@ -265,7 +265,7 @@ def test_page_is_written_whole_or_not_at_all(pictures, tmp_path, monkeypatch):
     assert not os.path.isfile(os.devnull)
 
 
-def test_shift_rests_on_patients_that_are_counted(faulty):
+def test_shift_reports_numbers_of_images_and_patients(faulty):
     audit, _ = faulty
     assert len(audit.shift) == 2
     frame, readable = audit.frame, audit.frame["status"].eq("ok")
@@ -279,27 +279,27 @@ def test_shift_rests_on_patients_that_are_counted(faulty):
             assert (len(rows), rows["patient"].nunique()) == (n_images, n_patients)
         assert row.chance_low < 0.5 < row.chance_high
         assert 1 / 500 <= row.p_value <= 1
-        said = f"by chance {row.chance_low:.2f} to {row.chance_high:.2f} (499 random deals"
+        said = f"by chance {row.chance_low:.2f} to {row.chance_high:.2f} (499 random permutations"
         assert said in audit.summary()
         assert said in audit._repr_html_()
 
 
-def test_patients_dealt_out_at_random_are_told_apart_by_chance_alone():
+def test_random_assignments_are_recognised_only_by_chance():
     rng = np.random.RandomState(0)
     p_values = []
     for _ in range(60):
         patient = np.repeat(np.arange(50), 2)
         features = (rng.normal(size=(50, 8)) + 0.3 * rng.normal(size=(1, 8)))[patient]
         rows = pd.RangeIndex(100)
-        deals = deal_patients(pd.Series(patient), rows[:40], rows[40:], rng)
-        *_, low, high, p_value = domain_auc(features, deals, rng)
+        permutations = permute_patients(pd.Series(patient), rows[:40], rows[40:], rng)
+        *_, low, high, p_value = domain_auc(features, permutations, rng)
         assert low < 0.5 < high
         p_values.append(p_value)
     assert np.mean(np.array(p_values) <= 0.1) < 0.25
     assert np.mean(np.array(p_values) <= 0.5) > 0.3
 
 
-def test_shift_beyond_doubt_has_an_interval_still(tmp_path):
+def test_a_perfectly_recognised_shift_still_has_an_interval(tmp_path):
     xrays = make_chest_xray(
         tmp_path, n_patients=130, size=SIZE, test_fraction=0.35, shift=0.0, random_state=0
     )
@@ -315,19 +315,19 @@ def test_shift_beyond_doubt_has_an_interval_still(tmp_path):
 
 
 def noise(seed, size=(40, 32)):
-    """A picture that is like no other."""
+    """An image that differs from all others."""
     small = np.random.default_rng(seed).integers(60, 200, (8, 10)).astype(np.uint8)
     return Image.fromarray(small).resize(size, Image.Resampling.BICUBIC)
 
 
 def without_shortcuts(audit):
-    """Its findings but for the shortcuts, of which `pictures` have several."""
+    """The findings without shortcuts, of which `image_paths` have several."""
     return audit.findings[audit.findings["kind"] != "shortcut"]
 
 
 @pytest.fixture
-def pictures(tmp_path):
-    """Forty pictures of a patient each, dark for NORMAL and light for PNEUMONIA."""
+def image_paths(tmp_path):
+    """Forty images of different patients, dark for NORMAL and light for PNEUMONIA."""
     names = [f"IM-{i:04d}-0001.png" for i in range(20)]
     names += [f"person{i}_virus_{i}.png" for i in range(20)]
     paths = []
@@ -349,11 +349,11 @@ def brightness(paths):
 BRIGHTNESS = make_pipeline(FunctionTransformer(brightness), LogisticRegression(C=100))
 
 
-def test_suspect_label_is_found_by_the_estimator(pictures):
+def test_suspect_label_is_found_by_the_estimator(image_paths):
     y = np.repeat(["NORMAL", "PNEUMONIA"], 20)
     y[[4, 24]] = y[[24, 4]]
-    paths = np.array(pictures, dtype=object)
-    # Names that do not give the answer away.
+    paths = np.array(image_paths, dtype=object)
+    # Groups that do not reveal the labels.
     groups = [f"p{i}" for i in range(40)]
     audit = audit_images(paths[ALTERNATING], y[ALTERNATING], groups=groups, estimator=BRIGHTNESS)
     suspects = audit.findings[audit.findings["kind"].eq("suspect_label")]
@@ -363,7 +363,7 @@ def test_suspect_label_is_found_by_the_estimator(pictures):
     assert set(confidence.nsmallest(2).index) == {str(paths[4]), str(paths[24])}
 
 
-def test_estimator_sees_readable_files_only_and_no_patient_twice(pictures):
+def test_estimator_sees_readable_files_only_and_no_patient_twice(image_paths):
     seen = []
 
     class Recorder(ClassifierMixin, BaseEstimator):
@@ -378,26 +378,26 @@ def test_estimator_sees_readable_files_only_and_no_patient_twice(pictures):
             return np.full((len(X), 2), 0.5)
 
         def predict(self, X):
-            raise AssertionError("probabilities are wanted")
+            raise AssertionError("expected a call of predict_proba")
 
-    gone = pictures[0].with_name("IM-0000-0002.png")
-    second = pictures[1].with_name("IM-0001-0002.png")
+    gone = image_paths[0].with_name("IM-0000-0002.png")
+    second = image_paths[1].with_name("IM-0001-0002.png")
     noise(77).save(second)
-    audit_images([*pictures, gone, second], estimator=Recorder())
+    audit_images([*image_paths, gone, second], estimator=Recorder())
     assert len(seen) == 5
     for tested, fitted in seen:
         assert not {stem for stem in tested if stem.startswith("IM")} & fitted
 
 
-def label_of(paths, y):
+def audit_labels(paths, y):
     return audit_images(
         paths, y, groups=np.arange(len(paths)), estimator=BRIGHTNESS, near_duplicates=False
     )
 
 
-def test_rare_class_takes_fewer_folds_and_says_so(pictures):
+def test_rare_class_has_fewer_folds_and_a_remark(image_paths):
     y = ["NORMAL"] * 20 + ["PNEUMONIA"] * 3
-    audit = label_of(pictures[:23], y)
+    audit = audit_labels(image_paths[:23], y)
     assert audit.frame["self_confidence"].notna().all()
     assert audit.not_checked[-1] == (
         "suspect labels in more than 3 folds: class PNEUMONIA has 3 patients"
@@ -406,40 +406,40 @@ def test_rare_class_takes_fewer_folds_and_says_so(pictures):
 
 @pytest.mark.parametrize(
     ("n_rare", "reason"),
-    [(1, "class PNEUMONIA has 1 patient, and out-of-fold"), (0, "there is one class only")],
+    [(1, "class PNEUMONIA has 1 patient, and out-of-fold"), (0, "there is only one class")],
 )
-def test_class_too_rare_for_folds_is_said_to_be_so(pictures, n_rare, reason):
+def test_class_too_rare_for_folds_is_reported(image_paths, n_rare, reason):
     y = ["NORMAL"] * (20 - n_rare) + ["PNEUMONIA"] * n_rare
-    audit = label_of(pictures[:20], y)
+    audit = audit_labels(image_paths[:20], y)
     assert f"suspect labels: {reason}" in audit.not_checked[-1]
     assert audit.frame["self_confidence"].isna().all()
 
 
-def test_files_without_a_label_are_no_suspects(pictures):
+def test_files_without_a_label_are_not_suspect(image_paths):
     y = ["NORMAL"] * 20 + ["PNEUMONIA"] * 20
     y[0] = None
-    audit = label_of(pictures, y)
+    audit = audit_labels(image_paths, y)
     assert audit.frame["self_confidence"].isna().tolist() == [True] + [False] * 39
     assert "suspect_label" not in set(audit.findings["kind"])
 
 
-def test_frozen_estimator_is_no_witness(pictures):
+def test_frozen_estimator_is_refused(image_paths):
     frozen = make_pipeline(FunctionTransformer(brightness), FrozenEstimator(LogisticRegression()))
     with pytest.raises(ValueError, match="FrozenEstimator"):
-        audit_images(pictures, estimator=frozen)
+        audit_images(image_paths, estimator=frozen)
 
 
-def test_rows_sorted_by_class_are_noted(pictures):
-    found = without_shortcuts(audit_images(pictures))
+def test_rows_sorted_by_class_are_noted(image_paths):
+    found = without_shortcuts(audit_images(image_paths))
     assert found[["kind", "severity"]].to_numpy().tolist() == [["sorted_by_class", "note"]]
     assert found["detail"].item() == ("4 of 5 unshuffled folds of the rows (40 rows) lack a class")
-    assert without_shortcuts(audit_images(np.array(pictures)[ALTERNATING])).empty
+    assert without_shortcuts(audit_images(np.array(image_paths)[ALTERNATING])).empty
 
 
-def test_split_without_a_class_is_found(pictures):
+def test_split_without_a_class_is_found(image_paths):
     split = np.where(np.arange(40) < 36, "train", "test")
     audit = audit_images(
-        np.array(pictures)[ALTERNATING], split=np.where(ALTERNATING < 36, "train", "test")
+        np.array(image_paths)[ALTERNATING], split=np.where(ALTERNATING < 36, "train", "test")
     )
     assert without_shortcuts(audit)["kind"].tolist() == ["single_class_split"]
     assert without_shortcuts(audit)["detail"].item() == "test has no NORMAL"
@@ -447,7 +447,7 @@ def test_split_without_a_class_is_found(pictures):
     assert "fewer than 15 patients" in audit.not_checked[0]
 
 
-def test_names_of_no_known_scheme_are_noted_unless_groups_are_given(tmp_path):
+def test_unknown_names_are_noted_unless_groups_are_given(tmp_path):
     paths = []
     for i in range(4):
         paths.append(tmp_path / f"scan{i}.png")
@@ -463,7 +463,7 @@ def test_names_of_no_known_scheme_are_noted_unless_groups_are_given(tmp_path):
     assert audit.findings["kind"].value_counts()["patient_across_splits"] == 2
 
 
-def test_similar_films_of_one_patient_are_no_finding(tmp_path):
+def test_similar_images_of_one_patient_are_not_a_finding(tmp_path):
     names = ["person1_virus_1.png", "person1_virus_2.png", "person2_virus_3.png"]
     for name in names:
         noise(1 + names.index(name) // 2).save(tmp_path / name)
@@ -477,21 +477,21 @@ def test_similar_films_of_one_patient_are_no_finding(tmp_path):
     assert audit.findings["n_files"].tolist() == [2, 3]
 
 
-def test_every_fault_of_a_group_of_copies_is_told(tmp_path):
+def test_every_fault_of_a_group_of_copies_is_reported(tmp_path):
     paths = [tmp_path / f"person{i}_virus_1.png" for i in range(2)]
     for path in paths:
         noise(0).save(path)
     audit = audit_images(
         paths, y=[0, 1], split=["train", "test"], groups=["a", "b"], near_duplicates=False
     )
-    told = audit.findings[audit.findings["detail"].str.contains("identical")]
-    assert told["kind"].tolist() == ["conflicting_labels", "duplicate_across_splits"]
-    assert set(told["detail"]) == {
+    identical = audit.findings[audit.findings["detail"].str.contains("identical")]
+    assert identical["kind"].tolist() == ["conflicting_labels", "duplicate_across_splits"]
+    assert set(identical["detail"]) == {
         "2 identical files, label 0 and 1, split test and train, 2 patients"
     }
 
 
-def test_saved_again_with_another_label_is_a_conflict_within_a_patient_too(tmp_path):
+def test_similar_images_of_one_patient_with_different_labels_are_a_conflict(tmp_path):
     paths = [tmp_path / name for name in ("person1_virus_1.png", "person1_virus_2.png")]
     noise(0).save(paths[0])
     noise(0).point(lambda v: v + 4).save(paths[1])
@@ -516,10 +516,10 @@ def test_mirrored_copies_are_similar_and_crops_are_not(tmp_path):
 
 @pytest.mark.parametrize("nothing", [None, np.nan, "", " "])
 @pytest.mark.parametrize("labels", [["NORMAL", "PNEUMONIA"], [0, 1]], ids=["words", "numbers"])
-def test_missing_labels_are_found_and_no_class(pictures, nothing, labels):
+def test_missing_labels_are_found_and_are_not_a_class(image_paths, nothing, labels):
     y = [labels[int(i >= 20)] for i in ALTERNATING]
     y[3] = y[30] = nothing
-    paths = np.array(pictures)[ALTERNATING]
+    paths = np.array(image_paths)[ALTERNATING]
     audit = audit_images(paths, y)
     assert without_shortcuts(audit)[["kind", "severity"]].to_numpy().tolist() == [
         ["missing_label", "error"]
@@ -534,23 +534,27 @@ def test_missing_labels_are_found_and_no_class(pictures, nothing, labels):
     assert "no label" in audit._repr_html_()
 
 
-def test_missing_labels_among_floats_leave_whole_numbers(pictures):
+def test_labels_next_to_missing_ones_stay_whole_numbers(image_paths):
     y = np.where(ALTERNATING < 20, 0.0, 1.0)
     y[0] = np.nan
     assert (
-        audit_images(np.array(pictures)[ALTERNATING], y).frame["label"].dropna().isin([0, 1]).all()
+        audit_images(np.array(image_paths)[ALTERNATING], y)
+        .frame["label"]
+        .dropna()
+        .isin([0, 1])
+        .all()
     )
     assert (
         "19 0, 20 1, 1 without a label"
-        in audit_images(np.array(pictures)[ALTERNATING], y).summary()
+        in audit_images(np.array(image_paths)[ALTERNATING], y).summary()
     )
 
 
 @pytest.mark.parametrize("nothing", [None, np.nan, ""])
-def test_missing_patients_are_named_and_count_as_one_each(pictures, nothing):
+def test_missing_patients_are_named_and_count_as_separate_patients(image_paths, nothing):
     groups = [f"p{i}" for i in range(40)]
     groups[1] = groups[2] = nothing
-    paths = np.array(pictures)[ALTERNATING]
+    paths = np.array(image_paths)[ALTERNATING]
     split = ["train", "test"] * 20
     audit = audit_images(paths, ["a", "b", "b", "a"] * 10, split, groups=groups)
     assert audit.findings["kind"].tolist()[-1] == "missing_patient"
@@ -561,17 +565,17 @@ def test_missing_patients_are_named_and_count_as_one_each(pictures, nothing):
     assert "patient_across_splits" not in set(audit.findings["kind"])
 
 
-def test_patients_may_all_be_missing(pictures):
-    nobody = [None] * len(pictures)
-    audit = audit_images(pictures, groups=nobody, near_duplicates=False)
-    assert audit.frame["patient"].nunique() == len(pictures)
+def test_patients_may_all_be_missing(image_paths):
+    groups = [None] * len(image_paths)
+    audit = audit_images(image_paths, groups=groups, near_duplicates=False)
+    assert audit.frame["patient"].nunique() == len(image_paths)
     assert "missing_patient" in set(audit.findings["kind"])
 
 
-def test_labels_of_text_and_numbers_are_refused(pictures):
-    y = [0, "a"] * (len(pictures) // 2)
+def test_labels_of_text_and_numbers_are_refused(image_paths):
+    y = [0, "a"] * (len(image_paths) // 2)
     with pytest.raises(ValueError, match="text, such as 'a', and others that are not, such as 0"):
-        audit_images(pictures, y, near_duplicates=False)
+        audit_images(image_paths, y, near_duplicates=False)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
@@ -597,21 +601,21 @@ def test_pipe_is_a_finding_and_is_not_waited_for(tmp_path):
     assert "a regular file" in detail
 
 
-def test_one_image_is_not_called_images(pictures):
-    summary = audit_images(pictures[:1], near_duplicates=False).summary()
+def test_one_image_is_not_called_images(image_paths):
+    summary = audit_images(image_paths[:1], near_duplicates=False).summary()
     assert summary.startswith("1 image (1 ")
     assert ") of 1 patient" in summary
     assert "1 patients" not in summary
 
 
-def test_patients_of_several_types_are_refused(pictures):
+def test_patients_of_several_types_are_refused(image_paths):
     with pytest.raises(TypeError, match="types int, str"):
-        audit_images(pictures, groups=[7, "7"] * 20)
+        audit_images(image_paths, groups=[7, "7"] * 20)
 
 
 @pytest.mark.parametrize("form", [list, np.array, lambda paths: np.array(paths)[:, None]])
-def test_all_forms_of_paths(pictures, form):
-    assert len(audit_images(form(pictures)).frame) == 40
+def test_all_forms_of_paths(image_paths, form):
+    assert len(audit_images(form(image_paths)).frame) == 40
 
 
 @pytest.mark.parametrize(
@@ -656,7 +660,7 @@ def test_grey_levels_that_use_a_small_part_of_their_range_are_found(tmp_path):
         (ImageOps.invert, "inverted", "inverted"),
         (lambda image: image.rotate(90, expand=True), "rotated", "to the left"),
         (lambda image: image.rotate(-90, expand=True), "rotated", "to the right"),
-        (lambda image: image.rotate(180), "rotated", "on its head"),
+        (lambda image: image.rotate(180), "rotated", "upside down"),
     ],
 )
 def test_an_image_unlike_the_majority_is_inverted_or_rotated(
@@ -671,10 +675,10 @@ def test_an_image_unlike_the_majority_is_inverted_or_rotated(
     assert detail in found.detail
 
 
-def test_inverted_images_are_told_by_the_majority_whatever_it_is(xrays, tmp_path):
+def test_inverted_images_are_those_unlike_the_majority(xrays, tmp_path):
     paths = []
-    for i, picture in enumerate(xrays.filenames[:20]):
-        image = Image.open(picture).convert("L")
+    for i, source in enumerate(xrays.filenames[:20]):
+        image = Image.open(source).convert("L")
         paths.append(tmp_path / f"person{i}_virus_1.png")
         (image if i == 5 else ImageOps.invert(image)).save(paths[-1])
     audit = audit_images(paths, near_duplicates=False)
@@ -682,8 +686,8 @@ def test_inverted_images_are_told_by_the_majority_whatever_it_is(xrays, tmp_path
     assert found == [str(paths[5])]
 
 
-def test_few_images_have_no_majority(pictures):
-    audit = audit_images(pictures[:5], near_duplicates=False)
+def test_few_images_have_no_majority(image_paths):
+    audit = audit_images(image_paths[:5], near_duplicates=False)
     assert any("inverted and rotated" in reason for reason in audit.not_checked)
 
 
@@ -692,9 +696,9 @@ def test_few_images_have_no_majority(pictures):
     [("tiff", 0.1, True), ("tiff", 0.005, False), ("png", 0.1, False)],
 )
 def test_flat_tails_are_found_where_a_format_has_no_checksum(
-    pictures, tmp_path, suffix, bottom, found
+    image_paths, tmp_path, suffix, bottom, found
 ):
-    pixels = np.asarray(Image.open(pictures[0]).convert("L")).copy()
+    pixels = np.asarray(Image.open(image_paths[0]).convert("L")).copy()
     pixels[int(len(pixels) * (1 - bottom)) :] = 0
     pixels[0, 0] = 255  # an image with bars has one above as well
     path = tmp_path / f"person1_virus_1.{suffix}"
@@ -719,7 +723,7 @@ def save_two_pages(path):
         ("bomb.png", lambda path: path.write_bytes(png_header(60_000, 60_000))),
     ],
 )
-def test_what_the_loader_refuses_is_a_finding_with_its_reason(tmp_path, name, write):
+def test_files_that_the_loader_refuses_are_findings_with_its_reason(tmp_path, name, write):
     path = tmp_path / name
     write(path)
     audit = audit_images([path], near_duplicates=False)
@@ -736,43 +740,43 @@ def png_header(width, height):
     return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + checksum
 
 
-def test_palettes_and_alpha_are_not_taken_for_colour(tmp_path):
+def test_palettes_and_alpha_do_not_count_as_colour(tmp_path):
     paths = []
     for i, mode in enumerate(("L", "RGB", "RGBA", "P", "LA")):
         paths.append(tmp_path / f"person{i}_virus_1.png")
         noise(0).convert(mode).save(paths[-1])
     audit = audit_images(paths)
     assert not audit.frame["coloured"].any()
-    # The same picture, however it is stored.
+    # The same image, however it is stored.
     assert audit.findings[["kind", "n_files"]].to_numpy().tolist() == [["duplicate", 5]]
 
 
-def test_optional_packages_are_asked_for_when_needed(pictures, monkeypatch):
+def test_missing_optional_packages_are_named(image_paths, monkeypatch):
     monkeypatch.setattr("skpneumo.audit._duplicates.find_spec", lambda name: None)
     monkeypatch.setitem(__import__("sys").modules, "imagehash", None)
-    audit = audit_images(np.array(pictures)[ALTERNATING])
+    audit = audit_images(np.array(image_paths)[ALTERNATING])
     assert without_shortcuts(audit).empty
     assert 'pip install "skpneumo[audit]"' in audit.not_checked[0]
     with pytest.raises(ImportError, match=r'pip install "skpneumo\[audit\]"'):
-        audit_images(pictures, near_duplicates=True)
+        audit_images(image_paths, near_duplicates=True)
     monkeypatch.setitem(__import__("sys").modules, "cleanlab.filter", None)
     with pytest.raises(ImportError, match=r'pip install "skpneumo\[audit\]"'):
-        audit_images(pictures, estimator=LogisticRegression())
+        audit_images(image_paths, estimator=LogisticRegression())
 
 
-def test_arguments_are_checked(pictures):
+def test_arguments_are_checked(image_paths):
     with pytest.raises(ValueError, match="'hash_distance' parameter"):
-        audit_images(pictures, hash_distance=300)
+        audit_images(image_paths, hash_distance=300)
     with pytest.raises(TypeError, match="single path"):
         audit_images("a.png")
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
-        audit_images(pictures, y=[0, 1])
+        audit_images(image_paths, y=[0, 1])
 
 
-def test_result_does_not_depend_on_threads_or_global_state(pictures):
+def test_result_does_not_depend_on_threads_or_global_state(image_paths):
     np.random.seed(0)  # noqa: NPY002
     before = np.random.get_state()[1].copy()  # noqa: NPY002
-    one, two = (audit_images(pictures, n_jobs=n) for n in (1, 2))
+    one, two = (audit_images(image_paths, n_jobs=n) for n in (1, 2))
     assert one.frame.equals(two.frame)
     assert isinstance(one, ImageAudit)
     np.testing.assert_array_equal(before, np.random.get_state()[1])  # noqa: NPY002
@@ -798,18 +802,20 @@ def test_known_facts_of_the_real_pool(real_data):
     assert len(identical) == 24
     assert identical["n_files"].sum() == 50
     assert set(without_shortcuts(audit)["kind"]) == {"duplicate", "sorted_by_class"}
-    told = {"sharpness", "local contrast", "outer tenth", "everything but the lungs"}
-    assert told <= set(audit.shortcuts.query("auc_low > 0.8")["source"])
+    separating = {"sharpness", "local contrast", "outer tenth", "everything but the lungs"}
+    assert separating <= set(audit.shortcuts.query("auc_low > 0.8")["source"])
 
 
-def test_dicom_is_looked_at_as_other_formats_are(tmp_path):
+def test_dicom_is_audited_like_other_formats(tmp_path):
     rng = np.random.default_rng(0)
-    film = rng.integers(0, 4096, (40, 50), dtype=np.uint16)
-    good = write_dicom(tmp_path / "good", film, bits=12, PhotometricInterpretation="MONOCHROME1")
+    pixels = rng.integers(0, 4096, (40, 50), dtype=np.uint16)
+    good = write_dicom(tmp_path / "good", pixels, bits=12, PhotometricInterpretation="MONOCHROME1")
     short = tmp_path / "short"
     short.write_bytes(Path(good).read_bytes()[:-500])
-    tomogram = write_dicom(tmp_path / "tomogram", film, bits=12, Modality="CT")
-    Image.fromarray(np.rint(255 - film / 4095 * 255).astype(np.uint8)).save(tmp_path / "copy.png")
+    tomogram = write_dicom(tmp_path / "tomogram", pixels, bits=12, Modality="CT")
+    Image.fromarray(np.rint(255 - pixels / 4095 * 255).astype(np.uint8)).save(
+        tmp_path / "copy.png"
+    )
     paths = [good, str(short), tomogram, str(tmp_path / "copy.png")]
     audit = audit_images(paths, [0, 1, 0, 1], groups=list("abcd"), near_duplicates=False)
     frame = audit.frame
@@ -823,7 +829,7 @@ def test_dicom_is_looked_at_as_other_formats_are(tmp_path):
 
 
 def acquired(n, **columns):
-    """Rows of 2 n patients, the first n of them normal, and how they were taken."""
+    """Rows of 2 n patients, the first n of them normal, and how they were acquired."""
     frame = pd.DataFrame(
         {
             "path": [f"{i}.dcm" for i in range(2 * n)],
@@ -854,7 +860,7 @@ def test_a_class_that_comes_mostly_from_one_view_is_found(normal, sick, kinds):
         assert set(finding.paths) <= set(frame.loc[frame["label"].eq(label), "path"])
 
 
-def test_a_device_is_its_manufacturer_and_model_and_patients_count_once():
+def test_a_device_is_manufacturer_and_model_and_patients_count_once():
     makers, models = ["Acme"] * 40, ["Ray 1"] * 20 + ["Ray 2"] * 20
     frame, acquisition = acquired(20, manufacturer=makers, model=models)
     (first, second) = acquisition_findings(frame, acquisition)
@@ -866,7 +872,7 @@ def test_a_device_is_its_manufacturer_and_model_and_patients_count_once():
     assert not acquisition_findings(frame, acquisition)
 
 
-def test_views_and_devices_are_read_off_the_headers_of_dicom_files(tmp_path):
+def test_views_and_devices_are_read_from_dicom_headers(tmp_path):
     rng = np.random.default_rng(0)
     paths = []
     for i in range(40):
@@ -889,18 +895,18 @@ def test_views_and_devices_are_read_off_the_headers_of_dicom_files(tmp_path):
         "PNEUMONIA: view AP",
     }
     assert "4711" not in audit.summary() + audit.frame.to_string()
-    told = pd.DataFrame({"path": paths, "view_position": "PA"})  # which a table overrides
-    assert "acquisition" not in set(audit_images(told, near_duplicates=False).findings["kind"])
+    table = pd.DataFrame({"path": paths, "view_position": "PA"})  # overrides the file headers
+    assert "acquisition" not in set(audit_images(table, near_duplicates=False).findings["kind"])
 
 
-def test_views_and_devices_are_read_off_a_table(pictures):
-    table = pd.DataFrame({"path": pictures, "view_position": ["PA"] * 20 + ["AP"] * 20})
+def test_views_and_devices_are_read_from_a_table(image_paths):
+    table = pd.DataFrame({"path": image_paths, "view_position": ["PA"] * 20 + ["AP"] * 20})
     table = table.iloc[ALTERNATING]
     audit = audit_images(table, near_duplicates=False)
     (row,) = audit.findings[
         audit.findings["detail"].str.startswith("NORMAL: view PA")
     ].itertuples()
     assert (row.kind, row.severity, row.n_files) == ("acquisition", "warning", 20)
-    assert set(row.paths) == {str(path) for path in pictures[:20]}
+    assert set(row.paths) == {str(path) for path in image_paths[:20]}
     without = audit_images(table["path"], near_duplicates=False)
     assert "acquisition" not in set(without.findings["kind"])

@@ -26,7 +26,7 @@ def stacks(darkest=0, brightest=255):
 
 @settings(max_examples=60, deadline=None)
 @given(stacks(), st.sampled_from(STEPS))
-def test_shape_type_and_input_are_kept(X, step):
+def test_shape_and_type_are_preserved_and_input_is_not_modified(X, step):
     before = X.copy()
     Z = step.fit_transform(X)
     assert Z.shape == X.shape
@@ -37,7 +37,7 @@ def test_shape_type_and_input_are_kept(X, step):
 
 @settings(max_examples=40, deadline=None)
 @given(stacks(), st.sampled_from(STEPS), st.randoms(use_true_random=False))
-def test_each_image_is_changed_by_itself(X, step, random):
+def test_each_image_is_changed_independently(X, step, random):
     order = list(range(len(X)))
     random.shuffle(order)
     np.testing.assert_array_equal(step.transform(X[order]), step.transform(X)[order])
@@ -50,7 +50,7 @@ def test_file_names_are_kept_where_there_are_any():
         assert type(step.transform(X)) is np.ndarray
 
 
-def test_they_follow_the_loader_in_a_pipeline(xrays):
+def test_steps_follow_the_loader_in_a_pipeline(xrays):
     steps = make_pipeline(ImageLoader(size=32), BorderCropper(), ContrastEqualizer())
     X = steps.fit_transform(xrays.filenames)
     assert X.shape == (len(xrays.filenames), 32, 32, 1)
@@ -114,7 +114,7 @@ def test_darker_pixels_never_become_brighter(X, parameters):
 
 @settings(max_examples=40, deadline=None)
 @given(stacks(90, 120))
-def test_stretching_without_cutoff_fills_the_range_and_is_done_once(X):
+def test_stretching_without_cutoff_fills_the_range_and_is_idempotent(X):
     step = ContrastEqualizer(cutoff=0)
     Z = step.transform(X)
     for image, changed in zip(X, Z, strict=True):
@@ -136,7 +136,7 @@ def test_stretching_undoes_exposure():
     assert np.abs(bright.astype(int) - dark).max() > 80
 
 
-def test_cutoff_sees_past_a_marker():
+def test_cutoff_ignores_a_marker():
     X = np.tile(np.arange(100, 132, dtype=np.uint8), (32, 1))[None, :, :, None]
     X[0, 0, :4] = 255
     assert ContrastEqualizer(cutoff=0).transform(X)[0, -1, -1, 0] < 60
@@ -161,7 +161,7 @@ def xray(height=40, width=30, channels=1, seed=0):
 
 @settings(max_examples=60, deadline=None)
 @given(stacks(21, 234))
-def test_an_image_without_border_is_untouched(X):
+def test_an_image_without_border_is_unchanged(X):
     np.testing.assert_array_equal(BorderCropper().transform(X), X)
 
 
@@ -203,7 +203,7 @@ def test_borders_within_the_tolerance_count():
 
 
 @pytest.mark.parametrize("level", [0, 255])
-def test_what_is_nearly_all_border_is_left_alone(level):
+def test_an_image_that_is_nearly_all_border_is_unchanged(level):
     blank = np.full((1, 40, 40, 1), level, np.uint8)
     np.testing.assert_array_equal(BorderCropper().transform(blank), blank)
     marked = blank.copy()
@@ -212,7 +212,7 @@ def test_what_is_nearly_all_border_is_left_alone(level):
 
 
 @pytest.mark.real
-def test_real_xrays_are_cropped_a_little_and_brought_to_one_exposure(real_data):
+def test_real_xrays_are_cropped_slightly_and_equalized_in_exposure(real_data):
     paths = sorted((real_data / "chest_xray" / "train").glob("*/*.jpeg"))[::50]
     X = ImageLoader(size=128).transform(paths)
     cropped = BorderCropper().transform(X)
@@ -227,7 +227,7 @@ def test_real_xrays_are_cropped_a_little_and_brought_to_one_exposure(real_data):
 
 
 def marked_images(n_channels=1):
-    """A gradient with a letter in each corner and one in the middle, and the gradient alone."""
+    """A gradient with a letter in each corner and one in the middle, and the plain gradient."""
     plain = np.tile(np.linspace(60, 130, 120), (120, 1))[..., None].repeat(n_channels, -1)
     marked = plain.copy()
     for top, left in ((4, 5), (5, 100), (100, 8), (102, 102), (55, 55)):
@@ -237,7 +237,7 @@ def marked_images(n_channels=1):
 
 
 @pytest.mark.parametrize("n_channels", [1, 3])
-def test_marks_near_the_edges_are_painted_over_and_the_middle_is_left(n_channels):
+def test_marks_near_the_edges_are_painted_over_and_the_middle_is_unchanged(n_channels):
     marked, plain = marked_images(n_channels)
     painted = MarkerRemover().transform(marked)
     middle = np.s_[:, 40:80, 40:80]
@@ -246,7 +246,7 @@ def test_marks_near_the_edges_are_painted_over_and_the_middle_is_left(n_channels
     assert np.abs(painted - plain).max() < 20
 
 
-def test_the_margin_says_how_far_inside_marks_are_sought():
+def test_the_margin_limits_where_marks_are_removed():
     marked, plain = marked_images()
     everywhere = MarkerRemover(margin=0.5).transform(marked)
     assert np.abs(everywhere - plain).max() < 20

@@ -257,7 +257,7 @@ def test_new_rows_name_their_sources_where_nothing_tells_the_patients():
     assert all(isinstance(each, tuple) and set(each) < sources for each in made.patients[30:])
     # Whoever holds rows out warns all the same, and holds out none that was made of others.
     with pytest.warns(UnknownPatientsWarning, match="30 of 30 samples"):
-        patients = _validation_split.rows_of_patients(made, y, None)
+        patients = _validation_split.patients_of_rows(made, y, None)
     training, validation = _validation_split.training_and_validation(
         made, y, patients, 0.3, np.random.RandomState(0)
     )
@@ -306,7 +306,7 @@ class _Recorder(CNNClassifier):
         super().__init__(filters=(2,), epochs=1)
 
     def fit(self, X, y, groups=None):
-        patients = _validation_split.rows_of_patients(X, y, groups)
+        patients = _validation_split.patients_of_rows(X, y, groups)
         parts = _validation_split.training_and_validation(
             np.asarray(X), y, patients, 0.3, np.random.RandomState(0)
         )
@@ -353,7 +353,7 @@ class _Suspicious(ClassifierMixin, BaseEstimator):
         patients = self._true_patients(X)
         real = np.ones(len(patients), dtype=bool)
         if isinstance(X, ImageArray):  # as of a network that stops early
-            named = _validation_split.rows_of_patients(X, y, None)
+            named = _validation_split.patients_of_rows(X, y, None)
             real = np.array([not isinstance(each, tuple) for each in named])
             training, validation = _validation_split.training_and_validation(
                 X, np.searchsorted(self.classes_, y), named, 0.3, np.random.RandomState(0)

@@ -458,7 +458,7 @@ def test_one_class(paths):
 
 
 def test_without_a_loader(xrays, paths):
-    with pytest.raises(ValueError, match="Put an ImageLoader before it"):
+    with pytest.raises(ValueError, match="Put an ImageLoader before the classifier"):
         make_pipeline(make_pipe()[-1]).fit(paths, xrays.target)
 
 

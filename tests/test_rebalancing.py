@@ -86,7 +86,7 @@ def labelled_rows(draw, fewest=1):
 
 @settings(max_examples=50, deadline=None)
 @given(labelled_rows(), st.sampled_from(["under", "over"]), st.integers(0, 9))
-def test_rows_counts_and_labels_are_right(data, sampler, seed):
+def test_rows_counts_and_labels_are_correct(data, sampler, seed):
     X, y = data
     resampler = ImageResampler(sampler, random_state=seed)
     X_res, y_res = resampler.fit_resample(X, y)
@@ -108,7 +108,7 @@ def test_rows_counts_and_labels_are_right(data, sampler, seed):
 @pytest.mark.parametrize(
     ("sampler", "theirs"), [("under", RandomUnderSampler), ("over", RandomOverSampler)]
 )
-def test_the_draw_is_that_of_imbalanced_learn(sampler, theirs):
+def test_random_sampling_equals_that_of_imbalanced_learn(sampler, theirs):
     X, y = np.arange(20).reshape(-1, 1), [0] * 14 + [1] * 6
     ours = ImageResampler(sampler, random_state=3).fit_resample(X, y)
     expected = theirs(random_state=3).fit_resample(X, y)
@@ -157,7 +157,7 @@ def test_a_series_of_labels_keeps_its_index_in_step():
         assert y_res.value_counts().tolist() == [3, 3]
 
 
-def test_input_is_left_alone():
+def test_input_is_not_modified():
     X, y = list(NAMES), list(TARGET)
     ImageResampler(random_state=0).fit_resample(X, y)
     assert (X, y) == (NAMES, TARGET)
@@ -182,7 +182,7 @@ def test_the_strategy_is_passed_on(sampling_strategy, expected):
         )
 
 
-def test_a_given_sampler_keeps_what_is_not_overridden():
+def test_a_given_sampler_keeps_parameters_that_are_not_overridden():
     X, y = np.arange(40).reshape(-1, 1), np.repeat([0, 1], [30, 10])
     own = RandomUnderSampler(sampling_strategy=0.5, random_state=5)
     expected = own.fit_resample(X, y)
@@ -201,7 +201,7 @@ def test_a_given_sampler_keeps_what_is_not_overridden():
 
 
 def make_images(n_per_class=(24, 9), seed=0, shape=(6, 5, 1)):
-    """Two overlapping clouds of images, with a pair of identical ones in each class."""
+    """Make two overlapping clouds of images, with a pair of identical ones in each class."""
     rng = np.random.RandomState(seed)
     y = np.repeat(np.arange(len(n_per_class)), n_per_class)
     X = rng.normal(110 + 12 * y[:, None, None, None], 40, size=(len(y), *shape))
@@ -266,7 +266,7 @@ def test_every_sampler_returns_images(sampler):
         np.testing.assert_array_equal(again, X_res)
 
 
-def test_originals_come_first_and_between_them_lie_the_synthetic_ones():
+def test_originals_come_first_and_synthetic_images_lie_between_them():
     X, y = make_images()
     resampler = ImageResampler(SMOTE(k_neighbors=3), random_state=0)
     X_res, y_res = resampler.fit_resample(X, y)
@@ -319,7 +319,7 @@ def test_synthetic_images_lie_within_the_class(data, seed):
         assert (X_res[y_res == label] <= own.max(axis=0)).all()
 
 
-def test_file_names_travel_with_rows_and_not_with_synthetic_ones():
+def test_file_names_stay_with_rows_unless_images_are_synthetic():
     X, y = make_images()
     X = ImageArray(X, [f"{i}.jpeg" for i in range(len(X))])
     for sampler in ("under", "over", TomekLinks()):
@@ -331,10 +331,8 @@ def test_file_names_travel_with_rows_and_not_with_synthetic_ones():
 
 
 @pytest.mark.parametrize("sampler", [SMOTE(), TomekLinks(), RandomOverSampler(shrinkage=1.0)])
-def test_samplers_that_look_at_the_data_are_sent_behind_the_loader(sampler):
-    with pytest.raises(
-        ValueError, match=f"{by_class(sampler)} looks at the data.*after ImageLoader"
-    ):
+def test_samplers_that_use_the_data_are_refused_before_the_loader(sampler):
+    with pytest.raises(ValueError, match=f"{by_class(sampler)} uses the data.*after ImageLoader"):
         ImageResampler(sampler).fit_resample(NAMES, TARGET)
 
 
@@ -346,7 +344,7 @@ def _pixels(paths):
     return np.column_stack([numbers % 7, numbers % 3])
 
 
-def test_it_is_searched_as_a_step_of_a_pipeline():
+def test_its_parameters_are_searched_as_a_step_of_a_pipeline():
     paths = np.array([f"{i}.jpeg" for i in range(60)], dtype=object)
     y = (np.arange(60) % 3 > 0).astype(int)
     early = Pipeline(
@@ -380,7 +378,7 @@ def test_it_is_searched_as_a_step_of_a_pipeline():
     assert late.get_params()["balance__sampler__k_neighbors"] == 2
 
 
-def test_fit_leaves_the_same_attributes():
+def test_fit_sets_the_same_attributes_as_fit_resample():
     fitted = ImageResampler(random_state=0).fit(NAMES, TARGET)
     resampled = ImageResampler(random_state=0)
     resampled.fit_resample(NAMES, TARGET)
@@ -394,7 +392,7 @@ def test_fit_leaves_the_same_attributes():
 @pytest.mark.parametrize(
     ("X", "y", "error", "message"),
     [
-        (NAMES, [1] * 5, ValueError, "y holds 1 class only, 1; balancing needs at least two"),
+        (NAMES, [1] * 5, ValueError, "y has only 1 class, 1; balancing needs at least two"),
         (NAMES, ["sick"] * 5, ValueError, "1 class only, 'sick'"),
         (NAMES, [0, 1], ValueError, "inconsistent numbers of samples"),
         (NAMES, [0, 1, np.nan, 1, 0], ValueError, r"1 missing label\(s\), the first in row 2"),
@@ -437,7 +435,7 @@ def test_bad_parameters_are_named(parameters):
         ImageResampler(**parameters).fit_resample(X, y)
 
 
-def test_samplers_of_ones_own_must_have_a_strategy_to_override_it():
+def test_overriding_the_strategy_needs_a_sampler_that_has_one():
     with pytest.raises(ValueError, match="sampling_strategy"):
         ImageResampler(FunctionSampler(), sampling_strategy=0.5).fit_resample(*make_images())
     X, y = make_images()

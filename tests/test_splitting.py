@@ -37,7 +37,7 @@ NAMES = {
 
 
 def file_names(images_of_patients):
-    """Names as in the published collection; the same numbers in every etiology."""
+    """File names as in the published collection, with the same numbers in every etiology."""
     return [
         NAMES[etiology].format(patient=patient, image=image)
         for etiology, sizes in images_of_patients.items()
@@ -71,7 +71,7 @@ def paths():
 
 @settings(max_examples=25, deadline=None)
 @given(collections(), st.integers(2, 4), st.none() | st.integers(0, 9))
-def test_folds_keep_patients_whole_and_classes_spread(collection, n_splits, seed):
+def test_folds_keep_patients_together_and_stratify_classes(collection, n_splits, seed):
     paths, y = collection
     cv = PatientKFold(n_splits, shuffle=seed is not None, random_state=seed)
     patients = patient_ids(paths)
@@ -94,7 +94,7 @@ def test_folds_keep_patients_whole_and_classes_spread(collection, n_splits, seed
 
 
 @pytest.mark.parametrize("seed", [None, 0])
-def test_folds_are_those_of_scikit_learn_with_the_patients_as_groups(paths, seed):
+def test_folds_equal_those_of_scikit_learn_with_patients_as_groups(paths, seed):
     y, options = labels_of(paths), {"shuffle": seed is not None, "random_state": seed}
     ours = PatientKFold(3, **options).split(paths, y)
     theirs = StratifiedGroupKFold(3, **options).split(paths, y, patient_ids(paths))
@@ -129,7 +129,7 @@ def test_shuffling_changes_the_folds(paths):
     ],
     ids=["list", "tuple", "Series", "Path", "column", "nested", "DataFrame", "images"],
 )
-def test_patients_are_read_off_every_form_of_paths(paths, form):
+def test_patients_are_read_from_every_form_of_paths(paths, form):
     y = labels_of(paths)
     expected = [list(test) for _, test in PatientKFold(3).split(paths, y)]
     assert [list(test) for _, test in PatientKFold(3).split(form(paths), y)] == expected
@@ -139,7 +139,7 @@ def test_patients_are_read_off_every_form_of_paths(paths, form):
 
 
 class _Images(np.ndarray):
-    """What the loader gives: pixels that remember their files."""
+    """Pixels with file names, like the images of the loader."""
 
     def __new__(cls, filenames):
         images = np.zeros((len(filenames), 2, 2, 1), dtype=np.uint8).view(cls)
@@ -147,7 +147,7 @@ class _Images(np.ndarray):
         return images
 
 
-def test_groups_win_over_the_paths(paths):
+def test_groups_override_the_paths(paths):
     y, groups = labels_of(paths), np.arange(len(paths)) // 2
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # such groups may mix the classes
@@ -158,7 +158,7 @@ def test_groups_win_over_the_paths(paths):
     assert not set(parts[2]) & set(parts[3])
 
 
-def test_unknown_names_are_warned_of_once_a_split():
+def test_unknown_names_warn_once_per_split():
     paths = [f"scan {i}.png" for i in range(12)]
     y = [0, 1] * 6
     with pytest.warns(UnknownPatientsWarning) as caught:
@@ -203,7 +203,7 @@ def test_too_few_patients_are_named():
 
 def test_groups_that_mix_classes_may_leave_a_fold_without_one():
     y, groups = [0, 0, 0, 1, 0, 1], ["b", "c", "c", "a", "b", "c"]
-    with pytest.warns(UserWarning, match="Part 0 of the split holds no image of class 1"):
+    with pytest.warns(UserWarning, match="Part 0 of the split has no image of class 1"):
         next(PatientKFold(2).split(np.zeros((6, 1)), y, groups))
 
 
@@ -230,7 +230,7 @@ def test_empty_paths_are_refused():
 
 
 def _read(paths):
-    """Stands for loading and network: a number or two from each path."""
+    """Replace loading and network: compute two numbers from each path."""
     paths = check_paths(paths)
     return np.column_stack([etiologies(paths) != "normal", [len(path) for path in paths]])
 
@@ -245,7 +245,7 @@ def classifier():
 
 
 @pytest.mark.parametrize("routing", [False, True])
-def test_goes_wherever_scikit_learn_takes_cv(paths, classifier, routing):
+def test_works_wherever_scikit_learn_accepts_cv(paths, classifier, routing):
     y, patients, cv = labels_of(paths), patient_ids(paths), PatientKFold(3)
     with config_context(enable_metadata_routing=routing):
         results = cross_validate(classifier, paths, y, cv=cv, return_indices=True)
@@ -285,7 +285,7 @@ def test_groups_can_be_routed(paths, classifier):
     np.testing.assert_array_equal(routed, expected)
 
 
-def test_the_splitter_is_an_ordinary_one(paths):
+def test_the_splitter_follows_the_scikit_learn_interface(paths):
     cv = PatientKFold(4, shuffle=True, random_state=1)
     assert repr(cv) == "PatientKFold(n_splits=4, random_state=1, shuffle=True)"
     expected = [list(test) for _, test in cv.split(paths, labels_of(paths))]
@@ -314,7 +314,7 @@ def test_folds_of_the_real_xrays_are_equal(real_data):
 
 @settings(max_examples=40, deadline=None)
 @given(collections(min_patients=2), st.floats(0.05, 0.95), st.integers(0, 9))
-def test_the_split_keeps_patients_whole_and_meets_its_size(collection, test_size, seed):
+def test_the_split_keeps_patients_together_and_meets_its_size(collection, test_size, seed):
     paths, y = collection
     X_train, X_test, y_train, y_test = patient_train_test_split(
         paths, y, test_size=test_size, random_state=seed
@@ -346,7 +346,7 @@ def test_many_patients_with_one_image_meet_the_size_exactly():
     assert len(patient_train_test_split(paths, y, test_size=25)[1]) == 25
 
 
-def test_seeds_draw_other_patients(paths):
+def test_other_seeds_choose_other_patients(paths):
     y = labels_of(paths)
     drawn = {tuple(patient_train_test_split(paths, y, random_state=seed)[1]) for seed in range(5)}
     assert len(drawn) == 5
@@ -363,7 +363,7 @@ def test_a_large_patient_is_as_likely_to_be_tested_as_a_small_one():
     assert np.mean(tested) == pytest.approx(10 / 100, abs=0.02)
 
 
-def test_everything_given_is_split_in_its_own_type(paths):
+def test_every_array_is_split_in_its_own_type(paths):
     y = labels_of(paths)
     frame = pd.DataFrame({"path": paths, "target": y})
     parts = patient_train_test_split(
@@ -377,7 +377,7 @@ def test_everything_given_is_split_in_its_own_type(paths):
         assert rows.index.is_monotonic_increasing
 
 
-def test_a_frame_is_split_with_groups_of_its_own(paths):
+def test_a_frame_is_split_with_given_groups(paths):
     frame = pd.DataFrame(
         {"path": paths, "target": labels_of(paths), "patient": patient_ids(paths)}
     )
@@ -388,7 +388,7 @@ def test_a_frame_is_split_with_groups_of_its_own(paths):
     assert test["target"].mean() == pytest.approx(frame["target"].mean(), abs=0.05)
 
 
-def test_etiologies_can_be_spread_under_binary_labels():
+def test_etiologies_can_be_stratified_with_binary_labels():
     paths = np.array(
         file_names({"normal": [1] * 50, "bacteria": [1] * 100, "virus": [1] * 50}), dtype=object
     )

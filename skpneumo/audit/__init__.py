@@ -1,4 +1,4 @@
-"""What is wrong with a collection of X-rays, before anything is trained on it."""
+"""Find what is wrong with a collection of X-rays before training on it."""
 
 import lazy_loader as lazy
 

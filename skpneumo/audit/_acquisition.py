@@ -1,4 +1,4 @@
-"""Whether a class can be told by how its images were taken: by their view, or by their device."""
+"""Find classes that differ in how their images were acquired: in view or device."""
 
 from typing import Any
 
@@ -12,24 +12,24 @@ from skpneumo.datasets import read_dicom_headers
 
 __all__ = ["acquisition_findings", "acquisition_in_headers", "acquisition_of", "devices_of"]
 
-# Columns of a table, as read_dicom_headers makes it, that say one thing together.
+# Columns of a table, as from read_dicom_headers, that together describe one property.
 _COLUMNS = {"view": ("view_position",), "device": ("manufacturer", "model")}
 _NOT_SAID = "not said"
 
-# Of the patients of a class; how much less of the others; and how rarely that is an accident.
-_MOSTLY = 0.5
-_LESS = 0.2
-_UNLIKELY = 1e-3
+# Share of the patients of a class, difference from the share of the others, and p-value.
+_MIN_SHARE = 0.5
+_MIN_DIFFERENCE = 0.2
+_MAX_P_VALUE = 1e-3
 
 
 def acquisition_of(X: Any) -> pd.DataFrame:
-    """View and device of each row, as far as X is a table that says so.
+    """Read the view and device of each row, if X is a table that has them.
 
     Returns
     -------
     acquisition : DataFrame of shape (n_rows, n_known)
-        The columns ``view`` and ``device``, text; what is missing is a value of its own, because
-        it tells classes apart as well as others.
+        The columns ``view`` and ``device``, as text. Missing is also a value, because it can tell
+        classes apart like any other.
     """
     known = {}
     if isinstance(X, pd.DataFrame):
@@ -42,14 +42,14 @@ def acquisition_of(X: Any) -> pd.DataFrame:
 
 
 def acquisition_in_headers(paths: NDArray[np.object_], formats: pd.Series) -> pd.DataFrame:
-    """View and device of each file, as the headers of those that are DICOM say.
+    """Read the view and device of each DICOM file from its header.
 
     Parameters
     ----------
     paths : ndarray of shape (n_files,)
         The files.
     formats : Series of shape (n_files,)
-        Their formats; "DICOM" for those that are.
+        Their formats; "DICOM" for DICOM files.
 
     Returns
     -------
@@ -64,21 +64,21 @@ def acquisition_in_headers(paths: NDArray[np.object_], formats: pd.Series) -> pd
 
 
 def devices_of(acquisition: pd.DataFrame, in_exif: pd.Series) -> pd.Series:
-    """Device of each file: what the table or DICOM says, else what EXIF does, "" for none."""
+    """Return the device of each file, from the table or DICOM, else from EXIF, "" for none."""
     if "device" not in acquisition:
         return in_exif
     return in_exif.where(acquisition["device"].eq(_NOT_SAID), acquisition["device"])
 
 
 def acquisition_findings(frame: pd.DataFrame, acquisition: pd.DataFrame) -> list[Finding]:
-    """Find classes most of whose patients have a view or device that others seldom have.
+    """Find classes in which most patients have a view or device that is rarer in the others.
 
     Parameters
     ----------
     frame : DataFrame
         ``path``, ``label`` and ``patient`` of each file.
     acquisition : DataFrame
-        Of the same rows, by :func:`acquisition_of`.
+        View and device of the same rows, from :func:`acquisition_of`.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def acquisition_findings(frame: pd.DataFrame, acquisition: pd.DataFrame) -> list
     for name in acquisition:
         rows = frame.loc[labelled, ["path", "label", "patient"]]
         rows = rows.assign(value=acquisition.loc[labelled.to_numpy(), name].to_numpy())
-        # A patient counts once for each class and value, however many images there are.
+        # A patient counts once for each class and value, whatever the number of images.
         patients = rows.drop_duplicates(["label", "patient", "value"])
         findings += [
             finding
@@ -110,9 +110,9 @@ def _finding(name: str, label: Any, rows: pd.DataFrame, patients: pd.DataFrame) 
     share = with_it / (with_it + without)
     n_others = others_with_it + others_without
     others_share = others_with_it / n_others if n_others else 1.0
-    if share <= _MOSTLY or others_share > share - _LESS:
+    if share <= _MIN_SHARE or others_share > share - _MIN_DIFFERENCE:
         return None
-    if fisher_exact(counts, alternative="greater").pvalue >= _UNLIKELY:
+    if fisher_exact(counts, alternative="greater").pvalue >= _MAX_P_VALUE:
         return None
     paths = rows.loc[rows["label"].eq(label) & rows["value"].eq(value), "path"].tolist()
     return Finding(

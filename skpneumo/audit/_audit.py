@@ -1,4 +1,4 @@
-"""The audit itself: read every file once, then look at the whole."""
+"""Audit a collection: read every file once, then check the collection as a whole."""
 
 import os
 import warnings
@@ -65,96 +65,98 @@ def audit_images(
     n_jobs: int | None = None,
     random_state: int | np.random.RandomState | None = 0,
 ) -> ImageAudit:
-    """Look for what makes a collection of X-rays unfit to learn from or to be judged by.
+    """Find faults that make a collection of X-rays unsuitable for training or evaluation.
 
     Every file is opened and decoded once; nothing is changed.
 
     Parameters
     ----------
     paths : array-like of shape (n_samples,) or (n_samples, 1), or DataFrame
-        Paths of images that :class:`~skpneumo.ImageLoader` reads, which are read as it does: by
-        the same decoders, within the same limits. A table with the column ``path`` may say
-        in ``view_position``, ``manufacturer`` and ``model``, as that of
-        :func:`~skpneumo.datasets.read_dicom_headers` does, how the images were taken: a class
-        that comes mostly from one view or device is a finding. Where it says nothing of them,
-        the headers of DICOM files do.
+        Paths of images, which are read as :class:`~skpneumo.ImageLoader` reads them: by the same
+        decoders, within the same limits. A table with the column ``path`` may also have the
+        columns ``view_position``, ``manufacturer`` and ``model`` of
+        :func:`~skpneumo.datasets.read_dicom_headers`: a class that comes mostly from one view or
+        device is a finding. Without these columns, the headers of DICOM files are read.
     y : array-like of shape (n_samples,), default=None
-        Labels; None, NaN and "" are missing ones. If None, the names of the folders the files
-        lie in.
+        Labels; None, NaN and "" are missing labels. If None, the names of the folders that the
+        files are in.
     split : array-like of shape (n_samples,) of str, default=None
         Split of each file, "" for none. If None, the name of the folder above the class folder
-        where that is train, val or test.
+        if it is train, val or test.
     groups : array-like of shape (n_samples,), default=None
-        Patient of each file; None, NaN and "" are missing ones. If None, read from the file
+        Patient of each file; None, NaN and "" are missing patients. If None, read from the file
         names.
     skipped : DataFrame, default=None
-        Files that were left aside when the collection was read, as ``skipped`` of
+        Files that were skipped when the collection was read, as in ``skipped`` of
         :func:`~skpneumo.datasets.load_chest_xray`: ``path`` and ``reason``. They become findings.
     open_files : bool, default=True
         Whether to open and decode every file. If False, only names, labels, patients and splits
-        are looked at: seconds for a hundred thousand files.
+        are checked, which takes seconds for a hundred thousand files.
     estimator : classifier with ``predict_proba``, default=None
         A pipeline from paths to probabilities. If given, clones of it are fitted in five
-        patient-grouped folds, fewer where a class has fewer patients, and labels that the
-        out-of-fold probabilities contradict are listed. Needs cleanlab:
+        patient-grouped folds, or fewer if a class has fewer patients, and labels that contradict
+        the out-of-fold probabilities are listed. Needs cleanlab:
         ``pip install "skpneumo[audit]"``.
     near_duplicates : bool, default=None
-        Whether to compare perceptual hashes, also with those of the mirrored images. They need
+        Whether to compare perceptual hashes, also with those of the mirrored images. This needs
         ImageHash (``pip install "skpneumo[audit]"``); None compares them if it is installed, and
-        says so in the report if it is not.
+        otherwise the report says that they were not compared.
     hash_distance : int, default=26
         Two images are similar if at most this many of the 256 bits of their hashes differ.
         Copies with another compression, size, brightness or contrast stay within 26, mirrored
         or not; different children of the Kermany collection begin at 36. Crops of more than
         about a hundredth of the side, rotations, negatives and added borders are not found.
     n_jobs : int, default=None
-        Threads that read files.
+        Number of threads that read files.
     random_state : int, RandomState instance or None, default=0
-        Folds, controls and bootstrap.
+        Seed of the folds, permutations and bootstrap.
 
     Returns
     -------
     audit : ImageAudit
-        Its ``findings`` are the faults, ``frame`` has a row for each file, ``summary()`` says it
-        in words; it shows itself in a notebook, and ``to_html`` writes a page.
+        Its ``findings`` are the faults, ``frame`` has a row for each file, ``summary()`` describes
+        both in words. It is displayed in notebooks, and ``to_html`` writes a page.
 
     Raises
     ------
     ValueError
         If ``y``, ``split`` or ``groups`` differ from ``paths`` in length, some labels are text
-        and others numbers, or the ``estimator`` is frozen and so cannot be fitted again.
+        and others numbers, or the ``estimator`` is frozen, so that it cannot be fitted again.
     TypeError
-        If ``groups`` has ids of several types.
+        If ``groups`` contains ids of several types.
     ImportError
         If ``near_duplicates=True`` or an ``estimator`` needs a package that is not installed.
 
     Notes
     -----
-    Unreadable and missing files, labels and patients are findings, not errors: an audit sees the
-    whole collection. A file without a patient counts as one of its own.
+    Unreadable files and missing files, labels and patients are findings, not errors, so that an
+    audit always covers the whole collection. A file without a patient counts as a separate
+    patient.
 
-    Images are taken for inverted, or for turned by a quarter or a half, by the collection's own
-    majority: where they resemble the median of all, as a miniature of 16 x 16, about as well as
-    others do once they are inverted or turned back, and much less as they are.
+    The majority of the collection decides which images are inverted, or rotated by a quarter or
+    half turn: those whose 16 x 16 miniature resembles the median of all miniatures about as well
+    as others do once it is inverted or turned back, and much less as it is.
 
-    The shift between splits is the AUC with which a logistic regression on size, shape,
-    intensities and an 8 x 8 miniature tells the files of one class in one split from those in
-    the largest split, cross-validated by patient. Beside it stands a control: as many random
-    patients of the largest split against the rest of it. A shift is reported when its interval
-    lies wholly above that of the control and above 0.6. The intervals resample patients, not
-    fits, so in small splits the AUC strays further from one half than they say, mostly downward;
-    the control shows by how much. Where no patient is out of order, a bootstrap has nothing to
-    resample, and the interval is Wilson's on the patients of the smaller side.
+    The shift between splits is the AUC with which a linear model on size, shape, intensities and
+    an 8 x 8 miniature separates the files of one class in one split from those in the largest
+    split, cross-validated by patient. A permutation test assigns the same patients to the two
+    splits at random and fits again. A shift is reported when the AUC is beyond chance, corrected
+    for the number of comparisons, and its interval lies above 0.6. The interval resamples
+    patients, not fits, so in small splits the AUC strays further from one half than it says,
+    mostly downward; the permutations show by how much. If the two sides are separated perfectly,
+    a bootstrap has nothing to resample, and the interval is Wilson's on the patients of the
+    smaller side.
 
-    Shortcuts are looked for in the same way over all splits: a linear model tries to tell each
-    class from the others by one source at a time, none of which shows the lungs. These are width
-    over height, width and height, format, mode and bit depth, the JPEG tables, and the device
-    that EXIF or DICOM names; each corner (a quarter of the width by a tenth of the height), the
-    outer tenth, and all places where hardly an image has lungs, as miniatures; and single
+    Shortcuts are searched for in the same way over all splits: a linear model tries to separate
+    each class from the others by one source at a time, none of which shows the lungs. The sources
+    are width over height, width and height, format, mode and bit depth, the JPEG tables, and the
+    device named in EXIF or DICOM; each corner (a quarter of the width by a tenth of the height),
+    the outer tenth, and all places where almost no image has lungs, as miniatures; and single
     numbers: bytes per pixel, mean grey level, sharpness, local contrast, noise, and width over
-    height of the lungs. The control permutes the labels by patient. A source is a finding when
-    its AUC is beyond chance for all that were compared and its interval lies above 0.65; above
-    0.8 for the single numbers, which the disease may change as well.
+    height of the lungs. The permutation test assigns the labels to the patients at random. A
+    source is a finding when its AUC is beyond chance, corrected for the number of comparisons,
+    and its interval lies above 0.65; above 0.8 for the single numbers, which the disease may
+    change as well.
 
     References
     ----------
@@ -188,37 +190,25 @@ def audit_images(
     frame = pd.concat([frame, readings.frame], axis=1)
     frame["device"] = devices_of(acquisition, frame["device"])
     rng = check_random_state(random_state)
-    not_checked = []
 
-    frame["duplicate_group"] = group_identical(frame)
-    if not open_files:
-        not_checked.append("the images themselves: open_files=False")
-    elif near_duplicates or (near_duplicates is None and can_hash()):
-        frame["near_duplicate_group"] = group_similar(frame, readings.thumbnails, hash_distance)
-    else:
-        not_checked.append(
-            'near duplicates: `pip install "skpneumo[audit]"`'
-            if near_duplicates is None
-            else "near duplicates: near_duplicates=False"
-        )
+    not_checked = _group_duplicates(
+        frame, readings.thumbnails, open_files, near_duplicates, hash_distance
+    )
     shift, too_small = measure_shift(frame, readings.histograms, readings.thumbnails, rng)
-    if too_small:
-        not_checked.append(
-            f"shift, for fewer than {FEWEST_PATIENTS} patients here or left over in the largest "
-            f"split: {', '.join(too_small)}"
-        )
-    elif shift.empty and open_files:
-        not_checked.append("shift: there is one split only")
     shortcuts, regions, too_few = measure_shortcuts(frame, readings.thumbnails, rng)
+    few = f"for fewer than {FEWEST_PATIENTS} patients"
+    if too_small:
+        not_checked.append(f"shift, {few} here or in the largest split: {', '.join(too_small)}")
+    elif shift.empty and open_files:
+        not_checked.append("shift: there is only one split")
     if too_few:
-        not_checked.append(
-            f"shortcuts, for fewer than {FEWEST_PATIENTS} patients of the class or of the others: "
-            f"{', '.join(too_few)}"
-        )
+        not_checked.append(f"shortcuts, {few} of the class or of the others: {', '.join(too_few)}")
     elif shortcuts.empty and open_files:
-        not_checked.append("shortcuts: there is one class only")
+        not_checked.append("shortcuts: there is only one class")
     if not open_files and estimator is not None:
-        raise ValueError("An estimator opens the files; leave out open_files=False, or it.")
+        raise ValueError(
+            "open_files=False, but the estimator opens the files. Pass only one of the two."
+        )
     if estimator is None:
         not_checked.append("suspect labels: no estimator was given")
     else:
@@ -226,18 +216,20 @@ def audit_images(
         findings += suspects
         not_checked += limits
 
-    findings += file_findings(frame)
-    findings += format_findings(frame)
-    findings += pose_findings(frame, readings.thumbnails)
     if open_files and frame["status"].eq("ok").sum() < FEWEST_IMAGES:
         not_checked.append(f"inverted and rotated images, in fewer than {FEWEST_IMAGES} images")
-    findings += _skipped_findings(skipped)
-    findings += label_findings(frame)
-    findings += acquisition_findings(frame, acquisition)
-    findings += order_findings(frame)
-    findings += duplicates(frame)
-    findings += shift_findings(shift, frame)
-    findings += shortcut_findings(shortcuts, frame)
+    findings += [
+        *file_findings(frame),
+        *format_findings(frame),
+        *pose_findings(frame, readings.thumbnails),
+        *_skipped_findings(skipped),
+        *label_findings(frame),
+        *acquisition_findings(frame, acquisition),
+        *order_findings(frame),
+        *duplicates(frame),
+        *shift_findings(shift, frame),
+        *shortcut_findings(shortcuts, frame),
+    ]
     return ImageAudit(
         frame=frame,
         findings=findings_frame(findings),
@@ -250,6 +242,25 @@ def audit_images(
     )
 
 
+def _group_duplicates(
+    frame: pd.DataFrame,
+    thumbnails: NDArray[np.uint8],
+    open_files: bool,
+    near_duplicates: bool | None,
+    hash_distance: int,
+) -> list[str]:
+    """Add columns with groups of identical and similar images; return what was not checked."""
+    frame["duplicate_group"] = group_identical(frame)
+    if not open_files:
+        return ["the images themselves: open_files=False"]
+    if near_duplicates is False:
+        return ["near duplicates: near_duplicates=False"]
+    if near_duplicates is None and not can_hash():
+        return ['near duplicates: `pip install "skpneumo[audit]"`']
+    frame["near_duplicate_group"] = group_similar(frame, thumbnails, hash_distance)
+    return []
+
+
 def _describe(
     paths: NDArray[np.object_],
     y: ArrayLike | None,
@@ -257,7 +268,7 @@ def _describe(
     groups: ArrayLike | None,
     carried: NDArray[np.object_] | None,
 ) -> tuple[pd.DataFrame, list[Finding]]:
-    """What is known of the files without opening them."""
+    """Collect what is known about the files without opening them."""
     findings = []
     if groups is None:
         groups = carried
@@ -266,8 +277,8 @@ def _describe(
             warnings.simplefilter("ignore", UnknownPatientsWarning)  # becomes a finding
             groups = patient_ids(paths)
         for kind, prefix, detail in (
-            ("unknown_names", "unknown-", "taken for a patient each"),
-            ("recurring_names", "folder-", "their folders taken for the patients"),
+            ("unknown_names", "unknown-", "each treated as a patient"),
+            ("recurring_names", "folder-", "whose folders were treated as the patients"),
         ):
             rows = np.array([patient.startswith(prefix) for patient in groups], dtype=bool)
             if rows.any():
@@ -278,7 +289,7 @@ def _describe(
     if split is None:
         split = [_split_folder(path) for path in paths]
     check_consistent_length(paths, y, split, groups)
-    # An object column, because the strings of pandas refuse names that are no UTF-8.
+    # An object column, because the string type of pandas refuses names that are not UTF-8.
     frame = pd.DataFrame({"path": pd.Series(paths, dtype=object)})
     frame["label"], without_label = _column(y)
     _refuse_mixed_labels(frame["label"].dropna())
@@ -293,7 +304,7 @@ def _describe(
     frame["etiology"] = etiologies(paths)
     for kind, missing, detail in (
         ("missing_label", without_label, "without a label"),
-        ("missing_patient", without_patient, "without a patient, taken for one each"),
+        ("missing_patient", without_patient, "without a patient, each treated as one"),
     ):
         if missing.any():
             named = f"{missing.sum()} of {len(paths)} files {detail}"
@@ -302,7 +313,7 @@ def _describe(
 
 
 def _skipped_findings(skipped: pd.DataFrame | None) -> list[Finding]:
-    """A finding for each reason."""
+    """Make a finding for each reason."""
     if skipped is None:
         return []
     by_reason: dict[str, list[str]] = {}
@@ -317,20 +328,20 @@ def _refuse_mixed_labels(labels: pd.Series) -> None:
         text, number = labels[is_text].iloc[0], labels[~is_text].iloc[0]
         raise ValueError(
             f"y has labels that are text, such as {text!r}, and others that are not, such as "
-            f"{number!r}. Make them all text, or all numbers."
+            f"{number!r}. Make all of them text, or all of them numbers."
         )
 
 
 def _column(values: ArrayLike) -> tuple[pd.Series, pd.Series]:
-    """One value for each file, and where it is missing."""
-    # By way of objects, because numpy makes the word "nan" of a NaN among words.
+    """Convert values, one per file, to a Series, and mark where they are missing."""
+    # Through objects, because numpy turns a NaN among strings into the string "nan".
     listed = column_or_1d(np.asarray(values, dtype=object))
     words = [printable(each) if isinstance(each, str) else each for each in listed]
     missing = pd.isna(listed) | np.array(
         [isinstance(each, str) and not each.strip() for each in words]
     )
     column = pd.Series(words).mask(missing)
-    # Where one is missing, 0 and 1 have become 0.0 and 1.0.
+    # A missing value has turned 0 and 1 into 0.0 and 1.0.
     return column.convert_dtypes() if missing.any() else column, pd.Series(missing)
 
 

@@ -1,4 +1,4 @@
-"""Checks of single files, names, labels and order."""
+"""Check single files, names, labels and the order of the rows."""
 
 from typing import Any
 
@@ -11,27 +11,27 @@ from skpneumo.audit._findings import Finding
 
 __all__ = ["file_findings", "format_findings", "label_findings", "order_findings"]
 
-# Shorter side as a share of the usual one. The Kermany collection spans a factor of seven.
+# Shorter side as a share of the median. In the Kermany collection it varies sevenfold.
 _SMALL_SHARE = 0.25
 _BLANK_STD = 1.0
 _N_FOLDS = 5
 
-# Of the range from black to white. Radiographs use most of it. In deep files it is what fourteen
-# bits of sixteen are; twelve are 6 %.
+# Used share of the range from black to white. Radiographs use most of it. In 16-bit files, the
+# limit is that of fourteen bits; twelve bits are 6 %.
 _NARROW_SHARE = 0.125
 _NARROW_SHARE_IF_DEEP = 0.26
-# Distinct values, at least, of an image that is no blank one.
+# Minimum number of distinct values of an image that is not blank.
 _FEWEST_LEVELS = 16
-# Formats whose pixels have no checksum, and the share of the rows that damage would have to end.
+# Formats without a checksum of the pixels, and the share of flat rows that suggests damage.
 _WITHOUT_CHECKSUM = {"TIFF", "DICOM"}
 _TAIL_SHARE = 0.02
 
-# Folds without one of the classes are no accident when a random order has as many this rarely.
-_UNLIKELY = 1e-4
+# The order is not random if this many folds without one of the classes are so unlikely.
+_MAX_P_VALUE = 1e-4
 
 
 def file_findings(frame: pd.DataFrame) -> list[Finding]:
-    """Findings about single files, one each: unreadable, empty, coloured, small, deep, dark."""
+    """Find single files that are unreadable, blank, coloured, small or of another bit depth."""
     findings = [
         Finding(row.status, [row.path], row.error)
         for row in frame[frame["status"].isin(["unreadable", "truncated"])].itertuples()
@@ -66,13 +66,15 @@ def file_findings(frame: pd.DataFrame) -> list[Finding]:
 
 
 def format_findings(frame: pd.DataFrame) -> list[Finding]:
-    """The files in which damage leaves no trace, in one finding."""
+    """Report the files in which damage cannot be detected, in one finding."""
     raw = frame.loc[frame["status"].eq("ok") & frame["compression"].eq("raw"), "path"]
     if raw.empty:
         return []
     return [
         Finding(
-            "uncompressed", raw.tolist(), "TIFF without compression, and so without a checksum"
+            "uncompressed",
+            raw.tolist(),
+            "TIFF without compression, and therefore without a checksum",
         )
     ]
 
@@ -91,7 +93,7 @@ def _range_used(row: Any) -> str:
 
 
 def label_findings(frame: pd.DataFrame) -> list[Finding]:
-    """Findings about who is where: patients across splits, names against labels, lone classes."""
+    """Find patients in several splits, names that contradict labels, and missing classes."""
     findings = []
     n_splits = frame.groupby("patient")["split"].nunique()
     shared = frame[frame["patient"].isin(n_splits.index[n_splits > 1])]
@@ -102,8 +104,7 @@ def label_findings(frame: pd.DataFrame) -> list[Finding]:
             Finding("patient_across_splits", rows["path"].tolist(), f"{patient}: {where}")
         )
 
-    # What a label means is read from the names of most of its files, so that labels of any kind
-    # will do.
+    # The names of most of its files tell what a label means, so that labels may be of any kind.
     named = frame[frame["etiology"].ne("unknown") & frame["label"].notna()]
     says_normal = named["etiology"].eq("normal")
     label_is_normal = says_normal.groupby(named["label"]).transform("mean").gt(0.5)
@@ -127,7 +128,7 @@ def label_findings(frame: pd.DataFrame) -> list[Finding]:
 
 
 def order_findings(frame: pd.DataFrame) -> list[Finding]:
-    """Whether plain folds of the rows as they stand, split by split, would miss a class."""
+    """Find splits whose order would leave unshuffled folds without one of the classes."""
     findings = []
     for split, rows in frame[frame["label"].notna()].groupby("split"):
         shares = rows["label"].value_counts(normalize=True)
@@ -138,7 +139,7 @@ def order_findings(frame: pd.DataFrame) -> list[Finding]:
             len(np.unique(codes[test])) < len(shares) for _, test in KFold(_N_FOLDS).split(codes)
         )
         chance_of_one = (1 - shares.min()) ** (len(rows) // _N_FOLDS)
-        if n_poor and binom.sf(n_poor - 1, _N_FOLDS, chance_of_one) < _UNLIKELY:
+        if n_poor and binom.sf(n_poor - 1, _N_FOLDS, chance_of_one) < _MAX_P_VALUE:
             findings.append(
                 Finding(
                     "sorted_by_class",

@@ -1,4 +1,4 @@
-"""Mean histograms of grey levels, drawn without a plotting library."""
+"""Draw mean histograms of grey levels as SVG, without a plotting library."""
 
 from html import escape
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 __all__ = ["histogram_svg"]
 
-# Okabe and Ito's colours, which stay apart for every kind of colour vision; dashes besides.
+# Okabe and Ito's colours, which are distinct for every kind of colour vision, and dashes.
 _LINES = (
     ("#0072b2", "none"),
     ("#d55e00", "6 3"),
@@ -18,7 +18,7 @@ _LINES = (
 
 
 def histogram_svg(curves: dict[str, NDArray[np.float64]]) -> str:
-    """Mean histograms of grey levels as curves over one another."""
+    """Draw mean histograms of grey levels as curves in one diagram."""
     if not curves:
         return ""
     left, top, width, height = 50, 10, 560, 180

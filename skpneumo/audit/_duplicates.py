@@ -1,4 +1,4 @@
-"""Images that are in the collection more than once, to the pixel or nearly."""
+"""Find images that are in the collection more than once, identical or similar."""
 
 from importlib.util import find_spec
 
@@ -18,7 +18,7 @@ _HASH_SIDE = 16
 
 
 def can_hash() -> bool:
-    """Whether perceptual hashes can be had here."""
+    """Return whether perceptual hashes can be computed, which needs ImageHash."""
     return find_spec("imagehash") is not None
 
 
@@ -30,19 +30,19 @@ def group_identical(frame: pd.DataFrame) -> pd.Series:
 def group_similar(frame: pd.DataFrame, thumbnails: NDArray[np.uint8], distance: int) -> pd.Series:
     """Number the groups of files whose perceptual hashes differ in few of 256 bits.
 
-    The hash is that of the low spatial frequencies: it stays through another compression, size
-    or brightness, but not through a crop or a rotation. A mirrored copy is found by the hash of
-    the mirrored image. Groups hold at least two different contents, and are chained: each file
-    is near some other of its group.
+    The hash describes the low spatial frequencies: compression, resizing or brightness hardly
+    change it, but a crop or a rotation does. A mirrored copy is found by the hash of the mirrored
+    image. Groups contain at least two different contents, and are chained: each file is similar
+    to at least one other of its group.
     """
     try:
         import imagehash
     except ImportError as error:
         raise ImportError(
-            "Near duplicates are found by the perceptual hashes of ImageHash, which is not "
+            "Near duplicates are found by perceptual hashes, which need ImageHash; it is not "
             'installed. Run `pip install "skpneumo[audit]"`, or pass near_duplicates=False.'
         ) from error
-    # A blank image has a hash of nothing; a copy of the same content needs no second hash.
+    # Blank images have no meaningful hash; copies of the same content need only one.
     rows = frame.index[frame["status"].eq("ok") & frame["std"].gt(0)]
     rows = rows[~frame.loc[rows, "content"].duplicated()]
     groups = pd.Series(pd.NA, index=frame.index, dtype="Int64")
@@ -58,7 +58,7 @@ def group_similar(frame: pd.DataFrame, thumbnails: NDArray[np.uint8], distance: 
         ).astype(np.float32)
         for turned in (images, images[:, :, ::-1])
     )
-    # Between vectors of zeros and ones the squared Euclidean distance is the Hamming distance.
+    # For vectors of zeros and ones, the squared Euclidean distance is the Hamming distance.
     search = NearestNeighbors(radius=np.sqrt(distance + 0.5)).fit(bits)
     near = search.radius_neighbors_graph() + search.radius_neighbors_graph(mirrored_bits)
     _, component = connected_components(near, directed=False)
@@ -69,9 +69,9 @@ def group_similar(frame: pd.DataFrame, thumbnails: NDArray[np.uint8], distance: 
 
 
 def duplicates(frame: pd.DataFrame) -> list[Finding]:
-    """Findings about identical and similar images, one for each fault of a group.
+    """Report identical and similar images, with a finding for each fault of a group.
 
-    Similar images of one patient are none by themselves: repeated films of a child look alike.
+    Similar images of one patient are not a finding, because repeated images of a child look alike.
     """
     findings = []
     for column, word in (("duplicate_group", "identical"), ("near_duplicate_group", "similar")):

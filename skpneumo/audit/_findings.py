@@ -1,4 +1,4 @@
-"""The kinds of fault that an audit tells apart, the gravest first."""
+"""The kinds of findings of an audit, the most severe first."""
 
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ __all__ = ["KINDS", "Finding", "Kind", "findings_frame"]
 
 
 class Kind(NamedTuple):
-    """How grave a kind of finding is, what it is, and what to do about it."""
+    """Severity, title and remedy of a kind of finding."""
 
     severity: str
     title: str
@@ -18,7 +18,7 @@ class Kind(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """One fault: its kind, the files it is about, and what was seen."""
+    """One fault: its kind, its files, and what was observed."""
 
     kind: str
     paths: list[str]
@@ -29,66 +29,66 @@ KINDS = {
     "conflicting_labels": Kind(
         "error",
         "the same image under different labels",
-        "Find out which label is right, and drop the other file.",
+        "Find out which label is right, and remove the other file.",
     ),
     "patient_across_splits": Kind(
         "error",
         "a patient in more than one split",
-        "Split by patient: a model recognises a child it has seen.",
+        "Split by patient: a model recognises children that it was trained on.",
     ),
     "duplicate_across_splits": Kind(
         "error",
         "the same image in more than one split",
-        "Drop it from all splits but one, or the test knows the training.",
+        "Remove it from all splits but one; otherwise the test contains training images.",
     ),
     "label_against_name": Kind(
         "error",
-        "a file name that says another class than the label",
+        "a file name that contradicts the label",
         "Look at the file; one of the two is wrong.",
     ),
     "missing_label": Kind(
-        "error", "files without a label", "Label them or drop them; no class counts them."
+        "error", "files without a label", "Label them or remove them; they count for no class."
     ),
-    "unreadable": Kind("error", "a file that cannot be opened", "Fetch it again or drop it."),
-    "truncated": Kind("error", "a file that ends too early", "Fetch it again or drop it."),
-    "blank": Kind("error", "an image without content", "Drop it."),
+    "unreadable": Kind("error", "a file that cannot be opened", "Download it again or remove it."),
+    "truncated": Kind("error", "a file that ends too early", "Download it again or remove it."),
+    "blank": Kind("error", "an image without content", "Remove it."),
     "narrow_range": Kind(
         "error",
         "an image that uses a small part of its grey levels",
-        "It is nearly black or grey to a network. Twelve bits in a file of sixteen are read by "
-        "ImageLoader(white=4095) or `skpneumo fit --white 4095`, other values likewise; export "
-        "others with their contrast.",
+        "To a network it is nearly black or grey. Read 12 bits in a 16-bit file with "
+        "ImageLoader(white=4095) or `skpneumo fit --white 4095`, other depths likewise; export "
+        "other images with more contrast.",
     ),
     "single_class_split": Kind(
         "error",
         "a split without all classes",
-        "Split again, stratified; recall or specificity has no value in it.",
+        "Split again, stratified; recall or specificity is undefined in it.",
     ),
     "shift": Kind(
         "warning",
-        "a split that was acquired otherwise",
+        "a split that was acquired differently",
         "Expect other scores there than in cross-validation; train with strong augmentation.",
     ),
     "acquisition": Kind(
         "warning",
         "a class that comes mostly from one view or device",
-        "A network may learn the device for the disease: balance the classes over it, and test "
-        "within one.",
+        "A network may learn the view or device instead of the disease: balance the classes over "
+        "it, and test within one.",
     ),
     "shortcut": Kind(
         "warning",
         "a class that can be told without looking at the lungs",
-        "A network may learn it for the disease, and will fail where it says nothing.",
+        "A network may learn it instead of the disease, and fail where it is absent.",
     ),
     "suspect_label": Kind(
         "warning",
-        "a label that the model contradicts with confidence",
-        "Have a radiologist look again. Keep the file if the label stands.",
+        "a label that the model confidently contradicts",
+        "Have a radiologist look again. Keep the file if the label is right.",
     ),
     "duplicate": Kind(
         "warning",
         "the same image more than once",
-        "Keep one; or keep them in one fold, as PatientKFold does within a patient.",
+        "Keep one, or keep all in one fold, as PatientKFold does within a patient.",
     ),
     "near_duplicate": Kind(
         "warning",
@@ -97,65 +97,65 @@ KINDS = {
     ),
     "skipped": Kind(
         "warning",
-        "files that are no images which can be read",
-        "Convert images of other formats to PNG, and move the others; nothing learns from them.",
+        "files that cannot be read as images",
+        "Convert images of other formats to PNG, and move the others; they are not used.",
     ),
     "recurring_names": Kind(
         "warning",
-        "file names that recur in several folders, and so name no patient",
-        "The folders were taken for the patients; pass groups= if that is wrong.",
+        "file names that recur in several folders, and so do not identify a patient",
+        "The folders were treated as the patients; pass groups= if that is wrong.",
     ),
     "missing_patient": Kind(
         "warning",
-        "files without a patient among those given",
-        "Name their patients, or leaks between these stay unseen.",
+        "files for which no patient was given",
+        "Pass their patients; otherwise leakage between them cannot be detected.",
     ),
     "inverted": Kind(
         "warning",
-        "an image in which black and white seem to have changed places",
+        "an image in which black and white seem to be exchanged",
         "Look at it, and invert it if the others are right.",
     ),
     "rotated": Kind(
         "warning",
-        "an image that seems to lie on its side or head",
+        "an image that seems to be on its side or upside down",
         "Look at it, and turn it if the others are upright.",
     ),
     "flat_tail": Kind(
         "warning",
         "an image that ends in rows of one grey level, in a format without a checksum",
-        "Look whether its end has been lost, and fetch it again.",
+        "Check whether its end has been lost, and download it again.",
     ),
     "coloured": Kind(
         "warning", "a coloured image among X-rays", "Look for burnt-in marks or a wrong file."
     ),
     "odd_depth": Kind(
         "warning",
-        "another bit depth than most",
-        "Scale the values alike, or the network learns the depth.",
+        "a bit depth that differs from most",
+        "Scale the values alike; otherwise the network learns the depth.",
     ),
     "small": Kind(
-        "warning", "less than a quarter of the usual size", "Look for thumbnails; drop them."
+        "warning", "less than a quarter of the usual size", "Look for thumbnails; remove them."
     ),
     "uncompressed": Kind(
         "note",
-        "files in which damaged pixels cannot be told from others",
-        "Compare them with the checksums of where they come from, once, and save them as PNG.",
+        "files in which damaged pixels cannot be detected",
+        "Compare them once with the checksums of their source, and save them as PNG.",
     ),
     "unknown_names": Kind(
         "note",
-        "file names that tell no patient",
-        "Pass groups=, or leaks between patients stay unseen.",
+        "file names that do not identify a patient",
+        "Pass groups=; otherwise leakage between patients cannot be detected.",
     ),
     "sorted_by_class": Kind(
         "note",
         "rows in the order of the classes",
-        "Never use KFold unshuffled on them; PatientKFold and StratifiedKFold are safe.",
+        "Do not use KFold without shuffling; PatientKFold and StratifiedKFold are safe.",
     ),
 }
 
 
 def findings_frame(findings: list[Finding]) -> pd.DataFrame:
-    """Put the findings into a frame, the gravest kinds first."""
+    """Put the findings into a frame, the most severe kinds first."""
     order = list(KINDS)
     ranked = sorted(findings, key=lambda finding: order.index(finding.kind))
     rows: list[dict[str, Any]] = [

@@ -1,4 +1,4 @@
-"""Inverted and rotated images, told by what most of the collection looks like."""
+"""Find inverted and rotated images by comparison with most of the collection."""
 
 import numpy as np
 import pandas as pd
@@ -8,48 +8,49 @@ from skpneumo.audit._findings import Finding
 
 __all__ = ["FEWEST_IMAGES", "pose_findings"]
 
-# The majority of fewer images says little.
+# With fewer images, the majority is not reliable.
 FEWEST_IMAGES = 10
 
 _SIDE = 16
 
-# Correlations with the median image. Below the least of these the collection has no usual image;
-# a turned image must agree with it about as well as others do, and much better than as it is.
-_USUAL = 0.4
-_AS_OTHERS = 0.75
-_GAIN = 0.35
-# Half a turn leaves a chest much the same, so that only what changes its sign is compared: of
-# 1,200 radiographs the lowest was -0.2, and one in twenty was below 0.31.
-_ON_ITS_HEAD = -0.3
+# Correlations with the median image. If the typical one is below the first, the collection is too
+# varied to compare; an image, once turned, must correlate with the median about as well as others
+# do, and much better than before.
+_MIN_TYPICAL = 0.4
+_MIN_SHARE_OF_TYPICAL = 0.75
+_MIN_GAIN = 0.35
+# A half turn changes a chest little, so only the part that changes its sign is compared: of 1,200
+# radiographs the lowest correlation was -0.2, and one in twenty was below 0.31.
+_UPSIDE_DOWN = -0.3
 
 
 def pose_findings(frame: pd.DataFrame, thumbnails: NDArray[np.uint8]) -> list[Finding]:
-    """Find images that resemble the usual one only when they are inverted or turned.
+    """Find images that resemble the median image only when they are inverted or turned.
 
     Parameters
     ----------
     frame : DataFrame of n rows
         ``path``, ``status`` and ``std`` of each file.
     thumbnails : ndarray of uint8, shape (n, side, side)
-        Small copies.
+        Thumbnails of the files.
 
     Returns
     -------
     findings : list of Finding
-        One for each image.
+        One for each such image.
     """
     rows = np.flatnonzero(frame["status"].eq("ok").to_numpy())
     if len(rows) < FEWEST_IMAGES:
         return []
     images = _standardized(_coarse(thumbnails[rows]))
-    usual = _usual(images)
-    as_is = _correlation(images, usual)
+    median = _median_image(images)
+    as_is = _correlation(images, median)
     typical = float(np.median(as_is))
-    if typical < _USUAL:
+    if typical < _MIN_TYPICAL:
         return []
-    right, left = (_correlation(np.rot90(images, k, axes=(1, 2)), usual) for k in (1, 3))
+    right, left = (_correlation(np.rot90(images, k, axes=(1, 2)), median) for k in (1, 3))
     odd = _standardized(images - np.rot90(images, 2, axes=(1, 2)))
-    upright = _correlation(odd, _usual(odd))
+    upright = _correlation(odd, _median_image(odd))
     paths = frame["path"].to_numpy()[rows]
     found: dict[str, NDArray[np.float64]] = {
         "inverted": -as_is,
@@ -57,26 +58,26 @@ def pose_findings(frame: pd.DataFrame, thumbnails: NDArray[np.uint8]) -> list[Fi
         "turned to the left": left,
     }
     best = np.max(list(found.values()), axis=0)
-    enough = np.maximum(_AS_OTHERS * typical, as_is + _GAIN)
+    enough = np.maximum(_MIN_SHARE_OF_TYPICAL * typical, as_is + _MIN_GAIN)
     findings = [
         Finding(
             "inverted" if how == "inverted" else "rotated",
             [paths[i]],
-            f"{how}: resembles the others by {as_is[i]:.2f} as it is, else by {other[i]:.2f}",
+            f"{how}: correlation with the median image {as_is[i]:.2f}, turned back {other[i]:.2f}",
         )
         for how, other in found.items()
         for i in np.flatnonzero((other > enough) & (other == best))
     ]
-    on_its_head = (upright < _ON_ITS_HEAD) & (best <= enough) & (as_is > 0)
-    on_its_head &= np.median(upright) > _USUAL
+    upside_down = (upright < _UPSIDE_DOWN) & (best <= enough) & (as_is > 0)
+    upside_down &= np.median(upright) > _MIN_TYPICAL
     findings += [
-        Finding("rotated", [paths[i]], f"on its head: upright by {upright[i]:.2f} of 1")
-        for i in np.flatnonzero(on_its_head)
+        Finding("rotated", [paths[i]], f"upside down: uprightness {upright[i]:.2f}, from -1 to 1")
+        for i in np.flatnonzero(upside_down)
     ]
     return findings
 
 
-def _usual(images: NDArray[np.float64]) -> NDArray[np.float64]:
+def _median_image(images: NDArray[np.float64]) -> NDArray[np.float64]:
     return _standardized(np.median(images, axis=0)[np.newaxis])[0]
 
 
@@ -92,5 +93,5 @@ def _standardized(images: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.divide(images, deviation, out=np.zeros_like(images), where=deviation > 0)
 
 
-def _correlation(images: NDArray[np.float64], usual: NDArray[np.float64]) -> NDArray[np.float64]:
-    return (images * usual).mean(axis=(1, 2))
+def _correlation(images: NDArray[np.float64], median: NDArray[np.float64]) -> NDArray[np.float64]:
+    return (images * median).mean(axis=(1, 2))

@@ -1,4 +1,4 @@
-"""Each file read once, as the loader reads it: what it is, its pixels, a small copy to compare."""
+"""Read each file once, as the loader reads it: its format, its pixels and a thumbnail."""
 
 import os
 import warnings
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from skpneumo._formatting import printable
-from skpneumo.audit._file_facts import header_facts
-from skpneumo.audit._image_numbers import image_numbers
+from skpneumo.audit._header_facts import header_facts
+from skpneumo.audit._image_statistics import image_statistics
 from skpneumo.loading._decoding import check_regular_file, decode_whole
 from skpneumo.loading._resizing import DecodedImage, resize_image
 
@@ -22,7 +22,7 @@ __all__ = ["N_BINS", "THUMBNAIL_SIDE", "Readings", "no_readings", "read_images"]
 THUMBNAIL_SIDE = 64
 N_BINS = 32
 
-# Mean spread between the colour channels, in grey levels. Grey JPEG kept as RGB stays below 1.
+# Mean spread between the colour channels, in grey levels. Grey JPEG saved as RGB stays below 1.
 _COLOURED = 4.0
 _COLUMNS = (
     "status", "error", "bytes", "format", "mode", "bit_depth", "width", "height", "coloured",
@@ -33,7 +33,7 @@ _COLUMNS = (
 
 
 class Readings(NamedTuple):
-    """What was read of n files; a row of an unreadable one holds nothing but its error."""
+    """The results for n files; for an unreadable file there is only the error."""
 
     frame: pd.DataFrame
     histograms: NDArray[np.float64]
@@ -41,10 +41,10 @@ class Readings(NamedTuple):
 
 
 def read_images(paths: NDArray[np.object_], n_jobs: int | None) -> Readings:
-    """Decode every file once, in threads: Pillow releases Python's lock while it decodes."""
+    """Decode every file once, in threads, because Pillow releases the GIL while it decodes."""
     with warnings.catch_warnings():
-        # What Pillow warns of (odd EXIF, many pixels) is no fault of the picture. Set once for
-        # all threads, because the filters are not thread-local.
+        # Pillow warns about odd EXIF or many pixels, which are not faults of the image. Set once
+        # for all threads, because the filters are not thread-local.
         warnings.simplefilter("ignore")
         results = Parallel(n_jobs=n_jobs, prefer="threads")(delayed(_read)(path) for path in paths)
     records, histograms, thumbnails = zip(*results, strict=True)
@@ -53,9 +53,9 @@ def read_images(paths: NDArray[np.object_], n_jobs: int | None) -> Readings:
 
 
 def no_readings(n_files: int) -> Readings:
-    """The readings of files that are not opened."""
+    """Return empty readings for files that are not opened."""
     frame = pd.DataFrame({"status": ["not opened"] * n_files}, columns=list(_COLUMNS))
-    # One of each stands for all, so that a hundred thousand files take no memory.
+    # Broadcast, so that a hundred thousand files take no memory.
     histograms = np.broadcast_to(np.zeros(N_BINS), (n_files, N_BINS))
     blank = np.zeros((THUMBNAIL_SIDE, THUMBNAIL_SIDE), np.uint8)
     return Readings(_typed(frame), histograms, np.broadcast_to(blank, (n_files, *blank.shape)))
@@ -97,21 +97,10 @@ def _read(path: str) -> tuple[dict[str, Any], NDArray[np.float64], NDArray[np.ui
         record["error"] = printable(f"{type(error).__name__}: {_reason(error)}")
         return record, histogram, thumbnail
 
-    levels = np.arange(256)
     share = np.array(grey.histogram()) / (grey.width * grey.height)
-    mean = share @ levels
-    record |= {
-        "mean": mean,
-        "std": np.sqrt(share @ (levels - mean) ** 2),
-        "content": blake2b(
-            f"{content.mode} {content.size}".encode() + content.tobytes(), digest_size=16
-        ).hexdigest(),
-        "flat_tail": _flat_tail(np.asarray(grey)),
-    }
-    record |= image_numbers(grey) | header_facts(path)
-    cumulative = np.cumsum(share)
-    for name, quantile in (("p1", 0.01), ("p50", 0.5), ("p99", 0.99)):
-        record[name] = int(np.searchsorted(cumulative, quantile))
+    digest = blake2b(f"{content.mode} {content.size}".encode() + content.tobytes(), digest_size=16)
+    record |= {"content": digest.hexdigest(), "flat_tail": _flat_tail(np.asarray(grey))}
+    record |= _level_statistics(share) | image_statistics(grey) | header_facts(path)
     histogram = share.reshape(N_BINS, -1).sum(axis=1)
     small = grey.resize(
         (THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0
@@ -119,12 +108,23 @@ def _read(path: str) -> tuple[dict[str, Any], NDArray[np.float64], NDArray[np.ui
     return record, histogram, np.asarray(small)
 
 
+def _level_statistics(share: NDArray[np.float64]) -> dict[str, float]:
+    """Compute mean, standard deviation and percentiles from the shares of 256 grey levels."""
+    levels = np.arange(256)
+    mean = float(share @ levels)
+    statistics = {"mean": mean, "std": float(np.sqrt(share @ (levels - mean) ** 2))}
+    cumulative = np.cumsum(share)
+    for name, quantile in (("p1", 0.01), ("p50", 0.5), ("p99", 0.99)):
+        statistics[name] = int(np.searchsorted(cumulative, quantile))
+    return statistics
+
+
 def _reason(error: Exception) -> str:
     return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
 
 
 def _upright(decoded: DecodedImage) -> Image.Image:
-    """The whole image as the loader would give it at this size: grey or colour of 8 bits."""
+    """Return the whole image, turned upright, as the loader does: grey or colour of 8 bits."""
     width, height = decoded.image.size
     size = (height, width) if decoded.orientation < 5 else (width, height)
     return Image.fromarray(resize_image(decoded, size, "stretch"))
@@ -138,7 +138,7 @@ def _is_coloured(image: Image.Image) -> bool:
 
 
 def _levels(decoded: DecodedImage, grey: Image.Image) -> dict[str, float]:
-    """The lowest and highest value and that of white, in the file's units if it is deep."""
+    """Return the lowest value, the highest and white, in units of the file if it is deep."""
     deep = decoded.image.mode == "F"
     values = np.asarray(decoded.image if deep else grey)
     return {
@@ -149,6 +149,6 @@ def _levels(decoded: DecodedImage, grey: Image.Image) -> dict[str, float]:
 
 
 def _flat_tail(pixels: NDArray[np.uint8]) -> int:
-    """Count the last rows that are of one grey level altogether, unless the first is as well."""
+    """Count the last rows that have one grey level, unless the first row has it as well."""
     flat = (pixels == pixels[-1, -1]).all(axis=1)
     return 0 if flat[0] else int(np.argmin(flat[::-1]))

@@ -1,4 +1,4 @@
-"""What an audit found, in frames, in words and as a page."""
+"""The result of an audit: frames, a summary in words, and a page."""
 
 import os
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from skpneumo._html import document, fragment, table, thumbnails, write_page
 from skpneumo.audit._curves import histogram_svg
 from skpneumo.audit._findings import KINDS
 from skpneumo.audit._shift import auc_of, chance_of
-from skpneumo.audit._shortcut_pictures import shortcut_pictures
+from skpneumo.audit._shortcut_images import shortcut_images
 
 __all__ = ["ImageAudit"]
 
@@ -32,33 +32,34 @@ class ImageAudit:
         A row for each file, in the order given: path, label, split, patient, etiology; status
         ("ok", "unreadable", "truncated") and error; bytes, format, mode, bit_depth, width,
         height, coloured; mean, std and the percentiles p1, p50, p99 of the grey levels (0 to
-        255); lowest and highest value with that of white, in the file's own units; flat_tail,
-        how many rows at the end are of one grey level while the first is not; content, a hash of
+        255); lowest and highest value and white, in the units of the file; flat_tail, how many
+        rows at the end have one grey level, unless the first row has it too; content, a hash of
         the pixels; sharpness, local_contrast and noise, in grey levels; jpeg_table, the mean of
-        the quantization table, device, as EXIF or DICOM names it, and compression, of a TIFF;
-        duplicate_group and near_duplicate_group, missing where there is none; self_confidence
-        where an estimator was given.
+        the quantization table, device, from EXIF or DICOM, and compression, of a TIFF;
+        duplicate_group and near_duplicate_group, missing for files without copies;
+        self_confidence, if an estimator was given.
     findings : DataFrame
-        A row for each fault, the gravest first: kind, severity ("error": scores on this
-        collection will be wrong; "warning": look; "note": know), n_files, paths, detail.
+        A row for each fault, the most severe first: kind, severity ("error": scores on this
+        collection will be wrong; "warning": should be checked; "note": for information), n_files,
+        paths, detail.
     shift : DataFrame
-        A row for each class and split compared: auc with auc_low and auc_high, the images and
-        patients it rests on, and what chance makes of it: chance_low and chance_high, the middle
-        95 % of the AUC when the patients are dealt out to the two at random, p_value, the share
-        of such deals that reach auc, and n_permutations, how many they were.
+        A row for each class and split compared: auc with auc_low and auc_high, the numbers of
+        images and patients it is based on, and the AUC by chance: chance_low and chance_high, the
+        middle 95 % of the AUC when the patients are assigned to the two splits at random, p_value,
+        the share of these permutations that reach auc, and n_permutations.
     shortcuts : DataFrame
-        A row for each class and source, such as "upper left corner", that might tell it from the
-        others without a look at the lungs: columns as in ``shift``, notable_auc, above which the
-        interval of a finding lies, may_be_disease, whether the disease may change the source as
-        well, and the remedy.
+        A row for each class and source, such as "upper left corner", by which the class might be
+        recognised without looking at the lungs: columns as in ``shift``, notable_auc, above which
+        the interval of a finding lies, may_be_disease, whether the disease may change the source
+        as well, and the remedy.
     regions : dict of str to ndarray of bool, shape (64, 64)
-        Where on the thumbnails a source lies, of those that have a place.
+        Where a source lies on the thumbnails, for sources that are part of the image.
     not_checked : list of str
-        What could not be looked at, and why.
+        What was not checked, and why.
     histograms : ndarray of shape (n_files, 32)
-        Shares of the pixels in 32 ranges of grey.
+        Shares of the pixels in 32 ranges of grey levels.
     thumbnails : ndarray of shape (n_files, 64, 64), uint8
-        Small copies, black where a file could not be read.
+        Thumbnails, black for unreadable files.
     """
 
     frame: pd.DataFrame
@@ -72,7 +73,7 @@ class ImageAudit:
 
     @property
     def counts(self) -> pd.DataFrame:
-        """Images and patients by label, split and etiology."""
+        """Numbers of images and patients by label, split and etiology."""
         grouped = self.frame.groupby(["label", "split", "etiology"], dropna=False)
         return grouped.agg(images=("path", "size"), patients=("patient", "nunique")).reset_index()
 
@@ -105,7 +106,7 @@ class ImageAudit:
         ).reset_index()
 
     def summary(self) -> str:
-        """Say it in words.
+        """Describe the collection and the findings in words.
 
         Returns
         -------
@@ -113,7 +114,7 @@ class ImageAudit:
             Sizes of the collection, findings by kind with the remedy, shift and shortcuts with
             intervals, and what was not checked.
         """
-        lines = [self._headline(), "", self._found()]
+        lines = [self._headline(), "", self._finding_counts()]
         for kind, group in self.findings.groupby("kind", sort=False):
             severity, title, remedy = KINDS[str(kind)]
             lines += [
@@ -139,12 +140,12 @@ class ImageAudit:
         Parameters
         ----------
         path : str or path-like
-            File to write. It is there whole or, if writing fails, as it was before.
+            File to write. If writing fails, an existing file is left as it was.
         """
         write_page(path, document("Audit of an X-ray collection", self._body()))
 
     def __repr__(self) -> str:
-        return f"<ImageAudit: {self._headline()}; {self._found()}>"
+        return f"<ImageAudit: {self._headline()}; {self._finding_counts()}>"
 
     def _repr_html_(self) -> str:
         return self._body()
@@ -165,7 +166,7 @@ class ImageAudit:
             text += f", {n_shared or 'none'} shared"
         return text
 
-    def _found(self) -> str:
+    def _finding_counts(self) -> str:
         if self.findings.empty:
             return "no findings"
         counts = self.findings["severity"].value_counts()
@@ -203,9 +204,9 @@ class ImageAudit:
     def _shortcut_lines(self) -> list[str]:
         n_permutations = int(self.shortcuts["n_permutations"].max())
         lines = [
-            "What tells the classes but the lungs, AUC [95 % interval]. Chance: middle 95 % of",
-            f"{n_permutations:,} random deals of the labels to the patients; * marks what the "
-            "disease may change, too.",
+            "What tells the classes apart besides the lungs, AUC [95 % interval]. Chance: middle",
+            f"95 % of {n_permutations:,} random assignments of labels to patients; * marks",
+            "what the disease may change, too.",
         ]
         names = [f"{row.source}{' *' * row.may_be_disease}" for row in self.shortcuts.itertuples()]
         labels = [str(label) for label in self.shortcuts["label"]]
@@ -231,7 +232,10 @@ class ImageAudit:
         )
 
     def _body(self) -> str:
-        parts = [f"<p>{escape(self._headline())}</p>", f"<p><b>{escape(self._found())}</b></p>"]
+        parts = [
+            f"<p>{escape(self._headline())}</p>",
+            f"<p><b>{escape(self._finding_counts())}</b></p>",
+        ]
         for kind, group in self.findings.groupby("kind", sort=False):
             severity, title, remedy = KINDS[str(kind)]
             parts.append(
@@ -255,7 +259,7 @@ class ImageAudit:
         if len(self.shift):
             parts += ["<h2>Shift between splits</h2>", table(self._shift_table())]
         if len(self.shortcuts):
-            parts += ["<h2>What tells the classes but the lungs</h2>"]
+            parts += ["<h2>What tells the classes apart besides the lungs</h2>"]
             parts += [table(self._shortcut_table())]
         if self.not_checked:
             items = "".join(f"<li>{escape(reason)}</li>" for reason in self.not_checked)
@@ -264,17 +268,17 @@ class ImageAudit:
 
     def _finding_html(self, finding: pd.Series) -> str:
         detail = f"<p>{escape(finding['detail'])}</p>"
-        if finding["severity"] == "note":  # about the whole, not about single pictures
+        if finding["severity"] == "note":  # about the collection, not about single images
             return f'<section class="wide">{detail}</section>'
         if finding["kind"] == "shortcut":
-            pictures = shortcut_pictures(finding, self.frame, self.thumbnails, self.regions)
-            return f'<section class="wide">{detail}{thumbnails(*pictures)}</section>'
+            images, captions = shortcut_images(finding, self.frame, self.thumbnails, self.regions)
+            return f'<section class="wide">{detail}{thumbnails(images, captions)}</section>'
         shown = self.frame[self.frame["path"].isin(finding["paths"])].head(_MOST_PATHS)
         captions = [
             f"{os.path.basename(row.path)}, {_label(row.label)}" + (row.split and f", {row.split}")
             for row in shown.itertuples()
         ]
-        if finding["kind"] == "skipped":  # which are no images of the collection
+        if finding["kind"] == "skipped":  # these files are not in the frame
             captions = [os.path.basename(path) for path in finding["paths"][:_MOST_PATHS]]
         more = len(finding["paths"]) - max(len(shown), len(captions))
         if shown["status"].ne("ok").all():  # there is nothing to see
@@ -297,8 +301,8 @@ class ImageAudit:
 
     def _cases(self, findings: pd.DataFrame) -> str:
         n_files = len(set().union(*findings["paths"]))
-        if findings["kind"].eq("skipped").all():  # beside those that were read
-            return f"{counted(n_files, 'file')} beside {counted(len(self.frame), 'image')}"
+        if findings["kind"].eq("skipped").all():  # these files are not in the frame
+            return f"{counted(n_files, 'file')} besides {counted(len(self.frame), 'image')}"
         return f"{counted(len(findings), 'case')}, {n_files:,} of {len(self.frame):,} files"
 
 

@@ -1,4 +1,4 @@
-"""Can a classifier tell from which split an image comes? Then the splits differ."""
+"""Measure how well a classifier recognises the split of an image, and so how splits differ."""
 
 from typing import Any, NamedTuple
 
@@ -22,16 +22,16 @@ __all__ = [
     "FEWEST_PATIENTS",
     "auc_of",
     "chance_of",
-    "deal_patients",
     "domain_auc",
     "measure_shift",
+    "permute_patients",
     "shift_findings",
 ]
 
 FEWEST_PATIENTS = 15
 CONFIDENCE = 0.95
 
-# An AUC this far from one half is worth a word, however many images make it certain.
+# A smaller AUC is not reported, however many images make it certain.
 _NOTABLE_AUC = 0.6
 _COARSE_SIDE = 8
 _N_FOLDS = 5
@@ -50,18 +50,18 @@ def measure_shift(
     thumbnails: NDArray[np.uint8],
     rng: np.random.RandomState,
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Compare each split with the largest, class by class, and say what could not be compared.
+    """Compare each split with the largest, class by class.
 
     Returns
     -------
     shift : DataFrame
-        A row for each class and split: AUC of telling it from the reference, with a bootstrap
-        interval over patients that is conditional on the models fitted; the range of what
-        chance makes of it, by dealing the patients out to the two at random and fitting again;
-        and the share of those deals that reach the AUC, as a p-value. None is corrected for
-        looking at several rows.
+        A row for each class and split: the AUC of telling it from the reference, with a bootstrap
+        interval over patients that is conditional on the fitted models; its range by chance, when
+        the patients are assigned to the two splits at random and models are fitted again; and the
+        share of these permutations that reach the AUC, as a p-value, which is not corrected for
+        multiple comparisons.
     too_small : list of str
-        The pairs that have too few patients.
+        The classes and splits that have too few patients.
     """
     readable = frame[frame["status"].eq("ok")]
     features = _features(frame, histograms, thumbnails)
@@ -79,15 +79,15 @@ def measure_shift(
                 if min(n_here, n_there) < FEWEST_PATIENTS:
                     too_small.append(f"{label} in {split} ({counted(n_here, 'patient')})")
                     continue
-                deals = deal_patients(frame["patient"], here, there, rng)
-                found = domain_auc(features, deals, rng)
+                permutations = permute_patients(frame["patient"], here, there, rng)
+                found = domain_auc(features, permutations, rng)
                 counts = len(here), n_here, len(there), n_there
                 rows.append((label, split, reference, *counts, *found, _N_PERMUTATIONS))
     return pd.DataFrame(rows, columns=list(_COLUMNS)), too_small
 
 
 def shift_findings(shift: pd.DataFrame, frame: pd.DataFrame) -> list[Finding]:
-    """The rows that are beyond chance, for all that were compared, and large enough to matter."""
+    """Report the shifts that are significant, after correction, and large enough to matter."""
     findings = []
     for row in shift.itertuples():
         beyond_chance = row.p_value * len(shift) <= 1 - CONFIDENCE  # Bonferroni
@@ -97,7 +97,7 @@ def shift_findings(shift: pd.DataFrame, frame: pd.DataFrame) -> list[Finding]:
                 Finding(
                     "shift",
                     frame.loc[files, "path"].tolist(),
-                    f"{row.label} of {row.split} is told from {row.reference} with AUC "
+                    f"{row.label} of {row.split} is recognised against {row.reference} with AUC "
                     f"{auc_of(row)}; {chance_of(row)}",
                 )
             )
@@ -105,24 +105,24 @@ def shift_findings(shift: pd.DataFrame, frame: pd.DataFrame) -> list[Finding]:
 
 
 def auc_of(row: Any) -> str:
-    """The AUC of a row of the shift, with its interval and what it rests on."""
+    """Format the AUC of a row with its interval and the numbers of images and patients."""
     figure = with_interval(row.auc, row.auc_low, row.auc_high, form=".2f")
     here = based_on(row.n_images, row.n_patients)
     return f"{figure} ({here} against {based_on(row.n_reference, row.n_reference_patients)})"
 
 
 def chance_of(row: Any) -> str:
-    """What the AUC would be by chance."""
+    """Format the range of the AUC by chance, and the p-value."""
     return (
         f"by chance {row.chance_low:.2f} to {row.chance_high:.2f} ({row.n_permutations} random "
-        f"deals of the patients), p = {row.p_value:.3f}"
+        f"permutations of the patients), p = {row.p_value:.3f}"
     )
 
 
 def _features(
     frame: pd.DataFrame, histograms: NDArray[np.float64], thumbnails: NDArray[np.uint8]
 ) -> NDArray[np.float64]:
-    """Size, shape, intensities and coarse layout of every image."""
+    """Return the size, shape, intensities and a miniature of every image."""
     width = frame["width"].to_numpy(float, na_value=1.0)
     height = frame["height"].to_numpy(float, na_value=1.0)
     block = THUMBNAIL_SIDE // _COARSE_SIDE
@@ -138,17 +138,17 @@ def _features(
     )
 
 
-class Deals(NamedTuple):
-    """Patients dealt out to two sides: as they are, and at random.
+class PatientPermutations(NamedTuple):
+    """Assignments of patients to two sides: the real one, and random permutations.
 
     Attributes
     ----------
     rows : Index of length n_rows
-        The files, those of the one side first.
+        The files, those of the first side first.
     unit : ndarray of shape (n_rows,)
-        What is dealt out: the images of a patient on one side.
+        The unit of each file, which is permuted as a whole: the images of a patient on one side.
     sides : ndarray of bool, shape (n_units, 1 + n_permutations)
-        Whether each unit is on the one side: first as it is.
+        Whether each unit is on the first side; the first column is the real assignment.
     splits : list of (train, test)
         Folds by patient.
     """
@@ -159,14 +159,14 @@ class Deals(NamedTuple):
     splits: list[tuple[NDArray[np.intp], NDArray[np.intp]]]
 
 
-def deal_patients(
+def permute_patients(
     patients: pd.Series,
     here: pd.Index,
     there: pd.Index,
     rng: np.random.RandomState,
     n_permutations: int = _N_PERMUTATIONS,
-) -> Deals:
-    """Fold the patients of two sides, and deal them out to these at random, fold by fold."""
+) -> PatientPermutations:
+    """Make folds of the patients of two sides, and permute the sides within each fold."""
     rows = here.append(there)
     is_here = np.arange(len(rows)) < len(here)
     units, unit = np.unique(
@@ -177,20 +177,23 @@ def deal_patients(
     sides = np.tile((units[:, 0] == 1)[:, np.newaxis], n_permutations + 1)
     generator = np.random.default_rng(random_seed(rng))
     for _, test in splits:
-        # Within folds, which are of like shares of both sides: so every deal's are.
-        dealt = np.unique(unit[test])
-        sides[dealt, 1:] = generator.permuted(sides[dealt, 1:], axis=0)
-    return Deals(rows, unit, sides, splits)
+        # Permuting within folds preserves the share of both sides in each fold.
+        units_in_fold = np.unique(unit[test])
+        sides[units_in_fold, 1:] = generator.permuted(sides[units_in_fold, 1:], axis=0)
+    return PatientPermutations(rows, unit, sides, splits)
 
 
 def domain_auc(
-    features: NDArray[np.float64], deals: Deals, rng: np.random.RandomState
+    features: NDArray[np.float64], permutations: PatientPermutations, rng: np.random.RandomState
 ) -> tuple[float, ...]:
-    """AUC with its interval, the range of those by chance, and their share that reaches it."""
-    scores = _scores_of_units(features[deals.rows], deals)
-    aucs = _aucs(scores, deals.sides)
+    """Return the AUC with its interval, its range by chance, and the p-value."""
+    scores = _scores_of_units(features[permutations.rows], permutations)
+    aucs = _aucs(scores, permutations.sides)
     auc, by_chance = float(aucs[0]), aucs[1:]
-    high_scores, low_scores = scores[deals.sides[:, 0], 0], scores[~deals.sides[:, 0], 0]
+    high_scores, low_scores = (
+        scores[permutations.sides[:, 0], 0],
+        scores[~permutations.sides[:, 0], 0],
+    )
     interval = bootstrap(
         (high_scores, low_scores),
         _auc,
@@ -202,7 +205,7 @@ def domain_auc(
     ).confidence_interval
     low, high = interval.low, interval.high
     if low == high:
-        # Without a patient out of order every resample is faultless too.
+        # If the separation is perfect, it is perfect in every resample.
         n = min(len(high_scores), len(low_scores))
         low, high = binomtest(round(n * auc), n).proportion_ci(CONFIDENCE, method="wilson")
     tails = (1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2
@@ -211,25 +214,27 @@ def domain_auc(
     return auc, float(low), float(high), float(chance_low), float(chance_high), float(p_value)
 
 
-def _scores_of_units(features: NDArray[np.float64], deals: Deals) -> NDArray[np.float64]:
-    """Out-of-fold scores of every unit under every deal, of shape (n_units, n_deals)."""
-    # Ridge regression, because it fits all deals at once.
+def _scores_of_units(
+    features: NDArray[np.float64], permutations: PatientPermutations
+) -> NDArray[np.float64]:
+    """Return out-of-fold scores, of shape (n_units, 1 + n_permutations)."""
+    # Ridge regression, because it fits all permutations at once.
     model = make_pipeline(StandardScaler(), Ridge(alpha=_PENALTY))
-    unit, n_units = deals.unit, len(deals.sides)
-    sides = deals.sides[unit].astype(float)
-    # Every fold's model scores on a scale of its own; ranks within the fold are on one.
+    unit, n_units = permutations.unit, len(permutations.sides)
+    sides = permutations.sides[unit].astype(float)
+    # The models of the folds have different scales; ranks within a fold are comparable.
     ranks = np.empty_like(sides)
-    for train, test in deals.splits:
+    for train, test in permutations.splits:
         scores = model.fit(features[train], sides[train]).predict(features[test])
         ranks[test] = rankdata(scores, axis=0) / len(test)
-    # One score for each unit: these are independent, as the bootstrap wants them.
+    # One score per unit, because the bootstrap needs independent values.
     n_rows = len(unit)
     total = csr_array((np.ones(n_rows), (unit, np.arange(n_rows))), shape=(n_units, n_rows))
     return (total @ ranks) / np.bincount(unit)[:, np.newaxis]
 
 
 def _aucs(scores: NDArray[np.float64], sides: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """AUC of each column of scores for its own column of sides."""
+    """Return the AUC of each column of scores for the same column of sides."""
     n_here = sides.sum(axis=0)
     above = (rankdata(scores, axis=0) * sides).sum(axis=0) - n_here * (n_here + 1) / 2
     return above / (n_here * (len(sides) - n_here))

@@ -1,4 +1,4 @@
-"""Can a class be told by what cannot be disease? Then a network can learn that instead."""
+"""Find classes that can be recognised without the lungs, as a network may then learn to do."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from skpneumo._formatting import based_on, counted, with_interval
 from skpneumo.audit._findings import Finding
-from skpneumo.audit._shift import CONFIDENCE, FEWEST_PATIENTS, deal_patients, domain_auc
+from skpneumo.audit._shift import CONFIDENCE, FEWEST_PATIENTS, domain_auc, permute_patients
 from skpneumo.audit._sources import sources_of
 
 __all__ = ["measure_shortcuts", "shortcut_findings", "source_of"]
@@ -21,35 +21,35 @@ _COLUMNS = (
     "notable_auc", "may_be_disease", "remedy",
 )  # fmt: skip
 
-_TOLD_BY = " is told from the rest by "
+_RECOGNISED_BY = " is recognised against the others by "
 _WITH = ", with AUC "
 
 
 def measure_shortcuts(
     frame: pd.DataFrame, thumbnails: NDArray[np.uint8], rng: np.random.RandomState
 ) -> tuple[pd.DataFrame, dict[str, NDArray[np.bool_]], list[str]]:
-    """Tell each class from the others by everything but the lungs, and say what was too few.
+    """Measure how well each class is recognised by everything except the lungs.
 
     Parameters
     ----------
     frame : DataFrame
-        A row for each file, as the audit has it.
+        A row for each file, as in the audit.
     thumbnails : ndarray of uint8, shape (n_files, 64, 64)
-        Small copies.
+        Thumbnails of the files.
     rng : RandomState
-        Source of folds, permutations and bootstrap.
+        Generator for folds, permutations and bootstrap.
 
     Returns
     -------
     shortcuts : DataFrame
         A row for each source and class: the AUC of a linear model, cross-validated by patient,
-        with a bootstrap interval over patients; the range of what chance makes of it, by
-        permuting the labels by patient and fitting again; and the share of those permutations
-        that reach the AUC, as a p-value. None is corrected for looking at several rows.
+        with a bootstrap interval over patients; its range by chance, when the labels are permuted
+        by patient and models are fitted again; and the share of these permutations that reach the
+        AUC, as a p-value, which is not corrected for multiple comparisons.
     regions : dict of str to ndarray of bool, shape (64, 64)
-        Where each source that has a place lies.
+        Where a source lies, for sources that are part of the image.
     too_few : list of str
-        The classes of too few patients.
+        The classes that have too few patients.
     """
     readable = _some_patients(frame[frame["status"].eq("ok") & frame["label"].notna()], rng)
     pairs, too_few = _pairs(readable)
@@ -58,16 +58,16 @@ def measure_shortcuts(
     sources = {
         name: source
         for name, source in sources_of(frame, thumbnails).items()
-        if np.ptp(source.features[readable.index], axis=0).any()  # else it can tell nothing
+        if np.ptp(source.features[readable.index], axis=0).any()  # a constant tells nothing
     }
-    # As many as leave the smallest p-value significant after Bonferroni's correction.
+    # Enough that the smallest possible p-value is significant after Bonferroni's correction.
     n_permutations = max(_FEWEST_PERMUTATIONS, 20 * len(pairs) * len(sources) - 1)
     rows: list[tuple[Any, ...]] = []
     for label, here, there in pairs:
         counts = [n for i in (here, there) for n in (len(i), frame.loc[i, "patient"].nunique())]
-        deals = deal_patients(frame["patient"], here, there, rng, n_permutations)
+        permutations = permute_patients(frame["patient"], here, there, rng, n_permutations)
         for name, source in sources.items():
-            found = domain_auc(source.features, deals, rng)
+            found = domain_auc(source.features, permutations, rng)
             about = source.notable_auc, source.may_be_disease, source.remedy
             rows.append((name, label, *counts, *found, n_permutations, *about))
     regions = {name: each.region for name, each in sources.items() if each.region is not None}
@@ -75,7 +75,7 @@ def measure_shortcuts(
 
 
 def shortcut_findings(shortcuts: pd.DataFrame, frame: pd.DataFrame) -> list[Finding]:
-    """Give the rows that are beyond chance, for all that were compared, and large enough."""
+    """Report the sources that are significant, after correction, and large enough to matter."""
     findings = []
     for row in shortcuts.itertuples():
         beyond_chance = row.p_value * len(shortcuts) <= 1 - CONFIDENCE  # Bonferroni
@@ -86,12 +86,12 @@ def shortcut_findings(shortcuts: pd.DataFrame, frame: pd.DataFrame) -> list[Find
 
 
 def source_of(detail: str) -> str:
-    """Read in the detail of a finding what the class is told by."""
-    return detail.split(_TOLD_BY, 1)[1].split(_WITH, 1)[0]
+    """Read the source from the detail of a finding."""
+    return detail.split(_RECOGNISED_BY, 1)[1].split(_WITH, 1)[0]
 
 
 def _some_patients(readable: pd.DataFrame, rng: np.random.RandomState) -> pd.DataFrame:
-    """Draw patients of a large collection, so that time and memory do not grow with it."""
+    """Sample patients of a large collection, to limit time and memory."""
     if len(readable) <= _MOST_IMAGES:
         return readable
     code, _ = pd.factorize(readable["patient"])
@@ -101,10 +101,10 @@ def _some_patients(readable: pd.DataFrame, rng: np.random.RandomState) -> pd.Dat
 
 
 def _pairs(readable: pd.DataFrame) -> tuple[list[tuple[Any, pd.Index, pd.Index]], list[str]]:
-    """Each class with enough patients, its rows and those of the others."""
+    """List each class with enough patients, its rows and those of the other classes."""
     pairs, too_few = [], []
     classes = sorted(readable["label"].unique(), key=str)
-    # Of two classes, one against the other says all; of one there is no other.
+    # Of two classes one comparison is enough; a single class cannot be compared.
     for label in classes[1:] if len(classes) == 2 else classes if len(classes) > 2 else []:
         is_it = readable["label"].eq(label)
         here, there = readable.index[is_it], readable.index[~is_it]
@@ -121,12 +121,12 @@ def _detail(row: Any) -> str:
     here = based_on(row.n_images, row.n_patients)
     there = based_on(row.n_others, row.n_other_patients)
     sure = (
-        "The disease may change this as well: what is certain is only that this one number "
-        "tells the classes, so that a network need not look at the lungs."
+        "The disease may change this as well: it is only certain that this single number "
+        "tells the classes apart, so that a network need not look at the lungs."
         if row.may_be_disease
-        else "What is certain is that this shows no lung."
+        else "It certainly does not show the lungs."
     )
     return (
-        f"{row.label}{_TOLD_BY}{row.source}{_WITH}{figure} ({here} against {there}; by chance "
-        f"{row.chance_low:.2f} to {row.chance_high:.2f}). {sure} {row.remedy}"
+        f"{row.label}{_RECOGNISED_BY}{row.source}{_WITH}{figure} ({here} against {there}; by "
+        f"chance {row.chance_low:.2f} to {row.chance_high:.2f}). {sure} {row.remedy}"
     )

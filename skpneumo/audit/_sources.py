@@ -1,4 +1,4 @@
-"""What a class might be told by, other than by the lungs, and what to do about each."""
+"""Sources other than the lungs by which a class might be recognised, and their remedies."""
 
 from typing import NamedTuple
 
@@ -15,12 +15,12 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 _NOTABLE_AUC = 0.65
-# What the disease may change as well has to tell more.
+# Sources that the disease may change as well need a higher AUC.
 _NOTABLE_AUC_OF_DISEASE = 0.8
 _CORNER = 16, 6  # width and height, in pixels of a thumbnail: a quarter and a tenth
 _FRAME = 6
 _BLOCK = 8
-# A place is outside the lungs where so few images have lungs.
+# A pixel is outside the lungs if it is in the lungs of fewer images than this share.
 _LEAST_SHARE_OF_LUNGS = 0.02
 _MOST_DEVICES = 20
 
@@ -30,28 +30,28 @@ _TEXT = (
     "ImageAugmenter(erasing=0.5, marks=0.5)."
 )
 _SHAPE = (
-    'Draw the ratio at random, ImageAugmenter(aspect=0.43), or keep it, ImageLoader(resize="pad").'
+    "Vary the ratio at random, ImageAugmenter(aspect=0.43), or preserve it, "
+    'ImageLoader(resize="pad").'
 )
 _FRAME_REMEDY = (
-    "Vary the field of view, ImageAugmenter(crop_scale=(0.5, 1.5), collimation=0.2), or take "
-    "borders off with BorderCropper."
+    "Vary the field of view, ImageAugmenter(crop_scale=(0.5, 1.5), collimation=0.2), or remove "
+    "borders with BorderCropper."
 )
 
 
 class Source(NamedTuple):
-    """What a class may be told by.
+    """A source by which a class may be recognised.
 
     Attributes
     ----------
     features : ndarray of shape (n_files, n_features)
-        What a linear model is given.
+        Features for a linear model.
     remedy : str
         What to do about it.
     may_be_disease : bool
-        Whether the disease may change it as well, so that it proves nothing by itself.
+        Whether the disease may change it as well, so that it is no proof of a shortcut.
     region : ndarray of bool, shape (64, 64), or None
-        Where on a thumbnail the features come from; None where they are of the file, or of the
-        whole image.
+        Where on a thumbnail the features are; None if they are of the file or the whole image.
     """
 
     features: Floats
@@ -61,12 +61,12 @@ class Source(NamedTuple):
 
     @property
     def notable_auc(self) -> float:
-        """The AUC from which on it is a finding."""
+        """The AUC above which the source is a finding."""
         return _NOTABLE_AUC_OF_DISEASE if self.may_be_disease else _NOTABLE_AUC
 
 
 def sources_of(frame: pd.DataFrame, thumbnails: NDArray[np.uint8]) -> dict[str, Source]:
-    """List what the files might be told apart by, by name."""
+    """Compute all sources by name."""
     boxes = lung_boxes(thumbnails[..., np.newaxis])
     readable = frame["status"].eq("ok").to_numpy()
     return _of_files(frame) | _of_places(thumbnails, boxes[readable]) | _of_numbers(frame, boxes)
@@ -81,7 +81,7 @@ def _of_files(frame: pd.DataFrame) -> dict[str, Source]:
         "width over height": Source(_column(np.log(width / height)), _SHAPE),
         "width and height in pixels": Source(
             np.column_stack([np.log(width), np.log(height)]),
-            "Images of more pixels are sharper once they are reduced: draw sharpness at random, "
+            "Images with more pixels are sharper when reduced: vary sharpness at random, "
             f"ImageAugmenter(sharpness=1). {_BALANCE}",
         ),
         "file format, mode and bit depth": Source(
@@ -113,7 +113,7 @@ def _of_places(thumbnails: NDArray[np.uint8], boxes: Floats) -> dict[str, Source
         )
     frame = ~_mask(slice(_FRAME, -_FRAME), slice(_FRAME, -_FRAME))
     sources["outer tenth"] = Source(_strips(light), _FRAME_REMEDY, region=frame)
-    # One mask for all: the outline of each image's own lungs would tell what is within it.
+    # One mask for all images, because the outline of the lungs of each could reveal the class.
     share = share_of_lungs(boxes, THUMBNAIL_SIDE, THUMBNAIL_SIDE)
     outside = share < _LEAST_SHARE_OF_LUNGS
     sources["everything but the lungs"] = Source(
@@ -123,17 +123,17 @@ def _of_places(thumbnails: NDArray[np.uint8], boxes: Floats) -> dict[str, Source
 
 
 def _of_numbers(frame: pd.DataFrame, boxes: Floats) -> dict[str, Source]:
-    """List numbers of the whole image, all of which pneumonia may change as well."""
-    sharpness = "Draw it at random, ImageAugmenter(sharpness=1)."
+    """Compute single numbers of an image, all of which pneumonia may change as well."""
+    sharpness = "Vary it at random, ImageAugmenter(sharpness=1)."
     numbers = {
         "mean grey level": (
             frame["mean"],
-            'Take exposure out of each image, CNNClassifier(normalization="image").',
+            'Normalize the exposure of each image, CNNClassifier(normalization="image").',
         ),
         "sharpness": (frame["sharpness"], sharpness),
         "local contrast": (
             frame["local_contrast"],
-            "Draw it at random, ImageAugmenter(local_contrast=0.5).",
+            "Vary it at random, ImageAugmenter(local_contrast=0.5).",
         ),
         "noise": (frame["noise"], f"{sharpness} Add noise, ImageAugmenter(noise=8)."),
         "width over height of the lungs": (pd.Series(np.log(boxes[:, 2] / boxes[:, 3])), _SHAPE),
@@ -149,7 +149,7 @@ def _column(values: Floats) -> Floats:
 
 
 def _indicators(values: pd.Series) -> Floats:
-    """A column for each of the most frequent values, and none for the others."""
+    """Make an indicator column for each of the most frequent values."""
     frequent = values.value_counts().index[:_MOST_DEVICES]
     return np.column_stack([values.eq(value).to_numpy(float) for value in frequent])
 
@@ -161,7 +161,7 @@ def _mask(rows: slice, columns: slice) -> Mask:
 
 
 def _strips(light: Floats) -> Floats:
-    """Means along the four sides, eight pixels of a thumbnail long."""
+    """Compute means along the four sides, over eight pixels of a thumbnail each."""
     sides = [
         light[:, :_FRAME].mean(axis=1),
         light[:, -_FRAME:].mean(axis=1),
@@ -172,14 +172,14 @@ def _strips(light: Floats) -> Floats:
 
 
 def _masked_means(light: Floats, mask: Mask) -> Floats:
-    """Means of blocks over what lies in the mask, where any of a block does."""
+    """Compute means of blocks over the mask, for blocks that overlap it."""
     share = _block_means(mask[np.newaxis].astype(float), _BLOCK)[0]
     within = _block_means(light * mask, _BLOCK)
     return within[:, share > 0] / share[share > 0]
 
 
 def _block_means(light: Floats, down: int, across: int | None = None) -> Floats:
-    """Means of blocks of pixels, a row an image."""
+    """Compute means of blocks of pixels, one row per image."""
     across = down if across is None else across
     n, height, width = light.shape
     blocks = light.reshape(n, height // down, down, width // across, across)

@@ -1,4 +1,4 @@
-"""Labels that the out-of-fold probabilities of an estimator contradict."""
+"""Find labels that contradict the out-of-fold probabilities of an estimator."""
 
 from typing import Any
 
@@ -20,24 +20,24 @@ _N_FOLDS = 5
 def suspect_labels(
     frame: pd.DataFrame, estimator: Any, rng: np.random.RandomState
 ) -> tuple[NDArray[np.float64], list[Finding], list[str]]:
-    """Labels that out-of-fold probabilities contradict, by confident learning.
+    """Find labels that contradict out-of-fold probabilities, by confident learning.
 
     Returns
     -------
     self_confidence : ndarray of shape (n_files,)
-        Out-of-fold probability of each file's own label; NaN where it could not be read, has no
-        label, or nothing was fitted.
+        Out-of-fold probability of the label of each file; NaN if it is unreadable, has no label,
+        or nothing was fitted.
     findings : list of Finding
         The suspects, the least confident first.
     limits : list of str
-        What a collection this small did not allow.
+        What could not be done with so few patients.
     """
     try:
         from cleanlab.filter import find_label_issues
     except ImportError as error:
         raise ImportError(
-            "Suspect labels are found by confident learning in cleanlab, which is not installed. "
-            'Run `pip install "skpneumo[audit]"`, or leave the estimator out.'
+            "Suspect labels are found by confident learning, which needs cleanlab; it is not "
+            'installed. Run `pip install "skpneumo[audit]"`, or leave the estimator out.'
         ) from error
     _refuse_frozen(estimator)
     self_confidence = np.full(len(frame), np.nan)
@@ -74,9 +74,9 @@ def _folds(
     patients: NDArray[np.object_],
     rng: np.random.RandomState,
 ) -> tuple[list[tuple[NDArray[np.intp], NDArray[np.intp]]], str]:
-    """Folds by patient that all classes are fitted in, and what is to be said of them."""
+    """Make folds by patient whose training parts have all classes, and report their limits."""
     if len(classes) < 2:
-        return [], "suspect labels: there is one class only, or none"
+        return [], "suspect labels: there is only one class, or none"
     n_patients = pd.Series(patients).groupby(codes).nunique()
     rarest, fewest = classes[n_patients.idxmin()], int(n_patients.min())
     few = f"class {rarest} has {counted(fewest, 'patient')}"
@@ -92,10 +92,10 @@ def _folds(
 
 
 def _refuse_frozen(estimator: Any) -> None:
-    """A clone of a frozen estimator is the fitted one, which has seen the labels in question."""
+    """Refuse a frozen estimator, whose clones stay fitted and have seen the labels."""
     parts = [estimator, *estimator.get_params(deep=True).values()]
     if any(isinstance(part, FrozenEstimator) for part in parts):
         raise ValueError(
-            "The estimator is, or holds, a FrozenEstimator. It would not be fitted again in each "
-            "fold, so its probabilities would not be out of fold. Pass the estimator unfrozen."
+            "The estimator is, or contains, a FrozenEstimator, which is not fitted again in each "
+            "fold, so its probabilities are not out of fold. Pass the estimator without it."
         )

@@ -1,8 +1,8 @@
 """Random preprocessing of images, in training only.
 
-:class:`ImageAugmenter` says what may happen to an image and samples what does; it is a sampler
-step and a parameter of the classifiers alike. Drawing is NumPy's, applying is Keras's, so
-that importing this stage does not import Keras: the two names that need it come on demand.
+:class:`ImageAugmenter` has the limits of each change and samples its parameters. It is used both
+as a sampler step and as a parameter of the classifiers. Parameters are sampled with NumPy and
+applied with Keras, which is imported only when the two names that need it are used.
 """
 
 import lazy_loader as lazy

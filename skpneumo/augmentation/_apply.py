@@ -1,6 +1,6 @@
 """Apply sampled parameters: one interpolation, one pass over the intensities, on any backend.
 
-Of the augmentation, the one file that branches by backend: each compiles in a way of its own.
+In this stage, only this file has branches by backend, because each backend compiles differently.
 """
 
 from collections.abc import Callable
@@ -13,8 +13,8 @@ from keras import ops
 from numpy.typing import NDArray
 
 from skpneumo.augmentation._cover import cover
-from skpneumo.augmentation._cover_draws import UNCOVERED
-from skpneumo.augmentation._detail import weigh_bands
+from skpneumo.augmentation._cover_params import UNCOVERED
+from skpneumo.augmentation._detail import scale_bands
 from skpneumo.augmentation._params import DETAIL_GRIDS, IDENTITY_INTENSITY
 
 FILL_MODES = ("constant", "nearest", "reflect", "wrap")
@@ -33,30 +33,29 @@ def augment(
 ) -> Any:
     """Apply sampled geometry and intensities to a batch of images.
 
-    It is written in ``keras.ops`` without a branch on any value, so it may be called eagerly or
-    traced into a model, on TensorFlow, JAX and torch, and follows its inputs to the device they
-    are on.
+    It is written with ``keras.ops`` and has no branches on values, so it can be called eagerly or
+    traced in a model, on TensorFlow, JAX and torch. It runs on the device of its inputs.
 
     Parameters
     ----------
     images : tensor of shape (n, height, width, channels)
         Images of any numeric dtype, channels last.
     affine : tensor of shape (n, 8), default=None
-        Maps from output to input pixels, see :class:`AugmentationParams`. Read with one bilinear
-        interpolation. None leaves the geometry alone at no cost.
+        Maps from output to input pixels, see :class:`AugmentationParams`, applied with a single
+        bilinear interpolation. None does not change the geometry, at no cost.
     intensity : tensor of shape (n, 37), default=None
-        What happens to the grey levels, see :class:`AugmentationParams`. None leaves them alone
-        at no cost.
-        With v in [0, 1] the value of a pixel within `value_range`, applied in this order:
-        ``v ** gamma``; the bands of detail; ``mean + contrast * (v - mean)`` with the mean over
-        the image's pixels and channels; ``brightness * v``; noise, the same in all channels;
-        one clip to the range; boxes and marks; black where the collimator is closed.
+        Changes of the grey levels, see :class:`AugmentationParams`. None does not change them,
+        at no cost. With v in [0, 1] the value of a pixel within `value_range`, the changes are
+        applied in this order: ``v ** gamma``; the bands of detail;
+        ``mean + contrast * (v - mean)`` with the mean over the pixels and channels of the image;
+        ``brightness * v``; noise, the same in all channels; one clip to the range; boxes and
+        marks; black outside the collimator.
     fill_mode : {"nearest", "constant", "reflect", "wrap"}, default="nearest"
         How the input is extended beyond its border: the border pixel ``aa|abcd|dd``, `fill_value`,
         mirrored about the edge of the border pixel ``ba|abcd|dc``, or periodic ``cd|abcd|ab``.
-        In SciPy's words: nearest, grid-constant, reflect, grid-wrap.
+        In SciPy these modes are named nearest, grid-constant, reflect and grid-wrap.
     fill_value : float, default=0.0
-        What lies beyond the border if `fill_mode` is "constant", in the units of `images`.
+        The value beyond the border if `fill_mode` is "constant", in the units of `images`.
     value_range : tuple of two floats, default=(0.0, 255.0)
         Values of black and white in `images`.
     detail : bool, default=True
@@ -67,15 +66,15 @@ def augment(
     Returns
     -------
     augmented : tensor of shape (n, height, width, channels), dtype float32
-        Values within `value_range` where `intensity` is given, else within the range of the input.
+        Values within `value_range` if `intensity` is given, else within the range of the input.
         An identity map with unit intensities returns the values unchanged.
 
     Notes
     -----
-    ``keras.ops.image.affine_transform`` takes the same maps. It is not used, because on JAX and
-    torch it interpolates across channels too, on torch one image after the other and by
-    overwriting the maps it was given, and on TensorFlow by an op that XLA cannot compile;
-    measured in ``benchmarks/augmentation.py``.
+    ``keras.ops.image.affine_transform`` accepts the same maps. It is not used, because on JAX and
+    torch it also interpolates across channels, on torch it processes one image after the other
+    and overwrites the maps, and on TensorFlow it uses an op that XLA cannot compile; measured in
+    ``benchmarks/augmentation.py``.
 
     Examples
     --------
@@ -109,12 +108,12 @@ def compiled_augment(
     covers: bool = True,
     to_uint8: bool = False,
 ) -> Callable[..., Any]:
-    """Return `augment` compiled by XLA where the backend has it, shared by equal requests.
+    """Return `augment` compiled by XLA if the backend has it; equal arguments share a program.
 
-    Fused into one loop it is several times faster on a CPU than op by op, and than
-    TensorFlow's own op. TensorFlow graphs that are not compiled as a whole may call it.
+    Fused into one loop it is several times faster on a CPU than op by op, and than the op of
+    TensorFlow. TensorFlow graphs that are not compiled as a whole can also call it.
     """
-    # The shape is part of the key so that what a program has to generalise over is the batch.
+    # The shape is part of the cache key so that each program is general only over the batch size.
     del image_shape
     function = partial(
         _augment_to_uint8 if to_uint8 else augment,
@@ -140,7 +139,7 @@ def _augment_to_uint8(*args: Any, **kwargs: Any) -> Any:
 
 
 def _warp(images: Any, affine: Any, fill_mode: str, fill_value: float) -> Any:
-    """Read every output pixel from where `affine` says, between four input pixels."""
+    """Interpolate each output pixel between four input pixels, at the position from `affine`."""
     n = ops.shape(images)[0]
     height, width, channels = images.shape[1:]
     a0, a1, a2, b0, b1, b2 = (affine[:, i, None, None] for i in range(6))
@@ -150,7 +149,7 @@ def _warp(images: Any, affine: Any, fill_mode: str, fill_value: float) -> Any:
     left, right, left_weight, right_weight = _neighbours(column, width, fill_mode)
     top, bottom, top_weight, bottom_weight = _neighbours(row, height, fill_mode)
 
-    # One flat table of pixels for the whole batch: the gather every backend is fast at.
+    # One flat table of pixels for the whole batch, because every backend is fast at this gather.
     pixels = ops.reshape(images, (-1, channels))
     first_row = ops.reshape(ops.arange(n, dtype="int32") * height, (-1, 1, 1))
 
@@ -168,9 +167,9 @@ def _warp(images: Any, affine: Any, fill_mode: str, fill_value: float) -> Any:
 
 
 def _neighbours(position: Any, size: int, fill_mode: str) -> tuple[Any, Any, Any, Any]:
-    """Find the two pixels a position along one axis lies between, and their weights.
+    """Find the two pixels around a position along one axis, and their weights.
 
-    All of shape (n, height, width), the weights with a channel axis.
+    All have the shape (n, height, width), the weights with a channel axis.
     """
     if fill_mode == "nearest":
         position = ops.clip(position, 0, size - 1)
@@ -179,7 +178,7 @@ def _neighbours(position: Any, size: int, fill_mode: str) -> tuple[Any, Any, Any
     elif fill_mode == "reflect":
         folded = ops.mod(position + 0.5, 2 * size)
         position = ops.clip(ops.minimum(folded, 2 * size - folded) - 0.5, 0, size - 1)
-    else:  # keeps far-off positions within what an int32 holds
+    else:  # so that distant positions fit in an int32
         position = ops.clip(position, -1, size)
     floor = ops.floor(position)
     fraction = (position - floor)[..., None]
@@ -214,7 +213,7 @@ def _change_intensity(
     relative = ops.clip(light / span, 1e-6, 1)
     light = light * ops.exp((gamma - 1) * ops.log(relative))
     if detail:
-        light = weigh_bands(light, intensity[:, n_before:n_with_detail])
+        light = scale_bands(light, intensity[:, n_before:n_with_detail])
     mean = ops.mean(light, axis=(1, 2, 3), keepdims=True)
     light = (brightness * contrast) * light + (brightness * (1 - contrast)) * mean
     height, width = images.shape[1:3]
@@ -228,10 +227,10 @@ def _change_intensity(
 
 
 def _exposed(size: int, before: Any, after: Any) -> Any:
-    """Give the share of each pixel that lies between two blades; shape (n, 1, size, 1).
+    """Compute the share of each pixel that is between two blades; shape (n, 1, size, 1).
 
-    An edge that cuts through a pixel dims it in part, as one does that was there before the image
-    was reduced in size. Networks trained on nothing but sharp edges misread the others.
+    An edge within a pixel dims it partly, as if the image had been reduced in size afterwards.
+    Networks that are trained only on sharp edges misclassify images with others.
     """
     end = ops.arange(1, size + 1, dtype="float32")[:, None]
     beyond_first = ops.clip(end - before * size, 0, 1)
@@ -240,7 +239,7 @@ def _exposed(size: int, before: Any, after: Any) -> Any:
 
 
 def _noise(height: int, width: int, row: Any, column: Any) -> Any:
-    """Read an image-sized part of the field of noise, entered at a row and column drawn."""
+    """Read an image-sized part of the noise field, starting at a random row and column."""
     y = ops.arange(height, dtype="int32")[:, None, None]
     x = ops.arange(width, dtype="int32")[:, None]
     side = len(_noise_field())
@@ -251,5 +250,5 @@ def _noise(height: int, width: int, row: Any, column: Any) -> Any:
 
 @cache
 def _noise_field() -> NDArray[np.float32]:
-    """One field of standard normal numbers for all images, so that every backend has the same."""
+    """Return a field of standard normal numbers, the same for all images and backends."""
     return np.random.default_rng(0).standard_normal((256, 256), dtype=np.float32)

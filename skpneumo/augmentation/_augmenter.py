@@ -1,4 +1,4 @@
-"""Random augmentation, as a sampler step and as a classifier's parameter."""
+"""Random augmentation, as a sampler step and as a parameter of a classifier."""
 
 from collections.abc import Sequence
 from numbers import Integral, Real
@@ -16,7 +16,7 @@ from skpneumo._machine import require_memory
 from skpneumo._random import check_random_state
 from skpneumo._sklearn import Interval, StrOptions, _safe_indexing
 from skpneumo._typing import ArrayLike
-from skpneumo.augmentation._cover_draws import cover_columns
+from skpneumo.augmentation._cover_params import cover_columns
 from skpneumo.augmentation._params import (
     IDENTITY_INTENSITY,
     AugmentationParams,
@@ -24,8 +24,8 @@ from skpneumo.augmentation._params import (
     band_gains,
     crop_boxes,
     sample_uniforms,
+    scale_by_strength,
     symmetric,
-    weakened,
 )
 
 _BATCH_SIZE = 256  # a power of two
@@ -40,121 +40,127 @@ _GEOMETRY = (
     "vertical_flip",
 )
 _DETAIL = ("sharpness", "local_contrast")
-_TONE = ("brightness", "contrast", "gamma", "noise", "collimation", *_DETAIL, "erasing", "marks")
+_INTENSITY = (
+    "brightness",
+    "contrast",
+    "gamma",
+    "noise",
+    "collimation",
+    *_DETAIL,
+    "erasing",
+    "marks",
+)
 
 
 class ImageAugmenter(DocumentationLinks, SamplerMixin, BaseEstimator):
-    """Random geometry and exposure of images, for training only.
+    """Change geometry and exposure of images at random, for training only.
 
-    Every parameter is a limit; what happens to an image is drawn within it, each image on its
-    own. All geometric parts are composed into one map and the image is interpolated once. With
-    the defaults nothing happens.
+    Every parameter is a limit, within which a value is sampled for each image. All geometric
+    changes are composed into one map, and the image is interpolated once. With the default
+    parameters images are unchanged.
 
     It is used in one of two ways, which share one implementation:
 
     - sampled again in each epoch of training, ``CNNClassifier(augmentation=ImageAugmenter(...))``;
     - as a step of an imbalanced-learn pipeline, where `fit_resample` appends `n_copies` augmented
-      copies of the training images, once. ``predict`` passes such steps by.
+      copies of the training images, once. ``predict`` skips such steps.
 
-    It is no transformer on purpose: a ``transform`` would augment what is predicted, too.
+    It is intentionally not a transformer: ``transform`` would also augment images to be predicted.
 
     Parameters
     ----------
     rotation : float, default=0.0
-        Degrees, 0 to 180. Images turn by up to this much in either direction.
+        Degrees, 0 to 180, by which images rotate at most in either direction.
     width_shift, height_shift : float, default=0.0
-        Share of the width or height, 0 to 1, by which images move at most in either direction.
+        Share of the width or height, 0 to 1, by which images shift at most in either direction.
     shear : float, default=0.0
         Degrees, 0 to 90 (exclusive), by which vertical lines lean at most in either direction,
-        as ``shear_range`` in Keras's ``ImageDataGenerator``. The ``shear=0.1`` of published
-        recipes is thus a tenth of a degree, next to nothing; 5.7 is a slope of .1.
+        like ``shear_range`` in Keras's ``ImageDataGenerator``. The ``shear=0.1`` of published
+        recipes is therefore a tenth of a degree, hardly any change; 5.7 is a slope of .1.
     zoom : float, default=0.0
         Images are enlarged by a factor between ``1 - zoom`` and ``1 + zoom``, the same in both
         directions; 0 to 1 (exclusive).
     crop_scale : tuple of two floats or None, default=None
-        Smallest and largest share of the area, such as (0.08, 1.0), of a box that is cut out
+        Smallest and largest share of the area, such as (0.08, 1.0), of a box that is cropped
         anywhere in the image and stretched to its full size. A share above 1, up to 4, is a box
-        around the image: a wider field of view, filled as `fill_mode` says. None leaves images
-        whole.
+        around the image: a wider field of view, filled according to `fill_mode`. None does not
+        crop.
     aspect : float or None, default=None
-        The box's aspect ratio, relative to the image's own, is drawn log-uniformly between
-        ``1 / (1 + aspect)`` and ``1 + aspect``, 0 to 3, whatever its area is, so that images
-        that are shown whole are stretched, too; a box that would not fit is made smaller. None:
-        3/4 to 4/3 as far as the area leaves room, which is none where images are shown whole.
-        Files of one class are often wider than those of another: stretched to one size, their
-        shape tells the class unless it is drawn at random.
+        The aspect ratio of the box, relative to that of the image, is sampled log-uniformly
+        between ``1 / (1 + aspect)`` and ``1 + aspect``, 0 to 3, for any area, so that images that
+        are not cropped are stretched as well; a box that would not fit is made smaller. With
+        None, it is 3/4 to 4/3, if the area leaves room, so images that are not cropped are not
+        stretched. Files of one class are often wider than those of another: after resizing, the
+        stretching reveals the class unless it is random.
     horizontal_flip, vertical_flip : bool, default=False
-        Mirror every other image left to right, or upside down. A horizontally flipped chest
-        has its heart on the right.
+        Mirror half of the images, at random, left to right or upside down. A horizontally flipped
+        chest has the heart on the right.
     brightness : float, default=0.0
         Grey levels are multiplied by a factor between ``1 - brightness`` and
         ``1 + brightness``; 0 to 1.
     contrast : float, default=0.0
-        Distances from the image's mean grey level are multiplied by a factor between
+        Differences from the mean grey level of the image are multiplied by a factor between
         ``1 - contrast`` and ``1 + contrast``; 0 to 1.
     gamma : float, default=0.0
-        Grey levels, as shares of white, are raised to an exponent drawn log-uniformly between
-        ``1 / (1 + gamma)`` and ``1 + gamma``; any limit from 0 on.
+        Grey levels, as shares of white, are raised to an exponent sampled log-uniformly between
+        ``1 / (1 + gamma)`` and ``1 + gamma``; 0 or more.
     noise : float, default=0.0
-        Normal noise is added, of a standard deviation up to this many grey levels of 255.
+        Normal noise is added, with a standard deviation of up to this many grey levels of 255.
     collimation : float, default=0.0
-        Every other image is blackened at all four sides, as by the blades of a collimator, each
-        up to this share of the width or height; 0 to 0.5.
+        Half of the images, at random, become black at all four sides, as by the blades of a
+        collimator, each by up to this share of the width or height; 0 to 0.5.
     sharpness : float, default=0.0
-        What is finer than 1/64 of a side is multiplied by a factor: for every other image
-        between ``1 - sharpness``, at least 0, and 1, which blurs it, and for the others between
-        1 and ``1 + sharpness``; any limit from 0 on. 1 reaches down to an image that was reduced
-        to 64 pixels a side and enlarged again.
+        Structures finer than 1/64 of a side are multiplied by a factor: for half of the images,
+        at random, between ``1 - sharpness``, at least 0, and 1, which blurs them, and for the
+        others between 1 and ``1 + sharpness``; 0 or more. With 1, images are blurred at most like
+        images that were reduced to 64 pixels per side and enlarged again.
     local_contrast : float, default=0.0
-        Distances from the surroundings are multiplied by a factor between
-        ``1 / (1 + local_contrast)`` and ``1 + local_contrast``, another one for each scale from
-        1/64 to 1/4 of a side; any limit from 0 on. It is what the image processing of a machine
-        decides.
+        Differences from the surroundings are multiplied by a factor between
+        ``1 / (1 + local_contrast)`` and ``1 + local_contrast``, a different one for each scale
+        from 1/64 to 1/4 of a side; 0 or more. Image processing of X-ray machines differs in this.
     erasing : float, default=0.0
-        Chance, 0 to 1, of each of two boxes in the corners or along the sides of an image that
-        are covered with black, with a grey level, or with the image's mean: random erasing [2]_
-        of what lies about the lungs.
+        Probability, 0 to 1, of each of two boxes in the corners or along the sides of an image
+        that are filled with black, a grey level, or the mean of the image: random erasing [2]_ of
+        the surroundings of the lungs.
     marks : float, default=0.0
-        Chance, 0 to 1, of each of two marks that are burnt in, most of them near a side: letters,
-        lines of text, lead markers, and lines.
+        Probability, 0 to 1, of each of two marks that are burnt in, most of them near a side:
+        letters, lines of text, lead markers and lines.
     random_strength : bool, default=False
-        Whether each image draws a number from 0 to 1 by which all limits are multiplied, so that
-        images which are hardly altered are as frequent as those that are altered much.
-        Predictions are about unaltered images; where training shows next to none of them, their
-        probabilities are off. Flips, `aspect`, `erasing` and `marks` are as without it: in
-        images whose shape is left alone it would still tell the class.
+        Whether to multiply all limits by a random number from 0 to 1 for each image, so that
+        images with small changes are as frequent as those with large ones. Predictions are made
+        for unchanged images; if training has hardly any of them, their probabilities are
+        inaccurate. Flips, `aspect`, `erasing` and `marks` are not affected: in images whose
+        aspect ratio is unchanged, it would still reveal the class.
     fill_mode : {"nearest", "constant", "reflect", "wrap"}, default="nearest"
-        What fills the places that move in from outside the image: the nearest border pixel,
+        How pixels from outside the image are filled: with the nearest border pixel,
         `fill_value`, the image mirrored about its edge, or the opposite side.
     fill_value : float, default=0.0
         The grey level, 0 black to 255 white, for ``fill_mode="constant"``.
     n_copies : int, default=1
-        How many augmented copies of every image `fit_resample` appends. Within a classifier it
-        has no meaning.
+        Number of augmented copies of every image that `fit_resample` appends. Classifiers ignore
+        it.
     random_state : int, RandomState instance, Generator or None, default=None
-        Source of what is drawn by `fit_resample` and `augment_images`; an int gives the same
-        result at every call and on every Keras backend up to rounding. None draws fresh entropy
-        rather than from NumPy's global generator. Within a classifier the classifier's
-        `random_state` counts instead.
+        Seed of `fit_resample` and `augment_images`; an int gives the same result at every call
+        and, up to rounding, on every Keras backend. None uses fresh entropy, not the global
+        generator of NumPy. A classifier uses its own `random_state` instead.
 
     Attributes
     ----------
     sample_indices_ : ndarray of shape (n_samples * (1 + n_copies),)
-        For every row that `fit_resample` returned, the row of `X` it came from.
+        For every row returned by `fit_resample`, the row of `X` that it is a copy of.
 
     See Also
     --------
-    skpneumo.ImageResampler : Balance classes by repeating or dropping images.
+    skpneumo.ImageResampler : Balance classes by repeating or removing images.
 
     Notes
     -----
-    A row of the augmented images depends on its own sample only, never on the batch it is in. A
-    parameter that is turned on or changed leaves what is sampled for the others as it was, so
-    that candidates of a grid search differ in nothing else.
+    Each augmented image depends only on its own parameters, never on its batch. Enabling or
+    changing a parameter does not change the random numbers of the others, so that candidates of a
+    grid search differ in nothing else.
 
     Cropping to a share of the area is the augmentation of [1]_; the intensity factors follow the
-    formulas of torchvision's ``ColorJitter``, with one clip at the end rather than one after
-    each.
+    formulas of torchvision's ``ColorJitter``, with a single clip at the end.
 
     References
     ----------
@@ -280,7 +286,7 @@ class ImageAugmenter(DocumentationLinks, SamplerMixin, BaseEstimator):
     @property
     def has_intensity(self) -> bool:
         """Whether any parameter changes grey levels."""
-        return any(getattr(self, name) for name in _TONE)
+        return any(getattr(self, name) for name in _INTENSITY)
 
     def sample_params(
         self, n: int, image_shape: Sequence[int], rng: np.random.Generator
@@ -292,9 +298,9 @@ class ImageAugmenter(DocumentationLinks, SamplerMixin, BaseEstimator):
         n : int
             Number of images.
         image_shape : sequence of int
-            Height and width in pixels; what follows them is ignored.
+            Height and width in pixels; further entries are ignored.
         rng : numpy.random.Generator
-            Advanced by the same amount whatever the parameters are.
+            The generator, which advances by the same amount for any parameters.
 
         Returns
         -------
@@ -320,7 +326,7 @@ class ImageAugmenter(DocumentationLinks, SamplerMixin, BaseEstimator):
         u = sample_uniforms(n, rng)
         strength = u["strength"] if self.random_strength else None
         if strength is not None:
-            u = weakened(u, strength)
+            u = scale_by_strength(u, strength)
         affine = affine_maps(
             image_shape,
             rotation=symmetric(u["rotation"], self.rotation),
@@ -353,12 +359,12 @@ class ImageAugmenter(DocumentationLinks, SamplerMixin, BaseEstimator):
     def layer_arguments(self, value_range: tuple[float, float] = (0.0, 255.0)) -> dict[str, Any]:
         """Return the arguments of an :class:`AugmentationLayer` that applies this augmenter.
 
-        Limits are not part of it: augmenters that differ in them share one compiled program.
+        They do not contain the limits, so augmenters that differ only in these share one program.
 
         Parameters
         ----------
         value_range : tuple of two floats, default=(0.0, 255.0)
-            Values of black and white in the images that the layer will be given.
+            Values of black and white in the input images of the layer.
 
         Returns
         -------
@@ -406,7 +412,7 @@ class ImageAugmenter(DocumentationLinks, SamplerMixin, BaseEstimator):
         Returns
         -------
         X_augmented : ndarray of shape (n_samples, height, width, channels), dtype uint8
-            In the order of `X`; file names that `X` carries are kept.
+            In the order of `X`, with the file names that `X` carries.
 
         Raises
         ------
@@ -427,7 +433,7 @@ class ImageAugmenter(DocumentationLinks, SamplerMixin, BaseEstimator):
         images = check_images(X)
         rng = _generator(self.random_state if random_state is None else random_state)
         params = self.sample_params(len(images), images.shape[1:], rng)
-        augmented = images[np.arange(len(images))]  # a copy that keeps the file names
+        augmented = images[np.arange(len(images))]  # a copy with the file names
         self._augment_in_place(augmented, params)
         return augmented
 
@@ -464,10 +470,10 @@ class ImageAugmenter(DocumentationLinks, SamplerMixin, BaseEstimator):
         Returns
         -------
         X_resampled : ndarray of shape (n_samples * (1 + n_copies), height, width, channels)
-            The images as they were, followed by one augmented copy of each in the same order,
-            `n_copies` times; uint8. File names that `X` carries are carried for the copies too.
+            The unchanged images, followed `n_copies` times by an augmented copy of each in the
+            same order; uint8. Copies also have the file names that `X` carries.
         y_resampled : array-like of shape (n_samples * (1 + n_copies),)
-            Labels of these rows, in the container that `y` came in.
+            Labels of these rows, in a container of the same type as `y`.
 
         Raises
         ------
@@ -481,24 +487,24 @@ class ImageAugmenter(DocumentationLinks, SamplerMixin, BaseEstimator):
         n = len(images)
         require_memory(
             images.nbytes * (1 + self.n_copies),
-            f"The stack of {n} images and {self.n_copies} changed copies of each",
-            "Load smaller images by ImageLoader(size=...), or augment in training: "
-            "CNNClassifier(augmentation=...), which takes images loaded by stream=True.",
+            f"The stack of {n} images and {self.n_copies} augmented copies of each",
+            "Load smaller images with ImageLoader(size=...), or augment in training: "
+            "CNNClassifier(augmentation=...), which accepts images loaded with stream=True.",
         )
         params = self.sample_params(
             n * self.n_copies, images.shape[1:], _generator(self.random_state)
         )
         self.sample_indices_ = np.tile(np.arange(n), 1 + self.n_copies)
-        # Indexing copies the rows and, unlike np.concatenate, keeps the file names.
+        # Indexing copies the rows with their file names, unlike np.concatenate.
         X_resampled = images[self.sample_indices_]
         self._augment_in_place(X_resampled[n:], params)
         y_resampled = _safe_indexing(y, self.sample_indices_)
-        if hasattr(y_resampled, "reset_index"):  # copies must not repeat the labels of an index
+        if hasattr(y_resampled, "reset_index"):  # copies must not repeat index labels
             y_resampled = y_resampled.reset_index(drop=True)
         return X_resampled, y_resampled
 
     def _fit_resample(self, X: Any, y: Any, **params: Any) -> Any:
-        # Demanded by SamplerMixin, whose template is for rows of features and for counts.
+        # Abstract in SamplerMixin, whose own fit_resample is for rows of features.
         return self.fit_resample(X, y)
 
     def _augment_in_place(self, images: NDArray[np.uint8], params: AugmentationParams) -> None:
@@ -520,8 +526,8 @@ class ImageAugmenter(DocumentationLinks, SamplerMixin, BaseEstimator):
         )
         for start in range(0, len(images), _BATCH_SIZE):
             rows = np.arange(start, min(start + _BATCH_SIZE, len(images)))
-            # Every size of a batch is compiled once and its program never freed: by repeating
-            # rows up to a power of two there are few sizes.
+            # Every batch size is compiled once, and its program is never freed. Rows are repeated
+            # up to a power of two, so that there are few sizes.
             repeated = np.resize(rows, 1 << (len(rows) - 1).bit_length())
             augmented = apply(
                 ops.convert_to_tensor(np.asarray(images[repeated])),
@@ -542,7 +548,7 @@ class ImageAugmenter(DocumentationLinks, SamplerMixin, BaseEstimator):
         return float(bounds[0]), float(bounds[1])
 
     def __sklearn_tags__(self) -> Any:
-        tags = BaseSampler.__sklearn_tags__(self)  # of which it has nothing else
+        tags = BaseSampler.__sklearn_tags__(self)  # not a base class, but its tags apply
         tags.requires_fit = False
         tags.input_tags.two_d_array = False
         tags.input_tags.sparse = tags.input_tags.dataframe = False

@@ -1,4 +1,4 @@
-"""The augmentation as a Keras layer, for the inside of a training model."""
+"""Keras layer that augments images within a model in training."""
 
 from typing import Any
 
@@ -12,20 +12,20 @@ from skpneumo.augmentation._apply import compiled_augment
 class AugmentationLayer(keras.layers.Layer):
     """Apply sampled maps and intensities to a batch of images in training.
 
-    The layer holds no state and samples nothing: the parameters are inputs, so that a seed means
-    the same on every backend and no row depends on the batch it is in. What the layer of an
-    augmenter is made with, :meth:`ImageAugmenter.layer_arguments` says.
+    The layer has no state and samples nothing. The parameters are inputs, so that a seed has the
+    same result on every backend and no row depends on its batch. The arguments of the layer come
+    from :meth:`ImageAugmenter.layer_arguments`.
 
     Parameters
     ----------
     geometry : bool, default=True
         Whether to apply the affine maps; if False, the input `affine` is ignored at no cost.
     intensity : bool, default=True
-        Whether to apply what happens to grey levels; if False, `intensity` is ignored.
+        Whether to change grey levels; if False, the input `intensity` is ignored.
     detail : bool, default=True
-        Whether sharpness and local contrast are among it; if False they cost nothing.
+        Whether to change sharpness and local contrast; if False they cost nothing.
     covers : bool, default=True
-        Whether boxes and marks are among it; if False they cost nothing.
+        Whether to add boxes and marks; if False they cost nothing.
     fill_mode : {"nearest", "constant", "reflect", "wrap"}, default="nearest"
         See :func:`augment`.
     fill_value : float, default=0.0
@@ -33,14 +33,14 @@ class AugmentationLayer(keras.layers.Layer):
     value_range : tuple of two floats, default=(0.0, 255.0)
         Values of black and white in the images.
     **kwargs : dict
-        For :class:`keras.layers.Layer`.
+        Passed to :class:`keras.layers.Layer`.
 
     Notes
     -----
-    Inputs are a list: images (n, height, width, channels), `affine` (n, 8) and `intensity`
-    (n, 37), see :class:`AugmentationParams`. The output is float32 whatever the dtype policy,
-    because pixel positions do not fit in 16 bits. ``training=False``, which is what
-    ``evaluate`` and ``predict`` pass, hands the images on as float32 and nothing else.
+    The input is a list: images (n, height, width, channels), `affine` (n, 8) and `intensity`
+    (n, 37), see :class:`AugmentationParams`. The output is float32 for any dtype policy, because
+    pixel positions do not fit in 16 bits. With ``training=False``, which ``evaluate`` and
+    ``predict`` pass, the images are only converted to float32.
 
     Examples
     --------
@@ -66,7 +66,7 @@ class AugmentationLayer(keras.layers.Layer):
         value_range: tuple[float, float] = (0.0, 255.0),
         **kwargs: Any,
     ):
-        # Autocasting to a 16-bit policy would ruin the maps on their way in.
+        # Autocasting under a 16-bit policy would make the maps inaccurate.
         super().__init__(**{"dtype": "float32", **kwargs, "autocast": False})
         self.geometry = geometry
         self.intensity = intensity

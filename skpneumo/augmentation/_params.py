@@ -1,4 +1,4 @@
-"""Random parameters of each image: one affine map and its intensities, sampled with NumPy."""
+"""Sample the affine map and the intensities of each image with NumPy."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,18 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skpneumo._typing import ArrayLike
-from skpneumo.augmentation._cover_draws import COVER_UNIFORMS, UNCOVERED
+from skpneumo.augmentation._cover_params import COVER_UNIFORMS, UNCOVERED
 
 Floats = NDArray[np.float64]
 
 # torchvision's RandomResizedCrop samples the same range of aspect ratios.
 CROP_ASPECT_RATIO = (3 / 4, 4 / 3)
 
-# Cells a side of the grids between which the bands of detail lie, finest first. Counted per image,
-# not in pixels, so that a scale is the same part of a chest whatever the size of the images.
+# Cells per side of the grids between which the bands of detail lie, finest first. They are
+# relative to the image, not in pixels, so that a band is the same part of a chest at any image
+# size.
 DETAIL_GRIDS = (64, 32, 16, 8, 4)
 
-# One column of uniform numbers each, in an order that is part of what a seed means.
+# One column of uniform numbers each; changing the order changes the result of a seed.
 UNIFORMS = (
     "rotation",
     "width_shift",
@@ -51,7 +52,7 @@ UNIFORMS = (
     "strength",
 )
 
-# Where a column that is weakened goes to: the number that leaves the image alone.
+# Uniform numbers that leave the image unchanged, to which a lower strength moves the columns.
 _NEUTRAL = {
     **dict.fromkeys(
         (
@@ -72,7 +73,7 @@ _NEUTRAL = {
     **dict.fromkeys(("left", "top", "right", "bottom", "noise", "blur"), 0.0),
 }
 
-# Columns of `AugmentationParams.intensity`, and what leaves an image alone.
+# Columns of `AugmentationParams.intensity`, and the values that leave an image unchanged.
 IDENTITY_INTENSITY = {
     "brightness": 1.0,
     "contrast": 1.0,
@@ -99,14 +100,13 @@ class AugmentationParams(NamedTuple):
         ``(a0 x + a1 y + a2, b0 x + b1 y + b2)``, pixel centres at whole numbers. It is the
         convention of ``keras.ops.image.affine_transform``.
     intensity : ndarray of shape (n, 37), dtype float32
-        Brightness factor, contrast factor and gamma exponent, where 1 leaves the image alone;
-        the shares of the width and height that are black at the left, top, right and bottom;
-        the standard deviation of the noise, in grey levels of 255, and the row and column, as
-        shares, at which the field of noise is entered; and the factor of each band of detail,
-        the finest first; then what covers the image: two boxes (top, left, height and width as
-        shares of the sides, and grey level as a share of white, below 0 for the image's mean)
-        and two marks (number of the tile, row and column of its centre as shares, scale, 1 or 0
-        for whether it is there, and grey level).
+        Brightness factor, contrast factor and gamma exponent, where 1 means no change; the shares
+        of the width and height that are black at the left, top, right and bottom; the standard
+        deviation of the noise, in grey levels of 255, and the row and column, as shares, where
+        reading of the noise field starts; the factor of each band of detail, the finest first;
+        two boxes (top, left, height and width as shares of the sides, and grey level as a share
+        of white, below 0 for the mean of the image); and two marks (number of the tile, row and
+        column of its centre as shares, scale, 1 or 0 for whether it is present, and grey level).
     """
 
     affine: NDArray[np.float32]
@@ -114,19 +114,19 @@ class AugmentationParams(NamedTuple):
 
 
 def sample_uniforms(n: int, rng: np.random.Generator) -> dict[str, Floats]:
-    """Draw n numbers from [0, 1) for every parameter, whether it is in use or not.
+    """Sample n numbers from [0, 1) for every parameter, whether it is used or not.
 
-    Row by row, so that the first rows of a longer draw are the shorter draw, and so that
-    turning one parameter on leaves what the others do unchanged: candidates of a search then
-    differ in their parameters only.
+    Numbers are sampled row by row, so that the first rows do not depend on n, and for all
+    parameters, so that enabling one does not change the others: candidates of a search then
+    differ only in their parameters.
     """
     return dict(zip(UNIFORMS, rng.random((n, len(UNIFORMS))).T, strict=True))
 
 
-def weakened(uniforms: dict[str, Floats], strength: Floats) -> dict[str, Floats]:
-    """Move what alters an image towards what leaves it alone, one strength of 0 to 1 a row.
+def scale_by_strength(uniforms: dict[str, Floats], strength: Floats) -> dict[str, Floats]:
+    """Move the numbers of each row towards no change, by a strength from 0 to 1 per row.
 
-    The aspect ratio and the flips stay as they are, and so do the chances of boxes and marks.
+    The aspect ratio, the flips and the probabilities of boxes and marks do not change.
     """
     moved = {
         name: neutral + strength * (uniforms[name] - neutral) for name, neutral in _NEUTRAL.items()
@@ -135,7 +135,7 @@ def weakened(uniforms: dict[str, Floats], strength: Floats) -> dict[str, Floats]
 
 
 def symmetric(uniform: Floats, limit: float) -> Floats:
-    """Spread numbers from [0, 1) over [-limit, limit)."""
+    """Scale numbers from [0, 1) to [-limit, limit)."""
     return (2 * uniform - 1) * limit
 
 
@@ -145,14 +145,14 @@ def crop_boxes(
     aspect: float | None = None,
     strength: Floats | None = None,
 ) -> tuple[Floats, Floats, Floats, Floats]:
-    """Draw boxes that lie in the image, or in which it lies, as shares of its width and height.
+    """Sample boxes inside or around the image, as shares of its width and height.
 
-    The share of the area is uniform and the aspect ratio, relative to the image's own, is
-    log-uniform over as much of `CROP_ASPECT_RATIO` as fits; torchvision rejects and redraws
-    instead, which shifts its areas downwards. With `aspect` the ratio is log-uniform between
-    ``1 / (1 + aspect)`` and ``1 + aspect`` whatever the area is, and a box that would reach
-    beyond the image it should lie in is made smaller instead. The area's distance from that of
-    the image is multiplied by `strength`, if it is given.
+    The share of the area is uniform. The aspect ratio, relative to that of the image, is
+    log-uniform over as much of `CROP_ASPECT_RATIO` as fits; torchvision rejects and samples again
+    instead, which makes its areas smaller on average. With `aspect` the ratio is log-uniform
+    between ``1 / (1 + aspect)`` and ``1 + aspect`` for any area, and a box that would extend
+    beyond the image is made smaller. If `strength` is given, it multiplies the difference between
+    the area and that of the image.
 
     Returns
     -------
@@ -178,12 +178,12 @@ def crop_boxes(
 
 
 def band_gains(sharpness: float, local_contrast: float, uniforms: dict[str, Floats]) -> Floats:
-    """Draw the factor of each band of detail, shape (n, len(DETAIL_GRIDS)).
+    """Sample the factor of each band of detail, shape (n, len(DETAIL_GRIDS)).
 
-    The contrast of neighbouring bands is alike: three factors are drawn, log-uniformly from
+    Neighbouring bands have similar factors: three are sampled log-uniformly from
     ``1 / (1 + local_contrast)`` to ``1 + local_contrast``, and the two bands between them have
-    the geometric mean. The finest band is also blurred or sharpened: every other image by a
-    factor from 0 to 1, the others by one from 1 to ``1 + sharpness``.
+    the geometric mean. The finest band is also blurred or sharpened: half of the images, at
+    random, by a factor from 0 to 1, the others by one from 1 to ``1 + sharpness``.
     """
     fine, middle, coarse = (2 * uniforms[name] - 1 for name in ("fine", "middle", "coarse"))
     exponents = [fine, (fine + middle) / 2, middle, (middle + coarse) / 2, coarse]
@@ -206,11 +206,11 @@ def affine_maps(
     horizontal_flip: ArrayLike = False,
     vertical_flip: ArrayLike = False,
 ) -> NDArray[np.float32]:
-    """Compose what happens to each image into one map from output to input pixels.
+    """Compose the geometric changes of each image into one map from output to input pixels.
 
     The image is cropped, flipped, zoomed, sheared, rotated (counter-clockwise, in degrees) and
-    shifted, in this order and about its centre. Cropping first and interpolating once means
-    that what lies outside the crop still fills the corners a rotation opens.
+    shifted, in this order and about its centre. Because it is interpolated only once, pixels
+    outside the crop still fill the corners of a rotated image.
 
     Returns
     -------
@@ -222,7 +222,7 @@ def affine_maps(
     slope = np.tan(np.deg2rad(shear))
     crop_width, crop_height, crop_x, crop_y = map(np.asarray, crop)
 
-    # Inverses of the steps, because the map goes from output to input.
+    # The inverses of the steps, because the map is from output to input.
     to_input = (
         _matrices(
             (crop_width, 0, crop_x * image_width),

@@ -1,4 +1,4 @@
-"""The networks as scikit-learn classifiers."""
+"""Neural networks as scikit-learn classifiers."""
 
 import lazy_loader as lazy
 

@@ -1,4 +1,4 @@
-"""What all classifiers share: checks, inner validation, fitted state as arrays."""
+"""Base class of the classifiers: checks, inner validation, fitted state as arrays."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -38,7 +38,7 @@ from skpneumo.classifiers._parameters import (
     check_network_is_the_same,
     check_network_parameters,
 )
-from skpneumo.classifiers._validation_split import rows_of_patients, training_and_validation
+from skpneumo.classifiers._validation_split import patients_of_rows, training_and_validation
 from skpneumo.classifiers.engine._compiled import NetworkSpec, Weights
 from skpneumo.classifiers.engine._prediction import predict_probabilities
 from skpneumo.classifiers.engine._training import (
@@ -53,7 +53,7 @@ from skpneumo.classifiers.engine._tta import AugmentedViews
 if TYPE_CHECKING:
     from scikeras.wrappers import KerasClassifier
 
-# With what makes whole weights of those that are trained, if these are a part.
+# Its optional argument completes the weights of a network of which only a part is trained.
 MakeCallbacks = Callable[..., list[keras.callbacks.Callback]]
 
 _NOT_PARAMETERS = {"n_classes", "value_range", "epochs", "callbacks"}
@@ -63,7 +63,7 @@ _TRAINING_PARAMETERS = {field.name for field in fields(TrainingOptions)} - _NOT_
 class BaseNetworkClassifier(
     LastFeaturesMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC
 ):
-    """Base of the classifiers of images; a subclass decides on the network."""
+    """Base class of image classifiers; a subclass defines the network."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "optimizer": [str, keras.optimizers.Optimizer],
@@ -97,7 +97,7 @@ class BaseNetworkClassifier(
 
     @abstractmethod
     def _network_spec(self) -> NetworkSpec:
-        """Say which network to train, from the parameters and what ``fit`` saw of the data."""
+        """Describe the network to train, by the parameters and the data seen in ``fit``."""
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
@@ -112,21 +112,21 @@ class BaseNetworkClassifier(
         X_val: Any = None,
         y_val: Any = None,
     ) -> Self:
-        """Train the network: from scratch, or further with ``warm_start``.
+        """Train the network from scratch, or continue training with ``warm_start``.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, height, width, channels) or (n_samples, n_features)
-            Images, best as uint8, or rows of numbers.
+            Images, preferably uint8, or rows of numbers.
         y : array-like of shape (n_samples,)
             Labels of two or more classes, of any type.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each image in the loss.
         groups : array-like of shape (n_samples,), default=None
-            The patient of each image, for inner validation: images of one patient stay together.
-            None: the patients that ``X`` carries, else what the names of its files tell.
+            The patient of each image, for inner validation, which keeps images of a patient
+            together. None uses the patients that ``X`` carries, or reads them from its file names.
         X_val, y_val : array-like, default=None
-            Images and labels for inner validation, in place of a part of ``X``.
+            Images and labels for inner validation, instead of a part of ``X``.
 
         Returns
         -------
@@ -136,18 +136,18 @@ class BaseNetworkClassifier(
         Raises
         ------
         ValueError
-            If ``X`` holds paths, NaN or another shape than ``image_shape``, ``y`` has one class
-            or another length than ``X``, or the training loss becomes infinite.
+            If ``X`` contains paths or NaN, or has another shape than ``image_shape``, if ``y``
+            has one class or another length than ``X``, or if the training loss becomes infinite.
 
         Warns
         -----
         UnknownPatientsWarning
-            If images are held out for inner validation and nothing tells their patients.
+            If images are held out for inner validation and their patients are unknown.
         """
         continued = self.warm_start and hasattr(self, "weights_")
         if (X_val is None) != (y_val is None):
-            raise ValueError("X_val and y_val go together; got only one of them.")
-        carrier = X  # checks make a plain array of it
+            raise ValueError("X_val and y_val belong together, got only one of them. Pass both.")
+        carrier = X  # the checks convert it to a plain array
         if not continued:
             self._reset()
         X, y = self._check_images(X, y, reset=not continued)
@@ -158,18 +158,18 @@ class BaseNetworkClassifier(
         if X_val is not None:
             held_out = self._check_held_out(X_val, y_val)
         elif self.early_stopping:
-            # After a warm start the same seed, so that the same images are held out.
+            # The same seed in a warm start, so that the same images are held out.
             rng = np.random.RandomState(self._validation_seed)
             trained, rows = training_and_validation(
-                X, y, rows_of_patients(carrier, y, groups), self.validation_fraction, rng,
+                X, y, patients_of_rows(carrier, y, groups), self.validation_fraction, rng,
                 self.classes_,
             )  # fmt: skip
             if not is_stream(X):
                 require_memory(
                     X.nbytes,
                     f"A copy of the {len(X)} images, without those of inner validation",
-                    "Pass these as X_val and y_val, load the images by "
-                    "ImageLoader(stream=True), or smaller ones by size=.",
+                    "Pass images for inner validation as X_val and y_val, load images with "
+                    "ImageLoader(stream=True), or load smaller ones with size=.",
                 )
             held_out = X[rows], y[rows], weights[rows]
             X, y, weights = X[trained], y[trained], weights[trained]
@@ -180,16 +180,16 @@ class BaseNetworkClassifier(
     @_fit_context(prefer_skip_nested_validation=True)
     @pinned
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
-        """Train for one more epoch, on these images, without inner validation.
+        """Train for one epoch on these images, without inner validation.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, height, width, channels) or (n_samples, n_features)
-            Images, best as uint8, or rows of numbers.
+            Images, preferably uint8, or rows of numbers.
         y : array-like of shape (n_samples,)
             Labels.
         classes : array-like of shape (n_classes,), default=None
-            All labels there will ever be; needed in the first call if ``y`` lacks one.
+            All classes; needed in the first call if ``y`` does not contain all of them.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each image in the loss.
 
@@ -201,12 +201,12 @@ class BaseNetworkClassifier(
         Raises
         ------
         ValueError
-            As in ``fit``, and with ``class_weight="balanced"``, which is about all images.
+            As in ``fit``, and if ``class_weight="balanced"``, which needs all images.
         """
         if isinstance(self.class_weight, str):
             raise ValueError(
-                f"class_weight={self.class_weight!r} would weigh each batch of partial_fit by its "
-                "own labels. Pass a dict of the weights of all images: dict(zip(classes, "
+                f"class_weight={self.class_weight!r} would weight each batch of partial_fit by "
+                "its own labels. Pass a dict of the weights of all images: dict(zip(classes, "
                 "compute_class_weight('balanced', classes=classes, y=all_labels)))."
             )
         continued = hasattr(self, "weights_")
@@ -214,7 +214,7 @@ class BaseNetworkClassifier(
             self._reset()
         X, y = self._check_images(X, y, reset=not continued)
         if not continued:
-            self._initialize(X, y if classes is None else np.asarray(classes), whole=False)
+            self._initialize(X, y if classes is None else np.asarray(classes), is_all=False)
         elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             raise ValueError(
                 f"classes={list(classes)} differs from those of the first call, "
@@ -226,7 +226,7 @@ class BaseNetworkClassifier(
 
     @pinned
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Probability of each class.
+        """Predict the probability of each class.
 
         Parameters
         ----------
@@ -248,7 +248,7 @@ class BaseNetworkClassifier(
         return predict_probabilities(self._parts(), X, views, self.devices)
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Most probable class.
+        """Predict the most probable class.
 
         Parameters
         ----------
@@ -266,7 +266,7 @@ class BaseNetworkClassifier(
     @property
     @pinned
     def network_(self) -> keras.Model:
-        """The fitted network: a new :class:`keras.Model`, images -> logits."""
+        """The fitted network as a new :class:`keras.Model`, images -> logits."""
         check_is_fitted(self)
         network = self.network_spec_.build()
         network.set_weights(self.weights_)
@@ -274,21 +274,21 @@ class BaseNetworkClassifier(
 
     @pinned
     def to_scikeras(self) -> "KerasClassifier":
-        """Wrap the fitted network for scikeras, whose wrapper gives the same probabilities.
+        """Wrap the fitted network for scikeras; the wrapper gives the same probabilities.
 
         Returns
         -------
         wrapper : scikeras.wrappers.KerasClassifier
-            An own copy of the network as ``wrapper.model_``, compiled with this classifier's
-            optimizer. ``wrapper.partial_fit`` trains it on more images; their order follows
-            from its ``random_state``.
+            A copy of the network is ``wrapper.model_``, compiled with the optimizer of this
+            classifier. ``wrapper.partial_fit`` trains it on more images, in an order that depends
+            on its ``random_state``.
         """
         from skpneumo.classifiers.engine._scikeras import as_scikeras
 
         return as_scikeras(self)
 
     def _parts(self) -> list[tuple[NetworkSpec, Weights]]:
-        """Give the fitted network in one piece, or in pieces of which each feeds the next."""
+        """Return the fitted network as a single part, or as parts that are applied in order."""
         return [(self.network_spec_, self.weights_)]
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -300,20 +300,20 @@ class BaseNetworkClassifier(
         return tags
 
     def _reset(self) -> None:
-        """Remove what earlier fits set, so that an interrupted fit leaves nothing half changed."""
+        """Remove results of earlier fits, so that an interrupted fit leaves a consistent state."""
         for name in ("weights_", "history_", "n_iter_"):
             self.__dict__.pop(name, None)
 
-    def _initialize(self, X: NDArray[Any], y: NDArray[Any], whole: bool = True) -> None:
-        """Decide on the network for these images and labels, and for others if not the whole."""
+    def _initialize(self, X: NDArray[Any], y: NDArray[Any], is_all: bool = True) -> None:
+        """Define the network for these images and labels, which may be all or the first batch."""
         self.classes_ = np.unique(y)
         if len(self.classes_) < 2:
             raise ValueError(
                 f"{type(self).__name__} needs images of at least 2 classes; all {len(y)} labels "
                 f"are {self.classes_.tolist()[0]!r}. Check how y was made, or whether a fold or "
-                "filter left one class only."
+                "filter left only one class."
             )
-        self.value_range_ = self._value_range(X, whole)
+        self.value_range_ = self._value_range(X, is_all)
         self._rng = check_random_state(self.random_state)
         self._tta_seed, self._validation_seed = random_seeds(self._rng, 2)
         self._checkpoint: TrainingCheckpoint | None = None
@@ -328,8 +328,8 @@ class BaseNetworkClassifier(
         held_out: tuple[Any, Any, Any] | None,
         n_epochs: int | None = None,
     ) -> None:
-        """Train as the parameters say, or for some epochs of which others will follow."""
-        n_images = int(np.count_nonzero(sample_weight))  # those of weight zero teach nothing
+        """Train according to the parameters, or for ``n_epochs`` of a longer training."""
+        n_images = int(np.count_nonzero(sample_weight))  # images of weight zero do not count
         epochs = self._n_epochs(n_images) if n_epochs is None else n_epochs
         with self._reporting(X, y, epochs) as make_callbacks:
             self.weights_, history, checkpoint = self._train_network(
@@ -346,32 +346,32 @@ class BaseNetworkClassifier(
         self._checkpoint = checkpoint if self.warm_start or n_epochs is not None else None
 
     def _n_epochs(self, n_images: int) -> int:
-        """Say how often a fit passes over so many images."""
+        """Return the number of epochs of a fit with this number of images."""
         return self.epochs
 
     def _first_weights(self, X: Any) -> Weights | None:
-        """Give the weights that a first fit begins with; None are random ones."""
+        """Return the initial weights of a fit from scratch; None for random ones."""
         return None
 
     def _append_history(self, history: History) -> None:
-        """Continue the history; epochs without inner validation have NaN for its scores."""
+        """Append to the history; scores of inner validation are NaN in epochs without it."""
         n_before = getattr(self, "n_iter_", 0)
         before = getattr(self, "history_", {})
         self.n_iter_ = n_before + len(history["loss"])
         self.history_ = {
             name: before.get(name, [np.nan] * n_before)
             + history.get(name, [np.nan] * len(history["loss"]))
-            for name in {"loss": [], **before, **history}  # Keras has sorted them
+            for name in {"loss": [], **before, **history}  # loss first, although Keras sorts them
         }
 
     @contextmanager
     def _reporting(
         self, X: NDArray[Any], y: NDArray[np.intp], epochs: int
     ) -> Iterator[MakeCallbacks]:
-        """Tell scikit-learn's callbacks of one fit, and of its epochs by what is yielded.
+        """Report a fit to the callbacks of scikit-learn, and yield a function that makes others.
 
-        That makes a list of Keras callbacks: one that tells of epochs, and copies of the user's,
-        which are the same ones in all phases of a fit.
+        It returns a list of Keras callbacks: one that reports epochs, and copies of the user's
+        callbacks, which are the same in all phases of a fit.
         """
         own = copied_callbacks(self.callbacks)
         context = self._init_callback_context(max_subtasks=epochs)
@@ -391,7 +391,7 @@ class BaseNetworkClassifier(
         callbacks: list[keras.callbacks.Callback],
         **changes: Any,
     ) -> tuple[Weights, History, TrainingCheckpoint]:
-        """Train a network by the parameters of this classifier, but for the changes."""
+        """Train a network with the parameters of this classifier, except for the changes."""
         check_network_is_the_same(self.network_spec_, self._network_spec())
         check_monitors(callbacks[1:], self.schedule, validated=held_out is not None)
 
@@ -420,8 +420,9 @@ class BaseNetworkClassifier(
         unseen = np.setdiff1d(y, self.classes_)
         if len(unseen):
             raise ValueError(
-                f"y holds the labels {unseen.tolist()}, which are not among the classes "
-                f"{self.classes_.tolist()} that training began with."
+                f"y contains the labels {unseen.tolist()}, which are not among the classes "
+                f"{self.classes_.tolist()} seen at the beginning of training. Pass all classes "
+                "then, or fit again."
             )
         return np.searchsorted(self.classes_, y)
 
@@ -433,5 +434,7 @@ class BaseNetworkClassifier(
         )
         class_weight = compute_sample_weight(self.class_weight, y).astype(np.float32)
         if class_weight.min() < 0:
-            raise ValueError(f"class_weight={self.class_weight} has negative weights.")
+            raise ValueError(
+                f"class_weight={self.class_weight} has negative weights; expected 0 or more."
+            )
         return sample_weight * class_weight

@@ -1,4 +1,4 @@
-"""What happens at the end of each epoch."""
+"""Callbacks at the end of each epoch: inner validation, early stopping, reporting."""
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -15,7 +15,7 @@ from skpneumo.classifiers.engine._compiled import Weights
 
 
 class InnerValidation(keras.callbacks.Callback):
-    """Add loss, recall, specificity, AUC and the like on held-out images to the logs."""
+    """Add loss, recall, specificity, AUC and other scores of held-out images to the logs."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ def validation_callbacks(
     y: NDArray[np.intp],
     sample_weight: NDArray[np.float32],
 ) -> list[keras.callbacks.Callback]:
-    """What a classifier's parameters have happen at each epoch's end with held-out images."""
+    """Make the callbacks that use held-out images, according to the parameters."""
     positive = positive_mask(classifier.classes_, classifier.callbacks or ())
     callbacks: list[keras.callbacks.Callback] = [
         InnerValidation(partial(predict_proba, X), y, sample_weight, positive)
@@ -71,29 +71,29 @@ def validation_callbacks(
 def copied_callbacks(
     callbacks: Sequence[keras.callbacks.Callback] | None,
 ) -> list[keras.callbacks.Callback]:
-    """Copy the callbacks of a classifier, of whose parameters training changes none.
+    """Copy the callbacks of a classifier, because training must not change its parameters.
 
     Raises
     ------
     TypeError
-        If one is no callback of Keras, or cannot be copied.
+        If one is not a callback of Keras, or cannot be copied.
     """
     own = list(callbacks or ())
     if wrong := [each for each in own if not isinstance(each, keras.callbacks.Callback)]:
         raise TypeError(
-            f"callbacks holds {wrong[0]!r}; expected instances of keras.callbacks.Callback. "
-            "Callbacks of scikit-learn go to set_callbacks."
+            f"callbacks contains {wrong[0]!r}; expected instances of keras.callbacks.Callback. "
+            "Pass callbacks of scikit-learn to set_callbacks."
         )
     try:
         return deepcopy(own)  # all together, because one may refer to another
     except Exception as error:
         raise TypeError(
-            f"callbacks cannot be copied: {error}. Training uses copies. Let a callback open "
-            "files and the like in on_train_begin, not when it is made."
+            f"callbacks cannot be copied: {error}. Training uses copies, so open files and the "
+            "like in on_train_begin, not in the constructor of a callback."
         ) from error
 
 
-_OF_VALIDATION = (
+_VALIDATION_SCORES = (
     "val_loss", "val_recall", "val_false_negatives", "val_specificity", "val_auc", "val_accuracy",
 )  # fmt: skip
 
@@ -101,66 +101,66 @@ _OF_VALIDATION = (
 def check_monitors(
     callbacks: Sequence[keras.callbacks.Callback], schedule: str | None = None, *, validated: bool
 ) -> None:
-    """Refuse what watches a score that nobody logs, before Keras trains on without it.
+    """Refuse callbacks that monitor a score which is not logged, which Keras would ignore.
 
     Raises
     ------
     ValueError
-        If the schedule or a callback of Keras watches such a score, and no other callback could
+        If the schedule or a callback of Keras monitors such a score, and no other callback could
         log it.
     """
     if schedule == "plateau" and not validated:
         raise ValueError(
-            'schedule="plateau" follows the loss of inner validation, and there is none. '
-            "Set early_stopping=True or give X_val and y_val."
+            'schedule="plateau" needs the loss of inner validation, but there is none. '
+            "Set early_stopping=True or pass X_val and y_val."
         )
-    logged = ("loss", "accuracy", *(_OF_VALIDATION if validated else ()))
+    logged = ("loss", "accuracy", *(_VALIDATION_SCORES if validated else ()))
     logged_by_others = any(not type(each).__module__.startswith("keras.") for each in callbacks)
     for callback in callbacks:
         monitor = getattr(callback, "monitor", None)
         if not isinstance(monitor, str) or monitor in logged or _saves_all(callback):
             continue
-        if monitor in _OF_VALIDATION:
-            remedy = "It is of inner validation: set early_stopping=True, or give X_val and y_val."
+        if monitor in _VALIDATION_SCORES:
+            remedy = "Set early_stopping=True, or pass X_val and y_val, for inner validation."
         elif logged_by_others:
             continue
         else:
-            remedy = f"Watch one of {', '.join(logged)}."
+            remedy = f"Monitor one of {', '.join(logged)}."
         raise ValueError(
-            f"{type(callback).__name__} watches {monitor!r}, which is not logged in this fit. "
+            f"{type(callback).__name__} monitors {monitor!r}, which is not logged in this fit. "
             f"{remedy}"
         )
 
 
 def _saves_all(callback: keras.callbacks.Callback) -> bool:
-    """Whether it is a ModelCheckpoint that saves every epoch, and so watches nothing."""
+    """Return whether it is a ModelCheckpoint that saves every epoch, and monitors nothing."""
     return isinstance(callback, keras.callbacks.ModelCheckpoint) and not callback.save_best_only
 
 
-# Scores that mean nothing as long as nobody has said which class is the illness.
-_ABOUT_THE_ILLNESS = ("val_recall", "val_false_negatives", "val_specificity")
+# Scores that are undefined unless it is known which class is the illness.
+_POSITIVE_CLASS_SCORES = ("val_recall", "val_false_negatives", "val_specificity")
 
 
 def positive_mask(
     classes: NDArray[Any], callbacks: Sequence[keras.callbacks.Callback] = ()
 ) -> NDArray[np.bool_] | None:
-    """Mark the classes that are the illness; None where their names do not tell.
+    """Mark the classes that are the illness; None if their names do not tell.
 
     Raises
     ------
     UndecidedPositiveError
-        If they do not tell, and one of the callbacks watches a score that is about the illness.
+        If they do not tell, and a callback monitors a score of the illness.
     """
     try:
         positive = positive_classes(classes).positive
     except UndecidedPositiveError as error:
         for callback in callbacks:
             monitor = getattr(callback, "monitor", None)
-            if monitor in _ABOUT_THE_ILLNESS:
+            if monitor in _POSITIVE_CLASS_SCORES:
                 raise UndecidedPositiveError(
-                    f"{type(callback).__name__} watches {monitor!r}, and it cannot be told which "
-                    f"of the classes {', '.join(map(repr, error.classes))} is the illness. Encode "
-                    "the labels as 0, healthy, and 1, ill, or give them names that tell.",
+                    f"{type(callback).__name__} monitors {monitor!r}, but it is unknown which of "
+                    f"the classes {', '.join(map(repr, error.classes))} is the illness. Encode "
+                    "the labels as 0, healthy, and 1, the illness, or give them names that tell.",
                     error.classes,
                 ) from None
         return None
@@ -176,10 +176,10 @@ def validation_scores(
     """Score probabilities of shape (n_samples, n_classes) against integer classes.
 
     ``positive`` marks the classes that are the illness: a false negative is an image of one of
-    them given to one of the others, and recall is the share of their images that are not. The AUC
-    of three or more classes is one against the rest. A score that a missing class leaves undefined
-    is NaN, and so are those about the illness where ``positive`` is None. Only the loss is
-    weighted, and not even that where all weights are zero.
+    them that is predicted as another class, and recall is the share of their images that are not.
+    The AUC of three or more classes is one against the rest. Scores that are undefined because a
+    class is missing are NaN, and so are those of the illness if ``positive`` is None. Only the
+    loss is weighted, unless all weights are zero.
     """
     labels = np.arange(proba.shape[1])
     binary = len(labels) == 2
@@ -210,11 +210,11 @@ class EpochReporter(keras.callbacks.Callback):
         self,
         context: Any,
         hook_arguments: dict[str, Any],
-        whole_weights: Callable[[Weights], Weights] | None = None,
+        complete_weights: Callable[[Weights], Weights] | None = None,
     ) -> None:
         super().__init__()
-        # What is trained may be a part of what predicts.
-        self._whole_weights = whole_weights or (lambda weights: weights)
+        # The trained network may be a part of the one that predicts.
+        self._complete_weights = complete_weights or (lambda weights: weights)
         self._context = context
         self._hook_arguments = hook_arguments
         self._history: dict[str, list[float]] = {}
@@ -226,13 +226,13 @@ class EpochReporter(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         for name, value in (logs or {}).items():
             self._history.setdefault(name, []).append(value)
-        # For callbacks that show them. As metadata they would be handed to scorers.
+        # For callbacks that display them; as metadata they would be passed to scorers.
         self._epoch.logs = dict(logs or {})
         stop = self._epoch.call_on_fit_task_end(
             **self._hook_arguments,
             reconstruction_attributes=lambda: {
-                "weights_": self._whole_weights(self.model.get_weights()),
-                # So that a scorer may read what inner validation has measured already.
+                "weights_": self._complete_weights(self.model.get_weights()),
+                # So that a scorer can read the scores of inner validation.
                 "history_": {name: values.copy() for name, values in self._history.items()},
             },
         )

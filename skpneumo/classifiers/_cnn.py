@@ -1,4 +1,4 @@
-"""A convolutional network as a classifier."""
+"""Convolutional network classifier."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -21,19 +21,19 @@ from skpneumo.networks import build_cnn
 class CNNClassifier(BaseNetworkClassifier):
     """Convolutional network classifier, trained with Keras.
 
-    The network is ``len(filters)`` blocks of convolutions, each followed by pooling, then dense
-    layers. It takes uint8 images as they are; scaling happens inside. Any other numbers are
-    accepted too, rows of features included, so the classifier works wherever scikit-learn's do.
+    The network has ``len(filters)`` blocks of convolutions, each followed by pooling, and then
+    dense layers. It needs no scaling of uint8 images. Any other numbers are accepted as well,
+    including rows of features, so the classifier works wherever those of scikit-learn do.
 
     Parameters
     ----------
     filters : sequence of int, default=(32, 64, 128)
-        Filters of each block of convolutions. Empty: a dense network.
+        Filters of each block of convolutions. If empty, the network is dense.
     stem_filters : int, default=0
-        Filters of a convolution of 5 x 5 pixels and stride 2 before the blocks, which halves
-        images cheaply. 0: none.
+        Filters of a convolution of 5 x 5 pixels with stride 2 before the blocks, which halves
+        images cheaply. With 0 there is none.
     convs_per_block : int, default=1
-        Convolutions before each pooling.
+        Number of convolutions before each pooling.
     kernel_size : int, default=3
         Side of the convolution kernels, in pixels.
     padding : {"same", "valid"}, default="same"
@@ -41,17 +41,17 @@ class CNNClassifier(BaseNetworkClassifier):
     pooling : {"max", "average"} or None, default="max"
         How each block halves the image.
     global_pooling : {"average", "max"} or None, default=None
-        How the last feature maps become one row: one number a map, or flattened.
+        How the last feature maps become a row: one number per map, or flattened.
     dense_units : sequence of int, default=(64,)
         Units of the dense layers.
     activation : str, default="relu"
         Name of a Keras activation.
     batch_norm : bool, default=False
-        Normalise each hidden layer over the batch.
+        Whether to normalise each hidden layer over the batch.
     residual : bool, default=False
-        Add the input of each block to its output.
+        Whether to add the input of each block to its output.
     dropout : float, default=0.0
-        Share of units dropped in training, after each block and dense layer; in [0, 1).
+        Share of units that are dropped in training, after each block and dense layer; in [0, 1).
     kernel_initializer : str, default="he_normal"
         Name of a Keras initializer.
     l1, l2 : float, default=0.0
@@ -59,112 +59,114 @@ class CNNClassifier(BaseNetworkClassifier):
     activity_l2 : float, default=0.0
         Penalty on the outputs of the hidden layers.
     max_norm : float or None, default=None
-        Largest norm of a unit's incoming weights.
+        Maximum norm of the incoming weights of a unit.
     normalization : {"image", "local"} or None, default=None
-        Take exposure and contrast out of each image inside the network, in training and in
-        prediction: by the mean and deviation of the whole image, its middle counting most, or
-        place by place over surroundings of about an eighth of its sides.
+        Normalise exposure and contrast of each image inside the network, in training and in
+        prediction: by the mean and standard deviation of the whole image, with most weight on its
+        centre, or locally by those of the surroundings, about an eighth of the sides wide.
     initial_weights : {"kermany"}, path or None, default=None
-        Weights that training begins with, all but those of the logits. "kermany": those that come
-        with the package, of the network of the recipe ``robust``, trained on the published
-        collection of children's X-rays (Kermany et al. [3]_); a path names a file of such
-        weights. The parameters of the network and the size of the images have to be the same.
-        None: random ones.
+        Initial weights of all layers except the logits. "kermany" are weights that come with the
+        package, for the network of the recipe ``robust``, trained on the published collection of
+        children's X-rays (Kermany et al. [3]_); a path is that of a file of weights. The
+        parameters of the network and the size of the images must be the same. None: random
+        weights.
     optimizer : str or keras.optimizers.Optimizer, default="adam"
         A Keras optimizer or its name.
     learning_rate : float or None, default=None
-        Step size. None: the optimizer's own, which is 0.001 for ``"adam"``.
+        Learning rate. None: the default of the optimizer, which is 0.001 for ``"adam"``.
     schedule : {"cosine", "plateau"} or None, default=None
-        How the rate changes: along half a cosine down to zero, or to a tenth when the loss of
-        inner validation has not fallen for half of ``n_iter_no_change`` epochs.
+        How the learning rate changes: along half a cosine to zero, or to a tenth when the loss of
+        inner validation has not decreased for half of ``n_iter_no_change`` epochs.
     warmup_epochs : float, default=0
-        Epochs over which the rate rises linearly from zero, with ``schedule="cosine"``.
+        Epochs over which the rate increases linearly from zero, with ``schedule="cosine"``.
     momentum : float or None, default=None
-        Momentum of an optimizer that has one, such as ``"sgd"``. None: the optimizer's own.
+        Momentum of an optimizer that has one, such as ``"sgd"``. None: the default of the
+        optimizer.
     weight_decay : float or None, default=None
-        Share of each weight lost a step, times the rate. None: the optimizer's own.
+        Weight decay per step, relative to the rate. None: the default of the optimizer.
     ema_momentum : float or None, default=None
-        Largest momentum of an exponential moving average of the weights, such as 0.997, over
-        steps. It grows so that the average never reaches back over more than a tenth of the steps
-        so far. The averages are validated and saved in place of the last weights.
+        Maximum momentum, such as 0.997, of an exponential moving average of the weights over
+        steps. The momentum increases, so that the average never covers more than a tenth of the
+        steps so far. The averages are validated and saved instead of the last weights.
     batch_size : int, default=32
-        Images a step.
+        Number of images per step.
     epochs : int, default=10
-        Passes over the images, at most; more where ``min_steps`` asks for it.
+        Maximum number of passes over the images; more if ``min_steps`` requires it.
     min_steps : int, default=0
-        Least number of steps of a fit. Where ``epochs`` passes over few images are fewer steps,
-        there are as many more epochs as it takes, and the warm-up is longer in proportion.
+        Minimum number of steps of a fit. If ``epochs`` passes over few images are fewer steps,
+        there are more epochs, and the warm-up is longer in proportion.
     early_stopping : bool, default=False
-        Hold ``validation_fraction`` of the images out, stop when their loss has not fallen by
+        Hold out ``validation_fraction`` of the images, stop when their loss has not decreased by
         ``tol`` for ``n_iter_no_change`` epochs, and restore the weights of the best epoch. The
-        held-out part is stratified; it keeps identical images together, and images of one
+        held-out part is stratified. Identical images are kept together, and so are images of a
         patient if ``X`` comes from :class:`~skpneumo.ImageLoader`. It is never augmented.
     validation_fraction : float, default=0.1
         Share of each class that is held out.
     n_iter_no_change : int, default=5
         Epochs without improvement before training stops.
     tol : float, default=0.0
-        Least fall of the validation loss that counts as an improvement.
+        Minimum decrease of the validation loss that counts as an improvement.
     loss : {"cross_entropy", "focal"}, default="cross_entropy"
-        What is minimised; focal loss (Lin et al. [1]_) puts less weight on easy images.
+        Loss to minimise; focal loss (Lin et al. [1]_) puts less weight on easy images.
     label_smoothing : float, default=0.0
-        Share of each label that is spread over all classes.
+        Share of each label that is distributed over all classes.
     balanced_batches : bool, default=False
-        Draw as many images of each class in every epoch.
+        Whether to sample the same number of images of each class in every epoch.
     class_weight : dict, "balanced" or None, default=None
         Weight of each class in the loss.
     augmentation : ImageAugmenter or None, default=None
-        Random changes, other ones for every image in every epoch of training. ``predict`` and
-        inner validation never see them.
+        Random changes of the training images, sampled again for every image in every epoch.
+        ``predict`` and inner validation use the original images.
     mixup : float, default=0.0
-        Mix pairs of images and labels in shares from a beta distribution with this parameter
-        (Zhang et al. [2]_). 0: no mixing.
+        Mix pairs of images and labels, with shares from a beta distribution with this parameter
+        (Zhang et al. [2]_). With 0, none are mixed.
     n_tta : int, default=0
-        Predict the mean over the image and as many versions changed by ``augmentation``.
+        Predict the mean over the image and this many versions changed by ``augmentation``
+        (test-time augmentation, TTA).
     image_shape : tuple of (height, width, channels) or None, default=None
-        How to fold rows of pixels into images. None: rows become strips one pixel high.
+        How to reshape rows of pixels to images. None: rows become images one pixel high.
     callbacks : list of keras.callbacks.Callback or None, default=None
-        Called during training, after inner validation has been added to the logs. Copies are,
-        so that this parameter stays as it is; their ``model`` is the network, without
+        Called during training, after inner validation has been added to the logs. Copies are
+        used, so that this parameter does not change; their ``model`` is the network, without
         augmentation.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Numbers that the hidden layers compute in while training, and on the images of inner
-        validation; weights and logits are float32 in any case, and all predictions are.
-        "auto" is bfloat16 where the processor multiplies it natively (a CPU with AVX512-BF16 or
-        AMX under TensorFlow, an Nvidia GPU of compute capability 8 or more), else float32.
+        Precision of the hidden layers in training and inner validation. Weights and logits are
+        always float32, and all predictions are computed in float32. "auto" is bfloat16 if the
+        processor multiplies it natively (a CPU with AVX512-BF16 or AMX under TensorFlow, an
+        Nvidia GPU of compute capability 8 or more), else float32.
     devices : int, "all" or None, default=None
-        GPUs over which each batch is split: the first so many, or all; on a machine without them,
-        whatever devices the backend shows. The fit is that of one device but for rounding. Only
-        JAX splits batches; on TensorFlow and torch anything but None and 1 is an error in
-        ``fit``. None: the device that Keras chooses. A classifier fitted on more devices than
-        there are predicts on those there are.
+        Number of GPUs over which each batch is split, or all; on a machine without GPUs, the
+        devices of the backend. The fit is the same as on one device, except for rounding. Only
+        JAX splits batches; on TensorFlow and torch, values other than None and 1 are an error in
+        ``fit``. None: the device that Keras chooses. If there are fewer devices than in ``fit``,
+        prediction uses those that exist.
     verbose : int, default=0
-        Verbosity: 1 shows a progress bar on a terminal, 2 a line an epoch; elsewhere 1 is 2.
+        Verbosity: 1 shows a progress bar on a terminal, 2 a line per epoch; elsewhere 1 means 2.
     warm_start : bool, default=False
-        Continue from where the last ``fit`` stopped, optimizer included.
+        Whether to continue where the last ``fit`` stopped, including the optimizer.
     random_state : int, RandomState instance or None, default=None
-        Source of the initial weights, the order of the images, dropout, augmentation and the
-        held-out part. An int gives the same fit every time on one machine.
+        Seed of the initial weights, the order of the images, dropout, augmentation and the
+        held-out part. An int gives the same fit every time on the same machine.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         The labels.
     history_ : dict of str to list of float
-        By epoch: ``loss`` and ``accuracy`` of the images trained on, augmented as they were, and
-        with inner validation ``val_loss``, ``val_recall``, ``val_false_negatives`` (images, at a
-        threshold of one half), ``val_specificity``, ``val_auc`` and ``val_accuracy``. Recall is
-        that of the illness, which the names of the classes tell, or that of all classes but 0;
-        where they do not tell, the three are NaN.
+        By epoch: ``loss`` and ``accuracy`` of the augmented training images, and with inner
+        validation ``val_loss``, ``val_recall``, ``val_false_negatives`` (images, at a threshold
+        of one half), ``val_specificity``, ``val_auc`` and ``val_accuracy``. Recall is that of the
+        illness, according to the names of the classes, or that of all classes but 0; if the names
+        do not tell, recall, false negatives and specificity are NaN.
     n_iter_ : int
-        Epochs run.
+        Number of epochs.
     network_ : keras.Model
         The fitted network, a new copy at each access; images -> logits.
     input_shape_ : tuple of (height, width, channels)
         Shape of one image.
     value_range_ : tuple of (low, high)
-        Pixel values that the network maps to -1 and 1: 0 and 255 for uint8, else the least and
-        greatest seen in ``fit``.
+        Pixel values that the network maps to -1 and 1: 0 and 255 for uint8, otherwise the minimum
+        and maximum seen in ``fit``.
     weights_ : list of ndarray
         The fitted weights, in the order of ``network_.get_weights()``.
     n_features_in_ : int
@@ -172,7 +174,7 @@ class CNNClassifier(BaseNetworkClassifier):
 
     See Also
     --------
-    skpneumo.build_cnn : The network by itself.
+    skpneumo.build_cnn : Build only the network.
 
     References
     ----------
@@ -319,7 +321,7 @@ class CNNClassifier(BaseNetworkClassifier):
         self.random_state = random_state
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Probability of each class.
+        """Predict the probability of each class.
 
         Parameters
         ----------
@@ -337,33 +339,33 @@ class CNNClassifier(BaseNetworkClassifier):
             If the initial weights were trained on some of the images.
         """
         proba = super().predict_proba(X)
-        self._say_what_was_seen(X)
+        self._warn_about_seen_images(X)
         return proba
 
     def _first_weights(self, X: Any) -> Weights | None:
         if self.initial_weights is None:
             return None
-        self._say_what_was_seen(X)
+        self._warn_about_seen_images(X)
         arguments = dict(self.network_spec_.arguments)
         saved = read_weights(self.initial_weights)
         return weights_for(saved, arguments, arguments["n_outputs"])
 
-    def _say_what_was_seen(self, X: Any) -> None:
-        """Warn of images that the initial weights were trained on: scores of them mean nothing."""
+    def _warn_about_seen_images(self, X: Any) -> None:
+        """Warn about images that the initial weights were trained on: their scores mislead."""
         if self.initial_weights is None:
             return
         if n_seen := read_weights(self.initial_weights).n_seen(X):
             warnings.warn(
                 f"initial_weights={str(self.initial_weights)!r} were trained on {n_seen} of these "
-                f"{len(X)} images. Scores of them say nothing about other patients, and neither "
+                f"{len(X)} images. Scores on them say nothing about other patients, and neither "
                 "do those of cross-validation. Use images of other patients, or "
                 "initial_weights=None.",
                 stacklevel=3,
             )
 
     def _n_epochs(self, n_images: int) -> int:
-        steps_an_epoch = max(-(-n_images // self.batch_size), 1)
-        return max(self.epochs, -(-self.min_steps // steps_an_epoch))
+        steps_per_epoch = max(-(-n_images // self.batch_size), 1)
+        return max(self.epochs, -(-self.min_steps // steps_per_epoch))
 
     def _network_spec(self) -> NetworkSpec:
         return NetworkSpec.of(

@@ -1,4 +1,4 @@
-"""Checks of what a classifier is given as images."""
+"""Check the images and labels that are passed to a classifier."""
 
 import os
 from typing import Any
@@ -14,23 +14,23 @@ from skpneumo._pixel_values import how_to_convert, same_kind_of_pixels, white_of
 from skpneumo._sklearn import _check_y
 
 _NEARLY_BLACK = (
-    "Where files have more bits than they use, ImageLoader(white=4095) or another value of white "
-    "reads them right; else scale X to 255"
+    "If files have more bits than they use, read them with ImageLoader(white=4095) or another "
+    "value of white; otherwise scale X to 255"
 )
 
 _TWO_LEVELS = (
-    "Images from 0 to 1 become uint8 by (X * 255).round().astype(np.uint8), masks become numbers "
-    "by X.astype(bool)"
+    "Convert images from 0 to 1 with (X * 255).round().astype(np.uint8), and masks with "
+    "X.astype(bool)"
 )
 
 
 def check_labels(y: Any) -> None:
-    """Refuse labels that are one-hot or missing, in words about labels.
+    """Refuse labels that are one-hot encoded or missing, with a remedy.
 
     Raises
     ------
     ValueError
-        If they are; the rows of those that are missing are named.
+        If they are; the first row with a missing label is named.
     """
     labels = np.asarray(y)
     if labels.ndim == 1 and labels.dtype.kind in "fO":
@@ -40,7 +40,7 @@ def check_labels(y: Any) -> None:
         if len(missing):
             raise ValueError(
                 f"Input y contains NaN or None in {len(missing)} of {len(labels)} labels, the "
-                f"first in row {missing[0]}. Drop those rows or label them."
+                f"first in row {missing[0]}. Remove these rows or label them."
             )
     if labels.ndim == 2 and labels.shape[1] > 1 and labels.dtype.kind in "biuf":
         one_hot = np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all()
@@ -52,13 +52,13 @@ def check_labels(y: Any) -> None:
 
 
 class ImageInputMixin(DocumentationLinks):
-    """Checks X for a classifier with the parameter ``image_shape``."""
+    """Mixin that checks X for a classifier with the parameter ``image_shape``."""
 
     image_shape: Any
     value_range_: tuple[float, float]
 
     def _check_images(self, X: Any, y: Any = "no_validation", reset: bool = False) -> Any:
-        """Bring X to images of shape (n_samples, height, width, channels); check y if given."""
+        """Convert X to images (n_samples, height, width, channels); check y if given."""
         check_is_array(X)
         if not (y is None or isinstance(y, str)):
             check_labels(y)
@@ -70,35 +70,15 @@ class ImageInputMixin(DocumentationLinks):
             else:
                 checked = validate_data(self, X, y, reset=reset, allow_nd=True, dtype="numeric")
         except (TypeError, ValueError) as error:
-            if remedy := _what_to_do_about(X, y):
-                raise ValueError(f"{type(self).__name__} takes images: {remedy}") from error
+            if remedy := _input_remedy(X, y):
+                raise ValueError(f"{type(self).__name__} expects images: {remedy}") from error
             raise
         with_labels = isinstance(checked, tuple)
         X = checked[0] if with_labels else checked
         if X.ndim == 2:
             X = X.reshape(len(X), *self._strip_shape(X.shape[1]))
-        elif 0 in X.shape[1:]:
-            raise ValueError(f"X of shape {X.shape} has no pixels. Check how it was cropped.")
-        elif X.ndim != 4:
-            remedy = "Add the channel of grey images with X[..., None]"
-            if X.ndim > 4:
-                remedy = f"Drop the axes too many: X.reshape(-1, *X.shape[{X.ndim - 3}:])"
-                if X.shape[-1] == 1:
-                    remedy = "Drop the last axis with X[..., 0], or another of length 1"
-            raise ValueError(
-                f"Expected images of shape (n_samples, height, width, channels) or rows of "
-                f"numbers, got shape {X.shape}. {remedy}."
-            )
-        elif reset and (remedy := misplaced_channels(X.shape)):
-            raise ValueError(
-                f"Expected images of shape (n_samples, height, width, channels), got {X.shape}, "
-                f"where the last axis is not that of the channels. Pass {remedy}."
-            )
-        elif self.image_shape is not None and tuple(self.image_shape) != X.shape[1:]:
-            raise ValueError(
-                f"image_shape={tuple(self.image_shape)}, but X holds images of {X.shape[1:]}. "
-                "Leave image_shape at None for images; it is for rows of pixels."
-            )
+        else:
+            self._check_shape(X.shape, reset)
         if reset:
             self.input_shape_ = X.shape[1:]
             self._check_first_range(X)
@@ -109,24 +89,49 @@ class ImageInputMixin(DocumentationLinks):
         check_classification_targets(checked[1])
         return X, checked[1]
 
+    def _check_shape(self, shape: tuple[int, ...], reset: bool) -> None:
+        """Refuse shapes other than (n_samples, height, width, channels)."""
+        if 0 in shape[1:]:
+            raise ValueError(f"X of shape {shape} has no pixels. Check how it was cropped.")
+        if len(shape) != 4:
+            remedy = "Add the channel of grey images with X[..., None]"
+            if len(shape) > 4:
+                remedy = f"Merge the extra axes: X.reshape(-1, *X.shape[{len(shape) - 3}:])"
+                if shape[-1] == 1:
+                    remedy = "Remove the last axis with X[..., 0], or another of length 1"
+            raise ValueError(
+                f"Expected images of shape (n_samples, height, width, channels) or rows of "
+                f"numbers, got shape {shape}. {remedy}."
+            )
+        if reset and (correction := misplaced_channels(shape)):
+            raise ValueError(
+                f"Expected images of shape (n_samples, height, width, channels), got {shape}, "
+                f"whose last axis does not seem to be the channels. Pass {correction}."
+            )
+        if self.image_shape is not None and tuple(self.image_shape) != shape[1:]:
+            raise ValueError(
+                f"image_shape={tuple(self.image_shape)}, but X contains images of {shape[1:]}. "
+                "Set image_shape=None for images; it is for rows of pixels."
+            )
+
     def _check_stream(self, X: Any, y: Any, reset: bool) -> Any:
-        """Check what can be checked without decoding: the images are uint8 of one shape."""
+        """Check a stream without decoding it; its images are always uint8 of one shape."""
         if len(X) == 0:
-            raise ValueError("got a stream of no images. Check how its rows were selected.")
+            raise ValueError("got an empty stream of images. Check how its rows were selected.")
         with_labels = not (isinstance(y, str) and y == "no_validation")
         if with_labels and np.ndim(y) == 1 and len(y) != len(X):
             raise ValueError(
-                f"{type(self).__name__} takes images: got {len(X)} of them and {len(y)} labels. "
+                f"{type(self).__name__} expects images: got {len(X)} of them and {len(y)} labels. "
                 "Pass one label for each."
             )
         validate_data(self, X, y, reset=reset, skip_check_array=True)
         return (X, _check_y(y, estimator=self)) if with_labels else X
 
     def _check_known_shape(self, shape: tuple[int, ...]) -> None:
-        """Speak of images before scikit-learn speaks of features."""
+        """Refuse another shape, in terms of images instead of features as in scikit-learn."""
         if shape == self.input_shape_:
             raise ValueError(
-                f"X has the shape {shape} of a single image. Pass a stack of one: X[None]."
+                f"X has the shape {shape} of a single image. Pass a stack with one image: X[None]."
             )
         if len(shape) == 4 and shape[1:] != self.input_shape_:
             if remedy := misplaced_channels(shape):
@@ -135,19 +140,19 @@ class ImageInputMixin(DocumentationLinks):
                     f"images of shape {self.input_shape_}, channels last. Pass {remedy}."
                 )
             raise ValueError(
-                f"X holds images of shape {shape[1:]}, but this {type(self).__name__} was "
+                f"X contains images of shape {shape[1:]}, but this {type(self).__name__} was "
                 f"fitted on {self.input_shape_}. Load them with "
                 f"ImageLoader(size={self.input_shape_[:2]})."
             )
         if len(shape) == 2 and self.input_shape_[0] > 1 and self.image_shape is None:
             raise ValueError(
-                f"X has {shape[1]} features a row, but this {type(self).__name__} was fitted on "
-                f"images of shape {self.input_shape_}. Fold them with X.reshape(-1, "
+                f"X has {shape[1]} features per row, but this {type(self).__name__} was fitted on "
+                f"images of shape {self.input_shape_}. Reshape them with X.reshape(-1, "
                 f"{', '.join(map(str, self.input_shape_))}) if they are rows of pixels."
             )
 
     def _check_known_range(self, X: Any) -> None:
-        """Refuse pixels that cannot be measured as those that were learned from."""
+        """Refuse pixels whose range cannot be on the same scale as in ``fit``."""
         given = _range_of(X)
         if same_kind_of_pixels(self.value_range_, given, self._are_pixels(X)):
             return
@@ -161,7 +166,7 @@ class ImageInputMixin(DocumentationLinks):
         )
 
     def _check_first_range(self, X: Any) -> None:
-        """Refuse images of 8 bits that use next to none of them, as prediction does."""
+        """Refuse 8-bit images that are nearly black, which prediction would refuse as well."""
         if X.dtype != np.uint8 or not self._are_pixels(X):
             return
         given = _range_of(X)
@@ -172,12 +177,12 @@ class ImageInputMixin(DocumentationLinks):
             f"X is uint8, but none of its values exceeds {given[1]:g}: white is 255. {remedy}."
         )
 
-    def _value_range(self, X: Any, whole: bool) -> tuple[float, float]:
-        """Give black and white: what is there where X is the whole, else what may come as well."""
+    def _value_range(self, X: Any, is_all: bool) -> tuple[float, float]:
+        """Return black and white: the range of X, or a wider one if X is not all data."""
         if X.dtype == np.uint8:
             return 0.0, 255.0
         low, high = _range_of(X)
-        if whole or not self._are_pixels(X):
+        if is_all or not self._are_pixels(X):
             return low, high
         if -1 <= low < 0 and high <= 1:
             return -1.0, 1.0
@@ -185,7 +190,7 @@ class ImageInputMixin(DocumentationLinks):
         return (low, high) if white is None else (0.0, float(white))
 
     def _are_pixels(self, X: Any) -> bool:
-        """Whether these are images, and not rows of numbers that may be anything."""
+        """Return whether these are images, not rows of arbitrary numbers."""
         return self.image_shape is not None or X.shape[1] > 1
 
     def _strip_shape(self, n_features: int) -> tuple[int, int, int]:
@@ -199,19 +204,19 @@ class ImageInputMixin(DocumentationLinks):
         height, width, channels = self.image_shape
         if height * width * channels != n_features:
             raise ValueError(
-                f"image_shape={(height, width, channels)} asks for {height * width * channels} "
-                f"numbers a row, but X has {n_features} features."
+                f"image_shape={(height, width, channels)} needs {height * width * channels} "
+                f"numbers per row, but X has {n_features} features. Pass the shape of one image."
             )
         return height, width, channels
 
 
 def _range_of(X: Any) -> tuple[float, float]:
-    """Give the lowest and the highest value; a stream is not decoded to see them."""
+    """Return the lowest and the highest value, without decoding a stream."""
     return (0.0, 255.0) if is_stream(X) else (float(X.min()), float(X.max()))
 
 
-def _what_to_do_about(X: Any, y: Any) -> str | None:
-    """Say what is wrong with X in the words of images, where scikit-learn's are of features."""
+def _input_remedy(X: Any, y: Any) -> str | None:
+    """Describe what is wrong with X in terms of images, not features as in scikit-learn."""
     if is_stream(X):
         return None
     array = np.asarray(X)
@@ -222,14 +227,14 @@ def _what_to_do_about(X: Any, y: Any) -> str | None:
         if len(bad):
             return (
                 f"Input X contains NaN or infinity in {len(bad)} of {len(array)} images, the "
-                f"first of them image {bad[0]}. Drop or fix them."
+                f"first of them image {bad[0]}. Remove or fix them."
             )
     if array.ndim == 1 and array.size == 0:
-        return "got none at all. Check where they were loaded from."
+        return "got an empty array. Check where they were loaded from."
     first = next(iter(np.asarray(X, dtype=object).flat), None)
     if isinstance(first, (str, os.PathLike)):
         return (
-            f"got text such as {str(first)!r}. Put an ImageLoader before it: "
+            f"got text such as {str(first)!r}. Put an ImageLoader before the classifier: "
             "make_pipeline(ImageLoader(), ...)."
         )
     return None

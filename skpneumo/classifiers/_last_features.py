@@ -1,4 +1,4 @@
-"""What a network's logits are computed from."""
+"""The features that the logits of a network are computed from."""
 
 from abc import abstractmethod
 from typing import Any
@@ -14,17 +14,17 @@ from skpneumo.classifiers.engine._prediction import extract_last_features
 
 
 class LastFeaturesMixin(ImageInputMixin):
-    """Gives the last features of a network that has been fitted."""
+    """Mixin for the last features of a fitted network."""
 
     devices: int | str | None
 
     @abstractmethod
     def _parts(self) -> list[tuple[NetworkSpec, Weights]]:
-        """Give the fitted network in pieces of which each feeds the next."""
+        """Return the fitted network as parts that are applied in order."""
 
     @pinned
     def last_features(self, X: Any) -> NDArray[np.float32]:
-        """Output of the last layer before the logits.
+        """Compute the output of the last layer before the logits.
 
         Parameters
         ----------
@@ -34,8 +34,8 @@ class LastFeaturesMixin(ImageInputMixin):
         Returns
         -------
         features : ndarray of shape (n_samples, n_last_features)
-            A row for each image as it is, without test-time augmentation. The logits are linear
-            in them.
+            A row for each image, without test-time augmentation. The logits are a linear function
+            of it.
         """
         check_is_fitted(self)
         X = self._check_images(X)

@@ -1,4 +1,4 @@
-"""Sizes and names that Keras would refuse late, and in words of its own layers."""
+"""Check sizes and names that Keras would refuse later, in terms of its layers."""
 
 from difflib import get_close_matches
 from numbers import Integral
@@ -20,13 +20,13 @@ _NOT_NAMES = {"get", "serialize", "deserialize"}
 
 
 def check_network_parameters(estimator: Any) -> None:
-    """Raise ValueError for the first parameter of a classifier that no network can be built of."""
+    """Raise ValueError for the first parameter with which no network can be built."""
     for parameter in _SIZES:
         for size in getattr(estimator, parameter, ()):
             if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
                 raise ValueError(
-                    f"{parameter}={getattr(estimator, parameter)!r} holds {size!r}; expected "
-                    "positive whole numbers, one a layer, such as (32, 64)."
+                    f"{parameter}={getattr(estimator, parameter)!r} contains {size!r}; expected "
+                    "positive whole numbers, one per layer, such as (32, 64)."
                 )
     for parameter, module in _NAMES.items():
         name = getattr(estimator, parameter, None)
@@ -35,7 +35,7 @@ def check_network_parameters(estimator: Any) -> None:
             near = get_close_matches(name.lower(), known, n=3)
             advice = f"Did you mean {' or '.join(near)}?" if near else f"It has {sorted(known)}."
             raise ValueError(
-                f"{parameter}={name!r}, but {module.__name__} has nothing of this name. {advice}"
+                f"{parameter}={name!r}, but {module.__name__} has nothing with this name. {advice}"
             )
 
 
@@ -49,7 +49,7 @@ def _is_known(name: str, module: ModuleType) -> bool:
 
 
 def check_network_is_the_same(before: NetworkSpec, after: NetworkSpec) -> None:
-    """Raise ValueError if training would continue with another network than it began with."""
+    """Raise ValueError if the network differs from the one that training began with."""
     if before == after:
         return
     values = dict(before.arguments)

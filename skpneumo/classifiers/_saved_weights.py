@@ -1,4 +1,4 @@
-"""Weights to begin with in place of random ones: their file, and the images they have seen."""
+"""Initial weights from a file, with digests of the images they were trained on."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -30,16 +30,16 @@ SHIPPED = {path.stem: path for path in sorted(_FOLDER.glob("*.npz"))}
 
 @dataclass(frozen=True)
 class SavedWeights:
-    """The weights of a network, and what they are of.
+    """The weights of a network, its arguments, and digests of its training images.
 
     Attributes
     ----------
     arrays : list of ndarray of float32
         In the order of ``network.get_weights()``; the last two are those of the logits.
     arguments : dict
-        What the network was built with, but for the number of its logits.
+        Arguments that the network was built with, without the number of its logits.
     digests : ndarray of uint64
-        Of the images that it was trained on.
+        Digests of the images that it was trained on.
     """
 
     arrays: list[NDArray[np.float32]]
@@ -59,18 +59,18 @@ def write_weights(
     arguments: Mapping[str, Any],
     images: NDArray[np.uint8],
 ) -> None:
-    """Write weights in 16 bits, with digests of the images that they were trained on.
+    """Write weights in 16 bits, with digests of the images they were trained on.
 
     Parameters
     ----------
     path : str or path-like
         File to write, ``.npz``.
     weights : sequence of ndarray
-        As from ``network.get_weights()``.
+        Weights, as from ``network.get_weights()``.
     arguments : mapping
-        What the network was built with.
+        Arguments that the network was built with.
     images : ndarray of uint8 of shape (n_images, height, width, channels)
-        What it was trained on. They are not saved.
+        Images that it was trained on, which are not saved.
 
     Raises
     ------
@@ -80,8 +80,8 @@ def write_weights(
     if any(np.abs(weight).max(initial=0) > np.finfo(np.float16).max for weight in weights):
         largest = max(float(np.abs(weight).max()) for weight in weights)
         raise ValueError(
-            f"The weights do not fit into 16 bits: the largest is {largest:.3g}, and 65504 is the "
-            "most. Train with a lower learning rate or more weight decay."
+            f"The weights do not fit into 16 bits: the largest is {largest:.3g}, but at most "
+            "65504 is possible. Train with a lower learning rate or more weight decay."
         )
     arrays = {f"weight_{i:03d}": np.float16(weight) for i, weight in enumerate(weights)}
     network = json.dumps(_comparable(arguments), sort_keys=True)
@@ -90,7 +90,7 @@ def write_weights(
 
 
 def read_weights(name: str | PathLike[str]) -> SavedWeights:
-    """Read weights that come with the package, or a file of them.
+    """Read weights that come with the package, or those in a file.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def read_weights(name: str | PathLike[str]) -> SavedWeights:
     Raises
     ------
     ValueError
-        If there is neither such a name nor such a file.
+        If neither such a name nor such a file exists.
     """
     path = SHIPPED.get(str(name), Path(name))
     if not path.is_file():
@@ -124,7 +124,7 @@ def _read(path: Path, changed: int) -> SavedWeights:
 
 
 def image_digests(images: Any) -> NDArray[np.uint64]:
-    """Give a number for the pixels of each image; images that are the same have the same."""
+    """Compute a digest of the pixels of each image; identical images have the same digest."""
     digests = b"".join(
         blake2b(np.ascontiguousarray(image).tobytes(), digest_size=_DIGEST_BYTES).digest()
         for image in images
@@ -135,19 +135,19 @@ def image_digests(images: Any) -> NDArray[np.uint64]:
 def weights_for(
     saved: SavedWeights, arguments: Mapping[str, Any], n_outputs: int
 ) -> list[NDArray[np.float32]]:
-    """Give the saved weights for a network, with logits that are zero for every image.
+    """Return the saved weights for a network, with logits that are zero for every image.
 
     Raises
     ------
     ValueError
-        If the network is another one than the weights are of.
+        If the weights are for another network.
     """
     other = json.loads(json.dumps(_comparable(arguments)))
     if wrong := [name for name, value in saved.arguments.items() if other.get(name) != value]:
         theirs = ", ".join(f"{name}={saved.arguments[name]!r}" for name in wrong)
         own = ", ".join(f"{name}={other.get(name)!r}" for name in wrong)
         raise ValueError(
-            f"The initial weights are of another network: it has {theirs}, this one {own}. Use "
+            f"The initial weights are for another network: it has {theirs}, this one {own}. Use "
             "the parameters of that network, or initial_weights=None."
         )
     *body, kernel, _ = saved.arrays
@@ -155,8 +155,8 @@ def weights_for(
     return [*body, *(each.astype(np.float32) for each in zeros)]
 
 
-# What has no part in the weights: two networks that differ in it can exchange them.
-_WITHOUT_WEIGHTS = {
+# Arguments that do not affect the shapes of the weights, in which networks may differ.
+_IRRELEVANT = {
     "n_outputs",
     "dropout",
     "kernel_initializer",
@@ -168,4 +168,4 @@ _WITHOUT_WEIGHTS = {
 
 
 def _comparable(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: each for name, each in arguments.items() if name not in _WITHOUT_WEIGHTS}
+    return {name: each for name, each in arguments.items() if name not in _IRRELEVANT}

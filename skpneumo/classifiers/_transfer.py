@@ -1,4 +1,4 @@
-"""A pretrained network as a classifier."""
+"""Classifier with a pretrained network."""
 
 import inspect
 import os
@@ -28,56 +28,56 @@ from skpneumo.networks._pretrained import build_features, build_head
 class TransferClassifier(BaseNetworkClassifier):
     """Classifier with a pretrained backbone, trained with Keras.
 
-    First the features of the frozen backbone are computed, once, and standardised, and a head is
-    trained on them. Then, if ``fine_tune_from`` says so, the upper layers of the backbone are
-    trained with it at a lower rate.
+    First, the features of the frozen backbone are computed once and standardised, and a head is
+    trained on them. Then, with ``fine_tune_from``, the upper layers of the backbone are trained
+    together with the head at a lower learning rate.
 
     Parameters
     ----------
     backbone : str, default="MobileNet"
         Name of a function in :mod:`keras.applications`, such as ``"VGG16"`` or ``"Xception"``.
     backbone_options : dict or None, default=None
-        More arguments of that function, such as ``{"alpha": 0.75}``.
+        Further arguments of that function, such as ``{"alpha": 0.75}``.
     weights : {"imagenet"}, path or None, default="imagenet"
-        Weights to begin with: Keras downloads those of ImageNet to its own cache; a path names
-        a ``.weights.h5`` file of the backbone without its top; None is a random start.
+        Initial weights: ``"imagenet"``, which Keras downloads to its cache; the path of a
+        ``.weights.h5`` file of the backbone without its top; or None for random weights.
     global_pooling : {"average", "max"}, default="average"
-        How the last feature maps become one number each.
+        How each of the last feature maps becomes one number.
     head_units : sequence of int, default=()
-        Units of the dense layers between features and logits. Empty: a linear head.
+        Units of the dense layers between features and logits. If empty, the head is linear.
     activation : str, default="relu"
         Activation of these layers.
     dropout : float, default=0.0
-        Share of features, and of units of each dense layer, dropped in training; in [0, 1).
+        Share of features, and of units of each dense layer, that are dropped in training; in
+        [0, 1).
     l2 : float, default=0.0
         Penalty on the weights of the head.
     fine_tune_from : str or None, default=None
-        First layer of the backbone to train, or ``"all"``. None: only the head is trained.
-        Batch normalisation stays as it came with the weights. With ``weights=None`` there is
-        nothing to spare: head and backbone are trained together from the start, for
-        ``fine_tune_epochs``, batch normalisation included.
+        First layer of the backbone to train, or ``"all"``. With None, only the head is trained.
+        Batch normalisation stays frozen. With ``weights=None`` there is only one phase: head and
+        backbone, including batch normalisation, are trained together for ``fine_tune_epochs``.
     fine_tune_epochs : int, default=5
-        Epochs of fine-tuning, at most.
+        Maximum number of epochs of fine-tuning.
     fine_tune_learning_rate : float, default=1e-5
-        Step size of fine-tuning.
+        Learning rate of fine-tuning.
     optimizer, learning_rate, schedule, warmup_epochs, momentum, weight_decay, ema_momentum, \
 batch_size, epochs, early_stopping, validation_fraction, n_iter_no_change, tol, loss, \
 label_smoothing, balanced_batches, class_weight, augmentation, mixup, n_tta, \
 image_shape, callbacks, precision, devices, verbose, warm_start, random_state : object
-        As in :class:`~skpneumo.CNNClassifier`. ``augmentation`` and ``mixup`` act in
-        fine-tuning only, because the head is trained on features computed once; an
-        :class:`~skpneumo.ImageAugmenter` that is a step before the classifier acts on both.
-        ``fit`` with ``warm_start`` continues the last of the two phases. Of ``partial_fit``
-        the first call trains the head, and standardises by its images; the others fine-tune.
+        As in :class:`~skpneumo.CNNClassifier`. ``augmentation`` and ``mixup`` affect only
+        fine-tuning, because the head is trained on features that are computed once; an
+        :class:`~skpneumo.ImageAugmenter` as a step before the classifier affects both phases.
+        ``fit`` with ``warm_start`` continues the last phase. The first call of ``partial_fit``
+        trains the head and standardises by its images; further calls fine-tune.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         The labels.
     history_ : dict of str to list of float
-        By epoch, those of fine-tuning last.
+        Losses and scores by epoch; the epochs of fine-tuning are last.
     n_iter_ : int
-        Epochs run.
+        Number of epochs.
     network_ : keras.Model
         The fitted network, a new copy at each access; images -> logits.
     input_shape_, value_range_, weights_, n_features_in_ : object
@@ -85,7 +85,7 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
 
     See Also
     --------
-    skpneumo.build_pretrained : The network by itself.
+    skpneumo.build_pretrained : Build only the network.
 
     Examples
     --------
@@ -216,14 +216,14 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
 
     @property
     def _features_spec(self) -> NetworkSpec:
-        # Whatever head is on it and whatever is to be trained, it is one program.
+        # The features share one program for any head and any trainable layers.
         return _part(self.network_spec_, build_features, trainable_from=None)
 
     def _head_spec(self, n_features: int) -> NetworkSpec:
         return _part(self.network_spec_, build_head, input_shape=(n_features,))
 
     def _split(self, weights: Weights) -> tuple[Weights, Weights]:
-        """Separate the weights of features and head; each layer of a head has two."""
+        """Separate the weights of features and head; each layer of the head has two."""
         n_hidden = len(dict(self.network_spec_.arguments)["head_units"])
         n_head = 2 * (n_hidden + 1)
         return weights[:-n_head], weights[-n_head:]
@@ -240,7 +240,7 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
         held_out: tuple[Any, Any, Any] | None,
         n_epochs: int | None = None,
     ) -> None:
-        self._say_what_has_no_effect()
+        self._warn_about_unused_parameters()
         fine_tuning = (self._fine_tune, self.fine_tune_epochs)
         phases = [(self._train_head, self.epochs), fine_tuning]
         if self.fine_tune_from is None:
@@ -270,7 +270,7 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
         make_callbacks: MakeCallbacks,
         epochs: int,
     ) -> tuple[Weights, History, TrainingCheckpoint]:
-        """Train the head on features that are computed once, and standardised."""
+        """Train the head on standardised features that are computed once."""
         X, *labels = train
         if weights is None:
             body, head = self._initial_body(), None
@@ -306,7 +306,7 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
         make_callbacks: MakeCallbacks,
         epochs: int,
     ) -> tuple[Weights, History, TrainingCheckpoint]:
-        """Train the head and what lies above the depth, from these weights or from random ones."""
+        """Train the head and the upper layers, from these weights or from random ones."""
         if weights is None:
             network = self.network_spec_.build(self._next_seed(), value_range=self.value_range_)
             weights = network.get_weights()
@@ -322,7 +322,7 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
         )
 
     def _checkpoint_of(self, spec: NetworkSpec) -> TrainingCheckpoint | None:
-        """Give the checkpoint of this phase; that of the other one is of another network."""
+        """Return the checkpoint, unless it is of the other phase, which trains another network."""
         checkpoint = self._checkpoint
         if checkpoint is None or checkpoint.spec.network != spec.with_placeholders:
             return None
@@ -339,7 +339,7 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
                 path or ("imagenet" if self.weights == "imagenet" else None),
                 path.stat().st_mtime_ns if path is not None and path.exists() else None,
                 self.value_range_,
-                # Without random layers every seed is the same start.
+                # Without random layers, the seed does not matter.
                 self._next_seed() if self.weights is None else None,
             )
         )
@@ -347,17 +347,17 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
     def _next_seed(self) -> int:
         return random_seed(self._rng)
 
-    def _say_what_has_no_effect(self) -> None:
+    def _warn_about_unused_parameters(self) -> None:
         if self.fine_tune_from is not None:
             return
-        idle = ["mixup"] if self.mixup else []
+        unused = ["mixup"] if self.mixup else []
         if self.augmentation is not None and not self.n_tta:
-            idle.append("augmentation")
-        if idle:
+            unused.append("augmentation")
+        if unused:
             warnings.warn(
-                f"{' and '.join(idle)} have no effect: the features of a frozen backbone are "
+                f"{' and '.join(unused)} have no effect: the features of a frozen backbone are "
                 "computed once. Set fine_tune_from, or put the ImageAugmenter before the "
-                "classifier as a step of the pipeline, which appends changed copies.",
+                "classifier as a step of the pipeline, which appends augmented copies.",
                 UserWarning,
                 stacklevel=2,
             )
@@ -371,15 +371,15 @@ def _initial_body(
     value_range: tuple[float, float],
     seed: int | None,
 ) -> Weights:
-    """Give the weights that all folds and candidates of a search begin with.
+    """Build the initial weights, which all folds and candidates of a search share.
 
-    Building a backbone takes seconds. A file that has been changed since is read again.
+    Building a backbone takes seconds. A file is read again if it has changed.
     """
     return spec.build(seed, weights=weights, value_range=value_range).get_weights()
 
 
 def _part(spec: NetworkSpec, builder: Callable[..., keras.Model], **changes: Any) -> NetworkSpec:
-    """Say how to build a part of a network: from those of its arguments that the part takes."""
+    """Describe a part of a network, with those of its arguments that the part accepts."""
     arguments = dict(spec.arguments) | changes
-    taken = inspect.signature(builder).parameters.keys() & arguments.keys()
-    return NetworkSpec.of(builder, **{name: arguments[name] for name in sorted(taken)})
+    accepted = inspect.signature(builder).parameters.keys() & arguments.keys()
+    return NetworkSpec.of(builder, **{name: arguments[name] for name in sorted(accepted)})

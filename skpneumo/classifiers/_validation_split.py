@@ -1,4 +1,4 @@
-"""Split training rows for early stopping."""
+"""Split the training rows for inner validation."""
 
 from hashlib import blake2b
 from typing import Any
@@ -12,21 +12,21 @@ from skpneumo._images import is_stream
 from skpneumo._paths import carried_patients
 from skpneumo._patients import patients_of
 
-# Above patients_of: rows_of_patients, fit, and a frame for each of the two decorators of fit.
+# Frames above patients_of: patients_of_rows, fit, the two decorators of fit, and the caller.
 _CALLER_OF_FIT = 6
 
 
-def rows_of_patients(X: Any, y: NDArray[Any], groups: Any) -> NDArray[np.object_]:
-    """Name the patient of each row, or of a synthetic row the patients that it was made of.
+def patients_of_rows(X: Any, y: NDArray[Any], groups: Any) -> NDArray[np.object_]:
+    """Return the patient of each row, or the patients that a synthetic row was made from.
 
     Parameters
     ----------
     X : array-like of shape (n_samples, ...)
-        Images as ``fit`` was given them, with what they carry.
+        Images as passed to ``fit``, with the patients that they carry.
     y : ndarray of shape (n_samples,)
-        Their labels.
+        Labels.
     groups : array-like of shape (n_samples,) or None
-        The patients, where the caller names them.
+        The patients, if passed by the caller.
 
     Returns
     -------
@@ -39,7 +39,7 @@ def rows_of_patients(X: Any, y: NDArray[Any], groups: Any) -> NDArray[np.object_
     real = np.array([not isinstance(each, tuple) for each in carried])
     patients = np.empty(len(y), dtype=object)
     patients[real] = patients_of(X[real], int(real.sum()), stacklevel=_CALLER_OF_FIT)
-    for row in np.flatnonzero(~real):  # one by one: NumPy would make a table of the tuples
+    for row in np.flatnonzero(~real):  # one by one, because NumPy would make a 2-D array of tuples
         patients[row] = tuple(map(str, carried[row]))
     return patients
 
@@ -52,17 +52,17 @@ def training_and_validation(
     rng: np.random.RandomState,
     classes: NDArray[Any] | None = None,
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Divide the rows for inner validation, which looks at real images only.
+    """Divide the rows for inner validation, which uses only real images.
 
-    A synthetic row is trained on, unless a patient that it was made of is held out: then it is
-    in neither part, because it holds what is to be predicted.
+    A synthetic row is used in training, unless a patient that it was made from is held out: then
+    it is in neither part, because it contains parts of a validation image.
 
     Parameters
     ----------
     X, y, fraction, rng, classes : object
         As in :func:`validation_mask`.
     patients : ndarray of shape (n_samples,), dtype object
-        As from :func:`rows_of_patients`.
+        As from :func:`patients_of_rows`.
 
     Returns
     -------
@@ -75,10 +75,10 @@ def training_and_validation(
         return ~validation, validation
     validation[real] = validation_mask(X[real], y[real], patients[real], fraction, rng, classes)
     held_out = {str(patient) for patient in patients[validation]}
-    beside = np.array(
+    excluded = np.array(
         [isinstance(each, tuple) and not held_out.isdisjoint(each) for each in patients]
     )
-    return ~validation & ~beside, validation
+    return ~validation & ~excluded, validation
 
 
 def validation_mask(
@@ -89,23 +89,23 @@ def validation_mask(
     rng: np.random.RandomState,
     classes: NDArray[Any] | None = None,
 ) -> NDArray[np.bool_]:
-    """Choose about ``fraction`` of the rows of each class, and never half of a patient.
+    """Choose about ``fraction`` of the rows of each class, keeping patients together.
 
     Parameters
     ----------
     X : ndarray or ImageStream of shape (n_samples, ...)
-        Images. Identical ones, such as oversampled copies, stay together; of a stream those
-        whose files are identical.
+        Images. Identical images, such as oversampled copies, stay together; in a stream, those
+        with identical files.
     y : ndarray of shape (n_samples,)
         Classes as integers from 0.
     patients : ndarray of shape (n_samples,)
-        The patient of each image; images of one patient stay together.
+        The patient of each image; images of a patient stay together.
     fraction : float
         Share of rows to hold out.
     rng : RandomState
-        Source of the choice.
+        Generator for the choice.
     classes : ndarray of shape (n_classes,), default=None
-        The labels, to be named in an error.
+        The labels, for error messages.
 
     Returns
     -------
@@ -120,8 +120,8 @@ def validation_mask(
     names = np.arange(y.max() + 1) if classes is None else classes
     groups = _groups(X, patients)
     held_out = np.zeros(len(y), dtype=bool)
-    # A group counts for the class of its first row: all of its rows have that class unless the
-    # same image bears two labels.
+    # A group counts for the class of its first row. All of its rows have this class, unless the
+    # same image has two labels.
     _, first, sizes = np.unique(groups, return_index=True, return_counts=True)
     for label in np.unique(y):
         candidates = rng.permutation(np.flatnonzero(y[first] == label))
@@ -129,7 +129,7 @@ def validation_mask(
             raise ValueError(
                 f"Class {names.tolist()[label]!r} has too few independent images for inner "
                 f"validation: {np.sum(y == label)} image(s) of {len(candidates)} patient(s). "
-                "Give X_val and y_val, set early_stopping=False, or collect more."
+                "Pass X_val and y_val, set early_stopping=False, or collect more images."
             )
         share = np.cumsum(sizes[candidates]) / sizes[candidates].sum()
         n_groups = 1 + np.argmin(np.abs(share[:-1] - fraction))
@@ -138,7 +138,7 @@ def validation_mask(
 
 
 def _groups(X: Any, patients: NDArray[Any]) -> NDArray[np.intp]:
-    """Number the sets of rows that belong together: of one patient, or of one content."""
+    """Number the groups of rows that stay together: of the same patient, or identical."""
     rows = np.arange(len(X))
     if is_stream(X):
         contents = X.content_digests()

@@ -1,4 +1,4 @@
-"""Collections of chest X-rays: read from a folder, downloaded, or invented.
+"""Load collections of chest X-rays from a folder or table, download them, or generate them.
 
 Every function that returns a collection returns the same :class:`~sklearn.utils.Bunch`: paths,
 targets, patients, etiologies and splits, row by row. Nothing here decodes an image.

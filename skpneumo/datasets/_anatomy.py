@@ -1,9 +1,9 @@
 """Anatomy and opacities of a synthetic chest.
 
-Everything is drawn as *density*, the weakening of the beam on its way through the body: 0 in
-air, about 1 behind the spine. A chest is drawn on a square canvas in body coordinates: ``x`` to
-the right of the image, ``y`` downwards, the half width of the rib cage about 0.85. The lungs
-are drawn the way films are read, the patient's right on the left.
+Everything is drawn as *density*, how much the body weakens the beam: 0 in air, about 1 behind
+the spine. A chest is drawn on a square canvas in body coordinates: ``x`` to the right of the
+image, ``y`` downwards, the half width of the rib cage about 0.85. The patient's right is on the
+left, as radiologists view images.
 """
 
 from dataclasses import dataclass, replace
@@ -20,14 +20,14 @@ Field = NDArray[np.floating[Any]]  # float32 throughout
 SPAN = 2.8
 TOP = -0.45
 
-# What an opacity at its plainest wants to add to the density of the lung, and what it can: a lung
-# without air is about as white as the heart, and no whiter.
+# The density that the plainest opacity would add to the lung, and the most that can be added: a
+# lung without air is about as white as the heart, not whiter.
 PLAIN_OPACITY = 0.8
 AIRLESS = 0.45
 
 
 class Opacity(NamedTuple):
-    """The disc, in body coordinates, that holds an opacity."""
+    """Disc around an opacity, in body coordinates."""
 
     x: float
     y: float
@@ -35,7 +35,7 @@ class Opacity(NamedTuple):
 
 
 class Box(NamedTuple):
-    """The edges, in body coordinates, of the box around both lungs."""
+    """Box around both lungs, in body coordinates."""
 
     left: float
     top: float
@@ -45,7 +45,7 @@ class Box(NamedTuple):
 
 @dataclass(frozen=True)
 class Chest:
-    """A chest on its canvas; ``air`` is 1 inside the lungs, 0 outside, between at their rims."""
+    """A chest on its canvas; ``air`` is 1 in the lungs, 0 outside, with soft edges."""
 
     density: Field
     air: Field
@@ -55,7 +55,7 @@ class Chest:
 
 @dataclass(frozen=True)
 class _Build:
-    """The measures of a patient and the fields that several organs are drawn from."""
+    """Measurements of a patient, and fields from which several organs are drawn."""
 
     from_spine: Field  # signed distance from the spine; its absolute value is `aside`
     aside: Field
@@ -72,12 +72,12 @@ class _Build:
 
 
 def _edge(distance: Field, softness: float) -> Field:
-    """1 where ``distance`` is positive, else 0, over a linear edge: a sigmoid without the exp."""
+    """Step from 0 to 1 where ``distance`` becomes positive, with a linear edge."""
     return np.clip(distance / softness + 0.5, 0.0, 1.0)
 
 
 def _bump(distance: Field, width: float) -> Field:
-    """A smooth bump, exactly zero beyond ``width``."""
+    """Smooth bump, exactly zero beyond ``width``."""
     return np.clip(1.0 - (distance / width) ** 2, 0.0, None) ** 2
 
 
@@ -85,7 +85,7 @@ def _clouds(rng: Generator, size: int, lumps: int) -> Field:
     """Smooth noise of about unit variance, ``lumps`` across."""
     coarse = rng.standard_normal((lumps, lumps), dtype=np.float32)
     smooth = Image.fromarray(coarse).resize((size, size), Image.Resampling.BICUBIC)
-    return 1.35 * np.asarray(smooth)  # interpolation had averaged some of the variance away
+    return 1.35 * np.asarray(smooth)  # interpolation averages away some of the variance
 
 
 def draw_chest(rng: Generator, size: int) -> Chest:
@@ -98,7 +98,7 @@ def draw_chest(rng: Generator, size: int) -> Chest:
     air = build.in_cage * build.above_dome * (1 - 0.95 * shadow)
 
     density = rng.uniform(0.68, 0.76) * trunk
-    # The lungs are thinner towards the wall of the cage, as the chest is round.
+    # The lungs are thinner towards the chest wall, because the chest is round.
     depth = np.sqrt(np.clip(1 - (0.75 * build.aside / build.inner.clip(0.01)) ** 2, 0.25, 1))
     density -= rng.uniform(0.36, 0.44) * air * depth
     heart = shadow * _edge(y - build.apex - 0.3, 0.5)
@@ -115,7 +115,7 @@ def draw_chest(rng: Generator, size: int) -> Chest:
 
 
 def _draw_build(rng: Generator, x: Field, y: Field) -> _Build:
-    # The spine may lean or bend a little, and everything hangs on it.
+    # The spine may lean or bend a little, and everything else follows it.
     from_spine = x - rng.normal(0, 0.02) * np.sin(2.2 * y) - rng.normal(0, 0.015) * (y - 1)
     aside = np.abs(from_spine)
 
@@ -129,8 +129,8 @@ def _draw_build(rng: Generator, x: Field, y: Field) -> _Build:
     dome = right_dome + (left_dome - right_dome) * (from_spine > 0).astype(np.float32)
     dome += arch * (aside / cage - 0.47) ** 2
 
-    # Mediastinum and heart cast one shadow. Its rims are two curves of height: a little to the
-    # right of the spine, and on the left, down to the tip of the heart, far out.
+    # Mediastinum and heart cast one shadow. Its edges are two functions of height: one a little to
+    # the right of the spine; the other on the left, far out towards the tip of the heart.
     neck = rng.uniform(0.13, 0.17) + 0.03 * np.exp(-(((y - apex - 0.3) / 0.13) ** 2))
     heart_top = right_dome - rng.uniform(0.72, 0.86)
     down = np.clip((y - heart_top) / (right_dome + 0.1 - heart_top), 0, 1)
@@ -154,7 +154,7 @@ def _draw_build(rng: Generator, x: Field, y: Field) -> _Build:
 
 
 def _draw_trunk(rng: Generator, x: Field, y: Field, build: _Build) -> Field:
-    """Neck, shoulders and chest wall, as thick as an ellipse is."""
+    """Draw neck, shoulders and chest wall, with an elliptical cross-section."""
     wall = build.cage + rng.uniform(0.06, 0.16)
     shoulder_top = rng.uniform(0.0, 0.12)
     half_width = wall + 0.5 * np.clip((0.6 - y) / 0.5, 0, 1) ** 1.5
@@ -164,14 +164,14 @@ def _draw_trunk(rng: Generator, x: Field, y: Field, build: _Build) -> Field:
 
 
 def _draw_gas(rng: Generator, build: _Build) -> Field:
-    """Stomach gas under the left dome."""
+    """Draw the stomach gas under the left dome of the diaphragm."""
     x, y = rng.uniform(0.3, 0.55), build.left_dome + rng.uniform(0.17, 0.3)
     distance = np.hypot((build.from_spine - x) / 1.6, build.y - y)
     return -rng.uniform(0.0, 0.25) * _bump(distance, rng.uniform(0.05, 0.16))
 
 
 def _draw_spine(rng: Generator, build: _Build) -> Field:
-    """Vertebrae with darker discs between them, and the windpipe down to its fork."""
+    """Draw vertebrae with darker discs between them, and the windpipe down to its fork."""
     y = build.y
     vertebrae = 0.5 + 0.5 * np.cos(2 * np.pi * (y - build.apex) / rng.uniform(0.105, 0.125))
     spine = (0.03 + 0.06 * vertebrae) * _edge(0.085 - build.aside, 0.03)
@@ -181,12 +181,12 @@ def _draw_spine(rng: Generator, build: _Build) -> Field:
 
 
 def _draw_ribs(rng: Generator, build: _Build) -> Field:
-    """All ribs at once: a phase that grows by one from each rib to the next."""
+    """Draw all ribs at once, by a phase that grows by one from each rib to the next."""
     aside, inner, down = build.aside, build.inner, build.y - build.apex
     spacing = (build.base - build.apex) / rng.uniform(7.6, 9.0)
     bone = rng.uniform(0.07, 0.12)
     out = np.clip(aside / inner.clip(0.05), 0, 1.05)
-    # Behind they run outwards and bend down, in front they climb from the breastbone outwards.
+    # At the back, ribs run outwards and bend down; in front, they rise from the breastbone.
     behind = _rib((down + 0.06 * out - 0.34 * out**4 * inner) / spacing, 0.26)
     behind *= _edge(aside - 0.07, 0.05) * _edge(down, 0.1)
     before = _rib((down - 0.62 * (1 - out) * inner - 0.3) / spacing, 0.3)
@@ -197,7 +197,7 @@ def _draw_ribs(rng: Generator, build: _Build) -> Field:
 
 
 def _rib(phase: Field, width: float) -> Field:
-    """Bands at every whole ``phase``, denser at their rims, as cortical bone is."""
+    """Draw a band at every whole ``phase``, denser at its edges, as cortical bone is."""
     off_axis = np.abs(phase - np.rint(phase)) / width
     return _edge(1 - off_axis, 0.35) * (0.65 + 0.5 * np.clip(off_axis, 0, 1) ** 2)
 
@@ -211,7 +211,7 @@ def _draw_collarbones(rng: Generator, build: _Build) -> Field:
 
 
 def _draw_vessels(rng: Generator, size: int, build: _Build) -> Field:
-    """Streaks that fan out from each hilum and thin towards the wall."""
+    """Draw streaks that fan out from each hilum and become thinner towards the chest wall."""
     scale = size / SPAN
     drawing = Image.new("L", (size, size))
     pen = ImageDraw.Draw(drawing)
@@ -230,13 +230,13 @@ def _draw_vessels(rng: Generator, size: int, build: _Build) -> Field:
 
 
 def add_opacities(rng: Generator, chest: Chest, etiology: str, peak: float) -> Chest:
-    """Give a chest the pneumonia of an etiology.
+    """Add the opacities of bacterial or viral pneumonia to a chest.
 
     Bacteria: one dense patch in a lung, sometimes two. Virus: a faint net over both lungs. The
-    discs of the result hold all of a patch but its faint rim.
+    discs of the result contain all of a patch except its faint edge.
     """
     size = len(chest.air)
-    half = size // 2  # opacities are soft: nobody sees that they are drawn at half resolution
+    half = size // 2  # opacities are soft, so half the resolution is enough to draw them
     steps = (np.arange(half, dtype=np.float32) + 0.5) * (SPAN / half)
     x, y = steps[None, :] - SPAN / 2, steps[:, None] + TOP
     peak *= rng.uniform(0.75, 1.25)
@@ -263,7 +263,7 @@ def add_opacities(rng: Generator, chest: Chest, etiology: str, peak: float) -> C
 
 
 def _place(rng: Generator, chest: Chest, side: int) -> tuple[float, float]:
-    """A point well inside one lung, any such point as likely as another."""
+    """Choose a point well inside one lung, uniformly at random."""
     size = len(chest.air)
     stride = max(1, size // 64)
     rows, columns = np.nonzero(chest.air[::stride, ::stride] > 0.95)

@@ -27,11 +27,11 @@ def make_bunch(
     root: str,
     descr: str,
     skipped: Sequence[SkippedFile] = (),
-    more: Mapping[str, Any] | None = None,
+    extra_columns: Mapping[str, Any] | None = None,
 ) -> Bunch:
-    """Put the columns of a collection into a Bunch, its frame and its X.
+    """Put the columns of a collection into a Bunch with a frame and an X.
 
-    ``more`` are columns for the frame that not every collection has; they come behind the others.
+    ``extra_columns`` are added to the frame, after the columns that every collection has.
     """
     columns = {
         "filenames": filenames,
@@ -49,7 +49,7 @@ def make_bunch(
         **columns,
         target_names=list(target_names),
         positive=list(positive),
-        frame=text_frame({**columns, **(more or {})}),
+        frame=text_frame({**columns, **(extra_columns or {})}),
         root=root,
         skipped=text_frame(
             {

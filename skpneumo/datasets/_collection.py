@@ -1,4 +1,4 @@
-"""Read a collection on disk into rows: image, class, patient."""
+"""Read a collection on disk into rows of image, class and patient."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,15 @@ from skpneumo._positive_class import (
     positive_classes,
     says_its_class,
 )
-from skpneumo.datasets._folders import SPLITS, TopFolders, Tree, in_order, scan, split_name
+from skpneumo.datasets._folders import (
+    SPLITS,
+    Image,
+    TopFolders,
+    Tree,
+    in_order,
+    scan,
+    split_name,
+)
 from skpneumo.datasets._patients import Patients, etiologies, read_patients
 
 Labels = Literal["binary", "etiology"]
@@ -28,7 +36,7 @@ ETIOLOGY_CLASSES = ["NORMAL", "BACTERIA", "VIRUS"]
 
 @dataclass(frozen=True)
 class Collection:
-    """The images of the splits asked for, row by row, and what else the folders hold."""
+    """The images of the requested splits, row by row, and what else the folders contain."""
 
     tree: Tree
     splits: list[str]
@@ -50,17 +58,17 @@ class Collection:
 
     @property
     def has_published_names(self) -> bool:
-        """Whether the files are called as the published ones are."""
+        """Whether the files are named like the published ones."""
         return self.is_binary and bool(np.mean(self.etiology != "unknown") > 0.5)
 
     @property
     def synthetic_note(self) -> str | None:
-        """What make_chest_xray left to say that it drew the images."""
+        """The note with which make_chest_xray marks its images as synthetic, if there is one."""
         note = self.tree.root / SYNTHETIC_NOTE
         return note.read_text("utf-8") if note.is_file() else None
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Images by split and class folder."""
+        """Count the images by split and class folder."""
         return {
             split: {
                 label: int(np.sum((self.split == split) & (self.folder == label)))
@@ -80,11 +88,11 @@ def read_collection(
     top_folders: TopFolders | None = None,
     leave_out: Sequence[str] = (),
 ) -> Collection:
-    """Read a collection without warnings."""
-    folder_of_root = Path(root).expanduser()
-    if top_folders is None and _names_folders(split, folder_of_root):
+    """Read a collection from its folders; warnings are left to the caller."""
+    folder = Path(root).expanduser()
+    if top_folders is None and _names_custom_splits(split, folder):
         top_folders = "split"
-    tree = scan(folder_of_root, top_folders, leave_out)
+    tree = scan(folder, top_folders, leave_out)
     if not tree.images:
         raise _no_images(tree)
     splits = _choose_splits(tree, split)
@@ -92,44 +100,28 @@ def read_collection(
     is_binary = {name.upper() for name in names} <= set(PNEUMONIA_CLASSES)
     if is_binary:
         names = PNEUMONIA_CLASSES
-    place = {name: i for i, name in enumerate([*in_order(tree.splits), ""])}
-    rows = sorted(
-        (
-            place[image.split],
-            image.folder.upper() if is_binary else printable(image.folder),
-            image.path,
-            printable(image.site),
-        )
-        for image in tree.images
-        if image.split in splits
-    )
-    if not rows:
-        there = in_order({image.split for image in tree.images})
-        raise FileNotFoundError(
-            f"{listed(splits)} of {os.fspath(tree.root)!r} holds no images. Splits with images: "
-            f"{listed(there)}."
-        )
-    split_at = list(place)
-    folder = _strings(folder for _, folder, _, _ in rows)
-    filenames = _strings(path for _, _, path, _ in rows)
+    images = _sorted_images(tree, splits, is_binary)
+    class_folders = _strings(image.folder for image in images)
+    filenames = _strings(image.path for image in images)
     etiology = etiologies(filenames)
     if labels == "etiology":
-        _check_etiologies(filenames, folder, etiology, is_binary)
-    etiology[(etiology == "unknown") & (np.char.upper(folder.astype(str)) == "NORMAL")] = "normal"
+        _check_etiologies(filenames, class_folders, etiology, is_binary)
+    is_normal = np.char.upper(class_folders.astype(str)) == "NORMAL"
+    etiology[(etiology == "unknown") & is_normal] = "normal"
     if labels == "etiology":
         classes = Classes(ETIOLOGY_CLASSES, ETIOLOGY_CLASSES[1:], {})
         label = [name.upper() for name in etiology]
     else:
         classes = order_classes(names, positive)
-        label = [classes.name_of.get(name, name) for name in folder]
+        label = [classes.name_of.get(name, name) for name in class_folders]
     return Collection(
         tree=tree,
         splits=splits,
         folder_classes=names,
-        folder=folder,
+        folder=class_folders,
         filenames=filenames,
-        split=_strings(split_at[place] for place, _, _, _ in rows),
-        site=_strings(site for _, _, _, site in rows),
+        split=_strings(image.split for image in images),
+        site=_strings(image.site for image in images),
         patients=read_patients(filenames, patient_pattern),
         etiology=etiology,
         target=np.array([classes.names.index(name) for name in label], dtype=np.int64),
@@ -138,11 +130,31 @@ def read_collection(
     )
 
 
+def _sorted_images(tree: Tree, splits: Sequence[str], is_binary: bool) -> list[Image]:
+    """The images of the requested splits, by split, class folder and path."""
+    rank = {name: i for i, name in enumerate([*in_order(tree.splits), ""])}
+    images = [
+        image._replace(
+            folder=image.folder.upper() if is_binary else printable(image.folder),
+            site=printable(image.site),
+        )
+        for image in tree.images
+        if image.split in splits
+    ]
+    if not images:
+        with_images = in_order({image.split for image in tree.images})
+        raise FileNotFoundError(
+            f"{quoted(splits)} of {os.fspath(tree.root)!r} holds no images. Splits with images: "
+            f"{quoted(with_images)}."
+        )
+    return sorted(images, key=lambda each: (rank[each.split], each.folder, each.path, each.site))
+
+
 @dataclass(frozen=True)
 class Classes:
     """The classes in the order of their numbers, and which of them are positive.
 
-    ``name_of`` gives the class of a label where several labels make one class.
+    ``name_of`` gives the class of a label where several labels form one class.
     """
 
     names: Sequence[str]
@@ -151,15 +163,15 @@ class Classes:
 
 
 def order_classes(names: Sequence[str], positive: Positive) -> Classes:
-    """Put the healthy classes before the others: of two, scikit-learn means the last.
+    """Put the healthy classes first, because of two, scikit-learn regards the last as positive.
 
-    What is asked for makes two classes of any number of labels. Of three or more of which none is
-    known to be healthy, none is positive.
+    ``positive`` turns any number of labels into two classes. Of three or more classes of which
+    none is known to be healthy, none is positive.
 
     Raises
     ------
     UndecidedPositiveError
-        If there are two, and their names do not tell which is the illness.
+        If there are two classes, and their names do not tell which is the illness.
     """
     try:
         decided = positive_classes(names, positive)
@@ -169,14 +181,14 @@ def order_classes(names: Sequence[str], positive: Positive) -> Classes:
         return Classes(names, [], {})
     if positive is None or len(names) == 2:
         return Classes([*decided.negative, *decided.positive], decided.positive, {})
-    ill = str(decided)
-    healthy = decided.negative[0] if len(decided.negative) == 1 else f"not {ill}"
-    name_of = dict.fromkeys(decided.positive, ill) | dict.fromkeys(decided.negative, healthy)
-    return Classes([healthy, ill], [ill], name_of)
+    name = str(decided)
+    other = decided.negative[0] if len(decided.negative) == 1 else f"not {name}"
+    name_of = dict.fromkeys(decided.positive, name) | dict.fromkeys(decided.negative, other)
+    return Classes([other, name], [name], name_of)
 
 
-def _names_folders(split: str | Sequence[str] | None, root: Path) -> bool:
-    """Whether the splits asked for are folders that nobody would otherwise take for splits."""
+def _names_custom_splits(split: str | Sequence[str] | None, root: Path) -> bool:
+    """Whether ``split`` names folders that are not splits by their usual names."""
     wanted = {split} if isinstance(split, str) else set(split or ())
     if not root.is_dir() or not wanted:
         return False
@@ -186,20 +198,20 @@ def _names_folders(split: str | Sequence[str] | None, root: Path) -> bool:
 
 def _choose_splits(tree: Tree, split: str | Sequence[str] | None) -> list[str]:
     if split is None:
-        # Of several sites some may have splits and others none.
+        # Some sites may have splits and others not.
         without = any(image.split == "" for image in tree.images)
         return [*tree.splits, *([""] if without else [])]
     wanted = [split_name(name) for name in ([split] if isinstance(split, str) else split)]
     if not wanted:
-        raise ValueError("split=[] asks for no split at all; pass None to read all there are.")
+        raise ValueError("split=[] selects no split at all; pass None to read all splits.")
     if unknown := [name for name in wanted if name not in tree.splits]:
-        there = (
-            f"its splits are {listed(tree.splits)}"
+        available = (
+            f"its splits are {quoted(tree.splits)}"
             if tree.splits
             else "it has class folders but no splits, so leave split out"
         )
         raise ValueError(
-            f"The collection {os.fspath(tree.root)!r} has no split {listed(unknown)}; {there}."
+            f"The collection {os.fspath(tree.root)!r} has no split {quoted(unknown)}; {available}."
         )
     return [name for name in tree.splits if name in wanted]
 
@@ -207,15 +219,15 @@ def _choose_splits(tree: Tree, split: str | Sequence[str] | None) -> list[str]:
 def _no_images(tree: Tree) -> Exception:
     root = os.fspath(tree.root)
     if unread := tree.unread.get(root):
-        # Above any other folder lie folders that are no classes.
-        above = (
+        # Only the parent of a folder with a class name is likely to contain class folders.
+        remedy = (
             "Pass the folder above it, or read"
             if says_its_class(tree.root.name)
-            else ("Sort the images into folders NORMAL and PNEUMONIA, or read")
+            else "Sort the images into folders NORMAL and PNEUMONIA, or read"
         )
         return ValueError(
             f"{root!r} holds images ({unread}) but no class folders, so their class is unknown. "
-            f"{above} their labels from a table with load_image_table (in the shell --table)."
+            f"{remedy} their labels from a table with load_image_table (in the shell --table)."
         )
     others = f" Of its files {describe_skipped(tree.skipped)}." if tree.skipped else ""
     return FileNotFoundError(
@@ -230,22 +242,25 @@ def _check_etiologies(
     etiology: NDArray[np.object_],
     is_binary: bool,
 ) -> None:
-    silent = filenames[(etiology == "unknown") & (np.char.upper(folder.astype(str)) != "NORMAL")]
+    is_normal = np.char.upper(folder.astype(str)) == "NORMAL"
+    silent = filenames[(etiology == "unknown") & ~is_normal]
     if len(silent):
         raise ValueError(
-            f'labels="etiology" reads bacteria or virus from the file names, and those of '
-            f"{some(silent)} do not say. Rename them as in person1_virus_6.jpeg, or use "
-            'labels="binary", which takes the folders for the classes.'
+            'labels="etiology" reads bacteria or virus from the file names, and the names of '
+            f"{with_examples(silent)} do not say. Rename them as in "
+            'person1_virus_6.jpeg, or use labels="binary", which uses the folders as classes.'
         )
-    if is_binary and len(odd := filenames[at_odds(folder, etiology)]):
+    if is_binary and len(contrary := filenames[contradicts_folder(folder, etiology)]):
         raise ValueError(
-            f'labels="etiology" needs names that agree with their folders, but {some(odd)} lie '
-            "in the folder of the other class. Move them or rename them."
+            'labels="etiology" needs names that agree with their folders, but '
+            f"{with_examples(contrary)} lie in the folder of the other class. Move or rename them."
         )
 
 
-def at_odds(folder: NDArray[np.object_], etiology: NDArray[np.object_]) -> NDArray[np.bool_]:
-    """Where the name says pneumonia and the folder says normal, or the other way round."""
+def contradicts_folder(
+    folder: NDArray[np.object_], etiology: NDArray[np.object_]
+) -> NDArray[np.bool_]:
+    """Mark the files whose name says pneumonia and whose folder says normal, or vice versa."""
     return (etiology != "unknown") & ((etiology == "normal") != (folder == "NORMAL"))
 
 
@@ -253,12 +268,13 @@ def _strings(values: Iterable[str]) -> NDArray[np.object_]:
     return np.array([*values], dtype=object)
 
 
-def listed(names: Iterable[str]) -> str:
+def quoted(names: Iterable[str]) -> str:
+    """List names in quotation marks."""
     return ", ".join(map(repr, names))
 
 
-def some(paths: Sequence[str] | NDArray[np.object_], thing: str = "file") -> str:
-    """A few of many files: how many, and the first of them by name."""
+def with_examples(paths: Sequence[str] | NDArray[np.object_], thing: str = "file") -> str:
+    """Count files, and name the first three."""
     shown = ", ".join(sorted(paths)[:3])
     more = ", ..." if len(paths) > 3 else ""
     return f"{len(paths)} {thing}{'s' if len(paths) > 1 else ''} ({shown}{more})"

@@ -1,4 +1,4 @@
-"""Describe a collection, and list its problems."""
+"""Describe a collection and list its problems."""
 
 import os
 from collections.abc import Sequence
@@ -8,14 +8,23 @@ from skpneumo._formatting import counted
 from skpneumo._image_files import SkippedFile, describe_skipped
 from skpneumo._paths import text_frame
 from skpneumo._positive_class import says_its_class
-from skpneumo.datasets._collection import ETIOLOGY_CLASSES, Collection, at_odds, some
-from skpneumo.datasets._folders import PUBLISHED_FOLDER
+from skpneumo.datasets._collection import (
+    ETIOLOGY_CLASSES,
+    Collection,
+    contradicts_folder,
+    with_examples,
+)
+from skpneumo.datasets._folders import PUBLISHED_FOLDER, Tree
 from skpneumo.datasets._published import describe_published, differences, recognise
 
 
-def complaints(collection: Collection) -> list[str]:
-    """What the user should know before trusting the collection, a sentence or two each."""
-    tree, counts = collection.tree, collection.counts()
+def find_problems(collection: Collection) -> list[str]:
+    """List, in words, what the user should know before trusting the collection."""
+    return [*_folder_problems(collection.tree), *_class_problems(collection)]
+
+
+def _folder_problems(tree: Tree) -> list[str]:
+    """List problems of the folders."""
     found = [
         f"Images in {place!r} ({n}) belong to no class of the collection and were not read."
         for place, n in tree.unread.items()
@@ -26,19 +35,26 @@ def complaints(collection: Collection) -> list[str]:
     ]
     left_out = {os.path.basename(folder).lower() for folder in tree.left_out}
     found += [
-        f"leave_out names {name!r}, and there is no folder of this name."
+        f"leave_out names {name!r}, but there is no folder of this name."
         for name in sorted(tree.unwanted - left_out)
     ]
-    # Of two, positive_classes asks; of one, the next complaint says it.
+    return found
+
+
+def _class_problems(collection: Collection) -> list[str]:
+    """List problems of the classes and of the numbers of images in them."""
+    found = []
+    counts = collection.counts()
+    # positive_classes asks about two folders, and a single folder is reported below.
     folders = collection.folder_classes
     if len(folders) > 2 and not collection.positive and not any(map(says_its_class, folders)):
         found.append(
-            f"The names of all {some(folders, 'class folder')} are no words for "
-            "classes. If they are patients, days or the like, pass the folder that holds the "
+            f"None of the {with_examples(folders, 'class folder')} has the name of a known "
+            "class. If they are patients, dates or the like, pass the folder that contains the "
             "class folders, or read the labels from a table with load_image_table."
         )
     found += [
-        f"The class {label} has no images in {repr(split) if split else repr(str(tree.root))}."
+        f"The class {label} has no images in {split or str(collection.tree.root)!r}."
         for split, by_class in counts.items()
         for label, n in by_class.items()
         if n == 0
@@ -46,30 +62,31 @@ def complaints(collection: Collection) -> list[str]:
     if len(collection.folder_classes) == 1:
         found.append(
             f"All images are in one class folder, {collection.folder_classes[0]!r}; a classifier "
-            "needs two. Pass the folder that holds the class folders."
+            "needs two. Pass the folder that contains the class folders."
         )
     if collection.target_names == ETIOLOGY_CLASSES:
         absent = set(range(len(ETIOLOGY_CLASSES))).difference(collection.target)
         found += [f"The class {ETIOLOGY_CLASSES[i]} has no images." for i in sorted(absent)]
     if collection.is_binary:
-        odd = collection.filenames[at_odds(collection.folder, collection.etiology)]
-        if len(odd):
-            found.append(f"The names of {some(odd)} contradict their folders. Folders decide.")
+        contrary = collection.filenames[contradicts_folder(collection.folder, collection.etiology)]
+        if len(contrary):
+            found.append(
+                f"The names of {with_examples(contrary)} contradict their folders. The folders "
+                "decide."
+            )
     if collection.has_published_names and collection.synthetic_note is None:
         release = recognise(counts)
-        if release and (unlike := differences(counts, release)):
+        if release and (different := differences(counts, release)):
             found.append(
                 f"This looks like the published collection ({release.name}), but "
-                f"{', '.join(unlike)}. Unpack it again unless images were left out or added on "
+                f"{', '.join(different)}. Unpack it again unless images were left out or added on "
                 "purpose."
             )
     return found
 
 
 def describe(collection: Collection) -> str:
-    """Where the images come from, and what was counted."""
-    import pandas as pd
-
+    """Describe where the images come from and how many were read."""
     tree = collection.tree
     if collection.synthetic_note is not None:
         origin = f"# Synthetic chest X-rays\n\n{collection.synthetic_note.strip()}"
@@ -79,14 +96,30 @@ def describe(collection: Collection) -> str:
         if release and not differences(collection.counts(), release):
             origin += f"\n\nAs many images were read as published: {release.name}."
         else:
-            origin += (
-                "\n\nThe files read are called like the published ones, but they are not as many."
-            )
+            origin += "\n\nThe files are named like the published ones, but their number differs."
     else:
         origin = (
-            "# A collection of chest X-rays\n\nNothing is known of its origin and terms but the "
-            "folder it was read from."
+            "# A collection of chest X-rays\n\nNothing is known about its origin and terms of use "
+            "except the folder it was read from."
         )
+    return "\n".join(
+        [
+            origin,
+            *_describe_counts(collection),
+            *_describe_unread(tree.skipped, tree.litter, tree.left_out),
+            *(
+                f"\nNot read, because they belong to no class: images in {place} ({n})."
+                for place, n in tree.unread.items()
+            ),
+            "",
+        ]
+    )
+
+
+def _describe_counts(collection: Collection) -> list[str]:
+    """Tabulate the numbers of images and patients."""
+    import pandas as pd
+
     rows = text_frame(
         {
             "split": pd.Categorical(collection.split, collection.splits),
@@ -101,40 +134,38 @@ def describe(collection: Collection) -> str:
         "",
         "## What was read",
         "",
-        f"From {os.fspath(tree.root)}: {len(rows)} images of {len(in_splits)} patients, "
-        f"{(in_splits > 1).sum()} of them in more than one split.",
+        f"From {os.fspath(collection.tree.root)}: {len(rows)} images of {len(in_splits)} "
+        f"patients, {(in_splits > 1).sum()} of them in more than one split.",
         "",
         "| split | class | etiology | images | patients |",
         "| --- | --- | --- | ---: | ---: |",
     ]
-    lines += [
-        f"| {split or '-'} | {folder} | {etiology} | {images} | {patients} |"
-        for (split, folder, etiology), images, patients in table.agg(
-            ["size", "nunique"]
-        ).itertuples()
+    return [
+        *lines,
+        *(
+            f"| {split or '-'} | {folder} | {etiology} | {images} | {patients} |"
+            for (split, folder, etiology), images, patients in table.agg(
+                ["size", "nunique"]
+            ).itertuples()
+        ),
     ]
-    lines += left_aside(tree.skipped, tree.litter, tree.left_out)
-    lines += [
-        f"\nNot read, as they belong to no class: images in {place} ({n})."
-        for place, n in tree.unread.items()
-    ]
-    return "\n".join([origin, *lines, ""])
 
 
-def left_aside(
+def _describe_unread(
     skipped: Sequence[SkippedFile], litter: Sequence[str], left_out: Sequence[str]
 ) -> list[str]:
-    """What was not read, a paragraph each."""
+    """Write a paragraph for each kind of file that was not read."""
     lines = []
     if skipped:
-        lines += ["", f"Skipped, as they are no images that can be read: {some_of(skipped)}."]
+        lines += ["", f"Skipped, because they cannot be read as images: {count_skipped(skipped)}."]
     if litter:
-        lines += ["", f"Overlooked, as machines leave it behind: {some(litter, 'item')}."]
+        ignored = with_examples(litter, "item")
+        lines += ["", f"Ignored, because other programs leave them behind: {ignored}."]
     if left_out:
-        lines += ["", f"Left out, as asked: {some(left_out, 'folder')}."]
+        lines += ["", f"Left out, as requested: {with_examples(left_out, 'folder')}."]
     return lines
 
 
-def some_of(skipped: Sequence[SkippedFile]) -> str:
-    """Count what was skipped, and say why."""
+def count_skipped(skipped: Sequence[SkippedFile]) -> str:
+    """Count the skipped files, and say why they were skipped."""
     return f"{counted(len(skipped), 'file')}, of which {describe_skipped(skipped)}"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_dicom_headers"]
 
-# Column of the table: keyword of the element, and its tag.
+# Column of the table: keyword and tag of the element.
 _TEXT = {
     "sex": ("PatientSex", 0x00100040),
     "manufacturer": ("Manufacturer", 0x00080070),
@@ -54,7 +54,7 @@ _TAGS = (
 )
 
 _AGE = re.compile(r"(\d{1,3})([DWMY])")
-_A_YEAR = {"D": 365.25, "W": 365.25 / 7, "M": 12.0, "Y": 1.0}
+_UNITS_PER_YEAR = {"D": 365.25, "W": 365.25 / 7, "M": 12.0, "Y": 1.0}
 _VIEWS = {
     "postero-anterior": "PA",
     "antero-posterior": "AP",
@@ -62,8 +62,8 @@ _VIEWS = {
     "right lateral": "RL",
 }
 
-# Values of these do not fit in a cell: sequences, bytes and what nobody can read.
-_UNFIT = {"SQ", "OB", "OW", "OB or OW", "OD", "OF", "OL", "OV", "UN"}
+# Representations whose values do not fit in a cell: sequences and bytes.
+_NOT_TABULAR = {"SQ", "OB", "OW", "OB or OW", "OD", "OF", "OL", "OV", "UN"}
 
 
 def read_dicom_headers(
@@ -71,23 +71,23 @@ def read_dicom_headers(
 ) -> pd.DataFrame:
     """Read patients, views and devices from DICOM headers, without the pixels.
 
-    Names, dates of birth and other identifiers stay in the files. A patient is told from others
-    by a hash of the PatientID and its issuer, a study by one of its UID, and the hashes depend on
-    a salt, so that nobody without it can try out numbers until one fits. The paths are as they
-    are, however.
+    Names, dates of birth and other identifiers stay in the files. A patient is identified by a
+    hash of the PatientID and its issuer, and a study by a hash of its UID. The hashes depend on a
+    salt, so that nobody without it can find out a PatientID by trying numbers. The paths, however,
+    are not anonymised.
 
     Parameters
     ----------
     paths : str, path-like or array-like of shape (n_files,) or (n_files, 1)
-        A folder, in which all files are looked at but hidden ones and what file managers leave
-        behind; or files.
+        A folder, of which all files are read except hidden files and those that file managers
+        leave behind; or files.
     salt : str or bytes, default=None
-        Of the hashes. The same salt gives the same patient the same hash in every call, so that
-        tables can be joined, and splits that depend on the order of patients repeated; keep it as
-        secret as the PatientIDs. None is another one in each call.
+        Salt of the hashes. With the same salt a patient has the same hash in every call, so that
+        tables can be joined, and splits that depend on the order of patients can be repeated.
+        Keep it as secret as the PatientIDs. None uses a new random salt in each call.
     tags : sequence of str, default=()
-        Keywords of further elements, such as ``["StudyDate"]``: a column each. Whatever is named
-        here is in the table as it is in the file.
+        Keywords of further elements, such as ``["StudyDate"]``, each of which becomes a column.
+        Their values are copied from the file as they are.
 
     Returns
     -------
@@ -96,26 +96,26 @@ def read_dicom_headers(
 
         - ``path``, as given or found;
         - ``patient`` and ``study``, hashes of 16 hexadecimal digits;
-        - ``view_position``: "PA", "AP", "LL" or what else the file says; ``laterality``;
+        - ``view_position``: "PA", "AP", "LL" or the value in the file; ``laterality``;
         - ``age`` in years, ``sex``, ``manufacturer``, ``model``;
-        - ``rows``, ``columns``, ``photometric_interpretation``, ``bits`` (those stored);
+        - ``rows``, ``columns``, ``photometric_interpretation``, ``bits`` (bits stored per pixel);
         - a column for each of ``tags``;
-        - ``error``: why the header, or an element of it, could not be read; "" if all could.
+        - ``error``: why the header, or an element of it, could not be read; "" if none.
 
-        What a file does not say is missing (None or NaN).
+        Elements that a file lacks are missing values (None or NaN).
 
     Raises
     ------
     ImportError
         If pydicom is not installed: ``pip install "skpneumo[dicom]"``.
     FileNotFoundError
-        If there is no such folder.
+        If the folder does not exist.
     ValueError
-        If a tag is unknown or holds no value for a table, or the ``salt`` is empty.
+        If a tag is unknown or its values do not fit in a table, or the ``salt`` is empty.
 
     See Also
     --------
-    load_image_table : Takes the table, once it has labels.
+    load_image_table : Reads the table as a collection, once it has labels.
     skpneumo.ImageLoader : Reads the pixels.
 
     Examples
@@ -134,7 +134,7 @@ def read_dicom_headers(
             {"path": path, "error": reason} if reason else _read(path, key, keywords)
             for path, reason in _files(paths)
         ]
-    # Object columns, because the strings of pandas refuse paths that are no UTF-8.
+    # Object columns, because the string type of pandas refuses paths that are not UTF-8.
     table = pd.DataFrame(
         {
             column: pd.Series([record.get(column) for record in records], dtype=object)
@@ -148,13 +148,13 @@ def _key(salt: str | bytes | None) -> bytes:
     if salt is None:
         return secrets.token_bytes(32)
     if not isinstance(salt, str | bytes) or not salt:
-        raise ValueError(f"salt={salt!r}; expected text or bytes that nobody guesses, or None.")
+        raise ValueError(f"salt={salt!r}; expected a secret text or bytes, not empty, or None.")
     secret = salt.encode() if isinstance(salt, str) else salt
     return blake2b(secret, digest_size=32).digest()
 
 
 def _known_keywords(tags: Sequence[str]) -> dict[str, int]:
-    """The elements asked for, by keyword."""
+    """Look up the tags of the requested keywords."""
     if not tags:
         return {}
     try:
@@ -169,16 +169,18 @@ def _known_keywords(tags: Sequence[str]) -> dict[str, int]:
             close = get_close_matches(str(keyword), datadict.keyword_dict, n=3)
             hint = f"Did you mean {' or '.join(map(repr, close))}?" if close else ""
             raise ValueError(
-                f"{keyword!r} is no keyword of DICOM, such as 'StudyDate'. {hint}".strip()
+                f"{keyword!r} is not a DICOM keyword, such as 'StudyDate'. {hint}".strip()
             )
-        if datadict.dictionary_VR(tag) in _UNFIT or tag >> 16 == 0x7FE0:
-            raise ValueError(f"{keyword} holds no value that fits in a table; leave it out.")
+        if datadict.dictionary_VR(tag) in _NOT_TABULAR or tag >> 16 == 0x7FE0:
+            raise ValueError(
+                f"The values of {keyword} do not fit in a table; leave it out of tags."
+            )
         known[keyword] = tag
     return known
 
 
 def _files(paths: Any) -> Iterator[tuple[str, str]]:
-    """Files, and of what is none in a folder why it is passed over."""
+    """Yield each path with the reason why it cannot be read, "" for a file."""
     if not isinstance(paths, str | os.PathLike):
         yield from ((path, "") for path in check_paths(paths))
         return
@@ -208,7 +210,7 @@ def _read(path: str, key: bytes, keywords: dict[str, int]) -> dict[str, Any]:
 
 
 def _reason(error: Exception) -> str:
-    """Say what was wrong; pydicom's words, which may quote the file, are not passed on."""
+    """Say what was wrong, without the messages of pydicom, which may quote the file."""
     if isinstance(error, _NotDicomError | UnusableDicomError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:
@@ -217,11 +219,11 @@ def _reason(error: Exception) -> str:
 
 
 class _NotDicomError(ValueError):
-    """A file is none of DICOM's."""
+    """The file is not a DICOM file."""
 
 
 def _read_header(path: str, tags: list[int]) -> "Dataset":
-    # Looked at first, because opening a FIFO waits for somebody to write into it.
+    # Checked first, because opening a FIFO waits until another process writes into it.
     if os.path.exists(path) and not os.path.isfile(path):
         raise _NotDicomError("a folder, pipe, socket or device")
     with open(path, "rb") as file:
@@ -249,7 +251,7 @@ def _describe(header: "Dataset", key: bytes, keywords: dict[str, int]) -> dict[s
 
 
 class _Elements:
-    """Values of a header, None for what is missing, empty or not to be read."""
+    """Values of a header, None for those that are missing, empty or unreadable."""
 
     def __init__(self, header: "Dataset") -> None:
         self._header = header
@@ -258,7 +260,7 @@ class _Elements:
     def value(self, keyword: str) -> Any:
         try:
             return self._header.get(keyword)
-        except Exception:  # as above; what it says may quote the value
+        except Exception:  # as above; the message may quote the value
             self.unreadable.append(keyword)
             return None
 
@@ -277,7 +279,7 @@ class _Elements:
 
 
 def _hash(key: bytes, *words: str) -> str:
-    # Lengths tell where a word ends, so that no two lists of words are alike.
+    # With the lengths, different lists of words never join to the same text.
     joined = "".join(f"{len(word)}:{word}" for word in words)
     return blake2b(joined.encode("utf-8", "surrogateescape"), key=key, digest_size=8).hexdigest()
 
@@ -295,6 +297,6 @@ def _years(element: _Elements) -> float | None:
     if text is None:
         return None
     if found := _AGE.fullmatch(text.upper()):
-        return int(found[1]) / _A_YEAR[found[2]]
+        return int(found[1]) / _UNITS_PER_YEAR[found[2]]
     element.unreadable.append("PatientAge")
     return None

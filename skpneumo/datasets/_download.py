@@ -1,4 +1,4 @@
-"""Where the published archive is, and how it is downloaded."""
+"""Download the published archive from one of its mirrors."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -46,17 +46,17 @@ MIRRORS = (
 _CHUNK = 1 << 20
 _TIMEOUT = 30.0  # seconds without a byte
 
-# A server that sends less in this time, a byte now and then, is as good as none.
+# A server that sends less than this rate over this time is given up.
 _RATE_WINDOW = 60.0  # seconds
-_LEAST_RATE = 10_000  # bytes per second: the archive would take a day and a half
+_MIN_RATE = 10_000  # bytes per second, at which the archive would take a day and a half
 
 
-class _NotTheArchive(Exception):
-    """A server offers something else."""
+class _WrongArchiveError(Exception):
+    """A server sends something other than the expected archive."""
 
 
 def download(mirrors: Sequence[Mirror], folder: Path, n_retries: int, delay: float) -> Path:
-    """The archive, from the first mirror that gives it."""
+    """Download the archive from the first mirror that has it."""
     from requests.exceptions import HTTPError, RequestException
 
     archive = folder / "archive.zip"
@@ -69,7 +69,7 @@ def download(mirrors: Sequence[Mirror], folder: Path, n_retries: int, delay: flo
                 _transfer(mirror, archive)
                 _check_content(archive, mirror)
                 return archive
-            except _NotTheArchive as error:
+            except _WrongArchiveError as error:
                 reached = True
                 failures.append(f"{mirror.name} ({mirror.url}): {error}")
                 break
@@ -84,7 +84,7 @@ def download(mirrors: Sequence[Mirror], folder: Path, n_retries: int, delay: flo
     report = "The chest X-rays could not be downloaded.\n- " + "\n- ".join(failures)
     if reached:
         raise OSError(
-            f"{report}\nWhat was served is not the archive. Download it by hand from "
+            f"{report}\nWhat the server sent is not the archive. Download it by hand from "
             "https://doi.org/10.17632/rscbjbr9sj.2, unpack it and use load_chest_xray, or pass "
             "url= and sha256= of a copy."
         )
@@ -94,7 +94,7 @@ def download(mirrors: Sequence[Mirror], folder: Path, n_retries: int, delay: flo
 
 
 def _transfer(mirror: Mirror, archive: Path) -> None:
-    """Download a file, no more of it than the archive has, and not at a crawl."""
+    """Download a file; give up if it exceeds the size of the archive or is far too slow."""
     import requests
 
     plain = {"Accept-Encoding": "identity"}
@@ -102,7 +102,7 @@ def _transfer(mirror: Mirror, archive: Path) -> None:
         response.raise_for_status()
         announced = int(response.headers.get("Content-Length", 0))
         if announced and mirror.n_bytes and announced != mirror.n_bytes:
-            raise _NotTheArchive(
+            raise _WrongArchiveError(
                 f"{announced} bytes, expected {mirror.n_bytes} of SHA-256 {mirror.sha256}"
             )
         n_bytes = mirror.n_bytes or announced
@@ -111,15 +111,17 @@ def _transfer(mirror: Mirror, archive: Path) -> None:
             for chunk in _chunks(response.raw):
                 received += len(chunk)
                 if n_bytes and received > n_bytes:
-                    raise _NotTheArchive(f"more than {n_bytes} bytes")
+                    raise _WrongArchiveError(f"more than {n_bytes} bytes")
                 file.write(chunk)
                 advance(len(chunk))
         if received < n_bytes:
-            raise requests.ConnectionError(f"the connection ended after {received} of {n_bytes}")
+            raise requests.ConnectionError(
+                f"the connection ended after {received} of {n_bytes} bytes"
+            )
 
 
 def _chunks(stream: Any) -> Iterator[bytes]:
-    """Read what there is at a time, so that a slow server cannot hide within a chunk."""
+    """Yield bytes as they arrive, so that a slow server is noticed within a chunk."""
     import requests
     import urllib3
 
@@ -129,10 +131,10 @@ def _chunks(stream: Any) -> Iterator[bytes]:
             yield chunk
             in_window += len(chunk)
             if (elapsed := time.monotonic() - begin) > _RATE_WINDOW:
-                if in_window < _LEAST_RATE * elapsed:
+                if in_window < _MIN_RATE * elapsed:
                     raise requests.ConnectionError(
                         f"{in_window / elapsed:,.0f} bytes per second; less than "
-                        f"{_LEAST_RATE:,} would take days"
+                        f"{_MIN_RATE:,} would take days"
                     )
                 begin, in_window = time.monotonic(), 0
     except urllib3.exceptions.HTTPError as error:
@@ -143,6 +145,6 @@ def _check_content(archive: Path, mirror: Mirror) -> None:
     with open(archive, "rb") as file:
         sha256 = file_digest(file, "sha256").hexdigest()
     if sha256 != mirror.sha256:
-        raise _NotTheArchive(
+        raise _WrongArchiveError(
             f"{archive.stat().st_size} bytes of SHA-256 {sha256}, expected {mirror.sha256}"
         )

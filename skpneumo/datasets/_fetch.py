@@ -1,4 +1,4 @@
-"""The published collection, downloaded once and whole."""
+"""Download and load the published collection."""
 
 import errno
 import os
@@ -35,14 +35,14 @@ def fetch_chest_xray(
     and 624 for testing. The download of 1.2 GB happens once.
 
     The archive is downloaded to a temporary folder, compared with its checksum, unpacked there,
-    and only then moved to where later calls find it. A call that is interrupted leaves nothing
-    behind that a later one would take for the collection; that one starts again. Once the images
-    are there, the network is not used.
+    and only then moved to where later calls find it. An interrupted call therefore never leaves
+    an incomplete collection behind; the next call starts from scratch. Once the images are there,
+    the network is not used.
 
     Parameters
     ----------
     data_home : str or path-like, default=None
-        The folder that downloads are kept in. None is that of scikit-learn, by default
+        The folder in which downloads are saved. None is the folder of scikit-learn, by default
         ``~/scikit_learn_data``.
     split : {"train", "test"}, list of these or None, default=None
         The splits to load. This release has no ``val``.
@@ -55,8 +55,8 @@ def fetch_chest_xray(
     delay : float, default=1.0
         Seconds between tries.
     url : str or None, default=None
-        Where to download the archive from, instead of from the mirrors known to the package: your
-        own copy, or another zip archive whose ``sha256`` you give.
+        Where to download the archive from instead of the mirrors known to the package: a copy
+        of your own, or another zip archive whose ``sha256`` you give.
     sha256 : str or None, default=None
         The SHA-256 of that archive in hexadecimal. None expects the published archive.
 
@@ -71,12 +71,12 @@ def fetch_chest_xray(
         If the images are not there and ``download_if_missing`` is False, if the archive is not
         the one expected, or if the disk is full.
     ConnectionError
-        If no mirror could be reached. It is an OSError, too.
+        If no mirror could be reached. It is a subclass of OSError.
 
     See Also
     --------
-    load_chest_xray : Read a copy you have already, such as that of Kaggle.
-    make_chest_xray : Draw synthetic images instead.
+    load_chest_xray : Read a copy that you already have, such as the one from Kaggle.
+    make_chest_xray : Generate synthetic images instead.
 
     References
     ----------
@@ -118,13 +118,13 @@ def fetch_chest_xray(
     from sklearn.datasets import get_data_home
 
     mirrors = _mirrors(url, sha256)
-    # Named by its content, so that archives of different content do not take each other's place.
+    # Named by its content, so that archives with different content have different folders.
     home = Path(get_data_home(data_home)) / f"chest_xray-{mirrors[0].sha256[:12]}"
     if not home.is_dir():
         if not download_if_missing:
             raise OSError(
                 f"The chest X-rays are not in {os.fspath(home)!r}, and download_if_missing is "
-                "False. Set it to True, or name the folder that holds them as data_home."
+                "False. Set it to True, or pass the folder that contains them as data_home."
             )
         _install(home, mirrors, n_retries, delay)
     return load_chest_xray(home, split=split, labels=labels)
@@ -137,8 +137,8 @@ def _mirrors(url: str | None, sha256: str | None) -> Sequence[Mirror]:
         raise ValueError("sha256 was given without the url of the archive it belongs to.")
     if not url.startswith(("http://", "https://")):
         raise ValueError(
-            f"url must begin with http:// or https://, got {url!r}. Unpack a file you have "
-            "already and read it with load_chest_xray."
+            f"url must begin with http:// or https://, got {url!r}. Unpack a file that you "
+            "already have and read it with load_chest_xray."
         )
     if sha256 is None:
         return (Mirror(url, url, SHA256, N_BYTES, "2"),)
@@ -149,7 +149,7 @@ def _mirrors(url: str | None, sha256: str | None) -> Sequence[Mirror]:
 
 
 def _install(home: Path, mirrors: Sequence[Mirror], n_retries: int, delay: float) -> None:
-    """Download and unpack beside the final place, then move there in one step."""
+    """Download and unpack next to the final folder, then move the result there in one step."""
     with (
         temporary_folder(home.parent, home.name) as scratch,
         _explained_if_full(home.parent),
@@ -165,7 +165,7 @@ def _install(home: Path, mirrors: Sequence[Mirror], n_retries: int, delay: float
         try:
             unpacked.rename(home)
         except OSError:
-            if not home.is_dir():  # else another process has just installed the same
+            if not home.is_dir():  # otherwise another process has just installed it
                 raise
 
 

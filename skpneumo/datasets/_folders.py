@@ -1,4 +1,4 @@
-"""From a folder on disk to the images in it, each with its split, site and class folder."""
+"""Find the images in a folder, each with its split, site and class folder."""
 
 import os
 from collections import defaultdict
@@ -20,15 +20,15 @@ _OTHER_NAMES = {
     "testing": "test",
 }
 
-# The published archives hold the collection in a folder of this name. That of Kaggle holds it
-# twice: chest_xray/train and again chest_xray/chest_xray/train.
+# The published archives contain the collection in a folder of this name. The archive of Kaggle
+# contains it twice: chest_xray/train and again chest_xray/chest_xray/train.
 PUBLISHED_FOLDER = "chest_xray"
 
 TopFolders = Literal["class", "split", "site"]
 
 
 class Image(NamedTuple):
-    """An image file and the folders it lies in; "" where a collection has no splits or sites."""
+    """An image file and the folders it is in; "" if a collection has no splits or sites."""
 
     split: str
     site: str
@@ -38,11 +38,11 @@ class Image(NamedTuple):
 
 @dataclass
 class Tree:
-    """What lies in a collection.
+    """The files and folders of a collection, sorted by what they are.
 
-    ``unread`` counts, by place, the images that belong to no class or split. ``skipped`` are the
-    files that are no images, ``litter`` what machines left behind, ``left_out`` the folders that
-    the user does not want.
+    ``unread`` counts, by folder, the images that belong to no class or split. ``skipped`` are the
+    files that are not images, ``litter`` the files that other programs left behind, ``left_out``
+    the folders that the user does not want.
     """
 
     root: Path
@@ -57,7 +57,7 @@ class Tree:
     without_images: list[str] = field(default_factory=list)
 
     def folders_of(self, parent: Path) -> tuple[list[str], list[str]]:
-        """The folders in a folder that are wanted, and the files."""
+        """List the files in a folder, and its folders without those to be left out."""
         folders, files, litter = list_folder(parent)
         self.litter += [os.fspath(parent / name) for name in litter]
         self.left_out += [os.fspath(parent / name) for name in folders if self._unwanted(name)]
@@ -72,7 +72,7 @@ class Tree:
             return
         self.add_splits(parent, split_folders, site)
         for folder in set(folders).difference(split_folders):
-            self.set_aside(parent / folder)
+            self.count_unread(parent / folder)
         self.add_loose(parent, files)
 
     def add_splits(self, parent: Path, folders: list[str], site: str = "") -> None:
@@ -104,7 +104,7 @@ class Tree:
         self.add_loose(parent, files)
 
     def add_loose(self, parent: Path, files: list[str]) -> None:
-        """Count files that lie beside the folders they should be in."""
+        """Count files that lie next to the folders they should be in."""
         for file in files:
             path = os.fspath(parent / file)
             if reason := refusal(path):
@@ -112,8 +112,8 @@ class Tree:
             else:
                 self.unread[os.fspath(parent)] += 1
 
-    def set_aside(self, folder: Path) -> None:
-        """Count what lies in a folder that is neither split nor class."""
+    def count_unread(self, folder: Path) -> None:
+        """Count the images in a folder that is neither a split nor a class."""
         images, _ = self._walk(folder)
         if images:
             self.unread[os.fspath(folder)] += len(images)
@@ -142,20 +142,21 @@ def scan(root: Path, top_folders: TopFolders | None = None, leave_out: Iterable[
     if not root.exists():
         raise FileNotFoundError(
             f"There is no folder {os.fspath(root)!r} (seen from {os.getcwd()!r}). Check the path; "
-            "fetch_chest_xray downloads the published images, make_chest_xray draws others."
+            "fetch_chest_xray downloads the published images, make_chest_xray generates others."
         )
     if not root.is_dir():
         raise NotADirectoryError(
-            f"{os.fspath(root)!r} is a file; expected the folder that holds train/NORMAL, "
-            "train/PNEUMONIA and so on. Unpack an archive; hand single images to ImageLoader, and "
+            f"{os.fspath(root)!r} is a file; expected the folder that contains train/NORMAL, "
+            "train/PNEUMONIA and so on. Unpack an archive; pass single images to ImageLoader, and "
             "tables of images to load_image_table (in the shell --table)."
         )
     unwanted = frozenset(name.lower() for name in leave_out)
-    passed: list[Path] = []
+    wrappers: list[Path] = []
     if top_folders is None:
-        root, passed = _descend(root)
+        root, wrappers = _unwrap(root)
     tree = Tree(root, unwanted, check_levels=top_folders != "class")
-    for parent in passed:  # other folders are there beside the published one alone: of its archive
+    # Folders next to the published one are other parts of its archive, and are not counted.
+    for parent in wrappers:
         tree.add_loose(parent, tree.folders_of(parent)[1])
     if top_folders is None or top_folders == "class":
         tree.add_collection(root)
@@ -171,33 +172,33 @@ def scan(root: Path, top_folders: TopFolders | None = None, leave_out: Iterable[
 
 
 def split_name(name: str) -> str:
-    """The name of a split in this package, whatever its folder or column calls it."""
+    """Translate the name of a folder or column to the usual name of a split."""
     usual = _OTHER_NAMES.get(name.lower(), name.lower())
     return usual if usual in SPLITS else printable(name)
 
 
 def in_order(splits: Iterable[str]) -> list[str]:
-    """Splits in the order in which they are used, others by name behind them."""
+    """Sort splits in the order in which they are used, followed by others by name."""
     return sorted(
         splits, key=lambda name: (SPLITS.index(name) if name in SPLITS else len(SPLITS), name)
     )
 
 
-def _descend(root: Path) -> tuple[Path, list[Path]]:
-    """Go through the folders that an archive wraps around the splits or the classes.
+def _unwrap(root: Path) -> tuple[Path, list[Path]]:
+    """Descend through the folders that an archive wraps around the splits or the classes.
 
-    Returns the folder of the collection, and the folders on the way.
+    Returns the folder of the collection, and the folders around it.
     """
-    passed: list[Path] = []
+    wrappers: list[Path] = []
     while True:
         folders = list_folder(root)[0]
         if any(folder.lower() in SPLITS for folder in folders):
-            return root, passed
+            return root, wrappers
         wrapped = PUBLISHED_FOLDER if PUBLISHED_FOLDER in folders else None
         if len(folders) == 1:
             wrapped = folders[0]
-        # A single folder without folders of its own is a class, and its images are the goal.
+        # A single folder that contains no folders is a class.
         if wrapped is None or not list_folder(root / wrapped)[0]:
-            return root, passed
-        passed.append(root)
+            return root, wrappers
+        wrappers.append(root)
         root = root / wrapped

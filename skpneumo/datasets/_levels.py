@@ -1,4 +1,4 @@
-"""Whether folders are classes, or something above or below them."""
+"""Check that folders are classes, and not splits, sites or kinds of files."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from skpneumo._positive_class import is_class_word
 
 __all__ = ["check_level"]
 
-# Folders beside those of the images that hold other images of the same size and name.
+# Folders, next to those of the images, with other images of the same size and name.
 _MASKS = frozenset(
     {"mask", "masks", "segmentation", "segmentations", "annotation", "annotations", "overlay",
      "overlays", "heatmap", "heatmaps", "contour", "contours"}
@@ -22,14 +22,14 @@ def check_level(parent: Path, inside: Mapping[str, Sequence[str]]) -> None:
     Parameters
     ----------
     parent : Path
-        The folder that they lie in.
+        The folder that contains them.
     inside : mapping of str to sequence of str
-        The folders that would be taken for classes, and the names of the folders in each.
+        The folders that would be used as classes, and the names of the folders in each.
 
     Raises
     ------
     ValueError
-        If each holds the same folders, which then may be the classes, or images beside masks.
+        If all contain the same folders, which may then be the classes, or images and masks.
     """
     if len(inside) < 2:
         return
@@ -41,7 +41,7 @@ def check_level(parent: Path, inside: Mapping[str, Sequence[str]]) -> None:
         kinds = [name for name in next(iter(inside.values())) if name.lower() in everywhere]
         raise _two_kinds(parent, f"holds {_listed(inside)}, and each of them", kinds)
     if any(is_class_word(name) for name in inside):
-        return  # classes, whatever lies in them
+        return  # classes, whatever they contain
     alike = len(everywhere) > 1 and all(names == everywhere for names in below)
     if alike or all(any(map(is_class_word, names)) for names in below):
         raise _question(parent, inside)
@@ -50,8 +50,8 @@ def check_level(parent: Path, inside: Mapping[str, Sequence[str]]) -> None:
 def _two_kinds(parent: Path, where: str, kinds: Sequence[str]) -> ValueError:
     masks = next(name for name in kinds if name.lower() in _MASKS)
     return ValueError(
-        f"{os.fspath(parent)!r} {where} {_listed(kinds)}: two kinds of files, of which one is no "
-        f"X-rays. Say which is not to be read: leave_out={masks!r}; in the shell "
+        f"{os.fspath(parent)!r} {where} {_listed(kinds)}: two kinds of files, one of which is "
+        f"not X-rays. Say which is not to be read: leave_out={masks!r}; in the shell "
         f'--leave-out "{masks}".'
     )
 
@@ -63,7 +63,7 @@ def _question(parent: Path, inside: Mapping[str, Sequence[str]]) -> ValueError:
         f"{os.fspath(parent)!r} holds {_listed(inside)}, and each of them {_listed(shown)}. Which "
         "of the two are the classes? If the upper folders are splits, pass "
         f"split={list(inside)[:_MOST_NAMED]!r} or top_folders='split'; if they are sites, such as "
-        "hospitals, top_folders='site', which gives a column site; if they are the classes, "
+        "hospitals, top_folders='site', which adds a column site; if they are the classes, "
         "top_folders='class'. In the shell: --top-folders split, site or class. Or pass one of "
         f"them alone: {os.path.join(os.fspath(parent), first)!r}."
     )

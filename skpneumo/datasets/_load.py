@@ -1,4 +1,4 @@
-"""Reading a collection from the folders that its images lie in."""
+"""Read a collection from the folders of its images."""
 
 import os
 import warnings
@@ -9,7 +9,7 @@ from sklearn.utils import Bunch
 from skpneumo._sklearn import StrOptions, validate_parameter_constraints
 from skpneumo.datasets._bunch import make_bunch
 from skpneumo.datasets._collection import Collection, Labels, Positive, read_collection
-from skpneumo.datasets._description import complaints, describe, some_of
+from skpneumo.datasets._description import count_skipped, describe, find_problems
 from skpneumo.datasets._folders import TopFolders
 from skpneumo.datasets._warnings import (
     CollectionWarning,
@@ -39,35 +39,35 @@ def load_chest_xray(
     - the same with other class folders;
     - class folders right below ``root``, without splits.
 
-    Rows are sorted by split, class and path, so that they come in the same order on every
-    machine. Files with the suffix of an image are not opened; others are images if they begin as
-    one, with any suffix or none. What is no image is skipped, counted and named, in one warning
-    and in ``skipped``. Litter such as ``__MACOSX`` and ``.DS_Store`` is overlooked, and counted in
-    ``DESCR``. Links to folders are followed.
+    Rows are sorted by split, class and path, so that their order is the same on every machine.
+    Files with the suffix of an image are not opened; other files are recognised as images by
+    their first bytes. Files that are not images are skipped, counted and named, in one warning
+    and in ``skipped``. Files that systems leave behind, such as ``__MACOSX`` and ``.DS_Store``,
+    are ignored, and counted in ``DESCR``. Links to folders are followed.
 
     Parameters
     ----------
     root : str or path-like
-        The folder of the collection, or one that holds nothing but it.
+        The folder of the collection, or a folder that contains nothing else.
     split : {"train", "val", "test"}, list of these or None, default=None
-        The splits to read; None reads all there are. Where folders of other names are the
-        splits, name them: ``["Training", "Validation"]`` become ``"train"`` and ``"val"``.
+        The splits to read; None reads all of them. If the splits are folders with other names,
+        name these: ``["Training", "Validation"]`` become ``"train"`` and ``"val"``.
     labels : {"binary", "etiology"}, default="binary"
         With ``"binary"`` the class is the folder: 0 for NORMAL and 1 for PNEUMONIA, in any case,
         and for other folder names their position in the sorted list, in which the healthy class
         (``healthy``, ``non-covid``, ``no finding``) comes first. With ``"etiology"`` it is read
         from the file name: 0 for NORMAL, 1 for BACTERIA, 2 for VIRUS.
     positive : str, list of str or None, default=None
-        The class folder that is the illness, in any case, or several. All others are 0 then, and
-        these are 1. None reads it off the names of all folders together.
+        The class folder of the illness, in upper or lower case, or several. These become 1 and
+        all others 0. None decides by the names of all folders together.
     patient_pattern : str or None, default=None
-        Where the paths have the patient, as the ``pattern`` of :func:`patient_ids`.
+        How to read the patient from a path, as the ``pattern`` of :func:`patient_ids`.
     top_folders : {"class", "split", "site"} or None, default=None
-        What the folders in ``root`` are where each holds the same folders: with ``"site"`` (a
-        hospital, say) or ``"split"`` the classes are the folders in them. None asks, with an
-        error.
+        What the folders in ``root`` are if they all contain the same folders: with ``"site"`` (a
+        hospital, for example) or ``"split"`` the folders in them are the classes. None raises an
+        error that asks.
     leave_out : str or list of str, default=()
-        Names of folders not to read, wherever they lie: ``"masks"``.
+        Names of folders not to read, at any level, such as ``"masks"``.
 
     Returns
     -------
@@ -75,8 +75,8 @@ def load_chest_xray(
         Dictionary-like, with
 
         X : :class:`pandas.DataFrame` of shape (n_samples, 2)
-            ``path`` and ``patient``, to fit and to split: patients stay with their rows. None
-            where the patient is not known, and no such column where none is.
+            ``path`` and ``patient``, for fitting and splitting: patients stay with their rows.
+            ``patient`` is None where it is unknown, and the column is absent if all are unknown.
         filenames : ndarray of shape (n_samples,), dtype object
             Paths as str, beginning with ``root`` as it was given.
         target : ndarray of shape (n_samples,), dtype int64
@@ -84,13 +84,13 @@ def load_chest_xray(
         target_names : list of str
             The classes of the whole collection, whichever split is read.
         positive : list of str
-            Those of ``target_names`` that are the illness, whose recall counts. Empty where three
-            or more classes do not tell.
+            Those of ``target_names`` that are the illness, whose recall counts. Empty if the names
+            of three or more classes do not tell.
         groups : ndarray of shape (n_samples,), dtype object
-            Patients as :func:`patient_ids` tells them.
+            Patients, as from :func:`patient_ids`.
         etiology : ndarray of shape (n_samples,), dtype object
-            ``"normal"``, ``"bacteria"``, ``"virus"`` or ``"unknown"``: from the file name, else
-            from a class folder called normal.
+            ``"normal"``, ``"bacteria"``, ``"virus"`` or ``"unknown"``: from the file name, or else
+            from a class folder named normal.
         split : ndarray of shape (n_samples,), dtype object
             ``"train"``, ``"val"`` or ``"test"``, or the name of another folder; ``""`` in a
             collection without splits.
@@ -98,11 +98,11 @@ def load_chest_xray(
             ``filenames``, ``target``, ``groups``, ``etiology`` and ``split`` as columns, and
             ``site`` with ``top_folders="site"``.
         root : str
-            The folder in which the splits, or else the classes, were found.
+            The folder that contains the splits or, without splits, the classes.
         skipped : :class:`pandas.DataFrame`
-            ``path`` and ``reason`` of each file that is no image which can be read.
+            ``path`` and ``reason`` of each file that cannot be read as an image.
         DESCR : str
-            Where the images come from as far as is known, and what was counted and skipped.
+            Where the images come from, as far as is known, and what was read and skipped.
 
     Raises
     ------
@@ -111,27 +111,26 @@ def load_chest_xray(
     NotADirectoryError
         If ``root`` is a file.
     ValueError
-        If a split is not there, if images lie in ``root`` without class folders, if the folders
+        If a split does not exist, if images lie in ``root`` without class folders, if the folders
         may be splits, sites or kinds of files rather than classes, if the names of two classes do
-        not tell which is the illness, or if ``labels="etiology"`` and a file name is silent or
-        at odds with its folder.
+        not tell which is the illness, or if ``labels="etiology"`` and a file name does not tell
+        the etiology or contradicts its folder.
 
     Warns
     -----
     CollectionWarning
-        If a class has no images, if what is plainly meant to be the published collection has
-        other counts, if images lie outside the class folders, or if names are at odds with
-        folders.
+        If a class has no images, if a copy of the published collection has other numbers of
+        images, if images lie outside the class folders, or if names contradict their folders.
     SkippedFilesWarning
         If files were skipped.
     UnknownPatientsWarning
-        If patients cannot be told from the file names.
+        If the file names do not tell the patients.
 
     See Also
     --------
     load_image_table : Read labels and patients from a table instead.
     fetch_chest_xray : Download the published images first.
-    make_chest_xray : Draw synthetic ones.
+    make_chest_xray : Generate synthetic images.
 
     Examples
     --------
@@ -173,14 +172,14 @@ def load_chest_xray(
         top_folders=top_folders,
         leave_out=[leave_out] if isinstance(leave_out, str) else leave_out,
     )
-    for complaint in complaints(collection):
-        warnings.warn(complaint, CollectionWarning, stacklevel=2)
+    for problem in find_problems(collection):
+        warnings.warn(problem, CollectionWarning, stacklevel=2)
     for remark in collection.patients.remarks:
         warnings.warn(remark, UnknownPatientsWarning, stacklevel=2)
     if skipped := collection.tree.skipped:
         warnings.warn(
-            f"Skipped {some_of(skipped)}. The table `skipped` has all of them, with the reason. "
-            "Convert images of other formats to PNG; move what belongs elsewhere.",
+            f"Skipped {count_skipped(skipped)}. The table `skipped` lists all of them with their "
+            "reasons. Convert images of other formats to PNG; move what belongs elsewhere.",
             SkippedFilesWarning,
             stacklevel=2,
         )
@@ -188,7 +187,7 @@ def load_chest_xray(
 
 
 def to_bunch(collection: Collection) -> Bunch:
-    """Bring a collection to the form that users get."""
+    """Convert a collection to the Bunch that users get."""
     return make_bunch(
         filenames=collection.filenames,
         target=collection.target,
@@ -200,5 +199,5 @@ def to_bunch(collection: Collection) -> Bunch:
         root=os.fspath(collection.tree.root),
         descr=describe(collection),
         skipped=collection.tree.skipped,
-        more={"site": collection.site} if any(collection.site) else None,
+        extra_columns={"site": collection.site} if any(collection.site) else None,
     )

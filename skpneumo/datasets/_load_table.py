@@ -1,4 +1,4 @@
-"""Reading a collection from a table of its images."""
+"""Read a collection from a table of its images."""
 
 import os
 import warnings
@@ -35,14 +35,14 @@ Incomplete = Literal["raise", "drop"]
 
 
 class _Rows(NamedTuple):
-    """What a table says of the images, a row each; "" where it says nothing."""
+    """What a table says about the images, one row each; "" for an empty cell."""
 
     filenames: NDArray[np.object_]
     labels: NDArray[np.object_]
     split: NDArray[np.object_]
     patients: NDArray[np.object_] | None
 
-    def take(self, rows: NDArray[np.intp]) -> "_Rows":
+    def select(self, rows: NDArray[np.intp]) -> "_Rows":
         patients = None if self.patients is None else self.patients[rows]
         return _Rows(self.filenames[rows], self.labels[rows], self.split[rows], patients)
 
@@ -72,64 +72,64 @@ def load_image_table(
         (``skpneumo[tables]``), a Parquet file (``skpneumo[parquet]``), or a DataFrame.
     path : str, default="path"
         The column with the image files: absolute, from the home folder (``~``), or relative to
-        ``root`` or to the table. The suffix may be missing. A name that is not there is looked
-        for in all folders below ``root``, in the end in another case or with another suffix.
-        Where absolute paths are those of another computer, what stands behind the folder that all
-        begin with is looked for below ``root``; both with a warning.
+        ``root`` or to the table. The suffix may be missing. A file that is not found there is
+        searched in all folders below ``root``, and finally in upper or lower case or with another
+        suffix. If absolute paths are from another computer, the folder that all begin with is
+        replaced by ``root``. Both raise a warning.
     label : str, default="label"
-        The column with the classes. Space around them does not count, and spellings that differ
-        in case or space are one class, with a warning.
+        The column with the classes. Surrounding space is ignored, and labels that differ only in
+        case or space are one class, with a warning.
     patient : str or None, default=None
-        The column with the patients. None takes the column ``patient`` if there is one, else
-        reads them off the paths.
+        The column with the patients. None uses the column ``patient`` if there is one, and
+        otherwise reads the patients from the paths.
     split : str or None, default=None
-        The column with the splits. None takes the column ``split`` if there is one.
+        The column with the splits. None uses the column ``split`` if there is one.
     root : str, path-like or None, default=None
         The folder that relative paths start from. None is the folder of the table, or the
-        current one for a DataFrame.
+        current folder for a DataFrame.
     positive : str, list of str, callable or None, default=None
-        What is the illness: a label, in any case, or several. Rows that have one of them among
-        their findings are 1, all others 0. A callable gets the list of findings of a cell, empty
-        for an empty cell, and returns whether it is 1. None reads it off the names of all labels
-        together.
+        The label of the illness, in upper or lower case, or several. Rows that have one of them
+        among their findings become 1, all others 0. A callable gets the list of findings of a
+        cell, which is empty for an empty cell, and returns whether the row is 1. None decides by
+        the names of all labels together.
     patient_pattern : str or None, default=None
-        Where the paths have the patient, as the ``pattern`` of :func:`patient_ids`.
+        How to read the patient from a path, as the ``pattern`` of :func:`patient_ids`.
     separator : str, default="|"
-        What stands between several findings of a cell.
+        The separator between several findings in a cell.
     sheet : str or int, default=0
         The sheet of an Excel file, by name or number. The first by default.
     incomplete : {"raise", "drop"}, default="raise"
-        What becomes of rows whose file is not there or that have no label: an error that names
-        them, or they are left out, with a warning that counts them.
+        What to do with rows whose file does not exist or that have no label: raise an error that
+        names them, or leave them out with a warning that counts them.
 
     Returns
     -------
     xrays : :class:`~sklearn.utils.Bunch`
-        As from :func:`load_chest_xray`. Its ``frame`` has the other columns of the table as well.
+        As from :func:`load_chest_xray`. Its ``frame`` also has the other columns of the table.
 
     Raises
     ------
     FileNotFoundError
-        If the table is not there, or with ``incomplete="raise"`` files of it are not.
+        If the table does not exist, or with ``incomplete="raise"`` some of its files do not.
     ValueError
-        If it is no table, or has no such column; if a row has no label, or several findings and
-        ``positive`` is None; if ``positive`` is in no row, or needed and None; if a name means
-        several files; or if two rows say different things of one file.
+        If the file is not a table, or lacks a column; if a row has no label, or several findings
+        and ``positive`` is None; if ``positive`` is in no row, or needed and None; if a name may
+        be one of several files; or if two rows contradict each other about one file.
     ImportError
-        If what reads the format of the table is not installed.
+        If the package that reads the format of the table is not installed.
 
     Warns
     -----
     CollectionWarning
         If a label has several spellings, rows repeat a file, rows were left out, or files were
-        found under another suffix or in another place than the table has.
+        found with another suffix or in another folder than the table says.
     UnknownPatientsWarning
         If the patient of a row is not known.
 
     See Also
     --------
-    load_chest_xray : Read a folder for each class instead.
-    patient_ids : Patients from paths.
+    load_chest_xray : Read a collection with a folder for each class instead.
+    patient_ids : Read patients from paths.
 
     Examples
     --------
@@ -148,24 +148,7 @@ def load_image_table(
     >>> xrays.X.columns.tolist()
     ['path', 'patient']
     """
-    given = locals()
-    validate_parameter_constraints(
-        {
-            "table": [str, os.PathLike, pd.DataFrame],
-            "path": [str],
-            "label": [str],
-            "patient": [str, None],
-            "split": [str, None],
-            "root": [str, os.PathLike, None],
-            "positive": [str, int, list, tuple, callable, None],
-            "patient_pattern": [str, None],
-            "separator": [str],
-            "sheet": [str, int],
-            "incomplete": [StrOptions({"raise", "drop"})],
-        },
-        given,
-        caller_name="load_image_table",
-    )
+    validate_parameter_constraints(_CONSTRAINTS, locals(), caller_name="load_image_table")
     frame, bases = _open(table, root, sheet)
     cells = text_of(column_of(frame, path, "path"))
     located = locate(cells, bases)
@@ -180,35 +163,48 @@ def load_image_table(
     kept, remarks = _complete(
         rows, cells, located, bases, (path, label if needs_label else None), incomplete
     )
-    rows = rows.take(kept)
+    rows = rows.select(kept)
     labels = read_labels(rows.labels, label, positive, separator)
     first, target, repeated = _one_row_a_file(rows, labels.target, asked=positive is not None)
-    rows, kept = rows.take(first), kept[first]
+    rows, kept = rows.select(first), kept[first]
     patients = _patients(rows, patient_pattern)
     for remark in [*remarks, *labels.remarks, *repeated]:
         warnings.warn(remark, CollectionWarning, stacklevel=2)
     for remark in patients.remarks:
         warnings.warn(remark, UnknownPatientsWarning, stacklevel=2)
-    etiology = etiologies(rows.filenames)
-    is_normal = np.array([name.upper() == "NORMAL" for name in labels.names])[target]
-    etiology[(etiology == "unknown") & is_normal] = "normal"
-    own = ("filenames", "target", "groups", "etiology", "split")
     return make_bunch(
         filenames=rows.filenames,
         target=target,
         target_names=labels.names,
         positive=labels.positive,
         patients=patients,
-        etiology=etiology,
+        etiology=_etiologies(rows.filenames, [labels.names[number] for number in target]),
         split=rows.split,
         root=os.fspath(bases[0]),
         descr=_describe(table, rows, target, labels, patients, [*remarks, *repeated]),
-        more={
+        extra_columns={
             name: cells.to_numpy(dtype=object)[kept]
             for name, cells in distinct_columns(frame)
-            if name not in own
+            if name not in _FRAME_COLUMNS
         },
     )
+
+
+_CONSTRAINTS = {
+    "table": [str, os.PathLike, pd.DataFrame],
+    "path": [str],
+    "label": [str],
+    "patient": [str, None],
+    "split": [str, None],
+    "root": [str, os.PathLike, None],
+    "positive": [str, int, list, tuple, callable, None],
+    "patient_pattern": [str, None],
+    "separator": [str],
+    "sheet": [str, int],
+    "incomplete": [StrOptions({"raise", "drop"})],
+}
+# Columns of every frame, which those of the table do not replace.
+_FRAME_COLUMNS = ("filenames", "target", "groups", "etiology", "split")
 
 
 def table_paths(
@@ -217,9 +213,9 @@ def table_paths(
     root: str | os.PathLike[str] | None = None,
     sheet: str | int = 0,
 ) -> list[str]:
-    """Name the files of a table, of which nothing else is asked.
+    """Return the paths of the files in a table, without labels or patients.
 
-    A file that is not there keeps the name it has in the table, for whoever opens it to refuse.
+    A file that does not exist keeps its name in the table, so that opening it raises the error.
     """
     frame, bases = _open(table, root, sheet)
     cells = text_of(column_of(frame, path, "path"))
@@ -238,7 +234,7 @@ def _open(
     root: str | os.PathLike[str] | None,
     sheet: str | int,
 ) -> tuple[pd.DataFrame, list[Path]]:
-    """The table, and the folders that its relative paths start from."""
+    """Read the table, and find the folders that its relative paths start from."""
     bases = [] if root is None else [Path(root).expanduser()]
     if isinstance(table, pd.DataFrame):
         frame = without_index(table)
@@ -250,8 +246,8 @@ def _open(
         raise FileNotFoundError(f"There is no folder {os.fspath(root)!r}. Check root.")
     if frame.empty:
         raise ValueError(
-            "The table has no rows. Expected are a line with the names of the columns and a row "
-            f"for each image below; its columns are {column_names(frame)}."
+            "The table has no rows. Expected a line with the column names and, below it, a "
+            f"row for each image; its columns are {column_names(frame)}."
         )
     return frame, bases
 
@@ -259,12 +255,20 @@ def _open(
 def _refuse_ambiguous(located: Located) -> None:
     for entry, files in located.ambiguous.items():
         more = len(located.ambiguous) - 1
-        others = f"; {more} more names are alike" if more else ""
+        others = f"; {more} more names are ambiguous" if more else ""
         raise ValueError(
             f"{entry!r} of the table may be {len(files)} files: {', '.join(files[:3])}{others}. "
-            "Write the folder and the suffix into the table, or name a root that holds one of "
+            "Add the folder and the suffix in the table, or pass a root that contains only one of "
             "them."
         )
+
+
+def _etiologies(filenames: NDArray[np.object_], labels: Sequence[str]) -> NDArray[np.object_]:
+    """Read etiologies from the file names, or else from a label called normal."""
+    etiology = etiologies(filenames)
+    is_normal = np.array([label.upper() == "NORMAL" for label in labels], dtype=bool)
+    etiology[(etiology == "unknown") & is_normal] = "normal"
+    return etiology
 
 
 def _splits(frame: pd.DataFrame, split: str | None) -> NDArray[np.object_]:
@@ -296,7 +300,7 @@ def _complete(
     columns: tuple[str, str | None],
     incomplete: Incomplete,
 ) -> tuple[NDArray[np.intp], list[str]]:
-    """The rows with a file and, if their column is named, a label; what the others lack."""
+    """Find the rows with a file and, if their column is given, a label; describe the others."""
     path, label = columns
     nameless = cells == ""
     lost = (rows.filenames == "") & ~nameless
@@ -312,21 +316,21 @@ def _complete(
             nameless,
             ValueError,
             f"{nameless.sum()} of {n} rows have nothing in the column {path!r}, the first of "
-            f"them row {nameless.argmax() + 1} below the names of the columns.",
+            f"them row {nameless.argmax() + 1} below the column names.",
             f"Write their files into the table, or {leave_out}.",
         ),
         (
             lost,
             FileNotFoundError,
-            f"{lost.sum()} of {n} files of the table are not there, {_few(cells[lost])}.",
-            f"They were looked for in {folders}. Name the folder that the paths start from as "
+            f"{lost.sum()} of {n} files of the table do not exist: {_few(cells[lost])}.",
+            f"They were searched for in {folders}. Pass the folder that the paths start from as "
             f"root (in the shell as FOLDER), or {leave_out}.",
         ),
         (
             unlabelled,
             ValueError,
-            f"{unlabelled.sum()} of {n} rows have no {label!r}, {_few(cells[unlabelled])}.",
-            f"Label them, {leave_out}, or say what an empty cell means with a function as "
+            f"{unlabelled.sum()} of {n} rows have no {label!r}: {_few(cells[unlabelled])}.",
+            f"Label them, {leave_out}, or say what an empty cell means by passing a function as "
             "positive.",
         ),
     ):
@@ -348,10 +352,10 @@ def _few(cells: NDArray[np.object_]) -> str:
 def _one_row_a_file(
     rows: _Rows, target: NDArray[np.int64], asked: bool
 ) -> tuple[NDArray[np.intp], NDArray[np.int64], list[str]]:
-    """The first row of each file, and its class by all of its rows.
+    """Find the first row of each file, and its class according to all of its rows.
 
-    Tables have a row for each finding, or each box around one: a file is positive if one of its
-    rows is. Without ``positive`` all rows have to say the same.
+    Some tables have a row for each finding, or for each box around a finding: a file is positive
+    if any of its rows is. Without ``positive``, all rows of a file must agree.
     """
     codes, files = pd.factorize(rows.filenames)
     n_repeated = len(codes) - len(files)
@@ -377,7 +381,7 @@ def _one_row_a_file(
     return (
         first,
         most[codes[first]],
-        [f"{counted(n_repeated, 'row')} of a file that has one already; joined."],
+        [f"{counted(n_repeated, 'row')} joined with an earlier row of the same file."],
     )
 
 
@@ -390,9 +394,9 @@ def _patients(rows: _Rows, pattern: str | None) -> Patients:
     remarks = []
     if not known.all():
         remarks.append(
-            f"{(~known).sum()} of {len(known)} rows have no patient, "
-            f"{_few(rows.filenames[~known])}. Each of these files is taken for a patient of its "
-            "own."
+            f"{(~known).sum()} of {len(known)} rows have no patient: "
+            f"{_few(rows.filenames[~known])}. Each of these files is treated as a separate "
+            "patient."
         )
     return Patients(ids, known, remarks)
 
@@ -410,7 +414,7 @@ def _describe(
     lines = [
         "# A table of chest X-rays",
         "",
-        "Nothing is known of its origin and terms.",
+        "Nothing is known about its origin and terms of use.",
         "",
         "## What was read",
         "",

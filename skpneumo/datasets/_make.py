@@ -1,4 +1,4 @@
-"""Synthetic X-rays, written as a collection in the layout and naming of Kaggle."""
+"""Generate synthetic X-rays, in the layout and with the file names of Kaggle."""
 
 import atexit
 import os
@@ -19,7 +19,7 @@ from skpneumo._image_files import SYNTHETIC_NOTE
 from skpneumo._random import check_random_state, random_seed
 from skpneumo._sklearn import Interval, validate_parameter_constraints
 from skpneumo.datasets._anatomy import PLAIN_OPACITY, Chest, add_opacities, draw_chest
-from skpneumo.datasets._cohort import plan_cohort
+from skpneumo.datasets._cohort import Patient, plan_cohort
 from skpneumo.datasets._collection import Labels, read_collection
 from skpneumo.datasets._load import LABELS, to_bunch
 from skpneumo.datasets._planting import (
@@ -32,8 +32,8 @@ from skpneumo.datasets._rendering import GRAIN, Acquisition, choose_acquisition,
 
 _MOST_OPACITIES = 2
 
-# The canvas has this many pixels per pixel of the widest image. Images show about 0.8 of it, so
-# that the anatomy is a little softer than the grain: as on image, and a third faster to draw.
+# Pixels of the canvas per pixel of the widest image. Images show about 0.8 of the canvas, so that
+# the anatomy is a little softer than the grain, as in real images, and is drawn a third faster.
 _CANVAS = 0.9
 
 
@@ -54,70 +54,70 @@ def make_chest_xray(
 ) -> Bunch:
     """Generate synthetic chest X-rays and write them as a collection of JPEG files.
 
-    The files are laid out and named as the published ones on Kaggle are, so that whatever reads
-    those reads these. Each patient has a chest of its own (spine, ribs, two lungs, heart and
-    mediastinum, diaphragm, stomach gas), and each image of it shows another section, angle, size
+    The files are arranged and named like the published ones on Kaggle, so that code for those
+    also reads these. Each patient has a different chest (spine, ribs, two lungs, heart and
+    mediastinum, diaphragm, stomach gas), and each image of it has another section, angle, size
     and exposure. Bacterial pneumonia is a dense patch in one lung, sometimes two; viral pneumonia
-    a fainter net over parts of both. Images with and without pneumonia differ in nothing but the
-    opacities: size, exposure, grain and number of images are drawn alike for all.
+    is a fainter net over parts of both lungs. Images with and without pneumonia differ only in
+    the opacities: size, exposure, grain and number of images have the same distributions.
 
-    The images are plausible at a glance and enough to test and to demonstrate with. What a
-    classifier scores on them says nothing about real X-rays.
+    The images are plausible at a glance, and are meant for tests and demonstrations. The scores
+    of a classifier on them say nothing about real X-rays.
 
     Parameters
     ----------
     root : str, path-like or None, default=None
         The folder to write to, new or empty. None writes to a new temporary folder, which is
-        removed when Python exits; its path is ``root`` of the result.
+        removed when Python exits; ``root`` of the result is its path.
     n_patients : int, default=60
         Number of patients over all splits: at least two for each split.
     images_per_patient : int or (int, int), default=(1, 3)
-        Images of each patient, or the range from which their number is drawn, ends included.
+        Number of images of each patient, or a range to sample it from, both ends included.
     weights : sequence of 3 floats, default=(0.3, 0.45, 0.25)
         Shares of normal, bacterial and viral patients. They need not sum to one.
     size : int or (int, int), default=(200, 320)
-        Width of the images in pixels, or the range from which it is drawn. Images are up to 1.6
-        times as wide as they are high.
+        Width of the images in pixels, or a range to sample it from, both ends included. Images
+        are up to 1.6 times as wide as they are high.
     difficulty : float, default=0.3
         From 0, opacities about as white as the heart, to 1, opacities as faint as the grain.
     shift : float, default=0.0
         From 0 to 1, how much the images of the test split differ from the others in exposure,
         gamma, grain, field of view and size: the same patients at another hospital.
     shortcuts : sequence of {"ratio", "text", "border", "exposure", "device"}, default=()
-        What else tells images with pneumonia from those without, in all splits: these are
-        flatter, have letters in the upper right corner, black sides, or a darker exposure, or
-        come from another device, which compresses more and names itself in the file. For
-        tests of what finds such shortcuts.
+        Other features that reveal the class, in all splits: images with pneumonia are flatter,
+        have letters in the upper right corner, black sides, or a darker exposure, or come from
+        another device, which compresses more and whose name is in the file. For testing methods
+        that find shortcuts.
     val_fraction, test_fraction : float, default=0.1 and 0.2
-        Shares of the patients in the splits val and test. A share of 0 leaves the split out, any
-        other gives it at least one patient with and one without pneumonia.
+        Shares of the patients in the splits val and test. A share of 0 leaves the split out; any
+        other split has at least one patient with and one without pneumonia.
     labels : {"binary", "etiology"}, default="binary"
         The classes of the result, as in :func:`load_chest_xray`.
     random_state : int, RandomState instance or None, default=None
-        An int makes the collection reproducible: the same images, with the same versions of
-        NumPy and Pillow the same files. Global generators are neither used nor changed.
+        An int makes the images reproducible, and with the same versions of NumPy and Pillow the
+        files as well. Global generators are neither used nor changed.
 
     Returns
     -------
     xrays : :class:`~sklearn.utils.Bunch`
-        As from :func:`load_chest_xray`, with all splits. Its ``frame`` has more columns, the
-        truth that was drawn, in pixels of the image from its top left corner:
+        As from :func:`load_chest_xray`, with all splits. Its ``frame`` has more columns with the
+        true positions, in pixels from the top left corner of the image:
 
         width, height : int
             Size of the image.
         opacity_x, opacity_y, opacity_radius : float
-            The disc that holds the opacity; NaN in a normal image.
+            The disc around the opacity; NaN in a normal image.
         opacity2_x, opacity2_y, opacity2_radius : float
-            The disc of the second opacity; NaN if there is one at most.
+            The disc around the second opacity; NaN if there is none.
         lungs_left, lungs_top, lungs_right, lungs_bottom : float
             Edges of the box around both lungs.
 
     Raises
     ------
     FileExistsError
-        If ``root`` holds anything already.
+        If ``root`` is not empty.
     ValueError
-        If the patients do not suffice for the splits, or an argument is out of its range.
+        If there are too few patients for the splits, or an argument is out of its range.
 
     See Also
     --------
@@ -137,9 +137,9 @@ def make_chest_xray(
         {name: value for name, value in locals().items() if name in _CONSTRAINTS},
         caller_name="make_chest_xray",
     )
-    planted = _shortcuts(shortcuts)
+    planted = _check_shortcuts(shortcuts)
     widths = _range("size", size, least=32)
-    acquisitions = _range("images_per_patient", images_per_patient, least=1)
+    n_images = _range("images_per_patient", images_per_patient, least=1)
     seed, rng = _generator(random_state)
     patients = plan_cohort(rng, n_patients, weights, val_fraction, test_fraction)
     peak = PLAIN_OPACITY * (GRAIN / PLAIN_OPACITY) ** difficulty
@@ -153,25 +153,19 @@ def make_chest_xray(
         (unfinished / SYNTHETIC_NOTE).write_text(note + "\n", "utf-8")
         truth: dict[str, dict[str, float]] = {}
         for i, patient in enumerate(patients):
-            # A stream for each patient: one more image of one leaves the other chests alone.
+            # One stream per patient, so that another image of one changes no other patient.
             rng = np.random.default_rng([seed, i])
-            chest = draw_chest(rng, round(_CANVAS * widths[1]))
-            if patient.etiology != "normal":
-                chest = add_opacities(rng, chest, patient.etiology, peak)
-            class_folder = Path(patient.split) / patient.class_folder
-            (unfinished / class_folder).mkdir(parents=True, exist_ok=True)
-            for k in range(rng.integers(acquisitions[0], acquisitions[1] + 1)):
-                acquisition = choose_acquisition(
-                    rng, widths, chest.lungs, shift if patient.split == "test" else 0.0
-                )
-                positive = patient.etiology != "normal"
-                acquisition = planted_acquisition(acquisition, planted, positive)
-                path = class_folder / patient.file_name(k)
-                rendered, quality = expose(rng, chest, acquisition), int(rng.integers(85, 96))
-                rendered = planted_image(rendered, planted, positive)
-                quality, tags = planted_file(quality, planted, positive)
-                _save(rendered, unfinished / path, quality, tags)
-                truth[os.fspath(folder / path)] = _truth(chest, acquisition)
+            written = _write_patient(
+                unfinished,
+                patient,
+                rng,
+                n_images=n_images,
+                widths=widths,
+                peak=peak,
+                shift=shift if patient.split == "test" else 0.0,
+                shortcuts=planted,
+            )
+            truth |= {os.fspath(folder / path): found for path, found in written.items()}
         for part in sorted(unfinished.iterdir()):
             part.rename(folder / part.name)
 
@@ -197,17 +191,50 @@ _CONSTRAINTS = {
 }
 
 
+def _write_patient(
+    folder: Path,
+    patient: Patient,
+    rng: Generator,
+    *,
+    n_images: tuple[int, int],
+    widths: tuple[int, int],
+    peak: float,
+    shift: float,
+    shortcuts: tuple[str, ...],
+) -> dict[Path, dict[str, float]]:
+    """Write the images of a patient, and return their paths in the folder and true positions."""
+    positive = patient.etiology != "normal"
+    chest = draw_chest(rng, round(_CANVAS * widths[1]))
+    if positive:
+        chest = add_opacities(rng, chest, patient.etiology, peak)
+    class_folder = Path(patient.split) / patient.class_folder
+    (folder / class_folder).mkdir(parents=True, exist_ok=True)
+    truth = {}
+    for k in range(rng.integers(n_images[0], n_images[1] + 1)):
+        acquisition = choose_acquisition(rng, widths, chest.lungs, shift)
+        acquisition = planted_acquisition(acquisition, shortcuts, positive)
+        rendered, quality = expose(rng, chest, acquisition), int(rng.integers(85, 96))
+        rendered = planted_image(rendered, shortcuts, positive)
+        quality, tags = planted_file(quality, shortcuts, positive)
+        path = class_folder / patient.file_name(k)
+        _save(rendered, folder / path, quality, tags)
+        truth[path] = _truth(chest, acquisition)
+    return truth
+
+
 def _range(name: str, value: int | Sequence[int], least: int) -> tuple[int, int]:
     ends = (value, value) if isinstance(value, Integral) else tuple(value)  # type: ignore[arg-type]
     if len(ends) != 2 or not all(isinstance(end, Integral) for end in ends):
         raise ValueError(f"{name} must be an int or a pair of ints, got {value!r}.")
     low, high = int(ends[0]), int(ends[1])
     if not least <= low <= high:
-        raise ValueError(f"{name} must be at least {least} and not fall, got {value!r}.")
+        raise ValueError(
+            f"{name} must be at least {least}, and its range not decreasing, got {value!r}."
+        )
     return low, high
 
 
-def _shortcuts(names: Sequence[str]) -> tuple[str, ...]:
+def _check_shortcuts(names: Sequence[str]) -> tuple[str, ...]:
     names = [names] if isinstance(names, str) else list(names)
     if unknown := [name for name in names if name not in SHORTCUTS]:
         raise ValueError(f"shortcuts has {unknown[0]!r}; expected some of {', '.join(SHORTCUTS)}.")
@@ -215,23 +242,23 @@ def _shortcuts(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _generator(random_state: int | RandomState | None) -> tuple[int, Generator]:
-    """A seed and its generator."""
+    """Return a seed and its generator."""
     seed = random_seed(check_random_state(random_state))
     return seed, np.random.default_rng(seed)
 
 
 def _new_folder(root: str | os.PathLike[str] | None) -> Path:
     if root is None:
-        kept = ExitStack()
-        atexit.register(_remove, kept, os.getpid())
-        return kept.enter_context(temporary_folder(Path(tempfile.gettempdir()), "skpneumo"))
+        cleanup = ExitStack()
+        atexit.register(_remove, cleanup, os.getpid())
+        return cleanup.enter_context(temporary_folder(Path(tempfile.gettempdir()), "skpneumo"))
     folder = Path(root).expanduser()
     folder.mkdir(parents=True, exist_ok=True)
     sweep(folder)
     if any(folder.iterdir()):
         raise FileExistsError(
             f"{os.fspath(folder)!r} is not empty, and synthetic images are not mixed with other "
-            "files. Name a new folder, or delete this one first."
+            "files. Pass a new folder, or delete this one first."
         )
     return folder
 
@@ -244,13 +271,13 @@ def _save(image: Image.Image, path: Path, quality: int, tags: dict[int, str]) ->
     image.save(path, **options)
 
 
-def _remove(kept: ExitStack, owner: int) -> None:
-    if os.getpid() == owner:  # a forked worker that exits must not take the files along
-        kept.close()
+def _remove(cleanup: ExitStack, owner: int) -> None:
+    if os.getpid() == owner:  # a forked worker that exits must not remove the files
+        cleanup.close()
 
 
 def _truth(chest: Chest, acquisition: Acquisition) -> dict[str, float]:
-    """What was drawn, in pixels of the image."""
+    """Return the size of an image, and the positions of opacities and lungs in its pixels."""
     found: dict[str, float] = {"width": acquisition.width, "height": acquisition.height}
     for i in range(_MOST_OPACITIES):
         x = y = radius = float("nan")

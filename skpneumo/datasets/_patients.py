@@ -32,7 +32,7 @@ _KNOWN_NAME = re.compile(
 )
 
 
-# Where collections that many people have keep their patients, read from the path with slashes.
+# Where well-known collections have the patient in the path, with forward slashes.
 PATIENT_PATTERNS = MappingProxyType(
     {
         # One folder for each patient.
@@ -54,7 +54,7 @@ _SPLIT_FOLDERS = frozenset({"train", "training", "val", "validation", "valid", "
 
 
 class Patients(NamedTuple):
-    """The patient of each file, whether that is known, and what there is to say about it."""
+    """The patient of each file, whether it is known, and remarks on what is uncertain."""
 
     ids: NDArray[np.object_]
     known: NDArray[np.bool_]
@@ -71,44 +71,44 @@ def patient_ids(paths: Any, *, pattern: str | None = None) -> NDArray[np.object_
     Parameters
     ----------
     paths : array-like of shape (n_samples,) or (n_samples, 1)
-        Paths as str or :class:`os.PathLike`. No file is touched.
+        Paths as str or :class:`os.PathLike`. No file is opened.
     pattern : str or None, default=None
-        Where other names have the patient: a regular expression that is searched in each path,
-        with ``/`` between folders on every system. The patient is its group ``patient``, or else
-        all its groups together. ``"nih"``, ``"chexpert"``, ``"mimic"``, ``"padchest"`` and
-        ``"rsna"`` stand for the names of those collections, ``"folder"`` for one folder a
-        patient. None reads the published names.
+        How to find the patient in other names: a regular expression that is searched in each
+        path, with ``/`` between folders on every system. The patient is its group ``patient``, or
+        else all its groups joined. ``"nih"``, ``"chexpert"``, ``"mimic"``, ``"padchest"`` and
+        ``"rsna"`` read the names of those collections, ``"folder"`` one folder per patient. None
+        reads the published names.
 
     Returns
     -------
     patients : ndarray of shape (n_samples,), dtype object
-        One str per path, such as ``"bacteria-1"`` or ``"normal-NORMAL2-IM-0383"``. Made to be
-        compared, for example as the ``groups`` of a splitter, and to be written: bytes of a name
-        that are no UTF-8 are in it as escapes.
+        One str per path, such as ``"bacteria-1"`` or ``"normal-NORMAL2-IM-0383"``, for example
+        for the ``groups`` of a splitter. Bytes of a name that are not UTF-8 are escaped, so that
+        it can be printed and written to files.
 
     Raises
     ------
     ValueError
-        If ``pattern`` is no regular expression, or has no group.
+        If ``pattern`` is not a valid regular expression, or has no group.
 
     Warns
     -----
     UnknownPatientsWarning
-        If there are names that tell no patient. Such a file is its own patient: images of one
-        patient may then fall on both sides of a split. Also if a name recurs in several folders,
-        as viewers export ``IM-0001-0001.jpg`` of everybody: then the folder is the patient. And
-        if the names tell the study only, as those of PadChest.
+        If names do not tell the patient. Each such file becomes a separate patient, so images of
+        one patient may be on both sides of a split. Also if a name recurs in several folders, as
+        with viewers that export every patient as ``IM-0001-0001.jpg``: then the folder is the
+        patient. And if the names tell only the study, as in PadChest.
 
     See Also
     --------
-    etiologies : The cause of the pneumonia, from the same names.
-    load_image_table : Patients from a column of a table.
+    etiologies : Read the cause of the pneumonia from the same names.
+    load_image_table : Read patients from a column of a table.
 
     Notes
     -----
-    Both published naming schemes are read: that of Kaggle and of version 2 on Mendeley Data, and
-    that of version 3. The two number the same children differently, so that a patient cannot be
-    followed from one release to the other.
+    Both published naming schemes are read: the one of Kaggle and of version 2 on Mendeley Data,
+    and the one of version 3. They number the same children differently, so that a patient cannot
+    be followed from one release to the other.
 
     Examples
     --------
@@ -128,7 +128,7 @@ def patient_ids(paths: Any, *, pattern: str | None = None) -> NDArray[np.object_
 
 
 def read_patients(paths: NDArray[np.object_], pattern: str | None = None) -> Patients:
-    """Tell the patients, and say in words what is uncertain about them."""
+    """Read the patients, and say in words what is uncertain about them."""
     if pattern is not None:
         return _by_pattern(paths, pattern)
     names, shared = _names_of(paths)
@@ -146,8 +146,9 @@ def read_patients(paths: NDArray[np.object_], pattern: str | None = None) -> Pat
         example = os.path.basename(paths[next(iter(shared))])
         remarks.append(
             f"The names of {len(shared)} of {len(paths)} files, {example!r} among them, recur in "
-            "several folders and so name no patient; the folders are taken for the patients. If "
-            "that is wrong, read the patients off the paths with a pattern, or pass groups."
+            "several folders, so they do not identify a patient; each folder is treated as a "
+            "patient. If that is wrong, read the patients from the paths with a pattern, or pass "
+            "groups."
         )
     if not known.all():
         remarks.append(_unknown(paths, known, "follow no known scheme"))
@@ -167,9 +168,9 @@ def _by_pattern(paths: NDArray[np.object_], pattern: str) -> Patients:
     remarks = []
     if named == "study" and known.any():
         remarks.append(
-            "The file names tell the study and not the patient, so each study is taken for a "
-            "patient; who had several is not recognised. Read the patients from the table of the "
-            "collection: load_image_table(table, patient=...)."
+            "The file names tell the study and not the patient, so each study is treated as a "
+            "patient; patients with several studies are not recognised. Read the patients from "
+            "the table of the collection: load_image_table(table, patient=...)."
         )
     if not known.all():
         remarks.append(_unknown(paths, known, f"have no patient that {pattern!r} finds"))
@@ -182,12 +183,12 @@ def _compiled(pattern: str) -> re.Pattern[str]:
         expression = re.compile(pattern if ready is None else ready)
     except re.error as error:
         raise ValueError(
-            f"The pattern of the patients {pattern!r} is no regular expression ({error}). It is "
+            f"The patient pattern {pattern!r} is not a valid regular expression ({error}). Pass "
             f"one, or {', '.join(map(repr, PATIENT_PATTERNS))}."
         ) from None
     if not expression.groups:
         raise ValueError(
-            f"The pattern of the patients {pattern!r} has no group. Put the part that names the "
+            f"The patient pattern {pattern!r} has no group. Put the part that names the "
             f"patient in parentheses, as in r'(P\\d+)_', or use one of "
             f"{', '.join(map(repr, PATIENT_PATTERNS))}."
         )
@@ -203,15 +204,15 @@ def _unknown(paths: NDArray[np.object_], known: NDArray[np.bool_], how: str) -> 
     names = [os.path.basename(path) for path in unknown]
     recurring = len(names) - len(set(names))
     hint = (
-        " Many of the names recur in several folders: if each folder is a patient, read them with "
-        'the pattern "folder".'
+        " Many of the names recur in several folders: if each folder is a patient, use the "
+        'pattern "folder".'
         if recurring
         else ""
     )
     return (
         f"{len(unknown)} of {len(paths)} file names {how}, the first of them {unknown[0]!r}. Each "
-        "of these files is taken for a patient of its own; if patients have several images, pass "
-        f"groups to the splitter, or read them off the paths with a pattern.{hint}"
+        "of these files is treated as a separate patient; if patients have several images, pass "
+        f"groups to the splitter, or read the patients from the paths with a pattern.{hint}"
     )
 
 
@@ -225,10 +226,10 @@ def _patient_of(name: re.Match[str]) -> str:
 def _names_of(
     paths: NDArray[np.object_],
 ) -> tuple[list[re.Match[str] | None], dict[int, str]]:
-    """The names of a known scheme, and who is meant where they do not tell it.
+    """Match the names of a known scheme, and find patients by folder where names recur.
 
-    IM-0001-0001 is also what viewers export everybody as. Where it recurs in several folders,
-    the folder is the patient. Folders of splits and of classes do not count: there it is the same
+    Viewers export every patient as IM-0001-0001. Where this name recurs in several folders, the
+    folder is the patient. Folders of splits and of classes do not count: in these it is the same
     image twice, or a leak.
     """
     names = [_match(path) for path in paths]
@@ -245,8 +246,8 @@ def _names_of(
     shared = {}
     for i, (path, name) in enumerate(zip(paths, names, strict=True)):
         if name is not None and os.path.dirname(path) in folders:
-            # In a folder that is a class there are many patients, and their names tell them
-            # apart; the folder above it says which of several collections they are from.
+            # The folder of a class contains many patients, whom their names tell apart; the
+            # folder above it says which of several collections they are from.
             folder = os.path.basename(os.path.dirname(path))
             within = f":{_patient_of(name)}" if is_class_word(folder) else ""
             shared[i] = printable(f"folder-{_place(path)}{within}")
@@ -255,7 +256,7 @@ def _names_of(
 
 
 def _place(path: str) -> str:
-    """The folder of a file without those that are splits or classes."""
+    """Return the folder of a file without the parts that are splits or classes."""
     parts = os.path.dirname(path).replace("\\", "/").split("/")
     return "/".join(
         part for part in parts if part.lower() not in _SPLIT_FOLDERS and not is_class_word(part)
@@ -268,17 +269,17 @@ def etiologies(paths: Any) -> NDArray[np.object_]:
     Parameters
     ----------
     paths : array-like of shape (n_samples,) or (n_samples, 1)
-        Paths as str or :class:`os.PathLike`. Only the file names count; no file is touched.
+        Paths as str or :class:`os.PathLike`. Only the file names count; no file is opened.
 
     Returns
     -------
     etiology : ndarray of shape (n_samples,), dtype object
-        ``"normal"``, ``"bacteria"``, ``"virus"``, or ``"unknown"`` for a name of no known scheme
-        and for an ``IM-0001-0001`` that recurs in several folders.
+        ``"normal"``, ``"bacteria"``, ``"virus"``, or ``"unknown"`` for other names and for an
+        ``IM-0001-0001`` that recurs in several folders.
 
     See Also
     --------
-    patient_ids : The patients, from the same names.
+    patient_ids : Read the patients from the same names.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Shortcuts planted in synthetic images: what tells the class and is no disease."""
+"""Plant shortcuts in synthetic images: features that reveal the class without the disease."""
 
 from dataclasses import replace
 
@@ -10,20 +10,20 @@ __all__ = ["SHORTCUTS", "planted_acquisition", "planted_file", "planted_image"]
 
 SHORTCUTS = ("ratio", "text", "border", "exposure", "device")
 
-_TALLER = 1.2
-_DARKER = 1.6  # factor of the exponent
+_HEIGHT_FACTOR = 1.2
+_GAMMA_FACTOR = 1.6
 _BORDER = 0.06  # of the width, at either side
-_WORSE = 35  # of the quality of JPEG
+_QUALITY_LOSS = 35  # of the JPEG quality, 1 to 95
 
 
 def planted_acquisition(
     acquisition: Acquisition, shortcuts: tuple[str, ...], positive: bool
 ) -> Acquisition:
-    """Acquire images of one class in another shape or exposure."""
+    """Give the images of one class another shape or exposure."""
     if "ratio" in shortcuts and not positive:  # taller, so that nothing is cut off
-        acquisition = replace(acquisition, height=round(_TALLER * acquisition.height))
+        acquisition = replace(acquisition, height=round(_HEIGHT_FACTOR * acquisition.height))
     if "exposure" in shortcuts and positive:
-        acquisition = replace(acquisition, gamma=_DARKER * acquisition.gamma)
+        acquisition = replace(acquisition, gamma=_GAMMA_FACTOR * acquisition.gamma)
     return acquisition
 
 
@@ -47,17 +47,17 @@ def planted_image(image: Image.Image, shortcuts: tuple[str, ...], positive: bool
 def planted_file(
     quality: int, shortcuts: tuple[str, ...], positive: bool
 ) -> tuple[int, dict[int, str]]:
-    """Compress positive images more, and name their device, as files of another machine.
+    """Compress positive images more, and name another device in their files.
 
     Returns
     -------
     quality : int
-        Of JPEG.
+        JPEG quality.
     exif : dict of int to str
-        Tags of the file; none where no device is planted.
+        Tags of the file; empty if no device is planted.
     """
     if "device" not in shortcuts:
         return quality, {}
     model = "portable unit" if positive else "fixed unit"
     tags = {int(ExifTags.Base.Make): "synthetic", int(ExifTags.Base.Model): model}
-    return quality - _WORSE * positive, tags
+    return quality - _QUALITY_LOSS * positive, tags

@@ -1,4 +1,4 @@
-"""The published collection: what it holds, where that is written, and how to recognise it."""
+"""The published collection: its numbers of images, its description, and how to recognise it."""
 
 from collections.abc import Mapping
 from importlib.resources import files
@@ -15,7 +15,7 @@ class Release(NamedTuple):
 
 
 # The paper states the pool and the test split (Kermany et al., Cell 172, 2018: 1,349 + 3,883
-# images to train on, 234 + 390 to test). Mendeley Data holds them so arranged, Kaggle moved 8 + 8
+# images to train on, 234 + 390 to test). Mendeley Data has this arrangement; Kaggle moved 8 + 8
 # images of the pool into a split of their own. Counted on the files of both.
 RELEASES = (
     Release(
@@ -35,25 +35,25 @@ RELEASES = (
     ),
 )
 
-# A count this close to the published one is a damaged or patched copy of it, rather than somebody
-# else's collection in the same folders. The 8 images of a split are too few to tell.
+# A count this close to the published one means an incomplete or modified copy, rather than another
+# collection in the same folders. The 8 images of a split are too few to tell.
 _CLOSE = 0.1
 _ENOUGH = 100
 
 
 def describe_published() -> str:
-    """The description of the published images that comes with the package."""
+    """Read the description of the published images that comes with the package."""
     return files("skpneumo.datasets").joinpath("descr", "chest_xray.md").read_text("utf-8")
 
 
 def recognise(counts: Counts) -> Release | None:
-    """The release that a collection is a copy of, whole or not quite; None if it is neither."""
+    """Find the release of which a collection is a complete or nearly complete copy, or None."""
     alike = [release for release in RELEASES if _is_like(counts, release)]
     return min(alike, key=lambda release: _distance(counts, release), default=None)
 
 
 def differences(counts: Counts, release: Release) -> list[str]:
-    """In words, where the counts are not the published ones; splits not loaded are left out."""
+    """Describe where the counts differ from the published ones, in the splits that were loaded."""
     return [
         f"{split}/{label} holds {counts[split].get(label, 0)} images instead of {published}"
         for split, labels in release.counts.items()

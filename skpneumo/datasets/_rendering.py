@@ -1,7 +1,7 @@
 """Render images of a synthetic chest: field of view and exposure.
 
-Every image is one affine map of the canvas that the chest was drawn on, so that the images of a
-patient share the anatomy exactly.
+Every image is an affine map of the canvas that the chest was drawn on, so that the images of a
+patient show exactly the same anatomy.
 """
 
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ def choose_acquisition(
     """Sample an acquisition; ``shift`` moves it towards another device."""
     width = round(int(rng.integers(widths[0], widths[1] + 1)) * (1 - 0.3 * shift))
     field_of_view = rng.uniform(2.0, 2.3) * (1 + 0.15 * shift)
-    # No image cuts off the lungs, or an opacity could lie outside it.
+    # No image cuts off the lungs; otherwise an opacity could lie outside it.
     flattest = min(1.6, field_of_view / (lungs.bottom - lungs.top + 0.12))
     height = round(width / rng.uniform(1.05, flattest))
     middle = (lungs.top + lungs.bottom) / 2
@@ -89,7 +89,7 @@ def expose(rng: Generator, chest: Chest, acquisition: Acquisition) -> Image.Imag
 
 
 def to_image(acquisition: Acquisition, x: float, y: float) -> tuple[float, float]:
-    """Position of a point of the body on an image, in pixels from its top left corner."""
+    """Convert body coordinates to pixels of an image, from its top left corner."""
     dx, dy = x - acquisition.centre[0], y - acquisition.centre[1]
     cos, sin = np.cos(acquisition.rotation), np.sin(acquisition.rotation)
     per_unit = acquisition.width / acquisition.field_of_view

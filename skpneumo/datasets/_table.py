@@ -27,25 +27,25 @@ _EXCEL, _OLD_EXCEL, _PARQUET = b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"PAR1"
 _DELIMITERS = ",;\t|"
 _MOST_NAMED = 12
 
-# What programs write where there is nothing. "None" is not among it: that may be a class.
+# What programs write into empty cells. "None" is not among them, because it may be a class.
 _MISSING = frozenset({"", "na", "n/a", "nan", "<na>", "nat", "null", "-nan", "#n/a"})
 _LONGEST_MISSING = max(map(len, _MISSING))
 
 
 def read_table(file: str | os.PathLike[str], sheet: str | int = 0) -> pd.DataFrame:
-    """Read a table, by its content, with every cell of a CSV as text.
+    """Read a table in the format of its content; every cell of a CSV is text.
 
-    Text that is no UTF-8 is read as Latin-1, byte by byte, which is what older spreadsheets
-    write. Rows in which every cell is empty are no rows.
+    Text that is not UTF-8 is read as Latin-1, which older spreadsheets write. Rows in which every
+    cell is empty are ignored.
 
     Raises
     ------
     FileNotFoundError
-        If it is not there.
+        If the file does not exist.
     ValueError
-        If it is no table, or has no such sheet.
+        If the file is not a table, or has no such sheet.
     ImportError
-        If what reads the format is not installed.
+        If the package that reads the format is not installed.
     """
     path = Path(file).expanduser()
     if not path.exists():
@@ -54,7 +54,7 @@ def read_table(file: str | os.PathLike[str], sheet: str | int = 0) -> pd.DataFra
         )
     if path.is_dir():
         raise IsADirectoryError(
-            f"{os.fspath(path)!r} is a folder; name the table in it, or read the folder with "
+            f"{os.fspath(path)!r} is a folder; pass the table in it, or read the folder with "
             "load_chest_xray."
         )
     with open(path, "rb") as stream:
@@ -64,7 +64,7 @@ def read_table(file: str | os.PathLike[str], sheet: str | int = 0) -> pd.DataFra
     elif start == _PARQUET:
         frame = _read_parquet(path)
     elif start == _OLD_EXCEL:
-        raise _unreadable(path, "it is an Excel file of before 2007")
+        raise _unreadable(path, "it is an Excel file from before 2007")
     else:
         frame = _read_text(path)
     frame.columns = [name.strip() if isinstance(name, str) else name for name in frame.columns]
@@ -73,8 +73,8 @@ def read_table(file: str | os.PathLike[str], sheet: str | int = 0) -> pd.DataFra
 
 def _unreadable(path: Path, reason: object) -> ValueError:
     return ValueError(
-        f"{os.fspath(path)!r} is no table that can be read ({reason}). Save it as CSV, as .xlsx "
-        "or as Parquet."
+        f"{os.fspath(path)!r} cannot be read as a table ({reason}). Save it as CSV, .xlsx or "
+        "Parquet."
     )
 
 
@@ -83,10 +83,10 @@ def _read_excel(path: Path, sheet: str | int) -> pd.DataFrame:
         book = pd.ExcelFile(path, engine="openpyxl")
     except ImportError as error:
         raise ImportError(
-            'Excel tables need openpyxl: pip install "skpneumo[tables]". CSV needs nothing.'
+            'Excel tables need openpyxl: pip install "skpneumo[tables]". CSV needs no package.'
         ) from error
     except (BadZipFile, KeyError, ValueError) as error:
-        raise _unreadable(path, "it is a zip archive, but no Excel file") from error
+        raise _unreadable(path, "it is a zip archive, but not an Excel file") from error
     with book:
         names = [str(name) for name in book.sheet_names]
         if isinstance(sheet, int) and 0 <= sheet < len(names):
@@ -94,7 +94,7 @@ def _read_excel(path: Path, sheet: str | int) -> pd.DataFrame:
         if sheet not in names:
             raise ValueError(
                 f"{os.fspath(path)!r} has no sheet {sheet!r}; its sheets are "
-                f"{', '.join(map(repr, names))}. Name one of them with sheet=, in the shell "
+                f"{', '.join(map(repr, names))}. Choose one of them with sheet=, in the shell "
                 "--sheet."
             )
         frame = pd.read_excel(book, sheet_name=sheet, dtype=object)
@@ -109,7 +109,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         return pd.read_parquet(path)
     except ImportError as error:
         raise ImportError(
-            'Parquet tables need pyarrow: pip install "skpneumo[parquet]". CSV needs nothing.'
+            'Parquet tables need pyarrow: pip install "skpneumo[parquet]". CSV needs no package.'
         ) from error
     except (ValueError, OSError) as error:
         raise _unreadable(path, error) from error
@@ -123,8 +123,8 @@ def _read_text(path: Path) -> pd.DataFrame:
         else:
             text = _utf_8_or_latin_1(content)
         if "\0" in text:
-            raise ValueError("it holds bytes that are no text")
-        return _parsed(text)
+            raise ValueError("it contains bytes that are not text")
+        return _parse_csv(text)
     except (ValueError, csv.Error) as error:
         raise _unreadable(path, error) from error
 
@@ -136,16 +136,16 @@ def _utf_8_or_latin_1(content: bytes) -> str:
         return content.decode("latin-1")
 
 
-def _parsed(text: str) -> pd.DataFrame:
-    """The rows of a CSV, as text, so that a patient 007 keeps its zeros and a class None its name.
+def _parse_csv(text: str) -> pd.DataFrame:
+    """Read the cells of a CSV as text, so that a patient 007 keeps the zeros.
 
-    pandas takes the first column for an index where rows are longer than the header, so that all
-    others move by one without a word.
+    pandas.read_csv is not used: where rows are longer than the header, it silently uses the first
+    column as an index, which shifts all others by one.
     """
     lines = StringIO(text, newline="")
     header = next((line for line in lines if line.strip()), "")
     delimiter, start = "", text.index(header)
-    if header.lower().startswith("sep="):  # by which spreadsheets tell each other
+    if header.lower().startswith("sep="):  # how spreadsheets declare the delimiter
         delimiter, start = header.strip()[4:5], start + len(header)
     lines.seek(start)
     reader = csv.reader(lines, delimiter=delimiter or _delimiter_of(header), strict=True)
@@ -159,29 +159,29 @@ def _parsed(text: str) -> pd.DataFrame:
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            raise ValueError(f"{_row(rows)} has a quotation mark too many: {error}") from error
+            raise ValueError(f"{_row(rows)} has an extra quotation mark: {error}") from error
         if cells is None:
             return pd.DataFrame(rows, columns=names, dtype=object)
         if any(map(str.strip, cells[len(names) :])):
             raise ValueError(
                 f"{_row(rows)} has {len(cells)} cells for {len(names)} columns, {cells[:3]}...; "
-                "a cell with a delimiter in it has to be in quotation marks"
+                "put a cell that contains the delimiter in quotation marks"
             )
         if any(map(str.strip, cells)):
             rows.append(cells[: len(names)] + [""] * (len(names) - len(cells)))
 
 
 def _delimiter_of(header: str) -> str:
-    """What divides the names of the columns into most parts."""
+    """Choose the delimiter that divides the header into most columns."""
     return max(_DELIMITERS, key=lambda each: len(next(csv.reader([header], delimiter=each), [])))
 
 
 def _row(before: list[list[str]]) -> str:
-    return f"row {len(before) + 1} below the names of the columns"
+    return f"row {len(before) + 1} below the column names"
 
 
 def without_index(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with the names of its index, if it has any, as columns."""
+    """Turn the named levels of the index into columns, and drop the others."""
     unnamed = [
         level
         for level, name in enumerate(table.index.names)
@@ -193,7 +193,7 @@ def without_index(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def distinct_columns(frame: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
-    """Each column under a name of its own; of several of one name, the second is ``name.1``."""
+    """Yield each column with a unique name; the second of the same name is ``name.1``."""
     seen: Counter[str] = Counter()
     for position, column in enumerate(map(str, frame.columns)):
         name = f"{column}.{seen[column]}" if seen[column] else column
@@ -202,11 +202,11 @@ def distinct_columns(frame: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
 
 
 def column_of(frame: pd.DataFrame, name: str, parameter: str) -> pd.Series:
-    """A column of a table, or an error that names those there are."""
+    """Return a column of a table, or raise an error that names its columns."""
     if name not in frame.columns:
         raise ValueError(
             f"The table has no column {name!r}; its columns are {column_names(frame)}."
-            f"{_meant(name, frame)} Say which it is with {parameter}=, in the shell "
+            f"{_suggestion(name, frame)} Name the column with {parameter}=, in the shell "
             f"--{parameter}.{_elsewhere(frame)}"
         )
     found = frame[name]
@@ -216,32 +216,32 @@ def column_of(frame: pd.DataFrame, name: str, parameter: str) -> pd.Series:
 
 
 def column_names(frame: pd.DataFrame) -> str:
-    """Name the columns of a table, some of many."""
+    """List the names of the first columns of a table."""
     names = [str(each) for each in frame.columns]
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return ", ".join(map(repr, names[:_MOST_NAMED])) + more
 
 
-def _meant(name: str, frame: pd.DataFrame) -> str:
+def _suggestion(name: str, frame: pd.DataFrame) -> str:
     folded = {str(each).strip().casefold(): str(each) for each in frame.columns}
     near = get_close_matches(name.strip().casefold(), folded, n=1, cutoff=0.7)
-    return f" Was {folded[near[0]]!r} meant?" if near else ""
+    return f" Did you mean {folded[near[0]]!r}?" if near else ""
 
 
 def _elsewhere(frame: pd.DataFrame) -> str:
-    """Where else the column may be."""
+    """Suggest where else the column may be."""
     if others := frame.attrs.get("other sheets"):
         return (
             f" This is the sheet {frame.attrs['sheet']!r}; there are also "
             f"{', '.join(map(repr, others))}: sheet={others[0]!r}, in the shell --sheet."
         )
     if len(frame.columns) == 1:
-        return " The first line of the table has to be that of the names of the columns."
+        return " The first line of the table has to be the column names."
     return ""
 
 
 def text_of(column: pd.Series) -> NDArray[np.object_]:
-    """The cells of a column as text without space around it, "" where there is nothing."""
+    """Convert the cells of a column to text without surrounding space, "" for empty cells."""
     cells = np.empty(len(column), dtype=object)
     cells[:] = [_text(cell) for cell in column.tolist()]
     return cells
@@ -255,7 +255,7 @@ def _text(cell: Any) -> str:
         return ""
     if isinstance(cell, os.PathLike):
         return os.fspath(cell)
-    # A column of whole numbers in which one is missing has become one of 7.0.
+    # A missing value turns a column of whole numbers into floats.
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
     return str(cell).strip()

@@ -19,8 +19,8 @@ __all__ = ["Labels", "read_labels"]
 
 Positive = str | int | Sequence[str] | Callable[[list[str]], bool] | None
 
-# Columns whose name says nothing about what is 1 in them.
-_SAYS_NOTHING = frozenset(
+# Column names that do not tell what 1 means.
+_GENERIC_NAMES = frozenset(
     {"label", "labels", "target", "class", "classes", "y", "diagnosis", "finding", "findings"}
 )
 _MOST_NAMED = 8
@@ -44,13 +44,13 @@ def read_labels(
     Parameters
     ----------
     cells : ndarray of shape (n_rows,) of str
-        Labels without space around them, "" where there is none.
+        Labels without surrounding space, "" for none.
     column : str
-        What the column is called.
+        Name of the column.
     positive : str, int, list of str, callable or None
-        What is the illness, as in :func:`load_image_table`.
+        The illness, as in :func:`load_image_table`.
     separator : str
-        What stands between the findings of a cell.
+        The separator between the findings in a cell.
     """
     codes, distinct = pd.factorize(cells)
     findings = [_findings(cell, separator) for cell in distinct]
@@ -64,17 +64,17 @@ def read_labels(
     spelling, remarks = _one_spelling(findings, np.bincount(codes, minlength=len(distinct)))
     findings = [[spelling[each] for each in listed] for listed in findings]
     if positive is not None:
-        return _asked_for(codes, findings, positive, remarks)
+        return _by_positive(codes, findings, positive, remarks)
     if several := [listed for listed in findings if len(listed) > 1]:
         known = sorted({each for listed in findings for each in listed})
         raise UndecidedPositiveError(
-            f"Cells of the column {column!r} hold several findings, such as "
-            f"{separator.join(several[0])!r}. Say which of them is to be found: "
+            f"Cells of the column {column!r} contain several findings, such as "
+            f"{separator.join(several[0])!r}. Say which of them is the illness: "
             f"positive={known[-1]!r}, a list or a function of the list of findings; in the shell "
-            f"--positive. There are {_quoted(known)}."
+            f"--positive. The findings are {_quoted(known)}."
         )
     names = sorted({listed[0] for listed in findings})
-    if set(names) <= {"0", "1"} and len(names) == 2 and column.lower() not in _SAYS_NOTHING:
+    if set(names) <= {"0", "1"} and len(names) == 2 and column.lower() not in _GENERIC_NAMES:
         is_positive = np.array([listed == ["1"] for listed in findings], dtype=bool)
         return _two_classes(is_positive[codes], f"not {column}", column)
     classes = order_classes(names, None)
@@ -83,7 +83,7 @@ def read_labels(
     return Labels(target, list(classes.names), list(classes.positive), remarks)
 
 
-def _asked_for(
+def _by_positive(
     codes: NDArray[np.intp], findings: list[list[str]], positive: Any, remarks: list[str]
 ) -> Labels:
     known = {_folded(each): each for listed in findings for each in listed}
@@ -91,46 +91,56 @@ def _asked_for(
     for name in list(positive) if isinstance(positive, (list, tuple, set)) else [positive]:
         if _folded(name) not in known:
             raise ValueError(
-                f"positive names {name!r}, which no row has.{_meant(name, known)} There are "
-                f"{_quoted(sorted(known.values()))}."
+                f"positive names {name!r}, which no row has.{_suggestion(name, known)} The "
+                f"findings are {_quoted(sorted(known.values()))}."
             )
         wanted.append(known[_folded(name)])
     is_positive = np.array([bool(set(wanted) & set(listed)) for listed in findings], dtype=bool)
     others = {
-        "|".join(listed) for listed, ill in zip(findings, is_positive, strict=True) if not ill
+        "|".join(listed)
+        for listed, positive_row in zip(findings, is_positive, strict=True)
+        if not positive_row
     }
     if not others:
         raise ValueError(
-            f"positive={positive!r} is in every row, so that there is no other class. Name the "
-            "findings that are the illness, and not the healthy ones."
+            f"positive={positive!r} is in every row, so that there is no other class. Pass the "
+            "findings that are the illness, not the healthy ones."
         )
-    ill = " or ".join(dict.fromkeys(wanted))
-    healthy = next(iter(others)) if len(others) == 1 else f"not {ill}"
-    return _two_classes(is_positive[codes], healthy, ill, remarks)
+    name = " or ".join(dict.fromkeys(wanted))
+    other = next(iter(others)) if len(others) == 1 else f"not {name}"
+    return _two_classes(is_positive[codes], other, name, remarks)
 
 
-def _meant(name: Any, known: dict[str, str]) -> str:
-    """What else a name may mean: a part of a cell with several findings, or one much like it."""
+def _suggestion(name: Any, known: dict[str, str]) -> str:
+    """Suggest the separator that makes a name one of several findings, or a similar name."""
     for label in known.values():
         if found := re.search(rf"(?:^|([^\w\s])\s*){re.escape(_folded(name))}(?:\s*([^\w\s])|$)",
                               _folded(label)):  # fmt: skip
-            mark = found[1] or found[2]
+            used = found[1] or found[2]
             return (
-                f" If {label!r} is several findings, say what stands between them: "
-                f"separator={mark!r}, in the shell --separator {mark!r}."
+                f" If {label!r} is several findings, name their separator: separator={used!r}, in "
+                f"the shell --separator {used!r}."
             )
     near = get_close_matches(_folded(name), known, n=1)
-    return f" Was {known[near[0]]!r} meant?" if near else ""
+    return f" Did you mean {known[near[0]]!r}?" if near else ""
 
 
 def _two_classes(
-    is_positive: NDArray[np.bool_], healthy: str, ill: str, remarks: Sequence[str] = ()
+    is_positive: NDArray[np.bool_],
+    negative_name: str,
+    positive_name: str,
+    remarks: Sequence[str] = (),
 ) -> Labels:
-    return Labels(is_positive.astype(np.int64), [healthy, ill], [ill], list(remarks))
+    return Labels(
+        is_positive.astype(np.int64),
+        [negative_name, positive_name],
+        [positive_name],
+        list(remarks),
+    )
 
 
 def _findings(cell: str, separator: str) -> list[str]:
-    """The findings of a cell; those of PadChest are written as a list of Python."""
+    """Split a cell into findings; PadChest writes them as a Python list."""
     if cell.startswith("[") and cell.endswith("]"):
         parts = [part.strip().strip("'\"") for part in cell[1:-1].split(",")]
     else:
@@ -141,7 +151,7 @@ def _findings(cell: str, separator: str) -> list[str]:
 def _one_spelling(
     findings: list[list[str]], counts: NDArray[np.intp]
 ) -> tuple[dict[str, str], list[str]]:
-    """The most frequent spelling of each finding, and where there are several."""
+    """Find the most frequent spelling of each finding, and report those with several."""
     by_meaning: dict[str, Counter[str]] = {}
     for listed, count in zip(findings, counts.tolist(), strict=True):
         for each in listed:
@@ -155,7 +165,8 @@ def _one_spelling(
                 f"{each!r} ({counted(n, 'row')})" for each, n in spellings.most_common()
             )
             remarks.append(
-                f"The label {usual!r} is spelled in {len(spellings)} ways, {shown}; they are one."
+                f"The label {usual!r} is spelled in {len(spellings)} ways, {shown}; they are "
+                "treated as one."
             )
     return spelling, remarks
 

@@ -1,4 +1,4 @@
-"""Find the files that the paths of a table refer to."""
+"""Find the files that the paths in a table refer to."""
 
 import os
 import re
@@ -25,9 +25,9 @@ _ABSOLUTE = re.compile(r"[A-Za-z]:[\\/]|[\\/]")
 
 @dataclass
 class Located:
-    """The file of each row, "" where there is none, and those that may be several files.
+    """The file of each row, "" if it was not found, and the entries that may be several files.
 
-    ``remarks`` say which files were found elsewhere, or under another name, than the table has.
+    ``remarks`` tell which files were found in another folder or under another name.
     """
 
     filenames: NDArray[np.object_]
@@ -36,12 +36,12 @@ class Located:
 
 
 def locate(entries: NDArray[np.object_], bases: Sequence[Path]) -> Located:
-    """Find the files of a table without asking the file system for each.
+    """Find the files of a table, listing each folder once instead of testing every path.
 
-    A path is looked for as it is, then with the suffix of an image, in each of the folders; what
-    is found in none of them is looked for by its name anywhere below the first, in the end with
-    another suffix. Where all absolute paths begin with a folder of another computer, what stands
-    behind it is looked for in these folders.
+    A path is searched for as written, then with the suffix of an image, in each of the folders. A
+    file that is in none of them is searched for by name anywhere below the first folder, finally
+    with another suffix. If all absolute paths begin with a folder of another computer, the rest of
+    each path is searched for in these folders.
 
     Parameters
     ----------
@@ -58,7 +58,9 @@ def locate(entries: NDArray[np.object_], bases: Sequence[Path]) -> Located:
     found = {entry: search.find(entry) for entry in dict.fromkeys(entries)}
     missing = [entry for entry, path in found.items() if not path and entry]
     if missing and bases:
-        moved = search.moved(missing, [entry for entry, path in found.items() if path])
+        moved = search.without_foreign_folder(
+            missing, [entry for entry, path in found.items() if path]
+        )
         found |= search.find_below({entry: moved.get(entry, entry) for entry in missing})
     filenames = np.empty(len(entries), dtype=object)
     filenames[:] = [found[entry] for entry in entries]
@@ -66,12 +68,12 @@ def locate(entries: NDArray[np.object_], bases: Sequence[Path]) -> Located:
 
 
 class _Search:
-    """Listings of folders, each made once."""
+    """Search in listings of folders, each of which is made once."""
 
     def __init__(self, bases: Sequence[Path]) -> None:
-        # Paths that start from where Python runs stay as they are written.
+        # Paths relative to the current folder are left as written.
         self._bases = ["" if base == Path() else os.fspath(base) for base in bases]
-        # Tables often begin their paths with the name of the folder that they lie in.
+        # Paths in tables often begin with the name of the folder that the table is in.
         whole = [os.path.abspath(base) for base in self._bases]
         self._above = {os.path.basename(base): os.path.dirname(base) for base in whole}
         self._folders: dict[str, _Folder] = {}
@@ -82,7 +84,7 @@ class _Search:
         for head, tail in self._candidates(entry):
             if head not in self._folders:
                 self._folders[head] = _Folder.of(head)
-            names = self._folders[head].called(tail)
+            names = self._folders[head].matches(tail)
             if len(names) == 1:
                 return os.path.join(head, names[0])
             if names:
@@ -91,7 +93,7 @@ class _Search:
         return ""
 
     def _candidates(self, entry: str) -> Iterator[tuple[str, str]]:
-        """Folders that the file may lie in, and what it is called there."""
+        """Yield folders that the file may be in, each with its name there."""
         for spelling in _spellings(entry):
             head, tail = os.path.split(spelling)
             if os.path.isabs(head):
@@ -103,18 +105,20 @@ class _Search:
             if first in self._above:
                 yield os.path.join(self._above[first], head), tail
 
-    def moved(self, missing: Sequence[str], there: Sequence[str]) -> dict[str, str]:
-        """Paths without the folder that they begin with on the computer that wrote the table.
+    def without_foreign_folder(
+        self, missing: Sequence[str], found: Sequence[str]
+    ) -> dict[str, str]:
+        """Remove from paths the folder that they begin with on the computer that wrote the table.
 
-        As few folders as possible are taken off, the same ones from every path, so that two
-        files of one name stay two. If one absolute path is there, the table is of this computer.
+        As few folders as possible are removed, the same ones from every path, so that files of
+        the same name stay apart. If any absolute path exists, the table is from this computer.
         """
         parts = {
             entry: entry.replace("\\", "/").split("/")
             for entry in missing
             if _ABSOLUTE.match(entry)
         }
-        if not parts or any(_ABSOLUTE.match(entry) for entry in there):
+        if not parts or any(_ABSOLUTE.match(entry) for entry in found):
             return {}
         folders = [names[:-1] for names in parts.values()]
         levels = zip(*folders, strict=False)
@@ -128,14 +132,14 @@ class _Search:
             folder = next(iter(parts))[: sum(map(len, shared[:n])) + n]
             self.remarks.append(
                 f"The folder {folder!r} that {counted(len(parts), 'path')} of the table begin "
-                "with is not on this computer, so they were looked for without it."
+                "with is not on this computer, so they were searched for without it."
             )
         return tails
 
     def find_below(self, entries: Mapping[str, str]) -> dict[str, str]:
-        """Look for files by name, and by the folders named with it, anywhere below the first.
+        """Search for files by name and, if given, folder, anywhere below the first folder.
 
-        Case and the way in which accents are written do not count, as on Windows and on a Mac.
+        Case and the encoding of accents are ignored, as on Windows and macOS.
         """
         by_name, by_stem = defaultdict(list), defaultdict(list)
         for file in walk(self._bases[0] or os.curdir):
@@ -174,7 +178,7 @@ def _in_folder(paths: Sequence[str], folder: str) -> list[str]:
 
 
 def _exact(paths: list[str], sought: str) -> list[str]:
-    """Of files whose names differ in case alone, the one that is written as in the table."""
+    """Prefer, among files whose names differ only in case, the one written as in the table."""
     name = sought.replace("\\", "/").rpartition("/")[2]
     return [
         path
@@ -188,14 +192,14 @@ def _folded(name: str) -> str:
 
 
 def _spellings(entry: str) -> Iterator[str]:
-    """What an entry of a table may mean on this machine."""
+    """Yield the paths that an entry of a table may mean on this machine."""
     if not entry:
         return
     yield os.path.expanduser(entry) if entry.startswith("~") else entry
     if os.sep == "/" and "\\" in entry:
         yield entry.replace("\\", "/")
     if not entry.isascii():
-        # Read as Latin-1 from a table in which file names are bytes as they are.
+        # A name in arbitrary bytes, which was read as Latin-1.
         with suppress(UnicodeEncodeError):
             yield os.fsdecode(entry.encode("latin-1"))
 
@@ -206,7 +210,7 @@ def _ends_with(path: str, folder: str) -> bool:
 
 @dataclass(frozen=True)
 class _Folder:
-    """The names of the files in a folder, whole and without the suffix of an image."""
+    """The names of the files in a folder, with and without the suffix of an image."""
 
     names: frozenset[str]
     by_stem: dict[str, list[str]]
@@ -218,12 +222,12 @@ class _Folder:
             with os.scandir(folder or os.curdir) as entries:
                 names = [entry.name for entry in entries if not entry.is_dir()]
         except OSError:
-            names = []  # whose files are then missing, which is said of each
+            names = []  # each of its files is then reported as missing
         by_stem = defaultdict(list)
         for name in sorted(names):
             if is_image_name(name) and not is_litter(name):
                 by_stem[os.path.splitext(name)[0]].append(name)
         return cls(frozenset(names), by_stem)
 
-    def called(self, name: str) -> list[str]:
+    def matches(self, name: str) -> list[str]:
         return [name] if name in self.names else self.by_stem.get(name, [])

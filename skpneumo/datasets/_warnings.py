@@ -4,11 +4,11 @@ __all__ = ["CollectionWarning", "SkippedFilesWarning", "UnknownPatientsWarning"]
 
 
 class CollectionWarning(UserWarning):
-    """A collection was read, but it is not as expected."""
+    """A collection was read, but is not as expected."""
 
 
 class SkippedFilesWarning(UserWarning):
-    """Files of a collection were skipped, because they are not readable images."""
+    """Files of a collection were skipped because they are not readable images."""
 
 
 class UnknownPatientsWarning(UserWarning):

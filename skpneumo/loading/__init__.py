@@ -1,4 +1,4 @@
-"""Loading: paths become one uint8 stack of images of one size, in memory or on demand."""
+"""Load image files as one uint8 stack of images of the same size, in memory or on demand."""
 
 import lazy_loader as lazy
 

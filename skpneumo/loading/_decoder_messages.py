@@ -1,7 +1,7 @@
-"""What decoders say of a file, with its name in place of nowhere.
+"""Attribute messages of decoders to the files that they are about.
 
-Pillow warns by Python's warnings, which do not say of which file. libtiff writes to standard
-error. Both are heard here for as long as files are decoded, and told apart by their threads.
+Pillow issues Python warnings that do not name the file, and libtiff writes to standard error.
+While files are decoded, both are collected here, and the thread tells which file they are about.
 """
 
 import ctypes
@@ -21,12 +21,12 @@ from skpneumo._formatting import counted
 __all__ = ["LibtiffErrors", "PillowWarnings"]
 
 _MOST_NAMED = 3
-_MESSAGE = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p)
-_LONGEST = 500
+_HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p)
+_LONGEST = 500  # bytes of a message
 
 
 class PillowWarnings:
-    """Collects what Pillow warns of while it is entered, and warns of it with the files' names."""
+    """Collect the warnings of Pillow in a context, and issue one warning that names the files."""
 
     _lock = threading.Lock()
     _n_entered = 0
@@ -34,13 +34,13 @@ class PillowWarnings:
     _of_thread = threading.local()
 
     def __init__(self) -> None:
-        self._heard: dict[str, str] = {}
+        self._messages: dict[str, str] = {}
 
     def __enter__(self) -> "PillowWarnings":
-        # Filters are those of the process: the first thread sets them, the last restores them.
+        # Filters are global to the process: the first thread sets them, the last restores them.
         with self._lock:
             if not PillowWarnings._n_entered:
-                self._listen()
+                self._collect_warnings()
             PillowWarnings._n_entered += 1
         return self
 
@@ -49,56 +49,56 @@ class PillowWarnings:
             PillowWarnings._n_entered -= 1
             if not PillowWarnings._n_entered:
                 self._filters.__exit__(None, None, None)
-        if self._heard and kind is None:
-            named = [f"{path!r}: {text}" for path, text in self._heard.items()][:_MOST_NAMED]
-            more = len(self._heard) - len(named)
+        if self._messages and kind is None:
+            named = [f"{path!r}: {text}" for path, text in self._messages.items()][:_MOST_NAMED]
+            more = len(self._messages) - len(named)
             warnings.warn(
-                f"Pillow warned of {counted(len(self._heard), 'image file')} but read "
-                f"{'them' if len(self._heard) > 1 else 'it'}. {'; '.join(named)}"
-                f"{f'; and of {more} more' if more else ''}.",
+                f"Pillow warned about {counted(len(self._messages), 'image file')} but read "
+                f"{'them' if len(self._messages) > 1 else 'it'}. {'; '.join(named)}"
+                f"{f'; and about {more} more' if more else ''}.",
                 UserWarning,
                 stacklevel=3,
             )
 
     @contextmanager
-    def of(self, path: str) -> Iterator[None]:
-        """Take what this thread is warned of meanwhile for what is said of a file.
+    def about(self, path: str) -> Iterator[None]:
+        """Attribute the warnings in this thread and context to a file.
 
-        It is nothing to add to the error of a file that cannot be read.
+        They are discarded if the file cannot be read, because the error says why.
         """
-        heard: list[str] = []
-        self._of_thread.heard = heard
+        messages: list[str] = []
+        self._of_thread.messages = messages
         try:
             yield
         finally:
-            self._of_thread.heard = None
-        if heard:
-            self._heard[path] = heard[0]
+            self._of_thread.messages = None
+        if messages:
+            self._messages[path] = messages[0]
 
     @classmethod
-    def _listen(cls) -> None:
+    def _collect_warnings(cls) -> None:
         cls._filters = warnings.catch_warnings()
         cls._filters.__enter__()
         warnings.filterwarnings("always", module=r"PIL\.")
         show = warnings.showwarning
 
-        def hear(message: Any, category: Any, *where: Any, **more: Any) -> None:
-            heard = getattr(cls._of_thread, "heard", None)
-            if heard is None:
+        def collect(message: Any, category: Any, *where: Any, **more: Any) -> None:
+            messages = getattr(cls._of_thread, "messages", None)
+            if messages is None:
                 show(message, category, *where, **more)
             else:
-                heard.append(str(message))
+                messages.append(str(message))
 
-        warnings.showwarning = hear
+        warnings.showwarning = collect
 
 
 class LibtiffErrors:
-    """Hears the errors of libtiff in this thread while it is entered.
+    """Collect the errors of libtiff in this thread while in the context.
 
     Attributes
     ----------
-    heard : list of str
-        What it said. Always empty where Pillow has libtiff inside, so that it cannot be asked.
+    messages : list of str
+        The errors. Always empty if Pillow is linked with libtiff statically.
     """
 
     _lock = threading.Lock()
@@ -107,22 +107,22 @@ class LibtiffErrors:
     _before: ClassVar[list[Any]] = []
 
     def __init__(self) -> None:
-        self.heard: list[str] = []
+        self.messages: list[str] = []
 
     def __enter__(self) -> "LibtiffErrors":
-        self._of_thread.heard = self.heard
+        self._of_thread.messages = self.messages
         with self._lock:
             if not LibtiffErrors._n_entered and (library := _libtiff()) is not None:
                 set_handlers = library.TIFFSetErrorHandler, library.TIFFSetWarningHandler
                 self._before[:] = [
                     (set_handler, set_handler(ctypes.cast(handler, ctypes.c_void_p)))
-                    for set_handler, handler in zip(set_handlers, (_HEAR, _IGNORE), strict=True)
+                    for set_handler, handler in zip(set_handlers, (_COLLECT, _IGNORE), strict=True)
                 ]
             LibtiffErrors._n_entered += 1
         return self
 
     def __exit__(self, *_: Any) -> None:
-        self._of_thread.heard = None
+        self._of_thread.messages = None
         with self._lock:
             LibtiffErrors._n_entered -= 1
             if not LibtiffErrors._n_entered:
@@ -131,24 +131,24 @@ class LibtiffErrors:
                 self._before.clear()
 
 
-@_MESSAGE  # type: ignore[untyped-decorator]
-def _HEAR(module: bytes | None, form: bytes | None, arguments: int | None) -> None:
-    heard = getattr(LibtiffErrors._of_thread, "heard", None)
-    if heard is None:
+@_HANDLER  # type: ignore[untyped-decorator]
+def _COLLECT(module: bytes | None, form: bytes | None, arguments: int | None) -> None:
+    messages = getattr(LibtiffErrors._of_thread, "messages", None)
+    if messages is None:
         return
     text = ctypes.create_string_buffer(_LONGEST)
     ctypes.CDLL(None).vsnprintf(text, _LONGEST, form, ctypes.c_void_p(arguments))
-    heard.append(text.value.decode("utf-8", "replace"))
+    messages.append(text.value.decode("utf-8", "replace"))
 
 
-@_MESSAGE  # type: ignore[untyped-decorator]
+@_HANDLER  # type: ignore[untyped-decorator]
 def _IGNORE(module: bytes | None, form: bytes | None, arguments: int | None) -> None:
-    """A tag that libtiff does not know, and the like: nothing about pixels."""
+    """Ignore warnings, such as those about unknown tags, which do not concern pixels."""
 
 
 @cache
 def _libtiff() -> Any:
-    """The library that Pillow has loaded, where it is one of its own."""
+    """Return the shared library of libtiff that Pillow has loaded, or None."""
     if not hasattr(Image.core, "libtiff_version") and not hasattr(Image.core, "libtiff_decoder"):
         return None
     if sys.platform == "linux":

@@ -1,4 +1,4 @@
-"""One file to one image: the only way from a path to pixels."""
+"""Decode one file to one image of 8 bits."""
 
 import errno
 import os
@@ -26,13 +26,13 @@ __all__ = ["CHANNELS", "check_regular_file", "decode_image", "decode_whole", "im
 
 CHANNELS = {"grayscale": 1, "rgb": 3}
 
-# What a file is, is told by how it begins and never by its name.
+# The format is recognised by the first bytes of a file, never by its name.
 _IMAGE_CLASSES: dict[tuple[bytes, ...], type[CheckedFile]] = {
     (b"\xff\xd8\xff",): CheckedJpegFile,
     (b"\x89PNG\r\n\x1a\n",): CheckedPngFile,
     (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"): CheckedTiffFile,
 }
-_SHOWN = 16
+_MOST_SHOWN = 16  # bytes of an unknown file
 
 
 def decode_image(
@@ -43,7 +43,7 @@ def decode_image(
     dicom_window: int | None = 0,
     white: float | None = None,
 ) -> NDArray[np.uint8]:
-    """Read one file and bring it to one size and color mode.
+    """Read one file, resize it and convert it to a color mode.
 
     Parameters
     ----------
@@ -56,9 +56,9 @@ def decode_image(
     resize : {"stretch", "pad", "crop"}
         See :class:`~skpneumo.loading.ImageLoader`.
     dicom_window : int or None, default=0
-        See there.
+        See :class:`~skpneumo.loading.ImageLoader`.
     white : float, default=None
-        See there.
+        See :class:`~skpneumo.loading.ImageLoader`.
 
     Returns
     -------
@@ -67,21 +67,21 @@ def decode_image(
     Raises
     ------
     OSError
-        If the file is missing, no regular file, not permitted, or fails while being read.
+        If the file is missing, not a regular file, not permitted, or fails while being read.
     ValueError
-        If what it holds is not a usable image.
+        If the file is not a usable image.
     ImportError
-        If it is DICOM, and pydicom is not installed.
+        If the file is DICOM, and pydicom is not installed.
     """
     with _open_regular_file(path) as file:
         start = file.read(DICOM_START)
         file.seek(0)
-        # DICOM first: a file may be both, DICOM behind the preamble and TIFF within it.
+        # DICOM first, because a file may be both: DICOM after a preamble that contains a TIFF.
         if is_dicom(start):
-            picture = read_dicom(file, size, color_mode, resize, dicom_window)
+            decoded = read_dicom(file, size, color_mode, resize, dicom_window)
         else:
-            picture = read_with_pillow(_class_for(start), file, size, color_mode, resize, white)
-    pixels = resize_image(picture, size, resize)
+            decoded = read_with_pillow(_class_for(start), file, size, color_mode, resize, white)
+    pixels = resize_image(decoded, size, resize)
     if pixels.ndim == 3:
         return pixels
     grey = pixels[:, :, np.newaxis]
@@ -89,7 +89,7 @@ def decode_image(
 
 
 def decode_whole(path: str) -> DecodedImage:
-    """Read one file as :func:`decode_image` does, in colour and at its own size.
+    """Read one file as :func:`decode_image` does, in colour and at its original size.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def decode_whole(path: str) -> DecodedImage:
 
 
 def image_size(path: str) -> tuple[int, int]:
-    """Read how large an image is, without decoding it.
+    """Read the size of an image without decoding it.
 
     Parameters
     ----------
@@ -127,16 +127,16 @@ def image_size(path: str) -> tuple[int, int]:
     Returns
     -------
     size : (height, width)
-        In pixels, as the file says; of an image that EXIF turns, as it is shown.
+        In pixels, after the EXIF orientation is applied.
 
     Raises
     ------
     OSError
-        If the file is missing, no regular file, not permitted, or fails while being read.
+        If the file is missing, not a regular file, not permitted, or fails while being read.
     ValueError
-        If it is of another format, or damaged where its size is written.
+        If the file has another format, or its header is damaged.
     ImportError
-        If it is DICOM, and pydicom is not installed.
+        If the file is DICOM, and pydicom is not installed.
 
     Examples
     --------
@@ -158,7 +158,7 @@ def image_size(path: str) -> tuple[int, int]:
 
 
 def check_regular_file(path: str) -> None:
-    """Raise what decoding this path would raise because of what it is, without opening it.
+    """Raise an error if a path is not a regular file, without opening it.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def check_regular_file(path: str) -> None:
     Raises
     ------
     OSError
-        If there is no regular file of that name.
+        If there is no regular file with this path.
     """
     if opened_from_memory(path) is not None:
         return
@@ -184,7 +184,7 @@ def _open_regular_file(path: str) -> IO[bytes]:
     in_memory = opened_from_memory(path)
     if in_memory is not None:
         return in_memory
-    # Looked at first, because opening a FIFO waits for somebody to write into it.
+    # Checked first, because opening a FIFO waits until another process writes into it.
     check_regular_file(path)
     with _access_explained(path):
         return open(path, "rb")
@@ -208,5 +208,5 @@ def _class_for(start: bytes) -> type[CheckedFile]:
     if not start:
         raise ValueError("an empty file; copy or download it again")
     raise ValueError(
-        f"not a JPEG, PNG, TIFF or DICOM file: it begins with {start[:_SHOWN]!r}; convert it"
+        f"not a JPEG, PNG, TIFF or DICOM file: it begins with {start[:_MOST_SHOWN]!r}; convert it"
     )

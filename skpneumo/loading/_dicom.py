@@ -1,4 +1,4 @@
-"""DICOM: from an open file to the image that a workstation would show."""
+"""Render a DICOM file as a viewing workstation does."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,7 +38,7 @@ _TAGS = (0x00080016, 0x00080060, *PIXEL_TAGS, *RENDERING_TAGS)  # SOP Class UID,
 
 _PIXELS_AT_ONCE = 2**16
 
-# What an X-ray of the chest may be stored as. Classes of other organs are X-rays as well.
+# SOP classes that chest X-rays are stored as. Some are meant for X-rays of other organs.
 _STORAGE = "1.2.840.10008.5.1.4.1.1."
 _RADIOGRAPHS = {
     _STORAGE + suffix
@@ -49,27 +49,27 @@ _RADIOGRAPHS = {
         *("12.1", "12.1.1", "12.2", "12.2.1"),  # angiography, fluoroscopy
     )
 }
-# "DR" is no defined term, and widely used.
+# "DR" is not a defined term, but widely used.
 _MODALITIES = {"CR", "DX", "DR", "RG", "RF", "XA", "MG", "IO", "PX", "OT", "SC"}
 
 
 def read_dicom(
     file: IO[bytes], size: tuple[int, int], color_mode: str, resize: str, window: int | None
 ) -> DecodedImage:
-    """Render the image of an open file in grey or colour of 8 bits.
+    """Render the image of an open file as 8-bit grey or colour.
 
     Parameters
     ----------
     file : binary file
         A DICOM file.
     size : (height, width)
-        What the image will be resized to, which spares decoding more of a JPEG than that needs.
+        Size after resizing, so that a JPEG need not be decoded at full size.
     color_mode : {"grayscale", "rgb"}
-        Whether colour is wanted, where there is any.
+        Whether to return grey or, if the image has it, colour.
     resize : {"stretch", "pad", "crop"}
         How it will be resized.
     window : int or None
-        Which of the file's VOI LUTs and windows; None for the full range of the stored bits.
+        Which of the VOI LUTs and windows of the file; None for the full range of the stored bits.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def read_dicom(
     Raises
     ------
     ValueError
-        If it is damaged, no single radiograph, or its decoder is missing.
+        If the file is damaged or not a single radiograph, or its decoder is missing.
     OSError
         If the file system fails.
     ImportError
@@ -96,23 +96,23 @@ def read_dicom(
 
 
 def render_dicom(file: IO[bytes]) -> tuple[Image.Image, int]:
-    """Render the whole image of an open file, and say how many bits a sample has in it."""
+    """Render the whole image of an open file; return it with the bits per sample in the file."""
     with _damage_explained():
         pixel_data, table = _open(file, window=0)
         return _render(pixel_data, table), pixel_data.pixel_format.bits_stored
 
 
 def size_of_dicom(file: IO[bytes]) -> tuple[int, int]:
-    """Width and height of the image of an open file, which is not decoded."""
+    """Read the width and height of the image in an open file without decoding it."""
     with _damage_explained():
         pixel_format = PixelFormat.of(read_dicom_header(file, _TAGS).dataset)
     return pixel_format.columns, pixel_format.rows
 
 
 def _open(file: IO[bytes], window: int | None) -> tuple[PixelData, NDArray[np.uint8]]:
-    """The image of a file, not yet decoded, and the level or colour of each stored value."""
+    """Read the encoded pixels, and the table of the level or colour of each stored value."""
     header = read_dicom_header(file, _TAGS)
-    _refuse_others(header.dataset)
+    _refuse_other_modalities(header.dataset)
     if header.pixel_length is None:
         raise ValueError(
             "truncated before its pixel data" if header.truncated else "no pixel data"
@@ -126,7 +126,7 @@ def _open(file: IO[bytes], window: int | None) -> tuple[PixelData, NDArray[np.ui
 def _render(pixel_data: PixelData, table: NDArray[np.uint8]) -> Image.Image:
     pixels = pixel_data.decode()
     shown = np.empty(pixels.shape + table.shape[1:], dtype=np.uint8)
-    # Some rows at a time, because NumPy makes indices of 8 bytes of them.
+    # A few rows at a time, because NumPy converts them to indices of 8 bytes each.
     step = max(1, _PIXELS_AT_ONCE // pixels[0].size)
     for row in range(0, len(pixels), step):
         rows = slice(row, row + step)
@@ -135,7 +135,7 @@ def _render(pixel_data: PixelData, table: NDArray[np.uint8]) -> Image.Image:
 
 
 def _is_affine(table: NDArray[np.uint8]) -> bool:
-    """Whether a grey image of 8 bits may be scaled before the table is applied, or after."""
+    """Return whether an 8-bit image can be scaled before the table is applied."""
     levels = np.arange(256)
     return np.array_equal(table, levels) or np.array_equal(table, levels[::-1])
 
@@ -145,14 +145,14 @@ def _read_scaled(
 ) -> DecodedImage:
     frame = BytesIO(pixel_data.frame or b"")
     decoded = read_with_pillow(CheckedJpegFile, frame, size, "grayscale", resize)
-    # What EXIF would say is not for a DICOM file, whose rows are as they are to be shown.
+    # EXIF does not apply, because the rows of a DICOM image are stored as they are displayed.
     return replace(decoded, black=float(table[0]), white=float(table[-1]), orientation=1)
 
 
 @contextmanager
 def _damage_explained() -> Iterator[None]:
     refuse_truncated_images()
-    # pydicom and its plugins have no closed list of what they raise over a broken file.
+    # A broken file can make pydicom and its plugins raise almost any exception.
     try:
         with quiet_pydicom():
             yield
@@ -169,8 +169,8 @@ def _damage_explained() -> Iterator[None]:
         ) from error
 
 
-def _refuse_others(header: "Dataset") -> None:
-    """Refuse what is no radiograph, by what it says it is."""
+def _refuse_other_modalities(header: "Dataset") -> None:
+    """Refuse files whose SOP class or modality is not that of a radiograph."""
     from pydicom.uid import UID
 
     found = header.get("SOPClassUID") or header.file_meta.get("MediaStorageSOPClassUID") or ""

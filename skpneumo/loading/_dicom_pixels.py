@@ -1,4 +1,4 @@
-"""The stored pixels of a DICOM file, decoded by pydicom and its plugins, or a reason why not."""
+"""Check and decode the stored pixels of a DICOM file with pydicom and its plugins."""
 
 import struct
 from dataclasses import dataclass
@@ -32,13 +32,14 @@ _UNDEFINED = 0xFFFFFFFF
 _COLORS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 _SAMPLES = {"MONOCHROME1": 1, "MONOCHROME2": 1, "PALETTE COLOR": 1} | dict.fromkeys(_COLORS, 3)
 
-# Noise compresses badly, and headers come on top: what is larger than this is no single image.
-_MOST_ENCODED, _ENCODED_OVERHEAD = 2, 2**20
+# Compressed data of a single image is at most this many times the size of its pixels, plus
+# headers.
+_MAX_ENCODED_RATIO, _ENCODED_OVERHEAD = 2, 2**20
 
 _INSTALL = 'pip install "skpneumo[dicom]"'
 _INSTALL_12_BIT_JPEG = 'pip install "pylibjpeg[libjpeg]" (under the GPL)'
 
-# The fastest plugin for each syntax, and the one that is strictest about damage.
+# The plugin for each syntax that is fastest, and strictest about damage.
 _PLUGINS = {
     "1.2.840.10008.1.2.4.50": "pillow",
     "1.2.840.10008.1.2.4.51": "pillow",
@@ -46,27 +47,27 @@ _PLUGINS = {
     "1.2.840.10008.1.2.4.91": "pylibjpeg",
     "1.2.840.10008.1.2.5": "pylibjpeg",
 }
-# Padding follows it, of zeros or others, and of more than one byte here and there.
-_END_OF_IMAGE, _PADDING_AND_END = b"\xff\xd9", 10
+# Padding may follow it: zeros or other bytes, in some files more than one.
+_END_OF_IMAGE, _MAX_TAIL = b"\xff\xd9", 10  # bytes
 _FRAME_MARKERS = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
 
 
 @dataclass(frozen=True)
 class PixelFormat:
-    """What the header says of the pixels.
+    """The format of the pixels, as described in the header.
 
     Attributes
     ----------
     rows, columns : int
         Size of the image.
     samples : int
-        1 or 3 for each pixel.
+        Samples per pixel, 1 or 3.
     photometric : str
         Photometric interpretation.
     bits_allocated, bits_stored, high_bit : int
-        Bits of a sample in the file, those that count, and the position of the highest of them.
+        Bits per sample in the file, bits that are used, and the position of the highest of these.
     signed : bool
-        Whether samples are two's complements.
+        Whether samples are in two's complement.
     """
 
     rows: int
@@ -80,7 +81,7 @@ class PixelFormat:
 
     @classmethod
     def of(cls, header: "Dataset") -> "PixelFormat":
-        """Read it from a header, or say what is missing or unsupported."""
+        """Read the format from a header; raise an error if it is incomplete or unsupported."""
         bits_stored = _integer(header, "BitsStored")
         found = cls(
             rows=_integer(header, "Rows"),
@@ -97,8 +98,8 @@ class PixelFormat:
 
     @property
     def n_bytes(self) -> int:
-        """Size of the pixels where nothing compresses them."""
-        # Of YBR_FULL_422, two pixels share their colour.
+        """Size of the uncompressed pixels."""
+        # In YBR_FULL_422, two pixels share their colour.
         samples = 2 if self.photometric == "YBR_FULL_422" else self.samples
         return (self.rows * self.columns * samples * self.bits_allocated + 7) // 8
 
@@ -109,11 +110,13 @@ class PixelFormat:
                 f"{', '.join(_SAMPLES)}; export it as one of them"
             )
         if self.samples != _SAMPLES[self.photometric]:
-            raise ValueError(f"{self.samples} samples a pixel, but it says {self.photometric}")
+            raise ValueError(
+                f"{self.samples} samples per pixel, but the header says {self.photometric}"
+            )
         if not 1 <= self.bits_stored <= min(16, self.bits_allocated):
             raise UnusableDicomError(
-                f"{self.bits_stored} of {self.bits_allocated} bits a sample; X-rays have up to 16 "
-                "in DICOM"
+                f"{self.bits_stored} of {self.bits_allocated} bits per sample; X-rays in DICOM "
+                "have up to 16"
             )
         if not self.bits_stored - 1 <= self.high_bit < self.bits_allocated:
             raise ValueError(
@@ -126,20 +129,20 @@ class PixelFormat:
 
 @dataclass(frozen=True)
 class PixelData:
-    """The pixels of one image as the file has them, checked but not decoded.
+    """The pixels of one image as stored in the file, checked but not decoded.
 
     Attributes
     ----------
     dataset : Dataset
         The pixel data and the elements that describe it.
     pixel_format : PixelFormat
-        These elements, read.
+        The format that these elements describe.
     syntax : UID
         Transfer syntax.
     plugin : str
-        Which of pydicom's plugins is to decode it, "" where any may.
+        The plugin of pydicom to decode with, "" for any.
     frame : bytes or None
-        The whole file of a JPEG kind that it contains, if it does.
+        The complete JPEG, JPEG-LS or JPEG 2000 stream in the file, if there is one.
     """
 
     dataset: "Dataset"
@@ -159,37 +162,39 @@ class PixelData:
         )
 
     def decode(self) -> NDArray[Any]:
-        """Decode it.
+        """Decode the pixels.
 
         Returns
         -------
         pixels : ndarray of unsigned integers, shape (rows, columns) or (rows, columns, 3)
-            Grey and palette: the stored bits, negative numbers as two's complements of that many
+            Grey and palette: the stored bits, negative numbers in two's complement of that many
             bits. Colour: RGB.
         """
         from pydicom.pixels import get_decoder
 
-        # pydicom takes the lowest bits for those that are stored; below, the header is followed.
+        # pydicom assumes that the lowest bits are stored; _stored_bits follows the header instead.
         options: dict[str, Any] = {} if self.frame else {"correct_unused_bits": False}
         pixels, found = get_decoder(self.syntax).as_array(
             self.dataset, index=0, decoding_plugin=self.plugin, **options
         )
         if self.pixel_format.samples == 3 and found["photometric_interpretation"] != "RGB":
-            raise ValueError(f"its {found['photometric_interpretation']} does not become RGB")
+            raise ValueError(
+                f"its {found['photometric_interpretation']} cannot be converted to RGB"
+            )
         return _stored_bits(pixels, self.pixel_format, is_jpeg=self.frame is not None)
 
 
 def read_pixel_data(file: IO[bytes], header: DicomHeader, pixel_format: PixelFormat) -> PixelData:
-    """Read the pixel data of a file that holds one image.
+    """Read the pixel data of a file with one image.
 
     Parameters
     ----------
     file : binary file
-        Open; where it is does not matter.
+        An open file, at any position.
     header : DicomHeader
-        With ``PIXEL_TAGS``.
+        Header with the ``PIXEL_TAGS``.
     pixel_format : PixelFormat
-        Of that header.
+        Format of the pixels.
 
     Returns
     -------
@@ -198,9 +203,9 @@ def read_pixel_data(file: IO[bytes], header: DicomHeader, pixel_format: PixelFor
     Raises
     ------
     UnusableDicomError
-        If there is not just one image, or no decoder for it is installed.
+        If there is more than one image, or no decoder is installed.
     Exception
-        Of many kinds, if it is damaged otherwise.
+        Of many types, if the file is damaged in another way.
     """
     syntax = _transfer_syntax(header.dataset)
     plugin = _choose_plugin(syntax, pixel_format)
@@ -224,8 +229,8 @@ def _whole_frame(dataset: "Dataset") -> bytes:
 
 def several_images(n_images: int | str) -> str:
     return (
-        f"holds {n_images} images, and nothing says which is the X-ray; export that one as a "
-        "file of its own"
+        f"contains {n_images} images, and nothing says which is the X-ray; export that one as a "
+        "separate file"
     )
 
 
@@ -239,31 +244,31 @@ def _integer(header: "Dataset", keyword: str, default: int | None = None) -> int
 def _check_size(
     file: IO[bytes], header: DicomHeader, pixel_format: PixelFormat, is_encapsulated: bool
 ) -> None:
-    """Compare what the file holds with what its header says, before memory is taken."""
+    """Compare the size of the file with its header before memory is allocated."""
     length, n_bytes = header.pixel_length or 0, pixel_format.n_bytes
     file.seek(0, 2)
     left = file.tell() - header.pixel_start
     if is_encapsulated != (length == _UNDEFINED):
         raise ValueError(
-            "pixel data that is compressed where its transfer syntax says it is not, or the "
-            "other way round"
+            "pixel data that is compressed although its transfer syntax says it is not, or "
+            "vice versa"
         )
     if is_encapsulated:
-        if left > _MOST_ENCODED * n_bytes + _ENCODED_OVERHEAD:
+        if left > _MAX_ENCODED_RATIO * n_bytes + _ENCODED_OVERHEAD:
             raise UnusableDicomError(
-                f"{left:,} bytes of compressed pixels where the image has {n_bytes:,}; export it "
+                f"{left:,} bytes of compressed data for an image of {n_bytes:,} bytes; export it "
                 "again, as a single image"
             )
     elif length >= 2 * n_bytes:
         raise UnusableDicomError(several_images(length // n_bytes))
     elif length < n_bytes:
-        raise ValueError(f"{length:,} bytes of pixels where the image has {n_bytes:,}")
+        raise ValueError(f"{length:,} bytes of pixels for an image of {n_bytes:,} bytes")
     elif header.pixel_start and length > left:
         raise ValueError(f"truncated within its pixel data: {left:,} of {length:,} bytes")
 
 
 def _transfer_syntax(header: "Dataset") -> "UID":
-    """How the data set is encoded; told by its form where the file does not say."""
+    """Read the encoding of the data set, or infer it if the file does not declare it."""
     from pydicom import uid
 
     if syntax := header.file_meta.get("TransferSyntaxUID"):
@@ -275,18 +280,18 @@ def _transfer_syntax(header: "Dataset") -> "UID":
 
 
 def _choose_plugin(syntax: "UID", pixel_format: PixelFormat) -> str:
-    """The decoder for a transfer syntax; "" for what needs none, or leaves the choice open."""
+    """Choose the plugin for a transfer syntax; "" if none is needed, or any will do."""
     from pydicom.pixels import get_decoder
 
     try:
         decoder = get_decoder(syntax)
     except NotImplementedError:
         raise UnusableDicomError(
-            f"{syntax.name}: no transfer syntax of single images; export it as another"
+            f"{syntax.name}: not a transfer syntax of single images; export it in another"
         ) from None
     plugins = decoder.available_plugins
     if syntax.name.startswith("JPEG Extended") and pixel_format.bits_stored > 8:
-        # Other plugins offer themselves for the syntax, and decode its 8-bit half.
+        # Other plugins claim to support this syntax, but decode only its 8-bit variant.
         if "pylibjpeg" not in plugins:
             raise UnusableDicomError(
                 f"12-bit JPEG, whose decoder is missing: {_INSTALL_12_BIT_JPEG}"
@@ -309,8 +314,8 @@ def _read_elements(file: IO[bytes]) -> "Dataset":
 
 
 def _check_frame(frame: bytes, syntax: "UID", pixel_format: PixelFormat) -> None:
-    """Look for what decoders pass in silence, or take memory for before they look."""
-    if _END_OF_IMAGE not in frame[-_PADDING_AND_END:]:
+    """Find damage that decoders ignore, or notice only after allocating memory."""
+    if _END_OF_IMAGE not in frame[-_MAX_TAIL:]:
         raise ValueError(f"truncated: its {syntax.name} data has no end")
     found = (_jpeg_2000_shape if "JPEG 2000" in syntax.name else _jpeg_shape)(frame)
     expected = pixel_format.columns, pixel_format.rows, pixel_format.samples
@@ -322,7 +327,7 @@ def _check_frame(frame: bytes, syntax: "UID", pixel_format: PixelFormat) -> None
 
 
 def _jpeg_shape(frame: bytes) -> tuple[int, int, int] | None:
-    """Width, height and components in the frame header of JPEG and JPEG-LS."""
+    """Read width, height and components from the frame header of JPEG or JPEG-LS."""
     position = 2
     while position + 10 <= len(frame) and frame[position] == 0xFF:
         marker = frame[position + 1]
@@ -337,7 +342,7 @@ def _jpeg_shape(frame: bytes) -> tuple[int, int, int] | None:
 
 
 def _jpeg_2000_shape(frame: bytes) -> tuple[int, int, int] | None:
-    """Width, height and components in the SIZ segment, with which a code stream begins."""
+    """Read width, height and components from the SIZ segment, which begins a code stream."""
     start = frame.find(b"\xff\x4f\xff\x51")
     if start < 0 or start + 42 > len(frame):
         return None
@@ -347,15 +352,15 @@ def _jpeg_2000_shape(frame: bytes) -> tuple[int, int, int] | None:
 
 
 def _stored_bits(pixels: NDArray[Any], pixel_format: PixelFormat, is_jpeg: bool) -> NDArray[Any]:
-    """The stored bits alone: others may hold an overlay, or what was there before."""
+    """Extract the stored bits; the others may contain an overlay or arbitrary data."""
     bits = pixel_format.bits_stored
-    if is_jpeg:  # which knows no unused bits
+    if is_jpeg:  # it has no unused bits
         lowest = -(2 ** (bits - 1)) if pixel_format.signed else 0
         highest = lowest + 2**bits - 1
         if not (lowest <= pixels.min() and pixels.max() <= highest):
             raise ValueError(
-                f"values from {pixels.min()} to {pixels.max()} in its compressed data, where "
-                f"{bits} stored bits mean {lowest} to {highest}"
+                f"values from {pixels.min()} to {pixels.max()} in its compressed data, although "
+                f"{bits} stored bits allow {lowest} to {highest}"
             )
     pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
     unsigned = pixels.view(f"u{pixels.dtype.itemsize}")

@@ -1,8 +1,8 @@
-"""What the stored values of a DICOM image look like: one table from value to grey level.
+"""Compute the table that maps each stored value of a DICOM image to a grey level.
 
-The grey scale of DICOM (PS3.3 C.11 and C.7.6.3, PS3.4 N.2) is a function of the stored value
-alone, and stored values have 16 bits at most. So the function is computed once for each value,
-in double precision, and the pixels are looked up.
+The grey scale of DICOM (PS3.3 C.11 and C.7.6.3, PS3.4 N.2) depends only on the stored value, and
+stored values have at most 16 bits. So the function is computed once for each value, in double
+precision, and applied to the pixels as a lookup table.
 """
 
 from collections.abc import Sequence
@@ -36,30 +36,30 @@ RENDERING_TAGS = (
     0x20500020,  # Presentation LUT Shape
 )
 
-_NO_WINDOW = "dicom_window=None shows the full range of the stored bits"
+_NO_WINDOW = "dicom_window=None uses the full range of the stored bits"
 
-# Presented values from 0, black, to 1, white; of a stored value, and of modality units.
+# Stored values, modality units, or presented values from 0, black, to 1, white.
 _Values = NDArray[np.float64]
 _Table = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class StoredValues:
-    """Which values the pixels can have.
+    """The values that the pixels can have.
 
     Attributes
     ----------
     bits : int
         Bits Stored, from 1 to 16.
     signed : bool
-        Whether they are two's complements.
+        Whether they are in two's complement.
     """
 
     bits: int
     signed: bool
 
     def all(self) -> _Values:
-        """Each value once, at the position that its bits are as an unsigned number."""
+        """Return all values; the index of each is the unsigned number with the same bits."""
         values = np.arange(2**self.bits, dtype=np.float64)
         if self.signed:
             values[values >= 2 ** (self.bits - 1)] -= 2**self.bits
@@ -67,16 +67,16 @@ class StoredValues:
 
 
 def grey_table(header: "Dataset", stored: StoredValues, window: int | None) -> _Table:
-    """The grey level of each stored value of a MONOCHROME image.
+    """Compute the grey level of each stored value of a MONOCHROME image.
 
     Parameters
     ----------
     header : Dataset
-        Of the file, or as much of it as ``RENDERING_TAGS`` names.
+        Header of the file, with at least the ``RENDERING_TAGS``.
     stored : StoredValues
-        Bits and sign.
+        Bits and signedness.
     window : int or None
-        Which of the VOI LUTs and windows, counted in this order; None for neither.
+        Number of the VOI LUT or window, LUTs first; None for none.
 
     Returns
     -------
@@ -85,9 +85,9 @@ def grey_table(header: "Dataset", stored: StoredValues, window: int | None) -> _
     Raises
     ------
     UnusableDicomError
-        If the file has no such window, or one that shows nothing.
+        If the file has no such window, or its width is invalid.
     ValueError
-        If it says what the standard does not allow.
+        If an element violates the standard.
     """
     values = stored.all()
     units, low, high = _modality_units(header, values)
@@ -98,13 +98,13 @@ def grey_table(header: "Dataset", stored: StoredValues, window: int | None) -> _
 
 
 def linear_table(stored: StoredValues) -> _Table:
-    """The level of each stored value of a colour channel."""
+    """Compute the level of each stored value of a colour channel."""
     values = stored.all()
     return _to_levels((values - values.min()) / (values.max() - values.min()))
 
 
 def color_table(header: "Dataset", stored: StoredValues) -> _Table:
-    """The colour of each stored value of a PALETTE COLOR image.
+    """Compute the colour of each stored value of a PALETTE COLOR image.
 
     Returns
     -------
@@ -115,14 +115,14 @@ def color_table(header: "Dataset", stored: StoredValues) -> _Table:
 
 
 def _modality_units(header: "Dataset", values: _Values) -> tuple[_Values, float, float]:
-    """What the stored values measure, and the range that their bits span."""
+    """Convert stored values to modality units; return these and the range of the stored bits."""
     if items := header.get("ModalityLUTSequence"):
         lut = _read_lut(items[0], "Modality LUT", negative=bool(values.min() < 0))
         return lut(values) * lut.highest, 0.0, lut.highest
     slope = _one_number(header, "RescaleSlope", default=1.0)
     units = values * slope + _one_number(header, "RescaleIntercept", default=0.0)
     if slope == 0:
-        raise ValueError("a Rescale Slope of 0, which makes all pixels alike")
+        raise ValueError("a Rescale Slope of 0, which makes all pixels equal")
     return units, float(units.min()), float(units.max())
 
 
@@ -141,7 +141,7 @@ def _apply_voi(
     if window == 0:
         return (units - low) / (high - low)
     raise UnusableDicomError(
-        f"dicom_window={window}, and it has {n_choices} VOI LUTs and windows, counted from 0; "
+        f"dicom_window={window}, but it has {n_choices} VOI LUTs and windows, counted from 0; "
         f"{_NO_WINDOW}"
     )
 
@@ -150,7 +150,7 @@ def _windows(header: "Dataset") -> list[tuple[float, float]]:
     centers, widths = _numbers(header, "WindowCenter"), _numbers(header, "WindowWidth")
     if len(centers) != len(widths):
         raise UnusableDicomError(
-            f"{len(centers)} Window Centers and {len(widths)} Window Widths; {_NO_WINDOW}"
+            f"{len(centers)} Window Centers but {len(widths)} Window Widths; {_NO_WINDOW}"
         )
     return list(zip(centers, widths, strict=True))
 
@@ -160,11 +160,11 @@ def _voi_function(header: "Dataset") -> str:
 
 
 def _apply_window(units: _Values, center: float, width: float, function: str) -> _Values:
-    """PS3.3 C.11.2.1.2 and C.11.2.1.3, the result between 0 and 1."""
+    """Apply a window (PS3.3 C.11.2.1.2 and C.11.2.1.3); the result is between 0 and 1."""
     if width <= 0 or (function == "LINEAR" and width < 1):
-        raise UnusableDicomError(f"a Window Width of {width:g}, which shows nothing; {_NO_WINDOW}")
+        raise UnusableDicomError(f"an invalid Window Width of {width:g}; {_NO_WINDOW}")
     if function == "SIGMOID":
-        # Beyond this it is 0 or 1 in double precision, and the exponential overflows.
+        # Beyond this the result is 0 or 1 in double precision, and the exponential overflows.
         steps = np.clip(-4 * (units - center) / width, -700, 700)
         return 1 / (1 + np.exp(steps))
     if function == "LINEAR":
@@ -180,11 +180,11 @@ def _apply_window(units: _Values, center: float, width: float, function: str) ->
 
 
 def _apply_presentation(header: "Dataset", presented: _Values) -> _Values:
-    """From what the window gives to P-values, of which 0 is black."""
+    """Convert the output of the window to P-values, of which 0 is black."""
     if items := header.get("PresentationLUTSequence"):
         lut = _read_lut(items[0], "Presentation LUT", negative=False)
         return lut(presented * (len(lut.entries) - 1) + lut.first)
-    # MONOCHROME1 and INVERSE say the same of the same image (PS3.3 C.8.11.1.1.2): not twice.
+    # MONOCHROME1 and INVERSE mean the same inversion (PS3.3 C.8.11.1.1.2), which is applied once.
     shape = str(header.get("PresentationLUTShape") or "").strip().upper()
     photometric = str(header.PhotometricInterpretation).strip().upper()
     inverse = photometric == "MONOCHROME1" or shape == "INVERSE"
@@ -192,7 +192,7 @@ def _apply_presentation(header: "Dataset", presented: _Values) -> _Values:
 
 
 def _is_padding(header: "Dataset", values: _Values, stored: StoredValues) -> NDArray[np.bool_]:
-    """Where there is no image (PS3.3 C.7.5.1.1.2); black, whatever the polarity."""
+    """Mark the padding (PS3.3 C.7.5.1.1.2), which is black for either polarity."""
     value = header.get("PixelPaddingValue")
     if not isinstance(value, int):
         return np.zeros(len(values), dtype=bool)
@@ -202,7 +202,7 @@ def _is_padding(header: "Dataset", values: _Values, stored: StoredValues) -> NDA
 
 
 def _with_sign(value: int, stored: StoredValues) -> int:
-    # Written as unsigned by many, also where the pixels are signed.
+    # Many devices write it as unsigned even if the pixels are signed.
     return value - 2**16 if stored.signed and value >= 2**15 else value
 
 
@@ -213,7 +213,7 @@ def _numbers(header: "Dataset", keyword: str) -> list[float]:
     several = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
     numbers = [float(number) for number in several]
     if not np.isfinite(numbers).all():
-        raise ValueError(f"{keyword} {numbers}, which is no number")
+        raise ValueError(f"{keyword} {numbers} is not a finite number")
     return numbers
 
 
@@ -227,7 +227,7 @@ def _to_levels(presented: _Values) -> _Table:
 
 @dataclass(frozen=True)
 class _Lut:
-    """Entries from 0 to 1 for inputs from ``first`` on; the outer ones extend without limit."""
+    """Entries from 0 to 1 for inputs starting at ``first``; the outer entries apply beyond."""
 
     first: int
     entries: _Values
@@ -239,7 +239,7 @@ class _Lut:
 
 
 def _read_lut(item: "Dataset", name: str, negative: bool) -> _Lut:
-    """An item of a LUT sequence (PS3.3 C.11.1.1 and C.11.2.1.1)."""
+    """Read an item of a LUT sequence (PS3.3 C.11.1.1 and C.11.2.1.1)."""
     n_entries, first, bits = _descriptor(item.get("LUTDescriptor"), name)
     data = item.get("LUTData")
     if isinstance(data, bytes):
@@ -249,7 +249,7 @@ def _read_lut(item: "Dataset", name: str, negative: bool) -> _Lut:
 
 
 def _read_palettes(header: "Dataset") -> list[_Lut]:
-    """The three palettes (PS3.3 C.7.6.3.1.5 and C.7.9)."""
+    """Read the three palettes (PS3.3 C.7.6.3.1.5 and C.7.9)."""
     luts = []
     for channel, color in enumerate(("Red", "Green", "Blue")):
         keyword = f"{color}PaletteColorLookupTable"
@@ -290,18 +290,20 @@ def _make_lut(
 ) -> _Lut:
     if entries is None or np.size(entries) < n_entries:
         found = 0 if entries is None else np.size(entries)
-        raise ValueError(f"a {name} of {found} entries where it says {n_entries}")
+        raise ValueError(f"a {name} of {found} entries, although its descriptor says {n_entries}")
     entries = np.atleast_1d(entries)[:n_entries].astype(np.float64)
     highest = 2.0**bits - 1
     if entries.max() > highest:
-        raise ValueError(f"a {name} with entries to {entries.max():g} where it says {bits} bits")
+        raise ValueError(
+            f"a {name} with entries up to {entries.max():g}, although it has {bits} bits"
+        )
     if negative and first >= 2**15:
-        first -= 2**16  # written as unsigned
+        first -= 2**16  # it was written as unsigned
     return _Lut(first, entries / highest, highest)
 
 
 def _unpack(data: bytes, n_entries: int, bits: int, little_endian: bool) -> NDArray[Any]:
-    """Entries of 16 bits, or two of 8 bits in each word."""
+    """Unpack entries of 16 bits, or two entries of 8 bits per word."""
     words = np.frombuffer(data[: len(data) // 2 * 2], "<u2" if little_endian else ">u2")
     if bits == 8 and len(words) < n_entries:
         return words.astype("<u2").view(np.uint8)

@@ -1,4 +1,4 @@
-"""One error for all the files of a call that could not be read."""
+"""Errors that name all files of a call that cannot be read."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,10 +11,10 @@ _NAMED_IN_MESSAGE = 10
 
 
 class UnreadableImagesError(OSError, ValueError):
-    """Some of the files of a call are not readable images.
+    """Some files of a call cannot be read as images.
 
-    Every file of the call was tried, so ``failures`` is the whole list: what is left after
-    dropping these paths loads.
+    Every file of the call was tried, so ``failures`` is complete: without these paths the call
+    succeeds.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class UnreadableImagesError(OSError, ValueError):
 
     See Also
     --------
-    MissingImagesError : Raised instead when all of them are missing files.
+    MissingImagesError : Raised instead if all failures are missing files.
 
     Examples
     --------
@@ -51,13 +51,13 @@ class UnreadableImagesError(OSError, ValueError):
         self.failures = dict(failures)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Unlike other exceptions it is not rebuilt from its message: a worker process must be
-        # able to hand it back whole.
+        # The default rebuilds an exception from its message, which would lose the failures when a
+        # worker process returns it.
         return type(self), (self.failures,)
 
 
 class MissingImagesError(UnreadableImagesError, FileNotFoundError):
-    """Some of the files of a call do not exist, and all others could be read.
+    """Some files of a call do not exist, and all others could be read.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class MissingImagesError(UnreadableImagesError, FileNotFoundError):
 
 
 def unreadable_images_error(failures: Mapping[str, Exception]) -> UnreadableImagesError:
-    """The error a caller would expect for these failures."""
+    """Make the error of the most specific type for these failures."""
     if all(isinstance(reason, FileNotFoundError) for reason in failures.values()):
         return MissingImagesError(failures)
     return UnreadableImagesError(failures)
@@ -80,5 +80,5 @@ def _describe(failures: Mapping[str, Exception]) -> str:
         lines.append(f"  {path!r}: {text}")
     if (unnamed := len(failures) - _NAMED_IN_MESSAGE) > 0:
         lines.append(f"  ... and {unnamed} more, all in the `failures` attribute of this error")
-    lines.append("Fix these files or drop their paths, and the labels that belong to them.")
+    lines.append("Fix these files, or remove their paths together with their labels.")
     return "\n".join(lines)

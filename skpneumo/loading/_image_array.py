@@ -1,4 +1,4 @@
-"""A stack of images with the file and the patient of each."""
+"""Array of images with the file name and the patient of each."""
 
 from collections.abc import Callable, Sequence, Sized
 from typing import Any
@@ -14,18 +14,18 @@ _CARRIED = ("filenames", "patients")
 
 
 class ImageArray(np.ndarray):
-    """Images that carry their files and their patients, row by row.
+    """Array of images that carries the file name and the patient of each row.
 
-    An ordinary array in every other respect. What selects rows (``X[mask]``, ``X[indices]``,
-    ``X[2:5]``, :func:`numpy.take` and :func:`numpy.repeat` along axis 0, and so scikit-learn's
-    splitters and imbalanced-learn's samplers) selects files and patients as well. What leaves
-    the rows where they are keeps them: copying, pickling, ``astype``, ``reshape``, element-wise
-    arithmetic, and :func:`numpy.repeat` and :func:`numpy.concatenate` along another axis.
-    :func:`numpy.concatenate` along axis 0 puts them one after the other. In every other derived
-    array they are None, because nothing says that its rows are still those images. One row,
+    It is an ordinary array in every other respect. Selecting rows (``X[mask]``, ``X[indices]``,
+    ``X[2:5]``, :func:`numpy.take` and :func:`numpy.repeat` along axis 0, and therefore
+    scikit-learn's splitters and imbalanced-learn's samplers) selects file names and patients as
+    well. Operations that do not change the rows preserve them: copying, pickling, ``astype``,
+    ``reshape``, element-wise arithmetic, and :func:`numpy.repeat` and :func:`numpy.concatenate`
+    along another axis. :func:`numpy.concatenate` along axis 0 concatenates them. In any other
+    derived array they are None, because its rows may no longer be these images. A single row,
     ``X[0]``, is a plain array.
 
-    Writing into rows in place does not move what they carry.
+    Assigning to rows in place does not change their file names and patients.
 
     Parameters
     ----------
@@ -34,20 +34,20 @@ class ImageArray(np.ndarray):
     filenames : array-like of shape (n_images,) of str, default=None
         The file of each image.
     patients : array-like of shape (n_images,), default=None
-        The patient of each image: text, a number, or None where it is unknown. A tuple names the
-        patients of the images that one was made of.
+        The patient of each image: text, a number, or None if unknown. A tuple has the patients of
+        all images that an image was made from.
 
     Attributes
     ----------
     filenames : ndarray of shape (n_images,), dtype object, or None
-        The file of each image, where known.
+        The file of each image, if known.
     patients : ndarray of shape (n_images,), dtype object, or None
-        The patient of each image, where it was named. None leaves it to the file names.
+        The patient of each image, if given. None means that file names tell the patients.
 
     Raises
     ------
     ValueError
-        If there are not as many file names, or patients, as images.
+        If the number of file names or patients differs from the number of images.
 
     Examples
     --------
@@ -85,12 +85,12 @@ class ImageArray(np.ndarray):
         images : ndarray of shape (n_images, ...)
             The images.
         source : array-like of shape (n_images, ...)
-            What they were made of: images, or anything else, which carries nothing.
+            What they were derived from: images, or anything else, which carries nothing.
 
         Returns
         -------
         images : ndarray or ImageArray
-            As given, where ``source`` carries nothing.
+            Unchanged if ``source`` carries nothing.
 
         Examples
         --------
@@ -104,8 +104,8 @@ class ImageArray(np.ndarray):
         return images if all(each is None for each in carried) else cls(images, *carried)
 
     def __array_finalize__(self, source: Any) -> None:
-        # Reached for every view, copy and result of arithmetic alike. Only the methods below
-        # know that rows are kept, and set them again.
+        # Called for every view, copy and result of arithmetic. Only the methods below know
+        # whether the rows are preserved, and set both again.
         self.filenames = None
         self.patients = None
 
@@ -152,7 +152,7 @@ class ImageArray(np.ndarray):
         return taken
 
     def copy(self, order: Any = "C") -> "ImageArray":
-        """Copy the images, and what they carry."""
+        """Copy the images with their file names and patients."""
         return self._carry_to(super().copy(order), np.copy)
 
     def astype(self, dtype: Any, *args: Any, **options: Any) -> Any:
@@ -172,12 +172,12 @@ class ImageArray(np.ndarray):
         return self.copy()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The pixels travel as a plain array, which joblib shares between processes as a
-        # memory map; it would send a subclass through a pipe, pixel by pixel.
+        # The pixels are pickled as a plain array, which joblib shares between processes as a
+        # memory map; it would copy a subclass through a pipe.
         return ImageArray, (self.view(np.ndarray), self.filenames, self.patients)
 
     def _carry_to(self, derived: Any, select: Callable[[Any], Any] = lambda column: column) -> Any:
-        """Let an array that was derived from this one carry what its rows do."""
+        """Give a derived array the file names and patients of the selected rows."""
         for name in _CARRIED:
             column = getattr(self, name)
             setattr(derived, name, None if column is None else select(column))
@@ -206,14 +206,14 @@ def _column(
             f"Expected one {what} for each image, got {name} of shape {found} for images of "
             f"shape {shape}."
         )
-    # Filled by hand: NumPy would make a table of the tuples of images of several patients.
+    # Filled in place, because NumPy would turn a list of tuples into a 2-D array.
     column = np.empty(len(entries), dtype=object)
     column[:] = list(entries)
     return column
 
 
 def _carrying(result: Any, carriers: Sequence[ImageArray]) -> Any:
-    """Let the result of element-wise arithmetic carry what its inputs do, where they agree."""
+    """Give the result of element-wise arithmetic what its inputs carry, where they agree."""
     if not isinstance(result, np.ndarray):
         return result
     derived = result.view(ImageArray)
@@ -251,10 +251,10 @@ def _after_repeat(result: ImageArray, a: Any, repeats: Any, axis: Any = None) ->
 
 
 def _selected_rows(key: Any, ndim: int) -> Any:
-    """The part of an index that selects rows; None if the result's first axis is not rows.
+    """Return the part of an index that selects rows; None if the first axis is not rows.
 
-    Whole axes and single positions after it leave the rows alone. Further arrays may not: numpy
-    moves or pairs up the axes that several arrays select.
+    Slices and single positions after it do not affect the rows. Further arrays may, because
+    NumPy moves or combines axes that several arrays index.
     """
     parts = key if isinstance(key, tuple) else (key,)
     rows, others = (parts[0], parts[1:]) if parts else (slice(None), ())

@@ -1,7 +1,7 @@
-"""Whether a JPEG, PNG or TIFF is whole, which their decoders do not ask.
+"""Check that a JPEG, PNG or TIFF is complete, which decoders do not.
 
-libjpeg fills what is missing with grey and says so in warnings that Pillow does not hand on,
-Pillow skips the checksums of a PNG's pixels, and libtiff those of a TIFF's.
+libjpeg fills missing parts with grey, with a warning that Pillow does not pass on. Pillow ignores
+the checksums of the pixels of a PNG, and libtiff those of a TIFF.
 """
 
 import zlib
@@ -18,24 +18,24 @@ from skpneumo.loading._tiff_parts import check_deflated, parts_deflated, parts_i
 
 __all__ = ["CheckedFile", "CheckedJpegFile", "CheckedPngFile", "CheckedTiffFile"]
 
-# More than the pixels of the largest image that is decoded take uncompressed; what is behind
-# them is no part of it.
+# The size of the largest image that is decoded, uncompressed; anything beyond does not belong to
+# it.
 _MOST_BYTES = 4 * 89_478_485
 
-# The decoder is given the last bytes of a scan for themselves. One that has all pixels without
-# them has lost its way before.
+# The decoder gets the last bytes of a scan separately. If it has all pixels without them, it has
+# lost synchronisation before.
 _LAST_BYTES = 4
-# It reads ahead by as many bytes at most. They take the place of the end marker, behind which the
-# decoder would invent pixels, and are codes that end no block.
+# The decoder reads at most this many bytes ahead. They replace the end marker, after which it
+# would invent pixels, and are codes that do not end a block.
 _READ_AHEAD = b"\xfe" * 8
 
 _BLOCK = 2**20
-# Besides the critical chunks, whose names begin with a capital letter, it bears on the pixels.
+# Apart from the critical chunks, whose names begin with a capital letter, it affects the pixels.
 _TRANSPARENCY = b"tRNS"
 
 
 class CheckedJpegFile(JpegImagePlugin.JpegImageFile):
-    """A JPEG that must have its end marker and as much data as its pixels take."""
+    """A JPEG that must have an end marker and exactly as much data as its pixels need."""
 
     _data: bytes
     _layout: JpegLayout
@@ -43,16 +43,16 @@ class CheckedJpegFile(JpegImagePlugin.JpegImageFile):
     _may_be_taller = True
     _all_read = True
     _spare: SpareRow | None = None
-    _spare_says: bool | None = True
+    _ends_with_pixels: bool | None = True
 
     def check_file(self) -> None:
-        """Raise ValueError if it is not whole, as far as that is seen without decoding it."""
+        """Raise ValueError if the file is incomplete, as far as can be seen without decoding."""
         self._data = _read_all(self.fp)
         self._layout = jpeg_layout(self._data)
 
     def load_prepare(self) -> None:
-        """Make room for what is decoded; Pillow calls it."""
-        # Of colours that are stored in less detail, a spare row would change those above it.
+        """Prepare decoding; called by Pillow."""
+        # With subsampled colours, a spare row would change the colours of the row above it.
         if self.mode == "L" and self._may_be_taller:
             self._spare = spare_row(self._layout)
         if self._spare is not None:
@@ -65,26 +65,28 @@ class CheckedJpegFile(JpegImagePlugin.JpegImageFile):
         super().load_prepare()
 
     def load_read(self, read_bytes: int) -> bytes:
-        """Hand the decoder the next part of the file; Pillow calls it."""
+        """Return the next part of the file to the decoder; called by Pillow."""
         return next(self._parts, b"")
 
     def load_end(self) -> None:
-        """Look at what was decoded; Pillow calls it."""
+        """Check the spare row and remove it; called by Pillow."""
         if self._spare is None:
             return
         width, height = self._real_size
         top = self._spare.top // self._scale
         row = self.crop((0, top, *self.size))
-        self._spare_says = self._spare.says(self._data, row, self._scale, self._tolerance())
+        self._ends_with_pixels = self._spare.ends_with_pixels(
+            self._data, row, self._scale, self._tolerance()
+        )
         self.im = self.im.crop((0, 0, width, height))
         self._size = width, height
 
     def check_pixels(self) -> None:
-        """Raise ValueError if the pixels show that the decoder has lost its way."""
-        if self._spare_says is None and self._layout.in_one_pass:
+        """Raise ValueError if the decoder has lost synchronisation."""
+        if self._ends_with_pixels is None and self._layout.in_one_pass:
             self._decode_without_spare_row()
-        if self._spare_says is False or not self._all_read:
-            raise ValueError("there is more or less data than its pixels take")
+        if self._ends_with_pixels is False or not self._all_read:
+            raise ValueError("there is more or less data than its pixels need")
 
     @property
     def is_lossless(self) -> bool:
@@ -101,7 +103,7 @@ class CheckedJpegFile(JpegImagePlugin.JpegImageFile):
         self.tile = [tile._replace(extents=(0, 0, *self._size))]
 
     def _tolerance(self) -> int:
-        """How far its last bit, which comes in another scan, takes a grey level."""
+        """Return how much the last bit, which is in another scan, can change a grey level."""
         if not self._layout.is_progressive:
             return 0
         step = self.quantization[self.layer[0][3]][0]
@@ -116,7 +118,7 @@ class CheckedJpegFile(JpegImagePlugin.JpegImageFile):
         yield self._data[last : scan.end] + _READ_AHEAD
 
     def decode_for_check(self) -> None:
-        """Decode no more than is needed to see whether the pixels are all there."""
+        """Decode as little as is needed to check that the pixels are complete."""
         self.check_file()
         self.draft("L", (1, 1))
         self.load()
@@ -131,10 +133,10 @@ class CheckedJpegFile(JpegImagePlugin.JpegImageFile):
 
 
 class CheckedPngFile(PngImagePlugin.PngImageFile):
-    """A PNG whose checksums must be right."""
+    """A PNG whose checksums must be correct."""
 
     def check_file(self) -> None:
-        """Raise ValueError if it is not whole."""
+        """Raise ValueError if the file is incomplete or damaged."""
         assert self.fp is not None
         position = self.fp.tell()
         self.fp.seek(len(b"\x89PNG\r\n\x1a\n"))
@@ -142,21 +144,21 @@ class CheckedPngFile(PngImagePlugin.PngImageFile):
         self.fp.seek(position)
 
     def check_pixels(self) -> None:
-        """Accept what the checksums have vouched for."""
+        """Accept the pixels, whose checksums have been verified."""
 
 
 class CheckedTiffFile(TiffImagePlugin.TiffImageFile):
-    """A TIFF whose deflated pixels must have the right checksum, and whose JPEGs must be whole."""
+    """A TIFF whose deflated pixels must match their checksum, and whose JPEGs must be complete."""
 
     _file: IO[bytes]
 
     def check_file(self) -> None:
-        """Leave it to libtiff, which names the row, to say what is missing."""
+        """Keep the file open; libtiff reports missing rows itself."""
         assert self.fp is not None
-        self._file = self.fp  # which Pillow forgets when it has loaded the pixels
+        self._file = self.fp  # Pillow drops it after loading the pixels
 
     def check_pixels(self) -> None:
-        """Raise ValueError if the pixels are not those that were written."""
+        """Raise ValueError if the pixels differ from those that were written."""
         for part in parts_deflated(self._file, self.tag_v2):
             check_deflated(part, self.tag_v2)
         for jpeg in parts_in_jpeg(self._file, self.tag_v2):
@@ -173,7 +175,7 @@ def _read_all(file: IO[bytes] | None) -> bytes:
 
 
 def _check_png_chunks(file: IO[bytes]) -> None:
-    """Compute the checksum of every chunk that bears on the pixels, to the last one."""
+    """Verify the checksum of every chunk that affects the pixels, up to the end chunk."""
     while True:
         head = file.read(8)
         if len(head) < 8:
@@ -187,8 +189,8 @@ def _check_png_chunks(file: IO[bytes]) -> None:
             checksum = zlib.crc32(block, checksum)
             left -= len(block)
         stored = file.read(4)
-        bears_on_pixels = name[:1].isupper() or name == _TRANSPARENCY
-        if bears_on_pixels and checksum.to_bytes(4, "big") != stored:
+        affects_pixels = name[:1].isupper() or name == _TRANSPARENCY
+        if affects_pixels and checksum.to_bytes(4, "big") != stored:
             raise ValueError(f"wrong checksum of chunk {name!r}")
         if name == b"IEND":
             return

@@ -1,4 +1,4 @@
-"""How the bytes of a JPEG are laid out: its segments and scans, without decoding any pixel."""
+"""Find the segments and scans of a JPEG without decoding any pixels."""
 
 import re
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 __all__ = ["Frame", "JpegLayout", "Scan", "jpeg_layout"]
 
-# Among codes, a zero follows each 0xff that is no marker.
+# Among codes, 0xff is followed by a zero unless it begins a marker.
 _MARKER = re.compile(rb"\xff[^\0\xff]")
-_MARKER_BEHIND_INTERVALS = re.compile(rb"\xff[^\0\xff\xd0-\xd7]")
+_MARKER_AFTER_INTERVALS = re.compile(rb"\xff[^\0\xff\xd0-\xd7]")
 _RESTART = re.compile(rb"\xff([\xd0-\xd7])")
 
 _BASELINE, _EXTENDED, _PROGRESSIVE, _LOSSLESS = 0xC0, 0xC1, 0xC2, 0xC3
@@ -19,9 +19,9 @@ _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _HUFFMAN_TABLES, _RESTART_INTERVAL = 0xC4, 0xDD
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
 _WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}
-_PIXELS = -1  # no marker, but what follows the start of a scan
+_PIXELS = -1  # not a marker, but the codes after the start of a scan
 
-# How many of the codes of 16 bits begin with one of 1 to 16 bits.
+# How many codes of 16 bits begin with a given code of 1 to 16 bits.
 _CODES_OF_LENGTH = [1 << (16 - length) for length in range(1, 17)]
 
 
@@ -32,18 +32,18 @@ class _Component(NamedTuple):
 
 @dataclass
 class Frame:
-    """What the start of a frame says, and which coefficients have come since.
+    """The parameters of a frame, and which coefficients its scans have not yet provided.
 
     Attributes
     ----------
     kind : int
-        Its marker.
+        Marker of the frame.
     begin : int
-        Where its parameters begin in the file: a byte for the precision, then two for the height.
+        Position of the parameters in the file: a byte for the precision, then two for the height.
     height, width : int
         In pixels.
     components : dict
-        Their sampling factors, by their numbers, in order.
+        Sampling factors of the components, by number, in order.
     """
 
     kind: int
@@ -51,7 +51,7 @@ class Frame:
     height: int
     width: int
     components: dict[int, _Component]
-    # Of each component, how many low bits of each of its 64 coefficients are still missing.
+    # For each component, how many low bits of each of its 64 coefficients are still missing.
     missing_bits: dict[int, list[int]] = field(default_factory=dict)
 
     @property
@@ -63,7 +63,7 @@ class Frame:
         return max(component.vertical for component in self.components.values())
 
     def n_units(self, scanned: list[int]) -> int:
-        """How many units a scan of these components is made of."""
+        """Return the number of units in a scan of these components."""
         side = 1 if self.kind == _LOSSLESS else 8
         if len(scanned) > 1:
             across = self.width / (side * self.most_horizontal)
@@ -81,11 +81,11 @@ class Scan(NamedTuple):
     Attributes
     ----------
     components : list of int
-        Of the frame.
+        Numbers of the components.
     coefficients : tuple of (first, last)
-        Of a progressive scan; 0 is the level.
+        Coefficients in a progressive scan; 0 is the level.
     begin, end : int
-        Where its codes are in the file.
+        Position of the codes in the file.
     """
 
     components: list[int]
@@ -96,19 +96,19 @@ class Scan(NamedTuple):
 
 @dataclass(frozen=True)
 class JpegLayout:
-    """Where the pixels of a JPEG are.
+    """The layout of the pixels in a JPEG file.
 
     Attributes
     ----------
     frame : Frame
-        What they are.
+        Size and components.
     scans : list of Scan
-        In order.
+        Scans in order.
     in_intervals : bool
-        Whether markers divide the pixels.
+        Whether restart markers divide the codes.
     all_ones_is_a_code : bool
-        Whether a Huffman table gives a meaning to a code of ones alone, which the
-        standard forbids (ITU-T T.81, C.2).
+        Whether a Huffman table uses a code that consists only of ones, which the standard
+        forbids (ITU-T T.81, C.2).
     """
 
     frame: Frame
@@ -122,7 +122,7 @@ class JpegLayout:
 
     @property
     def in_one_pass(self) -> bool:
-        """Whether there is one scan only, of sequential Huffman codes."""
+        """Whether there is a single scan of sequential Huffman codes."""
         return len(self.scans) == 1 and self.frame.kind in (_BASELINE, _EXTENDED)
 
     @property
@@ -131,12 +131,12 @@ class JpegLayout:
 
 
 def jpeg_layout(data: bytes) -> JpegLayout:
-    """Walk through the segments of a file to the end marker.
+    """Read the segments of a file up to the end marker.
 
     Parameters
     ----------
     data : bytes
-        The file.
+        Contents of the file.
 
     Returns
     -------
@@ -145,7 +145,7 @@ def jpeg_layout(data: bytes) -> JpegLayout:
     Raises
     ------
     ValueError
-        If the file is not whole, as far as that is seen without decoding it.
+        If the file is incomplete, as far as can be seen without decoding.
     """
     frame: Frame | None = None
     header: tuple[list[int], tuple[int, int]] | None = None
@@ -175,12 +175,12 @@ def jpeg_layout(data: bytes) -> JpegLayout:
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Markers up to that of the end, and pixels, each with where they begin and end."""
+    """Yield markers and scans up to the end marker, each with its begin and end."""
     position, in_intervals = 2, False
     while True:
         if data[position : position + 1] not in (b"\xff", b""):
             raise ValueError(f"no marker at byte {position}")
-        while data[position : position + 1] == b"\xff":  # any number of them may lead
+        while data[position : position + 1] == b"\xff":  # fill bytes may precede a marker
             position += 1
         marker = data[position : position + 1]
         if not marker:
@@ -204,11 +204,11 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def _end_of_scan(data: bytes, begin: int, in_intervals: bool) -> int:
-    found = (_MARKER_BEHIND_INTERVALS if in_intervals else _MARKER).search(data, begin)
+    found = (_MARKER_AFTER_INTERVALS if in_intervals else _MARKER).search(data, begin)
     if found is None:
         raise ValueError("image file is truncated: it has no end marker")
     end = found.start()
-    while end > begin and data[end - 1] == 0xFF:  # any number of them may lead
+    while end > begin and data[end - 1] == 0xFF:  # fill bytes may precede a marker
         end -= 1
     return end
 
@@ -230,12 +230,12 @@ def _read_frame(kind: int, begin: int, segment: bytes) -> Frame:
 
 
 def _read_scan(segment: bytes, frame: Frame) -> tuple[list[int], tuple[int, int]]:
-    """Note what a scan brings; returns the components and the coefficients that it has."""
+    """Read the components and coefficients of a scan, and record them in the frame."""
     n_components = segment[0]
     components = list(segment[1 : 1 + 2 * n_components : 2])
     first, last, bits = segment[1 + 2 * n_components : 4 + 2 * n_components]
     if not components or not set(components) <= set(frame.components):
-        raise ValueError("a scan of components that its frame has not")
+        raise ValueError("a scan of components that its frame lacks")
     if frame.kind == _PROGRESSIVE:
         for component in components:
             for coefficient in range(first, min(last, 63) + 1):
@@ -244,7 +244,7 @@ def _read_scan(segment: bytes, frame: Frame) -> tuple[list[int], tuple[int, int]
 
 
 def _check_intervals(scan: bytes, n_units: int, interval: int) -> None:
-    """Look for the numbered markers between intervals, all of them and in order."""
+    """Check that the numbered markers between intervals are complete and in order."""
     expected = ceil(n_units / interval) - 1
     numbers = b"".join(_RESTART.findall(scan))
     ordered = bytes(0xD0 + i % 8 for i in range(len(numbers)))
@@ -260,7 +260,7 @@ def _check_coefficients(frame: Frame, scans: list[Scan]) -> None:
 
 
 def _has_code_of_ones(segment: bytes) -> bool:
-    """Whether one of these Huffman tables uses up all codes there are."""
+    """Return whether one of these Huffman tables uses all possible codes."""
     while segment:
         counts = segment[1:17]
         if sum(map(mul, counts, _CODES_OF_LENGTH)) >= 1 << 16:

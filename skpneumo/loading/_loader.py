@@ -1,4 +1,4 @@
-"""Paths to images, as a scikit-learn transformer."""
+"""Transformer that loads images from paths."""
 
 import os
 from numbers import Integral, Real
@@ -24,85 +24,85 @@ __all__ = ["ImageLoader"]
 
 
 class ImageLoader(DocumentationLinks, TransformerMixin, BaseEstimator):
-    """Load X-ray files as one stack of 8-bit images of one size.
+    """Load X-ray files as one stack of 8-bit images of the same size.
 
-    The step that turns paths into images. It learns nothing, so that ``transform`` works without
-    ``fit``; rows stay in order; JPEG, PNG, TIFF and DICOM are told apart by their content.
+    This step turns paths into images. It learns nothing, so ``transform`` works without ``fit``.
+    The order of the rows is preserved. JPEG, PNG, TIFF and DICOM are recognised by their content.
 
     Parameters
     ----------
     size : int or (height, width), default=(128, 128)
-        Size of the images in pixels; one number stands for a square.
+        Size of the images in pixels; a single number means a square.
     color_mode : {"grayscale", "rgb"}, default="grayscale"
-        One channel (luma, ITU-R 601) or three. Grey files are repeated over the three.
+        One channel (luma, ITU-R 601) or three. Grey images are repeated over three channels.
     resize : {"stretch", "pad", "crop"}, default="stretch"
-        How an image of another aspect ratio is brought to ``size``:
+        How an image of another aspect ratio is resized to ``size``:
 
-        - "stretch" scales height and width each by its own ratio;
-        - "pad" keeps the ratio, centres the image and fills up with black bars;
-        - "crop" keeps the ratio and cuts equal parts off both ends of the longer side.
+        - "stretch" scales height and width separately;
+        - "pad" preserves the aspect ratio, centres the image and adds black bars;
+        - "crop" preserves the aspect ratio and cuts equal parts off both ends of the longer side.
     cache : str, path-like, DecodeCache, None or False, default=None
-        Where decoded images are saved, so that each file is decoded once for the same
+        Where decoded images are saved, so that each file is decoded only once for the same
         parameters, until it changes:
 
-        - None: in this process, up to 1 GiB or a sixteenth of the machine's memory, whichever
-          is less, for all loaders together. A search decodes each file once over all folds and
-          candidates.
-        - a folder, or a :class:`DecodeCache` that bounds it: on disk, for all processes and
+        - None: in the memory of this process, up to 1 GiB or a sixteenth of the memory of the
+          machine, whichever is less, for all loaders together. A search decodes each file once
+          over all folds and candidates.
+        - a folder, or a :class:`DecodeCache` with a maximum size: on disk, for all processes and
           later runs. Needs ``pip install "skpneumo[cache]"``.
         - False: nowhere.
 
-        Files that were written less than two seconds ago are not saved.
+        Images of files that were written less than two seconds ago are not saved.
     stream : bool, default=False
-        Return an :class:`ImageStream`, which decodes on demand: memory does not grow with the
-        number of images, and is not used as a cache. See there what takes it.
+        Return an :class:`ImageStream`, which decodes images on demand, so that memory does not
+        grow with the number of images; it is not cached in memory either.
     n_jobs : int, default=None
         Number of threads. None means 1 unless in a :func:`joblib.parallel_config` context; -1
-        means all processors. The images do not depend on it.
+        means all processors. The images do not depend on this number.
     dicom_window : int or None, default=0
-        Which of the grey scales that a DICOM file offers: its VOI LUTs are counted first, its
-        windows after them. A file that has none, and 0, is shown from the lowest to the highest
-        value of its stored bits, as are all with None. A file that has fewer is among those that
-        cannot be read. Other formats are not concerned.
+        Which of the grey scales in a DICOM file to use: a number that counts its VOI LUTs first
+        and its windows after them. With 0, a file that has neither is shown from the lowest to
+        the highest value of its stored bits; with None, all files are. A file that has fewer
+        grey scales cannot be read. Other formats ignore this.
     white : float, default=None
-        The value of white in files of more than 8 bits that do not say it: 4095 where twelve bits
-        are in files of sixteen, of which :func:`~skpneumo.audit_images` tells. Higher values are
-        an error. It is for grey PNG and TIFF of 16 or 32 bits or floating point without a sign.
+        The value of white in files of more than 8 bits that do not declare it: 4095 for 12 bits
+        in 16-bit files, which :func:`~skpneumo.audit_images` reports. Higher values in a file are
+        an error. It applies to grey PNG and TIFF of 16 or 32 unsigned bits or floating point.
         None: see the table below.
 
     See Also
     --------
-    ImageArray : What ``transform`` returns.
-    ImageStream : What it returns with ``stream=True``.
+    ImageArray : The array that ``transform`` returns.
+    ImageStream : The stream that ``transform`` returns with ``stream=True``.
 
     Notes
     -----
-    **Bringing pixels to 8 bits** follows fixed rules, never the content of a file, so that
-    exposure stays comparable between images. Per kind of file:
+    **Conversion to 8 bits** follows fixed rules, whatever the range of values in a file, so that
+    exposure stays comparable between images. By kind of file:
 
     ============================ ==========================================================
     pixels                       0 and 255 stand for
     ============================ ==========================================================
-    1 to 8 bits, palette, CMYK   what the format says
+    1 to 8 bits, palette, CMYK   black and white of the format
     16-bit grey                  0 and 65535
     12-bit grey TIFF             0 and 4095
     signed 16-bit grey           -32768 and 32767
     32-bit integer               0 and 65535; values beyond are an error
     floating point               0 and 1; values beyond, or NaN, are an error
-    16-bit colour                0 and 65535, of which Pillow keeps the upper 8 bits
-    DICOM                        what the file says by its LUTs, windows and polarity (PS3.3
-                                 C.7.6.3 and C.11), else the ends of the stored bits
+    16-bit colour                0 and 65535; Pillow reads the upper 8 bits
+    DICOM                        the LUTs, windows and polarity of the file (PS3.3 C.7.6.3
+                                 and C.11), else the range of the stored bits
     ============================ ==========================================================
 
-    A TIFF in which white is zero is inverted. Transparent pixels are laid over black, the EXIF
-    orientation is applied, colour profiles are not. A 12-bit radiograph in a 16-bit file
-    without a mark to say so comes out dark, unless ``white=4095`` says it.
+    A TIFF in which white is zero is inverted. Transparent pixels are composed over black. The
+    EXIF orientation is applied, but not colour profiles. A 12-bit radiograph in a 16-bit file
+    that does not declare it becomes dark, unless ``white=4095`` is passed.
 
     **Scaling** down is antialiased (Pillow's bilinear filter, whose support grows with the
-    ratio). A JPEG is decoded at 1/2, 1/4 or 1/8 of its size where that leaves at least twice the
-    pixels of the result along each side. Against full decoding and the same resize, 100
-    radiographs of 399 to 2890 pixels width differ by this many of 255 grey levels; 80 synthetic
-    ones of 800 to 2000 pixels by as much on average and by 3 at most
+    ratio). A JPEG is decoded at 1/2, 1/4 or 1/8 of its size if that leaves at least twice the
+    pixels of the result along each side. Compared with full decoding and the same resize, 100
+    radiographs of 399 to 2890 pixels width differ by the following grey levels of 255; 80
+    synthetic ones of 800 to 2000 pixels differ as much on average and by 3 at most
     (``benchmarks/loading_draft_accuracy.py``):
 
     ==== ======================= =======
@@ -113,19 +113,19 @@ class ImageLoader(DocumentationLinks, TransformerMixin, BaseEstimator):
     224  0.11 [0.10, 0.13]       16
     ==== ======================= =======
 
-    The largest differences are at the image's edges and at burnt-in letters; 99.9 % of the
+    The largest differences are at the edges of the image and at burnt-in letters; 99.9 % of the
     pixels differ by 2 or less.
 
     **DICOM** needs ``pip install "skpneumo[dicom]"``. Only radiographs and secondary captures of
-    one image are read; padding is black, overlays are not shown, and one inversion is applied
-    where the photometric interpretation is MONOCHROME1 or the shape of the presentation LUT
+    a single image are read. Padding is black, overlays are not shown, and the image is inverted
+    once if the photometric interpretation is MONOCHROME1 or the shape of the presentation LUT is
     INVERSE.
 
-    **Files that cannot be read** do not stop the others from being tried: one
-    :class:`UnreadableImagesError` at the end names them, each with its reason. A file with
-    several images (a multi-page TIFF, an animated PNG) is among them, since nothing says which
-    one is the X-ray, and so is a file that claims more than 89 million pixels, which is refused
-    before memory is taken.
+    **Files that cannot be read** do not stop the others from being tried: a single
+    :class:`UnreadableImagesError` at the end names all of them with their reasons. They include
+    files with several images (a multi-page TIFF, an animated PNG), because nothing says which one
+    is the X-ray, and files that claim more than 89 million pixels, which are refused before
+    memory is allocated.
 
     Examples
     --------
@@ -189,36 +189,36 @@ class ImageLoader(DocumentationLinks, TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: Any) -> ImageArray | ImageStream:
-        """Load the images, or make ready to load them.
+        """Load the images, or return a stream that loads them.
 
         Parameters
         ----------
         X : array-like of shape (n_images,) or (n_images, 1), or DataFrame
-            Paths as str or :class:`os.PathLike`; or a frame with the column ``path`` and, where
-            they are known, the column ``patient``.
+            Paths as str or :class:`os.PathLike`; or a frame with the column ``path`` and, if
+            known, the column ``patient``.
 
         Returns
         -------
         images : ImageArray or ImageStream of uint8, shape (n_images, height, width, channels)
-            In the order of the paths, which it carries as ``filenames``, as it carries the
-            ``patients`` of a frame. A stream has looked
-            whether the files exist, and names those that cannot be read when it comes to them.
+            Images in the order of the paths, with the paths as ``filenames`` and the patients of
+            a frame as ``patients``. For a stream, missing files are an error now, and unreadable
+            files when they are decoded.
 
         Raises
         ------
         MissingImagesError
             If files do not exist; a :class:`FileNotFoundError`.
         UnreadableImagesError
-            If files cannot be read for other reasons as well, DICOM files without pydicom among
-            them; an :class:`OSError` and a :class:`ValueError`. All of them are in its
-            ``failures``.
+            If files cannot be read for other reasons as well, such as DICOM files without
+            pydicom; an :class:`OSError` and a :class:`ValueError`. Its ``failures`` has all of
+            them.
         MemoryError
-            If the stack takes more memory than is free.
+            If the stack needs more memory than is free.
         DecodeCacheError
             If the cache cannot be used; an :class:`OSError`.
         RuntimeError
-            If ``PIL.ImageFile.LOAD_TRUNCATED_IMAGES`` has been set, which would pass truncated
-            images.
+            If ``PIL.ImageFile.LOAD_TRUNCATED_IMAGES`` has been set, with which truncated images
+            would be accepted.
         """
         self._validate_params()
         paths = check_paths(X)
@@ -238,7 +238,7 @@ class ImageLoader(DocumentationLinks, TransformerMixin, BaseEstimator):
         require_memory(
             len(paths) * height * width * CHANNELS[self.color_mode],
             f"The stack of {len(paths)} images of {height} x {width} pixels",
-            "Load them smaller by size=, or decode them a batch at a time by stream=True.",
+            "Load smaller images with size=, or decode a batch at a time with stream=True.",
         )
         reader = ImageReader(
             (height, width),
@@ -263,13 +263,13 @@ class ImageLoader(DocumentationLinks, TransformerMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
         tags.input_tags.one_d_array = True
-        tags.input_tags.two_d_array = False  # beyond the one column of paths
+        tags.input_tags.two_d_array = False  # except a single column of paths
         tags.input_tags.string = True
         return tags
 
 
 def _check_files(paths: NDArray[np.object_]) -> None:
-    """Look for missing files now, not in the middle of training; none is opened."""
+    """Report missing files now instead of during training; none is opened."""
     failures: dict[str, Exception] = {}
     for path in paths:
         try:

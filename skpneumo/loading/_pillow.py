@@ -1,4 +1,4 @@
-"""The formats that Pillow reads: JPEG, PNG, TIFF."""
+"""Decode JPEG, PNG and TIFF with Pillow."""
 
 import struct
 from collections.abc import Iterator
@@ -14,18 +14,18 @@ from skpneumo.loading._resizing import DecodedImage, scaled_size
 
 __all__ = ["MAX_PIXELS", "read_with_pillow", "refuse_truncated_images", "size_with_pillow"]
 
-# Where Pillow begins to suspect a decompression bomb; the largest flat-panel detectors and film
-# scanners stay below half of it. A thread needs up to 4 bytes a pixel while it decodes.
+# The size above which Pillow suspects a decompression bomb; the largest flat-panel detectors and
+# film scanners stay below half of it. A thread needs up to 4 bytes per pixel while it decodes.
 MAX_PIXELS = 89_478_485
 
-# A scaled JPEG decode has at least this many times the pixels along each side that are left
-# after resizing, so that the resize still has something to average.
+# A JPEG decoded at a reduced scale has at least this many times the pixels of the result along
+# each side, so that resizing still averages.
 _DRAFT_GAP = 2
 
-# EXIF's orientations that lie on their side
+# EXIF orientations that exchange width and height.
 _ON_THEIR_SIDE = range(5, 9)
 
-# TIFF's words
+# TIFF tags and values.
 _UNSIGNED, _SIGNED = 1, 2
 _WHITE_IS_ZERO, _BLACK_IS_ZERO = 0, 1
 _NEW_SUBFILE_TYPE, _REDUCED, _MASK = 254, 1, 4
@@ -40,33 +40,33 @@ def read_with_pillow(
     resize: str,
     white: float | None = None,
 ) -> DecodedImage:
-    """Decode an open file, a JPEG to hardly more pixels than fitting it to ``size`` needs.
+    """Decode an open file; a JPEG only at the scale that resizing to ``size`` needs.
 
-    Without a size it is decoded in full. ``white`` is the value of white in files of more than
-    8 bits that do not say it, see :class:`~skpneumo.ImageLoader`.
+    Without a size it is decoded at full scale. ``white`` is the value of white in files of more
+    than 8 bits that do not declare it, see :class:`~skpneumo.ImageLoader`.
 
     Raises
     ------
     ValueError
-        If the file is damaged, or holds what cannot be brought to one 8-bit image.
+        If the file is damaged, or cannot be converted to a single 8-bit image.
     OSError
         If the file system fails.
     RuntimeError
-        If Pillow has been told to load truncated images.
+        If Pillow is set to load truncated images.
     """
     refuse_truncated_images()
     with _damage_explained(image_class):
-        # Not Image.open, which tries every format and warns or raises by its own global limit.
+        # Not Image.open, which tries every format and enforces its own global limit of pixels.
         image = image_class(file)
     _refuse_bombs_and_stacks(image)
     libtiff = LibtiffErrors() if image.format == "TIFF" else None
     with _damage_explained(image_class), libtiff or nullcontext():
         image.check_file()
         scaled_extent = size and _choose_scale(image, size, color_mode, resize)
-        _load(image, libtiff.heard if libtiff else [])
+        _load(image, libtiff.messages if libtiff else [])
         image.check_pixels()
-        # Looked up after loading: Pillow has turned a TIFF upright by then, and forgotten the
-        # tag; a PNG may keep its EXIF block behind the pixels.
+        # Read after loading: by then Pillow has turned a TIFF upright and removed the tag, and a
+        # PNG may have its EXIF block after the pixels.
         orientation = orientation_of(image)
     width, height = scaled_extent or image.size
     form, mode = str(image.format), image.mode
@@ -81,7 +81,7 @@ def read_with_pillow(
 
 
 def size_with_pillow(image_class: type[CheckedFile], file: IO[bytes]) -> tuple[int, int]:
-    """Width and height of the upright image of an open file, which is not decoded.
+    """Read the width and height of the upright image in an open file without decoding it.
 
     Raises
     ------
@@ -100,28 +100,28 @@ def size_with_pillow(image_class: type[CheckedFile], file: IO[bytes]) -> tuple[i
 
 
 def refuse_truncated_images() -> None:
-    """Raise if Pillow has been told to load what there is of a truncated image."""
+    """Raise an error if Pillow is set to load truncated images."""
     if ImageFile.LOAD_TRUNCATED_IMAGES:
         raise RuntimeError(
             "PIL.ImageFile.LOAD_TRUNCATED_IMAGES is True (some code in this process set it), "
-            "which would pass truncated X-rays with their missing part grey. Set it to False."
+            "with which truncated X-rays would load with their missing part grey. Set it to False."
         )
 
 
-def _load(image: ImageFile.ImageFile, heard: list[str]) -> None:
+def _load(image: ImageFile.ImageFile, messages: list[str]) -> None:
     try:
         image.load()
     except OSError as error:
-        if not heard:
+        if not messages:
             raise
-        raise ValueError(heard[0]) from error
-    if heard:  # Pillow has gone on
-        raise ValueError(heard[0])
+        raise ValueError(messages[0]) from error
+    if messages:  # Pillow has ignored the error
+        raise ValueError(messages[0])
 
 
 @contextmanager
 def _damage_explained(image_class: type[ImageFile.ImageFile]) -> Iterator[None]:
-    # Pillow has no closed list of what it raises over a broken file.
+    # A broken file can make Pillow raise almost any exception.
     try:
         yield
     except MemoryError:
@@ -144,13 +144,13 @@ def _refuse_bombs_and_stacks(image: ImageFile.ImageFile) -> None:
         )
     if getattr(image, "is_animated", False) and not _find_only_image(image):
         raise ValueError(
-            "holds more than one image, and nothing says which is the X-ray; "
-            "save that one as a file of its own"
+            "contains more than one image, and nothing says which is the X-ray; "
+            "save that one as a separate file"
         )
 
 
 def _find_only_image(image: ImageFile.ImageFile) -> bool:
-    """Go to the one page of a TIFF that is no smaller version, and no mask, of another."""
+    """Seek the only page of a TIFF that is neither a reduced version nor a mask of another."""
     if not isinstance(image, TiffImagePlugin.TiffImageFile):
         return False
     with _damage_explained(type(image)):
@@ -167,31 +167,31 @@ def _find_only_image(image: ImageFile.ImageFile) -> bool:
 def _choose_scale(
     image: ImageFile.ImageFile, size: tuple[int, int], color_mode: str, resize: str
 ) -> tuple[float, float] | None:
-    """Set a JPEG to decode no more than needed; returns width and height of the picture then."""
-    # libjpeg decodes a lossless one at its full size only.
+    """Set a JPEG to decode at the scale needed; return its exact width and height then."""
+    # libjpeg decodes lossless JPEG only at full size.
     if not isinstance(image, CheckedJpegFile) or image.is_lossless:
         return None
     stored_size = size if orientation_of(image) not in _ON_THEIR_SIDE else size[::-1]
     width, height = scaled_size(*image.size, stored_size, resize)
-    # Grey alone spares libjpeg the colour planes; the luma it gives is that of mode "L".
+    # For grey, libjpeg skips the colour planes; its luma is that of mode "L".
     mode = "L" if color_mode == "grayscale" else None
     drafted = image.draft(mode, (_DRAFT_GAP * width, _DRAFT_GAP * height))
     return None if drafted is None else drafted[1][2:]
 
 
 def orientation_of(image: ImageFile.ImageFile) -> int:
-    """Read EXIF's number, from 1, upright, to 8; from 5 on the picture lies on its side."""
+    """Read the EXIF orientation: 1, upright, to 8; from 5 on, width and height are exchanged."""
     try:
         orientation: Any = image.getexif().get(ExifTags.Base.Orientation)
     except (SyntaxError, struct.error, KeyError, TypeError, ValueError):
-        return 1  # a broken EXIF block says nothing, and takes nothing from the pixels
+        return 1  # a broken EXIF block does not affect the pixels
     return orientation if orientation in range(1, 9) else 1
 
 
 def _deep_grey(
-    image: ImageFile.ImageFile, white_elsewhere: float | None
+    image: ImageFile.ImageFile, given_white: float | None
 ) -> tuple[Image.Image, int, float, float]:
-    """Grey of more than 8 bits as mode "F", its bits, and the values that mean black and white."""
+    """Convert grey of more than 8 bits to mode "F"; return it, its bits, black and white."""
     bits = _tiff_tag(image, ExifTags.Base.BitsPerSample, 32 if image.mode == "F" else 16)
     sample_format = _tiff_tag(image, ExifTags.Base.SampleFormat, _UNSIGNED)
     polarity = _tiff_tag(image, ExifTags.Base.PhotometricInterpretation, _BLACK_IS_ZERO)
@@ -201,21 +201,21 @@ def _deep_grey(
         black, white = -(2.0**15), 2.0**15 - 1
     else:
         black, white = 0.0, 2.0 ** min(bits, 16) - 1
-    says_white = bits < 16 or (bits == 16 and sample_format == _SIGNED)
-    if white_elsewhere is not None and not says_white:
-        white = white_elsewhere
+    declares_white = bits < 16 or (bits == 16 and sample_format == _SIGNED)
+    if given_white is not None and not declares_white:
+        white = given_white
     values = image.convert("F")
-    if image.mode in ("I", "F") or white == white_elsewhere:
+    if image.mode in ("I", "F") or white == given_white:
         pixels = np.asarray(values)
         lowest, highest = pixels.min(), pixels.max()
-        if not (black <= lowest and highest <= white):  # so phrased, NaN is caught as well
+        if not (black <= lowest and highest <= white):  # also true for NaN
             kind = "floating-point" if image.mode == "F" else f"{bits}-bit"
             raise ValueError(
-                f"{kind} pixels from {lowest:g} to {highest:g}, where {black:g} is taken as "
-                f"black and {white:g} as white; name the value of white by ImageLoader(white=), "
-                "or save it as 16-bit grey"
+                f"{kind} pixels from {lowest:g} to {highest:g}, but {black:g} counts as black and "
+                f"{white:g} as white; pass the value of white with ImageLoader(white=), or save "
+                "it as 16-bit grey"
             )
-    if polarity == _WHITE_IS_ZERO:  # Pillow inverts only up to 8 bits
+    if polarity == _WHITE_IS_ZERO:  # Pillow inverts only images of up to 8 bits
         black, white = white, black
     return values, bits, black, white
 
@@ -228,9 +228,9 @@ def _tiff_tag(image: ImageFile.ImageFile, tag: int, default: int) -> int:
 
 
 def _to_eight_bits(image: Image.Image, color_mode: str) -> Image.Image:
-    """Mode "L" or "RGB"; grey stays grey until it has been resized."""
+    """Convert to mode "L" or "RGB"; grey stays grey until it has been resized."""
     if image.has_transparency_data:
-        # Colours multiplied by alpha are what composing onto black gives.
+        # Composing over black is multiplying colours by alpha.
         red, green, blue, _ = image.convert("RGBA").convert("RGBa").split()
         image = Image.merge("RGB", (red, green, blue))
     if image.mode not in ("L", "RGB"):

@@ -1,4 +1,4 @@
-"""Many files to one stack: what is saved is read from there, the rest is decoded."""
+"""Read many files into one stack: from the cache if saved, and by decoding otherwise."""
 
 import os
 from collections.abc import Generator, Sequence
@@ -27,30 +27,30 @@ __all__ = ["Cache", "ImageReader"]
 
 Cache = str | os.PathLike[str] | DecodeCache | Literal[False] | None
 
-# Small images take a third of a millisecond each, of which joblib's own batching costs a fifth.
+# A small image takes a third of a millisecond, of which joblib's own batching would cost a fifth.
 _IMAGES_PER_TASK = 16
 
 _Keys = Sequence[bytes | None]
 
 
 class _Store(Protocol):
-    """Where decoded images are saved. Rows are positions in ``keys`` and ``images`` alike."""
+    """A store of decoded images. Rows are positions in both ``keys`` and ``images``."""
 
     def fetch(self, rows: Sequence[int], keys: _Keys, images: NDArray[np.uint8]) -> list[int]:
-        """Fill in what is known and return the other rows."""
+        """Copy the saved rows into ``images``, and return the other rows."""
 
-    def shares(
+    def divide_work(
         self, rows: Sequence[int], keys: _Keys, images: NDArray[np.uint8]
     ) -> Generator[list[int]]:
-        """Hand out rows to decode and save, until none is missing."""
+        """Yield rows to decode and save until none is missing."""
 
     def save(self, rows: Sequence[int], keys: _Keys, images: NDArray[np.uint8]) -> None:
-        """Save rows that have been decoded."""
+        """Save decoded rows."""
 
 
 @dataclass(frozen=True)
 class ImageReader:
-    """How files are read: the parameters of :class:`~skpneumo.loading.ImageLoader`, checked.
+    """Read files with the given parameters of :class:`~skpneumo.loading.ImageLoader`.
 
     Parameters
     ----------
@@ -81,19 +81,19 @@ class ImageReader:
         self,
         paths: Sequence[str] | NDArray[np.object_],
         n_jobs: int | None = None,
-        in_shares: bool = True,
+        share_work: bool = True,
     ) -> NDArray[np.uint8]:
-        """Load files; every path once, however often it comes.
+        """Load files, each path once even if it is repeated.
 
         Parameters
         ----------
         paths : sequence of str
-            Files.
+            Paths of the files.
         n_jobs : int, default=None
-            Threads.
-        in_shares : bool, default=True
-            Whether to share the work with other processes that want the same files of the same
-            cache now. It delays a few images by more than decoding them twice.
+            Number of threads.
+        share_work : bool, default=True
+            Whether to share the work with other processes that need the same files from the same
+            cache now. For a few images, waiting takes longer than decoding them twice.
 
         Returns
         -------
@@ -102,7 +102,7 @@ class ImageReader:
         Raises
         ------
         UnreadableImagesError
-            If files cannot be read. All others have been decoded, and saved.
+            If files cannot be read. All others have been decoded and saved.
         """
         images = np.empty((len(paths), *self.image_shape), dtype=np.uint8)
         if not len(paths):
@@ -110,7 +110,7 @@ class ImageReader:
         first: dict[str, int] = {}
         copied = [(row, first.setdefault(path, row)) for row, path in enumerate(paths)]
         rows = list(first.values())
-        failures = self._read_rows(paths, rows, images, n_jobs, in_shares)
+        failures = self._read_rows(paths, rows, images, n_jobs, share_work)
         if failures:
             raise unreadable_images_error({p: failures[p] for p in first if p in failures})
         for row, source in copied:
@@ -124,7 +124,7 @@ class ImageReader:
         rows: Sequence[int],
         images: NDArray[np.uint8],
         n_jobs: int | None,
-        in_shares: bool,
+        share_work: bool,
     ) -> dict[str, Exception]:
         store = self._store()
         if store is None:
@@ -139,15 +139,19 @@ class ImageReader:
         failures: dict[str, Exception] = {}
         if not missing:
             return failures
-        shares = store.shares(missing, keys, images) if in_shares else (rows for rows in [missing])
-        with closing(shares):  # or an error would leave the locks to the garbage collector
+        shares = (
+            store.divide_work(missing, keys, images)
+            if share_work
+            else (rows for rows in [missing])
+        )
+        with closing(shares):  # so that an error releases the locks at once
             for share in shares:
                 failed = self._decode(paths, share, images, n_jobs)
                 failures |= failed
                 unchanged = [
                     row
                     for row in share
-                    # Not what was on its way to being replaced while it was read.
+                    # Not files that changed while they were read.
                     if paths[row] not in failed and keys[row] == image_key(paths[row], tag)
                 ]
                 if unchanged:
@@ -169,14 +173,14 @@ class ImageReader:
         images: NDArray[np.uint8],
         n_jobs: int | None,
     ) -> dict[str, Exception]:
-        abandoned = Event()
+        cancelled = Event()
 
         def decode_row(row: int) -> tuple[str, Exception] | None:
             path = paths[row]
-            if abandoned.is_set():
+            if cancelled.is_set():
                 return None
             try:
-                with warned.of(path):
+                with pillow_warnings.about(path):
                     image = decode_image(
                         path,
                         self.size,
@@ -186,17 +190,17 @@ class ImageReader:
                         self.white,
                     )
             except (OSError, ValueError, ImportError) as error:
-                # Its frames would keep the half-decoded image of every bad file alive.
+                # Its traceback would keep the partly decoded image of every bad file in memory.
                 error.__cause__ = error.__context__ = None
                 return path, error.with_traceback(None)
             images[row] = image
             return None
 
         try:
-            with PillowWarnings() as warned:
+            with PillowWarnings() as pillow_warnings:
                 outcomes = Parallel(
                     n_jobs=n_jobs, require="sharedmem", batch_size=_IMAGES_PER_TASK
                 )(delayed(decode_row)(row) for row in rows)
         finally:
-            abandoned.set()  # after Ctrl-C, threads stop at the next image
+            cancelled.set()  # after Ctrl-C, threads stop at the next image
         return dict(outcome for outcome in outcomes if outcome is not None)

@@ -1,4 +1,4 @@
-"""Resize a decoded image of any shape to the size of the stack."""
+"""Resize decoded images to the size of the stack."""
 
 from dataclasses import dataclass
 
@@ -8,9 +8,9 @@ from PIL import Image
 
 __all__ = ["DecodedImage", "eight_bits", "resize_image", "scaled_size"]
 
-# Antialiased: the triangle spans the source pixels of each target pixel. Of Pillow's filters the
-# one under which a scaled JPEG decode differs least from a full one, and the sharper ones ring at
-# burnt-in letters.
+# Antialiased: the triangle spans the source pixels of each target pixel. Of Pillow's filters, this
+# is the one with which scaled JPEG decoding differs least from full decoding; sharper filters ring
+# at burnt-in letters.
 _FILTER = Image.Resampling.BILINEAR
 
 _TURN_UPRIGHT = {
@@ -26,24 +26,24 @@ _TURN_UPRIGHT = {
 
 @dataclass
 class DecodedImage:
-    """What a reader of one file format hands on.
+    """A decoded image before it is resized.
 
     Attributes
     ----------
     image : Image of mode "L", "RGB" or "F"
         The pixels as stored.
     width, height : float
-        Size of the image within the pixels. A scaled JPEG decode rounds up to whole pixels, so
-        that the last column and row may reach beyond the image's edge.
+        Exact size of the image in pixels. Scaled JPEG decoding rounds up to whole pixels, so that
+        the last column and row may extend beyond the edge of the image.
     orientation : int
-        How to turn it upright, in EXIF's numbers.
+        EXIF orientation, which tells how to turn it upright.
     black, white : float
-        The values of a mode "F" image that become 0 and 255. Of mode "L" 0 and 255, or 255 and 0
-        where the pixels are those of a negative.
+        The values of a mode "F" image that become 0 and 255. For mode "L", 0 and 255, or 255 and
+        0 if the pixels are those of a negative.
     format, mode : str
-        As Pillow names those of the file.
+        Format and mode of the file, as named by Pillow.
     bits : int
-        Of a sample in the file.
+        Bits per sample in the file.
     """
 
     image: Image.Image
@@ -60,7 +60,7 @@ class DecodedImage:
 def scaled_size(
     width: float, height: float, size: tuple[int, int], resize: str
 ) -> tuple[int, int]:
-    """Width and height that the whole upright image is scaled to, before padding or cropping."""
+    """Return the width and height of the whole image after scaling, before padding or cropping."""
     target_height, target_width = size
     if resize == "stretch":
         return target_width, target_height
@@ -70,8 +70,8 @@ def scaled_size(
 
 
 def resize_image(decoded: DecodedImage, size: tuple[int, int], resize: str) -> NDArray[np.uint8]:
-    """Scale, turn upright, cut or pad; returns (height, width), with a third axis for "RGB"."""
-    # Turned last, when few pixels are left. Cuts and scaling are symmetric and do not mind.
+    """Scale, turn upright, crop or pad; the result has a third axis for "RGB"."""
+    # Turned last, when few pixels are left, because cropping and scaling are symmetric.
     stored_size = size if decoded.orientation < 5 else size[::-1]
     scaled = scaled_size(decoded.width, decoded.height, stored_size, resize)
     width, height = decoded.width, decoded.height
@@ -89,7 +89,7 @@ def resize_image(decoded: DecodedImage, size: tuple[int, int], resize: str) -> N
 
 
 def eight_bits(image: Image.Image, black: float, white: float) -> NDArray[np.uint8]:
-    """The pixels of an image of mode "L", "RGB" or "F", of which these values become 0 and 255."""
+    """Convert an image of mode "L", "RGB" or "F" to 8 bits; black becomes 0 and white 255."""
     pixels = np.asarray(image)
     if image.mode == "F":
         grey = (pixels - black) * (255 / (white - black))

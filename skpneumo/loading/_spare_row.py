@@ -1,12 +1,12 @@
-"""Where a decoder is when the pixels of a JPEG end, which libjpeg does not say.
+"""Detect by a spare row whether the codes of a JPEG end with its last block.
 
-A damaged byte makes it lose its way among codes of different lengths. It finds back into step
-after a while, but then has made more or fewer blocks of the bytes in between, and what is short
-it fills in, and what is left over it drops, in silence. So it is given a row of blocks more to
-decode than there are. Behind the pixels come ones, which are no code: each block takes a fixed
-number of them and repeats the level of the last. Behind them is the end marker, and what libjpeg
-finds nothing for is mid-grey. How many blocks of the spare row are not grey tells to the block
-whether the pixels ended where the last real block did.
+A damaged byte makes the decoder lose synchronisation among codes of different lengths. It recovers
+after a while, but by then it has decoded more or fewer blocks than there were. libjpeg fills in
+missing blocks and drops extra ones without an error. So the decoder is given one more row of
+blocks than the image has. The pixels are followed by ones, which are not a valid code: each block
+consumes a fixed number of them and repeats the level of the previous block. After the ones comes
+the end marker, and blocks without data are mid-grey. The number of blocks in the spare row that
+are not grey tells, exact to one block, whether the codes ended with the last real block.
 """
 
 from functools import cache
@@ -20,21 +20,21 @@ from skpneumo.loading._jpeg_layout import JpegLayout, jpeg_layout
 
 __all__ = ["SpareRow", "spare_row"]
 
-# Of one code that is none, after which libjpeg takes the value 0: the same level, no detail.
+# Bits of an invalid code, for which libjpeg assumes the value 0: the same level, no detail.
 _BITS = 17
-_ONES = b"\xff\0"  # a byte of them, with the zero that tells it from a marker
+_ONES = b"\xff\0"  # a byte of ones, and the zero that distinguishes it from a marker
 _END = b"\xff\xd9"
 _GREY = 128
-_TALLEST = 65500 - 64  # libjpeg decodes no more
-# Bytes in which zeros may have been added: some devices write whole words.
+_TALLEST = 65500 - 64  # pixels; libjpeg decodes at most 65500
+# Bytes that may contain added zeros, because some devices write whole words.
 _LAST_BYTES = 4
 
 
 class _Ones(NamedTuple):
-    """What is put behind the pixels: ones for some units, and not for another.
+    """The ones that are inserted after the pixels, enough for some units but not for another.
 
-    The pixels end within a byte, which up to seven ones fill up. Together with them those beyond
-    must be too few for another block.
+    The last byte of the pixels is filled up with up to seven ones. Together with these, the bits
+    beyond the last unit must be too few for another block.
     """
 
     bits_of_block: int
@@ -44,28 +44,28 @@ class _Ones(NamedTuple):
     shortest_block: int
 
 
-# A block takes a code for its level, and one where its detail begins. What is beyond is enough for
-# a level, so that the next unit is not grey.
+# A block consumes a code for its level and one for its detail. The bits beyond are enough for a
+# level, so that the next unit is not grey.
 _OF_WHOLE_BLOCKS = _Ones(2 * _BITS, 1, 18, 0, 2)
-# The level that is made of what is beyond may be grey.
+# The level decoded from the bits beyond may be grey.
 _OF_LEVELS = _Ones(_BITS, 8, 2, 1, 1)
 
 
 class SpareRow(NamedTuple):
-    """One more row of units below an image.
+    """An additional row of units below an image.
 
     Attributes
     ----------
     layout : JpegLayout
-        Of the file.
+        Layout of the file.
     ones : _Ones
-        What it is made of.
+        The ones that the row consists of.
     unit_width : int
-        Of the units in which its blocks are stored, in pixels.
+        Width of a unit in pixels; a unit has one or several blocks.
     n_blocks : int
-        In each of them.
+        Number of blocks per unit.
     top : int
-        Where the row begins, below units that reach beyond the edge of the image.
+        First line of the row, below units that extend beyond the edge of the image.
     """
 
     layout: JpegLayout
@@ -76,11 +76,11 @@ class SpareRow(NamedTuple):
 
     @property
     def height(self) -> int:
-        """Of the image with the upper blocks of this row; no more is decoded."""
+        """The height of the image with the upper blocks of this row, which is what is decoded."""
         return self.top + 8
 
     def add_to(self, data: bytes) -> bytes:
-        """The file with this row."""
+        """Return the file with this row inserted."""
         frame, (first, *others) = self.layout.frame, self.layout.scans
         n_bits = self.ones.n_units * self.ones.bits_of_block * self.n_blocks
         ones = _ONES * ceil((n_bits + self.ones.bits_beyond) / 8)
@@ -91,33 +91,35 @@ class SpareRow(NamedTuple):
             if scan.coefficients[0]:
                 parts += data[begin : scan.end], self._no_detail()
                 begin = scan.end
-        # What is behind the pixels need not be read again.
+        # The rest of the file is not needed.
         return b"".join((*parts, data[begin:] if others else _END))
 
     def _no_detail(self) -> bytes:
-        """Ones for all blocks below the image, which say there that a block ends."""
+        """Return ones for all blocks below the image, which end these blocks without detail."""
         frame = self.layout.frame
         n_rows = self.height // 8 - ceil(frame.height / 8)
         return _ONES * ceil(_BITS * n_rows * ceil(frame.width / 8) / 8)
 
-    def says(self, data: bytes, row: Image.Image, scale: int, tolerance: int) -> bool | None:
-        """Whether the decoder was at the last block when the pixels ended.
+    def ends_with_pixels(
+        self, data: bytes, row: Image.Image, scale: int, tolerance: int
+    ) -> bool | None:
+        """Return whether the decoder was at the last block when the codes ended.
 
         Parameters
         ----------
         data : bytes
-            The file as it is.
+            The original file.
         row : Image of mode "L"
-            The row as decoded.
+            The decoded row.
         scale : int
-            How many pixels of the file one of them is, along each side.
+            Pixels of the file per decoded pixel, along each side.
         tolerance : int
-            How far mid-grey may be from itself.
+            Largest deviation from mid-grey.
 
         Returns
         -------
-        right : bool or None
-            None if the last block is mid-grey itself.
+        complete : bool or None
+            None if it cannot be decided, because the last block is mid-grey.
         """
         pixels, width = row.tobytes(), row.width
         grey = bytes(range(_GREY - tolerance, _GREY + tolerance + 1))
@@ -125,14 +127,15 @@ class SpareRow(NamedTuple):
         right = max(len(line.rstrip(grey)) for line in lines)
         if not right:
             return None
-        # Those that have taken the ones, and the next, which began with what was left of them.
+        # Without the units that consumed the ones, and the next, which began with the rest of
+        # them.
         too_many = ceil(right * scale / self.unit_width) - (self.ones.n_units + 1)
         if too_many <= 0:
             return too_many >= -self.ones.n_unsure
         return too_many <= self._n_in_padding(data)
 
     def _n_in_padding(self, data: bytes) -> int:
-        """How many units may be made of what was added to fill up the last byte or word."""
+        """Return how many units may be decoded from the padding of the last byte or word."""
         scan = self.layout.scans[0]
         last = data[max(scan.begin, scan.end - _LAST_BYTES) : scan.end].replace(_ONES, b"\xff")
         if last.endswith(b"\xff"):
@@ -143,7 +146,7 @@ class SpareRow(NamedTuple):
 
 
 def spare_row(layout: JpegLayout) -> SpareRow | None:
-    """The row that can be added to a file; None where it would not tell."""
+    """Return the row that can be added to a file; None if it would not detect damage."""
     frame, first = layout.frame, layout.scans[0]
     if layout.in_intervals or layout.all_ones_is_a_code or not 0 < frame.height <= _TALLEST:
         return None
@@ -169,10 +172,10 @@ def spare_row(layout: JpegLayout) -> SpareRow | None:
 
 @cache
 def _decoder_leaves_grey() -> bool:
-    """Whether this libjpeg treats what is missing as all known ones do."""
+    """Return whether this libjpeg handles missing data as all known versions do."""
     file = BytesIO()
     Image.new("L", (64, 8), 40).save(file, "JPEG")
     data = file.getvalue()
     row = SpareRow(jpeg_layout(data), _OF_WHOLE_BLOCKS, 8, 1, 8)
     with Image.open(BytesIO(row.add_to(data)), formats=["JPEG"]) as image:
-        return row.says(data, image.crop((0, row.top, *image.size)), 1, 0) is True
+        return row.ends_with_pixels(data, image.crop((0, row.top, *image.size)), 1, 0) is True

@@ -1,4 +1,4 @@
-"""Images that are decoded on demand."""
+"""Stream of images that are decoded on demand."""
 
 import math
 import os
@@ -25,13 +25,13 @@ _IMAGES_AT_ONCE = 32
 
 
 class ImageStream:
-    """Images of known shape that are decoded on demand.
+    """Stream of images that are decoded on demand.
 
-    What :class:`ImageLoader` returns with ``stream=True``. The networks of this package are
-    trained with it, and predict, a batch at a time, while threads decode the next batches;
-    splitters, searches, scorers and :class:`~skpneumo.ImageResampler` select rows of it without
-    decoding any. The results are those of the same images in memory, bit for bit. Anything else,
-    ``np.asarray`` first of all, decodes all of it into memory.
+    :class:`ImageLoader` returns it with ``stream=True``. The networks of this package train and
+    predict with it a batch at a time, while threads decode the next batches. Splitters, searches,
+    scorers and :class:`~skpneumo.ImageResampler` select rows of it without decoding any. The
+    results are the same, bit for bit, as with the images in memory. Any other function, such as
+    ``np.asarray``, decodes all images into memory.
 
     ``X[5]`` is an image. ``X[2:7]``, ``X[[3, 1, 3]]`` and ``X[mask]`` are streams of these rows;
     any further index decodes them.
@@ -40,7 +40,7 @@ class ImageStream:
     ----------
     filenames : array-like of shape (n_images,) or (n_images, 1), or DataFrame
         The file of each image, as str or :class:`os.PathLike`; or a frame with the column
-        ``path`` and, where they are known, the column ``patient``.
+        ``path`` and, if known, the column ``patient``.
     size : (height, width), default=(128, 128)
         Size of the images in pixels.
     color_mode : {"grayscale", "rgb"}, default="grayscale"
@@ -48,10 +48,11 @@ class ImageStream:
     resize : {"stretch", "pad", "crop"}, default="stretch"
         See :class:`ImageLoader`.
     cache : str, path-like, DecodeCache, None or False, default=None
-        A folder in which decoded images are saved. None and False save none.
+        A folder in which decoded images are saved. With None or False, none are saved.
     n_jobs : int, default=None
-        Threads that decode ahead; None means 1 unless in a :func:`joblib.parallel_config`
-        context, -1 all processors. As many batches and two more are in memory at a time.
+        Number of threads that decode ahead; None means 1 unless in a
+        :func:`joblib.parallel_config` context, -1 means all processors. At most this many batches
+        and two more are in memory at a time.
     dicom_window : int or None, default=0
         See :class:`ImageLoader`.
     white : float, default=None
@@ -62,26 +63,26 @@ class ImageStream:
     filenames : ndarray of shape (n_images,), dtype object
         The file of each image.
     patients : ndarray of shape (n_images,), dtype object, or None
-        The patient of each image, where the frame named it.
+        The patient of each image, if the frame has them.
     shape : tuple of (n_images, height, width, channels)
-        As if the images were in memory.
+        Shape of the images, as if they were in memory.
     dtype : dtype
-        uint8.
+        Type of the pixels, uint8.
     ndim : int
-        4.
+        Number of dimensions, 4.
 
     See Also
     --------
-    ImageLoader : Makes it from paths, once it has looked whether the files exist.
+    ImageLoader : Makes a stream from paths after checking that the files exist.
 
     Notes
     -----
-    Each epoch decodes each image again; with a ``cache`` in a folder only the first one does.
+    Each epoch decodes each image again; with a ``cache`` in a folder, only the first epoch does.
     Files must not change meanwhile.
 
-    **Inner validation** keeps the images of a patient together. Of identical
-    images it keeps together those whose files are identical, byte for byte, which takes reading
-    but no decoding; in memory, identical pixels suffice.
+    **Inner validation** keeps the images of a patient together. Identical images are kept together
+    if their files are identical, byte for byte, which needs reading but no decoding; for images in
+    memory, pixels are compared.
 
     Examples
     --------
@@ -128,7 +129,7 @@ class ImageStream:
 
     @property
     def resize(self) -> str:
-        """How an image of another aspect ratio is brought to the size."""
+        """How an image of another aspect ratio is resized."""
         return self._reader.resize
 
     @property
@@ -151,12 +152,12 @@ class ImageStream:
             return self
         if not _selects_rows(rows):
             raise IndexError(
-                f"An ImageStream is indexed by rows: a number, a slice, a list of numbers or a "
+                "An ImageStream is indexed by rows: a number, a slice, a list of numbers or a "
                 f"mask, not {rows!r}. np.asarray(X) decodes all images into an ordinary array."
             )
         names = self.filenames[rows]
         if isinstance(names, str):
-            image = self._reader.read([names], 1, in_shares=False)[0]
+            image = self._reader.read([names], 1, share_work=False)[0]
             return image[tuple(others)] if others else image
         part = self._part(rows)
         if all(_is_everything(other) for other in others):
@@ -169,12 +170,12 @@ class ImageStream:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
-            raise ValueError("The images are not in memory yet: copy=False cannot be kept.")
+            raise ValueError("The images are not in memory yet, so copy=False is not possible.")
         require_memory(
             math.prod(self.shape) * self.dtype.itemsize,
             f"An array of this stream of {len(self)} images",
-            "Pass the stream on where it is taken, load smaller images by size=, or convert some "
-            "rows at a time.",
+            "Pass the stream itself to functions that accept it, load smaller images with size=, "
+            "or convert a few rows at a time.",
         )
         pixels = self._reader.read(self.filenames, self._n_jobs)
         images = ImageArray(pixels, self.filenames, self.patients)
@@ -186,7 +187,7 @@ class ImageStream:
         Parameters
         ----------
         batch_size : int
-            Images a batch; the last one may be smaller.
+            Images per batch; the last batch may be smaller.
 
         Yields
         ------
@@ -196,7 +197,7 @@ class ImageStream:
         return self.prefetch(slice(start, start + batch_size) for start in starts)
 
     def prefetch(self, selections: Iterable[Any]) -> Iterator[NDArray[np.uint8]]:
-        """Decode some rows after others, beginning with the next while one is in use.
+        """Decode batches of rows in order, and the next ones in advance.
 
         Parameters
         ----------
@@ -218,7 +219,7 @@ class ImageStream:
         try:
             for rows in selections:
                 names = self.filenames[rows]
-                ahead.append(threads.submit(self._reader.read, names, 1, in_shares=False))
+                ahead.append(threads.submit(self._reader.read, names, 1, share_work=False))
                 if len(ahead) > n_threads:
                     yield ahead.popleft().result()
             while ahead:
@@ -227,7 +228,7 @@ class ImageStream:
             threads.shutdown(cancel_futures=True)
 
     def content_digests(self) -> list[bytes]:
-        """What tells different files apart, with as little reading as possible.
+        """Compute digests that tell different files apart, reading as little as possible.
 
         Returns
         -------

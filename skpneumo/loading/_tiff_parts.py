@@ -1,4 +1,4 @@
-"""The strips or tiles that a TIFF is made of, and the checksums of those that are deflated."""
+"""Read the strips or tiles of a TIFF, and verify the checksums of deflated ones."""
 
 import zlib
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,7 @@ from typing import IO, Any
 
 __all__ = ["check_deflated", "parts_deflated", "parts_in_jpeg"]
 
-# TIFF's words
+# TIFF tags and values.
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _SAMPLES, _PLANES = 256, 257, 258, 259, 277, 284
 _FILL_ORDER, _LOWEST_BIT_FIRST = 266, 2
 _ROWS_PER_STRIP, _STRIPS, _STRIP_BYTES = 278, 273, 279
@@ -18,22 +18,22 @@ _PLANE_BY_PLANE = 2
 
 _HEADER, _CHECKSUM, _JPEG_MARKER = 2, 4, 2  # bytes
 _BLOCK = 2**20
-# More than a whole strip or tile takes is damage, though some writers fill up the last one; and
-# incompressible pixels take a little more than they are.
-_MOST_TIMES, _MOST_MORE = 2, 2**16
+# More data than a whole strip or tile is damage, although some writers pad the last one; and
+# incompressible pixels become a little larger.
+_MAX_RATIO, _MAX_OVERHEAD = 2, 2**16
 
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 def parts_deflated(file: IO[bytes], tags: Mapping[int, Any]) -> Iterator[bytes]:
-    """Read the strips or tiles of an image that is deflated; none of another.
+    """Yield the strips or tiles of a deflated image, and nothing for other images.
 
     Parameters
     ----------
     file : file object
         An open TIFF.
     tags : mapping
-        Those of the page that is read, by their numbers.
+        Tags of the page, by number.
 
     Yields
     ------
@@ -46,7 +46,7 @@ def parts_deflated(file: IO[bytes], tags: Mapping[int, Any]) -> Iterator[bytes]:
 
 
 def parts_in_jpeg(file: IO[bytes], tags: Mapping[int, Any]) -> Iterator[bytes]:
-    """Read the strips or tiles of an image of JPEGs, as complete ones; none of another.
+    """Yield the strips or tiles of a JPEG-compressed image as complete JPEG files.
 
     Parameters
     ----------
@@ -59,14 +59,14 @@ def parts_in_jpeg(file: IO[bytes], tags: Mapping[int, Any]) -> Iterator[bytes]:
     """
     if tags.get(_COMPRESSION) != _JPEG:
         return
-    # They begin with the tables that they share, before the marker of whose end.
+    # Each begins with the shared tables, without their end marker.
     shared = tags.get(_JPEG_TABLES, b"")[:-_JPEG_MARKER]
     for part in _parts(file, tags):
         yield shared + part[_JPEG_MARKER:] if shared else part
 
 
 def check_deflated(part: bytes, tags: Mapping[int, Any]) -> None:
-    """Raise ValueError if a part does not inflate to its end, and to what its checksum says.
+    """Raise ValueError if a part does not inflate completely, or differs from its checksum.
 
     Parameters
     ----------
@@ -75,9 +75,9 @@ def check_deflated(part: bytes, tags: Mapping[int, Any]) -> None:
     tags
         As in :func:`parts_deflated`.
     """
-    # Inflated without zlib's own check, because a file may end before the last checksum.
+    # Inflated without the check of zlib, because a file may end before the last checksum.
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    checksum, left, room = 1, part[_HEADER:], _MOST_TIMES * _bytes_of_part(tags)
+    checksum, left, room = 1, part[_HEADER:], _MAX_RATIO * _bytes_of_part(tags)
     while not inflater.eof:
         block = inflater.decompress(left, _BLOCK)
         left = inflater.unconsumed_tail
@@ -93,8 +93,8 @@ def check_deflated(part: bytes, tags: Mapping[int, Any]) -> None:
 def _parts(file: IO[bytes], tags: Mapping[int, Any]) -> Iterator[bytes]:
     in_tiles = _TILES in tags
     offsets, counts = (_TILES, _TILE_BYTES) if in_tiles else (_STRIPS, _STRIP_BYTES)
-    most = _MOST_TIMES * _bytes_of_part(tags) + _MOST_MORE
-    # Where a file does not say how long they are, there is one, to the end of the file.
+    most = _MAX_RATIO * _bytes_of_part(tags) + _MAX_OVERHEAD
+    # Without lengths there is a single part, up to the end of the file.
     places = zip(tags[offsets], tags.get(counts, (most,)), strict=False)
     for (place, count), _ in zip(places, range(_number_of_parts(tags)), strict=False):
         file.seek(place)

@@ -1,8 +1,8 @@
 """Networks: pure functions from an image shape to an uncompiled :class:`keras.Model`.
 
-They know neither scikit-learn nor labels. Every network takes images as they are stored (no
-scaling beforehand), gives logits in float32, and depends on its ``seed`` alone: Keras's global
-generator is neither read nor moved.
+They do not depend on scikit-learn or labels. Every network takes unscaled images, returns logits
+in float32, and depends only on its ``seed``: the global generator of Keras is neither used nor
+changed.
 """
 
 import lazy_loader as lazy

@@ -1,4 +1,4 @@
-"""The backbones of :mod:`keras.applications`, by name."""
+"""Build the backbones of :mod:`keras.applications` by name."""
 
 import inspect
 import warnings
@@ -18,10 +18,10 @@ from skpneumo._progress import working
 from skpneumo._seeding import LayerSeeds, layer_seeds, python_random_unmoved
 from skpneumo.networks._layers import FusedBatchNormalization, Standardization
 
-# Least side in pixels; the others take 32.
-_LEAST_SIDE = {"Xception": 71, "InceptionV3": 75, "InceptionResNetV2": 75}
-# Where ImageNet weights come from for every backbone: at other sizes Keras warns that it takes
-# those of 224 pixels. The shapes of convolutions do not depend on it.
+# Minimum side in pixels; for all others it is 32.
+_MIN_SIDE = {"Xception": 71, "InceptionV3": 75, "InceptionResNetV2": 75}
+# Shape for loading ImageNet weights: for other sizes Keras warns that it uses the weights for 224
+# pixels. The shapes of convolutions do not depend on it.
 _IMAGENET_SHAPE = (224, 224, 3)
 _OWN_OPTIONS = {
     "include_top": "there is none",
@@ -34,12 +34,12 @@ _OWN_OPTIONS = {
     "include_preprocessing": "pixel values are scaled in any case",
     "name": "it is fixed",
 }
-# Batches that averages which come with weights count for: more than training will add.
+# Number of batches that loaded moving averages count for: more than training adds.
 _MANY_BATCHES = 1e6
 
 
 class Backbone:
-    """One of the convolutional networks of Keras, without its top."""
+    """A convolutional network of Keras, without its top."""
 
     def __init__(
         self, name: str, options: Mapping[str, Any] | Sequence[tuple[str, Any]] = ()
@@ -48,10 +48,10 @@ class Backbone:
         self.options = dict(options)
         self._application = _application(name)
         self._check_options()
-        self.least_side = _LEAST_SIDE.get(name, 32)
+        self.min_side = _MIN_SIDE.get(name, 32)
 
     def preprocess(self, x: Any) -> Any:
-        """Bring RGB values from 0 to 255 to what the backbone was trained on."""
+        """Convert RGB values from 0 to 255 to those that the backbone was trained on."""
         module = self._application.__module__.rpartition(".")[2]
         return getattr(keras.applications, module).preprocess_input(x)
 
@@ -65,18 +65,18 @@ class Backbone:
         dtype: str,
         seed: int | LayerSeeds | None,
     ) -> keras.Model:
-        """Build it with our dtype, seeds, frozen layers and faster normalisation.
+        """Build the backbone with this dtype, seed and frozen layers, and faster normalisation.
 
-        Keras builds it in its global dtype policy and with its global seeds.
+        Keras itself would use its global dtype policy and global seeds.
         """
         with python_random_unmoved():
             template = _template(self._application, (*size, 3), tuple(self.options.items()))
-            names = _names(template)
-            trainable = self._from(trainable_from, list(names.values()))
+            names = _fresh_names(template)
+            trainable = self._layers_from(trainable_from, list(names.values()))
             seeds = layer_seeds(seed)
 
             def copy(layer: keras.Layer) -> keras.Layer:
-                return _copy(
+                return _copy_layer(
                     layer,
                     name=names[layer.name],
                     trainable=names[layer.name] in trainable,
@@ -97,24 +97,25 @@ class Backbone:
         path = Path(weights)
         if not path.is_file():
             raise FileNotFoundError(
-                f"weights={str(path)!r}: there is no such file. Give a .weights.h5 file of "
+                f"weights={str(path)!r}: there is no such file. Pass a .weights.h5 file of "
                 f'{self.name} without its top, "imagenet" or None.'
             )
         try:
             with warnings.catch_warnings():
-                # Keras only warns of layers that it finds nothing for, and leaves them random.
+                # Keras only warns about layers without weights in the file, and leaves them
+                # random.
                 warnings.simplefilter("error", UserWarning)
                 template.load_weights(path)
         except (ValueError, OSError, KeyError, UserWarning) as error:
             raise ValueError(
                 f"weights={str(path)!r} are not those of {self.name} without its top, with "
-                f"backbone_options={self.options}. Give a .weights.h5 file that save_weights "
+                f"backbone_options={self.options}. Pass a .weights.h5 file that save_weights "
                 "wrote for the same backbone, or the options that it was built with."
             ) from error
         return template
 
     def _with_imagenet_weights(self) -> keras.Model:
-        """Build it as Keras does, which downloads the weights once, without Keras's own bar."""
+        """Build the backbone with Keras, which downloads the weights, without its progress bar."""
         interactive = keras.config.is_interactive_logging_enabled()
         keras.config.disable_interactive_logging()
         try:
@@ -125,14 +126,14 @@ class Backbone:
                     input_shape=_IMAGENET_SHAPE,
                     **self.options,
                 )
-        except Exception as error:  # Keras raises this very class where a download fails
-            if not _is_of_download(error):
+        except Exception as error:  # Keras raises plain Exception if a download fails
+            if not _is_download_error(error):
                 raise
             raise ConnectionError(
                 f"The ImageNet weights of {self.name} could not be downloaded "
                 f"({' '.join(str(error).split())}). Try again with a connection, or do without: "
-                'give a .weights.h5 file as weights, or None (in the shell "none") for a random '
-                "start."
+                'pass a .weights.h5 file as weights, or None (in the shell "none") for random '
+                "weights."
             ) from error
         finally:
             if interactive:
@@ -142,17 +143,17 @@ class Backbone:
         for option in self.options:
             if option in _OWN_OPTIONS:
                 raise ValueError(
-                    f"backbone_options sets {option!r}, which is not for it to set: "
+                    f"backbone_options sets {option!r}, which it cannot set: "
                     f"{_OWN_OPTIONS[option]}."
                 )
         known = inspect.signature(self._application).parameters.keys() - _OWN_OPTIONS.keys()
         if unknown := self.options.keys() - known:
             raise ValueError(
-                f"backbone_options holds {sorted(unknown)}; {self.name} takes "
+                f"backbone_options has unknown options {sorted(unknown)}; {self.name} has "
                 f"{sorted(known) or 'none'}."
             )
 
-    def _from(self, first: str | None, names: list[str]) -> set[str]:
+    def _layers_from(self, first: str | None, names: list[str]) -> set[str]:
         if first is None:
             return set()
         if first == "all":
@@ -160,14 +161,14 @@ class Backbone:
         if first not in names:
             near = get_close_matches(first, names) or names
             raise ValueError(
-                f'{self.name} has no layer {first!r}. Give "all" or one of its {len(names)} '
+                f'{self.name} has no layer {first!r}. Pass "all" or one of its {len(names)} '
                 f"layers, such as {near}."
             )
         return set(names[names.index(first) :])
 
 
-def _is_of_download(error: Exception) -> bool:
-    """Whether an error of Keras is about the file of weights: not there, or not whole."""
+def _is_download_error(error: Exception) -> bool:
+    """Return whether an error of Keras is about a missing or incomplete file of weights."""
     text = str(error)
     return (
         isinstance(error, OSError)
@@ -196,18 +197,18 @@ def _template(
     shape: tuple[int, int, int],
     options: tuple[tuple[str, Any], ...],
 ) -> keras.Model:
-    """Build the network that is copied, once for all copies: it takes Keras seconds."""
+    """Build the network that is copied for each use, because building it takes seconds."""
     return application(include_top=False, weights=None, input_shape=shape, **dict(options))
 
 
-# Weights of a file pass through the template, and no other thread's may meanwhile.
+# Weights of a file are loaded into the template, by one thread at a time.
 _template_lock = Lock()
 
 
-def _names(body: keras.Model) -> dict[str, str]:
-    """Name the layers as a fresh process would: Keras numbers those it names itself.
+def _fresh_names(body: keras.Model) -> dict[str, str]:
+    """Map the names of layers to those in a fresh process, because Keras numbers default names.
 
-    Operations such as the sum of a tensor and a number are among them, though no layers.
+    Operations that are not layers, such as adding a number to a tensor, are included.
     """
     counts: dict[str, int] = {}
     names = {}
@@ -226,7 +227,7 @@ def _names(body: keras.Model) -> dict[str, str]:
     return names
 
 
-def _copy(
+def _copy_layer(
     layer: keras.Layer,
     name: str,
     trainable: bool,
@@ -236,9 +237,9 @@ def _copy(
 ) -> keras.Layer:
     if not isinstance(layer, layers.Layer):
         return type(layer).from_config({**layer.get_config(), "name": name})
-    if isinstance(layer, keras.Sequential):  # ConvNeXt's, whose layers have seeds of their own
+    if isinstance(layer, keras.Sequential):  # in ConvNeXt; its layers have their own seeds
         inner = [
-            _copy(each, each.name, trainable, trainable_norm, dtype, seeds)
+            _copy_layer(each, each.name, trainable, trainable_norm, dtype, seeds)
             for each in layer.layers
         ]
         copied = keras.Sequential(inner, name=name)
@@ -270,7 +271,7 @@ def _has_weights_to_normalize(layer: keras.Layer) -> bool:
 
 
 def _copy_weights(source: keras.Model, body: keras.Model) -> None:
-    names = _names(source)
+    names = _fresh_names(source)
     for layer in source.layers:
         if layer.weights:
             body.get_layer(names[layer.name]).set_weights(_weights_of(layer))
@@ -280,8 +281,8 @@ def _weights_of(layer: keras.Layer) -> list[Any]:
     if isinstance(layer, keras.Sequential):
         return [weight for each in layer.layers for weight in _weights_of(each)]
     if _has_weights_to_normalize(layer):
-        # ImageNet's file for EfficientNet holds standard deviations in place of variances, and
-        # for it alone Keras inserts a layer that divides by their square root once more.
+        # The ImageNet weights of EfficientNet contain standard deviations instead of variances,
+        # and only for these Keras inserts a layer that divides by their square root once more.
         mean, deviation, _ = layer.get_weights()
         return [mean, deviation]
     if _can_be_fused(layer):

@@ -1,7 +1,7 @@
-"""Layers that Keras has in a slower form, or not at all.
+"""Layers that Keras lacks, or has only in a slower form.
 
-Of the networks this is the one file that branches by backend: TensorFlow has a kernel for batch
-normalization that Keras does not use.
+In this stage, only this file has branches by backend: TensorFlow has a kernel for batch
+normalisation that Keras does not use.
 """
 
 from collections.abc import Callable
@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 @keras.saving.register_keras_serializable("skpneumo")
 class FusedBatchNormalization(keras.layers.BatchNormalization):
-    """Batch normalisation of images in one kernel where the backend has one.
+    """Batch normalisation of images in a single kernel, if the backend has one.
 
-    Keras composes it of element-wise operations. On a CPU they cost more than the convolutions
-    they stand between, and TensorFlow does not fuse them.
+    Keras composes it of element-wise operations. On a CPU these cost more than the convolutions
+    around them, and TensorFlow does not fuse them.
 
-    The moving averages reach back over a tenth of the batches so far, at most over what
-    `momentum` says: with a constant momentum they either have not arrived at the data after a
-    few batches, or rest on a few batches after many.
+    The moving averages cover a tenth of the batches so far, limited by `momentum`. With a constant
+    momentum they would either still depend on their initial values after a few batches, or cover
+    only a few batches after many.
     """
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -33,7 +33,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             initializer="zeros",
             dtype="float32",
             trainable=False,
-            autocast=False,  # 16 bits do not count beyond 256
+            autocast=False,  # bfloat16 cannot count beyond 256
             name="n_batches",
         )
 
@@ -65,17 +65,17 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         return outputs
 
     def _moments(self, x: Any) -> tuple[Any, Any]:
-        """Mean and variance in one pass over x: those of its distance from the moving mean.
+        """Compute mean and variance in one pass over x, relative to the moving mean.
 
-        The variance is the mean square less the square of the mean. From zero, not from nearby,
-        that would leave few digits where a channel's mean is large.
+        The variance is the mean square minus the squared mean. Relative to zero, that would lose
+        most digits in channels with a large mean.
         """
-        near = self.moving_mean.value
+        origin = self.moving_mean.value
         axes = list(range(len(x.shape) - 1))
-        distance = x - near
+        distance = x - origin
         mean = ops.mean(distance, axis=axes)
         variance = ops.mean(ops.square(distance), axis=axes) - ops.square(mean)
-        return near + mean, ops.maximum(variance, 0.0)
+        return origin + mean, ops.maximum(variance, 0.0)
 
     def _fused(self, inputs: Any, *moving: Any) -> Any:
         from tensorflow.compat.v1.nn import fused_batch_norm
@@ -92,15 +92,15 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 
 @keras.saving.register_keras_serializable("skpneumo")
 class Standardization(keras.layers.Layer):
-    """Subtract a mean from each channel or feature, and divide by a deviation.
+    """Subtract a mean from each channel or feature, and divide by a standard deviation.
 
-    Both are weights. Keras's own ``Normalization`` computes what it applies from its weights only
-    when it is adapted or loaded, so that ``set_weights`` changes nothing.
+    Both are weights. The ``Normalization`` layer of Keras uses its weights only when it is adapted
+    or loaded, so that ``set_weights`` has no effect on it.
 
     Parameters
     ----------
     mean, deviation : float
-        Where the weights begin.
+        Initial values of the weights.
     """
 
     def __init__(self, mean: float = 0.0, deviation: float = 1.0, **options: Any) -> None:
@@ -127,18 +127,18 @@ class Standardization(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("skpneumo")
 class ImageNormalization(keras.layers.Layer):
-    """Remove exposure and contrast from each image, as a whole or place by place.
+    """Normalise exposure and contrast of each image, for the whole image or locally.
 
     Parameters
     ----------
     local : bool
-        Whether each place has a mean and a deviation of its own, over a Gaussian about it, or the
-        image has one of each, over a Gaussian about its centre: what surrounds a chest, such as
-        a frame, then hardly counts. Images and channels are normalised each on its own.
+        Whether mean and standard deviation are computed for each pixel, over a Gaussian around it,
+        or once for the image, over a Gaussian around its centre, so that the surroundings of the
+        chest, such as a frame, hardly count. Images and channels are normalised separately.
     scale : float
         Standard deviation of the Gaussian, as a share of the sides.
     epsilon : float
-        Added to the deviation in quadrature, so that what is flat stays flat.
+        Added to the standard deviation in quadrature, so that flat regions stay flat.
 
     References
     ----------
@@ -166,8 +166,8 @@ class ImageNormalization(keras.layers.Layer):
     def mean_weights(
         self, height: int, width: int
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Give the matrices that an image is multiplied with, from the left and from the right."""
-        weights = gaussian_means if self.local else central_mean
+        """Return the matrices by which an image is multiplied from the left and from the right."""
+        weights = gaussian_mean_weights if self.local else central_mean_weights
         return weights(height, self.scale), weights(width, self.scale).T
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -179,18 +179,18 @@ class ImageNormalization(keras.layers.Layer):
 
 
 @cache
-def central_mean(n: int, scale: float) -> NDArray[np.float32]:
-    """The mean over a Gaussian about the middle of n pixels, as a matrix of shape (1, n)."""
+def central_mean_weights(n: int, scale: float) -> NDArray[np.float32]:
+    """Return the mean over a Gaussian around the centre of n pixels, as a matrix (1, n)."""
     from_middle = (np.arange(n) + 0.5) / n - 0.5
     weights = np.exp(-0.5 * (from_middle / scale) ** 2)
     return (weights / weights.sum()).astype(np.float32)[None]
 
 
 @cache
-def gaussian_means(n: int, scale: float) -> NDArray[np.float32]:
-    """Means over a Gaussian about each of n pixels, as a matrix; what lies outside has no weight.
+def gaussian_mean_weights(n: int, scale: float) -> NDArray[np.float32]:
+    """Return the means over a Gaussian around each of n pixels, as a matrix of shape (n, n).
 
-    A product with it costs less than a wide convolution.
+    Pixels outside the image have no weight. The product with it is faster than a wide convolution.
     """
     pixel = np.arange(n)
     weights = np.exp(-0.5 * ((pixel[:, None] - pixel) / (scale * n)) ** 2)
@@ -199,12 +199,12 @@ def gaussian_means(n: int, scale: float) -> NDArray[np.float32]:
 
 @keras.saving.register_keras_serializable("skpneumo")
 class ActivityL2(keras.regularizers.Regularizer):
-    """Penalty on the squares of a layer's outputs, summed in float32 whatever they are.
+    """Penalty on the squares of the outputs of a layer, summed in float32 for any dtype.
 
-    Keras's own cannot be added to the loss where the layer computes in bfloat16.
+    The penalty of Keras cannot be added to the loss if the layer computes in bfloat16.
     """
 
-    variable_l2: Callable[[], Any] | None = None  # read at each step, if training has put one here
+    variable_l2: Callable[[], Any] | None = None  # if set by training, read at each step
 
     def __init__(self, l2: float) -> None:
         self.l2 = l2

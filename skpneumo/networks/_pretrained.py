@@ -1,4 +1,4 @@
-"""Networks of :mod:`keras.applications` with a new head."""
+"""Build networks of :mod:`keras.applications` with a new head."""
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
@@ -36,42 +36,42 @@ def build_pretrained(
 ) -> keras.Model:
     """Build a backbone of :mod:`keras.applications`, global pooling, dense layers and logits.
 
-    Grey images become colour ones, and pixel values what the backbone was trained on, inside
-    the network. It has two parts, named ``"features"`` and ``"head"``. The features can be
-    standardised: the mean and deviation to do it with are the weights of the last layer of
-    ``"features"``, at first 0 and 1.
+    The network converts grey images to colour, and pixel values to those that the backbone was
+    trained on. It has two parts, named ``"features"`` and ``"head"``. The features can be
+    standardised: the last layer of ``"features"`` has a mean and a standard deviation as weights,
+    initially 0 and 1.
 
     Parameters
     ----------
     input_shape : tuple of (height, width, channels)
-        Shape of one image, of 1 or 3 channels. What is smaller than the backbone takes (32
-        pixels a side for most) is enlarged inside the network.
+        Shape of one image, with 1 or 3 channels. Images smaller than the minimum of the backbone
+        (32 pixels per side for most) are enlarged inside the network.
     n_outputs : int, default=1
-        Number of logits: 1 for two classes, else one a class.
+        Number of logits: 1 for two classes, otherwise one per class.
     backbone : str, default="MobileNet"
         Name of a function in :mod:`keras.applications`, such as ``"VGG16"``, ``"Xception"``,
         ``"DenseNet121"`` or ``"EfficientNetB0"``.
     backbone_options : mapping, default=()
-        More arguments of that function, such as ``{"alpha": 0.75}``.
+        Further arguments of that function, such as ``{"alpha": 0.75}``.
     weights : {"imagenet"}, path or None, default=None
-        Weights of the backbone: Keras downloads those of ImageNet to its own cache; a path
-        names a ``.weights.h5`` file of the backbone without its top, saved by
-        ``save_weights``; None begins at random.
+        Weights of the backbone: ``"imagenet"``, which Keras downloads to its cache; the path of a
+        ``.weights.h5`` file of the backbone without its top, saved by ``save_weights``; or None
+        for random weights.
     trainable_from : str or None, default=None
-        Name of the first layer of the backbone that training changes, or ``"all"``. None
-        freezes it whole.
+        Name of the first layer of the backbone to train, or ``"all"``. None freezes the whole
+        backbone.
     trainable_norm : bool or None, default=None
-        Whether batch normalisation is trained in the layers that training changes. None: only
-        without ``weights``, because the averages that come with weights are of many more
-        images than a small collection has.
+        Whether batch normalisation is trained in the trainable layers. None: only without
+        ``weights``, because the moving averages of pretrained weights are from many more images
+        than a small collection has.
     global_pooling : {"average", "max"}, default="average"
-        How the last feature maps become one number each.
+        How each of the last feature maps becomes one number.
     head_units : sequence of int, default=()
         Units of the dense layers between features and logits.
     activation : str, default="relu"
         Activation of these layers.
     dropout : float, default=0.0
-        Share of features, and of units of each dense layer, dropped in training.
+        Share of features, and of units of each dense layer, that are dropped in training.
     l2 : float, default=0.0
         Penalty on the weights of the head.
     value_range : tuple of (low, high), default=(0.0, 255.0)
@@ -79,7 +79,7 @@ def build_pretrained(
     dtype : str, default="float32"
         Name of a Keras dtype policy. The logits stay float32.
     seed : int or None, default=None
-        Source of the initial weights and of dropout. None: drawn from the operating system.
+        Seed of the initial weights and of dropout. None uses entropy of the operating system.
 
     Returns
     -------
@@ -89,10 +89,10 @@ def build_pretrained(
     Raises
     ------
     ValueError
-        If there is no such backbone, option or layer, the weights are those of another backbone
-        or of other options, or the images have neither 1 nor 3 channels.
+        If the backbone, an option or a layer does not exist, the weights are for another backbone
+        or other options, or the images have neither 1 nor 3 channels.
     FileNotFoundError
-        If there is no such file of weights.
+        If the file of weights does not exist.
 
     Examples
     --------
@@ -145,18 +145,18 @@ def build_features(
     """Build the part up to the pooled features; parameters as in :func:`build_pretrained`."""
     if input_shape[2] not in (1, 3):
         raise ValueError(
-            f"{backbone} takes images of 1 or 3 channels, got shape {tuple(input_shape)}. "
+            f"{backbone} needs images of 1 or 3 channels, got shape {tuple(input_shape)}. "
             'Load them with color_mode="grayscale" or "rgb".'
         )
     body = Backbone(backbone, backbone_options)
     low, high = value_range
     scale = (high - low) / 255.0 if high > low else 1.0
     images = keras.Input(input_shape, name="images")
-    # Black and white are weights, so that one program serves images of any range.
+    # Black and white are weights, so that images of any range share one program.
     x = Standardization(low, scale, dtype="float32", name="to_255")(images)
     if input_shape[2] == 1:
         x = layers.Concatenate(dtype="float32", name="to_rgb")([x, x, x])
-    height, width = (max(side, body.least_side) for side in input_shape[:2])
+    height, width = (max(side, body.min_side) for side in input_shape[:2])
     if (height, width) != tuple(input_shape[:2]):
         x = layers.Resizing(height, width, "nearest", dtype="float32", name="enlarged")(x)
     x = body.build(

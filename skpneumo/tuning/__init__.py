@@ -1,4 +1,4 @@
-"""Searches that know about epochs, memory and resuming, and a choice by recall."""
+"""Resumable searches with halving by epochs and device slots, and model selection by recall."""
 
 import lazy_loader as lazy
 

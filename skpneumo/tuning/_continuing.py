@@ -1,4 +1,4 @@
-"""Training that continues from rung to rung of a halving search."""
+"""Continue training from rung to rung of a halving search."""
 
 from itertools import pairwise
 from typing import Any
@@ -11,7 +11,7 @@ __all__ = ["Continuation", "check_continuable"]
 
 
 class Continuation:
-    """One candidate on one fold, on its way up the rungs."""
+    """Training of a candidate on a fold, over several rungs."""
 
     def __init__(self, states: TrainedStates, key: str, resource: str, rungs: list[int]) -> None:
         self._states = states
@@ -19,40 +19,40 @@ class Continuation:
         self._owner, self._name = _split(resource)
         self._rung = rungs[-1]
         self._earlier_rungs = rungs[:-1]
-        self._began_at = 0
+        self._restored_rung = 0
 
     def begin(self, estimator: Any, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-        """Put what has been trained into the estimator; give the parameters of what remains.
+        """Restore the trained state, and return the parameters of each remaining fit.
 
-        That is one fit as a rule. Where the state of the last rung is gone, it is all of them
-        from the last one that is there: with a schedule, the same number of epochs in another
-        number of fits would be another training.
+        Usually this is one fit. If the state of the last rung is missing, fits are repeated from
+        the highest rung with a state: with a schedule, the same number of epochs in fewer fits
+        would be a different training.
         """
-        self._began_at = self._states.highest(self._key, self._earlier_rungs)
-        # The candidate may bring a network of its own, which must not replace the trained one.
+        self._restored_rung = self._states.highest(self._key, self._earlier_rungs)
+        # The candidate may contain a network, which must not replace the trained one.
         others = {name: value for name, value in parameters.items() if name != self._owner}
-        if self._began_at:
+        if self._restored_rung:
             estimator.set_params(**clone(parameters, safe=False))
-            self._states.restore(self._key, self._began_at, self._network_of(estimator))
+            self._states.restore(self._key, self._restored_rung, self._network_of(estimator))
             parameters = others
-        ends = [rung for rung in (*self._earlier_rungs, self._rung) if rung > self._began_at]
+        ends = [rung for rung in (*self._earlier_rungs, self._rung) if rung > self._restored_rung]
         return [
             {
                 **(parameters if i == 0 else others),
                 self._parameter(self._name): end - begin,
                 self._parameter("warm_start"): True,
             }
-            for i, (begin, end) in enumerate(pairwise([self._began_at, *ends]))
+            for i, (begin, end) in enumerate(pairwise([self._restored_rung, *ends]))
         ]
 
     def save(self, estimator: Any) -> None:
-        """Save what is trained now, for the next rung."""
+        """Save the trained state for the next rung."""
         self._states.save(self._key, self._rung, self._network_of(estimator))
 
     def remove_earlier(self) -> None:
-        """Remove what training continued from, once this rung's result is saved."""
-        if self._began_at:
-            self._states.remove(self._key, self._began_at)
+        """Remove the state that training continued from, once the result of this rung is saved."""
+        if self._restored_rung:
+            self._states.remove(self._key, self._restored_rung)
 
     def _network_of(self, estimator: Any) -> Any:
         return estimator.get_params()[self._owner] if self._owner else estimator
@@ -62,13 +62,13 @@ class Continuation:
 
 
 def check_continuable(estimator: Any, resource: str) -> None:
-    """Refuse what ``warm_start`` would not take from one rung to the next.
+    """Refuse an estimator or resource with which training cannot continue.
 
     Raises
     ------
     ValueError
-        If the resource is not the epochs of a classifier of this package, which is the estimator
-        or its last step, or if that classifier trains in two phases.
+        If the resource is not the epochs of a classifier of this package that is the estimator or
+        its last step, or if that classifier is trained in two phases.
     """
     owner, name = _split(resource)
     last_step = estimator.steps[-1][0] if hasattr(estimator, "steps") else ""
@@ -84,8 +84,8 @@ def check_continuable(estimator: Any, resource: str) -> None:
         )
     if trained.get("fine_tune_from") is not None:
         raise ValueError(
-            "continue_training=True, but the classifier has two phases of training, and would "
-            "continue with the last one only. Set fine_tune_from=None or continue_training=False."
+            "continue_training=True, but the classifier has two phases of training, of which only "
+            "the last would continue. Set fine_tune_from=None or continue_training=False."
         )
 
 

@@ -11,22 +11,22 @@ from threading import local
 
 __all__ = ["device_slot", "holds_slot"]
 
-_PATIENCE = 0.2  # seconds at one slot before another one is tried
+_WAIT_PER_SLOT = 0.2  # seconds before the next slot is tried
 
 _of_this_thread = local()
 
 
 def holds_slot() -> bool:
-    """Say whether this thread is inside of :func:`device_slot`."""
+    """Return whether this thread is inside :func:`device_slot`."""
     return getattr(_of_this_thread, "holds_slot", False)
 
 
 @contextmanager
 def device_slot(n_slots: int | None) -> Iterator[None]:
-    """Wait for a slot of this machine's visible devices, and occupy it.
+    """Wait for a slot of the visible devices of this machine, and occupy it.
 
-    A slot is the lock of a file, which the system releases when its process dies. Slots of one
-    user have the same names in all searches, so that two searches share them.
+    A slot is a file lock, which the system releases when its process dies. The slots of a user
+    have the same names in all searches, so that several searches share them.
     """
     if n_slots is None:
         yield
@@ -35,17 +35,17 @@ def device_slot(n_slots: int | None) -> Iterator[None]:
         from filelock import FileLock, Timeout
     except ImportError as error:
         raise ImportError(
-            'device_slots needs filelock: pip install "skpneumo[cache]". Or leave it None and '
-            "choose n_jobs such that all fits fit on the device."
+            'device_slots needs filelock: pip install "skpneumo[cache]". Or set it to None, and '
+            "choose n_jobs such that all fits have room on the device."
         ) from error
     folder = _folder()
     folder.mkdir(parents=True, exist_ok=True)
-    # Not thread-local: two locks of one file exclude each other, in one process too.
+    # Not thread-local, so that two locks of a file exclude each other within a process as well.
     slots = [FileLock(folder / f"{i}.lock", thread_local=False) for i in range(n_slots)]
     for attempt, slot in enumerate(cycle(slots)):
         try:
-            # First a look at each; then patience.
-            slot.acquire(timeout=0 if attempt < n_slots else _PATIENCE)
+            # Try each slot without waiting first.
+            slot.acquire(timeout=0 if attempt < n_slots else _WAIT_PER_SLOT)
         except Timeout:
             continue
         _of_this_thread.holds_slot = True

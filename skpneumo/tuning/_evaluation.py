@@ -1,4 +1,4 @@
-"""Evaluate one candidate on one fold: look the result up, or fit, score and save."""
+"""Evaluate a candidate on a fold: read the result from the store, or fit, score and save."""
 
 import os
 import socket
@@ -24,14 +24,14 @@ from skpneumo.tuning._store import ResultStore, TrainedStates
 
 __all__ = ["SearchRun", "evaluate"]
 
-_OPTIONS_OF_A_RESULT = ("fit_params", "score_params", "return_train_score", "error_score")
+_RESULT_OPTIONS = ("fit_params", "score_params", "return_train_score", "error_score")
 
 
 @dataclass(frozen=True)
 class SearchRun:
-    """What the processes that evaluate candidates must know of the search they work for."""
+    """Information about a search that the evaluating processes need."""
 
-    key: str | None  # of its data and its scorer
+    key: str | None  # key of data and scorer
     store: Path | None
     states: Path | None
     device_slots: int | None
@@ -50,14 +50,14 @@ def evaluate(
     callback_ctx: Any = None,
     **options: Any,
 ) -> dict[str, Any]:
-    """Replace scikit-learn's own function, in every process that calls it."""
+    """Evaluate a candidate on a fold, in place of ``_fit_and_score`` of scikit-learn."""
     run: SearchRun = caller._run
     key = partial(_key, run, estimator, train, test, options)
     continuation, rungs = None, None
     if run.states is not None:
         rungs = sorted(set(caller.n_resources_))
-        lineage = key({**parameters, caller.resource: 1})
-        continuation = Continuation(TrainedStates(run.states), lineage, caller.resource, rungs)
+        state_key = key({**parameters, caller.resource: 1})
+        continuation = Continuation(TrainedStates(run.states), state_key, caller.resource, rungs)
     store = None if run.store is None else ResultStore(run.store)
     if store is not None:
         result_key = key(parameters, rungs=rungs)
@@ -65,34 +65,34 @@ def evaluate(
         if record is not None:
             return _restored(record, caller, callback_ctx, options["verbose"])
 
-    pieces = [parameters]
+    fits = [parameters]
     with _measured(run.device_slots) as measures:
         if continuation is not None:
-            pieces = continuation.begin(estimator, parameters)
-        for piece in pieces:
+            fits = continuation.begin(estimator, parameters)
+        for fit in fits:
             result = _fit_and_score(
                 estimator,
                 X,
                 y,
                 train=train,
                 test=test,
-                parameters=piece,
+                parameters=fit,
                 caller=caller,
-                callback_ctx=callback_ctx if piece is pieces[-1] else None,
+                callback_ctx=callback_ctx if fit is fits[-1] else None,
                 **options | {"return_estimator": True},
             )
             estimator = result.pop("estimator")
             if result["fit_error"] is not None:
                 break
-        sound = _is_sound(result)
-        if sound and run.store_predictions:
+        succeeded = _has_succeeded(result)
+        if succeeded and run.store_predictions:
             result["predictions"] = predict_fold(estimator, X, test)
     result |= measures
-    if sound and continuation is not None:
+    if succeeded and continuation is not None:
         continuation.save(estimator)
-    if sound and store is not None:
+    if succeeded and store is not None:
         store.write(result_key, _record(parameters, options, result))
-    if sound and continuation is not None:
+    if succeeded and continuation is not None:
         continuation.remove_earlier()
     return {**result, "restored": False}
 
@@ -104,21 +104,21 @@ def _key(
     test: Any,
     options: dict[str, Any],
     candidate: dict[str, Any],
-    **more: Any,
+    **further: Any,
 ) -> str:
-    """Name a candidate on a fold by all that decides its result."""
+    """Compute the key of everything that determines the result of a candidate on a fold."""
     return key_of(
         run=run.key,
         estimator=clone(estimator).set_params(**clone(candidate, safe=False)),
         rows=[joblib.hash(train), joblib.hash(test)],
-        options=[options[name] for name in _OPTIONS_OF_A_RESULT],
-        **more,
+        options=[options[name] for name in _RESULT_OPTIONS],
+        **further,
     )
 
 
 @contextmanager
 def _measured(device_slots: int | None) -> Iterator[dict[str, float]]:
-    """Wait for a slot of the device, and fill in how much memory the work inside needs."""
+    """Wait for a slot of the device, and measure the peak memory inside the context."""
     measures: dict[str, float] = {}
     if device_slots is not None:
         from skpneumo.classifiers.engine import let_device_memory_grow
@@ -130,8 +130,8 @@ def _measured(device_slots: int | None) -> Iterator[dict[str, float]]:
         measures["peak_memory_mb"] = peak.megabytes()
 
 
-def _is_sound(result: dict[str, Any]) -> bool:
-    """Whether it is worth saving: what failed is tried again, for the reason may be gone."""
+def _has_succeeded(result: dict[str, Any]) -> bool:
+    """Return whether to save a result; failed fits are repeated, because they may succeed then."""
     scores = result["test_scores"]
     values = scores.values() if isinstance(scores, dict) else [scores]
     return result["fit_error"] is None and not np.isnan(list(values)).any()
@@ -152,7 +152,7 @@ def _record(
 def _restored(
     record: dict[str, Any], caller: Any, callback_ctx: Any, verbose: int
 ) -> dict[str, Any]:
-    if callback_ctx is not None:  # so that a progress bar counts it
+    if callback_ctx is not None:  # so that progress bars count it
         callback_ctx.call_on_fit_task_begin(estimator=caller)
         callback_ctx.call_on_fit_task_end(estimator=caller)
     if verbose > 1:

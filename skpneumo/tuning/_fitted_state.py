@@ -1,8 +1,8 @@
-"""The fitted state of an estimator as arrays and text, and back: reading it runs no code.
+"""Convert the fitted state of an estimator to arrays and back, without running saved code.
 
-Fitted state is parameters plus arrays: the parameters are the search's own and are not saved.
-What is read may only consist of numbers, text, arrays, generators of random numbers, and the
-records of this package that say how a network is built; everything else is refused.
+Only fitted attributes are saved; the search knows the parameters. Attributes may only be numbers,
+text, arrays, random number generators, and the records of this package that describe a network;
+everything else is refused.
 """
 
 import json
@@ -14,26 +14,26 @@ from skpneumo._encoding import NETWORK_NAMES, Arrays, Decoder, Encoder, Registry
 
 __all__ = ["fitted_state", "restore_fitted_state"]
 
-# The structure, as JSON, beside the arrays that it names.
+# Name of the array with the structure of the state, as JSON that refers to the other arrays.
 _STRUCTURE = "structure"
-# What the callbacks of scikit-learn leave in an estimator belongs to the search that set them.
-_OF_CALLBACKS = ("_skl_", "_parent_callback_ctx")
+# Prefixes of attributes that callbacks of scikit-learn set, which belong to the search.
+_CALLBACK_PREFIXES = ("_skl_", "_parent_callback_ctx")
 _NETWORKS = Registry(NETWORK_NAMES)
 
 
 def fitted_state(estimator: Any) -> Arrays:
-    """Give all that ``fit`` has set, as arrays that can be saved without pickle.
+    """Return the fitted attributes as arrays that can be saved without pickle.
 
     Raises
     ------
     TypeError
-        If there is something else in it.
+        If an attribute has another type.
     """
     parameters = estimator.get_params(deep=False)
     state = {
         name: value
         for name, value in vars(estimator).items()
-        if name not in parameters and not name.startswith(_OF_CALLBACKS)
+        if name not in parameters and not name.startswith(_CALLBACK_PREFIXES)
     }
     encoder = Encoder(_NETWORKS)
     try:
@@ -41,18 +41,18 @@ def fitted_state(estimator: Any) -> Arrays:
     except TypeError as error:
         raise TypeError(
             f"The fitted {type(estimator).__name__} cannot be saved without pickle: {error}. "
-            "Search with continue_training=False."
+            "Set continue_training=False."
         ) from error
     return {_STRUCTURE: np.array(json.dumps(structure)), **encoder.arrays}
 
 
 def restore_fitted_state(estimator: Any, arrays: Arrays) -> None:
-    """Set what :func:`fitted_state` gave in an estimator of the same parameters.
+    """Set the attributes from :func:`fitted_state` in an estimator with the same parameters.
 
     Raises
     ------
     ValueError
-        If it is something else.
+        If the arrays are not a fitted state.
     """
     try:
         structure = json.loads(str(arrays[_STRUCTURE]))

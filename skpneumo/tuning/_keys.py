@@ -1,4 +1,4 @@
-"""Keys of saved results: a hash of everything a result depends on."""
+"""Keys of saved results: hashes of everything that a result depends on."""
 
 import hashlib
 import inspect
@@ -20,19 +20,19 @@ from skpneumo._sklearn import _BaseScorer
 
 __all__ = ["data_key", "key_of"]
 
-# By scikit-learn's conventions and ours these change how a result is computed, not the result.
+# Parameters that, by convention, affect only how a result is computed.
 _WITHOUT_EFFECT = {"cache", "memory", "n_jobs", "verbose"}
 
 _PACKAGES = ("skpneumo", "scikit-learn", "imbalanced-learn", "keras")
 
 
 def key_of(**parts: Any) -> str:
-    """Hash estimators, parameters, arrays and scorers, equal ones alike in all processes.
+    """Hash estimators, parameters, arrays and scorers, in the same way in all processes.
 
     Raises
     ------
     TypeError
-        If a part cannot be told from another one in a later run, as a lambda.
+        If a part, such as a lambda, cannot be identified in a later run.
     """
     backend = _backend()
     versions = {name: _version(name) for name in (*_PACKAGES, backend)} | {"backend": backend}
@@ -41,9 +41,9 @@ def key_of(**parts: Any) -> str:
 
 
 def data_key(X: Any) -> str:
-    """Hash the content of an array, or of paths the sizes and times of change of the files.
+    """Hash the content of an array, or the sizes and modification times of files.
 
-    What the rows carry counts too: inner validation goes by their patients.
+    Patients that the rows carry are included, because inner validation depends on them.
     """
     patients = carried_patients(X)
     filenames = getattr(X, "filenames", None)
@@ -63,13 +63,13 @@ def _file_states(paths: Iterable[Any]) -> list[tuple[str, int, int]]:
 def _file_state(path: str) -> tuple[str, int, int]:
     try:
         status = os.stat(path)
-    except (OSError, ValueError):  # plain text, or a file whose absence the loader will report
+    except (OSError, ValueError):  # plain text, or a missing file, which the loader reports
         return path, -1, -1
     return path, status.st_size, status.st_mtime_ns
 
 
 def _described(value: Any) -> Any:
-    """Write a value as JSON can."""
+    """Describe a value by types that JSON supports."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, np.generic):
@@ -95,15 +95,15 @@ def _described(value: Any) -> Any:
         return [_name_of(value), _source_of(value), _described(_surroundings_of(value))]
     if isinstance(value, partial):
         return [_described(value.func), _described(value.args), _described(value.keywords)]
-    if hasattr(value, "get_config"):  # Keras numbers names, and equal objects must be equal here
+    if hasattr(value, "get_config"):  # without the name, because Keras numbers names
         config = {name: part for name, part in value.get_config().items() if name != "name"}
         return [_name_of(type(value)), _described(config)]
     try:
         return [_name_of(type(value)), joblib.hash(value)]
-    except Exception as error:  # pickle raises whatever it likes
+    except Exception as error:  # pickle can raise any exception
         raise TypeError(
-            f"{value!r} cannot be pickled, so a result that depends on it cannot be found again. "
-            "Search without store, or use a named function or class."
+            f"{value!r} cannot be pickled, so results that depend on it cannot be found again. "
+            "Set store=None, or use a named function or class."
         ) from error
 
 
@@ -111,38 +111,39 @@ def _name_of(thing: Any) -> str:
     name = f"{thing.__module__}.{thing.__qualname__}"
     if "<lambda>" in name:
         raise TypeError(
-            f"{thing!r} has no name by which a later run would know it from another one. Write "
-            "it as a function with def, or search without store."
+            f"{thing!r} has no name by which a later run could identify it. Write it as a "
+            "function with def, or set store=None."
         )
     return name
 
 
 def _source_of(function: Any) -> str | None:
-    """Look into a function, so that a result does not outlive the function's former content."""
+    """Return the source of a function, so that results of an earlier version are not used."""
     try:
         return inspect.getsource(function)
-    except (OSError, TypeError):  # written in C, or typed into a console
+    except (OSError, TypeError):  # written in C, or entered in a console
         return None
 
 
 def _surroundings_of(function: Any) -> list[Any]:
-    """List what decides a function's result besides its source: defaults, closure, object."""
+    """List what a function depends on besides its source: defaults, closure, object."""
     own = function.__self__ if inspect.ismethod(function) else None
-    # As its source is found: what a decorator keeps for itself is not the function's.
+    # Unwrapped like its source, without the variables of decorators.
     function = inspect.unwrap(getattr(function, "__func__", function))
     cells = [cell.cell_contents for cell in getattr(function, "__closure__", None) or ()]
     return [
         own,
         getattr(function, "__defaults__", None),
         getattr(function, "__kwdefaults__", None),
-        [content for content in cells if content is not function],  # one that calls itself
+        [content for content in cells if content is not function],  # unless it is recursive
     ]
 
 
 def _backend() -> str:
-    """Name the backend of Keras as Keras would, without the seconds that its import takes.
+    """Return the backend of Keras without importing Keras, which takes seconds.
 
-    A search over other estimators needs no Keras, and the key must be the same in all processes.
+    A search over other estimators does not need Keras, but the key must be the same in all
+    processes.
     """
     keras = sys.modules.get("keras")
     if keras is not None:
@@ -152,7 +153,7 @@ def _backend() -> str:
     home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
     try:
         config = json.loads((home / "keras.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # Keras takes its defaults then
+    except (OSError, ValueError):  # Keras uses its defaults then
         return "tensorflow"
     return config.get("backend", "tensorflow")
 
@@ -160,5 +161,5 @@ def _backend() -> str:
 def _version(package: str) -> str | None:
     try:
         return version(package)
-    except ModuleNotFoundError:  # run from its sources
+    except ModuleNotFoundError:  # not installed, but run from its sources
         return None

@@ -1,4 +1,4 @@
-"""Peak memory of this process."""
+"""Measure the peak memory of this process."""
 
 from threading import Lock
 from weakref import WeakSet
@@ -9,11 +9,11 @@ __all__ = ["PeakMemory"]
 
 
 class PeakMemory:
-    """The most memory that was resident in this process since this object was made, in MiB.
+    """Measure the peak resident memory of this process since this object was created.
 
-    It is all of the process: the interpreter, the libraries, images kept from earlier fits, and
-    what other threads do meanwhile. Only Linux can begin to count again; elsewhere it counts
-    from the start of the process.
+    It includes the whole process: the interpreter, libraries, images cached by earlier fits, and
+    other threads. The peak can be reset only on Linux; on other systems it is that since the start
+    of the process.
     """
 
     def __init__(self) -> None:
@@ -21,13 +21,13 @@ class PeakMemory:
         with _lock:
             peak = peak_memory()
             if reset_peak_memory():
-                # The process has one counter; those of other threads must not lose theirs.
+                # A process has only one counter, so save the peak for other threads that measure.
                 for other in _measuring:
                     other._before_a_reset = max(other._before_a_reset, peak)
                 _measuring.add(self)
 
     def megabytes(self) -> float:
-        """Read it."""
+        """Return the peak in MiB."""
         with _lock:
             return max(self._before_a_reset, peak_memory()) / 2**20
 

@@ -17,7 +17,7 @@ __all__ = ["FoldPredictions", "predict_fold", "predictions_table"]
 
 @dataclass(frozen=True)
 class FoldPredictions:
-    """What one fitted candidate predicts for the rows of its test fold."""
+    """Predictions of a fitted candidate for the rows of its test fold."""
 
     rows: NDArray[np.intp]
     y_pred: NDArray[Any]
@@ -25,7 +25,7 @@ class FoldPredictions:
     proba: NDArray[np.float64] | None = None
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Give them as arrays that can be saved without pickle."""
+        """Return the predictions as arrays that can be saved without pickle."""
         return {
             name: _without_objects(values)
             for name, values in vars(self).items()
@@ -38,17 +38,17 @@ class FoldPredictions:
 
 
 def predict_fold(estimator: Any, X: Any, rows: Any) -> FoldPredictions:
-    """Predict the rows of a test fold with an estimator that was fitted on the others.
+    """Predict the rows of a test fold with an estimator that was fitted on the other rows.
 
     Raises
     ------
     TypeError
-        If the estimator does not predict.
+        If the estimator has no ``predict``.
     """
     if not hasattr(estimator, "predict"):
         raise TypeError(
-            f"store_predictions=True, but {type(estimator).__name__} has no predict. Search with "
-            "store_predictions=False, or over a classifier."
+            f"store_predictions=True, but {type(estimator).__name__} has no predict. Set "
+            "store_predictions=False, or search over a classifier."
         )
     held_out = _safe_indexing(X, rows)
     y_pred = np.asarray(estimator.predict(held_out))
@@ -62,9 +62,9 @@ def predict_fold(estimator: Any, X: Any, rows: Any) -> FoldPredictions:
 def predictions_table(
     predictions: Sequence[FoldPredictions | None], n_splits: int
 ) -> "pd.DataFrame":
-    """Put the predictions of all fits, in the order of ``cv_results_``, below each other.
+    """Concatenate the predictions of all fits, in the order of ``cv_results_``.
 
-    A fit that failed has none.
+    Failed fits have no predictions.
     """
     import pandas as pd
 
@@ -85,7 +85,7 @@ def predictions_table(
 
 
 def _without_objects(values: NDArray[Any]) -> NDArray[Any]:
-    """Write text as text: NumPy saves an array of objects as a pickle."""
+    """Convert an object array of text, which NumPy would save as a pickle, to a text array."""
     if values.dtype.kind != "O":
         return values
     entries = values.ravel().tolist()

@@ -1,4 +1,4 @@
-"""The choice of a candidate by recall, without a model that calls every image positive."""
+"""Choose a candidate by recall, but not a model that predicts every image as positive."""
 
 from typing import Any
 
@@ -13,10 +13,11 @@ def recall_first(
 ) -> int:
     """Choose the candidate with the highest recall among those that are nearly the best.
 
-    For the parameter ``refit`` of a search. ``refit="recall"`` alone favours a model that calls
-    every image positive: its recall is 1. This choice first asks for balanced accuracy, or the
-    area under the ROC curve, within one standard error of the best candidate's [1]_, which such
-    a model does not reach where another candidate has learned something, and then for recall.
+    This function is for the parameter ``refit`` of a search. ``refit="recall"`` favours a model
+    that predicts every image as positive, because its recall is 1. This function first requires a
+    balanced accuracy, or area under the ROC curve, within one standard error of the best candidate
+    [1]_, which such a model does not reach if another candidate has learned something. Among these
+    candidates it chooses the highest recall.
 
     Parameters
     ----------
@@ -25,14 +26,14 @@ def recall_first(
     recall : str, default="recall"
         Name of the recall in ``scoring``.
     guard : str or None, default=None
-        Name of the metric that has to be nearly the best. None: ``"balanced_accuracy"``, or else
-        ``"roc_auc"``, whichever is in ``scoring``.
+        Name of the metric that must be nearly the best. None: ``"balanced_accuracy"`` or, if that
+        is not in ``scoring``, ``"roc_auc"``.
 
     Returns
     -------
     index : int
-        The candidate's place in ``cv_results``. Equal ones are told apart by the guard, then by
-        their order.
+        Index of the candidate in ``cv_results``. Of equal ones, the one with the best guard is
+        chosen, then the first.
 
     Raises
     ------
@@ -41,14 +42,14 @@ def recall_first(
 
     See Also
     --------
-    skpneumo.RecallFloorClassifier : Moves the threshold of one model to a recall floor.
+    skpneumo.RecallFloorClassifier : Moves the threshold of a model to a recall floor.
 
     Notes
     -----
     The standard error is that of the mean over the folds of the candidate with the best guard,
     ``std(ddof=1) / sqrt(n_splits)``. With one split there is none, and only candidates that equal
-    the best take part. Candidates with NaN take no part. Searches by halving select by a single
-    score at each rung and do not ask ``refit``.
+    the best are considered. Candidates with NaN are never chosen. Searches by halving select by a
+    single score at each rung and do not use ``refit``.
 
     References
     ----------
@@ -73,7 +74,7 @@ def recall_first(
     >>> search.fit(xrays.filenames, xrays.target).best_index_ in (0, 1)
     True
 
-    With other names, or another guard:
+    With other names of metrics, or another guard:
 
     >>> from functools import partial
     >>> search = search.set_params(
@@ -100,8 +101,8 @@ def _guard_of(cv_results: dict[str, Any]) -> str:
         if f"mean_test_{name}" in cv_results:
             return name
     raise ValueError(
-        "recall_first needs a metric beside recall that a model cannot win by calling every "
-        f"image positive; scoring has {_metrics_of(cv_results)}. Add one: "
+        "recall_first needs another metric besides recall, which is low for a model that predicts "
+        f"every image as positive; scoring has {_metrics_of(cv_results)}. Add one: "
         'scoring=["recall", "balanced_accuracy"], or name yours with '
         "functools.partial(recall_first, guard=...)."
     )
@@ -124,7 +125,7 @@ def _metrics_of(cv_results: dict[str, Any]) -> list[str]:
 
 
 def _standard_error(cv_results: dict[str, Any], metric: str, candidate: int) -> float:
-    """Standard error of a candidate's mean over the folds; 0 where there is one fold only."""
+    """Return the standard error of the mean over the folds; 0 if there is only one fold."""
     scores: list[float] = []
     while (name := f"split{len(scores)}_test_{metric}") in cv_results:
         scores.append(cv_results[name][candidate])

@@ -1,4 +1,4 @@
-"""Mixins that make scikit-learn's searches resumable."""
+"""Mixins that make the searches of scikit-learn resumable."""
 
 import os
 import shutil
@@ -38,15 +38,15 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "device_slots": [Interval(Integral, 1, None, closed="left"), None],
 }
 
-# Parameters that decide neither the candidates of a search nor their training.
-_NOT_OF_THE_WAY = {
+# Parameters that affect neither the candidates of a search nor their training.
+_IRRELEVANT_TO_TRAINING = {
     "cv", "device_slots", "n_jobs", "pre_dispatch", "refit", "return_train_score", "scoring",
     "store", "store_predictions", "verbose",
 }  # fmt: skip
 
 
 class ResumableSearch(DocumentationLinks, BaseSearchCV):
-    """Mixin between scikit-learn's searches and their base class."""
+    """Mixin between a search of scikit-learn and its base class."""
 
     store: Any
     store_predictions: bool
@@ -54,12 +54,12 @@ class ResumableSearch(DocumentationLinks, BaseSearchCV):
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
-        """Evaluate all candidates that the store does not know, and refit the best.
+        """Evaluate all candidates without a result in the store, and refit the best.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
-            What the estimator takes; paths of images as a rule.
+            Input of the estimator, usually paths of images.
         y : array-like of shape (n_samples,), default=None
             Labels.
         **params : dict of str to object
@@ -74,19 +74,19 @@ class ResumableSearch(DocumentationLinks, BaseSearchCV):
         Raises
         ------
         ValueError
-            If there is a store, and folds or candidates would be others in the next run.
+            If there is a store, but folds or candidates would differ in the next run.
         TypeError
-            If there is a store, and what decides a result could not be recognised in it, or if
-            predictions are to be stored and the estimator makes none.
+            If there is a store, but something that a result depends on could not be identified in
+            the next run; or if predictions are to be stored, but the estimator has no ``predict``.
         ImportError
-            If this version of scikit-learn searches in another way.
+            If this version of scikit-learn is not supported.
         """
         if self.store is not None:
             self._check_repeatable()
-        with ending_with_workers(self._last_words()), self._running(X, y):
+        with ending_with_workers(self._termination_message()), self._running(X, y):
             return search_fit(evaluate)(self, X, y, **params)
 
-    def _last_words(self) -> str:
+    def _termination_message(self) -> str:
         rest = "It has no store, so nothing is saved."
         if self.store is not None:
             rest = f"Finished fits are in {self.store}; the same search continues there."
@@ -94,23 +94,23 @@ class ResumableSearch(DocumentationLinks, BaseSearchCV):
 
     @contextmanager
     def _running(self, X: Any, y: Any) -> Iterator[None]:
-        """Prepare what the evaluating processes read from this object."""
+        """Prepare the information that the evaluating processes read from this object."""
         store = None if self.store is None else _folder(self.store)
         key, states = None, None
-        until_the_end = ExitStack()
+        cleanup = ExitStack()
         if store is not None or self._continues():
             labels = None if y is None else joblib.hash(np.asarray(y))
             scoring = None if store is None else self.scoring  # training does not depend on it
             key = key_of(data=data_key(X), labels=labels, scoring=scoring)
         if self._continues():
             if store is None:
-                states = until_the_end.enter_context(
+                states = cleanup.enter_context(
                     temporary_folder(Path(tempfile.gettempdir()), "skpneumo-states")
                 )
             else:
-                # Another search may come to the same candidate on another way.
-                states = store / "unfinished" / key_of(search=key, parameters=self._way())
-        # A search that is fitted by another one has the slot of that, for which it would wait.
+                # Another search may train the same candidate over other rungs.
+                states = store / "unfinished" / key_of(search=key, parameters=self._schedule())
+        # A search within another one must not wait for a slot that the outer search occupies.
         slots = None if holds_slot() else self.device_slots
         self._run = SearchRun(key, store, states, slots, self.store_predictions)
         finished = False
@@ -119,32 +119,31 @@ class ResumableSearch(DocumentationLinks, BaseSearchCV):
             finished = True
         finally:
             del self._run
-            # A run that was interrupted continues from what it has trained.
+            # An interrupted run continues from its states.
             if states is not None and finished:
                 shutil.rmtree(states, ignore_errors=True)
-            until_the_end.close()
+            cleanup.close()
 
     def _continues(self) -> bool:
         return False
 
-    def _way(self) -> dict[str, Any]:
-        """What decides which candidates are trained, and in which steps."""
+    def _schedule(self) -> dict[str, Any]:
+        """Return the parameters that determine the candidates and their rungs."""
         parameters = self.get_params(deep=False)
-        return {name: parameters[name] for name in parameters.keys() - _NOT_OF_THE_WAY}
+        return {name: parameters[name] for name in parameters.keys() - _IRRELEVANT_TO_TRAINING}
 
     def _check_repeatable(self) -> None:
         if hasattr(self.cv, "split") and not _yields_constant_splits(self.cv):
             raise ValueError(
                 f"store={str(self.store)!r}, but cv={self.cv} makes other folds in each run, so "
-                "that no result would be found again. Give it an integer random_state."
+                "results would not be found again. Pass an integer random_state to it."
             )
         samples = isinstance(self, (RandomizedSearchCV, HalvingRandomSearchCV))
         samples = samples or getattr(self, "resource", None) == "n_samples"
         if samples and not isinstance(self.random_state, Integral):
             raise ValueError(
                 f"store={str(self.store)!r}, but random_state={self.random_state!r} gives other "
-                "samples in each run, so that no result would be found again. Set it to an "
-                "integer."
+                "samples in each run, so results would not be found again. Set it to an integer."
             )
 
     def _format_results(
@@ -165,7 +164,7 @@ class ResumableSearch(DocumentationLinks, BaseSearchCV):
 
 
 class ContinuedHalving:
-    """Mixin of the halving searches, left of scikit-learn's classes."""
+    """Mixin of the halving searches, before the classes of scikit-learn."""
 
     estimator: Any
     resource: str
@@ -183,6 +182,8 @@ class ContinuedHalving:
 def _folder(store: Any) -> Path:
     folder = Path(store).expanduser().absolute()
     if folder.exists() and not folder.is_dir():
-        raise NotADirectoryError(f"store={str(store)!r} is a file. Name a folder.")
+        raise NotADirectoryError(
+            f"store={str(store)!r} is a file; expected a folder. Name a folder."
+        )
     folder.mkdir(parents=True, exist_ok=True)
     return folder

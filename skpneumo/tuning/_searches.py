@@ -1,4 +1,4 @@
-"""scikit-learn's four searches, with a store, device slots and continued training."""
+"""The searches of scikit-learn with a store, device slots and continued training."""
 
 from typing import Any, ClassVar
 
@@ -24,7 +24,8 @@ __all__ = [
 class ResumableGridSearchCV(GridSearchCV, ResumableSearch):
     """Search over a grid that continues after an interruption.
 
-    A :class:`sklearn.model_selection.GridSearchCV` that saves each result when it is there.
+    This is :class:`sklearn.model_selection.GridSearchCV`, with each result saved as soon as it is
+    available.
 
     Parameters
     ----------
@@ -33,16 +34,16 @@ class ResumableGridSearchCV(GridSearchCV, ResumableSearch):
     param_grid : dict or list of dict
         Values to try by parameter.
     store : path-like or None, default=None
-        Folder of results, made if it is not there: a file for each candidate and fold, written
-        when that fit is done. A search that was killed continues after them when it is repeated.
+        Folder of results, created if necessary, with a file for each candidate and fold, written
+        when that fit is finished. If a killed search is repeated, it continues after these.
         Results of other data, folds, parameters or versions are never used. Processes on several
-        machines need a folder that all of them see. None: nothing is saved.
+        machines need a shared folder. With None, nothing is saved.
     store_predictions : bool, default=False
-        Also predict each test fold, for ``predictions_``, and save that in the store if there is
-        one.
+        Whether to predict each test fold, for ``predictions_``, and save the predictions in the
+        store, if there is one.
     device_slots : int or None, default=None
-        Fits at a time on the devices of one machine, in all of its processes together, whatever
-        ``n_jobs`` is. None: no limit.
+        Maximum number of simultaneous fits on the devices of a machine, in all processes, for any
+        ``n_jobs``. None: no limit.
     scoring, n_jobs, refit, cv, verbose, pre_dispatch, error_score, return_train_score : object
         As in :class:`sklearn.model_selection.GridSearchCV`.
 
@@ -50,21 +51,21 @@ class ResumableGridSearchCV(GridSearchCV, ResumableSearch):
     ----------
     cv_results_ : dict
         As in :class:`sklearn.model_selection.GridSearchCV`, and ``peak_memory_mb``:
-        for each candidate the most memory that was resident, in MiB, in the process that
-        evaluated it, over its folds. It is all of the process, earlier fits included.
+        for each candidate the peak resident memory, in MiB, of the process that evaluated it, over
+        its folds. It includes the whole process, also earlier fits.
     n_restored_ : int
-        Fits whose results were in the store.
+        Number of fits whose results were in the store.
     predictions_ : DataFrame
-        Predictions out of fold, if ``store_predictions``: a line for each candidate, fold and row
-        of its test set. Columns ``candidate``, its place in ``cv_results_``; ``fold``; ``row``,
-        the place in ``X``; ``y_pred``; and, of a classifier with probabilities, one for each
-        class, such as ``proba_1``. Fits that failed have none.
+        Out-of-fold predictions, if ``store_predictions``: a row for each candidate, fold and row
+        of its test set. Columns are ``candidate``, the index in ``cv_results_``; ``fold``;
+        ``row``, the index in ``X``; ``y_pred``; and, for classifiers with probabilities, one for
+        each class, such as ``proba_1``. Failed fits have no rows.
     best_estimator_, best_params_, best_score_, best_index_, scorer_, n_splits_ : object
         As in scikit-learn.
 
     See Also
     --------
-    ResumableHalvingGridSearchCV : Spends less on candidates that do badly.
+    ResumableHalvingGridSearchCV : Spends less time on poor candidates.
 
     Examples
     --------
@@ -129,7 +130,8 @@ class ResumableGridSearchCV(GridSearchCV, ResumableSearch):
 class ResumableRandomizedSearchCV(RandomizedSearchCV, ResumableSearch):
     """Search over random candidates that continues after an interruption.
 
-    A :class:`sklearn.model_selection.RandomizedSearchCV` that saves each result when it is there.
+    This is :class:`sklearn.model_selection.RandomizedSearchCV`, with each result saved as soon as
+    it is available.
 
     Parameters
     ----------
@@ -138,20 +140,20 @@ class ResumableRandomizedSearchCV(RandomizedSearchCV, ResumableSearch):
     param_distributions : dict or list of dict
         Lists or distributions to sample from by parameter.
     n_iter : int, default=10
-        Number of candidates. A search that is repeated with more finds those that both have.
+        Number of candidates. A search that is repeated with more finds the results of the first.
     store : path-like or None, default=None
-        Folder of results, made if it is not there: a file for each candidate and fold, written
-        when that fit is done. A search that was killed continues after them when it is repeated.
+        Folder of results, created if necessary, with a file for each candidate and fold, written
+        when that fit is finished. If a killed search is repeated, it continues after these.
         Results of other data, folds, parameters or versions are never used. Processes on several
-        machines need a folder that all of them see. None: nothing is saved.
+        machines need a shared folder. With None, nothing is saved.
     store_predictions : bool, default=False
-        Also predict each test fold, for ``predictions_``, and save that in the store if there is
-        one.
+        Whether to predict each test fold, for ``predictions_``, and save the predictions in the
+        store, if there is one.
     device_slots : int or None, default=None
-        Fits at a time on the devices of one machine, in all of its processes together, whatever
-        ``n_jobs`` is. None: no limit.
+        Maximum number of simultaneous fits on the devices of a machine, in all processes, for any
+        ``n_jobs``. None: no limit.
     random_state : int, RandomState instance or None, default=None
-        Source of the candidates. An integer is needed with a store.
+        Seed of the candidates. With a store, an integer is required.
     scoring, n_jobs, refit, cv, verbose, pre_dispatch, error_score, return_train_score : object
         As in :class:`sklearn.model_selection.RandomizedSearchCV`.
 
@@ -159,21 +161,21 @@ class ResumableRandomizedSearchCV(RandomizedSearchCV, ResumableSearch):
     ----------
     cv_results_ : dict
         As in :class:`sklearn.model_selection.RandomizedSearchCV`, and ``peak_memory_mb``:
-        for each candidate the most memory that was resident, in MiB, in the process that
-        evaluated it, over its folds. It is all of the process, earlier fits included.
+        for each candidate the peak resident memory, in MiB, of the process that evaluated it, over
+        its folds. It includes the whole process, also earlier fits.
     n_restored_ : int
-        Fits whose results were in the store.
+        Number of fits whose results were in the store.
     predictions_ : DataFrame
-        Predictions out of fold, if ``store_predictions``: a line for each candidate, fold and row
-        of its test set. Columns ``candidate``, its place in ``cv_results_``; ``fold``; ``row``,
-        the place in ``X``; ``y_pred``; and, of a classifier with probabilities, one for each
-        class, such as ``proba_1``. Fits that failed have none.
+        Out-of-fold predictions, if ``store_predictions``: a row for each candidate, fold and row
+        of its test set. Columns are ``candidate``, the index in ``cv_results_``; ``fold``;
+        ``row``, the index in ``X``; ``y_pred``; and, for classifiers with probabilities, one for
+        each class, such as ``proba_1``. Failed fits have no rows.
     best_estimator_, best_params_, best_score_, best_index_, scorer_, n_splits_ : object
         As in scikit-learn.
 
     See Also
     --------
-    ResumableHalvingRandomSearchCV : Spends less on candidates that do badly.
+    ResumableHalvingRandomSearchCV : Spends less time on poor candidates.
 
     Examples
     --------
@@ -244,9 +246,9 @@ class ResumableRandomizedSearchCV(RandomizedSearchCV, ResumableSearch):
 class ResumableHalvingGridSearchCV(ContinuedHalving, HalvingGridSearchCV, ResumableSearch):
     """Search over a grid by halving that continues after an interruption.
 
-    :class:`sklearn.model_selection.HalvingGridSearchCV`: all candidates get a little of a
-    resource, the best third of them more, and so on. Each result is saved when it is there, and
-    with ``continue_training`` a candidate need not learn again what it learned on the last rung.
+    This is :class:`sklearn.model_selection.HalvingGridSearchCV`: all candidates get a small amount
+    of a resource, the best third of them more, and so on. Each result is saved as soon as it is
+    available, and with ``continue_training`` a candidate continues the training of the last rung.
 
     Parameters
     ----------
@@ -255,23 +257,24 @@ class ResumableHalvingGridSearchCV(ContinuedHalving, HalvingGridSearchCV, Resuma
     param_grid : dict or list of dict
         Values to try by parameter.
     resource : str, default="n_samples"
-        What grows from rung to rung; ``"cnn__epochs"`` of a pipeline whose last step is ``cnn``.
+        Resource that increases from rung to rung, such as ``"cnn__epochs"`` for a pipeline whose
+        last step is ``cnn``.
     max_resources : int or "auto", default="auto"
-        What the last rung has at most; needed unless ``resource`` is ``"n_samples"``.
+        Maximum of the last rung; required unless ``resource`` is ``"n_samples"``.
     continue_training : bool, default=False
-        Continue the training of a candidate where its last rung ended, instead of training it
-        from scratch. See Notes.
+        Whether to continue the training of a candidate where its last rung ended, instead of
+        training it from scratch. See Notes.
     store : path-like or None, default=None
-        Folder of results, made if it is not there: a file for each candidate and fold, written
-        when that fit is done. A search that was killed continues after them when it is repeated.
+        Folder of results, created if necessary, with a file for each candidate and fold, written
+        when that fit is finished. If a killed search is repeated, it continues after these.
         Results of other data, folds, parameters or versions are never used. Processes on several
-        machines need a folder that all of them see. None: nothing is saved.
+        machines need a shared folder. With None, nothing is saved.
     store_predictions : bool, default=False
-        Also predict each test fold, for ``predictions_``, and save that in the store if there is
-        one.
+        Whether to predict each test fold, for ``predictions_``, and save the predictions in the
+        store, if there is one.
     device_slots : int or None, default=None
-        Fits at a time on the devices of one machine, in all of its processes together, whatever
-        ``n_jobs`` is. None: no limit.
+        Maximum number of simultaneous fits on the devices of a machine, in all processes, for any
+        ``n_jobs``. None: no limit.
     factor, min_resources, aggressive_elimination, cv, scoring, refit, error_score, \
 return_train_score, random_state, n_jobs, verbose : object
         As in :class:`sklearn.model_selection.HalvingGridSearchCV`.
@@ -280,40 +283,40 @@ return_train_score, random_state, n_jobs, verbose : object
     ----------
     cv_results_ : dict
         As in :class:`sklearn.model_selection.HalvingGridSearchCV`, and ``peak_memory_mb``:
-        for each candidate the most memory that was resident, in MiB, in the process that
-        evaluated it, over its folds. It is all of the process, earlier fits included.
+        for each candidate the peak resident memory, in MiB, of the process that evaluated it, over
+        its folds. It includes the whole process, also earlier fits.
     n_restored_ : int
-        Fits whose results were in the store.
+        Number of fits whose results were in the store.
     predictions_ : DataFrame
-        Predictions out of fold, if ``store_predictions``: a line for each candidate, fold and row
-        of its test set. Columns ``candidate``, its place in ``cv_results_``; ``fold``; ``row``,
-        the place in ``X``; ``y_pred``; and, of a classifier with probabilities, one for each
-        class, such as ``proba_1``. Fits that failed have none.
+        Out-of-fold predictions, if ``store_predictions``: a row for each candidate, fold and row
+        of its test set. Columns are ``candidate``, the index in ``cv_results_``; ``fold``;
+        ``row``, the index in ``X``; ``y_pred``; and, for classifiers with probabilities, one for
+        each class, such as ``proba_1``. Failed fits have no rows.
     best_estimator_, best_params_, best_score_, best_index_, scorer_, n_splits_ : object
         As in scikit-learn.
     n_resources_, n_candidates_ : list of int
-        By rung.
+        Resources and number of candidates of each rung.
 
     See Also
     --------
-    ResumableHalvingRandomSearchCV : Samples its candidates.
+    ResumableHalvingRandomSearchCV : Samples the candidates.
 
     Notes
     -----
-    With ``continue_training`` a candidate that reaches a rung of N epochs has been trained for N
-    epochs in all, in as many pieces as there were rungs, by ``warm_start``. With
-    ``schedule=None`` and no early stopping it is the same network as after one fit of N epochs,
-    bit for bit where fits are repeatable. Otherwise it is not:
+    With ``continue_training``, a candidate that reaches a rung of N epochs has been trained for N
+    epochs in total, in one fit per rung, by ``warm_start``. With ``schedule=None`` and no early
+    stopping, the network is the same as after one fit of N epochs, bit for bit if fits are
+    reproducible. Otherwise it differs:
 
-    - with ``schedule="cosine"`` the rate falls to zero at the end of every piece and starts high
+    - with ``schedule="cosine"``, the rate decreases to zero at the end of every fit and is high
       again in the next one (warm restarts), and warm-up is repeated;
-    - with ``early_stopping`` and ``schedule="plateau"`` the count of epochs without improvement
-      begins again, and what one piece restores as its best is where the next one starts.
+    - with ``early_stopping`` and ``schedule="plateau"``, the count of epochs without improvement
+      starts again, and each fit continues from the best weights of the one before.
 
-    ``best_estimator_`` is always one fit of N epochs, so there the scores of the search are of
-    training that differs from its. What has been trained is saved in the store, or else in a
-    temporary folder, which has to be on the machine of all processes; it is some three times the
-    size of the weights for each candidate and fold, and is removed when the search has finished.
+    ``best_estimator_`` is always one fit of N epochs, so in these cases the scores of the search
+    are for a different training. The trained states are saved in the store, or else in a temporary
+    folder, which must be on the machine of all processes. They need about three times the size of
+    the weights for each candidate and fold, and are removed when the search has finished.
 
     Examples
     --------
@@ -394,8 +397,8 @@ return_train_score, random_state, n_jobs, verbose : object
 class ResumableHalvingRandomSearchCV(ContinuedHalving, HalvingRandomSearchCV, ResumableSearch):
     """Search over random candidates by halving that continues after an interruption.
 
-    :class:`sklearn.model_selection.HalvingRandomSearchCV`, to which is added what
-    :class:`ResumableHalvingGridSearchCV` adds to its own; its notes hold here.
+    This is :class:`sklearn.model_selection.HalvingRandomSearchCV` with the additions of
+    :class:`ResumableHalvingGridSearchCV`, whose notes also apply here.
 
     Parameters
     ----------
@@ -404,27 +407,29 @@ class ResumableHalvingRandomSearchCV(ContinuedHalving, HalvingRandomSearchCV, Re
     param_distributions : dict or list of dict
         Lists or distributions to sample from by parameter.
     n_candidates : int or "exhaust", default="exhaust"
-        Candidates on the first rung; "exhaust": so many that the last one uses the most it can.
+        Candidates on the first rung; "exhaust" chooses them so that the last rung uses the
+        maximum.
     resource : str, default="n_samples"
-        What grows from rung to rung; ``"cnn__epochs"`` of a pipeline whose last step is ``cnn``.
+        Resource that increases from rung to rung, such as ``"cnn__epochs"`` for a pipeline whose
+        last step is ``cnn``.
     max_resources : int or "auto", default="auto"
-        What the last rung has at most; needed unless ``resource`` is ``"n_samples"``.
+        Maximum of the last rung; required unless ``resource`` is ``"n_samples"``.
     continue_training : bool, default=False
-        Continue the training of a candidate where its last rung ended, instead of training it
-        from scratch. See Notes.
+        Whether to continue the training of a candidate where its last rung ended, instead of
+        training it from scratch. See Notes.
     store : path-like or None, default=None
-        Folder of results, made if it is not there: a file for each candidate and fold, written
-        when that fit is done. A search that was killed continues after them when it is repeated.
+        Folder of results, created if necessary, with a file for each candidate and fold, written
+        when that fit is finished. If a killed search is repeated, it continues after these.
         Results of other data, folds, parameters or versions are never used. Processes on several
-        machines need a folder that all of them see. None: nothing is saved.
+        machines need a shared folder. With None, nothing is saved.
     store_predictions : bool, default=False
-        Also predict each test fold, for ``predictions_``, and save that in the store if there is
-        one.
+        Whether to predict each test fold, for ``predictions_``, and save the predictions in the
+        store, if there is one.
     device_slots : int or None, default=None
-        Fits at a time on the devices of one machine, in all of its processes together, whatever
-        ``n_jobs`` is. None: no limit.
+        Maximum number of simultaneous fits on the devices of a machine, in all processes, for any
+        ``n_jobs``. None: no limit.
     random_state : int, RandomState instance or None, default=None
-        Source of the candidates. An integer is needed with a store.
+        Seed of the candidates. With a store, an integer is required.
     factor, min_resources, aggressive_elimination, cv, scoring, refit, error_score, \
 return_train_score, n_jobs, verbose : object
         As in :class:`sklearn.model_selection.HalvingRandomSearchCV`.
@@ -433,23 +438,23 @@ return_train_score, n_jobs, verbose : object
     ----------
     cv_results_ : dict
         As in :class:`sklearn.model_selection.HalvingRandomSearchCV`, and ``peak_memory_mb``:
-        for each candidate the most memory that was resident, in MiB, in the process that
-        evaluated it, over its folds. It is all of the process, earlier fits included.
+        for each candidate the peak resident memory, in MiB, of the process that evaluated it, over
+        its folds. It includes the whole process, also earlier fits.
     n_restored_ : int
-        Fits whose results were in the store.
+        Number of fits whose results were in the store.
     predictions_ : DataFrame
-        Predictions out of fold, if ``store_predictions``: a line for each candidate, fold and row
-        of its test set. Columns ``candidate``, its place in ``cv_results_``; ``fold``; ``row``,
-        the place in ``X``; ``y_pred``; and, of a classifier with probabilities, one for each
-        class, such as ``proba_1``. Fits that failed have none.
+        Out-of-fold predictions, if ``store_predictions``: a row for each candidate, fold and row
+        of its test set. Columns are ``candidate``, the index in ``cv_results_``; ``fold``;
+        ``row``, the index in ``X``; ``y_pred``; and, for classifiers with probabilities, one for
+        each class, such as ``proba_1``. Failed fits have no rows.
     best_estimator_, best_params_, best_score_, best_index_, scorer_, n_splits_ : object
         As in scikit-learn.
     n_resources_, n_candidates_ : list of int
-        By rung.
+        Resources and number of candidates of each rung.
 
     See Also
     --------
-    ResumableHalvingGridSearchCV : Tries all of a grid.
+    ResumableHalvingGridSearchCV : Uses all candidates of a grid.
 
     Examples
     --------

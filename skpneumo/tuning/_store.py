@@ -1,4 +1,4 @@
-"""Results on disk: one file for each candidate and fold, written completely or not at all."""
+"""Store results on disk: one file per candidate and fold, written completely or not at all."""
 
 import json
 import zipfile
@@ -17,22 +17,22 @@ __all__ = ["ResultStore", "TrainedStates"]
 
 
 class ResultStore:
-    """Records of evaluations by key, in a folder that any number of processes share.
+    """Store of evaluations by key, in a folder that any number of processes can share.
 
-    Nothing that is read from it can run code: records are JSON, predictions are arrays that are
-    read without pickle.
+    Reading it never runs code: records are JSON, and predictions are arrays that are read without
+    pickle.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def read(self, key: str, with_predictions: bool = False) -> dict[str, Any] | None:
-        """Give the record of a key; None if there is none, or none with predictions."""
+        """Return the record of a key, with predictions if required; None if there is none."""
         path = self._path(key, "json")
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
             if not isinstance(record, dict):
-                raise ValueError("it holds no object")
+                raise ValueError("it is not a JSON object")
             if with_predictions:
                 predictions = _read_arrays(self._path(key, "npz"))
                 record["result"]["predictions"] = FoldPredictions.of_arrays(predictions)
@@ -40,22 +40,22 @@ class ResultStore:
             return None
         except (EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
             raise ValueError(
-                f"{path} or the .npz file beside it is not the record of a search ({error}). "
-                "Remove both; that fit is repeated."
+                f"{path} or the .npz file next to it is not the record of a search ({error}). "
+                "Remove both files; that fit is repeated."
             ) from error
         return record
 
     def write(self, key: str, record: dict[str, Any]) -> None:
-        """Save a record, after its predictions, so that no record lacks them."""
+        """Save the predictions of a record and then the record, so that none is incomplete."""
         predictions = record["result"].get("predictions")
         if predictions is not None:
             arrays = predictions.arrays()
-            with _written_whole(self._path(key, "npz")) as file:
+            with _atomic_file(self._path(key, "npz")) as file:
                 np.savez_compressed(file, **arrays)
             result = {k: v for k, v in record["result"].items() if k != "predictions"}
             record = {**record, "result": result}
         text = json.dumps(record, indent=1).encode()
-        with _written_whole(self._path(key, "json")) as file:
+        with _atomic_file(self._path(key, "json")) as file:
             file.write(text)
 
     def _path(self, key: str, suffix: str) -> Path:
@@ -68,7 +68,7 @@ def _read_arrays(path: Path) -> dict[str, Any]:
 
 
 class TrainedStates:
-    """What is fitted on the way from rung to rung, by candidate and fold and what it has run."""
+    """Store of the fitted states of candidates on folds, by key and rung."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -83,7 +83,7 @@ class TrainedStates:
         Raises
         ------
         ValueError
-            If the file holds something else.
+            If the file is not a fitted state.
         """
         path = self._path(key, rung)
         try:
@@ -95,13 +95,13 @@ class TrainedStates:
             ) from error
 
     def save(self, key: str, rung: int, estimator: Any) -> None:
-        """Save an estimator that has reached a rung."""
+        """Save the state of an estimator after a rung."""
         arrays: dict[str, Any] = fitted_state(estimator)
-        with _written_whole(self._path(key, rung)) as file:
+        with _atomic_file(self._path(key, rung)) as file:
             np.savez(file, **arrays)
 
     def remove(self, key: str, rung: int) -> None:
-        """Remove what training has continued from."""
+        """Remove the state after a rung."""
         self._path(key, rung).unlink(missing_ok=True)
 
     def _path(self, key: str, rung: int) -> Path:
@@ -109,7 +109,7 @@ class TrainedStates:
 
 
 @contextmanager
-def _written_whole(path: Path) -> Iterator[IO[bytes]]:
+def _atomic_file(path: Path) -> Iterator[IO[bytes]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path, "wb") as file:
         yield file

@@ -1,4 +1,4 @@
-"""The end of a search by SIGTERM, as a job scheduler or ``kill`` sends it, with its workers."""
+"""Terminate a search with its workers on SIGTERM, as sent by a job scheduler or ``kill``."""
 
 import os
 import signal
@@ -12,17 +12,17 @@ __all__ = ["ending_with_workers"]
 
 
 class _Terminated(BaseException):
-    """Leaves the search as an interrupt from the keyboard does, and is never caught as one."""
+    """The search was terminated; not a KeyboardInterrupt, so that it is not handled as one."""
 
 
 @contextmanager
 def ending_with_workers(message: str) -> Iterator[None]:
-    """Let SIGTERM end what runs inside in order, and then this process.
+    """On SIGTERM, end the code in this context in an orderly way, and then the process.
 
-    By default it ends this process at once, and joblib's workers train on without it, for hours
-    perhaps. Here it becomes an exception, at which joblib ends them; then come the message and
-    the exit, with status 143. A handler that somebody else has set stays, and so does the rule of
-    Python that only the main thread hears of signals.
+    By default, SIGTERM ends the process at once, and the workers of joblib continue to train,
+    maybe for hours. Here it raises an exception, on which joblib ends the workers; then the
+    message is printed, and the process exits with status 143. A handler set by other code is not
+    replaced, and outside the main thread, which does not get signals, nothing is changed.
     """
     if current_thread() is not main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
         yield
@@ -32,23 +32,23 @@ def ending_with_workers(message: str) -> Iterator[None]:
 
     def terminate(number: int, frame: FrameType | None) -> None:
         nonlocal received
-        if os.getpid() != owner:  # a worker, forked by joblib's multiprocessing
+        if os.getpid() != owner:  # a worker, forked by the multiprocessing backend of joblib
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
         received = True
-        signal.signal(number, signal.SIG_IGN)  # once is enough: the workers are being ended
+        signal.signal(number, signal.SIG_IGN)  # once, because the workers are ending already
         raise _Terminated
 
     signal.signal(signal.SIGTERM, terminate)
     try:
         yield
     except BaseException:
-        if not received:  # a library may have made another exception of ours
+        if not received:  # a library may have converted our exception to another
             raise
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if received:
         print(message, file=sys.stderr, flush=True)
-        # What a shell reports of a process that the signal has ended. Ended by it indeed, it
-        # would leave joblib's temporary files behind.
+        # The status that a shell reports after this signal. Sending the signal again would leave
+        # temporary files of joblib behind.
         sys.exit(128 + signal.SIGTERM)

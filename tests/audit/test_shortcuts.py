@@ -1,4 +1,4 @@
-"""Shortcuts that were planted are found by their source, and none that was not."""
+"""Planted shortcuts are found with their source, and no others."""
 
 import re
 
@@ -9,7 +9,7 @@ import pytest
 import skpneumo
 from skpneumo.audit import audit_images
 from skpneumo.audit._findings import Finding
-from skpneumo.audit._shortcut_pictures import shortcut_pictures
+from skpneumo.audit._shortcut_images import shortcut_images
 from skpneumo.audit._shortcuts import (
     _some_patients,
     measure_shortcuts,
@@ -30,7 +30,7 @@ PLANTED = {
 
 @pytest.fixture(scope="module")
 def audited(tmp_path_factory):
-    """The audit of a collection in which these shortcuts are planted, made once."""
+    """Return the audit of a collection with these shortcuts, computed once."""
     made = {}
 
     def audit(*shortcuts, seed=0):
@@ -65,7 +65,7 @@ def test_no_shortcut_is_found_where_none_was_planted(audited, seed):
 
 
 @pytest.mark.parametrize("shortcut", PLANTED)
-def test_what_was_planted_is_found_with_what_to_do(audited, shortcut):
+def test_planted_shortcuts_are_found_with_a_remedy(audited, shortcut):
     audit = audited(shortcut)
     found = shortcuts_in(audit)
     details = {source_of(detail): detail for detail in found["detail"]}
@@ -79,16 +79,16 @@ def test_what_was_planted_is_found_with_what_to_do(audited, shortcut):
         assert doubtful == row.may_be_disease == (shortcut == "exposure")
 
 
-def test_a_finding_is_of_the_files_of_the_class(audited):
+def test_a_finding_lists_the_files_of_the_class(audited):
     audit = audited("text")
     positive = audit.frame.loc[audit.frame["label"].eq(1), "path"].tolist()
     assert shortcuts_in(audit)["paths"].iloc[0] == positive
 
 
-def test_the_page_shows_where(audited, tmp_path):
+def test_the_page_shows_where_classes_differ(audited, tmp_path):
     audit = audited("text")
     finding = shortcuts_in(audit).iloc[0]
-    images, captions = shortcut_pictures(finding, audit.frame, audit.thumbnails, audit.regions)
+    images, captions = shortcut_images(finding, audit.frame, audit.thumbnails, audit.regions)
     region = audit.regions["upper right corner"]
     assert region[:6, -16:].all()
     assert region.sum() == 6 * 16
@@ -100,16 +100,16 @@ def test_the_page_shows_where(audited, tmp_path):
     assert all(caption in page for caption in captions)
 
 
-def test_pictures_of_what_has_no_place_show_the_whole_image(audited):
+def test_sources_without_a_region_show_the_whole_image(audited):
     audit = audited("exposure")
     details = shortcuts_in(audit)["detail"]
     whole = shortcuts_in(audit)[details.map(source_of).eq("mean grey level")].iloc[0]
-    images, _ = shortcut_pictures(whole, audit.frame, audit.thumbnails, audit.regions)
+    images, _ = shortcut_images(whole, audit.frame, audit.thumbnails, audit.regions)
     rows = audit.frame["label"].eq(1).to_numpy()
     assert np.abs(images[0] - audit.thumbnails[rows].mean(axis=0)).max() <= 0.5
 
 
-def test_everything_but_the_lungs_leaves_the_lungs_out(audited):
+def test_the_region_outside_the_lungs_excludes_the_lungs(audited):
     audit = audited()
     outside = audit.regions["everything but the lungs"]
     assert outside[[0, 0, -1, -1], [0, -1, 0, -1]].all()
@@ -117,7 +117,7 @@ def test_everything_but_the_lungs_leaves_the_lungs_out(audited):
     assert 0.2 < outside.mean() < 0.7
 
 
-def test_few_patients_are_not_looked_at(audited):
+def test_classes_of_few_patients_are_not_compared(audited):
     frame = audited().frame
     for n, label, reason in ((10, [0, 1], "shortcuts, for fewer"), (20, [0], "shortcuts: there")):
         rows = pd.concat([frame[frame["label"].eq(each)].head(n) for each in label])
@@ -133,7 +133,7 @@ def test_unopened_files_have_no_shortcuts(audited):
     assert "the images themselves: open_files=False" in audit.not_checked
 
 
-def test_of_several_classes_each_is_compared_and_may_be_significant(audited):
+def test_each_of_several_classes_is_compared_and_can_be_significant(audited):
     audit = audited("text")
     frame = audit.frame.assign(label=audit.frame["etiology"])
     shortcuts, _, too_few = measure_shortcuts(frame, audit.thumbnails, np.random.RandomState(0))
@@ -144,7 +144,7 @@ def test_of_several_classes_each_is_compared_and_may_be_significant(audited):
 
 
 def test_patients_not_images_are_permuted(audited):
-    """Many images of each patient prove no more than one does."""
+    """Repeated images of a patient do not make a result more significant."""
     audit = audited()
     frame = audit.frame
     rng = np.random.default_rng(0)
@@ -159,7 +159,7 @@ def test_patients_not_images_are_permuted(audited):
     assert row.p_value > 0.01
 
 
-def test_of_many_images_those_of_some_patients_are_looked_at(monkeypatch):
+def test_patients_of_a_large_collection_are_sampled(monkeypatch):
     monkeypatch.setattr("skpneumo.audit._shortcuts._MOST_IMAGES", 50)
     frame = pd.DataFrame({"patient": np.repeat(np.arange(40), 3)})
     some = _some_patients(frame, np.random.RandomState(0))
@@ -168,8 +168,8 @@ def test_of_many_images_those_of_some_patients_are_looked_at(monkeypatch):
     assert _some_patients(frame.head(50), np.random.RandomState(0)).equals(frame.head(50))
 
 
-def test_every_remedy_names_what_there_is(audited):
-    """Each call in a remedy is one that works."""
+def test_every_remedy_is_valid_code(audited):
+    """The parameters in each remedy exist and are valid."""
     audit = audited()
     remedies = {each.remedy for each in sources_of(audit.frame, audit.thumbnails).values()}
     # A name, and what is in its parentheses, pairs included.
@@ -184,7 +184,7 @@ def test_every_remedy_names_what_there_is(audited):
         assert hasattr(skpneumo, name)
 
 
-def test_the_source_is_read_from_the_detail_whatever_the_class_is_called():
+def test_the_source_is_read_from_the_detail_for_any_class_name():
     frame = pd.DataFrame({"label": ["a, with AUC"], "path": ["x"]})
     row = {
         "source": "noise", "label": "a, with AUC", "n_images": 1, "n_patients": 1, "n_others": 1,

@@ -1,4 +1,4 @@
-"""Drawn maps and intensities, applied: against NumPy, SciPy and Keras, and in a Keras model."""
+"""Application of maps and intensities, compared with NumPy, SciPy and Keras, and in a model."""
 
 import keras
 import numpy as np
@@ -36,7 +36,7 @@ def warp(images, fill_mode="nearest", fill_value=0.0, **steps):
 
 
 def warp_by_scipy(images, maps, fill_mode, fill_value=0.0):
-    """The same maps by scipy.ndimage, image by image and channel by channel, in float64."""
+    """Apply the same maps with scipy.ndimage, for each image and channel, in float64."""
     warped = np.empty(images.shape)
     for i, (a0, a1, a2, b0, b1, b2) in enumerate(maps[:, :6].astype(float)):
         for channel in range(images.shape[-1]):
@@ -126,7 +126,7 @@ def test_random_maps_agree_with_scipy(fill_mode, shape):
 
 
 @pytest.mark.parametrize("fill_mode", ["nearest", "constant", "reflect"])
-def test_maps_mean_what_they_mean_to_keras(fill_mode):
+def test_maps_follow_the_convention_of_keras(fill_mode):
     images = smooth(6, 15, 20, 2).astype(np.float32)
     params = ImageAugmenter(rotation=40, zoom=0.4, width_shift=0.3).sample_params(
         6, (15, 20), np.random.default_rng(0)
@@ -146,7 +146,7 @@ def test_maps_mean_what_they_mean_to_keras(fill_mode):
 
 
 def test_steps_are_interpolated_once():
-    """Noise loses contrast at every interpolation; composed steps cost one, not three."""
+    """Noise loses contrast with every interpolation; composed steps need only one."""
     images = noise(1, 64, 64, 1)
     inner = np.s_[:, 16:-16, 16:-16]
     steps = {"rotation": 17.0, "width_shift": 0.013, "zoom": 1.1}
@@ -175,7 +175,7 @@ def test_brightness_contrast_and_gamma_follow_their_formulas():
     np.testing.assert_allclose(retone(images, gamma=0.6) / 255, light**0.6, atol=1e-5)
 
 
-def test_tones_apply_in_the_order_gamma_contrast_brightness():
+def test_intensities_apply_in_the_order_gamma_contrast_brightness():
     images = noise(2, 6, 8, 1)
     light = (images / 255.0) ** 1.3
     mean = light.mean(axis=(1, 2, 3), keepdims=True)
@@ -184,7 +184,7 @@ def test_tones_apply_in_the_order_gamma_contrast_brightness():
     np.testing.assert_allclose(retoned / 255, expected, atol=1e-5)
 
 
-def test_noise_has_the_deviation_asked_for_and_differs_with_its_place():
+def test_noise_has_the_requested_deviation_and_depends_on_its_start():
     images = np.full((2, 64, 64, 3), 128, dtype=np.uint8)
     noisy = retone(images, noise=9.0, noise_row=0.3, noise_column=0.9)
     assert noisy.std() == pytest.approx(9, rel=0.05)
@@ -196,7 +196,7 @@ def test_noise_has_the_deviation_asked_for_and_differs_with_its_place():
     np.testing.assert_allclose(unit * 255, noisy, atol=1e-3)
 
 
-def test_the_collimator_blackens_its_share_of_each_side_and_nothing_else():
+def test_the_collimator_blackens_only_its_share_of_each_side():
     images = noise(2, 20, 40, 1) * 0.5 + 50
     framed = retone(images, left=0.1, top=0.2, right=0.25, bottom=0.05)
     expected = np.zeros_like(images)
@@ -206,7 +206,7 @@ def test_the_collimator_blackens_its_share_of_each_side_and_nothing_else():
     np.testing.assert_allclose(of_floats[:, :, :20], -10)
 
 
-def test_an_edge_within_a_pixel_dims_it_as_reducing_a_sharper_image_does():
+def test_an_edge_within_a_pixel_dims_it_like_resizing_a_sharper_image():
     sides = {"left": 0.11, "top": 0.23, "right": 0.06, "bottom": 0.02}
     large = retone(np.full((1, 1000, 1000, 1), 200.0), **sides)
     reduced = large.reshape(1, 10, 100, 10, 100, 1).mean((2, 4))
@@ -215,7 +215,7 @@ def test_an_edge_within_a_pixel_dims_it_as_reducing_a_sharper_image_does():
     assert framed[0, 5, 1, 0] == pytest.approx(0.9 * 200)
 
 
-def test_tones_stay_in_range_at_their_extremes():
+def test_intensities_stay_in_range_at_their_extremes():
     images = np.concatenate(
         [noise(2, 5, 5, 1), np.zeros((1, 5, 5, 1)), np.full((1, 5, 5, 1), 255)]
     )
@@ -250,7 +250,7 @@ def test_float_images_of_another_range_are_augmented_alike():
     )
 
 
-def test_a_row_depends_on_its_own_draw_only():
+def test_a_row_depends_only_on_its_own_parameters():
     images = noise(5, 10, 10, 1)
     augmenter = ImageAugmenter(rotation=90, zoom=0.2, contrast=0.5, gamma=0.5)
     affine, intensity = augmenter.sample_params(5, (10, 10), np.random.default_rng(0))
@@ -263,7 +263,7 @@ def test_a_row_depends_on_its_own_draw_only():
         np.testing.assert_allclose(ops.convert_to_numpy(alone)[0], together[i], atol=1e-3)
 
 
-def test_inputs_are_not_written_to():
+def test_inputs_are_not_modified():
     images = noise(3, 10, 10, 1)
     affine, intensity = ImageAugmenter(rotation=90, gamma=0.2).sample_params(
         3, (10, 10), np.random.default_rng(0)
@@ -295,7 +295,7 @@ def layer_inputs(n=3, shape=(8, 12, 1)):
     return noise(n, *shape), params
 
 
-def test_the_layer_augments_in_training_and_only_there():
+def test_the_layer_augments_only_in_training():
     images, params = layer_inputs()
     layer = AugmentationLayer()
     inputs = [
@@ -340,7 +340,7 @@ def test_the_layer_trains_within_a_model(jit_compile):
     assert np.isfinite(losses).all()
 
 
-def test_the_layer_leaves_out_what_it_is_told_to():
+def test_the_layer_skips_disabled_changes():
     images, params = layer_inputs()
     neither = AugmentationLayer(geometry=False, intensity=False)([images, *params])
     np.testing.assert_array_equal(ops.convert_to_numpy(neither), images)

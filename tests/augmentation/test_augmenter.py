@@ -48,14 +48,14 @@ def test_originals_come_first_and_unchanged_then_copy_after_copy():
     assert len(np.unique(versions, axis=0)) == 4
 
 
-def test_no_copies_are_allowed_so_that_a_grid_can_say_so():
+def test_zero_copies_are_allowed_for_grids():
     X = noise(3, 8, 8, 1)
     X_res, y_res = lively(n_copies=0).fit_resample(X, ["a", "b", "c"])
     np.testing.assert_array_equal(X_res, X)
     assert list(y_res) == ["a", "b", "c"]
 
 
-def test_copies_are_the_originals_if_everything_is_off():
+def test_copies_equal_the_originals_with_default_parameters():
     X = noise(3, 8, 8, 1)
     X_res, _ = ImageAugmenter(n_copies=2).fit_resample(X, [0, 1, 0])
     np.testing.assert_array_equal(X_res, np.tile(X, (3, 1, 1, 1)))
@@ -109,7 +109,7 @@ def test_the_same_seed_gives_the_same_images(make_random_state):
     assert not np.array_equal(first, lively(random_state=8).fit_resample(X, y)[0])
 
 
-def test_an_int_repeats_itself_and_a_generator_goes_on():
+def test_an_int_repeats_itself_and_a_generator_continues():
     X, y = noise(6, 12, 12, 1), np.zeros(6)
     fixed, moving = lively(random_state=1), lively(random_state=np.random.RandomState(1))
     np.testing.assert_array_equal(fixed.fit_resample(X, y)[0], fixed.fit_resample(X, y)[0])
@@ -137,7 +137,7 @@ def test_global_generators_are_neither_read_nor_advanced():
     assert not np.array_equal(first, lively(random_state=None).augment_images(X))
 
 
-def test_images_beyond_one_batch_are_augmented_alike(monkeypatch):
+def test_images_beyond_one_batch_are_augmented_as_well(monkeypatch):
     X, y = noise(10, 8, 8, 1), np.zeros(10)
     whole, _ = lively().fit_resample(X, y)
     monkeypatch.setattr(_augmenter, "_BATCH_SIZE", 4)
@@ -191,8 +191,8 @@ def test_any_parameters_in_range_give_images_of_the_same_kind(
 
 
 @pytest.mark.parametrize("fill_mode", ["nearest", "reflect", "wrap"])
-def test_geometry_invents_no_grey_levels(fill_mode):
-    """Interpolation lies between neighbours, so nothing leaves the range of an image."""
+def test_geometry_stays_within_the_grey_levels_of_an_image(fill_mode):
+    """Interpolated values lie between neighbours, so they stay in the range of the image."""
     X = np.clip(noise(8, 20, 20, 1), 60, 180)
     X_res, _ = ImageAugmenter(
         rotation=180, zoom=0.9, shear=60, crop_scale=(0.05, 1.0), fill_mode=fill_mode, n_copies=5
@@ -218,7 +218,7 @@ def test_geometry_invents_no_grey_levels(fill_mode):
         (np.full((1, 4, 4, 1), -1), "int64 from -1 to -1"),
     ],
 )
-def test_what_is_no_stack_of_images_is_refused_with_a_remedy(X, message):
+def test_other_input_than_images_is_refused_with_a_remedy(X, message):
     for method in (lively().fit_resample, lively().fit):
         with pytest.raises(ValueError, match=message):
             method(X, np.zeros(len(X)))
@@ -235,7 +235,7 @@ def test_small_integers_of_any_dtype_and_nested_lists_are_images():
         np.testing.assert_array_equal(X_res, expected)
 
 
-def test_labels_must_be_there_and_as_many_as_images():
+def test_labels_are_required_and_must_match_the_images():
     with pytest.raises(ValueError, match="augment_images"):
         lively().fit_resample(noise(3, 8, 8, 1), None)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):

@@ -1,11 +1,11 @@
-"""Boxes and marks: where they lie, what they leave alone, and how often they are there."""
+"""Boxes and marks: positions, unchanged pixels, and frequencies."""
 
 import numpy as np
 import pytest
 from keras import ops
 
 from skpneumo.augmentation import ImageAugmenter, augment
-from skpneumo.augmentation._cover_draws import N_TILES, TILE_SHAPE, UNCOVERED, mark_tiles
+from skpneumo.augmentation._cover_params import N_TILES, TILE_SHAPE, UNCOVERED, mark_tiles
 from skpneumo.augmentation._params import IDENTITY_INTENSITY
 
 NAMES = list(IDENTITY_INTENSITY)
@@ -35,7 +35,7 @@ def pixels():
 
 
 @pytest.mark.parametrize(("grey", "expected"), [(0.0, 0.0), (0.4, 102.0), (-1.0, None)])
-def test_a_box_is_of_one_grey_level_and_the_rest_is_left_alone(pixels, grey, expected):
+def test_a_box_has_one_grey_level_and_the_rest_is_unchanged(pixels, grey, expected):
     box = {"box0_top": 0.75, "box0_left": 0, "box0_height": 0.25, "box0_width": 0.5}
     out = covered(pixels, **box, box0_grey=grey)
     expected = pixels.mean() if expected is None else expected
@@ -44,7 +44,7 @@ def test_a_box_is_of_one_grey_level_and_the_rest_is_left_alone(pixels, grey, exp
     np.testing.assert_array_equal(out[0, :, 30:], pixels[0, :, 30:])
 
 
-def test_a_mark_shows_its_tile_where_it_says():
+def test_a_mark_shows_its_tile_at_its_position():
     black = np.zeros((1, 128, 128, 3), np.float32)
     out = covered(
         black, mark1_tile=6, mark1_row=0.5, mark1_column=0.5, mark1_weight=1, mark1_grey=0.8
@@ -57,7 +57,7 @@ def test_a_mark_shows_its_tile_where_it_says():
     assert out.sum() == pytest.approx(inside.sum())
 
 
-def test_a_mark_is_the_same_part_of_an_image_of_any_size():
+def test_marks_scale_with_the_size_of_the_image():
     mark = {"mark0_tile": 6, "mark0_row": 0.4, "mark0_column": 0.6, "mark0_weight": 1,
             "mark0_grey": 1.0, "mark0_scale": 0.8}  # fmt: skip
     small, large = (covered(np.zeros((1, n, n, 1), np.float32), **mark) for n in (128, 256))
@@ -65,7 +65,7 @@ def test_a_mark_is_the_same_part_of_an_image_of_any_size():
     assert small.mean() > 1
 
 
-def test_every_tile_shows_something_that_does_not_fill_it():
+def test_no_tile_is_empty_or_full():
     tiles = mark_tiles()
     assert tiles.shape == (N_TILES, *TILE_SHAPE)
     shares = tiles.mean(axis=(1, 2))
@@ -73,7 +73,7 @@ def test_every_tile_shows_something_that_does_not_fill_it():
     assert shares.max() < 0.5
 
 
-def test_boxes_are_there_as_often_as_asked_for_and_touch_a_side():
+def test_boxes_have_the_requested_frequency_and_touch_a_side():
     found = drawn(erasing=0.3)
     for i in range(2):
         top, left, height, width = (found[f"box{i}_{name}"] for name in
@@ -86,7 +86,7 @@ def test_boxes_are_there_as_often_as_asked_for_and_touch_a_side():
     assert not found["mark0_weight"].any()
 
 
-def test_marks_are_there_as_often_as_asked_for_and_most_lie_near_a_side():
+def test_marks_have_the_requested_frequency_and_most_are_near_a_side():
     found = drawn(marks=0.6)
     assert 0.56 < found["mark0_weight"].mean() < 0.64
     assert not found["box0_height"].any()
@@ -98,13 +98,13 @@ def test_marks_are_there_as_often_as_asked_for_and_most_lie_near_a_side():
     assert set(found["mark0_tile"]) == set(range(N_TILES))
 
 
-def test_nothing_is_compiled_for_covers_that_are_not_asked_for():
+def test_disabled_covers_are_not_compiled():
     assert not ImageAugmenter(noise=3).layer_arguments()["covers"]
     for name in ("erasing", "marks"):
         assert ImageAugmenter(**{name: 0.5}).layer_arguments()["covers"]
 
 
-def test_the_sampler_step_covers_as_the_function_does(pixels):
+def test_the_sampler_step_and_the_function_cover_alike(pixels):
     images = np.repeat(pixels, 4, axis=0).astype(np.uint8)
     augmenter = ImageAugmenter(erasing=1.0, marks=1.0)
     copies = augmenter.augment_images(images, np.random.default_rng(5))

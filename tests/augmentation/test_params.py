@@ -1,4 +1,4 @@
-"""What is drawn: its ranges, its seeds, and the map it is composed into."""
+"""Sampled parameters: ranges, seeds, and the composed map."""
 
 import numpy as np
 import pytest
@@ -43,14 +43,14 @@ def as_matrices(affine):
     return np.concatenate([affine[:, :6].astype(float), last], axis=1).reshape(-1, 3, 3)
 
 
-def test_nothing_happens_by_default():
+def test_images_are_unchanged_by_default():
     affine, intensity = draw(n=5)
     np.testing.assert_array_equal(affine, np.tile(IDENTITY, (5, 1)))
     np.testing.assert_array_equal(intensity, np.tile(list(IDENTITY_INTENSITY.values()), (5, 1)))
     assert affine.dtype == intensity.dtype == np.float32
 
 
-def test_images_that_are_not_flipped_are_left_exactly_alone():
+def test_images_that_are_not_flipped_are_exactly_unchanged():
     affine, _ = draw(n=200, horizontal_flip=True)
     untouched = (affine == IDENTITY).all(axis=1)
     assert 70 < untouched.sum() < 130
@@ -59,14 +59,14 @@ def test_images_that_are_not_flipped_are_left_exactly_alone():
     )
 
 
-def test_the_same_seed_draws_the_same():
+def test_the_same_seed_samples_the_same():
     first, second, other = (draw(n=7, seed=seed, **EVERYTHING) for seed in (3, 3, 4))
     np.testing.assert_array_equal(first.affine, second.affine)
     np.testing.assert_array_equal(first.intensity, second.intensity)
     assert not np.array_equal(first.affine, other.affine)
 
 
-def test_a_row_depends_neither_on_how_many_rows_are_drawn_nor_on_other_parameters():
+def test_a_row_depends_neither_on_the_number_of_rows_nor_on_other_parameters():
     long, short = draw(n=20, **EVERYTHING), draw(n=6, **EVERYTHING)
     np.testing.assert_array_equal(long.affine[:6], short.affine)
     np.testing.assert_array_equal(long.intensity[:6], short.intensity)
@@ -77,7 +77,7 @@ def test_a_row_depends_neither_on_how_many_rows_are_drawn_nor_on_other_parameter
     np.testing.assert_array_equal(fewer.intensity[:, 0], long.intensity[:, 0])
 
 
-def test_the_generator_advances_alike_whatever_is_drawn():
+def test_the_generator_advances_by_the_same_amount_for_any_parameters():
     rngs = np.random.default_rng(0), np.random.default_rng(0)
     ImageAugmenter().sample_params(3, (8, 8), rngs[0])
     ImageAugmenter(**EVERYTHING).sample_params(3, (8, 8), rngs[1])
@@ -85,7 +85,7 @@ def test_the_generator_advances_alike_whatever_is_drawn():
 
 
 def test_the_map_undoes_the_steps_in_their_order():
-    """Send points of the input forward step by step; the map must send them back."""
+    """Apply the steps to points of the input; the map must send them back."""
     rng = np.random.default_rng(0)
     height, width, n = 60, 90, 50
     steps = {
@@ -156,7 +156,7 @@ def test_limits_of_the_geometry(parameters, column, low, high):
         ({"noise": 10.0}, 7, 0.0, 10.0),
     ],
 )
-def test_limits_of_the_tones(parameters, column, low, high):
+def test_limits_of_the_intensities(parameters, column, low, high):
     intensity = draw(**parameters).intensity
     spread = high - low
     assert low - 1e-6 <= intensity[:, column].min() < low + 0.02 * spread
@@ -181,7 +181,7 @@ def test_gamma_brightens_as_often_as_it_darkens():
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (60, 90), (1, 40)])
-def test_crops_have_the_area_asked_for_and_lie_in_the_image(shape):
+def test_crops_have_the_requested_area_and_lie_in_the_image(shape):
     maps = as_matrices(draw(shape=shape, crop_scale=(0.08, 1.0)).affine)
     width, height = maps[:, 0, 0], maps[:, 1, 1]
     assert stats.kstest(width * height, stats.uniform(0.08, 0.92).cdf).pvalue > 0.01
@@ -207,13 +207,13 @@ def test_a_field_of_view_wider_than_the_image_contains_it():
     assert bottom.min() >= 59.5 - 1e-3
 
 
-def test_a_crop_of_everything_is_no_crop():
+def test_a_crop_of_the_whole_image_changes_nothing():
     np.testing.assert_allclose(
         draw(n=50, crop_scale=(1.0, 1.0)).affine, np.tile(IDENTITY, (50, 1)), atol=1e-6
     )
 
 
-def test_every_parameter_has_its_own_number():
+def test_every_parameter_uses_its_own_random_number():
     assert len(set(UNIFORMS)) == len(UNIFORMS) == 58
 
 
@@ -249,7 +249,7 @@ def test_a_parameter_out_of_range_is_named(name, value):
 
 
 @pytest.mark.parametrize("crop_scale", [None, (0.1, 1.0), (1.0, 1.0), (0.1, 1.6)])
-def test_the_aspect_ratio_is_drawn_whatever_the_area_is(crop_scale):
+def test_the_aspect_ratio_is_random_for_any_area(crop_scale):
     affine, _ = draw(crop_scale=crop_scale, aspect=0.4)
     width, height = affine[:, 0], affine[:, 4]
     logs = np.log(width / height) / np.log(1.4)
@@ -267,8 +267,8 @@ def test_without_aspect_boxes_of_the_whole_image_are_not_stretched():
     np.testing.assert_array_equal(affine, np.tile(IDENTITY, (50, 1)))
 
 
-def test_each_image_has_a_strength_of_its_own():
-    """Its shape is drawn all the same: drawn for some, it would tell the class in the rest."""
+def test_each_image_has_its_own_strength():
+    """The aspect ratio is not scaled: unchanged in some images, it would reveal their class."""
     parameters = {"rotation": 30, "brightness": 0.4, "crop_scale": (0.5, 1.0), "aspect": 0.4}
     full, weak = draw(**parameters), draw(**parameters, random_strength=True)
     turned = {}
@@ -289,8 +289,8 @@ def test_each_image_has_a_strength_of_its_own():
 @pytest.mark.parametrize(
     "parameter", [name for name in EVERYTHING if "flip" not in name and name != "crop_scale"]
 )
-def test_strength_weakens_every_parameter_but_what_covers(parameter):
-    """Seeds are the same, so that only the strength tells the two apart."""
+def test_strength_scales_every_parameter_except_covers(parameter):
+    """The seeds are the same, so that the two differ only in strength."""
     full = draw(n=300, **{parameter: EVERYTHING[parameter]})
     weak = draw(n=300, **{parameter: EVERYTHING[parameter]}, random_strength=True)
     neutral = np.r_[IDENTITY, list(IDENTITY_INTENSITY.values())]
@@ -301,7 +301,7 @@ def test_strength_weakens_every_parameter_but_what_covers(parameter):
         assert 0.2 < moved[1].sum() / moved[0].sum() < 0.8
 
 
-def test_a_generator_advances_alike_with_and_without_strength():
+def test_a_generator_advances_by_the_same_amount_with_and_without_strength():
     ends = [np.random.default_rng(3) for _ in range(2)]
     for rng, random_strength in zip(ends, (False, True), strict=True):
         ImageAugmenter(random_strength=random_strength).sample_params(5, (8, 8), rng)

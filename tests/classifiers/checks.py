@@ -1,4 +1,4 @@
-"""How the classifiers are checked by scikit-learn."""
+"""Run the checks of scikit-learn on the classifiers."""
 
 import keras
 import numpy as np
@@ -10,7 +10,7 @@ __all__ = ["WatchingCallback", "run_check"]
 
 
 def run_check(estimator, check):
-    """Run a check of scikit-learn, less strictly where a processor allows no better.
+    """Run a check of scikit-learn, less strictly if the processor is less precise.
 
     The order of rows may change a float32 product by its last bit where the processor computes
     the rows at the end of a batch in another way. scikit-learn allows a difference of 1e-9.
@@ -29,7 +29,7 @@ def run_check(estimator, check):
 
 
 class WatchingCallback(keras.callbacks.Callback):
-    """A callback that can be read after a fit, which trains with copies."""
+    """A callback that is readable after a fit, although training uses copies."""
 
     def __deepcopy__(self, memo):
         return self

@@ -1,7 +1,7 @@
-"""Small images that are easy to tell apart, and classifiers small enough to fit in a blink.
+"""Small images of easily separable classes, and classifiers that are fitted very fast.
 
-The arrays are read-only, so that a step that writes into its input fails. Tests of one session
-share the architecture of ``small``, because a first fit of any other one takes a second.
+The arrays are read-only, so that a step that writes into its input fails. The tests share the
+architecture of ``small``, because the first fit of any other takes a second.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ N_IMAGES = 40
 
 
 def blobs(n_images: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Noise of 12 by 12 pixels, with a bright square in the middle of every second image."""
+    """Make noise of 12 by 12 pixels, with a bright square in every second image."""
     rng = np.random.default_rng(seed)
     y = np.arange(n_images) % 2
     X = rng.integers(0, 120, (n_images, 12, 12, 1), dtype=np.uint8)
@@ -39,20 +39,20 @@ def labels() -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def unseen() -> tuple[np.ndarray, np.ndarray]:
-    """More images of the same kind, and their labels."""
+    """More images of the same kind with their labels."""
     return blobs(20, seed=1)
 
 
 @pytest.fixture(scope="session")
 def small() -> Callable[..., CNNClassifier]:
-    """Make a small classifier, with other parameters where they are given."""
+    """Make a small classifier with these parameters."""
 
     def make(**parameters: Any) -> CNNClassifier:
         defaults = {
             "filters": (4,),
             "dense_units": (8,),
             "epochs": 3,
-            "batch_size": 10,  # of which 40 images fill four
+            "batch_size": 10,  # four batches of 40 images
             "learning_rate": 0.01,
             "random_state": 0,
         }
@@ -63,27 +63,27 @@ def small() -> Callable[..., CNNClassifier]:
 
 @pytest.fixture(scope="session")
 def fitted(small, images, labels) -> CNNClassifier:
-    """A classifier that no test changes."""
+    """A fitted classifier, which tests must not change."""
     return small().fit(images, labels)
 
 
 @pytest.fixture(scope="session")
 def validated(small, images, labels, unseen) -> CNNClassifier:
-    """A classifier that was fitted with inner validation on ``unseen``."""
+    """A classifier fitted with inner validation on ``unseen``."""
     X_val, y_val = unseen
     return small(epochs=5).fit(images, labels, X_val=X_val, y_val=y_val)
 
 
 @pytest.fixture
 def no_programs() -> Iterator[Callable[[], None]]:
-    """Start without compiled programs, as a fresh process does; a call forgets them again."""
-    kept = [(pool, pool._idle.copy()) for pool in (training_programs, prediction_programs)]
+    """Remove all compiled programs, as in a fresh process; a call removes them again."""
+    saved = [(pool, pool._idle.copy()) for pool in (training_programs, prediction_programs)]
 
-    def forget() -> None:
-        for pool, _ in kept:
+    def remove() -> None:
+        for pool, _ in saved:
             pool._idle.clear()
 
-    forget()
-    yield forget
-    for pool, idle in kept:
+    remove()
+    yield remove
+    for pool, idle in saved:
         pool._idle[:] = idle

@@ -1,4 +1,4 @@
-"""What holds for every classifier of images: scikit-learn's contract, and ours on top of it.
+"""Properties of every image classifier: the contract of scikit-learn, and our additions.
 
 A further classifier joins by an entry in ``CLASSIFIERS``.
 """
@@ -53,7 +53,7 @@ EXPECTED_FAILURES = {
 @parametrize_with_checks(
     CLASSIFIERS, expected_failed_checks=lambda _: EXPECTED_FAILURES, xfail_strict=True
 )
-def test_scikit_learns_checks(estimator, check):
+def test_checks_of_scikit_learn(estimator, check):
     run_check(estimator, check)
 
 
@@ -76,7 +76,7 @@ def test_the_constructor_only_stores(classifier):
 
 
 @every_classifier
-def test_it_is_a_classifier_of_images_to_scikit_learn(classifier):
+def test_tags_describe_a_classifier_of_images(classifier):
     assert is_classifier(classifier)
     tags = classifier.__sklearn_tags__()
     assert tags.estimator_type == "classifier"
@@ -121,7 +121,7 @@ def test_same_seed_same_fit_and_another_seed_another(classifier, images, labels)
 
 
 @every_classifier
-def test_refit_is_a_new_start(classifier, images, labels):
+def test_refit_starts_from_scratch(classifier, images, labels):
     refitted = clone(classifier).fit(images[:20, :, :6], np.arange(20) % 3)
     refitted.fit(images, labels)
     first = clone(classifier).fit(images, labels)
@@ -130,7 +130,7 @@ def test_refit_is_a_new_start(classifier, images, labels):
 
 
 @every_classifier
-def test_kept_by_pickle_and_joblib(classifier, images, labels, tmp_path):
+def test_saved_by_pickle_and_joblib(classifier, images, labels, tmp_path):
     classifier = clone(classifier).fit(images, labels)
     expected = classifier.predict_proba(images)
     joblib.dump(classifier, tmp_path / "classifier.joblib")
@@ -143,7 +143,7 @@ def test_kept_by_pickle_and_joblib(classifier, images, labels, tmp_path):
 
 
 @every_classifier
-def test_inputs_are_not_written_to(classifier, images, labels):
+def test_inputs_are_not_modified(classifier, images, labels):
     X = ImageArray(images.copy(), [f"IM-{i:04}-0001.jpeg" for i in range(len(images))])
     y, weights = labels.copy(), np.linspace(0, 1, len(labels))
     kept = X.copy(), y.copy(), weights.copy()
@@ -178,7 +178,7 @@ def test_an_image_array_is_fitted_as_a_plain_array(classifier, images, labels):
 # Randomness
 
 
-def test_numpys_and_keras_generators_are_not_moved(small, images, labels):
+def test_generators_of_numpy_and_keras_are_not_changed(small, images, labels):
     def next_numbers() -> list[float]:
         drawn = keras.ops.convert_to_numpy(keras.random.uniform((2,)))
         return [*np.random.random(2), *drawn]  # noqa: NPY002
@@ -195,7 +195,7 @@ def test_numpys_and_keras_generators_are_not_moved(small, images, labels):
     assert next_numbers() == expected
 
 
-def test_pythons_generator_is_not_moved(small, images, labels):
+def test_the_generator_of_python_is_not_changed(small, images, labels):
     before = random.getstate()
     small().fit(images, labels).predict(images)
     assert random.getstate() == before
@@ -212,7 +212,7 @@ def test_global_generators_have_no_influence(small, images, labels, no_programs)
     np.testing.assert_array_equal(proba(2), first)
 
 
-def test_without_a_seed_fits_differ_and_move_no_global_generator(small, images, labels):
+def test_without_a_seed_fits_differ_and_change_no_global_generator(small, images, labels):
     before = pickle.dumps(np.random.get_state())  # noqa: NPY002
     first, second = (
         small(random_state=None).fit(images, labels).predict_proba(images) for _ in range(2)
@@ -235,7 +235,7 @@ np.savez(f"{folder}/proba.npz", kept=kept.predict_proba(X), new=new.predict_prob
 
 
 def test_a_fresh_process_predicts_and_fits_identically(small, images, labels, tmp_path):
-    """After all that this process has fitted before, with the programs of other fits."""
+    """The current process has fitted other classifiers before and reuses their programs."""
     unfitted = small(
         batch_norm=True,
         dropout=0.3,
@@ -368,7 +368,7 @@ def test_a_list_of_images(small, images, labels, fitted):
 
 @pytest.fixture(scope="module")
 def overfitting(images, labels, unseen):
-    """Images and labels to validate on whose labels are the wrong way round."""
+    """Images and exchanged labels for validation, whose loss increases."""
     X_val, y_val = unseen
     return {"X_val": X_val, "y_val": 1 - y_val}
 
@@ -386,7 +386,7 @@ def test_early_stopping_restores_the_best_weights(small, images, labels, overfit
     assert classifier.n_iter_ == len(losses) == np.argmin(losses) + 1 + 3
 
 
-def test_early_stopping_runs_on_while_the_loss_falls(small, images, labels, unseen):
+def test_early_stopping_continues_while_the_loss_decreases(small, images, labels, unseen):
     X_val, y_val = unseen
     classifier = small(early_stopping=True, epochs=4, learning_rate=1e-4, n_iter_no_change=1)
     classifier.fit(images, labels, X_val=X_val, y_val=y_val)
@@ -397,7 +397,7 @@ def test_early_stopping_runs_on_while_the_loss_falls(small, images, labels, unse
 
 
 @pytest.mark.parametrize("n_iter_no_change", [1, 2])
-def test_tol_is_the_fall_that_counts(small, images, labels, unseen, n_iter_no_change):
+def test_tol_is_the_minimum_decrease(small, images, labels, unseen, n_iter_no_change):
     X_val, y_val = unseen
     classifier = small(
         early_stopping=True, epochs=9, tol=100.0, n_iter_no_change=n_iter_no_change
@@ -405,7 +405,7 @@ def test_tol_is_the_fall_that_counts(small, images, labels, unseen, n_iter_no_ch
     assert classifier.n_iter_ == 1 + n_iter_no_change
 
 
-def test_best_weights_are_restored_when_all_epochs_ran(small, images, labels, overfitting):
+def test_best_weights_are_restored_after_all_epochs(small, images, labels, overfitting):
     classifier = small(early_stopping=True, epochs=6, n_iter_no_change=50, learning_rate=0.003)
     classifier.fit(images, labels, **overfitting)
     losses = classifier.history_["val_loss"]
@@ -414,7 +414,7 @@ def test_best_weights_are_restored_when_all_epochs_ran(small, images, labels, ov
     assert kept_loss(classifier, **overfitting) == pytest.approx(min(losses), rel=1e-5)
 
 
-def test_without_early_stopping_the_last_weights_are_kept(small, images, labels, overfitting):
+def test_without_early_stopping_the_last_weights_are_used(small, images, labels, overfitting):
     classifier = small(epochs=6, learning_rate=0.003).fit(images, labels, **overfitting)
     assert classifier.n_iter_ == 6
     losses = classifier.history_["val_loss"]
@@ -473,7 +473,7 @@ BAD_FIT = {
     "grey channels first": (lambda X, y: (np.moveaxis(X, -1, 1), y), r"np\.moveaxis\(X, 1, -1\)"),
     "volumes": (
         lambda X, y: (np.repeat(X, 12, axis=-1), y),
-        r"not that of the channels.*one slice of each volume, such as X\[\.\.\., \[6\]\]",
+        r"does not seem to be the channels.*one slice of each volume, such as X\[\.\.\., \[6\]\]",
     ),
     "channels in the middle": (
         lambda X, y: (np.moveaxis(X, -1, 2), y),
@@ -528,8 +528,8 @@ def test_bad_input_to_predict(fitted, images, spoil, message):
 
 
 BAD_VALIDATION = {
-    "X_val without y_val": ({"y_val": None}, "X_val and y_val go together"),
-    "y_val without X_val": ({"X_val": None}, "X_val and y_val go together"),
+    "X_val without y_val": ({"y_val": None}, "X_val and y_val belong together"),
+    "y_val without X_val": ({"X_val": None}, "X_val and y_val belong together"),
     "unknown label": ({"y_val": np.full(20, 7)}, r"labels \[7\].*\[0, 1\]"),
     "other length": ({"y_val": np.zeros(3, int)}, "20 of them and 3 labels"),
     "width": (
@@ -615,14 +615,14 @@ def test_a_limit_of_the_augmenter_out_of_range(small, images, labels):
 
 
 @pytest.mark.parametrize("rows", [True, False])
-def test_image_shape_that_does_not_fit(small, images, labels, rows):
+def test_image_shape_that_does_not_match_is_refused(small, images, labels, rows):
     X = images.reshape(len(images), -1) if rows else images
     found = "144 features" if rows else r"\(12, 12, 1\)"
     with pytest.raises(ValueError, match=rf"image_shape=\(6, 6, 1\).*{found}"):
         small(image_shape=(6, 6, 1)).fit(X, labels)
 
 
-# Errors in the words of images
+# Errors in terms of images
 
 
 ERRORS = {
@@ -658,11 +658,11 @@ ERRORS = {
         lambda make, X, y: make().fit(X, y, X_val=X, y_val=y + 1),
         "y_val",
     ),
-    "which image holds NaN": (
+    "which image contains NaN": (
         lambda make, X, y: make().fit(with_nan(X), y),
         r"image 3|row 3|\[3\]",
     ),
-    "one class, in Python's words": (
+    "one class, as a Python number": (
         lambda make, X, y: make().fit(X, np.zeros(len(y), int)),
         r"labels are 0\b",
     ),
@@ -670,7 +670,7 @@ ERRORS = {
 
 
 @pytest.mark.parametrize(("act", "message"), ERRORS.values(), ids=ERRORS)
-def test_errors_name_the_culprit_and_the_remedy(small, images, labels, act, message):
+def test_errors_name_the_cause_and_the_remedy(small, images, labels, act, message):
     with pytest.raises(ValueError, match=f"(?s){message}"):
         act(small, images, labels)
 
@@ -678,7 +678,7 @@ def test_errors_name_the_culprit_and_the_remedy(small, images, labels, act, mess
 # Training that continues
 
 
-def test_warm_starts_and_partial_fits_are_one_long_fit(small, images, labels):
+def test_warm_starts_and_partial_fits_equal_one_long_fit(small, images, labels):
     whole = small(epochs=4, dropout=0.2).fit(images, labels)
     warm = small(epochs=2, dropout=0.2, warm_start=True).fit(images, labels)
     warm = pickle.loads(pickle.dumps(warm)).fit(images, labels)
@@ -697,7 +697,7 @@ class Interrupts(keras.callbacks.Callback):
         raise KeyboardInterrupt
 
 
-def test_an_interrupted_fit_leaves_where_it_started_from(small, images, labels):
+def test_an_interrupted_warm_start_can_be_repeated(small, images, labels):
     warm, again = (
         small(epochs=1, dropout=0.2, warm_start=True).fit(images, labels) for _ in range(2)
     )
@@ -710,25 +710,25 @@ def test_an_interrupted_fit_leaves_where_it_started_from(small, images, labels):
 
 
 def test_balanced_weights_of_one_batch_are_refused(small, images, labels):
-    with pytest.raises(ValueError, match=r"'balanced' would weigh each batch.*dict\(zip"):
+    with pytest.raises(ValueError, match=r"'balanced' would weight each batch.*dict\(zip"):
         small(class_weight="balanced").partial_fit(images, labels)
     assert small(class_weight={0: 1, 1: 2}).partial_fit(images, labels).n_iter_ == 1
 
 
-def test_partial_fit_goes_on_from_a_fit(small, images, labels):
+def test_partial_fit_continues_a_fit(small, images, labels):
     classifier = small(epochs=20).fit(images, labels)
     classifier.partial_fit(images, labels)
     assert classifier.history_["loss"][-1] < classifier.history_["loss"][0] / 2
     assert classifier.n_iter_ == len(classifier.history_["loss"]) == 21
 
 
-def test_training_does_not_go_on_with_another_network(small, images, labels):
+def test_training_does_not_continue_with_another_network(small, images, labels):
     classifier = small(warm_start=True).fit(images, labels)
     with pytest.raises(ValueError, match=r"dropout from 0\.0 to 0\.5"):
         classifier.set_params(dropout=0.5).fit(images, labels)
 
 
-def test_what_was_held_out_stays_held_out(small, images, labels, monkeypatch):
+def test_the_same_images_stay_held_out(small, images, labels, monkeypatch):
     chosen = []
 
     def spy(*arguments):
@@ -773,14 +773,14 @@ def test_another_kind_of_pixels_is_refused(small, images, labels, train, given, 
 
 
 @pytest.mark.parametrize("scale", [1, 1 / 255, 16.0])
-def test_darker_and_brighter_images_and_black_ones_are_predicted(small, images, labels, scale):
+def test_darker_brighter_and_black_images_are_predicted(small, images, labels, scale):
     classifier = small(epochs=1).fit(images * scale, labels)
     for factor in (0.25, 0.8, 1.2, 1.4):
         assert len(classifier.predict(np.minimum(images * factor, 255) * scale)) == len(images)
     assert classifier.predict(np.zeros_like(images[:1] * scale)).shape == (1,)
 
 
-def test_a_first_batch_may_be_darker_than_what_follows(small, images, labels):
+def test_a_first_batch_may_be_darker_than_later_ones(small, images, labels):
     dark, bright = images / 255 / 4, images / 255
     classifier = small().partial_fit(dark, labels).partial_fit(bright, labels)
     assert classifier.value_range_ == (0.0, 1.0)
@@ -792,7 +792,7 @@ def test_uint8_without_grey_levels_is_not_trained_on(small, images, labels):
             getattr(small(), method)((images > 99).astype(np.uint8), labels)
 
 
-def test_what_is_too_dark_to_be_predicted_is_not_trained_on(small, images, labels):
+def test_images_too_dark_for_prediction_are_not_trained_on(small, images, labels):
     fitted = small(epochs=1).fit(images, labels)
     for highest, fine in (9, False), (31, False), (40, True):
         dark = (images * (highest / images.max())).round().astype(np.uint8)

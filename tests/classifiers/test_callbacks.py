@@ -1,4 +1,4 @@
-"""What is known at the end of each epoch: to the history, to Keras and to scikit-learn."""
+"""Callbacks at the end of each epoch: history, Keras and scikit-learn."""
 
 import pickle
 from copy import deepcopy
@@ -43,7 +43,7 @@ def random_proba(n: int, n_classes: int, seed: int) -> np.ndarray:
 # The scores
 
 
-def test_scores_of_two_classes_worked_by_hand():
+def test_scores_of_two_classes_computed_by_hand():
     scores = scores_of([0, 0, 1, 1, 1], [[0.9, 0.1], [0.4, 0.6], [0.7, 0.3], [0.2, 0.8], [0, 1]])
     assert scores["val_false_negatives"] == 1
     assert scores["val_recall"] == pytest.approx(2 / 3)
@@ -90,9 +90,7 @@ def test_only_the_loss_is_weighted():
         ([0, 1, 0], 3, {"val_auc"}),
     ],
 )
-def test_a_score_without_the_class_it_is_about_is_nan_and_warns_of_nothing(
-    y, n_classes, undefined
-):
+def test_a_score_of_a_missing_class_is_nan_without_a_warning(y, n_classes, undefined):
     scores = scores_of(y, random_proba(len(y), n_classes, 0))
     assert {name for name, score in scores.items() if np.isnan(score)} == undefined
 
@@ -107,27 +105,25 @@ def test_a_score_without_the_class_it_is_about_is_nan_and_warns_of_nothing(
         ([1, 2], 1.0, 0.0),
     ],
 )
-def test_recall_is_that_of_the_illness_and_not_of_the_last_in_the_alphabet(
-    classes, recall, specificity
-):
-    """A network that calls everything by the second label."""
+def test_recall_is_that_of_the_illness_not_of_the_last_class(classes, recall, specificity):
+    """The network predicts the second class for every image."""
     scores = scores_of([0, 0, 1], [[0.1, 0.9]] * 3, classes=classes)
     assert scores["val_recall"] == pytest.approx(recall, nan_ok=True)
     assert scores["val_specificity"] == pytest.approx(specificity, nan_ok=True)
 
 
-def test_what_watches_recall_needs_to_know_the_illness():
+def test_monitoring_recall_needs_a_known_illness():
     stop = keras.callbacks.EarlyStopping("val_recall", mode="max")
     assert positive_mask(np.array(["COVID", "TB"]), [keras.callbacks.EarlyStopping()]) is None
     assert positive_mask(np.array(["abnormal", "normal"]), [stop]).tolist() == [True, False]
-    with pytest.raises(ValueError, match=r"EarlyStopping watches 'val_recall'.*'COVID', 'TB'"):
+    with pytest.raises(ValueError, match=r"EarlyStopping monitors 'val_recall'.*'COVID', 'TB'"):
         positive_mask(np.array(["COVID", "TB"]), [stop])
 
 
 # The history
 
 
-def test_history_without_inner_validation_is_of_training(fitted):
+def test_history_without_inner_validation_has_scores_of_training(fitted):
     assert list(fitted.history_) == ["loss", "accuracy"]
     assert all(0 <= share <= 1 for share in fitted.history_["accuracy"])
     assert len(fitted.history_["loss"]) == fitted.n_iter_ == 3
@@ -139,7 +135,7 @@ def test_history_with_inner_validation_has_the_clinical_scores(validated):
     assert {len(scores) for scores in validated.history_.values()} == {validated.n_iter_} == {5}
 
 
-def test_the_last_epoch_is_what_the_classifier_scores(validated, unseen):
+def test_scores_of_the_last_epoch_are_those_of_the_classifier(validated, unseen):
     X, y = unseen
     proba = validated.predict_proba(X)
     last = {name: scores[-1] for name, scores in validated.history_.items()}
@@ -161,7 +157,7 @@ def test_inner_validation_has_no_influence_on_training(validated, small, images,
 
 
 class Recorder(WatchingCallback):
-    """Writes down what it is told."""
+    """Records the calls of its hooks."""
 
     def __init__(self, stop_after: int | None = None) -> None:
         super().__init__()
@@ -199,8 +195,8 @@ def test_a_callback_may_stop_training(small, images, labels):
     assert classifier.n_iter_ == len(classifier.history_["loss"]) == 2
 
 
-def test_training_changes_no_callback_of_the_constructor(small, images, labels, tmp_path):
-    """After a fit one such as CSVLogger, which has a file by then, could not be copied."""
+def test_training_does_not_change_the_callbacks_parameter(small, images, labels, tmp_path):
+    """After a fit, a callback with an open file, such as CSVLogger, could not be copied."""
     callbacks = [
         keras.callbacks.CSVLogger(tmp_path / "log.csv"),
         keras.callbacks.ReduceLROnPlateau("loss", patience=0),
@@ -241,7 +237,7 @@ def test_a_callback_is_the_same_copy_in_all_its_hooks(small, images, labels):
     assert counter.n == 0
 
 
-def test_after_training_a_callback_holds_no_model(small, images, labels):
+def test_after_training_a_callback_does_not_reference_a_model(small, images, labels):
     recorder = Recorder()
     small(callbacks=[recorder]).fit(images, labels)
     assert recorder.model is None
@@ -277,7 +273,7 @@ def test_a_callback_saves_a_network_that_loads(options, small, images, labels, t
         network.fit(images, labels.reshape(-1, 1), verbose=0)
 
 
-def test_a_learning_rate_that_a_callback_lowered_is_back_for_the_next_fit(
+def test_a_learning_rate_lowered_by_a_callback_is_reset_for_the_next_fit(
     small, images, labels, fitted
 ):
     lowering = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 10)
@@ -294,13 +290,15 @@ def test_callbacks_may_be_a_tuple_or_empty(small, images, labels, fitted):
         assert classifier.history_ == fitted.history_
 
 
-def test_what_watches_a_score_that_is_not_logged_is_refused_before_training():
+def test_monitoring_a_score_that_is_not_logged_is_refused_before_training():
     stop = [keras.callbacks.EarlyStopping("val_accuracy", mode="max")]
     check_monitors(stop, validated=True)
-    with pytest.raises(ValueError, match=r"EarlyStopping watches 'val_accuracy'.*X_val and y_val"):
+    with pytest.raises(
+        ValueError, match=r"EarlyStopping monitors 'val_accuracy'.*X_val and y_val"
+    ):
         check_monitors(stop, validated=False)
     unknown = [keras.callbacks.ReduceLROnPlateau("auc", mode="max")]
-    with pytest.raises(ValueError, match=r"ReduceLROnPlateau watches 'auc'.*one of loss, acc"):
+    with pytest.raises(ValueError, match=r"ReduceLROnPlateau monitors 'auc'.*one of loss, acc"):
         check_monitors(unknown, validated=True)
     check_monitors([*unknown, Recorder()], validated=True)  # which may log it
 
@@ -315,7 +313,7 @@ def test_training_may_stop_by_the_accuracy_of_inner_validation(small, images, la
 
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_accuracy_is_that_of_the_images_trained_on(small, images, n_classes):
-    """At a rate that changes nothing, so that all batches meet the same weights."""
+    """The learning rate is zero, so that all batches have the same weights."""
     y = np.arange(len(images)) % n_classes
     classifier = small(learning_rate=1e-12, epochs=2).fit(images, y)
     assert classifier.history_["accuracy"] == pytest.approx([classifier.score(images, y)] * 2)
@@ -326,7 +324,7 @@ def test_training_may_stop_by_its_own_accuracy(small, images, labels):
     assert small(callbacks=[stop]).fit(images, labels).n_iter_ == 2
 
 
-def test_what_is_no_callback_is_named(small, images, labels):
+def test_an_object_that_is_not_a_callback_is_named(small, images, labels):
     with pytest.raises((TypeError, ValueError), match=r"callbacks.*print"):
         small(callbacks=[print]).fit(images, labels)
 
@@ -334,7 +332,7 @@ def test_what_is_no_callback_is_named(small, images, labels):
 # scikit-learn's callbacks
 
 
-def test_scoring_monitor_has_one_entry_an_epoch(small, images, labels):
+def test_scoring_monitor_has_one_entry_per_epoch(small, images, labels):
     monitor = ScoringMonitor(scoring=["recall", "neg_log_loss"])
     classifier = small().set_callbacks(monitor).fit(images, labels)
     epochs = [entry for entry in monitor.get_logs().data if entry["task_name"] == "epoch"]
@@ -353,7 +351,7 @@ def test_scoring_monitor_scores_the_labels_of_the_user(small, images, labels):
 
 
 def test_scoring_monitor_reads_inner_validation(validated, small, images, labels, unseen):
-    """Held-out scores cost nothing again; those that scikit-learn computes are of training."""
+    """Scores of inner validation are reused; those computed by scikit-learn are of training."""
 
     def held_out(classifier, X, y):
         return {name: classifier.history_[name][-1] for name in VALIDATION_SCORES}
@@ -376,7 +374,7 @@ def test_scoring_monitor_ends_with_early_stopping(small, images, labels):
     assert len(entries) == classifier.n_iter_ == 2
 
 
-def test_scikit_learns_callbacks_do_not_change_the_fit(small, images, labels, fitted):
+def test_callbacks_of_scikit_learn_do_not_change_the_fit(small, images, labels, fitted):
     classifier = small().set_callbacks(ScoringMonitor(scoring="accuracy")).fit(images, labels)
     np.testing.assert_array_equal(classifier.predict_proba(images), fitted.predict_proba(images))
 

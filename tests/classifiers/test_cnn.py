@@ -1,4 +1,4 @@
-"""CNNClassifier: every parameter reaches the network or its training, and shows there."""
+"""CNNClassifier: every parameter has its effect on the network or its training."""
 
 import inspect
 
@@ -45,7 +45,7 @@ def without_seeds(config):
     return [without_seeds(v) for v in config] if isinstance(config, (list, tuple)) else config
 
 
-def test_defaults_are_those_of_build_cnn():
+def test_defaults_equal_those_of_build_cnn():
     network, classifier = defaults_of(build_cnn), defaults_of(CNNClassifier)
     shared = network.keys() & classifier.keys()
     assert shared >= OTHER_THAN_DEFAULT.keys()
@@ -59,7 +59,7 @@ def test_every_argument_of_build_cnn_is_a_parameter():
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_the_network_is_the_one_build_cnn_makes_of_the_parameters(images, n_classes):
+def test_the_network_equals_that_of_build_cnn(images, n_classes):
     y = np.arange(len(images)) % n_classes
     classifier = CNNClassifier(
         **OTHER_THAN_DEFAULT, epochs=1, precision="float32", random_state=0
@@ -96,7 +96,7 @@ def kernels(classifier) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("penalty", ["l1", "l2"])
-def test_penalties_keep_weights_small(small, images, labels, penalty):
+def test_penalties_make_weights_small(small, images, labels, penalty):
     plain, penalised = (
         small(**DENSE, epochs=8, **{penalty: strength}).fit(images, labels)
         for strength in (0.0, 0.1)
@@ -112,7 +112,7 @@ def test_penalties_keep_weights_small(small, images, labels, penalty):
         "bfloat16",
     ],
 )
-def test_activity_l2_keeps_outputs_small(small, images, labels, precision):
+def test_activity_l2_makes_outputs_small(small, images, labels, precision):
     def mean_square(classifier) -> float:
         network = classifier.network_
         part = keras.Model(network.input, network.get_layer("dense1_activation").output)
@@ -181,13 +181,13 @@ def test_rows_of_pixels_with_image_shape_are_the_images(small, images, labels, f
     np.testing.assert_array_equal(classifier.predict_proba(rows), fitted.predict_proba(images))
 
 
-def test_image_shape_may_be_a_list_and_go_with_images_too(small, images, labels, fitted):
+def test_image_shape_may_be_a_list_and_be_given_for_images(small, images, labels, fitted):
     classifier = small(image_shape=[12, 12, 1]).fit(images, labels)
     np.testing.assert_array_equal(classifier.predict_proba(images), fitted.predict_proba(images))
     assert clone(classifier).image_shape == [12, 12, 1]
 
 
-def test_rows_without_image_shape_are_strips(small, labels):
+def test_rows_without_image_shape_are_one_pixel_high(small, labels):
     rows = np.random.default_rng(0).normal(size=(len(labels), 7))
     classifier = small(filters=(2,), dense_units=()).fit(rows, labels)
     assert classifier.input_shape_ == (1, 7, 1)
@@ -201,8 +201,8 @@ def test_any_sequence_of_filters(small, images, labels, fitted, sequence):
     np.testing.assert_array_equal(classifier.predict_proba(images), fitted.predict_proba(images))
 
 
-def test_few_images_are_passed_over_more_often_with_a_warm_up_in_proportion(small, images, labels):
-    """Four steps an epoch."""
+def test_few_images_get_more_epochs_and_a_longer_warm_up(small, images, labels):
+    """There are four steps per epoch."""
     parameters = {"schedule": "cosine", "ema_momentum": 0.9}
     least = small(epochs=2, warmup_epochs=1, min_steps=15, **parameters).fit(images, labels)
     assert least.n_iter_ == 4
@@ -228,7 +228,7 @@ def test_training_begins_with_the_weights_of_a_file(
         small(filters=(5,), initial_weights=file).fit(X, y)
 
 
-def test_images_that_initial_weights_were_trained_on_are_told(
+def test_images_that_initial_weights_were_trained_on_warn(
     small, images, labels, fitted, unseen, tmp_path
 ):
     file = tmp_path / "weights.npz"

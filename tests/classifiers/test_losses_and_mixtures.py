@@ -15,13 +15,13 @@ ZERO_LEARNING_RATE = {
 
 
 def start_and_loss(small, images, labels, **parameters) -> tuple[np.ndarray, float]:
-    """Probabilities of the labels' classes at the start, and the training loss there."""
+    """Initial probabilities of the labels, and the initial training loss."""
     classifier = small(**ZERO_LEARNING_RATE, **parameters).fit(images, labels)
     return classifier.predict_proba(images), classifier.history_["loss"][0]
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_label_smoothing_spreads_its_share_over_all_classes(small, images, n_classes):
+def test_label_smoothing_distributes_its_share_over_all_classes(small, images, n_classes):
     y = np.arange(len(images)) % n_classes
     proba, loss = start_and_loss(small, images, y, label_smoothing=0.3)
     targets = 0.7 * np.eye(n_classes)[y] + 0.3 / n_classes
@@ -45,7 +45,7 @@ def test_focal_loss_learns(small, images, n_classes):
     assert classifier.history_["loss"][-1] < classifier.history_["loss"][0] / 2
 
 
-def test_mixup_is_drawn_in_training_only_and_by_the_seed(small, images, labels, fitted):
+def test_mixup_affects_only_training_and_depends_on_the_seed(small, images, labels, fitted):
     mixed = small(mixup=0.4).fit(images, labels)
     again = clone(mixed).fit(images, labels)
     np.testing.assert_array_equal(mixed.predict_proba(images), again.predict_proba(images))
@@ -53,7 +53,7 @@ def test_mixup_is_drawn_in_training_only_and_by_the_seed(small, images, labels, 
     assert not np.array_equal(mixed.predict_proba(images), fitted.predict_proba(images))
 
 
-def test_mixup_leaves_predictions_less_sure(small, images, labels):
+def test_mixup_makes_predictions_less_confident(small, images, labels):
     plain = small(epochs=20).fit(images, labels).predict_proba(images)
     mixed = small(epochs=20, mixup=1.0).fit(images, labels).predict_proba(images)
     assert mixed.max(axis=1).mean() < plain.max(axis=1).mean()
@@ -69,6 +69,6 @@ def test_balanced_batches_raise_the_probability_of_the_rare_class(small, images)
     assert balanced.predict_proba(noise)[:, 1].mean() > plain + 0.1
 
 
-def test_balanced_batches_are_drawn_by_the_seed(small, images, labels):
+def test_balanced_batches_depend_on_the_seed(small, images, labels):
     fits = [small(balanced_batches=True).fit(images, labels) for _ in range(2)]
     np.testing.assert_array_equal(*(fit.predict_proba(images) for fit in fits))

@@ -1,4 +1,4 @@
-"""Sizes and names of which no network can be built are refused by name, before Keras sees them."""
+"""Sizes and names with which no network can be built are refused before Keras is called."""
 
 import random
 
@@ -20,15 +20,17 @@ from skpneumo import CNNClassifier, TransferClassifier
     ],
     ids=str,
 )
-def test_sizes_that_are_none_are_named(parameters, images, labels):
+def test_invalid_sizes_are_named(parameters, images, labels):
     ((name, sizes),) = parameters.items()
-    with pytest.raises(ValueError, match=f"^{name}=.* holds .*positive whole numbers") as raised:
+    with pytest.raises(
+        ValueError, match=f"^{name}=.* contains .*positive whole numbers"
+    ) as raised:
         CNNClassifier(**parameters).fit(images, labels)
     assert repr(sizes) in str(raised.value)
 
 
 @pytest.mark.parametrize("sizes", [(4,), [4], np.array([4]), (np.int64(4),)], ids=repr)
-def test_sizes_come_in_any_sequence(sizes, small, images, labels, fitted):
+def test_sizes_may_be_any_sequence(sizes, small, images, labels, fitted):
     proba = small(filters=sizes).fit(images, labels).predict_proba(images)
     np.testing.assert_array_equal(proba, fitted.predict_proba(images))
 
@@ -42,20 +44,20 @@ def test_sizes_come_in_any_sequence(sizes, small, images, labels, fitted):
         ("optimizer", "?", "It has .*'sgd'"),
     ],
 )
-def test_unknown_names_are_named_with_those_meant(parameter, name, remedy, images, labels):
-    with pytest.raises(ValueError, match=f"^{parameter}=.*nothing of this name") as raised:
+def test_unknown_names_are_refused_with_suggestions(parameter, name, remedy, images, labels):
+    with pytest.raises(ValueError, match=f"^{parameter}=.*nothing with this name") as raised:
         CNNClassifier(**{parameter: name}).fit(images, labels)
     assert raised.match(remedy)
 
 
-def test_transfer_is_checked_too_before_any_weights_are_fetched(images, labels):
-    with pytest.raises(ValueError, match=r"head_units=\(0,\) holds 0"):
+def test_transfer_parameters_are_checked_before_weights_are_downloaded(images, labels):
+    with pytest.raises(ValueError, match=r"head_units=\(0,\) contains 0"):
         TransferClassifier(head_units=(0,)).fit(images, labels)
     with pytest.raises(ValueError, match=r"activation='rleu'"):
         TransferClassifier(activation="rleu", head_units=(4,)).fit(images, labels)
 
 
-def test_names_are_looked_up_without_moving_pythons_generator(small, images, labels):
+def test_looking_up_names_does_not_change_the_generator_of_python(small, images, labels):
     before = random.getstate()
     small().fit(images, labels)
     assert random.getstate() == before

@@ -1,4 +1,4 @@
-"""Weights to begin with: what their file holds, and which network they are for."""
+"""Initial weights: their file, and the network they are for."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def saved(tmp_path, images):
     return weights, read_weights(tmp_path / "weights.npz")
 
 
-def test_weights_come_back_to_the_precision_of_16_bits(saved):
+def test_weights_are_read_with_the_precision_of_16_bits(saved):
     weights, read = saved
     assert len(read.arrays) == len(weights)
     for one, other in zip(read.arrays, weights, strict=True):
@@ -35,7 +35,7 @@ def test_weights_come_back_to_the_precision_of_16_bits(saved):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-6)
 
 
-def test_a_network_of_more_classes_begins_with_all_but_the_logits(saved):
+def test_a_network_with_more_classes_gets_all_weights_except_the_logits(saved):
     weights, read = saved
     three = build_cnn(**ARGUMENTS | {"n_outputs": 3, "dropout": 0.5})
     three.set_weights(weights_for(read, ARGUMENTS | {"n_outputs": 3, "dropout": 0.5}, 3))
@@ -43,7 +43,7 @@ def test_a_network_of_more_classes_begins_with_all_but_the_logits(saved):
     assert not three.get_weights()[-2].any()
 
 
-def test_another_network_is_refused_with_what_differs(saved):
+def test_another_network_is_refused_with_the_differences(saved):
     with pytest.raises(ValueError, match=r"it has filters=\[3\], this one filters=\[4\]"):
         weights_for(saved[1], ARGUMENTS | {"filters": (4,)}, 1)
 
@@ -55,7 +55,7 @@ def test_weights_that_do_not_fit_into_16_bits_are_refused(tmp_path, images):
         write_weights(tmp_path / "weights.npz", weights, ARGUMENTS, images)
 
 
-def test_images_are_known_again_by_their_pixels(saved, images):
+def test_images_are_recognised_by_their_pixels(saved, images):
     read = saved[1]
     assert read.n_seen(images) == 4
     assert read.n_seen(images[4:]) == 0

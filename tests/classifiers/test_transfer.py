@@ -1,4 +1,4 @@
-"""TransferClassifier: features once, then a head, then what lies above a depth."""
+"""TransferClassifier: features computed once, training of the head, fine-tuning."""
 
 import inspect
 import os
@@ -48,12 +48,12 @@ EXPECTED_FAILURES = {
     expected_failed_checks=lambda _: EXPECTED_FAILURES,
     xfail_strict=True,
 )
-def test_scikit_learns_checks(estimator, check):
+def test_checks_of_scikit_learn(estimator, check):
     run_check(estimator, check)
 
 
 def transfer(**parameters) -> TransferClassifier:
-    """Make a small one, with other parameters where they are given."""
+    """Make a small classifier with these parameters."""
     defaults = {
         "weights": None,
         "epochs": 3,
@@ -67,7 +67,7 @@ def transfer(**parameters) -> TransferClassifier:
 
 @pytest.fixture(scope="module")
 def weights_file(tmp_path_factory):
-    """Random weights of MobileNet without its top, as Keras keeps them."""
+    """Random weights of MobileNet without its top, saved by Keras."""
     file = tmp_path_factory.mktemp("weights") / "quarter.weights.h5"
     save_weights(file, alpha=0.25, seed=1)
     return file
@@ -89,13 +89,13 @@ pytestmark = pytest.mark.filterwarnings(
 
 @pytest.fixture(scope="module")
 def fitted(weights_file, images, labels) -> TransferClassifier:
-    """A classifier that no test changes."""
+    """A fitted classifier, which tests must not change."""
     return transfer(weights=weights_file).fit(images, labels)
 
 
 @pytest.fixture(scope="module")
 def fine_tuned(weights_file, images, labels) -> TransferClassifier:
-    """Another that no test changes, fine-tuned from its last block on."""
+    """A classifier fine-tuned from its last block, which tests must not change."""
     return transfer(
         weights=weights_file,
         fine_tune_from="conv_pw_13",
@@ -105,7 +105,7 @@ def fine_tuned(weights_file, images, labels) -> TransferClassifier:
 
 
 class Rates(WatchingCallback):
-    """Notes the learning rate of each epoch."""
+    """Records the learning rate of each epoch."""
 
     def __init__(self):
         super().__init__()
@@ -147,7 +147,7 @@ def test_it_has_all_training_parameters_of_cnn_classifier():
     assert {name: own[name] for name in training} == {name: cnn[name] for name in training}
 
 
-def test_defaults_are_those_of_build_pretrained():
+def test_defaults_equal_those_of_build_pretrained():
     network, own = defaults_of(build_pretrained), defaults_of(TransferClassifier)
     shared = network.keys() & own.keys() - {"weights", "backbone_options"}
     assert shared >= {"backbone", "global_pooling", "head_units", "activation", "dropout", "l2"}
@@ -186,15 +186,15 @@ def test_features_are_standardised_in_the_network(fitted, images):
     np.testing.assert_allclose(features[:, vary].std(axis=0), 1, atol=1e-3)
 
 
-def test_the_network_predicts_what_the_classifier_predicts(fitted, fine_tuned, images):
+def test_the_network_and_the_classifier_predict_the_same(fitted, fine_tuned, images):
     for classifier in (fitted, fine_tuned):
         logits = keras.ops.convert_to_numpy(classifier.network_(images))[:, 0]
         expected = classifier.predict_proba(images)[:, 1]
         np.testing.assert_allclose(1 / (1 + np.exp(-logits)), expected, atol=1e-5)
 
 
-def test_features_of_random_weights_are_learned_from(images, labels):
-    """They are as small as 1e-17, and only standardised can a head tell them apart."""
+def test_features_of_random_weights_can_be_learned(images, labels):
+    """They are as small as 1e-17, so that a head can use them only after standardisation."""
     assert transfer(epochs=20).fit(images, labels).score(images, labels) > 0.9
 
 
@@ -206,7 +206,7 @@ def test_a_frozen_backbone_keeps_its_weights(fitted, weights_file):
     assert all(np.array_equal(a, b) for a, b in zip(body, expected, strict=True))
 
 
-def test_candidates_and_folds_share_one_start(images, labels, weights_file):
+def test_candidates_and_folds_share_initial_weights(images, labels, weights_file):
     transfer(weights=weights_file).fit(images, labels)
     before = _transfer._initial_body.cache_info()
     for parameters in ({"head_units": (4,)}, {"dropout": 0.5}, {"random_state": 3}):
@@ -243,12 +243,12 @@ def test_images_of_any_range_share_one_program(images, labels):
 # Fine-tuning
 
 
-def test_fine_tuning_changes_layers_from_the_depth_on(fine_tuned, fitted):
+def test_fine_tuning_changes_only_the_upper_layers(fine_tuned, fitted):
     assert changed_layers(body_of(fitted), body_of(fine_tuned)) == {"conv_pw_13"}
 
 
 @pytest.mark.slow
-def test_fine_tuning_goes_at_its_own_rate(images, labels, weights_file):
+def test_fine_tuning_has_its_own_learning_rate(images, labels, weights_file):
     rates = Rates()
     classifier = transfer(
         weights=weights_file,
@@ -266,7 +266,7 @@ def test_fine_tuning_goes_at_its_own_rate(images, labels, weights_file):
 
 
 @pytest.mark.slow
-def test_without_weights_all_is_trained_from_the_start(images, labels):
+def test_without_weights_all_layers_are_trained_together(images, labels):
     rates = Rates()
     classifier = transfer(
         fine_tune_from="all",
@@ -280,7 +280,7 @@ def test_without_weights_all_is_trained_from_the_start(images, labels):
     assert {"conv1", "conv1_bn", "conv_pw_13", "conv_pw_13_bn"} <= moved
 
 
-def test_an_unknown_depth_is_refused_before_training(images, labels, weights_file):
+def test_an_unknown_layer_is_refused_before_training(images, labels, weights_file):
     rates = Rates()
     classifier = transfer(weights=weights_file, fine_tune_from="conv_pw_31", callbacks=[rates])
     with pytest.raises(ValueError, match=r"no layer 'conv_pw_31'.*'conv_pw_13'"):
@@ -289,7 +289,7 @@ def test_an_unknown_depth_is_refused_before_training(images, labels, weights_fil
 
 
 @pytest.mark.slow
-def test_early_stopping_and_schedules_act_in_both_phases(images, labels, weights_file):
+def test_early_stopping_and_schedules_apply_to_both_phases(images, labels, weights_file):
     classifier = transfer(
         weights=weights_file,
         fine_tune_from="conv_pw_13",
@@ -310,15 +310,13 @@ def test_early_stopping_and_schedules_act_in_both_phases(images, labels, weights
     assert np.isfinite(classifier.history_["val_auc"]).all()
 
 
-# What the head alone cannot use
+# Parameters that the head does not use
 
 
 @pytest.mark.parametrize(
     "parameters", [{"augmentation": ImageAugmenter(rotation=10)}, {"mixup": 0.4}]
 )
-def test_augmentation_of_frozen_features_is_said_to_have_no_effect(
-    images, labels, fitted, parameters
-):
+def test_augmentation_of_frozen_features_warns(images, labels, fitted, parameters):
     classifier = clone(fitted).set_params(**parameters)
     with pytest.warns(UserWarning, match=f"{next(iter(parameters))} have no effect.*a step"):
         classifier.fit(images, labels)
@@ -326,7 +324,7 @@ def test_augmentation_of_frozen_features_is_said_to_have_no_effect(
 
 
 @pytest.mark.slow
-def test_augmentation_and_mixup_act_in_fine_tuning(images, labels, fine_tuned):
+def test_augmentation_and_mixup_apply_to_fine_tuning(images, labels, fine_tuned):
     changed = (
         clone(fine_tuned)
         .set_params(augmentation=ImageAugmenter(rotation=20), mixup=0.4)
@@ -336,7 +334,7 @@ def test_augmentation_and_mixup_act_in_fine_tuning(images, labels, fine_tuned):
     assert changed.history_["loss"][3:] != fine_tuned.history_["loss"][3:]
 
 
-def test_augmented_predictions_are_no_waste(images, labels, fitted):
+def test_augmentation_for_predictions_does_not_warn(images, labels, fitted):
     classifier = (
         clone(fitted)
         .set_params(augmentation=ImageAugmenter(rotation=20), n_tta=2)
@@ -350,7 +348,7 @@ def test_augmented_predictions_are_no_waste(images, labels, fitted):
 # Continuing
 
 
-def test_warm_start_goes_on_with_the_head(images, labels, weights_file):
+def test_warm_start_continues_with_the_head(images, labels, weights_file):
     whole = transfer(weights=weights_file, epochs=4).fit(images, labels)
     halves = transfer(weights=weights_file, epochs=2, warm_start=True).fit(images, labels)
     halves.fit(images, labels)
@@ -373,7 +371,7 @@ def test_partial_fit_trains_the_head_and_then_fine_tunes(images, labels, weights
     assert classifier.n_iter_ == 3
 
 
-def test_a_fit_that_breaks_off_in_fine_tuning_leaves_nothing_fitted(images, labels, weights_file):
+def test_a_fit_interrupted_in_fine_tuning_leaves_nothing_fitted(images, labels, weights_file):
     class Stop(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             if len(self.model.input_shape) == 4:  # the head is trained on rows
@@ -415,7 +413,7 @@ def test_three_classes(images, unseen, weights_file):
     assert classifier.network_.output_shape == (None, 3)
 
 
-def test_kept_by_joblib(fine_tuned, images, tmp_path):
+def test_saved_by_joblib(fine_tuned, images, tmp_path):
     joblib.dump(fine_tuned, tmp_path / "classifier.joblib")
     loaded = joblib.load(tmp_path / "classifier.joblib")
     np.testing.assert_array_equal(loaded.predict_proba(images), fine_tuned.predict_proba(images))

@@ -1,4 +1,4 @@
-"""Held-out rows: stratified, and never parts of what belongs together."""
+"""Held-out rows are stratified, and groups are kept together."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def sides_of(held_out: np.ndarray, groups) -> dict:
     seed=st.integers(0, 99),
 )
 @settings(max_examples=50, deadline=None)
-def test_of_each_class_the_share_is_held_out(counts, fraction, seed):
+def test_the_share_of_each_class_is_held_out(counts, fraction, seed):
     y = np.random.RandomState(seed).permutation(np.repeat(np.arange(len(counts)), counts))
     held_out = choose(distinct_images(len(y)), y, fraction=fraction, seed=seed)
     assert held_out.shape == y.shape
@@ -65,8 +65,8 @@ def test_identical_images_and_images_of_a_patient_stay_together(data, seed):
     assert set(y[held_out]) == set(y[~held_out]) == {0, 1}
 
 
-def test_ties_are_followed_through_chains():
-    """A shares its patient with B, and B its content with C: the three are one group."""
+def test_groups_are_connected_transitively():
+    """A and B have the same patient, B and C the same content: the three are one group."""
     X = distinct_images(10)
     X[2] = X[1]
     y = np.zeros(10, dtype=int)
@@ -77,21 +77,21 @@ def test_ties_are_followed_through_chains():
         assert len(set(choose(X, y, names, fraction=0.5, seed=seed)[:3])) == 1
 
 
-def test_patients_of_equal_number_but_another_class_are_not_tied():
+def test_patients_of_equal_number_but_another_class_are_separate():
     names = [f"person{i}_{kind}_1.jpeg" for kind in ("virus", "bacteria") for i in range(5)]
     y = np.repeat([0, 1], 5)
     sides = {tuple(choose(distinct_images(10), y, names, seed=seed)[[0, 5]]) for seed in range(20)}
     assert (True, False) in sides
 
 
-def test_files_of_unknown_names_are_their_own_patients_with_a_warning():
+def test_files_of_unknown_names_are_separate_patients_with_a_warning():
     names = [f"scan_{i}.png" for i in range(20)]
     y = np.arange(20) % 2
     with pytest.warns(UnknownPatientsWarning, match="20 of 20 file names"):
         assert choose(distinct_images(20), y, names).sum() == 4
 
 
-def test_the_choice_depends_on_the_seed_alone():
+def test_the_choice_depends_only_on_the_seed():
     X, y = distinct_images(30), np.arange(30) % 2
     np.testing.assert_array_equal(choose(X, y, seed=3), choose(X, y, seed=3))
     assert not np.array_equal(choose(X, y, seed=3), choose(X, y, seed=4))
@@ -110,7 +110,7 @@ def test_the_choice_depends_on_the_seed_alone():
         ),
         ([0, 1, 0, 1], [0, 0, 1, 1], None, r"2 image\(s\) of 0 patient"),
     ],
-    ids=["one image", "copies of one", "one patient", "none of its own"],
+    ids=["one image", "copies of one", "one patient", "only patients of both classes"],
 )
 def test_a_class_that_cannot_be_on_both_sides_is_an_error(content, y, names, found):
     with pytest.raises(ValueError, match=rf"Class 1 .*{found}.*X_val.*early_stopping=False"):
@@ -122,7 +122,7 @@ def test_a_class_that_cannot_be_on_both_sides_is_an_error(content, y, names, fou
 
 @pytest.fixture
 def choices(monkeypatch) -> list[tuple]:
-    """What ``fit`` asked of validation_mask, and what it got."""
+    """Arguments and results of the calls of validation_mask in ``fit``."""
     seen = []
 
     def spy(X, y, filenames, *more):
@@ -147,7 +147,7 @@ def test_fit_keeps_the_patients_of_an_image_array_together(small, images, labels
     assert all(len(sides) == 1 for sides in sides_of(held_out, patients).values())
 
 
-def test_fit_knows_no_patients_of_a_plain_array(small, images, labels, choices):
+def test_a_plain_array_has_no_known_patients_in_fit(small, images, labels, choices):
     small(early_stopping=True, epochs=1, validation_fraction=0.3).fit(images, labels)
     ((asked, held_out),) = choices
     assert len(set(asked)) == len(labels)
@@ -155,7 +155,7 @@ def test_fit_knows_no_patients_of_a_plain_array(small, images, labels, choices):
 
 
 @pytest.mark.parametrize("options", [{}, {"early_stopping": True, "X_val": True}])
-def test_nothing_is_held_out_unasked(small, images, labels, choices, options):
+def test_nothing_is_held_out_without_early_stopping(small, images, labels, choices, options):
     options = dict(options)
     validation = {"X_val": images, "y_val": labels} if options.pop("X_val", None) else {}
     small(epochs=1, **options).fit(images, labels, **validation)
@@ -197,7 +197,7 @@ def test_the_class_with_too_few_images_is_named(small, images, labels):
         small(early_stopping=True).fit(images[:3], names[:3])
 
 
-def test_weights_of_zero_may_fall_into_the_held_out_part(small, images, labels):
+def test_images_of_weight_zero_may_be_held_out(small, images, labels):
     sample_weight = np.zeros(len(labels))
     sample_weight[:2] = 1
     small(early_stopping=True).fit(images, labels, sample_weight=sample_weight)

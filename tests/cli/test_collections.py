@@ -259,7 +259,7 @@ def test_every_file_has_exactly_one_fate_that_a_reader_can_find(every_kind, mode
     read = {Path(path).name for path in xrays.filenames[xrays.target == 1]}
     assert read == images | damaged
     assert {Path(path).name for path in xrays.skipped["path"]} == SKIPPED
-    assert f"leave it behind: {len(LITTER)} items" in xrays.DESCR
+    assert f"leave them behind: {len(LITTER)} items" in xrays.DESCR
 
     table = every_kind.parent / "findings.csv"
     assert main(["audit", str(every_kind), "--csv", str(table)]) == 3

@@ -1,4 +1,4 @@
-"""Headers become a table that names no patient, and every file has its row."""
+"""Headers become a table that names no patient and has a row for every file."""
 
 import os
 import re
@@ -101,7 +101,7 @@ def test_hashes_depend_on_the_salt(tmp_path):
 
 
 @pytest.mark.parametrize("salt", ["", b"", 5])
-def test_a_salt_that_salts_nothing_is_refused(salt, tmp_path):
+def test_an_empty_salt_is_refused(salt, tmp_path):
     with pytest.raises(ValueError, match="salt="):
         read_dicom_headers([write(tmp_path / "x")], salt=salt)
 
@@ -115,7 +115,7 @@ def test_ages_are_in_years(age, years, tmp_path):
     assert table["error"][0] == ""
 
 
-def test_an_age_that_is_none_is_said_and_not_quoted(tmp_path):
+def test_an_invalid_age_is_reported_and_not_quoted(tmp_path):
     path = write(tmp_path / "x", PatientAge="old")
     (row,) = read_dicom_headers([path]).to_dict("records")
     assert np.isnan(row["age"])
@@ -123,7 +123,7 @@ def test_an_age_that_is_none_is_said_and_not_quoted(tmp_path):
     assert row["rows"] == 6
 
 
-def test_a_view_by_its_code(tmp_path):
+def test_views_are_read_from_their_code(tmp_path):
     code = Dataset()
     code.CodeMeaning = "Postero-anterior"
     paths = [write(tmp_path / "x", ViewPosition="", ViewCodeSequence=[code])]
@@ -170,7 +170,7 @@ def test_missing_files_and_folders(tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs on this system")
-def test_a_fifo_does_not_hang(tmp_path):
+def test_a_fifo_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.dcm")
     expected = "a folder, pipe, socket or device"
     assert read_dicom_headers([tmp_path / "pipe.dcm"])["error"].tolist() == [expected]
@@ -204,7 +204,7 @@ def test_all_of_pydicoms_files_have_a_row_and_none_warns():
 
 
 class CountingFile:
-    """A file that says how many bytes were read from it."""
+    """A file that counts the bytes read from it."""
 
     def __init__(self, file, n_read):
         self._file, self._n_read = file, n_read
@@ -240,10 +240,10 @@ def test_pixels_are_not_read(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("tags", "message"),
     [
-        (["StudyDat"], "'StudyDat' is no keyword of DICOM.* Did you mean 'StudyDate'"),
-        (["Study Date"], "is no keyword of DICOM"),
-        (["PixelData"], "PixelData holds no value that fits in a table"),
-        (["ViewCodeSequence"], "ViewCodeSequence holds no value that fits"),
+        (["StudyDat"], "'StudyDat' is not a DICOM keyword.* Did you mean 'StudyDate'"),
+        (["Study Date"], "is not a DICOM keyword"),
+        (["PixelData"], "The values of PixelData do not fit in a table"),
+        (["ViewCodeSequence"], "The values of ViewCodeSequence do not fit"),
     ],
 )
 def test_tags_that_cannot_be_columns_are_refused(tags, message, tmp_path):

@@ -44,7 +44,7 @@ SHA256 = hashlib.sha256(ARCHIVE).hexdigest()
 
 
 class Server:
-    """Serves what `pages` says; `truncated` pages end early; `failures` are answered first."""
+    """Serves `pages`; `truncated` pages end early; `failures` are answered first."""
 
     def __init__(self):
         self.pages = {"/good.zip": ARCHIVE, "/wrong.zip": ARCHIVE[:-5] + b"wrong"}
@@ -132,7 +132,7 @@ def test_good_archive(fetch, tmp_path):
     assert files[0].read_bytes().startswith(b"pixels of chest_xray/")
 
 
-def test_second_call_does_without_the_network(fetch, server):
+def test_second_call_does_not_use_the_network(fetch, server):
     first = fetch("good.zip")
     server.stop()
     again = fetch("good.zip", download_if_missing=False, split="test")
@@ -148,7 +148,7 @@ def test_download_if_missing(fetch, server, tmp_path):
     assert left_behind(tmp_path) == []
 
 
-def test_corrupted_archive_is_not_kept(fetch, server, tmp_path):
+def test_corrupted_archive_is_removed(fetch, server, tmp_path):
     with pytest.raises(OSError, match=rf"expected {SHA256}[\s\S]*not the archive"):
         fetch("wrong.zip", n_retries=3)
     assert server.requests["/wrong.zip"] == 1  # another try would give the same
@@ -157,7 +157,7 @@ def test_corrupted_archive_is_not_kept(fetch, server, tmp_path):
     assert len(fetch("wrong.zip").filenames) == 4
 
 
-def test_truncated_transfer_is_tried_again_and_not_kept(fetch, server, tmp_path):
+def test_truncated_transfer_is_tried_again_and_removed(fetch, server, tmp_path):
     with pytest.raises(ConnectionError, match="could not be downloaded"):
         fetch("short.zip", n_retries=2)
     assert server.requests["/short.zip"] == 3
@@ -166,7 +166,7 @@ def test_truncated_transfer_is_tried_again_and_not_kept(fetch, server, tmp_path)
     assert len(fetch("short.zip").filenames) == 4
 
 
-def test_passing_failures_are_overcome(fetch, server):
+def test_temporary_failures_are_retried(fetch, server):
     server.failures["/good.zip"] = [503, 500]
     assert len(fetch("good.zip", n_retries=2).filenames) == 4
     assert server.requests["/good.zip"] == 3
@@ -209,11 +209,11 @@ def test_interrupted_download_leaves_nothing(fetch, tmp_path, monkeypatch):
 
 
 def test_installed_by_another_process_meanwhile(fetch, tmp_path, monkeypatch):
-    def overtaken(archive, target):
+    def install_first(archive, target):
         unpack(archive, target)
         shutil.copytree(target, tmp_path / "home" / f"chest_xray-{SHA256[:12]}")
 
-    monkeypatch.setattr(_fetch, "unpack", overtaken)
+    monkeypatch.setattr(_fetch, "unpack", install_first)
     assert len(fetch("good.zip").filenames) == 4
     assert left_behind(tmp_path) == [f"chest_xray-{SHA256[:12]}"]
 
@@ -295,7 +295,7 @@ def unusable_archives():
 @pytest.mark.parametrize(
     "archive", [pytest.param(data, id=name) for name, data in unusable_archives()]
 )
-def test_whatever_an_unusable_archive_makes_zipfile_raise_is_one_error(archive, tmp_path):
+def test_every_unusable_archive_raises_the_same_error(archive, tmp_path):
     (tmp_path / "archive.zip").write_bytes(archive)
     with pytest.raises(OSError, match=r"not a sound zip file.*Check the url"):
         unpack(tmp_path / "archive.zip", tmp_path / "unpacked")
@@ -324,11 +324,11 @@ def serve(server, monkeypatch, page, stream, n_bytes):
 
 
 def test_a_download_stops_at_the_known_size(server, tmp_path, monkeypatch):
-    def without_end():
+    def endless_stream():
         for _ in range(2000):
             yield b"x" * 2**16
 
-    serve(server, monkeypatch, "endless", without_end, n_bytes=len(ARCHIVE))
+    serve(server, monkeypatch, "endless", endless_stream, n_bytes=len(ARCHIVE))
     with pytest.raises(OSError, match=rf"more than {len(ARCHIVE)} bytes[\s\S]*not the archive"):
         fetch_chest_xray(tmp_path, n_retries=3, delay=0)
     assert server.requests["/endless"] == 1
@@ -342,13 +342,13 @@ def test_a_download_stops_at_the_known_size(server, tmp_path, monkeypatch):
         fetch_chest_xray(tmp_path, n_retries=3, delay=0)
 
 
-def test_a_download_at_a_crawl_is_given_up(server, tmp_path, monkeypatch):
-    def crawl():
+def test_a_very_slow_download_is_given_up(server, tmp_path, monkeypatch):
+    def slow_stream():
         for _ in range(200):
             yield b"x"
             time.sleep(0.02)
 
-    serve(server, monkeypatch, "slow", crawl, n_bytes=len(ARCHIVE))
+    serve(server, monkeypatch, "slow", slow_stream, n_bytes=len(ARCHIVE))
     monkeypatch.setattr(_download, "_RATE_WINDOW", 0.1)
     with pytest.raises(ConnectionError, match=r"bytes per second; less than 10,000"):
         fetch_chest_xray(tmp_path, n_retries=1, delay=0)
@@ -356,7 +356,7 @@ def test_a_download_at_a_crawl_is_given_up(server, tmp_path, monkeypatch):
     assert server.sent["/slow"] < 200
 
 
-def test_what_a_killed_download_has_left_is_swept(fetch, tmp_path):
+def test_leftovers_of_a_killed_download_are_removed(fetch, tmp_path):
     left = tmp_path / "home" / ".chest_xray-13efc0-abc.skpneumo-tmp"
     left.mkdir(parents=True)
     (left / "archive.zip").write_bytes(b"half")
@@ -385,7 +385,7 @@ def test_bad_arguments(tmp_path, options, message):
         fetch_chest_xray(tmp_path, **options)
 
 
-def test_mirrors_are_one_archive():
+def test_all_mirrors_have_the_same_archive():
     assert len({(m.sha256, m.n_bytes, m.version) for m in _download.MIRRORS}) == 1
     for mirror in _download.MIRRORS:
         assert mirror.url.startswith("https://")

@@ -1,4 +1,4 @@
-"""Folders that are no classes are asked about."""
+"""Folders that may not be classes raise an error that asks what they are."""
 
 import re
 import warnings
@@ -42,7 +42,7 @@ def below(*folders):
         ("2019", "2020", "2021"),
     ],
 )
-def test_folders_that_hold_the_same_folders_are_asked_about(tmp_path, folders):
+def test_folders_with_the_same_folders_in_them_are_asked_about(tmp_path, folders):
     touch(tmp_path, below(*folders))
     with pytest.raises(ValueError, match=r"Which of the two are the classes\?") as caught:
         load_chest_xray(tmp_path)
@@ -51,13 +51,13 @@ def test_folders_that_hold_the_same_folders_are_asked_about(tmp_path, folders):
         assert said in text
 
 
-def test_a_site_that_lacks_a_class_is_a_site_all_the_same(tmp_path):
+def test_a_site_without_one_of_the_classes_is_still_a_site(tmp_path):
     touch(tmp_path, ["A/NORMAL/1.png", "A/COVID/2.png", "B/NORMAL/3.png"])
     with pytest.raises(ValueError, match="Which of the two"):
         load_chest_xray(tmp_path)
 
 
-def test_splits_are_named_or_said_to_be_splits(tmp_path):
+def test_folders_become_splits_by_split_or_top_folders(tmp_path):
     touch(tmp_path, below("Training", "Validation"))
     for options in ({"split": ["Training", "Validation"]}, {"top_folders": "split"}):
         xrays = quietly(tmp_path, **options)
@@ -81,7 +81,7 @@ def test_sites_become_a_column(tmp_path):
     assert xrays.target_names == ["NORMAL", "PNEUMONIA"]
 
 
-def test_classes_may_hold_the_same_folders(tmp_path):
+def test_classes_may_contain_the_same_folders(tmp_path):
     views = ["NORMAL/AP/1.png", "NORMAL/PA/2.png", "PNEUMONIA/AP/3.png", "PNEUMONIA/PA/4.png"]
     xrays = quietly(touch(tmp_path / "known", views))
     assert [*xrays.target] == [0, 0, 1, 1]
@@ -93,12 +93,12 @@ def test_classes_may_hold_the_same_folders(tmp_path):
     assert [*xrays.target] == [0, 0, 1, 1]
 
 
-def test_folders_of_patients_are_no_question(tmp_path):
+def test_folders_of_patients_are_accepted(tmp_path):
     touch(tmp_path, ["x/pat1/a.png", "x/pat2/a.png", "healthy/pat3/a.png", "healthy/pat4/a.png"])
     assert [*quietly(tmp_path).target_names] == ["healthy", "x"]
 
 
-def test_masks_are_no_x_rays(tmp_path):
+def test_masks_are_not_read_as_images(tmp_path):
     touch(
         tmp_path,
         [f"{name}/{kind}/1.png" for name in ("COVID", "Normal") for kind in ("images", "masks")],
@@ -108,32 +108,32 @@ def test_masks_are_no_x_rays(tmp_path):
     xrays = quietly(tmp_path, leave_out="masks")
     assert len(xrays.filenames) == 2
     assert all("/images/" in path for path in xrays.filenames)
-    assert re.search(r"Left out, as asked: 2 folders", xrays.DESCR)
+    assert re.search(r"Left out, as requested: 2 folders", xrays.DESCR)
     with pytest.raises(ValueError, match="two kinds"):
         load_chest_xray(tmp_path / "COVID")
 
 
-def test_folders_that_are_called_as_no_class_are_said_to_be(tmp_path):
+def test_folders_without_class_names_warn(tmp_path):
     touch(tmp_path, [f"P{patient}/{image}.png" for patient in range(4) for image in range(2)])
     with (
         pytest.warns(UnknownPatientsWarning),
         pytest.warns(
-            CollectionWarning, match=r"all 4 class folders \(P0, P1, P2, \.\.\.\) are no wo"
+            CollectionWarning, match=r"None of the 4 class folders \(P0, P1, P2, \.\.\.\) has"
         ),
     ):
         load_chest_xray(tmp_path)
 
 
-def test_what_is_to_be_left_out_and_is_not_there_is_named(tmp_path):
+def test_a_missing_folder_to_leave_out_is_named(tmp_path):
     touch(tmp_path, ["NORMAL/1.png", "NORMAL/masks/1.png", "PNEUMONIA/2.png"])
     with (
         pytest.warns(UnknownPatientsWarning),
-        pytest.warns(CollectionWarning, match="leave_out names 'mask', and there is no folder"),
+        pytest.warns(CollectionWarning, match="leave_out names 'mask', but there is no folder"),
     ):
         load_chest_xray(tmp_path, leave_out=["mask", "Masks"])
 
 
-def test_what_lies_beside_the_folder_of_the_collection_is_counted(tmp_path):
+def test_files_next_to_the_collection_are_counted(tmp_path):
     files = ["wrapped/once/NORMAL/1.png", "wrapped/once/PNEUMONIA/2.png"]
     strangers = ["notes.txt", "wrapped/list.csv"]
     touch(tmp_path, [*files, *strangers, "wrapped/3.png"])

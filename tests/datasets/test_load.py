@@ -1,4 +1,4 @@
-"""Reading collections from folders. Nothing opens an image, so empty files do."""
+"""Reading collections from folders. No image is opened, so the files are empty."""
 
 import os
 import random
@@ -87,7 +87,7 @@ def test_wrapped_collection(tmp_path, wrapping):
     assert len(xrays.filenames) == len(KAGGLE)
 
 
-def test_version_three_holds_other_images_beside_the_xrays(tmp_path):
+def test_other_images_of_version_three_are_not_read(tmp_path):
     touch(tmp_path / "CellData/chest_xray", KAGGLE)
     touch(tmp_path / "CellData/OCT", ["train/CNV/CNV-1-1.jpeg", "test/CNV/CNV-2-1.jpeg"])
     assert len(load_chest_xray(tmp_path).filenames) == len(KAGGLE)
@@ -102,7 +102,7 @@ def test_the_second_copy_in_the_archive_of_kaggle_is_not_read(tmp_path):
     assert f"images in {tmp_path / 'chest_xray'} ({len(KAGGLE)})" in xrays.DESCR
 
 
-def test_litter_is_overlooked_and_other_files_are_counted(tmp_path):
+def test_system_files_are_ignored_and_other_files_are_counted(tmp_path):
     touch(tmp_path, KAGGLE)
     touch(
         tmp_path,
@@ -118,7 +118,7 @@ def test_litter_is_overlooked_and_other_files_are_counted(tmp_path):
     assert "Skipped" not in load_chest_xray(tmp_path).DESCR
     xrays = load_chest_xray(tmp_path)
     assert xrays.skipped.empty
-    assert "Overlooked, as machines leave it behind: 6 items" in xrays.DESCR
+    assert "Ignored, because other programs leave them behind: 6 items" in xrays.DESCR
     touch(tmp_path, ["train/NORMAL/notes.txt", "train/NORMAL/film.bmp", "readme.md"])
     (tmp_path / "train/NORMAL/film.bmp").write_bytes(b"BM")
     with pytest.warns(SkippedFilesWarning, match="Skipped 3 files, of which 2 are each") as caught:
@@ -127,7 +127,7 @@ def test_litter_is_overlooked_and_other_files_are_counted(tmp_path):
     assert caught[0].filename == __file__
     assert "film.bmp" in str(caught[0].message)
     assert len(xrays.filenames) == len(KAGGLE)
-    assert "Skipped, as they are no images that can be read: 3 files" in xrays.DESCR
+    assert "Skipped, because they cannot be read as images: 3 files" in xrays.DESCR
     assert dict(xrays.skipped.itertuples(index=False)) == {
         str(tmp_path / "train/NORMAL/notes.txt"): "an empty file",
         str(tmp_path / "train/NORMAL/film.bmp"): "a BMP image, which is not read",
@@ -183,7 +183,7 @@ def test_folder_per_class_without_splits(tmp_path):
     assert [*xrays.etiology] == ["normal", "unknown", "unknown"]
     assert set(xrays.split) == {""}
     assert len(set(xrays.groups)) == 3
-    assert "Nothing is known of its origin" in xrays.DESCR
+    assert "Nothing is known about its origin" in xrays.DESCR
 
 
 def test_other_classes_have_the_same_numbers_in_every_split(tmp_path):
@@ -245,9 +245,9 @@ def test_images_outside_the_classes_warn(tmp_path):
     assert len(xrays.filenames) == len(KAGGLE)
 
 
-def test_name_at_odds_with_its_folder(tmp_path):
+def test_a_name_that_contradicts_its_folder_warns(tmp_path):
     touch(tmp_path, [*KAGGLE, "train/NORMAL/person7_virus_9.jpeg"])
-    with pytest.warns(CollectionWarning, match=r"person7_virus_9.jpeg.*Folders decide"):
+    with pytest.warns(CollectionWarning, match=r"person7_virus_9.jpeg.*The folders decide"):
         xrays = load_chest_xray(tmp_path)
     odd = [path.endswith("person7_virus_9.jpeg") for path in xrays.filenames]
     assert [*xrays.target[odd]] == [0]
@@ -255,7 +255,7 @@ def test_name_at_odds_with_its_folder(tmp_path):
         load_chest_xray(tmp_path, labels="etiology")
 
 
-def test_etiology_needs_names_that_tell_it(tmp_path):
+def test_etiology_needs_names_that_contain_it(tmp_path):
     touch(tmp_path, [*KAGGLE, "train/PNEUMONIA/scan.png", "train/NORMAL/scan.png"])
     with pytest.raises(ValueError, match=r"1 file \(.*PNEUMONIA.scan.png\) do not say"):
         load_chest_xray(tmp_path, labels="etiology")
@@ -323,10 +323,10 @@ def test_half_an_unpacked_archive_is_noticed(tmp_path):
         load_chest_xray(tmp_path)
 
 
-def test_subsets_and_other_collections_are_left_in_peace(tmp_path):
+def test_subsets_and_other_collections_do_not_warn(tmp_path):
     subset = touch(tmp_path / "subset", numbered("train/NORMAL", "IM-{:04d}-0001", 100))
     touch(subset, numbered("train/PNEUMONIA", "person{}_virus_1", 300))
-    assert "they are not as many" in load_chest_xray(subset).DESCR
+    assert "their number differs" in load_chest_xray(subset).DESCR
     other = touch(tmp_path / "other", numbered("test/NORMAL", "scan-{}", 230))
     touch(other, numbered("test/PNEUMONIA", "scan-{}", 390))
     with pytest.warns(UnknownPatientsWarning) as caught:
@@ -334,7 +334,7 @@ def test_subsets_and_other_collections_are_left_in_peace(tmp_path):
     assert len(caught) == 1
 
 
-def test_synthetic_collection_says_so_and_is_not_taken_for_the_published(tmp_path):
+def test_synthetic_collection_is_not_mistaken_for_the_published(tmp_path):
     made = make_chest_xray(tmp_path / "made", n_patients=8, images_per_patient=1, random_state=0)
     touch(tmp_path / "made", numbered("test/NORMAL", "IM-{:04d}-0009", 230))
     xrays = load_chest_xray(made.root)
@@ -382,7 +382,7 @@ def test_images_are_found_by_content_and_through_links(tmp_path):
         load_chest_xray(tmp_path, split="train")
 
 
-def test_names_that_are_no_text(tmp_path):
+def test_names_that_are_not_valid_text(tmp_path):
     touch(tmp_path, KAGGLE)
     name = os.fsdecode(b"person9_virus_\xff.jpeg")
     try:
@@ -398,7 +398,7 @@ def test_names_that_are_no_text(tmp_path):
     assert xrays.X["patient"][xrays.X["path"] == path].tolist() == [None]
 
 
-def test_two_classes_that_do_not_tell_are_asked_about(tmp_path):
+def test_two_classes_without_a_known_illness_are_asked_about(tmp_path):
     touch(tmp_path, ["COVID/person1_virus_1.png", "TB/person2_virus_2.png"])
     with pytest.raises(ValueError, match=r"'COVID', 'TB' is the illness.*--positive"):
         load_chest_xray(tmp_path)
@@ -421,7 +421,7 @@ def test_negations_are_healthy(tmp_path, pair):
     assert load_chest_xray(tmp_path).target_names == [*pair[::-1]]
 
 
-def test_x_carries_the_patients_and_the_rows_as_the_bunch_has_them(tmp_path):
+def test_x_has_the_patients_and_the_order_of_the_bunch(tmp_path):
     xrays = load_chest_xray(touch(tmp_path, KAGGLE))
     assert xrays.X["path"].tolist() == [*xrays.filenames]
     assert xrays.X["patient"].tolist() == [*xrays.groups]

@@ -1,4 +1,4 @@
-"""Reading collections from tables. Nothing opens an image, so empty files do."""
+"""Reading collections from tables. No image is opened, so the files are empty."""
 
 import os
 import re
@@ -38,7 +38,7 @@ def quietly(*arguments, **options):
         return load_image_table(*arguments, **options)
 
 
-def test_a_frame_becomes_what_a_folder_does(root):
+def test_a_frame_is_read_like_a_folder(root):
     xrays = load_image_table(TABLE, root=root)
     assert [*xrays.filenames] == [str(root / file) for file in FILES]
     assert [*xrays.target] == [0, 1, 1, 0]
@@ -106,7 +106,7 @@ def _without_pyarrow(_):
     raise ImportError("no engine")
 
 
-def test_paths_are_found_from_home_root_table_and_without_suffix(root, monkeypatch):
+def test_paths_are_found_from_home_root_or_table_and_without_suffix(root, monkeypatch):
     monkeypatch.setenv("HOME", str(root))
     monkeypatch.setenv("USERPROFILE", str(root))
     (root / "tables").mkdir()
@@ -120,7 +120,7 @@ def test_paths_are_found_from_home_root_table_and_without_suffix(root, monkeypat
     assert [*load_image_table(TABLE).filenames] == FILES
 
 
-def test_names_of_several_files_are_refused(root):
+def test_ambiguous_names_are_refused(root):
     (root / "b/1.png").touch()
     with pytest.raises(ValueError, match=r"'1' of the table may be 2 files: .*a/1.png, .*b/1.png"):
         load_image_table(TABLE.assign(path=["1", *FILES[1:]]), root=root)
@@ -132,9 +132,9 @@ def test_names_of_several_files_are_refused(root):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"path": ["x.png", *FILES[1:]]}, "1 of 4 files of the table are not there, 'x.png'"),
-        ({"path": ["b/1.png", *FILES[1:]]}, "not there, 'b/1.png'"),
-        ({"label": ["normal", "", "nan", "pneumonia"]}, "2 of 4 rows have no 'label', 'a/2.png'"),
+        ({"path": ["x.png", *FILES[1:]]}, "1 of 4 files of the table do not exist: 'x.png'"),
+        ({"path": ["b/1.png", *FILES[1:]]}, "not exist: 'b/1.png'"),
+        ({"label": ["normal", "", "nan", "pneumonia"]}, "2 of 4 rows have no 'label': 'a/2.png'"),
     ],
 )
 def test_incomplete_rows_are_named_or_dropped_with_a_warning(root, change, said):
@@ -145,17 +145,17 @@ def test_incomplete_rows_are_named_or_dropped_with_a_warning(root, change, said)
         xrays = load_image_table(table, root=root, incomplete="drop")
     n_dropped = 2 if "label" in change else 1
     assert len(xrays.filenames) == 4 - n_dropped
-    assert said.split(",")[0] in xrays.DESCR
+    assert said.split(":")[0] in xrays.DESCR
 
 
-def test_nothing_left_is_an_error(root):
+def test_a_table_without_complete_rows_is_an_error(root):
     with pytest.raises(ValueError, match="No row of the table is left"):
         load_image_table(TABLE.assign(path="x"), root=root, incomplete="drop")
 
 
 def test_rows_of_one_file_are_joined_or_refused(root):
     boxes = pd.concat([TABLE, TABLE.iloc[[1]]], ignore_index=True)
-    with pytest.warns(CollectionWarning, match="1 row of a file that has one already; joined"):
+    with pytest.warns(CollectionWarning, match="1 row joined with an earlier row"):
         assert [*load_image_table(boxes, root=root).target] == [0, 1, 1, 0]
     boxes.loc[4, "label"] = "normal"
     with pytest.raises(
@@ -168,7 +168,7 @@ def test_rows_of_one_file_are_joined_or_refused(root):
         load_image_table(boxes, root=root, positive="pneumonia")
 
 
-def test_patients_are_read_off_the_paths_where_no_column_has_them(root):
+def test_patients_are_read_from_the_paths_if_no_column_has_them(root):
     bare = TABLE.drop(columns="patient")
     xrays = load_image_table(bare, root=root, patient_pattern="folder")
     assert [*xrays.groups] == ["a", "a", "b", "b"]
@@ -189,13 +189,13 @@ def test_columns_that_are_not_there_are_named(root):
         load_image_table(pd.concat([TABLE, TABLE["label"]], axis=1), root=root)
 
 
-def test_what_is_no_table_is_named(root):
+def test_files_that_are_not_tables_are_named(root):
     with pytest.raises(FileNotFoundError, match="no table"):
         load_image_table(root / "nowhere.csv")
     with pytest.raises(IsADirectoryError, match="load_chest_xray"):
         load_image_table(root)
     (root / "t").write_bytes(b"\0\1\2")
-    with pytest.raises(ValueError, match="no table that can be read"):
+    with pytest.raises(ValueError, match="cannot be read as a table"):
         load_image_table(root / "t")
     (root / "t").write_bytes(b"\xd0\xcf\x11\xe0")
     with pytest.raises(ValueError, match="before 2007"):
@@ -212,7 +212,7 @@ def test_older_spreadsheets_write_latin_1(root):
     assert load_image_table(root / "t.csv").target_names == ["gesund", "Lungenentzündung"]
 
 
-def test_file_names_that_are_no_text(root):
+def test_file_names_that_are_not_valid_text(root):
     name = os.fsdecode(b"caf\xe9.png")
     try:
         (root / name).touch()
@@ -301,13 +301,13 @@ def test_layouts_of_known_collections(tmp_path, layout):
     assert [*xrays.target] == target
     assert [os.path.relpath(path, tmp_path) for path in xrays.filenames] == files
     said = [str(each.message) for each in caught]
-    assert ["each study is taken for a patient" in text for text in said] == (
+    assert ["each study is treated as a patient" in text for text in said] == (
         [True] if layout == "padchest" else []
     )
 
 
-def test_many_rows_are_read_split_and_their_patients_kept_apart(tmp_path):
-    """As the table of NIH, a tenth of its size; benchmarks measure the whole of it."""
+def test_many_rows_are_read_and_split_by_patient(tmp_path):
+    """A table like that of NIH, a tenth of its size; the benchmarks use the full size."""
     rng = np.random.default_rng(0)
     patients = np.sort(rng.integers(1, 3000, 11_212))
     names = [f"{patient:08d}_{i:03d}.png" for i, patient in enumerate(patients)]

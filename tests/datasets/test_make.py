@@ -1,4 +1,4 @@
-"""Synthetic radiographs: what is drawn, how it is shared out, and that it is reproducible."""
+"""Synthetic images: what they show, how they are split, and that they are reproducible."""
 
 import subprocess
 import sys
@@ -35,7 +35,7 @@ def collection(tmp_path_factory):
     return make_chest_xray(tmp_path_factory.mktemp("made"), n_patients=40, random_state=0)
 
 
-def test_collection_is_like_that_of_kaggle(collection):
+def test_collection_is_arranged_like_that_of_kaggle(collection):
     assert sorted(path.name for path in Path(collection.root).iterdir()) == [
         "SYNTHETIC.txt",
         "test",
@@ -78,16 +78,16 @@ def test_images_are_grey_jpegs_of_varying_size(collection):
     assert len(sizes) > len(collection.filenames) / 2
 
 
-def test_truth_lies_in_the_lungs(collection):
+def test_true_opacities_lie_in_the_lungs(collection):
     frame = collection.frame
     opacity = ["opacity_x", "opacity_y", "opacity_radius"]
     second = ["opacity2_x", "opacity2_y", "opacity2_radius"]
     assert frame.loc[frame.etiology == "normal", opacity + second].isna().all(axis=None)
-    ill = frame[frame.etiology != "normal"]
-    assert ill[opacity].notna().all(axis=None)
+    positive = frame[frame.etiology != "normal"]
+    assert positive[opacity].notna().all(axis=None)
     assert frame.loc[frame.etiology == "virus", second].notna().all(axis=None)
     for x, y in (opacity[:2], second[:2]):
-        there = ill[ill[x].notna()]
+        there = positive[positive[x].notna()]
         assert there[x].between(there.lungs_left, there.lungs_right).all()
         assert there[y].between(there.lungs_top, there.lungs_bottom).all()
         assert (there[x].between(0, there.width) & there[y].between(0, there.height)).all()
@@ -156,7 +156,7 @@ def test_nothing_but_the_opacities_tells_the_classes_apart():
     xrays = make_chest_xray(
         n_patients=200, images_per_patient=(1, 3), size=(60, 100), random_state=0
     )
-    ill = xrays.target == 1
+    positive = xrays.target == 1
     # The corners show skin and air, never lung.
     corners = np.array(
         [
@@ -167,7 +167,9 @@ def test_nothing_but_the_opacities_tells_the_classes_apart():
     frame = xrays.frame.assign(ratio=xrays.frame.width / xrays.frame.height, corners=corners)
     frame["n_images"] = frame.groupby("groups")["target"].transform("size")
     for column in ("width", "ratio", "corners", "n_images", "lungs_left", "lungs_bottom"):
-        assert ks_2samp(frame.loc[ill, column], frame.loc[~ill, column]).pvalue > 0.001, column
+        assert (
+            ks_2samp(frame.loc[positive, column], frame.loc[~positive, column]).pvalue > 0.001
+        ), column
 
 
 @pytest.mark.parametrize("etiology", ["bacteria", "virus"])
@@ -175,14 +177,14 @@ def test_opacities_lie_in_their_discs(etiology):
     for seed in range(5):
         rng = np.random.default_rng(seed)
         chest = draw_chest(rng, 160)
-        ill = add_opacities(rng, chest, etiology, peak=0.5)
-        added = ill.density - chest.density
+        positive = add_opacities(rng, chest, etiology, peak=0.5)
+        added = positive.density - chest.density
         assert added.min() >= 0
         assert np.all(added[chest.air == 0] == 0)
         steps = (np.arange(160) + 0.5) * SPAN / 160
         x, y = steps[None, :] - SPAN / 2, steps[:, None] + TOP
         inside = np.any(
-            [np.hypot(x - o.x, y - o.y) <= 1.05 * o.radius for o in ill.opacities], axis=0
+            [np.hypot(x - o.x, y - o.y) <= 1.05 * o.radius for o in positive.opacities], axis=0
         )
         assert added[inside].sum() > 0.93 * added.sum()
         row, column = np.unravel_index(added.argmax(), added.shape)
@@ -190,7 +192,7 @@ def test_opacities_lie_in_their_discs(etiology):
         assert not np.any(chest.density - draw_chest(np.random.default_rng(seed), 160).density)
 
 
-def test_film_and_truth_agree_on_where_things_are():
+def test_images_and_truth_agree_on_positions():
     """A single dense spot appears on every image where `to_image` says."""
     rng = np.random.default_rng(0)
     size, lungs = 400, Box(-0.8, 0.2, 0.8, 1.6)
@@ -208,7 +210,7 @@ def test_film_and_truth_agree_on_where_things_are():
         assert found[::-1] == pytest.approx(to_image(acquisition, x, y), abs=0.7)
 
 
-def test_film_without_rotation():
+def test_an_image_without_rotation():
     acquisition = Acquisition(200, 100, (0.1, 0.9), 2.0, 0.0, 0.0, 1.0, 1.0, 0.0, (0.0, 0.0))
     assert to_image(acquisition, 0.1, 0.9) == (100, 50)
     assert to_image(acquisition, 0.6, 0.65) == pytest.approx((150, 25))
@@ -284,7 +286,7 @@ def test_refuses_a_folder_with_files(tmp_path):
         ({"difficulty": 1.5}, "difficulty"),
         ({"shift": -1}, "shift"),
         ({"size": 8}, "size must be at least 32"),
-        ({"size": (300, 200)}, "not fall"),
+        ({"size": (300, 200)}, "range not decreasing"),
         ({"size": (1, 2, 3)}, "pair of ints"),
         ({"size": (100.5, 200)}, "pair of ints"),
         ({"images_per_patient": 0}, "images_per_patient must be at least 1"),

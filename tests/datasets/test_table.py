@@ -1,4 +1,4 @@
-"""Tables as spreadsheets and archives write them, and what is wrong with them in words."""
+"""Tables as spreadsheets and archives write them, and errors that say what is wrong."""
 
 import os
 import unicodedata
@@ -58,20 +58,20 @@ SPREADSHEETS = {
 
 
 @pytest.mark.parametrize("text", SPREADSHEETS.values(), ids=SPREADSHEETS)
-def test_what_spreadsheets_write_gives_the_same_rows(root, text):
+def test_csv_dialects_of_spreadsheets_give_the_same_rows(root, text):
     xrays = read(root, text)
     assert [*xrays.filenames] == [str(root / f"{row[0]}.png") for row in ROWS]
     assert [*xrays.target] == [0, 1, 0]
     assert [*xrays.groups] == ["007", "007", "8"]
 
 
-def test_a_delimiter_in_the_name_of_a_column_divides_nothing(root):
+def test_a_quoted_delimiter_in_a_column_name_is_part_of_the_name(root):
     assert len(
         read(root, LINES.replace("image", '"image, and, more"', 1), path="image, and, more").X
     )
 
 
-def test_of_columns_with_one_name_both_are_in_the_frame_and_none_is_chosen(root):
+def test_columns_of_the_same_name_are_both_in_the_frame_and_refused_as_path(root):
     twice = "\n".join([f"{HEADER};n;n", *(f"{row};1;2" for row in BODY)])
     assert read(root, twice).frame[["n", "n.1"]].to_numpy().tolist() == [["1", "2"]] * 3
     with pytest.raises(ValueError, match=r"2 columns 'case'\. Rename"):
@@ -82,18 +82,18 @@ def test_of_columns_with_one_name_both_are_in_the_frame_and_none_is_chosen(root)
     ("text", "said"),
     [
         (LINES + ";more", r"row 3 below .* has 4 cells for 3 columns, \['m1/C3', .*quotation"),
-        (LINES.replace("m2", '"m2'), "row 2 below .* a quotation mark too many"),
-        ("", r"t.csv' is no table that can be read \(it is empty\). Save it as CSV"),
+        (LINES.replace("m2", '"m2'), "row 2 below .* an extra quotation mark"),
+        ("", r"t.csv' cannot be read as a table \(it is empty\). Save it as CSV"),
         (HEADER, "no rows. Expected .* its columns are 'image', 'findings', 'case'"),
         (f"Export of March\n{LINES}", "no column 'image'.*The first line of the table has to be"),
-        (LINES.replace("image", "Image"), "no column 'image'; .* Was 'Image' meant.*--path"),
+        (LINES.replace("image", "Image"), "no column 'image'; .* Did you mean 'Image'.*--path"),
         (f"{HEADER};{';'.join('abcdefghijklm')}\n{BODY[0]}".replace("image", "x"), "and 4 more"),
         (LINES.replace("m2/C2", ""), "1 of 3 rows have nothing in the column 'image', .* row 2 "),
-        (b"PK\3\4rubbish", "it is a zip archive, but no Excel file"),
-        (b"PAR1rubbish", "is no table that can be read"),
+        (b"PK\3\4rubbish", "it is a zip archive, but not an Excel file"),
+        (b"PAR1rubbish", "cannot be read as a table"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_named_with_the_place_and_the_remedy(root, text, said):
+def test_errors_name_the_place_and_the_remedy(root, text, said):
     with pytest.raises(ValueError, match=said):
         read(root, text)
 
@@ -138,20 +138,20 @@ def test_absolute_paths_of_another_computer_are_found_below_the_root(root, folde
         assert table_paths(frame(image=paths), "image", root) == [*xrays.filenames]
 
 
-def test_an_absolute_path_beside_some_that_are_there_is_not_looked_for_elsewhere(root):
+def test_a_missing_absolute_path_is_not_searched_for_if_others_exist(root):
     paths = [str(root / "m1/C1.png"), str(root / "m2/C2.png"), str(root / "gone/C3.png")]
-    with pytest.raises(FileNotFoundError, match="1 of 3 files of the table are not there"):
+    with pytest.raises(FileNotFoundError, match="1 of 3 files of the table do not exist"):
         load_image_table(frame(image=paths), root=root, **COLUMNS)
 
 
-def test_files_of_one_name_stay_two_on_another_computer(root):
+def test_files_of_the_same_name_stay_apart_on_another_computer(root):
     (root / "m1/C2.png").touch()
     paths = ["C:\\x\\m1\\C2.png", "C:\\x\\m2\\C2.png", "C:\\x\\m9\\C2.png"]
     with pytest.raises(FileNotFoundError, match=r"1 of 3 files .*m9"):
         load_image_table(frame(image=paths), root=root, **COLUMNS)
 
 
-def test_case_and_accents_do_not_count_unless_files_differ_by_them(root):
+def test_case_and_accents_are_ignored_unless_files_differ_only_in_them(root):
     (root / "m1" / unicodedata.normalize("NFD", "Zoë.png")).touch()
     xrays = load_image_table(frame(image=["M1/c1.PNG", "c2", "ZOË"]), root=root, **COLUMNS)
     assert [*xrays.filenames][:2] == [str(root / "m1/C1.png"), str(root / "m2/C2.png")]
@@ -166,7 +166,7 @@ def test_case_and_accents_do_not_count_unless_files_differ_by_them(root):
         load_image_table(frame(image=["m1/C1", "C2.PNG", "C2"]), root=root, **COLUMNS)
 
 
-def test_another_suffix_is_said_and_never_a_choice(root):
+def test_another_suffix_is_reported_and_never_chosen_among_several(root):
     with pytest.warns(CollectionWarning, match=r"1 file .* another suffix here: 'm2/C2.dcm' is "):
         xrays = load_image_table(
             frame(image=["m1/C1.png", "m2/C2.dcm", "m1/C3"]), root=root, **COLUMNS
@@ -181,10 +181,10 @@ def test_another_suffix_is_said_and_never_a_choice(root):
 
 
 @pytest.mark.parametrize("mark", [",", ";", "/", "+"])
-def test_several_findings_under_another_mark(root, mark):
+def test_the_separator_of_findings_is_suggested(root, mark):
     table = frame(findings=["No Finding", f"Effusion{mark} Pneumonia", "Mass"])
     with pytest.raises(
-        ValueError, match=rf"several findings, say.*separator='\{mark}', in the sh"
+        ValueError, match=rf"several findings, name.*separator='\{mark}', in the sh"
     ):
         load_image_table(table, root=root, positive="pneumonia", **COLUMNS)
     xrays = load_image_table(table, root=root, positive="pneumonia", separator=mark, **COLUMNS)

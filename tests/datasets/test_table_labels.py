@@ -1,4 +1,4 @@
-"""From cells to classes."""
+"""Turning cells of a table into classes."""
 
 import numpy as np
 import pytest
@@ -11,15 +11,15 @@ def labels_of(*cells, column="finding", positive=None, separator="|"):
     return read_labels(np.array(cells, dtype=object), column, positive, separator)
 
 
-def test_spellings_that_differ_in_case_or_space_are_one_class_and_are_said():
+def test_spellings_that_differ_in_case_or_space_are_one_class_and_are_reported():
     labels = labels_of("Pneumonia", "pneumonia", "No  Finding", "No Finding", "Pneumonia")
     assert labels.names == ["No  Finding", "Pneumonia"]
     assert labels.target.tolist() == [1, 1, 0, 0, 1]
     assert labels.remarks == [
         "The label 'Pneumonia' is spelled in 2 ways, 'Pneumonia' (2 rows), 'pneumonia' (1 row); "
-        "they are one.",
+        "they are treated as one.",
         "The label 'No  Finding' is spelled in 2 ways, 'No  Finding' (1 row), 'No Finding' "
-        "(1 row); they are one.",
+        "(1 row); they are treated as one.",
     ]
 
 
@@ -31,7 +31,7 @@ def test_spellings_that_differ_in_case_or_space_are_one_class_and_are_said():
         (lambda found: len(found) > 1, [1, 0, 0, 0], ["negative", "positive"]),
     ],
 )
-def test_several_findings_are_matched_by_what_is_asked_for(positive, target, names):
+def test_several_findings_are_matched_by_positive(positive, target, names):
     labels = labels_of(
         "Effusion|Pneumonia", "No Finding", "Effusion", "Pneumonia", positive=positive
     )
@@ -49,16 +49,16 @@ def test_a_function_names_its_class_and_decides_on_empty_cells():
     assert labels.names == ["not pneumonia", "pneumonia"]
 
 
-def test_several_findings_need_to_be_asked_for():
+def test_several_findings_need_positive():
     with pytest.raises(ValueError, match=r"several findings, such as 'A\|B'.*positive="):
         labels_of("A|B", "No Finding")
-    with pytest.raises(ValueError, match=r"'pneunomia', which no row has. Was 'Pneumonia' meant"):
+    with pytest.raises(ValueError, match=r"'pneunomia', which no row has. Did you mean 'Pneu"):
         labels_of("Pneumonia|B", "No Finding", positive="pneunomia")
     with pytest.raises(ValueError, match="in every row"):
         labels_of("A|B", "A", positive="A")
 
 
-def test_two_classes_that_do_not_tell_are_asked_about_and_three_are_left_open():
+def test_two_classes_without_a_known_illness_are_asked_about_and_three_are_accepted():
     with pytest.raises(UndecidedPositiveError, match="'COVID', 'TB'"):
         labels_of("COVID", "TB")
     assert labels_of("COVID", "TB", positive="TB").names == ["COVID", "TB"]
@@ -74,6 +74,6 @@ def test_columns_of_0_and_1_are_named_by_their_column():
     assert labels_of("0", "1", positive=1).names == ["0", "1"]
 
 
-def test_lists_as_python_writes_them():
+def test_cells_with_a_python_list_of_findings():
     labels = labels_of("['pneumonia', 'loc right']", "['normal']", positive="pneumonia")
     assert labels.target.tolist() == [1, 0]

@@ -211,7 +211,7 @@ def test_an_unfitted_estimator_is_refused(noise):
 
 
 def test_paths_without_a_loader_are_refused(small, xrays):
-    with pytest.raises(ValueError, match="Put an ImageLoader before it"):
+    with pytest.raises(ValueError, match="Put an ImageLoader before the classifier"):
         take_apart(small(), xrays.filenames)
 
 

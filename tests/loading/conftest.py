@@ -1,4 +1,4 @@
-"""Files that count how often they are decoded."""
+"""Small image files, a record of the files decoded, and loading of bytes."""
 
 import os
 import time
@@ -7,13 +7,26 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skpneumo.loading import _reading
+from skpneumo.loading import ImageLoader, _reading
 from skpneumo.loading.cache import memory_cache
 
 
 @pytest.fixture
+def load(tmp_path):
+    """Load the bytes of an image file as a grey image of shape (size, size)."""
+
+    def load(data, size=64):
+        path = tmp_path / "x"
+        path.write_bytes(data)
+        (image,) = ImageLoader(size=size, cache=False).transform([path])
+        return np.asarray(image)[..., 0]
+
+    return load
+
+
+@pytest.fixture
 def xray_files(tmp_path):
-    """Write n different small images, long enough ago to be saved."""
+    """Write n different small images, dated long enough ago to be cached."""
 
     def write(n=6, seed=0, size=(9, 7)):
         folder = tmp_path / f"xrays-{seed}"
@@ -25,21 +38,23 @@ def xray_files(tmp_path):
             Image.fromarray(rng.integers(0, 256, size, dtype=np.uint8)).save(path)
             age(path)
             paths.append(str(path))
-        time.sleep(0.03)  # a tick of the clock: what has just changed is not saved
+        time.sleep(
+            0.03
+        )  # a tick of the clock, because files that have just changed are not cached
         return paths
 
     return write
 
 
 def age(path, seconds=60):
-    """Make a file look as if it had not just been written."""
+    """Set back the times of a file, so that it does not seem to be new."""
     then = time.time() - seconds
     os.utime(path, (then, then))
 
 
 @pytest.fixture
 def decoded(monkeypatch):
-    """The paths that have been decoded in this process, in order; nothing is saved yet."""
+    """The paths decoded in this process, in order, starting with an empty cache."""
     paths = []
     decode_image = _reading.decode_image
 

@@ -1,4 +1,4 @@
-"""What decoders say of a file names it, and nothing else is heard or lost."""
+"""Messages of decoders name their file, and no other messages are captured or lost."""
 
 import threading
 import warnings
@@ -18,7 +18,7 @@ def noise(seed=0):
 
 @pytest.fixture
 def odd_files(tmp_path):
-    """Files of which Pillow warns, though their pixels are sound, and one that is sound."""
+    """Files that Pillow warns about although their pixels are sound, and a sound file."""
     broken_exif = b"Exif\0\0II*\0\x08\0\0\0\x05\0\x12\x01"
     paths = [str(tmp_path / f"{i}.jpeg") for i in range(6)]
     for i, path in enumerate(paths):
@@ -27,28 +27,28 @@ def odd_files(tmp_path):
 
 
 @pytest.mark.parametrize("n_jobs", [1, 3])
-def test_pillows_warnings_name_the_files_together(odd_files, n_jobs):
+def test_warnings_of_pillow_become_one_that_names_the_files(odd_files, n_jobs):
     filters = list(warnings.filters)
     with pytest.warns(UserWarning, match="Pillow warned") as caught:
         images = ImageLoader(size=8, cache=False, n_jobs=n_jobs).transform(odd_files)
     assert len(images) == 6
     (message,) = (str(each.message) for each in caught)
-    assert message.startswith("Pillow warned of 5 image files but read them.")
+    assert message.startswith("Pillow warned about 5 image files but read them.")
     assert sum(repr(path) in message for path in odd_files[1:]) == 3
     assert "Corrupt EXIF" in message
     assert "of 2 more" in message
     assert warnings.filters == filters
 
 
-def test_sound_files_say_nothing(odd_files):
+def test_sound_files_do_not_warn(odd_files):
     ImageLoader(size=8, cache=False).transform(odd_files[:1])
 
 
-def test_other_warnings_go_where_they_went():
-    """Those of other threads, and of others than Pillow, while files are decoded."""
+def test_other_warnings_are_not_captured():
+    """Warnings in other threads, or not of Pillow, while files are decoded."""
 
     def warn_in_another_thread():
-        with PillowWarnings() as heard, heard.of("a.jpeg"):
+        with PillowWarnings() as collected, collected.about("a.jpeg"):
             thread = threading.Thread(target=warnings.warn, args=("mine",))
             thread.start()
             thread.join()
@@ -64,7 +64,7 @@ def damaged_tiff(path):
     path.write_bytes(data)
 
 
-def test_what_libtiff_says_is_the_error_of_its_file(tmp_path, capfd):
+def test_errors_of_libtiff_become_the_error_of_their_file(tmp_path, capfd):
     path = tmp_path / "x.tiff"
     damaged_tiff(path)
     with pytest.raises(UnreadableImagesError) as caught:
@@ -77,7 +77,7 @@ def test_what_libtiff_says_is_the_error_of_its_file(tmp_path, capfd):
 
 
 @pytest.mark.skipif(_libtiff() is None, reason="this Pillow has libtiff inside")
-def test_libtiff_speaks_to_others_again(tmp_path, capfd):
+def test_error_handlers_of_libtiff_are_restored(tmp_path, capfd):
     path = tmp_path / "x.tiff"
     damaged_tiff(path)
     with LibtiffErrors(), LibtiffErrors():

@@ -1,4 +1,4 @@
-"""Every DICOM file at hand renders as the reference from the standard does, or says why not."""
+"""Every DICOM file at hand is rendered like the reference, or refused with a reason."""
 
 import os
 import re
@@ -53,9 +53,9 @@ REFUSED = {
     "test_files/JPGExtended.dcm": NUCLEAR,
     "test_files/MR_": "MR Image Storage, not a radiograph",
     "test_files/README.txt": NOT_DICOM,
-    "test_files/SC_rgb_rle_16bit_2frame.dcm": "DICOM: holds 2 images, and nothing says which",
-    "test_files/SC_rgb_rle_2frame.dcm": "DICOM: holds 2 images, and nothing says which",
-    "test_files/SC_rgb_rle_32bit": "DICOM: 32 of 32 bits a sample",
+    "test_files/SC_rgb_rle_16bit_2frame.dcm": "DICOM: contains 2 images, and nothing says which",
+    "test_files/SC_rgb_rle_2frame.dcm": "DICOM: contains 2 images, and nothing says which",
+    "test_files/SC_rgb_rle_32bit": "DICOM: 32 of 32 bits per sample",
     "test_files/UN_sequence.dcm": "CT Image Storage, not a radiograph",
     "test_files/badVR.dcm": "RT Dose Storage, not a radiograph",
     "test_files/crayons.icc": NOT_DICOM,
@@ -95,7 +95,7 @@ REFUSED_REAL = {
     "JPGLosslessP14SV1_1s_1f_8b": "Ultrasound Image Storage, not a radiograph",
 }
 
-# What is refused for what it is still tells whether its pixels would be read right.
+# Files refused for their class can still test whether their pixels are read correctly.
 AS_RADIOGRAPH = [
     *("693_J2KI", "CT_small", "ExplVR_BigEnd", "J2K_pixelrep_mismatch", "JPEG2000"),
     *("MR_small", "MR_small_RLE", "MR_small_bigendian", "MR_small_expb", "MR_small_implicit"),
@@ -123,23 +123,23 @@ def assert_renders_as_the_reference(path, **parameters):
     assert np.abs(image.squeeze().astype(float) - expected.squeeze()).max() <= 1
 
 
-def fate_of(name):
+def expected_reason(name):
     prefix = max((prefix for prefix in REFUSED if name.startswith(prefix)), key=len, default=None)
     return REFUSED[prefix] if prefix else None
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_a_shipped_file_renders_as_the_reference_or_says_why_not(name):
+def test_a_pydicom_file_is_rendered_like_the_reference_or_refused(name):
     path = PYDICOM_DATA / name
-    if fate_of(name):
-        assert re.search(fate_of(name), reason_for(path))
+    if expected_reason(name):
+        assert re.search(expected_reason(name), reason_for(path))
     else:
         assert_renders_as_the_reference(path)
 
 
 @pytest.mark.real
 @pytest.mark.parametrize("name", REAL)
-def test_a_real_file_renders_as_the_reference_or_says_why_not(name, real_data, tmp_path):
+def test_a_real_file_is_rendered_like_the_reference_or_refused(name, real_data, tmp_path):
     path = real_data / "dicom" / f"{name}.dcm"
     if name in REFUSED_REAL:
         assert REFUSED_REAL[name] in reason_for(path)
@@ -156,7 +156,7 @@ def test_the_two_polarities_of_the_same_pixels_are_negatives(real_data):
 
 
 @pytest.mark.parametrize("name", AS_RADIOGRAPH)
-def test_pixels_of_other_classes_are_read_right_as_well(name, tmp_path):
+def test_pixels_of_other_classes_are_read_correctly(name, tmp_path):
     path = as_radiograph(PYDICOM_DATA / "test_files" / f"{name}.dcm", tmp_path / "x.dcm")
     assert_renders_as_the_reference(path)
     assert_renders_as_the_reference(path, dicom_window=None)
@@ -210,7 +210,7 @@ def test_a_file_that_is_tiff_and_dicom_is_read_as_dicom(tmp_path):
 
 @pytest.fixture
 def mixed_files(tmp_path):
-    """DICOM of several kinds among other formats, not just written."""
+    """DICOM of several kinds among other formats, dated back so that they are cached."""
     rng = np.random.default_rng(0)
     paths = [
         shutil.copy(PYDICOM_DATA / "test_files" / name, tmp_path)
@@ -261,20 +261,20 @@ def test_another_window_is_another_entry_of_the_cache(tmp_path):
 
 
 @pytest.mark.parametrize("window", [-1, 1.5, "first"])
-def test_what_is_no_window_is_refused(window, tmp_path):
+def test_invalid_windows_are_refused(window, tmp_path):
     with pytest.raises(ValueError, match="dicom_window"):
         ImageLoader(dicom_window=window).fit(["x.dcm"])
 
 
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
-def test_a_jpeg_is_scaled_while_it_is_decoded_as_elsewhere(photometric, tmp_path):
+def test_a_jpeg_is_decoded_at_the_scale_needed(photometric, tmp_path):
     rng = np.random.default_rng(0)
-    picture = Image.fromarray(rng.integers(0, 255, (9, 12), dtype=np.uint8)).resize((1200, 900))
-    picture.save(tmp_path / "x.jpeg", quality=95)
+    image = Image.fromarray(rng.integers(0, 255, (9, 12), dtype=np.uint8)).resize((1200, 900))
+    image.save(tmp_path / "x.jpeg", quality=95)
     frame = (tmp_path / "x.jpeg").read_bytes()
     path = write_dicom(
         tmp_path / "x.dcm",
-        np.asarray(picture),
+        np.asarray(image),
         syntax=JPEGBaseline8Bit,
         PhotometricInterpretation=photometric,
         PixelData=pydicom.encaps.encapsulate([frame]),
@@ -287,7 +287,7 @@ def test_a_jpeg_is_scaled_while_it_is_decoded_as_elsewhere(photometric, tmp_path
 
 
 def test_without_pydicom_the_pip_line_is_named(tmp_path, monkeypatch):
-    """It is that file's error: what needs no pydicom is told apart and can still be read."""
+    """It is an error of that file; files that do not need pydicom are still read."""
     path = write_dicom(tmp_path / "x.dcm", np.zeros((8, 8), np.uint8))
     other = tmp_path / "y.png"
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(other)

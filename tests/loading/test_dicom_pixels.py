@@ -1,4 +1,4 @@
-"""Pixel data that is truncated, lies or lacks its decoder is an error of its file."""
+"""Pixel data that is truncated, inconsistent or lacks a decoder is an error of its file."""
 
 import os
 import re
@@ -76,14 +76,14 @@ def test_a_file_that_ends_within_its_pixels_is_damaged(kind, tmp_path):
     assert "damaged or unsupported DICOM (" in reason_for(path)
 
 
-def test_a_truncated_magnetic_resonance_image_would_be_damaged_as_well(tmp_path):
+def test_a_truncated_magnetic_resonance_image_is_damaged(tmp_path):
     path = as_radiograph(FILES / "MR_truncated.dcm", tmp_path / "x.dcm")
     assert "damaged or unsupported DICOM (" in reason_for(path)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "lossless JPEG", "JPEG 2000", "JPEG-LS"])
-def test_a_frame_that_was_cut_before_it_was_packed_is_truncated(kind, tmp_path):
-    """The container is whole, and decoders would pass what there is of the picture."""
+def test_a_frame_truncated_before_encapsulation_is_refused(kind, tmp_path):
+    """The container is complete, and decoders would accept the partial image."""
     ds = pydicom.dcmread(FILES / KINDS[kind])
     frame = get_frame(ds.PixelData, 0, number_of_frames=1)
     ds.PixelData = encapsulate([frame[: len(frame) // 2]])
@@ -103,7 +103,7 @@ def test_a_frame_that_was_cut_before_it_was_packed_is_truncated(kind, tmp_path):
         ]
     ),
 )
-def test_rubbish_behind_a_recognised_start_is_an_error_of_that_file(start, rest):
+def test_garbage_after_a_valid_start_is_an_error_of_that_file(start, rest):
     with TemporaryDirectory() as folder:
         path = os.path.join(folder, "rubbish")
         with open(path, "wb") as file:
@@ -117,7 +117,7 @@ def test_rubbish_behind_a_recognised_start_is_an_error_of_that_file(start, rest)
     position=st.floats(0, 1, exclude_max=True),
     value=st.integers(0, 255),
 )
-def test_one_wrong_byte_is_no_more_than_an_error_of_that_file(kind, position, value):
+def test_a_wrong_byte_is_at_most_an_error_of_that_file(kind, position, value):
     content = bytearray((FILES / KINDS[kind]).read_bytes())
     content[int(position * len(content))] = value
     with TemporaryDirectory() as folder:
@@ -127,10 +127,10 @@ def test_one_wrong_byte_is_no_more_than_an_error_of_that_file(kind, position, va
         load_if_whole(path)
 
 
-# --- Headers that lie
+# --- Inconsistent headers
 
 
-def test_sizes_are_compared_before_memory_is_taken(tmp_path, monkeypatch):
+def test_sizes_are_compared_before_memory_is_allocated(tmp_path, monkeypatch):
     stored = np.zeros((8, 8), dtype=np.uint8)
     wide = write_dicom(tmp_path / "wide", stored, Rows=65535, Columns=65535)
     tall = write_dicom(tmp_path / "tall", stored, Rows=9000, Columns=9000)
@@ -138,7 +138,7 @@ def test_sizes_are_compared_before_memory_is_taken(tmp_path, monkeypatch):
     assert f"claims 65535 x 65535 pixels, more than the limit of {MAX_PIXELS:,}" in reason_for(
         wide
     )
-    assert "damaged or unsupported DICOM (64 bytes of pixels where" in reason_for(tall)
+    assert "damaged or unsupported DICOM (64 bytes of pixels for" in reason_for(tall)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "lossless JPEG", "JPEG 2000", "JPEG-LS"])
@@ -169,13 +169,11 @@ def test_a_deflated_bomb_is_refused_before_it_is_inflated(tmp_path, monkeypatch)
     assert "DICOM: inflates to more than 1,048,576 bytes" in reason_for(path)
 
 
-def test_more_compressed_bytes_than_an_image_can_need_are_not_read(tmp_path):
+def test_far_too_many_compressed_bytes_are_not_read(tmp_path):
     ds = pydicom.dcmread(FILES / KINDS["JPEG"])
     ds.PixelData = encapsulate([get_frame(ds.PixelData, 0, number_of_frames=1) + bytes(2**21)])
     ds.save_as(tmp_path / "x.dcm")
-    assert "bytes of compressed pixels where the image has 30,000" in reason_for(
-        tmp_path / "x.dcm"
-    )
+    assert "bytes of compressed data for an image of 30,000" in reason_for(tmp_path / "x.dcm")
 
 
 def test_several_images_are_refused_whatever_the_header_says(tmp_path):
@@ -186,10 +184,10 @@ def test_several_images_are_refused_whatever_the_header_says(tmp_path):
     ds.save_as(tmp_path / "jpeg")
     counted = write_dicom(tmp_path / "counted", stored, NumberOfFrames=5)
     for path, n_images in ((native, 3), (tmp_path / "jpeg", 2), (counted, 5)):
-        assert f"DICOM: holds {n_images} images, and nothing says which" in reason_for(path)
+        assert f"DICOM: contains {n_images} images, and nothing says which" in reason_for(path)
 
 
-def test_padding_behind_the_pixels_is_no_fault(tmp_path):
+def test_padding_after_the_pixels_is_accepted(tmp_path):
     stored = np.arange(64, dtype=np.uint8).reshape(8, 8)
     path = write_dicom(tmp_path / "x", stored, PixelData=stored.tobytes() + bytes(30))
     assert_array_equal(load(path, size=8)[..., 0], stored)
@@ -238,11 +236,11 @@ def test_video_is_refused(tmp_path):
         syntax=MPEG2MPML,
         PixelData=encapsulate([b"\0\0\1\xb3"]),
     )
-    assert "no transfer syntax of single images" in reason_for(path)
+    assert "not a transfer syntax of single images" in reason_for(path)
 
 
 def test_every_usual_transfer_syntax_has_a_decoder():
-    """What the extra installs is enough, without the GPL."""
+    """The packages of the extra are enough, without any under the GPL."""
     syntaxes = [
         *(uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLossless, uid.JPEGLosslessSV1),
         *(uid.JPEGLSLossless, uid.JPEGLSNearLossless, uid.JPEG2000Lossless, uid.JPEG2000),
@@ -264,11 +262,13 @@ def test_compressed_pixels_under_the_wrong_syntax_are_damaged(tmp_path):
     assert len(wrong) == len(syntax)
     (tmp_path / "wrong").write_bytes(content.replace(syntax, wrong))
     assert RLELossless == wrong[:-1].decode()
-    assert "compressed where its transfer syntax says it is not" in reason_for(tmp_path / "wrong")
+    assert "compressed although its transfer syntax says it is not" in reason_for(
+        tmp_path / "wrong"
+    )
 
 
 @pytest.mark.parametrize("exif", [3, 6])
-def test_exif_within_a_dicom_file_says_nothing(exif, tmp_path):
+def test_exif_within_a_dicom_file_is_ignored(exif, tmp_path):
     pixels = np.linspace(0, 255, 24 * 16).reshape(24, 16).astype(np.uint8)
     image = Image.fromarray(pixels)
     tags = Image.Exif()
@@ -284,7 +284,7 @@ def test_exif_within_a_dicom_file_says_nothing(exif, tmp_path):
     assert np.abs(shown.astype(int) - pixels).max() < 20
 
 
-def test_truncated_images_stay_errors_when_other_code_tells_pillow_to_pass_them(monkeypatch):
+def test_truncated_images_stay_errors_if_pillow_is_set_to_load_them(monkeypatch):
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
     with pytest.raises(RuntimeError, match="LOAD_TRUNCATED_IMAGES is True"):
         ImageLoader(cache=False).transform([FILES / KINDS["JPEG"]])

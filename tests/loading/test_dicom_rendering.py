@@ -1,4 +1,4 @@
-"""Any grey scale that the standard describes comes out as the reference makes it."""
+"""Any grey scale of the standard is rendered like the reference."""
 
 import re
 from tempfile import TemporaryDirectory
@@ -73,7 +73,7 @@ def voi_elements(draw, signed, byte_order):
 
 @st.composite
 def radiographs(draw):
-    """Stored values and the elements that say how to show them."""
+    """Stored values and the elements that describe how to display them."""
     syntax = draw(st.sampled_from(SYNTAXES))
     byte_order = "<" if syntax.is_little_endian else ">"
     signed = draw(st.booleans())
@@ -114,7 +114,7 @@ def test_any_grey_scale_renders_as_the_reference(radiograph):
 
 
 def test_values_worked_out_by_hand(tmp_path):
-    """One of each, so that the loader and the reference are not wrong together."""
+    """One case of each kind, in case the loader and the reference have the same error."""
     stored = np.array([[0, 99, 100, 101, 199, 200, 255]], dtype=np.uint8)
 
     def rows(window=0, **elements):
@@ -158,50 +158,50 @@ def test_luts_are_counted_before_windows(tmp_path):
     )
     white_from = [int((load(path, size=10, dicom_window=i) < 255).sum()) for i in range(3)]
     assert white_from == [11, 54, 20]
-    assert "dicom_window=3, and it has 3 VOI LUTs and windows" in reason_for(path, dicom_window=3)
+    assert "dicom_window=3, but it has 3 VOI LUTs and windows" in reason_for(path, dicom_window=3)
 
 
-def test_a_window_that_is_not_there_is_an_error_of_the_file(tmp_path):
+def test_a_missing_window_is_an_error_of_the_file(tmp_path):
     path = write_dicom(tmp_path / "x", np.zeros((4, 4), np.uint8))
-    assert "dicom_window=1, and it has 0 VOI LUTs and windows" in reason_for(path, dicom_window=1)
+    assert "dicom_window=1, but it has 0 VOI LUTs and windows" in reason_for(path, dicom_window=1)
 
 
 @pytest.mark.parametrize(
     ("elements", "reason"),
     [
-        ({"WindowCenter": 1, "WindowWidth": 0}, "a Window Width of 0, which shows nothing"),
-        ({"WindowCenter": 1, "WindowWidth": 0.5}, "a Window Width of 0.5, which shows nothing"),
-        ({"WindowCenter": [1, 2], "WindowWidth": 3}, "2 Window Centers and 1 Window Widths"),
+        ({"WindowCenter": 1, "WindowWidth": 0}, "an invalid Window Width of 0;"),
+        ({"WindowCenter": 1, "WindowWidth": 0.5}, "an invalid Window Width of 0.5"),
+        ({"WindowCenter": [1, 2], "WindowWidth": 3}, "2 Window Centers but 1 Window Widths"),
         (
             {"WindowCenter": 1, "WindowWidth": 2, "VOILUTFunction": "CUBIC"},
             "an unknown VOI LUT Function 'CUBIC'",
         ),
         ({"RescaleSlope": 0, "RescaleIntercept": 1}, "damaged.*a Rescale Slope of 0"),
-        ({"VOILUTSequence": [lut([0, 300])]}, "damaged.*a VOI LUT with entries to 300"),
+        ({"VOILUTSequence": [lut([0, 300])]}, "damaged.*a VOI LUT with entries up to 300"),
         ({"VOILUTSequence": [lut([0, 1], bits=4)]}, "damaged.*a VOI LUT of 4 bits"),
         ({"PhotometricInterpretation": "HSV"}, "Photometric Interpretation 'HSV'"),
-        ({"SamplesPerPixel": 3}, "damaged.*3 samples a pixel, but it says MONOCHROME2"),
-        ({"BitsStored": 9}, "9 of 8 bits a sample"),
+        ({"SamplesPerPixel": 3}, "damaged.*3 samples per pixel, but the header says MONOCHROME2"),
+        ({"BitsStored": 9}, "9 of 8 bits per sample"),
         ({"HighBit": 3}, "damaged.*High Bit 3, which does not fit 8 stored of 8 bits"),
         ({"Rows": None}, r"damaged.*no usable Rows \(None\)"),
         ({"PixelRepresentation": None}, "damaged.*no usable PixelRepresentation"),
     ],
 )
-def test_what_cannot_be_shown_is_an_error_of_the_file(elements, reason, tmp_path):
+def test_invalid_elements_are_an_error_of_the_file(elements, reason, tmp_path):
     path = write_dicom(tmp_path / "x", np.zeros((4, 4), np.uint8), **elements)
     assert re.search(reason, reason_for(path))
 
 
 @pytest.mark.parametrize("width", [0, 0.5])
-def test_the_full_range_is_the_way_out_of_a_bad_window(width, tmp_path):
+def test_the_full_range_works_despite_a_bad_window(width, tmp_path):
     stored = np.arange(16, dtype=np.uint8).reshape(4, 4)
     path = write_dicom(tmp_path / "x", stored, WindowCenter=1, WindowWidth=width)
-    assert "dicom_window=None shows the full range" in reason_for(path)
+    assert "dicom_window=None uses the full range" in reason_for(path)
     assert_array_equal(load(path, size=4, dicom_window=None)[..., 0], stored)
 
 
-def test_bits_above_and_below_the_stored_ones_are_not_shown(tmp_path):
-    """Where older files keep overlays."""
+def test_bits_beyond_the_stored_ones_are_ignored(tmp_path):
+    """Older files store overlays there."""
     rng = np.random.default_rng(0)
     value = rng.integers(0, 2**10, (8, 8), dtype=np.uint16)
     other = rng.integers(0, 2**16, (8, 8), dtype=np.uint16)
@@ -249,7 +249,7 @@ def test_palettes_of_any_kind(bits, syntax, tmp_path):
         assert np.abs(image - reference_image(path)).max() <= 1
 
 
-def test_a_palette_of_two_entries_a_word(tmp_path):
+def test_a_palette_with_two_entries_per_word(tmp_path):
     stored = np.arange(64, dtype=np.uint8).reshape(8, 8)
     elements = {"PhotometricInterpretation": "PALETTE COLOR"}
     for shift, color in enumerate(("Red", "Green", "Blue")):

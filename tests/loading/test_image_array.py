@@ -1,4 +1,4 @@
-"""ImageArray: names follow rows, and nothing else."""
+"""File names of an ImageArray follow its rows."""
 
 import copy
 import pickle
@@ -55,7 +55,7 @@ def test_row_indexing_selects_names_as_well(rows, others):
     assert_names_match_pixels(selected)
 
 
-def test_empty_selections_carry_no_names_but_stay_consistent():
+def test_empty_selections_have_no_rows_and_no_names():
     X = make_images()
     for nothing in (X[[]], X[3:3], X[np.zeros(N, dtype=bool)]):
         assert nothing.shape == (0, 4, 3, 1)
@@ -91,7 +91,7 @@ def test_one_row_is_a_plain_image(key):
         lambda X: X[np.bool_(True)],
     ],
 )
-def test_anything_else_has_no_names(derive):
+def test_other_derived_arrays_have_no_names(derive):
     assert getattr(derive(make_images()), "filenames", None) is None
 
 
@@ -108,7 +108,7 @@ def test_anything_else_has_no_names(derive):
         lambda X, rows: X[next(KFold(3).split(X))[1]],
     ],
 )
-def test_ways_in_which_scikit_learn_selects_rows(select):
+def test_row_selection_of_scikit_learn_selects_names(select):
     assert_names_match_pixels(select(make_images(), np.array([4, 0, 4])))
 
 
@@ -165,6 +165,6 @@ def test_a_view_is_made_and_names_can_be_absent():
 
 
 @pytest.mark.parametrize("filenames", [["a"], [["a", "b"]], "a", []])
-def test_as_many_names_as_images(filenames):
+def test_the_number_of_names_must_be_that_of_images(filenames):
     with pytest.raises(ValueError, match="one file name for each image"):
         ImageArray(np.zeros((2, 3, 3, 1), np.uint8), filenames)

@@ -30,7 +30,7 @@ LEVELS = [10, 200, 60, 120, 240, 30, 90]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Files of one grey level each, of several formats, sizes and awkward names."""
+    """Files of one grey level each, in several formats and sizes, with unusual names."""
     folder = tmp_path_factory.mktemp("radiographs")
     names = ["a.png", "b c.jpeg", "Röntgen Thorax.tiff", "雪.png", "d.JPG", "e", "f.jpeg.png"]
     for i, (name, level) in enumerate(zip(names, LEVELS, strict=True)):
@@ -84,7 +84,7 @@ def test_every_form_of_paths_in_row_order(paths, form, rows, size, color_mode, n
     assert pickle.dumps(X) == before
 
 
-def test_threads_change_nothing(xrays):
+def test_images_do_not_depend_on_threads(xrays):
     one = ImageLoader(size=(40, 50), resize="crop", n_jobs=1).transform(xrays.filenames)
     two = ImageLoader(size=(40, 50), resize="crop", n_jobs=2).transform(xrays.filenames)
     assert_array_equal(one, two)
@@ -171,14 +171,14 @@ def test_wrong_parameters_are_named_by_fit_and_by_transform(paths, parameters, m
         (np.zeros((3, 4)), ValueError, r"shape \(3, 4\)"),
     ],
 )
-def test_what_is_not_a_column_of_paths_is_refused(X, error, message):
+def test_other_inputs_than_a_column_of_paths_are_refused(X, error, message):
     with pytest.raises(error, match=message):
         ImageLoader().fit(X)
     with pytest.raises(error, match=message):
         ImageLoader().transform(X)
 
 
-def test_fit_touches_no_file():
+def test_fit_opens_no_file():
     ImageLoader().fit(["nowhere.jpeg"])
 
 
@@ -205,7 +205,7 @@ def test_scikit_learn_checks_that_need_no_numbers(check):
     check("ImageLoader", ImageLoader())
 
 
-def test_tags_tell_scikit_learn_what_it_takes():
+def test_tags_declare_the_input():
     tags = get_tags(ImageLoader())
     assert tags.input_tags.string
     assert tags.input_tags.one_d_array

@@ -1,4 +1,4 @@
-"""What the loader makes of pixels: modes, bits, orientation, sizes, scaled JPEG decoding."""
+"""Conversion of pixels: modes, bits, orientation, sizes, scaled JPEG decoding."""
 
 import os
 import struct
@@ -20,7 +20,7 @@ ROUNDING = 2.5
 def write_tiff(
     path, pixels, *, bits, width=None, sample_format=1, white_is_zero=False, byte_order="<"
 ):
-    """Grey TIFF of any kind, uncompressed; Pillow writes only some of those it reads."""
+    """Write uncompressed grey TIFF of any kind; Pillow writes only some of those it reads."""
     height = pixels.shape[0]
     width = pixels.shape[1] if width is None else width
     data = pixels.tobytes()
@@ -198,7 +198,7 @@ def resize_channel(levels, size, box=None):
 
 
 def reference(levels, size, color_mode, resize):
-    """The straightforward way: colour, geometry and rounding in floating point."""
+    """A simple reference: colour, geometry and rounding in floating point."""
     if color_mode == "grayscale":
         channels = [luma(levels) if levels.ndim == 3 else levels]
     else:
@@ -263,16 +263,16 @@ def test_12_bit_tiff_spans_0_to_255(tmp_path):
 @pytest.mark.parametrize(
     ("pixels", "message"),
     [
-        (np.full((4, 4), 70_000, np.int32), "32-bit pixels from 70000 to 70000.*0 is taken as"),
+        (np.full((4, 4), 70_000, np.int32), "32-bit pixels from 70000 to 70000.*0 counts as"),
         (np.full((4, 4), -1, np.int32), "32-bit pixels from -1"),
         (
             np.full((4, 4), 255, np.float32),
-            "floating-point pixels from 255 .*1 as white; name the",
+            "floating-point pixels from 255 .*1 as white; pass the",
         ),
         (np.full((4, 4), np.nan, np.float32), "floating-point pixels from nan"),
     ],
 )
-def test_values_without_a_customary_black_and_white_are_refused(tmp_path, pixels, message):
+def test_values_beyond_black_and_white_are_refused(tmp_path, pixels, message):
     path = tmp_path / "deep.tiff"
     Image.fromarray(pixels).save(path)
     with pytest.raises(UnreadableImagesError, match=message):
@@ -288,7 +288,7 @@ def test_values_without_a_customary_black_and_white_are_refused(tmp_path, pixels
         (np.linspace(0, 4095, 256).reshape(16, 16).astype(np.float32), ".tiff", 4095.0),
     ],
 )
-def test_white_says_what_a_deep_file_does_not(tmp_path, pixels, suffix, white):
+def test_white_applies_to_deep_files_that_do_not_declare_it(tmp_path, pixels, suffix, white):
     path = tmp_path / f"deep{suffix}"
     Image.fromarray(pixels).save(path)
     expected = np.rint(pixels * (255 / white))
@@ -301,7 +301,7 @@ def test_white_says_what_a_deep_file_does_not(tmp_path, pixels, suffix, white):
         load(path, size=16, white=500)
 
 
-def test_white_is_a_part_of_what_is_cached(tmp_path):
+def test_white_is_part_of_the_cache_key(tmp_path):
     path = tmp_path / "deep.png"
     Image.fromarray(np.full((4, 4), 4095, np.uint16)).save(path)
     os.utime(path, (0, 0))
@@ -311,7 +311,7 @@ def test_white_is_a_part_of_what_is_cached(tmp_path):
     assert (dark, bright) == (16, 255)
 
 
-def test_white_does_not_concern_files_that_say_it(tmp_path):
+def test_white_does_not_apply_to_files_that_declare_it(tmp_path):
     eight = tmp_path / "eight.png"
     Image.fromarray(np.full((4, 4), 200, np.uint8)).save(eight)
     twelve = tmp_path / "twelve.tiff"
@@ -322,7 +322,7 @@ def test_white_does_not_concern_files_that_say_it(tmp_path):
 
 @pytest.mark.parametrize(("tag", "value"), [(254, 1), (254, 4), (255, 2)])
 @pytest.mark.parametrize("image_first", [True, False])
-def test_a_tiff_of_an_image_and_its_thumbnail_is_that_image(tmp_path, tag, value, image_first):
+def test_thumbnails_and_masks_in_a_tiff_are_ignored(tmp_path, tag, value, image_first):
     thumbnail, image = Image.new("L", (2, 2), 9), Image.new("L", (8, 8), 70)
     thumbnail.encoderinfo, image.encoderinfo = {"tiffinfo": {tag: value}}, {"tiffinfo": {254: 0}}
     pages = [image, thumbnail] if image_first else [thumbnail, image]
@@ -405,9 +405,9 @@ def decoded_size(monkeypatch, path, **parameters):
 
     seen = []
 
-    def spy(picture, size, resize):
-        seen.append(picture.image.size)
-        return resize_image(picture, size, resize)
+    def spy(decoded, size, resize):
+        seen.append(decoded.image.size)
+        return resize_image(decoded, size, resize)
 
     resize_image = _decoding.resize_image
     monkeypatch.setattr(_decoding, "resize_image", spy)
@@ -427,7 +427,7 @@ def decoded_size(monkeypatch, path, **parameters):
     ],
 )
 @pytest.mark.parametrize("orientation", [1, 6])
-def test_a_jpeg_is_decoded_to_no_less_than_twice_its_final_size(
+def test_a_jpeg_is_decoded_to_at_least_twice_its_final_size(
     tmp_path, monkeypatch, parameters, expected, orientation
 ):
     image = Image.fromarray(radiograph_like(np.random.default_rng(0), 500, 1000))
@@ -474,7 +474,7 @@ def test_orientation(tmp_path, orientation, suffix, resize):
         assert difference.max() <= 2
 
 
-def test_a_broken_exif_block_does_not_cost_the_image(tmp_path):
+def test_a_broken_exif_block_is_ignored(tmp_path):
     path = tmp_path / "broken.jpeg"
     grey = Image.fromarray(np.full((8, 8), 77, np.uint8))
     grey.save(path, exif=b"Exif\0\0garbage", dpi=(72, 72))

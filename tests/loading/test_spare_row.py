@@ -1,4 +1,4 @@
-"""A JPEG with a block too few or too many is damaged, and no sound one is, pixel for pixel."""
+"""A JPEG with a block too few or too many is refused, and sound ones load pixel by pixel."""
 
 from io import BytesIO
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skpneumo.loading import ImageLoader, UnreadableImagesError
+from skpneumo.loading import UnreadableImagesError
 from skpneumo.loading import _spare_row as module
 from skpneumo.loading._jpeg_layout import jpeg_layout
 from skpneumo.loading._spare_row import spare_row
@@ -23,17 +23,6 @@ def xray(height, width, level=40):
     pixels = np.full((height, width), level)
     pixels[: height // 2, : width // 2] += rng.integers(0, 120, (height // 2, width // 2))
     return pixels
-
-
-@pytest.fixture
-def load(tmp_path):
-    def load(data, size=64):
-        path = tmp_path / "x"
-        path.write_bytes(data)
-        (image,) = ImageLoader(size=size, cache=False).transform([path])
-        return np.asarray(image)[..., 0]
-
-    return load
 
 
 def as_pillow_reads(data, size):
@@ -68,7 +57,7 @@ def wider_by(data, difference):
     return data[:place] + (frame.width + difference).to_bytes(2, "big") + data[place + 2 :]
 
 
-# Where the last blocks are zeros, these may have been added to fill up a byte or a word.
+# Trailing zeros may be padding of a byte or a word, so some differences go undetected.
 @pytest.mark.parametrize(
     ("kind", "differences"),
     [
@@ -83,23 +72,23 @@ def test_a_block_too_few_or_too_many_is_damage(kind, differences, load):
     data = encoded(xray(8, 240), **KINDS[kind])
     load(data)
     for n_blocks in differences:
-        with pytest.raises(UnreadableImagesError, match="more or less data than its pixels take"):
+        with pytest.raises(UnreadableImagesError, match="more or less data than its pixels need"):
             load(wider_by(data, 8 * n_blocks))
 
 
-def test_what_fills_up_the_last_byte_and_word_may_be_zeros(load):
+def test_padding_of_the_last_byte_or_word_may_be_zeros(load):
     data = encoded(xray(160, 200))
     scan = jpeg_layout(data).scans[0]
     last = data[scan.end - 1]
     n_ones = (~last & (last + 1)).bit_length() - 1
-    assert n_ones, "there is nothing to fill up"
+    assert n_ones, "there is no padding"
     zeros = bytes([last >> n_ones << n_ones])
     for filled in (zeros, zeros + b"\0", zeros + bytes(3), bytes([last]) + b"\0"):
         padded = data[: scan.end - 1] + filled + data[scan.end :]
         np.testing.assert_array_equal(load(padded), load(data))
 
 
-def test_where_all_is_mid_grey_another_way_tells(load):
+def test_truncation_of_a_mid_grey_image_is_detected_without_a_spare_row(load):
     data = encoded(np.full((160, 200), 128))
     assert (load(data) == 128).all()
     scan = jpeg_layout(data).scans[0]
@@ -108,22 +97,22 @@ def test_where_all_is_mid_grey_another_way_tells(load):
         load(data[:half] + data[scan.end :])
 
 
-def test_a_file_in_intervals_has_no_spare_row(load):
+def test_a_file_with_restart_intervals_gets_no_spare_row(load):
     data = encoded(xray(160, 200), restart_marker_rows=1)
     assert spare_row(jpeg_layout(data)) is None
     np.testing.assert_array_equal(load(data, 160), as_pillow_reads(data, 160))
 
 
-def test_a_table_in_which_ones_are_a_code_leaves_no_spare_row():
+def test_a_file_whose_table_uses_a_code_of_ones_gets_no_spare_row():
     data = bytearray(encoded(xray(160, 200)))
     assert spare_row(jpeg_layout(bytes(data))) is not None
     lengths = data.index(b"\xff\xc4") + 5
-    data[lengths + 8] += 1  # the last code but that of nine ones has nine bits
+    data[lengths + 8] += 1  # one more code of nine bits: all ones
     assert jpeg_layout(bytes(data)).all_ones_is_a_code
     assert spare_row(jpeg_layout(bytes(data))) is None
 
 
-def test_a_decoder_that_fills_in_otherwise_is_not_relied_on(load, monkeypatch):
+def test_no_spare_row_is_used_if_the_decoder_does_not_leave_grey(load, monkeypatch):
     data = encoded(xray(160, 200))
     expected = load(data)
     monkeypatch.setattr(module, "_decoder_leaves_grey", lambda: False)

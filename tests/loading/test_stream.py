@@ -1,4 +1,4 @@
-"""A stream is the images in memory, without the memory."""
+"""A stream behaves like the images in memory."""
 
 import gc
 import os
@@ -78,7 +78,7 @@ def test_rows_are_selected_without_decoding(both, rows, lazy):
 @pytest.mark.parametrize(
     "key", [2, -1, np.int64(3), (2, slice(1, 4)), (slice(2), 3), ([1, 4], slice(3), ..., 0)]
 )
-def test_what_is_selected_beyond_rows_is_decoded(both, key):
+def test_selecting_more_than_rows_decodes(both, key):
     images, stream = both
     assert type(stream[key]) in (np.ndarray, ImageArray)
     assert_array_equal(stream[key], images[key])
@@ -91,14 +91,14 @@ def test_other_indices_are_refused(both, key):
 
 
 @pytest.mark.parametrize("form", [list, np.array, lambda names: [[Path(name)] for name in names]])
-def test_it_is_made_of_every_form_of_paths_and_size(form, both, tmp_path):
+def test_every_form_of_paths_and_size_makes_a_stream(form, both, tmp_path):
     array, stream = both
     made = ImageStream(form(stream.filenames.tolist()), size=[12, 10], cache=tmp_path / "cache")
     assert_array_equal(made[2], array[2])
     assert_array_equal(made.filenames, stream.filenames)
 
 
-def test_it_looks_like_the_array(both):
+def test_it_has_the_attributes_of_the_array(both):
     images, stream = both
     assert stream.shape == images.shape == np.shape(stream)
     assert stream.dtype == images.dtype
@@ -133,7 +133,7 @@ def test_batches_come_in_order(both, batch_size, n_jobs):
         lambda X: pickle.loads(pickle.dumps(X)),
     ],
 )
-def test_ways_in_which_scikit_learn_hands_it_on(both, select):
+def test_row_selection_of_scikit_learn_keeps_a_stream(both, select):
     images, stream = both
     assert isinstance(select(stream), ImageStream)
     assert_array_equal(select(stream), select(images))
@@ -205,7 +205,7 @@ def test_partial_fit_and_given_validation_images(collection):
 
 
 @pytest.mark.slow
-def test_transfer_takes_it(collection):
+def test_transfer_classifier_fits_a_stream(collection):
     X, stream, y = collection
     transfer = TransferClassifier(
         backbone_options={"alpha": 0.25},
@@ -219,7 +219,7 @@ def test_transfer_takes_it(collection):
     assert_array_equal(*results)
 
 
-def test_resampler_splitters_and_cross_validation_take_it(collection):
+def test_resampler_splitters_and_cross_validation_accept_a_stream(collection):
     X, stream, y = collection
     for sampler in ("under", "over"):
         drawn = [
@@ -251,20 +251,20 @@ def test_resampler_splitters_and_cross_validation_take_it(collection):
     ("fit", "message"),
     [
         (lambda X, y: CNNClassifier().fit(X, y[:-1]), r"got \d+ of them and \d+ labels"),
-        (lambda X, y: CNNClassifier().fit(X[:0], y[:0]), "stream of no images"),
+        (lambda X, y: CNNClassifier().fit(X[:0], y[:0]), "an empty stream of images"),
         (lambda X, y: CNNClassifier(image_shape=(3, 3, 1)).fit(X, y), r"image_shape=\(3, 3, 1\)"),
         (lambda X, y: fitted(np.asarray(X) / 255, y).predict(X), "fitted on values from 0 to 1"),
         (lambda X, y: fitted(np.asarray(X)[:, :8], y).predict(X), r"was fitted on \(8, 16, 1\)"),
         (lambda X, y: ImageResampler().fit_resample(X[:0], y[:0]), "Found no images"),
     ],
 )
-def test_what_does_not_fit_is_named_as_for_arrays(collection, fit, message):
+def test_invalid_input_is_named_as_for_arrays(collection, fit, message):
     _, stream, y = collection
     with pytest.raises(ValueError, match=message):
         fit(stream, y)
 
 
-def test_missing_files_are_named_at_once_and_unreadable_ones_when_met(xray_files, tmp_path):
+def test_missing_files_are_named_at_once_and_unreadable_ones_when_decoded(xray_files, tmp_path):
     good = xray_files(4)
     loader = ImageLoader(size=4, stream=True)
     with pytest.raises(MissingImagesError) as caught:
@@ -321,7 +321,7 @@ def alive(monkeypatch):
 
 
 @pytest.mark.parametrize("n", [300, 10_000])
-def test_no_more_images_are_in_memory_for_a_longer_stream(n, xray_files, alive, tmp_path):
+def test_memory_does_not_grow_with_the_stream(n, xray_files, alive, tmp_path):
     (path,) = xray_files(1)
     folder = tmp_path / "links"
     folder.mkdir()
@@ -338,7 +338,7 @@ def test_no_more_images_are_in_memory_for_a_longer_stream(n, xray_files, alive, 
     assert not memory_cache.images
 
 
-def test_training_and_predicting_hold_a_few_batches(xray_files, alive):
+def test_training_and_predicting_have_few_batches_in_memory(xray_files, alive):
     paths = xray_files(120)
     network = fitted(ImageLoader(size=4, stream=True).transform(paths), [0, 1] * 60)
     assert alive[0] <= 5 * 8
@@ -346,7 +346,7 @@ def test_training_and_predicting_hold_a_few_batches(xray_files, alive):
     assert alive[0] <= 5 * 64
 
 
-def test_a_pass_that_is_broken_off_leaves_no_threads(xray_files):
+def test_an_interrupted_pass_leaves_no_threads(xray_files):
     batches = ImageLoader(size=4, stream=True, n_jobs=2).transform(xray_files(40)).batches(4)
     next(batches)
     assert [t for t in threading.enumerate() if t.name.startswith("skpneumo-decoding")]
@@ -355,7 +355,7 @@ def test_a_pass_that_is_broken_off_leaves_no_threads(xray_files):
     assert not [t for t in threading.enumerate() if t.name.startswith("skpneumo-decoding")]
 
 
-def test_a_folder_keeps_what_a_stream_has_decoded(xray_files, decoded, tmp_path):
+def test_a_stream_saves_decoded_images_in_a_folder(xray_files, decoded, tmp_path):
     pytest.importorskip("lmdb", reason='needs pip install "skpneumo[cache]"')
     paths = xray_files(20)
     stream = ImageLoader(size=4, stream=True, cache=tmp_path / "cache", n_jobs=2).transform(paths)

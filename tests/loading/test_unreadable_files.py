@@ -1,4 +1,4 @@
-"""Every bad file of a call is named, with its reason, in one error; none hangs or fills memory."""
+"""One error names every bad file with its reason; none hangs or fills memory."""
 
 import os
 import pickle
@@ -50,7 +50,7 @@ def jpeg_with_size(path, width, height):
 
 @pytest.fixture
 def bad_files(tmp_path):
-    """One file of each kind that cannot be read, and a part of the reason expected for it."""
+    """One file of each unreadable kind, with a part of the expected reason."""
     whole = save(tmp_path / "whole.jpeg").read_bytes()
     contents = {
         "text.jpeg": (
@@ -92,7 +92,7 @@ def test_all_of_them_are_named_with_their_reasons(bad_files, tmp_path, n_jobs):
     assert not isinstance(error, FileNotFoundError)
 
 
-def test_reasons_do_not_keep_images_alive(bad_files):
+def test_reasons_do_not_keep_images_in_memory(bad_files):
     with pytest.raises(UnreadableImagesError) as caught:
         ImageLoader().transform(list(bad_files))
     for reason in caught.value.failures.values():
@@ -119,7 +119,7 @@ def test_many_failures_are_counted_and_ten_are_named(tmp_path):
     assert list(caught.value.failures) == paths
 
 
-def test_the_error_comes_back_whole_from_another_process(tmp_path):
+def test_the_error_is_complete_when_pickled_by_another_process(tmp_path):
     failures = {"a.png": FileNotFoundError(2, "no such file"), "b.png": ValueError("damaged")}
     error = UnreadableImagesError(failures)
     twin = pickle.loads(pickle.dumps(error))
@@ -141,7 +141,7 @@ FORMATS = {
 }
 
 
-def load_what_can_be(path, size):
+def load_if_readable(path, size):
     try:
         return ImageLoader(size=size).transform([path]), {}
     except UnreadableImagesError as error:
@@ -149,7 +149,7 @@ def load_what_can_be(path, size):
 
 
 # Its last bytes may be of what is no part of the pixels.
-@pytest.mark.filterwarnings("ignore:Pillow warned of")
+@pytest.mark.filterwarnings("ignore:Pillow warned about")
 # Pillow warns when a TIFF ends within its directory, and then fails.
 @pytest.mark.filterwarnings("ignore:(Corrupt EXIF|Truncated File)")
 @pytest.mark.parametrize("kind", FORMATS)
@@ -163,16 +163,14 @@ def test_a_truncated_image_is_an_error_wherever_it_ends(kind, kept, size):
         whole = ImageLoader(size=size).transform([path])
         with open(path, "r+b") as file:
             file.truncate(int(os.path.getsize(path) * kept))
-        images, failures = load_what_can_be(path, size)
+        images, failures = load_if_readable(path, size)
     if images is None:
         assert list(failures) == [path]
     else:  # what is gone follows the pixels: PNG's end mark, the end of a TIFF's directory
         assert np.array_equal(images, whole)
 
 
-def test_truncated_images_stay_errors_when_other_code_tells_pillow_to_pass_them(
-    tmp_path, monkeypatch
-):
+def test_truncated_images_stay_errors_if_pillow_is_set_to_load_them(tmp_path, monkeypatch):
     path = save(tmp_path / "x.jpeg")
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
     with pytest.raises(RuntimeError, match=r"LOAD_TRUNCATED_IMAGES is True.*Set it to False"):
@@ -185,7 +183,7 @@ def test_truncated_images_stay_errors_when_other_code_tells_pillow_to_pass_them(
     rest=st.binary(max_size=200),
 )
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_rubbish_behind_a_signature_is_an_error_of_that_file(start, rest):
+def test_garbage_after_a_signature_is_an_error_of_that_file(start, rest):
     with TemporaryDirectory() as folder:
         path = os.path.join(folder, "rubbish")
         with open(path, "wb") as file:
@@ -194,7 +192,7 @@ def test_rubbish_behind_a_signature_is_an_error_of_that_file(start, rest):
     assert reason
 
 
-def test_bombs_are_refused_before_they_are_decoded(tmp_path, monkeypatch):
+def test_decompression_bombs_are_refused_before_decoding(tmp_path, monkeypatch):
     png, tiff = tmp_path / "bomb.png", tmp_path / "bomb.tiff"
     png.write_bytes(png_header(60_000, 60_000))
     save(tiff, compression="tiff_adobe_deflate")
@@ -208,7 +206,7 @@ def test_bombs_are_refused_before_they_are_decoded(tmp_path, monkeypatch):
     barely.write_bytes(png_header(9460, 9460))
 
     def decode(image):
-        raise AssertionError(f"memory is taken for {image.size}")
+        raise AssertionError(f"memory was allocated for {image.size}")
 
     monkeypatch.setattr(ImageFile.ImageFile, "load", decode)
     monkeypatch.setattr(TiffImagePlugin.TiffImageFile, "load", decode)
@@ -224,7 +222,7 @@ def test_a_large_radiograph_loads(tmp_path):
     assert MAX_PIXELS > 6000 * 5000
 
 
-def test_pillows_global_limit_is_neither_used_nor_touched(tmp_path, monkeypatch):
+def test_the_global_limit_of_pillow_is_neither_used_nor_changed(tmp_path, monkeypatch):
     path = save(tmp_path / "x.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     assert ImageLoader(size=8).transform([path]).shape == (1, 8, 8, 1)
@@ -232,7 +230,7 @@ def test_pillows_global_limit_is_neither_used_nor_touched(tmp_path, monkeypatch)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs on this system")
-def test_a_fifo_does_not_hang(tmp_path):
+def test_a_fifo_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.jpeg")
     (reason,) = reasons_for(tmp_path / "pipe.jpeg")
     assert "a pipe, socket or device; save it as a regular file" in reason
@@ -259,7 +257,7 @@ def test_a_file_of_several_images_is_refused(tmp_path, suffix):
     views = [Image.new("L", (9, 9), level) for level in (50, 150)]
     views[0].save(path, save_all=True, append_images=views[1:])
     (reason,) = reasons_for(path)
-    assert reason.startswith("holds more than one image")
+    assert reason.startswith("contains more than one image")
 
 
 def test_files_are_closed_after_success_and_failure(bad_files, tmp_path):

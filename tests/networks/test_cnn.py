@@ -1,4 +1,4 @@
-"""build_cnn: every argument shows in the network, and nothing but the seed is random."""
+"""build_cnn: every argument has its effect, and only the seed decides random numbers."""
 
 import random
 
@@ -62,7 +62,7 @@ def test_any_image_shape_gives_finite_logits(height, width, channels, n_outputs,
     assert np.isfinite(logits).all()
 
 
-def test_it_is_uncompiled_and_ends_in_logits():
+def test_the_network_is_uncompiled_and_ends_in_logits():
     network = build_cnn(SHAPE, 3, seed=0)
     assert not network.compiled
     assert network.output_shape == (None, 3)
@@ -82,14 +82,14 @@ def test_a_stem_halves_the_image_before_the_first_block():
 
 
 @pytest.mark.parametrize("normalization", ["image", "local"])
-def test_normalised_networks_do_not_mind_exposure(normalization):
+def test_normalised_networks_do_not_depend_on_exposure(normalization):
     network = build_cnn((24, 24, 1), filters=(2,), normalization=normalization, seed=0)
     images = images_of((24, 24, 1)) // 2 + 60
     darker = (images * np.float32(0.6)) + 10
     np.testing.assert_allclose(call(network, darker), call(network, images), rtol=1e-2, atol=1e-2)
 
 
-def test_blocks_hold_the_convolutions_asked_for():
+def test_blocks_have_the_requested_convolutions():
     network = build_cnn(SHAPE, filters=(2, 3), convs_per_block=2, kernel_size=5, seed=0)
     convolutions = of_type(network, layers.Conv2D)
     assert [c.filters for c in convolutions] == [2, 2, 3, 3]
@@ -118,7 +118,7 @@ def test_padding(padding, side):
     assert network.get_layer("flatten").output.shape == (None, side * side * 2)
 
 
-def test_kernels_are_never_larger_than_what_is_left_of_the_image():
+def test_kernels_are_never_larger_than_the_feature_map():
     network = build_cnn((4, 2, 1), filters=(2, 2), kernel_size=3, padding="valid", seed=0)
     assert [c.kernel_size for c in of_type(network, layers.Conv2D)] == [(3, 2), (1, 1)]
 
@@ -132,7 +132,7 @@ def test_pooling_halves_the_image(pooling, kind):
     assert pool.output.shape == (None, 6, 1, 2)
 
 
-def test_pooling_none_leaves_the_image_its_size():
+def test_pooling_none_preserves_the_size():
     network = build_cnn(SHAPE, filters=(2, 2), pooling=None, seed=0)
     assert not of_type(network, (layers.MaxPooling2D, layers.AveragePooling2D))
     assert network.get_layer("flatten").output.shape == (None, 12 * 12 * 2)
@@ -142,7 +142,7 @@ def test_pooling_none_leaves_the_image_its_size():
     ("global_pooling", "kind"),
     [("max", layers.GlobalMaxPooling2D), ("average", layers.GlobalAveragePooling2D)],
 )
-def test_global_pooling_leaves_one_number_a_map(global_pooling, kind):
+def test_global_pooling_gives_one_number_per_map(global_pooling, kind):
     network = build_cnn(SHAPE, filters=(4,), global_pooling=global_pooling, seed=0)
     (pool,) = of_type(network, kind)
     assert pool.output.shape == (None, 4)
@@ -179,12 +179,12 @@ def test_the_value_range_is_mapped_to_minus_one_and_one(value_range):
     np.testing.assert_allclose(scaled.ravel(), [-1, 1], atol=1e-6)
 
 
-def test_one_value_only_is_no_division_by_zero():
+def test_a_constant_image_is_no_division_by_zero():
     network = build_cnn((2, 2, 1), filters=(2,), value_range=(7.0, 7.0), seed=0)
     assert np.isfinite(call(network, np.full((1, 2, 2, 1), 7.0, np.float32))).all()
 
 
-def test_uint8_and_floats_of_the_same_value_are_the_same():
+def test_uint8_and_floats_of_the_same_value_give_the_same_logits():
     network = build_cnn(SHAPE, filters=(2,), seed=0)
     images = images_of()
     np.testing.assert_array_equal(call(network, images), call(network, images.astype(np.float32)))
@@ -193,7 +193,7 @@ def test_uint8_and_floats_of_the_same_value_are_the_same():
 # Randomness
 
 
-def test_the_seed_alone_decides_the_weights():
+def test_only_the_seed_decides_the_weights():
     keras.utils.set_random_seed(1)
     first = build_cnn(SHAPE, filters=(2,), seed=5)
     keras.utils.set_random_seed(2)
@@ -207,7 +207,7 @@ def test_without_a_seed_two_networks_differ():
 
 
 @pytest.mark.parametrize("seed", [3, None])
-def test_numpys_and_keras_generators_are_not_moved(seed):
+def test_generators_of_numpy_and_keras_are_not_changed(seed):
     def next_numbers() -> list[float]:
         drawn = keras.ops.convert_to_numpy(keras.random.uniform((2,)))
         return [*np.random.random(2), *drawn]  # noqa: NPY002
@@ -223,14 +223,14 @@ def test_numpys_and_keras_generators_are_not_moved(seed):
 
 
 @pytest.mark.parametrize("seed", [3, None])
-def test_pythons_generator_is_not_moved(seed):
+def test_the_generator_of_python_is_not_changed(seed):
     before = random.getstate()
     network = build_cnn(SHAPE, filters=(2,), dropout=0.5, seed=seed)
     call(network, images_of(), training=True)
     assert random.getstate() == before
 
 
-def test_no_two_layers_start_alike():
+def test_all_layers_start_with_different_weights():
     network = build_cnn(
         (8, 8, 2), filters=(2, 2), convs_per_block=2, dense_units=(2, 2), dropout=0.5, seed=0
     )
@@ -280,7 +280,7 @@ def test_activity_l2_penalises_the_outputs_of_hidden_layers():
     np.testing.assert_array_equal(call(network, images), call(plain, images))
 
 
-def test_no_penalty_unless_asked_for():
+def test_there_is_no_penalty_by_default():
     network = build_cnn(SHAPE, batch_norm=True, dropout=0.5, seed=0)
     assert network.losses == []
     assert all(layer.kernel_constraint is None for layer in weighted(network))

@@ -1,4 +1,4 @@
-"""Layers of our own: batch normalisation that is Keras's, only faster, and standardisation."""
+"""Our layers: batch normalisation that equals that of Keras, and standardisation."""
 
 import keras
 import numpy as np
@@ -17,7 +17,7 @@ def inputs_of(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
 
 
 def twins(shape: tuple[int, ...], **options):
-    """One layer of each kind with the same random scale, shift and moving averages."""
+    """A layer of each class with the same random scale, shift and moving averages."""
     rng = np.random.default_rng(1)
     pair = []
     for kind in (FusedBatchNormalization, BatchNormalization):
@@ -39,7 +39,7 @@ def as_numpy(x) -> np.ndarray:
 
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-def test_outputs_are_those_of_keras(shape, training):
+def test_outputs_equal_those_of_keras(shape, training):
     fused, own = twins(shape)
     x = inputs_of(shape)
     np.testing.assert_allclose(
@@ -55,7 +55,7 @@ def test_outputs_are_those_of_keras(shape, training):
         pytest.param(SHAPES["rows"], id="rows"),
     ],
 )
-def test_moving_averages_are_those_of_keras(shape):
+def test_moving_averages_equal_those_of_keras(shape):
     fused, own = twins(shape, momentum=0.9)
     for seed in range(3):
         fused(inputs_of(shape, seed), training=True)
@@ -69,7 +69,7 @@ def test_moving_averages_are_those_of_keras(shape):
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-def test_moving_averages_arrive_within_a_few_batches_and_are_steady_after_many(shape):
+def test_moving_averages_converge_in_a_few_batches_and_are_stable_after_many(shape):
     layer = FusedBatchNormalization()
     layer.build(shape)
     # Batches whose means swing by 1 about 5.
@@ -88,7 +88,7 @@ def test_moving_averages_arrive_within_a_few_batches_and_are_steady_after_many(s
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-def test_inference_moves_nothing(shape):
+def test_inference_changes_no_variables(shape):
     fused, _ = twins(shape)
     before = [as_numpy(v) for v in fused.variables]
     fused(inputs_of(shape), training=False)
@@ -125,8 +125,8 @@ def test_in_bfloat16_statistics_stay_in_float32(shape, training):
 # Keras hands h5py its variables, which NumPy 2 asks for a keyword they do not know.
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't:DeprecationWarning")
 @pytest.mark.parametrize("from_mean", [0.0, 1.0])
-def test_the_variance_of_channels_far_from_zero_keeps_its_digits(from_mean):
-    """One pass, as the difference of two means, loses none where the moving mean is nearby."""
+def test_the_variance_of_channels_far_from_zero_is_accurate(from_mean):
+    """The difference of two means is accurate because it is relative to the moving mean."""
     x = np.random.default_rng(0).normal(300, 0.1, (64, 6, 6, 2)).astype(np.float32)
     layer = FusedBatchNormalization()
     layer.build(x.shape)
@@ -138,7 +138,7 @@ def test_the_variance_of_channels_far_from_zero_keeps_its_digits(from_mean):
         np.testing.assert_allclose(variance, x.astype(float).var(axis=(0, 1, 2)), rtol=1e-3)
 
 
-def test_a_network_with_it_is_kept_and_loaded_by_keras(tmp_path):
+def test_a_network_with_it_is_saved_and_loaded_by_keras(tmp_path):
     network = build_cnn((6, 6, 1), filters=(2,), dense_units=(3,), batch_norm=True, seed=0)
     network.save(tmp_path / "network.keras")
     loaded = keras.saving.load_model(tmp_path / "network.keras")
@@ -156,7 +156,7 @@ def test_standardization_subtracts_the_mean_and_divides_by_the_deviation():
     np.testing.assert_allclose(as_numpy(layer(x)), expected, rtol=1e-5)
 
 
-def test_standardization_reaches_features_of_any_size():
+def test_standardization_of_features_of_any_size():
     layer = Standardization()
     layer.build((None, 2))
     layer.set_weights([np.float32([1e-19, 0]), np.float32([1e-20, 1])])
@@ -164,7 +164,7 @@ def test_standardization_reaches_features_of_any_size():
     np.testing.assert_allclose(as_numpy(layer(x)), [[0, 0], [10, 5]], rtol=1e-5)
 
 
-def test_standardization_is_made_again_of_its_config():
+def test_standardization_is_rebuilt_from_its_configuration():
     layer = Standardization(mean=2.0, deviation=4.0, name="pixels")
     again = Standardization.from_config(layer.get_config())
     assert again.name == "pixels"
@@ -173,7 +173,7 @@ def test_standardization_is_made_again_of_its_config():
 
 
 @pytest.mark.parametrize("local", [False, True])
-def test_normalised_images_do_not_show_exposure_or_contrast(local):
+def test_normalised_images_do_not_depend_on_exposure_or_contrast(local):
     images = np.random.default_rng(0).uniform(-0.5, 0.5, (3, 40, 30, 2)).astype("float32")
     layer = ImageNormalization(local, 0.15, 1e-4)
     np.testing.assert_allclose(
@@ -181,7 +181,7 @@ def test_normalised_images_do_not_show_exposure_or_contrast(local):
     )
 
 
-def test_a_whole_image_has_mean_0_and_deviation_1_in_each_channel_about_its_centre():
+def test_the_centre_of_a_normalised_image_has_mean_0_and_deviation_1_in_each_channel():
     normal = as_numpy(ImageNormalization(False, 0.2, 1e-6)(inputs_of((3, 20, 24, 2))))
     y, x = (np.exp(-0.5 * (((np.arange(n) + 0.5) / n - 0.5) / 0.2) ** 2) for n in (20, 24))
     weights = np.outer(y, x)[None, ..., None] / np.outer(y, x).sum()
@@ -201,7 +201,7 @@ def test_a_frame_hardly_changes_a_normalised_image():
     assert np.abs(change).mean() < 0.35 * np.abs(after - before).mean()
 
 
-def test_surroundings_are_those_of_a_gaussian_as_wide_as_a_share_of_the_sides():
+def test_local_normalisation_uses_a_gaussian_relative_to_the_sides():
     image = inputs_of((1, 50, 40, 1))
     normal = as_numpy(ImageNormalization(True, 0.1, 0.5)(image))[0, ..., 0]
 

@@ -1,4 +1,4 @@
-"""Backbones of Keras in our network: they compute what Keras's own compute, of grey images too."""
+"""Backbones in our networks compute the same as in Keras, for grey images as well."""
 
 import inspect
 import random
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from skpneumo.networks import build_pretrained
-from skpneumo.networks._backbones import Backbone, _names
+from skpneumo.networks._backbones import Backbone, _fresh_names
 from skpneumo.networks._layers import FusedBatchNormalization, Standardization
 
 # One of each family, and what its weights are called "imagenet" without.
@@ -75,7 +75,7 @@ def pooled_by_keras(model: keras.Model, name: str, rgb: np.ndarray) -> np.ndarra
 
 
 def assert_close(got: np.ndarray, expected: np.ndarray) -> None:
-    """With random weights features may be as small as 1e-20: compare them in their own size."""
+    """Compare relative to their size, because random weights give features as small as 1e-20."""
     assert np.abs(expected).max() > 0
     size = np.abs(expected).max()
     np.testing.assert_allclose(got / size, expected / size, atol=1e-3)
@@ -85,8 +85,8 @@ def assert_close(got: np.ndarray, expected: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("backbone", FAMILIES)
-def test_features_are_those_of_keras(backbone, tmp_path):
-    side = Backbone(backbone).least_side
+def test_features_equal_those_of_keras(backbone, tmp_path):
+    side = Backbone(backbone).min_side
     own = keras_own(backbone, side)
     file = tmp_path / "own.weights.h5"
     own.save_weights(file)
@@ -110,8 +110,8 @@ def test_colours_keep_their_order(backbone, tmp_path):
 
 
 @pytest.mark.slow
-def test_efficientnet_with_imagenet_weights_is_keras_own(tmp_path, monkeypatch):
-    """Keras divides by the deviation a second time, in a layer that only these weights get."""
+def test_efficientnet_with_imagenet_weights_equals_that_of_keras(tmp_path, monkeypatch):
+    """Keras divides by the deviation a second time, in a layer only for these weights."""
     donor = keras_own("EfficientNetB0", 32)
     normalization = next(
         layer for layer in donor.layers if isinstance(layer, keras.layers.Normalization)
@@ -135,7 +135,7 @@ def test_efficientnet_with_imagenet_weights_is_keras_own(tmp_path, monkeypatch):
         assert_close(call(part(network, "features"), grey), expected)
 
 
-def test_unknown_backbones_are_refused_with_near_names():
+def test_unknown_backbones_are_refused_with_similar_names():
     with pytest.raises(ValueError, match=r"no backbone 'vgg61'.*Did you mean VGG1"):
         build_pretrained((32, 32, 1), backbone="vgg61")
     with pytest.raises(ValueError, match=r"no backbone 'Alexandria'.*It has .*'ConvNeXtBase'"):
@@ -145,12 +145,12 @@ def test_unknown_backbones_are_refused_with_near_names():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"alfa": 0.25}, r"\['alfa'\].*takes \['alpha', 'depth_multiplier', 'dropout'\]"),
+        ({"alfa": 0.25}, r"\['alfa'\].*MobileNet has \['alpha', 'depth_multiplier', 'dropout'\]"),
         ({"pooling": "max"}, "sets 'pooling'.*use global_pooling"),
         ({"weights": "imagenet"}, "sets 'weights'.*use the parameter weights"),
     ],
 )
-def test_options_that_are_none_are_refused(options, words):
+def test_invalid_options_are_refused(options, words):
     with pytest.raises(ValueError, match=words):
         build_pretrained((32, 32, 1), backbone_options=options)
 
@@ -173,7 +173,7 @@ def test_smaller_images_are_enlarged(shape):
 
 
 @pytest.mark.parametrize("value_range", [(0.0, 1.0), (-3.0, 5.0)])
-def test_pixels_of_any_range_are_the_same_images(value_range):
+def test_pixels_of_any_range_give_the_same_features(value_range):
     low, high = value_range
     grey = images_of(2, 32, 32, 1)
     scaled = low + grey.astype("float32") / 255 * (high - low)
@@ -182,7 +182,7 @@ def test_pixels_of_any_range_are_the_same_images(value_range):
     assert_close(call(part(ranged, "features"), scaled), call(part(plain, "features"), grey))
 
 
-def test_one_value_only_is_no_division_by_zero():
+def test_a_constant_image_is_no_division_by_zero():
     network = build_pretrained((32, 32, 1), **QUARTER, value_range=(7.0, 7.0), seed=0)
     assert np.isfinite(call(network, np.full((1, 32, 32, 1), 7.0))).all()
 
@@ -196,7 +196,7 @@ def test_weights_of_other_options_are_refused(tmp_path):
         build_pretrained((32, 32, 1), **QUARTER, weights=tmp_path / "half.weights.h5")
 
 
-def test_files_that_hold_no_weights_are_refused(tmp_path):
+def test_files_without_weights_are_refused(tmp_path):
     for name in ("notes.txt", "notes.weights.h5"):
         (tmp_path / name).write_text("nothing of the kind")
         with pytest.raises(ValueError, match=f"{name}' are not those of MobileNet"):
@@ -212,7 +212,7 @@ def test_a_missing_file_of_weights_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("trainable_norm", [True, False])
-def test_layers_train_from_the_named_one_on(trainable_norm):
+def test_layers_are_trainable_from_the_named_one_on(trainable_norm):
     network = build_pretrained(
         (32, 32, 1), **QUARTER, trainable_from="conv_pw_13", trainable_norm=trainable_norm
     )
@@ -221,7 +221,7 @@ def test_layers_train_from_the_named_one_on(trainable_norm):
 
 
 @pytest.mark.parametrize("weights", ["file", None])
-def test_batch_norm_trains_only_where_it_starts_from_scratch(weights, tmp_path):
+def test_batch_norm_is_trained_only_with_random_weights(weights, tmp_path):
     if weights is not None:
         weights = tmp_path / "own.weights.h5"
         keras_own("MobileNet", 32, alpha=0.25).save_weights(weights)
@@ -235,12 +235,12 @@ def test_batch_norm_trains_only_where_it_starts_from_scratch(weights, tmp_path):
     assert {float(layer.n_batches) > 1000 for layer in norms} == {weights is not None}
 
 
-def test_an_unknown_layer_is_refused_with_near_names():
+def test_an_unknown_layer_is_refused_with_similar_names():
     with pytest.raises(ValueError, match=r"no layer 'conv_pw_31'.*'conv_pw_13'"):
         build_pretrained((32, 32, 1), **QUARTER, trainable_from="conv_pw_31")
 
 
-def test_standardisation_is_in_the_network_and_begins_as_none():
+def test_standardisation_is_part_of_the_network_and_initially_the_identity():
     features = part(build_pretrained((32, 32, 1), **QUARTER, seed=0), "features")
     last = features.layers[-1]
     assert isinstance(last, Standardization)
@@ -253,7 +253,7 @@ def test_standardisation_is_in_the_network_and_begins_as_none():
 # Randomness, names, precision
 
 
-def test_the_seed_alone_decides_the_weights():
+def test_only_the_seed_decides_the_weights():
     def weights(seed, others: int) -> list[np.ndarray]:
         keras.utils.set_random_seed(others)
         return build_pretrained((32, 32, 1), **QUARTER, head_units=(3,), seed=seed).get_weights()
@@ -263,7 +263,7 @@ def test_the_seed_alone_decides_the_weights():
     assert not all(np.array_equal(a, b) for a, b in zip(first, weights(6, 1), strict=True))
 
 
-def test_pythons_generator_is_not_moved():
+def test_the_generator_of_python_is_not_changed():
     before = random.getstate()
     build_pretrained((32, 32, 1), **QUARTER, dropout=0.5)
     assert random.getstate() == before
@@ -273,7 +273,7 @@ def test_layers_are_named_as_in_a_fresh_process():
     names = []
     for _ in range(2):
         own = keras_own("MobileNetV3Small", 32)
-        names.append(list(_names(own).values()))
+        names.append(list(_fresh_names(own).values()))
     assert names[0] == names[1]
     assert len(set(names[0])) == len(names[0])
     assert {"rescaling", "activation", "activation_1", "expanded_conv_1_expand"} <= set(names[0])
@@ -291,7 +291,7 @@ def test_in_bfloat16_weights_and_logits_stay_in_float32():
 
 
 @pytest.mark.parametrize("backbone", ["MobileNet", "VGG16"])
-def test_it_is_kept_and_loaded_by_keras(backbone, tmp_path):
+def test_a_network_is_saved_and_loaded_by_keras(backbone, tmp_path):
     network = build_pretrained((32, 32, 3), backbone=backbone, head_units=(3,), seed=0)
     part(network, "features").layers[-1].deviation.assign(
         [1e-3] * part(network, "features").output_shape[1]
@@ -310,7 +310,7 @@ def test_it_is_kept_and_loaded_by_keras(backbone, tmp_path):
         TimeoutError("timed out"),
     ],
 )
-def test_a_failed_download_is_one_line_with_the_remedy(error, monkeypatch, capsys):
+def test_a_failed_download_is_one_line_with_a_remedy(error, monkeypatch, capsys):
     def fails(**_):
         print_msg = keras.utils.Progbar(3)  # Keras shows its own bar of the download
         print_msg.update(1)
@@ -322,12 +322,12 @@ def test_a_failed_download_is_one_line_with_the_remedy(error, monkeypatch, capsy
     with pytest.raises(ConnectionError, match="ImageNet weights of MobileNet") as raised:
         Backbone("MobileNet")._with_imagenet_weights()
     assert "\n" not in str(raised.value)
-    assert "random start" in str(raised.value)
+    assert "random weights" in str(raised.value)
     assert keras.config.is_interactive_logging_enabled() == before
     assert capsys.readouterr() == ("", "")
 
 
-def test_another_error_of_keras_stays_what_it_is(monkeypatch):
+def test_other_errors_of_keras_are_raised_unchanged(monkeypatch):
     def fails(**_):
         raise ValueError("alpha must be one of 0.25, 0.5")
 

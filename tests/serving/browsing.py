@@ -18,8 +18,8 @@ needs_chromium = pytest.mark.skipif(
     reason="Chromium is not installed: apt-get install chromium chromium-driver",
 )
 
-# Where to leave pictures of the pages, for somebody to look at.
-PICTURES = os.environ.get("SKPNEUMO_PICTURES")
+# Folder for screenshots of the pages, for visual inspection.
+SCREENSHOTS = os.environ.get("SKPNEUMO_SCREENSHOTS")
 PATIENCE = 120  # seconds, on a machine that does other things
 
 
@@ -88,5 +88,5 @@ def messages(driver):
 
 
 def picture(driver, name):
-    if PICTURES:
-        driver.save_screenshot(str(Path(PICTURES) / f"{name}.png"))
+    if SCREENSHOTS:
+        driver.save_screenshot(str(Path(SCREENSHOTS) / f"{name}.png"))

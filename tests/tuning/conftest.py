@@ -1,4 +1,4 @@
-"""A search that costs nothing, and a network small enough to search over."""
+"""A search without training, and a network that is small enough for searches."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 
 class Counting(ClassifierMixin, BaseEstimator):
-    """Says what it is told, and counts how often it is fitted, in all copies together."""
+    """Predicts a constant, and counts the fits of all copies."""
 
     n_fits = 0
 
@@ -43,7 +43,7 @@ def rows():
 
 
 class MakesFolder:
-    """Makes a folder when it is unpickled."""
+    """Creates a folder when it is unpickled."""
 
     def __init__(self, folder):
         self.folder = folder

@@ -1,4 +1,4 @@
-"""The same search on two worker processes of Dask, over the loopback."""
+"""The same search on two worker processes of Dask, over the loopback interface."""
 
 import os
 
@@ -38,7 +38,7 @@ def client(tmp_path_factory):
 def test_two_workers_find_what_one_process_finds(client, xrays, tmp_path):
     # Inner functions: workers cannot import this module, so that these travel whole.
     def recall_and_process(estimator, X, y):
-        """Score, and say which process has scored; it must have been given paths."""
+        """Score paths, and record which process has scored."""
         assert all(isinstance(path, str) for path in X)
         return {"recall": np.mean(estimator.predict(X)[y == 1] == 1), "process": os.getpid()}
 
@@ -83,8 +83,8 @@ def test_two_workers_find_what_one_process_finds(client, xrays, tmp_path):
     assert again.n_restored_ == 8
 
 
-def test_batches_are_scored_by_both(client, xrays, tmp_path):
-    """The guide's recipe: parts of the paths are mapped, images are opened by the workers."""
+def test_both_workers_score_batches(client, xrays, tmp_path):
+    """As in the guide: parts of the paths are mapped, and the workers open the images."""
     cnn = CNNClassifier(
         filters=(), dense_units=(3,), epochs=1, precision="float32", random_state=0
     )

@@ -1,4 +1,4 @@
-"""No more fits at a time than there are slots, whoever asks for them."""
+"""At most as many simultaneous fits as slots, over all threads and processes."""
 
 import os
 import threading
@@ -22,7 +22,7 @@ def _slots_of_this_test_only(monkeypatch, tmp_path):
 
 
 class Crowd:
-    """Counts those who are inside at the same time."""
+    """Counts simultaneous users."""
 
     def __init__(self):
         self.inside = self.most = 0
@@ -56,7 +56,7 @@ class Crowded(ClassifierMixin, BaseEstimator):
 
 
 @pytest.mark.parametrize("n_slots", [1, 2])
-def test_a_search_fits_no_more_at_a_time_than_there_are_slots(n_slots, monkeypatch, rows):
+def test_a_search_has_at_most_as_many_simultaneous_fits_as_slots(n_slots, monkeypatch, rows):
     crowd = Crowd()
     monkeypatch.setattr(Crowded, "crowd", crowd)
     search = ResumableGridSearchCV(
@@ -68,8 +68,8 @@ def test_a_search_fits_no_more_at_a_time_than_there_are_slots(n_slots, monkeypat
     np.testing.assert_array_equal(search.cv_results_["mean_test_score"], [0.5, 0.5, 0])
 
 
-def test_slots_are_shared_by_all_who_ask():
-    """A search with two slots and one with a single slot have the first one in common."""
+def test_slots_are_shared_by_all_searches():
+    """A search with two slots and one with a single slot share the first slot."""
     crowd = Crowd()
 
     def fit(n_slots):
@@ -81,7 +81,7 @@ def test_slots_are_shared_by_all_who_ask():
     assert crowd.most <= 2
 
 
-def test_a_slot_is_given_back_after_an_error():
+def test_a_slot_is_released_after_an_error():
     with pytest.raises(RuntimeError, match="boom"), device_slot(1):
         raise RuntimeError("boom")
     with device_slot(1):
@@ -105,7 +105,7 @@ def test_a_search_within_a_search_does_not_wait_for_the_slot_of_the_outer_one(ro
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:.*fork:RuntimeWarning")
-def test_a_slot_is_given_back_by_a_process_that_dies():
+def test_a_slot_is_released_when_its_process_dies():
     child = os.fork()
     if child == 0:
         hold_and_die()
@@ -114,14 +114,14 @@ def test_a_slot_is_given_back_by_a_process_that_dies():
         assert True
 
 
-def test_other_devices_have_slots_of_their_own(monkeypatch):
+def test_other_devices_have_separate_slots(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     both = _folder()
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2")
     assert _folder() != both
 
 
-def test_no_slots_need_nothing(monkeypatch):
+def test_without_slots_filelock_is_not_needed(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "filelock", None)
     with device_slot(None):
         assert True

@@ -1,4 +1,4 @@
-"""Fitted state as arrays and text: whole, and nothing in it runs."""
+"""Fitted state as arrays and text is complete, and reading it runs no code."""
 
 import json
 
@@ -26,7 +26,7 @@ def saved_and_read(state, path):
     ],
     ids=["cnn", "averaged", "transfer"],
 )
-def test_training_continues_from_what_was_restored(network, labels, rows, tmp_path):
+def test_training_continues_from_a_restored_state(network, labels, rows, tmp_path):
     X, y = rows
     if isinstance(network, TransferClassifier):
         X = np.tile(X, (1, 4, 4, 1))
@@ -53,7 +53,7 @@ class Holder(BaseEstimator):
         self.parameter = parameter
 
 
-def test_values_of_all_kinds_come_back(tmp_path):
+def test_values_of_all_types_are_restored(tmp_path):
     generators = [np.random.default_rng(3), np.random.Generator(np.random.MT19937(3))]
     values = {
         "nothing_": None,
@@ -89,7 +89,7 @@ def test_values_of_all_kinds_come_back(tmp_path):
         ({1, 2}, "a set"),
     ],
 )
-def test_what_needs_a_pickle_is_refused(value, what):
+def test_values_that_need_pickle_are_refused(value, what):
     holder = Holder()
     holder.state_ = [value]
     with pytest.raises(TypeError, match=what):
@@ -97,7 +97,7 @@ def test_what_needs_a_pickle_is_refused(value, what):
 
 
 def mersenne_twister(position):
-    """A state that NumPy sets unchecked, and then reads beyond its end."""
+    """A generator state that NumPy does not check, and reads beyond its end."""
     state = np.random.RandomState(0).get_state(legacy=False)
     state["state"] |= {"key": [0] * 624, "pos": position}
     return json.loads(json.dumps(Encoder(Registry({})).encode(state)))
@@ -134,7 +134,7 @@ def test_a_foreign_structure_is_refused(value):
 
 
 @pytest.mark.parametrize("structure", [1, {"list": []}, {"dict": [["parameter", 1]]}])
-def test_a_state_sets_no_parameter(structure):
+def test_a_state_with_a_parameter_is_refused(structure):
     holder = Holder()
     with pytest.raises(ValueError, match="not a fitted state"):
         restore_fitted_state(holder, {"structure": np.array(json.dumps(structure))})

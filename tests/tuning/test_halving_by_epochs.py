@@ -1,4 +1,4 @@
-"""Halving by epochs: from the start on every rung, or on from where the last one ended."""
+"""Halving by epochs: training from scratch on every rung, or continued training."""
 
 import pickle
 
@@ -31,7 +31,7 @@ def cnn():
 
 @pytest.fixture
 def epochs(monkeypatch):
-    """The epochs of every training, in their order."""
+    """The number of epochs of every fit, in order."""
     run = []
     fit_network = _base.fit_network
 
@@ -46,7 +46,7 @@ def epochs(monkeypatch):
 @pytest.mark.parametrize(
     ("kind", "options"), [(HalvingGridSearchCV, {}), (HalvingRandomSearchCV, {"n_candidates": 3})]
 )
-def test_scikit_learns_halving_takes_the_epochs_of_a_pipeline(xrays, cnn, epochs, kind, options):
+def test_halving_of_scikit_learn_works_by_epochs_of_a_pipeline(xrays, cnn, epochs, kind, options):
     pipe = Pipeline([("load", ImageLoader(size=8)), ("cnn", cnn)])
     search = kind(
         pipe,
@@ -65,7 +65,7 @@ def test_scikit_learns_halving_takes_the_epochs_of_a_pipeline(xrays, cnn, epochs
     assert search.predict(xrays.filenames[:4]).shape == (4,)
 
 
-def test_continuing_ends_where_one_long_fit_ends(cnn, rows, epochs):
+def test_continued_training_equals_one_long_fit(cnn, rows, epochs):
     def scores(continue_training):
         search = ResumableHalvingGridSearchCV(
             cnn, RATES, continue_training=continue_training, scoring="neg_log_loss", **OPTIONS
@@ -81,7 +81,7 @@ def test_continuing_ends_where_one_long_fit_ends(cnn, rows, epochs):
     np.testing.assert_array_equal(continued, from_scratch)
 
 
-def test_a_pipeline_continues_too(xrays, cnn, epochs):
+def test_a_pipeline_continues_as_well(xrays, cnn, epochs):
     def scores(continue_training):
         search = ResumableHalvingGridSearchCV(
             Pipeline([("load", ImageLoader(size=8)), ("cnn", cnn)]),
@@ -111,7 +111,7 @@ def test_candidates_may_be_networks(cnn, rows, epochs):
     assert epochs == [2] * 4 + [2] * 2
 
 
-def test_the_best_is_one_fresh_fit(cnn, rows, epochs):
+def test_the_best_estimator_is_one_fit_from_scratch(cnn, rows, epochs):
     search = ResumableHalvingGridSearchCV(
         cnn, RATES, continue_training=True, **OPTIONS | {"refit": True}
     ).fit(*rows)
@@ -121,9 +121,7 @@ def test_the_best_is_one_fresh_fit(cnn, rows, epochs):
     assert not search.best_estimator_.warm_start
 
 
-def test_an_interrupted_one_continues_from_what_is_trained(
-    cnn, rows, epochs, tmp_path, monkeypatch
-):
+def test_an_interrupted_search_continues_from_its_states(cnn, rows, epochs, tmp_path, monkeypatch):
     def search():
         return ResumableHalvingGridSearchCV(
             cnn,
@@ -163,7 +161,7 @@ def test_an_interrupted_one_continues_from_what_is_trained(
 
 
 def interrupted(search, rows, monkeypatch):
-    """Break the search off after its first rung, of six fits."""
+    """Interrupt the search after its first rung of six fits."""
     fits = []
     with monkeypatch.context() as patch:
         plain = _base.fit_network
@@ -185,7 +183,7 @@ def continuing(cnn, store, grid=RATES, **options):
 
 
 def test_two_searches_in_a_store_have_their_own_states(cnn, rows, tmp_path, monkeypatch):
-    """The end of the one leaves those of the other, which it may not continue from."""
+    """When one search ends, it does not remove or use the states of the other."""
     interrupted(continuing(cnn, tmp_path), rows, monkeypatch)
     (folder,) = (tmp_path / "unfinished").iterdir()
     states = sorted(folder.iterdir())
@@ -194,10 +192,8 @@ def test_two_searches_in_a_store_have_their_own_states(cnn, rows, tmp_path, monk
     assert sorted(folder.iterdir()) == states
 
 
-def test_a_state_that_is_gone_is_trained_again_rung_by_rung(
-    cnn, rows, epochs, tmp_path, monkeypatch
-):
-    """With a schedule, three epochs and three more are not six."""
+def test_a_missing_state_is_trained_again_rung_by_rung(cnn, rows, epochs, tmp_path, monkeypatch):
+    """With a schedule, two fits of three epochs differ from one of six."""
     cnn.set_params(schedule="cosine")
     interrupted(continuing(cnn, tmp_path), rows, monkeypatch)
     for path in (tmp_path / "unfinished").rglob("*.npz"):
@@ -211,7 +207,7 @@ def test_a_state_that_is_gone_is_trained_again_rung_by_rung(
     )
 
 
-def test_a_foreign_state_is_named_and_does_not_run(cnn, rows, tmp_path, monkeypatch, makes_folder):
+def test_a_foreign_state_is_named_and_runs_no_code(cnn, rows, tmp_path, monkeypatch, makes_folder):
     interrupted(continuing(cnn, tmp_path), rows, monkeypatch)
     for path in (tmp_path / "unfinished").rglob("*.npz"):
         path.write_bytes(pickle.dumps(makes_folder(tmp_path / "it-ran")))
@@ -251,7 +247,7 @@ def test_with_and_without_continuing_do_not_share_results(cnn, rows, tmp_path):
         (TransferClassifier(fine_tune_from="conv_pw_13"), "epochs", "two phases"),
     ],
 )
-def test_what_cannot_continue_is_refused(estimator, resource, message, rows):
+def test_estimators_that_cannot_continue_are_refused(estimator, resource, message, rows):
     search = ResumableHalvingGridSearchCV(
         estimator, {}, resource=resource, max_resources=4, continue_training=True, cv=2
     )

@@ -20,7 +20,7 @@ def counts_again():
 
 
 @pytest.mark.skipif(not counts_again(), reason="this system only counts from the start")
-def test_each_measure_begins_again():
+def test_each_measurement_starts_again():
     before = PeakMemory().megabytes()
     large = PeakMemory()
     touch(MEBIBYTES)
@@ -32,7 +32,7 @@ def test_each_measure_begins_again():
     )
 
 
-def test_measures_at_the_same_time_do_not_take_each_others_peaks_away(monkeypatch, tmp_path):
+def test_simultaneous_measurements_do_not_reset_each_other(monkeypatch, tmp_path):
     status = tmp_path / "status"
     status.write_text("VmPeak: 9 kB\nVmHWM: 2048 kB\n")
 
@@ -49,13 +49,13 @@ def test_measures_at_the_same_time_do_not_take_each_others_peaks_away(monkeypatc
     assert (first.megabytes(), second.megabytes()) == (5, 1)
 
 
-def test_elsewhere_it_counts_from_the_start(monkeypatch):
+def test_on_other_systems_the_peak_is_since_the_start(monkeypatch):
     monkeypatch.setattr(_peak_memory, "reset_peak_memory", lambda: False)
     touch(MEBIBYTES)
     assert PeakMemory().megabytes() > MEBIBYTES
 
 
-def test_a_search_says_which_candidate_needs_much(counting, rows, monkeypatch):
+def test_a_search_reports_the_peak_memory_of_candidates(counting, rows, monkeypatch):
     fit = counting.fit
 
     def hungry(self, X, y):

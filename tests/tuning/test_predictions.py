@@ -1,4 +1,4 @@
-"""Predictions out of fold: whose they are, of which rows, and that the store has them too."""
+"""Out-of-fold predictions: candidates, rows, and the store."""
 
 import pickle
 
@@ -30,9 +30,7 @@ def search(estimator=None, grid=GRID, **options):
 @pytest.mark.parametrize("labels", [[0, 1], ["NORMAL", "PNEUMONIA"]])
 @pytest.mark.parametrize("kind", [object, None])
 @pytest.mark.parametrize("stored", [False, True])
-def test_each_row_is_predicted_by_the_fit_that_has_not_seen_it(
-    table, labels, kind, stored, tmp_path
-):
+def test_each_row_is_predicted_by_a_fit_without_it(table, labels, kind, stored, tmp_path):
     X, y = table
     y = np.array(labels, dtype=kind)[y] if isinstance(labels[0], str) else y
     store = tmp_path if stored else None
@@ -54,15 +52,13 @@ def test_each_row_is_predicted_by_the_fit_that_has_not_seen_it(
         pd.testing.assert_frame_equal(again.predictions_, fitted.predictions_, check_dtype=False)
 
 
-def test_predictions_are_not_made_unasked(table, tmp_path):
+def test_there_are_no_predictions_by_default(table, tmp_path):
     fitted = search(store=tmp_path, store_predictions=False).fit(*table)
     assert not hasattr(fitted, "predictions_")
     assert list(tmp_path.glob("*.npz")) == []
 
 
-def test_a_result_without_predictions_is_not_enough_for_a_search_with_them(
-    counting, rows, tmp_path
-):
+def test_a_result_without_predictions_is_not_used_if_they_are_required(counting, rows, tmp_path):
     grid = {"answer": [0, 1]}
     search(counting(), grid, store=tmp_path, store_predictions=False).fit(*rows)
     fitted = search(counting(), grid, store=tmp_path).fit(*rows)
@@ -74,7 +70,7 @@ def test_a_result_without_predictions_is_not_enough_for_a_search_with_them(
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
 @pytest.mark.filterwarnings("ignore:One or more of the test scores are non-finite")
-def test_fits_that_failed_have_none(counting, rows):
+def test_failed_fits_have_no_predictions(counting, rows):
     fitted = search(counting(), {"fails": [True, False]}).fit(*rows)
     assert set(fitted.predictions_["candidate"]) == {1}
 
@@ -103,12 +99,12 @@ class Silent(BaseEstimator):
         return 1.0
 
 
-def test_an_estimator_that_does_not_predict_is_refused(table):
+def test_an_estimator_without_predict_is_refused(table):
     with pytest.raises(TypeError, match=r"store_predictions=True, but Silent has no predict"):
         search(Silent(), {}).fit(*table)
 
 
-def test_labels_that_need_a_pickle_are_refused(table, tmp_path):
+def test_labels_that_need_pickle_are_refused(table, tmp_path):
     class Bytes(LogisticRegression):
         def fit(self, X, y):
             self.classes_ = np.array([b"\0", b"\1"], dtype=object)
@@ -140,7 +136,7 @@ def with_a_pickle_inside(path, foreign):
 
 
 @pytest.mark.parametrize("change", [spoiled, replaced_by_a_pickle, with_a_pickle_inside])
-def test_a_foreign_file_of_predictions_is_named_and_does_not_run(
+def test_a_foreign_file_of_predictions_is_named_and_runs_no_code(
     change, table, tmp_path, makes_folder
 ):
     search(store=tmp_path).fit(*table)

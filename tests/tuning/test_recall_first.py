@@ -1,4 +1,4 @@
-"""The choice by recall among candidates that are nearly the best, for any results."""
+"""The choice by recall among candidates that are nearly the best, for arbitrary results."""
 
 from functools import partial
 
@@ -15,7 +15,7 @@ from skpneumo.tuning import recall_first
 
 
 def results_of(recall, guard, name="balanced_accuracy"):
-    """Results as a search has them, of scores of shape (n_candidates, n_splits)."""
+    """Make the results of a search from scores of shape (n_candidates, n_splits)."""
     results = {"params": [{}] * len(recall)}
     for metric, scores in (("recall", recall), (name, guard)):
         scores = np.asarray(scores, dtype=float)
@@ -34,7 +34,7 @@ def scores(draw):
 
 
 @given(scores(), st.sampled_from(["balanced_accuracy", "roc_auc"]))
-def test_the_choice_is_nearly_the_best_and_of_highest_recall_among_those(scores, name):
+def test_the_choice_is_nearly_the_best_and_has_the_highest_recall_of_these(scores, name):
     recall, guard = scores
     results = results_of(recall, guard, name)
     chosen = recall_first(results)
@@ -84,7 +84,7 @@ def test_a_failed_candidate_is_not_chosen(scores):
         failed[best] = before
 
 
-def test_a_model_that_calls_every_image_positive_is_not_chosen():
+def test_a_model_that_predicts_every_image_as_positive_is_not_chosen():
     recall = [[0.9, 0.92, 0.94], [1.0, 1.0, 1.0], [0.95, 0.93, 0.94]]
     balanced = [[0.88, 0.91, 0.9], [0.5, 0.5, 0.5], [0.87, 0.9, 0.9]]
     results = results_of(recall, balanced)
@@ -99,7 +99,7 @@ SCORING = ["recall", "balanced_accuracy", "roc_auc"]
 @pytest.mark.parametrize(
     ("kind", "options"), [(GridSearchCV, {}), (RandomizedSearchCV, {"n_iter": 2})]
 )
-def test_scikit_learns_searches_take_it(kind, options):
+def test_searches_of_scikit_learn_accept_it(kind, options):
     rng = np.random.default_rng(0)
     y = np.arange(40) % 2
     X = rng.normal(size=(40, 2)) + 2 * y[:, None]
@@ -122,7 +122,7 @@ def test_scikit_learns_searches_take_it(kind, options):
     assert search.best_index_ in (0, 1)
 
 
-def test_without_a_guard_it_says_which_metrics_there_are():
+def test_without_a_guard_the_error_lists_the_metrics():
     results = results_of([[1.0]], [[1.0]], "accuracy")
     with pytest.raises(ValueError, match=r"scoring has \['recall', 'accuracy'\]. Add one"):
         recall_first(results)
@@ -131,6 +131,6 @@ def test_without_a_guard_it_says_which_metrics_there_are():
         recall_first(results, recall="sensitivity", guard="accuracy")
 
 
-def test_without_any_value_there_is_no_choice():
+def test_without_any_score_there_is_an_error():
     with pytest.raises(ValueError, match="all fits or scores failed"):
         recall_first(results_of([[np.nan]], [[1.0]]))

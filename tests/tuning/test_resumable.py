@@ -1,4 +1,4 @@
-"""What was computed once is not computed again, and nothing else is mistaken for it."""
+"""Saved results are not computed again, and no other results are used."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def search(counting, tmp_path):
     return make
 
 
-def test_without_a_store_it_is_scikit_learns(counting, rows):
+def test_without_a_store_results_equal_those_of_scikit_learn(counting, rows):
     ours = ResumableGridSearchCV(counting(), GRID, cv=3).fit(*rows)
     theirs = GridSearchCV(counting(), GRID, cv=3).fit(*rows)
     assert set(ours.cv_results_) - set(theirs.cv_results_) == {"peak_memory_mb"}
@@ -49,7 +49,7 @@ def test_without_a_store_it_is_scikit_learns(counting, rows):
     assert not hasattr(ours, "_run")
 
 
-def test_results_are_taken_from_the_store(search, counting, rows):
+def test_results_are_read_from_the_store(search, counting, rows):
     first = search().fit(*rows)
     assert (counting.n_fits, first.n_restored_) == (6, 0)
     second = search().fit(*rows)
@@ -59,7 +59,7 @@ def test_results_are_taken_from_the_store(search, counting, rows):
         np.testing.assert_array_equal(second.cv_results_[name], first.cv_results_[name])
 
 
-def test_more_candidates_cost_only_themselves(search, counting, rows):
+def test_only_new_candidates_are_fitted(search, counting, rows):
     search().fit(*rows)
     larger = search(grid={"answer": [1, 2, 0]}).fit(*rows)
     assert (counting.n_fits, larger.n_restored_) == (9, 6)
@@ -74,12 +74,12 @@ def test_the_best_is_refitted_each_time(search, counting, rows):
 
 
 @pytest.mark.parametrize("name", ["n_jobs", "verbose"])
-def test_what_changes_no_result_changes_no_key(name, search, counting, rows):
+def test_parameters_without_effect_do_not_change_the_key(name, search, counting, rows):
     search().fit(*rows)
     assert search(counting(**{name: 2})).fit(*rows).n_restored_ == 6
 
 
-def test_other_data_folds_scorers_and_options_are_others(search, counting, rows):
+def test_other_data_folds_scorers_and_options_have_other_results(search, counting, rows):
     X, y = rows
     search().fit(X, y)
     brighter = X.copy()
@@ -94,7 +94,7 @@ def test_other_data_folds_scorers_and_options_are_others(search, counting, rows)
     assert search().fit(X, y).n_restored_ == 6
 
 
-def test_files_that_were_changed_are_other_data(search, tmp_path):
+def test_changed_files_are_other_data(search, tmp_path):
     paths = [str(tmp_path / f"{i}.png") for i in range(12)]
     for path in paths:
         with open(path, "w") as file:
@@ -117,7 +117,7 @@ def test_several_metrics_are_saved(search, rows):
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
 @pytest.mark.filterwarnings("ignore:One or more of the test scores are non-finite")
-def test_what_failed_is_tried_again(search, counting, rows):
+def test_failed_fits_are_tried_again(search, counting, rows):
     grid = {"fails": [False, True]}
     search(grid=grid).fit(*rows)
     again = search(grid=grid).fit(*rows)
@@ -126,7 +126,7 @@ def test_what_failed_is_tried_again(search, counting, rows):
     assert np.isnan(again.cv_results_["mean_test_score"]).tolist() == [False, True]
 
 
-def test_a_record_says_what_it_is_of(search, rows, tmp_path):
+def test_a_record_describes_its_fit(search, rows, tmp_path):
     search().fit(*rows)
     records = [json.loads(path.read_text()) for path in (tmp_path / "store").iterdir()]
     assert sorted((r["parameters"]["answer"], r["fold"]) for r in records) == [
@@ -146,7 +146,7 @@ def test_a_foreign_file_among_the_records_is_named(search, rows, tmp_path):
         search().fit(*rows)
 
 
-def test_a_file_is_no_store(search, rows, tmp_path):
+def test_a_file_as_store_is_refused(search, rows, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(NotADirectoryError, match=r"notes\.txt"):
         search(store=tmp_path / "notes.txt").fit(*rows)
@@ -168,7 +168,7 @@ class Scorer:
         return self.answer
 
 
-def test_scorers_of_the_same_source_are_told_apart(search, rows):
+def test_scorers_of_the_same_source_have_different_keys(search, rows):
     scorers = [scorer_of(0, 0), scorer_of(1, 0), scorer_of(1, 1), Scorer(0).score, Scorer(1).score]
     for scorer in scorers:
         assert search(scoring=scorer).fit(*rows).n_restored_ == 0
@@ -176,7 +176,7 @@ def test_scorers_of_the_same_source_are_told_apart(search, rows):
         assert search(scoring=scorer).fit(*rows).n_restored_ == 6
 
 
-def test_a_metric_that_was_edited_is_another_one(tmp_path):
+def test_an_edited_metric_has_another_key(tmp_path):
     keys = []
     for body in ("0.0", "1.0"):
         source = f"def metric(y, predicted):\n    return {body}\n"
@@ -188,12 +188,12 @@ def test_a_metric_that_was_edited_is_another_one(tmp_path):
     assert keys[0] != keys[1]
 
 
-def test_all_scorers_of_scikit_learn_can_be_told_apart():
+def test_all_scorers_of_scikit_learn_have_different_keys():
     names = get_scorer_names()
     assert len({key_of(scoring=get_scorer(name)) for name in names}) == len(names)
 
 
-def test_images_of_other_names_or_read_in_another_way_are_other_data(xrays):
+def test_images_of_other_names_or_parameters_are_other_data(xrays):
     paths = xrays.filenames[:4]
     streams = [
         ImageStream(paths, size=(8, 8)),
@@ -209,7 +209,7 @@ def test_images_of_other_names_or_read_in_another_way_are_other_data(xrays):
 
 
 def test_the_backend_of_keras_is_part_of_the_key(monkeypatch, tmp_path):
-    """As Keras itself would choose it, imported or not."""
+    """It is the backend that Keras would choose, whether Keras is imported or not."""
     assert _keys._backend() == keras.config.backend()
     here = key_of(a=1)
     monkeypatch.delitem(sys.modules, "keras")
@@ -227,7 +227,7 @@ def score_without_name(estimator, X, y):
     return 0.0
 
 
-def test_what_could_not_be_recognised_is_refused(search, rows):
+def test_objects_that_cannot_be_identified_again_are_refused(search, rows):
     def anonymous(estimator, X, y):
         return 0.0
 
@@ -238,7 +238,7 @@ def test_what_could_not_be_recognised_is_refused(search, rows):
     assert search(scoring=score_without_name).fit(*rows).n_restored_ == 0
 
 
-def test_a_store_needs_folds_and_candidates_that_come_again(search, counting, rows, tmp_path):
+def test_a_store_needs_reproducible_folds_and_candidates(search, counting, rows, tmp_path):
     with pytest.raises(ValueError, match="integer random_state"):
         search(cv=StratifiedKFold(3, shuffle=True)).fit(*rows)
     draws = {"refit": False, "store": tmp_path / "store", "cv": 3}
@@ -262,7 +262,7 @@ def test_a_store_needs_folds_and_candidates_that_come_again(search, counting, ro
         (ResumableHalvingRandomSearchCV, {"n_candidates": 4}),
     ],
 )
-def test_all_of_them_clone_and_take_parameters(kind, options, counting):
+def test_all_searches_can_be_cloned_and_check_parameters(kind, options, counting):
     made = kind(counting(), GRID, store="here", device_slots=2, **options)
     copy = clone(made).get_params()
     assert {name: copy[name] for name in options} == options
@@ -286,7 +286,7 @@ def test_halving_by_samples_resumes(counting, rows, tmp_path):
     )
 
 
-def test_callbacks_hear_of_what_is_restored(search, rows):
+def test_callbacks_are_called_for_restored_fits(search, rows):
     class Heard:
         def __init__(self):
             self.begun = self.ended = 0
@@ -309,7 +309,7 @@ def test_callbacks_hear_of_what_is_restored(search, rows):
         assert (heard.begun, heard.ended) == (6, 6)
 
 
-def test_verbose_tells_what_is_restored(search, rows, capsys):
+def test_verbose_prints_restored_fits(search, rows, capsys):
     search().fit(*rows)
     capsys.readouterr()
     search(verbose=2).fit(*rows)
@@ -345,7 +345,7 @@ print(search.n_restored_, *search.cv_results_["mean_test_score"], len(search.pre
 
 
 @pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_a_killed_search_continues_where_it_was(tmp_path, n_jobs):
+def test_a_killed_search_continues_from_its_results(tmp_path, n_jobs):
     script, store, log = (tmp_path / name for name in ("search.py", "store", "log"))
     script.write_text(SCRIPT)
 

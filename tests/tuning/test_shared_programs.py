@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture
 def seen(monkeypatch):
-    """One entry for every program built and every training step traced."""
+    """A list with an entry for every program built and every training step traced."""
     entries = []
 
     def count(kind, name, entry):
@@ -39,7 +39,7 @@ def seen(monkeypatch):
     return entries
 
 
-def test_candidates_that_differ_in_rates_and_batches_of_training_share_one_program(seen, rows):
+def test_candidates_that_differ_in_learning_rate_and_batch_size_share_one_program(seen, rows):
     cnn = CNNClassifier(filters=(), dense_units=(3,), epochs=1, batch_size=5, random_state=0)
     grid = {
         "learning_rate": [0.1, 0.03, 0.01, 0.003],

@@ -38,7 +38,7 @@ def is_running(pid):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_no_worker_outlives_the_search(number, tmp_path):
+def test_workers_end_with_the_search(number, tmp_path):
     env = os.environ | {"PYTHONPATH": str(Path(skpneumo.__file__).parents[1])}
     command = [sys.executable, "-c", SCRIPT]
     with subprocess.Popen(
@@ -70,7 +70,7 @@ def send(number):
         pass
 
 
-def test_what_runs_inside_is_cleaned_up_before_the_exit(capsys):
+def test_the_context_is_cleaned_up_before_the_exit(capsys):
     cleaned = []
 
     @ending_with_workers("done for")
@@ -88,7 +88,7 @@ def test_what_runs_inside_is_cleaned_up_before_the_exit(capsys):
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
-def test_an_error_made_of_the_signal_is_the_signal():
+def test_an_exception_converted_from_the_signal_also_exits():
     @ending_with_workers("done for")
     def search():
         try:
@@ -100,13 +100,13 @@ def test_an_error_made_of_the_signal_is_the_signal():
         search()
 
 
-def test_other_errors_pass():
+def test_other_errors_are_raised_unchanged():
     with pytest.raises(ValueError, match="mine"), ending_with_workers("done for"):
         raise ValueError("mine")
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
-def test_the_handler_of_somebody_else_stays():
+def test_a_handler_of_other_code_is_not_replaced():
     heard = []
     before = signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
     try:
@@ -117,7 +117,7 @@ def test_the_handler_of_somebody_else_stays():
     assert heard == [signal.SIGTERM]
 
 
-def test_outside_of_the_main_thread_nothing_is_set():
+def test_outside_the_main_thread_no_handler_is_set():
     handlers = []
 
     def search():

@@ -1,7 +1,7 @@
 """Everything that trains and predicts with Keras.
 
-Users meet it through the classifiers. The names below are what other stages of the package build
-on: explanations compile networks of their own, searches share a device, ``doctor`` asks for it.
+Users access it through the classifiers. Other stages use the public names: explanations compile
+other networks, searches share a device, and ``skpneumo doctor`` reports devices.
 """
 
 import lazy_loader as lazy

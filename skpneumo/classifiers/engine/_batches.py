@@ -1,4 +1,4 @@
-"""What a training step sees: which rows, in what order, and how they are changed."""
+"""Batches for training: which rows, in what order, and with which changes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,26 +13,26 @@ from skpneumo.augmentation import ImageAugmenter
 
 @dataclass
 class Batches:
-    """One epoch a call: the rows in a new order, and newly drawn changes.
+    """Make the batches of an epoch at each call, in a new order and with new random changes.
 
-    The last batch is filled up with rows from the beginning of the order: a program is compiled
-    for each size of batch, and a smaller last one would have its own.
+    The last batch is filled up with the first rows, because a program is compiled for each batch
+    size, and a smaller last batch would need another one.
 
     Parameters
     ----------
     n_classes : int
-        Number of classes; targets are one column for two, else one column a class.
+        Number of classes; targets have one column for two classes, else one column per class.
     batch_size : int
-        Rows a batch; fewer if there are not that many in all.
+        Rows per batch; fewer if there are not so many rows.
     balanced : bool
-        Draw as many rows of each class in every epoch; rows of a small class come repeatedly.
+        Whether to sample the same number of rows of each class; those of small classes repeat.
     augmentation : ImageAugmenter or None
-        Changes to draw for every row.
+        Changes to sample for every row.
     mixup : float
-        Both parameters of the beta distribution from which the share of each image in a mixture
-        of two is drawn; 0 mixes nothing.
+        Both parameters of the beta distribution of the shares with which pairs of images are
+        mixed; 0 mixes none.
     rng : Generator
-        Source of all of it.
+        Generator for all random numbers.
     """
 
     n_classes: int
@@ -62,8 +62,8 @@ class Batches:
             targets = self._targets(y[rows])
             weights = sample_weight[rows]
             if self.mixup:
-                drawn = self.rng.beta(self.mixup, self.mixup, size=(len(rows), 1))
-                share = np.maximum(drawn, 1 - drawn).astype(np.float32)
+                sampled = self.rng.beta(self.mixup, self.mixup, size=(len(rows), 1))
+                share = np.maximum(sampled, 1 - sampled).astype(np.float32)
                 partner = self.rng.permutation(len(rows)).astype(np.int32)
                 inputs += [share, partner[:, None]]
                 targets = share * targets + (1 - share) * targets[partner]
@@ -82,7 +82,7 @@ class Batches:
         return self.rng.permutation(np.concatenate(chosen))
 
     def _cycle(self, rows: NDArray[np.intp], n: int) -> NDArray[np.intp]:
-        """Draw n rows, none more than once oftener than another."""
+        """Sample n rows; the numbers of repetitions differ by at most one."""
         rounds = [self.rng.permutation(rows) for _ in range(-(-n // len(rows)))]
         return np.concatenate(rounds)[:n] if rounds else rows[:0]
 

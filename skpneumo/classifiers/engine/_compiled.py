@@ -1,14 +1,14 @@
-"""Compiled networks, shared by all fits and predictions of one process.
+"""Compiled networks, shared by all fits and predictions of a process.
 
-Tracing a network takes seconds, and a backend never returns all the memory that a trace takes.
-So a program outlives the fit that asked for it, and what a fit leaves behind is arrays:
+Tracing a network takes seconds, and a backend never frees all the memory that a trace needs. So
+programs are reused by later fits, and the results of a fit are arrays:
 
-    NetworkSpec -> StepSpec        what decides a graph: equal specs share a program
-    pool.borrow(spec)              lends an idle program to one fit, or builds it
-        CompiledTraining           the network, what changes its images before it, the optimizer
-            initialize / restore   this fit's weights and seeds are assigned, nothing is built
+    NetworkSpec -> StepSpec        everything that determines a graph: equal specs share a program
+    pool.borrow(spec)              lends an idle program to one fit, or builds one
+        CompiledTraining           the network with augmentation, mixup and the optimizer
+            initialize / restore   assign the weights and seeds of this fit, without building
             steps                  takes one step, or several in one execution (_multi_step)
-        CompiledPrediction         the network without what regularises it
+        CompiledPrediction         the network without regularization
 """
 
 import json
@@ -39,8 +39,8 @@ from skpneumo.classifiers.engine._ema import with_growing_momentum
 from skpneumo.classifiers.engine._multi_step import steps_of
 from skpneumo.classifiers.engine._regularization import PLACEHOLDERS, RegularizationFactors
 
-# Rows to predict at a time: large enough to occupy the cores, small enough that feature maps of
-# large images fit.
+# Rows to predict at a time: enough to use all cores, but few enough that the feature maps of large
+# images fit in memory.
 _PREDICTION_BATCH = 64
 
 Weights = list[NDArray[Any]]
@@ -49,7 +49,7 @@ _Program = TypeVar("_Program")
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """What decides the shape of a network: the function that builds it, and its arguments."""
+    """Description of a network: the function that builds it, and its arguments."""
 
     builder: Callable[..., keras.Model]
     arguments: tuple[tuple[str, Any], ...]
@@ -60,51 +60,52 @@ class NetworkSpec:
 
     @property
     def regularization(self) -> dict[str, float]:
-        """The factors by which it is regularised, where it is."""
+        """The factors of regularization that are not zero."""
         return {name: value for name, value in self.arguments if name in PLACEHOLDERS and value}
 
     @property
     def with_placeholders(self) -> "NetworkSpec":
-        """The same for all networks that differ only in the factors of their regularization."""
+        """The description with placeholders, equal for all factors of regularization."""
         placeholders = {name: PLACEHOLDERS[name] for name in self.regularization}
         return replace(self, arguments=tuple((dict(self.arguments) | placeholders).items()))
 
     @property
     def for_prediction(self) -> "NetworkSpec":
-        """The network as it predicts: what regularises it has no part in that."""
-        idle = {*PLACEHOLDERS, "max_norm"}
+        """The description without regularization, which does not affect predictions."""
+        unused = {*PLACEHOLDERS, "max_norm"}
         return replace(
-            self, arguments=tuple(each for each in self.arguments if each[0] not in idle)
+            self, arguments=tuple(each for each in self.arguments if each[0] not in unused)
         )
 
     def build(
-        self, seed: int | LayerSeeds | None = None, dtype: str = "float32", **more: Any
+        self, seed: int | LayerSeeds | None = None, dtype: str = "float32", **options: Any
     ) -> keras.Model:
-        return self.builder(**dict(self.arguments), seed=seed, dtype=dtype, **more)
+        """Build the network."""
+        return self.builder(**dict(self.arguments), seed=seed, dtype=dtype, **options)
 
 
 @dataclass(frozen=True)
 class StepSpec:
-    """What decides the graph of a training step."""
+    """Everything that determines the graph of a training step."""
 
     network: NetworkSpec  # with placeholders
     dtype: str
-    loss: str  # Keras's serialised form as JSON
-    optimizer: str  # likewise; its learning rate is a variable, not a part of the graph
+    loss: str  # serialised by Keras, as JSON
+    optimizer: str  # likewise; the learning rate is a variable, not part of the graph
     augmentation: tuple[tuple[str, Any], ...] | None  # arguments of the layer
     mixup: bool
 
 
 @dataclass(frozen=True)
 class PredictionSpec:
-    """What decides the graph of a prediction."""
+    """Everything that determines the graph of a prediction."""
 
     network: NetworkSpec  # for prediction
     dtype: str
 
 
 class CompiledNetwork:
-    """A network that predicts, and whose weights are exchanged from one use to the next."""
+    """A network for prediction, whose weights are replaced for each use."""
 
     def __init__(self, network: keras.Model, sharding: ShardedBatches | None = None) -> None:
         self.network = network
@@ -112,14 +113,14 @@ class CompiledNetwork:
         self._loaded: Weights | None = None
 
     def load_weights(self, weights: Weights) -> None:
-        """Assign these weights, unless they are there: they go by identity, not by content."""
+        """Assign these weights, unless the same arrays (by identity) are already assigned."""
         loaded = self._loaded
         if loaded is None or any(a is not b for a, b in zip(loaded, weights, strict=True)):
             self.network.set_weights(weights)
             self._loaded = list(weights)
 
     def predict(self, images: NDArray[Any], n_rows: int | None = None) -> NDArray[Any]:
-        """Give the outputs for one batch, filled up to so many rows while it is predicted."""
+        """Return the outputs for a batch, which is filled up to ``n_rows`` for the prediction."""
         filled = images
         if n_rows is not None and len(images) < n_rows:
             filled = np.resize(images, (n_rows, *images.shape[1:]))
@@ -128,13 +129,13 @@ class CompiledNetwork:
         return self.network.predict_on_batch(filled)[: len(images)]
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Probabilities of shape (n_samples, n_classes) for any number of images."""
-        batches, n_rows = batches_of(X, prediction_batches(X)), rows_a_batch(X)
+        """Predict probabilities (n_samples, n_classes) for any number of images."""
+        batches, n_rows = batches_of(X, prediction_batches(X)), rows_per_batch(X)
         return np.concatenate([to_probabilities(self.predict(each, n_rows)) for each in batches])
 
 
 class CompiledPrediction(CompiledNetwork):
-    """A network that predicts, built for that alone."""
+    """A network that is built only for prediction."""
 
     def __init__(self, spec: PredictionSpec, n_devices: int = 1) -> None:
         sharding = sharded_over(n_devices) if n_devices > 1 else None
@@ -144,7 +145,7 @@ class CompiledPrediction(CompiledNetwork):
 
 
 class CompiledTraining(CompiledNetwork):
-    """A network, and a compiled model that trains it on augmented images."""
+    """A network with a compiled model that trains it on augmented images."""
 
     def __init__(self, spec: StepSpec, n_devices: int = 1) -> None:
         sharding = sharded_over(n_devices) if n_devices > 1 else None
@@ -160,17 +161,18 @@ class CompiledTraining(CompiledNetwork):
             optimizer = keras.optimizers.deserialize(json.loads(spec.optimizer))
             optimizer = with_growing_momentum(optimizer)
             loss = keras.losses.deserialize(json.loads(spec.loss))
-            # Not to be wrapped, whatever global dtype policy somebody has set.
+            # Without a wrapper for loss scaling, for any global dtype policy.
             self.model.compile(optimizer, loss, metrics=[accuracy], auto_scale_loss=False)
-            # Keras makes the variables of a metric at its first use; within a step they would have
-            # it traced twice.
+            # Keras creates the variables of a metric at its first use; within a step, this would
+            # cause a second trace.
             nothing = keras.ops.zeros((1, self.model.output_shape[-1]))
             self.model.compute_metrics(None, nothing, nothing)
             self.model.reset_metrics()
-            # For callbacks, which are shown the network and may read the rate, or save it.
+            # For callbacks, which get the network and may read the learning rate, or save the
+            # network.
             if type(optimizer).__module__.startswith("keras."):
                 self.network.compile(optimizer, loss, auto_scale_loss=False)
-            else:  # of which a file could not be loaded, as that which averages weights
+            else:  # an optimizer that averages weights, which could not be loaded from a file
                 self.network.optimizer = optimizer
             optimizer.build(self.model.trainable_variables)
         self._initial_optimizer = values(optimizer.variables)
@@ -178,7 +180,7 @@ class CompiledTraining(CompiledNetwork):
         self.steps = make_steps(self.model, ("loss", "accuracy"))
 
     def _training_model(self, spec: StepSpec) -> keras.Model:
-        """Put what changes the images before the network; its inputs are those of Batches."""
+        """Put augmentation and mixup before the network; the inputs are those of Batches."""
         images = x = keras.Input(self.network.input_shape[1:], name="images")
         inputs = [images]
         if spec.augmentation is not None:
@@ -205,36 +207,37 @@ class CompiledTraining(CompiledNetwork):
         return self.model.optimizer
 
     def initialize(self, seed: int, weights: Weights | None = None) -> None:
-        """Assign what a network built with this seed begins with, but for weights that are given.
+        """Assign the initial variables of a network with this seed, and given weights.
 
-        What is no weight, such as the state of dropout's generator, is the seed's in any case.
+        Variables that are not weights, such as the state of the dropout generator, always depend
+        on the seed.
         """
         self._initial.assign(seed)
         if weights is not None:
             self.network.set_weights(weights)
 
     def restore(self, variables: Weights) -> None:
-        """Assign the variables that an earlier fit of the network ended with."""
+        """Assign the final variables of an earlier fit of the network."""
         _assign(self.network.variables, variables)
 
     def restore_optimizer(self, variables: Weights | None) -> None:
-        """Assign the variables that an earlier fit's optimizer ended with, or the initial ones."""
+        """Assign the final variables of the optimizer of an earlier fit, or the initial ones."""
         _assign(self.optimizer.variables, variables or self._initial_optimizer)
 
     def regularize(self, factors: dict[str, float]) -> None:
-        """Regularise by these factors from now on, where the network is regularised."""
+        """Set the factors of regularization, if the network has any."""
         if self.regularization is not None:
             self.regularization.assign(factors)
 
     def to_device(self, images: Any) -> Any:
-        """Move the images of a fit to the device, where steps can gather batches from there."""
+        """Move the images of a fit to the device, if steps can gather batches there."""
         return to_device(images) if self.steps.gathers_rows else images
 
 
 class ProgramPool(Generic[_Program]):
-    """Idle programs; beyond the capacity, what was not asked for longest goes first.
+    """Pool of idle programs; beyond its capacity, the least recently used are removed.
 
-    A program belongs to one borrower at a time, so threads never meet in one.
+    Each program has one borrower at a time, so threads never share one.
     """
 
     def __init__(self, build: Callable[..., _Program], capacity: int = 8) -> None:
@@ -245,12 +248,13 @@ class ProgramPool(Generic[_Program]):
 
     @contextmanager
     def borrow(self, *spec: Any) -> Iterator[_Program]:
-        """Lend a program that was built of these arguments, or build it."""
+        """Lend a program that was built with these arguments, or build one."""
         _refuse_after_fork()
         with pinned_settings():
             program = self._pop_idle(spec) or self._build(*spec)
             yield program
-        # Not reached after an error or an interrupt: the program may be half-way through a step.
+        # Not reached after an error or interrupt, when the program may be in an inconsistent
+        # state.
         with self._lock:
             self._idle.append((spec, program))
             del self._idle[: -self._capacity]
@@ -268,24 +272,24 @@ training_programs: ProgramPool[CompiledTraining] = ProgramPool(CompiledTraining)
 prediction_programs: ProgramPool[CompiledPrediction] = ProgramPool(CompiledPrediction)
 
 
-# This process, and those that it was forked from, as far as they have computed.
+# This process, and the processes it was forked from, if they have computed with Keras.
 _have_computed: set[int] = set()
 
 
 def _refuse_after_fork() -> None:
-    """Raise where the backend would wait for ever for its threads, which a fork leaves behind."""
+    """Raise an error in a forked process, where the backend would wait forever for its threads."""
     _have_computed.add(os.getpid())
     if len(_have_computed) > 1:
         raise RuntimeError(
-            "This process was forked from one in which Keras had computed already; the threads "
-            "that its backend needs were left there. Start processes with n_jobs and joblib's "
-            'default backend, or with multiprocessing\'s "spawn" or "forkserver", or fork before '
-            "anything is fitted or predicted."
+            "This process was forked after Keras had computed in its parent, and the threads of "
+            "the backend do not exist in a forked process. Start processes with n_jobs and the "
+            'default backend of joblib, or with "spawn" or "forkserver" of multiprocessing, or '
+            "fork before anything is fitted or predicted."
         )
 
 
 def accuracy(targets: Any, logits: Any) -> Any:
-    """Whether each image of a batch is given to its class, or to the one it is mostly mixed of."""
+    """Compute for each image whether it is predicted as its class, or its main class if mixed."""
     if logits.shape[-1] == 1:
         hits = keras.ops.equal(targets > 0.5, logits > 0.0)[:, 0]
     else:
@@ -294,18 +298,18 @@ def accuracy(targets: Any, logits: Any) -> Any:
 
 
 def prediction_batches(X: Any) -> list[slice]:
-    """Divide the rows of X into batches to predict."""
+    """Divide the rows of X into batches for prediction."""
     starts = range(0, len(X), _PREDICTION_BATCH)
     return [slice(start, start + _PREDICTION_BATCH) for start in starts]
 
 
-def rows_a_batch(X: Any) -> int | None:
-    """Say how many rows each of these batches is filled up to; None: to no more than it has."""
+def rows_per_batch(X: Any) -> int | None:
+    """Return the number of rows that each of these batches is filled up to, or None."""
     return rows_to_predict(len(X), _PREDICTION_BATCH)
 
 
 def to_probabilities(logits: NDArray[Any]) -> NDArray[np.float64]:
-    """Bring logits, one column for two classes, to probabilities of shape (n, n_classes)."""
+    """Convert logits, one column for two classes, to probabilities (n, n_classes)."""
     logits = logits.astype(np.float64)
     if logits.shape[1] == 1:
         positive = expit(logits[:, 0])
@@ -314,6 +318,7 @@ def to_probabilities(logits: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def values(variables: list[Any]) -> Weights:
+    """Return the values of variables as arrays."""
     return [variable.numpy() for variable in variables]
 
 

@@ -1,4 +1,4 @@
-"""Images that go to the device once, not batch by batch."""
+"""Images that are moved to the device once instead of in batches."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class DeviceRows:
-    """Rows of images in the memory of the device, gathered when they are used and not before."""
+    """Rows of images in the memory of the device, which are gathered when they are used."""
 
     images: Any
     rows: NDArray[np.intp]
@@ -20,14 +20,15 @@ class DeviceRows:
 
 
 class DeviceImages:
-    """Images in the memory of the device; indexing selects rows, and copies none.
+    """Images in the memory of the device; indexing selects rows without copying.
 
     Parameters
     ----------
     images : ndarray of uint8 of shape (n_images, height, width, channels)
+        Images.
     n_rows : int
-        Rows that they fill there, of which those beyond their number are black and not used: a
-        program is compiled for one number of rows, and folds differ by a few.
+        Number of rows to allocate, of which those after the images are not used: a program is
+        compiled for a number of rows, and folds differ by a few.
     """
 
     def __init__(self, images: NDArray[np.uint8], n_rows: int) -> None:

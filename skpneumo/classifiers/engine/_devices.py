@@ -1,7 +1,7 @@
-"""What the devices of this machine can do: memory, and batches split over several of them.
+"""Devices of this machine: their memory, and batches split over several of them.
 
-One of the few files that branch by backend: each asks for its memory in a way of its own, and
-Keras splits batches on JAX alone.
+One of the few files with branches by backend: backends report memory in different ways, and Keras
+splits batches only on JAX.
 """
 
 import os
@@ -19,24 +19,24 @@ from skpneumo._images import is_stream
 from skpneumo.classifiers.engine._device_data import DeviceImages
 from skpneumo.classifiers.engine._multi_step import Batch, SingleStep
 
-# The network, its gradients and its feature maps need the rest.
+# The network, gradients and feature maps need the rest.
 _SHARE_OF_FREE_MEMORY = 0.5
 
 
 def to_device(images: Any) -> Any:
-    """Move images to the device if it has room for them, else give them back as they are."""
+    """Move images to the device if its memory is sufficient, else return them unchanged."""
     if is_stream(images) or images.dtype != np.uint8:
         return images
     free = free_device_memory()
     if free is None or images.nbytes > _SHARE_OF_FREE_MEMORY * free:
         return images
     n_rows = _compiled_rows(len(images)) if keras.backend.backend() == "jax" else len(images)
-    there_is_room = images.nbytes * n_rows / len(images) <= _SHARE_OF_FREE_MEMORY * free
-    return DeviceImages(images, n_rows if there_is_room else len(images))
+    fits = images.nbytes * n_rows / len(images) <= _SHARE_OF_FREE_MEMORY * free
+    return DeviceImages(images, n_rows if fits else len(images))
 
 
 def free_device_memory() -> int | None:
-    """Ask for the bytes free on the GPU; None without one, and on TensorFlow, which cannot say."""
+    """Return the free bytes on the GPU; None if there is no GPU, or on TensorFlow."""
     backend = keras.backend.backend()
     if backend == "jax":
         import jax
@@ -54,9 +54,9 @@ def free_device_memory() -> int | None:
 
 
 class ShardedBatches:
-    """Batches split over several devices, each of which holds the same weights.
+    """Split batches over several devices, each with the same weights.
 
-    One program runs on all of them: what it computes is what it would on one.
+    One program runs on all of them, with the same result as on one device.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -64,25 +64,25 @@ class ShardedBatches:
         self._n = len(names)
 
     def scope(self) -> AbstractContextManager[Any]:
-        """Enter this to make the variables of a program, and to run it."""
+        """Return the context for creating the variables of a program, and for running it."""
         return self._distribution.scope()
 
     def steps_of(self, model: keras.Model, names: tuple[str, ...]) -> "ShardedStep":
-        """Give what takes the steps of a compiled model."""
+        """Return an object that takes the steps of a compiled model."""
         return ShardedStep(model, names, self)
 
     def predict(self, network: keras.Model, images: NDArray[Any]) -> NDArray[Any]:
-        """Give the outputs for some images."""
+        """Return the outputs for images."""
         padded = _to_multiple(images, self._n)
         with self.scope():
             layout = self._distribution.get_data_layout(padded.shape)
-            # Keras itself splits batches of training only.
+            # Keras itself splits only batches in training.
             x = keras.distribution.distribute_tensor(keras.ops.convert_to_tensor(padded), layout)
             return network.predict_on_batch(x)[: len(images)]
 
 
 class ShardedStep(SingleStep):
-    """Each step is an execution on a batch that is split."""
+    """Take each step in one execution, on a split batch."""
 
     gathers_rows = False
 
@@ -99,24 +99,25 @@ class ShardedStep(SingleStep):
 
 @cache
 def sharded_over(n_devices: int) -> ShardedBatches:
-    """Split batches over the first devices of their kind; programs on the same ones share them."""
+    """Return the shared object that splits batches over the first devices."""
     return ShardedBatches(keras.distribution.list_devices()[:n_devices])
 
 
-def n_to_train_on(devices: int | str | None, n_rows: int) -> int:
-    """Count the devices that batches of so many rows are split over.
+def n_training_devices(devices: int | str | None, n_rows: int) -> int:
+    """Return the number of devices to split batches of ``n_rows`` over.
 
     Parameters
     ----------
     devices : int, "all" or None
-        What the user asks for.
+        Devices requested by the user.
     n_rows : int
-        Rows in each batch.
+        Rows per batch.
 
     Returns
     -------
     n : int
-        At most what is asked for, so that all have the same number of rows; fewer with a warning.
+        Largest number up to the request with which all devices have the same number of rows; with
+        a warning if it is smaller.
 
     Raises
     ------
@@ -129,20 +130,20 @@ def n_to_train_on(devices: int | str | None, n_rows: int) -> int:
     if backend != "jax":
         raise ValueError(
             f"devices={devices!r}, but Keras runs on {backend}, and batches are split over "
-            "several devices on JAX only. Expected devices=None or 1; or set KERAS_BACKEND=jax "
+            "several devices only on JAX. Expected devices=None or 1; or set KERAS_BACKEND=jax "
             "before Keras is imported."
         )
     there = keras.distribution.list_devices()
     if devices != "all" and int(devices) > len(there):
         raise ValueError(
             f"devices={devices}, but {backend} sees {len(there)} of them: {', '.join(there)}. "
-            'Set devices="all" to use all there are.'
+            'Set devices="all" to use all of them.'
         )
     wanted = len(there) if devices == "all" else int(devices)
     used = max(n for n in range(1, wanted + 1) if n_rows % n == 0)
     if used < wanted:
         warnings.warn(
-            f"Batches of {n_rows} images cannot be split evenly over {wanted} devices, so that "
+            f"Batches of {n_rows} images cannot be split evenly over {wanted} devices, so "
             f"training uses {used} of them. Set batch_size to a multiple of {wanted}.",
             UserWarning,
             stacklevel=2,
@@ -150,8 +151,8 @@ def n_to_train_on(devices: int | str | None, n_rows: int) -> int:
     return used
 
 
-def n_to_predict_on(devices: int | str | None) -> int:
-    """Count the devices to predict on: what is asked for, or what there is of it here."""
+def n_prediction_devices(devices: int | str | None) -> int:
+    """Return the number of devices to predict on: those requested, as far as they exist."""
     if devices is None or keras.backend.backend() != "jax":
         return 1
     there = len(keras.distribution.list_devices())
@@ -159,10 +160,10 @@ def n_to_predict_on(devices: int | str | None) -> int:
 
 
 def rows_to_predict(n_rows: int, batch_size: int) -> int | None:
-    """Say how many rows each batch of so many in all is filled up to, where shapes are compiled.
+    """Return the number of rows that each batch is filled up to, or None for no filling.
 
-    JAX compiles a program for each number of rows. Powers of two are few, and those who have
-    more than a batch use one number for all batches. None: to no more than there are.
+    JAX compiles a program for each number of rows. There are few powers of two, and with more rows
+    than a batch, all batches have the same size.
     """
     if keras.backend.backend() != "jax":
         return None
@@ -170,20 +171,20 @@ def rows_to_predict(n_rows: int, batch_size: int) -> int | None:
 
 
 def _compiled_rows(n_rows: int) -> int:
-    """The next power of two, of which there are few."""
+    """Return the next power of two."""
     return 1 << max(0, n_rows - 1).bit_length()
 
 
 def _to_multiple(images: NDArray[Any], n: int) -> NDArray[Any]:
-    """Repeat rows until the number of them divides; the outputs of these are not used."""
+    """Repeat rows until their number is a multiple of n; their outputs are not used."""
     missing = -len(images) % n
     return images if not missing else np.resize(images, (len(images) + missing, *images.shape[1:]))
 
 
 def let_device_memory_grow() -> None:
-    """Ask the backend not to reserve all of a device's memory at once, if it has not yet.
+    """Ask the backend not to reserve all memory of a device at once, unless it already has.
 
-    TensorFlow and JAX do so by default, and leave nothing to the next process.
+    TensorFlow and JAX do so by default, which leaves nothing for other processes.
     """
     backend = keras.backend.backend()
     if backend == "jax":
@@ -194,12 +195,12 @@ def let_device_memory_grow() -> None:
         for gpu in tf.config.list_physical_devices("GPU"):
             try:
                 tf.config.experimental.set_memory_growth(gpu, True)
-            except RuntimeError:  # in use already, by the rule it was given then
+            except RuntimeError:  # the GPU is in use already
                 return
 
 
 def device_memory_grows() -> bool:
-    """Say whether GPU memory is reserved as needed, not all of it by the first process."""
+    """Return whether GPU memory is reserved as needed, not all at once by the first process."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
@@ -212,12 +213,12 @@ def device_memory_grows() -> bool:
 
 
 def backend_name() -> str:
-    """The name of Keras's backend, to be shown."""
+    """Return the name of the Keras backend."""
     return keras.backend.backend()
 
 
 def device_names() -> tuple[str, ...]:
-    """Name the GPUs that the backend sees, or else its processors."""
+    """Return the names of the GPUs of the backend, or of its processors without a GPU."""
     if keras.backend.backend() == "torch":
         import torch
 

@@ -1,4 +1,4 @@
-"""An exponential moving average of the weights over steps, in place of the last ones."""
+"""Exponential moving average of the weights over steps, used instead of the last weights."""
 
 from typing import Any
 
@@ -7,17 +7,17 @@ from keras import ops
 
 
 class AveragedWeights(keras.callbacks.Callback):
-    """Exchange weights and averages at each epoch's end, and back when the next one begins.
+    """Exchange weights and averages at the end of each epoch, and back at the next one.
 
-    The averages are thus what is validated, saved and restored. An optimizer with ``use_ema``
-    computes them, a part of the compiled step, and has the weights themselves meanwhile, also
-    after the last epoch: training that continued from averages would hardly move. Keras's own
-    ``SwapEMAWeights`` drops the weights there.
+    So the averages are validated, saved and restored. An optimizer with ``use_ema`` computes them
+    in the compiled step. While the averages are in the model, the optimizer stores the weights,
+    also after the last epoch, because training that continued from averages would hardly progress.
+    ``SwapEMAWeights`` of Keras loses the weights at that point.
 
     Parameters
     ----------
     in_model : bool
-        Whether training continues from such an end, with the averages in the model.
+        Whether the averages are already in the model, because training continues.
     """
 
     def __init__(self, in_model: bool) -> None:
@@ -35,17 +35,17 @@ class AveragedWeights(keras.callbacks.Callback):
     def _exchange(self) -> None:
         weights = self.model.trainable_variables
         for weight, average in zip(weights, averages_of(self.model.optimizer), strict=True):
-            value = ops.copy(weight.value)  # on the device, where both are
+            value = ops.copy(weight.value)  # on the device
             weight.assign(average.value)
             average.assign(value)
         self._in_model = not self._in_model
 
 
 class _GrowingMomentum:
-    """Part of an optimizer whose moving average reaches back over a tenth of the steps so far.
+    """Mixin for an optimizer whose moving average covers a tenth of the steps so far.
 
-    At most it reaches back over what ``ema_momentum`` says. With a constant momentum of 0.997 the
-    average of a training of 150 steps would still hold most of the initial weights.
+    ``ema_momentum`` limits the momentum. With a constant momentum of 0.997, the average after 150
+    steps would still mostly consist of the initial weights.
     """
 
     iterations: keras.Variable
@@ -64,7 +64,7 @@ class _GrowingMomentum:
 
 
 def with_growing_momentum(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
-    """Give a copy of an optimizer not yet built whose moving average, if any, begins short."""
+    """Copy an optimizer that is not built; the momentum of its moving average, if any, grows."""
     if not optimizer.use_ema:
         return optimizer
     kind = type(optimizer)
@@ -73,8 +73,8 @@ def with_growing_momentum(optimizer: keras.optimizers.Optimizer) -> keras.optimi
 
 
 def averages_of(optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:
-    """The variables in which an optimizer with ``use_ema`` averages the weights, in their order.
+    """Return the averages of the weights in an optimizer with ``use_ema``, in order.
 
-    Keras names them after the weight that each is of.
+    Keras names each average after its weight.
     """
     return [variable for variable in optimizer.variables if variable.name.endswith("_average")]

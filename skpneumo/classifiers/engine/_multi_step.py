@@ -1,21 +1,21 @@
 """Several training steps in one execution of a compiled program.
 
-Starting a step costs Python a millisecond or more, which is what a step of a small network takes,
-or of any network on a GPU. So, where the backend gains by it,
+Starting a step takes Python a millisecond or more, as long as the step itself for a small network,
+or for any network on a GPU. So, if it is faster on the backend,
 
 1. the caller collects ``steps_at_once`` batches, each with its learning rate,
-2. they are stacked, and handed to one compiled loop that takes a step on each,
-3. the losses of all steps come back at once,
-4. and the time they took decides how many there may be next;
+2. they are stacked and passed to one compiled loop that takes a step on each,
+3. the losses of all steps are returned together,
+4. and the elapsed time determines how many steps are taken next;
 
-else each batch is an execution of its own. The fit is the same either way.
+otherwise each batch is a separate execution. The result of the fit is the same.
 
-Keras's own ``steps_per_execution`` is not used: it is fixed when a model is compiled, while the
-steps that fit a quarter of a second are known only after the first; a last, smaller group of steps
-would be compiled again; the learning rate is the same in all steps of an execution, and their
-losses come back as one mean over the epoch; and on torch there is none.
+``steps_per_execution`` of Keras is not used: it is fixed when a model is compiled, but the number
+of steps in a quarter of a second is known only after the first; a last, smaller group of steps
+would be compiled again; all steps of an execution have the same learning rate, and only the mean
+of their losses over the epoch is returned; and torch does not support it.
 
-One of the few files that branch by backend: TensorFlow and JAX compile loops in ways of their own.
+One of the few files with branches by backend: TensorFlow and JAX compile loops differently.
 """
 
 from abc import ABC, abstractmethod
@@ -39,42 +39,42 @@ Batch = tuple[list[Any], NDArray[Any], NDArray[Any]]  # inputs, targets, weights
 
 
 class Steps(ABC):
-    """Takes the training steps of a compiled model.
+    """Base class of objects that take the training steps of a compiled model.
 
     Attributes
     ----------
     model : keras.Model
-        As given.
+        The compiled model.
     names : tuple of str
-        What is measured at each step: "loss", and the metrics that the model was compiled with.
+        Names of the values of each step: "loss", and the metrics of the compiled model.
     steps_at_once : int
-        How many batches may be handed to the next call: as many as keep an interrupt waiting, and
-        memory filled, not too much.
+        Maximum number of batches for the next call, limited by the delay of an interrupt and by
+        memory.
     """
 
     max_steps = 1
-    gathers_rows = True  # of images that are on the device
+    gathers_rows = True  # from images on the device
 
     def __init__(self, model: keras.Model, names: tuple[str, ...] = ("loss",)) -> None:
         self.model = model
         self.names = names
-        self.steps_at_once = 1  # until it is known how long one takes
+        self.steps_at_once = 1  # until the time per step is known
 
     def __call__(self, batches: list[Batch], rates: list[float] | None = None) -> Any:
-        """Train on batches of one shape, at these rates or at the optimizer's present one.
+        """Train on batches of one shape, with these learning rates or that of the optimizer.
 
         Returns
         -------
         measured : array of the backend of shape (n_batches, n_names)
-            The loss and the metrics of each, computed or not yet.
+            The loss and the metrics of each batch, possibly not computed yet.
         """
         begin = perf_counter()
         losses = self._train(batches, rates)
-        self.steps_at_once = self._how_many_next(batches, perf_counter() - begin)
+        self.steps_at_once = self._next_steps_at_once(batches, perf_counter() - begin)
         return losses
 
-    def _how_many_next(self, batches: list[Batch], seconds: float) -> int:
-        """Say how many steps to take at once, after these have taken so long."""
+    def _next_steps_at_once(self, batches: list[Batch], seconds: float) -> int:
+        """Return how many steps to take next, given the time of these."""
         n_by_time = _SECONDS_AT_ONCE * len(batches) / seconds
         n_by_memory = _BYTES_AT_ONCE / getattr(batches[0][0][0], "nbytes", 1)
         return int(np.clip(min(n_by_time, n_by_memory), 1, self.max_steps))
@@ -84,19 +84,21 @@ class Steps(ABC):
 
 
 class SingleStep(Steps):
-    """Each step is an execution, at the optimizer's present rate."""
+    """Take each step in one execution, with the current learning rate of the optimizer."""
 
     def _train(self, batches: list[Batch], rates: list[float] | None) -> Any:
         (((images, *more), *labels),) = batches
         if isinstance(images, DeviceRows):
             images = images.gather()
-            more = [keras.ops.convert_to_tensor(each) for each in more]  # torch takes no mixture
+            more = [
+                keras.ops.convert_to_tensor(each) for each in more
+            ]  # torch needs all as tensors
         logs = self.model.train_on_batch([images, *more], *labels, return_dict=True)
         return np.array([[logs[name] for name in self.names]])
 
 
 class MultiStep(Steps):
-    """A loop over batches. How many there are is no part of its graph: one program serves all."""
+    """Take steps in a loop, whose graph does not depend on the number of batches."""
 
     max_steps = 8
 
@@ -107,22 +109,22 @@ class MultiStep(Steps):
         self._place_of_rate = places[0] if places else None
 
     def _train(self, batches: list[Batch], rates: list[float] | None) -> Any:
-        if rates is None:  # to read the present one would wait for the device
+        if rates is None:  # NaN, because reading the current rate would wait for the device
             rates = [np.nan] * len(batches)
         return self._run(batches, np.array(rates, np.float32))
 
     @abstractmethod
     def _run(self, batches: list[Batch], rates: NDArray[np.float32]) -> Any:
-        """Train, at these rates where the optimizer has no schedule of its own.
+        """Train with these learning rates, unless the optimizer has its own schedule.
 
-        NaN is the rate at which the optimizer is.
+        NaN means the current rate of the optimizer.
         """
 
 
 class TensorFlowMultiStep(MultiStep):
-    """A loop over the batches, compiled for each shape of them."""
+    """Take steps in a TensorFlow loop, compiled for each shape of batches."""
 
-    gathers_rows = False  # Keras cannot know how much memory TensorFlow has for them
+    gathers_rows = False  # the free memory of a TensorFlow device is unknown
 
     def __init__(self, model: keras.Model, names: tuple[str, ...] = ("loss",)) -> None:
         super().__init__(model, names)
@@ -145,11 +147,11 @@ class TensorFlowMultiStep(MultiStep):
 
         def step(i: Any, losses: Any) -> Any:
             if self._place_of_rate is not None:
-                present = self.model.optimizer.learning_rate
-                given = not_nan(rates[i], present.value)
-                present.assign(given)
+                current = self.model.optimizer.learning_rate
+                given = not_nan(rates[i], current.value)
+                current.assign(given)
             batch = tf.nest.map_structure(lambda stack: stack[i], batches)
-            self.model.reset_metrics()  # or the loss would be the mean over all steps so far
+            self.model.reset_metrics()  # otherwise losses would be means over all steps so far
             logs = self.model.train_step(tuple(batch))
             measured = tf.stack([tf.cast(logs[name], tf.float32) for name in self.names])
             return i + 1, losses.write(i, measured)
@@ -161,10 +163,10 @@ class TensorFlowMultiStep(MultiStep):
 
 
 class JaxMultiStep(MultiStep):
-    """A loop that is compiled for one number of batches, and left before missing ones.
+    """Take steps in a JAX loop, compiled for one number of batches, which may stop earlier.
 
-    Compiling takes longer than a small fit, so that the number is the same from the first call
-    on: of images on the device more, because only their row numbers are moved.
+    Compiling takes longer than a small fit, so the number is the same from the first call on. It
+    is larger for images on the device, because only their row numbers are moved.
     """
 
     max_steps_of_rows = 64
@@ -175,10 +177,10 @@ class JaxMultiStep(MultiStep):
         super().__init__(model, names)
         self._compiled = jax.jit(self._steps, donate_argnums=0)
 
-    def _how_many_next(self, batches: list[Batch], seconds: float) -> int:
+    def _next_steps_at_once(self, batches: list[Batch], seconds: float) -> int:
         if isinstance(batches[0][0][0], DeviceRows):
             return self.max_steps_of_rows
-        return super()._how_many_next(batches, seconds)
+        return super()._next_steps_at_once(batches, seconds)
 
     def _run(self, batches: list[Batch], rates: NDArray[np.float32]) -> Any:
         import jax
@@ -212,8 +214,8 @@ class JaxMultiStep(MultiStep):
         def step(i: Any, carried: Any) -> Any:
             (trained, others, optimizer), losses = carried
             if self._place_of_rate is not None:
-                present = optimizer[self._place_of_rate]
-                optimizer[self._place_of_rate] = not_nan(rates[i], present)
+                current = optimizer[self._place_of_rate]
+                optimizer[self._place_of_rate] = not_nan(rates[i], current)
             (images, *more), *labels = jax.tree.map(lambda stack: stack[i], batches)
             if on_device is not None:
                 images = on_device[images]
@@ -223,26 +225,26 @@ class JaxMultiStep(MultiStep):
             measured = jnp.stack([logs[name] for name in self.names])
             return tuple(map(list, state)), losses.at[i].set(measured)
 
-        # Empty at each step, or the loss would be the mean over all steps so far.
+        # Empty at each step, otherwise the loss would be the mean over all steps so far.
         no_metrics = [jnp.zeros(each.shape, each.dtype) for each in self.model.metrics_variables]
         return jax.lax.fori_loop(0, n, step, (state, jnp.zeros((len(rates), len(self.names)))))
 
 
-def not_nan(rate: Any, present: Any) -> Any:
-    """The rate, or the present one where it is NaN."""
-    return keras.ops.where(keras.ops.isnan(rate), present, rate)
+def not_nan(rate: Any, current: Any) -> Any:
+    """Return the rate, or the current one if it is NaN."""
+    return keras.ops.where(keras.ops.isnan(rate), current, rate)
 
 
 def steps_of(model: keras.Model, names: tuple[str, ...] = ("loss",)) -> Steps:
-    """Give what takes the steps of a compiled model: several at once where that is faster."""
+    """Make the object that takes the steps of a model, several at once if that is faster."""
     backend = keras.backend.backend()
-    # XLA, which Keras chooses on a GPU, would compile each number of steps again.
+    # XLA, which Keras uses on a GPU, would compile again for each number of steps.
     if backend == "tensorflow" and not model.jit_compile:
         return TensorFlowMultiStep(model, names)
     if backend == "jax":
         import jax
 
-        # On a processor XLA runs the convolutions of a loop on one core.
+        # On a CPU, XLA runs convolutions in a loop on one core.
         if jax.devices()[0].platform == "gpu":
             return JaxMultiStep(model, names)
     return SingleStep(model, names)

@@ -1,6 +1,6 @@
-"""Whether this machine computes faster in bfloat16.
+"""Choose bfloat16 if this machine computes faster with it.
 
-One of the few files that branch by backend: each names the kind of its GPU in a way of its own.
+One of the few files with branches by backend: backends describe their GPU differently.
 """
 
 from functools import cache
@@ -10,13 +10,13 @@ import keras
 
 # Instructions that multiply bfloat16 natively; without them it is emulated, and slower.
 _CPU_FLAGS = {"avx512_bf16", "amx_bf16"}
-_LEAST_CUDA_CAPABILITY = (8, 0)
+_MIN_CUDA_CAPABILITY = (8, 0)
 
 
 def dtype_policy(precision: str) -> str:
-    """Name the Keras dtype policy for ``"auto"``, ``"float32"`` or ``"bfloat16"``.
+    """Return the Keras dtype policy for ``"auto"``, ``"float32"`` or ``"bfloat16"``.
 
-    Weights and logits are float32 in all of them.
+    Weights and logits are float32 with all of them.
     """
     if precision == "auto":
         precision = "bfloat16" if _has_fast_bfloat16() else "float32"
@@ -27,8 +27,8 @@ def dtype_policy(precision: str) -> str:
 def _has_fast_bfloat16() -> bool:
     capability = _cuda_capability()
     if capability is not None:
-        return capability >= _LEAST_CUDA_CAPABILITY
-    # On a CPU it has been measured on TensorFlow only.
+        return capability >= _MIN_CUDA_CAPABILITY
+    # On a CPU, it has been measured only on TensorFlow.
     return keras.backend.backend() == "tensorflow" and bool(_cpu_flags() & _CPU_FLAGS)
 
 
@@ -55,7 +55,7 @@ def _cuda_capability() -> tuple[int, ...] | None:
 
 
 def _cpu_flags() -> set[str]:
-    """List the features of the first processor; none are known where there is no /proc."""
+    """List the features of the first processor; empty on systems without /proc."""
     cpuinfo = Path("/proc/cpuinfo")
     if not cpuinfo.exists():
         return set()

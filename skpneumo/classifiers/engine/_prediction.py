@@ -1,4 +1,4 @@
-"""Probabilities and features of images, by networks that are trained."""
+"""Compute probabilities and features of images with trained networks."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -17,10 +17,10 @@ from skpneumo.classifiers.engine._compiled import (
     Weights,
     prediction_batches,
     prediction_programs,
-    rows_a_batch,
+    rows_per_batch,
     to_probabilities,
 )
-from skpneumo.classifiers.engine._devices import n_to_predict_on
+from skpneumo.classifiers.engine._devices import n_prediction_devices
 from skpneumo.classifiers.engine._precision import dtype_policy
 from skpneumo.classifiers.engine._tta import AugmentedViews
 
@@ -31,17 +31,17 @@ def predict_probabilities(
     views: AugmentedViews | None = None,
     devices: int | str | None = None,
 ) -> NDArray[np.float64]:
-    """Probabilities of shape (n_samples, n_classes): of the images, or the mean over views.
+    """Predict probabilities (n_samples, n_classes) of the images, or their mean over views.
 
-    The network is given in parts, each of which is fed what the one before makes. It computes in
-    float32, whatever it was trained in, so that the same file answers the same on every machine.
+    The parts of the network are applied in order. They compute in float32, whatever the precision
+    in training, so that a model file predicts the same on every machine.
     """
     proba = []
     with ExitStack() as borrowed:
-        programs, n_rows = _borrow(parts, devices, borrowed), rows_a_batch(X)
+        programs, n_rows = _borrow(parts, devices, borrowed), rows_per_batch(X)
         for images in batches_of(X, prediction_batches(X)):
             versions = [images] if views is None else views(images)
-            logits = [_in_turn(programs, version, n_rows) for version in versions]
+            logits = [_feed_through(programs, version, n_rows) for version in versions]
             proba.append(np.mean([to_probabilities(version) for version in logits], axis=0))
     return np.concatenate(proba)
 
@@ -51,16 +51,16 @@ def extract_last_features(
     X: NDArray[Any],
     devices: int | str | None = None,
 ) -> NDArray[np.float32]:
-    """What the logits are computed from, of shape (n_samples, n_features)."""
+    """Compute the features before the logits, of shape (n_samples, n_features)."""
     *before, (spec, weights) = parts
     headless = NetworkSpec(_without_logits, (("builder", spec.builder), *spec.arguments))
     with ExitStack() as borrowed:
-        # The kernel and the bias of the logits come last.
+        # The last two weights are the kernel and the bias of the logits.
         parts = [*before, (headless, weights[:-2])]
         programs = _borrow(parts, devices, borrowed)
         batches = batches_of(X, prediction_batches(X))
-        n_rows = rows_a_batch(X)
-        features = np.concatenate([_in_turn(programs, batch, n_rows) for batch in batches])
+        n_rows = rows_per_batch(X)
+        features = np.concatenate([_feed_through(programs, batch, n_rows) for batch in batches])
     return features.astype(np.float32, copy=False)
 
 
@@ -71,11 +71,11 @@ def extract_features(
     precision: str,
     devices: int | str | None = None,
 ) -> NDArray[np.float32]:
-    """What a network without a head makes of each image, of shape (n_samples, n_features)."""
+    """Compute the outputs of a network without a head, of shape (n_samples, n_features)."""
     with prediction_programs.borrow(*_prediction_key(spec, precision, devices)) as program:
         program.load_weights(weights)
         batches = batches_of(X, prediction_batches(X))
-        n_rows = rows_a_batch(X)
+        n_rows = rows_per_batch(X)
         return np.concatenate([program.predict(batch, n_rows) for batch in batches])
 
 
@@ -89,7 +89,7 @@ def _borrow(
     devices: int | str | None,
     borrowed: ExitStack,
 ) -> list[CompiledPrediction]:
-    """Borrow a program for each part of a network, with its weights; it computes in float32."""
+    """Borrow a float32 program for each part of a network, and load its weights."""
     programs = []
     for spec, weights in parts:
         key = _prediction_key(spec, "float32", devices)
@@ -99,14 +99,16 @@ def _borrow(
     return programs
 
 
-def _in_turn(
+def _feed_through(
     programs: Sequence[CompiledPrediction], images: NDArray[Any], n_rows: int | None
 ) -> NDArray[Any]:
-    """Feed each program what the one before makes."""
+    """Apply the programs in order, each to the output of the one before."""
     return reduce(lambda x, program: program.predict(x, n_rows), programs, images)
 
 
 def _prediction_key(
     spec: NetworkSpec, precision: str, devices: int | str | None
 ) -> tuple[PredictionSpec, int]:
-    return PredictionSpec(spec.for_prediction, dtype_policy(precision)), n_to_predict_on(devices)
+    return PredictionSpec(spec.for_prediction, dtype_policy(precision)), n_prediction_devices(
+        devices
+    )

@@ -1,11 +1,11 @@
-"""Regularization read from variables, so that candidates that differ in it share a program.
+"""Regularization with variable factors, so that candidates that differ in them share a program.
 
-A traced step keeps the numbers that it was traced with. Therefore
+Numbers become constants when a step is traced. Therefore
 
-1. a network that is to be trained is built with a placeholder for each of its factors,
-2. every layer and penalty that has the placeholder is made to read a variable instead,
-3. the variables belong to a layer of the training model, because a backend passes those to a step,
-4. each fit assigns its own factors to them.
+1. a network for training is built with a placeholder for each factor,
+2. every layer and penalty with a placeholder reads a variable instead,
+3. the variables belong to a layer of the training model, because a backend passes these to a step,
+4. and each fit assigns its factors to them.
 """
 
 from collections.abc import Callable
@@ -20,8 +20,8 @@ from skpneumo.networks._layers import ActivityL2
 
 __all__ = ["PLACEHOLDERS", "RegularizationFactors"]
 
-# Numbers that nobody else uses. The limit of a norm is not among them: on JAX an optimizer takes
-# no variable but its own.
+# Numbers that are not used otherwise. max_norm is not included, because on JAX an optimizer
+# accepts only its own variables.
 PLACEHOLDERS = {
     "dropout": 0.5000000001,
     "l1": 0.5000000002,
@@ -33,19 +33,19 @@ _NAMES = {placeholder: name for name, placeholder in PLACEHOLDERS.items()}
 
 @keras.saving.register_keras_serializable("skpneumo")
 class RegularizationFactors(keras.layers.Layer):
-    """Hand images on to a network; its weights are the factors of the network's regularization.
+    """Pass images on unchanged; the weights are the factors of regularization of a network.
 
-    A backend passes the variables of a model's layers to a step; others stay as they were traced.
+    A backend passes the variables of layers to a step; all others are constants in the trace.
     """
 
     def __init__(self, **options: Any) -> None:
-        # Images are whatever they are, whichever global policy somebody has set.
+        # Images are not converted, for any global dtype policy.
         super().__init__(**{**options, "dtype": "float32", "autocast": False})
         self._found: dict[str, keras.Variable] = {}
         self._setters: list[tuple[str, Callable[[float], None]]] = []
 
     def attach(self, network: keras.Model) -> None:
-        """Have the placeholders of a network read their factor here."""
+        """Make the layers and penalties with placeholders read their factor from this layer."""
         for layer in all_layers(network):
             if isinstance(layer, keras.layers.Dropout) and layer.rate in _NAMES:
                 layer.call = _dropout(layer, self._reader(layer, "rate"))
@@ -69,22 +69,22 @@ class RegularizationFactors(keras.layers.Layer):
             self._found[name] = self.add_weight(
                 shape=(), dtype="float32", trainable=False, autocast=False, name=name
             )
-        # Functions, because Keras counts what is a layer's attribute among its parts.
+        # Functions, because Keras tracks the attributes of a layer as its parts.
         self._setters.append((name, partial(setattr, place, attribute)))
         variable = self._found[name]
         return lambda: variable.value
 
     def assign(self, factors: dict[str, float]) -> None:
-        """Regularise with these factors from now on."""
+        """Assign the factors of regularization."""
         for name, variable in self._found.items():
             variable.assign(factors[name])
-        for name, put in self._setters:  # for who saves or reads the network
-            put(factors[name])
+        for name, set_factor in self._setters:  # for code that saves or reads the network
+            set_factor(factors[name])
 
     def call(self, images: Any) -> Any:
         return images
 
-    # What is around this layer saves, loads and has the weights of its network, nothing else.
+    # The training model saves and loads only the weights of its network, not the factors.
 
     @property
     def weights(self) -> list[keras.Variable]:
@@ -98,20 +98,22 @@ class RegularizationFactors(keras.layers.Layer):
 
 
 def _dropout(layer: keras.layers.Dropout, rate: Callable[[], Any]) -> Callable[..., Any]:
-    """What a layer of dropout does, at a rate that may be another one at each step."""
+    """Return the call of a dropout layer with a variable rate."""
 
     def call(inputs: Any, training: bool = False) -> Any:
         if not training:
             return inputs
-        drawn = keras.random.uniform(ops.shape(inputs), dtype="float32", seed=layer.seed_generator)
-        scale = ops.where(drawn >= rate(), 1.0 / (1.0 - rate()), 0.0)
+        random = keras.random.uniform(
+            ops.shape(inputs), dtype="float32", seed=layer.seed_generator
+        )
+        scale = ops.where(random >= rate(), 1.0 / (1.0 - rate()), 0.0)
         return inputs * ops.cast(scale, inputs.dtype)
 
     return call
 
 
 class _Penalty(keras.regularizers.Regularizer):
-    """Penalties on absolute values and on squares, by factors that may change."""
+    """Penalties on absolute values and squares, with variable factors."""
 
     def __init__(self, **factors: Callable[[], Any]) -> None:
         self._factors = factors

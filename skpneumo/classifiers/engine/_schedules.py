@@ -1,4 +1,4 @@
-"""Learning rates that change while training."""
+"""Schedules of the learning rate."""
 
 import math
 from collections.abc import Iterator
@@ -7,27 +7,27 @@ from collections.abc import Iterator
 def warmup_cosine(
     peak: float, warmup_epochs: float, n_epochs: int, n_steps: int
 ) -> Iterator[float]:
-    """Raise the rate linearly over the first epochs, then lower it along half a cosine to zero.
+    """Increase the rate linearly over the first epochs, then decrease it along half a cosine.
 
     Parameters
     ----------
     peak : float
         The highest rate.
     warmup_epochs : float
-        How long the rate rises; it may end within an epoch.
+        Epochs over which the rate increases; may be fractional.
     n_epochs, n_steps : int
-        Epochs in all, and steps in each.
+        Number of epochs, and of steps per epoch.
 
     Yields
     ------
     rate : float
-        That of each step in turn.
+        Rate of each step; it reaches zero after the last.
     """
     total = n_epochs * n_steps
     warmup = min(warmup_epochs * n_steps, total)
     for step in range(total):
         if step < warmup:
-            share = min((step + 1) / warmup, 1.0)  # it may end within a step
+            share = min((step + 1) / warmup, 1.0)  # the warm-up may end within a step
         else:
             done = (step - warmup) / max(total - warmup, 1)
             share = (1 + math.cos(math.pi * done)) / 2

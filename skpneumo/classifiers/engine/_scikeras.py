@@ -1,11 +1,11 @@
-"""scikeras's classifier around the epochs of this package.
+"""Adapter of scikeras's classifier to the training of this package.
 
 Importing scikeras changes how every model, loss, metric and optimizer of Keras is pickled and
-copied, in the whole process. What it replaces is put back here: Keras's models are pickled by
-Keras.
+copied, in the whole process. The original methods are restored here, so that Keras pickles its
+models as before.
 
-The one file with private names of scikeras, which has no public place for a loop of one's own:
-``_fit_keras_model`` is overridden, ``_fit_callbacks`` is read in it.
+This is the only file with private names of scikeras, which has no public hook for a custom
+training loop: ``_fit_keras_model`` is overridden and reads ``_fit_callbacks``.
 """
 
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ _REPLACED = [
 
 
 @contextmanager
-def _as_they_were() -> Iterator[None]:
+def _originals_restored() -> Iterator[None]:
     before = [vars(kind).get(name) for kind, name in _REPLACED]
     try:
         yield
@@ -46,7 +46,7 @@ def _as_they_were() -> Iterator[None]:
                 delattr(kind, name)
 
 
-with _as_they_were():
+with _originals_restored():
     from scikeras.wrappers import KerasClassifier
 
 # The versions that the tests ran with; pyproject.toml has the same bounds.
@@ -60,14 +60,14 @@ if not hasattr(KerasClassifier, "_fit_keras_model"):
 
 
 class ScikerasClassifier(KerasClassifier):
-    """scikeras's classifier, in whose ``fit`` the seed alone decides the order of the images.
+    """Classifier of scikeras in which only the seed determines the order of the images.
 
     ``Model.fit``, which scikeras calls, shuffles with a global generator.
     """
 
     @property
     def feature_encoder(self) -> FunctionTransformer:
-        """Images as the first of a model's inputs, of which training may have more."""
+        """Transformer that makes images the first of several inputs of a model."""
         return FunctionTransformer(_as_inputs)
 
     def _fit_keras_model(
@@ -99,7 +99,7 @@ class ScikerasClassifier(KerasClassifier):
             self._fit_callbacks, add_history=True, model=self.model_, verbose=self.verbose,
             epochs=epochs, steps=batches.n_batches(len(images)),
         )  # fmt: skip
-        # scikeras has made columns of the labels: one, or one for each class.
+        # scikeras has encoded the labels as one column, or as one for each class.
         labels = y.argmax(axis=1) if self.n_classes_ > 2 else y.ravel().astype(np.intp)
         epoch = partial(batches, images, labels, weights)
         run_epochs(steps_of(self.model_), epoch, callbacks, epochs)
@@ -111,7 +111,7 @@ def _as_inputs(images: NDArray[Any]) -> list[NDArray[Any]]:
 
 
 def as_scikeras(classifier: Any) -> ScikerasClassifier:
-    """Wrap a copy of a fitted classifier's network, with probabilities in place of its logits."""
+    """Wrap a copy of the network of a fitted classifier, with probabilities instead of logits."""
     classes, network = classifier.classes_, classifier.network_
     binary = len(classes) == 2
     to_probabilities = keras.layers.Activation("sigmoid" if binary else "softmax", dtype="float32")
@@ -133,5 +133,5 @@ def as_scikeras(classifier: Any) -> ScikerasClassifier:
         random_state=classifier.random_state,
         verbose=verbosity(classifier.verbose),
     )
-    # scikeras learns the classes and the shape of the images from data.
+    # scikeras gets the classes and the shape of the images from data.
     return wrapper.initialize(np.zeros((len(classes), *network.input_shape[1:])), classes)

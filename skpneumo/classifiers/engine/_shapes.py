@@ -1,4 +1,4 @@
-"""The shapes of a network's weights, before any of them takes memory."""
+"""Determine the shapes of the weights of a network without allocating them."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,12 +10,12 @@ __all__ = ["weight_shapes"]
 
 
 def weight_shapes(spec: NetworkSpec) -> list[tuple[int, ...]]:
-    """Build a network without values for its variables, and list the shapes of its weights.
+    """Return the shapes of the weights of a network, built without values for its variables.
 
     Parameters
     ----------
     spec : NetworkSpec
-        The network.
+        Description of the network.
 
     Returns
     -------
@@ -24,8 +24,8 @@ def weight_shapes(spec: NetworkSpec) -> list[tuple[int, ...]]:
     """
 
     def shapes() -> list[tuple[int, ...]]:
-        # The variables stay without values, which Keras would give them at the end of the next
-        # scope of this thread; there is none.
+        # Keras would initialise the variables at the end of the next scope in this thread, so the
+        # thread is not used again.
         with keras.StatelessScope(initialize_variables=False):
             return [tuple(weight.shape) for weight in spec.build(0).weights]
 

@@ -1,9 +1,9 @@
-"""The training of a network, from its first weights to its last.
+"""Train a network.
 
-fit_network      borrows a compiled network, assigns its weights, gives arrays back
-  run_epochs     until the last epoch, or until a callback stops it
-    run_epoch    each batch once
-      train_step on a batch, or on some batches in one execution
+fit_network      borrows a compiled network, assigns its weights, returns arrays
+  run_epochs     until the last epoch, or until a callback stops training
+    run_epoch    uses each batch once
+      train_step on one batch, or on several batches in one execution
 """
 
 import json
@@ -32,23 +32,23 @@ from skpneumo.classifiers.engine._compiled import (
     training_programs,
     values,
 )
-from skpneumo.classifiers.engine._devices import n_to_train_on
+from skpneumo.classifiers.engine._devices import n_training_devices
 from skpneumo.classifiers.engine._ema import AveragedWeights
 from skpneumo.classifiers.engine._multi_step import Batch, Steps
 from skpneumo.classifiers.engine._precision import dtype_policy
 from skpneumo.classifiers.engine._schedules import warmup_cosine
 
 History = dict[str, list[float]]
-PredictProba = Callable[[Any], NDArray[np.float64]]  # of images, by the network in training
-Schedule = Callable[[int, int], Iterator[float]]  # of epochs and of steps in each: the rates
+PredictProba = Callable[[Any], NDArray[np.float64]]  # predicts with the network in training
+Schedule = Callable[[int, int], Iterator[float]]  # numbers of epochs and steps -> rates
 
-# The square of a greater one is infinite.
+# The square of a larger weight is infinite.
 _LARGEST_WEIGHT = float(np.sqrt(np.finfo(np.float32).max))
 
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """How a network is trained; the words are :class:`~skpneumo.CNNClassifier`'s."""
+    """Options of training, named as in :class:`~skpneumo.CNNClassifier`."""
 
     n_classes: int
     optimizer: str | keras.optimizers.Optimizer
@@ -74,7 +74,7 @@ class TrainingOptions:
 
 @dataclass(frozen=True)
 class TrainingCheckpoint:
-    """What training needs to continue where it stopped, as arrays."""
+    """Everything that is needed to continue training, as arrays."""
 
     spec: StepSpec
     variables: Weights
@@ -92,16 +92,16 @@ def fit_network(
     checkpoint: TrainingCheckpoint | None = None,
     initial_weights: Weights | None = None,
 ) -> tuple[Weights, History, TrainingCheckpoint]:
-    """Train a network of this spec; return its weights, its history and where it stopped.
+    """Train a network; return its weights, its history and a checkpoint.
 
-    Training continues from ``checkpoint``. If that is None it begins, with ``initial_weights`` or
-    with new ones. The optimizer begins from scratch if it, or the loss, is another one.
+    Training continues from ``checkpoint``. If that is None, it starts with ``initial_weights`` or
+    with random weights. The optimizer starts from scratch if it or the loss has changed.
     """
     X, y, sample_weight = _without_weight_zero(X, y, sample_weight)
     step_spec = _step_spec(spec, options)
     n_devices = 1
     if options.devices is not None:
-        n_devices = n_to_train_on(options.devices, min(options.batch_size, len(X)))
+        n_devices = n_training_devices(options.devices, min(options.batch_size, len(X)))
     with training_programs.borrow(step_spec, n_devices) as compiled:
         optimizer_state = None
         if checkpoint is None:
@@ -110,7 +110,9 @@ def fit_network(
             batch_rng = np.random.default_rng(batch_seed)
         else:
             compiled.restore(checkpoint.variables)
-            batch_rng = deepcopy(checkpoint.batch_rng)  # an interrupted fit leaves the checkpoint
+            batch_rng = deepcopy(
+                checkpoint.batch_rng
+            )  # so that an interrupted fit can be repeated
             optimizer_state = checkpoint.optimizer if checkpoint.spec == step_spec else None
         compiled.restore_optimizer(optimizer_state)
         compiled.regularize(spec.regularization)
@@ -120,14 +122,14 @@ def fit_network(
         schedule = _schedule(options, compiled.optimizer)
         continues = optimizer_state is not None
         with _callbacks_of(options, compiled, continues, n_steps) as callbacks:
-            one_by_one = _watch_steps(callbacks.callbacks) or is_stream(X)
+            single_steps = _use_steps(callbacks.callbacks) or is_stream(X)
             run_epochs(
                 compiled.steps,
                 partial(batches, compiled.to_device(X), y, sample_weight),
                 callbacks,
                 options.epochs,
                 rates=None if schedule is None else schedule(options.epochs, n_steps),
-                one_by_one=one_by_one,
+                single_steps=single_steps,
             )
         stopped = TrainingCheckpoint(
             step_spec, values(compiled.network.variables), values(compiled.optimizer.variables),
@@ -142,31 +144,31 @@ def run_epochs(
     callbacks: keras.callbacks.CallbackList,
     n_epochs: int,
     rates: Iterator[float] | None = None,
-    one_by_one: bool = False,
+    single_steps: bool = False,
 ) -> None:
     """Train for some epochs, or until a callback sets ``stop_training``.
 
     Parameters
     ----------
     steps : Steps
-        What takes the steps of a compiled model.
+        Object that takes the steps of a compiled model.
     batches : callable
-        Gives the batches of one epoch; they may be other ones at each call.
+        Returns the batches of one epoch, which may differ at each call.
     callbacks : CallbackList
-        Of that model, or of the network in it.
+        Callbacks of that model, or of the network in it.
     n_epochs : int
-        Epochs at most.
+        Maximum number of epochs.
     rates : iterator of float, default=None
-        Learning rate of each step of all epochs. None: the optimizer's own.
-    one_by_one : bool, default=False
-        Whether to take steps one at a time, though several at once may be faster.
+        Learning rate of each step of all epochs. None uses that of the optimizer.
+    single_steps : bool, default=False
+        Whether to take single steps, although several at once may be faster.
     """
     callbacks.model.stop_training = False
     callbacks.on_train_begin()
     logs: dict[str, float] = {}
     for epoch in range(n_epochs):
         callbacks.on_epoch_begin(epoch)
-        logs = run_epoch(steps, batches(), callbacks, rates, one_by_one)
+        logs = run_epoch(steps, batches(), callbacks, rates, single_steps)
         _check_loss(logs["loss"], epoch)
         callbacks.on_epoch_end(epoch, logs)
         if callbacks.model.stop_training:
@@ -179,17 +181,17 @@ def run_epoch(
     batches: Iterable[Batch],
     callbacks: keras.callbacks.CallbackList,
     rates: Iterator[float] | None,
-    one_by_one: bool,
+    single_steps: bool,
 ) -> dict[str, float]:
-    """Train on each batch once; return the mean of their losses and metrics."""
+    """Train on each batch once; return the means of losses and metrics."""
     measured: list[Any] = []
     n_steps = 0
     remaining = iter(batches)
-    while group := list(islice(remaining, 1 if one_by_one else steps.steps_at_once)):
+    while group := list(islice(remaining, 1 if single_steps else steps.steps_at_once)):
         group_rates = None
         if rates is not None:
             group_rates = list(islice(rates, len(group)))
-            # A callback may read or change it.
+            # For callbacks that read or change it.
             steps.model.optimizer.learning_rate = group_rates[0]
         callbacks.on_train_batch_begin(n_steps)
         measured.append(train_step(steps, group, group_rates))
@@ -201,21 +203,21 @@ def run_epoch(
 
 
 def train_step(steps: Steps, batches: list[Batch], rates: list[float] | None) -> Any:
-    """Take a step on a batch, or on several batches in one execution; return what they measure."""
+    """Take a step on a batch, or on several in one execution; return losses and metrics."""
     return steps(batches, rates if len(batches) > 1 else None)
 
 
 def _without_weight_zero(
     X: Any, y: NDArray[np.intp], sample_weight: NDArray[np.float32]
 ) -> tuple[Any, NDArray[np.intp], NDArray[np.float32]]:
-    """Leave out the images that would move no weight, but would fill batches."""
+    """Remove images of weight zero, which would only fill batches."""
     counts = sample_weight != 0
     if counts.all():
         return X, y, sample_weight
     if not counts.any():
         raise ValueError(
-            f"All {len(y)} images have weight zero, of sample_weight times class_weight, so that "
-            "there is nothing to train on. Give some of them a positive weight."
+            f"All {len(y)} images have weight zero (sample_weight times class_weight), so there "
+            "is nothing to train on. Give some of them a positive weight."
         )
     return X[counts], y[counts], sample_weight[counts]
 
@@ -251,30 +253,30 @@ def _callbacks_of(
             steps=n_steps,
         )
     finally:
-        for callback in callbacks:  # or who holds one would hold a Keras model
+        for callback in callbacks:  # so that references to them do not keep a model in memory
             keras.callbacks.Callback.set_model(callback, None)
 
 
 def verbosity(verbose: int) -> int:
-    """Give Keras's verbosity without bars where there is no terminal.
+    """Return the verbosity for Keras, without progress bars unless in a terminal.
 
-    They move by control characters, which notebooks and files would show.
+    Progress bars use control characters, which notebooks and files would display.
     """
     return 2 if verbose == 1 and not sys.stdout.isatty() else verbose
 
 
 def _check_loss(loss: float, epoch: int) -> None:
     if not np.isfinite(loss):
-        raise _diverged(f"The training loss became {loss} in epoch {epoch + 1}.")
+        raise _divergence_error(f"The training loss became {loss} in epoch {epoch + 1}.")
 
 
 def _final_weights(compiled: CompiledTraining) -> Weights:
     weights = compiled.network.get_weights()
     largest = max(np.abs(weight).max(initial=0) for weight in weights)
     if not largest < _LARGEST_WEIGHT:
-        raise _diverged(f"The largest weight became {largest} in the last epoch.")
+        raise _divergence_error(f"The largest weight became {largest} in the last epoch.")
     for weight in weights:
-        weight.setflags(write=False)  # predictions go by the list, not by its content
+        weight.setflags(write=False)  # programs recognise loaded weights by identity
     return weights
 
 
@@ -313,8 +315,7 @@ def _optimizer(options: TrainingOptions) -> keras.optimizers.Optimizer:
             continue
         if option not in config:
             raise ValueError(
-                f"{option}={value}, but the optimizer {type(optimizer).__name__} has no "
-                f"{option}. "
+                f"{option}={value}, but the optimizer {type(optimizer).__name__} has no {option}. "
                 f"Set {option}=None or choose another optimizer."
             )
         config[option] = value
@@ -324,26 +325,26 @@ def _optimizer(options: TrainingOptions) -> keras.optimizers.Optimizer:
 
 
 def _schedule(options: TrainingOptions, optimizer: keras.optimizers.Optimizer) -> Schedule | None:
-    """Give what decides each step's rate; a plateau is followed from epoch to epoch."""
+    """Return the schedule of the rate per step; a callback handles a plateau per epoch."""
     if options.schedule and isinstance(optimizer.get_config().get("learning_rate"), dict):
         raise ValueError(
-            f"schedule={options.schedule!r}, but the optimizer has a schedule of its own. "
-            "Set schedule=None, or give the optimizer a number."
+            f"schedule={options.schedule!r}, but the optimizer already has a schedule. "
+            "Set schedule=None, or pass a number as the learning rate of the optimizer."
         )
     if options.schedule != "cosine":
         return None
     peak = options.learning_rate
-    if peak is None:  # not what an earlier fit has left this optimizer at
+    if peak is None:  # the default, because an earlier fit has changed that of this optimizer
         peak = float(keras.ops.convert_to_numpy(_optimizer(options).learning_rate))
     return partial(warmup_cosine, peak, options.warmup_epochs)
 
 
-def _watch_steps(callbacks: Sequence[keras.callbacks.Callback]) -> bool:
-    """Whether one of them does something at each step, other than to count it."""
+def _use_steps(callbacks: Sequence[keras.callbacks.Callback]) -> bool:
+    """Return whether a callback does something at each step, except for the progress bar."""
     nothing = keras.callbacks.Callback
     hooks = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
     return any(
-        # A LambdaCallback has functions, which are no methods, in the places of its own.
+        # A LambdaCallback has plain functions instead of methods.
         getattr(getattr(callback, hook), "__func__", None) is not getattr(nothing, hook)
         for callback in callbacks
         if type(callback) is not keras.callbacks.ProgbarLogger
@@ -358,18 +359,18 @@ def _set_learning_rate(optimizer: keras.optimizers.Optimizer, learning_rate: flo
         optimizer.learning_rate = learning_rate
     except TypeError as error:
         raise ValueError(
-            f"learning_rate={learning_rate}, but the optimizer has a schedule of its own. "
-            "Set learning_rate=None, or give the optimizer no schedule."
+            f"learning_rate={learning_rate}, but the optimizer already has a schedule. "
+            "Set learning_rate=None, or use an optimizer without a schedule."
         ) from error
 
 
-def _diverged(what: str) -> ValueError:
+def _divergence_error(what: str) -> ValueError:
     return ValueError(
         f"{what} Lower learning_rate, or look for extreme pixel values or sample weights."
     )
 
 
 def _json(serialized: dict[str, Any]) -> str:
-    """Write without the name: Keras numbers names, and equal objects must give equal text."""
+    """Serialise without the name, because Keras numbers names of otherwise equal objects."""
     config = {key: value for key, value in serialized["config"].items() if key != "name"}
     return json.dumps({**serialized, "config": config}, sort_keys=True)

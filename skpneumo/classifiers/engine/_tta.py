@@ -1,4 +1,4 @@
-"""Augmented versions of the images to predict."""
+"""Test-time augmentation (TTA): augmented versions of the images to predict."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from skpneumo.augmentation import ImageAugmenter, augment
 
 @dataclass
 class AugmentedViews:
-    """Each image itself, then versions changed alike for all images.
+    """Yield the images, and then augmented versions with the same parameters for all images.
 
-    Because all images are changed alike, a prediction depends on no other row.
+    Because the parameters are the same for all images, a prediction does not depend on other rows.
     """
 
     augmentation: ImageAugmenter

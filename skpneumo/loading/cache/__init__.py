@@ -1,4 +1,4 @@
-"""Decoded images that are saved: in memory, or in a folder that processes share."""
+"""Caches of decoded images, in memory or in a folder that processes share."""
 
 from skpneumo.loading.cache._cache import DecodeCache
 from skpneumo.loading.cache._errors import DecodeCacheError

@@ -1,4 +1,4 @@
-"""The decode cache: a folder in which decoded images outlive the process."""
+"""The decode cache, which saves decoded images in a folder."""
 
 import os
 from dataclasses import dataclass
@@ -16,30 +16,30 @@ _LEAST_BYTES = 2**20
 class DecodeCache:
     """A folder of decoded images, for :class:`ImageLoader` in any number of processes.
 
-    An LMDB database: memory-mapped, read by many while one writes, whole after a crash. Each
-    image is saved under the path of its file, its size, number and times of change, the loader's
-    parameters and the version of the decoder, so that nothing has to be cleared when files
-    change.
+    It is an LMDB database: memory-mapped, readable by many processes while one writes, and
+    consistent after a crash. The key of an image depends on the path of its file, its size, inode
+    number and modification times, the parameters of the loader and the version of the decoder, so
+    that nothing has to be cleared when files change.
 
     Parameters
     ----------
     directory : str or path-like
-        Folder of its own, made when it is first used. ``~`` is the home folder. On a local disk:
-        memory maps and locks do not hold on network file systems, where each machine needs its
-        own.
+        A folder for the cache only, created at first use. ``~`` is the home folder. It must be on
+        a local disk, because memory maps and locks are unreliable on network file systems; there,
+        each machine needs a separate cache.
     max_bytes : int, default=10 GiB
-        Bound of its size on disk. The images saved first are dropped first, but none that was
-        saved since this process opened the cache: what does not fit beside those is decoded each
-        time, with a warning. 10 GiB hold half a million grey images of 128 × 128 pixels.
+        Maximum size on disk. The oldest images are removed first, but none that were saved since
+        this process opened the cache: images that do not fit besides these are decoded each time,
+        with a warning. 10 GiB hold half a million grey images of 128 × 128 pixels.
 
     Attributes
     ----------
     path : Path
-        The folder, absolute.
+        Absolute path of the folder.
 
     See Also
     --------
-    ImageLoader : Takes it, or the folder alone, as ``cache``.
+    ImageLoader : Accepts it, or only the folder, as ``cache``.
 
     Notes
     -----
@@ -62,17 +62,17 @@ class DecodeCache:
     def __post_init__(self) -> None:
         if self.max_bytes < _LEAST_BYTES:
             raise ValueError(
-                f"max_bytes={self.max_bytes!r}; expected at least {_LEAST_BYTES:,}, which hold "
-                "some fifty images."
+                f"max_bytes={self.max_bytes!r}; expected at least {_LEAST_BYTES:,}, enough for "
+                "about fifty images."
             )
 
     @property
     def path(self) -> Path:
-        """The folder, absolute."""
+        """Absolute path of the folder."""
         return Path(self.directory).expanduser().absolute()
 
     def info(self) -> CacheInfo:
-        """Describe the contents of the cache; a missing or empty folder has none.
+        """Describe the contents of the cache, which may be missing or empty.
 
         Returns
         -------
@@ -81,18 +81,18 @@ class DecodeCache:
         Raises
         ------
         DecodeCacheError
-            If the folder is not a decode cache, or a damaged one.
+            If the folder is not a decode cache, or is damaged.
         """
         return describe(self.path, self.max_bytes)
 
     def clear(self) -> None:
-        """Remove all images and free their disk space. Damaged caches are cleared too.
+        """Remove all images and free their disk space; this also works for damaged caches.
 
-        Processes that are using the cache continue with what they had open.
+        Processes that are using the cache continue with the images they had open.
 
         Raises
         ------
         DecodeCacheError
-            If the folder is not a decode cache; nothing is removed then.
+            If the folder is not a decode cache; then nothing is removed.
         """
         clear(self.path)

@@ -1,4 +1,4 @@
-"""The folder of a decode cache: told from folders of other things, made, and emptied."""
+"""Create, recognise and empty the folder of a decode cache."""
 
 import errno
 import os
@@ -12,24 +12,24 @@ __all__ = [
     "DATA",
     "LOCKS",
     "allocate_lock",
-    "alone",
     "bytes_on_disk",
-    "enter",
+    "exclusive_access",
     "identity",
+    "make_or_check",
     "refuse_foreign",
     "remove_data",
 ]
 
-# The mark by which backup programs know a cache (bford.info/cachedir), and we our own.
+# The tag by which backup programs recognise a cache (bford.info/cachedir), and we our own.
 TAG_NAME = "CACHEDIR.TAG"
 _TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# A decode cache of skpneumo.\n"
 
-# What LMDB calls its files, and our folder of locks.
+# The files of LMDB, and the folder of our locks.
 DATA, LOCK, LOCKS = "data.mdb", "lock.mdb", "locks"
 
 
-def enter(folder: Path) -> None:
-    """Make the folder, or see that it is a cache."""
+def make_or_check(folder: Path) -> None:
+    """Create the folder, or check that it is a cache."""
     refuse_foreign(folder)
     try:
         (folder / LOCKS).mkdir(parents=True, exist_ok=True)
@@ -38,13 +38,13 @@ def enter(folder: Path) -> None:
     except OSError as error:
         raise DecodeCacheError(
             error.errno,
-            f"no decode cache can be made in {str(folder)!r} ({error.strerror}). Name a folder "
-            "that you may write to, on a disk that has room",
+            f"no decode cache can be created in {str(folder)!r} ({error.strerror}). Name a folder "
+            "that you can write to, on a disk with free space",
         ) from error
 
 
 def refuse_foreign(folder: Path) -> None:
-    """Refuse a folder of other things before anything is written to it or removed from it."""
+    """Refuse a folder that is not a cache before anything is written or removed."""
     if not folder.exists():
         return
     if not folder.is_dir():
@@ -53,24 +53,25 @@ def refuse_foreign(folder: Path) -> None:
         )
     names = set(os.listdir(folder))
     tag = folder / TAG_NAME
-    # A tag that is empty is just being written by another process.
+    # An empty tag is just being written by another process.
     ours = tag.is_file() and tag.read_text(encoding="utf-8", errors="replace") in ("", _TAG)
     strange = sorted(names - {DATA, LOCK, TAG_NAME, LOCKS})
     if not ours and names - {LOCKS}:
         strange = sorted(names)
     if strange:
         raise DecodeCacheError(
-            f"The folder {str(folder)!r} is no decode cache: it holds {', '.join(strange[:3])}"
-            f"{' and more' if len(strange) > 3 else ''}. Name an empty or a new folder."
+            f"The folder {str(folder)!r} is not a decode cache: it contains "
+            f"{', '.join(strange[:3])}{' and more' if len(strange) > 3 else ''}. "
+            "Name an empty or a new folder."
         )
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Wait until no other process opens or clears the cache, and lock them out meanwhile.
+def exclusive_access(folder: Path) -> Iterator[None]:
+    """Wait until no other process opens or clears the cache, and exclude others meanwhile.
 
-    LMDB's two files belong together: whoever had one from before and the other from after a
-    clearing would write beside the lock of all others.
+    The two files of LMDB belong together: a process that opened one before and the other after
+    the cache was cleared would write without the lock of all others.
     """
     from filelock import FileLock
 
@@ -80,16 +81,16 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def remove_data(folder: Path) -> None:
-    """Remove the images, and leave what says that this is a cache: somebody may be using it."""
+    """Remove the images but not the tag and locks, which other processes may be using."""
     if not any((folder / name).exists() for name in (DATA, LOCK)):
         return
-    with alone(folder):
+    with exclusive_access(folder):
         for name in (DATA, LOCK):
             (folder / name).unlink(missing_ok=True)
 
 
 def identity(folder: Path) -> tuple[int, int] | None:
-    """What tells the images from others that have taken their place; None if there are none."""
+    """Identify the data file, to notice when it is replaced; None if there is none."""
     try:
         status = os.stat(folder / DATA)
     except OSError:
@@ -98,7 +99,7 @@ def identity(folder: Path) -> tuple[int, int] | None:
 
 
 def allocate_lock(folder: Path, n_bytes: int) -> None:
-    """Give LMDB's lock file its place on the disk, or raise where there is none."""
+    """Allocate the lock file of LMDB on the disk, or raise an error if there is no space."""
     if not hasattr(os, "posix_fallocate"):
         return
     with open(folder / LOCK, "ab") as lock:
@@ -107,7 +108,7 @@ def allocate_lock(folder: Path, n_bytes: int) -> None:
 
 
 def bytes_on_disk(folder: Path) -> int:
-    """What the cache's files take on the disk."""
+    """Return the disk space that the files of the cache use."""
     # A copy on a read-only disk may lack the lock.
     statuses = [path.stat() for path in (folder / DATA, folder / LOCK) if path.exists()]
     return sum(

@@ -1,4 +1,4 @@
-"""The error of decode caches."""
+"""The error of a decode cache, and its messages."""
 
 import errno
 import os
@@ -12,11 +12,11 @@ from typing import Any
 __all__ = ["DISK_FAULTS", "DecodeCacheError", "explained"]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_NEXT_TO_NOTHING = 2**20  # bytes
+_ALMOST_FULL = 2**20  # bytes that are free
 
 _UNWRITABLE = {errno.EROFS, errno.EACCES, errno.EPERM}
 
-# What a loader can do without its cache for: the images are as right as with it.
+# Errors after which a loader can continue without its cache.
 DISK_FAULTS = _FULL | _UNWRITABLE | {errno.EIO}
 
 
@@ -29,35 +29,36 @@ class DecodeCacheError(OSError):
 
 @contextmanager
 def explained(folder: Path, lmdb: Any) -> Iterator[None]:
-    """Turn what LMDB and the system raise about a cache into a :class:`DecodeCacheError`."""
+    """Convert errors of LMDB and the system to a :class:`DecodeCacheError`."""
     try:
         yield
     except DecodeCacheError:
         raise
-    except struct.error as error:  # an entry of another length
+    except struct.error as error:  # an entry has the wrong length
         raise _damaged(folder, error) from error
-    except (lmdb.Error, OSError) as error:  # the latter of locks and the folder
+    except (lmdb.Error, OSError) as error:  # OSError from locks and the folder
         number = _number_of(error, lmdb, folder)
         if number in _FULL:
             text = (
                 f"the disk of the decode cache {str(folder)!r} is full "
-                f"({os.strerror(number)}). Make room, name a folder on another disk, or lower "
-                "its bound: DecodeCache(DIR, max_bytes=...)"
+                f"({os.strerror(number)}). Make room, name a folder on another disk, or limit "
+                "its size: DecodeCache(DIR, max_bytes=...)"
             )
         elif number in _UNWRITABLE:
             text = (
                 f"the decode cache {str(folder)!r} cannot be written ({os.strerror(number)}). "
-                "Allow it, or name a folder of your own"
+                "Allow writing to it, or name another folder"
             )
         elif number == errno.EIO:
             text = (
                 f"the disk of the decode cache {str(folder)!r} fails or is full "
-                f"({os.strerror(number)}). See to it, or name a folder on another disk"
+                f"({os.strerror(number)}). Check the disk, or name a folder on another one"
             )
         elif number == errno.ENOMEM:
             text = (
-                f"the decode cache {str(folder)!r} finds no room in the address space of this "
-                "process, which costs no memory. Lift its limit: ulimit -v unlimited"
+                f"the decode cache {str(folder)!r} does not fit in the address space of this "
+                "process, which is limited but costs no memory. Lift the limit: "
+                "ulimit -v unlimited"
             )
         else:
             raise _damaged(folder, error) from error
@@ -73,10 +74,10 @@ def _number_of(error: Exception, lmdb: Any, folder: Path) -> int | None:
         return errno.EACCES
     if isinstance(error, lmdb.MemoryError):
         return errno.ENOMEM
-    # LMDB has no class for each error of the system, and says its number in words alone.
+    # LMDB has no class for every system error, and gives its number only in words.
     number = next((n for n in DISK_FAULTS if os.strerror(n) in str(error)), None)
-    # A page that finds room for a part of it only is an input/output error to LMDB.
-    if number == errno.EIO and disk_usage(folder).free < _NEXT_TO_NOTHING:
+    # LMDB reports a partly written page as an input/output error.
+    if number == errno.EIO and disk_usage(folder).free < _ALMOST_FULL:
         return errno.ENOSPC
     return number
 
@@ -84,5 +85,5 @@ def _number_of(error: Exception, lmdb: Any, folder: Path) -> int | None:
 def _damaged(folder: Path, error: Exception) -> DecodeCacheError:
     return DecodeCacheError(
         f"The decode cache {str(folder)!r} is damaged or cannot be used ({error}). Clear it, "
-        f"nothing but time is lost: skpneumo cache {str(folder)!r} --clear"
+        f"which only costs time: skpneumo cache {str(folder)!r} --clear"
     )

@@ -8,23 +8,23 @@ __all__ = ["CacheInfo"]
 
 @dataclass(frozen=True)
 class CacheInfo:
-    """Contents of a decode cache.
+    """Information about the contents of a decode cache.
 
     Attributes
     ----------
     entries : int
-        Images in it.
+        Number of images in the cache.
     bytes_on_disk : int
-        Size of the cache's files.
+        Size of the files of the cache.
     max_bytes : int
-        Their bound.
+        Maximum size.
     decoded : int
-        Images ever decoded for this cache.
+        Number of images decoded for this cache so far.
     served : int
-        Images ever read from it instead of being decoded, by processes that have ended or have
-        written to it since.
+        Number of images read from the cache instead of being decoded, by processes that have
+        ended or have written to it since.
     oldest : datetime or None
-        When the oldest image was saved; None when there is none.
+        When the oldest image was saved; None if there is none.
     """
 
     entries: int

@@ -1,4 +1,4 @@
-"""Keys of decoded images: the state of the file and the parameters of the loader."""
+"""Keys of decoded images, from the state of the file and the parameters of the loader."""
 
 import os
 import stat
@@ -13,10 +13,10 @@ from PIL import features
 
 __all__ = ["image_key", "parameters_tag"]
 
-# To be raised when this package makes other pixels of the same file, or keys of other things.
+# Increase it when this package decodes the same file to other pixels, or keys have other contents.
 _FORMAT = 3
 
-# What makes pixels of DICOM files, where it is installed.
+# Packages that decode DICOM files, if installed.
 _DICOM_DECODERS = (
     "pydicom",
     "pylibjpeg-openjpeg",
@@ -28,18 +28,18 @@ _DICOM_DECODERS = (
 
 _SECOND = 1_000_000_000  # ns
 
-# Two changes within a tick of a file system's clock leave the same times, so an image of a file
-# that has just changed is not saved. Times of modification come from anywhere, archives and FAT
-# with its ticks of 2 s among them; the time of change is the system's own.
+# Two changes within a tick of the clock of a file system leave the same times, so an image of a
+# file that has just changed is not saved. Modification times may come from archives or from FAT,
+# with its ticks of 2 s; the time of change is set by the system itself.
 _MODIFICATION_TICK = 2 * _SECOND
 _CHANGE_TICK = _SECOND // 50
 
 
 def image_key(path: str, tag: bytes) -> bytes | None:
-    """The key of a file in its current state; None if it must not be saved.
+    """Compute the key of a file in its current state; None if its image must not be saved.
 
-    The number of the file and the time of its last change tell it from another one of the same
-    size and time of modification that has taken its place, or that has been written into it.
+    The inode number and the time of change distinguish a file from another of the same size and
+    modification time that has replaced it or was written into it.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def image_key(path: str, tag: bytes) -> bytes | None:
     try:
         status = os.stat(path)
     except (OSError, ValueError):
-        return None  # decoding it will say why
+        return None  # decoding it raises the error
     if not stat.S_ISREG(status.st_mode) or _has_just_changed(status):
         return None
     state = struct.pack(
@@ -82,7 +82,7 @@ def parameters_tag(
     dicom_window: int | None = 0,
     white: float | None = None,
 ) -> bytes:
-    """The part of a key that all files of a loader share."""
+    """Compute the part of a key that all files of a loader share."""
     decoder = (
         PIL.__version__,
         features.version("jpg"),

@@ -1,11 +1,11 @@
-"""The database behind a decode cache. Only this module knows LMDB.
+"""The database of a decode cache. Only this module uses LMDB.
 
-data.mdb, lock.mdb    LMDB's own: three tables, mapped into memory, and who reads them
+data.mdb, lock.mdb    files of LMDB: three tables, mapped into memory, and the readers
 - table images        key (16 bytes) -> checksum of key and pixels (4 bytes), pixels
-- table order         number of saving -> key, cost, time; the lowest are dropped first
+- table order         sequence number -> key, cost, time; the lowest are removed first
 - table counts        "next" number, "bytes" of all costs, "decoded", "served", "layout"
-locks/opening.lock    locked by who opens or clears: the two files belong together
-locks/00.lock to ff   locked by who decodes images whose keys begin with that byte
+locks/opening.lock    locked while a process opens or clears: the two files belong together
+locks/00.lock to ff   locked while a process decodes images whose keys begin with that byte
 """
 
 import os
@@ -29,10 +29,10 @@ from skpneumo.loading.cache._directory import (
     DATA,
     LOCKS,
     allocate_lock,
-    alone,
     bytes_on_disk,
-    enter,
+    exclusive_access,
     identity,
+    make_or_check,
 )
 from skpneumo.loading.cache._errors import DISK_FAULTS, DecodeCacheError, explained
 from skpneumo.loading.cache._info import CacheInfo
@@ -40,17 +40,18 @@ from skpneumo.loading.cache._locks import lock_some
 
 __all__ = ["Store", "import_lmdb", "using_lmdb"]
 
-# Address space, not disk or memory: the bound is kept by dropping images, and a map that never
-# has to grow cannot surprise processes that have it open.
+# Address space, not disk or memory: the size is limited by removing images. A map that never
+# grows does not affect processes that have it open.
 _MAP_BYTES = 2**40
 _MAX_READERS = 1024
 
-# LMDB writes its lock file through memory, where a full disk kills the process: its place on the
-# disk is allocated before. 64 bytes a reader, and some.
+# LMDB writes its lock file through a memory map, where a full disk would kill the process, so the
+# file is allocated beforehand: 64 bytes per reader, and some more.
 _LOCK_BYTES = 64 * _MAX_READERS + 2**14
 
-# Deleted images leave pages that only later transactions fill again, the trees take some, and
-# images of other sizes leave gaps: few, because the oldest lie beside each other.
+# Share of the maximum size that images may use. Pages of removed images are reused only by later
+# transactions, the trees need some, and images of different sizes leave gaps (few, because the
+# oldest images lie next to each other).
 _FILL = 0.6
 _BYTES_PER_TRANSACTION = 1 / 20
 _TREES_PER_IMAGE = 256
@@ -59,18 +60,18 @@ _ENTRY = struct.Struct("<16sqd")  # key, cost, time
 _NUMBER = struct.Struct(">Q")  # so that the order of bytes is the order of numbers
 _LAYOUT = 2
 
-# Against what a disk does to bytes that lie there. Copying and checking an image takes a hundredth
-# of decoding it.
+# Detects bytes that changed on the disk. Copying and checking an image takes a hundredth of the
+# time of decoding it.
 _CHECKSUM = struct.Struct("<I")
 
 
-# LMDB must not be open while the process forks, nor twice in one process. So all of its use in
-# this process happens under one lock.
+# LMDB must not be open while the process forks, nor twice in one process. So this lock covers all
+# uses of it in this process.
 using_lmdb = RLock()
 
 
 class Store:
-    """A cache, open when needed. Rows are positions in ``keys`` and ``images`` alike."""
+    """A database, opened when needed. Rows are positions in both ``keys`` and ``images``."""
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
         self.max_bytes = max_bytes
@@ -98,8 +99,8 @@ class Store:
         self._why_read_only = None
         try:
             with explained(self._folder, self._lmdb):
-                enter(self._folder)
-                with alone(self._folder):
+                make_or_check(self._folder)
+                with exclusive_access(self._folder):
                     allocate_lock(self._folder, _LOCK_BYTES)
                     self._open_files()
         except DecodeCacheError as error:
@@ -118,13 +119,13 @@ class Store:
                 map_size=max(_MAP_BYTES, 2 * self.max_bytes),
                 max_dbs=3,
                 max_readers=_MAX_READERS,
-                metasync=False,  # a crash may lose the last images, and no more than those
+                metasync=False,  # a crash may lose the last images, but no others
                 meminit=False,
                 create=not readonly,
                 readonly=readonly,
                 lock=lock,
             )
-            self._refuse_a_cut_file()
+            self._refuse_truncated_file()
             opened = identity(self._folder)
             if lock:
                 self._environment.reader_check()
@@ -142,7 +143,7 @@ class Store:
         self._file = opened
 
     def _check_layout(self, transaction: Any, readonly: bool) -> int:
-        """Refuse what another version has written; return the number of the next image."""
+        """Refuse a cache of another version; return the sequence number of the next image."""
         if self._count(transaction, "layout") == 0 and not readonly:
             self._count(transaction, "layout", add=_LAYOUT)
         if self._count(transaction, "layout") != _LAYOUT:
@@ -163,7 +164,7 @@ class Store:
     def fetch(
         self, rows: Sequence[int], keys: Sequence[bytes | None], images: NDArray[np.uint8]
     ) -> list[int]:
-        """Fill in the rows that are saved; return those that are not."""
+        """Copy the saved rows into ``images``; return the rows that are not saved."""
         missing, n_damaged = [], 0
         target, size = _bytes_of(images)
         try:
@@ -187,17 +188,17 @@ class Store:
             self._warn_once(
                 "damaged",
                 f"{n_damaged} images in the decode cache {str(self._folder)!r} are damaged and "
-                "are decoded again. See to its disk.",
+                "are decoded again. Check its disk.",
             )
         return missing
 
-    def shares(
+    def divide_work(
         self, rows: Sequence[int], keys: Sequence[bytes | None], images: NDArray[np.uint8]
     ) -> Generator[list[int]]:
         """Divide the rows to decode among the processes that need them now.
 
-        What is yielded is locked until the next is asked for, and by then must have been saved:
-        whoever waits for it looks again.
+        The rows yielded are locked until the next are requested. By then they must have been
+        saved, because waiting processes look for them again.
         """
         lockable: dict[int, list[int]] = {}
         for row in rows:
@@ -223,7 +224,7 @@ class Store:
     def save(
         self, rows: Sequence[int], keys: Sequence[bytes | None], images: NDArray[np.uint8]
     ) -> None:
-        """Save these rows, dropping the oldest where the bound asks for it."""
+        """Save these rows, removing the oldest images if the size limit requires it."""
         keyed = [(key, row) for row in rows if (key := keys[row]) is not None]
         source, size = _bytes_of(images)
         cost = _cost(size + _CHECKSUM.size)
@@ -269,15 +270,15 @@ class Store:
             )
 
     def write_counts(self) -> None:
-        """Write down what has been read since the last image was saved."""
-        # Not to a cache that has been cleared meanwhile: that would make it again.
+        """Write the number of images read since the last one was saved."""
+        # Not if the cache has been cleared meanwhile, which would create it again.
         there = identity(self._folder)
         if self._served and there is not None and self._file in (None, there):
             with self._transaction(write=True) as transaction:
                 self._count(transaction, "served", add=self._reset_served())
 
-    def forget_counts(self) -> None:
-        """Leave them to the process that this one was forked from."""
+    def reset_counts(self) -> None:
+        """Reset the counts in a forked process, because the parent writes them."""
         self._served = 0
 
     def _reset_served(self) -> int:
@@ -285,7 +286,7 @@ class Store:
         return served
 
     def _count(self, transaction: Any, name: str, add: int | None = None) -> int:
-        """Read a counter, or write and read it."""
+        """Read a counter, after adding to it if requested."""
         before = transaction.get(name.encode(), db=self._counts)
         count = 0 if before is None else _NUMBER.unpack(before)[0]
         if add:
@@ -314,14 +315,14 @@ class Store:
     def _warn_of_no_room(self, reason: str) -> None:
         self._warn_once(
             "no room",
-            f"The decode cache {str(self._folder)!r} {reason}; further ones are decoded each "
-            f"time. Give it more than max_bytes={self.max_bytes:,}: "
+            f"The decode cache {str(self._folder)!r} {reason}; further images are decoded each "
+            f"time. Increase max_bytes={self.max_bytes:,}: "
             "ImageLoader(cache=DecodeCache(DIR, max_bytes=...)).",
         )
 
     def _continue_without(self, error: DecodeCacheError) -> None:
-        """Load without the cache where its disk is what is wrong, and say so."""
-        # Without its locks, what another machine writes meanwhile may look like damage.
+        """Continue without the cache, with a warning, if the error is one of its disk."""
+        # Without locks, writes of another machine may look like damage.
         if error.errno not in DISK_FAULTS and not self._why_read_only:
             raise error
         self._warn_once(
@@ -335,8 +336,8 @@ class Store:
             self._warned.add(reason)
             warnings.warn(text, UserWarning, stacklevel=2)
 
-    def _refuse_a_cut_file(self) -> None:
-        # Reading the mapped pages behind the end of the file would kill the process.
+    def _refuse_truncated_file(self) -> None:
+        # Reading mapped pages beyond the end of the file would kill the process.
         pages = self._environment.info()["last_pgno"] + 1
         size = os.path.getsize(self._folder / DATA)
         if size < pages * self._environment.stat()["psize"]:
@@ -345,32 +346,32 @@ class Store:
 
 def import_lmdb() -> Any:
     try:
-        import filelock  # noqa: F401  - of the same extra
+        import filelock  # noqa: F401  - from the same extra
         import lmdb
     except ImportError as error:
         raise ImportError(
             'The decode cache needs LMDB: pip install "skpneumo[cache]". Without it, cache=None '
-            "keeps decoded images in memory."
+            "saves decoded images in memory."
         ) from error
     return lmdb
 
 
 def _bytes_of(images: Any) -> tuple[memoryview, int]:
-    """The bytes of a stack, and how many of them an image has."""
+    """Return the bytes of a stack, and the number of bytes per image."""
     return memoryview(images).cast("B"), images[0].nbytes
 
 
 def _copy_if_sound(key: bytes, saved: Any, into: memoryview) -> bool:
-    """Copy pixels out of the database; False if they are not those that were saved."""
+    """Copy pixels from the database; return False if they differ from those saved."""
     if len(saved) != _CHECKSUM.size + len(into):
         return False
     into[:] = saved[_CHECKSUM.size :]
-    # The copy is what is checked: what is mapped may change at any moment.
+    # The copy is checked, because mapped memory may change at any moment.
     return crc32(into, crc32(key)) == _CHECKSUM.unpack(saved[: _CHECKSUM.size])[0]
 
 
 def _cost(n_bytes: int) -> int:
-    """Bytes on disk of an image: whole pages of its own, or a part of one that it shares."""
+    """Estimate the bytes on disk of an image, which has whole pages or a part of a shared one."""
     if n_bytes > PAGESIZE // 4:
         n_bytes = -(-(n_bytes + 16) // PAGESIZE) * PAGESIZE
     else:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 __all__ = ["lock_some"]
 
-# Enough that an end is in sight, few enough that others find work.
+# Locked at a time, so that other processes also find work.
 _IMAGES_AT_ONCE = 128
 _PATIENCE = 60.0  # seconds
 
@@ -15,15 +15,15 @@ _PATIENCE = 60.0  # seconds
 def lock_some(folder: Path, wanted: Mapping[int, Sized]) -> Iterator[Collection[int]]:
     """Lock some of the numbered parts; wait only if others have locked all of them.
 
-    These are locks of files, which the system releases when their process dies. Nobody who has
-    one waits for another, so no two wait for each other.
+    These are file locks, which the system releases when their process dies. A process that has one
+    never waits for another, so there are no deadlocks.
 
     Parameters
     ----------
     folder : Path
-        Where the files are.
+        Folder of the lock files.
     wanted : mapping of int to sized
-        What there is to do in each part.
+        The work in each part.
 
     Yields
     ------
@@ -32,9 +32,9 @@ def lock_some(folder: Path, wanted: Mapping[int, Sized]) -> Iterator[Collection[
     """
     from filelock import FileLock, Timeout
 
-    # Not thread-local: a generator may be closed by another thread than it was begun by. No two
-    # threads share such a lock, and two locks of one file exclude each other.
-    folder.mkdir(parents=True, exist_ok=True)  # gone when the cache has been cleared meanwhile
+    # Not thread-local, because another thread may close the generator. No two threads share such
+    # a lock, and two locks of the same file exclude each other.
+    folder.mkdir(parents=True, exist_ok=True)  # the cache may have been cleared meanwhile
     locks = {part: FileLock(folder / f"{part:02x}.lock", thread_local=False) for part in wanted}
     locked: list[int] = []
     n_images = 0
@@ -50,7 +50,7 @@ def lock_some(folder: Path, wanted: Mapping[int, Sized]) -> Iterator[Collection[
                 break
         if not locked:
             part, lock = next(iter(locks.items()))
-            with suppress(Timeout):  # whoever has locked it is stopped: it is done twice then
+            with suppress(Timeout):  # the other process is stopped; then the work is done twice
                 stack.enter_context(lock.acquire(timeout=_PATIENCE))
             locked.append(part)
         yield locked

@@ -1,4 +1,4 @@
-"""Decoded images of this process, for searches that read the same files again and again."""
+"""Cache of decoded images in memory, for searches that read the same files repeatedly."""
 
 import os
 from collections import OrderedDict
@@ -18,9 +18,9 @@ _SHARE_OF_MEMORY = 1 / 16
 
 
 class MemoryCache:
-    """Images by key, least recently used first, no more than ``max_bytes`` of them.
+    """Images by key, least recently used first, at most ``max_bytes`` in total.
 
-    It saves copies, and gives copies: images that a caller writes into change nothing here.
+    Images are copied when they are saved and returned, so callers may modify theirs.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -38,10 +38,10 @@ class MemoryCache:
 
 
 class MemoryVisit:
-    """One call of a loader. What it has used, it does not push out for the rest of itself.
+    """One call of a loader, which never removes images that it has used itself.
 
-    Otherwise a collection larger than the cache, read from end to end over and over, would find
-    each image just pushed out.
+    Otherwise, when a collection larger than the cache is read repeatedly in order, each image
+    would be removed just before it is needed.
     """
 
     def __init__(self, cache: MemoryCache) -> None:
@@ -51,7 +51,7 @@ class MemoryVisit:
     def fetch(
         self, rows: Sequence[int], keys: Sequence[bytes | None], images: NDArray[np.uint8]
     ) -> list[int]:
-        """Fill in the rows that are known; return those that are not."""
+        """Copy the saved rows into ``images``; return the rows that are not saved."""
         known, missing = [], []
         cache = self._cache
         with cache.lock:
@@ -68,16 +68,16 @@ class MemoryVisit:
             images[row] = image
         return missing
 
-    def shares(
+    def divide_work(
         self, rows: Sequence[int], keys: Sequence[bytes | None], images: NDArray[np.uint8]
     ) -> Generator[list[int]]:
-        """All the rows at once: nobody else decodes for this process."""
+        """Yield all rows at once, because no other process shares this memory."""
         yield list(rows)
 
     def save(
         self, rows: Sequence[int], keys: Sequence[bytes | None], images: NDArray[np.uint8]
     ) -> None:
-        """Save these rows, as far as there is room."""
+        """Save these rows while there is room."""
         cache = self._cache
         with cache.lock:
             for row in rows:
@@ -104,11 +104,11 @@ class MemoryVisit:
 memory_cache = MemoryCache(min(_MAX_BYTES, int(total_memory() * _SHARE_OF_MEMORY)))
 
 
-def _renew_lock() -> None:
+def _replace_lock() -> None:
     memory_cache.lock = Lock()
 
 
-# A thread may hold the lock while another forks; in the child nobody would ever release it. What
-# the dictionary holds is whole at any moment.
+# If a thread has the lock while another forks, the child would never release it. The dictionary is
+# consistent at any moment.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
+    os.register_at_fork(after_in_child=_replace_lock)

@@ -1,4 +1,4 @@
-"""The stores of this process: one a folder, and closed while it forks."""
+"""The databases of this process: one per folder, closed while it forks."""
 
 import atexit
 import os
@@ -16,7 +16,7 @@ _stores: dict[str, Store] = {}
 
 
 def store_at(folder: Path, max_bytes: int) -> Store:
-    """The one store of this process for a folder, with the bound last asked for."""
+    """Return the only store of this process for a folder, with this maximum size from now on."""
     name = os.path.realpath(folder)
     with using_lmdb:
         if name not in _stores:
@@ -39,7 +39,7 @@ def clear(folder: Path) -> None:
     if not folder.exists():
         return
     with using_lmdb:
-        # It stays the one store of this process: threads may be in the middle of using it.
+        # The store stays registered, because threads may be using it.
         if store := _stores.get(os.path.realpath(folder)):
             store.close()
         with explained(folder, import_lmdb()):
@@ -48,20 +48,20 @@ def clear(folder: Path) -> None:
 
 def _write_all_counts() -> None:
     for store in _stores.values():
-        with suppress(OSError):  # the process is ending, and they are only for information
+        with suppress(OSError):  # the counts are only informative
             store.write_counts()
 
 
-# A fork closes everything. It is opened again when it is needed next, by parent and child.
+# Before a fork all stores are closed; parent and child open them again when needed.
 def _close_before_fork() -> None:
     using_lmdb.acquire()
     for store in _stores.values():
         store.close()
 
 
-def _begin_in_child() -> None:
+def _reset_in_child() -> None:
     for store in _stores.values():
-        store.forget_counts()
+        store.reset_counts()
     using_lmdb.release()
 
 
@@ -70,5 +70,5 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(
         before=_close_before_fork,
         after_in_parent=using_lmdb.release,
-        after_in_child=_begin_in_child,
+        after_in_child=_reset_in_child,
     )

@@ -1,4 +1,4 @@
-"""What a training step sees."""
+"""Batches of a training step."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from skpneumo.classifiers.engine._batches import Batches
 
 
 def batches_of(y, *, n_classes=2, batch_size=4, seed=0, dtype=np.uint8, **options):
-    """One epoch over images whose only pixel is the number of their row."""
+    """One epoch of images whose only pixel is the number of their row."""
     y = np.asarray(y)
     options = {"balanced": False, "augmentation": None, "mixup": 0.0, **options}
     batches = Batches(
@@ -29,7 +29,7 @@ def rows_of(epoch) -> np.ndarray:
 
 @given(n=st.integers(2, 30), batch_size=st.integers(1, 40), seed=st.integers(0, 9))
 @settings(max_examples=50, deadline=None)
-def test_every_row_comes_and_all_batches_have_one_size(n, batch_size, seed):
+def test_every_row_is_used_and_all_batches_have_the_same_size(n, batch_size, seed):
     y = np.arange(n) % 2
     for epoch in batches_of(y, batch_size=batch_size, seed=seed):
         assert {len(targets) for _, targets, _ in epoch} == {min(n, batch_size)}
@@ -48,7 +48,7 @@ def test_images_labels_and_weights_stay_together():
         np.testing.assert_array_equal(np.concatenate([w for _, _, w in epoch]), rows)
 
 
-def test_each_epoch_has_its_order_and_the_seed_decides_on_them():
+def test_each_epoch_has_another_order_that_depends_on_the_seed():
     y = np.arange(20) % 2
     first, second = map(rows_of, batches_of(y))
     assert not np.array_equal(first, second)
@@ -56,7 +56,7 @@ def test_each_epoch_has_its_order_and_the_seed_decides_on_them():
     assert not np.array_equal(first, rows_of(batches_of(y, seed=1)[0]))
 
 
-def test_targets_of_three_classes_are_one_column_each():
+def test_targets_of_three_classes_have_one_column_each():
     y = np.array([0, 2, 1, 1])
     ((_, targets, _),) = batches_of(y, n_classes=3)[0]
     rows = rows_of(batches_of(y, n_classes=3)[0])
@@ -72,7 +72,7 @@ def test_images_stay_uint8_until_the_batch(dtype, given):
 
 @given(n_rare=st.integers(1, 10), n_common=st.integers(10, 40))
 @settings(max_examples=25, deadline=None)
-def test_balanced_batches_show_classes_equally_often(n_rare, n_common):
+def test_balanced_batches_have_equal_numbers_of_each_class(n_rare, n_common):
     y = np.repeat([0, 1], [n_rare, n_common])
     for epoch in batches_of(y, balanced=True, batch_size=1000):
         rows = rows_of(epoch)
@@ -84,7 +84,7 @@ def test_balanced_batches_show_classes_equally_often(n_rare, n_common):
             assert times.max() - times.min() <= 1
 
 
-def test_draws_are_a_row_for_each_image_of_the_batch():
+def test_augmentation_parameters_have_a_row_for_each_image():
     y = np.arange(6) % 2
     for epoch in batches_of(y, augmentation=ImageAugmenter(rotation=20)):
         for (images, affine, intensity), targets, _ in epoch:
@@ -93,7 +93,7 @@ def test_draws_are_a_row_for_each_image_of_the_batch():
         assert len(np.unique(drawn, axis=0)) == 8
 
 
-def test_mixup_mixes_labels_and_weights_as_it_says():
+def test_mixup_mixes_labels_and_weights_with_its_shares():
     y = np.arange(8) % 2
     ((inputs, targets, weights),) = batches_of(y, mixup=0.4, batch_size=8)[0]
     images, share, partner = inputs

@@ -1,4 +1,4 @@
-"""One compiled program serves many fits, and none of them notices the others."""
+"""Many fits share one compiled program without affecting each other."""
 
 import os
 import threading
@@ -20,7 +20,7 @@ on_tensorflow = pytest.mark.skipif(
 
 
 class Program:
-    """Stands in for a compiled program."""
+    """A replacement for a compiled program."""
 
     def __init__(self, spec: str) -> None:
         self.spec = spec
@@ -29,7 +29,7 @@ class Program:
 # The pool
 
 
-def test_a_program_is_borrowed_again():
+def test_a_program_is_reused():
     pool = ProgramPool(Program)
     with pool.borrow("a") as first:
         assert first.spec == "a"
@@ -48,7 +48,7 @@ def test_two_borrowers_at_once_get_two_programs():
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:.*fork:RuntimeWarning")
-def test_a_process_forked_from_one_that_has_computed_is_told_instead_of_waiting_for_ever():
+def test_a_process_forked_after_computing_gets_an_error_instead_of_waiting():
     pool = ProgramPool(Program)
     with pool.borrow("a"):
         pass
@@ -67,7 +67,7 @@ def test_a_process_forked_from_one_that_has_computed_is_told_instead_of_waiting_
         pass
 
 
-def test_specs_do_not_mix():
+def test_different_specs_have_different_programs():
     pool = ProgramPool(Program)
     with pool.borrow("a"):
         pass
@@ -76,7 +76,7 @@ def test_specs_do_not_mix():
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_a_program_in_whose_use_something_broke_is_not_lent_again(error):
+def test_a_program_is_not_reused_after_an_error(error):
     pool = ProgramPool(Program)
     with pytest.raises(error), pool.borrow("a") as broken:
         raise error
@@ -95,7 +95,7 @@ def test_the_least_recently_used_spec_is_evicted():
             assert (program is built[spec]) is kept
 
 
-def test_capacity_bounds_the_programs_that_are_kept():
+def test_capacity_limits_the_number_of_idle_programs():
     pool = ProgramPool(Program, capacity=2)
     barrier = threading.Barrier(6)
 
@@ -111,7 +111,7 @@ def test_capacity_bounds_the_programs_that_are_kept():
 # The key
 
 
-def test_a_spec_is_equal_and_hashable_whatever_sequence_it_is_made_of():
+def test_a_spec_is_equal_and_hashable_for_any_kind_of_sequence():
     specs = [
         NetworkSpec.of(build_cnn, filters=filters, n_outputs=n)
         for filters in ((4, 8), [4, 8], np.array([4, 8]))
@@ -135,7 +135,7 @@ def test_a_spec_builds_its_network():
 
 @pytest.fixture
 def traces(monkeypatch) -> list[str]:
-    """One entry for every program built and every training step traced."""
+    """A list with an entry for every program built and every training step traced."""
     seen = []
     build, train_step = CompiledTraining.__init__, keras.Model.train_step
 
@@ -174,9 +174,7 @@ def test_fits_of_one_architecture_are_traced_once(small, images, labels, traces,
 
 
 @on_tensorflow
-def test_factors_of_regularization_are_no_part_of_the_program(
-    small, images, labels, traces, no_programs
-):
+def test_factors_of_regularization_share_a_program(small, images, labels, traces, no_programs):
     def fit(**factors) -> None:
         small(filters=(), dense_units=(3,), epochs=1, **factors).fit(images, labels)
 
@@ -198,9 +196,7 @@ def test_networks_that_differ_in_regularisation_predict_with_one_program(
 
 
 @on_tensorflow
-def test_limits_of_an_augmenter_are_no_part_of_the_program(
-    small, images, labels, traces, no_programs
-):
+def test_limits_of_an_augmenter_share_a_program(small, images, labels, traces, no_programs):
     def fit(**limits) -> None:
         augmenter = ImageAugmenter(**limits)
         small(filters=(), dense_units=(), epochs=1, augmentation=augmenter).fit(images, labels)
@@ -216,7 +212,7 @@ def proba(fitted, images) -> np.ndarray:
     return fitted.predict_proba(images)
 
 
-def test_other_fits_leave_no_trace_in_the_next_one(small, images, labels, fitted, proba):
+def test_other_fits_do_not_affect_the_next_one(small, images, labels, fitted, proba):
     small(learning_rate=0.5, random_state=3, epochs=6).fit(images[:30], labels[:30])
     small(batch_size=7, class_weight={0: 9, 1: 1}, epochs=1).fit(images, labels)
     again = small().fit(images, labels)
@@ -232,8 +228,8 @@ def test_fitted_classifiers_do_not_share_weights(small, images, labels, fitted, 
     np.testing.assert_array_equal(other.predict_proba(images), others)
 
 
-def test_layers_with_a_state_start_anew(small, images, labels):
-    """Moving averages, dropout's generator, averaged weights and the optimizer's moments."""
+def test_layers_with_a_state_start_from_scratch(small, images, labels):
+    """Moving averages, the dropout generator, averaged weights and moments of the optimizer."""
     options = {"batch_norm": True, "dropout": 0.3, "ema_momentum": 0.9, "epochs": 2}
     first = small(**options).fit(images, labels).predict_proba(images)
     small(**options, random_state=9).fit(images, labels)
@@ -243,7 +239,7 @@ def test_layers_with_a_state_start_anew(small, images, labels):
 
 
 class Saboteur(keras.callbacks.Callback):
-    """Spoils the weights in the middle of training, and raises."""
+    """Changes the weights during training, and raises an error."""
 
     def __init__(self, error: BaseException) -> None:
         super().__init__()
@@ -255,7 +251,7 @@ class Saboteur(keras.callbacks.Callback):
 
 
 @pytest.mark.parametrize("error", [RuntimeError("boom"), KeyboardInterrupt()])
-def test_a_fit_that_breaks_leaves_nothing_behind(small, images, labels, proba, error):
+def test_a_failed_fit_does_not_affect_later_ones(small, images, labels, proba, error):
     classifier = small(callbacks=[Saboteur(error)])
     with pytest.raises(type(error)) as caught:
         classifier.fit(images, labels)
@@ -265,7 +261,7 @@ def test_a_fit_that_breaks_leaves_nothing_behind(small, images, labels, proba, e
     np.testing.assert_array_equal(again.predict_proba(images), proba)
 
 
-def test_a_broken_refit_leaves_no_half_fitted_classifier(small, images, labels):
+def test_a_failed_refit_leaves_an_unfitted_classifier(small, images, labels):
     classifier = small().fit(images, labels)
     classifier.set_params(callbacks=[Saboteur(RuntimeError("boom"))])
     with pytest.raises(RuntimeError, match="boom"):
@@ -274,7 +270,7 @@ def test_a_broken_refit_leaves_no_half_fitted_classifier(small, images, labels):
         classifier.predict_proba(images)
 
 
-def test_threads_fit_and_predict_as_one_after_the_other(small, images, labels):
+def test_threads_fit_and_predict_the_same_as_sequentially(small, images, labels):
     def fit_and_predict(seed: int) -> np.ndarray:
         return small(random_state=seed).fit(images, labels).predict_proba(images)
 
@@ -285,11 +281,11 @@ def test_threads_fit_and_predict_as_one_after_the_other(small, images, labels):
             np.testing.assert_array_equal(got, wanted)
 
 
-def test_fitted_weights_cannot_be_changed_behind_a_program_that_holds_them(fitted):
+def test_fitted_weights_are_read_only(fitted):
     with pytest.raises(ValueError, match="read-only"):
         fitted.weights_[0][...] = 0
 
 
-def test_few_programs_are_kept(small, images, labels, no_programs):
+def test_few_programs_stay_in_the_pool(small, images, labels, no_programs):
     assert _compiled.training_programs._capacity <= 16
     assert _compiled.prediction_programs._capacity <= 16

@@ -1,4 +1,4 @@
-"""Images that are on the device: the same fit."""
+"""A fit is the same with images on the device."""
 
 import keras
 import numpy as np
@@ -12,7 +12,7 @@ from skpneumo.classifiers.engine._multi_step import SingleStep
 
 @pytest.fixture
 def moved(monkeypatch, no_programs) -> list[int]:
-    """The number of images of each fit, once a test has called ``monkeypatch`` for memory."""
+    """The number of images moved in each fit, if a test has simulated device memory."""
     seen = []
     # TensorFlow, whose compiled loop gathers no rows, never has any.
     monkeypatch.setattr(_compiled, "steps_of", SingleStep)
@@ -34,7 +34,7 @@ def moved(monkeypatch, no_programs) -> list[int]:
         {"balanced_batches": True, "early_stopping": True},
     ],
 )
-def test_the_fit_is_that_of_images_moved_batch_by_batch(
+def test_the_fit_equals_that_with_images_moved_in_batches(
     options, small, images, labels, moved, monkeypatch
 ):
     weight = np.arange(len(labels)) % 5 > 0  # rows of weight zero are left out

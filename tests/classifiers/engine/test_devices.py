@@ -1,4 +1,4 @@
-"""Batches split over devices (simulated ones, in a process of their own), and their memory."""
+"""Batches split over simulated devices, in a separate process, and device memory."""
 
 import json
 import os
@@ -15,8 +15,8 @@ from skpneumo.classifiers.engine._device_data import DeviceImages
 from skpneumo.classifiers.engine._devices import (
     free_device_memory,
     let_device_memory_grow,
-    n_to_predict_on,
-    n_to_train_on,
+    n_prediction_devices,
+    n_training_devices,
     to_device,
 )
 
@@ -52,7 +52,7 @@ found["two"], found["three"] = apart(one, two), apart(one, three)
 found["losses"] = [one.history_["loss"], two.history_["loss"], three.history_["loss"]]
 found["val_losses"] = [each.history_["val_loss"] for each in (one, two, three)]
 found["split over"] = sorted(n for (_, n), _ in training_programs._idle)
-# 35 images are no multiple of three.
+# 35 images cannot be divided equally among three devices.
 found["predictions"] = float(np.abs(one.predict_proba(X[1:]) - three.predict_proba(X[1:])).max())
 kept = pickle.loads(pickle.dumps(three))
 found["pickled"] = float(np.abs(kept.predict_proba(X) - three.predict_proba(X)).max())
@@ -88,7 +88,7 @@ print(json.dumps(found))
 
 @pytest.fixture(scope="module")
 def found():
-    """What three devices, simulated by one processor, compute."""
+    """Results on three devices that one processor simulates."""
     if find_spec("jax") is None:
         pytest.skip("jax is not installed")
     done = subprocess.run(
@@ -110,7 +110,7 @@ def found():
 
 
 @pytest.mark.slow
-def test_the_fit_is_that_of_one_device(found):
+def test_the_fit_equals_that_on_one_device(found):
     assert found["devices"] == 3
     assert found["split over"] == [1, 2, 3]
     for kind in ("two", "three", "mixed", "cloned", "pickled", "predictions"):
@@ -158,41 +158,41 @@ def four(monkeypatch):
 @pytest.mark.parametrize(
     ("devices", "n_rows", "n"), [(None, 7, 1), (1, 7, 1), (2, 6, 2), (4, 32, 4), ("all", 32, 4)]
 )
-def test_even_batches_use_what_is_asked_for(four, devices, n_rows, n):
-    assert n_to_train_on(devices, n_rows) == n
+def test_even_batches_use_the_requested_devices(four, devices, n_rows, n):
+    assert n_training_devices(devices, n_rows) == n
 
 
 @pytest.mark.parametrize(("n_rows", "n"), [(30, 3), (10, 2), (7, 1), (1, 1)])
-def test_other_batches_use_what_divides_them(four, n_rows, n):
+def test_other_batches_use_a_number_that_divides_them(four, n_rows, n):
     with pytest.warns(UserWarning, match="multiple of 4"):
-        assert n_to_train_on("all", n_rows) == n
+        assert n_training_devices("all", n_rows) == n
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "torch"])
-def test_other_backends_than_jax_are_told_what_works(backend, four, monkeypatch):
+def test_other_backends_than_jax_raise_an_error_with_a_remedy(backend, four, monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: backend)
-    assert n_to_train_on(None, 32) == n_to_train_on(1, 32) == 1
+    assert n_training_devices(None, 32) == n_training_devices(1, 32) == 1
     for devices in (2, "all"):
         with pytest.raises(
             ValueError, match=f"devices={devices!r}.* {backend}.*KERAS_BACKEND=jax"
         ):
-            n_to_train_on(devices, 32)
+            n_training_devices(devices, 32)
 
 
-def test_a_model_predicts_where_there_are_fewer_devices(four, monkeypatch):
-    assert [n_to_predict_on(devices) for devices in (None, 2, "all", 16)] == [1, 2, 4, 4]
+def test_a_model_predicts_with_fewer_devices(four, monkeypatch):
+    assert [n_prediction_devices(devices) for devices in (None, 2, "all", 16)] == [1, 2, 4, 4]
     for backend in ("tensorflow", "torch"):
         monkeypatch.setattr(keras.backend, "backend", lambda backend=backend: backend)
-        assert n_to_predict_on(16) == 1
+        assert n_prediction_devices(16) == 1
 
 
-def test_a_fit_needs_the_devices(small, images, labels):
+def test_a_fit_with_missing_devices_is_an_error(small, images, labels):
     with pytest.raises(ValueError, match="devices=99, but "):
         small(devices=99).fit(images, labels)
 
 
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="other backends refuse to split")
-def test_all_of_one_device_is_the_fit_without(small, images, labels, fitted, monkeypatch):
+def test_all_of_one_device_gives_the_same_fit(small, images, labels, fitted, monkeypatch):
     monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["cpu:0"])
     again = small(devices="all").fit(images, labels)
     np.testing.assert_array_equal(again.predict_proba(images), fitted.predict_proba(images))
@@ -206,14 +206,14 @@ def gigabyte(monkeypatch):
     monkeypatch.setattr(_devices, "free_device_memory", lambda: 10**9)
 
 
-def test_half_of_the_free_memory_is_left_to_the_network(images, monkeypatch):
+def test_half_of_the_free_memory_is_reserved_for_the_network(images, monkeypatch):
     monkeypatch.setattr(_devices, "free_device_memory", lambda: 2 * images.nbytes - 1)
     assert to_device(images) is images
     monkeypatch.setattr(_devices, "free_device_memory", lambda: 2 * images.nbytes)
     assert isinstance(to_device(images), DeviceImages)
 
 
-def test_other_numbers_than_uint8_stay_where_they_are(images, gigabyte):
+def test_images_of_other_types_than_uint8_are_not_moved(images, gigabyte):
     floats = images.astype(np.float32)
     assert to_device(floats) is floats
 
@@ -231,7 +231,7 @@ def test_jax_is_asked_not_to_reserve_all_memory(monkeypatch):
     assert os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
     monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "true")
     let_device_memory_grow()
-    assert os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] == "true"  # as somebody wished
+    assert os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] == "true"  # the choice of the user stays
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of TensorFlow")

@@ -1,4 +1,4 @@
-"""The exponential moving average of the weights: what it is, and that it is what is saved."""
+"""The exponential moving average of the weights, and its use instead of the weights."""
 
 import pickle
 
@@ -14,7 +14,7 @@ MOMENTUM = 0.5
 
 
 class Steps(WatchingCallback):
-    """Writes down the weights after every step."""
+    """Records the weights after every step."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class Steps(WatchingCallback):
 
 
 def averages_by_hand(steps) -> list[np.ndarray]:
-    """The average begins with the weights after the first step, not with random ones."""
+    """Compute the average, which starts with the weights after the first step."""
     averaged = steps[0]
     for n_before, weights in enumerate(steps[1:], start=1):
         momentum = min(MOMENTUM, (1 + n_before) / (10 + n_before))
@@ -36,7 +36,7 @@ def averages_by_hand(steps) -> list[np.ndarray]:
     return averaged
 
 
-def test_the_averages_over_all_steps_are_kept(small, images, labels):
+def test_the_averages_over_all_steps_are_the_fitted_weights(small, images, labels):
     steps = Steps()
     classifier = small(ema_momentum=MOMENTUM, callbacks=[steps], epochs=2)
     classifier.fit(images, labels)
@@ -46,7 +46,7 @@ def test_the_averages_over_all_steps_are_kept(small, images, labels):
     assert not np.allclose(classifier.weights_[0], steps.weights[-1][0], atol=1e-6)
 
 
-def test_the_averages_of_a_short_training_do_not_hold_what_it_began_with(small, images, labels):
+def test_the_averages_of_a_short_training_do_not_depend_on_initial_weights(small, images, labels):
     steps = Steps()
     classifier = small(ema_momentum=0.999, callbacks=[steps], epochs=10).fit(images, labels)
     first, last = (np.concatenate([w.ravel() for w in steps.weights[i]]) for i in (0, -1))
@@ -62,7 +62,7 @@ def test_training_itself_is_not_changed(small, images, labels, fitted):
         np.testing.assert_allclose(last, weight, atol=1e-6)
 
 
-def test_the_averages_are_what_is_validated(small, images, labels, unseen):
+def test_inner_validation_uses_the_averages(small, images, labels, unseen):
     X_val, y_val = unseen
     classifier = small(ema_momentum=0.9).fit(images, labels, X_val=X_val, y_val=y_val)
     proba = classifier.predict_proba(X_val)[np.arange(len(y_val)), y_val]
@@ -81,9 +81,7 @@ def test_early_stopping_restores_averages(small, images, labels):
     )
 
 
-def test_training_continues_from_the_weights_themselves_not_from_their_averages(
-    small, images, labels
-):
+def test_training_continues_from_the_weights_not_the_averages(small, images, labels):
     whole = small(ema_momentum=0.9, epochs=4).fit(images, labels)
     warm = small(ema_momentum=0.9, epochs=2, warm_start=True).fit(images, labels)
     warm = pickle.loads(pickle.dumps(warm)).fit(images, labels)
@@ -96,7 +94,7 @@ def test_training_continues_from_the_weights_themselves_not_from_their_averages(
         )
 
 
-def test_averaging_may_begin_and_end_between_fits(small, images, labels):
+def test_averaging_can_be_enabled_or_disabled_between_fits(small, images, labels):
     classifier = small(warm_start=True).fit(images, labels)
     before = classifier.history_["loss"][-1]
     classifier.set_params(ema_momentum=0.9).fit(images, labels)
@@ -106,7 +104,7 @@ def test_averaging_may_begin_and_end_between_fits(small, images, labels):
     assert classifier.history_["loss"][-1] < before
 
 
-def test_the_average_that_keras_computes_is_found_whatever_else_the_optimizer_averages():
+def test_averages_of_weights_are_found_among_other_variables_of_the_optimizer():
     network = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     for name in ("sgd", "adam", "rmsprop", "adadelta"):
         config = keras.optimizers.get(name).get_config() | {"use_ema": True}

@@ -1,4 +1,4 @@
-"""Several steps in one execution: the same fit, and callbacks that see what they look at."""
+"""Several steps in one execution give the same fit, and callbacks get correct values."""
 
 import keras
 import numpy as np
@@ -13,7 +13,7 @@ from skpneumo.classifiers.engine._multi_step import (
     TensorFlowMultiStep,
     steps_of,
 )
-from skpneumo.classifiers.engine._training import _watch_steps
+from skpneumo.classifiers.engine._training import _use_steps
 
 from ..checks import WatchingCallback
 
@@ -24,7 +24,7 @@ with_multi_step = pytest.mark.skipif(backend not in MULTI_STEP, reason=f"{backen
 
 @pytest.fixture
 def executions(monkeypatch, no_programs):
-    """Train with three steps at once, however long they take; the steps of each execution."""
+    """Train with three steps at once; yield the number of steps of each execution."""
     seen = []
 
     class Spied(MULTI_STEP[backend]):
@@ -41,12 +41,12 @@ def executions(monkeypatch, no_programs):
 
 
 @pytest.fixture
-def one_by_one(monkeypatch, no_programs):
+def single_steps(monkeypatch, no_programs):
     monkeypatch.setattr(_compiled, "steps_of", SingleStep)
 
 
 class Steps(WatchingCallback):
-    """Writes down which steps it is told of, and the rate of each."""
+    """Records the steps that it is called for, and the rate of each."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,7 +69,9 @@ class Steps(WatchingCallback):
     ],
     ids=lambda options: "+".join(options) or "plain",
 )
-def test_the_fit_is_that_of_single_steps(options, small, images, labels, one_by_one, request):
+def test_the_fit_equals_that_of_single_steps(
+    options, small, images, labels, single_steps, request
+):
     options = {"precision": "float32", **options}
     single = small(**options).fit(images, labels)
     executions = request.getfixturevalue("executions")
@@ -95,7 +97,7 @@ def test_rows_of_images_on_the_device_are_gathered_within_the_loop(
 
 
 @with_multi_step
-def test_a_callback_that_looks_at_steps_sees_each_at_its_rate(small, images, labels, executions):
+def test_a_callback_for_steps_is_called_for_each_with_its_rate(small, images, labels, executions):
     watching = Steps()
     small(callbacks=[watching], schedule="cosine", warmup_epochs=0, epochs=2).fit(images, labels)
     assert set(executions) == {1}
@@ -105,7 +107,7 @@ def test_a_callback_that_looks_at_steps_sees_each_at_its_rate(small, images, lab
 
 @with_multi_step
 def test_an_optimizer_with_a_schedule_of_its_own_keeps_it(
-    small, images, labels, one_by_one, request
+    small, images, labels, single_steps, request
 ):
     rates = keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.1)
     options = {"optimizer": keras.optimizers.SGD(rates), "learning_rate": None}
@@ -118,7 +120,7 @@ def test_an_optimizer_with_a_schedule_of_its_own_keeps_it(
 
 @with_multi_step
 @pytest.mark.parametrize("limit", ["_SECONDS_AT_ONCE", "_BYTES_AT_ONCE"])
-def test_what_takes_long_or_much_memory_goes_step_by_step_to_the_same_end(
+def test_slow_or_large_steps_are_taken_singly_with_the_same_result(
     limit, small, images, labels, executions, monkeypatch
 ):
     options = {"batch_norm": True, "dropout": 0.3}
@@ -138,7 +140,7 @@ def test_a_stream_is_decoded_a_batch_at_a_time(xrays, small, executions):
     assert set(executions) == {1}
 
 
-def test_where_several_steps_at_once_are_faster():
+def test_several_steps_at_once_are_used_if_they_are_faster():
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
     model.optimizer.build(model.trainable_variables)
@@ -150,7 +152,7 @@ def test_where_several_steps_at_once_are_faster():
     assert isinstance(steps_of(model), MultiStep) is pays[backend]
 
 
-def test_who_watches_steps():
+def test_callbacks_that_use_steps_are_recognised():
     class Silent(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             raise AssertionError
@@ -159,18 +161,18 @@ def test_who_watches_steps():
         def on_batch_end(self, batch, logs=None):
             raise AssertionError
 
-    assert not _watch_steps([])
-    assert not _watch_steps([Silent(), keras.callbacks.ProgbarLogger()])
-    assert _watch_steps([Silent(), Steps()])
-    assert _watch_steps([OldName()])
+    assert not _use_steps([])
+    assert not _use_steps([Silent(), keras.callbacks.ProgbarLogger()])
+    assert _use_steps([Silent(), Steps()])
+    assert _use_steps([OldName()])
     nothing = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: None)
-    assert not _watch_steps([nothing])
-    assert _watch_steps([keras.callbacks.LambdaCallback(on_train_batch_end=lambda b, logs: None)])
+    assert not _use_steps([nothing])
+    assert _use_steps([keras.callbacks.LambdaCallback(on_train_batch_end=lambda b, logs: None)])
 
 
 @pytest.fixture
 def compilations(monkeypatch, no_programs):
-    """Count what is compiled: loops of training steps, and sizes of batches to predict."""
+    """Count the compiled loops of training steps and sizes of prediction batches."""
     counts = {"training": 0, "prediction": set()}
 
     class Counted(JaxMultiStep):

@@ -1,4 +1,4 @@
-"""bfloat16 where the hardware has it, and nobody else's policy touched."""
+"""bfloat16 is used if the hardware supports it, and global policies are not changed."""
 
 import keras
 import numpy as np
@@ -10,7 +10,7 @@ from skpneumo.classifiers.engine._precision import dtype_policy
 
 @pytest.fixture
 def undecided():
-    """Forget what was found out about this machine, before and after."""
+    """Clear the cached properties of this machine, before and after."""
     _precision._has_fast_bfloat16.cache_clear()
     yield
     _precision._has_fast_bfloat16.cache_clear()
@@ -19,7 +19,7 @@ def undecided():
 @pytest.mark.parametrize(
     ("precision", "policy"), [("float32", "float32"), ("bfloat16", "mixed_bfloat16")]
 )
-def test_a_stated_precision_holds_on_any_machine(precision, policy):
+def test_an_explicit_precision_is_used_on_any_machine(precision, policy):
     assert dtype_policy(precision) == policy
 
 
@@ -32,7 +32,9 @@ def test_a_stated_precision_holds_on_any_machine(precision, policy):
         ((0,), set(), "float32"),
     ],
 )
-def test_auto_goes_by_the_gpu_if_there_is_one(undecided, monkeypatch, capability, flags, policy):
+def test_auto_depends_on_the_gpu_if_there_is_one(
+    undecided, monkeypatch, capability, flags, policy
+):
     monkeypatch.setattr(_precision, "_cuda_capability", lambda: capability)
     monkeypatch.setattr(_precision, "_cpu_flags", lambda: flags)
     assert dtype_policy("auto") == policy
@@ -48,7 +50,7 @@ def test_auto_goes_by_the_gpu_if_there_is_one(undecided, monkeypatch, capability
         ("jax", {"avx512_bf16"}, "float32"),
     ],
 )
-def test_auto_goes_by_the_cpu_otherwise(undecided, monkeypatch, backend, flags, policy):
+def test_auto_depends_on_the_cpu_otherwise(undecided, monkeypatch, backend, flags, policy):
     monkeypatch.setattr(_precision, "_cuda_capability", lambda: None)
     monkeypatch.setattr(_precision, "_cpu_flags", lambda: flags)
     monkeypatch.setattr(keras.backend, "backend", lambda: backend)
@@ -60,7 +62,7 @@ def test_the_features_of_this_processor_are_words():
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_fit_leaves_keras_own_policy_alone(small, images, labels, precision):
+def test_a_fit_does_not_change_the_policy_of_keras(small, images, labels, precision):
     before = keras.config.dtype_policy().name, keras.config.floatx()
     classifier = small(precision=precision, epochs=1).fit(images, labels)
     assert (keras.config.dtype_policy().name, keras.config.floatx()) == before
@@ -77,7 +79,7 @@ def test_both_precisions_learn_the_same(small, images, labels):
     assert not np.array_equal(full, half)
 
 
-def test_predictions_are_float32_whatever_a_network_was_trained_in(small, images, labels):
+def test_predictions_are_float32_for_any_training_precision(small, images, labels):
     half = small(precision="bfloat16").fit(images, labels)
     proba = half.predict_proba(images)
     np.testing.assert_array_equal(
@@ -88,7 +90,7 @@ def test_predictions_are_float32_whatever_a_network_was_trained_in(small, images
 
 
 def test_another_policy_of_the_user_has_no_influence(small, images, labels, no_programs, fitted):
-    """Programs are built under it, because none are kept from before."""
+    """Programs are built under that policy, because there are none in the pool."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_float16")
     try:

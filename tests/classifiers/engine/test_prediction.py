@@ -1,4 +1,4 @@
-"""Probabilities: those of the network, in batches of any number of rows."""
+"""Probabilities equal those of the network, for any batch size."""
 
 import keras
 import numpy as np
@@ -14,14 +14,14 @@ def test_prediction_does_not_depend_on_the_other_rows(fitted, images):
         np.testing.assert_allclose(fitted.predict_proba(images[rows]), proba[rows], atol=1e-6)
 
 
-def test_more_images_than_fit_one_batch(fitted, images):
+def test_more_images_than_one_batch(fitted, images):
     many = np.tile(images, (5, 1, 1, 1))
     expected = np.tile(fitted.predict_proba(images), (5, 1))
     np.testing.assert_allclose(fitted.predict_proba(many), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_probabilities_are_those_of_the_networks_logits(small, images, n_classes):
+def test_probabilities_are_computed_from_the_logits(small, images, n_classes):
     y = np.arange(len(images)) % n_classes
     classifier = small(precision="float32").fit(images, y)
     logits = keras.ops.convert_to_numpy(classifier.network_(images)).astype(float)
@@ -59,6 +59,6 @@ def test_few_sizes_of_batches_are_compiled(fitted, images, monkeypatch):
     assert sizes == {1, 2, 4, 8, 64}
 
 
-def test_backends_that_compile_no_shapes_fill_nothing_up():
+def test_batches_are_filled_up_only_if_shapes_are_compiled():
     rows = rows_to_predict(5, 64)
     assert rows == (8 if keras.backend.backend() == "jax" else None)

@@ -1,4 +1,4 @@
-"""One program serves fits that differ in how strongly they are regularised."""
+"""Fits with different factors of regularization share one program."""
 
 import keras
 import numpy as np
@@ -31,7 +31,7 @@ ZERO_LEARNING_RATE = {
 
 @pytest.fixture
 def penalty(small, images, labels):
-    """What the loss has beyond the cross-entropy, where training begins."""
+    """Initial loss beyond the cross-entropy."""
 
     def measure(**factors) -> float:
         classifier = small(**ZERO_LEARNING_RATE, **factors).fit(images, labels)
@@ -41,7 +41,7 @@ def penalty(small, images, labels):
     return measure
 
 
-def test_penalties_are_those_of_keras(small, images, labels, penalty):
+def test_penalties_equal_those_of_keras(small, images, labels, penalty):
     start = small(**ZERO_LEARNING_RATE).fit(images, labels)
     kernels = [weight for weight in start.weights_ if weight.ndim > 1]
     absolute = sum(np.abs(kernel).sum() for kernel in kernels)
@@ -51,13 +51,13 @@ def test_penalties_are_those_of_keras(small, images, labels, penalty):
     assert penalty(l1=0.01, l2=0.2) == pytest.approx(0.01 * absolute + 0.2 * squares, rel=1e-4)
 
 
-def test_activity_is_penalised_by_its_factor(penalty):
+def test_activity_is_penalised_with_its_factor(penalty):
     assert penalty(activity_l2=0.01) > 0
     assert penalty(activity_l2=0.03) == pytest.approx(3 * penalty(activity_l2=0.01), rel=1e-3)
 
 
 @pytest.mark.parametrize("factors", FACTORS, ids=lambda factors: "+".join(factors))
-def test_a_program_that_had_other_factors_trains_as_a_new_one(
+def test_a_program_that_had_other_factors_trains_like_a_new_one(
     factors, small, images, labels, no_programs
 ):
     first = small(**factors).fit(images, labels)
@@ -70,7 +70,7 @@ def test_a_program_that_had_other_factors_trains_as_a_new_one(
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.6])
-def test_dropout_drops_at_the_rate_that_is_set(rate):
+def test_dropout_uses_the_assigned_rate(rate):
     spec = NetworkSpec.of(build_cnn, input_shape=(32, 32, 1), filters=(8,), dropout=rate)
     network = spec.with_placeholders.build(0)
     factors = RegularizationFactors()
@@ -98,7 +98,7 @@ def test_factors_reach_the_head_of_a_pretrained_network():
 
 
 class AtTheEnd(WatchingCallback):
-    """Does something with the model that is trained."""
+    """Calls a function with the model in training."""
 
     def __init__(self, action) -> None:
         super().__init__()
@@ -108,9 +108,7 @@ class AtTheEnd(WatchingCallback):
         self.result = self._action(self.model)
 
 
-def test_inner_validation_and_callbacks_see_the_weights_of_the_network_alone(
-    small, images, labels
-):
+def test_inner_validation_and_callbacks_get_only_the_weights_of_the_network(small, images, labels):
     shapes = AtTheEnd(lambda model: [weight.shape for weight in model.get_weights()])
     options = {"dropout": 0.3, "l2": 0.1, "early_stopping": True, "callbacks": [shapes]}
     classifier = small(**options).fit(images, labels)
@@ -135,7 +133,7 @@ def test_a_callback_saves_a_network_with_its_factors(small, images, labels, tmp_
         np.testing.assert_array_equal(kept, weight)
 
 
-def test_a_checkpoint_of_weights_does_not_bring_its_factors(small, images, labels, tmp_path):
+def test_a_checkpoint_of_weights_does_not_contain_factors(small, images, labels, tmp_path):
     file = str(tmp_path / "last.weights.h5")
     checkpoint = keras.callbacks.ModelCheckpoint(file, save_weights_only=True)
     small(dropout=0.1, l2=0.001, epochs=1, callbacks=[checkpoint]).fit(images, labels)

@@ -12,7 +12,7 @@ from ..checks import WatchingCallback
 
 
 class Rates(WatchingCallback):
-    """Writes down the rate of every step, and of every epoch's end."""
+    """Records the rate of every step, and at the end of every epoch."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,7 +42,9 @@ def scheduled(peak, warmup_epochs, epochs, steps) -> list[float]:
     steps=st.integers(1, 9),
 )
 @settings(max_examples=25, deadline=None)
-def test_a_rate_rises_to_its_peak_and_falls_towards_zero(peak, warmup_epochs, epochs, steps):
+def test_a_rate_increases_to_its_peak_and_decreases_towards_zero(
+    peak, warmup_epochs, epochs, steps
+):
     seen = np.array(scheduled(peak, warmup_epochs, epochs, steps))
     top = seen.argmax()
     assert (np.diff(seen[: top + 1]) > 0).all()
@@ -51,12 +53,12 @@ def test_a_rate_rises_to_its_peak_and_falls_towards_zero(peak, warmup_epochs, ep
     assert seen.max() <= peak * (1 + 1e-12)
 
 
-def test_cosine_by_hand():
+def test_cosine_computed_by_hand():
     expected = 0.5 * (1 + np.cos(np.pi * np.arange(8) / 8))
     np.testing.assert_allclose(scheduled(1.0, 0, epochs=2, steps=4), expected)
 
 
-def test_warm_up_by_hand():
+def test_warm_up_computed_by_hand():
     seen = scheduled(0.4, 1, epochs=3, steps=4)
     np.testing.assert_allclose(seen[:4], [0.1, 0.2, 0.3, 0.4])
     np.testing.assert_allclose(seen[4:], 0.4 * 0.5 * (1 + np.cos(np.pi * np.arange(8) / 8)))
@@ -66,7 +68,7 @@ def test_warm_up_may_last_as_long_as_training():
     np.testing.assert_allclose(scheduled(1.0, 9, epochs=1, steps=4), [0.25, 0.5, 0.75, 1.0])
 
 
-def test_a_classifier_trains_at_the_rates_of_its_schedule(small, images, labels):
+def test_a_classifier_trains_with_the_rates_of_its_schedule(small, images, labels):
     seen = rates(
         small, images, labels, schedule="cosine", warmup_epochs=1, learning_rate=0.02, epochs=3
     )
@@ -91,7 +93,7 @@ def test_a_callback_reads_and_changes_the_rate_of_the_step_that_follows(small, i
     np.testing.assert_allclose(recorder.steps, np.minimum(expected, 0.006), rtol=1e-6)
 
 
-def test_a_warm_start_without_a_rate_rises_to_the_optimizers_again(small, images, labels):
+def test_a_warm_start_without_a_rate_returns_to_that_of_the_optimizer(small, images, labels):
     recorder = Rates()
     classifier = small(
         schedule="cosine", learning_rate=None, warm_start=True, callbacks=[recorder], epochs=2
@@ -100,16 +102,16 @@ def test_a_warm_start_without_a_rate_rises_to_the_optimizers_again(small, images
     np.testing.assert_allclose(recorder.steps[:8], recorder.steps[8:], rtol=1e-6)
 
 
-def test_the_peak_is_the_optimizers_own_rate_where_none_is_given(small, images, labels):
+def test_the_default_peak_is_the_rate_of_the_optimizer(small, images, labels):
     seen = rates(small, images, labels, schedule="cosine", learning_rate=None)
     assert seen.steps[0] == pytest.approx(0.001)
 
 
-def test_without_a_schedule_the_rate_stays(small, images, labels):
+def test_without_a_schedule_the_rate_is_constant(small, images, labels):
     assert np.ptp(rates(small, images, labels).steps) == 0
 
 
-def test_a_plateau_divides_the_rate_by_ten_while_the_loss_does_not_fall(small, images, labels):
+def test_a_plateau_divides_the_rate_by_ten_while_the_loss_does_not_decrease(small, images, labels):
     seen = rates(
         small,
         images,
@@ -124,7 +126,7 @@ def test_a_plateau_divides_the_rate_by_ten_while_the_loss_does_not_fall(small, i
     np.testing.assert_allclose(seen.epochs, [0.01, 0.01, 0.01, 0.001, 0.001], rtol=1e-5)
 
 
-def test_a_plateau_lets_a_falling_loss_be(small, images, labels, unseen):
+def test_a_decreasing_loss_does_not_change_the_rate(small, images, labels, unseen):
     recorder = Rates()
     X_val, y_val = unseen
     classifier = small(schedule="plateau", n_iter_no_change=8, callbacks=[recorder], epochs=5)
@@ -133,11 +135,11 @@ def test_a_plateau_lets_a_falling_loss_be(small, images, labels, unseen):
 
 
 def test_a_plateau_needs_inner_validation(small, images, labels):
-    with pytest.raises(ValueError, match=r"early_stopping=True or give X_val"):
+    with pytest.raises(ValueError, match=r"early_stopping=True or pass X_val"):
         small(schedule="plateau").fit(images, labels)
 
 
-def test_a_schedule_beside_one_of_keras_is_an_error_with_the_remedy(small, images, labels):
+def test_a_schedule_with_one_of_keras_is_an_error_with_a_remedy(small, images, labels):
     own = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.01, 10))
     with pytest.raises(ValueError, match="schedule=None"):
         small(schedule="cosine", optimizer=own, learning_rate=None).fit(images, labels)

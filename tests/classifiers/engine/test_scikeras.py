@@ -1,4 +1,4 @@
-"""The wrapper for scikeras: the same probabilities, our epochs, and Keras as the user has it."""
+"""The wrapper for scikeras: the same probabilities, our epochs, and an unchanged Keras."""
 
 import os
 import pickle
@@ -58,7 +58,7 @@ print(json.dumps(outcomes_before))
 """
 
 
-def test_a_users_own_models_are_pickled_and_copied_as_without_this_package():
+def test_models_of_users_are_pickled_and_copied_as_without_this_package():
     done = subprocess.run(
         [sys.executable, "-c", KERAS_AS_IT_IS],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
@@ -77,7 +77,7 @@ def classifier(request, small, images):
     return fitted, labels
 
 
-def test_it_gives_the_probabilities_and_classes_of_the_classifier(classifier, images):
+def test_it_predicts_the_probabilities_and_classes_of_the_classifier(classifier, images):
     fitted, _ = classifier
     wrapper = fitted.to_scikeras()
     assert isinstance(wrapper, scikeras_wrappers.KerasClassifier)
@@ -89,7 +89,7 @@ def test_it_gives_the_probabilities_and_classes_of_the_classifier(classifier, im
     np.testing.assert_array_equal(again.predict_proba(images), wrapper.predict_proba(images))
 
 
-def test_its_training_continues_from_the_fit_and_leaves_the_classifier(classifier, images):
+def test_its_training_continues_the_fit_without_changing_the_classifier(classifier, images):
     fitted, labels = classifier
     before = fitted.predict_proba(images)
     wrapper = fitted.to_scikeras().partial_fit(images, labels)
@@ -97,7 +97,7 @@ def test_its_training_continues_from_the_fit_and_leaves_the_classifier(classifie
     np.testing.assert_array_equal(fitted.predict_proba(images), before)
 
 
-def test_the_seed_alone_decides_its_training(classifier, images):
+def test_its_training_depends_only_on_the_seed(classifier, images):
     fitted, labels = classifier
     probabilities = []
     for global_seed in (1, 2):

@@ -1,4 +1,4 @@
-"""Shapes of weights without the weights: those of the built network, and no variable is left."""
+"""Shapes of weights equal those of the built network, and no variables are allocated."""
 
 import keras
 import numpy as np
@@ -28,14 +28,14 @@ SPECS = {
 
 
 @pytest.mark.parametrize("name", SPECS)
-def test_shapes_are_those_of_the_network(name):
+def test_shapes_equal_those_of_the_network(name):
     shapes = weight_shapes(SPECS[name])
     # Built after that, from what Keras and we remember of the first.
     weights = SPECS[name].build(0).get_weights()
     assert shapes == [np.shape(weight) for weight in weights]
 
 
-def test_no_variable_takes_memory_now_or_later():
+def test_no_variable_is_ever_allocated():
     spec = NetworkSpec.of(build_cnn, input_shape=(8, 8, 1), filters=(10**6, 10**6))
     assert (3, 3, 10**6, 10**6) in weight_shapes(spec)
     # A scope that gives values to all variables that have none gives them to its own.
@@ -45,7 +45,7 @@ def test_no_variable_takes_memory_now_or_later():
     assert layer.kernel.numpy().shape == (3, 2)
 
 
-def test_an_error_of_the_build_is_raised():
+def test_errors_of_building_are_raised():
     with pytest.raises(ValueError, match="padding"):
         weight_shapes(
             NetworkSpec.of(build_cnn, input_shape=(8, 8, 1), residual=True, padding="valid")

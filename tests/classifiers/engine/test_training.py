@@ -1,4 +1,4 @@
-"""Training: what the loss is made of, which optimizer takes which steps, what is drawn when."""
+"""Training: the loss, the optimizer, and augmentation."""
 
 import pickle
 
@@ -23,7 +23,7 @@ def proba_of(classifier, images, labels, **arguments) -> np.ndarray:
 
 
 @pytest.mark.parametrize("batch_size", [1, 10, 40, 400])
-def test_training_loss_is_the_mean_over_images_whatever_the_batches(
+def test_training_loss_is_the_mean_over_images_for_any_batch_size(
     small, images, labels, batch_size
 ):
     classifier = small(**ZERO_LEARNING_RATE, batch_size=batch_size, precision="float32")
@@ -67,7 +67,7 @@ def test_a_diverging_loss_is_an_error(small, images, labels, learning_rate, epoc
         classifier.fit(images, labels)
 
 
-def test_a_diverging_loss_does_not_reach_the_next_fit(small, images, labels, fitted):
+def test_a_diverging_loss_does_not_affect_the_next_fit(small, images, labels, fitted):
     with pytest.raises(ValueError, match="training loss became"):
         small(learning_rate=1e30).fit(images, labels)
     np.testing.assert_array_equal(proba_of(small(), images, labels), fitted.predict_proba(images))
@@ -76,7 +76,7 @@ def test_a_diverging_loss_does_not_reach_the_next_fit(small, images, labels, fit
 # Weights
 
 
-def test_class_weight_moves_predictions_towards_the_heavier_class(small, images, labels):
+def test_class_weight_shifts_predictions_to_the_class_of_more_weight(small, images, labels):
     towards_0, towards_1 = (
         proba_of(small(class_weight=weight), images, labels)[:, 1].mean()
         for weight in ({0: 20, 1: 1}, {0: 1, 1: 20})
@@ -84,7 +84,7 @@ def test_class_weight_moves_predictions_towards_the_heavier_class(small, images,
     assert towards_0 < towards_1 - 0.1
 
 
-def test_balanced_is_the_weights_of_scikit_learn(small, images, labels):
+def test_balanced_uses_the_weights_of_scikit_learn(small, images, labels):
     few = np.flatnonzero((labels == 1) | (np.arange(len(labels)) < 8))
     X, y = images[few], labels[few]
     weights = compute_class_weight("balanced", classes=np.array([0, 1]), y=y)
@@ -138,7 +138,7 @@ def test_an_optimizer_by_name_and_as_instance_are_the_same(small, images, labels
     np.testing.assert_array_equal(proba_of(instance, images, labels), fitted.predict_proba(images))
 
 
-def test_learning_rate_none_is_the_optimizers_own(small, images, labels):
+def test_learning_rate_none_uses_that_of_the_optimizer(small, images, labels):
     own = small(optimizer=keras.optimizers.SGD(0.07), learning_rate=None)
     named = small(optimizer="sgd", learning_rate=0.07)
     other = small(optimizer="sgd", learning_rate=0.02)
@@ -147,7 +147,7 @@ def test_learning_rate_none_is_the_optimizers_own(small, images, labels):
     assert not np.allclose(proba_of(other, images, labels), expected)
 
 
-def test_options_of_an_optimizer_count(small, images, labels):
+def test_options_of_an_optimizer_have_an_effect(small, images, labels):
     plain, momentum = (
         proba_of(small(optimizer=keras.optimizers.SGD(momentum=m)), images, labels)
         for m in (0.0, 0.9)
@@ -175,9 +175,7 @@ def test_a_schedule_of_keras_needs_learning_rate_none(small, images, labels):
     assert classifier.history_["loss"][-1] < classifier.history_["loss"][0]
 
 
-def test_a_schedule_of_keras_and_a_learning_rate_is_an_error_with_the_remedy(
-    small, images, labels
-):
+def test_a_schedule_of_keras_and_a_learning_rate_is_an_error_with_a_remedy(small, images, labels):
     optimizer = keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.1, 10))
     with pytest.raises((TypeError, ValueError), match="learning_rate=None"):
         small(optimizer=optimizer, learning_rate=0.1).fit(images, labels)
@@ -188,13 +186,13 @@ def test_a_schedule_of_keras_and_a_learning_rate_is_an_error_with_the_remedy(
     [{"optimizer": "adma"}, {"activation": "rleu"}, {"kernel_initializer": "he_norml"}],
     ids=lambda parameters: next(iter(parameters)),
 )
-def test_a_misspelt_name_is_an_error_that_shows_it(small, images, labels, parameters):
+def test_a_misspelt_name_is_an_error_that_names_it(small, images, labels, parameters):
     ((_, name),) = parameters.items()
     with pytest.raises(ValueError, match=name):
         small(**parameters).fit(images, labels)
 
 
-def test_early_stopping_needs_no_learning_rate_of_ours(small, images, labels):
+def test_early_stopping_needs_no_learning_rate(small, images, labels):
     classifier = small(early_stopping=True, learning_rate=None).fit(images, labels)
     assert "val_loss" in classifier.history_
 
@@ -204,7 +202,7 @@ def test_early_stopping_needs_no_learning_rate_of_ours(small, images, labels):
 
 @pytest.fixture
 def params(monkeypatch) -> list:
-    """Everything an augmenter drew."""
+    """All parameters that an augmenter sampled."""
     seen = []
     draw = ImageAugmenter.sample_params
 
@@ -217,13 +215,13 @@ def params(monkeypatch) -> list:
     return seen
 
 
-def test_augmentation_is_drawn_anew_for_each_image_in_each_epoch(small, images, labels, params):
+def test_augmentation_is_sampled_again_for_each_image_in_each_epoch(small, images, labels, params):
     small(augmentation=ImageAugmenter(rotation=10)).fit(images, labels)
     assert [len(drawn.affine) for drawn in params] == [len(images)] * 3
     assert len(np.unique(np.concatenate([drawn.affine for drawn in params]), axis=0)) == 3 * 40
 
 
-def test_prediction_draws_nothing_and_sees_the_images_as_they_are(small, images, labels, params):
+def test_prediction_samples_nothing_and_uses_the_original_images(small, images, labels, params):
     classifier = small(augmentation=ImageAugmenter(rotation=90, brightness=0.9))
     classifier.fit(images, labels)
     params.clear()
@@ -244,7 +242,7 @@ def test_limits_of_the_augmenter_change_the_fit(small, images, labels, fitted):
     assert clone(classifier).get_params()["augmentation__rotation"] == 45
 
 
-def test_the_augmenters_own_seed_and_copies_have_no_meaning_here(small, images, labels):
+def test_seed_and_copies_of_the_augmenter_have_no_effect_in_training(small, images, labels):
     first, second = (
         proba_of(small(augmentation=ImageAugmenter(rotation=20, **options)), images, labels)
         for options in ({"random_state": 1}, {"random_state": 2, "n_copies": 5})
@@ -252,8 +250,8 @@ def test_the_augmenters_own_seed_and_copies_have_no_meaning_here(small, images, 
     np.testing.assert_array_equal(first, second)
 
 
-def test_augmentation_works_on_other_pixel_values_too(small, images, labels):
-    """Floats from 0 to 1 are the same images: fill value and intensities follow the range."""
+def test_augmentation_works_for_other_pixel_values(small, images, labels):
+    """Floats from 0 to 1 are the same images: fill value and intensities are scaled."""
     augmenter = ImageAugmenter(rotation=30, brightness=0.3, fill_mode="constant", fill_value=128)
     full = images.copy()
     full[0, 0, 0], full[1, 0, 0] = 0, 255  # so that the range seen is that of uint8
@@ -267,7 +265,7 @@ def test_augmentation_works_on_other_pixel_values_too(small, images, labels):
 # Verbosity
 
 
-def test_silent_unless_asked(small, images, labels, capfd):
+def test_training_is_silent_by_default(small, images, labels, capfd):
     small(early_stopping=True, batch_size=9).fit(images, labels).predict(images)
     assert capfd.readouterr() == ("", "")
 

@@ -1,4 +1,4 @@
-"""Predictions as the mean over augmented versions of each image."""
+"""Test-time augmentation: predictions are the mean over versions of each image."""
 
 import numpy as np
 import pytest
@@ -12,13 +12,13 @@ FLIPS = ImageAugmenter(horizontal_flip=True)
 
 @pytest.fixture(scope="module")
 def augmented(small, images, labels):
-    """A classifier that predicts from the image and four more versions; no test changes it."""
+    """A classifier that predicts with four versions, which tests must not change."""
     augmenter = ImageAugmenter(rotation=20, brightness=0.3)
     return small(augmentation=augmenter, n_tta=4).fit(images, labels)
 
 
 def with_views(classifier, n: int):
-    """The same fitted weights, predicting from another number of versions."""
+    """The same fitted weights with another number of versions."""
     changed = clone(classifier).set_params(n_tta=n)
     vars(changed).update({k: v for k, v in vars(classifier).items() if k.endswith("_")})
     changed._tta_seed = classifier._tta_seed
@@ -33,14 +33,14 @@ def test_the_image_itself_comes_first_and_is_not_changed(images):
         assert view.shape == images.shape
 
 
-def test_all_images_are_changed_alike(images):
-    """Or the version of an image would depend on the row it is in."""
+def test_all_images_are_changed_in_the_same_way(images):
+    """Otherwise the version of an image would depend on its row."""
     for view in list(AugmentedViews(FLIPS, 4, (0.0, 255.0), seed=0)(images))[1:]:
         flipped = np.allclose(view, images[:, :, ::-1], atol=1e-3)
         assert flipped or np.allclose(view, images, atol=1e-3)
 
 
-def test_the_seed_decides_on_the_versions(images):
+def test_the_versions_depend_on_the_seed(images):
     def second(seed):
         augmenter = ImageAugmenter(rotation=90)
         return list(AugmentedViews(augmenter, 1, (0.0, 255.0), seed)(images))[1]

@@ -1,4 +1,4 @@
-"""The decode cache on disk: shared, bounded, whole after a crash, clear about what is wrong."""
+"""The decode cache on disk: shared, limited in size, consistent after a crash."""
 
 import copy
 import errno
@@ -90,9 +90,7 @@ def load_in_worker(paths, cache):
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading"])
-def test_workers_that_want_the_same_files_at_the_same_time_share_them_out(
-    backend, xray_files, cache
-):
+def test_workers_that_need_the_same_files_share_the_decoding(backend, xray_files, cache):
     paths = xray_files(60)
     with joblib.parallel_config(backend, n_jobs=3):
         sums = joblib.Parallel()(
@@ -120,7 +118,7 @@ def test_a_forked_child_opens_the_cache_again(xray_files, cache):
     assert cache.info().entries == 3 * len(paths)
 
 
-def test_a_killed_process_loses_nothing_that_was_saved(xray_files, cache):
+def test_saved_images_survive_a_killed_process(xray_files, cache):
     paths = xray_files(40)
     program = LOAD.replace("paths)", "paths[:20])") + (
         "from skpneumo.loading import _reading\n"
@@ -136,7 +134,7 @@ def test_a_killed_process_loses_nothing_that_was_saved(xray_files, cache):
     assert cache.info().decoded == 40
 
 
-def test_a_process_killed_while_writing_leaves_a_whole_cache(xray_files, cache):
+def test_a_process_killed_while_writing_leaves_a_consistent_cache(xray_files, cache):
     paths = xray_files(4)
     program = (
         "import os, signal, sys\n"
@@ -185,7 +183,7 @@ def saved_numbers(store, numbers, side):
 
 
 def reopen():
-    """As another run does."""
+    """Reset the state of this process, as if it were another run."""
     for store in _stores._stores.values():
         store.close()
     _stores._stores.clear()
@@ -193,7 +191,7 @@ def reopen():
 
 @settings(max_examples=5, deadline=None)
 @given(runs=st.lists(st.tuples(st.sampled_from([8, 40, 64, 150]), st.integers(1, 80)), max_size=6))
-def test_the_size_on_disk_is_bounded_and_the_oldest_go(tmp_path_factory, runs):
+def test_the_size_on_disk_is_limited_and_the_oldest_images_are_removed(tmp_path_factory, runs):
     cache = DecodeCache(tmp_path_factory.mktemp("cache"), max_bytes=2**20)
     for run, (side, n) in enumerate(runs):
         store = store_of(cache)
@@ -211,7 +209,7 @@ def _too_many(n, side):
     return n * _lmdb._cost(side * side + 4) > _lmdb._FILL * 2**20
 
 
-def test_what_a_run_has_saved_is_not_pushed_out_by_the_same_run(tmp_path):
+def test_a_run_does_not_remove_images_that_it_saved(tmp_path):
     cache = DecodeCache(tmp_path / "cache", max_bytes=2**20)
     save_numbered(store_of(cache), range(20), 64)
     reopen()
@@ -225,7 +223,7 @@ def test_what_a_run_has_saved_is_not_pushed_out_by_the_same_run(tmp_path):
     reopen()
 
 
-def test_an_image_that_is_too_large_pushes_nothing_out(tmp_path):
+def test_an_image_that_is_too_large_removes_no_other(tmp_path):
     cache = DecodeCache(tmp_path / "cache", max_bytes=2**20)
     save_numbered(store_of(cache), range(5), 32)
     reopen()
@@ -256,7 +254,7 @@ def test_other_decoders_and_formats_have_other_keys(xray_files, monkeypatch):
     assert key() != before
 
 
-def test_relative_paths_are_those_of_the_current_folder(xray_files, decoded, cache, monkeypatch):
+def test_relative_paths_start_in_the_current_folder(xray_files, decoded, cache, monkeypatch):
     a, b = xray_files(1, seed=1), xray_files(1, seed=2)
     loader = ImageLoader(size=8, cache=cache)
     for (path,) in (a, b):
@@ -300,21 +298,23 @@ def test_a_cache_of_another_layout_is_named(xray_files, cache, monkeypatch):
         ImageLoader(cache=cache).transform(paths)
 
 
-def test_a_folder_of_other_things_is_neither_used_nor_cleared(xray_files, tmp_path):
+def test_a_folder_that_is_not_a_cache_is_neither_used_nor_cleared(xray_files, tmp_path):
     paths = xray_files(2)
     folder = tmp_path / "precious"
     folder.mkdir()
     (folder / "data.mdb").write_bytes(b"somebody else's")
     cache = DecodeCache(folder)
     for use in (lambda: ImageLoader(cache=folder).transform(paths), cache.info, cache.clear):
-        with pytest.raises(DecodeCacheError, match=r"precious'.*no decode cache.*data\.mdb.*Name"):
+        with pytest.raises(
+            DecodeCacheError, match=r"precious'.*not a decode cache.*data\.mdb.*Name"
+        ):
             use()
     assert (folder / "data.mdb").read_bytes() == b"somebody else's"
     with pytest.raises(DecodeCacheError, match="is a file; name a folder"):
         ImageLoader(cache=paths[0]).transform(paths)
 
 
-def test_a_strange_file_in_a_cache_stops_it_being_cleared(xray_files, cache):
+def test_a_cache_with_a_foreign_file_is_not_cleared(xray_files, cache):
     ImageLoader(cache=cache).transform(xray_files(2))
     (cache.path / "notes.txt").write_text("mine")
     with pytest.raises(DecodeCacheError, match=r"notes\.txt"):
@@ -322,7 +322,7 @@ def test_a_strange_file_in_a_cache_stops_it_being_cleared(xray_files, cache):
     assert cache.path.joinpath("data.mdb").exists()
 
 
-def test_clearing_gives_the_disk_back_and_leaves_users_in_peace(xray_files, decoded, cache):
+def test_clearing_frees_the_disk_while_others_continue(xray_files, decoded, cache):
     paths = xray_files(3)
     loader = ImageLoader(size=8, cache=cache)
     expected = loader.transform(paths)
@@ -336,7 +336,7 @@ def test_clearing_gives_the_disk_back_and_leaves_users_in_peace(xray_files, deco
     DecodeCache(cache.path / "nowhere").clear()
 
 
-def test_who_is_in_the_middle_of_using_a_cache_goes_on_when_it_is_cleared(xray_files, cache):
+def test_a_process_using_a_cache_continues_when_it_is_cleared(xray_files, cache):
     paths = xray_files(3)
     loader = ImageLoader(size=8, cache=cache)
     loader.transform(paths)
@@ -348,9 +348,7 @@ def test_who_is_in_the_middle_of_using_a_cache_goes_on_when_it_is_cleared(xray_f
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 @pytest.mark.parametrize("removed", [False, True])
-def test_what_was_served_is_put_down_after_a_fork_unless_the_folder_is_gone(
-    removed, xray_files, cache
-):
+def test_counts_are_written_after_a_fork_unless_the_folder_is_gone(removed, xray_files, cache):
     run = run_python(
         LOAD
         + "import os, shutil\n"
@@ -366,7 +364,7 @@ def test_what_was_served_is_put_down_after_a_fork_unless_the_folder_is_gone(
     assert cache.info().served == (0 if removed else 4)
 
 
-def test_clearing_again_and_again_while_others_load_harms_nobody(xray_files, cache):
+def test_repeated_clearing_while_others_load_is_safe(xray_files, cache):
     paths = xray_files(12)
     expected = ImageLoader(size=8, cache=False).transform(paths)
     program = (
@@ -382,7 +380,7 @@ def test_clearing_again_and_again_while_others_load_harms_nobody(xray_files, cac
     assert cache.info().entries == 0
 
 
-def test_a_cache_cleared_by_another_process_is_made_again(xray_files, cache):
+def test_a_cache_cleared_by_another_process_is_created_again(xray_files, cache):
     paths = xray_files(3)
     loader = ImageLoader(size=8, cache=cache)
     expected = loader.transform(paths)
@@ -395,7 +393,7 @@ def test_a_cache_cleared_by_another_process_is_made_again(xray_files, cache):
 
 
 def run_mounted(mount, program, *arguments):
-    """Run a program where file systems can be mounted, after this line of a shell."""
+    """Run a program in a namespace with file systems mounted by a shell command."""
     try:
         allowed = subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False)
     except FileNotFoundError:
@@ -482,7 +480,7 @@ def test_a_cold_cache_on_a_read_only_disk_is_named_and_loading_continues(xray_fi
     assert f"'{folder}/cache' (Read-only file system)" in run.stdout
 
 
-def test_no_space_left_has_the_number_of_a_full_disk(tmp_path):
+def test_no_space_left_has_the_error_number_of_a_full_disk(tmp_path):
     import lmdb
 
     for error in (
@@ -501,7 +499,7 @@ def test_no_space_left_has_the_number_of_a_full_disk(tmp_path):
         assert caught.value.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
-def test_too_little_address_space_is_no_damage(tmp_path):
+def test_too_little_address_space_is_not_reported_as_damage(tmp_path):
     import lmdb
 
     with pytest.raises(DecodeCacheError, match="ulimit -v") as caught, explained(tmp_path, lmdb):
@@ -509,7 +507,7 @@ def test_too_little_address_space_is_no_damage(tmp_path):
     assert caught.value.errno == errno.ENOMEM
 
 
-def test_locks_that_cannot_be_had_are_explained(tmp_path):
+def test_errors_of_locks_are_explained(tmp_path):
     import lmdb
 
     for number, said in [(errno.ENOSPC, "is full"), (errno.EACCES, "cannot be written")]:
@@ -542,7 +540,7 @@ FLIP = (
 )
 
 
-def test_flipped_bytes_never_make_another_image(xray_files, cache):
+def test_flipped_bytes_never_change_an_image(xray_files, cache):
     paths = xray_files(40)
     ImageLoader(size=64, cache=cache).transform(paths)
     reopen()
@@ -578,12 +576,12 @@ def test_a_folder_that_cannot_be_made_is_named(xray_files, tmp_path):
         ImageLoader(cache=blocked / "cache").transform(xray_files(1))
 
 
-def test_the_bound_must_hold_something():
+def test_max_bytes_has_a_minimum():
     with pytest.raises(ValueError, match="max_bytes=1000; expected at least"):
         DecodeCache("cache", max_bytes=1000)
 
 
-def test_a_cache_is_a_plain_value():
+def test_a_cache_is_comparable_and_picklable():
     cache = DecodeCache("somewhere", max_bytes=2**21)
     assert copy.deepcopy(cache) == pickle.loads(pickle.dumps(cache)) == cache
     assert not Path("somewhere").exists()

@@ -1,4 +1,4 @@
-"""Within a process each file is decoded once, as long as it stays what it is."""
+"""Within a process each file is decoded once until it changes."""
 
 import os
 import shutil
@@ -43,7 +43,7 @@ def test_a_search_decodes_each_file_once_over_folds_and_candidates(
     assert sorted(decoded) == sorted(paths)
 
 
-def test_other_parameters_are_other_images(xray_files, decoded):
+def test_other_parameters_decode_again(xray_files, decoded):
     paths = xray_files(2)
     for parameters in ({}, {"size": 5}, {"color_mode": "rgb"}, {"resize": "pad"}):
         loader = ImageLoader(**{"size": 8, **parameters})
@@ -67,7 +67,7 @@ def replace_content(path):
 
 
 def replace_file(path):
-    """As an archive does: another file of the same size and time in its place."""
+    """Replace it with another file of the same size and time, as an archive does."""
     before = os.stat(path)
     Image.fromarray(255 - np.asarray(Image.open(path))).save(f"{path}.new", format="PNG")
     with open(f"{path}.new", "ab") as file:
@@ -77,7 +77,7 @@ def replace_file(path):
 
 
 def rewrite_in_place(path):
-    """Another image of the same size in the same file, its time of modification restored."""
+    """Write another image of the same size into the file, and restore its modification time."""
     before = os.stat(path)
     image = Image.fromarray(255 - np.asarray(Image.open(path)))
     image.save(path, format="PNG")
@@ -86,15 +86,17 @@ def rewrite_in_place(path):
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
-def trade_places(path):
-    """Two files of one size and time are renamed to each other."""
+def exchange_names(path):
+    """Exchange the names of two files of the same size and time."""
     replace_file(shutil.copy2(path, f"{path}.png"))
     os.rename(path, f"{path}.tmp")
     os.rename(f"{path}.png", path)
 
 
 @pytest.mark.parametrize("cache", [None, "folder"])
-@pytest.mark.parametrize("change", [replace_content, replace_file, rewrite_in_place, trade_places])
+@pytest.mark.parametrize(
+    "change", [replace_content, replace_file, rewrite_in_place, exchange_names]
+)
 def test_changed_files_are_decoded_again(
     change, cache, xray_files, decoded, tmp_path, monkeypatch
 ):
@@ -136,7 +138,7 @@ def test_a_file_replaced_while_it_is_read_is_not_saved(xray_files, decoded, monk
     assert not memory_cache.images
 
 
-def test_what_is_handed_out_can_be_written_to(xray_files, decoded):
+def test_returned_images_can_be_modified(xray_files, decoded):
     paths = xray_files(3)
     first = ImageLoader(size=4).transform(paths)
     expected = first.copy()
@@ -160,7 +162,7 @@ def test_good_files_are_saved_when_others_cannot_be_read(xray_files, decoded, tm
 
 
 def visit(cache, rows):
-    """One call of a loader for these images of 8 bytes; returns what it had to decode."""
+    """Call a loader for these images of 8 bytes; return the rows it had to decode."""
     images = np.zeros((len(rows), 8), dtype=np.uint8)
     keys = [str(row) for row in rows]
     call = MemoryVisit(cache)
@@ -173,7 +175,7 @@ def visit(cache, rows):
     return [rows[i] for i in missing]
 
 
-def test_memory_is_bounded_and_the_least_recently_used_goes():
+def test_memory_is_limited_and_the_least_recently_used_is_removed():
     cache = MemoryCache(max_bytes=4 * 8)
     visit(cache, [1, 2])
     visit(cache, [3, 4])
@@ -183,7 +185,7 @@ def test_memory_is_bounded_and_the_least_recently_used_goes():
     assert visit(cache, [3]) == [3]
 
 
-def test_reading_more_than_there_is_room_for_again_and_again_still_helps():
+def test_repeated_reading_of_more_than_fits_still_uses_the_cache():
     cache = MemoryCache(max_bytes=6 * 8)
     everything = list(range(10))
     assert visit(cache, everything) == everything
@@ -191,13 +193,13 @@ def test_reading_more_than_there_is_room_for_again_and_again_still_helps():
         assert visit(cache, everything) == [6, 7, 8, 9]
 
 
-def test_an_image_larger_than_the_memory_is_handed_out_and_not_saved():
+def test_an_image_larger_than_the_memory_is_returned_and_not_saved():
     cache = MemoryCache(max_bytes=4)
     assert visit(cache, [1]) == [1]
     assert not cache.images
 
 
-def test_an_image_larger_than_the_memory_pushes_nothing_out():
+def test_an_image_larger_than_the_memory_removes_no_other():
     cache = MemoryCache(max_bytes=4 * 8)
     visit(cache, [1, 2])
     large = np.zeros((1, 100), dtype=np.uint8)
@@ -214,7 +216,7 @@ def test_threads_share_it(xray_files, decoded):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-def test_a_child_forked_while_the_memory_cache_is_in_use_does_not_wait_for_ever(xray_files):
+def test_a_child_forked_while_the_cache_is_in_use_does_not_deadlock(xray_files):
     program = (
         "import os, sys\n"
         "from skpneumo.loading import ImageLoader\n"

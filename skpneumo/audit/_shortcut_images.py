@@ -1,4 +1,4 @@
-"""Pictures of where a class can be told."""
+"""Show where the images of a class differ from the others."""
 
 import numpy as np
 import pandas as pd
@@ -6,18 +6,18 @@ from numpy.typing import NDArray
 
 from skpneumo.audit._shortcuts import source_of
 
-__all__ = ["shortcut_pictures"]
+__all__ = ["shortcut_images"]
 
-_DIMMED = 0.3  # of the light of what was not looked at
+_DIMMED = 0.3  # brightness outside the region, as a share
 
 
-def shortcut_pictures(
+def shortcut_images(
     finding: pd.Series,
     frame: pd.DataFrame,
     thumbnails: NDArray[np.uint8],
     regions: dict[str, NDArray[np.bool_]],
 ) -> tuple[NDArray[np.uint8], list[str]]:
-    """Show the mean image of the class and of the others, dark where nothing was looked at.
+    """Compute the mean image of the class and of the others, dark outside the region of a source.
 
     Parameters
     ----------
@@ -26,14 +26,14 @@ def shortcut_pictures(
     frame : DataFrame
         ``path``, ``status`` and ``label`` of each file.
     thumbnails : ndarray of uint8, shape (n_files, side, side)
-        Small copies.
+        Thumbnails of the files.
     regions : dict of str to ndarray of bool, shape (side, side)
-        Where the sources lie. One that is not among them is of the whole image, or of the file.
+        Where the sources lie. A source without a region covers the whole image, or is of the file.
 
     Returns
     -------
     images : ndarray of uint8, shape (3, side, side)
-        Mean of the class, mean of the others, and their difference: grey where they are alike,
+        Mean of the class, mean of the others, and their difference: grey where they are equal,
         white where the class is brighter, stretched to the whole range.
     captions : list of str
     """

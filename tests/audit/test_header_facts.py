@@ -1,4 +1,4 @@
-"""What headers say: the tables of JPEG, and the device in EXIF or DICOM."""
+"""Facts from headers: JPEG tables, TIFF compression, and the device in EXIF or DICOM."""
 
 import numpy as np
 import pandas as pd
@@ -7,7 +7,7 @@ from PIL import Image
 
 from skpneumo.audit import audit_images
 from skpneumo.audit._acquisition import acquisition_of, devices_of
-from skpneumo.audit._file_facts import header_facts
+from skpneumo.audit._header_facts import header_facts
 
 from ..loading.dicom_writing import write_dicom
 
@@ -25,7 +25,7 @@ def test_jpeg_tables_are_coarser_where_quality_is_lower(image, tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["jpeg", "png", "tiff"])
-def test_the_device_is_that_of_exif(image, tmp_path, suffix):
+def test_the_device_is_read_from_exif(image, tmp_path, suffix):
     exif = Image.Exif()
     exif.update({271: "Maker\0", 272: "Model 7"})
     image.save(tmp_path / f"a.{suffix}", exif=exif)
@@ -45,7 +45,7 @@ def test_files_that_name_no_device_have_none(image, tmp_path):
     ("options", "named"),
     [({}, ["raw"]), ({"compression": "tiff_lzw"}, ["tiff_lzw"]), ({"suffix": "png"}, [""])],
 )
-def test_uncompressed_tiffs_are_noted_together(image, tmp_path, options, named):
+def test_uncompressed_tiffs_are_one_finding(image, tmp_path, options, named):
     suffix = options.pop("suffix", "tiff")
     paths = [tmp_path / f"person{i}_virus_1.{suffix}" for i in range(3)]
     for path in paths:
@@ -56,7 +56,7 @@ def test_uncompressed_tiffs_are_noted_together(image, tmp_path, options, named):
     assert noted == ([list(map(str, paths))] if named == ["raw"] else [])
 
 
-def test_a_table_or_dicom_says_the_device_before_exif_does():
+def test_the_device_in_a_table_or_dicom_overrides_exif():
     in_exif = pd.Series(["camera", "camera", ""])
     acquisition = acquisition_of(pd.DataFrame({"manufacturer": ["A", None, "B"]}))
     assert devices_of(acquisition, in_exif).tolist() == ["A", "camera", "B"]

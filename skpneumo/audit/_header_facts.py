@@ -1,4 +1,4 @@
-"""What headers other than DICOM's say of how a file was made: JPEG tables, device, compression."""
+"""Read from the headers of JPEG, PNG and TIFF how a file was made."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ _LONGEST_NAME = 64
 
 
 def header_facts(path: str) -> dict[str, Any]:
-    """Read the mean of the JPEG quantization tables, the device in EXIF, a TIFF's compression.
+    """Read the JPEG quantization tables, the device in EXIF, and the compression of a TIFF.
 
     Parameters
     ----------
@@ -25,8 +25,9 @@ def header_facts(path: str) -> dict[str, Any]:
     Returns
     -------
     facts : dict
-        ``jpeg_table``, NaN where the file has none; ``device``, "" where it names none; and
-        ``compression``, that of a TIFF as Pillow names it, "raw" for none, "" for other formats.
+        ``jpeg_table``, the mean of the first quantization table, NaN if there is none;
+        ``device``, "" if there is none; and ``compression`` of a TIFF as Pillow names it, "raw"
+        for none, "" for other formats.
     """
     facts: dict[str, Any] = {"jpeg_table": np.nan, "device": "", "compression": ""}
     try:
@@ -38,7 +39,7 @@ def header_facts(path: str) -> dict[str, Any]:
     except (OSError, ValueError, SyntaxError):  # DICOM, or a header that decoding does not need
         return facts
     if tables:
-        # The first is that of grey levels, and there may be no other.
+        # The first table is for grey levels, and may be the only one.
         facts["jpeg_table"] = float(np.mean(tables[min(tables)]))
     named = [exif.get(tag) for tag in (ExifTags.Base.Make, ExifTags.Base.Model)]
     facts["device"] = _name(named)

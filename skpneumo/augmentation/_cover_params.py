@@ -1,4 +1,4 @@
-"""What covers parts of an image, drawn with NumPy alone: erased boxes, and burnt-in marks."""
+"""Sample the boxes and burnt-in marks that cover parts of an image, with NumPy."""
 
 from collections.abc import Callable
 from functools import cache
@@ -19,7 +19,7 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 
-# Boxes, and marks, that an image may have.
+# Maximum number of boxes, and of marks, per image.
 N_COVERS = 2
 
 ERASED = ("top", "left", "height", "width", "grey")
@@ -44,7 +44,7 @@ COVER_UNIFORMS = tuple(
     for name in names
 )
 
-# Nothing is covered where a box has no height and a mark no weight.
+# A box without height and a mark without weight cover nothing.
 UNCOVERED = {
     f"{kind}{i}_{name}": 1.0 if name == "scale" else 0.0
     for kind, names in (("box", ERASED), ("mark", MARKS))
@@ -53,48 +53,49 @@ UNCOVERED = {
 }
 
 N_TILES = 64
-TILE_SHAPE = (32, 96)  # pixels, of an image with 128 on each side
+TILE_SHAPE = (32, 96)  # pixels in an image of 128 x 128
 _CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:./-"
 
 
 def cover_columns(erasing: float, marks: float, uniforms: dict[str, Floats]) -> dict[str, Floats]:
-    """Give the columns named by `UNCOVERED`: each box and each mark is there with its chance."""
+    """Compute the columns named in `UNCOVERED`, for these probabilities of boxes and marks."""
     columns: dict[str, Floats] = {}
     for i in range(N_COVERS):
         if erasing:
-            box = _box(_own("box", i, uniforms), erasing)
+            box = _box(_selector("box", i, uniforms), erasing)
             columns |= {f"box{i}_{name}": value for name, value in box.items()}
         if marks:
-            mark = _mark(_own("mark", i, uniforms), marks)
+            mark = _mark(_selector("mark", i, uniforms), marks)
             columns |= {f"mark{i}_{name}": value for name, value in mark.items()}
     n = len(uniforms["box0_erased"])
     return {name: columns.get(name, np.full(n, value)) for name, value in UNCOVERED.items()}
 
 
-def _own(kind: str, i: int, uniforms: dict[str, Floats]) -> Callable[[str], Floats]:
+def _selector(kind: str, i: int, uniforms: dict[str, Floats]) -> Callable[[str], Floats]:
+    """Return a function that selects the uniform numbers of one box or mark by name."""
     return lambda name: uniforms[f"{kind}{i}_{name}"]
 
 
 def _box(u: Callable[[str], Floats], chance: float) -> dict[str, Floats]:
-    """Put a box into a corner, or a strip along a side: 4 to 38 % of the image's sides wide."""
+    """Place a box in a corner, or a strip along a side, of 4 to 38 % of the sides of the image."""
     height, width = 0.08 + 0.3 * u("height"), 0.08 + 0.3 * u("width")
     strip, upright = u("long") < 0.4, u("upright") < 0.5
     height = np.where(strip, np.where(upright, 1.0, height / 2), height)
     width = np.where(strip, np.where(upright, width / 2, 1.0), width)
-    # Black, as beyond a collimator, for four of ten; below 0 stands for the image's mean.
+    # Four of ten are black, as beyond a collimator; a value below 0 means the mean of the image.
     grey = np.select([u("grey") < 0.4, u("grey") < 0.7], [0.0, (u("grey") - 0.4) / 0.3 * 0.63], -1)
-    there = u("erased") < chance
+    is_erased = u("erased") < chance
     return {
         "top": np.where(u("at_bottom") < 0.5, 1 - height, 0.0),
         "left": np.where(u("at_right") < 0.5, 1 - width, 0.0),
-        "height": height * there,
+        "height": height * is_erased,
         "width": width,
         "grey": grey,
     }
 
 
 def _mark(u: Callable[[str], Floats], chance: float) -> dict[str, Floats]:
-    """Put a mark near a side for four of five, else anywhere; most of them near white."""
+    """Place four of five marks near a side, the others anywhere; most are nearly white."""
     row, column, place = u("row"), u("column"), u("place")
     at_end, at_side = place < 0.4, (place >= 0.4) & (place < 0.8)
     row = np.where(at_end, _near_edges(row), row)
@@ -117,7 +118,7 @@ def _near_edges(place: Floats) -> Floats:
 
 @cache
 def mark_tiles() -> NDArray[np.float32]:
-    """Letters, lines of text, blocks and lines, as opacities of shape (N_TILES, *TILE_SHAPE)."""
+    """Draw letters, lines of text, blocks and lines, as opacities (N_TILES, *TILE_SHAPE)."""
     from PIL import Image, ImageDraw, ImageFont
 
     rng = np.random.default_rng(1)

@@ -1,4 +1,4 @@
-"""Single numbers of an image: how sharp, how rich in local contrast, and how noisy it is."""
+"""Measure the sharpness, local contrast and noise of an image."""
 
 from typing import Any
 
@@ -6,32 +6,32 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-__all__ = ["image_numbers"]
+__all__ = ["image_statistics"]
 
-_SIDE = 224  # as networks see it
-_BLUR = 6.0  # pixels of that
-_WINDOW = 512  # pixels of the file, in its middle
+_SIDE = 224  # the size that networks see
+_BLUR = 6.0  # pixels at this size
+_WINDOW = 512  # pixels in the middle of the file
 
 # J. Immerkaer, Fast noise variance estimation, Computer Vision and Image Understanding 64, 1996:
-# second differences along both sides leave nothing of edges; and the factor that makes a
-# deviation of their mean.
+# second differences in both directions remove edges, and this factor turns their mean absolute
+# value into a standard deviation.
 _TO_DEVIATION = float(np.sqrt(np.pi / 2) / 6)
 
 
-def image_numbers(grey: Image.Image) -> dict[str, Any]:
-    """Measure the middle of an image, where the chest is, whatever surrounds it.
+def image_statistics(grey: Image.Image) -> dict[str, Any]:
+    """Measure the middle of an image, where the chest is.
 
     Parameters
     ----------
     grey : Image of mode "L"
-        At its own size.
+        At its original size.
 
     Returns
     -------
     numbers : dict of str to float
         ``sharpness``, the mean absolute Laplacian at 224 pixels a side; ``local_contrast``, the
-        standard deviation of what a Gaussian of 6 pixels leaves there; ``noise``, the standard
-        deviation of the noise in the middle of the file's own pixels. All in grey levels.
+        standard deviation there after a Gaussian blur of 6 pixels is subtracted; ``noise``, the
+        standard deviation of the noise in the middle of the original pixels. All in grey levels.
     """
     small = grey.resize((_SIDE, _SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
     middle = (_SIDE // 4, _SIDE // 4, _SIDE - _SIDE // 4, _SIDE - _SIDE // 4)
@@ -39,8 +39,8 @@ def image_numbers(grey: Image.Image) -> dict[str, Any]:
         np.asarray(image.crop(middle), np.float32)
         for image in (small, small.filter(ImageFilter.GaussianBlur(_BLUR)))
     )
-    bends = [np.diff(pixels, 2, axis) for axis in (0, 1)]
-    laplacian = bends[0][:, 1:-1] + bends[1][1:-1]
+    second = [np.diff(pixels, 2, axis) for axis in (0, 1)]
+    laplacian = second[0][:, 1:-1] + second[1][1:-1]
     return {
         "sharpness": float(np.abs(laplacian).mean()),
         "local_contrast": float((pixels - smooth).std()),
