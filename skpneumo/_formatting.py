@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-__all__ = ["based_on", "counted", "printable", "with_interval"]
+__all__ = ["based_on", "class_name", "counted", "printable", "with_interval"]
 
 # C0 and C1, with which a terminal is told to do something, and those that turn text around.
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
@@ -104,6 +104,28 @@ def counted(n: Any, thing: str) -> str:
     '2 patients'
     """
     return f"{n:,} {thing}{'' if n == 1 else 's'}"
+
+
+def class_name(*labels: Any) -> str:
+    """Write one or more labels for readers: text as it is, a number as "class 1".
+
+    Parameters
+    ----------
+    *labels : label
+        Joined by "or". Without any, the name is "negative".
+
+    Returns
+    -------
+    name : str
+
+    Examples
+    --------
+    >>> from skpneumo._formatting import class_name
+    >>> class_name("NORMAL"), class_name(1), class_name()
+    ('NORMAL', 'class 1', 'negative')
+    """
+    names = [label if isinstance(label, str) else f"class {label}" for label in labels]
+    return " or ".join(names) or "negative"
 
 
 def printable(text: str) -> str:

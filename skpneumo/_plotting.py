@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from skpneumo._formatting import class_name
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
@@ -47,12 +49,6 @@ _METRIC_LABELS = {
 def metric_label(metric: str) -> str:
     """The name of a metric as people write it."""
     return _METRIC_LABELS.get(metric, metric.replace("_", " "))
-
-
-def class_name(*labels: Any) -> str:
-    """Labels as people write them: a name as it is, a number with a word."""
-    words = [label if isinstance(label, str) else f"class {label}" for label in labels]
-    return " or ".join(words) or "negative"
 
 
 def axes_for(ax: "Axes | None", figsize: tuple[float, float] = (6.4, 4.2)) -> "Axes":

@@ -319,9 +319,11 @@ def test_order_of_rows_and_increasing_maps_of_the_score_change_nothing(seed, n_i
 def test_fewest_patients_that_support_the_usual_floor():
     y = np.repeat([0, 1], [20, 149])
     assert choose_operating_point(y, y.astype(float)).recall_bound >= 0.98
-    with pytest.raises(ValueError, match="needs at least 149 patients of class 1; has 148"):
+    with pytest.raises(
+        ValueError, match="needs at least 149 patients of class 1, but there are 148"
+    ):
         choose_operating_point(y[:-1], y[:-1].astype(float))
-    with pytest.raises(ValueError, match=r"confidence 0.975 needs .* class 0; has 20"):
+    with pytest.raises(ValueError, match=r"confidence 0.975 needs .* class 0, but there are 20"):
         choose_operating_point(np.repeat([0, 1], [20, 200]), np.ones(220), specificity=0.9)
     near_one = r"at least 0\.999999 with confidence 0\.95 needs at least 2,995,731 patients"
     with pytest.raises(ValueError, match=near_one):
@@ -390,13 +392,13 @@ def test_unknown_patients_are_warned_of():
         classifier.fit(X, y)
     assert classifier.patients_known_ is False
     assert classifier.n_patients_ == 500  # a third
-    assert "taken for patients of their own" in classifier.guarantee_terms_
+    assert "have no known patient" in classifier.guarantee_terms_
     for groups in (patient, range(len(y))):
         classifier.fit(X, y, groups=groups)
         assert classifier.patients_known_ is True
     classifier.set_params(cv=5).fit(X, y, groups=patient)
     assert classifier.n_patients_ == 250
-    assert "taken for patients of their own" not in classifier.guarantee_terms_
+    assert "have no known patient" not in classifier.guarantee_terms_
 
 
 def test_patients_of_unknown_names_are_not_known():
@@ -741,7 +743,9 @@ class NeverFitted(LogisticRegression):
 def test_too_few_patients_are_refused_before_training(parameters):
     X, y = np.random.default_rng(0).normal(size=(60, 2)), np.arange(60) % 2
     floor = RecallFloorClassifier(NeverFitted(), recall=0.95, **parameters)
-    with pytest.raises(ValueError, match="needs at least 59 patients of class 1; has 30"):
+    with pytest.raises(
+        ValueError, match="needs at least 59 patients of class 1, but there are 30"
+    ):
         floor.fit(X, y, groups=range(60))
 
 
@@ -844,5 +848,5 @@ def test_the_models_of_a_fit_are_counted_before_it():
     frozen = FrozenEstimator(LogisticRegression().fit(X, y))
     assert RecallFloorClassifier(frozen, recall=0.9).n_fits(X, y, groups=range(600)) == 0
     assert not hasattr(floor, "pos_label_")
-    with pytest.raises(ValueError, match="patients of PNEUMONIA; has 19"):
+    with pytest.raises(ValueError, match="patients of PNEUMONIA, but there are 19"):
         floor.n_fits(X[:40], names[:40], groups=range(40))

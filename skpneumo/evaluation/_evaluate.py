@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skpneumo._plotting import class_name
+from skpneumo._formatting import class_name
 from skpneumo._predictions import Predictions, predictions_of
 from skpneumo._random import check_random_state
 from skpneumo._responses import reasons_to_withhold

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import UndefinedMetricWarning
 
-from skpneumo._plotting import class_name
+from skpneumo._formatting import class_name
 from skpneumo._predictions import Predictions
 from skpneumo._responses import reasons_to_withhold
 from skpneumo.evaluation import DominantPatientWarning, evaluate_predictions, why_useless

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from skpneumo._formatting import class_name
 from skpneumo._image_drawing import draw_image, images_of, names_of
 from skpneumo._plotting import (
     NEGATIVE,
     POSITIVE,
     axes_for,
-    class_name,
     divide,
     figure_of,
 )

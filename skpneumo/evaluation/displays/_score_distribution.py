@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from skpneumo._formatting import counted
+from skpneumo._formatting import class_name, counted
 from skpneumo._plotting import (
     GREY,
     NEGATIVE,
     POSITIVE,
     axes_for,
-    class_name,
     figure_of,
     plain,
     tidy,

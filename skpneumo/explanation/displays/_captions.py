@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length
 
-from skpneumo._plotting import class_name
+from skpneumo._formatting import class_name
 from skpneumo._typing import ArrayLike
 from skpneumo.explanation._model import (
     decision_threshold,
