@@ -278,7 +278,7 @@ def test_says_whom_it_was_calibrated_on(fraction, images, collection):
 
 
 def test_few_patients_are_said_with_the_rate_that_they_keep(images, collection):
-    with pytest.warns(FewPatientsWarning, match="do not support the 0.01"):
+    with pytest.warns(FewPatientsWarning, match="are too few for the rate of 0.01"):
         gate = InputGate(on_pixels()).fit(images, collection.target)
     n_patients = len(np.unique(collection.groups))
     assert gate.false_alarm_rate_ == 3 / (n_patients + 1)

@@ -114,7 +114,7 @@ def test_what_cannot_be_explained_leaves_no_table(other_model_file, xrays, tmp_p
 def test_the_class_is_chosen_by_name(model_file, xrays, tmp_path, capsys):
     arguments = ["explain", str(model_file), xrays.filenames[0], "--out", str(tmp_path / "out")]
     assert main([*arguments, "--target", "COVID"]) == 1
-    assert "not one of the model's classes, NORMAL, PNEUMONIA" in capsys.readouterr().err
+    assert "is not a class of the model. Name one of NORMAL, PNEUMONIA" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
     assert main([*arguments, "--target", "NORMAL"]) == 0
 
@@ -143,7 +143,7 @@ def test_paths_come_from_standard_input(model_file, xrays, tmp_path, monkeypatch
     assert main(["explain", str(model_file), "-", "--out", str(tmp_path / "out")]) == 0
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     assert main(["explain", str(model_file), "-", "--out", str(tmp_path / "none")]) == 1
-    assert "Standard input had no paths" in capsys.readouterr().err
+    assert "no paths on standard input" in capsys.readouterr().err
 
 
 def test_figures_of_an_earlier_run_are_kept_unless_forced(model_file, xrays, tmp_path, capsys):
@@ -178,7 +178,7 @@ def test_out_must_be_a_folder_or_a_place_for_one(model_file, xrays, tmp_path, ca
     assert main([*arguments, str(tmp_path / "file")]) == 1
     assert "is a file; name a folder" in capsys.readouterr().err
     assert main([*arguments, str(tmp_path / "no" / "where")]) == 1
-    assert "make it first" in capsys.readouterr().err
+    assert "Create it first" in capsys.readouterr().err
 
 
 def test_a_broken_run_leaves_no_table_that_looks_whole(model_file, xrays, tmp_path, monkeypatch):

@@ -66,7 +66,7 @@ def test_what_is_refused(model_file, onnx_file, tmp_path):
         export(model_file, tmp_path / "model.pb")
     with pytest.raises(FileExistsError, match="--force"):
         export(model_file, onnx_file)
-    with pytest.raises(ValueError, match="is an ONNX file already"):
+    with pytest.raises(ValueError, match="is already an ONNX file"):
         export(onnx_file, tmp_path / "again.onnx")
     other = tmp_path / "text.onnx"
     other.write_text("no model")

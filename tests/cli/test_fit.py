@@ -42,7 +42,10 @@ def test_model_has_a_gate_at_the_stated_rate_unless_not_wanted(xrays, tmp_path, 
     out = tmp_path / "model.skpneumo"
     assert main(["fit", xrays.root, "-o", str(out), *TINY, "--recipe", "dense-baseline",
                  "--gate-false-alarms", "0.5"]) == 0  # fmt: skip
-    assert "Input gate: a share of about 0.5 or less of new patients" in (capsys.readouterr().out)
+    assert (
+        "Input gate: of new patients like those of the training data, a share of about 0.5 or less"
+        in (capsys.readouterr().out)
+    )
     gate = gate_of(load_model(out)).gate
     assert (gate.on_outlier, gate.false_alarm_rate, gate.calibration_) == ("nan", 0.5, "fitted")
     fit(xrays.root, out=out, **SMALL, gate=False, force=True)

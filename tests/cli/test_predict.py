@@ -261,9 +261,9 @@ def test_a_reader_that_leaves_is_no_error(model_file, xrays):
     [
         (b"", "not a model file"),
         (b"path,label\n", "not a model file"),
-        ({"weights": [1, 2]}, "holds a dict"),
+        ({"weights": [1, 2]}, "contains a dict"),
         ("unfitted", "not been fitted"),
-        ("regressor", "holds a LinearRegression"),
+        ("regressor", "contains a LinearRegression"),
     ],
 )
 def test_what_is_no_model_is_named(content, said, xrays, tmp_path, capsys):
@@ -304,7 +304,7 @@ def test_nothing_is_overwritten_unless_forced(model_file, xrays, tmp_path, capsy
 def test_no_paths_on_standard_input(model_file, monkeypatch, capsys):
     monkeypatch.setattr("sys.stdin", StringIO(""))
     assert main(["predict", str(model_file), "-"]) == 1
-    assert "Standard input had no paths" in capsys.readouterr().err
+    assert "no paths on standard input" in capsys.readouterr().err
 
 
 def test_classes_are_called_what_they_were_called_in_training():
@@ -420,7 +420,7 @@ def test_a_run_is_only_gone_on_with_by_its_own_command(
         (lambda: predict(model_file, *files[::-1], out=out), "other files: number 1 was"),
         (lambda: predict(model_file, *files[:3], out=out), "number 4 .* there are fewer files"),
     ]:
-        with pytest.raises(FileExistsError, match=rf"(?s)out\.csv\.part holds.*{said}.*--force"):
+        with pytest.raises(FileExistsError, match=rf"(?s)\.csv\.part contains.*{said}.*--force"):
             wrong()
         assert (tmp_path / "out.csv.part").read_bytes() == journal
     assert predict(model_file, *files[:3], out=out, force=True) == 0

@@ -97,7 +97,7 @@ def test_others_of_the_same_patients_are_counted(useless_file, xrays, tmp_path, 
 
 def test_a_model_without_a_record_is_not_said_to_be_clean(model_file, xrays, capsys):
     assert main(["evaluate", str(model_file), xrays.root]) == 0
-    assert "does not record whom it was trained on" in capsys.readouterr().out
+    assert "does not record which patients it was trained on" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("command", ["predict", "explain"])
@@ -108,8 +108,7 @@ def test_commands_without_labels_repeat_the_verdict(
     files = xrays.filenames[xrays.split == "test"][:1]
     assert main([command, str(useless_file), *files, *options]) == 0
     assert any(
-        "found useless when it was made" in each
-        for each in red_lines("\n".join(capsys.readouterr()))
+        "found useless when trained" in each for each in red_lines("\n".join(capsys.readouterr()))
     )
 
 
@@ -125,8 +124,8 @@ def test_predict_says_what_a_folder_holds_and_that_all_got_one_answer(
     assert main(["predict", str(useless_file), str(folder)]) == 1
     out, err = capsys.readouterr()
     assert out.count("NORMAL") >= 24
-    assert f"{folder} holds 24 images (12 in a, 12 in b) and 1 file that is no image." in err
-    assert any("called all 24 X-rays NORMAL" in line for line in red_lines(err))
+    assert f"{folder} contains 24 images (12 in a, 12 in b) and 1 file that is not an" in err
+    assert any("predicts NORMAL for all 24 X-rays" in line for line in red_lines(err))
     assert "1 of 25 files could not be read; its row says why." in err
 
 
@@ -135,8 +134,8 @@ def test_predict_says_what_a_folder_holds_and_that_all_got_one_answer(
     [
         (
             1,
-            " That is not exact: it rests on 10 patients with PNEUMONIA and 20 with NORMAL "
-            "images.",
+            " These numbers are imprecise: there were only 10 patients with PNEUMONIA and 20 "
+            "with NORMAL images.",
         ),
         (50, ""),
     ],
@@ -147,10 +146,10 @@ def test_figures_are_said_in_words_and_how_exact_they_are(repeats, tail):
     frame = evaluate_predictions(y, y_pred=y_pred, groups=range(len(y)))
     words = in_words(frame, ("NORMAL", "PNEUMONIA"))
     assert words.startswith("In words: of 100 PNEUMONIA images it misses about 20 (")
-    assert "), and of 100 NORMAL images it calls about 5 (" in words
+    assert "), and of 100 NORMAL images it classifies about 5 (" in words
     low, high = map(int, re.search(r"about 20 \((\d+) to (\d+)\)", words).groups())
     assert low < 20 < high
-    assert words.endswith(f") PNEUMONIA.{tail}")
+    assert words.endswith(f") as PNEUMONIA.{tail}")
 
 
 def test_of_one_class_nothing_is_said_in_words():
@@ -191,7 +190,7 @@ def test_fit_says_what_its_model_is_worth(hold_out, unsplit, tmp_path, capsys, m
         assert re.search(r"recall of PNEUMONIA +1\.000", printed)
         assert provenance["hold_out"] == 0.2
     else:
-        assert "Even of the images that it was trained on" in line
+        assert "Even on the images that it was trained on" in line
         assert provenance["hold_out"] == 0
 
 
@@ -226,7 +225,7 @@ def test_a_recall_floor_is_kept_out_of_fold(command, tmp_path, capsys, monkeypat
         arguments.append("--no-gate")
     assert main([*arguments, "--hold-out", "0.2"]) == 0
     printed = capsys.readouterr().out
-    assert "The threshold that keeps a recall of 0.8, on patients out of fold:" in printed
+    assert "At the threshold for a recall of 0.8, on patients not trained on:" in printed
     model = joblib.load(out)
     assert (type(model).__name__, model.recall) == ("RecallFloorClassifier", 0.8)
     assert f"recall of PNEUMONIA {model.recall_:.3f} [" in printed

@@ -92,7 +92,7 @@ def test_a_part_of_a_file_is_refused(copy_of, n_bytes):
             read(path)
 
 
-def test_what_is_no_file_is_refused(tmp_path):
+def test_what_looks_like_option_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError):
         load_model(tmp_path / "none.skpneumo")
     with pytest.raises(ValueError, match="not a regular file"):
