@@ -38,7 +38,7 @@ def meaning_of(context: ReportContext, metric: str) -> tuple[str, str]:
         return "note", "nothing to judge it by"
     chance = context.found["roc_auc"] if metric == "roc_auc" else balanced
     if not math.isnan(chance.value) and chance.low <= 0.5:
-        # A recall of 1 of whoever calls every image positive is worth nothing.
+        # A recall of 1 of a model that predicts positive for every image is worthless.
         return "error", "no better than chance, as far as these images tell"
     bound, name = GOOD[metric], ""
     if metric == "recall" and context.rule.promise is not None:

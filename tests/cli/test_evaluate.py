@@ -16,7 +16,7 @@ from skpneumo.cli import main
 from skpneumo.cli._metrics_table import printed
 from skpneumo.evaluation import evaluate_predictions
 
-# Models this small may call every image the same.
+# Models this small may predict the same class for every image.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 
 

@@ -12,7 +12,7 @@ from skpneumo import load_model, save_model
 from skpneumo.cli import main
 from skpneumo.recipes import _pretrained
 
-# Models this small may call every image the same.
+# Models this small may predict the same class for every image.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 
 SMALL = ["--recipe", "dense-baseline", "--size", "16", "--epochs", "1"]

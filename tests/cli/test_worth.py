@@ -36,7 +36,7 @@ def constant(label, size=16):
 
 @pytest.fixture(scope="module")
 def useless_file(xrays, tmp_path_factory):
-    """A model that calls all NORMAL, and was trained on the training split."""
+    """A model that predicts NORMAL for every image, and was trained on the training split."""
     train = rows_of(xrays, xrays.split == "train")
     model = constant(0).fit(train.filenames, train.target)
     path = tmp_path_factory.mktemp("useless") / "model.joblib"
@@ -55,11 +55,14 @@ def test_evaluating_a_useless_model_says_so_in_red(command, useless_file, xrays,
     assert main([command, str(useless_file), xrays.root, *out]) == 0
     printed = capsys.readouterr().out
     [line] = red_lines(printed)
-    assert "This model is useless. It calls every image NORMAL." in line
+    assert "This model is useless. It predicts NORMAL for every image." in line
     assert "trained on none of these" in printed
     if command == "report":
         page = (tmp_path / "page").read_text("utf-8")
-        assert '<strong class="error">Useless model</strong> It calls every image NORMAL.' in page
+        assert (
+            '<strong class="error">Useless model</strong> It predicts NORMAL for every image.'
+            in page
+        )
         assert "0 were among those that the model was fitted on" in page
 
 
@@ -182,9 +185,9 @@ def test_fit_says_what_its_model_is_worth(hold_out, unsplit, tmp_path, capsys, m
     assert main(["fit", str(unsplit), "--out", str(out), "--no-gate", *options]) == 0
     printed = capsys.readouterr().out
     [line] = red_lines(printed)
-    assert "It calls every image PNEUMONIA." in line
+    assert "It predicts PNEUMONIA for every image." in line
     provenance = provenance_of(joblib.load(out))["training record"]
-    assert "every image PNEUMONIA" in provenance["useless"]
+    assert "predicts PNEUMONIA for every image" in provenance["useless"]
     if hold_out is None:
         assert "; held out: " in printed
         assert re.search(r"recall of PNEUMONIA +1\.000", printed)
@@ -207,7 +210,7 @@ def test_tune_and_demo_say_it_too(unsplit, tmp_path, capsys, monkeypatch):
     assert len(red_lines(printed)) == 2  # out of fold, and on those held out
     assert provenance_of(joblib.load(out))["training record"]["useless"]
     assert main(["demo", "--data", str(unsplit), "--out", str(tmp_path / "demo")]) == 0
-    assert "It calls every image NORMAL" in red_lines(capsys.readouterr().out)[0]
+    assert "It predicts NORMAL for every image" in red_lines(capsys.readouterr().out)[0]
 
 
 @pytest.mark.parametrize("command", ["fit", "tune"])

@@ -185,7 +185,7 @@ def test_two_perfect_separations_have_an_interval():
 
 def test_constant_scores_against_a_perfect_separation_are_not_equal_for_sure():
     y = np.repeat([0, 1], 20)
-    with pytest.warns(UndefinedMetricWarning, match="every image is called positive"):
+    with pytest.warns(UndefinedMetricWarning, match="every image is predicted positive"):
         frame = compare_predictions(y, y * 0.8 + 0.1, np.full(40, 0.5))
     row = frame.set_index("metric").loc["roc_auc"]
     assert row["difference"] == 0.5
@@ -206,10 +206,10 @@ def test_one_patient_on_a_side_leaves_an_interval():
 
 def test_undefined_difference_says_which_model_is_to_blame():
     y = [0, 1, 0, 1]
-    with pytest.warns(UndefinedMetricWarning, match="precision .* no image is called positive"):
+    with pytest.warns(UndefinedMetricWarning, match="precision .* no image is predicted positive"):
         frame = compare_predictions(y, y_pred_a=y, y_pred_b=[0, 0, 0, 0])
     row = frame.set_index("metric").loc["precision"]
-    assert row["interval"] == "undefined: no image is called positive"
+    assert row["interval"] == "undefined: no image is predicted positive"
     assert row[["difference", "low", "high"]].isna().all()
 
 

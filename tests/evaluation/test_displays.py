@@ -170,7 +170,9 @@ def test_training_curves_find_the_history_inside():
     search = GridSearchCV(pipeline, {"trained__C": [1.0]}, cv=2).fit(X, y)
     for fitted in (Trained().fit(X, y), pipeline.fit(X, y), search):
         assert TrainingCurvesDisplay.from_estimator(fitted).history.keys() == HISTORY.keys()
-    with pytest.raises(TypeError, match="LogisticRegression has no history_"):
+    with pytest.raises(
+        TypeError, match="Neither LogisticRegression nor its classifier has a history_"
+    ):
         TrainingCurvesDisplay.from_estimator(LogisticRegression().fit(X, y))
 
 
@@ -273,7 +275,7 @@ def test_threshold_curves_are_what_evaluate_says():
 def test_threshold_above_all_scores_says_what_is_undefined():
     display = ThresholdDisplay.from_predictions(Y, SCORE, threshold=2.0)
     assert legend_of(display.ax_)[2] == (
-        "precision undefined: no image is called positive (0 images, 0 patients)"
+        "precision undefined: no image is predicted positive (0 images, 0 patients)"
     )
 
 
@@ -407,7 +409,7 @@ def test_threshold_that_does_not_tell_the_decisions_is_not_drawn():
 
 def test_training_curves_of_several_networks_are_asked_for_one_by_one():
     voting = VotingClassifier([("a", Trained()), ("b", Trained())]).fit(*POINTS)
-    with pytest.raises(TypeError, match="2 classifiers, each with a history_"):
+    with pytest.raises(TypeError, match="2 classifiers, each with its own history_"):
         TrainingCurvesDisplay.from_estimator(voting)
     one = CalibratedClassifierCV(Trained(), cv=2, ensemble=False).fit(*POINTS)
     assert TrainingCurvesDisplay.from_estimator(one).history.keys() == HISTORY.keys()
@@ -443,7 +445,7 @@ def test_model_comparison_draws_values_and_intervals():
 
 @pytest.mark.parametrize(("scores", "metrics"), [({}, "f1"), ({"a": SCORE}, [])])
 def test_model_comparison_of_nothing_is_refused(scores, metrics):
-    with pytest.raises(ValueError, match=r"nothing to draw\. Pass at least one"):
+    with pytest.raises(ValueError, match=r"nothing to plot\. Pass at least one"):
         ModelComparisonDisplay.from_predictions(Y, scores, metrics=metrics)
 
 
@@ -488,7 +490,7 @@ def test_model_comparison_of_estimators():
     models = {f"C = {c}": LogisticRegression(C=c).fit(X, Y) for c in (1.0, 10.0)}
     display = ModelComparisonDisplay.from_estimators(models, X, Y, n_resamples=20)
     assert list(display.evaluations) == ["C = 1.0", "C = 10.0"]
-    with pytest.raises(ValueError, match=r"no row of metric 'dice' and subgroup 'all'"):
+    with pytest.raises(ValueError, match=r"no row for metric 'dice' and subgroup 'all'"):
         ModelComparisonDisplay(display.evaluations, "dice").plot()
 
 
@@ -552,7 +554,9 @@ def test_standard_set(kind):
     if kind == "scores":  # no empty panel, but a line
         expected.pop()
     assert titles == expected
-    assert note == ("" if kind == "probabilities" else "no calibration, which needs probabilities")
+    assert note == (
+        "" if kind == "probabilities" else "no calibration curve, which needs probabilities"
+    )
     matrix = next(ax for ax in figure.axes if "confusion" in ax.get_title())
     counts = [int(text.get_text()) for text in matrix.texts]
     called = SCORE >= 0.5
@@ -583,13 +587,13 @@ def test_error_tradeoff_of_a_perfect_model_is_a_line_that_says_why(score):
     figure = plot_evaluation(Y, score, n_resamples=20)
     figure.canvas.draw()
     note, *titles = [ax.get_title() for ax in figure.axes]
-    assert note == "no error tradeoff, as some threshold makes no error at all"
+    assert note == "no DET curve, as some threshold makes no error"
     assert len(titles) == 5
     assert "detection error tradeoff" not in titles
 
 
 def test_standard_set_needs_both_classes():
-    with pytest.raises(ValueError, match="y has only the label 1"):
+    with pytest.raises(ValueError, match="all labels in y are 1"):
         plot_evaluation([1, 1], [0.2, 0.9])
 
 
@@ -606,7 +610,7 @@ def test_displays_of_scores_need_scores():
     for display in (ThresholdDisplay, ScoreDistributionDisplay):
         with pytest.raises(ValueError, match="neither predict_proba nor decision_function"):
             display.from_estimator(model, X, Y)
-    with pytest.raises(ValueError, match="the classifier has labels only"):
+    with pytest.raises(ValueError, match="the classifier only predicts labels"):
         ErrorGalleryDisplay.from_estimator(model, X, Y)
 
 

@@ -196,7 +196,7 @@ def test_no_negative_and_nothing_called_positive():
         frame = by_metric(evaluate_predictions([1, 1], y_pred=[1, 0]))
     assert np.isnan(frame.loc["specificity", "value"])
     assert frame.loc["recall", "value"] == 0.5
-    with pytest.warns(UndefinedMetricWarning, match="precision.*no image is called positive"):
+    with pytest.warns(UndefinedMetricWarning, match="precision.*no image is predicted positive"):
         frame = by_metric(evaluate_predictions([1, 0], y_pred=[0, 0]))
     assert np.isnan(frame.loc["precision", "value"])
     assert frame.loc["f1", "value"] == 0
@@ -331,7 +331,7 @@ def test_likelihood_ratio_of_nothing_to_nothing_is_undefined_without_a_numpy_war
         frame = by_metric(evaluate_predictions([0, 1] * 5, y_pred=[0] * 10, groups=range(10)))
     assert len(warned) == 1
     assert frame.loc["positive_likelihood_ratio", ["value", "low", "high"]].isna().all()
-    reason = "undefined: no image is called positive"
+    reason = "undefined: no image is predicted positive"
     assert frame.loc["positive_likelihood_ratio", "interval"] == reason
     assert frame.loc["negative_likelihood_ratio", "value"] == 1
 
@@ -447,7 +447,7 @@ def test_columns_of_a_table_are_subgroups():
     names = set(evaluate(of_tables, X, Y, subgroups=["sex", "site"])["subgroup"])
     assert names == {"all", "sex=F", "sex=M", "site=A"}
     assert set(evaluate(of_tables, X, Y, subgroups="sex")["subgroup"]) == {"all", "sex=F", "sex=M"}
-    with pytest.raises(ValueError, match=r"names the columns \['view'\], which X does not have"):
+    with pytest.raises(ValueError, match=r"has the columns \['view'\], which X does not have"):
         evaluate(of_tables, X, Y, subgroups=["sex", "view"])
     with pytest.raises(ValueError, match="nor a column of X"):
         evaluate(of_tables, X, Y, subgroups="view")

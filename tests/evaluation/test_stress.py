@@ -98,7 +98,7 @@ def test_copies_are_gone_afterwards_and_originals_untouched(xrays):
 
 def test_an_corruption_of_another_size_is_named(bright):
     X, y, model = bright
-    with pytest.raises(ValueError, match="'halved' made an image of shape \\(8, 8\\)"):
+    with pytest.raises(ValueError, match="'halved' returned an image of shape \\(8, 8\\)"):
         stress_test(model, X, y, corruptions={"halved": lambda image: image.resize((8, 8))})
 
 

@@ -21,7 +21,7 @@ def reason(y, y_pred):
 @pytest.mark.parametrize(("answer", "name"), list(enumerate(NAMES)))
 def test_one_answer_for_all_is_useless_however_many_are_right(answer, name):
     y = np.array([answer] * 95 + [1 - answer] * 5)
-    assert reason(y, np.full(100, answer)) == f"It calls every image {name}."
+    assert reason(y, np.full(100, answer)) == f"It predicts {name} for every image."
 
 
 def test_guessing_is_useless_and_knowing_is_not():

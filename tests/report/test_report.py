@@ -859,7 +859,9 @@ def test_a_useless_model_is_said_to_be_so_and_not_praised(model, xrays):
             target_names=xrays.target_names,
         )
     ).body
-    assert '<strong class="error">Useless model</strong> It calls every image NORMAL.' in page
+    assert (
+        '<strong class="error">Useless model</strong> It predicts NORMAL for every image.' in page
+    )
     good = summary(case_of(model, xrays.filenames, xrays.target, target_names=xrays.target_names))
     assert "Useless" not in good.body
 
