@@ -71,6 +71,7 @@ STAGES = [
     "_responses",
     "_predictions",
     "_bootstrap",
+    "_ranked_scores",
     "_image_drawing",
     "evaluation",
     "explanation",

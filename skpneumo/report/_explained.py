@@ -40,7 +40,7 @@ class ExplainedModel:
     def of(cls, estimator: Any, X: Any, pos_label: Any) -> "ExplainedModel":
         """Read the images; raises ValueError where there are none, or no probabilities."""
         model, images = take_apart(estimator, X)
-        predictor, given = model.predictor, model.given(images)
+        predictor, given = model.predictor, model.to_input(images)
         if isinstance(pos_label, list | tuple):
             together = TakenTogether(predictor, pos_label)
             model = replace(model, predictor=together, classes=together.classes_)

@@ -35,7 +35,7 @@ def test_names_are_those_of_the_functions(small, noise):
 
 
 def test_other_names_are_refused(small, noise):
-    with pytest.raises(ValueError, match=r"no method 'shap'; expected one of \['occlusion'"):
+    with pytest.raises(ValueError, match=r"no method 'shap'. Choose from \['occlusion'"):
         maps_by("shap", small(), noise)
 
 

@@ -56,7 +56,7 @@ def test_hidden_parts_may_look_like_another_image():
     assert not occlusion_map(model, images, fill=images[0]).any()
     with pytest.raises(ValueError, match=r"has the shape \(20, 20\); expected \(20, 20, 3\)"):
         occlusion_map(model, images, fill=images[0, :, :, 0])
-    with pytest.raises(ValueError, match="expected 0 to 255"):
+    with pytest.raises(ValueError, match="values from 0 to 255"):
         occlusion_map(model, images, fill=-1.0)
 
 

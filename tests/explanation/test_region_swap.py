@@ -6,7 +6,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from skpneumo._lung_field import chest_field
 from skpneumo.explanation._model import ImageModel
-from skpneumo.explanation._region_swap import transplant_effects
+from skpneumo.explanation._region_swap import swap_effects
 
 
 class BrightPlace(ClassifierMixin, BaseEstimator):
@@ -33,7 +33,7 @@ def marked(tested):
 
 def effects(images, positive, row, column, **changes):
     classifier = BrightPlace(row, column)
-    return transplant_effects(
+    return swap_effects(
         ImageModel(np.array([0, 1]), classifier, []),
         images,
         positive,

@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score
 from skpneumo._lung_field import lung_field
 from skpneumo._predictions import Predictions
 from skpneumo.explanation._model import ImageModel
-from skpneumo.explanation._remaining import CHANGES, remaining_figures
+from skpneumo.explanation._remaining import CHANGES, remaining_metrics
 
 
 class ByBrightness:
@@ -35,7 +35,7 @@ def remaining(classifier, images, y, patient=None, **options):
         pos_label=1,
     )
     model = ImageModel(classifier.classes_, classifier)
-    return remaining_figures(model, images, predictions, np.random.RandomState(0), **options)
+    return remaining_metrics(model, images, predictions, np.random.RandomState(0), **options)
 
 
 def value(frame, images, metric):

@@ -100,7 +100,7 @@ def test_classifiers_that_are_no_networks_are_judged_without_random_weights(test
 
 def test_a_class_of_one_image_is_refused(pipeline, tested):
     rows = np.r_[np.flatnonzero(tested.target == 0)[:3], np.flatnonzero(tested.target == 1)[:1]]
-    with pytest.raises(ValueError, match="y has 1 positive images; at least two"):
+    with pytest.raises(ValueError, match="y has 1 positive images, but at least two"):
         explanation_report(pipeline, tested.filenames[rows], tested.target[rows])
     with pytest.raises(ValueError, match="method"):
         explanation_report(pipeline, tested.filenames, tested.target, method="saliency")

@@ -587,7 +587,7 @@ def test_classes_taken_together_are_explained_together(xrays):
 
 def test_what_cannot_be_explained_is_refused(features, model, xrays):
     X, y, linear, split = features
-    with pytest.raises(ValueError, match="no images to lay a map over"):
+    with pytest.raises(ValueError, match="no images to explain"):
         EvaluationReport.from_estimator(linear, X, y, split=split, explain=True)
     few = np.r_[np.flatnonzero(xrays.target == 0)[:3], np.flatnonzero(xrays.target == 1)[:1]]
     with pytest.raises(ValueError, match="y has 1 positive images"):
