@@ -11,7 +11,7 @@ def test_card_of_a_model_alone(model_file, tmp_path, capsys):
     text = out.read_text("utf-8")
     assert text.startswith("# Model card: model\n")
     assert hashlib.sha256(Path(model_file).read_bytes()).hexdigest() in text
-    assert "No figures are given" in text
+    assert "No metrics are given" in text
     assert main(["card", str(model_file), "--out", str(out)]) == 1
     assert "--force" in capsys.readouterr().err
 

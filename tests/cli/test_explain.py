@@ -84,7 +84,7 @@ def test_what_the_gate_withholds_has_no_figure(
     assert main([*arguments, "--out", str(out), "--method", "hires_cam"]) == 1
     printed, err = capsys.readouterr()
     assert "1 figure." in printed
-    assert "1 of 2 images are unlike those of training" in err
+    assert "1 of 2 images are unlike the training images" in err
     strange, usual = rows_of(out)
     assert "upside down" in strange["withheld"]
     assert [strange[name] for name in ("probability", "label", "figure", "lungs")] == [""] * 4

@@ -92,7 +92,7 @@ def test_what_the_gate_withholds_has_the_reason_alone_and_status_1(
     assert [bool(row["withheld"]) for row in rows] == [False, True, False]
     assert "upside down" in rows[1]["withheld"]
     assert [bool(row["error"]) for row in rows] == [False, False, True]
-    assert "1 of 3 images are unlike those of training" in err
+    assert "1 of 3 images are unlike the training images" in err
     # A threshold of the command line decides about the others alone.
     assert predict(gated_model_file, *paths[:2], threshold=0) == 1
     rows = rows_of(capsys.readouterr().out)

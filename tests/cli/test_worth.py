@@ -40,7 +40,9 @@ def useless_file(xrays, tmp_path_factory):
     train = rows_of(xrays, xrays.split == "train")
     model = constant(0).fit(train.filenames, train.target)
     path = tmp_path_factory.mktemp("useless") / "model.joblib"
-    record = TrainingRecord.of(train, n_updates=9, hold_out=0.2, useless="It calls all NORMAL.")
+    record = TrainingRecord.of(
+        train, n_updates=9, hold_out=0.2, useless="It predicts NORMAL for every image."
+    )
     save_model(model, path, train.target_names, provenance=record.as_dict())
     return path
 

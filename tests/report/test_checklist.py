@@ -88,7 +88,7 @@ def test_flow_counts_the_parts_and_the_classes():
     assert cells(html, "not evaluated: train") == ["80", "40"]
     assert cells(html, "evaluated") == ["40", "20"]
     assert cells(html, "of these, class 1") == ["20", "10"]
-    assert "are not known to this report" in html
+    assert "This report does not know of unreadable files" in html
 
 
 def test_figures_at_a_stated_prevalence_are_those_of_evaluate(stated):
@@ -99,7 +99,7 @@ def test_figures_at_a_stated_prevalence_are_those_of_evaluate(stated):
     ).set_index("metric")
     for metric in ("precision_at_prevalence", "net_benefit_at_prevalence"):
         assert f"{frame.loc[metric, 'value']:.3f}" in html
-    assert "None was stated" in body(report(), "prevalence")
+    assert "No prevalence was given" in body(report(), "prevalence")
 
 
 @pytest.mark.parametrize("kind", ["table", "columns", "names"])
@@ -116,6 +116,6 @@ def test_subgroups_by_any_column(kind):
             n_resamples=20,
         )  # fmt: skip
     html = body(made, "subgroups")
-    assert "Each subgroup by itself" in html
+    assert "Each subgroup separately" in html
     n = made.frame.query("metric == 'accuracy' and subgroup != 'all'")["n"]
     assert n.sum() == 40

@@ -58,7 +58,9 @@ def test_what_only_a_person_can_write_is_left_open_until_it_is_written(floor):
     card = model_card(floor, answers={"Licence": "CC BY\n4.0", "Risks": "none"})
     assert card.count("- [ ] **") == len(ITEMS) - 2
     assert "- [x] **Licence:** CC BY 4.0\n" in card
-    with pytest.raises(ValueError, match=r"no items \['Colour'\]; its items are Developers"):
+    with pytest.raises(
+        ValueError, match=r"answers has \['Colour'\], but the items of the card are Developers"
+    ):
         model_card(floor, answers={"Colour": "grey"})
 
 
@@ -87,7 +89,7 @@ def test_figures_have_their_intervals_and_numbers(floor, evaluation):
 
 def test_without_evidence_it_says_so(floor):
     card = model_card(floor)
-    assert "No figures are given." in section(card, "Quantitative analyses")
+    assert "No metrics are given." in section(card, "Quantitative analyses")
     caveats = section(card, "Caveats and recommendations")
     for lacking in ("No evaluation", "on altered images", "for shortcuts"):
         assert lacking in caveats
@@ -203,7 +205,7 @@ def test_an_input_gate_is_named_with_its_terms(data):
     gate = InputGate(LogisticRegression(), false_alarm_rate=0.1, on_outlier="nan")
     gate.fit(X, y, groups=np.arange(len(y)))
     card = model_card(gate)
-    assert "withholds the answer" in card
+    assert "withholds the prediction" in card
     assert gate.terms_.split(".")[0][:40] in card
 
 

@@ -25,7 +25,7 @@ from skpneumo.audit import audit_images
 from skpneumo.decision import InputGate, RecallFloorClassifier
 from skpneumo.evaluation import evaluate
 from skpneumo.report import EvaluationReport
-from skpneumo.report._cards import cards, meaning_of
+from skpneumo.report._cards import cards, judgement_of
 from skpneumo.report._collection import Collection
 from skpneumo.report._context import ReportContext, Settings
 from skpneumo.report._decisions import decided
@@ -41,7 +41,7 @@ from skpneumo.report._sections import (
     summary,
 )
 from skpneumo.report._title import title_of
-from skpneumo.report._wording import outlined
+from skpneumo.report._wording import indented_code
 
 SECTIONS = [
     "summary", "data", "flow", "protocol", "operating-point", "metrics", "prevalence", "figures",
@@ -359,7 +359,7 @@ def test_history_of_the_training_is_drawn(model):
 
     drawn = training_curves(make_pipeline(ImageLoader(), Remembering()))
     assert 'aria-label="Course of the training"' in drawn
-    assert training_curves(model) == "<p>Left out: the model keeps no history of its training.</p>"
+    assert training_curves(model) == "<p>Left out: the model has no history of its training.</p>"
     Remembering.history_ = {"loss": [0.7]}
     once = training_curves(make_pipeline(ImageLoader(), Remembering()))
     assert once.startswith("<p>Left out: it was trained for one epoch")
@@ -374,7 +374,7 @@ def test_single_class_leaves_gaps(model, xrays, label, lacking):
     )
     drawn = text_of(figures_of(context))
     assert drawn.count(f"there are no images of {lacking}.") == 6
-    assert "What other thresholds would give" in drawn
+    assert "Metrics at other thresholds" in drawn
     tiles = re.sub(r"\s+", " ", text_of(summary(context).body))
     for said in (text_of(metrics(context).body), tiles):
         assert "nan" not in said
@@ -396,9 +396,9 @@ def test_plain_features_have_no_images_but_all_figures(features, tmp_path):
     report = EvaluationReport.from_estimator(model, X, y, split=split, n_resamples=20)
     bodies = {name: text_of(body) for name, body in bodies_of(report).items()}
     assert report.audit is None
-    assert "the data are no files" in bodies["data"]
+    assert "the data are not files" in bodies["data"]
     assert "each row counts as one" in bodies["data"]
-    assert "the data are no images" in bodies["images"] + bodies["errors"]
+    assert "the data are not images" in bodies["images"] + bodies["errors"]
     assert "There are none" in bodies["subgroups"]
     assert "Patients are unknown" in bodies["limits"]
     report.to_html(tmp_path / "report.html")
@@ -414,7 +414,7 @@ def test_images_in_memory_are_shown_if_they_can_be(xrays):
     assert sample_images(context).count("<img") == 12
     assert context.collection.patients_from == "read from the file names"
     bare = case_of(model, np.asarray(images, float), xrays.target, groups=xrays.groups)
-    assert "float64, not of uint8" in sample_images(bare)
+    assert "float64, not uint8" in sample_images(bare)
     assert bare.collection.patients_from == "given with the data"
 
 
@@ -468,7 +468,7 @@ def test_cards_are_coloured_by_what_they_mean(score, expected):
     y = np.repeat([0, 1], 40)
     context = case_of(Scores().fit(None, y), np.array(score)[:, None], y, groups=np.arange(80))
     for metric, severity in expected.items():
-        assert meaning_of(context, metric)[0] == severity
+        assert judgement_of(context, metric)[0] == severity
     assert cards(context).count('-card">') == 3
 
 
@@ -477,11 +477,11 @@ def test_images_seen_in_training_earn_no_praise():
     score = np.array([0.1] * 40 + [0.9] * 40)[:, None]
     context = case_of(Scores().fit(None, y), score, y, groups=np.arange(80))
     settings = replace(context.settings, seen_in_training=np.arange(80) < 3)
-    severity, words = meaning_of(replace(context, settings=settings), "roc_auc")
+    severity, words = judgement_of(replace(context, settings=settings), "roc_auc")
     assert severity == "note"
     assert words.endswith("but 3 of 80 images were seen in training")
     none_seen = replace(context.settings, seen_in_training=np.zeros(80, dtype=bool))
-    assert meaning_of(replace(context, settings=none_seen), "roc_auc")[0] == "good"
+    assert judgement_of(replace(context, settings=none_seen), "roc_auc")[0] == "good"
 
 
 def test_a_promised_floor_decides_the_colour_of_recall(features):
@@ -490,9 +490,9 @@ def test_a_promised_floor_decides_the_colour_of_recall(features):
     # Surer than the interval, which is two-sided, so that all of it lies above the floor.
     screening = RecallFloorClassifier(frozen, recall=0.5, confidence=0.995).fit(X, y)
     context = case_of(screening, X, y)
-    severity, words = meaning_of(context, "recall")
+    severity, words = judgement_of(context, "recall")
     assert severity == "good"
-    assert "the promised floor of 0.5" in words
+    assert "the guaranteed floor of 0.5" in words
 
 
 @pytest.mark.parametrize(
@@ -500,12 +500,12 @@ def test_a_promised_floor_decides_the_colour_of_recall(features):
     [
         (LogisticRegression(), 0.5, "Nobody chose the threshold"),
         (LinearSVC(), 0.0, "sign of its score"),
-        (FixedThresholdClassifier(LogisticRegression(), threshold=0.3), 0.3, "fixed by hand"),
+        (FixedThresholdClassifier(LogisticRegression(), threshold=0.3), 0.3, "set by hand"),
         (TunedThresholdClassifierCV(LogisticRegression(), scoring="f1"), None, "best for 'f1'"),
         (
             RecallFloorClassifier(LogisticRegression(), recall=0.7),
             None,
-            "recall of patients at 0.7 or more with confidence 0.95",
+            "recall of patients of at least 0.7 with confidence 0.95",
         ),
     ],
     ids=lambda value: type(value).__name__ if hasattr(value, "fit") else None,
@@ -600,7 +600,7 @@ def test_course_of_several_trainings_is_left_out():
     X, y = make_classification(40, random_state=0)
     pair = [("a", LogisticRegression()), ("b", LogisticRegression())]
     voting = VotingClassifier(pair, voting="soft").fit(X, y)
-    assert "several classifiers, each with a training of its own" in training_curves(voting)
+    assert "several classifiers, which were trained separately" in training_curves(voting)
 
 
 class Contrary(ClassifierMixin, BaseEstimator):
@@ -627,9 +627,9 @@ def test_decisions_that_no_threshold_tells_are_said_to_be_so(features):
     X, y, _, split = features
     context = case_of(Contrary(), X, y, split=split)
     assert context.rule.threshold is None
-    assert "No threshold on its scores" in context.rule.origin
+    assert "follow no known threshold on its scores" in context.rule.origin
     assert context.found["recall"].value == np.mean(X[120:][y[120:] == 1, 0] < 0)
-    assert "What other thresholds" in figures_of(context)
+    assert "Metrics at other thresholds" in figures_of(context)
 
 
 def test_model_without_scores_leaves_gaps(features):
@@ -637,7 +637,7 @@ def test_model_without_scores_leaves_gaps(features):
     report = EvaluationReport.from_estimator(Contrary(False), X, y, split=split)
     bodies = {name: text_of(body) for name, body in bodies_of(report).items()}
     assert bodies["figures"].count("the model has no scores.") == 6
-    assert "no scores to tell the worst by" in bodies["errors"]
+    assert "no scores to find the worst errors by" in bodies["errors"]
     assert "needs scores" in bodies["metrics"]
     assert report.threshold is None
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", report.date)  # today, where none is given
@@ -688,7 +688,7 @@ def test_promise_is_held_against_what_was_measured(features, shift, verdict):
     assert "The guarantee is exact, given the fitted model" in said
     negatives = y == 0
     none = text_of(operating_point(case_of(floor, X[negatives], y[negatives])).body)
-    assert "no positive images here" in none
+    assert "no positive images to check the guarantee on" in none
     positives = text_of(operating_point(case_of(floor, X[~negatives], y[~negatives])).body)
     for body in (none, positives):
         assert "nan" not in body
@@ -705,7 +705,7 @@ def test_what_speaks_against_the_figures_stands_at_the_top(model, xrays, tmp_pat
     y, split = np.append(xrays.target, 1), np.append(xrays.split, "test")
     context = case_of(model, paths, y, split=split, audit=True)
     top = text_of(summary(context).body)
-    assert "1 evaluated patient also in another part" in top
+    assert "1 evaluated patient also in another split" in top
     assert "Faults in the data" in top
     relations = context.collection.relations(context.audit).set_index("part")
     assert relations.loc["train", ["patients shared", "identical images shared"]].tolist() == [
@@ -720,7 +720,7 @@ def test_what_speaks_against_the_figures_stands_at_the_top(model, xrays, tmp_pat
 
 def test_audit_must_be_of_the_same_rows(model, xrays):
     audit = audit_images(xrays.filenames[:5], near_duplicates=False)
-    with pytest.raises(ValueError, match="audit is of 5 files"):
+    with pytest.raises(ValueError, match="audit has 5 files"):
         case_of(model, xrays.filenames, xrays.target, split=xrays.split, audit=audit)
 
 
@@ -759,12 +759,12 @@ def test_parameters_name_no_place_in_memory(model):
 
 def test_a_model_is_indented_by_its_nesting(model):
     frozen = FrozenEstimator(LogisticRegression(C=10, l1_ratio=0.25, max_iter=1234, tol=0.001))
-    lines = outlined(RecallFloorClassifier(frozen, recall=0.5, confidence=0.875)).splitlines()
+    lines = indented_code(RecallFloorClassifier(frozen, recall=0.5, confidence=0.875)).splitlines()
     assert max(map(len, lines)) <= 88
     assert lines[:2] == ["RecallFloorClassifier(", "  confidence=0.875,"]
     assert "  estimator=FrozenEstimator(" in lines
     assert lines[-1] == ")"
-    assert "<function as_rows>" in outlined(model)  # what is no code stays as it is
+    assert "<function as_rows>" in indented_code(model)  # what is no code stays as it is
 
 
 def test_scores_are_asked_for_once_per_kind(features):
@@ -840,7 +840,7 @@ def test_gate_has_a_section_with_what_it_would_withhold(features):
     assert gate.terms_ in html_module.unescape(body)
     row = report.frame[report.frame.metric == "withheld"].iloc[0]
     assert row.value == len(withheld) / 120
-    assert ("More is withheld here" in body) == (row.low > gate.false_alarm_rate_)
+    assert ("More images are withheld here" in body) == (row.low > gate.false_alarm_rate_)
     assert "withheld" in next(section.body for section in report.sections
                               if section.name == "metrics")  # fmt: skip
     without = EvaluationReport.from_estimator(model, X, y, **options)
