@@ -260,7 +260,7 @@ def test_threshold_is_the_highest_whose_exact_bound_keeps_the_floor(n, floor, co
     y = np.repeat([0, 1], n)
     scores = rng.normal(2.0 * y)
     if exact_lower_bound(n, n, confidence) < floor:
-        with pytest.raises(ValueError, match=f"has {n}"):
+        with pytest.raises(ValueError, match=f"there are {n}"):
             choose_operating_point(y, scores, recall=floor, confidence=confidence)
         return
     point = choose_operating_point(y, scores, recall=floor, confidence=confidence)
@@ -331,14 +331,14 @@ def test_fewest_patients_that_support_the_usual_floor():
     nearer = r"at least 0\.999999999 with confidence 0\.95 needs more than 100,000,000 patients"
     with pytest.raises(ValueError, match=nearer):
         choose_operating_point(y, y.astype(float), recall=0.999999999)
-    with pytest.raises(ValueError, match=r"has 149\."):
+    with pytest.raises(ValueError, match=r"there are 149\."):
         choose_operating_point(y, y.astype(float), n_future=100)
 
 
 def test_images_of_one_patient_do_not_make_up_for_patients():
     y = np.repeat([0, 1], [200, 400])
     groups = np.r_[np.arange(200), 200 + np.arange(400) // 4]
-    with pytest.raises(ValueError, match="has 100"):
+    with pytest.raises(ValueError, match="there are 100"):
         choose_operating_point(y, y.astype(float), groups=groups)
 
 

@@ -297,7 +297,7 @@ def test_unknown_patients_are_warned_of(images, collection):
             np.asarray(images), collection.target
         )
     assert not gate.patients_known_
-    assert "patients of their own" in gate.terms_
+    assert "counted as one patient each" in gate.terms_
 
 
 def test_fitted_state_is_arrays_and_simple_estimators(gated):

@@ -100,7 +100,7 @@ def test_a_file_that_was_changed_is_refused(monkeypatch, tmp_path):
     with pytest.raises(FileNotFoundError, match="missing"):
         load_pretrained()
     (tmp_path / "a.skpneumo").write_bytes(b"something else")
-    with pytest.raises(ValueError, match="not the file that skpneumo was released with"):
+    with pytest.raises(ValueError, match="differs from the released file"):
         load_pretrained()
 
 

@@ -1,6 +1,5 @@
 """Audit and evaluate the split of a collection that a report or a card is about."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,7 +49,7 @@ class EvaluatedSplit:
         """The images to evaluate."""
         return rows_of(self.collection, self.rows)
 
-    def labels(self, classes: Sequence[Any]) -> "NDArray[Any]":
+    def labels(self, classes: Any) -> "NDArray[Any]":
         """Give the labels of the whole collection as a model has them."""
         import numpy as np
 

@@ -274,9 +274,9 @@ class RecallFloorClassifier(
                 f"A class is called {REFER!r}, which is the answer for images between the two "
                 "thresholds. Rename the class, or leave specificity out."
             )
-        patients, known = find_patients_and_warn(X, len(y), groups)
+        all_patients, known = find_patients_and_warn(X, len(y), groups)
         self.patients_known_ = bool(known.all())
-        patients = patients if known.any() else None
+        patients = all_patients if known.any() else None
         fit_params = self._params_of_estimator(fit_params)
 
         context = self._init_callback_context(max_subtasks=None)
@@ -392,8 +392,8 @@ class RecallFloorClassifier(
         if isinstance(self.estimator, FrozenEstimator):
             return 0
         X, y = check_samples(X, y)
-        patients, known = find_patients_and_warn(X, len(y), groups)
-        patients = patients if known.any() else None
+        all_patients, known = find_patients_and_warn(X, len(y), groups)
+        patients = all_patients if known.any() else None
         splits, _ = self._planned_splits(X, y, patients, positive_label(y, self.pos_label))
         return len(splits) + (not self.ensemble)
 

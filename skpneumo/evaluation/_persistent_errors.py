@@ -214,7 +214,7 @@ def _shares(wrong: NDArray[np.bool_], patient: NDArray[np.intp]) -> "pd.DataFram
     everything = np.ones(len(wrong), dtype=bool)
     rows = []
     for name, hit in (("any run", wrong.any(axis=1)), ("every run", wrong.all(axis=1))):
-        share = clustered_share(hit, everything, patient, 0.95)
+        share = clustered_share(np.asarray(hit), everything, patient, 0.95)
         columns = ("value", "low", "high", "n", "n_patients")
         rows.append({"wrong_in": name} | {column: getattr(share, column) for column in columns})
     return pd.DataFrame(rows)

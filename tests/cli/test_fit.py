@@ -158,7 +158,7 @@ def test_backbone_by_name_from_a_random_start(xrays, tmp_path):
     [
         (["--recipe", "robst"], "'robust'"),
         (["--weights", "somewhere.h5"], "trains from scratch"),
-        (["--recipe", "hog-svm", "--epochs", "3"], "Leave epochs out"),
+        (["--recipe", "hog-svm", "--epochs", "3"], "--epochs 3 is for recipes with a network"),
     ],
 )
 def test_wrong_recipe_is_told_before_training(options, said, xrays, tmp_path, capsys):

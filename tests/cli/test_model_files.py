@@ -56,7 +56,7 @@ def test_pickles_are_warned_of_before_they_are_opened(model_file, xrays, tmp_pat
 def test_what_ends_as_ours_is_never_unpickled(name, xrays, tmp_path, capsys):
     joblib.dump(MakesFolder(tmp_path / "made"), tmp_path / name)
     assert main(["predict", str(tmp_path / name), xrays.filenames[0]]) == 1
-    assert "no .skpneumo file" in capsys.readouterr().err
+    assert "not a .skpneumo file" in capsys.readouterr().err
     assert not (tmp_path / "made").exists()
 
 

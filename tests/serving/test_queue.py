@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from skpneumo.serving._queue import BusyError, ModelQueue, Places
+from skpneumo.serving._queue import BusyError, ModelQueue, WaitingRoom
 
 
 def run_with(queue, body):
@@ -111,11 +111,11 @@ def test_who_has_gone_is_not_answered_and_others_are():
 
 
 def test_places_are_bounded_and_given_back_after_errors_too():
-    places = Places(2)
-    with places.one(), places.one():
-        with pytest.raises(BusyError, match="2 images"), places.one():
+    places = WaitingRoom(2)
+    with places.reserve(), places.reserve():
+        with pytest.raises(BusyError, match="2 images"), places.reserve():
             pass
-        assert places.n_taken == 2
-    with pytest.raises(KeyError), places.one():
+        assert places.n_reserved == 2
+    with pytest.raises(KeyError), places.reserve():
         raise KeyError
-    assert places.n_taken == 0
+    assert places.n_reserved == 0

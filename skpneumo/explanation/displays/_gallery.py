@@ -19,7 +19,7 @@ from skpneumo._typing import ArrayLike
 from skpneumo.explanation._methods import maps_by
 from skpneumo.explanation._model import require_probabilities, require_target
 from skpneumo.explanation._source_images import SourceImage, source_images
-from skpneumo.explanation.displays._captions import Subject, subject_said
+from skpneumo.explanation.displays._captions import Subject, subject_from_predictions
 from skpneumo.explanation.displays._overlay import common_limit, draw_colour_bar, draw_overlay
 from skpneumo.fitted import positive_label
 
@@ -160,7 +160,7 @@ class HeatMapGalleryDisplay:
         )
         confident = most_confident_of(predictions, n_images)
         chosen = _safe_indexing(X, confident.rows)
-        subject = subject_said(
+        subject = subject_from_predictions(
             estimator,
             np.asarray(predictions.score)[confident.rows],
             labels[confident.rows],
