@@ -188,7 +188,7 @@ def test_class_distribution_before_and_after():
     assert [bar.get_height() for bar in display.bars_[1]] == [30, 30]
     assert [text.get_text() for text in display.ax_.get_xticklabels()] == ["NORMAL", "PNEUMONIA"]
     assert {text.get_text() for text in display.ax_.texts} == {"30", "50"}
-    with pytest.raises(ValueError, match="1 target_names for the 2 classes"):
+    with pytest.raises(ValueError, match="target_names has 1 names"):
         ClassDistributionDisplay.from_labels(Y, target_names=["NORMAL"])
 
 

@@ -170,7 +170,7 @@ def test_images_without_a_subgroup_are_in_none(subgroups):
 def test_subgroups_can_be_left_out():
     frame = evaluate_predictions(Y, SCORE, filenames=XRAYS, subgroups=None)
     assert frame["subgroup"].unique().tolist() == ["all"]
-    with pytest.raises(ValueError, match="subgroups='sex' is neither"):
+    with pytest.raises(ValueError, match="subgroups='sex' is not 'etiology'"):
         evaluate_predictions(Y, SCORE, subgroups="sex")
 
 

@@ -175,7 +175,7 @@ class SplitsPatients:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"split": ["test"] * 40, "test": ([], [])}, "both test and split"),
+        ({"split": ["test"] * 40, "test": ([], [])}, "Both test and split"),
         ({"split": ["test"] * 40}, "in 40 of 40 rows"),
         ({"split": ["train"] * 40}, "in 0 of 40 rows"),
         ({"cv": GroupShuffleSplit(2)}, "does not test each image exactly once"),
@@ -191,7 +191,7 @@ def test_what_cannot_be_meant_is_refused(arguments, message):
 
 
 def test_features_without_names_need_patients():
-    with pytest.raises(ValueError, match="neither patients nor files"):
+    with pytest.raises(ValueError, match="neither patients nor file names"):
         compare_protocols(LogisticRegression(), np.zeros((4, 2)), [0, 0, 1, 1])
 
 

@@ -262,9 +262,7 @@ class OwnStep(TransformerMixin, BaseEstimator):
 
 def test_a_search_is_refused_with_the_remedy(rows, tmp_path):
     search = GridSearchCV(LogisticRegression(), {"C": [1.0]}, cv=2).fit(*rows)
-    with pytest.raises(
-        TypeError, match=r"GridSearchCV, a search. Save its best_estimator_"
-    ):
+    with pytest.raises(TypeError, match=r"GridSearchCV, a search. Save its best_estimator_"):
         save_model(search, tmp_path / "model.skpneumo")
     save_model(search.best_estimator_, tmp_path / "model.skpneumo")
 

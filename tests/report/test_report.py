@@ -728,7 +728,7 @@ def test_audit_must_be_of_the_same_rows(model, xrays):
     ("options", "message"),
     [
         ({"part": "holdout"}, r"no 'holdout'.*\['test', 'train'\]"),
-        ({"target_names": ["one"]}, "1 target_names for the 2 classes"),
+        ({"target_names": ["one"]}, "target_names has 1 names"),
         ({"split": ["test"]}, "inconsistent numbers"),
     ],
 )

@@ -125,7 +125,7 @@ def plot_evaluation(
     negatives = np.unique(labels[~predictions.positive])
     if not predictions.positive.any() or not len(negatives):
         raise ValueError(
-            f"Curves need images of both classes, but all labels in y are {labels[0]!r}. Evaluate "
+            f"Curves need images of both classes, but all labels in y are {labels.tolist()[0]!r}. Evaluate "
             "images of both classes."
         )
     positive = predictions.pos_label if display_labels is None else display_labels[1]

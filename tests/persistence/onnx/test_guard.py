@@ -116,10 +116,10 @@ ATTACKS = {
         "holds tensors",
     ),
     "loop without a bound": (node("Loop", "", "", body=body()), "loop without a bound"),
-    "loop of many turns": (endless_loop, "too many turns"),
+    "loop of many turns": (endless_loop, "too many iterations"),
     "least whole number by -1": (divide, "divides whole numbers"),
-    "larger shape": (larger_shape, "another size than its shape"),
-    "negative shape": (negative_shape, "another size than its shape"),
+    "larger shape": (larger_shape, "does not match its shape"),
+    "negative shape": (negative_shape, "does not match its shape"),
     "text": (text_constant, "of a type"),
     "sparse": (sparse_constant, "sparse"),
     "function": (function, "functions"),
@@ -185,7 +185,7 @@ def test_answers_that_are_no_probabilities_are_refused(data):
                 each.input[0] = "loud"
         model.graph.initializer.append(numpy_helper.from_array(np.float64([[7, -6]]), "loud"))
 
-    with pytest.raises(ValueError, match="not a probability"):
+    with pytest.raises(ValueError, match="does not return a probability"):
         OnnxSession(changed(data, shout)).predict(np.zeros((8, 8, 1), np.uint8))
 
 
