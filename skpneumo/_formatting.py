@@ -1,9 +1,17 @@
 """Format numbers with their interval and sample size, and names so that they can be shown."""
 
 import math
+from collections.abc import Sequence, Sized
 from typing import Any
 
-__all__ = ["based_on", "class_name", "counted", "printable", "with_interval"]
+__all__ = [
+    "based_on",
+    "class_name",
+    "counted",
+    "printable",
+    "require_one_name_each",
+    "with_interval",
+]
 
 # C0 and C1, with which a terminal is told to do something, and those that turn text around.
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
@@ -126,6 +134,36 @@ def class_name(*labels: Any) -> str:
     """
     names = [label if isinstance(label, str) else f"class {label}" for label in labels]
     return " or ".join(names) or "negative"
+
+
+def require_one_name_each(target_names: Sized, classes: Sequence[Any]) -> None:
+    """Raise unless there is one name for each class.
+
+    Parameters
+    ----------
+    target_names : sequence of str
+        Names of the classes.
+    classes : sequence of label
+        The classes.
+
+    Raises
+    ------
+    ValueError
+        If the numbers differ.
+
+    Examples
+    --------
+    >>> from skpneumo._formatting import require_one_name_each
+    >>> require_one_name_each(["NORMAL"], [0, 1])
+    Traceback (most recent call last):
+        ...
+    ValueError: target_names has 1 names, but there are 2 classes: [0, 1]. ...
+    """
+    if len(target_names) != len(classes):
+        raise ValueError(
+            f"target_names has {len(target_names)} names, but there are {len(classes)} classes: "
+            f"{classes}. Pass one name for each, in this order."
+        )
 
 
 def printable(text: str) -> str:

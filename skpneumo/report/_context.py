@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import UndefinedMetricWarning
 
-from skpneumo._formatting import class_name
+from skpneumo._formatting import class_name, require_one_name_each
 from skpneumo._predictions import Predictions
 from skpneumo._responses import reasons_to_withhold
 from skpneumo.evaluation import DominantPatientWarning, evaluate_predictions, why_useless
@@ -199,11 +199,7 @@ def _label_names(
     classes = np.asarray(estimator.classes_).tolist()
     if target_names is None:
         return {label: class_name(label) for label in [*classes, *np.unique(labels).tolist()]}
-    if len(target_names) != len(classes):
-        raise ValueError(
-            f"target_names has {len(target_names)} names, but there are {len(classes)} classes: "
-            f"{classes}. Pass one name for each, in this order."
-        )
+    require_one_name_each(target_names, classes)
     unnamed = {label: class_name(label) for label in np.unique(labels).tolist()}
     return unnamed | dict(zip(classes, map(str, target_names), strict=True))
 

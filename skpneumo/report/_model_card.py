@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skpneumo._formatting import counted
+from skpneumo._formatting import counted, require_one_name_each
 from skpneumo.fitted import classifiers_of, gate_of, threshold_of
 from skpneumo.report._card_blocks import (
     Block,
@@ -247,9 +247,5 @@ def _caveats(estimator: Any, evidence: Evidence, from_file: Mapping[str, Any]) -
 def _class_names(estimator: Any, target_names: Sequence[str] | None) -> list[str]:
     labels = np.asarray(estimator.classes_).tolist()
     names = getattr(estimator, "target_names_", labels) if target_names is None else target_names
-    if len(names) != len(labels):
-        raise ValueError(
-            f"target_names has {len(names)} names, but there are {len(labels)} classes: {labels}. "
-            "Pass one name for each, in this order."
-        )
+    require_one_name_each(names, labels)
     return [str(name) for name in names]

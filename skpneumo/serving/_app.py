@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skpneumo._formatting import require_one_name_each
 from skpneumo.serving._access import allowed_names_and_token
 from skpneumo.serving._limits import Limits
 from skpneumo.serving._model import ServedModel
@@ -101,9 +102,5 @@ def make_app(
 def _names(estimator: Any, target_names: Sequence[str] | None) -> list[str]:
     labels = np.asarray(estimator.classes_).tolist()
     names = getattr(estimator, "target_names_", labels) if target_names is None else target_names
-    if len(names) != len(labels):
-        raise ValueError(
-            f"target_names has {len(names)} names, but there are {len(labels)} classes: {labels}. "
-            "Pass one name for each, in this order."
-        )
+    require_one_name_each(names, labels)
     return [str(name) for name in names]

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
 
+from skpneumo._formatting import require_one_name_each
 from skpneumo._plotting import (
     BLUE,
     HATCHES,
@@ -126,11 +127,8 @@ class ClassDistributionDisplay:
         if y_resampled is not None:
             series = {"before": before, "after": column_or_1d(y_resampled)}
         classes = np.unique(np.concatenate(list(series.values())))
-        if target_names is not None and len(target_names) != len(classes):
-            raise ValueError(
-                f"target_names has {len(target_names)} names, but there are {len(classes)} "
-                f"classes: {classes.tolist()}. Pass one name for each, in this order."
-            )
+        if target_names is not None:
+            require_one_name_each(target_names, classes.tolist())
         counts = {
             name: np.array([np.count_nonzero(labels == each) for each in classes])
             for name, labels in series.items()

@@ -125,8 +125,8 @@ def plot_evaluation(
     negatives = np.unique(labels[~predictions.positive])
     if not predictions.positive.any() or not len(negatives):
         raise ValueError(
-            f"Curves need images of both classes, but all labels in y are {labels.tolist()[0]!r}. Evaluate "
-            "images of both classes."
+            "Curves need images of both classes, but all labels in y are "
+            f"{labels.tolist()[0]!r}. Evaluate images of both classes."
         )
     positive = predictions.pos_label if display_labels is None else display_labels[1]
     if display_labels is None:

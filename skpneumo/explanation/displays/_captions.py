@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length
 
-from skpneumo._formatting import class_name
+from skpneumo._formatting import class_name, require_one_name_each
 from skpneumo._typing import ArrayLike
 from skpneumo.explanation._model import (
     decision_threshold,
@@ -84,11 +84,8 @@ def subject_from_predictions(
         If the number of names is not that of the classes.
     """
     classes = np.asarray(estimator.classes_).tolist()
-    if target_names is not None and len(target_names) != len(classes):
-        raise ValueError(
-            f"target_names has {len(target_names)} names, but there are {len(classes)} classes: "
-            f"{classes}. Pass one name for each, in this order."
-        )
+    if target_names is not None:
+        require_one_name_each(target_names, classes)
     names = [class_name(label) for label in classes] if target_names is None else target_names
     named = dict(zip(classes, names, strict=True))
     truth = None

@@ -8,6 +8,7 @@ import onnx
 from onnx import helper
 
 from skpneumo import __version__
+from skpneumo._formatting import require_one_name_each
 from skpneumo._input_checks import REASONS
 from skpneumo.fitted import gate_of, threshold_of
 from skpneumo.persistence.onnx._calibration import column
@@ -100,11 +101,8 @@ def _facts(
         )
     (way,) = ways
     classes = np.asarray(estimator.classes_).tolist()
-    if target_names is not None and len(target_names) != len(classes):
-        raise ValueError(
-            f"target_names has {len(target_names)} names, but there are {len(classes)} classes: "
-            f"{classes}. Pass one name for each, in this order."
-        )
+    if target_names is not None:
+        require_one_name_each(target_names, classes)
     threshold = threshold_of(estimator)
     chooser = None if threshold is None else threshold.chosen_by
     return ModelFacts(
