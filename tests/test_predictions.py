@@ -40,7 +40,7 @@ def test_labels_of_any_type(negative, positive, pos_label):
 
 @pytest.mark.parametrize("label", ["NORMAL", "normal", "Healthy"])
 def test_normal_is_not_taken_for_the_positive_class(label):
-    with pytest.raises(ValueError, match=r"hardly the one.*Pass pos_label='A'"):
+    with pytest.raises(ValueError, match=r"not sound like the illness.*Pass pos_label='A'"):
         Predictions.of(["A", label], [0.1, 0.9])
     assert Predictions.of(["A", label], [0.1, 0.9], pos_label=label).positive.tolist() == [
         False,
@@ -67,8 +67,8 @@ def test_single_label_needs_a_name_unless_it_is_zero_or_one():
         ({"y": [0, 1], "y_score": [0.1, 0.9], "groups": ["a"]}, "2 samples but 1 groups"),
         ({"y": [0, 1], "y_score": [0.1, 0.9], "pos_label": 5}, "pos_label=5 is not one of"),
         ({"y": [0, 1], "y_score": [-2.0, 3.0]}, "range from -2 to 3"),
-        ({"y": [0, 1], "y_pred": [0, 1], "threshold": 0.5}, "both y_pred and threshold=0.5"),
-        ({"y": [0, 1]}, "Nothing to evaluate"),
+        ({"y": [0, 1], "y_pred": [0, 1], "threshold": 0.5}, "Both y_pred and threshold=0.5"),
+        ({"y": [0, 1]}, "nothing to evaluate"),
         ({"y": [0, 1], "y_pred": ["0", "1"]}, "y has labels such as 0, y_pred such as '0'"),
         ({"y": ["A", "B"], "y_pred": [0, 1]}, "text never equals a number"),
         ({"y": [0, 1, "1"], "y_score": [0.1, 0.2, 0.3]}, "text, such as '1', .* such as 0"),

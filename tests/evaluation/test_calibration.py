@@ -83,7 +83,7 @@ def test_calibration_error_refuses_no_bins():
     ("arguments", "message"),
     [
         (([0, 1], [np.nan, 0.5]), "y_prob ranges from nan"),
-        (([], []), "y has no labels"),
+        (([], []), "y is empty"),
         ((["a", None], [0.1, 0.9]), "lacks the label of 1 of 2 images, the first in row 1"),
         (([0, 1, 1], [0.1, 0.9]), "inconsistent numbers of samples"),
     ],

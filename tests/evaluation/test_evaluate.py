@@ -356,7 +356,7 @@ def test_what_has_a_value_has_an_interval_however_few_the_images(seed):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"y": [], "y_score": []}, ValueError, "y has no labels"),
+        ({"y": [], "y_score": []}, ValueError, "y is empty"),
         ({"y": [0, None], "y_score": [0.1, 0.2]}, ValueError, "lacks the label of 1 of 2"),
         ({"threshold": np.nan}, ValueError, "threshold is NaN"),
         ({"threshold": "0.5"}, TypeError, "threshold must be an instance of float"),
@@ -483,7 +483,7 @@ def test_patients_are_checked_before_anything_is_predicted():
     model = Slow().fit([[0.0], [1.0]], [0, 1])
     with pytest.raises(ValueError, match="2 samples but 1 groups"):
         evaluate(model, [[0.0], [1.0]], [0, 1], groups=["a"])
-    with pytest.raises(ValueError, match="y has no labels"):
+    with pytest.raises(ValueError, match="y is empty"):
         evaluate(model, [], [])
 
 

@@ -136,7 +136,7 @@ def test_names_come_from_paths():
 
 
 def test_nothing_has_no_errors():
-    with pytest.raises(ValueError, match="y has no labels"):
+    with pytest.raises(ValueError, match="y is empty"):
         persistent_errors([], np.empty((0, 2)))
 
 

@@ -155,5 +155,5 @@ def test_positive_label_must_be_one_of_the_labels(make):
         make("ill")(LogisticRegression().fit(X, LABELS["strings"][0]), X, LABELS["strings"][0])
     with pytest.raises(ValueError, match="pos_label=2 is not one"):
         sensitivity_at_specificity([0, 1], [0.1, 0.9], pos_label=2)
-    with pytest.raises(ValueError, match="y has no labels"):
+    with pytest.raises(ValueError, match="y is empty"):
         sensitivity_at_specificity([], [])
