@@ -46,7 +46,7 @@ DATA_SETS = {
 
 
 @pytest.mark.parametrize("make", DATA_SETS.values(), ids=DATA_SETS)
-def test_the_line_that_is_printed_makes_arrays_of_a_data_set(make):
+def test_the_suggested_line_converts_a_data_set_to_arrays(make):
     data = make()
     with pytest.raises(TypeError, match="Expected an array of images, got") as caught:
         check_is_array(data)
@@ -116,6 +116,6 @@ def test_arrays_and_rows_pass(fine):
         (["a", None, "b", None], "NaN or None in 2 of 4 labels, the first in row 1"),
     ],
 )
-def test_labels_that_are_none(labels, message):
+def test_other_objects_than_labels_are_refused(labels, message):
     with pytest.raises(ValueError, match=message):
         check_labels(labels)

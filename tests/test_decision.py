@@ -155,7 +155,7 @@ def test_floor_is_broken_as_often_as_theory_says_and_no_more_than_promised(scena
     assert_kept(scenario.image_recall(thresholds) < floor, 1 - confidence)
 
 
-def test_counting_images_for_patients_breaks_the_floor():
+def test_counting_images_instead_of_patients_breaks_the_floor():
     scenario, rng = SCENARIOS["near copies"], np.random.default_rng(0)
     positive = scenario.draw(rng, 400, 120)
     negative = scenario.draw(rng, 400, 30, positive=False)
@@ -435,7 +435,7 @@ def test_missing_patients_are_neither_merged_nor_guessed(missing):
         {"pos_label": [1]},
     ],
 )
-def test_what_may_be_promised_is_validated(wrong):
+def test_floors_and_confidence_are_validated(wrong):
     with pytest.raises(ValueError, match=f"The '{next(iter(wrong))}' parameter of choose_op"):
         choose_operating_point([0, 1], [0.1, 0.9], **wrong)
 
@@ -451,7 +451,7 @@ def test_class_called_refer_cannot_be_told_from_referral(samples):
         classifier.set_params(specificity=0.5).fit(X, y, groups=groups)
 
 
-def test_nothing_supports_no_floor():
+def test_no_images_support_no_floor():
     with pytest.raises(ValueError, match="minimum of 1 is required"):
         choose_operating_point([], [])
 
@@ -483,7 +483,7 @@ def test_exact_limits_are_where_the_binomial_tails_are_half_the_risk(count, conf
     assert (high == 1) if k == n else binom.cdf(k, n, high) == pytest.approx(tail, rel=1e-6)
 
 
-def test_labels_that_cannot_be_meant_are_refused():
+def test_invalid_labels_are_refused():
     scores = np.linspace(0, 1, 200)
     two = np.repeat([0, 1], 100)
     with pytest.raises(ValueError, match="pass pos_label='BACTERIA'"):
@@ -683,7 +683,7 @@ def kaggle_names(n_normal=60, n_pneumonia=60, n_images=2):
 
 
 @pytest.mark.parametrize("form", [list, np.array, lambda names: np.array(names)[:, None]])
-def test_patients_are_read_off_paths(form):
+def test_patients_are_read_from_paths(form):
     names, y = kaggle_names()
     model = make_pipeline(FunctionTransformer(lengths), StandardScaler(), LogisticRegression())
     classifier = RecallFloorClassifier(model, recall=0.9).fit(form(names), y)
@@ -691,7 +691,7 @@ def test_patients_are_read_off_paths(form):
     assert classifier.predict(form(names)).shape == y.shape
 
 
-def test_patients_are_read_off_images_that_carry_their_names():
+def test_patients_are_read_from_images_with_file_names():
     class NamedImages(np.ndarray):
         filenames = None
 
@@ -826,7 +826,7 @@ def test_floor_holds_on_the_rest_of_the_real_patients(real_data):
 
 
 @pytest.mark.parametrize("parameters", [{}, {"cv": 3}, {"cv": 3, "ensemble": False}])
-def test_callbacks_hear_of_the_floor_and_of_the_models(capsys, parameters):
+def test_callbacks_are_called_for_the_floor_and_the_models(capsys, parameters):
     X, y = make_classification(300, random_state=0)
     screening = RecallFloorClassifier(LogisticRegression(), recall=0.8, **parameters)
     told = clone(screening).set_callbacks(ProgressBar()).fit(X, y, groups=range(300))

@@ -74,5 +74,5 @@ def test_every_sample_needs_a_patient(groups):
         check_groups(groups, 2)
 
 
-def test_no_samples_have_no_patients():
+def test_no_samples_are_accepted():
     assert check_groups([], 0).shape == (0,)

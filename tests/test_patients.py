@@ -68,7 +68,7 @@ def test_groups_override_what_x_carries_and_that_overrides_the_names():
 
 
 @pytest.mark.parametrize("missing", [None, np.nan, pd.NA, "", " "])
-def test_a_missing_patient_is_read_off_the_name_or_unknown(missing):
+def test_a_missing_patient_is_read_from_the_name_or_unknown(missing):
     X = frame_of(["person1_virus_6.jpeg", "scan.png", "c.png"], [missing, missing, "ann"])
     with pytest.warns(UnknownPatientsWarning, match="1 of 2 file names"):
         patients = patients_of(X, 3)
@@ -85,7 +85,7 @@ def test_rows_made_of_several_patients_make_those_one():
     assert patients_of(X, 5).tolist() == ["a", "a", "c", "a", "d"]
 
 
-def test_what_nothing_tells_is_said():
+def test_unknown_patients_have_a_warning():
     _, known, (remark,) = find_patients(np.zeros((3, 2)), 3)
     assert not known.any()
     assert "3 samples" in remark
@@ -209,7 +209,7 @@ IMAGES = ImageArray(
         (lambda X: X + X, "aabbcc"),
     ],
 )
-def test_what_keeps_the_rows_keeps_their_patients(derive, patients):
+def test_steps_that_keep_rows_keep_their_patients(derive, patients):
     derived = derive(IMAGES)
     assert "".join(derived.patients) == patients
     assert len(derived.filenames) == len(derived.patients) == len(derived)
@@ -228,7 +228,7 @@ def test_what_keeps_the_rows_keeps_their_patients(derive, patients):
         lambda X: np.repeat(X, 2),
     ],
 )
-def test_what_mixes_rows_names_no_patient(derive):
+def test_steps_that_mix_rows_have_no_patients(derive):
     assert getattr(derive(IMAGES), "patients", None) is None
 
 
@@ -247,7 +247,7 @@ def test_copies_keep_their_patient_and_new_rows_those_of_their_sources():
     )
 
 
-def test_new_rows_name_their_sources_where_nothing_tells_the_patients():
+def test_new_rows_name_their_sources_if_patients_are_unknown():
     rng = np.random.default_rng(0)
     names = [f"scan-{i}.png" for i in range(30)]
     images = ImageArray(rng.integers(0, 256, (30, 5, 5, 1)).astype(np.uint8), names)
@@ -505,7 +505,7 @@ def estimators(draw, patient_of):
 @given(data=st.data(), collection=collections(), nested=st.booleans())
 # Without shrinking, which takes minutes where each example is several searches.
 @settings(max_examples=4, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
-def test_no_nest_has_a_patient_on_both_sides(nest, data, collection, nested):
+def test_no_nested_estimator_has_a_patient_on_both_sides(nest, data, collection, nested):
     X, y, patient_of, known = collection
     model = nest(*data.draw(estimators(patient_of)))
     with warnings.catch_warnings(record=True) as caught:

@@ -534,7 +534,7 @@ def test_weights_follow_resampled_rows():
     assert weighted.score(X, y) == 1.0
 
 
-def test_weights_of_rows_that_a_sampler_makes_up_are_refused():
+def test_weights_of_synthetic_rows_are_refused():
     X = np.random.default_rng(0).integers(0, 99, (30, 4, 4, 1)).astype(np.uint8)
     y = np.repeat([0, 1], [20, 10])
     classifier = CNNClassifier(filters=(2,), epochs=1, random_state=0)

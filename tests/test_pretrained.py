@@ -62,7 +62,7 @@ def test_the_script_makes_what_is_loaded(weights, trained, xrays):
 
 
 @pytest.mark.slow
-def test_the_script_says_what_it_did(trained):
+def test_the_script_prints_its_steps(trained):
     folder, printed = trained
     path = folder / "kermany-3.skpneumo"
     assert (folder / "kermany-3.txt").read_text() == printed
@@ -104,7 +104,7 @@ def test_a_file_that_was_changed_is_refused(monkeypatch, tmp_path):
         load_pretrained()
 
 
-def test_what_ships_is_what_the_index_says():
+def test_the_shipped_files_are_those_of_the_index():
     """Holds for whatever weights there are; each has its script's output beside it."""
     index = json.loads((_pretrained.WEIGHTS / "index.json").read_text())
     for name, entry in index.items():

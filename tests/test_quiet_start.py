@@ -34,7 +34,7 @@ def test_native_remarks_are_noise(line):
         "INFO:mine:I0000 is what I say",
     ],
 )
-def test_what_is_no_noise_stays(line):
+def test_other_lines_than_noise_are_kept(line):
     assert not is_noise(line)
 
 
@@ -82,7 +82,7 @@ def test_noise_is_held_back_and_the_rest_and_logging_are_not(fake_tensorflow):
     ]
 
 
-def test_whoever_asked_to_see_it_sees_it(fake_tensorflow):
+def test_noise_is_shown_if_the_user_asked_for_it(fake_tensorflow):
     shown = run(FAKE, TF_CPP_MIN_LOG_LEVEL="0", **fake_tensorflow).stderr
     assert NOISE in shown
 

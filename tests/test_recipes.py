@@ -168,7 +168,7 @@ def test_three_classes_end_to_end(etiology):
     assert recalls.mean() > 0.5  # guessing gives a third
 
 
-def test_as_many_of_each_class_are_drawn_where_that_is_stated(xrays):
+def test_classes_are_balanced_if_the_study_states_it(xrays):
     balance = make_recipe("cnn-undersampled", random_state=0)[0]
     assert isinstance(balance, ImageResampler)
     _, y = balance.fit_resample(xrays.filenames, xrays.target)
@@ -176,7 +176,7 @@ def test_as_many_of_each_class_are_drawn_where_that_is_stated(xrays):
 
 
 @pytest.mark.parametrize("name", ["robust", "quality"])
-def test_our_recipes_are_not_trained_on_what_is_held_back(name):
+def test_our_recipes_do_not_train_on_corruptions_held_back(name):
     """Stress tests that are held back from it stay so: see the list of them."""
     assert HELD_BACK == ("keystone 15 %", "sigmoid window", "white frame 8 %")
     augmentation = make_recipe(name)[-1].augmentation
@@ -213,7 +213,7 @@ def test_edges_are_described_whatever_the_exposure():
         hog_features(images[:, :15])
 
 
-def test_without_scikit_image_the_line_that_installs_it_is_said(monkeypatch):
+def test_without_scikit_image_the_error_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "skimage.feature", None)
     with pytest.raises(ImportError, match=r"pip install \"skpneumo\[hog\]\""):
         hog_features(np.zeros((1, 16, 16, 1), np.uint8))
@@ -262,7 +262,7 @@ def test_weights_for_a_network_from_scratch_are_refused(weights):
 @pytest.mark.parametrize(
     ("name", "meant"), [("robst", "robust"), ("densnet121", "densenet121"), ("vgg-16", "vgg16")]
 )
-def test_unknown_names_are_refused_with_what_was_meant(name, meant):
+def test_unknown_names_are_refused_with_a_suggestion(name, meant):
     with pytest.raises(ValueError, match=f"no recipe '{name}'. Did you mean '{meant}'") as raised:
         make_recipe(name)
     for known in NAMES:
@@ -284,7 +284,7 @@ def test_random_state_reaches_every_part_that_is_random(name):
     assert None not in states.values()
 
 
-def test_making_recipes_moves_no_global_generator():
+def test_making_recipes_does_not_use_global_generators():
     before = np.random.get_state()[1].copy()  # noqa: NPY002
     for name in NAMES:
         make_recipe(name)

@@ -29,7 +29,7 @@ def test_a_name_that_has_vanished_says_which_versions_work(monkeypatch):
         _sklearn._gone  # noqa: B018
 
 
-def test_a_name_that_is_not_listed_is_no_attribute():
+def test_a_name_that_is_not_listed_is_not_an_attribute():
     with pytest.raises(AttributeError, match="no attribute 'BaseSearch'"):
         _sklearn.BaseSearch  # noqa: B018
 

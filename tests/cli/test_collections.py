@@ -128,7 +128,7 @@ def test_by_default_a_fifth_is_held_out_where_nothing_else_is(tmp_path):
 
 
 @pytest.mark.parametrize("command", [["fit"], ["tune"]])
-def test_folders_that_are_no_classes_are_refused(command, tmp_path, xrays, capsys):
+def test_folders_that_are_not_classes_are_refused(command, tmp_path, xrays, capsys):
     folder = copies(["NORMAL", "documents"], tmp_path, xrays)
     assert main([*command, str(folder), "--out", str(tmp_path / "m.joblib"), *TINY[2:]]) == 1
     err = capsys.readouterr().err
@@ -179,7 +179,7 @@ def test_options_that_do_not_fit_are_refused(options, said, xrays, capsys):
     assert said in capsys.readouterr().err
 
 
-def test_what_is_asked_in_python_is_asked_in_the_shell(xrays, tmp_path, capsys):
+def test_an_unclear_positive_class_is_asked_for(xrays, tmp_path, capsys):
     for folder, files in {"COVID": xrays.filenames[:3], "TB": xrays.filenames[-3:]}.items():
         (tmp_path / folder).mkdir()
         for file in files:
@@ -248,7 +248,7 @@ SKIPPED = {*STRANGERS, "broken", "pipe", "socket"}
 
 
 @pytest.mark.filterwarnings("ignore::skpneumo.datasets.UnknownPatientsWarning")
-def test_every_file_has_exactly_one_fate_that_a_reader_can_find(every_kind, model_file, capsys):
+def test_every_file_is_reported_exactly_once(every_kind, model_file, capsys):
     from skpneumo.datasets import SkippedFilesWarning, load_chest_xray
 
     images, damaged = {*IMAGES, *RADIOGRAPHS}, {*DAMAGED, *NO_RADIOGRAPHS}
@@ -279,7 +279,7 @@ def test_every_file_has_exactly_one_fate_that_a_reader_can_find(every_kind, mode
     assert errors["pipe"] == "skipped: a pipe, socket or device"
 
 
-def test_what_a_command_writes_itself_is_no_stranger(model_file, xrays, tmp_path, capsys):
+def test_output_files_of_commands_are_not_reported_as_unknown(model_file, xrays, tmp_path, capsys):
     shutil.copy(xrays.filenames[0], tmp_path)
     out = tmp_path / "rows.csv"
     assert main(["predict", str(model_file), str(tmp_path), "--out", str(out)]) == 0
@@ -317,7 +317,7 @@ def foreign_names(xrays, tmp_path):
     ],
     ids=lambda command: f"{command[0]}{command[-2]}",
 )
-def test_names_that_are_no_utf_8_work_in_every_command(
+def test_names_that_are_not_utf_8_work_in_every_command(
     command, foreign_names, model_file, tmp_path, capsys
 ):
     (odd,) = (os.fspath(path) for path in Path(foreign_names).rglob("*t*.jpeg") if _is_odd(path))

@@ -81,7 +81,7 @@ def test_a_machine_without_faults_has_no_remarks():
         ({}, {"has_gpu": True, "takes_all_memory": True}, "device_slots"),
     ],
 )
-def test_what_is_slow_is_named(machine, backend, word):
+def test_slow_parts_are_named(machine, backend, word):
     (found,) = remarks(replace(MACHINE, **machine), replace(BACKEND, **backend))
     assert word in found
 
@@ -133,7 +133,7 @@ def test_unknown_machines_are_described_too(monkeypatch, tmp_path):
 # The cache
 
 
-def test_no_folder_is_no_fault(tmp_path):
+def test_a_missing_cache_folder_is_not_a_fault(tmp_path):
     facts, sound = _system_info.cache_facts(tmp_path / "nowhere")
     assert sound
     assert "first loader creates it" in facts["folder"]

@@ -76,9 +76,7 @@ def test_strange_files_are_rows_with_their_error(model_file, xrays, tmp_path, ca
     assert "2 of 4 files" in capsys.readouterr().err
 
 
-def test_what_the_gate_withholds_has_no_figure(
-    gated_model_file, xrays, upside_down, tmp_path, capsys
-):
+def test_withheld_images_have_no_figure(gated_model_file, xrays, upside_down, tmp_path, capsys):
     out = tmp_path / "out"
     arguments = ["explain", str(gated_model_file), upside_down, xrays.filenames[0]]
     assert main([*arguments, "--out", str(out), "--method", "hires_cam"]) == 1
@@ -102,7 +100,7 @@ def test_every_model_is_explained(other_model_file, three_class_model_file, xray
     assert columns[1:4] == ["probability_NORMAL", "probability_BACTERIA", "probability_VIRUS"]
 
 
-def test_what_cannot_be_explained_leaves_no_table(other_model_file, xrays, tmp_path, capsys):
+def test_models_that_cannot_be_explained_leave_no_table(other_model_file, xrays, tmp_path, capsys):
     out = tmp_path / "out"
     arguments = ["explain", str(other_model_file), xrays.filenames[0], "--out", str(out)]
     assert main([*arguments, "--method", "grad_cam"]) == 1
@@ -172,7 +170,7 @@ def test_no_figure_takes_the_place_of_an_x_ray(options, model_file, xrays, tmp_p
     assert not (tmp_path / TABLE).exists()
 
 
-def test_out_must_be_a_folder_or_a_place_for_one(model_file, xrays, tmp_path, capsys):
+def test_out_must_be_a_folder_or_not_exist(model_file, xrays, tmp_path, capsys):
     (tmp_path / "file").write_text("precious")
     arguments = ["explain", str(model_file), xrays.filenames[0], "--out"]
     assert main([*arguments, str(tmp_path / "file")]) == 1
@@ -181,7 +179,9 @@ def test_out_must_be_a_folder_or_a_place_for_one(model_file, xrays, tmp_path, ca
     assert "Create it first" in capsys.readouterr().err
 
 
-def test_a_broken_run_leaves_no_table_that_looks_whole(model_file, xrays, tmp_path, monkeypatch):
+def test_a_failed_run_leaves_no_table_that_looks_complete(
+    model_file, xrays, tmp_path, monkeypatch
+):
     module = sys.modules["skpneumo.cli.explain"]
     saved = module._save
 

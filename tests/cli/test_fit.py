@@ -77,7 +77,9 @@ def test_three_classes(xrays, tmp_path):
     ("out", "said"),
     [("model.joblib", "--force"), (".", "folder"), ("nowhere/model.joblib", "nowhere")],
 )
-def test_a_place_that_will_not_do_is_refused_before_training(out, said, xrays, tmp_path, capsys):
+def test_an_output_that_cannot_be_written_is_refused_before_training(
+    out, said, xrays, tmp_path, capsys
+):
     (tmp_path / "model.joblib").write_text("precious")
     assert main(["fit", xrays.root, "--out", str(tmp_path / out)]) == 1
     out, err = capsys.readouterr()
@@ -86,7 +88,7 @@ def test_a_place_that_will_not_do_is_refused_before_training(out, said, xrays, t
     assert (tmp_path / "model.joblib").read_text() == "precious"
 
 
-def test_force_overwrites_and_leaves_nothing_beside(xrays, tmp_path):
+def test_force_overwrites_and_leaves_no_other_file(xrays, tmp_path):
     (tmp_path / "model.joblib").write_text("worthless")
     fit(xrays.root, out=tmp_path / "model.joblib", **SMALL, force=True)
     assert joblib.load(tmp_path / "model.joblib").classes_.tolist() == [0, 1]
@@ -161,7 +163,7 @@ def test_backbone_by_name_from_a_random_start(xrays, tmp_path):
         (["--recipe", "hog-svm", "--epochs", "3"], "--epochs 3 is for recipes with a network"),
     ],
 )
-def test_wrong_recipe_is_told_before_training(options, said, xrays, tmp_path, capsys):
+def test_a_wrong_recipe_is_refused_before_training(options, said, xrays, tmp_path, capsys):
     assert main(["fit", xrays.root, "-o", str(tmp_path / "model.joblib"), *options]) == 1
     out, err = capsys.readouterr()
     assert out == ""

@@ -69,7 +69,7 @@ def test_table_is_of_predictions_out_of_fold(xrays):
             assert shown == pytest.approx(expected.tolist())
 
 
-def test_as_many_random_candidates_are_tried_as_asked_for():
+def test_the_given_number_of_random_candidates_is_tried():
     search = _search.recall_search(None, _search.GRID, folds=2, n_candidates=3, random_state=0)
     assert search.n_iter == 3
 

@@ -33,7 +33,7 @@ from skpneumo.cli.entrypoint import COMMANDS
         ("demo --patient 5", "--patient 5 is for X-rays of your own, and needs"),
     ],
 )
-def test_it_says_what_is_wrong_and_what_was_meant(typed, said, capsys):
+def test_it_names_the_mistake_and_suggests_a_correction(typed, said, capsys):
     command = typed.split()[0]
     assert main(typed.split()) == 2
     out, err = capsys.readouterr()
@@ -57,7 +57,7 @@ def test_it_says_what_is_wrong_and_what_was_meant(typed, said, capsys):
         ("help", "There is no command help. Try: skpneumo --help"),
     ],
 )
-def test_it_says_which_command_was_meant(typed, said, capsys):
+def test_it_suggests_the_command(typed, said, capsys):
     assert main(typed.split()) == 2
     assert capsys.readouterr().err.startswith(f"skpneumo: {said}")
 

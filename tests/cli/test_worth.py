@@ -100,7 +100,7 @@ def test_others_of_the_same_patients_are_counted(useless_file, xrays, tmp_path, 
     assert "trained on 0 of these 6 images, and on other images of the patients of 6" in printed
 
 
-def test_a_model_without_a_record_is_not_said_to_be_clean(model_file, xrays, capsys):
+def test_a_model_without_a_record_is_not_called_unseen(model_file, xrays, capsys):
     assert main(["evaluate", str(model_file), xrays.root]) == 0
     assert "does not record which patients it was trained on" in capsys.readouterr().out
 
@@ -117,7 +117,7 @@ def test_commands_without_labels_repeat_the_verdict(
     )
 
 
-def test_predict_says_what_a_folder_holds_and_that_all_got_one_answer(
+def test_predict_describes_a_folder_and_warns_of_one_prediction_for_all(
     useless_file, xrays, tmp_path, capsys
 ):
     folder = tmp_path / "folder"
@@ -145,7 +145,7 @@ def test_predict_says_what_a_folder_holds_and_that_all_got_one_answer(
         (50, ""),
     ],
 )
-def test_figures_are_said_in_words_and_how_exact_they_are(repeats, tail):
+def test_results_are_put_in_words_with_their_precision(repeats, tail):
     y = np.repeat([0] * 20 + [1] * 10, repeats)
     y_pred = np.repeat([0] * 19 + [1] + [1] * 8 + [0] * 2, repeats)
     frame = evaluate_predictions(y, y_pred=y_pred, groups=range(len(y)))
@@ -157,7 +157,7 @@ def test_figures_are_said_in_words_and_how_exact_they_are(repeats, tail):
     assert words.endswith(f") as PNEUMONIA.{tail}")
 
 
-def test_of_one_class_nothing_is_said_in_words():
+def test_one_class_has_no_words():
     frame = evaluate_predictions([1, 1], y_pred=[1, 0], groups=[0, 1], pos_label=1)
     assert in_words(frame, ("NORMAL", "PNEUMONIA")) == ""
 
@@ -179,7 +179,7 @@ def unsplit(tmp_path_factory):
 
 
 @pytest.mark.parametrize("hold_out", [None, "0"])
-def test_fit_says_what_its_model_is_worth(hold_out, unsplit, tmp_path, capsys, monkeypatch):
+def test_fit_prints_what_its_model_is_worth(hold_out, unsplit, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(_default_pipeline, "recipe_pipeline", lambda *_: constant(1))
     monkeypatch.setattr("skpneumo.cli._finished.epochs_of", lambda _: " for 1 epoch")
     out = tmp_path / "model.joblib"
@@ -199,7 +199,7 @@ def test_fit_says_what_its_model_is_worth(hold_out, unsplit, tmp_path, capsys, m
         assert provenance["hold_out"] == 0
 
 
-def test_tune_and_demo_say_it_too(unsplit, tmp_path, capsys, monkeypatch):
+def test_tune_and_demo_print_it_too(unsplit, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(_default_pipeline, "default_pipeline", lambda *_, **__: constant(0))
     monkeypatch.setattr("skpneumo.cli.demo._small_pipeline", lambda *_: constant(0))
     monkeypatch.setattr("skpneumo.cli.demo._save_figures", lambda *_: [])

@@ -69,7 +69,7 @@ def test_calibration_error_takes_any_label(y, pos_label):
     assert error == pytest.approx(0.25)
 
 
-def test_calibration_error_refuses_what_is_no_probability():
+def test_calibration_error_refuses_scores_outside_0_to_1():
     with pytest.raises(ValueError, match=r"ranges from -1 to 2"):
         expected_calibration_error([0, 1], [-1.0, 2.0])
 
@@ -88,7 +88,7 @@ def test_calibration_error_refuses_no_bins():
         (([0, 1, 1], [0.1, 0.9]), "inconsistent numbers of samples"),
     ],
 )
-def test_calibration_error_refuses_what_it_cannot_mean(arguments, message):
+def test_calibration_error_refuses_invalid_labels(arguments, message):
     with pytest.raises(ValueError, match=message):
         expected_calibration_error(*arguments)
 
@@ -115,7 +115,7 @@ def test_error_by_chance_is_that_of_labels_drawn_from_the_probabilities():
     assert np.quantile(by_chance, 0.9) == pytest.approx(np.quantile(drawn, 0.9), rel=0.05)
 
 
-def test_copies_of_an_image_bring_no_certainty():
+def test_copies_of_an_image_do_not_narrow_the_interval():
     probability = np.random.RandomState(0).random_sample(60)
     once = bins_of(probability, np.arange(60))
     copies = bins_of(np.repeat(probability, 5), np.repeat(np.arange(60), 5))
@@ -142,7 +142,7 @@ def test_limits_by_hand():
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 @pytest.mark.parametrize("n_patients", [1, 2, 30])
 @pytest.mark.parametrize("probability", [0.05, 1.0])
-def test_no_interval_is_a_point(n_patients, probability):
+def test_intervals_are_never_single_points(n_patients, probability):
     """All probabilities are equally far off, so that no resample differs."""
     patient = np.arange(30) % n_patients
     y = patient % 2

@@ -41,7 +41,7 @@ def test_share_near_one(n_patients, p, icc):
     assert covered / N_DRAWS > ENOUGH
 
 
-def test_percentile_bootstrap_would_not_do():
+def test_percentile_bootstrap_covers_too_little():
     rng = np.random.default_rng(0)
     covered = 0
     for _ in range(N_DRAWS):

@@ -150,7 +150,7 @@ def test_training_curves_show_false_negatives_of_each_epoch():
         {"val_recall": [0.7, 0.9]},
     ],
 )
-def test_training_curves_claim_no_number_they_do_not_know(history):
+def test_training_curves_do_not_show_unknown_numbers(history):
     display = TrainingCurvesDisplay({"loss": [0.7, 0.5], **history}).plot()
     metrics = display.axes_[1]
     assert len(metrics.collections) == 0
@@ -158,7 +158,7 @@ def test_training_curves_claim_no_number_they_do_not_know(history):
     assert not any(" of " in text for ax in display.axes_[2:] for text in legend_of(ax))
 
 
-def test_training_curves_leave_out_what_is_not_there():
+def test_training_curves_omit_missing_metrics():
     display = TrainingCurvesDisplay({"loss": [0.5, 0.4]}).plot()
     assert [ax.get_title() for ax in display.axes_] == ["loss"]
     assert display.axes_[0].get_legend() is None
@@ -232,7 +232,7 @@ def test_image_grid_hides_what_is_left_over_and_keeps_exposure():
     assert ImageGridDisplay(np.zeros((1, 8, 8, 3), dtype=np.uint8)).plot().axes_.shape == (1, 1)
 
 
-def test_features_cannot_be_looked_at():
+def test_rows_of_features_cannot_be_drawn():
     with pytest.raises(ValueError, match=r"Cannot draw X of shape \(80, 3\)"):
         ImageGridDisplay.from_images(np.zeros((80, 3)))
 
@@ -250,7 +250,7 @@ def test_augmentation_shows_the_original_first():
     assert np.array_equal(display.versions, again.versions)
 
 
-def test_threshold_curves_are_what_evaluate_says():
+def test_threshold_curves_agree_with_evaluate():
     patient = np.arange(80) // 2
     display = ThresholdDisplay.from_predictions(Y, SCORE, threshold=0.4, groups=patient)
     frame = evaluate_predictions(
@@ -272,7 +272,7 @@ def test_threshold_curves_are_what_evaluate_says():
         assert said == f"{name} {figure} ({row.n} images, {row.n_patients} patients)"
 
 
-def test_threshold_above_all_scores_says_what_is_undefined():
+def test_threshold_above_all_scores_names_undefined_metrics():
     display = ThresholdDisplay.from_predictions(Y, SCORE, threshold=2.0)
     assert legend_of(display.ax_)[2] == (
         "precision undefined: no image is predicted positive (0 images, 0 patients)"
@@ -293,7 +293,7 @@ def test_threshold_band_is_wide_where_recall_is_one():
     assert display.points_ == {}
 
 
-def test_recall_is_said_to_be_that_of_a_class():
+def test_recall_is_labelled_with_its_class():
     names = np.array(["NORMAL", "PNEUMONIA"])[Y]
     curves = ThresholdDisplay.from_predictions(names, SCORE)
     assert legend_of(curves.ax_)[0].startswith("recall of PNEUMONIA (")
@@ -384,7 +384,7 @@ NESTS = {
 @pytest.mark.filterwarnings("ignore::skpneumo.datasets.UnknownPatientsWarning")
 @pytest.mark.parametrize("nest", NESTS)
 @pytest.mark.parametrize("display", [ThresholdDisplay, ScoreDistributionDisplay])
-def test_threshold_in_use_is_drawn_however_deep_it_lies(display, nest):
+def test_threshold_in_use_is_drawn_from_any_depth_of_nesting(display, nest):
     make, threshold = NESTS[nest]
     model = make().fit(*POINTS)
     drawn = display.from_estimator(model, *POINTS)
@@ -394,7 +394,7 @@ def test_threshold_in_use_is_drawn_however_deep_it_lies(display, nest):
     assert display.from_estimator(model, *POINTS, threshold=0.6).threshold == 0.6
 
 
-def test_threshold_that_does_not_tell_the_decisions_is_not_drawn():
+def test_threshold_that_does_not_give_the_decisions_is_not_drawn():
     class Cautious(LogisticRegression):
         def predict(self, X):
             return np.ones(len(X), dtype=int)
@@ -407,7 +407,7 @@ def test_threshold_that_does_not_tell_the_decisions_is_not_drawn():
         assert display.from_estimator(fixed, *POINTS).threshold == 0.35  # of class 0
 
 
-def test_training_curves_of_several_networks_are_asked_for_one_by_one():
+def test_training_curves_of_several_networks_must_be_drawn_one_by_one():
     voting = VotingClassifier([("a", Trained()), ("b", Trained())]).fit(*POINTS)
     with pytest.raises(TypeError, match="2 classifiers, each with its own history_"):
         TrainingCurvesDisplay.from_estimator(voting)
@@ -415,7 +415,7 @@ def test_training_curves_of_several_networks_are_asked_for_one_by_one():
     assert TrainingCurvesDisplay.from_estimator(one).history.keys() == HISTORY.keys()
 
 
-def test_estimators_bring_their_threshold():
+def test_estimators_are_drawn_with_their_threshold():
     X = SCORE[:, np.newaxis]
     model = LogisticRegression().fit(X, Y)
     model.threshold_ = 0.3
@@ -444,7 +444,7 @@ def test_model_comparison_draws_values_and_intervals():
 
 
 @pytest.mark.parametrize(("scores", "metrics"), [({}, "f1"), ({"a": SCORE}, [])])
-def test_model_comparison_of_nothing_is_refused(scores, metrics):
+def test_model_comparison_without_models_is_refused(scores, metrics):
     with pytest.raises(ValueError, match=r"nothing to plot\. Pass at least one"):
         ModelComparisonDisplay.from_predictions(Y, scores, metrics=metrics)
 
@@ -462,7 +462,7 @@ def test_threshold_does_not_run_through_the_legend(threshold):
 
 
 @pytest.mark.parametrize("name", [*DISPLAYS, "standard"])
-def test_no_legend_covers_what_is_drawn_or_a_label(name):
+def test_no_legend_covers_curves_or_labels(name):
     if name == "standard":
         figure = plot_evaluation(Y, SCORE, n_resamples=20)
     else:
@@ -565,7 +565,7 @@ def test_standard_set(kind):
     assert [text.get_text() for text in matrix.get_xticklabels()] == ["NORMAL", "PNEUMONIA"]
 
 
-def test_standard_set_prints_no_figure_without_its_interval():
+def test_standard_set_prints_every_value_with_its_interval():
     figure = plot_evaluation(Y, SCORE, groups=np.arange(80) // 2, n_resamples=20)
     legends = [ax.get_legend() for ax in figure.axes if ax.get_legend()]
     texts = [text.get_text() for legend in legends for text in legend.get_texts()]
@@ -583,7 +583,7 @@ def test_standard_set_prints_no_figure_without_its_interval():
 
 
 @pytest.mark.parametrize("score", [Y, Y * 0.5 + 0.25], ids=["certain", "ranked"])
-def test_error_tradeoff_of_a_perfect_model_is_a_line_that_says_why(score):
+def test_error_tradeoff_of_a_perfect_model_is_a_line_with_an_explanation(score):
     figure = plot_evaluation(Y, score, n_resamples=20)
     figure.canvas.draw()
     note, *titles = [ax.get_title() for ax in figure.axes]
@@ -649,7 +649,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("parse_math", [True, False])
 @pytest.mark.parametrize("name", HOSTILE)
-def test_names_are_drawn_letter_by_letter(name, parse_math):
+def test_names_with_dollar_signs_are_drawn_unchanged(name, parse_math):
     with mpl.rc_context({"text.parse_math": parse_math}):
         drawn = HOSTILE[name](PRICES[Y])
         figure = getattr(drawn, "figure_", drawn)
@@ -660,6 +660,6 @@ def test_names_are_drawn_letter_by_letter(name, parse_math):
         assert any(each in text for text, _ in shown), (each, shown)
 
 
-def test_names_that_are_no_text_are_drawn():
+def test_names_that_are_not_utf_8_are_drawn():
     ImageGridDisplay(IMAGES[:1], [["person\udce9.png"]]).plot().figure_.canvas.draw()
     assert plain("\udce9") == r"\udce9"

@@ -68,14 +68,14 @@ def test_shift_of_the_official_split_costs_specificity():
     assert loss["low"] < loss["difference"] < loss["high"] < 0
 
 
-def test_no_shift_no_loss():
+def test_without_a_shift_there_is_no_loss():
     X, y, patient = patients_with_copies(150, 2, signal=5)
     test = patients_with_copies(80, 2, signal=5, seed=1, first=1000)
     comparison = compare_protocols(LogisticRegression(), X, y, test=test, groups=patient)
     assert "Any loss of recall or specificity" in comparison.explanation
 
 
-def test_official_split_that_shares_patients_is_told():
+def test_official_split_with_shared_patients_is_reported():
     X, y, patient = patients_with_copies(60, 2, signal=3)
     split = np.tile(["train", "test"], 60)
     comparison = compare_protocols(LogisticRegression(), X, y, split=split, groups=patient)
@@ -156,7 +156,7 @@ def test_split_names_the_test_part():
     assert counts.loc["patient-grouped CV", "n"] == (split != "test").sum()
 
 
-def test_estimator_is_left_alone():
+def test_estimator_is_not_changed():
     X, y = names(20, 10)
     model = ReadsNames()
     compare_protocols(model, X, y, cv=2)
@@ -184,7 +184,7 @@ class SplitsPatients:
         ({"groups": ["a"] * 39 + [None]}, "groups has None in row 39"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(arguments, message):
+def test_invalid_input_is_refused(arguments, message):
     X, y = names(20, 10)
     with pytest.raises(ValueError, match=message):
         compare_protocols(ReadsNames(), X, y, **arguments)
@@ -254,7 +254,7 @@ def test_variance_between_seeds_is_in_the_intervals():
         compare_protocols(model, X, y, groups=patient, n_seeds=0)
 
 
-def test_what_two_protocols_test_in_common_is_taken_off_their_difference():
+def test_common_test_patients_narrow_the_difference_of_two_protocols():
     X, y, patient = patients_with_copies(100, 2)
     comparison = compare_protocols(LogisticRegression(), X, y, groups=patient)
     (row,) = comparison.differences.query("metric == 'accuracy'").to_dict("records")

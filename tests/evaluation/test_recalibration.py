@@ -67,7 +67,7 @@ def test_intervals_contain_the_truth(n_patients):
         ([0, 1, 0, 1], [0.4, 0.4, 0.4, 0.4], "all probabilities are equal"),
     ],
 )
-def test_slope_that_is_not_there_says_why(positive, probability, why):
+def test_undefined_slope_has_a_reason(positive, probability, why):
     line = calibration_slope(
         np.array(positive, dtype=bool), np.array(probability), np.arange(4), 0.95
     )

@@ -42,13 +42,13 @@ def effects(images, positive, row, column, **changes):
     )
 
 
-def test_what_is_in_the_chest_goes_with_the_chest(marked):
+def test_evidence_in_the_chest_moves_with_the_chest(marked):
     chest, surroundings = effects(*marked, 24, 24)
     assert chest == pytest.approx(2 * np.log(9))
     assert surroundings == pytest.approx(0)
 
 
-def test_what_is_in_the_corner_goes_with_the_surroundings(marked):
+def test_evidence_in_a_corner_moves_with_the_surroundings(marked):
     chest, surroundings = effects(*marked, 1, 1)
     assert chest == pytest.approx(0)
     assert surroundings == pytest.approx(2 * np.log(9))

@@ -42,7 +42,7 @@ def value(frame, images, metric):
     return frame.set_index(["images", "metric"]).loc[(images, metric), "value"]
 
 
-def test_each_change_leaves_its_part_and_nothing_else(tested):
+def test_each_change_keeps_only_its_part(tested):
     images = tested.images[:6]
     lungs = lung_field(images)
     black = images.min()

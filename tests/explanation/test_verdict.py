@@ -100,13 +100,13 @@ def test_verdicts(changes, verdict):
         ({"frame_alone": 0.8}, "shortcut"),
     ],
 )
-def test_a_model_that_tells_the_classes_without_lungs_is_convicted(remaining, verdict):
+def test_a_model_that_separates_the_classes_without_lungs_uses_a_shortcut(remaining, verdict):
     found, reasons = judge(measured(frame()), left(**remaining))
     assert found == verdict
     assert any(reason.startswith("the AUC with lungs blacked out is 0.") for reason in reasons)
 
 
-def test_who_tells_nothing_by_chests_may_still_be_convicted():
+def test_a_model_that_does_not_use_chests_can_still_use_a_shortcut():
     nothing = measured(frame(**dict.fromkeys(_EFFECTS, 0.0)))
     assert judge(nothing, left())[0] == "undecided"
     assert judge(nothing, left(frame_alone=0.9))[0] == "shortcut"

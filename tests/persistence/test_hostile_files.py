@@ -63,7 +63,7 @@ def set_argument(name, value):
 # The archive
 
 
-def test_every_byte_counts(copy_of):
+def test_a_change_of_any_byte_is_noticed(copy_of):
     """Whatever byte is changed, the file is refused or the model is the same."""
     path = copy_of("linear")
     data = bytearray(path.read_bytes())
@@ -92,7 +92,7 @@ def test_a_part_of_a_file_is_refused(copy_of, n_bytes):
             read(path)
 
 
-def test_what_looks_like_option_is_refused(tmp_path):
+def test_paths_that_are_not_files_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError):
         load_model(tmp_path / "none.skpneumo")
     with pytest.raises(ValueError, match="not a regular file"):
@@ -147,7 +147,7 @@ def test_an_archive_of_another_kind_is_refused(tmp_path, data, reason):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_bomb_takes_no_memory(tmp_path):
+def test_a_decompression_bomb_needs_no_memory(tmp_path):
     """100 MB of zeros, in 98 kB."""
     path = tmp_path / "model.skpneumo"
     members = [MEMBERS[0], MEMBERS[1], ("arrays.safetensors", bytes(10**8))]
@@ -295,7 +295,7 @@ def test_wrong_parts_are_refused(copy_of, rewrite, kind, part, name, value, reas
         load_model(path)
 
 
-def test_estimators_in_one_another_without_end_are_refused(copy_of, rewrite):
+def test_endlessly_nested_estimators_are_refused(copy_of, rewrite):
     """Twenty objects, of which each holds the one before it twice."""
 
     def change(content):
@@ -339,7 +339,7 @@ MILLION = 10**6
         ("kernel_initializer", "keras.saving.load_model", "cannot be built"),
     ],
 )  # fmt: skip
-def test_a_network_that_is_not_that_of_its_arrays_is_refused(
+def test_a_network_that_does_not_match_its_arrays_is_refused(
     copy_of, rewrite, name, value, reason
 ):
     path = rewrite(copy_of("network"), set_argument(name, value))
@@ -362,7 +362,7 @@ def test_a_network_that_is_not_that_of_its_arrays_is_refused(
         ("head_units", {"tuple": [MILLION]}, "not match its network"),
     ],
 )
-def test_a_backbone_that_is_not_that_of_its_arrays_is_refused(
+def test_a_backbone_that_does_not_match_its_arrays_is_refused(
     copy_of, rewrite, name, value, reason
 ):
     path = rewrite(copy_of("backbone"), set_argument(name, value))
@@ -378,7 +378,7 @@ def test_weights_are_not_read_from_a_path(copy_of, rewrite):
         load_model(rewrite(copy_of("backbone"), change))
 
 
-def test_arrays_that_are_none_are_refused(copy_of, rewrite):
+def test_malformed_arrays_are_refused(copy_of, rewrite):
     for arrays in (
         b"",
         b"\xff" * 64,
@@ -399,7 +399,7 @@ def header(content):
 # Provenance
 
 
-def test_provenance_comes_back_without_the_model(copy_of, rows, tmp_path):
+def test_provenance_is_read_without_the_model(copy_of, rows, tmp_path):
     known = {"patients": ["a", "b"], "figures": {"recall": 0.98, "n": 5}, "note": "é", "x": None}
     path = tmp_path / "model.skpneumo"
     save_model(LogisticRegression().fit(*rows), path, provenance=known)
@@ -418,7 +418,7 @@ def test_provenance_comes_back_without_the_model(copy_of, rows, tmp_path):
     ],
     ids=["nan", "object", "tuple", "key", "long"],
 )
-def test_provenance_that_would_not_come_back_is_refused(rows, tmp_path, provenance, error, reason):
+def test_provenance_that_json_would_change_is_refused(rows, tmp_path, provenance, error, reason):
     with pytest.raises(error, match=reason):
         save_model(
             LogisticRegression().fit(*rows), tmp_path / "model.skpneumo", provenance=provenance

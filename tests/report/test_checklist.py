@@ -60,7 +60,7 @@ def test_every_item_is_answered_or_left_to_a_person_once(stated):
     assert "What the model looks at" in by_a_person  # explain=True was not asked for
 
 
-def test_what_was_not_stated_is_left_to_a_person():
+def test_missing_facts_are_left_to_a_person():
     _, by_a_person = body(report(), "checklist").split("For a person to write")
     assert "Predictive values and net benefit" in by_a_person
     sections = [Section("prevalence", "At another prevalence", "")]
@@ -74,7 +74,7 @@ def test_items_are_numbered_in_some_list():
     assert isinstance(ITEMS[0], Item)
 
 
-def test_flow_names_what_was_left_out_and_why(stated):
+def test_flow_names_excluded_images_with_reasons(stated):
     html = body(stated, "flow")
     assert cells(html, "files found")[0] == "123"
     assert cells(html, "left out: empty")[0] == "2"

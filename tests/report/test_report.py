@@ -212,7 +212,7 @@ def assert_self_contained(page, html):
     assert len(html) < 5e6
 
 
-def test_page_needs_nothing_from_elsewhere(page, html):
+def test_page_loads_no_other_files(page, html):
     assert_self_contained(page, html)
 
 
@@ -338,7 +338,7 @@ def test_names_of_files_and_classes_cannot_break_the_page(tmp_path):
     assert any(hostile in image["alt"] for image in page.all("img"))
 
 
-def test_page_of_file_names_that_are_no_text(xrays, tmp_path):
+def test_page_of_file_names_that_are_not_utf_8(xrays, tmp_path):
     paths, y = [], np.tile([0, 1], 8)
     for row, path in enumerate(xrays.filenames[:16]):
         paths.append(str(tmp_path / os.fsdecode(b"film\xe9%d.jpeg" % row)))
@@ -418,7 +418,7 @@ def test_images_in_memory_are_shown_if_they_can_be(xrays):
     assert bare.collection.patients_from == "given with the data"
 
 
-def test_patients_that_a_loader_read_from_the_names_are_not_said_to_be_given(xrays):
+def test_patients_read_from_file_names_are_not_called_given(xrays):
     for X, groups in ((xrays.X, None), (xrays.filenames, xrays.groups)):
         read = Collection.of(X, xrays.target, None, groups, None)
         assert read.patients_from == "read from the file names"
@@ -472,7 +472,7 @@ def test_cards_are_coloured_by_what_they_mean(score, expected):
     assert cards(context).count('-card">') == 3
 
 
-def test_images_seen_in_training_earn_no_praise():
+def test_results_on_training_images_are_not_coloured_as_good():
     y = np.repeat([0, 1], 40)
     score = np.array([0.1] * 40 + [0.9] * 40)[:, None]
     context = case_of(Scores().fit(None, y), score, y, groups=np.arange(80))
@@ -585,7 +585,7 @@ def test_classes_taken_together_are_explained_together(xrays):
     assert "other chests, log odds" in bodies_of(report)["explanation"]
 
 
-def test_what_cannot_be_explained_is_refused(features, model, xrays):
+def test_models_that_cannot_be_explained_are_refused(features, model, xrays):
     X, y, linear, split = features
     with pytest.raises(ValueError, match="no images to explain"):
         EvaluationReport.from_estimator(linear, X, y, split=split, explain=True)
@@ -596,7 +596,7 @@ def test_what_cannot_be_explained_is_refused(features, model, xrays):
         )
 
 
-def test_course_of_several_trainings_is_left_out():
+def test_history_of_several_trainings_is_left_out():
     X, y = make_classification(40, random_state=0)
     pair = [("a", LogisticRegression()), ("b", LogisticRegression())]
     voting = VotingClassifier(pair, voting="soft").fit(X, y)
@@ -623,7 +623,7 @@ class Contrary(ClassifierMixin, BaseEstimator):
         raise AttributeError(name)
 
 
-def test_decisions_that_no_threshold_tells_are_said_to_be_so(features):
+def test_decisions_without_a_threshold_are_described_as_such(features):
     X, y, _, split = features
     context = case_of(Contrary(), X, y, split=split)
     assert context.rule.threshold is None
@@ -665,7 +665,7 @@ def test_classes_can_be_taken_together(xrays):
 @pytest.mark.parametrize(
     ("shift", "verdict"), [(-2.5, "lies below the floor"), (4, "lies above the floor")]
 )
-def test_promise_is_held_against_what_was_measured(features, shift, verdict):
+def test_guarantee_is_compared_with_the_measured_recall(features, shift, verdict):
     X, y, _, split = features
     floor = RecallFloorClassifier(LogisticRegression(), recall=0.8, specificity=0.6)
     floor.fit(X[:120], y[:120], groups=range(120))
@@ -695,7 +695,7 @@ def test_promise_is_held_against_what_was_measured(features, shift, verdict):
     assert "undefined: no image is negative" in positives
 
 
-def test_what_speaks_against_the_figures_stands_at_the_top(model, xrays, tmp_path):
+def test_problems_of_the_results_are_at_the_top(model, xrays, tmp_path):
     copy = tmp_path / "test" / "PNEUMONIA" / xrays.filenames[-1].rpartition("/")[2]
     copy.parent.mkdir(parents=True)
     known = np.flatnonzero((xrays.split == "train") & (xrays.target == 1))[0]
@@ -738,7 +738,7 @@ def test_mistakes_are_named(features, options, message):
         EvaluationReport.from_estimator(model, X, y, **{"split": split} | options)
 
 
-def test_checksum_is_of_contents_not_of_places(xrays, tmp_path):
+def test_checksum_depends_on_contents_not_on_paths(xrays, tmp_path):
     def checksum(paths, y):
         return checksum_of(Collection.of(paths, y, None, None, None))
 
@@ -749,7 +749,7 @@ def test_checksum_is_of_contents_not_of_places(xrays, tmp_path):
     assert checksum(np.eye(3), labels) != checksum(np.zeros((3, 3)), labels)
 
 
-def test_parameters_name_no_place_in_memory(model):
+def test_parameters_contain_no_memory_addresses(model):
     found = parameters(model)
     assert found["functiontransformer__func"] == "<function as_rows>"
     assert found["logisticregression__C"] == "10"
@@ -847,7 +847,7 @@ def test_gate_has_a_section_with_what_it_would_withhold(features):
     assert "input-gate" not in [name for name, *_ in without.sections]
 
 
-def test_a_useless_model_is_said_to_be_so_and_not_praised(model, xrays):
+def test_a_useless_model_is_called_useless_and_not_coloured_as_good(model, xrays):
     page = summary(
         case_of(
             FixedThresholdClassifier(FrozenEstimator(model), threshold=1.1).fit(
@@ -876,6 +876,6 @@ def test_images_seen_in_training_are_counted(n_seen, model, xrays):
     assert "is not recorded" not in page
 
 
-def test_who_was_seen_needs_an_answer_for_each_evaluated_image(model, xrays):
+def test_seen_in_training_needs_an_entry_for_each_evaluated_image(model, xrays):
     with pytest.raises(ValueError, match="inconsistent"):
         report_on(model, xrays, audit=False, seen_in_training=[True])

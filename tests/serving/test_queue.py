@@ -77,7 +77,7 @@ def test_an_error_of_the_model_is_the_answer_of_its_batch_alone():
     assert answered == b"a"
 
 
-def test_functions_have_the_model_for_themselves_in_their_turn():
+def test_functions_use_the_model_alone_in_their_turn():
     order = []
 
     def predict(contents):
@@ -98,7 +98,7 @@ def test_functions_have_the_model_for_themselves_in_their_turn():
     assert order == [2, "map", 1]
 
 
-def test_who_has_gone_is_not_answered_and_others_are():
+def test_cancelled_requests_are_not_answered_and_others_are():
     queue = ModelQueue(lambda contents: contents, batch_size=8)
 
     async def body():

@@ -133,8 +133,8 @@ class EstimatorGraph:
     def _network(self, classifier: Any, images: Tensor | None) -> str:
         if classifier.n_tta and classifier.augmentation is not None:
             raise NotExportableError(
-                f"The model averages over {classifier.n_tta} augmented versions of each image "
-                "(n_tta), which cannot be exported to ONNX. Train it with n_tta=0, or call "
+                f"The model has n_tta={classifier.n_tta}, an average over augmented versions of "
+                "each image, which cannot be exported to ONNX. Train it with n_tta=0, or call "
                 "set_params(n_tta=0) and choose its threshold again."
             )
         images = _loaded(images, classifier)

@@ -105,8 +105,8 @@ class NoProbabilities(ClassifierMixin, BaseEstimator):
     pass
 
 
-def test_what_is_no_fitted_classifier(tmp_path):
-    with pytest.raises(TypeError, match="got NoProbabilities"):
+def test_only_fitted_classifiers_are_exported(tmp_path):
+    with pytest.raises(TypeError, match="not a NoProbabilities"):
         export_onnx(NoProbabilities(), tmp_path / "m.onnx")
     from sklearn.exceptions import NotFittedError
 

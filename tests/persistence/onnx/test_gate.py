@@ -70,7 +70,7 @@ def test_it_withholds_what_the_gate_withholds(gated, path, files):
     assert [each != each for each in model.decide(files)] == (expected != "").tolist()
 
 
-def test_it_is_looked_through_as_a_gate(gated, path, files):
+def test_it_is_removed_like_a_gate(gated, path, files):
     model = OnnxClassifier(path).fit()
     assert gate_of(model).gate is model
     assert threshold_of(model).value == threshold_of(gated).value

@@ -120,7 +120,7 @@ ATTACKS = {
     "least whole number by -1": (divide, "divides whole numbers"),
     "larger shape": (larger_shape, "does not match its shape"),
     "negative shape": (negative_shape, "does not match its shape"),
-    "text": (text_constant, "of a type"),
+    "text": (text_constant, "has a type"),
     "sparse": (sparse_constant, "sparse"),
     "function": (function, "functions"),
     "other output": (other_output, "inputs and outputs"),
@@ -178,7 +178,7 @@ def test_memory_that_a_graph_asks_for_is_bounded(data):
         session.predict(np.zeros((8, 8, 1), np.uint8))
 
 
-def test_answers_that_are_no_probabilities_are_refused(data):
+def test_outputs_that_are_not_probabilities_are_refused(data):
     def shout(model):
         for each in model.graph.node:
             if each.output[0] == "probabilities":

@@ -83,7 +83,7 @@ def test_an_unknown_layer_is_refused_by_name(rng):
         assert_alike(network, rng)
 
 
-def test_a_layer_of_another_class_is_not_taken_for_its_parent(rng):
+def test_a_subclass_of_a_layer_is_not_exported_as_its_parent(rng):
     class Doubled(keras.layers.Flatten):
         def call(self, inputs):
             return 2 * super().call(inputs)
