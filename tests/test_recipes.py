@@ -198,7 +198,7 @@ def test_size_and_epochs_reach_the_network(name):
 
 
 def test_epochs_of_a_recipe_without_a_network_are_refused():
-    with pytest.raises(ValueError, match=r"epochs=3, but the recipe 'hog-svm' has no network"):
+    with pytest.raises(ValueError, match=r"epochs=3 .*but the recipe 'hog-svm'"):
         make_recipe("hog-svm", epochs=3)
 
 
@@ -209,7 +209,7 @@ def test_edges_are_described_whatever_the_exposure():
     assert features.shape == (3, 3 * 4 * 2 * 2 * 9)
     np.testing.assert_allclose(hog_features(2 * images + 10), features, atol=0.01)
     assert np.abs(features[0] - features[1]).max() > 0.1
-    with pytest.raises(ValueError, match=r"15 x 40 pixels.*need 16 a side"):
+    with pytest.raises(ValueError, match=r"15 x 40 pixels.*need 16 per side"):
         hog_features(images[:, :15])
 
 
@@ -255,7 +255,7 @@ def test_making_a_pretrained_recipe_downloads_nothing(monkeypatch):
 
 @pytest.mark.parametrize("weights", [None, "body.weights.h5"])
 def test_weights_for_a_network_from_scratch_are_refused(weights):
-    with pytest.raises(ValueError, match=r"'robust' trains from scratch.*'vgg16'"):
+    with pytest.raises(ValueError, match=r"'vgg16'.*'robust' trains from scratch"):
         make_recipe("robust", weights=weights)
 
 

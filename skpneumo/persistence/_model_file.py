@@ -129,8 +129,8 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     ...     path = Path(folder, "model.skpneumo")
     ...     n_bytes = path.write_bytes(b"import os")
     ...     load_model(path)  # doctest: +ELLIPSIS
-    Traceback (most recent call last): ValueError: ...model.skpneumo cannot be loaded: it is not a
-    .skpneumo file, or is incomplete.
+    Traceback (most recent call last):
+    ValueError: ...model.skpneumo cannot be loaded: it is not a .skpneumo file, or is incomplete.
     """
     from skpneumo.persistence._estimators import PROVENANCE_ATTRIBUTE, decode_model
 

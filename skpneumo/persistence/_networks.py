@@ -124,7 +124,7 @@ def _check_fitted(classifier: Any, arguments: dict[str, Any]) -> None:
         and len(limits) == 2
         and all(isinstance(each, (int, float)) for each in limits)
     ):
-        raise ValueError(f"it holds a {kind} with the value range {limits!r}")
+        raise ValueError(f"it holds a {kind} with the invalid value range {limits!r}")
     if classifier.n_tta > _MOST_TTA:
         raise ValueError(
             f"it holds a {kind} with n_tta={classifier.n_tta}, but at most {_MOST_TTA} is allowed"

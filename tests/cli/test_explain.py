@@ -104,7 +104,7 @@ def test_models_that_cannot_be_explained_leave_no_table(other_model_file, xrays,
     out = tmp_path / "out"
     arguments = ["explain", str(other_model_file), xrays.filenames[0], "--out", str(out)]
     assert main([*arguments, "--method", "grad_cam"]) == 1
-    assert "Use occlusion_map or lime_map" in capsys.readouterr().err
+    assert "Use --method occlusion or --method lime" in capsys.readouterr().err
     assert not (out / TABLE).exists()
     assert main(arguments) == 0
 

@@ -11,7 +11,7 @@ from sklearn.dummy import DummyClassifier
 
 from skpneumo import ImageLoader, Pipeline, make_chest_xray
 from skpneumo.cli import _default_pipeline, _search, main
-from skpneumo.cli._collections import rows_of
+from skpneumo.cli._collections import CollectionOptions, read_training_data, rows_of
 from skpneumo.cli._model_files import save_model
 from skpneumo.cli._training_record import TrainingRecord, provenance_of
 from skpneumo.cli._worth import in_words
@@ -41,7 +41,7 @@ def useless_file(xrays, tmp_path_factory):
     model = constant(0).fit(train.filenames, train.target)
     path = tmp_path_factory.mktemp("useless") / "model.joblib"
     record = TrainingRecord.of(
-        train, n_updates=9, hold_out=0.2, useless="It predicts NORMAL for every image."
+        train, n_updates=9, hold_out=0, useless="It predicts NORMAL for every image."
     )
     save_model(model, path, train.target_names, provenance=record.as_dict())
     return path
@@ -78,12 +78,36 @@ def test_training_images_are_counted_in_red(command, useless_file, xrays, tmp_pa
     lines = red_lines(capsys.readouterr().out)
     n = np.count_nonzero(xrays.split == "train") if command != "explain" else None
     [line] = [line for line in lines if "was trained on" in line]
-    assert "--hold-out 0.2" in line
+    assert "--hold-out" not in line  # no patients were held out
     if n:
         assert f"trained on {n} of these {n} images" in line
     if command == "report":
         page = (tmp_path / "out").read_text("utf-8")
         assert '<strong class="error">Seen in training</strong>' in page
+
+
+@pytest.mark.parametrize(
+    ("part", "arguments", "advice"),
+    [
+        ("train", ["--part", "train"], ["--hold-out", "0.2"]),
+        ("all", [], ["--part", "all", "--hold-out", "0.2"]),
+    ],
+)
+def test_the_advice_selects_patients_that_the_model_was_not_trained_on(
+    part, arguments, advice, xrays, tmp_path, capsys
+):
+    options = CollectionOptions(part=part, hold_out=0.2)
+    train = read_training_data(Path(xrays.root), options).train
+    path = tmp_path / "model.joblib"
+    record = TrainingRecord.of(train, n_updates=9, hold_out=0.2)
+    model = constant(0).fit(train.filenames, train.target)
+    save_model(model, path, train.target_names, provenance=record.as_dict())
+    command = ["evaluate", str(path), xrays.root, *arguments]
+    assert main(command) == 0
+    [line] = [line for line in red_lines(capsys.readouterr().out) if "was trained on" in line]
+    assert f"Add {' '.join(advice)} to use only patients that it was not trained on." in line
+    assert main([*command, *advice]) == 0
+    assert "trained on none of these" in capsys.readouterr().out
 
 
 def test_others_of_the_same_patients_are_counted(useless_file, xrays, tmp_path, capsys):

@@ -115,7 +115,7 @@ def test_other_files_than_the_runtime_are_refused_with_its_source(model, tmp_pat
     with pytest.raises(FileNotFoundError, match="npm pack"):
         write_local_page(model, out, runtime=tmp_path / "none.tgz")
     (tmp_path / "text.tgz").write_text("hello")
-    with pytest.raises(ValueError, match="not an archive"):
+    with pytest.raises(ValueError, match="is not an npm archive"):
         write_local_page(model, out, runtime=tmp_path / "text.tgz")
     other = PARTS | {"package.json": b'{"name": "other"}'}
     with pytest.raises(ValueError, match="is 'other'"):
