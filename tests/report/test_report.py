@@ -28,7 +28,7 @@ from skpneumo.report import EvaluationReport
 from skpneumo.report._cards import cards, judgement_of
 from skpneumo.report._collection import Collection
 from skpneumo.report._context import ReportContext, Settings
-from skpneumo.report._decisions import decided
+from skpneumo.report._decisions import predict_and_find_rule
 from skpneumo.report._figures import figures_of, training_curves
 from skpneumo.report._images import sample_images
 from skpneumo.report._operating_point import operating_point
@@ -769,7 +769,7 @@ def test_a_model_is_indented_by_its_nesting(model):
 
 def test_scores_are_asked_for_once_per_kind(features):
     X, y, model, _ = features
-    predictions, rule = decided(
+    predictions, rule = predict_and_find_rule(
         model, X, y, groups=np.arange(len(y)), pos_label=None, threshold=None
     )
     np.testing.assert_array_equal(predictions.score, model.predict_proba(X)[:, 1])
