@@ -1,4 +1,4 @@
-"""The house rules that no other test would notice being broken."""
+"""Rules of the code base that no other test checks."""
 
 import ast
 import inspect

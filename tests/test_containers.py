@@ -1,4 +1,4 @@
-"""What is no array of images is refused in its words, and the printed line converts it."""
+"""Other containers than arrays are refused, and the suggested line converts them."""
 
 import keras
 import numpy as np
@@ -22,7 +22,7 @@ class Sequence(keras.utils.PyDataset):
 
 
 class Torch:
-    """A data set as torch's, of which only the home of its class is asked."""
+    """A data set like torch's, of which only the module of its class is used."""
 
     def __iter__(self):
         return iter(zip(X, Y, strict=True))

@@ -1,4 +1,4 @@
-"""The recall floor: its guarantee by simulation, its numbers by definition, its manners."""
+"""The recall floor: its guarantee by simulation, its values by definition, its interface."""
 
 import pickle
 import re
@@ -108,8 +108,8 @@ def point_of(positive, negative, grouped=True, **options):
 def thresholds_of_draws(scenario, n_draws, n_patients, **options):
     """Both thresholds of many draws.
 
-    Which order statistics they are depends on the number of patients alone. So it is asked of
-    the first draw, checked on a few, and read from all others at once.
+    Their order statistics depend only on the number of patients, so they are found with the first
+    draw, checked on a few, and applied to all others at once.
     """
     rng = np.random.default_rng(0)
     positive = scenario.draw(rng, n_draws, n_patients)
@@ -378,7 +378,7 @@ def test_labels_of_any_type(labels, pos_label):
 
 
 def copies_of_patients():
-    """Six copies of each of 250 patients, half of them ill; the score knows who is who."""
+    """Six copies of each of 250 patients, half of them ill; the score identifies the patient."""
     patient = np.repeat(np.arange(250), 6)
     y = patient % 2
     X = np.random.default_rng(0).normal(2.0 * (np.arange(250) % 2))[patient, None]
@@ -523,7 +523,7 @@ def test_scaling_changes_probabilities_but_no_decision(calibration, samples):
 
 
 class TooLow(LogisticRegression):
-    """Gives probabilities that are too low."""
+    """Classifier with probabilities that are too low."""
 
     def predict_proba(self, X):
         positive = super().predict_proba(X)[:, 1] ** 4

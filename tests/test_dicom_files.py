@@ -1,4 +1,4 @@
-"""DICOM is recognised by its content, and pydicom's warnings are silenced without a trace."""
+"""DICOM is recognised by content, and pydicom is silenced without a change of warning filters."""
 
 import os
 import threading

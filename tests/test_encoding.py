@@ -1,4 +1,4 @@
-"""Values as JSON and arrays: what comes back is what was given, bit for bit."""
+"""Values are encoded as JSON and arrays, and decoded to the same values bit for bit."""
 
 import json
 import math

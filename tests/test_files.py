@@ -1,4 +1,4 @@
-"""A file is there whole or not at all, whoever kills the process and whatever lies beside it."""
+"""Files are written completely or not at all, even if the process is killed."""
 
 import errno
 import os

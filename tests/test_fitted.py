@@ -1,4 +1,4 @@
-"""What is inside a fitted estimator is found by what it holds, however it is nested."""
+"""The parts of a fitted estimator are found in any nesting."""
 
 import numpy as np
 import pytest
@@ -52,7 +52,7 @@ X = RNG.normal(size=(120, 4)) + 0.8 * Y[:, np.newaxis]
 
 
 class Doubling(TransformerMixin, BaseEstimator):
-    """Stands for a loader: it learns nothing, and counts the rows that it is given."""
+    """Replaces a loader: learns nothing, and counts its rows."""
 
     n_rows = 0
 

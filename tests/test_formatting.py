@@ -1,4 +1,4 @@
-"""No figure without its interval and what it rests on."""
+"""Values are formatted with their intervals and sample sizes."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Patients in every form, and what is no patient."""
+"""Patients in every accepted form, and invalid ones."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""What is an image, what is litter, and what a walk makes of every kind of file."""
+"""Images, litter and other kinds of files in folders."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""The input gate: what it withholds, how often it is wrong, and what is conditional on what."""
+"""The input gate: withheld images, false alarms, and conditions."""
 
 import pickle
 
@@ -58,7 +58,7 @@ def parts(collection):
 
 @pytest.fixture(scope="module")
 def network(collection, parts):
-    """A pipeline from paths to a network, fitted on two thirds of the patients."""
+    """A pipeline of paths with a network, fitted on two thirds of the patients."""
     train, _ = parts
     cnn = CNNClassifier(filters=(4, 8), dense_units=(), global_pooling="average", epochs=2,
                         random_state=0)  # fmt: skip

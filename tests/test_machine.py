@@ -1,4 +1,4 @@
-"""What a process may use is what its container grants, not what the machine has."""
+"""The available memory is that of the container, not that of the machine."""
 
 import platform
 import re

@@ -1,4 +1,4 @@
-"""Every form of paths that the contract names, and those that it does not."""
+"""Every accepted form of paths, and invalid ones."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Patients are known the same way by every consumer, and travel with the rows."""
+"""Patients are found the same way by all steps, and stay with their rows."""
 
 import re
 import warnings
@@ -111,7 +111,7 @@ CONSUMERS = {
 
 
 class _Fixed:
-    """A classifier that knows everything."""
+    """A classifier that is always right."""
 
     classes_ = np.array([0, 1])
 
@@ -123,7 +123,7 @@ class _Fixed:
 
 
 class _Guess(ClassifierMixin, BaseEstimator):
-    """A classifier that learns nothing of whatever it is given."""
+    """A classifier that learns nothing from any input."""
 
     def fit(self, X, y):
         self.classes_ = np.unique(y)
@@ -300,7 +300,7 @@ def test_no_patient_is_trained_on_and_validated_by(seed, resampler, scaled, by):
 
 
 class _Recorder(CNNClassifier):
-    """Divides the rows as ``fit`` does, and trains nothing."""
+    """Splits the rows as ``fit`` does, without training."""
 
     def __init__(self):
         super().__init__(filters=(2,), epochs=1)
@@ -326,9 +326,9 @@ def test_fit_takes_groups_and_warns_without(small_images):
 
 
 class _Suspicious(ClassifierMixin, BaseEstimator):
-    """Refuses to predict for a patient that it was trained on, and to validate by one.
+    """Raises when it predicts or validates with a patient of its training.
 
-    Who the patients are it is told beside X: by the file of a row, or by the first pixel of an
+    It knows patients independently of X: by the file of a row, or by the first pixel of an
     image, divided by 255 or not.
     """
 
@@ -441,7 +441,7 @@ SAMPLERS = [
 def collections(draw):
     """Paths in some form, labels, the patient of each path, and whether X tells all of them.
 
-    A file of which nothing tells the patient is a patient of its own.
+    A file whose patient is unknown counts as one patient.
     """
     n_images = np.array(
         draw(st.lists(st.integers(1, 3), min_size=N_PATIENTS, max_size=N_PATIENTS))
@@ -467,7 +467,7 @@ def collections(draw):
 
 
 class _Loader(TransformerMixin, BaseEstimator):
-    """Makes images of paths as ImageLoader does, of noise: the first pixel is the patient."""
+    """Makes images of noise from paths like ImageLoader; the first pixel is the patient."""
 
     def __init__(self, patient_of=None):
         self.patient_of = patient_of

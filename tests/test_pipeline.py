@@ -1,4 +1,4 @@
-"""The spine: paths in, probabilities out, wherever scikit-learn puts a pipeline."""
+"""Pipelines from paths to probabilities, in all tools of scikit-learn."""
 
 import os
 import subprocess
@@ -47,7 +47,7 @@ np.save(out, joblib.load(model).predict_proba(joblib.load(paths)))
 
 
 def predict_in_a_fresh_process(model, paths, folder: Path) -> np.ndarray:
-    """Keep the model and predict where nothing has been imported or compiled before."""
+    """Save the model, and predict in a process where nothing is imported or compiled yet."""
     joblib.dump(list(paths), folder / "paths.joblib")
     joblib.dump(model, folder / "model.joblib")
     names = [str(folder / name) for name in ("paths.joblib", "model.joblib", "proba.npy")]
@@ -337,7 +337,7 @@ def test_every_epoch_of_every_candidate_and_fold_of_a_search_in_two_processes(xr
 
 
 def shown_by(capsys) -> str:
-    """What was printed; rich writes where this process was last told to."""
+    """Get the printed text; rich writes to the last standard output of this process."""
     captured = capsys.readouterr()
     return captured.out + captured.err
 
@@ -481,7 +481,7 @@ def test_another_size_at_predict(pipe, paths, size):
 @pytest.mark.real
 @pytest.mark.slow
 def test_the_readme_search_on_real_xrays(real_data, tmp_path):
-    """What a user is promised, at 64 pixels, on every so-many-th file and for few epochs."""
+    """The search of the README at 64 pixels, on a part of the files and for few epochs."""
     xrays = load_chest_xray(real_data / "chest_xray", split="train")
     some = slice(None, None, len(xrays.filenames) // 100)
     paths, y = xrays.filenames[some], xrays.target[some]

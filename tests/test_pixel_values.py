@@ -1,4 +1,4 @@
-"""Whether pixels are measured alike, and that every remedy does what it says."""
+"""Scales of pixels are compared, and every suggested conversion works."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Which class is the illness: names of many collections, and those that do not tell."""
+"""The positive class from names of many collections, and unclear names."""
 
 import itertools
 

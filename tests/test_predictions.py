@@ -1,4 +1,4 @@
-"""What an evaluation works on: labels of any type, patients from wherever they are known."""
+"""The input of an evaluation: labels of any type, and patients from any source."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""The model that ships: found by its name, checked by its digest, made by the script."""
+"""The pretrained model: found by its name, checked by its digest, made by the script."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ SCRIPT = Path(__file__).parents[1] / "benchmarks" / "train_pretrained.py"
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, xrays):
-    """What the script makes of a tiny collection, and what it prints."""
+    """Run the script on a tiny collection, and return its files and output."""
     folder = tmp_path_factory.mktemp("weights")
     page = folder / "page.md"
     page.write_text(
@@ -105,7 +105,7 @@ def test_a_file_that_was_changed_is_refused(monkeypatch, tmp_path):
 
 
 def test_the_shipped_files_are_those_of_the_index():
-    """Holds for whatever weights there are; each has its script's output beside it."""
+    """Valid for all shipped weights, which have the script's output beside them."""
     index = json.loads((_pretrained.WEIGHTS / "index.json").read_text())
     for name, entry in index.items():
         path = pretrained_file(name)

@@ -1,4 +1,4 @@
-"""Probabilities at another prevalence: Bayes by hand, and what is no prevalence at all."""
+"""Probabilities at another prevalence, and other shifts than of prevalence."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Progress: on a terminal, once, and nowhere else."""
+"""Progress is shown once, and only on a terminal."""
 
 import io
 import sys

@@ -1,4 +1,4 @@
-"""TensorFlow's start is silent, and what is no noise is passed on."""
+"""The start of TensorFlow is silent, but other lines than noise are passed on."""
 
 import os
 import subprocess
@@ -65,7 +65,7 @@ os.write(2, b"I0000 00:00:1.2 3 late.cc:1] no longer held back\\n")
 
 @pytest.fixture
 def fake_tensorflow(tmp_path):
-    """A package of this name that writes as the real one does, in a moment."""
+    """A package of the same name that quickly writes the same lines."""
     package = tmp_path / "tensorflow"
     package.mkdir()
     source = f"import os\nos.write(2, {NOISE.encode()!r})\nos.write(2, b'a problem of yours\\n')\n"

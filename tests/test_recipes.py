@@ -1,4 +1,4 @@
-"""Recipes: what each states, that each runs from paths to probabilities, and their table."""
+"""Recipes: their settings, predictions from paths, and their table."""
 
 import sys
 from importlib import import_module
@@ -146,7 +146,7 @@ def test_every_recipe_tells_normal_bacterial_and_viral_apart(name, etiology):
 
 
 def test_three_classes_end_to_end(etiology):
-    """Grouped folds, one-vs-rest AUC and mean recall, then a fit that is looked at by class."""
+    """Grouped folds, one-vs-rest AUC and mean recall, then a fit that is checked by class."""
     assert list(etiology.target_names) == ["NORMAL", "BACTERIA", "VIRUS"]
     pipeline = make_recipe("cnn-undersampled", size=24, epochs=8, random_state=0)
     scores = cross_validate(
@@ -177,7 +177,7 @@ def test_classes_are_balanced_if_the_study_states_it(xrays):
 
 @pytest.mark.parametrize("name", ["robust", "quality"])
 def test_our_recipes_do_not_train_on_corruptions_held_back(name):
-    """Stress tests that are held back from it stay so: see the list of them."""
+    """Corruptions held back for stress tests are not used in training."""
     assert HELD_BACK == ("keystone 15 %", "sigmoid window", "white frame 8 %")
     augmentation = make_recipe(name)[-1].augmentation
     assert augmentation.fill_value == 0  # a frame may be black, never white

@@ -1,4 +1,4 @@
-"""Settings are pinned while something computes, in all threads, and restored by the last."""
+"""Settings are pinned during computations in all threads, and restored after the last."""
 
 import json
 import os

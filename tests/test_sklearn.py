@@ -1,4 +1,4 @@
-"""The private names of scikit-learn that the package needs are there, or are missed aloud."""
+"""Private names of scikit-learn exist, or raise an error that names the version."""
 
 import re
 import tomllib
@@ -45,7 +45,7 @@ def search():
 
 
 def test_a_search_evaluates_by_the_function_it_is_given(search):
-    """In a copy of the search's fit; scikit-learn's own stays as it is."""
+    """Only a copy of the search's fit is changed, not scikit-learn's own."""
     called = []
 
     def evaluate(estimator, X, y, **options):

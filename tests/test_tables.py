@@ -1,4 +1,4 @@
-"""What a spreadsheet may open is shown by it and never computed."""
+"""Spreadsheets show the text of tables, and never evaluate it."""
 
 import csv
 import io

@@ -112,7 +112,7 @@ def test_clones_of_the_model_are_fitted_to_find_suspect_labels(tmp_path, capsys)
 
 
 class FlatPixels(BaseEstimator, TransformerMixin):
-    """A row of pixels for each image; pickled with the model, as a lambda is not."""
+    """A row of pixels for each image; not a lambda, which cannot be pickled with the model."""
 
     def fit(self, X, y=None):
         return self
@@ -141,7 +141,7 @@ def test_a_missing_folder_is_named(tmp_path, capsys):
 
 @pytest.mark.filterwarnings("ignore::skpneumo.datasets.UnknownPatientsWarning")
 def test_control_characters_in_names_are_escaped(tmp_path, capsys):
-    """Folders, files and classes may be named with the codes that move its cursor or its title."""
+    """Names of folders, files and classes can contain control codes of terminals."""
     codes = "\x1b]0;title\x07\x1b[2J\x9b31m"
     for label in ("normal", "pneumonia"):
         folder = tmp_path / f"{label}{codes}"

@@ -1,4 +1,4 @@
-"""What every command reads: folders and tables, whole or in part, and every file of them."""
+"""Commands read folders and tables, whole or in part, and report every file."""
 
 import csv
 import io
@@ -29,7 +29,7 @@ READS_NONE = {"cache", "doctor", "export", "serve"}
 
 @pytest.fixture(scope="module")
 def table(xrays, tmp_path_factory):
-    """The X-rays of the suite as a hospital would list them, and the options that read it."""
+    """A table of the X-rays as of a hospital, with the options to read it."""
     file = tmp_path_factory.mktemp("table") / "list.csv"
     findings = np.where(xrays.target == 1, "Effusion|Pneumonia", "No Finding")
     pd.DataFrame(
@@ -103,7 +103,7 @@ def test_of_a_collection_with_splits_patients_of_the_training_split_are_held_out
 
 
 def copies(names, tmp_path, xrays):
-    """A folder for each of the names, with images of the negative class in the first."""
+    """Make a folder for each name, with images of the negative class in the first."""
     for place, name in enumerate(names):
         (tmp_path / name).mkdir()
         for file in xrays.filenames[xrays.target == int(place > 0)][:12]:
@@ -288,7 +288,7 @@ def test_output_files_of_commands_are_not_reported_as_unknown(model_file, xrays,
 
 @pytest.fixture
 def foreign_names(xrays, tmp_path):
-    """A collection in which a file and a patient have a name that is no UTF-8."""
+    """A collection in which the names of a file and a patient are not UTF-8."""
     root = tmp_path / "xrays"
     for path, split, name in zip(xrays.filenames, xrays.split, xrays.target, strict=True):
         if split == "test":

@@ -90,7 +90,7 @@ def test_metrics_are_of_the_decisions_of_predict(options, xrays, tmp_path):
 
 
 class Known(ClassifierMixin, BaseEstimator):
-    """Says the given probabilities in turn, file by file, whatever is in the files."""
+    """Classifier that returns the given probabilities in turn, whatever the files."""
 
     def __init__(self, probabilities):
         self.probabilities = probabilities

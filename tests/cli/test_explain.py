@@ -1,4 +1,4 @@
-"""Pictures and rows of what a model looked at."""
+"""The command explain: figures and rows of explained images."""
 
 import csv
 import io
@@ -30,7 +30,7 @@ def as_rows(images):
 
 @pytest.fixture(scope="module")
 def other_model_file(xrays, tmp_path_factory):
-    """A model that is no network."""
+    """A model without a network."""
     model = make_pipeline(ImageLoader(size=16), FunctionTransformer(as_rows), LogisticRegression())
     path = tmp_path_factory.mktemp("other") / "model.joblib"
     joblib.dump(model.fit(xrays.filenames, xrays.target), path)

@@ -1,4 +1,4 @@
-"""Model files of the commands: data alone, pickles with a warning, the one that ships."""
+"""Model files of the commands: data only, pickles with a warning, the pretrained model."""
 
 import hashlib
 import json
@@ -85,7 +85,7 @@ NOTICE = "This is no medical device <>."
 
 @pytest.fixture
 def shipped(model_file, tmp_path, monkeypatch):
-    """As if the small model were the one that ships."""
+    """Replace the pretrained model by the small one."""
     folder = tmp_path / "weights"
     folder.mkdir()
     path = folder / "kermany-1.skpneumo"

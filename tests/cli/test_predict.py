@@ -362,7 +362,7 @@ def test_parquet_stores_names_that_are_not_utf_8(model_file, tmp_path):
 
 
 def break_off(model_file, files, out, monkeypatch, after):
-    """Run until some batches of two are predicted, as if the process were killed then."""
+    """Run until some batches of two are predicted, as if the process was killed."""
     from skpneumo.cli import predict as command
 
     rows, n_batches = command.predicted_rows, []

@@ -1,4 +1,4 @@
-"""A command ends by a signal with one line and the right status, whenever it comes."""
+"""A signal at any time ends a command with one line and the right status."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""A model file remembers its training images and patients, without saying who they are."""
+"""A model file records its training images and patients without revealing their names."""
 
 import json
 import shutil

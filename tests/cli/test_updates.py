@@ -1,4 +1,4 @@
-"""How many updates a network gets and needs is said before it is trained."""
+"""The number of updates that a network gets and needs is printed before training."""
 
 import numpy as np
 import pytest

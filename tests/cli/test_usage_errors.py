@@ -1,4 +1,4 @@
-"""Mistyped commands, options and values are answered in plain words, in one line."""
+"""Mistyped commands, options and values have an error in plain words, in one line."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""No command hands over a useless model, or figures on training images, without a word in red."""
+"""Commands warn in red of useless models, and of results on training images."""
 
 import re
 import shutil
@@ -24,7 +24,7 @@ RED = "\x1b[1;31m"
 
 @pytest.fixture(autouse=True)
 def terminal(monkeypatch):
-    """Colours as on a terminal."""
+    """Use colours as on a terminal."""
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.delenv("NO_COLOR", raising=False)
 
@@ -111,7 +111,7 @@ def test_the_advice_selects_patients_that_the_model_was_not_trained_on(
 
 
 def test_others_of_the_same_patients_are_counted(useless_file, xrays, tmp_path, capsys):
-    """Of a patient of the training split another image, here a damaged copy of it."""
+    """Another image of a patient of the training split; here a changed copy."""
     folder = tmp_path / "other"
     for label, name in enumerate(xrays.target_names):
         (folder / name).mkdir(parents=True)

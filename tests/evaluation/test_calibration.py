@@ -1,4 +1,4 @@
-"""The calibration error: its bins, its labels, and what chance alone makes of it."""
+"""The calibration error: its bins, its labels, and its value by chance."""
 
 import numpy as np
 import pytest
@@ -143,7 +143,7 @@ def test_limits_by_hand():
 @pytest.mark.parametrize("n_patients", [1, 2, 30])
 @pytest.mark.parametrize("probability", [0.05, 1.0])
 def test_intervals_are_never_single_points(n_patients, probability):
-    """All probabilities are equally far off, so that no resample differs."""
+    """All probabilities have the same error, so all resamples are equal."""
     patient = np.arange(30) % n_patients
     y = patient % 2
     score = np.where(y == 1, probability, 1 - probability)

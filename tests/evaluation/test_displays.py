@@ -1,4 +1,4 @@
-"""Displays: what they compute, what they draw, where they draw it."""
+"""Displays: computed values, drawings, and axes."""
 
 import matplotlib as mpl
 import numpy as np
@@ -51,7 +51,7 @@ HISTORY = {
 
 @pytest.fixture(autouse=True)
 def drawn_off_screen():
-    """Close what a test drew, and let nothing change matplotlib's settings."""
+    """Close the figures of a test, and check that matplotlib's settings are unchanged."""
     plt.close("all")
     settings = mpl.rcParams.copy()
     yield
@@ -60,7 +60,7 @@ def drawn_off_screen():
 
 
 class Trained(LogisticRegression):
-    """Has a history, as a network does."""
+    """Classifier with a history, like a network."""
 
     def fit(self, X, y):
         self.history_ = HISTORY
@@ -601,7 +601,7 @@ def test_displays_of_scores_need_scores():
     from sklearn.svm import NuSVC
 
     class Labels(NuSVC):
-        """Has labels only."""
+        """Classifier with labels only."""
 
         decision_function = property()
 

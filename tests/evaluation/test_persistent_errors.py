@@ -1,4 +1,4 @@
-"""Are they the same twenty? Counts, and what chance would make of them."""
+"""Errors that persist over runs: counts, and their expectation by chance."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Three protocols, one table: who is tested, on what, and what the text makes of it."""
+"""Comparison of three protocols: test patients, metrics and sentences."""
 
 import re
 
@@ -23,7 +23,7 @@ PROTOCOLS = ["official split", "patient-grouped CV", "random split"]
 
 
 def patients_with_copies(n_patients=80, n_images=3, shift=0.0, signal=1.0, seed=0, first=0):
-    """Features that say who the patient is, and a little whether they are ill."""
+    """Features that identify the patient, and weakly tell whether they are ill."""
     rng = np.random.default_rng(seed)
     patient = np.repeat(np.arange(n_patients), n_images)
     y = (patient < n_patients * 0.6).astype(int)
@@ -164,7 +164,7 @@ def test_estimator_is_not_changed():
 
 
 class SplitsPatients:
-    """Even rows against odd ones."""
+    """Split even from odd rows."""
 
     def split(self, X, y, groups):
         rows = np.arange(len(X))
@@ -218,7 +218,7 @@ def test_prints_as_table_and_text():
 
 
 class Scaled(LogisticRegression):
-    """Its probabilities are on a scale that depends on the rows it was fitted on."""
+    """Classifier whose scale of probabilities depends on the rows of fitting."""
 
     def fit(self, X, y):
         super().fit(X, y)
@@ -290,7 +290,7 @@ TRUE_WHEN = {
 
 
 class Case:
-    """An invented comparison, whose sentences are looked at."""
+    """A made-up comparison, to test its sentences."""
 
     def __init__(self, rng):
         names = PROTOCOLS if rng.random() < 0.8 else PROTOCOLS[1:]

@@ -9,7 +9,7 @@ from skpneumo.evaluation._recalibration import calibration_intercept, calibratio
 
 
 def draw(rng, n_patients, slope=1.0, intercept=0.0):
-    """Labels whose patients share a lot, and probabilities off by a line on the logit scale."""
+    """Correlated labels of patients, and probabilities with a linear error on the logit scale."""
     patient = np.repeat(np.arange(n_patients), rng.integers(1, 5, n_patients))
     right = rng.normal(scale=1.5, size=len(patient))
     positive = rng.random(len(patient)) < expit(right)

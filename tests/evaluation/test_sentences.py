@@ -1,4 +1,4 @@
-"""Every sentence that a table of figures carries, with the condition under which it is true."""
+"""Every sentence of a table of metrics appears exactly if it is true."""
 
 import warnings
 
@@ -90,7 +90,7 @@ TRUE_OF = {
 
 @pytest.fixture(scope="module")
 def said():
-    """What each table says, in its notes or as a warning."""
+    """Sentences of each table, from its notes and warnings."""
     found = {}
     for name, make in TABLES.items():
         with warnings.catch_warnings(record=True) as caught:

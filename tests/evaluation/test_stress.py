@@ -11,7 +11,7 @@ from skpneumo.evaluation._stress import UNALTERED, corrupted
 
 
 class Brightness(ClassifierMixin, BaseEstimator):
-    """Calls bright images positive; falls when the exposure changes."""
+    """Predicts bright images as positive, and so fails if the exposure changes."""
 
     def fit(self, X, y):
         self.classes_ = np.unique(y)

@@ -1,4 +1,4 @@
-"""What a result prints: each figure with its interval, within 80 columns, in a pipe as well."""
+"""Printed results: each value with its interval, within 80 columns, also in a pipe."""
 
 import pickle
 import re

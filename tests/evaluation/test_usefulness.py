@@ -1,4 +1,4 @@
-"""A useless model is one that gives one answer for all, or decides no better than guessing."""
+"""A model is useless if it predicts the same for all images, or is no better than guessing."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Deletion and insertion: right maps beat wrong ones, and the ends are known."""
+"""Deletion and insertion curves: right maps are better than wrong ones, and the ends are known."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Displays: what they compute, what they draw, where they draw it."""
+"""Displays: computed values, drawings, and axes."""
 
 from dataclasses import replace
 

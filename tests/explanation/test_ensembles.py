@@ -1,4 +1,4 @@
-"""Networks that are averaged or calibrated are explained as one, images read once."""
+"""Averaged or calibrated networks are explained together, reading images once."""
 
 import numpy as np
 import pytest
@@ -46,7 +46,7 @@ def voting(xrays):
 
 @pytest.fixture(scope="module")
 def calibrated(xrays):
-    """Calibration of a pipeline from paths: each member has a loader of its own."""
+    """A calibrated pipeline of paths, where each member has its own loader."""
     pipe = make_pipeline(CountingLoader(size=24), CNNClassifier(**NETWORK, random_state=0))
     return CalibratedClassifierCV(pipe, cv=2, ensemble=True).fit(xrays.filenames, xrays.target)
 

@@ -1,4 +1,4 @@
-"""Class activation maps: exact where they can be, at the opacity, of every network."""
+"""Class activation maps of every network: exact if possible, and at the opacity."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Integrated gradients: complete, and zero where nothing changes."""
+"""Integrated gradients sum to the difference, and are zero for unchanged pixels."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Occlusion: of any classifier, at the opacity, with patches that cover all alike."""
+"""Occlusion maps of any classifier, at the opacity, with patches that cover every pixel."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from skpneumo.explanation._occlusion import _patches
 
 
 class Brightness(ClassifierMixin, BaseEstimator):
-    """The probability is the mean grey level of one place."""
+    """Classifier whose probability is the mean grey level of one place."""
 
     def __init__(self, rows, columns):
         self.rows = rows

@@ -1,4 +1,4 @@
-"""Transplants: what counts is found where it is, in the chest or around it."""
+"""Region swaps find evidence in the chest or in its surroundings."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from skpneumo.explanation._region_swap import swap_effects
 
 
 class BrightPlace(ClassifierMixin, BaseEstimator):
-    """The probability is the grey level of one place."""
+    """Classifier whose probability is the grey level of one place."""
 
     def __init__(self, row, column):
         self.row = row

@@ -1,4 +1,4 @@
-"""Regions: the lungs are found wherever they lie, and what is burnt in is no lung."""
+"""Regions: lungs are found in any place, and burnt-in text is not a lung."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What is left without a part of the images: what is taken away, and how it is counted."""
+"""Results without a part of the images: the changes, and the metrics."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from skpneumo.explanation._remaining import CHANGES, remaining_metrics
 
 
 class ByBrightness:
-    """Calls an image positive by the mean of its pixels, of some place or of the whole."""
+    """Classifier by the mean of the pixels in a place or in the whole image."""
 
     classes_ = np.array([0, 1])
 

@@ -1,4 +1,4 @@
-"""The report tells lungs from shortcuts, and says how it knows."""
+"""The explanation report distinguishes lungs from shortcuts, with its measures."""
 
 import numpy as np
 import pytest
@@ -124,7 +124,7 @@ def test_one_of_several_classes_must_be_named(small, noise):
 
 @pytest.mark.parametrize("threshold", [0.0, 1.1])
 def test_a_model_with_one_prediction_for_all_images_gets_no_verdict(threshold, pipeline, tested):
-    """Its scores look at the lungs, its decisions say the same of everybody."""
+    """Classifier with scores from the lungs, but the same decision for all images."""
     model = FixedThresholdClassifier(FrozenEstimator(pipeline), threshold=threshold)
     rows = np.r_[np.flatnonzero(tested.target == 0)[:10], np.flatnonzero(tested.target == 1)[:10]]
     report = explanation_report(

@@ -1,4 +1,4 @@
-"""Images at their own resolution, and where on them the network's images lie."""
+"""Images at their full resolution, and the places of the network's images on them."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def wide(tmp_path):
 
 
 def place_of(path, *steps):
-    """Where the image of a fitted pipeline with these steps lies."""
+    """Find the place of the image of a fitted pipeline with these steps."""
     pipe = make_pipeline(*steps, CNNClassifier(filters=(2,), epochs=1, random_state=0))
     pipe.fit([path, path], [0, 1])
     (source,) = source_images(pipe, [path])

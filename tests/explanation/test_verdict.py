@@ -1,4 +1,4 @@
-"""The sums of a report: means of the right rows, intervals of patients, and the verdict."""
+"""The measures of a report: means of the right rows, intervals over patients, and the verdict."""
 
 import numpy as np
 import pandas as pd
@@ -29,7 +29,7 @@ def frame(n=40, **changes):
 
 
 def left(lungs_blacked_out=0.6, frame_alone=0.5, spread=0.1):
-    """What is left of the AUC, with its interval."""
+    """The remaining AUC, with its interval."""
     values = {"lungs blacked out": lungs_blacked_out, "frame alone": frame_alone}
     return pd.DataFrame(
         [(name, "AUC", value, value - spread, value + spread) for name, value in values.items()],

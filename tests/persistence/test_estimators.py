@@ -1,4 +1,4 @@
-"""What is loaded predicts as what was saved, bit for bit, and holds nothing else."""
+"""Loaded models predict like the saved ones, bit for bit, and contain nothing else."""
 
 import json
 import subprocess
@@ -294,7 +294,7 @@ def test_unfitted_estimators_are_refused(tmp_path):
 
 
 def test_a_module_that_moves_breaks_no_file(saved, monkeypatch, images):
-    """Files know names; where a name is found is a table of this version."""
+    """Files contain names, and this version has a table of their locations."""
     folder, kinds = saved
     path = folder / "images" / "network.skpneumo"
     text = zipfile.ZipFile(path).read("model.json").decode()

@@ -1,4 +1,4 @@
-"""Files that somebody else wrote: errors that name what is wrong, before anything is allocated."""
+"""Malicious files raise errors that name the fault, before memory is allocated."""
 
 import io
 import json
@@ -64,7 +64,7 @@ def set_argument(name, value):
 
 
 def test_a_change_of_any_byte_is_noticed(copy_of):
-    """Whatever byte is changed, the file is refused or the model is the same."""
+    """After a change of any byte, the file is refused or the model is the same."""
     path = copy_of("linear")
     data = bytearray(path.read_bytes())
     expected = load_model(path).coef_
@@ -111,7 +111,7 @@ def archive_of(members, **options):
 
 
 def zip64_of(data, n_entries):
-    """Let a longer directory at the end speak for the short one."""
+    """Append a longer directory that replaces the short one."""
     end = data[-22:]
     size, offset = struct.unpack("<LL", end[12:20])
     record = struct.pack(
@@ -296,7 +296,7 @@ def test_wrong_parts_are_refused(copy_of, rewrite, kind, part, name, value, reas
 
 
 def test_endlessly_nested_estimators_are_refused(copy_of, rewrite):
-    """Twenty objects, of which each holds the one before it twice."""
+    """Twenty objects that each contain the previous one twice."""
 
     def change(content):
         model = content["model.json"]

@@ -53,7 +53,7 @@ NEVER_CLOSED = {"meta", "link", "img", "br", "wbr"}
 
 
 class Page(HTMLParser):
-    """What of a page a browser or a screen reader acts upon."""
+    """The parts of a page that matter to a browser or a screen reader."""
 
     def __init__(self, html):
         super().__init__()
@@ -113,7 +113,7 @@ def model(xrays):
 
 
 class Scores(ClassifierMixin, BaseEstimator):
-    """Its only feature is its probability."""
+    """Classifier whose only feature is its probability."""
 
     def fit(self, X, y):
         self.classes_ = np.unique(y)
@@ -139,7 +139,7 @@ def report_on(model, xrays, y=None, **options):
 
 
 def case_of(estimator, X, y, *, part="test", **options):
-    """The facts of a report, undrawn."""
+    """The facts of a report, without figures."""
     choices = {"pos_label": None, "threshold": None, "target_names": None, "audit": False}
     groups, split = options.pop("groups", None), options.pop("split", None)
     collection = Collection.of(X, y, split, groups, part)
@@ -604,7 +604,7 @@ def test_history_of_several_trainings_is_left_out():
 
 
 class Contrary(ClassifierMixin, BaseEstimator):
-    """Decides against its own probabilities, or has none."""
+    """Classifier that decides against its own probabilities, or has none."""
 
     classes_ = np.array([0, 1])
 
@@ -777,7 +777,7 @@ def test_scores_are_asked_for_once_per_kind(features):
 
 
 def browse(page, profile, *options):
-    """Open a page in headless Chromium; what it has to say."""
+    """Open a page in headless Chromium, and return its console messages."""
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("there is no chromium to open the page with")

@@ -31,7 +31,7 @@ def test_an_unreadable_image_fails_alone_with_a_message_without_a_path(served, c
 
 
 class Picky:
-    """Fails as a whole over one image, without naming it."""
+    """Fails completely for one image, without naming it."""
 
     classes_ = np.array([0, 1])
 

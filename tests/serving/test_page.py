@@ -84,7 +84,7 @@ def page(driver, address):
 
 @pytest.fixture(scope="module")
 def files(xrays, tmp_path_factory):
-    """Fifty images, a DICOM file, a damaged one, one upside down, and a name to be wary of."""
+    """Fifty images, a DICOM file, a damaged one, one upside down, and a dangerous name."""
     folder = tmp_path_factory.mktemp("dropped")
     paths = [str(path) for path in xrays.filenames]
     made = []

@@ -90,7 +90,7 @@ def test_many_pixels_are_refused_before_they_are_decoded(model, image_of):
 
 
 class Slow:
-    """Answers when it is let."""
+    """Model that waits for permission to predict."""
 
     def __init__(self, model):
         self.model, self.classes_ = model, model.classes_

@@ -1,4 +1,4 @@
-"""The file as a classifier."""
+"""The classifier that runs an ONNX file."""
 
 import pickle
 import shutil

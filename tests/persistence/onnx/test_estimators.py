@@ -1,4 +1,4 @@
-"""Estimators around a network, as graphs against themselves."""
+"""Graphs of estimators around a network predict like the estimators."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ from skpneumo.persistence.onnx._session import OnnxSession
 
 
 def fitted_network(seed):
-    """A network with random weights, fitted on noise in an instant."""
+    """A network with random weights, quickly fitted on noise."""
     rng = np.random.default_rng(seed)
     X = rng.integers(0, 256, (16, 16, 16, 1), dtype=np.uint8)
     return CNNClassifier(

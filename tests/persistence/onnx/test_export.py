@@ -1,4 +1,4 @@
-"""The file that is written, and when none is."""
+"""Export: the file, and models for which none is written."""
 
 import json
 

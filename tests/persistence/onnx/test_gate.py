@@ -1,4 +1,4 @@
-"""The input gate in a file against the gate itself."""
+"""The input gate of a file gives the same results as the gate."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def path(gated, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def files(xrays, tmp_path_factory):
-    """X-rays, and images that are none."""
+    """X-rays and other images."""
     folder = tmp_path_factory.mktemp("outliers")
     rng = np.random.default_rng(0)
     upright = np.asarray(Image.open(xrays.filenames[0]))

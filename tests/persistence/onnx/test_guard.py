@@ -1,4 +1,4 @@
-"""Files that are damaged, or made to do harm, give errors and nothing else."""
+"""Damaged and malicious files only raise errors."""
 
 import json
 import os
@@ -21,7 +21,7 @@ def data(pipeline):
 
 
 def changed(data, change, sign=True):
-    """Change a model, and let its digest fit again, as whoever means harm would."""
+    """Change a model, and correct its digest, as an attacker would."""
     model = onnx.ModelProto.FromString(data)
     change(model)
     if sign:

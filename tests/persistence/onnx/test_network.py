@@ -1,4 +1,4 @@
-"""Networks as graphs against Keras, with random weights and averages."""
+"""Graphs of networks predict like Keras, with random weights and averages."""
 
 import keras
 import numpy as np
@@ -14,7 +14,7 @@ SHAPE = (21, 18, 1)
 
 
 def randomised(network, rng):
-    """Give it averages and offsets as training leaves them; Keras begins with 0 and 1."""
+    """Set averages and offsets as after training; those of a new network are 0 and 1."""
     for weight in network.weights:
         if weight.name in ("gamma", "moving_variance", "deviation"):
             weight.assign(rng.uniform(0.5, 2, weight.shape))
