@@ -136,7 +136,11 @@ def _as_asked(listed: list[Any], positive: Any) -> PositiveClasses:
                 f"The positive class {each!r} is none of the classes {_quoted(listed)}. Name one "
                 "or more of these."
             )
-    if not chosen or len(chosen) == len(listed):
+    if not chosen:
+        raise ValueError(
+            f"No positive class is given. Name one or more of the classes {_quoted(listed)}."
+        )
+    if len(chosen) == len(listed):
         raise ValueError(
             f"The positive classes {_quoted(wanted)} leave no negative one, because the classes "
             f"are {_quoted(listed)}. Name only classes that are the illness."

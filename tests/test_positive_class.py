@@ -139,7 +139,7 @@ def test_numbers_of_numpy_are_numbers():
     [
         ("flu", r"The positive class 'flu' is none of the classes 'COVID', 'Normal'"),
         (["COVID", "Normal"], "leave no negative one"),
-        ([], "leave no negative one"),
+        ([], "No positive class is given"),
     ],
 )
 def test_invalid_positive_classes_are_refused(positive, said):
