@@ -58,7 +58,7 @@ def check_groups(groups: ArrayLike, n_samples: int) -> NDArray[Any]:
     ids: NDArray[Any] = column_or_1d(groups)
     if len(ids) != n_samples:
         raise ValueError(
-            f"There are {n_samples} samples, but {len(ids)} groups. Pass the patient of each "
+            f"There are {n_samples} samples but {len(ids)} groups. Pass the patient of each "
             "sample, in the order of the samples."
         )
     blank = np.array([str(each).strip() == "" for each in ids], dtype=bool)  # also of no ids
