@@ -1,12 +1,12 @@
-"""What augmenting an image costs, against other ways to do the same.
+"""Compare the time to augment an image with other implementations.
 
-Every way applies rotation, shifts, zoom, a flip, brightness and contrast to the same stack of
-grey images, in turns, and is timed per image; the first run of each, which compiles, is not
-counted. The ways: this package's compiled program on the batch, as in training; the sampler step,
-which goes from NumPy to NumPy; the op of Keras for the same maps, with the same intensities;
-Keras's stack of random layers, each with its own interpolation (TensorFlow only); SciPy and Pillow
-image by image on one thread. Printed are milliseconds per image, median and range over the runs,
-and how many times longer than the compiled program it took, run by run.
+Each implementation applies rotation, shifts, zoom, a flip, brightness and contrast to the same
+stack of grey images. They run in turns and are timed per image, without the first run, which
+compiles. They are: this package's compiled program on the batch, as in training; the sampler step,
+from NumPy to NumPy; the op of Keras for the same maps, with the same intensities; Keras's stack of
+random layers, each with its own interpolation (TensorFlow only); SciPy and Pillow image by image
+on one thread. The output is milliseconds per image, as median and range over the runs, and the
+ratio to the time of the compiled program in each run.
 
     python benchmarks/augmentation.py
     KERAS_BACKEND=torch python benchmarks/augmentation.py
@@ -61,7 +61,7 @@ def scipy_one_by_one(images, affine, intensity):
 
 
 def pillow_one_by_one(images, affine, intensity):
-    """With black borders: Pillow has no other fill."""
+    """Augment with Pillow, with black borders, because Pillow has no other fill."""
     augmented = np.empty_like(images)
     for image, maps, (brightness, contrast, _), out in zip(
         images, affine, intensity, augmented, strict=True
@@ -78,7 +78,7 @@ def pillow_one_by_one(images, affine, intensity):
 
 
 def as_graph(function: Callable) -> Callable:
-    """Trace once, as training does, where the backend traces."""
+    """Compile with the backend, if it compiles, as in training."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -93,7 +93,7 @@ def as_graph(function: Callable) -> Callable:
 def keras_op(images, affine, intensity):
     moved = ops.image.affine_transform(
         ops.cast(images, "float32"),
-        ops.copy(affine),  # on torch the op overwrites the maps it is given
+        ops.copy(affine),  # on torch the op overwrites its maps
         interpolation="bilinear",
         fill_mode="nearest",
         data_format="channels_last",

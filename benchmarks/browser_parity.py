@@ -1,11 +1,11 @@
-"""Compare what a browser computes with what onnxruntime computes, of the same pixels.
+"""Compare the results of a browser and of onnxruntime for the same pixels.
 
     python benchmarks/browser_parity.py model.onnx originals --runtime onnxruntime-web-1.30.0.tgz
 
 The first argument is a file of `skpneumo export`, the second a folder of X-rays. Their pixels are
-saved as PNG, which loses nothing, and given to the page of `write_local_page` in headless Chromium
-(Debian's packages `chromium` and `chromium-driver`, and selenium). Printed are the largest
-difference of a probability, and of how many images the input gate says otherwise.
+saved as PNG, which is lossless, and opened in the page of `write_local_page` in headless Chromium
+(Debian's packages `chromium` and `chromium-driver`, and selenium). The output is the largest
+difference of probabilities, and the number of images with another result of the input gate.
 """
 
 import argparse
@@ -50,7 +50,7 @@ def main() -> int:
     begin = time.monotonic()
     found = in_browser(options.model, images, options.runtime)
     seconds = (time.monotonic() - begin) / len(images)
-    # Of what the gate withholds, the page says nothing.
+    # The page shows no probability of withheld images.
     pairs = [
         (list(answer["probabilities"].values()), each.probabilities)
         for answer, each in zip(found, expected, strict=True)
@@ -71,9 +71,9 @@ def main() -> int:
 
 
 def in_browser(model: Path, images: list[Any], runtime: Path) -> list[Any]:
-    """What the page says of each image."""
+    """Get the results of the page for each image."""
     settings = webdriver.ChromeOptions()
-    # Named, or selenium asks another host where they are.
+    # Given explicitly, because selenium would otherwise look them up on another host.
     settings.binary_location = shutil.which("chromium")
     service = webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
     for argument in ARGUMENTS:

@@ -1,18 +1,18 @@
-"""Do the intervals contain the truth as often as they say? Every one, over clustered data.
+"""Measure how often each interval contains the truth on clustered data.
 
-Each cell is a way to draw patients: how many, how alike their images are (intraclass
-correlation), how many have pneumonia, and how good two models are. A patient has 1 to 5 images;
-in the last cells one patient has 60 of 100. The models' scores are normal with a part that is the
+Each cell defines how patients are drawn: their number, how similar their images are (intraclass
+correlation), how many have pneumonia, and how good two models are. A patient has 1 to 5 images; in
+the last cells one patient has 60 of 100. The models' scores are normal with a part that is the
 patient's and one that is the image's, and the errors of the two models correlate at 0.7. Model A
-has the right probabilities, model B has too extreme ones. The truth is computed once, from
-400,000 independent images. Of each cell 500 data sets are drawn and evaluated, and for every
-interval is counted how often it contains the truth::
+has the right probabilities, model B has too extreme ones. The truth is computed once, from 400,000
+independent images. For each cell, 500 data sets are drawn and evaluated, and it is counted how
+often each interval contains the truth::
 
     nice -n 10 python benchmarks/coverage.py --results coverage.jsonl --log coverage.log
 
-Each cell is a line of the file of results as soon as it is done; started again, the program
-continues after the last. ``--table`` prints the table of the guide, ``--write PAGE`` writes it
-there between its two marks.
+Each completed cell is a line of the file of results; when restarted, the program continues after
+the last one. ``--table`` prints the table of the guide, and ``--write PAGE`` writes it between its
+two marks on the page.
 """
 
 import argparse
@@ -38,7 +38,7 @@ from skpneumo.evaluation._prevalence import estimate_at_prevalence
 
 LEVEL = 0.95
 N_DATA_SETS = 500
-N_RESAMPLES = 200  # of the calibration error: its spread to 5 %
+N_RESAMPLES = 200  # draws for the calibration error: its spread to 5 %
 ELSEWHERE = 0.05  # the stated prevalence
 SHARED = 0.7  # correlation of the errors of the two models
 TOO_EXTREME = 1.5  # slope of model B's logits
@@ -47,7 +47,7 @@ MARKS = "<!-- coverage: start -->", "<!-- coverage: end -->"
 
 
 class Cell(NamedTuple):
-    """One way to draw data sets."""
+    """Parameters of simulated data sets."""
 
     n_patients: int
     correlation: float
@@ -58,7 +58,7 @@ class Cell(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What its line in the results is found by."""
+        """Name of the cell in the results."""
         return json.dumps(list(self))
 
 
@@ -72,7 +72,7 @@ CELLS = [
 
 
 def draw(rng: np.random.Generator, cell: Cell, sizes: np.ndarray) -> tuple[Predictions, ...]:
-    """Both models' predictions of the images of as many patients as sizes."""
+    """Draw predictions of both models for the images of one patient for each size."""
     patient = np.repeat(np.arange(len(sizes)), sizes)
     positive = (rng.random(len(sizes)) < cell.prevalence)[patient]
     both = []
@@ -92,7 +92,7 @@ def draw(rng: np.random.Generator, cell: Cell, sizes: np.ndarray) -> tuple[Predi
 
 
 def sizes_of(rng: np.random.Generator, cell: Cell) -> np.ndarray:
-    """How many images each patient has."""
+    """Draw the number of images of each patient."""
     if cell.dominated:
         return np.array([60] + [1] * (cell.n_patients - 1))
     return rng.integers(1, 6, cell.n_patients)
@@ -100,7 +100,7 @@ def sizes_of(rng: np.random.Generator, cell: Cell) -> np.ndarray:
 
 @cache
 def true_values(prevalence: float, aucs: tuple[float, float]) -> list[dict[str, float]]:
-    """Every metric of both models in the population, whatever its patients are like."""
+    """Compute every metric of both models in the population."""
     cell = Cell(0, 0.0, prevalence, *aucs)
     models = draw(np.random.default_rng(0), cell, np.ones(400_000, dtype=int))
     metrics = [metric for metric in METRICS if metric != "calibration_slope"]
@@ -112,7 +112,7 @@ def true_values(prevalence: float, aucs: tuple[float, float]) -> list[dict[str, 
             each.metric: each.value
             for each in estimate_at_prevalence(model, ELSEWHERE, ELSEWHERE, LEVEL)
         }
-        # Known exactly; in the sample the error of right probabilities is not quite 0.
+        # Known exactly, while in a sample the error of right probabilities is not exactly 0.
         values["calibration_slope"] = 1 / slope
         if slope == 1:
             values |= {"calibration_intercept": 0.0, "ece": 0.0}
@@ -121,7 +121,7 @@ def true_values(prevalence: float, aucs: tuple[float, float]) -> list[dict[str, 
 
 
 def count(cell: Cell, n_data_sets: int) -> dict[str, list[float]]:
-    """For each interval how often it was there, how often it held the truth, its mean width."""
+    """Count how often each interval exists and contains the truth, and compute its mean width."""
     rng = np.random.default_rng([int(1e6 * each) for each in cell])
     truth_a, truth_b = true_values(cell.prevalence, (cell.auc_a, cell.auc_b))
     found: dict[str, list[float]] = defaultdict(lambda: [0, 0, 0.0])
@@ -151,10 +151,10 @@ def count(cell: Cell, n_data_sets: int) -> dict[str, list[float]]:
 
 
 def run(path: Path, log: Path | None, n_data_sets: int) -> None:
-    """Count the cells that the file of results lacks."""
+    """Simulate the cells that are missing in the file of results."""
     warnings.simplefilter("ignore", DominantPatientWarning)
     done = {json.dumps(line["cell"]) for line in read(path)}
-    for i, cell in enumerate(sorted(CELLS)):  # the small, and fast, ones first
+    for i, cell in enumerate(sorted(CELLS)):  # small, fast ones first
         if cell.name in done:
             continue
         start = time.perf_counter()
@@ -168,7 +168,7 @@ def run(path: Path, log: Path | None, n_data_sets: int) -> None:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The cells that are done; a line that was cut off is not."""
+    """Read the completed cells, without an incomplete line."""
     lines = path.read_text().splitlines() if path.exists() else []
     found = []
     for line in lines:
@@ -180,7 +180,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 def table(lines: list[dict[str, Any]]) -> str:
-    """One row per interval: mean, least and greatest coverage over the cells, and where."""
+    """Make a table of the mean, smallest and largest coverage of each interval."""
     columns = {
         "30 patients": lambda cell: cell.n_patients == 30,
         "100": lambda cell: cell.n_patients == 100,
@@ -216,7 +216,7 @@ def table(lines: list[dict[str, Any]]) -> str:
 
 
 def write(page: Path, text: str) -> None:
-    """Put the table between its two marks."""
+    """Write the table between its two marks."""
     start, end = MARKS
     before, rest = page.read_text(encoding="utf-8").split(start)
     after = rest.split(end)[1]
@@ -224,7 +224,7 @@ def write(page: Path, text: str) -> None:
 
 
 def main() -> None:
-    """Simulate, print or write, as asked for."""
+    """Simulate, print or write, depending on the options."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--results", type=Path, default=Path("coverage.jsonl"))
     parser.add_argument("--log", type=Path)

@@ -1,11 +1,11 @@
-"""Damage image files, and count what ImageLoader refuses, loads right and loads wrong.
+"""Damage image files, and count those that ImageLoader rejects, loads correctly or loads wrongly.
 
     python benchmarks/damaged_files.py --files 10000 --originals FOLDER
 
-Every file is one of the originals, if a folder of JPEGs is given, or a synthetic radiograph in
-one of several formats, with damage at a random place. "Wrong" is an image of which more than
-5 % of the pixels are off by more than 8 grey levels from that of the undamaged file; "right" is
-any other that loads. Seeded; bounded by the number of files and by `--minutes`.
+Each file is one of the originals, if a folder of JPEGs is given, or a synthetic radiograph in one
+of several formats, with damage at a random position. An image is "wrong" if more than 5 % of its
+pixels differ by more than 8 grey levels from the undamaged file; others that load are "right". The
+damage is seeded, and limited by the number of files and by `--minutes`.
 """
 
 import argparse
@@ -27,9 +27,9 @@ SIZE = 128
 OFF_BY = 8
 SHARE = 0.05
 
-# Behind the pixels of each format, where it has an end.
+# End marks after the pixels of formats that have one.
 END = {"JPEG": b"\xff\xd9", "PNG": b"\0\0\0\0IEND\xaeB`\x82", "TIFF": b""}
-# Not the signature, without which it is no file of the format.
+# Never damages the signature, without which the file has another format.
 SIGNATURE = 16
 
 FORMATS = {
@@ -136,7 +136,7 @@ def synthetic(folder: str, n: int) -> Iterator[tuple[str, str, bytes]]:
 
 
 def load(path: Path, data: bytes, size: int = SIZE) -> NDArray[np.int16] | None:
-    """Write the file and load it; None if it is refused."""
+    """Write the file and load it; None if it is rejected."""
     path.write_bytes(data)
     try:
         (image,) = ImageLoader(size=size, cache=False).transform([path])
@@ -183,7 +183,7 @@ def fuzz(
 
 
 def table(counts: Counter[tuple[str, str, str]]) -> str:
-    """The counts as a table in Markdown, with sums over all formats of a kind."""
+    """Make a table of the counts in Markdown, with sums over all formats of a kind."""
     kinds = {name: name.split(",")[0] for name, *_ in counts}
     lines = [
         "| format | damage | files | refused | loaded right | loaded wrong |",

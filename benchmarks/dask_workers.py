@@ -1,13 +1,13 @@
-"""What a second Dask worker saves a search.
+"""Measure how much time a second Dask worker saves in a search.
 
     python benchmarks/dask_workers.py chest_xray --sample 200 --repeats 5
 
-The same grid of 8 candidates on 2 folds, from paths, on one and on two worker processes on the
-loopback. A worker has one thread, in Dask as in the backend: two of them ask for two processors.
-Both clusters are up all the time and run in turns, so that what else the machine does slows both.
-The first search of each is not counted: it decodes the images and compiles the network, once in
-each worker. Without data it invents some. Printed are the seconds of a search and the ratio of
-each two that followed each other; median and range.
+The same grid of 8 candidates on 2 folds of paths runs on one and on two local worker processes. A
+worker has one thread in Dask and in the backend, so two of them need two processors. Both clusters
+stay up and run in turns, so that other load affects both. The first search of each is not counted,
+because it decodes the images and compiles the network once in each worker. Without a folder, the
+images are synthetic. The output is the time of a search and the ratio of consecutive ones, as
+median and range.
 """
 
 import argparse
@@ -83,7 +83,7 @@ def start(n_workers: int, folder: Path) -> tuple[LocalCluster, Client]:
 
 
 def search(options: argparse.Namespace, client: Client, paths: Any, y: Any) -> np.ndarray:
-    """Search, and give the score of each candidate."""
+    """Search, and return the score of each candidate."""
     cnn = CNNClassifier(
         filters=(8, 16, 32), epochs=options.epochs, precision="float32", random_state=0
     )

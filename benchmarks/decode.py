@@ -1,12 +1,12 @@
-"""How fast full-size JPEGs become images, the first and the second time, beside other readers.
+"""Compare the time to decode full-size JPEGs, the first and second time, with other readers.
 
     python benchmarks/decode.py originals --peers PYTHON
 
 First decode: ImageLoader without a cache, ``keras.utils.image_dataset_from_directory``, OpenCV,
 and a bare libjpeg-turbo that decodes at a fraction of the size as ImageLoader does. Second decode:
-ImageLoader with its cache in a folder, which another process has filled; the others have none.
-The files are symbolic links to those of the folder, to the number that `--images` says. Imports
-are not counted; opening the cache is. The files are in the memory of the system already.
+ImageLoader with its cache in a folder that another process has filled; the others have none. The
+files are symbolic links to those of the folder, as many as `--images`. Imports are not counted,
+but opening the cache is. The files are in the system's file cache already.
 """
 
 import argparse
@@ -105,7 +105,7 @@ def timed(load: Callable[[], Any]) -> float:
     begin = time.perf_counter()
     images = load()
     elapsed = time.perf_counter() - begin
-    # Whoever decodes something else, or nothing, does not take part.
+    # Readers with other results are not compared.
     assert images.shape[1:] == (SIZE, SIZE, 1), images.shape
     assert 30 < images.mean() < 220, images.mean()
     return elapsed

@@ -1,12 +1,12 @@
-"""How fast DICOM files become images, beside pydicom alone.
+"""Compare the time to decode DICOM files with pydicom alone.
 
     python benchmarks/dicom.py originals
 
-pydicom alone is ``pixel_array``, ``apply_modality_lut`` and ``apply_voi_lut``, inverted where it
-is MONOCHROME1, scaled to 8 bits and resized by Pillow, in as many threads. The files are made of
-the JPEGs of the folder: as they are (JPEG baseline), and as 12 bits with a window, uncompressed,
-run-length encoded and in lossless JPEG 2000. Imports are not counted. The files are in the memory
-of the system already.
+pydicom alone means ``pixel_array``, ``apply_modality_lut`` and ``apply_voi_lut``, inverted for
+MONOCHROME1, scaled to 8 bits and resized with Pillow, in as many threads. The files are made from
+the JPEGs of the folder: unchanged (JPEG baseline), and as 12 bits with a window, uncompressed,
+run-length encoded and in lossless JPEG 2000. Imports are not counted. The files are in the
+system's file cache already.
 """
 
 import argparse
@@ -61,14 +61,14 @@ def timed(load: Any) -> float:
     begin = time.perf_counter()
     images = load()
     elapsed = time.perf_counter() - begin
-    # Whoever decodes something else, or nothing, does not take part.
+    # Readers with other results are not compared.
     assert images.shape[1:] == (SIZE, SIZE), images.shape
     assert 30 < images.mean() < 220, images.mean()
     return elapsed
 
 
 def write(kind: str, source: Path, path: Path) -> str:
-    """One X-ray as DICOM."""
+    """Write an X-ray as DICOM."""
     import numpy as np
     from PIL import Image
     from pydicom import uid

@@ -1,18 +1,18 @@
-"""Does the explanation report find models that use a shortcut, and only those?
+"""Measure how well the explanation report finds models that use a shortcut, and only those.
 
-For each seed synthetic radiographs are drawn, and four small networks are trained on them: on
-the images as they are; on images that bear a bright marker in a corner at random; on images that
-bear it if and only if there is pneumonia; and on images that bear it if and only if there is none.
-`explanation_report` judges each on images of other patients. Corner, size, brightness and form of
-the marker, and how plain the pneumonia is, change from seed to seed.
+For each seed, synthetic radiographs are drawn, and four small networks are trained on them: on the
+unchanged images; on images with a bright marker in a corner at random; on images with it if and
+only if there is pneumonia; and on images with it if and only if there is none.
+`explanation_report` judges each on images of other patients. Corner, size, brightness and shape of
+the marker, and how visible the pneumonia is, vary between seeds.
 
-Printed are the verdicts with Wilson's 95 % intervals, the numbers that they rest on, and the
-pointing game of the maps of the first kind of network: how often the strongest evidence lies in
-the disc that holds an opacity, on images whose pneumonia was found.
+The output is the verdicts with Wilson's 95 % intervals, the measures that they are based on, and
+the pointing game of the maps of the first kind of network: how often the strongest evidence is in
+the disc of an opacity, on images whose pneumonia was found.
 
     python benchmarks/explanation_conviction.py --seeds 100
 
-Other networks, on the images as they are alone:
+Other networks, on the unchanged images only:
 
     python benchmarks/explanation_conviction.py --network residual --kind "no marker" --seeds 10
 """
@@ -32,7 +32,7 @@ from skpneumo import CNNClassifier, ImageLoader, make_chest_xray
 from skpneumo.explanation import explanation_report
 from skpneumo.explanation._methods import maps_by
 
-# The right verdict on each kind of network.
+# The right verdict for each kind of network.
 KINDS = {
     "no marker": "lungs",
     "marker at random": "lungs",
@@ -61,7 +61,7 @@ POINTING = ("hires_cam", "grad_cam", "grad_cam++", "integrated_gradients", "occl
 
 
 def planted(images: np.ndarray, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The images with the same marker, a letter or a square, in the same corner of some rows."""
+    """Add the same marker, a letter or a square, to the same corner of some images."""
     images = images.copy()
     size = images.shape[1]
     side, gap = rng.integers(size // 10, size // 6, endpoint=True), rng.integers(1, 4)
@@ -80,7 +80,7 @@ def planted(images: np.ndarray, rows: np.ndarray, rng: np.random.Generator) -> n
 
 
 def points_at_opacity(maps: np.ndarray, truth: pd.DataFrame) -> list[bool]:
-    """Whether the strongest evidence lies in one of the discs that hold the opacities."""
+    """Tell whether the strongest evidence is in one of the discs of the opacities."""
     height, width = maps.shape[1:]
     hits = []
     for heat, found in zip(maps, truth.to_dict("records"), strict=True):

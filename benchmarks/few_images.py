@@ -1,13 +1,13 @@
-"""How recipes do on few images: the same patients held out, the others drawn at random.
+"""Measure recipes on few images: the same patients held out, the others drawn at random.
 
     python benchmarks/few_images.py chest_xray --out few --images 100 300 1000 4000 --draws 3
 
-One fold of patients is held out, as `recipes.py` has it. From the others patients are drawn until
-there are so many images, for each draw again, and every recipe is fitted on the same images. The
-scores of each fit are saved in the folder `--out`, so that a run that was stopped continues where
-it was. `table.md` in that folder has the balanced accuracy at a threshold of one half, and what
-the first recipe gains over each of the others, both over all draws that have been measured and
-with 95 % intervals over the patients held out; `curve.svg` shows it.
+One fold of patients is held out, the same as in `recipes.py`. For each draw, patients are drawn
+from the others until there are enough images, and every recipe is fitted on the same images. The
+scores of each fit are saved in the folder `--out`, so that a stopped run can continue. `table.md`
+in that folder has the balanced accuracy at a threshold of one half, and the gain of the first
+recipe over each of the others, both over all measured draws and with 95 % intervals over the
+patients held out; `curve.svg` shows it.
 """
 
 import argparse
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def drawn(patients: np.ndarray, n: int, seed: int) -> np.ndarray:
-    """Rows of patients drawn at random until there are at least so many, in their order."""
+    """Draw patients at random until there are enough rows, and return these in order."""
     order = np.random.default_rng(seed).permutation(np.unique(patients))
     counts = pd.Series(patients).value_counts()[order].cumsum().to_numpy()
     return np.flatnonzero(np.isin(patients, order[: np.searchsorted(counts, n) + 1]))
@@ -97,7 +97,7 @@ def write(out: Path, recipes: Sequence[str], images: Sequence[int], patients: np
 
 
 def pooled(files: Sequence[Path], patients: np.ndarray) -> Predictions:
-    """The predictions of all draws; the patients held out are the same in each."""
+    """Pool the predictions of all draws; the patients held out are the same in each."""
     codes = np.unique(patients, return_inverse=True)[1]
     parts = [np.load(file) for file in files]
     return joined([at_one_half(part["y"], part["score"], codes) for part in parts])
@@ -108,7 +108,7 @@ def at_one_half(y: np.ndarray, score: np.ndarray, codes: np.ndarray) -> Predicti
 
 
 def joined(parts: Sequence[Predictions]) -> Predictions:
-    """The predictions of all draws together; a patient may be in several."""
+    """Pool the predictions of all draws; a patient may be in several."""
     positive, predicted, score, patients = (
         np.concatenate([getattr(part, name) for part in parts])
         for name in ("positive", "predicted", "score", "patient")

@@ -1,12 +1,12 @@
-"""How long one network with batch normalisation takes to fit, and what it is worth, beside Keras.
+"""Compare the time to fit a network with batch normalisation, and its AUC, with Keras.
 
     python benchmarks/fit.py chest_xray
 
 Both fit the same layers on the same images and epochs, once for each patient-grouped fold and in
-turns: CNNClassifier as it comes, and Keras in float32 with ``model.fit`` on the array. Time is
-that of the fit in a process of its own, compilation included, imports not. The probabilities of
-the held-out images are pooled over the folds, and the difference in AUC has a 95 % interval over
-patients, which leaves out the chance in training.
+turns: CNNClassifier with its defaults, and Keras in float32 with ``model.fit`` on the array. The
+time is that of the fit in a separate process, with compilation and without imports. The
+probabilities of the held-out images are pooled over the folds, and the difference in AUC has a
+95 % interval over patients, which leaves out the chance in training.
 """
 
 import argparse

@@ -1,15 +1,15 @@
-"""How long one network takes to fit on one GPU, beside Keras and a loop written by hand.
+"""Compare the time to fit a network on a GPU with Keras and a loop written by hand.
 
     KERAS_BACKEND=jax python benchmarks/fit_gpu.py chest_xray
 
-It needs a GPU that the backend of Keras sees, and says so where there is none. All fit the same
-layers on the same images and epochs: CNNClassifier as it comes; Keras in float32 with
-``model.fit`` on the array; and, with JAX, a compiled loop that keeps all images on the device,
-shuffles them there and computes in bfloat16. Each run is a process of its own that fits twice, and
-the second fit counts: compilation, seconds of it, would drown the rest.
+It needs a GPU that the backend of Keras can use, and ends with a message if there is none. All fit
+the same layers on the same images and epochs: CNNClassifier with its defaults; Keras in float32
+with ``model.fit`` on the array; and, with JAX, a compiled loop that keeps all images on the
+device, shuffles them there and computes in bfloat16. Each run is a separate process that fits
+twice, and only the second fit counts, without seconds of compilation.
 
-`--without-gpu` runs it on the processor, to try the script and for nothing else: XLA runs
-convolutions in a loop, as the one by hand is, on one core there.
+`--without-gpu` runs it on the processor, only to try the script: there, XLA runs convolutions in a
+loop, like the one by hand, on one core.
 """
 
 import argparse
@@ -25,7 +25,7 @@ BATCH = 32
 
 
 def gpu_seen() -> str | None:
-    """Name the backend if it sees a GPU."""
+    """Name the backend if it can use a GPU."""
     import keras
 
     backend = keras.backend.backend()

@@ -1,4 +1,4 @@
-"""Training steps a second on JAX, and how often they are compiled.
+"""Measure the training steps per second on JAX, and how often they are compiled.
 
     python benchmarks/gpu_steps.py
 
@@ -8,8 +8,8 @@ rate; the loop of the package; and `lax.scan` written by hand over the same laye
 an epoch in one program. Each fits three times, as folds of other sizes: the first fit tells what
 compiling costs, the last how fast a step is.
 
-It needs a GPU that JAX sees. `--without-gpu` runs it on the processor, to try the script: XLA runs
-convolutions in a loop on one core there, so that its figures say nothing.
+It needs a GPU that JAX can use. `--without-gpu` runs it on the processor, only to try the script:
+there, XLA runs convolutions in a loop on one core, so its timings mean nothing.
 
     python benchmarks/gpu_steps.py --without-gpu --images 200 --size 32 --epochs 2
 """
@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 BATCH = 32
-FOLDS = (0, 5, 11)  # images that are left out, so that each fold has another number
+FOLDS = (0, 5, 11)  # images to leave out, so that each fold has another number
 
 
 def network(epochs: int) -> Any:
@@ -50,7 +50,7 @@ def count_compilations() -> list[str]:
 
     def listen(event: str, seconds: float, **_: Any) -> None:
         if event == "/jax/core/compile/backend_compile_duration" and seconds > 0.1:
-            seen.append(event)  # not the tiny ones, of single operations
+            seen.append(event)  # without the tiny programs of single operations
 
     jax.monitoring.register_event_duration_secs_listener(listen)
     return seen

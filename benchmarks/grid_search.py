@@ -1,17 +1,17 @@
-"""How long a grid search over networks takes from real files, beside scikeras.
+"""Compare the time of a grid search over networks on real files with scikeras.
 
     python benchmarks/grid_search.py chest_xray originals
 
 Both search twelve candidates on three patient-grouped folds with scikit-learn's GridSearchCV, from
-paths, for as many epochs of the same layers: ImageLoader and CNNClassifier as they come; and a
-FunctionTransformer that decodes with Pillow, and scikeras's KerasClassifier. Rates, dropout and
-class weights are searched. The time is that of `fit` without the refit, in a process of its own,
-imports not counted. Both get no memory of an earlier run.
+paths, for as many epochs of the same layers: ImageLoader and CNNClassifier with their defaults;
+and a FunctionTransformer that decodes with Pillow, and scikeras's KerasClassifier. Rates, dropout
+and class weights are searched. The time is that of `fit` without the refit, in a separate process
+without imports. Neither has a cache of an earlier run.
 
-How much is saved depends on how long one fit takes: what is saved of each is its compilation and
-its decoding, and with more images and epochs both are a smaller part. `--patients`, `--epochs` and
-`--size` say where yours lie. With a folder of full-size X-rays, the search is repeated on as many
-of them, some of which are links to the same file: its time counts, its accuracy does not.
+The gain depends on the time of a fit: compilation and decoding are saved, which are a smaller part
+with more images and epochs. `--patients`, `--epochs` and `--size` measure it for your sizes. With
+a folder of full-size X-rays, the search is repeated on as many of them, where some are links to
+the same file: only the time is meaningful, not the accuracy.
 """
 
 import argparse
@@ -143,7 +143,7 @@ def compared(data: Path, paths: list[str], y: list[int], options: argparse.Names
     )
     times = {name: [each["seconds"] for each in runs] for name, runs in results.items()}
     best = dict.fromkeys(results, "")
-    if data == options.data:  # patients do not cross the folds
+    if data == options.data:  # no patient is in two folds
         for name, runs in results.items():
             best[name] = f", best accuracy {max(each['accuracy'] for each in runs):.3f}"
     return Row(

@@ -1,14 +1,14 @@
-"""Change model files at random, and count what load_model refuses and what it loads.
+"""Change model files at random, and count those that load_model rejects and loads.
 
     python benchmarks/hostile_models.py --files 1000
 
 Each file is one of a few small models with one change: to its bytes, to the zip archive, to the
-safetensors header, or to a value of its JSON, after which the digests are made right again. What
-loads also predicts. Loading may raise ValueError or MemoryError and nothing else, start no
-process, open no connection, import no module of another package, open no file but the model for
-reading and none for writing, and the whole process, TensorFlow included, stays below a limit of
-memory. All of it is watched by an audit hook, which code in a file could not get around unseen.
-Seeded, and bounded by the number of files.
+safetensors header, or to a value of its JSON, with corrected digests. Models that load also
+predict. Loading must raise only ValueError or MemoryError, start no process, open no connection,
+import no module of another package, open no file but the model for reading and none for writing,
+and the whole process, with TensorFlow, must stay below a limit of memory. All of this is watched
+by an audit hook, which code in a file could not bypass unnoticed. The changes are seeded, and
+limited by the number of files.
 """
 
 import argparse
@@ -77,7 +77,7 @@ NAMES = [
 
 
 def make_models(folder: Path) -> None:
-    """Save a few small models, and what each predicts from."""
+    """Save a few small models, and the input for each."""
     rng = np.random.default_rng(0)
     y = np.arange(40) % 2
     images = rng.integers(0, 120, (40, 8, 8, 1), dtype=np.uint8)
@@ -102,7 +102,7 @@ def make_models(folder: Path) -> None:
     }  # fmt: skip
     for name, (model, X) in models.items():
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that nothing tells the patients
+            warnings.simplefilter("ignore")  # about unknown patients
             model.fit(X, y)
         known = {"name": name, "figures": [0.5, {"n": 3}]}
         save_model(model, folder / f"{name}.skpneumo", provenance=known)
@@ -116,7 +116,7 @@ def members_of(data: bytes) -> Members:
 
 
 def archived(members: Members, **options: Any) -> bytes:
-    """Write members with digests that are right."""
+    """Write members with correct digests."""
     try:
         manifest = json.loads(members[MANIFEST])
         manifest["sha256"] = {
@@ -126,7 +126,7 @@ def archived(members: Members, **options: Any) -> bytes:
         }
         members = {**members, MANIFEST: json.dumps(manifest).encode()}
     except (KeyError, TypeError, ValueError, RecursionError):
-        pass  # the manifest is what has been changed
+        pass  # the manifest itself was changed
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", **options) as archive:
         for name, content in members.items():
@@ -153,7 +153,7 @@ def change_bytes(data: bytes, rng: Rng) -> bytes:
 
 
 def change_member_bytes(data: bytes, rng: Rng) -> bytes:
-    """The same to one member, with its digest made right."""
+    """Change a few bytes of a member, and correct its digest."""
     members = members_of(data)
     name = str(rng.choice(sorted(members)))
     return archived({**members, name: change_bytes(members[name] + b" ", rng)})
@@ -203,7 +203,7 @@ def change_header(data: bytes, rng: Rng) -> bytes:
 
 
 def change_value(data: bytes, rng: Rng) -> bytes:
-    """Change, remove, repeat or exchange values of the model's JSON, or of the manifest's."""
+    """Change, remove, repeat or exchange values of the JSON of the model or the manifest."""
     members = members_of(data)
     name = MODEL if rng.random() < 0.95 else MANIFEST
     content = json.loads(members[name])
@@ -219,7 +219,7 @@ def change_value(data: bytes, rng: Rng) -> bytes:
         elif how == 2:
             container[key] = str(rng.choice(NAMES))
         elif how == 3:
-            # A copy, for JSON has no circles.
+            # A copy, because JSON has no cycles.
             container[key] = json.loads(json.dumps(other[other_key]))
         elif how == 4 and isinstance(container[key], int | float):
             container[key] = container[key] * int(rng.choice([-1, 0, 1000, 2**31]))
@@ -236,7 +236,7 @@ def change_value(data: bytes, rng: Rng) -> bytes:
 
 
 def _places(content: Any) -> Any:
-    """Yield every place of a structure: a container and a key."""
+    """Yield every location in a structure, as a container and a key."""
     keys = content.keys() if isinstance(content, dict) else range(len(content))
     for key in list(keys):
         yield content, key
@@ -254,7 +254,7 @@ CHANGES: dict[str, tuple[Callable[[bytes, Rng], bytes], float]] = {
 
 
 class Watch:
-    """Hears of what the process does, and remembers what loading must not do."""
+    """Audit hook that records forbidden actions while loading."""
 
     FORBIDDEN = (
         "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.remove", "os.rename", "os.mkdir",
@@ -287,7 +287,7 @@ class Watch:
             return
         writes = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
         known = os.fsdecode(path) == str(self.loading) or os.fsdecode(path).startswith(
-            (*self._libraries, "/proc/", "/sys/fs/cgroup")  # where the free memory is told
+            (*self._libraries, "/proc/", "/sys/fs/cgroup")  # where the free memory is read
         )
         if writes or not known:
             self._report("open", (path, mode))
@@ -312,7 +312,7 @@ def main() -> None:
         sys.exit(bool(faults))
     with tempfile.TemporaryDirectory() as name:
         make_models(Path(name))
-        # In a process that has trained nothing, and whose death would be noticed.
+        # In a separate process that has not trained, so that a crash is noticed.
         run = subprocess.run([sys.executable, *sys.argv, "--models", name], check=False)
     if run.returncode < 0:
         print(f"the process was ended by the signal {-run.returncode}")
@@ -322,11 +322,11 @@ def main() -> None:
 def fuzz(
     folder: Path, n_files: int, seed: int, most_memory: float, keep: Path | None
 ) -> list[str]:
-    """Change files, load them, and list what should not have happened."""
+    """Change files, load them, and list violations."""
     with np.load(folder / INPUTS) as inputs:
         files = {folder / f"{name}.skpneumo": inputs[name] for name in inputs.files}
     originals = {path: path.read_bytes() for path in files}
-    for path, X in files.items():  # what is imported and compiled once is so now
+    for path, X in files.items():  # imports and compiles everything that happens once
         predicted(load_model(path), X)
     at_first = memory_taken()
     watch = Watch()
@@ -366,7 +366,7 @@ def fuzz(
 
 
 def outcome_of(path: Path, X: Any, watch: Watch) -> tuple[str, str]:
-    """Load a file and predict with it: what came of it, and what should not have."""
+    """Load a file and predict with it; returns the outcome and violations."""
     watch.seen.clear()
     watch.loading = path
     fault = ""
@@ -384,7 +384,7 @@ def outcome_of(path: Path, X: Any, watch: Watch) -> tuple[str, str]:
                 warnings.simplefilter("ignore")
                 predicted(model, X)
             outcome = "loads"
-        except Exception:  # of a model that is nonsense, any is right
+        except Exception:  # a nonsensical model may raise any error
             outcome = "loads, predicts an error"
     finally:
         watch.loading = None
@@ -394,7 +394,7 @@ def outcome_of(path: Path, X: Any, watch: Watch) -> tuple[str, str]:
 
 
 def memory_taken() -> float:
-    """The most memory that this process has taken so far, in GB."""
+    """Measure the peak memory of this process, in GB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
 
 

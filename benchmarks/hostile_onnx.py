@@ -1,13 +1,13 @@
-"""Change ONNX files at random, and count what OnnxClassifier refuses and what it answers.
+"""Change ONNX files at random, and count those that OnnxClassifier rejects and opens.
 
     python benchmarks/hostile_onnx.py --files 1000
 
 Each file is one of a few small models with one change: to its bytes; or to its operations, their
-attributes, its constants or its properties, after which the digest is made right again. What opens
-also predicts. Opening and predicting may raise ValueError and nothing else, open no other file,
-start no process and open no connection, and the process stays below a limit of memory. It is
-watched by an audit hook and from outside: a process that ends by a signal is a failure. Seeded,
-and bounded by the number of files.
+attributes, its constants or its properties, with a corrected digest. Models that open also
+predict. Opening and predicting must raise only ValueError, open no other file, start no process
+and open no connection, and the process must stay below a limit of memory. It is watched by an
+audit hook and from outside: a process that ends by a signal is a failure. The changes are seeded,
+and limited by the number of files.
 """
 
 import argparse
@@ -96,7 +96,7 @@ def repeat_block(data: bytes, rng: Rng) -> bytes:
 
 
 def signed(change: Callable[[onnx.ModelProto, Rng], None]) -> Callable[[bytes, Rng], bytes]:
-    """Change the model, and make the digest right again."""
+    """Change the model, and correct its digest."""
 
     def changed(data: bytes, rng: Rng) -> bytes:
         from skpneumo.persistence.onnx._metadata import digest_of
@@ -200,7 +200,7 @@ def main() -> int:
         if not list(models.glob("*.onnx")):
             models.mkdir(exist_ok=True)
             subprocess.run([*again, "make"], check=True)
-        # In a process of its own, so that TensorFlow's memory is not counted.
+        # In a separate process, so that TensorFlow's memory is not counted.
         status = subprocess.run([*again, "change"]).returncode
     if status < 0:
         print(f"FAILED: ended by signal {-status}")
@@ -217,7 +217,7 @@ def change_files(options: argparse.Namespace) -> int:
         rng.integers(0, 256, (60, 90, 3), dtype=np.uint8),
         rng.integers(0, 256, (200, 150, 1), dtype=np.uint8),
     ]
-    for data in originals:  # what is imported late is imported now
+    for data in originals:  # do late imports now
         session = OnnxSession(data)
         for image in images:
             session.predict(image)

@@ -1,8 +1,8 @@
-"""How long a shell waits for ``import skpneumo`` and ``skpneumo --help``, beside scikeras.
+"""Compare the time of ``import skpneumo`` and ``skpneumo --help`` with scikeras.
 
     python benchmarks/imports.py
 
-Each is a whole process, the start of Python included, which is printed by itself too.
+Each is a whole process with the start of Python, which is also printed separately.
 """
 
 import argparse

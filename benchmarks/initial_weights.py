@@ -1,4 +1,4 @@
-"""Weights to begin with: write those that ship, and measure what they gain on few images.
+"""Write the initial weights of the package, and measure their gain on few images.
 
     python benchmarks/initial_weights.py chest_xray --write
     python benchmarks/initial_weights.py chest_xray --out initial --images 100 --draws 3
@@ -6,11 +6,11 @@
 With `--write` the recipe "robust" is fitted on all patients of the folder, and the weights of its
 network are written to the file that ``CNNClassifier(initial_weights="kermany")`` reads.
 
-Otherwise one fold of patients is kept from a copy of the weights. Of these patients some are
-drawn until there are so many images, and the recipe is fitted on them twice, with random weights
-and with the copy; the others test both. Each fit's scores are saved in the folder `--out`, so that
-a run that was stopped continues where it was. `table.md` in that folder has what both reach over
-all draws, and the gain with a 95 % interval over patients.
+Otherwise, weights are trained without one fold of patients. Some of these patients are drawn until
+there are enough images, and the recipe is fitted on them twice, with random weights and with the
+trained ones; the others test both. The scores of each fit are saved in the folder `--out`, so that
+a stopped run can continue. `table.md` in that folder has what both reach over all draws, and
+the gain with a 95 % interval over patients.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def fitted(xrays: Any, rows: np.ndarray, folder: Path) -> Any:
-    """The network of the recipe, fitted on these rows."""
+    """Fit the network of the recipe on some rows."""
     once = FittedOnce(make_recipe(RECIPE, random_state=0, n_jobs=-1), str(folder))
     return once.fit(xrays.X.iloc[rows], xrays.target[rows]).estimator_[-1]
 

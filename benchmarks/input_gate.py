@@ -1,17 +1,17 @@
-"""What does the input gate withhold? X-rays it should answer about, and images that are none.
+"""Measure which X-rays and other images the input gate withholds.
 
     python benchmarks/input_gate.py chest_xray --dicom dicom --lab /tmp/gate
 
 trains a small network (64 pixels, a few minutes on two cores) on 60 % of the patients of a
-collection, fits an ``InputGate`` at the stated rate of false alarms, and counts what it withholds
-of half of the others, of copies of theirs that are turned, mirrored, inverted or cropped, and of
-images that are no chest X-rays: those that scikit-image, scikit-learn, Matplotlib and pydicom
-ship, drawn text, noise and blanks. A second gate is calibrated on patients whom its network has
-not seen, so that the price of calibrating without them shows.
+collection, fits an ``InputGate`` with the stated rate of false alarms, and counts the withheld
+images among half of the other patients, among their rotated, mirrored, inverted or cropped copies,
+and among images that are not chest X-rays: those in scikit-image, scikit-learn, Matplotlib and
+pydicom, drawn text, noise and blanks. A second gate is calibrated on patients that its network was
+not trained on, to show the cost of calibrating without them.
 
-Intervals are over the independent sources of a group: patients, photographs, examinations.
-The network, the groups and their rows are saved in --lab, and a second run continues there.
-``--write docs/guide/input-gate.md`` puts the table between its two marks.
+Intervals are over the independent sources of a group: patients, photographs, examinations. The
+network, the groups and their rows are saved in --lab, where a second run continues. ``--write
+docs/guide/input-gate.md`` writes the table between its two marks on the page.
 """
 
 import argparse
@@ -57,7 +57,7 @@ PHOTOGRAPHS = (
 )  # fmt: skip
 TEXTURES = ("brick.png", "grass.png", "gravel.png", "ihc.png", "cell.png", "retina.jpg")
 TEXT = ("page.png", "text.png")
-# Files of pydicom, by what they show; one of each examination.
+# Files of pydicom by content; one of each examination.
 SLICES = {
     "693_J2KI.dcm": "CT",
     "CT_small.dcm": "CT",
@@ -75,7 +75,7 @@ LIMBS = ("RG3_J2KI.dcm",)
 def groups_of(
     held_out: list[str], patients: list[str], dicom: Path | None
 ) -> Iterator[tuple[str, str, Image.Image]]:
-    """Yield the group, the source and the image of everything but the held-out X-rays."""
+    """Yield the group, the source and the image of all images except the held-out X-rays."""
     rng = np.random.default_rng(0)
     for number, (path, patient) in enumerate(zip(held_out, patients, strict=True)):
         image = Image.open(path).convert("L")
@@ -96,7 +96,7 @@ def groups_of(
 
 
 def noise(rng: np.random.Generator) -> Iterator[Pixels]:
-    """Noise of several grains and contrasts."""
+    """Draw noise of several grain sizes and contrasts."""
     for grain in (1, 2, 4, 8, 16, 32, 64):
         for contrast in (16, 48, 96, 127):
             small = rng.uniform(-1, 1, size=(-(-SIDE // grain),) * 2)
@@ -107,7 +107,7 @@ def noise(rng: np.random.Generator) -> Iterator[Pixels]:
 
 
 def drawn_text(rng: np.random.Generator, dark: bool) -> Image.Image:
-    """Draw a page of made-up words."""
+    """Draw a page of random words."""
     page = Image.new("L", (480, 480), 0 if dark else 255)
     pen = ImageDraw.Draw(page)
     letters = np.array(list("abcdefghijklmnopqrstuvwxyz    "))
@@ -132,7 +132,7 @@ def sample_files() -> list[Path]:
 
 
 def parts_of(image: Image.Image) -> Iterator[Image.Image]:
-    """Yield the whole, and its four quarters."""
+    """Yield an image and its four quarters."""
     yield image
     width, height = image.size
     for left in (0, width // 2):
@@ -141,7 +141,7 @@ def parts_of(image: Image.Image) -> Iterator[Image.Image]:
 
 
 def radiology(dicom: Path | None) -> Iterator[tuple[str, str, Image.Image]]:
-    """Yield what pydicom and the folder --dicom have: slices, limbs, adults."""
+    """Yield the images of pydicom and of the folder --dicom: slices, limbs, adults."""
     from pydicom.data import get_testdata_file
 
     from skpneumo import ImageLoader
@@ -158,7 +158,7 @@ def radiology(dicom: Path | None) -> Iterator[tuple[str, str, Image.Image]]:
 
 
 def rendered(path: str | Path) -> Image.Image:
-    """Render a DICOM file that is no radiograph, which ImageLoader would refuse, in grey."""
+    """Render a DICOM file that is not a radiograph, and so rejected by ImageLoader, in grey."""
     import pydicom
     from pydicom.pixels import apply_modality_lut, apply_voi_lut
 
@@ -174,7 +174,7 @@ def rendered(path: str | Path) -> Image.Image:
 
 
 def network() -> Any:
-    """Make the small network: a pipeline from paths."""
+    """Make the small network, as a pipeline of paths."""
     from skpneumo import CNNClassifier, ImageAugmenter, ImageLoader, make_pipeline
 
     augmenter = ImageAugmenter(
@@ -190,7 +190,7 @@ def network() -> Any:
 
 
 def saved(path: Path, make: Callable[[], Any]) -> Any:
-    """Load what an earlier run has made, or make and save it."""
+    """Load the result of an earlier run, or make and save it."""
     if not path.exists():
         print(f"Making {path.name}", flush=True)
         value = make()
@@ -212,12 +212,12 @@ def write_groups(folder: Path, images: list[str], patients: list[str], dicom: Pa
 
 
 def cost(model: Any, gate: Any, paths: NDArray[Any]) -> str:
-    """Say what the gate costs: processor time of a prediction, and memory."""
+    """Measure the processor time of a prediction with the gate, and its memory."""
     import pickle
 
     milliseconds = []
     for each in (model, gate):
-        each.predict_proba(paths)  # decoded and compiled from here on
+        each.predict_proba(paths)  # decodes and compiles once
         start = time.process_time()
         each.predict_proba(paths)
         milliseconds.append(1000 * (time.process_time() - start) / len(paths))
@@ -249,7 +249,7 @@ def described(group: str, rows: pd.DataFrame, gates: list[str]) -> dict[str, Any
 
 
 def main() -> None:
-    """Print the table, and write it into a page."""
+    """Print the table, and write it to a page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="folder with train/ (and val/)")
     parser.add_argument("--dicom", type=Path, help="folder with chest images of adults and limbs")
@@ -281,7 +281,7 @@ def main() -> None:
         frozen = InputGate(FrozenEstimator(model), false_alarm_rate=options.rate)
         return frozen.fit(paths[rows], y[rows])
 
-    # Given the same network, InputGate(network()) makes the first: it fits the checks after it.
+    # InputGate(network()) gives the same gate, because it fits the checks after the network.
     gates = {
         "withheld": saved(options.lab / "gate.joblib", lambda: gate(train)),
         "withheld, calibrated on new patients": saved(

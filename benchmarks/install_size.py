@@ -1,10 +1,10 @@
-"""Measures what an install weighs: the package with what it needs, and what each extra adds.
+"""Measure the installed size of the package with its dependencies, and of each extra.
 
     python benchmarks/install_size.py
 
-The figures are of the environment that runs this, which has to have the extras (`.[test]` has).
-Files are counted as installed, with their compiled bytecode. An extra's size is what it adds to
-the package without extras, so two extras can count the same library.
+The sizes are those of the current environment, which must have the extras (`.[test]` has them).
+Files are counted as installed, with their bytecode. The size of an extra is what it adds to the
+package without extras, so two extras can count the same library.
 """
 
 from importlib.metadata import PackageNotFoundError, distribution
@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 
 
 def needed(name: str, extra: str = "", found: dict[str, int] | None = None) -> dict[str, int]:
-    """Bytes of a distribution and of all that it requires, by name."""
+    """Get the bytes of a distribution and of all its requirements, by name."""
     found = {} if found is None else found
     try:
         installed = distribution(name)

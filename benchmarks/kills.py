@@ -1,17 +1,17 @@
-"""Kill what writes at random moments, and look at what it leaves.
+"""Kill writing processes at random moments, and check what they leave.
 
     python benchmarks/kills.py --kills 40 --results kills.jsonl
 
-With `--light` without those that need Keras; `--only fit` alone.
+`--light` omits the kinds that need Keras, and `--only fit` runs a single one.
 
 Each kind of writer (a decode cache, the store of a search, a model file, a page, a table of
-predictions, the command that fits, a fit through a cache and a store) runs in a process of its
-own, which is killed with SIGKILL at a moment drawn evenly from the time that it takes. Whatever
-has its final name then must be whole. The same work is run again, must give what it gives
-undisturbed, and must leave no unfinished file of the killed one. POSIX only, because it forks.
+predictions, the command that fits, a fit through a cache and a store) runs in a separate process,
+which is killed with SIGKILL at a uniformly random moment of its duration. Files with their final
+names must then be complete. The same work is run again, must give the same results as undisturbed,
+and must leave no unfinished file of the killed process. POSIX only, because it forks.
 
-`--results` names a file with a line for each kill. Run again with it, the kills continue after the
-last line.
+`--results` names a file with a line for each kill. Another run with it continues after the last
+line.
 """
 
 import argparse
@@ -35,16 +35,16 @@ MODEL = "model.skpneumo"
 
 @dataclass(frozen=True)
 class Writer:
-    """Work that writes into a folder, and what must be true of the folder at any moment."""
+    """Work that writes to a folder, with a check that must pass at any moment."""
 
     name: str
     work: Callable[[Path], None]
-    result: Callable[[Path], Any]  # what the finished work has written, to be compared
-    check: Callable[[Path, Any], None]  # raises where something with its final name is not whole
+    result: Callable[[Path], Any]  # output of the finished work, for comparison
+    check: Callable[[Path, Any], None]  # raises if a file with its final name is not complete
 
 
 def in_child(work: Callable[[Path], None], folder: Path) -> int:
-    """Begin the work in a forked process; return its number."""
+    """Start the work in a forked process; returns its id."""
     child = os.fork()
     if child:
         return child
@@ -62,7 +62,7 @@ def in_child(work: Callable[[Path], None], folder: Path) -> int:
 
 
 def finish(work: Callable[[Path], None], folder: Path) -> float:
-    """Run the work to its end in a process of its own; return the seconds it took."""
+    """Run the work to its end in a separate process; returns its seconds."""
     begin = time.perf_counter()
     _, status = os.waitpid(in_child(work, folder), 0)
     assert status == 0, f"the work failed in {folder}"
@@ -70,7 +70,7 @@ def finish(work: Callable[[Path], None], folder: Path) -> float:
 
 
 def unfinished(folder: Path) -> list[str]:
-    """Name what only a killed process leaves."""
+    """List the unfinished files of killed processes."""
     return [
         path.name
         for path in folder.rglob("*")
@@ -80,13 +80,13 @@ def unfinished(folder: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class Kill:
-    """One process that was killed, and what it left."""
+    """A killed process, and what it left."""
 
     writer: str
     number: int
     after: float  # seconds
-    of: float  # seconds that the work takes undisturbed
-    left: list[str]  # unfinished files, which the next run has swept
+    of: float  # seconds of the undisturbed work
+    left: list[str]  # unfinished files, which the next run removed
 
 
 def kill_again_and_again(writer: Writer, numbers: Iterable[int], seed: int) -> Iterator[Kill]:
@@ -111,7 +111,7 @@ def kill_again_and_again(writer: Writer, numbers: Iterable[int], seed: int) -> I
 def kill_once(
     writer: Writer, seconds: float, rng: random.Random, scratch: Path
 ) -> tuple[float, Path]:
-    """Kill the work before it ends; return after how many seconds, and its folder."""
+    """Kill the work before it ends; returns after how many seconds, and its folder."""
     while True:
         folder = Path(tempfile.mkdtemp(dir=scratch))
         child = in_child(writer.work, folder)
@@ -124,7 +124,7 @@ def kill_once(
 
 
 def read_results(path: Path | None) -> list[Kill]:
-    """Read the kills that there are; the line that was being written, if any, goes."""
+    """Read the recorded kills, and remove an incomplete line."""
     if path is None or not path.exists():
         return []
     whole, _, torn = path.read_text().rpartition("\n")
@@ -151,7 +151,7 @@ def writers(scratch: Path, light: bool) -> Iterator[Writer]:
 
     xrays = make_chest_xray(scratch / "xrays", n_patients=N_PATIENTS, random_state=0)
     small = make_chest_xray(scratch / "small", n_patients=N_TRAINED_ON, size=64, random_state=0)
-    time.sleep(2.1)  # files that have just been written are not cached
+    time.sleep(2.1)  # files just written are not cached
     paths = xrays.filenames.tolist()
     images = ImageLoader(size=64, cache=False).transform(paths)
     flat = np.asarray(images).reshape(len(images), -1) / 255
@@ -249,7 +249,7 @@ def writers(scratch: Path, light: bool) -> Iterator[Writer]:
 
 
 def whole_or_absent(name: str) -> Callable[[Path, Any], None]:
-    """Check that a file, if there is one, is what the finished work writes."""
+    """Check that a file, if it exists, is the same as after finished work."""
 
     def check(folder: Path, expected: Any) -> None:
         assert not (folder / name).exists() or (folder / name).read_bytes() == expected

@@ -1,10 +1,10 @@
-"""What a scaled JPEG decode costs in accuracy, and what it gains in time.
+"""Measure the loss of accuracy and gain of time of decoding JPEGs at reduced size.
 
 For each size, every JPEG below ``--data`` is loaded twice: by ImageLoader, which decodes a large
-JPEG at 1/2, 1/4 or 1/8 of its size, and by a full decode followed by the same resize. Printed are
-the absolute differences in grey levels (of 255), their mean with a 95 % bootstrap interval over
+JPEG at 1/2, 1/4 or 1/8 of its size, and by a full decode followed by the same resize. The output
+is the absolute differences in grey levels (of 255), their mean with a 95 % bootstrap interval over
 images, and the images per second of processor time in alternating runs on one thread, with their
-ratio and its range. Without ``--data`` the images are synthetic radiographs.
+ratio and its range. Without ``--data``, the images are synthetic radiographs.
 
     python benchmarks/loading_draft_accuracy.py --data DIR
 """
@@ -29,7 +29,7 @@ RUNS = 5
 
 
 def load_in_full(paths: list[str], size: int) -> np.ndarray:
-    """The same images without scaled decoding."""
+    """Load the images without decoding at reduced size."""
     images = []
     for path in paths:
         with Image.open(path) as image:

@@ -1,10 +1,10 @@
-"""How often MarkerRemover touches the lungs, and how much of text that is burnt in it removes.
+"""Measure how often MarkerRemover changes the lungs, and how much burnt-in text it removes.
 
     python benchmarks/marker_remover.py chest_xray --sample 600
 
-It is run on images of 224 pixels a side as they are, and on copies with four lines of text, one in
-each corner. The lungs are where `lung_field` draws them, which is a few percent of the width off.
-Shares have 95 % intervals, over patients.
+It runs on images of 224 pixels a side, and on copies with four lines of text, one in each corner.
+The lungs are those of `lung_field`, which is off by a few percent of the width. Shares have 95 %
+intervals over patients.
 """
 
 import argparse

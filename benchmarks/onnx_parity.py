@@ -1,11 +1,11 @@
-"""Compare ONNX files with the models that they were made of, and measure what they take to start.
+"""Compare ONNX files with their models, and measure the time and memory to start.
 
     python benchmarks/onnx_parity.py originals --number 100
 
 `originals` is a folder of X-rays at full size, in one sub-folder per class, such as
-`originals/train` of the real data (by default the one in SKPNEUMO_REAL_DATA). A network of the
-kind that the recipe "robust" trains is fitted on them for a few epochs, only to have weights. In
-each of the loader's three modes two things are compared:
+`originals/train` of the real data (by default the one in SKPNEUMO_REAL_DATA). A network like that
+of the recipe "robust" is fitted on them for a few epochs, only to have weights. In each of the
+loader's three modes two things are compared:
 
 - png: the pixels of each file, saved without loss; ImageLoader and Keras in float32 against the
   graph, which resizes them itself. Largest difference in grey levels, share of the pixels that

@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def measure(paths, y, score, n_resamples=1000):
-    """Point estimates and percentile intervals over patients drawn with replacement."""
+    """Compute estimates, and percentile intervals over patients drawn with replacement."""
     point = scores(y, score)
     patients, group = np.unique(patient_ids(paths), return_inverse=True)
     members = [np.flatnonzero(group == i) for i in range(len(patients))]

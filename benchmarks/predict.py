@@ -1,14 +1,14 @@
-"""How long probabilities of full-size JPEGs take, from paths, beside other ways to them.
+"""Compare the time to predict full-size JPEGs from paths with other implementations.
 
     python benchmarks/predict.py originals --peers PYTHON
 
 One network with the same weights everywhere: a pipeline of ImageLoader and CNNClassifier; Keras's
 ``predict`` over a tf.data pipeline that reads, decodes and resizes on all cores; and embetter's
-ImageLoader, a resize with Pillow, and Keras's ``predict``. Cold is with a decode cache that is
-empty, and is filled meanwhile; warm with one that an earlier process has filled; the others have
-none. Time is that from paths to probabilities in a process of its own, compilation included,
-imports and loading the weights not. The files are symbolic links to those of the folder, to the
-number that `--images` says, and are in the memory of the system already.
+ImageLoader, a resize with Pillow, and Keras's ``predict``. "Cold" is with an empty decode cache,
+which is filled during the run; "warm" with one that an earlier process has filled; the others have
+none. The time is from paths to probabilities in a separate process, with compilation, but without
+imports and loading the weights. The files are symbolic links to those of the folder, as many as
+`--images`, and are in the system's file cache already.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def embetter_loader(paths: list[str], folder: str) -> dict[str, float]:
     loader, model = ImageLoader(convert="L"), keras_network(folder)
 
     def probabilities() -> Any:
-        # One by one: all at once it would hold gigabytes.
+        # One by one, because all at once would need gigabytes.
         images = (loader.transform([path])[0].resize((SIZE, SIZE)) for path in paths)
         return model.predict(np.stack([np.asarray(image) for image in images]), verbose=0)
 
@@ -94,7 +94,7 @@ def timed(probabilities: Callable[[], Any]) -> dict[str, float]:
 
 
 def fit_network(folder: str, data: str) -> None:
-    """Keep a network whose probabilities differ between images."""
+    """Save a network whose probabilities differ between images."""
     import joblib
     import numpy as np
 
@@ -126,7 +126,7 @@ def measure(options: argparse.Namespace) -> list[Row]:
         )
     times = {name: [each["seconds"] for each in runs] for name, runs in results.items()}
     means = {name: runs[0]["mean"] for name, runs in results.items()}
-    # The decoders differ, the network does not: else somebody computes something else.
+    # Only the decoders differ; a larger difference means another computation.
     assert max(means.values()) - min(means.values()) < 0.1, means
     return [
         Row(

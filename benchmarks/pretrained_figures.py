@@ -1,6 +1,6 @@
-"""What the model that ships reaches on patients whom its folds' models had not seen.
+"""Measure the pretrained model on patients that the models of the folds were not trained on.
 
-`train_pretrained.py` uses it: fits that are saved, and the figures of the card.
+Used by `train_pretrained.py`: saved fits, and the results in the card.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from skpneumo.fitted import classifiers_of
 
 UNALTERED = "unaltered"
 WHOLE = "whole"
-MOST_CHANGED = 1e-3  # of a probability, by rounding weights
+MOST_CHANGED = 1e-3  # largest change of a probability by rounding weights
 METRICS = ("roc_auc", "balanced_accuracy", "recall", "specificity")
 NAMES = {"roc_auc": "AUC", "balanced_accuracy": "balanced accuracy"}
 
@@ -32,7 +32,7 @@ NAMES = {"roc_auc": "AUC", "balanced_accuracy": "balanced accuracy"}
 class FittedOnce(ClassifierMixin, BaseEstimator):
     """A pipeline that is fitted once on the same images, then loaded from its file, and rounded.
 
-    Rounded before it is calibrated, so that the calibration and the threshold are of what ships.
+    Rounded before calibration, so that calibration and threshold belong to the shipped weights.
     """
 
     def __init__(self, pipeline: Any, folder: str) -> None:
@@ -55,7 +55,7 @@ class FittedOnce(ClassifierMixin, BaseEstimator):
         return self.estimator_.predict_proba(X)
 
     def _digest(self, X: Any, y: Any) -> str:
-        """Of the files, their sizes, the labels and all parameters."""
+        """Compute a digest of the files, their sizes, the labels and all parameters."""
         paths = [str(path) for path in X["path"]]
         sizes = [Path(path).stat().st_size for path in paths]
         parameters = repr(self.pipeline.get_params(deep=True))
@@ -64,7 +64,7 @@ class FittedOnce(ClassifierMixin, BaseEstimator):
 
 
 def round_weights(model: Any, X: Any) -> float:
-    """Round the weights to 16 bits where that changes little; give the largest change."""
+    """Round the weights to 16 bits if this changes little; returns the largest change."""
     networks = [
         each.classifier for each in classifiers_of(model) if hasattr(each.classifier, "weights_")
     ]
@@ -82,7 +82,7 @@ def round_weights(model: Any, X: Any) -> float:
 def _rounded(array: NDArray[Any]) -> Any:
     with np.errstate(over="ignore"):
         half = np.asarray(array).astype(np.float16)
-    # Counts of batches, and whatever else does not fit.
+    # Counts of batches, and other values that do not fit.
     if not np.isfinite(half).all():
         return array
     rounded = half.astype(np.float32)
@@ -91,7 +91,7 @@ def _rounded(array: NDArray[Any]) -> Any:
 
 @dataclass(frozen=True)
 class Figures:
-    """Tables of the card: by name, what was measured and what it came to."""
+    """Tables of the card, with the measures and results by name."""
 
     tables: dict[str, dict[str, str]]
 
@@ -115,7 +115,7 @@ class Figures:
 def figures_of(
     pipeline: Any, floor: Any, xrays: Any, n_folds: int, n_patients: int, work: Path
 ) -> Figures:
-    """Ask the model of each fold about the images of the others; decide as the model does."""
+    """Predict the images of each fold with the model of the others, with the model's threshold."""
     X, y, patients = xrays.X, xrays.target, xrays.groups
     stressed = np.zeros(len(y), dtype=bool)
     stressed[rows_of_patients(patients, n_patients)] = True
@@ -142,7 +142,7 @@ def figures_of(
 def _altered(
     y: NDArray[Any], asked: dict[str, Any], xrays: Any, rows: NDArray[np.bool_], floor: Any
 ) -> dict[str, dict[str, str]]:
-    """Stress tests and shortcuts, of the same patients."""
+    """Measure stress tests and shortcuts on the same patients."""
     y, files, patients = y[rows], xrays.filenames[rows], xrays.groups[rows]
     columns = stress_columns(y, files, asked, patients, floor.threshold_)
     columns = {name.replace("_", " "): value for name, value in columns.items()}
@@ -174,7 +174,7 @@ def _plain(
 def _scores_of_fold(
     model: Any, paths: NDArray[Any], test: NDArray[Any], stressed: NDArray[Any], n_patients: int
 ) -> dict[str, NDArray[Any]]:
-    """Scores of images that the model has not seen, or those of an earlier run."""
+    """Predict images that the model was not trained on, or load the scores of an earlier run."""
     file = model.file_.with_suffix(f".{n_patients}.npz")
     if not file.exists():
         scores = {WHOLE: model.predict_proba(paths[test])[:, 1]}

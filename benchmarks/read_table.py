@@ -1,8 +1,7 @@
 """Read, split and audit for patients a table as long as that of NIH ChestX-ray14.
 
-112,120 rows of invented names and patients in that naming scheme, with empty files; no image is
-opened. Prints processor seconds, which other work on the machine does not change, and those of the
-clock.
+112,120 rows of synthetic names and patients in that naming scheme, with empty files; no image is
+opened. The output is processor seconds, which do not depend on other load, and clock seconds.
 
     python benchmarks/read_table.py
 """
@@ -37,7 +36,7 @@ def write_collection(root: Path) -> Path:
 
 
 def now() -> tuple[float, float]:
-    """Processor seconds of this process, and seconds of the clock."""
+    """Get processor seconds of this process, and clock seconds."""
     return time.process_time(), time.perf_counter()
 
 

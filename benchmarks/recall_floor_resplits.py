@@ -1,12 +1,12 @@
-"""Does a recall floor chosen on 60 % of the patients hold on the other 40 %?
+"""Measure whether a recall floor chosen on 60 % of the patients holds on the other 40 %.
 
-Out-of-fold scores are fixed first; only the patients are split again, 200 times. In each
-deal the threshold is chosen on one part and the recall is counted in the other, in two ways: of
-the images with pneumonia, the share that is called; and of the patients with pneumonia, the
-share that has every image called, which is what the bound is about. The bound is on the recall
-of the population; only with ``n_future`` is it on a count of patients. Beside the exact bound of
-skpneumo stand two thresholds in common use: the one that just keeps the floor in the sample, and
-the exact bound that takes every image for a patient.
+Out-of-fold scores are fixed first; only the patients are split again, 200 times. In each split,
+the threshold is chosen on one part and the recall is counted in the other, in two ways: the share
+of images with pneumonia that are called positive; and the share of patients with pneumonia with
+all images called positive, which the bound is about. The bound is on the recall of the population;
+only with ``n_future`` is it on a count of patients. The exact bound of skpneumo is compared with
+two common thresholds: the one that just keeps the floor in the sample, and the exact bound that
+counts every image as a patient.
 
 Run with scores of your own (a CSV with the columns path, label and score)::
 
@@ -40,7 +40,7 @@ KEPT_SHARE = 0.6
 
 
 def out_of_fold_scores(root: Path) -> pd.DataFrame:
-    """Score every image of the pool by models that have not seen its patient."""
+    """Score every image of the pool with models that were not trained on its patient."""
     pool = load_chest_xray(root)
     pixels = np.stack(
         [
@@ -64,7 +64,7 @@ def resplit(
     floor: float,
     n_resplits: int,
 ) -> pd.DataFrame:
-    """Choose on one part of the patients, count in the other, over and over."""
+    """Choose the threshold on one part of the patients and count in the other, repeatedly."""
     patients = scores["patient"].unique()
     sick = scores["label"] == 1
     rows = []
@@ -86,7 +86,7 @@ def resplit(
 
 
 def main() -> None:
-    """Print a row for each way to choose the threshold."""
+    """Print a row for each method of choosing the threshold."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data/chest_xray"))
     parser.add_argument("--scores", type=Path, help="CSV with the columns path, label, score")

@@ -1,14 +1,14 @@
-"""How often is the promise of a recall floor broken? By how the threshold was chosen.
+"""Measure how often the guarantee of a recall floor is broken, by how the threshold is chosen.
 
-Patients with 1 to 5 images are drawn, a model is fitted and a threshold chosen for a recall of
-0.9 at 95 % confidence, and the true recall of patients (every image called) is counted on 4,000
-new ones. A promise of 95 % may be broken in 5 of 100 trials::
+Patients with 1 to 5 images are drawn, a model is fitted and a threshold chosen for a recall of 0.9
+at 95 % confidence, and the true recall of patients (all images called positive) is counted on
+4,000 new ones. A guarantee of 95 % may be broken in 5 of 100 trials::
 
     nice -n 10 python benchmarks/recall_guarantee.py --trials 500 --results recall_guarantee.jsonl
 
-With ``--mapie`` the same is asked of independent images, one a patient, and beside skpneumo
-stands MAPIE's ``BinaryClassificationController``, whose fixed-sequence control makes the same
-promise; without MAPIE that part says so and is skipped.
+With ``--mapie``, the same is measured for independent images, one per patient, and compared with
+MAPIE's ``BinaryClassificationController``, whose fixed-sequence control gives the same guarantee;
+without MAPIE, this part is skipped with a message.
 """
 
 import argparse
@@ -51,7 +51,7 @@ MODES = ("default", "folds, averaged", "folds, fitted again")
 def draw(
     rng: np.random.Generator, n_patients: int, most_images: int = 5
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Features, labels and patients of so many patients."""
+    """Draw features, labels and patient ids."""
     ill = rng.random(n_patients) < PREVALENCE
     patient = np.repeat(np.arange(n_patients), rng.integers(1, most_images + 1, n_patients))
     own = rng.normal(size=(n_patients, N_FEATURES))[patient]
@@ -62,14 +62,14 @@ def draw(
 
 
 def true_shares(called: np.ndarray, y: np.ndarray, patient: np.ndarray) -> tuple[float, float]:
-    """Recall of patients, all of whose images have to be called, and specificity of images."""
+    """Compute the recall of patients (all images positive) and the specificity of images."""
     ill = y == 1
     missed = np.bincount(patient[ill], ~called[ill])[np.unique(patient[ill])] > 0
     return float(1 - missed.mean()), float((~called[~ill]).mean())
 
 
 def fitted(mode: str, model: Any, data: tuple[np.ndarray, ...]) -> RecallFloorClassifier:
-    """The classifier of one trial."""
+    """Fit the classifier of a trial."""
     options: dict[str, Any] = {
         "default": {},
         "folds, averaged": {"cv": 5, "ensemble": True},
@@ -80,7 +80,7 @@ def fitted(mode: str, model: Any, data: tuple[np.ndarray, ...]) -> RecallFloorCl
 
 
 def run(path: Path, trials: int) -> None:
-    """One line of results for each model, size and mode, as soon as it is done."""
+    """Write a line of results for each model, size and mode."""
     lines = path.read_text().splitlines() if path.exists() else []
     done = {tuple(json.loads(line)["cell"]) for line in lines}
     new = draw(np.random.default_rng(10**6), 4000)
@@ -107,7 +107,7 @@ def run(path: Path, trials: int) -> None:
 
 
 def table(path: Path) -> str:
-    """The results as Markdown."""
+    """Format the results as Markdown."""
     rows = [
         "| model | patients | threshold by | `guarantee_` | promise of 5 % broken in | recall of "
         "patients | specificity of images |",
@@ -126,7 +126,7 @@ def table(path: Path) -> str:
 
 
 def beside_mapie(trials: int) -> str:
-    """The same promise on independent images, chosen by skpneumo and by MAPIE."""
+    """Compare the same guarantee on independent images between skpneumo and MAPIE."""
     try:
         from mapie.risk_control import BinaryClassificationController
     except ImportError as error:
@@ -152,11 +152,12 @@ def beside_mapie(trials: int) -> str:
                     "recall",
                     target_level=FLOOR,
                     confidence_level=0.95,
-                    list_predict_params=np.linspace(0.005, 0.995, 199),  # the safest first
+                    list_predict_params=np.linspace(0.005, 0.995, 199),  # safest first
                     fwer_method=method,
                 )
                 with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # of no threshold found, and all are called
+                    # No threshold was found, so all are called positive.
+                    warnings.simplefilter("ignore")
                     theirs.calibrate(X, y)
                 if theirs.best_predict_param is None:
                     called = np.ones(len(new[0]), dtype=bool)
@@ -178,7 +179,7 @@ def beside_mapie(trials: int) -> str:
 
 
 def write(page: Path, name: str, text: str) -> None:
-    """Put a table between its two marks."""
+    """Write a table between its two marks."""
     start, end = f"<!-- {name}: start -->", f"<!-- {name}: end -->"
     before, rest = page.read_text(encoding="utf-8").split(start)
     after = rest.split(end)[1]
@@ -186,7 +187,7 @@ def write(page: Path, name: str, text: str) -> None:
 
 
 def main() -> None:
-    """Simulate what is not there yet and print the tables."""
+    """Simulate missing results, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--results", type=Path, default=Path("recall_guarantee.jsonl"))
     parser.add_argument("--trials", type=int, default=500)

@@ -2,12 +2,12 @@
 
     python benchmarks/recipes.py chest_xray --out scores --recipes robust cnn-50-50-75
 
-Each recipe is fitted once for each fold, on the patients of the others. Each fit's scores, of the
-held-out images as they are and of corrupted copies, are saved in the folder `--out`, so that a run
-that was stopped continues where it was, and are pooled before a figure is computed. The table
-is written to `table.csv` in that folder and, in parts that fit on a page, to `table.md`; the
-guide and `skpneumo/recipes/measured.csv` have copies. Intervals are 95 %, over patients; they
-leave out the chance in training.
+Each recipe is fitted once for each fold, on the patients of the others. The scores of each fit, of
+the held-out images and of corrupted copies, are saved in the folder `--out`, so that a stopped run
+can continue, and are pooled before metrics are computed. The table is written to `table.csv` in
+that folder and, in parts that fit on a page, to `table.md`; the guide and
+`skpneumo/recipes/measured.csv` have copies. Intervals are 95 % over patients, without the variance
+of training.
 
 `--seeds` fits each recipe so many times a fold. Figures are then over the scores of all of them,
 and the table says how far the fits differ. `--sample` takes so many patients at random,
@@ -51,7 +51,7 @@ from skpneumo.fitted import classifiers_of
 METRICS = ("recall", "specificity", "f1", "balanced_accuracy", "roc_auc", "ece")
 STRESS_METRICS = ("balanced_accuracy", "specificity", "recall")
 UNALTERED = "unaltered"
-# What the names of the columns of stress tests have and others have not.
+# Part of the names of the columns of stress tests, and of no others.
 STRESS_COLUMNS = ("stress-tested", ", mean of stress tests", ", worst", ", held back", "roc_auc, ")
 COST_COLUMNS = ("parameters", "minutes", "CPU minutes")
 HEADINGS = {
@@ -124,7 +124,7 @@ def main() -> None:
 
 @dataclass(frozen=True)
 class Fit:
-    """A recipe that is fitted on the patients of all folds but one, from one seed."""
+    """A recipe that is fitted with one seed on the patients of all folds but one."""
 
     recipe: str
     fold: int  # 1 is the first
@@ -143,11 +143,11 @@ class Fit:
 
     @property
     def model(self) -> Path:
-        """Where it is until all copies have been scored."""
+        """Path of the fitted model until all copies are scored."""
         return self.scores.with_suffix(".skpneumo")
 
     def has(self, corruptions: dict[str, Any]) -> bool:
-        """Whether there are scores of these corruptions; an older file may lack some."""
+        """Tell whether there are scores of these corruptions; an older file may lack some."""
         return self.scores.exists() and set(corruptions) <= set(np.load(self.scores).files)
 
 
@@ -159,7 +159,7 @@ def measure(
     corruptions: dict[str, Any],
     weights: str | None,
 ) -> None:
-    """Fit what has not been, then score corrupted copies, which are made once for all."""
+    """Fit missing models, then score corrupted copies, which are made once for all models."""
     train, test = fold
     missing = [fit for fit in fits if not fit.has(corruptions)]
     for fit in missing:
@@ -178,7 +178,7 @@ def measure(
 
 
 def start(name: str, weights: str | None) -> dict[str, Any]:
-    """The weights that a recipe with a backbone begins with; others take none."""
+    """Get the initial weights for a recipe with a backbone; others have none."""
     if weights is None or not isinstance(make_recipe(name)[-1], TransferClassifier):
         return {}
     return {"weights": None if weights == "none" else weights}
@@ -207,11 +207,11 @@ def fitted_scores(
 def scores_of_copies(
     models: dict[Any, Any], paths: np.ndarray, corruptions: dict[str, Any]
 ) -> dict[Any, dict[str, np.ndarray]]:
-    """Each model's scores of corrupted copies of images, by the name of the corruption."""
+    """Compute the scores of corrupted copies by each model, by the name of the corruption."""
     scores: dict[Any, dict[str, np.ndarray]] = {key: {} for key in models}
     if not models or not corruptions:
         return scores
-    # Corrupted are grey copies of 224 pixels a side: files of full size are read once for all.
+    # Grey copies of 224 pixels a side are corrupted, so that full-size files are read only once.
     with corrupted(paths, lambda image: image, UNALTERED) as copies:
         for name, corruption in corruptions.items():
             with corrupted(copies, corruption, name) as altered:
@@ -243,7 +243,7 @@ def count_parameters(pipeline: Any) -> int:
 
 
 def line_of(parts: list[dict[str, Any]], paths: np.ndarray) -> dict[str, Any]:
-    """One row of the table: what the folds have measured together."""
+    """Make a row of the table from the pooled scores of the folds."""
     y, score, files = pooled(parts, UNALTERED, paths)
     plain = evaluate_predictions(y, score, filenames=files, subgroups=None)
     plain = plain.set_index("metric")
@@ -271,13 +271,13 @@ def line_of(parts: list[dict[str, Any]], paths: np.ndarray) -> dict[str, Any]:
 def pooled(
     parts: list[dict[str, Any]], name: str, paths: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Labels, scores of one corruption and files of all fits."""
+    """Pool labels, scores of one corruption and files of all fits."""
     y, score, test = (np.concatenate([part[key] for part in parts]) for key in ("y", name, "test"))
     return y, score, paths[test]
 
 
 def between_seeds(parts: list[dict[str, Any]]) -> dict[str, str]:
-    """How far fits from other seeds differ, each over the same folds."""
+    """Measure how much fits with other seeds differ over the same folds."""
     seeds = sorted({part["seed"] for part in parts})
     if len(seeds) == 1:
         return {}
@@ -301,7 +301,7 @@ def stress_columns(
     patients: np.ndarray,
     threshold: float = 0.5,
 ) -> dict[str, str]:
-    """What the corrupted copies come to, over the same patients as the images as they are."""
+    """Compute the metrics of corrupted copies, over the patients of the unchanged images."""
     patient = np.unique(patients, return_inverse=True)[1]
     found = {
         name: Predictions(y == 1, score >= threshold, score, patient, files, 1)
@@ -330,7 +330,7 @@ def stress_columns(
 
 
 def heading(column: str) -> str:
-    """The name of a column as people read it."""
+    """Get the name of a column for readers."""
     for name, words in HEADINGS.items():
         column = column.replace(name, words)
     return column
@@ -341,7 +341,7 @@ def written(row: Any) -> str:
 
 
 def as_markdown(table: pd.DataFrame) -> str:
-    """Three tables: the images as they are, the stress tests of those that had them, the cost."""
+    """Format three tables: the unchanged images, the stress tests, and the cost."""
     stress = [name for name in table.columns if any(part in name for part in STRESS_COLUMNS)]
     cost = [name for name in COST_COLUMNS if name in table.columns]
     parts = [table.drop(columns=[*stress, *cost])]

@@ -1,11 +1,11 @@
-"""How much memory a process grows by with each further fit, beside Keras by itself.
+"""Compare the growth of memory with each further fit with Keras alone.
 
     python benchmarks/refit_memory.py
 
-Each process fits small networks one after the other, as a search does, each with another learning
-rate, dropout and L2 penalty, and keeps none of them. The growth is the slope of the resident
-memory over the fits that follow the first ten, by least squares. With Keras a network is built and
-compiled for each fit, with `clear_session` before it; it grows so evenly that fewer fits do.
+Each process fits small networks in turn, as in a search, each with another learning rate, dropout
+and L2 penalty, and keeps none of them. The growth is the slope of the resident memory over the
+fits after the first ten, by least squares. With Keras, a network is built and compiled for each
+fit, after `clear_session`; its memory grows so evenly that fewer fits are enough.
 """
 
 import argparse
@@ -104,7 +104,7 @@ def measure(options: argparse.Namespace) -> list[Row]:
             f"memory growth per fit, {options.fits} fits",
             f"{spread(own['mebibytes'], '.2f')} MiB",
             f"Keras, {options.keras_fits} fits: {spread(keras['mebibytes'], '.1f')} MiB",
-            "",  # a ratio to what is nearly zero says nothing
+            "",  # a ratio to almost zero means nothing
             "< 1 MB",
         ),
         Row(

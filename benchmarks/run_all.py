@@ -2,14 +2,13 @@
 
     python benchmarks/run_all.py chest_xray originals --out results
 
-`chest_xray` is the published training pool, `originals` a folder of X-rays at full size. Each
-comparison is a process of its own and leaves its rows in the folder `--out`; what is there is not
-measured again. The peers run in an environment of their own, which is made in that folder, with
-Keras and TensorFlow in the versions of this one, unless `--peers` names its interpreter. The table
-is written to `table.md`, with what is to be reached, and with `--page` between the two marks of a
-page, without.
+`chest_xray` is the published training pool, and `originals` a folder of X-rays at full size. Each
+comparison is a separate process that saves its rows in the folder `--out`; saved ones are not
+measured again. The peers run in a separate environment, which is created in that folder with the
+same versions of Keras and TensorFlow, unless `--peers` names its interpreter. The table is written
+to `table.md` with the goals, and, with `--page`, between the two marks of a page without them.
 
-Nothing else should run meanwhile.
+Run nothing else at the same time.
 """
 
 import argparse
@@ -69,7 +68,7 @@ def main() -> int:
 
 
 def environment(folder: Path) -> Path:
-    """Make an environment that has the peers; return its interpreter."""
+    """Create an environment with the peers; returns its interpreter."""
     python = folder / "bin" / "python"
     if not python.exists():
         venv.create(folder, with_pip=True)
@@ -87,7 +86,7 @@ def table_of(files: list[Path]) -> str:
 
 
 def without_last_column(table: str) -> str:
-    """The table as users see it: what a developer wants to reach is not theirs to compare."""
+    """Remove the column of goals, which are for developers only."""
     rows = (
         f"{line.rsplit('|', 2)[0]}|" if line.startswith("|") else line
         for line in table.splitlines()

@@ -1,12 +1,12 @@
-"""Time saved by halving, and by continuing from rung to rung, and the cost in score.
+"""Measure the time saved by halving and by continuing training, and the cost in score.
 
     python benchmarks/search.py chest_xray --sample 200 --repeats 3
 
-Three searches over the same candidates, folds and largest number of epochs: a full grid, halving
-from the start on each rung, and halving that continues (`continue_training=True`). They are run in
-turns, `--repeats` times, each time with another seed of folds and networks. For each are printed
-the epochs trained and the seconds of the search without the refit, and the AUC of the refitted
-best candidate on patients that no search has seen; median and range over the repeats.
+Three searches run over the same candidates, folds and largest number of epochs: a full grid,
+halving from the start on each rung, and halving that continues (`continue_training=True`). They
+run in turns, `--repeats` times, each time with another seed of folds and networks. The output for
+each is the trained epochs and the seconds of the search without the refit, and the AUC of the
+refitted best candidate on patients outside of all searches, as median and range over the repeats.
 """
 
 import argparse
@@ -103,7 +103,7 @@ def measured(
 
 
 def epochs_of(search: Any, kind: str, epochs: int) -> float:
-    """Epochs trained before the refit, over all candidates and folds."""
+    """Count the epochs trained before the refit, over all candidates and folds."""
     if kind == "grid":
         return len(search.cv_results_["params"]) * search.n_splits_ * epochs
     steps = np.array(search.n_resources_)

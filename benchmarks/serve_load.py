@@ -1,11 +1,11 @@
-"""Ask a server from many clients at once, and count what was answered, refused and lost.
+"""Send requests from many clients at once, and count answered, refused and lost ones.
 
     python benchmarks/serve_load.py --clients 20 --seconds 60
     python benchmarks/serve_load.py --model model.skpneumo --folder chest_xray/test
 
-Without a model, a small one is fitted on drawn images. The server is a process of its own on this
-machine, started as users start it, and is asked at 127.0.0.1 only. Every answer is compared with
-what the model says of the same file by itself. Ends with status 1 if any answer was lost or wrong.
+Without a model, a small one is fitted on synthetic images. The server is a separate process on
+this machine, started like users do, at 127.0.0.1. Every answer is compared with the direct
+prediction for the same file. The exit status is 1 if any answer was lost or wrong.
 """
 
 import argparse
@@ -63,7 +63,7 @@ def started(model: Path) -> tuple[subprocess.Popen, int]:
 
 
 class Clients:
-    """Clients that ask until a moment, each the files from another one on."""
+    """Clients that send requests until a given time, each starting with another file."""
 
     def __init__(self, port: int, contents: list[bytes], expected: list[float]) -> None:
         self.port, self.contents, self.expected = port, contents, expected
@@ -83,7 +83,7 @@ class Clients:
         connection.close()
 
     def answered(self, connection: HTTPConnection, row: int) -> tuple[str, float]:
-        """Ask until there is an answer; a server that is busy is asked again."""
+        """Send a request until it is answered, again if the server is busy."""
         start = time.monotonic()
         while True:
             try:

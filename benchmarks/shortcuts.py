@@ -1,12 +1,11 @@
-"""Does the audit find shortcuts that were planted, and none that were not?
+"""Measure whether the audit finds planted shortcuts, and no others.
 
-For each seed synthetic X-rays are drawn: without a shortcut, and with one of each kind that
-`make_chest_xray` plants. The audit of each has to name the source that was planted, and none where
-none was.
+For each seed, synthetic X-rays are drawn: without a shortcut, and with one of each kind that
+`make_chest_xray` plants. The audit of each must name the planted source, or none if there is none.
 
     python benchmarks/shortcuts.py --seeds 20
 
-With a folder of images it prints what the audit measures there instead, and how long it takes.
+With a folder of images, it prints the measures of the audit there instead, and its time.
 
     python benchmarks/shortcuts.py chest_xray
 """
@@ -21,7 +20,7 @@ from skpneumo import load_chest_xray, make_chest_xray
 from skpneumo.audit import ImageAudit, _audit, audit_images
 from skpneumo.audit._shortcuts import measure_shortcuts, source_of
 
-# The sources one of which has to be found.
+# The sources of which one must be found.
 PLANTED = {
     "ratio": {"width over height"},
     "text": {"upper right corner"},
@@ -54,7 +53,7 @@ def of_synthetic(n_seeds: int, n_patients: int) -> None:
                     xrays.filenames, xrays.target, xrays.split, near_duplicates=False
                 )
             found = found_in(audit)
-            # Every name of the planted one, for none is a chance find.
+            # All names of the planted source, because none of them is found by chance.
             hits[kind] += not found if kind == "none" else PLANTED[kind] <= found
             print(
                 f"seed {seed}, planted {kind}: {', '.join(sorted(found)) or 'nothing'}", flush=True

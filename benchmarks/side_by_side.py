@@ -1,10 +1,9 @@
-"""What the comparisons share: programs in processes of their own and in turns, ratios, rows.
+"""Run programs for comparisons in separate processes and in turns, with ratios and rows.
 
-A comparison is a script with some programs, functions that return what they have measured, and a
-function `measure` that has them run and makes rows of it. Started as `script.py run NAME`, the
-script runs that one program on the arguments that come in as JSON; so a peer runs in an
-environment that has nothing of this package, and the script imports nothing but this module and
-the standard library before it knows what it is to do.
+A comparison is a script with some programs, which are functions that return measurements, and a
+function `measure` that runs them and makes rows. As `script.py run NAME`, the script runs only
+this program on arguments from JSON. So a peer can run in an environment without this package,
+because the script first imports only this module and the standard library.
 """
 
 import argparse
@@ -26,7 +25,7 @@ HEADER = (
 
 @dataclass(frozen=True)
 class Row:
-    """One comparison, as it is printed."""
+    """A row of the printed comparison."""
 
     measure: str
     ours: str
@@ -45,7 +44,7 @@ def main(
     parser: argparse.ArgumentParser,
     repeat: int,
 ) -> None:
-    """Run one program of a script, or the whole comparison, as the command line says."""
+    """Run one program of a script, or the whole comparison, by the command line."""
     if sys.argv[1:2] == ["run"]:
         program = {each.__name__: each for each in programs}[sys.argv[2]]
         print("\n" + json.dumps(program(**json.load(sys.stdin))))
@@ -67,7 +66,7 @@ def main(
 
 
 def run(program: Callable[..., Any], python: str = sys.executable, **job: Any) -> Any:
-    """Run a program of the script in a process of its own; hand on what it returns."""
+    """Run a program of the script in a separate process; returns its result."""
     child = subprocess.run(
         [python, sys.argv[0], "run", program.__name__],
         input=json.dumps(job),
@@ -82,7 +81,7 @@ def run(program: Callable[..., Any], python: str = sys.executable, **job: Any) -
 
 
 def in_turns(rounds: int, contestants: Mapping[str, Callable[[int], Any]]) -> dict[str, list[Any]]:
-    """Call each with the number of the round, in every other round in the opposite order."""
+    """Call each with the number of the round, in reverse order in every other round."""
     results: dict[str, list[Any]] = {name: [] for name in contestants}
     for i in range(rounds):
         for name in list(contestants)[:: -1 if i % 2 else 1]:
@@ -92,22 +91,22 @@ def in_turns(rounds: int, contestants: Mapping[str, Callable[[int], Any]]) -> di
 
 
 def ratio(peer: Sequence[float], ours: Sequence[float]) -> str:
-    """How many times as much the peer takes, round by round."""
+    """Compute the ratio of the peer's measurements to ours, round by round."""
     return spread([a / b for a, b in zip(peer, ours, strict=True)], ".2f")
 
 
 def spread(values: Sequence[float], form: str) -> str:
-    """Median and range."""
+    """Format median and range."""
     return f"{statistics.median(values):{form}} [{min(values):{form}}, {max(values):{form}}]"
 
 
 def seconds(values: Sequence[float], form: str = ".2f") -> str:
-    """Write a median."""
+    """Format a median."""
     return f"{statistics.median(values):{form}} s"
 
 
 def machine() -> str:
-    """Name what the figures depend on."""
+    """Describe the machine and the versions."""
     from skpneumo.cli._system_info import machine_facts, versions
 
     facts, found = machine_facts(), versions()
@@ -119,7 +118,7 @@ def machine() -> str:
 
 
 def sample_of_patients(data: Path, n: int) -> tuple[list[str], list[int]]:
-    """Paths and labels of so many patients, drawn at random."""
+    """Draw patients at random, and return their paths and labels."""
     from skpneumo import load_chest_xray
 
     xrays = load_chest_xray(data)
@@ -128,7 +127,7 @@ def sample_of_patients(data: Path, n: int) -> tuple[list[str], list[int]]:
 
 
 def rows_of_patients(groups: Any, n: int) -> Any:
-    """All rows of so many patients, or of all there are, drawn at random."""
+    """Draw patients at random, or take all, and return all their rows."""
     import numpy as np
 
     groups = groups.astype(str)
@@ -138,7 +137,7 @@ def rows_of_patients(groups: Any, n: int) -> Any:
 
 
 def linked(data: Path, n: int, folder: Path) -> list[str]:
-    """So many symbolic links to the JPEGs of a folder, each in turn: as many files to a reader."""
+    """Make symbolic links to the JPEGs of a folder, which readers see as separate files."""
     files = sorted(path.resolve() for path in data.rglob("*.jp*g"))
     if not files:
         raise FileNotFoundError(f"There is no JPEG in {data}; expected X-rays of full size.")

@@ -1,10 +1,10 @@
-"""Peak memory of probabilities of ever more streamed images, beside all of them in memory.
+"""Compare the peak memory of predicting streamed images with having all of them in memory.
 
     python benchmarks/stream_memory.py
 
-Each figure is the largest resident size of a process of its own, Python, TensorFlow and the
-network included, in which a pipeline of ImageLoader and a small CNNClassifier predicts so many
-images from paths. The images are symbolic links to one small synthetic file.
+Each number is the largest resident size of a separate process, with Python, TensorFlow and the
+network, in which a pipeline of ImageLoader and a small CNNClassifier predicts images from paths.
+The images are symbolic links to one small synthetic file.
 """
 
 import argparse
@@ -17,7 +17,7 @@ SIZE = 128
 
 
 def predicted(folder: str, n: int, stream: bool) -> float:
-    """Largest resident size in GB."""
+    """Predict, and return the largest resident size in GB."""
     import numpy as np
 
     from skpneumo import CNNClassifier, ImageLoader, make_pipeline

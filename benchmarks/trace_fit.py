@@ -1,9 +1,9 @@
-"""Which files of this package one fit runs through, in the order in which they are entered.
+"""List the files of this package that a fit enters, in order.
 
-Traces ``Pipeline.fit(paths, y)`` of an ImageLoader and a CNNClassifier with early stopping, in
-all threads, and prints each file of the package with the function by which it is entered first;
-then how often a network is built, and whether anything of scikeras runs in the fit. Fails where a
-reader has more to follow than the limits say.
+Traces ``Pipeline.fit(paths, y)`` of an ImageLoader and a CNNClassifier with early stopping, in all
+threads, and prints each file of the package with the first function that is entered; then how
+often a network is built, and whether scikeras is used in the fit. Fails if a reader has more to
+follow than the limits allow.
 
     python benchmarks/trace_fit.py
 """
@@ -20,7 +20,7 @@ BUILDERS = {"build_cnn", "build_pretrained", "build_features", "build_head"}
 
 
 class Trace:
-    """Which files are entered while a function runs."""
+    """Records the files that are entered while a function runs."""
 
     def __init__(self) -> None:
         self.entered: dict[str, str] = {}
@@ -28,7 +28,7 @@ class Trace:
         self.through_scikeras = False
 
     def __call__(self, frame, event, argument) -> None:
-        """Note one event of ``sys.setprofile``."""
+        """Record an event of ``sys.setprofile``."""
         if event != "call":
             return
         file, function = Path(frame.f_code.co_filename), frame.f_code.co_name
@@ -38,7 +38,7 @@ class Trace:
         self.through_scikeras |= "scikeras" in file.parts
 
     def run(self, function, *arguments) -> None:
-        """Call a function, traced in this thread and in those that it starts."""
+        """Call a function, traced in this thread and in threads that it starts."""
         threading.setprofile(self)
         sys.setprofile(self)
         try:
@@ -49,7 +49,7 @@ class Trace:
 
 
 def main() -> int:
-    """Trace a fit, print what it runs through, and compare it with the limits."""
+    """Trace a fit, print its files, and compare them with the limits."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--limit", type=int, default=24, help="files at most")
     options = parser.parse_args()

@@ -1,20 +1,19 @@
-"""Train the model that ships with the package, and write its file.
+"""Train the pretrained model of the package, and write its file.
 
     KERAS_BACKEND=jax python benchmarks/train_pretrained.py chest_xray --version 2 \
         --write docs/guide/recipes.md
 
-A recipe is fitted on all patients of the folder, whatever its splits. Its probabilities
-are calibrated, and its threshold keeps a recall floor, by scores of models that had not seen the
-patient: those of patient-grouped folds. The same models are asked about altered copies of images
-of patients whom they had not seen; all these figures are the card's. An input gate is fitted
-around the model. The weights of each fit are rounded to 16 bits where that moves no probability of
-its training images by more than 1e-3. Then the file is written, loaded again and
-compared, and its digest goes to the index from which ``load_pretrained`` finds it; the file that
-the index had before is removed.
+A recipe is fitted on all patients of the folder, whatever its splits. Its probabilities are
+calibrated, and its threshold keeps a recall floor, both with scores of models that were not
+trained on the patient: those of patient-grouped folds. The same models also predict altered copies
+of these images; the card contains all these results. An input gate is fitted around the model. The
+weights of each fit are rounded to 16 bits if no probability of its training images changes by more
+than 1e-3. Then the file is written, loaded again and compared, and its digest is added to the
+index, where ``load_pretrained`` finds it; the previous file of the index is removed.
 
-What is printed is also written beside the file. ``--write`` puts the figures into a page of the
-guide, between its two marks. Each fit and each fold's scores are kept in the folder ``--work``, so
-that a run that was stopped continues where it was. Everything follows from ``--random-state``.
+The output is also written beside the file. ``--write`` puts the results into a page of the guide,
+between its two marks. Each fit and the scores of each fold are saved in the folder ``--work``, so
+that a stopped run can continue. Everything depends only on ``--random-state``.
 """
 
 import argparse
@@ -56,7 +55,7 @@ COLLECTION = (
 
 
 class Log:
-    """Prints lines, and remembers them."""
+    """Prints lines, and keeps them."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -94,7 +93,7 @@ def main() -> None:
 
 
 def train(options: argparse.Namespace, log: Log) -> Path:
-    """Fit, round, write, compare; give the file."""
+    """Fit, round, write and compare; returns the file."""
     start = time.perf_counter()
     options.out.mkdir(parents=True, exist_ok=True)
     xrays = load_chest_xray(options.data)
@@ -120,8 +119,8 @@ def train(options: argparse.Namespace, log: Log) -> Path:
         confidence=options.confidence,
         cv=options.folds,
         ensemble=False,
-        # Unaltered images score lower than augmented ones, and a temperature cannot shift; nearly
-        # half of all thresholds are on one step of an isotonic regression.
+        # Unaltered images have lower scores than augmented ones, which a temperature cannot shift;
+        # almost half of all thresholds are on one step of an isotonic regression.
         calibration="sigmoid",
         pos_label=1,
     )
@@ -175,7 +174,7 @@ def train(options: argparse.Namespace, log: Log) -> Path:
 
 
 def forget_the_fits(model: Any, pipeline: Any) -> Any:
-    """Put pipelines in the place of what remembers their fits; give the classifier in the gate."""
+    """Replace objects that save their fits by pipelines; returns the classifier in the gate."""
     floor = model.estimator_
     floor.estimators_ = [each.estimator_ for each in floor.estimators_]
     floor.estimator_ = floor.estimators_[0]
@@ -186,7 +185,7 @@ def forget_the_fits(model: Any, pipeline: Any) -> Any:
 def provenance_of(
     options: argparse.Namespace, xrays: Any, floor: Any, record: TrainingRecord, figures: Figures
 ) -> dict[str, Any]:
-    """What the file says of itself: what it is not, and the model card."""
+    """Make the provenance of the file: the notice and the model card."""
     positive = int(np.sum(xrays.target == 1))
     card = {
         "collection": COLLECTION,
@@ -213,13 +212,13 @@ def provenance_of(
         "version": options.version,
         "notice": NOTICE,
         "card": card,
-        # By whose hashes `evaluate` knows the images and patients again.
+        # With its hashes, `evaluate` recognises the images and patients.
         **record.as_dict(),
     }
 
 
 def add_to_index(path: Path, name: str, version: int, file: str, digest: str) -> None:
-    """Let ``load_pretrained`` find a file."""
+    """Add a file to the index of ``load_pretrained``."""
     index = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     before = index.get(name, {}).get("file", file)
     index[name] = {"version": version, "file": file, "sha256": digest}
@@ -231,7 +230,7 @@ def add_to_index(path: Path, name: str, version: int, file: str, digest: str) ->
 
 
 def _figures(floor: Any) -> list[str]:
-    """What the operating point reached on patients that the models had not seen."""
+    """Compute metrics of the operating point on patients that the models were not trained on."""
     (low, high), (s_low, s_high) = floor.recall_interval_, floor.specificity_interval_
     return [
         f"Threshold {floor.threshold_:.4f} on calibrated probabilities, for a recall of "

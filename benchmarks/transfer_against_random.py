@@ -6,13 +6,12 @@ cross-validates, by patients, a MobileNet
 
 - with the weights, first a head on frozen features and then its upper layers ("fine-tuned"),
 - with the weights, only the head ("frozen"),
-- with random weights, trained from end to end for as long as the first took,
+- with random weights, trained completely for as long as the first took,
 - with random weights, only the head, for reference,
 
 and prints AUC, recall and specificity of the pooled held-out images with 95 % intervals over
-patients, and by how much the AUC of the first is above that of each other. Time is that of the
-processor, which other work on the machine does not change; compilation is done beforehand and
-not counted.
+patients, and the difference of the AUC of the first to each of the others. The time is that of the
+processor, which does not depend on other load; compilation is done before and not counted.
 """
 
 import argparse
@@ -32,7 +31,7 @@ FROM_END_TO_END = "random, from end to end"
 
 
 class StopAfter(keras.callbacks.Callback):
-    """Stop at the end of the epoch in which the time is over."""
+    """Stop at the end of the epoch in which the time runs out."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
@@ -95,7 +94,7 @@ def main() -> None:
 
 
 def classifiers(options: argparse.Namespace) -> dict[str, TransferClassifier]:
-    """Make those to compare; the one that sets the time comes first."""
+    """Make the classifiers to compare; the first one sets the time."""
     shared = {
         "backbone": "MobileNet",
         "backbone_options": {"alpha": options.alpha},
@@ -121,7 +120,7 @@ def classifiers(options: argparse.Namespace) -> dict[str, TransferClassifier]:
 
 
 def warm_up(classifier: TransferClassifier, X: np.ndarray, y: np.ndarray) -> None:
-    """Have everything compiled."""
+    """Compile everything."""
     rows = np.concatenate([np.flatnonzero(y == label)[:40] for label in np.unique(y)])
     brief = TransferClassifier(**classifier.get_params()).set_params(epochs=1, fine_tune_epochs=1)
     brief.fit(X[rows], y[rows]).predict_proba(X[rows])

@@ -1,4 +1,4 @@
-"""``python -m skpneumo``: the same as ``skpneumo``."""
+"""Run the command with ``python -m skpneumo``."""
 
 import sys
 

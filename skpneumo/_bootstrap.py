@@ -1,4 +1,4 @@
-"""The bootstrap over patients."""
+"""Resample patients by the bootstrap."""
 
 from collections.abc import Callable, Iterator
 from numbers import Integral
@@ -21,12 +21,12 @@ def bootstrap(
     n_resamples: int,
     random_state: np.random.RandomState,
 ) -> Floats:
-    """The statistic of each resample of patients.
+    """Compute a statistic of resamples of the patients.
 
     Parameters
     ----------
     statistic : callable
-        Takes patients' weights (n_block, n_patients), returns (n_block, n_statistics).
+        Maps weights of patients, shape (n_block, n_patients), to shape (n_block, n_statistics).
 
     Returns
     -------
@@ -42,7 +42,7 @@ def bootstrap(
 
 
 def blocks(n_draws: int, n_images: int) -> Iterator[int]:
-    """How many draws of all images to make at a time, so that memory is bounded."""
+    """Split draws of all images into blocks of bounded memory."""
     block = max(1, _IMAGE_WEIGHTS_IN_MEMORY // n_images)
     for start in range(0, n_draws, block):
         yield min(block, n_draws - start)
@@ -51,12 +51,12 @@ def blocks(n_draws: int, n_images: int) -> Iterator[int]:
 def _patient_resamples(
     n_patients: int, n_images: int, n_resamples: int, random_state: np.random.RandomState
 ) -> Iterator[Floats]:
-    """How often each patient is drawn in each resample, in blocks of bounded memory.
+    """Count how often each patient is drawn in each resample, in blocks of bounded memory.
 
     Yields
     ------
     weights : ndarray of shape (n_block, n_patients)
-        Whole numbers whose rows sum to ``n_patients``; index the columns by ``patient`` for the
+        Integers whose rows sum to ``n_patients``; index the columns by ``patient`` to get the
         weights of images.
     """
     for rows in blocks(n_resamples, n_images):

@@ -1,4 +1,4 @@
-"""Burnt-in letters and lead markers: where they are, and images without them."""
+"""Find burnt-in letters and lead markers, and remove them."""
 
 from typing import Any
 
@@ -8,25 +8,25 @@ from scipy import ndimage
 
 __all__ = ["find_text", "without_text"]
 
-# A letter or lead marker is no larger than this share of a side, and no bone: not so long and
-# thin. It is brighter than what lies around it by this share of the image's range of grey.
+# A letter or lead marker is smaller than this share of a side, not as elongated as a bone, and
+# brighter than its surroundings by this share of the image's range of grey.
 _MARK = 0.18
 _ELONGATION = 3
 _CONTRAST = 0.35
 
-# What is painted out has to be surer to be text. Strokes are thin, on bright tissue of less
-# contrast, nearly as bright as the brightest of the image, and their edges are so steep, as a
-# share of the range of grey a pixel in an image of 224 pixels a side, that hardly a bone has them.
+# Text to paint over must be more certain. Strokes are thin, have less contrast on bright tissue,
+# are almost as bright as the brightest pixel, and have steeper edges than almost all bones: this
+# share of the range of grey per pixel in an image of 224 pixels a side.
 _STROKE = 0.06
 _STROKE_CONTRAST = 0.2
 _BRIGHTNESS = 0.92
 _STEEPNESS = 0.13
-_TEXT_ELONGATION = 8  # letters run into each other
+_TEXT_ELONGATION = 8  # letters can touch each other
 _REFERENCE_SIDE = 224
 
 
 def find_text(grey: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Find what is much brighter than all around it, and small.
+    """Find small parts that are much brighter than their surroundings.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def find_text(grey: NDArray[np.float32]) -> NDArray[np.bool_]:
     Returns
     -------
     text : ndarray of bool of shape (height, width)
-        True at the strokes, their soft edges included.
+        True at strokes, including their soft edges.
 
     Examples
     --------
@@ -55,25 +55,24 @@ def find_text(grey: NDArray[np.float32]) -> NDArray[np.bool_]:
         shorter, longer = sorted(extent.stop - extent.start for extent in place)
         if longer <= min(_MARK * side, _ELONGATION * shorter):
             text[place] |= components[place] == code
-    # The soft edges of a letter belong to it.
+    # Include the soft edges of letters.
     return ndimage.binary_dilation(text, iterations=max(1, round(0.01 * side)))
 
 
 def without_text(image: NDArray[np.uint8], margin: float = 0.17) -> NDArray[np.uint8]:
-    """Paint over the text near the edges of an image, with what surrounds it.
+    """Replace text near the edges of an image by its surroundings.
 
     Parameters
     ----------
     image : ndarray of uint8 of shape (height, width, channels)
-        An image. It is left as it is.
+        An image. It is not changed.
     margin : float, default=0.17
-        How far the centre of what is painted over lies from an edge at most, as a share of the
-        sides.
+        Largest distance of the centre of text from an edge, as a share of the sides.
 
     Returns
     -------
     painted : ndarray of uint8 of the same shape
-        The image itself where no text is found.
+        The image itself if no text is found.
 
     Examples
     --------
@@ -99,14 +98,14 @@ def without_text(image: NDArray[np.uint8], margin: float = 0.17) -> NDArray[np.u
     painted, whole = image.copy(), image.dtype.kind in "iu"
     for k in range(image.shape[-1]):
         blurred = ndimage.gaussian_filter(pixels[..., k] * known, sigma, mode="nearest")
-        # Where text fills the whole neighbourhood, the darkest level is what lies under it.
+        # Where text fills the whole neighbourhood, use the darkest level.
         fill = np.where(weight > 1e-3, blurred / np.maximum(weight, 1e-3), low)
         painted[..., k][text] = (np.rint(fill) if whole else fill)[text]
     return painted
 
 
 def _sure_text(grey: NDArray[np.float32], margin: float) -> NDArray[np.bool_]:
-    """Find components that are small, bright, steep at their edges and near those of the image."""
+    """Find small, bright components with steep edges, near the edges of the image."""
     side = min(grey.shape)
     wide, thin = (
         ndimage.white_tophat(grey, size=max(3, round(share * side)), mode="nearest")
@@ -131,14 +130,14 @@ def _sure_text(grey: NDArray[np.float32], margin: float) -> NDArray[np.bool_]:
 
 
 def _boxes(components: NDArray[np.integer]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Measure the box about each component.
+    """Measure the bounding box of each component.
 
     Returns
     -------
     extents : ndarray of shape (2, n_components)
-        Its shorter and its longer side, in pixels.
+        The shorter and the longer side, in pixels.
     from_edge : ndarray of shape (n_components,)
-        How far its centre is from the nearest edge of the image, as a share of the side.
+        Distance of the centre from the nearest edge of the image, as a share of the side.
     """
     places = ndimage.find_objects(components)
     ends = np.array([[(each.start, each.stop) for each in place] for place in places])

@@ -1,4 +1,4 @@
-"""What is no array of images, and the line that makes one of it."""
+"""Reject containers that are not arrays of images, and show how to convert them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,19 +11,19 @@ _AS_ARRAYS = "Convert them once: images, labels = map({join}, zip(*{batches}))"
 
 
 def check_is_array(X: Any) -> None:
-    """Refuse what gives images one after the other, and what holds them one by one.
+    """Raise for data sets, generators, and lists or columns of single images.
 
     Parameters
     ----------
     X : object
-        What is given as images.
+        The images.
 
     Raises
     ------
     TypeError
         If X is a data set of TensorFlow, torch or Keras, or a generator.
     ValueError
-        If X holds arrays of several sizes, or is a column of arrays.
+        If X contains arrays of several sizes, or is a column of arrays.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def check_is_array(X: Any) -> None:
     if other is not None:
         raise ValueError(
             f"Expected images of one size, got {shapes[0]} in row 0 and {shapes[other]} in row "
-            f"{other}. Load them with ImageLoader(size=...), or bring them to one size."
+            f"{other}. Load them with ImageLoader(size=...), or resize them to one size."
         )
     if not isinstance(X, list | tuple):
         rows = {"DataFrame": "X.iloc[:, 0]", "Series": "X"}.get(type(X).__name__, "X.ravel()")
@@ -55,7 +55,7 @@ def check_is_array(X: Any) -> None:
 
 
 def _of_data_set(X: Any) -> str | None:
-    """Say what makes arrays of a data set, told by its classes so that nothing is imported."""
+    """Explain how to convert a data set, recognised by its classes without an import."""
     homes = {each.__module__ for each in type(X).__mro__}
     if hasattr(X, "as_numpy_iterator"):
         return _AS_ARRAYS.format(join="np.stack", batches=_rows_of_tensorflow(X))
@@ -63,12 +63,12 @@ def _of_data_set(X: Any) -> str | None:
         joined = "np.concatenate" if hasattr(X, "batch_size") else "np.stack"
         return (
             _AS_ARRAYS.format(join=joined, batches="X")
-            + "; where channels come first, images = np.moveaxis(images, 1, -1)."
+            + "; if channels come first, also images = np.moveaxis(images, 1, -1)."
         )
     if any("py_dataset_adapter" in home for home in homes):
         return _AS_ARRAYS.format(join="np.concatenate", batches="(X[i] for i in range(len(X)))")
     if isinstance(X, Iterator):
-        return "Make an array of it: np.stack(list(X)), of the images alone."
+        return "Convert it to an array of the images alone: np.stack(list(X))."
     return None
 
 
@@ -80,7 +80,7 @@ def _rows_of_tensorflow(X: Any) -> str:
 
 
 def _cells(X: Any) -> list[Any] | None:
-    """Give the entries of a list, or of a column of objects, where they are arrays."""
+    """Get the entries of a list, or of a column of objects, if they are arrays."""
     if isinstance(X, list | tuple):
         cells = list(X)
     elif hasattr(X, "dtypes") or getattr(getattr(X, "dtype", None), "kind", None) == "O":

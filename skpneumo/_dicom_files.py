@@ -19,44 +19,44 @@ __all__ = [
     "read_dicom_header",
 ]
 
-# As many bytes of a file as is_dicom looks at.
+# Number of bytes at the start of a file that is_dicom needs.
 DICOM_START = 132
 
 _PREFIX = b"DICM"
 _PIXEL_DATA = {0x7FE00008, 0x7FE00009, 0x7FE00010}
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
-# The deflated data set of a radiograph is its pixels and little else: room for the largest
-# detector in two bytes a pixel, and more.
+# The data set of a radiograph is little more than its pixels; this is more than the largest
+# detector needs with two bytes a pixel.
 _MAX_INFLATED = 2**28
 
-# Value representations that the first element of a data set or of its meta information may have.
+# Possible value representations of the first element of a data set or of its meta information.
 _FIRST_VRS = {b"UL", b"OB", b"UI", b"CS", b"SH", b"LO", b"DA", b"TM", b"UN"}
-# The longest value that the first element of an implicit data set may have: "ORIGINAL\\PRIMARY"
-# and character sets are shorter by far.
+# Longest value of the first element of an implicit data set; "ORIGINAL\\PRIMARY" and character
+# sets are much shorter.
 _LONGEST_FIRST_VALUE = 1024
 
 
 class UnusableDicomError(ValueError):
-    """A DICOM file that seems complete but is not an image that can be read here.
+    """A DICOM file seems complete but is not an image that can be read here.
 
-    The message says what it is and what to do. Over a damaged file other errors are raised.
+    The message explains the reason and the remedy. Damaged files raise other errors.
     """
 
 
 class DicomHeader:
-    """What stands before the pixels of a DICOM file.
+    """The part of a DICOM file before its pixels.
 
     Parameters
     ----------
     dataset : FileDataset
-        The elements that were asked for.
+        The requested elements.
     pixel_length : int or None
-        Length in bytes that the pixel data claims, 0xFFFFFFFF if it is encapsulated; None where
-        there is none.
+        Declared length of the pixel data in bytes, 0xFFFFFFFF if it is encapsulated; None if there
+        is none.
     pixel_start : int
-        Where the pixel data begins in the file; 0 in a deflated one.
+        Position of the pixel data in the file; 0 in a deflated one.
     truncated : bool
-        Whether the file ends within an element before the pixel data.
+        Whether the file ends inside an element before the pixel data.
     """
 
     def __init__(
@@ -69,19 +69,19 @@ class DicomHeader:
 
 
 def is_dicom(start: bytes) -> bool:
-    r"""Say whether a file with these first bytes is DICOM.
+    r"""Tell whether a file with these first bytes is DICOM.
 
     Parameters
     ----------
     start : bytes
-        Its first ``DICOM_START`` bytes, or all of a shorter file.
+        The first ``DICOM_START`` bytes, or all of a shorter file.
 
     Returns
     -------
     is_dicom : bool
-        Whether there is the prefix of part 10 of the standard behind a preamble, or the first
-        element of a data set that was saved without both: of group 0002 or 0008, with a value
-        representation or, if those are implicit, a length that such an element has.
+        True if there is the prefix of part 10 of the standard after a preamble, or, in a file
+        without both, a plausible first element: of group 0002 or 0008, with a known value
+        representation or, in implicit data sets, a plausible length.
 
     Examples
     --------
@@ -100,22 +100,22 @@ def is_dicom(start: bytes) -> bool:
     group = int.from_bytes(group_and_element[:2], "little")
     element = int.from_bytes(group_and_element[2:], "little")
     length = int.from_bytes(start[4:8], "little")
-    if group == 0x0000:  # what travelled over a network keeps the commands before it
+    if group == 0x0000:  # files received over a network can begin with commands
         return element == 0 and length == 4
     return group == 0x0008 and element <= 0x0070 and 0 < length <= _LONGEST_FIRST_VALUE
 
 
 def read_dicom_header(file: IO[bytes], tags: Sequence[int]) -> DicomHeader:
-    """Read elements of an open file up to its pixel data, which is not read.
+    """Read elements of an open file before its pixel data.
 
-    To be called within :func:`quiet_pydicom`.
+    Call it inside :func:`quiet_pydicom`.
 
     Parameters
     ----------
     file : binary file
-        Anything for which :func:`is_dicom` holds.
+        A file for which :func:`is_dicom` is true.
     tags : sequence of int
-        Which elements; all others are skipped.
+        Elements to read; others are skipped.
 
     Returns
     -------
@@ -128,7 +128,7 @@ def read_dicom_header(file: IO[bytes], tags: Sequence[int]) -> DicomHeader:
     UnusableDicomError
         If a deflated file would fill memory.
     Exception
-        Of many kinds, if the file is damaged.
+        Various types, if the file is damaged.
     """
     filereader = _import_filereader()
     _refuse_inflation(file)
@@ -150,7 +150,7 @@ def read_dicom_header(file: IO[bytes], tags: Sequence[int]) -> DicomHeader:
         dataset,
         pixel_length=seen[0] if seen else None,
         pixel_start=0 if deflated or not seen else position,
-        # What is skipped is skipped by seeking, which reaches beyond the end of a short file.
+        # Elements are skipped by seeking, which can go beyond the end of a truncated file.
         truncated=position > file.seek(0, os.SEEK_END),
     )
 
@@ -159,19 +159,21 @@ def _import_filereader() -> Any:
     try:
         from pydicom import filereader
     except ImportError:
-        raise ImportError('DICOM files need pydicom: pip install "skpneumo[dicom]"') from None
+        raise ImportError(
+            'DICOM files need pydicom. Install it with: pip install "skpneumo[dicom]"'
+        ) from None
     return filereader
 
 
 def _refuse_inflation(file: IO[bytes]) -> None:
-    """Refuse a deflated file that would fill memory; pydicom inflates all of it at once."""
+    """Raise if a deflated file would fill the memory; pydicom inflates all of it at once."""
     import zlib
 
     file.seek(0)
     start = file.read(4096)
     if start[128:132] != _PREFIX or _DEFLATED not in start:
         return
-    # Group length of the meta information, the first element of a file that has a prefix.
+    # Group length of the meta information, the first element of a file with a prefix.
     data_set = 144 + int.from_bytes(start[140:144], "little")
     file.seek(data_set)
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
@@ -181,14 +183,14 @@ def _refuse_inflation(file: IO[bytes]) -> None:
         inflated += len(inflater.decompress(pending, 2**20))
         if inflated > _MAX_INFLATED:
             raise UnusableDicomError(
-                f"inflates to more than {_MAX_INFLATED:,} bytes, which no radiograph needs; "
-                "export it again"
+                f"inflates to more than {_MAX_INFLATED:,} bytes, more than any radiograph; export "
+                "it again"
             )
         pending = inflater.unconsumed_tail or file.read(2**16)
 
 
 class _Silence:
-    """The filter that silences pydicom, and how many threads need it now."""
+    """The filter that silences pydicom, and the number of threads that need it."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -207,7 +209,7 @@ class _Silence:
         with self._lock:
             self._n_readers -= 1
             if self._n_readers == 0:
-                # Another list may be in use by now, where somebody catches warnings: a copy.
+                # If warnings are being caught, the current list is a copy.
                 current: Any = warnings.filters
                 for filters in (self._filters, current):
                     if self._filter in filters:
@@ -219,15 +221,15 @@ _silence = _Silence()
 
 @contextmanager
 def quiet_pydicom() -> Iterator[None]:
-    """Keep pydicom from warning, in all threads, while any of them reads a file.
+    """Silence the warnings of pydicom in all threads while one of them reads a file.
 
-    It warns of odd values in elements that nobody asked for, once a line of its code and without
-    the name of the file. What matters for the pixels is checked where they are read and becomes
-    the error of that file.
+    They are about odd values in elements that are not needed, appear once for each line of its
+    code, and do not name the file. Values that matter for the pixels are checked later, with
+    errors that name the file.
 
-    Filters belong to the process. :class:`warnings.catch_warnings` restores all of them as they
-    were, and so undoes what other threads have set meanwhile. Here one filter is added by the
-    first reader, and that one is removed by the last.
+    Filters belong to the process. :class:`warnings.catch_warnings` restores all of them, and so
+    undoes changes by other threads. Here, the first reader adds one filter, and the last one
+    removes it.
 
     Examples
     --------
@@ -252,6 +254,6 @@ def _renew() -> None:
     _silence = _Silence()
 
 
-# A thread may hold the lock while another forks; in the child nobody would ever release it.
+# If a thread holds the lock while another forks, it would never be released in the child.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew)

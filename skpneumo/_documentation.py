@@ -1,4 +1,4 @@
-"""Links from scikit-learn's diagrams of estimators to the documentation of this package."""
+"""Link scikit-learn's diagrams of estimators to the documentation of this package."""
 
 from functools import cache
 from importlib.metadata import PackageNotFoundError, metadata
@@ -8,10 +8,10 @@ __all__ = ["DocumentationLinks", "documentation_address"]
 
 @cache
 def documentation_address() -> str:
-    """The address of the documentation as the installed package declares it; "" if it does not."""
+    """Get the address of the documentation from the installed package; "" if there is none."""
     try:
         addresses = metadata("skpneumo").get_all("Project-URL") or []
-    except PackageNotFoundError:  # run from its sources
+    except PackageNotFoundError:  # not installed
         return ""
     for each in addresses:
         name, _, address = each.partition(",")
@@ -21,7 +21,7 @@ def documentation_address() -> str:
 
 
 class DocumentationLinks:
-    """Mixin left of scikit-learn's ``BaseEstimator``; without an address there is no link."""
+    """Mixin before scikit-learn's ``BaseEstimator``; without an address there is no link."""
 
     _doc_link_module = "skpneumo"
 

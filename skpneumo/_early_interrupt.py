@@ -1,4 +1,4 @@
-"""Let Ctrl-C end a command silently from its first moment, before its handler is there."""
+"""Let Ctrl-C end a command silently, even before its handler is installed."""
 
 import os
 import signal
@@ -11,9 +11,10 @@ _NAME = "skpneumo"
 
 
 def end_silently_if_command() -> None:
-    """Let an interrupt end the process if it is the command, and not a program that imports us.
+    """Let an interrupt end the process silently if it is the command, not another program.
 
-    Until :func:`skpneumo.cli.main` takes over, what is imported would be named in a traceback.
+    Otherwise, an interrupt during imports, before :func:`skpneumo.cli.main` handles it, would show
+    a traceback.
     """
     if (
         _is_command()
@@ -25,6 +26,6 @@ def end_silently_if_command() -> None:
 
 def _is_command() -> bool:
     script = sys.argv[0] if getattr(sys, "argv", None) else ""
-    if script == "-m":  # as long as Python looks for the module
+    if script == "-m":  # while Python looks for the module
         return bool({_NAME, f"-m{_NAME}"} & set(sys.orig_argv))
     return os.path.basename(script) in (_NAME, f"{_NAME}.exe")

@@ -1,7 +1,7 @@
-"""Values as JSON and arrays, and back: reading them runs no code.
+"""Encode values as JSON and arrays, and decode them without running code from files.
 
-Numbers, text, containers, arrays and generators of random numbers are written as what they are.
-Types and functions are written by a public name, and only those of a closed registry are read.
+Supported are numbers, text, containers, arrays and random generators. Types and functions are
+written as names, and only those of a closed registry are read.
 """
 
 import json
@@ -22,8 +22,8 @@ __all__ = ["NETWORK_NAMES", "Arrays", "Decoder", "Encoder", "Registry", "read_js
 Arrays = dict[str, NDArray[Any]]
 
 _ENGINE = "skpneumo.classifiers.engine"
-# What the fitted networks of this package consist of, beside arrays. The names are those of files:
-# where a module moves, its place changes here and the name does not.
+# Types and functions in fitted networks of this package. Files contain these names, so if a module
+# moves, change its location here but not the name.
 NETWORK_NAMES = {
     "skpneumo.build_cnn": "skpneumo.networks:build_cnn",
     "skpneumo.build_pretrained": "skpneumo.networks:build_pretrained",
@@ -43,21 +43,21 @@ _NUMBERS = {
         "float16", "float32", "float64",
     )
 }  # fmt: skip
-_MOST_TEXT = 2**26  # bytes of all arrays of text, each as wide as its longest entry
-# From so many numbers on it is looked whether half of their bytes say nothing.
+_MOST_TEXT = 2**26  # bytes of all arrays of text, where each entry is as wide as the longest one
+# Arrays with at least this many numbers are stored as float16 if that loses nothing.
 _WORTH_HALVING = 1024
 
-# Possessive, and with or without an end of the text, so that it is linear in what it is given.
+# Possessive, and with an optional end of text, so that it takes linear time.
 _TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
 class Registry:
-    """Types and functions by the names that files know them by.
+    """The types and functions that files can contain, by name.
 
     Parameters
     ----------
     places : mapping of str to str
-        Name -> ``"module:attribute"``. What is not named here is neither written nor read.
+        Name -> ``"module:attribute"``. Others are neither written nor read.
     """
 
     def __init__(self, places: Mapping[str, str]) -> None:
@@ -71,19 +71,19 @@ class Registry:
         return names
 
     def name_of(self, thing: Any) -> str | None:
-        """Find the name of a type or function; None if it is not of this registry."""
+        """Find the name of a type or function; None if it is not in this registry."""
         for name in self._names_by_attribute.get(getattr(thing, "__name__", ""), []):
             if self.find(name) is thing:
                 return name
         return None
 
     def find(self, name: Any) -> Any:
-        """Find the type or function of a name.
+        """Find a type or function by its name.
 
         Raises
         ------
         ValueError
-            If nothing has it.
+            If the name is unknown.
         """
         if not isinstance(name, str) or name not in self._places:
             raise ValueError(
@@ -94,7 +94,7 @@ class Registry:
 
 
 class Encoder:
-    """Writes values as what JSON can hold, beside the arrays that it names.
+    """Encodes values as JSON content that refers to arrays by name.
 
     Parameters
     ----------
@@ -111,27 +111,27 @@ class Encoder:
         self.registry = registry
         self.arrays: Arrays = {}
         self._array_names: dict[int, Any] = {}
-        self._alive: list[Any] = []  # so that no other value gets the identity of an earlier one
+        self._alive: list[Any] = []  # so that ids are not reused
 
     def encode(self, value: Any, place: str = "it") -> Any:
-        """Write a value.
+        """Encode a value.
 
         Parameters
         ----------
         value : object
-            What to write.
+            The value.
         place : str
-            Where it is, for errors.
+            Its location, for errors.
 
         Returns
         -------
         structure : object
-            What JSON can hold.
+            Content for JSON.
 
         Raises
         ------
         TypeError
-            If it holds something that cannot be written.
+            If it contains something that cannot be encoded.
         """
         if value is None or type(value) in (bool, int, str):
             return value
@@ -160,11 +160,11 @@ class Encoder:
         return self.encode_other(value, place)
 
     def encode_other(self, value: Any, place: str) -> Any:
-        """Write a value of another kind; a subclass says which kinds there are."""
+        """Encode a value of another kind; overridden by subclasses."""
         raise TypeError(f"{place} holds {_described(value)}")
 
     def encode_items(self, value: Mapping[Any, Any], place: str) -> list[Any]:
-        """Write a mapping as pairs, for its keys need not be text."""
+        """Encode a mapping as pairs, because its keys need not be text."""
         return [
             [self.encode(key, f"a key of {place}"), self.encode(entry, f"{place}[{key!r}]")]
             for key, entry in value.items()
@@ -190,7 +190,7 @@ class Encoder:
 
     def _encode_numbers(self, array: NDArray[Any]) -> Any:
         how = {}
-        # Matrix products depend on the order in their last bits.
+        # The last bits of matrix products depend on the memory order.
         if array.flags.f_contiguous and not array.flags.c_contiguous:
             array, how["order"] = array.T, "F"
         array = array.astype(array.dtype.newbyteorder("="), order="C", copy=False)
@@ -211,7 +211,7 @@ class Encoder:
 
 
 class Decoder:
-    """Reads what an :class:`Encoder` of the same registry wrote.
+    """Decodes the results of an :class:`Encoder` with the same registry.
 
     Parameters
     ----------
@@ -242,27 +242,27 @@ class Decoder:
         }
 
     def decode(self, value: Any) -> Any:
-        """Read a value.
+        """Decode a value.
 
         Raises
         ------
         ValueError
-            If it is not what an encoder writes.
+            If it cannot be the result of an encoder.
         """
         if value is None or isinstance(value, (bool, int, float, str)):
             return value
         if not isinstance(value, dict) or len(value) != 1:
-            raise ValueError("it holds an entry that does not say of what kind it is")
+            raise ValueError("it holds an entry without a kind")
         ((kind, content),) = value.items()
         if kind not in self.kinds:
             raise ValueError(f"it holds an entry of the unknown kind {kind!r}")
         try:
             return self.kinds[kind](content)
         except (AttributeError, LookupError, OverflowError, TypeError) as error:
-            raise ValueError(f"it holds a {kind} that is none ({error})") from error
+            raise ValueError(f"it holds a malformed {kind} ({error})") from error
 
     def decode_items(self, content: Any) -> dict[Any, Any]:
-        """Read the pairs of a mapping."""
+        """Decode the pairs of a mapping."""
         return {self.decode(key): self.decode(entry) for key, entry in _list(content)}
 
     def _decode_entries(self, content: Any) -> list[Any]:
@@ -280,7 +280,7 @@ class Decoder:
     def _decode_array(self, content: Any) -> NDArray[Any]:
         how = dict(content) if isinstance(content, dict) else {"name": content}
         key = name, order, dtype = how.pop("name"), how.pop("order", None), how.pop("dtype", None)
-        # There are few ways, or each would take memory of its own.
+        # Only these variants, because each one needs its own memory.
         if how or order not in (None, "F") or dtype not in (None, "float32"):
             raise TypeError(f"an array of the order {order!r} and the type {dtype!r}")
         if key not in self._made:
@@ -299,7 +299,7 @@ class Decoder:
         longest = max([1, *map(len, entries)])
         self._text_bytes += 4 * longest * len(entries) if kind == "U" else 0
         if self._text_bytes > _MOST_TEXT:
-            raise ValueError(f"its arrays of text take more than {_MOST_TEXT} bytes")
+            raise ValueError(f"its arrays of text need more than {_MOST_TEXT} bytes")
         array = np.empty(len(entries), dtype=object if kind == "O" else f"U{longest}")
         array[:] = entries
         return array.reshape(shape)
@@ -314,40 +314,44 @@ class Decoder:
     def _decode_function(self, content: Any) -> Any:
         function = self.registry.find(content)
         if not isfunction(function):
-            raise TypeError(f"{content!r} is no function")
+            raise TypeError(f"{content!r} is not a function")
         return function
 
     def _decode_record(self, content: Any) -> Any:
         name, parts = content
         record = self.registry.find(name)
         if not isinstance(record, type) or not is_dataclass(record):
-            raise TypeError(f"{name!r} is no record")
+            raise TypeError(f"{name!r} is not a record")
         return record(**self.decode(parts))
 
 
 def read_json(data: bytes, *, most_bytes: int, most_entries: int, deepest: int = 100) -> Any:
     """Parse JSON of a limited length, number of entries and depth.
 
-    The limits are looked at before anything is parsed: an empty list takes 2 bytes of text and 64
-    bytes of memory.
+    The limits are checked before parsing, because an empty list of 2 bytes of text needs 64 bytes
+    of memory.
 
     Raises
     ------
     ValueError
-        If it is more than that, or no JSON, or has a name twice.
+        If it exceeds a limit, is not JSON, or has a repeated name.
     """
     if len(data) > most_bytes:
-        raise ValueError(f"it holds {len(data)} bytes of JSON; at most {most_bytes} are read")
+        raise ValueError(f"it holds {len(data)} bytes of JSON, but at most {most_bytes} are read")
     n_entries = sum(data.count(each) for each in (b",", b"[", b"{"))
     if n_entries > most_entries:
-        raise ValueError(f"it holds {n_entries} entries of JSON; at most {most_entries} are read")
+        raise ValueError(
+            f"it holds {n_entries} entries of JSON, but at most {most_entries} are read"
+        )
     depth = deepest_so_far = 0
     for match in _TOKENS.finditer(data):
         token = match[0]
         depth += (token in (b"[", b"{")) - (token in (b"]", b"}"))
         deepest_so_far = max(deepest_so_far, depth)
     if deepest_so_far > deepest:
-        raise ValueError(f"its JSON is nested {deepest_so_far} deep; at most {deepest} are read")
+        raise ValueError(
+            f"its JSON has {deepest_so_far} nested levels, but at most {deepest} are read"
+        )
     try:
         return json.loads(
             data.decode("utf-8"), object_pairs_hook=_without_repetition, parse_constant=_no_number
@@ -359,12 +363,12 @@ def read_json(data: bytes, *, most_bytes: int, most_entries: int, deepest: int =
 def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) < len(pairs):
-        raise ValueError("a name is there twice")
+        raise ValueError("a name is repeated")
     return content
 
 
 def _no_number(text: str) -> float:
-    raise ValueError(f"{text} is no number of JSON")
+    raise ValueError(f"{text} is not a number of JSON")
 
 
 def _non_finite(content: Any) -> float:
@@ -390,13 +394,15 @@ def _generator(state: dict[str, Any]) -> np.random.Generator:
 
 
 def _check_position(state: dict[str, Any]) -> None:
-    """Refuse a position outside of what has been drawn ahead: NumPy reads there unchecked."""
+    """Raise for a position outside of the buffer, which NumPy would read without a check."""
     for length, position in (
         (_MT19937_WORDS, state["state"].get("pos", 0)),
         (_PHILOX_WORDS, state.get("buffer_pos", 0)),
     ):
         if not isinstance(position, int) or not 0 <= position <= length:
-            raise ValueError(f"it holds a generator at the position {position!r} of {length}")
+            raise ValueError(
+                f"it holds a random generator with the invalid position {position!r} of {length}"
+            )
 
 
 def _described(value: Any) -> str:

@@ -14,15 +14,15 @@ from typing import IO, Any
 
 __all__ = ["atomic_write", "named_in_errors", "open_unlinked", "sweep", "temporary_folder"]
 
-# Told from files of others by the suffix. The longest name of a file has 255 bytes, of which the
-# random part and the suffix need some.
+# The suffix marks our temporary files. File names have at most 255 bytes, including the random
+# part and the suffix.
 _SUFFIX = ".skpneumo-tmp"
 _LONGEST_STEM = 200
 
 # Only used where files cannot be locked.
 _ABANDONED_AFTER = 24 * 60 * 60.0  # seconds
 
-_ADMINISTRATOR = 0  # whose links are as good as one's own
+_ADMINISTRATOR = 0  # links of the administrator are trusted like the user's
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
@@ -31,17 +31,17 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 def atomic_write(
     path: str | os.PathLike[str], mode: str = "w", **options: Any
 ) -> Iterator[IO[Any]]:
-    """Open a file that takes its name when all of it is on the disk.
+    """Open a file that appears under its name only when it is complete on the disk.
 
-    It is written to a temporary file in the same folder. An error leaves what was there before;
-    a process that is killed also leaves the temporary file, which the next process that writes
-    to the folder removes.
+    The content goes to a temporary file in the same folder first. After an error, an existing file
+    is unchanged. A killed process also leaves the temporary file, which the next process that
+    writes to the folder removes.
 
     Parameters
     ----------
     path : str or path-like
-        The file. A link of one's own is followed, one that another user laid is replaced. A
-        device or a pipe is written to.
+        The file. A link is followed if the user owns it, and replaced if another user does.
+        Devices and pipes are written to directly.
     mode : {"w", "wb"}, default="w"
         Text, in UTF-8 unless ``encoding`` is given, or bytes.
     **options
@@ -50,8 +50,7 @@ def atomic_write(
     Yields
     ------
     file : file object
-        Its permissions are those of the file that it replaces; of a new one, those that the
-        process gives to any new file.
+        It has the permissions of the file that it replaces, or those of any new file.
 
     Raises
     ------
@@ -85,7 +84,7 @@ def atomic_write(
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-                if os.name == "nt":  # where open files cannot be renamed
+                if os.name == "nt":  # Windows cannot rename open files
                     file.close()
                 os.replace(unfinished, place)
         except BaseException:
@@ -95,16 +94,17 @@ def atomic_write(
 
 @contextmanager
 def temporary_folder(parent: Path, name: str) -> Iterator[Path]:
-    """Make a folder whose content is to be moved to a place beside it.
+    """Make a temporary folder beside the place where its content is needed.
 
-    It is removed at the end; that of a killed process, by the next one that writes to the parent.
+    It is removed at the end, or, after a killed process, by the next one that writes to the
+    parent.
 
     Parameters
     ----------
     parent : Path
         The folder to make it in.
     name : str
-        What its name begins with.
+        Beginning of its name.
 
     Yields
     ------
@@ -137,9 +137,9 @@ def temporary_folder(parent: Path, name: str) -> Iterator[Path]:
 
 @contextmanager
 def named_in_errors(place: str | os.PathLike[str]) -> Iterator[None]:
-    """Say in the errors of the system which file cannot be written.
+    """Name the file that cannot be written in errors of the system.
 
-    They do not say it when a disk is full, and else name the temporary file.
+    Without this, they name no file if the disk is full, and otherwise the temporary one.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ def open_unlinked(path: str, flags: int) -> int:
     path : str
         The file.
     flags : int
-        As :func:`os.open` takes them.
+        As in :func:`os.open`.
 
     Returns
     -------
@@ -185,7 +185,7 @@ def open_unlinked(path: str, flags: int) -> int:
     Raises
     ------
     FileExistsError
-        If there is a link of that name.
+        If there is a link with this name.
 
     Examples
     --------
@@ -201,15 +201,15 @@ def open_unlinked(path: str, flags: int) -> int:
         if error.errno != errno.ELOOP:
             raise
         raise FileExistsError(
-            errno.EEXIST, "a link, through which nothing is written; remove it", path
+            errno.EEXIST, "this is a link, which is not written to; remove it", path
         ) from None
 
 
 def sweep(folder: Path) -> None:
-    """Remove what killed processes have left unfinished in a folder.
+    """Remove the temporary files of killed processes from a folder.
 
-    Whoever writes a temporary file holds a lock on it, which the system releases when the process
-    ends, however it ends: what can be locked has been abandoned.
+    A process that writes a temporary file holds a lock on it, which the system releases when the
+    process ends for any reason. So a file that can be locked is abandoned.
 
     Parameters
     ----------
@@ -232,9 +232,9 @@ def sweep(folder: Path) -> None:
         with os.scandir(folder) as entries:
             left = [entry.path for entry in entries if entry.name.endswith(_SUFFIX)]
     except OSError:
-        return  # writing to it will say why
+        return  # writing to the folder will raise the error
     for path in left:
-        with suppress(OSError):  # another process has been faster
+        with suppress(OSError):  # another process was faster
             _remove_if_abandoned(Path(path))
 
 
@@ -266,7 +266,7 @@ def _locked(path: Path) -> int | None:
     """Lock a file or folder; None if another process was faster to lock or remove it."""
     try:
         import fcntl
-    except ImportError:  # Windows, which lets nobody remove what is open
+    except ImportError:  # on Windows, open files cannot be removed
         return _NO_LOCKS
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -286,12 +286,12 @@ def _locked(path: Path) -> int | None:
 
 
 def _new_file(place: Path, mode: str, options: dict[str, Any]) -> tuple[IO[Any], Path]:
-    """Make a locked temporary file beside the place."""
+    """Make a locked temporary file in the folder of the final one."""
     stem = place.name.encode("utf-8", "surrogateescape")[:_LONGEST_STEM]
     while True:
         name = f".{os.fsdecode(stem)}-{secrets.token_hex(8)}{_SUFFIX}"
         unfinished = place.with_name(name)
-        # "x" neither follows a link nor opens what is there.
+        # "x" neither follows links nor opens existing files.
         file = open(unfinished, mode.replace("w", "x"), **options)  # noqa: SIM115 - returned
         try:
             if _lock_open_file(file, unfinished):
@@ -305,7 +305,7 @@ def _new_file(place: Path, mode: str, options: dict[str, Any]) -> tuple[IO[Any],
 
 
 def _lock_open_file(file: IO[Any], path: Path) -> bool:
-    """Lock a new file; False if it was swept before it was locked."""
+    """Lock a new file; False if another process removed it first."""
     try:
         import fcntl
     except ImportError:
@@ -323,7 +323,7 @@ def _copy_permissions(place: Path, file: IO[Any]) -> None:
 
 
 def _destination(path: Path) -> Path:
-    """Where a file is to appear: behind the links, but for one that another user laid."""
+    """Resolve links to the final path, but not a link of another user."""
     if path.is_symlink() and hasattr(os, "getuid"):
         owner = path.lstat().st_uid
         if owner not in (os.getuid(), _ADMINISTRATOR):

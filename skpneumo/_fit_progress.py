@@ -1,4 +1,4 @@
-"""Say in plain words how far a fit has come, by a callback of scikit-learn."""
+"""Show the progress of a fit in words, with a callback of scikit-learn."""
 
 import time
 from collections.abc import Iterator
@@ -14,16 +14,16 @@ _OF_A_SEARCH = "search"
 
 @contextmanager
 def fit_progress(estimator: Any, description: str, *, quiet: bool = False) -> Iterator[None]:
-    """Say how far a fit has come: which epoch or fit it is at, the loss, and the time left.
+    """Show the progress of a fit: the current epoch or fit, the loss, and the time left.
 
     Parameters
     ----------
     estimator : estimator
-        What is fitted meanwhile. One without callbacks shows the description alone.
+        The estimator that is fitted. Without support for callbacks, only the description is shown.
     description : str
-        What is being done, such as "Training robust".
+        Name of the task, such as "Training robust".
     quiet : bool, default=False
-        Whether the fit itself says how far it is.
+        Show nothing, because the fit shows its own progress.
 
     Examples
     --------
@@ -42,13 +42,13 @@ def fit_progress(estimator: Any, description: str, *, quiet: bool = False) -> It
         try:
             yield
         finally:
-            estimator.set_callbacks()  # they are not part of the model that is saved
+            estimator.set_callbacks()  # callbacks must not be saved with the model
 
 
 def _depth(estimator: Any) -> int:
-    """How many levels of estimators can tell of their epochs; what is above them warns of others.
+    """Count the nested estimators that report their epochs; others would cause warnings.
 
-    Of a search only the fits are told.
+    Of a search, only the fits are reported.
     """
     if hasattr(estimator, "cv_results_") or hasattr(estimator, "refit"):
         return 0
@@ -59,18 +59,18 @@ def _depth(estimator: Any) -> int:
 
 
 class FitProgress:
-    """Say which epoch or which fit is done, with the loss and the time that is left.
+    """Callback that shows the current epoch or fit, the loss, and the time left.
 
-    It works in the process that fits, for the commands of the shell.
+    It works in the process of the fit, for the command line.
 
     Parameters
     ----------
     line : ProgressLine
-        Where it is said.
+        The line to update.
     description : str
-        What is being done.
+        Name of the task.
     max_propagation_depth : int or None
-        How many levels of estimators inside estimators report their epochs; None means all.
+        Number of levels of nested estimators that report their epochs; None means all.
 
     Examples
     --------
@@ -88,7 +88,7 @@ class FitProgress:
         self._place: dict[tuple[Any, ...], dict[Any, int]] = {}
 
     def setup(self, estimator: Any, context: Any) -> None:
-        """Begin to count the time."""
+        """Start the clock."""
         self._start = time.monotonic()
 
     def teardown(self, estimator: Any, context: Any) -> None:
@@ -96,13 +96,13 @@ class FitProgress:
         self._place.clear()
 
     def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
-        """Note the place of each task among its siblings, whatever it is called."""
+        """Number each task among its siblings, whatever its id."""
         *outer, own = (each.task_id for each in _path(context))
         siblings = self._place.setdefault(tuple(outer), {})
         siblings.setdefault(own, len(siblings))
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> None:
-        """Say what is done now."""
+        """Update the line."""
         said = self._said_of(context, getattr(context, "logs", {}))
         if said:
             left = time_left(self._share_done(context), 1, time.monotonic() - self._start)
@@ -118,7 +118,7 @@ class FitProgress:
         return ""
 
     def _fold_of(self, context: Any) -> str:
-        """Which of several models, where the fit makes several in turn."""
+        """Name the current model, if the fit trains several in turn."""
         for each in _path(context)[1:-1]:
             if (each.parent.max_subtasks or 0) > 1 and "fold" in each.parent.task_name:
                 return f"model {self._number(each)} of {each.parent.max_subtasks}, "
@@ -130,7 +130,7 @@ class FitProgress:
         return siblings.setdefault(own, len(siblings)) + 1
 
     def _share_done(self, context: Any) -> float:
-        """Which share of the whole fit is done, if all tasks of a level take as long."""
+        """Estimate the completed share of the fit, if all tasks of a level take equally long."""
         done, size = 0.0, 1.0
         for each in _path(context)[1:]:
             if n := each.parent.max_subtasks:
@@ -140,7 +140,7 @@ class FitProgress:
 
 
 def _path(context: Any) -> list[Any]:
-    """The task and those that it is a part of, the outermost first."""
+    """Get the task and its parents, the outermost first."""
     return list(_upwards(context))[::-1]
 
 

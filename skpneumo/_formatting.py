@@ -1,11 +1,19 @@
-"""Format numbers with their interval and sample size, and names so that they can be shown."""
+"""Format numbers with intervals and sample sizes, and names for display."""
 
 import math
+from collections.abc import Sequence, Sized
 from typing import Any
 
-__all__ = ["based_on", "counted", "printable", "with_interval"]
+__all__ = [
+    "based_on",
+    "class_name",
+    "counted",
+    "printable",
+    "require_one_name_each",
+    "with_interval",
+]
 
-# C0 and C1, with which a terminal is told to do something, and those that turn text around.
+# The control characters C0 and C1 of terminals, and those that change the direction of text.
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
 _CONTROLS |= {code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
 for _allowed in "\t\n":
@@ -23,20 +31,20 @@ def with_interval(
     form: str = ".3f",
     unit: str = "",
 ) -> str:
-    """Write a figure with its interval and the images and patients it rests on.
+    """Format a value with its interval and the numbers of images and patients.
 
     Parameters
     ----------
     value, low, high : float
-        The figure and the limits of its interval.
+        The value and the limits of its interval.
     n_images, n_patients : int, default=None
-        What it rests on; None leaves it out.
+        Numbers of images and patients; None omits them.
     undefined : str, default="undefined"
-        What is written instead of a value of NaN: that it is undefined, and why.
+        Text in place of NaN, such as the reason.
     form : str, default=".3f"
         Format of each number.
     unit : str, default=""
-        What follows the figure, " points" for instance.
+        Text after the value, such as " points".
 
     Returns
     -------
@@ -62,12 +70,12 @@ def with_interval(
 
 
 def based_on(n_images: int | None = None, n_patients: int | None = None) -> str:
-    """Write the images and patients that a figure rests on.
+    """Format the numbers of images and patients.
 
     Parameters
     ----------
     n_images, n_patients : int, default=None
-        None leaves them out.
+        The numbers; None omits them.
 
     Returns
     -------
@@ -84,12 +92,12 @@ def based_on(n_images: int | None = None, n_patients: int | None = None) -> str:
 
 
 def counted(n: Any, thing: str) -> str:
-    """Write a number with its noun.
+    """Format a number with its noun.
 
     Parameters
     ----------
     n : int
-        How many.
+        The number.
     thing : str
         The noun in the singular; its plural must end in s.
 
@@ -106,18 +114,70 @@ def counted(n: Any, thing: str) -> str:
     return f"{n:,} {thing}{'' if n == 1 else 's'}"
 
 
+def class_name(*labels: Any) -> str:
+    """Format labels for readers: text unchanged, and a number as "class 1".
+
+    Parameters
+    ----------
+    *labels : label
+        Joined by "or". Without any, the name is "negative".
+
+    Returns
+    -------
+    name : str
+
+    Examples
+    --------
+    >>> from skpneumo._formatting import class_name
+    >>> class_name("NORMAL"), class_name(1), class_name()
+    ('NORMAL', 'class 1', 'negative')
+    """
+    names = [label if isinstance(label, str) else f"class {label}" for label in labels]
+    return " or ".join(names) or "negative"
+
+
+def require_one_name_each(target_names: Sized, classes: Sequence[Any]) -> None:
+    """Raise unless there is one name for each class.
+
+    Parameters
+    ----------
+    target_names : sequence of str
+        Names of the classes.
+    classes : sequence of label
+        The classes.
+
+    Raises
+    ------
+    ValueError
+        If the numbers differ.
+
+    Examples
+    --------
+    >>> from skpneumo._formatting import require_one_name_each
+    >>> require_one_name_each(["NORMAL"], [0, 1])
+    Traceback (most recent call last):
+        ...
+    ValueError: target_names has 1 names, but there are 2 classes: [0, 1]. ...
+    """
+    if len(target_names) != len(classes):
+        raise ValueError(
+            f"target_names has {len(target_names)} names, but there are {len(classes)} classes: "
+            f"{classes}. Pass one name for each, in this order."
+        )
+
+
 def printable(text: str) -> str:
-    r"""Escape a file name so that it can be written as UTF-8, and does nothing to a terminal.
+    r"""Escape a file name for UTF-8 and terminals.
 
     Parameters
     ----------
     text : str
-        Bytes that are no UTF-8 are in it as Python's file functions hand them out.
+        A name from Python's file functions, with surrogates for bytes that are not UTF-8.
 
     Returns
     -------
     text : str
-        With those bytes as escapes, and with control characters as such but for tabs and line
+        The name with escapes for these bytes, and for control characters except tabs and line
         breaks.
 
     Examples

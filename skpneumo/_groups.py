@@ -1,4 +1,4 @@
-"""The patients that a caller names, checked once for every step that takes ``groups``."""
+"""Check the patients that users pass as ``groups``."""
 
 from typing import Any
 
@@ -14,29 +14,29 @@ _MOST_NAMED = 5
 
 
 def check_groups(groups: ArrayLike, n_samples: int) -> NDArray[Any]:
-    """Bring the patients of the samples to a 1-D array in which none is missing.
+    """Convert the patients of samples to a 1-D array without missing ids.
 
-    Samples without an id are not one patient, nor is each a patient of its own for sure, so
-    neither is guessed.
+    Samples without an id need not be of one patient, nor each of another one, so there is no
+    default.
 
     Parameters
     ----------
     groups : array-like of shape (n_samples,)
-        The id of each sample's patient: numbers, or text.
+        The id of the patient of each sample: numbers or text.
     n_samples : int
-        How many there have to be.
+        The expected number of ids.
 
     Returns
     -------
     groups : ndarray of shape (n_samples,)
-        The ids as given, which :func:`numpy.unique` can sort.
+        The given ids, which :func:`numpy.unique` can sort.
 
     Raises
     ------
     ValueError
-        If an id is missing (None, NaN or empty), or there are not ``n_samples``.
+        If an id is missing (None, NaN or empty), or their number is not ``n_samples``.
     TypeError
-        If the ids are of several types, as 7 and "7" are.
+        If the ids have several types, such as 7 and "7".
 
     Examples
     --------
@@ -51,7 +51,7 @@ def check_groups(groups: ArrayLike, n_samples: int) -> NDArray[Any]:
     import pandas as pd
 
     if not hasattr(groups, "shape"):
-        # numpy would write out a missing id among text, as "nan" or "None".
+        # NumPy would convert a missing id among text to "nan" or "None".
         entries = list(groups)  # type: ignore[arg-type]
         groups = np.empty(len(entries), dtype=object)
         groups[:] = entries
@@ -61,7 +61,7 @@ def check_groups(groups: ArrayLike, n_samples: int) -> NDArray[Any]:
             f"There are {n_samples} samples but {len(ids)} groups. Pass the patient of each "
             "sample, in the order of the samples."
         )
-    blank = np.array([str(each).strip() == "" for each in ids], dtype=bool)  # of none, too
+    blank = np.array([str(each).strip() == "" for each in ids], dtype=bool)  # also of no ids
     missing = np.flatnonzero(pd.isna(ids) | blank)
     if len(missing):
         more = ", ..." if len(missing) > _MOST_NAMED else ""
@@ -74,8 +74,8 @@ def check_groups(groups: ArrayLike, n_samples: int) -> NDArray[Any]:
     if ids.dtype == object and not _sortable(ids):
         types = sorted({type(each).__name__ for each in ids})
         raise TypeError(
-            f"groups has ids of the types {', '.join(types)}, so 7 and '7' might be one patient "
-            "or two. Make them all text, or all numbers."
+            f"groups has ids of the types {', '.join(types)}, so that 7 and '7' could be one "
+            "patient or two. Convert all ids to text, or all to numbers."
         )
     return ids
 

@@ -1,7 +1,7 @@
-"""A page that needs nothing from elsewhere: its style, tables, thumbnails and figures.
+"""Write HTML pages that are complete in one file, with style, tables, thumbnails and figures.
 
-One look for everything the package writes as HTML. Light or dark as the reader's system is, on a
-narrow screen and on paper. All text is escaped here; what is named ``body`` is HTML already.
+All HTML of the package has this style: light or dark as the reader's system, for narrow screens
+and for paper. All text is escaped here; only parameters named ``body`` are HTML already.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 __all__ = ["document", "fragment", "table", "thumbnails", "write_page"]
 
-# Letters from which on a cell is prose, and its column no narrower than prose can be read.
+# A column with longer cells is prose, and has a minimum width.
 _LONG = 40
 
-# Scoped to one class, because a notebook shows a fragment among pages of others.
+# Limited to one class, because a notebook shows a fragment among other content.
 _STYLE = """
 .skpneumo-page { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem;
   --line: color-mix(in srgb, currentColor 25%, transparent); }
@@ -125,7 +125,7 @@ _STYLE = """
 
 
 def document(title: str, body: str) -> str:
-    """A whole page, light or dark as the reader's system is.
+    """Make a whole page, light or dark as the reader's system.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def document(title: str, body: str) -> str:
 
 
 def fragment(body: str) -> str:
-    """A part of a page that brings its style with it, as a notebook shows it.
+    """Make a part of a page with its style, for notebooks.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ def fragment(body: str) -> str:
     Returns
     -------
     html : str
-        The same with the style around it.
+        The HTML with the style.
 
     Examples
     --------
@@ -182,19 +182,19 @@ def fragment(body: str) -> str:
 
 
 def table(frame: pd.DataFrame, caption: str = "") -> str:
-    """A table that scrolls by itself when it is too wide, and becomes a list on a phone.
+    """Make a table that scrolls if it is too wide, and becomes a list on a phone.
 
     Parameters
     ----------
     frame : DataFrame
-        Its columns, without the index. The first one names the rows.
+        The columns, without the index. The first one names the rows.
     caption : str, default=""
-        What the table shows, as plain text.
+        Caption of the table, as plain text.
 
     Returns
     -------
     html : str
-        Missing values are empty cells; whole numbers have separators of thousands.
+        Missing values are empty cells; integers have thousands separators.
 
     Examples
     --------
@@ -226,10 +226,10 @@ def table(frame: pd.DataFrame, caption: str = "") -> str:
             f'<td{look} data-of="{escape(str(name))}">{text}</td>'
             for text, look, name in zip(others, classes[1:], frame.columns[1:], strict=True)
         )
-        first = first.replace("__", "__<wbr>")  # names of parameters of what is nested deeply
+        first = first.replace("__", "__<wbr>")  # names of nested parameters can break here
         rows.append(f'<tr><th scope="row"{classes[0]}>{first}</th>{cells}</tr>')
     named = f"<caption>{escape(caption)}</caption>" if caption else ""
-    # What scrolls must be reached by the keyboard as well.
+    # Scrolling parts must be reachable with the keyboard.
     return (
         f'<div class="scroll" tabindex="0"><table>{named}<thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
@@ -237,19 +237,19 @@ def table(frame: pd.DataFrame, caption: str = "") -> str:
 
 
 def thumbnails(images: NDArray[np.uint8], captions: Sequence[str]) -> str:
-    """Small images in a row, each with its caption.
+    """Make a row of small images with captions.
 
     Parameters
     ----------
     images : ndarray of shape (n_images, height, width) or (n_images, height, width, 3), uint8
-        They are written as they are, without loss; make them small before.
+        They are stored without loss at this size, so pass small ones.
     captions : sequence of str
-        A line of plain text for each, which is its alternative text as well.
+        A line of plain text for each image, also used as its alternative text.
 
     Returns
     -------
     html : str
-        With the images inside.
+        HTML that contains the images.
 
     Examples
     --------
@@ -277,7 +277,7 @@ def write_page(path: str | os.PathLike[str], html: str) -> None:
     Parameters
     ----------
     path : str or path-like
-        A link is followed; a device or a pipe is written to.
+        The file. Links are followed; devices and pipes are written to directly.
     html : str
         The page.
 
@@ -301,7 +301,7 @@ def write_page(path: str | os.PathLike[str], html: str) -> None:
 
 
 def _breakable(name: str) -> str:
-    """A file name with line breaks allowed where a reader would break it."""
+    """Allow line breaks in a file name after separators."""
     return name.replace("_", "_<wbr>").replace("/", "/<wbr>")
 
 

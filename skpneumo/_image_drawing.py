@@ -1,4 +1,4 @@
-"""Images to be looked at, from whatever a display is given."""
+"""Get images and names from the input of a display, and draw them."""
 
 import os
 from collections.abc import Sequence
@@ -20,22 +20,22 @@ _SIDE = 256
 
 
 def images_of(X: Any, rows: ArrayLike) -> NDArray[Any]:
-    """Some rows of X as images (n, height, width, channels); only their files are read."""
+    """Get rows of X as images (n, height, width, channels), reading only their files."""
     rows = np.asarray(rows, dtype=np.intp)
     if getattr(X, "ndim", 1) == 4:
         return np.asarray(X[rows])
     paths = filenames_of(X)
     if paths is None:
         raise ValueError(
-            f"Cannot draw X of shape {np.shape(X)}: expected paths or images of shape "
-            "(n_images, height, width, channels)."
+            f"Cannot draw X of shape {np.shape(X)}. Pass paths, or images of shape (n_images, "
+            "height, width, channels)."
         )
-    # Bars instead of stretching: a clinician must see the chest in its own proportions.
+    # Padded, not stretched, because clinicians must see the chest with its proportions.
     return np.asarray(ImageLoader(size=_SIDE, resize="pad").transform(paths[rows]))
 
 
 def names_of(X: Any, rows: ArrayLike) -> list[str]:
-    """File names of some rows of X without their folders; the row number where unknown."""
+    """Get the file names of rows of X without folders, or row numbers if unknown."""
     paths = filenames_of(X)
     if paths is None:
         return [f"image {row}" for row in np.asarray(rows)]
@@ -43,10 +43,10 @@ def names_of(X: Any, rows: ArrayLike) -> list[str]:
 
 
 def draw_image(ax: "Axes", image: NDArray[Any], lines: Sequence[str] = ()) -> "AxesImage":
-    """Draw one X-ray in grey with a caption of short lines."""
+    """Draw an X-ray in grey, with a caption of short lines."""
     if image.shape[-1] == 1:
         image = image[..., 0]
-    # Fixed limits: an under-exposed image must look under-exposed.
+    # Fixed limits, because an under-exposed image must look under-exposed.
     vmin, vmax = (0, 255) if image.dtype == np.uint8 else (None, None)
     drawn = ax.imshow(image, cmap="gray", vmin=vmin, vmax=vmax)
     ax.set_xticks([])

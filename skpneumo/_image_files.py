@@ -1,8 +1,8 @@
 """Find the image files in a folder.
 
-A file is recognised by how it begins. A suffix is only a hint: a file that is called as an image
-is passed on unopened, and whoever decodes it says what is wrong with it, so that a damaged
-``.jpeg`` is a damaged image and not a stranger.
+A file is recognised by its first bytes. A file with the suffix of an image is not opened here: if
+it is damaged, decoding raises the error, so that a damaged ``.jpeg`` is reported as a damaged
+image and not as some other file.
 """
 
 import os
@@ -39,11 +39,11 @@ _FORMATS = {
 _IMAGE_SUFFIXES = (
     ".jpeg", ".jpg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".dcm", ".dicom",
 )  # fmt: skip
-# The SOP class of a DICOMDIR, the table of contents of a disc, in the header behind the mark.
+# SOP class of a DICOMDIR, the table of contents of a disc, in the header after the prefix.
 _DICOM_DIRECTORY = b"1.2.840.10008.1.3.10"
 _BEGINNING = 512
 
-# Formats that people have images or tables in and that are not decoded: offset, bytes, name.
+# Common formats of images and tables that are not supported: offset, bytes, name.
 _FOREIGN = (
     (8, b"WEBP", "a WebP image"),
     (0, b"BM", "a BMP image"),
@@ -66,8 +66,8 @@ _FOREIGN = (
     (0, b"SQLite format", "a database"),
 )
 
-# What file managers, archivers and file servers leave behind. Hidden files count as well, among
-# them the "._IM-0115-0001.jpeg" of macOS, which are no images.
+# Files that file managers, archivers and file servers create. Hidden files count as well, such as
+# "._IM-0115-0001.jpeg" of macOS, which are not images.
 _LITTER = {
     "__macosx", "@eadir", "#recycle", "@recycle", "#snapshot", "$recycle.bin",
     "system volume information", "lost+found", "thumbs", "thumbnails",
@@ -77,17 +77,17 @@ _LITTER_PATTERN = re.compile(
     r"\.|~\$|thumb(nail)?_|synophoto_thumb|.*[_.-]thumb(nail)?\.\w+$", re.IGNORECASE
 )
 
-# A file of this name says that make_chest_xray drew a collection. It is read as a description.
+# A file with this name marks a collection of make_chest_xray. It is read as its description.
 SYNTHETIC_NOTE = "SYNTHETIC.txt"
 
 _MOST_NAMED = 3
 
 
 class FoundFile(NamedTuple):
-    """A file in a folder, and whether it is used.
+    """A file in a folder, and how it is used.
 
-    ``kind`` is "image", "skipped", "litter" or "left out"; what is skipped has a ``reason``.
-    Litter, and what is left out, may be a folder: what is in it is not looked at.
+    ``kind`` is "image", "skipped", "litter" or "left out"; skipped files have a ``reason``.
+    "litter" and "left out" can be folders, whose content is not searched.
     """
 
     path: str
@@ -96,29 +96,29 @@ class FoundFile(NamedTuple):
 
 
 class SkippedFile(NamedTuple):
-    """A file that is not a readable image, and the reason."""
+    """A file that is not a readable image, with the reason."""
 
     path: str
     reason: str
 
 
 def walk(folder: str | os.PathLike[str], leave_out: Collection[str] = ()) -> Iterator[FoundFile]:
-    """Find everything below a folder, in one order everywhere.
+    """Find all files in a folder and its subfolders, in the same order on every system.
 
-    Links to folders are followed, after all that lies there itself; a folder is read once,
-    however many links lead to it or back up from it.
+    Links to folders are followed after everything else. A folder is read once, even if several
+    links lead to it or form a cycle.
 
     Parameters
     ----------
     folder : str or path-like
-        Where to begin.
+        The folder.
     leave_out : collection of str, default=()
-        Names, in lower case, of folders not to go into.
+        Names of folders, in lower case, that are not searched.
 
     Yields
     ------
     found : FoundFile
-        Files by name, those of a folder before those of the folders in it.
+        Files in order of their names, those of a folder before those of its subfolders.
     """
     waiting = [os.fspath(folder)]
     links: list[str] = []
@@ -154,9 +154,9 @@ def walk(folder: str | os.PathLike[str], leave_out: Collection[str] = ()) -> Ite
 
 
 def list_folder(folder: str | os.PathLike[str]) -> tuple[list[str], list[str], list[str]]:
-    """Name the folders, the files and the litter in a folder, each in order.
+    """List the folders, files and litter in a folder, each sorted.
 
-    Links to folders are folders; a broken link is a file.
+    Links to folders count as folders, and broken links as files.
     """
     return _listed(os.fspath(folder))
 
@@ -182,23 +182,23 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def is_litter(name: str) -> bool:
-    """Whether a file or folder of this name is something that a machine has left behind."""
+    """Tell whether a file or folder with this name was created by a program, not the user."""
     return name.lower() in _LITTER or _LITTER_PATTERN.match(name) is not None
 
 
 def is_image_name(name: str) -> bool:
-    """Whether a file has the name of an image; its content decides once it is opened."""
+    """Tell whether a file has the suffix of an image; opening it shows whether it is one."""
     return name.lower().endswith(_IMAGE_SUFFIXES)
 
 
 def refusal(path: str) -> str:
-    """Say why a file is not a readable image; "" if it is one, or has the name of one.
+    """Explain why a file is not a readable image; "" if it is one, or has the name of one.
 
-    A file that is called as an image is not opened.
+    A file with the suffix of an image is not opened.
     """
     if is_image_name(path):
         return ""
-    # Looked at first, because opening a FIFO waits for somebody to write into it.
+    # Checked first, because opening a FIFO waits for a writer.
     if not os.path.isfile(path):
         return "a broken link" if os.path.islink(path) else "a pipe, socket or device"
     try:
@@ -215,14 +215,14 @@ def format_of(start: bytes) -> str | None:
     Parameters
     ----------
     start : bytes
-        The first 512 bytes of the file, or all there are.
+        The first 512 bytes of the file, or all of a shorter one.
 
     Returns
     -------
     name : {"JPEG", "PNG", "TIFF", "DICOM"} or None
-        None for everything else, the directory of a DICOM disc included.
+        None for other files, including the directory of a DICOM disc.
     """
-    # DICOM first: a file may be both, DICOM behind the preamble and TIFF within it.
+    # DICOM first, because a file can be DICOM with a TIFF header in its preamble.
     if is_dicom(start[:DICOM_START]):
         return None if _DICOM_DIRECTORY in start else "DICOM"
     return next((name for bytes_, name in _FORMATS.items() if start.startswith(bytes_)), None)
@@ -237,7 +237,7 @@ def _what_it_is(start: bytes) -> str:
         if start.startswith(signature, offset):
             return f"{name}, which is not read"
     if b"\0" not in start:
-        # Cut in the middle of a letter, the last bytes may be none.
+        # The last character may be incomplete.
         try:
             start[:-4].decode("utf-8")
         except UnicodeDecodeError:
@@ -248,7 +248,7 @@ def _what_it_is(start: bytes) -> str:
 
 
 def describe_skipped(skipped: Iterable[SkippedFile | FoundFile]) -> str:
-    """Count and name what was skipped, by reason, in one line."""
+    """Summarise skipped files by reason, in one line."""
     by_reason = defaultdict(list)
     for each in skipped:
         by_reason[each.reason].append(printable(os.path.basename(each.path)))

@@ -1,4 +1,4 @@
-"""Check that input is a stack of images, with clear errors."""
+"""Check stacks of images, and take batches from them."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -16,7 +16,7 @@ _MOST_CHANNELS = 4  # grey, grey and alpha, colours, colours and alpha
 
 
 def is_stream(X: Any) -> bool:
-    """Say whether X is a stream: of known shape, its images not yet in memory.
+    """Tell whether X is a stream: of known shape, with images that are not in memory yet.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def is_stream(X: Any) -> bool:
 
 
 def batches_of(X: Any, selections: Iterable[Any]) -> Iterator[NDArray[Any]]:
-    """Take some rows after others, those of a stream decoded ahead.
+    """Select batches of rows in turn, decoded in advance from a stream.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def batches_of(X: Any, selections: Iterable[Any]) -> Iterator[NDArray[Any]]:
     Returns
     -------
     batches : iterator of ndarray of shape (n_rows, ...)
-        What is taken from an array by a slice is a view.
+        A slice of an array gives a view.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def batches_of(X: Any, selections: Iterable[Any]) -> Iterator[NDArray[Any]]:
 
 
 def misplaced_channels(shape: tuple[int, ...]) -> str | None:
-    """Say what brings the channels of a stack to its last axis, or makes images of volumes.
+    """Suggest how to move channels to the last axis, or to make images of volumes.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def misplaced_channels(shape: tuple[int, ...]) -> str | None:
     Returns
     -------
     remedy : str or None
-        None where the channels are where they belong.
+        None if the channels are the last axis.
 
     Examples
     --------
@@ -108,19 +108,19 @@ def check_images(X: ArrayLike) -> NDArray[np.uint8]:
     Parameters
     ----------
     X : array-like of shape (n_samples, height, width, channels)
-        Grey levels as uint8. Integers from 0 to 255 of another dtype are converted; a stream
-        is decoded into memory.
+        Grey levels as uint8. Integers from 0 to 255 of other dtypes are converted; streams are
+        decoded into memory.
 
     Returns
     -------
     images : ndarray of uint8 of the same shape
-        ``X`` itself where nothing had to be converted, file names and all.
+        ``X`` itself, with its file names, if no conversion was needed.
 
     Raises
     ------
     TypeError, ValueError
-        If ``X`` is no array, has another shape, is empty, or holds paths, floats or other grey
-        levels.
+        If ``X`` is not an array, has another shape, is empty, or contains paths, floats or other
+        grey levels.
 
     Examples
     --------
@@ -133,15 +133,15 @@ def check_images(X: ArrayLike) -> NDArray[np.uint8]:
     images: Any = np.asanyarray(X)
     if images.dtype.kind in "OUST":
         raise ValueError(
-            f"Expected images of shape (n_samples, height, width, channels), got an array of "
-            f"shape {images.shape} and dtype {images.dtype}. If these are paths, put an "
-            "ImageLoader before this step; if images, bring them to one size."
+            "Expected images of shape (n_samples, height, width, channels), got an array of shape "
+            f"{images.shape} and dtype {images.dtype}. If these are paths, put an ImageLoader "
+            "before this step; if images, resize them to one size."
         )
     if images.ndim != 4:
         hint = (
             "Add the channel axis: X[..., np.newaxis]."
             if images.ndim == 3
-            else "Reshape your data, rows of pixels with X.reshape(-1, height, width, channels)."
+            else "Reshape your data; rows of pixels with X.reshape(-1, height, width, channels)."
         )
         raise ValueError(
             "Expected images of shape (n_samples, height, width, channels), got an array of "
@@ -155,7 +155,7 @@ def check_images(X: ArrayLike) -> NDArray[np.uint8]:
     if remedy := misplaced_channels(images.shape):
         raise ValueError(
             f"Expected images of shape (n_samples, height, width, channels), got {images.shape}, "
-            f"where the last axis is not that of the channels. Pass {remedy}."
+            f"where the last axis is not the channels. Pass {remedy}."
         )
     if images.dtype == np.uint8:
         return images
@@ -166,8 +166,8 @@ def _to_uint8(images: NDArray[Any]) -> NDArray[np.uint8]:
     if images.dtype.kind == "f" and not np.isfinite(images).all():
         bad = np.flatnonzero(~np.isfinite(images).all(axis=(1, 2, 3)))
         raise ValueError(
-            f"Input X contains NaN or infinity in {len(bad)} of {len(images)} images, the "
-            f"first of them image {bad[0]}. Drop or fix them."
+            f"Input X contains NaN or infinity in {len(bad)} of {len(images)} images, the first "
+            f"of them image {bad[0]}. Drop or fix these images."
         )
     low, high = images.min(), images.max()
     if images.dtype.kind in "iu" and low >= 0 and high <= 255:

@@ -1,4 +1,4 @@
-"""What an input gate looks at, here and in the files that models are exported to."""
+"""Parts of the input gate that exported models use as well."""
 
 from functools import lru_cache
 from typing import Any
@@ -12,7 +12,7 @@ SIDE = 32
 """Rows and columns of the small images."""
 
 N_NEIGHBORS = 5
-"""The distance to this nearest reference is what counts."""
+"""The score is the distance to the nearest reference of this rank."""
 
 REASONS = {
     "features": "unlike the training images to the network",
@@ -25,17 +25,17 @@ REASONS = {
 
 @lru_cache(maxsize=8)
 def cell_shares(n: int) -> NDArray[np.float32]:
-    """Give how much of each cell each of n pixels fills, along one axis.
+    """Compute the share of each cell that each of n pixels covers, along one axis.
 
     Parameters
     ----------
     n : int
-        Pixels.
+        Number of pixels.
 
     Returns
     -------
     shares : ndarray of shape (SIDE, n)
-        Rows add up to 1.
+        Rows sum to 1.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def cell_shares(n: int) -> NDArray[np.float32]:
 
 
 def labels_withheld(labels: NDArray[Any], withheld: NDArray[np.bool_]) -> NDArray[Any]:
-    """Labels with NaN where they are withheld: numbers as float, text as objects."""
+    """Replace withheld labels by NaN: numbers become floats, and text objects."""
     labels = labels.astype(np.float64 if labels.dtype.kind in "biuf" else object)
     labels[withheld] = np.nan
     return labels

@@ -1,4 +1,4 @@
-"""Which rows a synthetic row was interpolated from; SMOTE and its relatives do not say."""
+"""Find the rows that a synthetic row was interpolated from, which SMOTE does not report."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,33 +6,33 @@ from sklearn.metrics import pairwise_distances
 
 __all__ = ["find_sources"]
 
-# A source is among this many nearest rows: it is an end of the segment that the new row lies on.
+# One of the two sources is expected among this many nearest rows.
 _N_NEAREST = 32
-# Of the length of a segment: what rounding may take a point off it.
+# Largest distance from the line by rounding, as a share of the length of the segment.
 _TOLERANCE = 1e-3
 
 
 def find_sources(
     synthetic: NDArray[np.floating], originals: NDArray[np.floating]
 ) -> list[tuple[int, ...] | None]:
-    """Find the two rows on whose line each synthetic row lies.
+    """Find the two rows whose line contains each synthetic row.
 
-    Distances tell: of three points on a line the largest distance is the sum of the others. SMOTE
-    and its relatives make a row on the segment between two rows of its class, or, as SVMSMOTE,
-    beyond an end of it.
+    Of three points on a line, the largest distance is the sum of the others. SMOTE and similar
+    place a row on the segment between two rows of its class or, like SVMSMOTE, beyond one of its
+    ends.
 
     Parameters
     ----------
     synthetic : ndarray of shape (n_synthetic, n_features)
-        Rows that were made up.
+        Synthetic rows.
     originals : ndarray of shape (n_originals, n_features)
-        Rows of their class.
+        Original rows of their class.
 
     Returns
     -------
     sources : list of tuple of int, or None, length n_synthetic
-        Rows of ``originals``: one if the new row equals it, else two. None if no two rows have
-        the new one on their line.
+        Rows of ``originals``: one if the new row equals it, otherwise two. None if the new row is
+        not on a line between two rows.
 
     References
     ----------

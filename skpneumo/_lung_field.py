@@ -1,9 +1,9 @@
-"""Where on chest X-rays the lungs are.
+"""Estimate where the lungs are on chest X-rays.
 
-1. ``_templates`` draws two lungs in some thousand boxes, and makes of each a filter that measures
-   how much darker the lungs are than what is around them.
-2. ``_evened`` reduces each image to 48 pixels a side, its grey levels spread evenly.
-3. The lungs are the drawing whose filter responds most, less a little for an unusual box.
+1. ``_templates`` draws two lungs in some thousand boxes, and turns each into a filter that
+   measures how much darker the lungs are than their surroundings.
+2. ``_evened`` shrinks each image to 48 pixels a side, and equalizes its grey levels.
+3. The lungs are the drawing with the largest response, minus a small penalty for unusual boxes.
 """
 
 from functools import cache
@@ -20,11 +20,11 @@ __all__ = ["chest_field", "lung_boxes", "lung_field", "relative_grey", "share_of
 
 # Templates are fitted to images of this many pixels a side.
 _SIDE = 48
-_AT_ONCE = 1024  # images, so that memory does not grow with their number
+_AT_ONCE = 1024  # images, so that memory is bounded
 
 
 class _Box(NamedTuple):
-    """Where a template lies, in shares of the image's sides."""
+    """Location of a template, in shares of the sides of the image."""
 
     left: float
     top: float
@@ -35,10 +35,9 @@ class _Box(NamedTuple):
 def lung_field(images: ArrayLike) -> NDArray[np.bool_]:
     """Estimate where the lungs are.
 
-    A drawing of two lungs is moved and stretched to where it best tells dark from bright, in
-    any place and size that a chest X-ray may have. So it finds lungs that pneumonia has turned
-    white, which a threshold does not; it follows no outline, and lies a few percent of the
-    image's width beside it.
+    A drawing of two lungs is moved and stretched to the place and size where it best separates
+    dark from bright. So it also finds lungs that pneumonia has turned white, which a threshold
+    would miss. It does not follow the outline, and is off by a few percent of the image's width.
 
     Parameters
     ----------
@@ -48,7 +47,7 @@ def lung_field(images: ArrayLike) -> NDArray[np.bool_]:
     Returns
     -------
     field : ndarray of bool, shape (n_images, height, width)
-        True in the lungs, and behind the left rim of the heart.
+        True in the lungs, and behind the left edge of the heart.
 
     Examples
     --------
@@ -63,17 +62,17 @@ def lung_field(images: ArrayLike) -> NDArray[np.bool_]:
 
 
 def chest_field(images: Any) -> NDArray[np.bool_]:
-    """Estimate the lungs and what lies between them."""
+    """Estimate the lungs and the area between them."""
     return _drawn(images, of=1)
 
 
 def lung_boxes(images: Any) -> NDArray[np.float64]:
-    """Estimate the box about both lungs: left, top, width and height, in shares of the sides."""
+    """Estimate the box around both lungs: left, top, width and height, in shares of the sides."""
     return _templates()[0][_best(images)]
 
 
 def share_of_lungs(boxes: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
-    """Say of each pixel in how many of the images, as a share, it lies in the lungs."""
+    """Compute for each pixel the share of images in which it is in the lungs."""
     distinct, n = np.unique(boxes, axis=0, return_counts=True)
     shares = np.zeros((height, width))
     for box, count in zip(distinct, n, strict=True):
@@ -82,7 +81,7 @@ def share_of_lungs(boxes: NDArray[np.float64], height: int, width: int) -> NDArr
 
 
 def relative_grey(image: NDArray[Any]) -> NDArray[np.float32]:
-    """Grey levels, from 0 for the darkest to 1 for the brightest."""
+    """Scale grey levels from 0 for the darkest to 1 for the brightest."""
     grey = np.asarray(image, dtype=np.float32).mean(axis=-1)
     low, high = grey.min(), grey.max()
     return (grey - low) / (high - low) if high > low else grey - low
@@ -96,11 +95,11 @@ def _drawn(images: Any, of: int) -> NDArray[np.bool_]:
 
 
 def _best(images: Any) -> NDArray[np.intp]:
-    """Find the template that responds most to each image."""
+    """Find the template with the largest response to each image."""
     images = np.asarray(images)
     if images.ndim != 4 or not len(images):
         raise ValueError(
-            f"Expected one image or more, of shape (n_images, height, width, channels); got "
+            "Expected one or more images of shape (n_images, height, width, channels), got "
             f"{images.shape}."
         )
     _, preference, weights = _templates()
@@ -113,7 +112,7 @@ def _best(images: Any) -> NDArray[np.intp]:
 
 
 def _draw(box: _Box, height: int, width: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Draw two lungs, and the chest that holds them, where the box says."""
+    """Draw two lungs, and the chest around them, in a box."""
     y = (np.arange(height)[:, None] + 0.5) / height
     x = (np.arange(width)[None, :] + 0.5) / width
     across = (x - box.left) / box.width * 2 - 1  # from the right wall, -1, to the left one, 1
@@ -137,7 +136,7 @@ def _templates() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.f
                 for top in np.arange(0.0, min(0.3, 1.1 - height), 0.04):
                     box = _Box(centre - width / 2, top, width, height)
                     lungs, chest = _draw(box, _SIDE, _SIDE)
-                    # What is bright on every chest X-ray: the middle, the wall, the diaphragm.
+                    # Bright parts of every chest X-ray: the middle, the wall, the diaphragm.
                     around = ndimage.binary_dilation(chest, iterations=2) & ~lungs
                     boxes.append(box)
                     weights.append((around / around.sum() - lungs / lungs.sum()).ravel())
@@ -152,13 +151,13 @@ def _templates() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.f
 
 
 def _evened(grey: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Shrink, and spread the grey levels evenly from 0 to 1, so that exposure does not matter."""
+    """Shrink the image and equalize grey levels from 0 to 1, so that exposure does not matter."""
     small = np.asarray(
         Image.fromarray(grey).resize((_SIDE, _SIDE), Image.Resampling.BOX), dtype=np.float32
     )
     ranks = small.ravel().argsort(kind="stable").argsort().reshape(small.shape)
     even = (ranks / small.size).astype(np.float32)
-    # Air beside the patient is as dark as lungs, and must not be taken for them.
+    # Air beside the patient is as dark as lungs, and must not be mistaken for them.
     dark, _ = ndimage.label(small < 0.55 * np.median(small))
     at_edge = np.unique(np.concatenate([dark[0], dark[-1], dark[:, 0], dark[:, -1]]))
     even[np.isin(dark, at_edge[at_edge > 0])] = 0.75

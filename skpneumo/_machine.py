@@ -1,4 +1,4 @@
-"""The machine: its processor, its cores, and the memory that this process may use."""
+"""Measure the processor, the cores, and the memory available to this process."""
 
 import platform
 import sys
@@ -24,19 +24,19 @@ _RESET = Path("/proc/self/clear_refs")
 _OWN_GROUPS = Path("/proc/self/cgroup")
 _GROUPS = Path("/sys/fs/cgroup")
 
-# To look costs a millisecond.
+# Smaller amounts are not checked, because a check takes a millisecond.
 _SMALL = 2**24
 
 
 def processor() -> tuple[str, set[str]]:
-    """Name the processor and the instructions that it has.
+    """Get the name of the processor and its instructions.
 
     Returns
     -------
     name : str
-        "unknown" where the system does not say.
+        "unknown" if the system does not tell.
     flags : set of str
-        As Linux writes them, "avx2" for instance; empty elsewhere.
+        Names as in Linux, such as "avx2"; empty on other systems.
 
     Examples
     --------
@@ -53,7 +53,7 @@ def processor() -> tuple[str, set[str]]:
 
 
 def n_cores() -> int:
-    """Count the cores that this process may use, by affinity and the container's quota.
+    """Count the cores available to this process, by its affinity and the container's quota.
 
     Returns
     -------
@@ -71,7 +71,7 @@ def n_cores() -> int:
 
 
 def load() -> float:
-    """Give the number of processes that ran or waited to run, on average over a minute.
+    """Get the average number of processes that ran or waited to run in the last minute.
 
     Returns
     -------
@@ -87,7 +87,7 @@ def load() -> float:
 
 
 def total_memory() -> int:
-    """Give the memory of the machine, or of the container if that is less.
+    """Get the memory of the machine, or of the container if it is less.
 
     Returns
     -------
@@ -103,7 +103,7 @@ def total_memory() -> int:
 
 
 def free_memory() -> int:
-    """Give the memory that this process can get before the system swaps or kills.
+    """Get the memory that this process can use before the system swaps or kills it.
 
     Returns
     -------
@@ -120,21 +120,21 @@ def free_memory() -> int:
 
 
 def require_memory(n_bytes: int, what: str, remedy: str) -> None:
-    """Refuse what does not fit in the free memory, before it is tried.
+    """Raise if something does not fit in the free memory, before it is tried.
 
     Parameters
     ----------
     n_bytes : int
-        What it takes.
+        Memory that is needed.
     what : str
-        What takes it, as the beginning of a sentence.
+        What needs it, as the beginning of a sentence.
     remedy : str
-        A sentence.
+        Advice, as a sentence.
 
     Raises
     ------
     MemoryError
-        If less is free.
+        If less memory is free.
 
     Examples
     --------
@@ -151,12 +151,12 @@ def require_memory(n_bytes: int, what: str, remedy: str) -> None:
 
 
 def peak_memory() -> int:
-    """Give the most memory that was resident in this process at a time.
+    """Get the peak of the resident memory of this process.
 
     Returns
     -------
     n_bytes : int
-        Since the last :func:`reset_peak_memory`, or since the process began.
+        Peak since the last :func:`reset_peak_memory`, or since the process began.
 
     Examples
     --------
@@ -177,12 +177,12 @@ def peak_memory() -> int:
 
 
 def reset_peak_memory() -> bool:
-    """Let :func:`peak_memory` begin again, for all threads of this process.
+    """Reset :func:`peak_memory` for all threads of this process.
 
     Returns
     -------
     done : bool
-        False but on Linux.
+        True on Linux only.
 
     Examples
     --------
@@ -198,9 +198,10 @@ def reset_peak_memory() -> bool:
 
 
 def _limits() -> Iterator[tuple[int, int]]:
-    """The limit and the use of each control group of Linux that this process is in, in bytes."""
+    """Get the limit and use, in bytes, of each Linux control group of this process."""
     for group in _memory_groups():
-        # In version 2 and version 1 of control groups. Cached pages of files are given back.
+        # For versions 2 and 1 of control groups. Cached pages of files can be freed, so they are
+        # subtracted.
         for limit, used, cached in (
             ("memory.max", "memory.current", "inactive_file"),
             ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
@@ -211,12 +212,12 @@ def _limits() -> Iterator[tuple[int, int]]:
                     statistics = (group / "memory.stat").read_text().split()
                     cache = dict(zip(statistics[::2], statistics[1::2], strict=True)).get(cached)
                     yield int(text), in_use - int(cache or 0)
-            except (OSError, ValueError):  # of the other version, or of the whole machine
+            except (OSError, ValueError):  # another version, or the whole machine
                 continue
 
 
 def _memory_groups() -> Iterator[Path]:
-    """From the control group of this process up to those that it is in."""
+    """Get the control group of this process and its parents."""
     try:
         lines = _OWN_GROUPS.read_text().splitlines()
     except OSError:
@@ -226,7 +227,7 @@ def _memory_groups() -> Iterator[Path]:
         if controllers and "memory" not in controllers.split(","):
             continue
         top = _GROUPS / "memory" if controllers else _GROUPS
-        # A container may see its own group as the top one.
+        # Inside a container, its own group may appear as the top one.
         group = top / own.lstrip("/")
         while group != top:
             yield group

@@ -1,7 +1,7 @@
-"""Files in memory only, under names that every reader of images can open.
+"""Files in memory, under names that all readers of images can open.
 
-What arrives over a network is read by the same code as a file on disk, without being written to
-one. The decode cache does not save such images: their names lead to nothing on disk.
+So uploaded images are read by the same code as files, but never written to disk. The decode cache
+does not store them, because their names are not files on disk.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,26 +11,26 @@ from secrets import token_hex
 
 __all__ = ["files_in_memory", "opened_from_memory"]
 
-# No path on disk has such a name by chance, and nobody can guess that of another's image.
+# No path on disk begins like this by chance, and the names of other images cannot be guessed.
 _PREFIX = "memory:"
 
-# Of the whole process, because images are decoded in threads of their own.
+# Shared by the whole process, because images are decoded in other threads.
 _contents: dict[str, bytes] = {}
 
 
 @contextmanager
 def files_in_memory(contents: Sequence[bytes]) -> Iterator[list[str]]:
-    """Name contents of files so that they can be opened as paths, within a ``with`` block.
+    """Make contents available under names that can be opened as paths, in a ``with`` block.
 
     Parameters
     ----------
     contents : sequence of bytes
-        What the files would hold.
+        The contents of the files.
 
     Yields
     ------
     names : list of str
-        One for each, for steps that take paths. Forgotten at the end of the block.
+        A name for each, for steps that accept paths. Invalid after the block.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def files_in_memory(contents: Sequence[bytes]) -> Iterator[list[str]]:
 
 
 def opened_from_memory(path: str) -> BytesIO | None:
-    """Open a file by the name it has in memory.
+    """Open a file in memory by its name.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def opened_from_memory(path: str) -> BytesIO | None:
     Returns
     -------
     file : BytesIO or None
-        None of a path that is not one of :func:`files_in_memory`.
+        None if the path is not from :func:`files_in_memory`.
     """
     content = _contents.get(path)
     return None if content is None else BytesIO(content)

@@ -1,4 +1,4 @@
-"""The forms in which every step takes paths, brought to one."""
+"""Convert the accepted forms of paths, and get file names and patients of rows."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ __all__ = ["carried_patients", "check_paths", "filenames_of", "text_frame"]
 
 
 def check_paths(X: Any) -> NDArray[np.object_]:
-    """Bring any accepted form of paths to a 1-D array of str.
+    """Convert any accepted form of paths to a 1-D array of str.
 
     Parameters
     ----------
     X : array-like of shape (n_samples,) or (n_samples, 1)
-        Paths as str or :class:`os.PathLike`: a list, array, Series, or one column of an array
-        or DataFrame. Of a DataFrame with several columns it is the one called ``path``.
+        Paths as str or :class:`os.PathLike`: a list, array, Series, or one column of an array or
+        DataFrame. In a DataFrame with several columns, it is the column ``path``.
 
     Returns
     -------
     paths : ndarray of shape (n_samples,), dtype object
-        The paths as str, in the order given. No file is touched.
+        The paths as str, in the same order. No file is opened.
 
     Raises
     ------
@@ -57,8 +57,8 @@ def check_paths(X: Any) -> NDArray[np.object_]:
         raise _more_than_one_column(f"a frame with the columns {', '.join(map(repr, columns))}")
     if not hasattr(X, "__array__"):
         X = list(X)
-        # A nested list is the (n, 1) form. Filled by hand, because numpy would take a Path or
-        # a ragged list apart.
+        # A nested list is the (n, 1) form. Filled by hand, because NumPy would split a ragged
+        # list.
         rows = [row if isinstance(row, (list, tuple, np.ndarray)) else [row] for row in X]
         if widths := {len(row) for row in rows} - {1}:
             raise _more_than_one_column(f"rows with {sorted(widths)} entries")
@@ -86,17 +86,17 @@ def check_paths(X: Any) -> NDArray[np.object_]:
 
 
 def filenames_of(X: Any) -> NDArray[np.object_] | None:
-    """Say which files the rows of X are, or come from.
+    """Get the files of the rows of X.
 
     Parameters
     ----------
     X : array-like of shape (n_samples, ...)
-        Paths in any form, images that carry their ``filenames``, or anything else.
+        Paths in any form, images with an attribute ``filenames``, or anything else.
 
     Returns
     -------
     filenames : ndarray of shape (n_samples,), dtype object, or None
-        None where ``X`` neither is nor carries paths.
+        None if ``X`` has no paths.
 
     Examples
     --------
@@ -118,19 +118,19 @@ def filenames_of(X: Any) -> NDArray[np.object_] | None:
 
 
 def carried_patients(X: Any) -> NDArray[np.object_] | None:
-    """Say which patients the rows of X carry.
+    """Get the patients stored in X.
 
     Parameters
     ----------
     X : array-like of shape (n_samples, ...)
-        A frame with the columns ``path`` and ``patient``, images that carry their ``patients``,
+        A frame with the columns ``path`` and ``patient``, images with an attribute ``patients``,
         or anything else.
 
     Returns
     -------
     patients : ndarray of shape (n_samples,), dtype object, or None
-        None where ``X`` carries none; an entry is None, or NaN, where its patient is unknown,
-        and a tuple of patients where the row was made of images of several.
+        None if ``X`` has no patients. An entry is None or NaN if its patient is unknown, and a
+        tuple if the row was made from images of several patients.
 
     Examples
     --------
@@ -151,20 +151,20 @@ def carried_patients(X: Any) -> NDArray[np.object_] | None:
 
 
 def text_frame(columns: Mapping[str, Any]) -> pd.DataFrame:
-    r"""Make a DataFrame whose text stays Python's own.
+    r"""Make a DataFrame whose text stays Python strings.
 
-    A file name is bytes, and some are no UTF-8. Python carries such bytes through text; the
-    strings that pandas would make of a column, which are Arrow's, refuse them.
+    File names are bytes that need not be UTF-8. Python strings can represent such bytes, but the
+    Arrow strings of pandas cannot.
 
     Parameters
     ----------
     columns : mapping of str to array-like of shape (n_rows,)
-        What the columns hold. Those of dtype object, and lists, stay objects.
+        The columns. Lists, and those of dtype object, have dtype object.
 
     Returns
     -------
     frame : DataFrame
-        The columns in the order given.
+        The columns in the same order.
 
     Examples
     --------
@@ -185,7 +185,7 @@ def text_frame(columns: Mapping[str, Any]) -> pd.DataFrame:
 
 def _more_than_one_column(found: str) -> ValueError:
     return ValueError(
-        f"Expected paths of shape (n_samples,) or (n_samples, 1), got {found}. "
-        "Pass the one column that holds the paths, or a frame in which it is called path; numeric "
-        "images are accepted by the classifiers, not by steps that take paths."
+        f"Expected paths of shape (n_samples,) or (n_samples, 1), got {found}. Pass only the "
+        "column of paths, or a frame in which it is called path. Arrays of images are accepted by "
+        "classifiers, but not by steps for paths."
     )

@@ -1,7 +1,7 @@
-"""Who the patient of each row is: one answer, and one warning, for every step that asks.
+"""Find the patient of each row, with a warning if it is unknown.
 
-``groups`` says it, or the rows of ``X`` carry it, or the names of their files tell it. What
-nobody tells is a patient of its own, which is said.
+The patient comes from ``groups``, or is stored in ``X``, or is read from the file name. Otherwise,
+each row counts as one patient, with a warning.
 """
 
 import warnings
@@ -20,11 +20,11 @@ from skpneumo.datasets._patients import read_patients
 
 __all__ = ["UnknownPatient", "find_patients", "patients_of"]
 
-_REMEDY = "Pass them as groups, or in a column 'patient' beside the column 'path' of X."
+_REMEDY = "Pass the patients as groups, or in a column 'patient' beside the column 'path' of X."
 
 
 class UnknownPatient(str):
-    """The id of a row whose patient nothing tells, for rows that are made of it to name."""
+    """The id of a row whose patient is unknown, which rows made from it can refer to."""
 
 
 def patients_of(
@@ -35,30 +35,30 @@ def patients_of(
     filenames: Any = None,
     stacklevel: int = 3,
 ) -> NDArray[Any]:
-    """Name the patient of each row, and warn of those that nothing tells.
+    """Find the patient of each row, and warn of unknown ones.
 
     Parameters
     ----------
     X : object of length n_samples
         Paths in any form, images, or anything else.
     n_samples : int
-        How many rows there are.
+        Number of rows.
     groups : array-like of shape (n_samples,), default=None
-        The patient of each row. It overrides all else.
+        The patient of each row; overrides everything else.
     filenames : array-like of paths, shape (n_samples,), default=None
-        The files of the rows, where ``X`` does not tell.
+        The files of the rows, if ``X`` does not contain them.
     stacklevel : int, default=3
-        Whose line the warning names, as in :func:`warnings.warn`.
+        Line of the warning, as in :func:`warnings.warn`.
 
     Returns
     -------
     patients : ndarray of shape (n_samples,)
-        Equal for rows of one patient. Rows that were made of several patients make those one.
+        Equal for rows of one patient. Patients with a common synthetic row count as one.
 
     Warns
     -----
     UnknownPatientsWarning
-        If the patients of some rows are unknown. Each of these is a patient of its own.
+        If the patients of some rows are unknown. Each of these rows counts as one patient.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def patients_of(
 def find_patients(
     X: Any, n_samples: int, groups: ArrayLike | None = None, *, filenames: Any = None
 ) -> tuple[NDArray[Any], NDArray[np.bool_], list[str]]:
-    """Name the patient of each row, say which are known, and what there is to warn of.
+    """Find the patient of each row, whether it is known, and the warnings.
 
     Parameters
     ----------
@@ -133,16 +133,17 @@ def _is_given(patients: NDArray[np.object_]) -> NDArray[np.bool_]:
 
 
 def _comparable(patients: NDArray[np.object_]) -> NDArray[Any]:
-    """Bring ids to one type, and rows of several patients to one id for all of these."""
+    """Convert ids to one type, and give patients with a common row one id."""
     if any(isinstance(each, tuple) for each in patients):
         patients = _joined(patients)
-    if len({type(each) for each in patients}) > 1:  # numbers from a table, text from names
+    # Numbers from a table, and text from file names.
+    if len({type(each) for each in patients}) > 1:
         patients = np.array([str(each) for each in patients], dtype=object)
     return check_groups(patients, len(patients))
 
 
 def _joined(patients: NDArray[np.object_]) -> NDArray[np.object_]:
-    """Merge the patients that a row was made of, and all others of their rows, into one."""
+    """Merge all patients that are connected by common rows into one."""
     sources = [each if isinstance(each, tuple) else (each,) for each in patients]
     rows = np.repeat(np.arange(len(sources)), [len(each) for each in sources])
     ids, of_row = np.unique(
@@ -160,8 +161,8 @@ def _joined(patients: NDArray[np.object_]) -> NDArray[np.object_]:
 def _nothing_tells(n_samples: int, n_unknown: int | None = None) -> str:
     which = f"{n_samples} samples" if n_unknown is None else f"{n_unknown} of {n_samples} samples"
     return (
-        f"Nothing says which of the {n_samples} samples are of one patient, so each of the "
-        f"{which} is taken for a patient of its own. If some are not, patients fall on both "
-        f"sides of splits, and intervals and guarantees are too good. {_REMEDY} If each truly is "
-        "one, pass groups=range(n_samples)."
+        f"It is unknown which of the {n_samples} samples are of the same patient, so each of the "
+        f"{which} counts as one patient. If several are of one, patients are on both sides of "
+        f"splits, and intervals and guarantees are too good. {_REMEDY} If each is of another "
+        "patient, pass groups=range(n_samples)."
     )

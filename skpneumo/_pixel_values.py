@@ -1,4 +1,4 @@
-"""What the values of pixels stand for, and how to bring one kind of them to another."""
+"""Recognise the scale of pixel values, and suggest conversions between scales."""
 
 from typing import Any
 
@@ -8,21 +8,21 @@ __all__ = ["how_to_convert", "how_to_make_uint8", "same_kind_of_pixels", "white_
 
 Range = tuple[float, float]
 
-_WHITES = (1, 255, 1023, 4095, 16383, 65535)  # 10, 12, 14 and 16 bits besides
+_WHITES = (1, 255, 1023, 4095, 16383, 65535)  # and of 10, 12, 14 and 16 bits
 
-# Interpolation other than linear goes beyond the range of what it reads, by less than this share.
+# Non-linear interpolation can exceed the range of its input by less than this share.
 _OVERSHOOT = 0.25
 
-# How many times as bright, or as dark, as all that was seen a set of images may be. A tenth of the
-# white of 12 bits is that of 8; one image alone may well be dark.
+# How much brighter or darker than the training images a set of images can be. The white of 8 bits
+# is a sixteenth of that of 12, but one image alone can be dark.
 _BRIGHTER, _DARKER = 3, 8
 
-# Rows of numbers need not be pixels, and one row may have small ones only.
+# Rows of numbers need not be pixels, and one row can have only small numbers.
 _OTHER_UNITS = 100
 
 
 def white_of(values: Range) -> int | None:
-    """Give the white that values from 0 on are measured by; None where values are negative.
+    """Find the white of a scale from 0; None if values are negative.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def white_of(values: Range) -> int | None:
     Returns
     -------
     white : int or None
-        The least of 1, 255 and the whites of 10, 12, 14 and 16 bits that is not exceeded.
+        The smallest of 1, 255 and the whites of 10, 12, 14 and 16 bits that is not exceeded.
 
     Examples
     --------
@@ -47,17 +47,17 @@ def white_of(values: Range) -> int | None:
 
 
 def same_kind_of_pixels(learned: Range, given: Range, are_pixels: bool = True) -> bool:
-    """Say whether values of two ranges may be measured alike.
+    """Tell whether values of two ranges can have the same scale.
 
     Parameters
     ----------
     learned : tuple of (low, high)
-        The range of what was trained on.
+        The range of the training images.
     given : tuple of (low, high)
-        The range of what is to be predicted; of one black image it is (0, 0).
+        The range of the images to predict; (0, 0) for one black image.
     are_pixels : bool, default=True
-        False for rows of numbers of unknown meaning. They are told apart only where one of two
-        ranges from 0 on is a hundred times the other.
+        False for rows of numbers of unknown meaning. They differ only if both ranges are not
+        negative and one is a hundred times the other.
 
     Returns
     -------
@@ -87,7 +87,7 @@ def _is_signed(values: Range) -> bool:
 
 
 def _may_be_part_of(learned: Range, given: Range) -> bool:
-    """Whether these have no negative values by chance; those that end at 0 are none of that."""
+    """Tell whether values lack negative ones by chance; a range that starts at 0 does not."""
     if _is_signed(given):
         return False
     low, high = given
@@ -95,19 +95,19 @@ def _may_be_part_of(learned: Range, given: Range) -> bool:
 
 
 def how_to_convert(given: Range, learned: Range, to_uint8: bool = False) -> str:
-    """Say in Python what makes pixels of one range those of another.
+    """Suggest a Python expression that converts pixels from one range to another.
 
     Parameters
     ----------
     given, learned : tuple of (low, high)
-        The range that X has, and the one that it should have.
+        The range of X, and the range that it should have.
     to_uint8 : bool, default=False
         Whether the result should be uint8.
 
     Returns
     -------
     remedy : str
-        An expression, or what to do where no factor follows from the ranges.
+        An expression, or advice if the ranges do not determine the factor.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def how_to_convert(given: Range, learned: Range, to_uint8: bool = False) -> str:
     """
     expression = _conversion(given, learned)
     if expression is None:
-        return "scale them as the images that it was fitted on were scaled"
+        return "scale them like the images for fitting"
     return f"({expression}).round().astype(np.uint8)" if to_uint8 else expression
 
 
@@ -143,7 +143,7 @@ def _is_plus_minus_one(values: Range) -> bool:
 
 
 def how_to_make_uint8(images: NDArray[Any]) -> str:
-    """Say in Python what makes grey levels from 0 to 255 of these pixels, without wrapping.
+    """Suggest a Python expression that converts pixels to grey levels from 0 to 255.
 
     Parameters
     ----------

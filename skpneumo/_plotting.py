@@ -1,8 +1,8 @@
-"""What all displays look like, and how they get their axes.
+"""The common look of all displays: colours, axes, legends and names.
 
-The colours are Okabe and Ito's, which people with any common colour blindness tell apart; where
-two lie on each other, line style, marker or hatching tells them apart in grey print as well.
-No global setting of matplotlib is touched.
+The colours are Okabe and Ito's, which people with common kinds of colour blindness can
+distinguish; overlapping ones also differ in line style, marker or hatching, for print in grey.
+Global settings of matplotlib are not changed.
 """
 
 from collections.abc import Sequence
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from skpneumo._formatting import class_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,18 +47,12 @@ _METRIC_LABELS = {
 
 
 def metric_label(metric: str) -> str:
-    """The name of a metric as people write it."""
+    """Get the name of a metric for readers."""
     return _METRIC_LABELS.get(metric, metric.replace("_", " "))
 
 
-def class_name(*labels: Any) -> str:
-    """Labels as people write them: a name as it is, a number with a word."""
-    words = [label if isinstance(label, str) else f"class {label}" for label in labels]
-    return " or ".join(words) or "negative"
-
-
 def axes_for(ax: "Axes | None", figsize: tuple[float, float] = (6.4, 4.2)) -> "Axes":
-    """The axes given, or those of a new figure in which nothing is cut off."""
+    """Return the given axes, or those of a new figure in which nothing is cut off."""
     if ax is None:
         import matplotlib.pyplot as plt
 
@@ -94,17 +90,17 @@ def divide(
 
 
 def figure_of(ax: "Axes") -> "Figure":
-    """The figure, not the sub-figure, that axes are in."""
+    """Get the figure of axes, not a sub-figure."""
     return ax.get_figure(root=True)  # type: ignore[return-value]
 
 
 def legend_below(ax: "Axes", **options: Any) -> None:
-    """Put the legend under the axes: within, it would cover one curve or another."""
+    """Put the legend below the axes, because inside it would cover curves."""
     usual: dict[str, Any] = {
         "frameon": False,
         "loc": "upper center",
         "bbox_to_anchor": (0.5, 0),
-        "borderaxespad": 4,  # letters: below the ticks and the axis label, whatever the height
+        "borderaxespad": 4,  # font sizes, below the ticks and the axis label at any height
     }
     ax.legend(**usual | options)
 
@@ -117,19 +113,19 @@ def tidy(ax: "Axes", grid: Literal["x", "y"] = "y") -> None:
 
 
 def whole_numbers(axis: "Axis") -> None:
-    """Ticks at whole numbers only, for what is counted."""
+    """Place ticks at integers only, for counts."""
     from matplotlib.ticker import MaxNLocator
 
     axis.set_major_locator(MaxNLocator(integer=True))
 
 
 def recall_of(pos_label: Any) -> str:
-    """Name recall together with the class that it is about, for an axis or a legend.
+    """Name recall with its class, for an axis or a legend.
 
     Parameters
     ----------
     pos_label : label or None
-        The positive class; None where it is not known.
+        The positive class; None if unknown.
 
     Returns
     -------
@@ -147,10 +143,10 @@ def recall_of(pos_label: Any) -> str:
 
 
 def plain(text: Any) -> str:
-    """A name as matplotlib draws it letter by letter, whatever it is made of.
+    """Escape a name so that matplotlib draws each character.
 
-    Between two dollars matplotlib would read mathematics, and it draws no letters for the bytes
-    of a file name that are no UTF-8.
+    Otherwise, text between two dollars would be mathematics, and bytes of a file name that are not
+    UTF-8 would not be drawn.
     """
     import matplotlib as mpl
 
@@ -159,7 +155,7 @@ def plain(text: Any) -> str:
 
 
 def shortened(text: str, length: int = 31) -> str:
-    """The text with its middle left out, where both ends matter as in a file name."""
+    """Shorten a text in its middle, because both ends of a file name matter."""
     if len(text) <= length:
         return text
     tail = (length - 1) * 2 // 3

@@ -1,15 +1,17 @@
 """Decide which class is positive from the names of all classes.
 
 Names are read in five steps: they are split into words; each word is looked up among those that
-mean healthy, ill or "not"; a "not" turns the meaning of what it belongs to; the name is then
-healthy, negated, ill or says nothing; and the one healthy class is set against the others. Where
-that leaves a choice nobody has made, it is asked for.
+mean healthy, ill or "not"; a "not" reverses the meaning of the word that it belongs to; the name
+is then healthy, negated, ill or unknown; and the only healthy class is negative. If this does not
+determine the classes, an error asks for the choice.
 """
 
 import re
 import unicodedata
 from collections.abc import Iterable
 from typing import Any, NamedTuple
+
+from skpneumo._messages import by_interface
 
 __all__ = [
     "PositiveClasses",
@@ -21,12 +23,12 @@ __all__ = [
 
 
 class UndecidedPositiveError(ValueError):
-    """The names of the classes do not tell which of them is positive.
+    """The names of the classes do not show which of them is positive.
 
     Attributes
     ----------
     classes : tuple
-        The classes there are to choose from.
+        The classes to choose from.
     """
 
     def __init__(self, message: str, classes: Iterable[Any] = ()) -> None:
@@ -35,7 +37,7 @@ class UndecidedPositiveError(ValueError):
 
 
 class PositiveClasses(NamedTuple):
-    """The positive and the negative classes, as given."""
+    """The positive and the negative classes."""
 
     positive: tuple[Any, ...]
     negative: tuple[Any, ...]
@@ -50,23 +52,23 @@ def positive_classes(classes: Iterable[Any], positive: Any = None) -> PositiveCl
     Parameters
     ----------
     classes : iterable of str, int or bool
-        All classes there are. Numbers are read as the labels of this package, of which 0 is
-        healthy; of two numbers the greater is the illness, as scikit-learn has it.
+        All classes. Numbers are read like the labels of this package, where 0 is healthy; of two
+        numbers, the greater is the illness, as in scikit-learn.
     positive : str, int, list of these or None, default=None
-        The class or classes that are the illness; case and space do not matter. None reads it
-        off the names.
+        The class or classes of the illness; case and spaces do not matter. By default read from
+        the names.
 
     Returns
     -------
     decided : PositiveClasses
-        Both parts in the order given; as text it is the name of the illness.
+        Both parts in the given order; as text, the name of the illness.
 
     Raises
     ------
     UndecidedPositiveError
-        If ``positive`` is None and the names do not tell. It is a ValueError.
+        If ``positive`` is None and the names do not show it. It is a ValueError.
     ValueError
-        If a class of ``positive`` is not there, or no class is left beside them.
+        If a class of ``positive`` does not exist, or no other class is left.
 
     Examples
     --------
@@ -92,19 +94,19 @@ def positive_classes(classes: Iterable[Any], positive: Any = None) -> PositiveCl
 
 
 def is_class_word(name: str) -> bool:
-    """Whether a folder of this name sounds like a class, whatever other folders there are."""
+    """Tell whether a folder with this name sounds like a class, whatever the other folders."""
     words = [word for word in _words(name) if not word.isdigit()]
     known = _ONE_WORD | _FINDINGS | _NOT_BEFORE | _NOT_BEHIND | _ETIOLOGIES
     return bool(words) and all(set(_unglued(word, known)) <= known for word in words)
 
 
 def says_its_class(name: str) -> bool:
-    """Whether a name is that of a class, by itself: a known word, or healthy or ill by its words.
+    """Tell whether a name is that of a class: known words, or words for healthy or ill.
 
     Parameters
     ----------
     name : str
-        Of a folder.
+        Name of a folder.
 
     Returns
     -------
@@ -131,12 +133,17 @@ def _as_asked(listed: list[Any], positive: Any) -> PositiveClasses:
             chosen.add(folded[_one_spelling(each)])
         else:
             raise ValueError(
-                f"positive names {each!r}, which is none of the classes {_quoted(listed)}."
+                f"The positive class {each!r} is none of the classes {_quoted(listed)}. Name one "
+                "or more of these."
             )
-    if not chosen or len(chosen) == len(listed):
+    if not chosen:
         raise ValueError(
-            f"positive={positive!r} leaves no class on the other side; the classes are "
-            f"{_quoted(listed)}. Name those that are the illness, and not the healthy one."
+            f"No positive class is given. Name one or more of the classes {_quoted(listed)}."
+        )
+    if len(chosen) == len(listed):
+        raise ValueError(
+            f"The positive classes {_quoted(wanted)} leave no negative one, because the classes "
+            f"are {_quoted(listed)}. Name only classes that are the illness."
         )
     return PositiveClasses(
         tuple(each for i, each in enumerate(listed) if i in chosen),
@@ -153,7 +160,7 @@ def _quoted(names: Iterable[Any]) -> str:
 
 
 def _negative_number(listed: list[Any]) -> int | None:
-    """The place of the healthy one among numbers; None if they are not all numbers."""
+    """Find the index of the healthy number; None if not all classes are numbers."""
     try:
         values = [float(each) for each in listed]
     except (TypeError, ValueError):
@@ -164,7 +171,7 @@ def _negative_number(listed: list[Any]) -> int | None:
 
 
 def _negative_name(names: list[str]) -> int:
-    """The place of the one healthy class."""
+    """Find the index of the only healthy class."""
     split = [_words(name) for name in names]
     said = [_said_by(words, _vocabulary(split, own=i)) for i, words in enumerate(split)]
     healthy, negated = said.count("healthy"), said.count("negated")
@@ -186,21 +193,23 @@ _NOT_ILL = ("healthy", "negated")
 def _undecided(classes: list[Any], reason: str) -> UndecidedPositiveError:
     one = str(classes[-1] if classes else "NAME")
     return UndecidedPositiveError(
-        f"Which of the classes {_quoted(classes)} is the illness? {reason}. Say so with "
-        f"positive={one!r} or whichever it is, a list for several; in the shell "
-        f'--positive "{one}".',
+        f"Which of the classes {_quoted(classes)} is the illness? {reason}. "
+        + by_interface(
+            python=f"Pass it as positive, such as positive={one!r}, or a list of several.",
+            shell=f'Name it with --positive "{one}", or whichever it is.',
+        ),
         classes,
     )
 
 
 def _folded(text: str) -> str:
-    """Lower case without the accents of Latin letters; other scripts stay whole."""
+    """Convert to lower case without accents of Latin letters; other scripts keep theirs."""
     apart = unicodedata.normalize("NFKD", text).casefold().replace("ı", "i")
     return unicodedata.normalize("NFC", re.sub("[\u0300-\u036f]", "", apart))
 
 
 def _words(name: str) -> tuple[str, ...]:
-    """The words of a name, also of one in CamelCase; numbers are words of their own."""
+    """Split a name into words, also in CamelCase; numbers are separate words."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
     apart = re.sub(r"\bw/o\b", "without", apart, flags=re.IGNORECASE)
     return tuple(re.findall(r"[^\W\d_]+|\d+|[+]", _folded(apart)))
@@ -210,7 +219,7 @@ def _table(*phrases: str) -> frozenset[tuple[str, ...]]:
     return frozenset(_words(phrase) for phrase in phrases)
 
 
-# Words that make a name healthy wherever they stand in it. Phrases are several words in a row.
+# Words that make a name healthy anywhere in it. Phrases are several consecutive words.
 _HEALTHY = _table(
     "normal", "normals", "healthy", "negative", "neg", "control", "controls", "benign", "clear",
     "well", "unremarkable", "asymptomatic",
@@ -232,11 +241,11 @@ _ILL = _table(
     "enfermos", "positivo", "positiva", "malato", "malati", "doente", "doentes", "ziek", "chory",
     "chorzy", "hasta", "pozitif", "больной", "больные", "положительный",
 )  # fmt: skip
-# A class called so and nothing else.
+# Complete names of classes.
 _HEALTHY_ALONE = _table("no", "false", "none", "nothing", "nein", "non", "nil", "нет", "hayır")
 _ILL_ALONE = _table("yes", "true", "ja", "oui", "si", "sí", "да", "evet", "+")
 
-# What is denied stands behind the first, before the second.
+# The denied word comes after the first, and before the second.
 _NOT_BEFORE = frozenset(
     _words(
         "no not non none without wo un nil never lacking lacks "
@@ -246,7 +255,7 @@ _NOT_BEFORE = frozenset(
 )
 _NOT_BEHIND = frozenset(_words("free absent excluded yok olmayan değil negative"))
 
-# Glued to what they deny, as in NONPNEUMONIA and unhealthy.
+# Prefixes of the denied word, as in NONPNEUMONIA and unhealthy.
 _PREFIXES = ("non", "not", "no", "un")
 _FINDINGS = frozenset(
     _words(
@@ -265,13 +274,13 @@ _UNSPACED_NOT = ("无", "無", "非", "没有", "沒有", "未")
 
 
 def _vocabulary(split: list[tuple[str, ...]], own: int) -> frozenset[str]:
-    """What a prefix may be glued to: the words of the other classes, and usual ones."""
+    """Collect the words that can have a prefix: those of the other classes, and common ones."""
     others = {word for i, words in enumerate(split) if i != own for word in words}
     return _ONE_WORD | _FINDINGS | others
 
 
 def _said_by(words: tuple[str, ...], vocabulary: frozenset[str]) -> str:
-    """What a name says of its class: healthy, negated, ill or unknown."""
+    """Classify a name as healthy, negated, ill or unknown."""
     if words in _HEALTHY_ALONE:
         return "healthy"
     if words in _ILL_ALONE:
@@ -279,7 +288,7 @@ def _said_by(words: tuple[str, ...], vocabulary: frozenset[str]) -> str:
     words = tuple(part for word in words for part in _unglued(word, vocabulary))
     votes = {*_votes(words), *_unspaced_votes("".join(words))}
     if "ill" in votes and len(votes) > 1:
-        return "unknown"  # as "No Lung Opacity / Not Normal" is
+        return "unknown"  # such as "No Lung Opacity / Not Normal"
     for each in ("healthy", "negated", "ill"):
         if each in votes:
             return each
@@ -304,7 +313,7 @@ def _votes(words: tuple[str, ...]) -> Iterable[str]:
         elif length := _longest(words, at, _ILL):
             yield "negated" if _is_denied(words, at, at + length) else "ill"
         elif words[at] in _NOT_BEFORE and at + 1 < len(words):
-            # What is healthy or ill in itself is judged in its turn, with this word before it.
+            # A phrase for healthy or ill is judged in its turn, with this word before it.
             if not (_longest(words, at + 1, _HEALTHY) or _longest(words, at + 1, _ILL)):
                 yield "negated"
         elif words[at] in _NOT_BEHIND and at > 0:
@@ -313,7 +322,7 @@ def _votes(words: tuple[str, ...]) -> Iterable[str]:
 
 
 def _longest(words: tuple[str, ...], at: int, phrases: frozenset[tuple[str, ...]]) -> int:
-    """The number of words of the longest of the phrases that stands here, 0 if none does."""
+    """Count the words of the longest phrase at this position; 0 if there is none."""
     most = min(_LONGEST, len(words) - at)
     return next((n for n in range(most, 0, -1) if words[at : at + n] in phrases), 0)
 

@@ -1,4 +1,4 @@
-"""What an evaluation works on: labels, scores, decisions and patients of the same images."""
+"""The input of an evaluation: labels, scores, decisions and patients of the same images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -41,18 +41,18 @@ class Predictions:
     Attributes
     ----------
     positive : ndarray of bool, shape (n_images,)
-        Whether the image truly is of the positive class.
+        Whether the true class of the image is positive.
     predicted : ndarray of bool, shape (n_images,)
-        Whether it was called positive.
+        Whether it was predicted as positive.
     score : ndarray of float, shape (n_images,), or None
-        Greater means more likely positive.
+        Greater means more probably positive.
     patient : ndarray of int, shape (n_images,)
-        Code of the patient, from 0 without gaps.
+        Codes of the patients, from 0 without gaps.
     filenames : ndarray of str, shape (n_images,), or None
     pos_label : label
-        Which label is the positive one.
+        The positive label.
     withheld : ndarray of bool, shape (n_images,), or None
-        Whether an input gate withholds the image; None without one.
+        Whether an input gate withholds the image; None without a gate.
     """
 
     positive: NDArray[np.bool_]
@@ -73,7 +73,7 @@ class Predictions:
 
     @property
     def clustered(self) -> bool:
-        """Whether some patient has several images."""
+        """Whether a patient has several images."""
         return self.n_patients < len(self)
 
     @property
@@ -82,7 +82,7 @@ class Predictions:
         return self.score is not None and bool(self.score.min() >= 0 and self.score.max() <= 1)
 
     def rows(self, mask: NDArray[np.bool_]) -> "Predictions":
-        """The predictions of some of the images."""
+        """Select the predictions of some of the images."""
         return Predictions(
             positive=self.positive[mask],
             predicted=self.predicted[mask],
@@ -94,14 +94,14 @@ class Predictions:
         )
 
     def follow(self, threshold: float) -> bool:
-        """Whether this threshold on the scores tells the decisions, ties aside."""
+        """Tell whether the decisions follow from a threshold on the scores, except for ties."""
         if self.score is None:
             return False
         called = self.score >= threshold
         return bool(((called == self.predicted) | (self.score == threshold)).all())
 
     def labelled(self, pos_label: Any) -> "Predictions":
-        """The same predictions under the caller's name of the positive class."""
+        """Copy the predictions with the caller's label of the positive class."""
         return replace(self, pos_label=pos_label)
 
     @classmethod
@@ -117,14 +117,14 @@ class Predictions:
         threshold: float | None = None,
         withheld: ArrayLike | None = None,
     ) -> "Predictions":
-        """Check labels, scores and decisions, and derive what is not given.
+        """Check labels, scores and decisions, and derive missing ones.
 
         Raises
         ------
         ValueError
-            If lengths differ, nothing is given, labels are not binary, a label is missing, some
-            are text and others numbers, a predicted label is unknown, a score is not finite, a
-            patient is missing, or the decisions are given twice or cannot be derived.
+            If lengths differ, there is nothing to evaluate, labels are not binary, a label is
+            missing, some are text and others numbers, a predicted label is unknown, a score is not
+            finite, a patient is missing, or the decisions are given twice or cannot be derived.
         """
         labels = check_labels(y)
         called = None if y_pred is None else check_labels(y_pred, "y_pred")
@@ -135,13 +135,13 @@ class Predictions:
         pos_label = _positive_label(labels, called, pos_label)
         if called is not None and threshold is not None:
             raise ValueError(
-                f"Got both y_pred and threshold={threshold}: the decisions are known already. "
-                "Pass one of them."
+                f"Both y_pred and threshold={threshold} are given, but y_pred already contains "
+                "the decisions. Pass one of them."
             )
         if called is not None:
             predicted = called == pos_label
         elif score is None:
-            raise ValueError("Nothing to evaluate: pass y_score, y_pred or both.")
+            raise ValueError("There is nothing to evaluate. Pass y_score, y_pred or both.")
         else:
             predicted = score >= _check_threshold(threshold, score)
         patients = patients_of(None, len(labels), groups, filenames=filenames, stacklevel=4)
@@ -165,19 +165,20 @@ def predictions_of(
     pos_label: Any = None,
     threshold: float | None = None,
 ) -> Predictions:
-    """Predict with a fitted classifier; decide by its ``predict`` or by a threshold.
+    """Predict with a fitted classifier, and decide by its ``predict`` or by a threshold.
 
-    An input gate is looked through: nothing is withheld, and ``withheld`` is None.
+    An input gate is ignored: no image is withheld, and ``withheld`` is None.
     """
     labels = check_labels(y)
     classes = np.asarray(estimator.classes_).tolist()
     if unknown := sorted(set(labels.tolist()) - set(classes), key=str):
         raise ValueError(
-            f"y has the labels {_listed(unknown)}, which the classifier does not know: it was "
-            f"fitted on {classes}. Use the labels it was fitted on."
+            f"y has the labels {_listed(unknown)}, but the classifier was fitted on {classes}. "
+            "Use these labels."
         )
     pos_label = positive_label(estimator, pos_label)
-    patients = patients_of(X, len(labels), groups)  # before minutes of predicting
+    # So that errors come before minutes of prediction.
+    patients = patients_of(X, len(labels), groups)
     called = None
     if threshold is None:
         score, called = scores_and_decisions(estimator, X, pos_label)
@@ -186,7 +187,7 @@ def predictions_of(
         if score is None:
             raise _no_scores(estimator)
     return Predictions.of(
-        # Against the rest, when there are more than two classes.
+        # One class against the rest, if there are more than two.
         labels == pos_label,
         score,
         called,
@@ -205,14 +206,14 @@ def predictions_and_threshold(
     groups: ArrayLike | None = None,
     pos_label: Any = None,
 ) -> tuple[Predictions, float | None]:
-    """Predict scores, and find the threshold on them at which the classifier decides.
+    """Predict scores, and find the threshold of the classifier on them.
 
-    It is None where no one threshold tells the decisions.
+    The threshold is None if the decisions do not follow from one.
     """
     pos_label = positive_label(estimator, pos_label)
     claimed = threshold_of(estimator)
     if claimed is not None and claimed.chosen_by is None:
-        # Nobody chose 0.5, and some classifiers do not decide by it.
+        # 0.5 is a default that some classifiers do not use.
         predictions = predictions_of(estimator, X, y, groups=groups, pos_label=pos_label)
         return predictions, claimed.value if predictions.follow(claimed.value) else None
     predictions = predictions_of(
@@ -225,33 +226,33 @@ def predictions_and_threshold(
 
 
 def common_positive_label(estimators: Sequence[Any]) -> Any:
-    """The class whose recall is meant, of classifiers that are to be compared."""
+    """Find the positive label of classifiers to compare."""
     label, *others = [positive_label(each) for each in estimators]
     if any(other != label for other in others):
         raise ValueError(
-            f"The classifiers' thresholds are about different classes, {[label, *others]}. Pass "
-            "the one whose recall is meant as pos_label."
+            f"The thresholds of the classifiers are for different classes, {[label, *others]}. "
+            "Pass the positive class as pos_label."
         )
     return label
 
 
 def _no_scores(estimator: Any) -> ValueError:
     return ValueError(
-        f"{type(estimator).__name__} has neither predict_proba nor decision_function, so "
-        "there are no scores to put a threshold on. Use a classifier that has one of them."
+        f"{type(estimator).__name__} has neither predict_proba nor decision_function, so there "
+        "are no scores for a threshold. Use a classifier that has one of them."
     )
 
 
 def check_labels(y: ArrayLike, name: str = "y") -> NDArray[Any]:
-    """Bring labels to a non-empty 1-D array of one kind, without missing ones."""
+    """Convert labels to a non-empty 1-D array of text or numbers, without missing ones."""
     import pandas as pd
 
-    # By way of objects: numpy would write out as text what is missing, or a number, among text.
+    # Through objects, because NumPy would convert numbers and missing labels among text to text.
     entries: NDArray[Any] = column_or_1d(np.asarray(y, dtype=object))
     if not len(entries):
         raise ValueError(
-            f"{name} has no labels: there are no images to evaluate. Check the folder, the split "
-            "or the mask that they were selected by."
+            f"{name} is empty, so there are no images to evaluate. Check the folder, the split or "
+            "the mask that selects the images."
         )
     missing = np.flatnonzero(pd.isna(entries))
     if len(missing):
@@ -263,16 +264,16 @@ def check_labels(y: ArrayLike, name: str = "y") -> NDArray[Any]:
     if is_text.any() and not is_text.all():
         text, number = entries[is_text][0], entries[~is_text][0]
         raise ValueError(
-            f"{name} has labels that are text, such as {text!r}, and others that are not, such "
-            f"as {number!r}, so they never equal each other. Make them all text, or all numbers."
+            f"{name} has labels that are text, such as {text!r}, and others that are not, such as "
+            f"{number!r}, which are never equal. Convert all labels to text, or all to numbers."
         )
     return np.array(entries.tolist())
 
 
 def check_same_kind(y: NDArray[Any], y_pred: NDArray[Any], name: str = "y_pred") -> None:
-    """Refuse labels of which some are text and the others numbers: none would equal another.
+    """Raise if one of two arrays of labels is text and the other numbers, which are never equal.
 
-    Both come from :func:`check_labels`.
+    Both must be results of :func:`check_labels`.
     """
     if (y.dtype.kind == "U") != (y_pred.dtype.kind == "U"):
         raise ValueError(
@@ -282,15 +283,15 @@ def check_same_kind(y: NDArray[Any], y_pred: NDArray[Any], name: str = "y_pred")
 
 
 def check_positive_label(labels: NDArray[Any], pos_label: Any) -> Any:
-    """Refuse a positive label that two or more labels do not include.
+    """Raise if the positive label is not one of two or more labels.
 
-    One label alone may be the negative one.
+    If there is only one label, it may be the negative one.
     """
     known = np.unique(labels).tolist()
     if pos_label not in known and len(known) > 1:
         raise ValueError(
-            f"pos_label={pos_label!r} is not one of the labels {_listed(known)}. Pass the one "
-            "whose recall is meant."
+            f"pos_label={pos_label!r} is not one of the labels {_listed(known)}. Pass the "
+            "positive one."
         )
     return pos_label
 
@@ -299,8 +300,8 @@ def _check_scores(y_score: ArrayLike) -> NDArray[np.float64]:
     score = np.asarray(y_score)
     if score.ndim == 2 and score.shape[1] > 1:
         raise ValueError(
-            f"y_score has shape {score.shape}; expected the scores of the positive class alone, "
-            "shape (n_images,). Of predict_proba pass the column of the positive class."
+            f"y_score has shape {score.shape}, but must have shape (n_images,), with the scores "
+            "of the positive class alone. Of predict_proba, pass the column of the positive class."
         )
     score = column_or_1d(score).astype(float)
     assert_all_finite(score, input_name="y_score")
@@ -311,12 +312,12 @@ def _check_threshold(threshold: float | None, score: NDArray[np.float64]) -> flo
     if threshold is not None:
         check_scalar(threshold, "threshold", Real)
         if np.isnan(threshold):
-            raise ValueError("threshold is NaN, and no score is at least that. Pass a number.")
+            raise ValueError("threshold is NaN, which no score can reach. Pass a number.")
         return threshold
     if score.min() < 0 or score.max() > 1:
         raise ValueError(
-            f"The scores range from {score.min():g} to {score.max():g}, so they are no "
-            "probabilities and 0.5 is no threshold for them. Pass y_pred or threshold."
+            f"The scores range from {score.min():g} to {score.max():g}, so they are not "
+            "probabilities, and 0.5 is not a threshold for them. Pass y_pred or threshold."
         )
     return 0.5
 
@@ -330,8 +331,8 @@ def _positive_label(y: NDArray[Any], y_pred: NDArray[Any] | None, pos_label: Any
     known = labels.tolist()
     if len(known) > 2:
         raise ValueError(
-            f"Expected two classes, got the labels {_listed(known)}. Compare one class with the "
-            "rest by passing y == label, or fix the labels."
+            f"Expected two classes, got the labels {_listed(known)}. Pass y == label to compare "
+            "one class with the rest, or fix the labels."
         )
     if pos_label is not None:
         return check_positive_label(labels, pos_label)
@@ -339,14 +340,14 @@ def _positive_label(y: NDArray[Any], y_pred: NDArray[Any] | None, pos_label: Any
         return 1
     if len(known) < 2:
         raise ValueError(
-            f"The only label is {known[0]!r}, which may be the positive or the negative one. "
-            "Pass pos_label."
+            f"The only label is {known[0]!r}, which can be the positive or the negative one. Pass "
+            "pos_label."
         )
     return _refuse_healthy(known[1], known)
 
 
 def _listed(labels: list[Any]) -> str:
-    """The labels, or the first few where they are as many as scores or file names."""
+    """List the labels, or only the first few if there are many."""
     if len(labels) <= _MOST_LISTED:
         return str(labels)
     first = ", ".join(repr(label) for label in labels[:_MOST_LISTED])
@@ -354,18 +355,18 @@ def _listed(labels: list[Any]) -> str:
 
 
 def _refuse_healthy(label: Any, classes: list[Any]) -> Any:
-    """The greater of two labels, whose scores they usually are, if it is the illness."""
+    """Return the greater of two labels, which scores are usually for, if it is the illness."""
     try:
         positive = positive_classes(classes).positive[0]
     except UndecidedPositiveError:
         raise UndecidedPositiveError(
-            f"Nothing tells which of the labels {classes} is the illness, whose recall is meant. "
-            f"Pass pos_label={label!r} or pos_label={classes[0]!r}.",
+            f"It is unclear which of the labels {classes} is the illness, whose recall is "
+            f"reported. Pass pos_label={label!r} or pos_label={classes[0]!r}.",
             classes,
         ) from None
     if positive != label:
         raise ValueError(
-            f"Of the labels {classes} the greater is {label!r}, hardly the one whose recall is "
-            f"meant. Pass pos_label={classes[0]!r}."
+            f"Of the labels {classes}, scores are usually for the greater, {label!r}, but it does "
+            f"not sound like the illness. Pass pos_label={classes[0]!r}."
         )
     return label

@@ -1,8 +1,7 @@
-"""Progress of long work: a line that changes on a terminal, and nothing elsewhere.
+"""Show the progress of long work: a line that changes on a terminal, and nothing elsewhere.
 
-It goes to standard error, beside the output. One thing is shown at a time: what is counted inside
-something that is shown is a part of it. A command of the shell also says a line a minute where
-there is no terminal, see :func:`lines_in_pipes`.
+It goes to standard error, so it is not mixed with the output. Only the outermost work is shown.
+Without a terminal, the commands print a line each minute, see :func:`lines_in_pipes`.
 """
 
 import sys
@@ -38,7 +37,7 @@ _lines_in_pipes = ContextVar("_lines_in_pipes", default=False)
 
 @contextmanager
 def lines_in_pipes() -> Iterator[None]:
-    """Let long work say a line a minute where standard error is no terminal.
+    """Print a line each minute during long work if standard error is not a terminal.
 
     Examples
     --------
@@ -54,7 +53,7 @@ def lines_in_pipes() -> Iterator[None]:
 
 
 class ProgressLine:
-    """One line that says how far work has come: it changes on a terminal, or comes each minute.
+    """A line that shows progress: updated on a terminal, or printed each minute.
 
     Parameters
     ----------
@@ -97,16 +96,16 @@ class ProgressLine:
 
 
 def progress(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
-    """Yield the items, counting them unless there is only one.
+    """Yield the items, and show how many are done unless there is only one.
 
     Parameters
     ----------
     items : iterable
-        What there is to do.
+        The items.
     description : str
-        What it is, in the plural.
+        Name of the items, in the plural.
     total : int, default=None
-        How many items there are; None asks the items.
+        Number of items; by default ``len(items)``, if it has one.
 
     Yields
     ------
@@ -138,19 +137,19 @@ def _so_far(n_done: int, total: int | None, seconds: float) -> str:
 
 
 def time_left(n_done: float, total: float, seconds: float) -> str:
-    """Write the time that is left, as far as the time so far tells.
+    """Estimate the time left from the time so far.
 
     Parameters
     ----------
     n_done, total : float
-        How much is done, and how much there is.
+        Amount that is done, and total amount.
     seconds : float
-        How long it took.
+        Time so far.
 
     Returns
     -------
     text : str
-        It begins with a comma; "" before anything is done.
+        Text that begins with a comma; "" if nothing is done yet.
 
     Examples
     --------
@@ -172,16 +171,16 @@ def time_left(n_done: float, total: float, seconds: float) -> str:
 
 
 def in_batches(n_items: int, batch_size: int, description: str) -> "Iterator[NDArray[np.intp]]":
-    """Yield the numbers of the items, in batches of about the same size, counting these.
+    """Yield the numbers of the items in batches of similar size, and show how many are done.
 
     Parameters
     ----------
     n_items : int
-        How many there are.
+        Number of items.
     batch_size : int
-        The most of them in a batch.
+        Largest size of a batch.
     description : str
-        What they are, in the plural.
+        Name of the batches, in the plural.
 
     Yields
     ------
@@ -200,7 +199,7 @@ def in_batches(n_items: int, batch_size: int, description: str) -> "Iterator[NDA
 
 @contextmanager
 def working(description: str) -> Iterator[None]:
-    """Say what is being done, where steps cannot be counted.
+    """Show the name of work whose steps cannot be counted.
 
     Parameters
     ----------
@@ -222,19 +221,19 @@ def working(description: str) -> Iterator[None]:
 
 @contextmanager
 def byte_progress(description: str, n_bytes: int) -> Iterator[Callable[[int], Any]]:
-    """Count the bytes of a download.
+    """Show the progress of a download.
 
     Parameters
     ----------
     description : str
-        What is downloaded.
+        Name of the download.
     n_bytes : int
-        How much it is; 0 if that is not known.
+        Its size; 0 if unknown.
 
     Yields
     ------
     advance : callable
-        To be called with the number of bytes that have arrived since.
+        Function to call with the number of bytes since the last call.
 
     Examples
     --------
@@ -261,7 +260,7 @@ def byte_progress(description: str, n_bytes: int) -> Iterator[Callable[[int], An
 
 
 def may_show() -> bool:
-    """Whether to show progress: it is wanted, and nothing around it shows its own.
+    """Tell whether to show progress: it is wanted, and no surrounding work shows its own.
 
     Examples
     --------

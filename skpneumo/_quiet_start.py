@@ -1,9 +1,9 @@
-"""Import TensorFlow without the lines that its native code writes to standard error.
+"""Import TensorFlow without the messages that its native code writes to standard error.
 
-There are about ten of them, about processors and GPUs that are not there, and one calls itself an
-error. TF_CPP_MIN_LOG_LEVEL is overlooked by those that are written before TensorFlow's logging is
-set up (tensorflow#100442), so standard error is held back during the import, and what is not known
-to be noise is passed on. Python's logging is not touched, nor a TF_CPP_MIN_LOG_LEVEL that was set.
+There are about ten, about processors and missing GPUs, and one calls itself an error. Messages
+before TensorFlow's logging is set up ignore TF_CPP_MIN_LOG_LEVEL (tensorflow#100442), so standard
+error is held back during the import, and everything but known noise is passed on. Python's
+logging, and a TF_CPP_MIN_LOG_LEVEL set by the user, are not changed.
 """
 
 import os
@@ -23,8 +23,8 @@ __all__ = ["QuietImport", "import_tensorflow_quietly", "is_noise"]
 _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 _SILENT = "3"
 
-# As native code writes them: "I0000 00:00:1795716924.089221 15637 file.cc:31] text" and
-# "2026-01-01 12:00:00.000000: I tensorflow/file.cc:31] text".
+# Format of native messages: "I0000 00:00:1795716924.089221 15637 file.cc:31] text" and "2026-01-01
+# 12:00:00.000000: I tensorflow/file.cc:31] text".
 _NATIVE = re.compile(
     r"(?:([IWEF])\d{4} |\d{4}-\d\d-\d\d [\d:.]+: ([IWEF]) )\S*\s*.*?\w+\.cc:\d+\]"
 )
@@ -36,7 +36,7 @@ _NOISE = (
 
 
 def import_tensorflow_quietly() -> None:
-    """Silence TensorFlow's import, whenever it happens; once a process."""
+    """Silence the import of TensorFlow, whenever it happens; once per process."""
     if "tensorflow" not in sys.modules and not any(
         isinstance(each, QuietImport) for each in sys.meta_path
     ):
@@ -44,12 +44,12 @@ def import_tensorflow_quietly() -> None:
 
 
 class QuietImport(MetaPathFinder):
-    """Finds TensorFlow as Python does, and removes itself."""
+    """Import hook that finds TensorFlow as Python does, and removes itself."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Hand on what Python finds, with a loader that holds standard error back."""
+        """Find the module as Python does, with a loader that holds standard error back."""
         if fullname != "tensorflow":
             return None
         if self in sys.meta_path:
@@ -77,7 +77,7 @@ class _QuietLoader(Loader):
         assert module.__spec__ is not None
         module.__spec__.loader = module.__loader__ = self._loader
         if os.environ.setdefault(_LEVEL, _SILENT) != _SILENT:
-            self._loader.exec_module(module)  # somebody wants to see it
+            self._loader.exec_module(module)  # the user wants to see the messages
             return
         with _noise_held_back():
             self._loader.exec_module(module)
@@ -107,18 +107,18 @@ def _noise_held_back() -> Iterator[None]:
 
 
 def is_noise(line: str) -> bool:
-    """Whether a line that TensorFlow writes while it is imported says nothing to anybody.
+    """Tell whether a line that TensorFlow writes during its import is irrelevant.
 
     Parameters
     ----------
     line : str
-        Of standard error.
+        Line of standard error.
 
     Returns
     -------
     noise : bool
-        True of native remarks and warnings, and of native errors about GPUs, which are written
-        wherever there is none.
+        True for native remarks and warnings, and for native errors about GPUs, which appear if
+        there is none.
 
     Examples
     --------

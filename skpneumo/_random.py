@@ -1,11 +1,11 @@
-"""Randomness that enters by ``random_state`` alone; global generators stay as they are."""
+"""Random generators and seeds from ``random_state``; global generators are not changed."""
 
 import numpy as np
 from sklearn import utils
 
 __all__ = ["check_random_state", "random_seed", "random_seeds"]
 
-# Seeds must be less; every library takes these.
+# Seeds must be below this, which every library accepts.
 _END = 2**31 - 1
 
 
@@ -14,12 +14,12 @@ def check_random_state(
 ) -> np.random.RandomState:
     """Make a generator as scikit-learn does, but a new one for None.
 
-    scikit-learn takes None for NumPy's global generator.
+    In scikit-learn, None means the global generator of NumPy.
 
     Parameters
     ----------
     random_state : int, RandomState instance or None
-        What to make it of.
+        Source of the generator.
 
     Returns
     -------
@@ -37,14 +37,14 @@ def check_random_state(
 
 
 def random_seeds(rng: np.random.RandomState | np.random.Generator, n_seeds: int) -> list[int]:
-    """Derive seeds from a generator, for what takes an integer.
+    """Draw integer seeds from a generator.
 
     Parameters
     ----------
     rng : RandomState or Generator
         It advances.
     n_seeds : int
-        How many.
+        Number of seeds.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def random_seeds(rng: np.random.RandomState | np.random.Generator, n_seeds: int)
 
 
 def random_seed(rng: np.random.RandomState | np.random.Generator) -> int:
-    """Derive one seed from a generator.
+    """Draw one integer seed from a generator.
 
     Parameters
     ----------

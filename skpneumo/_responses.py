@@ -1,8 +1,8 @@
-"""The scores and the decisions of a fitted classifier, from as few passes as it allows.
+"""Predict scores and decisions of a fitted classifier in as few passes as possible.
 
-A pipeline from paths decodes every image each time it is asked, so asking it for probabilities
-and then for labels costs twice as much as it should. An input gate is looked through, and asked
-by itself: a figure about a classifier is about all images.
+A pipeline of paths decodes every image in each call, so predicting probabilities and then labels
+would take twice as long. An input gate is ignored, and used separately, because metrics of a
+classifier are about all images.
 """
 
 import sys
@@ -27,9 +27,10 @@ __all__ = [
 def scores_and_decisions(
     estimator: Any, X: Any, pos_label: Any
 ) -> tuple[NDArray[np.float64] | None, NDArray[np.bool_]]:
-    """Scores of the positive class, as from :func:`scores_of`, and whether ``predict`` says it.
+    """Predict scores of the positive class, and whether ``predict`` returns it.
 
-    Not simply the more probable class: a classifier may decide at a threshold of its own.
+    The decision need not be the more probable class, because a classifier can have its own
+    threshold.
     """
     estimator = without_gate(estimator)
     if hasattr(estimator, "probabilities_and_labels"):
@@ -48,9 +49,9 @@ def scores_and_decisions(
 
 
 def probabilities_and_labels(estimator: Any, X: Any) -> tuple[NDArray[Any], NDArray[Any]]:
-    """What ``predict_proba`` and what ``predict`` say of the same rows, were none withheld."""
+    """Compute ``predict_proba`` and ``predict`` of the same rows, without the input gate."""
     estimator = without_gate(estimator)
-    if hasattr(estimator, "probabilities_and_labels"):  # one that gives both at once
+    if hasattr(estimator, "probabilities_and_labels"):  # returns both at once
         return estimator.probabilities_and_labels(X)
     estimator, X = _past_the_transformers(estimator, X)
     probabilities = np.asarray(estimator.predict_proba(X))
@@ -60,7 +61,7 @@ def probabilities_and_labels(estimator: Any, X: Any) -> tuple[NDArray[Any], NDAr
 
 
 def scores_of(estimator: Any, X: Any, pos_label: Any) -> NDArray[np.float64] | None:
-    """Scores of the positive class, none withheld; None from a classifier of labels only."""
+    """Predict scores of the positive class without the input gate; None if there are none."""
     estimator = without_gate(estimator)
     column = np.asarray(estimator.classes_).tolist().index(pos_label)
     if hasattr(estimator, "predict_proba"):
@@ -74,7 +75,7 @@ def scores_of(estimator: Any, X: Any, pos_label: Any) -> NDArray[np.float64] | N
 
 
 def reasons_to_withhold(estimator: Any, X: Any) -> NDArray[np.object_] | None:
-    """Why the input gate withholds each row, empty where it does not; None without a gate."""
+    """Get the reason why the input gate withholds each row, or ""; None without a gate."""
     inner = gate_of(estimator)
     if inner is None:
         return None
@@ -84,14 +85,14 @@ def reasons_to_withhold(estimator: Any, X: Any) -> NDArray[np.object_] | None:
 
 
 def is_network(classifier: Any) -> bool:
-    """Whether a classifier is a network of this package."""
-    # Looked up, not imported: without that module there is no instance, and no need of Keras.
+    """Tell whether a classifier is a network of this package."""
+    # Looked up, not imported: without the module there is no instance, and Keras is not needed.
     base = sys.modules.get("skpneumo.classifiers._base")
     return base is not None and isinstance(classifier, base.BaseNetworkClassifier)
 
 
 def _past_the_transformers(estimator: Any, X: Any) -> tuple[Any, Any]:
-    """What predicts, and what it is given: what comes before is done once."""
+    """Apply the transformers once, and return the classifier with its input."""
     transformers, predictor = split_transformers(estimator)
     for transformer in transformers:
         X = transformer.transform(X)
@@ -99,7 +100,7 @@ def _past_the_transformers(estimator: Any, X: Any) -> tuple[Any, Any]:
 
 
 def _predicts_from_probabilities(predictor: Any) -> bool:
-    """Whether it is known what ``predict`` makes of ``predict_proba``; the others are asked."""
+    """Tell whether ``predict`` is known to follow from ``predict_proba``."""
     if _compares_with_a_threshold(predictor):
         threshold = threshold_of(predictor)
         return threshold is not None and threshold.response == "predict_proba"
@@ -120,5 +121,5 @@ def _labels_from(predictor: Any, probabilities: NDArray[Any]) -> NDArray[Any]:
 
 
 def _compares_with_a_threshold(predictor: Any) -> bool:
-    """Whether ``predict`` is known to compare a score with a threshold."""
+    """Tell whether ``predict`` is known to compare a score with a threshold."""
     return isinstance(predictor, RecallFloorClassifier) or "response_method" in vars(predictor)

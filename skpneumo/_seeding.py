@@ -1,4 +1,4 @@
-"""Initial weights that depend on a seed alone."""
+"""Make initial weights that depend only on a seed."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -15,12 +15,12 @@ from skpneumo._random import random_seed
 
 
 class LayerSeeds:
-    """One seed a layer, so that no two layers have the same initial weights.
+    """One seed for each layer, so that no two layers have the same initial weights.
 
     Parameters
     ----------
     seed : int or None
-        Source of all of them. None: the operating system.
+        Source of all seeds; None is the operating system.
     """
 
     def __init__(self, seed: int | None) -> None:
@@ -33,13 +33,13 @@ class LayerSeeds:
         return seed
 
     def nested(self) -> "LayerSeeds":
-        """Give the seeds of a network that is one layer of this one."""
+        """Make the seeds of a network that is one layer of this one."""
         seeds = LayerSeeds(next(self))
         self._given[-1] = seeds
         return seeds
 
     def with_seed(self, seed: int) -> dict[int, int]:
-        """Map each seed that was given to what it would have been with another source."""
+        """Map each used seed to the seed that another source would have given."""
         other = LayerSeeds(seed)
         changed: dict[int, int] = {}
         for given in self._given:
@@ -51,12 +51,12 @@ class LayerSeeds:
 
 
 def layer_seeds(seed: int | LayerSeeds | None) -> LayerSeeds:
-    """Seeds for the layers of a network: a new series, or the one that a larger network gives."""
+    """Get the seeds for the layers of a network: new ones, or those of a surrounding network."""
     return seed if isinstance(seed, LayerSeeds) else LayerSeeds(seed)
 
 
 def seeded(name: str, seed: int) -> keras.Initializer:
-    """Make the Keras initializer of this name, with a seed if it is a random one."""
+    """Make a Keras initializer by name, with a seed if it is random."""
     with python_random_unmoved():
         initializer = keras.initializers.get(name)
     config = initializer.get_config()
@@ -65,7 +65,7 @@ def seeded(name: str, seed: int) -> keras.Initializer:
 
 @dataclass(frozen=True)
 class _SeededVariable:
-    """A variable whose initial value follows from a seed."""
+    """A variable whose initial value depends on a seed."""
 
     variable: keras.Variable
     seed: int
@@ -73,17 +73,17 @@ class _SeededVariable:
 
 
 class InitialVariables:
-    """The variables of a network that was just built, to be set as if built with another seed.
+    """The variables of a new network, which can be set as if it was built with another seed.
 
-    Building a network takes Keras a tenth of a second to seconds; this takes what drawing the
-    numbers takes.
+    Building a network with Keras takes a tenth of a second to seconds; this only draws the
+    numbers.
 
     Parameters
     ----------
     network : keras.Model
-        Any network of this package.
+        A network of this package.
     seeds : LayerSeeds
-        What it was built with.
+        The seeds that it was built with.
     """
 
     def __init__(self, network: keras.Model, seeds: LayerSeeds) -> None:
@@ -97,7 +97,7 @@ class InitialVariables:
         ]
 
     def assign(self, seed: int) -> None:
-        """Set all variables to what a network built with this seed begins with."""
+        """Set all variables to the initial values of a network built with this seed."""
         changed = self._seeds.with_seed(seed)
         for each in self._seeded:
             each.variable.assign(each.value(changed.get(each.seed, each.seed)))
@@ -106,7 +106,7 @@ class InitialVariables:
 
 
 def all_layers(network: keras.Model) -> Iterator[keras.Layer]:
-    """The layers of a network, those of the networks nested in it included."""
+    """Get the layers of a network, including those of nested networks."""
     for layer in network.layers:
         if isinstance(layer, keras.Model):
             yield from all_layers(layer)
@@ -130,12 +130,12 @@ def _seeded_of(layer: keras.Layer) -> Iterator[_SeededVariable]:
 
 
 def _variable_of(layer: keras.Layer, attribute: str) -> keras.Variable:
-    """Find what an initializer is for: ``depthwise_initializer`` may be a ``kernel``'s."""
+    """Find the variable of an initializer: ``depthwise_initializer`` may be for a ``kernel``."""
     stem = attribute.removesuffix("_initializer")
     for name in (stem, f"{stem}_kernel", "kernel"):
         if isinstance(variable := getattr(layer, name, None), keras.Variable):
             return variable
-    raise TypeError(f"{type(layer).__name__} has {attribute}, but no weights that it is for.")
+    raise TypeError(f"{type(layer).__name__} has {attribute}, but no weights for it.")
 
 
 def _drawn(
@@ -150,7 +150,7 @@ def _generator_state(seed: int) -> NDArray[Any]:
 
 @contextmanager
 def python_random_unmoved() -> Iterator[None]:
-    """Keras draws the seeds that it is not given from Python's global generator."""
+    """Restore Python's global generator, from which Keras draws missing seeds."""
     state = random.getstate()
     try:
         yield

@@ -1,8 +1,8 @@
-"""The global settings of Keras and scikit-learn, pinned for as long as this package computes.
+"""Pin the global settings of Keras and scikit-learn while this package computes.
 
-What another program has set, or ``keras.json``, is thus neither read nor changed. Those of Keras
-belong to the process: of threads that compute at a time the first saves and sets them, and the
-last restores them. How metadata is routed, and what is printed, stays the user's.
+So the settings of other programs, or of ``keras.json``, have no effect and are not changed. Those
+of Keras belong to the process: of several threads, the first saves and sets them, and the last
+restores them. The user's settings of metadata routing and printing stay valid.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ _OF_SKLEARN: dict[str, Any] = {
     "working_memory": 1024,
 }
 
-# How each is read and set, and what is needed here.
+# How to read and set each of them, and the value that is needed here.
 _OF_KERAS: list[tuple[Callable[[], Any], Callable[[Any], None], Any]] = [
     (keras.config.image_data_format, keras.config.set_image_data_format, "channels_last"),
     (keras.config.floatx, keras.config.set_floatx, "float32"),
@@ -62,7 +62,7 @@ def pinned_settings() -> Iterator[None]:
     """
     with sklearn.config_context(**_OF_SKLEARN):
         _pin_keras()
-        policy = keras.config.dtype_policy()  # of this thread
+        policy = keras.config.dtype_policy()  # belongs to this thread
         keras.config.set_dtype_policy("float32")
         try:
             yield
@@ -72,7 +72,7 @@ def pinned_settings() -> Iterator[None]:
 
 
 def pinned(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Call a function with the pinned settings.
+    """Wrap a function so that it runs with the pinned settings.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""Private names of scikit-learn, imported here and nowhere else, each with the reason.
+"""Import private names of scikit-learn, only here, each with the reason.
 
-A name is imported when it is first used, so that light stages stay light. Where it has vanished,
-the error says which versions of scikit-learn work.
+A name is imported on first use, so that imports of other modules stay fast. If it no longer
+exists, the error names the versions of scikit-learn that work.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    # Decorators that have no types in scikit-learn, and would take them from what they decorate.
+    # Decorators without types in scikit-learn, which would remove those of decorated functions.
     Function = TypeVar("Function", bound=Callable[..., Any])
 
     def validate_params(
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     def with_callbacks(fit: Function) -> Function: ...
 
 
-# The versions that the tests ran with; pyproject.toml has the same bounds.
+# The tested versions; pyproject.toml has the same bounds.
 TESTED_VERSIONS = ">=1.9,<1.10"
 
 _VALIDATION_OF_PARAMETERS = (
@@ -33,7 +33,7 @@ _VALIDATION_OF_PARAMETERS = (
     "scikit-learn documents it for those who write estimators, but has no public path to it",
 )
 
-# Name -> module and why there is no public way.
+# Name -> module, and why there is no public alternative.
 _PRIVATE_NAMES: dict[str, tuple[str, str]] = {
     "HasMethods": _VALIDATION_OF_PARAMETERS,
     "Interval": _VALIDATION_OF_PARAMETERS,
@@ -117,7 +117,7 @@ def __dir__() -> list[str]:
     return sorted(_PRIVATE_NAMES)
 
 
-# What a replacement for `_fit_and_score` is called with.
+# Arguments of a replacement for `_fit_and_score`.
 _ARGUMENTS_OF_AN_EVALUATION = {
     "estimator", "X", "y", "scorer", "train", "test", "parameters", "fit_params", "score_params",
     "return_train_score", "return_estimator", "error_score", "split_progress", "verbose",
@@ -127,18 +127,17 @@ _ARGUMENTS_OF_AN_EVALUATION = {
 
 @cache
 def search_fit(fit_and_score: Callable[..., dict[str, Any]]) -> Callable[..., Any]:
-    """Return ``BaseSearchCV.fit`` with another function for one candidate on one fold.
+    """Make ``BaseSearchCV.fit`` with another function for one candidate on one fold.
 
-    scikit-learn has no hook at this place: what ``_run_search`` is given evaluates, collects and
-    formats in one closure. A copy of ``fit`` that finds another ``_fit_and_score`` among its
-    globals leaves scikit-learn's module, and so all other searches, as they are. Whether ``fit``
-    still looks it up there is checked when a search needs it first: otherwise the replacement
-    would never be called, and nobody would notice.
+    scikit-learn has no hook here: the argument of ``_run_search`` evaluates, collects and formats
+    in one closure. A copy of ``fit`` with another ``_fit_and_score`` among its globals leaves
+    scikit-learn's module, and so all other searches, unchanged. On first use, it is checked that
+    ``fit`` still looks it up there; otherwise the replacement would silently never be called.
 
     Raises
     ------
     ImportError
-        If this version of scikit-learn evaluates candidates in another way.
+        If this version of scikit-learn evaluates candidates differently.
     """
     searches = import_module("sklearn.model_selection._search")
     fit = getattr(searches.BaseSearchCV.fit, "__wrapped__", None)
@@ -156,7 +155,7 @@ def search_fit(fit_and_score: Callable[..., dict[str, Any]]) -> Callable[..., An
 
 
 def _global_names(code: CodeType) -> Iterator[str]:
-    """Yield the names that a function, and those defined in it, look up."""
+    """Yield the global names that a function and its inner functions use."""
     yield from code.co_names
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
@@ -165,6 +164,6 @@ def _global_names(code: CodeType) -> Iterator[str]:
 
 def _unknown_version(what: str) -> ImportError:
     return ImportError(
-        f"scikit-learn {version('scikit-learn')} {what}. Install a version that works: "
+        f"scikit-learn {version('scikit-learn')} {what}. Install a supported version: "
         f'pip install "scikit-learn{TESTED_VERSIONS}".'
     )

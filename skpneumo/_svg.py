@@ -1,4 +1,4 @@
-"""Figures of matplotlib inside a page: legible on light and on dark, the same every time."""
+"""Embed figures of matplotlib in pages: readable on light and dark, and reproducible."""
 
 import re
 from collections.abc import Iterator
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["bare_svg", "drawing", "svg"]
 
-# Axes and letters; not pure black, which the SVG writer leaves out here and there.
+# Axes and letters; not pure black, which the SVG writer sometimes omits.
 _INK = "#111111"
-# What takes a colour of the page instead of its own, so that it is seen on dark too.
+# Colours that are replaced by those of the page, to be visible on dark as well.
 _OF_THE_PAGE = {
     BLUE.lower(): f"var(--blue, {BLUE.lower()})",
     _INK: "currentColor",
@@ -33,7 +33,7 @@ _STYLE = {
     "axes.edgecolor": _INK,
     "xtick.color": _INK,
     "ytick.color": _INK,
-    # Letters as shapes: they look the same, and fit, whatever fonts the reader has.
+    # Letters as shapes, so that they look the same with any fonts of the reader.
     "svg.fonttype": "path",
     "svg.hashsalt": "skpneumo",
 }
@@ -41,7 +41,7 @@ _STYLE = {
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """Draw in the page's style, whatever the user's own settings are."""
+    """Draw in the style of the page, without the user's settings."""
     import matplotlib.style
 
     with matplotlib.style.context(["default", _STYLE]):
@@ -49,13 +49,13 @@ def drawing() -> Iterator[None]:
 
 
 def bare_svg(figure: "Figure", name: str, title: str) -> str:
-    """A figure without a caption. ``name`` keeps its identifiers apart from those of others."""
+    """Convert a figure without a caption; ``name`` makes its identifiers unique."""
     buffer = StringIO()
     nothing: Any = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     figure.savefig(buffer, format="svg", metadata=nothing)
     drawn = buffer.getvalue()
     drawn = drawn[drawn.index("<svg") :]
-    # A style within would hold for the whole page.
+    # A style in the SVG would apply to the whole page.
     drawn = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", drawn, flags=re.S)
     drawn = re.sub(r'\b(id="|url\(#|href="#)', rf"\g<1>{name}-", drawn)
     drawn = re.sub(r"#[0-9a-f]{6}\b", lambda hex: _OF_THE_PAGE.get(hex[0], hex[0]), drawn)
@@ -70,7 +70,7 @@ def bare_svg(figure: "Figure", name: str, title: str) -> str:
 
 
 def svg(figure: "Figure", name: str, title: str, description: str, wide: bool = False) -> str:
-    """A figure and its caption."""
+    """Convert a figure, with its caption."""
     look = ' class="wide"' if wide else ""
     return (
         f'<figure{look}><div class="scroll">{bare_svg(figure, name, title)}</div>'

@@ -1,4 +1,4 @@
-"""Tables as CSV that a spreadsheet may open: text is never read as a formula."""
+"""Write CSV tables that are safe to open in a spreadsheet: text is never a formula."""
 
 import csv
 import os
@@ -13,23 +13,23 @@ if TYPE_CHECKING:
 
 __all__ = ["csv_rows", "open_table", "plain_cell", "write_frame"]
 
-# How a cell begins that spreadsheets compute instead of showing it, in the wide forms of East
-# Asian keyboards as well.
+# First characters of cells that spreadsheets evaluate, including the wide forms of East Asian
+# keyboards.
 _BEGINS_A_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 
 
 def plain_cell(value: Any) -> Any:
-    """Put an apostrophe before a text that a spreadsheet would compute; others stay.
+    """Put an apostrophe before text that a spreadsheet would evaluate.
 
     Parameters
     ----------
     value : object
-        A cell. Numbers are no formulas, as text neither.
+        A cell. Numbers, also as text, are not formulas.
 
     Returns
     -------
     value : object
-        Removing one apostrophe before ``=``, ``+``, ``-``, ``@``, tab or line end gives it back.
+        Remove one apostrophe before ``=``, ``+``, ``-``, ``@``, tab or line end to restore it.
 
     Examples
     --------
@@ -47,7 +47,7 @@ def plain_cell(value: Any) -> Any:
 
 
 def csv_rows(stream: IO[str], columns: Iterable[str]) -> Callable[[Iterable[Any]], Any]:
-    """Begin a table; return the function that writes a row.
+    """Begin a table, and return the function that writes a row.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def csv_rows(stream: IO[str], columns: Iterable[str]) -> Callable[[Iterable[Any]
 def open_table(
     path: str | os.PathLike[str], columns: Iterable[str]
 ) -> Iterator[Callable[[Iterable[Any]], Any]]:
-    r"""Begin a table that takes its name when all rows are written.
+    r"""Begin a table that appears under its name only when all rows are written.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def open_table(
     ...     Path(folder, "table.csv").read_text()
     'path\na.png\n'
     """
-    # File names are bytes; those that are not UTF-8 come out as they went in.
+    # File names are bytes; those that are not UTF-8 are written unchanged.
     with atomic_write(path, errors="surrogateescape", newline="") as stream:
         yield csv_rows(stream, columns)
 
@@ -139,10 +139,10 @@ def write_frame(frame: "pd.DataFrame", path: str | os.PathLike[str]) -> None:
 
 
 class _Lines:
-    """A stream whose lines end in a line feed alone.
+    """A stream whose lines end with a line feed alone.
 
-    The writer of the standard library, and that of pandas, quote no line end but their own, so
-    that a name with a carriage return in it would break the row.
+    The writers of the standard library and of pandas only quote their own line ends, so a name
+    with a carriage return would break the row.
     """
 
     def __init__(self, stream: IO[str]) -> None:

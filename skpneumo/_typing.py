@@ -1,4 +1,4 @@
-"""Types with one short name in signatures, where NumPy's would fill a screen of ``help()``."""
+"""Short names of types in signatures, where NumPy's would fill a screen of ``help()``."""
 
 import sys
 
@@ -12,4 +12,4 @@ else:
 __all__ = ["ArrayLike"]
 
 ArrayLike = TypeAliasType("ArrayLike", npt.ArrayLike)
-"""Whatever NumPy makes an array of."""
+"""Anything that NumPy can convert to an array."""

@@ -1,9 +1,9 @@
-"""What is inside a fitted estimator: transformers, classifiers, threshold, positive label.
+"""Look inside a fitted estimator: transformers, classifiers, threshold, positive label.
 
-Pipelines, searches, thresholds, calibration, voting, stacking and frozen estimators nest in any
-order. They are looked through by what they hold once they are fitted, not by a list of their
-names, so an estimator of another package that holds the same is looked through as well. Nothing
-else in this package looks inside an estimator.
+Pipelines, searches, thresholds, calibration, voting, stacking and frozen estimators can be nested
+in any order. They are recognised by their fitted attributes, not by a list of names, so estimators
+of other packages with the same attributes work as well. No other module of this package looks
+inside an estimator.
 """
 
 from collections.abc import Callable
@@ -33,32 +33,32 @@ __all__ = [
     "without_gate",
 ]
 
-# Where fitted estimators are held, the first that is there.
+# Attributes with the fitted estimators inside; the first one present is used.
 _PLACES = ("steps", "best_estimator_", "calibrated_classifiers_", "estimators_", "estimator_")
-# What shows that the estimators inside are not given all that the outer one is given.
+# Attributes that show that the inner estimators get only some of the outer one's columns.
 _SOME_COLUMNS = ("estimators_features_", "support_", "order_")
-# What shows that an estimator only withholds answers of the one inside.
+# Attribute that shows that an estimator only withholds predictions of the one inside.
 _GATE = "false_alarm_rate_"
-# What shows that the estimators inside are not averaged.
+# Attributes that show that the estimators inside are not averaged.
 _NOT_AVERAGED = ("final_estimator_", "estimator_weights_", "label_binarizer_")
 
 
 @dataclass(frozen=True)
 class DecisionThreshold:
-    """The threshold at which a classifier of two classes decides.
+    """Decision threshold of a binary classifier.
 
     Attributes
     ----------
     value : float
-        Scores of at least this are called ``pos_label``.
+        Scores from this value on are classified as ``pos_label``.
     pos_label : label
-        The class that the threshold is about.
+        The class whose scores the threshold applies to.
     response : {"predict_proba", "decision_function"}
-        What the threshold is compared with.
+        Which scores the threshold is compared with.
     chosen_by : estimator or None
-        What chose the threshold or was given it, such as a
-        :class:`~skpneumo.RecallFloorClassifier`. None, if nobody did: the classifier calls what
-        is more probable than not.
+        The estimator that chose the threshold or has it as a parameter, such as a
+        :class:`~skpneumo.RecallFloorClassifier`. None if there is none: the classifier predicts
+        the more probable class.
     """
 
     value: float
@@ -67,7 +67,7 @@ class DecisionThreshold:
     chosen_by: Any = None
 
     def on_scores_of(self, label: Any) -> float | None:
-        """The threshold on the scores of a class.
+        """Give the threshold if it applies to the scores of a class.
 
         Parameters
         ----------
@@ -77,23 +77,23 @@ class DecisionThreshold:
         Returns
         -------
         value : float or None
-            None, if the threshold is about the other class.
+            None if the threshold applies to the other class.
         """
         return self.value if label == self.pos_label else None
 
 
 class InnerClassifier(NamedTuple):
-    """One of the classifiers that a fitted estimator predicts with.
+    """One of the innermost classifiers of a fitted estimator.
 
     Attributes
     ----------
     classifier : fitted estimator
-        It holds no other classifier.
+        Contains no other classifier.
     transformers : tuple of fitted transformers
-        What its data pass before, in order.
+        The transformers before it, in order.
     weight : float or None
-        Its share of the average that predicts; all add up to 1. None, if something other than
-        an average combines the classifiers, as in stacking.
+        Its weight in the averaged prediction; all weights add up to 1. None if the classifiers are
+        not averaged, as in stacking.
     """
 
     classifier: Any
@@ -107,9 +107,9 @@ class InnerGate(NamedTuple):
     Attributes
     ----------
     gate : InputGate
-        Withholds answers about images unlike those of training.
+        Withholds predictions for images unlike the training images.
     transformers : tuple of fitted transformers
-        What its data pass before, in order.
+        The transformers before it, in order.
     """
 
     gate: Any
@@ -117,21 +117,21 @@ class InnerGate(NamedTuple):
 
 
 def unwrap(estimator: Any) -> Any:
-    """Find the one classifier that a fitted estimator predicts with in the end.
+    """Find the innermost classifier of a fitted estimator.
 
     Parameters
     ----------
     estimator : fitted estimator
-        In any nest of pipelines, searches, thresholds, calibration and frozen estimators.
+        Pipelines, searches, thresholds, calibration and frozen estimators, nested in any way.
 
     Returns
     -------
     classifier : fitted estimator
-        The innermost one; the ensemble, where there are several.
+        The innermost one; the ensemble, if there are several.
 
     See Also
     --------
-    classifiers_of : The members of an ensemble as well.
+    classifiers_of : Lists the members of ensembles as well.
 
     Examples
     --------
@@ -149,17 +149,17 @@ def unwrap(estimator: Any) -> Any:
 
 
 def classifiers_of(estimator: Any) -> list[InnerClassifier]:
-    """List the classifiers that a fitted estimator predicts with, members of ensembles included.
+    """List the innermost classifiers of a fitted estimator, members of ensembles included.
 
     Parameters
     ----------
     estimator : fitted estimator
-        In any nest of pipelines, searches, thresholds, calibration, voting and stacking.
+        Pipelines, searches, thresholds, calibration, voting and stacking, nested in any way.
 
     Returns
     -------
     classifiers : list of InnerClassifier
-        The innermost ones. What an ensemble puts on top of its members is not among them.
+        The innermost ones. The final estimator of a stacking ensemble is not among them.
 
     Examples
     --------
@@ -193,14 +193,14 @@ def map_classifiers(estimator: Any, function: Callable[[Any], Any]) -> Any:
     Parameters
     ----------
     estimator : fitted estimator
-        In any nest.
+        Nested in any way.
     function : callable
-        Returns what takes a classifier's place.
+        Returns the replacement of the classifier that it is given.
 
     Returns
     -------
     changed : fitted estimator
-        What is not replaced is shared with ``estimator``, which is as it was.
+        Shares all other parts with ``estimator``, which is unchanged.
 
     Examples
     --------
@@ -220,23 +220,23 @@ def map_classifiers(estimator: Any, function: Callable[[Any], Any]) -> Any:
 
 
 def transformers_of(estimator: Any) -> list[Any]:
-    """List the transformers that data pass on their way to the classifier, or to all of them.
+    """List the transformers that are applied before the classifier, or before all of them.
 
     Parameters
     ----------
     estimator : fitted estimator
-        In any nest.
+        Nested in any way.
 
     Returns
     -------
     transformers : list of fitted transformers
-        In order. Steps that resample are left out, as in ``predict``. Of several classifiers,
-        those that come before all of them: the same, or with the same parameters and fitted
-        attributes.
+        In order. Resampling steps are left out, as in ``predict``. With several classifiers, only
+        transformers that come before all of them are listed: the same ones, or ones with equal
+        parameters and fitted attributes.
 
     See Also
     --------
-    split_transformers : What comes after them as well.
+    split_transformers : Returns the part after the transformers as well.
 
     Examples
     --------
@@ -251,20 +251,20 @@ def transformers_of(estimator: Any) -> list[Any]:
 
 
 def split_transformers(estimator: Any) -> tuple[list[Any], Any]:
-    """Split a fitted estimator into its transformers, and what predicts from their output.
+    """Split a fitted estimator into its transformers and the predictor of their output.
 
     Parameters
     ----------
     estimator : fitted estimator
-        In any nest.
+        Nested in any way.
 
     Returns
     -------
     transformers : list of fitted transformers
         As from :func:`transformers_of`.
     predictor : fitted estimator
-        Predicts from transformed data what ``estimator`` predicts from the data, thresholds,
-        calibration and averages included; a gate before them is left out. The fitted parts are
+        Predicts from transformed data what ``estimator`` predicts from the data, with all
+        thresholds, calibration and averages; a gate before them is left out. The fitted parts are
         shared, not copied.
 
     Examples
@@ -289,32 +289,32 @@ def split_transformers(estimator: Any) -> tuple[list[Any], Any]:
     inner = [split_transformers(member) for member in members]
     shared = _common_prefix([transformers for transformers, _ in inner])
     behind = [
-        _in_order(transformers[len(shared) :], predictor) if shared else member
+        _as_pipeline(transformers[len(shared) :], predictor) if shared else member
         for (transformers, predictor), member in zip(inner, members, strict=True)
     ]
-    if _hands_on(estimator):
+    if _returns_inner_predictions(estimator):
         return [*_own_transformers(estimator), *shared], behind[0]
     return shared, _with_members(estimator, behind) if shared else estimator
 
 
 def threshold_of(estimator: Any) -> DecisionThreshold | None:
-    """Find the threshold at which a fitted classifier decides, and who chose it.
+    """Find the decision threshold of a fitted classifier, and the estimator that chose it.
 
     Parameters
     ----------
     estimator : fitted classifier
-        In any nest. The threshold is that of the outermost that decides for itself: calibration
-        or voting over thresholds decides by its own probabilities.
+        Nested in any way. The threshold is that of the outermost estimator that makes the
+        decision: calibration or voting over thresholds decides by its own probabilities.
 
     Returns
     -------
     threshold : DecisionThreshold or None
-        None, if there are more than two classes or nothing to put a threshold on.
+        None if there are more than two classes, or no scores.
 
     Notes
     -----
-    A classifier without a threshold of its own is taken to call what is more probable than not,
-    as classifiers do. Few do not, such as ``SVC(probability=True)``.
+    A classifier without a threshold of its own is assumed to predict the more probable class.
+    There are few exceptions, such as ``SVC(probability=True)``.
 
     Examples
     --------
@@ -344,27 +344,27 @@ def threshold_of(estimator: Any) -> DecisionThreshold | None:
 
 
 def positive_label(estimator: Any, pos_label: Any = None, *, name: str = "pos_label") -> Any:
-    """Find the class whose recall is meant.
+    """Find the positive class of a fitted classifier, whose recall is reported.
 
     Parameters
     ----------
     estimator : fitted classifier
-        In any nest.
+        Nested in any way.
     pos_label : label, default=None
-        The class that a caller asked for, to be checked.
+        The class asked for, which is checked.
     name : str, default="pos_label"
-        The caller's parameter, for errors.
+        Name of the caller's parameter, for error messages.
 
     Returns
     -------
     label : label
-        What was asked for; else the class that the estimator's threshold is about; else that of
-        two which is the illness by their names.
+        ``pos_label`` if given; otherwise the class that the estimator's threshold applies to;
+        otherwise the one of two classes whose name is an illness.
 
     Raises
     ------
     ValueError
-        If there is no such class, or it is unclear which one is meant.
+        If there is no such class, or it is unclear which class is positive.
 
     Examples
     --------
@@ -393,12 +393,12 @@ def gate_of(estimator: Any) -> InnerGate | None:
     Parameters
     ----------
     estimator : fitted estimator
-        In any nest that predicts with one estimator. Of several gates it is the outermost.
+        Nested in any way. Of several gates, the outermost is found.
 
     Returns
     -------
     gate : InnerGate or None
-        None, if there is no gate, or there are several in the members of an ensemble.
+        None if there is no gate, or only gates within the members of an ensemble.
 
     Examples
     --------
@@ -423,18 +423,18 @@ def gate_of(estimator: Any) -> InnerGate | None:
 
 
 def without_gate(estimator: Any) -> Any:
-    """Give a fitted estimator that answers about every image.
+    """Remove the input gates of a fitted estimator.
 
     Parameters
     ----------
     estimator : fitted estimator
-        In any nest.
+        Nested in any way.
 
     Returns
     -------
     ungated : fitted estimator
-        Predicts what ``estimator`` predicts where nothing is withheld. The fitted parts are
-        shared; without a gate it is ``estimator`` itself.
+        Predicts what ``estimator`` predicts, but for every image. The fitted parts are shared; if
+        there is no gate, this is ``estimator`` itself.
 
     Examples
     --------
@@ -456,29 +456,29 @@ def without_gate(estimator: Any) -> Any:
 
 
 def _label_by_name(classes: list[Any], name: str) -> Any:
-    """Which class is the positive one where nothing but the classes themselves can tell."""
+    """Find the positive class by the names of the classes."""
     if len(classes) != 2:
         raise ValueError(
-            f"The classifier has {len(classes)} classes, {classes}. Pass the one to be "
-            f"evaluated against the others as {name}."
+            f"The classifier has {len(classes)} classes, {classes}. Pass the one to evaluate "
+            f"against the others as {name}."
         )
     try:
         return positive_classes(classes).positive[0]
     except UndecidedPositiveError:
         raise UndecidedPositiveError(
-            f"Nothing tells which of the labels {classes} is the illness, whose recall is meant. "
-            f"Pass {name}={classes[1]!r} or {name}={classes[0]!r}.",
+            f"It is unclear which of the labels {classes} is the illness, whose recall is "
+            f"reported. Pass {name}={classes[1]!r} or {name}={classes[0]!r}.",
             classes,
         ) from None
 
 
 def _own(estimator: Any) -> dict[str, Any]:
-    """The attributes of an estimator itself: a frozen one hands out those of another as well."""
+    """Get the attributes of an estimator itself; a frozen one also forwards those of another."""
     return getattr(estimator, "__dict__", {})
 
 
 def _place_of(estimator: Any) -> str | None:
-    """The attribute that holds the fitted estimators that another one predicts with."""
+    """Find the attribute with the fitted estimators that another one predicts with."""
     has = _own(estimator)
     if isinstance(estimator, FrozenEstimator):
         return "estimator"
@@ -487,12 +487,12 @@ def _place_of(estimator: Any) -> str | None:
     for name in _PLACES:
         if name in has:
             return name
-    # A threshold may be put on a fitted classifier without a fit of its own.
+    # FixedThresholdClassifier can wrap a fitted classifier without being fitted itself.
     return "estimator" if {"estimator", "threshold", "response_method"} <= has.keys() else None
 
 
 def _members(estimator: Any) -> list[Any]:
-    """The fitted estimators that another one predicts with; none of one that predicts itself."""
+    """List the fitted estimators that another one predicts with, if any."""
     place = _place_of(estimator)
     if place is None:
         return []
@@ -507,7 +507,7 @@ def _members(estimator: Any) -> list[Any]:
         members = held.ravel().tolist() if isinstance(held, np.ndarray) else list(held)
     else:
         members = [held]
-    # Members that tell other classes apart, or none, are parts of a classifier, not classifiers.
+    # Members with other classes, or without classes, are parts of a classifier, such as trees.
     n_classes = _n_classes(estimator)
     return members if n_classes and all(_n_classes(each) == n_classes for each in members) else []
 
@@ -517,7 +517,7 @@ def _n_classes(estimator: Any) -> int:
 
 
 def _shares(estimator: Any, n_members: int) -> list[float] | list[None]:
-    """The weights of the members in the average that an estimator predicts; None of none."""
+    """Compute the weights of the members in an average; None for each if there is no average."""
     has = _own(estimator)
     if any(name in has for name in _NOT_AVERAGED) or has.get("voting") == "hard":
         return [None] * n_members
@@ -529,7 +529,7 @@ def _shares(estimator: Any, n_members: int) -> list[float] | list[None]:
 
 
 def _with_members(estimator: Any, members: list[Any]) -> Any:
-    """A copy that predicts with other members."""
+    """Copy an estimator, replacing its members."""
     place = _place_of(estimator)
     changed = copy(estimator)
     if place == "calibrated_classifiers_":
@@ -547,16 +547,16 @@ def _with_members(estimator: Any, members: list[Any]) -> Any:
     return changed
 
 
-def _hands_on(estimator: Any) -> bool:
-    """Whether the answers are those of the one estimator inside."""
+def _returns_inner_predictions(estimator: Any) -> bool:
+    """Tell whether an estimator returns the predictions of the one inside unchanged."""
     if isinstance(estimator, FrozenEstimator) or _GATE in _own(estimator):
         return True
     return _place_of(estimator) in ("steps", "best_estimator_")
 
 
 def _decider(estimator: Any) -> Any:
-    """The outermost estimator that decides for itself."""
-    while _own_threshold(estimator) is None and _hands_on(estimator):
+    """Find the outermost estimator that makes the decision."""
+    while _own_threshold(estimator) is None and _returns_inner_predictions(estimator):
         members = _members(estimator)
         if not members:
             break
@@ -565,20 +565,20 @@ def _decider(estimator: Any) -> Any:
 
 
 def _own_threshold(estimator: Any) -> Any:
-    """A number, or "auto", of what decides at a threshold; None of what does not."""
+    """Get an estimator's own threshold, a number or "auto"; None if it has none."""
     has = _own(estimator)
     for name in ("threshold_", "best_threshold_"):
         if name in has:
             return has[name]
-    # Others have a threshold on something else, such as on pseudo-labels.
+    # Without response_method, a threshold is on something else, such as pseudo-labels.
     return has.get("threshold") if "response_method" in has else None
 
 
 def _label_of_threshold(decider: Any) -> Any:
-    """The class that a threshold is about, as far as it says so."""
+    """Find the class that a threshold applies to, if the estimator says so."""
     has = _own(decider)
     if "best_threshold_" in has:
-        # It has the label from its scorer, and no public way to ask for it.
+        # TunedThresholdClassifierCV has the label from its scorer, without a public attribute.
         return decider._curve_scorer._get_pos_label()
     return has.get("pos_label_", has.get("pos_label"))
 
@@ -593,7 +593,7 @@ def _own_transformers(estimator: Any) -> list[Any]:
     ]
 
 
-def _in_order(transformers: list[Any], predictor: Any) -> Any:
+def _as_pipeline(transformers: list[Any], predictor: Any) -> Any:
     if not transformers:
         return predictor
     steps = [(f"step{number}", each) for number, each in enumerate(transformers, start=1)]
@@ -609,9 +609,9 @@ def _common_prefix(lists: list[list[Any]]) -> list[Any]:
 
 
 def _alike(one: Any, other: Any) -> bool:
-    """Whether two values, or transformers with all they have learned, are the same.
+    """Tell whether two values, or two transformers with their fitted attributes, are equal.
 
-    In doubt they are not, and are applied one by one.
+    In doubt they count as different, and each is applied separately.
     """
     if one is other:
         return True

@@ -1,4 +1,4 @@
-"""The pipeline: imbalanced-learn's, whose steps may resample, with scikit-learn's callbacks."""
+"""Pipelines whose steps can resample, as in imbalanced-learn, with scikit-learn's callbacks."""
 
 from contextlib import nullcontext
 from typing import Any, Self
@@ -14,24 +14,24 @@ __all__ = ["Pipeline", "make_pipeline"]
 
 
 class Pipeline(DocumentationLinks, ResamplingPipeline):
-    """Steps that resample or transform, and a classifier at the end, as one estimator.
+    """Pipeline of steps that resample or transform, with a classifier at the end.
 
-    It is :class:`imblearn.pipeline.Pipeline`, whose ``fit`` does not yet know scikit-learn's
-    callbacks; this one hands them to the last step. Arguments of the last step that have an entry
-    for each row, such as ``cnn__sample_weight`` and ``cnn__groups``, are resampled with the rows,
-    or refused where a sampler makes new ones.
+    This is :class:`imblearn.pipeline.Pipeline`, with support for scikit-learn's callbacks in the
+    last step. Arguments of the last step with an entry for each row, such as
+    ``cnn__sample_weight`` and ``cnn__groups``, are resampled with the rows; if a sampler makes new
+    rows, they are an error.
 
     Parameters
     ----------
     steps : list of (str, estimator)
-        Names and estimators in their order. All but the last transform or resample.
+        Names and estimators in order. All but the last transform or resample.
     transform_input : list of str or None, default=None
-        Names of metadata, such as ``["X_val"]``, that the steps before the one that asks for
-        them shall transform too. It needs scikit-learn's metadata routing to be enabled.
+        Names of metadata, such as ``["X_val"]``, to transform by the steps before the one that
+        requests them. Needs scikit-learn's metadata routing.
     memory : str, joblib.Memory or None, default=None
-        Where fitted transformers are cached. None: they are not.
+        Where to cache fitted transformers; by default they are not cached.
     verbose : bool, default=False
-        Print the time that each step takes to fit.
+        Print the time to fit each step.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Pipeline(DocumentationLinks, ResamplingPipeline):
 
     See Also
     --------
-    make_pipeline : The same without names.
+    make_pipeline : Makes a pipeline without naming its steps.
 
     Examples
     --------
@@ -62,16 +62,16 @@ class Pipeline(DocumentationLinks, ResamplingPipeline):
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
-        """Resample and transform by the steps before the last, then fit that.
+        """Resample and transform by all steps but the last, then fit the last one.
 
         Parameters
         ----------
         X : iterable
-            What the first step takes; paths of images as a rule.
+            Input of the first step, usually paths of images.
         y : iterable, default=None
             Labels.
         **params : dict of str to object
-            Arguments for the ``fit`` of steps: ``step__name``, or by metadata routing if that is
+            Arguments for the ``fit`` of steps: ``step__name``, or by metadata routing if it is
             enabled.
 
         Returns
@@ -86,7 +86,7 @@ class Pipeline(DocumentationLinks, ResamplingPipeline):
         can_be_told = hasattr(last_step, "fit")
         with last.propagate_callback_context(last_step) if can_be_told else nullcontext():
             last.call_on_fit_task_begin(estimator=self, X=X, y=y)
-            # In a frame of its own it would tear the callbacks down before they hear of the end.
+            # The decorated method would end the callbacks before the end of the fit is reported.
             ResamplingPipeline.fit.__wrapped__(self, X, y, **params)
             last.call_on_fit_task_end(estimator=self, X=X, y=y)
         context.call_on_fit_task_end(estimator=self, X=X, y=y)
@@ -95,7 +95,7 @@ class Pipeline(DocumentationLinks, ResamplingPipeline):
     def _fit(
         self, X: Any, y: Any = None, routed_params: Any = None, raw_params: Any = None
     ) -> tuple[Any, Any]:
-        """Fit the steps before the last; let the last one's arguments follow resampled rows."""
+        """Fit all steps but the last, and resample the arguments of the last one with the rows."""
         n_rows = _num_samples(X)
         samplers = [i for i, (_, step) in enumerate(self.steps[:-1]) if _resamples(step)]
         if samplers:
@@ -112,18 +112,17 @@ class Pipeline(DocumentationLinks, ResamplingPipeline):
         return result
 
     def _refuse_arguments_between(self, sampler: int, routed: Any, n_rows: int) -> None:
-        """Refuse what would reach a transformer behind a sampler as it was before resampling."""
+        """Raise for arguments of a transformer after a sampler, which would not be resampled."""
         for name, _ in self.steps[sampler + 1 : -1]:
             for _, argument in _row_aligned(routed.get(name, {}), n_rows):
                 raise ValueError(
-                    f"{name}__{argument} has one entry for each of the {n_rows} rows that the "
-                    f"pipeline is given, and the step {self.steps[sampler][0]!r} before it "
-                    "resamples them. Put the step before the one that resamples, or leave the "
-                    "argument out."
+                    f"{name}__{argument} has one entry for each of the {n_rows} rows of the "
+                    f"input, but the step {self.steps[sampler][0]!r} resamples the rows before "
+                    f"{name!r}. Put {name!r} before the sampler, or leave the argument out."
                 )
 
 
-# They are about other images than those that are resampled.
+# These belong to other images than those that are resampled.
 _OF_OTHER_ROWS = {"X_val", "y_val"}
 
 
@@ -132,7 +131,7 @@ def _resamples(step: Any) -> bool:
 
 
 def _row_aligned(arguments_of: Any, n_rows: int) -> list[tuple[dict[str, Any], str]]:
-    """Find the arguments of a step that have an entry for each row, in the dicts they are in."""
+    """Find the arguments of a step with an entry for each row, and the dicts they are in."""
     return [
         (arguments, name)
         for arguments in arguments_of.values()
@@ -148,15 +147,15 @@ def _row_aligned(arguments_of: Any, n_rows: int) -> list[tuple[dict[str, Any], s
 def _sampled_rows(
     name: str, sampler: Any, aligned: list[tuple[dict[str, Any], str]]
 ) -> NDArray[np.intp]:
-    """Say which rows a fitted sampler has taken, if all it gave are rows that it was given."""
+    """Get the rows that a fitted sampler has selected; raise if it made new rows."""
     rows = getattr(sampler, "sample_indices_", None)
     if rows is None or np.any(np.asarray(rows) < 0):
         given = ", ".join(sorted({argument for _, argument in aligned}))
         raise ValueError(
-            f"The last step is given {given}, with one entry for each row, and "
-            f"{type(sampler).__name__} in the step {name!r} makes rows that have none. Use "
-            "class_weight in place of weights, sampler='under' or 'over', or resample before "
-            "the pipeline."
+            f"The last step gets {given}, with one entry for each row, but "
+            f"{type(sampler).__name__} in the step {name!r} makes new rows without an entry. Use "
+            "class_weight instead of weights, sampler='under' or 'over', or resample before the "
+            "pipeline."
         )
     return np.asarray(rows)
 
@@ -164,19 +163,19 @@ def _sampled_rows(
 def make_pipeline(
     *steps: Any, memory: Any = None, transform_input: Any = None, verbose: bool = False
 ) -> Pipeline:
-    """Make a pipeline whose steps are named after their classes, in lower case.
+    """Make a pipeline with steps named after their classes, in lower case.
 
     Parameters
     ----------
     *steps : estimators
-        In their order.
+        The steps in order.
     memory, transform_input, verbose : object
         As in :class:`Pipeline`.
 
     Returns
     -------
     pipeline : Pipeline
-        Not fitted.
+        The pipeline, not fitted.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The house rules that no other test would notice being broken."""
+"""Rules of the code base that no other test checks."""
 
 import ast
 import inspect
@@ -25,6 +25,7 @@ STAGES = [
     "_early_interrupt",
     "_quiet_start",
     "_typing",
+    "_messages",
     "_formatting",
     "_sklearn",
     "_random",
@@ -70,6 +71,7 @@ STAGES = [
     "_responses",
     "_predictions",
     "_bootstrap",
+    "_ranked_scores",
     "_image_drawing",
     "evaluation",
     "explanation",

@@ -31,13 +31,13 @@ def test_a_letter_in_the_middle_is_found_and_left():
     assert without_text(image) is image
 
 
-def test_images_without_text_come_back_as_they_are():
+def test_images_without_text_are_not_changed():
     y = np.linspace(50, 120, 160)[:, None] + np.zeros(160)
     for image in (y.astype(np.uint8)[..., None], np.full((20, 20, 1), 7, np.uint8)):
         assert without_text(image) is image
 
 
-def test_ribs_are_no_text():
+def test_ribs_are_not_recognised_as_text():
     y, x = np.indices((160, 160))
     ribs = 100 + 60 * (np.abs((y - 0.15 * x) % 25 - 12) < 3)
     assert not find_text((ribs / 255).astype(np.float32)).any()

@@ -1,4 +1,4 @@
-"""What is no array of images is refused in its words, and the printed line converts it."""
+"""Other containers than arrays are refused, and the suggested line converts them."""
 
 import keras
 import numpy as np
@@ -22,7 +22,7 @@ class Sequence(keras.utils.PyDataset):
 
 
 class Torch:
-    """A data set as torch's, of which only the home of its class is asked."""
+    """A data set like torch's, of which only the module of its class is used."""
 
     def __iter__(self):
         return iter(zip(X, Y, strict=True))
@@ -46,7 +46,7 @@ DATA_SETS = {
 
 
 @pytest.mark.parametrize("make", DATA_SETS.values(), ids=DATA_SETS)
-def test_the_line_that_is_printed_makes_arrays_of_a_data_set(make):
+def test_the_suggested_line_converts_a_data_set_to_arrays(make):
     data = make()
     with pytest.raises(TypeError, match="Expected an array of images, got") as caught:
         check_is_array(data)
@@ -116,6 +116,6 @@ def test_arrays_and_rows_pass(fine):
         (["a", None, "b", None], "NaN or None in 2 of 4 labels, the first in row 1"),
     ],
 )
-def test_labels_that_are_none(labels, message):
+def test_other_objects_than_labels_are_refused(labels, message):
     with pytest.raises(ValueError, match=message):
         check_labels(labels)

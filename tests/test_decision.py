@@ -1,4 +1,4 @@
-"""The recall floor: its guarantee by simulation, its numbers by definition, its manners."""
+"""The recall floor: its guarantee by simulation, its values by definition, its interface."""
 
 import pickle
 import re
@@ -108,8 +108,8 @@ def point_of(positive, negative, grouped=True, **options):
 def thresholds_of_draws(scenario, n_draws, n_patients, **options):
     """Both thresholds of many draws.
 
-    Which order statistics they are depends on the number of patients alone. So it is asked of
-    the first draw, checked on a few, and read from all others at once.
+    Their order statistics depend only on the number of patients, so they are found with the first
+    draw, checked on a few, and applied to all others at once.
     """
     rng = np.random.default_rng(0)
     positive = scenario.draw(rng, n_draws, n_patients)
@@ -155,7 +155,7 @@ def test_floor_is_broken_as_often_as_theory_says_and_no_more_than_promised(scena
     assert_kept(scenario.image_recall(thresholds) < floor, 1 - confidence)
 
 
-def test_counting_images_for_patients_breaks_the_floor():
+def test_counting_images_instead_of_patients_breaks_the_floor():
     scenario, rng = SCENARIOS["near copies"], np.random.default_rng(0)
     positive = scenario.draw(rng, 400, 120)
     negative = scenario.draw(rng, 400, 30, positive=False)
@@ -260,7 +260,7 @@ def test_threshold_is_the_highest_whose_exact_bound_keeps_the_floor(n, floor, co
     y = np.repeat([0, 1], n)
     scores = rng.normal(2.0 * y)
     if exact_lower_bound(n, n, confidence) < floor:
-        with pytest.raises(ValueError, match=f"has {n}"):
+        with pytest.raises(ValueError, match=f"there are {n}"):
             choose_operating_point(y, scores, recall=floor, confidence=confidence)
         return
     point = choose_operating_point(y, scores, recall=floor, confidence=confidence)
@@ -319,9 +319,11 @@ def test_order_of_rows_and_increasing_maps_of_the_score_change_nothing(seed, n_i
 def test_fewest_patients_that_support_the_usual_floor():
     y = np.repeat([0, 1], [20, 149])
     assert choose_operating_point(y, y.astype(float)).recall_bound >= 0.98
-    with pytest.raises(ValueError, match="needs at least 149 patients of class 1; has 148"):
+    with pytest.raises(
+        ValueError, match="needs at least 149 patients of class 1, but there are 148"
+    ):
         choose_operating_point(y[:-1], y[:-1].astype(float))
-    with pytest.raises(ValueError, match=r"confidence 0.975 needs .* class 0; has 20"):
+    with pytest.raises(ValueError, match=r"confidence 0.975 needs .* class 0, but there are 20"):
         choose_operating_point(np.repeat([0, 1], [20, 200]), np.ones(220), specificity=0.9)
     near_one = r"at least 0\.999999 with confidence 0\.95 needs at least 2,995,731 patients"
     with pytest.raises(ValueError, match=near_one):
@@ -329,14 +331,14 @@ def test_fewest_patients_that_support_the_usual_floor():
     nearer = r"at least 0\.999999999 with confidence 0\.95 needs more than 100,000,000 patients"
     with pytest.raises(ValueError, match=nearer):
         choose_operating_point(y, y.astype(float), recall=0.999999999)
-    with pytest.raises(ValueError, match=r"has 149\."):
+    with pytest.raises(ValueError, match=r"there are 149\."):
         choose_operating_point(y, y.astype(float), n_future=100)
 
 
 def test_images_of_one_patient_do_not_make_up_for_patients():
     y = np.repeat([0, 1], [200, 400])
     groups = np.r_[np.arange(200), 200 + np.arange(400) // 4]
-    with pytest.raises(ValueError, match="has 100"):
+    with pytest.raises(ValueError, match="there are 100"):
         choose_operating_point(y, y.astype(float), groups=groups)
 
 
@@ -376,7 +378,7 @@ def test_labels_of_any_type(labels, pos_label):
 
 
 def copies_of_patients():
-    """Six copies of each of 250 patients, half of them ill; the score knows who is who."""
+    """Six copies of each of 250 patients, half of them ill; the score identifies the patient."""
     patient = np.repeat(np.arange(250), 6)
     y = patient % 2
     X = np.random.default_rng(0).normal(2.0 * (np.arange(250) % 2))[patient, None]
@@ -390,13 +392,13 @@ def test_unknown_patients_are_warned_of():
         classifier.fit(X, y)
     assert classifier.patients_known_ is False
     assert classifier.n_patients_ == 500  # a third
-    assert "taken for patients of their own" in classifier.guarantee_terms_
+    assert "have no known patient" in classifier.guarantee_terms_
     for groups in (patient, range(len(y))):
         classifier.fit(X, y, groups=groups)
         assert classifier.patients_known_ is True
     classifier.set_params(cv=5).fit(X, y, groups=patient)
     assert classifier.n_patients_ == 250
-    assert "taken for patients of their own" not in classifier.guarantee_terms_
+    assert "have no known patient" not in classifier.guarantee_terms_
 
 
 def test_patients_of_unknown_names_are_not_known():
@@ -433,7 +435,7 @@ def test_missing_patients_are_neither_merged_nor_guessed(missing):
         {"pos_label": [1]},
     ],
 )
-def test_what_may_be_promised_is_validated(wrong):
+def test_floors_and_confidence_are_validated(wrong):
     with pytest.raises(ValueError, match=f"The '{next(iter(wrong))}' parameter of choose_op"):
         choose_operating_point([0, 1], [0.1, 0.9], **wrong)
 
@@ -449,7 +451,7 @@ def test_class_called_refer_cannot_be_told_from_referral(samples):
         classifier.set_params(specificity=0.5).fit(X, y, groups=groups)
 
 
-def test_nothing_supports_no_floor():
+def test_no_images_support_no_floor():
     with pytest.raises(ValueError, match="minimum of 1 is required"):
         choose_operating_point([], [])
 
@@ -481,7 +483,7 @@ def test_exact_limits_are_where_the_binomial_tails_are_half_the_risk(count, conf
     assert (high == 1) if k == n else binom.cdf(k, n, high) == pytest.approx(tail, rel=1e-6)
 
 
-def test_labels_that_cannot_be_meant_are_refused():
+def test_invalid_labels_are_refused():
     scores = np.linspace(0, 1, 200)
     two = np.repeat([0, 1], 100)
     with pytest.raises(ValueError, match="pass pos_label='BACTERIA'"):
@@ -521,7 +523,7 @@ def test_scaling_changes_probabilities_but_no_decision(calibration, samples):
 
 
 class TooLow(LogisticRegression):
-    """Gives probabilities that are too low."""
+    """Classifier with probabilities that are too low."""
 
     def predict_proba(self, X):
         positive = super().predict_proba(X)[:, 1] ** 4
@@ -681,7 +683,7 @@ def kaggle_names(n_normal=60, n_pneumonia=60, n_images=2):
 
 
 @pytest.mark.parametrize("form", [list, np.array, lambda names: np.array(names)[:, None]])
-def test_patients_are_read_off_paths(form):
+def test_patients_are_read_from_paths(form):
     names, y = kaggle_names()
     model = make_pipeline(FunctionTransformer(lengths), StandardScaler(), LogisticRegression())
     classifier = RecallFloorClassifier(model, recall=0.9).fit(form(names), y)
@@ -689,7 +691,7 @@ def test_patients_are_read_off_paths(form):
     assert classifier.predict(form(names)).shape == y.shape
 
 
-def test_patients_are_read_off_images_that_carry_their_names():
+def test_patients_are_read_from_images_with_file_names():
     class NamedImages(np.ndarray):
         filenames = None
 
@@ -728,7 +730,7 @@ def test_split_with_a_patient_on_both_sides_is_refused():
 @unknown_patients
 def test_split_that_tests_a_sample_twice_is_refused(samples):
     cv = RepeatedStratifiedKFold(n_splits=2, n_repeats=2, random_state=0)
-    with pytest.raises(ValueError, match="tests a sample more than once"):
+    with pytest.raises(ValueError, match="tests some samples more than once"):
         RecallFloorClassifier(LogisticRegression(), recall=0.9, cv=cv).fit(*samples)
 
 
@@ -741,7 +743,9 @@ class NeverFitted(LogisticRegression):
 def test_too_few_patients_are_refused_before_training(parameters):
     X, y = np.random.default_rng(0).normal(size=(60, 2)), np.arange(60) % 2
     floor = RecallFloorClassifier(NeverFitted(), recall=0.95, **parameters)
-    with pytest.raises(ValueError, match="needs at least 59 patients of class 1; has 30"):
+    with pytest.raises(
+        ValueError, match="needs at least 59 patients of class 1, but there are 30"
+    ):
         floor.fit(X, y, groups=range(60))
 
 
@@ -822,7 +826,7 @@ def test_floor_holds_on_the_rest_of_the_real_patients(real_data):
 
 
 @pytest.mark.parametrize("parameters", [{}, {"cv": 3}, {"cv": 3, "ensemble": False}])
-def test_callbacks_hear_of_the_floor_and_of_the_models(capsys, parameters):
+def test_callbacks_are_called_for_the_floor_and_the_models(capsys, parameters):
     X, y = make_classification(300, random_state=0)
     screening = RecallFloorClassifier(LogisticRegression(), recall=0.8, **parameters)
     told = clone(screening).set_callbacks(ProgressBar()).fit(X, y, groups=range(300))
@@ -844,5 +848,5 @@ def test_the_models_of_a_fit_are_counted_before_it():
     frozen = FrozenEstimator(LogisticRegression().fit(X, y))
     assert RecallFloorClassifier(frozen, recall=0.9).n_fits(X, y, groups=range(600)) == 0
     assert not hasattr(floor, "pos_label_")
-    with pytest.raises(ValueError, match="patients of PNEUMONIA; has 19"):
+    with pytest.raises(ValueError, match="patients of PNEUMONIA, but there are 19"):
         floor.n_fits(X[:40], names[:40], groups=range(40))

@@ -1,4 +1,4 @@
-"""DICOM is recognised by its content, and pydicom's warnings are silenced without a trace."""
+"""DICOM is recognised by content, and pydicom is silenced without a change of warning filters."""
 
 import os
 import threading
@@ -19,7 +19,7 @@ OTHERS = (".txt", ".md", ".json", ".gz", ".icc", ".dump", "README", "no_meta.dcm
 
 
 @pytest.mark.parametrize("folder", ["test_files", "charset_files", "palettes"])
-def test_all_of_pydicoms_files_are_told_from_others(folder):
+def test_all_files_of_pydicom_are_recognised(folder):
     for path in sorted((PYDICOM_DATA / folder).rglob("*")):
         if path.is_file():
             start = path.read_bytes()[:DICOM_START]
@@ -47,13 +47,13 @@ def test_all_of_pydicoms_files_are_told_from_others(folder):
         b"DICM",
     ],
 )
-def test_other_formats_are_not_taken_for_dicom(start):
+def test_other_formats_are_not_recognised_as_dicom(start):
     assert not is_dicom(start)
 
 
 @settings(deadline=None)
 @given(st.binary(min_size=132, max_size=140))
-def test_few_random_bytes_are_taken_for_dicom(start):
+def test_random_bytes_are_rarely_recognised_as_dicom(start):
     if is_dicom(start):
         assert start[:2] in (b"\x02\0", b"\x08\0", b"\0\x08", b"\0\x02", b"\0\0") or (
             start[128:132] == b"DICM"

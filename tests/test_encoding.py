@@ -1,4 +1,4 @@
-"""Values as JSON and arrays: what comes back is what was given, bit for bit."""
+"""Values are encoded as JSON and arrays, and decoded to the same values bit for bit."""
 
 import json
 import math
@@ -61,7 +61,7 @@ def test_scalars_of_numpy_come_back(dtype, value):
     assert found.tobytes() == scalar.tobytes()
 
 
-def test_arrays_of_numbers_that_fit_in_half_a_float_take_half_the_space():
+def test_arrays_that_fit_in_float16_take_half_the_space():
     array = np.linspace(-1, 1, 5000, dtype=np.float16).astype(np.float32)
     for special in (0.0, -0.0, np.inf, 2.0**-24):
         array[7] = special
@@ -83,7 +83,7 @@ def test_an_array_in_two_places_is_stored_once():
 
 
 @pytest.mark.parametrize("text", ["[" * 50 + "]" * 50, '["\\"[", "]"]', "[]"])
-def test_depth_is_that_outside_of_text(text):
+def test_brackets_in_text_do_not_count_as_depth(text):
     assert read_json(text.encode(), most_bytes=1000, most_entries=1000) == json.loads(text)
 
 

@@ -1,4 +1,4 @@
-"""A file is there whole or not at all, whoever kills the process and whatever lies beside it."""
+"""Files are written completely or not at all, even if the process is killed."""
 
 import errno
 import os
@@ -23,7 +23,7 @@ def names(folder):
 
 
 @pytest.mark.parametrize("before", [None, "earlier"])
-def test_an_error_leaves_what_was_there(before, tmp_path):
+def test_an_error_leaves_the_existing_file(before, tmp_path):
     place = tmp_path / "out.csv"
     if before:
         place.write_text(before)
@@ -73,7 +73,7 @@ def test_a_private_file_stays_private(tmp_path):
 
 
 @posix
-def test_nothing_is_written_through_a_link_that_lies_in_the_way(tmp_path, monkeypatch):
+def test_nothing_is_written_through_an_existing_link(tmp_path, monkeypatch):
     victim = tmp_path / "victim"
     victim.write_text("precious")
     tokens = iter(["guessed", "other"])
@@ -91,7 +91,7 @@ def test_nothing_is_written_through_a_link_that_lies_in_the_way(tmp_path, monkey
 
 
 @posix
-def test_a_link_of_ones_own_is_followed_and_that_of_another_replaced(tmp_path, monkeypatch):
+def test_own_links_are_followed_and_links_of_others_replaced(tmp_path, monkeypatch):
     for folder in ("results", "here"):
         (tmp_path / folder).mkdir()
     real, link = tmp_path / "results" / "out.csv", tmp_path / "here" / "out.csv"
@@ -122,7 +122,7 @@ def test_a_pipe_is_written_to(tmp_path):
     assert stat.S_ISFIFO(pipe.stat().st_mode)
 
 
-def test_long_names_and_names_that_are_no_utf_8(tmp_path):
+def test_long_names_and_names_that_are_not_utf_8(tmp_path):
     places = ["x" * 251 + ".csv", "\u00e9" * 125 + ".csv", os.fsdecode(b"caf\xe9.csv")]
     for name in places:
         with atomic_write(tmp_path / name) as file:
@@ -169,7 +169,7 @@ print(sorted(path.name for path in folder.iterdir()))
         ("mount --bind {0} {0}; mount -o remount,ro,bind {0}", "Read-only file system"),
     ],
 )
-def test_a_full_or_read_only_disk_is_called_by_its_name(mount, words, tmp_path):
+def test_errors_of_a_full_or_read_only_disk_name_the_cause(mount, words, tmp_path):
     allowed = (
         shutil.which("unshare")
         and not subprocess.run(
@@ -207,7 +207,7 @@ with atomic_write(folder / "out.csv") as file, temporary_folder(folder, "unpacke
 
 
 @posix
-def test_what_a_killed_process_has_left_is_swept_and_what_another_is_writing_is_not(tmp_path):
+def test_files_of_killed_processes_are_swept_and_files_being_written_are_not(tmp_path):
     with subprocess.Popen(
         [sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE
     ) as writer:
@@ -224,7 +224,7 @@ def test_what_a_killed_process_has_left_is_swept_and_what_another_is_writing_is_
     assert names(tmp_path) == ["other.csv"]
 
 
-def test_only_what_is_ours_is_swept(tmp_path):
+def test_only_our_files_are_swept(tmp_path):
     kept = ["out.csv.part", ".hidden.tmp", "tmpabc.part"]
     for name in kept:
         (tmp_path / name).touch()
@@ -235,7 +235,7 @@ def test_only_what_is_ours_is_swept(tmp_path):
 
 
 @posix
-def test_where_files_cannot_be_locked_age_tells(tmp_path, monkeypatch):
+def test_without_locks_only_old_files_are_swept(tmp_path, monkeypatch):
     import fcntl
 
     def refuse(*_):

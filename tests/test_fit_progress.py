@@ -1,4 +1,4 @@
-"""How far a fit is, in the words of a person."""
+"""The progress of a fit in words."""
 
 import re
 import sys
@@ -15,7 +15,7 @@ from skpneumo._progress import ProgressLine, lines_in_pipes
 
 @pytest.fixture
 def said(monkeypatch):
-    """All that is said, whether or not a minute has passed."""
+    """Collect all messages, without waiting for a minute."""
     lines = []
     monkeypatch.setattr(ProgressLine, "update", lambda self, text: lines.append(text))
     return lines

@@ -1,4 +1,4 @@
-"""What is inside a fitted estimator is found by what it holds, however it is nested."""
+"""The parts of a fitted estimator are found in any nesting."""
 
 import numpy as np
 import pytest
@@ -52,7 +52,7 @@ X = RNG.normal(size=(120, 4)) + 0.8 * Y[:, np.newaxis]
 
 
 class Doubling(TransformerMixin, BaseEstimator):
-    """Stands for a loader: it learns nothing, and counts the rows that it is given."""
+    """Replaces a loader: learns nothing, and counts its rows."""
 
     n_rows = 0
 
@@ -142,7 +142,7 @@ def fitted():
 
 
 @pytest.mark.parametrize("name", NESTS)
-def test_classifiers_and_what_comes_before_are_found(fitted, name):
+def test_classifiers_and_their_transformers_are_found(fitted, name):
     inner = classifiers_of(fitted[name])
     assert [type(each.classifier) for each in inner] == [LogisticRegression] * NESTS[name][1]
     assert all([type(step) for step in each.transformers] == [Doubling] for each in inner)
@@ -152,7 +152,7 @@ def test_classifiers_and_what_comes_before_are_found(fitted, name):
 
 
 @pytest.mark.parametrize("name", NESTS)
-def test_what_is_split_off_predicts_the_same_from_transformed_data(fitted, name):
+def test_the_split_classifier_predicts_the_same_from_transformed_data(fitted, name):
     estimator = fitted[name]
     _, predictor = split_transformers(estimator)
     assert transformers_of(predictor) == []
@@ -171,7 +171,7 @@ def test_what_is_split_off_predicts_the_same_from_transformed_data(fitted, name)
 
 
 @pytest.mark.parametrize("name", NESTS)
-def test_gate_is_found_and_looked_through(fitted, name):
+def test_gate_is_found_and_removed(fitted, name):
     found = gate_of(fitted[name])
     assert (found is not None) == ("gate" in name)
     ungated = without_gate(fitted[name])
@@ -194,7 +194,7 @@ def test_transformers_that_learned_different_things_stay_with_their_classifiers(
     assert [[type(step) for step in each.transformers] for each in inner] == [[StandardScaler]] * 2
 
 
-def test_what_sees_more_than_its_members_is_not_split():
+def test_an_estimator_that_uses_more_than_its_members_is_not_split():
     model = StackingClassifier([("a", pipe()), ("b", pipe())], cv=2, passthrough=True).fit(X, Y)
     transformers, predictor = split_transformers(model)
     assert transformers == []
@@ -211,14 +211,14 @@ def test_what_sees_more_than_its_members_is_not_split():
     ],
     ids=lambda model: type(model).__name__,
 )
-def test_parts_that_are_given_something_else_are_not_classifiers_inside(model):
+def test_parts_with_other_input_are_not_inner_classifiers(model):
     model.fit(X, Y)
     assert unwrap(model) is model
     assert [each.classifier for each in classifiers_of(model)] == [model]
     assert split_transformers(model) == ([], model)
 
 
-def test_binary_parts_of_a_classifier_of_more_classes_are_not_classifiers_inside():
+def test_binary_parts_of_a_multiclass_classifier_are_not_inner_classifiers():
     y = np.arange(120) % 3
     model = OneVsRestClassifier(LogisticRegression()).fit(X, y)
     assert unwrap(model) is model
@@ -307,7 +307,7 @@ def test_threshold_and_who_chose_it(kind, around):
     ],
     ids=["calibration, ensemble", "calibration, one", "voting", "stacking"],
 )
-def test_thresholds_inside_do_not_decide_what_has_probabilities_of_its_own(around):
+def test_inner_thresholds_do_not_apply_to_an_outer_classifier_with_probabilities(around):
     model = around(FixedThresholdClassifier(pipe(), threshold=0.9)).fit(X, Y)
     threshold = threshold_of(model)
     assert (threshold.value, threshold.chosen_by) == (0.5, None)
@@ -324,7 +324,7 @@ def test_thresholds_on_other_scores_say_so():
     assert threshold_of(two("hard").fit(X, Y)) is None
 
 
-def test_a_threshold_on_something_else_is_none():
+def test_a_threshold_on_other_values_is_ignored():
     unlabelled = np.where(np.arange(120) < 100, Y, -1)
     model = SelfTrainingClassifier(pipe(), threshold=0.75).fit(X, unlabelled)
     assert threshold_of(model).value == 0.5
@@ -355,7 +355,7 @@ def test_positive_label_is_the_one_that_the_threshold_is_about(make):
     assert positive_label(model, 1) == 1
 
 
-def test_positive_label_is_told_by_the_names_or_asked_for():
+def test_positive_label_follows_from_the_names_or_is_asked_for():
     model = LogisticRegression().fit(X, np.where(Y, "normal", "PNEUMONIA"))
     assert positive_label(model) == positive_label(model, "PNEUMONIA") == "PNEUMONIA"
     unclear = LogisticRegression().fit(X, np.where(Y, "TB", "COVID"))

@@ -1,4 +1,4 @@
-"""No figure without its interval and what it rests on."""
+"""Values are formatted with their intervals and sample sizes."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def test_counts():
     assert counted(0, "case") == "0 cases"
 
 
-def test_names_are_shown_and_not_obeyed():
+def test_control_characters_in_names_are_escaped():
     name = "a\x1b[31m\x00\x07\r\x7f\x85\x9b\u202e\u2066b\tc\nd é 胸.png"
     assert printable(name) == (
         r"a\x1b[31m\x00\x07\x0d\x7f\x85\x9b\u202e\u2066b" + "\tc\nd é 胸.png"

@@ -1,4 +1,4 @@
-"""Patients in every form, and what is no patient."""
+"""Patients in every accepted form, and invalid ones."""
 
 import numpy as np
 import pandas as pd
@@ -74,5 +74,5 @@ def test_every_sample_needs_a_patient(groups):
         check_groups(groups, 2)
 
 
-def test_no_samples_have_no_patients():
+def test_no_samples_are_accepted():
     assert check_groups([], 0).shape == (0,)

@@ -1,4 +1,4 @@
-"""What is an image, what is litter, and what a walk makes of every kind of file."""
+"""Images, litter and other kinds of files in folders."""
 
 import os
 import socket
@@ -58,7 +58,7 @@ LITTER = [
 ]  # fmt: skip
 
 
-def test_every_file_has_one_fate(tmp_path):
+def test_every_file_is_reported_once(tmp_path):
     for name, content in READ.items():
         (tmp_path / name).write_bytes(content)
     for name, (content, _) in SKIPPED.items():
@@ -135,7 +135,7 @@ def test_a_folder_that_is_gone_is_named(tmp_path):
     assert "cannot be opened: no such file" in found.reason
 
 
-def test_names_that_are_no_text(tmp_path):
+def test_names_that_are_not_utf_8(tmp_path):
     name = os.fsdecode(b"\xff.jpeg")
     try:
         (tmp_path / name).touch()
@@ -146,11 +146,11 @@ def test_names_that_are_no_text(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["thumb.jpeg", "left_thumb_view.png", "recycle", "normal.dcm"])
-def test_what_only_sounds_like_litter_is_none(name):
+def test_names_similar_to_litter_are_not_litter(name):
     assert not is_litter(name)
 
 
-def test_names_hint_and_bytes_tell():
+def test_bytes_determine_the_format_and_suffixes_are_hints():
     assert is_image_name("A.JFIF")
     assert not is_image_name("a.webp")
     assert format_of(b"\xff\xd8\xff\xe0") == "JPEG"

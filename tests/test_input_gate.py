@@ -1,4 +1,4 @@
-"""The input gate: what it withholds, how often it is wrong, and what is conditional on what."""
+"""The input gate: withheld images, false alarms, and conditions."""
 
 import pickle
 
@@ -58,7 +58,7 @@ def parts(collection):
 
 @pytest.fixture(scope="module")
 def network(collection, parts):
-    """A pipeline from paths to a network, fitted on two thirds of the patients."""
+    """A pipeline of paths with a network, fitted on two thirds of the patients."""
     train, _ = parts
     cnn = CNNClassifier(filters=(4, 8), dense_units=(), global_pooling="average", epochs=2,
                         random_state=0)  # fmt: skip
@@ -99,9 +99,7 @@ def strange_images(images):
 
 
 @pytest.mark.parametrize("fixture", ["gated", "gated_pixels"])
-def test_what_is_no_upright_film_is_withheld_and_what_is_passes(
-    fixture, request, images, parts, tmp_path
-):
+def test_only_upright_films_pass(fixture, request, images, parts, tmp_path):
     from PIL import Image
 
     gate = request.getfixturevalue(fixture)
@@ -139,7 +137,7 @@ def test_reasons_name_the_checks_that_fail(gated_pixels, images):
     np.testing.assert_array_equal(failed[:, 1], ["upside down" in each for each in flipped])
 
 
-def test_nan_is_answered_for_the_withheld_alone(gated_pixels, images):
+def test_only_withheld_images_get_nan(gated_pixels, images):
     gate = clone(gated_pixels)
     gate.__dict__.update(gated_pixels.__dict__, on_outlier="nan")
     mixed = np.concatenate([images[:4], images[:4, ::-1]])
@@ -252,7 +250,7 @@ def test_gate_in_a_pipeline_is_found_with_what_comes_before(collection, images, 
 
 
 @pytest.mark.parametrize("fraction", [None, 0.4])
-def test_says_whom_it_was_calibrated_on(fraction, images, collection):
+def test_terms_name_the_patients_of_calibration(fraction, images, collection):
     seen = []
 
     class Watched(LogisticRegression):
@@ -277,8 +275,8 @@ def test_says_whom_it_was_calibrated_on(fraction, images, collection):
         assert "neither the model" in gate.terms_
 
 
-def test_few_patients_are_said_with_the_rate_that_they_keep(images, collection):
-    with pytest.warns(FewPatientsWarning, match="do not support the 0.01"):
+def test_few_patients_have_a_warning_with_the_rate_that_holds(images, collection):
+    with pytest.warns(FewPatientsWarning, match="are too few for the rate of 0.01"):
         gate = InputGate(on_pixels()).fit(images, collection.target)
     n_patients = len(np.unique(collection.groups))
     assert gate.false_alarm_rate_ == 3 / (n_patients + 1)
@@ -297,7 +295,7 @@ def test_unknown_patients_are_warned_of(images, collection):
             np.asarray(images), collection.target
         )
     assert not gate.patients_known_
-    assert "patients of their own" in gate.terms_
+    assert "counted as one patient each" in gate.terms_
 
 
 def test_fitted_state_is_arrays_and_simple_estimators(gated):
@@ -321,7 +319,7 @@ def test_many_features_are_used_in_part(collection, images, monkeypatch):
     assert gate.check_scores(rows[:3]).shape == (3, 1)
 
 
-def test_at_most_so_many_images_of_whole_patients(images, collection):
+def test_references_are_limited_to_whole_patients(images, collection):
     gate = InputGate(on_pixels(), false_alarm_rate=0.3, max_images=30)
     gate.fit(images, collection.target)
     assert 40 <= len(gate.pixel_references_) <= 60
@@ -361,7 +359,7 @@ def test_new_patients_are_withheld_as_often_as_stated(n_checks):
     assert 0.5 * rate < np.mean(shares) < rate * 1.05
 
 
-def test_scores_of_all_patients_alike_withhold_nobody():
+def test_equal_scores_of_all_patients_withhold_no_image():
     thresholds, _ = choose_thresholds(np.ones((50, 2)), np.arange(50), 0.1)
     assert (thresholds == 1).all()
 

@@ -25,7 +25,7 @@ def test_beyond_an_end_counts_too():
     assert find_sources(beyond[None], originals) == [(3, 7)]
 
 
-def test_a_copy_has_one_source_and_a_stranger_none():
+def test_a_copy_has_one_source_and_an_unrelated_row_none():
     originals = np.random.default_rng(0).normal(size=(9, 20))
     stranger = np.random.default_rng(1).normal(size=20)
     assert find_sources(np.stack([originals[4], stranger]), originals) == [(4,), None]

@@ -1,4 +1,4 @@
-"""Killed at any moment, no writer leaves half a file, or anything that the next run does not."""
+"""Killed at any moment, no process leaves an incomplete file that the next run does not remove."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What a process may use is what its container grants, not what the machine has."""
+"""The available memory is that of the container, not that of the machine."""
 
 import platform
 import re
@@ -83,7 +83,7 @@ def test_the_processor_has_a_name_everywhere(monkeypatch, tmp_path):
     assert flags == {"sse", "avx2"}
 
 
-def test_what_does_not_fit_is_refused_beforehand(monkeypatch, xrays):
+def test_too_large_requests_are_refused_before_they_are_tried(monkeypatch, xrays):
     monkeypatch.setattr(_machine, "free_memory", lambda: 2**24)
     loading = ImageLoader(size=10_000, cache=False)
     with pytest.raises(

@@ -22,7 +22,7 @@ def test_images_are_those_of_the_same_files_on_disk(xrays, options):
         assert [image_size(name) for name in names] == [image_size(path) for path in files]
 
 
-def test_nothing_is_kept(xrays):
+def test_no_content_is_kept(xrays):
     before = len(memory_cache.images)
     with files_in_memory([read(xrays.filenames[0])]) as (name,):
         ImageLoader(size=17).transform([name])
@@ -32,7 +32,7 @@ def test_nothing_is_kept(xrays):
     assert len(memory_cache.images) == before
 
 
-def test_what_cannot_be_read_is_named(xrays):
+def test_unreadable_content_is_named(xrays):
     with (
         files_in_memory([read(xrays.filenames[0]), b"not an image"]) as names,
         pytest.raises(UnreadableImagesError) as caught,

@@ -1,4 +1,4 @@
-"""Every form of paths that the contract names, and those that it does not."""
+"""Every accepted form of paths, and invalid ones."""
 
 from pathlib import Path
 
@@ -47,7 +47,7 @@ def test_each_form_gives_one_array_of_str(form):
         (np.zeros((2, 4, 4, 1)), ValueError, r"shape \(2, 4, 4, 1\)"),
     ],
 )
-def test_what_is_no_list_of_paths_is_named(wrong, error, message):
+def test_other_input_than_paths_is_named(wrong, error, message):
     with pytest.raises(error, match=message):
         check_paths(wrong)
 

@@ -1,4 +1,4 @@
-"""Patients are known the same way by every consumer, and travel with the rows."""
+"""Patients are found the same way by all steps, and stay with their rows."""
 
 import re
 import warnings
@@ -68,7 +68,7 @@ def test_groups_override_what_x_carries_and_that_overrides_the_names():
 
 
 @pytest.mark.parametrize("missing", [None, np.nan, pd.NA, "", " "])
-def test_a_missing_patient_is_read_off_the_name_or_unknown(missing):
+def test_a_missing_patient_is_read_from_the_name_or_unknown(missing):
     X = frame_of(["person1_virus_6.jpeg", "scan.png", "c.png"], [missing, missing, "ann"])
     with pytest.warns(UnknownPatientsWarning, match="1 of 2 file names"):
         patients = patients_of(X, 3)
@@ -85,7 +85,7 @@ def test_rows_made_of_several_patients_make_those_one():
     assert patients_of(X, 5).tolist() == ["a", "a", "c", "a", "d"]
 
 
-def test_what_nothing_tells_is_said():
+def test_unknown_patients_have_a_warning():
     _, known, (remark,) = find_patients(np.zeros((3, 2)), 3)
     assert not known.any()
     assert "3 samples" in remark
@@ -111,7 +111,7 @@ CONSUMERS = {
 
 
 class _Fixed:
-    """A classifier that knows everything."""
+    """A classifier that is always right."""
 
     classes_ = np.array([0, 1])
 
@@ -123,7 +123,7 @@ class _Fixed:
 
 
 class _Guess(ClassifierMixin, BaseEstimator):
-    """A classifier that learns nothing of whatever it is given."""
+    """A classifier that learns nothing from any input."""
 
     def fit(self, X, y):
         self.classes_ = np.unique(y)
@@ -209,7 +209,7 @@ IMAGES = ImageArray(
         (lambda X: X + X, "aabbcc"),
     ],
 )
-def test_what_keeps_the_rows_keeps_their_patients(derive, patients):
+def test_steps_that_keep_rows_keep_their_patients(derive, patients):
     derived = derive(IMAGES)
     assert "".join(derived.patients) == patients
     assert len(derived.filenames) == len(derived.patients) == len(derived)
@@ -228,7 +228,7 @@ def test_what_keeps_the_rows_keeps_their_patients(derive, patients):
         lambda X: np.repeat(X, 2),
     ],
 )
-def test_what_mixes_rows_names_no_patient(derive):
+def test_steps_that_mix_rows_have_no_patients(derive):
     assert getattr(derive(IMAGES), "patients", None) is None
 
 
@@ -247,7 +247,7 @@ def test_copies_keep_their_patient_and_new_rows_those_of_their_sources():
     )
 
 
-def test_new_rows_name_their_sources_where_nothing_tells_the_patients():
+def test_new_rows_name_their_sources_if_patients_are_unknown():
     rng = np.random.default_rng(0)
     names = [f"scan-{i}.png" for i in range(30)]
     images = ImageArray(rng.integers(0, 256, (30, 5, 5, 1)).astype(np.uint8), names)
@@ -300,7 +300,7 @@ def test_no_patient_is_trained_on_and_validated_by(seed, resampler, scaled, by):
 
 
 class _Recorder(CNNClassifier):
-    """Divides the rows as ``fit`` does, and trains nothing."""
+    """Splits the rows as ``fit`` does, without training."""
 
     def __init__(self):
         super().__init__(filters=(2,), epochs=1)
@@ -326,9 +326,9 @@ def test_fit_takes_groups_and_warns_without(small_images):
 
 
 class _Suspicious(ClassifierMixin, BaseEstimator):
-    """Refuses to predict for a patient that it was trained on, and to validate by one.
+    """Raises when it predicts or validates with a patient of its training.
 
-    Who the patients are it is told beside X: by the file of a row, or by the first pixel of an
+    It knows patients independently of X: by the file of a row, or by the first pixel of an
     image, divided by 255 or not.
     """
 
@@ -441,7 +441,7 @@ SAMPLERS = [
 def collections(draw):
     """Paths in some form, labels, the patient of each path, and whether X tells all of them.
 
-    A file of which nothing tells the patient is a patient of its own.
+    A file whose patient is unknown counts as one patient.
     """
     n_images = np.array(
         draw(st.lists(st.integers(1, 3), min_size=N_PATIENTS, max_size=N_PATIENTS))
@@ -467,7 +467,7 @@ def collections(draw):
 
 
 class _Loader(TransformerMixin, BaseEstimator):
-    """Makes images of paths as ImageLoader does, of noise: the first pixel is the patient."""
+    """Makes images of noise from paths like ImageLoader; the first pixel is the patient."""
 
     def __init__(self, patient_of=None):
         self.patient_of = patient_of
@@ -505,7 +505,7 @@ def estimators(draw, patient_of):
 @given(data=st.data(), collection=collections(), nested=st.booleans())
 # Without shrinking, which takes minutes where each example is several searches.
 @settings(max_examples=4, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
-def test_no_nest_has_a_patient_on_both_sides(nest, data, collection, nested):
+def test_no_nested_estimator_has_a_patient_on_both_sides(nest, data, collection, nested):
     X, y, patient_of, known = collection
     model = nest(*data.draw(estimators(patient_of)))
     with warnings.catch_warnings(record=True) as caught:

@@ -1,4 +1,4 @@
-"""The spine: paths in, probabilities out, wherever scikit-learn puts a pipeline."""
+"""Pipelines from paths to probabilities, in all tools of scikit-learn."""
 
 import os
 import subprocess
@@ -47,7 +47,7 @@ np.save(out, joblib.load(model).predict_proba(joblib.load(paths)))
 
 
 def predict_in_a_fresh_process(model, paths, folder: Path) -> np.ndarray:
-    """Keep the model and predict where nothing has been imported or compiled before."""
+    """Save the model, and predict in a process where nothing is imported or compiled yet."""
     joblib.dump(list(paths), folder / "paths.joblib")
     joblib.dump(model, folder / "model.joblib")
     names = [str(folder / name) for name in ("paths.joblib", "model.joblib", "proba.npy")]
@@ -337,7 +337,7 @@ def test_every_epoch_of_every_candidate_and_fold_of_a_search_in_two_processes(xr
 
 
 def shown_by(capsys) -> str:
-    """What was printed; rich writes where this process was last told to."""
+    """Get the printed text; rich writes to the last standard output of this process."""
     captured = capsys.readouterr()
     return captured.out + captured.err
 
@@ -481,7 +481,7 @@ def test_another_size_at_predict(pipe, paths, size):
 @pytest.mark.real
 @pytest.mark.slow
 def test_the_readme_search_on_real_xrays(real_data, tmp_path):
-    """What a user is promised, at 64 pixels, on every so-many-th file and for few epochs."""
+    """The search of the README at 64 pixels, on a part of the files and for few epochs."""
     xrays = load_chest_xray(real_data / "chest_xray", split="train")
     some = slice(None, None, len(xrays.filenames) // 100)
     paths, y = xrays.filenames[some], xrays.target[some]
@@ -534,12 +534,12 @@ def test_weights_follow_resampled_rows():
     assert weighted.score(X, y) == 1.0
 
 
-def test_weights_of_rows_that_a_sampler_makes_up_are_refused():
+def test_weights_of_synthetic_rows_are_refused():
     X = np.random.default_rng(0).integers(0, 99, (30, 4, 4, 1)).astype(np.uint8)
     y = np.repeat([0, 1], [20, 10])
     classifier = CNNClassifier(filters=(2,), epochs=1, random_state=0)
     pipe = make_pipeline(ImageResampler(SMOTE(k_neighbors=2), random_state=0), classifier)
-    with pytest.raises(ValueError, match=r"sample_weight.*ImageResampler.*rows that have none"):
+    with pytest.raises(ValueError, match=r"sample_weight.*ImageResampler.*rows without an entry"):
         pipe.fit(X, y, cnnclassifier__sample_weight=np.ones(30))
 
 
@@ -547,5 +547,5 @@ def test_arguments_of_a_step_behind_a_sampler_are_refused():
     X = np.random.default_rng(0).normal(size=(30, 4))
     y = np.repeat([0, 1], [20, 10])
     pipe = make_pipeline(ImageResampler("under"), StandardScaler(), LogisticRegression())
-    with pytest.raises(ValueError, match=r"standardscaler__sample_weight.*Put the step before"):
+    with pytest.raises(ValueError, match=r"standardscaler__sample_weight.*Put .standard"):
         pipe.fit(X, y, standardscaler__sample_weight=np.ones(30))

@@ -1,4 +1,4 @@
-"""Whether pixels are measured alike, and that every remedy does what it says."""
+"""Scales of pixels are compared, and every suggested conversion works."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def range_of(values):
 
 @pytest.mark.parametrize("learned", KINDS)
 @pytest.mark.parametrize("given", KINDS)
-def test_one_kind_is_told_from_another_and_brought_to_it(learned, given):
+def test_scales_are_distinguished_and_converted(learned, given):
     expected, X = KINDS[learned](GREY), KINDS[given](GREY)
     assert same_kind_of_pixels(range_of(expected), range_of(X)) == (learned == given)
     if learned != given:

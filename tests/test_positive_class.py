@@ -1,4 +1,4 @@
-"""Which class is the illness: names of many collections, and those that do not tell."""
+"""The positive class from names of many collections, and unclear names."""
 
 import itertools
 
@@ -65,7 +65,7 @@ PAIRS = [
 
 
 @pytest.mark.parametrize(("ill", "healthy"), PAIRS)
-def test_two_names_tell_whatever_their_order_and_case(ill, healthy):
+def test_two_names_are_enough_in_any_order_and_case(ill, healthy):
     for change in (lambda name: name, str.upper, str.lower, str.title):
         pair = [change(each) if isinstance(each, str) else each for each in (ill, healthy)]
         for names in (pair, pair[::-1]):
@@ -88,9 +88,9 @@ def test_two_names_tell_whatever_their_order_and_case(ill, healthy):
         ("November", "noon"),
     ],
 )
-def test_names_that_do_not_tell_are_asked_about(names):
+def test_unclear_names_are_asked_about(names):
     for order in itertools.permutations(names):
-        with pytest.raises(UndecidedPositiveError, match=r"positive=.*--positive") as caught:
+        with pytest.raises(UndecidedPositiveError, match="Pass it as positive, such as") as caught:
             positive_classes(order)
         assert all(repr(name) in str(caught.value) for name in names)
 
@@ -123,7 +123,7 @@ def test_of_three_the_one_healthy_class_stands_against_the_rest(names, healthy):
         (("tb", "covid"), ("COVID", "TB")),
     ],
 )
-def test_what_is_asked_for_decides(positive, expected):
+def test_the_given_class_is_positive(positive, expected):
     decided = positive_classes(["COVID", "Normal", "TB"], positive)
     assert decided.positive == expected
     assert set(decided.negative) == {"COVID", "Normal", "TB"} - set(expected)
@@ -137,11 +137,11 @@ def test_numbers_of_numpy_are_numbers():
 @pytest.mark.parametrize(
     ("positive", "said"),
     [
-        ("flu", r"positive names 'flu', which is none of the classes 'COVID', 'Normal'"),
-        (["COVID", "Normal"], "leaves no class on the other side"),
-        ([], "leaves no class on the other side"),
+        ("flu", r"The positive class 'flu' is none of the classes 'COVID', 'Normal'"),
+        (["COVID", "Normal"], "leave no negative one"),
+        ([], "No positive class is given"),
     ],
 )
-def test_what_cannot_be_asked_for_is_refused(positive, said):
+def test_invalid_positive_classes_are_refused(positive, said):
     with pytest.raises(ValueError, match=said):
         positive_classes(["COVID", "Normal"], positive)

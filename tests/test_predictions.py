@@ -1,4 +1,4 @@
-"""What an evaluation works on: labels of any type, patients from wherever they are known."""
+"""The input of an evaluation: labels of any type, and patients from any source."""
 
 import numpy as np
 import pandas as pd
@@ -39,8 +39,8 @@ def test_labels_of_any_type(negative, positive, pos_label):
 
 
 @pytest.mark.parametrize("label", ["NORMAL", "normal", "Healthy"])
-def test_normal_is_not_taken_for_the_positive_class(label):
-    with pytest.raises(ValueError, match=r"hardly the one.*Pass pos_label='A'"):
+def test_normal_is_not_the_positive_class(label):
+    with pytest.raises(ValueError, match=r"not sound like the illness.*Pass pos_label='A'"):
         Predictions.of(["A", label], [0.1, 0.9])
     assert Predictions.of(["A", label], [0.1, 0.9], pos_label=label).positive.tolist() == [
         False,
@@ -67,8 +67,8 @@ def test_single_label_needs_a_name_unless_it_is_zero_or_one():
         ({"y": [0, 1], "y_score": [0.1, 0.9], "groups": ["a"]}, "2 samples but 1 groups"),
         ({"y": [0, 1], "y_score": [0.1, 0.9], "pos_label": 5}, "pos_label=5 is not one of"),
         ({"y": [0, 1], "y_score": [-2.0, 3.0]}, "range from -2 to 3"),
-        ({"y": [0, 1], "y_pred": [0, 1], "threshold": 0.5}, "both y_pred and threshold=0.5"),
-        ({"y": [0, 1]}, "Nothing to evaluate"),
+        ({"y": [0, 1], "y_pred": [0, 1], "threshold": 0.5}, "Both y_pred and threshold=0.5"),
+        ({"y": [0, 1]}, "nothing to evaluate"),
         ({"y": [0, 1], "y_pred": ["0", "1"]}, "y has labels such as 0, y_pred such as '0'"),
         ({"y": ["A", "B"], "y_pred": [0, 1]}, "text never equals a number"),
         ({"y": [0, 1, "1"], "y_score": [0.1, 0.2, 0.3]}, "text, such as '1', .* such as 0"),
@@ -82,7 +82,7 @@ def test_single_label_needs_a_name_unless_it_is_zero_or_one():
         ),
     ],
 )
-def test_what_cannot_be_meant_is_refused(arguments, message):
+def test_invalid_input_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         Predictions.of(**arguments)
 
@@ -136,7 +136,7 @@ def test_rows_renumber_patients():
         ImageArray(np.zeros((3, 2, 2, 1), dtype=np.uint8), NAMES),
     ],
 )
-def test_file_names_of_paths_and_of_what_carries_them(X):
+def test_file_names_of_paths_and_of_images_with_names(X):
     assert filenames_of(X).tolist() == NAMES
 
 
@@ -193,7 +193,7 @@ def test_estimator_of_three_classes_is_evaluated_one_against_the_rest():
     )
 
 
-def test_estimator_and_labels_must_speak_the_same_language():
+def test_labels_must_be_those_of_the_estimator():
     model = DummyClassifier().fit([[0], [1]], ["NORMAL", "PNEUMONIA"])
     with pytest.raises(ValueError, match=r"y has the labels \[0, 1\].*fitted on"):
         predictions_of(model, [[0], [1]], [0, 1])

@@ -1,4 +1,4 @@
-"""The model that ships: found by its name, checked by its digest, made by the script."""
+"""The pretrained model: found by its name, checked by its digest, made by the script."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ SCRIPT = Path(__file__).parents[1] / "benchmarks" / "train_pretrained.py"
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, xrays):
-    """What the script makes of a tiny collection, and what it prints."""
+    """Run the script on a tiny collection, and return its files and output."""
     folder = tmp_path_factory.mktemp("weights")
     page = folder / "page.md"
     page.write_text(
@@ -62,7 +62,7 @@ def test_the_script_makes_what_is_loaded(weights, trained, xrays):
 
 
 @pytest.mark.slow
-def test_the_script_says_what_it_did(trained):
+def test_the_script_prints_its_steps(trained):
     folder, printed = trained
     path = folder / "kermany-3.skpneumo"
     assert (folder / "kermany-3.txt").read_text() == printed
@@ -100,12 +100,12 @@ def test_a_file_that_was_changed_is_refused(monkeypatch, tmp_path):
     with pytest.raises(FileNotFoundError, match="missing"):
         load_pretrained()
     (tmp_path / "a.skpneumo").write_bytes(b"something else")
-    with pytest.raises(ValueError, match="not the file that skpneumo was released with"):
+    with pytest.raises(ValueError, match="differs from the released file"):
         load_pretrained()
 
 
-def test_what_ships_is_what_the_index_says():
-    """Holds for whatever weights there are; each has its script's output beside it."""
+def test_the_shipped_files_are_those_of_the_index():
+    """Valid for all shipped weights, which have the script's output beside them."""
     index = json.loads((_pretrained.WEIGHTS / "index.json").read_text())
     for name, entry in index.items():
         path = pretrained_file(name)

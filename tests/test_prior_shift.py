@@ -1,4 +1,4 @@
-"""Probabilities at another prevalence: Bayes by hand, and what is no prevalence at all."""
+"""Probabilities at another prevalence, and other shifts than of prevalence."""
 
 import numpy as np
 import pytest
@@ -73,7 +73,7 @@ def test_prevalence_of_new_images_is_found(frozen, prevalence):
     assert model.predict_proba(X_new)[:, 1].mean() == pytest.approx(y_new.mean(), abs=0.04)
 
 
-def test_images_acquired_otherwise_are_warned_of(frozen):
+def test_images_of_another_acquisition_have_a_warning(frozen):
     rng = np.random.default_rng(3)
     X, y, groups = draw(rng, 400, 0.5)
     model = PriorShiftClassifier(frozen, n_resamples=100).fit(X, y, groups=groups)
@@ -84,7 +84,7 @@ def test_images_acquired_otherwise_are_warned_of(frozen):
     assert model.shift_p_value_ < 0.01
 
 
-def test_prevalence_alone_is_rarely_warned_of(frozen):
+def test_another_prevalence_alone_rarely_has_a_warning(frozen):
     rng = np.random.default_rng(4)
     p_values = []
     for _ in range(25):
@@ -96,7 +96,7 @@ def test_prevalence_alone_is_rarely_warned_of(frozen):
     assert np.mean(np.array(p_values) < 0.1) < 0.3
 
 
-def test_untested_is_said_and_folds_make_a_test():
+def test_a_missing_test_is_mentioned_and_folds_provide_one():
     rng = np.random.default_rng(5)
     X, y, groups = draw(rng, 150, 0.5)
     X_new, _, groups_new = draw(rng, 150, 0.2)

@@ -1,4 +1,4 @@
-"""Progress: on a terminal, once, and nowhere else."""
+"""Progress is shown once, and only on a terminal."""
 
 import io
 import sys
@@ -16,7 +16,7 @@ def test_nothing_is_shown_in_a_pipe(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_terminal_counts_what_is_outside_alone(monkeypatch):
+def test_a_terminal_shows_only_the_outer_progress(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
     inside = [
         item for outer in progress([1, 2], "Outside") for item in progress([outer] * 2, "In")

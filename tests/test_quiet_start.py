@@ -1,4 +1,4 @@
-"""TensorFlow's start is silent, and what is no noise is passed on."""
+"""The start of TensorFlow is silent, but other lines than noise are passed on."""
 
 import os
 import subprocess
@@ -34,7 +34,7 @@ def test_native_remarks_are_noise(line):
         "INFO:mine:I0000 is what I say",
     ],
 )
-def test_what_is_no_noise_stays(line):
+def test_other_lines_than_noise_are_kept(line):
     assert not is_noise(line)
 
 
@@ -65,7 +65,7 @@ os.write(2, b"I0000 00:00:1.2 3 late.cc:1] no longer held back\\n")
 
 @pytest.fixture
 def fake_tensorflow(tmp_path):
-    """A package of this name that writes as the real one does, in a moment."""
+    """A package of the same name that quickly writes the same lines."""
     package = tmp_path / "tensorflow"
     package.mkdir()
     source = f"import os\nos.write(2, {NOISE.encode()!r})\nos.write(2, b'a problem of yours\\n')\n"
@@ -82,7 +82,7 @@ def test_noise_is_held_back_and_the_rest_and_logging_are_not(fake_tensorflow):
     ]
 
 
-def test_whoever_asked_to_see_it_sees_it(fake_tensorflow):
+def test_noise_is_shown_if_the_user_asked_for_it(fake_tensorflow):
     shown = run(FAKE, TF_CPP_MIN_LOG_LEVEL="0", **fake_tensorflow).stderr
     assert NOISE in shown
 

@@ -26,7 +26,7 @@ def test_the_global_generator_is_neither_used_nor_changed():
     assert len(set(seeds)) == 4
 
 
-def test_what_scikit_learn_takes_is_taken():
+def test_everything_that_scikit_learn_accepts_is_accepted():
     rng = np.random.RandomState(1)
     assert check_random_state(rng) is rng
     assert random_seed(check_random_state(7)) == random_seed(check_random_state(7))
@@ -34,7 +34,7 @@ def test_what_scikit_learn_takes_is_taken():
         check_random_state("x")
 
 
-def test_nothing_else_makes_a_generator_of_none():
+def test_no_other_module_makes_a_generator_from_none():
     takes_the_global_one = re.compile(r"^from sklearn\.utils import .*check_random_state", re.M)
     package = Path(skpneumo.__file__).parent
     assert not [

@@ -403,7 +403,7 @@ def test_fit_sets_the_same_attributes_as_fit_resample():
         (np.zeros((0, 4, 4, 1), np.uint8), [], ValueError, "no images in X of shape"),
         (np.zeros((5, 4, 4, 1), np.uint8), [0, 1], ValueError, "inconsistent numbers"),
         (["a.jpeg", None, "c.jpeg"], [0, 1, 1], TypeError, "Entry 1 of the paths is None"),
-        (pd.DataFrame({"a": NAMES, "b": NAMES}), TARGET, ValueError, "the one column"),
+        (pd.DataFrame({"a": NAMES, "b": NAMES}), TARGET, ValueError, "only the column"),
         (csr_array(np.eye(5)), TARGET, TypeError, "dense data is required"),
         (np.arange(5.0), TARGET, ValueError, "Reshape your data"),
     ],

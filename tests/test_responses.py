@@ -1,4 +1,4 @@
-"""Scores and decisions are those of the classifier, and every image is read once for both."""
+"""Scores and decisions are those of the classifier, reading every image once."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""One seed a layer, and the same initial weights without building the network again."""
+"""One seed per layer gives the same initial weights without rebuilding the network."""
 
 import random
 

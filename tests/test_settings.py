@@ -1,4 +1,4 @@
-"""Settings are pinned while something computes, in all threads, and restored by the last."""
+"""Settings are pinned during computations in all threads, and restored after the last."""
 
 import json
 import os
@@ -57,7 +57,7 @@ def test_a_pin_lasts_until_the_last_thread_leaves(channels_first):
     assert keras.config.image_data_format() == "channels_first"
 
 
-def test_the_output_of_transformers_is_the_users_again():
+def test_the_users_setting_of_transformer_output_is_restored():
     with sklearn.config_context(transform_output="pandas"):
         with pinned_settings():
             assert sklearn.get_config()["transform_output"] == "default"

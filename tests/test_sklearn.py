@@ -1,4 +1,4 @@
-"""The private names of scikit-learn that the package needs are there, or are missed aloud."""
+"""Private names of scikit-learn exist, or raise an error that names the version."""
 
 import re
 import tomllib
@@ -29,7 +29,7 @@ def test_a_name_that_has_vanished_says_which_versions_work(monkeypatch):
         _sklearn._gone  # noqa: B018
 
 
-def test_a_name_that_is_not_listed_is_no_attribute():
+def test_a_name_that_is_not_listed_is_not_an_attribute():
     with pytest.raises(AttributeError, match="no attribute 'BaseSearch'"):
         _sklearn.BaseSearch  # noqa: B018
 
@@ -45,7 +45,7 @@ def search():
 
 
 def test_a_search_evaluates_by_the_function_it_is_given(search):
-    """In a copy of the search's fit; scikit-learn's own stays as it is."""
+    """Only a copy of the search's fit is changed, not scikit-learn's own."""
     called = []
 
     def evaluate(estimator, X, y, **options):

@@ -1,4 +1,4 @@
-"""What a spreadsheet may open is shown by it and never computed."""
+"""Spreadsheets show the text of tables, and never evaluate it."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ FORMULAS = ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\
 
 
 @pytest.mark.parametrize("text", FORMULAS)
-def test_formulas_are_shown(text):
+def test_formulas_are_shown_as_text(text):
     assert plain_cell(text) == f"'{text}"
 
 
@@ -25,7 +25,7 @@ def test_everything_else_is_left_as_it_is(value):
 
 
 @given(st.text())
-def test_the_text_can_be_had_back(text):
+def test_the_text_can_be_restored(text):
     cell = plain_cell(text)
     if cell != text:
         assert cell[1:] == text
@@ -46,7 +46,7 @@ def test_every_way_to_a_table_escapes_cells_and_header(text, tmp_path):
         assert list(csv.reader(io.StringIO(table, newline=""))) == [[f"'{text}"]] * 2
 
 
-def test_a_frame_keeps_its_figures(tmp_path):
+def test_a_frame_keeps_its_numbers(tmp_path):
     frame = pd.DataFrame({"metric": ["recall", "x,y"], "value": [0.1 + 0.2, np.nan], "n": [3, -4]})
     write_frame(frame, tmp_path / "frame.csv")
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "frame.csv"), frame)

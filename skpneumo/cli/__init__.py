@@ -16,17 +16,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments : sequence of str, default=None
-        The command and its options; ``None`` takes those of the process.
+        The command and its options; by default those of the process.
 
     Returns
     -------
     status : int
-        0 done, 1 failed, 2 wrong usage, 130 interrupted, 141 the reader of the output left, 143
-        terminated.
+        0 for success, 1 for failure, 2 for wrong usage, 130 for an interrupt, 141 if the reader
+        closed the output, 143 for SIGTERM.
     """
 
     def run() -> int:
-        # Imported here, where a signal is heard: it takes a part of a second.
+        # Imported under the signal handlers, because the import takes a fraction of a second.
         from skpneumo.cli.entrypoint import run_program
 
         return run_program(arguments)

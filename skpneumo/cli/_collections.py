@@ -1,4 +1,4 @@
-"""Read the collection that a command was given, and describe it."""
+"""Read and describe the collection that a command is given."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,20 +25,19 @@ __all__ = [
     "two_classes",
 ]
 
-# Of the patients that --hold-out sets apart: those it leaves, those it holds out, or both as
-# splits of their own.
+# Which patients of --hold-out are read: the rest, those held out, or both as two splits.
 Side = Literal["rest", "held out", "both"]
 _SEED_OF_HOLD_OUT = 0
-_SHARE_HELD_OUT = 0.2  # by `fit`, where nothing else is there to evaluate on
-_FEWEST_TO_HOLD_OUT = 10  # patients of each class; a fifth of fewer tells nothing
+_SHARE_HELD_OUT = 0.2  # by `skpneumo fit`, if there is nothing else to evaluate on
+_FEWEST_TO_HOLD_OUT = 10  # patients of each class; a fifth of fewer is not enough to evaluate on
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a command trains on, the patients that it holds out, if any, and what read them.
+    """Images to train on, and those held out, if any.
 
-    ``source`` is what a command reads the patients that are held out by, as it is typed: those
-    here, or those of the collection's own split "test"; "" where there are none.
+    ``source`` is the arguments with which another command reads the held-out patients, or those of
+    the collection's own split "test"; "" if there are none.
     """
 
     train: "Bunch"
@@ -47,7 +46,7 @@ class TrainingData:
     source: str = ""
 
     def describe(self) -> str:
-        """Count both in a line."""
+        """Describe both in one line."""
         if self.held_out is None:
             return f"{describe(self.train)}."
         return f"{describe(self.train)}; held out: {describe(self.held_out)}."
@@ -60,23 +59,23 @@ def read_collection(
     side: Side,
     labels: str = "binary",
 ) -> "Bunch":
-    """Read the images of a folder or a table that a command is to use.
+    """Read the images of a folder or a table that a command uses.
 
     Parameters
     ----------
     folder : Path or None
-        Folder of the collection, or where the paths of the table start from.
+        Folder of the collection, or the folder that the paths of the table are relative to.
     options : CollectionOptions
         How it is read.
     usual : str
-        The split to use if none is wanted and there are any; "all" for every image.
+        The split to use by default if there are splits; "all" for every image.
     side : {"rest", "held out", "both"}
-        What to use if ``--hold-out`` sets patients apart.
+        Which patients to use with ``--hold-out``.
     labels : {"binary", "etiology"}, default="binary"
         The classes of a folder.
     """
     if options.hold_out:
-        usual = "train"  # what a test split holds is held out already
+        usual = "train"  # a test split is held out already
     if options.table is None:
         xrays = _read_folder(folder, options, usual, labels)
     else:
@@ -91,10 +90,10 @@ def read_training_data(
     *,
     hold_out_anyway: bool = False,
 ) -> TrainingData:
-    """Read what to train on, and what ``--hold-out`` sets apart.
+    """Read the images to train on and those that ``--hold-out`` leaves out.
 
-    With ``hold_out_anyway`` a fifth of the patients is held out unasked where the collection has
-    no splits, and so nothing else to say what the model is worth.
+    With ``hold_out_anyway`` a fifth of the patients is held out by default if the collection has
+    no splits, and so no other images to evaluate on.
     """
     share = options.hold_out
     xrays = read_collection(folder, replace(options, hold_out=None), "train", "rest", labels)
@@ -107,24 +106,24 @@ def read_training_data(
         return TrainingData(xrays, source=_test_split(folder, options))
     both = _set_apart(xrays, share, "both")
     train, held_out = (rows_of(both, both.split == part) for part in ("train", "test"))
-    # The model knows what is positive.
+    # The positive class is saved with the model.
     return TrainingData(
         train, held_out, share, as_arguments(folder, options, "positive", "hold_out")
     )
 
 
 def _require_several_classes(xrays: "Bunch", source: Path | None) -> None:
-    """Refuse to train on images of one class."""
+    """Raise if all images to train on are of one class."""
     there = {xrays.target_names[label] for label in xrays.target.tolist()}
     if len(there) == 1:
         raise ValueError(
-            f"All images to train on in {source} are {there.pop()}. Training needs images of "
-            "each class."
+            f"All images to train on in {source} are of the class {there.pop()}. Add images of "
+            "another class, or name another folder."
         )
 
 
 def _test_split(folder: Path | None, options: CollectionOptions) -> str:
-    """What reads the split "test" of a folder, which training leaves alone; "" if it has none."""
+    """Write the arguments that read the split "test" of a folder; "" if it has none."""
     from skpneumo.datasets._folders import scan
 
     if folder is None or options.table is not None or options.part or options.split:
@@ -134,7 +133,7 @@ def _test_split(folder: Path | None, options: CollectionOptions) -> str:
 
 
 def require_known_classes(names: Sequence[str], folder: Path | None) -> None:
-    """Refuse to take folders for classes whose names are no words for classes."""
+    """Raise if folders have names that are not known names of classes."""
     from skpneumo._positive_class import says_its_class
 
     folders = [each for name in names for each in name.split(" or ")]
@@ -142,15 +141,15 @@ def require_known_classes(names: Sequence[str], folder: Path | None) -> None:
     if unknown:
         quoted = ", ".join(map(repr, unknown))
         raise ValueError(
-            f"{folder} holds {', '.join(map(repr, folders))}, and {quoted} "
-            f"{'is' if len(unknown) == 1 else 'are'} no known name of a class. What is the "
-            f'illness, name: --positive "{unknown[-1]}". What is no class, leave out: '
-            f'--leave-out "{unknown[-1]}". Or give the folder that holds the classes.'
+            f"{folder} contains {', '.join(map(repr, folders))}, and {quoted} "
+            f"{'is not a known class' if len(unknown) == 1 else 'are not known classes'}. Name "
+            f'the illness with --positive "{unknown[-1]}", or skip a folder that is not a class '
+            f'with --leave-out "{unknown[-1]}", or name the folder that contains the classes.'
         )
 
 
 def _can_spare(xrays: "Bunch") -> bool:
-    """Whether each class has so many patients that some of them can say something."""
+    """Tell whether each class has enough patients to hold some of them out."""
     import numpy as np
 
     return all(
@@ -167,7 +166,7 @@ def _read_folder(
     for name in ("path", "label", "patient", "sheet", "separator", "drop_incomplete"):
         if getattr(options, name) != getattr(FOLDER_ALONE, name):
             raise ValueError(
-                f"--{name.replace('_', '-')} is for tables, and no table was given. Name one with "
+                f"--{name.replace('_', '-')} is for tables, but no table was given. Name one with "
                 "--table."
             )
     require_source(folder, options, "FOLDER")
@@ -186,7 +185,7 @@ def _read_folder(
 
 
 def paths_in_table(folder: Path | None, options: CollectionOptions) -> list[str]:
-    """Find the files that a table names; nothing else in it is looked at."""
+    """List the files of a table, without reading its other columns."""
     from skpneumo.datasets._load_table import table_paths
 
     assert options.table is not None
@@ -208,11 +207,13 @@ def _read_table(
 
     if labels == "etiology":
         raise ValueError(
-            "--labels etiology reads the names of files in folders. With --table the classes are "
-            "a column: name it with --label."
+            "--labels etiology reads file names in folders. With --table, name the column of the "
+            "classes with --label."
         )
     if options.top_folders or options.leave_out:
-        raise ValueError("--top-folders and --leave-out are about folders, not about a table.")
+        raise ValueError(
+            "--top-folders and --leave-out are for folders, not for a table. Leave them out."
+        )
     assert options.table is not None
     xrays = load_image_table(
         options.table,
@@ -232,7 +233,9 @@ def _read_table(
         return xrays
     if part not in xrays.split:
         there = ", ".join(sorted(map(repr, set(xrays.split)))) if any(xrays.split) else "none"
-        raise ValueError(f"The table has no split {part!r}; its splits are {there}.")
+        raise ValueError(
+            f"The table has no split {part!r}; its splits are {there}. Name one with --part."
+        )
     return rows_of(xrays, xrays.split == part)
 
 
@@ -258,7 +261,7 @@ def _set_apart(xrays: "Bunch", share: float, side: Side) -> "Bunch":
 
 
 def rows_of(xrays: "Bunch", rows: Any) -> "Bunch":
-    """Some rows of a collection, chosen by a mask or by number."""
+    """Select rows of a collection by a mask or by numbers."""
     import numpy as np
     from sklearn.utils import Bunch
 
@@ -270,7 +273,7 @@ def rows_of(xrays: "Bunch", rows: Any) -> "Bunch":
 
 
 def describe(xrays: "Bunch", rows: Any = slice(None)) -> str:
-    """Count the images, the patients and the classes of some rows in a line."""
+    """Count the images, patients and classes of some rows in one line."""
     import numpy as np
 
     target = xrays.target[rows]
@@ -292,9 +295,9 @@ def positive_name(xrays: "Bunch") -> str:
 def read_for(
     model: Any, folder: Path | None, options: CollectionOptions, usual: str, side: Side
 ) -> "Bunch":
-    """Read a collection with the classes of a model; raise if they differ.
+    """Read a collection for a model; raise if the classes differ.
 
-    What the illness is, the model knows of two classes, so that it need not be said again.
+    A model of two classes knows which is positive, so --positive need not be repeated.
     """
     from skpneumo._positive_class import UndecidedPositiveError, positive_classes
     from skpneumo.cli._labels import class_names
@@ -320,8 +323,8 @@ def read_for(
                 raise
     if found != names:
         raise ValueError(
-            f"The model tells {', '.join(names)} apart, in this order; "
-            f"{options.table or folder} holds {', '.join(found)}. Evaluate it on X-rays of its "
+            f"The classes of the model are {', '.join(names)}, in this order, but "
+            f"{options.table or folder} has {', '.join(found)}. Evaluate it on X-rays of its "
             "classes, or name the positive class with --positive."
         )
     if len(names) > 2 and asked:
@@ -330,18 +333,18 @@ def read_for(
 
 
 def patients_given(xrays: "Bunch", options: CollectionOptions) -> Any:
-    """Return the patients the user named, or None to let the audit read the file names."""
+    """Return the patients that the options give; None lets the audit read the file names."""
     if options.table is None and options.patient_pattern is None:
         return None
     return xrays.X.get("patient")
 
 
 def two_classes(xrays: "Bunch", source: Path | None, what: str = "A search by recall") -> "Bunch":
-    """Raise if the collection does not have the two classes that recall needs."""
+    """Return the collection, or raise if it does not have exactly two classes."""
     if len(xrays.target_names) != 2:
         raise ValueError(
             f"{what} needs two classes; {source} has {len(xrays.target_names)}: "
-            f"{', '.join(xrays.target_names)}. Name the positive ones with --positive, "
-            "or use `skpneumo fit` as it is."
+            f"{', '.join(xrays.target_names)}. Name the positive ones with --positive, or train "
+            "with `skpneumo fit` without --recall."
         )
     return xrays

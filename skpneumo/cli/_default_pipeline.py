@@ -1,4 +1,4 @@
-"""The pipelines of ``fit`` and ``tune``: recipes, with the options of the command line."""
+"""Pipelines of ``fit`` and ``tune``: recipes with the options of the command line."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ __all__ = ["default_pipeline", "networks_of", "recipe_pipeline", "with_recall_fl
 def default_pipeline(
     size: int, epochs: int, random_state: int, n_jobs: int | None, verbose: bool
 ) -> "Pipeline":
-    """Make the recipe that ``fit`` has by default."""
+    """Make the default recipe of ``fit``."""
     return recipe_pipeline("robust", size, epochs, "imagenet", random_state, n_jobs, verbose)
 
 
@@ -24,7 +24,7 @@ def recipe_pipeline(
     n_jobs: int | None,
     verbose: bool,
 ) -> "Pipeline":
-    """Make a recipe; ``weights="none"`` is a random start."""
+    """Make a recipe; ``weights="none"`` initialises a backbone at random."""
     from skpneumo import make_recipe
 
     pipeline = make_recipe(
@@ -41,7 +41,7 @@ def recipe_pipeline(
 
 
 def networks_of(pipeline: "Pipeline") -> list[Any]:
-    """List the networks that a pipeline trains: its last step, or what that averages."""
+    """List the networks that a pipeline trains: its last step, or the members of an average."""
     from skpneumo import CNNClassifier, TransferClassifier
 
     held = pipeline.get_params().values()
@@ -49,7 +49,7 @@ def networks_of(pipeline: "Pipeline") -> list[Any]:
 
 
 def with_white(pipeline: "Pipeline", white: float | None) -> None:
-    """Tell the loader of a pipeline the value of white, if one is given."""
+    """Set the value of white of a pipeline's loader, if one is given."""
     from skpneumo import ImageLoader
 
     if white is not None:
@@ -59,7 +59,7 @@ def with_white(pipeline: "Pipeline", white: float | None) -> None:
 
 
 def with_recall_floor(pipeline: "Pipeline", floor: float | None) -> Any:
-    """Let a pipeline keep a recall floor on patients out of fold, if one is given."""
+    """Wrap a pipeline in a recall floor, if one is given."""
     from skpneumo import RecallFloorClassifier
 
     return pipeline if floor is None else RecallFloorClassifier(pipeline, recall=floor)

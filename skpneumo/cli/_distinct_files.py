@@ -12,14 +12,14 @@ def refuse_the_same_file(files: dict[str, Path | None]) -> None:
     Parameters
     ----------
     files : dict of str to Path or None
-        The files by what they are to the command: an option, or a word for an argument.
+        The files by the option, or the description of the argument, that names them.
     """
     named = [(name, file) for name, file in files.items() if file is not None]
     for (name, file), (other_name, other) in combinations(named, 2):
         if _is_same(file, other):
             raise ValueError(
-                f"{name} and {other_name} are the same file, {other}; one would be lost. Name "
-                "another."
+                f"{name} and {other_name} are the same file, {other}, so one would be "
+                "overwritten. Name another file for one of them."
             )
 
 

@@ -1,40 +1,122 @@
-"""The whole collection, and the split of it that a report is about."""
+"""Audit and evaluate the split of a collection that a report or a card is about."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from skpneumo.cli._collections import read_for
+from skpneumo.cli._collections import patients_given, read_for, rows_of
 from skpneumo.cli._options import CollectionOptions
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from sklearn.utils import Bunch
 
-__all__ = ["evaluated_split"]
+    from skpneumo.report import EvaluationReport
+
+__all__ = ["EvaluatedSplit", "read_evaluated_split"]
 
 
-def evaluated_split(
-    estimator: Any, folder: Path | None, read_by: CollectionOptions
-) -> tuple["Bunch", str | None]:
-    """Read all of a collection, and say which split is to be evaluated; None is all of it.
+@dataclass(frozen=True)
+class EvaluatedSplit:
+    """A whole collection, and which of its splits is evaluated.
 
-    All of it, because the audit looks for what the split has in common with the others.
+    Attributes
+    ----------
+    collection : Bunch
+        All splits, because the audit looks for what the evaluated one shares with the others.
+    split : str or None
+        The split to evaluate; None evaluates all images.
+    options : CollectionOptions
+        How the collection was read.
+    """
+
+    collection: "Bunch"
+    split: str | None
+    options: CollectionOptions
+
+    @property
+    def rows(self) -> "NDArray[np.bool_]":
+        """Mask of the images to evaluate."""
+        import numpy as np
+
+        if self.split is None:
+            return np.full(len(self.collection.target), True)
+        return self.collection.split == self.split
+
+    @property
+    def xrays(self) -> "Bunch":
+        """The images to evaluate."""
+        return rows_of(self.collection, self.rows)
+
+    def labels(self, classes: Any) -> "NDArray[Any]":
+        """Give the labels of the whole collection as a model has them."""
+        import numpy as np
+
+        return np.asarray(classes)[self.collection.target]
+
+    def report(self, estimator: Any, n_jobs: int | None, **options: Any) -> "EvaluationReport":
+        """Audit the collection, and evaluate a model on the split.
+
+        Parameters
+        ----------
+        estimator : fitted classifier
+            The model.
+        n_jobs : int or None
+            Threads that read images for the audit.
+        **options : dict
+            Further parameters of :meth:`EvaluationReport.from_estimator`.
+        """
+        import numpy as np
+
+        from skpneumo.audit import audit_images
+        from skpneumo.cli._metrics_table import is_positive
+        from skpneumo.report import EvaluationReport
+
+        xrays = self.collection
+        classes = np.asarray(estimator.classes_)
+        names = np.array(xrays.target_names, dtype=object)
+        audited = audit_images(
+            xrays.filenames,
+            names[xrays.target].tolist(),
+            xrays.split,
+            groups=patients_given(xrays, self.options),
+            skipped=xrays.skipped,
+            n_jobs=n_jobs,
+        )
+        return EvaluationReport.from_estimator(
+            estimator,
+            xrays.filenames,
+            self.labels(classes),
+            split=xrays.split,
+            part=self.split,
+            groups=xrays.groups,
+            pos_label=classes[is_positive(xrays)].tolist() if len(classes) > 2 else None,
+            target_names=xrays.target_names,
+            audit=audited,
+            **options,
+        )
+
+
+def read_evaluated_split(
+    estimator: Any, folder: Path | None, options: CollectionOptions
+) -> EvaluatedSplit:
+    """Read a whole collection, and find the split of it to evaluate.
 
     Raises
     ------
     ValueError
         If there is no such split.
     """
-    column = None if read_by.table is None else read_by.split
-    everything = read_by  # of which some patients are held out
-    if not read_by.hold_out:
-        everything = replace(read_by, part="all", split=column)
+    everything = options
+    wanted = None
+    if not options.hold_out:
+        column = None if options.table is None else options.split
+        everything = replace(options, part="all", split=column)
+        wanted = options.part or (options.split if options.table is None else None)
     xrays = read_for(estimator, folder, everything, "all", "both")
-    wanted = read_by.part or (read_by.split if read_by.table is None else None)
-    if read_by.hold_out:
-        wanted = None
     split = wanted or ("test" if any(xrays.split) else "all")
     if split != "all" and split not in xrays.split:
         there = ", ".join(sorted(map(repr, set(xrays.split) - {""}))) or "none"
         raise ValueError(f"There is no split {split!r} to evaluate on; the splits are {there}.")
-    return xrays, None if split == "all" else split
+    return EvaluatedSplit(xrays, None if split == "all" else split, options)

@@ -1,4 +1,4 @@
-"""What ``fit`` and ``tune`` do once a model is trained: judge it, save it, say what is next."""
+"""Evaluate and save a model that ``fit`` or ``tune`` has trained, and say how to continue."""
 
 import shlex
 from pathlib import Path
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     import pandas as pd
     from sklearn.utils import Bunch
 
-__all__ = ["duration", "epochs_of", "save_and_say_what_it_is_worth"]
+__all__ = ["duration", "epochs_of", "evaluate_and_save"]
 
-# Of the training images, to see whether a model has learned even those.
+# Training images to check whether a model has learned even these.
 _MOST_CHECKED = 500
 
 
 def duration(seconds: float) -> str:
-    """Write a time as people say it: "4 s", "12 minutes", "2 hours 5 minutes"."""
+    """Format a duration: "4 s", "12 minutes", "2 hours 5 minutes"."""
     if seconds < 100:
         return f"{max(1, round(seconds))} s"
     minutes = round(seconds / 60)
@@ -38,12 +38,12 @@ def epochs_of(model: Any) -> str:
     return epochs if counts else ""
 
 
-def save_and_say_what_it_is_worth(
+def evaluate_and_save(
     model: Any, data: TrainingData, out: Path, n_updates: int, useless: str = ""
 ) -> None:
-    """Judge a model on patients it has not seen, or else on its own; save it with the verdict.
+    """Evaluate a model on the held-out patients, or else on training images, and save it.
 
-    ``useless`` is why it is, as far as that is known before.
+    ``useless`` is the reason why the model is useless, if one is known already.
     """
     from skpneumo.cli._model_files import save_model
     from skpneumo.cli._training_record import TrainingRecord
@@ -57,33 +57,33 @@ def save_and_say_what_it_is_worth(
     file = shlex.quote(str(out))
     if data.held_out is None:
         say(
-            f'What it reaches on the split "test": skpneumo evaluate {file} {data.source}'
+            f'To evaluate it on the split "test": skpneumo evaluate {file} {data.source}'
             if data.source
-            else "What it reaches on patients it has not seen: skpneumo evaluate "
-            f"{file} FOLDER, or hold some out when training, with --hold-out 0.2."
+            else "To evaluate it on patients it has not seen: skpneumo evaluate "
+            f"{file} FOLDER, or train it again with --hold-out 0.2."
         )
     else:
         say(
-            f"More about the same patients: skpneumo report {file} {data.source} "
+            f"For a report on the held-out patients: skpneumo report {file} {data.source} "
             f"--hold-out {data.share:g}"
         )
 
 
 def _worth(model: Any, data: TrainingData) -> str:
-    """Say what a model reached, and return why it is useless, if it is."""
+    """Print how good a model is, and return why it is useless; "" if it is not."""
     from skpneumo.cli._metrics_table import evaluated, printed
     from skpneumo.cli._worth import SHOWN, reason_of_uselessness, say_useless, say_worth
 
-    if not _says_which_is_ill(data.train):
+    if not _knows_positive_class(data.train):
         say(
-            "Which class is the illness is not known, so nothing is said of recall. Name it with "
+            "It is not known which class is the illness, so recall is not reported. Name it with "
             "--positive."
         )
         return ""
     reasons = [_worth_of_floor(model, data.train)]
     if data.held_out is not None:
         frame = evaluated(model, data.held_out)
-        say("On the patients that were held out:")
+        say("On the held-out patients:")
         say(printed(frame, positive_name(data.held_out), SHOWN))
         reasons.append(say_worth(frame, data.held_out))
     if data.held_out is not None or reasons[0]:
@@ -91,12 +91,12 @@ def _worth(model: Any, data: TrainingData) -> str:
     frame = _on_training_images(model, data.train)
     own = reason_of_uselessness(frame, data.train)
     if own:
-        reasons.append(f"Even of the images that it was trained on: {own}")
+        reasons.append(f"Even on the images that it was trained on: {own}")
         say_useless(reasons[-1], frame)
     return next(filter(None, reasons), "")
 
 
-def _says_which_is_ill(xrays: "Bunch") -> bool:
+def _knows_positive_class(xrays: "Bunch") -> bool:
     from skpneumo._positive_class import UndecidedPositiveError
 
     try:
@@ -107,13 +107,13 @@ def _says_which_is_ill(xrays: "Bunch") -> bool:
 
 
 def _worth_of_floor(model: Any, xrays: "Bunch") -> str:
-    """Say what a recall floor came to out of fold, and why that is useless, if it is."""
+    """Print how well a recall floor did out of fold; return why it is useless, if it is."""
     from skpneumo import RecallFloorClassifier
     from skpneumo.cli._worth import say_useless
     from skpneumo.evaluation import why_useless_rates
     from skpneumo.fitted import threshold_of
 
-    threshold = threshold_of(model)  # an input gate may be around it
+    threshold = threshold_of(model)  # looks through an input gate
     model = threshold.chosen_by if threshold is not None else None
     if not isinstance(model, RecallFloorClassifier):
         return ""
@@ -123,7 +123,7 @@ def _worth_of_floor(model: Any, xrays: "Bunch") -> str:
         ),
         "specificity": (model.specificity_, model.specificity_interval_, model.n_negative_),
     }  # fmt: skip
-    say(f"The threshold that keeps a recall of {model.recall:g}, on patients out of fold:")
+    say(f"At the threshold for a recall of {model.recall:g}, on patients not trained on:")
     for name, (value, interval, n) in rates.items():
         say(f"  {name} {with_interval(value, *interval)} ({based_on(None, n)})")
     say(f"  {model.guarantee_terms_}")
@@ -139,7 +139,7 @@ def _worth_of_floor(model: Any, xrays: "Bunch") -> str:
 
 
 def _on_training_images(model: Any, xrays: "Bunch") -> "pd.DataFrame":
-    """Evaluate a model on images that it was trained on; some of each class, if there are many."""
+    """Evaluate a model on its training images, or on some of each class if there are many."""
     import numpy as np
 
     from skpneumo.cli._metrics_table import evaluated

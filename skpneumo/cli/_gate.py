@@ -1,4 +1,4 @@
-"""The input gate on the command line."""
+"""Use input gates in the commands."""
 
 import sys
 import warnings
@@ -8,13 +8,13 @@ from typing import Any
 
 from skpneumo.cli._terminal import say
 
-__all__ = ["gated", "report_withheld", "without_what_its_terms_say"]
+__all__ = ["gated", "report_withheld", "without_few_patients_warning"]
 
 
 def gated(model: Any, false_alarm_rate: float | None) -> Any:
-    """Put an input gate around a model that is still to be fitted; None puts none.
+    """Wrap an unfitted model in an input gate; None leaves it as it is.
 
-    It answers nothing about an image that it withholds.
+    The gate predicts nothing for an image that it withholds.
     """
     from skpneumo.decision import InputGate
 
@@ -24,8 +24,8 @@ def gated(model: Any, false_alarm_rate: float | None) -> Any:
 
 
 @contextmanager
-def without_what_its_terms_say() -> Iterator[None]:
-    """Leave out the warning of a gate's fit that its terms, which are printed, repeat."""
+def without_few_patients_warning() -> Iterator[None]:
+    """Suppress the warning about too few patients: the terms, which are printed, repeat it."""
     from skpneumo.decision import FewPatientsWarning
 
     with warnings.catch_warnings():
@@ -37,7 +37,7 @@ def report_withheld(n_withheld: int, n_images: int) -> None:
     """Say on standard error how many images were withheld, if any."""
     if n_withheld:
         say(
-            f"skpneumo: {n_withheld} of {n_images} images are unlike those of training and were "
-            "withheld; their rows say why.",
+            f"skpneumo: {n_withheld} of {n_images} images are unlike the training images and "
+            "were withheld; their rows say why.",
             file=sys.stderr,
         )

@@ -1,7 +1,7 @@
 """Save rows as they are computed, so that an interrupted run can continue.
 
-They are written to ``FILE.part``, a line of JSON each below one that says what run they are of.
-Once complete they are put into the form that was asked for, and ``FILE`` is there, whole.
+Rows are appended to ``FILE.part`` as lines of JSON; its first line describes the run. Once all
+rows are there, they are written to ``FILE`` in the requested format.
 """
 
 import json
@@ -24,16 +24,16 @@ _ROWS_PER_GROUP = 50_000
 
 
 class Journal:
-    """The rows of one run, across interruptions.
+    """Saved rows of a run that may be interrupted and continued.
 
     Parameters
     ----------
     out : Path
         The file to write in the end.
     run : dict
-        What makes the rows what they are. Only an equal run can be continued.
+        What the rows depend on. Only a run with an equal description can be continued.
     from_scratch : bool
-        Begin from nothing, whatever is there.
+        Discard rows that are already there.
 
     Raises
     ------
@@ -44,22 +44,22 @@ class Journal:
     def __init__(self, out: Path, run: dict[str, Any], from_scratch: bool) -> None:
         self._out = out
         self.path = out.with_name(f"{out.name}.part")
-        # Whatever is written goes to its end.
+        # In mode "a" every write goes to the end of the file.
         self._file: IO[bytes] = open(  # noqa: SIM115 - see close
             self.path, "a+b", opener=open_unlinked
         )
-        self._hold()
+        self._lock()
         if from_scratch:
             self._file.truncate(0)
         if os.fstat(self._file.fileno()).st_size:
             self._file.seek(0)
-            self._go_on(run)
+            self._check_run(run)
         else:
             with named_in_errors(self.path):
                 self._file.write(_line(run))
                 self._file.flush()
 
-    def _hold(self) -> None:
+    def _lock(self) -> None:
         """Lock out other processes; the system removes the lock when this process ends."""
         try:
             import fcntl
@@ -70,12 +70,13 @@ class Journal:
         except BlockingIOError:
             self._file.close()
             raise FileExistsError(
-                f"Another process is writing to {self.path}. Wait for it, or name another --out."
+                f"Another process is writing to {self.path}. Wait for it, or name another file "
+                "with --out."
             ) from None
         except OSError:  # a network file system without locks
             return
 
-    def _go_on(self, run: dict[str, Any]) -> None:
+    def _check_run(self, run: dict[str, Any]) -> None:
         found = _whole_lines(self._file)
         try:
             first = json.loads(next(found, b"null"))
@@ -84,19 +85,19 @@ class Journal:
         if not isinstance(first, dict) or first != run:
             known = first if isinstance(first, dict) else {}
             changed = [name for name in run if known.get(name) != run[name]]
-            raise self._another_run(f"of another {' and '.join(changed)}")
+            raise self._another_run(f"with another {' and '.join(changed)}")
 
     def _another_run(self, how: str) -> FileExistsError:
         self._file.close()
         return FileExistsError(
-            f"{self.path} holds an unfinished run, {how}. Repeat that command to finish it, name "
-            "another --out, or add --force to start from scratch."
+            f"{self.path} contains an unfinished run {how}. Repeat that command to finish it, "
+            "name another file with --out, or add --force to start from scratch."
         )
 
     def skip_done(self, paths: Iterator[str | SkippedFile]) -> Iterator[list[Any]]:
         """Skip the paths that already have rows; yield those rows.
 
-        To be exhausted before the first :meth:`add`.
+        Must be exhausted before the first :meth:`add`.
         """
         self._file.seek(0)
         lines = _whole_lines(self._file)
@@ -106,15 +107,15 @@ class Journal:
             file = next(paths, None)
             if (path := None if file is None else path_of(file)) != row[0]:
                 found = "there are fewer files now" if path is None else f"now it is {path!r}"
-                raise self._another_run(f"of other files: number {number} was {row[0]!r}, {found}")
+                raise self._another_run(f"on other files: number {number} was {row[0]!r}, {found}")
             end += len(line)
             yield row
-        # Behind it may be half a row, written when the run was killed.
+        # A killed run may have left half a row at the end.
         self._file.seek(end)
         self._file.truncate()
 
     def add(self, rows: Iterable[list[Any]]) -> None:
-        """Save some rows, so that they survive a kill of the process."""
+        """Save some rows; they survive if the process is killed afterwards."""
         with named_in_errors(self.path):
             self._file.write(b"".join(map(_line, rows)))
             self._file.flush()
@@ -149,19 +150,20 @@ class Journal:
 def row_writer(
     stream: IO[str], form: Format, columns: Sequence[str]
 ) -> Callable[[list[Any]], Any]:
-    """Return the function that writes one row; a CSV has had its header by then."""
+    """Return a function that writes one row; the header of a CSV is written at once."""
     if form == "jsonl":
         return lambda row: print(json.dumps(dict(zip(columns, row, strict=True))), file=stream)
     return csv_rows(stream, columns)
 
 
 def require_pyarrow() -> Any:
-    """Import what writes Parquet, before anything is predicted."""
+    """Import pyarrow, to raise before anything is predicted if it is missing."""
     try:
         import pyarrow.parquet
     except ImportError as error:
         raise ImportError(
-            'Parquet needs pyarrow: pip install "skpneumo[parquet]". CSV needs nothing.'
+            'Parquet needs pyarrow: pip install "skpneumo[parquet]". Or use --format csv, which '
+            "needs no other package."
         ) from error
     return pyarrow
 
@@ -175,7 +177,7 @@ def _write_parquet(file: IO[bytes], columns: Sequence[str], rows: Iterator[list[
     with pyarrow.parquet.ParquetWriter(file, schema) as writer:
         while group := list(islice(rows, _ROWS_PER_GROUP)):
             for row in group:
-                # Parquet has no bytes that are not UTF-8, as a file name may.
+                # File names may contain bytes that are not UTF-8, which Parquet cannot store.
                 row[0] = row[0].encode("utf-8", "backslashreplace").decode()
             table = [dict(zip(columns, row, strict=True)) for row in group]
             writer.write_table(pyarrow.Table.from_pylist(table, schema))

@@ -1,4 +1,4 @@
-"""Names of a model's classes."""
+"""Names for the classes and predictions of a model."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 __all__ = ["class_names", "labels_at", "labels_of"]
 
-# The integers that load_chest_xray gives its two and its three classes.
+# The integers that load_chest_xray uses for its two and its three classes.
 NAMES = {(0, 1): ["NORMAL", "PNEUMONIA"], (0, 1, 2): ["NORMAL", "BACTERIA", "VIRUS"]}
 
 
@@ -19,14 +19,14 @@ def class_names(model: Any) -> list[str]:
 
 
 def labels_of(predicted: NDArray[Any], model: Any) -> NDArray[np.object_]:
-    """Name what a model's ``predict`` says."""
+    """Name the labels that a model predicted."""
     listed = np.asarray(model.classes_).tolist()
     names = np.array(class_names(model), dtype=object)
     return names[[listed.index(label) for label in predicted.tolist()]]
 
 
 def labels_at(threshold: float, probabilities: NDArray[Any], model: Any) -> NDArray[np.object_]:
-    """Label each row at a threshold for two classes, by the most probable one for more."""
+    """Name the label of each row: by a threshold for two classes, else the most probable."""
     names = np.array(class_names(model), dtype=object)
     if len(names) == 2:
         return names[(probabilities[:, 1] >= threshold).astype(int)]

@@ -32,15 +32,16 @@ def evaluated(model: Any, xrays: "Bunch", threshold: float | None = None) -> "pd
         probabilities = without_gate(model).predict_proba(xrays.filenames)
     else:
         raise ValueError(
-            f"A threshold is for models of two classes; this one has {list(model.classes_)}."
+            f"--threshold is for models of two classes; this one has {len(classes)}: "
+            f"{', '.join(map(str, classes))}. Leave it out."
         )
-    # Of two classes as the model says it: 1 - (1 - p) may lie just below p, and a threshold is
-    # often one of the scores.
+    # With two classes the probability is used as predicted: 1 - (1 - p) may lie just below p, and
+    # a threshold is often equal to one of the scores.
     binary = len(classes) == 2
     score = probabilities[:, 1] if binary else 1 - probabilities[:, ~positive].sum(axis=1)
     reasons = reasons_to_withhold(model, xrays.filenames)
     with warnings.catch_warnings():
-        # The table says what is undefined, and why.
+        # The table shows which metrics are undefined, and why.
         warnings.simplefilter("ignore", UndefinedMetricWarning)
         return evaluate_predictions(
             positive[xrays.target].astype(int),
@@ -55,7 +56,7 @@ def evaluated(model: Any, xrays: "Bunch", threshold: float | None = None) -> "pd
 
 
 def is_positive(xrays: "Bunch") -> "NDArray[np.bool_]":
-    """Mark which of the classes are positive; raise if that is not known."""
+    """Mark the positive classes; raise if they are not known."""
     import numpy as np
 
     from skpneumo._positive_class import positive_classes
@@ -66,6 +67,6 @@ def is_positive(xrays: "Bunch") -> "NDArray[np.bool_]":
 
 
 def printed(frame: Any, positive: str, metrics: Collection[str] | None = None) -> str:
-    """Format the frame for reading; recall is that of ``positive``."""
+    """Format the metrics as text; recall is that of ``positive``."""
     text: str = frame.formatted(metrics, positive)
     return text

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,17 @@ from skpneumo.cli._terminal import say
 from skpneumo.cli._training_record import provenance_of
 
 __all__ = [
+    "checksum",
     "find_model",
     "is_pickle",
     "load_model",
     "notice_of",
+    "origin_of",
     "refuse_to_overwrite",
     "save_model",
 ]
 
-# The model that ships with the package, where a command takes a model's file.
+# Word for the model that ships with the package, in place of a model file.
 PRETRAINED = "pretrained"
 
 _OF_PICKLES = {".joblib", ".pkl", ".pickle"}
@@ -29,14 +32,17 @@ _ONNX = ".onnx"
 
 
 def refuse_to_overwrite(path: Path, force: bool) -> None:
-    """Raise early, before hours of training or an earlier model are lost."""
+    """Raise early if a file cannot be written, before hours of training are lost."""
     if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder; name a file, such as one in it.")
+        raise IsADirectoryError(
+            f"{path} is a folder, but the output is a file. Name a file, for example one in it."
+        )
     if path.exists() and not force:
         raise FileExistsError(f"{path} exists already. Name another file, or add --force.")
     if not path.absolute().parent.is_dir():
         raise FileNotFoundError(
-            f"There is no folder {path.parent} to write {path.name} to; make it first."
+            f"There is no folder {path.parent} to write {path.name} to. Create it first, or name "
+            "another."
         )
 
 
@@ -46,9 +52,9 @@ def save_model(
     target_names: Sequence[str],
     provenance: Mapping[str, Any] | None = None,
 ) -> None:
-    """Save the model, its class names and where it comes from, completely or not at all.
+    """Save the model, its class names and its provenance, completely or not at all.
 
-    It is a pickle where the name of the file says so by its suffix, such as ``.joblib``.
+    Suffixes of pickles, such as ``.joblib``, select a pickle.
     """
     from skpneumo import persistence
 
@@ -64,7 +70,7 @@ def save_model(
 
 
 def find_model(model: Path) -> Path:
-    """Find the file of a model: the one that is named, or that of the model that ships."""
+    """Find the file of a model: the one named, or that of the model that ships."""
     if str(model) != PRETRAINED or model.exists():
         return model
     from skpneumo.recipes import pretrained_file
@@ -73,7 +79,7 @@ def find_model(model: Path) -> Path:
 
 
 def load_model(path: Path) -> Any:
-    """Load a fitted classifier, and say where its file asks for trust or has something to say."""
+    """Load a fitted classifier, and print the warnings that its file calls for."""
     from sklearn.base import BaseEstimator, is_classifier
     from sklearn.exceptions import NotFittedError
     from sklearn.utils.validation import check_is_fitted
@@ -81,27 +87,29 @@ def load_model(path: Path) -> Any:
     from skpneumo.cli._worth import recorded_uselessness
 
     if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder; name the model's file.")
+        raise IsADirectoryError(f"{path} is a folder, but a model is a file. Name the model file.")
     if not path.exists():
-        raise FileNotFoundError(f"There is no model file {path}. `skpneumo fit` makes one.")
+        raise FileNotFoundError(
+            f"There is no model file {path}. Check the path, or create one with `skpneumo fit`."
+        )
     if path.suffix.lower() == _ONNX:
         from skpneumo.persistence import OnnxClassifier
 
         model = OnnxClassifier(path).fit()
     else:
-        model = _unpickled(path) if is_pickle(path) else _loaded(path)
+        model = _load_pickle(path) if is_pickle(path) else _load_without_pickle(path)
     known = isinstance(model, BaseEstimator) and is_classifier(model)
     if not (known and hasattr(model, "predict_proba")):
         raise ValueError(
-            f"{path} holds a {type(model).__name__}, not a classifier that takes X-ray files. "
-            "`skpneumo fit` makes one."
+            f"{path} contains a {type(model).__name__}, not a classifier of X-ray files. Create "
+            "one with `skpneumo fit`."
         )
     try:
         check_is_fitted(model)
     except NotFittedError as error:
         raise ValueError(
-            f"{path} holds a {type(model).__name__} that has not been fitted. "
-            "Fit it before saving it, or use `skpneumo fit`."
+            f"{path} contains a {type(model).__name__} that has not been fitted. Create a fitted "
+            "model with `skpneumo fit`."
         ) from error
     if notice := notice_of(model):
         say(f"skpneumo: {path.name}: {notice}", file=sys.stderr)
@@ -110,32 +118,46 @@ def load_model(path: Path) -> Any:
 
 
 def notice_of(model: Any) -> str:
-    """Give what a model says that it is not, in one line that no terminal obeys; "" if nothing."""
+    """Get a model's notice of what it is not for, in one line without control characters."""
     notice = provenance_of(model).get("notice", "")
     text = notice if isinstance(notice, str) else ""
     return "".join(each if each.isprintable() else " " for each in text[:_LONGEST_NOTICE])
 
 
+def checksum(path: Path) -> str:
+    """Compute the SHA-256 of a file."""
+    with open(path, "rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
+def origin_of(path: Path, model: Any) -> dict[str, str]:
+    """Describe where a loaded model comes from, for a report or a card."""
+    origin = {"model file": path.name, "SHA-256 of the model file": checksum(path)}
+    if notice := notice_of(model):
+        origin["what the model is not"] = notice
+    return origin
+
+
 def is_pickle(path: Path) -> bool:
-    """Whether a file is to be unpickled: never one with our suffix, whatever is in it."""
+    """Tell whether to unpickle a file: never one with our suffix, whatever its contents."""
     if path.suffix.lower() == _SUFFIX or not path.is_file():
         return False
     with open(path, "rb") as file:
         return file.read(len(_ZIP)) != _ZIP
 
 
-def _loaded(path: Path) -> Any:
+def _load_without_pickle(path: Path) -> Any:
     from skpneumo import persistence
 
     return persistence.load_model(path)
 
 
-def _unpickled(path: Path) -> Any:
+def _load_pickle(path: Path) -> Any:
     import joblib
 
     say(
-        f"skpneumo: {path} is a pickle: loading it runs whatever its writer put into it. Load it "
-        f"only if you trust them. `skpneumo fit` writes {_SUFFIX} files, which run nothing.",
+        f"skpneumo: {path} is a pickle: loading it can run any code. Load it only if you trust "
+        f"its author. `skpneumo fit` writes {_SUFFIX} files, which run no code.",
         file=sys.stderr,
     )
     try:
@@ -145,5 +167,5 @@ def _unpickled(path: Path) -> Any:
     except Exception as error:  # unpickling a wrong file can raise anything
         raise ValueError(
             f"{path} is not a model file, or was saved with other versions of the packages "
-            f"({type(error).__name__}). `skpneumo fit` makes one."
+            f"({type(error).__name__}). Create one with `skpneumo fit`."
         ) from error

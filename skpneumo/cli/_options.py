@@ -24,9 +24,11 @@ __all__ = [
 ]
 
 
-def _no_zero(_: Any, number: int) -> None:
+def _refuse_zero(_: Any, number: int) -> None:
     if number == 0:
-        raise ValueError("There is no work without a thread; name 1 or more, or -1 for all.")
+        raise ValueError(
+            "At least one thread is needed; give 1 or more, or -1 for one for each processor."
+        )
 
 
 Out = Annotated[Path, Parameter(name=("--out", "-o"))]
@@ -34,10 +36,10 @@ Force = Annotated[bool, Parameter(negative="", show_default=False)]
 Verbose = Annotated[bool, Parameter(alias="-v", negative="", show_default=False)]
 
 RecallFloor = Annotated[float | None, Parameter(validator=Number(gt=0, lt=1))]
-# Of files of more than 8 bits that do not say it.
+# Value of white in files of more than 8 bits that do not store it.
 White = Annotated[float | None, Parameter(validator=Number(gt=0))]
-# The same default everywhere: a thread for each processor.
-NJobs = Annotated[int, Parameter(validator=_no_zero)]
+# Number of threads; every command uses one for each processor by default.
+NJobs = Annotated[int, Parameter(validator=_refuse_zero)]
 
 # Options for reading a collection are listed after the command's own.
 _READING = Group("How the X-rays are read", sort_key=0.5)
@@ -47,7 +49,7 @@ Flag = Annotated[bool, Parameter(negative="", show_default=False)]
 
 @dataclass(frozen=True)
 class CollectionOptions:
-    """Where images, labels, patients and splits are.
+    """Where to find images, labels, patients and splits.
 
     Parameters
     ----------
@@ -63,7 +65,7 @@ class CollectionOptions:
     sheet
         Sheet of an Excel table. Default: the first.
     separator
-        What stands between several findings in a cell of the table.
+        Text between several findings in a cell of the table.
     split
         With a table, the column with the splits. Default: split, if there is such a column.
         With a folder, the split to use, as --part.
@@ -75,16 +77,16 @@ class CollectionOptions:
         several times. Default: inferred from the names of all classes.
     patient_pattern
         Regular expression with a group that matches the patient in a path; or nih, chexpert,
-        mimic, padchest, rsna; or folder, where each patient has a folder.
+        mimic, padchest or rsna, for the names of these collections; or folder, if each patient has
+        a folder.
     hold_out
-        Fraction of the images to hold out, by whole patients; where there are splits, of the
-        training split. Training leaves them out and evaluation uses only them. The same fraction
-        always holds out the same patients. Default: 0, but 0.2 for `skpneumo fit` where there are
-        no splits.
+        Fraction of the images to hold out, by whole patients; of the training split, if there are
+        splits. Training leaves them out, and evaluation uses only them. The same fraction always
+        holds out the same patients. Default: 0, but 0.2 for `skpneumo fit` if there are no splits.
     top_folders
-        What the folders above the class folders are, where their names do not tell.
+        What the folders above the class folders are, if it is not clear from their names.
     leave_out
-        Name of folders to skip, such as masks. May be given several times.
+        Name of a folder to skip, such as masks. May be given several times.
     drop_incomplete
         Drop rows of the table whose file or label is missing.
     """
@@ -106,13 +108,13 @@ class CollectionOptions:
 
 
 def require_source(given: object, options: CollectionOptions, what: str) -> None:
-    """Raise a usage error if neither files nor a table were given."""
+    """Raise a usage error if neither files nor a table are given."""
     if not given and options.table is None:
-        raise CycloptsError(msg=f"{what} is missing, and so is --table FILE. Name one of them.")
+        raise CycloptsError(msg=f"Neither {what} nor --table FILE is given. Name one of them.")
 
 
 def as_arguments(folder: Path | None, options: CollectionOptions, *without: str) -> str:
-    """Write what reads a collection as it is typed, but for some of the options.
+    """Write the arguments that read a collection, except some of the options.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Rows with a model's predictions for X-ray files; unreadable files get a row as well."""
+"""Make rows with a model's predictions for X-ray files, and with errors of unreadable ones."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,10 +17,11 @@ __all__ = ["predicted_rows", "unreadable"]
 def predicted_rows(
     model: Any, batch: Sequence[str | SkippedFile], threshold: float | None = None
 ) -> list[list[Any]]:
-    """Predict a batch, at the model's own threshold if None is given; bad files become rows.
+    """Predict a batch, by default at the model's own threshold; unreadable files get rows too.
 
-    A row is the path, the probabilities, the label, with an input gate why it is withheld, and
-    the error. What is withheld has no probabilities and no label unless the gate only warns.
+    A row has the path, the probabilities, the label, with an input gate the reason for
+    withholding, and the error. A withheld image has no probabilities and no label, unless the gate
+    only warns.
     """
     from skpneumo._responses import reasons_to_withhold
     from skpneumo.fitted import gate_of
@@ -85,6 +86,6 @@ def _in_one_line(error: Exception) -> str:
 
 
 def unreadable(n_bad: int, n: int) -> str:
-    """Say how many files could not be read."""
+    """Write how many files could not be read."""
     why = "its row says why" if n_bad == 1 else "their rows say why"
     return f"{n_bad:,} of {counted(n, 'file')} could not be read; {why}."

@@ -1,4 +1,4 @@
-"""The search of ``tune`` and ``demo``: recall first, among candidates that are nearly the best."""
+"""The search of ``tune`` and ``demo``: the highest recall among candidates near the best."""
 
 import warnings
 from pathlib import Path
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from skpneumo.tuning import ResumableGridSearchCV, ResumableRandomizedSearchCV
 
-__all__ = ["GRID", "figure_of", "recall_search", "table_of", "useless_out_of_fold"]
+__all__ = ["GRID", "metric_with_interval", "recall_search", "table_of", "useless_out_of_fold"]
 
 GRID: dict[str, list[Any]] = {
     "cnn__dropout": [0.0, 0.2],
@@ -27,7 +27,7 @@ def recall_search(
     random_state: int,
     store: Path | None = None,
 ) -> "ResumableGridSearchCV | ResumableRandomizedSearchCV":
-    """Set up a search over a grid, or over some candidates of it, in patient-grouped folds."""
+    """Create a search over a grid, or over some of its candidates, in patient-grouped folds."""
     from sklearn.metrics import make_scorer, recall_score
 
     from skpneumo import PatientKFold
@@ -57,11 +57,11 @@ def recall_search(
 
 
 def table_of(search: Any, xrays: "Bunch") -> "pd.DataFrame":
-    """Return one row per candidate, best first, the chosen one marked.
+    """Make a table with one row per candidate, best first, and the chosen one marked.
 
-    Recall and specificity are those of all folds' images together, each predicted by the model
-    that was not trained on it, with their intervals over patients: the deviation between folds
-    would be no interval, for folds share most of their training and know nothing of patients.
+    Recall and specificity are those of the images of all folds together, each predicted by the
+    model that was not trained on it, with intervals over patients. The standard deviation between
+    folds would not give an interval: folds share most of their training images.
     """
     import numpy as np
     import pandas as pd
@@ -82,7 +82,7 @@ def table_of(search: Any, xrays: "Bunch") -> "pd.DataFrame":
 
 
 def useless_out_of_fold(search: Any, xrays: "Bunch") -> str:
-    """Say why the chosen candidate is useless out of fold; "" if it is not."""
+    """Explain why the chosen candidate is useless out of fold; "" if it is not."""
     from skpneumo.evaluation import why_useless
 
     predicted = search.predictions_
@@ -91,14 +91,14 @@ def useless_out_of_fold(search: Any, xrays: "Bunch") -> str:
 
 
 def _pooled(predicted: "pd.DataFrame", xrays: "Bunch") -> "pd.DataFrame":
-    """Evaluate a candidate's predictions of all folds together."""
+    """Evaluate a candidate's predictions on all folds together."""
     from sklearn.exceptions import UndefinedMetricWarning
 
     from skpneumo.evaluation import evaluate_predictions
 
     rows = predicted["row"].to_numpy()
     with warnings.catch_warnings():
-        # Precision has no value where every image is called NORMAL, and is not asked for.
+        # Precision is undefined if every prediction is NORMAL, and is not used here.
         warnings.simplefilter("ignore", UndefinedMetricWarning)
         return evaluate_predictions(
             xrays.target[rows],
@@ -110,7 +110,7 @@ def _pooled(predicted: "pd.DataFrame", xrays: "Bunch") -> "pd.DataFrame":
         )
 
 
-def figure_of(row: Any, metric: str, *, with_size: bool = True) -> str:
+def metric_with_interval(row: Any, metric: str, *, with_size: bool = True) -> str:
     """Write a metric of a row of the table with its interval."""
     from skpneumo._formatting import with_interval
 

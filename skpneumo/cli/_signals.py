@@ -1,4 +1,4 @@
-"""Handle signals that end a command, and return the status that a shell expects."""
+"""End a command by a signal, with the exit status that a shell expects."""
 
 import signal
 import sys
@@ -11,30 +11,30 @@ from skpneumo.cli._terminal import say
 
 __all__ = ["received_signal", "run_until_signal"]
 
-# Whoever presses Ctrl-C knows it; SIGTERM comes from elsewhere.
+# Ctrl-C needs no message; SIGTERM was sent by another process.
 _WORDS = {signal.SIGINT: "", signal.SIGTERM: "terminated"}
 
 _received: list[int] = []
 
 
 def received_signal() -> bool:
-    """Tell whether a signal ended the command, whatever error a library made of it."""
+    """Tell whether a signal ended the command, even if a library turned it into an error."""
     return bool(_received)
 
 
 def run_until_signal(run: Callable[[], int]) -> int:
     """Run a command and return its status, or that of the signal that ended it.
 
-    An interrupt becomes ``KeyboardInterrupt``, as ever, and SIGTERM too, so that files are
-    removed and workers ended. During an import that may turn into any error: NumPy and
-    TensorFlow raise ``ImportError`` where it meets their compiled parts.
+    SIGTERM raises ``KeyboardInterrupt`` as an interrupt does, so that temporary files are removed
+    and workers ended. During an import it may turn into another error: NumPy and TensorFlow raise
+    ``ImportError`` if it occurs in their compiled parts.
     """
     _received.clear()
     previous = _listen()
     try:
         status = run()
     except KeyboardInterrupt:
-        _received.append(signal.SIGINT)  # if it was not by a signal
+        _received.append(signal.SIGINT)  # if no signal raised it
     except BaseException:
         if not _received:
             raise
@@ -49,14 +49,15 @@ def run_until_signal(run: Callable[[], int]) -> int:
 
 
 def _listen() -> dict[int, Any]:
-    """Set our handler where there is the default one; return those that it replaces."""
+    """Replace default signal handlers by ours; return the replaced ones."""
     if current_thread() is not main_thread():
         return {}
     defaults = (signal.SIG_DFL, signal.default_int_handler)
     replaced: dict[int, Any] = {
         number: handler
         for number in _WORDS
-        # Ignored by a shell in the background, or handled by a program that calls this one.
+        # Other handlers are those of a shell's background job, or of a program that calls this
+        # one.
         if (handler := signal.getsignal(number)) in defaults
     }
     for number in replaced:

@@ -35,9 +35,9 @@ _PACKAGES = (
     "lmdb",
     "distributed",
 )
-_WITHOUT_NEWS = {"jax", "torch", "lmdb", "distributed"}  # whoever lacks them need not care
+_WITHOUT_NEWS = {"jax", "torch", "lmdb", "distributed"}  # optional, so not listed as missing
 
-# Flags of /proc/cpuinfo that decide how fast a network is, as people call them.
+# Flags of /proc/cpuinfo that decide how fast a network is, and their usual names.
 _INSTRUCTIONS = {
     "avx2": "AVX2",
     "avx512f": "AVX-512",
@@ -46,15 +46,15 @@ _INSTRUCTIONS = {
     "avx512_bf16": "AVX512-BF16",
     "amx_bf16": "AMX-BF16",
 }
-# With one of them TensorFlow takes oneDNN's convolutions by itself.
+# With any of these, TensorFlow uses oneDNN's convolutions by default.
 _ONEDNN_BY_DEFAULT = {"AVX-VNNI", "AVX512-VNNI", "AVX512-BF16", "AMX-BF16"}
 _FEW_CORES = 4
-_CLEARLY = 1.15  # times faster; below it, runs differ by as much from each other
+_CLEARLY = 1.15  # times faster; runs of the same code differ by less
 
 
 @dataclass(frozen=True)
 class MachineFacts:
-    """The processor, the memory, and what decodes images."""
+    """Facts about the processor, the memory and the image decoders."""
 
     processor: str
     cores: int
@@ -66,7 +66,7 @@ class MachineFacts:
     nvidia_driver: bool
 
     def lines(self) -> dict[str, str]:
-        """Format it for reading."""
+        """Format the facts for reading."""
         return {
             "processor": f"{self.processor}, {', '.join(self.instructions) or 'no known flags'}",
             "usable cores": str(self.cores),
@@ -79,7 +79,7 @@ class MachineFacts:
 
 @dataclass(frozen=True)
 class BackendFacts:
-    """The backend and its devices."""
+    """Facts about the backend and its devices."""
 
     name: str
     devices: tuple[str, ...]
@@ -90,8 +90,8 @@ class BackendFacts:
     bfloat16_speed: float | None  # how many times as fast as float32
 
     def lines(self) -> dict[str, str]:
-        """Format it for reading."""
-        speed = "not computed by this backend here"
+        """Format the facts for reading."""
+        speed = "not supported by this backend"
         if self.bfloat16_speed is not None:
             speed = f"{self.bfloat16_speed:.2f} times as fast as float32, in one convolution"
         return {
@@ -116,7 +116,7 @@ def versions() -> dict[str, str]:
 
 
 def machine_facts() -> MachineFacts:
-    """Look at the machine, without starting a backend."""
+    """Collect facts about the machine, without starting a backend."""
     from PIL import features
 
     name, flags = processor()
@@ -133,7 +133,7 @@ def machine_facts() -> MachineFacts:
 
 
 def backend_facts() -> BackendFacts:
-    """Start the backend and ask it."""
+    """Start the backend, and collect facts about it."""
     from skpneumo.classifiers.engine import (
         backend_name,
         device_memory_grows,
@@ -144,12 +144,12 @@ def backend_facts() -> BackendFacts:
     devices = device_names()
     has_gpu = any(kind in device.lower() for device in devices for kind in ("gpu", "cuda"))
     takes_all = has_gpu and not device_memory_grows()
-    memory = "all taken by the first process" if takes_all else "grows as needed"
+    memory = "all allocated by the first process" if takes_all else "grows as needed"
     return BackendFacts(
         name=backend_name(),
         devices=devices,
         has_gpu=has_gpu,
-        memory_growth=memory if has_gpu else "no device with its own",
+        memory_growth=memory if has_gpu else "no device with memory of its own",
         takes_all_memory=takes_all,
         chosen=dtype_policy("auto").replace("mixed_", ""),
         bfloat16_speed=_bfloat16_speed(),
@@ -161,7 +161,7 @@ def cache_facts(folder: Path) -> tuple[dict[str, str], bool]:
     from skpneumo.loading import DecodeCache, DecodeCacheError
 
     if not folder.exists():
-        return {"folder": f"{folder} is not there; the first loader makes it"}, True
+        return {"folder": f"{folder} does not exist yet; the first loader creates it"}, True
     try:
         info = DecodeCache(folder).info()
     except (DecodeCacheError, ImportError) as error:
@@ -175,48 +175,53 @@ def cache_facts(folder: Path) -> tuple[dict[str, str], bool]:
 
 
 def remarks(machine: MachineFacts, backend: BackendFacts) -> list[str]:
-    """List what slows training down here, each with its remedy."""
+    """List what slows training down on this machine, each with a remedy."""
     found = []
     if not backend.has_gpu:
         if machine.nvidia_driver:
             found.append(
-                f"There is an Nvidia driver, but {backend.name} sees no GPU, so networks are "
-                "trained on the processor. Install that backend with CUDA, and see whether "
-                "CUDA_VISIBLE_DEVICES hides the device."
+                f"There is an Nvidia driver, but {backend.name} finds no GPU, so networks are "
+                f"trained on the processor. Install {backend.name} with CUDA, and check that "
+                "CUDA_VISIBLE_DEVICES does not hide the device."
             )
         if machine.cores < _FEW_CORES:
             found.append(
-                f"{machine.cores} cores decode and train. Take smaller images, "
-                "ImageLoader(cache=DIR) so that each file is decoded once, and "
-                "ResumableHalvingGridSearchCV in place of a full grid."
+                f"Only {machine.cores} cores decode images and train. Use smaller images "
+                "(--size), and in Python ImageLoader(cache=DIR), which decodes each file once, "
+                "and ResumableHalvingGridSearchCV instead of a full grid."
             )
         if machine.load > 1.5 * machine.cores:
             found.append(
-                f"Something else is running: {machine.load:.1f} processes on {machine.cores} "
-                "cores. Times measured now are too long."
+                f"Other programs are running: {machine.load:.1f} processes on {machine.cores} "
+                "cores. Times measured now are too long. Stop them, or wait."
             )
         if backend.name != "tensorflow":
             found.append(
-                f"On a processor {backend.name} trains slower than TensorFlow, and batch "
-                "normalisation is not fused. Set KERAS_BACKEND=tensorflow; fitted pipelines load "
-                "on either."
+                f"On a processor {backend.name} trains more slowly than TensorFlow, and does not "
+                "fuse batch normalisation. Set KERAS_BACKEND=tensorflow; saved models load with "
+                "either backend."
             )
         if backend.name == "tensorflow":
             found += _remarks_on_onednn(machine)
         if machine.instructions and "AVX2" not in machine.instructions:
-            found.append("The processor has no AVX2; convolutions are slow and nothing helps.")
+            found.append(
+                "The processor has no AVX2, so convolutions are slow. Use another machine."
+            )
     if backend.takes_all_memory:
         found.append(
-            "The first process takes all memory of the GPU, so that a second one fails. For "
-            "n_jobs > 1 search with device_slots, or let memory grow."
+            "The first process allocates all memory of the GPU, so a second one fails. To search "
+            "with n_jobs > 1 in Python, set device_slots, or let memory grow."
         )
     found += _remarks_on_precision(backend)
     if not machine.turbo_jpeg:
-        found.append("Pillow was built without libjpeg-turbo. Install Pillow's wheel.")
+        found.append(
+            "Pillow was built without libjpeg-turbo, so JPEGs are decoded slowly. Install Pillow "
+            "from its wheel."
+        )
     if not machine.disk_cache:
         found.append(
             "Decoded images cannot be cached between runs: pip install "
-            '"skpneumo[cache]", then ImageLoader(cache=DIR).'
+            '"skpneumo[cache]", then use ImageLoader(cache=DIR) in Python.'
         )
     return found
 
@@ -224,15 +229,13 @@ def remarks(machine: MachineFacts, backend: BackendFacts) -> list[str]:
 def _remarks_on_onednn(machine: MachineFacts) -> list[str]:
     asked = os.environ.get("TF_ENABLE_ONEDNN_OPTS")
     if asked == "0":
-        return [
-            "TF_ENABLE_ONEDNN_OPTS=0 switches the fast convolutions of TensorFlow off. Remove it."
-        ]
+        return ["TF_ENABLE_ONEDNN_OPTS=0 turns TensorFlow's fast convolutions off. Unset it."]
     known = set(machine.instructions)
     if asked is None and "AVX2" in known and not _ONEDNN_BY_DEFAULT & known:
         return [
-            "TensorFlow leaves oneDNN's convolutions off on this processor, though a step of a "
-            "network may take a third to a half less with them. Set TF_ENABLE_ONEDNN_OPTS=1 "
-            "before Python starts; results differ by rounding."
+            "TensorFlow does not use oneDNN's convolutions on this processor, although they may "
+            "make a training step faster by a third to a half. Set TF_ENABLE_ONEDNN_OPTS=1 in the "
+            "environment; results differ by rounding."
         ]
     return []
 
@@ -244,18 +247,18 @@ def _remarks_on_precision(backend: BackendFacts) -> list[str]:
     if backend.chosen == "float32" and speed > _CLEARLY:
         return [
             f'precision="auto" is float32 here, but bfloat16 is {speed:.1f} times as fast in a '
-            'convolution. Try precision="bfloat16", and compare the scores.'
+            'convolution. Try precision="bfloat16" in Python, and compare the scores.'
         ]
     if backend.chosen == "bfloat16" and speed < 1 / _CLEARLY:
         return [
             f'precision="auto" is bfloat16 here, which was {speed:.2f} times as fast as float32 '
-            'in a convolution. If the machine was quiet, set precision="float32".'
+            'in a convolution. If no other program was running, set precision="float32" in Python.'
         ]
     return []
 
 
 def _bfloat16_speed() -> float | None:
-    """Time one convolution in both precisions, in turns; None where there is no bfloat16."""
+    """Time one convolution in both precisions, alternating; None without bfloat16."""
     import keras
     import numpy as np
 
@@ -279,6 +282,6 @@ def _bfloat16_speed() -> float | None:
                 seconds[dtype].append(time.perf_counter() - start)
     except (RuntimeError, TypeError, ValueError, NotImplementedError):
         return None
-    # The first ones compile.
+    # The first two runs compile.
     plain, half = (statistics.median(times[2:]) for times in seconds.values())
     return plain / half

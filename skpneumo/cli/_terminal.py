@@ -1,4 +1,4 @@
-"""What the commands print, which may hold names of files, classes and models."""
+"""Print text that may contain names of files, classes and models."""
 
 from typing import IO, Any
 
@@ -8,5 +8,5 @@ __all__ = ["say"]
 
 
 def say(*values: Any, file: IO[str] | None = None, flush: bool = False) -> None:
-    """Print as the built-in does, but for control characters, which are escaped."""
+    """Print like the built-in function, with control characters escaped."""
     print(printable(" ".join(map(str, values))), file=file, flush=flush)

@@ -1,4 +1,4 @@
-"""Whom a model was trained on, as its file remembers it: salted hashes, without names."""
+"""Record in a model file, as salted hashes without names, what the model was trained on."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -13,47 +13,47 @@ if TYPE_CHECKING:
 __all__ = ["Seen", "TrainingRecord", "provenance_of"]
 
 _KEY = "training record"
-_DIGEST_SIZE = 8  # bytes: no two of a million images are mistaken for each other
+_DIGEST_SIZE = 8  # bytes: enough to tell a million images apart
 
 
 def provenance_of(model: Any) -> dict[str, Any]:
-    """Give what a model file says of where the model comes from; nothing if it says nothing."""
+    """Get the provenance that is saved with a model; empty if there is none."""
     provenance: dict[str, Any] = getattr(model, "provenance_", {})
     return provenance
 
 
 @dataclass(frozen=True)
 class Seen:
-    """Which images a model was trained on: the image itself, or another of the same patient."""
+    """Masks of the images that a model was trained on, and of those of the same patients."""
 
     image: "NDArray[np.bool_]"
     patient: "NDArray[np.bool_]"
 
     @property
     def either(self) -> "NDArray[np.bool_]":
-        """Both together."""
+        """Images that were trained on, or whose patient was."""
         return self.image | self.patient
 
 
 @dataclass(frozen=True)
 class TrainingRecord:
-    """What a model file remembers of its training.
+    """Record of a model's training data.
 
     Attributes
     ----------
     images, patients : list of str
-        Hashes of the files' contents, and of the names of those patients who are known. They
-        are salted, so that the files of two models do not tell whether they share a patient.
+        Hashes of the contents of the files, and of the names of the known patients. They are
+        salted, so that the files of two models do not reveal whether they share a patient.
     salt : str
-        For both.
+        Salt of both.
     n_images, n_patients : int
-        How many there were.
+        Number of images and of patients.
     n_updates : int
-        Updates of the weights.
+        Number of updates of the weights.
     hold_out : float
         Share of the images that were held out; 0 if none were.
     useless : str
-        Why the model is useless, as far as its training could tell; "" if it is not.
+        Why the model is useless, as far as was known after training; "" if it is not.
     """
 
     images: list[str]
@@ -67,9 +67,9 @@ class TrainingRecord:
 
     @classmethod
     def of(cls, xrays: Any, *, n_updates: int, hold_out: float, useless: str) -> "TrainingRecord":
-        """Remember a collection: its files, and the patients who are known."""
+        """Record a collection: its files and its known patients."""
         contents = [_content(path) for path in xrays.filenames]
-        # From the images alone, so that the same training makes the same file.
+        # Computed from the images, so that the same training writes the same file.
         salt = blake2b("".join(sorted(map(str, contents))).encode(), digest_size=16).hexdigest()
         return cls(
             sorted({_hashed(each, salt) for each in contents if each}),
@@ -84,12 +84,12 @@ class TrainingRecord:
 
     @classmethod
     def from_dict(cls, provenance: dict[str, Any]) -> "TrainingRecord | None":
-        """Read it from what a model file says; None if the file does not say."""
+        """Read the record from a model's provenance; None if it has none."""
         known = provenance.get(_KEY)
         return None if known is None else cls(**known)
 
     def as_dict(self) -> dict[str, Any]:
-        """Give it as a model file saves it: numbers and text."""
+        """Convert the record to numbers and text for a model file."""
         return {_KEY: asdict(self)}
 
     def seen(self, paths: Sequence[str], patients: "pd.Series[Any] | None") -> Seen:
@@ -119,7 +119,7 @@ def _is_given(patient: Any) -> bool:
 
 
 def _content(path: str) -> str:
-    """Digest of a file; "" of one that cannot be read, which whoever decodes it reports."""
+    """Hash the contents of a file; "" if it cannot be read, which decoding it reports."""
     try:
         with open(path, "rb") as file:
             return blake2b(file.read(), digest_size=16).hexdigest()

@@ -1,4 +1,4 @@
-"""How many updates of its weights a network gets, and how many it needs."""
+"""Count the updates of a network's weights, and compare them with the number it needs."""
 
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["fewest_updates", "fits_line", "n_updates", "updates_line"]
 
-# With a tenth of them the recommended network has learned next to nothing.
+# After a tenth of these the recommended network has learned next to nothing.
 _FEWEST = 1000
 
 
@@ -34,7 +34,7 @@ def n_updates(pipeline: Any, X: Any, y: Any) -> int:
 
 
 def fewest_updates(pipeline: Any) -> int:
-    """Give the updates below which a network learns next to nothing; 0 if none are known."""
+    """Get the number of updates below which a network learns next to nothing; 0 if unknown."""
     from skpneumo import CNNClassifier
 
     networks = networks_of(pipeline)
@@ -43,12 +43,12 @@ def fewest_updates(pipeline: Any) -> int:
 
 
 def fits_line(model: Any, xrays: "Bunch") -> str:
-    """Say how many models a recall floor takes; raises if the patients are too few for it."""
+    """Write how many models a recall floor needs; raise if there are too few patients for it."""
     import numpy as np
     from sklearn.base import clone
 
     names = np.asarray(xrays.target_names)
-    # By their names, so that an error names the class as the user does.
+    # Labels are replaced by names, so that an error shows the name of the class.
     floor = clone(model).set_params(pos_label=str(names[1]))
     n = floor.n_fits(xrays.X, names[np.asarray(xrays.target)])
     if n == 1:
@@ -57,14 +57,14 @@ def fits_line(model: Any, xrays: "Bunch") -> str:
             "patients, which training leaves out."
         )
     return (
-        f"A recall floor of {model.recall:g} takes {n} models, each trained without a part of the "
+        f"A recall floor of {model.recall:g} needs {n} models, each trained without a part of the "
         f"patients: about {n} times as long as one. The threshold is chosen on the patients that "
         "each has not seen."
     )
 
 
 def updates_line(pipeline: Any, X: Any, y: Any, *, any_recipe: bool = False) -> str:
-    """Say it in a line, with the remedy where there are too few.
+    """Write the number of images and updates in one line, with a remedy if they are too few.
 
     With ``any_recipe`` the command has the option --recipe.
     """
@@ -75,8 +75,8 @@ def updates_line(pipeline: Any, X: Any, y: Any, *, any_recipe: bool = False) -> 
     if n >= least:
         return f"{said}" + (f" (at least {least:,} are needed)." if least else ".")
     epochs = ceil(networks_of(pipeline)[0].epochs * least / n)
-    pretrained = ", or take a pretrained one: --recipe DenseNet121" if any_recipe else ""
+    pretrained = ", or a pretrained network with --recipe DenseNet121" if any_recipe else ""
     return (
-        f"{said}: too few. Convolutions that begin from scratch need at least {least:,}. Give it "
-        f"more images or --epochs {epochs}{pretrained}."
+        f"{said}: too few. A network trained from scratch needs at least {least:,}. Add images, "
+        f"or use --epochs {epochs}{pretrained}."
     )

@@ -1,4 +1,4 @@
-"""What is wrong with the usage of a command, in a line that ends with where there is help."""
+"""Describe usage errors in one line that ends with a pointer to the help."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import fields
@@ -18,17 +18,17 @@ from cyclopts import (
 )
 
 from skpneumo.cli._options import CollectionOptions
-from skpneumo.cli._xray_files import is_no_file
+from skpneumo.cli._xray_files import looks_like_option
 
-__all__ = ["said_of", "unknown_option"]
+__all__ = ["unknown_option", "usage_message"]
 
 _NUMBERS = {"int": "a whole number", "float": "a number"}
-# What people call it who have not read the help.
+# Words that a user may try instead of a command's name.
 _SYNONYMS = {"train": "fit", "test": "evaluate", "search": "tune", "classify": "predict"}
 
 
-def said_of(error: CycloptsError, commands: Collection[str]) -> str:
-    """Say in a line what is wrong, what was probably meant, and where there is help."""
+def usage_message(error: CycloptsError, commands: Collection[str]) -> str:
+    """Describe what is wrong, what was probably meant, and how to get help."""
     if isinstance(error, UnknownCommandError):
         return _unknown_command(list(error.unused_tokens or [""]), commands)
     command = next((each for each in error.command_chain or () if each in commands), "")
@@ -37,7 +37,7 @@ def said_of(error: CycloptsError, commands: Collection[str]) -> str:
 
 
 def unknown_option(given: str, options: Iterable[str]) -> str:
-    """Say that there is no such option, and which one is like it."""
+    """Write that there is no such option, and which one is similar."""
     meant = _like(given, options)
     return f"There is no option {given}." + (f" Did you mean {meant}?" if meant else "")
 
@@ -60,13 +60,13 @@ def _unknown_command(tokens: list[str], commands: Collection[str]) -> str:
 
 
 def _message(error: CycloptsError, command: str, commands: Collection[str]) -> str:
-    """What is wrong, in the words of a user who knows neither Python nor the parser."""
+    """Describe what is wrong without terms of Python or of the parser."""
     if error.msg is not None:
         return str(error)
     match error:
         case UnknownOptionError():
             own = [name for each in error.argument_collection for name in each.names]
-            said = unknown_option(_written(error.token), own)
+            said = unknown_option(_as_typed(error.token), own)
             return (
                 said
                 if "Did you mean" in said
@@ -88,10 +88,10 @@ def _unused(error: UnusedCliTokensError, command: str) -> str:
     given = list(error.root_input_tokens or [])
     arguments = _arguments(command)
     what = f"no argument but {' '.join(arguments)}" if arguments else "only options"
-    said = f"There is no place for {' '.join(unused)}: skpneumo {command} takes {what}."
+    said = f"Unexpected argument {' '.join(unused)}: skpneumo {command} takes {what}."
     for before in given[: given.index(unused[0])] if unused[0] in given else []:
         if before.startswith("-") and not before.startswith("--") and len(before) > 2:
-            # As -out, of which -o takes the rest for its value.
+            # Such as -out, which is -o with the value "ut".
             return (
                 f"{said} {before} is {before[:2]} with the value {before[2:]}; an option of "
                 f"several letters is written -{before}."
@@ -124,15 +124,15 @@ def _refused(error: ValidationError, command: str) -> str:
     tokens, reason = error.argument.tokens, error.exception_message
     if tokens[0].keyword:
         return f"{tokens[0].keyword} {tokens[0].value}: {reason[:1].lower()}{reason[1:]}"
-    # Among files, which may begin as an option does.
-    given = next((str(each.value) for each in tokens if is_no_file(str(each.value))), "")
+    # The arguments are files, whose names may begin like an option.
+    given = next((str(each.value) for each in tokens if looks_like_option(str(each.value))), "")
     if not given:
         return reason
     return f"{unknown_option(given, _options(command))} A file of that name is ./{given}."
 
 
 def _kind(hint: Any) -> str:
-    """The kind of a value in words; "" for what can be any text."""
+    """Describe the kind of value expected; "" if any text is allowed."""
     choices = [each for each in (hint, *get_args(hint)) if get_origin(each) is Literal]
     if choices:
         return _listed(list(map(str, get_args(choices[0]))), "or")
@@ -140,12 +140,12 @@ def _kind(hint: Any) -> str:
     return next((words for name, words in _NUMBERS.items() if name in names), "")
 
 
-def _written(token: Any) -> str:
+def _as_typed(token: Any) -> str:
     return str(token.keyword or token.value)
 
 
 def _like(given: str, options: Iterable[str]) -> str:
-    """The option that was probably meant, if any is much like it."""
+    """Find the option that was probably meant; "" if none is similar."""
     plain = {each.strip("-"): each for each in options if each.startswith("--")}
     wanted = given.partition("=")[0].strip("-").replace("_", "-").lower()
     if not wanted:
@@ -156,15 +156,15 @@ def _like(given: str, options: Iterable[str]) -> str:
 
 
 def _elsewhere(token: Any, command: str, commands: Collection[str]) -> str:
-    """Which other commands have the option that this one lacks."""
-    wanted = _written(token).partition("=")[0]
+    """Name the other commands that have an option."""
+    wanted = _as_typed(token).partition("=")[0]
     having = [name for name in commands if name != command and wanted in _options(name)]
     names = [f"skpneumo {name}" for name in having]
     return f" It is an option of {_listed(names, 'and')}." if names else ""
 
 
 def _options(command: str) -> list[str]:
-    """The long options of a command."""
+    """List the long options of a command."""
     names = _parameters(command, Parameter.KEYWORD_ONLY)
     if "read_by" in names:
         names.remove("read_by")

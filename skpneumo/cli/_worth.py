@@ -1,8 +1,10 @@
-"""Say in plain words what a model is worth, in red where it is nothing."""
+"""Say in plain words how good a model is, in red if it is useless."""
 
 import sys
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from skpneumo._formatting import counted, printable
@@ -30,7 +32,7 @@ __all__ = [
 ]
 
 _GUESSING = 0.5
-# An interval of more than this leaves open whether a model is good or poor.
+# With an interval wider than this, a model may be good or poor.
 _WIDE = 0.15
 SHOWN = ("recall", "specificity", "balanced_accuracy", "roc_auc")
 
@@ -45,12 +47,12 @@ def say_in_red(text: str, file: TextIO | None = None) -> None:
 
 
 def reason_of_uselessness(frame: "pd.DataFrame", xrays: "Bunch") -> str:
-    """Say why a model is useless, in the names of the classes; "" if it is not."""
+    """Explain why a model is useless, with the names of the classes; "" if it is not."""
     return why_useless(frame, names=_names(xrays))
 
 
 def say_worth(frame: "pd.DataFrame", xrays: "Bunch") -> str:
-    """Say in words what a model is worth; return why it is useless, "" if it is not."""
+    """Print in words how good a model is; return why it is useless, "" if it is not."""
     useless = reason_of_uselessness(frame, xrays)
     if useless:
         say_useless(useless, frame)
@@ -60,7 +62,7 @@ def say_worth(frame: "pd.DataFrame", xrays: "Bunch") -> str:
 
 
 def in_words(frame: "pd.DataFrame", names: tuple[str, str]) -> str:
-    """Write how many of a hundred images of each class a model gets wrong.
+    """Write how many of 100 images of each class a model gets wrong.
 
     Parameters
     ----------
@@ -80,24 +82,25 @@ def in_words(frame: "pd.DataFrame", names: tuple[str, str]) -> str:
         return ""
     negative, positive = names
     text = (
-        f"In words: of 100 {positive} images it misses about {_wrong(recall)}, and of 100 "
-        f"{negative} images it calls about {_wrong(specificity)} {positive}."
+        f"In words: of 100 {positive} images it misses about {_errors(recall)}, and of 100 "
+        f"{negative} images it classifies about {_errors(specificity)} as {positive}."
     )
     if max(row["high"] - row["low"] for row in (recall, specificity)) > _WIDE:
         text += (
-            f" That is not exact: it rests on {counted(int(recall['n_patients']), 'patient')} "
-            f"with {positive} and {specificity['n_patients']} with {negative} images."
+            " These numbers are imprecise: there were only "
+            f"{counted(int(recall['n_patients']), 'patient')} with {positive} and "
+            f"{specificity['n_patients']} with {negative} images."
         )
     return text
 
 
-def _wrong(row: "pd.Series[Any]") -> str:
+def _errors(row: "pd.Series[Any]") -> str:
     value, low, high = (round(100 * (1 - row[name])) for name in ("value", "high", "low"))
     return f"{value} ({low} to {high})"
 
 
 def _names(xrays: "Bunch") -> tuple[str, str]:
-    """What is called negative, and what positive."""
+    """Name the negative and the positive class."""
     from skpneumo.cli._collections import positive_name
 
     positive = positive_name(xrays)
@@ -106,30 +109,30 @@ def _names(xrays: "Bunch") -> tuple[str, str]:
 
 
 def say_useless(reason: str, frame: "pd.DataFrame | None" = None) -> None:
-    """Say in red that a model is useless, and what may help; nothing if there is no reason."""
+    """Print in red that a model is useless, and what may help, if there is a reason."""
     if reason:
         say_in_red(f"This model is useless. {reason}{_remedy(frame)}")
 
 
 def _remedy(frame: "pd.DataFrame | None") -> str:
-    """What to do, as far as the scores tell."""
+    """Suggest a remedy according to the scores."""
     if frame is None:
         return ""
     auc = frame[frame["subgroup"].eq("all")].set_index("metric")["low"].get("roc_auc", 0.0)
     if auc > _GUESSING:
         return (
-            " Its scores do tell the classes apart (ROC AUC): another threshold may make it "
+            " Its scores do separate the classes (ROC AUC), so another threshold may make it "
             "useful. `skpneumo fit --recall FLOOR` chooses one: the lower the floor, the higher "
             "the threshold."
         )
-    return " Train it on more images or for more epochs, or begin with a pretrained network."
+    return " Train it on more images or for more epochs, or use a pretrained network."
 
 
 def recorded_uselessness(model: Any) -> None:
-    """Say in red, on standard error, that a model was found useless when it was made."""
+    """Print in red on standard error that a model was useless when it was trained."""
     record = _record_of(model)
     if record is not None and record.useless:
-        say_in_red(f"This model was found useless when it was made. {record.useless}", sys.stderr)
+        say_in_red(f"This model was found useless when trained. {record.useless}", sys.stderr)
 
 
 def _record_of(model: Any) -> "TrainingRecord | None":
@@ -139,7 +142,7 @@ def _record_of(model: Any) -> "TrainingRecord | None":
 
 
 def seen_in_training(model: Any, xrays: "Bunch") -> "Seen | None":
-    """Find which images of a collection a model was trained on; None if it does not record it."""
+    """Find which images of a collection a model was trained on; None without a record."""
     record = _record_of(model)
     return None if record is None else record.seen(xrays.filenames, xrays.X.get("patient"))
 
@@ -147,7 +150,7 @@ def seen_in_training(model: Any, xrays: "Bunch") -> "Seen | None":
 def files_seen_in_training(
     model: Any, paths: Sequence[str], options: "CollectionOptions"
 ) -> "Seen | None":
-    """Find which of some files a model was trained on, whose patients their names may tell."""
+    """Find which files a model was trained on, with patients read from the file names."""
     import pandas as pd
 
     from skpneumo.datasets import UnknownPatientsWarning, patient_ids
@@ -161,14 +164,27 @@ def files_seen_in_training(
     return record.seen(paths, pd.Series(patients))
 
 
-def say_what_was_seen(model: Any, seen: "Seen | None", file: TextIO | None = None) -> None:
-    """Say how many of the images the model was trained on, in red where any."""
+def say_what_was_seen(
+    model: Any, seen: "Seen | None", folder: Path | None, options: "CollectionOptions"
+) -> None:
+    """Say how many of the images the model was trained on, in red if any.
+
+    Parameters
+    ----------
+    model : fitted classifier
+        The model.
+    seen : Seen or None
+        Which of the images it was trained on; None if it has no training record.
+    folder : Path or None
+        Folder that the command reads.
+    options : CollectionOptions
+        How it reads the folder or a table.
+    """
     record = _record_of(model)
     if seen is None or record is None:
         say(
-            "This model file does not record whom it was trained on, so whether it has seen "
-            "these patients is not known.",
-            file=file or sys.stdout,
+            "This model file does not record which patients it was trained on, so it may have "
+            "seen these."
         )
         return
     n, n_seen, n_images = len(seen.image), int(seen.either.sum()), int(seen.image.sum())
@@ -177,8 +193,7 @@ def say_what_was_seen(model: Any, seen: "Seen | None", file: TextIO | None = Non
             f"The model was trained on none of these {n:,} images, nor on others of their "
             "patients."
             if n != 1
-            else "The model was not trained on this image, nor on others of its patient.",
-            file=file or sys.stdout,
+            else "The model was not trained on this image, nor on others of its patient."
         )
         return
     others = n_seen - n_images
@@ -187,7 +202,33 @@ def say_what_was_seen(model: Any, seen: "Seen | None", file: TextIO | None = Non
         text = "The model was trained on this image"
     if others:
         text += f", and on other images of the patients of {others} more"
-    text += ". Figures on them flatter it."
-    if record.hold_out:
-        text += f" Add --hold-out {record.hold_out:g} to use only the patients it has not seen."
-    say_in_red(text, file)
+    text += ". Figures on them are too good."
+    if add := _options_for_unseen_patients(model, record, folder, options):
+        text += f" Add {add} to use only patients that it was not trained on."
+    say_in_red(text)
+
+
+def _options_for_unseen_patients(
+    model: Any, record: "TrainingRecord", folder: Path | None, options: "CollectionOptions"
+) -> str:
+    """Find the options to add for patients that the model has not seen; "" if there are none.
+
+    What --hold-out selects depends on the collection and on --part, and both may differ from
+    those of training. So the selection is made, and looked up in the training record.
+    """
+    from skpneumo.cli._collections import read_for
+
+    if not record.hold_out or options.hold_out or (folder is None and options.table is None):
+        return ""
+    names_a_split = options.part or (options.table is None and options.split)
+    for part in (options.part,) if names_a_split else (None, "all"):
+        held_out = replace(options, part=part, hold_out=record.hold_out)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # reading the X-rays has shown them already
+                xrays = read_for(model, folder, held_out, "test", "held out")
+        except (ValueError, OSError):  # such as a file, or a folder without classes
+            continue
+        if not record.seen(xrays.filenames, xrays.X.get("patient")).either.any():
+            return f"--part {part} " * (part != options.part) + f"--hold-out {record.hold_out:g}"
+    return ""

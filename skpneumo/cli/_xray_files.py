@@ -1,4 +1,4 @@
-"""The X-ray files that a command is given: paths, folders, a table, lines of standard input."""
+"""List the X-ray files that a command is given: paths, folders, a table, standard input."""
 
 import os
 import sys
@@ -21,7 +21,7 @@ __all__ = [
     "contents_of",
     "expanded",
     "files_to_read",
-    "is_no_file",
+    "looks_like_option",
     "path_of",
 ]
 
@@ -29,41 +29,41 @@ STDIN = "-"
 _MOST_NAMED = 4
 
 
-def is_no_file(text: str) -> bool:
-    """Whether an argument is an option; ``-``, which the parser takes for one, is none."""
+def looks_like_option(text: str) -> bool:
+    """Tell whether an argument looks like an option; ``-`` is standard input."""
     return text.startswith("-") and text != STDIN
 
 
-def _no_option(_: Any, file: str) -> None:
-    if is_no_file(file):
+def _refuse_option(_: Any, file: str) -> None:
+    if looks_like_option(file):
         raise ValueError(f"There is no option {file}.")
 
 
-Files = Annotated[str, Parameter(allow_leading_hyphen=True, validator=_no_option)]
+Files = Annotated[str, Parameter(allow_leading_hyphen=True, validator=_refuse_option)]
 
 
 def files_to_read(
     files: Sequence[str], options: CollectionOptions, own: Collection[Path | None] = ()
 ) -> Iterable[str | SkippedFile]:
-    """List the files of a command, and those it has to skip.
+    """List the files that a command reads, and those it skips.
 
     Parameters
     ----------
     files : sequence of str
-        Files, folders, or ``-`` for standard input; with a table the folder that its paths start
-        from.
+        Files, folders, or ``-`` for standard input; with a table, the folder that its paths are
+        relative to.
     options : CollectionOptions
-        Which of them are used. Without a table, a split and ``--hold-out``, all are.
+        Which files to use; without a table, a split or ``--hold-out``, all of them.
     own : collection of Path or None, default=()
-        What the command itself writes, which may lie in one of the folders.
+        Files that the command itself writes, which may be in one of the folders.
     """
     selected = options.part or options.split or options.hold_out
     if not selected and options.table is None:
         return expanded(files, frozenset(name.lower() for name in options.leave_out), own)
     if len(files) > 1 or STDIN in files:
         raise ValueError(
-            "With --table, --part and --hold-out there can be only one folder, not files or "
-            "standard input."
+            "With --table, --part or --hold-out, name one folder, not several files or standard "
+            "input."
         )
     from skpneumo.cli._collections import paths_in_table, read_collection
 
@@ -78,9 +78,9 @@ def expanded(
     leave_out: Collection[str] = (),
     own: Collection[Path | None] = (),
 ) -> Iterator[str | SkippedFile]:
-    """Yield files, the contents of folders, and the lines of standard input, as they come.
+    """Yield files, the contents of folders, and the lines of standard input, one by one.
 
-    What is in a folder and no image is handed on as well, with the reason.
+    Files in folders that are not images are yielded as well, with the reason.
     """
     for file in files:
         if file == STDIN:
@@ -93,7 +93,7 @@ def expanded(
 
 
 def contents_of(folder: str, leave_out: Collection[str] = ()) -> str:
-    """Say what a folder holds: its images, by the folders in it, and what else there is."""
+    """Describe a folder: its images, by sub-folder, and the number of other files."""
     images: Counter[str] = Counter()
     n_others = 0
     for file in walk(folder, frozenset(name.lower() for name in leave_out)):
@@ -101,14 +101,15 @@ def contents_of(folder: str, leave_out: Collection[str] = ()) -> str:
             inside = os.path.relpath(file.path, folder).split(os.sep)
             images[inside[0] if len(inside) > 1 else ""] += 1
         n_others += file.kind == "skipped"
-    text = f"{folder} holds {counted(images.total(), 'image')}"
-    parts = [f"{n:,} in {name}" if name else f"{n:,} beside" for name, n in sorted(images.items())]
+    text = f"{folder} contains {counted(images.total(), 'image')}"
+    parts = [f"{n:,} in {name or 'no sub-folder'}" for name, n in sorted(images.items())]
     if set(images) - {""}:
         shown = parts[:_MOST_NAMED] + ["..."] * (len(parts) > _MOST_NAMED)
         text += f" ({', '.join(shown)})"
     if n_others:
         text += (
-            f" and {counted(n_others, 'file')} that {'is' if n_others == 1 else 'are'} no image"
+            f" and {counted(n_others, 'file')} that "
+            f"{'is not an image' if n_others == 1 else 'are not images'}"
         )
     return f"{text}."
 
@@ -120,14 +121,14 @@ def batches_of(paths: Iterable[str | SkippedFile], size: int) -> Iterator[list[s
 
 
 def path_of(file: str | SkippedFile) -> str:
-    """The path of a file, whether it is read or not."""
+    """Get the path of a file, whether it is read or skipped."""
     return file if isinstance(file, str) else file.path
 
 
 def _files_in(
     folder: str, leave_out: Collection[str], own: Collection[str]
 ) -> Iterator[str | SkippedFile]:
-    """Find the files of a folder and below, in one order everywhere."""
+    """Find the files of a folder and its sub-folders, in the same order on every system."""
     found = False
     for file in walk(folder, leave_out):
         if file.kind == "image":
@@ -138,5 +139,5 @@ def _files_in(
             continue
         found = True
     if not found:
-        # The folder itself is yielded, and becomes a row that says it is not an image.
+        # Without files the folder itself is yielded, and gets a row that says it is not an image.
         yield folder

@@ -40,29 +40,27 @@ def audit(
 ) -> int:
     """Check a folder of X-rays for problems.
 
-    It finds what makes scores on a collection wrong: damaged files, copies, patients in more
-    than one split, labels that contradict names, splits that were acquired differently, classes
-    that can be told without looking at the lungs, and files that are not images. Every file is
-    opened once and none is changed. The exit status is 3 if a finding is an error, and 0
-    otherwise.
+    It finds problems that make scores on a collection wrong: damaged files, copies, patients in
+    more than one split, labels that contradict file names, splits or classes that differ in how
+    their images were acquired, and files that are not images. Every file is opened once, and none
+    is changed. The exit status is 3 if a finding is an error, and 0 otherwise.
 
     Parameters
     ----------
     folder
-        Folder with one sub-folder per class, or per split and class as the public collection.
+        Folder with one sub-folder per class, or per split and class as in the public collection.
     out
-        Also write an HTML page: findings with thumbnails, counts and grey levels.
+        Also write an HTML page with the findings, thumbnails, counts and grey levels.
     csv
-        Also write a table with a row for each file of each finding.
+        Also write a CSV table with a row for each file of each finding.
     model
-        Model file of `skpneumo fit`, or a .joblib file of somebody you trust, to find suspect
-        labels with. Clones of it are trained in five patient-grouped folds, which takes five
-        times as long as `skpneumo fit`, and labels that contradict their probabilities are
-        listed.
+        Model to find suspect labels with: a model file of `skpneumo fit`, or a .joblib file of
+        somebody you trust. It is trained again in five patient-grouped folds, which takes five
+        times as long as `skpneumo fit`, and labels that contradict its predictions are listed.
     names_only
-        Open no images: check only labels, patients and splits, in seconds.
+        Check only labels, patients and splits, without opening images. Takes seconds.
     n_jobs
-        Threads that read images; -1 is one for each processor.
+        Number of threads that read images; -1 is one for each processor.
     force
         Overwrite the page and the table if they exist.
     """
@@ -105,7 +103,7 @@ def audit(
 
 
 def _read(folder: Path | None, read_by: CollectionOptions) -> "Bunch":
-    """Read everything; which of two classes is positive does not matter here."""
+    """Read all images; which of two classes is positive does not matter here."""
     import warnings
     from dataclasses import replace
 
@@ -114,7 +112,7 @@ def _read(folder: Path | None, read_by: CollectionOptions) -> "Bunch":
     from skpneumo.datasets import SkippedFilesWarning
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SkippedFilesWarning)  # becomes a finding
+        warnings.simplefilter("ignore", SkippedFilesWarning)  # skipped files become a finding
         try:
             return read_collection(folder, read_by, "all", "both")
         except UndecidedPositiveError as error:
@@ -125,7 +123,7 @@ def _read(folder: Path | None, read_by: CollectionOptions) -> "Bunch":
 
 
 def _with_acquisition(xrays: "Bunch") -> "pd.DataFrame":
-    """The files, and how they were taken as far as the table says so."""
+    """Make a frame of the files and of how they were acquired, if the table says so."""
     from skpneumo._paths import text_frame
 
     known = [name for name in ("view_position", "manufacturer", "model") if name in xrays.frame]

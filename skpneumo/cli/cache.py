@@ -21,15 +21,18 @@ def cache(
     Parameters
     ----------
     folder
-        Folder given to ImageLoader as cache.
+        Folder of the cache, as given to ImageLoader(cache=...) in Python.
     clear
-        Remove all images, also of a damaged cache. They will be decoded again when needed.
+        Remove all images, even if the cache is damaged. They are decoded again when needed.
     """
     from skpneumo.loading import DecodeCache
 
     decoded = DecodeCache(folder)
     if not decoded.path.exists():
-        raise FileNotFoundError(f"There is no folder {folder}. ImageLoader(cache=...) makes one.")
+        raise FileNotFoundError(
+            f"There is no folder {folder}. Check the path; pipelines with ImageLoader(cache=...) "
+            "create the folder."
+        )
     if clear:
         decoded.clear()
         say(f"{folder} is empty now.")

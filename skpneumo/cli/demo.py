@@ -1,4 +1,4 @@
-"""``skpneumo demo``: the whole workflow, from X-rays to a saved model and its figures."""
+"""``skpneumo demo``: run the whole workflow, from X-rays to a saved model and figures."""
 
 import time
 from pathlib import Path
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["demo"]
 
-# Small, so that the demo stays short. It varies parameters of two steps, as any grid may.
+# Small, so that the demo stays short. It varies parameters of two steps of the pipeline.
 GRID: dict[str, list[Any]] = {
     "balance__sampler": ["under", "over"],
     "cnn__learning_rate": [1e-3, 3e-3],
@@ -56,13 +56,13 @@ def demo(
 ) -> None:
     """Run the whole workflow on synthetic X-rays, or on your own.
 
-    Load, split by patient, tune for recall, evaluate on held-out patients, and save the model,
-    its metrics and its figures.
+    It loads X-rays, splits them by patient, tunes a network for recall, evaluates it on held-out
+    patients, and saves the model, its metrics and figures.
 
     Parameters
     ----------
     data
-        Folder of your X-rays, one sub-folder per class. Default: synthetic X-rays, which are
+        Folder of your X-rays, with one sub-folder per class. Default: synthetic X-rays, which are
         written to the output folder. A split called test is not used.
     out
         Folder to write to.
@@ -72,13 +72,13 @@ def demo(
     size
         Side of the images given to the network, in pixels.
     epochs
-        Passes over the images.
+        Number of training passes over the images.
     random_state
         Seed of the synthetic X-rays, the split, the folds and every fit.
     n_jobs
         Threads that read images; -1 is one for each processor.
     force
-        Write to the output folder even if an earlier demo is in it.
+        Write to the output folder even if it is not empty.
     verbose
         Show every candidate's score in every fold.
     """
@@ -96,15 +96,15 @@ def demo(
     from skpneumo.cli._worth import say_worth
 
     start = time.perf_counter()
-    _make_room(out, force)
+    _prepare_folder(out, force)
     if data is None and read_by.table is None:
         if read_by != FOLDER_ALONE:
             meant = " Did you mean --patients?" if read_by.patient else ""
             raise CycloptsError(
-                msg=f"{as_arguments(None, read_by)} says how X-rays of your own are read, and "
+                msg=f"{as_arguments(None, read_by)} is for X-rays of your own, and "
                 f"needs --data FOLDER or --table FILE.{meant}"
             )
-        xrays = _draw(out, patients or SYNTHETIC_PATIENTS, random_state)
+        xrays = _make_synthetic(out, patients or SYNTHETIC_PATIENTS, random_state)
         source = f"synthetic, written to {xrays.root}; no patient was X-rayed"
     else:
         xrays, n_all = _read(data, read_by, patients or MOST_PATIENTS)
@@ -146,7 +146,7 @@ def demo(
     model = search.best_estimator_
     held_out = rows_of(xrays, test)
     metrics = evaluated(model, held_out)
-    _say("Evaluate", "on the held-out patients, who were not used for any choice above")
+    _say("Evaluate", "on the held-out patients, which were not used for any choice above")
     _indent(printed(metrics, positive, METRICS))
     useless = say_worth(metrics, held_out)
 
@@ -169,13 +169,13 @@ def demo(
     read = f"--table {read_by.table} --path {read_by.path}" if read_by.table else data
     say(f"  skpneumo predict {out / 'model.skpneumo'} {read or xrays.root}")
     if read is None:
-        say("Synthetic X-rays are easy: these figures say nothing about real ones.")
+        say("Synthetic X-rays are easy: these results say nothing about real ones.")
 
 
 def _shown(candidates: "pd.DataFrame", positive: str) -> "pd.DataFrame":
     """Format the candidates for reading: each metric in one column, with its interval."""
     from skpneumo._formatting import based_on
-    from skpneumo.cli._search import figure_of
+    from skpneumo.cli._search import metric_with_interval
 
     table = candidates[[*GRID]].copy()
     for metric in ("recall", "specificity"):
@@ -183,29 +183,29 @@ def _shown(candidates: "pd.DataFrame", positive: str) -> "pd.DataFrame":
         n, n_patients = candidates[[f"{metric}_n", f"{metric}_n_patients"]].iloc[0]
         name = f"recall of {positive}" if metric == "recall" else metric
         table[f"{name} ({based_on(int(n), int(n_patients))})"] = [
-            figure_of(row, metric, with_size=False) for _, row in candidates.iterrows()
+            metric_with_interval(row, metric, with_size=False) for _, row in candidates.iterrows()
         ]
     table["chosen"] = candidates["chosen"]
     return table
 
 
-def _make_room(out: Path, force: bool) -> None:
+def _prepare_folder(out: Path, force: bool) -> None:
     import shutil
 
     if out.exists() and not out.is_dir():
-        raise NotADirectoryError(f"{out} is a file; name a folder for the demo with --out.")
+        raise NotADirectoryError(f"{out} is a file. Name a folder for the demo with --out.")
     if out.is_dir() and any(out.iterdir()) and not force:
         raise FileExistsError(
             f"The folder {out} is not empty. Name another with --out, or add --force to write "
             "the demo into it."
         )
     out.mkdir(parents=True, exist_ok=True)
-    # Remove only what an earlier demo wrote; SYNTHETIC.txt marks it.
+    # Removes only what an earlier demo wrote, which SYNTHETIC.txt marks.
     if (out / "chest_xray" / "SYNTHETIC.txt").exists():
         shutil.rmtree(out / "chest_xray")
 
 
-def _draw(out: Path, patients: int, random_state: int) -> "Bunch":
+def _make_synthetic(out: Path, patients: int, random_state: int) -> "Bunch":
     from skpneumo import make_chest_xray
 
     return make_chest_xray(
@@ -219,7 +219,7 @@ def _draw(out: Path, patients: int, random_state: int) -> "Bunch":
 
 
 def _read(data: Path | None, read_by: CollectionOptions, patients: int) -> "tuple[Bunch, int]":
-    """Read all splits but the test split, of some patients; also count all patients."""
+    """Read some patients of all splits except the test split; also count all patients."""
     from dataclasses import replace
 
     import numpy as np
@@ -242,7 +242,7 @@ def _read(data: Path | None, read_by: CollectionOptions, patients: int) -> "tupl
         )
     _, number = np.unique(xrays.groups, return_inverse=True)
     there = np.unique(number[rows])
-    # Spread over the sorted names, and so over the classes.
+    # Evenly spread over the sorted names, and so over the classes.
     chosen = there[np.linspace(0, len(there) - 1, patients).astype(int)]
     return rows_of(xrays, rows & np.isin(number, chosen)), len(there)
 
@@ -256,7 +256,7 @@ def _small_pipeline(size: int, epochs: int, random_state: int, n_jobs: int) -> "
         dense_units=(),
         epochs=epochs,
         schedule="cosine",
-        # For the curves of recall, and the best epoch rather than the last.
+        # Records recall in every epoch, and uses the best epoch rather than the last.
         early_stopping=True,
         n_iter_no_change=epochs,
         augmentation=ImageAugmenter(rotation=10, width_shift=0.1, height_shift=0.1, zoom=0.1),
@@ -274,7 +274,7 @@ def _small_pipeline(size: int, epochs: int, random_state: int, n_jobs: int) -> "
 def _save_figures(model: Any, train: "Bunch", test: "Bunch", out: Path) -> list[str]:
     import matplotlib
 
-    matplotlib.use("agg")  # files only: no window, no display needed
+    matplotlib.use("agg")  # writes files, so no display is needed
     import matplotlib.pyplot as plt
 
     from skpneumo.evaluation import (

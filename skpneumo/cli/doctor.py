@@ -1,4 +1,4 @@
-"""``skpneumo doctor``: the hardware and backend, and what slows training down."""
+"""``skpneumo doctor``: show the hardware and backend, and what slows training down."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,12 +15,12 @@ FOUND_A_FAULT = 1
 def doctor(*, cache: Annotated[Path | None, Parameter(show_default=False)] = None) -> int:
     """Show the hardware and backend, and what slows training down.
 
-    It takes some seconds: it starts the backend and times a convolution.
+    This starts the backend and times a convolution, which takes some seconds.
 
     Parameters
     ----------
     cache
-        Folder given to ImageLoader as cache, to look into.
+        Also check the cache in this folder, as given to ImageLoader(cache=...) in Python.
     """
     from skpneumo.cli._system_info import (
         backend_facts,
@@ -37,7 +37,7 @@ def doctor(*, cache: Annotated[Path | None, Parameter(show_default=False)] = Non
         backend = backend_facts()
     except (ImportError, RuntimeError, ValueError) as error:
         say(f"\nKeras cannot start: {error}")
-        say("Install that backend, or name another one in KERAS_BACKEND.")
+        say("Install that backend, or set the environment variable KERAS_BACKEND to another one.")
         return FOUND_A_FAULT
     _print("Backend", backend.lines())
     status = 0
@@ -46,7 +46,7 @@ def doctor(*, cache: Annotated[Path | None, Parameter(show_default=False)] = Non
         _print("Cache", health)
         status = 0 if sound else FOUND_A_FAULT
     say("\nWhat is slow, and why")
-    for remark in remarks(machine, backend) or ["Nothing that this command knows of."]:
+    for remark in remarks(machine, backend) or ["No problem was found."]:
         say(f"- {remark}")
     return status
 

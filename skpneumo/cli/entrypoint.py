@@ -1,4 +1,4 @@
-"""The ``skpneumo`` program: a table of commands, and how their errors are reported."""
+"""The ``skpneumo`` program: its table of commands, and how errors are reported."""
 
 import os
 import sys
@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from cyclopts import App, CycloptsError, Group, Parameter
 
 from skpneumo import __version__
+from skpneumo._messages import command_line_messages
 from skpneumo.cli._signals import received_signal
 from skpneumo.cli._terminal import say
 
@@ -21,12 +22,12 @@ READER_GONE = 141  # 128 + SIGPIPE
 # Every command has these options; they are listed after the command's own.
 LAST = Group("When something goes wrong", sort_key=1)
 
-# What a wrong file, folder or option raises, here and in the stages. The message names the
-# cause and the remedy, so no traceback is shown. Anything else is a bug.
+# Errors caused by a wrong file, folder or option. Their messages name the cause and the remedy, so
+# no traceback is shown. Any other error is a bug.
 USER_ERRORS = (OSError, ValueError, ImportError)
 
-# Commands are imported only when they run or show their help, so their summaries are
-# repeated here.
+# Commands are imported only when they run or show their help, so their summaries are repeated
+# here.
 COMMANDS = {
     "demo": "Run the whole workflow on synthetic X-rays, or on your own.",
     "audit": "Check a folder of X-rays for problems.",
@@ -38,7 +39,7 @@ COMMANDS = {
     "export": "Write a model to an ONNX file, or to a page that predicts in a browser.",
     "cache": "Show the contents of a cache of decoded images, or clear it.",
     "report": "Write an HTML report about a model on a folder of X-rays.",
-    "card": "Write a model card: what is known, and what only a person can add, left open.",
+    "card": "Write a model card with known facts, and open items for a person to fill in.",
     "serve": "Serve a model as a local page and a REST interface.",
     "doctor": "Show the hardware and backend, and what slows training down.",
 }
@@ -48,9 +49,9 @@ app = App(
     name="skpneumo",
     help="Pneumonia from chest X-rays: recall first, patients never split.",
     version=__version__,
-    help_format="markdown",  # whose paragraphs are filled to the width of the terminal
+    help_format="markdown",  # fills paragraphs to the width of the terminal
     result_action="return_value",
-    # Errors and interruptions are returned to the caller, which reports them all the same way.
+    # Errors and interrupts are raised to the caller, which reports all of them in the same way.
     exit_on_error=False,
     print_error=False,
     suppress_keyboard_interrupt=False,
@@ -70,7 +71,7 @@ def _launch(
     Parameters
     ----------
     debug
-        Show the whole traceback of an error.
+        Show the full traceback of an error.
     """
     if not debug:
         warnings.showwarning = _OneLinePerWarning()
@@ -82,7 +83,7 @@ def _launch(
     except BrokenPipeError:
         raise
     except CycloptsError as error:
-        # One that a command raises itself does not know whose it is.
+        # An error raised by a command itself lacks the name of the command.
         error.command_chain = error.command_chain or tokens[:1]
         raise
     except USER_ERRORS as error:
@@ -95,11 +96,12 @@ def _launch(
 def run_program(arguments: Sequence[str] | None = None) -> int:
     """Run the program without the signal handling of :func:`skpneumo.cli.main`."""
     try:
-        return app.meta(arguments) or 0
+        with command_line_messages():
+            return app.meta(arguments) or 0
     except CycloptsError as error:
-        from skpneumo.cli._usage_errors import said_of
+        from skpneumo.cli._usage_errors import usage_message
 
-        say(f"skpneumo: {said_of(error, COMMANDS)}", file=sys.stderr)
+        say(f"skpneumo: {usage_message(error, COMMANDS)}", file=sys.stderr)
         return WRONG_USAGE
     except BrokenPipeError:
         # Python flushes standard output once more at exit, and would raise again.
@@ -108,7 +110,7 @@ def run_program(arguments: Sequence[str] | None = None) -> int:
 
 
 class _OneLinePerWarning:
-    """Show each warning in a line, and the same one once."""
+    """Show each warning in one line, and only once."""
 
     def __init__(self) -> None:
         self._shown: set[str] = set()

@@ -26,23 +26,24 @@ def evaluate(
     """Evaluate a model on a folder of X-rays, with confidence intervals.
 
     Recall is that of the positive class, which is printed: PNEUMONIA, or the class given by
-    --positive. Evaluate on patients the model was not fitted on: the test split, or those that
-    `skpneumo fit` held out with the same --hold-out. The intervals account for images of one
-    patient being alike. They describe new patients like these, not those of another hospital.
+    --positive. Evaluate on patients that the model was not trained on: the test split, or those
+    that `skpneumo fit` held out with the same --hold-out. The intervals take into account that
+    images of one patient are similar. They are valid for new patients like these, not for those of
+    another hospital.
 
     Parameters
     ----------
     model
-        Model file of `skpneumo fit`; or a .joblib file, which runs what is in it: load only
-        those you trust; or pretrained, the model that ships with the package.
+        Model file of `skpneumo fit`; or a .joblib file, which can run any code, so load only files
+        you trust; or pretrained, the model that ships with the package.
     folder
-        Folder with one sub-folder per class, or per split and class as the public collection.
+        Folder with one sub-folder per class, or per split and class as in the public collection.
     threshold
-        Probability at or above which an X-ray is called positive. Default: the model's own.
+        Probability from which an X-ray is classified as positive. Default: the model's own.
     out
-        Also write the table to this CSV file.
+        Also write the metrics to this CSV file.
     force
-        Overwrite that table if it exists.
+        Overwrite the CSV file if it exists.
     """
     from skpneumo._progress import working
     from skpneumo.cli._collections import describe, positive_name, read_for
@@ -60,7 +61,7 @@ def evaluate(
     xrays = read_for(estimator, folder, read_by, "test", "held out")
     positive = positive_name(xrays)
     say(f"{model} on {describe(xrays)}", flush=True)
-    say_what_was_seen(estimator, seen_in_training(estimator, xrays))
+    say_what_was_seen(estimator, seen_in_training(estimator, xrays), folder, read_by)
     with working("Evaluating"):
         frame = evaluated(estimator, xrays, threshold)
     say(f"\n{printed(frame, positive)}")

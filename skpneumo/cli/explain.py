@@ -1,4 +1,4 @@
-"""``skpneumo explain``: a heat map and a table row for each X-ray."""
+"""``skpneumo explain``: write a heat map and a table row for each X-ray."""
 
 import os
 import sys
@@ -53,29 +53,29 @@ def explain(
     The heat maps show the evidence for PNEUMONIA in vermillion and the evidence against it in
     blue. The rows, in explanations.csv, have the path, probability, label, the shares of the
     evidence in burnt-in text, lungs, corners, border and elsewhere, the figure and the error. A
-    file that cannot be read gets a row with the error; the exit status is then 1. So it is where
-    the model's input gate finds an image unlike those of training: its row says why in the
-    column "withheld", and it has no figure. The table is written when all of its rows are there.
+    file that cannot be read gets a row with the error. An image that the model's input gate finds
+    unlike the training images gets no figure, and a row with the reason in the column "withheld".
+    In both cases the exit status is 1. The table is written when all rows are complete.
 
     Parameters
     ----------
     model
-        Model file of `skpneumo fit`; or a .joblib file, which runs what is in it: load only
-        those you trust; or pretrained, the model that ships with the package.
+        Model file of `skpneumo fit`; or a .joblib file, which can run any code, so load only files
+        you trust; or pretrained, the model that ships with the package.
     files
         X-ray files, folders to search, or - to read paths from standard input, one per line.
     method
-        Explanation method. May be given several times, for maps side by side; the shares are
-        those of the first. The three "cam" methods need a network with convolutions,
-        integrated_gradients needs a network, lime needs its package; occlusion explains every
-        model.
+        Explanation method. May be given several times, for maps side by side; the shares are those
+        of the first method. The three "cam" methods need a network with convolutions,
+        integrated_gradients needs a network, lime needs the package of that name, and occlusion
+        explains every model.
     out
-        Folder for the figures and the table; made if it does not exist.
+        Folder for the figures and the table; created if it does not exist.
     target
-        Class whose evidence is shown. Default: the second of two classes; of more, the most
-        probable one for each X-ray.
+        Class to show the evidence for. Default: the second of two classes; with more classes, the
+        most probable one for each X-ray.
     batch_size
-        Number of images explained at a time.
+        Number of images to explain at a time.
     force
         Overwrite the figures and the table of an earlier run.
     """
@@ -97,21 +97,25 @@ def explain(
     listed = list(files_to_read(files, read_by, own=(model,)))
     paths = [path_of(file) for file in listed]
     if not paths:
-        raise ValueError("Standard input had no paths. Check the command that lists them.")
+        raise ValueError(
+            "There are no paths on standard input. Check the command that lists them."
+        )
     figures = [out / name for name in _figure_names(paths)]
     _refuse_to_replace_x_rays(figures, paths)
     if not force:
         _refuse_to_overwrite(figures)
     estimator = load_model(model)
-    say_what_was_seen(estimator, files_seen_in_training(estimator, paths, read_by))
+    folder = Path(files[0]) if len(files) == 1 else None
+    seen = files_seen_in_training(estimator, paths, read_by)
+    say_what_was_seen(estimator, seen, folder, read_by)
     names, labels = class_names(estimator), estimator.classes_.tolist()
     if target is not None and target not in names:
         raise ValueError(
-            f"--target {target} is not one of the model's classes, {', '.join(names)}."
+            f"--target {target} is not a class of the model. Name one of {', '.join(names)}."
         )
     out.mkdir(exist_ok=True)
     columns = ["probability"] if len(names) == 2 else [f"probability_{name}" for name in names]
-    label_at = 1 + len(columns)  # in a row of predictions
+    label_at = 1 + len(columns)  # column in a row of predictions
     withheld = ["withheld"] if gate_of(estimator) else []
     figure_files = iter(figures)
 
@@ -142,7 +146,7 @@ def explain(
                 yield [*found, *[None] * len(REGIONS), None, error]
 
     batches = progress(list(batches_of(listed, batch_size)), "X-rays")
-    # Compute the first row before opening the table: a method that fails leaves no table.
+    # Computes the first row before opening the table, so that a failing method leaves no table.
     later = (row for batch in batches for row in explained(batch))
     rows = chain([next(later)], later)
     n_bad = 0
@@ -165,14 +169,14 @@ def explain(
 
 
 def _probability(probabilities: list[float], column: int) -> float:
-    """Return one class's probability: with two classes, a row has only that of the second."""
+    """Return a class's probability; with two classes, a row has only that of the second."""
     if len(probabilities) > 1:
         return probabilities[column]
     return probabilities[0] if column == 1 else 1 - probabilities[0]
 
 
 def _save(display: "HeatMapDisplay", path: Path) -> None:
-    """Write the figure, at the resolution of its image where that is possible."""
+    """Save a figure, at the resolution of its image if possible."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=display.figure_size, layout="constrained")
@@ -189,7 +193,7 @@ def _figure_names(paths: list[str]) -> list[str]:
     for path in paths:
         stem, number = Path(path).stem, 1
         name = f"{stem}.png"
-        while name.lower() in taken:  # to some file systems case is no difference
+        while name.lower() in taken:  # some file systems ignore case
             number += 1
             name = f"{stem}-{number}.png"
         taken.add(name.lower())
@@ -200,10 +204,13 @@ def _figure_names(paths: list[str]) -> list[str]:
 def _check_folder(out: Path) -> None:
     """Raise before the model is loaded if figures cannot be saved there."""
     if out.exists() and not out.is_dir():
-        raise NotADirectoryError(f"--out {out} is a file; name a folder for the figures.")
+        raise NotADirectoryError(
+            f"--out {out} is a file, but figures need a folder. Name a folder."
+        )
     if not out.absolute().parent.is_dir():
         raise FileNotFoundError(
-            f"There is no folder {out.parent} to make the folder {out.name} in; make it first."
+            f"There is no folder {out.parent} to create the folder {out.name} in. Create it "
+            "first, or name another."
         )
 
 
@@ -211,7 +218,8 @@ def _refuse_to_overwrite(files: list[Path]) -> None:
     if there := [file for file in files if file.exists()]:
         others = f" and {len(there) - 1} more" if len(there) > 1 else ""
         raise FileExistsError(
-            f"{there[0]}{others} exists already. Name another folder with --out, or add --force."
+            f"{there[0]}{others} already exist{'s' * (len(there) == 1)}. Name another folder with "
+            "--out, or add --force."
         )
 
 
@@ -224,8 +232,8 @@ def _refuse_to_replace_x_rays(figures: list[Path], paths: list[str]) -> None:
     for figure in there:
         if _identity(figure) in x_rays:
             raise FileExistsError(
-                f"{figure} is one of the X-rays, and a figure would overwrite it. "
-                "Name another folder with --out."
+                f"{figure} is one of the X-rays, which a figure would overwrite. Name another "
+                "folder with --out."
             )
 
 

@@ -1,4 +1,4 @@
-"""``skpneumo export``: write a model to an ONNX file, or to a page that computes it."""
+"""``skpneumo export``: write a model to an ONNX file, or to a page that predicts in a browser."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,27 +24,28 @@ def export(
 
     Neither needs Keras or TensorFlow.
 
-    The file takes the pixels of an image of any size; resizing, networks, calibration, threshold
-    and decision are in it. It is compared with the model on images before it is written, and is
-    not written if their probabilities differ. With the suffix .html it is a page with the model
-    inside, which computes it in the browser: images leave no machine.
+    The ONNX file accepts the pixels of an image of any size, and includes resizing, networks,
+    calibration, threshold and decision. Before it is written, its predictions are compared with
+    those of the model on some images; if they differ, nothing is written. With the suffix .html
+    the output is a page that contains the model and runs it in the browser, so no image leaves the
+    computer.
 
     Parameters
     ----------
     model
-        Model file of `skpneumo fit`; or a .joblib file of somebody you trust; or pretrained; for a
-        page, an ONNX file as well.
+        Model file of `skpneumo fit`; or a .joblib file of somebody you trust; or pretrained, the
+        model that ships with the package; for a page, also an ONNX file.
     out
-        File to write; its suffix is .onnx or .html.
+        File to write, with the suffix .onnx or .html.
     images
-        X-rays to compare on. Default: synthetic ones.
+        X-rays to compare the predictions on. Default: synthetic ones.
     card
-        Text file with a model card, to be saved in the file. Default: what `skpneumo card` writes.
+        Text file with a model card to include. Default: the card that `skpneumo card` writes.
     tolerance
-        Largest difference of a probability at which the file is written.
+        Largest difference between probabilities that is accepted.
     runtime
-        For a page: the archive that `npm pack onnxruntime-web` downloads, or the folder in which
-        that package is installed.
+        For a page: the archive that `npm pack onnxruntime-web` downloads, or the folder where that
+        package is installed.
     force
         Overwrite the file if it exists.
     """
@@ -56,12 +57,11 @@ def export(
     suffix = out.suffix.lower()
     if suffix not in (".onnx", ".html"):
         raise ValueError(
-            f"{out} does not end in .onnx or .html, which is what there is to export to. Name "
-            "another file."
+            f"{out} does not end in .onnx or .html, the two formats of export. Name another file."
         )
     if suffix == ".html" and runtime is None:
         raise ValueError(
-            "A page needs onnxruntime-web: download it with `npm pack onnxruntime-web`, and name "
+            "A page needs onnxruntime-web. Download it with `npm pack onnxruntime-web`, and name "
             "the archive with --runtime."
         )
     refuse_the_same_file(
@@ -71,7 +71,9 @@ def export(
     estimator = load_model(model)
     is_exported = isinstance(estimator, OnnxClassifier)
     if is_exported and suffix == ".onnx":
-        raise ValueError(f"{model} is an ONNX file already.")
+        raise ValueError(
+            f"{model} is already an ONNX file. Name a page that ends in .html to export it to."
+        )
     if suffix == ".onnx":
         said = _write(estimator, out, images, _card(estimator, model, card), tolerance)
         say(f"Saved {out}. {said}")
@@ -85,7 +87,7 @@ def export(
 
 
 def _card(estimator: Any, model: Path, card: Path | None) -> str:
-    """The card that is given, or what is known of the model."""
+    """Read the given card, or write one with the known facts."""
     from skpneumo.cli._labels import class_names
     from skpneumo.report import model_card
 
@@ -97,7 +99,7 @@ def _card(estimator: Any, model: Path, card: Path | None) -> str:
 def _write(
     estimator: Any, out: Path, images: tuple[Path, ...], card: str, tolerance: float
 ) -> str:
-    """Write the ONNX file, and say how far it is from the model."""
+    """Write the ONNX file, and describe how much its predictions differ from the model's."""
     from skpneumo.cli._labels import class_names
     from skpneumo.persistence import export_onnx
 
@@ -110,8 +112,8 @@ def _write(
         tolerance=tolerance,
     )
     return (
-        f"On {parity.n_images} images its probabilities differ from the model's by "
-        f"{parity.largest:.1e} at most."
+        f"On {parity.n_images} images its probabilities differ from those of the model by at most "
+        f"{parity.largest:.1e}."
     )
 
 

@@ -1,4 +1,4 @@
-"""``skpneumo fit``: from a folder of X-rays to a model file."""
+"""``skpneumo fit``: train a model on a folder of X-rays and save it."""
 
 import time
 from pathlib import Path
@@ -46,49 +46,52 @@ def fit(
 ) -> None:
     """Train a classifier on a folder of X-rays and save it.
 
-    It trains a recipe: the recommended one, or another by name, and says what the model reached
-    on patients it has not seen. Where there are no splits, a fifth of the patients is held out
-    for that; --hold-out 0 trains on all of them.
+    It trains the recommended recipe, or another one by name, and evaluates the model on patients
+    that it was not trained on. If the collection has no splits, a fifth of the patients is held
+    out for this; --hold-out 0 trains on all of them.
 
     Parameters
     ----------
     folder
-        Folder with one sub-folder per class, or per split and class as the public collection.
+        Folder with one sub-folder per class, or per split and class as in the public collection.
     out
-        Model file to write, for the other commands and for skpneumo.load_model. It holds data
-        alone; with the suffix .joblib it is a pickle.
+        Model file to write, for the other commands and for skpneumo.load_model in Python. It
+        contains only data; with the suffix .joblib it is a pickle.
     labels
-        NORMAL and PNEUMONIA, or NORMAL, BACTERIA and VIRUS.
+        Classes to train on: binary for NORMAL and PNEUMONIA, or etiology for NORMAL, BACTERIA and
+        VIRUS.
     recipe
-        robust: a small residual network, trained from scratch on random crops, shapes,
-        exposures and detail. quality: a larger one on images of 128 pixels, trained for longer;
-        for a GPU. hog-svm: a linear model of edges, without a network; needs scikit-image. The
-        networks of published studies: dense-baseline, dense-32-64-96-128, cnn-50-50-75,
-        cnn-64-128-256, cnn-double-conv, cnn-undersampled, cnn-conv-pool-dropout, vgg16,
-        xception. Or any backbone of keras.applications, such as DenseNet121.
+        robust: a small residual network, trained from scratch on random crops, shapes, exposures
+        and detail. quality: a larger one on images of 128 pixels, trained longer, for a GPU.
+        hog-svm: a linear model of edges, without a network; needs scikit-image. The networks of
+        published studies: dense-baseline, dense-32-64-96-128, cnn-50-50-75, cnn-64-128-256,
+        cnn-double-conv, cnn-undersampled, cnn-conv-pool-dropout, vgg16, xception. Or any backbone
+        of keras.applications, such as DenseNet121.
     recall
-        Floor of the recall, such as 0.95: the threshold is the highest that keeps it, with 95 %
-        confidence, on patients that were not trained on. Where they are few, that takes five
-        models, and so five times as long. Default: the model calls what is more probable than not.
+        Floor of recall, such as 0.95: the threshold is the highest that keeps it, with 95 %
+        confidence, on patients that were not trained on. With few patients this trains five
+        models, and takes five times as long. Default: no floor; the model predicts the more
+        probable class.
     size
         Side of the images given to the network, in pixels. Default: the recipe's.
     epochs
-        Passes over the images. Default: the recipe's.
+        Number of training passes over the images. Default: the recipe's.
     weights
         Initial weights of a backbone: imagenet, which is downloaded once; a .weights.h5 file
-        without the top; or none, for random weights.
+        without the top layers; or none, for random weights.
     random_state
-        Seed: the same one gives the same model.
+        Seed; the same seed gives the same model.
     white
-        Value of white in files of more than 8 bits that do not say it: 4095 where twelve bits were
-        exported in 16-bit files. The model remembers it.
+        Value of white in files of more than 8 bits that do not store it, such as 4095 if twelve
+        bits were exported in 16-bit files. It is saved with the model.
     n_jobs
-        Threads that read images; -1 is one for each processor.
+        Number of threads that read images; -1 is one for each processor.
     gate
-        Put an input gate around the model: it answers nothing about images unlike those of
-        training.
+        Add an input gate to the model, which predicts nothing for images unlike the training
+        images.
     gate_false_alarms
-        Share of patients like those of training who may have an image withheld by the gate.
+        Share of new patients like those of the training data who may have an image withheld by the
+        gate.
     force
         Overwrite the model file if it exists.
     verbose
@@ -97,8 +100,8 @@ def fit(
     from skpneumo._fit_progress import fit_progress
     from skpneumo.cli._collections import read_training_data, two_classes
     from skpneumo.cli._default_pipeline import recipe_pipeline, with_recall_floor, with_white
-    from skpneumo.cli._finished import duration, epochs_of, save_and_say_what_it_is_worth
-    from skpneumo.cli._gate import gated, without_what_its_terms_say
+    from skpneumo.cli._finished import duration, epochs_of, evaluate_and_save
+    from skpneumo.cli._gate import gated, without_few_patients_warning
     from skpneumo.cli._model_files import refuse_to_overwrite
     from skpneumo.cli._updates import fits_line, n_updates, updates_line
 
@@ -118,9 +121,9 @@ def fit(
         say(fits_line(model, data.train), flush=True)
     start = time.perf_counter()
     model = gated(model, gate_false_alarms if gate else None)
-    with fit_progress(model, f"Training {recipe}", quiet=verbose), without_what_its_terms_say():
+    with fit_progress(model, f"Training {recipe}", quiet=verbose), without_few_patients_warning():
         model.fit(data.train.X, data.train.target)
     say(f"Trained{epochs_of(model)} in {duration(time.perf_counter() - start)}.")
     if gate:
         say(f"Input gate: {model.terms_[0].lower()}{model.terms_[1:]}")
-    save_and_say_what_it_is_worth(model, data, out, updates)
+    evaluate_and_save(model, data, out, updates)

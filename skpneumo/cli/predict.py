@@ -1,4 +1,4 @@
-"""``skpneumo predict``: write a row for each X-ray, one batch at a time."""
+"""``skpneumo predict``: write a row for each X-ray, batch by batch."""
 
 import os
 import sys
@@ -23,7 +23,7 @@ from skpneumo.cli._xray_files import STDIN, Files, batches_of, contents_of, file
 
 __all__ = ["predict"]
 
-# Of fewer, all may well be of one class.
+# Fewer X-rays may well all be of one class.
 _ENOUGH_FOR_TWO_ANSWERS = 20
 
 
@@ -40,32 +40,32 @@ def predict(
 ) -> int:
     """Write one row per X-ray: path, probability, label, error.
 
-    A model with an input gate, as `skpneumo fit` makes, has one more column, "withheld": why an
-    image is unlike those of training, such as "upside down". Such an image has no probability
-    and no label, and the exit status is then 1.
+    With a model that has an input gate, as `skpneumo fit` creates, there is one more column,
+    "withheld": why an image is unlike the training images, such as "upside down". Such an image
+    has no probability and no label, and the exit status is then 1.
 
-    The probability is that of the second class, PNEUMONIA; a model of three or more classes
-    has one column for each instead. A file that cannot be read gets a row with the
-    error, and so does a file in a folder that is not an image; the exit status is then 1. With
-    --out, rows are saved to FILE.part batch by batch until all are there; after an interruption
-    the same command continues where it stopped. In CSV, names that a spreadsheet would read as a
-    formula are prefixed with an apostrophe.
+    The probability is that of the second class, PNEUMONIA; a model of three or more classes has a
+    column for each class instead. A file that cannot be read gets a row with the error, and so
+    does a file in a folder that is not an image; the exit status is then 1. With --out, rows are
+    saved to FILE.part batch by batch until they are complete; after an interruption the same
+    command continues where it stopped. In CSV, names that a spreadsheet would read as a formula
+    are prefixed with an apostrophe.
 
     Parameters
     ----------
     model
         Model file of `skpneumo fit`; or of `skpneumo export`, which needs neither Keras nor
-        TensorFlow; or a .joblib file, which runs what is in it: load only those you trust; or
+        TensorFlow; or a .joblib file, which can run any code, so load only files you trust; or
         pretrained, the model that ships with the package.
     files
         X-ray files, folders to search, or - to read paths from standard input, one per line.
     format
-        Comma-separated values with a header, one JSON object per line, or Parquet (files
-        only). Default: from the suffix of the output file, else csv.
+        Comma-separated values with a header, one JSON object per line, or Parquet (not for
+        standard output). Default: by the suffix of the output file, or else csv.
     out
         File to write instead of standard output.
     threshold
-        Probability at or above which the label is PNEUMONIA. Default: the model's own.
+        Probability from which the label is PNEUMONIA. Default: the model's own.
     batch_size
         Number of images in memory at a time.
     force
@@ -83,7 +83,9 @@ def predict(
     form = format or _format_of(out)
     if form == "parquet":
         if out is None:
-            raise ValueError("Parquet needs a file, not standard output; name one with --out.")
+            raise ValueError(
+                "Parquet cannot be written to standard output. Name a file with --out."
+            )
         require_pyarrow()
     model = find_model(model)
     refuse_the_same_file({"the model": model, "--out": out})
@@ -95,7 +97,8 @@ def predict(
     names = class_names(estimator)
     if threshold is not None and len(names) != 2:
         raise ValueError(
-            f"--threshold is for models of two classes; {model} has {len(names)}: {names}."
+            f"--threshold is for models of two classes; {model} has {len(names)}: "
+            f"{', '.join(names)}. Leave it out."
         )
     probabilities = ["probability"] if len(names) == 2 else [f"probability_{n}" for n in names]
     withheld = ["withheld"] if gate_of(estimator) else []
@@ -144,12 +147,14 @@ def predict(
     if n_called.total() >= _ENOUGH_FOR_TWO_ANSWERS and len(n_called) == 1:
         [(answer, n_all)] = n_called.items()
         say_in_red(
-            f"The model called all {n_all:,} X-rays {answer}. A model that gives one answer for "
-            "all is useless, unless it is right for all of these.",
+            f"The model predicts {answer} for all {n_all:,} X-rays. A model with only one answer "
+            f"is useless, unless all of these X-rays are {answer}.",
             sys.stderr,
         )
     if not n_rows:
-        raise ValueError("Standard input had no paths. Check the command that lists them.")
+        raise ValueError(
+            "There are no paths on standard input. Check the command that lists them."
+        )
     return 1 if n_bad or n_withheld else 0
 
 
@@ -164,7 +169,7 @@ def _digest(model: Path) -> str:
 
 
 def _print_rows(batches: Iterable[Iterable[list[Any]]], form: Format, columns: list[str]) -> None:
-    # File names are bytes; those that are not UTF-8 come out as they went in.
+    # File names are bytes; those that are not UTF-8 are written unchanged.
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")
     write = row_writer(sys.stdout, form, columns)

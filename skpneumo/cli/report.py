@@ -1,6 +1,5 @@
-"""``skpneumo report``: an HTML report about a model on a folder of X-rays."""
+"""``skpneumo report``: write an HTML report about a model on a folder of X-rays."""
 
-from hashlib import file_digest
 from pathlib import Path
 from typing import Annotated
 
@@ -27,105 +26,67 @@ def report(
 ) -> None:
     """Write an HTML report about a model on a folder of X-rays.
 
-    Data with their audit, protocol, operating point, metrics with intervals, figures,
-    subgroups, worst errors, limits, versions. The page is one HTML file that needs no network.
-    Every file of the folder is opened, not only those of the split, because the audit looks for
-    what the split has in common with the others.
+    It covers the data and their audit, the protocol, the operating point, metrics with intervals,
+    figures, subgroups, the worst errors, limits and versions, in one HTML file that needs no
+    network. Every file of the folder is opened, not only those of the evaluated split, because the
+    audit looks for patients and images that splits share.
 
     Parameters
     ----------
     model
-        Model file of `skpneumo fit`; or a .joblib file, which runs what is in it: load only
-        those you trust; or pretrained, the model that ships with the package.
+        Model file of `skpneumo fit`; or a .joblib file, which can run any code, so load only files
+        you trust; or pretrained, the model that ships with the package.
     folder
-        Folder with one sub-folder per class, or per split and class as the public collection.
+        Folder with one sub-folder per class, or per split and class as in the public collection.
     out
-        Page to write.
+        HTML file to write.
     explain
-        Add what the model looks at, and whether it uses a shortcut; takes minutes.
+        Also show what the model looks at, and whether it uses a shortcut; takes minutes.
     prevalence
-        Share of positive images where the model is to be used, such as 0.05: adds predictive
-        values and net benefit there.
+        Share of positive images where the model will be used, such as 0.05; adds predictive values
+        and net benefit at this prevalence.
     n_jobs
-        Threads that read images for the audit; -1 is one for each processor.
+        Number of threads that read images for the audit; -1 is one for each processor.
     force
         Overwrite the page if it exists.
     """
-    import numpy as np
-
     from skpneumo._progress import working
-    from skpneumo.audit import audit_images
-    from skpneumo.cli._collections import describe, patients_given, positive_name, rows_of
+    from skpneumo.cli._collections import describe, positive_name
     from skpneumo.cli._distinct_files import refuse_the_same_file
-    from skpneumo.cli._evaluated_split import evaluated_split
-    from skpneumo.cli._metrics_table import is_positive, printed
+    from skpneumo.cli._evaluated_split import read_evaluated_split
+    from skpneumo.cli._metrics_table import printed
     from skpneumo.cli._model_files import (
         find_model,
         load_model,
-        notice_of,
+        origin_of,
         refuse_to_overwrite,
     )
-    from skpneumo.cli._worth import (
-        SHOWN,
-        say_what_was_seen,
-        say_worth,
-        seen_in_training,
-    )
-    from skpneumo.report import EvaluationReport
+    from skpneumo.cli._worth import SHOWN, say_what_was_seen, say_worth, seen_in_training
 
     require_source(folder, read_by, "FOLDER")
     model = find_model(model)
     refuse_the_same_file({"the model": model, "--out": out})
     refuse_to_overwrite(out, force)
     estimator = load_model(model)
-    notice = notice_of(estimator)
-    classes = np.asarray(estimator.classes_)
-    several = len(classes) > 2
-    xrays, split = evaluated_split(estimator, folder, read_by)
+    evaluated = read_evaluated_split(estimator, folder, read_by)
+    xrays = evaluated.collection
     positive = positive_name(xrays)
-    rows = slice(None) if split is None else xrays.split == split
-    say(f"{model} on {describe(xrays, rows)}", flush=True)
-    evaluated_rows = rows_of(xrays, np.arange(len(xrays.target))[rows])
-    seen = seen_in_training(estimator, evaluated_rows)
-    say_what_was_seen(estimator, seen)
-    names = dict(enumerate(xrays.target_names))
-    with working(f"Auditing {len(xrays.target):,} files"):
-        audited = audit_images(
-            xrays.filenames,
-            [names[label] for label in xrays.target],
-            xrays.split,
-            groups=patients_given(xrays, read_by),
-            skipped=xrays.skipped,
-            n_jobs=n_jobs,
-        )
-    with working("Evaluating, explaining and drawing" if explain else "Evaluating and drawing"):
-        written = EvaluationReport.from_estimator(
+    say(f"{model} on {describe(xrays, evaluated.rows)}", flush=True)
+    seen = seen_in_training(estimator, evaluated.xrays)
+    say_what_was_seen(estimator, seen, folder, read_by)
+    steps = "auditing, evaluating, explaining" if explain else "auditing, evaluating"
+    with working(f"Writing the report on {len(xrays.target):,} files: {steps}, drawing"):
+        written = evaluated.report(
             estimator,
-            xrays.filenames,
-            classes[xrays.target],
-            split=xrays.split,
-            part=split,
-            groups=xrays.groups,
-            pos_label=classes[is_positive(xrays)].tolist() if several else None,
-            target_names=xrays.target_names,
-            audit=audited,
+            n_jobs,
             explain=explain,
             seen_in_training=None if seen is None else seen.either,
             description=xrays.DESCR,
             skipped=xrays.skipped,
             prevalence=prevalence,
-            provenance={
-                "model file": model.name,
-                "SHA-256 of the model file": _checksum(model),
-                **({"what the model is not": notice} if notice else {}),
-            },
+            provenance=origin_of(model, estimator),
         )
     written.to_html(out)
     say(f"\n{printed(written.frame, positive, SHOWN)}")
     say_worth(written.frame, xrays)
     say(f"\n{written.threshold_origin}\nSaved {out}.")
-
-
-def _checksum(path: Path) -> str:
-    with open(path, "rb") as file:
-        return file_digest(file, "sha256").hexdigest()

@@ -1,7 +1,6 @@
-"""``skpneumo serve``: a local page and a REST interface over a saved model."""
+"""``skpneumo serve``: serve a saved model as a local page and a REST interface."""
 
 import os
-from hashlib import file_digest
 from pathlib import Path
 from typing import Annotated
 
@@ -33,14 +32,14 @@ def serve(
 ) -> None:
     """Serve a model as a local page and a REST interface.
 
-    The page takes JPEG, PNG, TIFF and DICOM files, many at once, and shows a table. The same for
-    programs: POST /predict and POST /explain with one file as the body, GET /model, and
-    /openapi.json. Images and results are not written to disk, not logged and not kept. Ctrl-C
-    ends it.
+    The page accepts JPEG, PNG, TIFF and DICOM files, many at once, and shows a table of
+    predictions. Programs use POST /predict and POST /explain with one file as the body, GET
+    /model, and /openapi.json. Images and results are neither written to disk nor logged. Press
+    Ctrl-C to stop the server.
 
-    It listens on this machine alone. With another --host it asks for a token, which is printed at
-    the start or comes from the environment variable SKPNEUMO_TOKEN; traffic is not encrypted, so
-    put it behind a proxy that is.
+    By default it accepts connections from this machine only. With another --host it requires a
+    token, which is printed at the start or read from the environment variable SKPNEUMO_TOKEN.
+    Traffic is not encrypted, so put the server behind a proxy that encrypts it.
 
     Parameters
     ----------
@@ -50,23 +49,23 @@ def serve(
     host
         Address to listen on.
     port
-        Port to listen on; 0 is any free one.
+        Port to listen on; 0 chooses a free one.
     allowed_host
-        Further name by which the server may be asked. May be given several times.
+        Further host name that requests may be addressed to. May be given several times.
     max_megabytes
         Largest file that is accepted, in MiB.
     max_megapixels
         Largest image that is accepted, in millions of pixels.
     max_images
-        Most images in one list of the page.
+        Largest number of images in one list of the page.
     max_waiting
-        Most requests that are received, waiting or computed at a time; others are refused for
-        now.
+        Largest number of requests that are received, waiting or computed at a time; further ones
+        are refused until some are done.
     batch_size
-        Most images given to the model at once.
+        Largest number of images to predict at once.
     """
     from skpneumo.cli._labels import class_names
-    from skpneumo.cli._model_files import find_model, load_model, notice_of
+    from skpneumo.cli._model_files import checksum, find_model, load_model, notice_of
     from skpneumo.serving import Limits, make_app, run_server
 
     limits = Limits(
@@ -87,18 +86,13 @@ def serve(
         token=os.environ.get(_TOKEN) or None,
         facts={
             "name": model.name,
-            "sha256": _checksum(model),
+            "sha256": checksum(model),
             "notice": notice_of(estimator),
         },
     )
 
     def ready(address: str) -> None:
         say(f"Serving {model} at {address}")
-        say("Not a medical device. Nothing is kept. Ctrl-C ends it.", flush=True)
+        say("Not a medical device. No image is stored. Press Ctrl-C to stop.", flush=True)
 
     run_server(app, port, ready=ready)
-
-
-def _checksum(path: Path) -> str:
-    with open(path, "rb") as file:
-        return file_digest(file, "sha256").hexdigest()

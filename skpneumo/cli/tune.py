@@ -1,4 +1,4 @@
-"""``skpneumo tune``: search, then save the best."""
+"""``skpneumo tune``: search for the best network and save it."""
 
 import time
 from pathlib import Path
@@ -50,41 +50,41 @@ def tune(
     The grid has 8 candidates: the network of `skpneumo fit` with dropout of 0 or 0.2, a weight
     penalty of 0 or 0.0001, and a learning rate of 0.001 or 0.003. Each is scored by
     cross-validation. Of those whose balanced accuracy is within one standard error of the best,
-    the one with the highest recall is fitted again on all images and saved.
+    the one with the highest recall is fitted on all images and saved.
 
     Parameters
     ----------
     folder
-        Folder with one sub-folder per class, or per split and class as the public collection.
+        Folder with one sub-folder per class, or per split and class as in the public collection.
     out
-        Model file to write, for the other commands and for skpneumo.load_model. It holds data
-        alone; with the suffix .joblib it is a pickle.
+        Model file to write, for the other commands and for skpneumo.load_model in Python. It
+        contains only data; with the suffix .joblib it is a pickle.
     results
-        Table of all candidates to write: recall and specificity over all folds, with 95 %
-        intervals and the number of images and patients. Default: model-candidates.csv beside
-        the model.
+        CSV file to write with a row for each candidate: recall and specificity over all folds,
+        with 95 % intervals and the number of images and patients. Default: model-candidates.csv
+        beside the model.
     store
-        Folder for the result of each fit. The same command continues there after an
-        interruption. Default: nothing is saved before the search is done.
+        Folder for the result of each fit, from which the same command continues after an
+        interruption. Default: nothing is saved before the search is complete.
     candidates
-        Number of candidates to sample at random. Default: the whole grid.
+        Number of candidates to choose at random. Default: the whole grid.
     recall
-        Floor of the recall, such as 0.95: the chosen network is fitted with the highest threshold
-        that keeps it, with 95 % confidence, on patients that were not trained on. Where they are
-        few, that takes five models. Default: it calls what is more probable than not.
+        Floor of recall, such as 0.95: the chosen network gets the highest threshold that keeps it,
+        with 95 % confidence, on patients that were not trained on. With few patients this trains
+        five models. Default: no floor; the model predicts the more probable class.
     folds
-        Folds of the cross-validation.
+        Number of folds of the cross-validation.
     size
         Side of the images given to the network, in pixels.
     epochs
-        Passes over the images.
+        Number of training passes over the images.
     random_state
-        Seed of the folds, of the choice of candidates and of every fit.
+        Seed of the folds, the choice of candidates and every fit.
     white
-        Value of white in files of more than 8 bits that do not say it: 4095 where twelve bits were
-        exported in 16-bit files. The model remembers it.
+        Value of white in files of more than 8 bits that do not store it, such as 4095 if twelve
+        bits were exported in 16-bit files. It is saved with the model.
     n_jobs
-        Threads that read images; -1 is one for each processor.
+        Number of threads that read images; -1 is one for each processor.
     force
         Overwrite the model file and the table if they exist.
     verbose
@@ -95,9 +95,15 @@ def tune(
     from skpneumo._fit_progress import fit_progress
     from skpneumo.cli._collections import positive_name, read_training_data, two_classes
     from skpneumo.cli._default_pipeline import default_pipeline, with_recall_floor, with_white
-    from skpneumo.cli._finished import duration, save_and_say_what_it_is_worth
+    from skpneumo.cli._finished import duration, evaluate_and_save
     from skpneumo.cli._model_files import refuse_to_overwrite
-    from skpneumo.cli._search import GRID, figure_of, recall_search, table_of, useless_out_of_fold
+    from skpneumo.cli._search import (
+        GRID,
+        metric_with_interval,
+        recall_search,
+        table_of,
+        useless_out_of_fold,
+    )
     from skpneumo.cli._updates import fits_line, n_updates, updates_line
     from skpneumo.cli._worth import say_useless
 
@@ -113,8 +119,8 @@ def tune(
     say(f"Searching on {data.describe()}")
     say(f"Each fit of the final model: {updates_line(pipeline, X, y)}", flush=True)
     updates = n_updates(pipeline, X, y)
-    if recall is not None:  # before the search, which it would be too late after
-        say(f"In the end: {fits_line(with_recall_floor(pipeline, recall), data.train)}")
+    if recall is not None:  # too few patients are reported before the search
+        say(f"After the search: {fits_line(with_recall_floor(pipeline, recall), data.train)}")
     search = recall_search(pipeline, GRID, folds, candidates, random_state, store)
     search.set_params(verbose=3 if verbose else 0)
     start = time.perf_counter()
@@ -131,9 +137,9 @@ def tune(
         say(f"{search.n_restored_} of {len(table) * folds} fits were already in {store}.")
     say(f"Best: {', '.join(f'{key} {value}' for key, value in search.best_params_.items())}")
     say("In cross-validation, over all folds, with 95 % intervals over patients:")
-    say(f"  recall of {positive_name(data.train)} {figure_of(best, 'recall')}")
-    say(f"  specificity {figure_of(best, 'specificity')}")
-    say("Both are slightly optimistic, because they chose the model.")
+    say(f"  recall of {positive_name(data.train)} {metric_with_interval(best, 'recall')}")
+    say(f"  specificity {metric_with_interval(best, 'specificity')}")
+    say("Both are slightly optimistic, because the model was chosen by them.")
     useless = useless_out_of_fold(search, data.train)
     say_useless(useless)
     model = search.best_estimator_
@@ -141,5 +147,5 @@ def tune(
         model = with_recall_floor(clone(model), recall)
         with fit_progress(model, "Fitting the best with a recall floor", quiet=verbose):
             model.fit(X, y)
-    save_and_say_what_it_is_worth(model, data, out, updates, useless)
+    evaluate_and_save(model, data, out, updates, useless)
     say(f"All candidates: {results}")

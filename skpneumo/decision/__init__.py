@@ -1,4 +1,4 @@
-"""From probabilities to decisions: an operating point with a recall floor, referral, a gate."""
+"""Decisions from probabilities: thresholds with a recall floor, referral, an input gate."""
 
 import lazy_loader as lazy
 

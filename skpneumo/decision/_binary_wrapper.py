@@ -1,22 +1,35 @@
-"""What the classifiers that decide by another one's probabilities share."""
+"""Shared code of the classifiers that wrap another classifier."""
 
+import warnings
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import get_tags
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.validation import indexable
 
 from skpneumo._documentation import DocumentationLinks
+from skpneumo._patients import find_patients
+from skpneumo._sklearn import _check_y, _routing_enabled
+from skpneumo.datasets import UnknownPatientsWarning
 
-__all__ = ["BinaryWrapperMixin", "WrapperMixin", "fit_with_callbacks"]
+__all__ = [
+    "BinaryWrapperMixin",
+    "WrapperMixin",
+    "check_samples",
+    "find_patients_and_warn",
+    "fit_with_callbacks",
+]
 
 
 class WrapperMixin(DocumentationLinks):
-    """Routes metadata to the ``estimator`` inside, and takes what it takes."""
+    """Mixin that routes metadata to the wrapped ``estimator`` and accepts the same input."""
 
     estimator: Any
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Metadata routing: ``groups`` stays here, the rest goes to the estimator.
+        """Route ``groups`` to this classifier and all other metadata to the wrapped estimator.
 
         Returns
         -------
@@ -36,9 +49,22 @@ class WrapperMixin(DocumentationLinks):
         tags.input_tags = get_tags(self.estimator).input_tags
         return tags
 
+    def _params_of_estimator(self, fit_params: dict[str, Any]) -> dict[str, Any]:
+        """Select the ``fit`` parameters of the wrapped estimator."""
+        if _routing_enabled():
+            return process_routing(self, "fit", **fit_params).estimator.fit
+        return fit_params
+
+    def _copy_fitted_attributes(self, fitted: Any) -> None:
+        """Copy the attributes that describe the classes and the input of a fitted estimator."""
+        self.classes_ = fitted.classes_
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(fitted, name):
+                setattr(self, name, getattr(fitted, name))
+
 
 class BinaryWrapperMixin(WrapperMixin):
-    """The same for classifiers of two classes."""
+    """Mixin for wrappers of binary classifiers."""
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -46,10 +72,27 @@ class BinaryWrapperMixin(WrapperMixin):
         return tags
 
 
+def check_samples(X: Any, y: Any) -> tuple[Any, NDArray[Any]]:
+    """Check that rows of ``X`` can be selected, and that there is one label for each."""
+    X, y = indexable(X, y)
+    return X, _check_y(y)
+
+
+def find_patients_and_warn(
+    X: Any, n_samples: int, groups: Any
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Find the patient of each sample and whether it is known, with a warning for the others."""
+    patients, known, remarks = find_patients(X, n_samples, groups)
+    for remark in remarks:
+        # The caller is a decorated fit.
+        warnings.warn(remark, UnknownPatientsWarning, stacklevel=4)
+    return patients, known
+
+
 def fit_with_callbacks(
     estimator: Any, X: Any, y: Any, fit_params: dict[str, Any], caller: Any, context: Any
 ) -> Any:
-    """Fit an estimator with the callbacks of the caller."""
+    """Fit an estimator under the callbacks of the wrapper that calls it."""
     with context.propagate_callback_context(estimator):
         context.call_on_fit_task_begin(estimator=caller, X=X, y=y)
         return estimator.fit(X, y, **fit_params)

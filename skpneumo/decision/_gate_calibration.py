@@ -1,4 +1,4 @@
-"""The thresholds of an input gate, and what is stated about them."""
+"""Choose the thresholds of an input gate, and say what they guarantee."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ __all__ = ["CALIBRATION_SENTENCES", "GateThresholds", "choose_thresholds", "term
 
 CALIBRATION_SENTENCES = {
     "rate": (
-        "A share of about {rate:.2g} or less of new patients like those of training has an "
-        "image withheld, as it is, mirrored or turned by up to 10 degrees."
+        "Of new patients like those of the training data, a share of about {rate:.2g} or less has "
+        "an image withheld, whether unchanged, mirrored or rotated by up to 10 degrees."
     ),
     "few": (
-        "{patients} do not support the {wanted:g} asked for, which takes {needed}; the "
-        "thresholds are the highest scores there were."
+        "{patients} are too few for the rate of {wanted:g} asked for, which needs {needed}, so "
+        "the thresholds are the highest scores observed."
     ),
     "fitted": (
-        "Calibrated on {patients} whom neither the references nor the other checks were fitted "
-        "on, but the model was: one that knows its training images by heart sees new ones "
-        "otherwise, and more of them are withheld."
+        "Calibrated on {patients} whom the model was fitted on, but the checks were not. If the "
+        "model has overfitted, more of the images of new patients are withheld."
     ),
-    "held out": "Calibrated on {patients} whom neither the model nor any check was fitted on.",
+    "held out": "Calibrated on {patients} that neither the model nor any check was fitted on.",
     "frozen": (
-        "Calibrated on {patients} whom no check was fitted on; whether the frozen model was is "
-        "not known here. If it was, more of the images of new patients may be withheld."
+        "Calibrated on {patients} that no check was fitted on. Whether the frozen model was "
+        "fitted on them is not known; if it was, more of the images of new patients may be "
+        "withheld."
     ),
     "unknown patients": (
-        "Some images were taken for those of patients of their own; if they are not, more are "
-        "withheld than stated."
+        "Some images have no known patient and were counted as one patient each. If several are "
+        "of one patient, more are withheld than stated."
     ),
 }
-"""Templates by name; each is true of one way to fit."""
+"""Sentence templates; the key names the way of fitting that each describes."""
 
 
 class GateThresholds(NamedTuple):
-    """The highest scores that pass, one of each check, and the rate that they keep."""
+    """The highest score that passes each check, and the false alarm rate they give."""
 
     thresholds: NDArray[np.float64]
     rate: float
@@ -48,23 +48,23 @@ class GateThresholds(NamedTuple):
 def choose_thresholds(
     scores: NDArray[np.float64], patients: NDArray[np.intp], rate: float
 ) -> GateThresholds:
-    """Choose thresholds that as many patients exceed in each check.
+    """Choose the thresholds, exceeded by the same number of patients in every check.
 
     Parameters
     ----------
     scores : ndarray of shape (n_images, n_checks)
-        Of images that should pass, by checks that were fitted on other patients.
+        Scores of images that should pass, from checks that were fitted on other patients.
     patients : ndarray of int, shape (n_images,)
-        The patient of each image. What counts is the highest score of a patient's images.
+        The patient of each image. A patient's score is the highest of their images' scores.
     rate : float
-        Share of patients who may exceed any of the thresholds.
+        Share of patients who may exceed at least one threshold.
 
     Returns
     -------
     thresholds : GateThresholds
-        As many patients exceed each threshold, as many as keep those who exceed any below the
-        rate. Its own ``rate`` is greater where the patients are too few: a new patient is the
-        highest of all by chance.
+        The same number of patients exceeds each threshold, the greatest number for which the share
+        of patients above any threshold stays below ``rate``. With too few patients, its own
+        ``rate`` is greater: a new patient has the highest score of all by chance.
     """
     codes = np.unique(patients, return_inverse=True)[1]
     n_patients, n_checks = int(codes.max()) + 1, scores.shape[1]
@@ -84,7 +84,7 @@ def choose_thresholds(
 
 
 def terms_of_gate(gate: Any) -> str:
-    """The sentences that are true of a fitted :class:`InputGate`."""
+    """Describe the false alarm rate of a fitted :class:`InputGate` and its conditions."""
     names = ["rate", gate.calibration_]
     if gate.false_alarm_rate_ > gate.false_alarm_rate:
         names.insert(1, "few")
@@ -100,5 +100,5 @@ def terms_of_gate(gate: Any) -> str:
 
 
 def patients_needed(rate: float, n_checks: int) -> int:
-    """The fewest patients that support a rate of false alarms."""
+    """Compute the smallest number of patients that supports a false alarm rate."""
     return int(np.ceil(n_checks / rate)) - 1

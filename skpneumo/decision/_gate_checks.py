@@ -16,25 +16,25 @@ from skpneumo.decision._gate_view import View
 __all__ = ["GateChecks"]
 
 _MOST_COMPONENTS = 64
-# Of a component, as a share of the first one's: whitening would make much of less.
+# As a share of the first component's variance: whitening would amplify smaller ones.
 _LEAST_VARIANCE = 1e-6
 
-
-_OF_VIEW = {"features": "feature", "pixels": "pixel"}
+# Fields of View, and the prefixes of the attributes that are fitted on them.
+_PREFIXES = {"features": "feature", "pixels": "pixel"}
 
 
 @dataclass
 class GateChecks:
-    """Scores of images that are higher the less they are like those fitted on.
+    """Fitted checks, whose scores are higher the less an image is like the training images.
 
     Attributes
     ----------
     feature_reducer, pixel_reducer : PCA or None
-        Of the network's last features, and of the small images.
+        Projection of the network's last features, and of the small images.
     feature_references, pixel_references : ndarray of shape (n_references, n_components) or None
-        Images of training in the reduced spaces.
+        Training images in the reduced spaces.
     orientation, polarity : LogisticRegression or None
-        Tell small images that are upside down, and negatives, from upright positives.
+        Recognise small images that are upside down, and negatives.
     """
 
     feature_reducer: PCA | None = None
@@ -50,15 +50,15 @@ class GateChecks:
         return cls(**{each.name: getattr(gate, f"{each.name}_") for each in fields(cls)})
 
     def assign_to(self, gate: Any) -> None:
-        """Make them fitted attributes of a gate."""
+        """Set the checks as fitted attributes of a gate."""
         for each in fields(self):
             setattr(gate, f"{each.name}_", getattr(self, each.name))
 
     @classmethod
     def fit(cls, view: View, seed: int) -> Self:
-        """Learn from images that are as they should be, mirrored ones among them."""
+        """Fit the checks on images that should pass, mirrored ones among them."""
         checks = cls()
-        for name, prefix in _OF_VIEW.items():
+        for name, prefix in _PREFIXES.items():
             values = getattr(view, name)
             if values is not None:
                 reducer = _reducer(values, whiten=name == "features", seed=seed)
@@ -67,15 +67,15 @@ class GateChecks:
                 setattr(checks, f"{prefix}_references", references)
         if view.pixels is not None:
             upright, upside_down = view.pixels, _upside_down(view.pixels)
-            standing = np.concatenate([upright, upside_down])
-            checks.orientation = _separated(upright, upside_down)
-            checks.polarity = _separated(standing, -standing)
+            both_ways_up = np.concatenate([upright, upside_down])
+            checks.orientation = _fit_wrong_from_right(upright, upside_down)
+            checks.polarity = _fit_wrong_from_right(both_ways_up, -both_ways_up)
         return checks
 
     def scores(self, view: View) -> dict[str, NDArray[np.float64]]:
-        """Scores of each check, by its name."""
+        """Compute the scores of each check, by its name."""
         scores: dict[str, Any] = {}
-        for name, prefix in _OF_VIEW.items():
+        for name, prefix in _PREFIXES.items():
             values = getattr(view, name)
             if values is not None:
                 reduced = getattr(self, f"{prefix}_reducer").transform(values)
@@ -88,7 +88,7 @@ class GateChecks:
 
 
 def _reducer(values: NDArray[np.float32], whiten: bool, seed: int) -> PCA:
-    """Fit the principal components, those aside that vary by no more than rounding."""
+    """Fit the principal components, except those that vary only by rounding."""
     n_components = min(_MOST_COMPONENTS, *values.shape)
     reducer = PCA(n_components, whiten=whiten, random_state=seed).fit(values)
     variances = reducer.explained_variance_
@@ -101,7 +101,7 @@ def _reducer(values: NDArray[np.float32], whiten: bool, seed: int) -> PCA:
 def _distances(
     reduced: NDArray[np.float32], references: NDArray[np.float32]
 ) -> NDArray[np.float64]:
-    """Distance of each row to its fifth nearest reference."""
+    """Compute the distance of each row to its fifth nearest reference."""
     rows, others = reduced.astype(np.float64), references.astype(np.float64)
     squares = (rows**2).sum(axis=1, keepdims=True) - 2 * rows @ others.T + (others**2).sum(axis=1)
     nth = min(N_NEIGHBORS, len(references)) - 1
@@ -109,11 +109,14 @@ def _distances(
 
 
 def _upside_down(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Flip small images; with the mirrored copies among them, rotated by 180 degrees as well."""
+    """Flip small images. The mirrored copies among them become rotated by 180 degrees."""
     return pixels.reshape(-1, SIDE, SIDE)[:, ::-1].reshape(len(pixels), -1)
 
 
-def _separated(right: NDArray[np.float32], wrong: NDArray[np.float32]) -> LogisticRegression:
+def _fit_wrong_from_right(
+    right: NDArray[np.float32], wrong: NDArray[np.float32]
+) -> LogisticRegression:
+    """Fit the probability that a small image is one of the wrong ones."""
     pixels = np.concatenate([right, wrong])
     is_wrong = np.repeat([False, True], [len(right), len(wrong)])
     return LogisticRegression(C=0.01, max_iter=1000).fit(pixels, is_wrong)

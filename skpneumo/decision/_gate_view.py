@@ -1,4 +1,4 @@
-"""What an input gate sees of images: the network's last features, and 32 x 32 grey levels."""
+"""The features that an input gate checks: the network's last ones, and 32 x 32 grey levels."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ _MOST_DEGREES = 10.0
 
 
 class View(NamedTuple):
-    """What is seen of some images.
+    """Features of some images.
 
     Attributes
     ----------
     features : ndarray of shape (n_images, n_features), or None
-        The network's last features; the rows themselves, where ``X`` are rows of numbers. None
-        without a network.
+        The network's last features, or the rows of ``X`` themselves if they are numbers. None if
+        neither exists.
     pixels : ndarray of shape (n_images, SIDE * SIDE), or None
-        Small grey images; None where there are no images.
+        Small grey images; None if ``X`` is not images.
     """
 
     features: Floats | None
     pixels: Floats | None
 
     def rows(self, rows: NDArray[np.intp]) -> View:
-        """What is seen of some of the images."""
+        """Select some of the images."""
         return View(*(None if each is None else each[rows] for each in self))
 
     def with_columns(self, columns: NDArray[np.intp] | None) -> View:
-        """The same with some of the features; None for all."""
+        """Select some of the features; None selects all."""
         if self.features is None or columns is None:
             return self
         return View(self.features[:, columns], self.pixels)
 
     @classmethod
     def concatenated(cls, views: Sequence[View]) -> View:
-        """What is seen of the images of all views, in order."""
+        """Join views, in order."""
         return cls(
             *(
                 None if parts[0] is None else np.concatenate(parts)
@@ -59,23 +59,21 @@ class View(NamedTuple):
 
 
 class Views:
-    """A fitted estimator and its input, brought to the images that its classifier is given.
+    """Computes the features of a fitted estimator's input, batch by batch.
 
     Parameters
     ----------
     estimator : fitted classifier
-        In any nest. Of several networks, the first is asked for features.
-    X : array-like of shape (n_images, ...)
-        What the estimator takes.
+        Nested in any way. Of several networks, the first one computes the features.
+    X : array-like of shape (n_images, ...) Input of the estimator.
 
     Attributes
     ----------
     predictor : fitted classifier
-        Predicts from ``given`` what the estimator predicts from ``X``.
-    given : array-like of shape (n_images, ...)
-        What the transformers make of ``X``.
+        Predicts from ``transformed`` what the estimator predicts from ``X``.
+    transformed : array-like of shape (n_images, ...) ``X`` after the estimator's transformers.
     images : array or stream of shape (n_images, height, width, channels), or None
-        The last images on the way.
+        The last images on the way through the transformers.
     """
 
     def __init__(self, estimator: Any, X: Any) -> None:
@@ -85,23 +83,23 @@ class Views:
             X = transformer.transform(X)
             if _are_images(X):
                 self.images = X
-        self.given = X
+        self.transformed = X
         first = classifiers_of(self.predictor)[0]
         has_features = hasattr(first.classifier, "last_features") and not first.transformers
         self._network = first.classifier if has_features else None
-        self._folds_rows = has_features and self.images is None
-        if self._folds_rows and first.classifier.input_shape_[0] > 1:
+        self._flattens_images = has_features and self.images is None
+        if self._flattens_images and first.classifier.input_shape_[0] > 1:
             self.images = np.reshape(X, (-1, *first.classifier.input_shape_))
 
     def batches(self, columns: NDArray[np.intp] | None = None) -> Iterator[tuple[Any, View]]:
-        """Yield batches of images, or of rows where there are none, and what is seen of them.
+        """Yield batches of images, or of rows if there are no images, with their features.
 
         Parameters
         ----------
         columns : ndarray of int, default=None
-            The features that are used, where not all are.
+            The features to use; all by default.
         """
-        source = self.given if self.images is None else self.images
+        source = self.transformed if self.images is None else self.images
         if self.images is None:
             source = _as_rows(source)
         starts = range(0, len(source), _IMAGES_AT_ONCE)
@@ -109,10 +107,10 @@ class Views:
             yield batch, self.of(batch, columns)
 
     def of(self, batch: NDArray[Any], columns: NDArray[np.intp] | None = None) -> View:
-        """What is seen of a batch of images, or of rows where there are none."""
+        """Compute the features of a batch of images, or of rows if there are no images."""
         features = None
         if self._network is not None:
-            given = batch.reshape(len(batch), -1) if self._folds_rows else batch
+            given = batch.reshape(len(batch), -1) if self._flattens_images else batch
             features = self._network.last_features(given)
         elif self.images is None:
             features = batch.astype(np.float32)
@@ -121,23 +119,22 @@ class Views:
 
 
 def small_grey(images: NDArray[Any]) -> Floats:
-    """Average images over a grid of 32 x 32 cells, of mean 0 and deviation 1 each.
+    """Average images over 32 x 32 cells, and scale each to mean 0 and standard deviation 1.
 
-    Two matrix products: of the cells' shares in the rows, and in the columns. Images of one
-    level everywhere are 0.
+    Two matrix products suffice: one over rows, one over columns. Constant images become 0.
     """
     grey = np.asarray(images).mean(axis=-1, dtype=np.float32)
     rows, columns = (cell_shares(n) for n in grey.shape[1:])
     small = (rows @ grey @ columns.T).reshape(len(grey), -1)
     small -= small.mean(axis=1, keepdims=True)
     deviation = small.std(axis=1, keepdims=True)
-    # Rounding leaves a blank image some deviation.
+    # Rounding leaves even a blank image with some deviation.
     blank = deviation <= 1e-5 * (1 + np.abs(grey).max(axis=(1, 2), initial=0))[:, np.newaxis]
     return np.where(blank, 0, small / np.where(blank, 1, deviation)).astype(np.float32)
 
 
 def changed_copies(images: NDArray[Any], rng: np.random.RandomState) -> NDArray[Any]:
-    """Mirror one half of the images and turn the others by up to 10 degrees."""
+    """Mirror half of the images and rotate the others by up to 10 degrees."""
     images = np.array(images)
     darkest = images.min()
     for number in range(len(images)):
@@ -150,7 +147,7 @@ def changed_copies(images: NDArray[Any], rng: np.random.RandomState) -> NDArray[
 
 
 def _are_images(X: Any) -> bool:
-    # Asked of the object: a list of paths has none, and a stream would be decoded by NumPy.
+    # np.ndim would decode a whole stream, so the object itself is asked; a list of paths has none.
     return getattr(X, "ndim", 0) == 4
 
 

@@ -1,4 +1,4 @@
-"""Describe the guarantee of a recall floor and its conditions in words."""
+"""State in words what a recall floor guarantees, and under which conditions."""
 
 from typing import Any
 
@@ -8,33 +8,34 @@ __all__ = ["GUARANTEE_SENTENCES", "terms_of_guarantee"]
 
 GUARANTEE_SENTENCES = {
     "held out": (
-        "Exact, given the fitted model: over the draw of the {positives} held out to choose the "
-        "threshold, the floor of {recall:g} is kept with probability {confidence:g} or more."
+        "Exact, given the fitted model: over random samples of the {positives} held out to choose "
+        "the threshold, recall is at least {recall:g} with probability {confidence:g} or more."
     ),
     "frozen": (
-        "Exact, given the frozen model, if it was fitted on other patients: over the draw of the "
-        "{positives} that the threshold was chosen on, the floor of {recall:g} is kept with "
+        "Exact, given the frozen model, if it was fitted on other patients: over random samples "
+        "of the {positives} that the threshold was chosen on, recall is at least {recall:g} with "
         "probability {confidence:g} or more."
     ),
     "averaged": (
-        "Approximate: the floor of {recall:g} at confidence {confidence:g} is that of "
-        "{n_models} models, each on patients it was not fitted on, and predictions are by their "
-        "average, which no finite-sample theorem covers."
+        "Approximate: a recall of {recall:g} at confidence {confidence:g} was established for "
+        "{n_models} models, each on patients it was not fitted on. Predictions are their average, "
+        "which no finite-sample theorem covers."
     ),
     "fitted again": (
-        "Approximate: the floor of {recall:g} at confidence {confidence:g} is that of models "
-        "fitted on parts of the patients, and predictions are by another, fitted on all of them, "
-        "which may score new patients lower."
+        "Approximate: a recall of {recall:g} at confidence {confidence:g} was established for "
+        "models fitted on parts of the patients. Predictions are by another model, fitted on all "
+        "of them, which may score new patients lower."
     ),
     "unknown patients": (
-        "Some samples were taken for patients of their own; if they are not, it does not hold."
+        "Some samples have no known patient and were counted as one patient each. If several are "
+        "of one patient, the guarantee does not hold."
     ),
 }
-"""Templates by name; each is true of one way to fit."""
+"""Sentence templates; the key names the way of fitting that each describes."""
 
 
 def terms_of_guarantee(classifier: Any, frozen: bool) -> str:
-    """The sentences that are true of a fitted :class:`RecallFloorClassifier`."""
+    """Describe the guarantee of a fitted :class:`RecallFloorClassifier`."""
     if frozen:
         names = ["frozen"]
     elif not classifier.ensemble:

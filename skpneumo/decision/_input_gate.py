@@ -1,4 +1,4 @@
-"""A classifier that withholds its answer about images unlike those it was fitted on."""
+"""Classifier that withholds predictions for images unlike the training images."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clo
 from sklearn.callback import CallbackSupportMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GroupKFold
-from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter, indexable
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 from threadpoolctl import threadpool_limits
 
 from skpneumo._input_checks import REASONS, labels_withheld
 from skpneumo._paths import filenames_of
-from skpneumo._patients import find_patients
 from skpneumo._random import check_random_state, random_seed
 from skpneumo._sklearn import (
     HasMethods,
     Interval,
     StrOptions,
     _check_method_params,
-    _check_y,
     _fit_context,
-    _routing_enabled,
     _safe_indexing,
 )
-from skpneumo.datasets import UnknownPatientsWarning
-from skpneumo.decision._binary_wrapper import WrapperMixin, fit_with_callbacks
+from skpneumo.decision._binary_wrapper import (
+    WrapperMixin,
+    check_samples,
+    find_patients_and_warn,
+    fit_with_callbacks,
+)
 from skpneumo.decision._gate_calibration import choose_thresholds, terms_of_gate
 from skpneumo.decision._gate_checks import GateChecks
 from skpneumo.decision._gate_view import View, Views, changed_copies
@@ -46,20 +46,23 @@ _MOST_NAMED = 5
 
 
 class OutlierImageWarning(UserWarning):
-    """Some images are unlike those of training, and what is predicted of them means nothing."""
+    """Warning that some images are unlike the training images.
+
+    Predictions for them mean nothing.
+    """
 
 
 class FewPatientsWarning(UserWarning):
-    """The patients are too few to support the rate of false alarms that was asked for."""
+    """Warning that there are too few patients to support the false alarm rate asked for."""
 
 
 class OutlierImageError(ValueError):
-    """Some images are unlike those of training, and nothing is predicted.
+    """Error raised when some images are unlike the training images; nothing is predicted.
 
     Attributes
     ----------
     reasons : ndarray of str, shape (n_images,)
-        Why each image is withheld; empty for those that are not.
+        Why each image is withheld; empty for images that pass.
     """
 
     def __init__(self, message: str, reasons: NDArray[np.object_]) -> None:
@@ -73,109 +76,112 @@ class OutlierImageError(ValueError):
 class InputGate(
     WrapperMixin, CallbackSupportMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
 ):
-    r"""Classifier that withholds its answer about images unlike those it was fitted on.
+    r"""Classifier that withholds predictions for images unlike the training images.
 
-    A network gives a probability for anything: noise, a hand, a photograph, an X-ray that lies
-    upside down. This asks first whether an image is like those of training, and warns, answers
-    NaN or raises where it is not. It does not ask whether the answer is right.
+    A network gives a probability for anything: noise, a hand, a photograph, an X-ray that is
+    upside down. This classifier first checks whether an image is like the training images. If it
+    is not, it warns, returns NaN or raises an error. It does not check whether the prediction is
+    right.
 
     Parameters
     ----------
     estimator : classifier with ``predict_proba``
-        Model to be fitted: a whole pipeline from paths, a
-        :class:`~skpneumo.RecallFloorClassifier`, a classifier of images or of rows. A fitted
-        one in :class:`~sklearn.frozen.FrozenEstimator` is not fitted again.
+        Model to fit: a whole pipeline from paths, a :class:`~skpneumo.RecallFloorClassifier`, or a
+        classifier of images or of rows. A fitted model in a
+        :class:`~sklearn.frozen.FrozenEstimator` is not fitted again.
 
     on_outlier : {"warn", "nan", "raise"}, default="warn"
-        What :meth:`predict` and :meth:`predict_proba` do where an image is withheld: answer
-        with an :class:`OutlierImageWarning`, answer NaN for these images, or raise an
-        :class:`OutlierImageError`. With "nan" the labels are float, or object where the classes
-        are text.
+        What :meth:`predict` and :meth:`predict_proba` do when an image is withheld: predict with
+        an :class:`OutlierImageWarning`, return NaN for these images, or raise an
+        :class:`OutlierImageError`. With "nan" the labels are float, or object if the classes are
+        text.
 
     false_alarm_rate : float, default=0.01
-        Share of new patients like those of training who may have an image withheld, in (0, 1).
-        See Notes for what it is conditional on.
+        Share of new patients like those of the training data who may have an image withheld, in
+        (0, 1). See Notes for the conditions.
 
     calibration_fraction : float, default=None
-        Share of the patients by whom the thresholds are chosen and whom the estimator is not
-        fitted on. None fits the estimator on all, and chooses the thresholds in folds of
-        patients given this one estimator.
+        Share of the patients to hold out from fitting the estimator, and to choose the thresholds
+        on. None fits the estimator on all patients, and chooses the thresholds by cross-validating
+        the checks alone.
 
     max_images : int, default=2000
-        Most images that the checks are fitted on, of patients drawn at random. With a changed
-        copy of each, twice as many are saved as references.
+        Largest number of images to fit the checks on, from patients drawn at random. With an
+        altered copy of each, twice as many are stored as references.
 
     random_state : int, RandomState instance or None, default=0
-        Seed of the patients drawn, of the folds and of the changed copies.
+        Seed of the selection of patients, of the folds and of the altered copies.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The labels.
+        The class labels.
     estimator_ : estimator
         The fitted model.
     checks_ : list of str
-        Which of "features", "pixels", "orientation" and "polarity" are made, in the order of
-        ``thresholds_`` and of the columns of :meth:`check_scores`.
+        Which of the checks "features", "pixels", "orientation" and "polarity" are performed, in
+        the order of ``thresholds_`` and of the columns of :meth:`check_scores`.
     thresholds_ : ndarray of shape (n_checks,), float64
-        An image is withheld if one of its scores is above the threshold.
+        An image is withheld if any of its scores is above the threshold of its check.
     feature_columns_ : ndarray of int, or None
         Which of the network's last features are used; None for all.
     feature_reducer_, pixel_reducer_ : PCA or None
-        Projection of the features (whitened), and of the 32 x 32 grey levels (not whitened), to
-        64 components or fewer. None where there is no network, or no images.
+        Projection of the features (whitened), and of the 32 x 32 grey levels (not whitened), to 64
+        components or fewer. None without a network, or without images.
     feature_references_, pixel_references_ : ndarray of shape (n_references, n_components) or None
-        Images of training in the reduced spaces, float32.
+        Training images in the reduced spaces, float32.
     orientation_, polarity_ : LogisticRegression or None
-        Of 32 x 32 grey levels; ``decision_function`` is the score.
+        Classifiers of 32 x 32 grey levels; ``decision_function`` is the score.
     false_alarm_rate_ : float
-        The rate that is kept: the one asked for, or a greater one if the patients are too few.
+        The rate that is supported: the one asked for, or a greater one if there are too few
+        patients.
     n_patients_ : int
-        Patients that the thresholds were chosen by.
+        Number of patients that the thresholds were chosen on.
     calibration_ : {"fitted", "held out", "frozen"}
-        Whether the estimator was fitted on them, was not, or came fitted.
+        Whether the estimator was fitted on these patients, was not, or was passed already fitted.
     patients_known_ : bool
         Whether the patient of every image was given or could be read from its file name.
     terms_ : str
-        What the rate is about and what it is conditional on, in a sentence or two.
+        What the rate means and its conditions, in a sentence or two.
     n_features_in_ : int
-        Number of features seen during :term:`fit`, if the estimator says so.
+        Number of features seen during :term:`fit`, if the estimator reports it.
     feature_names_in_ : ndarray of str
-        Names of features seen during :term:`fit`, if the estimator says so.
+        Names of features seen during :term:`fit`, if the estimator reports it.
 
     See Also
     --------
-    RecallFloorClassifier : The threshold on what passes; goes inside.
-    skpneumo.audit_images : What is wrong with a whole collection.
+    RecallFloorClassifier : Chooses a decision threshold; can be the ``estimator`` of this one.
+    skpneumo.audit_images : Finds problems in a whole collection.
 
     Notes
     -----
-    **Checks.** Each has a score that is higher the less an image is like those of training.
+    **Checks.** The score of each check is higher the less an image is like the training images.
 
     - "features": Euclidean distance to the fifth nearest reference [1]_ among the network's last
       features (those that the logits are linear in), projected to 64 principal components and
-      whitened: a network gives most of its variance to telling the classes apart, and little to
-      what is strange. Of several networks it is the first. Without a network, where ``X`` are
-      rows of numbers, these.
+      whitened: most of a network's variance separates the classes, and little of it shows what is
+      unusual. Of several networks the first is used. Without a network, the rows of ``X`` are used
+      if they are numbers.
     - "pixels": the same, not whitened, of 32 x 32 grey levels, means over a grid of cells, of
       mean 0 and standard deviation 1 in each image.
     - "orientation" and "polarity": log odds by logistic regressions of the same grey levels that
       an image is upside down or rotated by 180 degrees, and that it is a negative.
 
-    Every image of training is there a second time, mirrored or turned by up to 10 degrees, as a
+    Every training image is used a second time, mirrored or rotated by up to 10 degrees, both as a
     reference and in choosing the thresholds, so that such images pass.
 
-    **The rate.** Patients count: the highest scores of a patient's images, copies included. The
-    thresholds are those that the same number of patients exceed in each check, as many as keep
-    the patients who exceed any of them below the rate. The scores are of patients whom neither
-    the references nor the classifiers of the checks were fitted on, in five folds. The estimator
-    itself is not fitted again in each fold, which would cost five more trainings: with
-    ``calibration_fraction=None`` the network has seen the patients that the thresholds are
-    chosen by. A network that has overfitted sees them otherwise than new patients, and withholds
-    more of these than stated. ``calibration_fraction`` leaves patients out of its training, at
-    the price of these. ``calibration_`` and ``terms_`` say which it was.
+    **The rate.** The unit is the patient: the highest score of a patient's images, copies
+    included. The same number of patients exceeds the threshold of each check, the greatest number
+    for which the share of patients above any threshold stays below the rate. The scores are of
+    patients that the checks were not fitted on, in five folds. The estimator itself is not fitted
+    again in each fold, which would cost five more trainings: with ``calibration_fraction=None``
+    the network has seen the patients that the thresholds are chosen on. If it has overfitted, new
+    patients score higher, and more of them are withheld than stated. ``calibration_fraction``
+    avoids this by leaving patients out of the network's training, which then has fewer.
+    ``calibration_`` and ``terms_`` say which was done.
 
-    An image that passes may still be of another hospital, age or disease than those of training.
+    An image that passes may still come from another hospital, age group or disease than the
+    training images.
 
     References
     ----------
@@ -232,21 +238,21 @@ class InputGate(
 
     @_fit_context(prefer_skip_nested_validation=False)  # the estimator inside is not validated
     def fit(self, X: Any, y: Any, groups: Any = None, **fit_params: Any) -> Self:
-        """Fit the estimator, then the checks, and choose their thresholds.
+        """Fit the estimator and the checks, and choose the thresholds.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
-            What ``estimator`` takes: paths, images, features.
+            Input of ``estimator``: paths, images or features.
         y : array-like of shape (n_samples,)
             Labels.
         groups : array-like of shape (n_samples,), default=None
-            Patient of each sample. If None, those that ``X`` carries, or that the names of its
-            files tell; else each sample is its own patient, with a warning. Handed on to an
-            estimator whose ``fit`` takes them.
+            Patient of each sample. If None, patients are taken from ``X`` or read from its file
+            names; failing that, each sample counts as its own patient, with a warning. Passed to
+            the estimator if its ``fit`` accepts groups.
         **fit_params : dict
-            Handed to ``estimator.fit``; with ``calibration_fraction``, those with an entry per
-            sample are cut to the patients it is fitted on.
+            Passed to ``estimator.fit``. With ``calibration_fraction``, those with one entry per
+            sample are restricted to the patients that it is fitted on.
 
         Returns
         -------
@@ -255,56 +261,41 @@ class InputGate(
         Raises
         ------
         ValueError
-            If there are fewer than two patients, or one is missing among ``groups``.
+            If there are fewer than two patients, or ``groups`` has missing values.
 
         Warns
         -----
         FewPatientsWarning
-            If the patients are too few to support ``false_alarm_rate``.
+            If there are too few patients to support ``false_alarm_rate``.
         UnknownPatientsWarning
-            If neither ``groups`` nor ``X`` tells who the patients are.
+            If neither ``groups`` nor ``X`` identifies the patients.
         """
-        X, y = indexable(X, y)
-        y = _check_y(y)
+        X, y = check_samples(X, y)
         check_classification_targets(y)
-        patients, known, remarks = find_patients(X, len(y), groups)
-        for remark in remarks:
-            warnings.warn(remark, UnknownPatientsWarning, stacklevel=3)
+        patients, known = find_patients_and_warn(X, len(y), groups)
         self.patients_known_ = bool(known.all())
         codes = np.unique(patients, return_inverse=True)[1]
-        if _routing_enabled():
-            fit_params = process_routing(self, "fit", **fit_params).estimator.fit
+        fit_params = self._params_of_estimator(fit_params)
         if groups is not None and has_fit_parameter(self.estimator, "groups"):
             fit_params = {"groups": patients, **fit_params}
         rng = check_random_state(self.random_state)
 
         context = self._init_callback_context(max_subtasks=None)
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        fitted_on = np.arange(len(y))
-        chosen_by = None
-        if isinstance(self.estimator, FrozenEstimator):
-            self.calibration_ = "frozen"
-        elif self.calibration_fraction is None:
-            self.calibration_ = "fitted"
-        else:
-            self.calibration_ = "held out"
-            fitted_on, chosen_by, *_ = patient_train_test_split(
-                fitted_on, y, test_size=self.calibration_fraction, groups=codes,
-                random_state=random_seed(rng),
-            )  # fmt: skip
-        self._fit_estimator(X, y, fitted_on, fit_params, context)
+        training, calibration = self._split(y, codes, rng)
+        self._fit_estimator(X, y, training, fit_params, context)
         with threadpool_limits(1, "blas"):  # fits this small only wait for their threads
-            self._fit_checks(X, codes, fitted_on, chosen_by, rng)
+            self._fit_checks(X, codes, training, calibration, rng)
         context.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Probabilities of the classes; NaN of withheld images with ``on_outlier="nan"``.
+        """Predict class probabilities; NaN for withheld images with ``on_outlier="nan"``.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
-            What ``estimator`` takes.
+            Input of ``estimator``.
 
         Returns
         -------
@@ -323,7 +314,7 @@ class InputGate(
         """
         check_is_fitted(self)
         views = Views(self.estimator_, X)
-        probabilities = np.asarray(views.predictor.predict_proba(views.given))
+        probabilities = np.asarray(views.predictor.predict_proba(views.transformed))
         withheld = self._report_outliers(views, X)
         if self.on_outlier == "nan":
             probabilities = probabilities.astype(np.result_type(probabilities, np.float32))
@@ -331,18 +322,18 @@ class InputGate(
         return probabilities
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Labels as the estimator gives them; NaN of withheld images with ``on_outlier="nan"``.
+        """Predict labels; NaN for withheld images with ``on_outlier="nan"``.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
-            What ``estimator`` takes.
+            Input of ``estimator``.
 
         Returns
         -------
         labels : ndarray of shape (n_samples,)
-            Entries of ``classes_``. With ``on_outlier="nan"`` numbers are float, and text is
-            object, whether or not images are withheld.
+            Entries of ``classes_``. With ``on_outlier="nan"`` numeric labels are float and text
+            labels are object, whether or not images are withheld.
 
         Raises
         ------
@@ -356,35 +347,35 @@ class InputGate(
         """
         check_is_fitted(self)
         views = Views(self.estimator_, X)
-        labels = np.asarray(views.predictor.predict(views.given))
+        labels = np.asarray(views.predictor.predict(views.transformed))
         withheld = self._report_outliers(views, X)
         if self.on_outlier == "nan":
             return labels_withheld(labels, withheld)
         return labels
 
     def reasons(self, X: Any) -> NDArray[np.object_]:
-        """Why each image is withheld.
+        """Explain why each image is withheld.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
-            What ``estimator`` takes.
+            Input of ``estimator``.
 
         Returns
         -------
         reasons : ndarray of str, shape (n_samples,), dtype object
-            The checks that an image fails, in words; empty where it passes.
+            The checks that each image fails, in words; empty if it passes.
         """
         check_is_fitted(self)
         return self._reasons(Views(self.estimator_, X))
 
     def check_scores(self, X: Any) -> NDArray[np.float64]:
-        """Scores of the checks, higher the less an image is like those of training.
+        """Compute the scores of the checks, higher the less an image is like the training images.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
-            What ``estimator`` takes.
+            Input of ``estimator``.
 
         Returns
         -------
@@ -393,6 +384,24 @@ class InputGate(
         """
         check_is_fitted(self)
         return self._scores(Views(self.estimator_, X))
+
+    def _split(
+        self, y: NDArray[Any], codes: NDArray[np.intp], rng: np.random.RandomState
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp] | None]:
+        """Split the rows into those to fit on and those held out to choose thresholds, if any."""
+        rows = np.arange(len(y))
+        if isinstance(self.estimator, FrozenEstimator):
+            self.calibration_ = "frozen"
+            return rows, None
+        if self.calibration_fraction is None:
+            self.calibration_ = "fitted"
+            return rows, None
+        self.calibration_ = "held out"
+        training, calibration, *_ = patient_train_test_split(
+            rows, y, test_size=self.calibration_fraction, groups=codes,
+            random_state=random_seed(rng),
+        )  # fmt: skip
+        return training, calibration
 
     def _fit_estimator(
         self,
@@ -408,32 +417,29 @@ class InputGate(
         inner = context.subcontext("fit-estimator")
         self.estimator_ = fit_with_callbacks(clone(self.estimator), X, y, fit_params, self, inner)
         inner.call_on_fit_task_end(estimator=self, X=X, y=y)
-        self.classes_ = self.estimator_.classes_
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(self.estimator_, name):
-                setattr(self, name, getattr(self.estimator_, name))
+        self._copy_fitted_attributes(self.estimator_)
 
     def _fit_checks(
         self,
         X: Any,
         codes: NDArray[np.intp],
-        fitted_on: NDArray[np.intp],
-        chosen_by: NDArray[np.intp] | None,
+        training: NDArray[np.intp],
+        calibration: NDArray[np.intp] | None,
         rng: np.random.RandomState,
     ) -> None:
-        """Fit the checks on some patients and choose their thresholds by others."""
-        rows = self._sample(codes, fitted_on, rng)
+        """Fit the checks on some patients, and choose the thresholds on others."""
+        rows = self._sample(codes, training, rng)
         self.feature_columns_: NDArray[np.intp] | None = None
-        seen = self._see_twice(X, rows, rng)
+        seen = self._features_with_copies(X, rows, rng)
         patients = np.tile(codes[rows], 2)
         seed = random_seed(rng)
         checks = GateChecks.fit(seen, seed)
-        if chosen_by is None:
+        if calibration is None:
             scores = _out_of_fold_scores(seen, patients, seed)
         else:
-            rows = self._sample(codes, chosen_by, rng)
+            rows = self._sample(codes, calibration, rng)
             patients = np.tile(codes[rows], 2)
-            scores = checks.scores(self._see_twice(X, rows, rng))
+            scores = checks.scores(self._features_with_copies(X, rows, rng))
         self.checks_ = list(scores)
         checks.assign_to(self)
         self.n_patients_ = len(np.unique(patients))
@@ -447,20 +453,23 @@ class InputGate(
     def _sample(
         self, codes: NDArray[np.intp], among: NDArray[np.intp], rng: np.random.RandomState
     ) -> NDArray[np.intp]:
-        """Rows of whole patients, drawn at random, up to the number of images or of two."""
+        """Draw whole patients at random: at least two, and up to ``max_images`` images."""
         patients, sizes = np.unique(codes[among], return_counts=True)
         if len(patients) < 2:
             raise ValueError(
-                f"The images are of {len(patients)} patient, but some are needed to compare "
-                "with and others to choose thresholds by. Pass images of two patients or more."
+                f"All images are of {len(patients)} patient, but the checks are fitted on some "
+                "patients and their thresholds chosen on others. Pass images of at least two "
+                "patients."
             )
         order = rng.permutation(len(patients))
         fitting = np.cumsum(sizes[order]) <= self.max_images
         fitting[:2] = True
         return among[np.isin(codes[among], patients[order[fitting]])]
 
-    def _see_twice(self, X: Any, rows: NDArray[np.intp], rng: np.random.RandomState) -> View:
-        """See images as they are, and then a changed copy of each."""
+    def _features_with_copies(
+        self, X: Any, rows: NDArray[np.intp], rng: np.random.RandomState
+    ) -> View:
+        """Compute the features of the images, and of an altered copy of each."""
         views = Views(self.estimator_, _safe_indexing(X, rows))
         seen, copies = [], []
         for batch, view in views.batches():
@@ -490,7 +499,7 @@ class InputGate(
         return reasons
 
     def _report_outliers(self, views: Views, X: Any) -> NDArray[np.bool_]:
-        """Mark the images that are withheld, and say so, as ``on_outlier`` asks."""
+        """Find the images to withhold, and warn or raise as ``on_outlier`` says."""
         reasons = self._reasons(views)
         withheld = reasons != ""
         if withheld.any() and self.on_outlier != "nan":
@@ -502,7 +511,7 @@ class InputGate(
 
 
 def _columns(view: View, rng: np.random.RandomState) -> NDArray[np.intp] | None:
-    """Draw some of the features where they are too many."""
+    """Select features at random if there are too many."""
     if view.features is None or view.features.shape[1] <= _MOST_FEATURES:
         return None
     return np.sort(rng.permutation(view.features.shape[1])[:_MOST_FEATURES])
@@ -529,6 +538,7 @@ def _message(reasons: NDArray[np.object_], filenames: NDArray[np.object_] | None
     ]
     more = ", ..." if len(rows) > _MOST_NAMED else ""
     return (
-        f"{len(rows)} of {len(reasons)} images are withheld, for what is predicted of them means "
-        f"nothing: {', '.join(named)}{more}. Look at them, and leave them out or correct them."
+        f"{len(rows)} of {len(reasons)} images are unlike the training images, so predictions for "
+        f"them mean nothing: {', '.join(named)}{more}. Look at these images, and correct them or "
+        "leave them out."
     )

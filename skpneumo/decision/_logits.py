@@ -1,4 +1,4 @@
-"""Calibration of the scores that an operating point is chosen by."""
+"""Calibrate the scores that an operating point is chosen on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LEAST_PROBABILITY = 1e-12
 
 
 class LogitClassifier(ClassifierMixin, BaseEstimator):
-    """What decides by its one feature, so that scikit-learn calibrates scores by themselves."""
+    """Classifier whose score is its only feature, so that scikit-learn calibrates plain scores."""
 
     def fit(self, X: NDArray[np.float64], y: NDArray[np.bool_]) -> LogitClassifier:
         self.classes_ = np.unique(y)
@@ -32,17 +32,17 @@ class LogitClassifier(ClassifierMixin, BaseEstimator):
 
 
 def logits(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """One column of log odds, finite at probabilities of 0 and 1."""
-    scores = scores.astype(np.float64)  # of a float32, 1 - 1e-12 would be 1
+    """Convert probabilities to one column of log odds, finite even for 0 and 1."""
+    scores = scores.astype(np.float64)  # in float32, 1 - 1e-12 would be 1
     return logit(np.clip(scores, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY))[:, np.newaxis]
 
 
 def fit_calibrator(
     method: str | None, scores: NDArray[np.float64], is_positive: NDArray[np.bool_]
 ) -> Any:
-    """Fit what never decreases from scores to labels: by scikit-learn to log odds, or isotonic.
+    """Fit a calibration that keeps the order of the scores.
 
-    None if there is no method, or, with a warning, if the map would decrease.
+    Returns None without a method, or, with a warning, if calibration would reverse the order.
     """
     if method is None:
         return None
@@ -60,7 +60,7 @@ def fit_calibrator(
         return scaling
     warnings.warn(
         f"Probabilities are not calibrated, because calibration={method!r} would reverse their "
-        "order: out of fold, positive samples have lower ones than negative samples. Improve the "
+        "order: out of fold, positive samples score lower than negative samples. Improve the "
         "model, or check pos_label.",
         UserWarning,
         stacklevel=4,
@@ -69,7 +69,7 @@ def fit_calibrator(
 
 
 def calibrate(calibrator: Any, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Apply what `fit_calibrator` gave."""
+    """Apply a calibrator from :func:`fit_calibrator`."""
     if calibrator is None:
         return scores
     if isinstance(calibrator, IsotonicRegression):

@@ -1,4 +1,4 @@
-"""Model new scores as a mixture of those of two classes, and test the fit."""
+"""Model new scores as a mixture of the scores of two classes, and test the fit."""
 
 from typing import NamedTuple, Self
 
@@ -15,14 +15,14 @@ _SHARES = np.linspace(0, 1, 101)
 
 
 class Scores(NamedTuple):
-    """Scores of images and the patients they are of."""
+    """Scores of images, and the patient of each."""
 
     score: Floats
     patient: NDArray[np.intp]
 
     @classmethod
     def of(cls, score: Floats, patient: NDArray[np.intp]) -> Self:
-        """Scores with patients counted from 0 without gaps."""
+        """Build scores, numbering the patients from 0 without gaps."""
         return cls(score, np.unique(patient, return_inverse=True)[1])
 
     @property
@@ -31,18 +31,18 @@ class Scores(NamedTuple):
         return int(self.patient.max()) + 1
 
     def below(self, points: Floats) -> tuple[Floats, Floats]:
-        """For each patient the number of images up to each point, and of all images."""
+        """Count each patient's images with scores up to each point, and all of them."""
         counts = np.zeros((self.n_patients, len(points)))
         np.add.at(counts, self.patient, self.score[:, np.newaxis] <= points)
         return counts, np.bincount(self.patient).astype(float)
 
 
 def most_likely_prevalence(ratios: Floats, weights: Floats) -> float:
-    """The prevalence under which scores with these likelihood ratios are the likeliest.
+    """Find the prevalence that maximises the likelihood of scores with these likelihood ratios.
 
-    The derivative of the log-likelihood falls from one end to the other, so it has one root at
-    most; the EM algorithm climbs to the same place. Without a root the likelihood is greatest at
-    an end, which stands for half an image.
+    The derivative of the log-likelihood decreases, so it has at most one root, to which the EM
+    algorithm converges as well. Without a root the likelihood is greatest at an end of the range,
+    which is set to half an image.
     """
 
     def slope(prevalence: float) -> float:
@@ -63,18 +63,18 @@ def mixture_p_value(
     n_resamples: int,
     rng: np.random.RandomState,
 ) -> float:
-    """How often a true mixture is as far from the nearest mixture as the new scores are.
+    """Test whether the new scores can be a mixture of positive and negative ones.
 
-    Far by the greatest distance of the distribution functions, near by the best share of
-    positives, which is so not the model's estimate: probabilities that are badly calibrated
-    cannot raise an alarm. True mixtures are drawn from the scores of the two classes, patient by
-    patient, as many as the new ones.
+    The statistic is the greatest distance between the distribution functions of the new scores and
+    of the nearest mixture. The share of positives in it is fitted rather than taken from the
+    model, so that badly calibrated probabilities cannot raise an alarm. Its null distribution
+    comes from true mixtures, resampled by patient from the two classes.
     """
     everything = np.concatenate([new.score, positive.score, negative.score])
     points = np.unique(np.quantile(everything, np.linspace(0, 1, _N_POINTS)))
     of_new, of_positive, of_negative = (each.below(points) for each in (new, positive, negative))
     share, distance = _nearest(_function(of_new), _function(of_positive), _function(of_negative))
-    # Of images, to be made one of patients.
+    # The share is one of images; the resamples need one of patients.
     per_positive, per_negative = of_positive[1].mean(), of_negative[1].mean()
     odds = share / per_positive, (1 - share) / per_negative
     share_of_patients = odds[0] / sum(odds)
@@ -83,7 +83,7 @@ def mixture_p_value(
         n_positive = rng.binomial(new.n_patients, share_of_patients)
         mixed = _function(
             *(
-                _drawn(of_class, n, rng)
+                _resample(of_class, n, rng)
                 for of_class, n in (
                     (of_positive, n_positive),
                     (of_negative, new.n_patients - n_positive),
@@ -91,7 +91,7 @@ def mixture_p_value(
             )
         )
         functions = (
-            _function(_drawn(of_class, len(of_class[1]), rng))
+            _function(_resample(of_class, len(of_class[1]), rng))
             for of_class in (of_positive, of_negative)
         )
         as_far += _nearest(mixed, *functions)[1] >= distance
@@ -99,11 +99,11 @@ def mixture_p_value(
 
 
 def _function(*parts: tuple[Floats, Floats]) -> Floats:
-    """Distribution function at the points, of the images of all parts."""
+    """Compute the distribution function of the images of all parts at the points."""
     return sum(counts.sum(axis=0) for counts, _ in parts) / sum(sizes.sum() for _, sizes in parts)
 
 
-def _drawn(
+def _resample(
     part: tuple[Floats, Floats], n: int, rng: np.random.RandomState
 ) -> tuple[Floats, Floats]:
     rows = rng.randint(len(part[1]), size=n)
@@ -111,7 +111,7 @@ def _drawn(
 
 
 def _nearest(new: Floats, positive: Floats, negative: Floats) -> tuple[float, float]:
-    """The share of positives whose mixture is nearest, and how far that is."""
+    """Find the share of positives whose mixture is nearest, and its distance."""
     mixtures = negative + _SHARES[:, np.newaxis] * (positive - negative)
     distances = np.abs(new - mixtures).max(axis=1)
     best = int(distances.argmin())

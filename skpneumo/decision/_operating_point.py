@@ -1,9 +1,8 @@
-"""The exact choice of an operating point, from scores alone.
+"""Choose an operating point with exact guarantees, from scores alone.
 
-A patient, not an image, is the unit that is drawn independently. So each patient is reduced to
-one number before anything is counted: the score of the image that would be decided wrongly
-first. These numbers are independent whatever ties a patient's images together, and the exact
-binomial theory of order statistics applies to them unchanged.
+Patients are independent of each other; the images of one patient are not. So each patient is first
+reduced to one number: the score of the image that would be misclassified first. The exact binomial
+theory of order statistics applies to these independent numbers unchanged.
 """
 
 from bisect import bisect_left
@@ -17,9 +16,8 @@ from scipy.stats import beta, binom, binomtest, hypergeom
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-from skpneumo._formatting import with_interval
+from skpneumo._formatting import class_name, with_interval
 from skpneumo._groups import check_groups
-from skpneumo._plotting import class_name
 from skpneumo._positive_class import UndecidedPositiveError, positive_classes
 from skpneumo._sklearn import Interval, _check_y, validate_params
 
@@ -38,7 +36,7 @@ PARAMETER_CONSTRAINTS: dict[str, Any] = {
     "n_future": [Interval(Integral, 1, None, closed="left"), None],
     "pos_label": [Real, str, "boolean", None],
 }
-"""What may be promised, for scikit-learn's validation of parameters."""
+"""Constraints of the parameters that a guarantee has, for scikit-learn's validation."""
 
 _MOST_PATIENTS_ASKED_FOR = 10**8
 _FLOATS = [np.float64, np.float32, np.float16]
@@ -46,35 +44,36 @@ _FLOATS = [np.float64, np.float32, np.float16]
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """Thresholds on a score, and what they achieve in the patients they were chosen on.
+    """Thresholds on a score, and their performance on the patients they were chosen on.
 
-    All shares count patients. A pneumonia patient is found if every one of their images is
-    called pneumonia; a normal patient is a false alarm if any of theirs is; a patient is
-    referred if any of theirs is. With one image per patient these are the usual recall and
-    specificity of images.
+    All rates count patients. A pneumonia patient is found if all of their images are classified as
+    pneumonia; a normal patient is a false alarm if any of their images is; a patient is referred
+    if any of their images is. With one image per patient these are the usual recall and
+    specificity.
 
     Attributes
     ----------
     threshold : float
-        Scores of at least this are called pneumonia (or referred, below ``upper_threshold``).
-        Both thresholds are numbers of the scores' own type: compared with float32 scores they
-        stay what they are.
+        Scores from this value on are classified as pneumonia (or referred, below
+        ``upper_threshold``). Both thresholds are representable in the type of the scores, so that
+        comparing them with float32 scores is exact.
     upper_threshold : float
-        Scores from ``threshold`` up to this are referred; equal to ``threshold`` where nothing
-        is.
+        Scores from ``threshold`` up to this are referred; equal to ``threshold`` if nothing is
+        referred.
     recall : float
-        Share of the pneumonia patients not missed, in the sample.
+        Share of the pneumonia patients who are found, in the sample.
     recall_bound : float
-        Lower bound of the recall of the population (or of the ``n_future`` patients), at the
-        confidence asked for, both bounds together if there are two. Never below the floor.
+        Lower confidence bound of the recall in the population (or in the ``n_future`` patients);
+        with two floors, both bounds hold together at the confidence asked for. Never below the
+        floor.
     recall_interval, specificity_interval, referral_interval : tuple of two floats
         Two-sided Clopper-Pearson intervals at the confidence asked for.
     specificity : float
-        Share of the normal patients who raise no false alarm, in the sample.
+        Share of the normal patients without a false alarm, in the sample.
     referral_rate : float
         Share of all patients referred, in the sample.
     n_positive, n_negative, n_patients : int
-        Number of pneumonia patients, of normal ones, and of all in the sample.
+        Number of pneumonia patients, normal patients and all patients in the sample.
     """
 
     threshold: float
@@ -119,10 +118,10 @@ def choose_operating_point(
     n_future: int | None = None,
     pos_label: Any = None,
 ) -> OperatingPoint:
-    r"""Choose the highest threshold that keeps recall above a floor with confidence.
+    r"""Choose the highest threshold that keeps recall above a floor, with a stated confidence.
 
-    The threshold is the k-th lowest of the pneumonia patients' worst scores, with k as great
-    as the exact binomial tail allows. No higher threshold keeps the promise for every
+    The threshold is the k-th lowest of the pneumonia patients' worst scores, with the greatest k
+    that the exact binomial tail allows. No higher threshold gives the guarantee for every
     distribution of scores, and the highest threshold has the highest specificity.
 
     Parameters
@@ -130,49 +129,49 @@ def choose_operating_point(
     y_true : array-like of shape (n_samples,)
         Labels, of exactly two classes.
     y_score : array-like of shape (n_samples,)
-        Scores of the positive class by a model that has not seen these samples; higher means
-        more like pneumonia. Probabilities or any other.
+        Scores of the positive class from a model that has not seen these samples, such as
+        probabilities; higher means more likely pneumonia.
     groups : array-like of shape (n_samples,), default=None
         Patient of each sample. If None, each sample is its own patient.
     recall : float, default=0.98
         The floor, in (0, 1).
     confidence : float, default=0.95
-        Probability, over the draw of these patients, with which all that is promised holds.
+        Probability with which the guarantee holds, over random samples of patients such as this
+        one.
     specificity : float, default=None
-        If given, a second threshold keeps the specificity at or above this too, and what lies
-        between the two is to be referred. Each bound then has half of ``1 - confidence``.
+        If given, a second threshold keeps the specificity at or above this floor, and scores
+        between the two are referred. Each floor then gets half of ``1 - confidence``.
     n_future : int, default=None
-        If None, the promise is about the recall of the population. If given, it is about the
-        recall that will be *counted* in the next ``n_future`` pneumonia patients (and the
-        specificity in as many normal ones), such as those of a validation study: their number
-        adds a chance of its own, and the threshold is lower.
+        If None, the guarantee is about the recall in the population. If given, it is about the
+        recall *observed* in the next ``n_future`` pneumonia patients (and the specificity in as
+        many normal ones), such as those of a validation study. Their sampling adds uncertainty, so
+        the threshold is lower.
     pos_label : int, float, bool or str, default=None
-        The class whose recall is kept. If None, the greater of the two labels.
+        The positive class, whose recall has the floor. If None, the greater of the two labels.
 
     Returns
     -------
     point : OperatingPoint
-        The thresholds, and what they achieve in this sample with intervals.
+        The thresholds, and their performance in this sample with intervals.
 
     Raises
     ------
     ValueError
-        If there are too few patients to support the floor: the message says how many it takes.
-        If a parameter is out of its range, or a patient is missing among ``groups``.
+        If there are too few patients to support the floor; the message says how many are needed.
+        If a parameter is out of range, or ``groups`` has missing values.
 
     See Also
     --------
-    RecallFloorClassifier : Chooses the point from out-of-fold probabilities and predicts by it.
+    RecallFloorClassifier : Chooses the threshold on out-of-fold probabilities.
 
     Notes
     -----
-    Let m pneumonia patients be drawn independently, and call :math:`\pi(t)` the share of the
+    Let m pneumonia patients be sampled independently, and let :math:`\pi(t)` be the share of the
     population's pneumonia patients who have an image scored below t. The k-th lowest of the m
-    worst scores has :math:`\pi > 1 - r` with probability at most
-    :math:`P(\mathrm{Bin}(m, 1 - r) \le k - 1)`, with equality for continuous scores
-    (Wilks 1941). k depends on m alone, so nothing has been searched and no multiplicity is
-    left to correct for. For ``n_future`` patients the binomial gives way to the
-    hypergeometric distribution of ranks.
+    worst scores has :math:`\pi > 1 - r` with probability at most :math:`P(\mathrm{Bin}(m, 1 - r)
+    \le k - 1)`, with equality for continuous scores (Wilks 1941). As k depends on m alone, no
+    threshold has been searched for, and there is no multiplicity to correct for. For ``n_future``
+    patients the hypergeometric distribution of ranks replaces the binomial one.
 
     References
     ----------
@@ -194,7 +193,7 @@ def choose_operating_point(
     specificity 0.894 [0.864, 0.920] (500 patients)
     """
     y_true = _check_y(y_true)
-    # Their own precision is kept, for thresholds to be told from scores in it.
+    # The scores stay in their own precision, which thresholds must be representable in.
     y_score = check_array(y_score, ensure_2d=False, dtype=_FLOATS, input_name="y_score")
     y_score = column_or_1d(y_score)
     check_consistent_length(y_true, y_score)
@@ -202,8 +201,8 @@ def choose_operating_point(
     asked, pos_label = pos_label, positive_label(y_true, pos_label)
     if asked is None and pos_label == np.unique(y_true)[0]:
         raise ValueError(
-            f"The scores may be those of {pos_label.item()!r}, the illness, or of the greater "
-            "label, as scikit-learn has it. If they are the illness's, pass "
+            f"It is unclear whether y_score is for {pos_label.item()!r}, the illness by its name, "
+            "or for the greater label, scikit-learn's convention. If it is for the illness, pass "
             f"pos_label={pos_label.item()!r}."
         )
 
@@ -213,14 +212,15 @@ def choose_operating_point(
     highest_of_negatives = -_lowest_per_patient(-y_score[~is_positive], patients[~is_positive])
     n_positive, n_negative = len(lowest_of_positives), len(highest_of_negatives)
 
-    # Bonferroni: the two errors may come from overlapping patients, so no independence is used.
+    # Bonferroni: the two errors may come from overlapping patients, so they are not independent.
     risk = 1 - confidence if specificity is None else (1 - confidence) / 2
-    k = _n_given_up(n_positive, recall, risk, n_future, "recall", pos_label)
+    k = _greatest_rank(n_positive, recall, risk, n_future, "recall", pos_label)
     threshold = upper_threshold = lowest_of_positives[k - 1]
     if specificity is not None:
-        j = _n_given_up(n_negative, specificity, risk, n_future, "specificity", other_label)
+        j = _greatest_rank(n_negative, specificity, risk, n_future, "specificity", other_label)
         highest = highest_of_negatives[j - 1]
-        # The next number of the scores' own type: one nearer is rounded onto the score itself.
+        # The next number in the scores' own type: a nearer one would be rounded to the score
+        # itself.
         just_above = np.nextafter(highest, highest.dtype.type(np.inf))
         upper_threshold = max(threshold, just_above)
 
@@ -250,7 +250,7 @@ def choose_operating_point(
 
 
 def positive_label(y: NDArray[Any], pos_label: Any = None) -> Any:
-    """Return the class whose recall is kept, refusing what cannot be meant."""
+    """Find the positive class among two labels, and check the one asked for."""
     check_classification_targets(y)
     if (kind := type_of_target(y, input_name="y")) != "binary":
         raise ValueError(
@@ -267,8 +267,9 @@ def positive_label(y: NDArray[Any], pos_label: Any = None) -> Any:
             positive = positive_classes(classes).positive[0]
         except UndecidedPositiveError as error:
             raise UndecidedPositiveError(
-                f"Nothing tells which of the labels {classes.tolist()} is the illness, whose "
-                f"recall is kept. Pass it as pos_label, for instance {classes[1].item()!r}.",
+                f"It is unclear which of the labels {classes.tolist()} is the illness, whose "
+                "recall has the floor. Pass it as pos_label, for example "
+                f"pos_label={classes[1].item()!r}.",
                 error.classes,
             ) from None
         pos_label = classes[classes.tolist().index(positive)]
@@ -286,7 +287,7 @@ def supports_floors(
     specificity: float | None,
     n_future: int | None,
 ) -> bool:
-    """Whether this many patients are enough to guarantee the floors."""
+    """Tell whether this many patients are enough to guarantee the floors."""
     risk = 1 - confidence if specificity is None else (1 - confidence) / 2
     floors = [(n_positive, recall)]
     if specificity is not None:
@@ -297,7 +298,7 @@ def supports_floors(
 
 
 def _lowest_per_patient(scores: NDArray[Any], patients: NDArray[Any]) -> NDArray[Any]:
-    """Sorted array with the lowest score of each patient."""
+    """Find the lowest score of each patient, sorted."""
     _, codes = np.unique(patients, return_inverse=True)
     lowest = np.full(codes.max(initial=-1) + 1, np.inf, dtype=scores.dtype)
     np.minimum.at(lowest, codes, scores)
@@ -305,19 +306,19 @@ def _lowest_per_patient(scores: NDArray[Any], patients: NDArray[Any]) -> NDArray
 
 
 def _chance_of_breach(k: Any, n: Any, floor: float, n_future: int | None) -> Any:
-    """Chance that the k-th worst of ``n`` patients is a threshold that breaks the floor."""
+    """Compute the chance that the k-th worst of ``n`` patients as threshold breaks the floor."""
     if n_future is None:
         return binom.cdf(k - 1, n, 1 - floor)
-    # Of the k + allowed worst of old and new patients together, fewer than k are old: then
-    # more than the allowed new ones lie beyond the k-th old one.
+    # The floor breaks if, of the k + allowed worst of old and new patients together, fewer than k
+    # are old: then more than the allowed new ones lie beyond the k-th old one.
     allowed = np.floor(np.round((1 - floor) * n_future, 9))
     return hypergeom.cdf(k - 1, n + n_future, n, k + allowed)
 
 
-def _n_given_up(
+def _greatest_rank(
     n: int, floor: float, risk: float, n_future: int | None, rate: str, label: Any
 ) -> int:
-    """Greatest k for which the k-th worst patient may serve as the threshold."""
+    """Find the greatest k for which the k-th worst patient may serve as the threshold."""
     k = int(np.sum(_chance_of_breach(np.arange(1, n + 1), n, floor, n_future) <= risk))
     if k:
         return k
@@ -329,14 +330,14 @@ def _n_given_up(
     found = needed <= _MOST_PATIENTS_ASKED_FOR
     number = f"at least {needed:,}" if found else f"more than {_MOST_PATIENTS_ASKED_FOR:,}"
     raise ValueError(
-        f"A {rate} of at least {floor} with confidence {1 - risk:.4g} needs {number} "
-        f"patients of {class_name(label)}; has {n}. Gather more, or lower the floor or the "
+        f"A {rate} of at least {floor} with confidence {1 - risk:.4g} needs {number} patients of "
+        f"{class_name(label)}, but there are {n}. Add patients, or lower the floor or the "
         "confidence."
     )
 
 
 def _bound(k: int, n: int, risk: float, n_future: int | None) -> float:
-    """Greatest floor that the k-th worst of ``n`` patients keeps at this risk."""
+    """Find the greatest floor that the k-th worst of ``n`` patients guarantees at this risk."""
     if n_future is None:
         return float(beta.ppf(risk, n - k + 1, k))
     beyond = np.arange(n_future + 1)

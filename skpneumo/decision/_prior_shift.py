@@ -1,4 +1,4 @@
-"""Probabilities where pneumonia is rarer, or more common, than in training."""
+"""Adapt probabilities to a prevalence that differs from that of the training data."""
 
 from __future__ import annotations
 
@@ -12,57 +12,56 @@ from scipy.special import expit, logit
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import cross_val_predict
-from sklearn.utils.validation import check_is_fitted, indexable
+from sklearn.utils.validation import check_is_fitted
 
 from skpneumo._groups import check_groups
 from skpneumo._paths import filenames_of
 from skpneumo._random import check_random_state
-from skpneumo._sklearn import HasMethods, Interval, _check_y, _fit_context
+from skpneumo._sklearn import HasMethods, Interval, _fit_context
 from skpneumo.datasets import patient_ids
-from skpneumo.decision._binary_wrapper import BinaryWrapperMixin
+from skpneumo.decision._binary_wrapper import BinaryWrapperMixin, check_samples
 from skpneumo.decision._mixtures import Scores, mixture_p_value, most_likely_prevalence
 from skpneumo.decision._operating_point import positive_label
 from skpneumo.splitting import PatientKFold
 
 __all__ = ["AcquisitionShiftWarning", "PriorShiftClassifier"]
 
-# Probabilities nearer to 0 or 1 have no odds that could be multiplied.
+# Probabilities nearer to 0 or 1 are clipped: their odds are 0 or infinite.
 _NEAREST = 1e-9
 _SIGNIFICANT = 0.01
 
 
 class AcquisitionShiftWarning(UserWarning):
-    """The scores of new images are not, or may not be, explained by another prevalence."""
+    """Warning that another prevalence does not, or may not, explain the scores of new images."""
 
 
 class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     r"""Binary classifier that adapts probabilities to another prevalence.
 
     A model trained where 73 in 100 images show pneumonia says 0.7 of an image that says nothing.
-    Where only the prevalence differs (prior probability shift: images of each class look the
-    same in both places), the odds of every probability are off by one known factor. This
-    multiplies it back, at a prevalence that is stated or estimated from images without labels.
+    If only the prevalence differs (prior probability shift: images of each class look the same in
+    both places), the odds of every probability are wrong by one known factor. This classifier
+    corrects them, to a prevalence that is given or estimated from images without labels.
 
     Parameters
     ----------
     estimator : classifier with ``predict_proba``
-        Model to be fitted, of two classes. A fitted one in
-        :class:`~sklearn.frozen.FrozenEstimator` is not fitted again; ``fit`` is then given
-        labelled images that are new to it. Its probabilities should be calibrated at
-        ``training_prevalence``.
+        Binary classifier to fit. A fitted one in a :class:`~sklearn.frozen.FrozenEstimator` is not
+        fitted again; pass labelled images that are new to it to ``fit``. Its probabilities should
+        be calibrated at ``training_prevalence``.
     prevalence : float, default=None
-        Share of positive images where the model is to be used, in (0, 1). None is that of
-        training, until :meth:`adapt` estimates another.
+        Share of positive images where the model will be used, in (0, 1). None uses the training
+        prevalence until :meth:`adapt` estimates another.
     training_prevalence : float, default=None
-        The prevalence that the estimator's probabilities presuppose. None takes the share of
-        positive images in ``fit``. Where training was balanced, by class weights, resampling or
-        balanced batches, it is 0.5.
+        The prevalence that the estimator's probabilities assume. None uses the share of positive
+        images in ``fit``. If training was balanced by class weights, resampling or balanced
+        batches, pass 0.5.
     pos_label : int, float, bool or str, default=None
         The positive class; the greater of the two labels by default.
     cv : int, cross-validation generator or iterable, default=None
-        Folds of ``fit`` that give :meth:`adapt` scores of the two classes to test the new ones
-        by, at the cost of as many more fits. None gives none, and the test is left out with a
-        warning. Not needed for a frozen estimator, whose scores in ``fit`` are new.
+        Folds for out-of-fold scores of the two classes, which :meth:`adapt` tests new scores
+        against, at the cost of one more fit per fold. With None, :meth:`adapt` skips the test with
+        a warning. Not needed for a frozen estimator, to which the images of ``fit`` are new.
     n_resamples : int, default=500
         Resamples of patients in :meth:`adapt`.
     random_state : int, RandomState instance or None, default=0
@@ -71,45 +70,46 @@ class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMix
     Attributes
     ----------
     classes_ : ndarray of shape (2,)
-        The labels.
+        The class labels.
     pos_label_ : scalar
         The positive class.
     estimator_ : estimator
         The fitted model.
     training_prevalence_ : float
-        The prevalence that its probabilities presuppose.
+        The prevalence that its probabilities assume.
     prevalence_ : float
-        The prevalence that probabilities are given at.
+        The prevalence that :meth:`predict_proba` adapts the probabilities to.
     prevalence_interval_ : tuple of two floats
-        95 % interval of an estimated prevalence, by resampling the new patients, given the
-        model; (NaN, NaN) where it is stated.
+        95 % interval of an estimated prevalence, given the model, from resamples of the new
+        patients; (NaN, NaN) if the prevalence was given.
     shift_p_value_ : float
-        After :meth:`adapt`: how often scores that differ in prevalence alone are so unlike a
-        mixture of those of the two classes. NaN before, and without scores to test by.
+        After :meth:`adapt`, the p-value of the hypothesis that the new scores differ in prevalence
+        alone, and so are a mixture of the scores of the two classes. NaN before, and if there are
+        no scores to test against.
 
     See Also
     --------
-    RecallFloorClassifier : A threshold, which another prevalence does not change.
-    skpneumo.evaluation.evaluate : With ``prevalence``, figures at another prevalence.
-    skpneumo.audit_images : Whether images differ in how they were acquired.
+    RecallFloorClassifier : Chooses a threshold, which another prevalence does not change.
+    skpneumo.evaluation.evaluate : With ``prevalence``, computes metrics at another prevalence.
+    skpneumo.audit_images : Finds out whether images differ in how they were acquired.
 
     Notes
     -----
     With :math:`\pi_0` the prevalence of training and :math:`\pi` the new one, the odds are
     multiplied by :math:`\frac{\pi}{1 - \pi} \cdot \frac{1 - \pi_0}{\pi_0}` (Bayes). This changes
-    no ranking, no AUC and no operating point that was chosen on ranks; ``predict`` calls
-    positive what is more probable than not at the new prevalence.
+    no ranking, no AUC and no operating point that was chosen on ranks; ``predict`` returns the
+    class that is more probable at the new prevalence.
 
-    :meth:`adapt` finds the prevalence of greatest likelihood by the EM algorithm of Saerens,
-    Latinne and Decaestecker [1]_: adjust the probabilities to the current prevalence, take their
-    mean as the next one, and so on. The likelihood has one maximum, which is looked for where
-    its derivative is 0.
+    :meth:`adapt` computes the maximum likelihood estimate of the prevalence that the EM algorithm
+    of Saerens, Latinne and Decaestecker [1]_ converges to, where probabilities are adjusted to the
+    current prevalence and their mean is the next one. The likelihood has one maximum, which is
+    found as a root of its derivative.
 
-    Everything rests on the images of each class being the same in both places. :meth:`adapt`
-    tests what can be tested without labels: whether the new scores can be a mixture of the
-    scores of the two classes, by the greatest distance of the distribution functions and a
-    bootstrap of patients. Another machine may shift scores in a way that looks like another
-    prevalence, and then nothing warns.
+    All of this assumes that the images of each class look the same in both places. :meth:`adapt`
+    tests what can be tested without labels: whether the new scores can be a mixture of the scores
+    of the two classes, by the greatest distance between distribution functions and a bootstrap
+    over patients. If another machine shifts the scores in a way that looks like another
+    prevalence, there is no warning.
 
     References
     ----------
@@ -158,19 +158,19 @@ class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMix
 
     @_fit_context(prefer_skip_nested_validation=False)  # the estimator inside is not validated
     def fit(self, X: Any, y: Any, groups: Any = None, **fit_params: Any) -> Self:
-        """Fit the estimator, and remember the scores of the two classes.
+        """Fit the estimator, and store scores of the two classes for :meth:`adapt`.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
-            What ``estimator`` takes.
+            Input of ``estimator``.
         y : array-like of shape (n_samples,)
-            Labels, of two classes.
+            Labels of two classes.
         groups : array-like of shape (n_samples,), default=None
-            Patient of each sample; read from the file names by default, and without any each
-            sample is its own.
+            Patient of each sample; by default read from the file names, and without file names
+            each sample is its own patient.
         **fit_params : dict
-            Handed to ``estimator.fit``.
+            Passed to ``estimator.fit``.
 
         Returns
         -------
@@ -179,17 +179,13 @@ class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMix
         Raises
         ------
         ValueError
-            If there are not two classes, or a patient is missing among ``groups``.
+            If there are not two classes, or ``groups`` has missing values.
         """
-        X, y = indexable(X, y)
-        y = _check_y(y)
+        X, y = check_samples(X, y)
         self.pos_label_ = positive_label(y, self.pos_label)
         positive = y == self.pos_label_
         self.estimator_ = clone(self.estimator).fit(X, y, **fit_params)
-        self.classes_ = self.estimator_.classes_
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(self.estimator_, name):
-                setattr(self, name, getattr(self.estimator_, name))
+        self._copy_fitted_attributes(self.estimator_)
         self.training_prevalence_ = float(
             positive.mean() if self.training_prevalence is None else self.training_prevalence
         )
@@ -202,12 +198,12 @@ class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMix
         return self
 
     def adapt(self, X: Any, groups: Any = None) -> Self:
-        """Estimate the prevalence among new images without labels, and use it from now on.
+        """Estimate the prevalence among new images without labels, and adapt probabilities to it.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
-            New images, as many as there are: all that come, not a selection.
+            New images: all that were taken, as a selection has another prevalence.
         groups : array-like of shape (n_samples,), default=None
             Patient of each sample; read from the file names by default.
 
@@ -219,8 +215,8 @@ class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMix
         Warns
         -----
         AcquisitionShiftWarning
-            If no prevalence makes the new scores a mixture of those of the two classes
-            (p < .01), or there are none to tell by.
+            If the new scores are not a mixture of those of the two classes at any prevalence (p <
+            .01), or there are no scores to test against.
         """
         check_is_fitted(self)
         rng = check_random_state(self.random_state)
@@ -238,9 +234,9 @@ class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMix
         if self.reference_ is None:
             self.shift_p_value_ = np.nan
             warnings.warn(
-                "Whether the new images differ in more than the prevalence was not tested, for "
-                "there are no scores of the two classes to test by. Pass cv, or a frozen "
-                "estimator and labelled images that are new to it.",
+                "Whether the new images differ in more than prevalence was not tested, because "
+                "there are no scores of the two classes to compare with. Pass cv, or fit with a "
+                "FrozenEstimator on labelled images that are new to it.",
                 AcquisitionShiftWarning,
                 stacklevel=2,
             )
@@ -250,23 +246,23 @@ class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMix
         )
         if self.shift_p_value_ < _SIGNIFICANT:
             warnings.warn(
-                "No prevalence makes the scores of the new images a mixture of those of the two "
-                f"classes (p = {self.shift_p_value_:.3f}): they differ in more than prevalence, "
-                "as images that were acquired otherwise do, and neither the estimate "
-                f"{self.prevalence_:.3f} nor these probabilities can be relied on. Look at them "
-                "with audit_images, and calibrate on labelled images from there.",
+                "At no prevalence are the scores of the new images a mixture of those of the two "
+                f"classes (p = {self.shift_p_value_:.3f}): the images differ in more than "
+                "prevalence, for example in how they were acquired. Neither the estimate "
+                f"{self.prevalence_:.3f} nor the probabilities can be relied on. Compare the "
+                "images with audit_images, and calibrate on labelled images from the new place.",
                 AcquisitionShiftWarning,
                 stacklevel=2,
             )
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Probabilities of both classes at ``prevalence_``.
+        """Predict probabilities of both classes at ``prevalence_``.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
-            What ``estimator`` takes.
+            Input of ``estimator``.
 
         Returns
         -------
@@ -280,12 +276,12 @@ class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMix
         return np.where(is_positive, positive[:, np.newaxis], 1 - positive[:, np.newaxis])
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """The class that is more probable at ``prevalence_``.
+        """Predict the class that is more probable at ``prevalence_``.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
-            What ``estimator`` takes.
+            Input of ``estimator``.
 
         Returns
         -------
@@ -295,7 +291,7 @@ class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMix
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
     def _scores(self, X: Any) -> NDArray[np.float64]:
-        """Probabilities of the positive class as the estimator gives them."""
+        """Compute the estimator's own probabilities of the positive class."""
         column = self.classes_.tolist().index(self.pos_label_)
         scores = np.asarray(self.estimator_.predict_proba(X))[:, column].astype(np.float64)
         return np.clip(scores, _NEAREST, 1 - _NEAREST)
@@ -307,7 +303,7 @@ class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMix
         patient: NDArray[np.intp],
         fit_params: dict[str, Any],
     ) -> tuple[Scores, Scores] | None:
-        """Scores of positive and of negative images that the estimator had not seen."""
+        """Compute scores of positive and negative images that the estimator was not fitted on."""
         if isinstance(self.estimator, FrozenEstimator):
             scores = self._scores(X)
         elif self.cv is None:
@@ -343,12 +339,12 @@ def _patients(X: Any, groups: Any, n_samples: int) -> NDArray[np.intp]:
 def _likelihood_ratios(
     scores: NDArray[np.float64], training_prevalence: float
 ) -> NDArray[np.float64]:
-    """How many times likelier each score is of a positive image than of a negative one."""
+    """Compute how many times likelier each score is for positive images than for negative ones."""
     return np.exp(logit(scores) - logit(training_prevalence))
 
 
 def _weights(n_patients: int, rng: np.random.RandomState) -> NDArray[np.float64]:
-    """How often each patient is drawn in a resample."""
+    """Count how often each patient is drawn in a resample."""
     return np.bincount(rng.randint(n_patients, size=n_patients), minlength=n_patients).astype(
         float
     )

@@ -1,8 +1,7 @@
-"""A classifier that keeps a recall floor."""
+"""Classifier whose threshold guarantees a minimum recall."""
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import asdict
 from numbers import Integral
 from typing import Any, ClassVar, Self
@@ -13,24 +12,24 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clo
 from sklearn.callback import CallbackSupportMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit, check_cv
-from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_is_fitted, indexable
+from sklearn.utils.validation import check_is_fitted
 
-from skpneumo._patients import find_patients
 from skpneumo._sklearn import (
     GroupsConsumerMixin,
     HasMethods,
     StrOptions,
     _check_method_params,
-    _check_y,
     _fit_context,
     _get_response_values_binary,
-    _routing_enabled,
     _safe_indexing,
 )
-from skpneumo.datasets import UnknownPatientsWarning
-from skpneumo.decision._binary_wrapper import BinaryWrapperMixin, fit_with_callbacks
+from skpneumo.decision._binary_wrapper import (
+    BinaryWrapperMixin,
+    check_samples,
+    find_patients_and_warn,
+    fit_with_callbacks,
+)
 from skpneumo.decision._guarantee import terms_of_guarantee
 from skpneumo.decision._logits import calibrate, fit_calibrator
 from skpneumo.decision._operating_point import (
@@ -47,137 +46,133 @@ __all__ = ["RecallFloorClassifier"]
 REFER = "refer"
 
 _HELD_OUT = 1 / 3
-_FEWEST_TO_HOLD_OUT = 3  # of either class: one to choose by, two to fit by
+_FEWEST_TO_HOLD_OUT = 3  # of each class: one to choose on, two to fit on
 
 
 class RecallFloorClassifier(
     BinaryWrapperMixin, CallbackSupportMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
 ):
-    """Binary classifier at the operating point that keeps a recall floor.
+    """Binary classifier whose threshold keeps recall above a floor.
 
-    From probabilities of patients that a model has not seen it takes the highest threshold, and
-    so the one of highest specificity, that keeps the recall of the pneumonia class at or above a
-    floor with a stated confidence. Patients are what is counted: one is found only if every
-    image of theirs is called, so several images of one child are never taken for several
-    children.
+    On patients that the model has not seen, it chooses the highest threshold, and so the one of
+    highest specificity, that keeps the recall of the pneumonia class at or above a floor with a
+    stated confidence. Patients are counted, not images: a patient is found only if all of their
+    images are, so several images of one child never count as several children.
 
-    With ``specificity`` given as well, there are two thresholds, both error rates are bounded,
-    and :meth:`decide` refers what lies between.
+    With ``specificity`` given as well, there are two thresholds, both error rates are bounded, and
+    :meth:`decide` refers the images between them.
 
     Parameters
     ----------
     estimator : classifier with ``predict_proba``
-        Model to be fitted, of two classes; a whole pipeline from paths to probabilities. A
-        fitted one in :class:`~sklearn.frozen.FrozenEstimator` is not fitted again: all of
-        ``X`` then serves to choose the threshold, and must be new to the model.
+        Binary classifier to fit, such as a whole pipeline from paths to probabilities. A fitted
+        one in a :class:`~sklearn.frozen.FrozenEstimator` is not fitted again: all of ``X`` is then
+        used to choose the threshold, and must be new to the model.
 
     recall : float, default=0.98
-        Floor of the recall, in (0, 1).
+        Floor of recall, in (0, 1).
 
     confidence : float, default=0.95
-        Confidence with which the floor, or both floors together, are kept; in (0, 1).
+        Confidence with which the floor holds, or both floors together; in (0, 1).
 
     specificity : float, default=None
-        If given, floor of the specificity too, by referring doubtful images; in (0, 1).
+        If given, floor of specificity, reached by referring doubtful images; in (0, 1).
 
     n_future : int, default=None
-        If None, the floor holds for the population. If given, for the recall counted in the
-        next ``n_future`` pneumonia patients, such as those of a validation study, which takes
+        If None, the floor holds for the population. If given, it holds for the recall observed in
+        the next ``n_future`` pneumonia patients, such as those of a validation study, which needs
         a lower threshold. See :func:`choose_operating_point`.
 
     cv : int, cross-validation generator or iterable, default=None
-        Splits for the probabilities that the threshold is chosen on. None holds out a third of
-        the patients, drawn at random, where that many support the floor, and otherwise takes 5
-        folds. A number is folds that keep patients together
-        (:class:`~skpneumo.splitting.PatientKFold`) where patients are known, and stratified
-        folds where they are not. A single split is a hold-out set. Ignored for a frozen
-        estimator.
+        Splits for the probabilities that the threshold is chosen on. None holds out a random third
+        of the patients if these are enough for the floor, and otherwise uses 5 folds. A number is
+        a number of folds, which keep patients together (:class:`~skpneumo.splitting.PatientKFold`)
+        if patients are known, and are stratified otherwise. A single split is a hold-out set.
+        Ignored for a frozen estimator.
 
     ensemble : bool, default=True
-        If True, predictions are by the models of the splits, and with folds by the average of
-        their probabilities. If False, ``estimator`` is fitted once more, on all data, to
-        predict (and None of ``cv`` means 5 folds): one model, but a promise that is broken more
-        often. See Notes.
+        If True, the models of the splits predict, and with folds their probabilities are averaged.
+        If False, ``estimator`` is fitted once more on all data to predict (and ``cv=None`` means 5
+        folds): a single model, but a floor that is broken more often. See Notes.
 
     calibration : {"temperature", "sigmoid", "isotonic"}, default=None
-        Calibration of the probabilities, fitted on the out-of-fold ones. Temperature scaling and
-        a sigmoid (Platt scaling of the log odds) change no decision; the sigmoid can also shift
-        probabilities that are too low or too high on the whole. Isotonic regression ties
-        neighbouring scores, which can cost specificity, never recall.
+        Calibration of the probabilities, fitted on out-of-fold ones. Temperature scaling and a
+        sigmoid (Platt scaling of the log odds) change no decision; the sigmoid can also correct
+        probabilities that are too low or too high overall. Isotonic regression ties neighbouring
+        scores, which can reduce specificity, but never recall.
 
     pos_label : int, float, bool or str, default=None
-        The class whose recall is kept. If None, the greater of the two labels: 1 of 0 and 1,
-        PNEUMONIA of NORMAL and PNEUMONIA.
+        The positive class, whose recall has the floor. If None, the greater of the two labels: 1
+        of 0 and 1, PNEUMONIA of NORMAL and PNEUMONIA.
 
     n_jobs : int, default=None
-        Folds fitted at a time.
+        Number of folds fitted in parallel.
 
     Attributes
     ----------
     classes_ : ndarray of shape (2,)
-        The labels.
+        The class labels.
     pos_label_ : scalar
-        The class whose recall is kept.
+        The positive class.
     estimator_ : estimator
-        The fitted model, where there is one alone.
+        The fitted model, if there is only one.
     estimators_ : list of estimators
-        The models whose probabilities are averaged; one alone with a hold-out set, a frozen
+        The models whose probabilities are averaged; only one with a hold-out set, a frozen
         estimator or ``ensemble=False``.
     guarantee_ : {"exact", "approximate"}
-        Whether the promise is a theorem for this fit.
+        Whether a theorem covers the guarantee of this fit.
     guarantee_terms_ : str
-        What the promise is about and what it is conditional on, in a sentence or two.
+        What is guaranteed and under which conditions, in a sentence or two.
     calibrator_ : estimator or None
         Map from raw to calibrated probabilities.
     threshold_, upper_threshold_ : float
-        Calibrated probabilities from ``threshold_`` on are called ``pos_label_`` by
-        :meth:`predict`; those below ``upper_threshold_`` are referred by :meth:`decide`. The
-        two are equal without ``specificity``.
+        :meth:`predict` returns ``pos_label_`` for calibrated probabilities from ``threshold_`` on;
+        :meth:`decide` refers those of them below ``upper_threshold_``. The two are equal without
+        ``specificity``.
     recall_, recall_bound_, recall_interval_ : float, float, tuple of float
-        Out-of-fold recall of patients at ``threshold_``, the lower bound that is promised
-        (never below ``recall``), and a two-sided exact interval.
+        Out-of-fold recall of patients at ``threshold_``, its guaranteed lower bound (never below
+        ``recall``), and its two-sided exact interval.
     specificity_, specificity_interval_ : float, tuple of float
-        Out-of-fold share of normal patients none of whose images reaches
-        ``upper_threshold_``, and its exact interval.
+        Out-of-fold share of normal patients whose images are all below ``upper_threshold_``, and
+        its exact interval.
     referral_rate_, referral_interval_ : float, tuple of float
         Out-of-fold share of patients referred, in a population with this sample's share of
         pneumonia, and its exact interval. 0 without ``specificity``.
     n_positive_, n_negative_, n_patients_ : int
-        Patients of either class, and of both, that the figures rest on.
+        Number of patients of each class, and of both, that these figures were computed on.
     patients_known_ : bool
-        Whether the patient of every sample was given or could be read from its file name. If
-        not, some samples were taken for patients of their own, and what is promised holds only
-        if they are.
+        Whether the patient of every sample was given or could be read from its file name. If not,
+        each other sample was counted as one patient, and the guarantee holds only if it is one.
     n_features_in_ : int
-        Number of features seen during :term:`fit`, if the estimator says so.
+        Number of features seen during :term:`fit`, if the estimator reports it.
     feature_names_in_ : ndarray of str
-        Names of features seen during :term:`fit`, if the estimator says so.
+        Names of features seen during :term:`fit`, if the estimator reports it.
 
     See Also
     --------
-    choose_operating_point : The same choice from scores at hand.
-    sklearn.model_selection.TunedThresholdClassifierCV : A threshold that is best for a metric,
-        without a guarantee.
+    choose_operating_point : Makes the same choice from existing scores.
+    sklearn.model_selection.TunedThresholdClassifierCV : Chooses the threshold that is best for a
+        metric, without a guarantee.
 
     Notes
     -----
-    **What is promised.** Patients are drawn independently from one population. With
-    probability at least ``confidence`` over that draw, the share of the population's
-    pneumonia patients all of whose images score at least ``threshold_`` is ``recall`` or more.
-    This is exact, and free of assumptions about the scores, given a model that was fitted on
-    other patients: for the hold-out set that is the default where the patients suffice, for any
-    single split, and for a frozen estimator. ``guarantee_`` is then "exact".
+    **What is guaranteed.** Assume that patients are sampled independently from one population.
+    Then, with probability at least ``confidence`` over such samples, a share of at least
+    ``recall`` of the population's pneumonia patients have only images that score ``threshold_`` or
+    more. This is exact, without assumptions about the scores, if the model was fitted on other
+    patients: with the default hold-out set if there are enough patients, with any single split,
+    and with a frozen estimator. ``guarantee_`` is then "exact".
 
-    **What is not.** With folds, the scores come from as many models as there are folds, and no
-    finite-sample theorem covers predictions by their average or by yet another model:
-    ``guarantee_`` is "approximate". The average (``ensemble=True``) kept the promise in
-    simulations; a model fitted once more on all data (``ensemble=False``) broke that of 5 % in
-    up to a third of the trials, worst with flexible models and few patients, because it
-    scores new patients otherwise than the folds' models did. Nothing covers another hospital:
-    choose the threshold again on local patients, with a frozen estimator.
+    **What is not.** With folds, the scores come from one model per fold, and no finite-sample
+    theorem covers predictions by their average or by yet another model: ``guarantee_`` is
+    "approximate". In simulations the average (``ensemble=True``) kept the floor. A model fitted
+    once more on all data (``ensemble=False``) broke it in up to a third of the trials instead of 5
+    %, most often with flexible models and few patients, because it scores new patients differently
+    from the models of the folds. No guarantee covers another hospital: choose the threshold again
+    on local patients, with a frozen estimator.
 
-    The recall of *images* is at least that of patients wherever patients with more images are
-    not missed more often than others.
+    The recall of *images* is at least that of patients if patients with more images are not missed
+    more often than others.
 
     Examples
     --------
@@ -245,15 +240,16 @@ class RecallFloorClassifier(
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
-            What ``estimator`` takes: paths, images, features.
+            Input of ``estimator``: paths, images or features.
         y : array-like of shape (n_samples,)
-            Labels, of two classes.
+            Labels of two classes.
         groups : array-like of shape (n_samples,), default=None
-            Patient of each sample. If None, those that ``X`` carries, or that the names of its
-            files tell; else each sample is its own patient, with a warning.
-            ``groups=range(n_samples)`` says that each truly is.
+            Patient of each sample. If None, patients are taken from ``X`` or read from its file
+            names; failing that, each sample counts as its own patient, with a warning.
+            ``groups=range(n_samples)`` states that each sample is of another patient.
         **fit_params : dict
-            Handed to ``estimator.fit``; those with an entry per sample are cut to each fold.
+            Passed to ``estimator.fit``; those with one entry per sample are restricted to each
+            fold.
 
         Returns
         -------
@@ -262,26 +258,26 @@ class RecallFloorClassifier(
         Raises
         ------
         ValueError
-            If the patients are too few to support the floor, a patient is missing among
-            ``groups``, a split has a patient on both sides, or a class to be told from referral
-            is called "refer".
+            If there are too few patients to support the floor, ``groups`` has missing values, a
+            patient is on both sides of a split, or a class is called "refer" although images are
+            to be referred.
 
         Warns
         -----
         UnknownPatientsWarning
-            If neither ``groups`` nor ``X`` tells who the patients are.
+            If neither ``groups`` nor ``X`` identifies the patients.
         """
-        X, y = indexable(X, y)
-        y = _check_y(y)
+        X, y = check_samples(X, y)
         self.pos_label_ = positive_label(y, self.pos_label)
         if self.specificity is not None and REFER in y.tolist():
             raise ValueError(
-                f"A class is called {REFER!r}, as is what lies between the two thresholds. "
-                "Rename it, or leave specificity out."
+                f"A class is called {REFER!r}, which is the answer for images between the two "
+                "thresholds. Rename the class, or leave specificity out."
             )
-        patients, self.patients_known_ = _patients(X, groups, len(y))
-        if _routing_enabled():
-            fit_params = process_routing(self, "fit", **fit_params).estimator.fit
+        all_patients, known = find_patients_and_warn(X, len(y), groups)
+        self.patients_known_ = bool(known.all())
+        patients = all_patients if known.any() else None
+        fit_params = self._params_of_estimator(fit_params)
 
         context = self._init_callback_context(max_subtasks=None)
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
@@ -297,7 +293,9 @@ class RecallFloorClassifier(
                 model = clone(self.estimator)
                 self.estimators_ = [fit_with_callbacks(model, X, y, fit_params, self, refit)]
                 refit.call_on_fit_task_end(estimator=self, X=X, y=y)
-        self._copy_fitted_attributes(self.estimators_)
+        self._copy_fitted_attributes(self.estimators_[0])
+        if len(self.estimators_) == 1:
+            self.estimator_ = self.estimators_[0]
         exact = frozen or (self.ensemble and len(self.estimators_) == 1)
         self.guarantee_ = "exact" if exact else "approximate"
 
@@ -314,12 +312,12 @@ class RecallFloorClassifier(
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Calibrated probabilities of both classes.
+        """Predict calibrated probabilities of both classes.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
-            What ``estimator`` takes.
+            Input of ``estimator``.
 
         Returns
         -------
@@ -333,35 +331,34 @@ class RecallFloorClassifier(
         return np.where(is_positive, positive[:, None], 1 - positive[:, None])
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Labels at ``threshold_``, which keeps the recall floor.
+        """Predict labels at ``threshold_``, which keeps the recall floor.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
-            What ``estimator`` takes.
+            Input of ``estimator``.
 
         Returns
         -------
         labels : ndarray of shape (n_samples,)
-            Entries of ``classes_``. Images that :meth:`decide` refers are called
-            ``pos_label_`` here.
+            Entries of ``classes_``. Images that :meth:`decide` refers get ``pos_label_``.
         """
         check_is_fitted(self)
         return self._labels(self._calibrate(self._average_score(X)) >= self.threshold_)
 
     def decide(self, X: Any) -> NDArray[np.object_]:
-        """Labels, or "refer" where neither is safe.
+        """Predict labels, or "refer" if neither is safe.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
-            What ``estimator`` takes.
+            Input of ``estimator``.
 
         Returns
         -------
         decisions : ndarray of shape (n_samples,), dtype object
-            Entries of ``classes_``, and ``"refer"`` from ``threshold_`` up to
-            ``upper_threshold_``. Without ``specificity`` nothing is referred.
+            Entries of ``classes_``, and ``"refer"`` for scores from ``threshold_`` up to
+            ``upper_threshold_``. Without ``specificity`` no image is referred.
         """
         check_is_fitted(self)
         scores = self._calibrate(self._average_score(X))
@@ -384,19 +381,19 @@ class RecallFloorClassifier(
         Returns
         -------
         n_fits : int
-            1 where patients are held out to choose the threshold on; else one for each fold, and
-            one more without ``ensemble``. 0 with a frozen estimator.
+            1 if patients are held out to choose the threshold; otherwise one for each fold, and
+            one more with ``ensemble=False``. 0 with a frozen estimator.
 
         Raises
         ------
         ValueError
-            As :meth:`fit`, such as for patients who are too few to support the floor.
+            As in :meth:`fit`, for example if there are too few patients to support the floor.
         """
         if isinstance(self.estimator, FrozenEstimator):
             return 0
-        X, y = indexable(X, y)
-        y = _check_y(y)
-        patients, _ = _patients(X, groups, len(y))
+        X, y = check_samples(X, y)
+        all_patients, known = find_patients_and_warn(X, len(y), groups)
+        patients = all_patients if known.any() else None
         splits, _ = self._planned_splits(X, y, patients, positive_label(y, self.pos_label))
         return len(splits) + (not self.ensemble)
 
@@ -408,7 +405,7 @@ class RecallFloorClassifier(
         held_out: NDArray[np.intp],
         pos_label: Any,
     ) -> OperatingPoint:
-        """Thresholds by the scores of the rows that were held out."""
+        """Choose the thresholds on the scores of the rows that were held out."""
         return choose_operating_point(
             y[held_out],
             scores,
@@ -428,13 +425,13 @@ class RecallFloorClassifier(
         fit_params: dict[str, Any],
         context: Any,
     ) -> tuple[list[Any], NDArray[np.intp], NDArray[np.float64]]:
-        """Models of the folds (if saved), the rows they were not fitted on, and their scores."""
+        """Fit the folds; return their models (if kept), the rows held out and their scores."""
         splits, held_out = self._planned_splits(X, y, patients, self.pos_label_)
         folds = context.subcontext(
             "fit-folds", max_subtasks=len(splits), sequential_subtasks=False
         )
         folds.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        # Made before the loop: an estimator is not changed while it is pickled.
+        # Created before the loop, so that the estimator does not change while it is being pickled.
         contexts = [folds.subcontext("fit-fold", task_id=i) for i in range(len(splits))]
         fitted = Parallel(n_jobs=self.n_jobs)(
             delayed(_fit_and_score)(
@@ -458,36 +455,39 @@ class RecallFloorClassifier(
     def _planned_splits(
         self, X: Any, y: NDArray[Any], patients: NDArray[Any] | None, pos_label: Any
     ) -> tuple[list[Any], NDArray[np.intp]]:
-        """The rows of each fit and those it leaves out; raises if they support no floor."""
+        """Plan the splits and list the held-out rows; raise if these are too few for the floor."""
         splits = (
             self._hold_out(y, patients, pos_label) if self.cv is None and self.ensemble else None
         )
         if splits is None:
-            if self.cv is None:  # all are held out in turn; too few are too few for folds as well
+            if self.cv is None:
+                # Every row is held out once, so too few rows are too few with folds as well.
                 everyone = np.arange(len(y))
                 self._operating_point(y, np.zeros(len(y)), patients, everyone, pos_label)
             splitter = _as_splitter(self.cv, y, patients)
-            takes_groups = isinstance(splitter, GroupsConsumerMixin)  # the others warn of them
+            # Other splitters warn about groups.
+            takes_groups = isinstance(splitter, GroupsConsumerMixin)
             splits = list(splitter.split(X, y, patients if takes_groups else None))
         for train, test in splits:
             _refuse_shared_patients(train, test, patients)
         held_out = np.concatenate([test for _, test in splits])
         if len(np.unique(held_out)) < len(held_out):
             raise ValueError(
-                f"cv={self.cv!r} tests a sample more than once; one score of each is wanted. "
-                "Use folds, or a single split."
+                f"cv={self.cv!r} tests some samples more than once, but each may have only one "
+                "score. Use folds, or a single split."
             )
-        # Whether there are enough patients for the floors does not depend on the scores, and is
-        # said before hours of training rather than after.
+        # Whether there are enough patients for the floors does not depend on the scores, so it is
+        # checked before hours of training rather than after.
         self._operating_point(y, np.zeros(len(held_out)), patients, held_out, pos_label)
         return splits, held_out
 
     def _hold_out(
         self, y: NDArray[Any], patients: NDArray[Any] | None, pos_label: Any
     ) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]] | None:
-        """A third of the patients of either class, or None if they do not support the floor.
+        """Hold out a third of the patients of each class; None if they are too few for the floor.
 
-        Drawn at random, so that those of a class are exchangeable with those that will come.
+        They are chosen at random, so that they are exchangeable with future patients of their
+        class.
         """
         groups = np.arange(len(y)) if patients is None else patients
         ids, codes = np.unique(groups, return_inverse=True)
@@ -512,36 +512,18 @@ class RecallFloorClassifier(
             return None
         return [(np.flatnonzero(~held_out), np.flatnonzero(held_out))]
 
-    def _copy_fitted_attributes(self, models: list[Any]) -> None:
-        """Take over what the fitted models know of themselves."""
-        first = models[0]
-        if len(models) == 1:
-            self.estimator_ = first
-        self.classes_ = first.classes_
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(first, name):
-                setattr(self, name, getattr(first, name))
-
     def _average_score(self, X: Any) -> NDArray[np.float64]:
         scores = [_positive_score(model, X, self.pos_label_) for model in self.estimators_]
         return scores[0] if len(scores) == 1 else np.mean(scores, axis=0, dtype=np.float64)
 
     def _calibrate(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        # Never decreasing, so the k-th lowest score stays the k-th lowest, and the guarantee
-        # with it, although calibrator and threshold come from the same patients.
+        # The map never decreases, so the k-th lowest score stays the k-th lowest, and the
+        # guarantee holds although calibrator and threshold come from the same patients.
         return calibrate(self.calibrator_, scores)
 
     def _labels(self, is_positive: NDArray[np.bool_]) -> NDArray[Any]:
         negative, positive = np.argsort(self.classes_ == self.pos_label_)
         return self.classes_[np.where(is_positive, positive, negative)]
-
-
-def _patients(X: Any, groups: Any, n_samples: int) -> tuple[NDArray[Any] | None, bool]:
-    """The patients, as far as anything says who they are, and whether it says so of all."""
-    patients, known, remarks = find_patients(X, n_samples, groups)
-    for remark in remarks:
-        warnings.warn(remark, UnknownPatientsWarning, stacklevel=4)
-    return patients if known.any() else None, bool(known.all())
 
 
 def _as_splitter(cv: Any, y: NDArray[Any], patients: NDArray[Any] | None) -> Any:
@@ -559,9 +541,9 @@ def _refuse_shared_patients(
     shared = np.intersect1d(patients[train], patients[test])
     if len(shared):
         raise ValueError(
-            f"{len(shared)} patients are on both sides of a split, {shared[0]!r} among them: "
-            "their scores are too good to choose a threshold by. Leave cv=None or use "
-            "PatientKFold; if the samples truly are independent, pass groups=range(n_samples)."
+            f"{len(shared)} patients are on both sides of a split, {shared[0]!r} among them, so "
+            "their scores are too good to choose a threshold on. Use cv=None or PatientKFold. If "
+            "the samples really are independent, pass groups=range(n_samples)."
         )
 
 

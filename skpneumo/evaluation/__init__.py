@@ -1,8 +1,8 @@
 """Evaluation: scorers, metrics with intervals, comparisons, displays.
 
-Every figure comes with its interval and the number of images and patients it rests on, and
-patients, not images, are what is drawn at random. Only the displays import
-matplotlib, and only when they draw.
+Every metric is reported with its interval and the number of images and patients. The unit of
+sampling is the patient, not the image. Only the displays import matplotlib, and only when they
+plot.
 """
 
 import lazy_loader as lazy

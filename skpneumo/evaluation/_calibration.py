@@ -1,4 +1,4 @@
-"""Calibration error, and its expected value by chance."""
+"""Compute the calibration error, and its expected value by chance."""
 
 from numbers import Integral
 from typing import Any
@@ -19,9 +19,9 @@ Bools = NDArray[np.bool_]
 
 
 class CalibrationBins:
-    """Probabilities binned once, summed by patient: the calibration error is a product away.
+    """Binned probabilities, summed by patient, for calibration errors of many resamples.
 
-    The bins are those of :func:`sklearn.calibration.calibration_curve`: of equal width, closed
+    The bins are those of :func:`sklearn.calibration.calibration_curve`: of equal width, and closed
     on the right.
     """
 
@@ -39,21 +39,21 @@ class CalibrationBins:
         self._size = np.bincount(patient, minlength=n_patients).astype(float)
 
     def error(self, patient_weights: Floats) -> Floats:
-        """Expected calibration error for each row of weights (n_weightings, n_patients)."""
+        """Compute the calibration error for each row of weights (n_weightings, n_patients)."""
         gaps = np.abs(patient_weights @ self._surplus).sum(axis=1)
         return gaps / (patient_weights @ self._size)
 
     def error_by_chance(self, n_draws: int, random_state: np.random.RandomState) -> Floats:
-        """What the error would be with these probabilities, if they were right (n_draws,).
+        """Simulate the error that these probabilities would have if they were right (n_draws,).
 
-        Labels are drawn from the probabilities, all of a patient's by the same lot: images of
-        one patient are as alike as their probabilities allow.
+        Labels are drawn from the probabilities, with the same random number for all images of a
+        patient, so that these are as similar as their probabilities allow.
         """
         n_images = len(self._patient)
         drawn = []
         for n in blocks(n_draws, n_images):
-            lot = random_state.random_sample((n, len(self._size)))
-            surplus = (lot[:, self._patient] < self._probability) - self._probability
+            uniform = random_state.random_sample((n, len(self._size)))
+            surplus = (uniform[:, self._patient] < self._probability) - self._probability
             drawn.append(np.abs(surplus @ self._in_bin).sum(axis=1) / n_images)
         return np.concatenate(drawn)
 
@@ -61,11 +61,12 @@ class CalibrationBins:
 def calibration_error_limits(
     error: float, resampled: Floats, by_chance: Floats, confidence_level: float
 ) -> tuple[float, float]:
-    """Limits of the calibration error, of which chance alone makes some.
+    """Compute the limits of the calibration error, which chance alone makes positive.
 
-    Down from the error go the bias that it would have if the probabilities were right, the
-    greatest there is, and then the spread; up goes the spread alone, the least bias being 0.
-    So the interval of right probabilities reaches 0 as often as it ought to.
+    The lower limit is the error minus its bias if the probabilities were right, which is the
+    greatest possible bias, minus the spread. The upper limit is the error plus the spread, as the
+    smallest bias is 0. So the interval contains 0 as often as it should if the probabilities are
+    right.
     """
     level = (1 + confidence_level) / 2
     spread = max(float(np.quantile(each, level) - each.mean()) for each in (resampled, by_chance))
@@ -76,31 +77,31 @@ def calibration_error_limits(
 def expected_calibration_error(
     y_true: ArrayLike, y_prob: ArrayLike, *, n_bins: int = 10, pos_label: Any = None
 ) -> float:
-    """Distance between predicted probabilities and observed frequencies, averaged over bins.
+    """Average the distance between predicted probabilities and observed frequencies over bins.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        True labels, binary.
+        True labels of two classes.
     y_prob : array-like of shape (n_samples,)
         Probability of the positive class.
     n_bins : int, default=10
         Number of bins of equal width on [0, 1], those of
         :func:`sklearn.calibration.calibration_curve`.
     pos_label : int, float, bool or str, default=None
-        Label of the positive class; 1 when the labels are 0/1 or -1/1.
+        Label of the positive class; by default 1 if the labels are 0/1 or -1/1.
 
     Returns
     -------
     error : float
-        Between 0 and 1. The plug-in estimate is biased upwards: a perfectly calibrated model
-        scores above 0 by chance, the more so the fewer the images in a bin. The interval that
-        :func:`evaluate` gives it takes that into account.
+        Between 0 and 1. The estimate is biased upwards: a perfectly calibrated model scores above
+        0 by chance, and more so with fewer images in a bin. The interval of :func:`evaluate` takes
+        this into account.
 
     Raises
     ------
     ValueError
-        If there are no labels, ``pos_label`` is none of them, or ``y_prob`` are no
+        If there are no labels, ``pos_label`` is not one of them, or ``y_prob`` are not
         probabilities.
 
     References
@@ -120,7 +121,8 @@ def expected_calibration_error(
     if not (probability.min() >= 0 and probability.max() <= 1):
         raise ValueError(
             f"y_prob ranges from {probability.min():g} to {probability.max():g}; expected "
-            "probabilities between 0 and 1. Scores of decision_function have no calibration error."
+            "probabilities between 0 and 1. Pass the output of predict_proba, not of "
+            "decision_function."
         )
     pos_label = check_positive_label(labels, _check_pos_label_consistency(pos_label, labels))
     one_patient = np.zeros(len(labels), dtype=np.intp)

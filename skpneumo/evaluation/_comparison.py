@@ -1,4 +1,4 @@
-"""Compare two classifiers on the same images: differences, intervals, paired tests."""
+"""Compare two classifiers on the same images, with intervals and paired tests."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -30,57 +30,57 @@ def compare(
 ) -> "pd.DataFrame":
     """Compare two fitted classifiers on the same images.
 
-    Two intervals that overlap say little: both models meet the same easy and the same hard
-    patients. This looks at the differences image by image.
+    Whether two separate intervals overlap says little, because both models see the same easy and
+    hard patients. This function looks at the differences image by image.
 
     Parameters
     ----------
     estimator_a, estimator_b : fitted classifiers
-        As in :func:`evaluate`; they decide by their own ``predict``.
+        As in :func:`evaluate`; their own ``predict`` decides.
     X : array-like of length n_images
-        What both take.
+        Input of both.
     y : array-like of shape (n_images,)
         True labels.
     groups : array-like of shape (n_images,), default=None
-        The patient of each image. None reads it off the file names if ``X`` are paths or carry
-        ``filenames``, and takes each row for a patient of its own otherwise.
+        The patient of each image. None reads it from the file names if ``X`` has any, and
+        otherwise counts each row as one patient.
     pos_label : label, default=None
-        The class whose recall is meant; by default the one that the estimator's
-        threshold is about, else the second of two.
+        The positive class; by default the one that the estimators' threshold applies to, or else
+        the second of two classes.
     confidence_level : float, default=0.95
-        Of the two-sided intervals.
+        Confidence level of the two-sided intervals.
 
     Returns
     -------
     frame : pandas.DataFrame
-        One row per metric, with the columns ``metric``, ``value_a``, ``value_b``,
-        ``difference`` (a - b), ``low``, ``high``, ``p_value`` and ``test`` (where there is
-        one), ``n``, ``n_patients`` and ``interval``. ``frame.attrs["notes"]`` has the sentences
-        that belong beside the table.
+        One row per metric, with the columns ``metric``, ``value_a``, ``value_b``, ``difference``
+        (a - b), ``low``, ``high``, ``p_value`` and ``test`` (if there is one), ``n``,
+        ``n_patients`` and ``interval``. ``frame.attrs["notes"]`` has sentences to print below the
+        table.
 
     See Also
     --------
-    compare_predictions : The same from labels and scores.
-    compare_protocols : One model under several ways of testing it.
+    compare_predictions : Compares labels and scores.
+    compare_protocols : Compares test protocols of one model.
 
     Notes
     -----
     Differences of accuracy, recall and specificity have Bonett and Price's paired interval [1]_
-    and McNemar's exact test [2]_; with several images per patient, both with the patient as the
-    unit (the test asks how often the difference would be as large if A and B were swapped at
-    random within each patient, which for one image per patient is McNemar's). AUC has DeLong's
-    test [3]_, in Obuchowski's form for clustered data [4]_, with a t distribution.
+    and McNemar's exact test [2]_; with several images per patient, the patient is the unit of both
+    (the test computes how often the difference would be as large if A and B were swapped at random
+    within each patient, which is McNemar's test for one image per patient). AUC has DeLong's test
+    [3]_, in Obuchowski's form for clustered data [4]_, with a t distribution.
 
-    Balanced accuracy combines the limits for recall and specificity. All others, AUC included,
-    combine the limits of A and of B, less what the two have in common (MOVER with correlation
-    [5]_): the limits are those of :func:`evaluate` (without what it adds where few patients are
-    in error), and the correlation is that of the influences of the patients, as if two more
-    patients who agree in nothing had been seen. So two models that agree on every image do not
-    get [0, 0]: agreement on a small test is no proof of equality. In simulations with 30 to 400
-    patients the intervals cover 95 times in 100 or more; the guide has the table.
+    The interval of balanced accuracy combines the limits of recall and specificity. Those of all
+    other metrics, AUC included, combine the limits of A and of B with their correlation (MOVER
+    [5]_). The limits are those of :func:`evaluate`, without the widening if few patients are in
+    error; the correlation is that of the influences of the patients, shrunk as if two more
+    patients with independent influences had been seen. So two models that agree on every image do
+    not get [0, 0]: agreement on a small test set does not prove equality. In simulations with 30
+    to 400 patients the intervals cover in 95 of 100 cases or more; the guide has the table.
 
-    Values, intervals and tests are conditional on these two fitted models; models fitted again
-    differ more. Each row is for itself: no p-value is corrected for looking at several metrics.
+    Values, intervals and tests are conditional on these two fitted models; models that are fitted
+    again vary more. No p-value is corrected for comparing several metrics.
 
     References
     ----------
@@ -133,7 +133,7 @@ def compare_predictions(
     pos_label: Any = None,
     confidence_level: float = 0.95,
 ) -> "pd.DataFrame":
-    """Compare two sets of predictions of the same images.
+    """Compare two sets of predictions for the same images.
 
     Parameters
     ----------
@@ -142,14 +142,14 @@ def compare_predictions(
     y_score_a, y_score_b : array-like of shape (n_images,), default=None
         Scores of the positive class.
     y_pred_a, y_pred_b : array-like of shape (n_images,), default=None
-        Predicted labels. None calls positive what has a probability of at least 0.5.
+        Predicted labels. None predicts positive from a probability of 0.5 on.
     groups : array-like of shape (n_images,), default=None
-        The patient of each image. None reads it off ``filenames``, and takes each row for a
-        patient of its own without them.
+        The patient of each image. None reads it from ``filenames``, and otherwise counts each row
+        as one patient.
     filenames : array-like of paths, shape (n_images,), default=None
-        The file of each image, for its patient.
+        The file of each image, to read its patient from.
     pos_label : label, default=None
-        The class whose recall is meant; 1 of 0/1 and -1/1, else the greater of two labels.
+        The positive class; by default 1 if the labels are 0/1 or -1/1, or else the greater label.
     confidence_level
         As in :func:`compare`.
 

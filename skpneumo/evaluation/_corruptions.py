@@ -15,7 +15,7 @@ __all__ = ["CORRUPTIONS", "HELD_BACK", "Corruption"]
 
 Corruption = Callable[[Image.Image], Image.Image]
 
-# Lengths in pixels are meant for a side of so many.
+# Lengths in pixels are relative to images of this side.
 _REFERENCE_SIDE = 224
 
 
@@ -32,7 +32,7 @@ def _contrast(factor: float) -> Corruption:
 
 
 def _crop(share: float) -> Corruption:
-    """Keep the middle `share` of either side, enlarged."""
+    """Crop to the middle `share` of each side, and enlarge."""
 
     def corrupt(image: Image.Image) -> Image.Image:
         width, height = image.size
@@ -44,7 +44,7 @@ def _crop(share: float) -> Corruption:
 
 
 def _pad(factor: float) -> Corruption:
-    """See `factor` times as much on either side, the new part black."""
+    """Enlarge the field of view by `factor` in each direction, filled with black."""
 
     def corrupt(image: Image.Image) -> Image.Image:
         width, height = image.size
@@ -78,7 +78,7 @@ def _blur(radius: float) -> Corruption:
 def _noise(deviation: float) -> Corruption:
     def corrupt(image: Image.Image) -> Image.Image:
         pixels = np.asarray(image, dtype=float)
-        # Of its own for each image, and the same each time.
+        # Each image has noise of its own, which is the same every time.
         rng = np.random.default_rng(int(pixels.sum()))
         noisy = np.rint(pixels + rng.normal(0, deviation, pixels.shape))
         return Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
@@ -102,7 +102,7 @@ def _half_resolution(image: Image.Image) -> Image.Image:
 
 
 def _marker(image: Image.Image) -> Image.Image:
-    """Burn a white R into the upper corner of the image's right."""
+    """Burn a white R into the upper right corner."""
     width, height = image.size
     marked = image.copy()
     font = ImageFont.load_default(max(1, round(0.12 * height)))
@@ -132,11 +132,12 @@ CORRUPTIONS: dict[str, Corruption] = {
     **SHARPNESS_CORRUPTIONS,
     **MARK_CORRUPTIONS,
 }
-"""By name, functions of a grey image to one of the same size."""
+"""Corruptions by name: functions from a grey image to one of the same size."""
 
 HELD_BACK = ("keystone 15 %", "sigmoid window", "white frame 8 %")
-"""What no recipe is trained on or chosen by: one of geometry, of grey levels, of surroundings.
+"""Corruptions that no recipe is trained on or chosen by: geometry, grey levels, surroundings.
 
-They were named before any recipe was tried on them. A projection is no affine map, a sigmoid no
-product, power or linear window, and no augmentation makes all four edges white.
+They were chosen before any recipe was tested on them. None of them is an augmentation: a
+projection is not an affine map, a sigmoid is not a factor, power or linear window, and no
+augmentation makes all four edges white.
 """

@@ -1,4 +1,4 @@
-"""Decision curves: net benefit at each threshold probability."""
+"""Compute decision curves: the net benefit at each threshold probability."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["decision_curve", "decision_curve_predictions"]
 
-_USUAL = np.round(np.linspace(0.01, 0.99, 99), 2)
+_DEFAULT_THRESHOLDS = np.round(np.linspace(0.01, 0.99, 99), 2)
 
 
 def decision_curve(
@@ -33,51 +33,52 @@ def decision_curve(
 ) -> "pd.DataFrame":
     r"""Compute the net benefit of a fitted classifier at each threshold probability.
 
-    Who examines a patient further from a probability of :math:`p_t` on holds one case found to
-    be worth :math:`(1 - p_t) / p_t` needless examinations. In that currency the net benefit
-    counts what the model finds less what it raises for nothing, per image, and a model is worth
-    using where it is above examining everyone and above examining no one, which has 0.
+    A physician who examines patients further from a probability of :math:`p_t` on accepts
+    :math:`(1 - p_t) / p_t` needless examinations for one case found. With this exchange rate, the
+    net benefit is the number of cases found minus the cost of false alarms, per image. A model is
+    useful where its net benefit is greater than that of examining everyone, and than 0, that of
+    examining no one.
 
     Parameters
     ----------
     estimator : fitted classifier with ``predict_proba``
-        Its probabilities are used as they are. At another prevalence than that of training,
-        wrap it in :class:`~skpneumo.decision.PriorShiftClassifier` first.
+        Its probabilities are used unchanged. For a prevalence that differs from training, wrap it
+        in a :class:`~skpneumo.decision.PriorShiftClassifier` first.
     X : array-like of length n_images
-        What the estimator takes.
+        Input of the estimator.
     y : array-like of shape (n_images,)
         True labels.
     prevalence : float, default=None
-        Share of positive images where the model is to be used. None takes the sample's, as if
+        Share of positive images where the model will be used. None uses that of the sample, as if
         it were known.
     threshold_probabilities : array-like of shape (n_thresholds,), default=None
-        Between 0 and 1; None takes 0.01, 0.02, ..., 0.99.
+        Values between 0 and 1; 0.01, 0.02, ..., 0.99 by default.
     groups : array-like of shape (n_images,), default=None
         The patient of each image; read from the file names by default.
     pos_label : label, default=None
-        The class whose recall is meant; by default the one that the estimator's
-        threshold is about, else the second of two.
+        The positive class; by default the one that the estimator's threshold applies to, or else
+        the second of two classes.
     confidence_level : float, default=0.95
-        Of the two-sided intervals, each for one threshold probability.
+        Confidence level of the two-sided intervals, each for one threshold probability.
 
     Returns
     -------
     frame : pandas.DataFrame
         One row per threshold probability, with the columns ``threshold_probability``,
         ``net_benefit``, ``low``, ``high``, ``examine_all`` (the net benefit of examining
-        everyone), ``prevalence``, ``n`` and ``n_patients``. With the prevalence known,
-        ``examine_all`` and the 0 of examining no one are constants: an interval above both says
-        that the model is better than either there. It prints the net benefit with its interval.
+        everyone), ``prevalence``, ``n`` and ``n_patients``. As the prevalence is taken as known,
+        ``examine_all`` and the 0 of examining no one are constants: if an interval is above both,
+        the model is better than either. The frame prints the net benefit with its interval.
 
     Raises
     ------
     ValueError
-        If there are no probabilities, the images are of one class, or a share is not between 0
-        and 1.
+        If there are no probabilities, all images are of one class, or a prevalence or threshold is
+        not between 0 and 1.
 
     See Also
     --------
-    evaluate : With ``prevalence``, the net benefit at one threshold probability.
+    evaluate : With ``prevalence``, computes the net benefit at one threshold probability.
 
     References
     ----------
@@ -121,10 +122,10 @@ def decision_curve_predictions(
     y_score : array-like of shape (n_images,)
         Probabilities of the positive class.
     groups : array-like of shape (n_images,), default=None
-        The patient of each image. None reads it off ``filenames``, and takes each row for a
-        patient of its own without them.
+        The patient of each image. None reads it from ``filenames``, and otherwise counts each row
+        as one patient.
     filenames : array-like of paths, shape (n_images,), default=None
-        The file of each image, for its patient.
+        The file of each image, to read its patient from.
     prevalence, threshold_probabilities, pos_label, confidence_level
         As in :func:`decision_curve`.
 
@@ -160,13 +161,13 @@ def _decision_curve(
     positive, score, patient = predictions.positive, predictions.score, predictions.patient
     if score is None or not predictions.has_probabilities:
         raise ValueError(
-            "A decision curve needs probabilities of the positive class between 0 and 1, and "
+            "A decision curve needs probabilities of the positive class between 0 and 1, but "
             "there are none. Use a classifier with predict_proba."
         )
     if positive.all() or not positive.any():
         raise ValueError(
-            f"All {len(positive)} images are of one class, so there is no recall or no "
-            "specificity to weigh. Evaluate images of both classes."
+            f"All {len(positive)} images are of one class, so recall or specificity is undefined. "
+            "Evaluate images of both classes."
         )
     if prevalence is None:
         prevalence = float(positive.mean())
@@ -198,7 +199,7 @@ def _decision_curve(
 
 def _check_thresholds(threshold_probabilities: ArrayLike | None) -> NDArray[np.float64]:
     if threshold_probabilities is None:
-        return _USUAL
+        return _DEFAULT_THRESHOLDS
     thresholds = column_or_1d(
         check_array(threshold_probabilities, ensure_2d=False, dtype=np.float64)
     )

@@ -1,4 +1,4 @@
-"""How two sets of predictions of the same images differ, metric by metric."""
+"""Estimate the difference of each metric between two sets of predictions."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ DIFFERENCE_METRICS = (
     "average_precision",
     "brier_score",
 )
-"""The rows of a comparison, in order."""
+"""Metrics of a comparison, in the order of its rows."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,9 @@ class Difference:
 def estimate_differences(
     a: Predictions, b: Predictions, metrics: Iterable[str], confidence_level: float
 ) -> list[Difference]:
-    """The differences asked for, in that order; those of scores only where both have scores."""
+    """Estimate the differences of metrics, in order; of scores only if both have scores."""
     metrics = list(metrics)
-    shares = {metric: _share(a, b, metric, confidence_level) for metric in SHARES}
+    shares = {metric: _share_difference(a, b, metric, confidence_level) for metric in SHARES}
     of_decisions = [metric for metric in metrics if metric in _MOVER_OF_DECISIONS]
     singles = [
         {
@@ -89,12 +89,12 @@ def estimate_differences(
         elif metric in _MOVER_OF_DECISIONS:
             rows.append(_mover(a, b, metric, *(each[metric] for each in singles)))
         elif both_score and (metric != "brier_score" or both_probable):
-            of_scores = (_of_scores(each, metric, confidence_level) for each in (a, b))
+            of_scores = (_score_metric(each, metric, confidence_level) for each in (a, b))
             rows.append(_mover(a, b, metric, *of_scores))
     return rows
 
 
-def _share(
+def _share_difference(
     a: Predictions, b: Predictions, metric: str, confidence_level: float
 ) -> tuple[Difference, ClusteredEstimate]:
     among: Bools = {
@@ -168,11 +168,11 @@ def _mover(
     )
 
 
-def _of_scores(predictions: Predictions, metric: str, confidence_level: float) -> _Single:
-    """A metric of scores and the interval that its difference rests on.
+def _score_metric(predictions: Predictions, metric: str, confidence_level: float) -> _Single:
+    """Compute a metric of scores, and the interval that its difference is derived from.
 
-    Not the one widened for errors of a kind that none of the patients shows: those are as
-    unknown of the other model, and twice the widest interval would tell nothing apart.
+    This is not the interval that is widened for few errors. Unseen errors are equally unknown for
+    both models, and two widened intervals would never show a difference.
     """
     value = score_value(predictions, metric)
     if np.isnan(value):
@@ -182,7 +182,7 @@ def _of_scores(predictions: Predictions, metric: str, confidence_level: float) -
 
 
 def _delong(a: Predictions, b: Predictions) -> tuple[float, str]:
-    """DeLong's test of equal AUC, with the t distribution that its variance deserves."""
+    """Test for equal AUC by DeLong's method, with a t distribution for the estimated variance."""
     test = "DeLong, by patient" if a.clustered else "DeLong"
     (value_a, influence_a), (value_b, influence_b) = map(auc_with_influence, (a, b))
     difference, influence = value_a - value_b, influence_a - influence_b
@@ -190,7 +190,7 @@ def _delong(a: Predictions, b: Predictions) -> tuple[float, str]:
     if standard_error > NO_SPREAD:
         statistic = abs(difference) / standard_error
         return float(2 * t.sf(statistic, degrees_of_freedom(influence))), test
-    # No variance seen: equal rankings are no evidence, others nothing to test with.
+    # Without variance, equal rankings show no difference, and others cannot be tested.
     return (1.0 if abs(difference) <= NO_SPREAD else np.nan), test
 
 

@@ -1,4 +1,4 @@
-"""Warn where one patient has most of the images."""
+"""Warn if one patient has most of the images."""
 
 import warnings
 
@@ -15,11 +15,11 @@ _FEWEST_IMAGES = 5
 
 
 class DominantPatientWarning(UserWarning):
-    """One patient has most of the images."""
+    """Warning that one patient has most of the images."""
 
 
 def warn_of_dominant_patient(predictions: Predictions, stacklevel: int) -> None:
-    """Warn where one of several patients has more than half of all images, or of a class."""
+    """Warn if one of several patients has more than half of all images, or of a class."""
     everything = np.ones(len(predictions), dtype=bool)
     for kind, rows in (
         ("", everything),

@@ -1,4 +1,4 @@
-"""One row of an evaluation, how it is computed, and why it may have no value."""
+"""Rows of an evaluation, their settings, and the reason for a missing value."""
 
 import warnings
 from dataclasses import dataclass, field, fields
@@ -16,9 +16,9 @@ __all__ = ["Estimate", "Settings", "undefined", "warn_of_undefined", "why_undefi
 class Estimate:
     """One row of an evaluation.
 
-    ``n`` and ``n_patients`` are the images and patients in the denominator, ``n_effective`` is
-    how many patients of one size those are worth. ``interval`` names the method; of a value of
-    NaN it says "undefined: " and why.
+    ``n`` and ``n_patients`` are the images and patients in the denominator, and ``n_effective`` is
+    the number of patients with equally many images that carry the same information. ``interval``
+    names the method; if the value is NaN, it is "undefined: " and the reason.
     """
 
     metric: str
@@ -32,13 +32,13 @@ class Estimate:
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> "Estimate":
-        """The estimate in a row of a frame, whatever else the row has."""
+        """Build an estimate from a row of a frame, ignoring its other columns."""
         return cls(**{each.name: row[each.name] for each in fields(cls)})
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to compute intervals; resamples are for the calibration error alone."""
+    """Settings of intervals; resamples are only used for the calibration error."""
 
     confidence_level: float
     n_resamples: int = 2000
@@ -47,13 +47,13 @@ class Settings:
 
 
 def undefined(metric: str, predictions: Predictions, n: int, n_patients: int) -> Estimate:
-    """The row of a metric that these predictions do not define, with the reason."""
+    """Make the row of a metric that is undefined, with the reason."""
     why = f"undefined: {why_undefined(predictions)}"
     return Estimate(metric, np.nan, np.nan, np.nan, n, n_patients, 0.0, why)
 
 
 def why_undefined(*several: Predictions) -> str:
-    """Why a metric that divides by some of these images divides by none."""
+    """Explain why a metric divides by zero on these predictions."""
     reasons: dict[str, bool] = {}
     for predictions in several:
         n, label = len(predictions), f"(label {predictions.pos_label!r})"
@@ -63,8 +63,8 @@ def why_undefined(*several: Predictions) -> str:
             for reason, holds in {
                 f"none of the {n} images is positive {label}": not positive.any(),
                 f"all of the {n} images are positive {label}": positive.all(),
-                "no image is called positive": not predicted.any(),
-                "every image is called positive": predicted.all(),
+                "no image is predicted positive": not predicted.any(),
+                "every image is predicted positive": predicted.all(),
             }.items()
             if holds
         }
@@ -72,10 +72,10 @@ def why_undefined(*several: Predictions) -> str:
 
 
 def warn_of_undefined(metrics: list[str], why: str) -> None:
-    """Warn the caller of the public function that these are NaN, and why."""
+    """Warn the caller of the public function which metrics are NaN, and why."""
     if metrics:
         warnings.warn(
-            f"{', '.join(metrics)} cannot be computed and are NaN: {why}.",
+            f"{', '.join(metrics)} are undefined and set to NaN: {why}.",
             UndefinedMetricWarning,
             stacklevel=4,
         )

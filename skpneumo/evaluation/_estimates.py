@@ -1,4 +1,4 @@
-"""Each metric of one set of predictions, with its interval."""
+"""Estimate each metric of a set of predictions, with its interval."""
 
 from collections.abc import Iterable
 
@@ -44,13 +44,13 @@ DECISION_METRICS = (
 )
 RATIO_METRICS = ("positive_likelihood_ratio", "negative_likelihood_ratio")
 METRICS = DECISION_METRICS + SCORE_METRICS + RATIO_METRICS
-"""The rows of an evaluation in order, by scikit-learn's names where it has one."""
+"""Metrics of an evaluation in the order of its rows, with scikit-learn's names if it has any."""
 
 
 def estimate_metrics(
     predictions: Predictions, metrics: Iterable[str], settings: Settings
 ) -> list[Estimate]:
-    """The metrics asked for, in that order."""
+    """Estimate metrics, in the given order."""
     metrics = list(metrics)
     found = _decision_estimates(predictions, settings.confidence_level)
     found |= score_estimates(predictions, set(SCORE_METRICS).intersection(metrics), settings)
@@ -58,7 +58,7 @@ def estimate_metrics(
 
 
 def estimate_withheld(predictions: Predictions, confidence_level: float) -> Estimate:
-    """The share of the images that an input gate withholds."""
+    """Estimate the share of the images that an input gate withholds."""
     assert predictions.withheld is not None
     everything = np.ones(len(predictions), dtype=bool)
     p = clustered_share(predictions.withheld, everything, predictions.patient, confidence_level)
@@ -69,7 +69,7 @@ def estimate_withheld(predictions: Predictions, confidence_level: float) -> Esti
 def recall_and_specificity(
     predictions: Predictions, confidence_level: float
 ) -> tuple[ClusteredEstimate, ClusteredEstimate]:
-    """The two that do not depend on how many are positive."""
+    """Estimate the two metrics that do not depend on the prevalence."""
     positive, predicted = predictions.positive, predictions.predicted
     return (
         clustered_share(predicted, positive, predictions.patient, confidence_level),
@@ -101,7 +101,7 @@ def _decision_estimates(predictions: Predictions, confidence_level: float) -> di
     found: dict[str, Estimate] = {}
     for metric, p in shares.items():
         of_share(metric, p.value, p.low, p.high, p)
-    # F1 = 2J / (1 + J) of a share J, and so inherits the interval of J.
+    # F1 = 2J / (1 + J) is a function of a share J, and so inherits the interval of J.
     jaccard = share(positive & predicted, positive | predicted)
     value, low, high = (2 * j / (1 + j) for j in (jaccard.value, jaccard.low, jaccard.high))
     of_share("f1", value, low, high, jaccard)

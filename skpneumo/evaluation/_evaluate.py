@@ -1,11 +1,11 @@
-"""Every metric of a binary classifier, with its interval and sample size."""
+"""Compute every metric of a binary classifier, with its interval and sample size."""
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skpneumo._plotting import class_name
+from skpneumo._formatting import class_name
 from skpneumo._predictions import Predictions, predictions_of
 from skpneumo._random import check_random_state
 from skpneumo._responses import reasons_to_withhold
@@ -50,71 +50,71 @@ def evaluate(
     Parameters
     ----------
     estimator : fitted classifier, or list of them
-        Anything with ``predict`` and ``classes_``, a whole pipeline from paths included. An
-        :class:`~skpneumo.decision.InputGate` withholds nothing here: the figures are of all
-        images, and a row "withheld" has the share that it would have withheld. Its
-        ``predict_proba`` (or ``decision_function``) adds the metrics of scores. Of a list, such
+        Any estimator with ``predict`` and ``classes_``, such as a whole pipeline from paths. With
+        ``predict_proba`` (or ``decision_function``) there are metrics of scores as well. An
+        :class:`~skpneumo.decision.InputGate` withholds nothing here: the metrics are those of all
+        images, and the row "withheld" has the share that it would have withheld. For a list, such
         as the same pipeline fitted with several seeds, values are means, intervals include the
-        variance between the fits, and there is a column with its root.
+        variance between the fits, and a column has their standard deviation.
     X : array-like of length n_images
-        What the estimator takes: paths, images or features.
+        Input of the estimator: paths, images or features.
     y : array-like of shape (n_images,)
         True labels. With more than two classes, pass ``pos_label``: that class is evaluated
         against the others.
     groups : array-like of shape (n_images,), default=None
-        The patient of each image. None reads it off the file names if ``X`` are paths or carry
-        ``filenames``, and takes each row for a patient of its own otherwise.
+        The patient of each image. None reads it from the file names if ``X`` has any, and
+        otherwise counts each row as one patient.
     pos_label : label, default=None
-        The class whose recall is meant; by default the one that the estimator's
-        threshold is about, else the second of two.
+        The positive class; by default the one that the estimator's threshold applies to, or else
+        the second of two classes.
     threshold : float, default=None
-        Scores of at least this are called positive. None asks the estimator's ``predict``, and
-        so keeps the threshold of a tuned one.
+        Scores from this value on count as positive. None uses the estimator's ``predict``, and so
+        its own threshold.
     subgroups : str, list of str, DataFrame, array-like or None, default="etiology"
-        "etiology" reads it off the file names, and is passed over where there are none. Other
-        names are those of columns of ``X``, if that is a table, such as age, sex, view, device
-        or site; a table of its own is taken column by column. Their subgroups are called
-        "sex=F"; numbers of more than ten values are cut at their quartiles ("age 2 to 5"). An
-        array has a name for the subgroup of each image. Images with a blank or missing entry
-        are in none. A subgroup of positives only gets its recall, and its AUC against *all*
-        negatives; one of negatives only, the reverse; one with both, every metric.
+        "etiology" reads the etiology from the file names, if there are any. Other names are
+        columns of ``X``, if it is a table, such as age, sex, view, device or site. All columns of
+        a separate table are used. These subgroups are called "sex=F"; numbers with more than ten
+        values are cut at their quartiles ("age 2 to 5"). An array has the name of the subgroup of
+        each image. Images with a blank or missing entry are in no subgroup. A subgroup with only
+        positives gets its recall, and its AUC against *all* negatives; one with only negatives,
+        the reverse; one with both, every metric.
     prevalence : float, default=None
-        If given, there are three more rows: both predictive values and the net benefit where
-        this share of images is positive. None of the other rows depends on it but precision,
-        F1, the negative predictive value, accuracy, average precision and calibration, which
-        are those of the sample.
+        If given, there are three more rows: both predictive values and the net benefit if this
+        share of images is positive. The other rows are those of the sample; of these, precision,
+        F1, the negative predictive value, accuracy, average precision and calibration depend on
+        its prevalence.
     threshold_probability : float, default=None
-        For the net benefit: the probability of pneumonia at which examining a patient further
-        and not doing so are equally good. None takes the prevalence.
+        For the net benefit: the probability of pneumonia at which examining a patient further and
+        not doing so are equally good. By default the prevalence.
     confidence_level : float, default=0.95
-        Of the two-sided intervals.
+        Confidence level of the two-sided intervals.
     n_resamples : int, default=2000
-        Bootstrap resamples of patients.
+        Number of bootstrap resamples of patients.
     n_bins : int, default=10
-        Bins of the calibration error.
+        Number of bins of the calibration error.
     random_state : int, RandomState instance or None, default=0
         Seed of the bootstrap.
 
     Returns
     -------
     frame : pandas.DataFrame
-        One row per subgroup and metric, with the columns ``subgroup`` ("all" for everything),
-        ``metric``, ``value``, ``low``, ``high``, ``n`` and ``n_patients`` (the images and
-        patients in the metric's denominator), ``n_effective`` (how many patients of one size
-        those are worth), ``interval`` (the method) and the subgroup's ``true_positives``,
-        ``false_negatives``, ``false_positives`` and ``true_negatives``; with ``prevalence``
-        also that, with several fits ``sd_between_fits``. It prints as a table of values with
-        their intervals; ``pandas.DataFrame(frame)`` prints all columns. NaN, with a
-        :class:`~sklearn.exceptions.UndefinedMetricWarning`, where a metric is undefined;
-        ``interval`` then says why. ``frame.attrs["notes"]`` has the sentences that belong
-        beside the table.
+        One row per subgroup and metric, with the columns ``subgroup`` ("all" for all images),
+        ``metric``, ``value``, ``low``, ``high``, ``n`` and ``n_patients`` (the images and patients
+        in the metric's denominator), ``n_effective`` (the number of patients with equally many
+        images that carry the same information), ``interval`` (the method) and the subgroup's
+        ``true_positives``, ``false_negatives``, ``false_positives`` and ``true_negatives``; with
+        ``prevalence`` also ``prevalence``, and with several fits ``sd_between_fits``. It prints as
+        a table of values with their intervals; ``pandas.DataFrame(frame)`` prints all columns. If
+        a metric is undefined, its value is NaN, with an
+        :class:`~sklearn.exceptions.UndefinedMetricWarning`, and ``interval`` has the reason.
+        ``frame.attrs["notes"]`` has sentences to print below the table.
 
     Raises
     ------
     ValueError
-        If there are no images, the labels are not those of the estimator, lengths differ, a
-        patient is missing among ``groups``, a subgroup is called "all", it is unclear which
-        class is the positive one, or ``prevalence`` is no share.
+        If there are no images, the labels are not those of the estimator, lengths differ,
+        ``groups`` has missing values, a subgroup is called "all", it is unclear which class is
+        positive, or ``prevalence`` is not between 0 and 1.
 
     Warns
     -----
@@ -123,38 +123,38 @@ def evaluate(
 
     See Also
     --------
-    evaluate_predictions : The same from labels and scores.
-    why_useless : Whether a table like this one is that of a useless model.
-    decision_curve : The net benefit at all threshold probabilities.
-    compare : Two classifiers on the same images.
+    evaluate_predictions : Evaluates labels and scores.
+    why_useless : Tells from such a frame whether the model is useless.
+    decision_curve : Computes the net benefit at all threshold probabilities.
+    compare : Compares two classifiers on the same images.
 
     Notes
     -----
-    Accuracy, recall, specificity and both predictive values have Wilson's interval; with
-    several images per patient, on the number of images divided by the design effect [1]_ [2]_.
-    So has F1, which is 2J / (1 + J) of the share J of true positives among the images positive
-    in truth or by prediction [3]_. Balanced accuracy and the likelihood ratios take theirs from
-    the limits of recall and specificity (MOVER [4]_ [5]_), and so do the predictive values and
-    the net benefit [9]_ at a stated prevalence. AUC, average precision and Brier score have a t
-    interval on the logit scale [6]_ by the jackknife over patients, with as many degrees of
-    freedom as the spread of the patients' influences allows. Where fewer than ten patients are
-    misranked, as in a perfect separation, or a few patients have most of the images, it is
-    widened to a score interval on effective sizes [7]_.
+    Accuracy, recall, specificity and both predictive values have Wilson's interval; with several
+    images per patient, for the number of images divided by the design effect [1]_ [2]_. F1 has it
+    too: it is 2J / (1 + J), with J the share of true positives among the images that are positive
+    in truth or by prediction [3]_. The intervals of balanced accuracy and the likelihood ratios
+    are derived from the limits of recall and specificity (MOVER [4]_ [5]_), and so are those of
+    the predictive values and the net benefit [9]_ at a given prevalence. AUC, average precision
+    and Brier score have a t interval on the logit scale [6]_ by the jackknife over patients, with
+    degrees of freedom estimated from the patients' influences. If fewer than ten patients are
+    misranked, as with perfect separation, or a few patients have most of the images, it is widened
+    to a score interval for effective sample sizes [7]_.
 
-    The calibration error (``ece``) is biased upwards: labels drawn from the probabilities
-    themselves, all of a patient's by one lot, have one above 0 too [8]_, on average
-    ``ece_by_chance``. Its interval reaches down by that and the spread, and up by the spread,
-    so that it contains 0 where the probabilities may well be right. ``calibration_slope`` and
-    ``calibration_intercept`` [10]_ have no such bias: right probabilities have a slope of 1 and
-    an intercept of 0, which is that of a slope fixed at 1. Their intervals are t intervals by
-    the jackknife over patients.
+    The calibration error (``ece``) is biased upwards: even labels drawn from the probabilities
+    themselves, with one random number per patient, have an error above 0 [8]_, on average
+    ``ece_by_chance``. Its interval extends down by this bias and the spread, and up by the spread,
+    so that it contains 0 if the probabilities may be right. ``calibration_slope`` and
+    ``calibration_intercept`` [10]_ have no such bias: right probabilities have a slope of 1, and
+    an intercept of 0 with the slope fixed at 1. Their intervals are t intervals by the jackknife
+    over patients.
 
-    A percentile bootstrap of patients, the usual choice, gives [1, 1] for a faultless test, and
-    with 100 patients covers a recall of .995 about every other time, not 95 times in 100.
+    A percentile bootstrap of patients, the usual choice, gives [1, 1] if there is no error, and
+    with 100 patients covers a recall of .995 in about half of all cases instead of 95 %.
 
-    The intervals describe new patients *like these*, and are conditional on the fitted model.
-    They know nothing of another hospital, nor, with one fit, of the chance in training. Each is
-    for itself: of many subgroups and metrics, some miss.
+    The intervals are about new patients *like these*, and conditional on the fitted model. They do
+    not cover another hospital nor, with one fit, the randomness of training. Each interval is
+    valid on its own: of many subgroups and metrics, some miss.
 
     References
     ----------
@@ -217,7 +217,7 @@ def evaluate(
             replace(fit, withheld=np.asarray(each != "", dtype=bool))
             for fit, each in zip(fits, reasons, strict=True)
         ]
-    how = _How(
+    how = _Options(
         read_subgroups(subgroups, X, fits[0].filenames),
         prevalence,
         threshold_probability,
@@ -251,24 +251,24 @@ def evaluate_predictions(
     y : array-like of shape (n_images,)
         True labels, of two classes.
     y_score : array-like of shape (n_images,), default=None
-        Scores of the positive class. Without them there are only the metrics of decisions.
+        Scores of the positive class. Without them there are only metrics of predicted labels.
     y_pred : array-like of shape (n_images,), default=None
-        Predicted labels. None decides by ``threshold``.
+        Predicted labels. None applies ``threshold`` to the scores.
     groups : array-like of shape (n_images,), default=None
-        The patient of each image. None reads it off ``filenames``, and takes each row for a
-        patient of its own without them.
+        The patient of each image. None reads it from ``filenames``, and otherwise counts each row
+        as one patient.
     filenames : array-like of paths, shape (n_images,), default=None
-        The file of each image, for its patient and etiology.
+        The file of each image, to read its patient and etiology from.
     pos_label : label, default=None
-        The class whose recall is meant; 1 of 0/1 and -1/1, else the greater of two labels.
+        The positive class; by default 1 if the labels are 0/1 or -1/1, or else the greater label.
     threshold : float, default=None
-        Scores of at least this are called positive; 0.5 for probabilities.
+        Scores from this value on count as positive; by default 0.5 for probabilities.
     subgroups : "etiology", DataFrame, array-like of shape (n_images,) or None
         As in :func:`evaluate`.
     prevalence, threshold_probability, confidence_level, n_resamples, n_bins, random_state
         As in :func:`evaluate`.
     withheld : array-like of bool, shape (n_images,), default=None
-        Whether an input gate would have withheld each image; for one more row.
+        Whether an input gate would have withheld each image; adds the row "withheld".
 
     Returns
     -------
@@ -278,13 +278,13 @@ def evaluate_predictions(
     Raises
     ------
     ValueError
-        If labels are not binary, one is missing, some are text and others numbers, lengths
-        differ, or the decisions are given twice or not at all.
+        If labels are not binary, are missing or mix text with numbers, if lengths differ, or if
+        both or none of ``y_pred`` and a usable ``threshold`` are given.
 
     Examples
     --------
-    A test without a single error, two images of each of thirty patients, proves less than its
-    point estimate says:
+    With two images of each of thirty patients and no error, the interval shows how little is
+    proven:
 
     >>> import numpy as np
     >>> from skpneumo.evaluation import evaluate_predictions
@@ -303,7 +303,7 @@ def evaluate_predictions(
         threshold=threshold,
         withheld=withheld,
     )
-    how = _How(
+    how = _Options(
         read_subgroups(subgroups, None, predictions.filenames),
         prevalence,
         threshold_probability,
@@ -313,8 +313,8 @@ def evaluate_predictions(
 
 
 @dataclass(frozen=True)
-class _How:
-    """What to compute, and how."""
+class _Options:
+    """Settings of an evaluation."""
 
     subgroups: Subgroups
     prevalence: float | None
@@ -328,12 +328,12 @@ class _How:
             check_share(self.threshold_probability, "threshold_probability")
             if self.prevalence is None:
                 raise ValueError(
-                    f"threshold_probability={self.threshold_probability} is for the net benefit "
-                    "at a prevalence. Pass prevalence as well, or use decision_curve."
+                    f"threshold_probability={self.threshold_probability} is used for the net "
+                    "benefit at a prevalence. Pass prevalence as well, or use decision_curve."
                 )
 
     def estimates(self, predictions: Predictions, metrics: tuple[str, ...]) -> list[Estimate]:
-        """The metrics of some images, and with all metrics those at the prevalence."""
+        """Estimate metrics; if these are all metrics, also those at the prevalence."""
         found = estimate_metrics(predictions, metrics, self.settings)
         if predictions.withheld is not None and metrics == METRICS:
             found.append(estimate_withheld(predictions, self.settings.confidence_level))
@@ -347,13 +347,13 @@ class _How:
         return found
 
 
-def _evaluate(fits: list[Predictions], how: _How) -> "pd.DataFrame":
+def _evaluate(fits: list[Predictions], how: _Options) -> "pd.DataFrame":
     from skpneumo.evaluation._table import EvaluationFrame
 
     first = fits[0]
     rows = _rows(EVERYTHING, fits, METRICS, how)
-    # What needs scores is no surprise to who passed none; a perfect separation has no slope,
-    # which its row says.
+    # No warning for metrics of scores if none were passed. Nor for a calibration slope with
+    # perfect separation, which its row explains.
     undefined = [
         row["metric"]
         for row in rows
@@ -376,7 +376,7 @@ def _evaluate(fits: list[Predictions], how: _How) -> "pd.DataFrame":
 
 
 def _rows(
-    name: str, fits: list[Predictions], metrics: tuple[str, ...], how: _How
+    name: str, fits: list[Predictions], metrics: tuple[str, ...], how: _Options
 ) -> list[dict[str, Any]]:
     counts = {
         count: np.mean([np.sum(each) for each in cells]).item()
@@ -404,8 +404,8 @@ def _rows(
     return rows
 
 
-def _notes(frame: "pd.DataFrame", fits: list[Predictions], how: _How) -> list[str]:
-    """The sentences that are true of this table."""
+def _notes(frame: "pd.DataFrame", fits: list[Predictions], how: _Options) -> list[str]:
+    """Write the sentences that apply to this table."""
     n_fits, first = len(fits), fits[0]
     known: dict[str, Any] = (
         {"one_fit": {}} if n_fits == 1 else {"several_fits": {"n_fits": n_fits}}

@@ -1,4 +1,4 @@
-"""Corruptions that move pixels: another field of view, position, or shape of the file."""
+"""Corruptions of geometry: field of view, position and aspect ratio."""
 
 from collections.abc import Callable
 
@@ -8,9 +8,9 @@ __all__ = ["GEOMETRIC_CORRUPTIONS"]
 
 
 def _taller(factor: float) -> Callable[[Image.Image], Image.Image]:
-    """Cut as much off the upper and lower ends as makes the rest taller by this factor.
+    """Crop the upper and lower ends, and stretch the rest to the full height.
 
-    It is what happens to an image of another aspect ratio that is brought to the same square.
+    This happens to an image of another aspect ratio that is resized to a square.
     """
     return lambda image: _stretch_middle(image, 1.0, 1 / factor)
 
@@ -31,7 +31,7 @@ def _rotate(degrees: float) -> Callable[[Image.Image], Image.Image]:
 
 
 def _shift(right: float, down: float) -> Callable[[Image.Image], Image.Image]:
-    """Move the image by shares of its sides; what comes in is black."""
+    """Shift the image by shares of its sides, filling with black."""
 
     def corrupt(image: Image.Image) -> Image.Image:
         shifted = Image.new("L", image.size)
@@ -43,14 +43,15 @@ def _shift(right: float, down: float) -> Callable[[Image.Image], Image.Image]:
 
 
 def _keystone(share: float) -> Callable[[Image.Image], Image.Image]:
-    """Make the upper side narrower by this share, as a tube does that is tilted."""
+    """Make the upper side narrower by this share, as a tilted tube does."""
 
     def corrupt(image: Image.Image) -> Image.Image:
         width, height = image.size
-        # Rows of the output are read from wider rows of the input the higher they are.
+        # Higher rows of the output are read from wider rows of the input.
         lean = share / 2 * width / (1 - share)
         corners = (-lean, 0, 0, height, width, height, width + lean, 0)
-        # ``Transform.QUAD`` stretches linearly along each row: no perspective, but the shape.
+        # ``Transform.QUAD`` stretches each row linearly: not a true perspective, but the same
+        # outline.
         return image.transform(
             image.size, Image.Transform.QUAD, corners, Image.Resampling.BILINEAR
         )
@@ -68,4 +69,4 @@ GEOMETRIC_CORRUPTIONS: dict[str, Callable[[Image.Image], Image.Image]] = {
     "off centre upwards": _shift(0, -0.12),
     "keystone 15 %": _keystone(0.15),
 }
-"""By name, functions of a grey image to one of the same size."""
+"""Corruptions by name: functions from a grey image to one of the same size."""

@@ -1,9 +1,9 @@
-"""Influence of each patient on a metric, for standard errors and correlations.
+"""Compute the influence of each patient on a metric, for standard errors and correlations.
 
-The influence of a patient is the derivative of the metric by the weight of the patient's images
-(the infinitesimal jackknife). Influences sum to 0, their squares to the variance of the metric
-with patients as the unit, and their products to the covariance of two metrics, or of two models
-on the same patients, or on some of the same.
+The influence of a patient is the derivative of the metric with respect to the weight of the
+patient's images (the infinitesimal jackknife). Influences sum to 0. Their squares sum to the
+variance of the metric over patients, and their products to the covariance of two metrics, or of
+two models that share some patients.
 """
 
 from collections.abc import Callable
@@ -19,12 +19,12 @@ __all__ = ["INFLUENCES", "degrees_of_freedom", "influence_of", "shrunk_correlati
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-# Patients that agree in nothing, added to what a correlation is estimated from.
+# Uncorrelated patients, added to those that a correlation is estimated from.
 _ADDED_PATIENTS = 2.0
 
 
 def influence_of(predictions: Predictions, metric: str) -> Floats:
-    """Influence of each patient on a metric; zeros where the metric is undefined.
+    """Compute the influence of each patient on a metric; zeros if the metric is undefined.
 
     Parameters
     ----------
@@ -44,11 +44,11 @@ def influence_of(predictions: Predictions, metric: str) -> Floats:
 
 
 def degrees_of_freedom(influence: Floats) -> float:
-    """How well the sum of squared influences is known, as degrees of freedom.
+    """Compute the degrees of freedom of the sum of squared influences.
 
-    Those of the scaled chi-squared variable that has the mean and the variance of the estimated
-    variance (Satterthwaite), the variance by the fourth moment of the influences: with normal
-    ones they are as many as patients, with a handful of patients in error twice their number.
+    They are those of the scaled chi-squared variable with the mean and variance of the estimated
+    variance (Satterthwaite), from the fourth moment of the influences. With normal influences they
+    equal the number of patients; if only a few patients are in error, twice their number.
 
     References
     ----------
@@ -64,12 +64,12 @@ def degrees_of_freedom(influence: Floats) -> float:
 
 
 def shrunk_correlation(a: Floats, b: Floats) -> float:
-    """Correlation of two estimates from the influences of the patients they share.
+    """Compute the correlation of two estimates from the influences of the patients they share.
 
-    Shrunk towards 0 as if two more patients, who agree in nothing, had been seen. What counts
-    as seen are the patients that carry the variance (the participation ratio of their squared
-    influences): with models that err on four patients these are four, and a perfect agreement
-    on four patients is no proof of another on the fifth.
+    It is shrunk towards 0 as if two more, uncorrelated patients had been seen. The number of
+    patients seen is the number that carries the variance (the participation ratio of squared
+    influences): four, if the models err on four patients, and perfect agreement on four patients
+    does not prove agreement on the fifth.
     """
     square_a, square_b = a**2, b**2
     product = square_a.sum() * square_b.sum()
@@ -110,7 +110,7 @@ def _of_negative_predictive_value(p: Predictions) -> Floats:
 
 
 def _of_f1(p: Predictions) -> Floats:
-    # F1 = 2J / (1 + J) of a share J, and so moves with J by its derivative.
+    # F1 = 2J / (1 + J) is a function of a share J, and so changes by its derivative.
     hit, among = p.positive & p.predicted, p.positive | p.predicted
     jaccard = hit.sum() / among.sum() if among.any() else np.nan
     return 2 / (1 + jaccard) ** 2 * _of_share(hit, among)
@@ -135,7 +135,7 @@ def _of_roc_auc(p: Predictions) -> Floats:
 
 
 def _of_average_precision(p: Predictions) -> Floats:
-    """A positive moves it by its own precision, every image by the precisions further down."""
+    """Compute the influence: a positive has its own precision, every image the later ones."""
     positive, score = p.positive, p.score
     assert score is not None
     n_positive = int(positive.sum())
@@ -147,8 +147,8 @@ def _of_average_precision(p: Predictions) -> Floats:
     reached, found = np.bincount(level, minlength=n_levels).cumsum(), true.cumsum()
     precision = found / reached
     value = true @ precision / n_positive
-    # The precision at a level moves by (1 - it) / reached with a positive above it, by
-    # -it / reached with a negative; each level counts as often as it has positives.
+    # The precision p at a level changes by (1 - p) / reached with a positive above it, and by -p /
+    # reached with a negative; each level counts as often as it has positives.
     of_positive = np.cumsum((true * (1 - precision) / reached)[::-1])[::-1]
     of_negative = -np.cumsum((true * precision / reached)[::-1])[::-1]
     moved = np.where(positive, of_positive[level], of_negative[level])
@@ -173,4 +173,4 @@ INFLUENCES: dict[str, Callable[[Predictions], Floats]] = {
     "average_precision": _of_average_precision,
     "brier_score": _of_brier_score,
 }
-"""Metrics that have one, by name: functions of predictions to one number an image."""
+"""Influence functions by metric: from predictions to one number per image."""

@@ -1,4 +1,4 @@
-"""Corruptions of grey levels: exposure, window and the contrast of what is near."""
+"""Corruptions of grey levels: exposure, window and local contrast."""
 
 from collections.abc import Callable
 
@@ -22,12 +22,12 @@ def _darker_and_flatter(factor: float) -> Callable[[Image.Image], Image.Image]:
 
 
 def _linear_window(low: float, high: float) -> Callable[[Image.Image], Image.Image]:
-    """Show the grey levels between two shares of white; what lies outside is black or white."""
+    """Map the grey levels between two shares of white to the full range, and clip the others."""
     return lambda image: _image((np.asarray(image, dtype=np.float32) - 255 * low) / (high - low))
 
 
 def _sigmoid_window(centre: float, width: float) -> Callable[[Image.Image], Image.Image]:
-    """Apply DICOM's sigmoid window function (PS3.3 C.11.2.1.3.1); shares of white."""
+    """Apply DICOM's sigmoid window function (PS3.3 C.11.2.1.3.1), with shares of white."""
 
     def corrupt(image: Image.Image) -> Image.Image:
         grey = np.asarray(image, dtype=np.float32) / 255
@@ -37,7 +37,7 @@ def _sigmoid_window(centre: float, width: float) -> Callable[[Image.Image], Imag
 
 
 def _local_contrast(factor: float, scale: float) -> Callable[[Image.Image], Image.Image]:
-    """Multiply distances from the surroundings, a Gaussian of this share of a side wide."""
+    """Multiply differences from a Gaussian blur, whose width is this share of a side."""
 
     def corrupt(image: Image.Image) -> Image.Image:
         pixels = np.asarray(image, dtype=np.float32)
@@ -62,4 +62,4 @@ INTENSITY_CORRUPTIONS: dict[str, Callable[[Image.Image], Image.Image]] = {
     "coarse contrast x 0.6": _local_contrast(0.6, 0.12),
     "coarse contrast x 1.6": _local_contrast(1.6, 0.12),
 }
-"""By name, functions of a grey image to one of the same size."""
+"""Corruptions by name: functions from a grey image to one of the same size."""

@@ -1,12 +1,12 @@
-"""Confidence intervals for images clustered by patient.
+"""Compute confidence intervals for images clustered by patient.
 
-Images of one patient resemble each other, so thirty images of one child are not thirty
-children. Proportions (recall, specificity, ...) have Wilson's interval on the effective number
-of images; sums, differences and ratios of two figures combine the limits of the two (MOVER); the
-metrics of scores have a t interval on the logit scale, with patients as the unit.
+Images of one patient resemble each other, so thirty images of one child are not thirty children.
+Proportions (recall, specificity, ...) have Wilson's interval for the effective number of images;
+sums, differences and ratios combine the limits of two estimates (MOVER); metrics of scores have a
+t interval on the logit scale, with patients as the unit.
 
-None of them shrinks to a point when a model makes no mistake, which is where a plain bootstrap
-fails: every resample of a faultless test is faultless.
+None of them shrinks to a point if a model makes no error. A plain bootstrap does: every resample
+of a test without errors has no errors.
 """
 
 from dataclasses import dataclass, replace
@@ -41,28 +41,31 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Interval = tuple[float, float]
 
-# With so many patients of one size, the variance between them can be estimated.
+# With this many patients of equal size, the variance between them can be estimated.
 _ENOUGH_EFFECTIVE_PATIENTS = 20
 
 
 def normal_quantile(confidence_level: float) -> float:
-    """Half width of a two-sided interval of a standard normal variable."""
+    """Compute the half width of a two-sided interval of a standard normal variable."""
     check_scalar(confidence_level, "confidence_level", Real)
     if not 0 < confidence_level < 1:
-        raise ValueError(f"confidence_level={confidence_level} is not between 0 and 1; try 0.95.")
+        raise ValueError(
+            f"confidence_level={confidence_level} is not between 0 and 1. Pass a value such as "
+            "0.95."
+        )
     return float(ndtri((1 + confidence_level) / 2))
 
 
 def t_quantile(confidence_level: float, degrees_of_freedom: float) -> float:
-    """Half width of a two-sided interval of a t variable; never below that of a normal one."""
+    """Compute the half width of a two-sided interval of a t variable."""
     normal_quantile(confidence_level)  # checks the level
     return float(stdtrit(degrees_of_freedom, (1 + confidence_level) / 2))
 
 
 def wilson_interval(proportion: float, n: float, confidence_level: float) -> Interval:
-    """Wilson's score interval; ``n`` may be fractional (an effective sample size).
+    """Compute Wilson's score interval; ``n`` may be fractional (an effective sample size).
 
-    :meth:`scipy.stats.BinomTestResult.proportion_ci` takes whole counts only.
+    :meth:`scipy.stats.BinomTestResult.proportion_ci` accepts only whole counts.
 
     References
     ----------
@@ -74,26 +77,25 @@ def wilson_interval(proportion: float, n: float, confidence_level: float) -> Int
     z2_n = normal_quantile(confidence_level) ** 2 / n
     centre = (proportion + z2_n / 2) / (1 + z2_n)
     half = np.sqrt(z2_n * (proportion * (1 - proportion) + z2_n / 4)) / (1 + z2_n)
-    # At 0 and 1 rounding would push the estimate itself out of its interval.
+    # At 0 and 1 rounding errors would exclude the estimate itself.
     low = 0.0 if proportion == 0 else max(0.0, centre - half)
     high = 1.0 if proportion == 1 else min(1.0, centre + half)
     return float(low), float(high)
 
 
 def design_effect(hits: Floats, sizes: Floats, confidence_level: float) -> float:
-    """How many images of clustered data are worth one independent image.
+    """Compute how many clustered images carry the information of one independent image.
 
-    The ratio of the variance between patients to the binomial one. Near 0 or 1 the plain
-    ratio rests on a handful of patients (and is 0 / 0 without an error), so it is estimated
-    with z²/2 wholly right and z²/2 wholly wrong patients of typical size added, the additions
-    that make Agresti and Coull's interval of Wald's. Without a single error it thereby becomes
-    the worst case (the images of a patient all alike), with many errors the plain estimate; for
-    one image per patient it is 1.
+    It is the ratio of the variance between patients to the binomial variance. Near 0 or 1 the
+    plain ratio depends on few patients (and is 0 / 0 without errors), so z²/2 patients of typical
+    size with only hits and z²/2 with only misses are added, as in Agresti and Coull's interval.
+    Without errors the result is the worst case (all images of a patient are alike), with many
+    errors the plain ratio, and with one image per patient it is 1.
 
     Parameters
     ----------
     hits, sizes : ndarray of shape (n_patients,)
-        Number of images that are hits, and of all images, of each patient.
+        Number of hits and of all images of each patient.
     confidence_level : float
 
     Returns
@@ -107,7 +109,7 @@ def design_effect(hits: Floats, sizes: Floats, confidence_level: float) -> float
 
     C. Franco, R. J. A. Little, T. A. Louis and E. V. Slud, "Comparative study of confidence
     intervals for proportions in complex sample surveys", Journal of Survey Statistics and
-    Methodology 7 (2019), 334-364: with the plain ratio every interval covers too little;
+    Methodology 7 (2019), 334-364: with the plain ratio the coverage of every interval is too low;
     Wilson's is recommended.
 
     A. Agresti and B. A. Coull, "Approximate is better than exact for interval estimation of
@@ -123,15 +125,15 @@ def design_effect(hits: Floats, sizes: Floats, confidence_level: float) -> float
 
 
 def effective_size(sizes: Floats) -> float:
-    """Number of images as if the images of a patient were all alike, the worst case."""
+    """Compute the effective number of patients, as if the images of each were all alike."""
     return float(sizes.sum() ** 2 / (sizes @ sizes)) if sizes.any() else 0.0
 
 
 def dominated(sizes: Floats) -> bool:
-    """Whether a few patients have so many of the images that the others cannot speak for them.
+    """Tell whether a few patients have most of the images.
 
-    Between patients of which there are one or two no variance is seen. So it is where the
-    patients are worth fewer than half of their number, and fewer than twenty.
+    The variance between one or two patients cannot be estimated. The same holds if the effective
+    number of patients is less than half of their number, and less than twenty.
     """
     n = effective_size(sizes)
     n_patients = np.count_nonzero(sizes)
@@ -140,7 +142,7 @@ def dominated(sizes: Floats) -> bool:
 
 @dataclass(frozen=True)
 class ClusteredEstimate:
-    """A share of images (or a difference of shares), and what its patients contribute.
+    """A share of images (or a difference of shares), with its interval and influences.
 
     Attributes
     ----------
@@ -149,10 +151,10 @@ class ClusteredEstimate:
     n, n_patients : int
         Images and patients in the denominator.
     n_effective : float
-        Patients of one size that these patients are worth.
+        Effective number of patients.
     influence : ndarray of shape (n_patients_overall,)
-        How far each patient moves the estimate: what two estimates from the same patients
-        correlate by.
+        Influence of each patient on the estimate, from which correlations of estimates on the same
+        patients are computed.
     """
 
     value: float
@@ -165,7 +167,7 @@ class ClusteredEstimate:
 
     @property
     def complement(self) -> "ClusteredEstimate":
-        """One minus this."""
+        """One minus this estimate."""
         return replace(
             self,
             value=1 - self.value,
@@ -178,10 +180,10 @@ class ClusteredEstimate:
 def clustered_share(
     hit: Bools, among: Bools, patient: NDArray[np.intp], confidence_level: float
 ) -> ClusteredEstimate:
-    """The share of ``hit`` among the images ``among``, with Wilson's interval.
+    """Estimate the share of ``hit`` among the images ``among``, with Wilson's interval.
 
-    On the number of images divided by the design effect; where a few patients have most of the
-    images, on the number if the images of a patient were all alike.
+    The interval is for the number of images divided by the design effect; if a few patients have
+    most of the images, for the effective number of patients.
 
     Parameters
     ----------
@@ -212,12 +214,11 @@ def clustered_difference(
     patient: NDArray[np.intp],
     confidence_level: float,
 ) -> ClusteredEstimate:
-    """How much larger a share A has of the same images than B, with a paired interval.
+    """Estimate how much larger a share of the same images A has than B, with a paired interval.
 
-    Bonett and Price add one pair in favour of each side, so that two classifiers without a
-    single disagreement do not get [0, 0]. Here the unit is the patient: the two added ones are
-    of typical size and all their images disagree. With one image per patient this is their
-    interval.
+    Bonett and Price add one pair in favour of each side, so that two classifiers that always agree
+    do not get [0, 0]. Here the unit is the patient: the two added patients are of typical size,
+    and all their images disagree. With one image per patient this is their interval.
 
     References
     ----------
@@ -249,7 +250,7 @@ def clustered_difference(
 
 
 def correlation(a: Floats, b: Floats) -> float:
-    """Correlation of two estimates from their patients' influences; 0 where one has none."""
+    """Compute the correlation of two estimates from influences; 0 if those of one are all 0."""
     scale = np.sqrt((a @ a) * (b @ b))
     return float(np.clip(a @ b / scale, -1, 1)) if scale > 0 else 0.0
 
@@ -257,7 +258,7 @@ def correlation(a: Floats, b: Floats) -> float:
 def mover_sum(
     a: ClusteredEstimate, b: ClusteredEstimate, weight_a: float = 1.0, weight_b: float = 1.0
 ) -> Interval:
-    """Interval of ``weight_a * a + weight_b * b``, of weights that are not negative.
+    """Compute the interval of ``weight_a * a + weight_b * b`` for weights that are not negative.
 
     References
     ----------
@@ -272,14 +273,14 @@ def mover_sum(
 
 
 def mover_mean(a: ClusteredEstimate, b: ClusteredEstimate) -> Interval:
-    """Interval of (a + b) / 2 from the intervals of a and b."""
+    """Compute the interval of (a + b) / 2 from the intervals of a and b."""
     return mover_sum(a, b, 0.5, 0.5)
 
 
 def mover_difference(
     a: float, interval_a: Interval, b: float, interval_b: Interval, r: float = 0.0
 ) -> Interval:
-    """Interval of a - b from the intervals of a and b and the correlation of the two.
+    """Compute the interval of a - b from the intervals of a and b and their correlation.
 
     Solving (a - t)² = z² var(a - b) for the two limits t needs the variances of a and b near
     those limits. Those near the lower one are recovered from a's lower and b's upper limit,
@@ -297,10 +298,10 @@ def mover_difference(
 
 
 def mover_ratio(a: ClusteredEstimate, b: ClusteredEstimate) -> Interval:
-    """Interval of a / b from the intervals of a and b; the upper limit may be infinite.
+    """Compute the interval of a / b from those of a and b; the upper limit may be infinite.
 
-    Solves for the ratio at which the interval of ``a - ratio * b`` ends at 0; written with the
-    root in the denominator or numerator so that b = 0 and a = 0 need no case of their own.
+    It solves for the ratio at which the interval of ``a - ratio * b`` ends at 0. The root is in
+    the denominator or numerator, so that a = 0 and b = 0 need no special case.
 
     References
     ----------
@@ -321,9 +322,9 @@ def mover_ratio(a: ClusteredEstimate, b: ClusteredEstimate) -> Interval:
 
 
 def logit_interval(value: float, standard_error: float, quantile: float) -> Interval:
-    """Interval of a value in (0, 1), symmetric on the logit scale and so never outside.
+    """Compute an interval within (0, 1) that is symmetric on the logit scale.
 
-    ``quantile`` is how many standard errors it goes up and down there.
+    ``quantile`` is its half width in standard errors.
 
     References
     ----------
@@ -337,10 +338,10 @@ def logit_interval(value: float, standard_error: float, quantile: float) -> Inte
 def newcombe_auc_interval(
     auc: float, n_positive: float, n_negative: float, confidence_level: float
 ) -> Interval:
-    """Score interval of an AUC from Hanley and McNeil's variance at each candidate AUC.
+    """Compute the score interval of an AUC, with Hanley and McNeil's variance at each candidate.
 
-    Because the variance is that of the candidate, not of the estimate, the interval of a
-    perfect separation is no point. The sizes may be effective ones.
+    Because the variance is that of the candidate and not of the estimate, the interval is not a
+    point even for perfect separation. The sizes may be effective sample sizes.
 
     References
     ----------
@@ -359,14 +360,14 @@ def newcombe_auc_interval(
         return (candidate - auc) ** 2 - z2 * variance
 
     edge = 1e-12
-    # At a perfect separation the candidate 1 solves the equation too, trivially.
+    # With perfect separation, 1 is a trivial solution too.
     low = brentq(beyond, edge, min(auc, 1 - 1e-9))
     high = 1.0 if beyond(1 - edge) <= 0 else brentq(beyond, auc, 1 - edge)
     return float(low), float(high)
 
 
 def _by_patient(hit: Bools, among: Bools, patient: NDArray[np.intp]) -> tuple[Floats, Floats]:
-    """Number of hits, and of all images, of each patient."""
+    """Count the hits and all images of each patient."""
     n_patients = int(patient.max()) + 1
     hits = np.bincount(patient[among & hit], minlength=n_patients)
     sizes = np.bincount(patient[among], minlength=n_patients)

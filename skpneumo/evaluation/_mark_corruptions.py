@@ -1,4 +1,4 @@
-"""Corruptions of what surrounds the anatomy: burnt-in text and frames."""
+"""Corruptions of the surroundings of the anatomy: burnt-in text and frames."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ __all__ = ["MARK_CORRUPTIONS"]
 
 
 def _text_in_corners(image: Image.Image) -> Image.Image:
-    """Burn what machines burn in into all four corners."""
+    """Burn text as machines write it into all four corners."""
     width, height = image.size
     marked = image.copy()
     draw = ImageDraw.Draw(marked)
@@ -49,4 +49,4 @@ MARK_CORRUPTIONS: dict[str, Callable[[Image.Image], Image.Image]] = {
     "grey frame 8 %": _frame(0.08, 110),
     "white frame 8 %": _frame(0.08, 255),
 }
-"""By name, functions of a grey image to one of the same size."""
+"""Corruptions by name: functions from a grey image to one of the same size."""

@@ -1,4 +1,4 @@
-"""What a paired comparison tests with: McNemar's and DeLong's tests, patient by patient."""
+"""McNemar's and DeLong's paired tests, with patients as the unit."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +10,11 @@ __all__ = ["auc_with_influence", "exact_swap_test"]
 
 
 def exact_swap_test(net: NDArray[np.int_]) -> float:
-    """Chance of so large a sum of ``net`` if the sign of each patient's were a coin's.
+    """Compute the chance of a sum of ``net`` this large if every patient's sign were random.
 
-    ``net`` is by how many images of a patient A is better than B. The distribution is exact:
-    patients with the same absolute value give a binomial, different values are convolved.
+    ``net`` is the number of images of a patient that only A gets right, minus those that only B
+    gets right. The distribution is exact: patients with the same absolute value have a binomial
+    distribution, and those of different values are convolved.
     """
     sizes, counts = np.unique(np.abs(net[net != 0]), return_counts=True)
     chance = np.ones(1)
@@ -26,7 +27,7 @@ def exact_swap_test(net: NDArray[np.int_]) -> float:
 
 
 def auc_with_influence(predictions: Predictions) -> tuple[float, NDArray[np.float64]]:
-    """AUC, and how far each patient moves it; the squares of that sum to DeLong's variance."""
+    """Compute the AUC and each patient's influence; its squares sum to DeLong's variance."""
     positive, patient = predictions.positive, predictions.patient
     score = predictions.score
     assert score is not None

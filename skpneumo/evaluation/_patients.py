@@ -1,4 +1,4 @@
-"""Shares of patients, where the others are of images."""
+"""Estimate the share of patients, rather than images, that are found."""
 
 import numpy as np
 
@@ -11,10 +11,10 @@ __all__ = ["share_of_patients_found"]
 def share_of_patients_found(
     predictions: Predictions, confidence_level: float
 ) -> ClusteredEstimate:
-    """Share of the positive patients all of whose positive images are called positive.
+    """Estimate the share of positive patients whose positive images are all predicted positive.
 
-    What a recall floor is about. ``n`` counts patients, and with one value each the interval is
-    Wilson's.
+    This is the recall that a recall floor guarantees. ``n`` counts patients, and the interval is
+    Wilson's, as each patient has one value.
     """
     patient = predictions.patient[predictions.positive]
     ids, codes = np.unique(patient, return_inverse=True)

@@ -1,4 +1,4 @@
-"""Errors that persist across runs."""
+"""Find errors that persist across runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,17 +31,17 @@ class PersistentErrors:
     Attributes
     ----------
     frame : pandas.DataFrame
-        One row per image that is wrong in at least one run, the most persistent first:
-        ``row`` (position in the input), ``filename`` where known, ``label``, ``n_wrong``,
-        ``n_runs`` and ``share``.
+        One row per image that is wrong in at least one run, the most persistent first: ``row``
+        (position in the input), ``filename`` if known, ``label``, ``n_wrong``, ``n_runs`` and
+        ``share``.
     overlap : pandas.DataFrame
-        One row per number of wrong runs, from 1 to all: ``n_wrong``, ``observed`` (images wrong
-        in exactly so many runs), and ``expected``, ``low`` and ``high``: the number, with its
-        95 % range, if every run made as many errors in each class but drew the images at random.
+        One row per number of wrong runs, from 1 to all: ``n_wrong``, ``observed`` (images wrong in
+        exactly this many runs), and ``expected``, ``low`` and ``high``: the number, with its 95 %
+        range, if every run made as many errors in each class, but on random images.
     shares : pandas.DataFrame
-        Two rows, for the images wrong in ``"any run"`` and in ``"every run"``: ``wrong_in``,
-        and as from :func:`evaluate` the ``value`` of their share, ``low`` and ``high`` of its
-        95 % interval, ``n`` and ``n_patients``.
+        Two rows, for the images wrong in ``"any run"`` and in ``"every run"``: ``wrong_in``, the
+        ``value`` of their share, ``low`` and ``high`` of its 95 % interval, ``n`` and
+        ``n_patients``.
     """
 
     frame: "pd.DataFrame"
@@ -79,41 +79,41 @@ def persistent_errors(
 ) -> PersistentErrors:
     """Find the images that are wrong in many runs.
 
-    A run is anything that predicts every image: an epoch, a repeat of cross-validation, a
-    seed, a network. Errors that come back are about the image (a hard case, a wrong label);
-    errors that change places are about the training.
+    A run is anything that predicts every image: an epoch, a repeat of cross-validation, a seed, a
+    network. Errors that recur are due to the image (a hard case, a wrong label); errors that vary
+    are due to the randomness of training.
 
     Parameters
     ----------
     y : array-like of shape (n_images,)
         True labels.
     y_pred : array-like of shape (n_images, n_runs), or list of fitted estimators
-        Predicted labels, one column per run; or what predicts them from ``X``.
+        Predicted labels, one column per run, or estimators that predict them from ``X``.
     X : array-like of length n_images, default=None
-        What the estimators take.
+        Input of the estimators.
     filenames : array-like of paths, shape (n_images,), default=None
-        Names for the frame; read from ``X`` where it has them.
+        Names for the frame; read from ``X`` if it has any.
     groups : array-like of shape (n_images,), default=None
-        The patient of each image, for the intervals of ``shares``. None reads it off the file
-        names, and takes each image for a patient of its own without them.
+        The patient of each image, for the intervals of ``shares``. None reads it from the file
+        names, and otherwise counts each image as one patient.
 
     Returns
     -------
     errors : PersistentErrors
-        With ``frame``, ``overlap`` and ``shares``; prints as sentences.
+        Has ``frame``, ``overlap`` and ``shares``, and prints as sentences.
 
     Raises
     ------
     ValueError
-        If there are no images, fewer than two runs, shapes that do not match, a label or a
-        patient is missing, or some labels are text and others numbers.
+        If there are no images or fewer than two runs, shapes do not match, labels or patients are
+        missing, or labels mix text with numbers.
     TypeError
-        If estimators are given without ``X``.
+        If estimators are passed without ``X``.
 
     Notes
     -----
-    Expected by chance: within a class, an image is wrong in run r with that run's error rate in
-    the class, independently of the other runs. The number of wrong runs is then
+    The expected numbers assume that within a class, each image is wrong in a run with that run's
+    error rate in the class, independently of the other runs. The number of wrong runs is then
     Poisson-binomial, and the range is that of a binomial over the images.
 
     Examples
@@ -137,26 +137,8 @@ def persistent_errors(
     3        4         0      0.00
     4        5         4      0.00
     """
-    import pandas as pd
-
     labels = check_labels(y)
-    estimators: Any = y_pred
-    if isinstance(y_pred, Sequence) and all(hasattr(each, "predict") for each in estimators):
-        if X is None:
-            raise TypeError("Got estimators as y_pred but no X for them to predict. Pass X.")
-        y_pred = np.column_stack(
-            [
-                np.asarray(without_gate(estimator).predict(X), dtype=object)
-                for estimator in estimators
-            ]
-        )
-    # Objects, because numpy would make text of the numbers beside text.
-    predicted = np.asarray(y_pred, dtype=object)
-    if predicted.ndim != 2 or predicted.shape[1] < 2:
-        raise ValueError(
-            f"y_pred has shape {predicted.shape}; expected (n_images, n_runs) with at least two "
-            "runs to compare."
-        )
+    predicted = _predictions_of_runs(y_pred, X)
     names = filenames_of(X) if filenames is None else check_paths(filenames)
     check_consistent_length(labels, predicted, names)
     runs = [check_labels(run, f"run {i} of y_pred") for i, run in enumerate(predicted.T)]
@@ -165,42 +147,85 @@ def persistent_errors(
     patients = patients_of(X, len(labels), groups, filenames=filenames)
 
     wrong = np.column_stack([run != labels for run in runs])
+    patient = np.unique(patients, return_inverse=True)[1]
+    return PersistentErrors(
+        _wrong_images(wrong, labels, names),
+        _overlap(wrong, labels),
+        _shares(wrong, patient),
+    )
+
+
+def _predictions_of_runs(y_pred: Any, X: Any) -> NDArray[np.object_]:
+    """Get the predicted labels, one column per run, asking estimators if there are any."""
+    if isinstance(y_pred, Sequence) and all(hasattr(each, "predict") for each in y_pred):
+        if X is None:
+            raise TypeError(
+                "y_pred is a list of estimators, but there is no X for them to predict. Pass X."
+            )
+        y_pred = np.column_stack(
+            [np.asarray(without_gate(each).predict(X), dtype=object) for each in y_pred]
+        )
+    # As objects, because NumPy would convert numbers beside text to text.
+    predicted = np.asarray(y_pred, dtype=object)
+    if predicted.ndim != 2 or predicted.shape[1] < 2:
+        raise ValueError(
+            f"y_pred has shape {predicted.shape}; expected (n_images, n_runs) with at least two "
+            "runs to compare."
+        )
+    return predicted
+
+
+def _wrong_images(
+    wrong: NDArray[np.bool_], labels: NDArray[Any], names: NDArray[np.object_] | None
+) -> "pd.DataFrame":
+    """Make the frame of the images that are wrong in at least one run."""
+    import pandas as pd
+
     n_wrong, n_runs = wrong.sum(axis=1), wrong.shape[1]
     rows = np.argsort(-n_wrong, kind="stable")[: np.count_nonzero(n_wrong)]
     columns: dict[str, NDArray[Any]] = {"row": rows}
     if names is not None:
         columns["filename"] = names[rows]
     columns |= {"label": labels[rows], "n_wrong": n_wrong[rows]}
-    frame = pd.DataFrame(columns).assign(n_runs=n_runs, share=n_wrong[rows] / n_runs)
+    return pd.DataFrame(columns).assign(n_runs=n_runs, share=n_wrong[rows] / n_runs)
 
-    counts = np.arange(1, n_runs + 1)
-    observed = np.bincount(n_wrong, minlength=n_runs + 1)[1:]
+
+def _overlap(wrong: NDArray[np.bool_], labels: NDArray[Any]) -> "pd.DataFrame":
+    """Make the frame of the observed and expected number of images by number of wrong runs."""
+    import pandas as pd
+
+    n_wrong, n_runs = wrong.sum(axis=1), wrong.shape[1]
     expected, low, high = _by_chance(wrong, labels)
-    overlap = pd.DataFrame(
-        {"n_wrong": counts, "observed": observed, "expected": expected, "low": low, "high": high}
+    return pd.DataFrame(
+        {
+            "n_wrong": np.arange(1, n_runs + 1),
+            "observed": np.bincount(n_wrong, minlength=n_runs + 1)[1:],
+            "expected": expected,
+            "low": low,
+            "high": high,
+        }
     )
-    patient = np.unique(patients, return_inverse=True)[1]
-    everything = np.ones(len(labels), dtype=bool)
-    shares = {
-        "any run": clustered_share(n_wrong > 0, everything, patient, 0.95),
-        "every run": clustered_share(n_wrong == n_runs, everything, patient, 0.95),
-    }
-    columns_of_shares = ["value", "low", "high", "n", "n_patients"]
-    share_frame = pd.DataFrame(
-        [
-            {"wrong_in": name} | {column: getattr(share, column) for column in columns_of_shares}
-            for name, share in shares.items()
-        ]
-    )
-    return PersistentErrors(frame, overlap, share_frame)
+
+
+def _shares(wrong: NDArray[np.bool_], patient: NDArray[np.intp]) -> "pd.DataFrame":
+    """Make the frame of the shares of images that are wrong in any and in every run."""
+    import pandas as pd
+
+    everything = np.ones(len(wrong), dtype=bool)
+    rows = []
+    for name, hit in (("any run", wrong.any(axis=1)), ("every run", wrong.all(axis=1))):
+        share = clustered_share(np.asarray(hit), everything, patient, 0.95)
+        columns = ("value", "low", "high", "n", "n_patients")
+        rows.append({"wrong_in": name} | {column: getattr(share, column) for column in columns})
+    return pd.DataFrame(rows)
 
 
 def _by_chance(
     wrong: NDArray[np.bool_], labels: NDArray[Any]
 ) -> tuple[NDArray[np.float64], NDArray[np.int_], NDArray[np.int_]]:
-    """Images wrong in 1, 2, ... runs if the runs erred independently: mean and 95 % range."""
+    """Compute mean and 95 % range of images wrong in 1, 2, ... runs if runs are independent."""
     n_runs = wrong.shape[1]
-    images = np.ones(1)  # The distribution of the number of images, for each number of runs.
+    images = np.ones(1)  # distribution of the number of images, for each number of runs
     distributions = [images] * n_runs
     expected = np.zeros(n_runs)
     for label in np.unique(labels):

@@ -1,4 +1,4 @@
-"""Predictive values and net benefit at a given prevalence."""
+"""Estimate predictive values and net benefit at a given prevalence."""
 
 from numbers import Real
 
@@ -14,11 +14,11 @@ __all__ = ["check_share", "estimate_at_prevalence", "net_benefit"]
 
 
 def check_share(value: float, name: str) -> float:
-    """Refuse what is no number strictly between 0 and 1."""
+    """Raise if a value is not a number strictly between 0 and 1."""
     check_scalar(value, name, Real)
     if not 0 < value < 1:
         raise ValueError(
-            f"{name}={value} is not between 0 and 1. Pass a share: 0.05 for 5 in 100."
+            f"{name}={value} is not between 0 and 1. Pass a share, such as 0.05 for 5 in 100."
         )
     return float(value)
 
@@ -29,11 +29,11 @@ def estimate_at_prevalence(
     threshold_probability: float,
     confidence_level: float,
 ) -> list[Estimate]:
-    """Both predictive values and the net benefit where ``prevalence`` of the images are positive.
+    """Estimate both predictive values and the net benefit at a prevalence.
 
-    The odds of pneumonia after a call are those before it times a likelihood ratio (Bayes), so
-    the limits of the predictive values follow from those of the likelihood ratios, and the net
-    benefit's from those of recall and specificity. That is where their uncertainty comes in.
+    The odds of pneumonia after a prediction are those before it times a likelihood ratio (Bayes).
+    So the limits of the predictive values follow from those of the likelihood ratios, and those of
+    the net benefit from the limits of recall and specificity.
     """
     ratios = {
         each.metric: each
@@ -103,7 +103,7 @@ def net_benefit(
     prevalence: float,
     threshold_probability: float,
 ) -> tuple[float, Interval]:
-    """Net benefit, in true positives per image, with its interval.
+    """Compute the net benefit, in true positives per image, with its interval.
 
     References
     ----------

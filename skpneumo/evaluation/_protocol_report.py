@@ -1,4 +1,4 @@
-"""Report on one pipeline under several test protocols."""
+"""Compare the scores of one pipeline under several test protocols."""
 
 from dataclasses import dataclass
 from html import escape
@@ -30,14 +30,14 @@ class ProtocolComparison:
     frame : pandas.DataFrame
         One row per protocol and metric, with the columns ``protocol``, ``metric``, ``value``,
         ``low``, ``high``, ``n``, ``n_patients``, ``n_effective``, ``interval``, ``n_train``
-        (images a model was fitted on, on average) and ``n_shared_patients`` (patients of the
-        test part who also have images in the training part); with several seeds also
+        (average number of images that a model was fitted on) and ``n_shared_patients`` (patients
+        with images in both the test part and the training part); with several seeds also
         ``sd_between_seeds``.
     differences : pandas.DataFrame
-        One row per pair of protocols and metric: ``first``, ``second``, ``metric``,
-        ``difference`` (first - second), ``low``, ``high``, and the images and patients that
-        each of the two rests on: ``n_first``, ``n_patients_first``, ``n_second``,
-        ``n_patients_second``. The interval takes into account which patients both test.
+        One row per pair of protocols and metric: ``first``, ``second``, ``metric``, ``difference``
+        (first - second), ``low``, ``high``, and the number of images and patients of each:
+        ``n_first``, ``n_patients_first``, ``n_second``, ``n_patients_second``. The interval takes
+        into account which patients both protocols test.
     explanation : str
         What the differences mean, in sentences.
     """
@@ -54,9 +54,10 @@ class ProtocolComparison:
         confidence_level: float,
         n_seeds: int,
     ) -> "ProtocolComparison":
-        """Take the differences of the estimates, and explain them.
+        """Compute the differences between protocols, and explain them.
 
-        ``influences`` are of every patient of the collection, by protocol and metric.
+        ``influences`` has the influence of every patient of the collection, by protocol and
+        metric.
         """
         import pandas as pd
 
@@ -85,7 +86,7 @@ class ProtocolComparison:
         return cls(frame, difference_frame, text)
 
     def table(self) -> "pd.DataFrame":
-        """One column per protocol, one row per metric, as text: figure, interval, n."""
+        """Make a table of text: one column per protocol, one row per metric with its interval."""
         import pandas as pd
 
         columns = {}
@@ -116,7 +117,7 @@ class ProtocolComparison:
         return "\n\n".join([self._as_text(), *paragraphs])
 
     def _as_text(self) -> str:
-        """The figures in 80 columns, so without the images and patients of each."""
+        """Format the table in 80 columns, without the sample size of each value."""
         columns = {}
         for protocol, rows in self.frame.groupby("protocol", sort=False):
             columns[protocol] = {

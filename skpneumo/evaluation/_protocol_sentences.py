@@ -1,7 +1,7 @@
-"""What several ways of testing one pipeline say, and no more than their intervals show.
+"""Explain in sentences how the results of several test protocols differ.
 
-Every sentence is a template in one table, and is printed only where it is true. The condition of
-each stands in the test that lists them all.
+Every sentence is a template in one table, and is printed only if the intervals support it. A test
+lists the condition of each.
 """
 
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,62 +19,62 @@ PROTOCOL_SENTENCES = {
     "random": "Random split against patient-grouped CV: accuracy {gain}.",
     "nobody shared": "The random split has no patient on both sides.",
     "shared": (
-        "Of the {tested} tested in the random split, {shared:,} also have images among those "
-        "trained on; in patient-grouped CV none has, and a new patient will have none. Do not "
-        "quote the random split."
+        "Of the {tested} tested in the random split, {shared:,} also have training images; in "
+        "patient-grouped CV none has, and neither will a new patient. Do not report the random "
+        "split."
     ),
     "random higher": (
-        "The interval lies above 0: the random split tests better, which recognising patients "
-        "would explain."
+        "The interval lies above 0: the random split gives better results, which recognising "
+        "patients would explain."
     ),
     "random higher, nobody shared": (
-        "The interval lies above 0: the random split tests better, for another reason than "
-        "patients on both sides."
+        "The interval lies above 0: the random split gives better results, for another reason "
+        "than patients on both sides."
     ),
-    "random equal": "The interval contains 0: no gain or loss can be told from chance here.",
-    "random lower": "The interval lies below 0: the random split tests worse.",
+    "random equal": "The interval contains 0: any gain or loss may be due to chance.",
+    "random lower": "The interval lies below 0: the random split gives worse results.",
     "other training images": (
         "The two were trained on different numbers of images ({n_first:,} and {n_second:,}), "
-        "which may be part of a difference."
+        "which may explain part of a difference."
     ),
     "official": (
         "Official split against patient-grouped CV: accuracy {accuracy}, recall {recall}, "
         "specificity {specificity}, AUC {roc_auc}."
     ),
     "official shares": (
-        "The official split has {shared} on both sides, whose recognition may raise its figures."
+        "The official split has {shared} on both sides; recognising them may improve its results."
     ),
     "no loss": (
-        "No loss of recall or specificity can be told from chance; the intervals say how large "
-        "one may be all the same."
+        "Any loss of recall or specificity may be due to chance; the intervals show how large it "
+        "may still be."
     ),
     "loss": (
         "The interval of the difference in {lost} lies below 0. Images that were acquired or "
-        "selected otherwise would explain that, and so would other patients; which of them it "
-        "is, these figures cannot tell, and `audit_images` looks at the images."
+        "selected differently would explain this, and so would different patients. These results "
+        "cannot tell which; `audit_images` compares the images."
     ),
     "ranking worse": (
-        "The interval of the difference in AUC lies below 0 as well: the ranking is worse, "
-        "which no other threshold makes up for."
+        "The interval of the difference in AUC lies below 0 as well: the ranking is worse, which "
+        "no other threshold can correct."
     ),
     "ranking no worse": (
-        "No loss of AUC can be told from chance, so another threshold may make up for some of it."
+        "Any loss of AUC may be due to chance, so another threshold may correct some of the loss."
     ),
     "brackets": (
-        "Brackets are {level:g} % intervals over the patients tested, and differences take into "
-        "account whom both test. Each is for itself: of {n_differences} differences, {misses:.1f} "
-        "are expected to miss, and none is corrected for that."
+        "Brackets are {level:g} % intervals over the patients tested; those of differences take "
+        "into account which patients both test. Of {n_differences} intervals of differences, "
+        "{misses:.1f} are expected to miss; none is corrected for this."
     ),
     "one seed": (
-        "Each protocol was fitted once: the chance in training is not in the intervals, and comes "
-        "on top (n_seeds)."
+        "Each protocol was fitted once, so the intervals do not include the randomness of "
+        "training (n_seeds)."
     ),
     "several seeds": (
-        "Values are means over {n_seeds} seeds, and the variance between seeds is in the "
-        "intervals."
+        "Values are means over {n_seeds} seeds, and the intervals include the variance between "
+        "seeds."
     ),
 }
-"""Templates by name."""
+"""Sentence templates by name."""
 
 
 class _Difference(NamedTuple):
@@ -102,7 +102,7 @@ class _Difference(NamedTuple):
 def explain(
     frame: "pd.DataFrame", differences: "pd.DataFrame", confidence_level: float, n_seeds: int
 ) -> list[dict[str, str]]:
-    """The sentences that are true, by name, in paragraphs."""
+    """Write the sentences that apply, by name, in paragraphs."""
     by_pair = {
         (row.first, row.second, row.metric): _Difference(
             row.difference,

@@ -1,4 +1,4 @@
-"""Compare test protocols of one pipeline."""
+"""Test one pipeline under several protocols."""
 
 from numbers import Integral
 from typing import Any, NamedTuple
@@ -49,7 +49,7 @@ Rows = NDArray[np.intp]
 
 
 class _Collection(NamedTuple):
-    """Everything there is, and which rows of it are for what."""
+    """All images, and which rows are for training and for the official test."""
 
     X: Any
     y: NDArray[Any]
@@ -72,16 +72,17 @@ def compare_protocols(
     confidence_level: float = 0.95,
     random_state: int | None = 0,
 ) -> ProtocolComparison:
-    """Test one pipeline by the official split, by patient-grouped CV and by a random split.
+    """Test one pipeline with the official split, patient-grouped CV and a random split.
 
-    Studies of the same images report anything from 75 % to 98 %, and most of the difference is
-    how they tested. This shows how much of it on your own pipeline. The estimator is cloned and
-    fitted once for the official split, once for each fold and once for the random split.
+    Studies of the same images report accuracies from 75 % to 98 %, and most of the difference is
+    due to how they tested. This function shows the effect on your own pipeline. The estimator is
+    cloned and fitted once for the official split, once for each fold and once for the random
+    split.
 
     Parameters
     ----------
     estimator : classifier
-        A whole pipeline; need not be fitted and is not changed.
+        A whole pipeline. It need not be fitted, and is not changed.
     X : array-like of length n_images
         The training pool, or with ``split`` all images: paths, images or features.
     y : array-like of shape (n_images,)
@@ -89,49 +90,52 @@ def compare_protocols(
     test : tuple ``(X_test, y_test)`` or ``(X_test, y_test, groups_test)``, default=None
         The official test part.
     split : array-like of shape (n_images,), default=None
-        Instead of ``test``: the part each row of ``X`` is of. Rows of "test" are the official
-        test part, all others the training pool. Without both, there is no official split.
+        Instead of ``test``: the split of each row of ``X``. Rows with "test" are the official test
+        part, all others the training pool. Without ``test`` and ``split`` there is no official
+        split.
     groups : array-like of shape (n_images,), default=None
-        The patient of each row of ``X``. None reads it off the file names.
+        The patient of each row of ``X``; read from the file names by default.
     cv : int or splitter, default=5
-        Folds of the training pool. A number deals whole patients out to that many folds, with
-        like shares of the classes. A splitter gets the patients as ``groups``.
+        Folds of the training pool. A number is a number of folds of whole patients, stratified by
+        class. A splitter gets the patients as ``groups``.
     pos_label : label, default=None
-        The class whose recall is meant; by default the one that the estimator's
-        threshold is about, else the second of two.
+        The positive class; by default the one that the estimator's threshold applies to, or else
+        the second of two classes.
     n_seeds : int, default=1
-        How often each protocol is fitted, on the same rows. With 1 the estimator keeps its own
-        ``random_state``, and nothing is known of the chance in training. With more it gets
-        another one each time, values are means, and intervals include the variance between
-        seeds. Three or more are worth having, at as many times the cost.
+        Number of fits of each protocol, on the same rows. With 1 the estimator keeps its own
+        ``random_state``, and the randomness of training is not measured. With more, each fit gets
+        another seed, values are means, and intervals include the variance between seeds. Three or
+        more are recommended, at as many times the cost.
     confidence_level : float, default=0.95
-        Of the two-sided intervals.
+        Confidence level of the two-sided intervals.
     random_state : int or None, default=0
-        Seed of the folds and the random split, and with ``n_seeds`` of the estimators' seeds.
+        Seed of the folds, of the random split and, with several ``n_seeds``, of the estimators'
+        seeds.
 
     Returns
     -------
     comparison : ProtocolComparison
-        With ``frame``, ``differences`` and ``explanation``. Prints as a table and sentences.
+        Has ``frame``, ``differences`` and ``explanation``, and prints as a table and sentences.
 
     Raises
     ------
     ValueError
-        If both ``test`` and ``split`` are given, ``split`` has no "test" or nothing else, there
-        are no images, a patient is neither to be read from ``X`` nor given, or the estimator has
-        no ``random_state`` for several seeds.
+        If both ``test`` and ``split`` are given, ``split`` has only one of the two parts, there
+        are no images, patients are neither given nor readable from ``X``, or the estimator has no
+        ``random_state`` for several seeds.
 
     Notes
     -----
-    The random split deals images, not patients, out of everything pooled, with as large a test
-    part as the official one: the usual mistake, made on purpose. The predictions of the folds
-    are pooled before a metric is computed; for the AUC their scores are ranked within each fold
-    first, since those of different models need not be on one scale. Differences of protocols
-    combine the limits of both with the correlation of the patients that both test (MOVER).
+    The random split pools all images and splits them by image, not by patient, with a test part as
+    large as the official one: the usual mistake, made on purpose. The predictions of the folds are
+    pooled before a metric is computed; for the AUC their scores are first ranked within each fold,
+    since those of different models need not have the same scale. Differences between protocols
+    combine the limits of both with the correlation over the patients that both test (MOVER).
 
     Examples
     --------
-    Here the images of a patient are near copies, so a random split only asks for the copy:
+    Here the images of a patient are near copies, so with a random split it is enough to recognise
+    them:
 
     >>> import numpy as np
     >>> from sklearn.neighbors import KNeighborsClassifier
@@ -150,7 +154,9 @@ def compare_protocols(
     Name: value, dtype: float64
     """
     if test is not None and split is not None:
-        raise ValueError("Got both test and split: they name the same part. Pass one.")
+        raise ValueError(
+            "Both test and split are given, but they define the same part. Pass one of them."
+        )
     if test is not None:
         everything = _joined(X, y, groups, *test)
     else:
@@ -165,7 +171,7 @@ def compare_protocols(
     by_image = StratifiedShuffleSplit(1, test_size=share, random_state=random_state)
     protocols[RANDOM] = list(by_image.split(np.zeros(n), everything.y))
 
-    normal_quantile(confidence_level)  # checks it, before hours of fitting
+    normal_quantile(confidence_level)  # raises before hours of fitting
     models = _seeded(estimator, n_seeds, random_state)
     rows = []
     influences: dict[tuple[str, str], NDArray[np.float64]] = {}
@@ -193,7 +199,7 @@ def _row(protocol: str, estimate: Estimate, between: float, n_seeds: int) -> dic
 
 
 def _seeded(estimator: Any, n_seeds: int, random_state: int | None) -> list[Any]:
-    """The estimator as it is, or as many copies with seeds of their own."""
+    """Return the estimator as it is, or several copies with different seeds."""
     check_scalar(n_seeds, "n_seeds", Integral, min_val=1)
     if n_seeds == 1:
         return [estimator]
@@ -205,7 +211,7 @@ def _seeded(estimator: Any, n_seeds: int, random_state: int | None) -> list[Any]
     if not seeded:
         raise ValueError(
             f"n_seeds={n_seeds}, but {type(estimator).__name__} has no random_state, so every fit "
-            "would be the same. Leave n_seeds at 1."
+            "would be the same. Use n_seeds=1."
         )
     rng = check_random_state(random_state)
     return [
@@ -220,7 +226,7 @@ def _influence(
     everything: _Collection,
     parts: list[tuple[Rows, Rows]],
 ) -> NDArray[np.float64]:
-    """Influence of every patient of the collection, 0 of one who is not tested."""
+    """Compute the influence of every patient of the collection; 0 if not tested."""
     codes = np.unique(everything.patients, return_inverse=True)[1]
     rows = np.concatenate([test for _, test in parts])
     influence = np.zeros(codes.max() + 1)
@@ -246,8 +252,9 @@ def _divided(
         in_test = np.asarray(column_or_1d(split)) == "test"
         if in_test.all() or not in_test.any():
             raise ValueError(
-                f"split has {int(in_test.sum())} rows 'test' of {len(in_test)}; expected some of "
-                "them and some others. Leave split out if there is no official test part."
+                f"split has 'test' in {int(in_test.sum())} of {len(in_test)} rows; expected some "
+                "rows with 'test' and some without. Leave split out if there is no official test "
+                "part."
             )
     check_consistent_length(X, labels, in_test)
     return _Collection(X, labels, patients, np.flatnonzero(~in_test), np.flatnonzero(in_test))
@@ -280,7 +287,8 @@ def _joined(
 def _patients(X: Any, groups: ArrayLike | None, name: str) -> NDArray[Any]:
     if groups is None and carried_patients(X) is None and filenames_of(X) is None:
         raise ValueError(
-            f"X has neither patients nor files that tell them. Pass the patients as {name}."
+            "X has neither patients nor file names to read them from. Pass the patients as "
+            f"{name}."
         )
     return patients_of(X, _num_samples(X), groups, stacklevel=5)
 
@@ -303,27 +311,27 @@ def _folds(cv: Any, everything: _Collection, random_state: int | None) -> list[t
     tested = np.concatenate([test for _, test in folds])
     if not np.array_equal(np.sort(tested), np.arange(len(pool))):
         raise ValueError(
-            f"cv={cv!r} does not test each image exactly once. Use folds, not repeated or "
+            f"cv={cv!r} does not test each image exactly once. Pass folds, not repeated or "
             "shuffled splits."
         )
     folds = [(pool[train], pool[test]) for train, test in folds]
     if any(_n_shared(everything.patients, *fold) for fold in folds):
         raise ValueError(
-            f"cv={cv!r} shares patients between training and test. Use a splitter that keeps "
-            "groups whole, PatientKFold for instance."
+            f"cv={cv!r} has patients in both training and test. Pass a splitter that keeps "
+            "patients together, such as PatientKFold."
         )
     return folds
 
 
 def _n_shared(patients: NDArray[Any], train: Rows, test: Rows) -> int:
-    """Number of patients on both sides."""
+    """Count the patients on both sides."""
     return len(np.intersect1d(patients[train], patients[test]))
 
 
 def _test(
     estimator: Any, everything: _Collection, parts: list[tuple[Rows, Rows]], pos_label: Any
 ) -> Predictions:
-    """Fit a clone on the first of each pair of rows; pool its predictions of the second."""
+    """Fit a clone on the training rows of each pair, and pool predictions on the test rows."""
     tested = []
     for train, test in parts:
         model = clone(estimator).fit(_safe_indexing(everything.X, train), everything.y[train])
@@ -339,7 +347,7 @@ def _test(
     rows = np.concatenate([test for _, test in parts])
     scores = [each.score for each in tested if each.score is not None]
     if len(scores) > 1:
-        # Every fold's model scores on a scale of its own; ranks within the fold are on one.
+        # The model of each fold has its own scale of scores; ranks within folds are comparable.
         scores = [rankdata(score) / len(score) for score in scores]
     return Predictions(
         positive=np.concatenate([each.positive for each in tested]),

@@ -1,4 +1,4 @@
-"""Calibration intercept and slope: the line that would make probabilities right."""
+"""Estimate the calibration intercept and slope of probabilities."""
 
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 NEAREST_TO_CERTAIN = 1e-7
-"""Probabilities nearer to 0 or 1 than this are taken for this: 0 and 1 have no logit."""
+"""Probabilities are clipped to this distance from 0 and 1, which have no logit."""
 
 _MOST_STEPS = 100
 _STEEPEST = 1e3
@@ -24,7 +24,7 @@ _NO_SPREAD = 1e-6
 
 
 class Line(NamedTuple):
-    """A parameter with its interval; NaN, and why, where no finite one fits."""
+    """A parameter with its interval; NaN, with the reason, if there is no finite solution."""
 
     value: float
     low: float
@@ -35,11 +35,11 @@ class Line(NamedTuple):
 def calibration_slope(
     positive: Bools, probability: Floats, patient: NDArray[np.intp], confidence_level: float
 ) -> Line:
-    """Slope of the logistic regression of the labels on the logits of the probabilities.
+    """Estimate the slope of a logistic regression of the labels on the logits.
 
-    1 where probabilities are right, below 1 where they are too extreme, above 1 where they are
-    too timid. The interval is a t interval on the jackknife over patients, each left out by
-    one Newton step.
+    It is 1 if the probabilities are right, below 1 if they are too extreme, and above 1 if they
+    are too close to the mean. The interval is a t interval by the jackknife over patients, with
+    one Newton step for each patient left out.
 
     References
     ----------
@@ -52,23 +52,23 @@ def calibration_slope(
     """
     x = _logits(probability)
     if x[positive].min() > x[~positive].max() or x[positive].max() < x[~positive].min():
-        return _nothing("the scores separate the classes, and any slope is too small")
+        return _no_line("the scores separate the classes, so no finite slope fits")
     if np.ptp(x) == 0:
-        return _nothing("all probabilities are equal")
-    # scikit-learn's logistic regression has no offset for the intercept below, nor the
-    # information of each patient for the jackknife.
+        return _no_line("all probabilities are equal")
+    # scikit-learn's logistic regression gives neither an offset, needed for the intercept below,
+    # nor the information of each patient, needed for the jackknife.
     design = np.column_stack([np.ones_like(x), x])
     line = np.array([0.0, 1.0])
     for _ in range(_MOST_STEPS):
-        surplus, weight = _at(line, design, positive)
+        surplus, weight = _residuals(line, design, positive)
         step = np.linalg.lstsq(design.T * weight @ design, design.T @ surplus, rcond=None)[0]
-        # Far from the optimum a whole step may go beyond it, and further at each turn.
+        # Far from the optimum, full Newton steps may diverge.
         line = line + step / max(1.0, float(np.abs(step).max()) / 2)
         if np.abs(step).max() < 1e-10:
             break
     if not np.isfinite(line).all() or abs(line[1]) > _STEEPEST:
-        return _nothing("the scores all but separate the classes, and no finite slope fits")
-    surplus, weight = _at(line, design, positive)
+        return _no_line("the scores nearly separate the classes, so no finite slope fits")
+    surplus, weight = _residuals(line, design, positive)
     n = int(patient.max()) + 1
     gradient, information = np.zeros((n, 2)), np.zeros((n, 2, 2))
     np.add.at(gradient, patient, surplus[:, None] * design)
@@ -81,10 +81,10 @@ def calibration_slope(
 def calibration_intercept(
     positive: Bools, probability: Floats, patient: NDArray[np.intp], confidence_level: float
 ) -> Line:
-    """Intercept of the same regression with a slope of 1: calibration in the large.
+    """Estimate the intercept of the same regression with a slope of 1: calibration in the large.
 
-    0 where the probabilities have the right mean (on the logit scale), above 0 where they are
-    too low. The interval is as that of :func:`calibration_slope`.
+    It is 0 if the probabilities have the right mean (on the logit scale), and above 0 if they are
+    too low. The interval is computed as in :func:`calibration_slope`.
     """
     x = _logits(probability)
 
@@ -104,22 +104,24 @@ def _logits(probability: Floats) -> Floats:
     return logit(np.clip(probability, NEAREST_TO_CERTAIN, 1 - NEAREST_TO_CERTAIN))
 
 
-def _at(line: Floats, design: Floats, positive: Bools) -> tuple[Floats, Floats]:
-    """What the labels are above their probabilities by the line, and the variances by it."""
+def _residuals(line: Floats, design: Floats, positive: Bools) -> tuple[Floats, Floats]:
+    """Compute the residuals of the labels at the fitted line, and their variances."""
     fitted = expit(design @ line)
     return positive - fitted, fitted * (1 - fitted)
 
 
 def _with_jackknife(value: float, moved: Floats, confidence_level: float) -> Line:
-    """The value with its interval from where leaving out each patient would move it."""
+    """Compute the interval of a value from the changes when each patient is left out."""
     n = len(moved)
     moved = moved - moved.mean()
     standard_error = float(np.sqrt((n - 1) / n * (moved @ moved)))
     if not standard_error > _NO_SPREAD:
-        return _nothing("leaving out any patient makes no difference, so no error is seen")
+        return _no_line(
+            "leaving out any patient makes no difference, so its error cannot be estimated"
+        )
     half = t_quantile(confidence_level, degrees_of_freedom(moved)) * standard_error
     return Line(value, value - half, value + half)
 
 
-def _nothing(why: str) -> Line:
+def _no_line(why: str) -> Line:
     return Line(np.nan, np.nan, np.nan, why)

@@ -1,10 +1,11 @@
-"""The metrics of scores and probabilities, each with its interval."""
+"""Estimate the metrics of scores and probabilities, with their intervals."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skpneumo._bootstrap import bootstrap
 from skpneumo._predictions import Predictions
+from skpneumo._ranked_scores import RankedScores
 from skpneumo.evaluation._calibration import CalibrationBins, calibration_error_limits
 from skpneumo.evaluation._estimate import Estimate, Settings, undefined
 from skpneumo.evaluation._influence import degrees_of_freedom, influence_of
@@ -17,7 +18,6 @@ from skpneumo.evaluation._intervals import (
     t_quantile,
     wilson_interval,
 )
-from skpneumo.evaluation._metrics import RankedScores
 from skpneumo.evaluation._recalibration import Line, calibration_intercept, calibration_slope
 
 __all__ = ["NO_SPREAD", "SCORE_METRICS", "score_estimates", "score_interval", "score_value"]
@@ -34,18 +34,17 @@ PROBABILITY_METRICS = (
 )
 SCORE_METRICS = RANK_METRICS + PROBABILITY_METRICS
 
-# With fewer, the patients in error are no sample of those to come: one wholly misread child may
-# weigh more than all seen so far.
+# With fewer patients in error, the next one may have more weight than all seen so far.
 _ENOUGH_PATIENTS_IN_ERROR = 10
 
 NO_SPREAD = 1e-9
-"""Of influences that are all 0: summed in another order, equal numbers differ by rounding."""
+"""Smaller standard errors are rounding errors of influences that are all 0."""
 
 
 def score_estimates(
     predictions: Predictions, metrics: set[str], settings: Settings
 ) -> dict[str, Estimate]:
-    """Those of the metrics that are of scores, by name."""
+    """Estimate metrics of scores, by name."""
     size = len(predictions), predictions.n_patients, _effective_patients(predictions)
     found = {}
     if predictions.score is None:
@@ -93,7 +92,7 @@ def score_estimates(
 
 
 def score_value(predictions: Predictions, metric: str) -> float:
-    """AUC, average precision or Brier score; NaN where undefined."""
+    """Compute AUC, average precision or Brier score; NaN if undefined."""
     positive, score = predictions.positive, predictions.score
     assert score is not None
     if metric == "brier_score":
@@ -110,11 +109,11 @@ def score_interval(
     *,
     cautious: bool,
 ) -> tuple[Interval, str]:
-    """Interval of AUC, average precision or Brier score, and its name.
+    """Compute the interval of AUC, average precision or Brier score, and the method's name.
 
-    A t interval on the logit scale, by the influences of patients. It is widened to a score
-    interval where a few patients have most of the images, where no variance was seen at all,
-    and, if ``cautious``, where few patients are in error.
+    It is a t interval on the logit scale, from the influences of patients. It is widened to a
+    score interval if a few patients have most of the images, if there is no variance and, with
+    ``cautious``, if few patients are in error.
     """
     influence = influence_of(predictions, metric)
     n = predictions.n_patients
@@ -135,7 +134,7 @@ def score_interval(
 def _calibration_errors(
     predictions: Predictions, size: tuple[int, int, float], settings: Settings
 ) -> dict[str, Estimate]:
-    """The calibration error, and the one that right probabilities would have."""
+    """Estimate the calibration error, and the error that right probabilities would have."""
     assert predictions.score is not None
     level = settings.confidence_level
     bins = CalibrationBins(
@@ -175,7 +174,7 @@ def _calibration_errors(
 def _score_type_interval(
     predictions: Predictions, metric: str, value: float, confidence_level: float
 ) -> Interval:
-    """Interval that does not rest on the errors seen, with the images of a patient all alike."""
+    """Compute an interval that does not depend on observed errors, for the effective sizes."""
     positive = predictions.positive
     n_positive, n_negative = (
         effective_size(np.bincount(predictions.patient[rows]).astype(float))
@@ -184,7 +183,7 @@ def _score_type_interval(
     if metric == "roc_auc":
         return newcombe_auc_interval(value, n_positive, n_negative, confidence_level)
     if metric in ("brier_score", "ece"):
-        # Means of what lies between 0 and 1, and so varies no more than a share of that size.
+        # Means of numbers between 0 and 1 vary at most as much as a share of the same value.
         return wilson_interval(value, _effective_patients(predictions), confidence_level)
     # K. Boyd, K. H. Eng and C. D. Page, "Area under the precision-recall curve: point estimates
     # and confidence intervals", ECML PKDD 2013: binomial in the number of positives.
@@ -196,7 +195,7 @@ def _effective_patients(predictions: Predictions) -> float:
 
 
 def _dominated(predictions: Predictions) -> bool:
-    """Whether a few patients have most of all images, of the positive or of the negative ones."""
+    """Tell whether a few patients have most of all images, or most of a class."""
     everything = np.ones(len(predictions), dtype=bool)
     return any(
         dominated(np.bincount(predictions.patient[rows]).astype(float))
@@ -209,7 +208,7 @@ def _named(method: str, predictions: Predictions) -> str:
 
 
 def _fewest_patients_in_error(predictions: Predictions) -> int:
-    """Patients with an image on the wrong side of the threshold that is best in this respect."""
+    """Count the patients in error at the threshold with the fewest patients in error."""
     score, patient = predictions.score, predictions.patient
     assert score is not None
     lowest = np.full(predictions.n_patients, np.inf)

@@ -1,8 +1,7 @@
-"""Scorers for searches: ``scoring=`` of GridSearchCV and cross_validate.
+"""Scorers for the parameter ``scoring`` of searches and cross-validation.
 
-scikit-learn's ``scoring="recall"`` takes 1 for the positive label and fails on "PNEUMONIA"; it
-has no specificity at all. Scorers made here name the label, pickle, and can be set as
-``scoring`` as they are.
+scikit-learn's ``scoring="recall"`` assumes that 1 is the positive label and fails on "PNEUMONIA",
+and there is no scorer of specificity. The scorers made here name the label and can be pickled.
 """
 
 import warnings
@@ -44,7 +43,7 @@ def _specificity(
 def _share_recognised(
     metric: str, y_true: Any, y_pred: Any, pos_label: Any, side: bool, sample_weight: Any
 ) -> float:
-    """Share of the images on one side, positive or negative, that is called so."""
+    """Compute the share of the images of one side, positive or negative, predicted as such."""
     truth, called = check_labels(y_true), column_or_1d(y_pred)
     check_positive_label(np.concatenate([truth, called]), pos_label)
     is_of_side = (truth == pos_label) == side
@@ -57,7 +56,7 @@ def _share_recognised(
 
 def _undefined(metric: str, n: int, side: str, pos_label: Any) -> float:
     warnings.warn(
-        f"{metric} is undefined and NaN: none of the {n} labels is {side} "
+        f"{metric} is undefined and set to NaN: none of the {n} labels is {side} "
         f"(pos_label={pos_label!r}).",
         UndefinedMetricWarning,
         stacklevel=2,
@@ -66,18 +65,18 @@ def _undefined(metric: str, n: int, side: str, pos_label: Any) -> float:
 
 
 def make_recall_scorer(pos_label: Any = 1) -> Any:
-    """Make a scorer of recall (sensitivity) that knows the positive label.
+    """Make a scorer of recall (sensitivity) for a given positive label.
 
     Parameters
     ----------
     pos_label : int, bool or str, default=1
-        Label of the positive class, "PNEUMONIA" for instance.
+        Label of the positive class, such as "PNEUMONIA".
 
     Returns
     -------
     scorer : callable ``scorer(estimator, X, y)``
-        Of the predicted labels. Greater is better. NaN, with an
-        :class:`~sklearn.exceptions.UndefinedMetricWarning`, where no label is positive.
+        Scores predicted labels; greater is better. NaN, with an
+        :class:`~sklearn.exceptions.UndefinedMetricWarning`, if no label is positive.
 
     See Also
     --------
@@ -98,23 +97,23 @@ def make_recall_scorer(pos_label: Any = 1) -> Any:
 
 
 def make_specificity_scorer(pos_label: Any = 1) -> Any:
-    """Make a scorer of specificity: the share of the negatives that is left alone.
+    """Make a scorer of specificity: the share of negatives that are predicted negative.
 
     Parameters
     ----------
     pos_label : int, bool or str, default=1
-        Label of the positive class. Specificity is the recall of the other one.
+        Label of the positive class. Specificity is the recall of the other class.
 
     Returns
     -------
     scorer : callable ``scorer(estimator, X, y)``
-        Of the predicted labels. Greater is better. NaN, with an
-        :class:`~sklearn.exceptions.UndefinedMetricWarning`, where no label is negative.
+        Scores predicted labels; greater is better. NaN, with an
+        :class:`~sklearn.exceptions.UndefinedMetricWarning`, if no label is negative.
 
     See Also
     --------
-    specificity_scorer : The one for labels 0 and 1, ready made.
-    imblearn.metrics.specificity_score : The metric, which is 0 where it is undefined.
+    specificity_scorer : The scorer for labels 0 and 1.
+    imblearn.metrics.specificity_score : The metric, which is 0 if undefined.
 
     Examples
     --------
@@ -146,7 +145,7 @@ def sensitivity_at_specificity(
     specificity: float = 0.9,
     pos_label: Any = None,
 ) -> float:
-    """Highest recall of any threshold that keeps a specificity.
+    """Compute the highest recall at any threshold that keeps a specificity.
 
     Parameters
     ----------
@@ -155,21 +154,21 @@ def sensitivity_at_specificity(
     y_score : array-like of shape (n_samples,)
         Scores of the positive class.
     specificity : float, default=0.9
-        Least specificity, in [0, 1].
+        Lowest specificity, in [0, 1].
     pos_label : int, bool or str, default=None
-        Label of the positive class; 1 when the labels are 0/1 or -1/1.
+        Label of the positive class; by default 1 if the labels are 0/1 or -1/1.
 
     Returns
     -------
     recall : float
-        It is read from these very labels: a figure to compare models by, not what a threshold
-        chosen now will keep in new patients. NaN, with an
-        :class:`~sklearn.exceptions.UndefinedMetricWarning`, of labels of one class alone.
+        As the threshold is chosen on the same labels, use it to compare models; in new patients
+        the recall at this threshold may be lower. NaN, with an
+        :class:`~sklearn.exceptions.UndefinedMetricWarning`, if all labels are of one class.
 
     Raises
     ------
     ValueError
-        If ``specificity`` is not between 0 and 1, there are no labels, or ``pos_label`` is none
+        If ``specificity`` is not between 0 and 1, there are no labels, or ``pos_label`` is not one
         of them.
 
     Examples
@@ -198,20 +197,20 @@ def sensitivity_at_specificity(
 def make_sensitivity_at_specificity_scorer(specificity: float = 0.9, pos_label: Any = 1) -> Any:
     """Make a scorer of the recall at a fixed specificity.
 
-    Unlike recall it cannot be raised by calling everything pneumonia, and unlike AUC it looks
-    only where a screening test would work.
+    Unlike recall it cannot be raised by predicting pneumonia for all images, and unlike AUC it
+    measures only the range in which a screening test would operate.
 
     Parameters
     ----------
     specificity : float, default=0.9
-        Least specificity, in [0, 1].
+        Lowest specificity, in [0, 1].
     pos_label : int, bool or str, default=1
         Label of the positive class.
 
     Returns
     -------
     scorer : callable ``scorer(estimator, X, y)``
-        Of the predicted probabilities, or the decision function. Greater is better.
+        Scores predicted probabilities, or the decision function; greater is better.
 
     See Also
     --------

@@ -1,56 +1,56 @@
-"""What tables of figures say of themselves: every sentence, in one place.
+"""Notes to print below tables: every sentence, in one place.
 
-A sentence is printed only where it is true. The condition of each stands in the test that lists
-them all, and is checked there on cases that do and that do not fulfil it.
+A sentence is printed only if it applies. A test lists the condition of each, with cases that do
+and do not fulfil it.
 """
 
 __all__ = ["SENTENCES", "notes"]
 
 SENTENCES = {
     "one fit": (
-        "Values and intervals are conditional on this fitted model: they describe new patients "
-        "like these, not another hospital's, and not what fitting again would change."
+        "Values and intervals are conditional on this fitted model: they are about new patients "
+        "like these, not those of another hospital, and do not include the variance between fits."
     ),
     "two fits": (
-        "Values, intervals and tests are conditional on these two fitted models: they describe "
-        "new patients like these, not another hospital's, and not what fitting again would "
-        "change."
+        "Values, intervals and tests are conditional on these two fitted models: they are about "
+        "new patients like these, not those of another hospital, and do not include the variance "
+        "between fits."
     ),
     "several fits": (
-        "Values are means over {n_fits} fits, and intervals are about new patients like these "
-        "and about new fits; the standard deviation between fits is sd_between_fits."
+        "Values are means over {n_fits} fits, and intervals are about new patients like these and "
+        "new fits; sd_between_fits is the standard deviation between fits."
     ),
     "several rows": (
-        "Each of the {n_rows} rows stands for itself: its interval is meant to miss in "
-        "{misses:g} of 100 data sets, and nothing is corrected for looking at several."
+        "Each of the {n_rows} rows is to be read on its own: its interval misses in {misses:g} of "
+        "100 data sets, and nothing is corrected for looking at several rows."
     ),
     "calibration error": (
-        "The calibration error (ece) is biased upwards, the more the fewer the patients: right "
-        "probabilities would have {by_chance:.3f} on average here (ece_by_chance)."
+        "The calibration error (ece) is biased upwards, and more so with fewer patients: right "
+        "probabilities would have an average of {by_chance:.3f} here (ece_by_chance)."
     ),
     "stated prevalence": (
-        "Figures at a prevalence of {prevalence:g} take it as known, and recall and specificity "
-        "as the same there as in these patients."
+        "Metrics at a prevalence of {prevalence:g} assume that it is known, and that recall and "
+        "specificity are the same as in these patients."
     ),
     "withheld": (
         "The input gate would have withheld {n_withheld} of the {n} images, {n_positive} of them "
-        "positive. All other figures are of all images, as if it withheld none."
+        "positive. All other metrics include all images, as if it withheld none."
     ),
     "dominant patient": (
-        "One patient has {n_images} of the {n} {kind}images: the figures speak of "
-        "{n_effective:.1f} patients' worth (n_effective), and the intervals take all images of "
-        "a patient as alike."
+        "One patient has {n_images} of the {n} {kind}images: the effective number of patients is "
+        "{n_effective:.1f} (n_effective), and the intervals assume that all images of a patient "
+        "are alike."
     ),
     "drops": (
-        "A drop is the value of the unaltered images minus that of the altered ones, with a "
-        "paired interval: both are the same patients."
+        "A drop is the value on the unaltered images minus that on the altered ones, with a "
+        "paired interval, as both are of the same patients."
     ),
 }
-"""Templates by name."""
+"""Sentence templates by name."""
 
 
 def notes(**known: dict[str, object]) -> list[str]:
-    """The sentences that are named, with their numbers filled in.
+    """Write the named sentences with their numbers filled in.
 
     A name's underscores stand for spaces.
     """

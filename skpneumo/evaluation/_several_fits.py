@@ -1,4 +1,4 @@
-"""The same evaluation of several fits: their mean, and how much of it is the chance in fitting."""
+"""Combine the evaluations of several fits: their mean, and the variance between them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,21 +22,21 @@ _NOT_SHARES = {
 def mean_over_fits(
     fits: Sequence[Sequence[Estimate]], confidence_level: float
 ) -> list[tuple[Estimate, float]]:
-    """Of each metric the mean over the fits, and the standard deviation between them.
+    """Compute the mean of each metric over the fits, and the standard deviation between them.
 
     Parameters
     ----------
     fits : sequence of sequences of Estimate
-        For each fit the same metrics in the same order.
+        The same metrics in the same order for each fit.
     confidence_level : float
 
     Returns
     -------
     list of (Estimate, float)
-        The limits are as far from the mean as those of one fit on average (the fits meet the
-        same patients, so averaging them does not average the patients' chance away), and by
-        the t interval of the mean of the fits, as a sum of squares. The deviation is NaN of
-        one fit.
+        The distance of each limit from the mean is the root of a sum of two squares: the average
+        distance for one fit (as all fits see the same patients, averaging does not reduce it), and
+        the half width of the t interval of the mean over the fits. The standard deviation is NaN
+        for one fit.
     """
     return [_mean(several, confidence_level) for several in zip(*fits, strict=True)]
 

@@ -7,7 +7,7 @@ from PIL import Image, ImageFilter
 
 __all__ = ["SHARPNESS_CORRUPTIONS"]
 
-# Lengths in pixels are meant for a side of so many.
+# Lengths in pixels are relative to images of this side.
 _REFERENCE_SIDE = 224
 
 
@@ -18,7 +18,7 @@ def _softer(radius: float) -> Callable[[Image.Image], Image.Image]:
 
 
 def _sharper(radius: float, percent: int) -> Callable[[Image.Image], Image.Image]:
-    """Add so much of what a blur of this radius takes away."""
+    """Add this percentage of the detail that a blur of this radius removes."""
     return lambda image: image.filter(
         ImageFilter.UnsharpMask(radius * min(image.size) / _REFERENCE_SIDE, percent, threshold=0)
     )
@@ -27,7 +27,7 @@ def _sharper(radius: float, percent: int) -> Callable[[Image.Image], Image.Image
 def _noise(deviation: float) -> Callable[[Image.Image], Image.Image]:
     def corrupt(image: Image.Image) -> Image.Image:
         pixels = np.asarray(image, dtype=np.float32)
-        # Of its own for each image, and the same each time.
+        # Each image has noise of its own, which is the same every time.
         rng = np.random.default_rng(int(pixels.sum()))
         noisy = np.rint(pixels + rng.normal(0, deviation, pixels.shape))
         return Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
@@ -40,4 +40,4 @@ SHARPNESS_CORRUPTIONS: dict[str, Callable[[Image.Image], Image.Image]] = {
     "sharpened": _sharper(1.5, 150),
     "noise 20/255": _noise(20),
 }
-"""By name, functions of a grey image to one of the same size."""
+"""Corruptions by name: functions from a grey image to one of the same size."""

@@ -1,4 +1,4 @@
-"""How much of a classifier is left when the images come from elsewhere."""
+"""Evaluate a classifier on corrupted images."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -49,38 +49,38 @@ def stress_test(
     threshold: float | None = None,
     confidence_level: float = 0.95,
 ) -> "pd.DataFrame":
-    """Evaluate a fitted classifier on images corrupted as another hospital's might be.
+    """Evaluate a fitted classifier on corrupted images, as another hospital might have them.
 
-    Patients of the same collection say nothing of another scanner, exposure, field of view or
-    file format. These corruptions do not replace images from elsewhere, but a classifier that
-    falls under them will fall there.
+    Testing on patients of the same collection says nothing about another scanner, exposure, field
+    of view or file format. These corruptions do not replace images from elsewhere, but a
+    classifier that fails on them will fail there.
 
     Parameters
     ----------
     estimator : fitted classifier with ``predict_proba``
         A whole pipeline from paths, or a classifier of images.
     X : array-like of length n_images
-        Paths, or uint8 images of shape (n_images, height, width, channels), that the estimator
-        was not fitted on. Paths are corrupted as grey copies of 224 x 224 pixels, in a temporary
-        folder; images at their own size.
+        Paths, or uint8 images of shape (n_images, height, width, channels), that the estimator was
+        not fitted on. Files are copied as grey images of 224 x 224 pixels to a temporary folder;
+        images are corrupted at their own size.
     y : array-like of shape (n_images,)
         True labels.
     corruptions : dict of str to function, default=None
-        By name, functions of a grey Pillow image to one of the same size. None: the package's
-        own 36. Geometry: taller and wider by 20 and 30 %, rotated, off centre, keystone, the
-        middle 80 % of either side, a field of view of 125 %. Grey levels: gamma, contrast,
-        darker and flatter, a narrow and a sigmoid window, and the contrast with the
-        surroundings at two scales. Fine detail: blurred, sharpened, noise, JPEG, half the
-        resolution. Surroundings: frames and burnt-in text, also painted out.
+        Functions from a grey Pillow image to one of the same size, by name. None uses the 36 of
+        this package. Geometry: taller and wider by 20 and 30 %, rotated, off centre, keystone, the
+        middle 80 % of each side, a field of view of 125 %. Grey levels: gamma, contrast, darker
+        with less contrast, a narrow and a sigmoid window, and local contrast at two scales. Fine
+        detail: blurred, sharpened, noise, JPEG, half the resolution. Surroundings: frames and
+        burnt-in text, also painted out.
     groups : array-like of shape (n_images,), default=None
         The patient of each image; read from the file names by default.
     pos_label : label, default=None
-        The class whose recall is meant; by default the one that the estimator's
-        threshold is about, else the second of two.
+        The positive class; by default the one that the estimator's threshold applies to, or else
+        the second of two classes.
     threshold : float, default=None
-        Scores of at least this are called positive. None asks the estimator's ``predict``.
+        Scores from this value on count as positive. None uses the estimator's ``predict``.
     confidence_level : float, default=0.95
-        Of the two-sided intervals.
+        Confidence level of the two-sided intervals.
 
     Returns
     -------
@@ -88,24 +88,25 @@ def stress_test(
         One row per corruption and metric (``roc_auc``, ``balanced_accuracy``, ``recall``,
         ``specificity``), with the columns ``corruption``, ``metric``, ``value``, ``low``,
         ``high``, ``n``, ``n_patients``, ``n_effective`` and ``interval``, as from
-        :func:`evaluate`, and ``drop``, ``drop_low`` and ``drop_high``: the value unaltered minus
-        this one, with the paired interval of :func:`compare`. ``held_back`` is True for three
-        corruptions that no recipe of this package is trained on or chosen by. The first rows are
-        "unaltered": the same copies as they are, with no drop. The last are the "mean" over all
-        that are not held back, and the "worst" of them, of which the column ``where`` says which
-        it is. ``frame.attrs["notes"]`` has the sentences that belong beside the table. It prints
-        each figure with its interval, a part for each metric.
+        :func:`evaluate`, and ``drop``, ``drop_low`` and ``drop_high``: the value on unaltered
+        images minus this one, with the paired interval of :func:`compare`. ``held_back`` is True
+        for three corruptions that no recipe of this package is trained on or chosen by. The first
+        rows are "unaltered": the same copies without corruption, and without a drop. The last rows
+        are the "mean" over all corruptions that are not held back, and the "worst" of them, which
+        the column ``where`` names. ``frame.attrs["notes"]`` has sentences to print below the
+        table. The frame prints each value with its interval, in one part per metric.
 
     Raises
     ------
     ValueError
-        If a corruption returns an image of another size, or labels and images do not fit.
+        If a corruption returns an image of another size, or the numbers of labels and images
+        differ.
     FileNotFoundError
         If a file is missing.
 
     See Also
     --------
-    evaluate : Every metric, of the images as they are.
+    evaluate : Computes every metric on unaltered images.
 
     References
     ----------
@@ -129,7 +130,7 @@ def stress_test(
     groups = patients_of(X, len(X), groups)
     X = X if _are_images(X) else check_paths(X)
     corruptions = CORRUPTIONS if corruptions is None else corruptions
-    normal_quantile(confidence_level)  # checks it, before minutes of predicting
+    normal_quantile(confidence_level)  # raises before minutes of predicting
     rows: list[dict[str, Any]] = []
     found: dict[str, Predictions] = {}
     for name, corruption in {UNALTERED: _as_it_is, **corruptions}.items():
@@ -163,7 +164,7 @@ def stress_test(
 def _rows(
     name: str, predictions: Predictions, unaltered: Predictions, confidence_level: float
 ) -> list[dict[str, Any]]:
-    """Of each metric the value under a corruption, and how much of the unaltered one is lost."""
+    """Make a row for each metric: its value under a corruption, and the drop."""
     drops = {}
     if predictions is not unaltered:
         differences = estimate_differences(unaltered, predictions, _METRICS, confidence_level)
@@ -180,7 +181,7 @@ def _rows(
 
 @contextmanager
 def corrupted(X: Any, corruption: Corruption, name: str) -> Iterator[Any]:
-    """Give corrupted copies of images, or the paths of copies that exist within the context."""
+    """Provide corrupted copies of images, or paths of copies that are removed afterwards."""
     with ThreadPoolExecutor() as threads:
         corrupt = _on_pixels(corruption, name)
         if _are_images(X):
@@ -201,7 +202,7 @@ def _as_it_is(image: Image.Image) -> Image.Image:
 
 
 def _on_pixels(corruption: Corruption, name: str) -> Callable[[np.ndarray], np.ndarray]:
-    """Let a corruption of grey images work on pixels of any number of channels."""
+    """Adapt a corruption of grey images to pixels with any number of channels."""
 
     def corrupt(pixels: np.ndarray) -> np.ndarray:
         channels = [
@@ -210,8 +211,8 @@ def _on_pixels(corruption: Corruption, name: str) -> Callable[[np.ndarray], np.n
         ]
         if any(channel.shape != pixels.shape[:2] for channel in channels):
             raise ValueError(
-                f"The corruption {name!r} made an image of shape {channels[0].shape} of one of "
-                f"shape {pixels.shape[:2]}. Return a grey image of the same size."
+                f"The corruption {name!r} returned an image of shape {channels[0].shape} for one "
+                f"of shape {pixels.shape[:2]}. Return a grey image of the same size."
             )
         return np.stack(channels, axis=-1)
 
@@ -224,7 +225,7 @@ def _write_copies(
     folder: Path,
     threads: ThreadPoolExecutor,
 ) -> np.ndarray:
-    """Write a grey PNG of each file under the file's own name, which tells the patient."""
+    """Write a corrupted grey PNG of each file, with its name, which identifies the patient."""
     copies = np.empty(len(paths), dtype=object)
     for i, path in enumerate(paths):
         copies[i] = str(folder / f"{i:06d}" / f"{Path(path).stem}.png")

@@ -1,4 +1,4 @@
-"""What many corruptions of the same images come to: the mean and the worst."""
+"""Summarise the results on many corruptions: the mean and the worst."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class _Linear:
-    """A metric, and how far each patient moves it."""
+    """A metric, and the influence of each patient on it."""
 
     value: float
     influence: Floats
@@ -39,10 +39,9 @@ def mean_rows(
     metrics: tuple[str, ...],
     confidence_level: float,
 ) -> list[dict[str, Any]]:
-    """Give the mean of each metric over all corruptions; its interval is over patients.
+    """Compute the mean of each metric over all corruptions, with an interval over patients.
 
-    All corruptions are of the same images, so what a patient adds to each is added up before
-    patients are compared.
+    As all corruptions are of the same images, a patient's influences on them are averaged first.
     """
     of_plain = _linear(plain)
     of_each = [_linear(predictions) for predictions in corrupted.values()]
@@ -79,7 +78,7 @@ def mean_rows(
 
 
 def worst_rows(rows: list[dict[str, Any]], metrics: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Give the row with the lowest value of each metric again, and say of which corruption."""
+    """Repeat the row with the lowest value of each metric, and name its corruption."""
     worst = []
     for metric in metrics:
         defined = [row for row in rows if row["metric"] == metric and row["value"] == row["value"]]

@@ -1,4 +1,4 @@
-"""Which images belong to which subgroup, and what can be said of it."""
+"""Divide images into subgroups, and choose the metrics of each."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,26 +17,26 @@ EVERYTHING = "all"
 
 Names = NDArray[np.object_]
 Subgroups = list[Names]
-"""Of each way to divide the images, the name of each image's part; "" is in none."""
+"""Arrays with the name of each image's subgroup; "" is in none."""
 
 _MOST_VALUES_OF_A_NUMBER = 10
 _N_BINS = 4
 
 
 def read_subgroups(subgroups: Any, X: Any, filenames: NDArray[np.object_] | None) -> Subgroups:
-    """Bring what a caller may pass as ``subgroups`` to names of images.
+    """Convert the parameter ``subgroups`` to the names of each image's subgroups.
 
     Parameters
     ----------
     subgroups : None, "etiology", array-like, DataFrame, or name or names of columns of ``X``
     X : object
-        What the estimator was given; None if there is no such thing.
+        Input of the estimator; None if there is none.
     filenames : ndarray of shape (n_images,) or None
 
     Raises
     ------
     ValueError
-        If a subgroup is called "all", or the columns are not there.
+        If a subgroup is called "all", or columns do not exist.
     """
     if subgroups is None:
         return []
@@ -47,16 +47,16 @@ def read_subgroups(subgroups: Any, X: Any, filenames: NDArray[np.object_] | None
     columns = list(getattr(X, "columns", []))
     if isinstance(subgroups, str):
         if subgroups not in columns:
-            known = f", nor a column of X ({columns})" if columns else ""
+            known = f" nor a column of X, which has {columns}" if columns else ""
             raise ValueError(
-                f"subgroups={subgroups!r} is neither 'etiology' nor one name for each "
-                f"image{known}."
+                f"subgroups={subgroups!r} is not 'etiology'{known}. Pass 'etiology', columns of a "
+                "table X, or one name for each image."
             )
         return [_of_column(subgroups, X[subgroups])]
     if columns and isinstance(subgroups, list | tuple) and set(map(str, subgroups)) & set(columns):
         if missing := [name for name in subgroups if name not in columns]:
             raise ValueError(
-                f"subgroups names the columns {missing}, which X does not have. Its columns are "
+                f"subgroups has the columns {missing}, which X does not have. Choose from "
                 f"{columns}."
             )
         return [_of_column(name, X[name]) for name in subgroups]
@@ -68,9 +68,9 @@ def split_by_subgroup(
 ) -> Iterator[tuple[str, Predictions, tuple[str, ...]]]:
     """Yield the name, the predictions and the metrics of each subgroup.
 
-    One of positives only gets its recall, and its AUC against all negatives; one of negatives
-    only the reverse; one with both all metrics. What is the same as all images, or as a whole
-    class, is passed over.
+    A subgroup with only positives gets its recall, and its AUC against all negatives; one with
+    only negatives, the reverse; one with both, all metrics. Subgroups that equal all images, or a
+    whole class, are skipped.
     """
     positive = predictions.positive
     for names in subgroups:
@@ -85,7 +85,7 @@ def split_by_subgroup(
                 continue
             of_positives = sides == {True}
             if np.array_equal(members, positive == of_positives):
-                continue  # The whole class, whose figures are those of "all".
+                continue  # the whole class, whose metrics are those of "all"
             against_all = predictions.rows(members | (positive != of_positives))
             own = "recall" if of_positives else "specificity"
             both_classes = (positive != of_positives).any()
@@ -101,19 +101,20 @@ def _of_etiologies(filenames: NDArray[np.object_]) -> Names:
 def _of_names(subgroups: ArrayLike) -> Names:
     import pandas as pd
 
-    # By way of objects, because numpy makes the word "nan" of a NaN among words.
+    # As objects, because NumPy would convert a NaN among text to the text "nan".
     given: NDArray[Any] = column_or_1d(np.asarray(subgroups, dtype=object))
     names = np.empty(len(given), dtype=object)
     names[:] = ["" if pd.isna(name) else str(name).strip() for name in given]
     if EVERYTHING in names:
         raise ValueError(
-            f"A subgroup is called {EVERYTHING!r}, as are the rows of all images. Rename it."
+            f"A subgroup is called {EVERYTHING!r}, which is the name of the rows for all images. "
+            "Rename it."
         )
     return names
 
 
 def _of_column(column: str, values: Any) -> Names:
-    """Name by the column and its value; of a number with many values, by quartile."""
+    """Name subgroups by the column and its value, or by quartile of a number with many values."""
     import pandas as pd
 
     series = pd.Series(np.asarray(values), dtype=getattr(values, "dtype", None))

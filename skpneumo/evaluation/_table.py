@@ -1,4 +1,4 @@
-"""The table of an evaluation: a DataFrame that prints each metric with its interval."""
+"""Data frames that print each metric with its interval."""
 
 import math
 from collections.abc import Collection, Iterator
@@ -21,7 +21,7 @@ _NAMES = {
 _LEAST_WIDTH = 29
 
 
-# A figure and the limits of its interval, which are printed as one.
+# Columns of a value and the limits of its interval, which are printed as one column.
 _FIGURES = (
     ("value", "low", "high"),
     ("difference", "low", "high"),
@@ -36,7 +36,7 @@ _SHORT = {
     "n_patients": "patients",
     "threshold_probability": "threshold",
 }
-# What makes lines longer than a terminal is wide, and is not needed to read the figures.
+# Left out when printed, so that lines fit a terminal.
 _NOT_PRINTED = {
     "interval", "test", "n_effective", "true_positives", "false_negatives", "false_positives",
     "true_negatives",
@@ -44,9 +44,9 @@ _NOT_PRINTED = {
 
 
 class ReadableFrame(pd.DataFrame):
-    """A :class:`pandas.DataFrame` that prints each figure with its interval, in 80 columns.
+    """A :class:`pandas.DataFrame` that prints each value with its interval, in 80 columns.
 
-    What is computed from it is a plain DataFrame, and so is ``pandas.DataFrame(frame)``.
+    Results computed from it are plain data frames, and so is ``pandas.DataFrame(frame)``.
     """
 
     @property
@@ -64,7 +64,7 @@ class ReadableFrame(pd.DataFrame):
         return self._for_reading().to_html(index=False, border=0)
 
     def _is_part(self) -> bool:
-        """Whether it has lost what is printed: pandas also changes frames in place."""
+        """Tell whether printed columns are missing, as pandas also changes frames in place."""
         return not any(set(each) <= set(map(str, self.columns)) for each in _FIGURES)
 
     def _for_reading(self) -> pd.DataFrame:
@@ -91,7 +91,7 @@ class ReadableFrame(pd.DataFrame):
 
 
 class EvaluationFrame(ReadableFrame):
-    """The same for the metrics of one model."""
+    """Data frame that prints the metrics of one model with their intervals."""
 
     def __repr__(self) -> str:
         return super().__repr__() if self._is_part() else formatted(self)
@@ -99,14 +99,14 @@ class EvaluationFrame(ReadableFrame):
     def formatted(
         self, metrics: Collection[str] | None = None, positive: str | None = None
     ) -> str:
-        """Format the table as text, as it prints, or some of its metrics.
+        """Format all or some of the metrics as text.
 
         Parameters
         ----------
         metrics : collection of str, default=None
-            The metrics to show; None shows all.
+            The metrics to show; all by default.
         positive : str, default=None
-            Whose recall it is; None takes what the table says.
+            Name of the positive class; by default that of the table.
 
         Returns
         -------
@@ -127,7 +127,7 @@ class EvaluationFrame(ReadableFrame):
 
 
 class StressFrame(ReadableFrame):
-    """The same for one model on images that were altered: a part for each metric."""
+    """Data frame that prints the results of a stress test, in one part per metric."""
 
     def __repr__(self) -> str:
         return super().__repr__() if self._is_part() else "\n\n".join(self._parts())
@@ -174,16 +174,16 @@ class StressFrame(ReadableFrame):
 def formatted(
     frame: pd.DataFrame, metrics: Collection[str] | None = None, positive: str | None = None
 ) -> str:
-    """Format an evaluation as text: a line for each metric, with interval and sample size.
+    """Format an evaluation as text, with a line for each metric, its interval and sample size.
 
     Parameters
     ----------
     frame : DataFrame
         As from ``evaluate``.
     metrics : collection of str, default=None
-        The metrics to show; None shows all.
+        The metrics to show; all by default.
     positive : str, default=None
-        Whose recall it is; None takes what the frame says.
+        Name of the positive class; by default that of the frame.
     """
     positive = positive or frame.attrs.get("positive")
     width = max(_LEAST_WIDTH, len(_name("recall", positive)) + 2)

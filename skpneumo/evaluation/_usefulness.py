@@ -1,4 +1,4 @@
-"""Whether a model is worth anything: the one place that decides."""
+"""Decide whether a model is useless."""
 
 from math import isnan, sqrt
 from typing import TYPE_CHECKING
@@ -16,33 +16,33 @@ GUESSING = 0.5
 def why_useless(
     frame: "pd.DataFrame", *, names: tuple[str, str] = ("negative", "positive")
 ) -> str:
-    """Say why a model is useless; "" if nothing shows that it is.
+    """Explain why a model is useless; "" if nothing shows that it is.
 
-    A model is useless if it gives one answer for all images, or if its balanced accuracy is not
-    above 0.5, that of guessing, beyond its interval.
+    A model is useless if it predicts the same class for all images, or if the interval of its
+    balanced accuracy contains 0.5, that of guessing, or lies below.
 
     Parameters
     ----------
     frame : DataFrame
-        As from :func:`evaluate`, of images of both classes.
+        As returned by :func:`evaluate`, for images of both classes.
     names : tuple of two str, default=("negative", "positive")
-        What the classes are called in the sentence.
+        Names of the classes for the sentence.
 
     Returns
     -------
     reason : str
-        A sentence; "" if the model is not useless, or if the images are all of one class and
-        cannot tell.
+        A sentence; "" if the model is not useless, or if all images are of one class, so that it
+        cannot be told.
 
     See Also
     --------
-    evaluate : Makes the table.
-    why_useless_rates : The same for figures that are no table.
+    evaluate : Makes the frame.
+    why_useless_rates : Decides from recall and specificity.
 
     Notes
     -----
-    With few patients intervals are wide, and a good model may not be told from a useless one. The
-    sentence then says what was measured, and the remedy is more patients.
+    With few patients, intervals are wide, and even a good model may not be distinguishable from a
+    useless one. Evaluate on more patients then.
 
     Examples
     --------
@@ -59,10 +59,10 @@ def why_useless(
     n_negative = counts["false_positives"] + counts["true_negatives"]
     if not (n_positive and n_negative):
         return ""
-    n_called = counts["true_positives"] + counts["false_positives"]
+    n_predicted_positive = counts["true_positives"] + counts["false_positives"]
     balanced = overall.loc["balanced_accuracy"]
     return _reason(
-        n_called / (n_positive + n_negative),
+        n_predicted_positive / (n_positive + n_negative),
         (balanced["value"], balanced["low"], balanced["high"]),
         names,
     )
@@ -76,24 +76,24 @@ def why_useless_rates(
     *,
     names: tuple[str, str] = ("negative", "positive"),
 ) -> str:
-    """Say why a model is useless by its recall and specificity alone; "" if nothing shows it.
+    """Explain from recall and specificity why a model is useless; "" if nothing shows that it is.
 
-    For figures that are no table, such as those of a
-    :class:`~skpneumo.RecallFloorClassifier` out of fold.
+    This is for results that are not in a frame, such as the out-of-fold results of a
+    :class:`~skpneumo.RecallFloorClassifier`.
 
     Parameters
     ----------
     recall, specificity : float
-        Of different patients, as those of either class are.
+        The two rates.
     recall_interval, specificity_interval : tuple of (low, high)
         Their intervals.
     names : tuple of two str, default=("negative", "positive")
-        What the classes are called in the sentence.
+        Names of the classes for the sentence.
 
     Returns
     -------
     reason : str
-        As from :func:`why_useless`.
+        As returned by :func:`why_useless`.
 
     Examples
     --------
@@ -101,20 +101,20 @@ def why_useless_rates(
     >>> why_useless_rates(0.98, (0.93, 1.0), 0.7, (0.6, 0.8))
     ''
     >>> why_useless_rates(1.0, (0.95, 1.0), 0.0, (0.0, 0.1))
-    'It calls every image positive.'
+    'It predicts positive for every image.'
     """
     balanced = (recall + specificity) / 2
     down = _hypotenuse(recall - recall_interval[0], specificity - specificity_interval[0])
     up = _hypotenuse(recall_interval[1] - recall, specificity_interval[1] - specificity)
-    share_called = {(1.0, 0.0): 1.0, (0.0, 1.0): 0.0}.get((recall, specificity), GUESSING)
-    return _reason(share_called, (balanced, balanced - down / 2, balanced + up / 2), names)
+    share_positive = {(1.0, 0.0): 1.0, (0.0, 1.0): 0.0}.get((recall, specificity), GUESSING)
+    return _reason(share_positive, (balanced, balanced - down / 2, balanced + up / 2), names)
 
 
 def _reason(
-    share_called: float, balanced: tuple[float, float, float], names: tuple[str, str]
+    share_positive: float, balanced: tuple[float, float, float], names: tuple[str, str]
 ) -> str:
-    if share_called in (0, 1):
-        return f"It calls every image {names[int(share_called)]}."
+    if share_positive in (0, 1):
+        return f"It predicts {names[int(share_positive)]} for every image."
     value, low, high = balanced
     if isnan(value) or low > GUESSING:
         return ""

@@ -1,6 +1,6 @@
-"""Explanation: what the network looks at, and how far heat maps can be trusted.
+"""Explanation: heat maps of what a model looks at, and tests of how far they can be trusted.
 
-Only the methods with gradients import Keras, and only the displays matplotlib, when they draw.
+Only the methods with gradients import Keras, and only plotting imports matplotlib.
 """
 
 import lazy_loader as lazy

@@ -1,4 +1,4 @@
-"""Feature maps of the layers of a network."""
+"""Compute the feature maps of the layers of a network."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,27 +33,27 @@ def activation_maps(
     Parameters
     ----------
     estimator : fitted classifier
-        :class:`~skpneumo.CNNClassifier` or :class:`~skpneumo.TransferClassifier`, or a pipeline
-        that ends in one. Searches, operating points, calibration and frozen estimators are
-        looked through.
+        A :class:`~skpneumo.CNNClassifier` or :class:`~skpneumo.TransferClassifier`, or a pipeline
+        that ends in one. It may be wrapped in searches, operating points, calibration and frozen
+        estimators.
     X : array-like of length n_images
-        What the estimator takes: paths, or images of shape (n_images, height, width, channels).
+        Input of the estimator: paths, or images of shape (n_images, height, width, channels).
     layers : str or sequence of str, default=None
-        Names of layers, those inside a pretrained backbone included. None: for each size of
-        feature maps, the last convolution of that size, after its normalisation and activation.
+        Names of layers, including those inside a pretrained backbone. None chooses, for each size
+        of feature maps, the last convolution of that size, after its normalisation and activation.
     batch_size : int, default=32
-        Images at a time.
+        Number of images at a time.
 
     Returns
     -------
     maps : dict of str to ndarray of float32, shape (n_images, map_height, map_width, n_maps)
-        By name of the layer, in the order given, or of computation. Of several networks that
-        are averaged, each has maps of its own, by its number and the layer: "1/block1_conv1".
+        Maps by the name of the layer, in the order of ``layers`` or of computation. If several
+        networks are averaged, the names begin with the number of the network: "1/block1_conv1".
 
     Raises
     ------
     ValueError
-        If the classifier is no network of this package, or the network has no such layer, or no
+        If the classifier is not a network of this package, or the network has no such layer or no
         convolution.
 
     Examples
@@ -72,7 +72,9 @@ def activation_maps(
     if layers is not None:
         layers = (layers,) if isinstance(layers, str) else tuple(layers)
         if not layers:
-            raise ValueError("layers is empty; name some, or pass None for one of each size.")
+            raise ValueError(
+                "layers is empty. Name some layers, or pass None for one of each size."
+            )
     if len(networks) == 1:
         return _maps_of(networks[0], images, layers, batch_size)
     return {
@@ -103,7 +105,7 @@ class _ActivationSpec:
 
 
 class _ActivationProgram(CompiledNetwork):
-    """A network that hands out what its inner layers compute."""
+    """A network that returns the outputs of inner layers."""
 
     def __init__(self, spec: _ActivationSpec) -> None:
         flat = FlatNetwork(spec.network.build(0))

@@ -1,4 +1,4 @@
-"""Explanations of a batch of files, as the command line writes them."""
+"""Explain a batch of files for the command line."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,28 +24,28 @@ def explain_batch(
     methods: Sequence[str],
     names: dict[Any, str],
 ) -> list[tuple[list[float | None], HeatMapDisplay]]:
-    """Explain files, the maps of one class at a time.
+    """Explain files, one class at a time.
 
     Parameters
     ----------
     estimator : fitted classifier
         A pipeline from paths.
     paths : sequence of str
-        Files that can be read.
+        Readable files.
     labels : sequence of labels
-        The class that each file's maps are about.
+        The class to explain for each file.
     probabilities : sequence of float
-        Its probability.
+        Probability of this class.
     methods : sequence of str
-        Whose maps are drawn; shares are of the first.
+        Methods whose maps are plotted; shares are those of the first.
     names : dict of label to str
-        What the classes are called.
+        Names of the classes.
 
     Returns
     -------
     explained : list of (shares, display)
-        Shares of the evidence by region, None where there is no evidence, and a figure that is
-        not drawn yet, of each file.
+        For each file, the shares of the evidence by region, None if there is no evidence, and a
+        display that has not been plotted yet.
     """
     explained: dict[int, tuple[list[float | None], HeatMapDisplay]] = {}
     for label in dict.fromkeys(labels):

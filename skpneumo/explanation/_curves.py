@@ -1,4 +1,4 @@
-"""Deletion and insertion: does the prediction follow the pixels that a map calls important?"""
+"""Test by deletion and insertion whether predictions depend on the pixels of a heat map."""
 
 from dataclasses import dataclass
 from numbers import Integral
@@ -11,7 +11,7 @@ from skpneumo._progress import in_batches
 from skpneumo._sklearn import Interval, validate_params
 from skpneumo._typing import ArrayLike
 from skpneumo.explanation._model import take_apart, target_columns
-from skpneumo.explanation._occluder import EMPTY, hidden_look
+from skpneumo.explanation._occluder import EMPTY, hidden_images
 
 __all__ = ["DeletionInsertion", "deletion_insertion"]
 
@@ -25,8 +25,8 @@ class DeletionInsertion:
     shares : ndarray of shape (n_steps + 1,)
         Shares of the pixels, from 0 to 1.
     deletion, insertion : ndarray of shape (n_images, n_steps + 1)
-        Probability of the target when that share of the pixels, the most important first, is
-        hidden, or is all that is shown.
+        Probability of the target if this share of the pixels, the most important first, is hidden,
+        or if only this share is shown.
     """
 
     shares: NDArray[np.float64]
@@ -35,12 +35,12 @@ class DeletionInsertion:
 
     @property
     def deletion_area(self) -> NDArray[np.float64]:
-        """Area under each image's deletion curve; of a good map it is small."""
+        """Area under the deletion curve of each image, which is small for a good map."""
         return np.asarray(np.trapezoid(self.deletion, self.shares, axis=1))
 
     @property
     def insertion_area(self) -> NDArray[np.float64]:
-        """Area under each image's insertion curve; of a good map it is large."""
+        """Area under the insertion curve of each image, which is large for a good map."""
         return np.asarray(np.trapezoid(self.insertion, self.shares, axis=1))
 
 
@@ -62,30 +62,30 @@ def deletion_insertion(
     n_steps: int = 16,
     batch_size: int = 256,
 ) -> DeletionInsertion:
-    """Hide an image's pixels, and show them, in the order that a map gives them.
+    """Hide, and show, the pixels of images in the order of importance of heat maps.
 
-    If the map is right, the probability falls soon when its first pixels are hidden, and rises
-    soon when they are the first to be shown (Petsiuk et al. [1]_).
+    If a map is right, the probability falls quickly as its most important pixels are hidden, and
+    rises quickly as they are shown (Petsiuk et al. [1]_).
 
     Parameters
     ----------
     estimator : fitted classifier with ``predict_proba``
-        The one that the maps are about.
+        The classifier that the maps explain.
     X : array-like of length n_images
         Paths or images, as for the maps.
     maps : ndarray of shape (n_images, height, width)
-        Heat maps, evidence for the target positive.
+        Heat maps; positive values are evidence for the target.
     target : label, default=None
-        The class whose probability is followed. None: the second of two classes; of more, the
-        most probable one of each image.
+        The class whose probability is computed. None uses the second of two classes, or the most
+        probable one of more for each image.
     fill : float or array of shape (height, width, channels), default=0.0
-        What is seen of hidden pixels: a grey value, of which 0 is air, or the same place on an
-        image. The best is the mean of normal images as the classifier sees them: to most
-        networks a black image is no healthy one.
+        Replacement for hidden pixels: a grey value, of which 0 is air, or the pixels of an image.
+        Best is the mean of normal images as the classifier sees them, because most networks do not
+        take a black image for a normal one.
     n_steps : int, default=16
-        Number of equal steps from nothing to all.
+        Number of equal steps from no pixels to all.
     batch_size : int, default=256
-        Images at a time.
+        Number of images at a time.
 
     Returns
     -------
@@ -118,11 +118,11 @@ def deletion_insertion(
     maps = np.asarray(maps)
     if maps.shape != images.shape[:3]:
         raise ValueError(
-            f"maps of shape {maps.shape} do not fit images of shape {images.shape}; expected "
+            f"maps have shape {maps.shape}, but images of shape {images.shape} need maps of shape "
             f"{images.shape[:3]}."
         )
     columns = target_columns(model, images, target)
-    hidden = hidden_look(images, fill)
+    hidden = hidden_images(images, fill)
     shares = np.linspace(0.0, 1.0, n_steps + 1)
     n_pixels = maps[0].size
     order = np.argsort(-maps.reshape(len(maps), -1), axis=1, kind="stable")

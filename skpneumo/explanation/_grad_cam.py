@@ -1,4 +1,4 @@
-"""Class activation maps by gradients: features of the last convolution and their weights."""
+"""Compute class activation maps from the gradients at a convolution."""
 
 from numbers import Integral
 from typing import Any
@@ -39,55 +39,54 @@ def grad_cam(
     layer: str | None = None,
     batch_size: int = 32,
 ) -> NDArray[np.float32]:
-    """Map the evidence that a convolutional network finds, by gradients.
+    """Map the evidence that a convolutional network finds, by Grad-CAM and related methods.
 
     Parameters
     ----------
     estimator : fitted classifier
-        :class:`~skpneumo.CNNClassifier` or :class:`~skpneumo.TransferClassifier`, or a pipeline
-        that ends in one. Searches, operating points, calibration and frozen estimators are
-        looked through; of several networks that are averaged, the mean of their maps is taken.
+        A :class:`~skpneumo.CNNClassifier` or :class:`~skpneumo.TransferClassifier`, or a pipeline
+        that ends in one. It may be wrapped in searches, operating points, calibration and frozen
+        estimators. If several networks are averaged, so are their maps.
     X : array-like of length n_images
-        What the estimator takes: paths, or images of shape (n_images, height, width, channels).
+        Input of the estimator: paths, or images of shape (n_images, height, width, channels).
     target : label, default=None
-        The class whose evidence is mapped. None: the second of two classes, PNEUMONIA; of
-        more, the most probable one of each image.
+        The class to map the evidence for. None uses the second of two classes, PNEUMONIA, or the
+        most probable one of more for each image.
     method : {"hires_cam", "grad_cam", "grad_cam++"}, default="hires_cam"
         See Notes.
     layer : str, default=None
-        Name of the layer whose output is weighed. None: the last convolution, after its
-        normalisation and activation, whose maps have at least four pixels a side; small images
-        leave a deep backbone with fewer in the end, which cannot say where something lies.
+        Name of the layer whose feature maps are weighted. None uses the last convolution, after
+        its normalisation and activation, whose maps have at least four pixels per side. With small
+        images, the last maps of a deep backbone have fewer, and cannot localise anything.
     batch_size : int, default=32
-        Images at a time.
+        Number of images at a time.
 
     Returns
     -------
     maps : ndarray of float32, shape (n_images, height, width)
-        Evidence for the target where positive, against it where negative, on the scale of the
-        network's logit; of the size of the images that the network sees.
+        Evidence for the target (positive) or against it (negative), on the scale of the network's
+        logit, and of the size of the images that the network sees.
 
     Raises
     ------
     ValueError
-        If the classifier is no network of this package, the network has no convolution or no
+        If the classifier is not a network of this package, the network has no convolution or no
         such layer, or ``target`` is not a class.
 
     See Also
     --------
-    occlusion_map : For any classifier.
-    integrated_gradients : For dense networks too, pixel by pixel.
+    occlusion_map : Explains any classifier.
+    integrated_gradients : Explains dense networks too, pixel by pixel.
 
     Notes
     -----
-    All three sum the layer's feature maps, with other weights. Grad-CAM [1]_ weighs a map with
-    the mean of the gradient over the image, Grad-CAM++ [2]_ with a mean that counts steep places
-    more. Both means are right where the network itself averages over the image
-    (``global_pooling``), and can be far off where it flattens, as
-    :class:`~skpneumo.CNNClassifier` does by default: there a feature is worth one thing in the
-    lung and another at the border. HiResCAM [3]_ weighs each place with its own gradient. It is
-    Grad-CAM where that is exact, and its map sums to what the layer adds to the logit of a
-    piecewise linear network without biases.
+    All three methods compute a weighted sum of the layer's feature maps. Grad-CAM [1]_ weights a
+    map with the mean of the gradient over the image, Grad-CAM++ [2]_ with a mean that emphasises
+    steep places. Both means are right if the network itself averages over the image
+    (``global_pooling``), and can be far off if it flattens, as :class:`~skpneumo.CNNClassifier`
+    does by default: then a feature has one weight in the lung and another at the border. HiResCAM
+    [3]_ weights each place with its own gradient. It equals Grad-CAM where that is exact, and its
+    map sums to the layer's contribution to the logit of a piecewise linear network without biases.
 
     The published methods set negative values to zero; ``np.maximum(maps, 0)`` does that.
 
@@ -151,7 +150,7 @@ def _grad_cam(features: Any, gradient: Any) -> Any:
 
 
 def _grad_cam_pp(features: Any, gradient: Any) -> Any:
-    """Weigh by the paper's closed form, in which the score is the exponential of the logit."""
+    """Weight by the paper's closed form, in which the score is the exponential of the logit."""
     square = gradient * gradient
     total = ops.sum(features, axis=(1, 2), keepdims=True)
     below = 2.0 * square + total * square * gradient

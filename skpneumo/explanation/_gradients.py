@@ -1,7 +1,6 @@
-"""Gradients of a network's scores: of the explanation, the one file that branches by backend.
+"""Compute gradients of a network's scores; the only file here that branches by backend.
 
-A program is compiled once for an architecture and waits for the next call; what changes from one
-fit to the next is its weights alone.
+A program is compiled once for an architecture and reused; only its weights change between fits.
 """
 
 from collections.abc import Callable
@@ -18,29 +17,29 @@ from skpneumo.explanation._layers import FlatNetwork
 
 __all__ = ["GradientSpec", "directions_of", "gradient_programs"]
 
-# Of activations (or images) and of the gradient of the scores by them, both (n, h, w, channels).
+# Function of activations (or images) and of the gradient with respect to them, both of shape (n,
+# h, w, channels).
 Combination = Callable[[Any, Any], Any]
 
 
 @dataclass(frozen=True)
 class GradientSpec:
-    """What decides the graph of a gradient."""
+    """Specification of a gradient program."""
 
     network: NetworkSpec
-    layer: str | None  # by whose output to differentiate; None: by the images
+    layer: str | None  # differentiate with respect to its output; None: the images
     combine: Combination
 
 
 class GradientProgram(CompiledNetwork):
-    """Scores of images, differentiated by a layer's output or by the images themselves."""
+    """Compiled gradient of scores with respect to a layer's output, or to the images."""
 
     def __init__(self, spec: GradientSpec) -> None:
         flat = FlatNetwork(spec.network.build(0))
         super().__init__(flat.network)
         start = flat.images if spec.layer is None else flat.outputs[spec.layer]
         trunk = None if spec.layer is None else keras.Model(flat.images, start)
-        # The images are an input beside the layer's output, because a residual connection may
-        # lead around the layer.
+        # The images are a second input, because a residual connection may bypass the layer.
         inputs = [start] if spec.layer is None else [start, flat.images]
         head = keras.Model(inputs, flat.logits)
         compiled = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}
@@ -49,9 +48,9 @@ class GradientProgram(CompiledNetwork):
     def __call__(
         self, images: NDArray[Any], directions: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        """Combine what there is of each image with its gradient.
+        """Combine the activations of each image with their gradient.
 
-        ``directions``, of shape (n_images, n_outputs), weigh an image's logits to its score.
+        ``directions``, of shape (n_images, n_outputs), are the weights of the logits in the score.
         """
         combined = self._run(np.asarray(images, dtype=np.float32), directions)
         return ops.convert_to_numpy(combined)
@@ -61,7 +60,7 @@ gradient_programs: ProgramPool[GradientProgram] = ProgramPool(GradientProgram)
 
 
 def directions_of(classifier: Any, columns: NDArray[np.intp]) -> NDArray[np.float32]:
-    """Weigh the logits of each image so that their sum is the score of its column's class."""
+    """Compute weights of the logits that make their sum the score of each image's class."""
     if len(classifier.classes_) == 2:
         return np.where(columns == 1, 1.0, -1.0).astype(np.float32)[:, np.newaxis]
     return np.eye(len(classifier.classes_), dtype=np.float32)[columns]
@@ -70,7 +69,7 @@ def directions_of(classifier: Any, columns: NDArray[np.intp]) -> NDArray[np.floa
 def _tensorflow(trunk: Any, head: Any, combine: Combination) -> Callable[..., Any]:
     import tensorflow as tf
 
-    # One trace for all sizes of a batch.
+    # one trace for all batch sizes
     image_shape = (trunk or head).inputs[0].shape
     signature = [tf.TensorSpec(shape) for shape in (image_shape, head.outputs[0].shape)]
 
@@ -102,7 +101,7 @@ def _jax(trunk: Any, head: Any, combine: Combination) -> Callable[..., Any]:
         return combine(start, jax.grad(score)(start))
 
     def values(model: Any) -> Any:
-        # Handed in, or the weights of the first call would be compiled in as constants.
+        # Passed as arguments, because otherwise the first weights would be compiled as constants.
         return (
             [variable.value for variable in model.trainable_variables],
             [variable.value for variable in model.non_trainable_variables],

@@ -1,4 +1,4 @@
-"""Integrated gradients: what each pixel adds on the way from an empty image to this one."""
+"""Compute integrated gradients from an empty image to the one to explain."""
 
 from numbers import Integral
 from typing import Any
@@ -11,7 +11,7 @@ from skpneumo._sklearn import Interval, validate_params
 from skpneumo._typing import ArrayLike
 from skpneumo.explanation._gradients import GradientSpec, directions_of, gradient_programs
 from skpneumo.explanation._model import take_apart, target_columns
-from skpneumo.explanation._occluder import EMPTY, empty_look
+from skpneumo.explanation._occluder import EMPTY, empty_image
 
 __all__ = ["integrated_gradients"]
 
@@ -33,40 +33,40 @@ def integrated_gradients(
     n_steps: int = 32,
     batch_size: int = 32,
 ) -> NDArray[np.float32]:
-    """Map what each pixel adds to a network's logit.
+    """Map the contribution of each pixel to a network's logit.
 
     The gradient is averaged over images between an empty one and the one to explain, and
-    multiplied with their difference (Sundararajan et al. [1]_). Needs no convolution.
+    multiplied by their difference (Sundararajan et al. [1]_). It needs no convolution.
 
     Parameters
     ----------
     estimator : fitted classifier
-        A network classifier of this package, or a pipeline that ends in one. Searches,
-        operating points, calibration and frozen estimators are looked through; of several
-        networks that are averaged, the mean of their maps is taken.
+        A network classifier of this package, or a pipeline that ends in one. It may be wrapped in
+        searches, operating points, calibration and frozen estimators. If several networks are
+        averaged, so are their maps.
     X : array-like of length n_images
-        What the estimator takes: paths, or images of shape (n_images, height, width, channels).
+        Input of the estimator: paths, or images of shape (n_images, height, width, channels).
     target : label, default=None
-        The class whose evidence is mapped. None: the second of two classes, PNEUMONIA; of
-        more, the most probable one of each image.
+        The class to map the evidence for. None uses the second of two classes, PNEUMONIA, or the
+        most probable one of more for each image.
     baseline : float or array of shape (height, width, channels), default=None
-        The empty image, or its grey value. None: black, the darkest that the network has been
-        trained on, as air is. Pixels that are alike in both get no evidence.
+        The empty image, or its grey value. None uses black, the darkest value in training, which
+        is air. Pixels that are equal in both images get no evidence.
     n_steps : int, default=32
-        Points, of a Gauss-Legendre rule, at which the gradient is taken.
+        Number of points of the Gauss-Legendre rule.
     batch_size : int, default=32
-        Images at a time.
+        Number of images at a time.
 
     Returns
     -------
     maps : ndarray of float32, shape (n_images, height, width)
-        Evidence for the target where positive, against it where negative. It sums to the
-        difference of the logits of the image and the empty one, up to the error of the rule.
+        Evidence for the target (positive) or against it (negative). It sums to the difference
+        between the logits of the image and of the empty one, up to the integration error.
 
     Raises
     ------
     ValueError
-        If the classifier is no network of this package, or ``target`` is not a class.
+        If the classifier is not a network of this package, or ``target`` is not a class.
 
     References
     ----------
@@ -101,7 +101,7 @@ def _maps_of(
 ) -> NDArray[np.float32]:
     directions = directions_of(network, columns)
     black = network.value_range_[0]
-    empty = empty_look(images.astype(np.float32), black if baseline is None else baseline)
+    empty = empty_image(images.astype(np.float32), black if baseline is None else baseline)
     nodes, weights = np.polynomial.legendre.leggauss(n_steps)
     shares, weights = (nodes + 1) / 2, weights / 2
     maps = np.empty(images.shape[:3], dtype=np.float32)

@@ -1,4 +1,4 @@
-"""A network's layers, those of the models nested in it included, as one graph."""
+"""Find the layers of a network, including those of nested models."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -6,12 +6,13 @@ from typing import Any
 
 import keras
 
+from skpneumo._messages import by_interface
 from skpneumo._settings import pinned
 from skpneumo.classifiers.engine import NetworkSpec
 
 __all__ = ["FlatNetwork", "chosen_layers", "deepest_map"]
 
-# A map of fewer cells a side than this cannot say where in a chest something lies.
+# A map with fewer cells per side cannot localise anything in a chest.
 _LEAST_SIDE = 4
 
 _CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
@@ -20,17 +21,17 @@ _CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers
 class FlatNetwork:
     """A network whose nested models have been replaced by their layers.
 
-    The output of a layer inside a nested model is no tensor of the outer one; here it is.
+    The output of a layer inside a nested model is not a tensor of the outer model; here it is.
 
     Parameters
     ----------
     network : keras.Model
-        A functional model of one input and one output. Its weights are shared.
+        A functional model with one input and one output. Its weights are shared.
 
     Attributes
     ----------
     network : keras.Model
-        As given.
+        The given network.
     images, logits : KerasTensor
         Input and output.
     outputs : dict of str to KerasTensor
@@ -45,14 +46,14 @@ class FlatNetwork:
         self.logits = self._run(network, self.images)
 
     def _run(self, model: keras.Model, images: Any) -> Any:
-        """Call the layers of a model on other images; the clone shares them, and is dropped."""
+        """Call the layers of a model on other images; the clone shares them, and is discarded."""
         keras.models.clone_model(
             model,
             input_tensors=images,
             clone_function=lambda layer: layer,
             call_function=self._call,
         )
-        # Not the clone's output: where the images are no input, Keras clones its graph once more.
+        # Not the clone's output: if the images are not an input, Keras clones its graph once more.
         return next(reversed(self.outputs.values()))
 
     def _call(self, layer: Any, *args: Any, **kwargs: Any) -> Any:
@@ -64,10 +65,10 @@ class FlatNetwork:
         return output
 
     def by_resolution(self) -> list[str]:
-        """Name the last layer of each resolution at which there is a convolution.
+        """Name the last layer of each resolution that has a convolution.
 
-        It is that resolution's last convolution after its normalisation, addition and
-        activation, and before what pools it.
+        This is the last convolution, after its normalisation, addition and activation, and before
+        pooling.
         """
         last: dict[Any, str] = {}
         convolved = set()
@@ -82,31 +83,36 @@ class FlatNetwork:
 
 
 def chosen_layers(spec: NetworkSpec, names: Sequence[str] | None) -> tuple[str, ...]:
-    """Check that these layers have maps; by default choose one of each resolution.
+    """Check that layers have feature maps; by default choose one of each resolution.
 
     Raises
     ------
     ValueError
-        If there is no such layer, its output is no map, or the network has no convolution.
+        If there is no such layer, its output is not a map, or the network has no convolution.
     """
     maps, by_resolution = _maps_of(spec)
     if names is None:
         if not by_resolution:
             raise ValueError(
-                "The network has no convolution, and so no feature maps: it is a dense one. "
-                "Use occlusion_map, lime_map or integrated_gradients."
+                "The network is dense: it has no convolution, and so no feature maps. Use "
+                + by_interface(
+                    python="occlusion_map, lime_map or integrated_gradients.",
+                    shell="--method occlusion, lime or integrated_gradients.",
+                )
             )
         return by_resolution
     for name in names:
         if name not in maps:
-            raise ValueError(f"The network has no layer {name!r} with maps; it has {list(maps)}.")
+            raise ValueError(
+                f"The network has no layer {name!r} with feature maps. Choose from {list(maps)}."
+            )
     return tuple(names)
 
 
 def deepest_map(spec: NetworkSpec) -> str:
-    """Name the last layer with a convolution's maps that are fine enough to tell places apart.
+    """Name the last convolution whose maps are fine enough to localise something.
 
-    If none are, it is the last one of all.
+    If there is none, this is the last convolution.
     """
     names = chosen_layers(spec, None)
     sides, _ = _maps_of(spec)
@@ -116,7 +122,7 @@ def deepest_map(spec: NetworkSpec) -> str:
 @lru_cache(maxsize=32)
 @pinned
 def _maps_of(spec: NetworkSpec) -> tuple[dict[str, int], tuple[str, ...]]:
-    """The shorter side of each layer's maps by its name, and the last layer of each resolution."""
+    """Compute the shorter side of the maps of each layer, and the last layer by resolution."""
     flat = FlatNetwork(spec.build(0))
     sides = {
         name: min(output.shape[1:-1])

@@ -1,4 +1,4 @@
-"""LIME: a linear model of what the classifier says when superpixels are hidden."""
+"""Explain predictions by LIME: a linear model of the effect of hiding superpixels."""
 
 from numbers import Integral
 from typing import Any
@@ -11,12 +11,12 @@ from skpneumo._random import check_random_state, random_seed
 from skpneumo._sklearn import Interval, StrOptions, validate_params
 from skpneumo._typing import ArrayLike
 from skpneumo.explanation._model import take_apart, target_columns
-from skpneumo.explanation._occluder import FILL, hidden_look
+from skpneumo.explanation._occluder import FILL, hidden_images
 
 __all__ = ["lime_map"]
 
-# Of grey levels from 0 to 1: high enough that superpixels stay compact in the noise of an image,
-# low enough that they follow the rim of heart and lung.
+# For grey levels from 0 to 1: high enough for compact superpixels in spite of noise, and low
+# enough for them to follow the edges of heart and lungs.
 _COMPACTNESS = 0.1
 _SMOOTHING = 0.01  # share of a side
 
@@ -46,40 +46,40 @@ def lime_map(
 ) -> NDArray[np.float32]:
     """Map the weight of each superpixel in a linear model of the prediction, by LIME.
 
-    Random superpixels are hidden, and a ridge regression is fitted to what the classifier says
-    (Ribeiro et al. [1]_), by the lime library.
+    Random superpixels are hidden, and a ridge regression is fitted to the predictions (Ribeiro et
+    al. [1]_), by the lime library.
 
     Parameters
     ----------
     estimator : fitted classifier with ``predict_proba``
-        Of this package, of scikit-learn or another; best a pipeline from images or paths.
+        Any classifier, preferably a pipeline from images or paths.
     X : array-like of length n_images
-        What the estimator takes: paths, or images of shape (n_images, height, width, channels).
+        Input of the estimator: paths, or images of shape (n_images, height, width, channels).
     target : label, default=None
-        The class whose evidence is mapped. None: the second of two classes, PNEUMONIA; of
-        more, the most probable one of each image.
+        The class to map the evidence for. None uses the second of two classes, PNEUMONIA, or the
+        most probable one of more for each image.
     n_superpixels : int, default=100
-        About how many superpixels an image is cut into, by SLIC on smoothed grey levels. lime's
-        own choice, quickshift, tears a grey image into hundreds of scraps.
+        Approximate number of superpixels of an image, by SLIC on smoothed grey levels. lime's
+        default, quickshift, divides a grey image into hundreds of fragments.
     n_samples : int, default=500
-        Versions of each image.
+        Number of versions of each image.
     fill : {"mirror"}, float or array of shape (height, width, channels), default="mirror"
-        What is seen in place of a hidden superpixel: the same place on the other side of the
-        image, a grey value, or an image. See :func:`occlusion_map`. lime's own choice, the
-        superpixel's mean, leaves an opacity as white as it is.
+        Replacement for hidden superpixels: the mirrored image, a grey value, or an image. See
+        :func:`occlusion_map`. lime's default, the mean of the superpixel, would not hide an
+        opacity.
     scale : {"log_odds", "probability"}, default="log_odds"
-        What the regression explains.
+        Scale of the prediction that the regression explains.
     random_state : int, RandomState instance or None, default=0
-        Source of the superpixels to hide; the same for each image, so that a map does not
-        depend on its neighbours.
+        Seed of the superpixels to hide. It is used again for each image, so that a map does not
+        depend on the other images.
     batch_size : int, default=256
-        Versions at a time.
+        Number of versions at a time.
 
     Returns
     -------
     maps : ndarray of float32, shape (n_images, height, width)
-        Evidence for the target where positive, against it where negative: each pixel has the
-        weight of its superpixel.
+        Evidence for the target (positive) or against it (negative); each pixel has the weight of
+        its superpixel.
 
     Raises
     ------
@@ -109,11 +109,11 @@ def lime_map(
         from skpneumo.explanation._lime_explainer import QuietExplainer
     except ImportError as error:
         raise ImportError(
-            'lime_map needs lime, which is not installed: pip install "skpneumo[explain]"'
+            'LIME needs the package lime, which is not installed: pip install "skpneumo[explain]"'
         ) from error
     model, images = take_apart(estimator, X)
     columns = target_columns(model, images, target)
-    hidden = hidden_look(images, fill)
+    hidden = hidden_images(images, fill)
     seed = random_seed(check_random_state(random_state))
     n_channels = images.shape[-1]
     maps = np.empty(images.shape[:3], dtype=np.float32)
@@ -141,7 +141,7 @@ def lime_map(
 
 
 def _with_colour(image: NDArray[Any]) -> NDArray[Any]:
-    """Repeat a grey image over three channels, because lime takes no other (lime#661)."""
+    """Repeat a grey image over three channels, because lime requires them (lime#661)."""
     return image.repeat(3, axis=-1) if image.shape[-1] == 1 else image
 
 

@@ -1,4 +1,4 @@
-"""lime's explainer, without its progress bar. Imported only where lime is installed."""
+"""lime's explainer without its progress bar. Imported only if lime is installed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,10 +11,10 @@ __all__ = ["QuietExplainer"]
 
 
 class QuietExplainer(LimeImageExplainer):
-    """lime's explainer with its neighbourhood drawn in batches.
+    """lime's explainer that predicts in batches.
 
-    lime's own shows a progress bar that nothing turns off, and hides superpixels one at a time
-    in Python. What is drawn, and what is fitted to it, is lime's.
+    lime's own explainer shows a progress bar that cannot be turned off, and hides superpixels one
+    by one in Python. The samples and the fit are unchanged.
     """
 
     def data_labels(

@@ -1,4 +1,4 @@
-"""What a report of explanations concludes, as HTML."""
+"""Format an explanation report as HTML."""
 
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ _SEVERITIES = {"shortcut": "error", "undecided": "warning", "lungs": "note"}
 
 
 def verdict_html(report: Any) -> str:
-    """Lay out an ExplanationReport: the verdict, what it rests on, measures with intervals."""
+    """Format the verdict, its reasons and the measures with their intervals."""
     import pandas as pd
 
     verdict = (
@@ -32,14 +32,14 @@ def verdict_html(report: Any) -> str:
         }
         for row in report.measures.itertuples()
     ]
-    caption = f"What {len(report.frame):,} images say in sum, maps by {report.method}"
+    caption = f"Measures over {len(report.frame):,} images, with maps by {report.method}"
     remaining = remaining_table(report.remaining).reset_index()
-    left = "What is left of the figures, with 95 % intervals over patients"
+    left = "Metrics without parts of the images, with 95 % intervals over patients"
     return verdict + table(pd.DataFrame(rows), caption) + table(remaining, left)
 
 
 def remaining_table(remaining: "pd.DataFrame") -> "pd.DataFrame":
-    """Lay out what is left of the figures: a row for each change, a column for each metric."""
+    """Make a table of the remaining metrics: a row for each change, a column for each metric."""
     import pandas as pd
 
     cells = [

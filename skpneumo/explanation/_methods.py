@@ -1,4 +1,4 @@
-"""The methods by name, for whoever lets the user choose one."""
+"""Compute heat maps by the name of the method."""
 
 from importlib import import_module
 from typing import Any
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 __all__ = ["METHODS", "maps_by"]
 
-# Looked up when used: those with gradients import Keras.
+# Imported when used, because methods with gradients import Keras.
 METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     "occlusion": ("occlusion_map", {}),
     "hires_cam": ("grad_cam", {"method": "hires_cam"}),
@@ -20,9 +20,9 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def maps_by(method: str, estimator: Any, X: Any, target: Any = None) -> NDArray[np.float32]:
-    """Map the evidence by the method of this name, with its defaults."""
+    """Map the evidence by a method with its default parameters."""
     if method not in METHODS:
-        raise ValueError(f"There is no method {method!r}; expected one of {list(METHODS)}.")
+        raise ValueError(f"There is no method {method!r}. Choose from {list(METHODS)}.")
     function, options = METHODS[method]
     return getattr(import_module("skpneumo.explanation"), function)(
         estimator, X, target=target, **options

@@ -1,4 +1,4 @@
-"""A fitted estimator, taken apart where its images end and its classifier begins."""
+"""Split a fitted estimator into the images that its classifier sees and the classifier."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from scipy.special import log_expit, logit, logsumexp
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from skpneumo._messages import by_interface
 from skpneumo._paths import filenames_of
 from skpneumo._responses import is_network
 from skpneumo.fitted import classifiers_of, positive_label, split_transformers, threshold_of
@@ -23,42 +24,42 @@ __all__ = [
     "target_columns",
 ]
 
-# Log odds are counted from here to there: a forest's zero is not certainty without end.
+# Probabilities are clipped before log odds: a forest's 0 is not infinite certainty.
 _LEAST_PROBABILITY = 1e-9
 
 
 @dataclass(frozen=True)
 class ImageModel:
-    """What of an estimator comes after its last images.
+    """The part of an estimator that predicts from images.
 
     Attributes
     ----------
     classes : ndarray of shape (n_classes,)
-        The labels.
+        The class labels.
     predictor : classifier
         Predicts from the images what the estimator predicts.
     as_rows : bool, default=False
-        Whether the predictor takes images as rows of pixels, and folds them itself.
+        Whether the predictor expects images as rows of pixels, and reshapes them itself.
     """
 
     classes: NDArray[Any]
     predictor: Any
     as_rows: bool = False
 
-    def given(self, images: NDArray[Any]) -> NDArray[Any]:
-        """The images as the predictor takes them."""
+    def to_input(self, images: NDArray[Any]) -> NDArray[Any]:
+        """Reshape images as the predictor expects them."""
         return images.reshape(len(images), -1) if self.as_rows else images
 
     def predict_proba(self, images: NDArray[Any]) -> NDArray[np.float64]:
-        """Probabilities of shape (n_images, n_classes)."""
-        return np.asarray(self.predictor.predict_proba(self.given(images)), dtype=np.float64)
+        """Predict probabilities of shape (n_images, n_classes)."""
+        return np.asarray(self.predictor.predict_proba(self.to_input(images)), dtype=np.float64)
 
     def scores(
         self, images: NDArray[Any], columns: NDArray[np.intp], scale: str
     ) -> NDArray[np.float64]:
-        """Probability, or log odds, of the class of each image's column, (n_images,).
+        """Compute the probability, or log odds, of one class for each image, (n_images,).
 
-        Log odds are those of the networks, before they are calibrated.
+        Log odds are those of the networks, before calibration.
         """
         rows = np.arange(len(images))
         if scale == "log_odds" and self.averages_networks:
@@ -68,24 +69,24 @@ class ImageModel:
 
     @property
     def is_of_networks(self) -> bool:
-        """Whether all its classifiers are networks of this package that take the images."""
+        """Whether all classifiers are networks of this package whose input is the images."""
         return _all_networks(self.predictor)
 
     @property
     def averages_networks(self) -> bool:
-        """Whether it averages such networks, be it one alone."""
+        """Whether the prediction is an average of such networks, or a single one."""
         return self.is_of_networks and all(
             each.weight is not None for each in classifiers_of(self.predictor)
         )
 
     def networks(self, method: str) -> list[tuple[Any, float]]:
-        """The networks that are averaged, with their weights.
+        """List the networks that are averaged, with their weights.
 
         Raises
         ------
         ValueError
-            If the classifiers are no networks of this package that take the images, or are not
-            averaged.
+            If the classifiers are not networks of this package whose input is the images, or are
+            not averaged.
         """
         inner = classifiers_of(self.predictor)
         for each in inner:
@@ -94,21 +95,20 @@ class ImageModel:
                 between = f", behind {type(behind[0]).__name__}" if behind else ""
                 raise ValueError(
                     f"{method} needs a network of this package that takes images; the classifier "
-                    f"is a {type(each.classifier).__name__}{between}. Use occlusion_map or "
-                    "lime_map, which explain any classifier with predict_proba."
+                    f"is a {type(each.classifier).__name__}{between}. {_use_another_method()}"
                 )
             if each.weight is None:
                 raise ValueError(
                     f"{method} explains networks that are averaged; "
-                    f"{type(self.predictor).__name__} combines {len(inner)} in another way. Use "
-                    "occlusion_map or lime_map, which explain any classifier with predict_proba."
+                    f"{type(self.predictor).__name__} combines {len(inner)} in another way. "
+                    + _use_another_method()
                 )
         return [(each.classifier, float(each.weight or 0.0)) for each in inner]
 
     def mean_over_networks(
         self, method: str, maps_of: Callable[[Any], NDArray[np.float32]]
     ) -> NDArray[np.float32]:
-        """Average the maps of the networks as their probabilities are averaged."""
+        """Average the maps of the networks with the weights of their probabilities."""
         networks = self.networks(method)
         if len(networks) == 1:
             return maps_of(networks[0][0])
@@ -119,7 +119,8 @@ class ImageModel:
         each = [_log_odds_of_logits(_logits(network, images)) for network, _ in networks]
         if len(each) == 1:
             return each[0]
-        # Of the mean probability, by way of logarithms: near 0 and 1 it would be cut off.
+        # Log odds of the mean probability, in logarithms, because probabilities are rounded to 0
+        # or 1.
         shares = np.array([share for _, share in networks])[:, np.newaxis, np.newaxis]
         stacked = np.stack(each)
         return logsumexp(log_expit(stacked), b=shares, axis=0) - logsumexp(
@@ -128,10 +129,10 @@ class ImageModel:
 
 
 def take_apart(estimator: Any, X: Any) -> tuple[ImageModel, NDArray[Any]]:
-    """Bring X to the images that the classifier sees, and return what predicts from them.
+    """Transform X to the images that the classifier sees; return these and their predictor.
 
-    Of several classifiers, to the last images that all of them see. What has been taken apart
-    already is handed back with its images.
+    With several classifiers, these are the last images that all of them see. An ImageModel is
+    returned with its images.
 
     Returns
     -------
@@ -143,8 +144,7 @@ def take_apart(estimator: Any, X: Any) -> tuple[ImageModel, NDArray[Any]]:
     NotFittedError
         If the estimator has not been fitted.
     ValueError
-        If no images of that shape come up on the way, or the classifier has no
-        ``predict_proba``.
+        If X is never images of this shape, or the classifier has no ``predict_proba``.
     """
     if isinstance(estimator, ImageModel):
         return estimator, np.asarray(X)
@@ -164,14 +164,25 @@ def take_apart(estimator: Any, X: Any) -> tuple[ImageModel, NDArray[Any]]:
         return ImageModel(classes, predictor, as_rows=np.ndim(X) == 2), images
     if images is None:
         raise ValueError(
-            f"There are no images to lay a map over: {type(predictor).__name__} was given an "
-            f"array of shape {np.shape(X)}. Pass images of shape (n, height, width, channels), "
-            "or paths to a pipeline with an ImageLoader; make rows of pixels in a step after "
-            f"it.{_or_one_of_several(predictor, X)}"
+            f"There are no images to explain: the input of {type(predictor).__name__} is an "
+            f"array of shape {np.shape(X)}. "
+            + by_interface(
+                python="Pass images of shape (n, height, width, channels), or paths to a pipeline "
+                "with an ImageLoader, and reshape images to rows of pixels in a later step."
+                + _or_one_of_several(predictor, X),
+                shell="Explain a model of images, as `skpneumo fit` trains it.",
+            )
         )
     if between:
         predictor = make_pipeline(*between, predictor)
     return ImageModel(classes, predictor), np.asarray(images)
+
+
+def _use_another_method() -> str:
+    return by_interface(
+        python="Use occlusion_map or lime_map, which explain any classifier with predict_proba.",
+        shell="Use --method occlusion or --method lime, which explain any model.",
+    )
 
 
 def _all_networks(predictor: Any) -> bool:
@@ -181,7 +192,7 @@ def _all_networks(predictor: Any) -> bool:
 
 
 def _logits(network: Any, images: NDArray[Any]) -> NDArray[np.float64]:
-    """What the network says before it is made a probability, which would be cut off at 1."""
+    """Compute the logits of a network, whose probabilities would be rounded to 1."""
     from skpneumo.classifiers.engine import extract_features
 
     return extract_features(
@@ -190,21 +201,21 @@ def _logits(network: Any, images: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def require_probabilities(classifier: Any) -> None:
-    """Refuse a classifier that has only labels or scores."""
+    """Raise if a classifier has no probabilities."""
     if not hasattr(classifier, "predict_proba"):
         raise ValueError(
-            f"{type(classifier).__name__} has no predict_proba, and an explanation is about "
-            "probabilities. Use a classifier that has it."
+            f"{type(classifier).__name__} has no predict_proba, but explanations need "
+            "probabilities. Use a classifier with predict_proba."
         )
 
 
 def require_target(estimator: Any, target: Any) -> None:
-    """Refuse a class that is none, and none at all where there are more than two."""
+    """Raise if the target is not a class, or is missing with more than two classes."""
     classes = np.asarray(estimator.classes_).tolist()
     if target is None and len(classes) != 2:
         raise ValueError(
-            f"The classifier has {len(classes)} classes, {classes}. Pass the one that the maps "
-            "shall be about as target."
+            f"The classifier has {len(classes)} classes, {classes}. Pass the one to explain as "
+            "target."
         )
     if target is not None:
         _column_of(target, classes)
@@ -217,9 +228,9 @@ def _column_of(target: Any, classes: list[Any]) -> int:
 
 
 def decision_threshold(estimator: Any, label: Any) -> float | None:
-    """Find the probability of a class from which on a classifier says it.
+    """Find the probability of a class from which on a classifier predicts it.
 
-    None, where there is no one such probability, or the threshold is about another class.
+    None if there is no single threshold, or it applies to another class.
     """
     threshold = threshold_of(estimator)
     if threshold is None or threshold.response != "predict_proba":
@@ -228,7 +239,7 @@ def decision_threshold(estimator: Any, label: Any) -> float | None:
 
 
 def target_columns(model: ImageModel, images: NDArray[Any], target: Any) -> NDArray[np.intp]:
-    """Find the column of ``predict_proba`` that each image's map is about."""
+    """Find the column of ``predict_proba`` to explain for each image."""
     if target is None:
         if len(model.classes) > 2:
             return model.predict_proba(images).argmax(axis=1)

@@ -1,4 +1,4 @@
-"""What stands in for the parts of an image that are hidden."""
+"""Replace hidden parts of images."""
 
 from numbers import Real
 from typing import Any
@@ -9,30 +9,30 @@ from numpy.typing import NDArray
 from skpneumo._sklearn import Interval, StrOptions
 from skpneumo._typing import ArrayLike
 
-__all__ = ["EMPTY", "FILL", "empty_look", "hidden_look"]
+__all__ = ["EMPTY", "FILL", "empty_image", "hidden_images"]
 
 EMPTY = [Interval(Real, None, None, closed="both"), "array-like"]
 FILL = [StrOptions({"mirror"}), *EMPTY]
 
 
-def hidden_look(images: NDArray[Any], fill: str | ArrayLike) -> NDArray[Any]:
-    """The images as they look where they are hidden, of the same shape and dtype."""
+def hidden_images(images: NDArray[Any], fill: str | ArrayLike) -> NDArray[Any]:
+    """Make the replacements of all pixels, of the same shape and dtype as the images."""
     if isinstance(fill, str):
         return images[:, :, ::-1]
-    return np.broadcast_to(empty_look(images, fill), images.shape)
+    return np.broadcast_to(empty_image(images, fill), images.shape)
 
 
-def empty_look(images: NDArray[Any], fill: ArrayLike) -> NDArray[Any]:
-    """A grey value, or an image, in place of all images; of their dtype."""
+def empty_image(images: NDArray[Any], fill: ArrayLike) -> NDArray[Any]:
+    """Convert a grey value or an image to the dtype of the images."""
     empty = np.asarray(fill)
     if empty.ndim and empty.shape != images.shape[1:]:
         raise ValueError(
-            f"The image to hide parts with has the shape {empty.shape}; expected "
-            f"{images.shape[1:]}, that of the images as the classifier sees them."
+            f"The replacement for hidden parts has shape {empty.shape}. Pass an image of shape "
+            f"{images.shape[1:]}, as the classifier sees images, or a grey value."
         )
     if images.dtype == np.uint8 and not (empty.min() >= 0 and empty.max() <= 255):
         raise ValueError(
-            f"Hidden parts would be from {empty.min():g} to {empty.max():g}, which are no grey "
-            "levels of 8-bit images; expected 0 to 255."
+            f"The replacement for hidden parts has values from {empty.min():g} to "
+            f"{empty.max():g}, but the images are 8-bit. Pass values from 0 to 255."
         )
     return empty.astype(images.dtype)

@@ -1,4 +1,4 @@
-"""Occlusion: what the classifier says when a part of the image is hidden."""
+"""Explain predictions by hiding parts of the image."""
 
 from numbers import Integral
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from skpneumo._progress import in_batches
 from skpneumo._sklearn import Interval, StrOptions, validate_params
 from skpneumo._typing import ArrayLike
 from skpneumo.explanation._model import take_apart, target_columns
-from skpneumo.explanation._occluder import FILL, hidden_look
+from skpneumo.explanation._occluder import FILL, hidden_images
 
 __all__ = ["occlusion_map"]
 
@@ -36,42 +36,43 @@ def occlusion_map(
     scale: str = "log_odds",
     batch_size: int = 256,
 ) -> NDArray[np.float32]:
-    """Map what hiding each part of an image takes from the prediction.
+    """Map how much hiding each part of an image lowers the prediction.
 
-    A patch is moved over the image (Zeiler and Fergus [1]_). A pixel's value is the mean, over
-    the patches that cover it, of how far the prediction falls. The rim of the patch is soft, for
-    a network would take a sharp one for a finding.
+    A patch is moved over the image (Zeiler and Fergus [1]_). The value of a pixel is the mean drop
+    of the prediction over the patches that cover it. The edge of the patch is soft, because a
+    network might take a sharp edge for a finding.
 
     Parameters
     ----------
     estimator : fitted classifier with ``predict_proba``
-        Of this package, of scikit-learn or another; best a pipeline from images or paths.
+        Any classifier, preferably a pipeline from images or paths.
     X : array-like of length n_images
-        What the estimator takes: paths, or images of shape (n_images, height, width, channels).
+        Input of the estimator: paths, or images of shape (n_images, height, width, channels).
     target : label, default=None
-        The class whose evidence is mapped. None: the second of two classes, PNEUMONIA; of
-        more, the most probable one of each image.
+        The class to map the evidence for. None uses the second of two classes, PNEUMONIA, or the
+        most probable one of more for each image.
     patch : int, default=None
-        Side of the patch in pixels, where its rim is half clear. None: a fifth of the height,
-        and of the width.
+        Side of the patch in pixels, measured where its edge is half transparent. None uses a fifth
+        of the height and of the width.
     stride : int, default=None
-        Pixels from one patch to the next, no more than a patch. None: half a patch.
+        Distance between patches in pixels, at most the size of a patch. None uses half a patch.
     fill : {"mirror"}, float or array of shape (height, width, channels), default="mirror"
-        What is seen in place of the patch. "mirror": the same place on the other side of the
-        image, which is how a reader judges a lung, and leaves no hole that looks like a
-        disease. A number: that grey value; 0 is air. An image: the same place on it, such as
-        on the mean of many normal images.
+        Replacement for the patch. "mirror" uses the mirrored image, with which a radiologist also
+        compares a lung, and which leaves no hole that looks like a disease. A number is a grey
+        value; 0 is air. An image is used at the same place, such as the mean of many normal
+        images.
     scale : {"log_odds", "probability"}, default="log_odds"
-        What falls. Log odds tell places apart where a network is sure. Probabilities suit
-        classifiers that reach 0 and 1, as forests do; their log odds are cut off at 1e-9.
+        Scale of the drop. Log odds distinguish places even if a network is very confident.
+        Probabilities suit classifiers that reach 0 and 1, such as forests; for log odds these are
+        clipped at 1e-9.
     batch_size : int, default=256
-        Images at a time.
+        Number of images at a time.
 
     Returns
     -------
     maps : ndarray of float32, shape (n_images, height, width)
-        Evidence for the target where positive, against it where negative; of the size of the
-        last images before the classifier.
+        Evidence for the target (positive) or against it (negative), of the size of the last images
+        before the classifier.
 
     Raises
     ------
@@ -81,8 +82,8 @@ def occlusion_map(
 
     Notes
     -----
-    With "mirror" nothing is found where both sides are alike: in the middle of the image, or in
-    two lungs that are equally affected.
+    "mirror" finds nothing where both sides are alike: in the middle of the image, or if both lungs
+    are equally affected.
 
     References
     ----------
@@ -109,7 +110,7 @@ def occlusion_map(
         for rows, down in _patches(images.shape[1], patch, stride)
         for across, along in _patches(images.shape[2], patch, stride)
     ]
-    hidden = hidden_look(images, fill)
+    hidden = hidden_images(images, fill)
     falls = np.empty((len(images), len(places)))
     for some in in_batches(falls.size, batch_size, "Occlusion"):
         which, where = np.divmod(some, len(places))
@@ -128,7 +129,7 @@ def occlusion_map(
 
 
 class _Place(NamedTuple):
-    """Where a patch lies, and how much of each pixel it covers there."""
+    """Position of a patch, and the share of each pixel that it covers."""
 
     rows: slice
     across: slice
@@ -144,16 +145,16 @@ class _Place(NamedTuple):
 def _patches(
     length: int, patch: int | None, stride: int | None
 ) -> list[tuple[slice, NDArray[np.float32]]]:
-    """The places of a patch along one side, and how much of each pixel it covers.
+    """List the positions of a patch along one side, with the share of each pixel it covers.
 
-    All of the middle half, none from a quarter outside, half a cosine between.
+    The middle half is fully covered; the cover falls as half a cosine to a quarter outside.
     """
     patch = patch or max(1, round(length / 5))
     stride = stride or max(1, patch // 2)
     if stride > patch:
         raise ValueError(
-            f"stride={stride} leaves gaps between patches of {patch} pixels. Expected a stride "
-            "no greater than the patch."
+            f"stride={stride} leaves gaps between patches of {patch} pixels. Pass a stride of at "
+            f"most {patch}."
         )
     n_patches = -(-length // stride)
     first = (length - (n_patches - 1) * stride) / 2

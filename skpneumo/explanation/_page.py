@@ -1,4 +1,4 @@
-"""The explanation of a model as a part of a page: verdict, measures, gallery."""
+"""Write the section of a report that explains a model: verdict, measures, gallery."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from skpneumo.explanation._markup import verdict_html
 from skpneumo.explanation._model import ImageModel, take_apart
 from skpneumo.explanation._report import explain_predictions, require_both_classes
 from skpneumo.explanation.displays._captions import Subject
-from skpneumo.explanation.displays._gallery import HeatMapGalleryDisplay, surest_of
+from skpneumo.explanation.displays._gallery import HeatMapGalleryDisplay, most_confident_of
 
 __all__ = ["ImageModel", "require_both_classes", "section_html", "take_apart"]
 
@@ -34,30 +34,30 @@ def section_html(
     method: str = "occlusion",
     random_state: int = 0,
 ) -> str:
-    """Explain what has been predicted, and lay out verdict, measures and a gallery of maps.
+    """Explain predictions, and format verdict, measures and a gallery of maps.
 
     Parameters
     ----------
     estimator : fitted classifier
-        The whole one, from ``X``.
+        The whole estimator, whose input is ``X``.
     X : array-like of length n_images
-        Paths, whose files are drawn at their own resolution, or images.
+        Paths, whose files are plotted at their own resolution, or images.
     model : ImageModel
-        What predicts from the images: of two classes, or of more.
+        The predictor of the images.
     images : ndarray of shape (n_images, height, width, channels)
-        As the classifier sees them.
+        The images as the classifier sees them.
     predictions : Predictions
-        What it predicted.
+        Its predictions.
     threshold : float or None
-        The probability from which on an image was called positive.
+        The probability from which on an image was predicted positive.
     target_name : str
-        What the positive class is called.
+        Name of the positive class.
     truth : sequence of str, length n_images
-        What the true classes are called.
+        Names of the true classes.
     method : str, default="occlusion"
-        Whose maps these are.
+        Method of the maps.
     random_state : int, default=0
-        Seed of what is drawn at random.
+        Seed of the report.
     """
     from matplotlib.figure import Figure
 
@@ -69,14 +69,16 @@ def section_html(
         random_state=check_random_state(random_state),
         threshold=threshold,
     )
-    surest = surest_of(predictions, _IMAGES_PER_OUTCOME)
+    confident = most_confident_of(predictions, _IMAGES_PER_OUTCOME)
     subject = Subject(
         target_name,
-        np.asarray(predictions.score)[surest.rows],
+        np.asarray(predictions.score)[confident.rows],
         threshold,
-        [truth[row] for row in surest.rows],
+        [truth[row] for row in confident.rows],
     )
-    display = HeatMapGalleryDisplay._of(estimator, X, surest, maps[surest.rows], subject, method)
+    display = HeatMapGalleryDisplay._of(
+        estimator, X, confident, maps[confident.rows], subject, method
+    )
     with drawing():
         n_rows = sum(count > 0 for count in display.counts.values())
         figure = Figure(figsize=(9.8, 0.6 + 2.15 * n_rows), dpi=_DPI, layout="constrained")
@@ -84,9 +86,9 @@ def section_html(
         gallery = svg(
             figure,
             "explanation",
-            f"What spoke for the class and against it, by {method}",
-            "The surest images of each outcome. Evidence for the class is vermillion, evidence "
-            "against it blue; the scale is the same for all.",
+            f"Evidence for and against the class, by {method}",
+            "The most confident predictions of each outcome. Evidence for the class is "
+            "vermillion, evidence against it blue; all maps have the same scale.",
             wide=True,
         )
     return f'{verdict_html(report)}<div style="margin-top: 1.5rem">{gallery}</div>'

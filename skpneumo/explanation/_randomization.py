@@ -1,4 +1,4 @@
-"""Networks with random weights, to compare maps with."""
+"""Compare maps with those of networks with random weights."""
 
 import copy
 from dataclasses import replace
@@ -16,23 +16,23 @@ __all__ = ["map_similarity", "with_random_weights"]
 
 
 def with_random_weights(model: ImageModel, random_state: np.random.RandomState) -> ImageModel:
-    """Return the model, which is of networks alone, with their weights drawn from scratch.
+    """Return the model with random weights in all of its networks.
 
-    A map that stays as it was shows the image, not what the network learned (Adebayo et al.,
+    A map that does not change shows the image, not what the network has learned (Adebayo et al.,
     "Sanity checks for saliency maps", NeurIPS 2018).
     """
 
-    def untaught(network: Any) -> Any:
+    def with_random(network: Any) -> Any:
         changed = copy.copy(network)
         seed = random_seed(random_state)
         changed.weights_ = changed.network_spec_.build(seed).get_weights()
         return changed
 
-    return replace(model, predictor=map_classifiers(model.predictor, untaught))
+    return replace(model, predictor=map_classifiers(model.predictor, with_random))
 
 
 def map_similarity(maps: NDArray[Any], others: NDArray[Any]) -> NDArray[np.float64]:
-    """Size of the rank correlation of each map with another; 0 where one of them is constant."""
+    """Compute the absolute rank correlation of each pair of maps; 0 if one is constant."""
     return np.array(
         [
             abs(spearmanr(one.ravel(), other.ravel()).statistic)

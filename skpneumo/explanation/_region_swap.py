@@ -10,12 +10,12 @@ from skpneumo._lung_field import chest_field
 from skpneumo._progress import in_batches
 from skpneumo.explanation._model import ImageModel
 
-__all__ = ["transplant_effects"]
+__all__ = ["swap_effects"]
 
-_MARGIN = 0.03  # share of a side, because the estimated field lies that far beside the true one
+_MARGIN = 0.03  # share of a side: the typical error of the estimated field
 
 
-def transplant_effects(
+def swap_effects(
     model: ImageModel,
     images: NDArray[Any],
     positive: NDArray[np.bool_],
@@ -25,17 +25,16 @@ def transplant_effects(
     random_state: np.random.RandomState,
     batch_size: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Measure what another's chest, and another's surroundings, do to each image.
+    """Measure the effect of another image's chest, and of its surroundings, on each image.
 
-    Each image is given the chests of some positive and of some negative images in place of its
-    own, and then keeps its chest and is given their surroundings. Every image that is compared
-    has a seam, so the seam cancels.
+    In each image the chest is replaced by those of some positive and some negative images, and
+    then its surroundings by theirs. All images that are compared have a seam, so its effect
+    cancels.
 
     Returns
     -------
     chest, surroundings : ndarray of shape (n_images,)
-        By how much the log odds of the class in ``column`` rise from negative to positive
-        donors.
+        Difference in the log odds of the class in ``column`` between positive and negative donors.
     """
     iterations = max(1, round(_MARGIN * min(images.shape[1:3])))
     chests = ndimage.binary_dilation(
@@ -53,7 +52,7 @@ def transplant_effects(
         ]
     )
     scores = np.empty((2, *donors.shape))
-    for some in in_batches(scores.size, batch_size, "Transplants"):
+    for some in in_batches(scores.size, batch_size, "Swaps"):
         place = np.unravel_index(some, scores.shape)
         row, donor = place[1], donors[place[1:]]
         chest_from = np.where(place[0] == 0, donor, row)

@@ -1,8 +1,8 @@
-"""Where on an image a point lies: lungs, burnt-in text, corners, border, rest of the body.
+"""Divide an image into regions: lungs, burnt-in text, corners, border, rest of the body.
 
-1. The lungs are where ``lung_field`` estimates them.
-2. Text is what is small and much brighter than all around it, outside the chest.
-3. Corners, border and body are shares of the sides; a point belongs to the first region it is in.
+1. The lungs are estimated by ``lung_field``.
+2. Text is small, much brighter than its surroundings, and outside the chest.
+3. Corners, border and body are defined by shares of the sides.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["REGIONS", "attribution_shares", "chest_field", "lung_field", "region_codes"]
 
-# A point belongs to the first of these that holds it.
+# A pixel belongs to the first of these regions that contains it.
 REGIONS = ("text", "lungs", "corners", "border", "body")
 
 _BORDER = 0.1  # shares of a side
@@ -27,23 +27,23 @@ _CORNER = 0.2
 
 
 def attribution_shares(maps: ArrayLike, images: ArrayLike) -> "pd.DataFrame":
-    """Say how much of the evidence for a class lies in each region of the image.
+    """Compute the share of the evidence for a class in each region of the image.
 
     Parameters
     ----------
     maps : ndarray of shape (n_images, height, width)
-        Heat maps; what is negative counts as nothing.
+        Heat maps; negative values are ignored.
     images : ndarray of shape (n_images, height, width, channels)
         The images as the classifier sees them.
 
     Returns
     -------
     shares : DataFrame of shape (n_images, 5)
-        Shares of each map's sum, which add up to 1; NaN where a map has no evidence for the
-        class. The columns: "text", bright strokes outside the lungs, as of burnt-in letters and
-        lead markers; "lungs", by :func:`lung_field`; "corners", squares of a fifth of the sides;
-        "border", a tenth of the sides wide; "body", all else. A point belongs to the first that
-        holds it.
+        Shares of each map's sum, which add up to 1; NaN if a map has no evidence for the class.
+        The columns are "text", bright strokes outside the chest, such as burnt-in letters and lead
+        markers; "lungs", by :func:`lung_field`; "corners", squares of a fifth of the sides;
+        "border", a tenth of the sides wide; and "body", the rest. A pixel belongs to the first
+        region that contains it.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def attribution_shares(maps: ArrayLike, images: ArrayLike) -> "pd.DataFrame":
     maps, images = np.asarray(maps), np.asarray(images)
     if maps.shape != images.shape[:3]:
         raise ValueError(
-            f"maps of shape {maps.shape} do not fit images of shape {images.shape}; expected "
+            f"maps have shape {maps.shape}, but images of shape {images.shape} need maps of shape "
             f"{images.shape[:3]}."
         )
     codes = region_codes(images)
@@ -78,7 +78,7 @@ def attribution_shares(maps: ArrayLike, images: ArrayLike) -> "pd.DataFrame":
 
 
 def region_codes(images: Any) -> NDArray[np.intp]:
-    """Number the region of each pixel by its place in REGIONS, (n_images, height, width)."""
+    """Find the index in REGIONS of the region of each pixel, (n_images, height, width)."""
     lungs = lung_field(images)
     height, width = lungs.shape[1:]
     from_side = np.minimum.outer(_from_side(height), np.full(width, 1.0))
@@ -92,6 +92,6 @@ def region_codes(images: Any) -> NDArray[np.intp]:
 
 
 def _from_side(length: int) -> NDArray[np.float64]:
-    """How far each pixel's centre is from the nearer end, as a share of the length."""
+    """Compute the distance of each pixel from the nearer end, as a share of the length."""
     place = (np.arange(length) + 0.5) / length
     return np.minimum(place, 1.0 - place)

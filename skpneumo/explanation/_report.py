@@ -1,4 +1,4 @@
-"""Report on whether a model looks at the lungs."""
+"""Examine whether a model looks at the lungs."""
 
 import warnings
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ from skpneumo.explanation._markup import remaining_table, verdict_html
 from skpneumo.explanation._methods import METHODS, maps_by
 from skpneumo.explanation._model import ImageModel, require_target, take_apart
 from skpneumo.explanation._randomization import map_similarity, with_random_weights
-from skpneumo.explanation._region_swap import transplant_effects
+from skpneumo.explanation._region_swap import swap_effects
 from skpneumo.explanation._regions import attribution_shares
-from skpneumo.explanation._remaining import remaining_figures
+from skpneumo.explanation._remaining import remaining_metrics
 from skpneumo.explanation._verdict import MEASURES, judge, measures_of
 from skpneumo.fitted import positive_label
 from skpneumo.loading import ImageArray
@@ -43,27 +43,27 @@ class ExplanationReport:
     Attributes
     ----------
     frame : DataFrame
-        A row for each image: path (where known), positive (the truth), probability, called
-        (whether it was called positive), outcome ("TP", "FP", "FN", "TN"); text, lungs,
-        corners, border, body, the shares of the evidence for the class that lie there;
-        deletion_area, insertion_area; chest_effect and surroundings_effect, by how much another
-        chest, or other surroundings, move the log odds from negative to positive donors; and
-        similarity, the rank correlation of the map with that of the same network with random
-        weights (NaN where it was not computed).
+        A row for each image: path (if known), positive (the truth), probability, called (whether
+        it was predicted positive), outcome ("TP", "FP", "FN", "TN"); text, lungs, corners, border,
+        body, the shares of the evidence for the class in these regions; deletion_area,
+        insertion_area; chest_effect and surroundings_effect, the difference in log odds between
+        positive and negative donors of the chest, or of the surroundings; and similarity, the rank
+        correlation of the map with that of the same network with random weights (NaN if it was not
+        computed).
     measures : DataFrame
-        A row for each measure of the model: measure, value, low and high of its 95 % interval,
-        n and n_patients, the images and patients it is a mean over.
+        A row for each measure of the model: measure, value, low and high of its 95 % interval, n
+        and n_patients, the number of images and patients that it is a mean over.
     remaining : DataFrame
-        What is left of AUC, recall and specificity on images of which a part was taken away: a
-        row for each change and metric; images, how they were changed ("as they are", "lungs
-        blacked out", "lungs alone", "frame alone", "text painted out", "text painted in"),
-        metric, value, low and high of its 95 % interval.
+        AUC, recall and specificity on images without some of their parts. A row for each change
+        and metric: images (the change: "as they are", "lungs blacked out", "lungs alone", "frame
+        alone", "text painted out" or "text painted in"), metric, value, low and high of its 95 %
+        interval.
     verdict : {"lungs", "shortcut", "undecided"}
         See :func:`explanation_report`.
     reasons : list of str
-        What the verdict rests on.
+        Reasons for the verdict.
     method : str
-        Whose maps these are.
+        Method of the heat maps.
     """
 
     frame: "pd.DataFrame"
@@ -74,13 +74,13 @@ class ExplanationReport:
     method: str
 
     def summary(self) -> str:
-        """Say it in words.
+        """Summarise the report as text.
 
         Returns
         -------
         text : str
-            The verdict, its reasons, every measure, and what is left of AUC, recall and
-            specificity without parts of the images, with their intervals.
+            The verdict, its reasons, every measure, and AUC, recall and specificity without parts
+            of the images, with their intervals.
         """
         lines = [f"{len(self.frame)} images, maps by {self.method}: {self.verdict}"]
         lines += [f"  {reason}" for reason in self.reasons]
@@ -92,7 +92,7 @@ class ExplanationReport:
                 f"{row.n:>7}{row.n_patients:>10}"
             )
         table = remaining_table(self.remaining)
-        lines += ["", f"{'what is left with':20}" + "".join(f"{name:>22}" for name in table)]
+        lines += ["", f"{'metrics with':20}" + "".join(f"{name:>22}" for name in table)]
         lines += [
             f"{name:20}" + "".join(f"{cell:>22}" for cell in row)
             for name, row in zip(table.index, table.to_numpy(str), strict=True)
@@ -132,24 +132,24 @@ def explanation_report(
     Parameters
     ----------
     estimator : fitted classifier with ``predict_proba``
-        A pipeline from paths or images. Its last images must be chest images, air dark.
+        A pipeline from paths or images. Its last images must be chest images in which air is dark.
     X : array-like of length n_images
-        Paths or images, of patients that the model has not been fitted on; at least two of
-        each class, and better fifty.
+        Paths or images of patients that the model was not fitted on; at least two of each class,
+        and preferably fifty.
     y : array-like of shape (n_images,)
         True labels.
     target : label, default=None
-        The positive class; the second of two by default.
+        The positive class; by default the second of two.
     groups : array-like of shape (n_images,), default=None
         The patient of each image; read from the file names by default.
     method : {"occlusion", "hires_cam", "grad_cam", "grad_cam++", "integrated_gradients", "lime"}
-        Whose maps are examined. Occlusion, the default, explains any classifier.
+        Method of the heat maps. Occlusion, the default, explains any classifier.
     n_donors : int, default=2
-        Images of either class that each image exchanges chest and surroundings with.
+        Number of images of each class to exchange chest and surroundings with.
     random_state : int, RandomState instance or None, default=0
-        Source of the exchanges, the random weights and the bootstrap.
+        Seed of the exchanges, the random weights and the bootstrap.
     batch_size : int, default=256
-        Images at a time.
+        Number of images at a time.
 
     Returns
     -------
@@ -158,47 +158,45 @@ def explanation_report(
     Raises
     ------
     ValueError
-        If the classifier is none that ``method`` can explain, a class has fewer than two
-        images, or labels and images do not fit.
+        If ``method`` cannot explain the classifier, a class has fewer than two images, or the
+        numbers of labels and images differ.
 
     Notes
     -----
-    **The verdict.** A model is a "shortcut" if one of these holds:
+    **The verdict.** The verdict is "shortcut" if one of these holds:
 
     - more than half of the evidence for the positive class lies in burnt-in text, corners and
-      border, in the mean over the images that it calls positive;
-    - more than a quarter of what tells the classes apart comes from outside the chest: when
+      border, on average over the images predicted positive;
+    - more than a quarter of the difference between the classes comes from outside the chest: if
       each image gets the chests of positive and of negative images, and then their surroundings,
-      the surroundings move its log odds by more than a quarter of what both do together; or
-    - it tells the classes where there are no lungs to see: the interval of its AUC lies above
-      0.8 with the lungs blacked out, or above 0.65 with the outer tenth alone.
+      the effect of the surroundings on its log odds is more than a quarter of the total effect; or
+    - the model separates the classes without lungs: the interval of its AUC lies above 0.8 with
+      the lungs blacked out, or above 0.65 with the outer tenth alone.
 
-    It is "undecided" if neither chests nor surroundings surely move it the right way, both
-    intervals reaching down to zero, for then it tells the classes apart by neither: such a model
-    has learned nothing that could be convicted or cleared; and so is a model that would be
-    "lungs", but decides no better than guessing (:func:`~skpneumo.evaluation.why_useless`). Else
-    it is "lungs".
+    It is "undecided" if the intervals of both effects, of chests and of surroundings, reach down
+    to zero, because then the model uses neither to separate the classes. It is also "undecided" if
+    it would be "lungs", but the model decides no better than guessing
+    (:func:`~skpneumo.evaluation.why_useless`). Otherwise it is "lungs".
 
-    The first looks at single images, the others at the classes, and so they also find a mark
-    that only normal images bear. The third finds what changes the whole image, such as its
-    exposure. None finds what lies within the lungs, such as a tube or an electrode.
+    The first criterion looks at single images, the others at classes, so these also find a mark
+    that only normal images have. The third also finds differences of the whole image, such as its
+    exposure. None finds a shortcut within the lungs, such as a tube or an electrode.
 
-    **What is left.** ``remaining`` has AUC, recall and specificity, decided as before, with the
-    lungs blacked out, with the lungs alone, with the outer tenth alone, with burnt-in text painted
-    out, and with the same text painted into two corners of every image. What was taken away is as
-    black as the blackest pixel. The lungs are those of :func:`lung_field`, which lie a few
-    percent beside the true ones; that is why 0.8 may be left without them. A network has never
-    seen images like these, so low figures do not prove that it reads the lungs; high ones prove
-    that it need not.
+    **Remaining metrics.** ``remaining`` has AUC, recall and specificity, at the same threshold,
+    with the lungs blacked out, with the lungs alone, with the outer tenth alone, with burnt-in
+    text painted out, and with the same text painted into two corners of every image. Removed parts
+    have the value of the darkest pixel. The lungs are those of :func:`lung_field`, which differ
+    from the true ones by a few percent; so an AUC of 0.8 is accepted without them. As a network
+    has never seen images like these, low values do not prove that it uses the lungs; high values
+    prove that it does not need them.
 
-    **How far to trust the maps.** ``insertion - deletion``, between -1 and 1, says whether the
-    probability follows the pixels that the map puts first (:func:`deletion_insertion`); hidden
-    ones look like the mean of the negative images.
-    ``similarity``, between 0 and 1, compares with maps of the same network with random
-    weights: a map that does not change explains nothing. It is computed for 16 images called
-    positive at most, of networks only.
+    **How far to trust the maps.** ``insertion - deletion``, between -1 and 1, shows whether the
+    probability depends on the most important pixels of the map (:func:`deletion_insertion`);
+    hidden pixels are those of the mean negative image. ``similarity``, between 0 and 1, compares
+    with maps of the same network with random weights: a map that does not change explains nothing.
+    It is computed for at most 16 images predicted positive, and only for networks.
 
-    Intervals are percentiles of a bootstrap of patients. They say nothing about the chance in
+    Intervals are percentiles of a bootstrap of patients. They do not include the randomness of
     training.
 
     Examples
@@ -215,10 +213,10 @@ def explanation_report(
     """
     require_target(estimator, target)
     model, images = take_apart(estimator, X)
-    # From the images, so that files are read and images predicted once.
+    # Predicted from the images, so that files are read only once.
     predictions = predictions_of(
         model.predictor,
-        ImageArray(model.given(images), filenames_of(X), carried_patients(X)),
+        ImageArray(model.to_input(images), filenames_of(X), carried_patients(X)),
         y,
         groups=groups,
         pos_label=positive_label(estimator, target, name="target"),
@@ -236,12 +234,12 @@ def explanation_report(
 
 
 def require_both_classes(positive: NDArray[np.bool_]) -> None:
-    """Refuse images too few of one class to exchange chests with."""
+    """Raise if a class has too few images to exchange chests with."""
     for sign, name in ((True, "positive"), (False, "negative")):
         if np.count_nonzero(positive == sign) < 2:
             raise ValueError(
-                f"y has {np.count_nonzero(positive == sign)} {name} images; at least two of "
-                "each class are needed, and better fifty."
+                f"y has {np.count_nonzero(positive == sign)} {name} images, but at least two of "
+                "each class are needed, and preferably fifty. Add images."
             )
 
 
@@ -256,15 +254,15 @@ def explain_predictions(
     batch_size: int = 256,
     threshold: float | None = None,
 ) -> tuple[ExplanationReport, NDArray[np.float32]]:
-    """Explain images that have been predicted; returns the heat maps as well."""
+    """Explain given predictions; return the report and the heat maps."""
     positive, called, target = predictions.positive, predictions.predicted, predictions.pos_label
     require_both_classes(positive)
     maps = maps_by(method, model, images, target)
-    healthy = images[~positive].mean(axis=0)
+    mean_negative = images[~positive].mean(axis=0)
     curves = deletion_insertion(
-        model, images, maps, target=target, fill=healthy, batch_size=batch_size
+        model, images, maps, target=target, fill=mean_negative, batch_size=batch_size
     )
-    chest, surroundings = transplant_effects(
+    chest, surroundings = swap_effects(
         model,
         images,
         positive,
@@ -290,7 +288,7 @@ def explain_predictions(
         model, images[shown], maps[shown], method, random_state, target
     )
     measures = measures_of(frame, predictions.patient, random_state)
-    remaining = remaining_figures(model, images, predictions, random_state, threshold)
+    remaining = remaining_metrics(model, images, predictions, random_state, threshold)
     verdict, reasons = judge(measures, remaining)
     if useless := _why_useless(predictions):
         verdict = "undecided" if verdict == "lungs" else verdict
@@ -299,9 +297,9 @@ def explain_predictions(
 
 
 def _why_useless(predictions: Predictions) -> str:
-    """Why no verdict may praise the model: it decides no better than guessing."""
+    """Explain why the model is useless, so that the verdict cannot be "lungs"; "" if it is not."""
     with warnings.catch_warnings():
-        # What is undefined, and of whom most images are, is for evaluations to say.
+        # Evaluations warn about undefined metrics and dominant patients.
         warnings.simplefilter("ignore", UndefinedMetricWarning)
         warnings.simplefilter("ignore", DominantPatientWarning)
         frame = evaluate_predictions(
@@ -329,5 +327,5 @@ def _similarity(
 ) -> NDArray[np.float64] | float:
     if not len(images) or not model.is_of_networks:
         return np.nan
-    untaught = with_random_weights(model, rng)
-    return map_similarity(maps, maps_by(method, untaught, images, target))
+    random_network = with_random_weights(model, rng)
+    return map_similarity(maps, maps_by(method, random_network, images, target))

@@ -1,4 +1,4 @@
-"""Images at their own resolution, and the part of each that a classifier sees."""
+"""Read images at their own resolution, and find the part of each that a classifier sees."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,17 +19,17 @@ __all__ = ["SourceImage", "source_images"]
 
 @dataclass(frozen=True)
 class SourceImage:
-    """An X-ray, and the part of it that the classifier sees.
+    """An image, and the part of it that the classifier sees.
 
     Attributes
     ----------
     pixels : ndarray of shape (height, width, channels)
         The image at its own resolution.
     place : tuple of (left, right, bottom, top)
-        The edges, in pixels of the image, of the image that the classifier sees; beyond the image
-        where bars were added. Matplotlib's order.
+        Edges of the part that the classifier sees, in pixels and matplotlib's order. They lie
+        outside the image if it was padded.
     name : str
-        Its file name, or the number of the row.
+        File name, or number of the row.
     """
 
     pixels: NDArray[Any]
@@ -38,11 +38,10 @@ class SourceImage:
 
 
 def source_images(estimator: Any, X: Any) -> list[SourceImage]:
-    """Read the images at their own resolution; arrays of images are used as they are.
+    """Read images at their own resolution; arrays of images are used unchanged.
 
-    Of the steps before the classifier, :class:`~skpneumo.ImageLoader` and
-    :class:`~skpneumo.BorderCropper` are known to move pixels; others are taken to leave them
-    where they are.
+    Of the steps before the classifier, only :class:`~skpneumo.ImageLoader` and
+    :class:`~skpneumo.BorderCropper` are assumed to move pixels.
     """
     steps = transformers_of(estimator)
     names = names_of(X, np.arange(len(X)))
@@ -67,7 +66,7 @@ _WHOLE: _Shares = (0.0, 0.0, 1.0, 1.0)
 
 
 def _seen_shares(steps: list[Any], X: Any) -> list[_Shares]:
-    """What of each loaded image is left after its borders have been cropped."""
+    """Find the part of each loaded image that remains after its borders are cropped."""
     seen = [_WHOLE] * len(X)
     if not any(isinstance(step, BorderCropper) for step in steps):
         return seen
@@ -85,7 +84,7 @@ def _seen_shares(steps: list[Any], X: Any) -> list[_Shares]:
 
 
 def _read(path: str, loader: ImageLoader) -> tuple[NDArray[np.uint8], _Shares]:
-    """The image in full, and the place of the loaded image on it."""
+    """Read the image at full resolution, and locate the loaded image on it."""
     size = _size_of(path)
     if size is None:
         (pixels,) = np.asarray(loader.transform([path]))
@@ -102,7 +101,7 @@ def _read(path: str, loader: ImageLoader) -> tuple[NDArray[np.uint8], _Shares]:
     scaled_width, scaled_height = scaled_size(width, height, target, loader.resize)
     left, top = (target[1] - scaled_width) / 2, (target[0] - scaled_height) / 2
     if loader.resize == "pad":
-        # Bars are whole pixels: the one above, or on the left, may be a pixel less.
+        # Padding is in whole pixels: the upper or left bar may be one pixel narrower.
         left, top = np.floor(left), np.floor(top)
     return pixels, (
         -left / scaled_width,
@@ -113,7 +112,7 @@ def _read(path: str, loader: ImageLoader) -> tuple[NDArray[np.uint8], _Shares]:
 
 
 def _size_of(path: str) -> tuple[int, int] | None:
-    """Height and width of the upright image; None for formats that are not known."""
+    """Read the height and width of the upright image; None for unknown formats."""
     try:
         return image_size(path)
     except ValueError:
@@ -121,7 +120,7 @@ def _size_of(path: str) -> tuple[int, int] | None:
 
 
 def _within(outer: _Shares, inner: _Shares) -> _Shares:
-    """Shares of a part of a part."""
+    """Convert shares of a part to shares of the whole."""
     left, top, right, bottom = outer
     width, height = right - left, bottom - top
     return (

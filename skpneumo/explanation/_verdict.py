@@ -1,4 +1,4 @@
-"""Summarise the measures of a report, and reach a verdict."""
+"""Average the measures of a report, and reach a verdict."""
 
 from typing import TYPE_CHECKING
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 __all__ = ["MEASURES", "judge", "measures_of"]
 
-# In simulations (benchmarks/explanation_conviction.py) models that use the lungs stay
-# well below both, and models that use a marker are well above at least one of them.
+# In simulations (benchmarks/explanation_conviction.py) models that use the lungs are well below
+# both limits, and models that use a marker are well above at least one.
 _MOST_ON_THE_EDGE = 0.5
 _MOST_FROM_OUTSIDE = 0.25
-# What may be left of the AUC. Opacities reach a little beyond the estimated lungs.
+# Largest accepted AUC. Opacities extend slightly beyond the estimated lungs.
 _MOST_LEFT = {"lungs blacked out": 0.8, "frame alone": 0.65}
 
 MEASURES = {
@@ -77,7 +77,7 @@ def measures_of(
 
 
 def _columns(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """What is averaged: of the images called positive, and effects of each class by itself."""
+    """Select the values to average: of images predicted positive, and the effects by class."""
     called = frame[list(REGIONS)].assign(
         **{
             "edge": frame[_EDGE].sum(axis=1, skipna=False),
@@ -93,7 +93,7 @@ def _columns(frame: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def _with_both_classes(means: "pd.DataFrame") -> "pd.DataFrame":
-    """Let the classes count alike, however many images they have."""
+    """Average the effects over both classes with equal weight."""
     for effect in _EFFECTS:
         means[effect] = (means.pop(f"{effect} True") + means.pop(f"{effect} False")) / 2
     chest, surroundings = (means[effect].clip(lower=0.0) for effect in _EFFECTS)
@@ -102,7 +102,7 @@ def _with_both_classes(means: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def judge(measures: "pd.DataFrame", remaining: "pd.DataFrame") -> tuple[str, list[str]]:
-    """Reach a verdict; also return what it rests on."""
+    """Reach a verdict, and return its reasons."""
     measures = measures.set_index("measure")
     value = measures["value"]
     edge, outside = value.get("edge"), value.get("from outside")
@@ -117,27 +117,28 @@ def judge(measures: "pd.DataFrame", remaining: "pd.DataFrame") -> tuple[str, lis
             f"{outside:.0%} of the difference between the classes comes from outside the chest "
             f"(limit {_MOST_FROM_OUTSIDE:.0%})"
         )
-    tells_without_lungs, said = _left_without_lungs(remaining)
+    separates_without_lungs, said = _without_lungs(remaining)
     reasons += said
-    if tells_without_lungs:
+    if separates_without_lungs:
         return "shortcut", reasons
     if not (measures["low"].reindex(list(_EFFECTS)) > 0.0).any():
         return "undecided", [
             *reasons,
-            "neither other chests nor other surroundings surely move the log odds the right way",
+            "the intervals of the effects of other chests and of other surroundings both reach "
+            "zero",
         ]
     if (edge or 0.0) > _MOST_ON_THE_EDGE or (outside or 0.0) > _MOST_FROM_OUTSIDE:
         return "shortcut", reasons
     return "lungs", reasons
 
 
-def _left_without_lungs(remaining: "pd.DataFrame") -> tuple[bool, list[str]]:
-    """Whether surely more of the AUC is left than may be, and how much is."""
+def _without_lungs(remaining: "pd.DataFrame") -> tuple[bool, list[str]]:
+    """Tell whether the AUC without lungs is above its limits, and write its values."""
     auc = remaining[remaining["metric"].eq("AUC")].set_index("images")
     reasons, too_much = [], False
     for name, limit in _MOST_LEFT.items():
         row = auc.loc[name]
         too_much |= bool(row["low"] > limit)
         figure = with_interval(row["value"], row["low"], row["high"], form=".2f")
-        reasons.append(f"AUC {figure} is left with {name} (limit {limit:.2f})")
+        reasons.append(f"the AUC with {name} is {figure} (limit {limit:.2f})")
     return too_much, reasons

@@ -1,8 +1,9 @@
-"""Fitted estimators as files that hold data alone: nothing in them runs when they are loaded.
+"""Persistence: save fitted estimators as files that contain only data, and run no code.
 
-A ``.skpneumo`` file is a zip archive of JSON and of arrays in the safetensors format. The types
-in it are named, and made by their constructors; only those of a closed list are. It can carry
-where the model comes from. ``.onnx`` files are for programs without Keras and TensorFlow.
+A ``.skpneumo`` file is a zip archive of JSON, and of arrays in the safetensors format. It names
+types, which are created by their constructors; only those of a closed list are allowed. It can
+also contain the provenance of the model. ``.onnx`` files are for programs without Keras and
+TensorFlow.
 """
 
 import lazy_loader as lazy

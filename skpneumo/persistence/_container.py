@@ -1,7 +1,7 @@
-"""The zip archive of a model: written whole, and read within limits.
+"""Write the zip archive of a model completely, and read it within limits.
 
-Nothing in it is compressed, so that reading never takes more than a few times the size of the
-file, whatever it says. No name in it is used as a path.
+Nothing in it is compressed, so reading a file never needs more memory than a few times its size,
+whatever its contents. No name in it is used as a path.
 """
 
 import hashlib
@@ -21,32 +21,32 @@ from skpneumo._machine import require_memory
 __all__ = ["FORMAT", "PROVENANCE", "ModelArchive", "write_archive"]
 
 FORMAT = 1
-"""The number of the format; it grows by one when an older version could misread a newer file."""
+"""Number of the format; increased if an older version could misread a newer file."""
 
 MANIFEST, MODEL, ARRAYS, PROVENANCE = (
     "manifest.json", "model.json", "arrays.safetensors", "provenance.json",
 )  # fmt: skip
 
-_LARGEST_FILE = 4 * 10**9  # bytes; the largest backbone of Keras takes 1.4e9
+_LARGEST_FILE = 4 * 10**9  # bytes; the largest backbone of Keras needs 1.4e9
 _LARGEST_DIRECTORY = 1024
-# Each is text of a known kind: how many bytes, how many entries.
+# Largest number of bytes and of entries of each text member.
 _LIMITS = {
     MANIFEST: (10**4, 200),
     MODEL: (4 * 10**6, 3 * 10**5),
     PROVENANCE: (16 * 10**6, 10**6),
 }
-# Of the file: its members, the arrays, and a copy of one of them.
+# Copies of the file in memory: its members, the arrays, and a copy of an array.
 _COPIES = 3
 
-# What is at the end of a zip archive, APPNOTE.TXT 4.3.15 and 4.3.16.
+# Records at the end of a zip archive, APPNOTE.TXT 4.3.15 and 4.3.16.
 _END, _END_SIZE = b"PK\x05\x06", 22
 _LONG_END, _LONG_END_SIZE = b"PK\x06\x07", 20
-# What reading an archive raises where it is damaged, RuntimeError where it is encrypted.
+# Errors raised by reading a damaged archive; RuntimeError if it is encrypted.
 _DAMAGE = (
     zipfile.BadZipFile, ArithmeticError, EOFError, LookupError, OSError, RuntimeError, ValueError,
     struct.error,
 )  # fmt: skip
-# One date for all files: the same model is the same bytes.
+# A constant date, so that the same model gives the same bytes.
 _DATE = (1980, 1, 1, 0, 0, 0)
 
 
@@ -62,7 +62,7 @@ def write_archive(
     Raises
     ------
     ValueError
-        If a part of it is larger than what is read again.
+        If a member is larger than the limits of reading.
     """
     from safetensors.numpy import save
 
@@ -75,7 +75,7 @@ def write_archive(
         "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in members.items()},
     }
     if (n_bytes := sum(map(len, members.values()))) > _LARGEST_FILE:
-        raise ValueError(f"the model takes {n_bytes / 1e9:.2g} GB; a file has at most 4 GB")
+        raise ValueError(f"the model has {n_bytes / 1e9:.2g} GB, but a file can have at most 4 GB")
     with (
         atomic_write(path, "wb") as file,
         zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=False) as archive,
@@ -97,7 +97,7 @@ def _json_of(content: Any, name: str) -> bytes:
 
 
 class ModelArchive:
-    """The members of an archive, checked against their digests as they are read.
+    """The members of an archive, checked against their digests.
 
     Parameters
     ----------
@@ -109,16 +109,16 @@ class ModelArchive:
     OSError
         If there is no such file.
     ValueError
-        If it is no archive of a model, or one of a later format.
+        If it is not an archive of a model, or has a later format.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe is waited for, a device has no end
+        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe may block, and a device has no end
             raise ValueError("it is not a regular file")
         with open(path, "rb") as file:
             n_bytes = os.fstat(file.fileno()).st_size
             if n_bytes > _LARGEST_FILE:
-                raise ValueError(f"it has {n_bytes / 1e9:.2g} GB; at most 4 GB are read")
+                raise ValueError(f"it has {n_bytes / 1e9:.2g} GB, but at most 4 GB are read")
             require_memory(_COPIES * n_bytes, "Loading the model", "Close other programs.")
             data = file.read(n_bytes)
         _check_directory(data)
@@ -135,7 +135,7 @@ class ModelArchive:
         digests = manifest["sha256"]
         for name, content in self._members.items():
             if name != MANIFEST and hashlib.sha256(content).hexdigest() != digests.get(name):
-                raise ValueError(f"it is damaged: {name} is not what its digest says")
+                raise ValueError(f"it is damaged: {name} does not match its digest")
 
     @property
     def model(self) -> Any:
@@ -144,17 +144,17 @@ class ModelArchive:
 
     @property
     def provenance(self) -> Any:
-        """What the file says of where the model comes from; None if it says nothing."""
+        """The provenance of the model; None if there is none."""
         return self._json(PROVENANCE) if PROVENANCE in self._members else None
 
     def arrays(self) -> Arrays:
-        """The arrays, each in memory of its own."""
+        """Load the arrays, each into its own memory."""
         from safetensors import SafetensorError
         from safetensors.numpy import load
 
         try:
             arrays = load(self._members[ARRAYS])
-            # Aligned, and writable as after a fit.
+            # The copies are aligned, and writable as after a fit.
             return {name: array.copy() for name, array in arrays.items()}
         except (SafetensorError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"its arrays cannot be read: {error}") from error
@@ -165,10 +165,10 @@ class ModelArchive:
 
 
 def _check_directory(data: bytes) -> None:
-    """Refuse a directory of more entries than a model has, before any is parsed."""
+    """Raise if the directory has more entries than a model, before any is parsed."""
     end = data[-_END_SIZE:]
     if len(data) < _END_SIZE or not data.startswith(b"PK\x03\x04") or not end.startswith(_END):
-        raise ValueError("it is no .skpneumo file, or not the whole of one")
+        raise ValueError("it is not a .skpneumo file, or is incomplete")
     before = data[-_END_SIZE - _LONG_END_SIZE : -_END_SIZE]
     n_entries = int.from_bytes(end[10:12], "little")
     n_bytes = int.from_bytes(end[12:16], "little")
@@ -181,21 +181,21 @@ def _check_directory(data: bytes) -> None:
 
 
 class _Refused(ValueError):
-    """The archive can be read, but is not that of a model."""
+    """The archive can be read, but is not one of a model."""
 
 
 def _check_members(entries: list[zipfile.ZipInfo], n_bytes: int) -> None:
     names = [entry.filename for entry in entries]
     needed = {MANIFEST, MODEL, ARRAYS}
     if len(set(names)) < len(names) or not needed <= set(names) <= {*needed, PROVENANCE}:
-        raise _Refused(f"it is no .skpneumo file: it has the members {sorted(names)}")
+        raise _Refused(f"it is not a .skpneumo file: it has the members {sorted(names)}")
     for entry in entries:
         if entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size:
-            raise _Refused(f"{entry.filename} in it is compressed, which no model is")
+            raise _Refused(f"{entry.filename} in it is compressed, which model files never are")
         most = _LIMITS.get(entry.filename, (n_bytes, 0))[0]
         if entry.file_size > most:
             raise _Refused(
-                f"{entry.filename} in it has {entry.file_size} bytes; at most {most} are read"
+                f"{entry.filename} in it has {entry.file_size} bytes, but at most {most} are read"
             )
     if sum(entry.file_size for entry in entries) > n_bytes:
         raise _Refused("its members are larger than the file")

@@ -1,7 +1,7 @@
-"""Estimators as a table of objects: each with its type, its parameters and what fit has set.
+"""Encode estimators as a table of objects with their type, parameters and fitted attributes.
 
-An object names those before it that it holds, so that what several share is stored once and is
-shared again after loading, and no object can hold itself.
+An object refers to earlier objects, so that shared ones are stored once and are shared again after
+loading, and no object can contain itself.
 """
 
 import inspect
@@ -26,45 +26,45 @@ from skpneumo.persistence._registry import NAMES, OPTIMIZERS, rules_of
 __all__ = ["PROVENANCE_ATTRIBUTE", "decode_model", "encode_model"]
 
 PROVENANCE_ATTRIBUTE = "provenance_"
-"""Where a loaded model has what its file says of where it comes from."""
+"""Attribute of a loaded model with the provenance of its file."""
 
-_OF_CALLBACKS = ("_skl_", "_parent_callback_ctx")
-_OF_SKLEARN = "_sklearn_version"
-# An object that holds the one before it twice, and so on, is walked through 2 ** n times.
+_CALLBACK_PREFIXES = ("_skl_", "_parent_callback_ctx")
+_SKLEARN_VERSION = "_sklearn_version"
+# A chain of n objects that each contain the previous one twice would be traversed 2 ** n times.
 _MOST_OBJECTS, _DEEPEST = 1000, 50
 _MOST_OPTIMIZERS = 100
 _MOST_JOBS = 1024
 
 _METHODS = ("predict_proba", "decision_function", "predict")
-# What estimators raise where a value is of a kind that no fit has set.
-_NONSENSE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError)
+# Errors of estimators with attributes of a kind that no fit sets.
+_WRONG_KIND_ERRORS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError)
 
-_REMEDY = "joblib.dump saves it; that is a pickle, which runs code when it is loaded"
+_REMEDY = "joblib.dump can save it, as a pickle, which runs code when it is loaded"
 
 
 def encode_model(estimator: Any) -> tuple[Any, Arrays]:
-    """Write an estimator as what JSON can hold, and arrays.
+    """Encode an estimator as JSON content and arrays.
 
     Raises
     ------
     TypeError
-        If it holds what cannot be written.
+        If it contains something that cannot be encoded.
     """
     encoder = _ModelEncoder(estimator)
     try:
         model = encoder.encode(estimator, type(estimator).__name__)
     except TypeError as error:
-        raise TypeError(f"A .skpneumo file cannot hold this model: {error}.") from error
+        raise TypeError(f"A .skpneumo file cannot store this model: {error}.") from error
     return {"objects": encoder.objects, "model": model}, encoder.arrays
 
 
 def decode_model(structure: Any, arrays: Arrays, versions: Mapping[str, str]) -> Any:
-    """Build the estimator again, and check that it is fitted.
+    """Rebuild an estimator, and check that it is fitted.
 
     Raises
     ------
     ValueError
-        If the structure is not what :func:`encode_model` gives.
+        If the structure is not a result of :func:`encode_model`.
     """
     if not isinstance(structure, dict) or not isinstance(structure.get("objects"), list):
         raise ValueError("it holds no objects")
@@ -76,15 +76,15 @@ def decode_model(structure: Any, arrays: Arrays, versions: Mapping[str, str]) ->
         check_is_fitted(model)
     except NotFittedError as error:
         raise ValueError(f"it holds a {type(model).__name__} that has not been fitted") from error
-    except _NONSENSE as error:
-        raise ValueError(f"it holds a {type(model).__name__} that is none ({error!r})") from error
+    except _WRONG_KIND_ERRORS as error:
+        raise ValueError(f"it holds a malformed {type(model).__name__} ({error!r})") from error
     if decoder.of_sklearn:
         _compare_versions(versions)
     return model
 
 
 class _ModelEncoder(Encoder):
-    """Writes estimators, and what their parameters hold."""
+    """Encodes estimators and their parameters."""
 
     def __init__(self, model: Any) -> None:
         super().__init__(NAMES)
@@ -99,7 +99,7 @@ class _ModelEncoder(Encoder):
             return self._encode_named_tuple(value, place)
         if isinstance(value, BaseSearchCV):
             raise TypeError(
-                f"{place} is a {type(value).__name__}, a search; save its best_estimator_"
+                f"{place} is a {type(value).__name__}, a search. Save its best_estimator_ instead"
             )
         if type(value) is _Scorer:
             parts = (value._score_func, value._sign > 0, value._response_method, value._kwargs)
@@ -109,7 +109,7 @@ class _ModelEncoder(Encoder):
         if name is None:
             raise TypeError(
                 f"{place} is a {kind.__module__}.{kind.__qualname__}, which is not on the list of "
-                f"types. {_REMEDY}"
+                f"allowed types. {_REMEDY}"
             )
         if name in OPTIMIZERS:
             return {"keras": [name, self.encode(self._configuration(value), place)]}
@@ -126,7 +126,7 @@ class _ModelEncoder(Encoder):
         for key, values in rules.required.items():
             if _function_name(held[key]) not in values:
                 raise TypeError(
-                    f"{place}.{key} is {held[key]!r}, which no file can hold. {_REMEDY}"
+                    f"{place}.{key} is {held[key]!r}, which a file cannot store. {_REMEDY}"
                 )
         parameters = {
             key: self.encode(entry, f"{place}.{key}")
@@ -135,15 +135,15 @@ class _ModelEncoder(Encoder):
         }
         entry: dict[str, Any] = {"type": name, "parameters": parameters}
         if isinstance(value, BaseEstimator) and not rules.stateless:
-            # It leaves out what the estimator itself does not pickle.
+            # Leaves out attributes that the estimator itself does not pickle.
             state = value.__getstate__()
             entry["state"] = {
                 key: self.encode(content, f"{place}.{key}")
                 for key, content in state.items()
                 if key not in held
                 and key not in rules.without
-                and key != _OF_SKLEARN
-                and not key.startswith(_OF_CALLBACKS)
+                and key != _SKLEARN_VERSION
+                and not key.startswith(_CALLBACK_PREFIXES)
                 and not (key == PROVENANCE_ATTRIBUTE and value is self._model)
             }
         return entry
@@ -155,7 +155,7 @@ class _ModelEncoder(Encoder):
         return {"named": [name, [self.encode(each, place) for each in value]]}
 
     def _configuration(self, value: Any) -> dict[str, Any]:
-        """What Keras says of an optimizer, with a schedule of its rate as an object."""
+        """Get the configuration of an optimizer, with a schedule of its rate as an object."""
         configuration = value.get_config()
         rate = configuration.get("learning_rate")
         if isinstance(rate, dict):
@@ -164,7 +164,7 @@ class _ModelEncoder(Encoder):
 
 
 class _ModelDecoder(Decoder):
-    """Makes estimators by their constructors, and sets what fit had set."""
+    """Creates estimators by their constructors, and sets their fitted attributes."""
 
     def __init__(self, arrays: Arrays, entries: list[Any]) -> None:
         super().__init__(NAMES, arrays)
@@ -180,33 +180,36 @@ class _ModelDecoder(Decoder):
         self._sizes: list[tuple[int, int]] = []
         self._n_optimizers = 0
         if len(entries) > _MOST_OBJECTS:
-            raise ValueError(f"it holds {len(entries)} objects; at most {_MOST_OBJECTS} are read")
+            raise ValueError(
+                f"it holds {len(entries)} objects, but at most {_MOST_OBJECTS} are read"
+            )
         for entry in entries:
             self._size, self._depth = 1, 1
             try:
                 self._objects.append(self._decode_object(entry))
-            except _NONSENSE as error:
-                raise ValueError(f"it holds an object that is none ({error!r})") from error
+            except _WRONG_KIND_ERRORS as error:
+                raise ValueError(f"it holds a malformed object ({error!r})") from error
             self._sizes.append((self._size, self._depth))
 
     def _decode_reference(self, content: Any) -> Any:
         if type(content) is not int or not 0 <= content < len(self._objects):
-            raise ValueError(f"it holds a reference to the object {content!r}, which is not there")
+            raise ValueError(f"it refers to an object {content!r}, which does not exist")
         size, depth = self._sizes[content]
         self._size, self._depth = self._size + size, max(self._depth, 1 + depth)
         if self._size > _MOST_OBJECTS or self._depth > _DEEPEST:
             raise ValueError(
-                f"it holds more than {_MOST_OBJECTS} estimators in one another, or {_DEEPEST} deep"
+                f"it holds more than {_MOST_OBJECTS} nested estimators, or nests them {_DEEPEST} "
+                "deep"
             )
         return self._objects[content]
 
     def _decode_object(self, entry: Any) -> Any:
         if not isinstance(entry, dict) or not entry.keys() <= {"type", "parameters", "state"}:
-            raise ValueError("it holds an object that is none")
+            raise ValueError("it holds a malformed object")
         name: Any = entry.get("type")
         made = self.registry.find(name)
         if not isinstance(made, type):
-            raise ValueError(f"it holds an object of {name!r}, which is no type")
+            raise ValueError(f"it holds an object of {name!r}, which is not a type")
         parameters = self._decode_names(entry.get("parameters"), f"parameters of {name}")
         _check_parameters(name, parameters)
         try:
@@ -214,13 +217,13 @@ class _ModelDecoder(Decoder):
             if hasattr(value, "_parameter_constraints"):
                 value._validate_params()
         except (TypeError, ValueError) as error:
-            raise ValueError(f"it holds a {name} of wrong parameters: {error}") from error
+            raise ValueError(f"it holds a {name} with wrong parameters: {error}") from error
         state = self._decode_names(entry.get("state", {}), f"attributes of {name}")
         self.of_sklearn |= made.__module__.startswith("sklearn.")
         if isinstance(value, BaseEstimator):
             _set_state(value, name, state)
         elif state:
-            raise ValueError(f"it holds a {name} with attributes, which has none")
+            raise ValueError(f"it holds a {name} with attributes, which this type does not have")
         return value
 
     def _decode_names(self, content: Any, what: str) -> dict[str, Any]:
@@ -253,7 +256,7 @@ class _ModelDecoder(Decoder):
         name, entries = content
         made = self.registry.find(name)
         if not (isinstance(made, type) and issubclass(made, tuple)):
-            raise ValueError(f"it holds a {name!r}, which is no named tuple")
+            raise ValueError(f"it holds a {name!r}, which is not a named tuple")
         return made(*[self.decode(entry) for entry in entries])
 
 
@@ -269,7 +272,7 @@ def _same(value: Any, other: Any) -> bool:
 
 
 def _function_name(value: Any) -> str | None:
-    """The name of a function that a file may hold, None for None, and "" for anything else."""
+    """Get the name of a function that a file may contain, None for None, and "" for others."""
     return None if value is None else NAMES.name_of(value) or ""
 
 
@@ -287,14 +290,16 @@ def _check_parameters(name: str, parameters: dict[str, Any]) -> None:
     ]
     if wrong:
         key = wrong[0]
-        raise ValueError(f"it sets {key} of a {name} to {parameters[key]!r}, which no file may")
+        raise ValueError(f"it sets {key} of a {name} to {parameters[key]!r}, which is not allowed")
     jobs = parameters.get("n_jobs")
     if isinstance(jobs, int) and abs(jobs) > _MOST_JOBS:
-        raise ValueError(f"it sets n_jobs of a {name} to {jobs}")
+        raise ValueError(
+            f"it sets n_jobs of a {name} to {jobs}, but at most {_MOST_JOBS} is allowed"
+        )
 
 
 def _set_state(value: Any, name: str, state: dict[str, Any]) -> None:
-    """Set what fit had set, as unpickling would, but nothing that the type itself defines."""
+    """Set fitted attributes, as unpickling would, but none that the type itself defines."""
     parameters = value.get_params(deep=False)
     wrong = [
         key
@@ -305,15 +310,15 @@ def _set_state(value: Any, name: str, state: dict[str, Any]) -> None:
         or hasattr(type(value), key)
     ]
     if wrong:
-        raise ValueError(f"it sets {wrong[0]!r} of a {name}, which is no attribute of a fit")
+        raise ValueError(f"it sets {wrong[0]!r} of a {name}, which is not a fitted attribute")
     if rules_of(name).stateless and state:
-        raise ValueError(f"it sets attributes of a {name}, of which no file has any")
+        raise ValueError(f"it sets attributes of a {name}, which is saved without any")
     if type(value).__module__.startswith("sklearn."):
-        state = {**state, _OF_SKLEARN: sklearn.__version__}
+        state = {**state, _SKLEARN_VERSION: sklearn.__version__}
     value.__setstate__(state)
-    methods = state.get("stack_method_", [])  # which are called by their names
+    methods = state.get("stack_method_", [])  # methods that are called by name
     if not isinstance(methods, list) or not all(method in _METHODS for method in methods):
-        raise ValueError(f"it holds a {name} that stacks by {methods!r}")
+        raise ValueError(f"it holds a {name} that stacks the methods {methods!r}")
     if name == "sklearn.model_selection.TunedThresholdClassifierCV" and "estimator_" in state:
         value._curve_scorer = value._get_curve_scorer()
     check_network(value)
@@ -323,8 +328,8 @@ def _compare_versions(versions: Mapping[str, str]) -> None:
     then, now = versions.get("scikit-learn"), version("scikit-learn")
     if not isinstance(then, str) or then.split(".")[:2] != now.split(".")[:2]:
         warnings.warn(
-            f"The model was saved with scikit-learn {then} and is loaded with {now}: its "
-            "predictions may differ. Compare some, and save it again.",
+            f"The model was saved with scikit-learn {then} and is loaded with {now}, so its "
+            "predictions may differ. Compare some predictions, and save it again.",
             UserWarning,
             stacklevel=4,
         )

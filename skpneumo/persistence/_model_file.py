@@ -1,4 +1,4 @@
-"""Save a fitted estimator to a file, and load it."""
+"""Save fitted estimators to files, and load them."""
 
 import json
 import os
@@ -21,45 +21,44 @@ def save_model(
     *,
     provenance: Mapping[str, Any] | None = None,
 ) -> None:
-    """Save a fitted estimator to a file that holds data alone.
+    """Save a fitted estimator to a file that contains only data.
 
     Parameters
     ----------
     estimator : fitted estimator
-        A pipeline of this package's steps and recipes, one of its classifiers, or what
-        scikit-learn wraps around them: voting, calibration, thresholds, frozen estimators. Its
-        transformers and linear models are saved as well. A search is not: save its
-        ``best_estimator_``.
+        A pipeline of this package's steps and recipes, one of its classifiers, or a wrapper of
+        scikit-learn around them: voting, calibration, thresholds, frozen estimators.
+        scikit-learn's transformers and linear models can be saved as well. Searches cannot: save
+        their ``best_estimator_``.
     path : str or path-like
-        The file, by custom with the suffix ``.skpneumo``. It is written completely or not at all,
-        and replaces what is there.
+        The file, by convention with the suffix ``.skpneumo``. It is written completely or not at
+        all, and replaces an existing file.
     provenance : mapping, default=None
-        Where the model comes from, as what JSON can hold: the data, their digests, hashed
-        patients, figures. :func:`read_provenance` gives it back. None: that which the model was
-        loaded with, if it was.
+        Where the model comes from, in types that JSON supports: the data, digests, hashed
+        patients, results. :func:`read_provenance` reads it. None saves the provenance that the
+        model was loaded with, if any.
 
     Raises
     ------
     sklearn.exceptions.NotFittedError
         If the estimator has not been fitted.
     TypeError
-        If it holds what such a file cannot, such as a search, a step of another package or a
-        function; the error says where. joblib saves those.
+        If it contains something that cannot be saved, such as a search, a step of another package
+        or a function; the error says where. joblib can save these.
     ValueError
-        If ``provenance`` is larger than 16 MB, or holds NaN.
+        If ``provenance`` is larger than 16 MB, or contains NaN.
     OSError
         If the file cannot be written.
 
     See Also
     --------
-    load_model : Loads it.
+    load_model : Loads the file.
 
     Notes
     -----
-    What a fit is configured by and what it has set are saved, callbacks excepted. Paths are not:
-    neither the cache of an :class:`~skpneumo.ImageLoader` nor the ``memory`` of a pipeline nor a
-    file of initial weights is there after loading. What samplers remember of their last draw is
-    not saved either.
+    Parameters and fitted attributes are saved, except callbacks. Paths are not saved: neither the
+    cache of an :class:`~skpneumo.ImageLoader`, nor the ``memory`` of a pipeline, nor a file of
+    initial weights. The last samples of samplers are not saved either.
 
     Examples
     --------
@@ -86,7 +85,7 @@ def save_model(
 
 
 def load_model(path: str | os.PathLike[str]) -> Any:
-    """Load an estimator that :func:`save_model` saved. Nothing in the file runs.
+    """Load an estimator saved by :func:`save_model`, without running code from the file.
 
     Parameters
     ----------
@@ -96,19 +95,19 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     Returns
     -------
     estimator : fitted estimator
-        Its predictions are equal bit for bit to those before it was saved, on a machine of the
-        same kind with the same versions. Where the file says where the model comes from, it has
-        the attribute ``provenance_``.
+        On a machine of the same kind with the same versions, its predictions are bit for bit equal
+        to those before it was saved. If the file contains a provenance, it is the attribute
+        ``provenance_``.
 
     Raises
     ------
     OSError
         If there is no such file, or it cannot be read.
     ValueError
-        If it is no such file, damaged, of a later format, or holds a type that is not on the list.
-        The error names it.
+        If it is not such a file, is damaged, has a later format, or contains a type that is not on
+        the list, which the error names.
     MemoryError
-        If it needs more memory than is free.
+        If it needs more memory than is available.
 
     Warns
     -----
@@ -117,8 +116,8 @@ def load_model(path: str | os.PathLike[str]) -> Any:
 
     See Also
     --------
-    save_model : What can be saved.
-    read_provenance : What the file says of where the model comes from.
+    save_model : Describes what can be saved.
+    read_provenance : Reads only the provenance.
 
     Examples
     --------
@@ -131,7 +130,7 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     ...     n_bytes = path.write_bytes(b"import os")
     ...     load_model(path)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    ValueError: ...model.skpneumo cannot be loaded: it is no .skpneumo file, or not the whole ...
+    ValueError: ...model.skpneumo cannot be loaded: it is not a .skpneumo file, or is incomplete.
     """
     from skpneumo.persistence._estimators import PROVENANCE_ATTRIBUTE, decode_model
 
@@ -147,25 +146,25 @@ def load_model(path: str | os.PathLike[str]) -> Any:
 
 
 def read_provenance(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read what a model's file says of where the model comes from; the model is not loaded.
+    """Read the provenance of a model from its file, without loading the model.
 
     Parameters
     ----------
     path : str or path-like
-        A file of :func:`save_model`.
+        A file saved by :func:`save_model`.
 
     Returns
     -------
     provenance : dict
-        What ``save_model`` was given, empty if it was given nothing. It is the word of whoever
-        wrote the file.
+        The provenance passed to ``save_model``; empty if there was none. It is as trustworthy as
+        the author of the file.
 
     Raises
     ------
     OSError
         If there is no such file, or it cannot be read.
     ValueError
-        If it is no such file, or damaged.
+        If it is not such a file, or is damaged.
 
     Examples
     --------
@@ -186,7 +185,7 @@ def read_provenance(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _shortened(error: ValueError) -> str:
-    """What a file has to say may be long."""
+    """Shorten an error, which may quote a file at length."""
     text = str(error)
     return text if len(text) <= _LONGEST_ERROR else f"{text[:_LONGEST_ERROR]}..."
 
@@ -196,12 +195,12 @@ def _provenance_in(archive: ModelArchive) -> dict[str, Any]:
     if provenance is None:
         return {}
     if not isinstance(provenance, dict):
-        raise ValueError("its provenance is no object of JSON")
+        raise ValueError("its provenance is not a JSON object")
     return provenance
 
 
 def _checked_provenance(provenance: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Copy it as JSON holds it, so that what is read equals what was given."""
+    """Copy the provenance through JSON, and check that it does not change."""
     if provenance is None:
         return None
     try:
@@ -213,8 +212,8 @@ def _checked_provenance(provenance: Mapping[str, Any] | None) -> dict[str, Any] 
         ) from error
     if copied != provenance:
         raise TypeError(
-            "provenance would not be read as it is: JSON has no tuples, and no keys but text. "
-            "Pass lists, and dicts with text as keys."
+            "provenance cannot be saved unchanged, because JSON has no tuples, and only text as "
+            "keys. Pass lists, and dicts with text as keys."
         )
     return copied
 
@@ -224,6 +223,6 @@ def _versions() -> dict[str, str]:
     for name in _PACKAGES:
         try:
             versions[name] = version(name)
-        except PackageNotFoundError:  # TensorFlow has variants by other names
+        except PackageNotFoundError:  # TensorFlow has variants with other names
             continue
     return versions

@@ -1,11 +1,11 @@
-"""The types and functions that a model's file may name: these, and no others.
+"""The closed list of types and functions that a model file may name.
 
-A name is the public one, from which the type is imported. Where it moves, the name in files
-stays, and its place is given in ``_MOVED``. What is private in its package has a name of ours.
+A name is the public one, from which the type is imported. If a type moves, its name in files
+stays, and ``_MOVED`` has its new location. Private types of packages have names of our own.
 
-To let files hold another estimator, add its public name to ``_ESTIMATORS``: its constructor's
-parameters and what its ``fit`` sets must be what :mod:`skpneumo._encoding` writes, or estimators
-that are listed. ``tests/persistence`` asks for an example of each.
+To allow another estimator, add its public name to ``_ESTIMATORS``. Its parameters and fitted
+attributes must be of types that :mod:`skpneumo._encoding` supports, or listed estimators.
+``tests/persistence`` requires an example of each.
 """
 
 from dataclasses import dataclass, field
@@ -28,8 +28,8 @@ _ESTIMATORS = (
     "skpneumo.TransferClassifier",
     "skpneumo.decision.InputGate",
     "skpneumo.decision.PriorShiftClassifier",
-    # Whose predictions are NumPy's on the arrays of a file. What passes them unchecked to C, such
-    # as trees, neighbours and kernel machines, is left out: a file could make it read anywhere.
+    # Estimators that predict by NumPy. Those that pass arrays to C code without checks, such as
+    # trees, neighbours and kernel machines, are left out: a file could make them read any memory.
     "sklearn.calibration.CalibratedClassifierCV",
     "sklearn.decomposition.PCA",
     "sklearn.decomposition.TruncatedSVD",
@@ -102,9 +102,9 @@ OPTIMIZERS = (
         )
     ),
 )  # fmt: skip
-"""Optimizers of Keras and schedules of their rates, made of what their ``get_config`` says."""
+"""Optimizers of Keras and schedules of their rates, created from their ``get_config``."""
 
-# What a threshold is tuned by, or features are selected by.
+# Functions by which a threshold is tuned or features are selected.
 _FUNCTIONS = (
     "sklearn.feature_selection.f_classif",
     "sklearn.feature_selection.mutual_info_classif",
@@ -121,7 +121,7 @@ _FUNCTIONS = (
     "skpneumo.recipes.hog_features",
 )  # fmt: skip
 
-# Name in files -> where it is, for what is private or has moved.
+# Location by the name in files, for types that are private or have moved.
 _MOVED = {
     "skpneumo.decision.LogitClassifier": "skpneumo.decision._logits:LogitClassifier",
     "skpneumo.evaluation.recall": "skpneumo.evaluation._scorers:_recall",
@@ -143,25 +143,25 @@ NAMES = Registry(
     | NETWORK_NAMES
     | _MOVED
 )
-"""Everything that a file may name."""
+"""All types and functions that a file may name."""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What of an estimator a file does not hold.
+    """What a file does not store of an estimator.
 
     Attributes
     ----------
     only : dict of str to tuple
-        Parameters that may be a path or run code, and those of their values that are neither.
-        With another value they are left at their default.
+        Parameters that may be a path or run code, with those of their values that are neither.
+        With any other value they are not stored, and have their default after loading.
     without : set of str
-        Attributes that are made again from others.
+        Attributes that are computed from others.
     stateless : bool
-        Whether what a fit sets has no part in predictions.
+        Whether predictions do not depend on fitted attributes.
     required : dict of str to tuple
-        Parameters that predictions are made by, and those of their values that can be saved: None,
-        or functions by their names.
+        Parameters that predictions depend on, with those of their values that can be saved: None,
+        or names of functions.
     """
 
     only: dict[str, tuple[Any, ...]]
@@ -196,7 +196,7 @@ _RULES = {
 
 
 def rules_of(name: str) -> Rules:
-    """What of a type's instances is not in a file, by its name."""
+    """Get the rules of a type by its name."""
     if name.startswith(("imblearn.over_sampling.", "imblearn.under_sampling.")):
         return Rules({}, stateless=True)
     return _RULES.get(name, Rules({}))

@@ -1,8 +1,8 @@
-"""Whole pipelines by name: the networks of published studies, and this package's own.
+"""Recipes: whole pipelines by name, of published studies and of this package.
 
 A recipe is an unfitted :class:`~skpneumo.Pipeline` from paths to probabilities. Its steps are
-called ``load`` and ``cnn``, and ``balance`` where classes are resampled, so that a grid written
-for one recipe fits the others; ``hog-svm``, which has no network, has ``svm`` in place of ``cnn``.
+called ``load`` and ``cnn``, and ``balance`` if classes are resampled, so that a grid for one
+recipe also fits others; ``hog-svm``, which has no network, has ``svm`` instead of ``cnn``.
 """
 
 import lazy_loader as lazy

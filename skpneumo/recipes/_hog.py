@@ -1,4 +1,4 @@
-"""Histograms of oriented gradients: what a linear classifier is given in place of pixels."""
+"""Compute histograms of oriented gradients, as features for a linear classifier."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skpneumo._images import check_images
+from skpneumo._messages import by_interface
 
 __all__ = ["hog_features"]
 
@@ -14,17 +15,17 @@ _CELLS_PER_BLOCK = 2
 
 
 def hog_features(images: Any) -> NDArray[np.float32]:
-    """Describe each image by how strong its edges are in nine directions, cell by cell.
+    """Compute the strength of edges in nine directions for each cell of images.
 
     Parameters
     ----------
     images : ndarray of uint8 of shape (n_samples, height, width, channels)
-        Images of at least 16 pixels a side.
+        Images of at least 16 pixels per side.
 
     Returns
     -------
     features : ndarray of shape (n_samples, n_features)
-        Histograms of cells of 8 x 8 pixels, normalised over each 2 x 2 of them.
+        Histograms of cells of 8 x 8 pixels, normalised over blocks of 2 x 2 cells.
 
     Raises
     ------
@@ -35,7 +36,7 @@ def hog_features(images: Any) -> NDArray[np.float32]:
 
     See Also
     --------
-    make_recipe : ``"hog-svm"`` classifies them.
+    make_recipe : Makes the recipe ``"hog-svm"``, which classifies these features.
 
     References
     ----------
@@ -59,8 +60,11 @@ def hog_features(images: Any) -> NDArray[np.float32]:
     side = _PIXELS_PER_CELL * _CELLS_PER_BLOCK
     if min(images.shape[1:3]) < side:
         raise ValueError(
-            f"The images are {images.shape[1]} x {images.shape[2]} pixels, and histograms of "
-            f"oriented gradients need {side} a side. Set a larger size in ImageLoader."
+            f"The images have {images.shape[1]} x {images.shape[2]} pixels, but histograms of "
+            f"oriented gradients need {side} per side. "
+            + by_interface(
+                python="Set a larger size in ImageLoader.", shell="Choose a larger --size."
+            )
         )
     rows = [
         hog(

@@ -1,4 +1,4 @@
-"""From a name to a pipeline, and the table of all names."""
+"""Make the pipeline of a recipe, and list all recipes."""
 
 from difflib import get_close_matches
 from functools import partial
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
+from skpneumo._messages import by_interface
 from skpneumo.classifiers import CNNClassifier, TransferClassifier
 from skpneumo.pipeline import Pipeline
 from skpneumo.recipes import _own, _studies
@@ -30,45 +31,45 @@ def make_recipe(
     random_state: int | np.random.RandomState | None = None,
     n_jobs: int | None = None,
 ) -> Pipeline:
-    """Make the pipeline of a recipe, not fitted.
+    """Make the unfitted pipeline of a recipe.
 
-    Every other parameter of it can be changed with ``set_params`` and put into a grid, such as
-    ``cnn__dropout``. It learns as many classes as there are labels.
+    All other parameters can be changed with ``set_params`` or searched over in a grid, such as
+    ``cnn__dropout``. The pipeline learns any number of classes.
 
     Parameters
     ----------
     name : str, default="robust"
-        Name of a recipe, see :func:`list_recipes`, or of a backbone of
-        :mod:`keras.applications`, such as ``"DenseNet121"``; upper and lower case are the same.
+        Name of a recipe, see :func:`list_recipes`, or of a backbone of :mod:`keras.applications`,
+        such as ``"DenseNet121"``; case is ignored.
     size : int or None, default=None
-        Side of the images, in pixels. None: the recipe's.
+        Side of the images, in pixels. None uses that of the recipe.
     epochs : int or None, default=None
-        Passes over the images, however few they are. None: the recipe's, which may be more on
-        few images.
+        Number of training passes over the images. None uses that of the recipe, which may be
+        greater if there are few images.
     weights : {"imagenet"}, path or None, default="imagenet"
-        Weights that a pretrained backbone begins with, for recipes that have one: Keras
-        downloads those of ImageNet when the recipe is fitted for the first time; a path names a
-        ``.weights.h5`` file of the backbone without its top; None is a random start.
+        Initial weights of the backbone, for recipes that have one. Keras downloads those of
+        ImageNet in the first fit; a path names a ``.weights.h5`` file of the backbone without its
+        top layers; None initialises it at random.
     random_state : int, RandomState instance or None, default=None
-        Source of all that is random in the fit.
+        Seed of the fit.
     n_jobs : int or None, default=None
-        Threads that read images; -1 is one for each processor.
+        Number of threads that read images; -1 is one for each processor.
 
     Returns
     -------
     pipeline : Pipeline
-        Its steps are ``load`` and ``cnn``, or ``svm`` where there is no network, with
-        ``balance`` before them where classes are resampled.
+        Its steps are ``load`` and ``cnn``, or ``svm`` without a network, and ``balance`` before
+        them if classes are resampled.
 
     Raises
     ------
     ValueError
-        If there is no recipe or backbone of this name, ``weights`` are named for a recipe that
-        trains from scratch, or ``epochs`` for one without a network.
+        If there is no recipe or backbone of this name, or if ``weights`` is given for a recipe
+        that trains from scratch, or ``epochs`` for one without a network.
 
     See Also
     --------
-    list_recipes : What there is, with the published figures and ours.
+    list_recipes : Lists all recipes, with published and our own results.
 
     Examples
     --------
@@ -92,28 +93,32 @@ def make_recipe(
         pipeline.set_params(cnn__weights=weights)
     elif weights != "imagenet":
         raise ValueError(
-            f"weights={weights!r}, but the recipe {recipe.name!r} trains from scratch. Leave "
-            "weights out, or name a recipe with a backbone, such as 'vgg16'."
+            by_interface(
+                python=f"weights={weights!r}",
+                shell=f"--weights {'none' if weights is None else weights}",
+            )
+            + f" is for recipes with a backbone, such as 'vgg16', but the recipe {recipe.name!r} "
+            "trains from scratch. Leave it out, or choose another recipe."
         )
     return pipeline
 
 
 def list_recipes() -> "pd.DataFrame":
-    """Table of all recipes, with the figure that each one's source reports and ours.
+    """List all recipes, with published and our own results.
 
-    Published figures are as reported, ".75" where no metric was named with it; they are of one
-    split, most of them of the official one. Ours are of patient-grouped cross-validation, with
-    95 % intervals, from ``benchmarks/recipes.py``; empty where they have not been measured.
+    Published results are quoted as reported, such as ".75" if no metric was named; they are for
+    one split, usually the official one. Ours are from patient-grouped cross-validation, with 95 %
+    intervals, by ``benchmarks/recipes.py``; they are empty if not measured.
 
     Returns
     -------
     recipes : DataFrame
-        One row a recipe, by name. Columns ``summary``, ``source`` and ``published``, then what
-        the benchmark measured.
+        One row per recipe, indexed by name. The columns are ``summary``, ``source`` and
+        ``published``, followed by the results of the benchmark.
 
     See Also
     --------
-    make_recipe : Makes one of them.
+    make_recipe : Makes a recipe.
 
     Examples
     --------
@@ -151,18 +156,19 @@ def _find(name: str) -> Recipe:
         return Recipe(wanted, build, pretrained=True)
     near = get_close_matches(wanted, [*RECIPES, *backbones], n=1)
     raise ValueError(
-        f"There is no recipe {name!r}.{f' Did you mean {near[0]!r}?' if near else ''} There are "
-        f"{', '.join(RECIPES)}, and the backbones of keras.applications by their names."
+        f"There is no recipe {name!r}.{f' Did you mean {near[0]!r}?' if near else ''} The recipes "
+        f"are {', '.join(RECIPES)}, and all backbones of keras.applications."
     )
 
 
 def _set_epochs(pipeline: Pipeline, name: str, epochs: int) -> None:
-    """Have a network trained for so many epochs, not for its least number of steps."""
+    """Set the number of epochs, and disable the minimum number of steps."""
     network = pipeline[-1]
     if not isinstance(network, CNNClassifier | TransferClassifier):
         raise ValueError(
-            f"epochs={epochs!r}, but the recipe {name!r} has no network that passes over the "
-            "images. Leave epochs out."
+            by_interface(python=f"epochs={epochs!r}", shell=f"--epochs {epochs}")
+            + f" is for recipes with a network, but the recipe {name!r} has none. Leave it out, "
+            "or choose another recipe."
         )
     network.set_params(epochs=epochs)
     if isinstance(network, CNNClassifier):

@@ -1,8 +1,7 @@
-"""The package's own recommendation, and the line that it has to pass.
+"""The recipes of this package, and a simple baseline for them.
 
-They were chosen by patient-grouped cross-validation and by stress tests alone, never by a test
-split, nor by the stress tests that are held back. What they are made of stands here and nowhere
-else.
+They were chosen by patient-grouped cross-validation and by stress tests only, never by a test
+split or the stress tests that are held back. This file is the only definition of them.
 """
 
 from typing import Any
@@ -21,21 +20,21 @@ from skpneumo.splitting import PatientKFold
 
 SIZE = 64
 
-# With a tenth of them, which 20 passes over 150 images are, it has learned next to nothing.
+# After a tenth of these, which is 20 passes over 150 images, it has learned next to nothing.
 MIN_STEPS = 1000
 
 
 def robust(random_state: Any) -> Pipeline:
     """A small residual network trained on random crops, shapes, exposures and detail.
 
-    What it must not learn decides how it does elsewhere. Exposure and contrast are taken out of
-    each image before the first layer. The shape of the file, the field of view and local contrast
-    belong to the machine, and differ between the classes of a collection: they are drawn at
-    random, so that they tell little. Each image draws how strongly it is altered: with the full
-    range for all, training shows next to no image as it is, and the probabilities of such images
-    were too low (in one fold a recall of .85 at one half, and .96 with random strengths).
-    Sharpness hardly shows at 64 pixels. It needs more epochs and a higher rate than clean images
-    do. The averaged weights reduce the variation between epochs.
+    To work on images from elsewhere, the network must not learn properties of machines. Exposure
+    and contrast are normalised in each image before the first layer. Aspect ratio, field of view
+    and local contrast depend on the machine, and differ between the classes of a collection, so
+    they are randomised. The strength of augmentation is random for each image: with the full
+    strength for all, training contains almost no unaltered images, and the probabilities of these
+    were too low (in one fold the recall at a threshold of one half was .85, and .96 with random
+    strengths). Sharpness hardly matters at 64 pixels. Training needs more epochs and a higher rate
+    than with unaltered images. The averaged weights reduce the variation between epochs.
     """
     return pipeline(SIZE, _residual_network(random_state))
 
@@ -43,8 +42,8 @@ def robust(random_state: Any) -> Pipeline:
 def quality(random_state: Any) -> Pipeline:
     """A larger network like that of `robust`, on images of 128 pixels, trained for longer.
 
-    In five folds it ranks and decides better than `robust`. A fit takes a minute or two on a GPU,
-    and hours on two cores.
+    In five folds its ranking and decisions are better than those of `robust`. A fit takes one or
+    two minutes on a GPU, and hours on two cores.
     """
     network = _residual_network(random_state)
     network.set_params(
@@ -95,9 +94,9 @@ def _residual_network(random_state: Any) -> CNNClassifier:
 
 
 def hog_svm(random_state: Any) -> Pipeline:
-    """A linear support vector machine on histograms of oriented gradients; no network.
+    """A linear support vector machine on histograms of oriented gradients, without a network.
 
-    What deep learning has to be better than. The probabilities are calibrated on folds by
+    It is the baseline that networks have to surpass. Its probabilities are calibrated on folds of
     patients.
     """
     machine = make_pipeline(

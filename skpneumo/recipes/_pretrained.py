@@ -1,4 +1,4 @@
-"""Models that ship with the package, trained once."""
+"""Load the pretrained models that ship with the package."""
 
 import hashlib
 import json
@@ -15,33 +15,33 @@ INDEX = "index.json"
 def load_pretrained(name: str = "kermany") -> Any:
     """Load a model that ships with the package, from paths to calibrated probabilities.
 
-    It is not a medical device, and no diagnosis follows from it. It has seen the images of one
-    collection; on those of another place, or of adults, it may be no better than chance.
+    It is not a medical device, and must not be used for diagnosis. It was trained on the images of
+    one collection; on images from another place, or of adults, it may be no better than chance.
 
     Parameters
     ----------
     name : {"kermany"}, default="kermany"
-        Which one. "kermany" is the recipe "quality", trained on the collection of Kermany et al.
-        [1]_: chest X-rays of children of one to five years, from one hospital.
+        Name of the model. "kermany" is the recipe "quality", trained on the collection of Kermany
+        et al. [1]_: chest X-rays of children of one to five years, from one hospital.
 
     Returns
     -------
     model : fitted classifier
-        ``predict_proba`` takes paths of X-ray files. ``predict`` decides at the threshold that
-        kept the recall floor on patients whom the model had not seen. ``provenance_`` says what
-        it was trained on, what it reached and what it is not (``"notice"``, ``"card"``).
+        The input of ``predict_proba`` is paths of image files. ``predict`` uses the threshold that
+        kept the recall floor on patients that the model was not trained on. ``provenance_``
+        describes its training data, its results and its limits (``"notice"``, ``"card"``).
 
     Raises
     ------
     ValueError
-        If there is no such model, or its file is not the one that the package was released with.
+        If there is no such model, or its file differs from the released one.
     FileNotFoundError
-        If this installation has no weights of it.
+        If the file of its weights is missing.
 
     See Also
     --------
-    make_recipe : The same pipeline, not fitted.
-    skpneumo.save_model : The kind of file that it is loaded from.
+    make_recipe : Makes the same pipeline, not fitted.
+    skpneumo.save_model : Saves models in the same kind of file.
 
     References
     ----------
@@ -61,12 +61,12 @@ def load_pretrained(name: str = "kermany") -> Any:
 
 
 def pretrained_file(name: str = "kermany") -> Path:
-    """Find the file of a model that ships, and check its digest.
+    """Find the file of a pretrained model, and check its digest.
 
     Parameters
     ----------
     name : str, default="kermany"
-        Which one.
+        Name of the model.
 
     Returns
     -------
@@ -76,9 +76,9 @@ def pretrained_file(name: str = "kermany") -> Path:
     Raises
     ------
     ValueError
-        If there is no such model, or its file is not the one that the package was released with.
+        If there is no such model, or its file differs from the released one.
     FileNotFoundError
-        If this installation has no weights of it.
+        If the file of its weights is missing.
 
     Examples
     --------
@@ -90,17 +90,17 @@ def pretrained_file(name: str = "kermany") -> Path:
     known: dict[str, dict[str, Any]] = json.loads((WEIGHTS / INDEX).read_text(encoding="utf-8"))
     if name not in known:
         raise ValueError(
-            f"There is no pretrained model {name!r}. This installation lists "
+            f"There is no pretrained model {name!r}. This installation has "
             f"{', '.join(known) or 'none'}."
         )
     path, digest = WEIGHTS / known[name]["file"], known[name]["sha256"]
     if not path.is_file():
         raise FileNotFoundError(
-            f"{path}, the weights of {name!r}, are missing. Install skpneumo again."
+            f"The weights of {name!r}, {path}, are missing. Install skpneumo again."
         )
     if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
         raise ValueError(
-            f"{path} is not the file that skpneumo was released with: its SHA-256 is not "
-            f"{digest}. Install skpneumo again."
+            f"{path} differs from the released file, whose SHA-256 is {digest}. Install skpneumo "
+            "again."
         )
     return path

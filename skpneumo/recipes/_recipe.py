@@ -1,4 +1,4 @@
-"""Description of a recipe."""
+"""The form of a recipe."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ STUDY = "a published student study on this data set"
 
 @dataclass(frozen=True)
 class Recipe:
-    """A pipeline to build, whose it is, and the figure that its source reports."""
+    """A recipe: how to build its pipeline, its source, and the result that the source reports."""
 
     name: str
-    build: Callable[[Any], Pipeline]  # of a random state
+    build: Callable[[Any], Pipeline]  # from a random state
     source: str = STUDY
     published: str = ""
     pretrained: bool = False
@@ -28,6 +28,6 @@ class Recipe:
 
 
 def pipeline(size: int, classifier: Any, balance: Any = None) -> Pipeline:
-    """Load images of this side, in pixels, for a classifier; balance paths before that."""
+    """Make a pipeline that balances paths, if asked for, and loads images for a classifier."""
     steps = [("load", ImageLoader(size=size)), ("cnn", classifier)]
     return Pipeline(steps if balance is None else [("balance", balance), *steps])

@@ -1,6 +1,6 @@
-"""The networks of published studies.
+"""Recipes of published studies.
 
-Each function says what its study states, and what it leaves open and was chosen here.
+Each function says which settings its study states, and which were left open and chosen here.
 """
 
 from typing import Any
@@ -11,14 +11,14 @@ from skpneumo.pipeline import Pipeline
 from skpneumo.rebalancing import ImageResampler
 from skpneumo.recipes._recipe import Recipe, pipeline
 
-# Chosen where a study is silent: enough for its loss to settle.
+# Used if a study does not state it: enough for the loss to converge.
 EPOCHS = 20
 
 
 def dense_baseline(random_state: Any) -> Pipeline:
     """One small dense network.
 
-    Stated: that. Chosen: 64 px, one layer of 32 units, Adam, 20 epochs.
+    Stated: no more. Chosen: 64 px, one layer of 32 units, Adam, 20 epochs.
     """
     return _dense((32,), random_state)
 
@@ -49,12 +49,12 @@ def cnn_50_50_75(random_state: Any) -> Pipeline:
 
 
 def cnn_64_128_256(random_state: Any) -> Pipeline:
-    """Three padded convolutions with a strong L2 penalty, on turned, moved and flipped images.
+    """Three padded convolutions with a strong L2 penalty, on rotated, shifted and flipped images.
 
     Stated: 64, 128 and 256 filters, padded, he_normal, L2 .01 on every layer, 64 dense units,
     Adam, 128 px, rotation 30, shifts .15, shear .1, zoom .1, vertical flip, nearest fill, 40
-    epochs. Chosen: kernels of 3, max pooling, batches of 32. The shear is a tenth of a degree,
-    as it was in the Keras function that studies used.
+    epochs. Chosen: kernels of 3, max pooling, batches of 32. The shear is a tenth of a degree, as
+    in the Keras function that studies used.
     """
     network = CNNClassifier(
         filters=(64, 128, 256),
@@ -81,7 +81,7 @@ def cnn_64_128_256(random_state: Any) -> Pipeline:
 def cnn_double_conv(random_state: Any) -> Pipeline:
     """Five blocks of two convolutions with batch norm and dropout.
 
-    Stated: that. Chosen: 16 to 256 filters, dropout .2, 128 dense units, 128 px, Adam, 20
+    Stated: no more. Chosen: 16 to 256 filters, dropout .2, 128 dense units, 128 px, Adam, 20
     epochs.
     """
     network = CNNClassifier(
@@ -97,9 +97,9 @@ def cnn_double_conv(random_state: Any) -> Pipeline:
 
 
 def cnn_undersampled(random_state: Any) -> Pipeline:
-    """Convolutions, a dense layer and dropout, on as many PNEUMONIA as NORMAL images.
+    """Convolutions, a dense layer and dropout, on equal numbers of PNEUMONIA and NORMAL images.
 
-    Stated: PNEUMONIA undersampled to the count of NORMAL, layers of these kinds. Chosen: 32, 64
+    Stated: PNEUMONIA undersampled to the number of NORMAL, layers of these kinds. Chosen: 32, 64
     and 128 filters, 128 dense units, dropout .3, 128 px, Adam, 20 epochs.
     """
     network = CNNClassifier(
@@ -113,10 +113,10 @@ def cnn_undersampled(random_state: Any) -> Pipeline:
 
 
 def cnn_conv_pool_dropout(random_state: Any) -> Pipeline:
-    """Three times convolution, pooling and dropout, on larger images.
+    """Three blocks of convolution, pooling and dropout, on larger images.
 
-    Stated: that, and 200 px. Chosen: 32, 64 and 128 filters, max pooling, dropout .25, 128 dense
-    units, Adam, 20 epochs.
+    Stated: only this, and 200 px. Chosen: 32, 64 and 128 filters, max pooling, dropout .25, 128
+    dense units, Adam, 20 epochs.
     """
     network = CNNClassifier(
         filters=(32, 64, 128),
@@ -150,7 +150,7 @@ def vgg16(random_state: Any) -> Pipeline:
 def xception(random_state: Any) -> Pipeline:
     """Frozen Xception with a linear head.
 
-    Stated: the backbone. Chosen: all else, as for any backbone by its name.
+    Stated: the backbone. Chosen: everything else, as for any backbone.
     """
     return frozen("Xception", random_state)
 
@@ -158,7 +158,7 @@ def xception(random_state: Any) -> Pipeline:
 def frozen(backbone: str, random_state: Any) -> Pipeline:
     """A frozen backbone of keras.applications with a linear head.
 
-    No study: 128 px, average pooling of the features, dropout .2, Adam, at most 50 epochs,
+    Not from a study: 128 px, average pooling of the features, dropout .2, Adam, at most 50 epochs,
     stopping after 5 without improvement.
     """
     network = TransferClassifier(

@@ -1,4 +1,4 @@
-"""The whole evaluation of a fitted model on one page, to save and to share."""
+"""Reports: the evaluation of a fitted model as one HTML page, and model cards."""
 
 import lazy_loader as lazy
 

@@ -1,4 +1,4 @@
-"""What a model card is made of, as Markdown and as HTML."""
+"""Parts of a model card, which can be written as Markdown and as HTML."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ __all__ = ["Block", "Bullets", "CardSection", "Facts", "Open", "Table", "Text"]
 
 
 class Block(Protocol):
-    """A part of a section of a card."""
+    """Part of a section of a card."""
 
     def markdown(self) -> str:
-        """The part as Markdown, without a line end."""
+        """Format as Markdown, without a final line break."""
 
     def html(self) -> str:
-        """The part as HTML."""
+        """Format as HTML."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Facts:
-    """Pairs of what and value."""
+    """A table of facts and their values."""
 
     facts: Mapping[str, str]
     caption: str
@@ -87,7 +87,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Open:
-    """Items that only a person can write: those that are written, and those left open."""
+    """Items that only a person can write, with answers or left open."""
 
     questions: Mapping[str, str]
     answers: Mapping[str, str]
@@ -113,7 +113,7 @@ class Open:
 
 @dataclass(frozen=True)
 class CardSection:
-    """A heading and what is below it."""
+    """A section with its heading."""
 
     title: str
     blocks: Sequence[Block]
@@ -138,7 +138,7 @@ def _cell(value: Any) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text on one line, in which nothing is markup: file names and labels come from elsewhere."""
+    """Escape markup and line breaks: file names and labels may contain anything."""
     for character in "\\`*_[]<>|":
         text = text.replace(character, f"\\{character}")
     return " ".join(text.splitlines())

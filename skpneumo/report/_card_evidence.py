@@ -1,4 +1,4 @@
-"""The measured part of a model card: figures, stress, shortcuts, and the data behind them."""
+"""Write the measured parts of a model card: metrics, stress test, shortcuts and data."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ _STRESS_METRICS = ("roc_auc", "recall", "specificity")
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was measured of a model.
+    """Measurements of a model.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Evidence:
     stress : pandas.DataFrame or None
     shortcuts : ExplanationReport or None
     other_sections : bool
-        Whether it is in other sections of the same page.
+        Whether they are in other sections of the same page.
     facts : dict
         Facts about the evaluation.
     """
@@ -55,18 +55,18 @@ class Evidence:
 
     @classmethod
     def elsewhere(cls) -> "Evidence":
-        """What is in other sections of the same page."""
+        """Refer to other sections of the same page."""
         return cls(other_sections=True)
 
     def has(self, what: str) -> bool:
-        """Whether there are figures, a stress test, or a search for shortcuts."""
+        """Tell whether there are metrics, a stress test or a search for shortcuts."""
         if what == "figures":
             return self.other_sections or self.evaluation is not None
         return getattr(self, what) is not None
 
 
 def evidence_blocks(evidence: Evidence, section: str) -> list[Block]:
-    """What a section of the card has of the evidence."""
+    """Write the measurements that belong in a section of the card."""
     if section == "Evaluation data":
         return _data(evidence)
     if section == "Factors":
@@ -79,10 +79,10 @@ def _data(evidence: Evidence) -> list[Block]:
         return [Text("See Data and Protocol on this page.")]
     report = evidence.evaluation
     if report is None:
-        return [Text("None is given.")]
+        return [Text("No evaluation data are given.")]
     blocks: list[Block] = [
         Table(report.counts, "Images and patients"),
-        Table(report.relations, "Parts, and what each shares with the evaluated one"),
+        Table(report.relations, "Splits, and what each shares with the evaluated one"),
     ]
     if report.audit is None:
         return [*blocks, Text("The files were not audited.")]
@@ -96,7 +96,7 @@ def _figures(evidence: Evidence) -> list[Block]:
         return [Text("See Metrics, Figures and Operating point on this page.")]
     report = evidence.evaluation
     if report is None:
-        return [Text("No figures are given.")]
+        return [Text("No metrics are given.")]
     overall = report.frame[report.frame["subgroup"].eq("all")]
     wanted = overall[overall["metric"].isin(_FIGURES)]
     caption = f"All evaluated images, {report.date}"
@@ -112,11 +112,11 @@ def _subgroups(evidence: Evidence) -> list[Block]:
         return []
     groups = report.frame[report.frame["subgroup"].ne("all")]
     if groups.empty:
-        return [Text("No subgroups were evaluated: the file names tell none.")]
+        return [Text("No subgroups were evaluated, because the file names have no etiology.")]
     wanted = groups[groups["metric"].isin(_FIGURES)]
     frame = _estimates(wanted)
     frame.insert(0, "subgroup", wanted["subgroup"].astype(str).to_list())
-    return [Table(frame, "Each etiology by itself, against all normal images")]
+    return [Table(frame, "Each etiology separately, against all normal images")]
 
 
 def _stress(evidence: Evidence) -> list[Block]:
@@ -133,7 +133,7 @@ def _stress(evidence: Evidence) -> list[Block]:
     ]
     notes = stress.attrs.get("notes", [])
     return [
-        Table(frame, "Images altered as another hospital's might be"),
+        Table(frame, "Images altered as those of another hospital might be"),
         *([Bullets(notes)] if notes else []),
     ]
 
@@ -160,7 +160,7 @@ def _shortcuts(evidence: Evidence) -> list[Block]:
         Text(f"{said}, {on}."),
         Bullets(found.reasons),
         Table(_estimates(frame.rename(columns={"measure": "metric"})), "Measures of shortcuts"),
-        Table(_remaining(found.remaining), "What is left without parts of the images"),
+        Table(_remaining(found.remaining), "Metrics without parts of the images"),
     ]
 
 

@@ -1,7 +1,7 @@
-"""What of a model card only a person can write, section by section.
+"""Questions of a model card that only a person can answer, by section.
 
-After the model cards of Mitchell et al., and the items of reviewers' checklists that no other part
-of a report answers.
+They follow the model cards of Mitchell et al., and the items of reviewers' checklists that no
+other part of a report answers.
 """
 
 from skpneumo.report._checklist import ITEMS, Item
@@ -18,27 +18,27 @@ _OWN = {
         "Out of scope": "which patients, images and decisions is it not for?",
     },
     "Factors": {
-        "Groups": "which machines, views, severities and other diseases may change the figures, "
-        "and which of them were not looked at?",
+        "Groups": "which machines, views, severities and other diseases may change the metrics, "
+        "and which of them were not examined?",
     },
     "Metrics": {
-        "Costs": "what does a missed patient cost, what a false alarm, and why is this operating "
-        "point right for that?",
+        "Costs": "what are the costs of a missed patient and of a false alarm, and why is this "
+        "operating point right for them?",
     },
     "Training data": {},
     "Evaluation data": {
-        "Looked at before": "had anybody looked at these images, or chosen by them, before?",
+        "Looked at before": "had anybody looked at these images before, or made choices by them?",
     },
     "Ethical considerations": {
-        "Risks": "who can be harmed by its errors, and how are they found out?",
-        "Oversight": "which person decides, and what do they see beside the model's answer?",
+        "Risks": "who can be harmed by its errors, and how are errors found?",
+        "Oversight": "which person decides, and what do they see besides the prediction?",
     },
     "Caveats and recommendations": {
-        "Monitoring": "who looks at its figures after it is in use, how often, and who stops it?",
+        "Monitoring": "who checks its performance in use, how often, and who can stop it?",
     },
 }
 
-# By how an item begins: in which section of the card it is.
+# Section of the card for each item of the checklists, by the beginning of the item.
 _OF_REVIEWERS = {
     "Title": "Model details",
     "Funding": "Model details",

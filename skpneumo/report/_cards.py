@@ -1,4 +1,4 @@
-"""The cards of the summary: a metric each, in the colour of what it means, and in words."""
+"""Write the cards of the summary: a metric each, judged by colour and in words."""
 
 import math
 from html import escape
@@ -8,18 +8,18 @@ from skpneumo.report._context import ReportContext
 from skpneumo.report._evaluation import Estimate
 from skpneumo.report._wording import NBSP, basis, figure_of, metric_name
 
-__all__ = ["cards", "meaning_of"]
+__all__ = ["cards", "judgement_of"]
 
-# An interval that is wholly at least this is good; one that is not deserves a look.
+# A metric is good if its whole interval is at or above this value.
 GOOD = {"recall": 0.9, "specificity": 0.8, "roc_auc": 0.9}
 
 
 def cards(context: ReportContext) -> str:
-    """Recall, specificity and AUC."""
+    """Write the cards of recall, specificity and AUC."""
     tiles = []
     for metric in GOOD:
         estimate = context.found[metric]
-        severity, words = meaning_of(context, metric)
+        severity, words = judgement_of(context, metric)
         value, _, interval = figure_of(estimate).partition(
             ": " if math.isnan(estimate.value) else NBSP
         )
@@ -31,18 +31,18 @@ def cards(context: ReportContext) -> str:
     return f'<ul class="tiles">{"".join(tiles)}</ul>'
 
 
-def meaning_of(context: ReportContext, metric: str) -> tuple[str, str]:
-    """How good a metric is, judged by its interval: "error", "warning", "good" or "note"."""
+def judgement_of(context: ReportContext, metric: str) -> tuple[str, str]:
+    """Judge a metric by its interval: "error", "warning", "good" or "note", and in words."""
     estimate, balanced = context.found[metric], context.found["balanced_accuracy"]
     if math.isnan(estimate.value):
-        return "note", "nothing to judge it by"
+        return "note", "undefined on these images"
     chance = context.found["roc_auc"] if metric == "roc_auc" else balanced
     if not math.isnan(chance.value) and chance.low <= 0.5:
-        # A recall of 1 of whoever calls every image positive is worth nothing.
-        return "error", "no better than chance, as far as these images tell"
+        # A recall of 1 of a model that predicts positive for every image is worthless.
+        return "error", "not shown to be better than chance"
     bound, name = GOOD[metric], ""
-    if metric == "recall" and context.rule.promise is not None:
-        bound, name = context.rule.promise.recall, "the promised floor of"
+    if metric == "recall" and context.rule.floor_classifier is not None:
+        bound, name = context.rule.floor_classifier.recall, "the guaranteed floor of"
     severity, words = _against(estimate, bound, name)
     seen = context.settings.seen_in_training
     if severity == "good" and seen is not None and seen.any():

@@ -1,7 +1,7 @@
-"""What reviewers ask for: which items of their checklists the report fills, and which a person.
+"""Reviewers' checklists: which items the report answers, and which a person has to.
 
-Numbers are those of TRIPOD+AI (2024), of STARD 2015, whose items STARD-AI keeps and adds to, and
-of CLAIM (2020).
+Numbers are those of TRIPOD+AI (2024), of STARD 2015, whose items STARD-AI extends, and of CLAIM
+(2020).
 
 References
 ----------
@@ -21,7 +21,7 @@ __all__ = ["ITEMS", "Item", "checklist"]
 
 
 class Item(NamedTuple):
-    """A thing that is asked for, its numbers, and the sections that answer; none: a person."""
+    """An item of the checklists, its numbers, and the sections that answer it, if any."""
 
     what: str
     tripod_ai: str
@@ -31,29 +31,29 @@ class Item(NamedTuple):
 
 
 ITEMS = (
-    Item("Source of the data, and its parts", "5a", "", "7", ("data",)),
+    Item("Source of the data, and its splits", "5a", "", "7", ("data",)),
     Item("Preparation of the images", "7", "", "9", ("reproduction",)),
     Item("Missing data, and what was done about them", "11", "16", "13", ("flow",)),
     Item("Threshold, and how it was chosen", "15", "12a", "", ("operating-point",)),
-    Item("Parts, and whether patients are in one only", "12a", "", "20, 21", ("protocol",)),
+    Item("Splits, and whether each patient is in only one", "12a", "", "20, 21", ("protocol",)),
     Item("Images of each class", "13", "", "", ("data",)),
     Item("Training: parameters, seeds, course", "21", "", "24, 25", ("training", "reproduction")),
     Item("Model and software", "22", "", "22, 23", ("reproduction",)),
-    Item("Metrics, and how their intervals are made", "12e", "14", "28, 29", ("protocol",)),
+    Item("Metrics, and how their intervals are computed", "12e", "14", "28, 29", ("protocol",)),
     Item("Flow of patients, with those left out and why", "20a", "19", "33", ("flow",)),
-    Item("Cross-tabulation of calls and truth", "", "23", "", ("figures",)),
+    Item("Cross-tabulation of predictions and truth", "", "23", "", ("figures",)),
     Item("Performance with its precision", "23a", "24", "35, 36", ("metrics",)),
     Item("Calibration: intercept, slope, curve", "12e, 23a", "", "", ("metrics", "figures")),
     Item("Predictive values and net benefit", "12e", "", "", ("prevalence",)),
     Item("Performance in subgroups", "14, 23a", "17", "", ("subgroups",)),
     Item("Failures", "", "", "37", ("errors",)),
     Item("What the model looks at", "", "", "31", ("explanation",)),
-    Item("Limits of the data and the figures", "26", "26", "38", ("limits",)),
+    Item("Limits of the data and the results", "26", "26", "38", ("limits",)),
     Item("Title and abstract that say what was studied", "1, 2", "1, 2", "1, 2"),
     Item("Background, intended use, objectives", "3, 4", "3, 4", "3, 4"),
     Item("Prospective or retrospective, and the goal", "", "5", "5, 6"),
     Item("Who was eligible; where, when and how they were found", "6", "6-9", "8"),
-    Item("Age, sex and illness of the patients in each part", "20b", "20, 21", "34"),
+    Item("Age, sex and illness of the patients in each split", "20b", "20, 21", "34"),
     Item("How the labels came about: readers, blinding, agreement", "8", "10b-13", "14-18"),
     Item("Time between image and diagnosis, and treatment", "6c", "22", ""),
     Item("How identifying data were removed", "", "", "12"),
@@ -69,18 +69,18 @@ ITEMS = (
 
 
 def checklist(sections: Sequence[Section], unstated: Iterable[str] = ()) -> Section:
-    """The items with a link to each section that answers them.
+    """Write the checklist, with a link to each section that answers an item.
 
-    ``unstated`` are names of sections that only say that nothing was asked of them: their items
-    are left to a person, as those of sections that are not there.
+    ``unstated`` are names of sections that only state that something was not given. Their items
+    are left to a person, like those of missing sections.
     """
     titles = {each.name: each.title for each in sections if each.name not in set(unstated)}
     filled = [item for item in ITEMS if set(item.sections) & titles.keys()]
     others = [item for item in ITEMS if item not in filled]
     text = (
-        "Item numbers of TRIPOD+AI (2024), of STARD 2015, whose items STARD-AI keeps and adds to, "
-        "and of CLAIM (2020). A section that answers an item gives what the data and the model "
-        "tell; whether that is enough, its author judges."
+        "Item numbers are those of TRIPOD+AI (2024), of STARD 2015, whose items STARD-AI extends, "
+        "and of CLAIM (2020). A section answers an item as far as the data and the model allow; "
+        "whether this is enough is for the author to judge."
     )
     body = paragraph(text) + _table("Answered in this report", filled, titles)
     return Section(

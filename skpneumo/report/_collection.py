@@ -1,4 +1,4 @@
-"""The collection a report is about: who is in it, and which part of it is evaluated."""
+"""The collection of a report, and the split of it that is evaluated."""
 
 import warnings
 from dataclasses import dataclass
@@ -24,25 +24,25 @@ __all__ = ["Collection"]
 
 @dataclass(frozen=True)
 class Collection:
-    """All rows, and those under evaluation.
+    """A labelled collection, and which of its rows are evaluated.
 
     Attributes
     ----------
     X : array-like of length n_images
         Paths, images or features.
     labels : ndarray of shape (n_images,)
-        As given.
+        The given labels.
     split : ndarray of str, shape (n_images,)
-        Part of each row; "" where there are no parts.
+        Split of each row; "" if there are no splits.
     patients : ndarray of shape (n_images,)
-        The rows themselves where patients are not known.
+        Patient of each row; unknown ones count as one patient each.
     filenames : ndarray of str, shape (n_images,), or None
     patients_from : str
-        How the patients are known.
+        Where the patients are known from.
     part : str or None
-        The part under evaluation; None for all rows.
+        The evaluated split; None for all rows.
     n_unknown_patients : int
-        Rows whose patient is not known.
+        Number of rows whose patient is not known.
     """
 
     X: Any
@@ -63,7 +63,7 @@ class Collection:
         groups: ArrayLike | None,
         part: str | None,
     ) -> "Collection":
-        """Check that there is a label for each row, and rows in the part."""
+        """Check that there is a label for each row, and that the split has rows."""
         labels: NDArray[Any] = column_or_1d(y)
         check_consistent_length(X, labels, split, groups)
         parts = np.full(len(labels), "", dtype=object)
@@ -73,8 +73,8 @@ class Collection:
             part = None
         elif part is not None and part not in parts:
             raise ValueError(
-                f"split has no {part!r}, the part to be evaluated; it has "
-                f"{sorted(set(parts))}. Pass one of these as part, or None for all rows."
+                f"split has no {part!r}, the part to evaluate. Pass one of {sorted(set(parts))} "
+                "as part, or None for all rows."
             )
         filenames = filenames_of(X)
         patients, known, remarks = find_patients(X, len(labels), groups)
@@ -90,17 +90,17 @@ class Collection:
 
     @property
     def rows(self) -> NDArray[np.intp]:
-        """Rows under evaluation."""
+        """The evaluated rows."""
         if self.part is None:
             return np.arange(len(self.labels))
         return np.flatnonzero(self.split == self.part)
 
     def evaluated(self) -> Any:
-        """What of X is evaluated."""
+        """Select the evaluated rows of X."""
         return self.X if self.part is None else _safe_indexing(self.X, self.rows)
 
     def counts(self, names: dict[Any, str]) -> "pd.DataFrame":
-        """Images and patients by split, class and etiology."""
+        """Count images and patients by split, class and etiology."""
         import pandas as pd
 
         frame = pd.DataFrame(
@@ -123,7 +123,7 @@ class Collection:
         ).reset_index()
 
     def relations(self, audit: "ImageAudit | None") -> "pd.DataFrame":
-        """The parts, and what each has in common with the one under evaluation."""
+        """Describe the splits, and what each has in common with the evaluated one."""
         import pandas as pd
 
         tested = np.zeros(len(self.labels), dtype=bool)
@@ -152,7 +152,7 @@ class Collection:
         return pd.DataFrame(records).convert_dtypes()
 
     def shared_patients(self) -> int:
-        """Evaluated patients who have images in another part too."""
+        """Count the evaluated patients who also have images in another split."""
         tested = np.zeros(len(self.labels), dtype=bool)
         tested[self.rows] = True
         return _common(self.patients, ~tested, tested)
@@ -164,7 +164,7 @@ def _source_of_patients(
     groups: ArrayLike | None,
     filenames: NDArray[np.object_] | None,
 ) -> str:
-    """How the patients are known. Loaders hand on what they read from the file names, too."""
+    """Tell where the patients are known from; loaders also read them from file names."""
     given = groups is not None or carried_patients(X) is not None
     if given and filenames is not None:
         read, known, _ = find_patients(filenames, len(filenames), None)
@@ -173,13 +173,13 @@ def _source_of_patients(
 
 
 def _same_partition(some: NDArray[Any], others: NDArray[Any]) -> bool:
-    """Whether two sets of names put the same rows together."""
+    """Tell whether two arrays of names group the rows in the same way."""
     pairs = len(set(zip(some.tolist(), others.tolist(), strict=True)))
     return pairs == len(set(some.tolist())) == len(set(others.tolist()))
 
 
 def _common(values: NDArray[Any], some: NDArray[np.bool_], others: NDArray[np.bool_]) -> int:
-    """How many values the rows of both have."""
+    """Count the values that both sets of rows have."""
     both = set(values[some].tolist()) & set(values[others].tolist())
     return sum(each is not None and each == each for each in both)
 

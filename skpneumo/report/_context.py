@@ -1,4 +1,4 @@
-"""Everything a report is written from, computed once."""
+"""Compute everything that the sections of a report need."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import UndefinedMetricWarning
 
-from skpneumo._plotting import class_name
+from skpneumo._formatting import class_name, require_one_name_each
 from skpneumo._predictions import Predictions
 from skpneumo._responses import reasons_to_withhold
 from skpneumo.evaluation import DominantPatientWarning, evaluate_predictions, why_useless
 from skpneumo.report._collection import Collection
-from skpneumo.report._decisions import DecisionRule, decided
+from skpneumo.report._decisions import DecisionRule, predict_and_find_rule
 from skpneumo.report._evaluation import Estimate
 from skpneumo.report._explained import ExplainedModel, require_both_classes
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 __all__ = ["N_BINS", "ReportContext", "Settings"]
 
 N_BINS = 10
-"""Of the calibration error and of its figure."""
+"""Number of bins of the calibration error and of its figure."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the author of a report chose."""
+    """Settings that the author of a report chose."""
 
     confidence_level: float
     n_resamples: int
@@ -53,19 +53,19 @@ class ReportContext:
     Attributes
     ----------
     names : tuple of two str
-        The negative and the positive class.
+        Names of the negative and the positive class.
     label_names : dict of label to str
     found : dict of str to Estimate
-        The metrics of all images.
+        Metrics of all images.
     frame : pandas.DataFrame
-        The same and the subgroups, as from ``evaluate``.
+        Metrics of all images and of subgroups, as returned by ``evaluate``.
     explained : ExplainedModel or None
-        What is to be explained, if anything.
+        The model and images to explain, if any.
     dominant : str
-        What is to be said of a patient who has most of the images; empty if nobody has.
+        Warning about a patient who has most of the images; empty if there is none.
     withheld : ndarray of str or None
-        Why the model's input gate withholds each image, empty where it does not; None without
-        a gate.
+        Why the model's input gate withholds each image, empty for images that pass; None without a
+        gate.
     """
 
     estimator: Any
@@ -101,10 +101,10 @@ class ReportContext:
         predictor, X = estimator, collection.evaluated()
         explained = None
         if explain:
-            # What is explained is predicted from the same images, so that files are read once.
+            # Predicts from the images that are explained, so that files are read only once.
             explained = ExplainedModel.of(estimator, X, pos_label)
-            predictor, X = explained.predictor, explained.given
-        predictions, rule = decided(
+            predictor, X = explained.predictor, explained.predictor_input
+        predictions, rule = predict_and_find_rule(
             predictor,
             X,
             collection.labels[rows],
@@ -120,7 +120,7 @@ class ReportContext:
             )
         withheld = reasons_to_withhold(estimator, collection.evaluated())
         with warnings.catch_warnings(record=True) as caught:
-            # The page itself says what is undefined, and why, and of whom most images are.
+            # The page itself explains undefined metrics and a dominant patient.
             warnings.simplefilter("ignore", UndefinedMetricWarning)
             warnings.simplefilter("always", DominantPatientWarning)
             frame = evaluate_predictions(
@@ -154,27 +154,27 @@ class ReportContext:
             _audited(collection, label_names, audit),
             settings,
             explained,
-            _said_of_a_dominant_patient(caught),
+            _dominant_patient_warning(caught),
             withheld,
         )
 
     @property
     def labels(self) -> NDArray[Any]:
-        """Labels of the images under evaluation, as given."""
+        """The given labels of the evaluated images."""
         return self.collection.labels[self.collection.rows]
 
     @property
     def useless(self) -> str:
-        """Why the model is useless; "" if it is not."""
+        """The reason why the model is useless; "" if it is not."""
         return why_useless(self.frame, names=self.names)
 
     def subgroups(self) -> "pd.DataFrame":
-        """The rows of ``frame`` that are about a part of the images."""
+        """Select the rows of ``frame`` that are about subgroups."""
         return self.frame[self.frame["subgroup"].ne("all")]
 
 
 def _of_rows(subgroups: Any, rows: NDArray[np.intp]) -> Any:
-    """The subgroups of some rows, where they are given row by row."""
+    """Select the subgroups of some rows, if they are given by row."""
     if subgroups is None or isinstance(subgroups, str):
         return subgroups
     if hasattr(subgroups, "iloc"):
@@ -182,8 +182,8 @@ def _of_rows(subgroups: Any, rows: NDArray[np.intp]) -> Any:
     return np.asarray(subgroups, dtype=object)[rows]
 
 
-def _said_of_a_dominant_patient(caught: list[warnings.WarningMessage]) -> str:
-    """The warning that is for the page; the others are for whom they were meant."""
+def _dominant_patient_warning(caught: list[warnings.WarningMessage]) -> str:
+    """Get the warning about a dominant patient, and issue all other warnings again."""
     said = ""
     for each in caught:
         if issubclass(each.category, DominantPatientWarning):
@@ -199,10 +199,7 @@ def _label_names(
     classes = np.asarray(estimator.classes_).tolist()
     if target_names is None:
         return {label: class_name(label) for label in [*classes, *np.unique(labels).tolist()]}
-    if len(target_names) != len(classes):
-        raise ValueError(
-            f"Got {len(target_names)} target_names for the {len(classes)} classes {classes}."
-        )
+    require_one_name_each(target_names, classes)
     unnamed = {label: class_name(label) for label in np.unique(labels).tolist()}
     return unnamed | dict(zip(classes, map(str, target_names), strict=True))
 
@@ -210,7 +207,7 @@ def _label_names(
 def _sides(
     label_names: dict[Any, str], classes: list[Any], positives: Sequence[Any]
 ) -> tuple[str, str]:
-    """One name for all that is negative, and one for all that is positive."""
+    """Join the names of the negative classes, and of the positive ones."""
     negative = [label_names[label] for label in classes if label not in positives]
     return " or ".join(negative), " or ".join(label_names[label] for label in positives)
 
@@ -223,8 +220,8 @@ def _audited(
     if isinstance(audit, ImageAudit):
         if len(audit.frame) != len(collection.labels):
             raise ValueError(
-                f"The audit is of {len(audit.frame)} files, X has {len(collection.labels)} rows. "
-                "Audit the same collection, or pass audit=True."
+                f"The audit has {len(audit.frame)} files, but X has {len(collection.labels)} "
+                "rows. Pass an audit of the same collection, or audit=True."
             )
         return audit
     if not audit or collection.filenames is None:

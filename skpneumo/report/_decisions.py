@@ -1,4 +1,4 @@
-"""How a fitted model turns scores into decisions, and who chose the threshold."""
+"""Find out how a fitted model makes decisions from scores, and who chose its threshold."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,37 +6,38 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skpneumo._messages import by_interface
 from skpneumo._paths import filenames_of
 from skpneumo._predictions import Predictions, predictions_of
 from skpneumo._responses import probabilities_and_labels
 from skpneumo._typing import ArrayLike
 from skpneumo.decision import RecallFloorClassifier
 from skpneumo.fitted import threshold_of
-from skpneumo.report._wording import described
+from skpneumo.report._wording import one_line_repr
 
-__all__ = ["DecisionRule", "TakenTogether", "claimed_rule", "decided"]
+__all__ = ["DecisionRule", "MergedPositives", "predict_and_find_rule", "rule_of_estimator"]
 
 
 @dataclass(frozen=True)
 class DecisionRule:
-    """How scores become decisions.
+    """The rule by which scores become decisions.
 
     Attributes
     ----------
     origin : str
-        Where the threshold comes from, in a sentence.
+        How the threshold was chosen, in a sentence.
     threshold : float or None
-        Scores of at least this are called positive; None if no threshold tells the decisions.
-    promise : RecallFloorClassifier or None
-        The one that chose the threshold, with what it promised.
+        Scores from this value on count as positive; None if no threshold gives the decisions.
+    floor_classifier : RecallFloorClassifier or None
+        The classifier that chose the threshold, with its guarantee.
     """
 
     origin: str
     threshold: float | None = None
-    promise: RecallFloorClassifier | None = None
+    floor_classifier: RecallFloorClassifier | None = None
 
 
-def decided(
+def predict_and_find_rule(
     estimator: Any,
     X: Any,
     y: NDArray[Any],
@@ -47,7 +48,7 @@ def decided(
 ) -> tuple[Predictions, DecisionRule]:
     """Predict, and find the rule that the predictions follow."""
     if isinstance(pos_label, list | tuple):
-        predictions = _taken_together(estimator, X, y, groups, pos_label, threshold)
+        predictions = _predict_merged(estimator, X, y, groups, pos_label, threshold)
     else:
         predictions = predictions_of(
             estimator, X, y, groups=groups, pos_label=pos_label, threshold=threshold
@@ -59,8 +60,8 @@ def decided(
     return predictions, _rule_of(estimator, predictions)
 
 
-class TakenTogether:
-    """A classifier of many classes as one that tells some of them from the rest."""
+class MergedPositives:
+    """Binary classifier that merges some classes of another one into the positive class."""
 
     classes_ = np.array([False, True])
 
@@ -68,28 +69,29 @@ class TakenTogether:
         known = np.asarray(estimator.classes_).tolist()
         if missing := [label for label in pos_labels if label not in known]:
             raise ValueError(
-                f"pos_label={list(pos_labels)!r} has {missing}, not among the classes {known}."
+                f"pos_label={list(pos_labels)!r} has {missing}, but the classes are {known}. Pass "
+                "some of these."
             )
         self._estimator = estimator
         self._pos_labels = list(pos_labels)
         self._columns = np.isin(known, self._pos_labels)
 
     def positive(self, probabilities: NDArray[Any]) -> NDArray[np.float64]:
-        """The probability of all that is positive."""
+        """Sum the probabilities of the positive classes."""
         together = np.asarray(probabilities)[:, self._columns].sum(axis=1)
-        return np.minimum(together, 1.0)  # float32 columns may add up to a little more
+        return np.minimum(together, 1.0)  # float32 columns may add up to slightly more
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         return self.probabilities_and_labels(X)[0]
 
     def probabilities_and_labels(self, X: Any) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Positive is what the classifier calls by one of the classes, whatever their sum is."""
+        """Predict; an image is positive if its predicted class is, whatever the probabilities."""
         probabilities, labels = probabilities_and_labels(self._estimator, X)
         positive = self.positive(probabilities)
         return np.column_stack([1 - positive, positive]), np.isin(labels, self._pos_labels)
 
 
-def _taken_together(
+def _predict_merged(
     estimator: Any,
     X: Any,
     y: NDArray[Any],
@@ -97,12 +99,12 @@ def _taken_together(
     pos_labels: list[Any] | tuple[Any, ...],
     threshold: float | None,
 ) -> Predictions:
-    one = TakenTogether(estimator, pos_labels)
+    one = MergedPositives(estimator, pos_labels)
     known = np.asarray(estimator.classes_).tolist()
     if unknown := sorted(set(y.tolist()) - set(known), key=str):
         raise ValueError(
-            f"y has the labels {unknown}, which the classifier does not know: it was fitted "
-            f"on {known}. Use the labels it was fitted on."
+            f"y has the labels {unknown}, but the classifier was fitted on {known}. Use the "
+            "labels that it was fitted on."
         )
     probabilities, labels = probabilities_and_labels(estimator, X)
     return Predictions.of(
@@ -118,49 +120,52 @@ def _taken_together(
 
 def _rule_of(estimator: Any, predictions: Predictions) -> DecisionRule:
     if predictions.score is None:
-        return DecisionRule("The model has labels only, no scores, and so no threshold.")
+        return DecisionRule("The model predicts labels without scores, so there is no threshold.")
     if len(estimator.classes_) > 2:
-        return DecisionRule("The model names the most probable of its classes; no threshold.")
-    rule = claimed_rule(estimator)
+        return DecisionRule(
+            "The model predicts the most probable of its classes, so there is no threshold."
+        )
+    rule = rule_of_estimator(estimator)
     if rule.threshold is None or not predictions.follow(rule.threshold):
         return DecisionRule(
-            "The decisions are those of the model's own predict. No threshold on its scores "
-            "that is known here tells them."
+            "The decisions are those of the model's own predict, and follow no known threshold on "
+            "its scores."
         )
     return rule
 
 
-def claimed_rule(estimator: Any) -> DecisionRule:
-    """The rule that an estimator of two classes with scores says it follows."""
+def rule_of_estimator(estimator: Any) -> DecisionRule:
+    """Find the decision rule of a binary classifier with scores."""
     threshold = threshold_of(estimator)
-    assert threshold is not None  # of two classes, with scores
+    assert threshold is not None  # binary, with scores
     chooser = threshold.chosen_by
     if chooser is None:
         how = (
-            "what is more probable than not"
+            "the more probable class"
             if threshold.response == "predict_proba"
-            else "by the sign of its score"
+            else "the class by the sign of its score"
         )
         return DecisionRule(
-            f"Nobody chose the threshold: the model calls {how}. That promises nothing about "
-            "recall; RecallFloorClassifier, or skpneumo fit --recall, would.",
+            f"Nobody chose the threshold: the model predicts {how}. This guarantees no recall; "
+            f"{by_interface(python='RecallFloorClassifier', shell='`skpneumo fit --recall`')} "
+            "would.",
             threshold.value,
         )
     value = float(threshold.value)
     name = type(chooser).__name__
     if isinstance(chooser, RecallFloorClassifier):
         return DecisionRule(
-            f"{name} chose the threshold in training, as the highest that keeps the recall of "
-            f"patients at {chooser.recall:g} or more with confidence {chooser.confidence:g}.",
+            f"{name} chose the threshold in training, as the highest with a recall of patients "
+            f"of at least {chooser.recall:g} with confidence {chooser.confidence:g}.",
             value,
             chooser,
         )
     if hasattr(chooser, "best_threshold_"):
         return DecisionRule(
             f"{name} chose the threshold in training, as the best for "
-            f"{described(chooser.scoring)}. It promises nothing.",
+            f"{one_line_repr(chooser.scoring)}. It guarantees nothing.",
             value,
         )
     if hasattr(chooser, "threshold_"):
         return DecisionRule(f"{name} chose the threshold in training.", value)
-    return DecisionRule(f"The threshold was fixed by hand ({name}). It promises nothing.", value)
+    return DecisionRule(f"The threshold was set by hand ({name}). It guarantees nothing.", value)

@@ -1,4 +1,4 @@
-"""What the report uses of the evaluation stage beyond its public names."""
+"""Private names of the evaluation stage that reports use."""
 
 from skpneumo.evaluation._estimates import METRICS, Estimate
 from skpneumo.evaluation._intervals import ClusteredEstimate, clustered_share

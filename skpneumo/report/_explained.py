@@ -1,4 +1,4 @@
-"""A model taken apart at its images, for a report that evaluates and explains it."""
+"""Prepare a model for a report that evaluates and explains it on the same images."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,37 +11,37 @@ from skpneumo.explanation._page import (
     section_html,
     take_apart,
 )
-from skpneumo.report._decisions import TakenTogether
+from skpneumo.report._decisions import MergedPositives
 
 __all__ = ["ExplainedModel", "require_both_classes", "section_html"]
 
 
 @dataclass(frozen=True)
 class ExplainedModel:
-    """What predicts from the evaluated images, and these images.
+    """The predictor of the evaluated images, and these images.
 
     Attributes
     ----------
     model : ImageModel
-        As it is explained: of two classes, where some are taken together.
+        The model to explain; binary if positive classes are merged.
     predictor : classifier
-        As it predicts.
+        Predicts from ``predictor_input``.
     images : ndarray of shape (n_images, height, width, channels)
-    given : ndarray
-        The images as the predictor takes them.
+    predictor_input : ndarray
+        The images in the form that the predictor expects.
     """
 
     model: ImageModel
     predictor: Any
     images: NDArray[Any]
-    given: NDArray[Any]
+    predictor_input: NDArray[Any]
 
     @classmethod
     def of(cls, estimator: Any, X: Any, pos_label: Any) -> "ExplainedModel":
-        """Read the images; raises ValueError where there are none, or no probabilities."""
+        """Read the images; raise if there are none, or no probabilities."""
         model, images = take_apart(estimator, X)
-        predictor, given = model.predictor, model.given(images)
+        predictor, predictor_input = model.predictor, model.to_input(images)
         if isinstance(pos_label, list | tuple):
-            together = TakenTogether(predictor, pos_label)
+            together = MergedPositives(predictor, pos_label)
             model = replace(model, predictor=together, classes=together.classes_)
-        return cls(model, predictor, images, given)
+        return cls(model, predictor, images, predictor_input)

@@ -1,4 +1,4 @@
-"""What the model looks at, on the images that the report has evaluated."""
+"""Write the section about what the model looks at."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ __all__ = ["explanation"]
 
 
 def explanation(context: ReportContext) -> list[Section]:
-    """The section, if one was asked for."""
+    """Write the section, if it was asked for."""
     explained = context.explained
     if explained is None:
         return []

@@ -1,4 +1,4 @@
-"""The figures of a report."""
+"""Plot the figures of a report."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -29,13 +29,23 @@ if TYPE_CHECKING:
 
 __all__ = ["figures_of", "training_curves"]
 
+_TITLES = {
+    "confusion": "Confusion matrix",
+    "shares": "Shares",
+    "roc": "ROC",
+    "precision-recall": "Precision and recall",
+    "tradeoff": "Error tradeoff",
+    "calibration": "Calibration",
+}
+_CURVES = ("roc", "precision-recall", "tradeoff")
+
 
 def figures_of(context: ReportContext) -> str:
-    """Confusion, curves, calibration, thresholds and scores, or why one of them is missing."""
+    """Plot confusion, curves, calibration, thresholds and scores, or say why one is missing."""
     predictions, names, threshold = context.predictions, context.names, context.rule.threshold
     with drawing():
         drawn = [
-            *_both_classes(predictions, context.found, names),
+            *_curves_of_both_classes(predictions, context.found, names),
             _thresholds(predictions, names, threshold),
             _scores(predictions, names, threshold),
         ]
@@ -43,7 +53,7 @@ def figures_of(context: ReportContext) -> str:
 
 
 def training_curves(estimator: Any) -> str:
-    """Training curves, if the model has a history."""
+    """Plot the training curves, if the model has a history."""
     with drawing():
         figure = _figure((4.4, 3.6))
         try:
@@ -51,111 +61,109 @@ def training_curves(estimator: Any) -> str:
         except TypeError:
             several = len(classifiers_of(estimator)) > 1
             return left_out(
-                "the model predicts with several classifiers, each with a training of its own."
+                "the model consists of several classifiers, which were trained separately."
                 if several
-                else "the model keeps no history of its training."
+                else "the model has no history of its training."
             )
         epochs = max(map(len, display.history.values()), default=0)
         if epochs == 1:
-            return left_out("it was trained for one epoch, and a point is no curve.")
+            return left_out("it was trained for one epoch, which gives no curve.")
         n_panels = len(display.axes_)
         figure.set_size_inches(0.8 + 3.6 * n_panels, 3.6)
         drawn = svg(
             figure,
             "training",
             "Course of the training",
-            "Epoch by epoch, on training and validation images. They show the course, not how "
-            "good the model is: one run, and validation images it was chosen by.",
+            "By epoch, on training and validation images. These curves show the course of one "
+            "training, not how good the model is: its best epoch was chosen on the validation "
+            "images.",
             wide=n_panels > 1,
         )
         return f'<div class="figures">{drawn}</div>'
 
 
-def _both_classes(
+def _curves_of_both_classes(
     predictions: Predictions, found: dict[str, Estimate], names: tuple[str, str]
 ) -> list[str]:
-    titles = (
-        "Confusion matrix",
-        "Shares",
-        "ROC",
-        "Precision and recall",
-        "Error tradeoff",
-        "Calibration",
-    )
+    """Plot the figures that need images of both classes, or say why they are left out."""
     n_positive = np.count_nonzero(predictions.positive)
     n_negative = len(predictions) - n_positive
     if not n_positive or not n_negative:
         lacking = names[1] if n_negative else names[0]
-        return [gap(title, f"there are no images of {lacking}.") for title in titles]
-    both = (
+        return [gap(title, f"there are no images of {lacking}.") for title in _TITLES.values()]
+    size = (
         f"{counted(n_negative, 'image')} of {names[0]}, {n_positive:,} of {names[1]}, of "
         f"{counted(predictions.n_patients, 'patient')}"
     )
+    drawn = _confusion(predictions, found, names, size)
+    if predictions.score is None:
+        lacking_scores = [_TITLES[name] for name in (*_CURVES, "calibration")]
+        return drawn + [gap(title, "the model has no scores.") for title in lacking_scores]
+    drawn += _curves(predictions, found, names[1], size)
+    return [*drawn, _calibration(predictions, found["ece"], size)]
 
-    # A figure each, so that they are one below the other where a page is narrow.
+
+def _confusion(
+    predictions: Predictions, found: dict[str, Estimate], names: tuple[str, str], size: str
+) -> list[str]:
+    # One figure each, so that a narrow page shows them one below the other.
     counts, shares = _figure((4.4, 4.4)), _figure((4.4, 4.4))
     draw_confusion((counts.subplots(), shares.subplots()), predictions, found, names)
     recall, specificity = found["recall"], found["specificity"]
-    drawn = [
+    return [
         svg(
-            counts, "confusion", titles[0], f"How many images of a class are called what; {both}."
+            counts,
+            "confusion",
+            _TITLES["confusion"],
+            f"Number of images of each class by prediction; {size}.",
         ),
         svg(
             shares,
             "shares",
-            titles[1],
+            _TITLES["shares"],
             f"The same as shares of the true class. Recall {figure_of(recall)}, {basis(recall)}; "
             f"specificity {figure_of(specificity)}, {basis(specificity)}.",
         ),
     ]
-    if predictions.score is None:
-        return drawn + [gap(title, "the model has no scores.") for title in titles[2:]]
 
+
+def _curves(
+    predictions: Predictions, found: dict[str, Estimate], positive: str, size: str
+) -> list[str]:
+    """Plot the ROC, precision-recall and DET curves."""
     separated = are_separated(predictions)
-    roc, precision_recall, det, calibration = (_figure((4.4, 4.6)) for _ in range(4))
-    axes = [figure.subplots() for figure in (roc, precision_recall, det)]
-    shown = None if separated else axes[2]
-    draw_curves(axes[0], axes[1], shown, predictions, found, names[1])
-    auc, average_precision, error = (
-        found[metric] for metric in ("roc_auc", "average_precision", "ece")
-    )
-    drawn += [
-        svg(
-            roc,
-            "roc",
-            titles[2],
-            f"Each point is a threshold. Area {figure_of(auc)}; {both}. The dashed line is "
-            "chance.",
-        ),
-        svg(
-            precision_recall,
-            "precision-recall",
-            titles[3],
-            f"Average precision {figure_of(average_precision)}; {both}. The dashed line, "
-            "calling everything positive, is their share here.",
-        ),
-        gap(titles[4], "some threshold makes no error at all, so there is nothing to trade.")
-        if separated
-        else svg(
-            det,
-            "tradeoff",
-            titles[4],
-            f"Misses against false alarms, on axes that spread small rates apart; {both}.",
-        ),
-    ]
-    if not predictions.has_probabilities:
-        return [*drawn, gap(titles[5], "the model has scores, but no probabilities.")]
-    draw_calibration(calibration.subplots(), predictions, error, N_BINS)
+    figures = {name: _figure((4.4, 4.6)) for name in _CURVES}
+    axes = {name: figure.subplots() for name, figure in figures.items()}
+    det = None if separated else axes["tradeoff"]
+    draw_curves(axes["roc"], axes["precision-recall"], det, predictions, found, positive)
+    captions = {
+        "roc": f"Each point is a threshold. Area {figure_of(found['roc_auc'])}; {size}. The "
+        "dashed line is chance.",
+        "precision-recall": f"Average precision {figure_of(found['average_precision'])}; {size}. "
+        "The dashed line, for predicting positive for every image, is the share of positives.",
+        "tradeoff": f"Misses against false alarms, on axes that spread small rates; {size}.",
+    }
     return [
-        *drawn,
-        svg(
-            calibration,
-            "calibration",
-            titles[5],
-            f"Share of positives against predicted probability, in {N_BINS} bins; on the "
-            f"diagonal, probabilities mean what they say. Error {figure_of(error)}; {both}.",
-        ),
+        gap(_TITLES[name], "some threshold makes no error, so there is no tradeoff.")
+        if name == "tradeoff" and separated
+        else svg(figures[name], name, _TITLES[name], caption)
+        for name, caption in captions.items()
     ]
+
+
+def _calibration(predictions: Predictions, error: Estimate, size: str) -> str:
+    title = _TITLES["calibration"]
+    if not predictions.has_probabilities:
+        return gap(title, "the model has scores, but no probabilities.")
+    figure = _figure((4.4, 4.6))
+    draw_calibration(figure.subplots(), predictions, error, N_BINS)
+    return svg(
+        figure,
+        "calibration",
+        title,
+        f"Share of positives against predicted probability, in {N_BINS} bins; on the "
+        f"diagonal, probabilities are right. Error {figure_of(error)}; {size}.",
+    )
 
 
 def _thresholds(predictions: Predictions, names: tuple[str, str], threshold: float | None) -> str:
@@ -176,8 +184,8 @@ def _thresholds(predictions: Predictions, names: tuple[str, str], threshold: flo
         figure,
         "thresholds",
         title,
-        f"What other thresholds would give, with intervals; {basis_of_all}. For looking, not for "
-        "choosing: a threshold chosen on these images is too good on them.",
+        f"Metrics at other thresholds, with intervals; {basis_of_all}. Do not choose a threshold "
+        "here: on the images that it is chosen on, its metrics are too good.",
     )
 
 
@@ -206,7 +214,7 @@ def _scores(predictions: Predictions, names: tuple[str, str], threshold: float |
 
 
 def _figure(size: tuple[float, float]) -> "Figure":
-    # Not pyplot's, which would keep it open.
+    # Not made by pyplot, which would keep the figure open.
     from matplotlib.figure import Figure
 
     return Figure(figsize=size, layout="constrained")

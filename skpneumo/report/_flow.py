@@ -1,4 +1,4 @@
-"""Who was left out and why, and what is missing of those who were not."""
+"""Write the section about the flow of patients: files left out, and missing data."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +16,13 @@ __all__ = ["flow"]
 
 
 def flow(context: ReportContext) -> Section:
-    """From the files that were found to the images that were evaluated."""
+    """Write the section, from the files found to the images evaluated."""
     parts = [table(_stages(context), "From the files found to the images evaluated")]
     if context.settings.skipped is None:
         parts.append(
             paragraph(
-                "Files that were no readable images, and rows that were dropped before, are not "
-                "known to this report; the collection's own description may name them."
+                "This report does not know of unreadable files, or of rows that were dropped "
+                "before; the description of the collection may name them."
             )
         )
     parts.append(table(_missing(context), "Missing data"))
@@ -44,7 +44,7 @@ def _stages(context: ReportContext) -> "pd.DataFrame":
     evaluated[collection.rows] = True
     stages: list[tuple[str, NDArray[np.bool_]]] = [("images of the collection", everything)]
     for part in sorted({str(name) for name in collection.split[~evaluated].tolist()}):
-        name = f"not evaluated: {part or 'in no part'}"
+        name = f"not evaluated: {part or 'in no split'}"
         stages.append((name, ~evaluated & (collection.split == part)))
     stages.append(("evaluated", evaluated))
     for side, positive in zip(context.names, (False, True), strict=True):
@@ -62,8 +62,8 @@ def _missing(context: ReportContext) -> "pd.DataFrame":
 
     collection = context.collection
     rows: list[tuple[str, int, str]] = [
-        ("label", 0, "rows without a label are refused, or dropped when they are read"),
-        ("patient", collection.n_unknown_patients, "counts as a patient of its own"),
+        ("label", 0, "rows without a label raise an error, or are dropped when reading"),
+        ("patient", collection.n_unknown_patients, "counted as one patient each"),
     ]
     subgroups: Any = context.settings.subgroups
     for name in getattr(subgroups, "columns", ()):

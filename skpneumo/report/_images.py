@@ -1,4 +1,4 @@
-"""The images a report shows: a sample of what was evaluated, and the worst errors."""
+"""Show images in a report: a sample of the evaluated ones, and the worst errors."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ _N_ERRORS = 6
 
 
 def sample_images(context: ReportContext) -> str:
-    """A few evaluated images of each class, as they are."""
+    """Show a few evaluated images of each class."""
     if reason := _why_not(context):
         return left_out(reason)
     names = [context.label_names[label] for label in context.labels.tolist()]
@@ -30,19 +30,19 @@ def sample_images(context: ReportContext) -> str:
         names,
         n_images=_N_SAMPLE,
         random_state=context.settings.random_state,
-        ax=_unseen(),
+        ax=_hidden_axes(),
     )
     captions = [", ".join(reversed(lines)) for lines in display.captions or ()]
     return (
-        "<p>Drawn at random from each class, at their own grey levels and proportions.</p>"
-        f"{_shown(display.images, captions)}"
+        "<p>A random sample of each class, with original grey levels and "
+        f"proportions.</p>{_shown(display.images, captions)}"
     )
 
 
 def worst_errors(context: ReportContext) -> str:
-    """The most confident false negatives and false positives."""
+    """Show the most confident false negatives and false positives."""
     if context.predictions.score is None:
-        return left_out("the model has no scores to tell the worst by.")
+        return left_out("the model has no scores to find the worst errors by.")
     if reason := _why_not(context):
         return left_out(reason)
     names = np.array(context.names, dtype=object)
@@ -53,11 +53,11 @@ def worst_errors(context: ReportContext) -> str:
         names[context.predictions.predicted.astype(int)],
         n_images=_N_ERRORS,
         pos_label=context.names[1],
-        ax=_unseen(),
+        ax=_hidden_axes(),
     )
     parts = [
-        "<p>Those the model was surest about, the worst first. Do they share a border, a "
-        "letter in the corner, a wrong label?</p>"
+        "<p>The errors with the highest confidence, worst first. Do they share a border, a letter "
+        "in the corner, or a wrong label?</p>"
     ]
     for what, n, images, captions in (
         ("misses", display.n_misses, display.misses, display.miss_captions),
@@ -76,11 +76,11 @@ def worst_errors(context: ReportContext) -> str:
 
 
 def _why_not(context: ReportContext) -> str:
-    """Why the images cannot be shown; empty if they can."""
+    """Explain why the images cannot be shown; empty if they can."""
     X = context.collection.X
     if getattr(X, "ndim", 1) == 4:
-        return "" if X.dtype == np.uint8 else f"the images are of {X.dtype}, not of uint8."
-    return "" if context.collection.filenames is not None else "the data are no images."
+        return "" if X.dtype == np.uint8 else f"the images have dtype {X.dtype}, not uint8."
+    return "" if context.collection.filenames is not None else "the data are not images."
 
 
 def _in_a_line(lines: list[str]) -> str:
@@ -92,8 +92,8 @@ def _shown(images: NDArray[Any], captions: list[str]) -> str:
     return thumbnails(images[..., 0] if images.shape[-1] == 1 else images, captions)
 
 
-def _unseen() -> "Axes":
-    """Axes of a figure that nobody renders: the display is asked for its images alone."""
+def _hidden_axes() -> "Axes":
+    """Make axes of a figure that is not rendered, as only the display's images are used."""
     from matplotlib.figure import Figure
 
     return Figure().subplots()

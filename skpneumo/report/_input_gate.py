@@ -1,4 +1,4 @@
-"""The section about the input gate: what it states, and what it would have withheld."""
+"""Write the section about the input gate: its stated rate, and what it would withhold."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +17,7 @@ _MOST_LISTED = 20
 
 
 def input_gate(context: ReportContext) -> Iterator[Section]:
-    """The section, where the model has a gate."""
+    """Write the section, if the model has a gate."""
     inner = gate_of(context.estimator)
     if inner is None or context.withheld is None:
         return
@@ -29,13 +29,16 @@ def input_gate(context: ReportContext) -> Iterator[Section]:
     parts = [
         paragraph(inner.gate.terms_),
         rows_table([measured], "Share withheld"),
-        paragraph("The other figures of this report are of all images, as if none was withheld."),
+        paragraph(
+            "All other results of this report include all images, as if none were withheld."
+        ),
     ]
     if estimate.low > inner.gate.false_alarm_rate_:
         parts.append(
             paragraph(
-                "More is withheld here than of patients like those of training: these images "
-                "differ from them, and what is predicted of them is worth less than it seems."
+                "More images are withheld here than of patients like those of the training data. "
+                "These images differ from the training images, and predictions for them are less "
+                "reliable than they seem."
             )
         )
     rows = np.flatnonzero(context.withheld != "")

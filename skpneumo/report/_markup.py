@@ -1,4 +1,4 @@
-"""The elements of a report as HTML. Whatever comes from files or users is escaped here."""
+"""Write the elements of a report as HTML, escaping text from files and users."""
 
 from collections.abc import Iterable
 from html import escape
@@ -23,7 +23,7 @@ __all__ = [
 
 
 class Section(NamedTuple):
-    """A part of the page: its name in addresses, its heading, its HTML."""
+    """A section of the page: its name in links, its heading, its HTML."""
 
     name: str
     title: str
@@ -58,7 +58,7 @@ def preformatted(text: str) -> str:
 
 
 def details(title: str, body: str) -> str:
-    """What is shown when it is asked for; ``body`` is HTML already."""
+    """Write a part that can be unfolded; ``body`` is HTML."""
     return f"<details><summary>{escape(title)}</summary>{body}</details>"
 
 
@@ -69,12 +69,12 @@ def callout(severity: str, name: str, text: str) -> str:
 
 
 def left_out(reason: str) -> str:
-    """Placeholder for an empty section."""
+    """Write a placeholder for an empty section."""
     return paragraph(f"Left out: {reason}")
 
 
 def gap(title: str, reason: str) -> str:
-    """Placeholder for a figure that cannot be drawn."""
+    """Write a placeholder for a figure that cannot be plotted."""
     return (
         f'<figure class="wide"><figcaption><b>{escape(title)}.</b> Left out: {escape(reason)}'
         "</figcaption></figure>"

@@ -1,11 +1,11 @@
-"""The model card: what is known of a fitted model, and what a person has to add."""
+"""Write model cards: known facts about a fitted model, and items for a person to write."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skpneumo._formatting import counted
+from skpneumo._formatting import counted, require_one_name_each
 from skpneumo.fitted import classifiers_of, gate_of, threshold_of
 from skpneumo.report._card_blocks import (
     Block,
@@ -17,11 +17,11 @@ from skpneumo.report._card_blocks import (
     Text,
 )
 from skpneumo.report._card_evidence import Evidence, evidence_blocks
+from skpneumo.report._card_of_file import card_of_file, file_blocks
 from skpneumo.report._card_questions import QUESTIONS
-from skpneumo.report._card_told import told_blocks, told_of
-from skpneumo.report._decisions import DecisionRule, claimed_rule
+from skpneumo.report._decisions import DecisionRule, rule_of_estimator
 from skpneumo.report._markup import Section
-from skpneumo.report._operating_point import promised_table
+from skpneumo.report._operating_point import guarantee_table
 from skpneumo.report._provenance import versions
 from skpneumo.report._wording import guarantee_of
 
@@ -51,47 +51,47 @@ def model_card(
     provenance: Mapping[str, str] | None = None,
     answers: Mapping[str, str] | None = None,
 ) -> str:
-    """Write a model card: what is known, and what only a person can add, visibly open.
+    """Write a model card with known facts, and open items that only a person can write.
 
     Parameters
     ----------
     estimator : fitted classifier
-        In any nest.
+        Nested in any way.
     evaluation : EvaluationReport, default=None
-        Gives data, split, figures with their intervals, and the audit.
+        Provides the data, the split, metrics with their intervals, and the audit.
     stress : pandas.DataFrame, default=None
-        From :func:`~skpneumo.evaluation.stress_test`.
+        Result of :func:`~skpneumo.evaluation.stress_test`.
     shortcuts : ExplanationReport, default=None
-        From :func:`~skpneumo.explanation_report`.
+        Result of :func:`~skpneumo.explanation_report`.
     name : str, default=None
         Name of the model; by default that of its class.
     target_names : sequence of str, default=None
         Names of ``estimator.classes_``.
     description : str, default=""
-        Text about the collection that it was fitted on.
+        Text about the collection that the model was fitted on.
     provenance : mapping of str to str, default=None
         Further facts, such as the digest of the model file.
     answers : mapping of str to str, default=None
-        What a person has written, by item, such as ``{"Licence": "CC BY 4.0"}``.
+        Answers to open items, by item, such as ``{"Licence": "CC BY 4.0"}``.
 
     Returns
     -------
     card : str
-        Markdown. Items that nobody has answered are unchecked boxes.
+        Markdown, in which unanswered items are unchecked boxes.
 
     Raises
     ------
     ValueError
-        If an answer is to no item of the card, or names and classes are not as many.
+        If an answer is for an unknown item, or the number of names is not that of the classes.
 
     See Also
     --------
-    EvaluationReport : Has the card as a section.
+    EvaluationReport : Includes the card as a section.
 
     Notes
     -----
-    Where the file of a model brought a card of its own, in ``estimator.provenance_["card"]``, its
-    figures and limits are shown as well, as what the file says.
+    If the model file has a card of its own, in ``estimator.provenance_["card"]``, its figures and
+    limits are shown as well, attributed to the file.
 
     References
     ----------
@@ -115,7 +115,7 @@ def model_card(
     answers = dict(answers or {})
     if unknown := answers.keys() - {item for items in QUESTIONS.values() for item in items}:
         known = ", ".join(item for items in QUESTIONS.values() for item in items)
-        raise ValueError(f"The card has no items {sorted(unknown)}; its items are {known}.")
+        raise ValueError(f"answers has {sorted(unknown)}, but the items of the card are {known}.")
     evidence = Evidence.of(evaluation, stress, shortcuts)
     sections = _sections(
         estimator,
@@ -133,7 +133,7 @@ def model_card(
 def card_section(
     estimator: Any, names: Sequence[str], description: str, facts: Mapping[str, str]
 ) -> Section:
-    """The card as a section of a report, which has the evidence in its other sections."""
+    """Write the card as a section of a report, whose other sections have the measurements."""
     there = Evidence.elsewhere()
     sections = _sections(estimator, there, list(names), description, dict(facts), {})
     return Section("model-card", "Model card", "".join(section.html() for section in sections))
@@ -147,7 +147,7 @@ def _sections(
     facts: dict[str, str],
     answers: Mapping[str, str],
 ) -> list[CardSection]:
-    told = told_of(estimator)
+    from_file = card_of_file(estimator)
     known: dict[str, list[Block]] = {
         "Model details": [Facts(_details(estimator, names) | facts | versions(), "This model")],
         "Intended use": [Text(_NOT_A_DEVICE)],
@@ -155,17 +155,17 @@ def _sections(
         "Metrics": _decision(estimator),
         "Training data": [
             *([Text(description)] if description else []),
-            *told_blocks(told, "Training data"),
+            *file_blocks(from_file, "Training data"),
         ],
         "Evaluation data": evidence_blocks(evidence, "Evaluation data"),
         "Quantitative analyses": [
             *evidence_blocks(evidence, "Quantitative analyses"),
-            *told_blocks(told, "Quantitative analyses"),
+            *file_blocks(from_file, "Quantitative analyses"),
         ],
         "Ethical considerations": [],
         "Caveats and recommendations": [
-            *told_blocks(told, "Caveats and recommendations"),
-            Bullets(_caveats(estimator, evidence, told)),
+            *file_blocks(from_file, "Caveats and recommendations"),
+            Bullets(_caveats(estimator, evidence, from_file)),
         ],
     }
     return [
@@ -196,34 +196,34 @@ def _details(estimator: Any, names: list[str]) -> dict[str, str]:
 
 
 def _gate(estimator: Any) -> str:
-    """What withholds answers about images unlike those of training."""
+    """Describe the input gate."""
     inner = gate_of(estimator)
     if inner is None:
         return "none: any image gets an answer"
-    said = "warns" if inner.gate.on_outlier == "warn" else "withholds the answer"
+    said = "warns" if inner.gate.on_outlier == "warn" else "withholds the prediction"
     return f"{said}. {inner.gate.terms_}"
 
 
 def _decision(estimator: Any) -> list[Block]:
-    """Threshold, who chose it, what it promises."""
+    """Describe the threshold, how it was chosen and what it guarantees."""
     threshold = threshold_of(estimator)
     if len(np.asarray(estimator.classes_)) != 2 or threshold is None:
         return [Text("The model predicts the most probable class and has no threshold.")]
-    rule: DecisionRule = claimed_rule(estimator)
+    rule: DecisionRule = rule_of_estimator(estimator)
     blocks: list[Block] = [Text(f"Threshold {rule.threshold:.4g}. {rule.origin}")]
     said = getattr(threshold.chosen_by, "guarantee_", None)
-    if isinstance(said, dict):  # an exported model has it as its file says it
+    if isinstance(said, dict):  # an exported model has the guarantee of its file
         blocks.append(Text(guarantee_of(said["terms"])))
-    if rule.promise is not None:
-        chosen = rule.promise
+    if rule.floor_classifier is not None:
+        chosen = rule.floor_classifier
         blocks += [
-            Table(promised_table(chosen), "What was promised, by patients, in training"),
+            Table(guarantee_table(chosen), "Guaranteed in training, by patients"),
             Text(guarantee_of(chosen.guarantee_terms_)),
         ]
     return blocks
 
 
-def _caveats(estimator: Any, evidence: Evidence, told: Mapping[str, Any]) -> list[str]:
+def _caveats(estimator: Any, evidence: Evidence, from_file: Mapping[str, Any]) -> list[str]:
     items = [
         "Figures are about new patients like those evaluated. They say nothing about other "
         "hospitals, machines, ages or diseases.",
@@ -232,9 +232,9 @@ def _caveats(estimator: Any, evidence: Evidence, told: Mapping[str, Any]) -> lis
     ]
     if not evidence.has("figures"):
         items.insert(0, "No evaluation is given with this card.")
-    if not evidence.has("stress") and "stress tests" not in told:
+    if not evidence.has("stress") and "stress tests" not in from_file:
         items.append("For this card it was not tested on altered images.")
-    if not evidence.has("shortcuts") and "shortcuts" not in told:
+    if not evidence.has("shortcuts") and "shortcuts" not in from_file:
         items.append("For this card it was not tested for shortcuts.")
     networks = len(classifiers_of(estimator))
     if networks > 1:
@@ -247,6 +247,5 @@ def _caveats(estimator: Any, evidence: Evidence, told: Mapping[str, Any]) -> lis
 def _class_names(estimator: Any, target_names: Sequence[str] | None) -> list[str]:
     labels = np.asarray(estimator.classes_).tolist()
     names = getattr(estimator, "target_names_", labels) if target_names is None else target_names
-    if len(names) != len(labels):
-        raise ValueError(f"Got {len(names)} target_names for the {len(labels)} classes {labels}.")
+    require_one_name_each(names, labels)
     return [str(name) for name in names]

@@ -1,4 +1,4 @@
-"""The section about the threshold: how it was chosen, its guarantee, and whether it held."""
+"""Write the section about the threshold: its choice, its guarantee, and whether it held."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +13,11 @@ from skpneumo.report._wording import bracketed, figure_of, guarantee_of, metric_
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["operating_point", "promised_table"]
+__all__ = ["guarantee_table", "operating_point"]
 
 
 def operating_point(context: ReportContext) -> Section:
-    """The threshold, who chose it, what was promised, and what came of it here."""
+    """Write the section: the threshold, who chose it, its guarantee, and the results here."""
     rule, found = context.rule, context.found
     at = "No threshold." if rule.threshold is None else f"Threshold {rule.threshold:.4g}."
     rows: list[dict[str, Any]] = [
@@ -25,25 +25,28 @@ def operating_point(context: ReportContext) -> Section:
         for metric in ("recall", "specificity", "precision")
     ]
     parts = [paragraph(f"{at} {rule.origin}")]
-    if rule.promise is not None:
+    if rule.floor_classifier is not None:
         rows += _referred(context)
         parts += [
-            table(promised_table(rule.promise), "What was promised, by patients, in training")
+            table(
+                guarantee_table(rule.floor_classifier),
+                "Guaranteed in training, by patients",
+            )
         ]
-        parts += [paragraph(guarantee_of(rule.promise.guarantee_terms_))]
+        parts += [paragraph(guarantee_of(rule.floor_classifier.guarantee_terms_))]
         said = sentences_about_floor(
             context.predictions,
-            rule.promise.recall,
+            rule.floor_classifier.recall,
             context.settings.confidence_level,
-            rule.promise.patients_known_,
+            rule.floor_classifier.patients_known_,
         )
         parts += [paragraph(sentence) for sentence in said.values()]
-    parts.append(rows_table(rows, "What was measured here, by images"))
+    parts.append(rows_table(rows, "Measured here, by images"))
     return Section("operating-point", "Operating point", "".join(parts))
 
 
-def promised_table(chosen: RecallFloorClassifier) -> "pd.DataFrame":
-    """What was promised when a threshold was chosen, and how it was there."""
+def guarantee_table(chosen: RecallFloorClassifier) -> "pd.DataFrame":
+    """Make the table of guaranteed and measured shares when the threshold was chosen."""
     import pandas as pd
 
     recall = bracketed(chosen.recall_, *chosen.recall_interval_)
@@ -63,12 +66,14 @@ def promised_table(chosen: RecallFloorClassifier) -> "pd.DataFrame":
             ("referred", "nothing", "none", referred, both),
         ]
     bound_name = f"lower bound, confidence {chosen.confidence:g}"
-    return pd.DataFrame(rows, columns=["share", "promised", bound_name, "in training", "patients"])
+    return pd.DataFrame(
+        rows, columns=["share", "guaranteed", bound_name, "in training", "patients"]
+    )
 
 
 def _referred(context: ReportContext) -> list[dict[str, Any]]:
-    """What a second threshold makes of it; nothing where there is none."""
-    chosen, predictions = context.rule.promise, context.predictions
+    """Measure specificity and referral with the upper threshold, if there is one."""
+    chosen, predictions = context.rule.floor_classifier, context.predictions
     if chosen is None or chosen.specificity is None or predictions.score is None:
         return []
     below = predictions.score < chosen.upper_threshold_
@@ -83,7 +88,7 @@ def _referred(context: ReportContext) -> list[dict[str, Any]]:
     rows = []
     for name, hit, among in shares:
         share = clustered_share(hit, among, predictions.patient, context.settings.confidence_level)
-        why = "undefined: no image is negative"  # the only ones that may be lacking
+        why = "undefined: no image is negative"  # other shares are always defined
         figure = bracketed(share.value, share.low, share.high, undefined=why)
         rows.append(
             {"share": name, "here": figure} | {"images": share.n, "patients": share.n_patients}

@@ -1,4 +1,4 @@
-"""What is needed to reproduce the numbers."""
+"""Collect the facts that are needed to reproduce a report."""
 
 import sys
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ import numpy as np
 
 from skpneumo import __version__
 from skpneumo.report._collection import Collection
-from skpneumo.report._wording import described
+from skpneumo.report._wording import one_line_repr
 
 __all__ = ["checksum_of", "parameters", "versions"]
 
@@ -22,7 +22,7 @@ _PACKAGES = (
 
 
 def versions() -> dict[str, str]:
-    """Python and the packages that have a say in the figures, as far as they are installed."""
+    """Get the versions of Python and of the installed packages that affect the results."""
     found = {"Python": ".".join(map(str, sys.version_info[:3])), "skpneumo": __version__}
     for package in _PACKAGES:
         try:
@@ -33,18 +33,18 @@ def versions() -> dict[str, str]:
 
 
 def parameters(estimator: Any) -> dict[str, str]:
-    """The parameters of a model and of all it holds; not the estimators themselves."""
+    """List the parameters of a model and of all estimators in it."""
     if not hasattr(estimator, "get_params"):
         return {}
     return {
-        name: described(value)
+        name: one_line_repr(value)
         for name, value in sorted(estimator.get_params(deep=True).items())
         if not _holds_estimators(value)
     }
 
 
 def checksum_of(collection: Collection) -> str:
-    """SHA-256 of what was evaluated, whatever the folder and the order of the rows."""
+    """Compute a SHA-256 of the evaluated data, independent of folders and row order."""
     rows = collection.rows
     if collection.filenames is not None and all(map(_is_file, collection.filenames[rows])):
         contents: Iterable[bytes] = (

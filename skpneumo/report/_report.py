@@ -1,4 +1,4 @@
-"""The report itself: computed once, then shown or written."""
+"""Compute, show and write evaluation reports."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -49,31 +49,31 @@ __all__ = ["EvaluationReport"]
 class EvaluationReport:
     """Evaluation of a fitted model on a labelled collection, as one self-contained page.
 
-    Make one with :meth:`from_estimator`; it shows itself in a notebook, and :meth:`to_html`
-    writes it.
+    Create it with :meth:`from_estimator`. It is displayed in notebooks, and :meth:`to_html` writes
+    it to a file.
 
     Attributes
     ----------
     frame : pandas.DataFrame
-        The metrics with their intervals, as from :func:`~skpneumo.evaluation.evaluate`.
+        The metrics with their intervals, as returned by :func:`~skpneumo.evaluation.evaluate`.
     counts : pandas.DataFrame
-        Images and patients by split, class and etiology, as far as these are known.
+        Numbers of images and patients by split, class and etiology, if these are known.
     relations : pandas.DataFrame
-        The parts of the collection, and what each shares with the evaluated one.
+        The splits of the collection, and what each shares with the evaluated one.
     audit : ImageAudit or None
         The audit of the files.
     threshold : float or None
-        Scores of at least this were called positive; None if no threshold tells the decisions.
+        Scores from this value on counted as positive; None if no threshold gives the decisions.
     threshold_origin : str
-        Who chose it, in a sentence.
+        How the threshold was chosen, in a sentence.
     date : str
-        Day of the report.
+        Date of the report.
     facts : dict of str to str
-        Date, seed, and digests of the model and of what was evaluated, as far as known.
+        Date, seed, and digests of the model and of the evaluated data, if known.
     title : str
-        Of the page: the model, the data and the day.
+        Title of the page: the model, the data and the date.
     sections : tuple of (name, title, body)
-        The page, part by part.
+        The sections of the page.
     """
 
     frame: "pd.DataFrame"
@@ -114,64 +114,63 @@ class EvaluationReport:
         threshold_probability: float | None = None,
         skipped: "pd.DataFrame | None" = None,
     ) -> Self:
-        """Predict, evaluate, audit, draw.
+        """Evaluate and audit, and write the sections of the report.
 
         Parameters
         ----------
         estimator : fitted classifier
-            Anything with ``predict`` and ``classes_``, a whole pipeline from paths included.
+            Any estimator with ``predict`` and ``classes_``, such as a whole pipeline from paths.
         X : array-like of length n_images
-            The whole collection, not the evaluated part alone, so that the report can say how
-            the one relates to the rest: paths, images or features.
+            The whole collection, not only the evaluated split, so that the report can describe how
+            they are related: paths, images or features.
         y : array-like of shape (n_images,)
             True labels.
         split : array-like of shape (n_images,) of str, default=None
-            The part each row is of. None, or nothing but "", evaluates all rows.
+            The split of each row. With None, or if all are "", all rows are evaluated.
         part : str or None, default="test"
-            The part to evaluate; None takes all rows.
+            The split to evaluate; None evaluates all rows.
         groups : array-like of shape (n_images,), default=None
-            The patient of each image. None reads it off the file names if there are any, and
-            takes each row for a patient of its own otherwise.
+            The patient of each image. None reads it from the file names if there are any, and
+            otherwise counts each row as one patient.
         pos_label : label or list of labels, default=None
-            The class, or classes, whose recall is meant; by default the one that the
-            estimator's threshold is about, else the second of two.
+            The positive class or classes; by default the one that the estimator's threshold
+            applies to, or else the second of two classes.
         threshold : float, default=None
-            Scores of at least this are called positive. None asks the estimator's ``predict``.
+            Scores from this value on count as positive. None uses the estimator's ``predict``.
         target_names : sequence of str, default=None
-            Names for ``estimator.classes_``.
+            Names of ``estimator.classes_``.
         audit : ImageAudit or bool, default=True
-            An audit of the same rows, or whether to make one. It opens every file of the
+            An audit of the same rows, or whether to perform one, which opens every file of the
             collection.
         explain : bool, default=False
-            Whether to add what the model looks at, and whether it uses a shortcut, as
-            :func:`~skpneumo.explanation_report` finds it. Takes minutes, of a pipeline that
+            Whether to add what the model looks at, and whether it uses a shortcut, by
+            :func:`~skpneumo.explanation_report`. This takes minutes, and needs a pipeline that
             ends in a classifier of images with ``predict_proba``.
         confidence_level : float, default=0.95
-            Of the two-sided intervals.
+            Confidence level of the two-sided intervals.
         n_resamples : int, default=2000
-            Bootstrap resamples of patients.
+            Number of bootstrap resamples of patients.
         random_state : int, default=0
             Seed of the bootstrap and of the sample images.
         seen_in_training : array-like of bool, shape (n_evaluated,), default=None
             Whether the model was fitted on each of the evaluated images, or on another image of
-            the same patient. None: nobody knows, which the report says.
+            the same patient. None if unknown, which the report states.
         date : str, default=None
-            Day of the report; today by default.
+            Date of the report; today by default.
         description : str, default=""
             Text about the collection, such as the ``DESCR`` of a loader.
         provenance : mapping of str to str, default=None
-            Further facts for whoever wants the same figures again, such as the checksum of the
-            model file.
+            Further facts for reproducing the report, such as the checksum of the model file.
         subgroups : "etiology", DataFrame, str, list of str, array-like or None
-            The columns whose values are subgroups: a table with a row for each of ``X``, names
-            of columns of ``X``, or one name for each row. "etiology" is read from file names.
+            The subgroups: a table with columns of subgroups and the rows of ``X``, names of
+            columns of ``X``, or one name for each row. "etiology" is read from file names.
         prevalence : float, default=None
-            Share of positive images where the model is to be used, for predictive values and
-            net benefit there.
+            Share of positive images where the model will be used, for predictive values and net
+            benefit.
         threshold_probability : float, default=None
-            Probability from which on somebody would act; ``prevalence`` by default.
+            Probability from which on one would act; ``prevalence`` by default.
         skipped : DataFrame with the column "reason", default=None
-            Files that were left out before, a row each, such as ``skipped`` of a loader.
+            Files that were left out before, one row each, such as ``skipped`` of a loader.
 
         Returns
         -------
@@ -180,17 +179,17 @@ class EvaluationReport:
         Raises
         ------
         ValueError
-            If there are no rows in ``part``, lengths or labels do not fit, or it is unclear
-            which class is the positive one; with ``explain``, if the classifier is given no
-            images, or a class has fewer than two.
+            If ``part`` has no rows, lengths or labels do not match, or it is unclear which class
+            is positive; with ``explain``, if the input of the classifier is not images, or a class
+            has fewer than two images.
         UnreadableImagesError
             If the pipeline cannot read some of the evaluated files.
 
         See Also
         --------
-        skpneumo.evaluation.evaluate : The figures alone.
-        skpneumo.audit.audit_images : The audit alone.
-        skpneumo.explanation_report : The explanation alone.
+        skpneumo.evaluation.evaluate : Computes only the metrics.
+        skpneumo.audit.audit_images : Performs only the audit.
+        skpneumo.explanation_report : Computes only the explanation.
 
         Examples
         --------
@@ -275,21 +274,21 @@ class EvaluationReport:
         )
 
     def with_section(self, name: str, title: str, body: str) -> Self:
-        """Give the report with one more section, before its limits and its provenance.
+        """Return the report with one more section, before its limits and its provenance.
 
         Parameters
         ----------
         name : str
-            What links to the section end with, after ``#``.
+            Name of the section in links, after ``#``.
         title : str
-            Its heading.
+            Heading of the section.
         body : str
-            HTML that needs nothing from elsewhere.
+            Self-contained HTML.
 
         Returns
         -------
         report : EvaluationReport
-            A new one; this one is as it was.
+            A new report; this one is unchanged.
 
         Examples
         --------
@@ -298,7 +297,7 @@ class EvaluationReport:
         >>> from skpneumo.report import EvaluationReport
         >>> X, y = np.linspace(-1, 1, 40).reshape(-1, 1), np.repeat([0, 1], 20)
         >>> report = EvaluationReport.from_estimator(LogisticRegression().fit(X, y), X, y)
-        >>> longer = report.with_section("notes", "Notes", "<p>Films of one machine.")
+        >>> longer = report.with_section("notes", "Notes", "<p>Images of one machine.")
         >>> [name for name, *_ in longer.sections][-3]
         'notes'
         """
@@ -311,7 +310,7 @@ class EvaluationReport:
         Parameters
         ----------
         path : str or path-like
-            File to write. It is there whole or, if writing fails, as it was before.
+            File to write. If writing fails, an existing file is unchanged.
         """
         contents = "".join(
             f'<li><a href="#{name}">{escape(title)}</a></li>' for name, title, _ in self.sections
@@ -342,7 +341,7 @@ class EvaluationReport:
 
 
 def _columns_of(X: Any, subgroups: Any) -> Any:
-    """Columns of ``X`` that are asked for by name; anything else as it is."""
+    """Select columns of ``X`` that are given by name; return anything else unchanged."""
     columns = list(getattr(X, "columns", ()))
     if isinstance(subgroups, str) and subgroups in columns:
         return X[[subgroups]]

@@ -1,4 +1,4 @@
-"""The sections of a report that are made of words and tables."""
+"""Write the sections of a report that consist of text and tables."""
 
 import math
 from collections.abc import Iterator
@@ -28,8 +28,8 @@ from skpneumo.report._provenance import (
 from skpneumo.report._wording import (
     MEANINGS,
     figure_of,
+    indented_code,
     metric_name,
-    outlined,
 )
 
 if TYPE_CHECKING:
@@ -47,17 +47,17 @@ __all__ = [
 ]
 
 _NOT_A_DEVICE = (
-    "This is not a medical device, and this report is no clinical validation. Neither may be "
+    "This is not a medical device, and this report is not a clinical validation. Neither may be "
     "used for diagnosis, triage or any other decision about a patient."
 )
 
 
 def summary(context: ReportContext) -> Section:
-    """Summary: three metrics, and reservations about them."""
+    """Write the summary: three metrics, and warnings about them."""
     lead = (
-        f"How well the model tells {context.names[1]} (positive) from {context.names[0]} "
-        f"(negative), with {context.settings.confidence_level:.0%} intervals. "
-        f"Report of {context.settings.date}."
+        f"How well the model distinguishes {context.names[1]} (positive) from {context.names[0]} "
+        f"(negative), with {context.settings.confidence_level:.0%} intervals. Report of "
+        f"{context.settings.date}."
     )
     callouts = "".join(callout(*each) for each in _warnings(context))
     return Section(
@@ -69,7 +69,7 @@ def summary(context: ReportContext) -> Section:
 
 
 def _warnings(context: ReportContext) -> Iterator[tuple[str, str, str]]:
-    """What makes the figures wrong, or says less than they seem to: severity, name, text."""
+    """Yield warnings about wrong or unreliable results: severity, name, text."""
     collection, seen = context.collection, context.settings.seen_in_training
     if context.useless:
         yield "error", "Useless model", context.useless
@@ -78,21 +78,22 @@ def _warnings(context: ReportContext) -> Iterator[tuple[str, str, str]]:
             "error",
             "Seen in training",
             f"The model was fitted on {int(seen.sum()):,} of the {len(seen):,} evaluated images, "
-            "or on others of their patients, so the figures flatter it.",
+            "or on others of their patients, so the results are too good.",
         )
     if n_shared := collection.shared_patients():
         yield (
             "error",
             "Patients shared",
-            f"{counted(n_shared, 'evaluated patient')} also in another part of the collection. "
-            "If the model was fitted on it, the figures flatter the model: a child is recognised.",
+            f"{counted(n_shared, 'evaluated patient')} also in another split of the collection. "
+            "If the model was fitted on it, the results are too good, because patients may be "
+            "recognised.",
         )
     if collection.part is None and seen is None:
         yield (
             "warning",
             "Training unknown",
-            "No part of the collection was set aside for evaluation here. If the model was "
-            "fitted on any of these patients, the figures flatter it.",
+            "No split of the collection was set aside for evaluation. If the model was fitted on "
+            "any of these patients, the results are too good.",
         )
     if context.audit is not None:
         severities = context.audit.findings["severity"]
@@ -100,17 +101,17 @@ def _warnings(context: ReportContext) -> Iterator[tuple[str, str, str]]:
             yield (
                 "error",
                 "Faults in the data",
-                f"The audit found {counted(n_errors, 'fault')} that make scores on this "
-                "collection wrong; see the data.",
+                f"The audit found {counted(n_errors, 'fault')} that make results on this "
+                "collection wrong; see the section on data.",
             )
     if context.dominant:
         yield "warning", "One patient has most images", context.dominant
-    if context.rule.promise is None:
+    if context.rule.floor_classifier is None:
         yield "warning", "No recall floor", context.rule.origin
 
 
 def data_card(context: ReportContext) -> Section:
-    """Who is in the collection, and what an audit of its files found."""
+    """Write the section about the collection and the audit of its files."""
     collection, description = context.collection, context.settings.description
     n_images, n_patients = len(collection.labels), len(set(collection.patients.tolist()))
     parts = [
@@ -125,17 +126,17 @@ def data_card(context: ReportContext) -> Section:
         reason = (
             "it was not asked for."
             if collection.filenames is not None
-            else "the data are no files."
+            else "the data are not files."
         )
-        parts.append(paragraph(f"There was no audit of the files: {reason}"))
+        parts.append(paragraph(f"The files were not audited: {reason}"))
     elif context.audit.findings.empty:
-        parts.append(paragraph("The audit of the files found no fault."))
+        parts.append(paragraph("The audit of the files found no faults."))
     else:
-        parts.append(table(_finding_kinds(context.audit.findings), "Findings, the gravest first"))
+        parts.append(table(_finding_kinds(context.audit.findings), "Findings, most severe first"))
     if context.audit is not None and context.audit.not_checked:
         parts += [paragraph("Not checked by the audit:"), bullets(context.audit.not_checked)]
     if description:
-        parts.append(details("The collection's own description", preformatted(description)))
+        parts.append(details("Description of the collection", preformatted(description)))
     return Section("data", "Data", "".join(parts))
 
 
@@ -152,50 +153,52 @@ def _finding_kinds(findings: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def protocol(context: ReportContext) -> Section:
-    """How the evaluated patients relate to the others, and how the intervals were made."""
+    """Write the section about the splits and how the intervals were computed."""
     collection, settings = context.collection, context.settings
-    which = "All rows are" if collection.part is None else f"The part {collection.part!r} is"
+    which = "All rows are" if collection.part is None else f"The split {collection.part!r} is"
     relation = f"{which} evaluated. {_what_was_seen(context)}"
     unit = (
-        "Patients, not images, are what was drawn at random, so images of one patient do not "
+        "The unit of sampling is the patient, not the image, so images of one patient do not "
         "count as independent"
         if context.predictions.clustered
-        else "No patient has more than one image here, as far as is known"
+        else "As far as is known, no patient has more than one image here"
     )
     how = (
-        f"Intervals are two-sided, of {settings.confidence_level:.0%}. {unit}. Shares have "
-        "Wilson's interval, on an effective number of images; metrics of scores a t interval by "
-        f"the jackknife; the calibration error a bootstrap of {settings.n_resamples:,} "
-        f"resamples, seed {settings.random_state}."
+        f"Intervals are two-sided {settings.confidence_level:.0%} intervals. {unit}. Shares have "
+        "Wilson's interval for an effective number of images; metrics of scores have a t interval "
+        "by the jackknife; the calibration error has a bootstrap interval with "
+        f"{settings.n_resamples:,} resamples and seed {settings.random_state}."
     )
     return Section(
         "protocol",
         "Protocol",
-        paragraph(relation) + table(collection.relations(context.audit), "Parts") + paragraph(how),
+        paragraph(relation)
+        + table(collection.relations(context.audit), "Splits")
+        + paragraph(how),
     )
 
 
 def _what_was_seen(context: ReportContext) -> str:
-    """Whether the model was fitted on whom it is evaluated on, as far as that is known."""
+    """Write whether the model was fitted on the evaluated patients, if known."""
     seen = context.settings.seen_in_training
     if seen is not None:
         return (
             f"Of the {counted(len(seen), 'evaluated image')}, {int(seen.sum()):,} were among "
-            "those that the model was fitted on, or are of their patients, as its file records."
+            "those that the model was fitted on, or are of their patients, according to its file."
         )
     if context.collection.part is None:
         return (
-            "Whom the model was fitted on is not recorded, so whether it has seen these patients "
-            "cannot be told from here."
+            "It is not recorded which patients the model was fitted on, so it may have seen these."
         )
     return (
-        "Whom the model was fitted on is not recorded; if on other parts of this collection, what "
-        "they have in common with the evaluated one is in the table, and ought to be nothing."
+        "It is not recorded which patients the model was fitted on. If they are in other splits "
+        "of this collection, the table shows what these share with the evaluated one, which "
+        "should be nothing."
     )
 
 
 def metrics(context: ReportContext) -> Section:
-    """Every metric of all evaluated images."""
+    """Write the section with every metric of all evaluated images."""
     rows: list[dict[str, Any]] = [
         {"metric": metric_name(metric), "value [interval]": figure_of(context.found[metric])}
         | sizes(context.found[metric])
@@ -212,14 +215,14 @@ def _method(estimate: Estimate) -> str:
 
 
 def subgroups(context: ReportContext) -> Section:
-    """The metrics of each subgroup, or why there are none."""
+    """Write the section with the metrics of subgroups, or the reason why there are none."""
     given = context.settings.subgroups
     by_etiology = isinstance(given, str) and given == "etiology"
     title = "Subgroups by etiology" if by_etiology else "Subgroups"
     frame = context.subgroups()
     if frame.empty:
         why = (
-            "the file names tell no etiology, or all tell the same."
+            "the file names have no etiology, or all have the same."
             if by_etiology
             else "none were asked for, or all images are in the same."
         )
@@ -232,39 +235,39 @@ def subgroups(context: ReportContext) -> Section:
         for name, estimate in estimates
     ]
     text = (
-        "A subgroup that has images of one class only is set against all of the other class. "
-        "Intervals that overlap do not make two subgroups alike, and each subgroup is smaller "
-        "than the whole; of many, one misses by chance."
+        "A subgroup with images of only one class is compared with all images of the other class. "
+        "Overlapping intervals do not show that two subgroups are equal. Subgroups are small, and "
+        "of many intervals some miss by chance."
     )
     return Section(
-        "subgroups", title, paragraph(text) + rows_table(rows, "Each subgroup by itself")
+        "subgroups", title, paragraph(text) + rows_table(rows, "Each subgroup separately")
     )
 
 
 def limits(context: ReportContext) -> Section:
-    """What the figures do not say."""
+    """Write the section about the limits of the results."""
     predictions, collection = context.predictions, context.collection
     n, n_positive = len(predictions), int(predictions.positive.sum())
     items = [
         "Intervals are about new patients like these. They say nothing about other hospitals, "
         "machines, ages or diseases, nor about a model trained with another seed.",
-        f"Precision, average precision, accuracy and calibration hold where {n_positive:,} of "
-        f"{n:,} images are positive. Where the disease is rarer, precision is lower.",
-        "Whoever chooses between models, thresholds or seeds by figures like these makes the "
-        "chosen one's too good. They are good for one look.",
-        "Labels are taken for the truth. What the label says and what the child had may differ.",
+        f"Precision, average precision, accuracy and calibration are valid if {n_positive:,} of "
+        f"{n:,} images are positive. If the disease is rarer, precision is lower.",
+        "If models, thresholds or seeds are chosen by these results, the results of the chosen "
+        "one are too good. Use them only once.",
+        "Labels are assumed to be true. The patient's true condition may differ.",
     ]
     if collection.patients_from.startswith("unknown"):
         items.append(
-            "Patients are unknown. If some have several images here, the intervals are too short."
+            "Patients are unknown. If some have several images here, the intervals are too narrow."
         )
     if context.audit is None:
-        items.append("The files were not audited: copies and damaged files are not ruled out.")
+        items.append("The files were not audited, so there may be copies and damaged files.")
     else:
         shifts = context.audit.findings.query("kind == 'shift'")["detail"]
         items += [
-            f"The parts differ in how they were acquired: {detail}. A classifier that sees no "
-            "lung tells them apart, so figures of one say little about the other."
+            f"The splits differ in how they were acquired: {detail}. A classifier without access "
+            "to the lungs can tell them apart, so results on one say little about the other."
             for detail in shifts
         ]
         items += context.audit.findings.query("kind == 'shortcut'")["detail"].tolist()
@@ -276,7 +279,7 @@ def limits(context: ReportContext) -> Section:
 
 
 def facts_of(context: ReportContext) -> dict[str, str]:
-    """Date, seed and checksums of a report."""
+    """Collect the date, seed and checksums of a report."""
     settings = context.settings
     return {
         "date": settings.date,
@@ -287,7 +290,7 @@ def facts_of(context: ReportContext) -> dict[str, str]:
 
 
 def reproduction(context: ReportContext, facts: dict[str, str]) -> Section:
-    """Versions, seeds, checksums and parameters."""
+    """Write the section with versions, seeds, checksums and parameters."""
     by_name = parameters(context.estimator)
     seeds = {
         f"seed of the model, {name}": value
@@ -296,7 +299,7 @@ def reproduction(context: ReportContext, facts: dict[str, str]) -> Section:
     }
     body = pairs_table(facts | seeds, ("what", "value"), "This report")
     body += pairs_table(versions(), ("package", "version"), "Versions")
-    body += f"<h3>Model</h3>{preformatted(outlined(context.estimator))}"
+    body += f"<h3>Model</h3>{preformatted(indented_code(context.estimator))}"
     body += details(
         "All parameters", pairs_table(by_name, ("parameter", "value"), "Parameters of the model")
     )

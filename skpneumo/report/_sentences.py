@@ -1,7 +1,7 @@
-"""What a report says of a promised recall floor, and when.
+"""Write sentences about whether a recall floor was kept.
 
-The unit of the promise is the patient, and so is that of the verdict. Every sentence is printed
-only where it is true; the condition of each stands in the test that lists them all.
+The guarantee is about patients, and so are the sentences. Each is printed only if it applies; a
+test lists the condition of each.
 """
 
 from skpneumo._formatting import counted
@@ -12,34 +12,36 @@ from skpneumo.report._wording import bracketed
 __all__ = ["FLOOR_SENTENCES", "sentences_about_floor"]
 
 FLOOR_SENTENCES = {
-    "nobody": "There are no positive images here to hold the promise against.",
+    "nobody": "There are no positive images to check the guarantee on.",
     "below": (
-        "Of the patients here {measured} were found, every positive image of theirs called: the "
-        "interval lies below the floor of {floor:g}. Such patients or images are unlike those "
-        "that the threshold was chosen on, for which alone the promise is made, or the promise "
-        "is one of those that are broken. Choose the threshold again, on patients like these."
+        "A share of {measured} were found, with all of their positive images predicted positive. "
+        "The interval lies below the floor of {floor:g}: either these patients or images are "
+        "unlike those that the threshold was chosen on, for which alone the guarantee holds, or "
+        "this is one of the cases in which it fails. Choose the threshold again, on patients like "
+        "these."
     ),
     "above": (
-        "Of the patients here {measured} were found, every positive image of theirs called: the "
-        "interval lies above the floor of {floor:g}."
+        "A share of {measured} were found, with all of their positive images predicted positive. "
+        "The interval lies above the floor of {floor:g}."
     ),
     "undecided": (
-        "Of the patients here {measured} were found, every positive image of theirs called: the "
-        "interval contains the floor of {floor:g}, so these patients speak neither for the "
-        "promise nor against it."
+        "A share of {measured} were found, with all of their positive images predicted positive. "
+        "The interval contains the floor of {floor:g}, so these patients neither confirm nor "
+        "contradict the guarantee."
     ),
     "unknown patients": (
-        "Not all patients were known in training, and images of unknown ones were taken for a "
-        "patient each. If some were of one patient, the promise is weaker than the table says."
+        "Not all patients were known in training, and images of unknown ones were counted as one "
+        "patient each. If several were of one patient, the guarantee is weaker than the table "
+        "states."
     ),
 }
-"""Templates by name."""
+"""Sentence templates by name."""
 
 
 def sentences_about_floor(
     predictions: Predictions, floor: float, confidence_level: float, patients_known: bool
 ) -> dict[str, str]:
-    """The sentences that are true of these predictions, by name."""
+    """Write the sentences that apply to these predictions, by name."""
     names = [] if patients_known else ["unknown patients"]
     share = share_of_patients_found(predictions, confidence_level)
     names.append(_verdict(share, floor))

@@ -1,4 +1,4 @@
-"""The title of a report: the model, the data, and the day."""
+"""Write the title of a report: the model, the data and the date."""
 
 import os
 from typing import Any
@@ -11,7 +11,7 @@ __all__ = ["title_of"]
 
 
 def title_of(context: ReportContext) -> str:
-    """The title in a line, such as "CNNClassifier on chest_xray (test), 2026-03-01"."""
+    """Write the title, such as "CNNClassifier on chest_xray (test), 2026-03-01"."""
     collection = context.collection
     part = f" ({collection.part})" if collection.part else ""
     model = _model(context.estimator)
@@ -21,7 +21,7 @@ def title_of(context: ReportContext) -> str:
 
 
 def _model(estimator: Any) -> str:
-    """What decides, and what it decides by: a pipeline is called by its last step."""
+    """Name a model by its outer estimator and its classifiers; pipelines by their last step."""
     names = dict.fromkeys(type(each.classifier).__name__ for each in classifiers_of(estimator))
     outer = type(estimator).__name__
     inner = " and ".join(names)
@@ -31,13 +31,13 @@ def _model(estimator: Any) -> str:
 
 
 def _data(context: ReportContext) -> str:
-    """The folder of the collection, else how many rows there are."""
+    """Name the data by the folder of the collection, or else by the number of rows."""
     filenames = context.collection.filenames
     if filenames is None:
         return counted(len(context.collection.labels), "row")
     folders = {os.path.dirname(os.path.abspath(name)) for name in filenames.tolist()}
     folder = os.path.commonpath(folders)
-    # Where all files are of one split or one class, its folder names no collection.
+    # If all files are of one split or class, its folder is not the name of the collection.
     inner = {*map(str, context.collection.split), *context.label_names.values()}
     while os.path.basename(folder) in inner - {""}:
         folder = os.path.dirname(folder)

@@ -1,4 +1,4 @@
-"""How a report writes its figures: none without its interval and what it rests on."""
+"""Format metrics, their intervals and sample sizes, and parameters for a report."""
 
 import ast
 import math
@@ -16,11 +16,11 @@ __all__ = [
     "NBSP",
     "basis",
     "bracketed",
-    "described",
     "figure_of",
     "guarantee_of",
+    "indented_code",
     "metric_name",
-    "outlined",
+    "one_line_repr",
 ]
 
 NBSP = "\N{NO-BREAK SPACE}"
@@ -29,23 +29,23 @@ _LONGEST = 300
 _LINE = 88
 
 MEANINGS = {
-    "accuracy": "images called rightly",
-    "recall": "positive images called positive; the rest is missed",
-    "specificity": "negative images called negative; the rest is a false alarm",
-    "precision": "images called positive that are; falls where the disease is rarer",
-    "negative_predictive_value": "images called negative that are; the mirror image of precision",
+    "accuracy": "share of images predicted correctly",
+    "recall": "share of positive images predicted positive; the others are missed",
+    "specificity": "share of negative images predicted negative; the others are false alarms",
+    "precision": "share of positive predictions that are right; lower if the disease is rarer",
+    "negative_predictive_value": "share of negative predictions that are right",
     "f1": "harmonic mean of precision and recall",
     "balanced_accuracy": "mean of recall and specificity",
     "roc_auc": "chance that a positive image scores above a negative one",
-    "average_precision": "mean precision over all thresholds; higher where positives are common",
+    "average_precision": "mean precision over all thresholds; higher if positives are common",
     "brier_score": "mean squared error of the probabilities; 0 is best",
-    "ece": "mean distance of probability and frequency; 0 is best, but see the next row",
-    "ece_by_chance": "what that distance would be of right probabilities, and its range",
-    "calibration_slope": "1 is right; below it probabilities are too extreme, above it too timid",
-    "calibration_intercept": "0 is right; above it probabilities are too low on the whole",
-    "positive_likelihood_ratio": "how many times a positive call multiplies the odds",
-    "negative_likelihood_ratio": "how many times a negative call multiplies the odds",
-    "withheld": "images that the input gate withholds; in the other rows it withholds none",
+    "ece": "mean distance between probability and frequency; 0 is best, but see the next row",
+    "ece_by_chance": "the same distance for right probabilities, with its range",
+    "calibration_slope": "1 is right; below 1 probabilities are too extreme, above 1 too moderate",
+    "calibration_intercept": "0 is right; above 0 probabilities are too low on average",
+    "positive_likelihood_ratio": "factor by which a positive prediction multiplies the odds",
+    "negative_likelihood_ratio": "factor by which a negative prediction multiplies the odds",
+    "withheld": "share of images that the input gate withholds; the other rows include them",
 }
 
 
@@ -53,17 +53,17 @@ _NAMES = {"recall": "recall (sensitivity)", "brier_score": "Brier score"}
 
 
 def metric_name(metric: str) -> str:
-    """The metric in the words of both readers, the statistician and the physician."""
+    """Name a metric for statisticians and physicians."""
     return _NAMES.get(metric, metric_label(metric))
 
 
 def figure_of(estimate: Estimate) -> str:
-    """Value and interval, or why there are none."""
+    """Format the value and interval, or the reason why there are none."""
     return bracketed(estimate.value, estimate.low, estimate.high, undefined=estimate.interval)
 
 
 def bracketed(value: float, low: float, high: float, *, undefined: str = "undefined") -> str:
-    """Value and interval, never on two lines; the words for undefined where there is none."""
+    """Format a value and its interval without line breaks, or ``undefined`` for NaN."""
     if math.isnan(value):
         return undefined
     text = with_interval(value, low, high).replace(" ", NBSP)
@@ -71,12 +71,12 @@ def bracketed(value: float, low: float, high: float, *, undefined: str = "undefi
 
 
 def basis(estimate: Estimate) -> str:
-    """The images and patients that an estimate rests on."""
+    """Format the number of images and patients of an estimate."""
     return f"{counted(estimate.n, 'image')} of {counted(estimate.n_patients, 'patient')}"
 
 
-def described(value: Any) -> str:
-    """A value in a line, without the place in memory that differs from run to run."""
+def one_line_repr(value: Any) -> str:
+    """Format a value in one line, without memory addresses, which differ between runs."""
     text = value.__repr__(N_CHAR_MAX=10**6) if isinstance(value, BaseEstimator) else repr(value)
     text = re.sub(r" at 0x[0-9a-fA-F]+", "", text)
     if isinstance(value, BaseEstimator) or len(text) <= _LONGEST:
@@ -85,30 +85,30 @@ def described(value: Any) -> str:
 
 
 def guarantee_of(terms: str) -> str:
-    """A sentence with the terms of a guarantee, which say first whether it is exact."""
+    """Write a sentence with the terms of a guarantee."""
     return f"The guarantee is {terms[0].lower()}{terms[1:]}"
 
 
-def outlined(estimator: Any) -> str:
-    """An estimator as code, indented by two letters for each estimator around."""
-    text = described(estimator)
+def indented_code(estimator: Any) -> str:
+    """Format an estimator as code, with an indentation of two spaces per level."""
+    text = one_line_repr(estimator)
     try:
-        return _broken(ast.parse(text, mode="eval").body, "")
-    except SyntaxError:  # a parameter that does not write itself as code
+        return _unparse_in_lines(ast.parse(text, mode="eval").body, "")
+    except SyntaxError:  # the repr of a parameter is not code
         return text
 
 
-def _broken(node: ast.expr, indent: str) -> str:
-    """Code in one line where it fits, else its arguments in a line each."""
+def _unparse_in_lines(node: ast.expr, indent: str) -> str:
+    """Write code in one line if it fits, or else with one argument per line."""
     line = ast.unparse(node)
     if len(indent) + len(line) <= _LINE or not isinstance(node, ast.Call | ast.List | ast.Tuple):
         return line
     within = f"{indent}  "
     if isinstance(node, ast.Call):
         opening, closing = f"{ast.unparse(node.func)}(", ")"
-        parts = [_broken(each, within) for each in node.args]
-        parts += [f"{each.arg}={_broken(each.value, within)}" for each in node.keywords]
+        parts = [_unparse_in_lines(each, within) for each in node.args]
+        parts += [f"{each.arg}={_unparse_in_lines(each.value, within)}" for each in node.keywords]
     else:
         opening, closing = "[]" if isinstance(node, ast.List) else "()"
-        parts = [_broken(each, within) for each in node.elts]
+        parts = [_unparse_in_lines(each, within) for each in node.elts]
     return "\n".join([opening, *(f"{within}{part}," for part in parts), f"{indent}{closing}"])

@@ -1,4 +1,4 @@
-"""A saved model behind a local page and a REST interface."""
+"""Serving: a saved model as a local page and a REST interface."""
 
 import lazy_loader as lazy
 

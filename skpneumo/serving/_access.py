@@ -1,45 +1,52 @@
-"""The host names and the token by which a server may be asked."""
+"""Choose the host names and the token that a server accepts."""
 
 import ipaddress
 import secrets
 from collections.abc import Collection
 
-__all__ = ["names_and_token"]
+from skpneumo._messages import by_interface
+
+__all__ = ["allowed_names_and_token"]
 
 _OF_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 _EVERY_ADDRESS = ("0.0.0.0", "::", "")
 _LEAST_TOKEN = 20
 
 
-def names_and_token(
+def allowed_names_and_token(
     host: str, allowed_hosts: Collection[str], token: str | None
 ) -> tuple[list[str], str | None]:
-    """Decide who may ask a server.
+    """Choose the host names and the token that a server accepts.
 
     Parameters
     ----------
     host : str
-        Where it listens.
+        Address to listen on.
     allowed_hosts : collection of str
-        Further names.
+        Further host names.
     token : str or None
-        Token that the user has chosen.
+        Token chosen by the user.
 
     Returns
     -------
     names : list of str
     token : str or None
-        None on this machine, where none was chosen; a new one where it listens elsewhere.
+        The given token, or else a new one; None if the server listens only on this machine and no
+        token was given.
 
     Raises
     ------
     ValueError
-        If it listens on every address and no name is given, or the token is short.
+        If it listens on every address and no host name is given, or the token is too short.
     """
     if token is not None and len(token) < _LEAST_TOKEN:
         raise ValueError(
-            f"The token has {len(token)} characters; expected {_LEAST_TOKEN} or more. Leave it "
-            "out to have one made."
+            f"The token has {len(token)} characters, but {_LEAST_TOKEN} or more are needed. "
+            "Choose a longer one, or "
+            + by_interface(
+                python="pass None for a random token.",
+                shell="unset SKPNEUMO_TOKEN for a random token.",
+            )
         )
     if _is_loopback(host):
         return [*_OF_THIS_MACHINE, host, *allowed_hosts], token
@@ -47,8 +54,13 @@ def names_and_token(
         return [host, *allowed_hosts], token or secrets.token_urlsafe(32)
     if not allowed_hosts:
         raise ValueError(
-            f"host={host!r} is every address of this machine. Say by which names it is asked, as "
-            "allowed hosts, or listen on one address."
+            f"The host {host!r} is every address of this machine. "
+            + by_interface(
+                python="Pass the names that requests are addressed to as allowed_hosts, or one "
+                "address as host.",
+                shell="Name the hosts that requests are addressed to with --allowed-host, or one "
+                "address with --host.",
+            )
         )
     return list(allowed_hosts), token or secrets.token_urlsafe(32)
 

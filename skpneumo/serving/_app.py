@@ -1,11 +1,12 @@
-"""The application: a model, its limits, and who may ask."""
+"""Make the web application of a model."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skpneumo.serving._access import names_and_token
+from skpneumo._formatting import require_one_name_each
+from skpneumo.serving._access import allowed_names_and_token
 from skpneumo.serving._limits import Limits
 from skpneumo.serving._model import ServedModel
 
@@ -25,46 +26,45 @@ def make_app(
     token: str | None = None,
     facts: Mapping[str, Any] | None = None,
 ) -> "FastAPI":
-    """Make an application that answers for a fitted classifier: a page and a REST interface.
+    """Make a web application for a fitted classifier: a page and a REST interface.
 
-    ``GET /`` is the page, ``POST /predict`` and ``POST /explain`` take one file as their body,
-    ``GET /model`` describes the model, ``GET /openapi.json`` the interface. Nothing is written to
-    disk, logged or kept, and nothing is fetched from another host.
+    ``GET /`` is the page, ``POST /predict`` and ``POST /explain`` accept one file as their body,
+    ``GET /model`` describes the model, and ``GET /openapi.json`` the interface. Nothing is written
+    to disk, logged or stored, and nothing is fetched from another host.
 
     Parameters
     ----------
     estimator : fitted classifier with ``predict_proba``
-        Takes paths of images: a pipeline that begins with an :class:`~skpneumo.ImageLoader`, in
-        any nest.
+        A classifier of paths: a pipeline that begins with an :class:`~skpneumo.ImageLoader`,
+        nested in any way.
     target_names : sequence of str, default=None
-        Names of ``estimator.classes_``; None takes those that were saved with it, else the
-        labels.
+        Names of ``estimator.classes_``; by default those saved with it, or else the labels.
     limits : Limits, default=None
-        How much is accepted; None is ``Limits()``.
+        Limits of requests; by default ``Limits()``.
     host : str, default="127.0.0.1"
-        Address to listen on. Requests by another name are refused.
+        Address to listen on. Requests to other host names are refused.
     allowed_hosts : collection of str, default=()
-        Further names by which the server may be asked, without ports.
+        Further host names that requests may be addressed to, without ports.
     token : str, default=None
-        What requests have to bring as ``Authorization: Bearer``, to all but the page itself.
-        None asks for none on this machine, and makes one where ``host`` is another address:
-        ``app.state.token``.
+        Token that all requests except for the page itself must send as ``Authorization: Bearer``.
+        With None, no token is needed on this machine, and a new one is created for another
+        ``host``: ``app.state.token``.
     facts : mapping, default=None
-        ``name`` and ``sha256`` of the model's file, and a ``notice`` that belongs to it, for
-        ``GET /model``.
+        ``name`` and ``sha256`` of the model file, and the ``notice`` of the model, for ``GET
+        /model``.
 
     Returns
     -------
     app : fastapi.FastAPI
-        For :func:`run_server`, or any other ASGI server with one process.
+        Application for :func:`run_server`, or any other ASGI server with one process.
 
     Raises
     ------
     ImportError
         If FastAPI is not installed.
     ValueError
-        If the classifier has no ``predict_proba``, names and classes are not as many, the token
-        is short, or ``host`` is every address and no name is allowed.
+        If the classifier has no ``predict_proba``, the number of names is not that of the classes,
+        the token is too short, or ``host`` is every address and there are no ``allowed_hosts``.
 
     Examples
     --------
@@ -88,12 +88,12 @@ def make_app(
         ) from None
     if not hasattr(estimator, "predict_proba"):
         raise ValueError(
-            f"{type(estimator).__name__} has no predict_proba, and the server answers with "
-            "probabilities. Use a classifier that has it."
+            f"{type(estimator).__name__} has no predict_proba, but the server returns "
+            "probabilities. Use a classifier with predict_proba."
         )
     names = _names(estimator, target_names)
     model = ServedModel(estimator, names, dict(facts or {}))
-    hosts, token = names_and_token(host, allowed_hosts, token)
+    hosts, token = allowed_names_and_token(host, allowed_hosts, token)
     app = build(model, limits or Limits(), hosts, token)
     app.state.host, app.state.token = host, token
     return app
@@ -102,6 +102,5 @@ def make_app(
 def _names(estimator: Any, target_names: Sequence[str] | None) -> list[str]:
     labels = np.asarray(estimator.classes_).tolist()
     names = getattr(estimator, "target_names_", labels) if target_names is None else target_names
-    if len(names) != len(labels):
-        raise ValueError(f"Got {len(names)} target_names for the {len(labels)} classes {labels}.")
+    require_one_name_each(names, labels)
     return [str(name) for name in names]

@@ -1,4 +1,4 @@
-"""What the server says of its model: classes, decision, versions, and what it is not."""
+"""Describe the served model: classes, decision, versions and notice."""
 
 import re
 from dataclasses import asdict
@@ -24,7 +24,7 @@ _PACKAGES = ("scikit-learn", "keras", "tensorflow", "onnxruntime", "numpy", "pil
 
 
 def model_facts(model: ServedModel, limits: Limits) -> dict[str, Any]:
-    """All that ``GET /model`` says."""
+    """Collect the facts for ``GET /model``."""
     return {
         "name": model.facts.get("name", type(model.estimator).__name__),
         "sha256": model.facts.get("sha256"),
@@ -42,15 +42,15 @@ def model_facts(model: ServedModel, limits: Limits) -> dict[str, Any]:
     }
 
 
-# A sentence of which nothing is left to say beside the notice of every model.
-_SAYS_THE_SAME = re.compile(
+# Sentences that the notice of every model already covers.
+_SAME_AS_NOTICE = re.compile(
     r"(this is )?(no|not a) medical device(, and (no diagnosis follows|not for diagnosis).*)?[.!]",
     re.IGNORECASE,
 )
 
 
 def notice_of(own: str | None) -> str:
-    """What every model is not, and what a model's own notice adds to that.
+    """Combine the notice of every model with the model's own.
 
     Examples
     --------
@@ -62,7 +62,7 @@ def notice_of(own: str | None) -> str:
     True
     """
     sentences = re.split(r"(?<=[.!?])\s+", own or "")
-    added = [each for each in sentences if each and not _SAYS_THE_SAME.fullmatch(each)]
+    added = [each for each in sentences if each and not _SAME_AS_NOTICE.fullmatch(each)]
     return " ".join([NOTICE, *added])
 
 
@@ -75,11 +75,11 @@ def _decision(model: ServedModel) -> str:
     said = f"The label is {name} from a probability of {threshold:.4g} on."
     if model.upper_threshold is None:
         return said
-    return f"{said} Below {model.upper_threshold:.4g} such images are to be referred to a person."
+    return f"{said} Below {model.upper_threshold:.4g} such images should be referred to a person."
 
 
 def _recall_floor(estimator: Any) -> dict[str, Any] | None:
-    """What a recall floor promises; None where nothing is promised."""
+    """Describe the guarantee of a recall floor; None if there is none."""
     threshold = threshold_of(estimator)
     chosen = None if threshold is None else threshold.chosen_by
     if isinstance(chosen, RecallFloorClassifier):
@@ -89,13 +89,13 @@ def _recall_floor(estimator: Any) -> dict[str, Any] | None:
             "guarantee": chosen.guarantee_,
             "terms": chosen.guarantee_terms_,
         }
-    # An exported model has the same as its file says it.
+    # An exported model has the guarantee of its file.
     said = getattr(chosen, "guarantee_", None)
     return dict(said) if isinstance(said, dict) else None
 
 
 def _methods(estimator: Any) -> list[str]:
-    """Explanation methods that fit; those of networks need one, and a file hides its images."""
+    """List the methods that can explain a model; an exported one cannot be explained."""
     if isinstance(estimator, OnnxClassifier):
         return []
     networks = all(is_network(each.classifier) for each in classifiers_of(estimator))

@@ -1,6 +1,6 @@
-"""What an input gate says of images, for every answer of the server.
+"""Report the results of an input gate in the answers of the server.
 
-The only place that knows how a gate is asked.
+No other module of this stage uses gates directly.
 """
 
 from collections.abc import Sequence
@@ -13,19 +13,19 @@ __all__ = ["gate_answers", "gate_facts", "withholds"]
 
 
 def gate_answers(estimator: Any, paths: Sequence[str]) -> list[dict[str, Any] | None]:
-    """Say of each image whether it is like those of training.
+    """Report for each image whether it is like the training images.
 
     Parameters
     ----------
     estimator : fitted classifier
-        With a gate or without.
+        With or without a gate.
     paths : sequence of str
-        Images that can be read.
+        Readable images.
 
     Returns
     -------
     answers : list of dict or None
-        With ``passed`` and ``reason``; None from an estimator without a gate.
+        Dicts of ``passed`` and ``reason``; None without a gate.
     """
     reasons = reasons_to_withhold(estimator, paths)
     if reasons is None:
@@ -34,13 +34,13 @@ def gate_answers(estimator: Any, paths: Sequence[str]) -> list[dict[str, Any] | 
 
 
 def withholds(estimator: Any) -> bool:
-    """Whether nothing is said of images that do not pass; a gate may only warn."""
+    """Tell whether images that do not pass get no prediction; a gate may only warn."""
     inner = gate_of(estimator)
     return inner is not None and inner.gate.on_outlier != "warn"
 
 
 def gate_facts(estimator: Any) -> dict[str, Any] | None:
-    """What is known of the gate; None where there is none."""
+    """Describe the gate; None if there is none."""
     inner = gate_of(estimator)
     if inner is None:
         return None

@@ -1,4 +1,4 @@
-"""Who may ask the server, checked before anything else, and what browsers are told of it."""
+"""Refuse requests from elsewhere, and add security headers."""
 
 import json
 import secrets
@@ -12,7 +12,7 @@ _Scope = dict[str, Any]
 _Receive = Callable[[], Awaitable[dict[str, Any]]]
 _Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-# The page itself says nothing about anybody: it asks for the token.
+# The page itself contains no data, and asks for the token.
 _OPEN_PATHS = {"/", "/page.css", "/page.js", "/server.js"}
 
 _HEADERS = {
@@ -31,19 +31,19 @@ _HEADERS = {
 
 
 class Guard:
-    """An ASGI application around another, which asks it only what may be asked.
+    """ASGI middleware that refuses requests from elsewhere.
 
-    A page of another site can make a browser send requests to this machine. Its name is then in
-    ``Origin``, or, if it has pointed its own name at this machine, in ``Host``.
+    A page of another site can make a browser send requests to this machine. The name of the site
+    is then in ``Origin`` or, if the site has pointed its own name to this machine, in ``Host``.
 
     Parameters
     ----------
     app : ASGI application
-        What is guarded.
+        The application to guard.
     hosts : collection of str
         Names and addresses of this server, without the port.
     token : str or None
-        What has to come as ``Authorization: Bearer``; None asks for none.
+        Token required as ``Authorization: Bearer``, if any.
     """
 
     def __init__(self, app: Any, hosts: Collection[str], token: str | None = None) -> None:
@@ -72,7 +72,7 @@ class Guard:
         headers = scope["headers"]
         hosts = _values(headers, b"host")
         if len(hosts) != 1 or _hostname(f"//{hosts[0]}") not in self._hosts:
-            return 421, "This server does not have the name that it was asked by."
+            return 421, "The request is for another host name than those of this server."
         for origin in _values(headers, b"origin"):
             scheme, _, place = origin.partition("://")
             if scheme not in ("http", "https") or place.lower() != hosts[0].lower():
@@ -84,11 +84,11 @@ class Guard:
             if len(given) != 1 or given[0][0].lower() != "bearer":
                 return 401, "A token is needed: Authorization: Bearer TOKEN."
             if not secrets.compare_digest(given[0][2].strip().encode(), self._token):
-                return 401, "The token is not the one of this server."
+                return 401, "The token is wrong."
         return None
 
     def _is_from_elsewhere(self, scope: _Scope) -> bool:
-        """Whether a browser says that a page of another site asks; a link to here may."""
+        """Tell whether a request comes from a page of another site; links to the page may."""
         headers = scope["headers"]
         sites, modes = _values(headers, b"sec-fetch-site"), _values(headers, b"sec-fetch-mode")
         if all(site in ("same-origin", "none") for site in sites):
@@ -101,7 +101,7 @@ async def _refuse(send: _Send, status: int, reason: str) -> None:
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
-        (b"connection", b"close"),  # with whatever was going to be sent
+        (b"connection", b"close"),  # without reading the body
     ]
     if status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
@@ -117,5 +117,5 @@ def _hostname(url: str) -> str | None:
     try:
         parts = urlsplit(url)
         return None if "@" in parts.netloc or parts.path or parts.query else parts.hostname
-    except ValueError:  # brackets that do not fit
+    except ValueError:  # unmatched brackets
         return None

@@ -1,4 +1,4 @@
-"""How much a server accepts."""
+"""Limits of a server."""
 
 from dataclasses import dataclass, fields
 
@@ -7,23 +7,23 @@ __all__ = ["Limits"]
 
 @dataclass(frozen=True)
 class Limits:
-    """How much a server accepts, and how much it computes at once.
+    """Limits of what a server accepts and computes at once.
 
     Attributes
     ----------
     max_bytes : int, default=40 * 2**20
-        Bytes of one file. The largest radiographs, uncompressed DICOM, have about 30 MB.
+        Largest size of a file in bytes. The largest uncompressed DICOM images have about 30 MB.
     max_pixels : int, default=40_000_000
-        Pixels of one image. A file may claim many in a few bytes.
+        Largest number of pixels of an image; a small file can contain a very large image.
     max_images : int, default=500
-        Images that the page accepts in one list.
+        Largest number of images in one list of the page.
     max_waiting : int, default=32
-        Requests with an image that are received, waiting or computed at a time; 503 beyond. With
-        ``max_bytes`` it bounds the memory that files take.
+        Largest number of requests with an image that are received, waiting or computed at a time;
+        others get status 503. With ``max_bytes`` this bounds the memory for files.
     batch_size : int, default=16
-        Most images given to the model at once.
+        Largest number of images to predict at once.
     timeout : float, default=60.0
-        Seconds in which a file has to arrive.
+        Time limit for receiving a file, in seconds.
 
     Raises
     ------
@@ -48,4 +48,6 @@ class Limits:
         for field in fields(self):
             value = getattr(self, field.name)
             if not value > 0:
-                raise ValueError(f"{field.name}={value!r} is not a limit; expected more than 0.")
+                raise ValueError(
+                    f"{field.name}={value!r} is not a valid limit. Pass a value greater than 0."
+                )

@@ -1,4 +1,4 @@
-"""A page that computes a model itself: one HTML file, for a browser without any server."""
+"""Write a page that runs a model in the browser, without a server."""
 
 import gzip
 import hashlib
@@ -38,37 +38,37 @@ def write_local_page(
     runtime: str | os.PathLike[str],
     name: str | None = None,
 ) -> None:
-    """Write a page that predicts images in the browser, with the model and its runtime inside.
+    """Write an HTML page that contains a model and predicts images in the browser.
 
-    Images never leave the machine on which the page is open: it needs no server and no network,
-    and forbids itself any connection. It reads JPEG and PNG, which browsers can, and draws no heat
+    Images never leave the computer: the page needs no server and no network, and its policy
+    forbids any connection. It reads JPEG and PNG files, which browsers can decode, and has no heat
     maps.
 
     Parameters
     ----------
     model : path-like
-        File of :func:`~skpneumo.persistence.export_onnx`.
+        File written by :func:`~skpneumo.persistence.export_onnx`.
     path : path-like
-        Page to write. It is there whole or, if writing fails, as it was before.
+        Page to write. If writing fails, an existing file is unchanged.
     runtime : path-like
-        The package onnxruntime-web of the npm registry: the archive that ``npm pack
-        onnxruntime-web`` downloads, or the folder it is installed in. It is not a part of this
-        package: it is larger than all of it.
+        The npm package onnxruntime-web: the archive that ``npm pack onnxruntime-web`` downloads,
+        or the folder where it is installed. It is not included, because it is larger than this
+        whole package.
     name : str, default=None
-        What the model is called on the page; by default the name of its file.
+        Name of the model on the page; by default that of its file.
 
     Raises
     ------
     FileNotFoundError
-        If there is no model, or no runtime.
+        If the model or the runtime does not exist.
     ValueError
-        If either is not what it should be.
+        If either is not a file of the right kind.
     ImportError
         If onnx or onnxruntime is not installed.
 
     See Also
     --------
-    make_app : A page with a server behind it, for every format and with heat maps.
+    make_app : Makes a page with a server, for all formats and with heat maps.
 
     Examples
     --------
@@ -85,8 +85,8 @@ def write_local_page(
 
 
 def _facts(model: Path, name: str) -> dict[str, Any]:
-    """What the page says of the model, as ``GET /model`` of a server would."""
-    exported = OnnxClassifier(model).fit()  # checks the file, too
+    """Collect the facts about the model, as for ``GET /model`` of a server."""
+    exported = OnnxClassifier(model).fit()  # also checks the file
     said = exported.facts_
     names = said.names or said.classes
     notice = (said.provenance or {}).get("notice")
@@ -105,25 +105,25 @@ def _facts(model: Path, name: str) -> dict[str, Any]:
         "versions": {"skpneumo": said.version},
     }
     if said.gate is not None:
-        # The graph gives the scores of the checks; the page compares them.
+        # The graph computes the scores of the checks; the page compares them with the thresholds.
         facts["gate"] |= {"thresholds": said.gate.thresholds, "reasons": said.gate.reasons}
     return facts | own
 
 
 def _runtime(runtime: Path) -> tuple[dict[str, bytes], str]:
-    """The parts of the runtime, and its version."""
+    """Read the files of the runtime, and its version."""
     if not runtime.exists():
-        raise FileNotFoundError(f"There is no {_PACKAGE} at {runtime}; {_HOW}.")
+        raise FileNotFoundError(f"There is no {_PACKAGE} at {runtime}: {_HOW}.")
     wanted = {"package.json": "package.json", **_PARTS}
     found = {}
     for part, place in wanted.items():
         content = _from_folder(runtime, place) if runtime.is_dir() else _from_tar(runtime, place)
         if content is None:
-            raise ValueError(f"{runtime} has no {place}, and is not {_PACKAGE}; {_HOW}.")
+            raise ValueError(f"{runtime} has no {place}, so it is not {_PACKAGE}: {_HOW}.")
         found[part] = content
     described = json.loads(found.pop("package.json"))
     if described.get("name") != _PACKAGE:
-        raise ValueError(f"{runtime} is {described.get('name')!r}, not {_PACKAGE}; {_HOW}.")
+        raise ValueError(f"{runtime} is {described.get('name')!r}, not {_PACKAGE}: {_HOW}.")
     return found, str(described.get("version"))
 
 
@@ -133,7 +133,7 @@ def _from_folder(folder: Path, place: str) -> bytes | None:
 
 
 def _from_tar(archive: Path, place: str) -> bytes | None:
-    """One file of the archive, which is not unpacked."""
+    """Read one file of the archive without unpacking it."""
     try:
         with tarfile.open(archive) as package:
             member = package.getmember(f"package/{place}")
@@ -144,11 +144,11 @@ def _from_tar(archive: Path, place: str) -> bytes | None:
     except KeyError:
         return None
     except tarfile.TarError:
-        raise ValueError(f"{archive} is not an archive of npm; {_HOW}.") from None
+        raise ValueError(f"{archive} is not an npm archive: {_HOW}.") from None
 
 
 def _page(facts: Mapping[str, Any], parts: Mapping[str, bytes]) -> str:
-    """The page of the server, with what computes the answers in the place of the server."""
+    """Make the page of the server, with a script that computes the answers itself."""
     folder = files("skpneumo.serving") / "_page"
     page, style, local, script = (
         (folder / name).read_text("utf-8")
@@ -179,7 +179,7 @@ def _page(facts: Mapping[str, Any], parts: Mapping[str, bytes]) -> str:
 
 
 def _data(name: str, content: bytes) -> str:
-    # The same bytes for the same content: no time of compression.
+    # Without a time stamp, so that the same content gives the same bytes.
     packed = b64encode(gzip.compress(content, mtime=0)).decode()
     return f'<script type="application/octet-stream" id="{name}">{packed}</script>'
 

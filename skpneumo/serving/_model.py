@@ -1,4 +1,4 @@
-"""A fitted classifier as the server asks it: files in memory in, plain values out."""
+"""Adapt a fitted classifier for the server: from files in memory to plain values."""
 
 import math
 import warnings
@@ -21,32 +21,32 @@ __all__ = ["METHODS", "ImageError", "ImageTooLargeError", "ServedModel"]
 METHODS = ("occlusion", "hires_cam", "grad_cam", "grad_cam++", "integrated_gradients")
 
 REFER = "refer"
-"""The decision where neither class is safe."""
+"""The decision if neither class is safe."""
 
 _DIGITS = 6
 _LEAST_DPI, _MOST_DPI = 200, 300
 
 
 class ImageError(ValueError):
-    """A file is not an image that the model can predict; the message says why."""
+    """Error raised if a file is not an image that the model can predict."""
 
 
 class ImageTooLargeError(ImageError):
-    """An image has more pixels than the server accepts."""
+    """Error raised if an image has more pixels than the server accepts."""
 
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A fitted classifier, and what its answers mean.
+    """A fitted classifier with the names of its classes and facts about it.
 
     Parameters
     ----------
     estimator : fitted classifier
-        Takes paths.
+        A classifier of paths.
     names : list of str
-        Of the classes, in the order of ``classes_``.
+        Names of the classes, in the order of ``classes_``.
     facts : dict, default={}
-        What is known of the file it was loaded from.
+        Facts about its file.
     """
 
     estimator: Any
@@ -55,14 +55,14 @@ class ServedModel:
 
     @cached_property
     def positive(self) -> int | None:
-        """The column of the positive class; None of more than two classes."""
+        """The column of the positive class; None for more than two classes."""
         if len(self.names) != 2:
             return None
         return self._labels.index(positive_label(self.estimator))
 
     @cached_property
     def threshold(self) -> float | None:
-        """The probability of the positive class from which on it is called."""
+        """The probability of the positive class from which on it is predicted."""
         found = threshold_of(self.estimator)
         if found is None or found.response != "predict_proba" or self.positive is None:
             return None
@@ -70,10 +70,10 @@ class ServedModel:
 
     @cached_property
     def upper_threshold(self) -> float | None:
-        """The probability below which a model refers what it calls positive, if it refers."""
+        """The probability below which positive predictions are referred, if the model refers."""
         found = threshold_of(self.estimator)
         chosen = None if found is None else found.chosen_by
-        # Of a RecallFloorClassifier, or of the file that it was exported to.
+        # From a RecallFloorClassifier, or from an exported file of one.
         upper = getattr(chosen, "upper_threshold_", None)
         if upper is None or self.threshold is None or upper <= self.threshold:
             return None
@@ -81,7 +81,7 @@ class ServedModel:
 
     @cached_property
     def withholds(self) -> bool:
-        """Whether an input gate withholds answers, instead of only warning."""
+        """Whether an input gate withholds predictions, instead of only warning."""
         return withholds(self.estimator)
 
     @cached_property
@@ -89,14 +89,14 @@ class ServedModel:
         return np.asarray(self.estimator.classes_).tolist()
 
     def check_size(self, content: bytes, max_pixels: int) -> None:
-        """Refuse a file by its header, before anything is decoded.
+        """Check the size of an image by its header, before it is decoded.
 
         Raises
         ------
         ImageTooLargeError
-            If it claims more pixels.
+            If it has more pixels.
         ImageError
-            If it has no size to be read.
+            If its size cannot be read.
         """
         with files_in_memory([content]) as (path,):
             try:
@@ -105,12 +105,12 @@ class ServedModel:
                 raise ImageError(_in_one_line(error)) from None
         if height * width > max_pixels:
             raise ImageTooLargeError(
-                f"{width} x {height} pixels, more than the limit of {max_pixels:,}; export the "
-                "image at a lower resolution"
+                f"the image has {width} x {height} pixels, more than the limit of {max_pixels:,}; "
+                "export it at a lower resolution"
             )
 
     def predict(self, contents: Sequence[bytes]) -> list[dict[str, Any] | Exception]:
-        """Predict images together; what fails, fails alone.
+        """Predict images together; an error of one does not affect the others.
 
         Parameters
         ----------
@@ -120,21 +120,21 @@ class ServedModel:
         Returns
         -------
         answers : list of dict or Exception
-            In their order: what the model says, an :class:`ImageError` of what cannot be read,
-            or another error of the model.
+            For each image, the prediction, an :class:`ImageError` if it cannot be read, or another
+            error of the model.
         """
         with files_in_memory(contents) as paths, warnings.catch_warnings():
-            # What is to be said of an image is in its answer. A log must not have it.
+            # Answers contain everything about an image; warnings must not get into a log.
             warnings.simplefilter("ignore")
             found = self._predict_readable(paths)
             failed = [path for path in paths if path not in found]
-            # Some error that names no image: ask one by one.
+            # After an error that names no image, predict one by one.
             for path in failed:
                 found |= self._predict_alone(path)
         return [found[path] for path in paths]
 
     def _predict_readable(self, paths: Sequence[str]) -> dict[str, Any]:
-        """Answers and errors, of all images or, after an error that names none, of some."""
+        """Get answers and errors; after an error that names no image, only of some images."""
         found: dict[str, Any] = {}
         while good := [path for path in paths if path not in found]:
             try:
@@ -145,7 +145,7 @@ class ServedModel:
                     break
                 found |= {path: ImageError(_in_one_line(e)) for path, e in named.items()}
             except Exception:
-                # Asked again, image by image, where the error becomes that image's answer.
+                # Predicted again one by one, so that the error becomes the answer of its image.
                 break
         return found
 
@@ -189,14 +189,14 @@ class ServedModel:
         }
 
     def _refers(self, row: list[float]) -> bool:
-        """Whether a probability lies between the two thresholds."""
+        """Tell whether a probability lies between the two thresholds."""
         lower, upper, positive = self.threshold, self.upper_threshold, self.positive
         if lower is None or upper is None or positive is None:
             return False
         return lower <= row[positive] < upper
 
     def explain(self, content: bytes, method: str, target: str | None) -> bytes:
-        """Draw the evidence over one image.
+        """Plot the evidence over one image.
 
         Parameters
         ----------
@@ -205,8 +205,8 @@ class ServedModel:
         method : str
             One of ``METHODS``.
         target : str or None
-            Name of the class whose evidence is drawn. None is the positive one of two classes, of
-            more the one that the model says.
+            Name of the class to plot the evidence for. By default the positive one of two classes,
+            or the predicted one of more.
 
         Returns
         -------
@@ -215,8 +215,8 @@ class ServedModel:
         Raises
         ------
         ImageError
-            If the file cannot be read, or there is no such class, or the method cannot explain
-            the model.
+            If the file cannot be read, there is no such class, or the method cannot explain the
+            model.
         """
         with files_in_memory([content]) as paths, warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -251,7 +251,7 @@ class ServedModel:
             target_names=self.names,
             ax=Figure().add_subplot(),
         )
-        # The name in memory says nothing to anybody.
+        # Replaces the meaningless name of the file in memory.
         captions = [[_SHOWN_NAME, *lines[1:]] for lines in found.captions]
         display = HeatMapDisplay(found.sources, found.maps, captions, found.target_name)
         figure = Figure(figsize=display.figure_size, layout="constrained")

@@ -1,4 +1,4 @@
-"""One thread asks the model; images that wait are given to it together."""
+"""Queue requests for one thread, which predicts waiting images together."""
 
 import asyncio
 from collections import deque
@@ -8,48 +8,48 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["BusyError", "ModelQueue", "Places"]
+__all__ = ["BusyError", "ModelQueue", "WaitingRoom"]
 
 
 class BusyError(RuntimeError):
-    """There is no room for one more image."""
+    """Error raised if there is no room for one more image."""
 
 
-class Places:
-    """A number of places for requests; one more is refused at once, before its image is read.
+class WaitingRoom:
+    """A limited number of places for requests; more are refused before their images are read.
 
     Parameters
     ----------
     n_places : int
-        How many there are.
+        Number of places.
 
     Attributes
     ----------
-    n_taken : int
-        How many are in use.
+    n_reserved : int
+        Number of places in use.
     """
 
     def __init__(self, n_places: int) -> None:
         self.n_places = n_places
-        self.n_taken = 0
+        self.n_reserved = 0
 
     @contextmanager
-    def one(self) -> Iterator[None]:
-        """Have a place for as long as the block runs; raises BusyError where none is free."""
-        if self.n_taken >= self.n_places:
+    def reserve(self) -> Iterator[None]:
+        """Reserve a place while the block runs; raise BusyError if none is free."""
+        if self.n_reserved >= self.n_places:
             raise BusyError(
-                f"{self.n_places} images are waiting, as many as there is room for; try again."
+                f"{self.n_places} images are waiting, which is the limit; try again later."
             )
-        self.n_taken += 1
+        self.n_reserved += 1
         try:
             yield
         finally:
-            self.n_taken -= 1
+            self.n_reserved -= 1
 
 
 @dataclass
 class _Job:
-    """An image to predict, or a function to call for something else."""
+    """An image to predict, or a function to call instead."""
 
     content: bytes
     answer: "asyncio.Future[Any]"
@@ -57,16 +57,16 @@ class _Job:
 
 
 class ModelQueue:
-    """Jobs for the model in the order in which they came.
+    """Queue of jobs for the model, in order of arrival.
 
-    Networks use all processors already, so that a second thread would make nothing faster.
+    Networks already use all processors, so a second thread would not be faster.
 
     Parameters
     ----------
     predict : callable
-        Takes a list of contents, returns a list of answers or exceptions.
+        Function from a list of contents to a list of answers or exceptions.
     batch_size : int
-        Most contents given to it at once.
+        Largest number of contents to predict at once.
     """
 
     def __init__(
@@ -80,11 +80,11 @@ class ModelQueue:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="skpneumo-model")
 
     async def predict(self, content: bytes) -> Any:
-        """Return the answer for one image; raises the exception that is its answer."""
+        """Return the answer for one image, or raise it if it is an exception."""
         return await self._answer(content, None)
 
     async def call(self, function: Callable[[], Any]) -> Any:
-        """Return what a function returns that needs the model for itself."""
+        """Call a function that needs the model exclusively, and return its result."""
         return await self._answer(b"", function)
 
     async def run(self) -> None:
@@ -95,8 +95,8 @@ class ModelQueue:
                 self._batch = await self._next_batch()
                 work = loop.run_in_executor(self._thread, self._work, self._batch)
                 for job, answer in zip(self._batch, await work, strict=True):
-                    _give(job, answer)
-                self._batch = []  # or the last images would stay in memory
+                    _set_answer(job, answer)
+                self._batch = []  # releases the images
         finally:
             for job in (*self._batch, *self._jobs):
                 job.answer.cancel()
@@ -109,7 +109,7 @@ class ModelQueue:
         return await future
 
     async def _next_batch(self) -> list[_Job]:
-        """Wait for a job, and collect the predictions that wait behind it."""
+        """Wait for a job, and collect the predictions queued after it."""
         while not self._jobs:
             self._arrived.clear()
             await self._arrived.wait()
@@ -133,8 +133,8 @@ class ModelQueue:
             return [error] * len(batch)
 
 
-def _give(job: _Job, answer: Any) -> None:
-    if job.answer.done():  # whoever asked has gone
+def _set_answer(job: _Job, answer: Any) -> None:
+    if job.answer.done():  # the client has disconnected
         return
     if isinstance(answer, Exception):
         job.answer.set_exception(answer)

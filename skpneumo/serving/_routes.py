@@ -1,4 +1,4 @@
-"""The routes, and what they accept and answer. Needs FastAPI."""
+"""Define the routes of the application. Needs FastAPI."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ from skpneumo.serving._facts import NOTICE, model_facts
 from skpneumo.serving._guard import Guard
 from skpneumo.serving._limits import Limits
 from skpneumo.serving._model import ImageError, ImageTooLargeError, ServedModel
-from skpneumo.serving._queue import BusyError, ModelQueue, Places
+from skpneumo.serving._queue import BusyError, ModelQueue, WaitingRoom
 
 __all__ = ["build"]
 
@@ -36,29 +36,29 @@ _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 
 
 class Gate(BaseModel):
-    """Whether the image is like those that the model was fitted on."""
+    """Whether the image is like the training images."""
 
     passed: bool
     reason: str = ""
 
 
 class Answer(BaseModel):
-    """What the model says of one image."""
+    """Prediction for one image."""
 
     probability: float | None
-    """Of the positive class; null of more than two classes, and where the gate withheld it."""
+    """Probability of the positive class; null with more than two classes, and if withheld."""
     probabilities: dict[str, float | None]
-    """Of each class."""
+    """Probability of each class."""
     label: str | None
-    """The class that the model says, by its operating point."""
+    """The predicted class, at the model's operating point."""
     decision: str | None
-    """The same, or "refer" between the two thresholds of a model that refers."""
+    """The predicted class, or "refer" between the two thresholds of a model that refers."""
     gate: Gate | None
-    """Null from a model without a gate."""
+    """Null without a gate."""
 
 
 class RecallFloor(BaseModel):
-    """What the operating point promises."""
+    """Guarantee of the operating point."""
 
     recall: float
     confidence: float
@@ -67,7 +67,7 @@ class RecallFloor(BaseModel):
 
 
 class InputGate(BaseModel):
-    """What asks whether an image is like those of training."""
+    """Input gate, which checks whether an image is like the training images."""
 
     false_alarm_rate: float
     withholds: bool
@@ -75,7 +75,7 @@ class InputGate(BaseModel):
 
 
 class Model(BaseModel):
-    """What is known of the model."""
+    """Facts about the model."""
 
     name: str
     sha256: str | None
@@ -93,18 +93,18 @@ class Model(BaseModel):
 
 
 class Problem(BaseModel):
-    """Why there is no answer."""
+    """Reason why there is no answer."""
 
     detail: str
 
 
-# As METHODS; an annotation must be written out.
+# Must equal METHODS; an annotation has to be written out.
 Method = Literal["occlusion", "hires_cam", "grad_cam", "grad_cam++", "integrated_gradients"]
 
 _BODY = {
     "requestBody": {
         "required": True,
-        "description": "One file, as it is: JPEG, PNG, TIFF or DICOM, told by its content.",
+        "description": "The file itself: JPEG, PNG, TIFF or DICOM, recognised by its content.",
         "content": {
             kind: {"schema": {"type": "string", "format": "binary"}}
             for kind in (
@@ -118,26 +118,26 @@ _BODY = {
     }
 }
 _LENIENT = (
-    "With the header `Prefer: handling=lenient`, what is wrong with the image is answered with "
-    "status 200, as `detail` and `status`."
+    "With the header `Prefer: handling=lenient`, errors about the image have status 200, and "
+    "`detail` and `status` in the body."
 )
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     401: {"model": Problem, "description": "The token is missing or wrong."},
-    403: {"model": Problem, "description": "A page of another site asks."},
+    403: {"model": Problem, "description": "The request comes from a page of another site."},
     408: {"model": Problem, "description": "The file did not arrive in time."},
-    413: {"model": Problem, "description": "More bytes or pixels than are accepted."},
-    415: {"model": Problem, "description": "A form; the body is to be the file itself."},
-    422: {"model": Problem, "description": "Not an image that can be read, and why."},
-    503: {"model": Problem, "description": "Too many images wait; see Retry-After."},
+    413: {"model": Problem, "description": "The file has more bytes or pixels than are accepted."},
+    415: {"model": Problem, "description": "The body is a form, but must be the file itself."},
+    422: {"model": Problem, "description": "The image cannot be read, with the reason."},
+    503: {"model": Problem, "description": "Too many images are waiting; see Retry-After."},
 }
 
 
 def build(
     model: ServedModel, limits: Limits, hosts: Collection[str], token: str | None
 ) -> FastAPI:
-    """Put the routes together; see :func:`~skpneumo.serving.make_app`."""
+    """Build the application; see :func:`~skpneumo.serving.make_app`."""
     queue = ModelQueue(model.predict, limits.batch_size)
-    places = Places(limits.max_waiting)
+    waiting_room = WaitingRoom(limits.max_waiting)
     facts = Model(**model_facts(model, limits))
 
     @asynccontextmanager
@@ -153,7 +153,7 @@ def build(
         version=__version__,
         description=NOTICE,
         lifespan=working,
-        # Its pages load scripts and styles from another host.
+        # FastAPI's own pages load scripts and styles from another host.
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -162,7 +162,7 @@ def build(
     app.add_exception_handler(HTTPException, _problem)
     _add_page(app, token is not None)
 
-    @app.get("/model", summary="What is known of the model", responses=_some(401, 403))
+    @app.get("/model", summary="Describe the model", responses=_some(401, 403))
     def describe() -> Model:
         return facts
 
@@ -175,13 +175,13 @@ def build(
         openapi_extra=_BODY,
     )
     async def predict(request: Request) -> Any:
-        async with _answering(request, places, limits):
+        async with _answering(request, waiting_room, limits):
             content = await _content(request, model, limits)
             return await queue.predict(content)
 
     @app.post(
         "/explain",
-        summary="Draw the evidence for a class over one image",
+        summary="Plot the evidence for a class over one image",
         description=_LENIENT,
         response_class=Response,
         responses={200: {"content": {"image/png": {}}}, **_PROBLEMS},
@@ -192,7 +192,7 @@ def build(
         method: Annotated[Method, Query(description="Explanation method")] = "occlusion",
         target: Annotated[str | None, Query(description="Name of a class")] = None,
     ) -> Response:
-        async with _answering(request, places, limits):
+        async with _answering(request, waiting_room, limits):
             content = await _content(request, model, limits)
             png = await queue.call(lambda: model.explain(content, method, target))
             return Response(png, media_type="image/png")
@@ -201,7 +201,7 @@ def build(
 
 
 async def _problem(request: Request, error: Exception) -> Response:
-    """Say what is wrong; to a browser's page, where asked, without a line in its console."""
+    """Return an error; with status 200 if the page asks for it, to keep its console clean."""
     assert isinstance(error, HTTPException)
     said: dict[str, Any] = {"detail": error.detail}
     lenient = "handling=lenient" in request.headers.get("prefer", "")
@@ -230,25 +230,27 @@ def _some(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 @asynccontextmanager
-async def _answering(request: Request, places: Places, limits: Limits) -> AsyncIterator[None]:
-    """Have a place for a request, and turn what goes wrong into an answer."""
+async def _answering(
+    request: Request, waiting_room: WaitingRoom, limits: Limits
+) -> AsyncIterator[None]:
+    """Reserve a place for a request, and convert errors to responses."""
     try:
-        with places.one():
+        with waiting_room.reserve():
             yield
     except BusyError as error:
-        # Read and forgotten: many clients see no answer while they still send.
-        await _forget_body(request, limits)
+        # Reads and discards the body, because many clients see no answer while still sending.
+        await _discard_body(request, limits)
         raise HTTPException(503, str(error), {"Retry-After": "1"}) from None
     except ImageTooLargeError as error:
         raise HTTPException(413, str(error)) from None
     except ImageError as error:
         raise HTTPException(422, str(error)) from None
     except ClientDisconnect:
-        raise HTTPException(400, "The connection ended before the file was there.") from None
+        raise HTTPException(400, "The connection ended before the file was complete.") from None
     except HTTPException:
         raise
     except Exception as error:
-        # Neither its message nor its values, which may be about the image.
+        # Without the message and the values, which may be about the image.
         where = " <- ".join(
             f"{frame.filename}:{frame.lineno}"
             for frame in reversed(traceback.extract_tb(error.__traceback__))
@@ -261,21 +263,21 @@ async def _content(request: Request, model: ServedModel, limits: Limits) -> byte
     """Receive one file, within all limits."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in _FORMS:
-        await _forget_body(request, limits)
+        await _discard_body(request, limits)
         raise HTTPException(
-            415, f"The body is {kind}; send the file itself, one request for each image."
+            415, f"The body is {kind}. Send the file itself, in one request for each image."
         )
     content = await _body(request, limits)
     if not content:
-        raise HTTPException(422, "There is no body; send the file itself.")
+        raise HTTPException(422, "The request has no body. Send the file itself.")
     await asyncio.to_thread(model.check_size, content, limits.max_pixels)
     return content
 
 
-async def _body(request: Request, limits: Limits, *, forget: bool = False) -> bytes:
-    """Read the body; of a larger one as much again, so that the client sees the answer.
+async def _body(request: Request, limits: Limits, *, discard: bool = False) -> bytes:
+    """Read the body; if too large, up to twice the limit, so that the client sees the answer.
 
-    Nothing of it is in memory that is to be forgotten, or that is too large.
+    A body that is discarded or too large is not stored in memory.
     """
     declared = request.headers.get("content-length", "0")
     most = 2 * limits.max_bytes
@@ -287,7 +289,7 @@ async def _body(request: Request, limits: Limits, *, forget: bool = False) -> by
                 if size > most:
                     break
                 size += len(chunk)
-                if size > limits.max_bytes or forget:
+                if size > limits.max_bytes or discard:
                     chunks.clear()
                 else:
                     chunks.append(chunk)
@@ -302,6 +304,6 @@ async def _body(request: Request, limits: Limits, *, forget: bool = False) -> by
     return b"".join(chunks)
 
 
-async def _forget_body(request: Request, limits: Limits) -> None:
+async def _discard_body(request: Request, limits: Limits) -> None:
     with suppress(HTTPException, ClientDisconnect):
-        await _body(request, limits, forget=True)
+        await _body(request, limits, discard=True)

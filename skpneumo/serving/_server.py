@@ -1,8 +1,10 @@
-"""Listen for requests, and answer them until interrupted."""
+"""Run the server."""
 
 import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+from skpneumo._messages import by_interface
 
 if TYPE_CHECKING:
     import uvicorn
@@ -16,22 +18,22 @@ _CONNECTIONS = 256
 def run_server(
     app: "FastAPI", port: int = 8000, *, ready: Callable[[str], None] | None = None
 ) -> None:
-    """Answer requests until interrupted. Requests are not logged.
+    """Serve requests until interrupted, without logging them.
 
     Parameters
     ----------
     app : fastapi.FastAPI
-        From :func:`make_app`, which says where to listen.
+        Application from :func:`make_app`, which has the host to listen on.
     port : int, default=8000
-        0 is any free one.
+        Port to listen on; 0 chooses a free one.
     ready : callable, default=None
         Called with the address of the page, such as ``http://127.0.0.1:8000/``, before the first
-        request is answered. Where there is a token, it is behind the address.
+        request is served. If there is a token, the address ends with it.
 
     Raises
     ------
     OSError
-        If the address cannot be listened on.
+        If the server cannot listen on the address.
     ImportError
         If uvicorn is not installed.
 
@@ -51,7 +53,7 @@ def run_server(
 
 
 def server_of(app: "FastAPI") -> "uvicorn.Server":
-    """A server that logs no request, and trusts no header about where it comes from."""
+    """Make a server that logs no requests, and trusts no headers about their origin."""
     try:
         import uvicorn
     except ImportError:
@@ -78,6 +80,9 @@ def _listening(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise OSError(
             error.errno,
-            f"Cannot listen on {host}, port {port} ({error.strerror or error}). Choose another "
-            "with --host and --port.",
+            f"Cannot listen on {host}, port {port} ({error.strerror or error}). "
+            + by_interface(
+                python="Pass another host to make_app, or another port to run_server.",
+                shell="Choose another with --host or --port.",
+            ),
         ) from None

@@ -752,8 +752,16 @@ OTHER_PIXELS = {
     "12 bits after 8": (lambda X: X, lambda X: X * np.uint16(16), r"X \* \(255 / 4095\)"),
     "8 bits after 12": (lambda X: X * np.uint16(16), lambda X: X, r"X \* \(4095 / 255\)"),
     "16 bits after 12": (lambda X: X * 16.0, lambda X: X * 256.0, r"X \* \(4095 / 65535\)"),
-    "uint8 after z-scores": (lambda X: (X - 70.0) / 40, lambda X: X, "were scaled"),
-    "z-scores after uint8": (lambda X: X, lambda X: (X - 70.0) / 40, "were scaled"),
+    "uint8 after z-scores": (
+        lambda X: (X - 70.0) / 40,
+        lambda X: X,
+        "images for fitting",
+    ),
+    "z-scores after uint8": (
+        lambda X: X,
+        lambda X: (X - 70.0) / 40,
+        "images for fitting",
+    ),
     "uint8 that was truncated": (lambda X: X, lambda X: (X / 179).astype(np.uint8), r"X \* 255"),
 }
 

@@ -80,7 +80,7 @@ def test_files_are_not_overwritten_unless_asked_for(option, xrays, tmp_path, cap
         (["--model", "{there}", "--csv", "{there}"], "--model and --csv are the same file"),
     ],
 )
-def test_one_file_is_not_two(options, said, xrays, tmp_path, capsys):
+def test_one_file_cannot_be_two_outputs(options, said, xrays, tmp_path, capsys):
     there = tmp_path / "there"
     there.write_text("mine")
     options = [option.format(there=there) for option in options]
@@ -112,7 +112,7 @@ def test_clones_of_the_model_are_fitted_to_find_suspect_labels(tmp_path, capsys)
 
 
 class FlatPixels(BaseEstimator, TransformerMixin):
-    """A row of pixels for each image; pickled with the model, as a lambda is not."""
+    """A row of pixels for each image; not a lambda, which cannot be pickled with the model."""
 
     def fit(self, X, y=None):
         return self
@@ -124,14 +124,14 @@ class FlatPixels(BaseEstimator, TransformerMixin):
         return True
 
 
-def test_table_of_file_names_that_are_no_text(tmp_path):
+def test_table_of_file_names_that_are_not_utf_8(tmp_path):
     name = os.fsdecode(b"person1_virus_\xe9.png")
     findings = audit_images([tmp_path / name], y=[0], near_duplicates=False).findings
     _write_by_file(findings, tmp_path / "findings.csv")
     assert b"person1_virus_\xe9.png," in (tmp_path / "findings.csv").read_bytes()
 
 
-def test_folder_that_is_not_there_is_named(tmp_path, capsys):
+def test_a_missing_folder_is_named(tmp_path, capsys):
     assert main(["audit", str(tmp_path / "nowhere")]) == 1
     out, err = capsys.readouterr()
     assert out == ""
@@ -140,8 +140,8 @@ def test_folder_that_is_not_there_is_named(tmp_path, capsys):
 
 
 @pytest.mark.filterwarnings("ignore::skpneumo.datasets.UnknownPatientsWarning")
-def test_names_do_nothing_to_a_terminal(tmp_path, capsys):
-    """Folders, files and classes may be named with the codes that move its cursor or its title."""
+def test_control_characters_in_names_are_escaped(tmp_path, capsys):
+    """Names of folders, files and classes can contain control codes of terminals."""
     codes = "\x1b]0;title\x07\x1b[2J\x9b31m"
     for label in ("normal", "pneumonia"):
         folder = tmp_path / f"{label}{codes}"

@@ -1,4 +1,4 @@
-"""What every command reads: folders and tables, whole or in part, and every file of them."""
+"""Commands read folders and tables, whole or in part, and report every file."""
 
 import csv
 import io
@@ -29,7 +29,7 @@ READS_NONE = {"cache", "doctor", "export", "serve"}
 
 @pytest.fixture(scope="module")
 def table(xrays, tmp_path_factory):
-    """The X-rays of the suite as a hospital would list them, and the options that read it."""
+    """A table of the X-rays as of a hospital, with the options to read it."""
     file = tmp_path_factory.mktemp("table") / "list.csv"
     findings = np.where(xrays.target == 1, "Effusion|Pneumonia", "No Finding")
     pd.DataFrame(
@@ -72,7 +72,7 @@ def test_rows_of_a_table_become_rows(table, model_file, xrays, capsys):
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert [row["path"] for row in rows] == xrays.filenames.tolist()
     assert main(["predict", str(model_file), "a.jpeg", "b.jpeg", *table[:4]]) == 1
-    assert "only one folder" in capsys.readouterr().err
+    assert "name one folder" in capsys.readouterr().err
 
 
 def test_the_same_share_holds_out_the_same_patients(table, xrays):
@@ -103,7 +103,7 @@ def test_of_a_collection_with_splits_patients_of_the_training_split_are_held_out
 
 
 def copies(names, tmp_path, xrays):
-    """A folder for each of the names, with images of the negative class in the first."""
+    """Make a folder for each name, with images of the negative class in the first."""
     for place, name in enumerate(names):
         (tmp_path / name).mkdir()
         for file in xrays.filenames[xrays.target == int(place > 0)][:12]:
@@ -128,11 +128,11 @@ def test_by_default_a_fifth_is_held_out_where_nothing_else_is(tmp_path):
 
 
 @pytest.mark.parametrize("command", [["fit"], ["tune"]])
-def test_folders_that_are_no_classes_are_refused(command, tmp_path, xrays, capsys):
+def test_folders_that_are_not_classes_are_refused(command, tmp_path, xrays, capsys):
     folder = copies(["NORMAL", "documents"], tmp_path, xrays)
     assert main([*command, str(folder), "--out", str(tmp_path / "m.joblib"), *TINY[2:]]) == 1
     err = capsys.readouterr().err
-    assert "'documents' is no known name of a class" in err
+    assert "'documents' is not a known class" in err
     assert '--positive "documents"' in err
     assert '--leave-out "documents"' in err
     asked_for = CollectionOptions(positive=("documents",))
@@ -179,7 +179,7 @@ def test_options_that_do_not_fit_are_refused(options, said, xrays, capsys):
     assert said in capsys.readouterr().err
 
 
-def test_what_is_asked_in_python_is_asked_in_the_shell(xrays, tmp_path, capsys):
+def test_an_unclear_positive_class_is_asked_for(xrays, tmp_path, capsys):
     for folder, files in {"COVID": xrays.filenames[:3], "TB": xrays.filenames[-3:]}.items():
         (tmp_path / folder).mkdir()
         for file in files:
@@ -248,7 +248,7 @@ SKIPPED = {*STRANGERS, "broken", "pipe", "socket"}
 
 
 @pytest.mark.filterwarnings("ignore::skpneumo.datasets.UnknownPatientsWarning")
-def test_every_file_has_exactly_one_fate_that_a_reader_can_find(every_kind, model_file, capsys):
+def test_every_file_is_reported_exactly_once(every_kind, model_file, capsys):
     from skpneumo.datasets import SkippedFilesWarning, load_chest_xray
 
     images, damaged = {*IMAGES, *RADIOGRAPHS}, {*DAMAGED, *NO_RADIOGRAPHS}
@@ -279,7 +279,7 @@ def test_every_file_has_exactly_one_fate_that_a_reader_can_find(every_kind, mode
     assert errors["pipe"] == "skipped: a pipe, socket or device"
 
 
-def test_what_a_command_writes_itself_is_no_stranger(model_file, xrays, tmp_path, capsys):
+def test_output_files_of_commands_are_not_reported_as_unknown(model_file, xrays, tmp_path, capsys):
     shutil.copy(xrays.filenames[0], tmp_path)
     out = tmp_path / "rows.csv"
     assert main(["predict", str(model_file), str(tmp_path), "--out", str(out)]) == 0
@@ -288,7 +288,7 @@ def test_what_a_command_writes_itself_is_no_stranger(model_file, xrays, tmp_path
 
 @pytest.fixture
 def foreign_names(xrays, tmp_path):
-    """A collection in which a file and a patient have a name that is no UTF-8."""
+    """A collection in which the names of a file and a patient are not UTF-8."""
     root = tmp_path / "xrays"
     for path, split, name in zip(xrays.filenames, xrays.split, xrays.target, strict=True):
         if split == "test":
@@ -317,7 +317,7 @@ def foreign_names(xrays, tmp_path):
     ],
     ids=lambda command: f"{command[0]}{command[-2]}",
 )
-def test_names_that_are_no_utf_8_work_in_every_command(
+def test_names_that_are_not_utf_8_work_in_every_command(
     command, foreign_names, model_file, tmp_path, capsys
 ):
     (odd,) = (os.fspath(path) for path in Path(foreign_names).rglob("*t*.jpeg") if _is_odd(path))
@@ -352,7 +352,7 @@ def test_images_of_one_class_are_refused_before_training(xrays, tmp_path, capsys
     shutil.copytree(Path(xrays.root, "train", "NORMAL"), tmp_path / "NORMAL")
     assert main(["fit", str(tmp_path), "--out", str(tmp_path / "m.skpneumo"), *TINY]) == 1
     said = capsys.readouterr()
-    assert "are NORMAL. Training needs images of each class." in said.err
+    assert "are of the class NORMAL. Add images of another class" in said.err
     assert "Training robust" not in said.out
 
 
@@ -360,5 +360,7 @@ def test_a_model_and_a_folder_of_other_classes(xrays, tmp_path, model_file, caps
     for name in ("a", "b"):
         shutil.copytree(Path(xrays.root, "train", "NORMAL"), tmp_path / name)
     assert main(["evaluate", str(model_file), str(tmp_path)]) == 1
-    assert "tells NORMAL, PNEUMONIA apart, in this order; " in (err := capsys.readouterr().err)
-    assert " holds a, b. " in err
+    assert "classes of the model are NORMAL, PNEUMONIA, in this order, but " in (
+        err := capsys.readouterr().err
+    )
+    assert " has a, b. " in err

@@ -8,7 +8,7 @@ from skpneumo import load_model
 from skpneumo.cli import main
 from skpneumo.cli.demo import demo
 
-# Models this small may call every image the same.
+# Models this small may predict the same class for every image.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 
 TINY = {"size": 16, "epochs": 2}

@@ -55,7 +55,7 @@ def test_predict_has_a_row_for_each_file(model_file, xrays, mixed, capsys):
         assert probability == pytest.approx(float(expected[source]["probability"]), abs=0.02)
 
 
-def test_audit_explain_and_report_take_them_too(model_file, mixed, tmp_path, capsys):
+def test_audit_explain_and_report_read_dicom_files(model_file, mixed, tmp_path, capsys):
     root, paths = mixed
     assert main(["audit", str(root)]) == 0
     out, err = capsys.readouterr()

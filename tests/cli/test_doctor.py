@@ -25,7 +25,7 @@ BACKEND = BackendFacts(
     name="tensorflow",
     devices=("cpu:0",),
     has_gpu=False,
-    memory_growth="no device with its own",
+    memory_growth="no device with memory of its own",
     takes_all_memory=False,
     chosen="float32",
     bfloat16_speed=0.5,
@@ -59,7 +59,7 @@ def test_it_says_what_there_is(printed):
 
 
 def test_bfloat16_is_timed(printed):
-    assert "times as fast as float32" in printed or "not computed by this backend" in printed
+    assert "times as fast as float32" in printed or "not supported by this backend" in printed
 
 
 def test_a_machine_without_faults_has_no_remarks():
@@ -70,18 +70,18 @@ def test_a_machine_without_faults_has_no_remarks():
     ("machine", "backend", "word"),
     [
         ({"cores": 2}, {}, "2 cores"),
-        ({"load": 99.0}, {}, "Something else is running"),
+        ({"load": 99.0}, {}, "Other programs are running"),
         ({"turbo_jpeg": False}, {}, "libjpeg-turbo"),
         ({"disk_cache": False}, {}, "skpneumo[cache]"),
-        ({"nvidia_driver": True}, {}, "sees no GPU"),
+        ({"nvidia_driver": True}, {}, "finds no GPU"),
         ({"instructions": ("AVX-512",)}, {}, "no AVX2"),
-        ({}, {"name": "jax"}, "not fused"),
+        ({}, {"name": "jax"}, "does not fuse"),
         ({}, {"bfloat16_speed": 2.0}, 'precision="bfloat16"'),
         ({}, {"chosen": "bfloat16"}, 'precision="float32"'),
         ({}, {"has_gpu": True, "takes_all_memory": True}, "device_slots"),
     ],
 )
-def test_what_is_slow_is_named(machine, backend, word):
+def test_slow_parts_are_named(machine, backend, word):
     (found,) = remarks(replace(MACHINE, **machine), replace(BACKEND, **backend))
     assert word in found
 
@@ -133,10 +133,10 @@ def test_unknown_machines_are_described_too(monkeypatch, tmp_path):
 # The cache
 
 
-def test_no_folder_is_no_fault(tmp_path):
+def test_a_missing_cache_folder_is_not_a_fault(tmp_path):
     facts, sound = _system_info.cache_facts(tmp_path / "nowhere")
     assert sound
-    assert "first loader makes it" in facts["folder"]
+    assert "first loader creates it" in facts["folder"]
 
 
 def test_a_cache_says_how_often_it_helped(tmp_path, xrays):

@@ -16,7 +16,7 @@ from skpneumo.cli import main
 from skpneumo.cli._metrics_table import printed
 from skpneumo.evaluation import evaluate_predictions
 
-# Models this small may call every image the same.
+# Models this small may predict the same class for every image.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 
 
@@ -83,14 +83,14 @@ def test_threshold_that_is_a_score_decides_as_predict_does(xrays, tmp_path):
         {"threshold": 0.3},
     ],
 )
-def test_figures_are_of_what_predict_decides(options, xrays, tmp_path):
+def test_metrics_are_of_the_decisions_of_predict(options, xrays, tmp_path):
     model = FixedThresholdClassifier(Known([0.1, 0.3, 0.6, 0.75, 0.9]), **options)
     path = saved(model, xrays, tmp_path)
     assert figures_of(path, xrays.root, tmp_path) == predicted_figures(model, xrays)
 
 
 class Known(ClassifierMixin, BaseEstimator):
-    """Says the given probabilities in turn, file by file, whatever is in the files."""
+    """Classifier that returns the given probabilities in turn, whatever the files."""
 
     def __init__(self, probabilities):
         self.probabilities = probabilities
@@ -122,7 +122,7 @@ def test_table_does_not_replace_the_model(name, xrays, tmp_path, capsys):
     assert path.read_bytes() == before
 
 
-def test_what_is_undefined_is_said_with_its_reason():
+def test_undefined_values_have_a_reason():
     y = np.ones(4, dtype=int)
     with pytest.warns(UndefinedMetricWarning):
         frame = evaluate_predictions(y, y_pred=y, pos_label=1)
@@ -148,7 +148,7 @@ def test_a_folder_of_other_classes_is_refused(model_file, tmp_path, xrays, capsy
         (tmp_path / folder).mkdir()
         shutil.copy(path, tmp_path / folder)
     assert main(["evaluate", str(model_file), str(tmp_path), "--split", "all"]) == 1
-    assert "tells NORMAL, PNEUMONIA apart" in capsys.readouterr().err
+    assert "classes of the model are NORMAL, PNEUMONIA" in capsys.readouterr().err
 
 
 def test_folder_without_splits_is_read_whole(model_file, xrays, capsys):
@@ -157,7 +157,7 @@ def test_folder_without_splits_is_read_whole(model_file, xrays, capsys):
     assert f"{n_val} X-rays" in capsys.readouterr().out
 
 
-def test_what_the_gate_would_withhold_is_counted(
+def test_images_that_the_gate_would_withhold_are_counted(
     gated_model_file, model_file, xrays, upside_down, tmp_path, capsys
 ):
     folder = tmp_path / "test"

@@ -1,4 +1,4 @@
-"""Pictures and rows of what a model looked at."""
+"""The command explain: figures and rows of explained images."""
 
 import csv
 import io
@@ -30,7 +30,7 @@ def as_rows(images):
 
 @pytest.fixture(scope="module")
 def other_model_file(xrays, tmp_path_factory):
-    """A model that is no network."""
+    """A model without a network."""
     model = make_pipeline(ImageLoader(size=16), FunctionTransformer(as_rows), LogisticRegression())
     path = tmp_path_factory.mktemp("other") / "model.joblib"
     joblib.dump(model.fit(xrays.filenames, xrays.target), path)
@@ -76,15 +76,13 @@ def test_strange_files_are_rows_with_their_error(model_file, xrays, tmp_path, ca
     assert "2 of 4 files" in capsys.readouterr().err
 
 
-def test_what_the_gate_withholds_has_no_figure(
-    gated_model_file, xrays, upside_down, tmp_path, capsys
-):
+def test_withheld_images_have_no_figure(gated_model_file, xrays, upside_down, tmp_path, capsys):
     out = tmp_path / "out"
     arguments = ["explain", str(gated_model_file), upside_down, xrays.filenames[0]]
     assert main([*arguments, "--out", str(out), "--method", "hires_cam"]) == 1
     printed, err = capsys.readouterr()
     assert "1 figure." in printed
-    assert "1 of 2 images are unlike those of training" in err
+    assert "1 of 2 images are unlike the training images" in err
     strange, usual = rows_of(out)
     assert "upside down" in strange["withheld"]
     assert [strange[name] for name in ("probability", "label", "figure", "lungs")] == [""] * 4
@@ -102,11 +100,11 @@ def test_every_model_is_explained(other_model_file, three_class_model_file, xray
     assert columns[1:4] == ["probability_NORMAL", "probability_BACTERIA", "probability_VIRUS"]
 
 
-def test_what_cannot_be_explained_leaves_no_table(other_model_file, xrays, tmp_path, capsys):
+def test_models_that_cannot_be_explained_leave_no_table(other_model_file, xrays, tmp_path, capsys):
     out = tmp_path / "out"
     arguments = ["explain", str(other_model_file), xrays.filenames[0], "--out", str(out)]
     assert main([*arguments, "--method", "grad_cam"]) == 1
-    assert "Use occlusion_map or lime_map" in capsys.readouterr().err
+    assert "Use --method occlusion or --method lime" in capsys.readouterr().err
     assert not (out / TABLE).exists()
     assert main(arguments) == 0
 
@@ -114,7 +112,7 @@ def test_what_cannot_be_explained_leaves_no_table(other_model_file, xrays, tmp_p
 def test_the_class_is_chosen_by_name(model_file, xrays, tmp_path, capsys):
     arguments = ["explain", str(model_file), xrays.filenames[0], "--out", str(tmp_path / "out")]
     assert main([*arguments, "--target", "COVID"]) == 1
-    assert "not one of the model's classes, NORMAL, PNEUMONIA" in capsys.readouterr().err
+    assert "is not a class of the model. Name one of NORMAL, PNEUMONIA" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
     assert main([*arguments, "--target", "NORMAL"]) == 0
 
@@ -143,7 +141,7 @@ def test_paths_come_from_standard_input(model_file, xrays, tmp_path, monkeypatch
     assert main(["explain", str(model_file), "-", "--out", str(tmp_path / "out")]) == 0
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     assert main(["explain", str(model_file), "-", "--out", str(tmp_path / "none")]) == 1
-    assert "Standard input had no paths" in capsys.readouterr().err
+    assert "no paths on standard input" in capsys.readouterr().err
 
 
 def test_figures_of_an_earlier_run_are_kept_unless_forced(model_file, xrays, tmp_path, capsys):
@@ -172,16 +170,18 @@ def test_no_figure_takes_the_place_of_an_x_ray(options, model_file, xrays, tmp_p
     assert not (tmp_path / TABLE).exists()
 
 
-def test_out_must_be_a_folder_or_a_place_for_one(model_file, xrays, tmp_path, capsys):
+def test_out_must_be_a_folder_or_not_exist(model_file, xrays, tmp_path, capsys):
     (tmp_path / "file").write_text("precious")
     arguments = ["explain", str(model_file), xrays.filenames[0], "--out"]
     assert main([*arguments, str(tmp_path / "file")]) == 1
     assert "is a file; name a folder" in capsys.readouterr().err
     assert main([*arguments, str(tmp_path / "no" / "where")]) == 1
-    assert "make it first" in capsys.readouterr().err
+    assert "Create it first" in capsys.readouterr().err
 
 
-def test_a_broken_run_leaves_no_table_that_looks_whole(model_file, xrays, tmp_path, monkeypatch):
+def test_a_failed_run_leaves_no_table_that_looks_complete(
+    model_file, xrays, tmp_path, monkeypatch
+):
     module = sys.modules["skpneumo.cli.explain"]
     saved = module._save
 

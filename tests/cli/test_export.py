@@ -23,7 +23,7 @@ def onnx_file(model_file, tmp_path_factory):
     return path
 
 
-def test_it_says_how_far_the_file_is_from_the_model(model_file, xrays, tmp_path, capsys):
+def test_it_prints_the_difference_from_the_model(model_file, xrays, tmp_path, capsys):
     card = tmp_path / "card.md"
     card.write_text("# Card")
     out = tmp_path / "model.onnx"
@@ -56,7 +56,7 @@ def test_predict_imports_neither_keras_nor_tensorflow(onnx_file, xrays):
     assert done.stdout.splitlines()[-1] == "0 []"
 
 
-def test_evaluate_takes_the_file(onnx_file, xrays, capsys):
+def test_evaluate_accepts_the_file(onnx_file, xrays, capsys):
     evaluate(onnx_file, xrays.root, threshold=0.2)
     assert "recall" in capsys.readouterr().out
 
@@ -66,7 +66,7 @@ def test_what_is_refused(model_file, onnx_file, tmp_path):
         export(model_file, tmp_path / "model.pb")
     with pytest.raises(FileExistsError, match="--force"):
         export(model_file, onnx_file)
-    with pytest.raises(ValueError, match="is an ONNX file already"):
+    with pytest.raises(ValueError, match="is already an ONNX file"):
         export(onnx_file, tmp_path / "again.onnx")
     other = tmp_path / "text.onnx"
     other.write_text("no model")

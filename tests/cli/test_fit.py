@@ -42,7 +42,10 @@ def test_model_has_a_gate_at_the_stated_rate_unless_not_wanted(xrays, tmp_path, 
     out = tmp_path / "model.skpneumo"
     assert main(["fit", xrays.root, "-o", str(out), *TINY, "--recipe", "dense-baseline",
                  "--gate-false-alarms", "0.5"]) == 0  # fmt: skip
-    assert "Input gate: a share of about 0.5 or less of new patients" in (capsys.readouterr().out)
+    assert (
+        "Input gate: of new patients like those of the training data, a share of about 0.5 or less"
+        in (capsys.readouterr().out)
+    )
     gate = gate_of(load_model(out)).gate
     assert (gate.on_outlier, gate.false_alarm_rate, gate.calibration_) == ("nan", 0.5, "fitted")
     fit(xrays.root, out=out, **SMALL, gate=False, force=True)
@@ -74,7 +77,9 @@ def test_three_classes(xrays, tmp_path):
     ("out", "said"),
     [("model.joblib", "--force"), (".", "folder"), ("nowhere/model.joblib", "nowhere")],
 )
-def test_a_place_that_will_not_do_is_refused_before_training(out, said, xrays, tmp_path, capsys):
+def test_an_output_that_cannot_be_written_is_refused_before_training(
+    out, said, xrays, tmp_path, capsys
+):
     (tmp_path / "model.joblib").write_text("precious")
     assert main(["fit", xrays.root, "--out", str(tmp_path / out)]) == 1
     out, err = capsys.readouterr()
@@ -83,7 +88,7 @@ def test_a_place_that_will_not_do_is_refused_before_training(out, said, xrays, t
     assert (tmp_path / "model.joblib").read_text() == "precious"
 
 
-def test_force_overwrites_and_leaves_nothing_beside(xrays, tmp_path):
+def test_force_overwrites_and_leaves_no_other_file(xrays, tmp_path):
     (tmp_path / "model.joblib").write_text("worthless")
     fit(xrays.root, out=tmp_path / "model.joblib", **SMALL, force=True)
     assert joblib.load(tmp_path / "model.joblib").classes_.tolist() == [0, 1]
@@ -155,10 +160,10 @@ def test_backbone_by_name_from_a_random_start(xrays, tmp_path):
     [
         (["--recipe", "robst"], "'robust'"),
         (["--weights", "somewhere.h5"], "trains from scratch"),
-        (["--recipe", "hog-svm", "--epochs", "3"], "Leave epochs out"),
+        (["--recipe", "hog-svm", "--epochs", "3"], "--epochs 3 is for recipes with a network"),
     ],
 )
-def test_wrong_recipe_is_told_before_training(options, said, xrays, tmp_path, capsys):
+def test_a_wrong_recipe_is_refused_before_training(options, said, xrays, tmp_path, capsys):
     assert main(["fit", xrays.root, "-o", str(tmp_path / "model.joblib"), *options]) == 1
     out, err = capsys.readouterr()
     assert out == ""

@@ -1,4 +1,4 @@
-"""Model files of the commands: data alone, pickles with a warning, the one that ships."""
+"""Model files of the commands: data only, pickles with a warning, the pretrained model."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from skpneumo import load_model, save_model
 from skpneumo.cli import main
 from skpneumo.recipes import _pretrained
 
-# Models this small may call every image the same.
+# Models this small may predict the same class for every image.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 
 SMALL = ["--recipe", "dense-baseline", "--size", "16", "--epochs", "1"]
@@ -53,14 +53,14 @@ def test_pickles_are_warned_of_before_they_are_opened(model_file, xrays, tmp_pat
 
 
 @pytest.mark.parametrize("name", ["model.skpneumo", "MODEL.SKPNEUMO"])
-def test_what_ends_as_ours_is_never_unpickled(name, xrays, tmp_path, capsys):
+def test_files_with_our_suffix_are_never_unpickled(name, xrays, tmp_path, capsys):
     joblib.dump(MakesFolder(tmp_path / "made"), tmp_path / name)
     assert main(["predict", str(tmp_path / name), xrays.filenames[0]]) == 1
-    assert "no .skpneumo file" in capsys.readouterr().err
+    assert "not a .skpneumo file" in capsys.readouterr().err
     assert not (tmp_path / "made").exists()
 
 
-def test_what_is_ours_by_another_name_is_no_pickle(model_file, xrays, tmp_path, capsys):
+def test_our_files_with_another_suffix_are_not_unpickled(model_file, xrays, tmp_path, capsys):
     shutil.copy(model_file, tmp_path / "model.joblib")
     assert main(["predict", str(tmp_path / "model.joblib"), xrays.filenames[0]]) == 0
     assert capsys.readouterr().err == ""
@@ -85,7 +85,7 @@ NOTICE = "This is no medical device <>."
 
 @pytest.fixture
 def shipped(model_file, tmp_path, monkeypatch):
-    """As if the small model were the one that ships."""
+    """Replace the pretrained model by the small one."""
     folder = tmp_path / "weights"
     folder.mkdir()
     path = folder / "kermany-1.skpneumo"
@@ -97,7 +97,7 @@ def shipped(model_file, tmp_path, monkeypatch):
     return path
 
 
-def test_every_output_of_the_model_that_ships_says_what_it_is_not(
+def test_every_output_of_the_pretrained_model_contains_its_notice(
     shipped, model_file, xrays, tmp_path, capsys, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
@@ -119,9 +119,7 @@ def test_every_output_of_the_model_that_ships_says_what_it_is_not(
 
 
 @pytest.mark.slow
-def test_an_exported_file_says_what_the_model_is_not(
-    shipped, xrays, tmp_path, capsys, monkeypatch
-):
+def test_an_exported_file_contains_the_notice(shipped, xrays, tmp_path, capsys, monkeypatch):
     pytest.importorskip("onnxruntime")
     from skpneumo.persistence import OnnxClassifier
 
@@ -135,7 +133,7 @@ def test_an_exported_file_says_what_the_model_is_not(
     assert f"model.onnx: {NOTICE}" in capsys.readouterr().err
 
 
-def test_rows_do_not_replace_the_model_that_ships(shipped, xrays, capsys):
+def test_output_does_not_replace_the_pretrained_model(shipped, xrays, capsys):
     before = shipped.read_bytes()
     arguments = ["predict", "pretrained", xrays.filenames[0], "--out", str(shipped), "--force"]
     assert main(arguments) == 1

@@ -36,7 +36,7 @@ def damaged(tmp_path, xrays):
     return [xrays.filenames[0], str(text), "missing.jpeg", str(cut), xrays.filenames[1]]
 
 
-def test_rows_are_what_the_model_says(model_file, xrays, capsys):
+def test_rows_are_the_predictions_of_the_model(model_file, xrays, capsys):
     assert predict(model_file, *xrays.filenames, batch_size=7) == 0
     rows = rows_of(capsys.readouterr().out)
     assert list(rows[0]) == ["path", "probability", "label", "error"]
@@ -78,7 +78,7 @@ def test_bad_files_change_nothing_for_the_good_ones(model_file, damaged, capsys)
     assert [among_bad_ones[0], among_bad_ones[4]] == alone
 
 
-def test_what_the_gate_withholds_has_the_reason_alone_and_status_1(
+def test_withheld_images_have_only_the_reason_and_status_1(
     gated_model_file, xrays, upside_down, damaged, capsys
 ):
     assert predict(gated_model_file, *xrays.filenames[:3]) == 0
@@ -92,7 +92,7 @@ def test_what_the_gate_withholds_has_the_reason_alone_and_status_1(
     assert [bool(row["withheld"]) for row in rows] == [False, True, False]
     assert "upside down" in rows[1]["withheld"]
     assert [bool(row["error"]) for row in rows] == [False, False, True]
-    assert "1 of 3 images are unlike those of training" in err
+    assert "1 of 3 images are unlike the training images" in err
     # A threshold of the command line decides about the others alone.
     assert predict(gated_model_file, *paths[:2], threshold=0) == 1
     rows = rows_of(capsys.readouterr().out)
@@ -237,7 +237,7 @@ def test_odd_file_names_survive(model_file, xrays, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_reader_that_leaves_is_no_error(model_file, xrays):
+def test_a_closed_pipe_is_not_an_error(model_file, xrays):
     program = "import sys; from skpneumo.cli import main; sys.exit(main(sys.argv[1:]))"
     with subprocess.Popen(
         [sys.executable, "-c", program, "predict", str(model_file), "-", "--batch-size", "1"],
@@ -261,12 +261,12 @@ def test_a_reader_that_leaves_is_no_error(model_file, xrays):
     [
         (b"", "not a model file"),
         (b"path,label\n", "not a model file"),
-        ({"weights": [1, 2]}, "holds a dict"),
+        ({"weights": [1, 2]}, "contains a dict"),
         ("unfitted", "not been fitted"),
-        ("regressor", "holds a LinearRegression"),
+        ("regressor", "contains a LinearRegression"),
     ],
 )
-def test_what_is_no_model_is_named(content, said, xrays, tmp_path, capsys):
+def test_a_file_that_is_not_a_model_is_named(content, said, xrays, tmp_path, capsys):
     from sklearn.linear_model import LinearRegression, LogisticRegression
 
     path = tmp_path / "model.joblib"
@@ -285,7 +285,7 @@ def test_what_is_no_model_is_named(content, said, xrays, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("name", ["missing.joblib", ""])
-def test_a_model_that_is_not_there_is_named(name, xrays, tmp_path, capsys):
+def test_a_missing_model_is_named(name, xrays, tmp_path, capsys):
     assert main(["predict", str(tmp_path / name), xrays.filenames[0]]) == 1
     assert str(tmp_path) in capsys.readouterr().err
 
@@ -304,10 +304,10 @@ def test_nothing_is_overwritten_unless_forced(model_file, xrays, tmp_path, capsy
 def test_no_paths_on_standard_input(model_file, monkeypatch, capsys):
     monkeypatch.setattr("sys.stdin", StringIO(""))
     assert main(["predict", str(model_file), "-"]) == 1
-    assert "Standard input had no paths" in capsys.readouterr().err
+    assert "no paths on standard input" in capsys.readouterr().err
 
 
-def test_classes_are_called_what_they_were_called_in_training():
+def test_classes_have_their_names_of_training():
     model = SimpleNamespace(classes_=np.array([0, 1]))
     assert class_names(model) == ["NORMAL", "PNEUMONIA"]
     model.target_names_ = ["healthy", "COVID"]
@@ -318,7 +318,7 @@ def test_classes_are_called_what_they_were_called_in_training():
     ]
 
 
-def test_the_ending_of_the_file_says_its_form(model_file, xrays, tmp_path):
+def test_the_suffix_of_the_file_determines_its_format(model_file, xrays, tmp_path):
     pyarrow = pytest.importorskip("pyarrow.parquet", reason='pip install "skpneumo[parquet]"')
     missing = tmp_path / "missing.jpeg"
     tables = {}
@@ -353,7 +353,7 @@ def test_parquet_without_pyarrow_or_a_file_is_refused_at_once(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_parquet_takes_names_that_are_not_utf8(model_file, tmp_path):
+def test_parquet_stores_names_that_are_not_utf_8(model_file, tmp_path):
     pyarrow = pytest.importorskip("pyarrow.parquet", reason='pip install "skpneumo[parquet]"')
     odd = os.fsdecode(os.path.join(os.fsencode(tmp_path), b"\xff.jpeg"))
     assert predict(model_file, odd, out=tmp_path / "out.parquet") == 1
@@ -362,7 +362,7 @@ def test_parquet_takes_names_that_are_not_utf8(model_file, tmp_path):
 
 
 def break_off(model_file, files, out, monkeypatch, after):
-    """Run until some batches of two are predicted, as if the process were killed then."""
+    """Run until some batches of two are predicted, as if the process was killed."""
     from skpneumo.cli import predict as command
 
     rows, n_batches = command.predicted_rows, []
@@ -381,7 +381,7 @@ def break_off(model_file, files, out, monkeypatch, after):
 
 @pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
 @pytest.mark.parametrize("torn", [b"", b'["half a row'])
-def test_an_interrupted_run_goes_on_where_it_stopped(
+def test_an_interrupted_run_continues_where_it_stopped(
     name, torn, model_file, damaged, tmp_path, monkeypatch, capsys
 ):
     files = damaged * 2
@@ -408,7 +408,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     assert not os.path.exists(f"{out}.part")
 
 
-def test_a_run_is_only_gone_on_with_by_its_own_command(
+def test_a_run_is_only_continued_by_the_same_command(
     model_file, three_class_model_file, xrays, tmp_path, monkeypatch
 ):
     files, out = list(xrays.filenames[:6]), tmp_path / "out.csv"
@@ -420,14 +420,14 @@ def test_a_run_is_only_gone_on_with_by_its_own_command(
         (lambda: predict(model_file, *files[::-1], out=out), "other files: number 1 was"),
         (lambda: predict(model_file, *files[:3], out=out), "number 4 .* there are fewer files"),
     ]:
-        with pytest.raises(FileExistsError, match=rf"(?s)out\.csv\.part holds.*{said}.*--force"):
+        with pytest.raises(FileExistsError, match=rf"(?s)\.csv\.part contains.*{said}.*--force"):
             wrong()
         assert (tmp_path / "out.csv.part").read_bytes() == journal
     assert predict(model_file, *files[:3], out=out, force=True) == 0
     assert len(rows_of(out.read_text())) == 3
 
 
-def test_a_file_in_the_way_is_no_journal(model_file, xrays, tmp_path):
+def test_an_unrelated_file_is_not_read_as_a_journal(model_file, xrays, tmp_path):
     part = tmp_path / "out.csv.part"
     part.write_bytes(b"\x00 mine\n")
     with pytest.raises(FileExistsError, match=r"out\.csv\.part"):
@@ -437,7 +437,7 @@ def test_a_file_in_the_way_is_no_journal(model_file, xrays, tmp_path):
 
 @pytest.mark.skipif(os.name != "posix", reason="links of POSIX")
 @pytest.mark.parametrize("force", [False, True])
-def test_rows_are_never_written_through_a_link_that_lies_there(force, model_file, xrays, tmp_path):
+def test_rows_are_never_written_through_a_link(force, model_file, xrays, tmp_path):
     victim, part = tmp_path / "victim", tmp_path / "out.csv.part"
     victim.write_text("precious")
     for name in (".out.csv.new", "out.csv.new", "out.csv.part"):
@@ -449,7 +449,7 @@ def test_rows_are_never_written_through_a_link_that_lies_there(force, model_file
     assert victim.read_text() == "precious"
 
 
-def test_a_name_is_no_formula_for_a_spreadsheet(model_file, xrays, tmp_path, monkeypatch, capsys):
+def test_names_are_not_formulas_in_a_spreadsheet(model_file, xrays, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     name = "=cmd|' calc'!A0.jpeg"
     shutil.copy(xrays.filenames[0], name)
@@ -475,7 +475,7 @@ def test_two_processes_do_not_write_the_same_rows(model_file, xrays, tmp_path, c
 
 
 @pytest.mark.slow
-def test_a_killed_run_goes_on(model_file, xrays, tmp_path):
+def test_a_killed_run_continues(model_file, xrays, tmp_path):
     out = tmp_path / "out.csv"
     files = "\n".join(xrays.filenames)
     program = "import sys; from skpneumo.cli import main; sys.exit(main(sys.argv[1:]))"

@@ -49,7 +49,7 @@ def test_page_is_not_overwritten_unless_asked_for(model_file, xrays, tmp_path, c
 
 
 @pytest.mark.slow
-def test_explain_adds_what_the_model_looks_at(model_file, xrays, tmp_path):
+def test_explain_adds_heat_maps(model_file, xrays, tmp_path):
     out = tmp_path / "report.html"
     assert main(["report", str(model_file), xrays.root, "--explain", "--out", str(out)]) == 0
     page = out.read_text("utf-8")
@@ -94,7 +94,7 @@ class Terminal(StringIO):
 
 
 @pytest.mark.parametrize(("stream", "shown"), [(Terminal(), True), (StringIO(), False)])
-def test_sign_of_life_is_for_terminals(monkeypatch, stream, shown):
+def test_progress_is_shown_on_terminals(monkeypatch, stream, shown):
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setenv("TERM", "xterm")
     with working("Opening files"):

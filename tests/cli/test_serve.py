@@ -9,7 +9,7 @@ from skpneumo.cli import main
 
 @pytest.fixture
 def started(monkeypatch):
-    """The applications that would have been served, and where."""
+    """The applications that would have been served, with their addresses."""
     import skpneumo.serving as serving
 
     found = []

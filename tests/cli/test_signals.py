@@ -1,4 +1,4 @@
-"""A command ends by a signal with one line and the right status, whenever it comes."""
+"""A signal at any time ends a command with one line and the right status."""
 
 import os
 import signal
@@ -91,7 +91,7 @@ def send(number):
 @pytest.mark.parametrize(
     ("number", "said"), [(signal.SIGINT, ""), (signal.SIGTERM, "skpneumo: terminated\n")]
 )
-def test_what_must_be_cleaned_up_is_and_the_handlers_come_back(number, said, capsys):
+def test_resources_are_cleaned_up_and_handlers_restored(number, said, capsys):
     before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
     cleaned = []
 
@@ -108,7 +108,7 @@ def test_what_must_be_cleaned_up_is_and_the_handlers_come_back(number, said, cap
     assert capsys.readouterr().err == said
 
 
-def test_a_command_that_catches_the_interrupt_has_been_interrupted_all_the_same(capsys):
+def test_a_command_that_catches_the_interrupt_still_ends_as_interrupted(capsys):
     def command():
         try:
             send(signal.SIGINT)

@@ -1,4 +1,4 @@
-"""A model file remembers its training images and patients, without saying who they are."""
+"""A model file records its training images and patients without revealing their names."""
 
 import json
 import shutil
@@ -31,7 +31,7 @@ def test_images_and_patients_are_recognised_under_other_names(xrays, tmp_path):
     assert found.either.tolist() == [True]
 
 
-def test_unknown_patients_are_nobody(xrays):
+def test_unknown_patients_never_match(xrays):
     unknown = rows_of(xrays, np.arange(4))
     unknown.X["patient"] = None
     record = TrainingRecord.of(unknown, n_updates=1, hold_out=0, useless="")
@@ -39,7 +39,7 @@ def test_unknown_patients_are_nobody(xrays):
     assert not record.seen(["x"], pd.Series([None])).either.any()
 
 
-def test_the_file_says_no_names_and_is_the_same_for_the_same_training(xrays):
+def test_the_record_contains_no_names_and_is_reproducible(xrays):
     rows = np.arange(10)
     record = record_of(xrays, rows)
     text = json.dumps(record.as_dict())
@@ -49,7 +49,7 @@ def test_the_file_says_no_names_and_is_the_same_for_the_same_training(xrays):
     assert TrainingRecord.from_dict({}) is None
 
 
-def test_two_models_do_not_tell_whether_they_share_a_patient(xrays):
+def test_records_of_two_models_do_not_reveal_shared_patients(xrays):
     first, second = record_of(xrays, np.arange(10)), record_of(xrays, np.arange(11))
     assert not set(first.patients) & set(second.patients)
     assert not set(first.images) & set(second.images)

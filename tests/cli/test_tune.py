@@ -47,7 +47,7 @@ def test_best_of_the_grid_is_saved_with_the_table_of_all(xrays, tmp_path, capsys
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 def test_table_is_of_predictions_out_of_fold(xrays):
-    """Of each candidate's own, not of those of another."""
+    """The table has the predictions of each candidate, not those of another."""
     grid = {"constant": [0, 1]}
     search = _search.recall_search(DummyClassifier(strategy="constant"), grid, 3, None, 0)
     search.fit(xrays.filenames, xrays.target)
@@ -69,7 +69,7 @@ def test_table_is_of_predictions_out_of_fold(xrays):
             assert shown == pytest.approx(expected.tolist())
 
 
-def test_as_many_random_candidates_are_tried_as_asked_for():
+def test_the_given_number_of_random_candidates_is_tried():
     search = _search.recall_search(None, _search.GRID, folds=2, n_candidates=3, random_state=0)
     assert search.n_iter == 3
 

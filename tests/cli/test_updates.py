@@ -1,4 +1,4 @@
-"""How many updates a network gets and needs is said before it is trained."""
+"""The number of updates that a network gets and needs is printed before training."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def test_a_pretrained_or_a_dense_network_needs_none():
 
 
 @pytest.mark.parametrize(("name", "enough"), [("robust", True), ("cnn-64-128-256", False)])
-def test_the_line_says_both_numbers_and_the_remedy(name, enough):
+def test_the_line_contains_both_numbers_and_the_remedy(name, enough):
     line = updates_line(make_recipe(name), np.empty(150, dtype=object), np.zeros(150))
     assert line.startswith("150 images, ")
     assert ("too few" in line) == ("--epochs" in line) == (not enough)
@@ -49,7 +49,7 @@ def test_the_line_says_both_numbers_and_the_remedy(name, enough):
     assert "1,000" in line
 
 
-def test_what_is_no_network_has_no_updates():
+def test_other_classifiers_than_networks_have_no_updates():
     dummy = Pipeline([("cnn", DummyClassifier())])
     assert updates_line(dummy, [1, 2], [0, 1]) == "2 images."
 

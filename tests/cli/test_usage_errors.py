@@ -1,4 +1,4 @@
-"""Mistyped commands, options and values are answered in plain words, in one line."""
+"""Mistyped commands, options and values have an error in plain words, in one line."""
 
 import pytest
 
@@ -18,22 +18,22 @@ from skpneumo.cli.entrypoint import COMMANDS
         ("tune x --scorin recall", "There is no option --scorin."),
         ("serve m --prot 8000", "There is no option --prot. Did you mean --port?"),
         ("predict m x --fromat csv", "There is no option --fromat. Did you mean --format? A file"),
-        ("fit x y", "There is no place for y: skpneumo fit takes no argument but FOLDER."),
-        ("doctor x", "There is no place for x: skpneumo doctor takes only options."),
+        ("fit x y", "Unexpected argument y: skpneumo fit takes no argument but FOLDER."),
+        ("doctor x", "Unexpected argument x: skpneumo doctor takes only options."),
         ("fit x -out m", "-out is -o with the value ut; an option of several letters is"),
         ("fit x --epochs", "--epochs needs a value: a whole number."),
         ("fit x --epochs ten", "--epochs ten: expected a whole number."),
         ("fit x --recall .9x", "--recall .9x: expected a number."),
         ("fit x --recall 2", "--recall 2: must be < 1"),
-        ("fit x --n-jobs 0", "--n-jobs 0: there is no work without a thread"),
+        ("fit x --n-jobs 0", "--n-jobs 0: at least one thread is needed"),
         ("fit x --labels etiolgy", "expected binary or etiology. Did you mean etiology?"),
         ("predict m x --format xml", "--format xml: expected csv, jsonl or parquet."),
         ("predict", "MODEL is missing."),
         ("export m", "OUT is missing."),
-        ("demo --patient 5", "--patient 5 says how X-rays of your own are read, and needs"),
+        ("demo --patient 5", "--patient 5 is for X-rays of your own, and needs"),
     ],
 )
-def test_it_says_what_is_wrong_and_what_was_meant(typed, said, capsys):
+def test_it_names_the_mistake_and_suggests_a_correction(typed, said, capsys):
     command = typed.split()[0]
     assert main(typed.split()) == 2
     out, err = capsys.readouterr()
@@ -57,7 +57,7 @@ def test_it_says_what_is_wrong_and_what_was_meant(typed, said, capsys):
         ("help", "There is no command help. Try: skpneumo --help"),
     ],
 )
-def test_it_says_which_command_was_meant(typed, said, capsys):
+def test_it_suggests_the_command(typed, said, capsys):
     assert main(typed.split()) == 2
     assert capsys.readouterr().err.startswith(f"skpneumo: {said}")
 

@@ -1,4 +1,4 @@
-"""No command hands over a useless model, or figures on training images, without a word in red."""
+"""Commands warn in red of useless models, and of results on training images."""
 
 import re
 import shutil
@@ -11,7 +11,7 @@ from sklearn.dummy import DummyClassifier
 
 from skpneumo import ImageLoader, Pipeline, make_chest_xray
 from skpneumo.cli import _default_pipeline, _search, main
-from skpneumo.cli._collections import rows_of
+from skpneumo.cli._collections import CollectionOptions, read_training_data, rows_of
 from skpneumo.cli._model_files import save_model
 from skpneumo.cli._training_record import TrainingRecord, provenance_of
 from skpneumo.cli._worth import in_words
@@ -24,7 +24,7 @@ RED = "\x1b[1;31m"
 
 @pytest.fixture(autouse=True)
 def terminal(monkeypatch):
-    """Colours as on a terminal."""
+    """Use colours as on a terminal."""
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.delenv("NO_COLOR", raising=False)
 
@@ -36,11 +36,13 @@ def constant(label, size=16):
 
 @pytest.fixture(scope="module")
 def useless_file(xrays, tmp_path_factory):
-    """A model that calls all NORMAL, and was trained on the training split."""
+    """A model that predicts NORMAL for every image, and was trained on the training split."""
     train = rows_of(xrays, xrays.split == "train")
     model = constant(0).fit(train.filenames, train.target)
     path = tmp_path_factory.mktemp("useless") / "model.joblib"
-    record = TrainingRecord.of(train, n_updates=9, hold_out=0.2, useless="It calls all NORMAL.")
+    record = TrainingRecord.of(
+        train, n_updates=9, hold_out=0, useless="It predicts NORMAL for every image."
+    )
     save_model(model, path, train.target_names, provenance=record.as_dict())
     return path
 
@@ -55,11 +57,14 @@ def test_evaluating_a_useless_model_says_so_in_red(command, useless_file, xrays,
     assert main([command, str(useless_file), xrays.root, *out]) == 0
     printed = capsys.readouterr().out
     [line] = red_lines(printed)
-    assert "This model is useless. It calls every image NORMAL." in line
+    assert "This model is useless. It predicts NORMAL for every image." in line
     assert "trained on none of these" in printed
     if command == "report":
         page = (tmp_path / "page").read_text("utf-8")
-        assert '<strong class="error">Useless model</strong> It calls every image NORMAL.' in page
+        assert (
+            '<strong class="error">Useless model</strong> It predicts NORMAL for every image.'
+            in page
+        )
         assert "0 were among those that the model was fitted on" in page
 
 
@@ -73,7 +78,7 @@ def test_training_images_are_counted_in_red(command, useless_file, xrays, tmp_pa
     lines = red_lines(capsys.readouterr().out)
     n = np.count_nonzero(xrays.split == "train") if command != "explain" else None
     [line] = [line for line in lines if "was trained on" in line]
-    assert "--hold-out 0.2" in line
+    assert "--hold-out" not in line  # no patients were held out
     if n:
         assert f"trained on {n} of these {n} images" in line
     if command == "report":
@@ -81,8 +86,32 @@ def test_training_images_are_counted_in_red(command, useless_file, xrays, tmp_pa
         assert '<strong class="error">Seen in training</strong>' in page
 
 
+@pytest.mark.parametrize(
+    ("part", "arguments", "advice"),
+    [
+        ("train", ["--part", "train"], ["--hold-out", "0.2"]),
+        ("all", [], ["--part", "all", "--hold-out", "0.2"]),
+    ],
+)
+def test_the_advice_selects_patients_that_the_model_was_not_trained_on(
+    part, arguments, advice, xrays, tmp_path, capsys
+):
+    options = CollectionOptions(part=part, hold_out=0.2)
+    train = read_training_data(Path(xrays.root), options).train
+    path = tmp_path / "model.joblib"
+    record = TrainingRecord.of(train, n_updates=9, hold_out=0.2)
+    model = constant(0).fit(train.filenames, train.target)
+    save_model(model, path, train.target_names, provenance=record.as_dict())
+    command = ["evaluate", str(path), xrays.root, *arguments]
+    assert main(command) == 0
+    [line] = [line for line in red_lines(capsys.readouterr().out) if "was trained on" in line]
+    assert f"Add {' '.join(advice)} to use only patients that it was not trained on." in line
+    assert main([*command, *advice]) == 0
+    assert "trained on none of these" in capsys.readouterr().out
+
+
 def test_others_of_the_same_patients_are_counted(useless_file, xrays, tmp_path, capsys):
-    """Of a patient of the training split another image, here a damaged copy of it."""
+    """Another image of a patient of the training split; here a changed copy."""
     folder = tmp_path / "other"
     for label, name in enumerate(xrays.target_names):
         (folder / name).mkdir(parents=True)
@@ -95,9 +124,9 @@ def test_others_of_the_same_patients_are_counted(useless_file, xrays, tmp_path, 
     assert "trained on 0 of these 6 images, and on other images of the patients of 6" in printed
 
 
-def test_a_model_without_a_record_is_not_said_to_be_clean(model_file, xrays, capsys):
+def test_a_model_without_a_record_is_not_called_unseen(model_file, xrays, capsys):
     assert main(["evaluate", str(model_file), xrays.root]) == 0
-    assert "does not record whom it was trained on" in capsys.readouterr().out
+    assert "does not record which patients it was trained on" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("command", ["predict", "explain"])
@@ -108,12 +137,11 @@ def test_commands_without_labels_repeat_the_verdict(
     files = xrays.filenames[xrays.split == "test"][:1]
     assert main([command, str(useless_file), *files, *options]) == 0
     assert any(
-        "found useless when it was made" in each
-        for each in red_lines("\n".join(capsys.readouterr()))
+        "found useless when trained" in each for each in red_lines("\n".join(capsys.readouterr()))
     )
 
 
-def test_predict_says_what_a_folder_holds_and_that_all_got_one_answer(
+def test_predict_describes_a_folder_and_warns_of_one_prediction_for_all(
     useless_file, xrays, tmp_path, capsys
 ):
     folder = tmp_path / "folder"
@@ -125,8 +153,8 @@ def test_predict_says_what_a_folder_holds_and_that_all_got_one_answer(
     assert main(["predict", str(useless_file), str(folder)]) == 1
     out, err = capsys.readouterr()
     assert out.count("NORMAL") >= 24
-    assert f"{folder} holds 24 images (12 in a, 12 in b) and 1 file that is no image." in err
-    assert any("called all 24 X-rays NORMAL" in line for line in red_lines(err))
+    assert f"{folder} contains 24 images (12 in a, 12 in b) and 1 file that is not an" in err
+    assert any("predicts NORMAL for all 24 X-rays" in line for line in red_lines(err))
     assert "1 of 25 files could not be read; its row says why." in err
 
 
@@ -135,25 +163,25 @@ def test_predict_says_what_a_folder_holds_and_that_all_got_one_answer(
     [
         (
             1,
-            " That is not exact: it rests on 10 patients with PNEUMONIA and 20 with NORMAL "
-            "images.",
+            " These numbers are imprecise: there were only 10 patients with PNEUMONIA and 20 "
+            "with NORMAL images.",
         ),
         (50, ""),
     ],
 )
-def test_figures_are_said_in_words_and_how_exact_they_are(repeats, tail):
+def test_results_are_put_in_words_with_their_precision(repeats, tail):
     y = np.repeat([0] * 20 + [1] * 10, repeats)
     y_pred = np.repeat([0] * 19 + [1] + [1] * 8 + [0] * 2, repeats)
     frame = evaluate_predictions(y, y_pred=y_pred, groups=range(len(y)))
     words = in_words(frame, ("NORMAL", "PNEUMONIA"))
     assert words.startswith("In words: of 100 PNEUMONIA images it misses about 20 (")
-    assert "), and of 100 NORMAL images it calls about 5 (" in words
+    assert "), and of 100 NORMAL images it classifies about 5 (" in words
     low, high = map(int, re.search(r"about 20 \((\d+) to (\d+)\)", words).groups())
     assert low < 20 < high
-    assert words.endswith(f") PNEUMONIA.{tail}")
+    assert words.endswith(f") as PNEUMONIA.{tail}")
 
 
-def test_of_one_class_nothing_is_said_in_words():
+def test_one_class_has_no_words():
     frame = evaluate_predictions([1, 1], y_pred=[1, 0], groups=[0, 1], pos_label=1)
     assert in_words(frame, ("NORMAL", "PNEUMONIA")) == ""
 
@@ -175,7 +203,7 @@ def unsplit(tmp_path_factory):
 
 
 @pytest.mark.parametrize("hold_out", [None, "0"])
-def test_fit_says_what_its_model_is_worth(hold_out, unsplit, tmp_path, capsys, monkeypatch):
+def test_fit_prints_what_its_model_is_worth(hold_out, unsplit, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(_default_pipeline, "recipe_pipeline", lambda *_: constant(1))
     monkeypatch.setattr("skpneumo.cli._finished.epochs_of", lambda _: " for 1 epoch")
     out = tmp_path / "model.joblib"
@@ -183,19 +211,19 @@ def test_fit_says_what_its_model_is_worth(hold_out, unsplit, tmp_path, capsys, m
     assert main(["fit", str(unsplit), "--out", str(out), "--no-gate", *options]) == 0
     printed = capsys.readouterr().out
     [line] = red_lines(printed)
-    assert "It calls every image PNEUMONIA." in line
+    assert "It predicts PNEUMONIA for every image." in line
     provenance = provenance_of(joblib.load(out))["training record"]
-    assert "every image PNEUMONIA" in provenance["useless"]
+    assert "predicts PNEUMONIA for every image" in provenance["useless"]
     if hold_out is None:
         assert "; held out: " in printed
         assert re.search(r"recall of PNEUMONIA +1\.000", printed)
         assert provenance["hold_out"] == 0.2
     else:
-        assert "Even of the images that it was trained on" in line
+        assert "Even on the images that it was trained on" in line
         assert provenance["hold_out"] == 0
 
 
-def test_tune_and_demo_say_it_too(unsplit, tmp_path, capsys, monkeypatch):
+def test_tune_and_demo_print_it_too(unsplit, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(_default_pipeline, "default_pipeline", lambda *_, **__: constant(0))
     monkeypatch.setattr("skpneumo.cli.demo._small_pipeline", lambda *_: constant(0))
     monkeypatch.setattr("skpneumo.cli.demo._save_figures", lambda *_: [])
@@ -208,7 +236,7 @@ def test_tune_and_demo_say_it_too(unsplit, tmp_path, capsys, monkeypatch):
     assert len(red_lines(printed)) == 2  # out of fold, and on those held out
     assert provenance_of(joblib.load(out))["training record"]["useless"]
     assert main(["demo", "--data", str(unsplit), "--out", str(tmp_path / "demo")]) == 0
-    assert "It calls every image NORMAL" in red_lines(capsys.readouterr().out)[0]
+    assert "It predicts NORMAL for every image" in red_lines(capsys.readouterr().out)[0]
 
 
 @pytest.mark.parametrize("command", ["fit", "tune"])
@@ -226,7 +254,7 @@ def test_a_recall_floor_is_kept_out_of_fold(command, tmp_path, capsys, monkeypat
         arguments.append("--no-gate")
     assert main([*arguments, "--hold-out", "0.2"]) == 0
     printed = capsys.readouterr().out
-    assert "The threshold that keeps a recall of 0.8, on patients out of fold:" in printed
+    assert "At the threshold for a recall of 0.8, on patients not trained on:" in printed
     model = joblib.load(out)
     assert (type(model).__name__, model.recall) == ("RecallFloorClassifier", 0.8)
     assert f"recall of PNEUMONIA {model.recall_:.3f} [" in printed

@@ -400,7 +400,7 @@ def test_names_that_are_not_valid_text(tmp_path):
 
 def test_two_classes_without_a_known_illness_are_asked_about(tmp_path):
     touch(tmp_path, ["COVID/person1_virus_1.png", "TB/person2_virus_2.png"])
-    with pytest.raises(ValueError, match=r"'COVID', 'TB' is the illness.*--positive"):
+    with pytest.raises(ValueError, match=r"'COVID', 'TB' is the illness.*positive='TB'"):
         load_chest_xray(tmp_path)
     xrays = load_chest_xray(tmp_path, positive="covid")
     assert xrays.target_names == ["TB", "COVID"]

@@ -1,4 +1,4 @@
-"""The calibration error: its bins, its labels, and what chance alone makes of it."""
+"""The calibration error: its bins, its labels, and its value by chance."""
 
 import numpy as np
 import pytest
@@ -69,7 +69,7 @@ def test_calibration_error_takes_any_label(y, pos_label):
     assert error == pytest.approx(0.25)
 
 
-def test_calibration_error_refuses_what_is_no_probability():
+def test_calibration_error_refuses_scores_outside_0_to_1():
     with pytest.raises(ValueError, match=r"ranges from -1 to 2"):
         expected_calibration_error([0, 1], [-1.0, 2.0])
 
@@ -83,12 +83,12 @@ def test_calibration_error_refuses_no_bins():
     ("arguments", "message"),
     [
         (([0, 1], [np.nan, 0.5]), "y_prob ranges from nan"),
-        (([], []), "y has no labels"),
+        (([], []), "y is empty"),
         ((["a", None], [0.1, 0.9]), "lacks the label of 1 of 2 images, the first in row 1"),
         (([0, 1, 1], [0.1, 0.9]), "inconsistent numbers of samples"),
     ],
 )
-def test_calibration_error_refuses_what_it_cannot_mean(arguments, message):
+def test_calibration_error_refuses_invalid_labels(arguments, message):
     with pytest.raises(ValueError, match=message):
         expected_calibration_error(*arguments)
 
@@ -115,7 +115,7 @@ def test_error_by_chance_is_that_of_labels_drawn_from_the_probabilities():
     assert np.quantile(by_chance, 0.9) == pytest.approx(np.quantile(drawn, 0.9), rel=0.05)
 
 
-def test_copies_of_an_image_bring_no_certainty():
+def test_copies_of_an_image_do_not_narrow_the_interval():
     probability = np.random.RandomState(0).random_sample(60)
     once = bins_of(probability, np.arange(60))
     copies = bins_of(np.repeat(probability, 5), np.repeat(np.arange(60), 5))
@@ -142,8 +142,8 @@ def test_limits_by_hand():
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 @pytest.mark.parametrize("n_patients", [1, 2, 30])
 @pytest.mark.parametrize("probability", [0.05, 1.0])
-def test_no_interval_is_a_point(n_patients, probability):
-    """All probabilities are equally far off, so that no resample differs."""
+def test_intervals_are_never_single_points(n_patients, probability):
+    """All probabilities have the same error, so all resamples are equal."""
     patient = np.arange(30) % n_patients
     y = patient % 2
     score = np.where(y == 1, probability, 1 - probability)

@@ -139,7 +139,7 @@ def test_clustered_auc_variance_is_that_between_patients():
     assert np.mean(variances) == pytest.approx(np.var(estimates), rel=0.15)
 
 
-def test_equal_models_are_told_apart_in_five_of_a_hundred():
+def test_equal_models_differ_significantly_in_5_of_100_data_sets():
     rng = np.random.default_rng(0)
     rejected = {"recall": 0, "roc_auc": 0}
     for _ in range(300):
@@ -163,7 +163,7 @@ def test_swapping_the_models_swaps_the_signs():
     assert there["p_value"].to_numpy() == pytest.approx(back["p_value"].to_numpy(), nan_ok=True)
 
 
-def test_model_against_itself_differs_by_nothing_known_exactly():
+def test_model_against_itself_has_an_exact_difference_of_zero():
     y, a, _, _ = scores(0)
     frame = compare_predictions(y, a, a).set_index("metric")
     assert (frame["difference"] == 0).all()
@@ -183,9 +183,9 @@ def test_two_perfect_separations_have_an_interval():
     assert row["interval"] == "MOVER, paired"
 
 
-def test_constant_scores_against_a_perfect_separation_are_not_equal_for_sure():
+def test_interval_of_constant_scores_against_a_perfect_separation_is_not_a_point():
     y = np.repeat([0, 1], 20)
-    with pytest.warns(UndefinedMetricWarning, match="every image is called positive"):
+    with pytest.warns(UndefinedMetricWarning, match="every image is predicted positive"):
         frame = compare_predictions(y, y * 0.8 + 0.1, np.full(40, 0.5))
     row = frame.set_index("metric").loc["roc_auc"]
     assert row["difference"] == 0.5
@@ -204,12 +204,12 @@ def test_one_patient_on_a_side_leaves_an_interval():
     assert row["low"] < row["difference"] < row["high"]
 
 
-def test_undefined_difference_says_which_model_is_to_blame():
+def test_undefined_difference_names_the_model_without_a_value():
     y = [0, 1, 0, 1]
-    with pytest.warns(UndefinedMetricWarning, match="precision .* no image is called positive"):
+    with pytest.warns(UndefinedMetricWarning, match="precision .* no image is predicted positive"):
         frame = compare_predictions(y, y_pred_a=y, y_pred_b=[0, 0, 0, 0])
     row = frame.set_index("metric").loc["precision"]
-    assert row["interval"] == "undefined: no image is called positive"
+    assert row["interval"] == "undefined: no image is predicted positive"
     assert row[["difference", "low", "high"]].isna().all()
 
 

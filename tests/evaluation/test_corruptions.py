@@ -7,7 +7,7 @@ from skpneumo.evaluation._corruptions import CORRUPTIONS
 
 @pytest.fixture(scope="module")
 def xray():
-    """Grey everywhere, darker to the left, one sharp step."""
+    """A grey image, darker on the left, with one sharp step."""
     ramp = np.tile(np.linspace(40, 200, 224), (224, 1))
     ramp[:, 112:] += 30
     return Image.fromarray(ramp.astype(np.uint8))

@@ -1,6 +1,6 @@
-"""Do intervals contain the truth as often as they say? Simulated, clustered, near 1.
+"""Coverage of intervals on simulated, clustered data, for values near 1.
 
-A 95 % interval covers at least 91 % in a few hundred draws with all but certainty if it is one.
+A correct 95 % interval almost certainly covers at least 91 % of a few hundred draws.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ SIZES = np.array([1, 1, 1, 1, 1, 2, 2, 3, 4, 8])
 
 
 def draw_patients(rng, n_patients, p, icc):
-    """Hits of images whose rate varies between patients: beta-binomial."""
+    """Draw hits of images with a rate that varies between patients: beta-binomial."""
     patient = np.repeat(np.arange(n_patients), rng.choice(SIZES, n_patients))
     if icc == 0:
         rate = np.full(n_patients, p)
@@ -41,7 +41,7 @@ def test_share_near_one(n_patients, p, icc):
     assert covered / N_DRAWS > ENOUGH
 
 
-def test_percentile_bootstrap_would_not_do():
+def test_percentile_bootstrap_covers_too_little():
     rng = np.random.default_rng(0)
     covered = 0
     for _ in range(N_DRAWS):
@@ -68,7 +68,7 @@ def test_difference_of_two_good_models(icc):
 
 
 def draw_scores(rng, n_positive, n_negative, distance):
-    """Normal scores; half of their variance is the patient's."""
+    """Draw normal scores; half of their variance is between patients."""
     sizes = rng.choice(SIZES, n_positive + n_negative)
     patient = np.repeat(np.arange(len(sizes)), sizes)
     positive = patient < n_positive
@@ -180,7 +180,7 @@ def test_auc_with_a_few_wholly_misread_patients():
 
 
 def draw_two_models(rng, patient, positive, aucs):
-    """Probabilities of two models that err alike; half of the variance is the patient's."""
+    """Draw probabilities of two models with correlated errors within patients."""
     shared = rng.normal(size=patient.max() + 1), rng.normal(size=len(patient))
     found = []
     for auc in aucs:

@@ -48,6 +48,6 @@ def test_estimator_and_usual_thresholds():
         ({"threshold_probabilities": [0.1, 1.0]}, "threshold_probabilities=1.0 is not between"),
     ],
 )
-def test_what_has_no_net_benefit_is_refused(arguments, message):
+def test_scores_without_a_net_benefit_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         decision_curve_predictions(**{"y": Y, "y_score": P} | arguments)

@@ -1,4 +1,4 @@
-"""Displays: what they compute, what they draw, where they draw it."""
+"""Displays: computed values, drawings, and axes."""
 
 import matplotlib as mpl
 import numpy as np
@@ -51,7 +51,7 @@ HISTORY = {
 
 @pytest.fixture(autouse=True)
 def drawn_off_screen():
-    """Close what a test drew, and let nothing change matplotlib's settings."""
+    """Close the figures of a test, and check that matplotlib's settings are unchanged."""
     plt.close("all")
     settings = mpl.rcParams.copy()
     yield
@@ -60,7 +60,7 @@ def drawn_off_screen():
 
 
 class Trained(LogisticRegression):
-    """Has a history, as a network does."""
+    """Classifier with a history, like a network."""
 
     def fit(self, X, y):
         self.history_ = HISTORY
@@ -150,7 +150,7 @@ def test_training_curves_show_false_negatives_of_each_epoch():
         {"val_recall": [0.7, 0.9]},
     ],
 )
-def test_training_curves_claim_no_number_they_do_not_know(history):
+def test_training_curves_do_not_show_unknown_numbers(history):
     display = TrainingCurvesDisplay({"loss": [0.7, 0.5], **history}).plot()
     metrics = display.axes_[1]
     assert len(metrics.collections) == 0
@@ -158,7 +158,7 @@ def test_training_curves_claim_no_number_they_do_not_know(history):
     assert not any(" of " in text for ax in display.axes_[2:] for text in legend_of(ax))
 
 
-def test_training_curves_leave_out_what_is_not_there():
+def test_training_curves_omit_missing_metrics():
     display = TrainingCurvesDisplay({"loss": [0.5, 0.4]}).plot()
     assert [ax.get_title() for ax in display.axes_] == ["loss"]
     assert display.axes_[0].get_legend() is None
@@ -170,7 +170,9 @@ def test_training_curves_find_the_history_inside():
     search = GridSearchCV(pipeline, {"trained__C": [1.0]}, cv=2).fit(X, y)
     for fitted in (Trained().fit(X, y), pipeline.fit(X, y), search):
         assert TrainingCurvesDisplay.from_estimator(fitted).history.keys() == HISTORY.keys()
-    with pytest.raises(TypeError, match="LogisticRegression has no history_"):
+    with pytest.raises(
+        TypeError, match="Neither LogisticRegression nor its classifier has a history_"
+    ):
         TrainingCurvesDisplay.from_estimator(LogisticRegression().fit(X, y))
 
 
@@ -186,7 +188,7 @@ def test_class_distribution_before_and_after():
     assert [bar.get_height() for bar in display.bars_[1]] == [30, 30]
     assert [text.get_text() for text in display.ax_.get_xticklabels()] == ["NORMAL", "PNEUMONIA"]
     assert {text.get_text() for text in display.ax_.texts} == {"30", "50"}
-    with pytest.raises(ValueError, match="1 target_names for the 2 classes"):
+    with pytest.raises(ValueError, match="target_names has 1 names"):
         ClassDistributionDisplay.from_labels(Y, target_names=["NORMAL"])
 
 
@@ -230,7 +232,7 @@ def test_image_grid_hides_what_is_left_over_and_keeps_exposure():
     assert ImageGridDisplay(np.zeros((1, 8, 8, 3), dtype=np.uint8)).plot().axes_.shape == (1, 1)
 
 
-def test_features_cannot_be_looked_at():
+def test_rows_of_features_cannot_be_drawn():
     with pytest.raises(ValueError, match=r"Cannot draw X of shape \(80, 3\)"):
         ImageGridDisplay.from_images(np.zeros((80, 3)))
 
@@ -248,7 +250,7 @@ def test_augmentation_shows_the_original_first():
     assert np.array_equal(display.versions, again.versions)
 
 
-def test_threshold_curves_are_what_evaluate_says():
+def test_threshold_curves_agree_with_evaluate():
     patient = np.arange(80) // 2
     display = ThresholdDisplay.from_predictions(Y, SCORE, threshold=0.4, groups=patient)
     frame = evaluate_predictions(
@@ -270,10 +272,10 @@ def test_threshold_curves_are_what_evaluate_says():
         assert said == f"{name} {figure} ({row.n} images, {row.n_patients} patients)"
 
 
-def test_threshold_above_all_scores_says_what_is_undefined():
+def test_threshold_above_all_scores_names_undefined_metrics():
     display = ThresholdDisplay.from_predictions(Y, SCORE, threshold=2.0)
     assert legend_of(display.ax_)[2] == (
-        "precision undefined: no image is called positive (0 images, 0 patients)"
+        "precision undefined: no image is predicted positive (0 images, 0 patients)"
     )
 
 
@@ -291,7 +293,7 @@ def test_threshold_band_is_wide_where_recall_is_one():
     assert display.points_ == {}
 
 
-def test_recall_is_said_to_be_that_of_a_class():
+def test_recall_is_labelled_with_its_class():
     names = np.array(["NORMAL", "PNEUMONIA"])[Y]
     curves = ThresholdDisplay.from_predictions(names, SCORE)
     assert legend_of(curves.ax_)[0].startswith("recall of PNEUMONIA (")
@@ -382,7 +384,7 @@ NESTS = {
 @pytest.mark.filterwarnings("ignore::skpneumo.datasets.UnknownPatientsWarning")
 @pytest.mark.parametrize("nest", NESTS)
 @pytest.mark.parametrize("display", [ThresholdDisplay, ScoreDistributionDisplay])
-def test_threshold_in_use_is_drawn_however_deep_it_lies(display, nest):
+def test_threshold_in_use_is_drawn_from_any_depth_of_nesting(display, nest):
     make, threshold = NESTS[nest]
     model = make().fit(*POINTS)
     drawn = display.from_estimator(model, *POINTS)
@@ -392,7 +394,7 @@ def test_threshold_in_use_is_drawn_however_deep_it_lies(display, nest):
     assert display.from_estimator(model, *POINTS, threshold=0.6).threshold == 0.6
 
 
-def test_threshold_that_does_not_tell_the_decisions_is_not_drawn():
+def test_threshold_that_does_not_give_the_decisions_is_not_drawn():
     class Cautious(LogisticRegression):
         def predict(self, X):
             return np.ones(len(X), dtype=int)
@@ -405,15 +407,15 @@ def test_threshold_that_does_not_tell_the_decisions_is_not_drawn():
         assert display.from_estimator(fixed, *POINTS).threshold == 0.35  # of class 0
 
 
-def test_training_curves_of_several_networks_are_asked_for_one_by_one():
+def test_training_curves_of_several_networks_must_be_drawn_one_by_one():
     voting = VotingClassifier([("a", Trained()), ("b", Trained())]).fit(*POINTS)
-    with pytest.raises(TypeError, match="2 classifiers, each with a history_"):
+    with pytest.raises(TypeError, match="2 classifiers, each with its own history_"):
         TrainingCurvesDisplay.from_estimator(voting)
     one = CalibratedClassifierCV(Trained(), cv=2, ensemble=False).fit(*POINTS)
     assert TrainingCurvesDisplay.from_estimator(one).history.keys() == HISTORY.keys()
 
 
-def test_estimators_bring_their_threshold():
+def test_estimators_are_drawn_with_their_threshold():
     X = SCORE[:, np.newaxis]
     model = LogisticRegression().fit(X, Y)
     model.threshold_ = 0.3
@@ -442,8 +444,8 @@ def test_model_comparison_draws_values_and_intervals():
 
 
 @pytest.mark.parametrize(("scores", "metrics"), [({}, "f1"), ({"a": SCORE}, [])])
-def test_model_comparison_of_nothing_is_refused(scores, metrics):
-    with pytest.raises(ValueError, match=r"nothing to draw\. Pass at least one"):
+def test_model_comparison_without_models_is_refused(scores, metrics):
+    with pytest.raises(ValueError, match=r"nothing to plot\. Pass at least one"):
         ModelComparisonDisplay.from_predictions(Y, scores, metrics=metrics)
 
 
@@ -460,7 +462,7 @@ def test_threshold_does_not_run_through_the_legend(threshold):
 
 
 @pytest.mark.parametrize("name", [*DISPLAYS, "standard"])
-def test_no_legend_covers_what_is_drawn_or_a_label(name):
+def test_no_legend_covers_curves_or_labels(name):
     if name == "standard":
         figure = plot_evaluation(Y, SCORE, n_resamples=20)
     else:
@@ -488,7 +490,7 @@ def test_model_comparison_of_estimators():
     models = {f"C = {c}": LogisticRegression(C=c).fit(X, Y) for c in (1.0, 10.0)}
     display = ModelComparisonDisplay.from_estimators(models, X, Y, n_resamples=20)
     assert list(display.evaluations) == ["C = 1.0", "C = 10.0"]
-    with pytest.raises(ValueError, match=r"no row of metric 'dice' and subgroup 'all'"):
+    with pytest.raises(ValueError, match=r"no row for metric 'dice' and subgroup 'all'"):
         ModelComparisonDisplay(display.evaluations, "dice").plot()
 
 
@@ -552,7 +554,9 @@ def test_standard_set(kind):
     if kind == "scores":  # no empty panel, but a line
         expected.pop()
     assert titles == expected
-    assert note == ("" if kind == "probabilities" else "no calibration, which needs probabilities")
+    assert note == (
+        "" if kind == "probabilities" else "no calibration curve, which needs probabilities"
+    )
     matrix = next(ax for ax in figure.axes if "confusion" in ax.get_title())
     counts = [int(text.get_text()) for text in matrix.texts]
     called = SCORE >= 0.5
@@ -561,7 +565,7 @@ def test_standard_set(kind):
     assert [text.get_text() for text in matrix.get_xticklabels()] == ["NORMAL", "PNEUMONIA"]
 
 
-def test_standard_set_prints_no_figure_without_its_interval():
+def test_standard_set_prints_every_value_with_its_interval():
     figure = plot_evaluation(Y, SCORE, groups=np.arange(80) // 2, n_resamples=20)
     legends = [ax.get_legend() for ax in figure.axes if ax.get_legend()]
     texts = [text.get_text() for legend in legends for text in legend.get_texts()]
@@ -579,17 +583,17 @@ def test_standard_set_prints_no_figure_without_its_interval():
 
 
 @pytest.mark.parametrize("score", [Y, Y * 0.5 + 0.25], ids=["certain", "ranked"])
-def test_error_tradeoff_of_a_perfect_model_is_a_line_that_says_why(score):
+def test_error_tradeoff_of_a_perfect_model_is_a_line_with_an_explanation(score):
     figure = plot_evaluation(Y, score, n_resamples=20)
     figure.canvas.draw()
     note, *titles = [ax.get_title() for ax in figure.axes]
-    assert note == "no error tradeoff, as some threshold makes no error at all"
+    assert note == "no DET curve, as some threshold makes no error"
     assert len(titles) == 5
     assert "detection error tradeoff" not in titles
 
 
 def test_standard_set_needs_both_classes():
-    with pytest.raises(ValueError, match="y has only the label 1"):
+    with pytest.raises(ValueError, match="all labels in y are 1"):
         plot_evaluation([1, 1], [0.2, 0.9])
 
 
@@ -597,7 +601,7 @@ def test_displays_of_scores_need_scores():
     from sklearn.svm import NuSVC
 
     class Labels(NuSVC):
-        """Has labels only."""
+        """Classifier with labels only."""
 
         decision_function = property()
 
@@ -606,7 +610,7 @@ def test_displays_of_scores_need_scores():
     for display in (ThresholdDisplay, ScoreDistributionDisplay):
         with pytest.raises(ValueError, match="neither predict_proba nor decision_function"):
             display.from_estimator(model, X, Y)
-    with pytest.raises(ValueError, match="the classifier has labels only"):
+    with pytest.raises(ValueError, match="the classifier only predicts labels"):
         ErrorGalleryDisplay.from_estimator(model, X, Y)
 
 
@@ -645,7 +649,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("parse_math", [True, False])
 @pytest.mark.parametrize("name", HOSTILE)
-def test_names_are_drawn_letter_by_letter(name, parse_math):
+def test_names_with_dollar_signs_are_drawn_unchanged(name, parse_math):
     with mpl.rc_context({"text.parse_math": parse_math}):
         drawn = HOSTILE[name](PRICES[Y])
         figure = getattr(drawn, "figure_", drawn)
@@ -656,6 +660,6 @@ def test_names_are_drawn_letter_by_letter(name, parse_math):
         assert any(each in text for text, _ in shown), (each, shown)
 
 
-def test_names_that_are_no_text_are_drawn():
+def test_names_that_are_not_utf_8_are_drawn():
     ImageGridDisplay(IMAGES[:1], [["person\udce9.png"]]).plot().figure_.canvas.draw()
     assert plain("\udce9") == r"\udce9"

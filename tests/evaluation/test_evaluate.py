@@ -170,7 +170,7 @@ def test_images_without_a_subgroup_are_in_none(subgroups):
 def test_subgroups_can_be_left_out():
     frame = evaluate_predictions(Y, SCORE, filenames=XRAYS, subgroups=None)
     assert frame["subgroup"].unique().tolist() == ["all"]
-    with pytest.raises(ValueError, match="subgroups='sex' is neither"):
+    with pytest.raises(ValueError, match="subgroups='sex' is not 'etiology'"):
         evaluate_predictions(Y, SCORE, subgroups="sex")
 
 
@@ -191,18 +191,18 @@ def test_no_positive_is_nan_with_a_warning_that_says_so():
     assert frame.loc["recall", "n"] == 0
 
 
-def test_no_negative_and_nothing_called_positive():
+def test_no_negative_image_and_no_positive_prediction():
     with pytest.warns(UndefinedMetricWarning, match="specificity.*all of the 2 images are posit"):
         frame = by_metric(evaluate_predictions([1, 1], y_pred=[1, 0]))
     assert np.isnan(frame.loc["specificity", "value"])
     assert frame.loc["recall", "value"] == 0.5
-    with pytest.warns(UndefinedMetricWarning, match="precision.*no image is called positive"):
+    with pytest.warns(UndefinedMetricWarning, match="precision.*no image is predicted positive"):
         frame = by_metric(evaluate_predictions([1, 0], y_pred=[0, 0]))
     assert np.isnan(frame.loc["precision", "value"])
     assert frame.loc["f1", "value"] == 0
 
 
-def test_faultless_test_has_intervals_that_are_no_points():
+def test_intervals_without_errors_are_not_single_points():
     patient = np.repeat(np.arange(40), 2)
     y = np.repeat([0, 1], 40)
     frame = by_metric(evaluate_predictions(y, y.astype(float), groups=patient))
@@ -221,7 +221,7 @@ def test_faultless_test_has_intervals_that_are_no_points():
     assert frame.loc["negative_likelihood_ratio", "high"] > 0.02
 
 
-def test_more_images_of_the_same_patients_prove_no_more():
+def test_more_images_of_the_same_patients_do_not_narrow_intervals():
     y, score = np.repeat([0, 1], 30), np.tile(np.linspace(0.2, 0.9, 30), 2)
     once = by_metric(evaluate_predictions(y, score, groups=np.arange(60)))
     copies = by_metric(
@@ -239,7 +239,7 @@ def test_predictions_alone_have_no_metrics_of_scores():
     assert frame.loc["recall", "value"] == pytest.approx(0.8)
 
 
-def test_scores_that_are_no_probabilities_have_ranks_only():
+def test_scores_outside_0_to_1_only_have_ranking_metrics():
     frame = by_metric(evaluate_predictions(Y, 10 * SCORE - 5, threshold=0))
     assert frame.loc["roc_auc", "value"] == roc_auc_score(Y, SCORE)
     reasons = frame.loc[["brier_score", "ece"], "interval"]
@@ -326,19 +326,19 @@ def test_pipeline_from_paths_knows_patients_and_etiologies(xrays):
     assert whole["n_patients"] == len(np.unique(xrays.groups))
 
 
-def test_likelihood_ratio_of_nothing_to_nothing_is_undefined_without_a_numpy_warning():
+def test_likelihood_ratio_of_zero_to_zero_is_undefined_without_a_numpy_warning():
     with np.errstate(all="raise"), pytest.warns(UndefinedMetricWarning) as warned:
         frame = by_metric(evaluate_predictions([0, 1] * 5, y_pred=[0] * 10, groups=range(10)))
     assert len(warned) == 1
     assert frame.loc["positive_likelihood_ratio", ["value", "low", "high"]].isna().all()
-    reason = "undefined: no image is called positive"
+    reason = "undefined: no image is predicted positive"
     assert frame.loc["positive_likelihood_ratio", "interval"] == reason
     assert frame.loc["negative_likelihood_ratio", "value"] == 1
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 100_000))
-def test_what_has_a_value_has_an_interval_however_few_the_images(seed):
+def test_every_value_has_an_interval_even_of_few_images(seed):
     rng = np.random.default_rng(seed)
     n = int(rng.integers(2, 14))
     y = np.r_[0, 1, rng.integers(0, 2, n - 2)]
@@ -356,7 +356,7 @@ def test_what_has_a_value_has_an_interval_however_few_the_images(seed):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"y": [], "y_score": []}, ValueError, "y has no labels"),
+        ({"y": [], "y_score": []}, ValueError, "y is empty"),
         ({"y": [0, None], "y_score": [0.1, 0.2]}, ValueError, "lacks the label of 1 of 2"),
         ({"threshold": np.nan}, ValueError, "threshold is NaN"),
         ({"threshold": "0.5"}, TypeError, "threshold must be an instance of float"),
@@ -368,7 +368,7 @@ def test_what_has_a_value_has_an_interval_however_few_the_images(seed):
         ({"groups": [1, 2, None, 4, 5, 6, 7, 8]}, ValueError, "groups has None in row 2"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(arguments, error, message):
+def test_invalid_input_is_refused(arguments, error, message):
     with pytest.raises(error, match=message):
         evaluate_predictions(**{"y": Y, "y_score": SCORE} | arguments)
 
@@ -382,7 +382,7 @@ def test_counts_are_those_of_each_subgroup():
     assert (row["value"], row["n"]) == (pytest.approx(2 / 3), 3)
 
 
-def test_one_patient_with_most_images_is_said():
+def test_one_patient_with_most_images_has_a_warning():
     y = np.repeat([1, 0], [30, 10])
     patient = np.r_[np.zeros(25), np.arange(1, 16)]
     score = np.random.default_rng(0).random(40)
@@ -398,7 +398,7 @@ def test_one_patient_with_most_images_is_said():
         )
 
 
-def test_predictive_values_at_a_prevalence_are_bayes():
+def test_predictive_values_at_a_prevalence_follow_from_bayes():
     frame = by_metric(evaluate_predictions(Y, SCORE, prevalence=0.1, threshold_probability=0.2))
     recall, specificity = 0.8, 2 / 3
     ppv = 0.1 * recall / (0.1 * recall + 0.9 * (1 - specificity))
@@ -415,7 +415,7 @@ def test_predictive_values_at_a_prevalence_are_bayes():
     assert frame.loc["precision_at_prevalence", "low"] == pytest.approx(odds / (1 + odds))
 
 
-def test_predictive_value_at_the_samples_prevalence_is_the_samples():
+def test_predictive_value_at_the_prevalence_of_the_sample_is_that_of_the_sample():
     frame = by_metric(evaluate_predictions(Y, SCORE, prevalence=5 / 8))
     for metric in ("precision", "negative_predictive_value"):
         assert frame.loc[f"{metric}_at_prevalence", "value"] == pytest.approx(
@@ -447,7 +447,7 @@ def test_columns_of_a_table_are_subgroups():
     names = set(evaluate(of_tables, X, Y, subgroups=["sex", "site"])["subgroup"])
     assert names == {"all", "sex=F", "sex=M", "site=A"}
     assert set(evaluate(of_tables, X, Y, subgroups="sex")["subgroup"]) == {"all", "sex=F", "sex=M"}
-    with pytest.raises(ValueError, match=r"names the columns \['view'\], which X does not have"):
+    with pytest.raises(ValueError, match=r"has the columns \['view'\], which X does not have"):
         evaluate(of_tables, X, Y, subgroups=["sex", "view"])
     with pytest.raises(ValueError, match="nor a column of X"):
         evaluate(of_tables, X, Y, subgroups="view")
@@ -483,7 +483,7 @@ def test_patients_are_checked_before_anything_is_predicted():
     model = Slow().fit([[0.0], [1.0]], [0, 1])
     with pytest.raises(ValueError, match="2 samples but 1 groups"):
         evaluate(model, [[0.0], [1.0]], [0, 1], groups=["a"])
-    with pytest.raises(ValueError, match="y has no labels"):
+    with pytest.raises(ValueError, match="y is empty"):
         evaluate(model, [], [])
 
 
@@ -520,7 +520,7 @@ def test_patients_of_the_real_pool(real_data):
     assert by_metric(frame, "virus").loc["recall", "n"] == 1345
 
 
-def test_a_gate_withholds_nothing_and_what_it_would_is_counted():
+def test_a_gate_withholds_no_image_but_would_be_withheld_ones_are_counted():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(240, 3)), np.arange(240) % 2
     X[:, 0] += y

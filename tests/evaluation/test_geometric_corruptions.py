@@ -1,4 +1,4 @@
-"""Where pixels go under each corruption of geometry."""
+"""Corruptions of geometry: the new places of pixels."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Influences against finite differences, and what is made of them."""
+"""Influences against finite differences, and their use."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What becomes of grey levels under each corruption of them."""
+"""Corruptions of intensity: the change of grey levels."""
 
 import numpy as np
 import pytest

@@ -72,7 +72,7 @@ def test_share_lies_in_its_interval_which_lies_in_the_unit_interval(seed, level)
 
 
 @given(levels)
-def test_faultless_patients_count_as_one_image_each_of_typical_size(level):
+def test_patients_without_errors_count_as_one_image_of_typical_size(level):
     sizes = np.array([1.0, 4.0, 2.0, 1.0])
     typical = (sizes @ sizes) / sizes.sum()
     assert design_effect(sizes, sizes, level) == pytest.approx(typical)
@@ -150,7 +150,7 @@ def test_difference_of_independent_estimates_adds_squares():
 
 
 @given(st.floats(-0.9, 0.9))
-def test_correlation_takes_its_share_off_a_difference(r):
+def test_correlation_narrows_the_interval_of_a_difference(r):
     low, high = mover_difference(0.8, (0.5, 0.9), 0.6, (0.2, 0.9), r)
     assert low == pytest.approx(0.2 - np.sqrt(0.3**2 + 0.3**2 - 2 * r * 0.3 * 0.3))
     assert high == pytest.approx(0.2 + np.sqrt(0.1**2 + 0.4**2 - 2 * r * 0.1 * 0.4))
@@ -185,7 +185,7 @@ def test_ratio_limits_are_where_the_difference_ends_at_zero(first, second, r):
         assert residue == pytest.approx(0, abs=1e-7)
 
 
-def test_ratio_to_nothing_has_a_lower_limit_and_no_upper_one():
+def test_ratio_to_zero_has_a_lower_limit_and_no_upper_one():
     recall = estimate(0.9, 0.8, 0.95)
     false_alarms = estimate(0.0, *wilson_interval(0.0, 50, 0.95))
     low, high = mover_ratio(recall, false_alarms)
@@ -193,7 +193,7 @@ def test_ratio_to_nothing_has_a_lower_limit_and_no_upper_one():
     assert high == np.inf
 
 
-def test_ratio_of_nothing_has_an_upper_limit():
+def test_ratio_of_zero_has_an_upper_limit():
     misses = estimate(0.0, *wilson_interval(0.0, 50, 0.95))
     low, high = mover_ratio(misses, estimate(0.9, 0.8, 0.95))
     assert low == 0
@@ -227,7 +227,7 @@ def test_newcombe_limits_solve_the_score_equation(auc, m, n, level):
             assert abs(limit - auc) == pytest.approx(z * np.sqrt(variance), rel=1e-4)
 
 
-def test_perfect_separation_is_no_point():
+def test_interval_of_perfect_separation_is_not_a_single_point():
     low, high = newcombe_auc_interval(1.0, 50, 50, 0.95)
     assert 0.9 < low < 0.98
     assert high == 1

@@ -1,4 +1,4 @@
-"""Text and frames that are put on images, or painted out."""
+"""Corruptions by text and frames, drawn or painted over."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Are they the same twenty? Counts, and what chance would make of them."""
+"""Errors that persist over runs: counts, and their expectation by chance."""
 
 import numpy as np
 import pytest
@@ -135,12 +135,12 @@ def test_names_come_from_paths():
     assert frame["filename"].to_list() == ["IM-0001-0001.jpeg"]
 
 
-def test_nothing_has_no_errors():
-    with pytest.raises(ValueError, match="y has no labels"):
+def test_no_images_are_refused():
+    with pytest.raises(ValueError, match="y is empty"):
         persistent_errors([], np.empty((0, 2)))
 
 
-def test_one_run_has_nothing_to_persist():
+def test_one_run_is_refused():
     with pytest.raises(ValueError, match=r"shape \(2, 1\).*at least two"):
         persistent_errors([0, 1], [[0], [1]])
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):

@@ -1,4 +1,4 @@
-"""Three protocols, one table: who is tested, on what, and what the text makes of it."""
+"""Comparison of three protocols: test patients, metrics and sentences."""
 
 import re
 
@@ -23,7 +23,7 @@ PROTOCOLS = ["official split", "patient-grouped CV", "random split"]
 
 
 def patients_with_copies(n_patients=80, n_images=3, shift=0.0, signal=1.0, seed=0, first=0):
-    """Features that say who the patient is, and a little whether they are ill."""
+    """Features that identify the patient, and weakly tell whether they are ill."""
     rng = np.random.default_rng(seed)
     patient = np.repeat(np.arange(n_patients), n_images)
     y = (patient < n_patients * 0.6).astype(int)
@@ -44,7 +44,7 @@ def test_random_split_rewards_memory_and_says_so():
     assert value(comparison, "random split", "accuracy") > 0.95
     assert value(comparison, "patient-grouped CV", "accuracy") < 0.8
     assert "which recognising patients would explain" in comparison.explanation
-    assert "Do not quote the random split" in comparison.explanation
+    assert "Do not report the random split" in comparison.explanation
     shared = comparison.frame.groupby("protocol")["n_shared_patients"].first()
     assert shared["patient-grouped CV"] == 0
     assert shared["random split"] > 30
@@ -61,21 +61,21 @@ def test_shift_of_the_official_split_costs_specificity():
         comparison.explanation,
     )
     assert "The interval of the difference in specificity lies below 0" in comparison.explanation
-    assert "another threshold may make up for some of it" in comparison.explanation
+    assert "another threshold may correct some of the loss" in comparison.explanation
     assert "leak" not in comparison.explanation
     rows = comparison.differences.set_index(["first", "second", "metric"])
     loss = rows.loc[("official split", "patient-grouped CV", "specificity")]
     assert loss["low"] < loss["difference"] < loss["high"] < 0
 
 
-def test_no_shift_no_loss():
+def test_without_a_shift_there_is_no_loss():
     X, y, patient = patients_with_copies(150, 2, signal=5)
     test = patients_with_copies(80, 2, signal=5, seed=1, first=1000)
     comparison = compare_protocols(LogisticRegression(), X, y, test=test, groups=patient)
-    assert "No loss of recall or specificity" in comparison.explanation
+    assert "Any loss of recall or specificity" in comparison.explanation
 
 
-def test_official_split_that_shares_patients_is_told():
+def test_official_split_with_shared_patients_is_reported():
     X, y, patient = patients_with_copies(60, 2, signal=3)
     split = np.tile(["train", "test"], 60)
     comparison = compare_protocols(LogisticRegression(), X, y, split=split, groups=patient)
@@ -156,7 +156,7 @@ def test_split_names_the_test_part():
     assert counts.loc["patient-grouped CV", "n"] == (split != "test").sum()
 
 
-def test_estimator_is_left_alone():
+def test_estimator_is_not_changed():
     X, y = names(20, 10)
     model = ReadsNames()
     compare_protocols(model, X, y, cv=2)
@@ -164,7 +164,7 @@ def test_estimator_is_left_alone():
 
 
 class SplitsPatients:
-    """Even rows against odd ones."""
+    """Split even from odd rows."""
 
     def split(self, X, y, groups):
         rows = np.arange(len(X))
@@ -175,23 +175,23 @@ class SplitsPatients:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"split": ["test"] * 40, "test": ([], [])}, "both test and split"),
-        ({"split": ["test"] * 40}, "40 rows 'test' of 40"),
-        ({"split": ["train"] * 40}, "0 rows 'test' of 40"),
+        ({"split": ["test"] * 40, "test": ([], [])}, "Both test and split"),
+        ({"split": ["test"] * 40}, "in 40 of 40 rows"),
+        ({"split": ["train"] * 40}, "in 0 of 40 rows"),
         ({"cv": GroupShuffleSplit(2)}, "does not test each image exactly once"),
-        ({"cv": SplitsPatients()}, "shares patients between training and test"),
+        ({"cv": SplitsPatients()}, "has patients in both training and test"),
         ({"groups": ["a"] * 39}, "40 samples but 39 groups"),
         ({"groups": ["a"] * 39 + [None]}, "groups has None in row 39"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(arguments, message):
+def test_invalid_input_is_refused(arguments, message):
     X, y = names(20, 10)
     with pytest.raises(ValueError, match=message):
         compare_protocols(ReadsNames(), X, y, **arguments)
 
 
 def test_features_without_names_need_patients():
-    with pytest.raises(ValueError, match="neither patients nor files"):
+    with pytest.raises(ValueError, match="neither patients nor file names"):
         compare_protocols(LogisticRegression(), np.zeros((4, 2)), [0, 0, 1, 1])
 
 
@@ -218,7 +218,7 @@ def test_prints_as_table_and_text():
 
 
 class Scaled(LogisticRegression):
-    """Its probabilities are on a scale that depends on the rows it was fitted on."""
+    """Classifier whose scale of probabilities depends on the rows of fitting."""
 
     def fit(self, X, y):
         super().fit(X, y)
@@ -254,7 +254,7 @@ def test_variance_between_seeds_is_in_the_intervals():
         compare_protocols(model, X, y, groups=patient, n_seeds=0)
 
 
-def test_what_two_protocols_test_in_common_is_taken_off_their_difference():
+def test_common_test_patients_narrow_the_difference_of_two_protocols():
     X, y, patient = patients_with_copies(100, 2)
     comparison = compare_protocols(LogisticRegression(), X, y, groups=patient)
     (row,) = comparison.differences.query("metric == 'accuracy'").to_dict("records")
@@ -290,7 +290,7 @@ TRUE_WHEN = {
 
 
 class Case:
-    """An invented comparison, whose sentences are looked at."""
+    """A made-up comparison, to test its sentences."""
 
     def __init__(self, rng):
         names = PROTOCOLS if rng.random() < 0.8 else PROTOCOLS[1:]

@@ -9,7 +9,7 @@ from skpneumo.evaluation._recalibration import calibration_intercept, calibratio
 
 
 def draw(rng, n_patients, slope=1.0, intercept=0.0):
-    """Labels whose patients share a lot, and probabilities off by a line on the logit scale."""
+    """Correlated labels of patients, and probabilities with a linear error on the logit scale."""
     patient = np.repeat(np.arange(n_patients), rng.integers(1, 5, n_patients))
     right = rng.normal(scale=1.5, size=len(patient))
     positive = rng.random(len(patient)) < expit(right)
@@ -67,7 +67,7 @@ def test_intervals_contain_the_truth(n_patients):
         ([0, 1, 0, 1], [0.4, 0.4, 0.4, 0.4], "all probabilities are equal"),
     ],
 )
-def test_slope_that_is_not_there_says_why(positive, probability, why):
+def test_undefined_slope_has_a_reason(positive, probability, why):
     line = calibration_slope(
         np.array(positive, dtype=bool), np.array(probability), np.arange(4), 0.95
     )

@@ -1,4 +1,4 @@
-"""Every sentence that a table of figures carries, with the condition under which it is true."""
+"""Every sentence of a table of metrics appears exactly if it is true."""
 
 import warnings
 
@@ -90,7 +90,7 @@ TRUE_OF = {
 
 @pytest.fixture(scope="module")
 def said():
-    """What each table says, in its notes or as a warning."""
+    """Sentences of each table, from its notes and warnings."""
     found = {}
     for name, make in TABLES.items():
         with warnings.catch_warnings(record=True) as caught:
@@ -116,6 +116,6 @@ def test_nothing_else_is_said(said):
 
 def test_numbers_are_filled_in(said):
     assert "Each of the 16 rows" in " ".join(said["one fit"])
-    assert "miss in 5 of 100" in " ".join(said["one fit"])
+    assert "in 5 of 100 data sets" in " ".join(said["one fit"])
     assert "over 3 fits" in " ".join(said["three fits"])
     assert "31 of the 60 images" in " ".join(said["one patient with most"])

@@ -1,4 +1,4 @@
-"""What becomes of edges and noise under corruptions of fine detail."""
+"""Corruptions of sharpness: the change of edges and noise."""
 
 import numpy as np
 import pytest

@@ -11,7 +11,7 @@ from skpneumo.evaluation._stress import UNALTERED, corrupted
 
 
 class Brightness(ClassifierMixin, BaseEstimator):
-    """Calls bright images positive; falls when the exposure changes."""
+    """Predicts bright images as positive, and so fails if the exposure changes."""
 
     def fit(self, X, y):
         self.classes_ = np.unique(y)
@@ -43,7 +43,7 @@ def test_a_row_for_each_corruption_and_metric_with_interval_and_n(bright):
     assert frame.query("metric == 'recall'")["n"].eq(12).all()
 
 
-def test_what_is_held_back_is_neither_in_the_mean_nor_the_worst(bright):
+def test_corruptions_held_back_are_neither_in_the_mean_nor_the_worst(bright):
     X, y, model = bright
     everything = stress_test(model, X, y)
     assert set(everything.query("held_back")["corruption"]) == set(HELD_BACK)
@@ -58,7 +58,7 @@ def test_what_is_held_back_is_neither_in_the_mean_nor_the_worst(bright):
     assert worst["value"] == 0
 
 
-def test_finds_what_the_classifier_cannot_bear(bright):
+def test_finds_the_corruption_that_breaks_the_classifier(bright):
     X, y, model = bright
     values = stress_test(model, X, y).set_index(["corruption", "metric"])["value"]
     assert values[UNALTERED, "balanced_accuracy"] == 1
@@ -96,9 +96,9 @@ def test_copies_are_gone_afterwards_and_originals_untouched(xrays):
     assert [original.read_bytes() for original in originals] == before
 
 
-def test_an_corruption_of_another_size_is_named(bright):
+def test_a_corruption_that_changes_the_size_is_named(bright):
     X, y, model = bright
-    with pytest.raises(ValueError, match="'halved' made an image of shape \\(8, 8\\)"):
+    with pytest.raises(ValueError, match="'halved' returned an image of shape \\(8, 8\\)"):
         stress_test(model, X, y, corruptions={"halved": lambda image: image.resize((8, 8))})
 
 

@@ -64,7 +64,7 @@ def test_the_interval_of_the_mean_is_as_wide_as_the_bootstrap_over_patients_says
     assert row["high"] - row["low"] == pytest.approx(spread, rel=0.2)
 
 
-def test_figures_of_the_same_images_are_not_counted_as_if_they_were_of_others():
+def test_metrics_of_the_same_images_are_not_treated_as_independent():
     plain, corrupted = drawn(2)
     (one,) = mean_rows({"a": corrupted["a"]}, plain, ("recall",), 0.95)
     (three,) = mean_rows(dict.fromkeys("abc", corrupted["a"]), plain, ("recall",), 0.95)

@@ -1,4 +1,4 @@
-"""What a result prints: each figure with its interval, within 80 columns, in a pipe as well."""
+"""Printed results: each value with its interval, within 80 columns, also in a pipe."""
 
 import pickle
 import re
@@ -43,7 +43,7 @@ def test_a_notebook_shows_the_same_figures(frame):
     assert "95% interval" in html
 
 
-def test_it_is_a_data_frame_and_so_is_all_that_is_made_of_it(frame):
+def test_it_is_a_data_frame_and_its_selections_are_data_frames(frame):
     assert isinstance(frame, pd.DataFrame)
     for made in (frame.set_index("metric"), frame.query("metric == 'recall'"), frame.round(2)):
         assert type(made) is pd.DataFrame
@@ -53,14 +53,14 @@ def test_it_is_a_data_frame_and_so_is_all_that_is_made_of_it(frame):
     assert again.attrs["notes"] == frame.attrs["notes"]
 
 
-def test_a_frame_that_has_lost_its_columns_prints_as_what_is_left(frame):
+def test_a_frame_without_some_columns_prints_the_others(frame):
     part = pickle.loads(pickle.dumps(frame))
     del part["low"], part["high"]
     assert str(part) == str(pd.DataFrame(part))
     assert part._repr_html_() == pd.DataFrame(part)._repr_html_()
 
 
-def test_what_is_undefined_is_said_with_its_reason():
+def test_undefined_values_have_a_reason():
     with pytest.warns(UndefinedMetricWarning):
         frame = evaluate_predictions([1, 1, 1], y_pred=[1, 1, 1], pos_label=1)
     text = str(frame)
@@ -129,7 +129,7 @@ def test_a_stress_test_prints_a_part_for_each_metric():
     assert str(pickle.loads(pickle.dumps(frame))) == text
 
 
-def test_a_pipe_gets_the_same():
+def test_the_output_in_a_pipe_is_the_same():
     script = (
         "from skpneumo.evaluation import evaluate_predictions\n"
         "print(evaluate_predictions([0, 0, 1, 1] * 5, y_pred=[0, 1, 1, 1] * 5))"

@@ -1,4 +1,4 @@
-"""A useless model is one that gives one answer for all, or decides no better than guessing."""
+"""A model is useless if it predicts the same for all images, or is no better than guessing."""
 
 import numpy as np
 import pytest
@@ -21,23 +21,23 @@ def reason(y, y_pred):
 @pytest.mark.parametrize(("answer", "name"), list(enumerate(NAMES)))
 def test_one_answer_for_all_is_useless_however_many_are_right(answer, name):
     y = np.array([answer] * 95 + [1 - answer] * 5)
-    assert reason(y, np.full(100, answer)) == f"It calls every image {name}."
+    assert reason(y, np.full(100, answer)) == f"It predicts {name} for every image."
 
 
-def test_guessing_is_useless_and_knowing_is_not():
+def test_a_guessing_model_is_useless_and_a_good_one_is_not():
     y = np.repeat([0, 1], 50)
     assert "is not above 0.5" in reason(y, np.tile([0, 1], 50))
     assert "is not above 0.5" in reason(y, 1 - y)
     assert reason(y, y) == ""
 
 
-def test_few_patients_do_not_prove_a_model():
+def test_few_patients_do_not_show_that_a_model_is_useful():
     y = np.array([0, 0, 1, 1])
     assert "[" in reason(y, np.array([0, 1, 1, 1]))
 
 
 @pytest.mark.parametrize("y_pred", [[1, 1, 1], [1, 0, 1]])
-def test_images_of_one_class_prove_nothing_against_a_model(y_pred):
+def test_images_of_one_class_do_not_show_that_a_model_is_useless(y_pred):
     with pytest.warns(UndefinedMetricWarning):
         frame = evaluate_predictions([1, 1, 1], y_pred=y_pred, pos_label=1)
     assert why_useless(frame) == ""

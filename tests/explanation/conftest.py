@@ -15,7 +15,7 @@ SIDE = 48
 
 @pytest.fixture(scope="session")
 def xrays(tmp_path_factory) -> Bunch:
-    """An image each of 240 patients, two fifths of them to test on."""
+    """One image of each of 240 patients, two fifths of them for the test."""
     return make_chest_xray(
         tmp_path_factory.mktemp("images"),
         n_patients=240,
@@ -31,7 +31,7 @@ def xrays(tmp_path_factory) -> Bunch:
 
 @pytest.fixture(scope="session")
 def tested(xrays) -> Bunch:
-    """Paths, images, labels and truth of the images to test on; read-only."""
+    """Paths, images, labels and opacities of the test images; read-only."""
     rows = xrays.split == "test"
     images = np.asarray(ImageLoader(size=SIDE).transform(xrays.filenames[rows]))
     images.setflags(write=False)
@@ -57,7 +57,7 @@ def network(**changes: Any) -> CNNClassifier:
 
 @pytest.fixture(scope="session")
 def pipeline(xrays) -> Any:
-    """A pipeline from paths, with a step that resamples and one that enhances."""
+    """A pipeline of paths, with a step that resamples and one that enhances."""
     train = xrays.split == "train"
     return make_pipeline(
         ImageResampler("over", random_state=0),
@@ -69,7 +69,7 @@ def pipeline(xrays) -> Any:
 
 @pytest.fixture(scope="session")
 def small() -> Callable[..., CNNClassifier]:
-    """Fit a network on a few images for one epoch, where what it says does not matter."""
+    """Fit a network on a few images for one epoch, when its predictions do not matter."""
 
     def fit(**changes: Any) -> CNNClassifier:
         classes = changes.pop("classes", 2)
@@ -91,7 +91,7 @@ def noise() -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def shortcut(xrays) -> tuple[CNNClassifier, np.ndarray]:
-    """A network that was given a marker with each pneumonia, and the test images with it."""
+    """A network trained with a marker on each image with pneumonia, and test images with it."""
     images = with_marker(
         np.asarray(ImageLoader(size=SIDE).transform(xrays.filenames)), xrays.target == 1
     )
@@ -101,7 +101,7 @@ def shortcut(xrays) -> tuple[CNNClassifier, np.ndarray]:
 
 @pytest.fixture(scope="session")
 def points_at_opacity() -> Callable[..., np.ndarray]:
-    """Whether the strongest evidence lies in one of the discs that hold the opacities."""
+    """Tell whether the strongest evidence is in one of the discs of the opacities."""
 
     def points(maps: np.ndarray, truth: Any) -> np.ndarray:
         height, width = maps.shape[1:]
@@ -119,12 +119,12 @@ def points_at_opacity() -> Callable[..., np.ndarray]:
 
 @pytest.fixture(scope="session")
 def found(pipeline, tested) -> np.ndarray:
-    """Which test images have pneumonia and are called so."""
+    """Mask of the test images whose pneumonia is found."""
     return (tested.target == 1) & (pipeline.predict(tested.filenames) == 1)
 
 
 def with_marker(images: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """The images with a bright square in the upper left corner of some."""
+    """Add a bright square to the upper left corner of some images."""
     images = images.copy()
     images[rows, 2:8, 2:8] = 240
     return images

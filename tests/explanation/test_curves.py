@@ -1,4 +1,4 @@
-"""Deletion and insertion: right maps beat wrong ones, and the ends are known."""
+"""Deletion and insertion curves: right maps are better than wrong ones, and the ends are known."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from skpneumo.explanation import DeletionInsertion, deletion_insertion, occlusion_map
 
 
-def test_curves_begin_and_end_at_the_image_and_at_what_hides_it(small, noise):
+def test_curves_run_between_the_image_and_the_hidden_image(small, noise):
     classifier = small(precision="float32")
     maps = np.random.default_rng(0).random(noise.shape[:3])
     curves = deletion_insertion(classifier, noise, maps, fill=90, n_steps=4)
@@ -65,7 +65,7 @@ def test_maps_of_another_size_are_refused(small, noise):
         deletion_insertion(small(), noise, np.zeros((5, 8, 8)))
 
 
-def test_lists_are_taken_as_well(small, noise):
+def test_lists_are_accepted(small, noise):
     classifier = small()
     maps = np.random.default_rng(0).random(noise.shape[:3])
     given = deletion_insertion(classifier, noise, maps.tolist(), n_steps=2)

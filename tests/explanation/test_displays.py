@@ -1,4 +1,4 @@
-"""Displays: what they compute, what they draw, where they draw it."""
+"""Displays: computed values, drawings, and axes."""
 
 from dataclasses import replace
 
@@ -98,7 +98,7 @@ def test_captions_say_probability_threshold_and_truth(pipeline, tested):
     assert other.bar_.ax.get_xlabel() == "evidence for NORMAL"
 
 
-def test_all_maps_share_a_scale_on_which_nothing_is_clear(pipeline, tested):
+def test_all_maps_share_a_scale_on_which_zero_is_transparent(pipeline, tested):
     display = HeatMapDisplay.from_estimator(pipeline, tested.filenames[:2])
     overlays = [display.axes_[row, column].images[1] for row in range(2) for column in (1, 2)]
     [limits] = {overlay.get_clim() for overlay in overlays}
@@ -136,15 +136,15 @@ def test_integrated_gradients_are_summed_over_the_patch_that_occlusion_hides(pip
     assert np.isclose(drawn[0, 24, 24], patch.sum(), rtol=1e-3)
 
 
-def test_maps_that_are_there_are_drawn(pipeline, tested):
+def test_given_maps_are_drawn(pipeline, tested):
     maps = {"mine": np.random.default_rng(0).normal(size=(2, 48, 48))}
     display = HeatMapDisplay.from_estimator(pipeline, tested.filenames[:2], methods=maps)
     assert display.axes_[0, 1].get_title() == "mine"
     assert np.array_equal(display.axes_[1, 1].images[1].get_array(), maps["mine"][1])
 
 
-def test_what_does_not_fit_is_refused(pipeline, small, noise, tested):
-    with pytest.raises(ValueError, match=r"Got 3 target_names for the 2 classes \[0, 1\]"):
+def test_input_that_does_not_match_is_refused(pipeline, small, noise, tested):
+    with pytest.raises(ValueError, match=r"target_names has 3 names, .* 2 classes: \[0, 1\]"):
         HeatMapDisplay.from_estimator(pipeline, tested.filenames[:1], target_names=["a", "b", "c"])
     with pytest.raises(ValueError, match="has 3 classes"):
         HeatMapDisplay.from_estimator(small(classes=3), noise)
@@ -177,7 +177,7 @@ def test_the_gallery_has_a_row_for_each_outcome_the_surest_first(pipeline, teste
     assert display.axes_[0, 0].get_ylabel() == f"found\n3 of {display.counts['found']}"
 
 
-def test_an_outcome_that_does_not_occur_has_no_row_but_a_word(pipeline, tested, found):
+def test_a_missing_outcome_is_mentioned_without_a_row(pipeline, tested, found):
     rows = np.r_[np.flatnonzero(found)[:2], np.flatnonzero(tested.target == 0)[:2]]
     display = HeatMapGalleryDisplay.from_estimator(
         pipeline, tested.filenames[rows], tested.target[rows]
@@ -216,7 +216,7 @@ def test_no_caption_loses_its_figures(pipeline, tested):
     assert shortened(said) == said
 
 
-def test_names_may_be_an_array_and_one_method_a_word(pipeline, tested):
+def test_names_can_be_an_array_and_a_single_method_a_string(pipeline, tested):
     display = HeatMapDisplay.from_estimator(
         pipeline,
         tested.filenames[:1],

@@ -1,4 +1,4 @@
-"""Networks that are averaged or calibrated are explained as one, images read once."""
+"""Averaged or calibrated networks are explained together, reading images once."""
 
 import numpy as np
 import pytest
@@ -46,7 +46,7 @@ def voting(xrays):
 
 @pytest.fixture(scope="module")
 def calibrated(xrays):
-    """Calibration of a pipeline from paths: each member has a loader of its own."""
+    """A calibrated pipeline of paths, where each member has its own loader."""
     pipe = make_pipeline(CountingLoader(size=24), CNNClassifier(**NETWORK, random_state=0))
     return CalibratedClassifierCV(pipe, cv=2, ensemble=True).fit(xrays.filenames, xrays.target)
 
@@ -66,7 +66,7 @@ def test_maps_of_averaged_networks_are_the_mean_over_them(method, voting, xrays)
     )
 
 
-def test_maps_are_weighed_as_the_votes_are(voting, xrays):
+def test_maps_are_weighted_like_the_votes(voting, xrays):
     images = voting[0].transform(xrays.filenames[:2])
     votes = voting[-1]
     each = np.stack([grad_cam(network, images) for network in votes.estimators_])
@@ -92,7 +92,7 @@ def test_calibrated_pipelines_read_each_image_once(method, calibrated, xrays):
         np.testing.assert_allclose(maps, np.mean(each, axis=0), rtol=1e-4, atol=1e-6)
 
 
-def test_what_wraps_a_network_changes_no_map(xrays):
+def test_wrappers_of_a_network_do_not_change_maps(xrays):
     paths, y = xrays.filenames, xrays.target
     pipe = make_pipeline(ImageLoader(size=24), CNNClassifier(**NETWORK, random_state=0))
     pipe.fit(paths, y)
@@ -138,7 +138,7 @@ def test_the_report_explains_them_and_compares_with_random_weights(model, xrays,
     assert report.frame["path"].tolist() == X.tolist()
 
 
-def test_captions_say_the_threshold_in_use(voting, xrays):
+def test_captions_contain_the_threshold_in_use(voting, xrays):
     display = HeatMapDisplay.from_estimator(voting, xrays.filenames[:1], methods="hires_cam")
     said = f"p = {voting.predict_proba(xrays.filenames[:1])[0, 1]:.3f}, threshold 0.5"
     assert display.axes_[0, 0].get_title().splitlines()[1] == said

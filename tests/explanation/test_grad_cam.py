@@ -1,4 +1,4 @@
-"""Class activation maps: exact where they can be, at the opacity, of every network."""
+"""Class activation maps of every network: exact if possible, and at the opacity."""
 
 import numpy as np
 import pytest
@@ -83,12 +83,12 @@ def test_pretrained_backbones_are_explained_inside():
     assert np.ptp(grad_cam(classifier, X[:2], layer="conv_pw_1_relu")) > 0
 
 
-def test_dense_networks_are_sent_elsewhere(small, noise):
+def test_dense_networks_are_refused_with_an_alternative(small, noise):
     with pytest.raises(ValueError, match="Use occlusion_map, lime_map or integrated_gradients"):
         grad_cam(small(filters=()), noise)
 
 
-def test_other_classifiers_are_sent_elsewhere(noise):
+def test_other_classifiers_are_refused_with_an_alternative(noise):
     rows = FunctionTransformer(lambda images: images.reshape(len(images), -1))
     forest = make_pipeline(rows, LogisticRegression()).fit(noise, [0, 1, 0, 1, 0])
     with pytest.raises(ValueError, match="LogisticRegression, behind FunctionTransformer"):

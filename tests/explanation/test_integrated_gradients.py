@@ -1,4 +1,4 @@
-"""Integrated gradients: complete, and zero where nothing changes."""
+"""Integrated gradients sum to the difference, and are zero for unchanged pixels."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def test_classes_have_their_own_evidence(small, noise):
     assert maps.sum(axis=(1, 2)) == pytest.approx(logits[:-1, 2] - logits[-1, 2], abs=0.02)
 
 
-def test_nothing_is_added_where_nothing_changes(small, noise):
+def test_unchanged_pixels_have_no_evidence(small, noise):
     image = noise[:1].copy()
     image[:, :5] = 90
     maps = integrated_gradients(small(), image, baseline=90)

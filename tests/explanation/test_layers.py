@@ -46,7 +46,7 @@ def test_unknown_layers_are_refused_by_name(small):
     spec = small().network_spec_
     assert chosen_layers(spec, ("block1_conv1",)) == ("block1_conv1",)
     for name in ("block9", "logits"):
-        with pytest.raises(ValueError, match=rf"no layer '{name}' with maps; it has \["):
+        with pytest.raises(ValueError, match=rf"no layer '{name}' with .* Choose from \["):
             chosen_layers(spec, (name,))
 
 
@@ -58,5 +58,5 @@ def test_unknown_layers_are_refused_by_name(small):
         (5, "block3_conv1_activation"),
     ],
 )
-def test_maps_to_explain_are_the_deepest_that_can_tell_places_apart(n_blocks, expected, small):
+def test_the_deepest_layer_with_spatial_resolution_is_explained(n_blocks, expected, small):
     assert deepest_map(small(filters=(2,) * n_blocks).network_spec_) == expected

@@ -46,14 +46,14 @@ def simple(xrays):
     ).fit(xrays.filenames, xrays.target)
 
 
-def test_images_are_what_the_last_step_that_makes_images_made(simple, xrays):
+def test_images_are_the_output_of_the_last_step_for_images(simple, xrays):
     model, images = take_apart(simple, xrays.filenames)
     loaded = ImageLoader(size=8).transform(xrays.filenames)
     assert np.array_equal(images, ContrastEqualizer().transform(loaded))
     assert np.array_equal(model.predict_proba(images), simple.predict_proba(xrays.filenames))
 
 
-def test_what_is_taken_apart_stays_so(simple, xrays):
+def test_a_model_that_is_split_already_is_returned_unchanged(simple, xrays):
     model, images = take_apart(simple, xrays.filenames)
     again, same = take_apart(model, images)
     assert again is model
@@ -74,7 +74,7 @@ def test_what_is_taken_apart_stays_so(simple, xrays):
     ],
     ids=["frozen", "fixed", "tuned", "calibrated", "search", "recall floor"],
 )
-def test_meta_estimators_are_looked_through(wrap, simple, xrays):
+def test_networks_inside_meta_estimators_are_found(wrap, simple, xrays):
     wrapped = wrap(simple).fit(xrays.filenames, xrays.target)
     steps = transformers_of(wrapped)
     assert [type(step) for step in steps] == [ImageLoader, ContrastEqualizer, FunctionTransformer]
@@ -200,7 +200,7 @@ def test_three_classes_have_no_threshold(small):
         (LinearSVC(), np.random.default_rng(0).random((6, 4)), "LinearSVC has no predict_proba"),
     ],
 )
-def test_what_cannot_be_explained_is_refused(estimator, X, said):
+def test_models_that_cannot_be_explained_are_refused(estimator, X, said):
     with pytest.raises(ValueError, match=said):
         take_apart(estimator.fit(X, [0, 1] * 3), X)
 

@@ -1,4 +1,4 @@
-"""Occlusion: of any classifier, at the opacity, with patches that cover all alike."""
+"""Occlusion maps of any classifier, at the opacity, with patches that cover every pixel."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from skpneumo.explanation._occlusion import _patches
 
 
 class Brightness(ClassifierMixin, BaseEstimator):
-    """The probability is the mean grey level of one place."""
+    """Classifier whose probability is the mean grey level of one place."""
 
     def __init__(self, rows, columns):
         self.rows = rows
@@ -35,7 +35,7 @@ def test_strongest_evidence_lies_at_the_opacity(pipeline, tested, found, points_
     assert points_at_opacity(maps, tested.frame[found]).mean() >= 0.85
 
 
-def test_only_the_place_that_counts_has_evidence():
+def test_only_the_relevant_place_has_evidence():
     images = np.full((2, 40, 40, 1), 200, dtype=np.uint8)
     maps = occlusion_map(Brightness(slice(4, 8), slice(28, 32)), images, fill=0)
     assert (np.unravel_index(maps[0].argmax(), (40, 40)) - np.array([6, 30]) < 3).all()
@@ -44,7 +44,7 @@ def test_only_the_place_that_counts_has_evidence():
     assert (maps >= 0).all()
 
 
-def test_both_sides_alike_have_none_in_the_mirror():
+def test_symmetric_images_have_no_evidence_by_mirroring():
     half = np.random.default_rng(0).integers(0, 256, (1, 20, 10, 1), dtype=np.uint8)
     images = np.concatenate([half, half[:, :, ::-1]], axis=2)
     assert not occlusion_map(Brightness(slice(None), slice(None)), images).any()
@@ -56,7 +56,7 @@ def test_hidden_parts_may_look_like_another_image():
     assert not occlusion_map(model, images, fill=images[0]).any()
     with pytest.raises(ValueError, match=r"has the shape \(20, 20\); expected \(20, 20, 3\)"):
         occlusion_map(model, images, fill=images[0, :, :, 0])
-    with pytest.raises(ValueError, match="expected 0 to 255"):
+    with pytest.raises(ValueError, match="values from 0 to 255"):
         occlusion_map(model, images, fill=-1.0)
 
 

@@ -12,7 +12,7 @@ from skpneumo.explanation._verdict import MEASURES
 
 @pytest.fixture(scope="module")
 def section(pipeline, tested):
-    """Lay out the section about six images."""
+    """Make the section about six images."""
     rows = np.r_[np.flatnonzero(tested.target == 0)[:3], np.flatnonzero(tested.target == 1)[:3]]
     X, y = tested.filenames[rows], tested.target[rows]
 

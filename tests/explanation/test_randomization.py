@@ -1,4 +1,4 @@
-"""Random weights: others than the trained ones, drawn with a seed, and no trace in the model."""
+"""Random weights differ from the trained ones, follow a seed, and leave the model unchanged."""
 
 import numpy as np
 import pytest

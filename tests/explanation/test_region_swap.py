@@ -1,4 +1,4 @@
-"""Transplants: what counts is found where it is, in the chest or around it."""
+"""Region swaps find evidence in the chest or in its surroundings."""
 
 import numpy as np
 import pytest
@@ -6,11 +6,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from skpneumo._lung_field import chest_field
 from skpneumo.explanation._model import ImageModel
-from skpneumo.explanation._region_swap import transplant_effects
+from skpneumo.explanation._region_swap import swap_effects
 
 
 class BrightPlace(ClassifierMixin, BaseEstimator):
-    """The probability is the grey level of one place."""
+    """Classifier whose probability is the grey level of one place."""
 
     def __init__(self, row, column):
         self.row = row
@@ -33,7 +33,7 @@ def marked(tested):
 
 def effects(images, positive, row, column, **changes):
     classifier = BrightPlace(row, column)
-    return transplant_effects(
+    return swap_effects(
         ImageModel(np.array([0, 1]), classifier, []),
         images,
         positive,
@@ -42,13 +42,13 @@ def effects(images, positive, row, column, **changes):
     )
 
 
-def test_what_is_in_the_chest_goes_with_the_chest(marked):
+def test_evidence_in_the_chest_moves_with_the_chest(marked):
     chest, surroundings = effects(*marked, 24, 24)
     assert chest == pytest.approx(2 * np.log(9))
     assert surroundings == pytest.approx(0)
 
 
-def test_what_is_in_the_corner_goes_with_the_surroundings(marked):
+def test_evidence_in_a_corner_moves_with_the_surroundings(marked):
     chest, surroundings = effects(*marked, 1, 1)
     assert chest == pytest.approx(0)
     assert surroundings == pytest.approx(2 * np.log(9))

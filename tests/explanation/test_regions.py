@@ -1,4 +1,4 @@
-"""Regions: the lungs are found wherever they lie, and what is burnt in is no lung."""
+"""Regions: lungs are found in any place, and burnt-in text is not a lung."""
 
 import numpy as np
 import pytest
@@ -65,7 +65,7 @@ def test_every_place_has_one_region(tested):
     assert (codes[:, 0, 24] == REGIONS.index("border")).all()
 
 
-def test_shares_add_up_and_count_only_what_speaks_for_the_class(tested):
+def test_shares_add_up_and_count_only_evidence_for_the_class(tested):
     images = tested.images[:4]
     maps = np.random.default_rng(0).normal(size=images.shape[:3])
     maps[3] = -1
@@ -89,7 +89,7 @@ def test_an_even_image_has_no_nan():
     assert lung_field(np.full((1, 20, 20, 1), 7, dtype=np.uint8)).shape == (1, 20, 20)
 
 
-def test_lists_are_taken_as_well(tested):
+def test_lists_are_accepted(tested):
     images = tested.images[:2]
     assert np.array_equal(lung_field(images.tolist()), lung_field(images))
     maps = np.random.default_rng(0).random(images.shape[:3])

@@ -1,4 +1,4 @@
-"""What is left without a part of the images: what is taken away, and how it is counted."""
+"""Results without a part of the images: the changes, and the metrics."""
 
 import numpy as np
 import pytest
@@ -7,11 +7,11 @@ from sklearn.metrics import roc_auc_score
 from skpneumo._lung_field import lung_field
 from skpneumo._predictions import Predictions
 from skpneumo.explanation._model import ImageModel
-from skpneumo.explanation._remaining import CHANGES, remaining_figures
+from skpneumo.explanation._remaining import CHANGES, remaining_metrics
 
 
 class ByBrightness:
-    """Calls an image positive by the mean of its pixels, of some place or of the whole."""
+    """Classifier by the mean of the pixels in a place or in the whole image."""
 
     classes_ = np.array([0, 1])
 
@@ -35,14 +35,14 @@ def remaining(classifier, images, y, patient=None, **options):
         pos_label=1,
     )
     model = ImageModel(classifier.classes_, classifier)
-    return remaining_figures(model, images, predictions, np.random.RandomState(0), **options)
+    return remaining_metrics(model, images, predictions, np.random.RandomState(0), **options)
 
 
 def value(frame, images, metric):
     return frame.set_index(["images", "metric"]).loc[(images, metric), "value"]
 
 
-def test_each_change_leaves_its_part_and_nothing_else(tested):
+def test_each_change_keeps_only_its_part(tested):
     images = tested.images[:6]
     lungs = lung_field(images)
     black = images.min()

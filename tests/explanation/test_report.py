@@ -1,4 +1,4 @@
-"""The report tells lungs from shortcuts, and says how it knows."""
+"""The explanation report distinguishes lungs from shortcuts, with its measures."""
 
 import numpy as np
 import pytest
@@ -67,7 +67,7 @@ def test_the_page_of_a_notebook_has_the_verdict_and_the_measures(lungs):
     assert all(words in page for words in MEASURES.values())
 
 
-def test_a_seed_decides_it(shortcut, tested):
+def test_the_same_seed_gives_the_same_report(shortcut, tested):
     network, images = shortcut
     X, y = images[::8], tested.target[::8]
     once = explanation_report(network, X, y, random_state=3)
@@ -88,7 +88,7 @@ def test_decisions_are_the_model_s_own_and_the_other_class_may_be_asked_about(pi
     assert report.frame["positive"].tolist() == (y == 0).tolist()
 
 
-def test_classifiers_that_are_no_networks_are_judged_without_random_weights(tested):
+def test_classifiers_without_a_network_are_judged_without_random_weights(tested):
     rows = FunctionTransformer(lambda images: np.asarray(images).reshape(len(images), -1))
     forest = make_pipeline(rows, RandomForestClassifier(20, random_state=0))
     images, y = tested.images[::6], tested.target[::6]
@@ -100,13 +100,13 @@ def test_classifiers_that_are_no_networks_are_judged_without_random_weights(test
 
 def test_a_class_of_one_image_is_refused(pipeline, tested):
     rows = np.r_[np.flatnonzero(tested.target == 0)[:3], np.flatnonzero(tested.target == 1)[:1]]
-    with pytest.raises(ValueError, match="y has 1 positive images; at least two"):
+    with pytest.raises(ValueError, match="y has 1 positive images, but at least two"):
         explanation_report(pipeline, tested.filenames[rows], tested.target[rows])
     with pytest.raises(ValueError, match="method"):
         explanation_report(pipeline, tested.filenames, tested.target, method="saliency")
 
 
-def test_a_network_that_has_learned_nothing_is_neither_convicted_nor_cleared(tested):
+def test_a_network_that_has_learned_nothing_gets_no_verdict(tested):
     from skpneumo import CNNClassifier
 
     network = CNNClassifier(filters=(4, 8), epochs=1, learning_rate=1e-9, random_state=0)
@@ -123,12 +123,12 @@ def test_one_of_several_classes_must_be_named(small, noise):
 
 
 @pytest.mark.parametrize("threshold", [0.0, 1.1])
-def test_a_model_that_gives_one_answer_for_all_is_not_praised(threshold, pipeline, tested):
-    """Its scores look at the lungs, its decisions say the same of everybody."""
+def test_a_model_with_one_prediction_for_all_images_gets_no_verdict(threshold, pipeline, tested):
+    """Classifier with scores from the lungs, but the same decision for all images."""
     model = FixedThresholdClassifier(FrozenEstimator(pipeline), threshold=threshold)
     rows = np.r_[np.flatnonzero(tested.target == 0)[:10], np.flatnonzero(tested.target == 1)[:10]]
     report = explanation_report(
         model.fit(tested.filenames, tested.target), tested.filenames[rows], tested.target[rows]
     )
     assert report.verdict != "lungs"
-    assert "the model is useless: it calls every image" in report.reasons[-1]
+    assert "the model is useless: it predicts" in report.reasons[-1]

@@ -1,4 +1,4 @@
-"""Images at their own resolution, and where on them the network's images lie."""
+"""Images at their full resolution, and the places of the network's images on them."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def wide(tmp_path):
 
 
 def place_of(path, *steps):
-    """Where the image of a fitted pipeline with these steps lies."""
+    """Find the place of the image of a fitted pipeline with these steps."""
     pipe = make_pipeline(*steps, CNNClassifier(filters=(2,), epochs=1, random_state=0))
     pipe.fit([path, path], [0, 1])
     (source,) = source_images(pipe, [path])
@@ -39,7 +39,7 @@ def place_of(path, *steps):
         ("crop", (29.5, 89.5, 59.5, -0.5)),
     ],
 )
-def test_images_lie_where_the_loader_took_them(resize, place, wide):
+def test_images_are_placed_where_the_loader_cropped_them(resize, place, wide):
     source = place_of(wide[0], ImageLoader(size=24, resize=resize))
     assert source.pixels.shape == (60, 120, 1)
     assert source.name == "wide.png"
@@ -52,7 +52,7 @@ def test_films_stand_upright(wide):
     assert upright.place == turned.place
 
 
-def test_a_broken_exif_block_does_not_cost_the_film(tmp_path):
+def test_an_image_with_a_broken_exif_block_is_still_shown(tmp_path):
     grey = np.random.default_rng(0).integers(60, 200, (60, 120), dtype=np.uint8)
     path = tmp_path / "image.jpg"
     Image.fromarray(grey).save(path, exif=b"Exif\0\0garbage", dpi=(72, 72))

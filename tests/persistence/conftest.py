@@ -1,4 +1,4 @@
-"""Fitted models of every type that a file may hold, each small enough to fit in a blink."""
+"""Fitted models of every type that a file can contain, each fast to fit."""
 
 import hashlib
 import json
@@ -216,20 +216,20 @@ def models_on_images(images):
 
 @pytest.fixture(scope="session")
 def large_images(images):
-    """As large as edges need them."""
+    """Images as large as the features of edges need."""
     X, y = images
     return np.repeat(np.repeat(X, 2, axis=1), 2, axis=2), y
 
 
 @pytest.fixture(scope="session")
 def model_of_edges(large_images):
-    """The recipe without a network, but for its loader."""
+    """The recipe without a network, except for its loader."""
     return make_recipe("hog-svm", random_state=0)[-1].set_params(cv=3).fit(*large_images)
 
 
 @pytest.fixture(scope="session")
 def model_from_paths(xrays):
-    """What ``skpneumo fit`` makes, in small."""
+    """A small model like those of ``skpneumo fit``."""
     pipeline = Pipeline(
         [
             ("balance", ImageResampler("under", random_state=0)),
@@ -242,7 +242,7 @@ def model_from_paths(xrays):
 
 @pytest.fixture(scope="session")
 def other_estimators(rows):
-    """Fitted estimators, by name, that are no classifiers of rows."""
+    """Fitted estimators, by name, that are not classifiers of rows."""
     X, y = rows
     return {
         "isotonic": IsotonicRegression().fit(X[:, 0], y == "NORMAL"),
@@ -254,7 +254,7 @@ def other_estimators(rows):
 
 @pytest.fixture
 def rewrite():
-    """Change the structure of a file, and make its digests right again."""
+    """Change the structure of a file, and correct its digests."""
 
     def rewrite(path: Path, change) -> Path:
         with zipfile.ZipFile(path) as archive:

@@ -1,7 +1,7 @@
 """Write the file that shows the current format: ``python tests/persistence/make_format_file.py``.
 
-Run it once, when the format's number has grown, and never again for that number: the tests read
-the files of all formats. Its provenance holds images and what the model says of them.
+Run it once for each new format number, and never again for the same: the tests read the files of
+all formats. Its provenance contains images and the model's predictions.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is loaded predicts as what was saved, bit for bit, and holds nothing else."""
+"""Loaded models predict like the saved ones, bit for bit, and contain nothing else."""
 
 import json
 import subprocess
@@ -132,7 +132,7 @@ def test_every_type_on_the_list_has_been_saved(saved, other_estimators, rows, tm
 
 
 @pytest.mark.parametrize("name", [*_registry._SPLITTERS, *_registry.OPTIMIZERS])
-def test_names_on_the_list_are_of_what_is_there(name):
+def test_names_on_the_list_exist(name):
     thing = _registry.NAMES.find(name)
     assert isinstance(thing, type)
     assert _registry.NAMES.name_of(thing) == name
@@ -174,7 +174,7 @@ def test_optimizers_are_saved_as_parameters(models_on_images, name, tmp_path):
     assert loaded.get_config() == optimizer.get_config()
 
 
-def test_what_is_shared_is_stored_once_and_shared_again(saved, models_on_rows, tmp_path):
+def test_shared_objects_are_stored_once_and_shared_again(saved, models_on_rows, tmp_path):
     folder, _ = saved
     floor = load_model(folder / "rows" / "floor with temperature.skpneumo")
     assert floor.estimator_ is floor.estimators_[0]
@@ -195,7 +195,7 @@ def test_training_continues_from_a_loaded_model(models_on_images, images, tmp_pa
     assert loaded.optimizer.get_config() == model.optimizer.get_config()
 
 
-def test_numbers_that_half_a_float_holds_take_half_the_space(models_on_images, images, tmp_path):
+def test_numbers_that_fit_in_float16_take_half_the_space(models_on_images, images, tmp_path):
     model = joblib.load(dumped(models_on_images["network"], tmp_path))
     save_model(model, tmp_path / "whole.skpneumo")
     model.weights_ = [each.astype(np.float16).astype(np.float32) for each in model.weights_]
@@ -262,7 +262,7 @@ class OwnStep(TransformerMixin, BaseEstimator):
 
 def test_a_search_is_refused_with_the_remedy(rows, tmp_path):
     search = GridSearchCV(LogisticRegression(), {"C": [1.0]}, cv=2).fit(*rows)
-    with pytest.raises(TypeError, match=r"GridSearchCV, a search; save its best_estimator_"):
+    with pytest.raises(TypeError, match=r"GridSearchCV, a search. Save its best_estimator_"):
         save_model(search, tmp_path / "model.skpneumo")
     save_model(search.best_estimator_, tmp_path / "model.skpneumo")
 
@@ -276,13 +276,15 @@ def test_a_search_is_refused_with_the_remedy(rows, tmp_path):
     ],
     ids=["forest", "own", "function"],
 )
-def test_what_is_not_on_the_list_is_refused_with_its_place(model, where, rows, tmp_path):
+def test_types_that_are_not_on_the_list_are_refused_with_their_location(
+    model, where, rows, tmp_path
+):
     with pytest.raises(TypeError, match=where):
         save_model(model.fit(*rows), tmp_path / "model.skpneumo")
     assert not list(tmp_path.iterdir())
 
 
-def test_what_is_not_fitted_is_refused(tmp_path):
+def test_unfitted_estimators_are_refused(tmp_path):
     with pytest.raises(NotFittedError):
         save_model(LogisticRegression(), tmp_path / "model.skpneumo")
     assert not list(tmp_path.iterdir())
@@ -292,7 +294,7 @@ def test_what_is_not_fitted_is_refused(tmp_path):
 
 
 def test_a_module_that_moves_breaks_no_file(saved, monkeypatch, images):
-    """Files know names; where a name is found is a table of this version."""
+    """Files contain names, and this version has a table of their locations."""
     folder, kinds = saved
     path = folder / "images" / "network.skpneumo"
     text = zipfile.ZipFile(path).read("model.json").decode()

@@ -1,4 +1,4 @@
-"""Files changed at random: errors only, nothing run, nothing touched, little memory."""
+"""Randomly changed files only raise errors: they run nothing and need little memory."""
 
 import subprocess
 import sys

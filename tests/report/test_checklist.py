@@ -60,7 +60,7 @@ def test_every_item_is_answered_or_left_to_a_person_once(stated):
     assert "What the model looks at" in by_a_person  # explain=True was not asked for
 
 
-def test_what_was_not_stated_is_left_to_a_person():
+def test_missing_facts_are_left_to_a_person():
     _, by_a_person = body(report(), "checklist").split("For a person to write")
     assert "Predictive values and net benefit" in by_a_person
     sections = [Section("prevalence", "At another prevalence", "")]
@@ -74,7 +74,7 @@ def test_items_are_numbered_in_some_list():
     assert isinstance(ITEMS[0], Item)
 
 
-def test_flow_names_what_was_left_out_and_why(stated):
+def test_flow_names_excluded_images_with_reasons(stated):
     html = body(stated, "flow")
     assert cells(html, "files found")[0] == "123"
     assert cells(html, "left out: empty")[0] == "2"
@@ -88,7 +88,7 @@ def test_flow_counts_the_parts_and_the_classes():
     assert cells(html, "not evaluated: train") == ["80", "40"]
     assert cells(html, "evaluated") == ["40", "20"]
     assert cells(html, "of these, class 1") == ["20", "10"]
-    assert "are not known to this report" in html
+    assert "This report does not know of unreadable files" in html
 
 
 def test_figures_at_a_stated_prevalence_are_those_of_evaluate(stated):
@@ -99,7 +99,7 @@ def test_figures_at_a_stated_prevalence_are_those_of_evaluate(stated):
     ).set_index("metric")
     for metric in ("precision_at_prevalence", "net_benefit_at_prevalence"):
         assert f"{frame.loc[metric, 'value']:.3f}" in html
-    assert "None was stated" in body(report(), "prevalence")
+    assert "No prevalence was given" in body(report(), "prevalence")
 
 
 @pytest.mark.parametrize("kind", ["table", "columns", "names"])
@@ -116,6 +116,6 @@ def test_subgroups_by_any_column(kind):
             n_resamples=20,
         )  # fmt: skip
     html = body(made, "subgroups")
-    assert "Each subgroup by itself" in html
+    assert "Each subgroup separately" in html
     n = made.frame.query("metric == 'accuracy' and subgroup != 'all'")["n"]
     assert n.sum() == 40

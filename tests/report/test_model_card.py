@@ -52,13 +52,15 @@ def test_it_has_the_sections_of_the_paper_in_their_order(floor):
     ]  # fmt: skip
 
 
-def test_what_only_a_person_can_write_is_left_open_until_it_is_written(floor):
+def test_items_for_a_person_are_open_until_they_are_written(floor):
     card = model_card(floor)
     assert card.count("- [ ] **") == len(ITEMS)
     card = model_card(floor, answers={"Licence": "CC BY\n4.0", "Risks": "none"})
     assert card.count("- [ ] **") == len(ITEMS) - 2
     assert "- [x] **Licence:** CC BY 4.0\n" in card
-    with pytest.raises(ValueError, match=r"no items \['Colour'\]; its items are Developers"):
+    with pytest.raises(
+        ValueError, match=r"answers has \['Colour'\], but the items of the card are Developers"
+    ):
         model_card(floor, answers={"Colour": "grey"})
 
 
@@ -87,7 +89,7 @@ def test_figures_have_their_intervals_and_numbers(floor, evaluation):
 
 def test_without_evidence_it_says_so(floor):
     card = model_card(floor)
-    assert "No figures are given." in section(card, "Quantitative analyses")
+    assert "No metrics are given." in section(card, "Quantitative analyses")
     caveats = section(card, "Caveats and recommendations")
     for lacking in ("No evaluation", "on altered images", "for shortcuts"):
         assert lacking in caveats
@@ -164,7 +166,7 @@ def test_several_classes_have_no_threshold():
         model_card(model, target_names=["NORMAL"])
 
 
-def test_names_from_elsewhere_are_no_markup():
+def test_names_from_outside_are_escaped():
     table = Table(pd.DataFrame({"a|b": ["*x*\n| y", None]}), "<script>")
     *_, head, _, row, empty = table.markdown().splitlines()
     assert head == r"| a\|b |"
@@ -203,11 +205,11 @@ def test_an_input_gate_is_named_with_its_terms(data):
     gate = InputGate(LogisticRegression(), false_alarm_rate=0.1, on_outlier="nan")
     gate.fit(X, y, groups=np.arange(len(y)))
     card = model_card(gate)
-    assert "withholds the answer" in card
+    assert "withholds the prediction" in card
     assert gate.terms_.split(".")[0][:40] in card
 
 
-def test_what_the_file_of_a_model_says_of_itself_is_shown(data):
+def test_the_provenance_of_a_model_is_shown(data):
     X, y = data
     model = LogisticRegression().fit(X, y)
     model.provenance_ = {
@@ -236,7 +238,7 @@ def test_what_the_file_of_a_model_says_of_itself_is_shown(data):
 @pytest.mark.parametrize(
     "provenance", [{}, {"card": "text"}, {"card": {"limits": "none", "figures": [[1]], "a": None}}]
 )
-def test_a_file_may_say_anything(data, provenance):
+def test_any_provenance_is_shown(data, provenance):
     X, y = data
     model = LogisticRegression().fit(X, y)
     model.provenance_ = provenance

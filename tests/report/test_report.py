@@ -25,10 +25,10 @@ from skpneumo.audit import audit_images
 from skpneumo.decision import InputGate, RecallFloorClassifier
 from skpneumo.evaluation import evaluate
 from skpneumo.report import EvaluationReport
-from skpneumo.report._cards import cards, meaning_of
+from skpneumo.report._cards import cards, judgement_of
 from skpneumo.report._collection import Collection
 from skpneumo.report._context import ReportContext, Settings
-from skpneumo.report._decisions import decided
+from skpneumo.report._decisions import predict_and_find_rule
 from skpneumo.report._figures import figures_of, training_curves
 from skpneumo.report._images import sample_images
 from skpneumo.report._operating_point import operating_point
@@ -41,7 +41,7 @@ from skpneumo.report._sections import (
     summary,
 )
 from skpneumo.report._title import title_of
-from skpneumo.report._wording import outlined
+from skpneumo.report._wording import indented_code
 
 SECTIONS = [
     "summary", "data", "flow", "protocol", "operating-point", "metrics", "prevalence", "figures",
@@ -53,7 +53,7 @@ NEVER_CLOSED = {"meta", "link", "img", "br", "wbr"}
 
 
 class Page(HTMLParser):
-    """What of a page a browser or a screen reader acts upon."""
+    """The parts of a page that matter to a browser or a screen reader."""
 
     def __init__(self, html):
         super().__init__()
@@ -113,7 +113,7 @@ def model(xrays):
 
 
 class Scores(ClassifierMixin, BaseEstimator):
-    """Its only feature is its probability."""
+    """Classifier whose only feature is its probability."""
 
     def fit(self, X, y):
         self.classes_ = np.unique(y)
@@ -139,7 +139,7 @@ def report_on(model, xrays, y=None, **options):
 
 
 def case_of(estimator, X, y, *, part="test", **options):
-    """The facts of a report, undrawn."""
+    """The facts of a report, without figures."""
     choices = {"pos_label": None, "threshold": None, "target_names": None, "audit": False}
     groups, split = options.pop("groups", None), options.pop("split", None)
     collection = Collection.of(X, y, split, groups, part)
@@ -212,7 +212,7 @@ def assert_self_contained(page, html):
     assert len(html) < 5e6
 
 
-def test_page_needs_nothing_from_elsewhere(page, html):
+def test_page_loads_no_other_files(page, html):
     assert_self_contained(page, html)
 
 
@@ -338,7 +338,7 @@ def test_names_of_files_and_classes_cannot_break_the_page(tmp_path):
     assert any(hostile in image["alt"] for image in page.all("img"))
 
 
-def test_page_of_file_names_that_are_no_text(xrays, tmp_path):
+def test_page_of_file_names_that_are_not_utf_8(xrays, tmp_path):
     paths, y = [], np.tile([0, 1], 8)
     for row, path in enumerate(xrays.filenames[:16]):
         paths.append(str(tmp_path / os.fsdecode(b"film\xe9%d.jpeg" % row)))
@@ -359,7 +359,7 @@ def test_history_of_the_training_is_drawn(model):
 
     drawn = training_curves(make_pipeline(ImageLoader(), Remembering()))
     assert 'aria-label="Course of the training"' in drawn
-    assert training_curves(model) == "<p>Left out: the model keeps no history of its training.</p>"
+    assert training_curves(model) == "<p>Left out: the model has no history of its training.</p>"
     Remembering.history_ = {"loss": [0.7]}
     once = training_curves(make_pipeline(ImageLoader(), Remembering()))
     assert once.startswith("<p>Left out: it was trained for one epoch")
@@ -374,7 +374,7 @@ def test_single_class_leaves_gaps(model, xrays, label, lacking):
     )
     drawn = text_of(figures_of(context))
     assert drawn.count(f"there are no images of {lacking}.") == 6
-    assert "What other thresholds would give" in drawn
+    assert "Metrics at other thresholds" in drawn
     tiles = re.sub(r"\s+", " ", text_of(summary(context).body))
     for said in (text_of(metrics(context).body), tiles):
         assert "nan" not in said
@@ -396,9 +396,9 @@ def test_plain_features_have_no_images_but_all_figures(features, tmp_path):
     report = EvaluationReport.from_estimator(model, X, y, split=split, n_resamples=20)
     bodies = {name: text_of(body) for name, body in bodies_of(report).items()}
     assert report.audit is None
-    assert "the data are no files" in bodies["data"]
+    assert "the data are not files" in bodies["data"]
     assert "each row counts as one" in bodies["data"]
-    assert "the data are no images" in bodies["images"] + bodies["errors"]
+    assert "the data are not images" in bodies["images"] + bodies["errors"]
     assert "There are none" in bodies["subgroups"]
     assert "Patients are unknown" in bodies["limits"]
     report.to_html(tmp_path / "report.html")
@@ -414,11 +414,11 @@ def test_images_in_memory_are_shown_if_they_can_be(xrays):
     assert sample_images(context).count("<img") == 12
     assert context.collection.patients_from == "read from the file names"
     bare = case_of(model, np.asarray(images, float), xrays.target, groups=xrays.groups)
-    assert "float64, not of uint8" in sample_images(bare)
+    assert "float64, not uint8" in sample_images(bare)
     assert bare.collection.patients_from == "given with the data"
 
 
-def test_patients_that_a_loader_read_from_the_names_are_not_said_to_be_given(xrays):
+def test_patients_read_from_file_names_are_not_called_given(xrays):
     for X, groups in ((xrays.X, None), (xrays.filenames, xrays.groups)):
         read = Collection.of(X, xrays.target, None, groups, None)
         assert read.patients_from == "read from the file names"
@@ -468,20 +468,20 @@ def test_cards_are_coloured_by_what_they_mean(score, expected):
     y = np.repeat([0, 1], 40)
     context = case_of(Scores().fit(None, y), np.array(score)[:, None], y, groups=np.arange(80))
     for metric, severity in expected.items():
-        assert meaning_of(context, metric)[0] == severity
+        assert judgement_of(context, metric)[0] == severity
     assert cards(context).count('-card">') == 3
 
 
-def test_images_seen_in_training_earn_no_praise():
+def test_results_on_training_images_are_not_coloured_as_good():
     y = np.repeat([0, 1], 40)
     score = np.array([0.1] * 40 + [0.9] * 40)[:, None]
     context = case_of(Scores().fit(None, y), score, y, groups=np.arange(80))
     settings = replace(context.settings, seen_in_training=np.arange(80) < 3)
-    severity, words = meaning_of(replace(context, settings=settings), "roc_auc")
+    severity, words = judgement_of(replace(context, settings=settings), "roc_auc")
     assert severity == "note"
     assert words.endswith("but 3 of 80 images were seen in training")
     none_seen = replace(context.settings, seen_in_training=np.zeros(80, dtype=bool))
-    assert meaning_of(replace(context, settings=none_seen), "roc_auc")[0] == "good"
+    assert judgement_of(replace(context, settings=none_seen), "roc_auc")[0] == "good"
 
 
 def test_a_promised_floor_decides_the_colour_of_recall(features):
@@ -490,9 +490,9 @@ def test_a_promised_floor_decides_the_colour_of_recall(features):
     # Surer than the interval, which is two-sided, so that all of it lies above the floor.
     screening = RecallFloorClassifier(frozen, recall=0.5, confidence=0.995).fit(X, y)
     context = case_of(screening, X, y)
-    severity, words = meaning_of(context, "recall")
+    severity, words = judgement_of(context, "recall")
     assert severity == "good"
-    assert "the promised floor of 0.5" in words
+    assert "the guaranteed floor of 0.5" in words
 
 
 @pytest.mark.parametrize(
@@ -500,12 +500,12 @@ def test_a_promised_floor_decides_the_colour_of_recall(features):
     [
         (LogisticRegression(), 0.5, "Nobody chose the threshold"),
         (LinearSVC(), 0.0, "sign of its score"),
-        (FixedThresholdClassifier(LogisticRegression(), threshold=0.3), 0.3, "fixed by hand"),
+        (FixedThresholdClassifier(LogisticRegression(), threshold=0.3), 0.3, "set by hand"),
         (TunedThresholdClassifierCV(LogisticRegression(), scoring="f1"), None, "best for 'f1'"),
         (
             RecallFloorClassifier(LogisticRegression(), recall=0.7),
             None,
-            "recall of patients at 0.7 or more with confidence 0.95",
+            "recall of patients of at least 0.7 with confidence 0.95",
         ),
     ],
     ids=lambda value: type(value).__name__ if hasattr(value, "fit") else None,
@@ -585,9 +585,9 @@ def test_classes_taken_together_are_explained_together(xrays):
     assert "other chests, log odds" in bodies_of(report)["explanation"]
 
 
-def test_what_cannot_be_explained_is_refused(features, model, xrays):
+def test_models_that_cannot_be_explained_are_refused(features, model, xrays):
     X, y, linear, split = features
-    with pytest.raises(ValueError, match="no images to lay a map over"):
+    with pytest.raises(ValueError, match="no images to explain"):
         EvaluationReport.from_estimator(linear, X, y, split=split, explain=True)
     few = np.r_[np.flatnonzero(xrays.target == 0)[:3], np.flatnonzero(xrays.target == 1)[:1]]
     with pytest.raises(ValueError, match="y has 1 positive images"):
@@ -596,15 +596,15 @@ def test_what_cannot_be_explained_is_refused(features, model, xrays):
         )
 
 
-def test_course_of_several_trainings_is_left_out():
+def test_history_of_several_trainings_is_left_out():
     X, y = make_classification(40, random_state=0)
     pair = [("a", LogisticRegression()), ("b", LogisticRegression())]
     voting = VotingClassifier(pair, voting="soft").fit(X, y)
-    assert "several classifiers, each with a training of its own" in training_curves(voting)
+    assert "several classifiers, which were trained separately" in training_curves(voting)
 
 
 class Contrary(ClassifierMixin, BaseEstimator):
-    """Decides against its own probabilities, or has none."""
+    """Classifier that decides against its own probabilities, or has none."""
 
     classes_ = np.array([0, 1])
 
@@ -623,13 +623,13 @@ class Contrary(ClassifierMixin, BaseEstimator):
         raise AttributeError(name)
 
 
-def test_decisions_that_no_threshold_tells_are_said_to_be_so(features):
+def test_decisions_without_a_threshold_are_described_as_such(features):
     X, y, _, split = features
     context = case_of(Contrary(), X, y, split=split)
     assert context.rule.threshold is None
-    assert "No threshold on its scores" in context.rule.origin
+    assert "follow no known threshold on its scores" in context.rule.origin
     assert context.found["recall"].value == np.mean(X[120:][y[120:] == 1, 0] < 0)
-    assert "What other thresholds" in figures_of(context)
+    assert "Metrics at other thresholds" in figures_of(context)
 
 
 def test_model_without_scores_leaves_gaps(features):
@@ -637,7 +637,7 @@ def test_model_without_scores_leaves_gaps(features):
     report = EvaluationReport.from_estimator(Contrary(False), X, y, split=split)
     bodies = {name: text_of(body) for name, body in bodies_of(report).items()}
     assert bodies["figures"].count("the model has no scores.") == 6
-    assert "no scores to tell the worst by" in bodies["errors"]
+    assert "no scores to find the worst errors by" in bodies["errors"]
     assert "needs scores" in bodies["metrics"]
     assert report.threshold is None
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", report.date)  # today, where none is given
@@ -665,7 +665,7 @@ def test_classes_can_be_taken_together(xrays):
 @pytest.mark.parametrize(
     ("shift", "verdict"), [(-2.5, "lies below the floor"), (4, "lies above the floor")]
 )
-def test_promise_is_held_against_what_was_measured(features, shift, verdict):
+def test_guarantee_is_compared_with_the_measured_recall(features, shift, verdict):
     X, y, _, split = features
     floor = RecallFloorClassifier(LogisticRegression(), recall=0.8, specificity=0.6)
     floor.fit(X[:120], y[:120], groups=range(120))
@@ -688,14 +688,14 @@ def test_promise_is_held_against_what_was_measured(features, shift, verdict):
     assert "The guarantee is exact, given the fitted model" in said
     negatives = y == 0
     none = text_of(operating_point(case_of(floor, X[negatives], y[negatives])).body)
-    assert "no positive images here" in none
+    assert "no positive images to check the guarantee on" in none
     positives = text_of(operating_point(case_of(floor, X[~negatives], y[~negatives])).body)
     for body in (none, positives):
         assert "nan" not in body
     assert "undefined: no image is negative" in positives
 
 
-def test_what_speaks_against_the_figures_stands_at_the_top(model, xrays, tmp_path):
+def test_problems_of_the_results_are_at_the_top(model, xrays, tmp_path):
     copy = tmp_path / "test" / "PNEUMONIA" / xrays.filenames[-1].rpartition("/")[2]
     copy.parent.mkdir(parents=True)
     known = np.flatnonzero((xrays.split == "train") & (xrays.target == 1))[0]
@@ -705,7 +705,7 @@ def test_what_speaks_against_the_figures_stands_at_the_top(model, xrays, tmp_pat
     y, split = np.append(xrays.target, 1), np.append(xrays.split, "test")
     context = case_of(model, paths, y, split=split, audit=True)
     top = text_of(summary(context).body)
-    assert "1 evaluated patient also in another part" in top
+    assert "1 evaluated patient also in another split" in top
     assert "Faults in the data" in top
     relations = context.collection.relations(context.audit).set_index("part")
     assert relations.loc["train", ["patients shared", "identical images shared"]].tolist() == [
@@ -720,7 +720,7 @@ def test_what_speaks_against_the_figures_stands_at_the_top(model, xrays, tmp_pat
 
 def test_audit_must_be_of_the_same_rows(model, xrays):
     audit = audit_images(xrays.filenames[:5], near_duplicates=False)
-    with pytest.raises(ValueError, match="audit is of 5 files"):
+    with pytest.raises(ValueError, match="audit has 5 files"):
         case_of(model, xrays.filenames, xrays.target, split=xrays.split, audit=audit)
 
 
@@ -728,7 +728,7 @@ def test_audit_must_be_of_the_same_rows(model, xrays):
     ("options", "message"),
     [
         ({"part": "holdout"}, r"no 'holdout'.*\['test', 'train'\]"),
-        ({"target_names": ["one"]}, "1 target_names for the 2 classes"),
+        ({"target_names": ["one"]}, "target_names has 1 names"),
         ({"split": ["test"]}, "inconsistent numbers"),
     ],
 )
@@ -738,7 +738,7 @@ def test_mistakes_are_named(features, options, message):
         EvaluationReport.from_estimator(model, X, y, **{"split": split} | options)
 
 
-def test_checksum_is_of_contents_not_of_places(xrays, tmp_path):
+def test_checksum_depends_on_contents_not_on_paths(xrays, tmp_path):
     def checksum(paths, y):
         return checksum_of(Collection.of(paths, y, None, None, None))
 
@@ -749,7 +749,7 @@ def test_checksum_is_of_contents_not_of_places(xrays, tmp_path):
     assert checksum(np.eye(3), labels) != checksum(np.zeros((3, 3)), labels)
 
 
-def test_parameters_name_no_place_in_memory(model):
+def test_parameters_contain_no_memory_addresses(model):
     found = parameters(model)
     assert found["functiontransformer__func"] == "<function as_rows>"
     assert found["logisticregression__C"] == "10"
@@ -759,17 +759,17 @@ def test_parameters_name_no_place_in_memory(model):
 
 def test_a_model_is_indented_by_its_nesting(model):
     frozen = FrozenEstimator(LogisticRegression(C=10, l1_ratio=0.25, max_iter=1234, tol=0.001))
-    lines = outlined(RecallFloorClassifier(frozen, recall=0.5, confidence=0.875)).splitlines()
+    lines = indented_code(RecallFloorClassifier(frozen, recall=0.5, confidence=0.875)).splitlines()
     assert max(map(len, lines)) <= 88
     assert lines[:2] == ["RecallFloorClassifier(", "  confidence=0.875,"]
     assert "  estimator=FrozenEstimator(" in lines
     assert lines[-1] == ")"
-    assert "<function as_rows>" in outlined(model)  # what is no code stays as it is
+    assert "<function as_rows>" in indented_code(model)  # what is no code stays as it is
 
 
 def test_scores_are_asked_for_once_per_kind(features):
     X, y, model, _ = features
-    predictions, rule = decided(
+    predictions, rule = predict_and_find_rule(
         model, X, y, groups=np.arange(len(y)), pos_label=None, threshold=None
     )
     np.testing.assert_array_equal(predictions.score, model.predict_proba(X)[:, 1])
@@ -777,7 +777,7 @@ def test_scores_are_asked_for_once_per_kind(features):
 
 
 def browse(page, profile, *options):
-    """Open a page in headless Chromium; what it has to say."""
+    """Open a page in headless Chromium, and return its console messages."""
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("there is no chromium to open the page with")
@@ -840,14 +840,14 @@ def test_gate_has_a_section_with_what_it_would_withhold(features):
     assert gate.terms_ in html_module.unescape(body)
     row = report.frame[report.frame.metric == "withheld"].iloc[0]
     assert row.value == len(withheld) / 120
-    assert ("More is withheld here" in body) == (row.low > gate.false_alarm_rate_)
+    assert ("More images are withheld here" in body) == (row.low > gate.false_alarm_rate_)
     assert "withheld" in next(section.body for section in report.sections
                               if section.name == "metrics")  # fmt: skip
     without = EvaluationReport.from_estimator(model, X, y, **options)
     assert "input-gate" not in [name for name, *_ in without.sections]
 
 
-def test_a_useless_model_is_said_to_be_so_and_not_praised(model, xrays):
+def test_a_useless_model_is_called_useless_and_not_coloured_as_good(model, xrays):
     page = summary(
         case_of(
             FixedThresholdClassifier(FrozenEstimator(model), threshold=1.1).fit(
@@ -859,7 +859,9 @@ def test_a_useless_model_is_said_to_be_so_and_not_praised(model, xrays):
             target_names=xrays.target_names,
         )
     ).body
-    assert '<strong class="error">Useless model</strong> It calls every image NORMAL.' in page
+    assert (
+        '<strong class="error">Useless model</strong> It predicts NORMAL for every image.' in page
+    )
     good = summary(case_of(model, xrays.filenames, xrays.target, target_names=xrays.target_names))
     assert "Useless" not in good.body
 
@@ -874,6 +876,6 @@ def test_images_seen_in_training_are_counted(n_seen, model, xrays):
     assert "is not recorded" not in page
 
 
-def test_who_was_seen_needs_an_answer_for_each_evaluated_image(model, xrays):
+def test_seen_in_training_needs_an_entry_for_each_evaluated_image(model, xrays):
     with pytest.raises(ValueError, match="inconsistent"):
         report_on(model, xrays, audit=False, seen_in_training=[True])

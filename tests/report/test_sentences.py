@@ -1,4 +1,4 @@
-"""Every sentence about a recall floor, with the condition under which it is true."""
+"""Every sentence about a recall floor appears exactly if it is true."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ FLOOR = 0.9
 
 
 def patients(n_found, n, n_images=3):
-    """Patients with several images: of those not found one image is missed."""
+    """Patients with several images; one image is missed of each patient who is not found."""
     called = np.ones((n, n_images), dtype=bool)
     called[n_found:, 0] = False
     called = np.r_[called.ravel(), False]  # and one normal patient

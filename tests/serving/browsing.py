@@ -1,4 +1,4 @@
-"""Chromium without a window, as the tests of the pages use it."""
+"""Headless Chromium for the tests of pages."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ PATIENCE = 120  # seconds, on a machine that does other things
 
 @contextmanager
 def chromium(profile):
-    """A browser that reaches this machine alone, and remembers what it writes to its console."""
+    """A browser that can only reach this machine, and records its console."""
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
     for argument in (
@@ -83,7 +83,7 @@ def table(driver):
 
 
 def messages(driver):
-    """What is in the console since the last call."""
+    """Get the messages in the console since the last call."""
     return [entry["message"] for entry in driver.get_log("browser")]
 
 

@@ -28,7 +28,7 @@ def model(xrays):
 
 @pytest.fixture(scope="session")
 def contents(xrays):
-    """The files of the collection as they would be sent."""
+    """Contents of the files of the collection, as for an upload."""
     read = []
     for path in xrays.filenames:
         with open(path, "rb") as file:

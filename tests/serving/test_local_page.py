@@ -101,7 +101,7 @@ def test_the_same_input_makes_the_same_page(model, tmp_path):
     assert (tmp_path / "one.html").read_bytes() == (tmp_path / "two.html").read_bytes()
 
 
-def test_an_installed_package_is_taken_as_well(model, tmp_path):
+def test_an_installed_package_is_accepted(model, tmp_path):
     for name, content in PARTS.items():
         file = tmp_path / "onnxruntime-web" / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -110,12 +110,12 @@ def test_an_installed_package_is_taken_as_well(model, tmp_path):
     assert (tmp_path / "page.html").stat().st_size > 1000
 
 
-def test_what_is_no_runtime_is_refused_with_where_to_get_it(model, tmp_path):
+def test_other_files_than_the_runtime_are_refused_with_its_source(model, tmp_path):
     out = tmp_path / "page.html"
     with pytest.raises(FileNotFoundError, match="npm pack"):
         write_local_page(model, out, runtime=tmp_path / "none.tgz")
     (tmp_path / "text.tgz").write_text("hello")
-    with pytest.raises(ValueError, match="not an archive"):
+    with pytest.raises(ValueError, match="is not an npm archive"):
         write_local_page(model, out, runtime=tmp_path / "text.tgz")
     other = PARTS | {"package.json": b'{"name": "other"}'}
     with pytest.raises(ValueError, match="is 'other'"):
@@ -126,7 +126,7 @@ def test_what_is_no_runtime_is_refused_with_where_to_get_it(model, tmp_path):
     assert not out.exists()
 
 
-def test_what_is_no_exported_classifier_is_refused(model, tmp_path):
+def test_other_files_than_exported_classifiers_are_refused(model, tmp_path):
     runtime = packed(tmp_path / "a.tgz", **PARTS)
     other = tmp_path / "other.onnx"
     other.write_bytes(b"\xff hello")

@@ -18,7 +18,7 @@ def test_answers_are_those_of_the_model_on_the_files(served, model, xrays, conte
     assert all(each["gate"] is None for each in answers)
 
 
-def test_what_cannot_be_read_fails_alone_and_its_message_has_no_path(served, contents):
+def test_an_unreadable_image_fails_alone_with_a_message_without_a_path(served, contents):
     first, bad, cut, last = served.predict(
         [contents[0], b"no image", contents[1][:200], contents[2]]
     )
@@ -31,7 +31,7 @@ def test_what_cannot_be_read_fails_alone_and_its_message_has_no_path(served, con
 
 
 class Picky:
-    """Fails as a whole over one image, without naming it."""
+    """Fails completely for one image, without naming it."""
 
     classes_ = np.array([0, 1])
 
@@ -80,7 +80,7 @@ def test_the_size_is_refused_by_the_header(served, image_of, contents):
         served.check_size(b"hello", 10**6)
 
 
-def test_heat_maps_name_no_file_and_refuse_what_they_cannot(served, contents):
+def test_heat_maps_contain_no_file_names_and_refuse_other_models(served, contents):
     assert served.explain(contents[0], "occlusion", None).startswith(b"\x89PNG")
     assert served.explain(contents[0], "occlusion", "NORMAL").startswith(b"\x89PNG")
     with pytest.raises(ImageError, match="no class 'FLU'"):
@@ -114,7 +114,7 @@ def test_between_two_thresholds_it_refers(model, xrays, contents):
 
 
 @pytest.mark.parametrize("on_outlier", ["warn", "nan", "raise"])
-def test_what_a_gate_finds_is_said_and_withheld_unless_it_only_warns(
+def test_images_that_fail_the_gate_are_withheld_unless_it_only_warns(
     model, xrays, contents, image_of, on_outlier
 ):
     from skpneumo.decision import InputGate

@@ -84,7 +84,7 @@ def page(driver, address):
 
 @pytest.fixture(scope="module")
 def files(xrays, tmp_path_factory):
-    """Fifty images, a DICOM file, a damaged one, one upside down, and a name to be wary of."""
+    """Fifty images, a DICOM file, a damaged one, one upside down, and a dangerous name."""
     folder = tmp_path_factory.mktemp("dropped")
     paths = [str(path) for path in xrays.filenames]
     made = []
@@ -160,7 +160,7 @@ def test_dropped_files_become_a_table_that_sorts_and_is_saved(page, files, tmp_p
     assert messages(page) == []
 
 
-def test_more_than_one_list_takes_are_left_out_aloud(page, files):
+def test_files_beyond_the_limit_are_left_out_with_a_message(page, files):
     drop(page, files)
     drop(page, files)
     finished(page, 60)

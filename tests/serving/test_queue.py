@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from skpneumo.serving._queue import BusyError, ModelQueue, Places
+from skpneumo.serving._queue import BusyError, ModelQueue, WaitingRoom
 
 
 def run_with(queue, body):
@@ -77,7 +77,7 @@ def test_an_error_of_the_model_is_the_answer_of_its_batch_alone():
     assert answered == b"a"
 
 
-def test_functions_have_the_model_for_themselves_in_their_turn():
+def test_functions_use_the_model_alone_in_their_turn():
     order = []
 
     def predict(contents):
@@ -98,7 +98,7 @@ def test_functions_have_the_model_for_themselves_in_their_turn():
     assert order == [2, "map", 1]
 
 
-def test_who_has_gone_is_not_answered_and_others_are():
+def test_cancelled_requests_are_not_answered_and_others_are():
     queue = ModelQueue(lambda contents: contents, batch_size=8)
 
     async def body():
@@ -111,11 +111,11 @@ def test_who_has_gone_is_not_answered_and_others_are():
 
 
 def test_places_are_bounded_and_given_back_after_errors_too():
-    places = Places(2)
-    with places.one(), places.one():
-        with pytest.raises(BusyError, match="2 images"), places.one():
+    places = WaitingRoom(2)
+    with places.reserve(), places.reserve():
+        with pytest.raises(BusyError, match="2 images"), places.reserve():
             pass
-        assert places.n_taken == 2
-    with pytest.raises(KeyError), places.one():
+        assert places.n_reserved == 2
+    with pytest.raises(KeyError), places.reserve():
         raise KeyError
-    assert places.n_taken == 0
+    assert places.n_reserved == 0

@@ -42,7 +42,7 @@ def test_explain_answers_with_a_picture(client, contents):
 
 
 @pytest.mark.parametrize("body", [b"", b"hello", b"\xff\xd8\xff\xe0cut"])
-def test_what_is_no_image_is_422_with_the_reason(client, body):
+def test_other_files_than_images_are_422_with_the_reason(client, body):
     for path in ("/predict", "/explain"):
         response = client.post(path, content=body)
         assert response.status_code == 422
@@ -90,7 +90,7 @@ def test_many_pixels_are_refused_before_they_are_decoded(model, image_of):
 
 
 class Slow:
-    """Answers when it is let."""
+    """Model that waits for permission to predict."""
 
     def __init__(self, model):
         self.model, self.classes_ = model, model.classes_
@@ -105,7 +105,7 @@ class Slow:
         return self.model.predict(paths)
 
 
-def test_one_more_than_may_wait_is_503_and_the_others_are_answered(model, contents):
+def test_a_request_beyond_the_queue_is_503_and_the_others_are_answered(model, contents):
     slow = Slow(model)
     with limited(slow, max_waiting=3, batch_size=2) as client:
         statuses = []
@@ -179,7 +179,7 @@ def test_nothing_is_written_to_disk_or_logged(client, contents, caplog, monkeypa
     assert [record for record in caplog.records if record.name != "httpx2"] == []
 
 
-def test_model_says_what_it_is_and_promises(client, model, xrays):
+def test_model_route_describes_the_model_and_its_guarantee(client, model, xrays):
     said = client.get("/model").json()
     assert said["classes"] == ["NORMAL", "PNEUMONIA"]
     assert said["positive"] == "PNEUMONIA"

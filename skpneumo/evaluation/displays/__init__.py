@@ -1,8 +1,7 @@
-"""Pictures of data, training and results, in scikit-learn's form.
+"""Plots of data, training and results, in the manner of scikit-learn.
 
-A display computes when it is made (``from_estimator``, ``from_predictions`` and their like) and
-draws when asked to (``plot(ax=)``), as often as wanted. matplotlib is imported by the drawing
-alone.
+A display is computed by ``from_estimator``, ``from_predictions`` and similar methods, and can be
+plotted again with ``plot(ax=)``. matplotlib is imported only for plotting.
 """
 
 from skpneumo.evaluation.displays._augmentation import AugmentationDisplay

@@ -1,4 +1,4 @@
-"""What augmentation does to an image, before it is done to all of them."""
+"""Plot augmented versions of images."""
 
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,14 +16,14 @@ __all__ = ["AugmentationDisplay"]
 
 
 class AugmentationDisplay:
-    """Originals, and beside each some augmented versions of it.
+    """Plot of images and of some augmented versions beside each.
 
-    Make one with :meth:`from_estimator`.
+    Create it with :meth:`from_estimator`.
 
     Parameters
     ----------
     originals : array-like of shape (n_images, height, width, channels)
-        Images as they are.
+        The original images.
     versions : array-like of shape (n_images, n_versions, height, width, channels)
         Their augmented versions.
     names : sequence of str, default=None
@@ -34,7 +34,7 @@ class AugmentationDisplay:
     axes_ : ndarray of Axes, shape (n_images, 1 + n_versions)
         Axes of the images, originals in the first column.
     ax_ : Axes
-        The place that was divided among them.
+        The axes that were divided into panels.
     figure_ : Figure
         The figure.
 
@@ -67,22 +67,22 @@ class AugmentationDisplay:
         random_state: int = 0,
         ax: "Axes | None" = None,
     ) -> Self:
-        """Augment the first images of a collection and draw them.
+        """Augment the first images of a collection and plot them.
 
         Parameters
         ----------
         augmenter : ImageAugmenter
-            Need not be fitted and is not changed.
+            The augmenter; it need not be fitted, and is not changed.
         X : array-like of length n_samples
             Paths, or images of shape (n_samples, height, width, channels), uint8.
         n_images : int, default=3
-            How many images to draw, from the first on.
+            Number of images to plot, beginning with the first.
         n_versions : int, default=5
-            How many versions of each.
+            Number of versions of each image.
         random_state : int, default=0
             Seed of the versions.
         ax : Axes, default=None
-            Axes whose place to fill; those of a new figure by default.
+            Axes to divide into panels; those of a new figure by default.
 
         Returns
         -------
@@ -104,7 +104,7 @@ class AugmentationDisplay:
         Parameters
         ----------
         ax : Axes, default=None
-            Axes whose place to fill; those of a new figure by default.
+            Axes to divide into panels; those of a new figure by default.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""How many images of each class, before and after rebalancing."""
+"""Plot the number of images of each class, before and after rebalancing."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
 
+from skpneumo._formatting import require_one_name_each
 from skpneumo._plotting import (
     BLUE,
     HATCHES,
@@ -25,16 +26,16 @@ __all__ = ["ClassDistributionDisplay"]
 
 
 class ClassDistributionDisplay:
-    """Bars of the number of images of each class, each with its number.
+    """Bar chart of the number of images of each class.
 
-    Make one with :meth:`from_estimator` or :meth:`from_labels`.
+    Create it with :meth:`from_estimator` or :meth:`from_labels`.
 
     Parameters
     ----------
     classes : sequence of str
         Names of the classes.
     counts : mapping of str to array-like of shape (n_classes,)
-        Images of each class, for each series of bars, "before" and "after" for instance.
+        Number of images of each class, for each series of bars, such as "before" and "after".
 
     Attributes
     ----------
@@ -68,12 +69,12 @@ class ClassDistributionDisplay:
         target_names: Sequence[str] | None = None,
         ax: "Axes | None" = None,
     ) -> Self:
-        """Resample and draw the classes before and after.
+        """Resample, and plot the classes before and after.
 
         Parameters
         ----------
         sampler : estimator with ``fit_resample``
-            :class:`~skpneumo.ImageResampler` or any of imbalanced-learn's. It is fitted.
+            An :class:`~skpneumo.ImageResampler` or a sampler of imbalanced-learn, which is fitted.
         X : array-like of length n_images
             Paths, images or features.
         y : array-like of shape (n_images,)
@@ -99,7 +100,7 @@ class ClassDistributionDisplay:
         target_names: Sequence[str] | None = None,
         ax: "Axes | None" = None,
     ) -> Self:
-        """Count labels and draw the counts.
+        """Count labels and plot the counts.
 
         Parameters
         ----------
@@ -119,18 +120,15 @@ class ClassDistributionDisplay:
         Raises
         ------
         ValueError
-            If there are not as many names as classes.
+            If the number of names is not that of the classes.
         """
         before: NDArray[Any] = column_or_1d(y)
         series = {"images": before}
         if y_resampled is not None:
             series = {"before": before, "after": column_or_1d(y_resampled)}
         classes = np.unique(np.concatenate(list(series.values())))
-        if target_names is not None and len(target_names) != len(classes):
-            raise ValueError(
-                f"Got {len(target_names)} target_names for the {len(classes)} classes "
-                f"{classes.tolist()}."
-            )
+        if target_names is not None:
+            require_one_name_each(target_names, classes.tolist())
         counts = {
             name: np.array([np.count_nonzero(labels == each) for each in classes])
             for name, labels in series.items()

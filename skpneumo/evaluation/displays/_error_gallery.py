@@ -1,16 +1,16 @@
-"""The images a model is most wrong about."""
+"""Plot the images with the worst errors of a model."""
 
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from skpneumo._formatting import class_name
 from skpneumo._image_drawing import draw_image, images_of, names_of
 from skpneumo._plotting import (
     NEGATIVE,
     POSITIVE,
     axes_for,
-    class_name,
     divide,
     figure_of,
 )
@@ -24,26 +24,26 @@ __all__ = ["ErrorGalleryDisplay"]
 
 
 class ErrorGalleryDisplay:
-    """Misses and false alarms of the highest confidence, worst first.
+    """Plot of the misses and false alarms with the highest confidence, worst first.
 
-    Whether they share a border, a letter in the corner or a wrong label is for eyes to tell.
-    Make one with :meth:`from_estimator` or :meth:`from_predictions`.
+    It helps to see whether they share a border, a letter in the corner or a wrong label. Create it
+    with :meth:`from_estimator` or :meth:`from_predictions`.
 
     Parameters
     ----------
     misses, false_alarms : ndarray of shape (n, height, width, channels)
-        Positive images called negative, and negative ones called positive, worst first.
+        Positive images predicted negative, and negative ones predicted positive, worst first.
     miss_captions, false_alarm_captions : list of list of str
-        Lines above each of them.
+        Lines above each image.
     n_misses, n_false_alarms : int
-        How many there are in all.
+        Total number of each kind of error.
 
     Attributes
     ----------
     axes_ : ndarray of Axes, shape (n_kinds, n_columns)
-        Axes of the images, misses above; those left over are hidden.
+        Axes of the images, misses in the first row; unused ones are hidden.
     ax_ : Axes
-        The place that was divided among them.
+        The axes that were divided into panels.
     figure_ : Figure
         The figure.
 
@@ -85,25 +85,26 @@ class ErrorGalleryDisplay:
         threshold: float | None = None,
         ax: "Axes | None" = None,
     ) -> Self:
-        """Predict, and draw the worst errors.
+        """Predict, and plot the worst errors.
 
         Parameters
         ----------
         estimator : fitted classifier
             With ``predict_proba`` or ``decision_function``.
         X : array-like of length n_images
-            What the estimator takes: paths, or images of shape (n, height, width, channels).
+            Input of the estimator: paths, or images of shape (n, height, width, channels).
         y : array-like of shape (n_images,)
             True labels.
         n_images : int, default=5
-            How many misses, and how many false alarms, to draw at most.
+            Largest number of misses, and of false alarms, to plot.
         pos_label : label, default=None
-            The positive class; by default the one that the estimator's
-            threshold is about, else the second of two.
+            The positive class; by default the one that the estimator's threshold applies to, or
+            else the second of two classes.
         threshold : float, default=None
-            Scores of at least this are called positive; the estimator's ``predict`` by default.
+            Scores from this value on count as positive; by default the estimator's ``predict``
+            decides.
         ax : Axes, default=None
-            Axes whose place to fill; those of a new figure by default.
+            Axes to divide into panels; those of a new figure by default.
 
         Returns
         -------
@@ -114,7 +115,7 @@ class ErrorGalleryDisplay:
             estimator,
             X,
             labels,
-            groups=np.arange(len(labels)),  # Patients do not matter here.
+            groups=np.arange(len(labels)),  # patients are not shown
             pos_label=pos_label,
             threshold=threshold,
         )
@@ -133,7 +134,7 @@ class ErrorGalleryDisplay:
         threshold: float | None = None,
         ax: "Axes | None" = None,
     ) -> Self:
-        """Draw the worst errors of given predictions.
+        """Plot the worst errors of given predictions.
 
         Parameters
         ----------
@@ -144,15 +145,16 @@ class ErrorGalleryDisplay:
         y_score : array-like of shape (n_images,)
             Scores of the positive class.
         y_pred : array-like of shape (n_images,), default=None
-            Predicted labels; by ``threshold`` if None.
+            Predicted labels; by default ``threshold`` is applied to the scores.
         n_images : int, default=5
-            How many misses, and how many false alarms, to draw at most.
+            Largest number of misses, and of false alarms, to plot.
         pos_label : label, default=None
-            The positive class; 1 of 0/1 and -1/1, else the greater of two labels.
+            The positive class; by default 1 if the labels are 0/1 or -1/1, or else the greater
+            label.
         threshold : float, default=None
-            Scores of at least this are called positive; 0.5 for probabilities.
+            Scores from this value on count as positive; by default 0.5 for probabilities.
         ax : Axes, default=None
-            Axes whose place to fill; those of a new figure by default.
+            Axes to divide into panels; those of a new figure by default.
 
         Returns
         -------
@@ -162,7 +164,7 @@ class ErrorGalleryDisplay:
             y,
             y_score,
             y_pred,
-            groups=np.arange(len(np.asarray(y))),  # not shown here
+            groups=np.arange(len(np.asarray(y))),  # patients are not shown
             pos_label=pos_label,
             threshold=threshold,
         )
@@ -172,7 +174,10 @@ class ErrorGalleryDisplay:
     def _of(cls, predictions: Predictions, X: Any, labels: NDArray[Any], n_images: int) -> Self:
         score = predictions.score
         if score is None:
-            raise ValueError("The worst errors need scores; the classifier has labels only.")
+            raise ValueError(
+                "The worst errors are found by scores, but the classifier only predicts labels. "
+                "Use one with predict_proba or decision_function."
+            )
         positive, predicted = predictions.positive, predictions.predicted
         missed = np.flatnonzero(positive & ~predicted)
         alarmed = np.flatnonzero(~positive & predicted)
@@ -201,7 +206,7 @@ class ErrorGalleryDisplay:
         Parameters
         ----------
         ax : Axes, default=None
-            Axes whose place to fill; those of a new figure by default.
+            Axes to divide into panels; those of a new figure by default.
 
         Returns
         -------
@@ -217,7 +222,7 @@ class ErrorGalleryDisplay:
                 NEGATIVE,
             ),
         )
-        # An empty row would say no more than a line does.
+        # The title replaces an empty row.
         drawn = [kind for kind in kinds if len(kind[0])]
         none = " and ".join(f"no {what}" for images, _, _, what, _ in kinds if not len(images))
         n_rows, n_columns = len(drawn), max(len(self.misses), len(self.false_alarms))

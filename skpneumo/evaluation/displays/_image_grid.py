@@ -1,4 +1,4 @@
-"""A look at the images themselves."""
+"""Plot a grid of images."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
@@ -19,23 +19,23 @@ __all__ = ["ImageGridDisplay"]
 
 
 class ImageGridDisplay:
-    """A grid of X-rays with their captions.
+    """Grid of images with captions.
 
-    Make one with :meth:`from_images`.
+    Create it with :meth:`from_images`.
 
     Parameters
     ----------
     images : array-like of shape (n_images, height, width, channels)
-        Grey or colour images. uint8 is drawn from black 0 to white 255, as it is.
+        Grey or colour images. In uint8, 0 is black and 255 is white.
     captions : sequence of (sequence of str), default=None
         Lines above each image.
 
     Attributes
     ----------
     axes_ : ndarray of Axes, shape (n_rows, n_columns)
-        Axes of the images; those left over are hidden.
+        Axes of the images; unused ones are hidden.
     ax_ : Axes
-        The place that was divided among them.
+        The axes that were divided into panels.
     figure_ : Figure
         The figure.
 
@@ -67,23 +67,23 @@ class ImageGridDisplay:
         n_columns: int | None = None,
         ax: "Axes | None" = None,
     ) -> Self:
-        """Draw a sample of a collection.
+        """Plot a sample of a collection.
 
         Parameters
         ----------
         X : array-like of length n_samples
-            Paths, or images of shape (n_samples, height, width, channels). Only the files
-            drawn are read.
+            Paths, or images of shape (n_samples, height, width, channels). Only the plotted files
+            are read.
         y : array-like of shape (n_samples,), default=None
             Labels. Every class then gets an equal share of the grid.
         n_images : int, default=12
-            How many to draw at most.
+            Largest number of images to plot.
         random_state : int, RandomState instance or None, default=0
-            Which ones.
+            Seed of the sample.
         n_columns : int, default=None
-            Columns of the grid; as square a grid as possible by default.
+            Number of columns; by default the grid is as square as possible.
         ax : Axes, default=None
-            Axes whose place to fill; those of a new figure by default.
+            Axes to divide into panels; those of a new figure by default.
 
         Returns
         -------
@@ -107,9 +107,9 @@ class ImageGridDisplay:
         Parameters
         ----------
         ax : Axes, default=None
-            Axes whose place to fill; those of a new figure by default.
+            Axes to divide into panels; those of a new figure by default.
         n_columns : int, default=None
-            Columns of the grid; as square a grid as possible by default.
+            Number of columns; by default the grid is as square as possible.
 
         Returns
         -------
@@ -136,7 +136,7 @@ def _sample(
     order = rng.permutation(n_samples)
     if labels is None:
         return order[:n_images]
-    # By turns from each class, so that a rare one is seen as well.
+    # Alternates between classes, so that a rare one is shown as well.
     classes, codes = np.unique(labels[order], return_inverse=True)
     turn = np.empty(n_samples, dtype=np.intp)
     for code in range(len(classes)):

@@ -1,4 +1,4 @@
-"""Several models side by side, with their intervals."""
+"""Plot metrics of several models with their intervals."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
@@ -32,24 +32,23 @@ __all__ = ["ModelComparisonDisplay"]
 
 
 class ModelComparisonDisplay:
-    """A dot and an interval for each model and metric, with the images and patients they rest on.
+    """Plot of a metric with its interval and sample size for each model.
 
-    Make one with :meth:`from_estimators`, :meth:`from_predictions` or from the frames of
-    :func:`~skpneumo.evaluation.evaluate`. Overlapping intervals do not make two models equal, so
-    beside each model but the first stands its difference from the first, with the paired
-    interval of :func:`~skpneumo.evaluation.compare`; each for itself, not corrected for looking
-    at several.
+    Create it with :meth:`from_estimators`, :meth:`from_predictions` or from frames of
+    :func:`~skpneumo.evaluation.evaluate`. Overlapping intervals do not show that two models are
+    equal. So every model except the first has its difference from the first beside it, with the
+    paired interval of :func:`~skpneumo.evaluation.compare`, not corrected for several comparisons.
 
     Parameters
     ----------
     evaluations : mapping of str to pandas.DataFrame
-        Frame of :func:`~skpneumo.evaluation.evaluate` for each model, by its name.
+        A frame of :func:`~skpneumo.evaluation.evaluate` for each model, by the model's name.
     metrics : str or sequence of str, default="f1"
-        Rows of the frames to draw.
+        Metrics to plot.
     subgroup : str, default="all"
-        Subgroup of the frames to draw.
+        Subgroup to plot.
     differences : mapping of str to dict, default=None
-        For each model but the first, its differences from the first by metric, for all images.
+        Differences of every other model from the first, by metric, for all images.
         :meth:`from_estimators` and :meth:`from_predictions` compute them.
 
     Attributes
@@ -93,29 +92,29 @@ class ModelComparisonDisplay:
         ax: "Axes | None" = None,
         **evaluate_params: Any,
     ) -> Self:
-        """Evaluate fitted classifiers on the same images and draw them.
+        """Evaluate fitted classifiers on the same images, and plot the metrics.
 
         Parameters
         ----------
         estimators : mapping of str to fitted classifier
             Classifiers by name.
         X : array-like of length n_images
-            What they take.
+            Input of the classifiers.
         y : array-like of shape (n_images,)
             True labels.
         metrics : str or sequence of str, default="f1"
-            What to draw.
+            Metrics to plot.
         ax : Axes, default=None
             Axes to draw on; those of a new figure by default.
         **evaluate_params : dict
-            For :func:`~skpneumo.evaluation.evaluate_predictions`: ``groups``, ``pos_label``,
-            ``threshold`` and so on.
+            Parameters of :func:`~skpneumo.evaluation.evaluate_predictions`, such as ``groups``,
+            ``pos_label`` and ``threshold``.
 
         Returns
         -------
         display : ModelComparisonDisplay
         """
-        how, params = _divided(evaluate_params)
+        how, params = _split_params(evaluate_params)
         if how.get("pos_label") is None:
             how["pos_label"] = common_positive_label(list(estimators.values()))
         predictions = {
@@ -133,27 +132,27 @@ class ModelComparisonDisplay:
         ax: "Axes | None" = None,
         **evaluate_params: Any,
     ) -> Self:
-        """Evaluate scores of the same images and draw them.
+        """Evaluate scores on the same images, and plot the metrics.
 
         Parameters
         ----------
         y : array-like of shape (n_images,)
             True labels.
         y_scores : mapping of str to array-like of shape (n_images,)
-            Scores of the positive class by each model, by its name.
+            Each model's scores of the positive class, by the model's name.
         metrics : str or sequence of str, default="f1"
-            What to draw.
+            Metrics to plot.
         ax : Axes, default=None
             Axes to draw on; those of a new figure by default.
         **evaluate_params : dict
-            For :func:`~skpneumo.evaluation.evaluate_predictions`: ``groups``, ``threshold`` and
-            so on.
+            Parameters of :func:`~skpneumo.evaluation.evaluate_predictions`, such as ``groups`` and
+            ``threshold``.
 
         Returns
         -------
         display : ModelComparisonDisplay
         """
-        how, params = _divided(evaluate_params)
+        how, params = _split_params(evaluate_params)
         predictions = {name: Predictions.of(y, score, **how) for name, score in y_scores.items()}
         return cls._of(predictions, metrics, params).plot(ax=ax)
 
@@ -164,7 +163,7 @@ class ModelComparisonDisplay:
         metrics: str | list[str] | tuple[str, ...],
         evaluate_params: dict[str, Any],
     ) -> Self:
-        """Evaluate predictions of the same images, and compare all with the first."""
+        """Evaluate predictions on the same images, and compare all with the first."""
         frames = {
             name: evaluate_predictions(
                 each.positive,
@@ -211,7 +210,7 @@ class ModelComparisonDisplay:
         if not names or not metrics:
             raise ValueError(
                 f"There are {len(names)} models and {len(metrics)} metrics, so there is nothing "
-                "to draw. Pass at least one of each."
+                "to plot. Pass at least one of each."
             )
         ax = axes_for(ax, figsize=(8.6, 1.3 + (0.3 + 0.36 * len(metrics)) * len(names)))
         places = np.arange(len(names))
@@ -251,7 +250,7 @@ class ModelComparisonDisplay:
         return self
 
     def _difference(self, name: str, metric: str, first: str) -> str:
-        """What is written of the difference from the first model, if there is one."""
+        """Write the difference from the first model, if there is one."""
         row = (self.differences or {}).get(name, {}).get(metric)
         if row is None or self.subgroup != "all" or np.isnan(row.difference):
             return ""
@@ -263,15 +262,15 @@ class ModelComparisonDisplay:
         rows = frame[(frame["metric"] == metric) & (frame["subgroup"] == self.subgroup)]
         if len(rows) != 1:
             raise ValueError(
-                f"The evaluation of {name!r} has no row of metric {metric!r} and subgroup "
-                f"{self.subgroup!r}; its metrics are {sorted(frame['metric'].unique())}, its "
-                f"subgroups {sorted(frame['subgroup'].unique())}."
+                f"The evaluation of {name!r} has no row for metric {metric!r} and subgroup "
+                f"{self.subgroup!r}. Choose a metric from {sorted(frame['metric'].unique())} and "
+                f"a subgroup from {sorted(frame['subgroup'].unique())}."
             )
         return next(rows.itertuples())
 
 
-def _divided(evaluate_params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What is for making predictions, and what is for evaluating them."""
+def _split_params(evaluate_params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Separate the parameters for making predictions from those for evaluating them."""
     of_predictions = {"groups", "filenames", "pos_label", "threshold"}
     return (
         {name: each for name, each in evaluate_params.items() if name in of_predictions},

@@ -1,4 +1,4 @@
-"""The grey levels of a collection, class by class."""
+"""Plot the grey levels of each class of a collection."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
@@ -29,9 +29,9 @@ _SIDE = 128
 
 
 class PixelIntensityDisplay:
-    """Mean histogram of grey levels of each class, with the range of most images.
+    """Mean histogram of the grey levels of each class, with the range of most images.
 
-    Classes that differ in exposure can be told apart without looking at a lung. Make one with
+    Classes that differ in exposure can be recognised without looking at the lungs. Create it with
     :meth:`from_images`.
 
     Parameters
@@ -39,14 +39,14 @@ class PixelIntensityDisplay:
     edges : ndarray of shape (n_bins + 1,)
         Edges of the bins of grey levels.
     histograms : mapping of str to ndarray of shape (n_images, n_bins)
-        Share of the pixels of each image in each bin, for each class.
+        Share of the pixels in each bin, for each image of each class.
 
     Attributes
     ----------
     lines_ : list of Line2D
         Mean of each class.
     bands_ : list of PolyCollection
-        From the 10th to the 90th percentile of the images of each class.
+        Range from the 10th to the 90th percentile of the images of each class.
     ax_ : Axes
         The axes.
     figure_ : Figure
@@ -57,9 +57,9 @@ class PixelIntensityDisplay:
     >>> import numpy as np
     >>> from skpneumo.evaluation import PixelIntensityDisplay
     >>> X = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 1), dtype=np.uint8)
-    >>> display = PixelIntensityDisplay.from_images(X, ["NORMAL", "NORMAL", "SICK", "SICK"])
+    >>> display = PixelIntensityDisplay.from_images(X, ["NORMAL", "NORMAL", "TB", "TB"])
     >>> sorted(display.histograms)
-    ['NORMAL', 'SICK']
+    ['NORMAL', 'TB']
     """
 
     def __init__(
@@ -78,18 +78,18 @@ class PixelIntensityDisplay:
         n_jobs: int | None = None,
         ax: "Axes | None" = None,
     ) -> Self:
-        """Count grey levels and draw them.
+        """Compute and plot the histograms.
 
         Parameters
         ----------
         X : array-like of length n_images
             Paths, or uint8 images of shape (n_images, height, width, channels).
         y : array-like of shape (n_images,), default=None
-            Class (or any other name) of each image; one line for each.
+            Class (or any other name) of each image; each has one line.
         n_bins : int, default=64
-            Bins between black and white.
+            Number of bins between black and white.
         n_jobs : int, default=None
-            Threads that read files.
+            Number of threads that read files.
         ax : Axes, default=None
             Axes to draw on; those of a new figure by default.
 
@@ -104,7 +104,7 @@ class PixelIntensityDisplay:
         """
         paths = None if getattr(X, "ndim", 1) == 4 else filenames_of(X)
         if paths is not None:
-            # Stretched, because the bars of padding are black pixels that nobody took.
+            # Stretched, because padding would add black pixels that are not in the image.
             X = ImageLoader(size=_SIDE, n_jobs=n_jobs).transform(paths)
         images = np.asarray(X)
         if images.ndim != 4 or images.dtype != np.uint8:

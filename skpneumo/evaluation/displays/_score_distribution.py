@@ -1,17 +1,16 @@
-"""Distribution of the scores of the two classes."""
+"""Plot the distribution of the scores of two classes."""
 
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skpneumo._formatting import counted
+from skpneumo._formatting import class_name, counted
 from skpneumo._plotting import (
     GREY,
     NEGATIVE,
     POSITIVE,
     axes_for,
-    class_name,
     figure_of,
     plain,
     tidy,
@@ -26,10 +25,10 @@ __all__ = ["ScoreDistributionDisplay"]
 
 
 class ScoreDistributionDisplay:
-    """Histograms of the scores, positives upwards and negatives downwards.
+    """Histograms of the scores, of positives upwards and of negatives downwards.
 
-    What of the upper one lies left of the threshold is missed; what of the lower one lies right
-    of it is a false alarm. Make one with :meth:`from_estimator` or :meth:`from_predictions`.
+    Positives left of the threshold are misses; negatives right of it are false alarms. Create it
+    with :meth:`from_estimator` or :meth:`from_predictions`.
 
     Parameters
     ----------
@@ -38,12 +37,12 @@ class ScoreDistributionDisplay:
     names : tuple of two str, default=("negative", "positive")
         Names of the two classes.
     threshold : float, default=None
-        Scores of at least this are called positive.
+        Scores from this value on count as positive.
 
     Attributes
     ----------
     bars_ : tuple of two BarContainer
-        Of the positives and of the negatives.
+        Bars of the positives and of the negatives.
     ax_ : Axes
         The axes.
     figure_ : Figure
@@ -82,21 +81,21 @@ class ScoreDistributionDisplay:
         names: tuple[str, str] | None = None,
         ax: "Axes | None" = None,
     ) -> Self:
-        """Predict and draw the scores.
+        """Predict, and plot the scores.
 
         Parameters
         ----------
         estimator : fitted classifier
             With ``predict_proba`` or ``decision_function``.
         X : array-like of length n_images
-            What the estimator takes.
+            Input of the estimator.
         y : array-like of shape (n_images,)
             True labels.
         threshold : float, default=None
-            A threshold to mark; by default the one at which the estimator decides.
+            A threshold to mark; by default that of the estimator.
         pos_label : label, default=None
-            The positive class; by default the one that the estimator's threshold is about, else
-            the second of two.
+            The positive class; by default the one that the estimator's threshold applies to, or
+            else the second of two classes.
         names : tuple of two str, default=None
             Names of the negative and the positive class; their labels by default.
         ax : Axes, default=None
@@ -107,7 +106,7 @@ class ScoreDistributionDisplay:
         display : ScoreDistributionDisplay
         """
         labels = check_labels(y)
-        # Patients do not matter here.
+        # Patients are not shown.
         predictions, in_use = predictions_and_threshold(
             estimator, X, labels, groups=np.arange(len(labels)), pos_label=pos_label
         )
@@ -125,7 +124,7 @@ class ScoreDistributionDisplay:
         names: tuple[str, str] | None = None,
         ax: "Axes | None" = None,
     ) -> Self:
-        """Draw given scores.
+        """Plot given scores.
 
         Parameters
         ----------
@@ -136,7 +135,8 @@ class ScoreDistributionDisplay:
         threshold : float, default=None
             A threshold to mark.
         pos_label : label, default=None
-            The positive class; 1 of 0/1 and -1/1, else the greater of two labels.
+            The positive class; by default 1 if the labels are 0/1 or -1/1, or else the greater
+            label.
         names : tuple of two str, default=None
             Names of the negative and the positive class; their labels by default.
         ax : Axes, default=None
@@ -150,7 +150,7 @@ class ScoreDistributionDisplay:
         predictions = Predictions.of(
             labels,
             y_score,
-            groups=np.arange(len(labels)),  # not shown here
+            groups=np.arange(len(labels)),  # patients are not shown
             pos_label=pos_label,
             threshold=np.inf,
         )
@@ -165,7 +165,7 @@ class ScoreDistributionDisplay:
         names: tuple[str, str] | None,
     ) -> Self:
         score, positive = predictions.score, predictions.positive
-        assert score is not None  # As a threshold was given.
+        assert score is not None  # a threshold was given
         if names is None:
             others = np.unique(labels[~positive]).tolist()
             names = class_name(*others), class_name(predictions.pos_label)
@@ -179,7 +179,7 @@ class ScoreDistributionDisplay:
         ax : Axes, default=None
             Axes to draw on; those of a new figure by default.
         n_bins : int, default=40
-            Bins over the range of the scores, or over [0, 1] for probabilities.
+            Number of bins over the range of the scores, or over [0, 1] for probabilities.
 
         Returns
         -------
@@ -224,7 +224,7 @@ class ScoreDistributionDisplay:
         )
         ax.yaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
         tidy(ax)
-        # Above the axes: within, the threshold may be anywhere, and would run through the text.
+        # Above the axes, because the line of the threshold may be anywhere within.
         ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1))
         self.ax_, self.figure_ = ax, figure_of(ax)
         return self

@@ -1,4 +1,4 @@
-"""scikit-learn's own displays of a classifier, together on one figure."""
+"""Plot scikit-learn's displays of a classifier on one figure."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -61,45 +61,45 @@ def plot_evaluation(
     random_state: int | np.random.RandomState | None = 0,
     ax: "Axes | None" = None,
 ) -> "Figure":
-    """Draw confusion matrices, ROC, precision-recall, DET and calibration curves.
+    """Plot confusion matrices, ROC, precision-recall, DET and calibration curves.
 
-    A curve that cannot be drawn is left out, and the title says why: that of the error tradeoff
-    where some threshold makes no error, that of the calibration where there are no probabilities.
+    A curve that is undefined is left out, and the title says why: the DET curve if some threshold
+    makes no error, and the calibration curve if there are no probabilities.
 
     Parameters
     ----------
     y : array-like of shape (n_images,)
         True labels, of both classes.
     y_score : array-like of shape (n_images,)
-        Scores of the positive class. Without probabilities there is no calibration curve.
+        Scores of the positive class. The calibration curve needs probabilities.
     y_pred : array-like of shape (n_images,), default=None
-        Predicted labels; by ``threshold`` if None.
+        Predicted labels; by default ``threshold`` is applied to the scores.
     groups : array-like of shape (n_images,), default=None
         The patient of each image, for the intervals; read from ``filenames`` by default.
     filenames : array-like of paths, shape (n_images,), default=None
         The file of each image.
     pos_label : label, default=None
-        The positive class; 1 of 0/1 and -1/1, else the greater of two labels.
+        The positive class; by default 1 if the labels are 0/1 or -1/1, or else the greater label.
     threshold : float, default=None
-        Scores of at least this are called positive; 0.5 for probabilities.
+        Scores from this value on count as positive; by default 0.5 for probabilities.
     display_labels : tuple of two str, default=None
         Names of the negative and the positive class; their labels by default.
     n_bins : int, default=10
-        Bins of the calibration curve.
+        Number of bins of the calibration curve.
     confidence_level, n_resamples, random_state
-        Of the intervals, as in :func:`~skpneumo.evaluation.evaluate`.
+        Settings of the intervals, as in :func:`~skpneumo.evaluation.evaluate`.
     ax : Axes, default=None
-        Axes whose place to fill; those of a new figure by default.
+        Axes to divide into panels; those of a new figure by default.
 
     Returns
     -------
     figure : Figure
-        With up to six panels.
+        Has up to six panels.
 
     Raises
     ------
     ValueError
-        If there are not both classes.
+        If all images are of one class.
 
     See Also
     --------
@@ -124,7 +124,10 @@ def plot_evaluation(
     )
     negatives = np.unique(labels[~predictions.positive])
     if not predictions.positive.any() or not len(negatives):
-        raise ValueError(f"Curves need images of both classes; y has only the label {labels[0]}.")
+        raise ValueError(
+            "Curves need images of both classes, but all labels in y are "
+            f"{labels.tolist()[0]!r}. Evaluate images of both classes."
+        )
     positive = predictions.pos_label if display_labels is None else display_labels[1]
     if display_labels is None:
         display_labels = str(negatives[0]), str(predictions.pos_label)
@@ -132,13 +135,13 @@ def plot_evaluation(
     wanted = ["recall", "specificity", "roc_auc", "average_precision", "ece"]
     found = {each.metric: each for each in estimate_metrics(predictions, wanted, settings)}
 
-    # What cannot be drawn is said in a line instead of an empty panel.
+    # The title names missing curves instead of an empty panel.
     separated, calibrated = are_separated(predictions), predictions.has_probabilities
     left_out = []
     if separated:
-        left_out.append("no error tradeoff, as some threshold makes no error at all")
+        left_out.append("no DET curve, as some threshold makes no error")
     if not calibrated:
-        left_out.append("no calibration, which needs probabilities")
+        left_out.append("no calibration curve, which needs probabilities")
     n_panels = 6 - len(left_out)
     n_columns = (n_panels + 1) // 2
     ax = axes_for(ax, figsize=(0.5 + 4 * n_columns, 8.4))
@@ -158,7 +161,7 @@ def plot_evaluation(
 
 
 def are_separated(predictions: Predictions) -> bool:
-    """Whether some threshold makes no error, so that rates of errors make no curve."""
+    """Tell whether some threshold makes no error, so that error rates have no curve."""
     score, positive = predictions.score, predictions.positive
     return score is not None and bool(score[positive].min() > score[~positive].max())
 
@@ -205,8 +208,8 @@ def draw_curves(
 ) -> None:
     recall_name = recall_of(predictions.pos_label if pos_label is None else pos_label)
     positive, score = predictions.positive, predictions.score
-    assert score is not None  # As there are curves to draw.
-    # Without their own AUC in the legend, which would lack its interval.
+    assert score is not None  # curves need scores
+    # The AUC is written by us, because scikit-learn's has no interval.
     false_alarms, recall, _ = roc_curve(positive, score)
     RocCurveDisplay(fpr=false_alarms, tpr=recall, name=f"AUC {_figure(found['roc_auc'])}").plot(
         curve_kwargs=_CURVE, plot_chance_level=True, chance_level_kw=_CHANCE, ax=roc
@@ -235,7 +238,7 @@ def draw_curves(
         name = based_on(len(predictions), predictions.n_patients)
         DetCurveDisplay.from_predictions(positive, score, name=name, ax=det, **_CURVE)
         det.set(title="detection error tradeoff", xlabel="false alarms", ylabel="misses")
-        # Fewer than scikit-learn's, which touch each other on a small panel.
+        # Fewer ticks than scikit-learn's, which overlap on a small panel.
         det.set_xticks(norm.ppf(_DET_TICKS), [f"{tick:.0%}" for tick in _DET_TICKS])
         det.set_yticks(norm.ppf(_DET_TICKS), [f"{tick:.0%}" for tick in _DET_TICKS])
         legend_below(det)
@@ -257,7 +260,7 @@ def draw_calibration(
 
 
 def _figure(estimate: Estimate) -> str:
-    """The estimate, and what it rests on in a line below."""
+    """Write the estimate with its interval, and the sample size in a second line."""
     text = with_interval(
         estimate.value, estimate.low, estimate.high, estimate.n, estimate.n_patients
     )
@@ -265,5 +268,5 @@ def _figure(estimate: Estimate) -> str:
 
 
 def _in_lines(figure: str) -> str:
-    """The same as narrow as a cell."""
+    """Break a metric into lines that fit a cell."""
     return figure.replace(" [", "\n[").replace(" (", "\n(").replace("s, ", "s,\n")

@@ -1,4 +1,4 @@
-"""Metrics against the threshold."""
+"""Plot metrics against the threshold."""
 
 from typing import TYPE_CHECKING, Any, Self
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["ThresholdDisplay"]
 
 _N_THRESHOLDS = 500
-# What is called positive is varied here, so nothing needs to be predicted but scores.
+# The threshold is varied here, so only scores are needed.
 _NO_THRESHOLD = np.inf
 _LOOKS = {
     "recall": (VERMILLION, "-"),
@@ -36,28 +36,28 @@ _LOOKS = {
 _UNDEFINED = {
     "recall": "no image is positive",
     "specificity": "no image is negative",
-    "precision": "no image is called positive",
+    "precision": "no image is predicted positive",
 }
 
 
 class ThresholdDisplay:
-    """Recall, specificity and precision against the threshold, with the one in use.
+    """Plot of recall, specificity and precision against the threshold.
 
-    Make one with :meth:`from_estimator` or :meth:`from_predictions`.
+    Create it with :meth:`from_estimator` or :meth:`from_predictions`.
 
     Parameters
     ----------
     thresholds : ndarray of shape (n_thresholds,)
-        Scores of at least this are called positive.
+        Scores from a threshold on count as positive.
     curves : dict of str to ndarray of shape (5, n_thresholds)
         Value, lower and upper limit, images and patients of "recall", "specificity" and
-        "precision". NaN where nothing is called positive.
+        "precision". NaN if no image is predicted positive.
     threshold : float, default=None
-        The chosen one.
+        The chosen threshold, which is marked.
     confidence_level : float, default=0.95
-        Of the limits, at each threshold by itself.
+        Confidence level of the limits at each threshold.
     pos_label : label, default=None
-        The positive class, whose recall it is.
+        The positive class.
 
     Attributes
     ----------
@@ -74,9 +74,9 @@ class ThresholdDisplay:
 
     Notes
     -----
-    The band is the interval :func:`~skpneumo.evaluation.evaluate` would print at that threshold:
-    Wilson's, on the effective number of images. A bootstrap band would shrink to nothing where
-    recall is 1, just where thresholds are chosen.
+    The band is the interval of :func:`~skpneumo.evaluation.evaluate` at each threshold: Wilson's,
+    for the effective number of images. A bootstrap band would shrink to nothing at a recall of 1,
+    where thresholds are chosen.
 
     Examples
     --------
@@ -114,25 +114,25 @@ class ThresholdDisplay:
         confidence_level: float = 0.95,
         ax: "Axes | None" = None,
     ) -> Self:
-        """Predict and draw the curves.
+        """Predict, and plot the curves.
 
         Parameters
         ----------
         estimator : fitted classifier
             With ``predict_proba`` or ``decision_function``.
         X : array-like of length n_images
-            What the estimator takes.
+            Input of the estimator.
         y : array-like of shape (n_images,)
             True labels.
         threshold : float, default=None
-            The chosen one; by default the one at which the estimator decides.
+            The chosen threshold; by default that of the estimator.
         groups : array-like of shape (n_images,), default=None
             The patient of each image; read from the file names by default.
         pos_label : label, default=None
-            The positive class; by default the one that the estimator's threshold is about, else
-            the second of two.
+            The positive class; by default the one that the estimator's threshold applies to, or
+            else the second of two classes.
         confidence_level : float, default=0.95
-            Of the bands.
+            Confidence level of the bands.
         ax : Axes, default=None
             Axes to draw on; those of a new figure by default.
 
@@ -159,7 +159,7 @@ class ThresholdDisplay:
         confidence_level: float = 0.95,
         ax: "Axes | None" = None,
     ) -> Self:
-        """Draw the curves of given scores.
+        """Plot the curves of given scores.
 
         Parameters
         ----------
@@ -168,15 +168,16 @@ class ThresholdDisplay:
         y_score : array-like of shape (n_images,)
             Scores of the positive class.
         threshold : float, default=None
-            The chosen one.
+            The chosen threshold, which is marked.
         groups : array-like of shape (n_images,), default=None
             The patient of each image; read from ``filenames`` by default.
         filenames : array-like of paths, shape (n_images,), default=None
             The file of each image.
         pos_label : label, default=None
-            The positive class; 1 of 0/1 and -1/1, else the greater of two labels.
+            The positive class; by default 1 if the labels are 0/1 or -1/1, or else the greater
+            label.
         confidence_level : float, default=0.95
-            Of the bands.
+            Confidence level of the bands.
         ax : Axes, default=None
             Axes to draw on; those of a new figure by default.
 
@@ -199,10 +200,10 @@ class ThresholdDisplay:
         cls, predictions: Predictions, threshold: float | None, confidence_level: float
     ) -> Self:
         score, positive = predictions.score, predictions.positive
-        assert score is not None  # As a threshold was given.
+        assert score is not None  # a threshold was given
         levels = np.unique(score)
         if len(levels) > _N_THRESHOLDS:
-            # As dense where the scores are, as even over their range: steps are seen in both.
+            # Half of them at quantiles of the scores, half evenly spaced over their range.
             half = _N_THRESHOLDS // 2
             levels = np.union1d(
                 np.quantile(score, np.linspace(0, 1, half), method="nearest"),
@@ -274,7 +275,7 @@ class ThresholdDisplay:
             (self.lines_[name],) = ax.plot(
                 self.thresholds,
                 value,
-                drawstyle="steps-pre",  # Nothing changes between one score and the next.
+                drawstyle="steps-pre",  # constant between scores
                 color=color,
                 linestyle=style,
                 label=label,
@@ -289,7 +290,7 @@ class ThresholdDisplay:
             ylim=(-0.02, 1.02),
         )
         tidy(ax)
-        # Above the axes: within, the band of one curve or another would lie behind the figures.
+        # Above the axes, because within it would cover a curve.
         ax.legend(
             frameon=False,
             loc="lower left",

@@ -1,4 +1,4 @@
-"""Training curves by epoch."""
+"""Plot the course of a training."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
@@ -30,11 +30,11 @@ __all__ = ["TrainingCurvesDisplay"]
 
 
 class TrainingCurvesDisplay:
-    """Loss, validation metrics and false negatives of each epoch.
+    """Plot of loss, validation metrics and false negatives by epoch.
 
-    Make one with :meth:`from_estimator`. Panels without anything to show are left out. Where
-    recall and false negatives tell how many validation images are positive, recall has Wilson's
-    95 % interval. It takes each image for a patient of its own, as a history knows no patients.
+    Create it with :meth:`from_estimator`. Empty panels are left out. If the number of positive
+    validation images follows from recall and false negatives, recall has Wilson's 95 % interval.
+    As the history does not know the patients, this counts each image as one patient.
 
     Parameters
     ----------
@@ -45,9 +45,9 @@ class TrainingCurvesDisplay:
     Attributes
     ----------
     axes_ : ndarray of Axes, shape (n_panels,)
-        From left to right: loss; metrics between 0 and 1; false negatives.
+        Panels from left to right: loss; metrics between 0 and 1; false negatives.
     ax_ : Axes
-        The place that was divided among them.
+        The axes that were divided into panels.
     figure_ : Figure
         The figure.
 
@@ -72,16 +72,16 @@ class TrainingCurvesDisplay:
         metrics: Sequence[str] = ("recall", "specificity", "auc"),
         ax: "Axes | None" = None,
     ) -> Self:
-        """Draw the training of a fitted classifier.
+        """Plot the training of a fitted classifier.
 
         Parameters
         ----------
         estimator : fitted CNNClassifier, or a pipeline or search that ends in one
-            Anything with ``history_``.
+            Any estimator with ``history_``.
         metrics : sequence of str, default=("recall", "specificity", "auc")
-            Metrics of the middle panel, where the history has them.
+            Metrics of the middle panel, if the history has them.
         ax : Axes, default=None
-            Axes whose place to fill; those of a new figure by default.
+            Axes to divide into panels; those of a new figure by default.
 
         Returns
         -------
@@ -105,9 +105,9 @@ class TrainingCurvesDisplay:
         Parameters
         ----------
         metrics : sequence of str, default=("recall", "specificity", "auc")
-            Metrics of the middle panel, where the history has them.
+            Metrics of the middle panel, if the history has them.
         ax : Axes, default=None
-            Axes whose place to fill; those of a new figure by default.
+            Axes to divide into panels; those of a new figure by default.
 
         Returns
         -------
@@ -126,7 +126,7 @@ class TrainingCurvesDisplay:
             draw(panel)
             panel.set_xlabel("epoch")
             if max(map(len, history.values())) == 1:
-                # A line through one point is not seen.
+                # A line through one point is invisible.
                 for line in panel.get_lines():
                     line.set_marker("o")
                 panel.set_xlim(0.5, 1.5)
@@ -196,13 +196,13 @@ class TrainingCurvesDisplay:
         legend_below(panel)
 
     def _n_positive(self) -> int:
-        """Positive validation images, as false negatives and recall tell; 0 if they do not."""
+        """Compute the number of positive validation images from the history; 0 if unknown."""
         if not {"val_recall", "val_false_negatives"} <= self.history.keys():
             return 0
         missed, recall = self.history["val_false_negatives"], self.history["val_recall"]
         told = (missed > 0) & (recall < 1)
         n = missed[told] / (1 - recall[told])
-        # With three or more classes recall is a mean over classes, and tells no number.
+        # With three or more classes recall is a mean over classes, from which no number follows.
         if not len(n) or np.ptp(n) > 1e-3 or abs(n[0] - round(n[0])) > 1e-3:
             return 0
         return round(n[0])
@@ -213,18 +213,17 @@ class TrainingCurvesDisplay:
 
 
 def _history_of(estimator: Any) -> Mapping[str, ArrayLike]:
-    """The history of an estimator, or of the one classifier it predicts with."""
+    """Get the history of an estimator, or of its innermost classifier."""
     for each in (estimator, unwrap(estimator)):
         if hasattr(each, "history_"):
             return each.history_
     trained = [each for each in classifiers_of(estimator) if hasattr(each.classifier, "history_")]
     if trained:
         raise TypeError(
-            f"{type(estimator).__name__} predicts with {len(trained)} classifiers, each with a "
-            "history_ of its own training. Pass one of them: skpneumo.fitted.classifiers_of "
-            "lists them."
+            f"{type(estimator).__name__} has {len(trained)} classifiers, each with its own "
+            "history_. Pass one of them; skpneumo.fitted.classifiers_of lists them."
         )
     raise TypeError(
-        f"{type(estimator).__name__} has no history_ of its training, nor has what it "
-        "holds. Pass a fitted CNNClassifier, or a pipeline or search that ends in one."
+        f"Neither {type(estimator).__name__} nor its classifier has a history_. Pass a fitted "
+        "CNNClassifier, or a pipeline or search that ends in one."
     )

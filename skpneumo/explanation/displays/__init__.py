@@ -1,6 +1,6 @@
-"""Displays of explanations, in scikit-learn's form: computed when made, drawn by ``plot(ax=)``.
+"""Displays of explanations, in the manner of scikit-learn.
 
-matplotlib is imported by the drawing alone.
+matplotlib is imported only for plotting.
 """
 
 from skpneumo.explanation.displays._activation_maps import ActivationMapsDisplay

@@ -1,4 +1,4 @@
-"""What each layer of a network finds in one image."""
+"""Plot the feature maps of the layers of a network for one image."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
@@ -17,10 +17,10 @@ __all__ = ["ActivationMapsDisplay"]
 
 
 class ActivationMapsDisplay:
-    """The most active feature maps of some layers, a row a layer.
+    """Plot of the most active feature maps of some layers, one row per layer.
 
-    Maps of a layer share one scale, from black, its lowest value, to yellow, its highest. Make
-    one with :meth:`from_estimator`.
+    The maps of a layer share one scale, from black for the lowest value to yellow for the highest.
+    Create it with :meth:`from_estimator`.
 
     Parameters
     ----------
@@ -29,14 +29,14 @@ class ActivationMapsDisplay:
     maps : mapping of str to ndarray of shape (map_height, map_width, n_maps)
         The feature maps of each layer.
     n_maps : int, default=8
-        How many of each layer to draw: those of the greatest mean, the greatest first.
+        Number of maps of each layer to plot: those with the greatest means, in order.
 
     Attributes
     ----------
     axes_ : ndarray of Axes, shape (n_layers, 1 + n_maps)
-        Axes of the maps, behind the image in the first row.
+        Axes of the maps, with the image in the first column of the first row.
     ax_ : Axes
-        The place that was divided among them.
+        The axes that were divided into panels.
     figure_ : Figure
         The figure.
 
@@ -70,7 +70,7 @@ class ActivationMapsDisplay:
         n_maps: int = 8,
         ax: "Axes | None" = None,
     ) -> Self:
-        """Compute the feature maps of one image and draw them.
+        """Compute the feature maps of one image and plot them.
 
         Parameters
         ----------
@@ -81,9 +81,9 @@ class ActivationMapsDisplay:
         layers : str or sequence of str, default=None
             Names of layers, as for :func:`activation_maps`.
         n_maps : int, default=8
-            How many maps of each layer to draw.
+            Number of maps of each layer to plot.
         ax : Axes, default=None
-            Axes whose place to fill; those of a new figure by default.
+            Axes to divide into panels; those of a new figure by default.
 
         Returns
         -------
@@ -108,7 +108,7 @@ class ActivationMapsDisplay:
         Parameters
         ----------
         ax : Axes, default=None
-            Axes whose place to fill; those of a new figure by default.
+            Axes to divide into panels; those of a new figure by default.
 
         Returns
         -------
@@ -132,7 +132,7 @@ class ActivationMapsDisplay:
             panel.imshow(
                 maps[..., channel], cmap="inferno", vmin=maps.min(), vmax=max(maps.max(), 1e-9)
             )
-            # The empty lines keep the place of the layer's name.
+            # The empty lines leave room for the name of the layer.
             panel.set_title(f"\n\nmap {channel}", fontsize=6.5, color=GREY, pad=2)
         name = panels[1].text(
             0,
@@ -141,4 +141,4 @@ class ActivationMapsDisplay:
             transform=panels[1].transAxes,
             fontsize=8,
         )
-        name.set_in_layout(False)  # it is wider than its panel, which would be widened
+        name.set_in_layout(False)  # the layout would widen the panel

@@ -1,4 +1,4 @@
-"""Captions of explained images: probability, threshold, truth."""
+"""Write captions of explained images: probability, threshold, truth."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length
 
-from skpneumo._plotting import class_name
+from skpneumo._formatting import class_name, require_one_name_each
 from skpneumo._typing import ArrayLike
 from skpneumo.explanation._model import (
     decision_threshold,
@@ -16,20 +16,20 @@ from skpneumo.explanation._model import (
 )
 from skpneumo.fitted import positive_label, without_gate
 
-__all__ = ["Subject", "subject_of", "subject_said"]
+__all__ = ["Subject", "subject_from_predictions", "subject_of"]
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What a classifier says of some images about one class.
+    """Predictions of one class for some images.
 
     Attributes
     ----------
     name : str
-        The class, as people write it.
+        Name of the class.
     probability : ndarray of shape (n_images,)
     threshold : float or None
-        Probability from which on the class is called, where there is one.
+        Probability from which on the class is predicted, if there is one.
     truth : list of str or None
         The true class of each image.
     """
@@ -40,8 +40,8 @@ class Subject:
     truth: list[str] | None
 
     def lines(self, row: int, name: str) -> list[str]:
-        """The caption of an image."""
-        # Short: long lines lose their middle.
+        """Write the caption of an image."""
+        # Short, because the middle of long lines is left out.
         said = f"p = {self.probability[row]:.3f}"
         if self.threshold is not None:
             said += f", threshold {self.threshold:.3g}"
@@ -51,13 +51,13 @@ class Subject:
 def subject_of(
     estimator: Any, X: Any, y: ArrayLike | None, target: Any, target_names: Any
 ) -> tuple[Subject, Any]:
-    """Predict; also return the class that the maps are about.
+    """Predict, and return the class to explain as well.
 
     Raises
     ------
     ValueError
-        If there are no probabilities, the classes are more than two and none is named, or it
-        is unknown, or there are not as many names as classes, or labels as images.
+        If there are no probabilities, the target is unknown or missing with more than two classes,
+        or the number of names or labels is wrong.
     """
     require_probabilities(estimator)
     require_target(estimator, target)
@@ -66,28 +66,26 @@ def subject_of(
         check_consistent_length(X, y)
     column = np.asarray(estimator.classes_).tolist().index(target)
     probability = np.asarray(without_gate(estimator).predict_proba(X))[:, column]
-    return subject_said(estimator, probability, y, target, target_names), target
+    return subject_from_predictions(estimator, probability, y, target, target_names), target
 
 
-def subject_said(
+def subject_from_predictions(
     estimator: Any,
     probability: NDArray[np.float64],
     y: ArrayLike | None,
     target: Any,
     target_names: Any,
 ) -> Subject:
-    """Put together what has been predicted of a class.
+    """Collect the predictions of a class.
 
     Raises
     ------
     ValueError
-        If there are not as many names as classes.
+        If the number of names is not that of the classes.
     """
     classes = np.asarray(estimator.classes_).tolist()
-    if target_names is not None and len(target_names) != len(classes):
-        raise ValueError(
-            f"Got {len(target_names)} target_names for the {len(classes)} classes {classes}."
-        )
+    if target_names is not None:
+        require_one_name_each(target_names, classes)
     names = [class_name(label) for label in classes] if target_names is None else target_names
     named = dict(zip(classes, names, strict=True))
     truth = None

@@ -1,4 +1,4 @@
-"""Deletion and insertion curves of one method or several."""
+"""Plot deletion and insertion curves of one or several methods."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
@@ -24,9 +24,9 @@ __all__ = ["DeletionInsertionDisplay"]
 
 
 class DeletionInsertionDisplay:
-    """Mean probability as a map's pixels are hidden, or shown, the most important first.
+    """Plot of the mean probability as the most important pixels of a map are hidden or shown.
 
-    Make one with :meth:`from_estimator`.
+    Create it with :meth:`from_estimator`.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class DeletionInsertionDisplay:
     lines_ : dict of str to list of Line2D
         The two lines of each method.
     ax_ : Axes
-        The place that was divided among them.
+        The axes that were divided into panels.
     figure_ : Figure
         The figure.
 
@@ -72,22 +72,22 @@ class DeletionInsertionDisplay:
         fill: ArrayLike = 0.0,
         ax: "Axes | None" = None,
     ) -> Self:
-        """Compute the curves and draw them.
+        """Compute and plot the curves.
 
         Parameters
         ----------
         estimator : fitted classifier with ``predict_proba``
-            The one that the maps are about.
+            The classifier that the maps explain.
         X : array-like of length n_images
             Paths or images.
         maps : mapping of str to ndarray of shape (n_images, height, width)
             Heat maps by the name of the method.
         target : label, default=None
-            The class whose probability is followed; the second of two by default.
+            The class whose probability is computed; by default the second of two.
         fill : float or array of shape (height, width, channels), default=0.0
-            What is seen of hidden pixels, as for :func:`deletion_insertion`.
+            Replacement for hidden pixels, as in :func:`deletion_insertion`.
         ax : Axes, default=None
-            Axes whose place to fill; those of a new figure by default.
+            Axes to divide into panels; those of a new figure by default.
 
         Returns
         -------
@@ -105,7 +105,7 @@ class DeletionInsertionDisplay:
         Parameters
         ----------
         ax : Axes, default=None
-            Axes whose place to fill; those of a new figure by default.
+            Axes to divide into panels; those of a new figure by default.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Gallery of heat maps of true and false positives and negatives."""
+"""Plot heat maps of true and false positives and negatives."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -19,7 +19,7 @@ from skpneumo._typing import ArrayLike
 from skpneumo.explanation._methods import maps_by
 from skpneumo.explanation._model import require_probabilities, require_target
 from skpneumo.explanation._source_images import SourceImage, source_images
-from skpneumo.explanation.displays._captions import Subject, subject_said
+from skpneumo.explanation.displays._captions import Subject, subject_from_predictions
 from skpneumo.explanation.displays._overlay import common_limit, draw_colour_bar, draw_overlay
 from skpneumo.fitted import positive_label
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HeatMapGalleryDisplay"]
 
-# Whether truly of the class, and whether called so.
+# Truth and prediction of each outcome.
 _OUTCOMES = {
     "found": (True, True),
     "missed": (True, False),
@@ -38,10 +38,10 @@ _OUTCOMES = {
 
 
 class HeatMapGalleryDisplay:
-    """True and false positives and negatives with their heat maps, the most confident first.
+    """Gallery of true and false positives and negatives with heat maps, most confident first.
 
-    All maps share one scale: evidence for the class is vermillion, against it blue. Make one
-    with :meth:`from_estimator`.
+    All maps share one scale: evidence for the class is vermillion, evidence against it blue.
+    Create it with :meth:`from_estimator`.
 
     Parameters
     ----------
@@ -52,22 +52,22 @@ class HeatMapGalleryDisplay:
     captions : list of list of str
         Lines above each image.
     outcomes : list of {"found", "missed", "false alarms", "rightly cleared"}
-        Whose row each image is in.
+        Outcome of each image.
     counts : dict of str to int
-        How many images of each outcome there are in all.
+        Total number of images of each outcome.
     target_name : str
-        The class that the maps are about.
+        The class that the maps explain.
     method : str
         Name of the method.
 
     Attributes
     ----------
     axes_ : ndarray of Axes, shape (n_outcomes, n_columns)
-        Axes of the images, a row an outcome; the title names outcomes that do not occur.
+        Axes of the images, one row per outcome; the title names outcomes that do not occur.
     bar_ : Colorbar
         The scale.
     ax_ : Axes
-        The place that was divided among them.
+        The axes that were divided into panels.
     figure_ : Figure
         The figure.
 
@@ -115,26 +115,26 @@ class HeatMapGalleryDisplay:
         target_names: Sequence[str] | None = None,
         ax: "Axes | None" = None,
     ) -> Self:
-        """Predict, explain the most confident images of each outcome, and draw them.
+        """Predict, and explain and plot the most confident images of each outcome.
 
         Parameters
         ----------
         estimator : fitted classifier with ``predict_proba``
             A pipeline from paths or images.
         X : array-like of length n_images
-            Paths, which are drawn at their own resolution, or images.
+            Paths, whose files are plotted at their own resolution, or images.
         y : array-like of shape (n_images,)
             True labels.
         method : str, default="occlusion"
             Name of the method, as in :class:`HeatMapDisplay`.
         n_images : int, default=4
-            How many images of each outcome to draw at most.
+            Largest number of images of each outcome to plot.
         target : label, default=None
-            The class that counts as positive; the second of two by default.
+            The positive class; by default the second of two.
         target_names : sequence of str, default=None
             Names of the classes, in the order of ``classes_``.
         ax : Axes, default=None
-            Axes whose place to fill; those of a new figure by default.
+            Axes to divide into panels; those of a new figure by default.
 
         Returns
         -------
@@ -143,47 +143,49 @@ class HeatMapGalleryDisplay:
         Raises
         ------
         ValueError
-            If there is no such method or class, ``n_images`` is less than 1, or labels and
-            images do not fit.
+            If there is no such method or class, ``n_images`` is less than 1, or the numbers of
+            labels and images differ.
         """
         require_probabilities(estimator)
         require_target(estimator, target)
         if n_images < 1:
-            raise ValueError(f"n_images={n_images} would draw nothing; expected 1 or more.")
+            raise ValueError(f"n_images={n_images} would plot nothing. Pass 1 or more.")
         labels = np.asarray(y)
         predictions = predictions_of(
             estimator,
             X,
             labels,
-            groups=np.arange(len(labels)),  # Patients do not matter here.
+            groups=np.arange(len(labels)),  # patients are not shown
             pos_label=positive_label(estimator, target, name="target"),
         )
-        surest = surest_of(predictions, n_images)
-        chosen = _safe_indexing(X, surest.rows)
-        subject = subject_said(
+        confident = most_confident_of(predictions, n_images)
+        chosen = _safe_indexing(X, confident.rows)
+        subject = subject_from_predictions(
             estimator,
-            np.asarray(predictions.score)[surest.rows],
-            labels[surest.rows],
+            np.asarray(predictions.score)[confident.rows],
+            labels[confident.rows],
             predictions.pos_label,
             target_names,
         )
         maps = maps_by(method, estimator, chosen, predictions.pos_label)
-        return cls._of(estimator, X, surest, maps, subject, method).plot(ax=ax)
+        return cls._of(estimator, X, confident, maps, subject, method).plot(ax=ax)
 
     @classmethod
     def _of(
         cls,
         estimator: Any,
         X: Any,
-        surest: "Surest",
+        confident: "MostConfident",
         maps: NDArray[Any],
         subject: Subject,
         method: str,
     ) -> Self:
-        """Collect the most confident images, their maps and captions, without drawing."""
-        sources = source_images(estimator, _safe_indexing(X, surest.rows))
+        """Collect the most confident images, their maps and captions, without plotting."""
+        sources = source_images(estimator, _safe_indexing(X, confident.rows))
         captions = [subject.lines(row, source.name) for row, source in enumerate(sources)]
-        return cls(sources, maps, captions, surest.outcomes, surest.counts, subject.name, method)
+        return cls(
+            sources, maps, captions, confident.outcomes, confident.counts, subject.name, method
+        )
 
     def plot(self, *, ax: "Axes | None" = None) -> Self:
         """Draw the images.
@@ -191,7 +193,7 @@ class HeatMapGalleryDisplay:
         Parameters
         ----------
         ax : Axes, default=None
-            Axes whose place to fill; those of a new figure by default.
+            Axes to divide into panels; those of a new figure by default.
 
         Returns
         -------
@@ -199,7 +201,7 @@ class HeatMapGalleryDisplay:
         """
         n_columns = max(self.outcomes.count(outcome) for outcome in self.counts)
         limit = common_limit(self.maps)
-        # An empty row would say no more than a line does.
+        # The title replaces an empty row.
         occurring = {outcome: count for outcome, count in self.counts.items() if count}
         none = ", ".join(outcome for outcome in self.counts if outcome not in occurring)
         ax = axes_for(ax, figsize=(2.1 * n_columns + 1.4, 2.2 * len(occurring)))
@@ -230,17 +232,17 @@ class HeatMapGalleryDisplay:
         return self
 
 
-class Surest(NamedTuple):
-    """The images of each outcome that a classifier was surest of.
+class MostConfident(NamedTuple):
+    """The most confident predictions of each outcome.
 
     Attributes
     ----------
     rows : list of int
-        Which images these are.
+        Rows of the images.
     outcomes : list of str
-        The outcome of each.
+        Outcome of each image.
     counts : dict of str to int
-        How many images of each outcome there are in all.
+        Total number of images of each outcome.
     """
 
     rows: list[int]
@@ -248,14 +250,14 @@ class Surest(NamedTuple):
     counts: dict[str, int]
 
 
-def surest_of(predictions: Predictions, n_images: int) -> Surest:
-    """Choose that many images of each outcome at most, the surest first."""
+def most_confident_of(predictions: Predictions, n_images: int) -> MostConfident:
+    """Choose up to ``n_images`` images of each outcome, the most confident first."""
     score = np.asarray(predictions.score)
-    surest = Surest([], [], {})
+    confident = MostConfident([], [], {})
     for outcome, (truly, said) in _OUTCOMES.items():
         found = np.flatnonzero((predictions.positive == truly) & (predictions.predicted == said))
         order = np.argsort(score[found] * (-1 if said else 1), kind="stable")[:n_images]
-        surest.rows.extend(found[order].tolist())
-        surest.outcomes.extend([outcome] * len(order))
-        surest.counts[outcome] = len(found)
-    return surest
+        confident.rows.extend(found[order].tolist())
+        confident.outcomes.extend([outcome] * len(order))
+        confident.counts[outcome] = len(found)
+    return confident

@@ -1,4 +1,4 @@
-"""Heat maps over the images they explain, methods side by side."""
+"""Plot heat maps over the images they explain, with methods side by side."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
 
 __all__ = ["HeatMapDisplay", "by_patch"]
 
-# The side of a patch, as a share of the image's, over which a map of pixels is summed: that of the
-# patch which `occlusion_map` hides. Only sums over like areas can share a scale.
+# Side of the patches over which maps of single pixels are summed, as a share of the image's: that
+# of `occlusion_map`. Only sums over equal areas can share a scale.
 _PATCH = 0.2
 
 _BAR = 0.05  # height of a colour bar, in heights of an image
 
-# Inches: an image's width, the lines above it, and what belongs to the colour bar.
+# In inches: the width of an image, the height of its caption, and that of the colour bar's text.
 _WIDTH, _CAPTION, _SCALE = 2.6, 0.5, 0.45
 
 
 class HeatMapDisplay:
-    """Images, and beside each its heat maps, a column a method.
+    """Plot of images and their heat maps, one column per method.
 
-    Images are drawn at their own resolution and proportions, and maps where they belong on
-    them, also after bars were added or borders cropped. Evidence for the class is vermillion,
-    evidence against it blue; what is clear has none. All maps share one scale, in log odds where
-    the methods are given by name, so that weak evidence looks weak. Integrated gradients, which
-    are of single pixels, are summed over a patch of a fifth of the side for that, which is the
-    patch that occlusion hides. Make a display with :meth:`from_estimator`.
+    Images are plotted at their own resolution and proportions, and maps at their place on them,
+    even if images were padded or cropped. Evidence for the class is vermillion, evidence against
+    it blue; areas without evidence are clear. All maps share one scale, in log odds if the methods
+    are given by name, so that weak evidence looks weak. For this, integrated gradients, which are
+    values of single pixels, are summed over the patch that occlusion hides, a fifth of a side.
+    Create it with :meth:`from_estimator`.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class HeatMapDisplay:
     captions : list of list of str
         Lines above each image.
     target_name : str
-        The class that the maps are about.
+        The class that the maps explain.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class HeatMapDisplay:
     bar_ : Colorbar
         The scale.
     ax_ : Axes
-        The place that was divided among them.
+        The axes that were divided into panels.
     figure_ : Figure
         The figure.
 
@@ -98,25 +98,25 @@ class HeatMapDisplay:
         target_names: Sequence[str] | None = None,
         ax: "Axes | None" = None,
     ) -> Self:
-        """Explain some images and draw the maps.
+        """Explain some images and plot the maps.
 
         Parameters
         ----------
         estimator : fitted classifier with ``predict_proba``
             A pipeline from paths or images.
         X : array-like of length n_images
-            Paths, which are drawn at their own resolution, or images; few enough to look at.
+            A few paths, whose files are plotted at their own resolution, or images.
         y : array-like of shape (n_images,), default=None
             True labels.
         methods : str, sequence of str, or mapping, default=("hires_cam", "occlusion")
             Names of methods: "hires_cam", "grad_cam", "grad_cam++", "integrated_gradients",
             "occlusion", "lime". Or maps that have been computed already, by name.
         target : label, default=None
-            The class whose evidence is drawn; the second of two by default.
+            The class to plot the evidence for; by default the second of two.
         target_names : sequence of str, default=None
             Names of the classes, in the order of ``classes_``.
         ax : Axes, default=None
-            Axes whose place to fill; those of a new figure by default.
+            Axes to divide into panels; those of a new figure by default.
 
         Returns
         -------
@@ -125,8 +125,8 @@ class HeatMapDisplay:
         Raises
         ------
         ValueError
-            If there is no such method or class, a method cannot explain the classifier, or
-            maps or labels are not as many as the images.
+            If there is no such method or class, a method cannot explain the classifier, or the
+            number of maps or labels is not that of the images.
         """
         subject, target = subject_of(estimator, X, y, target, target_names)
         if isinstance(methods, Mapping):
@@ -134,8 +134,9 @@ class HeatMapDisplay:
             for name, given in maps.items():
                 if given.ndim != 3 or len(given) != len(subject.probability):
                     raise ValueError(
-                        f"The maps {name!r} have the shape {given.shape}; expected "
-                        f"({len(subject.probability)}, height, width), one for each image."
+                        f"The maps {name!r} have shape {given.shape}. Pass an array of shape "
+                        f"({len(subject.probability)}, height, width), with one map for each "
+                        "image."
                     )
         else:
             names = [methods] if isinstance(methods, str) else methods
@@ -146,7 +147,7 @@ class HeatMapDisplay:
 
     @property
     def figure_size(self) -> tuple[float, float]:
-        """Width and height in inches of a figure that the images fill."""
+        """Width and height in inches of a figure that fits the images."""
         tallest = max(
             height / width for height, width, _ in (source.pixels.shape for source in self.sources)
         )
@@ -159,7 +160,7 @@ class HeatMapDisplay:
         Parameters
         ----------
         ax : Axes, default=None
-            Axes whose place to fill; those of a new figure by default.
+            Axes to divide into panels; those of a new figure by default.
 
         Returns
         -------
@@ -187,7 +188,7 @@ class HeatMapDisplay:
 
 
 def by_patch(method: str, maps: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The evidence of the patch around each pixel, where a method maps that of the pixel alone."""
+    """Sum the evidence over the patch around each pixel, if a method maps single pixels."""
     if method != "integrated_gradients":
         return maps
     from scipy.ndimage import uniform_filter

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 __all__ = ["common_limit", "draw_colour_bar", "draw_overlay"]
 
-_LEAST_CLEAR = 0.75  # opacity of the strongest evidence
+_HIGHEST_OPACITY = 0.75  # opacity of the strongest evidence
 _PERCENTILE = 99.5
 
 
 def common_limit(maps: NDArray[Any]) -> float:
-    """The evidence that gets the strongest colour, the same for all maps of a method.
+    """Compute the evidence that gets the strongest colour, the same for all maps of a method.
 
-    A scale of its own would make a map of noise look like one of evidence.
+    With its own scale, a map of noise would look like one of evidence.
     """
     limit = float(np.percentile(np.abs(maps), _PERCENTILE)) if maps.size else 0.0
     return limit or 1.0
@@ -35,7 +35,7 @@ def draw_overlay(
 ) -> "AxesImage":
     """Draw an image with its caption, and a map over it if there is one."""
     drawn = draw_image(ax, source.pixels, lines)
-    ax.set_anchor("N")  # captions of a row stand in line, and the layout knows where
+    ax.set_anchor("N")  # aligns the captions of a row
     if heat is None:
         return drawn
     view = ax.get_xlim(), ax.get_ylim()
@@ -52,13 +52,13 @@ def draw_overlay(
 
 
 def draw_colour_bar(drawn: "AxesImage", label: str, **place: Any) -> Any:
-    """One bar for all the maps that share a scale, with arrows for what is beyond it."""
+    """Draw a colour bar for all maps that share a scale, with arrows for values beyond it."""
     bar = figure_of(drawn.axes).colorbar(drawn, extend="both", **place)
     bar.set_label(label, fontsize=8)
     bar.ax.tick_params(labelsize=7)
     bar.outline.set_visible(False)
     assert bar.solids is not None
-    bar.solids.set_rasterized(True)  # in vector graphics there would be seams between colours
+    bar.solids.set_rasterized(True)  # vector graphics would have seams between colours
     return bar
 
 
@@ -68,5 +68,5 @@ def _colours() -> "Colormap":
 
     strength = np.linspace(-1, 1, 255)
     colours = np.where(strength[:, None] < 0, to_rgb(NEGATIVE), to_rgb(POSITIVE))
-    opacity = _LEAST_CLEAR * np.abs(strength) ** 0.7
+    opacity = _HIGHEST_OPACITY * np.abs(strength) ** 0.7
     return ListedColormap(np.column_stack([colours, opacity]), name="evidence")

@@ -1,17 +1,17 @@
-"""Fitted models as ONNX files: from the pixels of an image to probability and decision.
+"""ONNX: fitted models as files that map the pixels of an image to probabilities and a decision.
 
 The graph is built node by node::
 
-    _graph          nodes and constants, each once; batch normalisation folded
-    _resizing       what ImageLoader does with the pixels
-    _enhancement    the steps of enhancement that can be said in a graph
+    _graph          collects nodes and constants, and folds batch normalisation
+    _resizing       resizes pixels as ImageLoader does
+    _enhancement    the enhancement steps that ONNX can express
     _network        a Keras network, layer by layer (_layers, _operations)
     _estimators     pipelines, averages, calibration, thresholds (_calibration)
-    _parity         the graph against the model that it was made of
-    _export         all of it, and the file
-    _metadata       what the file says about itself
-    _guard          what a file may be made of, before it is run
-    _classifier     the file as a classifier; imports neither Keras nor TensorFlow
+    _parity         compares the graph with the model
+    _export         does all of this, and writes the file
+    _metadata       the description of the model in the file
+    _guard          checks a file before it is run
+    _classifier     a classifier that runs a file, without Keras and TensorFlow
 """
 
 import lazy_loader as lazy

@@ -1,4 +1,4 @@
-"""Activations of Keras, by name, as nodes of a graph."""
+"""Add activation functions of Keras to a graph."""
 
 from collections.abc import Callable
 from functools import partial
@@ -17,8 +17,8 @@ def activate(graph: GraphBuilder, x: str, function: Any) -> str:
     name = getattr(function, "__name__", str(function))
     if name not in _ACTIVATIONS:
         raise NotExportableError(
-            f"The network has the activation {name!r}, which cannot be written to an ONNX file "
-            f"yet. Those that can are {', '.join(sorted(_ACTIVATIONS))}."
+            f"The network has the activation {name!r}, which cannot be exported to ONNX yet. The "
+            f"supported ones are {', '.join(sorted(_ACTIVATIONS))}."
         )
     return _ACTIVATIONS[name](graph, x)
 

@@ -1,7 +1,7 @@
-"""Maps from probabilities to probabilities, as nodes of a graph that computes in float64.
+"""Add calibration and shifts of prevalence to a graph, computed in float64.
 
-A threshold may be equal to a calibrated probability that many images share, so that float32 would
-decide otherwise.
+A threshold can equal a calibrated probability that many images share, so float32 could change
+decisions.
 """
 
 from typing import Any
@@ -23,23 +23,23 @@ __all__ = [
     "shift_prior",
 ]
 
-_EPSILON = 1e-12  # by which scikit-learn, and RecallFloorClassifier, keep logarithms finite
-_NEAREST = 1e-9  # PriorShiftClassifier's
+_EPSILON = 1e-12  # as in scikit-learn and RecallFloorClassifier, to keep logarithms finite
+_NEAREST = 1e-9  # as in PriorShiftClassifier
 
 
 def column(graph: GraphBuilder, probabilities: str, number: int) -> str:
-    """Take one class out of probabilities of shape (1, n_classes); the result has (1, 1)."""
+    """Select one class of probabilities of shape (1, n_classes), as shape (1, 1)."""
     return graph.node("Gather", probabilities, graph.integer([number]), axis=1)
 
 
 def both_classes(graph: GraphBuilder, positive: str, number: int) -> str:
-    """Give the probabilities of both classes, of which that of one is known."""
+    """Add the probabilities of both classes, given that of one."""
     other = graph.node("Sub", graph.double(1.0), positive)
     return graph.node("Concat", *((other, positive) if number else (positive, other)), axis=1)
 
 
 def calibrate_by_class(graph: GraphBuilder, calibrated: Any, probabilities: str) -> str:
-    """Apply one member of scikit-learn's CalibratedClassifierCV to what its classifier says."""
+    """Apply the calibrators of one member of CalibratedClassifierCV to its probabilities."""
     n_classes = len(calibrated.classes)
     if calibrated.method == "temperature":
         shifted = graph.node("Add", probabilities, graph.double(_EPSILON))
@@ -48,8 +48,8 @@ def calibrate_by_class(graph: GraphBuilder, calibrated: Any, probabilities: str)
     numbers = [1] if n_classes == 2 else range(n_classes)
     if len(calibrated.calibrators) != len(numbers):
         raise NotExportableError(
-            f"A fold of CalibratedClassifierCV knows {len(calibrated.calibrators)} classes of "
-            f"{n_classes}. Calibrate with folds that have all classes."
+            f"A fold of CalibratedClassifierCV has {len(calibrated.calibrators)} of the "
+            f"{n_classes} classes. Calibrate with folds that have all classes."
         )
     mapped = [
         _calibrate(graph, calibrator, column(graph, probabilities, number))
@@ -83,7 +83,7 @@ def calibrate_recall_floor(
 
 
 def shift_prior(graph: GraphBuilder, classifier: PriorShiftClassifier, scores: str) -> str:
-    """Move scores of shape (1, 1) to the prevalence of a PriorShiftClassifier."""
+    """Adjust scores of shape (1, 1) to the prevalence of a PriorShiftClassifier."""
     moved = float(logit(classifier.prevalence_) - logit(classifier.training_prevalence_))
     odds = graph.node("Add", _log_odds(graph, scores, _NEAREST), graph.double(moved))
     return graph.node("Sigmoid", odds)
@@ -98,7 +98,7 @@ def _calibrate(graph: GraphBuilder, calibrator: Any, scores: str) -> str:
 
 
 def _interpolate(graph: GraphBuilder, isotonic: IsotonicRegression, scores: str) -> str:
-    """Interpolate between the corners of an isotonic regression."""
+    """Interpolate between the steps of an isotonic regression."""
     if isotonic.out_of_bounds != "clip":
         raise NotExportableError(
             f"IsotonicRegression(out_of_bounds={isotonic.out_of_bounds!r}) does not answer every "
@@ -130,5 +130,5 @@ def _log_odds(graph: GraphBuilder, scores: str, nearest: float) -> str:
 
 
 def as_double(graph: GraphBuilder, values: str) -> str:
-    """Bring values to float64."""
+    """Cast values to float64."""
     return graph.node("Cast", values, to=DOUBLE)

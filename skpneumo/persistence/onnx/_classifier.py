@@ -1,4 +1,4 @@
-"""A model in an ONNX file as a scikit-learn classifier, without Keras and TensorFlow."""
+"""A classifier that runs an ONNX file, without Keras and TensorFlow."""
 
 import os
 import warnings
@@ -21,7 +21,7 @@ __all__ = ["OnnxClassifier"]
 
 _REFER = "refer"
 _MOST_NAMED = 5
-# Attributes that the file tells; it is opened when the first of them is asked for.
+# Attributes from the file, which is opened when the first of them is used.
 _FROM_FILE = {
     "classes_",
     "target_names_",
@@ -40,10 +40,10 @@ _FROM_FILE = {
 
 
 class OnnxClassifier(DocumentationLinks, ClassifierMixin, BaseEstimator):
-    """Classifier that predicts from an ONNX file, of :func:`export_onnx`.
+    """Classifier that predicts with an ONNX file written by :func:`export_onnx`.
 
-    It needs onnxruntime, and imports neither Keras nor TensorFlow. There is nothing to fit: the
-    file is opened when it is used for the first time.
+    It needs onnxruntime, and imports neither Keras nor TensorFlow. Fitting is not needed: the file
+    is opened on first use.
 
     Parameters
     ----------
@@ -55,22 +55,23 @@ class OnnxClassifier(DocumentationLinks, ClassifierMixin, BaseEstimator):
     classes_ : ndarray of shape (n_classes,)
         The labels.
     target_names_ : list of str
-        What they are called; only where the file says so.
+        Names of the classes; only if the file contains them.
     threshold_, pos_label_ : float, scalar
-        Probabilities from ``threshold_`` on are called ``pos_label_``; only where something
-        chose a threshold, such as :class:`~skpneumo.RecallFloorClassifier`.
+        ``pos_label_`` is predicted if its probability is ``threshold_`` or more; only if the
+        threshold was chosen, for example by :class:`~skpneumo.RecallFloorClassifier`.
     upper_threshold_ : float
-        :meth:`decide` refers what lies below it; only with ``threshold_``.
+        :meth:`decide` refers images between ``upper_threshold_`` and ``threshold_``; only with
+        ``threshold_``.
     guarantee_ : dict
-        The recall floor and its terms; only where there is one.
+        The recall floor and its terms; only if the model has one.
     on_outlier, false_alarm_rate_, terms_ : str, float, str
-        As of :class:`~skpneumo.decision.InputGate`; only where the model has one.
+        As in :class:`~skpneumo.decision.InputGate`; only if the model has a gate.
     estimator_ : OnnxClassifier
-        The same without the input gate; only where there is one.
+        The same model without the input gate; only if it has one.
     card_ : str
         The model card.
     provenance_ : dict
-        Where the model comes from and what it is not; only where the model said so.
+        The provenance of the model; only if it was known at export.
 
     See Also
     --------
@@ -78,9 +79,9 @@ class OnnxClassifier(DocumentationLinks, ClassifierMixin, BaseEstimator):
 
     Notes
     -----
-    A file from elsewhere does no harm: no other file is read, its size and memory are bounded,
-    and operators that :func:`export_onnx` does not use are refused. What it predicts is another
-    matter: the digest in it shows damage, not who wrote it.
+    Opening a file from an unknown source is safe: no other file is read, its size and memory are
+    bounded, and operators that :func:`export_onnx` does not use are rejected. Its predictions need
+    not be right, though: the digest in it shows damage, but not who wrote it.
 
     Examples
     --------
@@ -118,7 +119,7 @@ class OnnxClassifier(DocumentationLinks, ClassifierMixin, BaseEstimator):
         OSError
             If there is no such file.
         ValueError
-            If it is not a file that :func:`export_onnx` wrote, or is damaged.
+            If it was not written by :func:`export_onnx`, or is damaged.
         ImportError
             If onnx or onnxruntime is not installed.
         """
@@ -130,13 +131,13 @@ class OnnxClassifier(DocumentationLinks, ClassifierMixin, BaseEstimator):
             session = OnnxSession(read_bytes(self.path))
         except ValueError as error:
             raise ValueError(
-                f"{os.fspath(self.path)} cannot be used as a model: {error}. "
-                "export_onnx or `skpneumo export` writes one."
+                f"{os.fspath(self.path)} cannot be used as a model: {error}. Use a file written "
+                "by export_onnx or `skpneumo export`."
             ) from error
         self._take_over(session, _attributes(session.facts))
         gate = session.facts.gate
         if gate is not None:
-            # What a gated estimator has: see InputGate, and skpneumo.fitted.
+            # The attributes of a gated estimator: see InputGate and skpneumo.fitted.
             ungated = OnnxClassifier(self.path)
             ungated._take_over(session, _attributes(session.facts))
             self.estimator_ = ungated
@@ -151,15 +152,15 @@ class OnnxClassifier(DocumentationLinks, ClassifierMixin, BaseEstimator):
             setattr(self, name, value)
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Probability of each class.
+        """Predict the probability of each class.
 
         Parameters
         ----------
         X : array-like of paths, stack of images, or list of images
-            Paths in any form that :class:`~skpneumo.ImageLoader` takes, and read as it reads
-            them, DICOM included; uint8 of shape (n_images, height, width, channels); or a list
-            of uint8 arrays of shape (height, width) or (height, width, channels), of any sizes.
-            Images are grey or RGB.
+            Paths in any form that :class:`~skpneumo.ImageLoader` accepts, of the same kinds of
+            files; uint8 of shape (n_images, height, width, channels); or a list of uint8 arrays of
+            shape (height, width) or (height, width, channels), of any sizes. Images are grey or
+            RGB.
 
         Returns
         -------
@@ -172,7 +173,7 @@ class OnnxClassifier(DocumentationLinks, ClassifierMixin, BaseEstimator):
         return proba
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Labels, at the model's own threshold.
+        """Predict labels with the model's threshold.
 
         Parameters
         ----------
@@ -191,7 +192,7 @@ class OnnxClassifier(DocumentationLinks, ClassifierMixin, BaseEstimator):
         return labels
 
     def decide(self, X: Any) -> NDArray[np.object_]:
-        """Labels, or "refer" where neither is safe, as :class:`~skpneumo.RecallFloorClassifier`.
+        """Predict labels, or "refer" as :class:`~skpneumo.RecallFloorClassifier` does.
 
         Parameters
         ----------
@@ -201,7 +202,7 @@ class OnnxClassifier(DocumentationLinks, ClassifierMixin, BaseEstimator):
         Returns
         -------
         decisions : ndarray of shape (n_images,), dtype object
-            Entries of ``classes_``, and "refer". Without an upper threshold nothing is referred.
+            Labels of ``classes_``, or "refer". Without an upper threshold, no image is referred.
         """
         said = [*self.classes_.tolist(), _REFER]
         found = self._predicted(X)
@@ -211,7 +212,7 @@ class OnnxClassifier(DocumentationLinks, ClassifierMixin, BaseEstimator):
         return decisions
 
     def reasons(self, X: Any) -> NDArray[np.object_]:
-        """Why the input gate withholds each image.
+        """Explain why the input gate withholds each image.
 
         Parameters
         ----------
@@ -221,12 +222,12 @@ class OnnxClassifier(DocumentationLinks, ClassifierMixin, BaseEstimator):
         Returns
         -------
         reasons : ndarray of str, shape (n_images,), dtype object
-            The checks that an image fails, in words; empty where it passes, or without a gate.
+            The checks that an image fails, in words; empty if it passes, or without a gate.
         """
         return self._reasons(self._predicted(X))
 
     def probabilities_and_labels(self, X: Any) -> tuple[NDArray[np.float64], NDArray[Any]]:
-        """Give probabilities and labels of all images, from one run; none is withheld.
+        """Predict probabilities and labels of all images in one run, without the input gate.
 
         Parameters
         ----------
@@ -263,13 +264,13 @@ class OnnxClassifier(DocumentationLinks, ClassifierMixin, BaseEstimator):
         gate = self.facts_.gate
         if gate is not None and "on_outlier" in vars(self):
             for i, each in enumerate(found):
-                passes = each.gate <= gate.thresholds  # what is no number does not pass
+                passes = each.gate <= gate.thresholds  # NaN does not pass
                 texts = [text for text, good in zip(gate.reasons, passes, strict=True) if not good]
                 reasons[i] = ", ".join(texts)
         return reasons
 
     def _withheld(self, found: list[Any], X: Any) -> NDArray[np.bool_]:
-        """Mark the images that have no answer, and say so, as ``on_outlier`` asks."""
+        """Find the images to withhold; warn or raise if ``on_outlier`` says so."""
         reasons = self._reasons(found)
         withheld = reasons != ""
         if not withheld.any() or self.on_outlier == "nan":
@@ -283,9 +284,9 @@ class OnnxClassifier(DocumentationLinks, ClassifierMixin, BaseEstimator):
             for row in rows[:_MOST_NAMED]
         )
         message = (
-            f"{len(rows)} of {len(found)} images are withheld, for what is predicted of them "
-            f"means nothing: {named}{', ...' if len(rows) > _MOST_NAMED else ''}. Look at them, "
-            "and leave them out or correct them."
+            f"{len(rows)} of {len(found)} images are unlike the training images, so their "
+            f"predictions mean nothing: {named}{', ...' if len(rows) > _MOST_NAMED else ''}. Look "
+            "at these images, then correct them or leave them out."
         )
         if self.on_outlier == "raise":
             raise OutlierImageError(message, reasons)
@@ -293,7 +294,7 @@ class OnnxClassifier(DocumentationLinks, ClassifierMixin, BaseEstimator):
         return np.zeros(len(found), dtype=bool)
 
     def __getattr__(self, name: str) -> Any:
-        # Asked only for what is not there yet.
+        # Called only for attributes that do not exist yet.
         if name in _FROM_FILE and "facts_" not in vars(self):
             self.fit()
             if name in vars(self):
@@ -319,7 +320,7 @@ class OnnxClassifier(DocumentationLinks, ClassifierMixin, BaseEstimator):
 
 
 def _attributes(facts: ModelFacts) -> dict[str, Any]:
-    """The fitted attributes; what the file does not say has none."""
+    """Make the fitted attributes of what the file contains."""
     found: dict[str, Any] = {
         "facts_": facts,
         "classes_": np.array(facts.classes),
@@ -346,12 +347,12 @@ def _images(X: Any) -> Iterator[NDArray[np.uint8]]:
     for i, image in enumerate(X):
         if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.size == 0:
             raise ValueError(
-                f"Image {i} is {image.dtype} of shape {image.shape}; expected uint8 of shape "
+                f"Image {i} is {image.dtype} of shape {image.shape}, but must be uint8 of shape "
                 "(height, width), (height, width, 1) or (height, width, 3)."
             )
         image = image[..., None] if image.ndim == 2 else image
         if image.shape[2] not in (1, 3):
             raise ValueError(
-                f"Image {i} has {image.shape[2]} channels; expected 1 (grey) or 3 (RGB)."
+                f"Image {i} has {image.shape[2]} channels, but must have 1 (grey) or 3 (RGB)."
             )
         yield image

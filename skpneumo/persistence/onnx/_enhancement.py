@@ -1,4 +1,4 @@
-"""The steps of enhancement that can be said in a graph."""
+"""Add the enhancement steps that ONNX can express to a graph."""
 
 from collections.abc import Callable
 from functools import partial, reduce
@@ -19,7 +19,7 @@ _SMALLEST_PART = 0.25  # of the height or width, as in BorderCropper
 
 
 def equalize_contrast(graph: GraphBuilder, step: ContrastEqualizer, image: Tensor) -> Tensor:
-    """Map grey levels by a table that is made from the image's histogram."""
+    """Map grey levels by a table computed from the histogram of the image."""
     levels = graph.node("Cast", image.name, to=INTEGER)
     flat = graph.node("Reshape", levels, graph.integer([-1]))
     ones = graph.node("Expand", graph.integer([1]), graph.node("Shape", flat))
@@ -34,7 +34,7 @@ def equalize_contrast(graph: GraphBuilder, step: ContrastEqualizer, image: Tenso
 
 
 def _ends(graph: GraphBuilder, histogram: str, cut: int) -> tuple[str, str]:
-    """The lowest and the highest grey level once ``cut`` pixels are cut off at either end."""
+    """Find the lowest and highest grey level without the ``cut`` pixels at either end."""
 
     def first(cumulated: str) -> str:
         beyond = graph.node("Greater", cumulated, graph.integer([cut]))
@@ -50,7 +50,7 @@ def _ends(graph: GraphBuilder, histogram: str, cut: int) -> tuple[str, str]:
 def _stretching_table(graph: GraphBuilder, histogram: str, n_pixels: int, cutoff: float) -> str:
     lowest, highest = _ends(graph, histogram, int(n_pixels * cutoff // 100))
     width = graph.node("Max", graph.node("Sub", highest, lowest), graph.integer([1]))
-    # In float64, as Python: a product that should be whole may be a little less.
+    # In float64 as in Python, where a product that should be whole can be slightly smaller.
     scale = graph.node("Div", graph.double([255.0]), graph.node("Cast", width, to=DOUBLE))
     offset = graph.node("Mul", graph.node("Neg", graph.node("Cast", lowest, to=DOUBLE)), scale)
     table = graph.node("Mul", graph.double(np.arange(_LEVELS)), scale)
@@ -66,7 +66,7 @@ def _equalizing_table(graph: GraphBuilder, histogram: str, n_pixels: int) -> str
     n_brightest = graph.node("Gather", histogram, highest)
     others = graph.node("Sub", graph.integer([n_pixels]), n_brightest)
     step = graph.whole_quotient(others, graph.integer([255]))
-    too_few = graph.node("Equal", step, graph.integer([0]))  # also where there is one level only
+    too_few = graph.node("Equal", step, graph.integer([0]))  # also true for an image of one level
     step = graph.node("Max", step, graph.integer([1]))
     below = graph.node("CumSum", histogram, graph.integer(0), exclusive=1)
     below = graph.node("Add", below, graph.whole_quotient(step, graph.integer([2])))
@@ -76,7 +76,7 @@ def _equalizing_table(graph: GraphBuilder, histogram: str, n_pixels: int) -> str
 
 
 def crop_borders(graph: GraphBuilder, step: BorderCropper, image: Tensor) -> Tensor:
-    """Find what lies inside the borders, and scale it back to the size of the image."""
+    """Crop the borders, and scale the rest back to the size of the image."""
     height, width, _ = image.shape
     brightest = graph.node("ReduceMax", image.name, axes=[0, 1], keepdims=0)
     darkest = graph.node("ReduceMin", image.name, axes=[0, 1], keepdims=0)
@@ -94,7 +94,7 @@ def crop_borders(graph: GraphBuilder, step: BorderCropper, image: Tensor) -> Ten
     )
     too_small = graph.node("Less", share, graph.double([_SMALLEST_PART]))
     whole = graph.node("Not", graph.node("Less", share, graph.double([1.0])))
-    # A small part, such as a marker, is no image; none at all has the share 0.
+    # A small part, such as a marker, is not the image; an empty one has the share 0.
     unchanged = graph.node("Or", too_small, whole)
     return Tensor(graph.node("Where", unchanged, image.name, scaled), image.shape)
 
@@ -102,7 +102,7 @@ def crop_borders(graph: GraphBuilder, step: BorderCropper, image: Tensor) -> Ten
 def _inside_borders(
     graph: GraphBuilder, kinds: list[str], height: int, width: int
 ) -> tuple[str, str]:
-    """Rows and columns inside the borders, 1 or 0 each; a border may hide another."""
+    """Mark rows and columns inside the borders with 1; repeated, as a border can hide another."""
     body = GraphBuilder(prefix="inside_")
     kept = []
     for axis, length in ((0, height), (1, width)):
@@ -152,7 +152,7 @@ def _inside_borders(
 
 
 def _extent(graph: GraphBuilder, inside: str, length: int) -> tuple[str, str]:
-    """The first of the positions that are 1, and one after the last; (0, 0) of none."""
+    """Find the first position that is 1, and the one after the last; (0, 0) if there is none."""
     first = graph.node("ArgMax", inside, axis=0, keepdims=1)
     from_end = graph.node("ArgMax", _reversed(graph, inside), axis=0, keepdims=1)
     last = graph.node("Sub", graph.integer([length]), from_end)
@@ -172,11 +172,11 @@ def _reversed(graph: GraphBuilder, values: str) -> str:
 
 
 def refuse_to_remove_markers(graph: GraphBuilder, step: MarkerRemover, image: Tensor) -> Tensor:
-    """Refuse: what is painted over is found by joining pixels to regions."""
+    """Raise, because finding connected regions of pixels cannot be expressed."""
     raise NotExportableError(
-        "MarkerRemover searches images for connected regions, which ONNX has no operator for. "
-        "Fit a pipeline without it, with ImageAugmenter(marks=...) against burnt-in marks "
-        "instead, or save the model with skpneumo.persistence.save_model."
+        "MarkerRemover searches images for connected regions, for which ONNX has no operator. "
+        "Train a model without it, with ImageAugmenter(marks=...) against burnt-in marks instead, "
+        "or use the .skpneumo file."
     )
 
 

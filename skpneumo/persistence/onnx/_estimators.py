@@ -1,4 +1,4 @@
-"""Fitted estimators as nodes of a graph, from the image to the probabilities of all classes."""
+"""Add fitted estimators to a graph, from the image to the probabilities of all classes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -33,19 +33,19 @@ __all__ = ["EstimatorGraph"]
 
 
 class EstimatorGraph:
-    """Adds a fitted estimator, with all that it contains, to a graph.
+    """Adds a fitted estimator, and all that it contains, to a graph.
 
     Parameters
     ----------
     graph : GraphBuilder
-        Where the nodes go.
+        The graph to add nodes to.
     image : str
-        The name of the graph's input.
+        Name of the graph's input.
 
     Attributes
     ----------
     loaders : list of ImageLoader
-        Those that images pass, one for each path through the estimator.
+        The loaders of the estimator, one for each path through it.
     """
 
     def __init__(self, graph: GraphBuilder, image: str) -> None:
@@ -55,26 +55,26 @@ class EstimatorGraph:
         self._n_gates = 0
 
     def probabilities(self, estimator: Any, images: Tensor | None = None) -> str:
-        """Add what ``predict_proba`` gives: float64 of shape (1, n_classes).
+        """Add the result of ``predict_proba``: float64 of shape (1, n_classes).
 
         Parameters
         ----------
         estimator : fitted classifier
-            In any nest.
+            The estimator, nested in any way.
         images : Tensor or None, default=None
-            What it is given. None: the image that the graph is given, as a path would be.
+            Input of the estimator; by default the input of the graph, in place of a path.
 
         Raises
         ------
         NotExportableError
-            If it contains what there is no way to express.
+            If it contains something that cannot be expressed.
         """
         for kind, add in _ESTIMATORS.items():
             if isinstance(estimator, kind):
                 return add(self, estimator, images)
         raise NotExportableError(
-            f"{type(estimator).__name__} cannot be written to an ONNX file. Those that can are "
-            f"pipelines, and {', '.join(sorted(each.__name__ for each in _ESTIMATORS))}."
+            f"{type(estimator).__name__} cannot be exported to ONNX. Supported are pipelines, and "
+            f"{', '.join(sorted(each.__name__ for each in _ESTIMATORS))}."
         )
 
     def gate_scores(self, estimator: Any) -> str | None:
@@ -85,8 +85,8 @@ class EstimatorGraph:
         inner = gate_of(estimator)
         if self._n_gates > (inner is not None):
             raise NotExportableError(
-                f"The model has {self._n_gates} input gates, and a file can tell of one. Put "
-                "InputGate around the whole: InputGate(model)."
+                f"The model has {self._n_gates} input gates, but an ONNX file can have only one, "
+                "around the whole model: InputGate(model)."
             )
         if inner is None:
             return None
@@ -109,7 +109,7 @@ class EstimatorGraph:
 
     def _pipeline(self, pipeline: Pipeline, images: Tensor | None) -> str:
         for _, step in pipeline.steps[:-1]:
-            # What resamples has no part in prediction.
+            # Resamplers do nothing in prediction.
             if step in (None, "passthrough") or hasattr(step, "fit_resample"):
                 continue
             images = self._transformed(step, images)
@@ -118,28 +118,30 @@ class EstimatorGraph:
     def _transformed(self, step: Any, images: Tensor | None) -> Tensor:
         if isinstance(step, ImageLoader):
             if images is not None:
-                raise NotExportableError("A second ImageLoader is given images, not paths.")
+                raise NotExportableError(
+                    "The model has a second ImageLoader behind the first. Train it with one."
+                )
             self.loaders.append(step)
             return load_image(self.graph, self.image, step)
         if type(step) not in ENHANCEMENTS:
             raise NotExportableError(
-                f"The step {type(step).__name__} cannot be written to an ONNX file. Those before "
-                "the classifier can be ImageLoader, ContrastEqualizer and BorderCropper."
+                f"The step {type(step).__name__} cannot be exported to ONNX. The steps before the "
+                "classifier can be ImageLoader, ContrastEqualizer and BorderCropper."
             )
         return ENHANCEMENTS[type(step)](self.graph, step, _loaded(images, step))
 
     def _network(self, classifier: Any, images: Tensor | None) -> str:
         if classifier.n_tta and classifier.augmentation is not None:
             raise NotExportableError(
-                f"n_tta={classifier.n_tta}: the average over augmented versions of an image "
-                "cannot be written to an ONNX file. Set it to 0 with set_params(n_tta=0); "
-                "choose a threshold again afterwards."
+                f"The model has n_tta={classifier.n_tta}, an average over augmented versions of "
+                "each image, which cannot be exported to ONNX. Train it with n_tta=0, or call "
+                "set_params(n_tta=0) and choose its threshold again."
             )
         images = _loaded(images, classifier)
         if images.shape != classifier.input_shape_:
             raise NotExportableError(
-                f"The classifier was fitted on images of {classifier.input_shape_}, and the "
-                f"steps before it make {images.shape}."
+                f"The classifier was fitted on images of shape {classifier.input_shape_}, but the "
+                f"steps before it make images of shape {images.shape}."
             )
         graph = self.graph
         logits = add_network(graph, classifier.network_, images)
@@ -151,7 +153,7 @@ class EstimatorGraph:
     def _average(self, voting: VotingClassifier, images: Tensor | None) -> str:
         if voting.voting != "soft":
             raise NotExportableError(
-                "VotingClassifier(voting='hard') gives no probabilities. Use voting='soft'."
+                "VotingClassifier(voting='hard') has no probabilities. Use voting='soft'."
             )
         weights = None
         if voting.weights is not None:
@@ -165,8 +167,8 @@ class EstimatorGraph:
         for each in calibrated.calibrated_classifiers_:
             if hasattr(each.estimator, "decision_function"):
                 raise NotExportableError(
-                    f"{type(each.estimator).__name__} is calibrated by its decision_function, "
-                    "not by probabilities."
+                    f"{type(each.estimator).__name__} is calibrated by its decision_function, but "
+                    "only the calibration of probabilities can be exported to ONNX."
                 )
             raw = self._member(each.estimator, calibrated, images)
             members.append(calibrate_by_class(self.graph, each, raw))
@@ -188,7 +190,7 @@ class EstimatorGraph:
         return both_classes(self.graph, score, number)
 
     def _inner(self, outer: Any, images: Tensor | None) -> str:
-        """What changes decisions, or nothing at all, but no probabilities."""
+        """Add the estimator inside a wrapper that does not change probabilities."""
         for name in ("best_estimator_", "estimator_", "estimator"):
             if hasattr(outer, name) and name in vars(outer):
                 return self.probabilities(getattr(outer, name), images)
@@ -197,8 +199,8 @@ class EstimatorGraph:
     def _member(self, member: Any, outer: Any, images: Tensor | None) -> str:
         if len(member.classes_) != len(outer.classes_):
             raise NotExportableError(
-                f"A member of {type(outer).__name__} knows {len(member.classes_)} classes of "
-                f"{len(outer.classes_)}. Fit it on folds that have all classes."
+                f"A member of {type(outer).__name__} has {len(member.classes_)} of the "
+                f"{len(outer.classes_)} classes. Fit it on folds that have all classes."
             )
         return self.probabilities(member, images)
 
@@ -206,7 +208,7 @@ class EstimatorGraph:
         if len(members) == 1:
             return members[0]
         graph = self.graph
-        # In NumPy's order, so that what is exactly at a threshold stays there.
+        # In NumPy's order, so that values exactly at a threshold stay there.
         if weights is not None:
             members = [
                 graph.node("Mul", member, graph.double(float(weight)))
@@ -222,14 +224,14 @@ class EstimatorGraph:
 def _loaded(images: Tensor | None, step: Any) -> Tensor:
     if images is None:
         raise NotExportableError(
-            f"{type(step).__name__} has no ImageLoader before it, so nothing says how an image "
-            "is brought to its size. Put it behind one: make_pipeline(ImageLoader(size=...), "
+            f"{type(step).__name__} has no ImageLoader before it, so it is unknown how images are "
+            "resized. Add one: make_pipeline(ImageLoader(size=...), "
             "FrozenEstimator(classifier)).fit(paths, y)."
         )
     return images
 
 
-# The first that fits.
+# The first matching type is used.
 _ESTIMATORS: dict[type, Callable[[EstimatorGraph, Any, Tensor | None], str]] = {
     Pipeline: EstimatorGraph._pipeline,
     FrozenEstimator: EstimatorGraph._inner,

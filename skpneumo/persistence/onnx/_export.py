@@ -1,4 +1,4 @@
-"""A fitted model as an ONNX file, checked against the model before it is written."""
+"""Export fitted models to ONNX files, after a comparison with the model."""
 
 import os
 from collections.abc import Sequence
@@ -28,33 +28,31 @@ def export_onnx(
 ) -> "Parity":
     """Write a fitted model to an ONNX file that predicts without Keras and TensorFlow.
 
-    The graph takes the pixels of one image of any size, ``image``: uint8 of shape (height,
-    width, channels), grey or RGB. In it are conversion to grey and resizing as by
+    The graph takes the pixels of one image of any size, ``image``: uint8 of shape (height, width,
+    channels), grey or RGB. It contains the conversion to grey and the resizing of
     :class:`~skpneumo.ImageLoader`, enhancement, the networks, averages, calibration, the
-    threshold, the decision and the input gate. Its outputs are ``probabilities``, float64 of
-    shape (1, n_classes); ``label``, the number of the class that ``predict`` says;
-    ``decision``, the same or -1 for "refer"; and with an input gate ``gate``, the scores of its
-    checks, float64 of shape (1, n_checks). Before the file is written, it is run with
-    onnxruntime and compared with the model.
+    threshold, the decision and the input gate. Its outputs are ``probabilities``, float64 of shape
+    (1, n_classes); ``label``, the number of the predicted class; ``decision``, the same or -1 for
+    "refer"; and with an input gate ``gate``, the scores of its checks, float64 of shape (1,
+    n_checks). Before the file is written, it is run with onnxruntime and compared with the model.
 
     Parameters
     ----------
     estimator : fitted classifier
-        From paths to probabilities: a pipeline that begins with
-        :class:`~skpneumo.ImageLoader`, or a nest of pipelines, soft voting, calibration,
-        :class:`~skpneumo.RecallFloorClassifier` and
-        :class:`~skpneumo.decision.PriorShiftClassifier` around one.
+        A classifier of paths: a pipeline that begins with :class:`~skpneumo.ImageLoader`, or any
+        nesting of pipelines, soft voting, calibration, :class:`~skpneumo.RecallFloorClassifier`
+        and :class:`~skpneumo.decision.PriorShiftClassifier` around one.
     path : str or path-like
         The file to write, usually ``model.onnx``.
     images : sequence of path or of ndarray of uint8, default=None
-        Images to compare on: files, or pixels of shape (height, width) or (height, width,
-        channels). None: synthetic ones, see :func:`~skpneumo.make_chest_xray`.
+        Images for the comparison: files, or pixels of shape (height, width) or (height, width,
+        channels). By default synthetic ones, see :func:`~skpneumo.make_chest_xray`.
     target_names : sequence of str, default=None
-        What the classes are called. None: as the model says in ``target_names_``.
+        Names of the classes; by default ``target_names_`` of the model.
     card : str, default=None
-        A model card, saved in the file. None: as the model says in ``card_``.
+        A model card to save in the file; by default ``card_`` of the model.
     tolerance : float, default=0.001
-        Largest difference of a probability at which the file is written.
+        Largest difference of probabilities that is accepted.
 
     Returns
     -------
@@ -65,21 +63,21 @@ def export_onnx(
     Raises
     ------
     NotExportableError
-        If the model contains what the file cannot express, or if the graph says something else
-        than the model. It is a ValueError. No file is written.
+        If the model contains something that ONNX cannot express, or if the predictions of the
+        graph differ. It is a ValueError, and no file is written.
     ImportError
         If onnx or onnxruntime is not installed.
 
     See Also
     --------
-    OnnxClassifier : The file as a classifier.
+    OnnxClassifier : Classifier that uses the file.
 
     Notes
     -----
-    The networks compute in float32, whatever ``precision`` they were fitted with, and are
-    compared with themselves in float32. The graph makes the same pixels of an image as the
-    loader, with ``resize="crop"`` up to one grey level. A JPEG that the loader decodes
-    at a fraction of its size may differ by more, as the documentation of the loader says.
+    The networks compute in float32, whatever their ``precision`` in fitting, and are compared with
+    the model in float32. The graph resizes images to the same pixels as the loader, with
+    ``resize="crop"`` up to one grey level. A JPEG that the loader decodes at a fraction of its
+    size can differ by more, as explained in the documentation of the loader.
 
     Examples
     --------
@@ -104,8 +102,9 @@ def export_onnx(
 
     if not (is_classifier(estimator) and hasattr(estimator, "predict_proba")):
         raise TypeError(
-            f"Expected a fitted classifier with predict_proba, got {type(estimator).__name__}. "
-            "Export the whole pipeline, from ImageLoader to the classifier."
+            "Only a fitted classifier with predict_proba can be exported, not a "
+            f"{type(estimator).__name__}. Export the whole pipeline, from ImageLoader to the "
+            "classifier."
         )
     check_is_fitted(estimator)
     if target_names is None:
@@ -126,8 +125,7 @@ def _require_parity(parity: "Parity", tolerance: float) -> None:
         return
     raise NotExportableError(
         f"The ONNX graph differs from the model: probabilities by up to {parity.largest:.2g} "
-        f"(tolerance {tolerance:g}), {parity.n_other_labels} of {parity.n_images} labels, and "
-        f"the input gate of {parity.n_other_checks} images. "
-        "Nothing was written. Please report it with the model's parameters; until it is fixed, "
-        "use the model with Keras."
+        f"(tolerance {tolerance:g}), {parity.n_other_labels} of {parity.n_images} labels, and the "
+        f"input gate for {parity.n_other_checks} images. No file was written. Please report this "
+        "with the parameters of the model, and use the .skpneumo file until it is fixed."
     )

@@ -1,4 +1,4 @@
-"""The checks of an input gate as nodes of a graph."""
+"""Add the checks of an input gate to a graph."""
 
 from typing import Any
 
@@ -20,13 +20,13 @@ def add_checks(graph: GraphBuilder, gate: InputGate, images: Tensor, features: s
     Parameters
     ----------
     graph : GraphBuilder
-        Where the nodes go.
+        The graph to add nodes to.
     gate : fitted InputGate
-        Its checks.
+        The gate.
     images : Tensor
-        What the network is given.
+        Input of the network.
     features : str or None
-        The network's last features, of shape (1, n_features).
+        The last features of the network, of shape (1, n_features).
     """
     pixels = _small_grey(graph, images)
     scores = []
@@ -66,7 +66,7 @@ def _small_grey(graph: GraphBuilder, images: Tensor) -> str:
 
 
 def _distance(graph: GraphBuilder, seen: str, reducer: Any, references: NDArray[Any]) -> str:
-    """Distance to the fifth nearest reference."""
+    """Compute the distance to the fifth nearest reference."""
     projection = np.asarray(reducer.components_, dtype=float).T
     if reducer.whiten:
         projection = projection / np.sqrt(reducer.explained_variance_)

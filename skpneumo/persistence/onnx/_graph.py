@@ -1,4 +1,4 @@
-"""Nodes and constants of an ONNX graph under construction."""
+"""Collect the nodes and constants of an ONNX graph."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from onnx import helper, numpy_helper
 
 __all__ = ["DOUBLE", "FLOAT", "INTEGER", "GraphBuilder", "Tensor"]
 
-# The oldest versions that have all operators used: the more programs run the file.
+# The oldest versions with all operators used, so that most programs can run the file.
 _OPSET = 17
 _IR_VERSION = 8
 
@@ -22,15 +22,15 @@ INTEGER = onnx.TensorProto.INT64
 
 @dataclass(frozen=True)
 class Tensor:
-    """A value of the graph that stands for images or features.
+    """A value of the graph: images or features.
 
     Attributes
     ----------
     name : str
-        Its name in the graph, where a batch of one comes first and channels stand before height
-        and width.
+        Its name in the graph, where the shape begins with a batch of one and channels are before
+        height and width.
     shape : tuple of int
-        Its shape without the batch, channels last, as Keras has it.
+        Its shape as in Keras, with channels last, and without the batch.
     """
 
     name: str
@@ -43,7 +43,7 @@ class GraphBuilder:
     Parameters
     ----------
     prefix : str, default=""
-        What names begin with: those of a subgraph must not be names of the graph around it.
+        Prefix of all names, because a subgraph must not use names of the graph around it.
     """
 
     def __init__(self, prefix: str = "") -> None:
@@ -91,7 +91,7 @@ class GraphBuilder:
     def whole_quotient(self, dividend: str, divisor: str) -> str:
         """Divide int64 without a remainder, by way of float64, which is exact below 2 ** 53.
 
-        A file may not divide whole numbers: the least of them divided by -1 ends the process.
+        Files must not divide integers: the smallest integer divided by -1 ends the process.
         """
         quotient = self.node(
             "Div", *(self.node("Cast", x, to=DOUBLE) for x in (dividend, divisor))
@@ -104,7 +104,7 @@ class GraphBuilder:
         return f"{self._prefix}{stem}_{self._count}"
 
     def maker_of(self, value: str) -> onnx.NodeProto:
-        """Give the node that a value comes from."""
+        """Find the node that outputs a value."""
         return next(node for node in self.nodes if value in node.output)
 
     def name_output(self, value: str, name: str) -> None:
@@ -117,7 +117,7 @@ class GraphBuilder:
         outputs: list[onnx.ValueInfoProto],
         metadata: dict[str, str],
     ) -> onnx.ModelProto:
-        """Finish the graph: fold batch normalisation and leave out what nothing uses."""
+        """Finish the graph: fold batch normalisation and remove unused nodes."""
         self._fold_batch_normalization()
         self._prune([each.name for each in outputs])
         model = helper.make_model(
@@ -132,7 +132,7 @@ class GraphBuilder:
     def graph(
         self, name: str, inputs: list[onnx.ValueInfoProto], outputs: list[onnx.ValueInfoProto]
     ) -> onnx.GraphProto:
-        """Put the nodes, and the constants that they read, into a graph."""
+        """Make a graph of the nodes and the constants that they use."""
         used = {read for node in self.nodes for read in _inputs_of(node)}
         constants = [
             numpy_helper.from_array(array, constant)
@@ -142,7 +142,7 @@ class GraphBuilder:
         return helper.make_graph(self.nodes, name, inputs, outputs, constants)
 
     def _fold_batch_normalization(self) -> None:
-        """Put normalisation that follows a convolution or a dense layer into its weights."""
+        """Fold normalisation after a convolution or a dense layer into its weights."""
         uses = Counter(name for node in self.nodes for name in _inputs_of(node))
         makers = {node.output[0]: node for node in self.nodes}
         for node in list(self.nodes):
@@ -160,11 +160,12 @@ class GraphBuilder:
         )
         factor = scale / np.sqrt(variance + normalization.attribute[0].f)
         kernel = self.constants[before.input[1]].astype(np.float64)
-        # Outputs come first in a convolution's weights and last in a dense layer's.
+        # Outputs are the first axis of the weights of a convolution, and the last of a dense
+        # layer.
         kernel = kernel * factor.reshape((-1, *[1] * (kernel.ndim - 1)) if kernel.ndim > 2 else -1)
         bias = self.constants[before.input[2]].astype(np.float64) if len(before.input) > 2 else 0.0
         bias = (bias - mean) * factor + offset
-        # The operation takes the place of the normalisation, and its name.
+        # The operation replaces the normalisation, under its name.
         del before.input[1:]
         before.input.extend([self.constant(kernel), self.constant(bias)])
         self.nodes = [node for node in self.nodes if node is not normalization]
@@ -181,7 +182,7 @@ class GraphBuilder:
 
 
 def _inputs_of(node: onnx.NodeProto) -> set[str]:
-    """What a node reads, also from within its subgraphs."""
+    """Names of the inputs of a node, including those of its subgraphs."""
     names = set(node.input)
     for attribute in node.attribute:
         for inner in attribute.g.node:

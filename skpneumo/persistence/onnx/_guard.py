@@ -1,7 +1,8 @@
-"""What an ONNX file may be made of, checked before anything in it is run.
+"""Check the content of an ONNX file before it is run.
 
-A file from elsewhere may be anything. It is bounded in size; nothing in it may name another file;
-its operators are those that :func:`export_onnx` uses, whose memory onnxruntime bounds.
+A file from an unknown source may contain anything. Its size is bounded, it must not refer to other
+files, and only operators that :func:`export_onnx` uses are allowed, whose memory onnxruntime
+bounds.
 """
 
 import math
@@ -16,7 +17,7 @@ from skpneumo.persistence.onnx._metadata import ModelFacts, digest_of, facts_fro
 
 __all__ = ["MAX_BYTES", "check_model"]
 
-# Above all backbones of Keras but the very largest, in float32.
+# More than all but the largest backbones of Keras have in float32.
 MAX_BYTES = 512 * 2**20
 _MOST_NODES = 50_000
 _MOST_TURNS = 4 * 8192
@@ -91,7 +92,7 @@ _FLOATING = frozenset((onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE))
 _OUTPUT_KINDS: dict[str, int | None] = {
     **dict.fromkeys(("ArgMax", "Shape"), onnx.TensorProto.INT64),
     **dict.fromkeys(("And", "Equal", "Greater", "Less", "Not", "Or"), onnx.TensorProto.BOOL),
-    "Loop": None,  # unknown, and not divided
+    "Loop": None,  # unknown, and never divided
     "TopK": None,
 }
 _TYPES = frozenset(
@@ -101,12 +102,12 @@ _INPUTS, _OUTPUTS, _GATE = ["image"], ["probabilities", "label", "decision"], "g
 
 
 def check_model(data: bytes) -> ModelFacts:
-    """Check the bytes of a file, and read what it says about itself.
+    """Check the bytes of a file, and read its description of the model.
 
     Raises
     ------
     ValueError
-        If it is not a model that :func:`export_onnx` can have written, or has been changed.
+        If it cannot have been written by :func:`export_onnx`, or has been changed.
     """
     if len(data) > MAX_BYTES:
         raise ValueError(f"it has {len(data):,} bytes, more than the limit of {MAX_BYTES:,}")
@@ -116,7 +117,7 @@ def check_model(data: bytes) -> ModelFacts:
     except DecodeError as error:
         raise ValueError("it is not an ONNX file") from error
     if model.functions or model.training_info or len(model.opset_import) != 1:
-        raise ValueError("it has functions or operators of its own")
+        raise ValueError("it has custom functions or operators")
     if model.opset_import[0].domain:
         raise ValueError(f"it has operators of {model.opset_import[0].domain!r}")
     graph = model.graph
@@ -168,7 +169,7 @@ def _kind_of_output(node: onnx.NodeProto, inputs: list[int | None]) -> int | Non
         return next((each.i for each in node.attribute if each.name == "to"), None)
     if node.op_type in _OUTPUT_KINDS:
         return _OUTPUT_KINDS[node.op_type]
-    # Of a choice the kind is that of what is chosen from.
+    # The first input of Where is the condition.
     given = inputs[1:] if node.op_type == "Where" else inputs
     return given[0] if given else None
 
@@ -196,17 +197,17 @@ def _check_node(node: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) ->
         if turns is None or turns.data_type != onnx.TensorProto.INT64:
             raise ValueError("it has a loop without a bound")
         if not (numpy_helper.to_array(turns) <= _MOST_TURNS).all():
-            raise ValueError("it has a loop of too many turns")
+            raise ValueError("it has a loop of too many iterations")
 
 
 def _check_tensor(tensor: onnx.TensorProto) -> None:
     if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
         raise ValueError(
-            f"its constant {tensor.name!r} is in another file, and no other file is read"
+            f"its constant {tensor.name!r} is in another file, but other files are not read"
         )
     if tensor.data_type not in _TYPES:
-        raise ValueError(f"its constant {tensor.name!r} is of a type that no exported model has")
+        raise ValueError(f"its constant {tensor.name!r} has a type that no exported model has")
     itemsize = np.dtype(helper.tensor_dtype_to_np_dtype(tensor.data_type)).itemsize
     dims = list(tensor.dims)
     if min(dims, default=0) < 0 or math.prod(dims) * itemsize != len(tensor.raw_data):
-        raise ValueError(f"its constant {tensor.name!r} has another size than its shape")
+        raise ValueError(f"its constant {tensor.name!r} has a size that does not match its shape")

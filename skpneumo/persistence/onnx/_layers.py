@@ -1,4 +1,4 @@
-"""Layers of Keras as nodes of a graph, each by a function that adds it."""
+"""Add layers of Keras to a graph, with one function for each type."""
 
 import math
 from collections.abc import Callable
@@ -19,7 +19,7 @@ __all__ = ["LAYERS"]
 
 
 def _same(_: GraphBuilder, __: Any, x: Tensor) -> Tensor:
-    """A layer that does nothing in prediction."""
+    """Skip a layer that does nothing in prediction."""
     return x
 
 
@@ -46,7 +46,7 @@ def _standardize(graph: GraphBuilder, layer: Any, x: Tensor) -> Tensor:
 
 
 def _normalize(graph: GraphBuilder, layer: Any, x: Tensor) -> Tensor:
-    """Keras's own standardisation, which EfficientNet begins with."""
+    """Standardise as Keras does at the start of EfficientNet."""
     deviation = np.maximum(np.sqrt(_array(layer.variance)), keras.config.epsilon())
     return _shift_and_divide(graph, x, _array(layer.mean), deviation)
 
@@ -75,7 +75,10 @@ def _normalize_image(graph: GraphBuilder, layer: Any, x: Tensor) -> Tensor:
 
 def _normalize_batch(graph: GraphBuilder, layer: Any, x: Tensor) -> Tensor:
     if layer.axis not in (-1, len(x.shape)):
-        raise NotExportableError(f"The layer {layer.name!r} normalises along axis {layer.axis}.")
+        raise NotExportableError(
+            f"The layer {layer.name!r} normalises along axis {layer.axis}, which is not supported "
+            "yet."
+        )
     n = x.shape[-1]
     gamma = np.ones(n) if layer.gamma is None else _array(layer.gamma)
     beta = np.zeros(n) if layer.beta is None else _array(layer.beta)
@@ -108,7 +111,7 @@ def _convolve_separably(graph: GraphBuilder, layer: Any, x: Tensor) -> Tensor:
 
 
 def _by_channel(kernel: Any) -> NDArray[Any]:
-    """The weights of a convolution of each channel by itself."""
+    """Arrange the weights of a convolution that is separate for each channel."""
     array = _array(kernel)
     height, width, n_channels, multiplier = array.shape
     return array.transpose(2, 3, 0, 1).reshape(n_channels * multiplier, 1, height, width)
@@ -148,13 +151,13 @@ def _activated(graph: GraphBuilder, layer: Any, x: Tensor) -> Tensor:
 def _padding(
     padding: str, shape: tuple[int, ...], kernel: Any, strides: Any, dilations: Any
 ) -> tuple[list[int], list[int]]:
-    """Pixels to add at top, left, bottom and right, and the sides of what comes out."""
+    """Compute the padding at top, left, bottom and right, and the sides of the output."""
     before, after, sides = [], [], []
     for side, width, stride, dilation in zip(shape[:2], kernel, strides, dilations, strict=True):
         span = (width - 1) * dilation + 1
         n_out = math.ceil(side / stride) if padding == "same" else (side - span) // stride + 1
         missing = max((n_out - 1) * stride + span - side, 0) if padding == "same" else 0
-        before.append(missing // 2)  # the odd pixel at the end, as TensorFlow has it
+        before.append(missing // 2)  # an odd pixel is added at the end, as in TensorFlow
         after.append(missing - missing // 2)
         sides.append(n_out)
     return [*before, *after], sides
@@ -204,7 +207,8 @@ def _enlarge(graph: GraphBuilder, layer: Any, x: Tensor) -> Tensor:
     """Repeat the nearest pixel."""
     if layer.interpolation != "nearest" or layer.crop_to_aspect_ratio or layer.pad_to_aspect_ratio:
         raise NotExportableError(
-            f"The layer {layer.name!r} resizes in another way than by the nearest pixel."
+            f"The layer {layer.name!r} does not resize to the nearest pixel, and other ways are "
+            "not supported yet."
         )
     name = x.name
     for axis, (side, target) in enumerate(
@@ -217,7 +221,10 @@ def _enlarge(graph: GraphBuilder, layer: Any, x: Tensor) -> Tensor:
 
 def _join(graph: GraphBuilder, layer: Any, xs: list[Tensor]) -> Tensor:
     if layer.axis not in (-1, len(xs[0].shape)):
-        raise NotExportableError(f"The layer {layer.name!r} joins along axis {layer.axis}.")
+        raise NotExportableError(
+            f"The layer {layer.name!r} concatenates along axis {layer.axis}, which is not "
+            "supported yet."
+        )
     name = graph.node("Concat", *(x.name for x in xs), axis=1)
     return Tensor(name, (*xs[0].shape[:-1], sum(x.shape[-1] for x in xs)))
 
@@ -246,12 +253,17 @@ def _reshape(graph: GraphBuilder, layer: Any, x: Tensor) -> Tensor:
     target = tuple(layer.target_shape)
     if len(x.shape) == 1 and target == (1, 1, x.shape[0]):
         return Tensor(graph.node("Reshape", x.name, graph.integer([1, x.shape[0], 1, 1])), target)
-    raise NotExportableError(f"The layer {layer.name!r} reshapes {x.shape} to {target}.")
+    raise NotExportableError(
+        f"The layer {layer.name!r} reshapes {x.shape} to {target}, which is not supported yet."
+    )
 
 
 def _dense(graph: GraphBuilder, layer: Any, x: Tensor) -> Tensor:
     if len(x.shape) != 1:
-        raise NotExportableError(f"The dense layer {layer.name!r} is given {x.shape}, not a row.")
+        raise NotExportableError(
+            f"The dense layer {layer.name!r} has an input of shape {x.shape}, but only rows are "
+            "supported yet."
+        )
     kernel = _array(layer.kernel)
     bias = _array(layer.bias) if layer.use_bias else np.zeros(kernel.shape[1])
     name = graph.node("Gemm", x.name, graph.constant(kernel), graph.constant(bias))
@@ -262,7 +274,7 @@ def _array(weights: Any) -> NDArray[Any]:
     return keras.ops.convert_to_numpy(weights)
 
 
-# By the very class: a subclass may do anything else.
+# Looked up by the exact class, because a subclass may do something else.
 LAYERS: dict[type, Callable[..., Tensor]] = {
     layers.Activation: _activated,
     layers.Add: _merge("Add"),

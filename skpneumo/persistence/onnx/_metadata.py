@@ -1,4 +1,4 @@
-"""What an ONNX file says about the model in it."""
+"""The description of the model in an ONNX file."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ _LARGEST_CARD = 4 * 2**20  # characters
 
 @dataclass(frozen=True)
 class Loading:
-    """How paths become the images that the graph resizes: the parameters of ImageLoader."""
+    """Parameters of the ImageLoader that reads images for the graph."""
 
     size: tuple[int, int]
     color_mode: str
@@ -41,17 +41,17 @@ class GateFacts:
     Attributes
     ----------
     checks : list of str
-        Their names, in the order of the scores.
+        Names of the checks, in the order of the scores.
     thresholds : list of float
         The highest scores that pass.
     reasons : list of str
-        Why an image is withheld, in words, one of each check.
+        Why an image is withheld, in words, for each check.
     on_outlier : {"warn", "nan", "raise"}
-        What is done where an image is withheld.
+        What happens if an image is withheld.
     false_alarm_rate : float
-        Share of new patients who may have an image withheld.
+        Share of new patients with an image that is withheld.
     terms : str
-        What the rate is about and what it is conditional on.
+        Meaning and conditions of the rate.
     """
 
     checks: list[str]
@@ -64,21 +64,21 @@ class GateFacts:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What is known of a model besides its graph.
+    """Description of a model besides its graph.
 
     Attributes
     ----------
     classes : list
         The labels, in the order of the probabilities.
     names : list of str or None
-        What they are called, where that was said.
+        Names of the classes, if known.
     positive : label or None
-        The class that the threshold is about.
+        The class of the threshold.
     threshold, upper_threshold : float or None
-        Probabilities from ``threshold`` on are called positive; those below
-        ``upper_threshold`` are referred. None for more than two classes.
+        The positive class is predicted if its probability is ``threshold`` or more, and referred
+        if it is below ``upper_threshold``. None for more than two classes.
     chosen_by : str or None
-        What chose the threshold, such as "RecallFloorClassifier".
+        Type that chose the threshold, such as "RecallFloorClassifier".
     guarantee : dict or None
         The recall floor: ``recall``, ``confidence``, ``guarantee`` and ``terms``.
     gate : GateFacts or None
@@ -86,11 +86,11 @@ class ModelFacts:
     loading : Loading
         How files are read.
     card : str
-        The model card, or nothing.
+        The model card; may be empty.
     provenance : dict or None
-        Where the model comes from and what it is not, as it was loaded with.
+        The provenance that the model was loaded with.
     version : str
-        The version of this package that wrote the file.
+        Version of this package that wrote the file.
     """
 
     classes: list[Any]
@@ -108,7 +108,7 @@ class ModelFacts:
 
 
 def facts_to_properties(facts: ModelFacts) -> dict[str, str]:
-    """Write them as text: the card as it is, everything else as JSON."""
+    """Convert facts to text: the card unchanged, and everything else to JSON."""
     values = asdict(facts) | {"format": FORMAT}
     card = values.pop("card")
     return {name: json.dumps(value, allow_nan=False) for name, value in values.items()} | {
@@ -117,7 +117,7 @@ def facts_to_properties(facts: ModelFacts) -> dict[str, str]:
 
 
 def facts_from(properties: dict[str, str]) -> ModelFacts:
-    """Read and check them.
+    """Read facts from text, and check them.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def facts_from(properties: dict[str, str]) -> ModelFacts:
         raise ValueError("its properties are not JSON") from error
     if read.pop("format", None) != FORMAT:
         raise ValueError(
-            f"its format is {properties.get('format', 'not stated')}, and this version reads "
+            f"its format is {properties.get('format', 'not stated')}, but this version reads "
             f"{FORMAT}; export the model again, or update skpneumo"
         )
     try:
@@ -148,7 +148,7 @@ def facts_from(properties: dict[str, str]) -> ModelFacts:
 
 
 def digest_of(model: onnx.ModelProto, properties: dict[str, str]) -> str:
-    """Give a digest of the graph, its versions, and all properties but the digest itself."""
+    """Compute the digest of the graph, its versions, and all properties but the digest itself."""
     told = {name: text for name, text in properties.items() if name != "digest"}
     versions = [model.ir_version, [(each.domain, each.version) for each in model.opset_import]]
     digest = hashlib.sha256(json.dumps([versions, told], sort_keys=True).encode())
@@ -181,7 +181,7 @@ def _what_is_wrong(facts: ModelFacts) -> list[str]:
         and (loading.dicom_window is None or type(loading.dicom_window) is int),
         "card": isinstance(facts.card, str) and len(facts.card) <= _LARGEST_CARD,
     }
-    return [f"{name} is not what it should be" for name, right in checks.items() if not right]
+    return [f"{name} is not valid" for name, right in checks.items() if not right]
 
 
 def _is_gate(gate: GateFacts) -> bool:
@@ -202,5 +202,5 @@ def _is_list_of(value: Any, kinds: tuple[type, ...]) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    # Compared, because a whole number may be too large for a float.
+    # Compared, because an integer can be too large for a float.
     return type(value) in (int, float) and abs(value) <= _LARGEST_NUMBER

@@ -1,4 +1,4 @@
-"""The graph of a whole model, with all that it says about itself."""
+"""Build the graph of a whole model, with its description."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,6 +8,7 @@ import onnx
 from onnx import helper
 
 from skpneumo import __version__
+from skpneumo._formatting import require_one_name_each
 from skpneumo._input_checks import REASONS
 from skpneumo.fitted import gate_of, threshold_of
 from skpneumo.persistence.onnx._calibration import column
@@ -31,7 +32,7 @@ _REFER = -1
 def build_model(
     estimator: Any, *, target_names: Sequence[str] | None, card: str
 ) -> onnx.ModelProto:
-    """Build the graph of a fitted model, and say in it what the model is."""
+    """Build the graph of a fitted model, with the description of the model."""
     graph = GraphBuilder()
     whole = EstimatorGraph(graph, "image")
     probabilities = whole.probabilities(estimator)
@@ -64,7 +65,7 @@ def build_model(
 
 
 def _decide(graph: GraphBuilder, estimator: Any, probabilities: str) -> tuple[str, str]:
-    """Add the number of the class that is said, and the same or -1 for "refer"."""
+    """Add the number of the predicted class, and the same or -1 for "refer"."""
     threshold = threshold_of(estimator)
     if threshold is None or threshold.chosen_by is None:
         label = graph.node("ArgMax", probabilities, axis=1, keepdims=0)
@@ -95,15 +96,13 @@ def _facts(
     }
     if len(ways) > 1:
         raise NotExportableError(
-            f"The members load images in {len(ways)} ways, {list(ways.values())}, and a file is "
-            "for one. Fit all of them behind one ImageLoader, or with equal ones."
+            f"The members load images in {len(ways)} ways, {list(ways.values())}, but an ONNX "
+            "file can have only one. Fit all of them behind one ImageLoader, or with equal ones."
         )
     (way,) = ways
     classes = np.asarray(estimator.classes_).tolist()
-    if target_names is not None and len(target_names) != len(classes):
-        raise ValueError(
-            f"target_names has {len(target_names)} names for the {len(classes)} classes {classes}."
-        )
+    if target_names is not None:
+        require_one_name_each(target_names, classes)
     threshold = threshold_of(estimator)
     chooser = None if threshold is None else threshold.chosen_by
     return ModelFacts(

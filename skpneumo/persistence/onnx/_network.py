@@ -1,4 +1,4 @@
-"""A Keras network as nodes of a graph."""
+"""Add a Keras network to a graph."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ __all__ = ["add_network"]
 
 
 def add_network(graph: GraphBuilder, network: keras.Model, images: Tensor) -> Tensor:
-    """Add a functional network, layer by layer; returns its output.
+    """Add a functional network layer by layer, and return its output.
 
     Raises
     ------
@@ -27,7 +27,7 @@ def add_network(graph: GraphBuilder, network: keras.Model, images: Tensor) -> Te
 
         return add
 
-    # Keras's own walk through the layers of a network, which has no public name.
+    # Keras has no public method that runs through the operations of a network.
     return network._run_through_graph([images], operation_fn=adding)
 
 
@@ -49,7 +49,7 @@ def _add(
         return OPERATIONS[kind.__name__](graph, operation, *inputs, **arguments)
     what = "layer" if isinstance(operation, keras.Layer) else "operation"
     raise NotExportableError(
-        f"The network has the {what} {operation.name!r} of type {kind.__name__}, which cannot "
-        "be written to an ONNX file yet. Choose another backbone, such as MobileNet, ResNet50 "
-        "or DenseNet121, or save the model with joblib."
+        f"The network has the {what} {operation.name!r} of type {kind.__name__}, which cannot be "
+        "exported to ONNX yet. Choose another backbone, such as MobileNet, ResNet50 or "
+        "DenseNet121."
     )

@@ -1,4 +1,4 @@
-"""The packages of the extra ``onnx``."""
+"""Import the packages of the extra ``onnx``."""
 
 from importlib import import_module
 
@@ -6,12 +6,12 @@ __all__ = ["require_onnx"]
 
 
 def require_onnx() -> None:
-    """Import what writes and runs ONNX files.
+    """Import the packages that write and run ONNX files.
 
     Raises
     ------
     ImportError
-        If it is not installed, with the remedy.
+        If one of them is not installed.
     """
     for name in ("onnx", "onnxruntime"):
         try:

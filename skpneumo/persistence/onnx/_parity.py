@@ -1,4 +1,4 @@
-"""The graph against the fitted model that it was made of, on the same pixels."""
+"""Compare an ONNX graph with its fitted model on the same pixels."""
 
 from collections.abc import Sequence
 from copy import copy
@@ -25,7 +25,7 @@ _OF_OTHER_FILES = 1024
 
 
 class Parity(NamedTuple):
-    """How far the graph and the model are from each other.
+    """Differences of the predictions of an ONNX graph and its model.
 
     Attributes
     ----------
@@ -34,12 +34,13 @@ class Parity(NamedTuple):
     mean : float
         Mean difference of the probabilities.
     n_other_labels : int
-        Images with another label although their probability is no nearer to the threshold than
-        the tolerance.
+        Number of images with another label, although their probability differs from the threshold
+        by more than the tolerance.
     n_other_checks : int
-        Images of which the input gate says otherwise although no score is near its threshold.
+        Number of images that pass only one of the input gates, although no score is near its
+        threshold.
     n_images : int
-        Images that were compared.
+        Number of images that were compared.
     """
 
     largest: float
@@ -52,7 +53,7 @@ class Parity(NamedTuple):
 def compare_with_model(
     estimator: Any, session: OnnxSession, images: Sequence[NDArray[np.uint8]], tolerance: float
 ) -> Parity:
-    """Predict images by both: from lossless files by the model, from pixels by the graph."""
+    """Predict with both: lossless files with the model, and their pixels with the graph."""
     reference = in_float32(without_gate(estimator))
     gated = gate_of(in_float32(estimator))
     with TemporaryDirectory(prefix="skpneumo-parity-") as folder:
@@ -66,7 +67,7 @@ def compare_with_model(
     found = [session.predict(image) for image in images]
     probabilities = np.array([each.probabilities for each in found])
     difference = np.abs(probabilities - expected)
-    # Not comparable is not the same.
+    # NaN counts as a difference.
     difference = np.where(np.isfinite(difference), difference, np.inf)
     classes = np.asarray(estimator.classes_).tolist()
     other = [
@@ -92,9 +93,9 @@ def _check_scores(gated: Any, paths: Any) -> NDArray[np.float64]:
 def _count_other_checks(
     thresholds: NDArray[np.float64], expected: NDArray[np.float64], found: list[Any]
 ) -> int:
-    """Count the images with a check on the other side of its threshold, and not near it.
+    """Count the images with a score on the other side of its threshold, and not near it.
 
-    Scores are distances and log odds, so that what is near is relative.
+    Scores are distances and log odds, so "near" is relative.
     """
     scores = np.array([each.gate for each in found])
     near = _NEAR * (1 + np.abs(thresholds))
@@ -103,7 +104,7 @@ def _count_other_checks(
 
 
 def in_float32(estimator: Any) -> Any:
-    """Give a copy whose networks compute as the graph does, and not in 16 bits."""
+    """Copy an estimator with networks that compute in float32, as the graph does."""
 
     def changed(classifier: Any) -> Any:
         if not isinstance(classifier, CNNClassifier | TransferClassifier):
@@ -116,16 +117,18 @@ def in_float32(estimator: Any) -> Any:
 
 
 def pixels_of(images: Sequence[Any] | None) -> list[NDArray[np.uint8]]:
-    """Bring files and pixels, or synthetic images for None, to pixels with channels."""
+    """Get pixels with channels of files or pixels, or of synthetic images for None."""
     if images is None:
         return invented_images()
     if not len(images):
-        raise ValueError("images is empty. Pass some, or None for synthetic ones.")
+        raise ValueError("images is empty. Pass at least one image, or None for synthetic ones.")
     pixels = []
     for image in images:
         if isinstance(image, np.ndarray):
             if image.dtype != np.uint8:
-                raise ValueError(f"images holds pixels of {image.dtype}; expected uint8.")
+                raise ValueError(
+                    f"images contains pixels of {image.dtype}, but they must be uint8."
+                )
             pixels.append(image[..., None] if image.ndim == 2 else image)
         else:
             pixels += images_from([image])
@@ -158,10 +161,10 @@ def invented_images() -> list[NDArray[np.uint8]]:
 
 
 def images_from(paths: Sequence[Any]) -> list[NDArray[np.uint8]]:
-    """Read files in full, as pixels of 8 bits and one or three channels.
+    """Read files at full size, as pixels of 8 bits and one or three channels.
 
-    Those that are not of 8 bits, such as DICOM, are read at a fixed size: what is compared is what
-    the graph and the model make of the same pixels, whatever they are.
+    Files without 8 bits, such as DICOM, are read at a fixed size, because the comparison only
+    needs the same pixels for the graph and the model.
     """
     images = []
     for path in paths:
@@ -177,7 +180,7 @@ def _eight_bits(path: Any) -> NDArray[np.uint8] | None:
     try:
         opened = Image.open(path, formats=["JPEG", "PNG", "TIFF"])
     except (OSError, ValueError):
-        return None  # ImageLoader says what is wrong with it, or reads it
+        return None  # ImageLoader reads it, or raises an error
     with opened as image:
         if image.mode not in _EIGHT_BITS or image.has_transparency_data:
             return None
@@ -188,7 +191,7 @@ def _eight_bits(path: Any) -> NDArray[np.uint8] | None:
 def _is_clear(
     estimator: Any, probabilities: NDArray[np.float64], tolerance: float
 ) -> NDArray[np.bool_]:
-    """Whether each image is so far from the threshold that its label must be the same."""
+    """Tell whether each image is so far from the threshold that its label must be the same."""
     threshold = threshold_of(estimator)
     if threshold is None:
         best, second = np.sort(probabilities, axis=1)[:, :-3:-1].T

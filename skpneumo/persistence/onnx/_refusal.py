@@ -1,7 +1,7 @@
-"""What is raised for a model that no ONNX file can be made of."""
+"""The error for models that cannot be exported to ONNX."""
 
 __all__ = ["NotExportableError"]
 
 
 class NotExportableError(ValueError):
-    """A fitted model has a part that cannot be written to an ONNX file, or not faithfully."""
+    """A fitted model cannot be exported to ONNX, or only with other predictions."""

@@ -1,9 +1,10 @@
-"""What ImageLoader does with the pixels of an image, as nodes of a graph.
+"""Add the resizing of ImageLoader to a graph.
 
 Pillow's bilinear filter is a triangle over the source pixels of each target pixel, applied along
-one axis after the other, and each result is rounded to 8 bits. So it is two matrix products. The
-weights are made in the graph, because they depend on the size of the image. As Pillow's they are
-whole numbers, of 2 ** 22: other weights round what lies halfway between two levels the other way.
+one axis after the other, and each result is rounded to 8 bits. These are two matrix products. The
+weights are computed in the graph, because they depend on the size of the image. As in Pillow, they
+are integers, as parts of 2 ** 22; otherwise, values halfway between two levels would be rounded
+differently.
 """
 
 from typing import Any
@@ -15,23 +16,23 @@ from skpneumo.persistence.onnx._graph import DOUBLE, FLOAT, INTEGER, GraphBuilde
 
 __all__ = ["height_and_width", "load_image"]
 
-# ITU-R 601 in Pillow's whole numbers, of 65536.
+# ITU-R 601 as in Pillow: integers, as parts of 65536.
 _LUMA = (19595, 38470, 7471)
 _LUMA_BITS = 65536
-# Weights are of 2 ** 22, and are multiplied in two parts: float32 is exact up to 2 ** 24.
+# Weights are parts of 2 ** 22, multiplied in two halves, because float32 is exact up to 2 ** 24.
 _PARTS = 2**11
 
 Weights = tuple[str, str]
 
 
 def height_and_width(loader: ImageLoader) -> tuple[int, int]:
-    """Give the size that a loader brings images to."""
+    """Get the size to which a loader resizes images."""
     height, width = np.broadcast_to(np.asarray(loader.size), 2).tolist()
     return height, width
 
 
 def load_image(graph: GraphBuilder, image: str, loader: ImageLoader) -> Tensor:
-    """Bring an image of shape (height, width, 1 or 3), uint8, to the loader's size and colours.
+    """Convert an image of shape (height, width, 1 or 3), uint8, to the loader's size and colours.
 
     The result has whole numbers from 0 to 255 as float32.
     """
@@ -57,11 +58,11 @@ def load_image(graph: GraphBuilder, image: str, loader: ImageLoader) -> Tensor:
 
 
 def _luma(graph: GraphBuilder, pixels: str, n_channels: str) -> str:
-    """Give the grey of colour pixels, and grey pixels as they are; float32 is exact enough."""
+    """Convert colour pixels to grey, and leave grey ones unchanged; float32 is exact enough."""
     row = graph.node("Sub", n_channels, graph.integer([1]))
     weights = graph.constant([[_LUMA_BITS, 0, 0], [0, 0, 0], _LUMA])
     weights = graph.node("Reshape", graph.node("Gather", weights, row), graph.integer([-1]))
-    # Of two channels none are read, so that a run with them fails.
+    # An image of two channels gives none here, so running it fails.
     length = graph.node("Gather", graph.integer([1, 0, 3]), row)
     weights = graph.node("Slice", weights, graph.integer([0]), length)
     luma = graph.node("MatMul", pixels, weights)
@@ -72,7 +73,7 @@ def _luma(graph: GraphBuilder, pixels: str, n_channels: str) -> str:
 def _axes(
     graph: GraphBuilder, sides: tuple[str, str], size: tuple[int, int], resize: str
 ) -> list[dict[str, str]]:
-    """Say for either axis how many source pixels a target pixel spans, as a fraction, and where.
+    """Compute how many source pixels a target pixel spans along each axis, and where.
 
     ``step`` source pixels are ``per`` target pixels; ``n_scaled`` target pixels, of which the
     first has the number ``first``, show the image. All are int64 of shape (1,).
@@ -85,7 +86,7 @@ def _axes(
             for side, target in zip(sides, targets, strict=True)
         ]
     if resize == "crop":
-        # The ratio is that of the axis which needs more of it.
+        # The larger ratio of the two axes is used.
         by_width = graph.node(
             "Greater",
             graph.node("Mul", targets[1], sides[0]),
@@ -106,7 +107,8 @@ def _axes(
     )
     axes = []
     for side, length, target in zip(sides, lengths, targets, strict=True):
-        scaled = graph.node("Round", graph.node("Mul", length, ratio))  # half to even, as Python
+        # Halves to even, as in Python.
+        scaled = graph.node("Round", graph.node("Mul", length, ratio))
         scaled = graph.node("Max", graph.node("Cast", scaled, to=INTEGER), graph.integer([1]))
         bars = graph.node("Sub", target, scaled)
         first = graph.whole_quotient(bars, graph.integer([2]))
@@ -126,14 +128,14 @@ def _weights(
     begin: str | None = None,
     end: str | None = None,
 ) -> Weights:
-    """Weights of shape (n_out, n_pixels); they are 0 for pixels that do not show the image.
+    """Compute weights of shape (n_out, n_pixels); they are 0 for pixels outside the image.
 
-    With ``begin`` and ``end`` the image is what lies between these pixels of the source.
+    With ``begin`` and ``end``, the image is the part between these pixels of the source.
     """
     one, two = graph.integer([1]), graph.integer([2])
 
     def from_middle(positions: str, length: str) -> str:
-        """Twice the distance of the centres of pixels from the middle of all."""
+        """Compute twice the distance of the centres of pixels from the middle."""
         doubled = graph.node("Add", graph.node("Mul", positions, two), one)
         return graph.node("Sub", doubled, length)
 
@@ -144,7 +146,7 @@ def _weights(
     seen, length = source, n_pixels
     if begin is not None and end is not None:
         seen, length = graph.node("Sub", source, begin), graph.node("Sub", end, begin)
-    # In units of half a pixel of the source, divided by ``per``.
+    # In half pixels of the source, divided by ``per``.
     source_at = graph.node("Mul", from_middle(seen, length), per)
     target_at = graph.node("Mul", from_middle(target, n_scaled), step)
     distance = graph.node(
@@ -168,7 +170,7 @@ def _weights(
 
 
 def resize_part(graph: GraphBuilder, image: Tensor, box: dict[str, str]) -> str:
-    """Scale the part of an image within a box back to the image's size, as Pillow does.
+    """Scale the part of an image in a box back to the size of the image, as Pillow does.
 
     ``box`` has the names of ``left``, ``top``, ``right`` and ``bottom``, int64 of shape (1,).
     """
@@ -196,14 +198,14 @@ def resize_part(graph: GraphBuilder, image: Tensor, box: dict[str, str]) -> str:
 
 
 def _resample(graph: GraphBuilder, pixels: str, down: Weights, across: Weights) -> str:
-    """Multiply with the weights of both axes, in Pillow's order: along the rows first."""
+    """Multiply by the weights of both axes in Pillow's order, along the rows first."""
     parts = [graph.node("MatMul", pixels, graph.node("Transpose", weights)) for weights in across]
     pixels = _rounded(graph, *parts)
     return _rounded(graph, *(graph.node("MatMul", weights, pixels) for weights in down))
 
 
 def _between(graph: GraphBuilder, positions: str, begin: str, end: str) -> str:
-    """1 where a position is at or after the begin and before the end, else 0, as float64."""
+    """Mark positions from ``begin`` to before ``end`` with 1, others with 0, as float64."""
     inside = graph.node(
         "And",
         graph.node("Not", graph.node("Less", positions, begin)),
@@ -213,7 +215,7 @@ def _between(graph: GraphBuilder, positions: str, begin: str, end: str) -> str:
 
 
 def _rounded(graph: GraphBuilder, large: str, small: str) -> str:
-    """Put the products with both parts of the weights together, and round to grey levels."""
+    """Add the products with both halves of the weights, and round to grey levels."""
     large, small = (graph.node("Cast", each, to=DOUBLE) for each in (large, small))
     total = graph.node("Add", graph.node("Mul", large, graph.double(float(_PARTS))), small)
     share = graph.node("Div", total, graph.double(float(_PARTS * _PARTS)))

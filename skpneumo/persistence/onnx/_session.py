@@ -1,4 +1,4 @@
-"""An ONNX file that has been checked, ready to run."""
+"""Run ONNX files that have been checked."""
 
 import os
 import stat
@@ -14,7 +14,7 @@ from skpneumo.persistence.onnx._metadata import ModelFacts
 
 __all__ = ["MAX_PIXELS", "OnnxSession", "Predicted", "read_bytes"]
 
-# As of the image files that are read.
+# The same limit as for image files.
 MAX_PIXELS = 89_478_485
 _MAX_WORKING_BYTES = 768 * 2**20
 _SAME_AS_REQUESTED = 1
@@ -22,7 +22,7 @@ _FATAL = 4
 
 
 class Predicted(NamedTuple):
-    """What the graph says of one image: one row of each output."""
+    """Outputs of the graph for one image."""
 
     probabilities: NDArray[np.float64]
     label: int
@@ -42,7 +42,9 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """
     mode = os.stat(path).st_mode
     if stat.S_ISDIR(mode):
-        raise IsADirectoryError(f"{os.fspath(path)} is a folder; name the model's file.")
+        raise IsADirectoryError(
+            f"{os.fspath(path)} is a folder, not a model file. Name the file in it."
+        )
     if not stat.S_ISREG(mode):
         raise OSError(f"{os.fspath(path)} is a pipe, socket or device, not a model file.")
     with open(path, "rb") as file:
@@ -53,7 +55,7 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
 
 
 class OnnxSession:
-    """Runs a model on one image after the other.
+    """Runs a model on images, one at a time.
 
     Parameters
     ----------
@@ -63,7 +65,7 @@ class OnnxSession:
     Raises
     ------
     ValueError
-        If it is not a file that this package writes.
+        If it was not written by this package.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -73,7 +75,7 @@ class OnnxSession:
                 data,
                 _options(),
                 providers=["CPUExecutionProvider"],
-                # It would compute what a file asks for before anything bounds the memory.
+                # Constant folding would run before the memory is bounded.
                 disabled_optimizers=["ConstantFolding"],
             )
         except Exception as error:  # onnxruntime has no common class of errors
@@ -88,7 +90,7 @@ class OnnxSession:
         Raises
         ------
         ValueError
-            If the run fails, or gives what no classifier says.
+            If the run fails, or its outputs are not those of a classifier.
         """
         n_classes = len(self.facts.classes)
         try:
@@ -96,8 +98,8 @@ class OnnxSession:
         except Exception as error:  # see above
             raise ValueError(
                 f"onnxruntime failed on an image of shape {image.shape} ({_first_line(error)}). "
-                "The image may be too large for the memory that a model may use, or the model "
-                "file is not one that export_onnx wrote."
+                "The image may be too large for the memory of a model, or the model file was not "
+                "written by skpneumo."
             ) from error
         probabilities, label, decision, *gate = outputs
         n_checks = [] if self.facts.gate is None else [(1, len(self.facts.gate.checks))]
@@ -113,8 +115,8 @@ class OnnxSession:
             or [scores.shape for scores in gate] != n_checks
         ):
             raise ValueError(
-                "the model gives what is not a probability for each class and a decision. "
-                "Export it again."
+                "the model does not return a probability for each class and a decision. Export it "
+                "again."
             )
         scores = gate[0][0] if gate else None
         return Predicted(probabilities[0], int(label[0]), int(decision[0]), scores)
@@ -130,13 +132,13 @@ def _options() -> Any:
 
 @cache
 def _bound_memory() -> None:
-    """Bound the memory of all models of this package in this process; those of others are free."""
+    """Bound the memory of all models of this package in this process, but not of other models."""
     info = onnxruntime.OrtMemoryInfo(
         "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
     )
     config = onnxruntime.OrtArenaCfg(_MAX_WORKING_BYTES, _SAME_AS_REQUESTED, -1, -1)
     onnxruntime.create_and_register_allocator(info, config)
-    onnxruntime.disable_telemetry_events()  # of the builds for Windows
+    onnxruntime.disable_telemetry_events()  # builds for Windows have telemetry
 
 
 def _first_line(error: Exception) -> str:

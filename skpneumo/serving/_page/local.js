@@ -1,6 +1,6 @@
 "use strict";
 
-// The model in this file, computed by onnxruntime-web in this page. Nothing is sent anywhere.
+// Runs the model in this file with onnxruntime-web in this page. Nothing is sent anywhere.
 
 const embedded = (id) => document.getElementById(id).textContent;
 
@@ -10,7 +10,7 @@ async function unpacked(id) {
   return new Response(stream).arrayBuffer();
 }
 
-// Grey levels of an image as its file has them: rows, columns, and 1 channel or 3.
+// The stored grey levels of an image: rows, columns, and 1 or 3 channels.
 async function pixelsOf(file, limits) {
   if (file.size > limits.max_bytes) throw new Error("larger than this page accepts");
   let bitmap;
@@ -36,7 +36,7 @@ async function pixelsOf(file, limits) {
   const rgb = new Uint8Array(3 * width * height);
   let grey = true;
   for (let from = 0, to = 0; from < rgba.length; from += 4, to += 3) {
-    const opacity = rgba[from + 3] / 255; // transparent pixels lie over black
+    const opacity = rgba[from + 3] / 255; // on a black background
     for (let channel = 0; channel < 3; channel += 1) {
       rgb[to + channel] = Math.round(rgba[from + channel] * opacity);
     }
@@ -46,10 +46,10 @@ async function pixelsOf(file, limits) {
   return { values, shape: [height, width, grey ? 1 : 3] };
 }
 
-// Whether an image is like those of training, as the server says it; null without a gate.
+// The result of the input gate, as from the server; null without a gate.
 function gateOf(facts, scores) {
   if (facts === null) return null;
-  // What is no number does not pass.
+  // NaN does not pass.
   const failed = facts.reasons.filter((_, at) => !(scores.data[at] <= facts.thresholds[at]));
   return { passed: failed.length === 0, reason: failed.join(", ") };
 }
@@ -78,7 +78,7 @@ const backend = {
   },
 
   predict(file) {
-    // One after the other: a session computes one image at a time.
+    // In turn, because a session computes one image at a time.
     const answer = this.last.then(() => this.answer(file));
     this.last = answer.catch(() => null);
     return answer;

@@ -1,9 +1,9 @@
 "use strict";
 
-// The list of images and their results, which are in the memory of this page and nowhere else: no
-// storage, no cookie. What answers is the `backend` of another script.
+// The list of images and their results, which are only in the memory of this page, without storage
+// or cookies. The answers come from the `backend` of another script.
 
-const AT_ONCE = 4; // requests; the server gives images that wait to the model together
+const AT_ONCE = 4; // requests; the server predicts waiting images together
 const find = (id) => document.getElementById(id);
 
 let model = null;
@@ -164,7 +164,7 @@ function cell(column, row, first) {
 
 let drawing = false;
 
-// Once a frame at most: many images may be done in one.
+// At most once per frame, because many images can finish in one.
 function drawSoon() {
   if (drawing) return;
   drawing = true;
@@ -239,7 +239,7 @@ function closeMap() {
 function csvCell(value) {
   if (value === null) return "";
   if (typeof value === "number") return String(value);
-  // What a spreadsheet would compute is text here.
+  // Text that a spreadsheet would evaluate gets an apostrophe.
   const text = /^'*[=+\-@\t\r\n＝＋－＠]/.test(value) ? `'${value}` : value;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
@@ -330,7 +330,7 @@ async function begin() {
 
 function listen() {
   const drop = find("drop");
-  // Anywhere on the page: a file that misses the frame must not replace the page.
+  // On the whole page, because a file dropped beside the frame must not replace the page.
   addEventListener("dragover", (event) => {
     event.preventDefault();
     drop.classList.add("over");
@@ -345,7 +345,7 @@ function listen() {
   });
   find("files").addEventListener("change", (event) => {
     add([...event.target.files]);
-    event.target.value = ""; // the same file may be chosen again
+    event.target.value = ""; // so that the same file can be chosen again
   });
   find("stop").addEventListener("click", stop);
   find("save").addEventListener("click", save);
@@ -366,7 +366,7 @@ function listen() {
   });
 }
 
-// The token is behind the #, which browsers send to nobody; then it leaves the address.
+// The token is after the #, which browsers never send; it is then removed from the address.
 const given = new URLSearchParams(location.hash.slice(1)).get("token");
 if (given) {
   backend.token = given;

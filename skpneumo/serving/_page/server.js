@@ -1,6 +1,6 @@
 "use strict";
 
-// The model behind the REST interface of the server that this page came from.
+// Uses the model through the REST interface of the server of this page.
 
 const pause = (seconds) => new Promise((done) => setTimeout(done, 1000 * seconds));
 
@@ -40,7 +40,7 @@ const backend = {
     try {
       detail = (await response.json()).detail;
     } catch {
-      // Not from the server itself: the status has to do.
+      // Not from the server itself, so only the status is known.
     }
     const error = new Error(String(detail));
     error.status = response.status;

@@ -1,4 +1,4 @@
-"""The file as a classifier."""
+"""The classifier that runs an ONNX file."""
 
 import pickle
 import shutil
@@ -32,7 +32,7 @@ def path(floor, tmp_path_factory):
     return path
 
 
-def test_it_says_what_the_model_says_of_paths(path, floor, xrays):
+def test_predictions_of_paths_are_those_of_the_model(path, floor, xrays):
     model = OnnxClassifier(path)
     expected = floor.predict_proba(xrays.filenames)
     assert model.predict_proba(xrays.filenames) == pytest.approx(expected, abs=1e-5)
@@ -66,7 +66,7 @@ def test_images_of_any_size(path, xrays):
         (np.zeros((0, 4), np.uint8), r"shape \(0, 4\)"),
     ],
 )
-def test_what_is_no_image_is_refused(path, image, message):
+def test_other_input_than_images_is_refused(path, image, message):
     with pytest.raises(ValueError, match=message):
         OnnxClassifier(path).predict([image])
 
@@ -101,7 +101,7 @@ def test_it_needs_neither_keras_nor_tensorflow(path, xrays):
     assert done.stdout.strip() == "[]"
 
 
-def test_files_that_are_missing_or_no_files(path, tmp_path):
+def test_missing_and_invalid_files_are_refused(path, tmp_path):
     with pytest.raises(FileNotFoundError):
         OnnxClassifier(tmp_path / "missing.onnx").predict([])
     with pytest.raises(IsADirectoryError):

@@ -1,4 +1,4 @@
-"""Steps of enhancement in a graph against the steps themselves: no pixel differs."""
+"""Enhancement in a graph gives the same pixels as the steps."""
 
 import numpy as np
 import pytest

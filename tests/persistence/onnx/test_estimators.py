@@ -1,4 +1,4 @@
-"""Estimators around a network, as graphs against themselves."""
+"""Graphs of estimators around a network predict like the estimators."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ from skpneumo.persistence.onnx._session import OnnxSession
 
 
 def fitted_network(seed):
-    """A network with random weights, fitted on noise in an instant."""
+    """A network with random weights, quickly fitted on noise."""
     rng = np.random.default_rng(seed)
     X = rng.integers(0, 256, (16, 16, 16, 1), dtype=np.uint8)
     return CNNClassifier(
@@ -55,7 +55,7 @@ def wrapped(outer, pipeline, xrays, **fit):
     return outer(FrozenEstimator(pipeline)).fit(xrays.filenames, xrays.target, **fit)
 
 
-def test_pipeline_with_steps_that_have_no_part_in_prediction(pipeline, images):
+def test_pipeline_with_steps_that_do_nothing_in_prediction(pipeline, images):
     network = pipeline.steps[-1][1]
     whole = make_pipeline(
         ImageResampler("under"), ImageLoader(size=16, resize="pad"), "passthrough",
@@ -173,15 +173,15 @@ REFUSED = {
     "no loader": (lambda p: p.steps[-1][1], "no ImageLoader before it"),
     "a classifier of another kind": (
         lambda p: make_pipeline(ImageLoader(), LogisticRegression()),
-        "LogisticRegression cannot be written",
+        "LogisticRegression cannot be exported",
     ),
     "an unknown step": (
         lambda p: make_pipeline(p.steps[0][1], LogisticRegression(), p.steps[-1][1]),
-        "The step LogisticRegression cannot be written",
+        "The step LogisticRegression cannot be exported",
     ),
     "images of another size": (
         lambda p: make_pipeline(ImageLoader(size=20), FrozenEstimator(p.steps[-1][1])),
-        r"fitted on images of \(16, 16, 1\).*\(20, 20, 1\)",
+        r"fitted on images of shape \(16, 16, 1\).*\(20, 20, 1\)",
     ),
 }
 

@@ -1,4 +1,4 @@
-"""The input gate in a file against the gate itself."""
+"""The input gate of a file gives the same results as the gate."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def path(gated, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def files(xrays, tmp_path_factory):
-    """X-rays, and images that are none."""
+    """X-rays and other images."""
     folder = tmp_path_factory.mktemp("outliers")
     rng = np.random.default_rng(0)
     upright = np.asarray(Image.open(xrays.filenames[0]))
@@ -70,7 +70,7 @@ def test_it_withholds_what_the_gate_withholds(gated, path, files):
     assert [each != each for each in model.decide(files)] == (expected != "").tolist()
 
 
-def test_it_is_looked_through_as_a_gate(gated, path, files):
+def test_it_is_removed_like_a_gate(gated, path, files):
     model = OnnxClassifier(path).fit()
     assert gate_of(model).gate is model
     assert threshold_of(model).value == threshold_of(gated).value

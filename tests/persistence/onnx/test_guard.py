@@ -1,4 +1,4 @@
-"""Files that are damaged, or made to do harm, give errors and nothing else."""
+"""Damaged and malicious files only raise errors."""
 
 import json
 import os
@@ -21,7 +21,7 @@ def data(pipeline):
 
 
 def changed(data, change, sign=True):
-    """Change a model, and let its digest fit again, as whoever means harm would."""
+    """Change a model, and correct its digest, as an attacker would."""
     model = onnx.ModelProto.FromString(data)
     change(model)
     if sign:
@@ -116,11 +116,11 @@ ATTACKS = {
         "holds tensors",
     ),
     "loop without a bound": (node("Loop", "", "", body=body()), "loop without a bound"),
-    "loop of many turns": (endless_loop, "too many turns"),
+    "loop of many turns": (endless_loop, "too many iterations"),
     "least whole number by -1": (divide, "divides whole numbers"),
-    "larger shape": (larger_shape, "another size than its shape"),
-    "negative shape": (negative_shape, "another size than its shape"),
-    "text": (text_constant, "of a type"),
+    "larger shape": (larger_shape, "does not match its shape"),
+    "negative shape": (negative_shape, "does not match its shape"),
+    "text": (text_constant, "has a type"),
     "sparse": (sparse_constant, "sparse"),
     "function": (function, "functions"),
     "other output": (other_output, "inputs and outputs"),
@@ -178,14 +178,14 @@ def test_memory_that_a_graph_asks_for_is_bounded(data):
         session.predict(np.zeros((8, 8, 1), np.uint8))
 
 
-def test_answers_that_are_no_probabilities_are_refused(data):
+def test_outputs_that_are_not_probabilities_are_refused(data):
     def shout(model):
         for each in model.graph.node:
             if each.output[0] == "probabilities":
                 each.input[0] = "loud"
         model.graph.initializer.append(numpy_helper.from_array(np.float64([[7, -6]]), "loud"))
 
-    with pytest.raises(ValueError, match="not a probability"):
+    with pytest.raises(ValueError, match="does not return a probability"):
         OnnxSession(changed(data, shout)).predict(np.zeros((8, 8, 1), np.uint8))
 
 

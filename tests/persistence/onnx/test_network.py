@@ -1,4 +1,4 @@
-"""Networks as graphs against Keras, with random weights and averages."""
+"""Graphs of networks predict like Keras, with random weights and averages."""
 
 import keras
 import numpy as np
@@ -14,7 +14,7 @@ SHAPE = (21, 18, 1)
 
 
 def randomised(network, rng):
-    """Give it averages and offsets as training leaves them; Keras begins with 0 and 1."""
+    """Set averages and offsets as after training; those of a new network are 0 and 1."""
     for weight in network.weights:
         if weight.name in ("gamma", "moving_variance", "deviation"):
             weight.assign(rng.uniform(0.5, 2, weight.shape))
@@ -83,7 +83,7 @@ def test_an_unknown_layer_is_refused_by_name(rng):
         assert_alike(network, rng)
 
 
-def test_a_layer_of_another_class_is_not_taken_for_its_parent(rng):
+def test_a_subclass_of_a_layer_is_not_exported_as_its_parent(rng):
     class Doubled(keras.layers.Flatten):
         def call(self, inputs):
             return 2 * super().call(inputs)

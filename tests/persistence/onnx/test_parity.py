@@ -1,4 +1,4 @@
-"""The comparison of graph and model, on real X-rays where there are some."""
+"""The comparison of graph and model, also on real X-rays if available."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Pixels of the graph against those of ImageLoader, in every mode."""
+"""Graphs resize to the same pixels as ImageLoader in every mode."""
 
 import numpy as np
 import pytest

@@ -1,9 +1,9 @@
-"""Metrics of many weightings of the same predictions at once.
+"""Compute metrics of many weightings of the same predictions at once.
 
-A bootstrap asks for the metric of thousands of resamples. A resample is a row of weights (how
-often each image was drawn), so every function here takes a matrix of weights, one row a
-resample, and sorts the scores only once. Row by row the values are those of
-:mod:`sklearn.metrics` with ``sample_weight``; the tests hold them to it.
+A bootstrap needs the metric of thousands of resamples. A resample is a row of weights (how often
+each image was drawn), so every function here takes a matrix of weights with one row per resample,
+and sorts the scores only once. The value of each row equals that of :mod:`sklearn.metrics` with
+``sample_weight``, which the tests check.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ Bools = NDArray[np.bool_]
 
 
 class RankedScores:
-    """Scores sorted once: AUC and average precision of any weighting are cumulative sums.
+    """Sorted scores, for AUC and average precision of many weightings by cumulative sums.
 
     Parameters
     ----------
@@ -34,13 +34,13 @@ class RankedScores:
         self._level_ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
 
     def roc_auc(self, weights: Floats) -> Floats:
-        """Area under the ROC curve for each row of weights (n_weightings, n_images)."""
+        """Compute the ROC AUC for each row of weights (n_weightings, n_images)."""
         true, false = self._accumulate(weights)
         area: Any = np.trapezoid(_from_zero(true), _from_zero(false), axis=1)
         return ratio_or_nan(area, true[:, -1] * false[:, -1])
 
     def average_precision(self, weights: Floats) -> Floats:
-        """Average precision for each row of weights (n_weightings, n_images)."""
+        """Compute the average precision for each row of weights (n_weightings, n_images)."""
         true, false = self._accumulate(weights)
         flagged = true + false
         precision = np.divide(true, flagged, out=np.zeros_like(true), where=flagged > 0)
@@ -59,6 +59,6 @@ def _from_zero(curve: Floats) -> Floats:
 
 
 def ratio_or_nan(numerator: Floats, denominator: Floats) -> Floats:
-    """Quotient that is NaN, silently, where a resample leaves the metric undefined."""
+    """Divide, silently giving NaN if a resample leaves the metric undefined."""
     undefined = np.full_like(numerator, np.nan)
     return np.divide(numerator, denominator, out=undefined, where=denominator > 0)

@@ -1,6 +1,6 @@
-"""What the file of a model says of itself, as parts of a card.
+"""Write the statements of a model file about itself as parts of a card.
 
-A file may say anything, and about anything: it is shown as text, and as the word of the file.
+A file may state anything, so its statements are shown as text, and attributed to the file.
 """
 
 from collections.abc import Mapping
@@ -8,42 +8,42 @@ from typing import Any
 
 from skpneumo.report._card_blocks import Block, Bullets, Facts, Text
 
-__all__ = ["told_blocks", "told_of"]
+__all__ = ["card_of_file", "file_blocks"]
 
 _LIMITS = "limits"
 _COLLECTION = "collection"
 
 
-def told_of(estimator: Any) -> dict[str, Any]:
-    """The card in the provenance of a loaded model; empty if there is none."""
+def card_of_file(estimator: Any) -> dict[str, Any]:
+    """Get the card from the provenance of a loaded model; empty if there is none."""
     provenance = getattr(estimator, "provenance_", None)
     card = provenance.get("card") if isinstance(provenance, Mapping) else None
     return dict(card) if isinstance(card, Mapping) else {}
 
 
-def told_blocks(told: Mapping[str, Any], section: str) -> list[Block]:
-    """What a section of the card has of it: numbers and text, lists of text, tables of both."""
+def file_blocks(from_file: Mapping[str, Any], section: str) -> list[Block]:
+    """Write the statements that belong in a section: numbers, text, lists and tables."""
     if section == "Training data":
         facts = {
             name: _written(value)
-            for name, value in told.items()
+            for name, value in from_file.items()
             if name != _COLLECTION and _is_plain(value)
         }
-        about = told.get(_COLLECTION)
+        about = from_file.get(_COLLECTION)
         return [
             *([Text(about)] if isinstance(about, str) else []),
-            *([Facts(facts, "As the model's file says")] if facts else []),
+            *([Facts(facts, "According to the model file")] if facts else []),
         ]
     if section == "Caveats and recommendations":
-        limits = told.get(_LIMITS)
+        limits = from_file.get(_LIMITS)
         return [Bullets(_texts(limits))] if isinstance(limits, list) else []
     blocks: list[Block] = []
-    for name, value in told.items():
+    for name, value in from_file.items():
         if isinstance(value, Mapping):
             facts = {str(key): _written(each) for key, each in value.items() if _is_plain(each)}
-            blocks.append(Facts(facts, f"{name}, as the model's file says"))
+            blocks.append(Facts(facts, f"{name}, according to the model file"))
         elif isinstance(value, list) and name != _LIMITS:
-            blocks += [Text(f"{name}, as the model's file says:"), Bullets(_texts(value))]
+            blocks += [Text(f"{name}, according to the model file:"), Bullets(_texts(value))]
     return blocks
 
 
