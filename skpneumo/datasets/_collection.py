@@ -1,6 +1,7 @@
 """Read a collection on disk into rows: image, class, patient."""
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from skpneumo._formatting import printable
+from skpneumo._formatting import counted, printable
 from skpneumo._image_files import SYNTHETIC_NOTE, describe_skipped, list_folder
 from skpneumo._positive_class import (
     UndecidedPositiveError,
@@ -18,6 +19,7 @@ from skpneumo._positive_class import (
 )
 from skpneumo.datasets._folders import SPLITS, TopFolders, Tree, in_order, scan, split_name
 from skpneumo.datasets._patients import Patients, etiologies, read_patients
+from skpneumo.datasets._spellings import folded, one_spelling
 
 Labels = Literal["binary", "etiology"]
 Positive = str | Sequence[str] | None
@@ -33,6 +35,7 @@ class Collection:
     tree: Tree
     splits: list[str]
     folder_classes: list[str]
+    spellings: list[str]
     folder: NDArray[np.object_]
     filenames: NDArray[np.object_]
     split: NDArray[np.object_]
@@ -88,15 +91,16 @@ def read_collection(
     if not tree.images:
         raise _no_images(tree)
     splits = _choose_splits(tree, split)
-    names = sorted({printable(image.folder) for image in tree.images})
-    is_binary = {name.upper() for name in names} <= set(PNEUMONIA_CLASSES)
+    class_of, spellings = _classes_of(tree)
+    names = sorted(set(class_of.values()))
+    is_binary = set(names) <= set(PNEUMONIA_CLASSES)
     if is_binary:
         names = PNEUMONIA_CLASSES
     place = {name: i for i, name in enumerate([*in_order(tree.splits), ""])}
     rows = sorted(
         (
             place[image.split],
-            image.folder.upper() if is_binary else printable(image.folder),
+            class_of[printable(image.folder)],
             image.path,
             printable(image.site),
         )
@@ -126,6 +130,7 @@ def read_collection(
         tree=tree,
         splits=splits,
         folder_classes=names,
+        spellings=spellings,
         folder=folder,
         filenames=filenames,
         split=_strings(split_at[place] for place, _, _, _ in rows),
@@ -173,6 +178,22 @@ def order_classes(names: Sequence[str], positive: Positive) -> Classes:
     healthy = decided.negative[0] if len(decided.negative) == 1 else f"not {ill}"
     name_of = dict.fromkeys(decided.positive, ill) | dict.fromkeys(decided.negative, healthy)
     return Classes([healthy, ill], [ill], name_of)
+
+
+def _classes_of(tree: Tree) -> tuple[dict[str, str], list[str]]:
+    """The class of each name of a folder, and which names mean one class."""
+    counts = Counter(printable(image.folder) for image in tree.images)
+    spelling, several = one_spelling(counts)
+    published = {name: folded(name).upper() for name in counts}
+    if set(published.values()) <= set(PNEUMONIA_CLASSES):
+        return published, []
+    remarks = [
+        f"The class {found[0][0]!r} has folders of {len(found)} names, "
+        + ", ".join(f"{name!r} ({counted(n, 'image')})" for name, n in found)
+        + "; they are one."
+        for found in several
+    ]
+    return spelling, remarks
 
 
 def _names_folders(split: str | Sequence[str] | None, root: Path) -> bool:

@@ -24,6 +24,7 @@ def complaints(collection: Collection) -> list[str]:
     found += [
         f"The folder {folder!r} holds files, but no images." for folder in tree.without_images
     ]
+    found += collection.spellings
     left_out = {os.path.basename(folder).lower() for folder in tree.left_out}
     found += [
         f"leave_out names {name!r}, and there is no folder of this name."

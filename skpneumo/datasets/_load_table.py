@@ -17,6 +17,7 @@ from skpneumo._sklearn import StrOptions, validate_parameter_constraints
 from skpneumo.datasets._bunch import make_bunch
 from skpneumo.datasets._folders import split_name
 from skpneumo.datasets._patients import Patients, etiologies, read_patients
+from skpneumo.datasets._spellings import patients_in_one_spelling, without_marks
 from skpneumo.datasets._table import (
     column_names,
     column_of,
@@ -78,10 +79,12 @@ def load_image_table(
         begin with is looked for below ``root``; both with a warning.
     label : str, default="label"
         The column with the classes. Space around them does not count, and spellings that differ
-        in case or space are one class, with a warning.
+        in case, space, hyphens or a trailing ``.0`` are one class, with a warning. Beside two or
+        more others, a dash or a question mark alone is none.
     patient : str or None, default=None
         The column with the patients. None takes the column ``patient`` if there is one, else
-        reads them off the paths.
+        reads them off the paths. Ids that differ in case, space or leading zeros, as a
+        spreadsheet and a typist make them, are one patient, with a warning.
     split : str or None, default=None
         The column with the splits. None takes the column ``split`` if there is one.
     root : str, path-like or None, default=None
@@ -121,8 +124,9 @@ def load_image_table(
     Warns
     -----
     CollectionWarning
-        If a label has several spellings, rows repeat a file, rows were left out, or files were
-        found under another suffix or in another place than the table has.
+        If a label or a patient has several spellings, patients are numbers that a spreadsheet
+        has rounded, rows repeat a file or name no split where others do, rows were left out, or
+        files were found under another suffix or in another place than the table has.
     UnknownPatientsWarning
         If the patient of a row is not known.
 
@@ -170,11 +174,12 @@ def load_image_table(
     cells = text_of(column_of(frame, path, "path"))
     located = locate(cells, bases)
     _refuse_ambiguous(located)
+    given_patients, on_patients = _patient_cells(frame, patient, patient_pattern)
     rows = _Rows(
         located.filenames,
-        text_of(column_of(frame, label, "label")),
+        without_marks(text_of(column_of(frame, label, "label")), is_label=True),
         _splits(frame, split),
-        _patient_cells(frame, patient, patient_pattern),
+        given_patients,
     )
     needs_label = not callable(positive)
     kept, remarks = _complete(
@@ -185,6 +190,7 @@ def load_image_table(
     first, target, repeated = _one_row_a_file(rows, labels.target, asked=positive is not None)
     rows, kept = rows.take(first), kept[first]
     patients = _patients(rows, patient_pattern)
+    remarks += [*on_patients, *_without_split(rows)]
     for remark in [*remarks, *labels.remarks, *repeated]:
         warnings.warn(remark, CollectionWarning, stacklevel=2)
     for remark in patients.remarks:
@@ -277,15 +283,28 @@ def _splits(frame: pd.DataFrame, split: str | None) -> NDArray[np.object_]:
 
 def _patient_cells(
     frame: pd.DataFrame, patient: str | None, pattern: str | None
-) -> NDArray[np.object_] | None:
+) -> tuple[NDArray[np.object_] | None, list[str]]:
+    """The patients of the column, if one is to be read, and what there is to say of them."""
     if patient is not None and pattern is not None:
         raise ValueError(
             f"patient={patient!r} reads the patients from the table, and "
             f"patient_pattern={pattern!r} from the paths. Pass one of them."
         )
     if patient is None and (pattern is not None or "patient" not in frame):
-        return None
-    return text_of(column_of(frame, patient or "patient", "patient"))
+        return None, []
+    cells = text_of(column_of(frame, patient or "patient", "patient"))
+    return patients_in_one_spelling(without_marks(cells))
+
+
+def _without_split(rows: _Rows) -> list[str]:
+    """Say which rows belong to no split, where others do: no part of the collection has them."""
+    lacking = rows.split == ""
+    if lacking.all() or not lacking.any():
+        return []
+    return [
+        f"{lacking.sum()} of {len(lacking)} rows name no split, {_few(rows.filenames[lacking])}. "
+        "They are in none of those that the others name."
+    ]
 
 
 def _complete(
@@ -353,7 +372,8 @@ def _one_row_a_file(
     Tables have a row for each finding, or each box around one: a file is positive if one of its
     rows is. Without ``positive`` all rows have to say the same.
     """
-    codes, files = pd.factorize(rows.filenames)
+    # A table may write one file as a/1.png and as ./a/1.png.
+    codes, files = pd.factorize(np.array([*map(os.path.normpath, rows.filenames)], dtype=object))
     n_repeated = len(codes) - len(files)
     if not n_repeated:
         return np.arange(len(codes)), target, []
