@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skpneumo._images import is_stream
 from skpneumo._machine import require_memory
+from skpneumo._missing_labels import refuse_missing_labels
 from skpneumo._random import check_random_state, random_seeds
 from skpneumo._settings import pinned
 from skpneumo._sklearn import (
@@ -154,6 +155,8 @@ class BaseNetworkClassifier(
         if not continued:
             self._initialize(X, y)
         y, weights = self._encode(y), self._check_sample_weight(X, y, sample_weight)
+        if not continued:
+            self._check_weight_of_classes(y, weights)
         held_out = None
         if X_val is not None:
             held_out = self._check_held_out(X_val, y_val)
@@ -209,6 +212,8 @@ class BaseNetworkClassifier(
                 "own labels. Pass a dict of the weights of all images: dict(zip(classes, "
                 "compute_class_weight('balanced', classes=classes, y=all_labels)))."
             )
+        if classes is not None:
+            refuse_missing_labels(classes, "classes")
         continued = hasattr(self, "weights_")
         if not continued:
             self._reset()
@@ -424,6 +429,17 @@ class BaseNetworkClassifier(
                 f"{self.classes_.tolist()} that training began with."
             )
         return np.searchsorted(self.classes_, y)
+
+    def _check_weight_of_classes(self, y: NDArray[np.intp], weights: NDArray[np.float32]) -> None:
+        """Refuse weights that leave one class to learn; without any, training says so."""
+        of_class = np.bincount(y, weights, len(self.classes_))
+        weightless = self.classes_[of_class == 0].tolist()
+        if weightless and of_class.any() and len(weightless) > len(self.classes_) - 2:
+            raise ValueError(
+                f"All images of class {', '.join(map(repr, weightless))} have weight zero, of "
+                "sample_weight times class_weight, so that one class is left to learn. Give some "
+                "of them a positive weight."
+            )
 
     def _check_sample_weight(
         self, X: NDArray[Any], y: NDArray[Any], sample_weight: Any

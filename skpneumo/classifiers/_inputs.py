@@ -10,6 +10,7 @@ from sklearn.utils.validation import validate_data
 from skpneumo._containers import check_is_array
 from skpneumo._documentation import DocumentationLinks
 from skpneumo._images import is_stream, misplaced_channels
+from skpneumo._missing_labels import refuse_missing_labels
 from skpneumo._pixel_values import how_to_convert, same_kind_of_pixels, white_of
 from skpneumo._sklearn import _check_y
 
@@ -32,16 +33,8 @@ def check_labels(y: Any) -> None:
     ValueError
         If they are; the rows of those that are missing are named.
     """
+    refuse_missing_labels(y)
     labels = np.asarray(y)
-    if labels.ndim == 1 and labels.dtype.kind in "fO":
-        import pandas as pd
-
-        missing = np.flatnonzero(pd.isna(labels))
-        if len(missing):
-            raise ValueError(
-                f"Input y contains NaN or None in {len(missing)} of {len(labels)} labels, the "
-                f"first in row {missing[0]}. Drop those rows or label them."
-            )
     if labels.ndim == 2 and labels.shape[1] > 1 and labels.dtype.kind in "biuf":
         one_hot = np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all()
         if one_hot:

@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter, indexab
 from threadpoolctl import threadpool_limits
 
 from skpneumo._input_checks import REASONS, labels_withheld
+from skpneumo._missing_labels import refuse_missing_labels
 from skpneumo._paths import filenames_of
 from skpneumo._patients import find_patients
 from skpneumo._random import check_random_state, random_seed
@@ -265,6 +266,7 @@ class InputGate(
             If neither ``groups`` nor ``X`` tells who the patients are.
         """
         X, y = indexable(X, y)
+        refuse_missing_labels(y)
         y = _check_y(y)
         check_classification_targets(y)
         patients, known, remarks = find_patients(X, len(y), groups)

@@ -15,7 +15,8 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.utils.validation import check_is_fitted, indexable
 
 from skpneumo._groups import check_groups
-from skpneumo._paths import filenames_of
+from skpneumo._missing_labels import refuse_missing_labels
+from skpneumo._patients import patients_of
 from skpneumo._random import check_random_state
 from skpneumo._sklearn import HasMethods, Interval, _check_y, _fit_context
 from skpneumo.datasets import patient_ids
@@ -187,6 +188,7 @@ class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMix
         positive = y == self.pos_label_
         self.estimator_ = clone(self.estimator).fit(X, y, **fit_params)
         self.classes_ = self.estimator_.classes_
+        refuse_missing_labels(y)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self.estimator_, name):
                 setattr(self, name, getattr(self.estimator_, name))

@@ -17,6 +17,7 @@ from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, indexable
 
+from skpneumo._missing_labels import refuse_missing_labels
 from skpneumo._patients import find_patients
 from skpneumo._sklearn import (
     GroupsConsumerMixin,
@@ -273,6 +274,7 @@ class RecallFloorClassifier(
         """
         X, y = indexable(X, y)
         y = _check_y(y)
+        refuse_missing_labels(y)
         self.pos_label_ = positive_label(y, self.pos_label)
         if self.specificity is not None and REFER in y.tolist():
             raise ValueError(
