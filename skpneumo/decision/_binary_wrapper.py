@@ -3,11 +3,17 @@
 from typing import Any
 
 from sklearn.utils import get_tags
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    get_routing_for_object,
+)
+from sklearn.utils.validation import has_fit_parameter
 
 from skpneumo._documentation import DocumentationLinks
+from skpneumo._sklearn import _routing_enabled
 
-__all__ = ["BinaryWrapperMixin", "WrapperMixin", "fit_with_callbacks"]
+__all__ = ["BinaryWrapperMixin", "WrapperMixin", "fit_with_callbacks", "groups_for"]
 
 
 class WrapperMixin(DocumentationLinks):
@@ -16,7 +22,7 @@ class WrapperMixin(DocumentationLinks):
     estimator: Any
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Metadata routing: ``groups`` stays here, the rest goes to the estimator.
+        """Metadata routing: the estimator gets what it requests, ``groups`` included.
 
         Returns
         -------
@@ -44,6 +50,20 @@ class BinaryWrapperMixin(WrapperMixin):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
         return tags
+
+
+def groups_for(estimator: Any, groups: Any) -> dict[str, Any]:
+    """Give the patients as an argument of the estimator's ``fit``, if it asks for them.
+
+    It may hold images out for itself, and has no other way to know their patients than these and
+    what X carries.
+    """
+    if groups is None:
+        return {}
+    asks = has_fit_parameter(estimator, "groups")
+    if not asks and _routing_enabled():  # a step of a pipeline may
+        asks = bool(get_routing_for_object(estimator).consumes("fit", ["groups"]))
+    return {"groups": groups} if asks else {}
 
 
 def fit_with_callbacks(

@@ -14,7 +14,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GroupKFold
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter, indexable
+from sklearn.utils.validation import check_is_fitted, indexable
 from threadpoolctl import threadpool_limits
 
 from skpneumo._input_checks import REASONS, labels_withheld
@@ -33,7 +33,7 @@ from skpneumo._sklearn import (
     _safe_indexing,
 )
 from skpneumo.datasets import UnknownPatientsWarning
-from skpneumo.decision._binary_wrapper import WrapperMixin, fit_with_callbacks
+from skpneumo.decision._binary_wrapper import WrapperMixin, fit_with_callbacks, groups_for
 from skpneumo.decision._gate_calibration import choose_thresholds, terms_of_gate
 from skpneumo.decision._gate_checks import GateChecks
 from skpneumo.decision._gate_view import View, Views, changed_copies
@@ -276,8 +276,7 @@ class InputGate(
         codes = np.unique(patients, return_inverse=True)[1]
         if _routing_enabled():
             fit_params = process_routing(self, "fit", **fit_params).estimator.fit
-        if groups is not None and has_fit_parameter(self.estimator, "groups"):
-            fit_params = {"groups": patients, **fit_params}
+        fit_params = groups_for(self.estimator, None if groups is None else patients) | fit_params
         rng = check_random_state(self.random_state)
 
         context = self._init_callback_context(max_subtasks=None)

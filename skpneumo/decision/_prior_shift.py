@@ -19,7 +19,6 @@ from skpneumo._missing_labels import refuse_missing_labels
 from skpneumo._patients import patients_of
 from skpneumo._random import check_random_state
 from skpneumo._sklearn import HasMethods, Interval, _check_y, _fit_context
-from skpneumo.datasets import patient_ids
 from skpneumo.decision._binary_wrapper import BinaryWrapperMixin
 from skpneumo.decision._mixtures import Scores, mixture_p_value, most_likely_prevalence
 from skpneumo.decision._operating_point import positive_label
@@ -168,8 +167,8 @@ class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMix
         y : array-like of shape (n_samples,)
             Labels, of two classes.
         groups : array-like of shape (n_samples,), default=None
-            Patient of each sample; read from the file names by default, and without any each
-            sample is its own.
+            Patient of each sample. If None, those that ``X`` carries, or that the names of its
+            files tell; else each sample is its own patient, with a warning.
         **fit_params : dict
             Handed to ``estimator.fit``.
 
@@ -181,14 +180,20 @@ class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMix
         ------
         ValueError
             If there are not two classes, or a patient is missing among ``groups``.
+
+        Warns
+        -----
+        UnknownPatientsWarning
+            If scores are needed to test by, with ``cv`` or a frozen estimator, and neither
+            ``groups`` nor ``X`` tells who the patients are.
         """
         X, y = indexable(X, y)
+        refuse_missing_labels(y)
         y = _check_y(y)
         self.pos_label_ = positive_label(y, self.pos_label)
         positive = y == self.pos_label_
         self.estimator_ = clone(self.estimator).fit(X, y, **fit_params)
         self.classes_ = self.estimator_.classes_
-        refuse_missing_labels(y)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self.estimator_, name):
                 setattr(self, name, getattr(self.estimator_, name))
@@ -200,7 +205,9 @@ class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMix
         )
         self.prevalence_interval_ = (np.nan, np.nan)
         self.shift_p_value_ = np.nan
-        self.reference_ = self._reference(X, y, _patients(X, groups, len(y)), fit_params)
+        if groups is not None:
+            groups = check_groups(groups, len(y))
+        self.reference_ = self._reference(X, y, groups, fit_params)
         return self
 
     def adapt(self, X: Any, groups: Any = None) -> Self:
@@ -211,7 +218,7 @@ class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMix
         X : array-like of shape (n_samples, ...)
             New images, as many as there are: all that come, not a selection.
         groups : array-like of shape (n_samples,), default=None
-            Patient of each sample; read from the file names by default.
+            Patient of each sample, as in :meth:`fit`.
 
         Returns
         -------
@@ -223,6 +230,8 @@ class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMix
         AcquisitionShiftWarning
             If no prevalence makes the new scores a mixture of those of the two classes
             (p < .01), or there are none to tell by.
+        UnknownPatientsWarning
+            If neither ``groups`` nor ``X`` tells who the patients are.
         """
         check_is_fitted(self)
         rng = check_random_state(self.random_state)
@@ -306,14 +315,16 @@ class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMix
         self,
         X: Any,
         y: NDArray[Any],
-        patient: NDArray[np.intp],
+        groups: Any,
         fit_params: dict[str, Any],
     ) -> tuple[Scores, Scores] | None:
         """Scores of positive and of negative images that the estimator had not seen."""
-        if isinstance(self.estimator, FrozenEstimator):
-            scores = self._scores(X)
-        elif self.cv is None:
+        frozen = isinstance(self.estimator, FrozenEstimator)
+        if self.cv is None and not frozen:
             return None
+        patient = _patients(X, groups, len(y))
+        if frozen:
+            scores = self._scores(X)
         else:
             cv = PatientKFold(int(self.cv)) if isinstance(self.cv, Integral) else self.cv
             probabilities = cross_val_predict(
@@ -333,12 +344,7 @@ class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMix
 
 
 def _patients(X: Any, groups: Any, n_samples: int) -> NDArray[np.intp]:
-    if groups is not None:
-        ids = check_groups(groups, n_samples)
-    elif (filenames := filenames_of(X)) is not None:
-        ids = patient_ids(filenames)
-    else:
-        ids = np.arange(n_samples)
+    ids = patients_of(X, n_samples, groups, stacklevel=5)
     return np.unique(ids, return_inverse=True)[1]
 
 

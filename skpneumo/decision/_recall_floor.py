@@ -31,7 +31,7 @@ from skpneumo._sklearn import (
     _safe_indexing,
 )
 from skpneumo.datasets import UnknownPatientsWarning
-from skpneumo.decision._binary_wrapper import BinaryWrapperMixin, fit_with_callbacks
+from skpneumo.decision._binary_wrapper import BinaryWrapperMixin, fit_with_callbacks, groups_for
 from skpneumo.decision._guarantee import terms_of_guarantee
 from skpneumo.decision._logits import calibrate, fit_calibrator
 from skpneumo.decision._operating_point import (
@@ -252,7 +252,8 @@ class RecallFloorClassifier(
         groups : array-like of shape (n_samples,), default=None
             Patient of each sample. If None, those that ``X`` carries, or that the names of its
             files tell; else each sample is its own patient, with a warning.
-            ``groups=range(n_samples)`` says that each truly is.
+            ``groups=range(n_samples)`` says that each truly is. Handed on to an estimator whose
+            ``fit`` asks for them.
         **fit_params : dict
             Handed to ``estimator.fit``; those with an entry per sample are cut to each fold.
 
@@ -273,8 +274,8 @@ class RecallFloorClassifier(
             If neither ``groups`` nor ``X`` tells who the patients are.
         """
         X, y = indexable(X, y)
-        y = _check_y(y)
         refuse_missing_labels(y)
+        y = _check_y(y)
         self.pos_label_ = positive_label(y, self.pos_label)
         if self.specificity is not None and REFER in y.tolist():
             raise ValueError(
@@ -284,6 +285,7 @@ class RecallFloorClassifier(
         patients, self.patients_known_ = _patients(X, groups, len(y))
         if _routing_enabled():
             fit_params = process_routing(self, "fit", **fit_params).estimator.fit
+        fit_params = groups_for(self.estimator, None if groups is None else patients) | fit_params
 
         context = self._init_callback_context(max_subtasks=None)
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
