@@ -1,6 +1,7 @@
 """Paths to images, as a scikit-learn transformer."""
 
 import os
+from collections.abc import Iterator
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -67,7 +68,8 @@ class ImageLoader(DocumentationLinks, TransformerMixin, BaseEstimator):
     white : float, default=None
         The value of white in files of more than 8 bits that do not say it: 4095 where twelve bits
         are in files of sixteen, of which :func:`~skpneumo.audit_images` tells. Higher values are
-        an error. It is for grey PNG and TIFF of 16 or 32 bits or floating point without a sign.
+        an error. It is for grey PNG and TIFF of 16 or 32 bits or floating point without a sign,
+        and for unsigned DICOM of 16 stored bits that is shown in its full range.
         None: see the table below.
 
     See Also
@@ -185,6 +187,11 @@ class ImageLoader(DocumentationLinks, TransformerMixin, BaseEstimator):
         self : ImageLoader
         """
         self._height_and_width()
+        if isinstance(X, Iterator):
+            raise TypeError(
+                f"Expected a list or array of paths, got a {type(X).__name__}, which gives them "
+                "once, and fit and transform each read them. Pass list(X)."
+            )
         check_paths(X)
         return self
 
