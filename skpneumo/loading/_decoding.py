@@ -78,7 +78,7 @@ def decode_image(
         file.seek(0)
         # DICOM first: a file may be both, DICOM behind the preamble and TIFF within it.
         if is_dicom(start):
-            picture = read_dicom(file, size, color_mode, resize, dicom_window)
+            picture = read_dicom(file, size, color_mode, resize, dicom_window, white)
         else:
             picture = read_with_pillow(_class_for(start), file, size, color_mode, resize, white)
     pixels = resize_image(picture, size, resize)
