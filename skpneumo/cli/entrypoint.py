@@ -10,7 +10,7 @@ from cyclopts import App, CycloptsError, Group, Parameter
 
 from skpneumo import __version__
 from skpneumo.cli._signals import received_signal
-from skpneumo.cli._terminal import say
+from skpneumo.cli._terminal import printing_anything, say
 
 __all__ = ["app", "run_program"]
 
@@ -23,7 +23,7 @@ LAST = Group("When something goes wrong", sort_key=1)
 
 # What a wrong file, folder or option raises, here and in the stages. The message names the
 # cause and the remedy, so no traceback is shown. Anything else is a bug.
-USER_ERRORS = (OSError, ValueError, ImportError)
+USER_ERRORS = (OSError, ValueError, ImportError, MemoryError)
 
 # Commands are imported only when they run or show their help, so their summaries are
 # repeated here.
@@ -88,14 +88,16 @@ def _launch(
     except USER_ERRORS as error:
         if debug or received_signal():
             raise
-        say(f"skpneumo: {error}", file=sys.stderr)
+        # Python's own MemoryError says nothing.
+        say(f"skpneumo: {error or 'there is not enough memory.'}", file=sys.stderr)
         return FAILED
 
 
 def run_program(arguments: Sequence[str] | None = None) -> int:
     """Run the program without the signal handling of :func:`skpneumo.cli.main`."""
     try:
-        return app.meta(arguments) or 0
+        with printing_anything():
+            return app.meta(arguments) or 0
     except CycloptsError as error:
         from skpneumo.cli._usage_errors import said_of
 
