@@ -157,8 +157,9 @@ def files_seen_in_training(
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnknownPatientsWarning)
-        patients = patient_ids(paths, pattern=options.patient_pattern)
-    return record.seen(paths, pd.Series(patients))
+        ids = patient_ids(paths, pattern=options.patient_pattern)
+    known = [None if each.startswith("unknown-") else each for each in ids]
+    return record.seen(paths, pd.Series(known, dtype=object))
 
 
 def say_what_was_seen(model: Any, seen: "Seen | None", file: TextIO | None = None) -> None:
@@ -172,6 +173,18 @@ def say_what_was_seen(model: Any, seen: "Seen | None", file: TextIO | None = Non
         )
         return
     n, n_seen, n_images = len(seen.image), int(seen.either.sum()), int(seen.image.sum())
+    n_unknown = int(seen.unknown.sum())
+    if not n_seen and n_unknown:
+        text = f"The model was trained on none of these {n:,} images."
+        if n == 1:
+            text = "The model was not trained on this image."
+        say(
+            f"{text} Whether on others of their patients is not known of {n_unknown:,}: who the "
+            "patients are is not, here or in training. Name them with --patient or "
+            "--patient-pattern, in both.",
+            file=file or sys.stdout,
+        )
+        return
     if not n_seen:
         say(
             f"The model was trained on none of these {n:,} images, nor on others of their "
