@@ -103,7 +103,8 @@ KINDS = {
     "recurring_names": Kind(
         "warning",
         "file names that recur in several folders, and so name no patient",
-        "The folders were taken for the patients; pass groups= if that is wrong.",
+        "The folders were taken for the patients; if that is wrong, pass groups=, in the shell "
+        "--patient-pattern or the --patient of a --table.",
     ),
     "missing_patient": Kind(
         "warning",
@@ -144,7 +145,8 @@ KINDS = {
     "unknown_names": Kind(
         "note",
         "file names that tell no patient",
-        "Pass groups=, or leaks between patients stay unseen.",
+        "Pass groups=, in the shell --patient-pattern or the --patient of a --table, or leaks "
+        "between patients stay unseen.",
     ),
     "sorted_by_class": Kind(
         "note",
