@@ -5,7 +5,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["refuse_missing_labels"]
+from skpneumo._sklearn import _check_y
+
+__all__ = ["checked_labels", "refuse_missing_labels"]
+
+
+def checked_labels(y: Any, name: str = "y") -> NDArray[Any]:
+    """Bring labels that may be text to an array, none of them missing.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Labels.
+    name : str, default="y"
+        What they are called in the error.
+
+    Returns
+    -------
+    y : ndarray of shape (n_samples,)
+    """
+    refuse_missing_labels(y, name)
+    labels: NDArray[Any] = _check_y(y)
+    return labels
 
 
 def refuse_missing_labels(y: Any, name: str = "y") -> None:

@@ -17,7 +17,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from skpneumo._images import is_stream
 from skpneumo._machine import require_memory
-from skpneumo._missing_labels import refuse_missing_labels
 from skpneumo._random import check_random_state, random_seeds
 from skpneumo._settings import pinned
 from skpneumo._sklearn import (
@@ -34,6 +33,7 @@ from skpneumo.classifiers._callbacks import (
     copied_callbacks,
     validation_callbacks,
 )
+from skpneumo.classifiers._inputs import check_labels, check_weight_of_classes
 from skpneumo.classifiers._last_features import LastFeaturesMixin
 from skpneumo.classifiers._parameters import (
     check_network_is_the_same,
@@ -155,8 +155,7 @@ class BaseNetworkClassifier(
         if not continued:
             self._initialize(X, y)
         y, weights = self._encode(y), self._check_sample_weight(X, y, sample_weight)
-        if not continued:
-            self._check_weight_of_classes(y, weights)
+        check_weight_of_classes(y, weights, self.classes_)
         held_out = None
         if X_val is not None:
             held_out = self._check_held_out(X_val, y_val)
@@ -212,8 +211,7 @@ class BaseNetworkClassifier(
                 "own labels. Pass a dict of the weights of all images: dict(zip(classes, "
                 "compute_class_weight('balanced', classes=classes, y=all_labels)))."
             )
-        if classes is not None:
-            refuse_missing_labels(classes, "classes")
+        check_labels(classes, "classes")
         continued = hasattr(self, "weights_")
         if not continued:
             self._reset()
@@ -429,17 +427,6 @@ class BaseNetworkClassifier(
                 f"{self.classes_.tolist()} that training began with."
             )
         return np.searchsorted(self.classes_, y)
-
-    def _check_weight_of_classes(self, y: NDArray[np.intp], weights: NDArray[np.float32]) -> None:
-        """Refuse weights that leave one class to learn; without any, training says so."""
-        of_class = np.bincount(y, weights, len(self.classes_))
-        weightless = self.classes_[of_class == 0].tolist()
-        if weightless and of_class.any() and len(weightless) > len(self.classes_) - 2:
-            raise ValueError(
-                f"All images of class {', '.join(map(repr, weightless))} have weight zero, of "
-                "sample_weight times class_weight, so that one class is left to learn. Give some "
-                "of them a positive weight."
-            )
 
     def _check_sample_weight(
         self, X: NDArray[Any], y: NDArray[Any], sample_weight: Any

@@ -4,7 +4,7 @@ import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -28,24 +28,12 @@ from skpneumo.datasets._table import (
 )
 from skpneumo.datasets._table_labels import Labels, Positive, read_labels
 from skpneumo.datasets._table_paths import Located, locate
+from skpneumo.datasets._table_rows import TableRows, few, one_row_a_file, remarks_on_splits
 from skpneumo.datasets._warnings import CollectionWarning, UnknownPatientsWarning
 
 __all__ = ["load_image_table", "table_paths"]
 
 Incomplete = Literal["raise", "drop"]
-
-
-class _Rows(NamedTuple):
-    """What a table says of the images, a row each; "" where it says nothing."""
-
-    filenames: NDArray[np.object_]
-    labels: NDArray[np.object_]
-    split: NDArray[np.object_]
-    patients: NDArray[np.object_] | None
-
-    def take(self, rows: NDArray[np.intp]) -> "_Rows":
-        patients = None if self.patients is None else self.patients[rows]
-        return _Rows(self.filenames[rows], self.labels[rows], self.split[rows], patients)
 
 
 def load_image_table(
@@ -175,7 +163,7 @@ def load_image_table(
     located = locate(cells, bases)
     _refuse_ambiguous(located)
     given_patients, on_patients = _patient_cells(frame, patient, patient_pattern)
-    rows = _Rows(
+    rows = TableRows(
         located.filenames,
         without_marks(text_of(column_of(frame, label, "label")), is_label=True),
         _splits(frame, split),
@@ -187,10 +175,10 @@ def load_image_table(
     )
     rows = rows.take(kept)
     labels = read_labels(rows.labels, label, positive, separator)
-    first, target, repeated = _one_row_a_file(rows, labels.target, asked=positive is not None)
+    first, target, repeated = one_row_a_file(rows, labels.target, asked=positive is not None)
     rows, kept = rows.take(first), kept[first]
     patients = _patients(rows, patient_pattern)
-    remarks += [*on_patients, *_without_split(rows)]
+    remarks += [*on_patients, *remarks_on_splits(rows)]
     for remark in [*remarks, *labels.remarks, *repeated]:
         warnings.warn(remark, CollectionWarning, stacklevel=2)
     for remark in patients.remarks:
@@ -296,19 +284,8 @@ def _patient_cells(
     return patients_in_one_spelling(without_marks(cells))
 
 
-def _without_split(rows: _Rows) -> list[str]:
-    """Say which rows belong to no split, where others do: no part of the collection has them."""
-    lacking = rows.split == ""
-    if lacking.all() or not lacking.any():
-        return []
-    return [
-        f"{lacking.sum()} of {len(lacking)} rows name no split, {_few(rows.filenames[lacking])}. "
-        "They are in none of those that the others name."
-    ]
-
-
 def _complete(
-    rows: _Rows,
+    rows: TableRows,
     cells: NDArray[np.object_],
     located: Located,
     bases: Sequence[Path],
@@ -337,14 +314,14 @@ def _complete(
         (
             lost,
             FileNotFoundError,
-            f"{lost.sum()} of {n} files of the table are not there, {_few(cells[lost])}.",
+            f"{lost.sum()} of {n} files of the table are not there, {few(cells[lost])}.",
             f"They were looked for in {folders}. Name the folder that the paths start from as "
             f"root (in the shell as FOLDER), or {leave_out}.",
         ),
         (
             unlabelled,
             ValueError,
-            f"{unlabelled.sum()} of {n} rows have no {label!r}, {_few(cells[unlabelled])}.",
+            f"{unlabelled.sum()} of {n} rows have no {label!r}, {few(cells[unlabelled])}.",
             f"Label them, {leave_out}, or say what an empty cell means with a function as "
             "positive.",
         ),
@@ -359,49 +336,7 @@ def _complete(
     return kept, remarks
 
 
-def _few(cells: NDArray[np.object_]) -> str:
-    shown = ", ".join(repr(cell) for cell in cells[:3])
-    return f"{shown}, ..." if len(cells) > 3 else shown
-
-
-def _one_row_a_file(
-    rows: _Rows, target: NDArray[np.int64], asked: bool
-) -> tuple[NDArray[np.intp], NDArray[np.int64], list[str]]:
-    """The first row of each file, and its class by all of its rows.
-
-    Tables have a row for each finding, or each box around one: a file is positive if one of its
-    rows is. Without ``positive`` all rows have to say the same.
-    """
-    # A table may write one file as a/1.png and as ./a/1.png.
-    codes, files = pd.factorize(np.array([*map(os.path.normpath, rows.filenames)], dtype=object))
-    n_repeated = len(codes) - len(files)
-    if not n_repeated:
-        return np.arange(len(codes)), target, []
-    columns: dict[str, Any] = {"split": rows.split, "patient": rows.patients}
-    if not asked:
-        columns["label"] = target
-    for name, values in columns.items():
-        if values is None:
-            continue
-        differing = pd.Series(values).groupby(codes).nunique().gt(1).to_numpy()
-        if differing.any():
-            raise ValueError(
-                f"Rows of the same file have different values of {name}: "
-                f"{counted(int(differing.sum()), 'file')}, among them "
-                f"{files[differing.argmax()]!r}. Correct the table, or, if each row is one "
-                "finding of several, say which is the illness with positive=."
-            )
-    most = np.zeros(len(files), dtype=np.int64)
-    np.maximum.at(most, codes, target)
-    first = np.unique(codes, return_index=True)[1]
-    return (
-        first,
-        most[codes[first]],
-        [f"{counted(n_repeated, 'row')} of a file that has one already; joined."],
-    )
-
-
-def _patients(rows: _Rows, pattern: str | None) -> Patients:
+def _patients(rows: TableRows, pattern: str | None) -> Patients:
     if rows.patients is None:
         return read_patients(rows.filenames, pattern)
     known = rows.patients != ""
@@ -411,7 +346,7 @@ def _patients(rows: _Rows, pattern: str | None) -> Patients:
     if not known.all():
         remarks.append(
             f"{(~known).sum()} of {len(known)} rows have no patient, "
-            f"{_few(rows.filenames[~known])}. Each of these files is taken for a patient of its "
+            f"{few(rows.filenames[~known])}. Each of these files is taken for a patient of its "
             "own."
         )
     return Patients(ids, known, remarks)
@@ -419,7 +354,7 @@ def _patients(rows: _Rows, pattern: str | None) -> Patients:
 
 def _describe(
     table: Any,
-    rows: _Rows,
+    rows: TableRows,
     target: NDArray[np.int64],
     labels: Labels,
     patients: Patients,

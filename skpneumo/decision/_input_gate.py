@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted, indexable
 from threadpoolctl import threadpool_limits
 
 from skpneumo._input_checks import REASONS, labels_withheld
-from skpneumo._missing_labels import refuse_missing_labels
+from skpneumo._missing_labels import checked_labels
 from skpneumo._paths import filenames_of
 from skpneumo._patients import find_patients
 from skpneumo._random import check_random_state, random_seed
@@ -27,7 +27,6 @@ from skpneumo._sklearn import (
     Interval,
     StrOptions,
     _check_method_params,
-    _check_y,
     _fit_context,
     _routing_enabled,
     _safe_indexing,
@@ -266,8 +265,7 @@ class InputGate(
             If neither ``groups`` nor ``X`` tells who the patients are.
         """
         X, y = indexable(X, y)
-        refuse_missing_labels(y)
-        y = _check_y(y)
+        y = checked_labels(y)
         check_classification_targets(y)
         patients, known, remarks = find_patients(X, len(y), groups)
         for remark in remarks:

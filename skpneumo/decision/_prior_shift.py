@@ -15,10 +15,10 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.utils.validation import check_is_fitted, indexable
 
 from skpneumo._groups import check_groups
-from skpneumo._missing_labels import refuse_missing_labels
+from skpneumo._missing_labels import checked_labels
 from skpneumo._patients import patients_of
 from skpneumo._random import check_random_state
-from skpneumo._sklearn import HasMethods, Interval, _check_y, _fit_context
+from skpneumo._sklearn import HasMethods, Interval, _fit_context
 from skpneumo.decision._binary_wrapper import BinaryWrapperMixin
 from skpneumo.decision._mixtures import Scores, mixture_p_value, most_likely_prevalence
 from skpneumo.decision._operating_point import positive_label
@@ -188,8 +188,7 @@ class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMix
             ``groups`` nor ``X`` tells who the patients are.
         """
         X, y = indexable(X, y)
-        refuse_missing_labels(y)
-        y = _check_y(y)
+        y = checked_labels(y)
         self.pos_label_ = positive_label(y, self.pos_label)
         positive = y == self.pos_label_
         self.estimator_ = clone(self.estimator).fit(X, y, **fit_params)

@@ -17,14 +17,13 @@ from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, indexable
 
-from skpneumo._missing_labels import refuse_missing_labels
+from skpneumo._missing_labels import checked_labels
 from skpneumo._patients import find_patients
 from skpneumo._sklearn import (
     GroupsConsumerMixin,
     HasMethods,
     StrOptions,
     _check_method_params,
-    _check_y,
     _fit_context,
     _get_response_values_binary,
     _routing_enabled,
@@ -274,8 +273,7 @@ class RecallFloorClassifier(
             If neither ``groups`` nor ``X`` tells who the patients are.
         """
         X, y = indexable(X, y)
-        refuse_missing_labels(y)
-        y = _check_y(y)
+        y = checked_labels(y)
         self.pos_label_ = positive_label(y, self.pos_label)
         if self.specificity is not None and REFER in y.tolist():
             raise ValueError(
@@ -399,7 +397,7 @@ class RecallFloorClassifier(
         if isinstance(self.estimator, FrozenEstimator):
             return 0
         X, y = indexable(X, y)
-        y = _check_y(y)
+        y = checked_labels(y)
         patients, _ = _patients(X, groups, len(y))
         splits, _ = self._planned_splits(X, y, patients, positive_label(y, self.pos_label))
         return len(splits) + (not self.ensemble)
