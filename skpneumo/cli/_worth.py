@@ -175,13 +175,18 @@ def say_what_was_seen(model: Any, seen: "Seen | None", file: TextIO | None = Non
     n, n_seen, n_images = len(seen.image), int(seen.either.sum()), int(seen.image.sum())
     n_unknown = int(seen.unknown.sum())
     if not n_seen and n_unknown:
-        text = f"The model was trained on none of these {n:,} images."
+        text = (
+            f"The model was trained on none of these {n:,} images. Whether on others of their "
+            f"patients is not known of {n_unknown:,}, for nothing names them"
+        )
         if n == 1:
-            text = "The model was not trained on this image."
+            text = (
+                "The model was not trained on this image. Whether on others of its patient is "
+                "not known, for nothing names the patient"
+            )
         say(
-            f"{text} Whether on others of their patients is not known of {n_unknown:,}: who the "
-            "patients are is not, here or in training. Name them with --patient or "
-            "--patient-pattern, in both.",
+            f"{text}, here or in training. Name patients with --patient or --patient-pattern, "
+            "in both.",
             file=file or sys.stdout,
         )
         return
