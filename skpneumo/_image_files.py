@@ -9,6 +9,7 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from typing import Literal, NamedTuple
 
 from skpneumo._dicom_files import DICOM_START, is_dicom
@@ -16,9 +17,11 @@ from skpneumo._formatting import printable
 
 __all__ = [
     "SYNTHETIC_NOTE",
+    "FolderNumber",
     "FoundFile",
     "SkippedFile",
     "describe_skipped",
+    "folder_number",
     "format_of",
     "is_image_name",
     "is_litter",
@@ -82,6 +85,9 @@ SYNTHETIC_NOTE = "SYNTHETIC.txt"
 
 _MOST_NAMED = 3
 
+# Of the device, and of the folder on it.
+FolderNumber = tuple[int, int]
+
 
 class FoundFile(NamedTuple):
     """A file in a folder, and how it is used.
@@ -102,11 +108,16 @@ class SkippedFile(NamedTuple):
     reason: str
 
 
-def walk(folder: str | os.PathLike[str], leave_out: Collection[str] = ()) -> Iterator[FoundFile]:
+def walk(
+    folder: str | os.PathLike[str],
+    leave_out: Collection[str] = (),
+    not_into: Iterable[FolderNumber] = (),
+) -> Iterator[FoundFile]:
     """Find all files in a folder and its subfolders, in the same order on every system.
 
     Links to folders are followed after everything else. A folder is read once, even if several
-    links lead to it or form a cycle.
+    links lead to it or form a cycle. Links to a folder above are not followed, because what else
+    is in it is not in this folder.
 
     Parameters
     ----------
@@ -114,6 +125,8 @@ def walk(folder: str | os.PathLike[str], leave_out: Collection[str] = ()) -> Ite
         The folder.
     leave_out : collection of str, default=()
         Names of folders, in lower case, that are not searched.
+    not_into : iterable of tuple of int, default=()
+        Folders that no link is followed into either, by their :func:`folder_number`.
 
     Yields
     ------
@@ -122,15 +135,15 @@ def walk(folder: str | os.PathLike[str], leave_out: Collection[str] = ()) -> Ite
     """
     waiting = [os.fspath(folder)]
     links: list[str] = []
-    seen: set[tuple[int, int]] = set()
+    seen = {*not_into, *_folders_above(folder)}
     while waiting or links:
         parent = waiting.pop() if waiting else links.pop(0)
         try:
-            found = os.stat(parent)
-            if (found.st_dev, found.st_ino) in seen:
+            number = folder_number(parent)
+            if number in seen:
                 yield FoundFile(parent, "skipped", "a link to a folder that is read already")
                 continue
-            seen.add((found.st_dev, found.st_ino))
+            seen.add(number)
             folders, files, litter = _listed(parent)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
@@ -151,6 +164,21 @@ def walk(folder: str | os.PathLike[str], leave_out: Collection[str] = ()) -> Ite
                 inside.append(path)
         links += [path for path in inside if os.path.islink(path)]
         waiting += [path for path in reversed(inside) if not os.path.islink(path)]
+
+
+def folder_number(folder: str | os.PathLike[str]) -> FolderNumber:
+    """Give what a folder is told from others by, whatever links lead to it."""
+    found = os.stat(folder)
+    return found.st_dev, found.st_ino
+
+
+def _folders_above(folder: str | os.PathLike[str]) -> Iterator[FolderNumber]:
+    """The folders that a folder is in, by its name and, where it is a link, in truth."""
+    for place in (os.path.abspath(folder), os.path.realpath(folder)):
+        while place != (above := os.path.dirname(place)):
+            place = above
+            with suppress(OSError):
+                yield folder_number(place)
 
 
 def list_folder(folder: str | os.PathLike[str]) -> tuple[list[str], list[str], list[str]]:

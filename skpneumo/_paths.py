@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,7 +32,7 @@ def check_paths(X: Any) -> NDArray[np.object_]:
     Raises
     ------
     TypeError
-        If ``X`` is a single path, or an entry is not a path.
+        If ``X`` is a single path, a dict or a set, or an entry is not a path.
     ValueError
         If ``X`` is empty or has more than one column.
 
@@ -49,6 +49,8 @@ def check_paths(X: Any) -> NDArray[np.object_]:
         )
     if not isinstance(X, Iterable):
         raise TypeError(f"Expected a list or array of paths, got {type(X).__name__}: {X!r}.")
+    if isinstance(X, Mapping | Set):
+        raise _in_no_order(X)
     frame: Any = X
     columns = getattr(frame, "columns", ())
     if "path" in columns:
@@ -181,6 +183,18 @@ def text_frame(columns: Mapping[str, Any]) -> pd.DataFrame:
         for name, values in columns.items()
     }
     return pd.DataFrame(kept)
+
+
+def _in_no_order(X: Any) -> TypeError:
+    """What to do about a dict, whose keys are no paths, and a set, whose order is nobody's."""
+    kind = type(X).__name__
+    if "X" in X:
+        remedy = f"Pass the X of this {kind}."
+    elif "path" in X:
+        remedy = "Pass a frame of it: pandas.DataFrame(X)."
+    else:
+        remedy = "Pass a list, in the order of the labels."
+    return TypeError(f"Expected a list or array of paths, got a {kind}. {remedy}")
 
 
 def _more_than_one_column(found: str) -> ValueError:

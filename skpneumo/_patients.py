@@ -91,12 +91,23 @@ def find_patients(
     patients : ndarray of shape (n_samples,)
     known : ndarray of shape (n_samples,), dtype bool
     remarks : list of str
+
+    Raises
+    ------
+    ValueError
+        If ``X`` or the files have another number of rows.
     """
     known = np.ones(n_samples, dtype=bool)
     if groups is not None:
         return check_groups(groups, n_samples), known, []
     names = filenames_of(X) if filenames is None else check_paths(filenames)
     carried = carried_patients(X)
+    for told in (carried, names):
+        if told is not None and len(told) != n_samples:
+            raise ValueError(
+                f"X has {len(told)} rows, and there are labels or scores of {n_samples}: "
+                "inconsistent numbers of samples. Pass one for each row, in the order of the rows."
+            )
     if carried is None and names is None:
         known[:] = False
         return np.arange(n_samples), known, [_nothing_tells(n_samples)]

@@ -2,9 +2,11 @@
 
 So the settings of other programs, or of ``keras.json``, have no effect and are not changed. Those
 of Keras belong to the process: of several threads, the first saves and sets them, and the last
-restores them. The user's settings of metadata routing and printing stay valid.
+restores them. The user's settings of metadata routing and printing stay valid. TensorFlow's advice
+about functions that are traced again is silenced, because a search over networks has to do that.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -39,6 +41,14 @@ _OF_KERAS: list[tuple[Callable[[], Any], Callable[[Any], None], Any]] = [
     (keras.config.max_steps_per_epoch, keras.config.set_max_steps_per_epoch, None),
 ]
 
+_ADVICE = "triggered tf.function retracing"  # by whoever calls other networks in turn
+
+
+def _is_no_advice(record: logging.LogRecord) -> bool:
+    return _ADVICE not in record.getMessage()
+
+
+_logger = logging.getLogger("tensorflow")
 _lock = Lock()
 _n_pins = 0
 _saved: list[Any] = []
@@ -102,6 +112,7 @@ def _pin_keras() -> None:
     global _n_pins
     with _lock:
         if not _n_pins:
+            _logger.addFilter(_is_no_advice)
             _saved[:] = [read() for read, _, _ in _OF_KERAS]
             for (_, change, needed), present in zip(_OF_KERAS, _saved, strict=True):
                 if present != needed:
@@ -114,6 +125,7 @@ def _unpin_keras() -> None:
     with _lock:
         _n_pins -= 1
         if not _n_pins:
+            _logger.removeFilter(_is_no_advice)
             for (_, change, needed), before in zip(_OF_KERAS, _saved, strict=True):
                 if before != needed:
                     change(before)

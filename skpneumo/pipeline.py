@@ -1,13 +1,20 @@
 """Pipelines whose steps can resample, as in imbalanced-learn, with scikit-learn's callbacks."""
 
-from contextlib import nullcontext
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any, Self
 
+import joblib
 import numpy as np
 from imblearn.pipeline import Pipeline as ResamplingPipeline
+from joblib import Memory
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_memory
 
 from skpneumo._documentation import DocumentationLinks
+from skpneumo._file_state import file_state
+from skpneumo._paths import carried_patients, filenames_of
 from skpneumo._sklearn import _fit_context, _name_estimators, _num_samples, _safe_indexing
 
 __all__ = ["Pipeline", "make_pipeline"]
@@ -29,7 +36,8 @@ class Pipeline(DocumentationLinks, ResamplingPipeline):
         Names of metadata, such as ``["X_val"]``, to transform by the steps before the one that
         requests them. Needs scikit-learn's metadata routing.
     memory : str, joblib.Memory or None, default=None
-        Where to cache fitted transformers; by default they are not cached.
+        Where to cache fitted transformers; by default they are not cached. Rows of other files, of
+        files that have changed, and of other patients are cached separately.
     verbose : bool, default=False
         Print the time to fit each step.
 
@@ -100,7 +108,8 @@ class Pipeline(DocumentationLinks, ResamplingPipeline):
         samplers = [i for i, (_, step) in enumerate(self.steps[:-1]) if _resamples(step)]
         if samplers:
             self._refuse_arguments_between(samplers[0], routed_params or {}, n_rows)
-        result = super()._fit(X, y, routed_params, raw_params)
+        with self._memory_for(X):
+            result = super()._fit(X, y, routed_params, raw_params)
         aligned = _row_aligned((routed_params or {}).get(self.steps[-1][0], {}), n_rows)
         if samplers and aligned:
             rows = np.arange(n_rows)
@@ -110,6 +119,30 @@ class Pipeline(DocumentationLinks, ResamplingPipeline):
             for arguments, name in aligned:
                 arguments[name] = _safe_indexing(arguments[name], rows)
         return result
+
+    @contextmanager
+    def _memory_for(self, X: Any) -> Iterator[None]:
+        """Remember the steps of these rows apart from those of others.
+
+        joblib tells rows by their paths or pixels, and so gave back what it had made of files
+        that have been changed since, or of images that were of other patients.
+        """
+        given: Any = self.memory
+        memory = check_memory(given)
+        rows = _state_of_rows(X)
+        if rows is None or getattr(memory, "location", None) is None:
+            yield
+            return
+        options = ("backend", "mmap_mode", "compress", "backend_options")
+        self.memory = Memory(
+            os.path.join(memory.location, rows),
+            **{name: getattr(memory, name) for name in options},
+            verbose=0,
+        )
+        try:
+            yield
+        finally:
+            self.memory = given
 
     def _refuse_arguments_between(self, sampler: int, routed: Any, n_rows: int) -> None:
         """Raise for arguments of a transformer after a sampler, which would not be resampled."""
@@ -124,6 +157,15 @@ class Pipeline(DocumentationLinks, ResamplingPipeline):
 
 # These belong to other images than those that are resampled.
 _OF_OTHER_ROWS = {"X_val", "y_val"}
+
+
+def _state_of_rows(X: Any) -> str | None:
+    """Hash the files that rows come from and their patients; None where nothing tells either."""
+    filenames, patients = filenames_of(X), carried_patients(X)
+    if filenames is None and patients is None:
+        return None
+    files = [] if filenames is None else [(path, file_state(path)) for path in filenames]
+    return joblib.hash([files, None if patients is None else patients.tolist()])
 
 
 def _resamples(step: Any) -> bool:

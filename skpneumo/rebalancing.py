@@ -23,6 +23,7 @@ from skpneumo._documentation import DocumentationLinks
 from skpneumo._images import is_stream
 from skpneumo._interpolation import find_sources
 from skpneumo._machine import require_memory
+from skpneumo._missing_labels import refuse_missing_labels
 from skpneumo._paths import check_paths
 from skpneumo._patients import UnknownPatient, find_patients
 from skpneumo._random import check_random_state
@@ -342,16 +343,9 @@ def _patients_between(
 
 
 def _check_no_missing_labels(y: Any) -> None:
-    import pandas as pd
-
     if y is None:
         raise ValueError("ImageResampler requires y to be passed, but the target y is None.")
-    missing = np.flatnonzero(pd.isna(np.asarray(y)))
-    if missing.size:
-        raise ValueError(
-            f"y has {missing.size} missing label(s), the first in row {missing[0]}. "
-            "Remove these rows or label them."
-        )
+    refuse_missing_labels(y)
 
 
 def _contains_paths(X: Any) -> bool:

@@ -37,6 +37,8 @@ STAGES = [
     "_encoding",
     "_documentation",
     "_files",
+    "_file_state",
+    "_missing_labels",
     "_machine",
     "_tables",
     "_memory_files",

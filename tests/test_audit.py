@@ -389,6 +389,25 @@ def test_estimator_sees_readable_files_only_and_no_patient_twice(image_paths):
         assert not {stem for stem in tested if stem.startswith("IM")} & fitted
 
 
+def test_patients_reach_what_the_estimator_holds_out_for_itself(pictures):
+    seen = []
+
+    class Recorder(ClassifierMixin, BaseEstimator):
+        def fit(self, X, y):
+            self.classes_ = np.unique(y)
+            seen.append(set(X.patients))
+            return self
+
+        def predict_proba(self, X):
+            return np.full((len(X), 2), 0.5)
+
+    groups = np.arange(40) // 2 + 100
+    model = make_pipeline(ImageLoader(size=8), Recorder())
+    audit_images(pictures, groups=groups, estimator=model)
+    assert len(seen) == 5
+    assert set.union(*seen) == set(groups)
+
+
 def audit_labels(paths, y):
     return audit_images(
         paths, y, groups=np.arange(len(paths)), estimator=BRIGHTNESS, near_duplicates=False

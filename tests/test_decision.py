@@ -28,6 +28,8 @@ from threadpoolctl import threadpool_limits
 
 from skpneumo.datasets import UnknownPatientsWarning
 from skpneumo.decision import (
+    InputGate,
+    PriorShiftClassifier,
     RecallFloorClassifier,
     choose_operating_point,
 )
@@ -409,6 +411,21 @@ def test_patients_of_unknown_names_are_not_known():
     with pytest.warns(UnknownPatientsWarning):
         classifier.fit(["scan.png", *names[1:]], y)
     assert classifier.patients_known_ is False
+
+
+def test_a_missing_label_among_text_is_no_class():
+    y = ["NORMAL", "PNEUMONIA"] * 100
+    y[5] = np.nan
+    X = np.arange(200.0)[:, None]
+    for classifier in (
+        RecallFloorClassifier(LogisticRegression(), recall=0.9),
+        InputGate(LogisticRegression()),
+        PriorShiftClassifier(LogisticRegression()),
+    ):
+        with pytest.raises(ValueError, match="None in 1 of 200 labels, the first in row 5"):
+            classifier.fit(X, y, groups=range(200))
+    with pytest.raises(ValueError, match="Input y_true contains NaN or None in 1 of 200"):
+        choose_operating_point(y, X[:, 0], recall=0.9)
 
 
 @pytest.mark.parametrize("missing", [None, np.nan, ""])

@@ -173,3 +173,15 @@ def test_skipped_files_in_a_line():
     assert describe_skipped(skipped) == (
         "5 are each text (0.txt, 1.txt, 2.txt, ...); 1 is a WebP image, which is not read (a.webp)"
     )
+
+
+def test_a_link_to_a_folder_above_does_not_lead_to_what_lies_beside(tmp_path):
+    for name in ("here/a.png", "beside/b.png"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    (tmp_path / "here/up").symlink_to(tmp_path)
+    (tmp_path / "here/root").symlink_to("/")
+    (tmp_path / "linked").symlink_to(tmp_path / "here")
+    for begin in ("here", "linked"):
+        found = [(os.path.basename(each.path), each.kind) for each in walk(tmp_path / begin)]
+        assert found == [("a.png", "image"), ("root", "skipped"), ("up", "skipped")]

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.utils import Bunch
 
 from skpneumo._paths import check_paths, filenames_of, text_frame
 
@@ -38,6 +39,9 @@ def test_each_form_gives_one_array_of_str(form):
         ("a.jpeg", TypeError, r"single path 'a\.jpeg'\. Use \['a\.jpeg'\]"),
         (Path("a.jpeg"), TypeError, "single path"),
         (3, TypeError, "got int: 3"),
+        ({"path": NAMES}, TypeError, r"got a dict\. Pass a frame of it: pandas\.DataFrame"),
+        (Bunch(X=NAMES, target=[0, 1, 1]), TypeError, r"got a Bunch\. Pass the X of this Bunch"),
+        (set(NAMES), TypeError, r"got a set\. Pass a list, in the order of the labels"),
         ([], ValueError, "empty list of paths"),
         (np.empty((0, 1), dtype=object), ValueError, "empty list of paths"),
         (["a.jpeg", float("nan")], TypeError, r"Entry 1 of the paths is nan \(float\)"),

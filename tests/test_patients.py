@@ -16,6 +16,7 @@ from imblearn.under_sampling import NearMiss
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import StackingClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     GridSearchCV,
     RandomizedSearchCV,
@@ -39,6 +40,7 @@ from skpneumo._patients import find_patients, patients_of
 from skpneumo.audit import audit_images
 from skpneumo.classifiers import _validation_split
 from skpneumo.datasets import UnknownPatientsWarning
+from skpneumo.decision import InputGate
 from skpneumo.evaluation import (
     compare_protocols,
     evaluate,
@@ -535,3 +537,41 @@ def small_images():
     return (rng.integers(0, 99, (20, 4, 4, 1)) + 100 * labels[:, None, None, None]).astype(
         np.uint8
     ), labels
+
+
+class AsksForGroups(LogisticRegression):
+    """Holds images out for itself, and so wants to know their patients."""
+
+    def fit(self, X, y, groups=None):
+        self.groups_ = groups
+        return super().fit(X, y)
+
+
+@pytest.mark.parametrize("routed", [True, False])
+@pytest.mark.parametrize(
+    "wrapper",
+    [
+        lambda estimator: RecallFloorClassifier(estimator, recall=0.5, confidence=0.5),
+        lambda estimator: InputGate(estimator, false_alarm_rate=0.5),
+    ],
+)
+def test_groups_reach_an_estimator_that_asks_for_them(wrapper, routed):
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 2
+    X = rng.normal(size=(60, 2)) + y[:, None]
+    groups = np.arange(60) // 2 * 2 + y
+    with sklearn.config_context(enable_metadata_routing=routed):
+        estimator = AsksForGroups()
+        if routed:
+            estimator = make_pipeline("passthrough", estimator.set_fit_request(groups=True))
+        fitted = wrapper(estimator).fit(X, y, groups=groups).estimator_
+        fitted = fitted[-1] if routed else fitted
+        assert len(fitted.groups_)
+        assert set(fitted.groups_) <= set(groups)
+
+
+def test_another_number_of_labels_is_said_before_anything_is_predicted():
+    frame = pd.DataFrame({"path": ["a.png", "b.png"], "patient": [1, 2]})
+    for X in (frame, frame[["path"]]):
+        with pytest.raises(ValueError, match=r"X has 2 rows, and there are labels .* of 3"):
+            patients_of(X, 3)

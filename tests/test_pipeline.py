@@ -12,6 +12,7 @@ import pytest
 import sklearn
 from imblearn.over_sampling import SMOTE
 from imblearn.pipeline import Pipeline as ImbalancedLearnPipeline
+from PIL import Image
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.callback import ProgressBar, ScoringMonitor
@@ -35,6 +36,7 @@ from skpneumo import (
     patient_ids,
     patient_train_test_split,
 )
+from skpneumo.enhancement import ContrastEqualizer
 
 FRESH_PROCESS = """
 import sys
@@ -549,3 +551,32 @@ def test_arguments_of_a_step_behind_a_sampler_are_refused():
     pipe = make_pipeline(ImageResampler("under"), StandardScaler(), LogisticRegression())
     with pytest.raises(ValueError, match=r"standardscaler__sample_weight.*Put .standard"):
         pipe.fit(X, y, standardscaler__sample_weight=np.ones(30))
+
+
+class SaysPatients(LogisticRegression):
+    """What a last step is given, as it remembers it."""
+
+    def fit(self, X, y):
+        self.patients_, self.grey_ = [*X.patients], np.asarray(X).mean(axis=(1, 2, 3))
+        return super().fit(self.grey_[:, None], y)
+
+
+def test_memory_knows_changed_files_and_patients(tmp_path):
+    for i in range(6):
+        Image.new("L", (8, 8), 20 * i).save(tmp_path / f"{i}.png")
+    frame = pd.DataFrame(
+        {"path": [str(tmp_path / f"{i}.png") for i in range(6)], "patient": range(6)}
+    )
+    y = np.arange(6) % 2
+
+    def fitted(frame):
+        steps = ImageLoader(size=8), ContrastEqualizer(cutoff=45), SaysPatients()
+        pipe = make_pipeline(*steps, memory=str(tmp_path / "memory")).fit(frame, y)
+        assert pipe.memory == str(tmp_path / "memory")
+        return pipe[-1]
+
+    assert fitted(frame).patients_ == [*range(6)]
+    assert fitted(frame.assign(patient=[0, 0, 1, 1, 2, 2])).patients_ == [0, 0, 1, 1, 2, 2]
+    assert fitted(frame).patients_ == [*range(6)]
+    Image.new("L", (8, 8), 200).save(tmp_path / "0.png")
+    assert fitted(frame).grey_[0] == 200

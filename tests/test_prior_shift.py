@@ -1,11 +1,15 @@
 """Probabilities at another prevalence, and other shifts than of prevalence."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from skpneumo.datasets import UnknownPatientsWarning
 from skpneumo.decision import AcquisitionShiftWarning, PriorShiftClassifier
 from skpneumo.decision._mixtures import most_likely_prevalence
 
@@ -39,8 +43,8 @@ def test_odds_are_multiplied_by_those_of_the_prevalences(frozen):
 
 
 def test_without_a_prevalence_nothing_is_changed(frozen):
-    X, y, _ = draw(np.random.default_rng(1), 200, 0.3)
-    model = PriorShiftClassifier(frozen).fit(X, y)
+    X, y, groups = draw(np.random.default_rng(1), 200, 0.3)
+    model = PriorShiftClassifier(frozen).fit(X, y, groups=groups)
     assert model.prevalence_ == model.training_prevalence_ == y.mean()
     assert model.predict_proba(X) == pytest.approx(frozen.predict_proba(X))
 
@@ -109,8 +113,8 @@ def test_a_missing_test_is_mentioned_and_folds_provide_one():
 
 
 def test_other_label_may_be_the_positive_one(frozen):
-    X, y, _ = draw(np.random.default_rng(6), 200, 0.5)
-    model = PriorShiftClassifier(frozen, prevalence=0.9, pos_label=0).fit(X, y)
+    X, y, groups = draw(np.random.default_rng(6), 200, 0.5)
+    model = PriorShiftClassifier(frozen, prevalence=0.9, pos_label=0).fit(X, y, groups=groups)
     assert model.predict_proba(X)[:, 0].mean() > 0.7
 
 
@@ -127,3 +131,24 @@ EXPECTED_FAILED_CHECKS = {
 )
 def test_sklearn_checks(estimator, check):
     check(estimator)
+
+
+def test_patients_that_x_carries_decide_the_interval_and_unknown_ones_are_said(frozen):
+    rng = np.random.default_rng(7)
+    X, y, patient = draw(rng, 30, 0.5, n_images=8)
+    names = [f"scan{i}.png" for i in range(len(y))]
+    features = dict(zip(names, X, strict=True))
+    paths = pd.DataFrame({"path": names, "patient": patient})
+    lookup = FunctionTransformer(
+        lambda frame: np.stack([features[each] for each in frame["path"]])
+    )
+    model = FrozenEstimator(make_pipeline(lookup, LogisticRegression()).fit(paths, y))
+
+    def interval(X, **groups):
+        fitted = PriorShiftClassifier(model, n_resamples=100).fit(X, y, **groups)
+        return fitted.adapt(X, **groups).prevalence_interval_
+
+    carried = interval(paths)
+    assert carried == interval(paths, groups=patient)
+    with pytest.warns(UnknownPatientsWarning, match="240 of 240 file names follow no known"):
+        assert carried != interval(paths[["path"]])

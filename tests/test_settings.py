@@ -1,6 +1,7 @@
 """Settings are pinned during computations in all threads, and restored after the last."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -122,3 +123,20 @@ def test_what_is_in_keras_json_has_no_influence(tmp_path):
         assert run.returncode == 0, run.stderr
         assert run.stdout.split() == [content["image_data_format"], content["floatx"]]
     np.testing.assert_array_equal(*(np.load(tmp_path / f"{name}.npy") for name in settings))
+
+
+def test_advice_on_retracing_is_silenced_while_this_package_computes(caplog):
+    logger = logging.getLogger("tensorflow")
+    logger.propagate, propagated = True, logger.propagate
+    try:
+        with pinned_settings():
+            logger.warning("5 out of the last %d calls triggered tf.function retracing.", 9)
+            logger.warning("the disk is full")
+        logger.warning("5 out of the last 9 calls triggered tf.function retracing.")
+    finally:
+        logger.propagate = propagated
+    said = [record.getMessage() for record in caplog.records]
+    assert said == [
+        "the disk is full",
+        "5 out of the last 9 calls triggered tf.function retracing.",
+    ]

@@ -103,7 +103,8 @@ KINDS = {
     "recurring_names": Kind(
         "warning",
         "file names that recur in several folders, and so do not identify a patient",
-        "The folders were treated as the patients; pass groups= if that is wrong.",
+        "The folders were treated as the patients; if that is wrong, pass groups=, in the shell "
+        "--patient-pattern or the --patient of a --table.",
     ),
     "missing_patient": Kind(
         "warning",
@@ -144,7 +145,8 @@ KINDS = {
     "unknown_names": Kind(
         "note",
         "file names that do not identify a patient",
-        "Pass groups=; otherwise leakage between patients cannot be detected.",
+        "Pass groups=, in the shell --patient-pattern or the --patient of a --table; otherwise "
+        "leakage between patients cannot be detected.",
     ),
     "sorted_by_class": Kind(
         "note",

@@ -9,6 +9,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
 from skpneumo._formatting import counted
+from skpneumo._paths import text_frame
 from skpneumo._random import random_seed
 from skpneumo.audit._findings import Finding
 
@@ -48,9 +49,11 @@ def suspect_labels(
     splits, limit = _folds(codes, classes, patients, rng)
     if not splits:
         return self_confidence, [], [limit]
-    proba = cross_val_predict(
-        estimator, rows["path"].to_numpy(object), codes, cv=splits, method="predict_proba"
-    )
+    X: Any = rows["path"].to_numpy(object)
+    if _loads_images(estimator):
+        # With the patients, by which a classifier may hold images out for itself.
+        X = text_frame({"path": X, "patient": patients})
+    proba = cross_val_predict(estimator, X, codes, cv=splits, method="predict_proba")
     suspects = find_label_issues(
         codes, proba, filter_by="both", return_indices_ranked_by="self_confidence", n_jobs=1
     )
@@ -89,6 +92,12 @@ def _folds(
         return [], f"suspect labels: {few}, and some of {n_folds} folds by patient lack the class"
     limit = f"suspect labels in more than {n_folds} folds: {few}" if n_folds < _N_FOLDS else ""
     return splits, limit
+
+
+def _loads_images(estimator: Any) -> bool:
+    """Whether a step of this package takes the paths; those of others may know no frames."""
+    parts = [estimator, *estimator.get_params(deep=True).values()]
+    return any(type(part).__module__.startswith("skpneumo.loading") for part in parts)
 
 
 def _refuse_frozen(estimator: Any) -> None:

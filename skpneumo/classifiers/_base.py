@@ -33,6 +33,7 @@ from skpneumo.classifiers._callbacks import (
     copied_callbacks,
     validation_callbacks,
 )
+from skpneumo.classifiers._inputs import check_labels, check_weight_of_classes
 from skpneumo.classifiers._last_features import LastFeaturesMixin
 from skpneumo.classifiers._parameters import (
     check_network_is_the_same,
@@ -154,6 +155,7 @@ class BaseNetworkClassifier(
         if not continued:
             self._initialize(X, y)
         y, weights = self._encode(y), self._check_sample_weight(X, y, sample_weight)
+        check_weight_of_classes(y, weights, self.classes_)
         held_out = None
         if X_val is not None:
             held_out = self._check_held_out(X_val, y_val)
@@ -209,6 +211,7 @@ class BaseNetworkClassifier(
                 "its own labels. Pass a dict of the weights of all images: dict(zip(classes, "
                 "compute_class_weight('balanced', classes=classes, y=all_labels)))."
             )
+        check_labels(classes, "classes")
         continued = hasattr(self, "weights_")
         if not continued:
             self._reset()

@@ -4,12 +4,14 @@ import os
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from skpneumo._containers import check_is_array
 from skpneumo._documentation import DocumentationLinks
 from skpneumo._images import is_stream, misplaced_channels
+from skpneumo._missing_labels import refuse_missing_labels
 from skpneumo._pixel_values import how_to_convert, same_kind_of_pixels, white_of
 from skpneumo._sklearn import _check_y
 
@@ -24,7 +26,7 @@ _TWO_LEVELS = (
 )
 
 
-def check_labels(y: Any) -> None:
+def check_labels(y: Any, name: str = "y") -> None:
     """Refuse labels that are one-hot encoded or missing, with a remedy.
 
     Raises
@@ -32,16 +34,8 @@ def check_labels(y: Any) -> None:
     ValueError
         If they are; the first row with a missing label is named.
     """
+    refuse_missing_labels(y, name)
     labels = np.asarray(y)
-    if labels.ndim == 1 and labels.dtype.kind in "fO":
-        import pandas as pd
-
-        missing = np.flatnonzero(pd.isna(labels))
-        if len(missing):
-            raise ValueError(
-                f"Input y contains NaN or None in {len(missing)} of {len(labels)} labels, the "
-                f"first in row {missing[0]}. Remove these rows or label them."
-            )
     if labels.ndim == 2 and labels.shape[1] > 1 and labels.dtype.kind in "biuf":
         one_hot = np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all()
         if one_hot:
@@ -49,6 +43,28 @@ def check_labels(y: Any) -> None:
                 f"y should be a 1d array of labels, got one-hot labels of shape {labels.shape}. "
                 "Pass y.argmax(axis=1)."
             )
+
+
+def check_weight_of_classes(
+    y: NDArray[np.intp], weights: NDArray[np.float32], classes: NDArray[Any]
+) -> None:
+    """Refuse weights that leave one class to learn; where all are zero, training says so.
+
+    Raises
+    ------
+    ValueError
+        If they do.
+    """
+    of_class = np.bincount(y, weights, len(classes))
+    there = np.bincount(y, minlength=len(classes)) > 0
+    weightless = classes[there & (of_class == 0)]
+    if len(weightless) and np.count_nonzero(of_class) == 1:
+        named = ", ".join(map(repr, weightless.tolist()))
+        raise ValueError(
+            f"All images of class {named} have weight zero, of "
+            "sample_weight times class_weight, so that one class is left to learn. Give some of "
+            "them a positive weight."
+        )
 
 
 class ImageInputMixin(DocumentationLinks):

@@ -1,6 +1,7 @@
 """Initial weights from a file, with digests of the images they were trained on."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,6 +12,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from skpneumo._file_state import file_state
 
 __all__ = [
     "SHIPPED",
@@ -104,7 +107,7 @@ def read_weights(name: str | PathLike[str]) -> SavedWeights:
     Raises
     ------
     ValueError
-        If neither such a name nor such a file exists.
+        If neither such a name nor such a file exists, or the file is damaged.
     """
     path = SHIPPED.get(str(name), Path(name))
     if not path.is_file():
@@ -112,15 +115,25 @@ def read_weights(name: str | PathLike[str]) -> SavedWeights:
             f"There are no weights {str(name)!r}: expected the path of a file of weights, or one "
             f"of those that come with the package: {', '.join(SHIPPED) or 'none'}."
         )
-    return _read(path, path.stat().st_mtime_ns)
+    return _read(path, file_state(path))
 
 
 @lru_cache(maxsize=4)
-def _read(path: Path, changed: int) -> SavedWeights:
-    with np.load(path, allow_pickle=False) as file:
-        names = sorted(name for name in file.files if name.startswith("weight_"))
-        arrays = [file[name].astype(np.float32) for name in names]
-        return SavedWeights(arrays, json.loads(str(file["network"])), file["digests"])
+def _read(path: Path, state: Any) -> SavedWeights:
+    """Read a file, again once its state is another."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            names = sorted(name for name in file.files if name.startswith("weight_"))
+            arrays = [file[name].astype(np.float32) for name in names]
+            return SavedWeights(arrays, json.loads(str(file["network"])), file["digests"])
+    except OSError:
+        raise
+    except Exception as error:  # NumPy and zipfile have no closed list of what they raise
+        raise ValueError(
+            f"{os.fspath(path)!r} is no file of weights, or not a whole one "
+            f"({type(error).__name__}). Copy it again, or use one of those that come with the "
+            f"package: {', '.join(SHIPPED)}."
+        ) from error
 
 
 def image_digests(images: Any) -> NDArray[np.uint64]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 
+from skpneumo._file_state import file_state
 from skpneumo._random import random_seed
 from skpneumo._sklearn import Interval, StrOptions
 from skpneumo.augmentation import ImageAugmenter
@@ -337,7 +338,7 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
             _initial_body(
                 _part(self.network_spec_, build_features),
                 path or ("imagenet" if self.weights == "imagenet" else None),
-                path.stat().st_mtime_ns if path is not None and path.exists() else None,
+                None if path is None else file_state(path),
                 self.value_range_,
                 # Without random layers, the seed does not matter.
                 self._next_seed() if self.weights is None else None,
@@ -367,13 +368,13 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
 def _initial_body(
     spec: NetworkSpec,
     weights: str | Path | None,
-    changed: int | None,
+    state: Any,  # by which a file that has been changed since is read again
     value_range: tuple[float, float],
     seed: int | None,
 ) -> Weights:
     """Build the initial weights, which all folds and candidates of a search share.
 
-    Building a backbone takes seconds. A file is read again if it has changed.
+    Building a backbone takes seconds.
     """
     return spec.build(seed, weights=weights, value_range=value_range).get_weights()
 

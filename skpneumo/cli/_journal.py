@@ -170,17 +170,19 @@ def require_pyarrow() -> Any:
 
 def _write_parquet(file: IO[bytes], columns: Sequence[str], rows: Iterator[list[Any]]) -> None:
     pyarrow = require_pyarrow()
-    text = {"path", "label", "error"}
     schema = pyarrow.schema(
-        (name, pyarrow.string() if name in text else pyarrow.float64()) for name in columns
+        (name, pyarrow.float64() if name.startswith("probability") else pyarrow.string())
+        for name in columns
     )
     with pyarrow.parquet.ParquetWriter(file, schema) as writer:
         while group := list(islice(rows, _ROWS_PER_GROUP)):
-            for row in group:
-                # File names may contain bytes that are not UTF-8, which Parquet cannot store.
-                row[0] = row[0].encode("utf-8", "backslashreplace").decode()
-            table = [dict(zip(columns, row, strict=True)) for row in group]
+            table = [dict(zip(columns, map(_in_utf_8, row), strict=True)) for row in group]
             writer.write_table(pyarrow.Table.from_pylist(table, schema))
+
+
+def _in_utf_8(cell: Any) -> Any:
+    """Escape what Parquet has no place for: bytes of names that are not UTF-8."""
+    return cell.encode("utf-8", "backslashreplace").decode() if isinstance(cell, str) else cell
 
 
 def _line(content: Any) -> bytes:

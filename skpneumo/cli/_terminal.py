@@ -1,10 +1,46 @@
 """Print text that may contain names of files, classes and models."""
 
+import codecs
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import TextIOWrapper
 from typing import IO, Any
 
 from skpneumo._formatting import printable
 
-__all__ = ["say"]
+__all__ = ["NAMES_AS_BYTES", "printing_anything", "say"]
+
+NAMES_AS_BYTES = "skpneumo.names"
+"""What to do about names of files that the encoding of a stream lacks: write their bytes."""
+
+
+def _bytes_of_name(error: UnicodeError) -> tuple[bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return os.fsencode(error.object[error.start : error.end]), error.end
+
+
+codecs.register_error(NAMES_AS_BYTES, _bytes_of_name)
+
+
+@contextmanager
+def printing_anything() -> Iterator[None]:
+    """Let standard output escape what its encoding lacks, such as a name in another script.
+
+    Otherwise a name of a class would end a command, in the end after hours of training.
+    """
+    stream = sys.stdout
+    if not isinstance(stream, TextIOWrapper) or stream.errors != "strict":
+        yield
+        return
+    stream.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    finally:
+        if not stream.closed:
+            stream.reconfigure(errors="strict")
 
 
 def say(*values: Any, file: IO[str] | None = None, flush: bool = False) -> None:

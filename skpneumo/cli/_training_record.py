@@ -24,10 +24,14 @@ def provenance_of(model: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Seen:
-    """Masks of the images that a model was trained on, and of those of the same patients."""
+    """Masks of the images that a model was trained on, and of those of the same patients.
+
+    ``unknown`` is the mask of the images whose patients are not known.
+    """
 
     image: "NDArray[np.bool_]"
     patient: "NDArray[np.bool_]"
+    unknown: "NDArray[np.bool_]"
 
     @property
     def either(self) -> "NDArray[np.bool_]":
@@ -99,15 +103,16 @@ class TrainingRecord:
         images, of_patients = set(self.images), set(self.patients)
         contents = (_content(path) for path in paths)
         known = [None] * len(paths) if patients is None else patients.tolist()
-        return Seen(
-            np.array([each != "" and _hashed(each, self.salt) in images for each in contents]),
-            np.array(
-                [
-                    _is_given(each) and _hashed(str(each), self.salt) in of_patients
-                    for each in known
-                ]
-            ),
+        is_image = np.array(
+            [each != "" and _hashed(each, self.salt) in images for each in contents]
         )
+        is_patient = np.array(
+            [_is_given(each) and _hashed(str(each), self.salt) in of_patients for each in known]
+        )
+        # In training, too, some may not have been known.
+        told = len(self.patients) >= self.n_patients
+        is_unknown = np.array([not (told and _is_given(each)) for each in known])
+        return Seen(is_image, is_patient, is_unknown & ~is_image & ~is_patient)
 
 
 def _known(X: "pd.DataFrame") -> Iterable[str]:

@@ -160,8 +160,9 @@ def files_seen_in_training(
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnknownPatientsWarning)
-        patients = patient_ids(paths, pattern=options.patient_pattern)
-    return record.seen(paths, pd.Series(patients))
+        ids = patient_ids(paths, pattern=options.patient_pattern)
+    known = [None if each.startswith("unknown-") else each for each in ids]
+    return record.seen(paths, pd.Series(known, dtype=object))
 
 
 def say_what_was_seen(
@@ -188,6 +189,22 @@ def say_what_was_seen(
         )
         return
     n, n_seen, n_images = len(seen.image), int(seen.either.sum()), int(seen.image.sum())
+    n_unknown = int(seen.unknown.sum())
+    if not n_seen and n_unknown:
+        text = (
+            f"The model was trained on none of these {n:,} images. Whether on others of their "
+            f"patients is not known of {n_unknown:,}, for nothing names them"
+        )
+        if n == 1:
+            text = (
+                "The model was not trained on this image. Whether on others of its patient is "
+                "not known, for nothing names the patient"
+            )
+        say(
+            f"{text}, here or in training. Name patients with --patient or --patient-pattern, "
+            "in both."
+        )
+        return
     if not n_seen:
         say(
             f"The model was trained on none of these {n:,} images, nor on others of their "

@@ -11,7 +11,7 @@ from cyclopts import App, CycloptsError, Group, Parameter
 from skpneumo import __version__
 from skpneumo._messages import command_line_messages
 from skpneumo.cli._signals import received_signal
-from skpneumo.cli._terminal import say
+from skpneumo.cli._terminal import printing_anything, say
 
 __all__ = ["app", "run_program"]
 
@@ -24,7 +24,7 @@ LAST = Group("When something goes wrong", sort_key=1)
 
 # Errors caused by a wrong file, folder or option. Their messages name the cause and the remedy, so
 # no traceback is shown. Any other error is a bug.
-USER_ERRORS = (OSError, ValueError, ImportError)
+USER_ERRORS = (OSError, ValueError, ImportError, MemoryError)
 
 # Commands are imported only when they run or show their help, so their summaries are repeated
 # here.
@@ -89,14 +89,15 @@ def _launch(
     except USER_ERRORS as error:
         if debug or received_signal():
             raise
-        say(f"skpneumo: {error}", file=sys.stderr)
+        # Python's own MemoryError says nothing.
+        say(f"skpneumo: {error or 'there is not enough memory.'}", file=sys.stderr)
         return FAILED
 
 
 def run_program(arguments: Sequence[str] | None = None) -> int:
     """Run the program without the signal handling of :func:`skpneumo.cli.main`."""
     try:
-        with command_line_messages():
+        with command_line_messages(), printing_anything():
             return app.meta(arguments) or 0
     except CycloptsError as error:
         from skpneumo.cli._usage_errors import usage_message

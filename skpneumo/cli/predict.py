@@ -18,7 +18,7 @@ from skpneumo._formatting import printable
 from skpneumo.cli._journal import Format, Journal, require_pyarrow, row_writer
 from skpneumo.cli._options import FOLDER_ALONE, Force, ReadBy, require_source
 from skpneumo.cli._predicted_rows import predicted_rows, unreadable
-from skpneumo.cli._terminal import say
+from skpneumo.cli._terminal import NAMES_AS_BYTES, say
 from skpneumo.cli._xray_files import STDIN, Files, batches_of, contents_of, files_to_read
 
 __all__ = ["predict"]
@@ -171,7 +171,7 @@ def _digest(model: Path) -> str:
 def _print_rows(batches: Iterable[Iterable[list[Any]]], form: Format, columns: list[str]) -> None:
     # File names are bytes; those that are not UTF-8 are written unchanged.
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="surrogateescape")
+        sys.stdout.reconfigure(errors=NAMES_AS_BYTES)
     write = row_writer(sys.stdout, form, columns)
     on_terminal = sys.stdout.isatty()
     for rows in batches:

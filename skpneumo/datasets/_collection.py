@@ -1,6 +1,7 @@
 """Read a collection on disk into rows of image, class and patient."""
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from skpneumo._formatting import printable
+from skpneumo._formatting import counted, printable
 from skpneumo._image_files import SYNTHETIC_NOTE, describe_skipped, list_folder
 from skpneumo._positive_class import (
     UndecidedPositiveError,
@@ -26,6 +27,7 @@ from skpneumo.datasets._folders import (
     split_name,
 )
 from skpneumo.datasets._patients import Patients, etiologies, read_patients
+from skpneumo.datasets._spellings import folded, one_spelling
 
 Labels = Literal["binary", "etiology"]
 Positive = str | Sequence[str] | None
@@ -41,6 +43,7 @@ class Collection:
     tree: Tree
     splits: list[str]
     folder_classes: list[str]
+    spellings: list[str]
     folder: NDArray[np.object_]
     filenames: NDArray[np.object_]
     split: NDArray[np.object_]
@@ -96,11 +99,12 @@ def read_collection(
     if not tree.images:
         raise _no_images(tree)
     splits = _choose_splits(tree, split)
-    names = sorted({printable(image.folder) for image in tree.images})
-    is_binary = {name.upper() for name in names} <= set(PNEUMONIA_CLASSES)
+    class_of, spellings = _classes_of(tree)
+    names = sorted(set(class_of.values()))
+    is_binary = set(names) <= set(PNEUMONIA_CLASSES)
     if is_binary:
         names = PNEUMONIA_CLASSES
-    images = _sorted_images(tree, splits, is_binary)
+    images = _sorted_images(tree, splits, class_of)
     class_folders = _strings(image.folder for image in images)
     filenames = _strings(image.path for image in images)
     etiology = etiologies(filenames)
@@ -118,6 +122,7 @@ def read_collection(
         tree=tree,
         splits=splits,
         folder_classes=names,
+        spellings=spellings,
         folder=class_folders,
         filenames=filenames,
         split=_strings(image.split for image in images),
@@ -130,12 +135,12 @@ def read_collection(
     )
 
 
-def _sorted_images(tree: Tree, splits: Sequence[str], is_binary: bool) -> list[Image]:
+def _sorted_images(tree: Tree, splits: Sequence[str], class_of: dict[str, str]) -> list[Image]:
     """The images of the requested splits, by split, class folder and path."""
     rank = {name: i for i, name in enumerate([*in_order(tree.splits), ""])}
     images = [
         image._replace(
-            folder=image.folder.upper() if is_binary else printable(image.folder),
+            folder=class_of[printable(image.folder)],
             site=printable(image.site),
         )
         for image in tree.images
@@ -185,6 +190,22 @@ def order_classes(names: Sequence[str], positive: Positive) -> Classes:
     other = decided.negative[0] if len(decided.negative) == 1 else f"not {name}"
     name_of = dict.fromkeys(decided.positive, name) | dict.fromkeys(decided.negative, other)
     return Classes([other, name], [name], name_of)
+
+
+def _classes_of(tree: Tree) -> tuple[dict[str, str], list[str]]:
+    """The class of each folder name, and a remark for each class with several folder names."""
+    counts = Counter(printable(image.folder) for image in tree.images)
+    spelling, several = one_spelling(counts)
+    published = {name: folded(name).upper() for name in counts}
+    if set(published.values()) <= set(PNEUMONIA_CLASSES):
+        return published, []
+    remarks = [
+        f"The class {found[0][0]!r} has folders of {len(found)} names, "
+        + ", ".join(f"{name!r} ({counted(n, 'image')})" for name, n in found)
+        + "; they are treated as one."
+        for found in several
+    ]
+    return spelling, remarks
 
 
 def _names_custom_splits(split: str | Sequence[str] | None, root: Path) -> bool:

@@ -43,7 +43,7 @@ def _folder_problems(tree: Tree) -> list[str]:
 
 def _class_problems(collection: Collection) -> list[str]:
     """List problems of the classes and of the numbers of images in them."""
-    found = []
+    found = list(collection.spellings)
     counts = collection.counts()
     # positive_classes asks about two folders, and a single folder is reported below.
     folders = collection.folder_classes

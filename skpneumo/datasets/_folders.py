@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from skpneumo._formatting import printable
-from skpneumo._image_files import SkippedFile, list_folder, refusal, walk
+from skpneumo._image_files import (
+    FolderNumber,
+    SkippedFile,
+    folder_number,
+    list_folder,
+    refusal,
+    walk,
+)
 from skpneumo.datasets._levels import check_level
 
 SPLITS = ("train", "val", "test")
@@ -77,6 +84,7 @@ class Tree:
 
     def add_splits(self, parent: Path, folders: list[str], site: str = "") -> None:
         """Treat these folders in ``parent`` as splits."""
+        _numbers_of(parent, folders, "splits")
         for folder in folders:
             inside, files = self.folders_of(parent / folder)
             split = split_name(folder)
@@ -96,8 +104,10 @@ class Tree:
                     for name, names in inside.items()
                 },
             )
+        numbers = _numbers_of(parent, folders, "classes")
         for folder in folders:
-            images, n_skipped = self._walk(parent / folder)
+            others = [number for name, number in numbers.items() if name != folder]
+            images, n_skipped = self._walk(parent / folder, others)
             self.images += [Image(split, site, folder, path) for path in images]
             if n_skipped and not images:
                 self.without_images.append(os.fspath(parent / folder))
@@ -118,10 +128,10 @@ class Tree:
         if images:
             self.unread[os.fspath(folder)] += len(images)
 
-    def _walk(self, folder: Path) -> tuple[list[str], int]:
+    def _walk(self, folder: Path, not_into: Iterable[FolderNumber] = ()) -> tuple[list[str], int]:
         """The paths of the images below a folder, and how many other files there are."""
         images, n_skipped = [], 0
-        for found in walk(folder, self.unwanted):
+        for found in walk(folder, self.unwanted, not_into):
             if found.kind == "image":
                 images.append(found.path)
             elif found.kind == "skipped":
@@ -169,6 +179,25 @@ def scan(root: Path, top_folders: TopFolders | None = None, leave_out: Iterable[
             tree.add_collection(root / folder, site=folder)
     tree.add_loose(root, files)
     return tree
+
+
+def _numbers_of(parent: Path, folders: list[str], what: str) -> dict[str, FolderNumber]:
+    """What tells folders apart, by name; raise if a link makes one of two."""
+    numbers: dict[str, FolderNumber] = {}
+    for name in folders:
+        try:
+            number = folder_number(parent / name)
+        except OSError:
+            continue  # walking through it will say why
+        for other, its_number in numbers.items():
+            if number == its_number:
+                raise ValueError(
+                    f"{os.fspath(parent / name)!r} and {os.fspath(parent / other)!r} are one "
+                    f"folder, by a link, so that its images would be of two {what}. Remove the "
+                    "link, or make it lead to other images."
+                )
+        numbers[name] = number
+    return numbers
 
 
 def split_name(name: str) -> str:

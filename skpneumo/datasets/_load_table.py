@@ -4,7 +4,7 @@ import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from skpneumo._sklearn import StrOptions, validate_parameter_constraints
 from skpneumo.datasets._bunch import make_bunch
 from skpneumo.datasets._folders import split_name
 from skpneumo.datasets._patients import Patients, etiologies, read_patients
+from skpneumo.datasets._spellings import patients_in_one_spelling, without_marks
 from skpneumo.datasets._table import (
     column_names,
     column_of,
@@ -27,24 +28,12 @@ from skpneumo.datasets._table import (
 )
 from skpneumo.datasets._table_labels import Labels, Positive, read_labels
 from skpneumo.datasets._table_paths import Located, locate
+from skpneumo.datasets._table_rows import TableRows, few, one_row_a_file, remarks_on_splits
 from skpneumo.datasets._warnings import CollectionWarning, UnknownPatientsWarning
 
 __all__ = ["load_image_table", "table_paths"]
 
 Incomplete = Literal["raise", "drop"]
-
-
-class _Rows(NamedTuple):
-    """What a table says about the images, one row each; "" for an empty cell."""
-
-    filenames: NDArray[np.object_]
-    labels: NDArray[np.object_]
-    split: NDArray[np.object_]
-    patients: NDArray[np.object_] | None
-
-    def select(self, rows: NDArray[np.intp]) -> "_Rows":
-        patients = None if self.patients is None else self.patients[rows]
-        return _Rows(self.filenames[rows], self.labels[rows], self.split[rows], patients)
 
 
 def load_image_table(
@@ -78,10 +67,12 @@ def load_image_table(
         replaced by ``root``. Both raise a warning.
     label : str, default="label"
         The column with the classes. Surrounding space is ignored, and labels that differ only in
-        case or space are one class, with a warning.
+        case, space, hyphens or a trailing ``.0`` are one class, with a warning. A dash or a
+        question mark alone is an empty cell if there are two or more other labels.
     patient : str or None, default=None
         The column with the patients. None uses the column ``patient`` if there is one, and
-        otherwise reads the patients from the paths.
+        otherwise reads the patients from the paths. Ids that differ only in case, space or
+        leading zeros, as spreadsheets and typists write them, are one patient, with a warning.
     split : str or None, default=None
         The column with the splits. None uses the column ``split`` if there is one.
     root : str, path-like or None, default=None
@@ -121,8 +112,9 @@ def load_image_table(
     Warns
     -----
     CollectionWarning
-        If a label has several spellings, rows repeat a file, rows were left out, or files were
-        found with another suffix or in another folder than the table says.
+        If a label or a patient has several spellings, patients are numbers that a spreadsheet
+        has rounded, rows repeat a file or name no split where others do, rows were left out, or
+        files were found with another suffix or in another folder than the table says.
     UnknownPatientsWarning
         If the patient of a row is not known.
 
@@ -153,11 +145,12 @@ def load_image_table(
     cells = text_of(column_of(frame, path, "path"))
     located = locate(cells, bases)
     _refuse_ambiguous(located)
-    rows = _Rows(
+    given_patients, on_patients = _patient_cells(frame, patient, patient_pattern)
+    rows = TableRows(
         located.filenames,
-        text_of(column_of(frame, label, "label")),
+        without_marks(text_of(column_of(frame, label, "label")), is_label=True),
         _splits(frame, split),
-        _patient_cells(frame, patient, patient_pattern),
+        given_patients,
     )
     needs_label = not callable(positive)
     kept, remarks = _complete(
@@ -165,9 +158,10 @@ def load_image_table(
     )
     rows = rows.select(kept)
     labels = read_labels(rows.labels, label, positive, separator)
-    first, target, repeated = _one_row_a_file(rows, labels.target, asked=positive is not None)
+    first, target, repeated = one_row_a_file(rows, labels.target, asked=positive is not None)
     rows, kept = rows.select(first), kept[first]
     patients = _patients(rows, patient_pattern)
+    remarks += [*on_patients, *remarks_on_splits(rows)]
     for remark in [*remarks, *labels.remarks, *repeated]:
         warnings.warn(remark, CollectionWarning, stacklevel=2)
     for remark in patients.remarks:
@@ -281,19 +275,21 @@ def _splits(frame: pd.DataFrame, split: str | None) -> NDArray[np.object_]:
 
 def _patient_cells(
     frame: pd.DataFrame, patient: str | None, pattern: str | None
-) -> NDArray[np.object_] | None:
+) -> tuple[NDArray[np.object_] | None, list[str]]:
+    """The patients of the column, if one is to be read, and what there is to say of them."""
     if patient is not None and pattern is not None:
         raise ValueError(
             f"patient={patient!r} reads the patients from the table, and "
             f"patient_pattern={pattern!r} from the paths. Pass one of them."
         )
     if patient is None and (pattern is not None or "patient" not in frame):
-        return None
-    return text_of(column_of(frame, patient or "patient", "patient"))
+        return None, []
+    cells = text_of(column_of(frame, patient or "patient", "patient"))
+    return patients_in_one_spelling(without_marks(cells))
 
 
 def _complete(
-    rows: _Rows,
+    rows: TableRows,
     cells: NDArray[np.object_],
     located: Located,
     bases: Sequence[Path],
@@ -322,14 +318,14 @@ def _complete(
         (
             lost,
             FileNotFoundError,
-            f"{lost.sum()} of {n} files of the table do not exist: {_few(cells[lost])}.",
+            f"{lost.sum()} of {n} files of the table do not exist: {few(cells[lost])}.",
             f"They were searched for in {folders}. Pass the folder that the paths start from as "
             f"root (in the shell as FOLDER), or {leave_out}.",
         ),
         (
             unlabelled,
             ValueError,
-            f"{unlabelled.sum()} of {n} rows have no {label!r}: {_few(cells[unlabelled])}.",
+            f"{unlabelled.sum()} of {n} rows have no {label!r}: {few(cells[unlabelled])}.",
             f"Label them, {leave_out}, or say what an empty cell means by passing a function as "
             "positive.",
         ),
@@ -344,48 +340,7 @@ def _complete(
     return kept, remarks
 
 
-def _few(cells: NDArray[np.object_]) -> str:
-    shown = ", ".join(repr(cell) for cell in cells[:3])
-    return f"{shown}, ..." if len(cells) > 3 else shown
-
-
-def _one_row_a_file(
-    rows: _Rows, target: NDArray[np.int64], asked: bool
-) -> tuple[NDArray[np.intp], NDArray[np.int64], list[str]]:
-    """Find the first row of each file, and its class according to all of its rows.
-
-    Some tables have a row for each finding, or for each box around a finding: a file is positive
-    if any of its rows is. Without ``positive``, all rows of a file must agree.
-    """
-    codes, files = pd.factorize(rows.filenames)
-    n_repeated = len(codes) - len(files)
-    if not n_repeated:
-        return np.arange(len(codes)), target, []
-    columns: dict[str, Any] = {"split": rows.split, "patient": rows.patients}
-    if not asked:
-        columns["label"] = target
-    for name, values in columns.items():
-        if values is None:
-            continue
-        differing = pd.Series(values).groupby(codes).nunique().gt(1).to_numpy()
-        if differing.any():
-            raise ValueError(
-                f"Rows of the same file have different values of {name}: "
-                f"{counted(int(differing.sum()), 'file')}, among them "
-                f"{files[differing.argmax()]!r}. Correct the table, or, if each row is one "
-                "finding of several, say which is the illness with positive=."
-            )
-    most = np.zeros(len(files), dtype=np.int64)
-    np.maximum.at(most, codes, target)
-    first = np.unique(codes, return_index=True)[1]
-    return (
-        first,
-        most[codes[first]],
-        [f"{counted(n_repeated, 'row')} joined with an earlier row of the same file."],
-    )
-
-
-def _patients(rows: _Rows, pattern: str | None) -> Patients:
+def _patients(rows: TableRows, pattern: str | None) -> Patients:
     if rows.patients is None:
         return read_patients(rows.filenames, pattern)
     known = rows.patients != ""
@@ -395,7 +350,7 @@ def _patients(rows: _Rows, pattern: str | None) -> Patients:
     if not known.all():
         remarks.append(
             f"{(~known).sum()} of {len(known)} rows have no patient: "
-            f"{_few(rows.filenames[~known])}. Each of these files is treated as a separate "
+            f"{few(rows.filenames[~known])}. Each of these files is treated as a separate "
             "patient."
         )
     return Patients(ids, known, remarks)
@@ -403,7 +358,7 @@ def _patients(rows: _Rows, pattern: str | None) -> Patients:
 
 def _describe(
     table: Any,
-    rows: _Rows,
+    rows: TableRows,
     target: NDArray[np.int64],
     labels: Labels,
     patients: Patients,

@@ -50,6 +50,7 @@ PATIENT_PATTERNS = MappingProxyType(
     }
 )
 
+_DICOM = (".dcm", ".dicom")
 _SPLIT_FOLDERS = frozenset({"train", "training", "val", "validation", "valid", "test", "testing"})
 
 
@@ -209,6 +210,11 @@ def _unknown(paths: NDArray[np.object_], known: NDArray[np.bool_], how: str) -> 
         if recurring
         else ""
     )
+    if any(path.lower().endswith(_DICOM) for path in unknown):
+        hint += (
+            " DICOM files name their patients within: read_dicom_headers(paths) gives a table of "
+            "them, to be used as X once it has the labels beside it."
+        )
     return (
         f"{len(unknown)} of {len(paths)} file names {how}, the first of them {unknown[0]!r}. Each "
         "of these files is treated as a separate patient; if patients have several images, pass "

@@ -28,7 +28,12 @@ _DELIMITERS = ",;\t|"
 _MOST_NAMED = 12
 
 # What programs write into empty cells. "None" is not among them, because it may be a class.
-_MISSING = frozenset({"", "na", "n/a", "nan", "<na>", "nat", "null", "-nan", "#n/a"})
+_MISSING = frozenset(
+    {
+        "", "na", "n/a", "n.a.", "nan", "<na>", "nat", "null", "-nan",
+        "#n/a", "#ref!", "#name?", "#value!", "#div/0!", "#null!", "#num!",
+    }
+)  # fmt: skip
 _LONGEST_MISSING = max(map(len, _MISSING))
 
 
@@ -163,6 +168,11 @@ def _parse_csv(text: str) -> pd.DataFrame:
         if cells is None:
             return pd.DataFrame(rows, columns=names, dtype=object)
         if any(map(str.strip, cells[len(names) :])):
+            if len(names) == 1 and not rows:
+                raise ValueError(
+                    f"its first line, {names[0]!r}, has fewer cells than the next; it has to name "
+                    "the columns: remove what stands above their names"
+                )
             raise ValueError(
                 f"{_row(rows)} has {len(cells)} cells for {len(names)} columns, {cells[:3]}...; "
                 "put a cell that contains the delimiter in quotation marks"

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skpneumo._formatting import counted
 from skpneumo._positive_class import UndecidedPositiveError
 from skpneumo.datasets._collection import order_classes
+from skpneumo.datasets._spellings import folded, one_spelling, remarks_on_labels
 
 __all__ = ["Labels", "read_labels"]
 
@@ -61,7 +61,8 @@ def read_labels(
         return _two_classes(
             is_positive[codes], "negative" if name == "positive" else f"not {name}", name
         )
-    spelling, remarks = _one_spelling(findings, np.bincount(codes, minlength=len(distinct)))
+    spelling, several_ways = one_spelling(_counted(findings, codes))
+    remarks = remarks_on_labels(several_ways)
     findings = [[spelling[each] for each in listed] for listed in findings]
     if positive is not None:
         return _by_positive(codes, findings, positive, remarks)
@@ -74,8 +75,9 @@ def read_labels(
             f"--positive. The findings are {_quoted(known)}."
         )
     names = sorted({listed[0] for listed in findings})
-    if set(names) <= {"0", "1"} and len(names) == 2 and column.lower() not in _GENERIC_NAMES:
-        is_positive = np.array([listed == ["1"] for listed in findings], dtype=bool)
+    numbers = {*map(folded, names)}  # "1.0" in a table that was written with gaps
+    if numbers == {"0", "1"} and column.lower() not in _GENERIC_NAMES:
+        is_positive = np.array([folded(listed[0]) == "1" for listed in findings], dtype=bool)
         return _two_classes(is_positive[codes], f"not {column}", column)
     classes = order_classes(names, None)
     number = {name: i for i, name in enumerate(classes.names)}
@@ -86,15 +88,15 @@ def read_labels(
 def _by_positive(
     codes: NDArray[np.intp], findings: list[list[str]], positive: Any, remarks: list[str]
 ) -> Labels:
-    known = {_folded(each): each for listed in findings for each in listed}
+    known = {folded(each): each for listed in findings for each in listed}
     wanted = []
     for name in list(positive) if isinstance(positive, (list, tuple, set)) else [positive]:
-        if _folded(name) not in known:
+        if folded(name) not in known:
             raise ValueError(
                 f"positive names {name!r}, which no row has.{_suggestion(name, known)} The "
                 f"findings are {_quoted(sorted(known.values()))}."
             )
-        wanted.append(known[_folded(name)])
+        wanted.append(known[folded(name)])
     is_positive = np.array([bool(set(wanted) & set(listed)) for listed in findings], dtype=bool)
     others = {
         "|".join(listed)
@@ -114,14 +116,14 @@ def _by_positive(
 def _suggestion(name: Any, known: dict[str, str]) -> str:
     """Suggest the separator that makes a name one of several findings, or a similar name."""
     for label in known.values():
-        if found := re.search(rf"(?:^|([^\w\s])\s*){re.escape(_folded(name))}(?:\s*([^\w\s])|$)",
-                              _folded(label)):  # fmt: skip
+        if found := re.search(rf"(?:^|([^\w\s])\s*){re.escape(folded(name))}(?:\s*([^\w\s])|$)",
+                              folded(label)):  # fmt: skip
             used = found[1] or found[2]
             return (
                 f" If {label!r} is several findings, name their separator: separator={used!r}, in "
                 f"the shell --separator {used!r}."
             )
-    near = get_close_matches(_folded(name), known, n=1)
+    near = get_close_matches(folded(name), known, n=1)
     return f" Did you mean {known[near[0]]!r}?" if near else ""
 
 
@@ -139,6 +141,16 @@ def _two_classes(
     )
 
 
+def _counted(findings: list[list[str]], codes: NDArray[np.intp]) -> Counter[str]:
+    """How many rows have each finding."""
+    counts: Counter[str] = Counter()
+    of_cell = np.bincount(codes, minlength=len(findings)).tolist()
+    for listed, count in zip(findings, of_cell, strict=True):
+        for each in listed:
+            counts[each] += count
+    return counts
+
+
 def _findings(cell: str, separator: str) -> list[str]:
     """Split a cell into findings; PadChest writes them as a Python list."""
     if cell.startswith("[") and cell.endswith("]"):
@@ -146,35 +158,6 @@ def _findings(cell: str, separator: str) -> list[str]:
     else:
         parts = cell.split(separator)
     return [part.strip() for part in parts if part.strip()]
-
-
-def _one_spelling(
-    findings: list[list[str]], counts: NDArray[np.intp]
-) -> tuple[dict[str, str], list[str]]:
-    """Find the most frequent spelling of each finding, and report those with several."""
-    by_meaning: dict[str, Counter[str]] = {}
-    for listed, count in zip(findings, counts.tolist(), strict=True):
-        for each in listed:
-            by_meaning.setdefault(_folded(each), Counter())[each] += count
-    spelling, remarks = {}, []
-    for spellings in by_meaning.values():
-        usual = spellings.most_common(1)[0][0]
-        spelling.update(dict.fromkeys(spellings, usual))
-        if len(spellings) > 1:
-            shown = ", ".join(
-                f"{each!r} ({counted(n, 'row')})" for each, n in spellings.most_common()
-            )
-            remarks.append(
-                f"The label {usual!r} is spelled in {len(spellings)} ways, {shown}; they are "
-                "treated as one."
-            )
-    return spelling, remarks
-
-
-def _folded(name: Any) -> str:
-    if isinstance(name, float) and name.is_integer():
-        name = int(name)
-    return " ".join(str(name).split()).casefold()
 
 
 def _quoted(names: Sequence[str]) -> str:

@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import numpy as np
 from numpy.typing import NDArray
@@ -196,6 +198,8 @@ def _spellings(entry: str) -> Iterator[str]:
     if not entry:
         return
     yield os.path.expanduser(entry) if entry.startswith("~") else entry
+    if entry.startswith("file:"):
+        yield url2pathname(urlsplit(entry).path)
     if os.sep == "/" and "\\" in entry:
         yield entry.replace("\\", "/")
     if not entry.isascii():

@@ -6,12 +6,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import get_tags
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
-from sklearn.utils.validation import indexable
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    get_routing_for_object,
+    process_routing,
+)
+from sklearn.utils.validation import has_fit_parameter, indexable
 
 from skpneumo._documentation import DocumentationLinks
+from skpneumo._missing_labels import checked_labels
 from skpneumo._patients import find_patients
-from skpneumo._sklearn import _check_y, _routing_enabled
+from skpneumo._sklearn import _routing_enabled
 from skpneumo.datasets import UnknownPatientsWarning
 
 __all__ = [
@@ -20,6 +26,7 @@ __all__ = [
     "check_samples",
     "find_patients_and_warn",
     "fit_with_callbacks",
+    "groups_for",
 ]
 
 
@@ -29,7 +36,7 @@ class WrapperMixin(DocumentationLinks):
     estimator: Any
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Route ``groups`` to this classifier and all other metadata to the wrapped estimator.
+        """Route to the wrapped estimator what it requests, ``groups`` included.
 
         Returns
         -------
@@ -75,7 +82,7 @@ class BinaryWrapperMixin(WrapperMixin):
 def check_samples(X: Any, y: Any) -> tuple[Any, NDArray[Any]]:
     """Check that rows of ``X`` can be selected, and that there is one label for each."""
     X, y = indexable(X, y)
-    return X, _check_y(y)
+    return X, checked_labels(y)
 
 
 def find_patients_and_warn(
@@ -87,6 +94,20 @@ def find_patients_and_warn(
         # The caller is a decorated fit.
         warnings.warn(remark, UnknownPatientsWarning, stacklevel=4)
     return patients, known
+
+
+def groups_for(estimator: Any, groups: Any) -> dict[str, Any]:
+    """Give the patients as an argument of the estimator's ``fit``, if it asks for them.
+
+    It may hold images out for itself, and has no other way to know their patients than these and
+    what X carries.
+    """
+    if groups is None:
+        return {}
+    asks = has_fit_parameter(estimator, "groups")
+    if not asks and _routing_enabled():  # a step of a pipeline may
+        asks = bool(get_routing_for_object(estimator).consumes("fit", ["groups"]))
+    return {"groups": groups} if asks else {}
 
 
 def fit_with_callbacks(

@@ -13,7 +13,7 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GroupKFold
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
 from skpneumo._input_checks import REASONS, labels_withheld
@@ -32,6 +32,7 @@ from skpneumo.decision._binary_wrapper import (
     check_samples,
     find_patients_and_warn,
     fit_with_callbacks,
+    groups_for,
 )
 from skpneumo.decision._gate_calibration import choose_thresholds, terms_of_gate
 from skpneumo.decision._gate_checks import GateChecks
@@ -276,8 +277,7 @@ class InputGate(
         self.patients_known_ = bool(known.all())
         codes = np.unique(patients, return_inverse=True)[1]
         fit_params = self._params_of_estimator(fit_params)
-        if groups is not None and has_fit_parameter(self.estimator, "groups"):
-            fit_params = {"groups": patients, **fit_params}
+        fit_params = groups_for(self.estimator, None if groups is None else patients) | fit_params
         rng = check_random_state(self.random_state)
 
         context = self._init_callback_context(max_subtasks=None)

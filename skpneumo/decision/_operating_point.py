@@ -18,8 +18,9 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 from skpneumo._formatting import class_name, with_interval
 from skpneumo._groups import check_groups
+from skpneumo._missing_labels import checked_labels
 from skpneumo._positive_class import UndecidedPositiveError, positive_classes
-from skpneumo._sklearn import Interval, _check_y, validate_params
+from skpneumo._sklearn import Interval, validate_params
 
 __all__ = [
     "PARAMETER_CONSTRAINTS",
@@ -192,7 +193,7 @@ def choose_operating_point(
     threshold 1.248: recall 0.968 [0.949, 0.982] (500 patients), at least 0.952;
     specificity 0.894 [0.864, 0.920] (500 patients)
     """
-    y_true = _check_y(y_true)
+    y_true = checked_labels(y_true, "y_true")
     # The scores stay in their own precision, which thresholds must be representable in.
     y_score = check_array(y_score, ensure_2d=False, dtype=_FLOATS, input_name="y_score")
     y_score = column_or_1d(y_score)

@@ -15,10 +15,9 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.utils.validation import check_is_fitted
 
 from skpneumo._groups import check_groups
-from skpneumo._paths import filenames_of
+from skpneumo._patients import patients_of
 from skpneumo._random import check_random_state
 from skpneumo._sklearn import HasMethods, Interval, _fit_context
-from skpneumo.datasets import patient_ids
 from skpneumo.decision._binary_wrapper import BinaryWrapperMixin, check_samples
 from skpneumo.decision._mixtures import Scores, mixture_p_value, most_likely_prevalence
 from skpneumo.decision._operating_point import positive_label
@@ -167,8 +166,8 @@ class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMix
         y : array-like of shape (n_samples,)
             Labels of two classes.
         groups : array-like of shape (n_samples,), default=None
-            Patient of each sample; by default read from the file names, and without file names
-            each sample is its own patient.
+            Patient of each sample. If None, patients are taken from ``X`` or read from its file
+            names; failing that, each sample counts as its own patient, with a warning.
         **fit_params : dict
             Passed to ``estimator.fit``.
 
@@ -180,6 +179,12 @@ class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMix
         ------
         ValueError
             If there are not two classes, or ``groups`` has missing values.
+
+        Warns
+        -----
+        UnknownPatientsWarning
+            If scores are needed to test with, because of ``cv`` or a frozen estimator, and neither
+            ``groups`` nor ``X`` identifies the patients.
         """
         X, y = check_samples(X, y)
         self.pos_label_ = positive_label(y, self.pos_label)
@@ -194,7 +199,9 @@ class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMix
         )
         self.prevalence_interval_ = (np.nan, np.nan)
         self.shift_p_value_ = np.nan
-        self.reference_ = self._reference(X, y, _patients(X, groups, len(y)), fit_params)
+        if groups is not None:
+            groups = check_groups(groups, len(y))
+        self.reference_ = self._reference(X, y, groups, fit_params)
         return self
 
     def adapt(self, X: Any, groups: Any = None) -> Self:
@@ -205,7 +212,7 @@ class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMix
         X : array-like of shape (n_samples, ...)
             New images: all that were taken, as a selection has another prevalence.
         groups : array-like of shape (n_samples,), default=None
-            Patient of each sample; read from the file names by default.
+            Patient of each sample, as in :meth:`fit`.
 
         Returns
         -------
@@ -217,6 +224,8 @@ class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMix
         AcquisitionShiftWarning
             If the new scores are not a mixture of those of the two classes at any prevalence (p <
             .01), or there are no scores to test against.
+        UnknownPatientsWarning
+            If neither ``groups`` nor ``X`` identifies the patients.
         """
         check_is_fitted(self)
         rng = check_random_state(self.random_state)
@@ -300,14 +309,16 @@ class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMix
         self,
         X: Any,
         y: NDArray[Any],
-        patient: NDArray[np.intp],
+        groups: Any,
         fit_params: dict[str, Any],
     ) -> tuple[Scores, Scores] | None:
         """Compute scores of positive and negative images that the estimator was not fitted on."""
-        if isinstance(self.estimator, FrozenEstimator):
-            scores = self._scores(X)
-        elif self.cv is None:
+        frozen = isinstance(self.estimator, FrozenEstimator)
+        if self.cv is None and not frozen:
             return None
+        patient = _patients(X, groups, len(y))
+        if frozen:
+            scores = self._scores(X)
         else:
             cv = PatientKFold(int(self.cv)) if isinstance(self.cv, Integral) else self.cv
             probabilities = cross_val_predict(
@@ -327,12 +338,7 @@ class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMix
 
 
 def _patients(X: Any, groups: Any, n_samples: int) -> NDArray[np.intp]:
-    if groups is not None:
-        ids = check_groups(groups, n_samples)
-    elif (filenames := filenames_of(X)) is not None:
-        ids = patient_ids(filenames)
-    else:
-        ids = np.arange(n_samples)
+    ids = patients_of(X, n_samples, groups, stacklevel=5)
     return np.unique(ids, return_inverse=True)[1]
 
 

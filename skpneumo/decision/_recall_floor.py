@@ -29,6 +29,7 @@ from skpneumo.decision._binary_wrapper import (
     check_samples,
     find_patients_and_warn,
     fit_with_callbacks,
+    groups_for,
 )
 from skpneumo.decision._guarantee import terms_of_guarantee
 from skpneumo.decision._logits import calibrate, fit_calibrator
@@ -246,7 +247,8 @@ class RecallFloorClassifier(
         groups : array-like of shape (n_samples,), default=None
             Patient of each sample. If None, patients are taken from ``X`` or read from its file
             names; failing that, each sample counts as its own patient, with a warning.
-            ``groups=range(n_samples)`` states that each sample is of another patient.
+            ``groups=range(n_samples)`` states that each sample is of another patient. Passed on to
+            an estimator whose ``fit`` requests them.
         **fit_params : dict
             Passed to ``estimator.fit``; those with one entry per sample are restricted to each
             fold.
@@ -278,6 +280,7 @@ class RecallFloorClassifier(
         self.patients_known_ = bool(known.all())
         patients = all_patients if known.any() else None
         fit_params = self._params_of_estimator(fit_params)
+        fit_params = groups_for(self.estimator, None if groups is None else patients) | fit_params
 
         context = self._init_callback_context(max_subtasks=None)
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)

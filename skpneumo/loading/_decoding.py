@@ -78,7 +78,7 @@ def decode_image(
         file.seek(0)
         # DICOM first, because a file may be both: DICOM after a preamble that contains a TIFF.
         if is_dicom(start):
-            decoded = read_dicom(file, size, color_mode, resize, dicom_window)
+            decoded = read_dicom(file, size, color_mode, resize, dicom_window, white)
         else:
             decoded = read_with_pillow(_class_for(start), file, size, color_mode, resize, white)
     pixels = resize_image(decoded, size, resize)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from io import BytesIO
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from skpneumo.loading._dicom_rendering import (
     color_table,
     grey_table,
     linear_table,
+    values_beyond,
 )
 from skpneumo.loading._integrity import CheckedJpegFile
 from skpneumo.loading._pillow import MAX_PIXELS, read_with_pillow, refuse_truncated_images
@@ -54,7 +55,12 @@ _MODALITIES = {"CR", "DX", "DR", "RG", "RF", "XA", "MG", "IO", "PX", "OT", "SC"}
 
 
 def read_dicom(
-    file: IO[bytes], size: tuple[int, int], color_mode: str, resize: str, window: int | None
+    file: IO[bytes],
+    size: tuple[int, int],
+    color_mode: str,
+    resize: str,
+    window: int | None,
+    white: float | None = None,
 ) -> DecodedImage:
     """Render the image of an open file as 8-bit grey or colour.
 
@@ -70,6 +76,8 @@ def read_dicom(
         How it will be resized.
     window : int or None
         Which of the VOI LUTs and windows of the file; None for the full range of the stored bits.
+    white : float, default=None
+        The end of that range, for files that do not use all their bits.
 
     Returns
     -------
@@ -86,10 +94,17 @@ def read_dicom(
         If pydicom is not installed.
     """
     with _damage_explained():
-        pixel_data, table = _open(file, window)
+        pixel_data, table, beyond = _open(file, window, white)
         if pixel_data.is_grey_baseline_jpeg and _is_affine(table):
             return _read_scaled(pixel_data, table, size, resize)
-        image = _render(pixel_data, table)
+        pixels = pixel_data.decode()
+        if beyond is not None and beyond[pixels].any():
+            raise UnusableDicomError(
+                f"values up to {pixels[beyond[pixels]].max()}, beyond the white of {white:g}; "
+                "name a greater one by ImageLoader(white=), in the shell --white, or leave the "
+                "file out"
+            )
+        image = _render(pixels, table)
     if color_mode == "grayscale" and image.mode == "RGB":
         image = image.convert("L")
     return DecodedImage(image, image.width, image.height)
@@ -98,8 +113,8 @@ def read_dicom(
 def render_dicom(file: IO[bytes]) -> tuple[Image.Image, int]:
     """Render the whole image of an open file; return it with the bits per sample in the file."""
     with _damage_explained():
-        pixel_data, table = _open(file, window=0)
-        return _render(pixel_data, table), pixel_data.pixel_format.bits_stored
+        pixel_data, table, _ = _open(file, window=0)
+        return _render(pixel_data.decode(), table), pixel_data.pixel_format.bits_stored
 
 
 def size_of_dicom(file: IO[bytes]) -> tuple[int, int]:
@@ -109,8 +124,13 @@ def size_of_dicom(file: IO[bytes]) -> tuple[int, int]:
     return pixel_format.columns, pixel_format.rows
 
 
-def _open(file: IO[bytes], window: int | None) -> tuple[PixelData, NDArray[np.uint8]]:
-    """Read the encoded pixels, and the table of the level or colour of each stored value."""
+def _open(
+    file: IO[bytes], window: int | None, white: float | None = None
+) -> tuple[PixelData, NDArray[np.uint8], NDArray[np.bool_] | None]:
+    """Read the encoded pixels, and the table of the level or colour of each stored value.
+
+    The last is a mask of the stored values above white, or None where ``white`` does not apply.
+    """
     header = read_dicom_header(file, _TAGS)
     _refuse_other_modalities(header.dataset)
     if header.pixel_length is None:
@@ -119,12 +139,11 @@ def _open(file: IO[bytes], window: int | None) -> tuple[PixelData, NDArray[np.ui
         )
     pixel_format = PixelFormat.of(header.dataset)
     _refuse_bombs_and_stacks(header.dataset, pixel_format)
-    table = _table(header.dataset, pixel_format, window)
-    return read_pixel_data(file, header, pixel_format), table
+    table, beyond = _table(header.dataset, pixel_format, window, white)
+    return read_pixel_data(file, header, pixel_format), table, beyond
 
 
-def _render(pixel_data: PixelData, table: NDArray[np.uint8]) -> Image.Image:
-    pixels = pixel_data.decode()
+def _render(pixels: NDArray[Any], table: NDArray[np.uint8]) -> Image.Image:
     shown = np.empty(pixels.shape + table.shape[1:], dtype=np.uint8)
     # A few rows at a time, because NumPy converts them to indices of 8 bytes each.
     step = max(1, _PIXELS_AT_ONCE // pixels[0].size)
@@ -195,10 +214,13 @@ def _refuse_bombs_and_stacks(header: "Dataset", pixel_format: PixelFormat) -> No
         )
 
 
-def _table(header: "Dataset", pixel_format: PixelFormat, window: int | None) -> NDArray[np.uint8]:
+def _table(
+    header: "Dataset", pixel_format: PixelFormat, window: int | None, white: float | None
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
     stored = StoredValues(pixel_format.bits_stored, pixel_format.signed)
     if pixel_format.photometric == "PALETTE COLOR":
-        return color_table(header, stored)
+        return color_table(header, stored), None
     if pixel_format.samples == 3:
-        return linear_table(StoredValues(pixel_format.bits_stored, signed=False))
-    return grey_table(header, stored, window)
+        return linear_table(StoredValues(pixel_format.bits_stored, signed=False)), None
+    beyond = values_beyond(header, stored, window, white)
+    return grey_table(header, stored, window, white), beyond

@@ -17,7 +17,14 @@ from skpneumo._dicom_files import UnusableDicomError
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-__all__ = ["RENDERING_TAGS", "StoredValues", "color_table", "grey_table", "linear_table"]
+__all__ = [
+    "RENDERING_TAGS",
+    "StoredValues",
+    "color_table",
+    "grey_table",
+    "linear_table",
+    "values_beyond",
+]
 
 RENDERING_TAGS = (
     0x00280120,  # Pixel Padding Value
@@ -66,7 +73,9 @@ class StoredValues:
         return values
 
 
-def grey_table(header: "Dataset", stored: StoredValues, window: int | None) -> _Table:
+def grey_table(
+    header: "Dataset", stored: StoredValues, window: int | None, white: float | None = None
+) -> _Table:
     """Compute the grey level of each stored value of a MONOCHROME image.
 
     Parameters
@@ -77,6 +86,9 @@ def grey_table(header: "Dataset", stored: StoredValues, window: int | None) -> _
         Bits and signedness.
     window : int or None
         Number of the VOI LUT or window, LUTs first; None for none.
+    white : float, default=None
+        The stored value at which the full range ends, where :func:`values_beyond` applies it.
+        None is the greatest value of the stored bits.
 
     Returns
     -------
@@ -91,10 +103,29 @@ def grey_table(header: "Dataset", stored: StoredValues, window: int | None) -> _
     """
     values = stored.all()
     units, low, high = _modality_units(header, values)
+    if white is not None and values_beyond(header, stored, window, white) is not None:
+        low, high = sorted(float(np.interp(end, values, units)) for end in (0, white))
     presented = _apply_voi(header, units, low, high, window)
     presented = _apply_presentation(header, presented)
     presented[_is_padding(header, values, stored)] = 0.0
     return _to_levels(presented)
+
+
+def values_beyond(
+    header: "Dataset", stored: StoredValues, window: int | None, white: float | None
+) -> NDArray[np.bool_] | None:
+    """Which stored values are beyond white, and are no padding; None where white is not meant.
+
+    It is for unsigned values of 16 bits, of which the file does not say how many are used, shown
+    in their full range for want of a window or as asked for.
+    """
+    if white is None or stored.bits < 16 or stored.signed:
+        return None
+    has_window = bool(header.get("VOILUTSequence")) or bool(_windows(header))
+    if window or (window == 0 and has_window):
+        return None
+    values = stored.all()
+    return (values > white) & ~_is_padding(header, values, stored)
 
 
 def linear_table(stored: StoredValues) -> _Table:
@@ -130,7 +161,7 @@ def _apply_voi(
     header: "Dataset", units: _Values, low: float, high: float, window: int | None
 ) -> _Values:
     if window is None:
-        return (units - low) / (high - low)
+        return _full_range(units, low, high)
     luts = list(header.get("VOILUTSequence") or ())
     windows = _windows(header)
     n_choices = len(luts) + len(windows)
@@ -139,11 +170,17 @@ def _apply_voi(
     if window < n_choices:
         return _apply_window(units, *windows[window - len(luts)], _voi_function(header))
     if window == 0:
-        return (units - low) / (high - low)
+        return _full_range(units, low, high)
     raise UnusableDicomError(
         f"dicom_window={window}, but it has {n_choices} VOI LUTs and windows, counted from 0; "
         f"{_NO_WINDOW}"
     )
+
+
+def _full_range(units: _Values, low: float, high: float) -> _Values:
+    if low == high:
+        raise ValueError("a range of values that are all alike")
+    return np.clip((units - low) / (high - low), 0.0, 1.0)
 
 
 def _windows(header: "Dataset") -> list[tuple[float, float]]:

@@ -1,6 +1,7 @@
 """Transformer that loads images from paths."""
 
 import os
+from collections.abc import Iterator
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -67,7 +68,8 @@ class ImageLoader(DocumentationLinks, TransformerMixin, BaseEstimator):
     white : float, default=None
         The value of white in files of more than 8 bits that do not declare it: 4095 for 12 bits
         in 16-bit files, which :func:`~skpneumo.audit_images` reports. Higher values in a file are
-        an error. It applies to grey PNG and TIFF of 16 or 32 unsigned bits or floating point.
+        an error. It applies to grey PNG and TIFF of 16 or 32 unsigned bits or floating point, and
+        to unsigned DICOM of 16 stored bits that is shown in its full range.
         None: see the table below.
 
     See Also
@@ -185,6 +187,11 @@ class ImageLoader(DocumentationLinks, TransformerMixin, BaseEstimator):
         self : ImageLoader
         """
         self._height_and_width()
+        if isinstance(X, Iterator):
+            raise TypeError(
+                f"Expected a list or array of paths, got a {type(X).__name__}, which gives them "
+                "once, and fit and transform each read them. Pass list(X)."
+            )
         check_paths(X)
         return self
 

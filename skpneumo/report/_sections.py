@@ -184,7 +184,8 @@ def _what_was_seen(context: ReportContext) -> str:
     if seen is not None:
         return (
             f"Of the {counted(len(seen), 'evaluated image')}, {int(seen.sum()):,} were among "
-            "those that the model was fitted on, or are of their patients, according to its file."
+            "those that the model was fitted on, or are of their patients where these are known, "
+            "according to its file."
         )
     if context.collection.part is None:
         return (

@@ -14,6 +14,7 @@ from typing import Any
 import joblib
 import numpy as np
 
+from skpneumo._file_state import file_state
 from skpneumo._images import is_stream
 from skpneumo._paths import carried_patients, filenames_of
 from skpneumo._sklearn import _BaseScorer
@@ -41,7 +42,7 @@ def key_of(**parts: Any) -> str:
 
 
 def data_key(X: Any) -> str:
-    """Hash the content of an array, or the sizes and modification times of files.
+    """Hash the content of an array, or the states of the files that paths name.
 
     Patients that the rows carry are included, because inner validation depends on them.
     """
@@ -56,16 +57,16 @@ def data_key(X: Any) -> str:
     return joblib.hash(content if patients is None else [content, patients])
 
 
-def _file_states(paths: Iterable[Any]) -> list[tuple[str, int, int]]:
-    return [_file_state(os.fspath(path)) for path in paths]
+def _file_states(paths: Iterable[Any]) -> list[Any]:
+    # Without a state: plain text, or a file whose absence the loader will report.
+    return [(os.fspath(path), file_state(path)) for path in paths]
 
 
-def _file_state(path: str) -> tuple[str, int, int]:
-    try:
-        status = os.stat(path)
-    except (OSError, ValueError):  # plain text, or a missing file, which the loader reports
-        return path, -1, -1
-    return path, status.st_size, status.st_mtime_ns
+def _parameter(value: Any) -> Any:
+    """Write a parameter of an estimator; of one that names a file, such as weights, its state."""
+    if isinstance(value, str | os.PathLike) and os.path.isfile(value):
+        return [os.fspath(value), file_state(value)]
+    return _described(value)
 
 
 def _described(value: Any) -> Any:
@@ -84,7 +85,7 @@ def _described(value: Any) -> Any:
         return _name_of(value)
     if hasattr(value, "get_params"):
         parameters = {
-            name: _described(entry)
+            name: _parameter(entry)
             for name, entry in value.get_params(deep=False).items()
             if name not in _WITHOUT_EFFECT
         }

@@ -492,6 +492,10 @@ BAD_FIT = {
     "no y": (lambda X, y: (X, None), "requires y"),
     "continuous y": (lambda X, y: (X, y + np.arange(len(y)) / 7), "continuous"),
     "NaN in y": (lambda X, y: (X, np.where(y == 1, np.nan, 0)), "NaN or None in 20 .* row 1"),
+    "NaN among text in y": (
+        lambda X, y: (X, ["NORMAL", "PNEUMONIA", np.nan, *["NORMAL"] * (len(y) - 3)]),
+        "NaN or None in 1 of 40 labels, the first in row 2",
+    ),
     "one-hot y": (lambda X, y: (X, np.eye(2)[y]), r"one-hot labels.*y\.argmax"),
     "several sizes": (lambda X, y: ([*X[:-1], X[-1, :9]], y), "9, 12, 1.*in row 39"),
     "two columns of y": (lambda X, y: (X, np.column_stack([y, y])), "y should be a 1d array"),
@@ -551,9 +555,10 @@ def test_bad_inner_validation(small, images, labels, unseen, change, message):
     [
         (np.ones(3), r"sample_weight.shape == \(3,\)"),
         (np.where(np.arange(40) == 5, np.nan, 1), "sample_weight contains NaN"),
+        (np.arange(40) % 2, "All images of class 0 have weight zero, .* one class is left"),
         (np.zeros(40), "at least one non-zero"),
     ],
-    ids=["length", "NaN", "zeros"],
+    ids=["length", "NaN", "one class", "zeros"],
 )
 def test_bad_sample_weight(small, images, labels, sample_weight, message):
     with pytest.raises(ValueError, match=message):
@@ -713,6 +718,8 @@ def test_balanced_weights_of_one_batch_are_refused(small, images, labels):
     with pytest.raises(ValueError, match=r"'balanced' would weight each batch.*dict\(zip"):
         small(class_weight="balanced").partial_fit(images, labels)
     assert small(class_weight={0: 1, 1: 2}).partial_fit(images, labels).n_iter_ == 1
+    with pytest.raises(ValueError, match="Input classes contains NaN or None in 1 of 3"):
+        small().partial_fit(images, labels, classes=[0, 1, np.nan])
 
 
 def test_partial_fit_continues_a_fit(small, images, labels):

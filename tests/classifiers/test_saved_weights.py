@@ -1,5 +1,7 @@
 """Initial weights: their file, and the network they are for."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -61,6 +63,22 @@ def test_images_are_recognised_by_their_pixels(saved, images):
     assert read.n_seen(images[4:]) == 0
     assert read.n_seen(images.astype(np.float32)) == 0
     assert len(np.unique(image_digests(images))) == len(images)
+
+
+def test_a_file_with_its_time_restored_is_read_again(saved, tmp_path, images):
+    file = tmp_path / "weights.npz"
+    before = file.stat()
+    write_weights(file, [0 * each for each in saved[0]], ARGUMENTS, images[:4])
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert not any(each.any() for each in read_weights(file).arrays)
+
+
+def test_a_damaged_file_is_named(saved, tmp_path):
+    content = (tmp_path / "weights.npz").read_bytes()
+    for wrong in (b"", b"no weights", content[:-30], content[: len(content) // 2]):
+        (tmp_path / "wrong.npz").write_bytes(wrong)
+        with pytest.raises(ValueError, match=r"wrong\.npz' is no file of weights, or not a whole"):
+            read_weights(tmp_path / "wrong.npz")
 
 
 def test_unknown_names_are_refused():

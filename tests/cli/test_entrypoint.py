@@ -1,5 +1,6 @@
 import importlib
 import inspect
+import io
 import re
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from skpneumo import __version__
 from skpneumo.cli import entrypoint, main
 from skpneumo.cli._options import CollectionOptions
+from skpneumo.cli.predict import _print_rows
 
 COMMANDS = list(entrypoint.COMMANDS)
 
@@ -195,6 +197,42 @@ def test_an_error_of_the_user_has_no_traceback_unless_asked_for(monkeypatch, cap
         run_raising(monkeypatch, ValueError("the culprit"), "--debug")
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError("The stack takes 9 GB."), "The stack takes 9 GB."),
+        (MemoryError(), "there is not enough memory."),
+    ],
+)
+def test_too_little_memory_is_no_bug(monkeypatch, capsys, error, said):
+    assert run_raising(monkeypatch, error) == 1
+    assert capsys.readouterr().err == f"skpneumo: {said}\n"
+
+
 def test_a_bug_has_its_traceback(monkeypatch):
     with pytest.raises(ZeroDivisionError):
         run_raising(monkeypatch, ZeroDivisionError())
+
+
+def encoded(monkeypatch, encoding):
+    """A standard output of another encoding, as it is where output goes to a file on Windows."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding, errors="strict")
+    monkeypatch.setattr(sys, "stdout", stream)
+    return stream
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_name_that_the_output_cannot_spell_ends_no_command(monkeypatch, tmp_path, encoding):
+    for name, file in (("normal", "IM-0001-0001.png"), ("肺炎", "person1_virus_1.png")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / file).touch()
+    stream = encoded(monkeypatch, encoding)
+    assert main(["audit", str(tmp_path), "--positive", "肺炎", "--names-only"]) == 0
+    assert "1 normal, 1 \\u80ba\\u708e" in stream.buffer.getvalue().decode(encoding)
+    assert stream.errors == "strict"
+
+
+def test_rows_have_the_bytes_of_names_that_the_output_cannot_spell(monkeypatch):
+    stream = encoded(monkeypatch, "ascii")
+    _print_rows([[["é\udce9.png", 0.5]]], "csv", ["path", "probability"])
+    assert stream.buffer.getvalue() == b"path,probability\n\xc3\xa9\xe9.png,0.5\n"

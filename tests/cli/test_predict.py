@@ -17,6 +17,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from skpneumo import ImageLoader, load_model, make_pipeline, save_model
 from skpneumo.cli import main
+from skpneumo.cli._journal import Journal
 from skpneumo.cli._labels import class_names, labels_at, labels_of
 from skpneumo.cli.predict import predict
 
@@ -351,6 +352,22 @@ def test_parquet_without_pyarrow_or_a_file_is_refused_at_once(
     assert main([*arguments, "-o", str(tmp_path / "out.parquet")]) == 1
     assert 'pip install "skpneumo[parquet]"' in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_parquet_stores_what_a_gate_and_an_error_say(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow.parquet", reason='pip install "skpneumo[parquet]"')
+    columns = ["path", "probability_A", "probability_B", "label", "withheld", "error"]
+    rows = [
+        ["a.png", 0.25, 0.75, "B", None, None],
+        ["b.png", None, None, None, "upside down", None],
+        ["\udcff.png", None, None, None, None, "no file '\udcff.png'"],
+    ]
+    journal = Journal(tmp_path / "out.parquet", {}, from_scratch=False)
+    journal.add(rows)
+    journal.finish("parquet", columns)
+    written = pyarrow.read_table(tmp_path / "out.parquet").to_pylist()
+    rows[2][0], rows[2][-1] = "\\udcff.png", "no file '\\udcff.png'"
+    assert [list(row.values()) for row in written] == rows
 
 
 def test_parquet_stores_names_that_are_not_utf_8(model_file, tmp_path):

@@ -37,6 +37,11 @@ def test_unknown_patients_never_match(xrays):
     record = TrainingRecord.of(unknown, n_updates=1, hold_out=0, useless="")
     assert record.patients == []
     assert not record.seen(["x"], pd.Series([None])).either.any()
+    # Whether a patient was among them cannot be told, neither of one who is known nor of others.
+    assert record.seen(["x", "y"], pd.Series(["ann", None])).unknown.all()
+    known = record_of(xrays, np.arange(4))
+    assert known.seen(["x", "y"], pd.Series(["ann", None])).unknown.tolist() == [False, True]
+    assert known.seen(["x"], None).unknown.all()
 
 
 def test_the_record_contains_no_names_and_is_reproducible(xrays):

@@ -124,6 +124,21 @@ def test_others_of_the_same_patients_are_counted(useless_file, xrays, tmp_path, 
     assert "trained on 0 of these 6 images, and on other images of the patients of 6" in printed
 
 
+@pytest.mark.parametrize("command", ["evaluate", "explain"])
+def test_unknown_patients_are_not_said_to_be_new(command, useless_file, xrays, tmp_path, capsys):
+    folder = tmp_path / "scans"
+    for label, name in enumerate(xrays.target_names):
+        (folder / name).mkdir(parents=True)
+        test = (xrays.split == "test") & (xrays.target == label)
+        for i, path in enumerate(xrays.filenames[test][:2]):
+            shutil.copy(path, folder / name / f"scan{label}{i}.jpeg")
+    options = ["--out", str(tmp_path / "out")]
+    assert main([command, str(useless_file), str(folder), *options]) == 0
+    printed = capsys.readouterr().out
+    assert "nor on others of their patients" not in printed
+    assert "none of these 4 images. Whether on others of their patients is not known" in printed
+
+
 def test_a_model_without_a_record_is_not_called_unseen(model_file, xrays, capsys):
     assert main(["evaluate", str(model_file), xrays.root]) == 0
     assert "does not record which patients it was trained on" in capsys.readouterr().out

@@ -430,3 +430,42 @@ def test_x_has_the_patients_and_the_order_of_the_bunch(tmp_path):
     assert xrays.X.columns.tolist() == ["path"]
     xrays = load_chest_xray(tmp_path / "other", patient_pattern=r"(\w)\.png")
     assert xrays.X["patient"].tolist() == ["a", "b"]
+
+
+def test_a_link_gives_no_image_the_label_of_another_class(tmp_path):
+    touch(tmp_path, KAGGLE)
+    for target in ("train", "train/PNEUMONIA", "."):
+        (tmp_path / "train/NORMAL" / f"to_{len(target)}").symlink_to(tmp_path / target)
+    with pytest.warns(SkippedFilesWarning, match="3 are each a link to a folder that is read"):
+        xrays = load_chest_xray(tmp_path)
+    assert len(xrays.filenames) == len(KAGGLE)
+    names = [os.path.relpath(path, tmp_path) for path in xrays.filenames]
+    assert [*xrays.target] == [int("PNEUMONIA" in name) for name in names]
+
+
+def test_two_classes_or_splits_that_are_one_folder_are_refused(tmp_path):
+    touch(tmp_path, ["train/NORMAL/a.png"])
+    (tmp_path / "train/PNEUMONIA").symlink_to("NORMAL")
+    with pytest.raises(ValueError, match=r"PNEUMONIA' and '.*NORMAL' are one .* of two classes"):
+        load_chest_xray(tmp_path)
+    (tmp_path / "test").symlink_to("train")
+    with pytest.raises(ValueError, match=r"train' and '.*test' are one .* of two splits"):
+        load_chest_xray(tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore::skpneumo.datasets.UnknownPatientsWarning")
+def test_folders_whose_names_mean_one_class_are_one_and_are_said(tmp_path):
+    touch(tmp_path, [f"train/{name}.png" for name in ("No Finding/a", "No Finding/f")])
+    touch(tmp_path, [f"train/{name}.png" for name in ("Covid-19/b", "Covid-19/c")])
+    touch(tmp_path, ["test/No_finding/d.png", "test/COVID 19/e.png"])
+    with pytest.warns(CollectionWarning) as caught:
+        xrays = load_chest_xray(tmp_path)
+    assert xrays.target_names == ["No Finding", "Covid-19"]
+    assert [*xrays.target] == [1, 1, 0, 0, 1, 0]
+    said = [each.message for each in caught if each.category is CollectionWarning]
+    assert sorted(map(str, said)) == [
+        "The class 'Covid-19' has folders of 2 names, 'Covid-19' (2 images), 'COVID 19' "
+        "(1 image); they are one.",
+        "The class 'No Finding' has folders of 2 names, 'No Finding' (2 images), 'No_finding' "
+        "(1 image); they are one.",
+    ]

@@ -329,3 +329,65 @@ def test_many_rows_are_read_and_split_by_patient(tmp_path):
         xrays.X, xrays.target, xrays.groups, groups=xrays.groups, random_state=0
     )
     assert not set(train) & set(test)
+
+
+# What typists and spreadsheets do to a column
+
+
+@pytest.mark.parametrize(
+    ("patients", "n", "said"),
+    [
+        (["007", "7", "8", "9"], 3, "1 patient in several ways, '007' and '7'"),
+        (["P1", "p1", "P 2", "P  2"], 2, "2 patients in several ways, 'P1' and 'p1'; 'P 2' and"),
+        (["1.0", "1", "1", "2"], 2, "'1' and '1.0'"),
+        (["1.2E+11", "1.2E+11", "8", "9"], 3, "'1.2E[+]11' are long numbers that a spreadsheet"),
+        (["-", "?", "8", "9"], 4, "2 of 4 rows have no patient"),
+        (["#REF!", "#NAME?", "8", "9"], 4, "2 of 4 rows have no patient"),
+    ],
+)
+def test_one_patient_written_in_several_ways_never_becomes_several(root, patients, n, said):
+    with pytest.warns((CollectionWarning, UnknownPatientsWarning), match=said):
+        xrays = load_image_table(TABLE.assign(patient=patients), root=root)
+    assert len(set(xrays.groups)) == n
+
+
+def test_ids_that_differ_otherwise_are_several_patients(root):
+    ids = ["100", "10", "P-1", "P-11"]
+    assert [*load_image_table(TABLE.assign(patient=ids), root=root).groups] == ids
+
+
+def test_a_mark_for_nothing_is_no_class(root):
+    with pytest.raises(ValueError, match=r"1 of 4 rows have no 'label', 'b/3.jpeg'"):
+        load_image_table(TABLE.assign(label=["normal", "pneumonia", "?", "normal"]), root=root)
+    for pair in (["+", "-", "-", "+"], ["x", "-", "-", "x"]):
+        xrays = load_image_table(TABLE.assign(label=pair), root=root, positive=pair[0])
+        assert [*xrays.target] == [1, 0, 0, 1]
+
+
+def test_one_file_written_in_two_ways_is_one(root):
+    twice = TABLE.assign(path=["a/1.png", "./a/1.png", "b/../a/1.png", "b/4"])
+    with pytest.raises(ValueError, match="same file have different values of split: 1 file"):
+        load_image_table(twice, root=root)
+    same = twice.assign(split="test", patient="7", label=["ill", "ill", "ill", "normal"])
+    with pytest.warns(CollectionWarning, match="2 rows of a file that has one already"):
+        xrays = load_image_table(same, root=root)
+    assert [*xrays.filenames] == [str(root / "a/1.png"), str(root / "b/4")]
+
+
+def test_rows_without_a_split_beside_others_are_counted(root):
+    with pytest.warns(CollectionWarning, match="1 of 4 rows name no split, .*b/4"):
+        xrays = load_image_table(TABLE.assign(split=["train", "train", "test", ""]), root=root)
+    assert [*xrays.split] == ["train", "train", "test", ""]
+
+
+def test_paths_may_be_urls_of_files(root):
+    paths = [(root / file).as_uri() for file in FILES]
+    assert [*load_image_table(TABLE.assign(path=paths)).filenames] == [
+        str(root / file) for file in FILES
+    ]
+
+
+def test_a_line_above_the_names_of_the_columns_is_told_from_a_cell_too_many(root):
+    (root / "t.csv").write_text("# an export\npath,label\na/1.png,normal\n")
+    with pytest.raises(ValueError, match=r"'# an export', has fewer cells .* remove what stands"):
+        load_image_table(root / "t.csv")

@@ -77,3 +77,31 @@ def test_columns_of_0_and_1_are_named_by_their_column():
 def test_cells_with_a_python_list_of_findings():
     labels = labels_of("['pneumonia', 'loc right']", "['normal']", positive="pneumonia")
     assert labels.target.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    "spellings",
+    [
+        ("No Finding", "No_Finding", "no-finding", "No Finding."),
+        ("Pneumon\u00eda", "Pneumoni\u0301a", "\uff30neumon\u00eda", "Pneumon\u00eda\u200b"),
+        ("1", "1.0", "1.00"),
+    ],
+)
+def test_hyphens_accents_widths_and_a_trailing_0_are_spellings_too(spellings):
+    other = "0" if spellings[0] == "1" else "normal" if "um" in spellings[0] else "sick"
+    labels = labels_of(*spellings, spellings[0], other)
+    assert len(labels.names) == 2
+    assert len(set(labels.target[:-1].tolist())) == 1
+    [remark] = labels.remarks
+    assert f"spelled in {len(spellings)} ways" in remark
+
+
+def test_numbers_that_differ_are_labels_that_differ():
+    assert labels_of("-1.0", "0.0", "1.0", "10").names == ["-1.0", "0.0", "1.0", "10"]
+
+
+def test_a_column_of_0_and_1_with_decimals_names_its_classes():
+    labels = labels_of("0.0", "1.0", "1.0", column="Pneumonia")
+    assert labels.names == ["not Pneumonia", "Pneumonia"]
+    assert labels.target.tolist() == [0, 1, 1]
+    assert labels_of("0.0", "1.0", positive=1).target.tolist() == [0, 1]

@@ -298,3 +298,30 @@ def test_without_pydicom_the_pip_line_is_named(tmp_path, monkeypatch):
     ) as caught:
         ImageLoader(cache=False).transform([path, other])
     assert list(caught.value.failures) == [str(path)]
+
+
+def test_twelve_bits_in_sixteen_are_read_by_naming_white(tmp_path):
+    stored = np.tile(np.arange(0, 4096, 64, dtype=np.uint16), (64, 1))
+
+    def read(name, white=None, **elements):
+        write_dicom(tmp_path / name, elements.pop("stored", stored), **elements)
+        return np.asarray(ImageLoader(size=64, white=white).transform([tmp_path / name]))
+
+    right = read("says it", bits=12)
+    assert read("does not").max() == 16
+    np.testing.assert_array_equal(read("named", white=4095), right)
+    for elements in (
+        {"PhotometricInterpretation": "MONOCHROME1"},
+        {"RescaleSlope": "-1", "RescaleIntercept": "4095"},
+        {"PixelPaddingValue": 65535, "stored": np.where(stored < 640, 65535, stored)},
+    ):
+        np.testing.assert_array_equal(
+            read("named", white=4095, **elements)[:, :, 12:],
+            read("says it", bits=12, **elements)[:, :, 12:],
+        )
+    # What a file says by a window or by its bits is not overruled.
+    window = {"WindowCenter": "2048", "WindowWidth": "4096"}
+    np.testing.assert_array_equal(read("window", white=999, **window), read("window", **window))
+    np.testing.assert_array_equal(read("says it", white=999, bits=12), right)
+    with pytest.raises(UnreadableImagesError, match="4032, beyond the white of 4000"):
+        read("too low", white=4000)

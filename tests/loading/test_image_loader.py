@@ -178,6 +178,11 @@ def test_other_inputs_than_a_column_of_paths_are_refused(X, error, message):
         ImageLoader().transform(X)
 
 
+def test_what_can_be_read_once_is_refused_by_fit(paths):
+    with pytest.raises(TypeError, match=r"once, and fit and transform each.*list\(X\)"):
+        ImageLoader().fit_transform(iter(paths))
+
+
 def test_fit_opens_no_file():
     ImageLoader().fit(["nowhere.jpeg"])
 

@@ -104,6 +104,24 @@ def test_changed_files_are_other_data(search, tmp_path):
     assert search().fit(np.array(paths, dtype=object), y).n_restored_ == 6
     os.utime(paths[3], (1, 1))
     assert search().fit(paths, y).n_restored_ == 0
+    # Two files of one size and time change places.
+    os.utime(paths[4], (1, 1))
+    search().fit(paths, y)
+    between = str(tmp_path / "between.png")
+    for old, new in ((paths[3], between), (paths[4], paths[3]), (between, paths[4])):
+        os.rename(old, new)
+    assert search().fit(paths, y).n_restored_ == 0
+
+
+def test_a_parameter_that_names_a_file_is_another_once_the_file_is(
+    search, counting, rows, tmp_path
+):
+    weights = tmp_path / "weights.npz"
+    weights.write_bytes(b"one")
+    assert search(counting(answer=str(weights))).fit(*rows).n_restored_ == 0
+    assert search(counting(answer=str(weights))).fit(*rows).n_restored_ == 6
+    weights.write_bytes(b"two")
+    assert search(counting(answer=str(weights))).fit(*rows).n_restored_ == 0
 
 
 def test_several_metrics_are_saved(search, rows):

@@ -11,6 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 import PIL
 from PIL import features
 
+from skpneumo._file_state import state_in
+
 __all__ = ["image_key", "parameters_tag"]
 
 # Increase it when this package decodes the same file to other pixels, or keys have other contents.
@@ -58,9 +60,7 @@ def image_key(path: str, tag: bytes) -> bytes | None:
         return None  # decoding it raises the error
     if not stat.S_ISREG(status.st_mode) or _has_just_changed(status):
         return None
-    state = struct.pack(
-        "<qQqq", status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns
-    )
+    state = struct.pack("<qQqq", *state_in(status))
     name = os.fsencode(os.path.abspath(path))
     return blake2b(tag + state + name, digest_size=16).digest()
 

@@ -1,0 +1,132 @@
+"""Spellings that mean one class, or one patient: which they are, and what there is to say."""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skpneumo._formatting import counted
+
+__all__ = [
+    "folded",
+    "one_spelling",
+    "patients_in_one_spelling",
+    "remarks_on_labels",
+    "without_marks",
+]
+
+_MOST_NAMED = 3
+# What people write where there is nothing to write.
+_MARKS = frozenset({"-", "--", "---", "–", "—", "?", "??", "???", ".", "..", "_", "/"})
+# How a spreadsheet shows a number of more than 11 digits, and writes it into a CSV.
+_ROUNDED = re.compile(r"\d([.,]\d+)?E\+\d{2}", re.IGNORECASE)
+
+
+def folded(name: Any) -> str:
+    """What a label means: case, space, hyphens, accents' encoding and a trailing .0 aside.
+
+    Examples
+    --------
+    >>> from skpneumo.datasets._spellings import folded
+    >>> folded("No_Finding "), folded("no-finding."), folded(1.0), folded("-1.0")
+    ('no finding', 'no finding', '1', '-1')
+    """
+    text = unicodedata.normalize("NFKC", str(name))
+    text = "".join(each for each in text if unicodedata.category(each) != "Cf")  # of no width
+    text = re.sub(r"(?<=\w)[-\s_]+(?=\w)", " ", text).strip().casefold()
+    if number := re.fullmatch(r"([-+]?\d+)\.0+", text):
+        return number[1]
+    return " ".join(text.rstrip(".,;:").split()) or text
+
+
+def _patient_folded(name: str) -> str:
+    """The same for an id, whose leading zeros a spreadsheet removes."""
+    text = folded(name)
+    return text.lstrip("0") or "0" if text.isdecimal() else text
+
+
+def one_spelling(
+    counts: Counter[str], meaning: Callable[[str], str] = folded
+) -> tuple[dict[str, str], list[list[tuple[str, int]]]]:
+    """The most frequent spelling of each text.
+
+    Returns
+    -------
+    spelling : dict of str to str
+        For each spelling that of its kind which is written most often, the first of equals.
+    several : list of list of (str, int)
+        The spellings, and how many rows have them, where there is more than one.
+    """
+    by_meaning: dict[str, Counter[str]] = {}
+    for each, count in counts.items():
+        by_meaning.setdefault(meaning(each), Counter())[each] += count
+    usual = {key: found.most_common(1)[0][0] for key, found in by_meaning.items()}
+    spelling = {each: usual[key] for key, found in by_meaning.items() for each in found}
+    return spelling, [found.most_common() for found in by_meaning.values() if len(found) > 1]
+
+
+def patients_in_one_spelling(
+    cells: NDArray[np.object_],
+) -> tuple[NDArray[np.object_], list[str]]:
+    """Bring ids that a spreadsheet or a typist made different to one, and say so.
+
+    Parameters
+    ----------
+    cells : ndarray of shape (n_rows,) of str
+        As in the table, "" where there is none.
+
+    Returns
+    -------
+    ids : ndarray of shape (n_rows,) of str
+    remarks : list of str
+    """
+    counts = Counter(each for each in cells if each)
+    spelling, several = one_spelling(counts, _patient_folded)
+    remarks = []
+    if several:
+        shown = "; ".join(
+            " and ".join(repr(each) for each, _ in found) for found in several[:_MOST_NAMED]
+        )
+        more = "; ..." if len(several) > _MOST_NAMED else ""
+        remarks.append(
+            f"The table writes {counted(len(several), 'patient')} in several ways, {shown}{more}: "
+            "ids that differ in case, space or leading zeros alone are taken for one patient. If "
+            "they are several, give them ids that differ otherwise."
+        )
+    if rounded := [each for each in counts if _ROUNDED.fullmatch(each)]:
+        remarks.append(
+            f"Patients such as {rounded[0]!r} are long numbers that a spreadsheet has rounded, so "
+            "several patients may have become one. Export the table with that column as text."
+        )
+    if not several:
+        return cells, remarks
+    ids = np.empty(len(cells), dtype=object)
+    ids[:] = [spelling.get(each, each) for each in cells]
+    return ids, remarks
+
+
+def without_marks(cells: NDArray[np.object_], is_label: bool = False) -> NDArray[np.object_]:
+    """Empty the cells that hold a dash or a question mark alone.
+
+    As a label it is one of two classes where there is but one other, or a plus.
+    """
+    others = set(cells) - _MARKS - {""}
+    if is_label and (len(others) < 2 or "+" in others):
+        return cells
+    emptied = cells.copy()
+    emptied[[each in _MARKS for each in cells]] = ""
+    return emptied
+
+
+def remarks_on_labels(several: Iterable[list[tuple[str, int]]]) -> list[str]:
+    """A sentence for each label of several spellings."""
+    return [
+        f"The label {found[0][0]!r} is spelled in {len(found)} ways, "
+        + ", ".join(f"{each!r} ({counted(n, 'row')})" for each, n in found)
+        + "; they are one."
+        for found in several
+    ]

@@ -1,0 +1,80 @@
+"""The rows of a table of images, and what becomes of several rows of one file."""
+
+import os
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from skpneumo._formatting import counted
+
+__all__ = ["TableRows", "few", "one_row_a_file", "remarks_on_splits"]
+
+
+class TableRows(NamedTuple):
+    """What a table says about the images, one row each; "" for an empty cell."""
+
+    filenames: NDArray[np.object_]
+    labels: NDArray[np.object_]
+    split: NDArray[np.object_]
+    patients: NDArray[np.object_] | None
+
+    def select(self, rows: NDArray[np.intp]) -> "TableRows":
+        patients = None if self.patients is None else self.patients[rows]
+        return TableRows(self.filenames[rows], self.labels[rows], self.split[rows], patients)
+
+
+def few(cells: NDArray[np.object_]) -> str:
+    """Quote the first of some cells."""
+    shown = ", ".join(repr(cell) for cell in cells[:3])
+    return f"{shown}, ..." if len(cells) > 3 else shown
+
+
+def one_row_a_file(
+    rows: TableRows, target: NDArray[np.int64], asked: bool
+) -> tuple[NDArray[np.intp], NDArray[np.int64], list[str]]:
+    """Find the first row of each file, and its class according to all of its rows.
+
+    Some tables have a row for each finding, or for each box around a finding: a file is positive
+    if any of its rows is. Without ``positive``, all rows of a file must agree.
+    """
+    # A table may write one file as a/1.png and as ./a/1.png.
+    codes, files = pd.factorize(np.array([*map(os.path.normpath, rows.filenames)], dtype=object))
+    n_repeated = len(codes) - len(files)
+    if not n_repeated:
+        return np.arange(len(codes)), target, []
+    columns: dict[str, Any] = {"split": rows.split, "patient": rows.patients}
+    if not asked:
+        columns["label"] = target
+    for name, values in columns.items():
+        if values is None:
+            continue
+        differing = pd.Series(values).groupby(codes).nunique().gt(1).to_numpy()
+        if differing.any():
+            raise ValueError(
+                f"Rows of the same file have different values of {name}: "
+                f"{counted(int(differing.sum()), 'file')}, among them "
+                f"{files[differing.argmax()]!r}. Correct the table, or, if each row is one "
+                "finding of several, say which is the illness with positive=."
+            )
+    most = np.zeros(len(files), dtype=np.int64)
+    np.maximum.at(most, codes, target)
+    first = np.unique(codes, return_index=True)[1]
+    return (
+        first,
+        most[codes[first]],
+        [f"{counted(n_repeated, 'row')} joined with an earlier row of the same file."],
+    )
+
+
+def remarks_on_splits(rows: TableRows) -> list[str]:
+    """Say which rows belong to no split, where others do: no part of the collection has them."""
+    lacking = rows.split == ""
+    if lacking.all() or not lacking.any():
+        return []
+    first = rows.filenames[lacking.argmax()]
+    return [
+        f"{lacking.sum()} of {len(lacking)} rows name no split, the first of them {first!r}, and "
+        "are in none of those that the others name."
+    ]
