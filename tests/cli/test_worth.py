@@ -124,6 +124,7 @@ def test_others_of_the_same_patients_are_counted(useless_file, xrays, tmp_path, 
     assert "trained on 0 of these 6 images, and on other images of the patients of 6" in printed
 
 
+@pytest.mark.filterwarnings("ignore::skpneumo.datasets.UnknownPatientsWarning")
 @pytest.mark.parametrize("command", ["evaluate", "explain"])
 def test_unknown_patients_are_not_said_to_be_new(command, useless_file, xrays, tmp_path, capsys):
     folder = tmp_path / "scans"
