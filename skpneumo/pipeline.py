@@ -68,6 +68,8 @@ class Pipeline(DocumentationLinks, ResamplingPipeline):
     (3, 2)
     """
 
+    memory: Any
+
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
         """Resample and transform by all steps but the last, then fit the last one.
@@ -127,8 +129,7 @@ class Pipeline(DocumentationLinks, ResamplingPipeline):
         joblib tells rows by their paths or pixels, and so gave back what it had made of files
         that have been changed since, or of images that were of other patients.
         """
-        given: Any = self.memory
-        memory = check_memory(given)
+        given, memory = self.memory, check_memory(self.memory)
         rows = _state_of_rows(X)
         if rows is None or getattr(memory, "location", None) is None:
             yield
