@@ -1,15 +1,28 @@
 """What the docs and the pages of the root say is there. The built pages: `test_site.py`."""
 
 import importlib
+import importlib.util
 import re
 from pathlib import Path
 
 import _run
+import pandas as pd
 import pytest
 
 import skpneumo
+from skpneumo._html import fragment, table
+from skpneumo._page_style import lists_on_phones
 
 ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def pages():
+    """The module that writes pages when the docs are built; the docs are no package."""
+    spec = importlib.util.spec_from_file_location("_pages", ROOT / "docs" / "_pages.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def stage_of(name):
@@ -92,3 +105,34 @@ def test_a_page_is_run_again_when_it_changes(page, monkeypatch):
 def test_a_failing_block_fails(page):
     with pytest.raises(ZeroDivisionError):
         page("1 / 0")
+
+
+def test_each_row_of_a_table_says_all_of_itself(page):
+    code = (
+        "import pandas as pd\n"
+        "pd.DataFrame({'split': ['test', 'test'], 'label': ['a', 'b'], 'n': [1, 2]})"
+        ".groupby(['split', 'label']).sum()"
+    )
+    _, (block,) = page(code)
+    assert block.html.count("<td>test</td>") == 2
+    assert "rowspan" not in block.html
+    assert block.html.partition("</thead>")[0].count("<tr") == 1
+
+
+@pytest.mark.parametrize(("n_columns", "becomes_a_list"), [(3, False), (4, True)])
+def test_docs_and_reports_make_lists_of_the_same_tables(n_columns, becomes_a_list, pages):
+    frame = pd.DataFrame([[1] * n_columns], columns=list("abcd")[:n_columns])
+    in_report, in_docs = table(frame), pages.with_names_in_cells(_run.table(frame))
+    for html in (in_report, in_docs):
+        told = re.findall(r'<t[hd]\b[^>]*data-of="(.)"', html)
+        assert told == (list(frame.columns) if becomes_a_list else [])
+        # A number that begins a row says nothing without its column.
+        assert 'class="number" data-of="a">1<' in html or not becomes_a_list
+
+
+def test_docs_and_reports_lay_out_lists_on_a_phone_by_one_rule():
+    rule = lists_on_phones(".skpneumo-page")
+    assert "[data-of]" in rule
+    assert rule in fragment("")
+    written = [*(ROOT / "docs/assets").glob("*.css"), ROOT / "skpneumo/_html.py"]
+    assert not [path for path in written if "attr(data-of)" in path.read_text(encoding="utf-8")]
