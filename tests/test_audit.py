@@ -279,9 +279,10 @@ def test_shift_rests_on_patients_that_are_counted(faulty):
             assert (len(rows), rows["patient"].nunique()) == (n_images, n_patients)
         assert row.chance_low < 0.5 < row.chance_high
         assert 1 / 500 <= row.p_value <= 1
-        said = f"by chance {row.chance_low:.2f} to {row.chance_high:.2f} (499 random deals"
-        assert said in audit.summary()
-        assert said in audit._repr_html_()
+        said = f"{row.chance_low:.2f} to {row.chance_high:.2f}"
+        assert f"by chance {said} (499 random deals" in audit.summary()
+        assert f">{said}</td>" in audit._repr_html_()
+    assert "499 random deals of the splits" in audit._repr_html_()
 
 
 def test_patients_dealt_out_at_random_are_told_apart_by_chance_alone():
@@ -529,7 +530,8 @@ def test_missing_labels_are_found_and_no_class(pictures, nothing, labels):
     assert audit.frame["label"].isna().sum() == 2
     assert audit.counts["images"].sum() == audit.intensities["images"].sum() == 40
     counted = " ".join(f"{n}" for n in audit.frame["label"].value_counts())
-    assert f"40 images ({counted.split()[0]} {labels[0]}, " in audit.summary()
+    first = labels[0] if isinstance(labels[0], str) else f"of class {labels[0]}"
+    assert f"40 images ({counted.split()[0]} {first}, " in audit.summary()
     assert "2 without a label" in audit.summary()
     assert "no label" in audit._repr_html_()
 

@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skpneumo._formatting import based_on, counted, with_interval
+from skpneumo._plotting import class_name
 from skpneumo.audit._findings import Finding
 from skpneumo.audit._shift import CONFIDENCE, FEWEST_PATIENTS, deal_patients, domain_auc
 from skpneumo.audit._sources import sources_of
@@ -110,7 +111,7 @@ def _pairs(readable: pd.DataFrame) -> tuple[list[tuple[Any, pd.Index, pd.Index]]
         here, there = readable.index[is_it], readable.index[~is_it]
         n = min(readable.loc[rows, "patient"].nunique() for rows in (here, there))
         if n < FEWEST_PATIENTS:
-            too_few.append(f"{label} against the others ({counted(n, 'patient')})")
+            too_few.append(f"{class_name(label)} against the others ({counted(n, 'patient')})")
         else:
             pairs.append((label, here, there))
     return pairs, too_few
@@ -127,6 +128,6 @@ def _detail(row: Any) -> str:
         else "What is certain is that this shows no lung."
     )
     return (
-        f"{row.label}{_TOLD_BY}{row.source}{_WITH}{figure} ({here} against {there}; by chance "
-        f"{row.chance_low:.2f} to {row.chance_high:.2f}). {sure} {row.remedy}"
+        f"{class_name(row.label)}{_TOLD_BY}{row.source}{_WITH}{figure} ({here} against {there}; "
+        f"by chance {row.chance_low:.2f} to {row.chance_high:.2f}). {sure} {row.remedy}"
     )

@@ -21,7 +21,7 @@ SENTENCES = {
         "and about new fits; the standard deviation between fits is sd_between_fits."
     ),
     "several rows": (
-        "Each of the {n_rows} rows stands for itself: its interval is meant to miss in "
+        "Each of the {n_rows} figures stands for itself: its interval is meant to miss in "
         "{misses:g} of 100 data sets, and nothing is corrected for looking at several."
     ),
     "calibration error": (

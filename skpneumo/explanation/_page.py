@@ -89,4 +89,4 @@ def section_html(
             "against it blue; the scale is the same for all.",
             wide=True,
         )
-    return f'{verdict_html(report)}<div style="margin-top: 1.5rem">{gallery}</div>'
+    return f'{verdict_html(report)}<div class="figures" style="margin-top: 1.5rem">{gallery}</div>'

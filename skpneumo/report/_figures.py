@@ -29,6 +29,15 @@ if TYPE_CHECKING:
 
 __all__ = ["figures_of", "training_curves"]
 
+_COURSE = (
+    "Epoch by epoch, on training and validation images. They show the course, not how good the "
+    "model is: one run, and validation images it was chosen by."
+)
+_LOSS_ALONE = (
+    "Epoch by epoch, on training images alone, as none were set aside for validation. It shows "
+    "the course of one run, not how good the model is."
+)
+
 
 def figures_of(context: ReportContext) -> str:
     """Confusion, curves, calibration, thresholds and scores, or why one of them is missing."""
@@ -64,8 +73,7 @@ def training_curves(estimator: Any) -> str:
             figure,
             "training",
             "Course of the training",
-            "Epoch by epoch, on training and validation images. They show the course, not how "
-            "good the model is: one run, and validation images it was chosen by.",
+            _COURSE if any(name.startswith("val_") for name in display.history) else _LOSS_ALONE,
             wide=n_panels > 1,
         )
         return f'<div class="figures">{drawn}</div>'

@@ -1,9 +1,9 @@
 """The title of a report: the model, the data, and the day."""
 
-import os
 from typing import Any
 
 from skpneumo._formatting import counted
+from skpneumo._paths import collection_name
 from skpneumo.fitted import classifiers_of
 from skpneumo.report._context import ReportContext
 
@@ -31,14 +31,11 @@ def _model(estimator: Any) -> str:
 
 
 def _data(context: ReportContext) -> str:
-    """The folder of the collection, else how many rows there are."""
+    """The folder of the collection, else how many rows are evaluated."""
     filenames = context.collection.filenames
     if filenames is None:
-        return counted(len(context.collection.labels), "row")
-    folders = {os.path.dirname(os.path.abspath(name)) for name in filenames.tolist()}
-    folder = os.path.commonpath(folders)
-    # Where all files are of one split or one class, its folder names no collection.
+        return counted(len(context.collection.rows), "row")
     inner = {*map(str, context.collection.split), *context.label_names.values()}
-    while os.path.basename(folder) in inner - {""}:
-        folder = os.path.dirname(folder)
-    return os.path.basename(folder) or counted(len(filenames), "image")
+    return collection_name(filenames.tolist(), inner) or counted(
+        len(context.collection.rows), "image"
+    )
