@@ -120,7 +120,7 @@ def whole_numbers(axis: "Axis") -> None:
     """Ticks at whole numbers only, for what is counted."""
     from matplotlib.ticker import MaxNLocator
 
-    axis.set_major_locator(MaxNLocator(integer=True))
+    axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def recall_of(pos_label: Any) -> str:

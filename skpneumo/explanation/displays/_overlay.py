@@ -53,7 +53,11 @@ def draw_overlay(
 
 def draw_colour_bar(drawn: "AxesImage", label: str, **place: Any) -> Any:
     """One bar for all the maps that share a scale, with arrows for what is beyond it."""
-    bar = figure_of(drawn.axes).colorbar(drawn, extend="both", **place)
+    from matplotlib.ticker import MaxNLocator
+
+    # Few ticks: those of small evidence have many digits, and would run into each other.
+    ticks = MaxNLocator(4)
+    bar = figure_of(drawn.axes).colorbar(drawn, extend="both", ticks=ticks, **place)
     bar.set_label(label, fontsize=8)
     bar.ax.tick_params(labelsize=7)
     bar.outline.set_visible(False)
