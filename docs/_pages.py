@@ -21,6 +21,8 @@ _PLACE = '<div data-output="{0}"></div>'
 PLACE = re.compile(r'<div data-output="(\d+)"></div>')
 FIGURE = re.compile(r"<figure.*?</figure>", re.DOTALL)
 TABLE = re.compile(r"<table\b.*?</table>", re.DOTALL)
+# Where a name or a path may be broken: from_<>estimator, ImageGrid<>Display, train/<>NORMAL.
+WORD_BEGINS = re.compile(r"[_/](?=\w)|(?<=[a-z])(?=[A-Z])")
 # A row that begins with a number, which says nothing without its column.
 NUMBER_FIRST = re.compile(r"^(<tr\b[^>]*>\s*<t[dh]\b)(?=[^>]*>[\d.,]+<)")
 _outputs: list[str] = []
@@ -318,7 +320,7 @@ def on_post_page(output: str, **_: Any) -> str:
 def breakable(table: str) -> str:
     """A table whose long names may be broken where a reader would, and not within a word."""
     return re.sub(
-        r">[^<>]+<", lambda text: re.sub("[_/](?=\\w)", r"\g<0><wbr>", text[0]), table
+        r">[^<>]+<", lambda text: WORD_BEGINS.sub(r"\g<0><wbr>", text[0]), table
     )
 
 

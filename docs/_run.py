@@ -114,7 +114,7 @@ def table(frame: Any) -> str:
     # Names of rows become columns: each row says all, also where a phone makes a block of it.
     named = any(name is not None for name in frame.index.names)
     if named:
-        frame = frame.reset_index()
+        frame = frame.reset_index().rename_axis(columns=None)
     shown = not named and not str(frame.index.dtype).startswith("int")
     html = frame.iloc[:N_ROWS, :N_COLUMNS].to_html(
         border=0, index=shown, float_format=number, na_rep=""

@@ -108,15 +108,17 @@ def test_a_failing_block_fails(page):
 
 
 def test_each_row_of_a_table_says_all_of_itself(page):
-    code = (
+    data = (
         "import pandas as pd\n"
-        "pd.DataFrame({'split': ['test', 'test'], 'label': ['a', 'b'], 'n': [1, 2]})"
-        ".groupby(['split', 'label']).sum()"
+        "data = pd.DataFrame({'split': ['test', 'test'], 'label': ['a', 'b'], 'n': [1, 2]})\n"
     )
-    _, (block,) = page(code)
-    assert block.html.count("<td>test</td>") == 2
-    assert "rowspan" not in block.html
-    assert block.html.partition("</thead>")[0].count("<tr") == 1
+    grouped = f"{data}data.groupby(['split', 'label']).sum()"
+    pivoted = "data.pivot(index='split', columns='label', values='n')"
+    _, (long, wide) = page(grouped, pivoted)
+    assert long.html.count("<td>test</td>") == 2
+    assert "rowspan" not in long.html
+    for block, columns in ((long, ["split", "label", "n"]), (wide, ["split", "a", "b"])):
+        assert re.findall("<th>(.*?)</th>", block.html) == columns
 
 
 @pytest.mark.parametrize(("n_columns", "becomes_a_list"), [(3, False), (4, True)])
@@ -128,6 +130,14 @@ def test_docs_and_reports_make_lists_of_the_same_tables(n_columns, becomes_a_lis
         assert told == (list(frame.columns) if becomes_a_list else [])
         # A number that begins a row says nothing without its column.
         assert 'class="number" data-of="a">1<' in html or not becomes_a_list
+
+
+def test_names_in_a_table_may_be_broken_where_their_words_begin(pages):
+    cell = '<td title="a_b">from_files, <code>ImageGridDisplay</code> of train/NORMAL, AUC</td>'
+    assert pages.breakable(cell) == (
+        '<td title="a_b">from_<wbr>files, <code>Image<wbr>Grid<wbr>Display</code> of '
+        "train/<wbr>NORMAL, AUC</td>"
+    )
 
 
 def test_docs_and_reports_lay_out_lists_on_a_phone_by_one_rule():
