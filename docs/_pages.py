@@ -9,6 +9,7 @@ import jupytext
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
+from skpneumo._page_style import N_COLUMNS_OF_WIDE_TABLE, lists_on_phones
 
 import _run
 
@@ -20,7 +21,10 @@ _PLACE = '<div data-output="{0}"></div>'
 PLACE = re.compile(r'<div data-output="(\d+)"></div>')
 FIGURE = re.compile(r"<figure.*?</figure>", re.DOTALL)
 TABLE = re.compile(r"<table\b.*?</table>", re.DOTALL)
-N_COLUMNS_OF_WIDE_TABLE = 5
+# Where a name or a path may be broken: from_<>estimator, ImageGrid<>Display, train/<>NORMAL.
+WORD_BEGINS = re.compile(r"[_/](?=\w)|(?<=[a-z])(?=[A-Z])")
+# A row that begins with a number, which says nothing without its column.
+NUMBER_FIRST = re.compile(r"^(<tr\b[^>]*>\s*<t[dh]\b)(?=[^>]*>[\d.,]+<)")
 _outputs: list[str] = []
 
 # The first cell of a notebook, where the first argument of a script names the data.
@@ -72,6 +76,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the written pages to those found in the folder."""
     pages: dict[str, str | bytes] = {
+        "assets/tables.css": lists_on_phones("article.md-content__inner.md-typeset"),
         "index.md": from_root(ROOT / "README.md"),
         "changelog.md": from_root(ROOT / "CHANGELOG.md"),
         "developers.md": from_root(ROOT / "CONTRIBUTING.md"),
@@ -309,7 +314,14 @@ def on_post_page(output: str, **_: Any) -> str:
     filled = PLACE.sub(
         lambda place: f'<div class="output">{_outputs[int(place[1])]}</div>', output
     )
-    return TABLE.sub(lambda found: with_names_in_cells(found[0]), filled)
+    return TABLE.sub(lambda found: breakable(with_names_in_cells(found[0])), filled)
+
+
+def breakable(table: str) -> str:
+    """A table whose long names may be broken where a reader would, and not within a word."""
+    return re.sub(
+        r">[^<>]+<", lambda text: WORD_BEGINS.sub(r"\g<0><wbr>", text[0]), table
+    )
 
 
 def with_names_in_cells(table: str) -> str:
@@ -324,10 +336,11 @@ def with_names_in_cells(table: str) -> str:
 
     def named(row: re.Match[str]) -> str:
         columns = iter(names)
-        return re.sub(
+        cells = re.sub(
             r"<(td|th)\b",
             lambda cell: f'{cell[0]} data-of="{next(columns, "")}"',
             row[0],
         )
+        return NUMBER_FIRST.sub(r'\1 class="number"', cells)
 
     return head + "</thead>" + re.sub(r"<tr\b.*?</tr>", named, body, flags=re.DOTALL)

@@ -111,9 +111,13 @@ def table(frame: Any) -> str:
 
     Columns that would lie beyond the edge are named below.
     """
-    named = frame.index.name is not None or not str(frame.index.dtype).startswith("int")
+    # Names of rows become columns: each row says all, also where a phone makes a block of it.
+    named = any(name is not None for name in frame.index.names)
+    if named:
+        frame = frame.reset_index().rename_axis(columns=None)
+    shown = not named and not str(frame.index.dtype).startswith("int")
     html = frame.iloc[:N_ROWS, :N_COLUMNS].to_html(
-        border=0, index=named, float_format=number, na_rep=""
+        border=0, index=shown, float_format=number, na_rep=""
     )
     html = html.replace(' class="dataframe"', "").replace(
         ' style="text-align: right;"', ""
@@ -144,7 +148,8 @@ def figures(name: str) -> list[str]:
         width, height = figure.get_size_inches()
         svg = bare_svg(figure, f"{name}-{number}", label(figure))
         drawn.append(
-            f'<figure style="max-width: {width * 80:.0f}px; --ratio: {width / height:.2f}">'
+            f'<figure style="max-width: {width * 80:.0f}px; --width: {width * 80:.0f}px; '
+            f'--ratio: {width / height:.2f}">'
             f"{svg}</figure>"
         )
         plt.close(figure)

@@ -40,6 +40,14 @@ candidates = {
 }
 scoring = {"recall": "recall", "specificity": specificity_scorer}
 
+
+# %%
+# A mean plus a standard deviation may lie above 1; the highest fold does not.
+def to_extremes(scores):
+    """How far the lowest and the highest fold are from the mean."""
+    return [[scores.mean() - scores.min()], [scores.max() - scores.mean()]]
+
+
 # %%
 figure, axes = plt.subplots(figsize=(5.6, 4), layout="constrained")
 print(f"{'balance':18}{'recall':>8}{'+-':>7}{'specificity':>14}{'+-':>7}   (over 3 folds)")
@@ -55,12 +63,12 @@ for name, pipeline in candidates.items():
     axes.errorbar(
         specificity.mean(),
         recall.mean(),
-        xerr=specificity.std(),
-        yerr=recall.std(),
+        xerr=to_extremes(specificity),
+        yerr=to_extremes(recall),
         marker="o",
         capsize=3,
         label=name,
     )
-axes.set(xlabel="specificity, mean and spread of 3 folds", ylabel="recall")
+axes.set(xlabel="specificity, mean and range of 3 folds", ylabel="recall")
 figure.legend(loc="outside upper center", ncols=2, frameon=False)
 figure.savefig("resamplers.png")

@@ -49,5 +49,7 @@ print(f"their specificity {screening.specificity_:.3f}")
 # The same on patients that neither the network nor the threshold has seen.
 print(evaluate(screening, X_test, y_test, subgroups=None))
 
-display = ScoreDistributionDisplay.from_estimator(screening, X_test, y_test)
+display = ScoreDistributionDisplay.from_estimator(
+    screening, X_test, y_test, names=tuple(xrays.target_names)
+)
 display.figure_.savefig("scores.png")

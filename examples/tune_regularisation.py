@@ -31,7 +31,7 @@ if len(sys.argv) > 1:
     n_candidates, epochs = 30, 15
 else:
     xrays = make_chest_xray(n_patients=60, difficulty=0.0, random_state=0)
-    n_candidates, epochs = 2, 8
+    n_candidates, epochs = 4, 8
     GRID["load__size"] = [24, 32]
 
 # %%
@@ -61,5 +61,6 @@ figure, axes = plt.subplots(figsize=(5, 4), layout="constrained")
 for dropout, of_it in table.groupby("cnn__dropout"):
     axes.scatter(of_it["specificity"], of_it["recall"], label=f"dropout {dropout:g}")
 axes.set(xlabel="specificity, mean of three folds", ylabel="recall, mean of three folds")
+axes.set(xlim=(-0.05, 1.05), ylim=(-0.05, 1.05))
 figure.legend(loc="outside upper center", ncols=2, frameon=False)
 figure.savefig("candidates.png")

@@ -55,9 +55,16 @@ shown = ["fit", "epoch", "recall", "held-out recall", "false negatives", "specif
 print(epochs.sort_values(["fit", "epoch"])[shown].round(3).to_string(index=False))
 
 # %%
-figure, axes = plt.subplots(figsize=(5.6, 3.8), layout="constrained")
-for number, fit in epochs.sort_values("epoch").groupby("fit"):
-    axes.plot(fit["epoch"], fit["held-out recall"], marker="o", label=f"fit {number}")
-axes.set(xlabel="epoch", ylabel="recall of the images held out")
-figure.legend(loc="outside upper center", ncols=5, frameon=False)
+# Recall alone would look perfect where a network calls all images positive.
+figure, panels = plt.subplots(2, 1, sharex=True, figsize=(5.6, 5), layout="constrained")
+for panel, metric in zip(panels, ["held-out recall", "specificity"], strict=True):
+    for number, fit in epochs.sort_values("epoch").groupby("fit"):
+        panel.plot(
+            fit["epoch"] + 1, fit[metric], marker="osD^v"[number % 5], label=f"fit {number}"
+        )
+    panel.set(ylabel=metric.removeprefix("held-out "), ylim=(-0.05, 1.05))
+panels[1].set_xlabel("epoch, on the images held out")
+figure.legend(
+    *panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=5, frameon=False
+)
 figure.savefig("epochs.png")

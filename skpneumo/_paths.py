@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Collection, Iterable, Mapping, Set
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["carried_patients", "check_paths", "filenames_of", "text_frame"]
+__all__ = ["carried_patients", "check_paths", "collection_name", "filenames_of", "text_frame"]
 
 
 def check_paths(X: Any) -> NDArray[np.object_]:
@@ -150,6 +150,34 @@ def carried_patients(X: Any) -> NDArray[np.object_] | None:
     carried = np.empty(len(patients), dtype=object)
     carried[:] = list(patients)
     return carried
+
+
+def collection_name(filenames: Iterable[str], inner: Collection[str] = ()) -> str:
+    """The name of the folder that all files are in, as somebody has called it.
+
+    Parameters
+    ----------
+    filenames : iterable of str
+        At least one.
+    inner : collection of str, default=()
+        Names of splits and classes: where all files are of one, its folder names no collection.
+
+    Returns
+    -------
+    name : str
+        Empty where nobody has named the folder, as where it is temporary and hidden.
+
+    Examples
+    --------
+    >>> from skpneumo._paths import collection_name
+    >>> collection_name(["xrays/test/NORMAL/1.png", "xrays/test/NORMAL/2.png"], {"test", "NORMAL"})
+    'xrays'
+    """
+    folder = os.path.commonpath({os.path.dirname(os.path.abspath(name)) for name in filenames})
+    while os.path.basename(folder) in {*inner} - {""}:
+        folder = os.path.dirname(folder)
+    name = os.path.basename(folder)
+    return "" if name.startswith(".") else name
 
 
 def text_frame(columns: Mapping[str, Any]) -> pd.DataFrame:

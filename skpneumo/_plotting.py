@@ -116,7 +116,7 @@ def whole_numbers(axis: "Axis") -> None:
     """Place ticks at integers only, for counts."""
     from matplotlib.ticker import MaxNLocator
 
-    axis.set_major_locator(MaxNLocator(integer=True))
+    axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def recall_of(pos_label: Any) -> str:

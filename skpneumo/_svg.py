@@ -7,7 +7,7 @@ from html import escape
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from skpneumo._plotting import BLUE, GREY, PALE
+from skpneumo._plotting import BLUE, CYCLE, GREY, PALE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,8 +43,10 @@ _STYLE = {
 def drawing() -> Iterator[None]:
     """Draw in the style of the page, without the user's settings."""
     import matplotlib.style
+    from matplotlib.rcsetup import cycler
 
-    with matplotlib.style.context(["default", _STYLE]):
+    # Lines whose colour nobody chose: matplotlib's own blue is dull on dark.
+    with matplotlib.style.context(["default", _STYLE | {"axes.prop_cycle": cycler(color=CYCLE)}]):
         yield
 
 

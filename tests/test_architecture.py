@@ -50,6 +50,7 @@ STAGES = [
     "_input_checks",
     "_burnt_in_text",
     "_lung_field",
+    "_page_style",
     "_html",
     "_plotting",
     "_svg",

@@ -279,9 +279,10 @@ def test_shift_reports_numbers_of_images_and_patients(faulty):
             assert (len(rows), rows["patient"].nunique()) == (n_images, n_patients)
         assert row.chance_low < 0.5 < row.chance_high
         assert 1 / 500 <= row.p_value <= 1
-        said = f"by chance {row.chance_low:.2f} to {row.chance_high:.2f} (499 random permutations"
-        assert said in audit.summary()
-        assert said in audit._repr_html_()
+        said = f"{row.chance_low:.2f} to {row.chance_high:.2f}"
+        assert f"by chance {said} (499 random permutations" in audit.summary()
+        assert f">{said}</td>" in audit._repr_html_()
+    assert "499 random assignments of splits" in audit._repr_html_()
 
 
 def test_random_assignments_are_recognised_only_by_chance():
@@ -548,7 +549,8 @@ def test_missing_labels_are_found_and_are_not_a_class(image_paths, nothing, labe
     assert audit.frame["label"].isna().sum() == 2
     assert audit.counts["images"].sum() == audit.intensities["images"].sum() == 40
     counted = " ".join(f"{n}" for n in audit.frame["label"].value_counts())
-    assert f"40 images ({counted.split()[0]} {labels[0]}, " in audit.summary()
+    first = labels[0] if isinstance(labels[0], str) else f"of class {labels[0]}"
+    assert f"40 images ({counted.split()[0]} {first}, " in audit.summary()
     assert "2 without a label" in audit.summary()
     assert "no label" in audit._repr_html_()
 

@@ -1,15 +1,28 @@
 """What the docs and the pages of the root say is there. The built pages: `test_site.py`."""
 
 import importlib
+import importlib.util
 import re
 from pathlib import Path
 
 import _run
+import pandas as pd
 import pytest
 
 import skpneumo
+from skpneumo._html import fragment, table
+from skpneumo._page_style import lists_on_phones
 
 ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def pages():
+    """The module that writes pages when the docs are built; the docs are no package."""
+    spec = importlib.util.spec_from_file_location("_pages", ROOT / "docs" / "_pages.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def stage_of(name):
@@ -92,3 +105,44 @@ def test_a_page_is_run_again_when_it_changes(page, monkeypatch):
 def test_a_failing_block_fails(page):
     with pytest.raises(ZeroDivisionError):
         page("1 / 0")
+
+
+def test_each_row_of_a_table_says_all_of_itself(page):
+    data = (
+        "import pandas as pd\n"
+        "data = pd.DataFrame({'split': ['test', 'test'], 'label': ['a', 'b'], 'n': [1, 2]})\n"
+    )
+    grouped = f"{data}data.groupby(['split', 'label']).sum()"
+    pivoted = "data.pivot(index='split', columns='label', values='n')"
+    _, (long, wide) = page(grouped, pivoted)
+    assert long.html.count("<td>test</td>") == 2
+    assert "rowspan" not in long.html
+    for block, columns in ((long, ["split", "label", "n"]), (wide, ["split", "a", "b"])):
+        assert re.findall("<th>(.*?)</th>", block.html) == columns
+
+
+@pytest.mark.parametrize(("n_columns", "becomes_a_list"), [(3, False), (4, True)])
+def test_docs_and_reports_make_lists_of_the_same_tables(n_columns, becomes_a_list, pages):
+    frame = pd.DataFrame([[1] * n_columns], columns=list("abcd")[:n_columns])
+    in_report, in_docs = table(frame), pages.with_names_in_cells(_run.table(frame))
+    for html in (in_report, in_docs):
+        told = re.findall(r'<t[hd]\b[^>]*data-of="(.)"', html)
+        assert told == (list(frame.columns) if becomes_a_list else [])
+        # A number that begins a row says nothing without its column.
+        assert 'class="number" data-of="a">1<' in html or not becomes_a_list
+
+
+def test_names_in_a_table_may_be_broken_where_their_words_begin(pages):
+    cell = '<td title="a_b">from_files, <code>ImageGridDisplay</code> of train/NORMAL, AUC</td>'
+    assert pages.breakable(cell) == (
+        '<td title="a_b">from_<wbr>files, <code>Image<wbr>Grid<wbr>Display</code> of '
+        "train/<wbr>NORMAL, AUC</td>"
+    )
+
+
+def test_docs_and_reports_lay_out_lists_on_a_phone_by_one_rule():
+    rule = lists_on_phones(".skpneumo-page")
+    assert "[data-of]" in rule
+    assert rule in fragment("")
+    written = [*(ROOT / "docs/assets").glob("*.css"), ROOT / "skpneumo/_html.py"]
+    assert not [path for path in written if "attr(data-of)" in path.read_text(encoding="utf-8")]

@@ -19,6 +19,7 @@ import nbformat
 import pytest
 
 import skpneumo
+from skpneumo._page_style import lists_on_phones
 
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.slow
@@ -183,6 +184,16 @@ def test_gallery_has_a_thumbnail_a_page_and_a_notebook(example, site):
     notebook = nbformat.read(folder / f"{example.stem}.ipynb", as_version=4)
     nbformat.validate(notebook)
     assert "sys.argv[1:] = []" in "".join(cell.source for cell in notebook.cells)
+
+
+def test_pages_use_the_style_of_lists_that_reports_use(site):
+    style = (site / "assets" / "tables.css").read_text(encoding="utf-8")
+    page = "article.md-content__inner.md-typeset"
+    assert style == lists_on_phones(page)
+    shown = (site / "guide" / "evaluation" / "index.html").read_text(encoding="utf-8")
+    assert 'href="../../assets/tables.css"' in shown
+    assert '<article class="md-content__inner md-typeset">' in shown
+    assert 'data-of="' in shown
 
 
 def test_search_finds_words_and_not_what_was_drawn(site):

@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import fisher_exact
 
+from skpneumo._formatting import class_name
 from skpneumo.audit._findings import Finding
 from skpneumo.datasets import read_dicom_headers
 
@@ -118,6 +119,6 @@ def _finding(name: str, label: Any, rows: pd.DataFrame, patients: pd.DataFrame) 
     return Finding(
         "acquisition",
         paths,
-        f"{label}: {name} {value} in {share:.0%} of {with_it + without} patients, and in "
-        f"{others_share:.0%} of the {n_others} of other classes",
+        f"{class_name(label)}: {name} {value} in {share:.0%} of {with_it + without} patients, "
+        f"and in {others_share:.0%} of the {n_others} of other classes",
     )

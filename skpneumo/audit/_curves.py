@@ -9,7 +9,7 @@ __all__ = ["histogram_svg"]
 
 # Okabe and Ito's colours, which are distinct for every kind of colour vision, and dashes.
 _LINES = (
-    ("#0072b2", "none"),
+    ("var(--blue, #0072b2)", "none"),  # which is lighter on a dark page
     ("#d55e00", "6 3"),
     ("#009e73", "2 3"),
     ("#cc79a7", "8 3 2 3"),
@@ -21,7 +21,7 @@ def histogram_svg(curves: dict[str, NDArray[np.float64]]) -> str:
     """Draw mean histograms of grey levels as curves in one diagram."""
     if not curves:
         return ""
-    left, top, width, height = 50, 10, 560, 180
+    left, top, width, height = 50, 10, 380, 180  # letters stay legible on a phone
     highest = max(float(curve.max()) for curve in curves.values()) or 1.0
     marks, legend = [], []
     for i, (name, curve) in enumerate(curves.items()):

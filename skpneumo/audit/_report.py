@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skpneumo._formatting import based_on, counted, printable, with_interval
+from skpneumo._formatting import based_on, class_name, counted, printable, with_interval
 from skpneumo._html import document, fragment, table, thumbnails, write_page
+from skpneumo._paths import collection_name
 from skpneumo.audit._curves import histogram_svg
 from skpneumo.audit._findings import KINDS
 from skpneumo.audit._shift import auc_of, chance_of
@@ -127,7 +128,10 @@ class ImageAudit:
                 lines.append(f"  - and {len(group) - _MOST_SHOWN} more in .findings")
         if len(self.shift):
             lines += ["", "Shift between splits, AUC [95 % interval]"]
-            lines += [f"  {' | '.join(row)}" for row in self._shift_table().to_numpy(str)]
+            lines += [
+                f"  {_compared(row)} | {auc_of(row)} | {chance_of(row)}"
+                for row in self.shift.itertuples()
+            ]
         if len(self.shortcuts):
             lines += ["", *self._shortcut_lines()]
         if self.not_checked:
@@ -142,7 +146,9 @@ class ImageAudit:
         path : str or path-like
             File to write. If writing fails, an existing file is left as it was.
         """
-        write_page(path, document("Audit of an X-ray collection", self._body()))
+        inner = {*self.frame["split"].astype(str), *self.frame["label"].astype(str)}
+        name = collection_name(self.frame["path"], inner) or "an X-ray collection"
+        write_page(path, document(f"Audit of {name}", self._body()))
 
     def __repr__(self) -> str:
         return f"<ImageAudit: {self._headline()}; {self._finding_counts()}>"
@@ -153,7 +159,8 @@ class ImageAudit:
     def _headline(self) -> str:
         frame = self.frame
         labels = ", ".join(
-            f"{n:,} {label}" for label, n in frame["label"].value_counts().sort_index().items()
+            f"{n:,} {label}" if isinstance(label, str) else f"{n:,} of {class_name(label)}"
+            for label, n in frame["label"].value_counts().sort_index().items()
         )
         if n_missing := int(frame["label"].isna().sum()):
             labels += f"{', ' if labels else ''}{n_missing:,} without a label"
@@ -194,9 +201,10 @@ class ImageAudit:
     def _shift_table(self) -> pd.DataFrame:
         return pd.DataFrame(
             {
-                "class": f"{row.label} of {row.split} against {row.reference}",
+                "class": _compared(row),
                 "AUC": auc_of(row),
-                "chance": chance_of(row),
+                "by chance": f"{row.chance_low:.2f} to {row.chance_high:.2f}",
+                "p": f"{row.p_value:.3f}",
             }
             for row in self.shift.itertuples()
         )
@@ -224,8 +232,11 @@ class ImageAudit:
             {
                 "source": row.source,
                 "class": str(row.label),
-                "AUC": with_interval(row.auc, row.auc_low, row.auc_high, form=".2f"),
-                "chance": chance_of(row),
+                "AUC": with_interval(row.auc, row.auc_low, row.auc_high, form=".2f").replace(
+                    " ", "\N{NO-BREAK SPACE}"
+                ),
+                "by chance": f"{row.chance_low:.2f} to {row.chance_high:.2f}",
+                "p": f"{row.p_value:.3f}",
                 "may be disease": "yes" if row.may_be_disease else "no",
             }
             for row in self.shortcuts.itertuples()
@@ -257,10 +268,11 @@ class ImageAudit:
             histogram_svg(self._mean_histograms()),
         ]
         if len(self.shift):
-            parts += ["<h2>Shift between splits</h2>", table(self._shift_table())]
+            parts += ["<h2>Shift between splits</h2>", _by_chance(self.shift, "splits")]
+            parts.append(table(self._shift_table()))
         if len(self.shortcuts):
             parts += ["<h2>What tells the classes apart besides the lungs</h2>"]
-            parts += [table(self._shortcut_table())]
+            parts += [_by_chance(self.shortcuts, "labels"), table(self._shortcut_table())]
         if self.not_checked:
             items = "".join(f"<li>{escape(reason)}</li>" for reason in self.not_checked)
             parts += ["<h2>Not checked</h2>", f"<ul>{items}</ul>"]
@@ -304,6 +316,19 @@ class ImageAudit:
         if findings["kind"].eq("skipped").all():  # these files are not in the frame
             return f"{counted(n_files, 'file')} besides {counted(len(self.frame), 'image')}"
         return f"{counted(len(findings), 'case')}, {n_files:,} of {len(self.frame):,} files"
+
+
+def _compared(row: Any) -> str:
+    return f"{class_name(row.label)} of {row.split} against {row.reference}"
+
+
+def _by_chance(found: pd.DataFrame, permuted: str) -> str:
+    """Explain the columns about chance."""
+    n = int(found["n_permutations"].max())
+    return (
+        f"<p>By chance: the middle 95 % of the AUCs of {n:,} random assignments of {permuted} to "
+        "patients; p: the share of these assignments that reach the AUC.</p>"
+    )
 
 
 def _label(label: Any) -> str:

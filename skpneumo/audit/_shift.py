@@ -12,7 +12,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skpneumo._formatting import based_on, counted, with_interval
+from skpneumo._formatting import based_on, class_name, counted, with_interval
 from skpneumo._random import random_seed
 from skpneumo.audit._findings import Finding
 from skpneumo.audit._reading import THUMBNAIL_SIDE
@@ -77,7 +77,9 @@ def measure_shift(
                 there = of_class.index[of_class["split"].eq(reference)]
                 n_here, n_there = (frame.loc[i, "patient"].nunique() for i in (here, there))
                 if min(n_here, n_there) < FEWEST_PATIENTS:
-                    too_small.append(f"{label} in {split} ({counted(n_here, 'patient')})")
+                    too_small.append(
+                        f"{class_name(label)} in {split} ({counted(n_here, 'patient')})"
+                    )
                     continue
                 permutations = permute_patients(frame["patient"], here, there, rng)
                 found = domain_auc(features, permutations, rng)
@@ -97,8 +99,8 @@ def shift_findings(shift: pd.DataFrame, frame: pd.DataFrame) -> list[Finding]:
                 Finding(
                     "shift",
                     frame.loc[files, "path"].tolist(),
-                    f"{row.label} of {row.split} is recognised against {row.reference} with AUC "
-                    f"{auc_of(row)}; {chance_of(row)}",
+                    f"{class_name(row.label)} of {row.split} is recognised against "
+                    f"{row.reference} with AUC {auc_of(row)}; {chance_of(row)}",
                 )
             )
     return findings

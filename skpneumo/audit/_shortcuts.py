@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skpneumo._formatting import based_on, counted, with_interval
+from skpneumo._formatting import based_on, class_name, counted, with_interval
 from skpneumo.audit._findings import Finding
 from skpneumo.audit._shift import CONFIDENCE, FEWEST_PATIENTS, domain_auc, permute_patients
 from skpneumo.audit._sources import sources_of
@@ -110,7 +110,7 @@ def _pairs(readable: pd.DataFrame) -> tuple[list[tuple[Any, pd.Index, pd.Index]]
         here, there = readable.index[is_it], readable.index[~is_it]
         n = min(readable.loc[rows, "patient"].nunique() for rows in (here, there))
         if n < FEWEST_PATIENTS:
-            too_few.append(f"{label} against the others ({counted(n, 'patient')})")
+            too_few.append(f"{class_name(label)} against the others ({counted(n, 'patient')})")
         else:
             pairs.append((label, here, there))
     return pairs, too_few
@@ -127,6 +127,6 @@ def _detail(row: Any) -> str:
         else "It certainly does not show the lungs."
     )
     return (
-        f"{row.label}{_RECOGNISED_BY}{row.source}{_WITH}{figure} ({here} against {there}; by "
-        f"chance {row.chance_low:.2f} to {row.chance_high:.2f}). {sure} {row.remedy}"
+        f"{class_name(row.label)}{_RECOGNISED_BY}{row.source}{_WITH}{figure} ({here} against "
+        f"{there}; by chance {row.chance_low:.2f} to {row.chance_high:.2f}). {sure} {row.remedy}"
     )

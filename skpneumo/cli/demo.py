@@ -288,6 +288,7 @@ def _save_figures(model: Any, train: "Bunch", test: "Bunch", out: Path) -> list[
     names = train.target_names
     score = model.predict_proba(test.filenames)[:, 1]
     labels = [names[label] for label in train.target]
+    truth = [names[label] for label in test.target]
     figures = {
         "samples.png": ImageGridDisplay.from_images(train.filenames, labels).figure_,
         "training.png": TrainingCurvesDisplay.from_estimator(model).figure_,
@@ -295,10 +296,10 @@ def _save_figures(model: Any, train: "Bunch", test: "Bunch", out: Path) -> list[
             test.target, score, groups=test.groups, display_labels=tuple(names)
         ),
         "threshold.png": ThresholdDisplay.from_predictions(
-            test.target, score, groups=test.groups
+            truth, score, groups=test.groups, pos_label=names[1]
         ).figure_,
         "worst-errors.png": ErrorGalleryDisplay.from_predictions(
-            test.filenames, [names[label] for label in test.target], score, pos_label=names[1]
+            test.filenames, truth, score, pos_label=names[1]
         ).figure_,
     }
     for name, figure in figures.items():

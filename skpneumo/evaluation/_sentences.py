@@ -21,8 +21,8 @@ SENTENCES = {
         "new fits; sd_between_fits is the standard deviation between fits."
     ),
     "several rows": (
-        "Each of the {n_rows} rows is to be read on its own: its interval misses in {misses:g} of "
-        "100 data sets, and nothing is corrected for looking at several rows."
+        "Each of the {n_rows} figures is to be read on its own: its interval misses in {misses:g} "
+        "of 100 data sets, and nothing is corrected for looking at several."
     ),
     "calibration error": (
         "The calibration error (ece) is biased upwards, and more so with fewer patients: right "

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["remaining_table", "verdict_html"]
 
 _SEVERITIES = {"shortcut": "error", "undecided": "warning", "lungs": "note"}
+_SAID = {"shortcut": "Uses a shortcut", "undecided": "Undecided", "lungs": "Looks at the lungs"}
 
 
 def verdict_html(report: Any) -> str:
@@ -20,7 +21,7 @@ def verdict_html(report: Any) -> str:
     import pandas as pd
 
     verdict = (
-        f'<p class="callout"><strong class="{_SEVERITIES[report.verdict]}">{report.verdict}'
+        f'<p class="callout"><strong class="{_SEVERITIES[report.verdict]}">{_SAID[report.verdict]}'
         f"</strong> {escape('; '.join(report.reasons))}.</p>"
     )
     rows = [

@@ -91,4 +91,4 @@ def section_html(
             "vermillion, evidence against it blue; all maps have the same scale.",
             wide=True,
         )
-    return f'{verdict_html(report)}<div style="margin-top: 1.5rem">{gallery}</div>'
+    return f'{verdict_html(report)}<div class="figures" style="margin-top: 1.5rem">{gallery}</div>'

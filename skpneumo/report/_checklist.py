@@ -93,13 +93,14 @@ def _table(caption: str, items: Sequence[Item], titles: dict[str, str]) -> str:
     head = "".join(f'<th scope="col">{name}</th>' for name in columns)
     rows = []
     for item in items:
-        cells = "".join(f"<td>{escape(n)}</td>" for n in (item.tripod_ai, item.stard, item.claim))
-        if titles:
-            links = (
-                f'<a href="#{n}">{escape(titles[n])}</a>' for n in item.sections if n in titles
-            )
-            cells += f"<td>{', '.join(links)}</td>"
-        rows.append(f'<tr><th scope="row">{escape(item.what)}</th>{cells}</tr>')
+        links = (f'<a href="#{n}">{escape(titles[n])}</a>' for n in item.sections if n in titles)
+        values = [*map(escape, (item.tripod_ai, item.stard, item.claim)), ", ".join(links)]
+        cells = "".join(
+            f'<td data-of="{name}">{value}</td>'
+            for name, value in zip(columns[1:], values, strict=False)
+        )
+        what = escape(item.what)
+        rows.append(f'<tr><th scope="row" data-of="{columns[0]}">{what}</th>{cells}</tr>')
     return (
         f'<div class="scroll" tabindex="0"><table><caption>{escape(caption)}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"

@@ -38,6 +38,14 @@ _TITLES = {
     "calibration": "Calibration",
 }
 _CURVES = ("roc", "precision-recall", "tradeoff")
+_VALIDATED = (
+    "By epoch, on training and validation images. These curves show the course of one training, "
+    "not how good the model is: its best epoch was chosen on the validation images."
+)
+_NOT_VALIDATED = (
+    "By epoch, on training images alone, as none were held out for validation. This curve shows "
+    "the course of one training, not how good the model is."
+)
 
 
 def figures_of(context: ReportContext) -> str:
@@ -74,9 +82,9 @@ def training_curves(estimator: Any) -> str:
             figure,
             "training",
             "Course of the training",
-            "By epoch, on training and validation images. These curves show the course of one "
-            "training, not how good the model is: its best epoch was chosen on the validation "
-            "images.",
+            _VALIDATED
+            if any(name.startswith("val_") for name in display.history)
+            else _NOT_VALIDATED,
             wide=n_panels > 1,
         )
         return f'<div class="figures">{drawn}</div>'

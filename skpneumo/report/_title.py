@@ -1,9 +1,9 @@
 """Write the title of a report: the model, the data and the date."""
 
-import os
 from typing import Any
 
 from skpneumo._formatting import counted
+from skpneumo._paths import collection_name
 from skpneumo.fitted import classifiers_of
 from skpneumo.report._context import ReportContext
 
@@ -34,11 +34,9 @@ def _data(context: ReportContext) -> str:
     """Name the data by the folder of the collection, or else by the number of rows."""
     filenames = context.collection.filenames
     if filenames is None:
-        return counted(len(context.collection.labels), "row")
-    folders = {os.path.dirname(os.path.abspath(name)) for name in filenames.tolist()}
-    folder = os.path.commonpath(folders)
+        return counted(len(context.collection.rows), "row")
     # If all files are of one split or class, its folder is not the name of the collection.
     inner = {*map(str, context.collection.split), *context.label_names.values()}
-    while os.path.basename(folder) in inner - {""}:
-        folder = os.path.dirname(folder)
-    return os.path.basename(folder) or counted(len(filenames), "image")
+    return collection_name(filenames.tolist(), inner) or counted(
+        len(context.collection.rows), "image"
+    )

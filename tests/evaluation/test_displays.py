@@ -36,6 +36,8 @@ from skpneumo.evaluation import (
 )
 from skpneumo.evaluation._intervals import wilson_interval
 
+from ..drawn_text import cut_off, overlapping
+
 RNG = np.random.default_rng(0)
 Y = np.repeat([0, 1], [30, 50])
 SCORE = np.clip(0.45 * Y + 0.55 * RNG.random(80), 0, 1)
@@ -158,9 +160,20 @@ def test_training_curves_do_not_show_unknown_numbers(history):
     assert not any(" of " in text for ax in display.axes_[2:] for text in legend_of(ax))
 
 
+def test_training_of_one_epoch_is_seen_and_has_whole_epochs():
+    display = TrainingCurvesDisplay({name: each[:1] for name, each in HISTORY.items()}).plot()
+    loss, metrics, missed = display.axes_
+    for panel in display.axes_:
+        low, high = panel.get_xlim()
+        assert [tick for tick in panel.get_xticks() if low <= tick <= high] == [1]
+    lines = [*loss.lines, *metrics.lines, *loss.get_legend().get_lines()]
+    assert {line.get_marker() for line in lines} == {"o"}
+    assert missed.lines[0].get_marker() == "None"
+
+
 def test_training_curves_omit_missing_metrics():
     display = TrainingCurvesDisplay({"loss": [0.5, 0.4]}).plot()
-    assert [ax.get_title() for ax in display.axes_] == ["loss"]
+    assert [ax.get_title() for ax in display.axes_] == ["loss in training"]
     assert display.axes_[0].get_legend() is None
 
 
@@ -472,6 +485,25 @@ def test_no_legend_covers_curves_or_labels(name):
             legend, inside = extents(ax)
             assert legend.y1 <= inside.y0 or legend.y0 >= inside.y1 - 1
             assert not legend.overlaps(ax.xaxis.label.get_window_extent())
+
+
+@pytest.mark.parametrize("name", [*DISPLAYS, "standard"])
+def test_no_letters_are_cut_off_or_lie_on_others(name):
+    if name == "standard":
+        figure = plot_evaluation(Y, SCORE, n_resamples=20)
+    else:
+        figure = DISPLAYS[name](None).figure_
+    assert cut_off(figure) == []
+    assert overlapping(figure) == []
+
+
+def test_letters_that_are_cut_off_or_lie_on_others_are_found():
+    figure, ax = plt.subplots()
+    ax.set_title("a title that is wider than its figure " * 3)
+    ax.text(0.5, 0.5, "one")
+    ax.text(0.5, 0.5, "other")
+    assert len(cut_off(figure)) == 1
+    assert overlapping(figure) == [("one", "other")]
 
 
 def test_model_comparison_writes_paired_differences_from_the_first():

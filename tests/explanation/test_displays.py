@@ -1,6 +1,7 @@
 """Displays: computed values, drawings, and axes."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import matplotlib as mpl
 import numpy as np
@@ -21,6 +22,8 @@ from skpneumo.explanation import (
     occlusion_map,
 )
 from skpneumo.explanation.displays._captions import subject_of
+
+from ..drawn_text import cut_off, overlapping
 
 
 def as_rows(images):
@@ -83,6 +86,30 @@ def test_captions_are_not_cut_off(pipeline, tested):
     title = display.axes_[0, 0].title.get_window_extent(figure.canvas.get_renderer())
     assert title.y1 <= figure.bbox.y1
     assert title.x0 >= figure.bbox.x0
+
+
+@pytest.mark.parametrize("name", ["heat maps", "gallery", "activations", "curves"])
+def test_no_letters_are_cut_off_or_lie_on_others(name, drawn):
+    figure = drawn[name](None).figure_
+    assert cut_off(figure) == []
+    assert overlapping(figure) == []
+
+
+@pytest.mark.parametrize("size", [1e-4, 0.17, 12.3])
+def test_ticks_of_the_colour_bar_keep_apart(size, pipeline, tested):
+    maps = {"mine": size * np.linspace(-1, 1, 48 * 48).reshape(1, 48, 48)}
+    display = HeatMapDisplay.from_estimator(pipeline, tested.filenames[:1], methods=maps)
+    display.figure_.canvas.draw()
+    low, high = display.bar_.ax.get_xlim()
+    labels = [
+        label.get_window_extent()
+        for label, tick in zip(
+            display.bar_.ax.get_xticklabels(), display.bar_.ax.get_xticks(), strict=True
+        )
+        if low <= tick <= high
+    ]
+    assert len(labels) >= 3
+    assert all(left.x1 + 3 < right.x0 for left, right in pairwise(labels))
 
 
 def test_captions_say_probability_threshold_and_truth(pipeline, tested):

@@ -21,6 +21,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
 
 from skpneumo import ImageLoader, make_pipeline
+from skpneumo._page_style import N_COLUMNS_OF_WIDE_TABLE
 from skpneumo.audit import audit_images
 from skpneumo.decision import InputGate, RecallFloorClassifier
 from skpneumo.evaluation import evaluate
@@ -66,6 +67,8 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attributes):
         self.elements.append((tag, dict(attributes)))
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append((int(tag[1]), ""))
         if tag not in NEVER_CLOSED:
             self.open.append(tag)
 
@@ -80,7 +83,8 @@ class Page(HTMLParser):
         if self.open and self.open[-1] == "style":
             self.styles.append(data)
         elif self.open and re.fullmatch("h[1-6]", self.open[-1]):
-            self.headings.append((int(self.open[-1][1]), data))
+            level, text = self.headings[-1]
+            self.headings[-1] = level, text + data
 
     def all(self, tag):
         return [attributes for name, attributes in self.elements if name == tag]
@@ -436,6 +440,25 @@ def test_title_names_model_data_and_day(xrays, html, features):
     assert title_of(case_of(screening, X, y)) == (
         f"RecallFloorClassifier of LogisticRegression on {len(y)} rows, 2026-01-01"
     )
+
+
+def test_wide_tables_say_the_column_in_each_cell(html):
+    tables = re.findall("<table>.*?</table>", html, re.DOTALL)
+    columns = [re.findall('<th scope="col"[^>]*>([^<]*)', table) for table in tables]
+    wide = [k for k, names in enumerate(columns) if len(names) >= N_COLUMNS_OF_WIDE_TABLE]
+    assert len(wide) > 4
+    for k in wide:
+        rows = re.findall("<tr><th scope=.row.*?</tr>", tables[k])
+        assert rows
+        assert all(re.findall('data-of="([^"]+)"', row) == columns[k] for row in rows)
+
+
+def test_title_passes_over_a_folder_that_nobody_named(features):
+    X, y, _, _ = features
+    context = case_of(LogisticRegression().fit(X, y), X, y)
+    files = [os.path.join(os.sep, ".skpneumo-x1.tmp", f"{k}.png") for k in range(len(y))]
+    collection = replace(context.collection, filenames=np.array(files, dtype=object))
+    assert f" on {len(y)} images, " in title_of(replace(context, collection=collection))
 
 
 @pytest.mark.parametrize("below", ["test/NORMAL", "val", ""])

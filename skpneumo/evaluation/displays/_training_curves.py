@@ -124,12 +124,7 @@ class TrainingCurvesDisplay:
         self.axes_ = divide(ax, 1, len(panels))[0]
         for panel, draw in zip(self.axes_, panels, strict=True):
             draw(panel)
-            panel.set_xlabel("epoch")
-            if max(map(len, history.values())) == 1:
-                # A line through one point is invisible.
-                for line in panel.get_lines():
-                    line.set_marker("o")
-                panel.set_xlim(0.5, 1.5)
+            panel.set(xlabel="epoch", xlim=(0.4, self._n_epochs + 0.6))
             whole_numbers(panel.xaxis)
             tidy(panel)
         self.ax_, self.figure_ = ax, figure_of(ax)
@@ -141,7 +136,7 @@ class TrainingCurvesDisplay:
             ("val_loss", "validation", CYCLE[1], "--"),
         ):
             if name in self.history:
-                panel.plot(*self._by_epoch(name), color=color, linestyle=style, label=label)
+                self._plot_line(panel, name, color=color, linestyle=style, label=label)
         if "val_loss" in self.history:
             epochs, loss = self._by_epoch("val_loss")
             best = int(np.nanargmin(loss))
@@ -153,25 +148,26 @@ class TrainingCurvesDisplay:
                 label=f"lowest, epoch {epochs[best]}",
             )
             legend_below(panel)
-        panel.set_title("loss")
+        panel.set_title("loss" if "val_loss" in self.history else "loss in training")
 
     def _plot_metrics(self, panel: "Axes", metrics: Sequence[str]) -> None:
         for i, metric in enumerate(metrics):
             color, style = CYCLE[i % len(CYCLE)], LINE_STYLES[i % len(LINE_STYLES)]
             label = plain(metric_label(metric))
             if f"val_{metric}" in self.history:
-                epochs, values = self._by_epoch(f"val_{metric}")
                 shown = label
                 if metric == "recall" and (n := self._n_positive()):
                     shown = f"{label}, 95 % interval ({n:,} images)"
+                    epochs, values = self._by_epoch(f"val_{metric}")
                     limits = [wilson_interval(value, n, 0.95) for value in values]
                     panel.fill_between(
                         epochs, *np.transpose(limits), color=color, alpha=0.18, linewidth=0
                     )
-                panel.plot(epochs, values, color=color, linestyle=style, label=shown)
+                self._plot_line(panel, f"val_{metric}", color=color, linestyle=style, label=shown)
             if metric in self.history:
-                panel.plot(
-                    *self._by_epoch(metric),
+                self._plot_line(
+                    panel,
+                    metric,
                     color=color,
                     linestyle=style,
                     alpha=0.4,
@@ -189,11 +185,19 @@ class TrainingCurvesDisplay:
         panel.set(
             title="false negatives in validation",
             ylabel="images missed",
-            xlim=(0.4, len(epochs) + 0.6),
             ylim=(0, 1.05 * max(np.nanmax(missed), 1)),
         )
         whole_numbers(panel.yaxis)
         legend_below(panel)
+
+    @property
+    def _n_epochs(self) -> int:
+        return max(map(len, self.history.values()))
+
+    def _plot_line(self, panel: "Axes", name: str, **look: Any) -> None:
+        # A line through one point is not seen.
+        marker = "o" if self._n_epochs == 1 else None
+        panel.plot(*self._by_epoch(name), marker=marker, **look)
 
     def _n_positive(self) -> int:
         """Compute the number of positive validation images from the history; 0 if unknown."""

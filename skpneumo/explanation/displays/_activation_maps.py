@@ -1,5 +1,6 @@
 """Plot the feature maps of the layers of a network for one image."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
@@ -7,13 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skpneumo._image_drawing import draw_image
-from skpneumo._plotting import GREY, axes_for, divide, figure_of
+from skpneumo._plotting import GREY, axes_for, divide, figure_of, shortened
 from skpneumo.explanation._source_images import SourceImage, source_images
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["ActivationMapsDisplay"]
+
+_LETTERS = 8  # points
+_LONGEST = 24  # letters of a file name that two lines above the image have room for
 
 
 class ActivationMapsDisplay:
@@ -115,11 +119,13 @@ class ActivationMapsDisplay:
         display : ActivationMapsDisplay
         """
         n_columns = 1 + min(self.n_maps, max(maps.shape[-1] for maps in self.maps.values()))
-        ax = axes_for(ax, figsize=(1.45 * n_columns, 1.75 * len(self.maps) + 0.2))
+        # Small panels, so that the letters are still legible where a page scales the figure down.
+        ax = axes_for(ax, figsize=(1.15 * n_columns, 1.6 * len(self.maps) + 0.2))
         self.axes_ = divide(ax, len(self.maps), n_columns)
         for panel in self.axes_.ravel():
             panel.set_axis_off()
-        draw_image(self.axes_[0, 0], self.source.pixels, [self.source.name])
+        draw_image(self.axes_[0, 0], self.source.pixels, _in_two_lines(self.source.name))
+        self.axes_[0, 0].title.set_fontsize(_LETTERS)
         for panels, (layer, maps) in zip(self.axes_, self.maps.items(), strict=True):
             self._plot_layer(panels, layer, maps)
         self.ax_, self.figure_ = ax, figure_of(ax)
@@ -133,12 +139,21 @@ class ActivationMapsDisplay:
                 maps[..., channel], cmap="inferno", vmin=maps.min(), vmax=max(maps.max(), 1e-9)
             )
             # The empty lines leave room for the name of the layer.
-            panel.set_title(f"\n\nmap {channel}", fontsize=6.5, color=GREY, pad=2)
-        name = panels[1].text(
-            0,
-            1.15,
+            panel.set_title(f"\n\nmap {channel}", fontsize=_LETTERS, color=GREY, pad=2)
+        name = panels[1].annotate(
             f"{layer}: {len(strongest)} of {n_all} maps, {height} × {width}",
-            transform=panels[1].transAxes,
-            fontsize=8,
+            (0, 1),
+            xytext=(0, 14),  # above the names of the maps
+            xycoords="axes fraction",
+            textcoords="offset points",
+            fontsize=9,
         )
         name.set_in_layout(False)  # the layout would widen the panel
+
+
+def _in_two_lines(name: str) -> list[str]:
+    """Break a file name near its middle, where one of its words begins."""
+    short = shortened(name, _LONGEST)
+    breaks = [found.end() for found in re.finditer(r"[_\-. ]", short)]
+    middle = min(breaks, key=lambda at: abs(at - len(short) / 2), default=len(short))
+    return [line for line in (short[:middle], short[middle:]) if line]

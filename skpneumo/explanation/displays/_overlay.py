@@ -53,7 +53,11 @@ def draw_overlay(
 
 def draw_colour_bar(drawn: "AxesImage", label: str, **place: Any) -> Any:
     """Draw a colour bar for all maps that share a scale, with arrows for values beyond it."""
-    bar = figure_of(drawn.axes).colorbar(drawn, extend="both", **place)
+    from matplotlib.ticker import MaxNLocator
+
+    # The ticks of small values have many digits, and more of them would overlap.
+    ticks = MaxNLocator(4)
+    bar = figure_of(drawn.axes).colorbar(drawn, extend="both", ticks=ticks, **place)
     bar.set_label(label, fontsize=8)
     bar.ax.tick_params(labelsize=7)
     bar.outline.set_visible(False)
