@@ -90,7 +90,7 @@ def test_the_card_has_stress_tests_and_shortcuts(weights, trained):
         for said in ("lungs blacked out", "worst", "held back"):
             assert said in shown
     assert "may often be called PNEUMONIA" in written
-    assert "It was not tested" not in written
+    assert "it was not tested" not in written
 
 
 def test_a_file_that_was_changed_is_refused(monkeypatch, tmp_path):

@@ -393,7 +393,7 @@ def test_fit_sets_the_same_attributes_as_fit_resample():
     ("X", "y", "error", "message"),
     [
         (NAMES, [1] * 5, ValueError, "y has only 1 class, 1; balancing needs at least two"),
-        (NAMES, ["sick"] * 5, ValueError, "1 class only, 'sick'"),
+        (NAMES, ["sick"] * 5, ValueError, "only 1 class, 'sick'"),
         (NAMES, [0, 1], ValueError, "inconsistent numbers of samples"),
         (
             NAMES,

@@ -7,7 +7,7 @@ from skpneumo.cli import main
 def test_card_of_a_model_alone(model_file, tmp_path, capsys):
     out = tmp_path / "card.md"
     assert main(["card", str(model_file), "--out", str(out)]) == 0
-    assert "left for a person to write" in capsys.readouterr().out
+    assert "left for a person to fill in" in capsys.readouterr().out
     text = out.read_text("utf-8")
     assert text.startswith("# Model card: model\n")
     assert hashlib.sha256(Path(model_file).read_bytes()).hexdigest() in text

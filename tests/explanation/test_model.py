@@ -196,7 +196,7 @@ def test_three_classes_have_no_threshold(small):
 @pytest.mark.parametrize(
     ("estimator", "X", "said"),
     [
-        (LogisticRegression(), np.random.default_rng(0).random((6, 4)), "no images to lay a map"),
+        (LogisticRegression(), np.random.default_rng(0).random((6, 4)), "no images to explain"),
         (LinearSVC(), np.random.default_rng(0).random((6, 4)), "LinearSVC has no predict_proba"),
     ],
 )

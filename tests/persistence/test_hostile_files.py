@@ -189,7 +189,7 @@ def test_digests_are_checked(copy_of, name):
         ("[" * 100_000, "deep"),
         ("[" + "[]," * 200_000 + "[]]", "entries of JSON"),
         ('{"objects": [], "objects": []}', "twice"),
-        ('{"objects": NaN}', "no number"),
+        ('{"objects": NaN}', "not a number of JSON"),
         ('{"objects": [' + "9" * 5000 + "]}", "cannot be read"),
         ('"' + '\\"' * 10**6, "cannot be read"),
         ("\udcff", "cannot be read"),
@@ -233,8 +233,8 @@ def test_unknown_types_are_named(copy_of, rewrite, entry, monkeypatch, tmp_path)
 
 VALUES = [
     ({"function": "os.system"}, "'os.system', which is not among"),
-    ({"function": "skpneumo.CNNClassifier"}, "no function"),
-    ({"record": ["skpneumo.CNNClassifier", {"dict": []}]}, "no record"),
+    ({"function": "skpneumo.CNNClassifier"}, "not a function"),
+    ({"record": ["skpneumo.CNNClassifier", {"dict": []}]}, "not a record"),
     ({"keras": ["keras.layers.Lambda", {"dict": [["function", "print"]]}]}, "unknown optimizer"),
     ({"keras": ["keras.optimizers.SGD", {"dict": [["learning_rate", "x"]]}]}, "learning_rate"),
     ({"named": ["skpneumo.CNNClassifier", []]}, "not a named tuple"),
@@ -246,8 +246,8 @@ VALUES = [
     ({"scorer": [{"function": "os.system"}, True, "predict", {"dict": []}]}, "os.system"),
     ({"float": "1e999"}, "malformed float"),
     ({"scalar": ["object", 1]}, "malformed scalar"),
-    ({"list": [], "tuple": []}, "does not say"),
-    ([1], "does not say"),
+    ({"list": [], "tuple": []}, "without a kind"),
+    ([1], "without a kind"),
 ]
 
 

@@ -53,7 +53,7 @@ def test_items_lead_to_sections_that_are_there(stated):
 def test_every_item_is_answered_or_left_to_a_person_once(stated):
     html = body(stated, "checklist")
     for item in ITEMS:
-        assert html.count(f'<th scope="row">{item.what}</th>') == 1
+        assert html.count(f">{item.what}</th>") == 1
     answered, by_a_person = html.split("For a person to write")
     assert "Ethical approval" in by_a_person
     assert "Calibration: intercept, slope, curve" in answered

@@ -542,7 +542,7 @@ def test_threshold_and_who_chose_it(features, estimator, threshold, said):
     chosen = getattr(estimator[-1], "threshold_", getattr(estimator[-1], "best_threshold_", None))
     assert context.rule.threshold == (chosen if threshold is None else threshold)
     assert np.array_equal(context.predictions.predicted, estimator.predict(X[120:]) == 1)
-    assert (context.rule.promise is not None) == (
+    assert (context.rule.floor_classifier is not None) == (
         "RecallFloorClassifier chose" in context.rule.origin
     )
 
@@ -679,7 +679,7 @@ def test_classes_can_be_taken_together(xrays):
     np.testing.assert_allclose(context.predictions.score, proba[:, 1:].sum(axis=1))
     assert np.array_equal(context.predictions.predicted, proba.argmax(axis=1) > 0)
     assert "most probable of its classes" in context.rule.origin
-    with pytest.raises(ValueError, match=r"\[7\], not among"):
+    with pytest.raises(ValueError, match=r"has \[7\], but the classes are"):
         case_of(model, xrays.filenames, y, split=xrays.split, pos_label=[1, 7])
     with pytest.raises(ValueError, match=r"labels \[9\]"):
         case_of(model, xrays.filenames, np.full(len(y), 9), pos_label=[1, 2])
