@@ -121,7 +121,7 @@ def test_nothing_is_overwritten_unless_forced(model_file, xrays, tmp_path, capsy
     arguments = ["explain", str(model_file), xrays.filenames[0], "--out", str(tmp_path)]
     (tmp_path / TABLE).write_text("precious")
     assert main(arguments) == 1
-    assert "exists already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert (tmp_path / TABLE).read_text() == "precious"
     assert main([*arguments, "--force"]) == 0
     assert len(rows_of(tmp_path)) == 1
@@ -174,7 +174,7 @@ def test_out_must_be_a_folder_or_not_exist(model_file, xrays, tmp_path, capsys):
     (tmp_path / "file").write_text("precious")
     arguments = ["explain", str(model_file), xrays.filenames[0], "--out"]
     assert main([*arguments, str(tmp_path / "file")]) == 1
-    assert "is a file; name a folder" in capsys.readouterr().err
+    assert "is a file, but figures need a folder" in capsys.readouterr().err
     assert main([*arguments, str(tmp_path / "no" / "where")]) == 1
     assert "Create it first" in capsys.readouterr().err
 

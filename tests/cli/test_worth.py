@@ -99,7 +99,7 @@ def test_the_advice_selects_patients_that_the_model_was_not_trained_on(
     options = CollectionOptions(part=part, hold_out=0.2)
     train = read_training_data(Path(xrays.root), options).train
     path = tmp_path / "model.joblib"
-    record = TrainingRecord.of(train, n_updates=9, hold_out=0.2)
+    record = TrainingRecord.of(train, n_updates=9, hold_out=0.2, useless="")
     model = constant(0).fit(train.filenames, train.target)
     save_model(model, path, train.target_names, provenance=record.as_dict())
     command = ["evaluate", str(path), xrays.root, *arguments]

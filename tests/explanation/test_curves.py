@@ -61,7 +61,7 @@ def test_batches_do_not_matter(small, noise):
 
 
 def test_maps_of_another_size_are_refused(small, noise):
-    with pytest.raises(ValueError, match=r"shape \(5, 8, 8\) do not fit"):
+    with pytest.raises(ValueError, match=r"maps have shape \(5, 8, 8\)"):
         deletion_insertion(small(), noise, np.zeros((5, 8, 8)))
 
 

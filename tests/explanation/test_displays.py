@@ -257,7 +257,7 @@ def test_names_can_be_an_array_and_a_single_method_a_string(pipeline, tested):
 def test_maps_and_labels_must_be_as_many_as_the_images(pipeline, tested):
     paths = tested.filenames[:2]
     for maps in (np.zeros((1, 48, 48)), np.zeros((2, 48))):
-        with pytest.raises(ValueError, match=r"expected \(2, height, width\)"):
+        with pytest.raises(ValueError, match=r"shape \(2, height, width\)"):
             HeatMapDisplay.from_estimator(pipeline, paths, methods={"mine": maps})
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         HeatMapDisplay.from_estimator(pipeline, paths, tested.target[:1])
