@@ -1,4 +1,4 @@
-"""Spellings that mean one class, or one patient: which they are, and what there is to say."""
+"""Find different spellings of one class or patient, and report them."""
 
 import re
 import unicodedata
@@ -27,7 +27,7 @@ _ROUNDED = re.compile(r"\d([.,]\d+)?E\+\d{2}", re.IGNORECASE)
 
 
 def folded(name: Any) -> str:
-    """What a label means: case, space, hyphens, accents' encoding and a trailing .0 aside.
+    """Normalise a label: case, spaces, hyphens, encoding of accents, and a trailing .0.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def folded(name: Any) -> str:
 
 
 def _patient_folded(name: str) -> str:
-    """The same for an id, whose leading zeros a spreadsheet removes."""
+    """Normalise the id of a patient, also its leading zeros, which spreadsheets remove."""
     text = folded(name)
     return text.lstrip("0") or "0" if text.isdecimal() else text
 
@@ -52,14 +52,14 @@ def _patient_folded(name: str) -> str:
 def one_spelling(
     counts: Counter[str], meaning: Callable[[str], str] = folded
 ) -> tuple[dict[str, str], list[list[tuple[str, int]]]]:
-    """The most frequent spelling of each text.
+    """Find the most frequent spelling of each text.
 
     Returns
     -------
     spelling : dict of str to str
-        For each spelling that of its kind which is written most often, the first of equals.
+        For each spelling, the most frequent one with the same meaning; the first of equals.
     several : list of list of (str, int)
-        The spellings, and how many rows have them, where there is more than one.
+        The spellings of each text that has several, with their numbers of rows.
     """
     by_meaning: dict[str, Counter[str]] = {}
     for each, count in counts.items():
@@ -72,7 +72,7 @@ def one_spelling(
 def patients_in_one_spelling(
     cells: NDArray[np.object_],
 ) -> tuple[NDArray[np.object_], list[str]]:
-    """Bring ids that a spreadsheet or a typist made different to one, and say so.
+    """Convert different spellings of an id to one, and report them.
 
     Parameters
     ----------
@@ -110,9 +110,9 @@ def patients_in_one_spelling(
 
 
 def without_marks(cells: NDArray[np.object_], is_label: bool = False) -> NDArray[np.object_]:
-    """Empty the cells that hold a dash or a question mark alone.
+    """Empty the cells that contain only a mark such as a dash or a question mark.
 
-    As a label it is one of two classes where there is but one other, or a plus.
+    As a label, a mark is one of two classes if there is only one other label, or a plus.
     """
     others = set(cells) - _MARKS - {""}
     if is_label and (len(others) < 2 or "+" in others):
@@ -123,10 +123,10 @@ def without_marks(cells: NDArray[np.object_], is_label: bool = False) -> NDArray
 
 
 def remarks_on_labels(several: Iterable[list[tuple[str, int]]]) -> list[str]:
-    """A sentence for each label of several spellings."""
+    """Report each label with several spellings in a sentence."""
     return [
         f"The label {found[0][0]!r} is spelled in {len(found)} ways, "
         + ", ".join(f"{each!r} ({counted(n, 'row')})" for each, n in found)
-        + "; they are one."
+        + "; they are treated as one."
         for found in several
     ]

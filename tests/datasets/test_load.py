@@ -465,7 +465,7 @@ def test_folders_whose_names_mean_one_class_are_one_and_are_said(tmp_path):
     said = [each.message for each in caught if each.category is CollectionWarning]
     assert sorted(map(str, said)) == [
         "The class 'Covid-19' has folders of 2 names, 'Covid-19' (2 images), 'COVID 19' "
-        "(1 image); they are one.",
+        "(1 image); they are treated as one.",
         "The class 'No Finding' has folders of 2 names, 'No Finding' (2 images), 'No_finding' "
-        "(1 image); they are one.",
+        "(1 image); they are treated as one.",
     ]
