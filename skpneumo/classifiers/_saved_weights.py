@@ -122,7 +122,8 @@ def read_weights(name: str | PathLike[str]) -> SavedWeights:
 def _read(path: Path, state: Any) -> SavedWeights:
     """Read a file, again once its state is another."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here, for NumPy leaves a damaged file open.
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             names = sorted(name for name in file.files if name.startswith("weight_"))
             arrays = [file[name].astype(np.float32) for name in names]
             return SavedWeights(arrays, json.loads(str(file["network"])), file["digests"])
