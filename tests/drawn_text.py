@@ -3,6 +3,7 @@
 from itertools import combinations
 
 from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 
 
 def texts_of(figure):
@@ -16,10 +17,17 @@ def texts_of(figure):
     # Of axes that are switched off only the titles and notes are drawn.
     off = {axis.label for ax in figure.axes if not ax.axison for axis in (ax.xaxis, ax.yaxis)}
     return [
-        (text.get_text(), text.get_window_extent())
+        (text.get_text(), box_of(text))
         for text in figure.findobj(Text)
         if text.get_visible() and text.get_text().strip() and text not in ticks | off
     ]
+
+
+def box_of(text):
+    """The box of a text without the empty lines above it, which keep a place free."""
+    box, lines = text.get_window_extent(), text.get_text().split("\n")
+    n_empty = next(k for k, line in enumerate(lines) if line.strip())
+    return Bbox.from_extents(box.x0, box.y0, box.x1, box.y1 - box.height * n_empty / len(lines))
 
 
 def cut_off(figure):
