@@ -1,9 +1,9 @@
 """Watch every epoch of a search.
 
-scikit-learn's callbacks reach each candidate and fold, in other processes too. A `ScoringMonitor`
-on the network computes scores on the training images. Recall and false negatives on the images
-that early stopping holds out have been measured already, so a scoring function can simply read
-them.
+scikit-learn's callbacks reach each candidate and fold, with `n_jobs=2` in other processes too. A
+`ScoringMonitor` on the network computes scores on the training images. Recall and false negatives
+on the images that early stopping holds out have been measured already, so a scoring function can
+simply read them.
 """
 
 import sys
@@ -41,9 +41,7 @@ else:
 monitor = ScoringMonitor(scoring=scores)
 pipe.set_params(cnn__early_stopping=True, cnn__validation_fraction=0.2)
 pipe["cnn"].set_callbacks(monitor)
-search = GridSearchCV(
-    pipe, {"cnn__dropout": [0.0, 0.3]}, scoring="recall", cv=PatientKFold(2), n_jobs=2
-)
+search = GridSearchCV(pipe, {"cnn__dropout": [0.0, 0.3]}, scoring="recall", cv=PatientKFold(2))
 search.fit(xrays.filenames, xrays.target)
 
 # %%

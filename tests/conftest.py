@@ -36,6 +36,18 @@ def xrays(tmp_path_factory):
     return make_chest_xray(tmp_path_factory.mktemp("chest_xray"), n_patients=24, random_state=0)
 
 
+@pytest.fixture(scope="session")
+def brief_backbone():
+    """Have a backbone of three convolutions among those of Keras, by the name of "Brief"."""
+    import keras
+
+    from .brief_backbone import Brief
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(keras.applications, "Brief", Brief, raising=False)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _no_figure_is_left_open():
     """Close what a test has drawn; matplotlib warns of more than twenty."""

@@ -20,6 +20,7 @@ from skpneumo import (
 )
 from skpneumo.classifiers import _transfer
 
+from ..brief_backbone import Brief
 from .checks import WatchingCallback, run_check
 
 QUARTER = {"backbone": "MobileNet", "backbone_options": {"alpha": 0.25}}
@@ -32,11 +33,10 @@ EXPECTED_FAILURES = {
 }
 
 
-@pytest.mark.slow
 @parametrize_with_checks(
     [
         TransferClassifier(
-            **QUARTER,
+            "Brief",
             weights=None,
             head_units=(16,),
             epochs=30,
@@ -55,6 +55,7 @@ def test_checks_of_scikit_learn(estimator, check):
 def transfer(**parameters) -> TransferClassifier:
     """Make a small classifier with these parameters."""
     defaults = {
+        "backbone": "Brief",
         "weights": None,
         "epochs": 3,
         "batch_size": 10,
@@ -62,29 +63,27 @@ def transfer(**parameters) -> TransferClassifier:
         "precision": "float32",
         "random_state": 0,
     }
-    return TransferClassifier(**{**QUARTER, **defaults, **parameters})
+    return TransferClassifier(**{**defaults, **parameters})
 
 
 @pytest.fixture(scope="module")
 def weights_file(tmp_path_factory):
-    """Random weights of MobileNet without its top, saved by Keras."""
-    file = tmp_path_factory.mktemp("weights") / "quarter.weights.h5"
-    save_weights(file, alpha=0.25, seed=1)
+    """Random weights of the backbone, saved by Keras."""
+    file = tmp_path_factory.mktemp("weights") / "brief.weights.h5"
+    save_weights(file, seed=1)
     return file
 
 
-def save_weights(file, alpha: float, seed: int) -> None:
+def save_weights(file, seed: int) -> None:
     keras.utils.set_random_seed(seed)
-    own = keras.applications.MobileNet(
-        include_top=False, weights=None, alpha=alpha, input_shape=(32, 32, 3)
-    )
-    own.save_weights(file)
+    Brief(include_top=False, weights=None, input_shape=(32, 32, 3)).save_weights(file)
 
 
-pytestmark = pytest.mark.filterwarnings(
+pytestmark = [
+    pytest.mark.usefixtures("brief_backbone"),
     # Keras hands h5py its variables, which NumPy 2 asks for a keyword they do not know.
-    "ignore:__array__ implementation doesn't:DeprecationWarning"
-)
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't:DeprecationWarning"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -195,11 +194,11 @@ def test_the_network_and_the_classifier_predict_the_same(fitted, fine_tuned, ima
 
 def test_features_of_random_weights_can_be_learned(images, labels):
     """They are as small as 1e-17, so that a head can use them only after standardisation."""
-    assert transfer(epochs=20).fit(images, labels).score(images, labels) > 0.9
+    assert transfer(**QUARTER, epochs=20).fit(images, labels).score(images, labels) > 0.9
 
 
 def test_a_frozen_backbone_keeps_its_weights(fitted, weights_file):
-    expected = build_pretrained((12, 12, 1), **QUARTER, weights=weights_file)
+    expected = build_pretrained((12, 12, 1), backbone="Brief", weights=weights_file)
     expected = expected.get_layer("features").get_weights()[2:-2]
     body = body_of(fitted).get_weights()
     assert len(body) == len(expected)
@@ -221,7 +220,7 @@ def test_a_file_of_weights_that_changed_is_read_again(images, labels, tmp_path):
     file = tmp_path / "changing.weights.h5"
     kernels = []
     for seed in (1, 2):
-        save_weights(file, alpha=0.25, seed=seed)
+        save_weights(file, seed=seed)
         os.utime(file, (seed, seed))
         classifier = transfer(weights=file, epochs=1).fit(images, labels)
         kernels.append(body_of(classifier).get_layer("conv1").get_weights()[0])
@@ -395,8 +394,8 @@ def test_a_wrong_path_of_weights_is_named(images, labels, tmp_path):
 
 
 def test_weights_of_another_width_are_refused(images, labels, weights_file):
-    classifier = transfer(weights=weights_file, backbone_options={"alpha": 0.5})
-    with pytest.raises(ValueError, match=r"quarter.weights.h5' are not those of MobileNet.*0\.5"):
+    classifier = transfer(weights=weights_file, backbone_options={"width": 0.5})
+    with pytest.raises(ValueError, match=r"brief.weights.h5' are not those of Brief.*0\.5"):
         classifier.fit(images, labels)
 
 

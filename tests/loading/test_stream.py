@@ -204,11 +204,10 @@ def test_partial_fit_and_given_validation_images(collection):
     assert histories[0] == histories[1]
 
 
-@pytest.mark.slow
-def test_transfer_classifier_fits_a_stream(collection):
+def test_transfer_classifier_fits_a_stream(collection, brief_backbone):
     X, stream, y = collection
     transfer = TransferClassifier(
-        backbone_options={"alpha": 0.25},
+        "Brief",
         weights=None,
         epochs=1,
         fine_tune_from="all",

@@ -1,4 +1,4 @@
-"""Backbones in our networks compute the same as in Keras, for grey images as well."""
+"""Backbones of Keras in our network: pixels, weights, what training changes, names."""
 
 import inspect
 import random
@@ -11,30 +11,7 @@ from skpneumo.networks import build_pretrained
 from skpneumo.networks._backbones import Backbone, _fresh_names
 from skpneumo.networks._layers import FusedBatchNormalization, Standardization
 
-# One of each family, and what its weights are called "imagenet" without.
-FAMILIES = [
-    "MobileNet",
-    "VGG16",
-    *(
-        pytest.param(name, marks=pytest.mark.slow)
-        for name in (
-            "VGG19",
-            "MobileNetV2",
-            "MobileNetV3Small",
-            "MobileNetV3Large",
-            "Xception",
-            "ResNet50",
-            "ResNet50V2",
-            "DenseNet121",
-            "EfficientNetB0",
-            "EfficientNetV2B0",
-            "InceptionV3",
-            "InceptionResNetV2",
-            "NASNetMobile",
-            "ConvNeXtTiny",
-        )
-    ),
-]
+from .comparing import assert_close, body_of, call, images_of, part, pooled_by_keras
 
 QUARTER = {"backbone": "MobileNet", "backbone_options": {"alpha": 0.25}}
 
@@ -44,58 +21,12 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
-def images_of(*shape: int) -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-
-
-def call(network: keras.Model, images: np.ndarray) -> np.ndarray:
-    return keras.ops.convert_to_numpy(network(images.astype("float32")))
-
-
-def part(network: keras.Model, name: str) -> keras.Model:
-    return network.get_layer(name)
-
-
-def body_of(network: keras.Model) -> keras.Model:
-    (body,) = (
-        layer for layer in part(network, "features").layers if isinstance(layer, keras.Model)
-    )
-    return body
-
-
 def keras_own(name: str, side: int, **options) -> keras.Model:
     application = getattr(keras.applications, name)
     return application(include_top=False, weights=None, input_shape=(side, side, 3), **options)
 
 
-def pooled_by_keras(model: keras.Model, name: str, rgb: np.ndarray) -> np.ndarray:
-    module = getattr(keras.applications, name).__module__.rpartition(".")[2]
-    scaled = getattr(keras.applications, module).preprocess_input(rgb.astype("float32"))
-    return call(model, np.asarray(scaled)).mean(axis=(1, 2))
-
-
-def assert_close(got: np.ndarray, expected: np.ndarray) -> None:
-    """Compare relative to their size, because random weights give features as small as 1e-20."""
-    assert np.abs(expected).max() > 0
-    size = np.abs(expected).max()
-    np.testing.assert_allclose(got / size, expected / size, atol=1e-3)
-
-
-# Every backbone
-
-
-@pytest.mark.parametrize("backbone", FAMILIES)
-def test_features_equal_those_of_keras(backbone, tmp_path):
-    side = Backbone(backbone).min_side
-    own = keras_own(backbone, side)
-    file = tmp_path / "own.weights.h5"
-    own.save_weights(file)
-    network = build_pretrained((side, side, 1), backbone=backbone, weights=file, seed=0)
-    grey = images_of(2, side, side, 1)
-    expected = pooled_by_keras(own, backbone, np.repeat(grey, 3, axis=-1))
-    assert_close(call(part(network, "features"), grey), expected)
-    assert not body_of(network).trainable_variables
-    assert network.output_shape == (None, 1)
+# Features
 
 
 @pytest.mark.parametrize("backbone", ["MobileNet", "VGG16"])

@@ -1,12 +1,15 @@
-"""Run a part of a graph by itself."""
+"""Run a graph or a part of it by itself, and compare it with Keras."""
 
 from typing import Any
 
+import keras
 import numpy as np
 import onnxruntime
+import pytest
 from onnx import helper
 
 from skpneumo.persistence.onnx._graph import FLOAT, GraphBuilder, Tensor
+from skpneumo.persistence.onnx._network import add_network
 
 
 def run_graph(graph: GraphBuilder, output: str, kind: int = FLOAT, **inputs: np.ndarray) -> Any:
@@ -37,3 +40,18 @@ def from_image(image: np.ndarray) -> np.ndarray:
 def named(image: np.ndarray) -> Tensor:
     """The input ``x`` of a graph, for an image."""
     return Tensor("x", image.shape)
+
+
+def assert_alike(
+    network: keras.Model, rng: np.random.Generator, tolerance: float = 2e-5
+) -> GraphBuilder:
+    """Compare what the network and its graph make of an image; return the graph."""
+    image = rng.integers(0, 256, network.input_shape[1:]).astype(np.uint8)
+    graph = GraphBuilder()
+    output = add_network(graph, network, named(image))
+    assert output.shape == network.output_shape[1:]
+    found = run_graph(graph, output.name, x=from_image(image))
+    # Without a compiled program, which takes longer to make than all the rest.
+    expected = keras.ops.convert_to_numpy(network(image[None].astype(np.float32)))
+    assert found == pytest.approx(expected, rel=tolerance, abs=tolerance)
+    return graph

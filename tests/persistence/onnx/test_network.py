@@ -1,14 +1,11 @@
 """Graphs of networks predict like Keras, with random weights and averages."""
 
 import keras
-import numpy as np
 import pytest
-from graphs import from_image, named, run_graph
+from graphs import assert_alike
 
 from skpneumo import build_cnn, build_pretrained
 from skpneumo.persistence.onnx import NotExportableError
-from skpneumo.persistence.onnx._graph import GraphBuilder
-from skpneumo.persistence.onnx._network import add_network
 
 SHAPE = (21, 18, 1)
 
@@ -21,18 +18,6 @@ def randomised(network, rng):
         elif weight.name in ("beta", "bias", "moving_mean", "mean"):
             weight.assign(rng.normal(0, 0.2, weight.shape))
     return network
-
-
-def assert_alike(network, rng, tolerance=2e-5):
-    image = rng.integers(0, 256, network.input_shape[1:]).astype(np.uint8)
-    graph = GraphBuilder()
-    output = add_network(graph, network, named(image))
-    assert output.shape == network.output_shape[1:]
-    found = run_graph(graph, output.name, x=from_image(image))
-    # Without a compiled program, which takes longer to make than all the rest.
-    expected = keras.ops.convert_to_numpy(network(image[None].astype(np.float32)))
-    assert found == pytest.approx(expected, rel=tolerance, abs=tolerance)
-    return graph
 
 
 CNNS = {
@@ -99,22 +84,3 @@ def test_the_smallest_backbone(shape, rng):
         shape, backbone="MobileNet", backbone_options={"alpha": 0.25}, head_units=(4,), seed=0
     )
     assert_alike(randomised(network, rng), rng, 1e-3)
-
-
-BACKBONES = [
-    "MobileNetV2", "MobileNetV3Small", "VGG16", "ResNet50", "ResNet50V2", "DenseNet121",
-    "EfficientNetB0", "EfficientNetV2B0", "InceptionV3", "Xception", "NASNetMobile",
-]  # fmt: skip
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("backbone", BACKBONES)
-def test_backbones(backbone, rng):
-    network = build_pretrained((75, 75, 1), backbone=backbone, seed=0)
-    assert_alike(network, rng, 1e-3)
-
-
-@pytest.mark.slow
-def test_a_backbone_with_unknown_layers_is_refused(rng):
-    with pytest.raises(NotExportableError, match="LayerNormalization"):
-        assert_alike(build_pretrained((32, 32, 3), backbone="ConvNeXtTiny", seed=0), rng)
