@@ -36,7 +36,7 @@ def test_warnings_of_pillow_become_one_that_names_the_files(odd_files, n_jobs):
     assert message.startswith("Pillow warned about 5 image files but read them.")
     assert sum(repr(path) in message for path in odd_files[1:]) == 3
     assert "Corrupt EXIF" in message
-    assert "of 2 more" in message
+    assert "about 2 more" in message
     assert warnings.filters == filters
 
 

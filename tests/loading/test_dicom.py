@@ -294,7 +294,7 @@ def test_without_pydicom_the_pip_line_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pydicom", None)
     monkeypatch.setitem(sys.modules, "pydicom.filereader", None)
     with pytest.raises(
-        UnreadableImagesError, match=r'pydicom: pip install "skpneumo\[dicom\]"'
+        UnreadableImagesError, match=r'pydicom. Install it with: pip install "skpneumo\[dicom\]"'
     ) as caught:
         ImageLoader(cache=False).transform([path, other])
     assert list(caught.value.failures) == [str(path)]
