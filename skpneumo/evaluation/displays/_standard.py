@@ -183,6 +183,7 @@ def draw_confusion(
             cmap="Blues",
             colorbar=False,
             values_format="d" if matrix is counts else ".3f",
+            im_kw={"vmin": 0, "vmax": counts.max() if matrix is counts else 1},
             text_kw={"fontsize": 10},
             ax=panel,
         )
