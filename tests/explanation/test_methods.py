@@ -45,11 +45,11 @@ def test_other_names_are_refused(small, noise):
         CNNClassifier(filters=(4, 8)),
         CNNClassifier(filters=(), dense_units=(8,)),
         CNNClassifier(filters=(4, 8), residual=True, batch_norm=True),
-        TransferClassifier(backbone_options={"alpha": 0.25}, weights=None),
+        TransferClassifier("Brief", weights=None),
     ],
     ids=["cnn", "dense", "residual", "transfer"],
 )
-def fitted(request, xrays):
+def fitted(request, xrays, brief_backbone):
     """Each kind of network, behind steps that resample and enhance."""
     network = clone(request.param).set_params(epochs=1, random_state=0)
     steps = ImageResampler("over", random_state=0), ImageLoader(size=32), ContrastEqualizer()
