@@ -33,7 +33,7 @@ from skpneumo.classifiers._callbacks import (
     copied_callbacks,
     validation_callbacks,
 )
-from skpneumo.classifiers._inputs import check_labels, check_weight_of_classes
+from skpneumo.classifiers._inputs import check_labels, check_weight_of_classes, encode_labels
 from skpneumo.classifiers._last_features import LastFeaturesMixin
 from skpneumo.classifiers._parameters import (
     check_network_is_the_same,
@@ -420,14 +420,7 @@ class BaseNetworkClassifier(
             raise ValueError(f"In X_val and y_val: {error}") from error
 
     def _encode(self, y: NDArray[Any]) -> NDArray[np.intp]:
-        unseen = np.setdiff1d(y, self.classes_)
-        if len(unseen):
-            raise ValueError(
-                f"y contains the labels {unseen.tolist()}, which are not among the classes "
-                f"{self.classes_.tolist()} seen at the beginning of training. Pass all classes "
-                "then, or fit again."
-            )
-        return np.searchsorted(self.classes_, y)
+        return encode_labels(y, self.classes_)
 
     def _check_sample_weight(
         self, X: NDArray[Any], y: NDArray[Any], sample_weight: Any

@@ -45,6 +45,24 @@ def check_labels(y: Any, name: str = "y") -> None:
             )
 
 
+def encode_labels(y: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.intp]:
+    """Number labels by their places among the classes.
+
+    Raises
+    ------
+    ValueError
+        If one is none of them.
+    """
+    unseen = np.setdiff1d(y, classes)
+    if len(unseen):
+        raise ValueError(
+            f"y contains the labels {unseen.tolist()}, which are not among the classes "
+            f"{classes.tolist()} seen at the beginning of training. Pass all classes then, or fit "
+            "again."
+        )
+    return np.searchsorted(classes, y)
+
+
 def check_weight_of_classes(
     y: NDArray[np.intp], weights: NDArray[np.float32], classes: NDArray[Any]
 ) -> None:
