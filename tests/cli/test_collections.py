@@ -215,7 +215,7 @@ DAMAGED = {"i.jpeg": JPEG[:200], "j.png": b"no image"}
 # Radiographs, and what DICOM has besides: by what its header says, the reason for each.
 RADIOGRAPHS = {"s.dcm": {}, "IM000001": {"PhotometricInterpretation": "MONOCHROME1"}}
 NO_RADIOGRAPHS = {
-    "t.dcm": ({"NumberOfFrames": 3}, "holds 3 images"),
+    "t.dcm": ({"NumberOfFrames": 3}, "contains 3 images"),
     "CT000001": ({"Modality": "CT"}, "not a radiograph"),
 }
 STRANGERS = {"k.webp": encoded("WEBP"), "l.bmp": encoded("BMP"), "m.gif": encoded("GIF"),
