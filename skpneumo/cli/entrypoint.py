@@ -90,7 +90,7 @@ def _launch(
         if debug or received_signal():
             raise
         # Python's own MemoryError says nothing.
-        say(f"skpneumo: {error or 'there is not enough memory.'}", file=sys.stderr)
+        say(f"skpneumo: {str(error) or 'there is not enough memory.'}", file=sys.stderr)
         return FAILED
 
 

@@ -152,7 +152,7 @@ def test_figures_of_an_earlier_run_are_kept_unless_forced(model_file, xrays, tmp
     figure.write_bytes(b"precious")
     arguments = ["explain", str(model_file), *xrays.filenames[:2], "--out", str(out)]
     assert main(arguments) == 1
-    assert "already exists. Name another folder" in capsys.readouterr().err
+    assert "1 more already exist. Name another folder" in capsys.readouterr().err
     assert figure.read_bytes() == b"precious"
     assert main([*arguments, "--force"]) == 0
 

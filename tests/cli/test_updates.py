@@ -57,6 +57,6 @@ def test_other_classifiers_than_networks_have_no_updates():
 def test_a_recall_floor_says_how_many_models_it_takes(xrays):
     assert "is chosen on a third" in fits_line(with_recall_floor(pipeline(), 0.5), xrays)
     said = fits_line(with_recall_floor(pipeline(), 0.8), xrays)
-    assert said.startswith("A recall floor of 0.8 takes 5 models, ")
+    assert said.startswith("A recall floor of 0.8 needs 5 models, ")
     with pytest.raises(ValueError, match="at least 299 patients of PNEUMONIA; has"):
         fits_line(with_recall_floor(pipeline(), 0.99), xrays)
