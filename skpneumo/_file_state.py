@@ -1,4 +1,4 @@
-"""What tells a file from another one that has taken its name."""
+"""The state of a file, by which a replaced or changed file is recognised."""
 
 import os
 
@@ -8,15 +8,15 @@ State = tuple[int, int, int, int]
 
 
 def state_in(status: os.stat_result) -> State:
-    """Give size, number, time of modification and time of change of a file.
+    """Return size, inode number, modification time and change time of a file.
 
-    Size and time of modification alone are those of another file, too, where files change places
-    or are replaced with their time restored.
+    Size and modification time alone can be the same for another file, if files are exchanged or
+    replaced with their time restored.
 
     Parameters
     ----------
     status : os.stat_result
-        Of the file.
+        Status of the file.
 
     Returns
     -------
@@ -26,7 +26,7 @@ def state_in(status: os.stat_result) -> State:
 
 
 def file_state(path: str | os.PathLike[str]) -> State | None:
-    """Give the state of a file, by which a result that depends on it is found again.
+    """Return the state of a file, for keys of results that depend on it.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def file_state(path: str | os.PathLike[str]) -> State | None:
     Returns
     -------
     state : tuple of four int, or None
-        None where there is none, or its name is none.
+        None if the file does not exist, or the path is invalid.
 
     Examples
     --------

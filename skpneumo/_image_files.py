@@ -85,7 +85,7 @@ SYNTHETIC_NOTE = "SYNTHETIC.txt"
 
 _MOST_NAMED = 3
 
-# Of the device, and of the folder on it.
+# Device and inode number.
 FolderNumber = tuple[int, int]
 
 
@@ -141,7 +141,9 @@ def walk(
         try:
             number = folder_number(parent)
             if number in seen:
-                yield FoundFile(parent, "skipped", "a link to a folder that is read already")
+                yield FoundFile(
+                    parent, "skipped", "a link to a folder that is read already or is above"
+                )
                 continue
             seen.add(number)
             folders, files, litter = _listed(parent)
@@ -167,13 +169,13 @@ def walk(
 
 
 def folder_number(folder: str | os.PathLike[str]) -> FolderNumber:
-    """Give what a folder is told from others by, whatever links lead to it."""
+    """Return the device and inode number of a folder, the same for all links to it."""
     found = os.stat(folder)
     return found.st_dev, found.st_ino
 
 
 def _folders_above(folder: str | os.PathLike[str]) -> Iterator[FolderNumber]:
-    """The folders that a folder is in, by its name and, where it is a link, in truth."""
+    """Yield the numbers of all parents of a folder, by its path and with links resolved."""
     for place in (os.path.abspath(folder), os.path.realpath(folder)):
         while place != (above := os.path.dirname(place)):
             place = above

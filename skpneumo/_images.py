@@ -167,7 +167,7 @@ def _to_uint8(images: NDArray[Any]) -> NDArray[np.uint8]:
         bad = np.flatnonzero(~np.isfinite(images).all(axis=(1, 2, 3)))
         raise ValueError(
             f"Input X contains NaN or infinity in {len(bad)} of {len(images)} images, the first "
-            f"of them image {bad[0]}. Drop or fix these images."
+            f"of them image {bad[0]}. Remove or fix these images."
         )
     low, high = images.min(), images.max()
     if images.dtype.kind in "iu" and low >= 0 and high <= 255:

@@ -1,4 +1,4 @@
-"""Labels that are missing: found before NumPy writes them out as text."""
+"""Find missing labels before NumPy converts them to text."""
 
 from typing import Any
 
@@ -11,14 +11,14 @@ __all__ = ["checked_labels", "refuse_missing_labels"]
 
 
 def checked_labels(y: Any, name: str = "y") -> NDArray[Any]:
-    """Bring labels that may be text to an array, none of them missing.
+    """Convert labels, which may be text, to an array; raise if any is missing.
 
     Parameters
     ----------
     y : array-like of shape (n_samples,)
         Labels.
     name : str, default="y"
-        What they are called in the error.
+        Name of the labels in the error.
 
     Returns
     -------
@@ -30,22 +30,22 @@ def checked_labels(y: Any, name: str = "y") -> NDArray[Any]:
 
 
 def refuse_missing_labels(y: Any, name: str = "y") -> None:
-    """Refuse None and NaN among labels, in whatever they come.
+    """Raise if None or NaN is among labels, in any container.
 
-    Of a list such as ``["NORMAL", nan]`` NumPy makes text, and so a class "nan" that every later
-    check takes for a label.
+    NumPy converts a list such as ``["NORMAL", nan]`` to text, with a class "nan" that later checks
+    accept as a label.
 
     Parameters
     ----------
     y : array-like of shape (n_samples,)
         Labels.
     name : str, default="y"
-        What they are called in the error.
+        Name of the labels in the error.
 
     Raises
     ------
     ValueError
-        If labels are missing; how many, and the first row, are named.
+        If labels are missing; the message has their number and the first row.
 
     Examples
     --------
@@ -53,7 +53,7 @@ def refuse_missing_labels(y: Any, name: str = "y") -> None:
     >>> refuse_missing_labels(["NORMAL", float("nan")])
     Traceback (most recent call last):
         ...
-    ValueError: Input y contains NaN or None in 1 of 2 labels, the first in row 1. Drop those ...
+    ValueError: Input y contains NaN or None in 1 of 2 labels, the first in row 1. Remove these ...
     """
     import pandas as pd
 
@@ -64,7 +64,7 @@ def refuse_missing_labels(y: Any, name: str = "y") -> None:
     if len(missing):
         raise ValueError(
             f"Input {name} contains NaN or None in {len(missing)} of {len(labels)} labels, the "
-            f"first in row {missing[0]}. Drop those rows or label them."
+            f"first in row {missing[0]}. Remove these rows or label them."
         )
 
 

@@ -81,7 +81,7 @@ def check_paths(X: Any) -> NDArray[np.object_]:
         if not isinstance(entry, (str, os.PathLike)):
             raise TypeError(
                 f"Entry {i} of the paths is {entry!r} ({type(entry).__name__}); "
-                "expected a str or pathlib.Path. Drop or fix such rows."
+                "expected a str or pathlib.Path. Remove or fix such rows."
             )
         paths[i] = os.fspath(entry)
     return paths
@@ -153,19 +153,19 @@ def carried_patients(X: Any) -> NDArray[np.object_] | None:
 
 
 def collection_name(filenames: Iterable[str], inner: Collection[str] = ()) -> str:
-    """The name of the folder that all files are in, as somebody has called it.
+    """Return the name of the innermost folder that contains all files.
 
     Parameters
     ----------
     filenames : iterable of str
-        At least one.
+        Paths of one or more files.
     inner : collection of str, default=()
-        Names of splits and classes: where all files are of one, its folder names no collection.
+        Names of splits and classes, whose folders are skipped.
 
     Returns
     -------
     name : str
-        Empty where nobody has named the folder, as where it is temporary and hidden.
+        Empty if the folder is hidden, such as a temporary one.
 
     Examples
     --------

@@ -117,7 +117,7 @@ def how_to_convert(given: Range, learned: Range, to_uint8: bool = False) -> str:
     """
     expression = _conversion(given, learned)
     if expression is None:
-        return "scale them like the images for fitting"
+        return "scale them as the training images were scaled"
     return f"({expression}).round().astype(np.uint8)" if to_uint8 else expression
 
 

@@ -124,10 +124,10 @@ class Pipeline(DocumentationLinks, ResamplingPipeline):
 
     @contextmanager
     def _memory_for(self, X: Any) -> Iterator[None]:
-        """Remember the steps of these rows apart from those of others.
+        """Cache the steps for these rows separately from those for other rows.
 
-        joblib tells rows by their paths or pixels, and so gave back what it had made of files
-        that have been changed since, or of images that were of other patients.
+        joblib identifies rows only by their paths or pixels, and would return results of files
+        that have changed since, or of the same images with other patients.
         """
         given, memory = self.memory, check_memory(self.memory)
         rows = _state_of_rows(X)

@@ -63,7 +63,7 @@ def pose_findings(frame: pd.DataFrame, thumbnails: NDArray[np.uint8]) -> list[Fi
         Finding(
             "inverted" if how == "inverted" else "rotated",
             [paths[i]],
-            f"{how}: correlation with the median image {as_is[i]:.2f}, turned back {other[i]:.2f}",
+            f"{how}: correlation with the median image {as_is[i]:.2f}, corrected {other[i]:.2f}",
         )
         for how, other in found.items()
         for i in np.flatnonzero((other > enough) & (other == best))

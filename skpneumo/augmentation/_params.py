@@ -150,9 +150,9 @@ def crop_boxes(
     The share of the area is uniform. The aspect ratio, relative to that of the image, is
     log-uniform over as much of `CROP_ASPECT_RATIO` as fits; torchvision rejects and samples again
     instead, which makes its areas smaller on average. With `aspect` the ratio is log-uniform
-    between ``1 / (1 + aspect)`` and ``1 + aspect`` for any area, and a box that would extend
-    beyond the image is made smaller. If `strength` is given, it multiplies the difference between
-    the area and that of the image.
+    between ``1 / (1 + aspect)`` and ``1 + aspect`` for any area, and a box of a share up to 1 that
+    would extend beyond the image is made smaller. If `strength` is given, it multiplies the
+    difference between the area and that of the image.
 
     Returns
     -------

@@ -40,18 +40,18 @@ def check_labels(y: Any, name: str = "y") -> None:
         one_hot = np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all()
         if one_hot:
             raise ValueError(
-                f"y should be a 1d array of labels, got one-hot labels of shape {labels.shape}. "
-                "Pass y.argmax(axis=1)."
+                f"{name} should be a 1d array of labels, got one-hot labels of shape "
+                f"{labels.shape}. Pass {name}.argmax(axis=1)."
             )
 
 
 def encode_labels(y: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.intp]:
-    """Number labels by their places among the classes.
+    """Convert labels to their indices in the classes.
 
     Raises
     ------
     ValueError
-        If one is none of them.
+        If a label is not one of the classes.
     """
     unseen = np.setdiff1d(y, classes)
     if len(unseen):
@@ -66,12 +66,12 @@ def encode_labels(y: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.intp]:
 def check_weight_of_classes(
     y: NDArray[np.intp], weights: NDArray[np.float32], classes: NDArray[Any]
 ) -> None:
-    """Refuse weights that leave one class to learn; where all are zero, training says so.
+    """Refuse weights that leave only one class; training refuses weights that are all zero.
 
     Raises
     ------
     ValueError
-        If they do.
+        If only one class has images with a weight.
     """
     of_class = np.bincount(y, weights, len(classes))
     there = np.bincount(y, minlength=len(classes)) > 0
@@ -79,9 +79,8 @@ def check_weight_of_classes(
     if len(weightless) and np.count_nonzero(of_class) == 1:
         named = ", ".join(map(repr, weightless.tolist()))
         raise ValueError(
-            f"All images of class {named} have weight zero, of "
-            "sample_weight times class_weight, so that one class is left to learn. Give some of "
-            "them a positive weight."
+            f"All images of class {named} have weight zero (sample_weight times class_weight), "
+            "so that only one class is left to learn. Give some of them a positive weight."
         )
 
 

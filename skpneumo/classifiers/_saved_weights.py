@@ -120,18 +120,18 @@ def read_weights(name: str | PathLike[str]) -> SavedWeights:
 
 @lru_cache(maxsize=4)
 def _read(path: Path, state: Any) -> SavedWeights:
-    """Read a file, again once its state is another."""
+    """Read a file; ``state`` makes the cache read it again after a change."""
     try:
-        # Opened here, for NumPy leaves a damaged file open.
+        # Opened here, because NumPy leaves damaged files open.
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             names = sorted(name for name in file.files if name.startswith("weight_"))
             arrays = [file[name].astype(np.float32) for name in names]
             return SavedWeights(arrays, json.loads(str(file["network"])), file["digests"])
     except OSError:
         raise
-    except Exception as error:  # NumPy and zipfile have no closed list of what they raise
+    except Exception as error:  # NumPy and zipfile can raise almost any exception
         raise ValueError(
-            f"{os.fspath(path)!r} is no file of weights, or not a whole one "
+            f"{os.fspath(path)!r} is not a file of weights, or is incomplete "
             f"({type(error).__name__}). Copy it again, or use one of those that come with the "
             f"package: {', '.join(SHIPPED)}."
         ) from error

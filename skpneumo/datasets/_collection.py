@@ -168,7 +168,7 @@ class Classes:
 
 
 def order_classes(names: Sequence[str], positive: Positive) -> Classes:
-    """Put the healthy classes first, because of two, scikit-learn regards the last as positive.
+    """Put the healthy classes first: of two classes, scikit-learn treats the last as positive.
 
     ``positive`` turns any number of labels into two classes. Of three or more classes of which
     none is known to be healthy, none is positive.

@@ -182,19 +182,19 @@ def scan(root: Path, top_folders: TopFolders | None = None, leave_out: Iterable[
 
 
 def _numbers_of(parent: Path, folders: list[str], what: str) -> dict[str, FolderNumber]:
-    """What tells folders apart, by name; raise if a link makes one of two."""
+    """Return the numbers of folders by name; raise if a link makes two of them the same."""
     numbers: dict[str, FolderNumber] = {}
     for name in folders:
         try:
             number = folder_number(parent / name)
         except OSError:
-            continue  # walking through it will say why
+            continue  # walking through it reports the error
         for other, its_number in numbers.items():
             if number == its_number:
                 raise ValueError(
                     f"{os.fspath(parent / name)!r} and {os.fspath(parent / other)!r} are one "
-                    f"folder, by a link, so that its images would be of two {what}. Remove the "
-                    "link, or make it lead to other images."
+                    f"folder, because of a link, so its images would be of two {what}. Remove the "
+                    "link, or link to other images."
                 )
         numbers[name] = number
     return numbers

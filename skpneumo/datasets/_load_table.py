@@ -62,7 +62,7 @@ def load_image_table(
     path : str, default="path"
         The column with the image files: absolute, from the home folder (``~``), or relative to
         ``root`` or to the table. The suffix may be missing. A file that is not found there is
-        searched in all folders below ``root``, and finally in upper or lower case or with another
+        searched for by name in all folders below ``root``, finally ignoring case or with another
         suffix. If absolute paths are from another computer, the folder that all begin with is
         replaced by ``root``. Both raise a warning.
     label : str, default="label"

@@ -212,8 +212,8 @@ def _unknown(paths: NDArray[np.object_], known: NDArray[np.bool_], how: str) -> 
     )
     if any(path.lower().endswith(_DICOM) for path in unknown):
         hint += (
-            " DICOM files name their patients within: read_dicom_headers(paths) gives a table of "
-            "them, to be used as X once it has the labels beside it."
+            " DICOM files contain their patients: read_dicom_headers(paths) returns a table with "
+            "the columns path and patient, which can be passed as X."
         )
     return (
         f"{len(unknown)} of {len(paths)} file names {how}, the first of them {unknown[0]!r}. Each "

@@ -94,7 +94,7 @@ def patients_in_one_spelling(
         more = "; ..." if len(several) > _MOST_NAMED else ""
         remarks.append(
             f"The table writes {counted(len(several), 'patient')} in several ways, {shown}{more}: "
-            "ids that differ in case, space or leading zeros alone are taken for one patient. If "
+            "ids that differ only in case, space or leading zeros are treated as one patient. If "
             "they are several, give them ids that differ otherwise."
         )
     if rounded := [each for each in counts if _ROUNDED.fullmatch(each)]:

@@ -1,4 +1,4 @@
-"""The rows of a table of images, and what becomes of several rows of one file."""
+"""The rows of a table of images; several rows of a file are joined."""
 
 import os
 from typing import Any, NamedTuple
@@ -69,12 +69,12 @@ def one_row_a_file(
 
 
 def remarks_on_splits(rows: TableRows) -> list[str]:
-    """Say which rows belong to no split, where others do: no part of the collection has them."""
+    """Report rows without a split, if other rows have one."""
     lacking = rows.split == ""
     if lacking.all() or not lacking.any():
         return []
     first = rows.filenames[lacking.argmax()]
     return [
-        f"{lacking.sum()} of {len(lacking)} rows name no split, the first of them {first!r}, and "
-        "are in none of those that the others name."
+        f"{lacking.sum()} of {len(lacking)} rows name no split, the first of them {first!r}, so "
+        "they belong to none."
     ]

@@ -101,7 +101,7 @@ def read_dicom(
         if beyond is not None and beyond[pixels].any():
             raise UnusableDicomError(
                 f"values up to {pixels[beyond[pixels]].max()}, beyond the white of {white:g}; "
-                "name a greater one by ImageLoader(white=), in the shell --white, or leave the "
+                "pass a greater one with ImageLoader(white=), in the shell --white, or leave the "
                 "file out"
             )
         image = _render(pixels, table)

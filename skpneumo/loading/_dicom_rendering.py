@@ -179,7 +179,7 @@ def _apply_voi(
 
 def _full_range(units: _Values, low: float, high: float) -> _Values:
     if low == high:
-        raise ValueError("a range of values that are all alike")
+        raise ValueError("a range in which all values are equal")
     return np.clip((units - low) / (high - low), 0.0, 1.0)
 
 

@@ -189,8 +189,8 @@ class ImageLoader(DocumentationLinks, TransformerMixin, BaseEstimator):
         self._height_and_width()
         if isinstance(X, Iterator):
             raise TypeError(
-                f"Expected a list or array of paths, got a {type(X).__name__}, which gives them "
-                "once, and fit and transform each read them. Pass list(X)."
+                f"Expected a list or array of paths, got a {type(X).__name__}, which can be read "
+                "only once, and fit and transform each read it. Pass list(X)."
             )
         check_paths(X)
         return self

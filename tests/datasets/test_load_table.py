@@ -357,7 +357,7 @@ def test_ids_that_differ_otherwise_are_several_patients(root):
 
 
 def test_a_mark_for_nothing_is_no_class(root):
-    with pytest.raises(ValueError, match=r"1 of 4 rows have no 'label', 'b/3.jpeg'"):
+    with pytest.raises(ValueError, match=r"1 of 4 rows have no 'label': 'b/3.jpeg'"):
         load_image_table(TABLE.assign(label=["normal", "pneumonia", "?", "normal"]), root=root)
     for pair in (["+", "-", "-", "+"], ["x", "-", "-", "x"]):
         xrays = load_image_table(TABLE.assign(label=pair), root=root, positive=pair[0])
@@ -369,7 +369,9 @@ def test_one_file_written_in_two_ways_is_one(root):
     with pytest.raises(ValueError, match="same file have different values of split: 1 file"):
         load_image_table(twice, root=root)
     same = twice.assign(split="test", patient="7", label=["ill", "ill", "ill", "normal"])
-    with pytest.warns(CollectionWarning, match="2 rows of a file that has one already"):
+    with pytest.warns(
+        CollectionWarning, match="2 rows joined with an earlier row of the same file"
+    ):
         xrays = load_image_table(same, root=root)
     assert [*xrays.filenames] == [str(root / "a/1.png"), str(root / "b/4")]
 

@@ -295,9 +295,7 @@ def test_white_applies_to_deep_files_that_do_not_declare_it(tmp_path, pixels, su
     assert_array_equal(load(path, size=16, white=white)[..., 0], expected)
     stream = ImageLoader(size=16, white=white, stream=True).transform([path])
     assert_array_equal(stream[0][..., 0], expected)
-    with pytest.raises(
-        UnreadableImagesError, match=rf"to {pixels.max():g}, where .* 500 as white"
-    ):
+    with pytest.raises(UnreadableImagesError, match=rf"to {pixels.max():g}, but .* 500 as white"):
         load(path, size=16, white=500)
 
 
