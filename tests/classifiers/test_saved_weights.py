@@ -77,7 +77,7 @@ def test_a_damaged_file_is_named(saved, tmp_path):
     content = (tmp_path / "weights.npz").read_bytes()
     for wrong in (b"", b"no weights", content[:-30], content[: len(content) // 2]):
         (tmp_path / "wrong.npz").write_bytes(wrong)
-        with pytest.raises(ValueError, match=r"wrong\.npz' is no file of weights, or not a whole"):
+        with pytest.raises(ValueError, match=r"wrong\.npz' is not a file of weights, or is"):
             read_weights(tmp_path / "wrong.npz")
 
 

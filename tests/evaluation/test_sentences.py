@@ -115,7 +115,7 @@ def test_nothing_else_is_said(said):
 
 
 def test_numbers_are_filled_in(said):
-    assert "Each of the 16 rows" in " ".join(said["one fit"])
+    assert "Each of the 16 figures" in " ".join(said["one fit"])
     assert "in 5 of 100 data sets" in " ".join(said["one fit"])
     assert "over 3 fits" in " ".join(said["three fits"])
     assert "31 of the 60 images" in " ".join(said["one patient with most"])
