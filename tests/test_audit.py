@@ -390,7 +390,7 @@ def test_estimator_sees_readable_files_only_and_no_patient_twice(image_paths):
         assert not {stem for stem in tested if stem.startswith("IM")} & fitted
 
 
-def test_patients_reach_what_the_estimator_holds_out_for_itself(pictures):
+def test_patients_reach_what_the_estimator_holds_out_for_itself(image_paths):
     seen = []
 
     class Recorder(ClassifierMixin, BaseEstimator):
@@ -404,7 +404,7 @@ def test_patients_reach_what_the_estimator_holds_out_for_itself(pictures):
 
     groups = np.arange(40) // 2 + 100
     model = make_pipeline(ImageLoader(size=8), Recorder())
-    audit_images(pictures, groups=groups, estimator=model)
+    audit_images(image_paths, groups=groups, estimator=model)
     assert len(seen) == 5
     assert set.union(*seen) == set(groups)
 
