@@ -181,7 +181,7 @@ def _write_parquet(file: IO[bytes], columns: Sequence[str], rows: Iterator[list[
 
 
 def _in_utf_8(cell: Any) -> Any:
-    """Escape what Parquet has no place for: bytes of names that are not UTF-8."""
+    """Escape the bytes of names that are not UTF-8, which Parquet cannot store."""
     return cell.encode("utf-8", "backslashreplace").decode() if isinstance(cell, str) else cell
 
 

@@ -234,7 +234,7 @@ def _remarks_on_onednn(machine: MachineFacts) -> list[str]:
     if asked is None and "AVX2" in known and not _ONEDNN_BY_DEFAULT & known:
         return [
             "TensorFlow does not use oneDNN's convolutions on this processor, although they may "
-            "make a training step faster by a third to a half. Set TF_ENABLE_ONEDNN_OPTS=1 in the "
+            "shorten a training step by a third to a half. Set TF_ENABLE_ONEDNN_OPTS=1 in the "
             "environment; results differ by rounding."
         ]
     return []

@@ -13,7 +13,7 @@ from skpneumo._formatting import printable
 __all__ = ["NAMES_AS_BYTES", "printing_anything", "say"]
 
 NAMES_AS_BYTES = "skpneumo.names"
-"""What to do about names of files that the encoding of a stream lacks: write their bytes."""
+"""Error handler that writes the bytes of file names that a stream cannot encode."""
 
 
 def _bytes_of_name(error: UnicodeError) -> tuple[bytes, int]:
@@ -29,7 +29,7 @@ codecs.register_error(NAMES_AS_BYTES, _bytes_of_name)
 def printing_anything() -> Iterator[None]:
     """Let standard output escape what its encoding lacks, such as a name in another script.
 
-    Otherwise a name of a class would end a command, in the end after hours of training.
+    Otherwise the name of a class could end a command with an error, after hours of training.
     """
     stream = sys.stdout
     if not isinstance(stream, TextIOWrapper) or stream.errors != "strict":

@@ -192,13 +192,14 @@ def say_what_was_seen(
     n_unknown = int(seen.unknown.sum())
     if not n_seen and n_unknown:
         text = (
-            f"The model was trained on none of these {n:,} images. Whether on others of their "
-            f"patients is not known of {n_unknown:,}, for nothing names them"
+            f"The model was trained on none of these {n:,} images. It is not known for "
+            f"{n_unknown:,} of them whether it was trained on others of their patients, because "
+            "the patients are unknown"
         )
         if n == 1:
             text = (
-                "The model was not trained on this image. Whether on others of its patient is "
-                "not known, for nothing names the patient"
+                "The model was not trained on this image. It is not known whether it was trained "
+                "on others of its patient, because the patient is unknown"
             )
         say(
             f"{text}, here or in training. Name patients with --patient or --patient-pattern, "

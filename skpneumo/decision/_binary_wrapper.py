@@ -91,16 +91,15 @@ def find_patients_and_warn(
     """Find the patient of each sample and whether it is known, with a warning for the others."""
     patients, known, remarks = find_patients(X, n_samples, groups)
     for remark in remarks:
-        # The caller is a decorated fit.
+        # Four frames up from a decorated fit is its caller.
         warnings.warn(remark, UnknownPatientsWarning, stacklevel=4)
     return patients, known
 
 
 def groups_for(estimator: Any, groups: Any) -> dict[str, Any]:
-    """Give the patients as an argument of the estimator's ``fit``, if it asks for them.
+    """Make the argument ``groups`` for the estimator's ``fit``, if it requests patients.
 
-    It may hold images out for itself, and has no other way to know their patients than these and
-    what X carries.
+    The estimator may hold images out itself, and knows the patients only from these and from X.
     """
     if groups is None:
         return {}

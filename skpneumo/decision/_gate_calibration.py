@@ -21,7 +21,7 @@ CALIBRATION_SENTENCES = {
         "the thresholds are the highest scores observed."
     ),
     "fitted": (
-        "Calibrated on {patients} whom the model was fitted on, but the checks were not. If the "
+        "Calibrated on {patients} that the model was fitted on, but the checks were not. If the "
         "model has overfitted, more of the images of new patients are withheld."
     ),
     "held out": "Calibrated on {patients} that neither the model nor any check was fitted on.",

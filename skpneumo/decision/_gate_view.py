@@ -65,13 +65,15 @@ class Views:
     ----------
     estimator : fitted classifier
         Nested in any way. Of several networks, the first one computes the features.
-    X : array-like of shape (n_images, ...) Input of the estimator.
+    X : array-like of shape (n_images, ...)
+        Input of the estimator.
 
     Attributes
     ----------
     predictor : fitted classifier
         Predicts from ``transformed`` what the estimator predicts from ``X``.
-    transformed : array-like of shape (n_images, ...) ``X`` after the estimator's transformers.
+    transformed : array-like of shape (n_images, ...)
+        ``X`` after the estimator's transformers.
     images : array or stream of shape (n_images, height, width, channels), or None
         The last images on the way through the transformers.
     """

@@ -347,7 +347,7 @@ def _bound(k: int, n: int, risk: float, n_future: int | None) -> float:
 
 
 def _clopper_pearson(count: int, n: int, confidence: float) -> tuple[float, float]:
-    """In closed form, which takes a thirtieth of the search in SciPy's ``binomtest``."""
+    """Compute the exact limits in closed form, 30 times as fast as SciPy's ``binomtest``."""
     tail = (1 - confidence) / 2
     low = beta.ppf(tail, count, n - count + 1) if count else 0.0
     high = beta.ppf(1 - tail, count + 1, n - count) if count < n else 1.0

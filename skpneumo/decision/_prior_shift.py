@@ -222,15 +222,15 @@ class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMix
         Warns
         -----
         AcquisitionShiftWarning
-            If the new scores are not a mixture of those of the two classes at any prevalence (p <
-            .01), or there are no scores to test against.
+            If the new scores are not a mixture of those of the two classes at any prevalence
+            (p < .01), or there are no scores to test against.
         UnknownPatientsWarning
             If neither ``groups`` nor ``X`` identifies the patients.
         """
         check_is_fitted(self)
         rng = check_random_state(self.random_state)
         scores = self._scores(X)
-        patient = _patients(X, groups, len(scores))
+        patient = _patients(X, groups, len(scores), stacklevel=4)
         ratios = _likelihood_ratios(scores, self.training_prevalence_)
         self.prevalence_ = most_likely_prevalence(ratios, np.ones(len(scores)))
         n_patients = int(patient.max()) + 1
@@ -316,7 +316,7 @@ class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMix
         frozen = isinstance(self.estimator, FrozenEstimator)
         if self.cv is None and not frozen:
             return None
-        patient = _patients(X, groups, len(y))
+        patient = _patients(X, groups, len(y), stacklevel=6)
         if frozen:
             scores = self._scores(X)
         else:
@@ -337,8 +337,8 @@ class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMix
         )
 
 
-def _patients(X: Any, groups: Any, n_samples: int) -> NDArray[np.intp]:
-    ids = patients_of(X, n_samples, groups, stacklevel=5)
+def _patients(X: Any, groups: Any, n_samples: int, stacklevel: int) -> NDArray[np.intp]:
+    ids = patients_of(X, n_samples, groups, stacklevel=stacklevel)
     return np.unique(ids, return_inverse=True)[1]
 
 

@@ -159,7 +159,7 @@ class RecallFloorClassifier(
     -----
     **What is guaranteed.** Assume that patients are sampled independently from one population.
     Then, with probability at least ``confidence`` over such samples, a share of at least
-    ``recall`` of the population's pneumonia patients have only images that score ``threshold_`` or
+    ``recall`` of the population's pneumonia patients has only images that score ``threshold_`` or
     more. This is exact, without assumptions about the scores, if the model was fitted on other
     patients: with the default hold-out set if there are enough patients, with any single split,
     and with a frozen estimator. ``guarantee_`` is then "exact".
@@ -167,10 +167,10 @@ class RecallFloorClassifier(
     **What is not.** With folds, the scores come from one model per fold, and no finite-sample
     theorem covers predictions by their average or by yet another model: ``guarantee_`` is
     "approximate". In simulations the average (``ensemble=True``) kept the floor. A model fitted
-    once more on all data (``ensemble=False``) broke it in up to a third of the trials instead of 5
-    %, most often with flexible models and few patients, because it scores new patients differently
-    from the models of the folds. No guarantee covers another hospital: choose the threshold again
-    on local patients, with a frozen estimator.
+    once more on all data (``ensemble=False``) broke it in up to a third of the trials instead of
+    5 %, most often with flexible models and few patients, because it scores new patients
+    differently from the models of the folds. No guarantee covers another hospital: choose the
+    threshold again on local patients, with a frozen estimator.
 
     The recall of *images* is at least that of patients if patients with more images are not missed
     more often than others.

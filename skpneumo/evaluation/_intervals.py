@@ -249,6 +249,10 @@ def clustered_difference(
     )
 
 
+# The errors of a few patients can cancel by chance, which would leave an interval without width.
+_LOWEST_CORRELATION = -0.9
+
+
 def correlation(a: Floats, b: Floats) -> float:
     """Compute the correlation of two estimates from influences; 0 if those of one are all 0."""
     scale = np.sqrt((a @ a) * (b @ b))
@@ -265,7 +269,7 @@ def mover_sum(
     G. Y. Zou and A. Donner, "Construction of confidence limits about effect measures: a general
     approach", Statistics in Medicine 27 (2008), 1693-1702.
     """
-    r = correlation(a.influence, b.influence)
+    r = max(correlation(a.influence, b.influence), _LOWEST_CORRELATION)
     total = weight_a * a.value + weight_b * b.value
     down = _root_sum(weight_a * (a.value - a.low), weight_b * (b.value - b.low), r)
     up = _root_sum(weight_a * (a.high - a.value), weight_b * (b.high - b.value), r)

@@ -14,18 +14,18 @@ __all__ = ["FLOOR_SENTENCES", "sentences_about_floor"]
 FLOOR_SENTENCES = {
     "nobody": "There are no positive images to check the guarantee on.",
     "below": (
-        "A share of {measured} were found, with all of their positive images predicted positive. "
+        "A share of {measured} was found, with all of their positive images predicted positive. "
         "The interval lies below the floor of {floor:g}: either these patients or images are "
         "unlike those that the threshold was chosen on, for which alone the guarantee holds, or "
         "this is one of the cases in which it fails. Choose the threshold again, on patients like "
         "these."
     ),
     "above": (
-        "A share of {measured} were found, with all of their positive images predicted positive. "
+        "A share of {measured} was found, with all of their positive images predicted positive. "
         "The interval lies above the floor of {floor:g}."
     ),
     "undecided": (
-        "A share of {measured} were found, with all of their positive images predicted positive. "
+        "A share of {measured} was found, with all of their positive images predicted positive. "
         "The interval contains the floor of {floor:g}, so these patients neither confirm nor "
         "contradict the guarantee."
     ),

@@ -50,8 +50,8 @@ def make_app(
         With None, no token is needed on this machine, and a new one is created for another
         ``host``: ``app.state.token``.
     facts : mapping, default=None
-        ``name`` and ``sha256`` of the model file, and the ``notice`` of the model, for ``GET
-        /model``.
+        ``name`` and ``sha256`` of the model file, and the ``notice`` of the model, for
+        ``GET /model``.
 
     Returns
     -------

@@ -58,5 +58,5 @@ def test_a_recall_floor_says_how_many_models_it_takes(xrays):
     assert "is chosen on a third" in fits_line(with_recall_floor(pipeline(), 0.5), xrays)
     said = fits_line(with_recall_floor(pipeline(), 0.8), xrays)
     assert said.startswith("A recall floor of 0.8 needs 5 models, ")
-    with pytest.raises(ValueError, match="at least 299 patients of PNEUMONIA; has"):
+    with pytest.raises(ValueError, match="at least 299 patients of PNEUMONIA, but there are"):
         fits_line(with_recall_floor(pipeline(), 0.99), xrays)

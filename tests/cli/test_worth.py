@@ -137,7 +137,7 @@ def test_unknown_patients_are_not_said_to_be_new(command, useless_file, xrays, t
     assert main([command, str(useless_file), str(folder), *options]) == 0
     printed = capsys.readouterr().out
     assert "nor on others of their patients" not in printed
-    assert "none of these 4 images. Whether on others of their patients is not known" in printed
+    assert "none of these 4 images. It is not known for 4 of them whether" in printed
 
 
 def test_a_model_without_a_record_is_not_called_unseen(model_file, xrays, capsys):

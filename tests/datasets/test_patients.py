@@ -173,5 +173,5 @@ def test_patterns_read_patients_from_any_part_of_the_path():
 def test_recurring_unknown_names_suggest_the_folder():
     with pytest.warns(UnknownPatientsWarning, match='pattern "folder"'):
         patient_ids(["ann/1.dcm", "bob/1.dcm"])
-    with pytest.warns(UnknownPatientsWarning, match="DICOM files name their patients within"):
+    with pytest.warns(UnknownPatientsWarning, match="DICOM files contain their patients"):
         patient_ids(["1.DCM"])

@@ -185,10 +185,10 @@ def test_digests_are_checked(copy_of, name):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("[" * 200 + "]" * 200, "nested 200 deep"),
-        ("[" * 100_000, "deep"),
+        ("[" * 200 + "]" * 200, "200 nested levels"),
+        ("[" * 100_000, "nested levels"),
         ("[" + "[]," * 200_000 + "[]]", "entries of JSON"),
-        ('{"objects": [], "objects": []}', "twice"),
+        ('{"objects": [], "objects": []}', "repeated"),
         ('{"objects": NaN}', "not a number of JSON"),
         ('{"objects": [' + "9" * 5000 + "]}", "cannot be read"),
         ('"' + '\\"' * 10**6, "cannot be read"),

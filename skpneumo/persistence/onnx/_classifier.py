@@ -60,7 +60,7 @@ class OnnxClassifier(DocumentationLinks, ClassifierMixin, BaseEstimator):
         ``pos_label_`` is predicted if its probability is ``threshold_`` or more; only if the
         threshold was chosen, for example by :class:`~skpneumo.RecallFloorClassifier`.
     upper_threshold_ : float
-        :meth:`decide` refers images between ``upper_threshold_`` and ``threshold_``; only with
+        :meth:`decide` refers images from ``threshold_`` up to ``upper_threshold_``; only with
         ``threshold_``.
     guarantee_ : dict
         The recall floor and its terms; only if the model has one.

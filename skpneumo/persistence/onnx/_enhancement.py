@@ -176,7 +176,7 @@ def refuse_to_remove_markers(graph: GraphBuilder, step: MarkerRemover, image: Te
     raise NotExportableError(
         "MarkerRemover searches images for connected regions, for which ONNX has no operator. "
         "Train a model without it, with ImageAugmenter(marks=...) against burnt-in marks instead, "
-        "or use the .skpneumo file."
+        "or save it with save_model, as a .skpneumo file."
     )
 
 

@@ -127,5 +127,5 @@ def _require_parity(parity: "Parity", tolerance: float) -> None:
         f"The ONNX graph differs from the model: probabilities by up to {parity.largest:.2g} "
         f"(tolerance {tolerance:g}), {parity.n_other_labels} of {parity.n_images} labels, and the "
         f"input gate for {parity.n_other_checks} images. No file was written. Please report this "
-        "with the parameters of the model, and use the .skpneumo file until it is fixed."
+        "with the parameters of the model, and use the model itself until it is fixed."
     )

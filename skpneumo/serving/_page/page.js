@@ -267,11 +267,11 @@ function save() {
 
 function describe() {
   const floor = model.recall_floor;
-  const promise = floor
+  const guarantee = floor
     ? ` Chosen to find ${100 * floor.recall} % or more of the patients with ${model.positive}, ` +
       `with confidence ${100 * floor.confidence} % (${floor.guarantee}).`
-    : " No recall is promised.";
-  find("decision").textContent = `${model.decision}${promise}`;
+    : " No recall is guaranteed.";
+  find("decision").textContent = `${model.decision}${guarantee}`;
   find("notice").textContent = model.notice;
   const facts = {
     File: model.name,
