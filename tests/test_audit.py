@@ -566,7 +566,7 @@ def test_labels_next_to_missing_ones_stay_whole_numbers(image_paths):
         .all()
     )
     assert (
-        "19 0, 20 1, 1 without a label"
+        "19 of class 0, 20 of class 1, 1 without a label"
         in audit_images(np.array(image_paths)[ALTERNATING], y).summary()
     )
 

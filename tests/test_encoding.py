@@ -92,8 +92,8 @@ def test_brackets_in_text_do_not_count_as_depth(text):
     [
         ("1" * 1001, "1001 bytes"),
         ("[1,2,3]", "3 entries"),
-        ("[[[1]]]", "3 deep"),
-        ('{"a":1,"a":2}', "twice"),
+        ("[[[1]]]", "3 nested levels"),
+        ('{"a":1,"a":2}', "repeated"),
         ("[Infinity]", "not a number of JSON"),
     ],
 )

@@ -78,7 +78,7 @@ def test_single_label_needs_a_name_unless_it_is_zero_or_one():
         ({"y": pd.Series(["A", None]), "y_pred": ["A", "B"]}, "y lacks the label of 1 of 2"),
         (
             {"y": np.arange(80) / 80, "y_pred": np.arange(80) / 80},
-            r"labels \[0\.0, 0\.0125, 0\.025, 0\.0375, 0\.05, \.\.\.\], 80 in all\. Compare",
+            r"labels \[0\.0, 0\.0125, 0\.025, 0\.0375, 0\.05, \.\.\.\], 80 in all\. Pass",
         ),
     ],
 )
