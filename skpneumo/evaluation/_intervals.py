@@ -250,7 +250,7 @@ def clustered_difference(
 
 
 # The errors of a few patients can cancel by chance, which would leave an interval without width.
-_LOWEST_CORRELATION = -0.9
+_MAX_CANCELLING = 0.9
 
 
 def correlation(a: Floats, b: Floats) -> float:
@@ -269,7 +269,7 @@ def mover_sum(
     G. Y. Zou and A. Donner, "Construction of confidence limits about effect measures: a general
     approach", Statistics in Medicine 27 (2008), 1693-1702.
     """
-    r = max(correlation(a.influence, b.influence), _LOWEST_CORRELATION)
+    r = max(correlation(a.influence, b.influence), -_MAX_CANCELLING)
     total = weight_a * a.value + weight_b * b.value
     down = _root_sum(weight_a * (a.value - a.low), weight_b * (b.value - b.low), r)
     up = _root_sum(weight_a * (a.high - a.value), weight_b * (b.high - b.value), r)
@@ -312,7 +312,7 @@ def mover_ratio(a: ClusteredEstimate, b: ClusteredEstimate) -> Interval:
     R. G. Newcombe, "MOVER-R confidence intervals for ratios and products of two independently
     estimated quantities", Statistical Methods in Medical Research 25 (2016), 1774-1778.
     """
-    r = correlation(a.influence, b.influence)
+    r = min(correlation(a.influence, b.influence), _MAX_CANCELLING)
     cross = a.value * b.value - r * (a.value - a.low) * (b.high - b.value)
     root = cross**2 - a.low * (2 * a.value - a.low) * b.high * (2 * b.value - b.high)
     low_denominator = cross + np.sqrt(max(root, 0.0))
