@@ -56,13 +56,14 @@ def why_undefined(*several: Predictions) -> str:
     """Explain why a metric divides by zero on these predictions."""
     reasons: dict[str, bool] = {}
     for predictions in several:
-        n, label = len(predictions), f"(label {predictions.pos_label!r})"
+        n, label = len(predictions), predictions.pos_label
+        is_positive = "positive" if label is True else f"positive (label {label!r})"
         positive, predicted = predictions.positive, predictions.predicted
         reasons |= {
             reason: True
             for reason, holds in {
-                f"none of the {n} images is positive {label}": not positive.any(),
-                f"all of the {n} images are positive {label}": positive.all(),
+                f"none of the {n} images is {is_positive}": not positive.any(),
+                f"all of the {n} images are {is_positive}": positive.all(),
                 "no image is predicted positive": not predicted.any(),
                 "every image is predicted positive": predicted.all(),
             }.items()
