@@ -555,7 +555,7 @@ def test_bad_inner_validation(small, images, labels, unseen, change, message):
     [
         (np.ones(3), r"sample_weight.shape == \(3,\)"),
         (np.where(np.arange(40) == 5, np.nan, 1), "sample_weight contains NaN"),
-        (np.arange(40) % 2, "All images of class 0 have weight zero, .* one class is left"),
+        (np.arange(40) % 2, "All images of class 0 have weight zero.* one class is left"),
         (np.zeros(40), "at least one non-zero"),
     ],
     ids=["length", "NaN", "one class", "zeros"],
@@ -762,12 +762,12 @@ OTHER_PIXELS = {
     "uint8 after z-scores": (
         lambda X: (X - 70.0) / 40,
         lambda X: X,
-        "images for fitting",
+        "training images were scaled",
     ),
     "z-scores after uint8": (
         lambda X: X,
         lambda X: (X - 70.0) / 40,
-        "images for fitting",
+        "training images were scaled",
     ),
     "uint8 that was truncated": (lambda X: X, lambda X: (X / 179).astype(np.uint8), r"X \* 255"),
 }
