@@ -1,10 +1,11 @@
-"""The state of a file, by which a replaced or changed file is recognised."""
+"""The state of a file, to recognise a changed file, and its identity, to recognise links."""
 
 import os
 
-__all__ = ["file_state", "state_in"]
+__all__ = ["FileIdentity", "file_identity", "file_state", "state_in"]
 
 State = tuple[int, int, int, int]
+FileIdentity = tuple[int, int]  # device and inode number
 
 
 def state_in(status: os.stat_result) -> State:
@@ -48,3 +49,24 @@ def file_state(path: str | os.PathLike[str]) -> State | None:
         return state_in(os.stat(path))
     except (OSError, ValueError):
         return None
+
+
+def file_identity(path: str | os.PathLike[str]) -> FileIdentity:
+    """Return the device and inode number of a file or folder, the same for all links to it.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file or folder.
+
+    Returns
+    -------
+    identity : tuple of two int
+
+    Raises
+    ------
+    OSError
+        If there is no such file or folder.
+    """
+    found = os.stat(path)
+    return found.st_dev, found.st_ino

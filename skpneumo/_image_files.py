@@ -13,15 +13,14 @@ from contextlib import suppress
 from typing import Literal, NamedTuple
 
 from skpneumo._dicom_files import DICOM_START, is_dicom
+from skpneumo._file_state import FileIdentity, file_identity
 from skpneumo._formatting import printable
 
 __all__ = [
     "SYNTHETIC_NOTE",
-    "FolderNumber",
     "FoundFile",
     "SkippedFile",
     "describe_skipped",
-    "folder_number",
     "format_of",
     "is_image_name",
     "is_litter",
@@ -85,9 +84,6 @@ SYNTHETIC_NOTE = "SYNTHETIC.txt"
 
 _MOST_NAMED = 3
 
-# Device and inode number.
-FolderNumber = tuple[int, int]
-
 
 class FoundFile(NamedTuple):
     """A file in a folder, and how it is used.
@@ -111,7 +107,7 @@ class SkippedFile(NamedTuple):
 def walk(
     folder: str | os.PathLike[str],
     leave_out: Collection[str] = (),
-    not_into: Iterable[FolderNumber] = (),
+    not_into: Iterable[FileIdentity] = (),
 ) -> Iterator[FoundFile]:
     """Find all files in a folder and its subfolders, in the same order on every system.
 
@@ -126,7 +122,7 @@ def walk(
     leave_out : collection of str, default=()
         Names of folders, in lower case, that are not searched.
     not_into : iterable of tuple of int, default=()
-        Folders that no link is followed into either, by their :func:`folder_number`.
+        Identities of folders that no link is followed into either.
 
     Yields
     ------
@@ -139,7 +135,7 @@ def walk(
     while waiting or links:
         parent = waiting.pop() if waiting else links.pop(0)
         try:
-            number = folder_number(parent)
+            number = file_identity(parent)
             if number in seen:
                 yield FoundFile(
                     parent, "skipped", "a link to a folder that is read already or is above"
@@ -168,19 +164,13 @@ def walk(
         waiting += [path for path in reversed(inside) if not os.path.islink(path)]
 
 
-def folder_number(folder: str | os.PathLike[str]) -> FolderNumber:
-    """Return the device and inode number of a folder, the same for all links to it."""
-    found = os.stat(folder)
-    return found.st_dev, found.st_ino
-
-
-def _folders_above(folder: str | os.PathLike[str]) -> Iterator[FolderNumber]:
-    """Yield the numbers of all parents of a folder, by its path and with links resolved."""
+def _folders_above(folder: str | os.PathLike[str]) -> Iterator[FileIdentity]:
+    """Yield the identities of all parents of a folder, by its path and with links resolved."""
     for place in (os.path.abspath(folder), os.path.realpath(folder)):
         while place != (above := os.path.dirname(place)):
             place = above
             with suppress(OSError):
-                yield folder_number(place)
+                yield file_identity(place)
 
 
 def list_folder(folder: str | os.PathLike[str]) -> tuple[list[str], list[str], list[str]]:

@@ -1,20 +1,20 @@
-"""The style of all pages, and what a wide table becomes on a phone, here and in the docs."""
+"""Style of all pages, with wide tables as lists on phones, also for the docs."""
 
 __all__ = ["N_COLUMNS_OF_WIDE_TABLE", "STYLE", "lists_on_phones"]
 
 N_COLUMNS_OF_WIDE_TABLE = 4
-"""From which on a table's cells say their column in ``data-of``, which makes it wide."""
+"""Columns that make a table wide, so that its cells name their column in ``data-of``."""
 
 _PHONE = "screen and (max-width: 40rem)"
 
 
 def lists_on_phones(page: str) -> str:
-    """Style by which a wide table becomes a list on a phone: a block for each row.
+    """Make the style that turns wide tables into lists on phones, with a block for each row.
 
     Parameters
     ----------
     page : str
-        Selector of what the tables are in.
+        Selector of the element that contains the tables.
 
     Returns
     -------

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 from cyclopts.types import PositiveInt
 
+from skpneumo._file_state import file_identity
 from skpneumo._files import atomic_write
 from skpneumo._formatting import counted
 from skpneumo._image_files import SkippedFile
@@ -228,15 +229,10 @@ def _refuse_to_replace_x_rays(figures: list[Path], paths: list[str]) -> None:
     there = [figure for figure in figures if figure.exists()]
     if not there:
         return
-    x_rays = {_identity(path) for path in paths if os.path.exists(path)}
+    x_rays = {file_identity(path) for path in paths if os.path.exists(path)}
     for figure in there:
-        if _identity(figure) in x_rays:
+        if file_identity(figure) in x_rays:
             raise FileExistsError(
                 f"{figure} is one of the X-rays, which a figure would overwrite. Name another "
                 "folder with --out."
             )
-
-
-def _identity(path: str | Path) -> tuple[int, int]:
-    found = os.stat(path)
-    return found.st_dev, found.st_ino

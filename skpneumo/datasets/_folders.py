@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from skpneumo._file_state import FileIdentity, file_identity
 from skpneumo._formatting import printable
 from skpneumo._image_files import (
-    FolderNumber,
     SkippedFile,
-    folder_number,
     list_folder,
     refusal,
     walk,
@@ -128,7 +127,7 @@ class Tree:
         if images:
             self.unread[os.fspath(folder)] += len(images)
 
-    def _walk(self, folder: Path, not_into: Iterable[FolderNumber] = ()) -> tuple[list[str], int]:
+    def _walk(self, folder: Path, not_into: Iterable[FileIdentity] = ()) -> tuple[list[str], int]:
         """The paths of the images below a folder, and how many other files there are."""
         images, n_skipped = [], 0
         for found in walk(folder, self.unwanted, not_into):
@@ -181,12 +180,12 @@ def scan(root: Path, top_folders: TopFolders | None = None, leave_out: Iterable[
     return tree
 
 
-def _numbers_of(parent: Path, folders: list[str], what: str) -> dict[str, FolderNumber]:
+def _numbers_of(parent: Path, folders: list[str], what: str) -> dict[str, FileIdentity]:
     """Return the numbers of folders by name; raise if a link makes two of them the same."""
-    numbers: dict[str, FolderNumber] = {}
+    numbers: dict[str, FileIdentity] = {}
     for name in folders:
         try:
-            number = folder_number(parent / name)
+            number = file_identity(parent / name)
         except OSError:
             continue  # walking through it reports the error
         for other, its_number in numbers.items():

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from skpneumo._file_state import FileIdentity, file_identity
 from skpneumo.loading.cache._errors import DecodeCacheError
 
 __all__ = [
@@ -89,13 +90,12 @@ def remove_data(folder: Path) -> None:
             (folder / name).unlink(missing_ok=True)
 
 
-def identity(folder: Path) -> tuple[int, int] | None:
+def identity(folder: Path) -> FileIdentity | None:
     """Identify the data file, to notice when it is replaced; None if there is none."""
     try:
-        status = os.stat(folder / DATA)
+        return file_identity(folder / DATA)
     except OSError:
         return None
-    return status.st_dev, status.st_ino
 
 
 def allocate_lock(folder: Path, n_bytes: int) -> None:
