@@ -29,8 +29,6 @@ Method = Literal[
     "occlusion", "hires_cam", "grad_cam", "grad_cam++", "integrated_gradients", "lime"
 ]
 
-Methods = Annotated[tuple[Method, ...], Parameter(negative="", show_default=", ".join)]
-
 TABLE = "explanations.csv"
 
 _LEAST_DPI, _MOST_DPI = 150, 600
@@ -150,8 +148,7 @@ def explain(
     # Computes the first row before opening the table, so that a failing method leaves no table.
     later = (row for batch in batches for row in explained(batch))
     rows = chain([next(later)], later)
-    n_bad = 0
-    n_figures = n_withheld = 0
+    n_bad = n_figures = n_withheld = 0
     header = ["path", *columns, "label", *withheld, *REGIONS, "figure", "error"]
     with open_table(out / TABLE, header) as write_row:
         for row in rows:
@@ -161,10 +158,7 @@ def explain(
             n_withheld += bool(withheld) and row[label_at + 1] is not None
     say(f"Saved {out / TABLE} and {counted(n_figures, 'figure')}.")
     if n_bad:
-        say(
-            f"skpneumo: {unreadable(n_bad, len(paths))}",
-            file=sys.stderr,
-        )
+        say(f"skpneumo: {unreadable(n_bad, len(paths))}", file=sys.stderr)
     report_withheld(n_withheld, len(paths))
     return 1 if n_bad or n_withheld else 0
 
