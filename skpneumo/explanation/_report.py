@@ -19,7 +19,7 @@ from skpneumo.evaluation import DominantPatientWarning, evaluate_predictions, wh
 from skpneumo.explanation._curves import deletion_insertion
 from skpneumo.explanation._markup import remaining_table, verdict_html
 from skpneumo.explanation._methods import METHODS, maps_by
-from skpneumo.explanation._model import ImageModel, require_target, take_apart
+from skpneumo.explanation._model import ImageModel, require_target, split_at_images
 from skpneumo.explanation._randomization import map_similarity, with_random_weights
 from skpneumo.explanation._region_swap import swap_effects
 from skpneumo.explanation._regions import attribution_shares
@@ -212,7 +212,7 @@ def explanation_report(
     True
     """
     require_target(estimator, target)
-    model, images = take_apart(estimator, X)
+    model, images = split_at_images(estimator, X)
     # Predicted from the images, so that files are read only once.
     predictions = predictions_of(
         model.predictor,
