@@ -94,8 +94,8 @@ class Pipeline(DocumentationLinks, ResamplingPipeline):
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         last = context.subcontext("fit-final-estimator")
         last_step = self.steps[-1][1]
-        can_be_told = hasattr(last_step, "fit")
-        with last.propagate_callback_context(last_step) if can_be_told else nullcontext():
+        passes_on = hasattr(last_step, "fit")  # "passthrough" has none
+        with last.propagate_callback_context(last_step) if passes_on else nullcontext():
             last.call_on_fit_task_begin(estimator=self, X=X, y=y)
             # The decorated method would end the callbacks before the end of the fit is reported.
             ResamplingPipeline.fit.__wrapped__(self, X, y, **params)
