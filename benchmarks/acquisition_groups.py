@@ -1,20 +1,19 @@
-"""How recipes do on images of a style they have not seen, and what balancing styles gains.
+"""Measure recipes on images of a style that they have not seen, and the gain of balanced styles.
 
     python benchmarks/acquisition_groups.py chest_xray --out groups --recipes hog-svm robust
 
-Nothing says which machine an image of this collection is from. So the images are grouped by what
-is not disease or need not be: size and shape of the file, its outer tenth, grey level, sharpness,
-local contrast and noise, clustered by k-means without the labels. Each recipe is then fitted
+The files of this collection do not name the machine. So the images are grouped by properties that
+need not depend on the disease: size and shape of the file, its outer tenth, grey level, sharpness,
+local contrast and noise, clustered by k-means without the labels. Each recipe is fitted
 
-- on the folds of `recipes.py`, so that it has seen images of every group, of other patients,
-- for each group that has enough images of both classes, on those of the other groups, but of no
-  patient of the group,
+- on the folds of `recipes.py`, so that images of every group, of other patients, are in training,
+- without each group that has enough images of both classes, and without its patients,
 - on the folds with weights that balance the classes within each group.
 
-The first is compared with the second and with the third on the same images. Each fit's scores are
-saved in the folder `--out`, so that a run that was stopped continues where it was, and scores that
-`recipes.py` has saved there are used. `groups.md` in that folder has the tables; differences have
-95 % intervals over patients. `--only-folds` limits the fits with weights.
+The first is compared with the second and with the third on the same images. The scores of each fit
+are saved in the folder `--out`, so that a stopped run can continue, and scores of `recipes.py` in
+that folder are used. `groups.md` in that folder has the tables; differences have 95 % intervals
+over patients. `--only-folds` limits the fits with weights.
 """
 
 import argparse
@@ -23,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from few_images import at_one_half
 from recipes import UNALTERED, Fit, as_markdown_table, fitted_scores, measure, written
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
@@ -30,7 +30,6 @@ from sklearn.preprocessing import StandardScaler
 
 from skpneumo import PatientKFold, audit_images, load_chest_xray, make_recipe
 from skpneumo._formatting import with_interval
-from skpneumo._predictions import Predictions
 from skpneumo.audit._sources import sources_of
 from skpneumo.evaluation._differences import estimate_differences
 from skpneumo.evaluation._estimate import Settings
@@ -42,8 +41,8 @@ STYLE = (
     "mean grey level", "sharpness", "local contrast", "noise",
 )  # fmt: skip
 METRICS = ("roc_auc", "balanced_accuracy", "specificity", "recall")
-FEWEST_IMAGES = 50  # of a class, for a group to be left out
-LARGEST_WEIGHT = 10.0  # a class that a group hardly has shall not be a handful of images
+FEWEST_IMAGES = 50  # of each class, in a group that is left out
+LARGEST_WEIGHT = 10.0  # so that a few images do not make up a class
 
 
 def main() -> None:
@@ -60,9 +59,13 @@ def main() -> None:
     study = Study(xrays.filenames, xrays.target, xrays.groups.astype(str), group, options.out)
     tables = [study.description()]
     for recipe in options.recipes:
-        tables += [study.left_out(recipe), study.balanced(recipe, options.only_folds)]
-        (options.out / "groups.md").write_text("\n".join(map(as_markdown_table, tables)))
-    print((options.out / "groups.md").read_text())
+        tables += [
+            study.leave_groups_out(recipe),
+            study.balance_groups(recipe, options.only_folds),
+        ]
+        text = "\n".join(map(as_markdown_table, tables))
+        (options.out / "groups.md").write_text(text, encoding="utf-8")
+    print(text)
 
 
 def groups_of(paths: np.ndarray, y: np.ndarray, n_groups: int) -> np.ndarray:
@@ -76,68 +79,67 @@ def groups_of(paths: np.ndarray, y: np.ndarray, n_groups: int) -> np.ndarray:
 
 
 class Study:
-    """The collection with its groups, and what recipes reach on it."""
+    """A collection with its groups, and the metrics of recipes on it."""
 
     def __init__(
         self, paths: np.ndarray, y: np.ndarray, patients: np.ndarray, group: np.ndarray, out: Path
     ) -> None:
-        self.paths, self.y, self.group, self.out = paths, y, group, out
-        self.patients = patients
+        self.paths, self.y, self.patients, self.group, self.out = paths, y, patients, group, out
         self.codes = np.unique(patients, return_inverse=True)[1]
         self.folds = list(PatientKFold(N_FOLDS, shuffle=True, random_state=0).split(paths, y))
 
     def description(self) -> pd.DataFrame:
-        """How large each group is, and how its classes are shared out."""
+        """Count the images of each class in each group."""
         counts = pd.crosstab(self.group + 1, self.y == 1).rename(
             columns={False: "NORMAL", True: "PNEUMONIA"}
         )
         return counts.rename_axis("group").reset_index()
 
-    def left_out(self, recipe: str) -> pd.DataFrame:
-        """Each group by models of all groups, and by one of the other groups."""
-        seen = self.of_folds(recipe)
+    def leave_groups_out(self, recipe: str) -> pd.DataFrame:
+        """Compare, on each group, a model fitted without it with those fitted on all groups."""
+        seen = self.out_of_fold_scores(recipe)
         unseen = np.full(len(self.y), np.nan)
-        for group, test in self.both_classes():
+        for group, test in self.groups_with_both_classes():
             others = ~np.isin(self.patients, self.patients[test])
             file = self.out / f"{recipe}-without-group-{group + 1}-of-{self.group.max() + 1}.npz"
-            unseen[test] = self.once(file, recipe, np.flatnonzero(others), test)
+            unseen[test] = self.saved_scores(file, recipe, np.flatnonzero(others), test)
         return pd.DataFrame(
             [
                 {"recipe": recipe, "group left out": f"{group + 1}"}
-                | self.compared(unseen, seen, rows)
-                for group, rows in self.both_classes()
+                | self.comparison(unseen, seen, rows)
+                for group, rows in self.groups_with_both_classes()
             ]
         )
 
-    def balanced(self, recipe: str, numbers: list[int]) -> pd.DataFrame:
-        """The folds by models for which the classes were balanced within each group."""
-        plain, weighted = self.of_folds(recipe), np.full(len(self.y), np.nan)
-        for number in numbers:
+    def balance_groups(self, recipe: str, folds: list[int]) -> pd.DataFrame:
+        """Compare, on these folds, models fitted with and without balancing weights."""
+        plain, weighted = self.out_of_fold_scores(recipe), np.full(len(self.y), np.nan)
+        for number in folds:
             train, test = self.folds[number - 1]
             file = self.out / f"{recipe}-balanced-{self.group.max() + 1}-groups-fold-{number}.npz"
             weight = balancing_weights(self.y[train], self.group[train])
-            weighted[test] = self.once(file, recipe, train, test, number - 1, weight)
+            weighted[test] = self.saved_scores(file, recipe, train, test, number - 1, weight)
         tested = np.flatnonzero(~np.isnan(weighted))
         return pd.DataFrame(
             [
                 {"recipe": recipe, "balanced within groups, group": name}
-                | self.compared(weighted, plain, np.intersect1d(rows, tested))
+                | self.comparison(weighted, plain, np.intersect1d(rows, tested))
                 for name, rows in [
-                    *((str(group + 1), rows) for group, rows in self.both_classes()),
+                    *((str(group + 1), rows) for group, rows in self.groups_with_both_classes()),
                     ("all", tested),
                 ]
             ]
         )
 
-    def both_classes(self) -> Iterator[tuple[int, np.ndarray]]:
-        """The groups that have both classes in number, and their rows."""
+    def groups_with_both_classes(self) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield the groups with enough images of both classes, and their rows."""
         for group in range(self.group.max() + 1):
             rows = np.flatnonzero(self.group == group)
             if np.bincount(self.y[rows], minlength=2).min() >= FEWEST_IMAGES:
                 yield group, rows
 
-    def of_folds(self, recipe: str) -> np.ndarray:
-        """Scores out of fold, by the fits of `recipes.py`."""
+    def out_of_fold_scores(self, recipe: str) -> np.ndarray:
+        """Compute the scores of all images by the fits of `recipes.py`."""
         score = np.full(len(self.y), np.nan)
         for number, (train, test) in enumerate(self.folds, start=1):
             fit = Fit(recipe, number, 0, N_FOLDS, len(self.y), self.out)
@@ -146,7 +148,7 @@ class Study:
             score[test] = np.load(fit.scores)[UNALTERED]
         return score
 
-    def once(
+    def saved_scores(
         self,
         file: Path,
         recipe: str,
@@ -155,7 +157,7 @@ class Study:
         random_state: int = 0,
         weight: np.ndarray | None = None,
     ) -> np.ndarray:
-        """The scores of a fit, or of the one that has been made before."""
+        """Fit a recipe, unless the file has its scores already, and return the scores."""
         if not file.exists():
             pipeline = make_recipe(recipe, random_state=random_state, n_jobs=-1)
             weights = {} if weight is None else {f"{pipeline.steps[-1][0]}__sample_weight": weight}
@@ -163,18 +165,16 @@ class Study:
             print(file.stem, flush=True)
         return np.load(file)[UNALTERED]
 
-    def compared(self, new: np.ndarray, old: np.ndarray, rows: np.ndarray) -> dict[str, str]:
-        """What the new scores of these images reach, and how that differs from the old."""
-        found = [
-            Predictions(
-                self.y[rows] == 1, score[rows] >= 0.5, score[rows], self.codes[rows], None, 1
-            )
-            for score in (new, old)
-        ]
-        differences = estimate_differences(*found, METRICS, 0.95)
+    def comparison(self, new: np.ndarray, old: np.ndarray, rows: np.ndarray) -> dict[str, str]:
+        """Write the metrics of the new scores of these images, and their changes from the old."""
+        after, before = (
+            at_one_half(self.y[rows], score[rows], self.codes[rows]) for score in (new, old)
+        )
         line = {"images": f"{len(rows):,}"}
         for estimate, change in zip(
-            estimate_metrics(found[0], METRICS, Settings(0.95)), differences, strict=True
+            estimate_metrics(after, METRICS, Settings(0.95)),
+            estimate_differences(after, before, METRICS, 0.95),
+            strict=True,
         ):
             line[estimate.metric] = written(estimate)
             line[f"{estimate.metric}, change"] = with_interval(
@@ -184,7 +184,7 @@ class Study:
 
 
 def balancing_weights(y: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """Weights that give both classes the same total within each group, of mean one."""
+    """Compute weights, 1 on average, that give both classes of a group the same total."""
     frame = pd.DataFrame({"group": group, "y": y})
     of_group = frame.groupby("group")["y"].transform("size")
     of_class = frame.groupby(["group", "y"])["y"].transform("size")

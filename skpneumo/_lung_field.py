@@ -6,6 +6,7 @@
 3. The lungs are the drawing with the largest response, minus a small penalty for unusual boxes.
 """
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -58,12 +59,12 @@ def lung_field(images: ArrayLike) -> NDArray[np.bool_]:
     >>> bool(field[0, 32, 20]), bool(field[0, 32, 32])  # in the right lung; in the spine
     (True, False)
     """
-    return _drawn(images, of=0)
+    return np.array([lungs for lungs, _ in _best_drawings(images)])
 
 
 def chest_field(images: Any) -> NDArray[np.bool_]:
     """Estimate the lungs and the area between them."""
-    return _drawn(images, of=1)
+    return np.array([chest for _, chest in _best_drawings(images)])
 
 
 def lung_boxes(images: Any) -> NDArray[np.float64]:
@@ -87,11 +88,12 @@ def relative_grey(image: NDArray[Any]) -> NDArray[np.float32]:
     return (grey - low) / (high - low) if high > low else grey - low
 
 
-def _drawn(images: Any, of: int) -> NDArray[np.bool_]:
-    images = np.asarray(images)
-    best = _best(images)
-    boxes, (height, width) = _templates()[0], images.shape[1:3]
-    return np.array([_draw(_Box(*boxes[row]), height, width)[of] for row in best])
+def _best_drawings(images: Any) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    """Draw the lungs and the chest of each image."""
+    boxes = lung_boxes(images)
+    height, width = np.asarray(images).shape[1:3]
+    for box in boxes:
+        yield _draw(_Box(*box), height, width)
 
 
 def _best(images: Any) -> NDArray[np.intp]:

@@ -123,7 +123,9 @@ def _seeded_of(layer: keras.Layer) -> Iterator[_SeededVariable]:
             continue
         variable = _variable_of(layer, attribute)
         kind = type(initializer)
-        yield _SeededVariable(variable, config["seed"], partial(_drawn, kind, config, variable))
+        yield _SeededVariable(
+            variable, config["seed"], partial(_initial_value, kind, config, variable)
+        )
     generator = getattr(layer, "seed_generator", None)
     if generator is not None and (seed := generator.get_config()["seed"]) is not None:
         yield _SeededVariable(generator.state, seed, _generator_state)
@@ -138,7 +140,7 @@ def _variable_of(layer: keras.Layer, attribute: str) -> keras.Variable:
     raise TypeError(f"{type(layer).__name__} has {attribute}, but no weights for it.")
 
 
-def _drawn(
+def _initial_value(
     kind: type[keras.Initializer], config: dict[str, Any], variable: keras.Variable, seed: int
 ) -> Any:
     return kind.from_config({**config, "seed": seed})(variable.shape, dtype=variable.dtype)

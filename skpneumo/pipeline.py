@@ -1,8 +1,8 @@
 """Pipelines whose steps can resample, as in imbalanced-learn, with scikit-learn's callbacks."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
+from copy import copy
 from typing import Any, Self
 
 import joblib
@@ -68,6 +68,7 @@ class Pipeline(DocumentationLinks, ResamplingPipeline):
     (3, 2)
     """
 
+    steps: Any
     memory: Any
 
     @_fit_context(prefer_skip_nested_validation=False)
@@ -93,8 +94,8 @@ class Pipeline(DocumentationLinks, ResamplingPipeline):
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         last = context.subcontext("fit-final-estimator")
         last_step = self.steps[-1][1]
-        can_be_told = hasattr(last_step, "fit")
-        with last.propagate_callback_context(last_step) if can_be_told else nullcontext():
+        passes_on = hasattr(last_step, "fit")  # "passthrough" has none
+        with last.propagate_callback_context(last_step) if passes_on else nullcontext():
             last.call_on_fit_task_begin(estimator=self, X=X, y=y)
             # The decorated method would end the callbacks before the end of the fit is reported.
             ResamplingPipeline.fit.__wrapped__(self, X, y, **params)
@@ -110,8 +111,10 @@ class Pipeline(DocumentationLinks, ResamplingPipeline):
         samplers = [i for i, (_, step) in enumerate(self.steps[:-1]) if _resamples(step)]
         if samplers:
             self._refuse_arguments_between(samplers[0], routed_params or {}, n_rows)
-        with self._memory_for(X):
-            result = super()._fit(X, y, routed_params, raw_params)
+        fitting = copy(self)  # because fit must not change memory, which is a parameter
+        fitting.memory = _memory_for(X, self.memory)
+        result = ResamplingPipeline._fit(fitting, X, y, routed_params, raw_params)
+        self.steps = fitting.steps
         aligned = _row_aligned((routed_params or {}).get(self.steps[-1][0], {}), n_rows)
         if samplers and aligned:
             rows = np.arange(n_rows)
@@ -121,29 +124,6 @@ class Pipeline(DocumentationLinks, ResamplingPipeline):
             for arguments, name in aligned:
                 arguments[name] = _safe_indexing(arguments[name], rows)
         return result
-
-    @contextmanager
-    def _memory_for(self, X: Any) -> Iterator[None]:
-        """Cache the steps for these rows separately from those for other rows.
-
-        joblib identifies rows only by their paths or pixels, and would return results of files
-        that have changed since, or of the same images with other patients.
-        """
-        given, memory = self.memory, check_memory(self.memory)
-        rows = _state_of_rows(X)
-        if rows is None or getattr(memory, "location", None) is None:
-            yield
-            return
-        options = ("backend", "mmap_mode", "compress", "backend_options")
-        self.memory = Memory(
-            os.path.join(memory.location, rows),
-            **{name: getattr(memory, name) for name in options},
-            verbose=0,
-        )
-        try:
-            yield
-        finally:
-            self.memory = given
 
     def _refuse_arguments_between(self, sampler: int, routed: Any, n_rows: int) -> None:
         """Raise for arguments of a transformer after a sampler, which would not be resampled."""
@@ -158,6 +138,23 @@ class Pipeline(DocumentationLinks, ResamplingPipeline):
 
 # These belong to other images than those that are resampled.
 _OF_OTHER_ROWS = {"X_val", "y_val"}
+
+
+def _memory_for(X: Any, memory: Any) -> Any:
+    """Return a cache of fitted steps for these rows, separate from those for other rows.
+
+    joblib identifies rows only by their paths or pixels, and would return results of files that
+    have changed since, or of the same images with other patients.
+    """
+    memory = check_memory(memory)
+    if getattr(memory, "location", None) is None or (rows := _state_of_rows(X)) is None:
+        return memory
+    options = ("backend", "mmap_mode", "compress", "backend_options")
+    return Memory(
+        os.path.join(memory.location, rows),
+        **{name: getattr(memory, name) for name in options},
+        verbose=0,
+    )
 
 
 def _state_of_rows(X: Any) -> str | None:

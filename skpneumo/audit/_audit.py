@@ -180,6 +180,10 @@ def audit_images(
     0    patient_across_splits    error        4
     1  duplicate_across_splits    error        2
     """
+    if not open_files and estimator is not None:
+        raise ValueError(
+            "open_files=False, but the estimator opens the files. Pass only one of the two."
+        )
     acquisition = acquisition_of(paths)
     carried = carried_patients(paths)
     paths = check_paths(paths)
@@ -205,10 +209,6 @@ def audit_images(
         not_checked.append(f"shortcuts, {few} of the class or of the others: {', '.join(too_few)}")
     elif shortcuts.empty and open_files:
         not_checked.append("shortcuts: there is only one class")
-    if not open_files and estimator is not None:
-        raise ValueError(
-            "open_files=False, but the estimator opens the files. Pass only one of the two."
-        )
     if estimator is None:
         not_checked.append("suspect labels: no estimator was given")
     else:

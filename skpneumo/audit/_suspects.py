@@ -12,6 +12,7 @@ from skpneumo._formatting import counted
 from skpneumo._paths import text_frame
 from skpneumo._random import random_seed
 from skpneumo.audit._findings import Finding
+from skpneumo.loading import ImageLoader
 
 __all__ = ["suspect_labels"]
 
@@ -50,8 +51,9 @@ def suspect_labels(
     if not splits:
         return self_confidence, [], [limit]
     X: Any = rows["path"].to_numpy(object)
-    if _loads_images(estimator):
-        # With the patients, by which a classifier may hold images out for itself.
+    if any(isinstance(each, ImageLoader) for each in _parts(estimator)):
+        # With the patients, by which a classifier may hold images out for itself. Other loaders
+        # may know no frames.
         X = text_frame({"path": X, "patient": patients})
     proba = cross_val_predict(estimator, X, codes, cv=splits, method="predict_proba")
     suspects = find_label_issues(
@@ -94,17 +96,15 @@ def _folds(
     return splits, limit
 
 
-def _loads_images(estimator: Any) -> bool:
-    """Whether a step of this package takes the paths; those of others may know no frames."""
-    parts = [estimator, *estimator.get_params(deep=True).values()]
-    return any(type(part).__module__.startswith("skpneumo.loading") for part in parts)
-
-
 def _refuse_frozen(estimator: Any) -> None:
     """Refuse a frozen estimator, whose clones stay fitted and have seen the labels."""
-    parts = [estimator, *estimator.get_params(deep=True).values()]
-    if any(isinstance(part, FrozenEstimator) for part in parts):
+    if any(isinstance(each, FrozenEstimator) for each in _parts(estimator)):
         raise ValueError(
             "The estimator is, or contains, a FrozenEstimator, which is not fitted again in each "
             "fold, so its probabilities are not out of fold. Pass the estimator without it."
         )
+
+
+def _parts(estimator: Any) -> list[Any]:
+    """List an estimator and its parameters, of which some are the estimators inside."""
+    return [estimator, *estimator.get_params(deep=True).values()]

@@ -54,6 +54,7 @@ from skpneumo.classifiers.engine._tta import AugmentedViews
 if TYPE_CHECKING:
     from scikeras.wrappers import KerasClassifier
 
+LabelledImages = tuple[Any, NDArray[np.intp], NDArray[np.float32]]  # X, y, sample_weight
 # Its optional argument completes the weights of a network of which only a part is trained.
 MakeCallbacks = Callable[..., list[keras.callbacks.Callback]]
 
@@ -328,7 +329,7 @@ class BaseNetworkClassifier(
         X: NDArray[Any],
         y: NDArray[np.intp],
         sample_weight: NDArray[np.float32],
-        held_out: tuple[Any, Any, Any] | None,
+        held_out: LabelledImages | None,
         n_epochs: int | None = None,
     ) -> None:
         """Train according to the parameters, or for ``n_epochs`` of a longer training."""
@@ -386,8 +387,8 @@ class BaseNetworkClassifier(
     def _train_network(
         self,
         spec: NetworkSpec,
-        train: tuple[Any, Any, Any],
-        held_out: tuple[Any, Any, Any] | None,
+        train: LabelledImages,
+        held_out: LabelledImages | None,
         *,
         checkpoint: TrainingCheckpoint | None,
         initial_weights: Weights | None = None,
@@ -396,7 +397,7 @@ class BaseNetworkClassifier(
     ) -> tuple[Weights, History, TrainingCheckpoint]:
         """Train a network with the parameters of this classifier, except for the changes."""
         check_network_is_the_same(self.network_spec_, self._network_spec())
-        check_monitors(callbacks[1:], self.schedule, validated=held_out is not None)
+        check_monitors(self.callbacks or (), self.schedule, validated=held_out is not None)
 
         def all_callbacks(predict_proba: PredictProba) -> list[keras.callbacks.Callback]:
             validation = []
@@ -412,7 +413,7 @@ class BaseNetworkClassifier(
         training = TrainingOptions(**options | changes)
         return fit_network(spec, *train, training, self._rng, checkpoint, initial_weights)
 
-    def _check_held_out(self, X_val: Any, y_val: Any) -> tuple[Any, Any, Any]:
+    def _check_held_out(self, X_val: Any, y_val: Any) -> LabelledImages:
         try:
             X_val, y_val = self._check_images(X_val, y_val)
             return X_val, self._encode(y_val), np.ones(len(y_val), dtype=np.float32)

@@ -18,7 +18,7 @@ from skpneumo._file_state import file_state
 from skpneumo._random import random_seed
 from skpneumo._sklearn import Interval, StrOptions
 from skpneumo.augmentation import ImageAugmenter
-from skpneumo.classifiers._base import BaseNetworkClassifier, MakeCallbacks
+from skpneumo.classifiers._base import BaseNetworkClassifier, LabelledImages, MakeCallbacks
 from skpneumo.classifiers.engine._compiled import NetworkSpec, Weights
 from skpneumo.classifiers.engine._prediction import extract_features
 from skpneumo.classifiers.engine._training import History, TrainingCheckpoint
@@ -238,18 +238,11 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
         X: NDArray[Any],
         y: NDArray[np.intp],
         sample_weight: NDArray[np.float32],
-        held_out: tuple[Any, Any, Any] | None,
+        held_out: LabelledImages | None,
         n_epochs: int | None = None,
     ) -> None:
         self._warn_about_unused_parameters()
-        fine_tuning = (self._fine_tune, self.fine_tune_epochs)
-        phases = [(self._train_head, self.epochs), fine_tuning]
-        if self.fine_tune_from is None:
-            phases.pop()
-        elif self.weights is None or hasattr(self, "weights_"):
-            phases = [fine_tuning]
-        if n_epochs is not None:
-            phases = [(phases[0][0], n_epochs)]
+        phases = self._phases(n_epochs)
         weights: Any = getattr(self, "weights_", None)
         histories = []
         with self._reporting(X, y, sum(epochs for _, epochs in phases)) as make_callbacks:
@@ -263,16 +256,26 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
                 self._append_history(history)
         self._checkpoint = checkpoint if self.warm_start or n_epochs is not None else None
 
+    def _phases(self, n_epochs: int | None) -> list[tuple[Callable[..., Any], int]]:
+        """List the phases of training, each with its number of epochs."""
+        head, fine_tuning = self._train_head, self._fine_tune
+        phases = [(head, self.epochs), (fine_tuning, self.fine_tune_epochs)]
+        if self.fine_tune_from is None:
+            phases = [(head, self.epochs)]
+        elif self.weights is None or hasattr(self, "weights_"):
+            phases = [(fine_tuning, self.fine_tune_epochs)]
+        return phases if n_epochs is None else [(phases[0][0], n_epochs)]
+
     def _train_head(
         self,
         weights: Weights | None,
-        train: tuple[Any, Any, Any],
-        held_out: tuple[Any, Any, Any] | None,
+        train: LabelledImages,
+        held_out: LabelledImages | None,
         make_callbacks: MakeCallbacks,
         epochs: int,
     ) -> tuple[Weights, History, TrainingCheckpoint]:
         """Train the head on standardised features that are computed once."""
-        X, *labels = train
+        X, y, sample_weight = train
         if weights is None:
             body, head = self._initial_body(), None
             features = self._features(body, X)
@@ -288,7 +291,7 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
         head_spec = self._head_spec(features.shape[1])
         head, history, checkpoint = self._train_network(
             head_spec,
-            (features, *labels),
+            (features, y, sample_weight),
             held_out and (self._features(body, held_out[0]), *held_out[1:]),
             checkpoint=self._checkpoint_of(head_spec),
             initial_weights=head,
@@ -302,8 +305,8 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
     def _fine_tune(
         self,
         weights: Weights | None,
-        train: tuple[Any, Any, Any],
-        held_out: tuple[Any, Any, Any] | None,
+        train: LabelledImages,
+        held_out: LabelledImages | None,
         make_callbacks: MakeCallbacks,
         epochs: int,
     ) -> tuple[Weights, History, TrainingCheckpoint]:
@@ -335,7 +338,7 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
     def _initial_body(self) -> Weights:
         path = None if self.weights in (None, "imagenet") else Path(self.weights)
         return list(
-            _initial_body(
+            _build_body(
                 _part(self.network_spec_, build_features),
                 path or ("imagenet" if self.weights == "imagenet" else None),
                 None if path is None else file_state(path),
@@ -365,7 +368,7 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
 
 
 @lru_cache(maxsize=2)
-def _initial_body(
+def _build_body(
     spec: NetworkSpec,
     weights: str | Path | None,
     state: Any,  # by which a file that has been changed since is read again

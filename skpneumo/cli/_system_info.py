@@ -176,37 +176,7 @@ def cache_facts(folder: Path) -> tuple[dict[str, str], bool]:
 
 def remarks(machine: MachineFacts, backend: BackendFacts) -> list[str]:
     """List what slows training down on this machine, each with a remedy."""
-    found = []
-    if not backend.has_gpu:
-        if machine.nvidia_driver:
-            found.append(
-                f"There is an Nvidia driver, but {backend.name} finds no GPU, so networks are "
-                f"trained on the processor. Install {backend.name} with CUDA, and check that "
-                "CUDA_VISIBLE_DEVICES does not hide the device."
-            )
-        if machine.cores < _FEW_CORES:
-            found.append(
-                f"Only {machine.cores} cores decode images and train. Use smaller images "
-                "(--size), and in Python ImageLoader(cache=DIR), which decodes each file once, "
-                "and ResumableHalvingGridSearchCV instead of a full grid."
-            )
-        if machine.load > 1.5 * machine.cores:
-            found.append(
-                f"Other programs are running: {machine.load:.1f} processes on {machine.cores} "
-                "cores. Times measured now are too long. Stop them, or wait."
-            )
-        if backend.name != "tensorflow":
-            found.append(
-                f"On a processor {backend.name} trains more slowly than TensorFlow, and does not "
-                "fuse batch normalisation. Set KERAS_BACKEND=tensorflow; saved models load with "
-                "either backend."
-            )
-        if backend.name == "tensorflow":
-            found += _remarks_on_onednn(machine)
-        if machine.instructions and "AVX2" not in machine.instructions:
-            found.append(
-                "The processor has no AVX2, so convolutions are slow. Use another machine."
-            )
+    found = [] if backend.has_gpu else _remarks_on_processor(machine, backend)
     if backend.takes_all_memory:
         found.append(
             "The first process allocates all memory of the GPU, so a second one fails. To search "
@@ -223,6 +193,39 @@ def remarks(machine: MachineFacts, backend: BackendFacts) -> list[str]:
             "Decoded images cannot be cached between runs: pip install "
             '"skpneumo[cache]", then use ImageLoader(cache=DIR) in Python.'
         )
+    return found
+
+
+def _remarks_on_processor(machine: MachineFacts, backend: BackendFacts) -> list[str]:
+    """List what slows training down where there is no GPU."""
+    found = []
+    if machine.nvidia_driver:
+        found.append(
+            f"There is an Nvidia driver, but {backend.name} finds no GPU, so networks are "
+            f"trained on the processor. Install {backend.name} with CUDA, and check that "
+            "CUDA_VISIBLE_DEVICES does not hide the device."
+        )
+    if machine.cores < _FEW_CORES:
+        found.append(
+            f"Only {machine.cores} cores decode images and train. Use smaller images "
+            "(--size), and in Python ImageLoader(cache=DIR), which decodes each file once, "
+            "and ResumableHalvingGridSearchCV instead of a full grid."
+        )
+    if machine.load > 1.5 * machine.cores:
+        found.append(
+            f"Other programs are running: {machine.load:.1f} processes on {machine.cores} "
+            "cores. Times measured now are too long. Stop them, or wait."
+        )
+    if backend.name != "tensorflow":
+        found.append(
+            f"On a processor {backend.name} trains more slowly than TensorFlow, and does not "
+            "fuse batch normalisation. Set KERAS_BACKEND=tensorflow; saved models load with "
+            "either backend."
+        )
+    if backend.name == "tensorflow":
+        found += _remarks_on_onednn(machine)
+    if machine.instructions and "AVX2" not in machine.instructions:
+        found.append("The processor has no AVX2, so convolutions are slow. Use another machine.")
     return found
 
 

@@ -189,30 +189,8 @@ def say_what_was_seen(
         )
         return
     n, n_seen, n_images = len(seen.image), int(seen.either.sum()), int(seen.image.sum())
-    n_unknown = int(seen.unknown.sum())
-    if not n_seen and n_unknown:
-        text = (
-            f"The model was trained on none of these {n:,} images. It is not known for "
-            f"{n_unknown:,} of them whether it was trained on others of their patients, because "
-            "the patients are unknown"
-        )
-        if n == 1:
-            text = (
-                "The model was not trained on this image. It is not known whether it was trained "
-                "on others of its patient, because the patient is unknown"
-            )
-        say(
-            f"{text}, here or in training. Name patients with --patient or --patient-pattern, "
-            "in both."
-        )
-        return
     if not n_seen:
-        say(
-            f"The model was trained on none of these {n:,} images, nor on others of their "
-            "patients."
-            if n != 1
-            else "The model was not trained on this image, nor on others of its patient."
-        )
+        say(_about_unseen(n, int(seen.unknown.sum())))
         return
     others = n_seen - n_images
     text = f"The model was trained on {n_images:,} of these {n:,} images"
@@ -224,6 +202,24 @@ def say_what_was_seen(
     if add := _options_for_unseen_patients(model, record, folder, options):
         text += f" Add {add} to use only patients that it was not trained on."
     say_in_red(text)
+
+
+def _about_unseen(n: int, n_unknown: int) -> str:
+    """Write that a model was trained on none of some images, and on their patients, if known."""
+    if n == 1:
+        trained, whose = "The model was not trained on this image", "its patient"
+        unknown = "It is not known whether it was trained on others of its patient, because the "
+        unknown += "patient is unknown"
+    else:
+        trained, whose = f"The model was trained on none of these {n:,} images", "their patients"
+        unknown = f"It is not known for {n_unknown:,} of them whether it was trained on others of "
+        unknown += "their patients, because the patients are unknown"
+    if not n_unknown:
+        return f"{trained}, nor on others of {whose}."
+    return (
+        f"{trained}. {unknown}, here or in training. Name patients with --patient or "
+        "--patient-pattern, in both."
+    )
 
 
 def _options_for_unseen_patients(

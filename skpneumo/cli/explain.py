@@ -29,8 +29,6 @@ Method = Literal[
     "occlusion", "hires_cam", "grad_cam", "grad_cam++", "integrated_gradients", "lime"
 ]
 
-Methods = Annotated[tuple[Method, ...], Parameter(negative="", show_default=", ".join)]
-
 TABLE = "explanations.csv"
 
 _LEAST_DPI, _MOST_DPI = 150, 600
@@ -86,7 +84,7 @@ def explain(
     from skpneumo.cli._labels import class_names
     from skpneumo.cli._model_files import find_model, load_model
     from skpneumo.cli._worth import files_seen_in_training, say_what_was_seen
-    from skpneumo.explanation._batches import REGIONS, explain_batch
+    from skpneumo.explanation._batches import REGIONS
     from skpneumo.fitted import gate_of
 
     require_source(files, read_by, "FILES")
@@ -109,64 +107,69 @@ def explain(
     folder = Path(files[0]) if len(files) == 1 else None
     seen = files_seen_in_training(estimator, paths, read_by)
     say_what_was_seen(estimator, seen, folder, read_by)
-    names, labels = class_names(estimator), estimator.classes_.tolist()
+    names = class_names(estimator)
     if target is not None and target not in names:
         raise ValueError(
             f"--target {target} is not a class of the model. Name one of {', '.join(names)}."
         )
     out.mkdir(exist_ok=True)
     columns = ["probability"] if len(names) == 2 else [f"probability_{name}" for name in names]
-    label_at = 1 + len(columns)  # column in a row of predictions
     withheld = ["withheld"] if gate_of(estimator) else []
-    figure_files = iter(figures)
-
-    def explained(batch: list[str | SkippedFile]) -> Iterator[list[Any]]:
-        rows = predicted_rows(estimator, batch)
-        good = [row for row in rows if row[label_at] is not None]
-        about = [target or (names[1] if len(names) == 2 else row[label_at]) for row in good]
-        asked = [names.index(name) for name in about]
-        explanations = iter(
-            explain_batch(
-                estimator,
-                [row[0] for row in good],
-                [labels[column] for column in asked],
-                [
-                    _probability(row[1:label_at], column)
-                    for row, column in zip(good, asked, strict=True)
-                ],
-                method,
-                dict(zip(labels, names, strict=True)),
-            )
-        )
-        for (*found, error), figure_file in zip(rows, figure_files, strict=False):
-            if found[label_at] is not None:
-                shares, display = next(explanations)
-                _save(display, figure_file)
-                yield [*found, *shares, figure_file.name, None]
-            else:
-                yield [*found, *[None] * len(REGIONS), None, error]
-
     batches = progress(list(batches_of(listed, batch_size)), "X-rays")
+    later = (each for batch in batches for each in _explained(estimator, batch, target, method))
     # Computes the first row before opening the table, so that a failing method leaves no table.
-    later = (row for batch in batches for row in explained(batch))
-    rows = chain([next(later)], later)
-    n_bad = 0
-    n_figures = n_withheld = 0
+    explained = chain([next(later)], later)
+    n_bad = n_figures = n_withheld = 0
     header = ["path", *columns, "label", *withheld, *REGIONS, "figure", "error"]
     with open_table(out / TABLE, header) as write_row:
-        for row in rows:
-            write_row(row)
-            n_bad += row[-1] is not None
-            n_figures += row[-2] is not None
-            n_withheld += bool(withheld) and row[label_at + 1] is not None
+        for ((*found, error), shares, display), figure in zip(explained, figures, strict=True):
+            if display is not None:
+                _save(display, figure)
+            write_row([*found, *shares, None if display is None else figure.name, error])
+            n_bad += error is not None
+            n_figures += display is not None
+            n_withheld += bool(withheld) and found[-1] is not None
     say(f"Saved {out / TABLE} and {counted(n_figures, 'figure')}.")
     if n_bad:
-        say(
-            f"skpneumo: {unreadable(n_bad, len(paths))}",
-            file=sys.stderr,
-        )
+        say(f"skpneumo: {unreadable(n_bad, len(paths))}", file=sys.stderr)
     report_withheld(n_withheld, len(paths))
     return 1 if n_bad or n_withheld else 0
+
+
+def _explained(
+    model: Any, batch: list[str | SkippedFile], target: str | None, methods: tuple[Method, ...]
+) -> Iterator[tuple[list[Any], list[float | None], "HeatMapDisplay | None"]]:
+    """Yield for each file its row of predictions, the shares of the evidence, and the display.
+
+    Without a prediction, there are neither shares nor a display.
+    """
+    from skpneumo.cli._labels import class_names
+    from skpneumo.explanation._batches import REGIONS, explain_batch
+
+    names, labels = class_names(model), model.classes_.tolist()
+    label_at = 2 if len(names) == 2 else 1 + len(names)  # after the path and the probabilities
+    rows = predicted_rows(model, batch)
+    good = [row for row in rows if row[label_at] is not None]
+    about = [target or (names[1] if len(names) == 2 else row[label_at]) for row in good]
+    asked = [names.index(name) for name in about]
+    explanations = iter(
+        explain_batch(
+            model,
+            [row[0] for row in good],
+            [labels[column] for column in asked],
+            [
+                _probability(row[1:label_at], column)
+                for row, column in zip(good, asked, strict=True)
+            ],
+            methods,
+            dict(zip(labels, names, strict=True)),
+        )
+    )
+    for row in rows:
+        if row[label_at] is not None:
+            yield row, *next(explanations)
+        else:
+            yield row, [None] * len(REGIONS), None
 
 
 def _probability(probabilities: list[float], column: int) -> float:

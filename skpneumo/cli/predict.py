@@ -76,7 +76,6 @@ def predict(
     from skpneumo.cli._gate import report_withheld
     from skpneumo.cli._labels import class_names
     from skpneumo.cli._model_files import find_model, load_model, refuse_to_overwrite
-    from skpneumo.cli._worth import say_in_red
     from skpneumo.fitted import gate_of
 
     require_source(files, read_by, "FILES")
@@ -107,55 +106,67 @@ def predict(
     listed = files_to_read(files, read_by, own=(out, part, model))
     total = None if STDIN in files or any(map(os.path.isdir, files)) else len(files) or None
     paths = progress(listed, "X-rays", total)
-    n_rows = n_bad = n_withheld = 0
-    n_called: Counter[str] = Counter()
-    label_at = columns.index("label")
-
-    def counting(rows: Iterable[list[Any]]) -> Iterator[list[Any]]:
-        nonlocal n_rows, n_bad, n_withheld
-        for row in rows:
-            n_rows += 1
-            n_withheld += bool(withheld) and row[-2] is not None
-            n_bad += row[-1] is not None
-            n_called[row[label_at] or ""] += 1
-            yield row
-
-    def predicted() -> Iterator[Iterator[list[Any]]]:
-        for batch in batches_of(paths, batch_size):
-            yield counting(predicted_rows(estimator, batch, threshold))
-
+    counts = _Counts(columns)
+    predicted = (
+        counts.count(predicted_rows(estimator, batch, threshold))
+        for batch in batches_of(paths, batch_size)
+    )
     if out is None:
-        _print_rows(predicted(), form, columns)
+        _print_rows(predicted, form, columns)
     else:
         run = {"model": _digest(model), "threshold": threshold, "columns": columns}
         with closing(Journal(out, run, from_scratch=force)) as journal:
-            if n_done := sum(1 for _ in counting(journal.skip_done(paths))):
+            if n_done := sum(1 for _ in counts.count(journal.skip_done(paths))):
                 say(f"skpneumo: continuing after {n_done} rows of {journal.path}", file=sys.stderr)
-            for rows in predicted():
+            for rows in predicted:
                 journal.add(rows)
-            if n_rows:
+            if counts.n_rows:
                 journal.finish(form, columns)
             else:
                 journal.discard()
-    if n_bad:
-        say(
-            f"skpneumo: {unreadable(n_bad, n_rows)}",
-            file=sys.stderr,
-        )
-    report_withheld(n_withheld, n_rows)
-    n_called.pop("", None)
-    if n_called.total() >= _ENOUGH_FOR_TWO_ANSWERS and len(n_called) == 1:
-        [(answer, n_all)] = n_called.items()
-        say_in_red(
-            f"The model predicts {answer} for all {n_all:,} X-rays. A model with only one answer "
-            f"is useless, unless all of these X-rays are {answer}.",
-            sys.stderr,
-        )
-    if not n_rows:
+    if counts.n_bad:
+        say(f"skpneumo: {unreadable(counts.n_bad, counts.n_rows)}", file=sys.stderr)
+    report_withheld(counts.n_withheld, counts.n_rows)
+    _warn_of_one_answer(counts.labels)
+    if not counts.n_rows:
         raise ValueError(
             "There are no paths on standard input. Check the command that lists them."
         )
-    return 1 if n_bad or n_withheld else 0
+    return 1 if counts.n_bad or counts.n_withheld else 0
+
+
+class _Counts:
+    """Counts of the rows that are written."""
+
+    def __init__(self, columns: list[str]) -> None:
+        self._columns = columns
+        self.n_rows = self.n_bad = self.n_withheld = 0
+        self.labels: Counter[str] = Counter()
+
+    def count(self, rows: Iterable[list[Any]]) -> Iterator[list[Any]]:
+        """Count rows as they pass."""
+        for row in rows:
+            cells = dict(zip(self._columns, row, strict=True))
+            self.n_rows += 1
+            self.n_bad += cells["error"] is not None
+            self.n_withheld += cells.get("withheld") is not None
+            if cells["label"]:
+                self.labels[cells["label"]] += 1
+            yield row
+
+
+def _warn_of_one_answer(labels: Counter[str]) -> None:
+    """Say in red that a model is useless which predicts the same for many X-rays."""
+    from skpneumo.cli._worth import say_in_red
+
+    if labels.total() < _ENOUGH_FOR_TWO_ANSWERS or len(labels) > 1:
+        return
+    [(answer, n_all)] = labels.items()
+    say_in_red(
+        f"The model predicts {answer} for all {n_all:,} X-rays. A model with only one answer "
+        f"is useless, unless all of these X-rays are {answer}.",
+        sys.stderr,
+    )
 
 
 def _format_of(out: Path | None) -> Format:

@@ -1,6 +1,7 @@
 """Estimate each metric of a set of predictions, with its interval."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,19 +93,26 @@ def _decision_estimates(predictions: Predictions, confidence_level: float) -> di
         "precision": share(positive, predicted),
         "negative_predictive_value": share(~positive, ~predicted),
     }
-    wilson = _wilson(predictions)
-
-    def of_share(metric: str, value: float, low: float, high: float, p: ClusteredEstimate) -> None:
-        size = p.n, p.n_patients, p.n_effective
-        found[metric] = Estimate(metric, value, low, high, *size, wilson)
-
-    found: dict[str, Estimate] = {}
-    for metric, p in shares.items():
-        of_share(metric, p.value, p.low, p.high, p)
     # F1 = 2J / (1 + J) is a function of a share J, and so inherits the interval of J.
     jaccard = share(positive & predicted, positive | predicted)
     value, low, high = (2 * j / (1 + j) for j in (jaccard.value, jaccard.low, jaccard.high))
-    of_share("f1", value, low, high, jaccard)
+    shares["f1"] = replace(jaccard, value=value, low=low, high=high)
+    wilson = _wilson(predictions)
+    found = {
+        metric: Estimate(metric, p.value, p.low, p.high, p.n, p.n_patients, p.n_effective, wilson)
+        for metric, p in shares.items()
+    }
+    found |= _combined_estimates(predictions, recall, specificity)
+    for metric, each in found.items():
+        if np.isnan(each.value):
+            found[metric] = undefined(metric, predictions, each.n, each.n_patients)
+    return found
+
+
+def _combined_estimates(
+    predictions: Predictions, recall: ClusteredEstimate, specificity: ClusteredEstimate
+) -> dict[str, Estimate]:
+    """Estimate functions of recall and specificity, with intervals derived from those of both."""
     combined = {
         "balanced_accuracy": (
             (recall.value + specificity.value) / 2,
@@ -121,12 +129,10 @@ def _decision_estimates(predictions: Predictions, confidence_level: float) -> di
     }
     n_effective = effective_size(np.bincount(predictions.patient).astype(float))
     size = len(predictions), predictions.n_patients, n_effective
-    for metric, (value, (low, high)) in combined.items():
-        found[metric] = Estimate(metric, value, low, high, *size, "MOVER")
-    for metric, each in found.items():
-        if np.isnan(each.value):
-            found[metric] = undefined(metric, predictions, each.n, each.n_patients)
-    return found
+    return {
+        metric: Estimate(metric, value, low, high, *size, "MOVER")
+        for metric, (value, (low, high)) in combined.items()
+    }
 
 
 def _wilson(predictions: Predictions) -> str:

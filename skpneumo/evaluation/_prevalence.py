@@ -1,5 +1,7 @@
 """Estimate predictive values and net benefit at a given prevalence."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from numbers import Real
 
 import numpy as np
@@ -35,66 +37,34 @@ def estimate_at_prevalence(
     So the limits of the predictive values follow from those of the likelihood ratios, and those of
     the net benefit from the limits of recall and specificity.
     """
-    ratios = {
-        each.metric: each
-        for each in estimate_metrics(
-            predictions,
-            ["positive_likelihood_ratio", "negative_likelihood_ratio"],
-            Settings(confidence_level),
-        )
-    }
+    positive, negative = estimate_metrics(
+        predictions,
+        ["positive_likelihood_ratio", "negative_likelihood_ratio"],
+        Settings(confidence_level),
+    )
     odds = prevalence / (1 - prevalence)
-
-    def precision(ratio: float) -> float:
-        return _share_of_odds(odds * ratio)
-
-    def negative_predictive_value(ratio: float) -> float:
-        return 1 - _share_of_odds(odds * ratio)
-
-    rows = []
-    for metric, of_ratio, ratio in (
-        (
-            "precision_at_prevalence",
-            precision,
-            ratios["positive_likelihood_ratio"],
+    rows = [
+        _transformed(
+            positive, "precision_at_prevalence", lambda ratio: _share_of_odds(odds * ratio)
         ),
-        (
+        _transformed(
+            negative,
             "negative_predictive_value_at_prevalence",
-            negative_predictive_value,
-            ratios["negative_likelihood_ratio"],
+            lambda ratio: 1 - _share_of_odds(odds * ratio),
         ),
-    ):
-        low, value, high = sorted(of_ratio(each) for each in (ratio.low, ratio.value, ratio.high))
-        rows.append(
-            Estimate(
-                metric,
-                value,
-                low,
-                high,
-                ratio.n,
-                ratio.n_patients,
-                ratio.n_effective,
-                ratio.interval,
-            )
-        )
+    ]
     recall, specificity = recall_and_specificity(predictions, confidence_level)
     value, (low, high) = net_benefit(recall, specificity, prevalence, threshold_probability)
-    size = rows[0].n, rows[0].n_patients
+    metric, size = "net_benefit_at_prevalence", (positive.n, positive.n_patients)
     if np.isnan(value):
-        rows.append(undefined("net_benefit_at_prevalence", predictions, *size))
-    else:
-        rows.append(
-            Estimate(
-                "net_benefit_at_prevalence",
-                value,
-                low,
-                high,
-                *size,
-                rows[0].n_effective,
-                "MOVER",
-            )
-        )
-    return rows
+        return [*rows, undefined(metric, predictions, *size)]
+    return [*rows, Estimate(metric, value, low, high, *size, positive.n_effective, "MOVER")]
+
+
+def _transformed(ratio: Estimate, metric: str, function: Callable[[float], float]) -> Estimate:
+    """Apply a monotonic function to an estimate and its limits."""
+    low, value, high = sorted(map(function, (ratio.low, ratio.value, ratio.high)))
+    return replace(ratio, metric=metric, value=value, low=low, high=high)
 
 
 def net_benefit(

@@ -1,7 +1,8 @@
 """Estimate the metrics of scores and probabilities, with their intervals."""
 
+from collections.abc import Callable
+
 import numpy as np
-from numpy.typing import NDArray
 
 from skpneumo._bootstrap import bootstrap
 from skpneumo._predictions import Predictions
@@ -22,7 +23,7 @@ from skpneumo.evaluation._recalibration import Line, calibration_intercept, cali
 
 __all__ = ["NO_SPREAD", "SCORE_METRICS", "score_estimates", "score_interval", "score_value"]
 
-Floats = NDArray[np.float64]
+Size = tuple[int, int, float]  # images, patients, effective patients
 
 RANK_METRICS = ("roc_auc", "average_precision")
 PROBABILITY_METRICS = (
@@ -33,6 +34,10 @@ PROBABILITY_METRICS = (
     "calibration_intercept",
 )
 SCORE_METRICS = RANK_METRICS + PROBABILITY_METRICS
+_LINES: dict[str, Callable[..., Line]] = {
+    "calibration_slope": calibration_slope,
+    "calibration_intercept": calibration_intercept,
+}
 
 # With fewer patients in error, the next one may have more weight than all seen so far.
 _ENOUGH_PATIENTS_IN_ERROR = 10
@@ -57,37 +62,12 @@ def score_estimates(
     for metric, reason in lacking.items():
         found[metric] = Estimate(metric, np.nan, np.nan, np.nan, *size, reason)
     defined = metrics - lacking.keys()
-    for metric in defined & {"roc_auc", "average_precision", "brier_score"}:
-        value = score_value(predictions, metric)
-        if np.isnan(value):
-            found[metric] = undefined(metric, predictions, *size[:2])
-            continue
-        (low, high), method = score_interval(
-            predictions, metric, value, settings.confidence_level, cautious=True
-        )
-        found[metric] = Estimate(metric, value, low, high, *size, method)
+    for metric in defined & {*RANK_METRICS, "brier_score"}:
+        found[metric] = _score_estimate(predictions, metric, size, settings)
+    for metric in defined & _LINES.keys():
+        found[metric] = _line_estimate(predictions, metric, size, settings)
     if defined & {"ece", "ece_by_chance"}:
         found |= _calibration_errors(predictions, size, settings)
-    for metric, line_of in (
-        ("calibration_slope", calibration_slope),
-        ("calibration_intercept", calibration_intercept),
-    ):
-        if metric not in defined:
-            continue
-        if predictions.positive.all() or not predictions.positive.any():
-            found[metric] = undefined(metric, predictions, *size[:2])
-            continue
-        assert predictions.score is not None
-        line: Line = line_of(
-            predictions.positive,
-            predictions.score,
-            predictions.patient,
-            settings.confidence_level,
-        )
-        method = _named("jackknife", predictions)
-        if line.why_undefined:
-            method = f"undefined: {line.why_undefined}"
-        found[metric] = Estimate(metric, *line[:3], *size, method)
     return found
 
 
@@ -131,8 +111,36 @@ def score_interval(
     return (min(lows), max(highs)), ", ".join(methods)
 
 
+def _score_estimate(
+    predictions: Predictions, metric: str, size: Size, settings: Settings
+) -> Estimate:
+    """Estimate AUC, average precision or Brier score."""
+    value = score_value(predictions, metric)
+    if np.isnan(value):
+        return undefined(metric, predictions, *size[:2])
+    (low, high), method = score_interval(
+        predictions, metric, value, settings.confidence_level, cautious=True
+    )
+    return Estimate(metric, value, low, high, *size, method)
+
+
+def _line_estimate(
+    predictions: Predictions, metric: str, size: Size, settings: Settings
+) -> Estimate:
+    """Estimate the slope or the intercept of the calibration line."""
+    positive, score = predictions.positive, predictions.score
+    if positive.all() or not positive.any():
+        return undefined(metric, predictions, *size[:2])
+    assert score is not None
+    line = _LINES[metric](positive, score, predictions.patient, settings.confidence_level)
+    method = _named("jackknife", predictions)
+    if line.why_undefined:
+        method = f"undefined: {line.why_undefined}"
+    return Estimate(metric, *line[:3], *size, method)
+
+
 def _calibration_errors(
-    predictions: Predictions, size: tuple[int, int, float], settings: Settings
+    predictions: Predictions, size: Size, settings: Settings
 ) -> dict[str, Estimate]:
     """Estimate the calibration error, and the error that right probabilities would have."""
     assert predictions.score is not None

@@ -13,7 +13,7 @@ from skpneumo._progress import in_batches
 from skpneumo._sklearn import Interval, validate_params
 from skpneumo.classifiers.engine import CompiledNetwork, NetworkSpec, ProgramPool
 from skpneumo.explanation._layers import FlatNetwork, chosen_layers
-from skpneumo.explanation._model import take_apart
+from skpneumo.explanation._model import split_at_images
 
 __all__ = ["activation_maps"]
 
@@ -67,7 +67,7 @@ def activation_maps(
     >>> {name: each.shape for name, each in maps.items()}
     {'block1_conv1_activation': (3, 32, 32, 4), 'block2_conv1_activation': (3, 16, 16, 8)}
     """
-    model, images = take_apart(estimator, X)
+    model, images = split_at_images(estimator, X)
     networks = [network for network, _ in model.networks("activation_maps")]
     if layers is not None:
         layers = (layers,) if isinstance(layers, str) else tuple(layers)

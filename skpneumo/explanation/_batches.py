@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from skpneumo.explanation._methods import maps_by
-from skpneumo.explanation._model import decision_threshold, take_apart
+from skpneumo.explanation._model import decision_threshold, split_at_images
 from skpneumo.explanation._regions import REGIONS, attribution_shares
 from skpneumo.explanation._source_images import source_images
 from skpneumo.explanation.displays import HeatMapDisplay
@@ -51,7 +51,7 @@ def explain_batch(
     for label in dict.fromkeys(labels):
         numbers = [number for number, each in enumerate(labels) if each == label]
         files = [paths[number] for number in numbers]
-        model, images = take_apart(estimator, files)
+        model, images = split_at_images(estimator, files)
         maps = {method: maps_by(method, model, images, label) for method in methods}
         drawn = {method: by_patch(method, each) for method, each in maps.items()}
         shares = attribution_shares(maps[methods[0]], images).round(4).astype(object)

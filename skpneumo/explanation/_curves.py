@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from skpneumo._progress import in_batches
 from skpneumo._sklearn import Interval, validate_params
 from skpneumo._typing import ArrayLike
-from skpneumo.explanation._model import take_apart, target_columns
+from skpneumo.explanation._model import split_at_images, target_columns
 from skpneumo.explanation._occluder import EMPTY, hidden_images
 
 __all__ = ["DeletionInsertion", "deletion_insertion"]
@@ -114,7 +114,7 @@ def deletion_insertion(
     >>> curves.deletion.shape, curves.deletion_area.shape
     ((3, 17), (3,))
     """
-    model, images = take_apart(estimator, X)
+    model, images = split_at_images(estimator, X)
     maps = np.asarray(maps)
     if maps.shape != images.shape[:3]:
         raise ValueError(

@@ -17,7 +17,7 @@ from skpneumo.explanation._gradients import (
     gradient_programs,
 )
 from skpneumo.explanation._layers import chosen_layers, deepest_map
-from skpneumo.explanation._model import take_apart, target_columns
+from skpneumo.explanation._model import split_at_images, target_columns
 
 __all__ = ["grad_cam"]
 
@@ -110,7 +110,7 @@ def grad_cam(
     >>> grad_cam(pipe, xrays.filenames[:3]).shape
     (3, 32, 32)
     """
-    model, images = take_apart(estimator, X)
+    model, images = split_at_images(estimator, X)
     columns = target_columns(model, images, target)
 
     def maps_of(network: Any) -> NDArray[np.float32]:

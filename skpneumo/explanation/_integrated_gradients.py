@@ -10,7 +10,7 @@ from skpneumo._progress import in_batches
 from skpneumo._sklearn import Interval, validate_params
 from skpneumo._typing import ArrayLike
 from skpneumo.explanation._gradients import GradientSpec, directions_of, gradient_programs
-from skpneumo.explanation._model import take_apart, target_columns
+from skpneumo.explanation._model import split_at_images, target_columns
 from skpneumo.explanation._occluder import EMPTY, empty_image
 
 __all__ = ["integrated_gradients"]
@@ -82,7 +82,7 @@ def integrated_gradients(
     >>> integrated_gradients(pipe, xrays.filenames[:3]).shape
     (3, 32, 32)
     """
-    model, images = take_apart(estimator, X)
+    model, images = split_at_images(estimator, X)
     columns = target_columns(model, images, target)
 
     def maps_of(network: Any) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ from skpneumo._progress import progress
 from skpneumo._random import check_random_state, random_seed
 from skpneumo._sklearn import Interval, StrOptions, validate_params
 from skpneumo._typing import ArrayLike
-from skpneumo.explanation._model import take_apart, target_columns
+from skpneumo.explanation._model import split_at_images, target_columns
 from skpneumo.explanation._occluder import FILL, hidden_images
 
 __all__ = ["lime_map"]
@@ -111,7 +111,7 @@ def lime_map(
         raise ImportError(
             'LIME needs the package lime, which is not installed: pip install "skpneumo[explain]"'
         ) from error
-    model, images = take_apart(estimator, X)
+    model, images = split_at_images(estimator, X)
     columns = target_columns(model, images, target)
     hidden = hidden_images(images, fill)
     seed = random_seed(check_random_state(random_state))

@@ -20,7 +20,7 @@ __all__ = [
     "decision_threshold",
     "require_probabilities",
     "require_target",
-    "take_apart",
+    "split_at_images",
     "target_columns",
 ]
 
@@ -128,7 +128,7 @@ class ImageModel:
         )
 
 
-def take_apart(estimator: Any, X: Any) -> tuple[ImageModel, NDArray[Any]]:
+def split_at_images(estimator: Any, X: Any) -> tuple[ImageModel, NDArray[Any]]:
     """Transform X to the images that the classifier sees; return these and their predictor.
 
     With several classifiers, these are the last images that all of them see. An ImageModel is

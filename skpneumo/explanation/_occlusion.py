@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from skpneumo._progress import in_batches
 from skpneumo._sklearn import Interval, StrOptions, validate_params
 from skpneumo._typing import ArrayLike
-from skpneumo.explanation._model import take_apart, target_columns
+from skpneumo.explanation._model import split_at_images, target_columns
 from skpneumo.explanation._occluder import FILL, hidden_images
 
 __all__ = ["occlusion_map"]
@@ -103,7 +103,7 @@ def occlusion_map(
     >>> occlusion_map(pipe, xrays.filenames[:3]).shape
     (3, 32, 32)
     """
-    model, images = take_apart(estimator, X)
+    model, images = split_at_images(estimator, X)
     columns = target_columns(model, images, target)
     places = [
         _Place(rows, across, np.multiply.outer(down, along)[:, :, np.newaxis])

@@ -19,7 +19,7 @@ from skpneumo.evaluation import DominantPatientWarning, evaluate_predictions, wh
 from skpneumo.explanation._curves import deletion_insertion
 from skpneumo.explanation._markup import remaining_table, verdict_html
 from skpneumo.explanation._methods import METHODS, maps_by
-from skpneumo.explanation._model import ImageModel, require_target, take_apart
+from skpneumo.explanation._model import ImageModel, require_target, split_at_images
 from skpneumo.explanation._randomization import map_similarity, with_random_weights
 from skpneumo.explanation._region_swap import swap_effects
 from skpneumo.explanation._regions import attribution_shares
@@ -212,7 +212,7 @@ def explanation_report(
     True
     """
     require_target(estimator, target)
-    model, images = take_apart(estimator, X)
+    model, images = split_at_images(estimator, X)
     # Predicted from the images, so that files are read only once.
     predictions = predictions_of(
         model.predictor,
@@ -271,13 +271,7 @@ def explain_predictions(
         random_state=random_state,
         batch_size=batch_size,
     )
-    frame = attribution_shares(maps, images)
-    frame.insert(0, "positive", positive)
-    frame.insert(1, "probability", predictions.score)
-    frame.insert(2, "called", called)
-    frame.insert(3, "outcome", _outcomes(positive, called))
-    if predictions.filenames is not None:
-        frame.insert(0, "path", predictions.filenames)
+    frame = _with_predictions(attribution_shares(maps, images), predictions)
     frame["deletion_area"] = curves.deletion_area
     frame["insertion_area"] = curves.insertion_area
     frame["chest_effect"] = chest
@@ -294,6 +288,18 @@ def explain_predictions(
         verdict = "undecided" if verdict == "lungs" else verdict
         reasons.append(f"the model is useless: {useless[0].lower()}{useless[1:].rstrip('.')}")
     return ExplanationReport(frame, measures, remaining, verdict, reasons, method), maps
+
+
+def _with_predictions(shares: "pd.DataFrame", predictions: Predictions) -> "pd.DataFrame":
+    """Put the predictions before the shares of the evidence."""
+    positive, called = predictions.positive, predictions.predicted
+    shares.insert(0, "positive", positive)
+    shares.insert(1, "probability", predictions.score)
+    shares.insert(2, "called", called)
+    shares.insert(3, "outcome", _outcomes(positive, called))
+    if predictions.filenames is not None:
+        shares.insert(0, "path", predictions.filenames)
+    return shares
 
 
 def _why_useless(predictions: Predictions) -> str:

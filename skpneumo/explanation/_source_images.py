@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from skpneumo._image_drawing import names_of
 from skpneumo._paths import check_paths, filenames_of
 from skpneumo.enhancement import BorderCropper, inside_borders
-from skpneumo.explanation._model import take_apart
+from skpneumo.explanation._model import split_at_images
 from skpneumo.fitted import transformers_of
 from skpneumo.loading import ImageLoader, image_size
 from skpneumo.loading._resizing import scaled_size
@@ -57,7 +57,7 @@ def source_images(estimator: Any, X: Any) -> list[SourceImage]:
 
 
 def _images(estimator: Any, X: Any) -> NDArray[Any]:
-    return np.asarray(X) if np.ndim(X) == 4 else take_apart(estimator, X)[1]
+    return np.asarray(X) if np.ndim(X) == 4 else split_at_images(estimator, X)[1]
 
 
 # Left, top, right and bottom, in shares of the sides.

@@ -122,15 +122,15 @@ class _ModelEncoder(Encoder):
 
     def _entry(self, name: str, value: Any, place: str) -> dict[str, Any]:
         rules = rules_of(name)
-        held = _parameters(value)
+        given = _parameters(value)
         for key, values in rules.required.items():
-            if _function_name(held[key]) not in values:
+            if _function_name(given[key]) not in values:
                 raise TypeError(
-                    f"{place}.{key} is {held[key]!r}, which a file cannot store. {_REMEDY}"
+                    f"{place}.{key} is {given[key]!r}, which a file cannot store. {_REMEDY}"
                 )
         parameters = {
             key: self.encode(entry, f"{place}.{key}")
-            for key, entry in held.items()
+            for key, entry in given.items()
             if key not in rules.only or any(_same(entry, each) for each in rules.only[key])
         }
         entry: dict[str, Any] = {"type": name, "parameters": parameters}
@@ -140,7 +140,7 @@ class _ModelEncoder(Encoder):
             entry["state"] = {
                 key: self.encode(content, f"{place}.{key}")
                 for key, content in state.items()
-                if key not in held
+                if key not in given
                 and key not in rules.without
                 and key != _SKLEARN_VERSION
                 and not key.startswith(_CALLBACK_PREFIXES)

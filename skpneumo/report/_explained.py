@@ -9,7 +9,7 @@ from skpneumo.explanation._page import (
     ImageModel,
     require_both_classes,
     section_html,
-    take_apart,
+    split_at_images,
 )
 from skpneumo.report._decisions import MergedPositives
 
@@ -39,7 +39,7 @@ class ExplainedModel:
     @classmethod
     def of(cls, estimator: Any, X: Any, pos_label: Any) -> "ExplainedModel":
         """Read the images; raise if there are none, or no probabilities."""
-        model, images = take_apart(estimator, X)
+        model, images = split_at_images(estimator, X)
         predictor, predictor_input = model.predictor, model.to_input(images)
         if isinstance(pos_label, list | tuple):
             together = MergedPositives(predictor, pos_label)

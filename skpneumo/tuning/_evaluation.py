@@ -69,21 +69,8 @@ def evaluate(
     with _measured(run.device_slots) as measures:
         if continuation is not None:
             fits = continuation.begin(estimator, parameters)
-        for fit in fits:
-            result = _fit_and_score(
-                estimator,
-                X,
-                y,
-                train=train,
-                test=test,
-                parameters=fit,
-                caller=caller,
-                callback_ctx=callback_ctx if fit is fits[-1] else None,
-                **options | {"return_estimator": True},
-            )
-            estimator = result.pop("estimator")
-            if result["fit_error"] is not None:
-                break
+        arguments = options | {"train": train, "test": test, "caller": caller}
+        estimator, result = _fit_in_turn(fits, estimator, X, y, callback_ctx, arguments)
         succeeded = _has_succeeded(result)
         if succeeded and run.store_predictions:
             result["predictions"] = predict_fold(estimator, X, test)
@@ -95,6 +82,30 @@ def evaluate(
     if succeeded and continuation is not None:
         continuation.remove_earlier()
     return {**result, "restored": False}
+
+
+def _fit_in_turn(
+    fits: list[dict[str, Any]],
+    estimator: Any,
+    X: Any,
+    y: Any,
+    callback_ctx: Any,
+    arguments: dict[str, Any],
+) -> tuple[Any, dict[str, Any]]:
+    """Fit with each of these parameters until one fails; return the estimator and last result."""
+    for parameters in fits:
+        result = _fit_and_score(
+            estimator,
+            X,
+            y,
+            parameters=parameters,
+            callback_ctx=callback_ctx if parameters is fits[-1] else None,
+            **arguments | {"return_estimator": True},
+        )
+        estimator = result.pop("estimator")
+        if result["fit_error"] is not None:
+            break
+    return estimator, result
 
 
 def _key(

@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from numbers import Integral
 from pathlib import Path
 from typing import Any, Self
@@ -96,33 +96,34 @@ class ResumableSearch(DocumentationLinks, BaseSearchCV):
     def _running(self, X: Any, y: Any) -> Iterator[None]:
         """Prepare the information that the evaluating processes read from this object."""
         store = None if self.store is None else _folder(self.store)
-        key, states = None, None
-        cleanup = ExitStack()
+        key = None
         if store is not None or self._continues():
             labels = None if y is None else joblib.hash(np.asarray(y))
             scoring = None if store is None else self.scoring  # training does not depend on it
             key = key_of(data=data_key(X), labels=labels, scoring=scoring)
-        if self._continues():
-            if store is None:
-                states = cleanup.enter_context(
-                    temporary_folder(Path(tempfile.gettempdir()), "skpneumo-states")
-                )
-            else:
-                # Another search may train the same candidate over other rungs.
-                states = store / "unfinished" / key_of(search=key, parameters=self._schedule())
         # A search within another one must not wait for a slot that the outer search occupies.
         slots = None if holds_slot() else self.device_slots
-        self._run = SearchRun(key, store, states, slots, self.store_predictions)
-        finished = False
-        try:
-            yield
-            finished = True
-        finally:
-            del self._run
-            # An interrupted run continues from its states.
-            if states is not None and finished:
-                shutil.rmtree(states, ignore_errors=True)
-            cleanup.close()
+        with self._states(store, key) as states:
+            self._run = SearchRun(key, store, states, slots, self.store_predictions)
+            try:
+                yield
+            finally:
+                del self._run
+
+    @contextmanager
+    def _states(self, store: Path | None, key: str | None) -> Iterator[Path | None]:
+        """Provide a folder for the states that training continues from; None if it does not."""
+        if not self._continues():
+            yield None
+        elif store is None:
+            with temporary_folder(Path(tempfile.gettempdir()), "skpneumo-states") as folder:
+                yield folder
+        else:
+            # Another search may train the same candidate over other rungs.
+            name = key_of(search=key, parameters=self._schedule())
+            yield store / "unfinished" / name
+            # Not after an interruption, because the next run continues from the states.
+            shutil.rmtree(store / "unfinished" / name, ignore_errors=True)
 
     def _continues(self) -> bool:
         return False

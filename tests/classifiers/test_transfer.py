@@ -207,10 +207,10 @@ def test_a_frozen_backbone_keeps_its_weights(fitted, weights_file):
 
 def test_candidates_and_folds_share_initial_weights(images, labels, weights_file):
     transfer(weights=weights_file).fit(images, labels)
-    before = _transfer._initial_body.cache_info()
+    before = _transfer._build_body.cache_info()
     for parameters in ({"head_units": (4,)}, {"dropout": 0.5}, {"random_state": 3}):
         transfer(weights=weights_file, epochs=1, **parameters).fit(images[:30], labels[:30])
-    after = _transfer._initial_body.cache_info()
+    after = _transfer._build_body.cache_info()
     assert after.hits == before.hits + 3
     assert after.misses == before.misses
 

@@ -23,7 +23,7 @@ from skpneumo.enhancement import ContrastEqualizer
 from skpneumo.explanation._model import (
     decision_threshold,
     require_target,
-    take_apart,
+    split_at_images,
     target_columns,
 )
 from skpneumo.fitted import transformers_of, unwrap
@@ -47,15 +47,15 @@ def simple(xrays):
 
 
 def test_images_are_the_output_of_the_last_step_for_images(simple, xrays):
-    model, images = take_apart(simple, xrays.filenames)
+    model, images = split_at_images(simple, xrays.filenames)
     loaded = ImageLoader(size=8).transform(xrays.filenames)
     assert np.array_equal(images, ContrastEqualizer().transform(loaded))
     assert np.array_equal(model.predict_proba(images), simple.predict_proba(xrays.filenames))
 
 
 def test_a_model_that_is_split_already_is_returned_unchanged(simple, xrays):
-    model, images = take_apart(simple, xrays.filenames)
-    again, same = take_apart(model, images)
+    model, images = split_at_images(simple, xrays.filenames)
+    again, same = split_at_images(model, images)
     assert again is model
     assert same is images
 
@@ -79,7 +79,7 @@ def test_networks_inside_meta_estimators_are_found(wrap, simple, xrays):
     steps = transformers_of(wrapped)
     assert [type(step) for step in steps] == [ImageLoader, ContrastEqualizer, FunctionTransformer]
     assert type(unwrap(wrapped)) is LogisticRegression
-    _, images = take_apart(wrapped, xrays.filenames[:3])
+    _, images = split_at_images(wrapped, xrays.filenames[:3])
     assert images.shape == (3, 8, 8, 1)
 
 
@@ -87,7 +87,7 @@ def test_networks_inside_meta_estimators_are_found(wrap, simple, xrays):
 def test_calibrated_pipelines_are_taken_apart_at_the_images_they_share(ensemble, simple, xrays):
     calibrated = CalibratedClassifierCV(simple, cv=3, ensemble=ensemble)
     calibrated.fit(xrays.filenames, xrays.target)
-    model, images = take_apart(calibrated, xrays.filenames)
+    model, images = split_at_images(calibrated, xrays.filenames)
     assert images.shape == (len(xrays.filenames), 8, 8, 1)
     assert np.array_equal(model.predict_proba(images), calibrated.predict_proba(xrays.filenames))
 
@@ -101,8 +101,8 @@ def test_members_that_share_no_images_are_named(simple, xrays):
     ).fit(column, xrays.target)
     for ensemble in (bagging, sizes):
         with pytest.raises(ValueError, match=r"one of its 2 members, estimators_\[i\]\."):
-            take_apart(ensemble, column)
-        model, _ = take_apart(ensemble.estimators_[0], column)
+            split_at_images(ensemble, column)
+        model, _ = split_at_images(ensemble.estimators_[0], column)
         assert type(unwrap(model.predictor)) is LogisticRegression
 
 
@@ -112,7 +112,7 @@ def test_a_network_that_takes_rows_is_explained_as_images(small, noise):
     rows = noise.reshape(len(noise), -1)
     classifier = CNNClassifier(filters=(4,), image_shape=(16, 16, 1), epochs=1, random_state=0)
     classifier.fit(rows, [0, 1, 0, 1, 0])
-    model, images = take_apart(classifier, rows)
+    model, images = split_at_images(classifier, rows)
     assert np.array_equal(images, noise)
     assert np.array_equal(model.predict_proba(images), classifier.predict_proba(rows))
 
@@ -120,7 +120,7 @@ def test_a_network_that_takes_rows_is_explained_as_images(small, noise):
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_log_odds_are_those_of_the_probability(n_classes, small, noise):
     classifier = small(classes=n_classes, precision="float32")
-    model, images = take_apart(classifier, noise)
+    model, images = split_at_images(classifier, noise)
     columns = np.arange(len(images)) % n_classes
     probability = model.scores(images, columns, "probability")
     assert model.scores(images, columns, "log_odds") == pytest.approx(
@@ -132,7 +132,7 @@ def test_log_odds_of_networks_that_are_averaged_are_those_of_their_mean(small, n
     y = [0, 1, 0, 1, 0]
     networks = [(str(seed), small(random_state=seed)) for seed in range(2)]
     voting = VotingClassifier(networks, voting="soft", weights=[3, 1]).fit(noise, y)
-    model, images = take_apart(make_pipeline(voting), noise)
+    model, images = split_at_images(make_pipeline(voting), noise)
     columns = np.arange(5) % 2
     probability = voting.predict_proba(noise)[np.arange(5), columns]
     assert model.scores(images, columns, "probability") == pytest.approx(probability)
@@ -144,7 +144,7 @@ def test_log_odds_of_networks_that_are_averaged_are_those_of_their_mean(small, n
 def test_networks_that_are_stacked_have_no_mean(small, noise):
     y = [0, 1, 0, 1, 0]
     stacked = StackingClassifier([("one", FrozenEstimator(small()))], cv="prefit").fit(noise, y)
-    model, images = take_apart(stacked, noise)
+    model, images = split_at_images(stacked, noise)
     assert model.predict_proba(images) == pytest.approx(stacked.predict_proba(noise))
     with pytest.raises(ValueError, match=r"StackingClassifier combines 1 in another way"):
         model.networks("grad_cam")
@@ -154,16 +154,16 @@ def test_log_odds_of_a_forest_are_finite(noise):
     from sklearn.ensemble import RandomForestClassifier
 
     forest = make_pipeline(FunctionTransformer(as_rows), RandomForestClassifier(3, random_state=0))
-    model, images = take_apart(forest.fit(noise, [0, 1, 0, 1, 0]), noise)
+    model, images = split_at_images(forest.fit(noise, [0, 1, 0, 1, 0]), noise)
     scores = model.scores(images, np.ones(5, dtype=int), "log_odds")
     assert np.isfinite(scores).all()
 
 
 def test_targets(small, noise):
-    two, images = take_apart(small(), noise)
+    two, images = split_at_images(small(), noise)
     assert target_columns(two, images, None).tolist() == [1] * 5
     assert target_columns(two, images, 0).tolist() == [0] * 5
-    three, images = take_apart(small(classes=3), noise)
+    three, images = split_at_images(small(classes=3), noise)
     most_probable = three.predict_proba(images).argmax(axis=1)
     assert target_columns(three, images, None).tolist() == most_probable.tolist()
     with pytest.raises(ValueError, match=r"target='VIRUS' is not one of the classes \[0, 1, 2\]"):
@@ -202,17 +202,17 @@ def test_three_classes_have_no_threshold(small):
 )
 def test_models_that_cannot_be_explained_are_refused(estimator, X, said):
     with pytest.raises(ValueError, match=said):
-        take_apart(estimator.fit(X, [0, 1] * 3), X)
+        split_at_images(estimator.fit(X, [0, 1] * 3), X)
 
 
 def test_an_unfitted_estimator_is_refused(noise):
     with pytest.raises(NotFittedError):
-        take_apart(LogisticRegression(), noise)
+        split_at_images(LogisticRegression(), noise)
 
 
 def test_paths_without_a_loader_are_refused(small, xrays):
     with pytest.raises(ValueError, match="Put an ImageLoader before the classifier"):
-        take_apart(small(), xrays.filenames)
+        split_at_images(small(), xrays.filenames)
 
 
 def test_a_search_for_a_threshold_may_be_about_the_other_class():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from skpneumo._predictions import predictions_of
-from skpneumo.explanation._page import section_html, take_apart
+from skpneumo.explanation._page import section_html, split_at_images
 from skpneumo.explanation._verdict import MEASURES
 
 
@@ -20,7 +20,7 @@ def section(pipeline, tested):
         return section_html(
             pipeline,
             X,
-            *take_apart(pipeline, X),
+            *split_at_images(pipeline, X),
             predictions_of(pipeline, X, y),
             threshold=0.5,
             target_name="PNEUMONIA",

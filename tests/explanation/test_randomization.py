@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skpneumo.explanation import grad_cam, occlusion_map
-from skpneumo.explanation._model import take_apart
+from skpneumo.explanation._model import split_at_images
 from skpneumo.explanation._randomization import map_similarity, with_random_weights
 
 
@@ -13,7 +13,7 @@ def random_weights(model, seed):
 
 
 def test_weights_are_drawn_anew_and_the_model_keeps_its_own(small, noise):
-    model, _ = take_apart(small(), noise)
+    model, _ = split_at_images(small(), noise)
     before = [weights.copy() for weights in model.predictor.weights_]
     untaught = random_weights(model, 0)
     assert not np.allclose(untaught.predict_proba(noise), model.predict_proba(noise))
@@ -26,7 +26,7 @@ def test_weights_are_drawn_anew_and_the_model_keeps_its_own(small, noise):
 
 @pytest.mark.parametrize("explain", [grad_cam, occlusion_map])
 def test_maps_change_with_the_weights(explain, pipeline, tested, found):
-    model, images = take_apart(pipeline, tested.filenames[found][:8])
+    model, images = split_at_images(pipeline, tested.filenames[found][:8])
     others = explain(random_weights(model, 0), images)
     assert map_similarity(explain(model, images), others).mean() < 0.6
 

@@ -128,10 +128,14 @@ class CompiledNetwork:
             return self._sharding.predict(self.network, filled)[: len(images)]
         return self.network.predict_on_batch(filled)[: len(images)]
 
+    def outputs(self, X: Any) -> NDArray[Any]:
+        """Return the outputs for any number of images."""
+        batches, n_rows = batches_of(X, prediction_batches(X)), rows_per_batch(X)
+        return np.concatenate([self.predict(each, n_rows) for each in batches])
+
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Predict probabilities (n_samples, n_classes) for any number of images."""
-        batches, n_rows = batches_of(X, prediction_batches(X)), rows_per_batch(X)
-        return np.concatenate([to_probabilities(self.predict(each, n_rows)) for each in batches])
+        return to_probabilities(self.outputs(X))
 
 
 class CompiledPrediction(CompiledNetwork):
@@ -159,7 +163,8 @@ class CompiledTraining(CompiledNetwork):
                 self.regularization.attach(self.network)
             self.model = self._training_model(spec)
             optimizer = keras.optimizers.deserialize(json.loads(spec.optimizer))
-            optimizer = with_growing_momentum(optimizer)
+            if optimizer.use_ema:
+                optimizer = with_growing_momentum(optimizer)
             loss = keras.losses.deserialize(json.loads(spec.loss))
             # Without a wrapper for loss scaling, for any global dtype policy.
             self.model.compile(optimizer, loss, metrics=[accuracy], auto_scale_loss=False)

@@ -64,9 +64,7 @@ class _GrowingMomentum:
 
 
 def with_growing_momentum(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
-    """Copy an optimizer that is not built; the momentum of its moving average, if any, grows."""
-    if not optimizer.use_ema:
-        return optimizer
+    """Copy an optimizer that is not built, so that the momentum of its moving average grows."""
     kind = type(optimizer)
     growing: type[Any] = type(kind.__name__, (_GrowingMomentum, kind), {})
     return growing.from_config(optimizer.get_config())

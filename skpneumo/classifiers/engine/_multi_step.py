@@ -90,9 +90,8 @@ class SingleStep(Steps):
         (((images, *more), *labels),) = batches
         if isinstance(images, DeviceRows):
             images = images.gather()
-            more = [
-                keras.ops.convert_to_tensor(each) for each in more
-            ]  # torch needs all as tensors
+            # If one input is a tensor, torch needs all as tensors.
+            more = [keras.ops.convert_to_tensor(each) for each in more]
         logs = self.model.train_on_batch([images, *more], *labels, return_dict=True)
         return np.array([[logs[name] for name in self.names]])
 

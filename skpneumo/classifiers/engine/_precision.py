@@ -4,9 +4,10 @@ One of the few files with branches by backend: backends describe their GPU diffe
 """
 
 from functools import cache
-from pathlib import Path
 
 import keras
+
+from skpneumo._machine import processor
 
 # Instructions that multiply bfloat16 natively; without them it is emulated, and slower.
 _CPU_FLAGS = {"avx512_bf16", "amx_bf16"}
@@ -29,7 +30,8 @@ def _has_fast_bfloat16() -> bool:
     if capability is not None:
         return capability >= _MIN_CUDA_CAPABILITY
     # On a CPU, it has been measured only on TensorFlow.
-    return keras.backend.backend() == "tensorflow" and bool(_cpu_flags() & _CPU_FLAGS)
+    _, flags = processor()
+    return keras.backend.backend() == "tensorflow" and bool(flags & _CPU_FLAGS)
 
 
 def _cuda_capability() -> tuple[int, ...] | None:
@@ -52,14 +54,3 @@ def _cuda_capability() -> tuple[int, ...] | None:
         if device.platform == "gpu":
             return tuple(int(part) for part in str(device.compute_capability).split("."))
     return None
-
-
-def _cpu_flags() -> set[str]:
-    """List the features of the first processor; empty on systems without /proc."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if not cpuinfo.exists():
-        return set()
-    for line in cpuinfo.read_text().splitlines():
-        if line.startswith("flags"):
-            return set(line.split())
-    return set()

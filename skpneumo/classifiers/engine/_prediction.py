@@ -74,9 +74,7 @@ def extract_features(
     """Compute the outputs of a network without a head, of shape (n_samples, n_features)."""
     with prediction_programs.borrow(*_prediction_key(spec, precision, devices)) as program:
         program.load_weights(weights)
-        batches = batches_of(X, prediction_batches(X))
-        n_rows = rows_per_batch(X)
-        return np.concatenate([program.predict(batch, n_rows) for batch in batches])
+        return program.outputs(X)
 
 
 def _without_logits(builder: Callable[..., keras.Model], **arguments: Any) -> keras.Model:
@@ -109,6 +107,5 @@ def _feed_through(
 def _prediction_key(
     spec: NetworkSpec, precision: str, devices: int | str | None
 ) -> tuple[PredictionSpec, int]:
-    return PredictionSpec(spec.for_prediction, dtype_policy(precision)), n_prediction_devices(
-        devices
-    )
+    prediction = PredictionSpec(spec.for_prediction, dtype_policy(precision))
+    return prediction, n_prediction_devices(devices)

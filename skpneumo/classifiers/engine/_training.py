@@ -103,39 +103,35 @@ def fit_network(
     if options.devices is not None:
         n_devices = n_training_devices(options.devices, min(options.batch_size, len(X)))
     with training_programs.borrow(step_spec, n_devices) as compiled:
-        optimizer_state = None
         if checkpoint is None:
-            seed, batch_seed = random_seeds(rng, 2)
-            compiled.initialize(seed, initial_weights)
-            batch_rng = np.random.default_rng(batch_seed)
+            batch_rng = _initialize(compiled, initial_weights, rng)
         else:
-            compiled.restore(checkpoint.variables)
-            batch_rng = deepcopy(
-                checkpoint.batch_rng
-            )  # so that an interrupted fit can be repeated
-            optimizer_state = checkpoint.optimizer if checkpoint.spec == step_spec else None
-        compiled.restore_optimizer(optimizer_state)
+            batch_rng = _restore(compiled, checkpoint, step_spec)
         compiled.regularize(spec.regularization)
         _set_learning_rate(compiled.optimizer, options.learning_rate)
         batches = _batches(options, batch_rng)
         n_steps = batches.n_batches(len(X))
         schedule = _schedule(options, compiled.optimizer)
-        continues = optimizer_state is not None
+        continues = checkpoint is not None and checkpoint.spec == step_spec
         with _callbacks_of(options, compiled, continues, n_steps) as callbacks:
-            single_steps = _use_steps(callbacks.callbacks) or is_stream(X)
             run_epochs(
                 compiled.steps,
                 partial(batches, compiled.to_device(X), y, sample_weight),
                 callbacks,
                 options.epochs,
                 rates=None if schedule is None else schedule(options.epochs, n_steps),
-                single_steps=single_steps,
+                single_steps=is_stream(X) or _need_single_steps(callbacks.callbacks),
             )
-        stopped = TrainingCheckpoint(
-            step_spec, values(compiled.network.variables), values(compiled.optimizer.variables),
-            batch_rng,
-        )  # fmt: skip
-        return _final_weights(compiled), dict(compiled.network.history.history), stopped
+        return (
+            _final_weights(compiled),
+            dict(compiled.network.history.history),
+            TrainingCheckpoint(
+                spec=step_spec,
+                variables=values(compiled.network.variables),
+                optimizer=values(compiled.optimizer.variables),
+                batch_rng=batch_rng,
+            ),
+        )
 
 
 def run_epochs(
@@ -205,6 +201,25 @@ def run_epoch(
 def train_step(steps: Steps, batches: list[Batch], rates: list[float] | None) -> Any:
     """Take a step on a batch, or on several in one execution; return losses and metrics."""
     return steps(batches, rates if len(batches) > 1 else None)
+
+
+def _initialize(
+    compiled: CompiledTraining, weights: Weights | None, rng: np.random.RandomState
+) -> np.random.Generator:
+    """Begin training from scratch; return the generator of the batches."""
+    seed, batch_seed = random_seeds(rng, 2)
+    compiled.initialize(seed, weights)
+    compiled.restore_optimizer(None)
+    return np.random.default_rng(batch_seed)
+
+
+def _restore(
+    compiled: CompiledTraining, checkpoint: TrainingCheckpoint, spec: StepSpec
+) -> np.random.Generator:
+    """Continue from a checkpoint; return the generator of the batches."""
+    compiled.restore(checkpoint.variables)
+    compiled.restore_optimizer(checkpoint.optimizer if checkpoint.spec == spec else None)
+    return deepcopy(checkpoint.batch_rng)  # so that an interrupted fit can be repeated
 
 
 def _without_weight_zero(
@@ -339,7 +354,7 @@ def _schedule(options: TrainingOptions, optimizer: keras.optimizers.Optimizer) -
     return partial(warmup_cosine, peak, options.warmup_epochs)
 
 
-def _use_steps(callbacks: Sequence[keras.callbacks.Callback]) -> bool:
+def _need_single_steps(callbacks: Sequence[keras.callbacks.Callback]) -> bool:
     """Return whether a callback does something at each step, except for the progress bar."""
     nothing = keras.callbacks.Callback
     hooks = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")

@@ -134,21 +134,22 @@ class OnnxClassifier(DocumentationLinks, ClassifierMixin, BaseEstimator):
                 f"{os.fspath(self.path)} cannot be used as a model: {error}. Use a file written "
                 "by export_onnx or `skpneumo export`."
             ) from error
-        self._take_over(session, _attributes(session.facts))
+        self._set_session(session)
         gate = session.facts.gate
         if gate is not None:
             # The attributes of a gated estimator: see InputGate and skpneumo.fitted.
             ungated = OnnxClassifier(self.path)
-            ungated._take_over(session, _attributes(session.facts))
+            ungated._set_session(session)
             self.estimator_ = ungated
             self.on_outlier = gate.on_outlier
             self.false_alarm_rate_ = gate.false_alarm_rate
             self.terms_ = gate.terms
         return self
 
-    def _take_over(self, session: Any, attributes: dict[str, Any]) -> None:
+    def _set_session(self, session: Any) -> None:
+        """Set the session, and its facts as fitted attributes."""
         self._session = session
-        for name, value in attributes.items():
+        for name, value in _attributes(session.facts).items():
             setattr(self, name, value)
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:

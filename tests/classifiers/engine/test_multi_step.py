@@ -13,7 +13,7 @@ from skpneumo.classifiers.engine._multi_step import (
     TensorFlowMultiStep,
     steps_of,
 )
-from skpneumo.classifiers.engine._training import _use_steps
+from skpneumo.classifiers.engine._training import _need_single_steps
 
 from ..checks import WatchingCallback
 
@@ -152,7 +152,7 @@ def test_several_steps_at_once_are_used_if_they_are_faster():
     assert isinstance(steps_of(model), MultiStep) is pays[backend]
 
 
-def test_callbacks_that_use_steps_are_recognised():
+def test_callbacks_that_need_single_steps_are_recognised():
     class Silent(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             raise AssertionError
@@ -161,13 +161,15 @@ def test_callbacks_that_use_steps_are_recognised():
         def on_batch_end(self, batch, logs=None):
             raise AssertionError
 
-    assert not _use_steps([])
-    assert not _use_steps([Silent(), keras.callbacks.ProgbarLogger()])
-    assert _use_steps([Silent(), Steps()])
-    assert _use_steps([OldName()])
+    assert not _need_single_steps([])
+    assert not _need_single_steps([Silent(), keras.callbacks.ProgbarLogger()])
+    assert _need_single_steps([Silent(), Steps()])
+    assert _need_single_steps([OldName()])
     nothing = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: None)
-    assert not _use_steps([nothing])
-    assert _use_steps([keras.callbacks.LambdaCallback(on_train_batch_end=lambda b, logs: None)])
+    assert not _need_single_steps([nothing])
+    assert _need_single_steps(
+        [keras.callbacks.LambdaCallback(on_train_batch_end=lambda b, logs: None)]
+    )
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def test_auto_depends_on_the_gpu_if_there_is_one(
     undecided, monkeypatch, capability, flags, policy
 ):
     monkeypatch.setattr(_precision, "_cuda_capability", lambda: capability)
-    monkeypatch.setattr(_precision, "_cpu_flags", lambda: flags)
+    monkeypatch.setattr(_precision, "processor", lambda: ("any", flags))
     assert dtype_policy("auto") == policy
 
 
@@ -52,13 +52,9 @@ def test_auto_depends_on_the_gpu_if_there_is_one(
 )
 def test_auto_depends_on_the_cpu_otherwise(undecided, monkeypatch, backend, flags, policy):
     monkeypatch.setattr(_precision, "_cuda_capability", lambda: None)
-    monkeypatch.setattr(_precision, "_cpu_flags", lambda: flags)
+    monkeypatch.setattr(_precision, "processor", lambda: ("any", flags))
     monkeypatch.setattr(keras.backend, "backend", lambda: backend)
     assert dtype_policy("auto") == policy
-
-
-def test_the_features_of_this_processor_are_words():
-    assert all(flag == flag.strip() and " " not in flag for flag in _precision._cpu_flags())
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
