@@ -461,17 +461,20 @@ def test_title_passes_over_a_folder_that_nobody_named(features):
     assert f" on {len(y)} images, " in title_of(replace(context, collection=collection))
 
 
+@pytest.mark.parametrize("split", ["known", ""])
 @pytest.mark.parametrize("below", ["test/NORMAL", "val", ""])
-def test_title_names_the_folder_of_the_collection_and_none_below(features, below):
+def test_title_names_the_collection_and_the_split_that_its_folder_says(features, below, split):
     X, y, _, _ = features
     files = [os.path.join(os.sep, "my.xrays", below, f"{k}.png") for k in range(len(y))]
     context = case_of(LogisticRegression().fit(X, y), X, y, target_names=["NORMAL", "PNEUMONIA"])
     collection = replace(
         context.collection,
         filenames=np.array(files, dtype=object),
-        split=np.full(len(y), "test" if "test" in below else "val", dtype=object),
+        labels=np.zeros(len(y), dtype=int) if "NORMAL" in below else y,
+        split=np.full(len(y), split and ("test" if "test" in below else "val"), dtype=object),
     )
-    assert " on my.xrays, " in title_of(replace(context, collection=collection))
+    named = f" ({below.partition('/')[0]})" if below else ""
+    assert f" on my.xrays{named}, " in title_of(replace(context, collection=collection))
 
 
 @pytest.mark.parametrize(
@@ -507,7 +510,7 @@ def test_results_on_training_images_are_not_coloured_as_good():
     assert judgement_of(replace(context, settings=none_seen), "roc_auc")[0] == "good"
 
 
-def test_a_promised_floor_decides_the_colour_of_recall(features):
+def test_a_guaranteed_floor_decides_the_colour_of_recall(features):
     X, y, _, _ = features
     frozen = FrozenEstimator(LogisticRegression().fit(X, y))
     # Surer than the interval, which is two-sided, so that all of it lies above the floor.
