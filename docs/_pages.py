@@ -2,6 +2,7 @@
 
 import ast
 import re
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,11 @@ import jupytext
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
-from skpneumo._page_style import N_COLUMNS_OF_WIDE_TABLE, lists_on_phones
+from skpneumo._page_style import (
+    N_COLUMNS_OF_WIDE_TABLE,
+    lists_on_phones,
+    shaded_where_cut,
+)
 
 import _run
 
@@ -25,6 +30,12 @@ TABLE = re.compile(r"<table\b.*?</table>", re.DOTALL)
 WORD_BEGINS = re.compile(r"[_/](?=\w)|(?<=[a-z])(?=[A-Z])")
 # A row that begins with a number, which says nothing without its column.
 NUMBER_FIRST = re.compile(r"^(<tr\b[^>]*>\s*<t[dh]\b)(?=[^>]*>[\d.,]+<)")
+# What is printed, in the text of a page and below a block of code; and a line of a table in it.
+PRINTED = re.compile(
+    r'((?:<div class="language-text highlight"><pre><span></span><code>|<pre>(?!<)))'
+    r"([^<]*)</"
+)
+COLUMNS = re.compile(r"\S {2,}\S|[│├└─]")
 _outputs: list[str] = []
 
 # The first cell of a notebook, where the first argument of a script names the data.
@@ -76,7 +87,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the written pages to those found in the folder."""
     pages: dict[str, str | bytes] = {
-        "assets/tables.css": lists_on_phones("article.md-content__inner.md-typeset"),
+        "assets/tables.css": style(),
         "index.md": from_root(ROOT / "README.md"),
         "changelog.md": from_root(ROOT / "CHANGELOG.md"),
         "developers.md": from_root(ROOT / "CONTRIBUTING.md"),
@@ -92,6 +103,15 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for path, content in pages.items():
         files.append(File.generated(config, path, content=content))
     return files
+
+
+def style() -> str:
+    """What pages have in common with reports: lists on phones, and shades where more is to see."""
+    article = "article.md-content__inner.md-typeset"
+    scrolling = f"{article} :is(.output :is(.scroll, figure, pre), .language-text code)"
+    return lists_on_phones(article) + shaded_where_cut(
+        scrolling, "var(--cut-background, var(--md-default-bg-color))"
+    )
 
 
 def from_root(path: Path) -> str:
@@ -314,7 +334,21 @@ def on_post_page(output: str, **_: Any) -> str:
     filled = PLACE.sub(
         lambda place: f'<div class="output">{_outputs[int(place[1])]}</div>', output
     )
+    filled = PRINTED.sub(lambda found: found[1] + readable(found[2]) + "</", filled)
     return TABLE.sub(lambda found: breakable(with_names_in_cells(found[0])), filled)
+
+
+def readable(printed: str) -> str:
+    """What a block prints, so that a phone can break its sentences, and make its tables fit."""
+    lines = printed.split("\n")
+    tables = [line for line in lines if COLUMNS.search(line)]
+    width = max((len(unescape(line)) for line in tables), default=0)
+    shown = [
+        f'<span class="prose">{line}</span>' if line and line not in tables else line
+        for line in lines
+    ]
+    text = "\n".join(shown)
+    return f'<span class="printed" style="--columns: {width}">{text}</span>'
 
 
 def breakable(table: str) -> str:

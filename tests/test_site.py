@@ -188,8 +188,7 @@ def test_gallery_has_a_thumbnail_a_page_and_a_notebook(example, site):
 
 def test_pages_use_the_style_of_lists_that_reports_use(site):
     style = (site / "assets" / "tables.css").read_text(encoding="utf-8")
-    page = "article.md-content__inner.md-typeset"
-    assert style == lists_on_phones(page)
+    assert style.startswith(lists_on_phones("article.md-content__inner.md-typeset"))
     shown = (site / "guide" / "evaluation" / "index.html").read_text(encoding="utf-8")
     assert 'href="../../assets/tables.css"' in shown
     assert '<article class="md-content__inner md-typeset">' in shown
