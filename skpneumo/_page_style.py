@@ -59,14 +59,14 @@ def shaded_where_cut(scrolling: str, background: str) -> str:
     Examples
     --------
     >>> from skpneumo._page_style import shaded_where_cut
-    >>> shaded_where_cut(".scroll", "Canvas").splitlines()[0]
-    '.scroll { background: linear-gradient(90deg, Canvas, transparent) 0 0 / 1.5rem 100% local,'
+    >>> print(shaded_where_cut(".scroll", "Canvas").splitlines()[1])
+        linear-gradient(270deg, Canvas 50%, transparent) 100% 0 / 1.5rem 100% local,
     """
     # The covers scroll with the content, and so hide the shade of an edge once it is reached.
     shade = "color-mix(in srgb, currentColor 30%, transparent)"
-    return f"""{scrolling} {{ background: linear-gradient(90deg, {background}, transparent) \
+    return f"""{scrolling} {{ background: linear-gradient(90deg, {background} 50%, transparent) \
 0 0 / 1.5rem 100% local,
-    linear-gradient(270deg, {background}, transparent) 100% 0 / 1.5rem 100% local,
+    linear-gradient(270deg, {background} 50%, transparent) 100% 0 / 1.5rem 100% local,
     linear-gradient(90deg, {shade}, transparent) 0 0 / .5rem 100% scroll,
     linear-gradient(270deg, {shade}, transparent) 100% 0 / .5rem 100% scroll {background};
   background-repeat: no-repeat; }}

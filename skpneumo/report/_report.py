@@ -254,7 +254,7 @@ class EvaluationReport:
             Section("images", "Sample images", sample_images(context)),
             Section("errors", "Worst errors", worst_errors(context)),
             *explanation(context),
-            card_section(estimator, names, "", facts),
+            card_section(estimator, names, "", facts, explain),
             limits(context),
             reproduction(context, facts),
         )
