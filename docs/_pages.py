@@ -289,9 +289,10 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     from cyclopts.docs.markdown import generate_markdown_docs
     from skpneumo.cli.entrypoint import app
 
-    return markdown + generate_markdown_docs(
+    commands = generate_markdown_docs(
         app, heading_level=2, no_root_title=True, generate_toc=False, skip_preamble=True
     )
+    return f"{markdown}\n\n{commands}"
 
 
 def with_outputs(markdown: str, path: Path) -> str:
@@ -341,11 +342,24 @@ def on_post_page(output: str, **_: Any) -> str:
 def readable(printed: str) -> str:
     """What a block prints, so that a phone can break its sentences, and make its tables fit."""
     lines = printed.split("\n")
-    tables = [line for line in lines if COLUMNS.search(line)]
-    width = max((len(unescape(line)) for line in tables), default=0)
+    found = [bool(COLUMNS.search(line)) for line in lines]
+    # A name may fill its column, so a line between two of a table is of the table, too.
+    between = [
+        before and after
+        for before, after in zip([False, *found], [*found[1:], False], strict=False)
+    ]
+    of_table = [one or other for one, other in zip(found, between, strict=True)]
+    width = max(
+        (
+            len(unescape(line))
+            for line, is_row in zip(lines, of_table, strict=True)
+            if is_row
+        ),
+        default=0,
+    )
     shown = [
-        f'<span class="prose">{line}</span>' if line and line not in tables else line
-        for line in lines
+        line if is_row or not line else f'<span class="prose">{line}</span>'
+        for line, is_row in zip(lines, of_table, strict=True)
     ]
     text = "\n".join(shown)
     return f'<span class="printed" style="--columns: {width}">{text}</span>'

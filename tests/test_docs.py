@@ -74,7 +74,8 @@ def test_blocks_show_what_they_print_and_the_value_of_the_last_expression(page):
 
 
 def test_printed_sentences_may_be_broken_and_printed_tables_not(page, pages):
-    code = "print('What a table &c says:\\nrecall  0.914   35\\n\\nAnd so on.')"
+    table = "recall        0.914  35\\nnegative pred. .672 204\\nROC AUC       0.985 600  "
+    code = f"print('What a table &c says:\\n{table}\\n\\nAnd so on.')"
     _, (block,) = page(code)
     # A block of a page's own text looks as what a block of code prints.
     fenced = (
@@ -83,12 +84,12 @@ def test_printed_sentences_may_be_broken_and_printed_tables_not(page, pages):
     )
     for html in (block.html, fenced):
         shown = pages.on_post_page(html)
-        assert '<span class="printed" style="--columns: 18">' in shown
+        assert '<span class="printed" style="--columns: 25">' in shown
         assert re.findall('<span class="prose">(.*?)</span>', shown) == [
             "What a table &amp;c says:",
             "And so on.",
         ]
-        assert "\nrecall  0.914   35\n\n" in shown
+        assert "\nnegative pred. .672 204\nROC" in shown
 
 
 def test_code_is_not_taken_for_what_it_prints(pages):

@@ -257,7 +257,7 @@ def draw_calibration(
         ref_line=False,
         ax=panel,
     )
-    panel.plot([0, 1], [0, 1], linestyle="--", **_CHANCE | {"label": "perfectly calibrated"})
+    panel.plot([0, 1], [0, 1], linestyle="--", color=GREY, label="perfectly calibrated")
     legend_below(panel)
     panel.set(title="calibration", xlabel="mean probability", ylabel="share of positives")
 
