@@ -25,7 +25,7 @@ from skpneumo._page_style import N_COLUMNS_OF_WIDE_TABLE, STYLE
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["document", "fragment", "table", "thumbnails", "write_page"]
+__all__ = ["document", "fragment", "prose", "table", "thumbnails", "write_page"]
 
 # A column with longer cells is prose, and has a minimum width.
 _LONG = 40
@@ -91,6 +91,27 @@ def fragment(body: str) -> str:
     True
     """
     return f'<div class="skpneumo-page"><style>{STYLE}</style>{body}</div>'
+
+
+def prose(text: str) -> str:
+    """Convert a sentence to HTML, with what stands between backticks as code.
+
+    Parameters
+    ----------
+    text : str
+        Plain text.
+
+    Returns
+    -------
+    html : str
+
+    Examples
+    --------
+    >>> from skpneumo._html import prose
+    >>> prose("`fit <folder>` would.")
+    '<code>fit &lt;folder&gt;</code> would.'
+    """
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def table(frame: pd.DataFrame, caption: str = "") -> str:

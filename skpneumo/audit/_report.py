@@ -17,7 +17,7 @@ from skpneumo._formatting import (
     with_interval,
     written_on,
 )
-from skpneumo._html import document, fragment, table, thumbnails, write_page
+from skpneumo._html import document, fragment, prose, table, thumbnails, write_page
 from skpneumo._paths import collection_and_split
 from skpneumo.audit._curves import histogram_svg
 from skpneumo.audit._findings import KINDS
@@ -290,7 +290,7 @@ class ImageAudit:
             parts += ["<h2>What tells the classes apart besides the lungs</h2>"]
             parts += [_by_chance(self.shortcuts, "labels"), table(self._shortcut_table())]
         if self.not_checked:
-            items = "".join(f"<li>{escape(reason)}</li>" for reason in self.not_checked)
+            items = "".join(f"<li>{prose(reason)}</li>" for reason in self.not_checked)
             parts += ["<h2>Not checked</h2>", f"<ul>{items}</ul>"]
         return printable(fragment("".join(parts)))
 

@@ -32,6 +32,7 @@ from skpneumo.report._context import ReportContext, Settings
 from skpneumo.report._decisions import predict_and_find_rule
 from skpneumo.report._figures import figures_of, training_curves
 from skpneumo.report._images import sample_images
+from skpneumo.report._markup import bullets, callout, paragraph
 from skpneumo.report._operating_point import operating_point
 from skpneumo.report._provenance import checksum_of, parameters
 from skpneumo.report._sections import (
@@ -451,6 +452,12 @@ def test_wide_tables_say_the_column_in_each_cell(html):
         rows = re.findall("<tr><th scope=.row.*?</tr>", tables[k])
         assert rows
         assert all(re.findall('data-of="([^"]+)"', row) == columns[k] for row in rows)
+
+
+def test_commands_in_sentences_are_code_on_the_page():
+    for html in (paragraph("`fit <x>` is one."), bullets(["`fit <x>` is one."])):
+        assert "<code>fit &lt;x&gt;</code> is one." in html
+    assert "<code>fit</code>" in callout("note", "Fit", "By `fit`.")
 
 
 def test_title_passes_over_a_folder_that_nobody_named(features):
