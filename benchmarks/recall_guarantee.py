@@ -109,7 +109,7 @@ def run(path: Path, trials: int) -> None:
 def table(path: Path) -> str:
     """Format the results as Markdown."""
     rows = [
-        "| model | patients | threshold by | `guarantee_` | promise of 5 % broken in | recall of "
+        "| model | patients | threshold by | `guarantee_` | guarantee failed in | recall of "
         "patients | specificity of images |",
         "|---" * 7 + "|",
     ]
@@ -133,7 +133,7 @@ def beside_mapie(trials: int) -> str:
         return f"Beside MAPIE: skipped, for it cannot be imported ({error}). pip install mapie"
     new = draw(np.random.default_rng(10**6), 20_000, most_images=1)
     rows = [
-        "| images to choose by | by | promise of 5 % broken in | specificity |",
+        "| images to choose by | by | guarantee failed in | specificity |",
         "|---" * 4 + "|",
     ]
     for n in (200, 400):

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,11 @@ import jupytext
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
-from skpneumo._page_style import N_COLUMNS_OF_WIDE_TABLE, lists_on_phones
+from skpneumo._page_style import (
+    N_COLUMNS_OF_WIDE_TABLE,
+    lists_on_phones,
+    shaded_where_cut,
+)
 
 import _run
 
@@ -25,6 +30,12 @@ TABLE = re.compile(r"<table\b.*?</table>", re.DOTALL)
 WORD_BEGINS = re.compile(r"[_/](?=\w)|(?<=[a-z])(?=[A-Z])")
 # A row that begins with a number, which says nothing without its column.
 NUMBER_FIRST = re.compile(r"^(<tr\b[^>]*>\s*<t[dh]\b)(?=[^>]*>[\d.,]+<)")
+# What is printed, in the text of a page and below a block of code; and a line of a table in it.
+PRINTED = re.compile(
+    r'((?:<div class="language-text highlight"><pre><span></span><code>|<pre>(?!<)))'
+    r"([^<]*)</"
+)
+COLUMNS = re.compile(r"\S {2,}\S|[│├└─]")
 _outputs: list[str] = []
 
 # The first cell of a notebook, where the first argument of a script names the data.
@@ -76,7 +87,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the written pages to those found in the folder."""
     pages: dict[str, str | bytes] = {
-        "assets/tables.css": lists_on_phones("article.md-content__inner.md-typeset"),
+        "assets/tables.css": style(),
         "index.md": from_root(ROOT / "README.md"),
         "changelog.md": from_root(ROOT / "CHANGELOG.md"),
         "developers.md": from_root(ROOT / "CONTRIBUTING.md"),
@@ -92,6 +103,15 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for path, content in pages.items():
         files.append(File.generated(config, path, content=content))
     return files
+
+
+def style() -> str:
+    """What pages have in common with reports: lists on phones, and shades where more is to see."""
+    article = "article.md-content__inner.md-typeset"
+    scrolling = f"{article} :is(.output :is(.scroll, figure, pre), .language-text code)"
+    return lists_on_phones(article) + shaded_where_cut(
+        scrolling, "var(--cut-background, var(--md-default-bg-color))"
+    )
 
 
 def from_root(path: Path) -> str:
@@ -269,9 +289,10 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     from cyclopts.docs.markdown import generate_markdown_docs
     from skpneumo.cli.entrypoint import app
 
-    return markdown + generate_markdown_docs(
+    commands = generate_markdown_docs(
         app, heading_level=2, no_root_title=True, generate_toc=False, skip_preamble=True
     )
+    return f"{markdown}\n\n{commands}"
 
 
 def with_outputs(markdown: str, path: Path) -> str:
@@ -314,7 +335,34 @@ def on_post_page(output: str, **_: Any) -> str:
     filled = PLACE.sub(
         lambda place: f'<div class="output">{_outputs[int(place[1])]}</div>', output
     )
+    filled = PRINTED.sub(lambda found: found[1] + readable(found[2]) + "</", filled)
     return TABLE.sub(lambda found: breakable(with_names_in_cells(found[0])), filled)
+
+
+def readable(printed: str) -> str:
+    """What a block prints, so that a phone can break its sentences, and make its tables fit."""
+    lines = printed.split("\n")
+    found = [bool(COLUMNS.search(line)) for line in lines]
+    # A name may fill its column, so a line between two of a table is of the table, too.
+    between = [
+        before and after
+        for before, after in zip([False, *found], [*found[1:], False], strict=False)
+    ]
+    of_table = [one or other for one, other in zip(found, between, strict=True)]
+    width = max(
+        (
+            len(unescape(line))
+            for line, is_row in zip(lines, of_table, strict=True)
+            if is_row
+        ),
+        default=0,
+    )
+    shown = [
+        line if is_row or not line else f'<span class="prose">{line}</span>'
+        for line, is_row in zip(lines, of_table, strict=True)
+    ]
+    text = "\n".join(shown)
+    return f'<span class="printed" style="--columns: {width}">{text}</span>'
 
 
 def breakable(table: str) -> str:

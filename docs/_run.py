@@ -38,8 +38,6 @@ VERSIONS = ("keras", "matplotlib", "numpy", "pandas", "scikit-learn", "tensorflo
 STALE = "SKPNEUMO_STALE_PAGES"
 N_ROWS = 20
 N_COLUMNS = 9
-# Characters of a line of text that fits on a page.
-WIDEST = 96
 
 
 @dataclass
@@ -96,14 +94,8 @@ def shown(value: Any) -> str:
 
 
 def as_text(text: str) -> str:
-    """Text as a terminal shows it; lines that are wider than the page may be broken."""
-    text = text.rstrip()
-    wide = max(map(len, text.splitlines()), default=0) > WIDEST
-    return (
-        f'<pre class="sentences">{escape(text)}</pre>'
-        if wide
-        else f"<pre>{escape(text)}</pre>"
-    )
+    """Text as a terminal shows it."""
+    return f"<pre>{escape(text.rstrip())}</pre>"
 
 
 def table(frame: Any) -> str:

@@ -39,9 +39,9 @@ screening = RecallFloorClassifier(pipeline, recall=floor, confidence=0.95, cv=3)
 screening.fit(X_train, y_train)
 
 # %%
-# What the threshold promises, and what it costs.
+# What the threshold guarantees, and what it costs.
 print(f"threshold {screening.threshold_:.3f}")
-print(f"recall of out-of-fold patients {screening.recall_:.3f}, at least {floor} promised")
+print(f"recall of out-of-fold patients {screening.recall_:.3f}, at least {floor} guaranteed")
 print(screening.guarantee_terms_)
 print(f"their specificity {screening.specificity_:.3f}")
 

@@ -63,17 +63,22 @@ search = GridSearchCV(
 )
 search.fit(xrays.filenames, xrays.target)
 
-table = pd.DataFrame(search.cv_results_)[
-    ["rank_test_recall", "mean_test_recall", "std_test_recall", "mean_test_specificity", "params"]
-]
-print(table.sort_values("rank_test_recall").to_string(index=False, max_colwidth=100))
+table = pd.DataFrame(search.cv_results_["params"])
+table.columns = [name.rpartition("__")[2] for name in table]
+for score in ("recall", "specificity"):
+    table[score] = search.cv_results_[f"mean_test_{score}"]
+print(
+    table.sort_values("recall", ascending=False).to_string(
+        index=False, float_format="{:.3g}".format
+    )
+)
 
 # %%
 # Each point is a candidate. The one that recall chooses is not always worth its false alarms.
 figure, axes = plt.subplots(figsize=(5, 4), layout="constrained")
-axes.scatter(table["mean_test_specificity"], table["mean_test_recall"], label="candidates")
+axes.scatter(table["specificity"], table["recall"], label="candidates")
 chosen = table.loc[search.best_index_]
-axes.scatter(chosen["mean_test_specificity"], chosen["mean_test_recall"], s=90, label="chosen")
+axes.scatter(chosen["specificity"], chosen["recall"], s=90, label="chosen")
 axes.set(xlabel="specificity, mean of three folds", ylabel="recall, mean of three folds")
 figure.legend(loc="outside upper center", ncols=2, frameon=False)
 figure.savefig("candidates.png")

@@ -52,13 +52,14 @@ search.fit(xrays.filenames, xrays.target)
 
 # %%
 table = pd.DataFrame(search.cv_results_["params"])
+table.columns = [name.rpartition("__")[2] for name in table]
 for score in ("recall", "specificity"):
     table[score] = search.cv_results_[f"mean_test_{score}"]
 print(table.sort_values("recall", ascending=False).round(3).to_string(index=False))
 
 # %%
 figure, axes = plt.subplots(figsize=(5, 4), layout="constrained")
-for dropout, of_it in table.groupby("cnn__dropout"):
+for dropout, of_it in table.groupby("dropout"):
     axes.scatter(of_it["specificity"], of_it["recall"], label=f"dropout {dropout:g}")
 axes.set(xlabel="specificity, mean of three folds", ylabel="recall, mean of three folds")
 axes.set(xlim=(-0.05, 1.05), ylim=(-0.05, 1.05))

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence, Sized
+from datetime import UTC, datetime
 from typing import Any
 
 __all__ = [
@@ -10,7 +11,9 @@ __all__ = [
     "counted",
     "printable",
     "require_one_name_each",
+    "today",
     "with_interval",
+    "written_on",
 ]
 
 # The control characters C0 and C1 of terminals, and those that change the direction of text.
@@ -189,3 +192,32 @@ def printable(text: str) -> str:
     \x1b[31mred.png
     """
     return text.encode("utf-8", "backslashreplace").decode("utf-8").translate(_CONTROLS)
+
+
+def today() -> str:
+    """Return the date of today, in UTC, such as "2026-03-01"."""
+    return datetime.now(UTC).date().isoformat()
+
+
+def written_on(what: str, date: str) -> str:
+    """Write the sentence of a page about when it was written, and by which version.
+
+    Parameters
+    ----------
+    what : str
+        What the page is, such as "Report".
+    date : str
+
+    Returns
+    -------
+    sentence : str
+
+    Examples
+    --------
+    >>> from skpneumo._formatting import written_on
+    >>> written_on("Audit", "2026-03-01").partition(", by")[0]
+    'Audit of 2026-03-01'
+    """
+    from skpneumo import __version__
+
+    return f"{what} of {date}, by skpneumo {__version__}."

@@ -25,7 +25,7 @@ from skpneumo._page_style import N_COLUMNS_OF_WIDE_TABLE, STYLE
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["document", "fragment", "table", "thumbnails", "write_page"]
+__all__ = ["document", "fragment", "prose", "table", "thumbnails", "write_page"]
 
 # A column with longer cells is prose, and has a minimum width.
 _LONG = 40
@@ -54,6 +54,7 @@ def document(title: str, body: str) -> str:
     """
     # On a phone a long name of a class may be broken where its words begin.
     heading = re.sub("(?<=[a-z])(?=[A-Z])", "<wbr>", escape(title))
+    heading = re.sub(r"\b\d{4}-\d\d-\d\d\b", "<time>\\g<0></time>", heading)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f"<title>{escape(title)}</title>"
@@ -63,6 +64,7 @@ def document(title: str, body: str) -> str:
         "body { font-family: system-ui, sans-serif; margin: 1.5rem auto; max-width: 60rem; "
         "padding: 0 1rem; } "
         "h1 { font-size: min(2em, 7vw); line-height: 1.2; overflow-wrap: anywhere; } "
+        "h1 time { white-space: nowrap; } "
         "@media (min-width: 40rem) { h1 wbr { display: none; } } "
         "@media print { :root { color-scheme: light; } body { margin: 0; max-width: none; } }"
         f"</style></head><body><main><h1>{heading}</h1>{body}</main></body></html>"
@@ -89,6 +91,27 @@ def fragment(body: str) -> str:
     True
     """
     return f'<div class="skpneumo-page"><style>{STYLE}</style>{body}</div>'
+
+
+def prose(text: str) -> str:
+    """Convert a sentence to HTML, with what stands between backticks as code.
+
+    Parameters
+    ----------
+    text : str
+        Plain text.
+
+    Returns
+    -------
+    html : str
+
+    Examples
+    --------
+    >>> from skpneumo._html import prose
+    >>> prose("`fit <folder>` would.")
+    '<code>fit &lt;folder&gt;</code> would.'
+    """
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def table(frame: pd.DataFrame, caption: str = "") -> str:

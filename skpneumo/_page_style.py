@@ -1,6 +1,6 @@
 """Style of all pages, with wide tables as lists on phones, also for the docs."""
 
-__all__ = ["N_COLUMNS_OF_WIDE_TABLE", "STYLE", "lists_on_phones"]
+__all__ = ["N_COLUMNS_OF_WIDE_TABLE", "STYLE", "lists_on_phones", "shaded_where_cut"]
 
 N_COLUMNS_OF_WIDE_TABLE = 4
 """Columns that make a table wide, so that its cells name their column in ``data-of``."""
@@ -39,6 +39,37 @@ def lists_on_phones(page: str) -> str:
   {table} [data-of]:not([data-of=""]):is(.number, :not(:first-child))::before {{
     content: attr(data-of) ": "; opacity: .7; }}
 }}
+"""
+
+
+def shaded_where_cut(scrolling: str, background: str) -> str:
+    """Make the style that shades the edges of scrolling elements beyond which there is more.
+
+    Parameters
+    ----------
+    scrolling : str
+        Selector of the elements that scroll sideways.
+    background : str
+        Colour behind them.
+
+    Returns
+    -------
+    css : str
+
+    Examples
+    --------
+    >>> from skpneumo._page_style import shaded_where_cut
+    >>> print(shaded_where_cut(".scroll", "Canvas").splitlines()[1])
+        linear-gradient(270deg, Canvas 50%, transparent) 100% 0 / 1.5rem 100% local,
+    """
+    # The covers scroll with the content, and so hide the shade of an edge once it is reached.
+    shade = "color-mix(in srgb, currentColor 30%, transparent)"
+    return f"""{scrolling} {{ background: linear-gradient(90deg, {background} 50%, transparent) \
+0 0 / 1.5rem 100% local,
+    linear-gradient(270deg, {background} 50%, transparent) 100% 0 / 1.5rem 100% local,
+    linear-gradient(90deg, {shade}, transparent) 0 0 / .5rem 100% scroll,
+    linear-gradient(270deg, {shade}, transparent) 100% 0 / .5rem 100% scroll {background};
+  background-repeat: no-repeat; }}
 """
 
 
@@ -112,6 +143,7 @@ STYLE = (
 """
     + f"@media {_PHONE} {{ .skpneumo-page .text {{ min-width: 0; }} }}\n"
     + lists_on_phones(".skpneumo-page")
+    + shaded_where_cut(".skpneumo-page .scroll", "Canvas")
     + """
 @media (prefers-color-scheme: dark) { .skpneumo-page { --blue: #3d9fd6; } }
 @media print {

@@ -9,10 +9,31 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skpneumo._positive_class import says_its_class
+
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["carried_patients", "check_paths", "collection_name", "filenames_of", "text_frame"]
+__all__ = [
+    "SPLIT_OF_FOLDER",
+    "carried_patients",
+    "check_paths",
+    "collection_and_split",
+    "filenames_of",
+    "text_frame",
+]
+
+SPLIT_OF_FOLDER = {
+    "train": "train",
+    "val": "val",
+    "test": "test",
+    "training": "train",
+    "validation": "val",
+    "valid": "val",
+    "dev": "val",
+    "testing": "test",
+}
+"""Split for each usual name of its folder, in lower case."""
 
 
 def check_paths(X: Any) -> NDArray[np.object_]:
@@ -152,32 +173,48 @@ def carried_patients(X: Any) -> NDArray[np.object_] | None:
     return carried
 
 
-def collection_name(filenames: Iterable[str], inner: Collection[str] = ()) -> str:
-    """Return the name of the innermost folder that contains all files.
+def collection_and_split(
+    filenames: Iterable[str], inner: Collection[str] = (), one_class: bool = False
+) -> tuple[str, str]:
+    """Return the name of the folder that contains all files, and the split that they are of.
 
     Parameters
     ----------
     filenames : iterable of str
         Paths of one or more files.
     inner : collection of str, default=()
-        Names of splits and classes, whose folders are skipped.
+        Names of splits and classes, whose folders are skipped, as are those with a usual name
+        of a split.
+    one_class : bool, default=False
+        Whether all files are of one class: a folder named like a class is then skipped as well.
+        Otherwise it is a collection, such as ``pneumonia`` with the folders of both classes.
 
     Returns
     -------
     name : str
         Empty if the folder is hidden, such as a temporary one.
+    split : {"train", "val", "test", ""}
+        Read from the skipped folders; empty if there are several splits, or none.
 
     Examples
     --------
-    >>> from skpneumo._paths import collection_name
-    >>> collection_name(["xrays/test/NORMAL/1.png", "xrays/test/NORMAL/2.png"], {"test", "NORMAL"})
-    'xrays'
+    >>> from skpneumo._paths import collection_and_split
+    >>> collection_and_split(["xrays/testing/NORMAL/1.png", "xrays/testing/PNEUMONIA/2.png"])
+    ('xrays', 'test')
+    >>> collection_and_split(["xrays/testing/1.png", "xrays/training/2.png"])
+    ('xrays', '')
     """
     folder = os.path.commonpath({os.path.dirname(os.path.abspath(name)) for name in filenames})
-    while os.path.basename(folder) in {*inner} - {""}:
+    split = ""
+    while name := os.path.basename(folder):
+        if named := SPLIT_OF_FOLDER.get(name.lower()):
+            split = split or named
+        elif name not in inner and not (one_class and says_its_class(name)):
+            break
+        else:
+            one_class = False  # a class above this one is the collection: pneumonia/NORMAL
         folder = os.path.dirname(folder)
-    name = os.path.basename(folder)
-    return "" if name.startswith(".") else name
+    return "" if name.startswith(".") else name, split
 
 
 def text_frame(columns: Mapping[str, Any]) -> pd.DataFrame:

@@ -360,6 +360,7 @@ CROSS_STAGE_PRIVATE_IMPORTS = {
     ("classifiers/engine/_regularization.py", "networks"),
     ("cli/_collections.py", "datasets"),
     ("cli/explain.py", "explanation"),
+    ("explanation/_remaining.py", "evaluation"),
     ("explanation/_source_images.py", "loading"),
     ("report/_evaluation.py", "evaluation"),
     ("report/_explained.py", "explanation"),

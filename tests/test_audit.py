@@ -1,10 +1,12 @@
 """The audit finds every planted fault, and nothing else."""
 
 import os
+import re
 import shutil
 import struct
 import threading
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+import skpneumo
 from skpneumo.audit import ImageAudit, audit_images
 from skpneumo.audit._acquisition import acquisition_findings, acquisition_of
 from skpneumo.audit._shift import domain_auc, permute_patients
@@ -220,6 +223,11 @@ def test_page_is_self_contained_and_escaped(faulty, tmp_path):
     assert "color-scheme: light dark" in page
     assert "not a JPEG, PNG, TIFF or DICOM file" in page
     assert audit._repr_html_() in page
+    dated = replace(audit, date="2026-03-01")
+    dated.to_html(tmp_path / "dated.html")
+    page = (tmp_path / "dated.html").read_text("utf-8")
+    assert re.search("<title>Audit of [^<]+, 2026-03-01</title>", page)
+    assert f"Audit of 2026-03-01, by skpneumo {skpneumo.__version__}." in page
 
     path = tmp_path / "<b>&.png"
     Image.new("L", (8, 8)).save(path)

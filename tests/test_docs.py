@@ -11,7 +11,7 @@ import pytest
 
 import skpneumo
 from skpneumo._html import fragment, table
-from skpneumo._page_style import lists_on_phones
+from skpneumo._page_style import lists_on_phones, shaded_where_cut
 
 ROOT = Path(__file__).parents[1]
 
@@ -73,10 +73,38 @@ def test_blocks_show_what_they_print_and_the_value_of_the_last_expression(page):
     assert "<table>" in blocks[2].html.replace(' border="0"', "")
 
 
-def test_lines_that_are_wider_than_the_page_may_be_broken_and_printed_tables_not(page):
-    _, (sentence, table) = page("'A sentence. ' * 20", "print('a b\\n' * 20)")
-    assert sentence.html.startswith('<pre class="sentences">A sentence.')
-    assert table.html.startswith("<pre>a b\n")
+def test_printed_sentences_may_be_broken_and_printed_tables_not(page, pages):
+    table = "recall        0.914  35\\nnegative pred. .672 204\\nROC AUC       0.985 600  "
+    code = f"print('What a table &c says:\\n{table}\\n\\nAnd so on.')"
+    _, (block,) = page(code)
+    # A block of a page's own text looks as what a block of code prints.
+    fenced = (
+        f'<div class="language-text highlight"><pre><span></span><code>'
+        f"{block.html.removeprefix('<pre>').removesuffix('</pre>')}</code></pre></div>"
+    )
+    for html in (block.html, fenced):
+        shown = pages.on_post_page(html)
+        assert '<span class="printed" style="--columns: 25">' in shown
+        assert re.findall('<span class="prose">(.*?)</span>', shown) == [
+            "What a table &amp;c says:",
+            "And so on.",
+        ]
+        assert "\nnegative pred. .672 204\nROC" in shown
+
+
+def test_code_is_not_taken_for_what_it_prints(pages):
+    code = '<div class="language-python highlight"><pre><span></span><code>1</code></pre></div>'
+    assert pages.on_post_page(code) == code
+
+
+def test_docs_and_reports_shade_the_edges_of_what_scrolls_by_one_rule(pages):
+    rule = shaded_where_cut(".skpneumo-page .scroll", "Canvas")
+    assert rule in fragment("")
+    assert rule.partition("{")[2].replace("Canvas", "") == (
+        pages.style()
+        .rpartition("code) {")[2]
+        .replace("var(--cut-background, var(--md-default-bg-color))", "")
+    )
 
 
 def test_figures_are_drawn_and_closed_and_pages_collected(page):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.utils import Bunch
 
-from skpneumo._paths import check_paths, filenames_of, text_frame
+from skpneumo._paths import check_paths, collection_and_split, filenames_of, text_frame
 
 NAMES = ["a.jpeg", "b.jpeg", "c.jpeg"]
 FORMS = {
@@ -80,3 +80,30 @@ def test_frames_of_text_take_any_name():
     frame = text_frame({"path": ["\udcff.png"], "target": np.array([1])})
     assert frame["path"].tolist() == ["\udcff.png"]
     assert [*map(str, frame.dtypes)] == ["object", "int64"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "known", "one_class", "expected"),
+    [
+        ("xrays", (), False, ("xrays", "")),
+        ("xrays/test", (), False, ("xrays", "test")),
+        ("xrays/Validation", (), False, ("xrays", "val")),
+        ("xrays/test/NORMAL", (), True, ("xrays", "test")),
+        ("xrays/NORMAL/test", (), True, ("xrays", "test")),
+        ("pneumonia", (), False, ("pneumonia", "")),
+        ("pneumonia/test/NORMAL", (), True, ("pneumonia", "test")),
+        ("pneumonia/NORMAL", ("NORMAL",), True, ("pneumonia", "")),
+        ("xrays/fold-1/sick", ("fold-1", "sick"), False, ("xrays", "")),
+        (".hidden/test", (), False, ("", "test")),
+        ("", (), False, ("", "")),
+    ],
+)
+def test_a_collection_is_named_by_the_folder_above_splits_and_classes(
+    folder, known, one_class, expected
+):
+    files = [f"/{folder}/{name}.png" for name in "ab"]
+    assert collection_and_split(files, known, one_class) == expected
+
+
+def test_files_of_several_splits_are_of_none():
+    assert collection_and_split(["/xrays/train/a.png", "/xrays/test/b.png"]) == ("xrays", "")

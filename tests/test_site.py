@@ -164,6 +164,17 @@ def test_pages_show_what_their_code_prints_and_draws(name, site):
     assert "data-output" not in page
 
 
+def test_no_printed_table_is_wider_than_the_page(site):
+    """A page of 1280 pixels has room for 96 characters."""
+    widths = {
+        page.relative_to(site): max(map(int, found))
+        for page in site.rglob("*.html")
+        if (found := re.findall("--columns: (\\d+)", page.read_text(encoding="utf-8")))
+    }
+    assert len(widths) > 5
+    assert {page: width for page, width in widths.items() if width > 96} == {}
+
+
 def test_figures_have_a_name_and_the_colours_of_the_page(site):
     page = (site / "guide" / "evaluation" / "index.html").read_text(encoding="utf-8")
     drawings = re.findall(r'<svg role="img"[^>]*>', page)
@@ -188,8 +199,7 @@ def test_gallery_has_a_thumbnail_a_page_and_a_notebook(example, site):
 
 def test_pages_use_the_style_of_lists_that_reports_use(site):
     style = (site / "assets" / "tables.css").read_text(encoding="utf-8")
-    page = "article.md-content__inner.md-typeset"
-    assert style == lists_on_phones(page)
+    assert style.startswith(lists_on_phones("article.md-content__inner.md-typeset"))
     shown = (site / "guide" / "evaluation" / "index.html").read_text(encoding="utf-8")
     assert 'href="../../assets/tables.css"' in shown
     assert '<article class="md-content__inner md-typeset">' in shown

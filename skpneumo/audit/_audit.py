@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length, column_or_1d
 
-from skpneumo._formatting import printable
+from skpneumo._formatting import printable, today
 from skpneumo._groups import check_groups
 from skpneumo._paths import carried_patients, check_paths
 from skpneumo._random import check_random_state
@@ -48,6 +48,7 @@ _SPLITS = ("train", "val", "test")
         "hash_distance": [Interval(Integral, 0, 256, closed="both")],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
+        "date": [str, None],
     },
     prefer_skip_nested_validation=True,
 )
@@ -64,6 +65,7 @@ def audit_images(
     hash_distance: int = 26,
     n_jobs: int | None = None,
     random_state: int | np.random.RandomState | None = 0,
+    date: str | None = None,
 ) -> ImageAudit:
     """Find faults that make a collection of X-rays unsuitable for training or evaluation.
 
@@ -110,6 +112,8 @@ def audit_images(
         Number of threads that read files.
     random_state : int, RandomState instance or None, default=0
         Seed of the folds, permutations and bootstrap.
+    date : str, default=None
+        Date of the audit; today by default.
 
     Returns
     -------
@@ -239,6 +243,7 @@ def audit_images(
         not_checked=not_checked,
         histograms=readings.histograms,
         thumbnails=readings.thumbnails,
+        date=today() if date is None else date,
     )
 
 

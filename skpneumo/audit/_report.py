@@ -9,9 +9,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skpneumo._formatting import based_on, class_name, counted, printable, with_interval
-from skpneumo._html import document, fragment, table, thumbnails, write_page
-from skpneumo._paths import collection_name
+from skpneumo._formatting import (
+    based_on,
+    class_name,
+    counted,
+    printable,
+    with_interval,
+    written_on,
+)
+from skpneumo._html import document, fragment, prose, table, thumbnails, write_page
+from skpneumo._paths import collection_and_split
 from skpneumo.audit._curves import histogram_svg
 from skpneumo.audit._findings import KINDS
 from skpneumo.audit._shift import auc_of, chance_of
@@ -61,6 +68,8 @@ class ImageAudit:
         Shares of the pixels in 32 ranges of grey levels.
     thumbnails : ndarray of shape (n_files, 64, 64), uint8
         Thumbnails, black for unreadable files.
+    date : str
+        Date of the audit.
     """
 
     frame: pd.DataFrame
@@ -71,6 +80,7 @@ class ImageAudit:
     not_checked: list[str]
     histograms: NDArray[np.float64]
     thumbnails: NDArray[np.uint8]
+    date: str
 
     @property
     def counts(self) -> pd.DataFrame:
@@ -146,9 +156,15 @@ class ImageAudit:
         path : str or path-like
             File to write. If writing fails, an existing file is left as it was.
         """
+        write_page(path, document(self._title(), self._body()))
+
+    def _title(self) -> str:
+        """Write the title, such as "Audit of chest_xray (test), 2026-03-01"."""
         inner = {*self.frame["split"].astype(str), *self.frame["label"].astype(str)}
-        name = collection_name(self.frame["path"], inner) or "an X-ray collection"
-        write_page(path, document(f"Audit of {name}", self._body()))
+        one_class = self.frame["label"].nunique() < 2
+        name, split = collection_and_split(self.frame["path"], inner, one_class)
+        part = f" ({split})" if split else ""
+        return f"Audit of {name or 'an X-ray collection'}{part}, {self.date}"
 
     def __repr__(self) -> str:
         return f"<ImageAudit: {self._headline()}; {self._finding_counts()}>"
@@ -244,7 +260,7 @@ class ImageAudit:
 
     def _body(self) -> str:
         parts = [
-            f"<p>{escape(self._headline())}</p>",
+            f"<p>{escape(self._headline())}. {escape(written_on('Audit', self.date))}</p>",
             f"<p><b>{escape(self._finding_counts())}</b></p>",
         ]
         for kind, group in self.findings.groupby("kind", sort=False):
@@ -274,7 +290,7 @@ class ImageAudit:
             parts += ["<h2>What tells the classes apart besides the lungs</h2>"]
             parts += [_by_chance(self.shortcuts, "labels"), table(self._shortcut_table())]
         if self.not_checked:
-            items = "".join(f"<li>{escape(reason)}</li>" for reason in self.not_checked)
+            items = "".join(f"<li>{prose(reason)}</li>" for reason in self.not_checked)
             parts += ["<h2>Not checked</h2>", f"<ul>{items}</ul>"]
         return printable(fragment("".join(parts)))
 

@@ -15,16 +15,10 @@ from skpneumo._image_files import (
     refusal,
     walk,
 )
+from skpneumo._paths import SPLIT_OF_FOLDER
 from skpneumo.datasets._levels import check_level
 
 SPLITS = ("train", "val", "test")
-_OTHER_NAMES = {
-    "training": "train",
-    "validation": "val",
-    "valid": "val",
-    "dev": "val",
-    "testing": "test",
-}
 
 # The published archives contain the collection in a folder of this name. The archive of Kaggle
 # contains it twice: chest_xray/train and again chest_xray/chest_xray/train.
@@ -201,8 +195,7 @@ def _numbers_of(parent: Path, folders: list[str], what: str) -> dict[str, FileId
 
 def split_name(name: str) -> str:
     """Translate the name of a folder or column to the usual name of a split."""
-    usual = _OTHER_NAMES.get(name.lower(), name.lower())
-    return usual if usual in SPLITS else printable(name)
+    return SPLIT_OF_FOLDER.get(name.lower()) or printable(name)
 
 
 def in_order(splits: Iterable[str]) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skpneumo._formatting import printable
-from skpneumo._paths import check_paths
+from skpneumo._paths import SPLIT_OF_FOLDER, check_paths
 from skpneumo._positive_class import is_class_word
 from skpneumo.datasets._warnings import UnknownPatientsWarning
 
@@ -51,7 +51,6 @@ PATIENT_PATTERNS = MappingProxyType(
 )
 
 _DICOM = (".dcm", ".dicom")
-_SPLIT_FOLDERS = frozenset({"train", "training", "val", "validation", "valid", "test", "testing"})
 
 
 class Patients(NamedTuple):
@@ -265,7 +264,7 @@ def _place(path: str) -> str:
     """Return the folder of a file without the parts that are splits or classes."""
     parts = os.path.dirname(path).replace("\\", "/").split("/")
     return "/".join(
-        part for part in parts if part.lower() not in _SPLIT_FOLDERS and not is_class_word(part)
+        part for part in parts if part.lower() not in SPLIT_OF_FOLDER and not is_class_word(part)
     )
 
 

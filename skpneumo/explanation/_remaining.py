@@ -1,18 +1,18 @@
 """Measure the metrics of a model on images without some of their parts."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from skpneumo._bootstrap import bootstrap
 from skpneumo._burnt_in_text import without_text
 from skpneumo._lung_field import lung_field
 from skpneumo._predictions import Predictions
-from skpneumo._ranked_scores import RankedScores, ratio_or_nan
 from skpneumo._responses import scores_and_decisions
+from skpneumo.evaluation._estimates import Settings, estimate_metrics
 from skpneumo.explanation._model import ImageModel
 
 if TYPE_CHECKING:
@@ -23,8 +23,9 @@ __all__ = ["CHANGES", "remaining_metrics"]
 _FRAME = 0.1  # share of a side
 _TEXT = (("AP  L", 0.97, 0.03, "ra"), ("10:42:07", 0.03, 0.97, "ld"))
 _TEXT_HEIGHT = 0.06  # share of the height
-_N_RESAMPLES = 1000
 _CONFIDENCE_LEVEL = 0.95
+_METRICS = ("roc_auc", "recall", "specificity")
+_NAMES = {"roc_auc": "AUC"}
 
 Images = NDArray[Any]
 
@@ -76,7 +77,6 @@ def remaining_metrics(
     model: ImageModel,
     images: Images,
     predictions: Predictions,
-    random_state: np.random.RandomState,
     threshold: float | None = None,
 ) -> "pd.DataFrame":
     """Measure AUC, recall and specificity on images without some of their parts.
@@ -89,8 +89,6 @@ def remaining_metrics(
         The images as the classifier sees them.
     predictions : Predictions
         Its predictions for the images.
-    random_state : RandomState
-        Random state of the bootstrap.
     threshold : float, default=None
         The probability from which on an image is predicted positive; by default the model decides.
 
@@ -98,7 +96,7 @@ def remaining_metrics(
     -------
     remaining : DataFrame
         Columns: ``images`` (the change), ``metric``, ``value``, and ``low`` and ``high`` of its
-        95 % interval by a bootstrap of patients.
+        95 % interval over patients, as in an evaluation.
     """
     import pandas as pd
 
@@ -112,42 +110,9 @@ def remaining_metrics(
             if threshold is not None:
                 predicted = np.asarray(score) >= threshold
         assert score is not None  # an image model has probabilities
-        metrics = _metrics(
-            predictions.positive, score, predicted, predictions.patient, random_state
-        )
-        rows += [(name, *row) for row in metrics]
+        decided = replace(predictions, score=score, predicted=predicted)
+        rows += [
+            (name, _NAMES.get(found.metric, found.metric), found.value, found.low, found.high)
+            for found in estimate_metrics(decided, _METRICS, Settings(_CONFIDENCE_LEVEL))
+        ]
     return pd.DataFrame(rows, columns=["images", "metric", "value", "low", "high"])
-
-
-def _metrics(
-    positive: NDArray[np.bool_],
-    score: NDArray[np.float64],
-    predicted: NDArray[np.bool_],
-    patient: NDArray[np.intp],
-    random_state: np.random.RandomState,
-) -> list[tuple[str, float, float, float]]:
-    """Compute AUC, recall and specificity, each with its interval."""
-    ranked = RankedScores(positive, score)
-
-    def weighted_metrics(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        of_image = weights[:, patient]
-        of_positive, of_negative = of_image * positive, of_image * ~positive
-        return np.stack(
-            [
-                ranked.roc_auc(of_image),
-                ratio_or_nan((of_positive * predicted).sum(axis=1), of_positive.sum(axis=1)),
-                ratio_or_nan((of_negative * ~predicted).sum(axis=1), of_negative.sum(axis=1)),
-            ],
-            axis=1,
-        )
-
-    n_patients = int(patient.max()) + 1
-    values = weighted_metrics(np.ones((1, n_patients)))[0]
-    drawn = bootstrap(weighted_metrics, n_patients, len(score), _N_RESAMPLES, random_state)
-    tail = (1 - _CONFIDENCE_LEVEL) / 2
-    low, high = np.nanquantile(drawn, [tail, 1 - tail], axis=0)
-    names = ("AUC", "recall", "specificity")
-    return [
-        (name, float(value), float(a), float(b))
-        for name, value, a, b in zip(names, values, low, high, strict=True)
-    ]

@@ -196,7 +196,8 @@ def explanation_report(
     with maps of the same network with random weights: a map that does not change explains nothing.
     It is computed for at most 16 images predicted positive, and only for networks.
 
-    Intervals are percentiles of a bootstrap of patients. They do not include the randomness of
+    Intervals of the measures are percentiles of a bootstrap of patients; those of the remaining
+    metrics are as in :func:`~skpneumo.evaluation.evaluate`. They do not include the randomness of
     training.
 
     Examples
@@ -282,7 +283,7 @@ def explain_predictions(
         model, images[shown], maps[shown], method, random_state, target
     )
     measures = measures_of(frame, predictions.patient, random_state)
-    remaining = remaining_metrics(model, images, predictions, random_state, threshold)
+    remaining = remaining_metrics(model, images, predictions, threshold)
     verdict, reasons = judge(measures, remaining)
     if useless := _why_useless(predictions):
         verdict = "undecided" if verdict == "lungs" else verdict

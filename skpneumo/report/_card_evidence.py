@@ -33,6 +33,8 @@ class Evidence:
     shortcuts : ExplanationReport or None
     other_sections : bool
         Whether they are in other sections of the same page.
+    explained : bool
+        Whether one of these sections is about shortcuts.
     facts : dict
         Facts about the evaluation.
     """
@@ -41,6 +43,7 @@ class Evidence:
     stress: "pd.DataFrame | None" = None
     shortcuts: "ExplanationReport | None" = None
     other_sections: bool = False
+    explained: bool = False
     facts: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -54,14 +57,16 @@ class Evidence:
         return cls(evaluation, stress, shortcuts, facts=facts)
 
     @classmethod
-    def elsewhere(cls) -> "Evidence":
+    def elsewhere(cls, explained: bool) -> "Evidence":
         """Refer to other sections of the same page."""
-        return cls(other_sections=True)
+        return cls(other_sections=True, explained=explained)
 
     def has(self, what: str) -> bool:
         """Tell whether there are metrics, a stress test or a search for shortcuts."""
         if what == "figures":
             return self.other_sections or self.evaluation is not None
+        if what == "shortcuts" and self.explained:
+            return True
         return getattr(self, what) is not None
 
 
@@ -93,7 +98,10 @@ def _data(evidence: Evidence) -> list[Block]:
 
 def _figures(evidence: Evidence) -> list[Block]:
     if evidence.other_sections:
-        return [Text("See Metrics, Figures and Operating point on this page.")]
+        where = "Metrics, Figures and Operating point"
+        if evidence.explained:
+            where = "Metrics, Figures, Operating point and What the model looks at"
+        return [Text(f"See {where} on this page.")]
     report = evidence.evaluation
     if report is None:
         return [Text("No metrics are given.")]

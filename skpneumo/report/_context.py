@@ -151,7 +151,7 @@ class ReportContext:
             label_names,
             found,
             frame,
-            _audited(collection, label_names, audit),
+            _audited(collection, label_names, audit, settings.date),
             settings,
             explained,
             _dominant_patient_warning(caught),
@@ -213,7 +213,7 @@ def _sides(
 
 
 def _audited(
-    collection: Collection, label_names: dict[Any, str], audit: "ImageAudit | bool"
+    collection: Collection, label_names: dict[Any, str], audit: "ImageAudit | bool", date: str
 ) -> "ImageAudit | None":
     from skpneumo.audit import ImageAudit, audit_images
 
@@ -231,4 +231,5 @@ def _audited(
         [label_names[label] for label in collection.labels.tolist()],
         collection.split,
         groups=None if collection.patients_from.startswith("read") else collection.patients,
+        date=date,
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any, NamedTuple
 
-from skpneumo._html import table
+from skpneumo._html import prose, table
 from skpneumo.report._evaluation import Estimate
 
 __all__ = [
@@ -45,12 +45,12 @@ def pairs_table(facts: dict[str, str], columns: tuple[str, str], caption: str) -
 
 
 def paragraph(text: str) -> str:
-    return f"<p>{escape(text)}</p>"
+    return f"<p>{prose(text)}</p>"
 
 
 def bullets(items: Iterable[str], look: str = "") -> str:
     opening = f'<ul class="{look}">' if look else "<ul>"
-    return f"{opening}{''.join(f'<li>{escape(item)}</li>' for item in items)}</ul>"
+    return f"{opening}{''.join(f'<li>{prose(item)}</li>' for item in items)}</ul>"
 
 
 def preformatted(text: str) -> str:
@@ -64,7 +64,7 @@ def details(title: str, body: str) -> str:
 
 def callout(severity: str, name: str, text: str) -> str:
     return (
-        f'<p class="callout"><strong class="{severity}">{escape(name)}</strong> {escape(text)}</p>'
+        f'<p class="callout"><strong class="{severity}">{escape(name)}</strong> {prose(text)}</p>'
     )
 
 

@@ -131,10 +131,14 @@ def model_card(
 
 
 def card_section(
-    estimator: Any, names: Sequence[str], description: str, facts: Mapping[str, str]
+    estimator: Any,
+    names: Sequence[str],
+    description: str,
+    facts: Mapping[str, str],
+    explained: bool,
 ) -> Section:
     """Write the card as a section of a report, whose other sections have the measurements."""
-    there = Evidence.elsewhere()
+    there = Evidence.elsewhere(explained)
     sections = _sections(estimator, there, list(names), description, dict(facts), {})
     return Section("model-card", "Model card", "".join(section.html() for section in sections))
 

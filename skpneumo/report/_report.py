@@ -3,14 +3,13 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.utils import check_consistent_length
 
-from skpneumo._formatting import printable, with_interval
+from skpneumo._formatting import printable, today, with_interval
 from skpneumo._html import document, fragment, write_page
 from skpneumo._typing import ArrayLike
 from skpneumo.report._checklist import checklist
@@ -216,7 +215,7 @@ class EvaluationReport:
             confidence_level,
             n_resamples,
             random_state,
-            datetime.now(UTC).date().isoformat() if date is None else date,
+            today() if date is None else date,
             description,
             dict(provenance or {}),
             prevalence=prevalence,
@@ -255,7 +254,7 @@ class EvaluationReport:
             Section("images", "Sample images", sample_images(context)),
             Section("errors", "Worst errors", worst_errors(context)),
             *explanation(context),
-            card_section(estimator, names, "", facts),
+            card_section(estimator, names, "", facts, explain),
             limits(context),
             reproduction(context, facts),
         )

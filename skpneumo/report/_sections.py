@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from skpneumo._formatting import counted
+from skpneumo._formatting import counted, written_on
 from skpneumo._html import table
 from skpneumo.report._cards import cards
 from skpneumo.report._context import ReportContext
@@ -56,8 +56,8 @@ def summary(context: ReportContext) -> Section:
     """Write the summary: three metrics, and warnings about them."""
     lead = (
         f"How well the model distinguishes {context.names[1]} (positive) from {context.names[0]} "
-        f"(negative), with {context.settings.confidence_level:.0%} intervals. Report of "
-        f"{context.settings.date}."
+        f"(negative), with {context.settings.confidence_level:.0%} intervals. "
+        f"{written_on('Report', context.settings.date)}"
     )
     callouts = "".join(callout(*each) for each in _warnings(context))
     return Section(

@@ -3,7 +3,7 @@
 from typing import Any
 
 from skpneumo._formatting import counted
-from skpneumo._paths import collection_name
+from skpneumo._paths import collection_and_split
 from skpneumo.fitted import classifiers_of
 from skpneumo.report._context import ReportContext
 
@@ -12,12 +12,13 @@ __all__ = ["title_of"]
 
 def title_of(context: ReportContext) -> str:
     """Write the title, such as "CNNClassifier on chest_xray (test), 2026-03-01"."""
-    collection = context.collection
-    part = f" ({collection.part})" if collection.part else ""
     model = _model(context.estimator)
     if file := context.settings.provenance.get("model file"):
         model = f"{file} ({model})"
-    return f"{model} on {_data(context)}{part}, {context.settings.date}"
+    data, folder = _data(context)
+    split = context.collection.part or folder
+    part = f" ({split})" if split else ""
+    return f"{model} on {data}{part}, {context.settings.date}"
 
 
 def _model(estimator: Any) -> str:
@@ -30,13 +31,15 @@ def _model(estimator: Any) -> str:
     return inner if outer.endswith("Pipeline") else f"{outer} of {inner}"
 
 
-def _data(context: ReportContext) -> str:
-    """Name the data by the folder of the collection, or else by the number of rows."""
-    filenames = context.collection.filenames
-    if filenames is None:
-        return counted(len(context.collection.rows), "row")
-    # If all files are of one split or class, its folder is not the name of the collection.
-    inner = {*map(str, context.collection.split), *context.label_names.values()}
-    return collection_name(filenames.tolist(), inner) or counted(
-        len(context.collection.rows), "image"
-    )
+def _data(context: ReportContext) -> tuple[str, str]:
+    """Name the data by the folder of the collection, or else by the number of rows; and the split.
+
+    If all files are of one split or class, its folder is not the name of the collection.
+    """
+    collection = context.collection
+    if collection.filenames is None:
+        return counted(len(collection.rows), "row"), ""
+    inner = {*map(str, collection.split), *context.label_names.values()}
+    one_class = len(set(collection.labels.tolist())) == 1
+    name, split = collection_and_split(collection.filenames.tolist(), inner, one_class)
+    return name or counted(len(collection.rows), "image"), split

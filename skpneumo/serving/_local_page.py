@@ -10,7 +10,6 @@ from base64 import b64encode
 from collections.abc import Mapping
 from hashlib import file_digest
 from html import escape
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from skpneumo.persistence import OnnxClassifier
 from skpneumo.serving._facts import model_facts
 from skpneumo.serving._limits import Limits
 from skpneumo.serving._model import ServedModel
+from skpneumo.serving._page_files import page_file
 
 __all__ = ["write_local_page"]
 
@@ -149,11 +149,7 @@ def _from_tar(archive: Path, place: str) -> bytes | None:
 
 def _page(facts: Mapping[str, Any], parts: Mapping[str, bytes]) -> str:
     """Make the page of the server, with a script that computes the answers itself."""
-    folder = files("skpneumo.serving") / "_page"
-    page, style, local, script = (
-        (folder / name).read_text("utf-8")
-        for name in ("index.html", "page.css", "local.js", "page.js")
-    )
+    page, style, local, script = map(page_file, ("index.html", "page.css", "local.js", "page.js"))
     data = "".join(_data(name, content) for name, content in parts.items())
     facts_data = json.dumps(facts).replace("<", "\\u003c")
     data += f'<script type="application/json" id="facts-data">{facts_data}</script>'

@@ -5,7 +5,6 @@ import logging
 import traceback
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
-from importlib.resources import files
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, HTTPException, Query, Request, Response
@@ -18,6 +17,7 @@ from skpneumo.serving._facts import NOTICE, model_facts
 from skpneumo.serving._guard import Guard
 from skpneumo.serving._limits import Limits
 from skpneumo.serving._model import ImageError, ImageTooLargeError, ServedModel
+from skpneumo.serving._page_files import page_file
 from skpneumo.serving._queue import BusyError, ModelQueue, WaitingRoom
 
 __all__ = ["build"]
@@ -211,10 +211,8 @@ async def _problem(request: Request, error: Exception) -> Response:
 
 
 def _add_page(app: FastAPI, needs_token: bool) -> None:
-    folder = files("skpneumo.serving") / "_page"
-
     def route(path: str, kind: str) -> None:
-        body = (folder / (path[1:] or "index.html")).read_text("utf-8")
+        body = page_file(path[1:] or "index.html")
         body = body.replace("NEEDS_TOKEN", "yes" if needs_token else "no")
 
         @app.get(path, include_in_schema=False)

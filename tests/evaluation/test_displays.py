@@ -287,9 +287,7 @@ def test_threshold_curves_agree_with_evaluate():
 
 def test_threshold_above_all_scores_names_undefined_metrics():
     display = ThresholdDisplay.from_predictions(Y, SCORE, threshold=2.0)
-    assert legend_of(display.ax_)[2] == (
-        "precision undefined: no image is predicted positive (0 images, 0 patients)"
-    )
+    assert legend_of(display.ax_)[2] == ("precision undefined: no image is predicted positive")
 
 
 def test_threshold_band_is_wide_where_recall_is_one():
@@ -612,6 +610,10 @@ def test_standard_set_prints_every_value_with_its_interval():
         assert text.endswith("]\n(50 images,\n25 patients)")
     det = next(ax for ax in figure.axes if "tradeoff" in ax.get_title())
     assert legend_of(det) == ["80 images, 40 patients"]
+    # Legends are in lower case, but for abbreviations and classes.
+    words = [text.split()[0] for text in texts]
+    assert [word for word in words if word[0].isupper()] == ["AUC", "AP"]
+    assert words.count("perfectly") == 1
 
 
 @pytest.mark.parametrize("score", [Y, Y * 0.5 + 0.25], ids=["certain", "ranked"])

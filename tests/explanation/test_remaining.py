@@ -6,6 +6,7 @@ from sklearn.metrics import roc_auc_score
 
 from skpneumo._lung_field import lung_field
 from skpneumo._predictions import Predictions
+from skpneumo.evaluation import evaluate_predictions
 from skpneumo.explanation._model import ImageModel
 from skpneumo.explanation._remaining import CHANGES, remaining_metrics
 
@@ -35,7 +36,7 @@ def remaining(classifier, images, y, patient=None, **options):
         pos_label=1,
     )
     model = ImageModel(classifier.classes_, classifier)
-    return remaining_metrics(model, images, predictions, np.random.RandomState(0), **options)
+    return remaining_metrics(model, images, predictions, **options)
 
 
 def value(frame, images, metric):
@@ -96,6 +97,16 @@ def test_the_figures_are_those_of_the_changed_images():
         assert value(frame, name, "AUC") == pytest.approx(roc_auc_score(y, score))
     assert (frame["low"] <= frame["value"]).all()
     assert (frame["value"] <= frame["high"]).all()
+    # The intervals of an evaluation, which have a width where there is no error as well.
+    assert (frame["low"] < frame["high"]).all()
+    predict = ByBrightness(np.s_[:3, :])
+    evaluated = evaluate_predictions(
+        y, predict.predict_proba(images)[:, 1], predict.predict(images), pos_label=1
+    ).set_index("metric")
+    as_they_are = frame[frame["images"].eq("as they are")].set_index("metric")
+    for name, metric in (("AUC", "roc_auc"), ("recall", "recall")):
+        expected = evaluated.loc[metric, ["low", "high"]].to_list()
+        assert as_they_are.loc[name, ["low", "high"]].to_list() == pytest.approx(expected)
 
 
 def test_auc_counts_ties_by_half_as_scikit_learn_does():

@@ -12,6 +12,7 @@ from skpneumo.explanation import ExplanationReport
 from skpneumo.report import EvaluationReport, model_card
 from skpneumo.report._card_blocks import Open, Table
 from skpneumo.report._card_questions import QUESTIONS
+from skpneumo.report._model_card import card_section
 
 ITEMS = [item for items in QUESTIONS.values() for item in items]
 
@@ -182,6 +183,14 @@ def test_the_page_has_it_with_its_open_items(evaluation):
     assert body.count("to be written") == len(ITEMS)
     assert "See Metrics, Figures and Operating point on this page." in body
     assert "abc123" in body
+
+
+@pytest.mark.parametrize("explained", [True, False])
+def test_in_a_report_it_refers_to_the_search_for_shortcuts_if_there_is_one(floor, explained):
+    body = card_section(floor, ["NORMAL", "PNEUMONIA"], "", {}, explained).body
+    assert ("and What the model looks at on this page." in body) == explained
+    assert ("it was not tested for shortcuts" in body) != explained
+    assert "it was not tested on altered images" in body
 
 
 def test_every_item_of_reviewers_that_a_person_has_to_write_is_in_it(floor):

@@ -32,6 +32,7 @@ from skpneumo.report._context import ReportContext, Settings
 from skpneumo.report._decisions import predict_and_find_rule
 from skpneumo.report._figures import figures_of, training_curves
 from skpneumo.report._images import sample_images
+from skpneumo.report._markup import bullets, callout, paragraph
 from skpneumo.report._operating_point import operating_point
 from skpneumo.report._provenance import checksum_of, parameters
 from skpneumo.report._sections import (
@@ -453,6 +454,12 @@ def test_wide_tables_say_the_column_in_each_cell(html):
         assert all(re.findall('data-of="([^"]+)"', row) == columns[k] for row in rows)
 
 
+def test_commands_in_sentences_are_code_on_the_page():
+    for html in (paragraph("`fit <x>` is one."), bullets(["`fit <x>` is one."])):
+        assert "<code>fit &lt;x&gt;</code> is one." in html
+    assert "<code>fit</code>" in callout("note", "Fit", "By `fit`.")
+
+
 def test_title_passes_over_a_folder_that_nobody_named(features):
     X, y, _, _ = features
     context = case_of(LogisticRegression().fit(X, y), X, y)
@@ -461,17 +468,20 @@ def test_title_passes_over_a_folder_that_nobody_named(features):
     assert f" on {len(y)} images, " in title_of(replace(context, collection=collection))
 
 
+@pytest.mark.parametrize("split", ["known", ""])
 @pytest.mark.parametrize("below", ["test/NORMAL", "val", ""])
-def test_title_names_the_folder_of_the_collection_and_none_below(features, below):
+def test_title_names_the_collection_and_the_split_that_its_folder_says(features, below, split):
     X, y, _, _ = features
     files = [os.path.join(os.sep, "my.xrays", below, f"{k}.png") for k in range(len(y))]
     context = case_of(LogisticRegression().fit(X, y), X, y, target_names=["NORMAL", "PNEUMONIA"])
     collection = replace(
         context.collection,
         filenames=np.array(files, dtype=object),
-        split=np.full(len(y), "test" if "test" in below else "val", dtype=object),
+        labels=np.zeros(len(y), dtype=int) if "NORMAL" in below else y,
+        split=np.full(len(y), split and ("test" if "test" in below else "val"), dtype=object),
     )
-    assert " on my.xrays, " in title_of(replace(context, collection=collection))
+    named = f" ({below.partition('/')[0]})" if below else ""
+    assert f" on my.xrays{named}, " in title_of(replace(context, collection=collection))
 
 
 @pytest.mark.parametrize(
@@ -507,7 +517,7 @@ def test_results_on_training_images_are_not_coloured_as_good():
     assert judgement_of(replace(context, settings=none_seen), "roc_auc")[0] == "good"
 
 
-def test_a_promised_floor_decides_the_colour_of_recall(features):
+def test_a_guaranteed_floor_decides_the_colour_of_recall(features):
     X, y, _, _ = features
     frozen = FrozenEstimator(LogisticRegression().fit(X, y))
     # Surer than the interval, which is two-sided, so that all of it lies above the floor.

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from skpneumo._page_style import lists_on_phones
 from skpneumo.serving import write_local_page
 
 from .browsing import chromium, drop, finished, messages, needs_chromium, picture, table, wait
@@ -69,6 +70,7 @@ def test_everything_is_in_one_file_that_connects_to_nothing(model, tmp_path):
     write_local_page(model, out, runtime=packed(tmp_path / "a.tgz", **PARTS))
     page = out.read_text("utf-8")
     assert "connect-src 'none'" in page.replace("&#x27;", "'")
+    assert lists_on_phones("#results") in page
     for foreign in ("http://", "https://", ' src="', '<link rel="stylesheet', "server.js"):
         assert foreign not in page
     facts = json.loads(page.partition('id="facts-data">')[2].partition("</script>")[0])

@@ -219,6 +219,15 @@ def test_nothing_is_cut_off_in_any_look(page, files, scheme, width):
     assert page.execute_script(
         "return document.documentElement.scrollWidth <= document.documentElement.clientWidth"
     )
+    shown = page.execute_script(
+        "return getComputedStyle(document.querySelector('#rows td'), '::before').content"
+    )
+    assert shown == ('"Probability: "' if width < 500 else "none")
+    tops = page.execute_script(
+        "return [...document.querySelectorAll('#heads button')].map("
+        "button => button.getBoundingClientRect().top)"
+    )
+    assert len(set(tops)) < len(tops)  # the buttons that sort lie side by side
     background, colour = page.execute_script(
         "const probe = document.createElement('p'); probe.style.background = 'Canvas';"
         "document.body.append(probe);"

@@ -7,6 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from skpneumo import RecallFloorClassifier
+from skpneumo._page_style import lists_on_phones
 from skpneumo.serving import Limits, make_app
 from skpneumo.serving._model import METHODS
 from skpneumo.serving._routes import Method
@@ -215,6 +216,13 @@ def test_the_page_needs_nothing_from_elsewhere(client):
         response = client.get(path)
         assert response.status_code == 200
         assert "://" not in response.text
+
+
+def test_the_page_lists_results_on_a_phone_as_all_pages_do(client):
+    rule = lists_on_phones("#results")
+    assert client.get("/page.css").text.startswith(rule)
+    assert 'id="results"' in client.get("/").text
+    assert "dataset.of" in client.get("/page.js").text
 
 
 def test_methods_are_listed_once():

@@ -254,8 +254,10 @@ def draw_calibration(
         n_bins=n_bins,
         name=f"error {_figure(error)}",
         color=BLUE,
+        ref_line=False,
         ax=panel,
     )
+    panel.plot([0, 1], [0, 1], linestyle="--", color=GREY, label="perfectly calibrated")
     legend_below(panel)
     panel.set(title="calibration", xlabel="mean probability", ylabel="share of positives")
 

@@ -250,12 +250,13 @@ class ThresholdDisplay:
             label = said = recall_of(self.pos_label) if name == "recall" else name
             if self.threshold is not None:
                 at = int(np.flatnonzero(self.thresholds == self.threshold)[0])
+                # The reason for a missing value says how many images there are: none.
+                size = (int(n[at]), int(n_patients[at])) if n[at] else ()
                 figure = with_interval(
                     value[at],
                     low[at],
                     high[at],
-                    int(n[at]),
-                    int(n_patients[at]),
+                    *size,
                     undefined=f"undefined: {_UNDEFINED[name]}",
                 )
                 label = f"{said} {figure}"

@@ -144,7 +144,7 @@ function cell(column, row, first) {
   const value = column.value(row);
   const made = document.createElement(first ? "th" : "td");
   if (first) made.scope = "row";
-  else made.dataset.name = column.name;
+  made.dataset.of = column.name;
   if (column.number) made.className = "number";
   const text = column.number && value !== null ? shown(value) : (value ?? "");
   if (!text && !first) {
