@@ -35,6 +35,7 @@ STAGES = [
     "_image_files",
     "_paths",
     "_groups",
+    "_fit_arguments",
     "_encoding",
     "_documentation",
     "_files",

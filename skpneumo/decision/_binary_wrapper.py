@@ -1,6 +1,7 @@
 """Shared code of the classifiers that wrap another classifier."""
 
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,9 @@ from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
-    get_routing_for_object,
     process_routing,
 )
-from sklearn.utils.validation import has_fit_parameter, indexable
+from sklearn.utils.validation import indexable
 
 from skpneumo._documentation import DocumentationLinks
 from skpneumo._missing_labels import checked_labels
@@ -26,7 +26,6 @@ __all__ = [
     "check_samples",
     "find_patients_and_warn",
     "fit_with_callbacks",
-    "groups_for",
 ]
 
 
@@ -81,32 +80,26 @@ class BinaryWrapperMixin(WrapperMixin):
 
 def check_samples(X: Any, y: Any) -> tuple[Any, NDArray[Any]]:
     """Check that rows of ``X`` can be selected, and that there is one label for each."""
+    if isinstance(X, Iterator):
+        raise TypeError(
+            f"Expected rows that can be selected and read again, got a {type(X).__name__}. Pass "
+            "list(X)."
+        )
     X, y = indexable(X, y)
     return X, checked_labels(y)
 
 
 def find_patients_and_warn(
-    X: Any, n_samples: int, groups: Any
+    X: Any, n_samples: int, groups: Any, *, stacklevel: int = 4
 ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Find the patient of each sample and whether it is known, with a warning for the others."""
+    """Find the patient of each sample and whether it is known, with a warning for the others.
+
+    The line of the warning is by default that of the caller of a decorated ``fit``.
+    """
     patients, known, remarks = find_patients(X, n_samples, groups)
     for remark in remarks:
-        # Four frames up from a decorated fit is its caller.
-        warnings.warn(remark, UnknownPatientsWarning, stacklevel=4)
+        warnings.warn(remark, UnknownPatientsWarning, stacklevel=stacklevel)
     return patients, known
-
-
-def groups_for(estimator: Any, groups: Any) -> dict[str, Any]:
-    """Make the argument ``groups`` for the estimator's ``fit``, if it requests patients.
-
-    The estimator may hold images out itself, and knows the patients only from these and from X.
-    """
-    if groups is None:
-        return {}
-    asks = has_fit_parameter(estimator, "groups")
-    if not asks and _routing_enabled():  # a step of a pipeline may
-        asks = bool(get_routing_for_object(estimator).consumes("fit", ["groups"]))
-    return {"groups": groups} if asks else {}
 
 
 def fit_with_callbacks(

@@ -16,6 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
+from skpneumo._fit_arguments import groups_for
 from skpneumo._input_checks import REASONS, labels_withheld
 from skpneumo._paths import filenames_of
 from skpneumo._random import check_random_state, random_seed
@@ -32,7 +33,6 @@ from skpneumo.decision._binary_wrapper import (
     check_samples,
     find_patients_and_warn,
     fit_with_callbacks,
-    groups_for,
 )
 from skpneumo.decision._gate_calibration import choose_thresholds, terms_of_gate
 from skpneumo.decision._gate_checks import GateChecks

@@ -69,9 +69,15 @@ def fit_calibrator(
 
 
 def calibrate(calibrator: Any, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Apply a calibrator from :func:`fit_calibrator`."""
+    """Apply a calibrator from :func:`fit_calibrator`; scores that are NaN stay so."""
     if calibrator is None:
         return scores
+    known = ~np.isnan(scores)
+    if not known.all():
+        calibrated = np.full(len(scores), np.nan)
+        if known.any():
+            calibrated[known] = calibrate(calibrator, scores[known])
+        return calibrated
     if isinstance(calibrator, IsotonicRegression):
         return calibrator.predict(scores)
     return calibrator.predict_proba(logits(scores))[:, 1]

@@ -13,7 +13,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import make_scorer, recall_score, roc_curve
 from sklearn.utils import column_or_1d
 
-from skpneumo._predictions import check_labels, check_positive_label
+from skpneumo._predictions import check_labels, check_positive_label, check_same_kind
 from skpneumo._sklearn import Interval, _check_pos_label_consistency, validate_params
 from skpneumo._typing import ArrayLike
 
@@ -44,7 +44,17 @@ def _share_recognised(
     metric: str, y_true: Any, y_pred: Any, pos_label: Any, side: bool, sample_weight: Any
 ) -> float:
     """Compute the share of the images of one side, positive or negative, predicted as such."""
+    import pandas as pd
+
     truth, called = check_labels(y_true), column_or_1d(y_pred)
+    if n_withheld := int(pd.isna(called).sum()):
+        raise ValueError(
+            f"{n_withheld} of {len(called)} images have no predicted label, as an InputGate with "
+            'on_outlier="nan" gives to images that it withholds, so that they are neither right '
+            'nor wrong. Score the estimator inside the gate, or set on_outlier="warn".'
+        )
+    called = check_labels(called, "y_pred")
+    check_same_kind(truth, called)
     check_positive_label(np.concatenate([truth, called]), pos_label)
     is_of_side = (truth == pos_label) == side
     if not is_of_side.any():

@@ -359,7 +359,7 @@ def test_every_value_has_an_interval_even_of_few_images(seed):
     ("arguments", "error", "message"),
     [
         ({"y": [], "y_score": []}, ValueError, "y is empty"),
-        ({"y": [0, None], "y_score": [0.1, 0.2]}, ValueError, "lacks the label of 1 of 2"),
+        ({"y": [0, None], "y_score": [0.1, 0.2]}, ValueError, "NaN or None in 1 of 2 labels"),
         ({"threshold": np.nan}, ValueError, "threshold is NaN"),
         ({"threshold": "0.5"}, TypeError, "threshold must be an instance of float"),
         ({"pos_label": 2}, ValueError, r"pos_label=2 is not one of the labels \[0, 1\]"),
