@@ -147,7 +147,7 @@ class Predictions:
             raise ValueError("There is nothing to evaluate. Pass y_score, y_pred or both.")
         else:
             predicted = score >= _threshold_or_half(threshold, score, y_score)
-        patients = patients_of(None, len(labels), groups, filenames=filenames, stacklevel=4)
+        patients = patients_of(None, len(labels), groups, filenames=filenames)
         return cls(
             positive=labels == pos_label,
             predicted=predicted,

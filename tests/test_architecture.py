@@ -25,6 +25,7 @@ STAGES = [
     "_early_interrupt",
     "_quiet_start",
     "_typing",
+    "_warning_lines",
     "_messages",
     "_formatting",
     "_sklearn",

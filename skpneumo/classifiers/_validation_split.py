@@ -14,9 +14,7 @@ from sklearn.metrics.cluster import contingency_matrix
 from skpneumo._images import is_stream
 from skpneumo._paths import carried_patients, filenames_of
 from skpneumo._patients import find_patients, patients_of
-
-# Frames above patients_of: patients_of_rows, fit, the three decorators of fit, and the caller.
-_CALLER_OF_FIT = 7
+from skpneumo._warning_lines import users_stacklevel
 
 
 def patients_of_rows(X: Any, y: NDArray[Any], groups: Any) -> NDArray[np.object_]:
@@ -38,10 +36,10 @@ def patients_of_rows(X: Any, y: NDArray[Any], groups: Any) -> NDArray[np.object_
     """
     carried = carried_patients(X) if groups is None else None
     if carried is None or not any(isinstance(each, tuple) for each in carried):
-        return patients_of(X, len(y), groups, stacklevel=_CALLER_OF_FIT).astype(object)
+        return patients_of(X, len(y), groups).astype(object)
     real = np.array([not isinstance(each, tuple) for each in carried])
     patients = np.empty(len(y), dtype=object)
-    patients[real] = patients_of(X[real], int(real.sum()), stacklevel=_CALLER_OF_FIT)
+    patients[real] = patients_of(X[real], int(real.sum()))
     for row in np.flatnonzero(~real):  # one by one, because NumPy would make a 2-D array of tuples
         patients[row] = tuple(map(str, carried[row]))
     return patients
@@ -79,7 +77,7 @@ def check_validation_images(X: Any, X_val: Any, y_val: Any) -> None:
             "the scores of inner validation, which early stopping goes by, are too good. Leave "
             "their images out of X or out of X_val.",
             UserWarning,
-            stacklevel=_CALLER_OF_FIT - 1,
+            stacklevel=users_stacklevel(),
         )
 
 

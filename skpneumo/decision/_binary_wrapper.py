@@ -18,6 +18,7 @@ from skpneumo._documentation import DocumentationLinks
 from skpneumo._missing_labels import checked_labels
 from skpneumo._patients import find_patients
 from skpneumo._sklearn import _routing_enabled
+from skpneumo._warning_lines import users_stacklevel
 from skpneumo.datasets import UnknownPatientsWarning
 
 __all__ = [
@@ -90,15 +91,12 @@ def check_samples(X: Any, y: Any) -> tuple[Any, NDArray[Any]]:
 
 
 def find_patients_and_warn(
-    X: Any, n_samples: int, groups: Any, *, stacklevel: int = 4
+    X: Any, n_samples: int, groups: Any
 ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Find the patient of each sample and whether it is known, with a warning for the others.
-
-    The line of the warning is by default that of the caller of a decorated ``fit``.
-    """
+    """Find the patient of each sample and whether it is known, with a warning for the others."""
     patients, known, remarks = find_patients(X, n_samples, groups)
     for remark in remarks:
-        warnings.warn(remark, UnknownPatientsWarning, stacklevel=stacklevel)
+        warnings.warn(remark, UnknownPatientsWarning, stacklevel=users_stacklevel())
     return patients, known
 
 

@@ -12,6 +12,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.isotonic import IsotonicRegression
 
+from skpneumo._warning_lines import users_stacklevel
+
 __all__ = ["LogitClassifier", "calibrate", "fit_calibrator", "logits"]
 
 _LEAST_PROBABILITY = 1e-12
@@ -63,7 +65,7 @@ def fit_calibrator(
         "order: out of fold, positive samples score lower than negative samples. Improve the "
         "model, or check pos_label.",
         UserWarning,
-        stacklevel=4,
+        stacklevel=users_stacklevel(),
     )
     return None
 

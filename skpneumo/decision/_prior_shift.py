@@ -255,7 +255,7 @@ class PriorShiftClassifier(
         check_is_fitted(self)
         rng = check_random_state(self.random_state)
         scores = refuse_withheld(self._scores(X), self)
-        ids = patients_of(X, len(scores), groups, stacklevel=3)
+        ids = patients_of(X, len(scores), groups)
         patient = np.unique(ids, return_inverse=True)[1]
         ratios = _likelihood_ratios(scores, self.training_prevalence_)
         self.prevalence_ = most_likely_prevalence(ratios, np.ones(len(scores)))

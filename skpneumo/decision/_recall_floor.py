@@ -396,7 +396,7 @@ class RecallFloorClassifier(
         if isinstance(self.estimator, FrozenEstimator):
             return 0
         X, y = check_samples(X, y)
-        all_patients, known = find_patients_and_warn(X, len(y), groups, stacklevel=3)
+        all_patients, known = find_patients_and_warn(X, len(y), groups)
         patients = all_patients if known.any() else None
         splits, _ = self._planned_splits(X, y, patients, positive_label(y, self.pos_label))
         return len(splits) + (not self.ensemble)

@@ -297,7 +297,7 @@ def _patients(X: Any, groups: ArrayLike | None, name: str) -> NDArray[Any]:
             "X has neither patients nor file names to read them from. Pass the patients as "
             f"{name}."
         )
-    return patients_of(X, _num_samples(X), groups, stacklevel=5)
+    return patients_of(X, _num_samples(X), groups)
 
 
 def _concatenate(first: Any, second: Any) -> Any:

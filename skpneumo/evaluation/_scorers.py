@@ -16,6 +16,7 @@ from sklearn.utils import column_or_1d
 from skpneumo._predictions import check_labels, check_positive_label, check_same_kind
 from skpneumo._sklearn import Interval, _check_pos_label_consistency, validate_params
 from skpneumo._typing import ArrayLike
+from skpneumo._warning_lines import users_stacklevel
 
 __all__ = [
     "make_recall_scorer",
@@ -69,7 +70,7 @@ def _undefined(metric: str, n: int, side: str, pos_label: Any) -> float:
         f"{metric} is undefined and set to NaN: none of the {n} labels is {side} "
         f"(pos_label={pos_label!r}).",
         UndefinedMetricWarning,
-        stacklevel=2,
+        stacklevel=users_stacklevel(),
     )
     return np.nan
 

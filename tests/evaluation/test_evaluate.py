@@ -547,3 +547,12 @@ def test_a_gate_withholds_no_image_but_would_be_withheld_ones_are_counted():
     assert f"{withheld.sum()} of the 40 images, {withheld[y[200:] == 1].sum()} of them" in note
     both = evaluate([gate, gate.estimator_], X[200:], y[200:], groups=patient[200:])
     assert "withheld" not in set(both.metric)
+
+
+def test_several_fits_are_about_one_class():
+    about_0 = FixedThresholdClassifier(LogisticRegression(), threshold=0.3, pos_label=0)
+    X = SCORE[:, np.newaxis]
+    fits = [about_0.fit(X, Y), LogisticRegression().fit(X, Y)]
+    with pytest.raises(ValueError, match=r"for different classes, \[0, 1\]. Pass the positive"):
+        evaluate(fits, X, Y, groups=range(len(Y)))
+    assert len(evaluate(fits, X, Y, groups=range(len(Y)), pos_label=1, n_resamples=20))
