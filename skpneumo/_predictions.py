@@ -327,8 +327,9 @@ def _threshold_or_half(threshold: float | None, score: NDArray[np.float64], y_sc
         threshold, dtype = check_threshold(threshold, score), getattr(y_score, "dtype", None)
         # Rounded to the type of the scores, as NumPy does to compare them: 0.7 as float32 is less
         # than 0.7 as float64, and equals the threshold.
-        is_float = isinstance(dtype, np.dtype) and dtype.kind == "f"
-        return float(dtype.type(threshold)) if is_float else threshold
+        if isinstance(dtype, np.dtype) and dtype.kind == "f":
+            return float(dtype.type(threshold))
+        return threshold
     if score.min() < 0 or score.max() > 1:
         raise ValueError(
             f"The scores range from {score.min():g} to {score.max():g}, so they are not "

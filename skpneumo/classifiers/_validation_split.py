@@ -165,7 +165,7 @@ def validation_mask(
     """
     groups = _groups(X, patients)
     images = contingency_matrix(groups, y)  # of each group and class
-    n_of_class, first_seen = images.sum(axis=0), np.unique(y)
+    n_of_class = images.sum(axis=0)
     # A group counts for the rarest of its classes. Most have one; patients can have several.
     class_of_group = np.where(images > 0, n_of_class, n_of_class.sum() + 1).argmin(axis=1)
     sizes = images.sum(axis=1)
@@ -187,11 +187,12 @@ def validation_mask(
                 break
     missing = ~(images[chosen].any(axis=0) & images[~chosen].any(axis=0))
     if missing.any():
-        k = int(np.flatnonzero(missing)[0])
-        label = first_seen[k] if classes is None else classes[first_seen[k]]
+        lacking = int(np.flatnonzero(missing)[0])
+        label = np.unique(y)[lacking] if classes is None else classes[np.unique(y)[lacking]]
+        n_patients = np.sum(images[:, lacking] > 0)
         raise ValueError(
             f"Class {np.asarray(label).item()!r} has too few independent images for inner "
-            f"validation: {n_of_class[k]} image(s) of {np.sum(images[:, k] > 0)} patient(s). "
+            f"validation: {n_of_class[lacking]} image(s) of {n_patients} patient(s). "
             "Pass X_val and y_val, set early_stopping=False, or collect more images."
         )
     return chosen[groups]

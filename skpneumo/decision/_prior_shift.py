@@ -326,7 +326,7 @@ class PriorShiftClassifier(
         probabilities = self.predict_proba(X)
         labels = self.classes_[probabilities.argmax(axis=1)]
         # A gate inside has withheld these: no probability is not a low one.
-        withheld = np.isnan(probabilities).any(axis=1)
+        withheld = np.isnan(probabilities[:, 0])
         return labels_withheld(labels, withheld) if withheld.any() else labels
 
     def _scores(self, X: Any) -> NDArray[np.float64]:

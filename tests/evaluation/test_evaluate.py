@@ -550,9 +550,10 @@ def test_a_gate_withholds_no_image_but_would_be_withheld_ones_are_counted():
 
 
 def test_several_fits_are_about_one_class():
-    about_0 = FixedThresholdClassifier(LogisticRegression(), threshold=0.3, pos_label=0)
+    linear = LogisticRegression(C=100)
+    about_0 = FixedThresholdClassifier(linear, threshold=0.4, pos_label=0)
     X = SCORE[:, np.newaxis]
-    fits = [about_0.fit(X, Y), LogisticRegression().fit(X, Y)]
+    fits = [about_0.fit(X, Y), linear.fit(X, Y)]
     with pytest.raises(ValueError, match=r"for different classes, \[0, 1\]. Pass the positive"):
         evaluate(fits, X, Y, groups=range(len(Y)))
     assert len(evaluate(fits, X, Y, groups=range(len(Y)), pos_label=1, n_resamples=20))
