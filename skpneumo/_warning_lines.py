@@ -1,10 +1,9 @@
 """Find the line of the user's own code that a warning is shown for."""
 
 import os
-import sys
 from functools import cache
 from importlib.util import find_spec
-from types import FrameType
+from inspect import currentframe
 
 __all__ = ["users_stacklevel"]
 
@@ -26,8 +25,8 @@ def users_stacklevel() -> int:
     >>> users_stacklevel()
     1
     """
-    level = 1
-    frame: FrameType | None = sys._getframe(1)
+    here = currentframe()
+    level, frame = 1, None if here is None else here.f_back
     while frame is not None and frame.f_code.co_filename.startswith(_folders()):
         level, frame = level + 1, frame.f_back
     return level
