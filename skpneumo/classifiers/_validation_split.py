@@ -178,8 +178,8 @@ def validation_mask(
         share = np.cumsum(sizes[candidates]) / sizes[candidates].sum()
         n_groups = 1 + np.argmin(np.abs(share[:-1] - fraction))
         chosen[candidates[:n_groups]] = True
-    for k in np.flatnonzero(~images[chosen].any(axis=0)):
-        for group in rng.permutation(np.flatnonzero(images[:, k] > 0)):
+    for absent in np.flatnonzero(~images[chosen].any(axis=0)):
+        for group in rng.permutation(np.flatnonzero(images[:, absent] > 0)):
             left = ~chosen
             left[group] = False
             if images[left].any(axis=0).all():
