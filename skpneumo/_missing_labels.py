@@ -9,6 +9,8 @@ from skpneumo._sklearn import _check_y
 
 __all__ = ["checked_labels", "refuse_missing_labels"]
 
+_MISSING_AS_TEXT = {"nan", "NaN", "<NA>"}
+
 
 def checked_labels(y: Any, name: str = "y") -> NDArray[Any]:
     """Convert labels, which may be text, to an array; raise if any is missing.
@@ -30,14 +32,14 @@ def checked_labels(y: Any, name: str = "y") -> NDArray[Any]:
 
 
 def refuse_missing_labels(y: Any, name: str = "y") -> None:
-    """Raise if None or NaN is among labels, in any container.
+    """Raise if None or NaN is among labels, in any container, or as text.
 
     NumPy converts a list such as ``["NORMAL", nan]`` to text, with a class "nan" that later checks
     accept as a label.
 
     Parameters
     ----------
-    y : array-like of shape (n_samples,)
+    y : array-like of shape (n_samples,) or (n_samples, 1)
         Labels.
     name : str, default="y"
         Name of the labels in the error.
@@ -55,12 +57,12 @@ def refuse_missing_labels(y: Any, name: str = "y") -> None:
         ...
     ValueError: Input y contains NaN or None in 1 of 2 labels, the first in row 1. Remove these ...
     """
-    import pandas as pd
-
     labels = _entries(y)
-    if labels.ndim != 1 or labels.dtype.kind not in "fO":
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1 or labels.dtype.kind not in "fOU":
         return
-    missing = np.flatnonzero(pd.isna(labels))
+    missing = np.flatnonzero(_is_missing(labels))
     if len(missing):
         raise ValueError(
             f"Input {name} contains NaN or None in {len(missing)} of {len(labels)} labels, the "
@@ -72,3 +74,15 @@ def _entries(y: Any) -> NDArray[Any]:
     if isinstance(y, list | tuple):
         return np.asarray(y, dtype=object)
     return np.asarray(y)
+
+
+def _is_missing(labels: NDArray[Any]) -> NDArray[np.bool_]:
+    import pandas as pd
+
+    missing: NDArray[np.bool_] = pd.isna(labels)
+    if labels.dtype.kind in "OU":
+        # How NumPy and pandas write NaN as text. Not "None", which can be the name of a class.
+        missing = missing | np.array(
+            [str(each) in _MISSING_AS_TEXT for each in labels], dtype=bool
+        )
+    return missing

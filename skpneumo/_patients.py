@@ -15,6 +15,7 @@ from scipy.sparse.csgraph import connected_components
 from skpneumo._groups import check_groups
 from skpneumo._paths import carried_patients, check_paths, filenames_of
 from skpneumo._typing import ArrayLike
+from skpneumo._warning_lines import users_stacklevel
 from skpneumo.datasets import UnknownPatientsWarning
 from skpneumo.datasets._patients import read_patients
 
@@ -33,7 +34,6 @@ def patients_of(
     groups: ArrayLike | None = None,
     *,
     filenames: Any = None,
-    stacklevel: int = 3,
 ) -> NDArray[Any]:
     """Find the patient of each row, and warn of unknown ones.
 
@@ -47,8 +47,6 @@ def patients_of(
         The patient of each row; overrides everything else.
     filenames : array-like of paths, shape (n_samples,), default=None
         The files of the rows, if ``X`` does not contain them.
-    stacklevel : int, default=3
-        Line of the warning, as in :func:`warnings.warn`.
 
     Returns
     -------
@@ -72,7 +70,7 @@ def patients_of(
     """
     patients, _, remarks = find_patients(X, n_samples, groups, filenames=filenames)
     for remark in remarks:
-        warnings.warn(remark, UnknownPatientsWarning, stacklevel=stacklevel)
+        warnings.warn(remark, UnknownPatientsWarning, stacklevel=users_stacklevel())
     return patients
 
 

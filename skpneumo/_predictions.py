@@ -14,24 +14,27 @@ from sklearn.utils import (
     column_or_1d,
 )
 
+from skpneumo._missing_labels import refuse_missing_labels
 from skpneumo._paths import check_paths, filenames_of
 from skpneumo._patients import patients_of
 from skpneumo._positive_class import UndecidedPositiveError, positive_classes
 from skpneumo._responses import scores_and_decisions, scores_of
 from skpneumo._typing import ArrayLike
-from skpneumo.fitted import positive_label, threshold_of
+from skpneumo.fitted import classes_of, positive_label, threshold_of
 
 __all__ = [
     "Predictions",
     "check_labels",
     "check_positive_label",
     "check_same_kind",
+    "check_threshold",
     "common_positive_label",
     "predictions_and_threshold",
     "predictions_of",
 ]
 
 _MOST_LISTED = 5
+_ROUNDING = 1e-6  # the next number after 1 in float32 is a threshold above all probabilities
 
 
 @dataclass(frozen=True)
@@ -143,8 +146,8 @@ class Predictions:
         elif score is None:
             raise ValueError("There is nothing to evaluate. Pass y_score, y_pred or both.")
         else:
-            predicted = score >= _check_threshold(threshold, score)
-        patients = patients_of(None, len(labels), groups, filenames=filenames, stacklevel=4)
+            predicted = score >= _threshold_or_half(threshold, score, y_score)
+        patients = patients_of(None, len(labels), groups, filenames=filenames)
         return cls(
             positive=labels == pos_label,
             predicted=predicted,
@@ -169,8 +172,7 @@ def predictions_of(
 
     An input gate is ignored: no image is withheld, and ``withheld`` is None.
     """
-    labels = check_labels(y)
-    classes = np.asarray(estimator.classes_).tolist()
+    labels, classes = check_labels(y), classes_of(estimator)
     if unknown := sorted(set(labels.tolist()) - set(classes), key=str):
         raise ValueError(
             f"y has the labels {_listed(unknown)}, but the classifier was fitted on {classes}. "
@@ -245,8 +247,6 @@ def _no_scores(estimator: Any) -> ValueError:
 
 def check_labels(y: ArrayLike, name: str = "y") -> NDArray[Any]:
     """Convert labels to a non-empty 1-D array of text or numbers, without missing ones."""
-    import pandas as pd
-
     # Through objects, because NumPy would convert numbers and missing labels among text to text.
     entries: NDArray[Any] = column_or_1d(np.asarray(y, dtype=object))
     if not len(entries):
@@ -254,12 +254,7 @@ def check_labels(y: ArrayLike, name: str = "y") -> NDArray[Any]:
             f"{name} is empty, so there are no images to evaluate. Check the folder, the split or "
             "the mask that selects the images."
         )
-    missing = np.flatnonzero(pd.isna(entries))
-    if len(missing):
-        raise ValueError(
-            f"{name} lacks the label of {len(missing)} of {len(entries)} images, the first in "
-            f"row {missing[0]}. Label these images, or drop them."
-        )
+    refuse_missing_labels(entries, name)
     is_text = np.array([isinstance(each, str) for each in entries])
     if is_text.any() and not is_text.all():
         text, number = entries[is_text][0], entries[~is_text][0]
@@ -308,11 +303,32 @@ def _check_scores(y_score: ArrayLike) -> NDArray[np.float64]:
     return score
 
 
-def _check_threshold(threshold: float | None, score: NDArray[np.float64]) -> float:
+def check_threshold(threshold: float, score: NDArray[np.float64]) -> float:
+    """Raise if a threshold is not a number, or on another scale than probabilities.
+
+    Infinite thresholds, which call every image positive or none, are accepted.
+    """
+    check_scalar(threshold, "threshold", Real)
+    if np.isnan(threshold):
+        raise ValueError("threshold is NaN, which no score can reach. Pass a number.")
+    beyond = not -_ROUNDING <= threshold <= 1 + _ROUNDING
+    if beyond and np.isfinite(threshold) and score.min() >= 0 and score.max() <= 1:
+        raise ValueError(
+            f"threshold={threshold:g} is not between 0 and 1, but all scores are, from "
+            f"{score.min():g} to {score.max():g}, as probabilities. Pass a threshold on their "
+            "scale, such as 0.5 for 50 %."
+        )
+    return threshold
+
+
+def _threshold_or_half(threshold: float | None, score: NDArray[np.float64], y_score: Any) -> float:
+    """Check the threshold, or return 0.5 if the scores are probabilities."""
     if threshold is not None:
-        check_scalar(threshold, "threshold", Real)
-        if np.isnan(threshold):
-            raise ValueError("threshold is NaN, which no score can reach. Pass a number.")
+        threshold, dtype = check_threshold(threshold, score), getattr(y_score, "dtype", None)
+        # Rounded to the type of the scores, as NumPy does to compare them: 0.7 as float32 is less
+        # than 0.7 as float64, and equals the threshold.
+        if isinstance(dtype, np.dtype) and dtype.kind == "f":
+            return float(dtype.type(threshold))
         return threshold
     if score.min() < 0 or score.max() > 1:
         raise ValueError(

@@ -26,7 +26,7 @@ __all__ = [
 
 def scores_and_decisions(
     estimator: Any, X: Any, pos_label: Any
-) -> tuple[NDArray[np.float64] | None, NDArray[np.bool_]]:
+) -> tuple[NDArray[Any] | None, NDArray[np.bool_]]:
     """Predict scores of the positive class, and whether ``predict`` returns it.
 
     The decision need not be the more probable class, because a classifier can have its own
@@ -60,18 +60,24 @@ def probabilities_and_labels(estimator: Any, X: Any) -> tuple[NDArray[Any], NDAr
     return probabilities, column_or_1d(estimator.predict(X))
 
 
-def scores_of(estimator: Any, X: Any, pos_label: Any) -> NDArray[np.float64] | None:
+def scores_of(estimator: Any, X: Any, pos_label: Any) -> NDArray[Any] | None:
     """Predict scores of the positive class without the input gate; None if there are none."""
     estimator = without_gate(estimator)
     column = np.asarray(estimator.classes_).tolist().index(pos_label)
     if hasattr(estimator, "predict_proba"):
-        return np.asarray(estimator.predict_proba(X))[:, column].astype(float)
+        return _floats(estimator.predict_proba(X))[:, column]
     if not hasattr(estimator, "decision_function"):
         return None
-    decision = np.asarray(estimator.decision_function(X), dtype=float)
+    decision = _floats(estimator.decision_function(X))
     if decision.ndim == 2:
         return decision[:, column]
     return decision if column == 1 else -decision
+
+
+def _floats(scores: Any) -> NDArray[Any]:
+    """Convert scores to floating-point numbers, those of float32 to float32."""
+    converted = np.asarray(scores)
+    return converted if converted.dtype.kind == "f" else converted.astype(np.float64)
 
 
 def reasons_to_withhold(estimator: Any, X: Any) -> NDArray[np.object_] | None:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
@@ -22,6 +23,7 @@ __all__ = [
     "DecisionThreshold",
     "InnerClassifier",
     "InnerGate",
+    "classes_of",
     "classifiers_of",
     "gate_of",
     "map_classifiers",
@@ -327,7 +329,7 @@ def threshold_of(estimator: Any) -> DecisionThreshold | None:
     >>> threshold.value, threshold.pos_label, threshold.chosen_by
     (0.3, 1, FixedThresholdClassifier(estimator=LogisticRegression(), threshold=0.3))
     """
-    classes = np.asarray(estimator.classes_).tolist()
+    classes = classes_of(estimator)
     asked = [each for each in ("predict_proba", "decision_function") if hasattr(estimator, each)]
     if len(classes) != 2 or not asked:
         return None
@@ -377,7 +379,7 @@ def positive_label(estimator: Any, pos_label: Any = None, *, name: str = "pos_la
     >>> positive_label(FixedThresholdClassifier(model, pos_label="NORMAL"))
     'NORMAL'
     """
-    classes = np.asarray(estimator.classes_).tolist()
+    classes = classes_of(estimator)
     if pos_label is None:
         pos_label = _label_of_threshold(_decider(estimator))
     if pos_label is None:
@@ -385,6 +387,40 @@ def positive_label(estimator: Any, pos_label: Any = None, *, name: str = "pos_la
     if pos_label not in classes:
         raise ValueError(f"{name}={pos_label!r} is not one of the classes {classes}.")
     return pos_label
+
+
+def classes_of(estimator: Any) -> list[Any]:
+    """List the labels that a fitted classifier predicts.
+
+    Parameters
+    ----------
+    estimator : fitted classifier
+        Nested in any way.
+
+    Returns
+    -------
+    classes : list of label
+        In the order of the columns of ``predict_proba``.
+
+    Raises
+    ------
+    NotFittedError
+        If the estimator has no classes, because it is not fitted or no classifier.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skpneumo.fitted import classes_of
+    >>> classes_of(LogisticRegression().fit([[0.0], [1.0]], ["NORMAL", "PNEUMONIA"]))
+    ['NORMAL', 'PNEUMONIA']
+    """
+    try:
+        return np.asarray(estimator.classes_).tolist()
+    except AttributeError as error:
+        raise NotFittedError(
+            f"{type(estimator).__name__} has no classes, because it is not fitted or no "
+            "classifier. Call fit of a classifier first."
+        ) from error
 
 
 def gate_of(estimator: Any) -> InnerGate | None:

@@ -107,7 +107,7 @@ class Pipeline(DocumentationLinks, ResamplingPipeline):
         self, X: Any, y: Any = None, routed_params: Any = None, raw_params: Any = None
     ) -> tuple[Any, Any]:
         """Fit all steps but the last, and resample the arguments of the last one with the rows."""
-        n_rows = _num_samples(X)
+        n_rows = _number_of_rows(X)
         samplers = [i for i, (_, step) in enumerate(self.steps[:-1]) if _resamples(step)]
         if samplers:
             self._refuse_arguments_between(samplers[0], routed_params or {}, n_rows)
@@ -166,6 +166,14 @@ def _state_of_rows(X: Any) -> str | None:
     return joblib.hash([files, None if patients is None else patients.tolist()])
 
 
+def _number_of_rows(X: Any) -> int:
+    """Count the rows; 0 of what has none, such as a generator, which the first step refuses."""
+    try:
+        return int(_num_samples(X))
+    except TypeError:
+        return 0
+
+
 def _resamples(step: Any) -> bool:
     return step not in (None, "passthrough") and hasattr(step, "fit_resample")
 
@@ -180,7 +188,7 @@ def _row_aligned(arguments_of: Any, n_rows: int) -> list[tuple[dict[str, Any], s
         and hasattr(value, "__len__")
         and not isinstance(value, str | bytes | dict)
         and np.ndim(value) > 0
-        and len(value) == n_rows
+        and len(value) == n_rows > 0
     ]
 
 

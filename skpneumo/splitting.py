@@ -32,6 +32,7 @@ from skpneumo._sklearn import (
     validate_params,
 )
 from skpneumo._typing import ArrayLike
+from skpneumo._warning_lines import users_stacklevel
 
 __all__ = ["PatientKFold", "patient_train_test_split"]
 
@@ -277,7 +278,7 @@ def _choose_test_patients(
 
 def _patients_of(X: Any, groups: ArrayLike | None) -> NDArray[Any]:
     if groups is not None or carried_patients(X) is not None or filenames_of(X) is not None:
-        return patients_of(X, _num_samples(X), groups, stacklevel=4)
+        return patients_of(X, _num_samples(X), groups)
     remedy = (
         "Patients are carried by X or read from file names: pass a frame with the columns "
         "'path' and 'patient', paths, images from ImageLoader (which carry both), or the patients "
@@ -333,5 +334,5 @@ def _warn_of_missing_classes(labels: NDArray[Any], parts: list[NDArray[np.intp]]
                 f"{', '.join(map(repr, missing))}: the groups that contain it also contain other "
                 "classes. Use fewer folds, or groups of one class each.",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=users_stacklevel(),
             )

@@ -404,6 +404,34 @@ def test_unknown_patients_are_warned_of():
     assert "have no known patient" not in classifier.guarantee_terms_
 
 
+def test_the_warning_of_unknown_patients_names_the_line_of_the_caller():
+    X, y, _ = copies_of_patients()
+    classifier = RecallFloorClassifier(LogisticRegression(), recall=0.9)
+    for act in (classifier.fit, classifier.n_fits):
+        with pytest.warns(UnknownPatientsWarning) as caught:
+            act(X, y)
+        assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("calibration", [None, "sigmoid", "isotonic"])
+def test_images_that_a_gate_inside_withholds_get_no_label(calibration):
+    X, y, patient = copies_of_patients()
+    gate = InputGate(LogisticRegression(), on_outlier="nan", false_alarm_rate=0.1)
+    gate.fit(X, y, groups=patient)
+    passed = ~np.isnan(gate.predict(X))
+    floor = RecallFloorClassifier(
+        FrozenEstimator(gate), recall=0.5, specificity=0.5, calibration=calibration
+    )
+    floor.fit(X[passed], y[passed], groups=patient[passed])
+    images = np.vstack([X[:5], [[1e6]]])
+    assert np.isnan(floor.predict(images)[5])
+    assert np.isnan(floor.decide(images)[5])
+    assert np.isnan(floor.predict_proba(images)[5]).all()
+    assert np.isin(floor.predict(X[passed]), [0, 1]).all()
+    with pytest.raises(ValueError, match=r"6 images no prob.*InputGate\(RecallFloorClassifier\("):
+        floor.fit(images, [0, 1, 0, 1, 0, 1], groups=range(6))
+
+
 def test_patients_of_unknown_names_are_not_known():
     names, y = kaggle_names(n_images=1)
     model = make_pipeline(FunctionTransformer(lengths), LogisticRegression())
@@ -427,6 +455,16 @@ def test_a_missing_label_among_text_is_no_class():
             classifier.fit(X, y, groups=range(200))
     with pytest.raises(ValueError, match="Input y_true contains NaN or None in 1 of 200"):
         choose_operating_point(y, X[:, 0], recall=0.9)
+
+
+def test_an_iterator_is_refused_with_the_remedy():
+    for classifier in (
+        RecallFloorClassifier(LogisticRegression()),
+        InputGate(LogisticRegression()),
+        PriorShiftClassifier(LogisticRegression()),
+    ):
+        with pytest.raises(TypeError, match=r"got a generator\. Pass list\(X\)"):
+            classifier.fit((row for row in [[0.0], [1.0]]), [0, 1])
 
 
 @pytest.mark.parametrize("missing", [None, np.nan, ""])

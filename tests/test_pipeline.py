@@ -459,6 +459,12 @@ def test_one_class(paths):
         make_pipeline(ImageLoader(size=12), make_pipe()[-1]).fit(paths, np.ones(len(paths), int))
 
 
+def test_what_is_no_list_of_paths_is_refused_by_the_loader(xrays, paths):
+    for X in (iter(paths), (path for path in paths), Path(paths[0])):
+        with pytest.raises(TypeError, match=r"got (a \w+|the single path).*\. (Pass|Use) "):
+            make_pipe()[1:].fit(X, xrays.target)
+
+
 def test_without_a_loader(xrays, paths):
     with pytest.raises(ValueError, match="Put an ImageLoader before the classifier"):
         make_pipeline(make_pipe()[-1]).fit(paths, xrays.target)

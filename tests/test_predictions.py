@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.svm import LinearSVC
 
 from skpneumo._paths import filenames_of
@@ -69,13 +70,15 @@ def test_single_label_needs_a_name_unless_it_is_zero_or_one():
         ({"y": [0, 1], "y_score": [-2.0, 3.0]}, "range from -2 to 3"),
         ({"y": [0, 1], "y_pred": [0, 1], "threshold": 0.5}, "Both y_pred and threshold=0.5"),
         ({"y": [0, 1]}, "nothing to evaluate"),
+        ({"y": [0, 1], "y_score": [0.1, 0.9], "threshold": 50}, "threshold=50 is not between 0 "),
+        ({"y": [0, 1], "y_score": [0.1, 0.9], "threshold": -1}, "all scores are, from 0.1 to 0.9"),
         ({"y": [0, 1], "y_pred": ["0", "1"]}, "y has labels such as 0, y_pred such as '0'"),
         ({"y": ["A", "B"], "y_pred": [0, 1]}, "text never equals a number"),
         ({"y": [0, 1, "1"], "y_score": [0.1, 0.2, 0.3]}, "text, such as '1', .* such as 0"),
-        ({"y": [0, 1], "y_pred": [0.0, np.nan]}, "y_pred lacks the label of 1 of 2 .* row 1"),
-        ({"y": ["A", "B"], "y_pred": ["A", None]}, "y_pred lacks the label of 1 of 2"),
-        ({"y": ["A", pd.NA], "y_pred": ["A", "B"]}, "y lacks the label of 1 of 2"),
-        ({"y": pd.Series(["A", None]), "y_pred": ["A", "B"]}, "y lacks the label of 1 of 2"),
+        ({"y": [0, 1], "y_pred": [0.0, np.nan]}, "y_pred contains NaN or None in 1 of 2 .* row 1"),
+        ({"y": ["A", "B"], "y_pred": ["A", None]}, "y_pred contains NaN or None in 1 of 2"),
+        ({"y": ["A", pd.NA], "y_pred": ["A", "B"]}, "y contains NaN or None in 1 of 2"),
+        ({"y": pd.Series(["A", None]), "y_pred": ["A", "B"]}, "y contains NaN or None in 1 of 2"),
         (
             {"y": np.arange(80) / 80, "y_pred": np.arange(80) / 80},
             r"labels \[0\.0, 0\.0125, 0\.025, 0\.0375, 0\.05, \.\.\.\], 80 in all\. Pass",
@@ -191,6 +194,39 @@ def test_estimator_of_three_classes_is_evaluated_one_against_the_rest():
         predictions_of(LinearSVC().fit(X, y), X, y, pos_label=2).predicted,
         LinearSVC().fit(X, y).predict(X) == 2,
     )
+
+
+def test_percents_are_no_threshold_on_probabilities_but_on_percents():
+    X = np.arange(10.0)[:, np.newaxis]
+    y = np.repeat([0, 1], 5)
+    model = LogisticRegression().fit(X, y)
+    with pytest.raises(ValueError, match=r"threshold=50 is not between 0 and 1.*0\.5 for 50 %"):
+        predictions_of(model, X, y, threshold=50)
+    percents = 100 * model.predict_proba(X)[:, 1]
+    expected = predictions_of(model, X, y, threshold=0.5).predicted
+    assert np.array_equal(Predictions.of(y, percents, threshold=50).predicted, expected)
+    for above_all in (np.inf, np.nextafter(np.float32(1), np.float32(2))):
+        assert not predictions_of(model, X, y, threshold=above_all).predicted.any()
+
+
+@pytest.mark.parametrize("as_given", [np.asarray, pd.Series])
+def test_a_threshold_that_equals_a_score_calls_it_positive(as_given):
+    score = np.array([0.1, 0.7, 0.7], dtype=np.float32)  # 0.7 as float32 is less than 0.7
+    assert Predictions.of([0, 1, 1], as_given(score), threshold=0.7).predicted.sum() == 2
+
+    class Single(LogisticRegression):
+        def predict_proba(self, X):
+            return np.column_stack([1 - score, score])
+
+    X, y = np.arange(3.0)[:, np.newaxis], [0, 1, 1]
+    assert predictions_of(Single().fit(X, y), X, y, threshold=0.7).predicted.sum() == 2
+
+
+@pytest.mark.parametrize("estimator", [LogisticRegression(), LinearRegression().fit([[0]], [1])])
+def test_what_has_no_classes_is_not_fitted_or_no_classifier(estimator):
+    name = type(estimator).__name__
+    with pytest.raises(NotFittedError, match=rf"{name} has no classes, because it is not fitted"):
+        predictions_of(estimator, [[0.0], [1.0]], [0, 1], groups=range(2))
 
 
 def test_labels_must_be_those_of_the_estimator():

@@ -3,14 +3,17 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.callback import ProgressBar
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skpneumo.datasets import UnknownPatientsWarning
-from skpneumo.decision import AcquisitionShiftWarning, PriorShiftClassifier
+from skpneumo.decision import AcquisitionShiftWarning, InputGate, PriorShiftClassifier
 from skpneumo.decision._mixtures import most_likely_prevalence
 
 
@@ -116,6 +119,84 @@ def test_other_label_may_be_the_positive_one(frozen):
     X, y, groups = draw(np.random.default_rng(6), 200, 0.5)
     model = PriorShiftClassifier(frozen, prevalence=0.9, pos_label=0).fit(X, y, groups=groups)
     assert model.predict_proba(X)[:, 0].mean() > 0.7
+
+
+class ToldOfPatients(ClassifierMixin, BaseEstimator):
+    """Remembers the arguments of all of its fits."""
+
+    def __init__(self, seen=None):
+        self.seen = seen
+
+    def __sklearn_clone__(self):
+        return ToldOfPatients(self.seen)
+
+    def fit(self, X, y, sample_weight=None, groups=None):
+        self.seen.append((X, groups, sample_weight))
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_proba(self, X):
+        return np.full((len(X), 2), 0.5)
+
+
+@pytest.mark.parametrize("in_pipeline", [False, True])
+@pytest.mark.parametrize(("cv", "n_fits"), [(None, 1), (2, 3)])
+def test_patients_and_weights_are_passed_to_each_fit(cv, n_fits, in_pipeline):
+    X, y, groups = draw(np.random.default_rng(8), 40, 0.5)
+    X[:, 0], X[:, 1] = groups, np.arange(len(y))
+    inner = ToldOfPatients([])
+    weights = {"toldofpatients__sample_weight" if in_pipeline else "sample_weight": X[:, 1]}
+    model = PriorShiftClassifier(make_pipeline(inner) if in_pipeline else inner, cv=cv)
+    model.fit(X, y, groups=groups, **weights)
+    assert len(inner.seen) == n_fits
+    for rows, patients, weight in inner.seen:
+        assert np.array_equal(rows[:, 0], patients)
+        assert np.array_equal(rows[:, 1], weight)
+
+
+def test_folds_that_share_patients_are_refused():
+    X, y, groups = draw(np.random.default_rng(9), 40, 0.5)
+    shuffled = StratifiedKFold(3, shuffle=True, random_state=0)
+    for cv in (shuffled, list(shuffled.split(X, y))):
+        with pytest.raises(ValueError, match="patients are on both sides of a split"):
+            PriorShiftClassifier(LogisticRegression(), cv=cv).fit(X, y, groups=groups)
+    # No warning that this splitter ignores groups.
+    PriorShiftClassifier(LogisticRegression(), cv=KFold(3)).fit(X, y, groups=range(len(y)))
+
+
+def test_weights_change_the_prevalence_of_training():
+    X, y, groups = draw(np.random.default_rng(10), 200, 0.2)
+    weights = np.where(y == 1, 4.0, 1.0)
+    repeated = np.repeat(np.arange(len(y)), weights.astype(int))
+    model = PriorShiftClassifier(LogisticRegression(tol=1e-8), prevalence=0.1)
+    expected = model.fit(X[repeated], y[repeated], groups=groups[repeated]).predict_proba(X)
+    model.fit(X, y, groups=groups, sample_weight=weights)
+    assert model.training_prevalence_ == pytest.approx(y[repeated].mean())
+    assert model.predict_proba(X) == pytest.approx(expected, abs=1e-4)
+
+
+def test_images_that_a_gate_inside_withholds_get_no_label():
+    X, y, groups = draw(np.random.default_rng(11), 60, 0.5)
+    gate = InputGate(LogisticRegression(), on_outlier="nan", false_alarm_rate=0.1)
+    gate.fit(X, y, groups=groups)
+    passed = ~np.isnan(gate.predict(X))
+    model = PriorShiftClassifier(FrozenEstimator(gate), prevalence=0.1)
+    model.fit(X[passed], y[passed], groups=groups[passed])
+    labels = model.predict(np.vstack([X[:2], [[1e3, 1e3]]]))
+    assert np.isnan(labels[2])
+    assert np.isin(model.predict(X[passed]), [0, 1]).all()
+    far = np.vstack([X, np.full((2, 2), 1e3)])
+    with pytest.raises(ValueError, match=r"no probability \(NaN\).*InputGate\(PriorShift"):
+        model.adapt(far, groups=np.arange(len(far)))
+    with pytest.raises(ValueError, match=r"no probability \(NaN\).*InputGate\(PriorShift"):
+        model.fit(far, np.r_[y, 1, 0], groups=np.arange(len(far)))
+
+
+def test_callbacks_are_told_of_the_fits(capsys):
+    X, y, groups = draw(np.random.default_rng(12), 40, 0.5)
+    model = PriorShiftClassifier(LogisticRegression(), cv=2).set_callbacks(ProgressBar())
+    model.fit(X, y, groups=groups)
+    assert "PriorShiftClassifier" in capsys.readouterr().out
 
 
 EXPECTED_FAILED_CHECKS = {

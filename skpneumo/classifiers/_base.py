@@ -39,7 +39,11 @@ from skpneumo.classifiers._parameters import (
     check_network_is_the_same,
     check_network_parameters,
 )
-from skpneumo.classifiers._validation_split import patients_of_rows, training_and_validation
+from skpneumo.classifiers._validation_split import (
+    check_validation_images,
+    patients_of_rows,
+    training_and_validation,
+)
 from skpneumo.classifiers.engine._compiled import NetworkSpec, Weights
 from skpneumo.classifiers.engine._prediction import predict_probabilities
 from skpneumo.classifiers.engine._training import (
@@ -145,10 +149,11 @@ class BaseNetworkClassifier(
         -----
         UnknownPatientsWarning
             If images are held out for inner validation and their patients are unknown.
+        UserWarning
+            If patients of ``X_val`` are also in ``X``.
         """
         continued = self.warm_start and hasattr(self, "weights_")
-        if (X_val is None) != (y_val is None):
-            raise ValueError("X_val and y_val belong together, got only one of them. Pass both.")
+        check_validation_images(X, X_val, y_val)
         carrier = X  # the checks convert it to a plain array
         if not continued:
             self._reset()

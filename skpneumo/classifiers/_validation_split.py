@@ -1,19 +1,20 @@
 """Split the training rows for inner validation."""
 
+import warnings
 from hashlib import blake2b
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+from sklearn.metrics.cluster import contingency_matrix
 
 from skpneumo._images import is_stream
-from skpneumo._paths import carried_patients
-from skpneumo._patients import patients_of
-
-# Frames above patients_of: patients_of_rows, fit, the two decorators of fit, and the caller.
-_CALLER_OF_FIT = 6
+from skpneumo._paths import carried_patients, filenames_of
+from skpneumo._patients import find_patients, patients_of
+from skpneumo._warning_lines import users_stacklevel
 
 
 def patients_of_rows(X: Any, y: NDArray[Any], groups: Any) -> NDArray[np.object_]:
@@ -35,13 +36,58 @@ def patients_of_rows(X: Any, y: NDArray[Any], groups: Any) -> NDArray[np.object_
     """
     carried = carried_patients(X) if groups is None else None
     if carried is None or not any(isinstance(each, tuple) for each in carried):
-        return patients_of(X, len(y), groups, stacklevel=_CALLER_OF_FIT).astype(object)
+        return patients_of(X, len(y), groups).astype(object)
     real = np.array([not isinstance(each, tuple) for each in carried])
     patients = np.empty(len(y), dtype=object)
-    patients[real] = patients_of(X[real], int(real.sum()), stacklevel=_CALLER_OF_FIT)
+    patients[real] = patients_of(X[real], int(real.sum()))
     for row in np.flatnonzero(~real):  # one by one, because NumPy would make a 2-D array of tuples
         patients[row] = tuple(map(str, carried[row]))
     return patients
+
+
+def check_validation_images(X: Any, X_val: Any, y_val: Any) -> None:
+    """Check images for inner validation that are passed to ``fit``.
+
+    Parameters
+    ----------
+    X, X_val : array-like of shape (n_samples, ...)
+        Images to train on, and to validate on or None.
+    y_val : array-like of shape (n_samples,) or None
+        Labels of ``X_val``.
+
+    Raises
+    ------
+    ValueError
+        If only one of ``X_val`` and ``y_val`` is given.
+
+    Warns
+    -----
+    UserWarning
+        If ``X`` and ``X_val`` have common patients. Only those that they carry, or that their file
+        names tell, are compared.
+    """
+    if (X_val is None) != (y_val is None):
+        raise ValueError("X_val and y_val belong together, got only one of them. Pass both.")
+    if X_val is None:
+        return
+    shared = sorted(_known_patients(X) & _known_patients(X_val))
+    if shared:
+        warnings.warn(
+            f"{len(shared)} patients of X_val are also in X, {shared[0]!r} among them, so that "
+            "the scores of inner validation, which early stopping goes by, are too good. Leave "
+            "their images out of X or out of X_val.",
+            UserWarning,
+            stacklevel=users_stacklevel(),
+        )
+
+
+def _known_patients(X: Any) -> set[str]:
+    carried = carried_patients(X)
+    if carried is None and filenames_of(X) is None:
+        return set()
+    patients, known, _ = find_patients(X, len(X))
+    synthetic = [] if carried is None else [each for each in carried if isinstance(each, tuple)]
+    return {str(each) for each in [*patients[known], *chain.from_iterable(synthetic)]}
 
 
 def training_and_validation(
@@ -117,24 +163,39 @@ def validation_mask(
     ValueError
         If a class has only one patient or image, which cannot be on both sides.
     """
-    names = np.arange(y.max() + 1) if classes is None else classes
     groups = _groups(X, patients)
-    held_out = np.zeros(len(y), dtype=bool)
-    # A group counts for the class of its first row. All of its rows have this class, unless the
-    # same image has two labels.
-    _, first, sizes = np.unique(groups, return_index=True, return_counts=True)
-    for label in np.unique(y):
-        candidates = rng.permutation(np.flatnonzero(y[first] == label))
+    images = contingency_matrix(groups, y)  # of each group and class
+    n_of_class = images.sum(axis=0)
+    # A group counts for the rarest of its classes. Most have one; patients can have several.
+    class_of_group = np.where(images > 0, n_of_class, n_of_class.sum() + 1).argmin(axis=1)
+    sizes = images.sum(axis=1)
+    chosen = np.zeros(len(images), dtype=bool)
+    for k in range(len(n_of_class)):
+        candidates = np.flatnonzero(class_of_group == k)
         if len(candidates) < 2:
-            raise ValueError(
-                f"Class {names.tolist()[label]!r} has too few independent images for inner "
-                f"validation: {np.sum(y == label)} image(s) of {len(candidates)} patient(s). "
-                "Pass X_val and y_val, set early_stopping=False, or collect more images."
-            )
+            continue  # others have images of this class, or the check below raises
+        candidates = rng.permutation(candidates)
         share = np.cumsum(sizes[candidates]) / sizes[candidates].sum()
         n_groups = 1 + np.argmin(np.abs(share[:-1] - fraction))
-        held_out |= np.isin(groups, candidates[:n_groups])
-    return held_out
+        chosen[candidates[:n_groups]] = True
+    for absent in np.flatnonzero(~images[chosen].any(axis=0)):
+        for group in rng.permutation(np.flatnonzero(images[:, absent] > 0)):
+            left = ~chosen
+            left[group] = False
+            if images[left].any(axis=0).all():
+                chosen[group] = True
+                break
+    missing = ~(images[chosen].any(axis=0) & images[~chosen].any(axis=0))
+    if missing.any():
+        lacking = int(np.flatnonzero(missing)[0])
+        label = np.unique(y)[lacking] if classes is None else classes[np.unique(y)[lacking]]
+        n_patients = np.sum(images[:, lacking] > 0)
+        raise ValueError(
+            f"Class {np.asarray(label).item()!r} has too few independent images for inner "
+            f"validation: {n_of_class[lacking]} image(s) of {n_patients} patient(s). "
+            "Pass X_val and y_val, set early_stopping=False, or collect more images."
+        )
+    return chosen[groups]
 
 
 def _groups(X: Any, patients: NDArray[Any]) -> NDArray[np.intp]:

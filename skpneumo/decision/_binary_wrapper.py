@@ -1,6 +1,7 @@
 """Shared code of the classifiers that wrap another classifier."""
 
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,15 +10,15 @@ from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
-    get_routing_for_object,
     process_routing,
 )
-from sklearn.utils.validation import has_fit_parameter, indexable
+from sklearn.utils.validation import indexable
 
 from skpneumo._documentation import DocumentationLinks
 from skpneumo._missing_labels import checked_labels
 from skpneumo._patients import find_patients
 from skpneumo._sklearn import _routing_enabled
+from skpneumo._warning_lines import users_stacklevel
 from skpneumo.datasets import UnknownPatientsWarning
 
 __all__ = [
@@ -26,7 +27,6 @@ __all__ = [
     "check_samples",
     "find_patients_and_warn",
     "fit_with_callbacks",
-    "groups_for",
 ]
 
 
@@ -81,6 +81,11 @@ class BinaryWrapperMixin(WrapperMixin):
 
 def check_samples(X: Any, y: Any) -> tuple[Any, NDArray[Any]]:
     """Check that rows of ``X`` can be selected, and that there is one label for each."""
+    if isinstance(X, Iterator):
+        raise TypeError(
+            f"Expected rows that can be selected and read again, got a {type(X).__name__}. Pass "
+            "list(X)."
+        )
     X, y = indexable(X, y)
     return X, checked_labels(y)
 
@@ -91,22 +96,8 @@ def find_patients_and_warn(
     """Find the patient of each sample and whether it is known, with a warning for the others."""
     patients, known, remarks = find_patients(X, n_samples, groups)
     for remark in remarks:
-        # Four frames up from a decorated fit is its caller.
-        warnings.warn(remark, UnknownPatientsWarning, stacklevel=4)
+        warnings.warn(remark, UnknownPatientsWarning, stacklevel=users_stacklevel())
     return patients, known
-
-
-def groups_for(estimator: Any, groups: Any) -> dict[str, Any]:
-    """Make the argument ``groups`` for the estimator's ``fit``, if it requests patients.
-
-    The estimator may hold images out itself, and knows the patients only from these and from X.
-    """
-    if groups is None:
-        return {}
-    asks = has_fit_parameter(estimator, "groups")
-    if not asks and _routing_enabled():  # a step of a pipeline may
-        asks = bool(get_routing_for_object(estimator).consumes("fit", ["groups"]))
-    return {"groups": groups} if asks else {}
 
 
 def fit_with_callbacks(

@@ -16,6 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
+from skpneumo._fit_arguments import groups_for
 from skpneumo._input_checks import REASONS, labels_withheld
 from skpneumo._paths import filenames_of
 from skpneumo._random import check_random_state, random_seed
@@ -27,12 +28,12 @@ from skpneumo._sklearn import (
     _fit_context,
     _safe_indexing,
 )
+from skpneumo._warning_lines import users_stacklevel
 from skpneumo.decision._binary_wrapper import (
     WrapperMixin,
     check_samples,
     find_patients_and_warn,
     fit_with_callbacks,
-    groups_for,
 )
 from skpneumo.decision._gate_calibration import choose_thresholds, terms_of_gate
 from skpneumo.decision._gate_checks import GateChecks
@@ -448,7 +449,7 @@ class InputGate(
         )
         self.terms_ = terms_of_gate(self)
         if self.false_alarm_rate_ > self.false_alarm_rate:
-            warnings.warn(self.terms_, FewPatientsWarning, stacklevel=4)
+            warnings.warn(self.terms_, FewPatientsWarning, stacklevel=users_stacklevel())
 
     def _sample(
         self, codes: NDArray[np.intp], among: NDArray[np.intp], rng: np.random.RandomState
@@ -506,7 +507,7 @@ class InputGate(
             message = _message(reasons, filenames_of(X))
             if self.on_outlier == "raise":
                 raise OutlierImageError(message, reasons)
-            warnings.warn(message, OutlierImageWarning, stacklevel=3)
+            warnings.warn(message, OutlierImageWarning, stacklevel=users_stacklevel())
         return withheld
 
 

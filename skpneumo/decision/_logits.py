@@ -12,6 +12,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.isotonic import IsotonicRegression
 
+from skpneumo._warning_lines import users_stacklevel
+
 __all__ = ["LogitClassifier", "calibrate", "fit_calibrator", "logits"]
 
 _LEAST_PROBABILITY = 1e-12
@@ -63,15 +65,21 @@ def fit_calibrator(
         "order: out of fold, positive samples score lower than negative samples. Improve the "
         "model, or check pos_label.",
         UserWarning,
-        stacklevel=4,
+        stacklevel=users_stacklevel(),
     )
     return None
 
 
 def calibrate(calibrator: Any, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Apply a calibrator from :func:`fit_calibrator`."""
+    """Apply a calibrator from :func:`fit_calibrator`; scores that are NaN stay so."""
     if calibrator is None:
         return scores
+    known = ~np.isnan(scores)
+    if not known.all():
+        calibrated = np.full(len(scores), np.nan)
+        if known.any():
+            calibrated[known] = calibrate(calibrator, scores[known])
+        return calibrated
     if isinstance(calibrator, IsotonicRegression):
         return calibrator.predict(scores)
     return calibrator.predict_proba(logits(scores))[:, 1]

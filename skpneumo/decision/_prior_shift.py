@@ -10,18 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.callback import CallbackSupportMixin
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import cross_val_predict
 from sklearn.utils.validation import check_is_fitted
 
+from skpneumo._fit_arguments import groups_for
 from skpneumo._groups import check_groups
+from skpneumo._input_checks import labels_withheld
 from skpneumo._patients import patients_of
 from skpneumo._random import check_random_state
 from skpneumo._sklearn import HasMethods, Interval, _fit_context
-from skpneumo.decision._binary_wrapper import BinaryWrapperMixin, check_samples
+from skpneumo.decision._binary_wrapper import (
+    BinaryWrapperMixin,
+    check_samples,
+    find_patients_and_warn,
+    fit_with_callbacks,
+)
+from skpneumo.decision._folds import fit_and_score, refuse_withheld, rows_tested, splits_of
 from skpneumo.decision._mixtures import Scores, mixture_p_value, most_likely_prevalence
 from skpneumo.decision._operating_point import positive_label
-from skpneumo.splitting import PatientKFold
 
 __all__ = ["AcquisitionShiftWarning", "PriorShiftClassifier"]
 
@@ -34,7 +41,9 @@ class AcquisitionShiftWarning(UserWarning):
     """Warning that another prevalence does not, or may not, explain the scores of new images."""
 
 
-class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class PriorShiftClassifier(
+    BinaryWrapperMixin, CallbackSupportMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
+):
     r"""Binary classifier that adapts probabilities to another prevalence.
 
     A model trained where 73 in 100 images show pneumonia says 0.7 of an image that says nothing.
@@ -53,8 +62,8 @@ class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMix
         prevalence until :meth:`adapt` estimates another.
     training_prevalence : float, default=None
         The prevalence that the estimator's probabilities assume. None uses the share of positive
-        images in ``fit``. If training was balanced by class weights, resampling or balanced
-        batches, pass 0.5.
+        images in ``fit``, weighted by ``sample_weight`` if there is one. If training was balanced
+        by class weights, resampling or balanced batches, pass 0.5.
     pos_label : int, float, bool or str, default=None
         The positive class; the greater of the two labels by default.
     cv : int, cross-validation generator or iterable, default=None
@@ -167,9 +176,11 @@ class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMix
             Labels of two classes.
         groups : array-like of shape (n_samples,), default=None
             Patient of each sample. If None, patients are taken from ``X`` or read from its file
-            names; failing that, each sample counts as its own patient, with a warning.
+            names; failing that, each sample counts as its own patient, with a warning. Passed on
+            to an estimator whose ``fit`` can use them.
         **fit_params : dict
-            Passed to ``estimator.fit``.
+            Passed to ``estimator.fit``; those with one entry per sample are restricted to each
+            fold.
 
         Returns
         -------
@@ -178,7 +189,8 @@ class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMix
         Raises
         ------
         ValueError
-            If there are not two classes, or ``groups`` has missing values.
+            If there are not two classes, ``groups`` has missing values, or a patient is on both
+            sides of a split of ``cv``.
 
         Warns
         -----
@@ -189,19 +201,32 @@ class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMix
         X, y = check_samples(X, y)
         self.pos_label_ = positive_label(y, self.pos_label)
         positive = y == self.pos_label_
-        self.estimator_ = clone(self.estimator).fit(X, y, **fit_params)
+        given = None if groups is None else check_groups(groups, len(y))
+        frozen = isinstance(self.estimator, FrozenEstimator)
+        patients = splits = None
+        if frozen or self.cv is not None:
+            patients, _ = find_patients_and_warn(X, len(y), given)
+        if not frozen and self.cv is not None:
+            splits = splits_of(self.cv, X, y, patients)
+            rows_tested(splits, patients, self.cv)  # before hours of training rather than after
+        fit_params = self._params_of_estimator(fit_params)
+        fit_params = groups_for(self.estimator, given) | fit_params
+
+        self.training_prevalence_ = self._prevalence_of(positive, fit_params)
+
+        context = self._init_callback_context(max_subtasks=None)
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        whole = context.subcontext("fit-estimator")
+        self.estimator_ = fit_with_callbacks(clone(self.estimator), X, y, fit_params, self, whole)
+        whole.call_on_fit_task_end(estimator=self, X=X, y=y)
         self._copy_fitted_attributes(self.estimator_)
-        self.training_prevalence_ = float(
-            positive.mean() if self.training_prevalence is None else self.training_prevalence
-        )
         self.prevalence_ = float(
             self.training_prevalence_ if self.prevalence is None else self.prevalence
         )
         self.prevalence_interval_ = (np.nan, np.nan)
         self.shift_p_value_ = np.nan
-        if groups is not None:
-            groups = check_groups(groups, len(y))
-        self.reference_ = self._reference(X, y, groups, fit_params)
+        self.reference_ = self._reference(X, y, patients, splits, fit_params, context)
+        context.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
 
     def adapt(self, X: Any, groups: Any = None) -> Self:
@@ -229,8 +254,9 @@ class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMix
         """
         check_is_fitted(self)
         rng = check_random_state(self.random_state)
-        scores = self._scores(X)
-        patient = _patients(X, groups, len(scores), stacklevel=4)
+        scores = refuse_withheld(self._scores(X), self)
+        ids = patients_of(X, len(scores), groups)
+        patient = np.unique(ids, return_inverse=True)[1]
         ratios = _likelihood_ratios(scores, self.training_prevalence_)
         self.prevalence_ = most_likely_prevalence(ratios, np.ones(len(scores)))
         n_patients = int(patient.max()) + 1
@@ -297,7 +323,11 @@ class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMix
         labels : ndarray of shape (n_samples,)
         """
         check_is_fitted(self)
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        probabilities = self.predict_proba(X)
+        labels = self.classes_[probabilities.argmax(axis=1)]
+        # A gate inside has withheld these: no probability is not a low one.
+        withheld = np.isnan(probabilities[:, 0])
+        return labels_withheld(labels, withheld) if withheld.any() else labels
 
     def _scores(self, X: Any) -> NDArray[np.float64]:
         """Compute the estimator's own probabilities of the positive class."""
@@ -305,41 +335,55 @@ class PriorShiftClassifier(BinaryWrapperMixin, ClassifierMixin, MetaEstimatorMix
         scores = np.asarray(self.estimator_.predict_proba(X))[:, column].astype(np.float64)
         return np.clip(scores, _NEAREST, 1 - _NEAREST)
 
+    def _prevalence_of(self, positive: NDArray[np.bool_], fit_params: dict[str, Any]) -> float:
+        """Compute the prevalence of training, as the estimator sees it."""
+        if self.training_prevalence is not None:
+            return float(self.training_prevalence)
+        weights = [
+            value
+            for name, value in fit_params.items()
+            if name == "sample_weight" or name.endswith("__sample_weight")  # of a pipeline's step
+        ]
+        prevalence = float(np.average(positive, weights=weights[0] if weights else None))
+        if not 0 < prevalence < 1:
+            raise ValueError(
+                "sample_weight is zero for all images of a class, so that only one class is left "
+                "to learn. Give some of them a positive weight."
+            )
+        return prevalence
+
     def _reference(
         self,
         X: Any,
         y: NDArray[Any],
-        groups: Any,
+        patients: NDArray[Any] | None,
+        splits: list[Any] | None,
         fit_params: dict[str, Any],
+        context: Any,
     ) -> tuple[Scores, Scores] | None:
         """Compute scores of positive and negative images that the estimator was not fitted on."""
-        frozen = isinstance(self.estimator, FrozenEstimator)
-        if self.cv is None and not frozen:
+        if patients is None:
             return None
-        patient = _patients(X, groups, len(y), stacklevel=6)
-        if frozen:
+        rows = np.arange(len(y))
+        if splits is None:
             scores = self._scores(X)
         else:
-            cv = PatientKFold(int(self.cv)) if isinstance(self.cv, Integral) else self.cv
-            probabilities = cross_val_predict(
-                clone(self.estimator),
-                X,
-                y,
-                cv=list(cv.split(X, y, patient)) if hasattr(cv, "split") else cv,
-                method="predict_proba",
-                params=fit_params,
-            )
-            column = self.classes_.tolist().index(self.pos_label_)
-            scores = np.clip(probabilities[:, column], _NEAREST, 1 - _NEAREST)
-        positive = y == self.pos_label_
+            rows = np.concatenate([test for _, test in splits])
+            scores = np.concatenate(
+                [
+                    fit_and_score(
+                        clone(self.estimator), X, y, split, self.pos_label_, fit_params, self,
+                        context.subcontext("fit-fold"),
+                    )[1]
+                    for split in splits
+                ]
+            )  # fmt: skip
+            scores = np.clip(scores.astype(np.float64), _NEAREST, 1 - _NEAREST)
+        refuse_withheld(scores, self)
+        positive, patient = y[rows] == self.pos_label_, patients[rows]
         return Scores.of(scores[positive], patient[positive]), Scores.of(
             scores[~positive], patient[~positive]
         )
-
-
-def _patients(X: Any, groups: Any, n_samples: int, stacklevel: int) -> NDArray[np.intp]:
-    ids = patients_of(X, n_samples, groups, stacklevel=stacklevel)
-    return np.unique(ids, return_inverse=True)[1]
 
 
 def _likelihood_ratios(

@@ -11,25 +11,25 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.callback import CallbackSupportMixin
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit, check_cv
+from sklearn.model_selection import StratifiedShuffleSplit
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from skpneumo._sklearn import (
-    GroupsConsumerMixin,
-    HasMethods,
-    StrOptions,
-    _check_method_params,
-    _fit_context,
-    _get_response_values_binary,
-    _safe_indexing,
-)
+from skpneumo._fit_arguments import groups_for
+from skpneumo._input_checks import labels_withheld
+from skpneumo._sklearn import HasMethods, StrOptions, _fit_context
 from skpneumo.decision._binary_wrapper import (
     BinaryWrapperMixin,
     check_samples,
     find_patients_and_warn,
     fit_with_callbacks,
-    groups_for,
+)
+from skpneumo.decision._folds import (
+    fit_and_score,
+    positive_score,
+    refuse_withheld,
+    rows_tested,
+    splits_of,
 )
 from skpneumo.decision._guarantee import terms_of_guarantee
 from skpneumo.decision._logits import calibrate, fit_calibrator
@@ -40,7 +40,6 @@ from skpneumo.decision._operating_point import (
     positive_label,
     supports_floors,
 )
-from skpneumo.splitting import PatientKFold
 
 __all__ = ["RecallFloorClassifier"]
 
@@ -302,6 +301,7 @@ class RecallFloorClassifier(
         exact = frozen or (self.ensemble and len(self.estimators_) == 1)
         self.guarantee_ = "exact" if exact else "approximate"
 
+        refuse_withheld(raw_scores, self)
         self.calibrator_ = fit_calibrator(
             self.calibration, raw_scores, y[held_out] == self.pos_label_
         )
@@ -347,7 +347,8 @@ class RecallFloorClassifier(
             Entries of ``classes_``. Images that :meth:`decide` refers get ``pos_label_``.
         """
         check_is_fitted(self)
-        return self._labels(self._calibrate(self._average_score(X)) >= self.threshold_)
+        scores = self._calibrate(self._average_score(X))
+        return self._labels(scores >= self.threshold_, np.isnan(scores))
 
     def decide(self, X: Any) -> NDArray[np.object_]:
         """Predict labels, or "refer" if neither is safe.
@@ -365,7 +366,7 @@ class RecallFloorClassifier(
         """
         check_is_fitted(self)
         scores = self._calibrate(self._average_score(X))
-        decisions = self._labels(scores >= self.upper_threshold_).astype(object)
+        decisions = self._labels(scores >= self.upper_threshold_, np.isnan(scores)).astype(object)
         decisions[(scores >= self.threshold_) & (scores < self.upper_threshold_)] = REFER
         return decisions
 
@@ -437,20 +438,12 @@ class RecallFloorClassifier(
         # Created before the loop, so that the estimator does not change while it is being pickled.
         contexts = [folds.subcontext("fit-fold", task_id=i) for i in range(len(splits))]
         fitted = Parallel(n_jobs=self.n_jobs)(
-            delayed(_fit_and_score)(
-                clone(self.estimator),
-                X,
-                y,
-                train,
-                test,
-                self.pos_label_,
-                fit_params,
-                self.ensemble,
-                self,
-                fold,
+            delayed(fit_and_score)(
+                clone(self.estimator), X, y, split, self.pos_label_, fit_params, self, fold,
+                keep=self.ensemble,
             )
-            for (train, test), fold in zip(splits, contexts, strict=True)
-        )
+            for split, fold in zip(splits, contexts, strict=True)
+        )  # fmt: skip
         folds.call_on_fit_task_end(estimator=self, X=X, y=y)
         models, scores = zip(*fitted, strict=True)
         return list(models), held_out, np.concatenate(scores)
@@ -467,18 +460,8 @@ class RecallFloorClassifier(
                 # Every row is held out once, so too few rows are too few with folds as well.
                 everyone = np.arange(len(y))
                 self._operating_point(y, np.zeros(len(y)), patients, everyone, pos_label)
-            splitter = _as_splitter(self.cv, y, patients)
-            # Other splitters warn about groups.
-            takes_groups = isinstance(splitter, GroupsConsumerMixin)
-            splits = list(splitter.split(X, y, patients if takes_groups else None))
-        for train, test in splits:
-            _refuse_shared_patients(train, test, patients)
-        held_out = np.concatenate([test for _, test in splits])
-        if len(np.unique(held_out)) < len(held_out):
-            raise ValueError(
-                f"cv={self.cv!r} tests some samples more than once, but each may have only one "
-                "score. Use folds, or a single split."
-            )
+            splits = splits_of(self.cv, X, y, patients)
+        held_out = rows_tested(splits, patients, self.cv)
         # Whether there are enough patients for the floors does not depend on the scores, so it is
         # checked before hours of training rather than after.
         self._operating_point(y, np.zeros(len(held_out)), patients, held_out, pos_label)
@@ -516,7 +499,7 @@ class RecallFloorClassifier(
         return [(np.flatnonzero(~held_out), np.flatnonzero(held_out))]
 
     def _average_score(self, X: Any) -> NDArray[np.float64]:
-        scores = [_positive_score(model, X, self.pos_label_) for model in self.estimators_]
+        scores = [positive_score(model, X, self.pos_label_) for model in self.estimators_]
         return scores[0] if len(scores) == 1 else np.mean(scores, axis=0, dtype=np.float64)
 
     def _calibrate(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -524,53 +507,8 @@ class RecallFloorClassifier(
         # guarantee holds although calibrator and threshold come from the same patients.
         return calibrate(self.calibrator_, scores)
 
-    def _labels(self, is_positive: NDArray[np.bool_]) -> NDArray[Any]:
+    def _labels(self, is_positive: NDArray[np.bool_], withheld: NDArray[np.bool_]) -> NDArray[Any]:
         negative, positive = np.argsort(self.classes_ == self.pos_label_)
-        return self.classes_[np.where(is_positive, positive, negative)]
-
-
-def _as_splitter(cv: Any, y: NDArray[Any], patients: NDArray[Any] | None) -> Any:
-    if cv is not None and not isinstance(cv, Integral):
-        return check_cv(cv, y, classifier=True)
-    n_splits = 5 if cv is None else int(cv)
-    return StratifiedKFold(n_splits) if patients is None else PatientKFold(n_splits)
-
-
-def _refuse_shared_patients(
-    train: NDArray[np.intp], test: NDArray[np.intp], patients: NDArray[Any] | None
-) -> None:
-    if patients is None:
-        return
-    shared = np.intersect1d(patients[train], patients[test])
-    if len(shared):
-        raise ValueError(
-            f"{len(shared)} patients are on both sides of a split, {shared[0]!r} among them, so "
-            "their scores are too good to choose a threshold on. Use cv=None or PatientKFold. If "
-            "the samples really are independent, pass groups=range(n_samples)."
-        )
-
-
-def _fit_and_score(
-    estimator: Any,
-    X: Any,
-    y: NDArray[Any],
-    train: NDArray[np.intp],
-    test: NDArray[np.intp],
-    pos_label: Any,
-    fit_params: dict[str, Any],
-    keep: bool,
-    caller: Any,
-    context: Any,
-) -> tuple[Any, NDArray[np.float64]]:
-    X_train, y_train = _safe_indexing(X, train), y[train]
-    fit_params = _check_method_params(X, fit_params, indices=train)
-    fit_with_callbacks(estimator, X_train, y_train, fit_params, caller, context)
-    scores = _positive_score(estimator, _safe_indexing(X, test), pos_label)
-    context.call_on_fit_task_end(estimator=caller, X=X_train, y=y_train)
-    return estimator if keep else None, scores
-
-
-def _positive_score(estimator: Any, X: Any, pos_label: Any) -> NDArray[np.float64]:
-    scores, _ = _get_response_values_binary(estimator, X, "predict_proba", pos_label=pos_label)
-    scores = np.asarray(scores)
-    return scores if scores.dtype.kind == "f" else scores.astype(np.float64)
+        labels = self.classes_[np.where(is_positive, positive, negative)]
+        # A gate inside has withheld these: no score is not a low one.
+        return labels_withheld(labels, withheld) if withheld.any() else labels

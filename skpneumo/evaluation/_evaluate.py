@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skpneumo._formatting import class_name
-from skpneumo._predictions import Predictions, predictions_of
+from skpneumo._predictions import Predictions, common_positive_label, predictions_of
 from skpneumo._random import check_random_state
 from skpneumo._responses import reasons_to_withhold
 from skpneumo._typing import ArrayLike
@@ -207,6 +207,8 @@ def evaluate(
     estimators = list(estimator) if isinstance(estimator, list | tuple) else [estimator]
     if not estimators:
         raise ValueError("estimator is an empty list. Pass a fitted classifier, or several.")
+    if pos_label is None and len(estimators) > 1:
+        pos_label = common_positive_label(estimators)
     fits = [
         predictions_of(each, X, y, groups=groups, pos_label=pos_label, threshold=threshold)
         for each in estimators

@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedShuffleSplit
 from sklearn.utils import check_consistent_length, check_scalar, column_or_1d
 
+from skpneumo._fit_arguments import groups_for
 from skpneumo._paths import carried_patients, filenames_of
 from skpneumo._patients import patients_of
 from skpneumo._predictions import (
@@ -56,6 +57,7 @@ class _Collection(NamedTuple):
     patients: NDArray[Any]
     pool: Rows
     held_out: Rows
+    told: bool  # whether the patients are in groups, and not only in X
 
 
 def compare_protocols(
@@ -94,7 +96,8 @@ def compare_protocols(
         part, all others the training pool. Without ``test`` and ``split`` there is no official
         split.
     groups : array-like of shape (n_images,), default=None
-        The patient of each row of ``X``; read from the file names by default.
+        The patient of each row of ``X``; read from the file names by default. Passed on to an
+        estimator whose ``fit`` can use them.
     cv : int or splitter, default=5
         Folds of the training pool. A number is a number of folds of whole patients, stratified by
         class. A splitter gets the patients as ``groups``.
@@ -257,7 +260,8 @@ def _divided(
                 "part."
             )
     check_consistent_length(X, labels, in_test)
-    return _Collection(X, labels, patients, np.flatnonzero(~in_test), np.flatnonzero(in_test))
+    pool, held_out = np.flatnonzero(~in_test), np.flatnonzero(in_test)
+    return _Collection(X, labels, patients, pool, held_out, groups is not None)
 
 
 def _joined(
@@ -281,7 +285,10 @@ def _joined(
     )
     n_pool = _num_samples(X)
     rows = np.arange(len(labels))
-    return _Collection(_concatenate(X, X_test), labels, patients, rows[:n_pool], rows[n_pool:])
+    return _Collection(
+        _concatenate(X, X_test), labels, patients, rows[:n_pool], rows[n_pool:],
+        groups is not None or groups_test is not None,
+    )  # fmt: skip
 
 
 def _patients(X: Any, groups: ArrayLike | None, name: str) -> NDArray[Any]:
@@ -290,7 +297,7 @@ def _patients(X: Any, groups: ArrayLike | None, name: str) -> NDArray[Any]:
             "X has neither patients nor file names to read them from. Pass the patients as "
             f"{name}."
         )
-    return patients_of(X, _num_samples(X), groups, stacklevel=5)
+    return patients_of(X, _num_samples(X), groups)
 
 
 def _concatenate(first: Any, second: Any) -> Any:
@@ -305,8 +312,8 @@ def _concatenate(first: Any, second: Any) -> Any:
 
 def _folds(cv: Any, everything: _Collection, random_state: int | None) -> list[tuple[Rows, Rows]]:
     pool = everything.pool
-    if isinstance(cv, int):
-        cv = StratifiedGroupKFold(cv, shuffle=True, random_state=random_state)
+    if isinstance(cv, Integral):
+        cv = StratifiedGroupKFold(int(cv), shuffle=True, random_state=random_state)
     folds = list(cv.split(np.zeros(len(pool)), everything.y[pool], everything.patients[pool]))
     tested = np.concatenate([test for _, test in folds])
     if not np.array_equal(np.sort(tested), np.arange(len(pool))):
@@ -334,7 +341,9 @@ def _test(
     """Fit a clone on the training rows of each pair, and pool predictions on the test rows."""
     tested = []
     for train, test in parts:
-        model = clone(estimator).fit(_safe_indexing(everything.X, train), everything.y[train])
+        given = groups_for(estimator, everything.patients[train] if everything.told else None)
+        model = clone(estimator)
+        model.fit(_safe_indexing(everything.X, train), everything.y[train], **given)
         tested.append(
             predictions_of(
                 model,

@@ -13,9 +13,10 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import make_scorer, recall_score, roc_curve
 from sklearn.utils import column_or_1d
 
-from skpneumo._predictions import check_labels, check_positive_label
+from skpneumo._predictions import check_labels, check_positive_label, check_same_kind
 from skpneumo._sklearn import Interval, _check_pos_label_consistency, validate_params
 from skpneumo._typing import ArrayLike
+from skpneumo._warning_lines import users_stacklevel
 
 __all__ = [
     "make_recall_scorer",
@@ -44,7 +45,17 @@ def _share_recognised(
     metric: str, y_true: Any, y_pred: Any, pos_label: Any, side: bool, sample_weight: Any
 ) -> float:
     """Compute the share of the images of one side, positive or negative, predicted as such."""
+    import pandas as pd
+
     truth, called = check_labels(y_true), column_or_1d(y_pred)
+    if n_withheld := int(pd.isna(called).sum()):
+        raise ValueError(
+            f"{n_withheld} of {len(called)} images have no predicted label, as an InputGate with "
+            'on_outlier="nan" gives to images that it withholds, so that they are neither right '
+            'nor wrong. Score the estimator inside the gate, or set on_outlier="warn".'
+        )
+    called = check_labels(called, "y_pred")
+    check_same_kind(truth, called)
     check_positive_label(np.concatenate([truth, called]), pos_label)
     is_of_side = (truth == pos_label) == side
     if not is_of_side.any():
@@ -59,7 +70,7 @@ def _undefined(metric: str, n: int, side: str, pos_label: Any) -> float:
         f"{metric} is undefined and set to NaN: none of the {n} labels is {side} "
         f"(pos_label={pos_label!r}).",
         UndefinedMetricWarning,
-        stacklevel=2,
+        stacklevel=users_stacklevel(),
     )
     return np.nan
 

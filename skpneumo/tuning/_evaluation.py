@@ -17,7 +17,7 @@ from sklearn.base import clone
 from skpneumo._sklearn import _fit_and_score
 from skpneumo.tuning._continuing import Continuation
 from skpneumo.tuning._device_slots import device_slot
-from skpneumo.tuning._keys import key_of
+from skpneumo.tuning._keys import data_key, key_of
 from skpneumo.tuning._peak_memory import PeakMemory
 from skpneumo.tuning._predictions import predict_fold
 from skpneumo.tuning._store import ResultStore, TrainedStates
@@ -72,8 +72,8 @@ def evaluate(
         arguments = options | {"train": train, "test": test, "caller": caller}
         estimator, result = _fit_in_turn(fits, estimator, X, y, callback_ctx, arguments)
         succeeded = _has_succeeded(result)
-        if succeeded and run.store_predictions:
-            result["predictions"] = predict_fold(estimator, X, test)
+        if run.store_predictions:  # also of failed fits, because results are tables of equal keys
+            result["predictions"] = predict_fold(estimator, X, test) if succeeded else None
     result |= measures
     if succeeded and continuation is not None:
         continuation.save(estimator)
@@ -122,9 +122,19 @@ def _key(
         run=run.key,
         estimator=clone(estimator).set_params(**clone(candidate, safe=False)),
         rows=[joblib.hash(train), joblib.hash(test)],
-        options=[options[name] for name in _RESULT_OPTIONS],
+        options=[_content(name, options[name]) for name in _RESULT_OPTIONS],
         **further,
     )
+
+
+def _content(name: str, option: Any) -> Any:
+    """Describe images for validation by their files, which can be replaced, as those of X."""
+    if name != "fit_params" or not option:
+        return option
+    return {
+        argument: data_key(value) if argument.endswith("X_val") and value is not None else value
+        for argument, value in option.items()
+    }
 
 
 @contextmanager

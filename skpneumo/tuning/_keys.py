@@ -13,6 +13,7 @@ from typing import Any
 
 import joblib
 import numpy as np
+from sklearn.frozen import FrozenEstimator
 
 from skpneumo._file_state import file_state
 from skpneumo._images import is_stream
@@ -89,7 +90,9 @@ def _described(value: Any) -> Any:
             for name, entry in value.get_params(deep=False).items()
             if name not in _WITHOUT_EFFECT
         }
-        return [_name_of(type(value)), parameters]
+        # A frozen estimator is not fitted again, so that results depend on what it has learned.
+        learned = [joblib.hash(value.estimator)] if isinstance(value, FrozenEstimator) else []
+        return [_name_of(type(value)), parameters, *learned]
     if isinstance(value, _BaseScorer):
         return [_name_of(type(value)), _described(vars(value))]
     if inspect.isroutine(value):

@@ -108,16 +108,60 @@ def test_the_choice_depends_only_on_the_seed():
             ["IM-0001-0001.jpeg", "IM-0002-0001.jpeg", *ONE_PATIENT],
             r"2 image\(s\) of 1 patient",
         ),
-        ([0, 1, 0, 1], [0, 0, 1, 1], None, r"2 image\(s\) of 0 patient"),
     ],
-    ids=["one image", "copies of one", "one patient", "only patients of both classes"],
+    ids=["one image", "copies of one", "one patient"],
 )
 def test_a_class_that_cannot_be_on_both_sides_is_an_error(content, y, names, found):
     with pytest.raises(ValueError, match=rf"Class 1 .*{found}.*X_val.*early_stopping=False"):
         choose(distinct_images(10)[content], y, names)
 
 
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("y", [np.tile([0, 1], 20), np.tile([0, 0, 0, 1], 10)])
+def test_patients_with_images_of_both_classes_are_split(y, seed):
+    """Every patient is healthy at first, so that no patient begins with class 1."""
+    patients = np.repeat(np.arange(10), 4)
+    rng = np.random.RandomState(seed)
+    held_out = validation_mask(distinct_images(40), y, patients, 0.3, rng)
+    assert all(len(sides) == 1 for sides in sides_of(held_out, patients).values())
+    assert held_out.sum() == 12
+    assert set(y[held_out]) == set(y[~held_out]) == {0, 1}
+
+
+def test_a_class_that_some_patients_have_beside_another_is_on_both_sides():
+    """The rarest class has its own patients; the second is seen in them, and in one other."""
+    y = np.array([0] * 20 + [1, 1, 2, 1, 2, 2, 1])
+    patients = np.array([*range(20), 20, 21, 21, 22, 22, 23, 24])
+    for seed in range(20):
+        rng = np.random.RandomState(seed)
+        held_out = validation_mask(distinct_images(27), y, patients, 0.2, rng)
+        assert set(y[held_out]) == set(y[~held_out]) == {0, 1, 2}
+
+
 # Within fit
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_patients_who_are_trained_on_and_validated_are_warned_of(small, images, labels, shared):
+    patients = [f"{label}-{i // 4}" for i, label in enumerate(labels)]
+    in_training = np.array([int(patient[2:]) < 6 for patient in patients])
+    X = ImageArray(images, patients=np.array(patients, dtype=object))
+    validation = {"X_val": X[~in_training], "y_val": labels[~in_training]}
+    rows = np.ones(len(labels), dtype=bool) if shared else in_training
+    classifier = small(epochs=1, early_stopping=True)
+    if not shared:
+        classifier.fit(X[rows], labels[rows], **validation)
+        return
+    with pytest.warns(UserWarning, match=r"patients of X_val are also in X.*Leave their") as found:
+        classifier.fit(X[rows], labels[rows], **validation)
+    assert found[0].filename == __file__
+
+
+def test_the_warning_of_unknown_patients_names_the_line_of_the_caller(small, images, labels):
+    classifier = small(early_stopping=True, epochs=1, validation_fraction=0.3)
+    with pytest.warns(UnknownPatientsWarning) as caught:
+        classifier.fit(images, labels)
+    assert caught[0].filename == __file__
 
 
 @pytest.fixture

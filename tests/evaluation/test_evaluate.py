@@ -359,7 +359,7 @@ def test_every_value_has_an_interval_even_of_few_images(seed):
     ("arguments", "error", "message"),
     [
         ({"y": [], "y_score": []}, ValueError, "y is empty"),
-        ({"y": [0, None], "y_score": [0.1, 0.2]}, ValueError, "lacks the label of 1 of 2"),
+        ({"y": [0, None], "y_score": [0.1, 0.2]}, ValueError, "NaN or None in 1 of 2 labels"),
         ({"threshold": np.nan}, ValueError, "threshold is NaN"),
         ({"threshold": "0.5"}, TypeError, "threshold must be an instance of float"),
         ({"pos_label": 2}, ValueError, r"pos_label=2 is not one of the labels \[0, 1\]"),
@@ -547,3 +547,13 @@ def test_a_gate_withholds_no_image_but_would_be_withheld_ones_are_counted():
     assert f"{withheld.sum()} of the 40 images, {withheld[y[200:] == 1].sum()} of them" in note
     both = evaluate([gate, gate.estimator_], X[200:], y[200:], groups=patient[200:])
     assert "withheld" not in set(both.metric)
+
+
+def test_several_fits_are_about_one_class():
+    linear = LogisticRegression(C=100)
+    about_0 = FixedThresholdClassifier(linear, threshold=0.4, pos_label=0)
+    X = SCORE[:, np.newaxis]
+    fits = [about_0.fit(X, Y), linear.fit(X, Y)]
+    with pytest.raises(ValueError, match=r"for different classes, \[0, 1\]. Pass the positive"):
+        evaluate(fits, X, Y, groups=range(len(Y)))
+    assert len(evaluate(fits, X, Y, groups=range(len(Y)), pos_label=1, n_resamples=20))

@@ -113,8 +113,8 @@ def test_string_labels_and_estimators():
     [
         ([0, 1], [["0", "0"], ["1", "1"]], "y has labels such as 0, run 0 of y_pred such as '0'"),
         (["A", "B"], [["A", 0], ["B", 1]], "run 1 of y_pred such as 0"),
-        ([0, 1], [[0, np.nan], [1, 1]], "run 1 of y_pred lacks the label of 1 of 2 images"),
-        (["A", "B"], [["A", "B"], ["B", None]], "run 1 of y_pred lacks the label"),
+        ([0, 1], [[0, np.nan], [1, 1]], "run 1 of y_pred contains NaN or None in 1 of 2 labels"),
+        (["A", "B"], [["A", "B"], ["B", None]], "run 1 of y_pred contains NaN or None"),
     ],
 )
 def test_predictions_that_cannot_equal_a_label_are_refused(y, y_pred, message):

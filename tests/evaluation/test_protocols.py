@@ -163,6 +163,38 @@ def test_estimator_is_not_changed():
     assert not hasattr(model, "classes_")
 
 
+class ToldOfPatients(ClassifierMixin, BaseEstimator):
+    """Remembers the patients of all of its fits."""
+
+    def __init__(self, seen=None):
+        self.seen = seen
+
+    def __sklearn_clone__(self):
+        return ToldOfPatients(self.seen)
+
+    def fit(self, X, y, groups=None):
+        self.seen.append((X, groups))
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return self.classes_[(X[:, 0] > 0).astype(int)]
+
+
+def test_given_patients_are_passed_to_an_estimator_that_holds_out_images():
+    X, y, patient = patients_with_copies(20)
+    X[:, 1] = patient
+    X_test, y_test, patient_test = patients_with_copies(20, first=1000)
+    X_test[:, 1] = patient_test
+    for test in (None, (X_test, y_test, patient_test)):
+        for wrap in (lambda model: model, make_pipeline):
+            model = ToldOfPatients([])
+            compare_protocols(wrap(model), X, y, groups=patient, test=test, cv=np.int64(2))
+            assert len(model.seen) == (3 if test is None else 4)
+            for rows, patients in model.seen:
+                assert np.array_equal(rows[:, 1], patients)
+
+
 class SplitsPatients:
     """Split even from odd rows."""
 

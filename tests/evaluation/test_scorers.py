@@ -16,6 +16,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
+from skpneumo.decision import InputGate
 from skpneumo.evaluation import (
     make_recall_scorer,
     make_sensitivity_at_specificity_scorer,
@@ -157,3 +158,15 @@ def test_positive_label_must_be_one_of_the_labels(make):
         sensitivity_at_specificity([0, 1], [0.1, 0.9], pos_label=2)
     with pytest.raises(ValueError, match="y is empty"):
         sensitivity_at_specificity([], [])
+
+
+@pytest.mark.parametrize("make", [make_recall_scorer, make_specificity_scorer])
+def test_images_without_a_predicted_label_are_neither_right_nor_wrong(make):
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    y = np.tile([0, 1], 30)
+    X[:, 0] += y
+    gate = InputGate(LogisticRegression(), on_outlier="nan", false_alarm_rate=0.1)
+    gate.fit(X, y, groups=range(60))
+    far = np.vstack([X, np.full((2, 2), 1e3)])
+    with pytest.raises(ValueError, match=r"images have no predicted label.*inside the gate"):
+        make()(gate, far, np.r_[y, 0, 1])

@@ -70,9 +70,10 @@ def test_a_result_without_predictions_is_not_used_if_they_are_required(counting,
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
 @pytest.mark.filterwarnings("ignore:One or more of the test scores are non-finite")
-def test_failed_fits_have_no_predictions(counting, rows):
-    fitted = search(counting(), {"fails": [True, False]}).fit(*rows)
-    assert set(fitted.predictions_["candidate"]) == {1}
+@pytest.mark.parametrize("fails", [[True, False], [False, True]])
+def test_failed_fits_have_no_predictions(counting, rows, fails):
+    fitted = search(counting(), {"fails": fails}).fit(*rows)
+    assert set(fitted.predictions_["candidate"]) == {fails.index(False)}
 
 
 def test_halving_predicts_the_rows_of_each_rung(counting, rows):

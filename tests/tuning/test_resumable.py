@@ -6,14 +6,17 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.dummy import DummyClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import get_scorer, get_scorer_names, make_scorer, recall_score
-from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, StratifiedKFold
 
 import skpneumo
 from skpneumo.loading import ImageArray, ImageStream
@@ -22,6 +25,7 @@ from skpneumo.tuning import (
     ResumableHalvingGridSearchCV,
     ResumableHalvingRandomSearchCV,
     ResumableRandomizedSearchCV,
+    _evaluation,
     _keys,
 )
 from skpneumo.tuning._keys import data_key, key_of
@@ -182,6 +186,45 @@ class Scorer:
 
     def score(self, estimator, X, y):
         return self.answer
+
+
+def test_a_frozen_estimator_is_known_by_what_it_has_learned(rows, tmp_path):
+    X, y = rows[0].reshape(30, -1), rows[1]
+
+    def n_restored(strategy_of):
+        inner = DummyClassifier(strategy="prior").fit(X, strategy_of)
+        model = FixedThresholdClassifier(FrozenEstimator(inner))
+        search = ResumableGridSearchCV(model, {"threshold": [0.3, 0.5]}, cv=3, store=tmp_path)
+        return search.fit(X, y).n_restored_
+
+    assert [n_restored(y), n_restored(y)] == [0, 6]
+    assert n_restored(y * (np.arange(30) > 20)) == 0  # the same parameters
+
+
+def test_files_of_validation_that_changed_are_other_data(tmp_path):
+    class TakesValidation(DummyClassifier):
+        def fit(self, X, y, X_val=None):
+            return super().fit(np.zeros((len(X), 1)), y)
+
+        def predict(self, X):
+            return np.zeros(len(X), dtype=int)
+
+    names = [str(tmp_path / f"{i}.png") for i in range(4)]
+    for name in names:
+        Path(name).write_bytes(b"an image")
+
+    def n_restored():
+        search = ResumableGridSearchCV(
+            TakesValidation(), {"random_state": [0, 1]}, cv=2, store=tmp_path / "store"
+        )
+        return search.fit(names, [0, 1, 0, 1], X_val=np.array(names)).n_restored_
+
+    assert [n_restored(), n_restored()] == [0, 4]
+    key = partial(_evaluation._content, "fit_params", {"X_val": np.array(names)})
+    before = key()
+    Path(names[0]).write_bytes(b"another image")
+    assert key() != before
+    assert n_restored() == 0
 
 
 def test_scorers_of_the_same_source_have_different_keys(search, rows):

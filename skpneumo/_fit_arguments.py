@@ -1,0 +1,61 @@
+"""Pass patients on to the ``fit`` of an estimator that can use them."""
+
+from typing import Any
+
+from sklearn.utils.metadata_routing import get_routing_for_object
+from sklearn.utils.validation import has_fit_parameter
+
+from skpneumo._sklearn import BaseSearchCV, GroupsConsumerMixin, _routing_enabled
+
+__all__ = ["groups_for"]
+
+
+def groups_for(estimator: Any, groups: Any) -> dict[str, Any]:
+    """Make the argument with the patients for an estimator's ``fit``, if it can use them.
+
+    The estimator may hold images out itself, and knows the patients only from these and from X.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Not fitted. Of a pipeline, the last step gets the patients, unless steps resample rows.
+    groups : array-like of shape (n_samples,) or None
+        The patient of each sample.
+
+    Returns
+    -------
+    argument : dict of str to array-like
+        Empty without groups, or if ``fit`` does not use them.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skpneumo import CNNClassifier, make_pipeline
+    >>> from skpneumo._fit_arguments import groups_for
+    >>> groups_for(make_pipeline(CNNClassifier()), ["ann", "bob"])
+    {'cnnclassifier__groups': ['ann', 'bob']}
+    >>> groups_for(LogisticRegression(), ["ann", "bob"])
+    {}
+    """
+    if groups is None:
+        return {}
+    if _routing_enabled():
+        asks = has_fit_parameter(estimator, "groups")
+        # A step of a pipeline may request them.
+        asks = asks or bool(get_routing_for_object(estimator).consumes("fit", ["groups"]))
+        return {"groups": groups} if asks else {}
+    name = _name_of_groups(estimator)
+    return {} if name is None else {name: groups}
+
+
+def _name_of_groups(estimator: Any) -> str | None:
+    """Find the name of the argument ``groups`` without metadata routing; None if there is none."""
+    if has_fit_parameter(estimator, "groups"):
+        return "groups"
+    if isinstance(estimator, BaseSearchCV):  # other splitters warn about groups
+        return "groups" if isinstance(estimator.cv, GroupsConsumerMixin) else None
+    *before, (last, step) = getattr(estimator, "steps", None) or [("", None)]
+    if step is None or any(hasattr(each, "fit_resample") for _, each in before):
+        return None
+    inner = _name_of_groups(step)
+    return None if inner is None else f"{last}__{inner}"
