@@ -306,7 +306,7 @@ def rounded_numbers(frame: pd.DataFrame, column: pd.Series) -> list[str]:
     A spreadsheet stores 15 digits of a number, and a float has few more.
     """
     longest = _EXACT_IN_SHEET if "sheet" in frame.attrs else _EXACT_FLOAT
-    inexact = (int, float) if "sheet" in frame.attrs else float
+    inexact = (int, float) if "sheet" in frame.attrs else (float,)
     return [
         _text(cell)
         for cell in column.tolist()

@@ -129,7 +129,7 @@ def test_sheets_are_read_by_the_rules_of_csv(root):
     with pytest.raises(ValueError, match=r"2 columns 'findings'\. Rename all but one"):
         load_image_table(written(cells), **COLUMNS)
     with pytest.raises(ValueError, match=r"first line, 'My study', has fewer cells than the next"):
-        load_image_table(written([["My study"], *cells[1:]]), **COLUMNS)
+        load_image_table(written([["My study", None, None, None], *cells[1:]]), **COLUMNS)
     cells[1][1] = None  # a blank row first, an empty column, and a class called None
     xrays = load_image_table(written(cells), **COLUMNS, positive="Pneumonia")
     assert (xrays.target_names, [*xrays.target]) == (["None", "Pneumonia"], [0, 1, 0])
