@@ -72,7 +72,7 @@ def predict(
         Comma-separated values with a header, one JSON object per line, or Parquet (not for
         standard output). Default: by the suffix of the output file, or else csv.
     out
-        File to write instead of standard output, which is also written to with -.
+        File to write instead of standard output.
     threshold
         Probability from which the label is PNEUMONIA. Default: the model's own.
     batch_size

@@ -159,7 +159,7 @@ def test_output_that_cannot_be_used_is_refused_before_training(
         ("model.onnx", "would not be a .onnx file, because a .skpneumo file is written"),
         ("-", "does not write to standard output. Name a file."),
     ):
-        assert main([command, xrays.root, "--out", name]) == 1
+        assert main([command, xrays.root, f"--out={name}"]) == 1
         assert said in capsys.readouterr().err
     monkeypatch.setattr("os.access", lambda path, mode: False)
     assert main([command, xrays.root, "--out", "model.skpneumo"]) == 1
