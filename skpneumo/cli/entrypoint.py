@@ -111,8 +111,6 @@ def _refuse_empty(tokens: Sequence[str]) -> None:
 
 def run_program(arguments: Sequence[str] | None = None) -> int:
     """Run the program without the signal handling of :func:`skpneumo.cli.main`."""
-    if sys.stdout is None:  # closed, as by some schedulers
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the end
     try:
         with command_line_messages(), printing_anything():
             return app.meta(arguments) or 0
