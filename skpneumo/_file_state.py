@@ -1,8 +1,11 @@
 """The state of a file, to recognise a changed file, and its identity, to recognise links."""
 
 import os
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
 
-__all__ = ["FileIdentity", "file_identity", "file_state", "state_in"]
+__all__ = ["FileIdentity", "file_identity", "file_state", "rows_of_one_file", "state_in"]
 
 State = tuple[int, int, int, int]
 FileIdentity = tuple[int, int]  # device and inode number
@@ -70,3 +73,37 @@ def file_identity(path: str | os.PathLike[str]) -> FileIdentity:
     """
     found = os.stat(path)
     return found.st_dev, found.st_ino
+
+
+def rows_of_one_file(paths: Iterable[str]) -> list[list[int]]:
+    """Find paths that lead to one file: repeated, written differently, or through a link.
+
+    Parameters
+    ----------
+    paths : iterable of str
+        Paths of files. One that does not exist is only the same as an equal path.
+
+    Returns
+    -------
+    rows : list of list of int
+        The positions of each file that has several, in order.
+
+    Examples
+    --------
+    >>> from skpneumo._file_state import rows_of_one_file
+    >>> rows_of_one_file(["a.png", "b.png", "./a.png"])
+    [[0, 2]]
+    """
+    rows = defaultdict(list)
+    for row, path in enumerate(paths):
+        rows[_key_of_file(path)].append(row)
+    return [each for each in rows.values() if len(each) > 1]
+
+
+def _key_of_file(path: str) -> Any:
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return os.path.normpath(path)
+    # With the state, because some network file systems give several files one number.
+    return found.st_dev, *state_in(found)

@@ -20,6 +20,7 @@ __all__ = [
     "check_paths",
     "collection_and_split",
     "filenames_of",
+    "refuse_empty_path",
     "text_frame",
 ]
 
@@ -106,6 +107,37 @@ def check_paths(X: Any) -> NDArray[np.object_]:
             )
         paths[i] = os.fspath(entry)
     return paths
+
+
+def refuse_empty_path(path: object, name: str) -> None:
+    """Raise if a path is empty text, which would silently mean the current folder.
+
+    Parameters
+    ----------
+    path : object
+        A path, or anything else.
+    name : str
+        The parameter.
+
+    Raises
+    ------
+    ValueError
+        If it is empty.
+
+    Examples
+    --------
+    >>> from skpneumo._paths import refuse_empty_path
+    >>> refuse_empty_path(".", "root")
+    >>> refuse_empty_path("", "root")
+    Traceback (most recent call last):
+        ...
+    ValueError: root is empty, as from a variable that is not set. Name a path; "." is the ...
+    """
+    if path == "":
+        raise ValueError(
+            f'{name} is empty, as from a variable that is not set. Name a path; "." is the '
+            "current folder."
+        )
 
 
 def filenames_of(X: Any) -> NDArray[np.object_] | None:

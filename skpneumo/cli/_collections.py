@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from skpneumo._formatting import counted
-from skpneumo.cli._options import FOLDER_ALONE, CollectionOptions, as_arguments, require_source
+from skpneumo.cli._options import (
+    CollectionOptions,
+    as_arguments,
+    asked_split,
+    refuse_options_of_folders,
+    refuse_options_of_tables,
+    require_source,
+)
 
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
@@ -16,12 +23,14 @@ __all__ = [
     "describe",
     "paths_in_table",
     "patients_given",
+    "patients_in_table",
     "positive_name",
     "read_collection",
     "read_for",
     "read_training_data",
     "require_known_classes",
     "rows_of",
+    "split_called",
     "two_classes",
 ]
 
@@ -163,15 +172,10 @@ def _read_folder(
 ) -> "Bunch":
     from skpneumo import load_chest_xray
 
-    for name in ("path", "label", "patient", "sheet", "separator", "drop_incomplete"):
-        if getattr(options, name) != getattr(FOLDER_ALONE, name):
-            raise ValueError(
-                f"--{name.replace('_', '-')} is for tables, but no table was given. Name one with "
-                "--table."
-            )
+    refuse_options_of_tables(options)
     require_source(folder, options, "FOLDER")
     assert folder is not None
-    wanted = options.part or options.split
+    wanted = asked_split(options)
     everything = wanted == "all" or (wanted is None and not _has_splits(folder, options, usual))
     return load_chest_xray(
         folder,
@@ -192,6 +196,15 @@ def paths_in_table(folder: Path | None, options: CollectionOptions) -> list[str]
     return table_paths(options.table, options.path, folder, options.sheet or 0)
 
 
+def patients_in_table(folder: Path | None, options: CollectionOptions) -> dict[str, str]:
+    """Return the patients of the files of a table, if it has them and they are to be used."""
+    from skpneumo.datasets._load_table import table_patients
+
+    if options.table is None or options.patient_pattern is not None:
+        return {}
+    return table_patients(options.table, options.path, options.patient, folder, options.sheet or 0)
+
+
 def _has_splits(folder: Path, options: CollectionOptions, usual: str) -> bool:
     from skpneumo.datasets._folders import scan
 
@@ -210,10 +223,7 @@ def _read_table(
             "--labels etiology reads file names in folders. With --table, name the column of the "
             "classes with --label."
         )
-    if options.top_folders or options.leave_out:
-        raise ValueError(
-            "--top-folders and --leave-out are for folders, not for a table. Leave them out."
-        )
+    refuse_options_of_folders(options)
     assert options.table is not None
     xrays = load_image_table(
         options.table,
@@ -228,15 +238,26 @@ def _read_table(
         sheet=options.sheet or 0,
         incomplete="drop" if options.drop_incomplete else "raise",
     )
-    part = options.part or (usual if any(xrays.split) else "all")
-    if part == "all":
+    asked = options.part or (usual if any(xrays.split) else "all")
+    if asked == "all":
         return xrays
-    if part not in xrays.split:
+    part = split_called(asked, xrays)
+    if part is None:
+        part = asked
         there = ", ".join(sorted(map(repr, set(xrays.split)))) if any(xrays.split) else "none"
         raise ValueError(
             f"The table has no split {part!r}; its splits are {there}. Name one with --part."
         )
     return rows_of(xrays, xrays.split == part)
+
+
+def split_called(name: str, xrays: "Bunch") -> str | None:
+    """Find a split of a collection by its name, in any spelling; None if there is none."""
+    from skpneumo.datasets._folders import split_name
+    from skpneumo.datasets._spellings import folded
+
+    by_meaning = {folded(each): each for each in dict.fromkeys(xrays.split) if each}
+    return by_meaning.get(folded(split_name(name)))
 
 
 def _set_apart(xrays: "Bunch", share: float, side: Side) -> "Bunch":
@@ -307,7 +328,7 @@ def read_for(
     if len(names) > 2:
         asked, options = options.positive, replace(options, positive=())
     try:
-        xrays = read_collection(folder, options, usual, side, labels)
+        xrays = _as_in_model(read_collection(folder, options, usual, side, labels), names, options)
         found = list(xrays.target_names)
     except UndecidedPositiveError as error:
         if options.positive or len(names) != 2:
@@ -316,7 +337,7 @@ def read_for(
     if found != names and len(names) == 2 and not options.positive:
         known = replace(options, positive=tuple(names[1].split(" or ")))
         try:
-            xrays = read_collection(folder, known, usual, side, labels)
+            xrays = _as_in_model(read_collection(folder, known, usual, side, labels), names)
             found = list(xrays.target_names)
         except ValueError:
             if not found:
@@ -329,6 +350,36 @@ def read_for(
         )
     if len(names) > 2 and asked:
         xrays.positive = list(positive_classes(names, list(asked)).positive)
+    return xrays
+
+
+def _as_in_model(
+    xrays: "Bunch", names: list[str], options: CollectionOptions | None = None
+) -> "Bunch":
+    """Name and number the classes as a model does, if it is clear which is which.
+
+    They are the same in another spelling; or 0 and 1, also of a column with the name of the
+    positive class; or --positive names the positive one of two, and no name is of the model.
+    """
+    import numpy as np
+
+    from skpneumo.datasets._spellings import folded
+
+    own, wanted = [*map(folded, xrays.target_names)], [*map(folded, names)]
+    if own == wanted or (len(names) > 2 and sorted(own) == sorted(wanted)):
+        place = [wanted.index(each) for each in own]
+    elif len(own) == len(names) == 2 and (
+        own in (["0", "1"], [f"not {wanted[1]}", wanted[1]] if options else [])
+        or (options and options.positive and not {*own} & {*wanted})
+    ):
+        place = [0, 1]
+    else:
+        return xrays
+    of_own = dict(zip(xrays.target_names, (names[each] for each in place), strict=True))
+    xrays.target = np.array(place)[xrays.target]
+    xrays.frame["target"] = xrays.target
+    xrays.target_names = list(names)
+    xrays.positive = [of_own[each] for each in xrays.positive]
     return xrays
 
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from skpneumo.cli._collections import patients_given, read_for, rows_of
-from skpneumo.cli._options import CollectionOptions
+from skpneumo.cli._collections import patients_given, read_for, rows_of, split_called
+from skpneumo.cli._options import CollectionOptions, asked_split
 
 if TYPE_CHECKING:
     import numpy as np
@@ -113,10 +113,13 @@ def read_evaluated_split(
     if not options.hold_out:
         column = None if options.table is None else options.split
         everything = replace(options, part="all", split=column)
-        wanted = options.part or (options.split if options.table is None else None)
+        wanted = asked_split(options)
     xrays = read_for(estimator, folder, everything, "all", "both")
-    split = wanted or ("test" if any(xrays.split) else "all")
-    if split != "all" and split not in xrays.split:
+    asked = wanted or ("test" if any(xrays.split) else "all")
+    if asked == "all":
+        return EvaluatedSplit(xrays, None, options)
+    split = split_called(asked, xrays)
+    if split is None:
         there = ", ".join(sorted(map(repr, set(xrays.split) - {""}))) or "none"
-        raise ValueError(f"There is no split {split!r} to evaluate on; the splits are {there}.")
-    return EvaluatedSplit(xrays, None if split == "all" else split, options)
+        raise ValueError(f"There is no split {asked!r} to evaluate on; the splits are {there}.")
+    return EvaluatedSplit(xrays, split, options)

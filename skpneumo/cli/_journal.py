@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Literal
 
+from skpneumo._file_state import file_state
 from skpneumo._files import atomic_write, named_in_errors, open_unlinked
 from skpneumo._image_files import SkippedFile
 from skpneumo._tables import csv_rows
@@ -103,21 +104,26 @@ class Journal:
         lines = _whole_lines(self._file)
         end = len(next(lines))
         for number, line in enumerate(lines, start=1):
-            row = json.loads(line)
+            row, state = json.loads(line)
             file = next(paths, None)
             if (path := None if file is None else path_of(file)) != row[0]:
                 found = "there are fewer files now" if path is None else f"now it is {path!r}"
                 raise self._another_run(f"on other files: number {number} was {row[0]!r}, {found}")
+            if state != _as_saved(file_state(row[0])):
+                raise self._another_run(f"on files that have changed, the first of them {path!r}")
             end += len(line)
             yield row
         # A killed run may have left half a row at the end.
         self._file.seek(end)
         self._file.truncate()
 
-    def add(self, rows: Iterable[list[Any]]) -> None:
-        """Save some rows; they survive if the process is killed afterwards."""
+    def add(self, rows: Iterable[list[Any]], states: Iterable[Any]) -> None:
+        """Save some rows, with the states of their files before these were read.
+
+        They survive if the process is killed afterwards.
+        """
         with named_in_errors(self.path):
-            self._file.write(b"".join(map(_line, rows)))
+            self._file.write(b"".join(map(_line, zip(rows, states, strict=True))))
             self._file.flush()
 
     def finish(self, form: Format, columns: Sequence[str]) -> None:
@@ -125,7 +131,7 @@ class Journal:
         self._file.seek(0)
         lines = _whole_lines(self._file)
         next(lines)
-        rows = (json.loads(line) for line in lines)
+        rows = (json.loads(line)[0] for line in lines)
         if form == "parquet":
             with atomic_write(self._out, "wb") as file:
                 _write_parquet(file, columns, rows)
@@ -183,6 +189,10 @@ def _write_parquet(file: IO[bytes], columns: Sequence[str], rows: Iterator[list[
 def _in_utf_8(cell: Any) -> Any:
     """Escape the bytes of names that are not UTF-8, which Parquet cannot store."""
     return cell.encode("utf-8", "backslashreplace").decode() if isinstance(cell, str) else cell
+
+
+def _as_saved(state: Any) -> Any:
+    return None if state is None else [*state]
 
 
 def _line(content: Any) -> bytes:

@@ -1,5 +1,6 @@
 """Save a fitted model to a file, and load it with clear errors."""
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from hashlib import file_digest
@@ -7,16 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from skpneumo._files import atomic_write
+from skpneumo._image_files import format_of
 from skpneumo.cli._terminal import say
 from skpneumo.cli._training_record import provenance_of
 
 __all__ = [
+    "MODEL_SUFFIXES",
     "checksum",
     "find_model",
     "is_pickle",
     "load_model",
     "notice_of",
     "origin_of",
+    "refuse_other_formats",
     "refuse_to_overwrite",
     "save_model",
 ]
@@ -29,6 +33,11 @@ _SUFFIX = ".skpneumo"
 _LONGEST_NOTICE = 1000  # characters
 _ZIP = b"PK\x03\x04"
 _ONNX = ".onnx"
+MODEL_SUFFIXES = (_SUFFIX, *sorted(_OF_PICKLES))
+_SUFFIXES = {
+    *MODEL_SUFFIXES, _ONNX, ".keras", ".h5", ".hdf5", ".pt", ".pth", ".html", ".htm", ".md",
+    ".pdf", ".docx", ".csv", ".tsv", ".json", ".jsonl", ".parquet", ".xls", ".xlsx", ".ods",
+}  # fmt: skip
 
 
 def refuse_to_overwrite(path: Path, force: bool) -> None:
@@ -37,12 +46,47 @@ def refuse_to_overwrite(path: Path, force: bool) -> None:
         raise IsADirectoryError(
             f"{path} is a folder, but the output is a file. Name a file, for example one in it."
         )
+    if str(path) == "-":
+        raise ValueError("This command does not write to standard output. Name a file.")
     if path.exists() and not force:
         raise FileExistsError(f"{path} exists already. Name another file, or add --force.")
+    if path.is_file() and _is_image(path):
+        raise FileExistsError(
+            f"{path} is an image, which is never overwritten. Name another file."
+        )
     if not path.absolute().parent.is_dir():
         raise FileNotFoundError(
             f"There is no folder {path.parent} to write {path.name} to. Create it first, or name "
             "another."
+        )
+    if not os.access(path.absolute().parent, os.W_OK):
+        raise PermissionError(
+            f"The folder {path.parent} is not writable, so {path.name} cannot be saved in it. "
+            "Name another."
+        )
+
+
+def _is_image(path: Path) -> bool:
+    with open(path, "rb") as file:
+        return format_of(file.read(512)) is not None
+
+
+def refuse_other_formats(path: Path, *own: str) -> None:
+    """Raise if the suffix of an output file is that of a format which it would not be in.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    *own : str
+        The suffixes of what is written.
+    """
+    suffix = path.suffix.lower()
+    if suffix in _SUFFIXES and suffix not in own:
+        others = " `skpneumo export` writes .onnx and .html files from it."
+        raise ValueError(
+            f"{path} would not be a {suffix} file, because a {own[0]} file is written. Name it so."
+            + others * (own == MODEL_SUFFIXES)
         )
 
 

@@ -20,6 +20,9 @@ __all__ = [
     "Verbose",
     "White",
     "as_arguments",
+    "asked_split",
+    "refuse_options_of_folders",
+    "refuse_options_of_tables",
     "require_source",
 ]
 
@@ -105,6 +108,36 @@ class CollectionOptions:
     top_folders: Literal["class", "split", "site"] | None = None
     leave_out: _Several = ()
     drop_incomplete: Flag = False
+
+
+def asked_split(options: CollectionOptions) -> str | None:
+    """Return the split that --part asks for, or, without a table, --split."""
+    if options.table is not None or options.split is None:
+        return options.part
+    if options.part not in (None, options.split):
+        raise ValueError(
+            f"Without a table, --split {options.split} and --part {options.part} both name the "
+            "split to use. Leave one of them out."
+        )
+    return options.split
+
+
+def refuse_options_of_tables(options: CollectionOptions) -> None:
+    """Raise if an option is given that only says how a table is read, but no table."""
+    for name in ("path", "label", "patient", "sheet", "separator", "drop_incomplete"):
+        if options.table is None and getattr(options, name) != getattr(FOLDER_ALONE, name):
+            raise ValueError(
+                f"--{name.replace('_', '-')} is for tables, but no table was given. Name one with "
+                "--table."
+            )
+
+
+def refuse_options_of_folders(options: CollectionOptions) -> None:
+    """Raise if an option is given that says how a folder is read, and a table."""
+    if options.table is not None and (options.top_folders or options.leave_out):
+        raise ValueError(
+            "--top-folders and --leave-out are for folders, not for a table. Leave them out."
+        )
 
 
 def require_source(given: object, options: CollectionOptions, what: str) -> None:

@@ -4,7 +4,7 @@ import codecs
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from io import TextIOWrapper
 from typing import IO, Any
 
@@ -31,6 +31,10 @@ def printing_anything() -> Iterator[None]:
 
     Otherwise the name of a class could end a command with an error, after hours of training.
     """
+    if sys.stdout is None:  # closed, as by some schedulers
+        with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+            yield
+        return
     stream = sys.stdout
     if not isinstance(stream, TextIOWrapper) or stream.errors != "strict":
         yield

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
+from skpneumo.datasets._spellings import folded
+
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
@@ -46,8 +48,9 @@ class TrainingRecord:
     Attributes
     ----------
     images, patients : list of str
-        Hashes of the contents of the files, and of the names of the known patients. They are
-        salted, so that the files of two models do not reveal whether they share a patient.
+        Hashes of the contents of the files, and of the names of the known patients, without case,
+        spaces and leading zeros, which another table may write differently. They are salted, so
+        that the files of two models do not reveal whether they share a patient.
     salt : str
         Salt of both.
     n_images, n_patients : int
@@ -77,7 +80,7 @@ class TrainingRecord:
         salt = blake2b("".join(sorted(map(str, contents))).encode(), digest_size=16).hexdigest()
         return cls(
             sorted({_hashed(each, salt) for each in contents if each}),
-            sorted({_hashed(each, salt) for each in _known(xrays.X)}),
+            sorted({_hashed(folded(each), salt) for each in _known(xrays.X)}),
             salt,
             len(xrays.filenames),
             len(set(xrays.groups.tolist())),
@@ -107,12 +110,16 @@ class TrainingRecord:
             [each != "" and _hashed(each, self.salt) in images for each in contents]
         )
         is_patient = np.array(
-            [_is_given(each) and _hashed(str(each), self.salt) in of_patients for each in known]
+            [_is_given(each) and not of_patients.isdisjoint(self._hashes(each)) for each in known]
         )
         # In training, too, some may not have been known.
         told = len(self.patients) >= self.n_patients
         is_unknown = np.array([not (told and _is_given(each)) for each in known])
         return Seen(is_image, is_patient, is_unknown & ~is_image & ~is_patient)
+
+    def _hashes(self, patient: Any) -> set[str]:
+        # The model that ships records the names as they are.
+        return {_hashed(each, self.salt) for each in (folded(patient), str(patient))}
 
 
 def _known(X: "pd.DataFrame") -> Iterable[str]:

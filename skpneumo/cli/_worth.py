@@ -148,11 +148,12 @@ def seen_in_training(model: Any, xrays: "Bunch") -> "Seen | None":
 
 
 def files_seen_in_training(
-    model: Any, paths: Sequence[str], options: "CollectionOptions"
+    model: Any, paths: Sequence[str], folder: Path | None, options: "CollectionOptions"
 ) -> "Seen | None":
-    """Find which files a model was trained on, with patients read from the file names."""
+    """Find which files a model was trained on, with patients of the table or of file names."""
     import pandas as pd
 
+    from skpneumo.cli._collections import patients_in_table
     from skpneumo.datasets import UnknownPatientsWarning, patient_ids
 
     record = _record_of(model)
@@ -161,7 +162,11 @@ def files_seen_in_training(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnknownPatientsWarning)
         ids = patient_ids(paths, pattern=options.patient_pattern)
-    known = [None if each.startswith("unknown-") else each for each in ids]
+    of_table = patients_in_table(folder, options)
+    known = [
+        of_table.get(path) if of_table else None if each.startswith("unknown-") else each
+        for path, each in zip(paths, ids, strict=True)
+    ]
     return record.seen(paths, pd.Series(known, dtype=object))
 
 
@@ -198,7 +203,7 @@ def say_what_was_seen(
         text = "The model was trained on this image"
     if others:
         text += f", and on other images of the patients of {others} more"
-    text += ". Figures on them are too good."
+    text += f". Figures on {'it' if n == 1 else 'them'} are too good."
     if add := _options_for_unseen_patients(model, record, folder, options):
         text += f" Add {add} to use only patients that it was not trained on."
     say_in_red(text)

@@ -12,7 +12,11 @@ from cyclopts import Parameter
 
 from skpneumo._formatting import counted
 from skpneumo._image_files import SkippedFile, walk
-from skpneumo.cli._options import CollectionOptions
+from skpneumo.cli._options import (
+    CollectionOptions,
+    refuse_options_of_folders,
+    refuse_options_of_tables,
+)
 
 __all__ = [
     "STDIN",
@@ -57,6 +61,8 @@ def files_to_read(
     own : collection of Path or None, default=()
         Files that the command itself writes, which may be in one of the folders.
     """
+    refuse_options_of_tables(options)
+    refuse_options_of_folders(options)
     selected = options.part or options.split or options.hold_out
     if not selected and options.table is None:
         return expanded(files, frozenset(name.lower() for name in options.leave_out), own)
@@ -84,12 +90,20 @@ def expanded(
     """
     for file in files:
         if file == STDIN:
-            lines = (path for line in sys.stdin if (path := line.rstrip("\r\n")))
-            yield from expanded(lines, leave_out, own)
+            yield from expanded(_lines_of_stdin(), leave_out, own)
         elif os.path.isdir(file):
             yield from _files_in(file, leave_out, {os.path.realpath(each) for each in own if each})
         else:
             yield file
+
+
+def _lines_of_stdin() -> Iterator[str]:
+    for number, line in enumerate(sys.stdin):
+        path = line.rstrip("\r\n")
+        if number == 0:  # editors of Windows begin a list with a byte order mark
+            path = path.removeprefix("\ufeff").removeprefix("\udcef\udcbb\udcbf")
+        if path:
+            yield path
 
 
 def contents_of(folder: str, leave_out: Collection[str] = ()) -> str:

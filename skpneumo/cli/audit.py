@@ -70,13 +70,23 @@ def audit(
     from skpneumo.audit import audit_images
     from skpneumo.cli._collections import patients_given
     from skpneumo.cli._distinct_files import refuse_the_same_file
-    from skpneumo.cli._model_files import find_model, load_model, refuse_to_overwrite
+    from skpneumo.cli._model_files import (
+        find_model,
+        load_model,
+        refuse_other_formats,
+        refuse_to_overwrite,
+    )
 
     require_source(folder, read_by, "FOLDER")
+    if names_only and model is not None:
+        raise ValueError(
+            "--names-only opens no image, which --model has to. Leave out one of them."
+        )
     model = None if model is None else find_model(model)
-    refuse_the_same_file({"--model": model, "--out": out, "--csv": csv})
-    for file in (out, csv):
+    refuse_the_same_file({"--model": model, "--table": read_by.table, "--out": out, "--csv": csv})
+    for file, suffixes in ((out, (".html", ".htm")), (csv, (".csv",))):
         if file is not None:
+            refuse_other_formats(file, *suffixes)
             refuse_to_overwrite(file, force)
     estimator = None if model is None else load_model(model)
     xrays = _read(folder, read_by)

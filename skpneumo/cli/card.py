@@ -52,6 +52,7 @@ def card(
         find_model,
         load_model,
         origin_of,
+        refuse_other_formats,
         refuse_to_overwrite,
     )
     from skpneumo.report import model_card
@@ -61,7 +62,8 @@ def card(
             "--stress and --shortcuts need X-rays. Name a FOLDER, or a table with --table."
         )
     model = find_model(model)
-    refuse_the_same_file({"the model": model, "--out": out})
+    refuse_the_same_file({"the model": model, "--table": read_by.table, "--out": out})
+    refuse_other_formats(out, ".md")
     refuse_to_overwrite(out, force)
     estimator = load_model(model)
     found: dict[str, Any] = {}

@@ -73,6 +73,7 @@ def _launch(
     debug
         Show the full traceback of an error.
     """
+    _refuse_empty(tokens)
     if not debug:
         warnings.showwarning = _OneLinePerWarning()
     from skpneumo._progress import lines_in_pipes
@@ -92,6 +93,20 @@ def _launch(
         # Python's own MemoryError says nothing.
         say(f"skpneumo: {str(error) or 'there is not enough memory.'}", file=sys.stderr)
         return FAILED
+
+
+def _refuse_empty(tokens: Sequence[str]) -> None:
+    """Refuse an empty argument, which as a path would mean the current folder."""
+    for before, token in zip(("", *tokens), tokens, strict=False):
+        option = before if not token else token.removesuffix("=")
+        if token and not (token.startswith("--") and token.endswith("=")):
+            continue
+        what = f"The value of {option}" if option.startswith("-") else "An argument"
+        raise CycloptsError(
+            msg=f"{what} is empty, as from a variable of the shell that is not set. Give a value, "
+            "or leave it out.",
+            command_chain=tokens[:1],
+        )
 
 
 def run_program(arguments: Sequence[str] | None = None) -> int:

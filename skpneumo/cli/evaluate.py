@@ -49,13 +49,19 @@ def evaluate(
     from skpneumo.cli._collections import describe, positive_name, read_for
     from skpneumo.cli._distinct_files import refuse_the_same_file
     from skpneumo.cli._metrics_table import evaluated, printed
-    from skpneumo.cli._model_files import find_model, load_model, refuse_to_overwrite
+    from skpneumo.cli._model_files import (
+        find_model,
+        load_model,
+        refuse_other_formats,
+        refuse_to_overwrite,
+    )
     from skpneumo.cli._worth import say_what_was_seen, say_worth, seen_in_training
 
     require_source(folder, read_by, "FOLDER")
     model = find_model(model)
-    refuse_the_same_file({"the model": model, "--out": out})
+    refuse_the_same_file({"the model": model, "--table": read_by.table, "--out": out})
     if out is not None:
+        refuse_other_formats(out, ".csv")
         refuse_to_overwrite(out, force)
     estimator = load_model(model)
     xrays = read_for(estimator, folder, read_by, "test", "held out")

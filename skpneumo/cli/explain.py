@@ -90,7 +90,7 @@ def explain(
     require_source(files, read_by, "FILES")
     _check_folder(out)
     model = find_model(model)
-    refuse_the_same_file({"the model": model, "the table": out / TABLE})
+    refuse_the_same_file({"the model": model, "--table": read_by.table, "the table": out / TABLE})
     if not force:
         _refuse_to_overwrite([out / TABLE])
     listed = list(files_to_read(files, read_by, own=(model,)))
@@ -105,7 +105,7 @@ def explain(
         _refuse_to_overwrite(figures)
     estimator = load_model(model)
     folder = Path(files[0]) if len(files) == 1 else None
-    seen = files_seen_in_training(estimator, paths, read_by)
+    seen = files_seen_in_training(estimator, paths, folder, read_by)
     say_what_was_seen(estimator, seen, folder, read_by)
     names = class_names(estimator)
     if target is not None and target not in names:

@@ -23,6 +23,8 @@ from skpneumo.cli._terminal import say
 
 __all__ = ["fit"]
 
+_FALSE_ALARMS = 0.01
+
 
 def fit(
     folder: Path | None = None,
@@ -39,7 +41,7 @@ def fit(
     white: White = None,
     n_jobs: NJobs = -1,
     gate: bool = True,
-    gate_false_alarms: Annotated[float, Parameter(validator=Number(gt=0, lt=1))] = 0.01,
+    gate_false_alarms: Annotated[float, Parameter(validator=Number(gt=0, lt=1))] = _FALSE_ALARMS,
     force: Force = False,
     verbose: Verbose = False,
     read_by: ReadBy = FOLDER_ALONE,
@@ -100,13 +102,21 @@ def fit(
     from skpneumo._fit_progress import fit_progress
     from skpneumo.cli._collections import read_training_data, two_classes
     from skpneumo.cli._default_pipeline import recipe_pipeline, with_recall_floor, with_white
+    from skpneumo.cli._distinct_files import refuse_the_same_file
     from skpneumo.cli._finished import duration, epochs_of, evaluate_and_save
     from skpneumo.cli._gate import gated, without_few_patients_warning
-    from skpneumo.cli._model_files import refuse_to_overwrite
+    from skpneumo.cli._model_files import MODEL_SUFFIXES, refuse_other_formats, refuse_to_overwrite
     from skpneumo.cli._updates import fits_line, n_updates, updates_line
 
     require_source(folder, read_by, "FOLDER")
+    refuse_the_same_file({"--table": read_by.table, "--out": out})
+    refuse_other_formats(out, *MODEL_SUFFIXES)
     refuse_to_overwrite(out, force)
+    if not gate and gate_false_alarms != _FALSE_ALARMS:
+        raise ValueError(
+            "--gate-false-alarms is for the input gate, which --no-gate leaves out. Leave out one "
+            "of them."
+        )
     data = read_training_data(folder, read_by, labels, hold_out_anyway=True)
     if recall is not None:
         two_classes(data.train, read_by.table or folder, "A recall floor")

@@ -14,17 +14,26 @@ from cyclopts import Parameter
 from cyclopts.types import PositiveInt
 from cyclopts.validators import Number
 
+from skpneumo._file_state import file_state
 from skpneumo._formatting import printable
 from skpneumo.cli._journal import Format, Journal, require_pyarrow, row_writer
 from skpneumo.cli._options import FOLDER_ALONE, Force, ReadBy, require_source
 from skpneumo.cli._predicted_rows import predicted_rows, unreadable
 from skpneumo.cli._terminal import NAMES_AS_BYTES, say
-from skpneumo.cli._xray_files import STDIN, Files, batches_of, contents_of, files_to_read
+from skpneumo.cli._xray_files import (
+    STDIN,
+    Files,
+    batches_of,
+    contents_of,
+    files_to_read,
+    path_of,
+)
 
 __all__ = ["predict"]
 
 # Fewer X-rays may well all be of one class.
 _ENOUGH_FOR_TWO_ANSWERS = 20
+_OTHER_FORMATS = {".xlsx", ".xls", ".ods", ".json", ".tsv", ".html"}
 
 
 def predict(
@@ -79,6 +88,10 @@ def predict(
     from skpneumo.fitted import gate_of
 
     require_source(files, read_by, "FILES")
+    if str(out) == STDIN:
+        out = None
+    if out is None and sys.__stdout__ is None:
+        raise ValueError("Standard output is closed. Name a file with --out.")
     form = format or _format_of(out)
     if form == "parquet":
         if out is None:
@@ -87,7 +100,7 @@ def predict(
             )
         require_pyarrow()
     model = find_model(model)
-    refuse_the_same_file({"the model": model, "--out": out})
+    refuse_the_same_file({"the model": model, "--table": read_by.table, "--out": out})
     if out is not None:
         refuse_to_overwrite(out, force)
     estimator = load_model(model)
@@ -107,19 +120,21 @@ def predict(
     total = None if STDIN in files or any(map(os.path.isdir, files)) else len(files) or None
     paths = progress(listed, "X-rays", total)
     counts = _Counts(columns)
-    predicted = (
-        counts.count(predicted_rows(estimator, batch, threshold))
-        for batch in batches_of(paths, batch_size)
-    )
+
+    def predicted() -> Iterator[tuple[list[Any], Iterator[list[Any]]]]:
+        for batch in batches_of(paths, batch_size):
+            states = [file_state(path_of(file)) for file in batch]  # before they are read
+            yield states, counts.count(predicted_rows(estimator, batch, threshold))
+
     if out is None:
-        _print_rows(predicted, form, columns)
+        _print_rows((rows for _, rows in predicted()), form, columns)
     else:
         run = {"model": _digest(model), "threshold": threshold, "columns": columns}
         with closing(Journal(out, run, from_scratch=force)) as journal:
             if n_done := sum(1 for _ in counts.count(journal.skip_done(paths))):
                 say(f"skpneumo: continuing after {n_done} rows of {journal.path}", file=sys.stderr)
-            for rows in predicted:
-                journal.add(rows)
+            for states, rows in predicted():
+                journal.add(rows, states)
             if counts.n_rows:
                 journal.finish(form, columns)
             else:
@@ -171,6 +186,11 @@ def _warn_of_one_answer(labels: Counter[str]) -> None:
 
 def _format_of(out: Path | None) -> Format:
     suffix = "" if out is None else out.suffix.lower()
+    if suffix in _OTHER_FORMATS:
+        raise ValueError(
+            f"{out} would not be a {suffix} file: predict writes .csv, .jsonl and .parquet. Name "
+            "such a file, or choose what it contains with --format."
+        )
     return "parquet" if suffix == ".parquet" else "jsonl" if suffix == ".jsonl" else "csv"
 
 

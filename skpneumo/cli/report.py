@@ -59,13 +59,15 @@ def report(
         find_model,
         load_model,
         origin_of,
+        refuse_other_formats,
         refuse_to_overwrite,
     )
     from skpneumo.cli._worth import SHOWN, say_what_was_seen, say_worth, seen_in_training
 
     require_source(folder, read_by, "FOLDER")
     model = find_model(model)
-    refuse_the_same_file({"the model": model, "--out": out})
+    refuse_the_same_file({"the model": model, "--table": read_by.table, "--out": out})
+    refuse_other_formats(out, ".html", ".htm")
     refuse_to_overwrite(out, force)
     estimator = load_model(model)
     evaluated = read_evaluated_split(estimator, folder, read_by)

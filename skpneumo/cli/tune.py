@@ -95,8 +95,9 @@ def tune(
     from skpneumo._fit_progress import fit_progress
     from skpneumo.cli._collections import positive_name, read_training_data, two_classes
     from skpneumo.cli._default_pipeline import default_pipeline, with_recall_floor, with_white
+    from skpneumo.cli._distinct_files import refuse_the_same_file
     from skpneumo.cli._finished import duration, evaluate_and_save
-    from skpneumo.cli._model_files import refuse_to_overwrite
+    from skpneumo.cli._model_files import MODEL_SUFFIXES, refuse_other_formats, refuse_to_overwrite
     from skpneumo.cli._search import (
         GRID,
         metric_with_interval,
@@ -109,6 +110,9 @@ def tune(
 
     results = results or out.with_name(f"{out.stem}-candidates.csv")
     require_source(folder, read_by, "FOLDER")
+    refuse_the_same_file({"--table": read_by.table, "--out": out, "--results": results})
+    refuse_other_formats(out, *MODEL_SUFFIXES)
+    refuse_other_formats(results, ".csv")
     refuse_to_overwrite(out, force)
     refuse_to_overwrite(results, force)
     data = read_training_data(folder, read_by)

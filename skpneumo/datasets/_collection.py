@@ -10,8 +10,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from skpneumo._file_state import rows_of_one_file
 from skpneumo._formatting import counted, printable
-from skpneumo._image_files import SYNTHETIC_NOTE, describe_skipped, list_folder
+from skpneumo._image_files import SYNTHETIC_NOTE, SkippedFile, describe_skipped, list_folder
+from skpneumo._messages import by_interface
 from skpneumo._positive_class import (
     UndecidedPositiveError,
     positive_classes,
@@ -27,7 +29,7 @@ from skpneumo.datasets._folders import (
     split_name,
 )
 from skpneumo.datasets._patients import Patients, etiologies, read_patients
-from skpneumo.datasets._spellings import folded, one_spelling
+from skpneumo.datasets._spellings import folded, meaning_of_labels, one_spelling
 
 Labels = Literal["binary", "etiology"]
 Positive = str | Sequence[str] | None
@@ -92,6 +94,15 @@ def read_collection(
     leave_out: Sequence[str] = (),
 ) -> Collection:
     """Read a collection from its folders; warnings are left to the caller."""
+    if labels == "etiology" and positive:
+        raise ValueError(
+            by_interface(
+                python=f'labels="etiology" reads three classes from the file names, and '
+                f"positive={positive!r} makes two of the folders. Pass one of them.",
+                shell="--labels etiology reads three classes from the file names, and --positive "
+                "makes two of the folders. Leave one of them out.",
+            )
+        )
     folder = Path(root).expanduser()
     if top_folders is None and _names_custom_splits(split, folder):
         top_folders = "split"
@@ -100,6 +111,7 @@ def read_collection(
         raise _no_images(tree)
     splits = _choose_splits(tree, split)
     class_of, spellings = _classes_of(tree)
+    _read_each_file_once(tree, class_of)
     names = sorted(set(class_of.values()))
     is_binary = set(names) <= set(PNEUMONIA_CLASSES)
     if is_binary:
@@ -195,7 +207,7 @@ def order_classes(names: Sequence[str], positive: Positive) -> Classes:
 def _classes_of(tree: Tree) -> tuple[dict[str, str], list[str]]:
     """The class of each folder name, and a remark for each class with several folder names."""
     counts = Counter(printable(image.folder) for image in tree.images)
-    spelling, several = one_spelling(counts)
+    spelling, several = one_spelling(counts, meaning_of_labels(counts))
     published = {name: folded(name).upper() for name in counts}
     if set(published.values()) <= set(PNEUMONIA_CLASSES):
         return published, []
@@ -206,6 +218,33 @@ def _classes_of(tree: Tree) -> tuple[dict[str, str], list[str]]:
         for found in several
     ]
     return spelling, remarks
+
+
+def _read_each_file_once(tree: Tree, class_of: dict[str, str]) -> None:
+    """Skip images that are the same file as another, because of a link.
+
+    Raise if the file would be of two classes or splits.
+    """
+    links = []
+    for rows in rows_of_one_file(image.path for image in tree.images):
+        first, *others = (tree.images[row] for row in rows)
+        for other in others:
+            for what, one, another in (
+                ("splits", first.split, other.split),
+                ("sites", first.site, other.site),
+                ("classes", class_of[printable(first.folder)], class_of[printable(other.folder)]),
+            ):
+                if one != another:
+                    raise ValueError(
+                        f"{other.path!r} and {first.path!r} are one file, because of a link, so "
+                        f"it would be of two {what}, {another!r} and {one!r}. Remove the link."
+                    )
+        links += rows[1:]
+    if links:
+        reason = "the same file as an image that is read, through a link"
+        tree.skipped += [SkippedFile(tree.images[row].path, reason) for row in links]
+        skipped = set(links)
+        tree.images = [each for row, each in enumerate(tree.images) if row not in skipped]
 
 
 def _names_custom_splits(split: str | Sequence[str] | None, root: Path) -> bool:
@@ -248,7 +287,8 @@ def _no_images(tree: Tree) -> Exception:
         )
         return ValueError(
             f"{root!r} holds images ({unread}) but no class folders, so their class is unknown. "
-            f"{remedy} their labels from a table with load_image_table (in the shell --table)."
+            f"{remedy} their labels from a table with "
+            + by_interface(python="load_image_table.", shell="--table.")
         )
     others = f" Of its files {describe_skipped(tree.skipped)}." if tree.skipped else ""
     return FileNotFoundError(

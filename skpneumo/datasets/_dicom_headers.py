@@ -19,6 +19,7 @@ from skpneumo._dicom_files import (
 )
 from skpneumo._image_files import walk
 from skpneumo._paths import check_paths
+from skpneumo.datasets._spellings import folded
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -72,7 +73,8 @@ def read_dicom_headers(
     """Read patients, views and devices from DICOM headers, without the pixels.
 
     Names, dates of birth and other identifiers stay in the files. A patient is identified by a
-    hash of the PatientID and its issuer, and a study by a hash of its UID. The hashes depend on a
+    hash of the PatientID and its issuer, without case, spaces and leading zeros, which devices
+    write differently; and a study by a hash of its UID. The hashes depend on a
     salt, so that nobody without it can find out a PatientID by trying numbers. The paths, however,
     are not anonymised.
 
@@ -125,7 +127,7 @@ def read_dicom_headers(
     >>> table = read_dicom_headers([examples.get_path("overlay")], salt="of this study")
     >>> table[["patient", "age", "sex", "rows", "columns", "bits"]]
                 patient   age sex  rows  columns  bits
-    0  a89d9f0fe628f086  58.0   M   300      484    12
+    0  c15b2d4b331ccdd5  58.0   M   300      484    12
     """
     key = _key(salt)
     keywords = _known_keywords(tags)
@@ -237,7 +239,9 @@ def _describe(header: "Dataset", key: bytes, keywords: dict[str, int]) -> dict[s
     patient, issuer = element.text("PatientID"), element.text("IssuerOfPatientID")
     study = element.text("StudyInstanceUID")
     record: dict[str, Any] = {
-        "patient": _hash(key, "patient", issuer or "", patient) if patient else None,
+        "patient": _hash(key, "patient", folded(issuer or ""), folded(patient))
+        if patient
+        else None,
         "study": _hash(key, "study", study) if study else None,
         "view_position": _view(element),
         "laterality": element.text("ImageLaterality") or element.text("Laterality"),

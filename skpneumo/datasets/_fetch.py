@@ -10,6 +10,7 @@ from pathlib import Path
 from sklearn.utils import Bunch
 
 from skpneumo._files import temporary_folder
+from skpneumo._paths import refuse_empty_path
 from skpneumo._sklearn import Interval, validate_parameter_constraints
 from skpneumo.datasets._archive import unpack
 from skpneumo.datasets._collection import Labels
@@ -119,6 +120,7 @@ def fetch_chest_xray(
 
     mirrors = _mirrors(url, sha256)
     # Named by its content, so that archives with different content have different folders.
+    refuse_empty_path(data_home, "data_home")
     home = Path(get_data_home(data_home)) / f"chest_xray-{mirrors[0].sha256[:12]}"
     if not home.is_dir():
         if not download_if_missing:

@@ -15,6 +15,7 @@ from skpneumo._image_files import (
     refusal,
     walk,
 )
+from skpneumo._messages import by_interface
 from skpneumo._paths import SPLIT_OF_FOLDER
 from skpneumo.datasets._levels import check_level
 
@@ -66,8 +67,9 @@ class Tree:
     def add_collection(self, parent: Path, site: str = "") -> None:
         """Treat the folders in ``parent`` as splits if their names say so, else as classes."""
         folders, files = self.folders_of(parent)
-        split_folders = [folder for folder in folders if folder.lower() in SPLITS]
-        if not split_folders:
+        split_folders = [folder for folder in folders if split_name(folder) in SPLITS]
+        # Folders with other names of splits alone may be something else, which is asked about.
+        if not any(folder.strip().lower() in SPLITS for folder in split_folders):
             self.add_classes(parent, folders, files, "", site)
             return
         self.add_splits(parent, split_folders, site)
@@ -144,14 +146,22 @@ def scan(root: Path, top_folders: TopFolders | None = None, leave_out: Iterable[
     """Find the collection in or below ``root`` and list its images, unordered."""
     if not root.exists():
         raise FileNotFoundError(
-            f"There is no folder {os.fspath(root)!r} (seen from {os.getcwd()!r}). Check the path; "
-            "fetch_chest_xray downloads the published images, make_chest_xray generates others."
+            f"There is no folder {os.fspath(root)!r} (seen from {os.getcwd()!r}). Check the path"
+            + by_interface(
+                python="; fetch_chest_xray downloads the published images, make_chest_xray "
+                "generates others.",
+                shell=".",
+            )
         )
     if not root.is_dir():
         raise NotADirectoryError(
             f"{os.fspath(root)!r} is a file; expected the folder that contains train/NORMAL, "
-            "train/PNEUMONIA and so on. Unpack an archive; pass single images to ImageLoader, and "
-            "tables of images to load_image_table (in the shell --table)."
+            "train/PNEUMONIA and so on. Unpack an archive; "
+            + by_interface(
+                python="pass single images to ImageLoader, and tables of images to "
+                "load_image_table.",
+                shell="name a table of images with --table.",
+            )
         )
     unwanted = frozenset(name.lower() for name in leave_out)
     wrappers: list[Path] = []
@@ -195,7 +205,7 @@ def _numbers_of(parent: Path, folders: list[str], what: str) -> dict[str, FileId
 
 def split_name(name: str) -> str:
     """Translate the name of a folder or column to the usual name of a split."""
-    return SPLIT_OF_FOLDER.get(name.lower()) or printable(name)
+    return SPLIT_OF_FOLDER.get(name.strip().lower()) or printable(name)
 
 
 def in_order(splits: Iterable[str]) -> list[str]:
@@ -213,7 +223,7 @@ def _unwrap(root: Path) -> tuple[Path, list[Path]]:
     wrappers: list[Path] = []
     while True:
         folders = list_folder(root)[0]
-        if any(folder.lower() in SPLITS for folder in folders):
+        if any(folder.strip().lower() in SPLITS for folder in folders):
             return root, wrappers
         wrapped = PUBLISHED_FOLDER if PUBLISHED_FOLDER in folders else None
         if len(folders) == 1:

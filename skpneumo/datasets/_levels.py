@@ -1,9 +1,11 @@
 """Check that folders are classes, and not splits, sites or kinds of files."""
 
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from skpneumo._messages import by_interface
 from skpneumo._positive_class import is_class_word
 
 __all__ = ["check_level"]
@@ -51,8 +53,8 @@ def _two_kinds(parent: Path, where: str, kinds: Sequence[str]) -> ValueError:
     masks = next(name for name in kinds if name.lower() in _MASKS)
     return ValueError(
         f"{os.fspath(parent)!r} {where} {_listed(kinds)}: two kinds of files, one of which is "
-        f"not X-rays. Say which is not to be read: leave_out={masks!r}; in the shell "
-        f'--leave-out "{masks}".'
+        "not X-rays. Say which is not to be read: "
+        + by_interface(python=f"leave_out={masks!r}.", shell=f"--leave-out {shlex.quote(masks)}.")
     )
 
 
@@ -61,11 +63,15 @@ def _question(parent: Path, inside: Mapping[str, Sequence[str]]) -> ValueError:
     shown = sorted({name for names in inside.values() for name in names})
     return ValueError(
         f"{os.fspath(parent)!r} holds {_listed(inside)}, and each of them {_listed(shown)}. Which "
-        "of the two are the classes? If the upper folders are splits, pass "
-        f"split={list(inside)[:_MOST_NAMED]!r} or top_folders='split'; if they are sites, such as "
-        "hospitals, top_folders='site', which adds a column site; if they are the classes, "
-        "top_folders='class'. In the shell: --top-folders split, site or class. Or pass one of "
-        f"them alone: {os.path.join(os.fspath(parent), first)!r}."
+        "of the two are the classes? If the upper folders are splits, "
+        + by_interface(
+            python=f"pass split={list(inside)[:_MOST_NAMED]!r} or top_folders='split'; if they "
+            "are sites, such as hospitals, top_folders='site', which adds a column site; if they "
+            "are the classes, top_folders='class'. Or pass",
+            shell="add --top-folders split; if they are sites, such as hospitals, --top-folders "
+            "site; if they are the classes, --top-folders class. Or name",
+        )
+        + f" one of them alone: {os.path.join(os.fspath(parent), first)!r}."
     )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from sklearn.utils import Bunch
 
+from skpneumo._messages import by_interface
+from skpneumo._paths import refuse_empty_path
 from skpneumo._sklearn import StrOptions, validate_parameter_constraints
 from skpneumo.datasets._bunch import make_bunch
 from skpneumo.datasets._collection import Collection, Labels, Positive, read_collection
@@ -163,6 +165,7 @@ def load_chest_xray(
         },
         caller_name="load_chest_xray",
     )
+    refuse_empty_path(root, "root")
     collection = read_collection(
         root,
         split,
@@ -178,8 +181,10 @@ def load_chest_xray(
         warnings.warn(remark, UnknownPatientsWarning, stacklevel=2)
     if skipped := collection.tree.skipped:
         warnings.warn(
-            f"Skipped {count_skipped(skipped)}. The table `skipped` lists all of them with their "
-            "reasons. Convert images of other formats to PNG; move what belongs elsewhere.",
+            f"Skipped {count_skipped(skipped)}. "
+            + by_interface(python="The table `skipped`", shell="`skpneumo audit`")
+            + " lists all of them with their reasons. Convert images of other formats to PNG; "
+            "move what belongs elsewhere.",
             SkippedFilesWarning,
             stacklevel=2,
         )

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
 from skpneumo._formatting import counted, printable
-from skpneumo._paths import text_frame
+from skpneumo._messages import by_interface
+from skpneumo._paths import refuse_empty_path, text_frame
 from skpneumo._sklearn import StrOptions, validate_parameter_constraints
 from skpneumo.datasets._bunch import make_bunch
-from skpneumo.datasets._folders import split_name
 from skpneumo.datasets._patients import Patients, etiologies, read_patients
-from skpneumo.datasets._spellings import patients_in_one_spelling, without_marks
+from skpneumo.datasets._spellings import without_marks
 from skpneumo.datasets._table import (
     column_names,
     column_of,
@@ -26,12 +26,13 @@ from skpneumo.datasets._table import (
     text_of,
     without_index,
 )
+from skpneumo.datasets._table_columns import hint_at_patients, patients_in, splits_in
 from skpneumo.datasets._table_labels import Labels, Positive, read_labels
 from skpneumo.datasets._table_paths import Located, locate
 from skpneumo.datasets._table_rows import TableRows, few, one_row_a_file, remarks_on_splits
 from skpneumo.datasets._warnings import CollectionWarning, UnknownPatientsWarning
 
-__all__ = ["load_image_table", "table_paths"]
+__all__ = ["load_image_table", "table_paths", "table_patients"]
 
 Incomplete = Literal["raise", "drop"]
 
@@ -67,14 +68,17 @@ def load_image_table(
         replaced by ``root``. Both raise a warning.
     label : str, default="label"
         The column with the classes. Surrounding space is ignored, and labels that differ only in
-        case, space, hyphens or a trailing ``.0`` are one class, with a warning. A dash or a
-        question mark alone is an empty cell if there are two or more other labels.
+        case, space, hyphens, leading zeros or a trailing ``.0`` are one class, with a warning. So
+        are answers such as ``yes``, ``Y``, ``TRUE`` and ``1`` if there are no other labels. A dash
+        or a question mark alone is an empty cell if there are two or more other labels.
     patient : str or None, default=None
-        The column with the patients. None uses the column ``patient`` if there is one, and
-        otherwise reads the patients from the paths. Ids that differ only in case, space or
-        leading zeros, as spreadsheets and typists write them, are one patient, with a warning.
+        The column with the patients. None uses the column ``patient`` if there is one, in upper
+        or lower case, and otherwise reads the patients from the paths. Ids that differ only in
+        case, space or leading zeros, as spreadsheets and typists write them, are one patient,
+        with a warning.
     split : str or None, default=None
-        The column with the splits. None uses the column ``split`` if there is one.
+        The column with the splits. None uses the column ``split`` if there is one, in upper or
+        lower case.
     root : str, path-like or None, default=None
         The folder that relative paths start from. None is the folder of the table, or the
         current folder for a DataFrame.
@@ -112,9 +116,10 @@ def load_image_table(
     Warns
     -----
     CollectionWarning
-        If a label or a patient has several spellings, patients are numbers that a spreadsheet
-        has rounded, rows repeat a file or name no split where others do, rows were left out, or
-        files were found with another suffix or in another folder than the table says.
+        If a label, a patient or a split has several spellings, patients are numbers that have
+        been rounded, rows repeat a file or name no split where others do, a column with another
+        name seems to contain the splits, rows were left out, or files were found with another
+        suffix or in another folder than the table says.
     UnknownPatientsWarning
         If the patient of a row is not known.
 
@@ -145,11 +150,12 @@ def load_image_table(
     cells = text_of(column_of(frame, path, "path"))
     located = locate(cells, bases)
     _refuse_ambiguous(located)
-    given_patients, on_patients = _patient_cells(frame, patient, patient_pattern)
+    given_patients, on_patients = patients_in(frame, patient, patient_pattern)
+    splits, on_splits = splits_in(frame, split)
     rows = TableRows(
         located.filenames,
         without_marks(text_of(column_of(frame, label, "label")), is_label=True),
-        _splits(frame, split),
+        splits,
         given_patients,
     )
     needs_label = not callable(positive)
@@ -160,8 +166,8 @@ def load_image_table(
     labels = read_labels(rows.labels, label, positive, separator)
     first, target, repeated = one_row_a_file(rows, labels.target, asked=positive is not None)
     rows, kept = rows.select(first), kept[first]
-    patients = _patients(rows, patient_pattern)
-    remarks += [*on_patients, *remarks_on_splits(rows)]
+    patients = _patients(rows, patient_pattern, frame)
+    remarks += [*on_patients, *on_splits, *remarks_on_splits(rows)]
     for remark in [*remarks, *labels.remarks, *repeated]:
         warnings.warn(remark, CollectionWarning, stacklevel=2)
     for remark in patients.remarks:
@@ -223,21 +229,47 @@ def table_paths(
     ]
 
 
+def table_patients(
+    table: "str | os.PathLike[str] | pd.DataFrame",
+    path: str = "path",
+    patient: str | None = None,
+    root: str | os.PathLike[str] | None = None,
+    sheet: str | int = 0,
+) -> dict[str, str]:
+    """Return the patients in a table by the paths of :func:`table_paths`.
+
+    Without files of unknown patients, and empty if no column contains patients.
+    """
+    frame, _ = _open(table, root, sheet)
+    patients, _ = patients_in(frame, patient, None)
+    if patients is None:
+        return {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CollectionWarning)  # table_paths has shown them
+        paths = table_paths(table, path, root, sheet)
+    return {file: each for file, each in zip(paths, patients, strict=True) if each}
+
+
 def _open(
     table: "str | os.PathLike[str] | pd.DataFrame",
     root: str | os.PathLike[str] | None,
     sheet: str | int,
 ) -> tuple[pd.DataFrame, list[Path]]:
     """Read the table, and find the folders that its relative paths start from."""
+    refuse_empty_path(root, "root")
     bases = [] if root is None else [Path(root).expanduser()]
     if isinstance(table, pd.DataFrame):
         frame = without_index(table)
         bases = bases or [Path()]
     else:
+        refuse_empty_path(table, "table")
         frame = without_index(read_table(table, sheet))
         bases.append(Path(table).expanduser().parent)
     if root is not None and not bases[0].is_dir():
-        raise FileNotFoundError(f"There is no folder {os.fspath(root)!r}. Check root.")
+        raise FileNotFoundError(
+            f"There is no folder {os.fspath(root)!r} that the paths of the table could start "
+            f"from. Check {by_interface(python='root', shell='FOLDER')}."
+        )
     if frame.empty:
         raise ValueError(
             "The table has no rows. Expected a line with the column names and, below it, a "
@@ -252,8 +284,8 @@ def _refuse_ambiguous(located: Located) -> None:
         others = f"; {more} more names are ambiguous" if more else ""
         raise ValueError(
             f"{entry!r} of the table may be {len(files)} files: {', '.join(files[:3])}{others}. "
-            "Add the folder and the suffix in the table, or pass a root that contains only one of "
-            "them."
+            "Add the folder and the suffix in the table, or name a "
+            f"{by_interface(python='root', shell='FOLDER')} that contains only one of them."
         )
 
 
@@ -263,29 +295,6 @@ def _etiologies(filenames: NDArray[np.object_], labels: Sequence[str]) -> NDArra
     is_normal = np.array([label.upper() == "NORMAL" for label in labels], dtype=bool)
     etiology[(etiology == "unknown") & is_normal] = "normal"
     return etiology
-
-
-def _splits(frame: pd.DataFrame, split: str | None) -> NDArray[np.object_]:
-    if split is None and "split" not in frame:
-        return np.full(len(frame), "", dtype=object)
-    cells = text_of(column_of(frame, split or "split", "split"))
-    names = {cell: split_name(cell) for cell in set(cells)}
-    return np.array([names[cell] for cell in cells], dtype=object)
-
-
-def _patient_cells(
-    frame: pd.DataFrame, patient: str | None, pattern: str | None
-) -> tuple[NDArray[np.object_] | None, list[str]]:
-    """The patients of the column, if one is to be read, and what there is to say of them."""
-    if patient is not None and pattern is not None:
-        raise ValueError(
-            f"patient={patient!r} reads the patients from the table, and "
-            f"patient_pattern={pattern!r} from the paths. Pass one of them."
-        )
-    if patient is None and (pattern is not None or "patient" not in frame):
-        return None, []
-    cells = text_of(column_of(frame, patient or "patient", "patient"))
-    return patients_in_one_spelling(without_marks(cells))
 
 
 def _complete(
@@ -305,7 +314,9 @@ def _complete(
         unlabelled[:] = False
     n = len(lost)
     folders = " and ".join(repr(os.fspath(base)) for base in bases)
-    leave_out = 'leave them out with incomplete="drop" (in the shell --drop-incomplete)'
+    leave_out = "leave them out with " + by_interface(
+        python='incomplete="drop"', shell="--drop-incomplete"
+    )
     remarks = list(located.remarks)
     for lacking, error, named, remedy in (
         (
@@ -319,15 +330,19 @@ def _complete(
             lost,
             FileNotFoundError,
             f"{lost.sum()} of {n} files of the table do not exist: {few(cells[lost])}.",
-            f"They were searched for in {folders}. Pass the folder that the paths start from as "
-            f"root (in the shell as FOLDER), or {leave_out}.",
+            f"They were searched for in {folders}. Name the folder that the paths start from as "
+            f"{by_interface(python='root', shell='FOLDER')}, or {leave_out}.",
         ),
         (
             unlabelled,
             ValueError,
             f"{unlabelled.sum()} of {n} rows have no {label!r}: {few(cells[unlabelled])}.",
-            f"Label them, {leave_out}, or say what an empty cell means by passing a function as "
-            "positive.",
+            "Label them, or "
+            + leave_out
+            + by_interface(
+                python=", or say what an empty cell means by passing a function as positive.",
+                shell=".",
+            ),
         ),
     ):
         if lacking.any():
@@ -340,9 +355,10 @@ def _complete(
     return kept, remarks
 
 
-def _patients(rows: TableRows, pattern: str | None) -> Patients:
+def _patients(rows: TableRows, pattern: str | None, frame: pd.DataFrame) -> Patients:
     if rows.patients is None:
-        return read_patients(rows.filenames, pattern)
+        read = read_patients(rows.filenames, pattern)
+        return read._replace(remarks=[remark + hint_at_patients(frame) for remark in read.remarks])
     known = rows.patients != ""
     ids = rows.patients.copy()
     ids[~known] = [printable(f"unknown-{path}") for path in rows.filenames[~known]]

@@ -16,6 +16,7 @@ from sklearn.utils import Bunch
 
 from skpneumo._files import named_in_errors, sweep, temporary_folder
 from skpneumo._image_files import SYNTHETIC_NOTE
+from skpneumo._paths import refuse_empty_path
 from skpneumo._random import check_random_state, random_seed
 from skpneumo._sklearn import Interval, validate_parameter_constraints
 from skpneumo.datasets._anatomy import PLAIN_OPACITY, Chest, add_opacities, draw_chest
@@ -252,6 +253,7 @@ def _new_folder(root: str | os.PathLike[str] | None) -> Path:
         cleanup = ExitStack()
         atexit.register(_remove, cleanup, os.getpid())
         return cleanup.enter_context(temporary_folder(Path(tempfile.gettempdir()), "skpneumo"))
+    refuse_empty_path(root, "root")
     folder = Path(root).expanduser()
     folder.mkdir(parents=True, exist_ok=True)
     sweep(folder)

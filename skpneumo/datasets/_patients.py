@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skpneumo._formatting import printable
+from skpneumo._messages import by_interface
 from skpneumo._paths import SPLIT_OF_FOLDER, check_paths
 from skpneumo._positive_class import is_class_word
+from skpneumo.datasets._spellings import patients_in_one_spelling
 from skpneumo.datasets._warnings import UnknownPatientsWarning
 
 # Kaggle:   IM-0115-0001.jpeg, NORMAL2-IM-0383-0001.jpeg, IM-0429-0001-0002.jpeg,
@@ -26,6 +28,7 @@ _KNOWN_NAME = re.compile(
       | (?P<series>(?:NORMAL\d*-)?IM-\d+)(?:-\d+)+
       | (?P<mendeley>NORMAL|BACTERIA|VIRUS)-(?P<number>\d+)(?:-\d+)+
     )
+    (?:[ _-]*(?:\(\d+\)|copy)(?:[ _]?\(?\d+\)?)?)?  # " (1)", " - Copy (2)", as systems name copies
     (?:\.\w+)*
     """,
     re.VERBOSE | re.IGNORECASE,
@@ -77,7 +80,8 @@ def patient_ids(paths: Any, *, pattern: str | None = None) -> NDArray[np.object_
         path, with ``/`` between folders on every system. The patient is its group ``patient``, or
         else all its groups joined. ``"nih"``, ``"chexpert"``, ``"mimic"``, ``"padchest"`` and
         ``"rsna"`` read the names of those collections, ``"folder"`` one folder per patient. None
-        reads the published names.
+        reads the published names. Patients that differ only in case, space or leading zeros are
+        one, with a warning.
 
     Returns
     -------
@@ -147,8 +151,11 @@ def read_patients(paths: NDArray[np.object_], pattern: str | None = None) -> Pat
         remarks.append(
             f"The names of {len(shared)} of {len(paths)} files, {example!r} among them, recur in "
             "several folders, so they do not identify a patient; each folder is treated as a "
-            "patient. If that is wrong, read the patients from the paths with a pattern, or pass "
-            "groups."
+            "patient. If that is wrong, read the patients from the paths with "
+            + by_interface(
+                python="a pattern, or pass groups.",
+                shell="--patient-pattern, or from a column of a --table.",
+            )
         )
     if not known.all():
         remarks.append(_unknown(paths, known, "follow no known scheme"))
@@ -165,12 +172,15 @@ def _by_pattern(paths: NDArray[np.object_], pattern: str) -> Patients:
         found = None if match is None else match[named] if named else _joined(match.groups())
         known[i] = bool(found)
         ids[i] = printable(found or f"unknown-{path}")
-    remarks = []
+    ids[known], remarks = patients_in_one_spelling(ids[known], where="The paths write")
     if named == "study" and known.any():
         remarks.append(
             "The file names tell the study and not the patient, so each study is treated as a "
             "patient; patients with several studies are not recognised. Read the patients from "
-            "the table of the collection: load_image_table(table, patient=...)."
+            "the table of the collection: "
+            + by_interface(
+                python="load_image_table(table, patient=...).", shell="--table with --patient."
+            )
         )
     if not known.all():
         remarks.append(_unknown(paths, known, f"have no patient that {pattern!r} finds"))
@@ -204,27 +214,35 @@ def _unknown(paths: NDArray[np.object_], known: NDArray[np.bool_], how: str) -> 
     names = [os.path.basename(path) for path in unknown]
     recurring = len(names) - len(set(names))
     hint = (
-        " Many of the names recur in several folders: if each folder is a patient, use the "
-        'pattern "folder".'
+        " Many of the names recur in several folders: if each folder is a patient, use "
+        + by_interface(python='the pattern "folder".', shell="--patient-pattern folder.")
         if recurring
         else ""
     )
     if any(path.lower().endswith(_DICOM) for path in unknown):
         hint += (
-            " DICOM files contain their patients: read_dicom_headers(paths) returns a table with "
-            "the columns path and patient, which can be passed as X."
+            " DICOM files contain their patients: read_dicom_headers(paths)"
+            + by_interface(python="", shell=" in Python")
+            + " returns a table with the columns path and patient, which can be "
+            + by_interface(python="passed as X.", shell="saved as CSV and read with --table.")
         )
     return (
         f"{len(unknown)} of {len(paths)} file names {how}, the first of them {unknown[0]!r}. Each "
-        "of these files is treated as a separate patient; if patients have several images, pass "
-        f"groups to the splitter, or read the patients from the paths with a pattern.{hint}"
+        "of these files is treated as a separate patient; if patients have several images, "
+        + by_interface(
+            python="pass groups to the splitter, or read the patients from the paths with a "
+            "pattern.",
+            shell="read the patients from the paths with --patient-pattern, or from a column of a "
+            "--table.",
+        )
+        + hint
     )
 
 
 def _patient_of(name: re.Match[str]) -> str:
     person, cause, series, mendeley, number = name.groups()
     if person:
-        return f"{cause.lower()}-{person}"
+        return f"{cause.lower()}-{person.lstrip('0') or person}"
     return f"normal-{series.upper()}" if series else f"{mendeley.lower()}-{number}"
 
 

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,40 +13,61 @@ from skpneumo._formatting import counted
 
 __all__ = [
     "folded",
+    "meaning_of_labels",
     "one_spelling",
     "patients_in_one_spelling",
-    "remarks_on_labels",
+    "remarks_on_spellings",
     "without_marks",
 ]
 
 _MOST_NAMED = 3
 # What people write where there is nothing to write.
 _MARKS = frozenset({"-", "--", "---", "–", "—", "?", "??", "???", ".", "..", "_", "/"})
+# The two answers to a question, as people and programs write them.
+_NO = frozenset({"no", "n", "false", "0", "negative", "neg", "-", "absent"})
+_YES = frozenset({"yes", "y", "true", "1", "positive", "pos", "+", "present"})
+# Decimals of a whole number, with a comma in many countries. Three zeros may be thousands.
+_WHOLE = re.compile(r"([-+]?)0*(\d+)(?:\.0+|,00?)?")
+_MIDNIGHT = re.compile(r"[ t]00:00:00(\.0+)?$")
 # How a spreadsheet shows a number of more than 11 digits, and writes it into a CSV.
 _ROUNDED = re.compile(r"\d([.,]\d+)?E\+\d{2}", re.IGNORECASE)
 
 
 def folded(name: Any) -> str:
-    """Normalise a label: case, spaces, hyphens, encoding of accents, and a trailing .0.
+    """Normalise a label or an id: case, spaces, hyphens, encoding of accents; zeros of numbers.
+
+    Also an apostrophe, by which a spreadsheet marks a number as text, and the time of a date.
 
     Examples
     --------
     >>> from skpneumo.datasets._spellings import folded
-    >>> folded("No_Finding "), folded("no-finding."), folded(1.0), folded("-1.0")
-    ('no finding', 'no finding', '1', '-1')
+    >>> folded("No_Finding "), folded("no-finding."), folded(1.0), folded("-1,0"), folded("007")
+    ('no finding', 'no finding', '1', '-1', '7')
     """
     text = unicodedata.normalize("NFKC", str(name))
     text = "".join(each for each in text if unicodedata.category(each) != "Cf")  # of no width
     text = re.sub(r"(?<=\w)[-\s_]+(?=\w)", " ", text).strip().casefold()
-    if number := re.fullmatch(r"([-+]?\d+)\.0+", text):
-        return number[1]
+    text = _MIDNIGHT.sub("", text.lstrip("'") or text)
+    if number := _WHOLE.fullmatch(text):
+        return "-" * (number[1] == "-" and number[2] != "0") + number[2]
     return " ".join(text.rstrip(".,;:").split()) or text
 
 
-def _patient_folded(name: str) -> str:
-    """Normalise the id of a patient, also its leading zeros, which spreadsheets remove."""
-    text = folded(name)
-    return text.lstrip("0") or "0" if text.isdecimal() else text
+def meaning_of_labels(labels: Iterable[str]) -> Callable[[str], str]:
+    """Choose how labels are normalised: where all are answers, "yes", "Y" and "TRUE" are one.
+
+    Examples
+    --------
+    >>> from skpneumo.datasets._spellings import meaning_of_labels
+    >>> [*map(meaning_of_labels(["no", "Y", "yes"]), ["no", "Y", "yes"])]
+    ['no', 'yes', 'yes']
+    >>> meaning_of_labels(["N", "Y", "unclear"])("Y")
+    'y'
+    """
+    found = {*map(folded, labels)}
+    if found <= _NO | _YES and found & _NO and found & _YES:
+        return lambda label: "yes" if folded(label) in _YES else "no"
+    return folded
 
 
 def one_spelling(
@@ -71,6 +92,8 @@ def one_spelling(
 
 def patients_in_one_spelling(
     cells: NDArray[np.object_],
+    rounded: Sequence[str] = (),
+    where: str = "The table writes",
 ) -> tuple[NDArray[np.object_], list[str]]:
     """Convert different spellings of an id to one, and report them.
 
@@ -78,6 +101,10 @@ def patients_in_one_spelling(
     ----------
     cells : ndarray of shape (n_rows,) of str
         As in the table, "" where there is none.
+    rounded : sequence of str, default=()
+        Those that are known to be rounded numbers.
+    where : str, default="The table writes"
+        Subject and verb of the remark.
 
     Returns
     -------
@@ -85,7 +112,7 @@ def patients_in_one_spelling(
     remarks : list of str
     """
     counts = Counter(each for each in cells if each)
-    spelling, several = one_spelling(counts, _patient_folded)
+    spelling, several = one_spelling(counts)
     remarks = []
     if several:
         shown = "; ".join(
@@ -93,11 +120,11 @@ def patients_in_one_spelling(
         )
         more = "; ..." if len(several) > _MOST_NAMED else ""
         remarks.append(
-            f"The table writes {counted(len(several), 'patient')} in several ways, {shown}{more}: "
+            f"{where} {counted(len(several), 'patient')} in several ways, {shown}{more}: "
             "ids that differ only in case, space or leading zeros are treated as one patient. If "
             "they are several, give them ids that differ otherwise."
         )
-    if rounded := [each for each in counts if _ROUNDED.fullmatch(each)]:
+    if rounded := [*rounded, *(each for each in counts if _ROUNDED.fullmatch(each))]:
         remarks.append(
             f"Patients such as {rounded[0]!r} are long numbers that a spreadsheet has rounded, so "
             "several patients may have become one. Export the table with that column as text."
@@ -122,10 +149,10 @@ def without_marks(cells: NDArray[np.object_], is_label: bool = False) -> NDArray
     return emptied
 
 
-def remarks_on_labels(several: Iterable[list[tuple[str, int]]]) -> list[str]:
-    """Report each label with several spellings in a sentence."""
+def remarks_on_spellings(several: Iterable[list[tuple[str, int]]], what: str) -> list[str]:
+    """Report each label or split with several spellings in a sentence."""
     return [
-        f"The label {found[0][0]!r} is spelled in {len(found)} ways, "
+        f"The {what} {found[0][0]!r} is spelled in {len(found)} ways, "
         + ", ".join(f"{each!r} ({counted(n, 'row')})" for each, n in found)
         + "; they are treated as one."
         for found in several

@@ -2,10 +2,14 @@
 
 import csv
 import os
+import shlex
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime, time
 from difflib import get_close_matches
 from io import StringIO
+from math import inf
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -14,11 +18,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skpneumo._messages import by_interface
+
 __all__ = [
+    "column_called",
     "column_names",
     "column_of",
     "distinct_columns",
     "read_table",
+    "rounded_numbers",
     "text_of",
     "without_index",
 ]
@@ -35,13 +43,14 @@ _MISSING = frozenset(
     }
 )  # fmt: skip
 _LONGEST_MISSING = max(map(len, _MISSING))
+_EXACT_IN_SHEET, _EXACT_FLOAT = 10**15, 2**53
 
 
 def read_table(file: str | os.PathLike[str], sheet: str | int = 0) -> pd.DataFrame:
     """Read a table in the format of its content; every cell of a CSV is text.
 
-    Text that is not UTF-8 is read as Latin-1, which older spreadsheets write. Rows in which every
-    cell is empty are ignored.
+    Text that is not UTF-8 is read as Windows-1252 or Latin-1, which older spreadsheets write. Rows
+    in which every cell is empty are ignored.
 
     Raises
     ------
@@ -59,8 +68,11 @@ def read_table(file: str | os.PathLike[str], sheet: str | int = 0) -> pd.DataFra
         )
     if path.is_dir():
         raise IsADirectoryError(
-            f"{os.fspath(path)!r} is a folder; pass the table in it, or read the folder with "
-            "load_chest_xray."
+            f"{os.fspath(path)!r} is a folder; "
+            + by_interface(
+                python="pass the table in it, or read the folder with load_chest_xray.",
+                shell="name the table in it, or name the folder without --table.",
+            )
         )
     with open(path, "rb") as stream:
         start = stream.read(4)
@@ -99,14 +111,42 @@ def _read_excel(path: Path, sheet: str | int) -> pd.DataFrame:
         if sheet not in names:
             raise ValueError(
                 f"{os.fspath(path)!r} has no sheet {sheet!r}; its sheets are "
-                f"{', '.join(map(repr, names))}. Choose one of them with sheet=, in the shell "
-                "--sheet."
+                f"{', '.join(map(repr, names))}. Choose one of them with "
+                f"{by_interface(python='sheet=', shell='--sheet')}."
             )
-        frame = pd.read_excel(book, sheet_name=sheet, dtype=object)
-    frame = frame.dropna(how="all").reset_index(drop=True)
+        # Without the header of pandas, which renames the second column of a name. Text such as
+        # "None" is not a missing value, because it may be a class.
+        cells = pd.read_excel(
+            book, sheet_name=sheet, header=None, dtype=object, keep_default_na=False, na_values=""
+        )
+    try:
+        frame = _below_header(cells.dropna(how="all"))
+    except ValueError as error:
+        raise _unreadable(path, error) from error
     frame.attrs["sheet"] = sheet
     frame.attrs["other sheets"] = [name for name in names if name != sheet]
     return frame
+
+
+def _below_header(cells: pd.DataFrame) -> pd.DataFrame:
+    """Use the first row of a sheet as the names of the columns."""
+    if cells.empty:
+        return cells
+    header = cells.iloc[0]
+    if header.count() == 1 and cells.iloc[1:2].count(axis=1).gt(1).any():
+        raise ValueError(_above_header(_text(header.dropna().iloc[0])))
+    rows = cells.iloc[1:].reset_index(drop=True)
+    used = header.notna() | rows.notna().any()
+    rows = rows.loc[:, used]
+    rows.columns = [_text(name) for name in header[used]]
+    return rows
+
+
+def _above_header(line: str) -> str:
+    return (
+        f"its first line, {line!r}, has fewer cells than the next; it has to name the columns: "
+        "remove what stands above their names"
+    )
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
@@ -126,7 +166,7 @@ def _read_text(path: Path) -> pd.DataFrame:
         if content.startswith((b"\xff\xfe", b"\xfe\xff")):
             text = content.decode("utf-16")
         else:
-            text = _utf_8_or_latin_1(content)
+            text = _decoded(content)
         if "\0" in text:
             raise ValueError("it contains bytes that are not text")
         return _parse_csv(text)
@@ -134,11 +174,11 @@ def _read_text(path: Path) -> pd.DataFrame:
         raise _unreadable(path, error) from error
 
 
-def _utf_8_or_latin_1(content: bytes) -> str:
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("latin-1")
+def _decoded(content: bytes) -> str:
+    for encoding in ("utf-8-sig", "cp1252"):
+        with suppress(UnicodeDecodeError):
+            return content.decode(encoding)
+    return content.decode("latin-1")
 
 
 def _parse_csv(text: str) -> pd.DataFrame:
@@ -153,7 +193,9 @@ def _parse_csv(text: str) -> pd.DataFrame:
     if header.lower().startswith("sep="):  # how spreadsheets declare the delimiter
         delimiter, start = header.strip()[4:5], start + len(header)
     lines.seek(start)
-    reader = csv.reader(lines, delimiter=delimiter or _delimiter_of(header), strict=True)
+    reader = csv.reader(
+        lines, delimiter=delimiter or _delimiter_of(header), strict=True, skipinitialspace=True
+    )
     names = next(reader, [])
     while names and not names[-1].strip():
         names.pop()
@@ -169,10 +211,7 @@ def _parse_csv(text: str) -> pd.DataFrame:
             return pd.DataFrame(rows, columns=names, dtype=object)
         if any(map(str.strip, cells[len(names) :])):
             if len(names) == 1 and not rows:
-                raise ValueError(
-                    f"its first line, {names[0]!r}, has fewer cells than the next; it has to name "
-                    "the columns: remove what stands above their names"
-                )
+                raise ValueError(_above_header(names[0]))
             raise ValueError(
                 f"{_row(rows)} has {len(cells)} cells for {len(names)} columns, {cells[:3]}...; "
                 "put a cell that contains the delimiter in quotation marks"
@@ -216,13 +255,21 @@ def column_of(frame: pd.DataFrame, name: str, parameter: str) -> pd.Series:
     if name not in frame.columns:
         raise ValueError(
             f"The table has no column {name!r}; its columns are {column_names(frame)}."
-            f"{_suggestion(name, frame)} Name the column with {parameter}=, in the shell "
-            f"--{parameter}.{_elsewhere(frame)}"
+            f"{_suggestion(name, frame)} Name the column with "
+            f"{by_interface(python=f'{parameter}=', shell=f'--{parameter}')}.{_elsewhere(frame)}"
         )
     found = frame[name]
     if isinstance(found, pd.DataFrame):
         raise ValueError(f"The table has {found.shape[1]} columns {name!r}. Rename all but one.")
     return found
+
+
+def column_called(name: str, frame: pd.DataFrame) -> str | None:
+    """Find a column by its usual name, in upper or lower case; None if there is none."""
+    if name in frame.columns:
+        return name
+    alike = [each for each in frame.columns if str(each).strip().casefold() == name]
+    return alike[0] if len(alike) == 1 else None
 
 
 def column_names(frame: pd.DataFrame) -> str:
@@ -243,11 +290,28 @@ def _elsewhere(frame: pd.DataFrame) -> str:
     if others := frame.attrs.get("other sheets"):
         return (
             f" This is the sheet {frame.attrs['sheet']!r}; there are also "
-            f"{', '.join(map(repr, others))}: sheet={others[0]!r}, in the shell --sheet."
+            f"{', '.join(map(repr, others))}: "
+            + by_interface(
+                python=f"sheet={others[0]!r}.", shell=f"--sheet {shlex.quote(others[0])}."
+            )
         )
     if len(frame.columns) == 1:
         return " The first line of the table has to be the column names."
     return ""
+
+
+def rounded_numbers(frame: pd.DataFrame, column: pd.Series) -> list[str]:
+    """Return the numbers of a column that are too long to be exact, as text.
+
+    A spreadsheet stores 15 digits of a number, and a float has few more.
+    """
+    longest = _EXACT_IN_SHEET if "sheet" in frame.attrs else _EXACT_FLOAT
+    inexact = (int, float) if "sheet" in frame.attrs else (float,)
+    return [
+        _text(cell)
+        for cell in column.tolist()
+        if isinstance(cell, inexact) and longest <= abs(cell) < inf
+    ]
 
 
 def text_of(column: pd.Series) -> NDArray[np.object_]:
@@ -265,7 +329,11 @@ def _text(cell: Any) -> str:
         return ""
     if isinstance(cell, os.PathLike):
         return os.fspath(cell)
+    if isinstance(cell, bytes):  # text in some Parquet files
+        return os.fsdecode(cell).strip()
     # A missing value turns a column of whole numbers into floats.
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
+    if isinstance(cell, datetime) and cell.time() == time.min:
+        return str(cell.date())
     return str(cell).strip()

@@ -1,6 +1,7 @@
 """Turn the cells of a table into classes: spellings, several findings, the positive class."""
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,9 +12,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skpneumo._messages import by_interface
 from skpneumo._positive_class import UndecidedPositiveError
 from skpneumo.datasets._collection import order_classes
-from skpneumo.datasets._spellings import folded, one_spelling, remarks_on_labels
+from skpneumo.datasets._spellings import (
+    folded,
+    meaning_of_labels,
+    one_spelling,
+    remarks_on_spellings,
+)
 
 __all__ = ["Labels", "read_labels"]
 
@@ -52,6 +59,11 @@ def read_labels(
     separator : str
         The separator between the findings in a cell.
     """
+    if not separator:
+        raise ValueError(
+            "The separator is empty. Expected the text between several findings in a cell, such "
+            "as '|'."
+        )
     codes, distinct = pd.factorize(cells)
     findings = [_findings(cell, separator) for cell in distinct]
     if callable(positive):
@@ -61,9 +73,10 @@ def read_labels(
         return _two_classes(
             is_positive[codes], "negative" if name == "positive" else f"not {name}", name
         )
-    spelling, several_ways = one_spelling(_counted(findings, codes))
-    remarks = remarks_on_labels(several_ways)
-    findings = [[spelling[each] for each in listed] for listed in findings]
+    counts = _counted(findings, codes)
+    spelling, several_ways = one_spelling(counts, meaning_of_labels(counts))
+    remarks = remarks_on_spellings(several_ways, "label")
+    findings = [[_with_point(spelling[each]) for each in listed] for listed in findings]
     if positive is not None:
         return _by_positive(codes, findings, positive, remarks)
     if several := [listed for listed in findings if len(listed) > 1]:
@@ -71,8 +84,11 @@ def read_labels(
         raise UndecidedPositiveError(
             f"Cells of the column {column!r} contain several findings, such as "
             f"{separator.join(several[0])!r}. Say which of them is the illness: "
-            f"positive={known[-1]!r}, a list or a function of the list of findings; in the shell "
-            f"--positive. The findings are {_quoted(known)}."
+            + by_interface(
+                python=f"positive={known[-1]!r}, a list or a function of the list of findings.",
+                shell=f"--positive {shlex.quote(known[-1])}, which may be given several times.",
+            )
+            + f" The findings are {_quoted(known)}."
         )
     names = sorted({listed[0] for listed in findings})
     numbers = {*map(folded, names)}  # "1.0" in a table that was written with gaps
@@ -83,6 +99,11 @@ def read_labels(
     number = {name: i for i, name in enumerate(classes.names)}
     target = np.array([number[listed[0]] for listed in findings], dtype=np.int64)[codes]
     return Labels(target, list(classes.names), list(classes.positive), remarks)
+
+
+def _with_point(label: str) -> str:
+    """Write "1,0", as spreadsheets do in many countries, as "1"; leave other labels."""
+    return folded(label) if re.fullmatch(r"[-+]?\d+,0+", label) else label
 
 
 def _by_positive(
@@ -97,6 +118,11 @@ def _by_positive(
                 f"findings are {_quoted(sorted(known.values()))}."
             )
         wanted.append(known[folded(name)])
+    if not wanted:
+        raise ValueError(
+            "No positive class is given. Name one or more of the findings "
+            f"{_quoted(sorted(known.values()))}."
+        )
     is_positive = np.array([bool(set(wanted) & set(listed)) for listed in findings], dtype=bool)
     others = {
         "|".join(listed)
@@ -119,9 +145,8 @@ def _suggestion(name: Any, known: dict[str, str]) -> str:
         if found := re.search(rf"(?:^|([^\w\s])\s*){re.escape(folded(name))}(?:\s*([^\w\s])|$)",
                               folded(label)):  # fmt: skip
             used = found[1] or found[2]
-            return (
-                f" If {label!r} is several findings, name their separator: separator={used!r}, in "
-                f"the shell --separator {used!r}."
+            return f" If {label!r} is several findings, name their separator: " + by_interface(
+                python=f"separator={used!r}.", shell=f"--separator {shlex.quote(used)}."
             )
     near = get_close_matches(folded(name), known, n=1)
     return f" Did you mean {known[near[0]]!r}?" if near else ""

@@ -203,9 +203,12 @@ def _spellings(entry: str) -> Iterator[str]:
     if os.sep == "/" and "\\" in entry:
         yield entry.replace("\\", "/")
     if not entry.isascii():
-        # A name in arbitrary bytes, which was read as Latin-1.
-        with suppress(UnicodeEncodeError):
-            yield os.fsdecode(entry.encode("latin-1"))
+        # A name in arbitrary bytes, which was read as text.
+        for encoding in ("cp1252", "latin-1"):
+            with suppress(UnicodeEncodeError):
+                yield os.fsdecode(entry.encode(encoding))
+    if entry.startswith("'"):
+        yield entry[1:]  # what the commands of this package write before "=", "+", "-" and "@"
 
 
 def _ends_with(path: str, folder: str) -> bool:

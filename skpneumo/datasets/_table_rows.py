@@ -1,13 +1,14 @@
 """The rows of a table of images; several rows of a file are joined."""
 
-import os
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skpneumo._file_state import rows_of_one_file
 from skpneumo._formatting import counted
+from skpneumo._messages import by_interface
 
 __all__ = ["TableRows", "few", "one_row_a_file", "remarks_on_splits"]
 
@@ -39,11 +40,14 @@ def one_row_a_file(
     Some tables have a row for each finding, or for each box around a finding: a file is positive
     if any of its rows is. Without ``positive``, all rows of a file must agree.
     """
-    # A table may write one file as a/1.png and as ./a/1.png.
-    codes, files = pd.factorize(np.array([*map(os.path.normpath, rows.filenames)], dtype=object))
-    n_repeated = len(codes) - len(files)
+    # A table may write one file as a/1.png and as ./a/1.png, or reach it through a link.
+    codes = np.arange(len(rows.filenames))
+    for same in rows_of_one_file(rows.filenames):
+        codes[same] = same[0]
+    first, codes = np.unique(codes, return_inverse=True)
+    n_repeated = len(codes) - len(first)
     if not n_repeated:
-        return np.arange(len(codes)), target, []
+        return first, target, []
     columns: dict[str, Any] = {"split": rows.split, "patient": rows.patients}
     if not asked:
         columns["label"] = target
@@ -55,15 +59,15 @@ def one_row_a_file(
             raise ValueError(
                 f"Rows of the same file have different values of {name}: "
                 f"{counted(int(differing.sum()), 'file')}, among them "
-                f"{files[differing.argmax()]!r}. Correct the table, or, if each row is one "
-                "finding of several, say which is the illness with positive=."
+                f"{rows.filenames[first[differing.argmax()]]!r}. Correct the table, or, if each "
+                "row is one finding of several, say which is the illness with "
+                f"{by_interface(python='positive=', shell='--positive')}."
             )
-    most = np.zeros(len(files), dtype=np.int64)
+    most = np.zeros(len(first), dtype=np.int64)
     np.maximum.at(most, codes, target)
-    first = np.unique(codes, return_index=True)[1]
     return (
         first,
-        most[codes[first]],
+        most,
         [f"{counted(n_repeated, 'row')} joined with an earlier row of the same file."],
     )
 

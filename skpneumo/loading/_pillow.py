@@ -59,6 +59,8 @@ def read_with_pillow(
         # Not Image.open, which tries every format and enforces its own global limit of pixels.
         image = image_class(file)
     _refuse_bombs_and_stacks(image)
+    if white is not None:
+        _refuse_deep_color(image)
     libtiff = LibtiffErrors() if image.format == "TIFF" else None
     with _damage_explained(image_class), libtiff or nullcontext():
         image.check_file()
@@ -146,6 +148,16 @@ def _refuse_bombs_and_stacks(image: ImageFile.ImageFile) -> None:
         raise ValueError(
             "contains more than one image, and nothing says which is the X-ray; "
             "save that one as a separate file"
+        )
+
+
+def _refuse_deep_color(image: ImageFile.ImageFile) -> None:
+    """Raise if Pillow reads only the upper bytes of colours, so that white has no effect."""
+    deep = any(";16" in str(tile.args) for tile in image.tile)
+    if deep and image.mode in ("LA", "RGB", "RGBA"):
+        raise ValueError(
+            "colour of 16 bits, of which 8 are read, so that the value of white has no effect; "
+            "save it as 16-bit grey"
         )
 
 

@@ -17,6 +17,7 @@ from PIL import Image
 from skpneumo import load_model, make_chest_xray
 from skpneumo.cli import entrypoint, main
 from skpneumo.cli._collections import read_collection, read_for, read_training_data
+from skpneumo.cli._evaluated_split import read_evaluated_split
 from skpneumo.cli._options import FOLDER_ALONE, CollectionOptions
 
 from ..loading.dicom_writing import write_dicom
@@ -160,6 +161,9 @@ def test_parts_of_folders_and_tables(xrays, tmp_path):
     assert set(read_collection(None, options, "test", "rest").split) == {"test"}
     options = CollectionOptions(table=tmp_path / "t.csv", split="split", part="val")
     assert set(read_collection(None, options, "test", "rest").split) == {"val"}
+    options = CollectionOptions(table=tmp_path / "t.csv", part="Validation")
+    assert set(read_collection(None, options, "test", "rest").split) == {"val"}
+    assert set(read_collection(folder, CollectionOptions(part="VAL"), "", "rest").split) == {"val"}
     options = CollectionOptions(table=tmp_path / "t.csv", part="holdout")
     with pytest.raises(ValueError, match=r"no split 'holdout'; its splits are 'test', 'train'"):
         read_collection(None, options, "test", "rest")
@@ -172,11 +176,70 @@ def test_parts_of_folders_and_tables(xrays, tmp_path):
         (["--drop-incomplete"], "--drop-incomplete is for tables"),
         (["--positive", "flu"], "none of the classes"),
         (["--table", "nowhere.csv"], "no table 'nowhere.csv'"),
+        (["--split", "val", "--part", "test"], "--split val and --part test both name the split"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(options, said, xrays, capsys):
     assert main(["audit", xrays.root, *options]) == 1
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["predict", "MODEL", "ROOT", "--patient", "case"], "--patient is for tables"),
+        (["predict", "MODEL", "--table", "T", "--leave-out", "x"], "are for folders, not for a"),
+        (["explain", "MODEL", "ROOT", "--label", "x"], "--label is for tables"),
+        (["fit", "ROOT", "--no-gate", "--gate-false-alarms", "0.1"], "--no-gate leaves out"),
+        (["fit", "ROOT", "--labels", "etiology", "--positive", "VIRUS"], "Leave one of them out"),
+        (["report", "MODEL", "ROOT", "--split", "val", "--part", "test"], "both name the split"),
+        (["audit", "ROOT", "--names-only", "--model", "MODEL"], "--names-only opens no image"),
+    ],
+)
+def test_options_that_would_be_ignored_are_refused(
+    typed, said, model_file, xrays, table, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    meant = {"MODEL": str(model_file), "ROOT": xrays.root, "T": table[1]}
+    assert main([meant.get(word, word) for word in typed]) == 1
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("names", "positive"),
+    [
+        (["normal", "Pneumonia"], ()),
+        (["0", "1"], ()),
+        (["No Finding", "Opacity"], ("opacity",)),
+        (["not pneumonia", "pneumonia"], ()),
+    ],
+)
+def test_the_classes_of_a_table_may_be_written_in_another_way(
+    names, positive, model_file, xrays, tmp_path
+):
+    labels = np.array(names)[xrays.target]
+    frame = pd.DataFrame({"path": xrays.filenames, "label": labels, "patient": xrays.groups})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    options = CollectionOptions(table=tmp_path / "t.csv", positive=positive)
+    read = read_for(load_model(model_file), None, options, "test", "held out")
+    assert read.target.tolist() == xrays.target.tolist()
+    assert (read.target_names, read.positive) == (["NORMAL", "PNEUMONIA"], ["PNEUMONIA"])
+
+
+def test_classes_of_a_model_are_not_exchanged(model_file, xrays, tmp_path):
+    labels = np.array(["NORMAL", "COVID"])[xrays.target]
+    pd.DataFrame({"path": xrays.filenames, "label": labels}).to_csv(tmp_path / "t.csv")
+    for positive in ((), ("COVID",), ("NORMAL",)):
+        options = CollectionOptions(table=tmp_path / "t.csv", positive=positive)
+        with pytest.raises(ValueError, match="classes of the model are NORMAL, PNEUMONIA"):
+            read_for(load_model(model_file), None, options, "test", "held out")
+
+
+def test_a_split_to_report_on_may_be_written_in_another_way(model_file, xrays):
+    model = load_model(model_file)
+    for part in ("Validation", "VAL"):
+        read = read_evaluated_split(model, Path(xrays.root), CollectionOptions(part=part))
+        assert set(read.xrays.split) == {"val"}
 
 
 def test_an_unclear_positive_class_is_asked_for(xrays, tmp_path, capsys):

@@ -148,3 +148,42 @@ def test_a_file_of_that_name_comes_first(
     shutil.copy(model_file, "pretrained")
     assert main(["predict", "pretrained", xrays.filenames[0]]) == 0
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("command", ["fit", "tune"])
+def test_output_that_cannot_be_used_is_refused_before_training(
+    command, xrays, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    for name, said in (
+        ("model.onnx", "would not be a .onnx file, because a .skpneumo file is written"),
+        ("-", "does not write to standard output. Name a file."),
+    ):
+        assert main([command, xrays.root, f"--out={name}"]) == 1
+        assert said in capsys.readouterr().err
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    assert main([command, xrays.root, "--out", "model.skpneumo"]) == 1
+    assert "The folder . is not writable, so model.skpneumo cannot" in capsys.readouterr().err
+
+
+def test_two_outputs_of_a_search_are_two_files(xrays, tmp_path, capsys):
+    both = str(tmp_path / "x.skpneumo")
+    assert main(["tune", xrays.root, "--out", both, "--results", both]) == 1
+    assert "--out and --results are the same file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "written"),
+    [
+        ("evaluate", "x.xlsx", ".csv"),
+        ("report", "x.pdf", ".html"),
+        ("card", "x.docx", ".md"),
+        ("audit", "x.csv", ".html"),
+    ],
+)
+def test_no_output_has_the_suffix_of_another_format(
+    command, name, written, model_file, xrays, tmp_path, capsys
+):
+    words = [xrays.root] if command == "audit" else [str(model_file), xrays.root]
+    assert main([command, *words, "--out", str(tmp_path / name)]) == 1
+    assert f"because a {written} file is written" in capsys.readouterr().err

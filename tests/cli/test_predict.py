@@ -145,7 +145,9 @@ def test_folders_are_searched(model_file, xrays, tmp_path, capsys):
 
 
 def test_paths_come_from_standard_input(model_file, xrays, capsys, monkeypatch):
-    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(xrays.filenames[:3]) + "\n\n"))
+    monkeypatch.setattr(
+        "sys.stdin", io.StringIO("\ufeff" + "\n".join(xrays.filenames[:3]) + "\n\n")
+    )
     assert main(["predict", str(model_file), "-"]) == 0
     rows = rows_of(capsys.readouterr().out)
     assert [row["path"] for row in rows] == xrays.filenames[:3].tolist()
@@ -376,7 +378,7 @@ def test_parquet_stores_what_a_gate_and_an_error_say(tmp_path):
         ["\udcff.png", None, None, None, None, "no file '\udcff.png'"],
     ]
     journal = Journal(tmp_path / "out.parquet", {}, from_scratch=False)
-    journal.add(rows)
+    journal.add(rows, [None] * len(rows))
     journal.finish("parquet", columns)
     written = pyarrow.read_table(tmp_path / "out.parquet").to_pylist()
     rows[2][0], rows[2][-1] = "\\udcff.png", "no file '\\udcff.png'"
@@ -455,6 +457,57 @@ def test_a_run_is_only_continued_by_the_same_command(
         assert (tmp_path / "out.csv.part").read_bytes() == journal
     assert predict(model_file, *files[:3], out=out, force=True) == 0
     assert len(rows_of(out.read_text())) == 3
+
+
+def test_rows_of_files_that_have_changed_are_not_continued(
+    model_file, damaged, tmp_path, monkeypatch
+):
+    out = tmp_path / "out.csv"
+    break_off(model_file, damaged, out, monkeypatch, after=2)
+    shutil.copy(damaged[0], damaged[1])  # the damaged file is replaced by a good one
+    with pytest.raises(FileExistsError, match=r"have changed, the first of them .*text.jpeg"):
+        predict(model_file, *damaged, out=out)
+    assert predict(model_file, *damaged, out=out, force=True) == 1
+    assert rows_of(out.read_text())[1]["error"] == ""
+
+
+def test_a_closed_standard_output_is_said(model_file, xrays, monkeypatch, capsys):
+    monkeypatch.setattr("sys.__stdout__", None)
+    monkeypatch.setattr("sys.stdout", None)
+    assert main(["predict", str(model_file), xrays.filenames[0]]) == 1
+    assert "Standard output is closed. Name a file with --out." in capsys.readouterr().err
+    monkeypatch.setattr("sys.stdout", None)
+    assert main(["evaluate", str(model_file), xrays.root]) == 0
+
+
+def test_a_hyphen_as_output_is_standard_output(model_file, xrays, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert predict(model_file, xrays.filenames[0], out=Path("-")) == 0
+    assert len(rows_of(capsys.readouterr().out)) == 1
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize("name", ["x.xlsx", "x.JSON", "x.tsv"])
+def test_no_file_is_called_what_it_is_not(name, model_file, xrays, tmp_path):
+    with pytest.raises(ValueError, match=r"predict writes \.csv, .* with --format"):
+        predict(model_file, xrays.filenames[0], out=tmp_path / name)
+    assert predict(model_file, xrays.filenames[0], out=tmp_path / name, format="csv") == 0
+
+
+def test_no_image_or_table_is_overwritten(model_file, xrays, tmp_path, capsys):
+    image = shutil.copy(xrays.filenames[0], tmp_path / "x.csv")
+    with pytest.raises(FileExistsError, match="is an image, which is never overwritten"):
+        predict(model_file, image, out=Path(image), force=True)
+    table = tmp_path / "list.csv"
+    table.write_text(f"path\n{image}\n")
+    options = ["--table", str(table), "--force"]
+    for command in (
+        *(["predict", str(model_file)], ["evaluate", str(model_file)], ["fit"], ["tune"]),
+        *(["report", str(model_file)], ["card", str(model_file)], ["audit"]),
+    ):
+        assert main([*command, *options, "--out", str(table)]) == 1
+        assert "--table and --out are the same file" in capsys.readouterr().err
+    assert table.read_text() == f"path\n{image}\n"
 
 
 def test_an_unrelated_file_is_not_read_as_a_journal(model_file, xrays, tmp_path):

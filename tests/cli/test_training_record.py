@@ -2,13 +2,14 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from skpneumo.cli._collections import rows_of
-from skpneumo.cli._training_record import TrainingRecord
+from skpneumo.cli._training_record import TrainingRecord, _hashed
 
 
 def record_of(xrays, rows):
@@ -58,3 +59,18 @@ def test_records_of_two_models_do_not_reveal_shared_patients(xrays):
     first, second = record_of(xrays, np.arange(10)), record_of(xrays, np.arange(11))
     assert not set(first.patients) & set(second.patients)
     assert not set(first.images) & set(second.images)
+
+
+def test_patients_are_recognised_as_other_tables_write_them(xrays):
+    train = rows_of(xrays, np.arange(2))
+    train.X["patient"] = ["007", "P-1"]
+    record = TrainingRecord.of(train, n_updates=1, hold_out=0, useless="")
+    written = pd.Series(["7", "p 1", "7.0", "70", "P1"])
+    assert record.seen(["x"] * 5, written).patient.tolist() == [True, True, True, False, False]
+
+
+def test_a_record_with_names_as_they_are_is_read(xrays):
+    record = record_of(xrays, np.arange(4))
+    name = "normal-IM-0115"
+    old = replace(record, patients=[_hashed(name, record.salt)])
+    assert old.seen(["x"], pd.Series([name])).patient.all()

@@ -62,6 +62,23 @@ def test_it_suggests_the_command(typed, said, capsys):
     assert capsys.readouterr().err.startswith(f"skpneumo: {said}")
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["fit", ""], "An argument is empty, as from a variable of the shell that is not set."),
+        (["predict", "m", ""], "An argument is empty"),
+        (["fit", "x", "--out", ""], "The value of --out is empty"),
+        (["fit", "x", "--out="], "The value of --out is empty"),
+        (["evaluate", "m", "--table", ""], "The value of --table is empty"),
+    ],
+)
+def test_an_empty_argument_is_not_the_current_folder(typed, said, capsys):
+    assert main(typed) == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert err.endswith(f" Try: skpneumo {typed[0]} --help\n")
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_is_found_with_a_letter_left_out(command):
     options = _options(command)

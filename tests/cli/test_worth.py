@@ -6,6 +6,7 @@ from pathlib import Path
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier
 
@@ -122,6 +123,24 @@ def test_others_of_the_same_patients_are_counted(useless_file, xrays, tmp_path, 
     assert main(["evaluate", str(useless_file), str(folder)]) == 0
     printed = capsys.readouterr().out
     assert "trained on 0 of these 6 images, and on other images of the patients of 6" in printed
+
+
+@pytest.mark.parametrize("command", ["evaluate", "explain"])
+def test_the_patients_of_a_table_are_looked_up(command, useless_file, xrays, tmp_path, capsys):
+    test = np.flatnonzero(xrays.split == "test")[[0, -1]]
+    patients = [xrays.groups[xrays.split == "train"][0].upper(), "somebody"]
+    table = tmp_path / "list.csv"
+    pd.DataFrame(
+        {
+            "path": xrays.filenames[test],
+            "label": np.array(xrays.target_names)[xrays.target[test]],
+            "case": patients,
+        }
+    ).to_csv(table, index=False)
+    options = ["--table", str(table), "--patient", "case", "--out", str(tmp_path / "out")]
+    assert main([command, str(useless_file), *options]) == 0
+    printed = capsys.readouterr().out
+    assert "on 0 of these 2 images, and on other images of the patients of 1 more" in printed
 
 
 @pytest.mark.filterwarnings("ignore::skpneumo.datasets.UnknownPatientsWarning")

@@ -77,7 +77,7 @@ def test_no_identifier_is_in_the_table_unless_asked_for(tmp_path):
 
 
 def test_patients_are_the_same_where_their_numbers_and_issuers_are(tmp_path):
-    same = [write(tmp_path / "a"), write(tmp_path / "b", PatientID="4711 ")]
+    same = [write(tmp_path / "a"), write(tmp_path / "b", PatientID="004711 ")]
     others = [
         write(tmp_path / "c", PatientID="47112"),
         write(tmp_path / "d", IssuerOfPatientID="St. Mary"),

@@ -47,7 +47,7 @@ def test_folders_with_the_same_folders_in_them_are_asked_about(tmp_path, folders
     with pytest.raises(ValueError, match=r"Which of the two are the classes\?") as caught:
         load_chest_xray(tmp_path)
     text = str(caught.value)
-    for said in (*map(repr, folders), "split=", "top_folders='site'", "--top-folders", "'NORMAL'"):
+    for said in (*map(repr, folders), "split=", "top_folders='site'", "'NORMAL'"):
         assert said in text
 
 

@@ -453,6 +453,47 @@ def test_two_classes_or_splits_that_are_one_folder_are_refused(tmp_path):
         load_chest_xray(tmp_path)
 
 
+def test_other_names_of_splits_are_read_beside_the_usual_ones(tmp_path):
+    touch(tmp_path, [path.replace("val/", "valid/").replace("test/", "Test /") for path in KAGGLE])
+    assert [*load_chest_xray(tmp_path).split] == [path.split("/")[0] for path in KAGGLE]
+
+
+def test_an_empty_path_is_not_the_current_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(touch(tmp_path, KAGGLE))
+    for function in (load_chest_xray, make_chest_xray):
+        with pytest.raises(ValueError, match=r"root is empty, as from a variable that is not set"):
+            function("")
+    assert len(load_chest_xray(".").target) == len(KAGGLE)
+
+
+@pytest.mark.parametrize(
+    ("link", "target", "what"),
+    [
+        ("test/NORMAL/z.jpeg", "train/NORMAL/IM-0115-0001.jpeg", "splits, '.*' and '.*'"),
+        ("test/NORMAL/more", "train/NORMAL", "splits"),
+        ("train/PNEUMONIA/z.jpeg", "train/NORMAL/IM-0115-0001.jpeg", "classes, '.*' and '.*'"),
+        ("train/PNEUMONIA/more", "train/NORMAL/sub", "classes"),
+    ],
+)
+@pytest.mark.parametrize("split", [None, "train"])
+def test_a_file_that_links_put_in_two_classes_or_splits_is_refused(
+    tmp_path, link, target, what, split
+):
+    touch(tmp_path, [*KAGGLE, "train/NORMAL/sub/IM-0117-0001.jpeg"])
+    (tmp_path / link).symlink_to(tmp_path / target)
+    with pytest.raises(ValueError, match=rf"are one file, because of a link, .* two {what}"):
+        load_chest_xray(tmp_path, split=split)
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_a_link_to_an_image_of_the_same_class_is_skipped_and_counted(tmp_path, link):
+    touch(tmp_path, KAGGLE)
+    link(tmp_path / KAGGLE[0], tmp_path / "train/NORMAL/IM-0999-0001.jpeg")
+    with pytest.warns(SkippedFilesWarning, match=r"1 is the same file .*\(IM-0999-0001.jpeg\)"):
+        xrays = load_chest_xray(tmp_path)
+    assert len(xrays.filenames) == len(KAGGLE)
+
+
 @pytest.mark.filterwarnings("ignore::skpneumo.datasets.UnknownPatientsWarning")
 def test_folders_whose_names_mean_one_class_are_one_and_are_said(tmp_path):
     touch(tmp_path, [f"train/{name}.png" for name in ("No Finding/a", "No Finding/f")])

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from skpneumo._messages import command_line_messages
 from skpneumo.datasets import CollectionWarning, UnknownPatientsWarning, load_image_table
 from skpneumo.splitting import patient_train_test_split
 
@@ -139,7 +140,7 @@ def test_ambiguous_names_are_refused(root):
 )
 def test_incomplete_rows_are_named_or_dropped_with_a_warning(root, change, said):
     table = TABLE.assign(**change)
-    with pytest.raises((FileNotFoundError, ValueError), match=f"{said}.*--drop-incomplete"):
+    with pytest.raises((FileNotFoundError, ValueError), match=f"{said}.*incomplete="):
         load_image_table(table, root=root)
     with pytest.warns(CollectionWarning, match=said):
         xrays = load_image_table(table, root=root, incomplete="drop")
@@ -343,6 +344,10 @@ def test_many_rows_are_read_and_split_by_patient(tmp_path):
         (["1.2E+11", "1.2E+11", "8", "9"], 3, "'1.2E[+]11' are long numbers that a spreadsheet"),
         (["-", "?", "8", "9"], 4, "2 of 4 rows have no patient"),
         (["#REF!", "#NAME?", "8", "9"], 4, "2 of 4 rows have no patient"),
+        (["7", "7,0", "8", "9"], 3, "'7' and '7,0'"),
+        (["'007", "007", "8", "9"], 3, "and '007': ids that differ only"),
+        (["2020-01-01", "2020-01-01 00:00:00", "8", "9"], 3, "'2020-01-01' and '2020-01-01 00"),
+        ([2.0**53, 2.0**53 + 2, 1.0, 2.0], 4, "'9007199254740992' are long numbers that"),
     ],
 )
 def test_one_patient_written_in_several_ways_never_becomes_several(root, patients, n, said):
@@ -352,7 +357,7 @@ def test_one_patient_written_in_several_ways_never_becomes_several(root, patient
 
 
 def test_ids_that_differ_otherwise_are_several_patients(root):
-    ids = ["100", "10", "P-1", "P-11"]
+    ids = ["1,000", "1", "P-1", "P-11"]
     assert [*load_image_table(TABLE.assign(patient=ids), root=root).groups] == ids
 
 
@@ -374,6 +379,54 @@ def test_one_file_written_in_two_ways_is_one(root):
     ):
         xrays = load_image_table(same, root=root)
     assert [*xrays.filenames] == [str(root / "a/1.png"), str(root / "b/4")]
+
+
+def test_dates_are_one_patient_as_date_and_as_text(root):
+    days = [pd.Timestamp("2020-01-01"), "2020-01-01", pd.Timestamp("2020-01-01 08:30"), "x"]
+    assert [*load_image_table(TABLE.assign(patient=days), root=root).groups] == [
+        "2020-01-01", "2020-01-01", "2020-01-01 08:30:00", "x",
+    ]  # fmt: skip
+
+
+def test_spellings_of_a_split_are_one_and_marks_are_none(root):
+    splits = ["fold 1", "Fold-1", "?", "fold 2"]
+    with pytest.warns(CollectionWarning) as caught:
+        xrays = load_image_table(TABLE.assign(split=splits), root=root)
+    assert [*xrays.split] == ["fold 1", "fold 1", "", "fold 2"]
+    said = " ".join(str(each.message) for each in caught)
+    assert "The split 'fold 1' is spelled in 2 ways" in said
+    assert "1 of 4 rows name no split" in said
+
+
+def test_columns_of_patients_and_splits_are_found_in_another_case_or_hinted_at(root):
+    alike = TABLE.rename(columns={"patient": "Patient", "split": " SPLIT"})
+    xrays = load_image_table(alike, root=root)
+    assert [*xrays.groups] == [*TABLE["patient"]]
+    assert [*xrays.split] == ["train", "train", "test", "val"]
+    other = TABLE.rename(columns={"patient": "Patient ID", "split": "subset"})
+    with (
+        pytest.warns(UnknownPatientsWarning, match=r"'Patient ID' .* pass patient='Patient ID'"),
+        pytest.warns(CollectionWarning, match=r"'subset' .* test, train, val.* pass split='subs"),
+    ):
+        xrays = load_image_table(other, root=root)
+    with command_line_messages(), pytest.warns(match="add --patient 'Patient ID'"):
+        load_image_table(other, root=root, split="subset")
+
+
+@pytest.mark.parametrize("options", [{"root": ""}, {"table": ""}])
+def test_an_empty_path_is_not_the_current_folder(root, monkeypatch, options):
+    monkeypatch.chdir(root)
+    with pytest.raises(ValueError, match=rf"{next(iter(options))} is empty, as from a variable"):
+        load_image_table(**{"table": TABLE, **options})
+
+
+@pytest.mark.parametrize("link", [("a/1.png", "z.png"), ("a", "z")])
+def test_one_file_reached_through_a_link_is_one(root, link):
+    (root / link[1]).symlink_to(link[0])
+    path = "z.png" if link[1] == "z.png" else "z/1.png"
+    twice = TABLE.assign(path=["a/1.png", "a/2.png", path, "b/4"])
+    with pytest.raises(ValueError, match="same file have different values of split: 1 file"):
+        load_image_table(twice, root=root)
 
 
 def test_rows_without_a_split_beside_others_are_counted(root):

@@ -170,6 +170,18 @@ def test_patterns_read_patients_from_any_part_of_the_path():
         patient_ids(paths, pattern="P1")
 
 
+def test_copies_that_systems_name_are_of_the_same_patient():
+    names = ["person1_virus_6", "person01_virus_7", "person1_virus_6 (1)", "person1_virus_6_copy"]
+    names += ["person1_virus_6 - Copy", "person1_virus_6 - Copy (2)", "person1_virus_6 copy 3"]
+    assert set(patient_ids([f"{name}.jpeg" for name in names])) == {"virus-1"}
+
+
+def test_one_patient_written_in_several_ways_in_paths_is_one():
+    paths = ["x/P1-a.png", "x/p1-b.png", "x/P2-a.png"]
+    with pytest.warns(UnknownPatientsWarning, match="paths write 1 patient in several ways, 'P1'"):
+        assert [*patient_ids(paths, pattern=r"([Pp]\d+)-")] == ["P1", "P1", "P2"]
+
+
 def test_recurring_unknown_names_suggest_the_folder():
     with pytest.warns(UnknownPatientsWarning, match='pattern "folder"'):
         patient_ids(["ann/1.dcm", "bob/1.dcm"])

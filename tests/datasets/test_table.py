@@ -6,6 +6,7 @@ import unicodedata
 import pandas as pd
 import pytest
 
+from skpneumo._messages import command_line_messages
 from skpneumo.datasets import CollectionWarning, load_image_table
 from skpneumo.datasets._load_table import table_paths
 
@@ -53,6 +54,9 @@ SPREADSHEETS = {
     "a delimiter more in rows": "\n".join([HEADER, *(f"{row};" for row in BODY)]),
     "quotation marks": LINES.replace("No Finding", '"No Finding"').replace("8", '"8"'),
     "space around names": LINES.replace(HEADER, " image ;findings ; case"),
+    "quotation marks after a space": "\n".join(
+        ", ".join(f'"{cell}"' for cell in row) for row in (HEADER.split(";"), *ROWS)
+    ),
     "another column of two": "\n".join([f"{HEADER};n;n", *(f"{row};1;2" for row in BODY)]),
 }
 
@@ -86,7 +90,7 @@ def test_columns_of_the_same_name_are_both_in_the_frame_and_refused_as_path(root
         ("", r"t.csv' cannot be read as a table \(it is empty\). Save it as CSV"),
         (HEADER, "no rows. Expected .* its columns are 'image', 'findings', 'case'"),
         (f"Export of March\n{LINES}", "no column 'image'.*The first line of the table has to be"),
-        (LINES.replace("image", "Image"), "no column 'image'; .* Did you mean 'Image'.*--path"),
+        (LINES.replace("image", "Image"), "no column 'image'; .* Did you mean 'Image'.*path="),
         (f"{HEADER};{';'.join('abcdefghijklm')}\n{BODY[0]}".replace("image", "x"), "and 4 more"),
         (LINES.replace("m2/C2", ""), "1 of 3 rows have nothing in the column 'image', .* row 2 "),
         (b"PK\3\4rubbish", "it is a zip archive, but not an Excel file"),
@@ -105,13 +109,73 @@ def test_the_sheets_of_a_workbook(root):
     for sheet in ("List", 1):
         xrays = load_image_table(root / "t.xlsx", sheet=sheet, **COLUMNS)
         assert [*xrays.target] == [0, 1, 0]
-    with pytest.raises(
-        ValueError, match=r"sheet 'Info'; there are also 'List': sheet='List'.*--sh"
-    ):
+    with pytest.raises(ValueError, match=r"sheet 'Info'; there are also 'List': sheet='List'\."):
         load_image_table(root / "t.xlsx", **COLUMNS)
     for sheet in ("list", 2, -1):
-        with pytest.raises(ValueError, match=r"no sheet .*its sheets are 'Info', 'List'.*--sheet"):
+        with pytest.raises(
+            ValueError, match=r"no sheet .*its sheets are 'Info', 'List'.*sheet=\."
+        ):
             load_image_table(root / "t.xlsx", sheet=sheet, **COLUMNS)
+
+
+def test_sheets_are_read_by_the_rules_of_csv(root):
+    cells = [[None] * 4, ["image", "findings", "findings", "case"]]
+    cells += [[path, None, "None" if "No" in label else label, case] for path, label, case in ROWS]
+
+    def written(rows):
+        pd.DataFrame(rows).to_excel(root / "t.xlsx", header=False, index=False)
+        return root / "t.xlsx"
+
+    with pytest.raises(ValueError, match=r"2 columns 'findings'\. Rename all but one"):
+        load_image_table(written(cells), **COLUMNS)
+    with pytest.raises(ValueError, match=r"first line, 'My study', has fewer cells than the next"):
+        load_image_table(written([["My study", None, None, None], *cells[1:]]), **COLUMNS)
+    cells[1][1] = None  # a blank row first, an empty column, and a class called None
+    xrays = load_image_table(written(cells), **COLUMNS, positive="Pneumonia")
+    assert (xrays.target_names, [*xrays.target]) == (["None", "Pneumonia"], [0, 1, 0])
+    assert [*xrays.groups] == ["007", "007", "8"]
+
+
+def test_ids_that_a_sheet_stores_with_fewer_digits_are_warned_of(root):
+    frame(case=[123456789012345678 + i for i in range(3)]).to_excel(root / "t.xlsx", index=False)
+    with pytest.warns(CollectionWarning, match="are long numbers that a spreadsheet has rounded"):
+        load_image_table(root / "t.xlsx", **COLUMNS)
+
+
+def test_quotation_marks_and_dashes_of_windows_are_text(root):
+    text = LINES.replace("No Finding", "Non\u2013Pneumonia").encode("cp1252")
+    assert read(root, text).target_names == ["Non\u2013Pneumonia", "Pneumonia"]
+
+
+def test_names_that_commands_write_with_an_apostrophe_are_found(root):
+    (root / "=a.png").touch()
+    xrays = read(root, LINES.replace("m1/C1", "'=a.png"))
+    assert xrays.filenames[0] == str(root / "=a.png")
+
+
+def test_bytes_are_text(root):
+    xrays = load_image_table(frame(image=[row[0].encode() for row in ROWS]), root=root, **COLUMNS)
+    assert [*xrays.filenames] == [str(root / f"{row[0]}.png") for row in ROWS]
+
+
+MESSAGES = {
+    "sheet": ({"sheet": "x"}, "sheet=", "--sheet"),
+    "column": ({"label": "x"}, "label=", "--label"),
+    "root": ({"root": "nowhere"}, "Check root", "Check FOLDER"),
+    "files": ({"path": "findings"}, 'incomplete="drop"', "--drop-incomplete"),
+    "both": ({"patient_pattern": "nih"}, "patient='case'", "--patient case"),
+}
+
+
+@pytest.mark.parametrize(("options", "python", "shell"), MESSAGES.values(), ids=MESSAGES)
+def test_messages_name_what_their_reader_types(root, options, python, shell):
+    frame().to_excel(root / "t.xlsx", index=False)
+    with pytest.raises((ValueError, OSError)) as said:
+        load_image_table(root / "t.xlsx", **{**COLUMNS, **options})
+    with pytest.raises((ValueError, OSError)) as said_in_shell, command_line_messages():
+        load_image_table(root / "t.xlsx", **{**COLUMNS, **options})
+    assert [each in str(said.value) for each in (python, shell)] == [True, False]
+    assert [each in str(said_in_shell.value) for each in (python, shell)] == [False, True]
 
 
 @pytest.mark.parametrize("in_file", [False, True])
@@ -183,9 +247,7 @@ def test_another_suffix_is_reported_and_never_chosen_among_several(root):
 @pytest.mark.parametrize("mark", [",", ";", "/", "+"])
 def test_the_separator_of_findings_is_suggested(root, mark):
     table = frame(findings=["No Finding", f"Effusion{mark} Pneumonia", "Mass"])
-    with pytest.raises(
-        ValueError, match=rf"several findings, name.*separator='\{mark}', in the sh"
-    ):
+    with pytest.raises(ValueError, match=rf"several findings, name.*separator='\{mark}'"):
         load_image_table(table, root=root, positive="pneumonia", **COLUMNS)
     xrays = load_image_table(table, root=root, positive="pneumonia", separator=mark, **COLUMNS)
     assert [*xrays.target] == [0, 1, 0]

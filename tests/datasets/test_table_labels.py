@@ -85,10 +85,12 @@ def test_cells_with_a_python_list_of_findings():
         ("No Finding", "No_Finding", "no-finding", "No Finding."),
         ("Pneumon\u00eda", "Pneumoni\u0301a", "\uff30neumon\u00eda", "Pneumon\u00eda\u200b"),
         ("1", "1.0", "1.00"),
+        ("1", "1,0", "01"),
+        ("yes", "Y", "TRUE", "1", "positive"),
     ],
 )
 def test_hyphens_accents_widths_and_a_trailing_0_are_spellings_too(spellings):
-    other = "0" if spellings[0] == "1" else "normal" if "um" in spellings[0] else "sick"
+    other = "0" if spellings[0] in "1yes" else "normal" if "um" in spellings[0] else "sick"
     labels = labels_of(*spellings, spellings[0], other)
     assert len(labels.names) == 2
     assert len(set(labels.target[:-1].tolist())) == 1
@@ -105,3 +107,20 @@ def test_a_column_of_0_and_1_with_decimals_names_its_classes():
     assert labels.names == ["not Pneumonia", "Pneumonia"]
     assert labels.target.tolist() == [0, 1, 1]
     assert labels_of("0.0", "1.0", positive=1).target.tolist() == [0, 1]
+
+
+def test_decimal_commas_are_numbers():
+    labels = labels_of("0,0", "1,0", "1,0")
+    assert (labels.names, labels.positive) == (["0", "1"], ["1"])
+
+
+def test_answers_stay_classes_beside_other_labels():
+    assert len(labels_of("no", "yes", "y", "unclear").names) == 4
+    assert len(labels_of("n", "no", "f").names) == 3
+
+
+def test_an_empty_separator_or_positive_is_refused():
+    with pytest.raises(ValueError, match=r"separator is empty. Expected the text between"):
+        labels_of("a", "b", separator="")
+    with pytest.raises(ValueError, match=r"No positive class is given. Name one or more .*'b'"):
+        labels_of("a", "b", positive=[])

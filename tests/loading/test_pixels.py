@@ -2,6 +2,7 @@
 
 import os
 import struct
+import zlib
 from tempfile import TemporaryDirectory
 
 import numpy as np
@@ -307,6 +308,24 @@ def test_white_is_part_of_the_cache_key(tmp_path):
         ImageLoader(size=4, white=white).transform([path]).mean() for white in (None, 4095)
     )
     assert (dark, bright) == (16, 255)
+
+
+def test_white_is_refused_for_colour_of_which_only_the_upper_bytes_are_read(tmp_path):
+    def chunk(name, content):
+        checked = name + content
+        return struct.pack(">I", len(content)) + checked + struct.pack(">I", zlib.crc32(checked))
+
+    rows = b"".join(b"\0" + bytes([0x0F, 0xFF] * 12) for _ in range(4))  # 4 x 4 pixels of 4095
+    path = tmp_path / "deep.png"
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 4, 16, 2, 0, 0, 0))
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
+    assert load(path, size=4).max() == 15
+    with pytest.raises(UnreadableImagesError, match=r"colour of 16 bits, .* as 16-bit grey"):
+        load(path, size=4, white=4095)
 
 
 def test_white_does_not_apply_to_files_that_declare_it(tmp_path):

@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from skpneumo._paths import refuse_empty_path
 from skpneumo.loading.cache._info import CacheInfo
 from skpneumo.loading.cache._stores import clear, describe
 
@@ -60,6 +61,7 @@ class DecodeCache:
     max_bytes: int = 10 * 2**30
 
     def __post_init__(self) -> None:
+        refuse_empty_path(self.directory, "directory")
         if self.max_bytes < _LEAST_BYTES:
             raise ValueError(
                 f"max_bytes={self.max_bytes!r}; expected at least {_LEAST_BYTES:,}, enough for "

@@ -1,0 +1,102 @@
+"""Read the patients and splits of a table, and find columns that seem to contain them."""
+
+import re
+import shlex
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from skpneumo._messages import by_interface
+from skpneumo.datasets._folders import SPLITS, split_name
+from skpneumo.datasets._spellings import (
+    one_spelling,
+    patients_in_one_spelling,
+    remarks_on_spellings,
+    without_marks,
+)
+from skpneumo.datasets._table import (
+    column_called,
+    column_of,
+    distinct_columns,
+    rounded_numbers,
+    text_of,
+)
+
+__all__ = ["hint_at_patients", "patients_in", "splits_in"]
+
+# Such as PatientID, patient_no and Subject, but not Patient Age.
+_PATIENTS = re.compile(
+    r"(patient|subject|person|mrn)s?[\s_.-]*(ids?|no|nr|num|number|name|key|code|identifier|uid)?",
+    re.IGNORECASE,
+)
+
+
+_FEW = 50  # rows that show whether it is worth while to read the others
+
+
+def splits_in(frame: pd.DataFrame, split: str | None) -> tuple[NDArray[np.object_], list[str]]:
+    """The split of each row, "" for none, and what there is to say of them."""
+    column = column_called("split", frame) if split is None else split
+    if column is None:
+        return np.full(len(frame), "", dtype=object), _remarks_on_other_columns(frame)
+    cells = without_marks(text_of(column_of(frame, column, "split")))
+    names = {cell: split_name(cell) for cell in set(cells)}
+    cells = np.array([names[cell] for cell in cells], dtype=object)
+    spelling, several = one_spelling(Counter(cell for cell in cells if cell))
+    cells = np.array([spelling.get(cell, cell) for cell in cells], dtype=object)
+    return cells, remarks_on_spellings(several, "split")
+
+
+def patients_in(
+    frame: pd.DataFrame, patient: str | None, pattern: str | None
+) -> tuple[NDArray[np.object_] | None, list[str]]:
+    """The patients of the column, if one is to be read, and what there is to say of them."""
+    if patient is not None and pattern is not None:
+        raise ValueError(
+            by_interface(
+                python=f"patient={patient!r} reads the patients from the table, and "
+                f"patient_pattern={pattern!r} from the paths. Pass one of them.",
+                shell=f"--patient {patient} reads the patients from the table, and "
+                f"--patient-pattern {pattern} from the paths. Leave one of them out.",
+            )
+        )
+    name = column_called("patient", frame) if patient is None else patient
+    if name is None or pattern is not None:
+        return None, []
+    column = column_of(frame, name, "patient")
+    return patients_in_one_spelling(without_marks(text_of(column)), rounded_numbers(frame, column))
+
+
+def hint_at_patients(frame: pd.DataFrame) -> str:
+    """Write which column may contain the patients; "" if none has such a name."""
+    for name in map(str, frame.columns):
+        if _PATIENTS.fullmatch(name.strip()):
+            option = by_interface(
+                python=f"pass patient={name!r}", shell=f"add --patient {shlex.quote(name)}"
+            )
+            return f" If the column {name!r} of the table contains the patients, {option}."
+    return ""
+
+
+def _remarks_on_other_columns(frame: pd.DataFrame) -> list[str]:
+    """Report a column that contains the names of splits, if it is not used as such."""
+    for name, column in distinct_columns(frame):
+        if not _splits_in(column.head(_FEW)) <= {*SPLITS}:
+            continue
+        splits = _splits_in(column)
+        if len(splits) > 1 and splits <= {*SPLITS}:
+            option = by_interface(
+                python=f"pass split={name!r}", shell=f"add --split {shlex.quote(name)}"
+            )
+            return [
+                f"The column {name!r} of the table contains {', '.join(sorted(splits))}, but is "
+                f"not used, so images of all of them are read together. If they are the splits, "
+                f"{option}."
+            ]
+    return []
+
+
+def _splits_in(column: pd.Series) -> set[str]:
+    return {split_name(cell) for cell in set(text_of(column)) if cell}
