@@ -361,6 +361,7 @@ CROSS_STAGE_PRIVATE_IMPORTS = {
     ("classifiers/engine/_compiled.py", "augmentation"),
     ("classifiers/engine/_regularization.py", "networks"),
     ("cli/_collections.py", "datasets"),
+    ("cli/_training_record.py", "datasets"),
     ("cli/explain.py", "explanation"),
     ("explanation/_remaining.py", "evaluation"),
     ("explanation/_source_images.py", "loading"),
