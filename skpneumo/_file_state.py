@@ -1,4 +1,4 @@
-"""The state of a file, to recognise a changed file, and its identity, to recognise links."""
+"""The state of a file, to recognise a changed one, and its identity, to recognise the same one."""
 
 import os
 from collections import defaultdict
@@ -94,16 +94,21 @@ def rows_of_one_file(paths: Iterable[str]) -> list[list[int]]:
     >>> rows_of_one_file(["a.png", "b.png", "./a.png"])
     [[0, 2]]
     """
-    rows = defaultdict(list)
+    rows_of_path = defaultdict(list)
     for row, path in enumerate(paths):
-        rows[_key_of_file(path)].append(row)
-    return [each for each in rows.values() if len(each) > 1]
+        rows_of_path[path].append(row)
+    rows = defaultdict(list)
+    for path, repeated in rows_of_path.items():
+        rows[_key_of_file(path)] += repeated
+    return [sorted(each) for each in rows.values() if len(each) > 1]
 
 
 def _key_of_file(path: str) -> Any:
     try:
         found = os.stat(path)
     except (OSError, ValueError):
+        return os.path.normpath(path)
+    if not found.st_ino:  # a file system without such numbers
         return os.path.normpath(path)
     # With the state, because some network file systems give several files one number.
     return found.st_dev, *state_in(found)

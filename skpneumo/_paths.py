@@ -239,7 +239,8 @@ def collection_and_split(
     folder = os.path.commonpath({os.path.dirname(os.path.abspath(name)) for name in filenames})
     split = ""
     while name := os.path.basename(folder):
-        if named := SPLIT_OF_FOLDER.get(name.lower()):
+        # A folder called dev is rather one of a programmer than a split.
+        if name.lower() != "dev" and (named := SPLIT_OF_FOLDER.get(name.lower())):
             split = split or named
         elif name not in inner and not (one_class and says_its_class(name)):
             break

@@ -1,5 +1,6 @@
 """Read and describe the collection that a command is given."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from skpneumo.cli._options import (
     refuse_options_of_tables,
     require_source,
 )
+from skpneumo.cli._terminal import say
 
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
@@ -256,6 +258,8 @@ def split_called(name: str, xrays: "Bunch") -> str | None:
     from skpneumo.datasets._folders import split_name
     from skpneumo.datasets._spellings import folded
 
+    if name in xrays.split:
+        return name
     by_meaning = {folded(each): each for each in dict.fromkeys(xrays.split) if each}
     return by_meaning.get(folded(split_name(name)))
 
@@ -346,7 +350,7 @@ def read_for(
         raise ValueError(
             f"The classes of the model are {', '.join(names)}, in this order, but "
             f"{options.table or folder} has {', '.join(found)}. Evaluate it on X-rays of its "
-            "classes, or name the positive class with --positive."
+            f"classes{', or name the positive class with --positive' * (not options.positive)}."
         )
     if len(names) > 2 and asked:
         xrays.positive = list(positive_classes(names, list(asked)).positive)
@@ -363,16 +367,16 @@ def _as_in_model(
     """
     import numpy as np
 
-    from skpneumo.datasets._spellings import folded
+    from skpneumo.datasets._spellings import meaning_of_labels
 
-    own, wanted = [*map(folded, xrays.target_names)], [*map(folded, names)]
+    meaning = meaning_of_labels([*xrays.target_names, *names])
+    own, wanted = [*map(meaning, xrays.target_names)], [*map(meaning, names)]
     if own == wanted or (len(names) > 2 and sorted(own) == sorted(wanted)):
         place = [wanted.index(each) for each in own]
-    elif len(own) == len(names) == 2 and (
-        own in (["0", "1"], [f"not {wanted[1]}", wanted[1]] if options else [])
-        or (options and options.positive and not {*own} & {*wanted})
-    ):
+    elif len(own) == len(names) == 2 and _in_the_same_order(own, wanted, options):
         place = [0, 1]
+        for theirs, name in zip(xrays.target_names, names, strict=True):
+            say(f"skpneumo: {theirs} is evaluated as {name}", file=sys.stderr)
     else:
         return xrays
     of_own = dict(zip(xrays.target_names, (names[each] for each in place), strict=True))
@@ -381,6 +385,21 @@ def _as_in_model(
     xrays.target_names = list(names)
     xrays.positive = [of_own[each] for each in xrays.positive]
     return xrays
+
+
+def _in_the_same_order(
+    own: list[str], wanted: list[str], options: CollectionOptions | None
+) -> bool:
+    """Whether two classes of other names are the negative and the positive one of a model."""
+    if own == ["0", "1"]:
+        return True
+    if options is None:
+        return False
+    # "not X" joins several classes, one of which may be the positive one of the model.
+    joined = own[0].startswith("not ")
+    return own == [f"not {wanted[1]}", wanted[1]] or bool(
+        options.positive and not joined and not {*own} & {*wanted}
+    )
 
 
 def patients_given(xrays: "Bunch", options: CollectionOptions) -> Any:

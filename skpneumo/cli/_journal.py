@@ -17,7 +17,7 @@ from skpneumo._image_files import SkippedFile
 from skpneumo._tables import csv_rows
 from skpneumo.cli._xray_files import path_of
 
-__all__ = ["Format", "Journal", "require_pyarrow", "row_writer"]
+__all__ = ["Format", "Journal", "require_pyarrow", "row_writer", "state_of_content"]
 
 Format = Literal["csv", "jsonl", "parquet"]
 
@@ -109,8 +109,13 @@ class Journal:
             if (path := None if file is None else path_of(file)) != row[0]:
                 found = "there are fewer files now" if path is None else f"now it is {path!r}"
                 raise self._another_run(f"on other files: number {number} was {row[0]!r}, {found}")
-            if state != _as_saved(file_state(row[0])):
-                raise self._another_run(f"on files that have changed, the first of them {path!r}")
+            if state != state_of_content(row[0]):
+                self._file.close()
+                raise FileExistsError(
+                    f"{self.path} has rows of files that have changed since, the first of them "
+                    f"{path!r}. Restore them, name another file with --out, or add --force to "
+                    "start from scratch."
+                )
             end += len(line)
             yield row
         # A killed run may have left half a row at the end.
@@ -191,8 +196,10 @@ def _in_utf_8(cell: Any) -> Any:
     return cell.encode("utf-8", "backslashreplace").decode() if isinstance(cell, str) else cell
 
 
-def _as_saved(state: Any) -> Any:
-    return None if state is None else [*state]
+def state_of_content(path: str) -> list[int] | None:
+    """Return the state of a file without its change time, which a change of permissions moves."""
+    state = file_state(path)
+    return None if state is None else [*state[:3]]
 
 
 def _line(content: Any) -> bytes:

@@ -85,8 +85,8 @@ def refuse_other_formats(path: Path, *own: str) -> None:
     if suffix in _SUFFIXES and suffix not in own:
         others = " `skpneumo export` writes .onnx and .html files from it."
         raise ValueError(
-            f"{path} would not be a {suffix} file, because a {own[0]} file is written. Name it so."
-            + others * (own == MODEL_SUFFIXES)
+            f"{path} would not be a {suffix} file: this command writes {' or '.join(own)}. Name a "
+            "file with that suffix." + others * (own == MODEL_SUFFIXES)
         )
 
 

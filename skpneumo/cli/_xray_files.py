@@ -102,6 +102,7 @@ def _lines_of_stdin() -> Iterator[str]:
         path = line.rstrip("\r\n")
         if number == 0:  # editors of Windows begin a list with a byte order mark
             path = path.removeprefix("\ufeff").removeprefix("\udcef\udcbb\udcbf")
+            path = path.removeprefix("\xef\xbb\xbf")
         if path:
             yield path
 

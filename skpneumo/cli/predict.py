@@ -14,9 +14,14 @@ from cyclopts import Parameter
 from cyclopts.types import PositiveInt
 from cyclopts.validators import Number
 
-from skpneumo._file_state import file_state
 from skpneumo._formatting import printable
-from skpneumo.cli._journal import Format, Journal, require_pyarrow, row_writer
+from skpneumo.cli._journal import (
+    Format,
+    Journal,
+    require_pyarrow,
+    row_writer,
+    state_of_content,
+)
 from skpneumo.cli._options import FOLDER_ALONE, Force, ReadBy, require_source
 from skpneumo.cli._predicted_rows import predicted_rows, unreadable
 from skpneumo.cli._terminal import NAMES_AS_BYTES, say
@@ -88,7 +93,7 @@ def predict(
     from skpneumo.fitted import gate_of
 
     require_source(files, read_by, "FILES")
-    if str(out) == STDIN:
+    if str(out) == "-":  # standard output
         out = None
     if out is None and sys.__stdout__ is None:
         raise ValueError("Standard output is closed. Name a file with --out.")
@@ -123,7 +128,7 @@ def predict(
 
     def predicted() -> Iterator[tuple[list[Any], Iterator[list[Any]]]]:
         for batch in batches_of(paths, batch_size):
-            states = [file_state(path_of(file)) for file in batch]  # before they are read
+            states = [state_of_content(path_of(file)) for file in batch]  # before they are read
             yield states, counts.count(predicted_rows(estimator, batch, threshold))
 
     if out is None:

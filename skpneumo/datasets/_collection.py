@@ -237,7 +237,7 @@ def _read_each_file_once(tree: Tree, class_of: dict[str, str]) -> None:
                 if one != another:
                     raise ValueError(
                         f"{other.path!r} and {first.path!r} are one file, because of a link, so "
-                        f"it would be of two {what}, {another!r} and {one!r}. Remove the link."
+                        f"it would be of two {what}, {another!r} and {one!r}. Remove one of them."
                     )
         links += rows[1:]
     if links:

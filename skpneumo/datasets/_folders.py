@@ -18,6 +18,7 @@ from skpneumo._image_files import (
 from skpneumo._messages import by_interface
 from skpneumo._paths import SPLIT_OF_FOLDER
 from skpneumo.datasets._levels import check_level
+from skpneumo.datasets._spellings import folded
 
 SPLITS = ("train", "val", "test")
 
@@ -67,15 +68,32 @@ class Tree:
     def add_collection(self, parent: Path, site: str = "") -> None:
         """Treat the folders in ``parent`` as splits if their names say so, else as classes."""
         folders, files = self.folders_of(parent)
-        split_folders = [folder for folder in folders if split_name(folder) in SPLITS]
-        # Folders with other names of splits alone may be something else, which is asked about.
-        if not any(folder.strip().lower() in SPLITS for folder in split_folders):
+        split_folders = self._split_folders(parent, folders)
+        if not split_folders:
             self.add_classes(parent, folders, files, "", site)
             return
         self.add_splits(parent, split_folders, site)
         for folder in set(folders).difference(split_folders):
             self.count_unread(parent / folder)
         self.add_loose(parent, files)
+
+    def _split_folders(self, parent: Path, folders: list[str]) -> list[str]:
+        """Choose the folders that are splits: those of the usual names, and others like them.
+
+        A folder called dev or validation may be something else. It is a split if there is none of
+        that name, and its folders are classes of the other splits; alone, it is asked about.
+        """
+        inside = {
+            folder: {folded(name) for name in list_folder(parent / folder)[0]}
+            for folder in folders
+            if split_name(folder) in SPLITS
+        }
+        chosen = [folder for folder in inside if folder.strip().lower() in SPLITS]
+        classes = {name for folder in chosen for name in inside[folder]}
+        for folder, names in inside.items():
+            if names and names <= classes and split_name(folder) not in map(split_name, chosen):
+                chosen.append(folder)
+        return chosen
 
     def add_splits(self, parent: Path, folders: list[str], site: str = "") -> None:
         """Treat these folders in ``parent`` as splits."""

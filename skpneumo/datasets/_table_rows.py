@@ -56,11 +56,13 @@ def one_row_a_file(
             continue
         differing = pd.Series(values).groupby(codes).nunique().gt(1).to_numpy()
         if differing.any():
+            paths = dict.fromkeys(rows.filenames[codes == differing.argmax()])
             raise ValueError(
                 f"Rows of the same file have different values of {name}: "
                 f"{counted(int(differing.sum()), 'file')}, among them "
-                f"{rows.filenames[first[differing.argmax()]]!r}. Correct the table, or, if each "
-                "row is one finding of several, say which is the illness with "
+                f"{' and '.join(map(repr, paths))}"
+                f"{', one file because of a link' * (len(paths) > 1)}. Correct the table, or, if "
+                "each row is one finding of several, say which is the illness with "
                 f"{by_interface(python='positive=', shell='--positive')}."
             )
     most = np.zeros(len(first), dtype=np.int64)

@@ -445,18 +445,20 @@ def test_in_a_pipeline_from_paths(xrays, weights_file):
 @pytest.mark.real
 @pytest.mark.slow
 def test_weights_of_imagenet_are_better_than_none(real_data):
-    from skpneumo import load_chest_xray
+    from skpneumo import load_chest_xray, patient_train_test_split
 
     xrays = load_chest_xray(real_data / "chest_xray", split="train")
     rows = np.random.default_rng(0).permutation(len(xrays.filenames))[:300]
     X = ImageLoader(size=(96, 96)).fit_transform(xrays.filenames[rows])
-    y = xrays.target[rows]
+    X, X_val, y, y_val = patient_train_test_split(
+        X, xrays.target[rows], test_size=0.33, random_state=0
+    )
     file = real_data / "weights" / "mobilenet_0.75_224_notop.weights.h5"
     aucs = []
     for weights in (file, None):
         classifier = TransferClassifier(
             "MobileNet", backbone_options={"alpha": 0.75}, weights=weights, random_state=0
         )
-        classifier.fit(X[:200], y[:200], X_val=X[200:], y_val=y[200:])
+        classifier.fit(X, y, X_val=X_val, y_val=y_val)
         aucs.append(classifier.history_["val_auc"][-1])
     assert aucs[0] > aucs[1]

@@ -235,6 +235,15 @@ def test_classes_of_a_model_are_not_exchanged(model_file, xrays, tmp_path):
             read_for(load_model(model_file), None, options, "test", "held out")
 
 
+def test_joined_classes_are_not_the_negative_class_of_a_model(model_file, xrays, tmp_path):
+    labels = np.resize(["BACTERIA", "NORMAL", "VIRUS"], len(xrays.target))
+    frame = pd.DataFrame({"path": xrays.filenames, "label": labels, "patient": xrays.filenames})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    options = CollectionOptions(table=tmp_path / "t.csv", positive=("VIRUS",))
+    with pytest.raises(ValueError, match=r"has not VIRUS, VIRUS\. Evaluate it on .* classes\.$"):
+        read_for(load_model(model_file), None, options, "test", "held out")
+
+
 def test_a_split_to_report_on_may_be_written_in_another_way(model_file, xrays):
     model = load_model(model_file)
     for part in ("Validation", "VAL"):

@@ -459,13 +459,25 @@ def test_a_run_is_only_continued_by_the_same_command(
     assert len(rows_of(out.read_text())) == 3
 
 
+def test_a_run_continues_on_files_whose_permissions_have_changed(
+    model_file, damaged, tmp_path, monkeypatch
+):
+    out = tmp_path / "out.csv"
+    break_off(model_file, damaged, out, monkeypatch, after=2)
+    os.chmod(damaged[1], 0o600)
+    assert predict(model_file, *damaged, out=out) == 1
+    assert len(rows_of(out.read_text())) == len(damaged)
+
+
 def test_rows_of_files_that_have_changed_are_not_continued(
     model_file, damaged, tmp_path, monkeypatch
 ):
     out = tmp_path / "out.csv"
     break_off(model_file, damaged, out, monkeypatch, after=2)
     shutil.copy(damaged[0], damaged[1])  # the damaged file is replaced by a good one
-    with pytest.raises(FileExistsError, match=r"have changed, the first of them .*text.jpeg"):
+    with pytest.raises(
+        FileExistsError, match=r"have changed since, the first of them .*text.jpeg"
+    ):
         predict(model_file, *damaged, out=out)
     assert predict(model_file, *damaged, out=out, force=True) == 1
     assert rows_of(out.read_text())[1]["error"] == ""

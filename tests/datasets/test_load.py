@@ -458,6 +458,15 @@ def test_other_names_of_splits_are_read_beside_the_usual_ones(tmp_path):
     assert [*load_chest_xray(tmp_path).split] == [path.split("/")[0] for path in KAGGLE]
 
 
+@pytest.mark.parametrize("other", ["dev/figures/a.png", "validation/NORMAL/a.png"])
+def test_a_folder_with_another_name_of_a_split_may_be_something_else(tmp_path, other):
+    touch(tmp_path, [*KAGGLE, other])
+    with pytest.warns(CollectionWarning, match=r"\(1\) belong to no class"):
+        xrays = load_chest_xray(tmp_path)
+    assert len(xrays.target) == len(KAGGLE)
+    assert xrays.target_names == ["NORMAL", "PNEUMONIA"]
+
+
 def test_an_empty_path_is_not_the_current_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(touch(tmp_path, KAGGLE))
     for function in (load_chest_xray, make_chest_xray):

@@ -188,8 +188,9 @@ def test_images_of_weight_zero_are_left_out(collection):
     assert_array_equal(networks[0].predict_proba(X), networks[1].predict_proba(X))
 
 
-def test_partial_fit_and_given_validation_images(collection):
+def test_partial_fit_and_given_validation_images(collection, xrays):
     X, stream, y = collection
+    held_out = xrays.groups == xrays.groups[0]
     results = [
         fitted(images, y).partial_fit(images[:20], y[:20]).predict_proba(images)
         for images in (X, stream)
@@ -197,7 +198,7 @@ def test_partial_fit_and_given_validation_images(collection):
     assert_array_equal(*results)
     histories = [
         CNNClassifier(filters=(), dense_units=(), epochs=2, random_state=0)
-        .fit(images[5:], y[5:], X_val=images[:5], y_val=y[:5])
+        .fit(images[~held_out], y[~held_out], X_val=images[held_out], y_val=y[held_out])
         .history_
         for images in (X, stream)
     ]
