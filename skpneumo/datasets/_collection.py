@@ -128,7 +128,7 @@ def read_collection(
         classes = Classes(ETIOLOGY_CLASSES, ETIOLOGY_CLASSES[1:], {})
         label = [name.upper() for name in etiology]
     else:
-        classes = order_classes(names, positive)
+        classes = order_classes(names, _by_their_class(positive, class_of))
         label = [classes.name_of.get(name, name) for name in class_folders]
     return Collection(
         tree=tree,
@@ -218,6 +218,15 @@ def _classes_of(tree: Tree) -> tuple[dict[str, str], list[str]]:
         for found in several
     ]
     return spelling, remarks
+
+
+def _by_their_class(positive: Positive, class_of: dict[str, str]) -> Positive:
+    """Let ``positive`` name a class by any of the folders that form it."""
+    if positive is None:
+        return None
+    known = {folded(name): label for name, label in class_of.items()}
+    wanted = [positive] if isinstance(positive, str) else positive
+    return [known.get(folded(each), each) for each in wanted]
 
 
 def _read_each_file_once(tree: Tree, class_of: dict[str, str]) -> None:

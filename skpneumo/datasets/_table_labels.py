@@ -78,7 +78,8 @@ def read_labels(
     remarks = remarks_on_spellings(several_ways, "label")
     findings = [[_with_point(spelling[each]) for each in listed] for listed in findings]
     if positive is not None:
-        return _by_positive(codes, findings, positive, remarks)
+        class_of = {folded(each): _with_point(usual) for each, usual in spelling.items()}
+        return _by_positive(codes, findings, positive, class_of, remarks)
     if several := [listed for listed in findings if len(listed) > 1]:
         known = sorted({each for listed in findings for each in listed})
         raise UndecidedPositiveError(
@@ -107,21 +108,25 @@ def _with_point(label: str) -> str:
 
 
 def _by_positive(
-    codes: NDArray[np.intp], findings: list[list[str]], positive: Any, remarks: list[str]
+    codes: NDArray[np.intp],
+    findings: list[list[str]],
+    positive: Any,
+    known: dict[str, str],
+    remarks: list[str],
 ) -> Labels:
-    known = {folded(each): each for listed in findings for each in listed}
+    """Make two classes; ``known`` has the class of each spelling in the table."""
     wanted = []
     for name in list(positive) if isinstance(positive, (list, tuple, set)) else [positive]:
         if folded(name) not in known:
             raise ValueError(
                 f"positive names {name!r}, which no row has.{_suggestion(name, known)} The "
-                f"findings are {_quoted(sorted(known.values()))}."
+                f"findings are {_quoted(sorted({*known.values()}))}."
             )
         wanted.append(known[folded(name)])
     if not wanted:
         raise ValueError(
             "No positive class is given. Name one or more of the findings "
-            f"{_quoted(sorted(known.values()))}."
+            f"{_quoted(sorted({*known.values()}))}."
         )
     is_positive = np.array([bool(set(wanted) & set(listed)) for listed in findings], dtype=bool)
     others = {

@@ -510,3 +510,12 @@ def test_folders_whose_names_mean_one_class_are_one_and_are_said(tmp_path):
         "The class 'No Finding' has folders of 2 names, 'No Finding' (2 images), 'No_finding' "
         "(1 image); they are treated as one.",
     ]
+
+
+@pytest.mark.filterwarnings("ignore::skpneumo.datasets.UnknownPatientsWarning")
+def test_positive_finds_a_class_by_the_name_of_any_of_its_folders(tmp_path):
+    touch(tmp_path, ["Y/a.png", "Y/b.png", "yes/c.png", "N/d.png", "N/e.png", "no/f.png"])
+    for positive in ("yes", ["Y"]):
+        with pytest.warns(CollectionWarning, match="folders of 2 names"):
+            xrays = load_chest_xray(tmp_path, positive=positive)
+        assert (xrays.target_names, [*xrays.target]) == (["N", "Y"], [0, 0, 0, 1, 1, 1])

@@ -119,6 +119,21 @@ def test_answers_stay_classes_beside_other_labels():
     assert len(labels_of("n", "no", "f").names) == 3
 
 
+@pytest.mark.parametrize(
+    ("cells", "positive"),
+    [
+        (["Y"] * 5 + ["N"] * 5 + ["yes", "no"], "yes"),
+        (["TRUE"] * 5 + ["FALSE"] * 5 + ["1", "0"], 1),
+        (["1,0"] * 5 + ["0,0"] * 5 + ["Yes", "no"], ["YES"]),
+    ],
+)
+def test_positive_finds_a_class_by_any_of_its_spellings(cells, positive):
+    labels = labels_of(*cells, positive=positive)
+    assert labels.target.tolist() == [1] * 5 + [0] * 5 + [1, 0]
+    with pytest.raises(ValueError, match=r"which no row has.* The findings are '\w+', '\w+'\."):
+        labels_of(*cells, positive="unclear")
+
+
 def test_an_empty_separator_or_positive_is_refused():
     with pytest.raises(ValueError, match=r"separator is empty. Expected the text between"):
         labels_of("a", "b", separator="")
