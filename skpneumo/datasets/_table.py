@@ -169,7 +169,7 @@ def _read_text(path: Path) -> pd.DataFrame:
             text = _decoded(content)
         if "\0" in text:
             raise ValueError("it contains bytes that are not text")
-        return _parse_csv(text)
+        return _parse_with_spaces(text)
     except (ValueError, csv.Error) as error:
         raise _unreadable(path, error) from error
 
@@ -181,7 +181,17 @@ def _decoded(content: bytes) -> str:
     return content.decode("latin-1")
 
 
-def _parse_csv(text: str) -> pd.DataFrame:
+def _parse_with_spaces(text: str) -> pd.DataFrame:
+    """Read a quotation mark after a space as the first of a cell, or else as part of its text."""
+    try:
+        return _parse_csv(text, skip_space=True)
+    except (ValueError, csv.Error):
+        with suppress(ValueError, csv.Error):
+            return _parse_csv(text, skip_space=False)
+        raise
+
+
+def _parse_csv(text: str, skip_space: bool) -> pd.DataFrame:
     """Read the cells of a CSV as text, so that a patient 007 keeps the zeros.
 
     pandas.read_csv is not used: where rows are longer than the header, it silently uses the first
@@ -194,7 +204,10 @@ def _parse_csv(text: str) -> pd.DataFrame:
         delimiter, start = header.strip()[4:5], start + len(header)
     lines.seek(start)
     reader = csv.reader(
-        lines, delimiter=delimiter or _delimiter_of(header), strict=True, skipinitialspace=True
+        lines,
+        delimiter=delimiter or _delimiter_of(header),
+        strict=True,
+        skipinitialspace=skip_space,
     )
     names = next(reader, [])
     while names and not names[-1].strip():

@@ -82,6 +82,12 @@ def test_columns_of_the_same_name_are_both_in_the_frame_and_refused_as_path(root
         read(root, twice.replace("n;n", "case;n"))
 
 
+def test_quotation_marks_within_a_cell_are_text(root):
+    rows = [f"{row}; {note}" for row, note in zip(BODY, ('"AP" view', "PA", 'a "b"'), strict=True)]
+    xrays = read(root, "\n".join([f"{HEADER};note", *rows]))
+    assert [*xrays.frame["note"].str.strip()] == ['"AP" view', "PA", 'a "b"']
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
