@@ -133,7 +133,9 @@ def _below_header(cells: pd.DataFrame) -> pd.DataFrame:
     if cells.empty:
         return cells
     header = cells.iloc[0]
-    if header.count() == 1 and cells.iloc[1:2].count(axis=1).gt(1).any():
+    # Cells beyond the only name tell that it is a title. Before it, they are an index.
+    last = header.notna().to_numpy().nonzero()[0].max()
+    if header.count() == 1 and cells.iloc[1:2, last + 1 :].notna().any(axis=None):
         raise ValueError(_above_header(_text(header.dropna().iloc[0])))
     rows = cells.iloc[1:].reset_index(drop=True)
     used = header.notna() | rows.notna().any()

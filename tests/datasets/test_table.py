@@ -142,6 +142,11 @@ def test_sheets_are_read_by_the_rules_of_csv(root):
     assert [*xrays.groups] == ["007", "007", "8"]
 
 
+def test_an_index_without_a_name_is_no_title_of_a_sheet(root):
+    pd.DataFrame({"path": [row[0] for row in ROWS]}).to_excel(root / "t.xlsx")
+    assert table_paths(root / "t.xlsx") == [str(root / f"{row[0]}.png") for row in ROWS]
+
+
 def test_ids_that_a_sheet_stores_with_fewer_digits_are_warned_of(root):
     frame(case=[123456789012345678 + i for i in range(3)]).to_excel(root / "t.xlsx", index=False)
     with pytest.warns(CollectionWarning, match="are long numbers that a spreadsheet has rounded"):
