@@ -95,7 +95,7 @@ def read_labels(
     numbers = {*map(folded, names)}  # "1.0" in a table that was written with gaps
     if numbers == {"0", "1"} and column.lower() not in _GENERIC_NAMES:
         is_positive = np.array([folded(listed[0]) == "1" for listed in findings], dtype=bool)
-        return _two_classes(is_positive[codes], f"not {column}", column)
+        return _two_classes(is_positive[codes], f"not {column}", column, remarks)
     classes = order_classes(names, None)
     number = {name: i for i, name in enumerate(classes.names)}
     target = np.array([number[listed[0]] for listed in findings], dtype=np.int64)[codes]

@@ -74,6 +74,13 @@ def test_columns_of_0_and_1_are_named_by_their_column():
     assert labels_of("0", "1", positive=1).names == ["0", "1"]
 
 
+def test_answers_beside_0_and_1_are_reported():
+    labels = labels_of("0", "1", "yes", column="Pneumonia")
+    assert (labels.names, labels.target.tolist()) == (["not Pneumonia", "Pneumonia"], [0, 1, 1])
+    [remark] = labels.remarks
+    assert "The label '1' is spelled in 2 ways, '1' (1 row), 'yes' (1 row)" in remark
+
+
 def test_cells_with_a_python_list_of_findings():
     labels = labels_of("['pneumonia', 'loc right']", "['normal']", positive="pneumonia")
     assert labels.target.tolist() == [1, 0]
