@@ -411,6 +411,9 @@ def test_columns_of_patients_and_splits_are_found_in_another_case_or_hinted_at(r
         xrays = load_image_table(other, root=root)
     with command_line_messages(), pytest.warns(match="add --patient 'Patient ID'"):
         load_image_table(other, root=root, split="subset")
+    with pytest.warns(UnknownPatientsWarning, match="have no patient that") as caught:
+        load_image_table(other, root=root, split="subset", patient_pattern="nih")
+    assert "Patient ID" not in str(caught[0].message)  # one of the two has been chosen
 
 
 @pytest.mark.parametrize("options", [{"root": ""}, {"table": ""}])
