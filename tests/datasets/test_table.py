@@ -149,7 +149,7 @@ def test_an_index_without_a_name_is_no_title_of_a_sheet(root):
 
 def test_ids_that_a_sheet_stores_with_fewer_digits_are_warned_of(root):
     frame(case=[123456789012345678 + i for i in range(3)]).to_excel(root / "t.xlsx", index=False)
-    with pytest.warns(CollectionWarning, match="are long numbers that a spreadsheet has rounded"):
+    with pytest.warns(CollectionWarning, match="are long numbers that have been rounded, by a"):
         load_image_table(root / "t.xlsx", **COLUMNS)
 
 
