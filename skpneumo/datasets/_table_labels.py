@@ -115,11 +115,13 @@ def _by_positive(
     remarks: list[str],
 ) -> Labels:
     """Make two classes; ``known`` has the class of each spelling in the table."""
+    named = list(positive) if isinstance(positive, (list, tuple, set)) else [positive]
+    option = by_interface(python="positive", shell="--positive")
     wanted = []
-    for name in list(positive) if isinstance(positive, (list, tuple, set)) else [positive]:
+    for name in named:
         if folded(name) not in known:
             raise ValueError(
-                f"positive names {name!r}, which no row has.{_suggestion(name, known)} The "
+                f"{option} names {name!r}, which no row has.{_suggestion(name, known)} The "
                 f"findings are {_quoted(sorted({*known.values()}))}."
             )
         wanted.append(known[folded(name)])
@@ -135,9 +137,13 @@ def _by_positive(
         if not positive_row
     }
     if not others:
+        given = by_interface(
+            python=f"positive={positive!r}",
+            shell=" ".join(f"--positive {shlex.quote(each)}" for each in map(str, named)),
+        )
         raise ValueError(
-            f"positive={positive!r} is in every row, so that there is no other class. Pass the "
-            "findings that are the illness, not the healthy ones."
+            f"{given} is in every row, so that there is no other class. Name the findings that "
+            "are the illness, not the healthy ones."
         )
     name = " or ".join(dict.fromkeys(wanted))
     other = next(iter(others)) if len(others) == 1 else f"not {name}"

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
+from skpneumo._messages import command_line_messages
 from skpneumo.datasets import (
     CollectionWarning,
     SkippedFilesWarning,
@@ -257,8 +258,12 @@ def test_a_name_that_contradicts_its_folder_warns(tmp_path):
 
 def test_etiology_needs_names_that_contain_it(tmp_path):
     touch(tmp_path, [*KAGGLE, "train/PNEUMONIA/scan.png", "train/NORMAL/scan.png"])
-    with pytest.raises(ValueError, match=r"1 file \(.*PNEUMONIA.scan.png\) do not say"):
+    said = r"1 file \(.*PNEUMONIA.scan.png\) do not say"
+    with pytest.raises(ValueError, match=f'^labels="etiology" reads .*{said}.*labels="binary"'):
         load_chest_xray(tmp_path, labels="etiology")
+    with command_line_messages(), pytest.raises(ValueError, match=said) as caught:
+        load_chest_xray(tmp_path, labels="etiology")
+    assert "labels=" not in str(caught.value)
 
 
 def test_errors_name_what_was_found(tmp_path):

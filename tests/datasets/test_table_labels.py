@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from skpneumo._messages import command_line_messages
 from skpneumo._positive_class import UndecidedPositiveError
 from skpneumo.datasets._table_labels import read_labels
 
@@ -139,6 +140,12 @@ def test_positive_finds_a_class_by_any_of_its_spellings(cells, positive):
     assert labels.target.tolist() == [1] * 5 + [0] * 5 + [1, 0]
     with pytest.raises(ValueError, match=r"which no row has.* The findings are '\w+', '\w+'\."):
         labels_of(*cells, positive="unclear")
+
+
+def test_messages_about_positive_name_the_option_in_the_shell():
+    for given, said in (("x", "--positive names 'x', which"), ("A", "^--positive A is in every")):
+        with command_line_messages(), pytest.raises(ValueError, match=said):
+            labels_of("A|B", "A", positive=(given,))
 
 
 def test_an_empty_separator_or_positive_is_refused():
