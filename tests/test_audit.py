@@ -20,6 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 import skpneumo
+from skpneumo._messages import command_line_messages
 from skpneumo.audit import ImageAudit, audit_images
 from skpneumo.audit._acquisition import acquisition_findings, acquisition_of
 from skpneumo.audit._shift import domain_auc, permute_patients
@@ -482,6 +483,9 @@ def test_unknown_names_are_noted_unless_groups_are_given(tmp_path):
         noise(i).save(paths[-1])
     audit = audit_images(paths, y=[0, 1, 0, 1])
     assert audit.findings["kind"].tolist() == ["unknown_names"]
+    assert "Pass groups;" in audit.summary()
+    with command_line_messages():
+        assert "Add --patient-pattern, or --patient beside a --table;" in audit.summary()
     audit = audit_images(paths, y=[0, 1, 0, 1], groups=["a", "a", "b", "b"])
     assert audit.findings.empty
     assert audit.frame["patient"].nunique() == 2

@@ -1,5 +1,6 @@
 """Find classes that differ in how their images were acquired: in view or device."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from scipy.stats import fisher_exact
 
 from skpneumo._formatting import class_name
 from skpneumo.audit._findings import Finding
-from skpneumo.datasets import read_dicom_headers
+from skpneumo.datasets import CollectionWarning, read_dicom_headers
 
 __all__ = ["acquisition_findings", "acquisition_in_headers", "acquisition_of", "devices_of"]
 
@@ -60,7 +61,9 @@ def acquisition_in_headers(paths: NDArray[np.object_], formats: pd.Series) -> pd
     files = list(dict.fromkeys(paths[formats.eq("DICOM").to_numpy()]))
     if not files:
         return pd.DataFrame(index=range(len(paths)))
-    headers = read_dicom_headers(files).set_index("path")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CollectionWarning)  # of patients, who are not used here
+        headers = read_dicom_headers(files).set_index("path")
     return acquisition_of(headers.reindex(paths))
 
 

@@ -5,16 +5,23 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from skpneumo._formatting import printable
+from skpneumo._messages import by_interface
 
 __all__ = ["KINDS", "Finding", "Kind", "findings_frame"]
 
 
 class Kind(NamedTuple):
-    """Severity, title and remedy of a kind of finding."""
+    """Severity, title and remedy of a kind of finding; the remedy in the shell, if it differs."""
 
     severity: str
     title: str
     remedy: str
+    in_shell: str = ""
+
+    @property
+    def advice(self) -> str:
+        """The remedy in the words of whoever reads it."""
+        return by_interface(python=self.remedy, shell=self.in_shell or self.remedy)
 
 
 class Finding(NamedTuple):
@@ -103,8 +110,9 @@ KINDS = {
     "recurring_names": Kind(
         "warning",
         "file names that recur in several folders, and so do not identify a patient",
-        "The folders were treated as the patients; if that is wrong, pass groups=, in the shell "
-        "--patient-pattern or the --patient of a --table.",
+        "The folders were treated as the patients; if that is wrong, pass groups.",
+        "The folders were treated as the patients; if that is wrong, add --patient-pattern, or "
+        "--patient beside a --table.",
     ),
     "missing_patient": Kind(
         "warning",
@@ -145,8 +153,9 @@ KINDS = {
     "unknown_names": Kind(
         "note",
         "file names that do not identify a patient",
-        "Pass groups=, in the shell --patient-pattern or the --patient of a --table; otherwise "
-        "leakage between patients cannot be detected.",
+        "Pass groups; otherwise leakage between patients cannot be detected.",
+        "Add --patient-pattern, or --patient beside a --table; otherwise leakage between patients "
+        "cannot be detected.",
     ),
     "sorted_by_class": Kind(
         "note",

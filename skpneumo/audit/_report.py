@@ -127,11 +127,11 @@ class ImageAudit:
         """
         lines = [self._headline(), "", self._finding_counts()]
         for kind, group in self.findings.groupby("kind", sort=False):
-            severity, title, remedy = KINDS[str(kind)]
+            known = KINDS[str(kind)]
             lines += [
                 "",
-                f"{severity.upper()} {kind}: {title}",
-                f"  {self._cases(group)}. {remedy}",
+                f"{known.severity.upper()} {kind}: {known.title}",
+                f"  {self._cases(group)}. {known.advice}",
             ]
             lines += [f"  - {self._named(row)}" for _, row in group.head(_MOST_SHOWN).iterrows()]
             if len(group) > _MOST_SHOWN:
@@ -264,11 +264,11 @@ class ImageAudit:
             f"<p><b>{escape(self._finding_counts())}</b></p>",
         ]
         for kind, group in self.findings.groupby("kind", sort=False):
-            severity, title, remedy = KINDS[str(kind)]
+            known = KINDS[str(kind)]
             parts.append(
-                f'<details open><summary><span class="{severity}">{severity}</span> '
-                f"{escape(title)}: {self._cases(group)}</summary><p>{escape(remedy)}</p>"
-                '<div class="findings">'
+                f'<details open><summary><span class="{known.severity}">{known.severity}</span> '
+                f"{escape(known.title)}: {self._cases(group)}</summary>"
+                f'<p>{escape(known.advice)}</p><div class="findings">'
             )
             parts += [self._finding_html(row) for _, row in group.head(_MOST_SHOWN).iterrows()]
             parts.append("</div>")

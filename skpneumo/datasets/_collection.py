@@ -128,7 +128,7 @@ def read_collection(
         classes = Classes(ETIOLOGY_CLASSES, ETIOLOGY_CLASSES[1:], {})
         label = [name.upper() for name in etiology]
     else:
-        classes = order_classes(names, positive)
+        classes = order_classes(names, _by_their_class(positive, class_of))
         label = [classes.name_of.get(name, name) for name in class_folders]
     return Collection(
         tree=tree,
@@ -220,6 +220,15 @@ def _classes_of(tree: Tree) -> tuple[dict[str, str], list[str]]:
     return spelling, remarks
 
 
+def _by_their_class(positive: Positive, class_of: dict[str, str]) -> Positive:
+    """Let ``positive`` name a class by any of the folders that form it."""
+    if positive is None:
+        return None
+    known = {folded(name): label for name, label in class_of.items()}
+    wanted = [positive] if isinstance(positive, str) else positive
+    return [known.get(folded(each), each) for each in wanted]
+
+
 def _read_each_file_once(tree: Tree, class_of: dict[str, str]) -> None:
     """Skip images that are the same file as another, because of a link.
 
@@ -281,7 +290,7 @@ def _no_images(tree: Tree) -> Exception:
     if unread := tree.unread.get(root):
         # Only the parent of a folder with a class name is likely to contain class folders.
         remedy = (
-            "Pass the folder above it, or read"
+            "Name the folder above it, or read"
             if says_its_class(tree.root.name)
             else "Sort the images into folders NORMAL and PNEUMONIA, or read"
         )
@@ -307,13 +316,21 @@ def _check_etiologies(
     silent = filenames[(etiology == "unknown") & ~is_normal]
     if len(silent):
         raise ValueError(
-            'labels="etiology" reads bacteria or virus from the file names, and the names of '
-            f"{with_examples(silent)} do not say. Rename them as in "
-            'person1_virus_6.jpeg, or use labels="binary", which uses the folders as classes.'
+            by_interface(
+                python='labels="etiology" reads bacteria or virus from',
+                shell="Bacteria or virus is read from",
+            )
+            + f" the file names, and the names of {with_examples(silent)} do not say. Rename them "
+            "as in person1_virus_6.jpeg"
+            + by_interface(
+                python=', or use labels="binary", which uses the folders as classes.',
+                shell="; `skpneumo fit` without --labels etiology uses the folders as classes.",
+            )
         )
     if is_binary and len(contrary := filenames[contradicts_folder(folder, etiology)]):
         raise ValueError(
-            'labels="etiology" needs names that agree with their folders, but '
+            by_interface(python='labels="etiology" needs', shell="Bacteria and virus need")
+            + " names that agree with their folders, but "
             f"{with_examples(contrary)} lie in the folder of the other class. Move or rename them."
         )
 

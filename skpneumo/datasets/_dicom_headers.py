@@ -3,6 +3,8 @@
 import os
 import re
 import secrets
+import warnings
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from hashlib import blake2b
@@ -17,9 +19,11 @@ from skpneumo._dicom_files import (
     quiet_pydicom,
     read_dicom_header,
 )
+from skpneumo._formatting import counted
 from skpneumo._image_files import walk
 from skpneumo._paths import check_paths
 from skpneumo.datasets._spellings import folded
+from skpneumo.datasets._warnings import CollectionWarning
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -62,6 +66,9 @@ _VIEWS = {
     "left lateral": "LL",
     "right lateral": "RL",
 }
+
+# The spellings of PatientID and issuer by the hash of the patient.
+_Spellings = defaultdict[str, set[tuple[str, str]]]
 
 # Representations whose values do not fit in a cell: sequences and bytes.
 _NOT_TABULAR = {"SQ", "OB", "OW", "OB or OW", "OD", "OF", "OL", "OV", "UN"}
@@ -115,6 +122,12 @@ def read_dicom_headers(
     ValueError
         If a tag is unknown or its values do not fit in a table, or the ``salt`` is empty.
 
+    Warns
+    -----
+    CollectionWarning
+        If PatientIDs that are written differently are treated as one patient. Only the number of
+        such patients is said.
+
     See Also
     --------
     load_image_table : Reads the table as a collection, once it has labels.
@@ -131,11 +144,14 @@ def read_dicom_headers(
     """
     key = _key(salt)
     keywords = _known_keywords(tags)
+    written: _Spellings = defaultdict(set)
     with quiet_pydicom():
         records = [
-            {"path": path, "error": reason} if reason else _read(path, key, keywords)
+            {"path": path, "error": reason} if reason else _read(path, key, keywords, written)
             for path, reason in _files(paths)
         ]
+    if several := sum(len(spellings) > 1 for spellings in written.values()):
+        warnings.warn(_several_ways(several), CollectionWarning, stacklevel=2)
     # Object columns, because the string type of pandas refuses paths that are not UTF-8.
     table = pd.DataFrame(
         {
@@ -144,6 +160,16 @@ def read_dicom_headers(
         }
     )
     return table.astype({"age": float} | dict.fromkeys(_NUMBERS, "Int64"))
+
+
+def _several_ways(n_patients: int) -> str:
+    # Without the ids, which would identify the patients to whoever reads a log.
+    return (
+        f"The files write the PatientIDs of {counted(n_patients, 'patient')} in several ways: ids "
+        "that differ only in case, space or leading zeros are treated as one patient. Compare "
+        'them with tags=["PatientID", "IssuerOfPatientID"]; if they are several patients, give '
+        "them ids that differ otherwise."
+    )
 
 
 def _key(salt: str | bytes | None) -> bytes:
@@ -199,7 +225,7 @@ def _files(paths: Any) -> Iterator[tuple[str, str]]:
             yield found.path, "" if os.path.isfile(found.path) else found.reason
 
 
-def _read(path: str, key: bytes, keywords: dict[str, int]) -> dict[str, Any]:
+def _read(path: str, key: bytes, keywords: dict[str, int], written: _Spellings) -> dict[str, Any]:
     record: dict[str, Any] = {"path": path, "error": ""}
     try:
         header = _read_header(path, [*_TAGS, *keywords.values()])
@@ -208,7 +234,7 @@ def _read(path: str, key: bytes, keywords: dict[str, int]) -> dict[str, Any]:
     except Exception as error:
         # pydicom has no closed list of what it raises over a broken file.
         return record | {"error": _reason(error)}
-    return record | _describe(header, key, keywords)
+    return record | _describe(header, key, keywords, written)
 
 
 def _reason(error: Exception) -> str:
@@ -234,14 +260,13 @@ def _read_header(path: str, tags: list[int]) -> "Dataset":
         return read_dicom_header(file, tags).dataset
 
 
-def _describe(header: "Dataset", key: bytes, keywords: dict[str, int]) -> dict[str, Any]:
+def _describe(
+    header: "Dataset", key: bytes, keywords: dict[str, int], written: _Spellings
+) -> dict[str, Any]:
     element = _Elements(header)
-    patient, issuer = element.text("PatientID"), element.text("IssuerOfPatientID")
     study = element.text("StudyInstanceUID")
     record: dict[str, Any] = {
-        "patient": _hash(key, "patient", folded(issuer or ""), folded(patient))
-        if patient
-        else None,
+        "patient": _patient(element, key, written),
         "study": _hash(key, "study", study) if study else None,
         "view_position": _view(element),
         "laterality": element.text("ImageLaterality") or element.text("Laterality"),
@@ -280,6 +305,15 @@ class _Elements:
             return value
         self.unreadable.append(keyword)
         return None
+
+
+def _patient(element: _Elements, key: bytes, written: _Spellings) -> str | None:
+    patient, issuer = element.text("PatientID"), element.text("IssuerOfPatientID") or ""
+    if not patient:
+        return None
+    hashed = _hash(key, "patient", folded(issuer), folded(patient))
+    written[hashed].add((patient, issuer))
+    return hashed
 
 
 def _hash(key: bytes, *words: str) -> str:

@@ -122,7 +122,8 @@ def load_chest_xray(
     -----
     CollectionWarning
         If a class has no images, if a copy of the published collection has other numbers of
-        images, if images lie outside the class folders, or if names contradict their folders.
+        images, if images lie outside the class folders, if names contradict their folders, or if
+        a class or a patient has several spellings.
     SkippedFilesWarning
         If files were skipped.
     UnknownPatientsWarning
@@ -175,7 +176,7 @@ def load_chest_xray(
         top_folders=top_folders,
         leave_out=[leave_out] if isinstance(leave_out, str) else leave_out,
     )
-    for problem in find_problems(collection):
+    for problem in [*find_problems(collection), *collection.patients.spellings]:
         warnings.warn(problem, CollectionWarning, stacklevel=2)
     for remark in collection.patients.remarks:
         warnings.warn(remark, UnknownPatientsWarning, stacklevel=2)

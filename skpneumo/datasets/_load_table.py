@@ -168,7 +168,7 @@ def load_image_table(
     rows, kept = rows.select(first), kept[first]
     patients = _patients(rows, patient_pattern, frame)
     remarks += [*on_patients, *on_splits, *remarks_on_splits(rows)]
-    for remark in [*remarks, *labels.remarks, *repeated]:
+    for remark in [*remarks, *labels.remarks, *repeated, *patients.spellings]:
         warnings.warn(remark, CollectionWarning, stacklevel=2)
     for remark in patients.remarks:
         warnings.warn(remark, UnknownPatientsWarning, stacklevel=2)
@@ -358,7 +358,10 @@ def _complete(
 def _patients(rows: TableRows, pattern: str | None, frame: pd.DataFrame) -> Patients:
     if rows.patients is None:
         read = read_patients(rows.filenames, pattern)
-        return read._replace(remarks=[remark + hint_at_patients(frame) for remark in read.remarks])
+        if pattern is None and read.remarks:
+            *others, last = read.remarks
+            return read._replace(remarks=[*others, last + hint_at_patients(frame)])
+        return read
     known = rows.patients != ""
     ids = rows.patients.copy()
     ids[~known] = [printable(f"unknown-{path}") for path in rows.filenames[~known]]

@@ -4,6 +4,7 @@ import os
 import re
 import warnings
 from collections import defaultdict
+from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from skpneumo._messages import by_interface
 from skpneumo._paths import SPLIT_OF_FOLDER, check_paths
 from skpneumo._positive_class import is_class_word
 from skpneumo.datasets._spellings import patients_in_one_spelling
-from skpneumo.datasets._warnings import UnknownPatientsWarning
+from skpneumo.datasets._warnings import CollectionWarning, UnknownPatientsWarning
 
 # Kaggle:   IM-0115-0001.jpeg, NORMAL2-IM-0383-0001.jpeg, IM-0429-0001-0002.jpeg,
 #           person1_bacteria_1.jpeg, person447_virus_921_1.jpeg
@@ -57,11 +58,15 @@ _DICOM = (".dcm", ".dicom")
 
 
 class Patients(NamedTuple):
-    """The patient of each file, whether it is known, and remarks on what is uncertain."""
+    """The patient of each file, whether it is known, and remarks on what is uncertain.
+
+    ``spellings`` are remarks on patients that are known, but written in several ways.
+    """
 
     ids: NDArray[np.object_]
     known: NDArray[np.bool_]
     remarks: list[str]
+    spellings: Sequence[str] = ()
 
 
 def patient_ids(paths: Any, *, pattern: str | None = None) -> NDArray[np.object_]:
@@ -97,6 +102,8 @@ def patient_ids(paths: Any, *, pattern: str | None = None) -> NDArray[np.object_
 
     Warns
     -----
+    CollectionWarning
+        If ``pattern`` finds one patient in several spellings.
     UnknownPatientsWarning
         If names do not tell the patient. Each such file becomes a separate patient, so images of
         one patient may be on both sides of a split. Also if a name recurs in several folders, as
@@ -126,6 +133,8 @@ def patient_ids(paths: Any, *, pattern: str | None = None) -> NDArray[np.object_
     array(['P7', 'P8'], dtype=object)
     """
     patients = read_patients(check_paths(paths), pattern)
+    for remark in patients.spellings:
+        warnings.warn(remark, CollectionWarning, stacklevel=2)
     for remark in patients.remarks:
         warnings.warn(remark, UnknownPatientsWarning, stacklevel=2)
     return patients.ids
@@ -172,7 +181,8 @@ def _by_pattern(paths: NDArray[np.object_], pattern: str) -> Patients:
         found = None if match is None else match[named] if named else _joined(match.groups())
         known[i] = bool(found)
         ids[i] = printable(found or f"unknown-{path}")
-    ids[known], remarks = patients_in_one_spelling(ids[known], where="The paths write")
+    ids[known], spellings = patients_in_one_spelling(ids[known], where="The paths write")
+    remarks = []
     if named == "study" and known.any():
         remarks.append(
             "The file names tell the study and not the patient, so each study is treated as a "
@@ -184,7 +194,7 @@ def _by_pattern(paths: NDArray[np.object_], pattern: str) -> Patients:
         )
     if not known.all():
         remarks.append(_unknown(paths, known, f"have no patient that {pattern!r} finds"))
-    return Patients(ids, known, remarks)
+    return Patients(ids, known, remarks, spellings)
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:

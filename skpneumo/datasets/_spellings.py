@@ -126,8 +126,9 @@ def patients_in_one_spelling(
         )
     if rounded := [*rounded, *(each for each in counts if _ROUNDED.fullmatch(each))]:
         remarks.append(
-            f"Patients such as {rounded[0]!r} are long numbers that a spreadsheet has rounded, so "
-            "several patients may have become one. Export the table with that column as text."
+            f"Patients such as {rounded[0]!r} are long numbers that have been rounded, by a "
+            "spreadsheet or as floats, so several patients may have become one. Write that column "
+            "as text."
         )
     if not several:
         return cells, remarks

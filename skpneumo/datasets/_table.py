@@ -133,7 +133,9 @@ def _below_header(cells: pd.DataFrame) -> pd.DataFrame:
     if cells.empty:
         return cells
     header = cells.iloc[0]
-    if header.count() == 1 and cells.iloc[1:2].count(axis=1).gt(1).any():
+    # Cells beyond the only name tell that it is a title. Before it, they are an index.
+    last = header.notna().to_numpy().nonzero()[0].max()
+    if header.count() == 1 and cells.iloc[1:2, last + 1 :].notna().any(axis=None):
         raise ValueError(_above_header(_text(header.dropna().iloc[0])))
     rows = cells.iloc[1:].reset_index(drop=True)
     used = header.notna() | rows.notna().any()
@@ -169,7 +171,7 @@ def _read_text(path: Path) -> pd.DataFrame:
             text = _decoded(content)
         if "\0" in text:
             raise ValueError("it contains bytes that are not text")
-        return _parse_csv(text)
+        return _parse_with_spaces(text)
     except (ValueError, csv.Error) as error:
         raise _unreadable(path, error) from error
 
@@ -181,7 +183,17 @@ def _decoded(content: bytes) -> str:
     return content.decode("latin-1")
 
 
-def _parse_csv(text: str) -> pd.DataFrame:
+def _parse_with_spaces(text: str) -> pd.DataFrame:
+    """Read a quotation mark after a space as the first of a cell, or else as part of its text."""
+    try:
+        return _parse_csv(text, skip_space=True)
+    except (ValueError, csv.Error):
+        with suppress(ValueError, csv.Error):
+            return _parse_csv(text, skip_space=False)
+        raise
+
+
+def _parse_csv(text: str, skip_space: bool) -> pd.DataFrame:
     """Read the cells of a CSV as text, so that a patient 007 keeps the zeros.
 
     pandas.read_csv is not used: where rows are longer than the header, it silently uses the first
@@ -194,7 +206,10 @@ def _parse_csv(text: str) -> pd.DataFrame:
         delimiter, start = header.strip()[4:5], start + len(header)
     lines.seek(start)
     reader = csv.reader(
-        lines, delimiter=delimiter or _delimiter_of(header), strict=True, skipinitialspace=True
+        lines,
+        delimiter=delimiter or _delimiter_of(header),
+        strict=True,
+        skipinitialspace=skip_space,
     )
     names = next(reader, [])
     while names and not names[-1].strip():

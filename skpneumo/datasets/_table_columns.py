@@ -83,7 +83,8 @@ def hint_at_patients(frame: pd.DataFrame) -> str:
 def _remarks_on_other_columns(frame: pd.DataFrame) -> list[str]:
     """Report a column that contains the names of splits, if it is not used as such."""
     for name, column in distinct_columns(frame):
-        if not _splits_in(column.head(_FEW)) <= {*SPLITS}:
+        first = _splits_in(column.head(_FEW))
+        if not first or not first <= {*SPLITS}:  # or it would be read whole for being empty above
             continue
         splits = _splits_in(column)
         if len(splits) > 1 and splits <= {*SPLITS}:

@@ -78,7 +78,8 @@ def read_labels(
     remarks = remarks_on_spellings(several_ways, "label")
     findings = [[_with_point(spelling[each]) for each in listed] for listed in findings]
     if positive is not None:
-        return _by_positive(codes, findings, positive, remarks)
+        class_of = {folded(each): _with_point(usual) for each, usual in spelling.items()}
+        return _by_positive(codes, findings, positive, class_of, remarks)
     if several := [listed for listed in findings if len(listed) > 1]:
         known = sorted({each for listed in findings for each in listed})
         raise UndecidedPositiveError(
@@ -94,7 +95,7 @@ def read_labels(
     numbers = {*map(folded, names)}  # "1.0" in a table that was written with gaps
     if numbers == {"0", "1"} and column.lower() not in _GENERIC_NAMES:
         is_positive = np.array([folded(listed[0]) == "1" for listed in findings], dtype=bool)
-        return _two_classes(is_positive[codes], f"not {column}", column)
+        return _two_classes(is_positive[codes], f"not {column}", column, remarks)
     classes = order_classes(names, None)
     number = {name: i for i, name in enumerate(classes.names)}
     target = np.array([number[listed[0]] for listed in findings], dtype=np.int64)[codes]
@@ -107,21 +108,27 @@ def _with_point(label: str) -> str:
 
 
 def _by_positive(
-    codes: NDArray[np.intp], findings: list[list[str]], positive: Any, remarks: list[str]
+    codes: NDArray[np.intp],
+    findings: list[list[str]],
+    positive: Any,
+    known: dict[str, str],
+    remarks: list[str],
 ) -> Labels:
-    known = {folded(each): each for listed in findings for each in listed}
+    """Make two classes; ``known`` has the class of each spelling in the table."""
+    named = list(positive) if isinstance(positive, (list, tuple, set)) else [positive]
+    option = by_interface(python="positive", shell="--positive")
     wanted = []
-    for name in list(positive) if isinstance(positive, (list, tuple, set)) else [positive]:
+    for name in named:
         if folded(name) not in known:
             raise ValueError(
-                f"positive names {name!r}, which no row has.{_suggestion(name, known)} The "
-                f"findings are {_quoted(sorted(known.values()))}."
+                f"{option} names {name!r}, which no row has.{_suggestion(name, known)} The "
+                f"findings are {_quoted(sorted({*known.values()}))}."
             )
         wanted.append(known[folded(name)])
     if not wanted:
         raise ValueError(
             "No positive class is given. Name one or more of the findings "
-            f"{_quoted(sorted(known.values()))}."
+            f"{_quoted(sorted({*known.values()}))}."
         )
     is_positive = np.array([bool(set(wanted) & set(listed)) for listed in findings], dtype=bool)
     others = {
@@ -130,9 +137,13 @@ def _by_positive(
         if not positive_row
     }
     if not others:
+        given = by_interface(
+            python=f"positive={positive!r}",
+            shell=" ".join(f"--positive {shlex.quote(each)}" for each in map(str, named)),
+        )
         raise ValueError(
-            f"positive={positive!r} is in every row, so that there is no other class. Pass the "
-            "findings that are the illness, not the healthy ones."
+            f"{given} is in every row, so that there is no other class. Name the findings that "
+            "are the illness, not the healthy ones."
         )
     name = " or ".join(dict.fromkeys(wanted))
     other = next(iter(others)) if len(others) == 1 else f"not {name}"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from skpneumo._dicom_files import UnusableDicomError, quiet_pydicom, read_dicom_header
+from skpneumo._messages import by_interface
 from skpneumo.loading._dicom_pixels import (
     PIXEL_TAGS,
     PixelData,
@@ -101,8 +102,11 @@ def read_dicom(
         if beyond is not None and beyond[pixels].any():
             raise UnusableDicomError(
                 f"values up to {pixels[beyond[pixels]].max()}, beyond the white of {white:g}; "
-                "pass a greater one with ImageLoader(white=), in the shell --white, or leave the "
-                "file out"
+                + by_interface(
+                    python="pass a greater one with ImageLoader(white=)",
+                    shell="give a greater one with --white",
+                )
+                + ", or leave the file out"
             )
         image = _render(pixels, table)
     if color_mode == "grayscale" and image.mode == "RGB":

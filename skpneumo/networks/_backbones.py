@@ -14,6 +14,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from skpneumo._messages import by_interface
 from skpneumo._progress import working
 from skpneumo._seeding import LayerSeeds, layer_seeds, python_random_unmoved
 from skpneumo.networks._layers import FusedBatchNormalization, Standardization
@@ -132,8 +133,10 @@ class Backbone:
             raise ConnectionError(
                 f"The ImageNet weights of {self.name} could not be downloaded "
                 f"({' '.join(str(error).split())}). Try again with a connection, or do without: "
-                'pass a .weights.h5 file as weights, or None (in the shell "none") for random '
-                "weights."
+                + by_interface(
+                    python="pass a .weights.h5 file as weights, or None for random weights.",
+                    shell="give --weights a .weights.h5 file, or none for random weights.",
+                )
             ) from error
         finally:
             if interactive:

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from skpneumo.audit import audit_images
-from skpneumo.audit._acquisition import acquisition_of, devices_of
+from skpneumo.audit._acquisition import acquisition_in_headers, acquisition_of, devices_of
 from skpneumo.audit._header_facts import header_facts
 
 from ..loading.dicom_writing import write_dicom
@@ -69,3 +69,13 @@ def test_the_device_of_dicom_is_manufacturer_and_model(tmp_path):
     write_dicom(path, pixels, Manufacturer="Maker", ManufacturerModelName="M")
     frame = audit_images([path], [0], near_duplicates=False).frame
     assert frame["device"].tolist() == ["Maker M"]
+
+
+def test_spellings_of_patients_are_no_matter_of_devices(tmp_path):
+    pixels = np.zeros((6, 4), np.uint16)
+    files = [
+        write_dicom(tmp_path / each, pixels, PatientID=each, Manufacturer="Acme")
+        for each in ("7", "007")
+    ]
+    devices = acquisition_in_headers(np.array(files, dtype=object), pd.Series(["DICOM"] * 2))
+    assert devices["device"].tolist() == ["Acme"] * 2

@@ -10,6 +10,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from skpneumo import load_image_table, read_dicom_headers
+from skpneumo.datasets import CollectionWarning
 
 from ..loading.dicom_writing import PYDICOM_DATA, write_dicom
 
@@ -85,7 +86,10 @@ def test_patients_are_the_same_where_their_numbers_and_issuers_are(tmp_path):
         write(tmp_path / "f", PatientID="11", IssuerOfPatientID="4711"),
     ]
     nobody = [write(tmp_path / "g", PatientID=""), write(tmp_path / "h", PatientID=None)]
-    patients = read_dicom_headers([*same, *others, *nobody])["patient"]
+    with pytest.warns(CollectionWarning, match="PatientIDs of 1 patient in several") as caught:
+        patients = read_dicom_headers([*same, *others, *nobody])["patient"]
+    assert "4711" not in str(caught[0].message)
+    read_dicom_headers([same[0], *others])  # without a warning
     assert patients[0] == patients[1]
     assert patients[:6].nunique() == 5
     assert patients[6:].isna().all()

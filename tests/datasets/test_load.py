@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
+from skpneumo._messages import command_line_messages
 from skpneumo.datasets import (
     CollectionWarning,
     SkippedFilesWarning,
@@ -257,8 +258,12 @@ def test_a_name_that_contradicts_its_folder_warns(tmp_path):
 
 def test_etiology_needs_names_that_contain_it(tmp_path):
     touch(tmp_path, [*KAGGLE, "train/PNEUMONIA/scan.png", "train/NORMAL/scan.png"])
-    with pytest.raises(ValueError, match=r"1 file \(.*PNEUMONIA.scan.png\) do not say"):
+    said = r"1 file \(.*PNEUMONIA.scan.png\) do not say"
+    with pytest.raises(ValueError, match=f'^labels="etiology" reads .*{said}.*labels="binary"'):
         load_chest_xray(tmp_path, labels="etiology")
+    with command_line_messages(), pytest.raises(ValueError, match=said) as caught:
+        load_chest_xray(tmp_path, labels="etiology")
+    assert "labels=" not in str(caught.value)
 
 
 def test_errors_name_what_was_found(tmp_path):
@@ -519,3 +524,12 @@ def test_folders_whose_names_mean_one_class_are_one_and_are_said(tmp_path):
         "The class 'No Finding' has folders of 2 names, 'No Finding' (2 images), 'No_finding' "
         "(1 image); they are treated as one.",
     ]
+
+
+@pytest.mark.filterwarnings("ignore::skpneumo.datasets.UnknownPatientsWarning")
+def test_positive_finds_a_class_by_the_name_of_any_of_its_folders(tmp_path):
+    touch(tmp_path, ["Y/a.png", "Y/b.png", "yes/c.png", "N/d.png", "N/e.png", "no/f.png"])
+    for positive in ("yes", ["Y"]):
+        with pytest.warns(CollectionWarning, match="folders of 2 names"):
+            xrays = load_chest_xray(tmp_path, positive=positive)
+        assert (xrays.target_names, [*xrays.target]) == (["N", "Y"], [0, 0, 0, 1, 1, 1])

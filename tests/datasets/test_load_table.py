@@ -11,6 +11,8 @@ import pytest
 
 from skpneumo._messages import command_line_messages
 from skpneumo.datasets import CollectionWarning, UnknownPatientsWarning, load_image_table
+from skpneumo.datasets._table import text_of
+from skpneumo.datasets._table_columns import splits_in
 from skpneumo.splitting import patient_train_test_split
 
 FILES = ["a/1.png", "a/2.png", "b/3.jpeg", "b/4"]
@@ -341,13 +343,13 @@ def test_many_rows_are_read_and_split_by_patient(tmp_path):
         (["007", "7", "8", "9"], 3, "1 patient in several ways, '007' and '7'"),
         (["P1", "p1", "P 2", "P  2"], 2, "2 patients in several ways, 'P1' and 'p1'; 'P 2' and"),
         (["1.0", "1", "1", "2"], 2, "'1' and '1.0'"),
-        (["1.2E+11", "1.2E+11", "8", "9"], 3, "'1.2E[+]11' are long numbers that a spreadsheet"),
+        (["1.2E+11", "1.2E+11", "8", "9"], 3, "'1.2E[+]11' are long numbers that have been"),
         (["-", "?", "8", "9"], 4, "2 of 4 rows have no patient"),
         (["#REF!", "#NAME?", "8", "9"], 4, "2 of 4 rows have no patient"),
         (["7", "7,0", "8", "9"], 3, "'7' and '7,0'"),
         (["'007", "007", "8", "9"], 3, "and '007': ids that differ only"),
         (["2020-01-01", "2020-01-01 00:00:00", "8", "9"], 3, "'2020-01-01' and '2020-01-01 00"),
-        ([2.0**53, 2.0**53 + 2, 1.0, 2.0], 4, "'9007199254740992' are long numbers that"),
+        ([2.0**53, 2.0**53 + 2, 1.0, 2.0], 4, "'9007199254740992' are .* or as floats, so"),
     ],
 )
 def test_one_patient_written_in_several_ways_never_becomes_several(root, patients, n, said):
@@ -411,6 +413,23 @@ def test_columns_of_patients_and_splits_are_found_in_another_case_or_hinted_at(r
         xrays = load_image_table(other, root=root)
     with command_line_messages(), pytest.warns(match="add --patient 'Patient ID'"):
         load_image_table(other, root=root, split="subset")
+    with pytest.warns(UnknownPatientsWarning, match="have no patient that") as caught:
+        load_image_table(other, root=root, split="subset", patient_pattern="nih")
+    assert "Patient ID" not in str(caught[0].message)  # one of the two has been chosen
+
+
+def test_a_column_that_begins_with_many_empty_cells_is_not_read_for_splits(monkeypatch):
+    read = []
+
+    def counting(column):
+        read.append(len(column))
+        return text_of(column)
+
+    monkeypatch.setattr("skpneumo.datasets._table_columns.text_of", counting)
+    frame = pd.DataFrame({"note": [""] * 500, "part": ["train", "test"] * 250})
+    _, [remark] = splits_in(frame, None)
+    assert "'part' of the table contains test, train" in remark
+    assert sum(read) < 700  # one column of two
 
 
 @pytest.mark.parametrize("options", [{"root": ""}, {"table": ""}])

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skpneumo.datasets import UnknownPatientsWarning, etiologies, load_chest_xray, patient_ids
+from skpneumo.datasets import (
+    CollectionWarning,
+    UnknownPatientsWarning,
+    etiologies,
+    load_chest_xray,
+    load_image_table,
+    patient_ids,
+)
 
 KNOWN = {
     "IM-0115-0001.jpeg": ("normal-IM-0115", "normal"),
@@ -178,8 +185,24 @@ def test_copies_that_systems_name_are_of_the_same_patient():
 
 def test_one_patient_written_in_several_ways_in_paths_is_one():
     paths = ["x/P1-a.png", "x/p1-b.png", "x/P2-a.png"]
-    with pytest.warns(UnknownPatientsWarning, match="paths write 1 patient in several ways, 'P1'"):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         assert [*patient_ids(paths, pattern=r"([Pp]\d+)-")] == ["P1", "P1", "P2"]
+    [said] = caught  # and not that a patient is unknown
+    assert said.category is CollectionWarning
+    assert "paths write 1 patient in several ways, 'P1' and 'p1'" in str(said.message)
+
+
+def test_loaders_report_the_spellings_of_a_patient_in_paths(tmp_path):
+    table = pd.DataFrame({"path": ["N/P1-a.png", "N/p1-b.png", "P/P2-a.png"], "label": [0, 0, 1]})
+    for path in table["path"]:
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    options = {"patient_pattern": r"([Pp]\d+)-"}
+    with pytest.warns(CollectionWarning, match="paths write 1 patient in several ways"):
+        load_chest_xray(tmp_path, positive="P", **options)
+    with pytest.warns(CollectionWarning, match="paths write 1 patient in several ways"):
+        load_image_table(table, root=tmp_path, **options)
 
 
 def test_recurring_unknown_names_suggest_the_folder():

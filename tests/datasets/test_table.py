@@ -82,6 +82,12 @@ def test_columns_of_the_same_name_are_both_in_the_frame_and_refused_as_path(root
         read(root, twice.replace("n;n", "case;n"))
 
 
+def test_quotation_marks_within_a_cell_are_text(root):
+    rows = [f"{row}; {note}" for row, note in zip(BODY, ('"AP" view', "PA", 'a "b"'), strict=True)]
+    xrays = read(root, "\n".join([f"{HEADER};note", *rows]))
+    assert [*xrays.frame["note"].str.strip()] == ['"AP" view', "PA", 'a "b"']
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -136,9 +142,14 @@ def test_sheets_are_read_by_the_rules_of_csv(root):
     assert [*xrays.groups] == ["007", "007", "8"]
 
 
+def test_an_index_without_a_name_is_no_title_of_a_sheet(root):
+    pd.DataFrame({"path": [row[0] for row in ROWS]}).to_excel(root / "t.xlsx")
+    assert table_paths(root / "t.xlsx") == [str(root / f"{row[0]}.png") for row in ROWS]
+
+
 def test_ids_that_a_sheet_stores_with_fewer_digits_are_warned_of(root):
     frame(case=[123456789012345678 + i for i in range(3)]).to_excel(root / "t.xlsx", index=False)
-    with pytest.warns(CollectionWarning, match="are long numbers that a spreadsheet has rounded"):
+    with pytest.warns(CollectionWarning, match="are long numbers that have been rounded, by a"):
         load_image_table(root / "t.xlsx", **COLUMNS)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from skpneumo._messages import command_line_messages
 from skpneumo._positive_class import UndecidedPositiveError
 from skpneumo.datasets._table_labels import read_labels
 
@@ -74,6 +75,13 @@ def test_columns_of_0_and_1_are_named_by_their_column():
     assert labels_of("0", "1", positive=1).names == ["0", "1"]
 
 
+def test_answers_beside_0_and_1_are_reported():
+    labels = labels_of("0", "1", "yes", column="Pneumonia")
+    assert (labels.names, labels.target.tolist()) == (["not Pneumonia", "Pneumonia"], [0, 1, 1])
+    [remark] = labels.remarks
+    assert "The label '1' is spelled in 2 ways, '1' (1 row), 'yes' (1 row)" in remark
+
+
 def test_cells_with_a_python_list_of_findings():
     labels = labels_of("['pneumonia', 'loc right']", "['normal']", positive="pneumonia")
     assert labels.target.tolist() == [1, 0]
@@ -117,6 +125,27 @@ def test_decimal_commas_are_numbers():
 def test_answers_stay_classes_beside_other_labels():
     assert len(labels_of("no", "yes", "y", "unclear").names) == 4
     assert len(labels_of("n", "no", "f").names) == 3
+
+
+@pytest.mark.parametrize(
+    ("cells", "positive"),
+    [
+        (["Y"] * 5 + ["N"] * 5 + ["yes", "no"], "yes"),
+        (["TRUE"] * 5 + ["FALSE"] * 5 + ["1", "0"], 1),
+        (["1,0"] * 5 + ["0,0"] * 5 + ["Yes", "no"], ["YES"]),
+    ],
+)
+def test_positive_finds_a_class_by_any_of_its_spellings(cells, positive):
+    labels = labels_of(*cells, positive=positive)
+    assert labels.target.tolist() == [1] * 5 + [0] * 5 + [1, 0]
+    with pytest.raises(ValueError, match=r"which no row has.* The findings are '\w+', '\w+'\."):
+        labels_of(*cells, positive="unclear")
+
+
+def test_messages_about_positive_name_the_option_in_the_shell():
+    for given, said in (("x", "--positive names 'x', which"), ("A", "^--positive A is in every")):
+        with command_line_messages(), pytest.raises(ValueError, match=said):
+            labels_of("A|B", "A", positive=(given,))
 
 
 def test_an_empty_separator_or_positive_is_refused():

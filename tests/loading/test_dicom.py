@@ -13,6 +13,7 @@ from numpy.testing import assert_array_equal
 from PIL import Image
 from pydicom.uid import JPEGBaseline8Bit
 
+from skpneumo._messages import command_line_messages
 from skpneumo.loading import DecodeCache, ImageLoader, UnreadableImagesError
 
 from .dicom_reference import reference_image
@@ -323,5 +324,7 @@ def test_twelve_bits_in_sixteen_are_read_by_naming_white(tmp_path):
     window = {"WindowCenter": "2048", "WindowWidth": "4096"}
     np.testing.assert_array_equal(read("window", white=999, **window), read("window", **window))
     np.testing.assert_array_equal(read("says it", white=999, bits=12), right)
-    with pytest.raises(UnreadableImagesError, match="4032, beyond the white of 4000"):
+    with pytest.raises(UnreadableImagesError, match=r"4032, beyond the white of 4000.*\(white=\)"):
+        read("too low", white=4000)
+    with command_line_messages(), pytest.raises(UnreadableImagesError, match="one with --white,"):
         read("too low", white=4000)

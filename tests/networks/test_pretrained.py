@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 
+from skpneumo._messages import command_line_messages
 from skpneumo.networks import build_pretrained
 from skpneumo.networks._backbones import Backbone, _fresh_names
 from skpneumo.networks._layers import FusedBatchNormalization, Standardization
@@ -254,6 +255,8 @@ def test_a_failed_download_is_one_line_with_a_remedy(error, monkeypatch, capsys)
         Backbone("MobileNet")._with_imagenet_weights()
     assert "\n" not in str(raised.value)
     assert "random weights" in str(raised.value)
+    with command_line_messages(), pytest.raises(ConnectionError, match="give --weights a"):
+        Backbone("MobileNet")._with_imagenet_weights()
     assert keras.config.is_interactive_logging_enabled() == before
     assert capsys.readouterr() == ("", "")
 
