@@ -168,9 +168,8 @@ class Study:
 
     def comparison(self, new: np.ndarray, old: np.ndarray, rows: np.ndarray) -> dict[str, str]:
         """Write the metrics of the new scores of these images, and their changes from the old."""
-        after, before = (
-            at_one_half(self.y[rows], score[rows], self.codes[rows]) for score in (new, old)
-        )
+        patients = np.unique(self.codes[rows], return_inverse=True)[1]  # without gaps
+        after, before = (at_one_half(self.y[rows], score[rows], patients) for score in (new, old))
         line = {"images": f"{len(rows):,}"}
         for estimate, change in zip(
             estimate_metrics(after, METRICS, Settings(0.95)),

@@ -1,13 +1,16 @@
-"""Pass patients on to the ``fit`` of an estimator that can use them."""
+"""Find the arguments of ``fit`` for patients and for weights, in pipelines and searches too."""
 
 from typing import Any
 
+from sklearn.base import MetaEstimatorMixin
+from sklearn.model_selection import BaseCrossValidator, BaseShuffleSplit
+from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import has_fit_parameter
 
 from skpneumo._sklearn import BaseSearchCV, GroupsConsumerMixin, _routing_enabled
 
-__all__ = ["groups_for"]
+__all__ = ["groups_for", "takes_groups", "weights_in"]
 
 
 def groups_for(estimator: Any, groups: Any) -> dict[str, Any]:
@@ -52,10 +55,39 @@ def _name_of_groups(estimator: Any) -> str | None:
     """Find the name of the argument ``groups`` without metadata routing; None if there is none."""
     if has_fit_parameter(estimator, "groups"):
         return "groups"
-    if isinstance(estimator, BaseSearchCV):  # other splitters warn about groups
-        return "groups" if isinstance(estimator.cv, GroupsConsumerMixin) else None
-    *before, (last, step) = getattr(estimator, "steps", None) or [("", None)]
+    if isinstance(estimator, BaseSearchCV):
+        splits = hasattr(estimator.cv, "split")  # a number or a list of splits does not
+        return "groups" if splits and takes_groups(estimator.cv) else None
+    if not isinstance(estimator, Pipeline):  # other estimators can have steps of another kind
+        return None
+    *before, (last, step) = estimator.steps
     if step is None or any(hasattr(each, "fit_resample") for _, each in before):
         return None
     inner = _name_of_groups(step)
     return None if inner is None else f"{last}__{inner}"
+
+
+def takes_groups(splitter: Any) -> bool:
+    """Tell whether patients can be passed to a splitter without a warning that it ignores them.
+
+    Of scikit-learn's own splitters, some warn. Others have no such base, and may need them.
+    """
+    own = isinstance(splitter, BaseCrossValidator | BaseShuffleSplit)
+    return not own or isinstance(splitter, GroupsConsumerMixin)
+
+
+def weights_in(fit_params: dict[str, Any], estimator: Any) -> Any:
+    """Find the weights of the samples that the last step of an estimator is fitted with, if any.
+
+    Weights of other steps, such as of a scaler, do not change what the classifier learns.
+    """
+    prefix, inner = "", estimator
+    while True:
+        if isinstance(inner, Pipeline):
+            last, inner = inner.steps[-1]
+            prefix += f"{last}__"
+        elif isinstance(inner, MetaEstimatorMixin) and hasattr(inner, "estimator"):
+            inner = inner.estimator  # of a search, for example, which passes arguments on
+        else:
+            break
+    return fit_params.get(f"{prefix}sample_weight", fit_params.get("sample_weight"))

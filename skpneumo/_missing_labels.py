@@ -55,7 +55,7 @@ def refuse_missing_labels(y: Any, name: str = "y") -> None:
     >>> refuse_missing_labels(["NORMAL", float("nan")])
     Traceback (most recent call last):
         ...
-    ValueError: Input y contains NaN or None in 1 of 2 labels, the first in row 1. Remove these ...
+    ValueError: Input y contains NaN or None in 1 of 2 labels, the first, nan, in row 1. ...
     """
     labels = _entries(y)
     if labels.ndim == 2 and labels.shape[1] == 1:
@@ -64,9 +64,10 @@ def refuse_missing_labels(y: Any, name: str = "y") -> None:
         return
     missing = np.flatnonzero(_is_missing(labels))
     if len(missing):
+        (first,) = labels[missing[:1]].tolist()  # shown, because it can be the text "nan"
         raise ValueError(
             f"Input {name} contains NaN or None in {len(missing)} of {len(labels)} labels, the "
-            f"first in row {missing[0]}. Remove these rows or label them."
+            f"first, {first!r}, in row {missing[0]}. Remove these rows or label them."
         )
 
 

@@ -20,14 +20,13 @@ from skpneumo._patients import patients_of
 from skpneumo._positive_class import UndecidedPositiveError, positive_classes
 from skpneumo._responses import scores_and_decisions, scores_of
 from skpneumo._typing import ArrayLike
-from skpneumo.fitted import classes_of, positive_label, threshold_of
+from skpneumo.fitted import classes_of, positive_label, threshold_of, without_gate
 
 __all__ = [
     "Predictions",
     "check_labels",
     "check_positive_label",
     "check_same_kind",
-    "check_threshold",
     "common_positive_label",
     "predictions_and_threshold",
     "predictions_of",
@@ -100,8 +99,9 @@ class Predictions:
         """Tell whether the decisions follow from a threshold on the scores, except for ties."""
         if self.score is None:
             return False
-        called = self.score >= threshold
-        return bool(((called == self.predicted) | (self.score == threshold)).all())
+        # A decision on float32 scores is at a threshold that was rounded, or on a rounded score.
+        tied = np.isclose(self.score, threshold, rtol=_ROUNDING, atol=0)
+        return bool((((self.score >= threshold) == self.predicted) | tied).all())
 
     def labelled(self, pos_label: Any) -> "Predictions":
         """Copy the predictions with the caller's label of the positive class."""
@@ -146,7 +146,7 @@ class Predictions:
         elif score is None:
             raise ValueError("There is nothing to evaluate. Pass y_score, y_pred or both.")
         else:
-            predicted = score >= _threshold_or_half(threshold, score, y_score)
+            predicted = _as_given(y_score, score) >= _threshold_or_half(threshold, score)
         patients = patients_of(None, len(labels), groups, filenames=filenames)
         return cls(
             positive=labels == pos_label,
@@ -188,6 +188,9 @@ def predictions_of(
         score = scores_of(estimator, X, pos_label)
         if score is None:
             raise _no_scores(estimator)
+        # Scores of a decision_function are on no scale, even where these lie between 0 and 1.
+        on_a_scale = hasattr(without_gate(estimator), "predict_proba")
+        called = score >= _check_threshold(threshold, score if on_a_scale else None)
     return Predictions.of(
         # One class against the rest, if there are more than two.
         labels == pos_label,
@@ -196,7 +199,6 @@ def predictions_of(
         groups=patients,
         filenames=filenames_of(X),
         pos_label=True,
-        threshold=threshold,
     ).labelled(pos_label)
 
 
@@ -303,16 +305,26 @@ def _check_scores(y_score: ArrayLike) -> NDArray[np.float64]:
     return score
 
 
-def check_threshold(threshold: float, score: NDArray[np.float64]) -> float:
+def _as_given(y_score: Any, score: NDArray[np.float64]) -> NDArray[Any]:
+    """Return scores in their own type of floating-point numbers.
+
+    NumPy rounds a threshold to this type, or not, as in the ``predict`` of classifiers.
+    """
+    given = column_or_1d(np.asarray(y_score))
+    return given if given.dtype.kind == "f" else score
+
+
+def _check_threshold(threshold: float, score: NDArray[Any] | None) -> float:
     """Raise if a threshold is not a number, or on another scale than probabilities.
 
-    Infinite thresholds, which call every image positive or none, are accepted.
+    Infinite thresholds, which call every image positive or none, are accepted. Without scores, any
+    number is.
     """
     check_scalar(threshold, "threshold", Real)
     if np.isnan(threshold):
         raise ValueError("threshold is NaN, which no score can reach. Pass a number.")
-    beyond = not -_ROUNDING <= threshold <= 1 + _ROUNDING
-    if beyond and np.isfinite(threshold) and score.min() >= 0 and score.max() <= 1:
+    beyond = not -_ROUNDING <= threshold <= 1 + _ROUNDING and np.isfinite(threshold)
+    if score is not None and beyond and score.min() >= 0 and score.max() <= 1:
         raise ValueError(
             f"threshold={threshold:g} is not between 0 and 1, but all scores are, from "
             f"{score.min():g} to {score.max():g}, as probabilities. Pass a threshold on their "
@@ -321,15 +333,10 @@ def check_threshold(threshold: float, score: NDArray[np.float64]) -> float:
     return threshold
 
 
-def _threshold_or_half(threshold: float | None, score: NDArray[np.float64], y_score: Any) -> float:
+def _threshold_or_half(threshold: float | None, score: NDArray[np.float64]) -> float:
     """Check the threshold, or return 0.5 if the scores are probabilities."""
     if threshold is not None:
-        threshold, dtype = check_threshold(threshold, score), getattr(y_score, "dtype", None)
-        # Rounded to the type of the scores, as NumPy does to compare them: 0.7 as float32 is less
-        # than 0.7 as float64, and equals the threshold.
-        if isinstance(dtype, np.dtype) and dtype.kind == "f":
-            return float(dtype.type(threshold))
-        return threshold
+        return _check_threshold(threshold, score)
     if score.min() < 0 or score.max() > 1:
         raise ValueError(
             f"The scores range from {score.min():g} to {score.max():g}, so they are not "

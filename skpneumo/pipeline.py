@@ -113,7 +113,7 @@ class Pipeline(DocumentationLinks, ResamplingPipeline):
             self._refuse_arguments_between(samplers[0], routed_params or {}, n_rows)
         fitting = copy(self)  # because fit must not change memory, which is a parameter
         fitting.memory = _memory_for(X, self.memory)
-        result = ResamplingPipeline._fit(fitting, X, y, routed_params, raw_params)
+        result = super(Pipeline, fitting)._fit(X, y, routed_params, raw_params)
         self.steps = fitting.steps
         aligned = _row_aligned((routed_params or {}).get(self.steps[-1][0], {}), n_rows)
         if samplers and aligned:

@@ -112,11 +112,12 @@ def test_arrays_and_rows_pass(fine):
     ("labels", "message"),
     [
         (np.eye(2)[Y], r"one-hot labels of shape \(6, 2\).*y\.argmax"),
-        ([0, 1, np.nan, 0], "NaN or None in 1 of 4 labels, the first in row 2"),
-        (["a", None, "b", None], "NaN or None in 2 of 4 labels, the first in row 1"),
-        (np.array(["a", np.nan]), "NaN or None in 1 of 2 labels, the first in row 1"),
+        ([0, 1, np.nan, 0], "NaN or None in 1 of 4 labels, the first, nan, in row 2"),
+        (["a", "b", "nan"], "the first, 'nan', in row 2"),
+        (["a", None, "b", None], "NaN or None in 2 of 4 labels, the first, None, in row 1"),
+        (np.array(["a", np.nan]), "NaN or None in 1 of 2 labels, the first, 'nan', in row 1"),
         (pd.Series(["a", pd.NA]).astype(str), "NaN or None in 1 of 2 labels"),
-        ([["a"], [np.nan]], "NaN or None in 1 of 2 labels, the first in row 1"),
+        ([["a"], [np.nan]], "NaN or None in 1 of 2 labels, the first, nan, in row 1"),
         (pd.DataFrame({"label": ["a", None]}), "NaN or None in 1 of 2 labels"),
     ],
 )

@@ -3,6 +3,7 @@
 import pytest
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline as make_sklearn_pipeline
@@ -24,6 +25,22 @@ class HoldsOut(ClassifierMixin, BaseEstimator):
         return X
 
 
+class ManySteps(LogisticRegression):
+    """Has an attribute like that of a pipeline."""
+
+    steps = 100
+
+
+class OwnSplitter:
+    """Has the methods of a splitter without a base of scikit-learn."""
+
+    def split(self, X, y=None, groups=None):
+        return iter(())
+
+    def get_n_splits(self, X=None, y=None, groups=None):
+        return 0
+
+
 @pytest.mark.parametrize(
     ("estimator", "name"),
     [
@@ -39,6 +56,10 @@ class HoldsOut(ClassifierMixin, BaseEstimator):
         (GridSearchCV(HoldsOut(), {}, cv=PatientKFold()), "groups"),
         (GridSearchCV(HoldsOut(), {}, cv=KFold()), None),
         (GridSearchCV(HoldsOut(), {}), None),
+        (GridSearchCV(HoldsOut(), {}, cv=OwnSplitter()), "groups"),
+        (GridSearchCV(HoldsOut(), {}, cv=[([0], [1])]), None),
+        (ManySteps(), None),
+        (FrozenEstimator(make_pipeline(HoldsOut())), None),
     ],
 )
 def test_argument_of_fit(estimator, name):

@@ -586,3 +586,19 @@ def test_memory_knows_changed_files_and_patients(tmp_path):
     assert fitted(frame).patients_ == [*range(6)]
     Image.new("L", (8, 8), 200).save(tmp_path / "0.png")
     assert fitted(frame).grey_[0] == 200
+
+
+def test_other_bases_of_a_subclass_take_part_in_fit():
+    class Counts(ImbalancedLearnPipeline):
+        n_fits_ = 0
+
+        def _fit(self, X, y=None, routed_params=None, raw_params=None):
+            type(self).n_fits_ += 1
+            return super()._fit(X, y, routed_params, raw_params)
+
+    class Both(Pipeline, Counts):
+        pass
+
+    X, y = np.arange(8.0)[:, np.newaxis], np.tile([0, 1], 4)
+    model = Both([("scale", StandardScaler()), ("classify", LogisticRegression())]).fit(X, y)
+    assert model.n_fits_ == 1

@@ -222,6 +222,37 @@ def test_a_threshold_that_equals_a_score_calls_it_positive(as_given):
     assert predictions_of(Single().fit(X, y), X, y, threshold=0.7).predicted.sum() == 2
 
 
+def test_thresholds_are_rounded_as_numpy_rounds_them_in_predict():
+    score = np.array([0.1, 0.7, 1.0], dtype=np.float32)
+    for threshold in (0.7, np.float64(0.7), np.nextafter(1, 2)):
+        predictions = Predictions.of([0, 1, 1], score, threshold=threshold)
+        assert np.array_equal(predictions.predicted, score >= threshold)
+
+
+def test_decisions_at_a_rounded_threshold_follow_from_it():
+    score = np.array([0.1, 0.7, 1.0], dtype=np.float32)
+    predictions = Predictions.of([0, 1, 1], score, threshold=0.7)
+    assert predictions.follow(0.7)
+    assert not predictions.follow(0.8)
+
+
+def test_any_number_is_a_threshold_of_a_decision_function():
+    X, y = np.arange(6.0)[:, np.newaxis], np.repeat([0, 1], 3)
+    model = LinearSVC().fit(X, y)
+    within = X[(model.decision_function(X) >= 0) & (model.decision_function(X) <= 1)]
+    for threshold, expected in ((-0.2, True), (1.5, False)):
+        predictions = predictions_of(
+            model,
+            within,
+            np.ones(len(within), int),
+            groups=range(len(within)),
+            threshold=threshold,
+        )
+        assert (predictions.predicted == expected).all()
+    with pytest.raises(ValueError, match="threshold is NaN"):
+        predictions_of(model, X, y, groups=range(6), threshold=np.nan)
+
+
 @pytest.mark.parametrize("estimator", [LogisticRegression(), LinearRegression().fit([[0]], [1])])
 def test_what_has_no_classes_is_not_fitted_or_no_classifier(estimator):
     name = type(estimator).__name__

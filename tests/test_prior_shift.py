@@ -7,9 +7,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.callback import ProgressBar
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.model_selection import GridSearchCV, KFold, PredefinedSplit, StratifiedKFold
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skpneumo.datasets import UnknownPatientsWarning
@@ -158,7 +158,7 @@ def test_folds_that_share_patients_are_refused():
     X, y, groups = draw(np.random.default_rng(9), 40, 0.5)
     shuffled = StratifiedKFold(3, shuffle=True, random_state=0)
     for cv in (shuffled, list(shuffled.split(X, y))):
-        with pytest.raises(ValueError, match="patients are on both sides of a split"):
+        with pytest.raises(ValueError, match=r"^cv.* puts \d+ patients on both sides of a split"):
             PriorShiftClassifier(LogisticRegression(), cv=cv).fit(X, y, groups=groups)
     # No warning that this splitter ignores groups.
     PriorShiftClassifier(LogisticRegression(), cv=KFold(3)).fit(X, y, groups=range(len(y)))
@@ -173,6 +173,66 @@ def test_weights_change_the_prevalence_of_training():
     model.fit(X, y, groups=groups, sample_weight=weights)
     assert model.training_prevalence_ == pytest.approx(y[repeated].mean())
     assert model.predict_proba(X) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("searched", [False, True])
+def test_only_weights_of_the_classifier_change_the_prevalence_of_training(searched):
+    X, y, groups = draw(np.random.default_rng(10), 200, 0.2)
+    weights = np.where(y == 1, 4.0, 1.0)
+    inner = make_pipeline(StandardScaler(), LogisticRegression())
+    model = PriorShiftClassifier(GridSearchCV(inner, {}, cv=2) if searched else inner)
+    model.fit(X, y, groups=groups, standardscaler__sample_weight=weights)
+    assert model.training_prevalence_ == pytest.approx(y.mean())
+    model.fit(X, y, groups=groups, logisticregression__sample_weight=weights)
+    assert model.training_prevalence_ == pytest.approx(np.average(y, weights=weights))
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (np.ones(3), r"sample_weight.shape == \(3,\)"),
+        (np.zeros(80), "at least one non-zero"),
+        (np.r_[np.ones(3), np.zeros(77)], "only one class is left"),
+    ],
+)
+def test_weights_that_leave_no_prevalence_are_refused(weights, message):
+    X, _, groups = draw(np.random.default_rng(10), 40, 0.2)
+    y = np.repeat([0, 1], 40)
+    with pytest.raises(ValueError, match=message):
+        PriorShiftClassifier(LogisticRegression()).fit(X, y, groups=groups, sample_weight=weights)
+
+
+def test_one_weight_for_all_images_leaves_the_prevalence_as_it_is():
+    X, y, groups = draw(np.random.default_rng(10), 40, 0.2)
+    model = PriorShiftClassifier(LogisticRegression())
+    model.fit(X, y, groups=groups, sample_weight=2.0)
+    assert model.training_prevalence_ == y.mean()
+
+
+def test_a_split_that_tests_one_class_is_refused_before_training():
+    X, y, groups = draw(np.random.default_rng(9), 40, 0.5)
+    one_class = np.where((y == 1) & (groups < 20), 0, -1)
+    model = PriorShiftClassifier(LogisticRegression(), cv=PredefinedSplit(one_class))
+    with pytest.raises(ValueError, match=r"^cv=.* tests images of one class only.*such as cv=5"):
+        model.fit(X, y, groups=groups)
+
+
+class PatientsApart:
+    """Splitter of another package, which has no base of scikit-learn."""
+
+    def split(self, X, y=None, groups=None):
+        tested = groups % 2 == 0
+        yield np.flatnonzero(~tested), np.flatnonzero(tested)
+
+    def get_n_splits(self, X=None, y=None, groups=None):
+        return 1
+
+
+def test_splitters_of_other_packages_get_the_patients():
+    X, y, groups = draw(np.random.default_rng(9), 40, 0.5)
+    model = PriorShiftClassifier(LogisticRegression(), cv=PatientsApart())
+    model.fit(X, y, groups=groups)
+    assert sum(len(each.score) for each in model.reference_) == 40
 
 
 def test_images_that_a_gate_inside_withholds_get_no_label():

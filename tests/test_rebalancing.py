@@ -399,7 +399,7 @@ def test_fit_sets_the_same_attributes_as_fit_resample():
             NAMES,
             [0, 1, np.nan, 1, 0],
             ValueError,
-            "1 of 5 labels, the first in row 2",
+            "1 of 5 labels, the first, nan, in row 2",
         ),
         (NAMES, ["a", "b", None, "b", None], ValueError, "None in 2 of 5 labels"),
         (NAMES, ["a", "b", np.nan, "b", "a"], ValueError, "None in 1 of 5 labels"),

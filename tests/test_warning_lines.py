@@ -23,6 +23,7 @@ from skpneumo.evaluation import (
     evaluate_predictions,
     persistent_errors,
 )
+from skpneumo.report import EvaluationReport
 
 Y = np.tile([0, 1], 40)
 X = np.random.default_rng(0).normal(size=(80, 2)) + 2 * Y[:, np.newaxis]
@@ -58,6 +59,12 @@ LINEAR = LogisticRegression()
 def test_unknown_patients(act):
     with pytest.warns(UnknownPatientsWarning) as caught:
         act()
+    assert {each.filename for each in caught} == {__file__}
+
+
+def test_unknown_patients_of_a_report():
+    with pytest.warns(UnknownPatientsWarning) as caught:
+        EvaluationReport.from_estimator(MODEL, X, Y)
     assert {each.filename for each in caught} == {__file__}
 
 

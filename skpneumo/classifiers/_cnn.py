@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skpneumo._sklearn import Interval, StrOptions
+from skpneumo._warning_lines import users_stacklevel
 from skpneumo.augmentation import ImageAugmenter
 from skpneumo.classifiers._base import BaseNetworkClassifier
 from skpneumo.classifiers._saved_weights import read_weights, weights_for
@@ -360,7 +361,7 @@ class CNNClassifier(BaseNetworkClassifier):
                 f"{len(X)} images. Scores on them say nothing about other patients, and neither "
                 "do those of cross-validation. Use images of other patients, or "
                 "initial_weights=None.",
-                stacklevel=3,
+                stacklevel=users_stacklevel(),
             )
 
     def _n_epochs(self, n_images: int) -> int:

@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from skpneumo._file_state import file_state
 from skpneumo._random import random_seed
 from skpneumo._sklearn import Interval, StrOptions
+from skpneumo._warning_lines import users_stacklevel
 from skpneumo.augmentation import ImageAugmenter
 from skpneumo.classifiers._base import BaseNetworkClassifier, LabelledImages, MakeCallbacks
 from skpneumo.classifiers.engine._compiled import NetworkSpec, Weights
@@ -363,7 +364,7 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
                 "computed once. Set fine_tune_from, or put the ImageAugmenter before the "
                 "classifier as a step of the pipeline, which appends augmented copies.",
                 UserWarning,
-                stacklevel=2,
+                stacklevel=users_stacklevel(),
             )
 
 

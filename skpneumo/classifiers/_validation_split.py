@@ -11,6 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.metrics.cluster import contingency_matrix
 
+from skpneumo._formatting import counted
 from skpneumo._images import is_stream
 from skpneumo._paths import carried_patients, filenames_of
 from skpneumo._patients import find_patients, patients_of
@@ -73,9 +74,9 @@ def check_validation_images(X: Any, X_val: Any, y_val: Any) -> None:
     shared = sorted(_known_patients(X) & _known_patients(X_val))
     if shared:
         warnings.warn(
-            f"{len(shared)} patients of X_val are also in X, {shared[0]!r} among them, so that "
-            "the scores of inner validation, which early stopping goes by, are too good. Leave "
-            "their images out of X or out of X_val.",
+            f"X and X_val have {counted(len(shared), 'patient')} in common, such as "
+            f"{shared[0]!r}, so that the scores of inner validation, which early stopping goes "
+            "by, are too good. Leave their images out of X or out of X_val.",
             UserWarning,
             stacklevel=users_stacklevel(),
         )
@@ -161,7 +162,8 @@ def validation_mask(
     Raises
     ------
     ValueError
-        If a class has only one patient or image, which cannot be on both sides.
+        If the patients cannot be divided so that both parts have all classes, or no such division
+        is found.
     """
     groups = _groups(X, patients)
     images = contingency_matrix(groups, y)  # of each group and class
@@ -178,13 +180,7 @@ def validation_mask(
         share = np.cumsum(sizes[candidates]) / sizes[candidates].sum()
         n_groups = 1 + np.argmin(np.abs(share[:-1] - fraction))
         chosen[candidates[:n_groups]] = True
-    for absent in np.flatnonzero(~images[chosen].any(axis=0)):
-        for group in rng.permutation(np.flatnonzero(images[:, absent] > 0)):
-            left = ~chosen
-            left[group] = False
-            if images[left].any(axis=0).all():
-                chosen[group] = True
-                break
+    _move_absent_classes(chosen, images, rng)
     missing = ~(images[chosen].any(axis=0) & images[~chosen].any(axis=0))
     if missing.any():
         lacking = int(np.flatnonzero(missing)[0])
@@ -196,6 +192,23 @@ def validation_mask(
             "Pass X_val and y_val, set early_stopping=False, or collect more images."
         )
     return chosen[groups]
+
+
+def _move_absent_classes(
+    chosen: NDArray[np.bool_], images: NDArray[np.intp], rng: np.random.RandomState
+) -> None:
+    """Move groups to the part that lacks one of their classes, if the other part can spare them.
+
+    Patients who were chosen for one of their classes can take all of another with them.
+    """
+    for side in (True, False):
+        for absent in np.flatnonzero(~images[chosen == side].any(axis=0)):
+            for group in rng.permutation(np.flatnonzero(images[:, absent] > 0)):
+                left = chosen != side
+                left[group] = False
+                if images[left].any(axis=0).all():
+                    chosen[group] = side
+                    break
 
 
 def _groups(X: Any, patients: NDArray[Any]) -> NDArray[np.intp]:

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold, check_cv
 
+from skpneumo._fit_arguments import takes_groups
+from skpneumo._formatting import counted
 from skpneumo._sklearn import (
-    GroupsConsumerMixin,
     _check_method_params,
     _get_response_values_binary,
     _safe_indexing,
@@ -16,7 +17,16 @@ from skpneumo._sklearn import (
 from skpneumo.decision._binary_wrapper import fit_with_callbacks
 from skpneumo.splitting import PatientKFold
 
-__all__ = ["fit_and_score", "positive_score", "refuse_withheld", "rows_tested", "splits_of"]
+__all__ = [
+    "fit_and_score",
+    "name_of_cv",
+    "positive_score",
+    "refuse_withheld",
+    "rows_tested",
+    "splits_of",
+]
+
+_LONGEST = 80  # a list of splits, written out, would hide the message
 
 Split = tuple[NDArray[np.intp], NDArray[np.intp]]
 
@@ -31,9 +41,7 @@ def splits_of(cv: Any, X: Any, y: NDArray[Any], patients: NDArray[Any] | None) -
     else:
         n_splits = 5 if cv is None else int(cv)
         splitter = StratifiedKFold(n_splits) if patients is None else PatientKFold(n_splits)
-    # Other splitters warn about groups.
-    takes_groups = isinstance(splitter, GroupsConsumerMixin)
-    return list(splitter.split(X, y, patients if takes_groups else None))
+    return list(splitter.split(X, y, patients if takes_groups(splitter) else None))
 
 
 def rows_tested(splits: list[Split], patients: NDArray[Any] | None, cv: Any) -> NDArray[np.intp]:
@@ -45,14 +53,20 @@ def rows_tested(splits: list[Split], patients: NDArray[Any] | None, cv: Any) -> 
         If a patient is on both sides of a split, or a row is tested twice.
     """
     for train, test in splits:
-        _refuse_shared_patients(train, test, patients)
+        _refuse_shared_patients(train, test, patients, cv)
     tested = np.concatenate([test for _, test in splits])
     if len(np.unique(tested)) < len(tested):
         raise ValueError(
-            f"cv={cv!r} tests some samples more than once, but each may have only one "
+            f"{name_of_cv(cv)} tests some samples more than once, but each may have only one "
             "score. Use folds, or a single split."
         )
     return tested
+
+
+def name_of_cv(cv: Any) -> str:
+    """Write ``cv`` for a message, with its value unless that is long."""
+    text = f"cv={cv!r}"
+    return text if len(text) <= _LONGEST else "cv"
 
 
 def fit_and_score(
@@ -100,14 +114,15 @@ def refuse_withheld(scores: NDArray[np.float64], caller: Any) -> NDArray[np.floa
 
 
 def _refuse_shared_patients(
-    train: NDArray[np.intp], test: NDArray[np.intp], patients: NDArray[Any] | None
+    train: NDArray[np.intp], test: NDArray[np.intp], patients: NDArray[Any] | None, cv: Any
 ) -> None:
     if patients is None:
         return
     shared = np.intersect1d(patients[train], patients[test])
     if len(shared):
         raise ValueError(
-            f"{len(shared)} patients are on both sides of a split, {shared[0]!r} among them, so "
-            "their scores are better than those of new patients. Use cv=5 or PatientKFold. If the "
-            "samples really are independent, pass groups=range(n_samples)."
+            f"{name_of_cv(cv)} puts {counted(len(shared), 'patient')} on both sides of a split, "
+            f"such as {shared[:1].tolist()[0]!r}, so that their scores are better than those of "
+            "new patients. Use cv=5 or PatientKFold. If the samples really are independent, pass "
+            "groups=range(n_samples)."
         )

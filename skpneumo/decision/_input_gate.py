@@ -250,8 +250,8 @@ class InputGate(
             Labels.
         groups : array-like of shape (n_samples,), default=None
             Patient of each sample. If None, patients are taken from ``X`` or read from its file
-            names; failing that, each sample counts as its own patient, with a warning. Passed to
-            the estimator if its ``fit`` accepts groups.
+            names; failing that, each sample counts as its own patient, with a warning. Passed on
+            to an estimator whose ``fit`` can use them.
         **fit_params : dict
             Passed to ``estimator.fit``. With ``calibration_fraction``, those with one entry per
             sample are restricted to the patients that it is fitted on.

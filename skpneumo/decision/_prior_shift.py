@@ -14,19 +14,25 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skpneumo._fit_arguments import groups_for
+from skpneumo._fit_arguments import groups_for, weights_in
 from skpneumo._groups import check_groups
 from skpneumo._input_checks import labels_withheld
 from skpneumo._patients import patients_of
 from skpneumo._random import check_random_state
-from skpneumo._sklearn import HasMethods, Interval, _fit_context
+from skpneumo._sklearn import HasMethods, Interval, _check_sample_weight, _fit_context
 from skpneumo.decision._binary_wrapper import (
     BinaryWrapperMixin,
     check_samples,
     find_patients_and_warn,
     fit_with_callbacks,
 )
-from skpneumo.decision._folds import fit_and_score, refuse_withheld, rows_tested, splits_of
+from skpneumo.decision._folds import (
+    fit_and_score,
+    name_of_cv,
+    refuse_withheld,
+    rows_tested,
+    splits_of,
+)
 from skpneumo.decision._mixtures import Scores, mixture_p_value, most_likely_prevalence
 from skpneumo.decision._operating_point import positive_label
 
@@ -189,8 +195,9 @@ class PriorShiftClassifier(
         Raises
         ------
         ValueError
-            If there are not two classes, ``groups`` has missing values, or a patient is on both
-            sides of a split of ``cv``.
+            If there are not two classes, ``groups`` has missing values, a patient is on both sides
+            of a split of ``cv``, ``cv`` tests images of one class only, weights leave only one
+            class, or the estimator gives images no probability.
 
         Warns
         -----
@@ -208,7 +215,8 @@ class PriorShiftClassifier(
             patients, _ = find_patients_and_warn(X, len(y), given)
         if not frozen and self.cv is not None:
             splits = splits_of(self.cv, X, y, patients)
-            rows_tested(splits, patients, self.cv)  # before hours of training rather than after
+            # Before hours of training rather than after.
+            self._refuse_one_class(positive[rows_tested(splits, patients, self.cv)])
         fit_params = self._params_of_estimator(fit_params)
         fit_params = groups_for(self.estimator, given) | fit_params
 
@@ -243,6 +251,11 @@ class PriorShiftClassifier(
         -------
         self : PriorShiftClassifier
             With ``prevalence_``, ``prevalence_interval_`` and ``shift_p_value_``.
+
+        Raises
+        ------
+        ValueError
+            If the estimator gives images no probability.
 
         Warns
         -----
@@ -321,6 +334,7 @@ class PriorShiftClassifier(
         Returns
         -------
         labels : ndarray of shape (n_samples,)
+            NaN for images that a gate inside the estimator withholds.
         """
         check_is_fitted(self)
         probabilities = self.predict_proba(X)
@@ -339,18 +353,21 @@ class PriorShiftClassifier(
         """Compute the prevalence of training, as the estimator sees it."""
         if self.training_prevalence is not None:
             return float(self.training_prevalence)
-        weights = [
-            value
-            for name, value in fit_params.items()
-            if name == "sample_weight" or name.endswith("__sample_weight")  # of a pipeline's step
-        ]
-        prevalence = float(np.average(positive, weights=weights[0] if weights else None))
-        if not 0 < prevalence < 1:
+        weights = _check_sample_weight(weights_in(fit_params, self.estimator), positive)
+        of_positive, of_negative = weights[positive].sum(), weights[~positive].sum()
+        if min(of_positive, of_negative) <= 0:
             raise ValueError(
                 "sample_weight is zero for all images of a class, so that only one class is left "
                 "to learn. Give some of them a positive weight."
             )
-        return prevalence
+        return float(of_positive / (of_positive + of_negative))
+
+    def _refuse_one_class(self, tested: NDArray[np.bool_]) -> None:
+        if tested.all() or not tested.any():
+            raise ValueError(
+                f"{name_of_cv(self.cv)} tests images of one class only, but adapt compares new "
+                "scores with those of both. Use folds, such as cv=5."
+            )
 
     def _reference(
         self,

@@ -247,7 +247,7 @@ class RecallFloorClassifier(
             Patient of each sample. If None, patients are taken from ``X`` or read from its file
             names; failing that, each sample counts as its own patient, with a warning.
             ``groups=range(n_samples)`` states that each sample is of another patient. Passed on to
-            an estimator whose ``fit`` requests them.
+            an estimator whose ``fit`` can use them.
         **fit_params : dict
             Passed to ``estimator.fit``; those with one entry per sample are restricted to each
             fold.
@@ -260,8 +260,8 @@ class RecallFloorClassifier(
         ------
         ValueError
             If there are too few patients to support the floor, ``groups`` has missing values, a
-            patient is on both sides of a split, or a class is called "refer" although images are
-            to be referred.
+            patient is on both sides of a split, a class is called "refer" although images are to
+            be referred, or the estimator gives images no probability.
 
         Warns
         -----
@@ -344,7 +344,8 @@ class RecallFloorClassifier(
         Returns
         -------
         labels : ndarray of shape (n_samples,)
-            Entries of ``classes_``. Images that :meth:`decide` refers get ``pos_label_``.
+            Entries of ``classes_``. Images that :meth:`decide` refers get ``pos_label_``. NaN for
+            images that a gate inside the estimator withholds.
         """
         check_is_fitted(self)
         scores = self._calibrate(self._average_score(X))
@@ -362,7 +363,8 @@ class RecallFloorClassifier(
         -------
         decisions : ndarray of shape (n_samples,), dtype object
             Entries of ``classes_``, and ``"refer"`` for scores from ``threshold_`` up to
-            ``upper_threshold_``. Without ``specificity`` no image is referred.
+            ``upper_threshold_``. Without ``specificity`` no image is referred. NaN for images that
+            a gate inside the estimator withholds.
         """
         check_is_fitted(self)
         scores = self._calibrate(self._average_score(X))

@@ -12,6 +12,7 @@ from skpneumo._paths import carried_patients, filenames_of
 from skpneumo._patients import find_patients
 from skpneumo._sklearn import _safe_indexing
 from skpneumo._typing import ArrayLike
+from skpneumo._warning_lines import users_stacklevel
 from skpneumo.datasets import UnknownPatientsWarning, etiologies
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Collection:
         filenames = filenames_of(X)
         patients, known, remarks = find_patients(X, len(labels), groups)
         for remark in remarks:
-            warnings.warn(remark, UnknownPatientsWarning, stacklevel=4)
+            warnings.warn(remark, UnknownPatientsWarning, stacklevel=users_stacklevel())
         patients_from = _source_of_patients(X, patients, groups, filenames)
         if not known.any():
             patients_from = "unknown: each row counts as one"

@@ -91,7 +91,7 @@ def _described(value: Any) -> Any:
             if name not in _WITHOUT_EFFECT
         }
         # A frozen estimator is not fitted again, so that results depend on what it has learned.
-        learned = [joblib.hash(value.estimator)] if isinstance(value, FrozenEstimator) else []
+        learned = [_hash(value.estimator)] if isinstance(value, FrozenEstimator) else []
         return [_name_of(type(value)), parameters, *learned]
     if isinstance(value, _BaseScorer):
         return [_name_of(type(value)), _described(vars(value))]
@@ -102,13 +102,18 @@ def _described(value: Any) -> Any:
     if hasattr(value, "get_config"):  # without the name, because Keras numbers names
         config = {name: part for name, part in value.get_config().items() if name != "name"}
         return [_name_of(type(value)), _described(config)]
+    return [_name_of(type(value)), _hash(value)]
+
+
+def _hash(value: Any) -> str:
     try:
-        return [_name_of(type(value)), joblib.hash(value)]
+        digest: str = joblib.hash(value)
     except Exception as error:  # pickle can raise any exception
         raise TypeError(
             f"{value!r} cannot be pickled, so results that depend on it cannot be found again. "
             "Set store=None, or use a named function or class."
         ) from error
+    return digest
 
 
 def _name_of(thing: Any) -> str:

@@ -494,7 +494,7 @@ BAD_FIT = {
     "NaN in y": (lambda X, y: (X, np.where(y == 1, np.nan, 0)), "NaN or None in 20 .* row 1"),
     "NaN among text in y": (
         lambda X, y: (X, ["NORMAL", "PNEUMONIA", np.nan, *["NORMAL"] * (len(y) - 3)]),
-        "NaN or None in 1 of 40 labels, the first in row 2",
+        "NaN or None in 1 of 40 labels, the first, nan, in row 2",
     ),
     "one-hot y": (lambda X, y: (X, np.eye(2)[y]), r"one-hot labels.*y\.argmax"),
     "several sizes": (lambda X, y: ([*X[:-1], X[-1, :9]], y), "9, 12, 1.*in row 39"),

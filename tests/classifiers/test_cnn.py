@@ -234,8 +234,9 @@ def test_images_that_initial_weights_were_trained_on_warn(
     file = tmp_path / "weights.npz"
     write_weights(file, fitted.weights_, dict(fitted.network_spec_.arguments), images[:10])
     classifier = small(initial_weights=file, epochs=1)
-    with pytest.warns(UserWarning, match="trained on 10 of these 40 images"):
+    with pytest.warns(UserWarning, match="trained on 10 of these 40 images") as in_fit:
         classifier.fit(images, labels)
-    with pytest.warns(UserWarning, match="trained on 3 of these 5 images"):
+    with pytest.warns(UserWarning, match="trained on 3 of these 5 images") as later:
         classifier.predict_proba(images[7:12])
+    assert {each.filename for each in [*in_fit, *later]} == {__file__}
     classifier.predict_proba(unseen[0])

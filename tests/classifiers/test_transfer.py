@@ -317,8 +317,11 @@ def test_early_stopping_and_schedules_apply_to_both_phases(images, labels, weigh
 )
 def test_augmentation_of_frozen_features_warns(images, labels, fitted, parameters):
     classifier = clone(fitted).set_params(**parameters)
-    with pytest.warns(UserWarning, match=f"{next(iter(parameters))} have no effect.*a step"):
+    with pytest.warns(
+        UserWarning, match=f"{next(iter(parameters))} have no effect.*a step"
+    ) as caught:
         classifier.fit(images, labels)
+    assert {each.filename for each in caught} == {__file__}
     np.testing.assert_array_equal(classifier.predict_proba(images), fitted.predict_proba(images))
 
 

@@ -138,6 +138,16 @@ def test_a_class_that_some_patients_have_beside_another_is_on_both_sides():
         assert set(y[held_out]) == set(y[~held_out]) == {0, 1, 2}
 
 
+def test_a_class_that_would_be_missing_from_training_is_on_both_sides():
+    """Class 1 is left to patients who were chosen for their other classes."""
+    y = np.array([2, 0, 1, 0, 0, 2, 2, 2, 1, 1, 1])
+    patients = np.array(list("04012020203"))
+    for seed in range(50):
+        rng = np.random.RandomState(seed)
+        held_out = validation_mask(distinct_images(11), y, patients, 0.2, rng)
+        assert set(y[held_out]) == set(y[~held_out]) == {0, 1, 2}
+
+
 # Within fit
 
 
@@ -152,7 +162,9 @@ def test_patients_who_are_trained_on_and_validated_are_warned_of(small, images, 
     if not shared:
         classifier.fit(X[rows], labels[rows], **validation)
         return
-    with pytest.warns(UserWarning, match=r"patients of X_val are also in X.*Leave their") as found:
+    with pytest.warns(
+        UserWarning, match=r"X and X_val have \d+ patients in common.*Leave"
+    ) as found:
         classifier.fit(X[rows], labels[rows], **validation)
     assert found[0].filename == __file__
 

@@ -84,7 +84,7 @@ def test_calibration_error_refuses_no_bins():
     [
         (([0, 1], [np.nan, 0.5]), "y_prob ranges from nan"),
         (([], []), "y is empty"),
-        ((["a", None], [0.1, 0.9]), "NaN or None in 1 of 2 labels, the first in row 1"),
+        ((["a", None], [0.1, 0.9]), "NaN or None in 1 of 2 labels, the first, None, in row 1"),
         (([0, 1, 1], [0.1, 0.9]), "inconsistent numbers of samples"),
     ],
 )

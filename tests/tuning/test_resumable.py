@@ -201,6 +201,16 @@ def test_a_frozen_estimator_is_known_by_what_it_has_learned(rows, tmp_path):
     assert n_restored(y * (np.arange(30) > 20)) == 0  # the same parameters
 
 
+def test_a_frozen_estimator_that_cannot_be_pickled_is_refused_with_the_remedy(rows, tmp_path):
+    X, y = rows[0].reshape(30, -1), rows[1]
+    inner = DummyClassifier().fit(X, y)
+    inner.notes_ = lambda: None
+    model = FixedThresholdClassifier(FrozenEstimator(inner))
+    search = ResumableGridSearchCV(model, {"threshold": [0.5]}, cv=3, store=tmp_path)
+    with pytest.raises(TypeError, match=r"cannot be pickled.*Set store=None"):
+        search.fit(X, y)
+
+
 def test_files_of_validation_that_changed_are_other_data(tmp_path):
     class TakesValidation(DummyClassifier):
         def fit(self, X, y, X_val=None):

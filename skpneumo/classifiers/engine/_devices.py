@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skpneumo._images import is_stream
+from skpneumo._warning_lines import users_stacklevel
 from skpneumo.classifiers.engine._device_data import DeviceImages
 from skpneumo.classifiers.engine._multi_step import Batch, SingleStep
 
@@ -146,7 +147,7 @@ def n_training_devices(devices: int | str | None, n_rows: int) -> int:
             f"Batches of {n_rows} images cannot be split evenly over {wanted} devices, so "
             f"training uses {used} of them. Set batch_size to a multiple of {wanted}.",
             UserWarning,
-            stacklevel=2,
+            stacklevel=users_stacklevel(),
         )
     return used
 

@@ -13,6 +13,7 @@ from skpneumo._documentation import DocumentationLinks
 from skpneumo._images import check_images
 from skpneumo._input_checks import labels_withheld
 from skpneumo._paths import filenames_of
+from skpneumo._warning_lines import users_stacklevel
 from skpneumo.loading import ImageLoader
 from skpneumo.persistence.onnx._metadata import ModelFacts
 from skpneumo.persistence.onnx._optional import require_onnx
@@ -291,7 +292,7 @@ class OnnxClassifier(DocumentationLinks, ClassifierMixin, BaseEstimator):
         )
         if self.on_outlier == "raise":
             raise OutlierImageError(message, reasons)
-        warnings.warn(message, OutlierImageWarning, stacklevel=3)
+        warnings.warn(message, OutlierImageWarning, stacklevel=users_stacklevel())
         return np.zeros(len(found), dtype=bool)
 
     def __getattr__(self, name: str) -> Any:

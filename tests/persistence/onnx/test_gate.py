@@ -90,8 +90,9 @@ def test_it_warns_or_raises(on_outlier, path, files):
         with pytest.raises(OutlierImageError, match=r"blank\.png"):
             model.predict(files)
     else:
-        with pytest.warns(OutlierImageWarning, match=r"blank\.png"):
+        with pytest.warns(OutlierImageWarning, match=r"blank\.png") as caught:
             assert np.isfinite(model.predict_proba(files)).all()
+        assert {each.filename for each in caught} == {__file__}
 
 
 def test_several_gates_are_refused(pipeline, xrays):
