@@ -97,7 +97,7 @@ def rows_of_one_file(paths: Iterable[str]) -> list[list[int]]:
     rows_of_path = defaultdict(list)
     for row, path in enumerate(paths):
         rows_of_path[path].append(row)
-    rows = defaultdict(list)
+    rows: defaultdict[Any, list[int]] = defaultdict(list)
     for path, repeated in rows_of_path.items():
         rows[_key_of_file(path)] += repeated
     return [sorted(each) for each in rows.values() if len(each) > 1]
