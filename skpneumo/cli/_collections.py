@@ -255,8 +255,8 @@ def _read_table(
 
 def split_called(name: str, xrays: "Bunch") -> str | None:
     """Find a split of a collection by its name, in any spelling; None if there is none."""
+    from skpneumo._spellings import folded
     from skpneumo.datasets._folders import split_name
-    from skpneumo.datasets._spellings import folded
 
     if name in xrays.split:
         return name
@@ -367,7 +367,7 @@ def _as_in_model(
     """
     import numpy as np
 
-    from skpneumo.datasets._spellings import meaning_of_labels
+    from skpneumo._spellings import meaning_of_labels
 
     meaning = meaning_of_labels([*xrays.target_names, *names])
     own, wanted = [*map(meaning, xrays.target_names)], [*map(meaning, names)]

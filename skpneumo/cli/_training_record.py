@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from skpneumo.datasets._spellings import folded
+from skpneumo._spellings import folded
 
 if TYPE_CHECKING:
     import numpy as np

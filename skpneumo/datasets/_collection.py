@@ -19,6 +19,7 @@ from skpneumo._positive_class import (
     positive_classes,
     says_its_class,
 )
+from skpneumo._spellings import folded, meaning_of_labels, one_spelling
 from skpneumo.datasets._folders import (
     SPLITS,
     Image,
@@ -29,7 +30,6 @@ from skpneumo.datasets._folders import (
     split_name,
 )
 from skpneumo.datasets._patients import Patients, etiologies, read_patients
-from skpneumo.datasets._spellings import folded, meaning_of_labels, one_spelling
 
 Labels = Literal["binary", "etiology"]
 Positive = str | Sequence[str] | None

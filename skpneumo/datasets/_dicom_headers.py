@@ -22,7 +22,7 @@ from skpneumo._dicom_files import (
 from skpneumo._formatting import counted
 from skpneumo._image_files import walk
 from skpneumo._paths import check_paths
-from skpneumo.datasets._spellings import folded
+from skpneumo._spellings import folded
 from skpneumo.datasets._warnings import CollectionWarning
 
 if TYPE_CHECKING:

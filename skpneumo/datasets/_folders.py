@@ -17,8 +17,8 @@ from skpneumo._image_files import (
 )
 from skpneumo._messages import by_interface
 from skpneumo._paths import SPLIT_OF_FOLDER
+from skpneumo._spellings import folded
 from skpneumo.datasets._levels import check_level
-from skpneumo.datasets._spellings import folded
 
 SPLITS = ("train", "val", "test")
 

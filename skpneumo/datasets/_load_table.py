@@ -15,9 +15,9 @@ from skpneumo._formatting import counted, printable
 from skpneumo._messages import by_interface
 from skpneumo._paths import refuse_empty_path, text_frame
 from skpneumo._sklearn import StrOptions, validate_parameter_constraints
+from skpneumo._spellings import without_marks
 from skpneumo.datasets._bunch import make_bunch
 from skpneumo.datasets._patients import Patients, etiologies, read_patients
-from skpneumo.datasets._spellings import without_marks
 from skpneumo.datasets._table import (
     column_names,
     column_of,

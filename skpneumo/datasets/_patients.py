@@ -15,7 +15,7 @@ from skpneumo._formatting import printable
 from skpneumo._messages import by_interface
 from skpneumo._paths import SPLIT_OF_FOLDER, check_paths
 from skpneumo._positive_class import is_class_word
-from skpneumo.datasets._spellings import patients_in_one_spelling
+from skpneumo._spellings import patients_in_one_spelling
 from skpneumo.datasets._warnings import CollectionWarning, UnknownPatientsWarning
 
 # Kaggle:   IM-0115-0001.jpeg, NORMAL2-IM-0383-0001.jpeg, IM-0429-0001-0002.jpeg,

@@ -9,13 +9,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skpneumo._messages import by_interface
-from skpneumo.datasets._folders import SPLITS, split_name
-from skpneumo.datasets._spellings import (
+from skpneumo._spellings import (
     one_spelling,
     patients_in_one_spelling,
     remarks_on_spellings,
     without_marks,
 )
+from skpneumo.datasets._folders import SPLITS, split_name
 from skpneumo.datasets._table import (
     column_called,
     column_of,

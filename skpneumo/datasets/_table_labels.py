@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from skpneumo._messages import by_interface
 from skpneumo._positive_class import UndecidedPositiveError
-from skpneumo.datasets._collection import order_classes
-from skpneumo.datasets._spellings import (
+from skpneumo._spellings import (
     folded,
     meaning_of_labels,
     one_spelling,
     remarks_on_spellings,
 )
+from skpneumo.datasets._collection import order_classes
 
 __all__ = ["Labels", "read_labels"]
 

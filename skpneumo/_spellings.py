@@ -40,7 +40,7 @@ def folded(name: Any) -> str:
 
     Examples
     --------
-    >>> from skpneumo.datasets._spellings import folded
+    >>> from skpneumo._spellings import folded
     >>> folded("No_Finding "), folded("no-finding."), folded(1.0), folded("-1,0"), folded("007")
     ('no finding', 'no finding', '1', '-1', '7')
     """
@@ -58,7 +58,7 @@ def meaning_of_labels(labels: Iterable[str]) -> Callable[[str], str]:
 
     Examples
     --------
-    >>> from skpneumo.datasets._spellings import meaning_of_labels
+    >>> from skpneumo._spellings import meaning_of_labels
     >>> [*map(meaning_of_labels(["no", "Y", "yes"]), ["no", "Y", "yes"])]
     ['no', 'yes', 'yes']
     >>> meaning_of_labels(["N", "Y", "unclear"])("Y")
