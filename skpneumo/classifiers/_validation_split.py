@@ -184,7 +184,8 @@ def validation_mask(
     missing = ~(images[chosen].any(axis=0) & images[~chosen].any(axis=0))
     if missing.any():
         lacking = int(np.flatnonzero(missing)[0])
-        label = np.unique(y)[lacking] if classes is None else classes[np.unique(y)[lacking]]
+        code = np.unique(y)[lacking]
+        label = code if classes is None else classes[code]
         n_patients = np.sum(images[:, lacking] > 0)
         raise ValueError(
             f"Class {np.asarray(label).item()!r} has too few independent images for inner "

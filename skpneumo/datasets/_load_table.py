@@ -218,15 +218,10 @@ def table_paths(
     A file that does not exist keeps its name in the table, so that opening it raises the error.
     """
     frame, bases = _open(table, root, sheet)
-    cells = text_of(column_of(frame, path, "path"))
-    located = locate(cells, bases)
-    _refuse_ambiguous(located)
-    for remark in located.remarks:
+    paths, remarks = _paths_in(frame, bases, path)
+    for remark in remarks:
         warnings.warn(remark, CollectionWarning, stacklevel=2)
-    return [
-        found or os.path.join(bases[0], cell)
-        for found, cell in zip(located.filenames, cells, strict=True)
-    ]
+    return paths
 
 
 def table_patients(
@@ -240,14 +235,24 @@ def table_patients(
 
     Without files of unknown patients, and empty if no column contains patients.
     """
-    frame, _ = _open(table, root, sheet)
+    frame, bases = _open(table, root, sheet)
     patients, _ = patients_in(frame, patient, None)
     if patients is None:
         return {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CollectionWarning)  # table_paths has shown them
-        paths = table_paths(table, path, root, sheet)
+    paths, _ = _paths_in(frame, bases, path)
     return {file: each for file, each in zip(paths, patients, strict=True) if each}
+
+
+def _paths_in(frame: pd.DataFrame, bases: list[Path], path: str) -> tuple[list[str], list[str]]:
+    """The file of each row, found or not, and remarks on where files were found."""
+    cells = text_of(column_of(frame, path, "path"))
+    located = locate(cells, bases)
+    _refuse_ambiguous(located)
+    paths = [
+        found or os.path.join(bases[0], cell)
+        for found, cell in zip(located.filenames, cells, strict=True)
+    ]
+    return paths, located.remarks
 
 
 def _open(
