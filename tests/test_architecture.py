@@ -43,10 +43,8 @@ STAGES = [
     "_files",
     "_missing_labels",
     "_machine",
-    "_tables",
     "_memory_files",
     "_progress",
-    "_fit_progress",
     "_pixel_values",
     "_containers",
     "_images",
@@ -77,7 +75,6 @@ STAGES = [
     "_responses",
     "_predictions",
     "_bootstrap",
-    "_ranked_scores",
     "_image_drawing",
     "evaluation",
     "explanation",
@@ -144,6 +141,18 @@ def test_no_stage_imports_a_later_one(module):
     assert imported <= set(STAGES), f"unknown to the order of stages: {imported - set(STAGES)}"
     later = imported & set(STAGES[STAGES.index(stage_of(module)) :])
     assert not later, f"{relative(module)} imports {sorted(later)}, which come after it"
+
+
+def test_what_one_folder_uses_is_in_that_folder():
+    users: dict[str, set[str]] = {stage: set() for stage in BUILT if stage.startswith("_")}
+    for module in MODULES:
+        for stage in imported_stages(module) & set(users):
+            users[stage].add(stage_of(module))
+    folders = {module.parent.name for module in MODULES if module.name == "__init__.py"}
+    misplaced = {
+        stage: sorted(of) for stage, of in users.items() if len(of) == 1 and of <= folders
+    }
+    assert not misplaced
 
 
 def test_imports_are_found_in_every_form(tmp_path, monkeypatch):

@@ -14,7 +14,7 @@ from typing import IO, Any, Literal
 from skpneumo._file_state import file_state
 from skpneumo._files import atomic_write, named_in_errors, open_unlinked
 from skpneumo._image_files import SkippedFile
-from skpneumo._tables import csv_rows
+from skpneumo.cli._tables import csv_rows
 from skpneumo.cli._xray_files import path_of
 
 __all__ = ["Format", "Journal", "require_pyarrow", "row_writer", "state_of_content"]

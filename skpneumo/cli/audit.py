@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from skpneumo._tables import open_table
 from skpneumo.cli._options import (
     FOLDER_ALONE,
     CollectionOptions,
@@ -14,6 +13,7 @@ from skpneumo.cli._options import (
     ReadBy,
     require_source,
 )
+from skpneumo.cli._tables import open_table
 from skpneumo.cli._terminal import say
 
 if TYPE_CHECKING:

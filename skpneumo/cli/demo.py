@@ -8,7 +8,6 @@ from cyclopts import CycloptsError
 from cyclopts.types import NonNegativeInt, PositiveInt
 
 from skpneumo._files import atomic_write
-from skpneumo._tables import write_frame
 from skpneumo.cli._options import (
     FOLDER_ALONE,
     CollectionOptions,
@@ -19,6 +18,7 @@ from skpneumo.cli._options import (
     Verbose,
     as_arguments,
 )
+from skpneumo.cli._tables import write_frame
 from skpneumo.cli._terminal import say
 
 if TYPE_CHECKING:
@@ -85,9 +85,9 @@ def demo(
     import numpy as np
 
     from skpneumo import patient_train_test_split
-    from skpneumo._fit_progress import fit_progress
     from skpneumo.cli._collections import describe, positive_name, rows_of
     from skpneumo.cli._finished import duration
+    from skpneumo.cli._fit_progress import fit_progress
     from skpneumo.cli._metrics_table import evaluated, printed
     from skpneumo.cli._model_files import save_model
     from skpneumo.cli._search import recall_search, table_of

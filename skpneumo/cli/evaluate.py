@@ -6,8 +6,8 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from skpneumo._tables import write_frame
 from skpneumo.cli._options import FOLDER_ALONE, Force, ReadBy, require_source
+from skpneumo.cli._tables import write_frame
 from skpneumo.cli._terminal import say
 
 __all__ = ["evaluate"]

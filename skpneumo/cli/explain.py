@@ -14,9 +14,9 @@ from skpneumo._file_state import file_identity
 from skpneumo._files import atomic_write
 from skpneumo._formatting import counted
 from skpneumo._image_files import SkippedFile
-from skpneumo._tables import open_table
 from skpneumo.cli._options import FOLDER_ALONE, Force, Out, ReadBy, require_source
 from skpneumo.cli._predicted_rows import predicted_rows, unreadable
+from skpneumo.cli._tables import open_table
 from skpneumo.cli._terminal import say
 from skpneumo.cli._xray_files import Files, batches_of, files_to_read, path_of
 

@@ -99,11 +99,11 @@ def fit(
     verbose
         Show the loss of every epoch.
     """
-    from skpneumo._fit_progress import fit_progress
     from skpneumo.cli._collections import read_training_data, two_classes
     from skpneumo.cli._default_pipeline import recipe_pipeline, with_recall_floor, with_white
     from skpneumo.cli._distinct_files import refuse_the_same_file
     from skpneumo.cli._finished import duration, epochs_of, evaluate_and_save
+    from skpneumo.cli._fit_progress import fit_progress
     from skpneumo.cli._gate import gated, without_few_patients_warning
     from skpneumo.cli._model_files import MODEL_SUFFIXES, refuse_other_formats, refuse_to_overwrite
     from skpneumo.cli._updates import fits_line, n_updates, updates_line

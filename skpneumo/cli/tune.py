@@ -9,7 +9,6 @@ from cyclopts.types import NonNegativeInt, PositiveInt
 from cyclopts.validators import Number
 
 from skpneumo._formatting import counted
-from skpneumo._tables import write_frame
 from skpneumo.cli._options import (
     FOLDER_ALONE,
     Force,
@@ -21,6 +20,7 @@ from skpneumo.cli._options import (
     White,
     require_source,
 )
+from skpneumo.cli._tables import write_frame
 from skpneumo.cli._terminal import say
 
 __all__ = ["tune"]
@@ -92,11 +92,11 @@ def tune(
     """
     from sklearn.base import clone
 
-    from skpneumo._fit_progress import fit_progress
     from skpneumo.cli._collections import positive_name, read_training_data, two_classes
     from skpneumo.cli._default_pipeline import default_pipeline, with_recall_floor, with_white
     from skpneumo.cli._distinct_files import refuse_the_same_file
     from skpneumo.cli._finished import duration, evaluate_and_save
+    from skpneumo.cli._fit_progress import fit_progress
     from skpneumo.cli._model_files import MODEL_SUFFIXES, refuse_other_formats, refuse_to_overwrite
     from skpneumo.cli._search import (
         GRID,

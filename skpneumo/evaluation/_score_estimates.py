@@ -6,7 +6,6 @@ import numpy as np
 
 from skpneumo._bootstrap import bootstrap
 from skpneumo._predictions import Predictions
-from skpneumo._ranked_scores import RankedScores
 from skpneumo.evaluation._calibration import CalibrationBins, calibration_error_limits
 from skpneumo.evaluation._estimate import Estimate, Settings, undefined
 from skpneumo.evaluation._influence import degrees_of_freedom, influence_of
@@ -19,6 +18,7 @@ from skpneumo.evaluation._intervals import (
     t_quantile,
     wilson_interval,
 )
+from skpneumo.evaluation._ranked_scores import RankedScores
 from skpneumo.evaluation._recalibration import Line, calibration_intercept, calibration_slope
 
 __all__ = ["NO_SPREAD", "SCORE_METRICS", "score_estimates", "score_interval", "score_value"]

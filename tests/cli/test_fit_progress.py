@@ -9,8 +9,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 
 from skpneumo import CNNClassifier, Pipeline, RecallFloorClassifier
-from skpneumo._fit_progress import fit_progress
 from skpneumo._progress import ProgressLine, lines_in_pipes
+from skpneumo.cli._fit_progress import fit_progress
 
 
 @pytest.fixture

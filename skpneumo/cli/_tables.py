@@ -33,7 +33,7 @@ def plain_cell(value: Any) -> Any:
 
     Examples
     --------
-    >>> from skpneumo._tables import plain_cell
+    >>> from skpneumo.cli._tables import plain_cell
     >>> plain_cell("=1+1"), plain_cell("person1_virus_6.jpeg"), plain_cell(-0.5), plain_cell("-1")
     ("'=1+1", 'person1_virus_6.jpeg', -0.5, '-1')
     """
@@ -63,7 +63,7 @@ def csv_rows(stream: IO[str], columns: Iterable[str]) -> Callable[[Iterable[Any]
     Examples
     --------
     >>> import sys
-    >>> from skpneumo._tables import csv_rows
+    >>> from skpneumo.cli._tables import csv_rows
     >>> write_row = csv_rows(sys.stdout, ["path", "probability"])
     path,probability
     >>> _ = write_row(["@home.png", 0.5])
@@ -99,7 +99,7 @@ def open_table(
     --------
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
-    >>> from skpneumo._tables import open_table
+    >>> from skpneumo.cli._tables import open_table
     >>> with TemporaryDirectory() as folder:
     ...     with open_table(Path(folder, "table.csv"), ["path"]) as write_row:
     ...         _ = write_row(["a.png"])
@@ -126,7 +126,7 @@ def write_frame(frame: "pd.DataFrame", path: str | os.PathLike[str]) -> None:
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
     >>> import pandas as pd
-    >>> from skpneumo._tables import write_frame
+    >>> from skpneumo.cli._tables import write_frame
     >>> with TemporaryDirectory() as folder:
     ...     write_frame(pd.DataFrame({"class": ["+ill"], "n": [3]}), Path(folder, "table.csv"))
     ...     Path(folder, "table.csv").read_text()

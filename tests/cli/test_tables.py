@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skpneumo._tables import csv_rows, open_table, plain_cell, write_frame
+from skpneumo.cli._tables import csv_rows, open_table, plain_cell, write_frame
 
 FORMULAS = ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1+1"]
 

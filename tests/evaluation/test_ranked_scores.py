@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from skpneumo._ranked_scores import RankedScores
+from skpneumo.evaluation._ranked_scores import RankedScores
 
 # Coarse scores, so that ties are common.
 scored_images = st.integers(2, 40).flatmap(

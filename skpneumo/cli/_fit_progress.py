@@ -27,7 +27,7 @@ def fit_progress(estimator: Any, description: str, *, quiet: bool = False) -> It
 
     Examples
     --------
-    >>> from skpneumo._fit_progress import fit_progress
+    >>> from skpneumo.cli._fit_progress import fit_progress
     >>> with fit_progress(None, "Training"):
     ...     pass
     """
@@ -74,7 +74,7 @@ class FitProgress:
 
     Examples
     --------
-    >>> from skpneumo._fit_progress import FitProgress
+    >>> from skpneumo.cli._fit_progress import FitProgress
     >>> from skpneumo._progress import ProgressLine
     >>> callback = FitProgress(ProgressLine("Training"), "Training", None)
     """
