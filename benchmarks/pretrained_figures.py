@@ -10,8 +10,16 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
-from recipes import CORRUPTIONS, WITHOUT_LUNGS, scores_of_copies, stress_columns, written
+from recipes import (
+    CORRUPTIONS,
+    WITHOUT_LUNGS,
+    as_markdown_table,
+    scores_of_copies,
+    stress_columns,
+    written,
+)
 from side_by_side import rows_of_patients
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
@@ -26,6 +34,7 @@ UNALTERED = "unaltered"
 WHOLE = "whole"
 MOST_CHANGED = 1e-3  # largest change of a probability by rounding weights
 METRICS = ("roc_auc", "balanced_accuracy", "recall", "specificity")
+COUNTS = "of"  # the images and patients of a table
 NAMES = {"roc_auc": "AUC", "balanced_accuracy": "balanced accuracy"}
 
 
@@ -104,12 +113,16 @@ class Figures:
         ]
 
     def markdown(self) -> str:
-        rows = [
-            f"| {title} | {name} | {value} |"
-            for title, table in self.tables.items()
-            for name, value in table.items()
+        """Format a table of the unaltered images, and one of each group of altered ones."""
+        plain = [
+            {"": title, **table} for title, table in self.tables.items() if COUNTS not in table
         ]
-        return "\n".join(["| of what | figure | value |", "|---|---|---|", *rows])
+        altered = [
+            pd.DataFrame([*table.items()][1:], columns=[f"{title}, on {table[COUNTS]}", "value"])
+            for title, table in self.tables.items()
+            if COUNTS in table
+        ]
+        return "\n".join(map(as_markdown_table, [pd.DataFrame(plain), *altered])).rstrip()
 
 
 def figures_of(
@@ -155,8 +168,8 @@ def _altered(
     }
     stress = {name: value for name, value in columns.items() if not name.startswith("roc auc")}
     return {
-        "stress tests": {"of": of, **stress},
-        "shortcuts": {"of": of, "AUC, as they are": auc, **shortcuts},
+        "stress tests": {COUNTS: of, **stress},
+        "shortcuts": {COUNTS: of, "AUC, as they are": auc, **shortcuts},
     }
 
 
