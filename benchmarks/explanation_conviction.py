@@ -125,7 +125,9 @@ def trial(
         images = planted(plain, marked[kind], rng)
         network = CNNClassifier(**NETWORKS[network_name], batch_size=16, random_state=seed)
         network.fit(images[train], y[train])
-        report = explanation_report(network, images[~train], y[~train], random_state=seed)
+        report = explanation_report(
+            network, images[~train], y[~train], groups=xrays.groups[~train], random_state=seed
+        )
         value = report.measures.set_index("measure")["value"]
         left = report.remaining.query("metric == 'AUC'").set_index("images")["value"]
         verdicts.append(
