@@ -260,7 +260,9 @@ _PREFIXES = ("non", "not", "no", "un")
 _FINDINGS = frozenset(
     _words(
         "pneumonia covid tb tuberculosis opacity opacities finding findings infection effusion "
-        "infiltrate infiltrates consolidation disease cancer nodule cardiomegaly edema"
+        "infiltrate infiltrates infiltration consolidation disease cancer nodule cardiomegaly "
+        "edema oedema atelectasis pneumothorax emphysema fibrosis fracture asthma bronchitis "
+        "influenza sars mers"
     )
 )
 _ETIOLOGIES = frozenset(_words("bacteria bacterial virus viral lung for the"))

@@ -15,12 +15,19 @@ from skpneumo.datasets._collection import (
     with_examples,
 )
 from skpneumo.datasets._folders import PUBLISHED_FOLDER, Tree
+from skpneumo.datasets._mixed_folders import remarks_on_folders
+from skpneumo.datasets._patients import remarks_on_shared_patients
 from skpneumo.datasets._published import describe_published, differences, recognise
 
 
 def find_problems(collection: Collection) -> list[str]:
     """List, in words, what the user should know before trusting the collection."""
-    return [*_folder_problems(collection.tree), *_class_problems(collection)]
+    return [
+        *_folder_problems(collection.tree),
+        *_class_problems(collection),
+        *remarks_on_folders(collection),
+        *remarks_on_shared_patients(collection.patients, collection.split),
+    ]
 
 
 def _folder_problems(tree: Tree) -> list[str]:

@@ -4,7 +4,7 @@ import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,12 @@ from skpneumo._paths import refuse_empty_path, text_frame
 from skpneumo._sklearn import StrOptions, validate_parameter_constraints
 from skpneumo._spellings import without_marks
 from skpneumo.datasets._bunch import make_bunch
-from skpneumo.datasets._patients import Patients, etiologies, read_patients
+from skpneumo.datasets._patients import (
+    Patients,
+    etiologies,
+    read_patients,
+    remarks_on_shared_patients,
+)
 from skpneumo.datasets._table import (
     column_names,
     column_of,
@@ -27,14 +32,25 @@ from skpneumo.datasets._table import (
     without_index,
 )
 from skpneumo.datasets._table_columns import hint_at_patients, patients_in, splits_in
-from skpneumo.datasets._table_labels import Labels, Positive, read_labels
+from skpneumo.datasets._table_labels import (
+    Labels,
+    Positive,
+    read_labels,
+    remarks_on_uncertain,
+    uncertain_rows,
+)
 from skpneumo.datasets._table_paths import Located, locate
-from skpneumo.datasets._table_rows import TableRows, few, one_row_a_file, remarks_on_splits
+from skpneumo.datasets._table_rows import (
+    Incomplete,
+    TableRows,
+    complete_rows,
+    few,
+    one_row_a_file,
+    remarks_on_splits,
+)
 from skpneumo.datasets._warnings import CollectionWarning, UnknownPatientsWarning
 
 __all__ = ["load_image_table", "table_paths", "table_patients"]
-
-Incomplete = Literal["raise", "drop"]
 
 
 def load_image_table(
@@ -94,8 +110,11 @@ def load_image_table(
     sheet : str or int, default=0
         The sheet of an Excel file, by name or number. The first by default.
     incomplete : {"raise", "drop"}, default="raise"
-        What to do with rows whose file does not exist or that have no label: raise an error that
-        names them, or leave them out with a warning that counts them.
+        What to do with rows whose file does not exist, that have no label, or whose label is
+        uncertain: raise an error that names them, or leave them out with a warning that counts
+        them. A label is uncertain if it is a word such as ``uncertain`` beside two other labels,
+        or -1 beside 0 and 1, as in CheXpert and MIMIC-CXR. With ``positive`` these rows are
+        positive if it names their label and otherwise negative, with a warning.
 
     Returns
     -------
@@ -107,7 +126,8 @@ def load_image_table(
     FileNotFoundError
         If the table does not exist, or with ``incomplete="raise"`` some of its files do not.
     ValueError
-        If the file is not a table, or lacks a column; if a row has no label, or several findings
+        If the file is not a table, or lacks a column; if a row has no label or an uncertain one
+        and ``incomplete="raise"``; if a row has several findings
         and ``positive`` is None; if ``positive`` is in no row, or needed and None; if a name may
         be one of several files; or if two rows contradict each other about one file.
     ImportError
@@ -159,15 +179,24 @@ def load_image_table(
         given_patients,
     )
     needs_label = not callable(positive)
-    kept, remarks = _complete(
-        rows, cells, located, bases, (path, label if needs_label else None), incomplete
+    kept, remarks = complete_rows(
+        rows,
+        cells,
+        located,
+        bases,
+        (path, label if needs_label else None),
+        incomplete,
+        uncertain_rows(rows.labels) & (positive is None),
     )
     rows = rows.select(kept)
     labels = read_labels(rows.labels, label, positive, separator)
+    if positive is not None and needs_label:
+        remarks += remarks_on_uncertain(rows.labels, labels)
     first, target, repeated = one_row_a_file(rows, labels.target, asked=positive is not None)
     rows, kept = rows.select(first), kept[first]
     patients = _patients(rows, patient_pattern, frame)
     remarks += [*on_patients, *on_splits, *remarks_on_splits(rows)]
+    remarks += remarks_on_shared_patients(patients, rows.split)
     for remark in [*remarks, *labels.remarks, *repeated, *patients.spellings]:
         warnings.warn(remark, CollectionWarning, stacklevel=2)
     for remark in patients.remarks:
@@ -300,64 +329,6 @@ def _etiologies(filenames: NDArray[np.object_], labels: Sequence[str]) -> NDArra
     is_normal = np.array([label.upper() == "NORMAL" for label in labels], dtype=bool)
     etiology[(etiology == "unknown") & is_normal] = "normal"
     return etiology
-
-
-def _complete(
-    rows: TableRows,
-    cells: NDArray[np.object_],
-    located: Located,
-    bases: Sequence[Path],
-    columns: tuple[str, str | None],
-    incomplete: Incomplete,
-) -> tuple[NDArray[np.intp], list[str]]:
-    """Find the rows with a file and, if their column is given, a label; describe the others."""
-    path, label = columns
-    nameless = cells == ""
-    lost = (rows.filenames == "") & ~nameless
-    unlabelled = (rows.labels == "") & ~lost & ~nameless
-    if label is None:
-        unlabelled[:] = False
-    n = len(lost)
-    folders = " and ".join(repr(os.fspath(base)) for base in bases)
-    leave_out = "leave them out with " + by_interface(
-        python='incomplete="drop"', shell="--drop-incomplete"
-    )
-    remarks = list(located.remarks)
-    for lacking, error, named, remedy in (
-        (
-            nameless,
-            ValueError,
-            f"{nameless.sum()} of {n} rows have nothing in the column {path!r}, the first of "
-            f"them row {nameless.argmax() + 1} below the column names.",
-            f"Write their files into the table, or {leave_out}.",
-        ),
-        (
-            lost,
-            FileNotFoundError,
-            f"{lost.sum()} of {n} files of the table do not exist: {few(cells[lost])}.",
-            f"They were searched for in {folders}. Name the folder that the paths start from as "
-            f"{by_interface(python='root', shell='FOLDER')}, or {leave_out}.",
-        ),
-        (
-            unlabelled,
-            ValueError,
-            f"{unlabelled.sum()} of {n} rows have no {label!r}: {few(cells[unlabelled])}.",
-            "Label them, or "
-            + leave_out
-            + by_interface(
-                python=", or say what an empty cell means by passing a function as positive.",
-                shell=".",
-            ),
-        ),
-    ):
-        if lacking.any():
-            if incomplete == "raise":
-                raise error(" ".join([named, *located.remarks, remedy]))
-            remarks.append(f"{named} These rows were left out.")
-    kept = np.flatnonzero(~(nameless | lost | unlabelled))
-    if not len(kept):
-        raise ValueError(f"No row of the table is left. {' '.join(remarks)}")
-    return kept, remarks
 
 
 def _patients(rows: TableRows, pattern: str | None, frame: pd.DataFrame) -> Patients:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from skpneumo._formatting import printable
+from skpneumo._formatting import counted, printable
 from skpneumo._messages import by_interface
 from skpneumo._paths import SPLIT_OF_FOLDER, check_paths
 from skpneumo._positive_class import is_class_word
@@ -67,6 +67,28 @@ class Patients(NamedTuple):
     known: NDArray[np.bool_]
     remarks: list[str]
     spellings: Sequence[str] = ()
+
+
+def remarks_on_shared_patients(patients: Patients, split: NDArray[np.object_]) -> list[str]:
+    """Report patients who have images in several splits."""
+    of_known = patients.known & (split != "")
+    pairs = {*zip(patients.ids[of_known], split[of_known], strict=True)}
+    splits = defaultdict(set)
+    for patient, part in pairs:
+        splits[patient].add(part)
+    shared = {patient: parts for patient, parts in splits.items() if len(parts) > 1}
+    if not shared:
+        return []
+    first = min(shared)
+    return [
+        f"{counted(len(shared), 'patient')} in several splits, the first of them {first!r} in "
+        f"{' and '.join(map(repr, sorted(shared[first])))}: results on a split are too good if a "
+        "model was trained on other images of its patients. Split again by patient: "
+        + by_interface(
+            python="patient_train_test_split does.",
+            shell="--part all --hold-out 0.2 does.",
+        )
+    ]
 
 
 def patient_ids(paths: Any, *, pattern: str | None = None) -> NDArray[np.object_]:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skpneumo._formatting import counted
 from skpneumo._messages import by_interface
 from skpneumo._positive_class import UndecidedPositiveError
 from skpneumo._spellings import (
@@ -22,7 +23,7 @@ from skpneumo._spellings import (
 )
 from skpneumo.datasets._collection import order_classes
 
-__all__ = ["Labels", "read_labels"]
+__all__ = ["Labels", "read_labels", "remarks_on_uncertain", "uncertain_rows"]
 
 Positive = str | int | Sequence[str] | Callable[[list[str]], bool] | None
 
@@ -30,6 +31,12 @@ Positive = str | int | Sequence[str] | Callable[[list[str]], bool] | None
 _GENERIC_NAMES = frozenset(
     {"label", "labels", "target", "class", "classes", "y", "diagnosis", "finding", "findings"}
 )
+# Labels of readers who could not tell. CheXpert and MIMIC-CXR write -1.
+_UNCERTAIN_NUMBER = "-1"
+_UNCERTAIN = frozenset(
+    {"uncertain", "unsure", "not sure", "unclear", "unknown", "equivocal", "indeterminate",
+     "undetermined", "undecided", "maybe", "possible", "possibly"}
+)  # fmt: skip
 _MOST_NAMED = 8
 
 
@@ -79,7 +86,7 @@ def read_labels(
     findings = [[_with_point(spelling[each]) for each in listed] for listed in findings]
     if positive is not None:
         class_of = {folded(each): _with_point(usual) for each, usual in spelling.items()}
-        return _by_positive(codes, findings, positive, class_of, remarks)
+        return _by_positive(codes, findings, positive, class_of, remarks, column)
     if several := [listed for listed in findings if len(listed) > 1]:
         known = sorted({each for listed in findings for each in listed})
         raise UndecidedPositiveError(
@@ -93,13 +100,56 @@ def read_labels(
         )
     names = sorted({listed[0] for listed in findings})
     numbers = {*map(folded, names)}  # "1.0" in a table that was written with gaps
-    if numbers == {"0", "1"} and column.lower() not in _GENERIC_NAMES:
+    if numbers == {"0", "1"} and _names_the_illness(column):
         is_positive = np.array([folded(listed[0]) == "1" for listed in findings], dtype=bool)
         return _two_classes(is_positive[codes], f"not {column}", column, remarks)
     classes = order_classes(names, None)
     number = {name: i for i, name in enumerate(classes.names)}
     target = np.array([number[listed[0]] for listed in findings], dtype=np.int64)[codes]
     return Labels(target, list(classes.names), list(classes.positive), remarks)
+
+
+def uncertain_rows(cells: NDArray[np.object_]) -> NDArray[np.bool_]:
+    """Mark the rows whose label says that the reader could not tell.
+
+    The number -1 says so beside a yes and a no, such as 1 and 0; a word, beside two other labels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpneumo.datasets._table_labels import uncertain_rows
+    >>> uncertain_rows(np.array(["1.0", "0.0", "-1.0"], dtype=object)).tolist()
+    [False, False, True]
+    >>> uncertain_rows(np.array(["1", "-1"], dtype=object)).any()
+    np.False_
+    """
+    meaning = {cell: folded(cell) for cell in set(cells)}
+    certain = {*meaning.values()} - _UNCERTAIN - {_UNCERTAIN_NUMBER, ""}
+    uncertain = _UNCERTAIN if len(certain) > 1 else frozenset[str]()
+    if len(certain) > 1 and {*map(meaning_of_labels(certain), certain)} == {"no", "yes"}:
+        uncertain |= {_UNCERTAIN_NUMBER}
+    return np.array([meaning[cell] in uncertain for cell in cells], dtype=bool)
+
+
+def remarks_on_uncertain(cells: NDArray[np.object_], labels: "Labels") -> list[str]:
+    """Report which uncertain labels the positive class, as asked for, does not include."""
+    uncertain = uncertain_rows(cells) & (labels.target == 0)
+    if not uncertain.any():
+        return []
+    first = cells[uncertain.argmax()]
+    return [
+        f"{counted(int(uncertain.sum()), 'row')} with the label {first!r}, which says that it is "
+        f"uncertain, {'count' if uncertain.sum() > 1 else 'counts'} as {labels.names[0]!r}, "
+        "because "
+        + by_interface(
+            python="positive does not name it, too.", shell="no --positive names it, too."
+        )
+    ]
+
+
+def _names_the_illness(column: str) -> bool:
+    """Tell whether 1 in a column means what the column is called."""
+    return column.lower() not in _GENERIC_NAMES
 
 
 def _with_point(label: str) -> str:
@@ -113,6 +163,7 @@ def _by_positive(
     positive: Any,
     known: dict[str, str],
     remarks: list[str],
+    column: str,
 ) -> Labels:
     """Make two classes; ``known`` has the class of each spelling in the table."""
     named = list(positive) if isinstance(positive, (list, tuple, set)) else [positive]
@@ -145,6 +196,8 @@ def _by_positive(
             f"{given} is in every row, so that there is no other class. Name the findings that "
             "are the illness, not the healthy ones."
         )
+    if {"1"} <= {*map(folded, wanted)} <= {"1", _UNCERTAIN_NUMBER} and _names_the_illness(column):
+        return _two_classes(is_positive[codes], f"not {column}", column, remarks)
     name = " or ".join(dict.fromkeys(wanted))
     other = next(iter(others)) if len(others) == 1 else f"not {name}"
     return _two_classes(is_positive[codes], other, name, remarks)

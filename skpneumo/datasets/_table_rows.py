@@ -1,6 +1,9 @@
-"""The rows of a table of images; several rows of a file are joined."""
+"""The rows of a table of images: incomplete ones are refused, several of a file are joined."""
 
-from typing import Any, NamedTuple
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -9,8 +12,18 @@ from numpy.typing import NDArray
 from skpneumo._file_state import rows_of_one_file
 from skpneumo._formatting import counted
 from skpneumo._messages import by_interface
+from skpneumo.datasets._table_paths import Located
 
-__all__ = ["TableRows", "few", "one_row_a_file", "remarks_on_splits"]
+__all__ = [
+    "Incomplete",
+    "TableRows",
+    "complete_rows",
+    "few",
+    "one_row_a_file",
+    "remarks_on_splits",
+]
+
+Incomplete = Literal["raise", "drop"]
 
 
 class TableRows(NamedTuple):
@@ -30,6 +43,78 @@ def few(cells: NDArray[np.object_]) -> str:
     """Quote the first of some cells."""
     shown = ", ".join(repr(cell) for cell in cells[:3])
     return f"{shown}, ..." if len(cells) > 3 else shown
+
+
+def complete_rows(
+    rows: TableRows,
+    cells: NDArray[np.object_],
+    located: Located,
+    bases: Sequence[Path],
+    columns: tuple[str, str | None],
+    incomplete: Incomplete,
+    uncertain: NDArray[np.bool_],
+) -> tuple[NDArray[np.intp], list[str]]:
+    """Find the rows with a file and, if their column is given, a certain label.
+
+    Describe the others.
+    """
+    path, label = columns
+    nameless = cells == ""
+    lost = (rows.filenames == "") & ~nameless
+    unlabelled = (rows.labels == "") & ~lost & ~nameless
+    uncertain = uncertain & ~lost & ~nameless
+    if label is None:
+        unlabelled[:] = False
+    n = len(lost)
+    folders = " and ".join(repr(os.fspath(base)) for base in bases)
+    leave_out = "leave them out with " + by_interface(
+        python='incomplete="drop"', shell="--drop-incomplete"
+    )
+    remarks = list(located.remarks)
+    for lacking, error, named, remedy in (
+        (
+            nameless,
+            ValueError,
+            f"{nameless.sum()} of {n} rows have nothing in the column {path!r}, the first of "
+            f"them row {nameless.argmax() + 1} below the column names.",
+            f"Write their files into the table, or {leave_out}.",
+        ),
+        (
+            lost,
+            FileNotFoundError,
+            f"{lost.sum()} of {n} files of the table do not exist: {few(cells[lost])}.",
+            f"They were searched for in {folders}. Name the folder that the paths start from as "
+            f"{by_interface(python='root', shell='FOLDER')}, or {leave_out}.",
+        ),
+        (
+            unlabelled,
+            ValueError,
+            f"{unlabelled.sum()} of {n} rows have no {label!r}: {few(cells[unlabelled])}.",
+            "Label them, or "
+            + leave_out
+            + by_interface(
+                python=", or say what an empty cell means by passing a function as positive.",
+                shell=".",
+            ),
+        ),
+        (
+            uncertain,
+            ValueError,
+            f"{uncertain.sum()} of {n} rows have an uncertain {label!r}, "
+            f"{few(np.unique(rows.labels[uncertain]))}: {few(cells[uncertain])}.",
+            f"{leave_out.capitalize()}, or count them as positive or as negative by naming all "
+            f"labels that are positive as {by_interface(python='positive', shell='--positive')}. "
+            "If it is a class of its own, give it another name.",
+        ),
+    ):
+        if lacking.any():
+            if incomplete == "raise":
+                raise error(" ".join([named, *located.remarks, remedy]))
+            remarks.append(f"{named} These rows were left out.")
+    kept = np.flatnonzero(~(nameless | lost | unlabelled | uncertain))
+    if not len(kept):
+        raise ValueError(f"No row of the table is left. {' '.join(remarks)}")
+    return kept, remarks
 
 
 def one_row_a_file(

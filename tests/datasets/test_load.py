@@ -315,7 +315,7 @@ def test_published_counts(tmp_path):
 def test_published_counts_of_mendeley(tmp_path):
     touch(tmp_path, numbered("test/NORMAL", "NORMAL-{}-0001", 234))
     touch(tmp_path, numbered("test/PNEUMONIA", "VIRUS-{}-0001", 390))
-    touch(tmp_path, numbered("train/NORMAL", "NORMAL-9{}-0001", 1349))
+    touch(tmp_path, numbered("train/NORMAL", "NORMAL-9{:04d}-0001", 1349))
     touch(tmp_path, numbered("train/PNEUMONIA", "BACTERIA-{}-0001", 3883))
     assert "as published: Mendeley Data" in load_chest_xray(tmp_path).DESCR
     assert "as published" in load_chest_xray(tmp_path, split="test").DESCR
@@ -341,7 +341,7 @@ def test_subsets_and_other_collections_do_not_warn(tmp_path):
 
 def test_synthetic_collection_is_not_mistaken_for_the_published(tmp_path):
     made = make_chest_xray(tmp_path / "made", n_patients=8, images_per_patient=1, random_state=0)
-    touch(tmp_path / "made", numbered("test/NORMAL", "IM-{:04d}-0009", 230))
+    touch(tmp_path / "made", numbered("test/NORMAL", "IM-9{:03d}-0009", 230))
     xrays = load_chest_xray(made.root)
     assert xrays.DESCR.startswith("# Synthetic chest X-rays")
     assert "rscbjbr9sj" not in xrays.DESCR

@@ -173,7 +173,10 @@ def test_rows_of_one_file_are_joined_or_refused(root):
 
 def test_patients_are_read_from_the_paths_if_no_column_has_them(root):
     bare = TABLE.drop(columns="patient")
-    xrays = load_image_table(bare, root=root, patient_pattern="folder")
+    with pytest.warns(
+        CollectionWarning, match="1 patient in several splits, the first of them 'b"
+    ):
+        xrays = load_image_table(bare, root=root, patient_pattern="folder")
     assert [*xrays.groups] == ["a", "a", "b", "b"]
     with pytest.warns(UnknownPatientsWarning, match="4 of 4 file names"):
         xrays = load_image_table(bare, root=root)
@@ -354,7 +357,7 @@ def test_many_rows_are_read_and_split_by_patient(tmp_path):
 )
 def test_one_patient_written_in_several_ways_never_becomes_several(root, patients, n, said):
     with pytest.warns((CollectionWarning, UnknownPatientsWarning), match=said):
-        xrays = load_image_table(TABLE.assign(patient=patients), root=root)
+        xrays = load_image_table(TABLE.assign(patient=patients, split=""), root=root)
     assert len(set(xrays.groups)) == n
 
 
@@ -467,3 +470,18 @@ def test_a_line_above_the_names_of_the_columns_is_told_from_a_cell_too_many(root
     (root / "t.csv").write_text("# an export\npath,label\na/1.png,normal\n")
     with pytest.raises(ValueError, match=r"'# an export', has fewer cells .* remove what stands"):
         load_image_table(root / "t.csv")
+
+
+def test_uncertain_labels_are_asked_about(root):
+    table = TABLE.assign(Pneumonia=["1.0", "0.0", "-1.0", "0.0"])
+    options = {"label": "Pneumonia", "root": root}
+    with pytest.raises(ValueError, match=r"1 of 4 rows have an uncertain 'Pneumonia', '-1.0'"):
+        load_image_table(table, **options)
+    with pytest.warns(CollectionWarning, match=r"'b/3.jpeg'. These rows were left out"):
+        xrays = load_image_table(table, incomplete="drop", **options)
+    assert xrays.target.tolist() == [1, 0, 0]
+    assert xrays.target_names == ["not Pneumonia", "Pneumonia"]
+    with pytest.warns(CollectionWarning, match="1 row with the label '-1.0'.*counts as 'not Pne"):
+        xrays = load_image_table(table, positive=1, **options)
+    assert xrays.target.tolist() == [1, 0, 0, 0]
+    assert load_image_table(table, positive=[1, -1], **options).target.tolist() == [1, 0, 1, 0]

@@ -5,7 +5,11 @@ import pytest
 
 from skpneumo._messages import command_line_messages
 from skpneumo._positive_class import UndecidedPositiveError
-from skpneumo.datasets._table_labels import read_labels
+from skpneumo.datasets._table_labels import (
+    read_labels,
+    remarks_on_uncertain,
+    uncertain_rows,
+)
 
 
 def labels_of(*cells, column="finding", positive=None, separator="|"):
@@ -153,3 +157,29 @@ def test_an_empty_separator_or_positive_is_refused():
         labels_of("a", "b", separator="")
     with pytest.raises(ValueError, match=r"No positive class is given. Name one or more .*'b'"):
         labels_of("a", "b", positive=[])
+
+
+def test_minus_1_is_uncertain_beside_a_yes_and_a_no_and_a_word_beside_two_labels():
+    for cells, expected in (
+        (["1.0", "0.0", "-1.0", ""], [0, 0, 1, 0]),
+        (["no", "Y", "-1"], [0, 0, 1]),
+        (["1", "-1"], [0, 0]),  # the two classes of a support vector machine
+        (["-1", "0", "1", "10"], [0, 0, 0, 0]),
+        (["NORMAL", "PNEUMONIA", "Uncertain "], [0, 0, 1]),
+        (["normal", "unclear"], [0, 0]),
+    ):
+        assert uncertain_rows(np.array(cells, dtype=object)).tolist() == expected
+
+
+def test_labels_that_positive_leaves_out_are_reported_if_they_are_uncertain():
+    cells = np.array(["1", "0", "-1", "-1"], dtype=object)
+    labels = labels_of(*cells, positive=["1"], column="Pneumonia")
+    [remark] = remarks_on_uncertain(cells, labels)
+    assert "2 rows with the label '-1'" in remark
+    assert "count as 'not Pneumonia'" in remark
+    assert remarks_on_uncertain(cells, labels_of(*cells, positive=[1, -1])) == []
+
+
+def test_a_positive_1_is_named_by_its_column():
+    labels = labels_of("0", "1.0", "-1", positive=["1", "-1"], column="Pneumonia")
+    assert (labels.names, labels.target.tolist()) == (["not Pneumonia", "Pneumonia"], [0, 1, 1])
