@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from io import BytesIO
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from skpneumo.loading._dicom_rendering import (
     linear_table,
     values_beyond,
 )
+from skpneumo.loading._dicom_spacing import SPACING_TAGS, size_in_square_pixels
 from skpneumo.loading._integrity import CheckedJpegFile
 from skpneumo.loading._pillow import MAX_PIXELS, read_with_pillow, refuse_truncated_images
 from skpneumo.loading._resizing import DecodedImage
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["read_dicom", "render_dicom", "size_of_dicom"]
 
-_TAGS = (0x00080016, 0x00080060, *PIXEL_TAGS, *RENDERING_TAGS)  # SOP Class UID, Modality
+_CLASS_AND_MODALITY = (0x00080016, 0x00080060)
+_TAGS = (*_CLASS_AND_MODALITY, *PIXEL_TAGS, *RENDERING_TAGS, *SPACING_TAGS)
 
 _PIXELS_AT_ONCE = 2**16
 
@@ -95,20 +97,17 @@ def read_dicom(
         If pydicom is not installed.
     """
     with _damage_explained():
-        pixel_data, table, beyond = _open(file, window, white)
-        if pixel_data.is_grey_baseline_jpeg and _is_affine(table):
-            return _read_scaled(pixel_data, table, size, resize)
-        pixels = pixel_data.decode()
-        if beyond is not None and beyond[pixels].any():
-            raise UnusableDicomError(
-                f"values up to {pixels[beyond[pixels]].max()}, beyond the white of {white:g}; "
-                + by_interface(
-                    python="pass a greater one with ImageLoader(white=)",
-                    shell="give a greater one with --white",
-                )
-                + ", or leave the file out"
-            )
-        image = _render(pixels, table)
+        opened = _open(file, window, white)
+        # Stretched to any size, pixels need not be square.
+        fits_as_stored = resize == "stretch" or opened.has_square_pixels
+        if opened.pixel_data.is_grey_baseline_jpeg and _is_affine(opened.table) and fits_as_stored:
+            return _read_scaled(opened.pixel_data, opened.table, size, resize)
+        pixels = opened.pixel_data.decode()
+        _refuse_beyond_white(pixels, opened.beyond, white)
+        image = _render(pixels, opened.table)
+        _refuse_one_level(pixels, image)
+    if not fits_as_stored:
+        image = image.resize(opened.size, Image.Resampling.BILINEAR)
     if color_mode == "grayscale" and image.mode == "RGB":
         image = image.convert("L")
     return DecodedImage(image, image.width, image.height)
@@ -117,24 +116,44 @@ def read_dicom(
 def render_dicom(file: IO[bytes]) -> tuple[Image.Image, int]:
     """Render the whole image of an open file; return it with the bits per sample in the file."""
     with _damage_explained():
-        pixel_data, table, _ = _open(file, window=0)
-        return _render(pixel_data.decode(), table), pixel_data.pixel_format.bits_stored
+        opened = _open(file, window=0)
+        pixels = opened.pixel_data.decode()
+        image = _render(pixels, opened.table)
+        _refuse_one_level(pixels, image)
+    if not opened.has_square_pixels:
+        image = image.resize(opened.size, Image.Resampling.BILINEAR)
+    return image, opened.pixel_data.pixel_format.bits_stored
 
 
 def size_of_dicom(file: IO[bytes]) -> tuple[int, int]:
     """Read the width and height of the image in an open file without decoding it."""
     with _damage_explained():
-        pixel_format = PixelFormat.of(read_dicom_header(file, _TAGS).dataset)
-    return pixel_format.columns, pixel_format.rows
+        header = read_dicom_header(file, _TAGS).dataset
+        pixel_format = PixelFormat.of(header)
+        return size_in_square_pixels(header, pixel_format.columns, pixel_format.rows)
 
 
-def _open(
-    file: IO[bytes], window: int | None, white: float | None = None
-) -> tuple[PixelData, NDArray[np.uint8], NDArray[np.bool_] | None]:
-    """Read the encoded pixels, and the table of the level or colour of each stored value.
+class _Opened(NamedTuple):
+    """The encoded pixels, and how to show them.
 
-    The last is a mask of the stored values above white, or None where ``white`` does not apply.
+    ``table`` has the level or colour of each stored value, ``beyond`` is a mask of the stored
+    values above white, or None where ``white`` does not apply, and ``size`` is the width and
+    height in square pixels.
     """
+
+    pixel_data: PixelData
+    table: NDArray[np.uint8]
+    beyond: NDArray[np.bool_] | None
+    size: tuple[int, int]
+
+    @property
+    def has_square_pixels(self) -> bool:
+        pixel_format = self.pixel_data.pixel_format
+        return self.size == (pixel_format.columns, pixel_format.rows)
+
+
+def _open(file: IO[bytes], window: int | None, white: float | None = None) -> _Opened:
+    """Read header and encoded pixels, and refuse what is no radiograph."""
     header = read_dicom_header(file, _TAGS)
     _refuse_other_modalities(header.dataset)
     if header.pixel_length is None:
@@ -144,7 +163,8 @@ def _open(
     pixel_format = PixelFormat.of(header.dataset)
     _refuse_bombs_and_stacks(header.dataset, pixel_format)
     table, beyond = _table(header.dataset, pixel_format, window, white)
-    return read_pixel_data(file, header, pixel_format), table, beyond
+    size = size_in_square_pixels(header.dataset, pixel_format.columns, pixel_format.rows)
+    return _Opened(read_pixel_data(file, header, pixel_format), table, beyond, size)
 
 
 def _render(pixels: NDArray[Any], table: NDArray[np.uint8]) -> Image.Image:
@@ -155,6 +175,37 @@ def _render(pixels: NDArray[Any], table: NDArray[np.uint8]) -> Image.Image:
         rows = slice(row, row + step)
         table.take(pixels[rows], axis=0, out=shown[rows], mode="clip")
     return Image.fromarray(shown)
+
+
+def _refuse_beyond_white(
+    pixels: NDArray[Any], beyond: NDArray[np.bool_] | None, white: float | None
+) -> None:
+    if beyond is not None and beyond[pixels].any():
+        raise UnusableDicomError(
+            f"values up to {pixels[beyond[pixels]].max()}, beyond the white of {white:g}; "
+            + by_interface(
+                python="pass a greater one with ImageLoader(white=)",
+                shell="give a greater one with --white",
+            )
+            + ", or leave the file out"
+        )
+
+
+def _refuse_one_level(pixels: NDArray[Any], image: Image.Image) -> None:
+    """Raise if different values become one grey level, as with a window in other units."""
+    if image.mode != "L" or pixels.size == 1:
+        return
+    lowest, highest = image.getextrema()
+    if lowest == highest and pixels.min() != pixels.max():
+        raise UnusableDicomError(
+            f"stored values from {pixels.min()} to {pixels.max()} that are all shown as the grey "
+            f"level {lowest}, by its window or for want of one; "
+            + by_interface(
+                python="choose another with dicom_window=, or pass the value of white with white=",
+                shell="give the value of white with --white",
+            )
+            + ", or leave the file out"
+        )
 
 
 def _is_affine(table: NDArray[np.uint8]) -> bool:

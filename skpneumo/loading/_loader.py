@@ -119,9 +119,11 @@ class ImageLoader(DocumentationLinks, TransformerMixin, BaseEstimator):
     pixels differ by 2 or less.
 
     **DICOM** needs ``pip install "skpneumo[dicom]"``. Only radiographs and secondary captures of
-    a single image are read. Padding is black, overlays are not shown, and the image is inverted
-    once if the photometric interpretation is MONOCHROME1 or the shape of the presentation LUT is
-    INVERSE.
+    a single image are read. "pad" and "crop" preserve the aspect ratio of the body also where
+    the header says that pixels are not square; resolutions in other formats are ignored. A file
+    whose window shows all of its values as one grey level is refused. Padding is black, overlays
+    are not shown, and the image is inverted once if the photometric interpretation is MONOCHROME1
+    or the shape of the presentation LUT is INVERSE.
 
     **Files that cannot be read** do not stop the others from being tried: a single
     :class:`UnreadableImagesError` at the end names all of them with their reasons. They include

@@ -16,7 +16,7 @@ from skpneumo._file_state import state_in
 __all__ = ["image_key", "parameters_tag"]
 
 # Increase it when this package decodes the same file to other pixels, or keys have other contents.
-_FORMAT = 3
+_FORMAT = 4
 
 # Packages that decode DICOM files, if installed.
 _DICOM_DECODERS = (
