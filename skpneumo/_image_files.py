@@ -24,6 +24,7 @@ __all__ = [
     "format_of",
     "is_image_name",
     "is_litter",
+    "kind_of_file",
     "list_folder",
     "refusal",
     "walk",
@@ -66,7 +67,9 @@ _FOREIGN = (
     (0, b"\x89HDF", "an HDF5 file"),
     (0, b"\x93NUMPY", "a NumPy array"),
     (0, b"SQLite format", "a database"),
+    (0, b"version https://git-lfs", "a pointer of Git LFS instead of the file"),
 )
+_WEB_PAGE = re.compile(rb"\s*<(!doctype html|html)", re.IGNORECASE)
 
 # Files that file managers, archivers and file servers create. Hidden files count as well, such as
 # "._IM-0115-0001.jpeg" of macOS, which are not images.
@@ -226,7 +229,10 @@ def refusal(path: str) -> str:
             start = file.read(_BEGINNING)
     except OSError as error:
         return f"a file that cannot be opened: {(error.strerror or str(error)).lower()}"
-    return "" if format_of(start) else _what_it_is(start)
+    if format_of(start):
+        return ""
+    kind = kind_of_file(start)
+    return f"{kind}, which is not read" if kind in _FOREIGN_KINDS else kind
 
 
 def format_of(start: bytes) -> str | None:
@@ -248,14 +254,27 @@ def format_of(start: bytes) -> str | None:
     return next((name for bytes_, name in _FORMATS.items() if start.startswith(bytes_)), None)
 
 
-def _what_it_is(start: bytes) -> str:
+_FOREIGN_KINDS = frozenset(kind for _, _, kind in _FOREIGN)
+
+
+def kind_of_file(start: bytes) -> str:
+    """Name what a file is that is no image, by its first bytes.
+
+    Examples
+    --------
+    >>> from skpneumo._image_files import kind_of_file
+    >>> kind_of_file(b"GIF89a"), kind_of_file(b"<!DOCTYPE html>"), kind_of_file(b"a,b")
+    ('a GIF image', 'a web page', 'text')
+    """
     if not start:
         return "an empty file"
     if _DICOM_DIRECTORY in start:
         return "the directory of a DICOM disc"
     for offset, signature, name in _FOREIGN:
         if start.startswith(signature, offset):
-            return f"{name}, which is not read"
+            return name
+    if _WEB_PAGE.match(start):
+        return "a web page"
     if b"\0" not in start:
         # The last character may be incomplete.
         try:

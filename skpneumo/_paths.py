@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import reprlib
 from collections.abc import Collection, Iterable, Mapping, Set
 from typing import TYPE_CHECKING, Any
 
@@ -66,9 +67,12 @@ def check_paths(X: Any) -> NDArray[np.object_]:
     array(['a.jpeg', 'b.jpeg'], dtype=object)
     """
     if isinstance(X, (str, bytes, os.PathLike)):
-        raise TypeError(
-            f"Expected a list or array of paths, got the single path {X!r}. Use [{X!r}]."
+        remedy = (
+            f"Use load_chest_xray({X!r}).X, or list its files."
+            if os.path.isdir(X)
+            else f"Use [{X!r}]."
         )
+        raise TypeError(f"Expected a list or array of paths, got the single path {X!r}. {remedy}")
     if not isinstance(X, Iterable):
         raise TypeError(f"Expected a list or array of paths, got {type(X).__name__}: {X!r}.")
     if isinstance(X, Mapping | Set):
@@ -77,6 +81,11 @@ def check_paths(X: Any) -> NDArray[np.object_]:
     columns = getattr(frame, "columns", ())
     if "path" in columns:
         X = frame["path"]
+    elif {"filenames", "target"} <= {*columns}:
+        raise ValueError(
+            "Expected paths, got the frame of a collection, which also has the labels. Pass its X "
+            "instead, such as xrays.X, which has the columns path and patient."
+        )
     elif len(columns) > 1:
         raise _more_than_one_column(f"a frame with the columns {', '.join(map(repr, columns))}")
     if not hasattr(X, "__array__"):
@@ -102,7 +111,7 @@ def check_paths(X: Any) -> NDArray[np.object_]:
     for i, entry in enumerate(flat):
         if not isinstance(entry, (str, os.PathLike)):
             raise TypeError(
-                f"Entry {i} of the paths is {entry!r} ({type(entry).__name__}); "
+                f"Entry {i} of the paths is {reprlib.repr(entry)} ({type(entry).__name__}); "
                 "expected a str or pathlib.Path. Remove or fix such rows."
             )
         paths[i] = os.fspath(entry)

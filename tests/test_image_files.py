@@ -39,6 +39,7 @@ READ = {
     "damaged.jpeg": b"not an image",
     "empty.dcm": b"",
 }
+LFS = "a pointer of Git LFS instead of the file"
 SKIPPED = {
     "f.webp": (encoded("WEBP"), "a WebP image, which is not read"),
     "g.bmp": (encoded("BMP"), "a BMP image, which is not read"),
@@ -48,6 +49,8 @@ SKIPPED = {
     "j.pdf": (b"%PDF-1.7", "a PDF document, which is not read"),
     "k.xlsx": (b"PK\x03\x04", "a zip archive or office document, which is not read"),
     "l.csv": ("name;größe\n".encode(), "text"),
+    "l.html": (b" <HTML>\n", "a web page"),
+    "l": (b"version https://git-lfs.github.com/spec/v1\n", f"{LFS}, which is not read"),
     "m": (b"", "an empty file"),
     "n.bin": (b"\0\1\2\3\xff", "a file of an unknown kind"),
     "o.nii": (bytes(344) + b"n+1\0", "a NIfTI volume, which is not read"),

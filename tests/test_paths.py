@@ -1,5 +1,6 @@
 """Every accepted form of paths, and invalid ones."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,13 @@ def test_each_form_gives_one_array_of_str(form):
     [
         ("a.jpeg", TypeError, r"single path 'a\.jpeg'\. Use \['a\.jpeg'\]"),
         (Path("a.jpeg"), TypeError, "single path"),
+        (os.curdir, TypeError, r"single path '\.'\. Use load_chest_xray\('\.'\)\.X"),
+        ([bytes(10**6)], TypeError, r"Entry 0 of the paths is b'.{1,60} \(bytes\)"),
+        (
+            pd.DataFrame({"filenames": NAMES, "target": 1}),
+            ValueError,
+            r"Pass its X instead, such as xrays\.X",
+        ),
         (3, TypeError, "got int: 3"),
         ({"path": NAMES}, TypeError, r"got a dict\. Pass a frame of it: pandas\.DataFrame"),
         (Bunch(X=NAMES, target=[0, 1, 1]), TypeError, r"got a Bunch\. Pass the X of this Bunch"),

@@ -74,8 +74,9 @@ def load_image_table(
     Parameters
     ----------
     table : str, path-like or DataFrame
-        A CSV file with any of the delimiters comma, semicolon, tab and ``|``, an Excel file
-        (``skpneumo[tables]``), a Parquet file (``skpneumo[parquet]``), or a DataFrame.
+        A CSV file with any of the delimiters comma, semicolon, tab and ``|``, also compressed by
+        gzip, an Excel file (``skpneumo[tables]``), a Parquet file (``skpneumo[parquet]``), or a
+        DataFrame.
     path : str, default="path"
         The column with the image files: absolute, from the home folder (``~``), or relative to
         ``root`` or to the table. The suffix may be missing. A file that is not found there is

@@ -1,8 +1,10 @@
-"""Read tables of images: CSV of any dialect, Excel, Parquet."""
+"""Read tables of images: CSV of any dialect, also compressed, Excel, Parquet."""
 
 import csv
+import gzip
 import os
 import shlex
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,6 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skpneumo._image_files import kind_of_file
 from skpneumo._messages import by_interface
 
 __all__ = [
@@ -31,6 +34,8 @@ __all__ = [
     "without_index",
 ]
 
+_GZIP, _BEGINNING = b"\x1f\x8b", 512  # bytes that tell what other files are
+_JSON = ("{", "[{", "[[")
 _EXCEL, _OLD_EXCEL, _PARQUET = b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"PAR1"
 _DELIMITERS = ",;\t|"
 _MOST_NAMED = 12
@@ -91,7 +96,7 @@ def read_table(file: str | os.PathLike[str], sheet: str | int = 0) -> pd.DataFra
 def _unreadable(path: Path, reason: object) -> ValueError:
     return ValueError(
         f"{os.fspath(path)!r} cannot be read as a table ({reason}). Save it as CSV, .xlsx or "
-        "Parquet."
+        "Parquet" + by_interface(python=", or pass a DataFrame.", shell=".")
     )
 
 
@@ -165,14 +170,18 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 def _read_text(path: Path) -> pd.DataFrame:
     content = path.read_bytes()
     try:
+        if content.startswith(_GZIP):
+            content = gzip.decompress(content)
         if content.startswith((b"\xff\xfe", b"\xfe\xff")):
             text = content.decode("utf-16")
         else:
             text = _decoded(content)
         if "\0" in text:
-            raise ValueError("it contains bytes that are not text")
+            raise ValueError(f"it is {kind_of_file(content[:_BEGINNING])}")
+        if text.lstrip().startswith(_JSON):
+            raise ValueError("it is JSON, which pandas.read_json reads")
         return _parse_with_spaces(text)
-    except (ValueError, csv.Error) as error:
+    except (ValueError, csv.Error, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise _unreadable(path, error) from error
 
 

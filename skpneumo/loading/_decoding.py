@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skpneumo._dicom_files import DICOM_START, is_dicom
+from skpneumo._image_files import kind_of_file
 from skpneumo._memory_files import opened_from_memory
 from skpneumo.loading._dicom import read_dicom, render_dicom, size_of_dicom
 from skpneumo.loading._integrity import (
@@ -32,7 +34,13 @@ _IMAGE_CLASSES: dict[tuple[bytes, ...], type[CheckedFile]] = {
     (b"\x89PNG\r\n\x1a\n",): CheckedPngFile,
     (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"): CheckedTiffFile,
 }
-_MOST_SHOWN = 16  # bytes of an unknown file
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_UNTELLING = ("text", "a file of an unknown kind")
+_MOST_SHOWN = 16  # bytes of such a file
+_REMEDIES = {
+    "a web page": "download the image itself, for which you may have to log in",
+    "a pointer of Git LFS instead of the file": "fetch the file with `git lfs pull`",
+}
 
 
 def decode_image(
@@ -195,6 +203,10 @@ def _access_explained(path: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
+        if _ADDRESS.match(path):
+            raise FileNotFoundError(
+                errno.ENOENT, "an address, not the path of a file; download the file"
+            ) from None
         hint = "" if os.path.isabs(path) else f" in {os.getcwd()!r}, where relative paths start"
         raise FileNotFoundError(errno.ENOENT, f"no such file{hint}") from None
     except PermissionError:
@@ -207,6 +219,8 @@ def _class_for(start: bytes) -> type[CheckedFile]:
             return image_class
     if not start:
         raise ValueError("an empty file; copy or download it again")
-    raise ValueError(
-        f"not a JPEG, PNG, TIFF or DICOM file: it begins with {start[:_MOST_SHOWN]!r}; convert it"
-    )
+    kind = kind_of_file(start)
+    if kind in _UNTELLING:
+        kind = f"{kind} that begins with {start[:_MOST_SHOWN]!r}"
+    remedy = _REMEDIES.get(kind, "convert it to PNG" if kind.endswith("image") else "leave it out")
+    raise ValueError(f"not a JPEG, PNG, TIFF or DICOM file, but {kind}; {remedy}")

@@ -1,5 +1,6 @@
 """Tables as spreadsheets and archives write them, and errors that say what is wrong."""
 
+import gzip
 import os
 import unicodedata
 
@@ -57,6 +58,7 @@ SPREADSHEETS = {
     "quotation marks after a space": "\n".join(
         ", ".join(f'"{cell}"' for cell in row) for row in (HEADER.split(";"), *ROWS)
     ),
+    "compressed": gzip.compress(LINES.encode("utf-8-sig")),
     "another column of two": "\n".join([f"{HEADER};n;n", *(f"{row};1;2" for row in BODY)]),
 }
 
@@ -101,6 +103,12 @@ def test_quotation_marks_within_a_cell_are_text(root):
         (LINES.replace("m2/C2", ""), "1 of 3 rows have nothing in the column 'image', .* row 2 "),
         (b"PK\3\4rubbish", "it is a zip archive, but not an Excel file"),
         (b"PAR1rubbish", "cannot be read as a table"),
+        (b"SQLite format 3\0", r"\(it is a database\)\. Save it as .* or pass a DataFrame\."),
+        (b"\0\1", "it is a file of an unknown kind"),
+        (b"\x1f\x8brubbish", "cannot be read as a table"),
+        (gzip.compress(LINES.encode())[:-9], "cannot be read as a table"),
+        ('[{"image": "m1/C1"}]', "it is JSON, which pandas.read_json reads"),
+        ('{"image": "m1/C1"}\n{"image": "m2/C2"}', "it is JSON, which pandas.read_json reads"),
     ],
 )  # fmt: skip
 def test_errors_name_the_place_and_the_remedy(root, text, said):

@@ -53,7 +53,7 @@ def test_equal_and_unusable_spacings_change_nothing(tmp_path, spacing):
 
 def test_impossible_pixels_are_refused(tmp_path):
     path = write_dicom(tmp_path / "x.dcm", DISC, PixelSpacing=[0.1, 100])
-    with pytest.raises(ValueError, match=r"pixels of 0.1 to 100 by its PixelSpacing, which cann"):
+    with pytest.raises(ValueError, match=r"pixels of 0.1 to 100 by its PixelSpacing, which"):
         image_size(path)
 
 

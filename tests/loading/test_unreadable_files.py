@@ -55,7 +55,7 @@ def bad_files(tmp_path):
     contents = {
         "text.jpeg": (
             b"<!DOCTYPE html>",
-            "not a JPEG, PNG, TIFF or DICOM file: it begins with b'<!DOC",
+            "not a JPEG, PNG, TIFF or DICOM file, but a web page; download the image itself",
         ),
         "empty.jpeg": (b"", "an empty file; copy or download it again"),
         "cut.jpeg": (whole[: len(whole) // 2], "damaged or unsupported JPEG (image file is trunc"),
@@ -271,3 +271,23 @@ def test_files_are_closed_after_success_and_failure(bad_files, tmp_path):
     ImageLoader().transform(good)
     reasons_for(*bad_files)
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"version https://git-lfs.github.com/", "fetch the file with `git lfs pull`"),
+        (b"RIFF....WEBPVP8 ", "DICOM file, but a WebP image; convert it to PNG"),
+        (b"\0\1", r"but a file of an unknown kind that begins with b'\x00\x01'; leave it out"),
+        (b"user,password", "but text that begins with b'user,password'; leave it out"),
+    ],
+)
+def test_a_file_that_is_no_image_is_said_to_be_what_it_is(tmp_path, content, said):
+    (tmp_path / "x.png").write_bytes(content)
+    [reason] = reasons_for(tmp_path / "x.png")
+    assert said in reason
+
+
+def test_an_address_is_no_path():
+    [reason] = reasons_for("https://example.org/x.jpeg")
+    assert "an address, not the path of a file; download the file" in reason
