@@ -17,12 +17,18 @@ __all__ = [
     "one_spelling",
     "patients_in_one_spelling",
     "remarks_on_spellings",
+    "stands_for_no_patient",
     "without_marks",
 ]
 
 _MOST_NAMED = 3
 # What people write where there is nothing to write.
 _MARKS = frozenset({"-", "--", "---", "–", "—", "?", "??", "???", ".", "..", "_", "/"})
+# What programs and people write where the id of a patient is not known or has been removed.
+_NO_PATIENT = frozenset(
+    {"unknown", "unk", "anonymous", "anonymized", "anonymised", "anon", "deidentified",
+     "de identified", "removed", "not available", "not known", "missing", "none", "no id"}
+)  # fmt: skip
 # The two answers to a question, as people and programs write them.
 _NO = frozenset({"no", "n", "false", "0", "negative", "neg", "-", "absent"})
 _YES = frozenset({"yes", "y", "true", "1", "positive", "pos", "+", "present"})
@@ -51,6 +57,18 @@ def folded(name: Any) -> str:
     if number := _WHOLE.fullmatch(text):
         return "-" * (number[1] == "-" and number[2] != "0") + number[2]
     return " ".join(text.rstrip(".,;:").split()) or text
+
+
+def stands_for_no_patient(patient: str) -> bool:
+    """Tell whether an id is a word that says that there is none.
+
+    Examples
+    --------
+    >>> from skpneumo._spellings import stands_for_no_patient
+    >>> stands_for_no_patient("Anonymous"), stands_for_no_patient("ANON-17")
+    (True, False)
+    """
+    return folded(patient) in _NO_PATIENT
 
 
 def meaning_of_labels(labels: Iterable[str]) -> Callable[[str], str]:

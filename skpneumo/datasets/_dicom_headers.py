@@ -22,7 +22,7 @@ from skpneumo._dicom_files import (
 from skpneumo._formatting import counted
 from skpneumo._image_files import walk
 from skpneumo._paths import check_paths
-from skpneumo._spellings import folded
+from skpneumo._spellings import folded, stands_for_no_patient
 from skpneumo.datasets._warnings import CollectionWarning
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ _VIEWS = {
 _Spellings = defaultdict[str, set[tuple[str, str]]]
 
 # Representations whose values do not fit in a cell: sequences and bytes.
+_MANY_STUDIES = 10  # hardly of one patient
 _NOT_TABULAR = {"SQ", "OB", "OW", "OB or OW", "OD", "OF", "OL", "OV", "UN"}
 
 
@@ -111,7 +112,8 @@ def read_dicom_headers(
         - a column for each of ``tags``;
         - ``error``: why the header, or an element of it, could not be read; "" if none.
 
-        Elements that a file lacks are missing values (None or NaN).
+        Elements that a file lacks are missing values (None or NaN). So is a PatientID that says
+        that there is none, such as "Anonymous".
 
     Raises
     ------
@@ -125,8 +127,8 @@ def read_dicom_headers(
     Warns
     -----
     CollectionWarning
-        If PatientIDs that are written differently are treated as one patient. Only the number of
-        such patients is said.
+        If PatientIDs that are written differently are treated as one patient, or many studies
+        have a single PatientID. Only numbers are said.
 
     See Also
     --------
@@ -152,6 +154,9 @@ def read_dicom_headers(
         ]
     if several := sum(len(spellings) > 1 for spellings in written.values()):
         warnings.warn(_several_ways(several), CollectionWarning, stacklevel=2)
+    n_studies = len({record.get("study") for record in records} - {None})
+    if len(written) == 1 and n_studies >= _MANY_STUDIES:
+        warnings.warn(_one_patient(n_studies), CollectionWarning, stacklevel=2)
     # Object columns, because the string type of pandas refuses paths that are not UTF-8.
     table = pd.DataFrame(
         {
@@ -169,6 +174,14 @@ def _several_ways(n_patients: int) -> str:
         "that differ only in case, space or leading zeros are treated as one patient. Compare "
         'them with tags=["PatientID", "IssuerOfPatientID"]; if they are several patients, give '
         "them ids that differ otherwise."
+    )
+
+
+def _one_patient(n_studies: int) -> str:
+    return (
+        f"All files have one PatientID, although they are of {n_studies} studies. If it has been "
+        "written over to make them anonymous, the column of patients says nothing: leave it out, "
+        "or use `study` as the patient if nobody has several."
     )
 
 
@@ -309,7 +322,7 @@ class _Elements:
 
 def _patient(element: _Elements, key: bytes, written: _Spellings) -> str | None:
     patient, issuer = element.text("PatientID"), element.text("IssuerOfPatientID") or ""
-    if not patient:
+    if not patient or stands_for_no_patient(patient):
         return None
     hashed = _hash(key, "patient", folded(issuer), folded(patient))
     written[hashed].add((patient, issuer))

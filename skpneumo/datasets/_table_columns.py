@@ -8,11 +8,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skpneumo._formatting import counted
 from skpneumo._messages import by_interface
 from skpneumo._spellings import (
+    folded,
     one_spelling,
     patients_in_one_spelling,
     remarks_on_spellings,
+    stands_for_no_patient,
     without_marks,
 )
 from skpneumo.datasets._folders import SPLITS, split_name
@@ -33,6 +36,7 @@ _PATIENTS = re.compile(
 )
 
 
+_MISSING_CODE = "-1"
 _FEW = 50  # rows that show whether it is worth while to read the others
 
 
@@ -66,7 +70,28 @@ def patients_in(
     if name is None or pattern is not None:
         return None, []
     column = column_of(frame, name, "patient")
-    return patients_in_one_spelling(without_marks(text_of(column)), rounded_numbers(frame, column))
+    cells, stand_ins = _without_stand_ins(without_marks(text_of(column)))
+    cells, remarks = patients_in_one_spelling(cells, rounded_numbers(frame, column))
+    return cells, stand_ins + remarks
+
+
+def _without_stand_ins(cells: NDArray[np.object_]) -> tuple[NDArray[np.object_], list[str]]:
+    """Empty the cells that say that the patient is not known, and report them."""
+    ids = {*cells} - {""}
+    stand_ins = {each for each in ids if stands_for_no_patient(each)}
+    # Code for missing values among whole numbers, such as those that pandas.factorize makes.
+    coded = {each for each in ids if folded(each) == _MISSING_CODE}
+    if coded and all(folded(each).isdecimal() for each in ids - coded):
+        stand_ins |= coded
+    if not stand_ins:
+        return cells, []
+    emptied = np.array(["" if cell in stand_ins else cell for cell in cells], dtype=object)
+    n_rows = int(np.sum((emptied == "") & (cells != "")))
+    return emptied, [
+        f"{counted(n_rows, 'row')} with a patient called "
+        f"{' or '.join(map(repr, sorted(stand_ins)))} count as rows whose patient is "
+        "not known, and not as one patient."
+    ]
 
 
 def hint_at_patients(frame: pd.DataFrame) -> str:

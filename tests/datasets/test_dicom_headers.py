@@ -280,3 +280,18 @@ def test_without_pydicom_the_pip_line_is_named(tmp_path, monkeypatch):
     for tags in ((), ("StudyDate",)):
         with pytest.raises(ImportError, match=r'pip install "skpneumo\[dicom\]"'):
             read_dicom_headers([path], tags=tags)
+
+
+def test_a_patient_id_that_says_that_there_is_none_is_missing(tmp_path):
+    ids = ["Anonymous", "UNKNOWN", "de-identified", "ANON-1"]
+    files = [write(tmp_path / f"{i}.dcm", PatientID=each) for i, each in enumerate(ids)]
+    assert read_dicom_headers(files)["patient"].isna().tolist() == [True, True, True, False]
+
+
+def test_one_patient_of_many_studies_is_reported(tmp_path):
+    files = [write(tmp_path / f"{i}.dcm", StudyInstanceUID=f"1.2.{i}") for i in range(10)]
+    with pytest.warns(CollectionWarning, match="one PatientID, although they are of 10 studies"):
+        read_dicom_headers(files)
+    read_dicom_headers(files[:9])
+    write(files[0], PatientID="4712", StudyInstanceUID="1.2.0")
+    read_dicom_headers(files)

@@ -485,3 +485,25 @@ def test_uncertain_labels_are_asked_about(root):
         xrays = load_image_table(table, positive=1, **options)
     assert xrays.target.tolist() == [1, 0, 0, 0]
     assert load_image_table(table, positive=[1, -1], **options).target.tolist() == [1, 0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("patients", "unknown"),
+    [
+        (["Unknown", "unknown", "8", "9"], [0, 1]),
+        (["ANONYMOUS", "a", "b", "None"], [0, 3]),
+        ([-1, 7, -1, 9], [0, 2]),
+        (["-1.0", "7.0", "8.0", "-1.0"], [0, 3]),
+        (["-1", "A", "B", "C"], []),
+    ],
+)
+def test_a_patient_who_is_called_unknown_is_not_one_patient(root, patients, unknown):
+    table = TABLE.assign(patient=patients, split="")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        xrays = load_image_table(table, root=root)
+    assert len(set(xrays.groups)) == 4
+    assert np.flatnonzero(xrays.X["patient"].isna()).tolist() == unknown
+    said = " ".join(str(each.message) for each in caught)
+    assert (f"{len(unknown)} rows with a patient called" in said) == bool(unknown)
+    assert (f"{len(unknown)} of 4 rows have no patient" in said) == bool(unknown)
