@@ -1,7 +1,7 @@
 """Under- and oversampling of paths or images."""
 
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Mapping
 from hashlib import blake2b
 from numbers import Real
@@ -275,7 +275,12 @@ class ImageResampler(DocumentationLinks, BaseSampler):
         pixels = np.asarray(X).reshape(len(X), -1)
         if pixels.dtype.kind != "f":
             pixels = pixels.astype(np.promote_types(pixels.dtype, np.float32))
-        rows, y_resampled = self.sampler_.fit_resample(pixels, y)
+        try:
+            rows, y_resampled = self.sampler_.fit_resample(pixels, y)
+        except ValueError as error:
+            if "n_neighbors" in str(error):
+                raise _too_few_neighbors(self.sampler_, y) from error
+            raise
 
         source = getattr(self.sampler_, "sample_indices_", None)
         if source is None:
@@ -346,6 +351,15 @@ def _check_no_missing_labels(y: Any) -> None:
     if y is None:
         raise ValueError("ImageResampler requires y to be passed, but the target y is None.")
     refuse_missing_labels(y)
+
+
+def _too_few_neighbors(sampler: Any, y: NDArray[Any]) -> ValueError:
+    name = type(sampler).__name__
+    label, n_images = min(Counter(y.tolist()).items(), key=lambda item: item[1])
+    return ValueError(
+        f"{name} needs more neighbours than class {label!r} has images, {n_images}. Let it look "
+        f"for at most {max(n_images - 1, 1)}, as with k_neighbors of SMOTE, or use sampler='over'."
+    )
 
 
 def _contains_paths(X: Any) -> bool:

@@ -460,3 +460,10 @@ def test_smote_scales_to_thousands_of_images():
     X_res, _ = resampler.fit_resample(X, y)
     assert X_res.shape == (3000, 32, 32, 1)
     assert np.sum(resampler.sample_indices_ == -1) == 1000
+
+
+@pytest.mark.parametrize("sampler", [SMOTE(), BorderlineSMOTE(), SMOTETomek()])
+def test_a_class_with_fewer_images_than_neighbours_is_named(sampler):
+    images = np.random.default_rng(0).integers(0, 256, (12, 4, 4, 1), dtype=np.uint8)
+    with pytest.raises(ValueError, match=r"class 'ill' has images, 3\. Let it look for at most 2"):
+        ImageResampler(sampler).fit_resample(images, ["well"] * 9 + ["ill"] * 3)

@@ -37,6 +37,8 @@ _UNCERTAIN = frozenset(
     {"uncertain", "unsure", "not sure", "unclear", "unknown", "equivocal", "indeterminate",
      "undetermined", "undecided", "maybe", "possible", "possibly"}
 )  # fmt: skip
+_NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)")
+_MOST_CLASSES = 20  # without images that share them
 _MOST_NAMED = 8
 
 
@@ -99,6 +101,7 @@ def read_labels(
             + f" The findings are {_quoted(known)}."
         )
     names = sorted({listed[0] for listed in findings})
+    _refuse_what_is_no_class(names, column, len(cells))
     numbers = {*map(folded, names)}  # "1.0" in a table that was written with gaps
     if numbers == {"0", "1"} and _names_the_illness(column):
         is_positive = np.array([folded(listed[0]) == "1" for listed in findings], dtype=bool)
@@ -145,6 +148,31 @@ def remarks_on_uncertain(cells: NDArray[np.object_], labels: "Labels") -> list[s
             python="positive does not name it, too.", shell="no --positive names it, too."
         )
     ]
+
+
+def _refuse_what_is_no_class(names: list[str], column: str, n_rows: int) -> None:
+    """Raise if a column seems to contain measurements, or text about each image."""
+    if all(_NUMBER.fullmatch(each) for each in names):
+        if fractions := [each for each in names if not _is_whole(each)]:
+            raise ValueError(
+                f"The column {column!r} contains numbers that are not whole, such as "
+                f"{fractions[0]!r}: probabilities or measurements, not classes. Write the class "
+                "of each image into the table"
+                + by_interface(
+                    python=f", such as table[{column!r}] = table[{column!r}] >= 0.5.", shell="."
+                )
+            )
+    elif len(names) > max(_MOST_CLASSES, n_rows / 2):
+        raise ValueError(
+            f"The column {column!r} has {len(names)} different values in {n_rows} rows, such as "
+            f"{names[0]!r}, which cannot be classes. Name the column of the classes with "
+            f"{by_interface(python='label=', shell='--label')}, or say which rows are positive "
+            f"with {by_interface(python='a function as positive=', shell='--positive')}."
+        )
+
+
+def _is_whole(number: str) -> bool:
+    return float(number.replace(",", ".")).is_integer()
 
 
 def _names_the_illness(column: str) -> bool:

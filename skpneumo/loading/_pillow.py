@@ -131,6 +131,11 @@ def _damage_explained(image_class: type[ImageFile.ImageFile]) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the disk or the network, not the file
+        if str(error) == "unknown pixel mode":
+            raise ValueError(
+                f"a {image_class.format} with pixels that Pillow does not read, such as floating "
+                "point of 16 or 64 bits; save it as 8- or 16-bit grey"
+            ) from error
         raise ValueError(
             f"damaged or unsupported {image_class.format} ({str(error) or type(error).__name__}); "
             "copy or export it again"

@@ -183,3 +183,21 @@ def test_labels_that_positive_leaves_out_are_reported_if_they_are_uncertain():
 def test_a_positive_1_is_named_by_its_column():
     labels = labels_of("0", "1.0", "-1", positive=["1", "-1"], column="Pneumonia")
     assert (labels.names, labels.target.tolist()) == (["not Pneumonia", "Pneumonia"], [0, 1, 1])
+
+
+def test_measurements_are_no_classes():
+    for cells in (["0.1", "0.93", "1"], ["0", "0,5", "1"], ["0", ".25"]):
+        with pytest.raises(ValueError, match=r"not whole, such as .*table\['finding'\] >= 0.5"):
+            labels_of(*cells)
+    assert labels_of("0", "0.5", "1", positive="1").target.tolist() == [0, 0, 1]
+    assert labels_of("grade 0.5", "grade 1", "normal").names[0] == "normal"
+
+
+def test_a_text_about_each_image_is_no_class():
+    texts = [f"report {i}" for i in range(21)]
+    with pytest.raises(ValueError, match="21 different values in 40 rows, such as 'report 0'"):
+        labels_of(*texts, *texts[:19])
+    assert len(labels_of(*texts, *texts).names) == 21
+    assert len(labels_of(*texts[:20]).names) == 20
+    positive = labels_of(*texts, positive=lambda found: "report 7" in found)
+    assert positive.target.sum() == 1

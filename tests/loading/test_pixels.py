@@ -536,3 +536,14 @@ def test_scaled_decoding_of_real_radiographs_is_as_close_as_the_docstring_says(r
         difference = np.abs(scaled - np.rint(in_full))
         assert difference.mean() < mean
         assert difference.max() <= largest
+
+
+@pytest.mark.parametrize("bits", [16, 64])
+def test_floating_point_of_other_sizes_is_refused_with_the_remedy(tmp_path, bits):
+    Image.fromarray(np.zeros((4, 4), np.float32)).save(tmp_path / "x.tif")
+    content = bytearray((tmp_path / "x.tif").read_bytes())
+    at = content.find(struct.pack("<HHI", 258, 3, 1))  # bits per sample
+    content[at + 8 : at + 10] = struct.pack("<H", bits)
+    (tmp_path / "x.tif").write_bytes(content)
+    with pytest.raises(UnreadableImagesError, match="of 16 or 64 bits; save it as 8- or 16-bit"):
+        ImageLoader(size=4, cache=False).transform([tmp_path / "x.tif"])
