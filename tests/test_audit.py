@@ -22,7 +22,7 @@ from sklearn.preprocessing import FunctionTransformer
 import skpneumo
 from skpneumo._messages import command_line_messages
 from skpneumo.audit import ImageAudit, audit_images
-from skpneumo.audit._acquisition import acquisition_findings, acquisition_of
+from skpneumo.audit._acquisition import acquisition_findings, acquisition_of, lateral_findings
 from skpneumo.audit._shift import domain_auc, permute_patients
 from skpneumo.datasets import CollectionWarning, load_chest_xray, make_chest_xray
 from skpneumo.loading import ImageLoader, UnreadableImagesError
@@ -140,7 +140,10 @@ def faulty(tmp_path_factory):
     misplaced = plant("train/PNEUMONIA", "IM-9003-0001.jpeg", next(spare[0]))
     expect("label_against_name", misplaced)
 
-    with pytest.warns(CollectionWarning, match="contradict their folders"):
+    with (
+        pytest.warns(CollectionWarning, match="contradict their folders"),
+        pytest.warns(CollectionWarning, match="1 patient in several splits"),
+    ):
         collection = load_chest_xray(root)
     paths, target, split = shuffled(collection)
     for label in (0, 1):
@@ -891,6 +894,17 @@ def test_a_class_that_comes_mostly_from_one_view_is_found(normal, sick, kinds):
     for finding in found:
         label = finding.detail.split(":")[0]
         assert set(finding.paths) <= set(frame.loc[frame["label"].eq(label), "path"])
+
+
+def test_lateral_views_among_others_are_found():
+    views = ["PA"] * 20 + ["AP"] * 15 + ["LL", "lateral", "L", "LLD", ""]
+    frame, acquisition = acquired(20, view_position=views)
+    found = lateral_findings(frame, acquisition)
+    assert [finding.paths for finding in found] == [[path] for path in frame["path"][35:38]]
+    assert found[1].detail == "view LATERAL"
+    for views in (["LL"] * 21 + ["PA"] * 19, ["PA"] * 40):
+        assert lateral_findings(*acquired(20, view_position=views)) == []
+    assert lateral_findings(*acquired(20, manufacturer=["Acme"] * 40)) == []
 
 
 def test_a_device_is_manufacturer_and_model_and_patients_count_once():

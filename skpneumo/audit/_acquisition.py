@@ -12,11 +12,21 @@ from skpneumo._formatting import class_name
 from skpneumo.audit._findings import Finding
 from skpneumo.datasets import CollectionWarning, read_dicom_headers
 
-__all__ = ["acquisition_findings", "acquisition_in_headers", "acquisition_of", "devices_of"]
+__all__ = [
+    "acquisition_findings",
+    "acquisition_in_headers",
+    "acquisition_of",
+    "devices_of",
+    "lateral_findings",
+]
 
 # Columns of a table, as from read_dicom_headers, that together describe one property.
 _COLUMNS = {"view": ("view_position",), "device": ("manufacturer", "model")}
 _NOT_SAID = "not said"
+# As devices and public tables write them. Not LLD, a frontal view of a patient lying on the side.
+_LATERAL = frozenset(
+    {"LL", "RL", "L", "LAT", "LATERAL", "LEFT LATERAL", "RIGHT LATERAL", "LLAT", "RLAT"}
+)
 
 # Share of the patients of a class, difference from the share of the others, and p-value.
 _MIN_SHARE = 0.5
@@ -72,6 +82,32 @@ def devices_of(acquisition: pd.DataFrame, in_exif: pd.Series) -> pd.Series:
     if "device" not in acquisition:
         return in_exif
     return in_exif.where(acquisition["device"].eq(_NOT_SAID), acquisition["device"])
+
+
+def lateral_findings(frame: pd.DataFrame, acquisition: pd.DataFrame) -> list[Finding]:
+    """Find the lateral views of a collection of mostly other views.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        ``path`` of each file.
+    acquisition : DataFrame
+        View of the same rows, from :func:`acquisition_of`.
+
+    Returns
+    -------
+    findings : list of Finding
+    """
+    if "view" not in acquisition:
+        return []
+    views = acquisition["view"].str.strip().str.upper().to_numpy()
+    lateral = np.isin(views, [*_LATERAL])
+    if not 0 < lateral.sum() <= len(lateral) / 2:
+        return []
+    return [
+        Finding("lateral", [path], f"view {view}")
+        for path, view in zip(frame["path"].to_numpy()[lateral], views[lateral], strict=True)
+    ]
 
 
 def acquisition_findings(frame: pd.DataFrame, acquisition: pd.DataFrame) -> list[Finding]:

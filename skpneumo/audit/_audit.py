@@ -22,6 +22,7 @@ from skpneumo.audit._acquisition import (
     acquisition_in_headers,
     acquisition_of,
     devices_of,
+    lateral_findings,
 )
 from skpneumo.audit._checks import file_findings, format_findings, label_findings, order_findings
 from skpneumo.audit._duplicates import can_hash, duplicates, group_identical, group_similar
@@ -229,6 +230,7 @@ def audit_images(
         *_skipped_findings(skipped),
         *label_findings(frame),
         *acquisition_findings(frame, acquisition),
+        *lateral_findings(frame, acquisition),
         *order_findings(frame),
         *duplicates(frame),
         *shift_findings(shift, frame),

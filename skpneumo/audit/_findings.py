@@ -82,6 +82,11 @@ KINDS = {
         "A network may learn the view or device instead of the disease: balance the classes over "
         "it, and test within one.",
     ),
+    "lateral": Kind(
+        "warning",
+        "a lateral view among frontal ones",
+        "Leave it out, or train and report on the two views separately.",
+    ),
     "shortcut": Kind(
         "warning",
         "a class that can be told without looking at the lungs",
