@@ -902,6 +902,8 @@ def test_lateral_views_among_others_are_found():
     found = lateral_findings(frame, acquisition)
     assert [finding.paths for finding in found] == [[path] for path in frame["path"][35:38]]
     assert found[1].detail == "view LATERAL"
+    for column in ("View Position", "ViewPosition", "Projection", "Frontal/Lateral"):
+        assert len(lateral_findings(*acquired(20, **{column: views}))) == 3
     for views in (["LL"] * 21 + ["PA"] * 19, ["PA"] * 40):
         assert lateral_findings(*acquired(20, view_position=views)) == []
     assert lateral_findings(*acquired(20, manufacturer=["Acme"] * 40)) == []

@@ -20,8 +20,12 @@ __all__ = [
     "lateral_findings",
 ]
 
-# Columns of a table, as from read_dicom_headers, that together describe one property.
-_COLUMNS = {"view": ("view_position",), "device": ("manufacturer", "model")}
+# Columns of a table that together describe one property, each by the names that it has in tables
+# from read_dicom_headers and in those of NIH, CheXpert, MIMIC-CXR and PadChest, in lower case.
+_COLUMNS = {
+    "view": (("view_position", "viewposition", "view position", "projection", "frontal/lateral"),),
+    "device": (("manufacturer",), ("model", "manufacturermodelname")),
+}
 _NOT_SAID = "not said"
 # As devices and public tables write them. Not LLD, a frontal view of a patient lying on the side.
 _LATERAL = frozenset(
@@ -45,8 +49,10 @@ def acquisition_of(X: Any) -> pd.DataFrame:
     """
     known = {}
     if isinstance(X, pd.DataFrame):
-        for name, columns in _COLUMNS.items():
-            found = [X[column].fillna("").astype(str) for column in columns if column in X]
+        columns = {str(column).strip().lower(): X[column] for column in X}
+        for name, parts in _COLUMNS.items():
+            called = [next((each for each in part if each in columns), None) for part in parts]
+            found = [columns[each].fillna("").astype(str) for each in called if each is not None]
             if found:
                 joined = found[0].str.cat(found[1:], sep=" ").str.strip()
                 known[name] = joined.mask(joined.eq(""), _NOT_SAID)

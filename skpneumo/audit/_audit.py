@@ -78,8 +78,10 @@ def audit_images(
         Paths of images, which are read as :class:`~skpneumo.ImageLoader` reads them: by the same
         decoders, within the same limits. A table with the column ``path`` may also have the
         columns ``view_position``, ``manufacturer`` and ``model`` of
-        :func:`~skpneumo.datasets.read_dicom_headers`: a class that comes mostly from one view or
-        device is a finding. Without these columns, the headers of DICOM files are read.
+        :func:`~skpneumo.datasets.read_dicom_headers`, or the same by their names in the tables of
+        NIH, CheXpert, MIMIC-CXR and PadChest: a class that comes mostly from one view or device,
+        and a lateral view among frontal ones, are findings. Without these columns, the headers of
+        DICOM files are read.
     y : array-like of shape (n_samples,), default=None
         Labels; None, NaN and "" are missing labels. If None, the names of the folders that the
         files are in.

@@ -138,8 +138,9 @@ def _with_acquisition(xrays: "Bunch") -> "pd.DataFrame":
     """Make a frame of the files and of how they were acquired, if the table says so."""
     from skpneumo._paths import text_frame
 
-    known = [name for name in ("view_position", "manufacturer", "model") if name in xrays.frame]
-    return text_frame({"path": xrays.filenames} | {name: xrays.frame[name] for name in known})
+    # The patients are passed on as groups.
+    others = xrays.frame.drop(columns=["path", "patient"], errors="ignore")
+    return text_frame({"path": xrays.filenames} | {name: others[name] for name in others})
 
 
 def _write_by_file(findings: "pd.DataFrame", path: Path) -> None:
