@@ -15,7 +15,6 @@ from skpneumo._formatting import counted, printable
 from skpneumo._messages import by_interface
 from skpneumo._paths import refuse_empty_path, text_frame
 from skpneumo._sklearn import StrOptions, validate_parameter_constraints
-from skpneumo._spellings import without_marks
 from skpneumo.datasets._bunch import make_bunch
 from skpneumo.datasets._patients import (
     Patients,
@@ -35,6 +34,7 @@ from skpneumo.datasets._table_columns import hint_at_patients, patients_in, spli
 from skpneumo.datasets._table_labels import (
     Labels,
     Positive,
+    label_cells,
     read_labels,
     remarks_on_uncertain,
     uncertain_rows,
@@ -175,7 +175,7 @@ def load_image_table(
     splits, on_splits = splits_in(frame, split)
     rows = TableRows(
         located.filenames,
-        without_marks(text_of(column_of(frame, label, "label")), is_label=True),
+        label_cells(column_of(frame, label, "label"), separator),
         splits,
         given_patients,
     )
@@ -198,6 +198,11 @@ def load_image_table(
     patients = _patients(rows, patient_pattern, frame)
     remarks += [*on_patients, *on_splits, *remarks_on_splits(rows)]
     remarks += remarks_on_shared_patients(patients, rows.split)
+    if len(labels.names) == 1:
+        remarks.append(
+            f"All images are of one class, {labels.names[0]!r}; a classifier needs two. Check the "
+            "column of the labels."
+        )
     for remark in [*remarks, *labels.remarks, *repeated, *patients.spellings]:
         warnings.warn(remark, CollectionWarning, stacklevel=2)
     for remark in patients.remarks:

@@ -178,6 +178,8 @@ def _read_text(path: Path) -> pd.DataFrame:
             text = _decoded(content)
         if "\0" in text:
             raise ValueError(f"it is {kind_of_file(content[:_BEGINNING])}")
+        if kind_of_file(content[:_BEGINNING]) == "a web page":
+            raise ValueError("it is a web page, which some programs write in place of a sheet")
         if text.lstrip().startswith(_JSON):
             raise ValueError("it is JSON, which pandas.read_json reads")
         return _parse_with_spaces(text)
@@ -349,6 +351,8 @@ def _text(cell: Any) -> str:
     if isinstance(cell, str):
         text = cell.strip()
         return "" if len(text) <= _LONGEST_MISSING and text.lower() in _MISSING else text
+    if isinstance(cell, np.ndarray):  # a list in a Parquet file
+        cell = cell.tolist()
     if cell is None or cell is pd.NA or cell is pd.NaT or cell != cell:
         return ""
     if isinstance(cell, os.PathLike):

@@ -20,10 +20,12 @@ from skpneumo._spellings import (
     meaning_of_labels,
     one_spelling,
     remarks_on_spellings,
+    without_marks,
 )
 from skpneumo.datasets._collection import order_classes
+from skpneumo.datasets._table import text_of
 
-__all__ = ["Labels", "read_labels", "remarks_on_uncertain", "uncertain_rows"]
+__all__ = ["Labels", "label_cells", "read_labels", "remarks_on_uncertain", "uncertain_rows"]
 
 Positive = str | int | Sequence[str] | Callable[[list[str]], bool] | None
 
@@ -50,6 +52,14 @@ class Labels:
     names: list[str]
     positive: list[str]
     remarks: list[str]
+
+
+def label_cells(column: pd.Series, separator: str) -> NDArray[np.object_]:
+    """Convert the labels to text without surrounding space, "" where there is no finding."""
+    cells = without_marks(text_of(column), is_label=True)
+    # Such as an empty list. An empty separator is refused by read_labels.
+    empty = [cell for cell in set(cells) if not _findings(cell, separator or "|")]
+    return np.array(["" if cell in empty else cell for cell in cells], dtype=object)
 
 
 def read_labels(

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skpneumo._dicom_files import UnusableDicomError
+from skpneumo._messages import by_interface
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -42,8 +43,6 @@ RENDERING_TAGS = (
     0x20500010,  # Presentation LUT Sequence
     0x20500020,  # Presentation LUT Shape
 )
-
-_NO_WINDOW = "dicom_window=None uses the full range of the stored bits"
 
 # Stored values, modality units, or presented values from 0, black, to 1, white.
 _Values = NDArray[np.float64]
@@ -173,7 +172,7 @@ def _apply_voi(
         return _full_range(units, low, high)
     raise UnusableDicomError(
         f"dicom_window={window}, but it has {n_choices} VOI LUTs and windows, counted from 0; "
-        f"{_NO_WINDOW}"
+        f"{_without_window()}"
     )
 
 
@@ -183,11 +182,18 @@ def _full_range(units: _Values, low: float, high: float) -> _Values:
     return np.clip((units - low) / (high - low), 0.0, 1.0)
 
 
+def _without_window() -> str:
+    return by_interface(
+        python="dicom_window=None uses the full range of the stored bits",
+        shell="correct its header, or leave the file out",
+    )
+
+
 def _windows(header: "Dataset") -> list[tuple[float, float]]:
     centers, widths = _numbers(header, "WindowCenter"), _numbers(header, "WindowWidth")
     if len(centers) != len(widths):
         raise UnusableDicomError(
-            f"{len(centers)} Window Centers but {len(widths)} Window Widths; {_NO_WINDOW}"
+            f"{len(centers)} Window Centers but {len(widths)} Window Widths; {_without_window()}"
         )
     return list(zip(centers, widths, strict=True))
 
@@ -199,7 +205,7 @@ def _voi_function(header: "Dataset") -> str:
 def _apply_window(units: _Values, center: float, width: float, function: str) -> _Values:
     """Apply a window (PS3.3 C.11.2.1.2 and C.11.2.1.3); the result is between 0 and 1."""
     if width <= 0 or (function == "LINEAR" and width < 1):
-        raise UnusableDicomError(f"an invalid Window Width of {width:g}; {_NO_WINDOW}")
+        raise UnusableDicomError(f"an invalid Window Width of {width:g}; {_without_window()}")
     if function == "SIGMOID":
         # Beyond this the result is 0 or 1 in double precision, and the exponential overflows.
         steps = np.clip(-4 * (units - center) / width, -700, 700)
@@ -209,7 +215,7 @@ def _apply_window(units: _Values, center: float, width: float, function: str) ->
     elif function != "LINEAR_EXACT":
         raise UnusableDicomError(
             f"an unknown VOI LUT Function {function!r}, expected LINEAR, LINEAR_EXACT or SIGMOID; "
-            f"{_NO_WINDOW}"
+            f"{_without_window()}"
         )
     if width == 0:
         return (units > center).astype(np.float64)

@@ -507,3 +507,24 @@ def test_a_patient_who_is_called_unknown_is_not_one_patient(root, patients, unkn
     said = " ".join(str(each.message) for each in caught)
     assert (f"{len(unknown)} rows with a patient called" in said) == bool(unknown)
     assert (f"{len(unknown)} of 4 rows have no patient" in said) == bool(unknown)
+
+
+def test_lists_of_findings_as_parquet_has_them(root):
+    findings = [["normal"], ["pneumonia", "effusion"], ["pneumonia"], ["normal"]]
+    for lists in (findings, [np.array(each, dtype=object) for each in findings]):
+        table = TABLE.assign(label=lists)
+        xrays = load_image_table(table, root=root, positive="pneumonia")
+        assert [*xrays.target] == [0, 1, 1, 0]
+    TABLE.assign(label=findings).to_parquet(root / "lists.parquet")
+    xrays = load_image_table(root / "lists.parquet", positive="pneumonia")
+    assert [*xrays.target] == [0, 1, 1, 0]
+    with pytest.raises(ValueError, match="1 of 4 rows have no 'label'"):
+        load_image_table(TABLE.assign(label=[[], *findings[1:]]), root=root, positive="normal")
+    for empty in ("[]", " | ", np.array([])):
+        with pytest.raises(ValueError, match="1 of 4 rows have no 'label'"):
+            load_image_table(TABLE.assign(label=["a", "a", "normal", empty]), root=root)
+
+
+def test_a_single_class_is_reported(root):
+    with pytest.warns(CollectionWarning, match="All images are of one class, 'normal'; a classif"):
+        load_image_table(TABLE.assign(label="normal"), root=root)

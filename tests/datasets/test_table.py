@@ -105,6 +105,7 @@ def test_quotation_marks_within_a_cell_are_text(root):
         (b"PAR1rubbish", "cannot be read as a table"),
         (b"SQLite format 3\0", r"\(it is a database\)\. Save it as .* or pass a DataFrame\."),
         (b"\0\1", "it is a file of an unknown kind"),
+        ("<html><table><tr><td>image</td></tr></table>", "it is a web page"),
         (b"\x1f\x8brubbish", "cannot be read as a table"),
         (gzip.compress(LINES.encode())[:-9], "cannot be read as a table"),
         ('[{"image": "m1/C1"}]', "it is JSON, which pandas.read_json reads"),

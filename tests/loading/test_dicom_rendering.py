@@ -16,6 +16,8 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
+from skpneumo._messages import command_line_messages
+
 from .dicom_reference import reference_image
 from .dicom_writing import lut, write_dicom
 from .test_dicom import load, reason_for
@@ -292,3 +294,10 @@ def test_colour_of_12_bits(by_plane, tmp_path):
     image = load(path, size=(6, 8), color_mode="rgb")
     assert np.abs(image - stored * (255 / 4095)).max() <= 1
     assert np.abs(image - reference_image(path)).max() <= 1
+
+
+def test_the_shell_is_not_told_of_parameters(tmp_path):
+    path = write_dicom(tmp_path / "x", np.zeros((2, 2), np.uint8), WindowCenter=1, WindowWidth=0)
+    with command_line_messages(), pytest.raises(ValueError, match="or leave the file out") as said:
+        load(path)
+    assert "dicom_window" not in str(said.value)
