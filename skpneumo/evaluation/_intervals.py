@@ -218,7 +218,9 @@ def clustered_difference(
 
     Bonett and Price add one pair in favour of each side, so that two classifiers that always agree
     do not get [0, 0]. Here the unit is the patient: the two added patients are of typical size,
-    and all their images disagree. With one image per patient this is their interval.
+    and all their images disagree. With one image per patient this is their interval, widened to
+    contain the difference itself, which it does not with few patients, or if nearly all favour one
+    side.
 
     References
     ----------
@@ -238,10 +240,11 @@ def clustered_difference(
     variance = (((net - centre * sizes) ** 2).sum() + added) / total**2
     half = normal_quantile(confidence_level) * np.sqrt(variance)
     value = net.sum() / n
+    # The interval is about the value with the added patients, and is widened to that without them.
     return ClusteredEstimate(
         float(value),
-        float(max(-1.0, centre - half)),
-        float(min(1.0, centre + half)),
+        float(max(-1.0, min(centre - half, value))),
+        float(min(1.0, max(centre + half, value))),
         int(n),
         int((sizes > 0).sum()),
         effective_size(sizes),

@@ -121,8 +121,27 @@ def test_difference_of_images_that_are_patients_is_bonett_and_prices(b, c, agree
     p12, p21 = (b + 1) / (n + 2), (c + 1) / (n + 2)
     half = norm.ppf((1 + level) / 2) * np.sqrt((p12 + p21 - (p12 - p21) ** 2) / (n + 2))
     assert result.value == pytest.approx((b - c) / n)
-    assert result.low == pytest.approx(max(-1, p12 - p21 - half))
-    assert result.high == pytest.approx(min(1, p12 - p21 + half))
+    assert result.low == pytest.approx(max(-1, min(p12 - p21 - half, result.value)))
+    assert result.high == pytest.approx(min(1, max(p12 - p21 + half, result.value)))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10_000), levels)
+def test_difference_lies_in_its_interval_and_so_does_the_mean_of_two(seed, level):
+    rng = np.random.default_rng(seed)
+    patient = np.unique(rng.integers(0, rng.integers(1, 12), 20), return_inverse=True)[1]
+    right_a, right_b, positive = (rng.random(20) < rng.choice([0, 0.5, 1]) for _ in range(3))
+    positive[:2] = False, True
+    first, second = (
+        clustered_difference(right_a, right_b, among, patient, level)
+        for among in (positive, ~positive)
+    )
+    for each in (first, second):
+        assert -1 <= each.low <= each.value <= each.high <= 1
+        assert each.low < each.high
+    low, high = mover_mean(first, second)
+    mean = (first.value + second.value) / 2
+    assert -1 - 1e-9 <= low <= mean <= high <= 1 + 1e-9
 
 
 def test_difference_without_disagreement_has_an_interval():
