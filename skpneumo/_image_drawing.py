@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skpneumo._loader_of import resized
 from skpneumo._paths import filenames_of
 from skpneumo._plotting import plain, shortened
 from skpneumo._typing import ArrayLike
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
 _SIDE = 256
 
 
-def images_of(X: Any, rows: ArrayLike) -> NDArray[Any]:
-    """Get rows of X as images (n, height, width, channels), reading only their files."""
+def images_of(X: Any, rows: ArrayLike, loader: ImageLoader | None = None) -> NDArray[Any]:
+    """Get rows of X as images (n, height, width, channels), reading only their files.
+
+    The loader says what the values of the files mean.
+    """
     rows = np.asarray(rows, dtype=np.intp)
     if getattr(X, "ndim", 1) == 4:
         return np.asarray(X[rows])
@@ -31,7 +35,7 @@ def images_of(X: Any, rows: ArrayLike) -> NDArray[Any]:
             "height, width, channels)."
         )
     # Padded, not stretched, because clinicians must see the chest with its proportions.
-    return np.asarray(ImageLoader(size=_SIDE, resize="pad").transform(paths[rows]))
+    return np.asarray(resized(loader, _SIDE, "pad").transform(paths[rows]))
 
 
 def names_of(X: Any, rows: ArrayLike) -> list[str]:

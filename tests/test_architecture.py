@@ -72,6 +72,7 @@ STAGES = [
     "tuning",
     "fitted",
     "decision",
+    "_loader_of",
     "_responses",
     "_predictions",
     "_bootstrap",

@@ -12,6 +12,7 @@ from PIL import Image
 
 from skpneumo._files import temporary_folder
 from skpneumo._images import check_images
+from skpneumo._loader_of import loader_of, resized
 from skpneumo._paths import check_paths
 from skpneumo._patients import patients_of
 from skpneumo._predictions import Predictions, predictions_of
@@ -61,8 +62,9 @@ def stress_test(
         A whole pipeline from paths, or a classifier of images.
     X : array-like of length n_images
         Paths, or uint8 images of shape (n_images, height, width, channels), that the estimator was
-        not fitted on. Files are copied as grey images of 224 x 224 pixels to a temporary folder;
-        images are corrupted at their own size.
+        not fitted on. Files are read as the estimator's own loader reads them, and copied as grey
+        images, whose longer side has 224 pixels, to a temporary folder; images are corrupted at
+        their own size.
     y : array-like of shape (n_images,)
         True labels.
     corruptions : dict of str to function, default=None
@@ -130,11 +132,12 @@ def stress_test(
     groups = patients_of(X, len(X), groups)
     X = X if _are_images(X) else check_paths(X)
     corruptions = CORRUPTIONS if corruptions is None else corruptions
+    loader = loader_of(estimator)
     normal_quantile(confidence_level)  # raises before minutes of predicting
     rows: list[dict[str, Any]] = []
     found: dict[str, Predictions] = {}
     for name, corruption in {UNALTERED: _as_it_is, **corruptions}.items():
-        with corrupted(X, corruption, name) as X_corrupted:
+        with corrupted(X, corruption, name, loader) as X_corrupted:
             found[name] = predictions_of(
                 estimator,
                 X_corrupted,
@@ -180,8 +183,13 @@ def _rows(
 
 
 @contextmanager
-def corrupted(X: Any, corruption: Corruption, name: str) -> Iterator[Any]:
-    """Provide corrupted copies of images, or paths of copies that are removed afterwards."""
+def corrupted(
+    X: Any, corruption: Corruption, name: str, loader: ImageLoader | None = None
+) -> Iterator[Any]:
+    """Provide corrupted copies of images, or paths of copies that are removed afterwards.
+
+    Files are read as the loader reads them, but for their size.
+    """
     with ThreadPoolExecutor() as threads:
         corrupt = _on_pixels(corruption, name)
         if _are_images(X):
@@ -190,7 +198,16 @@ def corrupted(X: Any, corruption: Corruption, name: str) -> Iterator[Any]:
             yield ImageArray.carrying(copies, X)
             return
         with temporary_folder(Path(gettempdir()), "skpneumo") as folder:
-            yield _write_copies(check_paths(X), corrupt, folder, threads)
+            reader = _reader_like(loader or ImageLoader())
+            yield _write_copies(check_paths(X), reader, corrupt, folder, threads)
+
+
+def _reader_like(loader: ImageLoader) -> ImageLoader:
+    """Make a loader of copies, with the proportions that the estimator's own loader gives them."""
+    height, width = np.broadcast_to(loader.size, 2)
+    scale = _SIDE / max(height, width)
+    size = round(scale * height), round(scale * width)
+    return resized(loader, size, loader.resize, n_jobs=-1)
 
 
 def _are_images(X: Any) -> bool:
@@ -221,6 +238,7 @@ def _on_pixels(corruption: Corruption, name: str) -> Callable[[np.ndarray], np.n
 
 def _write_copies(
     paths: np.ndarray,
+    reader: ImageLoader,
     corrupt: Callable[[np.ndarray], np.ndarray],
     folder: Path,
     threads: ThreadPoolExecutor,
@@ -236,6 +254,6 @@ def _write_copies(
 
     for start in range(0, len(paths), _CHUNK):
         part = slice(start, start + _CHUNK)
-        images = ImageLoader(size=_SIDE, n_jobs=-1).fit_transform(paths[part])
+        images = reader.fit_transform(paths[part])
         list(threads.map(write, copies[part], images))
     return copies

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skpneumo._image_drawing import names_of
+from skpneumo._loader_of import loader_of, resized
 from skpneumo._paths import check_paths, filenames_of
 from skpneumo.enhancement import BorderCropper, inside_borders
 from skpneumo.explanation._model import split_at_images
@@ -48,7 +49,7 @@ def source_images(estimator: Any, X: Any) -> list[SourceImage]:
     if np.ndim(X) == 4 or filenames_of(X) is None:
         loaded = [(image, _WHOLE) for image in _images(estimator, X)]
     else:
-        loader = next((step for step in steps if isinstance(step, ImageLoader)), ImageLoader())
+        loader = loader_of(estimator)
         loaded = [_read(path, loader) for path in check_paths(X)]
     return [
         SourceImage(pixels, _extent(pixels, _within(place, seen)), name)
@@ -90,12 +91,7 @@ def _read(path: str, loader: ImageLoader) -> tuple[NDArray[np.uint8], _Shares]:
         (pixels,) = np.asarray(loader.transform([path]))
         return pixels, _WHOLE
     height, width = size
-    whole = ImageLoader(
-        size=(height, width),
-        cache=False,
-        dicom_window=loader.dicom_window,
-        white=loader.white,
-    )
+    whole = resized(loader, (height, width), cache=False)
     (pixels,) = np.asarray(whole.transform([path]))
     target = loader._height_and_width()
     scaled_width, scaled_height = scaled_size(width, height, target, loader.resize)

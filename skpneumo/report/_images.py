@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skpneumo._html import thumbnails
+from skpneumo._loader_of import loader_of
 from skpneumo.evaluation.displays import ErrorGalleryDisplay, ImageGridDisplay
 from skpneumo.report._context import ReportContext
 from skpneumo.report._markup import left_out
@@ -30,6 +31,7 @@ def sample_images(context: ReportContext) -> str:
         names,
         n_images=_N_SAMPLE,
         random_state=context.settings.random_state,
+        loader=loader_of(context.estimator),
         ax=_hidden_axes(),
     )
     captions = [", ".join(reversed(lines)) for lines in display.captions or ()]
@@ -53,6 +55,7 @@ def worst_errors(context: ReportContext) -> str:
         names[context.predictions.predicted.astype(int)],
         n_images=_N_ERRORS,
         pos_label=context.names[1],
+        loader=loader_of(context.estimator),
         ax=_hidden_axes(),
     )
     parts = [

@@ -4,6 +4,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
+from PIL import Image
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.frozen import FrozenEstimator
@@ -228,6 +229,48 @@ def test_images_come_from_paths(xrays):
         ImageAugmenter(contrast=0.5), xrays.filenames, n_images=2, n_versions=1
     )
     assert augmented.versions.shape[:2] == (2, 1)
+
+
+@pytest.fixture
+def twelve_bits(tmp_path):
+    """White files of 12 bits in 16, which do not say so."""
+    paths = [str(tmp_path / f"person{i}_virus_{i}.png") for i in range(4)]
+    for path in paths:
+        Image.fromarray(np.full((8, 8), 4095, np.uint16)).save(path)
+    return paths
+
+
+@pytest.mark.parametrize(
+    "images_of",
+    [
+        lambda X, loader: ImageGridDisplay.from_images(X, loader=loader).images,
+        lambda X, loader: (
+            AugmentationDisplay.from_estimator(
+                ImageAugmenter(), X, n_versions=1, loader=loader
+            ).originals
+        ),
+        lambda X, loader: (
+            ErrorGalleryDisplay.from_predictions(
+                X, [0, 0, 1, 1], [0.9, 0.9, 0.1, 0.1], loader=loader
+            ).misses
+        ),
+    ],
+)
+def test_the_loader_says_which_value_of_files_is_white(images_of, twelve_bits):
+    assert images_of(twelve_bits, ImageLoader(size=16, white=4095)).min() == 255
+    assert images_of(twelve_bits, None).max() == 16
+
+
+def test_files_are_drawn_as_the_estimator_reads_them(twelve_bits):
+    levels = PixelIntensityDisplay.from_images(
+        twelve_bits, n_bins=2, loader=ImageLoader(white=4095)
+    )
+    assert np.array_equal(levels.histograms["images"], [[0, 1]] * 4)
+    rows = FunctionTransformer(lambda images: images.reshape(len(images), -1))
+    model = make_pipeline(ImageLoader(size=8, white=4095), rows, LogisticRegression())
+    model.fit(twelve_bits, [0, 0, 1, 1])
+    gallery = ErrorGalleryDisplay.from_estimator(model, twelve_bits, [0, 0, 1, 1], threshold=1)
+    assert gallery.misses.min() == 255
 
 
 def test_image_grid_gives_a_rare_class_its_share():

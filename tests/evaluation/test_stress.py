@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from skpneumo import ImageLoader, make_pipeline
@@ -105,3 +106,31 @@ def test_a_corruption_that_changes_the_size_is_named(bright):
 def test_missing_files_are_named(xrays, bright):
     with pytest.raises(FileNotFoundError, match=r"BACTERIA-1-1\.jpeg"):
         stress_test(bright[2], ["BACTERIA-1-1.jpeg"], [1])
+
+
+@pytest.fixture
+def twelve_bits(tmp_path):
+    """Files of 12 bits in 16, twice as wide as high."""
+    y = np.repeat([0, 1], 4)
+    pixels = np.linspace(60, 119, 16) + 60 * y[:, None, None] + np.linspace(0, 20, 8)[:, None]
+    paths = [str(tmp_path / f"person{i}_virus_{i}.png") for i in range(8)]
+    for path, image in zip(paths, pixels, strict=True):
+        Image.fromarray((16 * image).astype(np.uint16)).save(path)
+    return paths, y
+
+
+def test_files_are_read_as_the_estimator_reads_them(twelve_bits):
+    paths, y = twelve_bits
+    model = make_pipeline(ImageLoader(size=16, white=4095), Brightness()).fit(paths, y)
+    frame = stress_test(model, paths, y, corruptions={}).set_index("metric")
+    assert frame["value"].eq(1).all()
+
+
+@pytest.mark.parametrize("resize", ["pad", "crop", "stretch"])
+@pytest.mark.parametrize("size", [16, (8, 16)])
+def test_copies_have_the_proportions_that_the_estimators_loader_gives(twelve_bits, resize, size):
+    paths, _ = twelve_bits
+    loader = ImageLoader(size=size, resize=resize, white=4095)
+    with corrupted(paths, lambda image: image, "none", loader) as copies:
+        given, own = (loader.transform(each).astype(int) for each in (copies, paths))
+    assert abs(given - own).mean() < 5  # resized twice; of another kind, it is 8 or more

@@ -8,6 +8,7 @@ from skpneumo._image_drawing import draw_image, images_of, names_of
 from skpneumo._plotting import axes_for, divide, figure_of
 from skpneumo._random import check_random_state, random_seed
 from skpneumo._typing import ArrayLike
+from skpneumo.loading import ImageLoader
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,6 +66,7 @@ class AugmentationDisplay:
         n_images: int = 3,
         n_versions: int = 5,
         random_state: int = 0,
+        loader: ImageLoader | None = None,
         ax: "Axes | None" = None,
     ) -> Self:
         """Augment the first images of a collection and plot them.
@@ -81,6 +83,9 @@ class AugmentationDisplay:
             Number of versions of each image.
         random_state : int, default=0
             Seed of the versions.
+        loader : ImageLoader, default=None
+            Says what the values of files mean, by its ``dicom_window`` and ``white``, such as
+            ``ImageLoader(white=4095)``; its size does not matter. By default as ``ImageLoader()``.
         ax : Axes, default=None
             Axes to divide into panels; those of a new figure by default.
 
@@ -90,7 +95,7 @@ class AugmentationDisplay:
         """
         n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
         rows = np.arange(min(n_images, n_samples))
-        originals = images_of(X, rows)
+        originals = images_of(X, rows, loader)
         rng = check_random_state(random_state)
         versions = [
             augmenter.augment_images(originals, random_state=random_seed(rng))

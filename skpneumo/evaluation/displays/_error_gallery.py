@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from skpneumo._formatting import class_name
 from skpneumo._image_drawing import draw_image, images_of, names_of
+from skpneumo._loader_of import loader_of
 from skpneumo._plotting import (
     NEGATIVE,
     POSITIVE,
@@ -16,6 +17,7 @@ from skpneumo._plotting import (
 )
 from skpneumo._predictions import Predictions, predictions_of
 from skpneumo._typing import ArrayLike
+from skpneumo.loading import ImageLoader
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -119,7 +121,7 @@ class ErrorGalleryDisplay:
             pos_label=pos_label,
             threshold=threshold,
         )
-        return cls._of(predictions, X, labels, n_images).plot(ax=ax)
+        return cls._of(predictions, X, labels, n_images, loader_of(estimator)).plot(ax=ax)
 
     @classmethod
     def from_predictions(
@@ -132,6 +134,7 @@ class ErrorGalleryDisplay:
         n_images: int = 5,
         pos_label: Any = None,
         threshold: float | None = None,
+        loader: ImageLoader | None = None,
         ax: "Axes | None" = None,
     ) -> Self:
         """Plot the worst errors of given predictions.
@@ -153,6 +156,9 @@ class ErrorGalleryDisplay:
             label.
         threshold : float, default=None
             Scores from this value on count as positive; by default 0.5 for probabilities.
+        loader : ImageLoader, default=None
+            Says what the values of files mean, by its ``dicom_window`` and ``white``, such as
+            ``ImageLoader(white=4095)``; its size does not matter. By default as ``ImageLoader()``.
         ax : Axes, default=None
             Axes to divide into panels; those of a new figure by default.
 
@@ -168,10 +174,17 @@ class ErrorGalleryDisplay:
             pos_label=pos_label,
             threshold=threshold,
         )
-        return cls._of(predictions, X, np.asarray(y), n_images).plot(ax=ax)
+        return cls._of(predictions, X, np.asarray(y), n_images, loader).plot(ax=ax)
 
     @classmethod
-    def _of(cls, predictions: Predictions, X: Any, labels: NDArray[Any], n_images: int) -> Self:
+    def _of(
+        cls,
+        predictions: Predictions,
+        X: Any,
+        labels: NDArray[Any],
+        n_images: int,
+        loader: ImageLoader | None,
+    ) -> Self:
         score = predictions.score
         if score is None:
             raise ValueError(
@@ -192,8 +205,8 @@ class ErrorGalleryDisplay:
             ]
 
         return cls(
-            images_of(X, worst_missed) if len(worst_missed) else np.empty((0, 1, 1, 1)),
-            images_of(X, worst_alarmed) if len(worst_alarmed) else np.empty((0, 1, 1, 1)),
+            images_of(X, worst_missed, loader) if len(worst_missed) else np.empty((0, 1, 1, 1)),
+            images_of(X, worst_alarmed, loader) if len(worst_alarmed) else np.empty((0, 1, 1, 1)),
             captions(worst_missed),
             captions(worst_alarmed),
             len(missed),

@@ -11,6 +11,7 @@ from skpneumo._image_drawing import draw_image, images_of, names_of
 from skpneumo._plotting import axes_for, divide, figure_of
 from skpneumo._random import check_random_state
 from skpneumo._typing import ArrayLike
+from skpneumo.loading import ImageLoader
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,6 +66,7 @@ class ImageGridDisplay:
         n_images: int = 12,
         random_state: int | np.random.RandomState | None = 0,
         n_columns: int | None = None,
+        loader: ImageLoader | None = None,
         ax: "Axes | None" = None,
     ) -> Self:
         """Plot a sample of a collection.
@@ -82,6 +84,9 @@ class ImageGridDisplay:
             Seed of the sample.
         n_columns : int, default=None
             Number of columns; by default the grid is as square as possible.
+        loader : ImageLoader, default=None
+            Says what the values of files mean, by its ``dicom_window`` and ``white``, such as
+            ``ImageLoader(white=4095)``; its size does not matter. By default as ``ImageLoader()``.
         ax : Axes, default=None
             Axes to divide into panels; those of a new figure by default.
 
@@ -99,7 +104,7 @@ class ImageGridDisplay:
             captions = [
                 [str(labels[row]), *lines] for row, lines in zip(rows, captions, strict=True)
             ]
-        return cls(images_of(X, rows), captions).plot(ax=ax, n_columns=n_columns)
+        return cls(images_of(X, rows, loader), captions).plot(ax=ax, n_columns=n_columns)
 
     def plot(self, *, ax: "Axes | None" = None, n_columns: int | None = None) -> Self:
         """Draw the images.

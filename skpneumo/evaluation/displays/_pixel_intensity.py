@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length, column_or_1d
 
+from skpneumo._loader_of import resized
 from skpneumo._paths import filenames_of
 from skpneumo._plotting import (
     CYCLE,
@@ -76,6 +77,7 @@ class PixelIntensityDisplay:
         *,
         n_bins: int = 64,
         n_jobs: int | None = None,
+        loader: ImageLoader | None = None,
         ax: "Axes | None" = None,
     ) -> Self:
         """Compute and plot the histograms.
@@ -90,6 +92,9 @@ class PixelIntensityDisplay:
             Number of bins between black and white.
         n_jobs : int, default=None
             Number of threads that read files.
+        loader : ImageLoader, default=None
+            Says what the values of files mean, by its ``dicom_window`` and ``white``, such as
+            ``ImageLoader(white=4095)``; its size does not matter. By default as ``ImageLoader()``.
         ax : Axes, default=None
             Axes to draw on; those of a new figure by default.
 
@@ -105,7 +110,7 @@ class PixelIntensityDisplay:
         paths = None if getattr(X, "ndim", 1) == 4 else filenames_of(X)
         if paths is not None:
             # Stretched, because padding would add black pixels that are not in the image.
-            X = ImageLoader(size=_SIDE, n_jobs=n_jobs).transform(paths)
+            X = resized(loader, _SIDE, n_jobs=n_jobs).transform(paths)
         images = np.asarray(X)
         if images.ndim != 4 or images.dtype != np.uint8:
             raise ValueError(
