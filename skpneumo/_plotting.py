@@ -6,6 +6,7 @@ Global settings of matplotlib are not changed.
 """
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -58,6 +59,12 @@ def axes_for(ax: "Axes | None", figsize: tuple[float, float] = (6.4, 4.2)) -> "A
 
         _, ax = plt.subplots(figsize=figsize, layout="constrained")
     return ax
+
+
+def require_some(number: Any, name: str) -> None:
+    """Raise if a number of images, columns or bins to draw is not 1 or more."""
+    if not isinstance(number, Integral) or number < 1:
+        raise ValueError(f"{name}={number!r} would plot nothing. Pass a whole number from 1 on.")
 
 
 def divide(

@@ -209,12 +209,18 @@ def predictions_and_threshold(
     *,
     groups: ArrayLike | None = None,
     pos_label: Any = None,
+    threshold: float | None = None,
 ) -> tuple[Predictions, float | None]:
-    """Predict scores, and find the threshold of the classifier on them.
+    """Predict scores, and find the threshold on them: the one asked for, or the classifier's own.
 
     The threshold is None if the decisions do not follow from one.
     """
     pos_label = positive_label(estimator, pos_label)
+    if threshold is not None:
+        predictions = predictions_of(
+            estimator, X, y, groups=groups, pos_label=pos_label, threshold=threshold
+        )
+        return predictions, threshold
     claimed = threshold_of(estimator)
     if claimed is not None and claimed.chosen_by is None:
         # 0.5 is a default that some classifiers do not use.

@@ -329,7 +329,7 @@ def test_threshold_curves_agree_with_evaluate():
 
 
 def test_threshold_above_all_scores_names_undefined_metrics():
-    display = ThresholdDisplay.from_predictions(Y, SCORE, threshold=2.0)
+    display = ThresholdDisplay.from_predictions(Y, SCORE, threshold=np.inf)
     assert legend_of(display.ax_)[2] == ("precision undefined: no image is predicted positive")
 
 
@@ -689,6 +689,47 @@ def test_displays_of_scores_need_scores():
             display.from_estimator(model, X, Y)
     with pytest.raises(ValueError, match="the classifier only predicts labels"):
         ErrorGalleryDisplay.from_estimator(model, X, Y)
+
+
+@pytest.mark.parametrize("number", [0, -1, 1.5, None])
+@pytest.mark.parametrize(
+    ("name", "plot"),
+    [
+        (
+            "n_images",
+            lambda n: ErrorGalleryDisplay.from_predictions(IMAGES, Y, SCORE, n_images=n),
+        ),
+        ("n_images", lambda n: ImageGridDisplay.from_images(IMAGES, n_images=n)),
+        (
+            "n_images",
+            lambda n: AugmentationDisplay.from_estimator(ImageAugmenter(), IMAGES, n_images=n),
+        ),
+        (
+            "n_versions",
+            lambda n: AugmentationDisplay.from_estimator(ImageAugmenter(), IMAGES, n_versions=n),
+        ),
+        ("n_columns", lambda n: ImageGridDisplay(IMAGES[:2]).plot(n_columns=n or 0)),
+        ("n_bins", lambda n: PixelIntensityDisplay.from_images(IMAGES, n_bins=n)),
+        (
+            "n_bins",
+            lambda n: ScoreDistributionDisplay.from_predictions(Y, SCORE).plot(n_bins=n),
+        ),
+    ],
+)
+def test_nothing_to_draw_is_refused_by_name(name, plot, number):
+    with pytest.raises(ValueError, match=f"^{name}=.* would plot nothing"):
+        plot(number)
+
+
+@pytest.mark.parametrize("threshold", [50, -1, np.nan, "0.5", [0.5]])
+@pytest.mark.parametrize("display", [ThresholdDisplay, ScoreDistributionDisplay])
+def test_a_threshold_on_another_scale_is_refused(display, threshold):
+    for plot in (
+        lambda: display.from_predictions(Y, SCORE, threshold=threshold),
+        lambda: display.from_estimator(linear().fit(*POINTS), *POINTS, threshold=threshold),
+    ):
+        with pytest.raises((ValueError, TypeError), match="threshold"):
+            plot()
 
 
 def test_long_names_keep_both_ends():

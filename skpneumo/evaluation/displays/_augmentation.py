@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from skpneumo._image_drawing import draw_image, images_of, names_of
-from skpneumo._plotting import axes_for, divide, figure_of
+from skpneumo._plotting import axes_for, divide, figure_of, require_some
 from skpneumo._random import check_random_state, random_seed
 from skpneumo._typing import ArrayLike
 from skpneumo.loading import ImageLoader
@@ -93,6 +93,8 @@ class AugmentationDisplay:
         -------
         display : AugmentationDisplay
         """
+        require_some(n_images, "n_images")
+        require_some(n_versions, "n_versions")
         n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
         rows = np.arange(min(n_images, n_samples))
         originals = images_of(X, rows, loader)

@@ -14,6 +14,7 @@ from skpneumo._plotting import (
     axes_for,
     divide,
     figure_of,
+    require_some,
 )
 from skpneumo._predictions import Predictions, predictions_of
 from skpneumo._typing import ArrayLike
@@ -185,6 +186,7 @@ class ErrorGalleryDisplay:
         n_images: int,
         loader: ImageLoader | None,
     ) -> Self:
+        require_some(n_images, "n_images")
         score = predictions.score
         if score is None:
             raise ValueError(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from skpneumo._image_drawing import draw_image, images_of, names_of
-from skpneumo._plotting import axes_for, divide, figure_of
+from skpneumo._plotting import axes_for, divide, figure_of, require_some
 from skpneumo._random import check_random_state
 from skpneumo._typing import ArrayLike
 from skpneumo.loading import ImageLoader
@@ -94,6 +94,7 @@ class ImageGridDisplay:
         -------
         display : ImageGridDisplay
         """
+        require_some(n_images, "n_images")
         rng = check_random_state(random_state)
         n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
         labels: NDArray[Any] | None = None if y is None else column_or_1d(y)
@@ -121,7 +122,10 @@ class ImageGridDisplay:
         display : ImageGridDisplay
         """
         n = len(self.images)
-        n_columns = n_columns or int(np.ceil(np.sqrt(n)))
+        require_some(n, "n_images")
+        if n_columns is None:
+            n_columns = int(np.ceil(np.sqrt(n)))
+        require_some(n_columns, "n_columns")
         n_rows = -(-n // n_columns)
         ax = axes_for(ax, figsize=(2.1 * n_columns, 2.4 * n_rows))
         self.axes_ = divide(ax, n_rows, n_columns)

@@ -16,6 +16,7 @@ from skpneumo._plotting import (
     figure_of,
     legend_below,
     plain,
+    require_some,
     tidy,
 )
 from skpneumo._typing import ArrayLike
@@ -107,6 +108,7 @@ class PixelIntensityDisplay:
         ValueError
             If ``X`` is neither paths nor uint8 images.
         """
+        require_some(n_bins, "n_bins")
         paths = None if getattr(X, "ndim", 1) == 4 else filenames_of(X)
         if paths is not None:
             # Stretched, because padding would add black pixels that are not in the image.

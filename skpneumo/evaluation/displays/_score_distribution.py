@@ -13,6 +13,7 @@ from skpneumo._plotting import (
     axes_for,
     figure_of,
     plain,
+    require_some,
     tidy,
 )
 from skpneumo._predictions import Predictions, check_labels, predictions_and_threshold
@@ -107,10 +108,14 @@ class ScoreDistributionDisplay:
         """
         labels = check_labels(y)
         # Patients are not shown.
-        predictions, in_use = predictions_and_threshold(
-            estimator, X, labels, groups=np.arange(len(labels)), pos_label=pos_label
+        predictions, shown = predictions_and_threshold(
+            estimator,
+            X,
+            labels,
+            groups=np.arange(len(labels)),
+            pos_label=pos_label,
+            threshold=threshold,
         )
-        shown = in_use if threshold is None else threshold
         return cls._of(predictions, labels, shown, names).plot(ax=ax)
 
     @classmethod
@@ -152,7 +157,7 @@ class ScoreDistributionDisplay:
             y_score,
             groups=np.arange(len(labels)),  # patients are not shown
             pos_label=pos_label,
-            threshold=np.inf,
+            threshold=np.inf if threshold is None else threshold,
         )
         return cls._of(predictions, labels, threshold, names).plot(ax=ax)
 
@@ -185,6 +190,7 @@ class ScoreDistributionDisplay:
         -------
         display : ScoreDistributionDisplay
         """
+        require_some(n_bins, "n_bins")
         ax = axes_for(ax)
         scores = np.concatenate([self.positive_scores, self.negative_scores])
         low, high = min(0.0, scores.min()), max(1.0, scores.max())

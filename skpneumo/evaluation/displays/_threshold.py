@@ -140,10 +140,9 @@ class ThresholdDisplay:
         -------
         display : ThresholdDisplay
         """
-        predictions, in_use = predictions_and_threshold(
-            estimator, X, y, groups=groups, pos_label=pos_label
+        predictions, shown = predictions_and_threshold(
+            estimator, X, y, groups=groups, pos_label=pos_label, threshold=threshold
         )
-        shown = in_use if threshold is None else threshold
         return cls._of(predictions, shown, confidence_level).plot(ax=ax)
 
     @classmethod
@@ -191,7 +190,7 @@ class ThresholdDisplay:
             groups=groups,
             filenames=filenames,
             pos_label=pos_label,
-            threshold=_NO_THRESHOLD,
+            threshold=_NO_THRESHOLD if threshold is None else threshold,
         )
         return cls._of(predictions, threshold, confidence_level).plot(ax=ax)
 

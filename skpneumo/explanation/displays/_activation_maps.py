@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skpneumo._image_drawing import draw_image
-from skpneumo._plotting import GREY, axes_for, divide, figure_of, shortened
+from skpneumo._plotting import GREY, axes_for, divide, figure_of, require_some, shortened
 from skpneumo.explanation._source_images import SourceImage, source_images
 
 if TYPE_CHECKING:
@@ -118,6 +118,7 @@ class ActivationMapsDisplay:
         -------
         display : ActivationMapsDisplay
         """
+        require_some(self.n_maps, "n_maps")
         n_columns = 1 + min(self.n_maps, max(maps.shape[-1] for maps in self.maps.values()))
         # Small panels, so that the letters are still legible where a page scales the figure down.
         ax = axes_for(ax, figsize=(1.15 * n_columns, 1.6 * len(self.maps) + 0.2))

@@ -12,6 +12,7 @@ from skpneumo._plotting import (
     axes_for,
     divide,
     figure_of,
+    require_some,
 )
 from skpneumo._predictions import Predictions, predictions_of
 from skpneumo._sklearn import _safe_indexing
@@ -148,8 +149,7 @@ class HeatMapGalleryDisplay:
         """
         require_probabilities(estimator)
         require_target(estimator, target)
-        if n_images < 1:
-            raise ValueError(f"n_images={n_images} would plot nothing. Pass 1 or more.")
+        require_some(n_images, "n_images")
         labels = np.asarray(y)
         predictions = predictions_of(
             estimator,
