@@ -7,6 +7,7 @@ Global settings of matplotlib are not changed.
 
 from collections.abc import Sequence
 from numbers import Integral
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -37,6 +38,8 @@ HATCHES = ("", "///", "...", "xxx")
 _FLAT = 1e-3
 """The height of a row that is there for its title, in heights of a row of panels."""
 
+# In letters.
+_LONGEST_NAME, _ALONG_AN_AXIS = 40, 20
 
 _METRIC_LABELS = {
     "f1": "F1",
@@ -146,19 +149,27 @@ def recall_of(pos_label: Any) -> str:
     """
     if pos_label is None:
         return "recall"
-    return f"recall of {plain(class_name(pos_label))}"
+    return f"recall of {plain(shortened(class_name(pos_label), _ALONG_AN_AXIS))}"
 
 
 def plain(text: Any) -> str:
-    """Escape a name so that matplotlib draws each character.
+    """Escape a name so that matplotlib draws each character, and shorten a very long one.
 
-    Otherwise, text between two dollars would be mathematics, and bytes of a file name that are not
-    UTF-8 would not be drawn.
+    Otherwise, text between two dollars would be mathematics, bytes of a file name that are not
+    UTF-8 would not be drawn, and a long name would leave no room for the axes.
     """
     import matplotlib as mpl
 
-    drawable = str(text).encode("utf-8", "backslashreplace").decode("utf-8")
+    drawable = (
+        shortened(str(text), _LONGEST_NAME).encode("utf-8", "backslashreplace").decode("utf-8")
+    )
     return drawable.replace("$", r"\$") if mpl.rcParams["text.parse_math"] else drawable
+
+
+def in_lines(name: Any, width: int = 15) -> str:
+    """Break a name into up to three lines, for a tick beside others."""
+    lines = wrap(shortened(str(name), 3 * width - 6), width)
+    return "\n".join(map(plain, lines))
 
 
 def shortened(text: str, length: int = 31) -> str:

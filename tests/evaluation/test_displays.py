@@ -538,6 +538,28 @@ def test_no_letters_are_cut_off_or_lie_on_others(name):
     assert overlapping(figure) == []
 
 
+@pytest.mark.parametrize("length", [30, 120])
+def test_long_names_of_classes_and_models_leave_room_for_the_axes(length):
+    text = (
+        "No Lung Opacity, Not Normal, Effusion, Nodule, Cardiomegaly or Pneumothorax, and more "
+        * 2
+    )
+    names = [text[:length], f"X{text}"[:length]]
+    y = np.array(names)[Y]
+    for figure in (
+        plot_evaluation(y, SCORE, pos_label=names[1], n_resamples=20),
+        ThresholdDisplay.from_predictions(y, SCORE, threshold=0.4, pos_label=names[1]).figure_,
+        ScoreDistributionDisplay.from_predictions(y, SCORE, pos_label=names[1]).figure_,
+        ClassDistributionDisplay.from_labels(y).figure_,
+        PixelIntensityDisplay.from_images(IMAGES, y).figure_,
+        ModelComparisonDisplay.from_predictions(
+            Y, dict(zip(names, (SCORE, 1 - SCORE), strict=True)), n_resamples=20
+        ).figure_,
+    ):
+        assert cut_off(figure) == []
+        assert overlapping(figure) == []
+
+
 def test_letters_that_are_cut_off_or_lie_on_others_are_found():
     figure, ax = plt.subplots()
     ax.set_title("a title that is wider than its figure " * 3)

@@ -11,6 +11,7 @@ from skpneumo._plotting import (
     MARKERS,
     axes_for,
     figure_of,
+    in_lines,
     metric_label,
     plain,
     tidy,
@@ -238,7 +239,7 @@ class ModelComparisonDisplay:
                     va="center",
                     fontsize=8,
                 )
-        ax.set_yticks(places, [plain(name) for name in names])
+        ax.set_yticks(places, [in_lines(name, 28) for name in names])
         ax.set_ylim(len(names) - 0.5, -0.5)
         level = next(iter(self.evaluations.values())).attrs.get("confidence_level", 0.95)
         what = plain(metric_label(metrics[0])) if len(metrics) == 1 else "value"

@@ -1,6 +1,7 @@
 """Plot scikit-learn's displays of a classifier on one figure."""
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,8 +26,8 @@ from skpneumo._plotting import (
     axes_for,
     divide,
     figure_of,
+    in_lines,
     legend_below,
-    plain,
     recall_of,
 )
 from skpneumo._predictions import Predictions, check_labels
@@ -42,6 +43,7 @@ __all__ = ["are_separated", "draw_calibration", "draw_confusion", "draw_curves",
 
 _CURVE = {"color": VERMILLION}
 _CHANCE = {"color": GREY, "label": "chance"}
+_LABEL = 38  # letters along a panel
 _DET_TICKS = (0.01, 0.1, 0.5, 0.9, 0.99)
 
 
@@ -174,7 +176,7 @@ def draw_confusion(
 ) -> None:
     counts = confusion_matrix(predictions.positive, predictions.predicted, labels=[False, True])
     shares = counts / counts.sum(axis=1, keepdims=True)
-    names = [plain(label) for label in display_labels]
+    names = [in_lines(label) for label in display_labels]
     for panel, matrix, title in (
         (panels[0], counts, f"confusion matrix: {len(predictions):,} images"),
         (panels[1], shares, "shares of the true class"),
@@ -230,9 +232,13 @@ def draw_curves(
     roc.set(
         title="ROC",
         xlabel="1 \N{MINUS SIGN} specificity",
-        ylabel=f"{recall_name} (sensitivity)",
+        ylabel="\n".join(wrap(f"{recall_name} (sensitivity)", _LABEL)),
     )
-    precision_recall.set(title="precision and recall", xlabel=recall_name, ylabel="precision")
+    precision_recall.set(
+        title="precision and recall",
+        xlabel=recall_name,
+        ylabel="precision",
+    )
     legend_below(roc)
     legend_below(precision_recall)
     if det is not None:

@@ -12,6 +12,7 @@ from skpneumo._plotting import (
     axes_for,
     divide,
     figure_of,
+    plain,
     require_some,
 )
 from skpneumo._predictions import Predictions, predictions_of
@@ -221,7 +222,7 @@ class HeatMapGalleryDisplay:
             panels[0].set_ylabel(f"{outcome}\n{len(rows)} of {count}", color=color, fontsize=9)
         self.bar_ = draw_colour_bar(
             drawn,
-            f"evidence for {self.target_name}, by {self.method}",
+            f"evidence for {plain(self.target_name)}, by {self.method}",
             ax=list(self.axes_.ravel()),
             panchor=False,
             location="right",

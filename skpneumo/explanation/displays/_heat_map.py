@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from skpneumo._plotting import axes_for, divide, figure_of
+from skpneumo._plotting import axes_for, divide, figure_of, plain
 from skpneumo._typing import ArrayLike
 from skpneumo.explanation._methods import maps_by
 from skpneumo.explanation._source_images import SourceImage, source_images
@@ -181,7 +181,7 @@ class HeatMapDisplay:
                 title = [method] if row == 0 else []
                 drawn = draw_overlay(self.axes_[row, column], source, maps[row], limit, title)
         self.bar_ = draw_colour_bar(
-            drawn, f"evidence for {self.target_name}", cax=bars[1], orientation="horizontal"
+            drawn, f"evidence for {plain(self.target_name)}", cax=bars[1], orientation="horizontal"
         )
         self.ax_, self.figure_ = ax, figure_of(ax)
         return self
