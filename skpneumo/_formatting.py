@@ -139,7 +139,9 @@ def class_name(*labels: Any) -> str:
     return " or ".join(names) or "negative"
 
 
-def require_one_name_each(target_names: Sized, classes: Sequence[Any]) -> None:
+def require_one_name_each(
+    target_names: Sized, classes: Sequence[Any], parameter: str = "target_names"
+) -> None:
     """Raise unless there is one name for each class.
 
     Parameters
@@ -148,6 +150,8 @@ def require_one_name_each(target_names: Sized, classes: Sequence[Any]) -> None:
         Names of the classes.
     classes : sequence of label
         The classes.
+    parameter : str, default="target_names"
+        Name of the caller's parameter.
 
     Raises
     ------
@@ -164,7 +168,7 @@ def require_one_name_each(target_names: Sized, classes: Sequence[Any]) -> None:
     """
     if len(target_names) != len(classes):
         raise ValueError(
-            f"target_names has {len(target_names)} names, but there are {len(classes)} classes: "
+            f"{parameter} has {len(target_names)} names, but there are {len(classes)} classes: "
             f"{classes}. Pass one name for each, in this order."
         )
 

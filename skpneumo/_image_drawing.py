@@ -46,13 +46,28 @@ def names_of(X: Any, rows: ArrayLike) -> list[str]:
     return [os.path.basename(paths[row]) for row in np.asarray(rows)]
 
 
+def _limits(image: NDArray[Any]) -> tuple[float, float]:
+    """Choose the values of black and white.
+
+    They are fixed where the kind of values is known, because an under-exposed image must look
+    under-exposed.
+    """
+    if image.dtype == np.uint8:
+        return 0, 255
+    low, high = float(image.min()), float(image.max())
+    if image.dtype.kind != "f" or low < 0 or high > 255:
+        return low, high
+    return 0, 1 if high <= 1 else 255
+
+
 def draw_image(ax: "Axes", image: NDArray[Any], lines: Sequence[str] = ()) -> "AxesImage":
     """Draw an X-ray in grey, with a caption of short lines."""
     if image.shape[-1] == 1:
         image = image[..., 0]
-    # Fixed limits, because an under-exposed image must look under-exposed.
-    vmin, vmax = (0, 255) if image.dtype == np.uint8 else (None, None)
-    drawn = ax.imshow(image, cmap="gray", vmin=vmin, vmax=vmax)
+    low, high = _limits(image)
+    if image.ndim == 3 and image.dtype != np.uint8:  # matplotlib clips colours at 1
+        image, low, high = np.clip((image - low) / max(high - low, 1e-9), 0, 1), 0, 1
+    drawn = ax.imshow(image, cmap="gray", vmin=low, vmax=high)
     ax.set_xticks([])
     ax.set_yticks([])
     for spine in ax.spines.values():

@@ -406,6 +406,8 @@ def classes_of(estimator: Any) -> list[Any]:
     ------
     NotFittedError
         If the estimator has no classes, because it is not fitted or no classifier.
+    ValueError
+        If it predicts several labels for each image.
 
     Examples
     --------
@@ -415,12 +417,19 @@ def classes_of(estimator: Any) -> list[Any]:
     ['NORMAL', 'PNEUMONIA']
     """
     try:
-        return np.asarray(estimator.classes_).tolist()
+        classes = estimator.classes_
     except AttributeError as error:
         raise NotFittedError(
             f"{type(estimator).__name__} has no classes, because it is not fitted or no "
             "classifier. Call fit of a classifier first."
         ) from error
+    if np.ndim(classes[0]):
+        raise ValueError(
+            f"{type(estimator).__name__} predicts {len(classes)} labels for each image, with "
+            "classes of their own, and only one can be judged at a time. Pass one of its "
+            "estimators_ with its column of y."
+        )
+    return np.asarray(classes).tolist()
 
 
 def gate_of(estimator: Any) -> InnerGate | None:

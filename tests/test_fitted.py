@@ -22,6 +22,7 @@ from sklearn.model_selection import (
     TunedThresholdClassifierCV,
 )
 from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
@@ -366,3 +367,10 @@ def test_positive_label_follows_from_the_names_or_is_asked_for():
     several = LogisticRegression().fit(X, np.arange(120) % 3)
     with pytest.raises(ValueError, match=r"3 classes, \[0, 1, 2\].* as pos_label"):
         positive_label(several)
+
+
+@pytest.mark.parametrize("make", [MultiOutputClassifier, ClassifierChain])
+def test_a_classifier_of_several_labels_is_refused(make):
+    model = make(LogisticRegression()).fit(X, np.column_stack([Y, 1 - Y]))
+    with pytest.raises(ValueError, match=r"predicts 2 labels for each image.* estimators_"):
+        threshold_of(model)

@@ -195,5 +195,5 @@ def _compare(
         two_fits={},
         several_rows={"n_rows": len(frame), "misses": 100 * (1 - confidence_level)},
     )
-    warn_of_dominant_patient(a, stacklevel=3)
+    warn_of_dominant_patient(a)
     return frame

@@ -172,7 +172,7 @@ def _decision_curve(
     if prevalence is None:
         prevalence = float(positive.mean())
     check_share(prevalence, "prevalence")
-    warn_of_dominant_patient(predictions, stacklevel=3)
+    warn_of_dominant_patient(predictions)
     rows = []
     for threshold in thresholds:
         predicted = score >= threshold

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 
 from skpneumo._predictions import Predictions
+from skpneumo._warning_lines import users_stacklevel
 from skpneumo.evaluation._intervals import effective_size
 from skpneumo.evaluation._sentences import notes
 
@@ -18,7 +19,7 @@ class DominantPatientWarning(UserWarning):
     """Warning that one patient has most of the images."""
 
 
-def warn_of_dominant_patient(predictions: Predictions, stacklevel: int) -> None:
+def warn_of_dominant_patient(predictions: Predictions) -> None:
     """Warn if one of several patients has more than half of all images, or of a class."""
     everything = np.ones(len(predictions), dtype=bool)
     for kind, rows in (
@@ -40,5 +41,5 @@ def warn_of_dominant_patient(predictions: Predictions, stacklevel: int) -> None:
                     "n_effective": effective_size(sizes),
                 }
             )
-            warnings.warn(note, DominantPatientWarning, stacklevel=stacklevel + 1)
+            warnings.warn(note, DominantPatientWarning, stacklevel=users_stacklevel())
             return

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 
 from skpneumo._predictions import Predictions
+from skpneumo._warning_lines import users_stacklevel
 
 __all__ = ["Estimate", "Settings", "undefined", "warn_of_undefined", "why_undefined"]
 
@@ -78,5 +79,5 @@ def warn_of_undefined(metrics: list[str], why: str) -> None:
         warnings.warn(
             f"{', '.join(metrics)} are undefined and set to NaN: {why}.",
             UndefinedMetricWarning,
-            stacklevel=4,
+            stacklevel=users_stacklevel(),
         )

@@ -364,7 +364,7 @@ def _evaluate(fits: list[Predictions], how: _Options) -> "pd.DataFrame":
     warn_of_undefined(
         [name for name in undefined if not name.startswith("calibration_")], why_undefined(*fits)
     )
-    warn_of_dominant_patient(first, stacklevel=3)
+    warn_of_dominant_patient(first)
     for parts in zip(
         *(split_by_subgroup(each, how.subgroups, METRICS) for each in fits), strict=True
     ):

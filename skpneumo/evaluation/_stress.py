@@ -147,7 +147,7 @@ def stress_test(
                 threshold=threshold,
             )
         if name == UNALTERED:
-            warn_of_dominant_patient(found[name], stacklevel=2)
+            warn_of_dominant_patient(found[name])
         rows += _rows(name, found[name], found[UNALTERED], confidence_level)
     unaltered = found.pop(UNALTERED)
     counted = {name: each for name, each in found.items() if name not in HELD_BACK}

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from skpneumo._messages import by_interface
 from skpneumo._paths import filenames_of
+from skpneumo._positive_class import positive_classes
 from skpneumo._predictions import Predictions, predictions_of
 from skpneumo._responses import probabilities_and_labels
 from skpneumo._typing import ArrayLike
@@ -72,6 +73,7 @@ class MergedPositives:
                 f"pos_label={list(pos_labels)!r} has {missing}, but the classes are {known}. Pass "
                 "some of these."
             )
+        positive_classes(known, list(pos_labels))  # raises if they are none or all
         self._estimator = estimator
         self._pos_labels = list(pos_labels)
         self._columns = np.isin(known, self._pos_labels)

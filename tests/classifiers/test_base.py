@@ -824,6 +824,12 @@ def test_images_too_dark_for_prediction_are_not_trained_on(small, images, labels
                 act(dark)
 
 
+@pytest.mark.parametrize("weight", [-1, np.nan, np.inf])
+def test_class_weights_that_are_no_weights_are_named(small, images, labels, weight):
+    with pytest.raises(ValueError, match=r"class_weight=.* negative or not finite"):
+        small(class_weight={0: weight, 1: 1}).fit(images, labels)
+
+
 @pytest.mark.parametrize("weights", [{"class_weight": {0: -1, 1: 1}}, {}])
 def test_negative_weights_are_refused(small, images, labels, weights):
     sample_weight = None if weights else -np.ones(len(labels))

@@ -7,6 +7,7 @@ from matplotlib import pyplot as plt
 from PIL import Image
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import StackingClassifier, VotingClassifier
+from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
@@ -803,3 +804,49 @@ def test_names_with_dollar_signs_are_drawn_unchanged(name, parse_math):
 def test_names_that_are_not_utf_8_are_drawn():
     ImageGridDisplay(IMAGES[:1], [["person\udce9.png"]]).plot().figure_.canvas.draw()
     assert plain("\udce9") == r"\udce9"
+
+
+@pytest.mark.parametrize("labels", [["a", None, "b"], ["a", np.nan, "b"], ["a", 1, "b"]])
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda labels: ClassDistributionDisplay.from_labels(labels),
+        lambda labels: ImageGridDisplay.from_images(IMAGES[:3], labels),
+        lambda labels: PixelIntensityDisplay.from_images(IMAGES[:3], labels),
+    ],
+)
+def test_labels_that_are_missing_or_mixed_are_refused(draw, labels):
+    with pytest.raises(ValueError, match=r"NaN or None in 1 of 3 labels|labels that are text"):
+        draw(labels)
+
+
+@pytest.mark.parametrize("names", [["a"], ["a", "b", "c"]])
+def test_names_are_two(names):
+    with pytest.raises(ValueError, match=f"^names has {len(names)} names"):
+        ScoreDistributionDisplay.from_predictions(Y, SCORE, names=names)
+    with pytest.raises(ValueError, match=f"^display_labels has {len(names)} names"):
+        plot_evaluation(Y, SCORE, display_labels=names)
+
+
+@pytest.mark.parametrize("n_channels", [1, 3])
+@pytest.mark.parametrize("white", [1.0, 255.0, 255])
+def test_grey_levels_of_any_kind_of_number_are_drawn_alike(white, n_channels):
+    kind = np.float32 if isinstance(white, float) else np.uint8
+    images = np.full((1, 8, 8, n_channels), white / 5, dtype=kind)
+    images[:, 0] = white
+    drawn = ImageGridDisplay(images).plot().axes_[0, 0].images[0]
+    grey = drawn.to_rgba(drawn.get_array())[4, 4, :3]
+    np.testing.assert_allclose(grey, 51 / 255, atol=1e-6)
+
+
+def test_training_curves_without_epochs_or_numbers():
+    with pytest.raises(ValueError, match="no epochs"):
+        TrainingCurvesDisplay({"loss": []}).plot()
+    display = TrainingCurvesDisplay({"loss": [1, 2], "val_loss": [np.nan, np.nan]}).plot()
+    assert legend_of(display.axes_[0]) == ["training", "validation"]
+
+
+def test_warnings_of_a_display_are_shown_for_the_line_that_calls_it():
+    with pytest.warns(UndefinedMetricWarning) as caught:
+        ModelComparisonDisplay.from_predictions([1, 1], {"a": [0.2, 0.9]}, groups=[0, 1])
+    assert caught[0].filename == __file__

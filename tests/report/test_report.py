@@ -693,6 +693,10 @@ def test_classes_can_be_taken_together(xrays):
         case_of(model, xrays.filenames, y, split=xrays.split, pos_label=[1, 7])
     with pytest.raises(ValueError, match=r"labels \[9\]"):
         case_of(model, xrays.filenames, np.full(len(y), 9), pos_label=[1, 2])
+    with pytest.raises(ValueError, match="No positive class is given"):
+        case_of(model, xrays.filenames, y, pos_label=[])
+    with pytest.raises(ValueError, match="leave no negative one"):
+        case_of(model, xrays.filenames, y, pos_label=[0, 1, 2])
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import column_or_1d
 
 from skpneumo._formatting import require_one_name_each
 from skpneumo._plotting import (
@@ -18,6 +17,7 @@ from skpneumo._plotting import (
     plain,
     tidy,
 )
+from skpneumo._predictions import check_labels
 from skpneumo._typing import ArrayLike
 
 if TYPE_CHECKING:
@@ -123,10 +123,10 @@ class ClassDistributionDisplay:
         ValueError
             If the number of names is not that of the classes.
         """
-        before: NDArray[Any] = column_or_1d(y)
+        before: NDArray[Any] = check_labels(y)
         series = {"images": before}
         if y_resampled is not None:
-            series = {"before": before, "after": column_or_1d(y_resampled)}
+            series = {"before": before, "after": check_labels(y_resampled, "y_resampled")}
         classes = np.unique(np.concatenate(list(series.values())))
         if target_names is not None:
             require_one_name_each(target_names, classes.tolist())

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils import check_consistent_length
 
 from skpneumo._image_drawing import draw_image, images_of, names_of
 from skpneumo._plotting import axes_for, divide, figure_of, require_some
+from skpneumo._predictions import check_labels
 from skpneumo._random import check_random_state
 from skpneumo._typing import ArrayLike
 from skpneumo.loading import ImageLoader
@@ -97,7 +98,7 @@ class ImageGridDisplay:
         require_some(n_images, "n_images")
         rng = check_random_state(random_state)
         n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
-        labels: NDArray[Any] | None = None if y is None else column_or_1d(y)
+        labels: NDArray[Any] | None = None if y is None else check_labels(y)
         check_consistent_length(X, labels)
         rows = _sample(n_samples, labels, n_images, rng)
         captions = [[name] for name in names_of(X, rows)]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils import check_consistent_length
 
 from skpneumo._loader_of import resized
 from skpneumo._paths import filenames_of
@@ -19,6 +19,7 @@ from skpneumo._plotting import (
     require_some,
     tidy,
 )
+from skpneumo._predictions import check_labels
 from skpneumo._typing import ArrayLike
 from skpneumo.loading import ImageLoader
 
@@ -120,7 +121,7 @@ class PixelIntensityDisplay:
                 f"got {images.dtype} of shape {images.shape}."
             )
         labels: NDArray[Any]
-        labels = np.full(len(images), "images") if y is None else column_or_1d(y)
+        labels = np.full(len(images), "images") if y is None else check_labels(y)
         check_consistent_length(images, labels)
         edges = np.linspace(0, 256, n_bins + 1)
         shares = np.array([np.histogram(image, edges)[0] / image.size for image in images])

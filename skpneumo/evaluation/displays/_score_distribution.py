@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from skpneumo._formatting import class_name, counted
+from skpneumo._formatting import class_name, counted, require_one_name_each
 from skpneumo._plotting import (
     GREY,
     NEGATIVE,
@@ -174,6 +174,7 @@ class ScoreDistributionDisplay:
         if names is None:
             others = np.unique(labels[~positive]).tolist()
             names = class_name(*others), class_name(predictions.pos_label)
+        require_one_name_each(names, ("negative", "positive"), "names")
         return cls(score[positive], score[~positive], names, threshold)
 
     def plot(self, *, ax: "Axes | None" = None, n_bins: int = 40) -> Self:

@@ -18,7 +18,7 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-from skpneumo._formatting import based_on, with_interval
+from skpneumo._formatting import based_on, require_one_name_each, with_interval
 from skpneumo._plotting import (
     BLUE,
     GREY,
@@ -130,6 +130,8 @@ def plot_evaluation(
             "Curves need images of both classes, but all labels in y are "
             f"{labels.tolist()[0]!r}. Evaluate images of both classes."
         )
+    if display_labels is not None:
+        require_one_name_each(display_labels, ("negative", "positive"), "display_labels")
     positive = predictions.pos_label if display_labels is None else display_labels[1]
     if display_labels is None:
         display_labels = str(negatives[0]), str(predictions.pos_label)

@@ -114,6 +114,8 @@ class TrainingCurvesDisplay:
         display : TrainingCurvesDisplay
         """
         history = self.history
+        if not any(map(len, history.values())):
+            raise ValueError("The history has no epochs, so there is nothing to plot.")
         shown = [each for each in metrics if f"val_{each}" in history or each in history]
         panels = [self._plot_loss]
         if shown:
@@ -139,14 +141,15 @@ class TrainingCurvesDisplay:
                 self._plot_line(panel, name, color=color, linestyle=style, label=label)
         if "val_loss" in self.history:
             epochs, loss = self._by_epoch("val_loss")
-            best = int(np.nanargmin(loss))
-            panel.plot(
-                epochs[best],
-                loss[best],
-                "o",
-                color=CYCLE[1],
-                label=f"lowest, epoch {epochs[best]}",
-            )
+            if not np.isnan(loss).all():
+                best = int(np.nanargmin(loss))
+                panel.plot(
+                    epochs[best],
+                    loss[best],
+                    "o",
+                    color=CYCLE[1],
+                    label=f"lowest, epoch {epochs[best]}",
+                )
             legend_below(panel)
         panel.set_title("loss" if "val_loss" in self.history else "loss in training")
 
