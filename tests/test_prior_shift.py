@@ -64,6 +64,23 @@ def test_maximum_is_where_saerens_em_ends():
     assert most_likely_prevalence(np.full(10, 2.0), np.ones(10)) == 0.95
 
 
+@pytest.mark.parametrize("likely", [0, 1])
+def test_new_images_that_all_look_the_same_leave_an_interval(frozen, likely):
+    X = np.tile([[30.0 if likely else -30.0, 0]], (20, 1))
+    model = PriorShiftClassifier(frozen, training_prevalence=0.5, n_resamples=100)
+    model.fit(*draw(np.random.default_rng(1), 200, 0.5)[:2], groups=range(400))
+    widths = []
+    for patients in (np.arange(20), np.arange(20) // 4, np.zeros(20)):
+        with pytest.warns(AcquisitionShiftWarning):
+            low, high = model.adapt(X, groups=patients).prevalence_interval_
+        assert low <= model.prevalence_ <= high
+        assert (high == 1) if likely else (low == 0)
+        widths.append(high - low)
+    # 1 - p**20 has to be 1 - exp(-3.84 / 2).
+    assert widths[0] == pytest.approx(1 - np.exp(-3.84 / 40), abs=0.03)
+    assert widths[0] < widths[1] < widths[2]
+
+
 @pytest.mark.parametrize("prevalence", [0.05, 0.3, 0.8])
 def test_prevalence_of_new_images_is_found(frozen, prevalence):
     rng = np.random.default_rng(2)

@@ -5,13 +5,15 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
+from scipy.stats import chi2
 
-__all__ = ["Scores", "mixture_p_value", "most_likely_prevalence"]
+__all__ = ["Scores", "likelihood_interval", "mixture_p_value", "most_likely_prevalence"]
 
 Floats = NDArray[np.float64]
 
 _N_POINTS = 200
 _SHARES = np.linspace(0, 1, 101)
+_NEAREST_TO_CERTAIN = 1e-9
 
 
 class Scores(NamedTuple):
@@ -54,6 +56,28 @@ def most_likely_prevalence(ratios: Floats, weights: Floats) -> float:
     if slope(1 - edge) >= 0:
         return 1 - edge
     return float(brentq(slope, edge, 1 - edge))
+
+
+def likelihood_interval(
+    ratios: Floats, patient: NDArray[np.intp], estimate: float
+) -> tuple[float, float]:
+    """Find the prevalences that are not much less likely than the estimate, with 95 % confidence.
+
+    Unlike resamples, this interval has a width also if all images look the same. Images of a
+    patient count as if they were all alike.
+    """
+    sizes = np.bincount(patient)
+    effective = sizes.sum() ** 2 / (sizes @ sizes)
+
+    def beyond(prevalence: float) -> float:
+        gain = np.log1p(estimate * (ratios - 1)) - np.log1p(prevalence * (ratios - 1))
+        return float(effective * gain.mean()) - chi2.ppf(0.95, 1) / 2
+
+    low, high = _NEAREST_TO_CERTAIN, 1 - _NEAREST_TO_CERTAIN
+    return (
+        0.0 if beyond(low) <= 0 else float(brentq(beyond, low, estimate)),
+        1.0 if beyond(high) <= 0 else float(brentq(beyond, estimate, high)),
+    )
 
 
 def mixture_p_value(

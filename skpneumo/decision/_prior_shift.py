@@ -33,7 +33,12 @@ from skpneumo.decision._folds import (
     rows_tested,
     splits_of,
 )
-from skpneumo.decision._mixtures import Scores, mixture_p_value, most_likely_prevalence
+from skpneumo.decision._mixtures import (
+    Scores,
+    likelihood_interval,
+    mixture_p_value,
+    most_likely_prevalence,
+)
 from skpneumo.decision._operating_point import positive_label
 
 __all__ = ["AcquisitionShiftWarning", "PriorShiftClassifier"]
@@ -95,7 +100,8 @@ class PriorShiftClassifier(
         The prevalence that :meth:`predict_proba` adapts the probabilities to.
     prevalence_interval_ : tuple of two floats
         95 % interval of an estimated prevalence, given the model, from resamples of the new
-        patients; (NaN, NaN) if the prevalence was given.
+        patients and from the likelihood, whichever limit is farther; (NaN, NaN) if the prevalence
+        was given.
     shift_p_value_ : float
         After :meth:`adapt`, the p-value of the hypothesis that the new scores differ in prevalence
         alone, and so are a mixture of the scores of the two classes. NaN before, and if there are
@@ -277,8 +283,11 @@ class PriorShiftClassifier(
             most_likely_prevalence(ratios, _weights(n_patients, rng)[patient])
             for _ in range(self.n_resamples)
         ]
-        low, high = np.quantile(resampled, [0.025, 0.975])
-        self.prevalence_interval_ = float(low), float(high)
+        limits = [
+            *np.quantile(resampled, [0.025, 0.975]).tolist(),
+            *likelihood_interval(ratios, patient, self.prevalence_),
+        ]
+        self.prevalence_interval_ = min(limits), max(limits)
         if self.reference_ is None:
             self.shift_p_value_ = np.nan
             warnings.warn(
@@ -353,7 +362,9 @@ class PriorShiftClassifier(
         """Compute the prevalence of training, as the estimator sees it."""
         if self.training_prevalence is not None:
             return float(self.training_prevalence)
-        weights = _check_sample_weight(weights_in(fit_params, self.estimator), positive)
+        weights = _check_sample_weight(
+            weights_in(fit_params, self.estimator), positive, ensure_non_negative=True
+        )
         of_positive, of_negative = weights[positive].sum(), weights[~positive].sum()
         if min(of_positive, of_negative) <= 0:
             raise ValueError(
