@@ -314,6 +314,10 @@ def evaluate_predictions(
     return _evaluate([predictions], how)
 
 
+# With an interval beyond this the odds are wrong by a factor of at least two.
+_LOG_ODDS_OFF = float(np.log(2))
+
+
 @dataclass(frozen=True)
 class _Options:
     """Settings of an evaluation."""
@@ -416,9 +420,15 @@ def _notes(frame: "pd.DataFrame", fits: list[Predictions], how: _Options) -> lis
         "n_rows": len(frame),
         "misses": 100 * (1 - how.settings.confidence_level),
     }
-    overall = frame[frame["subgroup"].eq(EVERYTHING)].set_index("metric")["value"]
-    if not np.isnan(overall["ece_by_chance"]):
-        known["calibration_error"] = {"by_chance": overall["ece_by_chance"]}
+    overall = frame[frame["subgroup"].eq(EVERYTHING)].set_index("metric")
+    if not np.isnan(by_chance := overall.loc["ece_by_chance", "value"]):
+        known["calibration_error"] = {"by_chance": by_chance}
+    intercept = overall.loc["calibration_intercept"]
+    if max(intercept["low"], -intercept["high"]) > _LOG_ODDS_OFF:
+        known["wrong_probabilities"] = {
+            "direction": "low" if intercept["value"] > 0 else "high",
+            "times": np.exp(intercept["value"]),
+        }
     if how.prevalence is not None:
         known["stated_prevalence"] = {"prevalence": how.prevalence}
     if first.withheld is not None and n_fits == 1:

@@ -28,6 +28,12 @@ SENTENCES = {
         "The calibration error (ece) is biased upwards, and more so with fewer patients: right "
         "probabilities would have an average of {by_chance:.3f} here (ece_by_chance)."
     ),
+    "wrong probabilities": (
+        "On average the probabilities are too {direction}: the odds of being positive are "
+        "{times:.2g} times those predicted (calibration_intercept), so they are not to be read as "
+        "risks here. Calibrate the model on labelled images like these; if only the prevalence is "
+        "not that of training, PriorShiftClassifier corrects them."
+    ),
     "stated prevalence": (
         "Metrics at a prevalence of {prevalence:g} assume that it is known, and that recall and "
         "specificity are the same as in these patients."

@@ -1,5 +1,6 @@
 """Every sentence of a table of metrics appears exactly if it is true."""
 
+import re
 import warnings
 
 import numpy as np
@@ -64,6 +65,12 @@ TABLES = {
     "labels alone": lambda: evaluate_predictions(Y, y_pred=SCORE > 0.5, n_resamples=20),
     "at a prevalence": lambda: evaluate_predictions(Y, SCORE, prevalence=0.1, n_resamples=20),
     "one patient with most": one_patient_with_most,
+    "probabilities too low": lambda: evaluate_predictions(
+        Y, SCORE / 9, threshold=0.05, n_resamples=20
+    ),
+    "probabilities too high": lambda: evaluate_predictions(
+        Y, 1 - (1 - SCORE) / 9, threshold=0.95, n_resamples=20
+    ),
     "two models": lambda: compare_predictions(Y, SCORE, SCORE[::-1]),
     "stressed": stressed,
     "gated": gated,
@@ -79,8 +86,11 @@ TRUE_OF = {
         "three fits",
         "at a prevalence",
         "one patient with most",
+        "probabilities too low",
+        "probabilities too high",
         "gated",
     },
+    "wrong probabilities": {"probabilities too low", "probabilities too high"},
     "stated prevalence": {"at a prevalence"},
     "withheld": {"gated"},
     "dominant patient": {"one patient with most"},
@@ -119,3 +129,7 @@ def test_numbers_are_filled_in(said):
     assert "in 5 of 100 data sets" in " ".join(said["one fit"])
     assert "over 3 fits" in " ".join(said["three fits"])
     assert "31 of the 60 images" in " ".join(said["one patient with most"])
+    for direction, least, most in (("low", 2, np.inf), ("high", 0, 0.5)):
+        text = " ".join(said[f"probabilities too {direction}"])
+        times = re.search(rf"too {direction}: the odds of being positive are (\S+) times", text)
+        assert least < float(times[1]) < most
