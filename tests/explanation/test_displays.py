@@ -266,6 +266,8 @@ def test_maps_and_labels_must_be_as_many_as_the_images(pipeline, tested):
 
 
 def test_a_gallery_needs_images_and_a_class(pipeline, small, noise, tested):
+    with pytest.raises(ValueError, match=r"methods=\[\] would plot no map"):
+        HeatMapDisplay.from_estimator(pipeline, tested.filenames[:1], methods=[])
     with pytest.raises(ValueError, match="n_images=0"):
         HeatMapGalleryDisplay.from_estimator(pipeline, tested.filenames, tested.target, n_images=0)
     with pytest.raises(ValueError, match=r"Pass the one .* as target"):

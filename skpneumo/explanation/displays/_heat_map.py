@@ -141,6 +141,8 @@ class HeatMapDisplay:
         else:
             names = [methods] if isinstance(methods, str) else methods
             maps = {name: by_patch(name, maps_by(name, estimator, X, target)) for name in names}
+        if not maps:
+            raise ValueError(f"methods={methods!r} would plot no map. Name one or more methods.")
         sources = source_images(estimator, X)
         captions = [subject.lines(row, source.name) for row, source in enumerate(sources)]
         return cls(sources, maps, captions, subject.name).plot(ax=ax)
