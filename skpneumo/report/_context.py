@@ -119,26 +119,7 @@ class ReportContext:
                 filenames=None if collection.filenames is None else collection.filenames[rows],
             )
         withheld = reasons_to_withhold(estimator, collection.evaluated())
-        with warnings.catch_warnings(record=True) as caught:
-            # The page itself explains undefined metrics and a dominant patient.
-            warnings.simplefilter("ignore", UndefinedMetricWarning)
-            warnings.simplefilter("always", DominantPatientWarning)
-            frame = evaluate_predictions(
-                predictions.positive,
-                predictions.score,
-                predictions.predicted,
-                groups=predictions.patient,
-                filenames=predictions.filenames,
-                pos_label=True,
-                subgroups=_of_rows(settings.subgroups, rows),
-                prevalence=settings.prevalence,
-                threshold_probability=settings.threshold_probability,
-                confidence_level=settings.confidence_level,
-                n_resamples=settings.n_resamples,
-                n_bins=N_BINS,
-                random_state=settings.random_state,
-                withheld=None if withheld is None else withheld != "",
-            )
+        frame, dominant = _evaluated(predictions, settings, rows, withheld)
         overall = frame[frame["subgroup"].eq("all")].drop(columns="subgroup")
         found = {row["metric"]: Estimate.from_row(row) for row in overall.to_dict("records")}
         positives = pos_label if isinstance(pos_label, list | tuple) else [predictions.pos_label]
@@ -154,7 +135,7 @@ class ReportContext:
             _audited(collection, label_names, audit, settings.date),
             settings,
             explained,
-            _dominant_patient_warning(caught),
+            dominant,
             withheld,
         )
 
@@ -171,6 +152,36 @@ class ReportContext:
     def subgroups(self) -> "pd.DataFrame":
         """Select the rows of ``frame`` that are about subgroups."""
         return self.frame[self.frame["subgroup"].ne("all")]
+
+
+def _evaluated(
+    predictions: Predictions,
+    settings: Settings,
+    rows: NDArray[np.intp],
+    withheld: NDArray[np.object_] | None,
+) -> tuple["pd.DataFrame", str]:
+    """Evaluate the predictions; return the frame, and the warning about a dominant patient."""
+    with warnings.catch_warnings(record=True) as caught:
+        # The page itself explains undefined metrics and a dominant patient.
+        warnings.simplefilter("ignore", UndefinedMetricWarning)
+        warnings.simplefilter("always", DominantPatientWarning)
+        frame = evaluate_predictions(
+            predictions.positive,
+            predictions.score,
+            predictions.predicted,
+            groups=predictions.patient,
+            filenames=predictions.filenames,
+            pos_label=True,
+            subgroups=_of_rows(settings.subgroups, rows),
+            prevalence=settings.prevalence,
+            threshold_probability=settings.threshold_probability,
+            confidence_level=settings.confidence_level,
+            n_resamples=settings.n_resamples,
+            n_bins=N_BINS,
+            random_state=settings.random_state,
+            withheld=None if withheld is None else withheld != "",
+        )
+    return frame, _dominant_patient_warning(caught)
 
 
 def _of_rows(subgroups: Any, rows: NDArray[np.intp]) -> Any:
