@@ -207,15 +207,8 @@ def audit_images(
     )
     shift, too_small = measure_shift(frame, readings.histograms, readings.thumbnails, rng)
     shortcuts, regions, too_few = measure_shortcuts(frame, readings.thumbnails, rng)
-    few = f"for fewer than {FEWEST_PATIENTS} patients"
-    if too_small:
-        not_checked.append(f"shift, {few} here or in the largest split: {', '.join(too_small)}")
-    elif shift.empty and open_files:
-        not_checked.append("shift: there is only one split")
-    if too_few:
-        not_checked.append(f"shortcuts, {few} of the class or of the others: {', '.join(too_few)}")
-    elif shortcuts.empty and open_files:
-        not_checked.append("shortcuts: there is only one class")
+    if open_files:
+        not_checked += _not_compared(shift, too_small, shortcuts, too_few)
     if estimator is None:
         not_checked.append("suspect labels: no estimator was given")
     else:
@@ -249,6 +242,25 @@ def audit_images(
         thumbnails=readings.thumbnails,
         date=today() if date is None else date,
     )
+
+
+def _not_compared(
+    shift: pd.DataFrame, small_splits: list[str], shortcuts: pd.DataFrame, small_classes: list[str]
+) -> list[str]:
+    """Name the splits and classes that were too small to be compared, or the lack of others."""
+    few = f"for fewer than {FEWEST_PATIENTS} patients"
+    missing = []
+    if small_splits:
+        missing.append(f"shift, {few} here or in the largest split: {', '.join(small_splits)}")
+    elif shift.empty:
+        missing.append("shift: there is only one split")
+    if small_classes:
+        missing.append(
+            f"shortcuts, {few} of the class or of the others: {', '.join(small_classes)}"
+        )
+    elif shortcuts.empty:
+        missing.append("shortcuts: there is only one class")
+    return missing
 
 
 def _group_duplicates(
