@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,6 +22,7 @@ __all__ = [
     "in_batches",
     "lines_in_pipes",
     "may_show",
+    "on_terminal",
     "progress",
     "time_left",
     "working",
@@ -75,7 +76,7 @@ class ProgressLine:
 
     def __enter__(self) -> "ProgressLine":
         self._token = _shown.set(True)
-        if sys.stderr.isatty():
+        if on_terminal(sys.stderr):
             from rich.console import Console
 
             self._status = Console(stderr=True, highlight=False).status(self._text)
@@ -92,7 +93,8 @@ class ProgressLine:
 
     def _say_each_minute(self) -> None:
         while not self._ended.wait(SECONDS_BETWEEN_LINES):
-            print(self._text, file=sys.stderr, flush=True)
+            if sys.stderr is not None:
+                print(self._text, file=sys.stderr, flush=True)
 
 
 def progress(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
@@ -268,4 +270,21 @@ def may_show() -> bool:
     >>> may_show() in (True, False)
     True
     """
-    return not _shown.get() and (sys.stderr.isatty() or _lines_in_pipes.get())
+    return not _shown.get() and (on_terminal(sys.stderr) or _lines_in_pipes.get())
+
+
+def on_terminal(stream: IO[str] | None) -> bool:
+    """Tell whether a standard stream is a terminal; a program without a console has none.
+
+    Parameters
+    ----------
+    stream : text file or None
+        Such as ``sys.stderr``.
+
+    Examples
+    --------
+    >>> from skpneumo._progress import on_terminal
+    >>> on_terminal(None)
+    False
+    """
+    return stream is not None and stream.isatty()

@@ -91,13 +91,15 @@ def _noise_held_back() -> Iterator[None]:
     except OSError:  # a program without a console has none
         yield
         return
-    sys.stderr.flush()
+    if sys.stderr is not None:
+        sys.stderr.flush()
     with tempfile.TemporaryFile() as held_back:
         os.dup2(held_back.fileno(), 2)
         try:
             yield
         finally:
-            sys.stderr.flush()
+            if sys.stderr is not None:
+                sys.stderr.flush()
             os.dup2(stderr, 2)
             os.close(stderr)
             held_back.seek(0)

@@ -3,7 +3,8 @@
 import io
 import sys
 
-from skpneumo._progress import progress
+from skpneumo._progress import lines_in_pipes, progress
+from skpneumo._quiet_start import _noise_held_back
 
 
 class Terminal(io.StringIO):
@@ -30,3 +31,13 @@ def test_one_item_needs_no_counting(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
     assert list(progress([1], "Maps")) == [1]
     assert sys.stderr.getvalue() == ""
+
+
+def test_a_program_without_a_console_has_no_progress(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    monkeypatch.setattr("skpneumo._progress.SECONDS_BETWEEN_LINES", 0.001)
+    assert list(progress([1, 2], "Maps")) == [1, 2]
+    with lines_in_pipes():
+        assert list(progress([1, 2], "Maps")) == [1, 2]
+    with _noise_held_back():
+        assert sys.stderr is None

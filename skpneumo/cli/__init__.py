@@ -6,6 +6,7 @@ Nothing heavy is imported before a command runs, so ``skpneumo --help`` answers 
 from collections.abc import Sequence
 
 from skpneumo.cli._signals import run_until_signal
+from skpneumo.cli._terminal import standard_streams
 
 __all__ = ["main"]
 
@@ -31,4 +32,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return run_program(arguments)
 
-    return run_until_signal(run)
+    with standard_streams():
+        return run_until_signal(run)

@@ -4,13 +4,16 @@ import codecs
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager
 from io import TextIOWrapper
 from typing import IO, Any
 
 from skpneumo._formatting import printable
 
-__all__ = ["NAMES_AS_BYTES", "printing_anything", "say"]
+__all__ = ["NAMES_AS_BYTES", "STANDARD_OUTPUT", "printing_anything", "say", "standard_streams"]
+
+STANDARD_OUTPUT = "standard output"
+"""What errors of standard output name in place of a file."""
 
 NAMES_AS_BYTES = "skpneumo.names"
 """Error handler that writes the bytes of file names that a stream cannot encode."""
@@ -31,10 +34,6 @@ def printing_anything() -> Iterator[None]:
 
     Otherwise the name of a class could end a command with an error, after hours of training.
     """
-    if sys.stdout is None:  # closed, as by some schedulers
-        with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
-            yield
-        return
     stream = sys.stdout
     if not isinstance(stream, TextIOWrapper) or stream.errors != "strict":
         yield
@@ -45,6 +44,22 @@ def printing_anything() -> Iterator[None]:
     finally:
         if not stream.closed:
             stream.reconfigure(errors="strict")
+
+
+@contextmanager
+def standard_streams() -> Iterator[None]:
+    """Open the null device in place of standard streams that are closed, as by some schedulers.
+
+    Otherwise messages for standard error would be printed to standard output, and the next file
+    that is opened would get the number of a stream to which compiled code writes.
+    """
+    with ExitStack() as stack:
+        for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+            if getattr(sys, name) is None:
+                nowhere = stack.enter_context(open(os.devnull, mode, encoding="utf-8"))
+                stack.callback(setattr, sys, name, None)
+                setattr(sys, name, nowhere)
+        yield
 
 
 def say(*values: Any, file: IO[str] | None = None, flush: bool = False) -> None:

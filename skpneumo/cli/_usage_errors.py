@@ -20,7 +20,7 @@ from cyclopts import (
 from skpneumo.cli._options import CollectionOptions
 from skpneumo.cli._xray_files import looks_like_option
 
-__all__ = ["unknown_option", "usage_message"]
+__all__ = ["similar_option", "unknown_option", "usage_message"]
 
 _NUMBERS = {"int": "a whole number", "float": "a number"}
 # Words that a user may try instead of a command's name.
@@ -40,6 +40,11 @@ def unknown_option(given: str, options: Iterable[str]) -> str:
     """Write that there is no such option, and which one is similar."""
     meant = _like(given, options)
     return f"There is no option {given}." + (f" Did you mean {meant}?" if meant else "")
+
+
+def similar_option(given: str, command: str) -> str:
+    """Find the option of a command that was probably meant; "" if none is similar."""
+    return _like(given, _options(command))
 
 
 def _unknown_command(tokens: list[str], commands: Collection[str]) -> str:
@@ -85,18 +90,9 @@ def _message(error: CycloptsError, command: str, commands: Collection[str]) -> s
 
 def _unused(error: UnusedCliTokensError, command: str) -> str:
     unused = list(error.unused_tokens or [])
-    given = list(error.root_input_tokens or [])
     arguments = _arguments(command)
     what = f"no argument but {' '.join(arguments)}" if arguments else "only options"
-    said = f"Unexpected argument {' '.join(unused)}: skpneumo {command} takes {what}."
-    for before in given[: given.index(unused[0])] if unused[0] in given else []:
-        if before.startswith("-") and not before.startswith("--") and len(before) > 2:
-            # Such as -out, which is -o with the value "ut".
-            return (
-                f"{said} {before} is {before[:2]} with the value {before[2:]}; an option of "
-                f"several letters is written -{before}."
-            )
-    return said
+    return f"Unexpected argument {' '.join(unused)}: skpneumo {command} takes {what}."
 
 
 def _missing(error: MissingArgumentError) -> str:
@@ -152,6 +148,8 @@ def _like(given: str, options: Iterable[str]) -> str:
         return ""
     begun = [name for name in plain if len(wanted) > 2 and name.startswith(wanted)]
     near = begun[:1] if len(begun) == 1 else get_close_matches(wanted, plain, n=1, cutoff=0.7)
+    longer = [name for name in plain if len(name) > 2 and wanted.startswith(name)]
+    near = near or sorted(longer, key=len)[-1:]  # such as --output for --out
     return plain[near[0]] if near else ""
 
 

@@ -9,9 +9,11 @@ from typing import Annotated, Any
 from cyclopts import App, CycloptsError, Group, Parameter
 
 from skpneumo import __version__
+from skpneumo._files import named_in_errors
 from skpneumo._messages import command_line_messages
 from skpneumo.cli._signals import received_signal
-from skpneumo.cli._terminal import printing_anything, say
+from skpneumo.cli._terminal import STANDARD_OUTPUT, printing_anything, say
+from skpneumo.cli._tokens import check_tokens, in_order
 
 __all__ = ["app", "run_program"]
 
@@ -73,13 +75,14 @@ def _launch(
     debug
         Show the full traceback of an error.
     """
-    _refuse_empty(tokens)
+    check_tokens(tokens, COMMANDS)
     if not debug:
         warnings.showwarning = _OneLinePerWarning()
     from skpneumo._progress import lines_in_pipes
 
     try:
-        with lines_in_pipes():
+        # Errors of other files name them.
+        with lines_in_pipes(), named_in_errors(STANDARD_OUTPUT):
             return app(tokens) or 0
     except BrokenPipeError:
         raise
@@ -88,41 +91,51 @@ def _launch(
         error.command_chain = error.command_chain or tokens[:1]
         raise
     except USER_ERRORS as error:
-        if debug or received_signal():
+        if debug or received_signal() or _is_of_standard_output(error):
             raise
-        # Python's own MemoryError says nothing.
-        say(f"skpneumo: {str(error) or 'there is not enough memory.'}", file=sys.stderr)
+        _say_error(error)
         return FAILED
-
-
-def _refuse_empty(tokens: Sequence[str]) -> None:
-    """Refuse an empty argument, which as a path would mean the current folder."""
-    for before, token in zip(("", *tokens), tokens, strict=False):
-        option = before if not token else token.removesuffix("=")
-        if token and not (token.startswith("--") and token.endswith("=")):
-            continue
-        what = f"The value of {option}" if option.startswith("-") else "An argument"
-        raise CycloptsError(
-            msg=f"{what} is empty, as from a variable of the shell that is not set. Give a value, "
-            "or leave it out.",
-            command_chain=tokens[:1],
-        )
 
 
 def run_program(arguments: Sequence[str] | None = None) -> int:
     """Run the program without the signal handling of :func:`skpneumo.cli.main`."""
     try:
-        with command_line_messages(), printing_anything():
-            return app.meta(arguments) or 0
+        with named_in_errors(STANDARD_OUTPUT), command_line_messages(), printing_anything():
+            status = app.meta(in_order(sys.argv[1:] if arguments is None else arguments)) or 0
+            sys.stdout.flush()
+            return status
     except CycloptsError as error:
         from skpneumo.cli._usage_errors import usage_message
 
         say(f"skpneumo: {usage_message(error, COMMANDS)}", file=sys.stderr)
         return WRONG_USAGE
     except BrokenPipeError:
-        # Python flushes standard output once more at exit, and would raise again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_standard_output()
         return READER_GONE
+    except OSError as error:
+        if not _is_of_standard_output(error):
+            raise
+        _discard_standard_output()
+        _say_error(error)
+        return FAILED
+
+
+def _is_of_standard_output(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.filename == STANDARD_OUTPUT
+
+
+def _discard_standard_output() -> None:
+    """Discard what is left, because Python flushes once more at exit, and would raise again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _say_error(error: Exception) -> None:
+    """Print an error in one line, without the number that the system has for it."""
+    # Python's own MemoryError says nothing.
+    text = str(error) or "there is not enough memory."
+    if isinstance(error, OSError):
+        text = text.removeprefix(f"[Errno {error.errno}] ")
+    say(f"skpneumo: {text}", file=sys.stderr)
 
 
 class _OneLinePerWarning:

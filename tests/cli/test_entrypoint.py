@@ -15,6 +15,8 @@ import pytest
 from skpneumo import __version__
 from skpneumo.cli import entrypoint, main
 from skpneumo.cli._options import CollectionOptions
+from skpneumo.cli._terminal import standard_streams
+from skpneumo.cli._xray_files import expanded
 from skpneumo.cli.predict import _print_rows
 
 COMMANDS = list(entrypoint.COMMANDS)
@@ -236,3 +238,32 @@ def test_rows_have_the_bytes_of_names_that_the_output_cannot_spell(monkeypatch):
     stream = encoded(monkeypatch, "ascii")
     _print_rows([[["é\udce9.png", 0.5]]], "csv", ["path", "probability"])
     assert stream.buffer.getvalue() == b"path,probability\n\xc3\xa9\xe9.png,0.5\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["audit", "--help"]])
+def test_a_full_standard_output_is_named_without_a_traceback(monkeypatch, capsys, arguments):
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert main(arguments) == 1
+    assert capsys.readouterr().err.endswith("No space left on device: 'standard output'\n")
+
+
+def test_messages_do_not_go_to_standard_output_if_standard_error_is_closed(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stderr", None)
+    assert main(["fit"]) == 2
+    assert sys.stderr is None
+    assert capsys.readouterr().out == ""
+
+
+def test_a_closed_standard_input_is_an_empty_one(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    with standard_streams():
+        assert [*expanded(["-"])] == []
+
+
+@pytest.mark.parametrize("place", [1, 2, 3])
+def test_debug_is_an_option_at_every_place(monkeypatch, place):
+    arguments = ["predict", "nowhere", "x.png"]
+    with pytest.raises(FileNotFoundError, match="no model file nowhere"):
+        main([*arguments[:place], "--debug", *arguments[place:]])

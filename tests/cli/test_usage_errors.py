@@ -3,6 +3,7 @@
 import pytest
 
 from skpneumo.cli import main
+from skpneumo.cli._tokens import check_tokens, in_order
 from skpneumo.cli._usage_errors import _options, unknown_option
 from skpneumo.cli.entrypoint import COMMANDS
 
@@ -20,7 +21,16 @@ from skpneumo.cli.entrypoint import COMMANDS
         ("predict m x --fromat csv", "There is no option --fromat. Did you mean --format? A file"),
         ("fit x y", "Unexpected argument y: skpneumo fit takes no argument but FOLDER."),
         ("doctor x", "Unexpected argument x: skpneumo doctor takes only options."),
-        ("fit x -out m", "-out is -o with the value ut; an option of several letters is"),
+        (
+            "fit x -out m",
+            "-out has one hyphen; an option of several letters has two. Did you mean",
+        ),
+        ("predict m x -output y", "-output has one hyphen; an option of several letters has two."),
+        (
+            "predict m x \N{EM DASH}out y",
+            "begins with \N{EM DASH}, which is not a hyphen. Did you",
+        ),
+        ("fit x --output m", "There is no option --output. Did you mean --out?"),
         ("fit x --epochs", "--epochs needs a value: a whole number."),
         ("fit x --epochs ten", "--epochs ten: expected a whole number."),
         ("fit x --recall .9x", "--recall .9x: expected a number."),
@@ -86,3 +96,14 @@ def test_every_option_is_found_with_a_letter_left_out(command):
         typed = option[:-2] + option[-1]
         if len(option) > 6 and typed not in options:
             assert f"Did you mean {option}?" in unknown_option(typed, options)
+
+
+def test_after_two_hyphens_all_arguments_are_files():
+    assert in_order(["predict", "m", "--", "-x.png", "--debug", "-", "y.png"]) == [
+        "predict", "m", "./-x.png", "./--debug", "-", "y.png",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("token", ["-oresults.csv", "-o", "-v", "-", "x-out.csv", "-1"])
+def test_options_of_one_letter_may_be_followed_by_their_value(token):
+    check_tokens(["predict", "m", token], COMMANDS)

@@ -275,8 +275,11 @@ def _callbacks_of(
 def verbosity(verbose: int) -> int:
     """Return the verbosity for Keras, without progress bars unless in a terminal.
 
-    Progress bars use control characters, which notebooks and files would display.
+    Progress bars use control characters, which notebooks and files would display. Keras cannot
+    print where standard output is closed.
     """
+    if sys.stdout is None:
+        return 0
     return 2 if verbose == 1 and not sys.stdout.isatty() else verbose
 
 

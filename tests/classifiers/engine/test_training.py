@@ -10,6 +10,7 @@ from sklearn.metrics import log_loss
 from sklearn.utils import compute_class_weight
 
 from skpneumo import ImageAugmenter
+from skpneumo.classifiers.engine._training import verbosity
 
 # Steps too small to move a weight: the loss of the first epoch is that of the start.
 ZERO_LEARNING_RATE = {"learning_rate": 1e-30, "optimizer": "sgd", "epochs": 1}
@@ -277,3 +278,8 @@ def test_verbose_shows_epochs_and_scores(small, images, labels, capsys, verbose)
     assert "Epoch 3/3" in shown
     assert "loss" in shown
     assert "val_recall" in shown
+
+
+def test_without_standard_output_nothing_is_printed(monkeypatch):
+    monkeypatch.setattr("sys.stdout", None)
+    assert [verbosity(each) for each in (0, 1, 2)] == [0, 0, 0]
