@@ -19,6 +19,7 @@ from skpneumo._file_state import file_state
 from skpneumo._images import is_stream
 from skpneumo._paths import carried_patients, filenames_of
 from skpneumo._sklearn import _BaseScorer
+from skpneumo.tuning._code import code_of
 
 __all__ = ["data_key", "key_of"]
 
@@ -83,7 +84,7 @@ def _described(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(name): _described(entry) for name, entry in value.items()}
     if inspect.isclass(value):
-        return _name_of(value)
+        return [_name_of(value), code_of(value)]
     if hasattr(value, "get_params"):
         parameters = {
             name: _parameter(entry)
@@ -92,17 +93,17 @@ def _described(value: Any) -> Any:
         }
         # A frozen estimator is not fitted again, so that results depend on what it has learned.
         learned = [_hash(value.estimator)] if isinstance(value, FrozenEstimator) else []
-        return [_name_of(type(value)), parameters, *learned]
+        return [*_described(type(value)), parameters, *learned]
     if isinstance(value, _BaseScorer):
         return [_name_of(type(value)), _described(vars(value))]
     if inspect.isroutine(value):
-        return [_name_of(value), _source_of(value), _described(_surroundings_of(value))]
+        return [_name_of(value), code_of(value), _described(_surroundings_of(value))]
     if isinstance(value, partial):
         return [_described(value.func), _described(value.args), _described(value.keywords)]
     if hasattr(value, "get_config"):  # without the name, because Keras numbers names
         config = {name: part for name, part in value.get_config().items() if name != "name"}
-        return [_name_of(type(value)), _described(config)]
-    return [_name_of(type(value)), _hash(value)]
+        return [*_described(type(value)), _described(config)]
+    return [*_described(type(value)), _hash(value)]
 
 
 def _hash(value: Any) -> str:
@@ -126,18 +127,10 @@ def _name_of(thing: Any) -> str:
     return name
 
 
-def _source_of(function: Any) -> str | None:
-    """Return the source of a function, so that results of an earlier version are not used."""
-    try:
-        return inspect.getsource(function)
-    except (OSError, TypeError):  # written in C, or entered in a console
-        return None
-
-
 def _surroundings_of(function: Any) -> list[Any]:
-    """List what a function depends on besides its source: defaults, closure, object."""
+    """List what a function depends on besides its code: defaults, closure, object."""
     own = function.__self__ if inspect.ismethod(function) else None
-    # Unwrapped like its source, without the variables of decorators.
+    # Unwrapped like its code, without the variables of decorators.
     function = inspect.unwrap(getattr(function, "__func__", function))
     cells = [cell.cell_contents for cell in getattr(function, "__closure__", None) or ()]
     return [

@@ -257,6 +257,74 @@ def test_an_edited_metric_has_another_key(tmp_path):
     assert keys[0] != keys[1]
 
 
+CONSOLE = """
+FACTOR = {factor}
+def scaled(X):
+    return X * FACTOR
+class Step:
+    power = {power}
+    def get_params(self, deep=True):
+        return {{}}
+    def transform(self, X):
+        return {code}
+"""
+
+
+@pytest.mark.parametrize(
+    "change", [{"factor": 3}, {"power": 4}, {"code": "scaled(X) + 1"}, {"code": "scaled(X) or 0"}]
+)
+@pytest.mark.parametrize("of", [lambda names: names["Step"](), lambda names: names["Step"]])
+def test_edited_code_has_another_key_also_without_its_source(change, of):
+    def key(factor=2, power=1, code="scaled(X)"):
+        names = {"__name__": "console"}
+        exec(CONSOLE.format(factor=factor, power=power, code=code), names)
+        return key_of(step=of(names))
+
+    assert key() == key()
+    assert key(**change) != key()
+
+
+def test_what_code_changes_itself_does_not_change_its_key():
+    names = {"__name__": "console"}
+    exec(
+        "n = 0\ndef step():\n    global n\n    n += 1\n"
+        "class Step:\n    n = 0\n    def __call__(self):\n        Step.n += 1\n",
+        names,
+    )
+    before = key_of(parts=[names["step"], names["Step"]])
+    names["step"]()
+    names["Step"]()()
+    assert key_of(parts=[names["step"], names["Step"]]) == before
+
+
+def test_a_changed_transformer_is_fitted_again_in_workers_too(tmp_path):
+    script = """if True:
+        import sys
+        from sklearn.base import BaseEstimator, TransformerMixin
+        from sklearn.dummy import DummyClassifier
+        from sklearn.pipeline import make_pipeline
+        from skpneumo.tuning import ResumableGridSearchCV
+        class Step(TransformerMixin, BaseEstimator):
+            def fit(self, X, y):
+                return self
+            def transform(self, X):
+                return X * EDITED
+        search = ResumableGridSearchCV(
+            make_pipeline(Step(), DummyClassifier()), {"dummyclassifier__random_state": [0, 1]},
+            cv=2, store=sys.argv[1], n_jobs=int(sys.argv[2]), refit=False,
+        )
+        import numpy as np
+        print(search.fit(np.eye(8), [0, 1] * 4).n_restored_)
+    """
+
+    def n_restored(edited, n_jobs):
+        code = script.replace("EDITED", edited)
+        run = [sys.executable, "-c", code, tmp_path / "store", str(n_jobs)]
+        return subprocess.run(run, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert [n_restored("1", 1), n_restored("1", 2), n_restored("2", 2)] == ["0", "4", "0"]
+
+
 def test_all_scorers_of_scikit_learn_have_different_keys():
     names = get_scorer_names()
     assert len({key_of(scoring=get_scorer(name)) for name in names}) == len(names)
