@@ -5,11 +5,11 @@ import logging
 import traceback
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
 
 from skpneumo import __version__
@@ -19,6 +19,7 @@ from skpneumo.serving._limits import Limits
 from skpneumo.serving._model import ImageError, ImageTooLargeError, ServedModel
 from skpneumo.serving._page_files import page_file
 from skpneumo.serving._queue import BusyError, ModelQueue, WaitingRoom
+from skpneumo.serving._schemas import BODY, LENIENT, PROBLEMS, Answer, Method, Model
 
 __all__ = ["build"]
 
@@ -33,103 +34,6 @@ _PAGE = {
 _CLOSE = {"Connection": "close"}
 _ABOUT_THE_IMAGE = (408, 413, 415, 422)
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
-
-
-class Gate(BaseModel):
-    """Whether the image is like the training images."""
-
-    passed: bool
-    reason: str = ""
-
-
-class Answer(BaseModel):
-    """Prediction for one image."""
-
-    probability: float | None
-    """Probability of the positive class; null with more than two classes, and if withheld."""
-    probabilities: dict[str, float | None]
-    """Probability of each class."""
-    label: str | None
-    """The predicted class, at the model's operating point."""
-    decision: str | None
-    """The predicted class, or "refer" between the two thresholds of a model that refers."""
-    gate: Gate | None
-    """Null without a gate."""
-
-
-class RecallFloor(BaseModel):
-    """Guarantee of the operating point."""
-
-    recall: float
-    confidence: float
-    guarantee: str
-    terms: str
-
-
-class InputGate(BaseModel):
-    """Input gate, which checks whether an image is like the training images."""
-
-    false_alarm_rate: float
-    withholds: bool
-    terms: str
-
-
-class Model(BaseModel):
-    """Facts about the model."""
-
-    name: str
-    sha256: str | None
-    classes: list[str]
-    positive: str | None
-    threshold: float | None
-    upper_threshold: float | None
-    decision: str
-    recall_floor: RecallFloor | None
-    gate: InputGate | None
-    methods: list[str]
-    limits: dict[str, float]
-    versions: dict[str, str]
-    notice: str
-
-
-class Problem(BaseModel):
-    """Reason why there is no answer."""
-
-    detail: str
-
-
-# Must equal METHODS; an annotation has to be written out.
-Method = Literal["occlusion", "hires_cam", "grad_cam", "grad_cam++", "integrated_gradients"]
-
-_BODY = {
-    "requestBody": {
-        "required": True,
-        "description": "The file itself: JPEG, PNG, TIFF or DICOM, recognised by its content.",
-        "content": {
-            kind: {"schema": {"type": "string", "format": "binary"}}
-            for kind in (
-                "application/octet-stream",
-                "application/dicom",
-                "image/jpeg",
-                "image/png",
-                "image/tiff",
-            )
-        },
-    }
-}
-_LENIENT = (
-    "With the header `Prefer: handling=lenient`, errors about the image have status 200, and "
-    "`detail` and `status` in the body."
-)
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    401: {"model": Problem, "description": "The token is missing or wrong."},
-    403: {"model": Problem, "description": "The request comes from a page of another site."},
-    408: {"model": Problem, "description": "The file did not arrive in time."},
-    413: {"model": Problem, "description": "The file has more bytes or pixels than are accepted."},
-    415: {"model": Problem, "description": "The body is a form, but must be the file itself."},
-    422: {"model": Problem, "description": "The image cannot be read, with the reason."},
-    503: {"model": Problem, "description": "Too many images are waiting; see Retry-After."},
-}
 
 
 def build(
@@ -160,8 +64,10 @@ def build(
     )
     app.add_middleware(Guard, hosts=hosts, token=token)
     app.add_exception_handler(HTTPException, _problem)
+    app.add_exception_handler(RequestValidationError, _wrong_parameter)
     _add_page(app, token is not None)
 
+    @app.head("/model", include_in_schema=False)
     @app.get("/model", summary="Describe the model", responses=_some(401, 403))
     def describe() -> Model:
         return facts
@@ -169,12 +75,13 @@ def build(
     @app.post(
         "/predict",
         summary="Predict one image",
-        description=_LENIENT,
+        description=LENIENT,
         response_model=Answer,
-        responses=_PROBLEMS,
-        openapi_extra=_BODY,
+        responses=PROBLEMS,
+        openapi_extra=BODY,
     )
     async def predict(request: Request) -> Any:
+        await _refuse_other_parameters(request, limits)
         async with _answering(request, waiting_room, limits):
             content = await _content(request, model, limits)
             return await queue.predict(content)
@@ -182,16 +89,17 @@ def build(
     @app.post(
         "/explain",
         summary="Plot the evidence for a class over one image",
-        description=_LENIENT,
+        description=LENIENT,
         response_class=Response,
-        responses={200: {"content": {"image/png": {}}}, **_PROBLEMS},
-        openapi_extra=_BODY,
+        responses={200: {"content": {"image/png": {}}}, **PROBLEMS},
+        openapi_extra=BODY,
     )
     async def explain(
         request: Request,
         method: Annotated[Method, Query(description="Explanation method")] = "occlusion",
         target: Annotated[str | None, Query(description="Name of a class")] = None,
     ) -> Response:
+        await _refuse_other_parameters(request, limits, "method", "target")
         async with _answering(request, waiting_room, limits):
             content = await _content(request, model, limits)
             png = await queue.call(lambda: model.explain(content, method, target))
@@ -210,12 +118,30 @@ async def _problem(request: Request, error: Exception) -> Response:
     return JSONResponse(said, error.status_code, error.headers)
 
 
+async def _wrong_parameter(request: Request, error: Exception) -> Response:
+    """Return an error about the value of a parameter, in one sentence like all others."""
+    assert isinstance(error, RequestValidationError)
+    reasons = [f"{each['loc'][-1]}={each['input']}: {each['msg']}" for each in error.errors()]
+    return JSONResponse({"detail": "; ".join(reasons)}, 422)
+
+
+async def _refuse_other_parameters(request: Request, limits: Limits, *known: str) -> None:
+    """Refuse a request with a parameter that would be ignored, such as a misspelled one."""
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        await _discard_body(request, limits)
+        takes = " and ".join(known) or "none"
+        raise HTTPException(
+            422, f"There is no parameter {unknown[0]!r}; {request.url.path} takes {takes}."
+        )
+
+
 def _add_page(app: FastAPI, needs_token: bool) -> None:
     def route(path: str, kind: str) -> None:
         body = page_file(path[1:] or "index.html")
         body = body.replace("NEEDS_TOKEN", "yes" if needs_token else "no")
 
-        @app.get(path, include_in_schema=False)
+        @app.api_route(path, methods=["GET", "HEAD"], include_in_schema=False)
         def page() -> Response:
             return Response(body, media_type=kind)
 
@@ -224,7 +150,7 @@ def _add_page(app: FastAPI, needs_token: bool) -> None:
 
 
 def _some(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    return {status: _PROBLEMS[status] for status in statuses}
+    return {status: PROBLEMS[status] for status in statuses}
 
 
 @asynccontextmanager

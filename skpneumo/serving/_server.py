@@ -1,5 +1,6 @@
 """Run the server."""
 
+import os
 import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -66,9 +67,16 @@ def server_of(app: "FastAPI") -> "uvicorn.Server":
             proxy_headers=False,
             server_header=False,
             ws="none",
+            log_level="error",  # not of each odd request, which any client can send
             limit_concurrency=_CONNECTIONS,
         )
     )
+
+
+def _reason(error: OSError) -> str:
+    """Get the reason of the system, to which Python adds the address."""
+    is_of_system = error.errno is not None and error.errno > 0  # not of the look-up of a name
+    return os.strerror(error.errno) if is_of_system else error.strerror or str(error)
 
 
 def _listening(host: str, port: int) -> socket.socket:
@@ -80,7 +88,7 @@ def _listening(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise OSError(
             error.errno,
-            f"Cannot listen on {host}, port {port} ({error.strerror or error}). "
+            f"Cannot listen on {host}, port {port} ({_reason(error)}). "
             + by_interface(
                 python="Pass another host to make_app, or another port to run_server.",
                 shell="Choose another with --host or --port.",

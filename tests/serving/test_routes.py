@@ -10,7 +10,7 @@ from skpneumo import RecallFloorClassifier
 from skpneumo._page_style import lists_on_phones
 from skpneumo.serving import Limits, make_app
 from skpneumo.serving._model import METHODS
-from skpneumo.serving._routes import Method
+from skpneumo.serving._schemas import Method
 
 BASE = "http://127.0.0.1:8000"
 STRICT = {"Content-Type": "application/octet-stream"}
@@ -36,10 +36,30 @@ def test_explain_answers_with_a_picture(client, contents):
     response = client.post("/explain", content=contents[0])
     assert response.headers["content-type"] == "image/png"
     assert response.content.startswith(b"\x89PNG")
-    assert client.post("/explain?method=nothing", content=contents[0]).status_code == 422
     response = client.post("/explain?method=hires_cam", content=contents[0])
     assert response.status_code == 422
     assert "network" in response.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/explain?method=nothing", "method=nothing: Input should be 'occlusion', 'hires_cam'"),
+        ("/explain?metod=occlusion", "no parameter 'metod'; /explain takes method and target."),
+        ("/predict?threshold=0.5", "There is no parameter 'threshold'; /predict takes none."),
+    ],
+)
+def test_wrong_parameters_are_422_with_the_reason(client, contents, path, reason):
+    response = client.post(path, content=contents[0])
+    assert response.status_code == 422
+    assert reason in response.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/", "/page.js", "/model"])
+def test_head_answers_as_get_without_the_body(client, path):
+    response = client.head(path)
+    assert (response.status_code, response.content) == (200, b"")
+    assert response.headers["content-type"] == client.get(path).headers["content-type"]
 
 
 @pytest.mark.parametrize("body", [b"", b"hello", b"\xff\xd8\xff\xe0cut"])

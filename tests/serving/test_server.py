@@ -66,8 +66,20 @@ def test_many_clients_at_once_lose_no_answer(address, contents, model, xrays):
 def test_an_address_in_use_is_named_with_the_remedy(model):
     with _listening("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(OSError, match=rf"port {port} .*another port to run_server"):
+        reason = rf"port {port} \(Address already in use\). Pass .*another port to run_server"
+        with pytest.raises(OSError, match=reason):
             run_server(make_app(model), port)
+
+
+@pytest.mark.parametrize(
+    "request_line", ["nonsense", "GET / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: h2c"]
+)
+def test_odd_requests_are_not_logged(address, caplog, request_line):
+    host, port = address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(f"{request_line}\r\nHost: {host}:{port}\r\n\r\n".encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1")
+    assert caplog.record_tuples == []
 
 
 def test_the_address_has_the_token_where_there_is_one(model, monkeypatch):
