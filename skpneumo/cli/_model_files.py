@@ -32,6 +32,16 @@ _OF_PICKLES = {".joblib", ".pkl", ".pickle"}
 _SUFFIX = ".skpneumo"
 _LONGEST_NOTICE = 1000  # characters
 _ZIP = b"PK\x03\x04"
+# How a pickle begins, also one that joblib has compressed by zlib, gzip, bz2, lzma, xz or lz4.
+_BEGINNINGS_OF_PICKLES = (
+    b"\x80",
+    b"x",
+    b"\x1f\x8b",
+    b"BZ",
+    b"\x5d\0",
+    b"\xfd7z",
+    b"\x04\x22M\x18",
+)
 _ONNX = ".onnx"
 MODEL_SUFFIXES = (_SUFFIX, *sorted(_OF_PICKLES))
 _SUFFIXES = {
@@ -71,7 +81,7 @@ def _is_image(path: Path) -> bool:
         return format_of(file.read(512)) is not None
 
 
-def refuse_other_formats(path: Path, *own: str) -> None:
+def refuse_other_formats(path: Path, *own: str, remedy: str = "") -> None:
     """Raise if the suffix of an output file is that of a format which it would not be in.
 
     Parameters
@@ -80,13 +90,16 @@ def refuse_other_formats(path: Path, *own: str) -> None:
         The file.
     *own : str
         The suffixes of what is written.
+    remedy : str, default=""
+        What can be done besides naming another file.
     """
     suffix = path.suffix.lower()
     if suffix in _SUFFIXES and suffix not in own:
-        others = " `skpneumo export` writes .onnx and .html files from it."
+        if own == MODEL_SUFFIXES:
+            remedy = "`skpneumo export` writes .onnx and .html files from it."
         raise ValueError(
             f"{path} would not be a {suffix} file: this command writes {' or '.join(own)}. Name a "
-            "file with that suffix." + others * (own == MODEL_SUFFIXES)
+            f"file with that suffix. {remedy}".rstrip()
         )
 
 
@@ -199,6 +212,14 @@ def _load_without_pickle(path: Path) -> Any:
 def _load_pickle(path: Path) -> Any:
     import joblib
 
+    with open(path, "rb") as file:
+        first = file.read(8)
+    if not first.startswith(_BEGINNINGS_OF_PICKLES):
+        what = "is an image, not a model" if _is_image(path) else "is not a model file"
+        raise ValueError(
+            f"{path} {what}: it begins with {first!r}. Name the model first, and then the X-rays. "
+            "Create one with `skpneumo fit`."
+        )
     say(
         f"skpneumo: {path} is a pickle: loading it can run any code. Load it only if you trust "
         f"its author. `skpneumo fit` writes {_SUFFIX} files, which run no code.",

@@ -38,7 +38,7 @@ __all__ = ["predict"]
 
 # Fewer X-rays may well all be of one class.
 _ENOUGH_FOR_TWO_ANSWERS = 20
-_OTHER_FORMATS = {".xlsx", ".xls", ".ods", ".json", ".tsv", ".html"}
+_FORMATS: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet"}
 
 
 def predict(
@@ -97,15 +97,11 @@ def predict(
         out = None
     if out is None and sys.__stdout__ is None:
         raise ValueError("Standard output is closed. Name a file with --out.")
-    form = format or _format_of(out)
-    if form == "parquet":
-        if out is None:
-            raise ValueError(
-                "Parquet cannot be written to standard output. Name a file with --out."
-            )
-        require_pyarrow()
     model = find_model(model)
     refuse_the_same_file({"the model": model, "--table": read_by.table, "--out": out})
+    form = format or _format_of(out)
+    if form == "parquet":
+        _require_parquet(out)
     if out is not None:
         refuse_to_overwrite(out, force)
     estimator = load_model(model)
@@ -190,13 +186,19 @@ def _warn_of_one_answer(labels: Counter[str]) -> None:
 
 
 def _format_of(out: Path | None) -> Format:
-    suffix = "" if out is None else out.suffix.lower()
-    if suffix in _OTHER_FORMATS:
-        raise ValueError(
-            f"{out} would not be a {suffix} file: predict writes .csv, .jsonl and .parquet. Name "
-            "such a file, or choose what it contains with --format."
-        )
-    return "parquet" if suffix == ".parquet" else "jsonl" if suffix == ".jsonl" else "csv"
+    from skpneumo.cli._model_files import refuse_other_formats
+
+    if out is None:
+        return "csv"
+    refuse_other_formats(out, *_FORMATS, remedy="Or choose what it contains with --format.")
+    return _FORMATS.get(out.suffix.lower(), "csv")
+
+
+def _require_parquet(out: Path | None) -> None:
+    """Raise before anything is predicted if Parquet cannot be written."""
+    if out is None:
+        raise ValueError("Parquet cannot be written to standard output. Name a file with --out.")
+    require_pyarrow()
 
 
 def _digest(model: Path) -> str:

@@ -181,6 +181,10 @@ class ContinuedHalving:
 
 
 def _folder(store: Any) -> Path:
+    if not os.fspath(store):
+        raise ValueError(
+            "store='' is empty, as from a variable that is not set. Name a folder, or pass None."
+        )
     folder = Path(store).expanduser().absolute()
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(

@@ -10,6 +10,7 @@ import pytest
 
 from skpneumo import load_model, save_model
 from skpneumo.cli import main
+from skpneumo.cli._model_files import _load_pickle
 from skpneumo.recipes import _pretrained
 
 # Models this small may predict the same class for every image.
@@ -47,9 +48,31 @@ def test_pickles_are_warned_of_before_they_are_opened(model_file, xrays, tmp_pat
     captured = capsys.readouterr()
     assert captured.out == rows
     assert "is a pickle" in captured.err
-    (tmp_path / "broken.joblib").write_bytes(b"no pickle")
+    (tmp_path / "broken.joblib").write_bytes(b"\x80no pickle")
     assert main(["predict", str(tmp_path / "broken.joblib"), xrays.filenames[0]]) == 1
     assert capsys.readouterr().err.index("is a pickle") < 100
+
+
+def test_an_image_in_place_of_the_model_is_said_to_be_one(xrays, capsys):
+    assert main(["predict", xrays.filenames[0], "pretrained"]) == 1
+    said = capsys.readouterr().err
+    assert f"{xrays.filenames[0]} is an image, not a model: it begins with b'" in said
+    assert "pickle" not in said
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"path,label\n", b"\x89HDF\r\n\x1a\n", b"<!doctype html>"]
+)
+def test_other_files_are_not_opened_as_pickles(content, tmp_path, capsys):
+    (tmp_path / "model").write_bytes(content)
+    assert main(["card", str(tmp_path / "model"), "--out", str(tmp_path / "card.md")]) == 1
+    assert f"model is not a model file: it begins with {content[:8]!r}." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("compress", [0, 3, ("gzip", 3), ("bz2", 3), ("lzma", 3), ("xz", 3)])
+def test_pickles_are_recognised_however_they_are_compressed(compress, tmp_path):
+    joblib.dump([1], tmp_path / "model.joblib", compress=compress)
+    assert _load_pickle(tmp_path / "model.joblib") == [1]
 
 
 @pytest.mark.parametrize("name", ["model.skpneumo", "MODEL.SKPNEUMO"])

@@ -188,6 +188,11 @@ class Scorer:
         return self.answer
 
 
+def test_an_empty_store_is_not_the_current_folder(search, rows):
+    with pytest.raises(ValueError, match="store='' is empty"):
+        search(store="").fit(*rows)
+
+
 def test_a_frozen_estimator_is_known_by_what_it_has_learned(rows, tmp_path):
     X, y = rows[0].reshape(30, -1), rows[1]
 
