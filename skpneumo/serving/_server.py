@@ -75,8 +75,9 @@ def server_of(app: "FastAPI") -> "uvicorn.Server":
 
 def _reason(error: OSError) -> str:
     """Get the reason of the system, to which Python adds the address."""
-    is_of_system = error.errno is not None and error.errno > 0  # not of the look-up of a name
-    return os.strerror(error.errno) if is_of_system else error.strerror or str(error)
+    if error.errno is None or error.errno < 0:  # of the look-up of a name
+        return error.strerror or str(error)
+    return os.strerror(error.errno)
 
 
 def _listening(host: str, port: int) -> socket.socket:
