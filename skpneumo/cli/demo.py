@@ -82,10 +82,7 @@ def demo(
     verbose
         Show every candidate's score in every fold.
     """
-    import numpy as np
-
-    from skpneumo import patient_train_test_split
-    from skpneumo.cli._collections import describe, positive_name, rows_of
+    from skpneumo.cli._collections import describe, positive_name
     from skpneumo.cli._finished import duration
     from skpneumo.cli._fit_progress import fit_progress
     from skpneumo.cli._metrics_table import evaluated, printed
@@ -98,38 +95,18 @@ def demo(
     start = time.perf_counter()
     _prepare_folder(out, force)
     if data is None and read_by.table is None:
-        if read_by != FOLDER_ALONE:
-            meant = " Did you mean --patients?" if read_by.patient else ""
-            raise CycloptsError(
-                msg=f"{as_arguments(None, read_by)} is for X-rays of your own, and "
-                f"needs --data FOLDER or --table FILE.{meant}"
-            )
+        _refuse_options_of_own(read_by)
         xrays = _make_synthetic(out, patients or SYNTHETIC_PATIENTS, random_state)
         source = f"synthetic, written to {xrays.root}; no patient was X-rayed"
     else:
         xrays, n_all = _read(data, read_by, patients or MOST_PATIENTS)
         source = f"of {n_all} patients in {read_by.table or data}, without any test split"
     _say("Data", describe(xrays), source)
-
-    train, test, _, _ = patient_train_test_split(
-        np.arange(len(xrays.target)),
-        xrays.target,
-        groups=xrays.groups,
-        test_size=read_by.hold_out or TEST_SHARE,
-        random_state=random_state,
-    )
-    shared = len(set(xrays.groups[train]) & set(xrays.groups[test]))
-    _say(
-        "Split",
-        f"training: {describe(xrays, train)}",
-        f"held out: {describe(xrays, test)}",
-        f"patients in both: {shared}",
-    )
+    trained_on, held_out = _split(xrays, read_by.hold_out or TEST_SHARE, random_state)
 
     pipeline = _small_pipeline(size, epochs, random_state, n_jobs)
     search = recall_search(pipeline, GRID, FOLDS, None, random_state)
     search.set_params(verbose=3 if verbose else 0)
-    trained_on = rows_of(xrays, train)
     _say("Train", updates_line(pipeline, trained_on.X, trained_on.target))
     with fit_progress(search, "Searching", quiet=verbose):
         search.fit(trained_on.X, trained_on.target, groups=trained_on.groups)
@@ -144,7 +121,6 @@ def demo(
     _indent(_shown(candidates, positive).to_string(index=False))
 
     model = search.best_estimator_
-    held_out = rows_of(xrays, test)
     metrics = evaluated(model, held_out)
     _say("Evaluate", "on the held-out patients, which were not used for any choice above")
     _indent(printed(metrics, positive, METRICS))
@@ -170,6 +146,41 @@ def demo(
     say(f"  skpneumo predict {out / 'model.skpneumo'} {read or xrays.root}")
     if read is None:
         say("Synthetic X-rays are easy: these results say nothing about real ones.")
+
+
+def _refuse_options_of_own(read_by: CollectionOptions) -> None:
+    """Refuse options about X-rays of the user's own where none are named."""
+    if read_by == FOLDER_ALONE:
+        return
+    meant = " Did you mean --patients?" if read_by.patient else ""
+    raise CycloptsError(
+        msg=f"{as_arguments(None, read_by)} is for X-rays of your own, and "
+        f"needs --data FOLDER or --table FILE.{meant}"
+    )
+
+
+def _split(xrays: "Bunch", hold_out: float, random_state: int) -> "tuple[Bunch, Bunch]":
+    """Split X-rays by patient into those to train on and those held out, and say how many."""
+    import numpy as np
+
+    from skpneumo import patient_train_test_split
+    from skpneumo.cli._collections import describe, rows_of
+
+    train, test, _, _ = patient_train_test_split(
+        np.arange(len(xrays.target)),
+        xrays.target,
+        groups=xrays.groups,
+        test_size=hold_out,
+        random_state=random_state,
+    )
+    shared = len(set(xrays.groups[train]) & set(xrays.groups[test]))
+    _say(
+        "Split",
+        f"training: {describe(xrays, train)}",
+        f"held out: {describe(xrays, test)}",
+        f"patients in both: {shared}",
+    )
+    return rows_of(xrays, train), rows_of(xrays, test)
 
 
 def _shown(candidates: "pd.DataFrame", positive: str) -> "pd.DataFrame":

@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 from cyclopts.types import NonNegativeInt, PositiveInt
@@ -98,13 +98,7 @@ def tune(
     from skpneumo.cli._finished import duration, evaluate_and_save
     from skpneumo.cli._fit_progress import fit_progress
     from skpneumo.cli._model_files import MODEL_SUFFIXES, refuse_other_formats, refuse_to_overwrite
-    from skpneumo.cli._search import (
-        GRID,
-        metric_with_interval,
-        recall_search,
-        table_of,
-        useless_out_of_fold,
-    )
+    from skpneumo.cli._search import GRID, recall_search, table_of, useless_out_of_fold
     from skpneumo.cli._updates import fits_line, n_updates, updates_line
     from skpneumo.cli._worth import say_useless
 
@@ -132,18 +126,13 @@ def tune(
         search.fit(X, y, groups=data.train.groups)
     table = table_of(search, data.train)
     write_frame(table, results)
-    best = table.iloc[0]
     say(
         f"Compared {counted(len(table), 'candidate')} on {folds} folds in "
         f"{duration(time.perf_counter() - start)}."
     )
     if search.n_restored_:
         say(f"{search.n_restored_} of {len(table) * folds} fits were already in {store}.")
-    say(f"Best: {', '.join(f'{key} {value}' for key, value in search.best_params_.items())}")
-    say("In cross-validation, over all folds, with 95 % intervals over patients:")
-    say(f"  recall of {positive_name(data.train)} {metric_with_interval(best, 'recall')}")
-    say(f"  specificity {metric_with_interval(best, 'specificity')}")
-    say("Both are slightly optimistic, because the model was chosen by them.")
+    _say_best(search.best_params_, table.iloc[0], positive_name(data.train))
     useless = useless_out_of_fold(search, data.train)
     say_useless(useless)
     model = search.best_estimator_
@@ -153,3 +142,14 @@ def tune(
             model.fit(X, y)
     evaluate_and_save(model, data, out, updates, useless)
     say(f"All candidates: {results}")
+
+
+def _say_best(parameters: dict[str, Any], row: Any, positive: str) -> None:
+    """Print the parameters of the chosen candidate and its row of the table."""
+    from skpneumo.cli._search import metric_with_interval
+
+    say(f"Best: {', '.join(f'{key} {value}' for key, value in parameters.items())}")
+    say("In cross-validation, over all folds, with 95 % intervals over patients:")
+    say(f"  recall of {positive} {metric_with_interval(row, 'recall')}")
+    say(f"  specificity {metric_with_interval(row, 'specificity')}")
+    say("Both are slightly optimistic, because the model was chosen by them.")
