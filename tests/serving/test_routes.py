@@ -45,7 +45,7 @@ def test_explain_answers_with_a_picture(client, contents):
     ("path", "reason"),
     [
         ("/explain?method=nothing", "method=nothing: Input should be 'occlusion', 'hires_cam'"),
-        ("/explain?metod=occlusion", "no parameter 'metod'; /explain takes method and target."),
+        ("/explain?kind=occlusion", "no parameter 'kind'; /explain takes method and target."),
         ("/predict?threshold=0.5", "There is no parameter 'threshold'; /predict takes none."),
     ],
 )
