@@ -42,10 +42,9 @@ def recipe_pipeline(
 
 def networks_of(pipeline: "Pipeline") -> list[Any]:
     """List the networks that a pipeline trains: its last step, or the members of an average."""
-    from skpneumo import CNNClassifier, TransferClassifier
+    from skpneumo._responses import is_network
 
-    held = pipeline.get_params().values()
-    return [each for each in held if isinstance(each, CNNClassifier | TransferClassifier)]
+    return [each for each in pipeline.get_params().values() if is_network(each)]
 
 
 def with_white(pipeline: "Pipeline", white: float | None) -> None:

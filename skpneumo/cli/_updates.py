@@ -35,10 +35,7 @@ def n_updates(pipeline: Any, X: Any, y: Any) -> int:
 
 def fewest_updates(pipeline: Any) -> int:
     """Get the number of updates below which a network learns next to nothing; 0 if unknown."""
-    from skpneumo import CNNClassifier
-
-    networks = networks_of(pipeline)
-    convolutional = any(isinstance(each, CNNClassifier) and len(each.filters) for each in networks)
+    convolutional = any(len(getattr(each, "filters", ())) for each in networks_of(pipeline))
     return _FEWEST if convolutional else 0
 
 
