@@ -274,10 +274,10 @@ def _has_weights_to_normalize(layer: keras.Layer) -> bool:
 
 
 def _copy_weights(source: keras.Model, body: keras.Model) -> None:
-    names = _fresh_names(source)
+    names, copies = _fresh_names(source), {layer.name: layer for layer in body.layers}
     for layer in source.layers:
         if layer.weights:
-            body.get_layer(names[layer.name]).set_weights(_weights_of(layer))
+            copies[names[layer.name]].set_weights(_weights_of(layer))
 
 
 def _weights_of(layer: keras.Layer) -> list[Any]:

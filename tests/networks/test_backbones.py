@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from skpneumo.networks import build_pretrained
-from skpneumo.networks._backbones import Backbone, _template
+from skpneumo.networks._backbones import Backbone, _copy_weights, _template
 from skpneumo.persistence.onnx import NotExportableError
 
 from ..persistence.onnx.graphs import assert_alike
@@ -53,7 +53,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 @dataclass
 class Built:
-    """A network with the weights of a file, images, and what Keras's own makes of these."""
+    """A network with the weights of Keras's own, images, and what Keras's own makes of these."""
 
     backbone: str
     network: keras.Model
@@ -62,17 +62,15 @@ class Built:
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
-def built(request, tmp_path_factory) -> Built:
+def built(request) -> Built:
     name = request.param
     # Keras's own, which ours is copied from: built here, it is not built again for the copy.
     own = _template(Backbone(name)._application, (SIDE, SIDE, 3), ())
-    file = tmp_path_factory.mktemp("weights") / "own.weights.h5"
-    own.save_weights(file)
     grey = images_of(2, SIDE, SIDE, 1)
     expected = pooled_by_keras(own, name, np.repeat(grey, 3, axis=-1))
-    for variable in own.variables:  # so that its numbers come from the file
-        variable.assign(np.zeros(variable.shape))
-    network = build_pretrained((SIDE, SIDE, 1), backbone=name, weights=file, seed=0)
+    network = build_pretrained((SIDE, SIDE, 1), backbone=name, seed=0)
+    # As of a file, which Keras takes seconds to write and to read; test_pretrained.py has files.
+    _copy_weights(own, body_of(network))
     return Built(name, network, grey, expected)
 
 
