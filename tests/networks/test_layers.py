@@ -77,7 +77,7 @@ def test_moving_averages_converge_in_a_few_batches_and_are_stable_after_many(sha
         5
         + (-1) ** i
         + np.tile([-1.0, 1.0], shape[0] // 2).reshape(-1, *[1] * (len(shape) - 1)) * np.ones(shape)
-        for i in range(400)
+        for i in range(250)
     ]
     for i, batch in enumerate(batches):
         layer(batch.astype("float32"), training=True)
