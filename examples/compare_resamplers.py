@@ -26,7 +26,7 @@ from skpneumo.evaluation import specificity_scorer
 if len(sys.argv) > 1:
     xrays = load_chest_xray(sys.argv[1], split="train")
 else:
-    xrays = make_chest_xray(n_patients=100, difficulty=0.0, random_state=0)
+    xrays = make_chest_xray(n_patients=75, difficulty=0.0, random_state=0)
 
 # %%
 loader = ImageLoader(size=32, n_jobs=2)

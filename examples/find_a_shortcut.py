@@ -19,7 +19,7 @@ if len(sys.argv) > 1:
     xrays = load_chest_xray(sys.argv[1])
 else:
     xrays = make_chest_xray(
-        n_patients=200, images_per_patient=1, difficulty=0.1, test_fraction=0.4, random_state=0
+        n_patients=130, images_per_patient=1, difficulty=0.1, test_fraction=0.4, random_state=0
     )
 y, train, test = xrays.target, xrays.split == "train", xrays.split == "test"
 
@@ -29,7 +29,7 @@ y, train, test = xrays.target, xrays.split == "train", xrays.split == "test"
 def judge(name: str, paths: np.ndarray) -> None:
     """Train a network on these images, and measure what it looks at."""
     model = make_pipeline(
-        ImageLoader(size=48),
+        ImageLoader(size=32),
         CNNClassifier(
             filters=(8, 16, 32), learning_rate=3e-3, batch_size=16, epochs=15, random_state=0
         ),
