@@ -92,6 +92,8 @@ class SingleStep(Steps):
             images = images.gather()
             # If one input is a tensor, torch needs all as tensors.
             more = [keras.ops.convert_to_tensor(each) for each in more]
+        # Keras does so from version 3.15 on; before, losses are means over all steps so far.
+        self.model.reset_metrics()
         logs = self.model.train_on_batch([images, *more], *labels, return_dict=True)
         return np.array([[logs[name] for name in self.names]])
 
