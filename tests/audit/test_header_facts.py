@@ -65,7 +65,7 @@ def test_the_device_in_a_table_or_dicom_overrides_exif():
 
 def test_the_device_of_dicom_is_manufacturer_and_model(tmp_path):
     path = tmp_path / "a.dcm"
-    pixels = np.arange(64, dtype=np.uint16).reshape(8, 8)
+    pixels = np.arange(64, dtype=np.uint8).reshape(8, 8)  # without a window, 16 bits are black
     write_dicom(path, pixels, Manufacturer="Maker", ManufacturerModelName="M")
     frame = audit_images([path], [0], near_duplicates=False).frame
     assert frame["device"].tolist() == ["Maker M"]
