@@ -21,7 +21,11 @@ def remarks_on(tmp_path, files, **options):
     return [str(each.message) for each in caught]
 
 
-@pytest.mark.parametrize("name", ["old", "uncertain", "unlabeled", "new folder"])
+@pytest.mark.parametrize(
+    "name",
+    ["old", "uncertain", "unlabeled", "new folder", "New Folder (2)", "tmp2", "VIRUS - Copy",
+     "backup_2020", "Unsorted images"],
+)  # fmt: skip
 def test_a_folder_that_is_no_class_is_not_positive_in_silence(tmp_path, name):
     files = [*CLASSES, f"{name}/a.png", f"{name}/b.png"]
     [remark] = remarks_on(tmp_path, files)
@@ -31,9 +35,28 @@ def test_a_folder_that_is_no_class_is_not_positive_in_silence(tmp_path, name):
     assert remarks_on(tmp_path, files, positive=["PNEUMONIA", name]) == []
 
 
-@pytest.mark.parametrize("name", ["COVID", "Lung_Opacity", "Pneumothorax", "Viral Pneumonia"])
-def test_known_findings_are_classes(tmp_path, name):
-    assert remarks_on(tmp_path, [*CLASSES, f"{name}/a.png"]) == []
+def test_folders_that_are_no_classes_are_one_warning(tmp_path):
+    [remark] = remarks_on(tmp_path, [*CLASSES, "old/a.png", "tmp/b.png", "tmp/c.png"])
+    assert remark.startswith("The folders 'old', 'tmp' (3 images) are read as classes that are")
+    assert "leave_out=['old', 'tmp']" in remark
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["COVID", "Lung_Opacity", "Pneumothorax", "Viral Pneumonia"],
+        ["Mass", "Hernia", "Pleural_Thickening", "Fracture"],
+        ["Lung Lesion", "Enlarged Cardiomediastinum", "Pleural Other", "Support Devices"],
+        ["Mycoplasma", "Fungal", "Coronavirus", "SARS-CoV-2", "ARDS", "COPD", "Bronchiolitis"],
+        ["Mild", "Severe", "unknown", "Other", "Old TB"],
+    ],
+)
+def test_other_names_are_classes(tmp_path, names):
+    assert remarks_on(tmp_path, [*CLASSES, *(f"{name}/a.png" for name in names)]) == []
+
+
+def test_numbers_are_classes(tmp_path):
+    assert remarks_on(tmp_path, [f"{grade}/a{grade}.png" for grade in range(4)]) == []
 
 
 @pytest.mark.parametrize("inside", ["PNEUMONIA", "pneumonia", "deep/PNEUMONIA"])
@@ -49,6 +72,13 @@ def test_splits_inside_classes_are_reported(tmp_path):
     [remark] = remarks_on(tmp_path, files)
     assert remark.startswith("4 images inside the class folders are in folders 'Testing', 'train'")
     assert remarks_on(tmp_path / "other", ["train/" + each for each in CLASSES]) != remark
+
+
+def test_one_image_inside_one_split_is_reported_in_the_singular(tmp_path):
+    [remark] = remarks_on(tmp_path, [*CLASSES, "NORMAL/test/a.png"])
+    assert remark.startswith(
+        "1 image inside the class folders is in a folder 'test', which is not"
+    )
 
 
 def test_patients_in_several_splits_are_reported(tmp_path):
