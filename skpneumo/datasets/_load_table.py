@@ -35,6 +35,7 @@ from skpneumo.datasets._table_labels import (
     Labels,
     Positive,
     label_cells,
+    named_rows,
     read_labels,
     remarks_on_uncertain,
     uncertain_rows,
@@ -114,8 +115,10 @@ def load_image_table(
         What to do with rows whose file does not exist, that have no label, or whose label is
         uncertain: raise an error that names them, or leave them out with a warning that counts
         them. A label is uncertain if it is a word such as ``uncertain`` beside two other labels,
-        or -1 beside 0 and 1, as in CheXpert and MIMIC-CXR. With ``positive`` these rows are
-        positive if it names their label and otherwise negative, with a warning.
+        or -1 beside 0 and 1, as in CheXpert and MIMIC-CXR. ``unknown`` is a class of its own
+        beside causes, such as bacteria and virus, unless one class is healthy. With ``positive``
+        these rows are positive if it names their label; the others are left out with "drop", and
+        with "raise" negative, with a warning.
 
     Returns
     -------
@@ -187,7 +190,7 @@ def load_image_table(
         bases,
         (path, label if needs_label else None),
         incomplete,
-        uncertain_rows(rows.labels) & (positive is None),
+        _uncertain(rows.labels, positive, incomplete),
     )
     rows = rows.select(kept)
     labels = read_labels(rows.labels, label, positive, separator)
@@ -327,6 +330,15 @@ def _refuse_ambiguous(located: Located) -> None:
             "Add the folder and the suffix in the table, or name a "
             f"{by_interface(python='root', shell='FOLDER')} that contains only one of them."
         )
+
+
+def _uncertain(
+    labels: NDArray[np.object_], positive: Positive, incomplete: Incomplete
+) -> NDArray[np.bool_]:
+    """Mark the rows whose label is uncertain, and not decided by ``positive``."""
+    if callable(positive) or (positive is not None and incomplete == "raise"):
+        return np.zeros(len(labels), dtype=bool)
+    return uncertain_rows(labels) & ~named_rows(labels, positive)
 
 
 def _etiologies(filenames: NDArray[np.object_], labels: Sequence[str]) -> NDArray[np.object_]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from skpneumo._formatting import counted
 from skpneumo._messages import by_interface
-from skpneumo._positive_class import UndecidedPositiveError
+from skpneumo._positive_class import UndecidedPositiveError, positive_classes
 from skpneumo._spellings import (
     folded,
     meaning_of_labels,
@@ -25,7 +25,14 @@ from skpneumo._spellings import (
 from skpneumo.datasets._collection import order_classes
 from skpneumo.datasets._table import text_of
 
-__all__ = ["Labels", "label_cells", "read_labels", "remarks_on_uncertain", "uncertain_rows"]
+__all__ = [
+    "Labels",
+    "label_cells",
+    "named_rows",
+    "read_labels",
+    "remarks_on_uncertain",
+    "uncertain_rows",
+]
 
 Positive = str | int | Sequence[str] | Callable[[list[str]], bool] | None
 
@@ -36,9 +43,11 @@ _GENERIC_NAMES = frozenset(
 # Labels of readers who could not tell. CheXpert and MIMIC-CXR write -1.
 _UNCERTAIN_NUMBER = "-1"
 _UNCERTAIN = frozenset(
-    {"uncertain", "unsure", "not sure", "unclear", "unknown", "equivocal", "indeterminate",
-     "undetermined", "undecided", "maybe", "possible", "possibly"}
+    {"uncertain", "unsure", "not sure", "unclear", "equivocal", "indeterminate", "undecided",
+     "maybe", "possible", "possibly"}
 )  # fmt: skip
+# The same beside a healthy class; but a class of its own among causes, such as bacteria and virus.
+_UNKNOWN = frozenset({"unknown", "undetermined"})
 _NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)")
 _MOST_CLASSES = 20  # without images that share them
 _MOST_NAMED = 8
@@ -126,6 +135,7 @@ def uncertain_rows(cells: NDArray[np.object_]) -> NDArray[np.bool_]:
     """Mark the rows whose label says that the reader could not tell.
 
     The number -1 says so beside a yes and a no, such as 1 and 0; a word, beside two other labels.
+    The word "unknown" may be a class of its own among causes, and says so beside a healthy class.
 
     Examples
     --------
@@ -135,13 +145,34 @@ def uncertain_rows(cells: NDArray[np.object_]) -> NDArray[np.bool_]:
     [False, False, True]
     >>> uncertain_rows(np.array(["1", "-1"], dtype=object)).any()
     np.False_
+    >>> uncertain_rows(np.array(["bacteria", "virus", "unknown"], dtype=object)).any()
+    np.False_
     """
     meaning = {cell: folded(cell) for cell in set(cells)}
-    certain = {*meaning.values()} - _UNCERTAIN - {_UNCERTAIN_NUMBER, ""}
+    certain = {*meaning.values()} - _UNCERTAIN - _UNKNOWN - {_UNCERTAIN_NUMBER, ""}
     uncertain = _UNCERTAIN if len(certain) > 1 else frozenset[str]()
+    if len(certain) > 1 and _has_a_healthy_class(certain):
+        uncertain |= _UNKNOWN
     if len(certain) > 1 and {*map(meaning_of_labels(certain), certain)} == {"no", "yes"}:
         uncertain |= {_UNCERTAIN_NUMBER}
     return np.array([meaning[cell] in uncertain for cell in cells], dtype=bool)
+
+
+def _has_a_healthy_class(names: set[str]) -> bool:
+    try:
+        positive_classes(sorted(names))
+    except UndecidedPositiveError:
+        return False
+    return True
+
+
+def named_rows(cells: NDArray[np.object_], positive: Positive) -> NDArray[np.bool_]:
+    """Mark the rows whose whole label is one of the labels in ``positive``."""
+    if positive is None or callable(positive):
+        return np.zeros(len(cells), dtype=bool)
+    listed = positive if isinstance(positive, (list, tuple, set)) else [positive]
+    named = {folded(each) for each in listed}
+    return np.array([folded(cell) in named for cell in cells], dtype=bool)
 
 
 def remarks_on_uncertain(cells: NDArray[np.object_], labels: "Labels") -> list[str]:
@@ -149,21 +180,21 @@ def remarks_on_uncertain(cells: NDArray[np.object_], labels: "Labels") -> list[s
     uncertain = uncertain_rows(cells) & (labels.target == 0)
     if not uncertain.any():
         return []
-    first = cells[uncertain.argmax()]
+    counts = Counter(cells[uncertain].tolist())
+    listed = ", ".join(f"{label!r} ({counted(n, 'row')})" for label, n in counts.most_common())
+    one = len(counts) == 1
     return [
-        f"{counted(int(uncertain.sum()), 'row')} with the label {first!r}, which says that it is "
-        f"uncertain, {'count' if uncertain.sum() > 1 else 'counts'} as {labels.names[0]!r}, "
-        "because "
-        + by_interface(
-            python="positive does not name it, too.", shell="no --positive names it, too."
-        )
+        f"The uncertain {'label' if one else 'labels'} {listed} "
+        f"{'counts' if one else 'count'} as {labels.names[0]!r}, because "
+        f"{'it is' if one else 'they are'} not among the positive labels. Leave such rows out "
+        "with " + by_interface(python='incomplete="drop".', shell="--drop-incomplete.")
     ]
 
 
 def _refuse_what_is_no_class(names: list[str], column: str, n_rows: int) -> None:
     """Raise if a column seems to contain measurements, or text about each image."""
     if all(_NUMBER.fullmatch(each) for each in names):
-        if fractions := [each for each in names if not _is_whole(each)]:
+        if (fractions := [each for each in names if not _is_whole(each)]) and _measured(names):
             raise ValueError(
                 f"The column {column!r} contains numbers that are not whole, such as "
                 f"{fractions[0]!r}: probabilities or measurements, not classes. Write the class "
@@ -181,8 +212,18 @@ def _refuse_what_is_no_class(names: list[str], column: str, n_rows: int) -> None
         )
 
 
+def _measured(names: list[str]) -> bool:
+    """Tell whether numbers are rather probabilities or measurements than grades like 1.5."""
+    values = [_number(each) for each in names]
+    return len(names) > _MOST_CLASSES or all(0 <= value <= 1 for value in values)
+
+
+def _number(text: str) -> float:
+    return float(text.replace(",", "."))
+
+
 def _is_whole(number: str) -> bool:
-    return float(number.replace(",", ".")).is_integer()
+    return _number(number).is_integer()
 
 
 def _names_the_illness(column: str) -> bool:
@@ -234,7 +275,9 @@ def _by_positive(
             f"{given} is in every row, so that there is no other class. Name the findings that "
             "are the illness, not the healthy ones."
         )
-    if {"1"} <= {*map(folded, wanted)} <= {"1", _UNCERTAIN_NUMBER} and _names_the_illness(column):
+    # Not beside grades such as 2, which are also not "not grade".
+    only_answers = {*known} <= {"0", "1", _UNCERTAIN_NUMBER}
+    if only_answers and "1" in {*map(folded, wanted)} and _names_the_illness(column):
         return _two_classes(is_positive[codes], f"not {column}", column, remarks)
     name = " or ".join(dict.fromkeys(wanted))
     other = next(iter(others)) if len(others) == 1 else f"not {name}"

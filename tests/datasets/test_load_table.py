@@ -481,10 +481,22 @@ def test_uncertain_labels_are_asked_about(root):
         xrays = load_image_table(table, incomplete="drop", **options)
     assert xrays.target.tolist() == [1, 0, 0]
     assert xrays.target_names == ["not Pneumonia", "Pneumonia"]
-    with pytest.warns(CollectionWarning, match="1 row with the label '-1.0'.*counts as 'not Pne"):
+    with pytest.warns(CollectionWarning, match=r"label '-1.0' \(1 row\) counts as 'not Pne"):
         xrays = load_image_table(table, positive=1, **options)
     assert xrays.target.tolist() == [1, 0, 0, 0]
     assert load_image_table(table, positive=[1, -1], **options).target.tolist() == [1, 0, 1, 0]
+
+
+def test_drop_leaves_out_uncertain_rows_that_positive_does_not_name(root):
+    table = TABLE.assign(label=["normal", "bacterial", "unknown", "viral"])
+    options = {"root": root, "incomplete": "drop"}
+    with pytest.warns(CollectionWarning, match=r"'unknown': 'b/3.jpeg'. These rows were left out"):
+        xrays = load_image_table(table, positive=["bacterial", "viral"], **options)
+    assert xrays.target.tolist() == [0, 1, 1]
+    xrays = load_image_table(table, positive=["bacterial", "Unknown"], **options)
+    assert xrays.target.tolist() == [0, 1, 1, 0]
+    sick = load_image_table(table, positive=lambda found: found != ["normal"], **options)
+    assert sick.target.tolist() == [0, 1, 1, 1]
 
 
 @pytest.mark.parametrize(

@@ -167,6 +167,9 @@ def test_minus_1_is_uncertain_beside_a_yes_and_a_no_and_a_word_beside_two_labels
         (["-1", "0", "1", "10"], [0, 0, 0, 0]),
         (["NORMAL", "PNEUMONIA", "Uncertain "], [0, 0, 1]),
         (["normal", "unclear"], [0, 0]),
+        (["bacteria", "virus", "unknown"], [0, 0, 0]),
+        (["bacteria", "virus", "unknown", "normal"], [0, 0, 1, 0]),
+        (["yes", "no", "Unknown"], [0, 0, 1]),
     ):
         assert uncertain_rows(np.array(cells, dtype=object)).tolist() == expected
 
@@ -175,9 +178,22 @@ def test_labels_that_positive_leaves_out_are_reported_if_they_are_uncertain():
     cells = np.array(["1", "0", "-1", "-1"], dtype=object)
     labels = labels_of(*cells, positive=["1"], column="Pneumonia")
     [remark] = remarks_on_uncertain(cells, labels)
-    assert "2 rows with the label '-1'" in remark
-    assert "count as 'not Pneumonia'" in remark
+    assert remark == (
+        "The uncertain label '-1' (2 rows) counts as 'not Pneumonia', because it is not among the "
+        'positive labels. Leave such rows out with incomplete="drop".'
+    )
     assert remarks_on_uncertain(cells, labels_of(*cells, positive=[1, -1])) == []
+
+
+def test_all_uncertain_labels_are_reported():
+    cells = np.array(["sick", "well", "maybe", "unclear", "maybe"], dtype=object)
+    [remark] = remarks_on_uncertain(cells, labels_of(*cells, positive="sick"))
+    assert "labels 'maybe' (2 rows), 'unclear' (1 row) count as 'not sick'" in remark
+
+
+def test_grades_are_not_named_by_their_column():
+    for cells, positive in ((["0", "1", "2", "3"], "1"), (["0", "1", "no answer"], ["1"])):
+        assert labels_of(*cells, positive=positive, column="grade").names == ["not 1", "1"]
 
 
 def test_a_positive_1_is_named_by_its_column():
@@ -186,11 +202,13 @@ def test_a_positive_1_is_named_by_its_column():
 
 
 def test_measurements_are_no_classes():
-    for cells in (["0.1", "0.93", "1"], ["0", "0,5", "1"], ["0", ".25"]):
+    temperatures = [f"{36 + i / 10:.1f}" for i in range(21)]
+    for cells in (["0.1", "0.93", "1"], ["0", "0,5", "1"], ["0", ".25"], temperatures):
         with pytest.raises(ValueError, match=r"not whole, such as .*table\['finding'\] >= 0.5"):
             labels_of(*cells)
     assert labels_of("0", "0.5", "1", positive="1").target.tolist() == [0, 0, 1]
     assert labels_of("grade 0.5", "grade 1", "normal").names[0] == "normal"
+    assert len(labels_of(".5", "1", "1,5", "2").names) == 4
 
 
 def test_a_text_about_each_image_is_no_class():
