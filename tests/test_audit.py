@@ -24,7 +24,12 @@ from skpneumo._messages import command_line_messages
 from skpneumo.audit import ImageAudit, audit_images
 from skpneumo.audit._acquisition import acquisition_findings, acquisition_of, lateral_findings
 from skpneumo.audit._shift import domain_auc, permute_patients
-from skpneumo.datasets import CollectionWarning, load_chest_xray, make_chest_xray
+from skpneumo.datasets import (
+    CollectionWarning,
+    SharedPatientsWarning,
+    load_chest_xray,
+    make_chest_xray,
+)
 from skpneumo.loading import ImageLoader, UnreadableImagesError
 
 from .loading.dicom_writing import write_dicom
@@ -142,7 +147,7 @@ def faulty(tmp_path_factory):
 
     with (
         pytest.warns(CollectionWarning, match="contradict their folders"),
-        pytest.warns(CollectionWarning, match="1 patient in several splits"),
+        pytest.warns(SharedPatientsWarning, match="1 patient in several splits"),
     ):
         collection = load_chest_xray(root)
     paths, target, split = shuffled(collection)
@@ -897,16 +902,43 @@ def test_a_class_that_comes_mostly_from_one_view_is_found(normal, sick, kinds):
 
 
 def test_lateral_views_among_others_are_found():
-    views = ["PA"] * 20 + ["AP"] * 15 + ["LL", "lateral", "L", "LLD", ""]
+    views = ["PA"] * 20 + ["AP"] * 15 + ["LL", "lateral", "L", "LLD", "ll"]
     frame, acquisition = acquired(20, view_position=views)
     found = lateral_findings(frame, acquisition)
-    assert [finding.paths for finding in found] == [[path] for path in frame["path"][35:38]]
+    paths = frame["path"].tolist()
+    # One finding for each view, whatever the number of its files.
+    assert [finding.paths for finding in found] == [
+        [paths[35], paths[39]],
+        [paths[36]],
+        [paths[37]],
+    ]
     assert found[1].detail == "view LATERAL"
     for column in ("View Position", "ViewPosition", "Projection", "Frontal/Lateral"):
         assert len(lateral_findings(*acquired(20, **{column: views}))) == 3
     for views in (["LL"] * 21 + ["PA"] * 19, ["PA"] * 40):
         assert lateral_findings(*acquired(20, view_position=views)) == []
     assert lateral_findings(*acquired(20, manufacturer=["Acme"] * 40)) == []
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "category", "Float64", "boolean"])
+def test_columns_of_any_type_are_read_as_text(dtype):
+    column = pd.Series([1, None, 0, 1], dtype="Int64").astype(dtype)
+    for name, described in (("Projection", "view"), ("Model", "device")):
+        read = acquisition_of(pd.DataFrame({name: column}))[described]
+        assert read[1] == "not said"
+        assert read[0] == read[3] not in ("", read[2])
+
+
+def test_the_first_column_with_a_value_is_used():
+    filled = {"Frontal/Lateral": ["Frontal", "Lateral"]}
+    for empty in (["", ""], [None, None], [np.nan, " "]):
+        read = acquisition_of(pd.DataFrame({"view_position": empty} | filled))
+        assert read["view"].tolist() == ["Frontal", "Lateral"]
+    read = acquisition_of(pd.DataFrame({"view_position": ["PA", None]} | filled))
+    assert read["view"].tolist() == ["PA", "not said"]
+    both = acquisition_of(pd.DataFrame({"Model": ["A", "A"], "model": ["B", "B"]}))
+    assert both["device"].tolist() == ["A", "A"]
+    assert acquisition_of(pd.DataFrame({"model": [None]}))["device"].tolist() == ["not said"]
 
 
 def test_a_device_is_manufacturer_and_model_and_patients_count_once():

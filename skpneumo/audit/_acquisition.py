@@ -49,14 +49,29 @@ def acquisition_of(X: Any) -> pd.DataFrame:
     """
     known = {}
     if isinstance(X, pd.DataFrame):
-        columns = {str(column).strip().lower(): X[column] for column in X}
+        called = [str(column).strip().lower() for column in X.columns]
         for name, parts in _COLUMNS.items():
-            called = [next((each for each in part if each in columns), None) for part in parts]
-            found = [columns[each].fillna("").astype(str) for each in called if each is not None]
+            found = [
+                text for part in parts if (text := _first_filled(X, called, part)) is not None
+            ]
             if found:
                 joined = found[0].str.cat(found[1:], sep=" ").str.strip()
                 known[name] = joined.mask(joined.eq(""), _NOT_SAID)
     return pd.DataFrame(known).reset_index(drop=True)
+
+
+def _first_filled(X: pd.DataFrame, called: list[str], names: tuple[str, ...]) -> Any:
+    """Return the first column with one of the names that has a value, as text; None if none."""
+    empty = None
+    for name in names:
+        for i in (i for i, each in enumerate(called) if each == name):
+            column = X.iloc[:, i]
+            # As objects, because columns of numbers and of categories refuse a new text.
+            text = column.astype(object).where(column.notna(), "").astype(str)
+            if text.str.strip().ne("").any():
+                return text
+            empty = text if empty is None else empty
+    return empty
 
 
 def acquisition_in_headers(paths: NDArray[np.object_], formats: pd.Series) -> pd.DataFrame:
@@ -110,9 +125,10 @@ def lateral_findings(frame: pd.DataFrame, acquisition: pd.DataFrame) -> list[Fin
     lateral = np.isin(views, [*_LATERAL])
     if not 0 < lateral.sum() <= len(lateral) / 2:
         return []
+    paths = frame["path"].to_numpy()
     return [
-        Finding("lateral", [path], f"view {view}")
-        for path, view in zip(frame["path"].to_numpy()[lateral], views[lateral], strict=True)
+        Finding("lateral", paths[views == view].tolist(), f"view {view}")
+        for view in dict.fromkeys(views[lateral])
     ]
 
 

@@ -80,7 +80,7 @@ def audit_images(
         columns ``view_position``, ``manufacturer`` and ``model`` of
         :func:`~skpneumo.datasets.read_dicom_headers`, or the same by their names in the tables of
         NIH, CheXpert, MIMIC-CXR and PadChest: a class that comes mostly from one view or device,
-        and a lateral view among frontal ones, are findings. Without these columns, the headers of
+        and lateral views among frontal ones, are findings. Without these columns, the headers of
         DICOM files are read.
     y : array-like of shape (n_samples,), default=None
         Labels; None, NaN and "" are missing labels. If None, the names of the folders that the

@@ -84,8 +84,8 @@ KINDS = {
     ),
     "lateral": Kind(
         "warning",
-        "a lateral view among frontal ones",
-        "Leave it out, or train and report on the two views separately.",
+        "lateral views among frontal ones",
+        "Leave them out, or train and report on the two views separately.",
     ),
     "shortcut": Kind(
         "warning",
