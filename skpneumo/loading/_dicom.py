@@ -97,9 +97,10 @@ def read_dicom(
         If pydicom is not installed.
     """
     with _damage_explained():
-        opened = _open(file, window, white)
         # Stretched to any size, pixels need not be square.
-        fits_as_stored = resize == "stretch" or opened.has_square_pixels
+        square = resize != "stretch"
+        opened = _open(file, window, white, square)
+        fits_as_stored = not square or opened.has_square_pixels
         if opened.pixel_data.is_grey_baseline_jpeg and _is_affine(opened.table) and fits_as_stored:
             return _read_scaled(opened.pixel_data, opened.table, size, resize)
         pixels = opened.pixel_data.decode()
@@ -152,8 +153,13 @@ class _Opened(NamedTuple):
         return self.size == (pixel_format.columns, pixel_format.rows)
 
 
-def _open(file: IO[bytes], window: int | None, white: float | None = None) -> _Opened:
-    """Read header and encoded pixels, and refuse what is no radiograph."""
+def _open(
+    file: IO[bytes], window: int | None, white: float | None = None, square: bool = True
+) -> _Opened:
+    """Read header and encoded pixels, and refuse what is no radiograph.
+
+    ``square`` says that the pixels will be made square, which may take more of them.
+    """
     header = read_dicom_header(file, _TAGS)
     _refuse_other_modalities(header.dataset)
     if header.pixel_length is None:
@@ -161,9 +167,12 @@ def _open(file: IO[bytes], window: int | None, white: float | None = None) -> _O
             "truncated before its pixel data" if header.truncated else "no pixel data"
         )
     pixel_format = PixelFormat.of(header.dataset)
-    _refuse_bombs_and_stacks(header.dataset, pixel_format)
-    table, beyond = _table(header.dataset, pixel_format, window, white)
+    _refuse_stacks(header.dataset)
+    _refuse_bombs(pixel_format.columns, pixel_format.rows, "pixels")
     size = size_in_square_pixels(header.dataset, pixel_format.columns, pixel_format.rows)
+    if square:
+        _refuse_bombs(*size, "square pixels")
+    table, beyond = _table(header.dataset, pixel_format, window, white)
     return _Opened(read_pixel_data(file, header, pixel_format), table, beyond, size)
 
 
@@ -257,15 +266,17 @@ def _refuse_other_modalities(header: "Dataset") -> None:
         raise UnusableDicomError(f"of modality {modality}, not a radiograph; leave it out")
 
 
-def _refuse_bombs_and_stacks(header: "Dataset", pixel_format: PixelFormat) -> None:
+def _refuse_stacks(header: "Dataset") -> None:
     n_images = header.get("NumberOfFrames")
     if n_images not in (None, "", 0, 1):
         raise UnusableDicomError(several_images(int(n_images)))
-    if pixel_format.rows * pixel_format.columns > MAX_PIXELS:
+
+
+def _refuse_bombs(columns: int, rows: int, things: str) -> None:
+    if rows * columns > MAX_PIXELS:
         raise UnusableDicomError(
-            f"claims {pixel_format.columns} x {pixel_format.rows} pixels, more than the limit of "
-            f"{MAX_PIXELS:,} that guards against decompression bombs; export it at a lower "
-            "resolution"
+            f"claims {columns} x {rows} {things}, more than the limit of {MAX_PIXELS:,} that "
+            "guards against decompression bombs; export it at a lower resolution"
         )
 
 

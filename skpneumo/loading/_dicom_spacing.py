@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skpneumo._dicom_files import UnusableDicomError
-
 if TYPE_CHECKING:
     from pydicom import Dataset
 
@@ -23,18 +21,14 @@ _SPACINGS = {
 SPACING_TAGS = tuple(_SPACINGS.values())
 
 _ROUNDING = 0.01  # of spacings that are meant to be equal
-_LONGEST = 4.0  # side of a pixel, in the other one
+_LONGEST = 4.0  # side of a pixel, in the other side
 
 
 def size_in_square_pixels(header: "Dataset", columns: int, rows: int) -> tuple[int, int]:
     """Return the width and height of an image after its pixels are made square.
 
     Nothing is lost, because the shorter sides of the pixels set the size of the square ones.
-
-    Raises
-    ------
-    UnusableDicomError
-        If the pixels are so long that the element must be wrong.
+    Elements that cannot be right are ignored.
     """
     for keyword in _SPACINGS:
         spacing = _two_lengths(header, keyword)
@@ -43,11 +37,6 @@ def size_in_square_pixels(header: "Dataset", columns: int, rows: int) -> tuple[i
         ratio = spacing[0] / spacing[1]
         if abs(ratio - 1) <= _ROUNDING:
             break
-        if not 1 / _LONGEST <= ratio <= _LONGEST:
-            raise UnusableDicomError(
-                f"pixels of {spacing[0]:g} to {spacing[1]:g} by its {keyword}, which cannot be "
-                "right; correct it or export the image again"
-            )
         if ratio > 1:
             return columns, round(rows * ratio)
         return round(columns / ratio), rows
@@ -63,5 +52,7 @@ def _two_lengths(header: "Dataset", keyword: str) -> tuple[float, float] | None:
         height, width = float(value[0]), float(value[1])
     except (TypeError, ValueError):
         return None  # text that is no number
-    usable = np.isfinite([height, width]).all() and min(height, width) > 0
-    return (height, width) if usable else None
+    if not np.isfinite([height, width]).all() or min(height, width) <= 0:
+        return None
+    # Longer pixels are an element filled in wrongly, such as the length of a side.
+    return (height, width) if max(height, width) <= _LONGEST * min(height, width) else None

@@ -51,10 +51,26 @@ def test_equal_and_unusable_spacings_change_nothing(tmp_path, spacing):
     assert image_size(path) == (48, 96)
 
 
-def test_impossible_pixels_are_refused(tmp_path):
-    path = write_dicom(tmp_path / "x.dcm", DISC, PixelSpacing=[0.1, 100])
-    with pytest.raises(ValueError, match=r"pixels of 0.1 to 100 by its PixelSpacing, which"):
-        image_size(path)
+@pytest.mark.parametrize("spacing", [[0.1, 100], [1, 0.1], [0.139, 1]])
+def test_impossible_pixels_are_ignored(tmp_path, spacing):
+    path = write_dicom(tmp_path / "x.dcm", DISC, PixelSpacing=spacing)
+    assert image_size(path) == (96, 96)
+    for resize in ("stretch", "pad"):
+        assert ImageLoader(size=8, resize=resize, cache=False).transform([path]).max() > 150
+    other = write_dicom(
+        tmp_path / "y.dcm", DISC[::2], PixelSpacing=spacing, ImagerPixelSpacing=[0.2, 0.1]
+    )
+    assert image_size(other) == (96, 96)
+
+
+def test_the_limit_of_pixels_is_also_that_of_square_ones(tmp_path, monkeypatch):
+    path = write_dicom(tmp_path / "x.dcm", DISC[::2], PixelSpacing=[0.2, 0.1])
+    monkeypatch.setattr("skpneumo.loading._dicom.MAX_PIXELS", 96 * 95)
+    with pytest.raises(
+        ValueError, match="claims 96 x 96 square pixels, more than the limit of 9,"
+    ):
+        ImageLoader(size=8, resize="pad", cache=False).transform([path])
+    assert ImageLoader(size=8, cache=False).transform([path]).max() > 150
 
 
 @pytest.mark.parametrize("elements", [{"WindowCenter": 30000, "WindowWidth": 100}, {}])
