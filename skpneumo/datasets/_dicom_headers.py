@@ -67,11 +67,13 @@ _VIEWS = {
     "right lateral": "RL",
 }
 
+# Not of one patient, who may be imaged each day for weeks.
+_MANY_STUDIES = 30
+
 # The spellings of PatientID and issuer by the hash of the patient.
 _Spellings = defaultdict[str, set[tuple[str, str]]]
 
 # Representations whose values do not fit in a cell: sequences and bytes.
-_MANY_STUDIES = 10  # hardly of one patient
 _NOT_TABULAR = {"SQ", "OB", "OW", "OB or OW", "OD", "OF", "OL", "OV", "UN"}
 
 
@@ -154,9 +156,8 @@ def read_dicom_headers(
         ]
     if several := sum(len(spellings) > 1 for spellings in written.values()):
         warnings.warn(_several_ways(several), CollectionWarning, stacklevel=2)
-    n_studies = len({record.get("study") for record in records} - {None})
-    if len(written) == 1 and n_studies >= _MANY_STUDIES:
-        warnings.warn(_one_patient(n_studies), CollectionWarning, stacklevel=2)
+    if len(written) == 1 and (remark := _one_patient(records)):
+        warnings.warn(remark, CollectionWarning, stacklevel=2)
     # Object columns, because the string type of pandas refuses paths that are not UTF-8.
     table = pd.DataFrame(
         {
@@ -177,11 +178,17 @@ def _several_ways(n_patients: int) -> str:
     )
 
 
-def _one_patient(n_studies: int) -> str:
+def _one_patient(records: list[dict[str, Any]]) -> str:
+    """Describe files of which all that have a PatientID have the same; "" if it may be right."""
+    of_patient = [record for record in records if record.get("patient")]
+    n_studies = len({record["study"] for record in of_patient} - {None})
+    if n_studies < _MANY_STUDIES:
+        return ""
     return (
-        f"All files have one PatientID, although they are of {n_studies} studies. If it has been "
-        "written over to make them anonymous, the column of patients says nothing: leave it out, "
-        "or use `study` as the patient if nobody has several."
+        f"The PatientID of {len(of_patient)} of {counted(len(records), 'file')} is the same, "
+        f"although they are of {n_studies} studies. If it has been written over to make them "
+        "anonymous, the column of patients says nothing: leave it out, or use `study` as the "
+        "patient if nobody has several."
     )
 
 

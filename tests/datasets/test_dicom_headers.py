@@ -289,9 +289,14 @@ def test_a_patient_id_that_says_that_there_is_none_is_missing(tmp_path):
 
 
 def test_one_patient_of_many_studies_is_reported(tmp_path):
-    files = [write(tmp_path / f"{i}.dcm", StudyInstanceUID=f"1.2.{i}") for i in range(10)]
-    with pytest.warns(CollectionWarning, match="one PatientID, although they are of 10 studies"):
+    files = [write(tmp_path / f"{i}.dcm", StudyInstanceUID=f"1.2.{i}") for i in range(30)]
+    said = "PatientID of 30 of 30 files is the same, although they are of 30 studies"
+    with pytest.warns(CollectionWarning, match=said):
         read_dicom_headers(files)
-    read_dicom_headers(files[:9])
+    read_dicom_headers(files[:29])
+    anonymous = write(tmp_path / "a.dcm", PatientID="Anonymous", StudyInstanceUID="1.2.99")
+    with pytest.warns(CollectionWarning, match=r"30 of 31 files is the same, .* of 30 studies"):
+        read_dicom_headers([*files, anonymous])
+    read_dicom_headers([*files[:29], anonymous])
     write(files[0], PatientID="4712", StudyInstanceUID="1.2.0")
     read_dicom_headers(files)
