@@ -356,9 +356,15 @@ def _check_no_missing_labels(y: Any) -> None:
 def _too_few_neighbors(sampler: Any, y: NDArray[Any]) -> ValueError:
     name = type(sampler).__name__
     label, n_images = min(Counter(y.tolist()).items(), key=lambda item: item[1])
+    # An image has no neighbour but the others of its class.
+    remedy = (
+        f"Let it look for at most {n_images - 1}, as with k_neighbors of SMOTE, or use"
+        if n_images > 1
+        else "One image has none: use"
+    )
     return ValueError(
-        f"{name} needs more neighbours than class {label!r} has images, {n_images}. Let it look "
-        f"for at most {max(n_images - 1, 1)}, as with k_neighbors of SMOTE, or use sampler='over'."
+        f"{name} needs more neighbours than class {label!r} has images, {n_images}. {remedy} "
+        "sampler='over'."
     )
 
 
