@@ -3,6 +3,7 @@
 import csv
 import gzip
 import os
+import re
 import shlex
 import zlib
 from collections import Counter
@@ -35,7 +36,7 @@ __all__ = [
 ]
 
 _GZIP, _BEGINNING = b"\x1f\x8b", 512  # bytes that tell what other files are
-_JSON = ("{", "[{", "[[")
+_JSON = re.compile(r"\s*(\{|\[\s*[\[{])")
 _EXCEL, _OLD_EXCEL, _PARQUET = b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"PAR1"
 _DELIMITERS = ",;\t|"
 _MOST_NAMED = 12
@@ -177,10 +178,13 @@ def _read_text(path: Path) -> pd.DataFrame:
         else:
             text = _decoded(content)
         if "\0" in text:
-            raise ValueError(f"it is {kind_of_file(content[:_BEGINNING])}")
+            kind = kind_of_file(content[:_BEGINNING])
+            raise ValueError(
+                "it contains bytes that are not text" if kind == "text" else f"it is {kind}"
+            )
         if kind_of_file(content[:_BEGINNING]) == "a web page":
             raise ValueError("it is a web page, which some programs write in place of a sheet")
-        if text.lstrip().startswith(_JSON):
+        if _JSON.match(text):
             raise ValueError("it is JSON, which pandas.read_json reads")
         return _parse_with_spaces(text)
     except (ValueError, csv.Error, EOFError, zlib.error, gzip.BadGzipFile) as error:

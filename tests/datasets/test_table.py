@@ -109,6 +109,9 @@ def test_quotation_marks_within_a_cell_are_text(root):
         (b"\x1f\x8brubbish", "cannot be read as a table"),
         (gzip.compress(LINES.encode())[:-9], "cannot be read as a table"),
         ('[{"image": "m1/C1"}]', "it is JSON, which pandas.read_json reads"),
+        ('[\n  {\n    "image": "m1/C1"\n  }\n]', "it is JSON, which pandas.read_json reads"),
+        (' [ {"image":1}]', "it is JSON, which pandas.read_json reads"),
+        (LINES * 40 + "\0", r"cannot be read as a table \(it contains bytes that are not text\)"),
         ('{"image": "m1/C1"}\n{"image": "m2/C2"}', "it is JSON, which pandas.read_json reads"),
     ],
 )  # fmt: skip
