@@ -119,12 +119,12 @@ def _read(folder: Path | None, read_by: CollectionOptions) -> "Bunch":
 
     from skpneumo._positive_class import UndecidedPositiveError
     from skpneumo.cli._collections import read_collection
-    from skpneumo.datasets import CollectionWarning, SkippedFilesWarning
+    from skpneumo.datasets import SharedPatientsWarning, SkippedFilesWarning
 
     with warnings.catch_warnings():
         # These become findings.
         warnings.simplefilter("ignore", SkippedFilesWarning)
-        warnings.filterwarnings("ignore", r"\d+ patients? in several splits", CollectionWarning)
+        warnings.simplefilter("ignore", SharedPatientsWarning)
         try:
             return read_collection(folder, read_by, "all", "both")
         except UndecidedPositiveError as error:

@@ -4,10 +4,16 @@ from ._load import load_chest_xray
 from ._load_table import load_image_table
 from ._make import make_chest_xray
 from ._patients import etiologies, patient_ids
-from ._warnings import CollectionWarning, SkippedFilesWarning, UnknownPatientsWarning
+from ._warnings import (
+    CollectionWarning,
+    SharedPatientsWarning,
+    SkippedFilesWarning,
+    UnknownPatientsWarning,
+)
 
 __all__ = [
     "CollectionWarning",
+    "SharedPatientsWarning",
     "SkippedFilesWarning",
     "UnknownPatientsWarning",
     "etiologies",

@@ -26,8 +26,13 @@ def find_problems(collection: Collection) -> list[str]:
         *_folder_problems(collection.tree),
         *_class_problems(collection),
         *remarks_on_folders(collection),
-        *remarks_on_shared_patients(collection.patients, collection.split),
+        *shared_patients(collection),
     ]
+
+
+def shared_patients(collection: Collection) -> list[str]:
+    """Report patients who have images in several splits."""
+    return remarks_on_shared_patients(collection.patients, collection.split)
 
 
 def _folder_problems(tree: Tree) -> list[str]:

@@ -11,10 +11,11 @@ from skpneumo._paths import refuse_empty_path
 from skpneumo._sklearn import StrOptions, validate_parameter_constraints
 from skpneumo.datasets._bunch import make_bunch
 from skpneumo.datasets._collection import Collection, Labels, Positive, read_collection
-from skpneumo.datasets._description import count_skipped, describe, find_problems
+from skpneumo.datasets._description import count_skipped, describe, find_problems, shared_patients
 from skpneumo.datasets._folders import TopFolders
 from skpneumo.datasets._warnings import (
     CollectionWarning,
+    SharedPatientsWarning,
     SkippedFilesWarning,
     UnknownPatientsWarning,
 )
@@ -124,6 +125,8 @@ def load_chest_xray(
         If a class has no images, if a copy of the published collection has other numbers of
         images, if images lie outside the class folders, if names contradict their folders, or if
         a class or a patient has several spellings.
+    SharedPatientsWarning
+        If patients have images in several splits; it is a CollectionWarning.
     SkippedFilesWarning
         If files were skipped.
     UnknownPatientsWarning
@@ -176,8 +179,10 @@ def load_chest_xray(
         top_folders=top_folders,
         leave_out=[leave_out] if isinstance(leave_out, str) else leave_out,
     )
+    shared = shared_patients(collection)
     for problem in [*find_problems(collection), *collection.patients.spellings]:
-        warnings.warn(problem, CollectionWarning, stacklevel=2)
+        category = SharedPatientsWarning if problem in shared else CollectionWarning
+        warnings.warn(problem, category, stacklevel=2)
     for remark in collection.patients.remarks:
         warnings.warn(remark, UnknownPatientsWarning, stacklevel=2)
     if skipped := collection.tree.skipped:

@@ -48,8 +48,16 @@ from skpneumo.datasets._table_rows import (
     few,
     one_row_a_file,
     remarks_on_splits,
+    without_certain_label,
+    without_file,
+    without_label,
+    without_path,
 )
-from skpneumo.datasets._warnings import CollectionWarning, UnknownPatientsWarning
+from skpneumo.datasets._warnings import (
+    CollectionWarning,
+    SharedPatientsWarning,
+    UnknownPatientsWarning,
+)
 
 __all__ = ["load_image_table", "table_paths", "table_patients"]
 
@@ -144,6 +152,8 @@ def load_image_table(
         been rounded, rows repeat a file or name no split where others do, a column with another
         name seems to contain the splits, rows were left out, or files were found with another
         suffix or in another folder than the table says.
+    SharedPatientsWarning
+        If patients have images in several splits; it is a CollectionWarning.
     UnknownPatientsWarning
         If the patient of a row is not known.
 
@@ -182,16 +192,15 @@ def load_image_table(
         splits,
         given_patients,
     )
+    lacking = [without_path(cells, path), without_file(rows, cells, bases)]
     needs_label = not callable(positive)
-    kept, remarks = complete_rows(
-        rows,
-        cells,
-        located,
-        bases,
-        (path, label if needs_label else None),
-        incomplete,
-        _uncertain(rows.labels, positive, incomplete),
-    )
+    if needs_label:
+        uncertain = _uncertain(rows.labels, positive, incomplete)
+        lacking += [
+            without_label(rows, cells, label),
+            without_certain_label(rows, cells, label, uncertain),
+        ]
+    kept, remarks = complete_rows(lacking, located.remarks, incomplete)
     rows = rows.select(kept)
     labels = read_labels(rows.labels, label, positive, separator)
     if positive is not None and needs_label:
@@ -200,14 +209,16 @@ def load_image_table(
     rows, kept = rows.select(first), kept[first]
     patients = _patients(rows, patient_pattern, frame)
     remarks += [*on_patients, *on_splits, *remarks_on_splits(rows)]
-    remarks += remarks_on_shared_patients(patients, rows.split)
+    shared = remarks_on_shared_patients(patients, rows.split)
+    remarks += shared
     if len(labels.names) == 1:
         remarks.append(
             f"All images are of one class, {labels.names[0]!r}; a classifier needs two. Check the "
             "column of the labels."
         )
     for remark in [*remarks, *labels.remarks, *repeated, *patients.spellings]:
-        warnings.warn(remark, CollectionWarning, stacklevel=2)
+        category = SharedPatientsWarning if remark in shared else CollectionWarning
+        warnings.warn(remark, category, stacklevel=2)
     for remark in patients.remarks:
         warnings.warn(remark, UnknownPatientsWarning, stacklevel=2)
     return make_bunch(
@@ -336,7 +347,7 @@ def _uncertain(
     labels: NDArray[np.object_], positive: Positive, incomplete: Incomplete
 ) -> NDArray[np.bool_]:
     """Mark the rows whose label is uncertain, and not decided by ``positive``."""
-    if callable(positive) or (positive is not None and incomplete == "raise"):
+    if positive is not None and incomplete == "raise":
         return np.zeros(len(labels), dtype=bool)
     return uncertain_rows(labels) & ~named_rows(labels, positive)
 

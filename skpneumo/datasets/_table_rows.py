@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -12,7 +11,6 @@ from numpy.typing import NDArray
 from skpneumo._file_state import rows_of_one_file
 from skpneumo._formatting import counted
 from skpneumo._messages import by_interface
-from skpneumo.datasets._table_paths import Located
 
 __all__ = [
     "Incomplete",
@@ -21,6 +19,10 @@ __all__ = [
     "few",
     "one_row_a_file",
     "remarks_on_splits",
+    "without_certain_label",
+    "without_file",
+    "without_label",
+    "without_path",
 ]
 
 Incomplete = Literal["raise", "drop"]
@@ -45,76 +47,98 @@ def few(cells: NDArray[np.object_]) -> str:
     return f"{shown}, ..." if len(cells) > 3 else shown
 
 
-def complete_rows(
-    rows: TableRows,
-    cells: NDArray[np.object_],
-    located: Located,
-    bases: Sequence[Path],
-    columns: tuple[str, str | None],
-    incomplete: Incomplete,
-    uncertain: NDArray[np.bool_],
-) -> tuple[NDArray[np.intp], list[str]]:
-    """Find the rows with a file and, if their column is given, a certain label.
+class Lacking(NamedTuple):
+    """Rows that lack something: a mask, and how to say it."""
 
-    Describe the others.
+    rows: NDArray[np.bool_]
+    error: type[Exception]
+    named: str
+    remedy: str
+
+
+def complete_rows(
+    lacking: Sequence[Lacking], found: Sequence[str], incomplete: Incomplete
+) -> tuple[NDArray[np.intp], list[str]]:
+    """Find the rows that lack nothing; refuse or describe the others.
+
+    ``found`` are remarks on where files were found.
     """
-    path, label = columns
-    nameless = cells == ""
-    lost = (rows.filenames == "") & ~nameless
-    unlabelled = (rows.labels == "") & ~lost & ~nameless
-    uncertain = uncertain & ~lost & ~nameless
-    if label is None:
-        unlabelled[:] = False
-    n = len(lost)
-    folders = " and ".join(repr(os.fspath(base)) for base in bases)
-    leave_out = "leave them out with " + by_interface(
-        python='incomplete="drop"', shell="--drop-incomplete"
-    )
-    remarks = list(located.remarks)
-    for lacking, error, named, remedy in (
-        (
-            nameless,
-            ValueError,
-            f"{nameless.sum()} of {n} rows have nothing in the column {path!r}, the first of "
-            f"them row {nameless.argmax() + 1} below the column names.",
-            f"Write their files into the table, or {leave_out}.",
-        ),
-        (
-            lost,
-            FileNotFoundError,
-            f"{lost.sum()} of {n} files of the table do not exist: {few(cells[lost])}.",
-            f"They were searched for in {folders}. Name the folder that the paths start from as "
-            f"{by_interface(python='root', shell='FOLDER')}, or {leave_out}.",
-        ),
-        (
-            unlabelled,
-            ValueError,
-            f"{unlabelled.sum()} of {n} rows have no {label!r}: {few(cells[unlabelled])}.",
-            "Label them, or "
-            + leave_out
-            + by_interface(
-                python=", or say what an empty cell means by passing a function as positive.",
-                shell=".",
-            ),
-        ),
-        (
-            uncertain,
-            ValueError,
-            f"{uncertain.sum()} of {n} rows have an uncertain {label!r}, "
-            f"{few(np.unique(rows.labels[uncertain]))}: {few(cells[uncertain])}.",
-            f"{leave_out.capitalize()}, or count them as positive or as negative by naming all "
-            f"labels that are positive as {by_interface(python='positive', shell='--positive')}. "
-            "If it is a class of its own, give it another name.",
-        ),
-    ):
-        if lacking.any():
+    remarks = list(found)
+    for each in lacking:
+        if each.rows.any():
             if incomplete == "raise":
-                raise error(" ".join([named, *located.remarks, remedy]))
-            remarks.append(f"{named} These rows were left out.")
-    kept = np.flatnonzero(~(nameless | lost | unlabelled | uncertain))
+                raise each.error(" ".join([each.named, *found, each.remedy]))
+            remarks.append(f"{each.named} These rows were left out.")
+    kept = np.flatnonzero(~np.any([each.rows for each in lacking], axis=0))
     if not len(kept):
         raise ValueError(f"No row of the table is left. {' '.join(remarks)}")
     return kept, remarks
+
+
+def without_path(cells: NDArray[np.object_], column: str) -> Lacking:
+    """Find the rows that name no file."""
+    nameless = cells == ""
+    return Lacking(
+        nameless,
+        ValueError,
+        f"{nameless.sum()} of {len(cells)} rows have nothing in the column {column!r}, the first "
+        f"of them row {nameless.argmax() + 1} below the column names.",
+        f"Write their files into the table, or {_leave_out()}.",
+    )
+
+
+def without_file(
+    rows: TableRows, cells: NDArray[np.object_], bases: Sequence[str | os.PathLike[str]]
+) -> Lacking:
+    """Find the rows whose file does not exist."""
+    lost = (rows.filenames == "") & (cells != "")
+    folders = " and ".join(repr(os.fspath(base)) for base in bases)
+    return Lacking(
+        lost,
+        FileNotFoundError,
+        f"{lost.sum()} of {len(cells)} files of the table do not exist: {few(cells[lost])}.",
+        f"They were searched for in {folders}. Name the folder that the paths start from as "
+        f"{by_interface(python='root', shell='FOLDER')}, or {_leave_out()}.",
+    )
+
+
+def without_label(rows: TableRows, cells: NDArray[np.object_], column: str) -> Lacking:
+    """Find the rows with a file, but without a label."""
+    unlabelled = (rows.labels == "") & (rows.filenames != "")
+    return Lacking(
+        unlabelled,
+        ValueError,
+        f"{unlabelled.sum()} of {len(unlabelled)} rows have no {column!r}: "
+        f"{few(cells[unlabelled])}.",
+        "Label them, or "
+        + _leave_out()
+        + by_interface(
+            python=", or say what an empty cell means by passing a function as positive.",
+            shell=".",
+        ),
+    )
+
+
+def without_certain_label(
+    rows: TableRows, cells: NDArray[np.object_], column: str, uncertain: NDArray[np.bool_]
+) -> Lacking:
+    """Find the rows with a file whose label is uncertain."""
+    uncertain = uncertain & (rows.filenames != "")
+    return Lacking(
+        uncertain,
+        ValueError,
+        f"{uncertain.sum()} of {len(uncertain)} rows have an uncertain {column!r}, "
+        f"{few(np.unique(rows.labels[uncertain]))}: {few(cells[uncertain])}.",
+        f"{_leave_out().capitalize()}, or count them as positive or as negative by naming all "
+        f"labels that are positive as {by_interface(python='positive', shell='--positive')}. "
+        "If it is a class of its own, give it another name.",
+    )
+
+
+def _leave_out() -> str:
+    return "leave them out with " + by_interface(
+        python='incomplete="drop"', shell="--drop-incomplete"
+    )
 
 
 def one_row_a_file(

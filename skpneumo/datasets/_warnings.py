@@ -1,10 +1,19 @@
 """Warnings of the loaders."""
 
-__all__ = ["CollectionWarning", "SkippedFilesWarning", "UnknownPatientsWarning"]
+__all__ = [
+    "CollectionWarning",
+    "SharedPatientsWarning",
+    "SkippedFilesWarning",
+    "UnknownPatientsWarning",
+]
 
 
 class CollectionWarning(UserWarning):
     """A collection was read, but is not as expected."""
+
+
+class SharedPatientsWarning(CollectionWarning):
+    """Patients have images in several splits of a collection."""
 
 
 class SkippedFilesWarning(UserWarning):

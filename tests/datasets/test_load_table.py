@@ -10,7 +10,12 @@ import pandas as pd
 import pytest
 
 from skpneumo._messages import command_line_messages
-from skpneumo.datasets import CollectionWarning, UnknownPatientsWarning, load_image_table
+from skpneumo.datasets import (
+    CollectionWarning,
+    SharedPatientsWarning,
+    UnknownPatientsWarning,
+    load_image_table,
+)
 from skpneumo.datasets._table import text_of
 from skpneumo.datasets._table_columns import splits_in
 from skpneumo.splitting import patient_train_test_split
@@ -174,7 +179,7 @@ def test_rows_of_one_file_are_joined_or_refused(root):
 def test_patients_are_read_from_the_paths_if_no_column_has_them(root):
     bare = TABLE.drop(columns="patient")
     with pytest.warns(
-        CollectionWarning, match="1 patient in several splits, the first of them 'b"
+        SharedPatientsWarning, match="1 patient in several splits, the first of them 'b"
     ):
         xrays = load_image_table(bare, root=root, patient_pattern="folder")
     assert [*xrays.groups] == ["a", "a", "b", "b"]
