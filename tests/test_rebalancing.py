@@ -467,7 +467,12 @@ def test_a_class_with_fewer_images_than_neighbours_is_named(sampler):
     images = np.random.default_rng(0).integers(0, 256, (12, 4, 4, 1), dtype=np.uint8)
     with pytest.raises(ValueError, match=r"class 'ill' has images, 3\. Let it look for at most 2"):
         ImageResampler(sampler).fit_resample(images, ["well"] * 9 + ["ill"] * 3)
-    with pytest.raises(
-        ValueError, match=r"'ill' has images, 1\. One image has none: use sampler="
-    ):
-        ImageResampler(sampler).fit_resample(images, ["well"] * 11 + ["ill"])
+
+
+def test_a_class_of_one_image_has_no_neighbours():
+    images = np.random.default_rng(0).integers(0, 256, (12, 4, 4, 1), dtype=np.uint8)
+    y = ["well"] * 11 + ["ill"]
+    said = r"'ill' has images, 1\. One image has none: use sampler='over'\."
+    with pytest.raises(ValueError, match=said):
+        ImageResampler(SMOTE(k_neighbors=1)).fit_resample(images, y)
+    assert len(ImageResampler("over").fit_resample(images, y)[0]) == 22
