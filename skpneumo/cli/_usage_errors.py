@@ -3,11 +3,13 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
+from functools import cache
 from importlib import import_module
 from inspect import Parameter, signature
 from typing import Any, Literal, get_args, get_origin
 
 from cyclopts import (
+    App,
     CoercionError,
     CycloptsError,
     MissingArgumentError,
@@ -20,7 +22,7 @@ from cyclopts import (
 from skpneumo.cli._options import CollectionOptions
 from skpneumo.cli._xray_files import looks_like_option
 
-__all__ = ["similar_option", "unknown_option", "usage_message"]
+__all__ = ["options_of", "similar_option", "unknown_option", "usage_message"]
 
 _NUMBERS = {"int": "a whole number", "float": "a number"}
 # Words that a user may try instead of a command's name.
@@ -42,9 +44,17 @@ def unknown_option(given: str, options: Iterable[str]) -> str:
     return f"There is no option {given}." + (f" Did you mean {meant}?" if meant else "")
 
 
+@cache
+def options_of(command: str) -> frozenset[str]:
+    """List all options of a command, including those of one letter."""
+    parsed = App(default_command=_function(command)).assemble_argument_collection()
+    names = (name for argument in parsed for name in argument.names)
+    return frozenset(name for name in names if name.startswith("-"))
+
+
 def similar_option(given: str, command: str) -> str:
     """Find the option of a command that was probably meant; "" if none is similar."""
-    return _like(given, _options(command))
+    return _like(given, sorted(options_of(command)))
 
 
 def _unknown_command(tokens: list[str], commands: Collection[str]) -> str:
@@ -176,8 +186,12 @@ def _arguments(command: str) -> list[str]:
 
 
 def _parameters(command: str, *kinds: Any) -> list[str]:
-    function = getattr(import_module(f"skpneumo.cli.{command}"), command)
-    return [name for name, each in signature(function).parameters.items() if each.kind in kinds]
+    own = signature(_function(command)).parameters
+    return [name for name, each in own.items() if each.kind in kinds]
+
+
+def _function(command: str) -> Any:
+    return getattr(import_module(f"skpneumo.cli.{command}"), command)
 
 
 def _listed(words: Sequence[str], last: str) -> str:

@@ -13,7 +13,7 @@ from skpneumo._files import named_in_errors
 from skpneumo._messages import command_line_messages
 from skpneumo.cli._signals import received_signal
 from skpneumo.cli._terminal import STANDARD_OUTPUT, printing_anything, say
-from skpneumo.cli._tokens import check_tokens, in_order
+from skpneumo.cli._tokens import check_tokens, normalized
 
 __all__ = ["app", "run_program"]
 
@@ -101,7 +101,7 @@ def run_program(arguments: Sequence[str] | None = None) -> int:
     """Run the program without the signal handling of :func:`skpneumo.cli.main`."""
     try:
         with named_in_errors(STANDARD_OUTPUT), command_line_messages(), printing_anything():
-            status = app.meta(in_order(sys.argv[1:] if arguments is None else arguments)) or 0
+            status = app.meta(normalized(sys.argv[1:] if arguments is None else arguments)) or 0
             sys.stdout.flush()
             return status
     except CycloptsError as error:

@@ -3,7 +3,6 @@
 import pytest
 
 from skpneumo.cli import main
-from skpneumo.cli._tokens import check_tokens, in_order
 from skpneumo.cli._usage_errors import _options, unknown_option
 from skpneumo.cli.entrypoint import COMMANDS
 
@@ -72,23 +71,6 @@ def test_it_suggests_the_command(typed, said, capsys):
     assert capsys.readouterr().err.startswith(f"skpneumo: {said}")
 
 
-@pytest.mark.parametrize(
-    ("typed", "said"),
-    [
-        (["fit", ""], "An argument is empty, as from a variable of the shell that is not set."),
-        (["predict", "m", ""], "An argument is empty"),
-        (["fit", "x", "--out", ""], "The value of --out is empty"),
-        (["fit", "x", "--out="], "The value of --out is empty"),
-        (["evaluate", "m", "--table", ""], "The value of --table is empty"),
-    ],
-)
-def test_an_empty_argument_is_not_the_current_folder(typed, said, capsys):
-    assert main(typed) == 2
-    err = capsys.readouterr().err
-    assert said in err
-    assert err.endswith(f" Try: skpneumo {typed[0]} --help\n")
-
-
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_is_found_with_a_letter_left_out(command):
     options = _options(command)
@@ -96,14 +78,3 @@ def test_every_option_is_found_with_a_letter_left_out(command):
         typed = option[:-2] + option[-1]
         if len(option) > 6 and typed not in options:
             assert f"Did you mean {option}?" in unknown_option(typed, options)
-
-
-def test_after_two_hyphens_all_arguments_are_files():
-    assert in_order(["predict", "m", "--", "-x.png", "--debug", "-", "y.png"]) == [
-        "predict", "m", "./-x.png", "./--debug", "-", "y.png",
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize("token", ["-oresults.csv", "-o", "-v", "-", "x-out.csv", "-1"])
-def test_options_of_one_letter_may_be_followed_by_their_value(token):
-    check_tokens(["predict", "m", token], COMMANDS)
