@@ -18,6 +18,7 @@ from skpneumo._formatting import printable
 
 __all__ = [
     "SYNTHETIC_NOTE",
+    "UNKNOWN_KIND",
     "FoundFile",
     "SkippedFile",
     "describe_skipped",
@@ -69,6 +70,9 @@ _FOREIGN = (
     (0, b"SQLite format", "a database"),
     (0, b"version https://git-lfs", "a pointer of Git LFS instead of the file"),
 )
+UNKNOWN_KIND = "a file of an unknown kind"
+"""What :func:`kind_of_file` returns for all other files."""
+
 _WEB_PAGE = re.compile(rb"\s*<(!doctype html|html)", re.IGNORECASE)
 
 # Files that file managers, archivers and file servers create. Hidden files count as well, such as
@@ -283,7 +287,7 @@ def kind_of_file(start: bytes) -> str:
             pass
         else:
             return "text"
-    return "a file of an unknown kind"
+    return UNKNOWN_KIND
 
 
 def describe_skipped(skipped: Iterable[SkippedFile | FoundFile]) -> str:

@@ -1,6 +1,7 @@
 """Save a fitted model to a file, and load it with clear errors."""
 
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from hashlib import file_digest
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from skpneumo._files import atomic_write
-from skpneumo._image_files import format_of
+from skpneumo._image_files import UNKNOWN_KIND, format_of, kind_of_file
 from skpneumo.cli._terminal import say
 from skpneumo.cli._training_record import provenance_of
 
@@ -31,17 +32,11 @@ PRETRAINED = "pretrained"
 _OF_PICKLES = {".joblib", ".pkl", ".pickle"}
 _SUFFIX = ".skpneumo"
 _LONGEST_NOTICE = 1000  # characters
+_BEGINNING = 512  # bytes that tell what a file is
 _ZIP = b"PK\x03\x04"
-# How a pickle begins, also one that joblib has compressed by zlib, gzip, bz2, lzma, xz or lz4.
-_BEGINNINGS_OF_PICKLES = (
-    b"\x80",
-    b"x",
-    b"\x1f\x8b",
-    b"BZ",
-    b"\x5d\0",
-    b"\xfd7z",
-    b"\x04\x22M\x18",
-)
+# Pickles that begin like other files: compressed by gzip or zlib, or of the protocols 0 and 1,
+# which begin with a class or a mark, in text.
+_LIKE_OTHER_FILES = re.compile(rb"\x1f\x8b|x[\x01^\x9c\xda]|c[\w.]+\n[\w.]+\n|\(")
 _ONNX = ".onnx"
 MODEL_SUFFIXES = (_SUFFIX, *sorted(_OF_PICKLES))
 _SUFFIXES = {
@@ -78,7 +73,7 @@ def refuse_to_overwrite(path: Path, force: bool) -> None:
 
 def _is_image(path: Path) -> bool:
     with open(path, "rb") as file:
-        return format_of(file.read(512)) is not None
+        return format_of(file.read(_BEGINNING)) is not None
 
 
 def refuse_other_formats(path: Path, *own: str, remedy: str = "") -> None:
@@ -212,13 +207,9 @@ def _load_without_pickle(path: Path) -> Any:
 def _load_pickle(path: Path) -> Any:
     import joblib
 
-    with open(path, "rb") as file:
-        first = file.read(8)
-    if not first.startswith(_BEGINNINGS_OF_PICKLES):
-        what = "is an image, not a model" if _is_image(path) else "is not a model file"
+    if kind := _other_kind(path):
         raise ValueError(
-            f"{path} {what}: it begins with {first!r}. Name the model first, and then the X-rays. "
-            "Create one with `skpneumo fit`."
+            f"{path} is {kind}, not a model. Name a model file, or create one with `skpneumo fit`."
         )
     say(
         f"skpneumo: {path} is a pickle: loading it can run any code. Load it only if you trust "
@@ -234,3 +225,18 @@ def _load_pickle(path: Path) -> Any:
             f"{path} is not a model file, or was saved with other versions of the packages "
             f"({type(error).__name__}). Create one with `skpneumo fit`."
         ) from error
+
+
+def _other_kind(path: Path) -> str:
+    """Name what a file is that is certainly no pickle, by its first bytes; "" for others.
+
+    Packages can register more ways to compress pickles, so an unknown beginning may be a pickle's.
+    """
+    with open(path, "rb") as file:
+        start = file.read(_BEGINNING)
+    if format_of(start):
+        return "an image"
+    if _LIKE_OTHER_FILES.match(start):
+        return ""
+    kind = kind_of_file(start)
+    return "" if kind == UNKNOWN_KIND else kind

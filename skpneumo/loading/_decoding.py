@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skpneumo._dicom_files import DICOM_START, is_dicom
-from skpneumo._image_files import kind_of_file
+from skpneumo._image_files import UNKNOWN_KIND, kind_of_file
 from skpneumo._memory_files import opened_from_memory
 from skpneumo.loading._dicom import read_dicom, render_dicom, size_of_dicom
 from skpneumo.loading._integrity import (
@@ -35,7 +35,7 @@ _IMAGE_CLASSES: dict[tuple[bytes, ...], type[CheckedFile]] = {
     (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"): CheckedTiffFile,
 }
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
-_UNTELLING = ("text", "a file of an unknown kind")
+_UNTELLING = ("text", UNKNOWN_KIND)
 _MOST_SHOWN = 16  # bytes of such a file
 _REMEDIES = {
     "a web page": "download the image itself, for which you may have to log in",

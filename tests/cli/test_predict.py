@@ -275,8 +275,8 @@ def test_a_closed_pipe_is_not_an_error(file_without_network, xrays):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "not a model file"),
-        (b"path,label\n", "not a model file"),
+        (b"", "is an empty file, not a model."),
+        (b"path,label\n", "is text, not a model."),
         ({"weights": [1, 2]}, "contains a dict"),
         ("unfitted", "not been fitted"),
         ("regressor", "contains a LinearRegression"),
