@@ -8,9 +8,17 @@ from contextlib import ExitStack, contextmanager
 from io import TextIOWrapper
 from typing import IO, Any
 
+from skpneumo._files import named_in_errors
 from skpneumo._formatting import printable
 
-__all__ = ["NAMES_AS_BYTES", "STANDARD_OUTPUT", "printing_anything", "say", "standard_streams"]
+__all__ = [
+    "NAMES_AS_BYTES",
+    "STANDARD_OUTPUT",
+    "named_standard_output",
+    "printing_anything",
+    "say",
+    "standard_streams",
+]
 
 STANDARD_OUTPUT = "standard output"
 """What errors of standard output name in place of a file."""
@@ -26,6 +34,20 @@ def _bytes_of_name(error: UnicodeError) -> tuple[bytes, int]:
 
 
 codecs.register_error(NAMES_AS_BYTES, _bytes_of_name)
+
+
+@contextmanager
+def named_standard_output() -> Iterator[None]:
+    """Name standard output in errors of writing to it, as other errors name a file."""
+    methods = vars(sys.stdout)
+    before = dict(methods)
+    for name in ("write", "flush"):
+        methods[name] = named_in_errors(STANDARD_OUTPUT)(getattr(sys.stdout, name))
+    try:
+        yield
+    finally:
+        del methods["write"], methods["flush"]
+        methods.update(before)
 
 
 @contextmanager

@@ -9,10 +9,14 @@ from typing import Annotated, Any
 from cyclopts import App, CycloptsError, Group, Parameter
 
 from skpneumo import __version__
-from skpneumo._files import named_in_errors
 from skpneumo._messages import command_line_messages
 from skpneumo.cli._signals import received_signal
-from skpneumo.cli._terminal import STANDARD_OUTPUT, printing_anything, say
+from skpneumo.cli._terminal import (
+    STANDARD_OUTPUT,
+    named_standard_output,
+    printing_anything,
+    say,
+)
 from skpneumo.cli._tokens import check_tokens, normalized
 
 __all__ = ["app", "run_program"]
@@ -81,8 +85,7 @@ def _launch(
     from skpneumo._progress import lines_in_pipes
 
     try:
-        # Errors of other files name them.
-        with lines_in_pipes(), named_in_errors(STANDARD_OUTPUT):
+        with lines_in_pipes():
             return app(tokens) or 0
     except BrokenPipeError:
         raise
@@ -100,7 +103,7 @@ def _launch(
 def run_program(arguments: Sequence[str] | None = None) -> int:
     """Run the program without the signal handling of :func:`skpneumo.cli.main`."""
     try:
-        with named_in_errors(STANDARD_OUTPUT), command_line_messages(), printing_anything():
+        with named_standard_output(), command_line_messages(), printing_anything():
             status = app.meta(normalized(sys.argv[1:] if arguments is None else arguments)) or 0
             sys.stdout.flush()
             return status

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from skpneumo._files import temporary_folder
+from skpneumo._files import named_in_errors, temporary_folder
 from skpneumo._images import check_images
 from skpneumo._loader_of import loader_of, resized
 from skpneumo._paths import check_paths
@@ -249,8 +249,10 @@ def _write_copies(
         copies[i] = str(folder / f"{i:06d}" / f"{Path(path).stem}.png")
 
     def write(copy: str, pixels: np.ndarray) -> None:
-        Path(copy).parent.mkdir()
-        Image.fromarray(corrupt(pixels)[..., 0]).save(copy, compress_level=1)
+        image = Image.fromarray(corrupt(pixels)[..., 0])
+        with named_in_errors(copy):
+            Path(copy).parent.mkdir()
+            image.save(copy, compress_level=1)
 
     for start in range(0, len(paths), _CHUNK):
         part = slice(start, start + _CHUNK)

@@ -1,6 +1,8 @@
+import errno
 import importlib
 import inspect
 import io
+import os
 import re
 import subprocess
 import sys
@@ -15,8 +17,6 @@ import pytest
 from skpneumo import __version__
 from skpneumo.cli import entrypoint, main
 from skpneumo.cli._options import CollectionOptions
-from skpneumo.cli._terminal import standard_streams
-from skpneumo.cli._xray_files import expanded
 from skpneumo.cli.predict import _print_rows
 
 COMMANDS = list(entrypoint.COMMANDS)
@@ -249,17 +249,21 @@ def test_a_full_standard_output_is_named_without_a_traceback(monkeypatch, capsys
     assert capsys.readouterr().err.endswith("No space left on device: 'standard output'\n")
 
 
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
+def test_an_error_of_another_file_does_not_name_standard_output(monkeypatch, capsys, code):
+    error = OSError(code, os.strerror(code))
+    assert run_raising(monkeypatch, error) == 1
+    assert capsys.readouterr().err == f"skpneumo: {os.strerror(code)}\n"
+    with pytest.raises(OSError, match=re.escape(f"[Errno {code}] {os.strerror(code)}")) as raised:
+        run_raising(monkeypatch, error, "--debug")
+    assert raised.value is error
+
+
 def test_messages_do_not_go_to_standard_output_if_standard_error_is_closed(monkeypatch, capsys):
     monkeypatch.setattr(sys, "stderr", None)
     assert main(["fit"]) == 2
     assert sys.stderr is None
     assert capsys.readouterr().out == ""
-
-
-def test_a_closed_standard_input_is_an_empty_one(monkeypatch):
-    monkeypatch.setattr(sys, "stdin", None)
-    with standard_streams():
-        assert [*expanded(["-"])] == []
 
 
 @pytest.mark.parametrize("place", [1, 2, 3])

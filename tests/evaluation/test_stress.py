@@ -1,3 +1,5 @@
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -134,3 +136,14 @@ def test_copies_have_the_proportions_that_the_estimators_loader_gives(twelve_bit
     with corrupted(paths, lambda image: image, "none", loader) as copies:
         given, own = (loader.transform(each).astype(int) for each in (copies, paths))
     assert abs(given - own).mean() < 5  # resized twice; of another kind, it is 8 or more
+
+
+def test_a_copy_that_cannot_be_written_is_named(xrays, monkeypatch):
+    def save(self, path, **options):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Image.Image, "save", save)
+    copies = corrupted(xrays.filenames[:1], CORRUPTIONS["blur 1.5 px"], "blur")
+    with pytest.raises(OSError, match="No space left on device") as raised, copies:
+        pass
+    assert Path(raised.value.filename).name == f"{Path(xrays.filenames[0]).stem}.png"

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from skpneumo._files import named_in_errors
 from skpneumo.classifiers import CNNClassifier, TransferClassifier
 from skpneumo.datasets import make_chest_xray
 from skpneumo.fitted import gate_of, map_classifiers, threshold_of, without_gate
@@ -60,7 +61,10 @@ def compare_with_model(
         paths = []
         for i, image in enumerate(images):
             paths.append(str(Path(folder, f"{i}.png")))
-            Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image).save(paths[-1])
+            with named_in_errors(paths[-1]):
+                Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image).save(
+                    paths[-1]
+                )
         expected = np.asarray(reference.predict_proba(paths), dtype=float)
         labels = np.asarray(reference.predict(paths)).tolist()
         scores = None if gated is None else _check_scores(gated, paths)

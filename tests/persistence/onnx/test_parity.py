@@ -1,15 +1,19 @@
 """The comparison of graph and model, also on real X-rays if available."""
 
+import errno
+import os
+
 import numpy as np
 import pytest
 from graphs import run_graph, to_image
 from PIL import Image
 from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
 
 from skpneumo import ImageLoader, make_pipeline
 from skpneumo.persistence import export_onnx
 from skpneumo.persistence.onnx._graph import GraphBuilder
-from skpneumo.persistence.onnx._parity import images_from, invented_images
+from skpneumo.persistence.onnx._parity import compare_with_model, images_from, invented_images
 from skpneumo.persistence.onnx._resizing import load_image
 
 
@@ -34,6 +38,16 @@ def test_files_are_read_in_full(tmp_path):
     found = images_from([tmp_path / name for name in cases])
     assert [image.shape for image in found] == [shape for _, shape in cases.values()]
     assert np.array_equal(found[0][..., 0], grey)
+
+
+def test_a_file_that_cannot_be_written_is_named(monkeypatch):
+    def save(self, path, **options):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Image.Image, "save", save)
+    model = make_pipeline(ImageLoader(size=16), LogisticRegression())
+    with pytest.raises(OSError, match=r"No space left on device: .*0\.png"):
+        compare_with_model(model, None, [np.zeros((4, 4, 1), np.uint8)], 0.01)
 
 
 @pytest.mark.real
