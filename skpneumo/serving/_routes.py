@@ -5,6 +5,7 @@ import logging
 import traceback
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import FastAPI, HTTPException, Query, Request, Response
@@ -36,6 +37,13 @@ _ABOUT_THE_IMAGE = (408, 413, 415, 422)
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 
 
+class _ParameterError(HTTPException):
+    """Error about a parameter, which is one of the program that asks, not of the image."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(422, detail)
+
+
 def build(
     model: ServedModel, limits: Limits, hosts: Collection[str], token: str | None
 ) -> FastAPI:
@@ -64,7 +72,7 @@ def build(
     )
     app.add_middleware(Guard, hosts=hosts, token=token)
     app.add_exception_handler(HTTPException, _problem)
-    app.add_exception_handler(RequestValidationError, _wrong_parameter)
+    app.add_exception_handler(RequestValidationError, partial(_wrong_parameter, limits=limits))
     _add_page(app, token is not None)
 
     @app.head("/model", include_in_schema=False)
@@ -113,14 +121,16 @@ async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     said: dict[str, Any] = {"detail": error.detail}
     lenient = "handling=lenient" in request.headers.get("prefer", "")
-    if lenient and error.status_code in _ABOUT_THE_IMAGE:
+    about_the_image = error.status_code in _ABOUT_THE_IMAGE
+    if lenient and about_the_image and not isinstance(error, _ParameterError):
         return JSONResponse({**said, "status": error.status_code}, 200, error.headers)
     return JSONResponse(said, error.status_code, error.headers)
 
 
-async def _wrong_parameter(request: Request, error: Exception) -> Response:
+async def _wrong_parameter(request: Request, error: Exception, limits: Limits) -> Response:
     """Return an error about the value of a parameter, in one sentence like all others."""
     assert isinstance(error, RequestValidationError)
+    await _discard_body(request, limits)
     reasons = [f"{each['loc'][-1]}={each['input']}: {each['msg']}" for each in error.errors()]
     return JSONResponse({"detail": "; ".join(reasons)}, 422)
 
@@ -131,8 +141,8 @@ async def _refuse_other_parameters(request: Request, limits: Limits, *known: str
     if unknown:
         await _discard_body(request, limits)
         takes = " and ".join(known) or "none"
-        raise HTTPException(
-            422, f"There is no parameter {unknown[0]!r}; {request.url.path} takes {takes}."
+        raise _ParameterError(
+            f"There is no parameter {unknown[0]!r}; {request.url.path} takes {takes}."
         )
 
 
