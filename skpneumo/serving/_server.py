@@ -1,6 +1,5 @@
 """Run the server."""
 
-import os
 import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -74,10 +73,8 @@ def server_of(app: "FastAPI") -> "uvicorn.Server":
 
 
 def _reason(error: OSError) -> str:
-    """Get the reason of the system, to which Python adds the address."""
-    if error.errno is None or error.errno < 0:  # of the look-up of a name
-        return error.strerror or str(error)
-    return os.strerror(error.errno)
+    """Get the reason of the system, without the address that Python adds."""
+    return (error.strerror or str(error)).partition(" (while attempting to ")[0]
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -72,6 +72,33 @@ def test_an_address_in_use_is_named_with_the_remedy(model):
 
 
 @pytest.mark.parametrize(
+    ("function", "error", "reason"),
+    [
+        # Numbers of these errors differ between systems.
+        (
+            "getaddrinfo",
+            socket.gaierror(-2, "Name or service not known"),
+            "Name or service not kn",
+        ),
+        ("getaddrinfo", socket.gaierror(8, "nodename nor servname provided"), "nodename nor"),
+        (
+            "create_server",
+            OSError(10048, "Only one usage (while attempting to bind on address ('::1', 80))"),
+            "Only one usage",
+        ),
+        ("create_server", OSError("no number"), "no number"),
+    ],
+)
+def test_the_reason_is_that_of_any_system(function, error, reason, monkeypatch):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(socket, function, fail)
+    with pytest.raises(OSError, match=rf"port 80 \({reason}[a-z ]*\)\. Pass another host"):
+        _listening("127.0.0.1", 80)
+
+
+@pytest.mark.parametrize(
     "request_line", ["nonsense", "GET / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: h2c"]
 )
 def test_odd_requests_are_not_logged(address, caplog, request_line):
