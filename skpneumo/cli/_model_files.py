@@ -86,16 +86,21 @@ def refuse_other_formats(path: Path, *own: str, remedy: str = "") -> None:
     *own : str
         The suffixes of what is written.
     remedy : str, default=""
-        What can be done besides naming another file.
+        What can be done besides naming another file, such as "choose the format with --format".
     """
     suffix = path.suffix.lower()
-    if suffix in _SUFFIXES and suffix not in own:
-        if own == MODEL_SUFFIXES:
-            remedy = "`skpneumo export` writes .onnx and .html files from it."
-        raise ValueError(
-            f"{path} would not be a {suffix} file: this command writes {' or '.join(own)}. Name a "
-            f"file with that suffix. {remedy}".rstrip()
-        )
+    if suffix not in _SUFFIXES or suffix in own:
+        return
+    also = ""
+    if own == MODEL_SUFFIXES:
+        also = " `skpneumo export` writes .onnx and .html files from it."
+    *others, last = own
+    written = f"{', '.join(others)} or {last}" if others else last
+    named = "one of these suffixes" if others else "that suffix"
+    raise ValueError(
+        f"{path} would not be a {suffix} file: this command writes {written}. Name a file with "
+        f"{named}{', or ' * bool(remedy)}{remedy}.{also}"
+    )
 
 
 def save_model(

@@ -190,7 +190,7 @@ def _format_of(out: Path | None) -> Format:
 
     if out is None:
         return "csv"
-    refuse_other_formats(out, *_FORMATS, remedy="Or choose what it contains with --format.")
+    refuse_other_formats(out, *_FORMATS, remedy="choose the format with --format")
     return _FORMATS.get(out.suffix.lower(), "csv")
 
 

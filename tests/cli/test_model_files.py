@@ -3,8 +3,10 @@
 import hashlib
 import json
 import pickle
+import re
 import shutil
 import zipfile
+from pathlib import Path
 
 import joblib
 import pytest
@@ -12,7 +14,7 @@ from sklearn.naive_bayes import GaussianNB
 
 from skpneumo import load_model, save_model
 from skpneumo.cli import main
-from skpneumo.cli._model_files import _load_pickle
+from skpneumo.cli._model_files import _load_pickle, refuse_other_formats
 from skpneumo.recipes import _pretrained
 
 # Models this small may predict the same class for every image.
@@ -205,7 +207,10 @@ def test_output_that_cannot_be_used_is_refused_before_training(
 ):
     monkeypatch.chdir(tmp_path)
     for name, said in (
-        ("model.onnx", "would not be a .onnx file: this command writes .skpneumo or"),
+        (
+            "model.onnx",
+            "a .onnx file: this command writes .skpneumo, .joblib, .pickle or .pkl. Name",
+        ),
         ("-", "does not write to standard output. Name a file."),
     ):
         assert main([command, xrays.root, f"--out={name}"]) == 1
@@ -219,6 +224,24 @@ def test_two_outputs_of_a_search_are_two_files(xrays, tmp_path, capsys):
     both = str(tmp_path / "x.skpneumo")
     assert main(["tune", xrays.root, "--out", both, "--results", both]) == 1
     assert "--out and --results are the same file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("own", "remedy", "said"),
+    [
+        ([".md"], "", ".md. Name a file with that suffix."),
+        ([".html", ".htm"], "", ".html or .htm. Name a file with one of these suffixes."),
+        (
+            [".csv", ".jsonl", ".parquet"],
+            "choose the format with --format",
+            ".csv, .jsonl or .parquet. Name a file with one of these suffixes, or choose the "
+            "format with --format.",
+        ),
+    ],
+)
+def test_a_suffix_is_refused_with_those_that_can_be_written(own, remedy, said):
+    with pytest.raises(ValueError, match=re.escape(f"this command writes {said}") + "$"):
+        refuse_other_formats(Path("a.xlsx"), *own, remedy=remedy)
 
 
 @pytest.mark.parametrize(
