@@ -32,7 +32,6 @@ from typing import Any
 N_PATIENTS = 12
 N_TRAINED_ON = 30
 MODEL = "model.skpneumo"
-LIGHT = ("decode cache", "search", "page")
 
 
 @dataclass(frozen=True)
@@ -141,19 +140,28 @@ def add_result(path: Path | None, kill: Kill) -> None:
             file.write(json.dumps(asdict(kill)) + "\n")
 
 
-def writers(scratch: Path, light: bool) -> Iterator[Writer]:
-    """Prepare all kinds with two small collections and one model that needs no training."""
-    import numpy as np
-    from sklearn.naive_bayes import GaussianNB
-
-    from skpneumo import ImageLoader, make_chest_xray, make_recipe
-    from skpneumo.audit import audit_images
-    from skpneumo.cli._model_files import save_model
-    from skpneumo.tuning import ResumableGridSearchCV
+def writers(scratch: Path, *, light: bool, heavy: bool) -> Iterator[Writer]:
+    """Prepare the kinds that do not need Keras, and those that do, with small collections."""
+    from skpneumo import make_chest_xray
 
     xrays = make_chest_xray(scratch / "xrays", n_patients=N_PATIENTS, random_state=0)
     small = make_chest_xray(scratch / "small", n_patients=N_TRAINED_ON, size=64, random_state=0)
     time.sleep(2.1)  # files just written are not cached
+    if light:
+        yield from light_writers(xrays)
+    if heavy:
+        yield from heavy_writers(scratch, xrays.filenames.tolist(), small)
+
+
+def light_writers(xrays: Any) -> Iterator[Writer]:
+    """Prepare the kinds that do not need Keras."""
+    import numpy as np
+    from sklearn.naive_bayes import GaussianNB
+
+    from skpneumo import ImageLoader
+    from skpneumo.audit import audit_images
+    from skpneumo.tuning import ResumableGridSearchCV
+
     paths = xrays.filenames.tolist()
     images = ImageLoader(size=64, cache=False).transform(paths)
     flat = np.asarray(images).reshape(len(images), -1) / 255
@@ -166,10 +174,6 @@ def writers(scratch: Path, light: bool) -> Iterator[Writer]:
         fitted = search.set_params(store=folder / "store").fit(flat, xrays.target)
         assert fitted.n_restored_ == 12, "the store lacks what was computed"
         return fitted.cv_results_["mean_test_score"].tolist()
-
-    def check_store(folder: Path, _: Any) -> None:
-        for record in (folder / "store").glob("*.json"):
-            json.loads(record.read_text())
 
     def check_cache(folder: Path, _: Any) -> None:
         assert (ImageLoader(size=64, cache=folder / "cache").transform(paths) == images).all()
@@ -192,11 +196,18 @@ def writers(scratch: Path, light: bool) -> Iterator[Writer]:
         content("page.html"),
         whole_or_absent("page.html"),
     )
-    if light:
-        return
+
+
+def heavy_writers(scratch: Path, paths: list[str], small: Any) -> Iterator[Writer]:
+    """Prepare the kinds that need Keras, with one model that needs no training."""
     # Once, for all processes; the others are forked faster without it. What has computed with it
     # must not be forked, so that nothing is fitted or predicted with it in this process.
     import keras  # noqa: F401
+    import numpy as np
+
+    from skpneumo import ImageLoader, make_recipe
+    from skpneumo.cli._model_files import save_model
+    from skpneumo.tuning import ResumableGridSearchCV
 
     model = make_recipe("hog-svm").fit(small.filenames, small.target)
     save_model(model, scratch / MODEL, small.target_names)
@@ -250,6 +261,11 @@ def writers(scratch: Path, light: bool) -> Iterator[Writer]:
     )
 
 
+def check_store(folder: Path, _: Any) -> None:
+    for record in (folder / "store").glob("*.json"):
+        json.loads(record.read_text())
+
+
 def whole_or_absent(name: str) -> Callable[[Path, Any], None]:
     """Check that a file, if it exists, is the same as after finished work."""
 
@@ -275,10 +291,8 @@ def run() -> None:
     options = parser.parse_args()
     kills = read_results(options.results)
     with tempfile.TemporaryDirectory() as scratch:
-        for writer in writers(Path(scratch), options.light):
+        for writer in writers(Path(scratch), light=not options.heavy, heavy=not options.light):
             if not writer.name.startswith(options.only or ""):
-                continue
-            if options.heavy and writer.name in LIGHT:
                 continue
             done = [kill for kill in kills if kill.writer == writer.name]
             numbers = range(len(done), options.kills)
