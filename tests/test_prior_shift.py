@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import chi2
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.callback import ProgressBar
 from sklearn.frozen import FrozenEstimator
@@ -14,7 +15,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skpneumo.datasets import UnknownPatientsWarning
 from skpneumo.decision import AcquisitionShiftWarning, InputGate, PriorShiftClassifier
-from skpneumo.decision._mixtures import most_likely_prevalence
+from skpneumo.decision._mixtures import likelihood_interval, most_likely_prevalence
 
 
 def draw(rng, n_patients, prevalence, shift=0.0, n_images=2):
@@ -59,9 +60,9 @@ def test_maximum_is_where_saerens_em_ends():
     for _ in range(2000):
         odds = ratios * prevalence / (1 - prevalence)
         prevalence = np.mean(odds / (1 + odds))
-    assert most_likely_prevalence(ratios, np.ones(300)) == pytest.approx(prevalence, abs=1e-6)
-    assert most_likely_prevalence(np.full(10, 0.5), np.ones(10)) == 0.05
-    assert most_likely_prevalence(np.full(10, 2.0), np.ones(10)) == 0.95
+    assert most_likely_prevalence(ratios) == pytest.approx(prevalence, abs=1e-6)
+    assert most_likely_prevalence(np.full(10, 0.5)) == 0.05
+    assert most_likely_prevalence(np.full(10, 2.0)) == 0.95
 
 
 @pytest.mark.parametrize("likely", [0, 1])
@@ -76,9 +77,48 @@ def test_new_images_that_all_look_the_same_leave_an_interval(frozen, likely):
         assert low <= model.prevalence_ <= high
         assert (high == 1) if likely else (low == 0)
         widths.append(high - low)
-    # 1 - p**20 has to be 1 - exp(-3.84 / 2).
-    assert widths[0] == pytest.approx(1 - np.exp(-3.84 / 40), abs=0.03)
     assert widths[0] < widths[1] < widths[2]
+
+
+@pytest.mark.parametrize("n_images", [1, 4])
+def test_interval_at_an_end_is_where_the_likelihood_is_small(n_images):
+    patient = np.arange(20) // n_images
+    # With certain scores and patients of alike images, it is that of no positive patient.
+    highest = 1 - np.exp(-chi2.ppf(0.95, 1) / 2 / (20 / n_images))
+    negative, positive = np.full(20, 1e-9), np.full(20, 1e9)
+    assert likelihood_interval(negative, patient) == pytest.approx((0, highest), abs=1e-6)
+    assert likelihood_interval(positive, patient) == pytest.approx((1 - highest, 1), abs=1e-6)
+    assert likelihood_interval(np.ones(20), patient) == (0, 1)
+
+
+def test_interval_widens_as_much_as_the_images_of_a_patient_are_alike():
+    def width(positive, patient):
+        low, high = likelihood_interval(np.where(positive, 1e6, 1e-6), patient)
+        assert low < 0.3 < high
+        return high - low
+
+    patient = np.arange(500) // 5
+    of_patient = patient % 10 < 3
+    of_image = np.random.default_rng(0).permutation(of_patient)
+    independent = width(of_image, np.arange(500))
+    assert independent == pytest.approx(2 * 1.96 * np.sqrt(0.3 * 0.7 / 500), rel=0.02)
+    assert width(of_patient, patient) == pytest.approx(np.sqrt(5) * independent, rel=0.05)
+    assert width(of_image, patient) < 1.3 * independent
+    # The variance between two patients cannot be estimated.
+    assert width(of_image, np.arange(500) % 2) > 8 * independent
+
+
+@pytest.mark.parametrize("alike", [False, True])
+def test_interval_contains_the_prevalence_in_most_samples(alike):
+    rng = np.random.default_rng(0)
+    patient = np.repeat(np.arange(60), 5)
+    covered = []
+    for _ in range(100):
+        positive = rng.random(300) < 0.3 if not alike else (rng.random(60) < 0.3)[patient]
+        scores = rng.normal(size=300) + 3 * positive
+        low, high = likelihood_interval(np.exp(3 * scores - 4.5), patient)
+        covered.append(low <= 0.3 <= high)
+    assert np.mean(covered) >= 0.9
 
 
 @pytest.mark.parametrize("prevalence", [0.05, 0.3, 0.8])

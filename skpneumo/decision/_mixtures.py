@@ -13,7 +13,6 @@ Floats = NDArray[np.float64]
 
 _N_POINTS = 200
 _SHARES = np.linspace(0, 1, 101)
-_NEAREST_TO_CERTAIN = 1e-9
 
 
 class Scores(NamedTuple):
@@ -39,45 +38,69 @@ class Scores(NamedTuple):
         return counts, np.bincount(self.patient).astype(float)
 
 
-def most_likely_prevalence(ratios: Floats, weights: Floats) -> float:
+def most_likely_prevalence(ratios: Floats) -> float:
     """Find the prevalence that maximises the likelihood of scores with these likelihood ratios.
 
+    If that is nearer to 0 or 1 than half an image, it is half an image.
+    """
+    edge = 0.5 / len(ratios)
+    return float(np.clip(_maximum(ratios), edge, 1 - edge))
+
+
+def likelihood_interval(ratios: Floats, patient: NDArray[np.intp]) -> tuple[float, float]:
+    """Find the prevalences that are not much less likely than the best, with 95 % confidence.
+
+    The log-likelihood is divided by a design effect, because images of a patient resemble each
+    other. Unlike resamples, this interval has a width also if all images look the same.
+    """
+    best = _maximum(ratios)
+    effect = _design_effect((ratios - 1) / _mixed(ratios, best), patient)
+
+    def beyond(prevalence: float) -> float:
+        gain = np.log(_mixed(ratios, best)) - np.log(_mixed(ratios, prevalence))
+        return float(gain.sum() / effect) - chi2.ppf(0.95, 1) / 2
+
+    return (
+        0.0 if beyond(0) <= 0 else float(brentq(beyond, 0, best)),
+        1.0 if beyond(1) <= 0 else float(brentq(beyond, best, 1)),
+    )
+
+
+def _maximum(ratios: Floats) -> float:
+    """Find where the likelihood is greatest: 0, 1 or the root of its derivative.
+
     The derivative of the log-likelihood decreases, so it has at most one root, to which the EM
-    algorithm converges as well. Without a root the likelihood is greatest at an end of the range,
-    which is set to half an image.
+    algorithm converges as well.
     """
 
     def slope(prevalence: float) -> float:
-        return float(weights @ ((ratios - 1) / (prevalence * ratios + 1 - prevalence)))
+        return float(((ratios - 1) / _mixed(ratios, prevalence)).sum())
 
-    edge = 0.5 / max(1.0, weights.sum())
-    if slope(edge) <= 0:
-        return edge
-    if slope(1 - edge) >= 0:
-        return 1 - edge
-    return float(brentq(slope, edge, 1 - edge))
+    if slope(0) <= 0:
+        return 0.0
+    return 1.0 if slope(1) >= 0 else float(brentq(slope, 0, 1))
 
 
-def likelihood_interval(
-    ratios: Floats, patient: NDArray[np.intp], estimate: float
-) -> tuple[float, float]:
-    """Find the prevalences that are not much less likely than the estimate, with 95 % confidence.
+def _mixed(ratios: Floats, prevalence: float) -> Floats:
+    """Compute likelihoods of scores at a prevalence, relative to those of negative images."""
+    return prevalence * ratios + 1 - prevalence
 
-    Unlike resamples, this interval has a width also if all images look the same. Images of a
-    patient count as if they were all alike.
+
+def _design_effect(slopes: Floats, patient: NDArray[np.intp]) -> float:
+    """Compute how many clustered images carry the information of one independent image.
+
+    It is the variance of the derivative of the log-likelihood between patients, divided by that
+    between images. Each is of few patients if one class is rare or one patient has most images, so
+    z²/2 patients of typical size with each sign of the slope are added, as to the design effect of
+    a proportion.
     """
     sizes = np.bincount(patient)
-    effective = sizes.sum() ** 2 / (sizes @ sizes)
-
-    def beyond(prevalence: float) -> float:
-        gain = np.log1p(estimate * (ratios - 1)) - np.log1p(prevalence * (ratios - 1))
-        return float(effective * gain.mean()) - chi2.ppf(0.95, 1) / 2
-
-    low, high = _NEAREST_TO_CERTAIN, 1 - _NEAREST_TO_CERTAIN
-    return (
-        0.0 if beyond(low) <= 0 else float(brentq(beyond, low, estimate)),
-        1.0 if beyond(high) <= 0 else float(brentq(beyond, estimate, high)),
-    )
+    typical = (sizes @ sizes) / sizes.sum()
+    signs = (slopes > 0, slopes < 0)
+    added = chi2.ppf(0.95, 1) / 2 * sum((slopes[of] ** 2).mean() for of in signs if of.any())
+    between = (np.bincount(patient, slopes) ** 2).sum() + added * typical**2
+    independent = slopes @ slopes + added * typical
+    return float(max(1.0, between / independent)) if independent > 0 else 1.0
 
 
 def mixture_p_value(

@@ -82,7 +82,7 @@ class PriorShiftClassifier(
         against, at the cost of one more fit per fold. With None, :meth:`adapt` skips the test with
         a warning. Not needed for a frozen estimator, to which the images of ``fit`` are new.
     n_resamples : int, default=500
-        Resamples of patients in :meth:`adapt`.
+        Resamples of patients for the p-value of :meth:`adapt`.
     random_state : int, RandomState instance or None, default=0
         Seed of the resamples.
 
@@ -99,9 +99,8 @@ class PriorShiftClassifier(
     prevalence_ : float
         The prevalence that :meth:`predict_proba` adapts the probabilities to.
     prevalence_interval_ : tuple of two floats
-        95 % interval of an estimated prevalence, given the model, from resamples of the new
-        patients and from the likelihood, whichever limit is farther; (NaN, NaN) if the prevalence
-        was given.
+        95 % interval of an estimated prevalence, given the model, from the likelihood [2]_;
+        (NaN, NaN) if the prevalence was given.
     shift_p_value_ : float
         After :meth:`adapt`, the p-value of the hypothesis that the new scores differ in prevalence
         alone, and so are a mixture of the scores of the two classes. NaN before, and if there are
@@ -123,7 +122,9 @@ class PriorShiftClassifier(
     :meth:`adapt` computes the maximum likelihood estimate of the prevalence that the EM algorithm
     of Saerens, Latinne and Decaestecker [1]_ converges to, where probabilities are adjusted to the
     current prevalence and their mean is the next one. The likelihood has one maximum, which is
-    found as a root of its derivative.
+    found as a root of its derivative. The interval contains the prevalences whose likelihood is
+    not much smaller, after the log-likelihood is divided by a design effect, because images of one
+    patient resemble each other.
 
     All of this assumes that the images of each class look the same in both places. :meth:`adapt`
     tests what can be tested without labels: whether the new scores can be a mixture of the scores
@@ -135,6 +136,8 @@ class PriorShiftClassifier(
     ----------
     .. [1] M. Saerens, P. Latinne and C. Decaestecker, "Adjusting the outputs of a classifier to
        new a priori probabilities: a simple procedure", Neural Computation 14 (2002), 21-41.
+    .. [2] R. E. Chandler and S. Bate, "Inference for clustered data using the independence
+       loglikelihood", Biometrika 94 (2007), 167-183.
 
     Examples
     --------
@@ -277,17 +280,8 @@ class PriorShiftClassifier(
         ids = patients_of(X, len(scores), groups)
         patient = np.unique(ids, return_inverse=True)[1]
         ratios = _likelihood_ratios(scores, self.training_prevalence_)
-        self.prevalence_ = most_likely_prevalence(ratios, np.ones(len(scores)))
-        n_patients = int(patient.max()) + 1
-        resampled = [
-            most_likely_prevalence(ratios, _weights(n_patients, rng)[patient])
-            for _ in range(self.n_resamples)
-        ]
-        limits = [
-            *np.quantile(resampled, [0.025, 0.975]).tolist(),
-            *likelihood_interval(ratios, patient, self.prevalence_),
-        ]
-        self.prevalence_interval_ = min(limits), max(limits)
+        self.prevalence_ = most_likely_prevalence(ratios)
+        self.prevalence_interval_ = likelihood_interval(ratios, patient)
         if self.reference_ is None:
             self.shift_p_value_ = np.nan
             warnings.warn(
@@ -419,10 +413,3 @@ def _likelihood_ratios(
 ) -> NDArray[np.float64]:
     """Compute how many times likelier each score is for positive images than for negative ones."""
     return np.exp(logit(scores) - logit(training_prevalence))
-
-
-def _weights(n_patients: int, rng: np.random.RandomState) -> NDArray[np.float64]:
-    """Count how often each patient is drawn in a resample."""
-    return np.bincount(rng.randint(n_patients, size=n_patients), minlength=n_patients).astype(
-        float
-    )
