@@ -1,7 +1,7 @@
 """Get images and names from the input of a display, and draw them."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
 
 _SIDE = 256
+_BEYOND_STANDARDISED = 16
 
 
 def images_of(X: Any, rows: ArrayLike, loader: ImageLoader | None = None) -> NDArray[Any]:
@@ -46,25 +47,32 @@ def names_of(X: Any, rows: ArrayLike) -> list[str]:
     return [os.path.basename(paths[row]) for row in np.asarray(rows)]
 
 
-def _limits(image: NDArray[Any]) -> tuple[float, float]:
-    """Choose the values of black and white.
+def black_and_white(images: Iterable[NDArray[Any]]) -> tuple[float, float]:
+    """Choose the values of black and white, the same for all images of a figure.
 
     They are fixed where the kind of values is known, because an under-exposed image must look
-    under-exposed.
+    under-exposed. Floats are shares of white if none exceeds 1, and grey levels up to 255 if the
+    greatest is beyond what standardised values reach.
     """
-    if image.dtype == np.uint8:
+    images = list(images)
+    if all(image.dtype == np.uint8 for image in images):
         return 0, 255
-    low, high = float(image.min()), float(image.max())
-    if image.dtype.kind != "f" or low < 0 or high > 255:
+    low = min(float(image.min()) for image in images)
+    high = max(float(image.max()) for image in images)
+    if any(image.dtype.kind != "f" for image in images) or low < 0:
         return low, high
-    return 0, 1 if high <= 1 else 255
+    if high <= 1:
+        return 0, 1
+    return (0, 255) if _BEYOND_STANDARDISED < high <= 255 else (low, high)
 
 
-def draw_image(ax: "Axes", image: NDArray[Any], lines: Sequence[str] = ()) -> "AxesImage":
-    """Draw an X-ray in grey, with a caption of short lines."""
+def draw_image(
+    ax: "Axes", image: NDArray[Any], limits: tuple[float, float], lines: Sequence[str] = ()
+) -> "AxesImage":
+    """Draw an X-ray in grey, from black to white at the limits, with a caption of short lines."""
     if image.shape[-1] == 1:
         image = image[..., 0]
-    low, high = _limits(image)
+    low, high = limits
     if image.ndim == 3 and image.dtype != np.uint8:  # matplotlib clips colours at 1
         image, low, high = np.clip((image - low) / max(high - low, 1e-9), 0, 1), 0, 1
     drawn = ax.imshow(image, cmap="gray", vmin=low, vmax=high)

@@ -839,6 +839,28 @@ def test_grey_levels_of_any_kind_of_number_are_drawn_alike(white, n_channels):
     np.testing.assert_allclose(grey, 51 / 255, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("highest", "expected"),
+    [
+        ([1.0, 1.02], (0.2, 1.02)),
+        ([0.5, 4.0], (0.2, 4.0)),
+        ([1.0, 0.4], (0, 1)),
+        ([9, 90], (0, 255)),
+    ],
+)
+def test_float_images_of_a_figure_have_one_scale(highest, expected):
+    images = np.full((2, 8, 8, 1), 0.2)
+    images[:, 0, 0, 0] = highest
+    figures = [
+        ImageGridDisplay(images),
+        AugmentationDisplay(images, images[:, np.newaxis]),
+        ErrorGalleryDisplay(images[:1], images[1:], [[]], [[]], 1, 1),
+    ]
+    for display in figures:
+        drawn = [panel.images[0] for panel in display.plot().axes_.flat]
+        assert {image.get_clim() for image in drawn} == {expected}
+
+
 def test_training_curves_without_epochs_or_numbers():
     with pytest.raises(ValueError, match="no epochs"):
         TrainingCurvesDisplay({"loss": []}).plot()

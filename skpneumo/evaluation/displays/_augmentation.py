@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from skpneumo._image_drawing import draw_image, images_of, names_of
+from skpneumo._image_drawing import black_and_white, draw_image, images_of, names_of
 from skpneumo._plotting import axes_for, divide, figure_of, require_some
 from skpneumo._random import check_random_state, random_seed
 from skpneumo._typing import ArrayLike
@@ -120,11 +120,11 @@ class AugmentationDisplay:
         n_images, n_versions = self.versions.shape[:2]
         ax = axes_for(ax, figsize=(1.95 * (1 + n_versions), 2.2 * n_images))
         self.axes_ = divide(ax, n_images, 1 + n_versions)
+        limits = black_and_white([self.originals, self.versions])
         for i, panels in enumerate(self.axes_):
-            draw_image(
-                panels[0], self.originals[i], [self.names[i]] if self.names else ["original"]
-            )
+            name = self.names[i] if self.names else "original"
+            draw_image(panels[0], self.originals[i], limits, [name])
             for k in range(n_versions):
-                draw_image(panels[1 + k], self.versions[i, k], [f"version {k + 1}"])
+                draw_image(panels[1 + k], self.versions[i, k], limits, [f"version {k + 1}"])
         self.ax_, self.figure_ = ax, figure_of(ax)
         return self

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skpneumo._formatting import class_name
-from skpneumo._image_drawing import draw_image, images_of, names_of
+from skpneumo._image_drawing import black_and_white, draw_image, images_of, names_of
 from skpneumo._loader_of import loader_of
 from skpneumo._plotting import (
     NEGATIVE,
@@ -249,9 +249,10 @@ class ErrorGalleryDisplay:
         else:
             self.axes_ = np.empty((0, 0), dtype=object)
             ax.set_axis_off()
+        limits = black_and_white(images for images, *_ in drawn)
         for panels, (images, captions, n, what, color) in zip(self.axes_, drawn, strict=True):
             for panel, image, lines in zip(panels, images, captions, strict=False):
-                draw_image(panel, image, lines)
+                draw_image(panel, image, limits, lines)
             for panel in panels[len(images) :]:
                 panel.set(xticks=[], yticks=[])
                 panel.spines[:].set_visible(False)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length
 
-from skpneumo._image_drawing import draw_image, images_of, names_of
+from skpneumo._image_drawing import black_and_white, draw_image, images_of, names_of
 from skpneumo._plotting import axes_for, divide, figure_of, require_some
 from skpneumo._predictions import check_labels
 from skpneumo._random import check_random_state
@@ -132,8 +132,9 @@ class ImageGridDisplay:
         self.axes_ = divide(ax, n_rows, n_columns)
         captions = self.captions or [()] * n
         panels: list[Any] = self.axes_.ravel().tolist()
+        limits = black_and_white(self.images)
         for panel, image, lines in zip(panels, self.images, captions, strict=False):
-            draw_image(panel, image, lines)
+            draw_image(panel, image, limits, lines)
         for panel in panels[n:]:
             panel.set_axis_off()
         self.ax_, self.figure_ = ax, figure_of(ax)

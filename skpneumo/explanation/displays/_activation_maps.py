@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from skpneumo._image_drawing import draw_image
+from skpneumo._image_drawing import black_and_white, draw_image
 from skpneumo._plotting import GREY, axes_for, divide, figure_of, require_some, shortened
 from skpneumo.explanation._source_images import SourceImage, source_images
 
@@ -125,7 +125,9 @@ class ActivationMapsDisplay:
         self.axes_ = divide(ax, len(self.maps), n_columns)
         for panel in self.axes_.ravel():
             panel.set_axis_off()
-        draw_image(self.axes_[0, 0], self.source.pixels, _in_two_lines(self.source.name))
+        pixels = self.source.pixels
+        limits = black_and_white([pixels])
+        draw_image(self.axes_[0, 0], pixels, limits, _in_two_lines(self.source.name))
         self.axes_[0, 0].title.set_fontsize(_LETTERS)
         for panels, (layer, maps) in zip(self.axes_, self.maps.items(), strict=True):
             self._plot_layer(panels, layer, maps)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from skpneumo._image_drawing import black_and_white
 from skpneumo._plotting import (
     NEGATIVE,
     POSITIVE,
@@ -202,6 +203,7 @@ class HeatMapGalleryDisplay:
         """
         n_columns = max(self.outcomes.count(outcome) for outcome in self.counts)
         limit = common_limit(self.maps)
+        grey = black_and_white(source.pixels for source in self.sources)
         # The title replaces an empty row.
         occurring = {outcome: count for outcome, count in self.counts.items() if count}
         none = ", ".join(outcome for outcome in self.counts if outcome not in occurring)
@@ -213,7 +215,7 @@ class HeatMapGalleryDisplay:
             rows = [row for row, each in enumerate(self.outcomes) if each == outcome]
             for panel, row in zip(panels, rows, strict=False):
                 drawn = draw_overlay(
-                    panel, self.sources[row], self.maps[row], limit, self.captions[row]
+                    panel, self.sources[row], grey, self.maps[row], limit, self.captions[row]
                 )
             for panel in panels[len(rows) :]:
                 panel.set(xticks=[], yticks=[])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from skpneumo._image_drawing import black_and_white
 from skpneumo._plotting import axes_for, divide, figure_of, plain
 from skpneumo._typing import ArrayLike
 from skpneumo.explanation._methods import maps_by
@@ -173,15 +174,17 @@ class HeatMapDisplay:
         heights = [1.0] * n_rows + [_BAR]
         self.axes_ = divide(ax, n_rows + 1, n_columns, height_ratios=heights)
         self.axes_, bars = self.axes_[:-1], self.axes_[-1]
+        grey = black_and_white(source.pixels for source in self.sources)
         for row, source in enumerate(self.sources):
-            draw_overlay(self.axes_[row, 0], source, None, 1.0, self.captions[row])
+            draw_overlay(self.axes_[row, 0], source, grey, None, 1.0, self.captions[row])
         for unused in (*bars[:1], *bars[2:]):
             unused.set_axis_off()
         limit = common_limit(np.concatenate([maps.ravel() for maps in self.maps.values()]))
         for column, (method, maps) in enumerate(self.maps.items(), start=1):
             for row, source in enumerate(self.sources):
                 title = [method] if row == 0 else []
-                drawn = draw_overlay(self.axes_[row, column], source, maps[row], limit, title)
+                panel = self.axes_[row, column]
+                drawn = draw_overlay(panel, source, grey, maps[row], limit, title)
         self.bar_ = draw_colour_bar(
             drawn, f"evidence for {plain(self.target_name)}", cax=bars[1], orientation="horizontal"
         )

@@ -31,10 +31,18 @@ def common_limit(maps: NDArray[Any]) -> float:
 
 
 def draw_overlay(
-    ax: "Axes", source: SourceImage, heat: NDArray[Any] | None, limit: float, lines: list[str]
+    ax: "Axes",
+    source: SourceImage,
+    grey: tuple[float, float],
+    heat: NDArray[Any] | None,
+    limit: float,
+    lines: list[str],
 ) -> "AxesImage":
-    """Draw an image with its caption, and a map over it if there is one."""
-    drawn = draw_image(ax, source.pixels, lines)
+    """Draw an image with its caption, and a map over it if there is one.
+
+    The values of black and white are ``grey``, and the strongest colour is that of ``limit``.
+    """
+    drawn = draw_image(ax, source.pixels, grey, lines)
     ax.set_anchor("N")  # aligns the captions of a row
     if heat is None:
         return drawn
