@@ -132,7 +132,7 @@ def stress_test(
     groups = patients_of(X, len(X), groups)
     X = X if _are_images(X) else check_paths(X)
     corruptions = CORRUPTIONS if corruptions is None else corruptions
-    loader = loader_of(estimator)
+    loader = None if _are_images(X) else loader_of(estimator)
     normal_quantile(confidence_level)  # raises before minutes of predicting
     rows: list[dict[str, Any]] = []
     found: dict[str, Predictions] = {}
