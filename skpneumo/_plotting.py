@@ -38,8 +38,9 @@ HATCHES = ("", "///", "...", "xxx")
 _FLAT = 1e-3
 """The height of a row that is there for its title, in heights of a row of panels."""
 
-# In letters.
-_LONGEST_NAME, _ALONG_AN_AXIS = 40, 20
+_LETTERS_OF_A_NAME = 40
+_LETTERS_ALONG_AN_AXIS = 20
+_LINES_OF_A_TICK = 3
 
 _METRIC_LABELS = {
     "f1": "F1",
@@ -67,7 +68,7 @@ def axes_for(ax: "Axes | None", figsize: tuple[float, float] = (6.4, 4.2)) -> "A
 def require_some(number: Any, name: str) -> None:
     """Raise if a number of images, columns or bins to draw is not 1 or more."""
     if not isinstance(number, Integral) or number < 1:
-        raise ValueError(f"{name}={number!r} would plot nothing. Pass a whole number from 1 on.")
+        raise ValueError(f"{name}={number!r}: expected a whole number of at least 1.")
 
 
 def divide(
@@ -149,7 +150,7 @@ def recall_of(pos_label: Any) -> str:
     """
     if pos_label is None:
         return "recall"
-    return f"recall of {plain(shortened(class_name(pos_label), _ALONG_AN_AXIS))}"
+    return f"recall of {plain(shortened(class_name(pos_label), _LETTERS_ALONG_AN_AXIS))}"
 
 
 def plain(text: Any) -> str:
@@ -160,15 +161,28 @@ def plain(text: Any) -> str:
     """
     import matplotlib as mpl
 
-    drawable = (
-        shortened(str(text), _LONGEST_NAME).encode("utf-8", "backslashreplace").decode("utf-8")
-    )
+    name = shortened(str(text), _LETTERS_OF_A_NAME)
+    drawable = name.encode("utf-8", "backslashreplace").decode("utf-8")
     return drawable.replace("$", r"\$") if mpl.rcParams["text.parse_math"] else drawable
 
 
-def in_lines(name: Any, width: int = 15) -> str:
-    """Break a name into up to three lines, for a tick beside others."""
-    lines = wrap(shortened(str(name), 3 * width - 6), width)
+def tick_labels(names: Sequence[Any], width: int = 15) -> list[str]:
+    """Break names into up to three lines each, for ticks beside one another.
+
+    Names that are alike once shortened are numbered.
+    """
+    labels = [_in_lines(str(name), width) for name in names]
+    return [
+        label if labels.count(label) == 1 else f"{label} ({labels[: i + 1].count(label)})"
+        for i, label in enumerate(labels)
+    ]
+
+
+def _in_lines(name: str, width: int) -> str:
+    # Shortened in the middle, which textwrap cannot, until it fits.
+    lengths = range(_LINES_OF_A_TICK * width, 0, -1)
+    broken = (wrap(shortened(name, length), width) for length in lengths)
+    lines = next(lines for lines in broken if len(lines) <= _LINES_OF_A_TICK)
     return "\n".join(map(plain, lines))
 
 

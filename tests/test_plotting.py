@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from skpneumo._plotting import axes_for, divide
+from skpneumo._plotting import axes_for, divide, tick_labels
 from skpneumo.evaluation import ErrorGalleryDisplay, plot_evaluation
 
 Y = np.repeat([0, 1], 20)
@@ -54,3 +54,26 @@ def test_a_note_has_room_above_the_titles_of_the_panels(draw):
     assert note.y1 <= figure.bbox.y1
     assert note.y0 >= max(panel.y1 for panel in panels)
     plt.close(figure)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Abnormal Abnormal Abnormal Abnormal", "a" * 100, "Cardiomegaly, " * 9, "one two"],
+)
+def test_a_tick_has_three_lines_and_both_ends_of_a_name(name):
+    for width in (8, 15, 28):
+        (label,) = tick_labels([name], width)
+        lines = label.split("\n")
+        assert len(lines) <= 3
+        assert max(map(len, lines)) <= width
+        assert label[0] == name[0]
+        assert label[-1] == name.strip()[-1]
+        assert ("…" in label) or label.replace("\n", " ").split() == name.split()
+
+
+def test_ticks_of_names_that_differ_in_the_middle_are_numbered():
+    names = [f"{'long ' * 12}{number} {'name ' * 12}" for number in range(2)]
+    first, second = tick_labels([*names, "short"])[:2]
+    assert first.endswith(" (1)")
+    assert second == first.replace("(1)", "(2)")
+    assert tick_labels(["a", "b"]) == ["a", "b"]

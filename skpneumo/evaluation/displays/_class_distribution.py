@@ -13,8 +13,8 @@ from skpneumo._plotting import (
     ORANGE,
     axes_for,
     figure_of,
-    in_lines,
     plain,
+    tick_labels,
     tidy,
 )
 from skpneumo._predictions import check_labels
@@ -165,7 +165,7 @@ class ClassDistributionDisplay:
             )
             ax.bar_label(bars, labels=[f"{count:,}" for count in counts], padding=2)
             self.bars_.append(bars)
-        ax.set_xticks(places, [in_lines(name) for name in self.classes])
+        ax.set_xticks(places, tick_labels(self.classes))
         ax.set_ylabel("images")
         ax.margins(y=0.12)
         tidy(ax)

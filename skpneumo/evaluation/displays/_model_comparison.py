@@ -11,9 +11,9 @@ from skpneumo._plotting import (
     MARKERS,
     axes_for,
     figure_of,
-    in_lines,
     metric_label,
     plain,
+    tick_labels,
     tidy,
 )
 from skpneumo._predictions import Predictions, common_positive_label, predictions_of
@@ -239,7 +239,7 @@ class ModelComparisonDisplay:
                     va="center",
                     fontsize=8,
                 )
-        ax.set_yticks(places, [in_lines(name, 28) for name in names])
+        ax.set_yticks(places, tick_labels(names, 28))
         ax.set_ylim(len(names) - 0.5, -0.5)
         level = next(iter(self.evaluations.values())).attrs.get("confidence_level", 0.95)
         what = plain(metric_label(metrics[0])) if len(metrics) == 1 else "value"

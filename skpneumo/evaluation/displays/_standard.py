@@ -26,9 +26,9 @@ from skpneumo._plotting import (
     axes_for,
     divide,
     figure_of,
-    in_lines,
     legend_below,
     recall_of,
+    tick_labels,
 )
 from skpneumo._predictions import Predictions, check_labels
 from skpneumo._random import check_random_state
@@ -43,7 +43,7 @@ __all__ = ["are_separated", "draw_calibration", "draw_confusion", "draw_curves",
 
 _CURVE = {"color": VERMILLION}
 _CHANCE = {"color": GREY, "label": "chance"}
-_LABEL = 38  # letters along a panel
+_LETTERS_ALONG_A_PANEL = 38
 _DET_TICKS = (0.01, 0.1, 0.5, 0.9, 0.99)
 
 
@@ -178,7 +178,7 @@ def draw_confusion(
 ) -> None:
     counts = confusion_matrix(predictions.positive, predictions.predicted, labels=[False, True])
     shares = counts / counts.sum(axis=1, keepdims=True)
-    names = [in_lines(label) for label in display_labels]
+    names = tick_labels(display_labels)
     for panel, matrix, title in (
         (panels[0], counts, f"confusion matrix: {len(predictions):,} images"),
         (panels[1], shares, "shares of the true class"),
@@ -199,8 +199,8 @@ def draw_confusion(
         right = found[metric]
         size = right.n, right.n_patients
         wrong = with_interval(1 - right.value, 1 - right.high, 1 - right.low, *size)
-        display.text_[row, row].set_text(f"{metric}\n{_in_lines(_figure(right))}")
-        display.text_[row, 1 - row].set_text(_in_lines(wrong))
+        display.text_[row, row].set_text(f"{metric}\n{_figure_in_lines(_figure(right))}")
+        display.text_[row, 1 - row].set_text(_figure_in_lines(wrong))
 
 
 def draw_curves(
@@ -234,7 +234,7 @@ def draw_curves(
     roc.set(
         title="ROC",
         xlabel="1 \N{MINUS SIGN} specificity",
-        ylabel="\n".join(wrap(f"{recall_name} (sensitivity)", _LABEL)),
+        ylabel="\n".join(wrap(f"{recall_name} (sensitivity)", _LETTERS_ALONG_A_PANEL)),
     )
     precision_recall.set(
         title="precision and recall",
@@ -278,6 +278,6 @@ def _figure(estimate: Estimate) -> str:
     return text.replace(" (", "\n(")
 
 
-def _in_lines(figure: str) -> str:
+def _figure_in_lines(figure: str) -> str:
     """Break a metric into lines that fit a cell."""
     return figure.replace(" [", "\n[").replace(" (", "\n(").replace("s, ", "s,\n")
