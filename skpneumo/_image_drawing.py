@@ -26,7 +26,11 @@ def images_of(X: Any, rows: ArrayLike, loader: ImageLoader | None = None) -> NDA
 
     The loader says what the values of the files mean.
     """
+    # Padded, not stretched, because clinicians must see the chest with its proportions.
+    reader = resized(loader, _SIDE, "pad")
     rows = np.asarray(rows, dtype=np.intp)
+    if not len(rows):
+        raise ValueError("X is empty. Pass at least one image to plot.")
     if getattr(X, "ndim", 1) == 4:
         return np.asarray(X[rows])
     paths = filenames_of(X)
@@ -35,8 +39,7 @@ def images_of(X: Any, rows: ArrayLike, loader: ImageLoader | None = None) -> NDA
             f"Cannot draw X of shape {np.shape(X)}. Pass paths, or images of shape (n_images, "
             "height, width, channels)."
         )
-    # Padded, not stretched, because clinicians must see the chest with its proportions.
-    return np.asarray(resized(loader, _SIDE, "pad").transform(paths[rows]))
+    return np.asarray(reader.transform(paths[rows]))
 
 
 def names_of(X: Any, rows: ArrayLike) -> list[str]:

@@ -740,8 +740,35 @@ def test_displays_of_scores_need_scores():
     ],
 )
 def test_nothing_to_draw_is_refused_by_name(name, plot, number):
-    with pytest.raises(ValueError, match=f"^{name}=.* would plot nothing"):
+    with pytest.raises(ValueError, match=f"^{name}=.*: expected a whole number of at least 1"):
         plot(number)
+
+
+@pytest.mark.parametrize("X", [IMAGES[:0], []])
+def test_an_empty_collection_is_refused_as_such(X):
+    for draw in (
+        ImageGridDisplay.from_images,
+        PixelIntensityDisplay.from_images,
+        lambda X: AugmentationDisplay.from_estimator(ImageAugmenter(), X),
+    ):
+        with pytest.raises(ValueError, match=r"^X is empty"):
+            draw(X)
+    with pytest.raises(ValueError, match=r"^images is empty"):
+        ImageGridDisplay(X).plot()
+
+
+@pytest.mark.parametrize("X", [IMAGES[:4], ["a.png"] * 4])
+def test_what_is_no_loader_is_refused_before_files_are_read(X):
+    for draw in (
+        ImageGridDisplay.from_images,
+        PixelIntensityDisplay.from_images,
+        lambda X, **options: AugmentationDisplay.from_estimator(ImageAugmenter(), X, **options),
+        lambda X, **options: ErrorGalleryDisplay.from_predictions(
+            X, [0, 1, 0, 1], [0.9, 0.1, 0.9, 0.1], **options
+        ),
+    ):
+        with pytest.raises(TypeError, match=r"^loader='x' is not an ImageLoader"):
+            draw(X, loader="x")
 
 
 @pytest.mark.parametrize("threshold", [50, -1, np.nan, "0.5", [0.5]])

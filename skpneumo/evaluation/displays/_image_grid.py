@@ -123,7 +123,8 @@ class ImageGridDisplay:
         display : ImageGridDisplay
         """
         n = len(self.images)
-        require_some(n, "n_images")
+        if not n:
+            raise ValueError("images is empty. Pass at least one image to plot.")
         if n_columns is None:
             n_columns = int(np.ceil(np.sqrt(n)))
         require_some(n_columns, "n_columns")

@@ -110,10 +110,13 @@ class PixelIntensityDisplay:
             If ``X`` is neither paths nor uint8 images.
         """
         require_some(n_bins, "n_bins")
+        reader = resized(loader, _SIDE, n_jobs=n_jobs)
+        if not len(X):
+            raise ValueError("X is empty. Pass at least one image to plot.")
         paths = None if getattr(X, "ndim", 1) == 4 else filenames_of(X)
         if paths is not None:
             # Stretched, because padding would add black pixels that are not in the image.
-            X = resized(loader, _SIDE, n_jobs=n_jobs).transform(paths)
+            X = reader.transform(paths)
         images = np.asarray(X)
         if images.ndim != 4 or images.dtype != np.uint8:
             raise ValueError(
