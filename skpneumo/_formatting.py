@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence, Sized
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "counted",
     "printable",
     "require_one_name_each",
+    "rounded",
     "today",
     "with_interval",
     "written_on",
@@ -70,6 +72,18 @@ def with_interval(
     if basis := based_on(n_images, n_patients):
         return f"{text} ({basis})"
     return text
+
+
+def rounded(number: float) -> str:
+    """Round a number to two significant digits, and write it without an exponent.
+
+    Examples
+    --------
+    >>> from skpneumo._formatting import rounded
+    >>> rounded(153.2), rounded(0.00312)
+    ('150', '0.0031')
+    """
+    return f"{Decimal(f'{number:.2g}'):,f}"
 
 
 def based_on(n_images: int | None = None, n_patients: int | None = None) -> str:

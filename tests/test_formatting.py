@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skpneumo._formatting import based_on, counted, printable, with_interval
+from skpneumo._formatting import based_on, counted, printable, rounded, with_interval
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,14 @@ from skpneumo._formatting import based_on, counted, printable, with_interval
 )
 def test_figures(arguments, options, text):
     assert with_interval(*arguments, **options) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(153.2, "150"), (2.04, "2"), (0.00312, "0.0031"), (9.97, "10"), (1.54e6, "1,500,000")],
+)
+def test_two_digits_have_no_exponent(number, text):
+    assert rounded(number) == text
 
 
 def test_counts():

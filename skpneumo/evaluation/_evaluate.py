@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skpneumo._formatting import class_name
+from skpneumo._formatting import class_name, rounded
 from skpneumo._predictions import Predictions, common_positive_label, predictions_of
 from skpneumo._random import check_random_state
 from skpneumo._responses import reasons_to_withhold
@@ -427,7 +427,7 @@ def _notes(frame: "pd.DataFrame", fits: list[Predictions], how: _Options) -> lis
     if max(intercept["low"], -intercept["high"]) > _LOG_ODDS_OFF:
         known["wrong_probabilities"] = {
             "direction": "low" if intercept["value"] > 0 else "high",
-            "times": np.exp(intercept["value"]),
+            "times": rounded(np.exp(intercept["value"])),
         }
     if how.prevalence is not None:
         known["stated_prevalence"] = {"prevalence": how.prevalence}

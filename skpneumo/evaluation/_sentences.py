@@ -30,9 +30,9 @@ SENTENCES = {
     ),
     "wrong probabilities": (
         "On average the probabilities are too {direction}: the odds of being positive are "
-        "{times:.2g} times those predicted (calibration_intercept), so they are not to be read as "
-        "risks here. Calibrate the model on labelled images like these; if only the prevalence is "
-        "not that of training, PriorShiftClassifier corrects them."
+        "{times} times those predicted (calibration_intercept), so do not read them as risks "
+        "here. Calibrate the model on labelled images like these; if only the prevalence differs "
+        "from that in training, PriorShiftClassifier corrects them."
     ),
     "stated prevalence": (
         "Metrics at a prevalence of {prevalence:g} assume that it is known, and that recall and "
