@@ -281,7 +281,9 @@ def mover_sum(
 
 def mover_mean(a: ClusteredEstimate, b: ClusteredEstimate) -> Interval:
     """Compute the interval of (a + b) / 2 from the intervals of a and b."""
-    return mover_sum(a, b, 0.5, 0.5)
+    low, high = mover_sum(a, b, 0.5, 0.5)
+    # Rounding errors would leave the range of the two.
+    return max(low, (a.low + b.low) / 2), min(high, (a.high + b.high) / 2)
 
 
 def mover_difference(
