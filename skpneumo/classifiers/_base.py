@@ -437,6 +437,6 @@ class BaseNetworkClassifier(
         class_weight = compute_sample_weight(self.class_weight, y).astype(np.float32)
         if not (np.isfinite(class_weight).all() and class_weight.min() >= 0):
             raise ValueError(
-                f"class_weight={self.class_weight} is negative or not finite; expected 0 or more."
+                f"class_weight={self.class_weight}: expected finite weights of 0 or more."
             )
         return sample_weight * class_weight

@@ -823,7 +823,7 @@ def test_images_too_dark_for_prediction_are_not_trained_on(small, images, labels
 
 @pytest.mark.parametrize("weight", [-1, np.nan, np.inf])
 def test_class_weights_that_are_no_weights_are_named(small, images, labels, weight):
-    with pytest.raises(ValueError, match=r"class_weight=.* negative or not finite"):
+    with pytest.raises(ValueError, match=r"class_weight=.*: expected finite weights of 0 or more"):
         small(class_weight={0: weight, 1: 1}).fit(images, labels)
 
 
