@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import joblib
@@ -19,7 +20,8 @@ from skpneumo._file_state import file_state
 from skpneumo._images import is_stream
 from skpneumo._paths import carried_patients, filenames_of
 from skpneumo._sklearn import _BaseScorer
-from skpneumo.tuning._code import code_of
+from skpneumo.tuning._bytecode import is_plain
+from skpneumo.tuning._code import closure_of, code_of
 
 __all__ = ["data_key", "key_of"]
 
@@ -132,12 +134,13 @@ def _surroundings_of(function: Any) -> list[Any]:
     own = function.__self__ if inspect.ismethod(function) else None
     # Unwrapped like its code, without the variables of decorators.
     function = inspect.unwrap(getattr(function, "__func__", function))
-    cells = [cell.cell_contents for cell in getattr(function, "__closure__", None) or ()]
+    cells = closure_of(function).values()
     return [
         own,
         getattr(function, "__defaults__", None),
         getattr(function, "__kwdefaults__", None),
-        [content for content in cells if content is not function],  # unless it is recursive
+        # Plain values, such as counters, and functions are described with the code.
+        [each for each in cells if not (is_plain(each) or isinstance(each, FunctionType))],
     ]
 
 
