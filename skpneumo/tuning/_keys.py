@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from types import FunctionType
 from typing import Any
 
 import joblib
@@ -20,8 +19,7 @@ from skpneumo._file_state import file_state
 from skpneumo._images import is_stream
 from skpneumo._paths import carried_patients, filenames_of
 from skpneumo._sklearn import _BaseScorer
-from skpneumo.tuning._bytecode import is_plain
-from skpneumo.tuning._code import closure_of, code_of
+from skpneumo.tuning._code import code_of
 
 __all__ = ["data_key", "key_of"]
 
@@ -95,17 +93,17 @@ def _described(value: Any) -> Any:
         }
         # A frozen estimator is not fitted again, so that results depend on what it has learned.
         learned = [_hash(value.estimator)] if isinstance(value, FrozenEstimator) else []
-        return [*_described(type(value)), parameters, *learned]
+        return [_described(type(value)), parameters, *learned]
     if isinstance(value, _BaseScorer):
         return [_name_of(type(value)), _described(vars(value))]
     if inspect.isroutine(value):
-        return [_name_of(value), code_of(value), _described(_surroundings_of(value))]
+        return [_name_of(value), _source_of(value), _described(_surroundings_of(value))]
     if isinstance(value, partial):
         return [_described(value.func), _described(value.args), _described(value.keywords)]
     if hasattr(value, "get_config"):  # without the name, because Keras numbers names
         config = {name: part for name, part in value.get_config().items() if name != "name"}
-        return [*_described(type(value)), _described(config)]
-    return [*_described(type(value)), _hash(value)]
+        return [_described(type(value)), _described(config)]
+    return [_described(type(value)), _hash(value)]
 
 
 def _hash(value: Any) -> str:
@@ -129,18 +127,25 @@ def _name_of(thing: Any) -> str:
     return name
 
 
+def _source_of(function: Any) -> str | None:
+    """Return the source of a function, so that results of an earlier version are not used."""
+    try:
+        return inspect.getsource(function)
+    except (OSError, TypeError):  # written in C, or entered in a console
+        return None
+
+
 def _surroundings_of(function: Any) -> list[Any]:
-    """List what a function depends on besides its code: defaults, closure, object."""
+    """List what a function depends on besides its source: defaults, closure, object."""
     own = function.__self__ if inspect.ismethod(function) else None
-    # Unwrapped like its code, without the variables of decorators.
+    # Unwrapped like its source, without the variables of decorators.
     function = inspect.unwrap(getattr(function, "__func__", function))
-    cells = closure_of(function).values()
+    cells = [cell.cell_contents for cell in getattr(function, "__closure__", None) or ()]
     return [
         own,
         getattr(function, "__defaults__", None),
         getattr(function, "__kwdefaults__", None),
-        # Plain values, such as counters, and functions are described with the code.
-        [each for each in cells if not (is_plain(each) or isinstance(each, FunctionType))],
+        [content for content in cells if content is not function],  # unless it is recursive
     ]
 
 
