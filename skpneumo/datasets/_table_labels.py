@@ -215,7 +215,8 @@ def _refuse_what_is_no_class(names: list[str], column: str, n_rows: int) -> None
 def _measured(names: list[str]) -> bool:
     """Tell whether numbers are rather probabilities or measurements than grades like 1.5."""
     values = [_number(each) for each in names]
-    return len(names) > _MOST_CLASSES or all(0 <= value <= 1 for value in values)
+    are_halves = all((2 * value).is_integer() for value in values)
+    return len(names) > _MOST_CLASSES or not are_halves or all(0 <= each <= 1 for each in values)
 
 
 def _number(text: str) -> float:

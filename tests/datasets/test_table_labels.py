@@ -203,7 +203,8 @@ def test_a_positive_1_is_named_by_its_column():
 
 def test_measurements_are_no_classes():
     temperatures = [f"{36 + i / 10:.1f}" for i in range(21)]
-    for cells in (["0.1", "0.93", "1"], ["0", "0,5", "1"], ["0", ".25"], temperatures):
+    few = ["36.6", "37.2", "38.1"]
+    for cells in (["0.1", "0.93", "1"], ["0", "0,5", "1"], ["0", ".25"], temperatures, few):
         with pytest.raises(ValueError, match=r"not whole, such as .*table\['finding'\] >= 0.5"):
             labels_of(*cells)
     assert labels_of("0", "0.5", "1", positive="1").target.tolist() == [0, 0, 1]
