@@ -501,7 +501,7 @@ def test_a_hyphen_as_output_is_standard_output(model_file, xrays, tmp_path, monk
 
 @pytest.mark.parametrize("name", ["x.xlsx", "x.JSON", "x.tsv", "x.onnx"])
 def test_no_file_is_called_what_it_is_not(name, model_file, xrays, tmp_path):
-    with pytest.raises(ValueError, match=r"command writes \.csv or .* with --format"):
+    with pytest.raises(ValueError, match=r"command writes \.csv, .* with --format"):
         predict(model_file, xrays.filenames[0], out=tmp_path / name)
     assert predict(model_file, xrays.filenames[0], out=tmp_path / name, format="csv") == 0
 
