@@ -268,15 +268,9 @@ def _set_apart(xrays: "Bunch", share: float, side: Side) -> "Bunch":
     """Hold out whole patients, the same ones in every command."""
     import numpy as np
 
-    from skpneumo import patient_train_test_split
+    from skpneumo.cli._patient_split import split_by_patient
 
-    rest, held_out, _, _ = patient_train_test_split(
-        np.arange(len(xrays.target)),
-        xrays.target,
-        groups=xrays.groups,
-        test_size=share,
-        random_state=_SEED_OF_HOLD_OUT,
-    )
+    rest, held_out = split_by_patient(xrays, share, _SEED_OF_HOLD_OUT)
     if side == "both":
         xrays.split = np.full(len(xrays.target), "train", dtype=object)
         xrays.split[held_out] = "test"
