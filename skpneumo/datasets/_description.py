@@ -16,7 +16,6 @@ from skpneumo.datasets._collection import (
 )
 from skpneumo.datasets._folders import PUBLISHED_FOLDER, Tree
 from skpneumo.datasets._mixed_folders import remarks_on_folders
-from skpneumo.datasets._patients import remarks_on_shared_patients
 from skpneumo.datasets._published import describe_published, differences, recognise
 
 
@@ -26,13 +25,7 @@ def find_problems(collection: Collection) -> list[str]:
         *_folder_problems(collection.tree),
         *_class_problems(collection),
         *remarks_on_folders(collection),
-        *shared_patients(collection),
     ]
-
-
-def shared_patients(collection: Collection) -> list[str]:
-    """Report patients who have images in several splits."""
-    return remarks_on_shared_patients(collection.patients, collection.split)
 
 
 def _folder_problems(tree: Tree) -> list[str]:

@@ -11,8 +11,9 @@ from skpneumo._paths import refuse_empty_path
 from skpneumo._sklearn import StrOptions, validate_parameter_constraints
 from skpneumo.datasets._bunch import make_bunch
 from skpneumo.datasets._collection import Collection, Labels, Positive, read_collection
-from skpneumo.datasets._description import count_skipped, describe, find_problems, shared_patients
+from skpneumo.datasets._description import count_skipped, describe, find_problems
 from skpneumo.datasets._folders import TopFolders
+from skpneumo.datasets._patients import remarks_on_shared_patients
 from skpneumo.datasets._warnings import (
     CollectionWarning,
     SharedPatientsWarning,
@@ -179,12 +180,15 @@ def load_chest_xray(
         top_folders=top_folders,
         leave_out=[leave_out] if isinstance(leave_out, str) else leave_out,
     )
-    shared = shared_patients(collection)
-    for problem in [*find_problems(collection), *collection.patients.spellings]:
-        category = SharedPatientsWarning if problem in shared else CollectionWarning
-        warnings.warn(problem, category, stacklevel=2)
-    for remark in collection.patients.remarks:
-        warnings.warn(remark, UnknownPatientsWarning, stacklevel=2)
+    patients = collection.patients
+    for category, remarks in (
+        (CollectionWarning, find_problems(collection)),
+        (SharedPatientsWarning, remarks_on_shared_patients(patients, collection.split)),
+        (CollectionWarning, patients.spellings),
+        (UnknownPatientsWarning, patients.remarks),
+    ):
+        for remark in remarks:
+            warnings.warn(remark, category, stacklevel=2)
     if skipped := collection.tree.skipped:
         warnings.warn(
             f"Skipped {count_skipped(skipped)}. "

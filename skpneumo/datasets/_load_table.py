@@ -209,18 +209,15 @@ def load_image_table(
     rows, kept = rows.select(first), kept[first]
     patients = _patients(rows, patient_pattern, frame)
     remarks += [*on_patients, *on_splits, *remarks_on_splits(rows)]
-    shared = remarks_on_shared_patients(patients, rows.split)
-    remarks += shared
-    if len(labels.names) == 1:
-        remarks.append(
-            f"All images are of one class, {labels.names[0]!r}; a classifier needs two. Check the "
-            "column of the labels."
-        )
-    for remark in [*remarks, *labels.remarks, *repeated, *patients.spellings]:
-        category = SharedPatientsWarning if remark in shared else CollectionWarning
-        warnings.warn(remark, category, stacklevel=2)
-    for remark in patients.remarks:
-        warnings.warn(remark, UnknownPatientsWarning, stacklevel=2)
+    for category, found in (
+        (CollectionWarning, remarks),
+        (SharedPatientsWarning, remarks_on_shared_patients(patients, rows.split)),
+        (CollectionWarning, [*_one_class(labels), *labels.remarks, *repeated]),
+        (CollectionWarning, patients.spellings),
+        (UnknownPatientsWarning, patients.remarks),
+    ):
+        for remark in found:
+            warnings.warn(remark, category, stacklevel=2)
     return make_bunch(
         filenames=rows.filenames,
         target=target,
@@ -350,6 +347,15 @@ def _uncertain(
     if positive is not None and incomplete == "raise":
         return np.zeros(len(labels), dtype=bool)
     return uncertain_rows(labels) & ~named_rows(labels, positive)
+
+
+def _one_class(labels: Labels) -> list[str]:
+    if len(labels.names) > 1:
+        return []
+    return [
+        f"All images are of one class, {labels.names[0]!r}; a classifier needs two. Check the "
+        "column of the labels."
+    ]
 
 
 def _etiologies(filenames: NDArray[np.object_], labels: Sequence[str]) -> NDArray[np.object_]:
