@@ -17,10 +17,12 @@ from skpneumo._file_state import FileIdentity, file_identity
 from skpneumo._formatting import printable
 
 __all__ = [
+    "BEGINNING",
     "SYNTHETIC_NOTE",
     "UNKNOWN_KIND",
     "FoundFile",
     "SkippedFile",
+    "beginning_of",
     "describe_skipped",
     "format_of",
     "is_image_name",
@@ -45,7 +47,8 @@ _IMAGE_SUFFIXES = (
 )  # fmt: skip
 # SOP class of a DICOMDIR, the table of contents of a disc, in the header after the prefix.
 _DICOM_DIRECTORY = b"1.2.840.10008.1.3.10"
-_BEGINNING = 512
+BEGINNING = 512
+"""Number of bytes that tell what a file is."""
 
 # Common formats of images and tables that are not supported: offset, bytes, name.
 _FOREIGN = (
@@ -229,14 +232,27 @@ def refusal(path: str) -> str:
     if not os.path.isfile(path):
         return "a broken link" if os.path.islink(path) else "a pipe, socket or device"
     try:
-        with open(path, "rb", buffering=0) as file:
-            start = file.read(_BEGINNING)
+        start = beginning_of(path)
     except OSError as error:
         return f"a file that cannot be opened: {(error.strerror or str(error)).lower()}"
     if format_of(start):
         return ""
     kind = kind_of_file(start)
     return f"{kind}, which is not read" if kind in _FOREIGN_KINDS else kind
+
+
+def beginning_of(path: str | os.PathLike[str]) -> bytes:
+    """Read the bytes that tell what a file is.
+
+    Examples
+    --------
+    >>> import os
+    >>> from skpneumo._image_files import beginning_of
+    >>> beginning_of(os.devnull)
+    b''
+    """
+    with open(path, "rb", buffering=0) as file:
+        return file.read(BEGINNING)
 
 
 def format_of(start: bytes) -> str | None:

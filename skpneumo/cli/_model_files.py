@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from skpneumo._files import atomic_write
-from skpneumo._image_files import UNKNOWN_KIND, format_of, kind_of_file
+from skpneumo._image_files import UNKNOWN_KIND, beginning_of, format_of, kind_of_file
 from skpneumo.cli._terminal import say
 from skpneumo.cli._training_record import provenance_of
 
@@ -32,7 +32,6 @@ PRETRAINED = "pretrained"
 _OF_PICKLES = {".joblib", ".pkl", ".pickle"}
 _SUFFIX = ".skpneumo"
 _LONGEST_NOTICE = 1000  # characters
-_BEGINNING = 512  # bytes that tell what a file is
 _ZIP = b"PK\x03\x04"
 # Pickles that begin like other files: compressed by gzip or zlib, or of the protocols 0 and 1,
 # which begin with a class or a mark, in text.
@@ -72,8 +71,7 @@ def refuse_to_overwrite(path: Path, force: bool) -> None:
 
 
 def _is_image(path: Path) -> bool:
-    with open(path, "rb") as file:
-        return format_of(file.read(_BEGINNING)) is not None
+    return format_of(beginning_of(path)) is not None
 
 
 def refuse_other_formats(path: Path, *own: str, remedy: str = "") -> None:
@@ -237,8 +235,7 @@ def _other_kind(path: Path) -> str:
 
     Packages can register more ways to compress pickles, so an unknown beginning may be a pickle's.
     """
-    with open(path, "rb") as file:
-        start = file.read(_BEGINNING)
+    start = beginning_of(path)
     if format_of(start):
         return "an image"
     if _LIKE_OTHER_FILES.match(start):

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skpneumo._image_files import kind_of_file
+from skpneumo._image_files import BEGINNING, kind_of_file
 from skpneumo._messages import by_interface
 
 __all__ = [
@@ -35,7 +35,7 @@ __all__ = [
     "without_index",
 ]
 
-_GZIP, _BEGINNING = b"\x1f\x8b", 512  # bytes that tell what other files are
+_GZIP = b"\x1f\x8b"
 _JSON = re.compile(r"\s*(\{|\[\s*[\[{])")
 _EXCEL, _OLD_EXCEL, _PARQUET = b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"PAR1"
 _DELIMITERS = ",;\t|"
@@ -177,12 +177,12 @@ def _read_text(path: Path) -> pd.DataFrame:
             text = content.decode("utf-16")
         else:
             text = _decoded(content)
+        kind = kind_of_file(content[:BEGINNING])
         if "\0" in text:
-            kind = kind_of_file(content[:_BEGINNING])
             raise ValueError(
                 "it contains bytes that are not text" if kind == "text" else f"it is {kind}"
             )
-        if kind_of_file(content[:_BEGINNING]) == "a web page":
+        if kind == "a web page":
             raise ValueError("it is a web page, which some programs write in place of a sheet")
         if _JSON.match(text):
             raise ValueError("it is JSON, which pandas.read_json reads")
