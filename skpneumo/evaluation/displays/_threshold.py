@@ -244,42 +244,8 @@ class ThresholdDisplay:
         """
         ax = axes_for(ax, figsize=(6.4, 4.8))
         self.lines_, self.bands_, self.points_ = {}, {}, {}
-        for name, (color, style) in _LOOKS.items():
-            value, low, high, n, n_patients = self.curves[name]
-            label = said = recall_of(self.pos_label) if name == "recall" else name
-            if self.threshold is not None:
-                at = int(np.flatnonzero(self.thresholds == self.threshold)[0])
-                # The reason for a missing value says how many images there are: none.
-                size = (int(n[at]), int(n_patients[at])) if n[at] else ()
-                figure = with_interval(
-                    value[at],
-                    low[at],
-                    high[at],
-                    *size,
-                    undefined=f"undefined: {_UNDEFINED[name]}",
-                )
-                label = f"{said} {figure}"
-                (self.points_[name],) = ax.plot(
-                    [self.threshold],
-                    [value[at]],
-                    "o",
-                    color=color,
-                    markeredgecolor="white",
-                    zorder=3,
-                )
-            elif np.ptp(n) == 0:
-                label = f"{said} ({based_on(int(n[0]), int(n_patients[0]))})"
-            self.bands_[name] = ax.fill_between(
-                self.thresholds, low, high, step="pre", color=color, alpha=0.18, linewidth=0
-            )
-            (self.lines_[name],) = ax.plot(
-                self.thresholds,
-                value,
-                drawstyle="steps-pre",  # constant between scores
-                color=color,
-                linestyle=style,
-                label=label,
-            )
+        for name in _LOOKS:
+            self._draw_curve(ax, name)
         title = None
         if self.threshold is not None:
             ax.axvline(self.threshold, color=GREY, linewidth=1, linestyle=":")
@@ -301,3 +267,45 @@ class ThresholdDisplay:
         )
         self.ax_, self.figure_ = ax, figure_of(ax)
         return self
+
+    def _draw_curve(self, ax: "Axes", name: str) -> None:
+        """Draw a metric with its band and, where a threshold is chosen, its value there."""
+        value, low, high = self.curves[name][:3]
+        color, style = _LOOKS[name]
+        if self.threshold is not None:
+            (self.points_[name],) = ax.plot(
+                [self.threshold],
+                [value[self._at_threshold()]],
+                "o",
+                color=color,
+                markeredgecolor="white",
+                zorder=3,
+            )
+        self.bands_[name] = ax.fill_between(
+            self.thresholds, low, high, step="pre", color=color, alpha=0.18, linewidth=0
+        )
+        (self.lines_[name],) = ax.plot(
+            self.thresholds,
+            value,
+            drawstyle="steps-pre",  # constant between scores
+            color=color,
+            linestyle=style,
+            label=self._label(name),
+        )
+
+    def _label(self, name: str) -> str:
+        """Name a metric, with its value at the chosen threshold or what all its values rest on."""
+        said = recall_of(self.pos_label) if name == "recall" else name
+        n, n_patients = self.curves[name][3:]
+        if self.threshold is not None:
+            value, low, high, images, patients = self.curves[name][:, self._at_threshold()]
+            # The reason for a missing value says how many images there are: none.
+            size = (int(images), int(patients)) if images else ()
+            undefined = f"undefined: {_UNDEFINED[name]}"
+            return f"{said} {with_interval(value, low, high, *size, undefined=undefined)}"
+        if np.ptp(n) == 0:
+            return f"{said} ({based_on(int(n[0]), int(n_patients[0]))})"
+        return said
+
+    def _at_threshold(self) -> int:
+        return int(np.flatnonzero(self.thresholds == self.threshold)[0])
