@@ -22,6 +22,8 @@ from skpneumo.evaluation._intervals import clustered_share
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.collections import PolyCollection
+    from matplotlib.lines import Line2D
 
 __all__ = ["ThresholdDisplay"]
 
@@ -243,7 +245,9 @@ class ThresholdDisplay:
         display : ThresholdDisplay
         """
         ax = axes_for(ax, figsize=(6.4, 4.8))
-        self.lines_, self.bands_, self.points_ = {}, {}, {}
+        self.lines_: dict[str, Line2D] = {}
+        self.bands_: dict[str, PolyCollection] = {}
+        self.points_: dict[str, Line2D] = {}
         for name in _LOOKS:
             self._draw_curve(ax, name)
         title = None
