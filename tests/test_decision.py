@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import expit
 from scipy.stats import betabinom, binom, binomtest, norm
 from sklearn import config_context
 from sklearn.base import clone
@@ -33,6 +34,7 @@ from skpneumo.decision import (
     RecallFloorClassifier,
     choose_operating_point,
 )
+from skpneumo.decision._clearance import just_above, just_below
 from skpneumo.decision._guarantee import GUARANTEE_SENTENCES
 from skpneumo.decision._operating_point import _clopper_pearson
 
@@ -126,7 +128,9 @@ def thresholds_of_draws(scenario, n_draws, n_patients, **options):
         upper = np.maximum(lower, np.nextafter(highest, np.inf))
     for i in range(0, n_draws, n_draws // 20):
         point = point_of(positive[i], negative[i], **options)
-        assert (point.threshold, point.upper_threshold) == (lower[i], upper[i])
+        # Clear of these scores by less than changes the recall.
+        assert point.threshold == pytest.approx(lower[i], rel=1.1e-5, abs=1.1e-5)
+        assert point.upper_threshold == pytest.approx(upper[i], rel=1.1e-5, abs=1.1e-5)
         assert point.recall_bound == first.recall_bound
     return lower, upper, first
 
@@ -311,7 +315,8 @@ def test_order_of_rows_and_increasing_maps_of_the_score_change_nothing(seed, n_i
     again = choose_operating_point(y[order], scores[order], groups=groups[order], **options)
     assert again == point
     mapped = choose_operating_point(y, np.exp(scores), groups=groups, **options)
-    assert mapped.threshold == np.exp(point.threshold)
+    called, mapped_called = scores >= point.threshold, np.exp(scores) >= mapped.threshold
+    np.testing.assert_array_equal(mapped_called, called)
     assert (mapped.recall, mapped.specificity, mapped.referral_rate) == (
         point.recall,
         point.specificity,
@@ -704,6 +709,35 @@ def test_upper_threshold_exceeds_the_score_in_its_own_type(dtype):
     for compared in (scores, scores.astype(np.float64)):
         assert np.mean(compared[y == 0] < point.upper_threshold) == point.specificity >= 0.9
         assert np.mean(compared[y == 1] >= point.threshold) == point.recall
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("options", [{}, {"specificity": 0.9}], ids=["one", "two"])
+def test_scores_that_are_rounded_otherwise_are_decided_as_before(dtype, options):
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], 300)
+    scores = expit(rng.normal(3.0 * y - 1.5)).astype(dtype)
+    point = choose_operating_point(y, scores, recall=0.9, **options)
+    for threshold in (point.threshold, point.upper_threshold):
+        called = scores >= threshold
+        for rounding in (-2e-7, 2e-7):
+            np.testing.assert_array_equal(scores + dtype(rounding) >= threshold, called)
+        nearest = np.abs(scores - threshold).min()
+        assert nearest <= 1.1e-5  # no specificity is lost
+    assert point.recall == np.mean(scores[y == 1] >= point.threshold)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_threshold_is_between_neighbouring_scores_of_its_type_or_the_score_itself(dtype):
+    one, half = dtype(1), dtype(0.5)
+    after_half = np.nextafter(half, one)
+    scores = np.array([0, 0.2, half, after_half, 1], dtype)
+    for score in scores:
+        below, above = just_below(score, scores), just_above(score, scores)
+        assert below.dtype == above.dtype == dtype
+        np.testing.assert_array_equal(scores >= below, scores >= score)
+        np.testing.assert_array_equal(scores >= above, scores > score)
+        assert (below == score) == (score in (0, after_half))
 
 
 @unknown_patients

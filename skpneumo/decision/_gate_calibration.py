@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skpneumo._formatting import counted
+from skpneumo.decision._clearance import just_above
 
 __all__ = ["CALIBRATION_SENTENCES", "GateThresholds", "choose_thresholds", "terms_of_gate"]
 
@@ -39,7 +40,7 @@ CALIBRATION_SENTENCES = {
 
 
 class GateThresholds(NamedTuple):
-    """The highest score that passes each check, and the false alarm rate they give."""
+    """The threshold of each check, which fails above it, and their false alarm rate."""
 
     thresholds: NDArray[np.float64]
     rate: float
@@ -80,7 +81,10 @@ def choose_thresholds(
         if expected > rate:
             break
         best = GateThresholds(thresholds, rate)
-    return best
+    # Any number above the highest score can be a score of a new image.
+    columns = np.vstack([scores, np.full(n_checks, np.inf)]).T
+    clear = [just_above(*each) for each in zip(best.thresholds, columns, strict=True)]
+    return GateThresholds(np.array(clear), best.rate)
 
 
 def terms_of_gate(gate: Any) -> str:

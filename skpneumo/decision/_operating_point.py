@@ -21,6 +21,7 @@ from skpneumo._groups import check_groups
 from skpneumo._missing_labels import checked_labels
 from skpneumo._positive_class import UndecidedPositiveError, positive_classes
 from skpneumo._sklearn import Interval, validate_params
+from skpneumo.decision._clearance import just_above, just_below
 
 __all__ = [
     "PARAMETER_CONSTRAINTS",
@@ -56,8 +57,9 @@ class OperatingPoint:
     ----------
     threshold : float
         Scores from this value on are classified as pneumonia (or referred, below
-        ``upper_threshold``). Both thresholds are representable in the type of the scores, so that
-        comparing them with float32 scores is exact.
+        ``upper_threshold``). Both thresholds are between two scores of the sample, so that a score
+        that is rounded differently is still on its side, and are representable in the type of the
+        scores, so that comparing them with float32 scores is exact.
     upper_threshold : float
         Scores from ``threshold`` up to this are referred; equal to ``threshold`` if nothing is
         referred.
@@ -121,9 +123,10 @@ def choose_operating_point(
 ) -> OperatingPoint:
     r"""Choose the highest threshold that keeps recall above a floor, with a stated confidence.
 
-    The threshold is the k-th lowest of the pneumonia patients' worst scores, with the greatest k
-    that the exact binomial tail allows. No higher threshold gives the guarantee for every
-    distribution of scores, and the highest threshold has the highest specificity.
+    The threshold is just below the k-th lowest of the pneumonia patients' worst scores, with the
+    greatest k that the exact binomial tail allows. Above this score no threshold gives the
+    guarantee for every distribution of scores, and the highest threshold has the highest
+    specificity.
 
     Parameters
     ----------
@@ -174,6 +177,10 @@ def choose_operating_point(
     threshold has been searched for, and there is no multiplicity to correct for. For ``n_future``
     patients the hypergeometric distribution of ranks replaces the binomial one.
 
+    The threshold is below that score by 1e-5 (relative to scores above 1), or by half of the
+    distance to the next lower score of the sample if that is less. A lower threshold misses no
+    more patients, so the guarantee holds for it as well, and so do the figures of the sample.
+
     References
     ----------
     S. S. Wilks, Determination of sample sizes for setting tolerance limits,
@@ -216,14 +223,10 @@ def choose_operating_point(
     # Bonferroni: the two errors may come from overlapping patients, so they are not independent.
     risk = 1 - confidence if specificity is None else (1 - confidence) / 2
     k = _greatest_rank(n_positive, recall, risk, n_future, "recall", pos_label)
-    threshold = upper_threshold = lowest_of_positives[k - 1]
+    threshold = upper_threshold = just_below(lowest_of_positives[k - 1], y_score)
     if specificity is not None:
         j = _greatest_rank(n_negative, specificity, risk, n_future, "specificity", other_label)
-        highest = highest_of_negatives[j - 1]
-        # The next number in the scores' own type: a nearer one would be rounded to the score
-        # itself.
-        just_above = np.nextafter(highest, highest.dtype.type(np.inf))
-        upper_threshold = max(threshold, just_above)
+        upper_threshold = max(threshold, just_above(highest_of_negatives[j - 1], y_score))
 
     referred = (y_score >= threshold) & (y_score < upper_threshold)
     shares = {
