@@ -177,7 +177,7 @@ def _score_metric(predictions: Predictions, metric: str, confidence_level: float
     value = score_value(predictions, metric)
     if np.isnan(value):
         return value, (np.nan, np.nan)
-    interval, _ = score_interval(predictions, metric, value, confidence_level, cautious=False)
+    interval, _ = score_interval([predictions], metric, value, confidence_level, cautious=False)
     return value, interval
 
 

@@ -83,7 +83,9 @@ def wilson_interval(proportion: float, n: float, confidence_level: float) -> Int
     return float(low), float(high)
 
 
-def design_effect(hits: Floats, sizes: Floats, confidence_level: float) -> float:
+def design_effect(
+    hits: Floats, sizes: Floats, confidence_level: float, least: float = 1.0
+) -> float:
     """Compute how many clustered images carry the information of one independent image.
 
     It is the ratio of the variance between patients to the binomial variance. Near 0 or 1 the
@@ -97,10 +99,12 @@ def design_effect(hits: Floats, sizes: Floats, confidence_level: float) -> float
     hits, sizes : ndarray of shape (n_patients,)
         Number of hits and of all images of each patient.
     confidence_level : float
+    least : float, default=1.0
+        Smallest result. If hits are shares, the variance can be less than binomial.
 
     Returns
     -------
-    float, at least 1
+    float
 
     References
     ----------
@@ -121,7 +125,7 @@ def design_effect(hits: Floats, sizes: Floats, confidence_level: float) -> float
     total = n + 2 * added * typical
     p = (hits.sum() + added * typical) / total
     between = ((hits - p * sizes) ** 2).sum() + added * typical**2 * ((1 - p) ** 2 + p**2)
-    return float(max(1.0, between / (total * p * (1 - p))))
+    return float(max(least, between / (total * p * (1 - p))))
 
 
 def effective_size(sizes: Floats) -> float:
@@ -178,16 +182,19 @@ class ClusteredEstimate:
 
 
 def clustered_share(
-    hit: Bools, among: Bools, patient: NDArray[np.intp], confidence_level: float
+    hit: Bools | Floats, among: Bools, patient: NDArray[np.intp], confidence_level: float
 ) -> ClusteredEstimate:
     """Estimate the share of ``hit`` among the images ``among``, with Wilson's interval.
+
+    A hit may be a share itself, such as that of several predictions of an image.
 
     The interval is for the number of images divided by the design effect; if a few patients have
     most of the images, for the effective number of patients.
 
     Parameters
     ----------
-    hit, among : ndarray of bool, shape (n_images,)
+    hit : ndarray of bool, or of float from 0 to 1, shape (n_images,)
+    among : ndarray of bool, shape (n_images,)
     patient : ndarray of int, shape (n_images,)
         Codes from 0 without gaps.
     confidence_level : float
@@ -199,7 +206,8 @@ def clustered_share(
     value = hits.sum() / n
     seen = sizes > 0
     alike = effective_size(sizes)
-    effective = n / design_effect(hits[seen], sizes[seen], confidence_level)
+    least = 1.0 if hit.dtype == bool else 0.0
+    effective = n / design_effect(hits[seen], sizes[seen], confidence_level, least)
     if dominated(sizes):
         effective = min(effective, alike)
     low, high = wilson_interval(value, effective, confidence_level)
@@ -208,8 +216,8 @@ def clustered_share(
 
 
 def clustered_difference(
-    hit_a: Bools,
-    hit_b: Bools,
+    hit_a: Bools | Floats,
+    hit_b: Bools | Floats,
     among: Bools,
     patient: NDArray[np.intp],
     confidence_level: float,
@@ -375,10 +383,12 @@ def newcombe_auc_interval(
     return float(low), float(high)
 
 
-def _by_patient(hit: Bools, among: Bools, patient: NDArray[np.intp]) -> tuple[Floats, Floats]:
+def _by_patient(
+    hit: Bools | Floats, among: Bools, patient: NDArray[np.intp]
+) -> tuple[Floats, Floats]:
     """Count the hits and all images of each patient."""
     n_patients = int(patient.max()) + 1
-    hits = np.bincount(patient[among & hit], minlength=n_patients)
+    hits = np.bincount(patient[among], hit[among], minlength=n_patients)
     sizes = np.bincount(patient[among], minlength=n_patients)
     return hits.astype(float), sizes.astype(float)
 

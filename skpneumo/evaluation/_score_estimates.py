@@ -1,6 +1,6 @@
 """Estimate the metrics of scores and probabilities, with their intervals."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -82,7 +82,7 @@ def score_value(predictions: Predictions, metric: str) -> float:
 
 
 def score_interval(
-    predictions: Predictions,
+    several: Sequence[Predictions],
     metric: str,
     value: float,
     confidence_level: float,
@@ -91,11 +91,13 @@ def score_interval(
 ) -> tuple[Interval, str]:
     """Compute the interval of AUC, average precision or Brier score, and the method's name.
 
-    It is a t interval on the logit scale, from the influences of patients. It is widened to a
+    ``value`` is the mean over several predictions of the same images, or that of the only one. It
+    is a t interval on the logit scale, from the influences of patients. It is widened to a
     score interval if a few patients have most of the images, if there is no variance and, with
     ``cautious``, if few patients are in error.
     """
-    influence = influence_of(predictions, metric)
+    predictions = several[0]
+    influence = np.mean([influence_of(each, metric) for each in several], axis=0)
     n = predictions.n_patients
     standard_error = float(np.sqrt(influence @ influence * n / max(1, n - 1)))
     intervals, methods = [], []
@@ -103,7 +105,8 @@ def score_interval(
         quantile = t_quantile(confidence_level, degrees_of_freedom(influence))
         intervals.append(logit_interval(value, standard_error, quantile))
         methods.append(_named("jackknife", predictions))
-    few_errors = cautious and _fewest_patients_in_error(predictions) < _ENOUGH_PATIENTS_IN_ERROR
+    fewest = min(map(_fewest_patients_in_error, several)) if cautious else np.inf
+    few_errors = fewest < _ENOUGH_PATIENTS_IN_ERROR
     if not intervals or few_errors or _dominated(predictions):
         intervals.append(_score_type_interval(predictions, metric, value, confidence_level))
         methods.append("score")
@@ -119,7 +122,7 @@ def _score_estimate(
     if np.isnan(value):
         return undefined(metric, predictions, *size[:2])
     (low, high), method = score_interval(
-        predictions, metric, value, settings.confidence_level, cautious=True
+        [predictions], metric, value, settings.confidence_level, cautious=True
     )
     return Estimate(metric, value, low, high, *size, method)
 

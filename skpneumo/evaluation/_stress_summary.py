@@ -1,36 +1,30 @@
 """Summarise the results on many corruptions: the mean and the worst."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skpneumo._predictions import Predictions
-from skpneumo.evaluation._intervals import normal_quantile
-from skpneumo.evaluation._paired_tests import auc_with_influence
+from skpneumo.evaluation._influence import influence_of, shrunk_correlation
+from skpneumo.evaluation._intervals import (
+    ClusteredEstimate,
+    Interval,
+    clustered_difference,
+    clustered_share,
+    effective_size,
+    mover_difference,
+    mover_mean,
+)
+from skpneumo.evaluation._score_estimates import score_interval, score_value
 
 __all__ = ["MEAN", "WORST", "mean_rows", "worst_rows"]
 
 MEAN, WORST = "mean", "worst"
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class _Linear:
-    """A metric, and the influence of each patient on it."""
-
-    value: float
-    influence: Floats
-
-    def __sub__(self, other: "_Linear") -> "_Linear":
-        return _Linear(self.value - other.value, self.influence - other.influence)
-
-    def limits(self, confidence_level: float, low: float) -> tuple[float, float]:
-        half = normal_quantile(confidence_level) * float(np.sqrt((self.influence**2).sum()))
-        return max(low, self.value - half), min(1.0, self.value + half)
+_WithDrop = tuple[float, Interval, float, Interval]
 
 
 def mean_rows(
@@ -41,34 +35,35 @@ def mean_rows(
 ) -> list[dict[str, Any]]:
     """Compute the mean of each metric over all corruptions, with an interval over patients.
 
-    As all corruptions are of the same images, a patient's influences on them are averaged first.
+    As all corruptions are of the same images, what a patient adds to each is averaged first, and
+    the mean has the interval of a single metric.
     """
-    of_plain = _linear(plain)
-    of_each = [_linear(predictions) for predictions in corrupted.values()]
+    several = list(corrupted.values())
+    shares = _shares(several, plain, confidence_level)
     among = dict.fromkeys(metrics, np.ones(len(plain), dtype=bool)) | {
         "recall": plain.positive,
         "specificity": ~plain.positive,
     }
     rows = []
     for metric in metrics:
-        mean = _Linear(
-            float(np.mean([each[metric].value for each in of_each])),
-            np.mean([each[metric].influence for each in of_each], axis=0),
-        )
-        drop = of_plain[metric] - mean
-        low, high = mean.limits(confidence_level, low=0.0)
-        drop_low, drop_high = drop.limits(confidence_level, low=-1.0)
+        if metric == "roc_auc":
+            found = _mean_auc(several, plain, confidence_level)
+        else:
+            found = shares[metric]
+        value, (low, high), drop, (drop_low, drop_high) = found
+        patients = plain.patient[among[metric]]
         rows.append(
             {
                 "corruption": MEAN,
                 "metric": metric,
-                "value": mean.value,
+                "value": value,
                 "low": low,
                 "high": high,
-                "n": int(among[metric].sum()),
-                "n_patients": len(np.unique(plain.patient[among[metric]])),
-                "interval": "normal, by patient",
-                "drop": drop.value,
+                "n": len(patients),
+                "n_patients": len(np.unique(patients)),
+                "n_effective": effective_size(np.bincount(patients).astype(float)),
+                "interval": "of the mean of each patient",
+                "drop": drop,
                 "drop_low": drop_low,
                 "drop_high": drop_high,
                 "held_back": False,
@@ -88,27 +83,53 @@ def worst_rows(rows: list[dict[str, Any]], metrics: tuple[str, ...]) -> list[dic
     return worst
 
 
-def _linear(predictions: Predictions) -> dict[str, _Linear]:
-    positive, predicted = predictions.positive, predictions.predicted
-    recall = _share(predicted, positive, predictions)
-    specificity = _share(~predicted, ~positive, predictions)
+def _shares(
+    several: list[Predictions], plain: Predictions, confidence_level: float
+) -> dict[str, _WithDrop]:
+    """Estimate means of recall, specificity and both, and how much lower they are."""
+    called = np.mean([each.predicted for each in several], axis=0)
+    sides: list[tuple[ClusteredEstimate, ClusteredEstimate]] = []
+    for among, before, after in (
+        (plain.positive, plain.predicted, called),
+        (~plain.positive, ~plain.predicted, 1 - called),
+    ):
+        size = among, plain.patient, confidence_level
+        sides.append((clustered_share(after, *size), clustered_difference(before, after, *size)))
+    (recall, recall_drop), (specificity, specificity_drop) = sides
     return {
-        "recall": recall,
-        "specificity": specificity,
-        "balanced_accuracy": _Linear(
-            (recall.value + specificity.value) / 2, (recall.influence + specificity.influence) / 2
+        "recall": _of_one(recall, recall_drop),
+        "specificity": _of_one(specificity, specificity_drop),
+        "balanced_accuracy": (
+            (recall.value + specificity.value) / 2,
+            mover_mean(recall, specificity),
+            (recall_drop.value + specificity_drop.value) / 2,
+            mover_mean(recall_drop, specificity_drop),
         ),
-        "roc_auc": _Linear(*auc_with_influence(predictions)),
     }
 
 
-def _share(hit: NDArray[np.bool_], among: NDArray[np.bool_], of: Predictions) -> _Linear:
-    n = np.count_nonzero(among)
-    if not n:
-        return _Linear(np.nan, np.full(of.n_patients, np.nan))
-    value = float(hit[among].mean())
-    patients = of.patient[among]
-    n_clusters = len(np.unique(patients))
-    scale = np.sqrt(n_clusters / (n_clusters - 1)) / n if n_clusters > 1 else np.nan
-    deviations = np.bincount(patients, hit[among] - value, minlength=of.n_patients)
-    return _Linear(value, scale * deviations.astype(np.float64))
+def _of_one(share: ClusteredEstimate, drop: ClusteredEstimate) -> _WithDrop:
+    return share.value, (share.low, share.high), drop.value, (drop.low, drop.high)
+
+
+def _mean_auc(
+    several: list[Predictions], plain: Predictions, confidence_level: float
+) -> _WithDrop:
+    """Estimate the mean of the AUC, and how much lower it is."""
+    metric = "roc_auc"
+    mean = float(np.mean([score_value(each, metric) for each in several]))
+    before = score_value(plain, metric)
+    if np.isnan(mean):
+        return np.nan, (np.nan, np.nan), np.nan, (np.nan, np.nan)
+    interval, _ = score_interval(several, metric, mean, confidence_level, cautious=True)
+    # As for the difference of two models, whose unseen errors are equally unknown.
+    (of_before, _), (of_mean, _) = (
+        score_interval(which, metric, value, confidence_level, cautious=False)
+        for which, value in (([plain], before), (several, mean))
+    )
+    r = shrunk_correlation(
+        influence_of(plain, metric),
+        np.mean([influence_of(each, metric) for each in several], axis=0),
+    )
+    drop = mover_difference(before, of_before, mean, of_mean, r)
+    return mean, interval, before - mean, drop
