@@ -180,7 +180,7 @@ def _dense(units: tuple[int, ...], random_state: Any) -> Pipeline:
 
 
 RECIPES = (
-    Recipe("dense-baseline", dense_baseline),
+    Recipe("dense-baseline", dense_baseline, published="accuracy .94 on a new split"),
     Recipe("dense-32-64-96-128", dense_32_64_96_128, published=".75"),
     Recipe("cnn-50-50-75", cnn_50_50_75, published=".72"),
     Recipe("cnn-64-128-256", cnn_64_128_256, published=".85"),
