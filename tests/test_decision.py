@@ -14,6 +14,7 @@ from sklearn.base import clone
 from sklearn.callback import ProgressBar
 from sklearn.datasets import make_classification
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
@@ -910,6 +911,54 @@ def test_floor_holds_on_the_rest_of_the_real_patients(real_data):
     assert classifier.predict(rest).mean() >= 0.98
     assert classifier.guarantee_ == "exact"
     assert classifier.n_positive_ > 400  # of a third of the patients
+
+
+class Interrupted(LogisticRegression):
+    """Is interrupted in the fit of a hundred samples or fewer."""
+
+    def fit(self, X, y):
+        if len(X) <= 100:
+            raise KeyboardInterrupt
+        return super().fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "wrapper",
+    [
+        RecallFloorClassifier(Interrupted(), recall=0.8),
+        PriorShiftClassifier(Interrupted()),
+        InputGate(Interrupted(), false_alarm_rate=0.1),
+    ],
+    ids=lambda wrapper: type(wrapper).__name__,
+)
+def test_a_fit_that_is_interrupted_leaves_neither_this_fit_nor_an_earlier_one(wrapper, samples):
+    """A threshold of one fit with the positive class of another would predict wrongly."""
+    X, y = samples
+    wrapper = clone(wrapper)
+    for earlier in (False, True):
+        if earlier:
+            wrapper.fit(X, y, groups=range(len(y)))
+        with pytest.raises(KeyboardInterrupt):
+            wrapper.fit(X[:100], 1 - y[:100], groups=range(100))
+        with pytest.raises(NotFittedError):
+            wrapper.predict(X)
+
+
+def test_a_fit_that_is_refused_leaves_no_positive_class_of_its_own(samples):
+    X, y = samples
+    floor = RecallFloorClassifier(LogisticRegression(), recall=0.8).fit(X, y, groups=range(len(y)))
+    with pytest.raises(ValueError, match="patients"):
+        floor.set_params(pos_label=0, recall=0.9999).fit(X, y, groups=range(len(y)))
+    with pytest.raises(NotFittedError):
+        floor.predict(X)
+
+
+def test_the_only_model_of_an_earlier_fit_is_not_that_of_folds(samples):
+    X, y = samples
+    floor = RecallFloorClassifier(LogisticRegression(), recall=0.8)
+    assert hasattr(floor.fit(X, y, groups=range(len(y))), "estimator_")
+    floor.set_params(cv=2).fit(X, y, groups=range(len(y)))
+    assert not hasattr(floor, "estimator_")
 
 
 # scikit-learn's callbacks

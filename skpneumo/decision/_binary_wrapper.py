@@ -1,8 +1,9 @@
 """Shared code of the classifiers that wrap another classifier."""
 
 import warnings
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,10 @@ __all__ = [
     "check_samples",
     "find_patients_and_warn",
     "fit_with_callbacks",
+    "whole_or_not_fitted",
 ]
+
+_Fit = TypeVar("_Fit", bound=Callable[..., Any])
 
 
 class WrapperMixin(DocumentationLinks):
@@ -77,6 +81,29 @@ class BinaryWrapperMixin(WrapperMixin):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
         return tags
+
+
+def whole_or_not_fitted(fit: _Fit) -> _Fit:
+    """Wrap ``fit`` so that nothing is left of an earlier fit, nor of one that fails.
+
+    A threshold or a positive label of one fit with the model of another gives wrong predictions.
+    """
+
+    @wraps(fit)
+    def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
+        _forget_fit(self)
+        try:
+            return fit(self, *args, **kwargs)
+        except BaseException:  # an interrupt too
+            _forget_fit(self)
+            raise
+
+    return cast(_Fit, wrapped)
+
+
+def _forget_fit(estimator: Any) -> None:
+    for name in [name for name in vars(estimator) if name.endswith("_")]:
+        delattr(estimator, name)
 
 
 def check_samples(X: Any, y: Any) -> tuple[Any, NDArray[Any]]:

@@ -34,6 +34,7 @@ from skpneumo.decision._binary_wrapper import (
     check_samples,
     find_patients_and_warn,
     fit_with_callbacks,
+    whole_or_not_fitted,
 )
 from skpneumo.decision._gate_calibration import choose_thresholds, terms_of_gate
 from skpneumo.decision._gate_checks import GateChecks
@@ -239,6 +240,7 @@ class InputGate(
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=False)  # the estimator inside is not validated
+    @whole_or_not_fitted
     def fit(self, X: Any, y: Any, groups: Any = None, **fit_params: Any) -> Self:
         """Fit the estimator and the checks, and choose the thresholds.
 

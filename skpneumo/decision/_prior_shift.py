@@ -25,6 +25,7 @@ from skpneumo.decision._binary_wrapper import (
     check_samples,
     find_patients_and_warn,
     fit_with_callbacks,
+    whole_or_not_fitted,
 )
 from skpneumo.decision._folds import (
     fit_and_score,
@@ -180,6 +181,7 @@ class PriorShiftClassifier(
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=False)  # the estimator inside is not validated
+    @whole_or_not_fitted
     def fit(self, X: Any, y: Any, groups: Any = None, **fit_params: Any) -> Self:
         """Fit the estimator, and store scores of the two classes for :meth:`adapt`.
 

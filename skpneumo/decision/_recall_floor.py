@@ -23,6 +23,7 @@ from skpneumo.decision._binary_wrapper import (
     check_samples,
     find_patients_and_warn,
     fit_with_callbacks,
+    whole_or_not_fitted,
 )
 from skpneumo.decision._folds import (
     fit_and_score,
@@ -234,6 +235,7 @@ class RecallFloorClassifier(
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=False)  # the estimator inside is not validated
+    @whole_or_not_fitted
     def fit(self, X: Any, y: Any, groups: Any = None, **fit_params: Any) -> Self:
         """Fit the estimator and choose the operating point.
 

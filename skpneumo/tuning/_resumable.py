@@ -158,6 +158,7 @@ class ResumableSearch(DocumentationLinks, BaseSearchCV):
         peaks = np.reshape([each["peak_memory_mb"] for each in out], (-1, n_splits))
         results["peak_memory_mb"] = peaks.max(axis=1)
         self.n_restored_ = sum(each["restored"] for each in out)
+        self.__dict__.pop("predictions_", None)  # of an earlier fit
         if self.store_predictions:
             each_fit = [each.get("predictions") for each in out]
             self.predictions_ = predictions_table(each_fit, n_splits)

@@ -58,6 +58,12 @@ def test_there_are_no_predictions_by_default(table, tmp_path):
     assert list(tmp_path.glob("*.npz")) == []
 
 
+def test_predictions_of_an_earlier_fit_are_not_left(table):
+    fitted = search().fit(*table)
+    fitted.set_params(store_predictions=False).fit(*table)
+    assert not hasattr(fitted, "predictions_")
+
+
 def test_a_result_without_predictions_is_not_used_if_they_are_required(counting, rows, tmp_path):
     grid = {"answer": [0, 1]}
     search(counting(), grid, store=tmp_path, store_predictions=False).fit(*rows)
