@@ -179,7 +179,7 @@ class BorderCropper(_ImageEnhancer):
 
     def _enhance(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         height, width, n_channels = image.shape
-        left, top, right, bottom = box = inside_borders(image, self.tolerance)
+        left, top, right, bottom = box = inside_borders(image, int(self.tolerance))
         if box == (0, 0, width, height) or (
             min((right - left) / width, (bottom - top) / height) < _MIN_INNER_SHARE
         ):

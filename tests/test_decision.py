@@ -513,6 +513,15 @@ def test_class_called_refer_cannot_be_told_from_referral(samples):
         classifier.set_params(specificity=0.5).fit(X, y, groups=groups)
 
 
+def test_the_number_of_future_patients_may_be_of_any_type():
+    y, scores = np.arange(400) % 2, np.linspace(0, 1, 400)
+    points = [
+        choose_operating_point(y, scores, recall=0.8, n_future=number)
+        for number in (100, np.int8(100), np.uint8(100))
+    ]
+    assert points[0] == points[1] == points[2]
+
+
 def test_no_images_support_no_floor():
     with pytest.raises(ValueError, match="minimum of 1 is required"):
         choose_operating_point([], [])

@@ -24,6 +24,15 @@ def stacks(darkest=0, brightest=255):
     return shapes.flatmap(lambda shape: hnp.arrays(np.uint8, shape, elements=levels))
 
 
+def test_a_tolerance_may_be_of_any_type():
+    X = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 1), dtype=np.uint8)
+    X[:, :2] = 255 - 20
+    expected = BorderCropper(20).fit_transform(X)
+    assert (expected != X).any()
+    for tolerance in (np.int8(20), np.uint8(20)):
+        np.testing.assert_array_equal(BorderCropper(tolerance).fit_transform(X), expected)
+
+
 @settings(max_examples=60, deadline=None)
 @given(stacks(), st.sampled_from(STEPS))
 def test_shape_and_type_are_preserved_and_input_is_not_modified(X, step):

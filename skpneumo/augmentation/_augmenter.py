@@ -484,17 +484,15 @@ class ImageAugmenter(DocumentationLinks, SamplerMixin, BaseEstimator):
         self._validate_params()
         images = check_images(X)
         _check_labels(images, y)
-        n = len(images)
+        n, n_copies = len(images), int(self.n_copies)  # a small type of NumPy would overflow
         require_memory(
-            images.nbytes * (1 + self.n_copies),
-            f"The stack of {n} images and {self.n_copies} augmented copies of each",
+            images.nbytes * (1 + n_copies),
+            f"The stack of {n} images and {n_copies} augmented copies of each",
             "Load smaller images with ImageLoader(size=...), or augment in training: "
             "CNNClassifier(augmentation=...), which accepts images loaded with stream=True.",
         )
-        params = self.sample_params(
-            n * self.n_copies, images.shape[1:], _generator(self.random_state)
-        )
-        self.sample_indices_ = np.tile(np.arange(n), 1 + self.n_copies)
+        params = self.sample_params(n * n_copies, images.shape[1:], _generator(self.random_state))
+        self.sample_indices_ = np.tile(np.arange(n), 1 + n_copies)
         # Indexing copies the rows with their file names, unlike np.concatenate.
         X_resampled = images[self.sample_indices_]
         self._augment_in_place(X_resampled[n:], params)

@@ -38,6 +38,7 @@ from skpneumo.classifiers._last_features import LastFeaturesMixin
 from skpneumo.classifiers._parameters import (
     check_network_is_the_same,
     check_network_parameters,
+    of_python,
 )
 from skpneumo.classifiers._validation_split import (
     check_validation_images,
@@ -269,8 +270,7 @@ class BaseNetworkClassifier(
         y : ndarray of shape (n_samples,)
             A label of ``classes_`` for each image.
         """
-        most_probable = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[most_probable]
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
     @property
     @pinned
@@ -356,7 +356,7 @@ class BaseNetworkClassifier(
 
     def _n_epochs(self, n_images: int) -> int:
         """Return the number of epochs of a fit with this number of images."""
-        return self.epochs
+        return int(self.epochs)
 
     def _first_weights(self, X: Any) -> Weights | None:
         """Return the initial weights of a fit from scratch; None for random ones."""
@@ -410,7 +410,7 @@ class BaseNetworkClassifier(
                 validation = validation_callbacks(self, predict_proba, *held_out)
             return [*validation, *callbacks]
 
-        options = {name: getattr(self, name) for name in _TRAINING_PARAMETERS} | {
+        options = {name: of_python(getattr(self, name)) for name in _TRAINING_PARAMETERS} | {
             "n_classes": len(self.classes_),
             "value_range": self.value_range_,
             "callbacks": all_callbacks,

@@ -365,8 +365,8 @@ class CNNClassifier(BaseNetworkClassifier):
             )
 
     def _n_epochs(self, n_images: int) -> int:
-        steps_per_epoch = max(-(-n_images // self.batch_size), 1)
-        return max(self.epochs, -(-self.min_steps // steps_per_epoch))
+        steps_per_epoch = max(-(-n_images // int(self.batch_size)), 1)
+        return max(int(self.epochs), -(-int(self.min_steps) // steps_per_epoch))
 
     def _network_spec(self) -> NetworkSpec:
         return NetworkSpec.of(

@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Any
 
 import keras
+import numpy as np
 
 from skpneumo._seeding import python_random_unmoved
 from skpneumo.classifiers.engine._compiled import NetworkSpec
@@ -62,3 +63,8 @@ def check_network_is_the_same(before: NetworkSpec, after: NetworkSpec) -> None:
         f"Parameters of the network have been changed since training began: {changed}. Training "
         "cannot continue with another network; change them back, or fit with warm_start=False."
     )
+
+
+def of_python(value: Any) -> Any:
+    """Convert a number of NumPy, whose type may be too small for what is computed from it."""
+    return value.item() if isinstance(value, np.generic) else value

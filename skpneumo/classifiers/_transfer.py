@@ -260,11 +260,11 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
     def _phases(self, n_epochs: int | None) -> list[tuple[Callable[..., Any], int]]:
         """List the phases of training, each with its number of epochs."""
         head, fine_tuning = self._train_head, self._fine_tune
-        phases = [(head, self.epochs), (fine_tuning, self.fine_tune_epochs)]
+        phases = [(head, int(self.epochs)), (fine_tuning, int(self.fine_tune_epochs))]
         if self.fine_tune_from is None:
-            phases = [(head, self.epochs)]
+            phases = phases[:1]
         elif self.weights is None or hasattr(self, "weights_"):
-            phases = [(fine_tuning, self.fine_tune_epochs)]
+            phases = phases[1:]
         return phases if n_epochs is None else [(phases[0][0], n_epochs)]
 
     def _train_head(

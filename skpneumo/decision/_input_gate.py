@@ -401,7 +401,7 @@ class InputGate(
             return rows, None
         self.calibration_ = "held out"
         training, calibration, *_ = patient_train_test_split(
-            rows, y, test_size=self.calibration_fraction, groups=codes,
+            rows, y, test_size=float(self.calibration_fraction), groups=codes,
             random_state=random_seed(rng),
         )  # fmt: skip
         return training, calibration

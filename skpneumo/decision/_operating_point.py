@@ -222,6 +222,7 @@ def choose_operating_point(
 
     # Bonferroni: the two errors may come from overlapping patients, so they are not independent.
     risk = 1 - confidence if specificity is None else (1 - confidence) / 2
+    n_future = None if n_future is None else int(n_future)  # a small type would overflow
     k = _greatest_rank(n_positive, recall, risk, n_future, "recall", pos_label)
     threshold = upper_threshold = just_below(lowest_of_positives[k - 1], y_score)
     if specificity is not None:
@@ -293,6 +294,7 @@ def supports_floors(
 ) -> bool:
     """Tell whether this many patients are enough to guarantee the floors."""
     risk = 1 - confidence if specificity is None else (1 - confidence) / 2
+    n_future = None if n_future is None else int(n_future)
     floors = [(n_positive, recall)]
     if specificity is not None:
         floors.append((n_negative, specificity))

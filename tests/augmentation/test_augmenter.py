@@ -33,6 +33,14 @@ def lively(**parameters):
     )
 
 
+def test_the_number_of_copies_may_be_of_any_type():
+    X, y = noise(70, 8, 8, 1), np.arange(70)
+    expected, _ = lively(n_copies=3).fit_resample(X, y)
+    copies, labels = lively(n_copies=np.int8(3)).fit_resample(X, y)
+    np.testing.assert_array_equal(copies, expected)
+    assert len(labels) == 280
+
+
 def test_originals_come_first_and_unchanged_then_copy_after_copy():
     X, y = noise(5, 16, 16, 1), np.arange(5)
     before = X.copy()

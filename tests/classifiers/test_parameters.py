@@ -35,6 +35,17 @@ def test_sizes_may_be_any_sequence(sizes, small, images, labels, fitted):
     np.testing.assert_array_equal(proba, fitted.predict_proba(images))
 
 
+@pytest.mark.parametrize("small_type", [np.int8, np.uint8, np.int16])
+def test_whole_numbers_may_be_of_any_type(small_type, small, images, labels):
+    """What is computed from them does not fit in their type: minus 12 steps, for example."""
+    X, y = np.tile(images, (4, 1, 1, 1)), np.tile(labels, 4)
+    sizes = {"epochs": 1, "batch_size": 40, "min_steps": 12}
+    expected = small(**sizes).fit(X, y)
+    typed = small(**{name: small_type(size) for name, size in sizes.items()}).fit(X, y)
+    assert typed.n_iter_ == expected.n_iter_ == 3
+    np.testing.assert_array_equal(typed.predict_proba(X), expected.predict_proba(X))
+
+
 @pytest.mark.parametrize(
     ("parameter", "name", "remedy"),
     [
