@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from sklearn import config_context
 from sklearn.base import clone
+from sklearn.ensemble import BaggingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import FunctionTransformer
@@ -397,3 +398,12 @@ def test_copies_are_mirrored_and_slightly_turned(images):
 @parametrize_with_checks([InputGate(LogisticRegression())])
 def test_scikit_learns_checks(estimator, check):
     check(estimator)
+
+
+def test_images_that_an_ensemble_loads_inside_are_not_seen(collection):
+    paths, labels = np.asarray(collection.filenames)[:, None], collection.target
+    model = BaggingClassifier(
+        make_pipeline(ImageLoader(size=8), on_pixels()), n_estimators=2, random_state=0
+    )
+    with pytest.raises(ValueError, match=r"BaggingClassifier gets text such as .*ImageLoader"):
+        InputGate(model).fit(paths, labels)

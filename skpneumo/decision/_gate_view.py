@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -103,7 +104,7 @@ class Views:
         """
         source = self.transformed if self.images is None else self.images
         if self.images is None:
-            source = _as_rows(source)
+            source = _as_rows(source, self.predictor)
         starts = range(0, len(source), _IMAGES_AT_ONCE)
         for batch in batches_of(source, [slice(i, i + _IMAGES_AT_ONCE) for i in starts]):
             yield batch, self.of(batch, columns)
@@ -153,6 +154,13 @@ def _are_images(X: Any) -> bool:
     return getattr(X, "ndim", 0) == 4
 
 
-def _as_rows(X: Any) -> NDArray[Any]:
+def _as_rows(X: Any, predictor: Any) -> NDArray[Any]:
     rows = X.toarray() if issparse(X) else np.asarray(X)
+    first = next(iter(rows.flat), None)
+    if isinstance(first, str | os.PathLike):
+        raise ValueError(
+            f"The gate checks images or numbers, but {type(predictor).__name__} gets text such as "
+            f"{str(first)!r}, and loads images where the gate does not see them. Put ImageLoader "
+            "before it, in a pipeline: make_pipeline(ImageLoader(), ...)."
+        )
     return rows.reshape(len(rows), -1)
