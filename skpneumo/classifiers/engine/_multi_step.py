@@ -134,6 +134,12 @@ class TensorFlowMultiStep(MultiStep):
     def _run(self, batches: list[Batch], rates: NDArray[np.float32]) -> Any:
         import tensorflow as tf
 
+        if tf.distribute.has_strategy():
+            raise ValueError(
+                f"fit is called in the scope of a {type(tf.distribute.get_strategy()).__name__}, "
+                "but with TensorFlow the classifiers train on one device. Call it outside of "
+                "strategy.scope(); for several GPUs use JAX and devices=."
+            )
         arrays = tf.nest.map_structure(lambda *each: np.stack(each), *map(list, batches))
         shapes = tf.nest.map_structure(
             lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype), [arrays, rates]

@@ -230,3 +230,15 @@ def test_images_on_the_device_take_many_steps_at_once(small, images, labels, mon
     small(epochs=2, batch_size=1, filters=(3,)).fit(images, labels)
     assert seen == [1, 39, 40]
     assert JaxMultiStep.max_steps_of_rows == 64
+
+
+@pytest.mark.skipif(backend != "tensorflow", reason="strategies belong to TensorFlow")
+def test_the_scope_of_a_strategy_is_refused(small, images, labels):
+    import tensorflow as tf
+
+    with (
+        tf.distribute.OneDeviceStrategy("/CPU:0").scope(),
+        pytest.raises(ValueError, match=r"OneDeviceStrategy, .*outside of strategy\.scope\(\)"),
+    ):
+        small(epochs=1).fit(images, labels)
+    small(epochs=1).fit(images, labels)
