@@ -874,6 +874,16 @@ def test_fit_parameters_reach_the_estimator_cut_to_the_fold(samples):
     assert routed.threshold_ == weighted.threshold_
 
 
+@pytest.mark.parametrize("wrapper", [RecallFloorClassifier, PriorShiftClassifier, InputGate])
+def test_weights_of_half_of_the_samples_are_not_those_of_each_fold(wrapper, samples):
+    X, y = samples
+    half = np.ones(len(y) // 2)
+    options = {"calibration_fraction": 0.5} if wrapper is InputGate else {"cv": 2}
+    model = wrapper(make_pipeline(LogisticRegression()), **options)
+    with pytest.raises(ValueError, match=rf"__sample_weight has {len(half)} entries"):
+        model.fit(X, y, groups=range(len(y)), logisticregression__sample_weight=half)
+
+
 # Every check fits a dozen samples, which support no higher floor than this.
 EXPECTED_FAILED_CHECKS = {
     "check_classifiers_classes": "has labels, 'one' and 'two', of which nothing tells whose "

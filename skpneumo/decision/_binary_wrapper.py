@@ -60,8 +60,16 @@ class WrapperMixin(DocumentationLinks):
         tags.input_tags = get_tags(self.estimator).input_tags
         return tags
 
-    def _params_of_estimator(self, fit_params: dict[str, Any]) -> dict[str, Any]:
+    def _params_of_estimator(self, fit_params: dict[str, Any], n_samples: int) -> dict[str, Any]:
         """Select the ``fit`` parameters of the wrapped estimator."""
+        for name, given in fit_params.items():
+            # With the length of a fold they would be passed on whole, to each of the folds.
+            are_weights = name.split("__")[-1] == "sample_weight" and np.ndim(given) > 0
+            if are_weights and len(given) != n_samples:
+                raise ValueError(
+                    f"There are {n_samples} samples, but {name} has {len(given)} entries. Pass "
+                    "the weight of each sample, in the order of the samples."
+                )
         if _routing_enabled():
             return process_routing(self, "fit", **fit_params).estimator.fit
         return fit_params

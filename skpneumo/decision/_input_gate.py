@@ -279,7 +279,7 @@ class InputGate(
         patients, known = find_patients_and_warn(X, len(y), groups)
         self.patients_known_ = bool(known.all())
         codes = np.unique(patients, return_inverse=True)[1]
-        fit_params = self._params_of_estimator(fit_params)
+        fit_params = self._params_of_estimator(fit_params, len(y))
         fit_params = groups_for(self.estimator, None if groups is None else patients) | fit_params
         rng = check_random_state(self.random_state)
 

@@ -228,7 +228,7 @@ class PriorShiftClassifier(
             splits = splits_of(self.cv, X, y, patients)
             # Before hours of training rather than after.
             self._refuse_one_class(positive[rows_tested(splits, patients, self.cv)])
-        fit_params = self._params_of_estimator(fit_params)
+        fit_params = self._params_of_estimator(fit_params, len(y))
         fit_params = groups_for(self.estimator, given) | fit_params
 
         self.training_prevalence_ = self._prevalence_of(positive, fit_params)

@@ -280,7 +280,7 @@ class RecallFloorClassifier(
         all_patients, known = find_patients_and_warn(X, len(y), groups)
         self.patients_known_ = bool(known.all())
         patients = all_patients if known.any() else None
-        fit_params = self._params_of_estimator(fit_params)
+        fit_params = self._params_of_estimator(fit_params, len(y))
         fit_params = groups_for(self.estimator, None if groups is None else patients) | fit_params
 
         context = self._init_callback_context(max_subtasks=None)
