@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from cyclopts import (
     App,
+    Argument,
     CoercionError,
     CycloptsError,
     MissingArgumentError,
@@ -19,12 +20,14 @@ from cyclopts import (
     ValidationError,
 )
 
+from skpneumo.cli._numbers import number_expected, number_meant
 from skpneumo.cli._options import CollectionOptions
 from skpneumo.cli._xray_files import looks_like_option
 
 __all__ = ["options_of", "similar_option", "unknown_option", "usage_message"]
 
-_NUMBERS = {"int": "a whole number", "float": "a number"}
+# Options of every command, besides its own.
+_EVERYWHERE = ("--help", "-h", "--debug", "--version")
 # Words that a user may try instead of a command's name.
 _SYNONYMS = {"train": "fit", "test": "evaluate", "search": "tune", "classify": "predict"}
 
@@ -49,7 +52,7 @@ def options_of(command: str) -> frozenset[str]:
     """List all options of a command, including those of one letter."""
     parsed = App(default_command=_function(command)).assemble_argument_collection()
     names = (name for argument in parsed for name in argument.names)
-    return frozenset(name for name in names if name.startswith("-"))
+    return frozenset([*_EVERYWHERE, *(name for name in names if name.startswith("-"))])
 
 
 def similar_option(given: str, command: str) -> str:
@@ -61,7 +64,7 @@ def _unknown_command(tokens: list[str], commands: Collection[str]) -> str:
     unknown = tokens[0]
     others = [each for each in tokens if each in commands]
     if unknown.startswith("-"):
-        said = unknown_option(unknown, ("--version", "--help", "--debug"))
+        said = unknown_option(unknown, _EVERYWHERE)
         return f"{said} Try: skpneumo --help"
     if unknown == "help":
         return f"There is no command help. Try: skpneumo {' '.join([*others[:1], '--help'])}"
@@ -81,7 +84,7 @@ def _message(error: CycloptsError, command: str, commands: Collection[str]) -> s
     match error:
         case UnknownOptionError():
             own = [name for each in error.argument_collection for name in each.names]
-            said = unknown_option(_as_typed(error.token), own)
+            said = unknown_option(_as_typed(error.token), [*own, *_EVERYWHERE])
             return (
                 said
                 if "Did you mean" in said
@@ -110,25 +113,27 @@ def _missing(error: MissingArgumentError) -> str:
     name = error.keyword or error.argument.name
     if not name.startswith("-"):
         return f"{name} is missing."
-    kind = _kind(error.argument.hint)
+    kind = _kind(error.argument)
     return f"{name} needs a value{': ' * bool(kind)}{kind}."
 
 
 def _no_value(error: CoercionError, value: str) -> str:
     argument = error.argument
     name = getattr(error.token, "keyword", None) or (argument.name if argument else "")
+    said = f"{name} {value}: expected {_kind(argument) or 'another value'}."
     hint = error.target_type
-    said = f"{name} {value}: expected {_kind(hint) or 'another value'}."
+    near = [number_meant(argument, value)]
     if get_origin(hint) is Literal:
         near = get_close_matches(value.lower(), [str(each) for each in get_args(hint)], n=1)
-        said += f" Did you mean {near[0]}?" if near else ""
-    return said
+    return f"{said} Did you mean {near[0]}?" if any(near) else said
 
 
 def _refused(error: ValidationError, command: str) -> str:
     assert error.argument is not None
     tokens, reason = error.argument.tokens, error.exception_message
     if tokens[0].keyword:
+        if reason.startswith("Must be "):  # the parser's, which names only one of two bounds
+            reason = f"expected {number_expected(error.argument)}."
         return f"{tokens[0].keyword} {tokens[0].value}: {reason[:1].lower()}{reason[1:]}"
     # The arguments are files, whose names may begin like an option.
     given = next((str(each.value) for each in tokens if looks_like_option(str(each.value))), "")
@@ -137,13 +142,13 @@ def _refused(error: ValidationError, command: str) -> str:
     return f"{unknown_option(given, _options(command))} A file of that name is ./{given}."
 
 
-def _kind(hint: Any) -> str:
+def _kind(argument: Argument | None) -> str:
     """Describe the kind of value expected; "" if any text is allowed."""
+    hint = None if argument is None else argument.hint
     choices = [each for each in (hint, *get_args(hint)) if get_origin(each) is Literal]
     if choices:
         return _listed(list(map(str, get_args(choices[0]))), "or")
-    names = str(hint)
-    return next((words for name, words in _NUMBERS.items() if name in names), "")
+    return number_expected(argument)
 
 
 def _as_typed(token: Any) -> str:

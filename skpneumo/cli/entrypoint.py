@@ -10,6 +10,7 @@ from cyclopts import App, CycloptsError, Group, Parameter
 
 from skpneumo import __version__
 from skpneumo._messages import command_line_messages
+from skpneumo.cli._numbers import refuse_odd_numbers
 from skpneumo.cli._signals import received_signal
 from skpneumo.cli._terminal import (
     STANDARD_OUTPUT,
@@ -61,6 +62,7 @@ app = App(
     exit_on_error=False,
     print_error=False,
     suppress_keyboard_interrupt=False,
+    config=refuse_odd_numbers,
 )
 app.meta.suppress_keyboard_interrupt = False
 for _command, _line in COMMANDS.items():
@@ -114,6 +116,11 @@ def run_program(arguments: Sequence[str] | None = None) -> int:
         return WRONG_USAGE
     except BrokenPipeError:
         _discard_standard_output()
+        return READER_GONE
+    except SystemExit as error:
+        # The library that prints the help exits by itself if its reader is gone.
+        if not isinstance(error.__context__, BrokenPipeError):
+            raise
         return READER_GONE
     except OSError as error:
         if not _is_of_standard_output(error):

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from skpneumo.cli._options import Force
 from skpneumo.cli._terminal import say
@@ -16,7 +19,7 @@ def export(
     /,
     *images: Path,
     card: Path | None = None,
-    tolerance: float = 1e-3,
+    tolerance: Annotated[float, Parameter(validator=Number(gte=0))] = 1e-3,
     runtime: Path | None = None,
     force: Force = False,
 ) -> None:

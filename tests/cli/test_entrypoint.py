@@ -249,6 +249,20 @@ def test_a_full_standard_output_is_named_without_a_traceback(monkeypatch, capsys
     assert capsys.readouterr().err.endswith("No space left on device: 'standard output'\n")
 
 
+@pytest.mark.parametrize("arguments", [["--help"], ["audit", "--help"]])
+def test_a_reader_of_the_help_may_be_gone(arguments):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as gone:
+        run = subprocess.run(
+            [sys.executable, "-m", "skpneumo", *arguments],
+            stdout=gone,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert (run.returncode, run.stderr) == (141, "")
+
+
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
 def test_an_error_of_another_file_does_not_name_standard_output(monkeypatch, capsys, code):
     error = OSError(code, os.strerror(code))

@@ -1,0 +1,70 @@
+"""Numbers as values of options: what is expected, and what is none although it is parsed."""
+
+from collections.abc import Iterable
+from math import isfinite
+from typing import Any
+
+from cyclopts import App, Argument, CoercionError, CycloptsError
+from cyclopts.validators import Number
+
+__all__ = ["number_expected", "number_meant", "refuse_odd_numbers"]
+
+_KINDS: dict[type, str] = {int: "a whole number", float: "a number"}
+_BOUNDS = {"gt": "above", "gte": "of at least", "lt": "below", "lte": "at most"}
+_LARGEST = 2**32 - 1  # of whole numbers; also the largest seed of NumPy
+
+
+def refuse_odd_numbers(_: App, command: tuple[str, ...], arguments: Iterable[Argument]) -> None:
+    """Refuse values that the parser would accept as numbers, such as 1.5 epochs, or nan.
+
+    Raises
+    ------
+    CycloptsError
+        If an option has such a value.
+    """
+    for argument in arguments:
+        kind = _kind(argument)
+        for token in argument.tokens if kind else ():
+            if not _is_number(token.value, kind):
+                raise CoercionError(
+                    argument=argument, token=token, target_type=kind, command_chain=command
+                )
+            if kind is int and int(token.value) > _LARGEST:
+                said = f"{token.keyword} {token.value}: expected at most {_LARGEST}."
+                raise CycloptsError(msg=said, command_chain=command)
+
+
+def number_expected(argument: Argument | None) -> str:
+    """Describe the numbers that an option accepts; "" if it is for something else."""
+    kind = _kind(argument)
+    if kind is None or argument is None:
+        return ""
+    bounds = [
+        f"{word} {getattr(each, name)}"
+        for each in argument.parameter.validator
+        if isinstance(each, Number)
+        for name, word in _BOUNDS.items()
+        if getattr(each, name) is not None
+    ]
+    return f"{_KINDS[kind]} {' and '.join(bounds)}".strip()
+
+
+def number_meant(argument: Argument | None, value: str) -> str:
+    """Write a number with a decimal comma with a point; "" if it is something else."""
+    dotted = value.replace(",", ".")
+    is_meant = "," in value and _kind(argument) is float and _is_number(dotted, float)
+    return dotted if is_meant else ""
+
+
+def _kind(argument: Argument | None) -> Any:
+    names = "" if argument is None else str(argument.hint)
+    return next((kind for kind in _KINDS if kind.__name__ in names), None)
+
+
+def _is_number(value: str, kind: type) -> bool:
+    try:
+        return isfinite(kind(value))
+    except OverflowError:  # a whole number of many digits
+        return True
+    except ValueError:
+        return False
