@@ -39,9 +39,10 @@ def number_expected(argument: Argument | None) -> str:
     kind = _kind(argument)
     if kind is None or argument is None:
         return ""
+    validators: Any = argument.parameter.validator
     bounds = [
         f"{word} {getattr(each, name)}"
-        for each in argument.parameter.validator
+        for each in validators
         if isinstance(each, Number)
         for name, word in _BOUNDS.items()
         if getattr(each, name) is not None

@@ -66,8 +66,10 @@ def serve(
     """
     from skpneumo.cli._labels import class_names
     from skpneumo.cli._model_files import checksum, find_model, load_model, notice_of
-    from skpneumo.serving import Limits, make_app, run_server
+    from skpneumo.serving import Limits, check_server, make_app, run_server
 
+    token = os.environ.get(_TOKEN) or None
+    check_server(host, port, allowed_hosts=allowed_host, token=token)  # before seconds of loading
     limits = Limits(
         max_bytes=max_megabytes * 2**20,
         max_pixels=max_megapixels * 10**6,
@@ -83,7 +85,7 @@ def serve(
         limits=limits,
         host=host,
         allowed_hosts=allowed_host,
-        token=os.environ.get(_TOKEN) or None,
+        token=token,
         facts={
             "name": model.name,
             "sha256": checksum(model),

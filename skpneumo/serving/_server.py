@@ -1,18 +1,61 @@
 """Run the server."""
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from skpneumo._messages import by_interface
+from skpneumo.serving._access import allowed_names_and_token
 
 if TYPE_CHECKING:
     import uvicorn
     from fastapi import FastAPI
 
-__all__ = ["run_server", "server_of"]
+__all__ = ["check_server", "run_server", "server_of"]
 
 _CONNECTIONS = 256
+
+
+def check_server(
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    *,
+    allowed_hosts: Collection[str] = (),
+    token: str | None = None,
+) -> None:
+    """Raise if a server would not start, such as before a model is loaded for it.
+
+    Parameters
+    ----------
+    host : str, default="127.0.0.1"
+        Address to listen on.
+    port : int, default=8000
+        Port to listen on.
+    allowed_hosts : collection of str, default=()
+        Further host names, as for :func:`make_app`.
+    token : str, default=None
+        Token, as for :func:`make_app`.
+
+    Raises
+    ------
+    OSError
+        If no server can listen on the address.
+    ValueError
+        If the token is too short, or ``host`` is every address and there are no
+        ``allowed_hosts``.
+
+    Examples
+    --------
+    >>> from skpneumo.serving import check_server
+    >>> check_server(port=0)
+    >>> check_server(token="secret")
+    Traceback (most recent call last):
+        ...
+    ValueError: The token has 6 characters, but 20 or more are needed. Choose a longer one, or pass
+    None for a random token.
+    """
+    allowed_names_and_token(host, allowed_hosts, token)
+    _listening(host, port).close()
 
 
 def run_server(

@@ -1,4 +1,5 @@
 import hashlib
+import socket
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ def started(monkeypatch):
         ready("http://somewhere/")
 
     monkeypatch.setattr(serving, "run_server", run)
+    monkeypatch.setattr(serving, "check_server", lambda *_, **__: None)  # of other machines
     monkeypatch.delenv("SKPNEUMO_TOKEN", raising=False)
     return found
 
@@ -79,7 +81,24 @@ def test_elsewhere_there_is_a_token_from_the_environment_or_a_new_one(
     assert second.state.token == "y" * 30
 
 
-def test_every_address_is_refused_without_a_name(model_file, started, capsys):
-    assert main(["serve", str(model_file), "--host", "0.0.0.0"]) == 1
-    assert "allowed" in capsys.readouterr().err
-    assert started == []
+@pytest.mark.parametrize(
+    ("options", "token", "said"),
+    [
+        (["--host", "0.0.0.0"], "", "Name the hosts that requests are addressed to"),
+        (["--host", "nowhere.invalid"], "", "Choose another with --host or --port."),
+        (["--port", "0"], "short", "The token has 5 characters"),
+    ],
+)
+def test_what_is_refused_is_refused_before_the_model_is_loaded(
+    options, token, said, monkeypatch, capsys
+):
+    monkeypatch.setenv("SKPNEUMO_TOKEN", token)
+    assert main(["serve", "not-even-looked-for", *options]) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_a_port_in_use_is_found_before_the_model_is_loaded(monkeypatch, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["serve", "not-even-looked-for", "--port", str(port)]) == 1
+    assert f"Cannot listen on 127.0.0.1, port {port}" in capsys.readouterr().err

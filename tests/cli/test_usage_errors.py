@@ -30,7 +30,7 @@ from skpneumo.cli.entrypoint import COMMANDS
             "begins with \N{EM DASH}, which is not a hyphen. Did you",
         ),
         ("fit x --output m", "There is no option --output. Did you mean --out?"),
-        ("fit x -help", "-help has one hyphen; an option of several letters has two. Did you mean"),
+        ("fit x -help", "-help has one hyphen; an option of several letters has two."),
         ("fit x -debug", "Did you mean --debug?"),
         ("fit x --hepl", "There is no option --hepl. Did you mean --help?"),
         ("fit x --epochs", "--epochs needs a value: a whole number above 0."),
