@@ -16,6 +16,7 @@ from skpneumo.decision import RecallFloorClassifier
 from skpneumo.fitted import gate_of, split_transformers, threshold_of, without_gate
 
 __all__ = [
+    "how_to_get_probabilities",
     "is_network",
     "probabilities_and_labels",
     "reasons_to_withhold",
@@ -58,6 +59,23 @@ def probabilities_and_labels(estimator: Any, X: Any) -> tuple[NDArray[Any], NDAr
     if _predicts_from_probabilities(estimator):
         return probabilities, _labels_from(estimator, probabilities)
     return probabilities, column_or_1d(estimator.predict(X))
+
+
+def how_to_get_probabilities(estimator: Any) -> str:
+    """Advise in one sentence what to use instead of a classifier without ``predict_proba``.
+
+    Examples
+    --------
+    >>> from sklearn.dummy import DummyClassifier
+    >>> from sklearn.ensemble import VotingClassifier
+    >>> from skpneumo._responses import how_to_get_probabilities
+    >>> how_to_get_probabilities(VotingClassifier([("one", DummyClassifier())]))
+    "Use voting='soft' for its VotingClassifier, which needs no new fit."
+    """
+    parts = [estimator, *estimator.get_params().values()]
+    if any(getattr(each, "voting", None) == "hard" for each in parts):
+        return "Use voting='soft' for its VotingClassifier, which needs no new fit."
+    return "Use a classifier with predict_proba."
 
 
 def scores_of(estimator: Any, X: Any, pos_label: Any) -> NDArray[Any] | None:

@@ -151,11 +151,13 @@ def require_known_classes(names: Sequence[str], folder: Path | None) -> None:
     unknown = [each for each in folders if not says_its_class(each)]
     if unknown:
         quoted = ", ".join(map(repr, unknown))
+        several = ", or several of them with --positive again" * (len(unknown) > 1)
         raise ValueError(
             f"{folder} contains {', '.join(map(repr, folders))}, and {quoted} "
             f"{'is not a known class' if len(unknown) == 1 else 'are not known classes'}. Name "
-            f'the illness with --positive "{unknown[-1]}", or skip a folder that is not a class '
-            f'with --leave-out "{unknown[-1]}", or name the folder that contains the classes.'
+            f'the illness with --positive "{unknown[-1]}"{several}, or skip a folder that '
+            f'is not a class with --leave-out "{unknown[-1]}", or name the folder that contains '
+            "the classes."
         )
 
 

@@ -139,6 +139,7 @@ def load_model(path: Path) -> Any:
     from sklearn.exceptions import NotFittedError
     from sklearn.utils.validation import check_is_fitted
 
+    from skpneumo._responses import how_to_get_probabilities
     from skpneumo.cli._worth import recorded_uselessness
 
     if path.is_dir():
@@ -154,7 +155,12 @@ def load_model(path: Path) -> Any:
     else:
         model = _load_pickle(path) if is_pickle(path) else _load_without_pickle(path)
     known = isinstance(model, BaseEstimator) and is_classifier(model)
-    if not (known and hasattr(model, "predict_proba")):
+    if known and not hasattr(model, "predict_proba"):
+        raise ValueError(
+            f"{path} contains a {type(model).__name__} that has no predict_proba, but the "
+            f"commands need probabilities. {how_to_get_probabilities(model)}"
+        )
+    if not known:
         raise ValueError(
             f"{path} contains a {type(model).__name__}, not a classifier of X-ray files. Create "
             "one with `skpneumo fit`."

@@ -91,7 +91,8 @@ class CollectionOptions:
     leave_out
         Name of a folder to skip, such as masks. May be given several times.
     drop_incomplete
-        Drop rows of the table whose file or label is missing.
+        Drop rows of the table whose file or label is missing, or whose label is uncertain, such as
+        -1 in CheXpert.
     """
 
     table: Path | None = None

@@ -4,9 +4,10 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -18,6 +19,9 @@ from skpneumo.cli._options import (
     refuse_options_of_tables,
 )
 
+if TYPE_CHECKING:
+    from sklearn.utils import Bunch
+
 __all__ = [
     "STDIN",
     "Files",
@@ -27,6 +31,7 @@ __all__ = [
     "files_to_read",
     "looks_like_option",
     "path_of",
+    "read_any",
 ]
 
 STDIN = "-"
@@ -71,12 +76,28 @@ def files_to_read(
             "With --table, --part or --hold-out, name one folder, not several files or standard "
             "input."
         )
-    from skpneumo.cli._collections import paths_in_table, read_collection
+    from skpneumo.cli._collections import paths_in_table
 
     folder = Path(files[0]) if files else None
     if not selected or (options.table and not (options.part or options.hold_out)):
         return paths_in_table(folder, options)
-    return read_collection(folder, options, "all", "held out").filenames.tolist()
+    return read_any(folder, options, "held out").filenames.tolist()
+
+
+def read_any(
+    folder: Path | None, options: CollectionOptions, side: Literal["held out", "both"]
+) -> "Bunch":
+    """Read all images where it does not matter which of two classes is positive."""
+    from skpneumo._positive_class import UndecidedPositiveError
+    from skpneumo.cli._collections import read_collection
+
+    try:
+        return read_collection(folder, options, "all", side)
+    except UndecidedPositiveError as error:
+        if len(error.classes) != 2:
+            raise
+        either = replace(options, positive=(str(error.classes[1]),))
+        return read_collection(folder, either, "all", side)
 
 
 def expanded(

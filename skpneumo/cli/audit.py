@@ -113,25 +113,16 @@ def audit(
 
 
 def _read(folder: Path | None, read_by: CollectionOptions) -> "Bunch":
-    """Read all images; which of two classes is positive does not matter here."""
+    """Read all images; what is warned of elsewhere becomes a finding."""
     import warnings
-    from dataclasses import replace
 
-    from skpneumo._positive_class import UndecidedPositiveError
-    from skpneumo.cli._collections import read_collection
+    from skpneumo.cli._xray_files import read_any
     from skpneumo.datasets import SharedPatientsWarning, SkippedFilesWarning
 
     with warnings.catch_warnings():
-        # These become findings.
         warnings.simplefilter("ignore", SkippedFilesWarning)
         warnings.simplefilter("ignore", SharedPatientsWarning)
-        try:
-            return read_collection(folder, read_by, "all", "both")
-        except UndecidedPositiveError as error:
-            if len(error.classes) != 2:
-                raise
-            either = replace(read_by, positive=(str(error.classes[1]),))
-            return read_collection(folder, either, "all", "both")
+        return read_any(folder, read_by, "both")
 
 
 def _with_acquisition(xrays: "Bunch") -> "pd.DataFrame":

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skpneumo._messages import by_interface
 from skpneumo._paths import filenames_of
-from skpneumo._responses import is_network
+from skpneumo._responses import how_to_get_probabilities, is_network
 from skpneumo.fitted import classifiers_of, positive_label, split_transformers, threshold_of
 
 __all__ = [
@@ -205,7 +205,7 @@ def require_probabilities(classifier: Any) -> None:
     if not hasattr(classifier, "predict_proba"):
         raise ValueError(
             f"{type(classifier).__name__} has no predict_proba, but explanations need "
-            "probabilities. Use a classifier with predict_proba."
+            f"probabilities. {how_to_get_probabilities(classifier)}"
         )
 
 

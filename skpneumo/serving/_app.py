@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skpneumo._formatting import require_one_name_each
+from skpneumo._responses import how_to_get_probabilities
 from skpneumo.serving._access import allowed_names_and_token
 from skpneumo.serving._limits import Limits
 from skpneumo.serving._model import ServedModel
@@ -89,7 +90,7 @@ def make_app(
     if not hasattr(estimator, "predict_proba"):
         raise ValueError(
             f"{type(estimator).__name__} has no predict_proba, but the server returns "
-            "probabilities. Use a classifier with predict_proba."
+            f"probabilities. {how_to_get_probabilities(estimator)}"
         )
     names = _names(estimator, target_names)
     model = ServedModel(estimator, names, dict(facts or {}))

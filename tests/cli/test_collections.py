@@ -19,6 +19,7 @@ from skpneumo.cli import entrypoint, main
 from skpneumo.cli._collections import read_collection, read_for, read_training_data
 from skpneumo.cli._evaluated_split import read_evaluated_split
 from skpneumo.cli._options import FOLDER_ALONE, CollectionOptions
+from skpneumo.cli._xray_files import files_to_read
 
 from ..loading.dicom_writing import write_dicom
 
@@ -138,6 +139,23 @@ def test_folders_that_are_not_classes_are_refused(command, tmp_path, xrays, caps
     assert '--leave-out "documents"' in err
     asked_for = CollectionOptions(positive=("documents",))
     assert read_training_data(folder, asked_for).train.target_names == ["NORMAL", "documents"]
+
+
+def test_of_folders_of_other_findings_one_or_several_are_positive(tmp_path, xrays):
+    folder = copies(["NORMAL", "Hernia", "Mass"], tmp_path, xrays)
+    with pytest.raises(ValueError, match='--positive "Mass", or several of them'):
+        read_training_data(folder, FOLDER_ALONE)
+    for positive, name in ((("Mass",), "Mass"), (("Mass", "Hernia"), "Hernia or Mass")):
+        data = read_training_data(folder, CollectionOptions(positive=positive))
+        assert data.train.target_names[1] == name
+
+
+def test_files_to_predict_need_no_positive_class(tmp_path, xrays):
+    folder = copies(["Mass", "Hernia"], tmp_path, xrays)
+    for options in (CollectionOptions(hold_out=0.2), CollectionOptions(part="all")):
+        listed = list(files_to_read([str(folder)], options))
+        assert listed
+        assert {Path(file).parent.name for file in listed} == {"Mass", "Hernia"}
 
 
 def test_the_folder_above_is_advised_where_it_holds_classes(tmp_path, xrays):

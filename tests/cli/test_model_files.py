@@ -10,6 +10,7 @@ from pathlib import Path
 
 import joblib
 import pytest
+from sklearn.ensemble import VotingClassifier
 from sklearn.naive_bayes import GaussianNB
 
 from skpneumo import load_model, save_model
@@ -55,6 +56,14 @@ def test_pickles_are_warned_of_before_they_are_opened(model_file, xrays, tmp_pat
     (tmp_path / "broken.joblib").write_bytes(b"\x80no pickle")
     assert main(["predict", str(tmp_path / "broken.joblib"), xrays.filenames[0]]) == 1
     assert capsys.readouterr().err.index("is a pickle") < 100
+
+
+def test_a_classifier_without_probabilities_is_told_how_to_get_them(tmp_path, capsys):
+    voting = VotingClassifier([("a", GaussianNB())]).fit([[0.0], [1.0]], [0, 1])
+    save_model(voting, tmp_path / "m.skpneumo")
+    assert main(["predict", str(tmp_path / "m.skpneumo"), "x.png"]) == 1
+    err = capsys.readouterr().err
+    assert "has no predict_proba, but the commands need probabilities. Use voting='soft'" in err
 
 
 def test_an_image_in_place_of_the_model_is_said_to_be_one(xrays, capsys):

@@ -8,6 +8,7 @@ from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
 from skpneumo._files import atomic_write
+from skpneumo._responses import how_to_get_probabilities
 from skpneumo.persistence.onnx._optional import require_onnx
 from skpneumo.persistence.onnx._refusal import NotExportableError
 
@@ -100,11 +101,15 @@ def export_onnx(
     from skpneumo.persistence.onnx._parity import compare_with_model, pixels_of
     from skpneumo.persistence.onnx._session import OnnxSession
 
-    if not (is_classifier(estimator) and hasattr(estimator, "predict_proba")):
+    if not is_classifier(estimator):
         raise TypeError(
-            "Only a fitted classifier with predict_proba can be exported, not a "
-            f"{type(estimator).__name__}. Export the whole pipeline, from ImageLoader to the "
-            "classifier."
+            f"Only a fitted classifier can be exported, not a {type(estimator).__name__}. Export "
+            "the whole pipeline, from ImageLoader to the classifier."
+        )
+    if not hasattr(estimator, "predict_proba"):
+        raise TypeError(
+            f"{type(estimator).__name__} has no predict_proba, but the file gives probabilities. "
+            f"{how_to_get_probabilities(estimator)}"
         )
     check_is_fitted(estimator)
     if target_names is None:

@@ -18,7 +18,7 @@ from skpneumo import (
     make_pipeline,
 )
 from skpneumo.decision import PriorShiftClassifier
-from skpneumo.persistence.onnx import NotExportableError
+from skpneumo.persistence.onnx import NotExportableError, export_onnx
 from skpneumo.persistence.onnx._model import build_model
 from skpneumo.persistence.onnx._parity import compare_with_model, images_from
 from skpneumo.persistence.onnx._session import OnnxSession
@@ -207,6 +207,20 @@ def test_hard_voting_is_refused(pipeline, xrays):
     )
     with pytest.raises(NotExportableError, match="voting='soft'"):
         build_model(voting, target_names=None, card="")
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_hard_voting_is_advised_to_be_soft(nested, pipeline, xrays, tmp_path):
+    if nested:
+        members = [("a", FrozenEstimator(pipeline.steps[-1][1]))]
+        model = make_pipeline(ImageLoader(size=16), VotingClassifier(members))
+    else:
+        model = VotingClassifier([("a", FrozenEstimator(pipeline))])
+    model.fit(xrays.filenames, xrays.target)
+    with pytest.raises(TypeError, match=r"no predict_proba.*Use voting='soft'"):
+        export_onnx(model, tmp_path / "m.onnx")
+    name = "votingclassifier__voting" if nested else "voting"
+    export_onnx(model.set_params(**{name: "soft"}), tmp_path / "m.onnx")
 
 
 def test_members_that_load_images_in_other_ways_are_refused(pipeline, xrays):

@@ -106,7 +106,7 @@ class NoProbabilities(ClassifierMixin, BaseEstimator):
 
 
 def test_only_fitted_classifiers_are_exported(tmp_path):
-    with pytest.raises(TypeError, match="not a NoProbabilities"):
+    with pytest.raises(TypeError, match="NoProbabilities has no predict_proba"):
         export_onnx(NoProbabilities(), tmp_path / "m.onnx")
     from sklearn.exceptions import NotFittedError
 
