@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
-import keras
 import sklearn
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
@@ -159,6 +158,8 @@ class _ModelEncoder(Encoder):
         configuration = value.get_config()
         rate = configuration.get("learning_rate")
         if isinstance(rate, dict):
+            import keras
+
             configuration["learning_rate"] = keras.optimizers.schedules.deserialize(rate)
         return configuration
 

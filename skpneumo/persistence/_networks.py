@@ -3,12 +3,14 @@
 import inspect
 from functools import lru_cache
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skpneumo.classifiers.engine import NetworkSpec, weight_shapes
 from skpneumo.persistence._registry import BUILDERS, NAMES
+
+if TYPE_CHECKING:
+    from skpneumo.classifiers.engine import NetworkSpec
 
 __all__ = ["check_network"]
 
@@ -27,6 +29,9 @@ def check_network(classifier: Any) -> None:
     fitted = vars(classifier)
     if "network_spec_" not in fitted and "weights_" not in fitted:
         return
+    # Imported here, because models without a network need no Keras.
+    from skpneumo.classifiers.engine import NetworkSpec
+
     kind = type(classifier).__name__
     spec, weights = fitted.get("network_spec_"), fitted.get("weights_")
     if not isinstance(spec, NetworkSpec):
@@ -53,11 +58,13 @@ def check_network(classifier: Any) -> None:
 
 
 @lru_cache(maxsize=8)
-def _shapes_of(spec: NetworkSpec) -> list[tuple[int, ...]]:
+def _shapes_of(spec: "NetworkSpec") -> list[tuple[int, ...]]:
+    from skpneumo.classifiers.engine import weight_shapes
+
     return weight_shapes(spec)
 
 
-def _check_arguments(spec: NetworkSpec, n_weights: int) -> None:
+def _check_arguments(spec: "NetworkSpec", n_weights: int) -> None:
     """Raise for arguments that no fit gives a network, and for more layers than arrays."""
     if not any(spec.builder is NAMES.find(name) for name in BUILDERS):
         raise ValueError("it holds a network that no function of this package builds")

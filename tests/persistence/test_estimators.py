@@ -334,3 +334,20 @@ def test_there_is_a_file_of_each_format():
 
     found = {path.stem for path in Path(__file__).parent.glob("*.skpneumo")}
     assert found == {f"format-{number}" for number in range(1, FORMAT + 1)}
+
+
+def test_a_model_without_a_network_is_saved_and_loaded_without_keras(tmp_path):
+    code = (
+        "import sys; from sklearn.linear_model import LogisticRegression; "
+        "from skpneumo import load_model, make_pipeline, save_model; "
+        "model = LogisticRegression().fit([[0.0], [1.0]], [0, 1]); "
+        "save_model(make_pipeline(model), sys.argv[1]); load_model(sys.argv[1]); "
+        "print('keras' in sys.modules)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "m.skpneumo"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout == "False\n"
