@@ -124,6 +124,11 @@ def _lines_of_stdin() -> Iterator[str]:
         if number == 0:  # editors of Windows begin a list with a byte order mark
             path = path.removeprefix("\ufeff").removeprefix("\udcef\udcbb\udcbf")
             path = path.removeprefix("\xef\xbb\xbf")
+        if "\0" in path:
+            raise ValueError(
+                "Standard input is no list of paths, one per line: it contains null bytes, as "
+                "images do, and what `find -print0` writes. Name the images, or use `find -print`."
+            )
         if path:
             yield path
 

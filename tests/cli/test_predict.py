@@ -317,6 +317,15 @@ def test_nothing_is_overwritten_unless_forced(model_file, xrays, tmp_path, capsy
     assert out.read_text().startswith("path,")
 
 
+@pytest.mark.parametrize("given", ["\ufffdPNG\n\0\0\0\n", "one.png\0two.png\0"])
+def test_standard_input_that_is_no_list_of_paths_is_refused(
+    given, model_file, monkeypatch, capsys
+):
+    monkeypatch.setattr("sys.stdin", StringIO(given))
+    assert main(["predict", str(model_file), "-"]) == 1
+    assert "Standard input is no list of paths" in capsys.readouterr().err
+
+
 def test_no_paths_on_standard_input(model_file, monkeypatch, capsys):
     monkeypatch.setattr("sys.stdin", StringIO(""))
     assert main(["predict", str(model_file), "-"]) == 1
