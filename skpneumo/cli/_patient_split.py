@@ -1,6 +1,9 @@
 """Split a collection by patient."""
 
+from math import ceil
 from typing import TYPE_CHECKING, Any
+
+from skpneumo._formatting import counted
 
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
@@ -24,6 +27,12 @@ def split_by_patient(xrays: "Bunch", share: float, random_state: int) -> "tuple[
 
     from skpneumo import patient_train_test_split
 
+    n_images = len(xrays.target)
+    if ceil(share * n_images) >= n_images:
+        raise ValueError(
+            f"--hold-out {share:g} would hold out all of {counted(n_images, 'image')}. Hold out a "
+            "smaller fraction."
+        )
     rest, held_out, _, _ = patient_train_test_split(
         np.arange(len(xrays.target)),
         xrays.target,

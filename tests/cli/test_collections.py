@@ -141,6 +141,14 @@ def test_folders_that_are_not_classes_are_refused(command, tmp_path, xrays, caps
     assert read_training_data(folder, asked_for).train.target_names == ["NORMAL", "documents"]
 
 
+def test_a_fraction_that_leaves_no_image_is_refused_by_name(xrays):
+    for side in ("rest", "held out", "both"):
+        with pytest.raises(
+            ValueError, match=r"--hold-out 0\.999 would hold out all of \d+ images"
+        ):
+            read_collection(Path(xrays.root), CollectionOptions(hold_out=0.999), "train", side)
+
+
 def test_of_folders_of_other_findings_one_or_several_are_positive(tmp_path, xrays):
     folder = copies(["NORMAL", "Hernia", "Mass"], tmp_path, xrays)
     with pytest.raises(ValueError, match='--positive "Mass", or several of them'):
