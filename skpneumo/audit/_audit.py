@@ -13,6 +13,7 @@ from sklearn.utils import check_consistent_length, column_or_1d
 
 from skpneumo._formatting import printable, today
 from skpneumo._groups import check_groups
+from skpneumo._messages import by_interface
 from skpneumo._paths import carried_patients, check_paths
 from skpneumo._random import check_random_state
 from skpneumo._sklearn import HasMethods, Interval, validate_params
@@ -210,7 +211,8 @@ def audit_images(
     if open_files:
         not_checked += _not_compared(shift, too_small, shortcuts, too_few)
     if estimator is None:
-        not_checked.append("suspect labels: no estimator was given")
+        given = by_interface(python="estimator was given", shell="--model was given")
+        not_checked.append(f"suspect labels: no {given}")
     else:
         frame["self_confidence"], suspects, limits = suspect_labels(frame, estimator, rng)
         findings += suspects
@@ -273,7 +275,10 @@ def _group_duplicates(
     """Add columns with groups of identical and similar images; return what was not checked."""
     frame["duplicate_group"] = group_identical(frame)
     if not open_files:
-        return ["the images themselves: open_files=False"]
+        return [
+            "the images themselves: "
+            + by_interface(python="open_files=False", shell="--names-only was given")
+        ]
     if near_duplicates is False:
         return ["near duplicates: near_duplicates=False"]
     if near_duplicates is None and not can_hash():

@@ -292,7 +292,9 @@ def test_an_unclear_positive_class_is_asked_for(xrays, tmp_path, capsys):
 def test_an_audit_of_names_alone_opens_nothing(xrays, table, monkeypatch, capsys):
     monkeypatch.setattr("skpneumo.audit._audit.read_images", None)
     assert main(["audit", xrays.root, "--names-only"]) == 0
-    assert "the images themselves: open_files=False" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "the images themselves: --names-only was given" in out
+    assert "suspect labels: no --model was given" in out
     assert main(["audit", *table, "--names-only", "--hold-out", "0.3"]) == 0
     assert "train" in capsys.readouterr().out
 
