@@ -45,15 +45,12 @@ def evaluate_and_save(
 
     ``useless`` is the reason why the model is useless, if one is known already.
     """
-    from skpneumo.cli._model_files import save_model
-    from skpneumo.cli._training_record import TrainingRecord
-
-    useless = _worth(model, data) or useless
-    record = TrainingRecord.of(
-        data.train, n_updates=n_updates, hold_out=data.share, useless=useless
-    )
-    save_model(model, out, data.train.target_names, provenance=record.as_dict())
-    say(f"Saved {out}.")
+    try:
+        useless = _worth(model, data) or useless
+    except BaseException:  # such as a held-out file that cannot be read, or an interrupt
+        _save(model, data, out, n_updates, useless)
+        raise
+    _save(model, data, out, n_updates, useless)
     file = shlex.quote(str(out))
     if data.held_out is None:
         say(
@@ -67,6 +64,17 @@ def evaluate_and_save(
             f"For a report on the held-out patients: skpneumo report {file} {data.source} "
             f"--hold-out {data.share:g}"
         )
+
+
+def _save(model: Any, data: TrainingData, out: Path, n_updates: int, useless: str) -> None:
+    from skpneumo.cli._model_files import save_model
+    from skpneumo.cli._training_record import TrainingRecord
+
+    record = TrainingRecord.of(
+        data.train, n_updates=n_updates, hold_out=data.share, useless=useless
+    )
+    save_model(model, out, data.train.target_names, provenance=record.as_dict())
+    say(f"Saved {out}.")
 
 
 def _worth(model: Any, data: TrainingData) -> str:

@@ -5,7 +5,6 @@ rows are there, they are written to ``FILE`` in the requested format.
 """
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -52,13 +51,18 @@ class Journal:
         self._lock()
         if from_scratch:
             self._file.truncate(0)
-        if os.fstat(self._file.fileno()).st_size:
+        header = _line(run)
+        self._file.seek(0)
+        start = self._file.read(len(header))
+        if len(start) < len(header) and header.startswith(start):
+            # It is new, or a full disk or a kill left only a part of the header.
+            self._file.truncate(0)
+            with named_in_errors(self.path):
+                self._file.write(header)
+                self._file.flush()
+        else:
             self._file.seek(0)
             self._check_run(run)
-        else:
-            with named_in_errors(self.path):
-                self._file.write(_line(run))
-                self._file.flush()
 
     def _lock(self) -> None:
         """Lock out other processes; the system removes the lock when this process ends."""

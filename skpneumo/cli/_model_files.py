@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from hashlib import file_digest
 from pathlib import Path
@@ -109,11 +110,38 @@ def save_model(
 ) -> None:
     """Save the model, its class names and its provenance, completely or not at all.
 
-    Suffixes of pickles, such as ``.joblib``, select a pickle.
+    Suffixes of pickles, such as ``.joblib``, select a pickle. If the file cannot be written, the
+    model is saved in the folder for temporary files, because its training may have taken hours.
     """
+    model.target_names_ = list(target_names)
+    try:
+        _write_model(model, path, provenance)
+    except OSError as error:
+        place = _saved_elsewhere(model, path.name, provenance)
+        if place is None:
+            raise
+        why = str(error).removeprefix(f"[Errno {error.errno}] ")
+        text = f"{why}. The model is saved as {place} instead: move it from there."
+        raise OSError(error.errno, text) from error
+
+
+def _saved_elsewhere(model: Any, name: str, provenance: Mapping[str, Any] | None) -> Path | None:
+    """Save a model in the folder for temporary files; None if that fails too."""
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="skpneumo-"))
+    except OSError:
+        return None
+    try:
+        _write_model(model, folder / name, provenance)
+    except OSError:
+        folder.rmdir()
+        return None
+    return folder / name
+
+
+def _write_model(model: Any, path: Path, provenance: Mapping[str, Any] | None) -> None:
     from skpneumo import persistence
 
-    model.target_names_ = list(target_names)
     if path.suffix.lower() not in _OF_PICKLES:
         persistence.save_model(model, path, provenance=provenance)
         return

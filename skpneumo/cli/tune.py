@@ -125,7 +125,7 @@ def tune(
     with fit_progress(search, "Searching", quiet=verbose):
         search.fit(X, y, groups=data.train.groups)
     table = table_of(search, data.train)
-    write_frame(table, results)
+    written = _is_written(table, results)
     say(
         f"Compared {counted(len(table), 'candidate')} on {folds} folds in "
         f"{duration(time.perf_counter() - start)}."
@@ -141,7 +141,18 @@ def tune(
         with fit_progress(model, "Fitting the best with a recall floor", quiet=verbose):
             model.fit(X, y)
     evaluate_and_save(model, data, out, updates, useless)
+    if not written:
+        write_frame(table, results)
     say(f"All candidates: {results}")
+
+
+def _is_written(table: Any, results: Path) -> bool:
+    """Write the table if possible; an error must not lose the model, which is saved later."""
+    try:
+        write_frame(table, results)
+    except OSError:
+        return False
+    return True
 
 
 def _say_best(parameters: dict[str, Any], row: Any, positive: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from skpneumo import load_model
-from skpneumo.cli import main
+from skpneumo.cli import _finished, main
 from skpneumo.cli.fit import fit
 from skpneumo.fitted import gate_of, transformers_of, unwrap
 
@@ -93,6 +93,19 @@ def test_force_overwrites_and_leaves_no_other_file(xrays, tmp_path):
     fit(xrays.root, out=tmp_path / "model.joblib", **SMALL, force=True)
     assert joblib.load(tmp_path / "model.joblib").classes_.tolist() == [0, 1]
     assert [path.name for path in tmp_path.iterdir()] == ["model.joblib"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_failed_evaluation_does_not_lose_the_model(error, xrays, tmp_path, monkeypatch):
+    """Such as one of held-out files that cannot be read, after hours of training."""
+
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(_finished, "_worth", fail)
+    with pytest.raises(error):
+        fit(xrays.root, out=tmp_path / "model.joblib", **SMALL)
+    assert joblib.load(tmp_path / "model.joblib").classes_.tolist() == [0, 1]
 
 
 def test_folder_without_such_a_split_is_named(xrays, tmp_path, capsys):

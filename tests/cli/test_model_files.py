@@ -5,6 +5,7 @@ import json
 import pickle
 import re
 import shutil
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -135,6 +136,24 @@ def test_where_a_model_comes_from_is_saved_with_it(model_file, tmp_path, suffix)
     path = tmp_path / f"model{suffix}"
     save_model(load_model(model_file), path, ["NORMAL", "PNEUMONIA"], provenance=known)
     assert provenance_of(load_model(path)) == known
+
+
+@pytest.mark.parametrize("suffix", [".skpneumo", ".joblib"])
+def test_a_model_that_cannot_be_written_is_saved_elsewhere(
+    suffix, model_file, tmp_path, monkeypatch
+):
+    """Its training may have taken hours, and its folder may be full or gone since."""
+    from skpneumo.cli._model_files import load_model, save_model
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    model, gone = load_model(model_file), tmp_path / "gone" / f"model{suffix}"
+    with pytest.raises(FileNotFoundError, match=r"No such.*gone.*saved as .* instead"):
+        save_model(model, gone, ["NORMAL", "PNEUMONIA"])
+    (place,) = tmp_path.glob(f"skpneumo-*/model{suffix}")
+    assert load_model(place).target_names_ == ["NORMAL", "PNEUMONIA"]
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with pytest.raises(FileNotFoundError, match=r"gone"):
+        save_model(model, gone, ["NORMAL", "PNEUMONIA"])
 
 
 # The model that ships

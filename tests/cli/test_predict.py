@@ -539,6 +539,19 @@ def test_an_unrelated_file_is_not_read_as_a_journal(model_file, xrays, tmp_path)
     assert part.read_bytes() == b"\x00 mine\n"
 
 
+@pytest.mark.parametrize("written", [0, 1, 100])
+def test_a_run_begins_again_after_a_part_of_its_header(
+    written, model_file, xrays, tmp_path, monkeypatch
+):
+    """As a full disk leaves it."""
+    out, files = tmp_path / "out.csv", xrays.filenames[:2]
+    break_off(model_file, files, out, monkeypatch, after=0)
+    part = tmp_path / "out.csv.part"
+    part.write_bytes(part.read_bytes()[:written])
+    assert predict(model_file, *files, out=out) == 0
+    assert len(rows_of(out.read_text())) == 2
+
+
 @pytest.mark.skipif(os.name != "posix", reason="links of POSIX")
 @pytest.mark.parametrize("force", [False, True])
 def test_rows_are_never_written_through_a_link(force, model_file, xrays, tmp_path):

@@ -46,6 +46,26 @@ def test_best_of_the_grid_is_saved_with_the_table_of_all(xrays, tmp_path, capsys
     assert "deviation" not in printed
 
 
+def test_a_table_that_cannot_be_written_does_not_lose_the_model(
+    xrays, tmp_path, monkeypatch, capsys
+):
+    """The disk may be full after a search of days."""
+    monkeypatch.setattr(_search, "GRID", {"cnn__filters": [(4,)]})
+    folder, out = tmp_path / "tables", tmp_path / "model.skpneumo"
+    folder.mkdir()
+    table_of = _search.table_of
+
+    def without_folder(*arguments):
+        folder.rmdir()
+        return table_of(*arguments)
+
+    monkeypatch.setattr(_search, "table_of", without_folder)
+    options = ["--folds", "2", "--size", "8", "--epochs", "1", "--out", str(out)]
+    assert main(["tune", str(xrays.root), "--results", str(folder / "all.csv"), *options]) == 1
+    assert "all.csv" in capsys.readouterr().err
+    assert out.exists()
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 def test_table_is_of_predictions_out_of_fold(xrays):
     """The table has the predictions of each candidate, not those of another."""
