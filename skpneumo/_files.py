@@ -73,7 +73,7 @@ def atomic_write(
         options.setdefault("encoding", "utf-8")
     place = _destination(Path(path))
     if place.exists() and not place.is_file():
-        with open(place, mode, **options) as file:
+        with named_in_errors(place), open(place, mode, **options) as file:
             yield file
         return
     with named_in_errors(place):

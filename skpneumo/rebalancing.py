@@ -191,7 +191,15 @@ class ImageResampler(DocumentationLinks, BaseSampler):
             If an entry of ``X`` is not a path.
         """
         _check_no_missing_labels(y)
-        X_resampled, y_resampled = super().fit_resample(X, y)
+        # The base class takes all frames and series for those of pandas.
+        given: list[Any] = [X, y]
+        arrays = [np.asarray(each) if _is_of_polars(each) else each for each in given]
+        if _is_of_polars(X) and _contains_paths(X):
+            arrays[0] = check_paths(X)
+        X_resampled, y_resampled = super().fit_resample(*arrays)
+        if (self.sample_indices_ >= 0).all():
+            X_resampled = X[self.sample_indices_] if _is_of_polars(X) else X_resampled
+            y_resampled = given[1][self.sample_indices_] if _is_of_polars(y) else y_resampled
         if hasattr(X_resampled, "iloc") and hasattr(y_resampled, "iloc"):
             y_resampled.index = X_resampled.index
         return X_resampled, y_resampled
@@ -375,7 +383,7 @@ def _contains_paths(X: Any) -> bool:
     if hasattr(X, "__array__"):
         array = np.asarray(X)
         if array.dtype != object:
-            return array.dtype.kind in "US"
+            return array.dtype.kind in "UST"
         entries = array.ravel()
     else:
         rows = (list, tuple, np.ndarray)
@@ -390,6 +398,10 @@ def _column_of_objects(X: Any) -> NDArray[np.object_]:
     for i, row in enumerate(X):
         column[i] = row
     return column
+
+
+def _is_of_polars(array: Any) -> bool:
+    return type(array).__module__.partition(".")[0] == "polars"
 
 
 def _ignores_pixels(sampler: Any) -> bool:

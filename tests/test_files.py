@@ -137,6 +137,9 @@ def test_errors_name_the_file_and_not_its_temporary_name(tmp_path):
     with pytest.raises(OSError) as caught, atomic_write(tmp_path / "out"):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert caught.value.filename == str(tmp_path / "out")
+    if Path("/dev/full").exists():
+        with pytest.raises(OSError, match=r"'/dev/full'"), atomic_write("/dev/full") as file:
+            file.write("x")
     with pytest.raises(OSError) as caught, atomic_write(tmp_path / "out"):
         raise OSError("of the caller")
     assert str(caught.value) == "of the caller"

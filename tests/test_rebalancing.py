@@ -127,11 +127,12 @@ TARGET = [0, 1, 1, 1, 0]
         [Path(name) for name in NAMES],
         [[name] for name in NAMES],
         np.array(NAMES),
+        np.array(NAMES, dtype=np.dtypes.StringDType()),
         np.array(NAMES, dtype=object).reshape(-1, 1),
         pd.Series(NAMES, name="path", index=list("vwxyz")),
         pd.DataFrame({"path": NAMES}, index=list("vwxyz")),
     ],
-    ids=["list", "Path", "nested", "str array", "column", "Series", "DataFrame"],
+    ids=["list", "Path", "nested", "str array", "strings", "column", "Series", "DataFrame"],
 )
 @pytest.mark.parametrize("sampler", ["under", "over"])
 def test_paths_keep_their_form(X, sampler):
@@ -147,6 +148,21 @@ def test_paths_keep_their_form(X, sampler):
         np.testing.assert_array_equal(X_res, X[rows])
     else:
         assert X_res.equals(X.iloc[rows])
+
+
+@pytest.mark.parametrize("columns", [["path"], ["path", "patient"]])
+@pytest.mark.parametrize("sampler", ["under", "over"])
+def test_frames_of_polars_keep_their_form(sampler, columns):
+    polars = pytest.importorskip("polars", reason="pip install polars")
+    X, y = polars.DataFrame(dict.fromkeys(columns, NAMES)), polars.Series(TARGET)
+    resampler = ImageResampler(sampler, random_state=0)
+    for labels in (y, y.to_frame(), TARGET):
+        X_res, y_res = resampler.fit_resample(X, labels)
+        assert X_res.equals(X[resampler.sample_indices_])
+        assert type(y_res) is type(labels)
+        assert np.ravel(y_res).tolist() == y[resampler.sample_indices_].to_list()
+    (X_res, _), rows = resampler.fit_resample(X["path"], y), resampler.sample_indices_
+    assert X_res.to_list() == [NAMES[row] for row in rows]
 
 
 def test_a_series_of_labels_keeps_its_index_in_step():

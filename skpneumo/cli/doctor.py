@@ -29,6 +29,7 @@ def doctor(*, cache: Annotated[Path | None, Parameter(show_default=False)] = Non
         remarks,
         versions,
     )
+    from skpneumo.cli.entrypoint import ABOUT_BACKENDS
 
     _print("Versions", versions())
     machine = machine_facts()
@@ -37,7 +38,7 @@ def doctor(*, cache: Annotated[Path | None, Parameter(show_default=False)] = Non
         backend = backend_facts()
     except (ImportError, RuntimeError, ValueError) as error:
         say(f"\nKeras cannot start: {error}")
-        say("Install that backend, or set the environment variable KERAS_BACKEND to another one.")
+        say(ABOUT_BACKENDS)
         return FOUND_A_FAULT
     _print("Backend", backend.lines())
     status = 0

@@ -20,7 +20,7 @@ from skpneumo.cli._terminal import (
 )
 from skpneumo.cli._tokens import check_tokens, normalized
 
-__all__ = ["app", "run_program"]
+__all__ = ["ABOUT_BACKENDS", "app", "run_program"]
 
 FAILED = 1
 WRONG_USAGE = 2
@@ -32,6 +32,12 @@ LAST = Group("When something goes wrong", sort_key=1)
 # Errors caused by a wrong file, folder or option. Their messages name the cause and the remedy, so
 # no traceback is shown. Any other error is a bug.
 USER_ERRORS = (OSError, ValueError, ImportError, MemoryError)
+
+# What the errors of Keras, which cannot import its backend, do not say.
+ABOUT_BACKENDS = (
+    "Install that backend, or set the environment variable KERAS_BACKEND to another one."
+)
+_BACKENDS = {"jax", "openvino", "tensorflow", "torch"}
 
 # Commands are imported only when they run or show their help, so their summaries are repeated
 # here.
@@ -145,7 +151,15 @@ def _say_error(error: Exception) -> None:
     text = str(error) or "there is not enough memory."
     if isinstance(error, OSError):
         text = text.removeprefix(f"[Errno {error.errno}] ")
+    if _is_of_backend(error):
+        text = f"Keras cannot start: {text.rstrip('.')}. {ABOUT_BACKENDS}"
     say(f"skpneumo: {text}", file=sys.stderr)
+
+
+def _is_of_backend(error: Exception) -> bool:
+    """Tell whether Keras could not import its backend."""
+    missing = isinstance(error, ModuleNotFoundError) and error.name in _BACKENDS
+    return missing or "Unable to import backend" in str(error)
 
 
 class _OneLinePerWarning:

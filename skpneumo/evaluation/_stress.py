@@ -1,6 +1,6 @@
 """Evaluate a classifier on corrupted images."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -132,6 +132,11 @@ def stress_test(
     groups = patients_of(X, len(X), groups)
     X = X if _are_images(X) else check_paths(X)
     corruptions = CORRUPTIONS if corruptions is None else corruptions
+    if not isinstance(corruptions, Mapping):
+        raise TypeError(
+            f"corruptions={corruptions!r} is a {type(corruptions).__name__}; expected a dict of "
+            "names and functions that alter an image, or None for those of this package."
+        )
     loader = None if _are_images(X) else loader_of(estimator)
     normal_quantile(confidence_level)  # raises before minutes of predicting
     rows: list[dict[str, Any]] = []

@@ -211,6 +211,20 @@ def test_too_little_memory_is_no_bug(monkeypatch, capsys, error, said):
     assert capsys.readouterr().err == f"skpneumo: {said}\n"
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        ModuleNotFoundError("No module named 'jax'", name="jax"),
+        ValueError("Unable to import backend : theano"),
+    ],
+)
+def test_a_backend_that_cannot_be_imported_has_its_remedy(monkeypatch, capsys, error):
+    assert run_raising(monkeypatch, error) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"skpneumo: Keras cannot start: {error}. Install that backend, or set")
+    assert "KERAS_BACKEND" in said
+
+
 def test_a_bug_has_its_traceback(monkeypatch):
     with pytest.raises(ZeroDivisionError):
         run_raising(monkeypatch, ZeroDivisionError())

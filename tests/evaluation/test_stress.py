@@ -105,6 +105,12 @@ def test_a_corruption_that_changes_the_size_is_named(bright):
         stress_test(model, X, y, corruptions={"halved": lambda image: image.resize((8, 8))})
 
 
+def test_corruptions_without_functions_are_refused(bright):
+    X, y, model = bright
+    with pytest.raises(TypeError, match=r"\['blurred'\] is a list; expected a dict"):
+        stress_test(model, X, y, corruptions=["blurred"])
+
+
 def test_missing_files_are_named(xrays, bright):
     with pytest.raises(FileNotFoundError, match=r"BACTERIA-1-1\.jpeg"):
         stress_test(bright[2], ["BACTERIA-1-1.jpeg"], [1])
