@@ -72,9 +72,11 @@ def how_to_get_probabilities(estimator: Any) -> str:
     >>> how_to_get_probabilities(VotingClassifier([("one", DummyClassifier())]))
     "Use voting='soft' for its VotingClassifier, which needs no new fit."
     """
-    parts = [estimator, *estimator.get_params().values()]
-    if any(getattr(each, "voting", None) == "hard" for each in parts):
-        return "Use voting='soft' for its VotingClassifier, which needs no new fit."
+    for each in (estimator, *getattr(estimator, "named_steps", {}).values()):
+        if getattr(each, "voting", None) == "hard":
+            if all(hasattr(member, "predict_proba") for member in getattr(each, "estimators_", ())):
+                return "Use voting='soft' for its VotingClassifier, which needs no new fit."
+            return "Use voting='soft' for its VotingClassifier, of classifiers with predict_proba."
     return "Use a classifier with predict_proba."
 
 

@@ -1,6 +1,9 @@
 """Evaluate and save a model that ``fit`` or ``tune`` has trained, and say how to continue."""
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +15,14 @@ if TYPE_CHECKING:
     import pandas as pd
     from sklearn.utils import Bunch
 
-__all__ = ["duration", "epochs_of", "evaluate_and_save"]
+__all__ = [
+    "TrainedModel",
+    "duration",
+    "epochs_of",
+    "saved_at_the_end",
+    "say_what_is_next",
+    "worth_of",
+]
 
 # Training images to check whether a model has learned even these.
 _MOST_CHECKED = 500
@@ -38,19 +48,44 @@ def epochs_of(model: Any) -> str:
     return epochs if counts else ""
 
 
-def evaluate_and_save(
-    model: Any, data: TrainingData, out: Path, n_updates: int, useless: str = ""
-) -> None:
-    """Evaluate a model on the held-out patients, or else on training images, and save it.
+@dataclass
+class TrainedModel:
+    """A trained model, None until there is one, and why it is useless, if that is known."""
 
-    ``useless`` is the reason why the model is useless, if one is known already.
+    model: Any
+    useless: str = ""
+
+
+@contextmanager
+def saved_at_the_end(
+    model: Any, data: TrainingData, out: Path, n_updates: int
+) -> Iterator[TrainedModel]:
+    """Save a trained model at the end of the block, also if the block fails.
+
+    It has taken hours, and what is said about it may fail: a held-out file cannot be read, the
+    reader of standard output is gone, or somebody interrupts.
     """
+    trained = TrainedModel(model)
     try:
-        useless = _worth(model, data) or useless
-    except BaseException:  # such as a held-out file that cannot be read, or an interrupt
-        _save(model, data, out, n_updates, useless)
-        raise
-    _save(model, data, out, n_updates, useless)
+        yield trained
+    finally:
+        if trained.model is not None:
+            _save(trained, data, out, n_updates)
+
+
+def _save(trained: TrainedModel, data: TrainingData, out: Path, n_updates: int) -> None:
+    from skpneumo.cli._model_files import save_model
+    from skpneumo.cli._training_record import TrainingRecord
+
+    record = TrainingRecord.of(
+        data.train, n_updates=n_updates, hold_out=data.share, useless=trained.useless
+    )
+    save_model(trained.model, out, data.train.target_names, provenance=record.as_dict())
+    say(f"Saved {out}.")
+
+
+def say_what_is_next(data: TrainingData, out: Path) -> None:
+    """Say how to evaluate the model that was saved."""
     file = shlex.quote(str(out))
     if data.held_out is None:
         say(
@@ -66,19 +101,11 @@ def evaluate_and_save(
         )
 
 
-def _save(model: Any, data: TrainingData, out: Path, n_updates: int, useless: str) -> None:
-    from skpneumo.cli._model_files import save_model
-    from skpneumo.cli._training_record import TrainingRecord
+def worth_of(model: Any, data: TrainingData) -> str:
+    """Print how good a model is, and return why it is useless; "" if it is not.
 
-    record = TrainingRecord.of(
-        data.train, n_updates=n_updates, hold_out=data.share, useless=useless
-    )
-    save_model(model, out, data.train.target_names, provenance=record.as_dict())
-    say(f"Saved {out}.")
-
-
-def _worth(model: Any, data: TrainingData) -> str:
-    """Print how good a model is, and return why it is useless; "" if it is not."""
+    It is evaluated on the held-out patients, or else on training images.
+    """
     from skpneumo.cli._metrics_table import evaluated, printed
     from skpneumo.cli._worth import SHOWN, reason_of_uselessness, say_useless, say_worth
 

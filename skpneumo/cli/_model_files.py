@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -134,7 +135,7 @@ def _saved_elsewhere(model: Any, name: str, provenance: Mapping[str, Any] | None
     try:
         _write_model(model, folder / name, provenance)
     except OSError:
-        folder.rmdir()
+        shutil.rmtree(folder, ignore_errors=True)
         return None
     return folder / name
 

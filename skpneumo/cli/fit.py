@@ -102,7 +102,13 @@ def fit(
     from skpneumo.cli._collections import read_training_data, two_classes
     from skpneumo.cli._default_pipeline import recipe_pipeline, with_recall_floor, with_white
     from skpneumo.cli._distinct_files import refuse_the_same_file
-    from skpneumo.cli._finished import duration, epochs_of, evaluate_and_save
+    from skpneumo.cli._finished import (
+        duration,
+        epochs_of,
+        saved_at_the_end,
+        say_what_is_next,
+        worth_of,
+    )
     from skpneumo.cli._fit_progress import fit_progress
     from skpneumo.cli._gate import gated, without_few_patients_warning
     from skpneumo.cli._model_files import MODEL_SUFFIXES, refuse_other_formats, refuse_to_overwrite
@@ -133,7 +139,9 @@ def fit(
     model = gated(model, gate_false_alarms if gate else None)
     with fit_progress(model, f"Training {recipe}", quiet=verbose), without_few_patients_warning():
         model.fit(data.train.X, data.train.target)
-    say(f"Trained{epochs_of(model)} in {duration(time.perf_counter() - start)}.")
-    if gate:
-        say(f"Input gate: {model.terms_[0].lower()}{model.terms_[1:]}")
-    evaluate_and_save(model, data, out, updates)
+    with saved_at_the_end(model, data, out, updates) as trained:
+        say(f"Trained{epochs_of(model)} in {duration(time.perf_counter() - start)}.")
+        if gate:
+            say(f"Input gate: {model.terms_[0].lower()}{model.terms_[1:]}")
+        trained.useless = worth_of(model, data)
+    say_what_is_next(data, out)

@@ -95,7 +95,12 @@ def tune(
     from skpneumo.cli._collections import positive_name, read_training_data, two_classes
     from skpneumo.cli._default_pipeline import default_pipeline, with_recall_floor, with_white
     from skpneumo.cli._distinct_files import refuse_the_same_file
-    from skpneumo.cli._finished import duration, evaluate_and_save
+    from skpneumo.cli._finished import (
+        duration,
+        saved_at_the_end,
+        say_what_is_next,
+        worth_of,
+    )
     from skpneumo.cli._fit_progress import fit_progress
     from skpneumo.cli._model_files import MODEL_SUFFIXES, refuse_other_formats, refuse_to_overwrite
     from skpneumo.cli._search import GRID, recall_search, table_of, useless_out_of_fold
@@ -126,21 +131,24 @@ def tune(
         search.fit(X, y, groups=data.train.groups)
     table = table_of(search, data.train)
     written = _is_written(table, results)
-    say(
-        f"Compared {counted(len(table), 'candidate')} on {folds} folds in "
-        f"{duration(time.perf_counter() - start)}."
-    )
-    if search.n_restored_:
-        say(f"{search.n_restored_} of {len(table) * folds} fits were already in {store}.")
-    _say_best(search.best_params_, table.iloc[0], positive_name(data.train))
-    useless = useless_out_of_fold(search, data.train)
-    say_useless(useless)
-    model = search.best_estimator_
-    if recall is not None:
-        model = with_recall_floor(clone(model), recall)
-        with fit_progress(model, "Fitting the best with a recall floor", quiet=verbose):
-            model.fit(X, y)
-    evaluate_and_save(model, data, out, updates, useless)
+    # With a recall floor, the model without it is not the one that was asked for.
+    model = search.best_estimator_ if recall is None else None
+    with saved_at_the_end(model, data, out, updates) as trained:
+        say(
+            f"Compared {counted(len(table), 'candidate')} on {folds} folds in "
+            f"{duration(time.perf_counter() - start)}."
+        )
+        if search.n_restored_:
+            say(f"{search.n_restored_} of {len(table) * folds} fits were already in {store}.")
+        _say_best(search.best_params_, table.iloc[0], positive_name(data.train))
+        trained.useless = useless_out_of_fold(search, data.train)
+        say_useless(trained.useless)
+        if recall is not None:
+            floor = with_recall_floor(clone(search.best_estimator_), recall)
+            with fit_progress(floor, "Fitting the best with a recall floor", quiet=verbose):
+                trained.model = floor.fit(X, y)
+        trained.useless = worth_of(trained.model, data) or trained.useless
+    say_what_is_next(data, out)
     if not written:
         write_frame(table, results)
     say(f"All candidates: {results}")

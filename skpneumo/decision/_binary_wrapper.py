@@ -110,7 +110,9 @@ def whole_or_not_fitted(fit: _Fit) -> _Fit:
 
 
 def _forget_fit(estimator: Any) -> None:
-    for name in [name for name in vars(estimator) if name.endswith("_")]:
+    # The names of the classes are given by users, before a fit or after it.
+    fitted = {name for name in vars(estimator) if name.endswith("_")} - {"target_names_"}
+    for name in fitted:
         delattr(estimator, name)
 
 

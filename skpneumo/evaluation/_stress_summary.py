@@ -62,7 +62,7 @@ def mean_rows(
                 "n": len(patients),
                 "n_patients": len(np.unique(patients)),
                 "n_effective": effective_size(np.bincount(patients).astype(float)),
-                "interval": "of the mean of each patient",
+                "interval": "means of patients",
                 "drop": drop,
                 "drop_low": drop_low,
                 "drop_high": drop_high,

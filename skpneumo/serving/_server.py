@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["check_server", "run_server", "server_of"]
 
 _CONNECTIONS = 256
+_LAST_PORT = 2**16 - 1
 
 
 def check_server(
@@ -41,8 +42,8 @@ def check_server(
     OSError
         If no server can listen on the address.
     ValueError
-        If the token is too short, or ``host`` is every address and there are no
-        ``allowed_hosts``.
+        If there is no such port, the token is too short, or ``host`` is every address and there
+        are no ``allowed_hosts``.
 
     Examples
     --------
@@ -77,6 +78,8 @@ def run_server(
     ------
     OSError
         If the server cannot listen on the address.
+    ValueError
+        If there is no such port.
     ImportError
         If uvicorn is not installed.
 
@@ -121,6 +124,8 @@ def _reason(error: OSError) -> str:
 
 
 def _listening(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= _LAST_PORT:  # the system would take the remainder
+        raise ValueError(f"port={port}: expected a number from 0 to {_LAST_PORT}.")
     try:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

@@ -95,14 +95,19 @@ def test_force_overwrites_and_leaves_no_other_file(xrays, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["model.joblib"]
 
 
-@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_a_failed_evaluation_does_not_lose_the_model(error, xrays, tmp_path, monkeypatch):
-    """Such as one of held-out files that cannot be read, after hours of training."""
+@pytest.mark.parametrize(
+    ("place", "error"),
+    [("worth_of", ValueError), ("worth_of", KeyboardInterrupt), ("epochs_of", BrokenPipeError)],
+)
+def test_what_fails_after_training_does_not_lose_the_model(
+    place, error, xrays, tmp_path, monkeypatch
+):
+    """Such as a held-out file that cannot be read, after hours, or ``| head``."""
 
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(_finished, "_worth", fail)
+    monkeypatch.setattr(_finished, place, fail)
     with pytest.raises(error):
         fit(xrays.root, out=tmp_path / "model.joblib", **SMALL)
     assert joblib.load(tmp_path / "model.joblib").classes_.tolist() == [0, 1]
