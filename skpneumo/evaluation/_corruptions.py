@@ -4,19 +4,16 @@ from collections.abc import Callable
 from io import BytesIO
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from PIL import Image, ImageDraw, ImageFont
 
 from skpneumo.evaluation._geometric_corruptions import GEOMETRIC_CORRUPTIONS
 from skpneumo.evaluation._intensity_corruptions import INTENSITY_CORRUPTIONS
 from skpneumo.evaluation._mark_corruptions import MARK_CORRUPTIONS
-from skpneumo.evaluation._sharpness_corruptions import SHARPNESS_CORRUPTIONS
+from skpneumo.evaluation._sharpness_corruptions import SHARPNESS_CORRUPTIONS, blur, noise
 
 __all__ = ["CORRUPTIONS", "HELD_BACK", "Corruption"]
 
 Corruption = Callable[[Image.Image], Image.Image]
-
-# Lengths in pixels are relative to images of this side.
-_REFERENCE_SIDE = 224
 
 
 def _gamma(exponent: float) -> Corruption:
@@ -69,23 +66,6 @@ def _black_border(share: float) -> Corruption:
     return corrupt
 
 
-def _blur(radius: float) -> Corruption:
-    return lambda image: image.filter(
-        ImageFilter.GaussianBlur(radius * min(image.size) / _REFERENCE_SIDE)
-    )
-
-
-def _noise(deviation: float) -> Corruption:
-    def corrupt(image: Image.Image) -> Image.Image:
-        pixels = np.asarray(image, dtype=float)
-        # Each image has noise of its own, which is the same every time.
-        rng = np.random.default_rng(int(pixels.sum()))
-        noisy = np.rint(pixels + rng.normal(0, deviation, pixels.shape))
-        return Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
-
-    return corrupt
-
-
 def _jpeg(quality: int) -> Corruption:
     def corrupt(image: Image.Image) -> Image.Image:
         file = BytesIO()
@@ -121,8 +101,8 @@ CORRUPTIONS: dict[str, Corruption] = {
     "contrast x 1.5": _contrast(1.5),
     "cropped to 80 %": _crop(0.8),
     "padded to 125 %": _pad(1.25),
-    "blur 1.5 px": _blur(1.5),
-    "noise 10/255": _noise(10),
+    "blur 1.5 px": blur(1.5),
+    "noise 10/255": noise(10),
     "JPEG quality 30": _jpeg(30),
     "black borders 10 %": _black_border(0.1),
     "half resolution": _half_resolution,

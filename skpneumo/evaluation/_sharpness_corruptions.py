@@ -5,13 +5,14 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageFilter
 
-__all__ = ["SHARPNESS_CORRUPTIONS"]
+__all__ = ["SHARPNESS_CORRUPTIONS", "blur", "noise"]
 
 # Lengths in pixels are relative to images of this side.
 _REFERENCE_SIDE = 224
 
 
-def _softer(radius: float) -> Callable[[Image.Image], Image.Image]:
+def blur(radius: float) -> Callable[[Image.Image], Image.Image]:
+    """Blur by a Gaussian of this radius in pixels."""
     return lambda image: image.filter(
         ImageFilter.GaussianBlur(radius * min(image.size) / _REFERENCE_SIDE)
     )
@@ -24,11 +25,14 @@ def _sharper(radius: float, percent: int) -> Callable[[Image.Image], Image.Image
     )
 
 
-def _noise(deviation: float) -> Callable[[Image.Image], Image.Image]:
+def noise(deviation: float) -> Callable[[Image.Image], Image.Image]:
+    """Add normal noise with this standard deviation in grey levels."""
+
     def corrupt(image: Image.Image) -> Image.Image:
-        pixels = np.asarray(image, dtype=np.float32)
-        # Each image has noise of its own, which is the same every time.
-        rng = np.random.default_rng(int(pixels.sum()))
+        pixels = np.asarray(image)
+        # Each image has noise of its own, which is the same every time, and on every processor: a
+        # sum in 32-bit floating point would depend on its order.
+        rng = np.random.default_rng(int(pixels.sum(dtype=np.int64)))
         noisy = np.rint(pixels + rng.normal(0, deviation, pixels.shape))
         return Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
 
@@ -36,8 +40,8 @@ def _noise(deviation: float) -> Callable[[Image.Image], Image.Image]:
 
 
 SHARPNESS_CORRUPTIONS: dict[str, Callable[[Image.Image], Image.Image]] = {
-    "blur 2.5 px": _softer(2.5),
+    "blur 2.5 px": blur(2.5),
     "sharpened": _sharper(1.5, 150),
-    "noise 20/255": _noise(20),
+    "noise 20/255": noise(20),
 }
 """Corruptions by name: functions from a grey image to one of the same size."""

@@ -39,3 +39,15 @@ def test_noise_is_of_the_strength_it_says_and_the_same_each_time(step):
     difference = np.asarray(noisy, float) - np.asarray(step, float)
     assert difference.std() == pytest.approx(20, rel=0.02)
     assert SHARPNESS_CORRUPTIONS["noise 20/255"](step).tobytes() == noisy.tobytes()
+
+
+def test_the_noise_of_an_image_depends_on_the_exact_sum_of_its_pixels():
+    # In 32-bit floating point these two large sums would be equal.
+    pixels = np.full((300, 300), 250, dtype=np.uint8)
+    other = pixels.copy()
+    other[0, 0] -= 1
+    noisy, of_other = (
+        np.asarray(SHARPNESS_CORRUPTIONS["noise 20/255"](Image.fromarray(each)))
+        for each in (pixels, other)
+    )
+    assert (noisy != of_other).mean() > 0.5
