@@ -109,14 +109,17 @@ def _guard_of(cv_results: dict[str, Any]) -> str:
 
 
 def _means(cv_results: dict[str, Any], metric: str) -> NDArray[np.float64]:
+    """Return the mean over the folds for each candidate, so that equal ones are equal."""
     try:
-        return np.asarray(cv_results[f"mean_test_{metric}"], dtype=float)
+        means = np.asarray(cv_results[f"mean_test_{metric}"], dtype=float)
     except KeyError:
         raise ValueError(
             f"The search has no metric {metric!r}; its scoring has {_metrics_of(cv_results)}. "
             'Set scoring=["recall", "balanced_accuracy"], or name yours with '
             "functools.partial(recall_first, recall=..., guard=...)."
         ) from None
+    # The same scores in other folds have means that differ by rounding errors.
+    return np.round(means, 12)
 
 
 def _metrics_of(cv_results: dict[str, Any]) -> list[str]:
