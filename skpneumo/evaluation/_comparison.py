@@ -76,8 +76,10 @@ def compare(
     [5]_). The limits are those of :func:`evaluate`, without the widening if few patients are in
     error; the correlation is that of the influences of the patients, shrunk as if two more
     patients with independent influences had been seen. So two models that agree on every image do
-    not get [0, 0]: agreement on a small test set does not prove equality. In simulations with 30
-    to 400 patients the intervals cover in 95 of 100 cases or more; the guide has the table.
+    not get [0, 0]: agreement on a small test set does not prove equality. For the same reason the
+    interval of an AUC is wider than DeLong's, up to several times if few patients are misranked,
+    and it may contain 0 although the p-value of DeLong's test is small. In simulations with 30 to
+    400 patients the intervals cover in 93 of 100 cases or more; the guide has the table.
 
     Values, intervals and tests are conditional on these two fitted models; models that are fitted
     again vary more. No p-value is corrected for comparing several metrics.

@@ -12,6 +12,7 @@ from skpneumo.evaluation import compare_predictions, evaluate_predictions
 from skpneumo.evaluation._differences import DIFFERENCE_METRICS, estimate_differences
 from skpneumo.evaluation._estimates import Estimate, Settings, estimate_metrics
 from skpneumo.evaluation._intervals import clustered_difference, clustered_share
+from skpneumo.evaluation._paired_tests import auc_with_influence
 
 N_DRAWS = 400
 ENOUGH = 0.91
@@ -202,6 +203,26 @@ def test_differences_of_two_models_with_few_patients_and_near_one(n_patients, au
             covered[row.metric] += row.low <= truth[row.metric] <= row.high
     shares = {metric: count / n_draws for metric, count in covered.items()}
     assert min(shares.values()) > ENOUGH, shares
+
+
+def test_difference_of_auc_to_a_model_that_also_misreads_rare_patients():
+    """Most test sets have none of them, and then DeLong's interval would be nearly a point."""
+    rng = np.random.default_rng(7)
+    rate, distance, n_draws = 0.01, 1.8, 100
+    truth = rate * (norm.cdf(distance / np.sqrt(2)) - norm.cdf(-2 * distance / np.sqrt(2)))
+    covered = covered_by_delong = 0
+    for _ in range(n_draws):
+        positive, score, patient = draw_scores(rng, 50, 50, distance)
+        misread = (rng.random(100) < rate)[patient] & positive
+        other = score + 0.05 * rng.normal(size=len(score)) - 3 * distance * misread
+        models = [Predictions(positive, s > 0, s, patient, None, 1) for s in (score, other)]
+        (row,) = estimate_differences(*models, ["roc_auc"], 0.95)
+        influence = np.subtract(*(auc_with_influence(model)[1] for model in models))
+        half = 1.96 * np.sqrt(influence @ influence)
+        covered += row.low <= truth <= row.high
+        covered_by_delong += abs(row.difference - truth) <= half
+    assert covered / n_draws > 0.94
+    assert covered_by_delong / n_draws < 0.7
 
 
 def test_four_disagreements_one_way_exclude_nothing_that_mcnemar_does_not():
