@@ -74,7 +74,8 @@ def how_to_get_probabilities(estimator: Any) -> str:
     """
     for each in (estimator, *getattr(estimator, "named_steps", {}).values()):
         if getattr(each, "voting", None) == "hard":
-            if all(hasattr(member, "predict_proba") for member in getattr(each, "estimators_", ())):
+            members = getattr(each, "estimators_", ())
+            if all(hasattr(member, "predict_proba") for member in members):
                 return "Use voting='soft' for its VotingClassifier, which needs no new fit."
             return "Use voting='soft' for its VotingClassifier, of classifiers with predict_proba."
     return "Use a classifier with predict_proba."

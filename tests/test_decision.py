@@ -963,6 +963,13 @@ def test_a_fit_that_is_interrupted_leaves_neither_this_fit_nor_an_earlier_one(wr
             wrapper.predict(X)
 
 
+def test_names_of_classes_that_a_user_gave_before_a_fit_are_kept(samples):
+    X, y = samples
+    floor = RecallFloorClassifier(LogisticRegression(), recall=0.8)
+    floor.target_names_ = ["NORMAL", "PNEUMONIA"]
+    assert floor.fit(X, y, groups=range(len(y))).target_names_ == ["NORMAL", "PNEUMONIA"]
+
+
 def test_a_fit_that_is_refused_leaves_no_positive_class_of_its_own(samples):
     X, y = samples
     floor = RecallFloorClassifier(LogisticRegression(), recall=0.8).fit(X, y, groups=range(len(y)))

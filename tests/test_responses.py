@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.ensemble import VotingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, make_scorer
@@ -16,6 +17,7 @@ from sklearn.svm import SVC, LinearSVC
 
 from skpneumo import CNNClassifier
 from skpneumo._responses import (
+    how_to_get_probabilities,
     probabilities_and_labels,
     scores_and_decisions,
     scores_of,
@@ -127,3 +129,21 @@ def test_labels_and_probabilities_are_those_of_the_classifier_at_one_reading(mod
     assert Reader.n_read == len(X)
     np.testing.assert_array_equal(probabilities, model.predict_proba(X))
     np.testing.assert_array_equal(labels, model.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("member", "said"),
+    [(GaussianNB(), "needs no new fit"), (LinearSVC(), "of classifiers with predict_proba")],
+)
+def test_soft_voting_is_advised_where_it_is_possible(member, said):
+    voting = make_pipeline(VotingClassifier([("one", member)])).fit(X, Y)
+    assert said in how_to_get_probabilities(voting)
+    voting.set_params(votingclassifier__voting="soft")
+    if "no new fit" in said:
+        assert voting.predict_proba(X).shape == (len(X), 2)
+
+
+def test_another_classifier_is_advised_where_voting_is_inside_a_search():
+    """The search has fitted copies, which its parameters do not reach."""
+    search = GridSearchCV(VotingClassifier([("one", GaussianNB())]), {}).fit(X, Y)
+    assert how_to_get_probabilities(search) == "Use a classifier with predict_proba."

@@ -5,7 +5,7 @@ import time
 import httpx2
 import pytest
 
-from skpneumo.serving import make_app, run_server
+from skpneumo.serving import check_server, make_app, run_server
 from skpneumo.serving._server import _listening, server_of
 
 
@@ -120,3 +120,9 @@ def test_the_address_has_the_token_where_there_is_one(model, monkeypatch):
     assert said[0].endswith(f"/#token={token}")
     run_server(make_app(model, host="::1"), 0, ready=said.append)
     assert said[1].startswith("http://[::1]:")
+
+
+@pytest.mark.parametrize("port", [-1, 65536, 70000])
+def test_ports_that_no_system_has_are_refused(port):
+    with pytest.raises(ValueError, match=f"port={port}: expected a number from 0 to 65535"):
+        check_server(port=port)
