@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from math import isfinite
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from cyclopts import App, Argument, CoercionError, CycloptsError
 from cyclopts.validators import Number
@@ -58,8 +58,16 @@ def number_meant(argument: Argument | None, value: str) -> str:
 
 
 def _kind(argument: Argument | None) -> Any:
-    names = "" if argument is None else str(argument.hint)
-    return next((kind for kind in _KINDS if kind.__name__ in names), None)
+    types = _types_in(None if argument is None else argument.hint)
+    return next((kind for kind in _KINDS if kind in types), None)
+
+
+def _types_in(hint: Any) -> set[Any]:
+    """List the types of a hint, such as ``int`` and ``None`` of ``int | None``."""
+    if get_origin(hint) is Literal:  # whose arguments are values
+        return set()
+    inner = get_args(hint)
+    return set().union(*map(_types_in, inner)) if inner else {hint}
 
 
 def _is_number(value: str, kind: type) -> bool:

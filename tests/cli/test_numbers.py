@@ -1,8 +1,12 @@
 """Values of options that are no number, or not one that is meant."""
 
-import pytest
+from importlib import import_module
 
-from skpneumo.cli import main
+import pytest
+from cyclopts import App
+
+from skpneumo.cli import entrypoint, main
+from skpneumo.cli._numbers import number_expected
 
 FRACTION = "expected a number above 0 and below 1."
 SHARE = "expected a number of at least 0 and at most 1."
@@ -43,3 +47,18 @@ def test_the_range_is_said(typed, said, capsys):
 def test_other_spellings_of_numbers_are_accepted(typed, capsys):
     assert main(["predict", "nowhere", "x.png", *typed.split()]) == 1
     assert "There is no model file nowhere." in capsys.readouterr().err
+
+
+def test_choices_are_no_numbers_whatever_letters_they_contain(capsys):
+    """As "integrated_gradients" contains "int"."""
+    choices = {}
+    for command in entrypoint.COMMANDS:
+        module = import_module(f"skpneumo.cli.{command}")
+        parsed = App(default_command=getattr(module, command)).assemble_argument_collection()
+        for argument in parsed:
+            if found := argument.get_choices(force=True):
+                assert number_expected(argument) == ""
+                choices[command, argument.name] = found
+    for choice in choices["explain", "--method"]:
+        assert main(["explain", "nowhere", "x.png", "--method", choice]) == 1
+        assert "There is no model file nowhere." in capsys.readouterr().err
