@@ -4,6 +4,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -52,7 +53,10 @@ Files = Annotated[str, Parameter(allow_leading_hyphen=True, validator=_refuse_op
 
 
 def files_to_read(
-    files: Sequence[str], options: CollectionOptions, own: Collection[Path | None] = ()
+    files: Sequence[str],
+    options: CollectionOptions,
+    own: Collection[Path | None] = (),
+    model: Any = None,
 ) -> Iterable[str | SkippedFile]:
     """List the files that a command reads, and those it skips.
 
@@ -65,6 +69,8 @@ def files_to_read(
         Which files to use; without a table, a split or ``--hold-out``, all of them.
     own : collection of Path or None, default=()
         Files that the command itself writes, which may be in one of the folders.
+    model : fitted classifier, default=None
+        A model that knows the positive class. Which patients are held out depends on it.
     """
     refuse_options_of_tables(options)
     refuse_options_of_folders(options)
@@ -81,16 +87,25 @@ def files_to_read(
     folder = Path(files[0]) if files else None
     if not selected or (options.table and not (options.part or options.hold_out)):
         return paths_in_table(folder, options)
-    return read_any(folder, options, "held out").filenames.tolist()
+    return read_any(folder, options, "held out", model).filenames.tolist()
 
 
 def read_any(
-    folder: Path | None, options: CollectionOptions, side: Literal["held out", "both"]
+    folder: Path | None,
+    options: CollectionOptions,
+    side: Literal["held out", "both"],
+    model: Any = None,
 ) -> "Bunch":
-    """Read all images where it does not matter which of two classes is positive."""
-    from skpneumo._positive_class import UndecidedPositiveError
-    from skpneumo.cli._collections import read_collection
+    """Read all images, with the classes of the model if the collection has them.
 
+    Without a model it does not matter which of two classes is positive.
+    """
+    from skpneumo._positive_class import UndecidedPositiveError
+    from skpneumo.cli._collections import read_collection, read_for
+
+    if model is not None:
+        with suppress(ValueError):  # other classes, or what is raised again below
+            return read_for(model, folder, options, "all", side)
     try:
         return read_collection(folder, options, "all", side)
     except UndecidedPositiveError as error:

@@ -1,7 +1,7 @@
 """``skpneumo audit``: check a folder of X-rays for problems before training on it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -89,7 +89,7 @@ def audit(
             refuse_other_formats(file, *suffixes)
             refuse_to_overwrite(file, force)
     estimator = None if model is None else load_model(model)
-    xrays = _read(folder, read_by)
+    xrays = _read(folder, read_by, estimator)
     labels = np.array(xrays.target_names, dtype=object)[xrays.target]
     with working(f"Checking {len(labels):,} files"):
         audited = audit_images(
@@ -112,17 +112,23 @@ def audit(
     return FAULTS_FOUND if audited.findings["severity"].eq("error").any() else 0
 
 
-def _read(folder: Path | None, read_by: CollectionOptions) -> "Bunch":
+def _read(folder: Path | None, read_by: CollectionOptions, model: Any) -> "Bunch":
     """Read all images; what is warned of elsewhere becomes a finding."""
     import warnings
 
+    from skpneumo._positive_class import UndecidedPositiveError
     from skpneumo.cli._xray_files import read_any
     from skpneumo.datasets import SharedPatientsWarning, SkippedFilesWarning
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SkippedFilesWarning)
         warnings.simplefilter("ignore", SharedPatientsWarning)
-        return read_any(folder, read_by, "both")
+        try:
+            return read_any(folder, read_by, "both")
+        except UndecidedPositiveError:
+            if model is None:
+                raise
+            return read_any(folder, read_by, "both", model)
 
 
 def _with_acquisition(xrays: "Bunch") -> "pd.DataFrame":

@@ -93,7 +93,8 @@ def explain(
     refuse_the_same_file({"the model": model, "--table": read_by.table, "the table": out / TABLE})
     if not force:
         _refuse_to_overwrite([out / TABLE])
-    listed = list(files_to_read(files, read_by, own=(model,)))
+    estimator = load_model(model)
+    listed = list(files_to_read(files, read_by, (model,), estimator))
     paths = [path_of(file) for file in listed]
     if not paths:
         raise ValueError(
@@ -103,7 +104,6 @@ def explain(
     _refuse_to_replace_x_rays(figures, paths)
     if not force:
         _refuse_to_overwrite(figures)
-    estimator = load_model(model)
     folder = Path(files[0]) if len(files) == 1 else None
     seen = files_seen_in_training(estimator, paths, folder, read_by)
     say_what_was_seen(estimator, seen, folder, read_by)

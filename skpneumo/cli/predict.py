@@ -117,7 +117,7 @@ def predict(
     withheld = ["withheld"] if gate_of(estimator) else []
     columns = ["path", *probabilities, "label", *withheld, "error"]
     part = None if out is None else out.with_name(f"{out.name}.part")
-    listed = files_to_read(files, read_by, own=(out, part, model))
+    listed = files_to_read(files, read_by, (out, part, model), estimator)
     total = None if STDIN in files or any(map(os.path.isdir, files)) else len(files) or None
     paths = progress(listed, "X-rays", total)
     counts = _Counts(columns)

@@ -5,8 +5,10 @@ import io
 import os
 import shutil
 import socket
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import joblib
 import numpy as np
@@ -50,6 +52,7 @@ def test_every_command_that_takes_a_folder_takes_a_table(command, capsys):
         assert f"--{option} " in shown
 
 
+@pytest.mark.filterwarnings("ignore::skpneumo.decision.FewPatientsWarning")
 def test_a_model_from_a_table_is_judged_by_the_patients_held_out(table, tmp_path, xrays, capsys):
     model = str(tmp_path / "model.joblib")
     assert main(["fit", *table, "--hold-out", "0.3", "--out", model, *TINY]) == 0
@@ -67,6 +70,8 @@ def test_a_model_from_a_table_is_judged_by_the_patients_held_out(table, tmp_path
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert len(rows) == n_judged
     assert {row["label"] for row in rows} <= {"No Finding", "Pneumonia"}
+    assert main(["audit", "--model", model, *table[:-2]]) in (0, 3)
+    assert "No Finding" in capsys.readouterr().out
 
 
 def test_rows_of_a_table_become_rows(table, model_file, xrays, capsys):
@@ -164,6 +169,26 @@ def test_files_to_predict_need_no_positive_class(tmp_path, xrays):
         listed = list(files_to_read([str(folder)], options))
         assert listed
         assert {Path(file).parent.name for file in listed} == {"Mass", "Hernia"}
+
+
+def test_files_held_out_to_predict_are_those_to_evaluate(table, tmp_path, xrays):
+    """The model knows its positive class, on which the stratified patients depend."""
+    folder = copies(["NORMAL", "Hernia", "Mass"], tmp_path, xrays)
+    collections = {
+        "Pneumonia": (None, CollectionOptions(
+            table=Path(table[1]), path="file", label="findings", patient="case", hold_out=0.3,
+        )),
+        "Mass": (folder, CollectionOptions(hold_out=0.3)),
+        "Hernia": (folder, CollectionOptions(hold_out=0.3)),
+    }  # fmt: skip
+    for positive, (source, options) in collections.items():
+        asked = replace(options, positive=(positive,))
+        trained_on = read_collection(source, replace(asked, hold_out=None), "all", "both")
+        model = SimpleNamespace(target_names_=trained_on.target_names, classes_=np.arange(2))
+        files = [] if source is None else [str(source)]
+        for given in (options, asked):
+            listed = list(files_to_read(files, given, model=model))
+            assert listed == list(read_for(model, source, asked, "test", "held out").filenames)
 
 
 def test_the_folder_above_is_advised_where_it_holds_classes(tmp_path, xrays):
