@@ -43,6 +43,9 @@ def run_until_signal(run: Callable[[], int]) -> int:
             signal.signal(number, handler)
     if not _received:
         return status
+    # If the interrupt was in a string of code, as of dataclasses, ``python -m`` would end by
+    # SIGINT instead of with our status. Python forgets it when it runs the next string.
+    exec("")
     if word := _WORDS[signal.Signals(_received[0])]:
         say(f"skpneumo: {word}", file=sys.stderr)
     return 128 + _received[0]

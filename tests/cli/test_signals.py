@@ -82,6 +82,29 @@ def test_an_interrupt_while_the_package_is_imported(as_command, tmp_path):
     assert run.stderr == "" if as_command else "KeyboardInterrupt" in run.stderr
 
 
+IN_A_STRING = """
+import signal, sys
+from skpneumo.cli._signals import run_until_signal
+
+def command():
+    exec("signal.raise_signal(int(sys.argv[1]))\\nfor _ in range(1000): pass")
+
+sys.exit(run_until_signal(command))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_a_string_of_code_ends_a_module_with_its_status(number, tmp_path):
+    (tmp_path / "program.py").write_text(IN_A_STRING)
+    run = subprocess.run(
+        [sys.executable, "-m", "program", str(int(number))],
+        env=os.environ | {"PYTHONPATH": str(Path(skpneumo.__file__).parents[1])},
+        cwd=tmp_path,
+        check=False,
+    )
+    assert run.returncode == 128 + number
+
+
 def send(number):
     os.kill(os.getpid(), number)
     for _ in range(1000):  # the handler runs between two instructions
