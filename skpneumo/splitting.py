@@ -122,7 +122,11 @@ class PatientKFold(StratifiedGroupKFold):
         patients = _patients_of(X, groups)
         labels = _check_labels(y, len(patients))
         _check_patients_per_class(
-            labels, patients, self.n_splits, f"n_splits={self.n_splits} needs one for each fold"
+            labels,
+            patients,
+            self.n_splits,
+            f"n_splits={self.n_splits} needs one for each fold",
+            "Use fewer folds, add patients",
         )
         splitter = StratifiedGroupKFold(
             self.n_splits,
@@ -309,7 +313,11 @@ def _check_labels(y: Any, n_samples: int) -> NDArray[Any]:
 
 
 def _check_patients_per_class(
-    labels: NDArray[Any], patients: NDArray[Any], n_needed: int, purpose: str
+    labels: NDArray[Any],
+    patients: NDArray[Any],
+    n_needed: int,
+    purpose: str,
+    remedy: str = "Add patients",
 ) -> None:
     n_patients = np.count_nonzero(contingency_matrix(patients, labels), axis=0)
     if too_few := [
@@ -319,7 +327,7 @@ def _check_patients_per_class(
     ]:
         raise ValueError(
             f"Too few patients: {', '.join(too_few)}, but {purpose}. "
-            "Use fewer folds, add patients, or merge or remove the class."
+            f"{remedy}, or merge or remove the class."
         )
 
 

@@ -195,7 +195,9 @@ def test_too_few_patients_are_named():
     paths = file_names({"normal": [1, 1, 1], "bacteria": [9, 1]})
     with pytest.raises(ValueError, match=r"class 1 has 2, but n_splits=3 needs one for each fold"):
         next(PatientKFold(3).split(paths, labels_of(paths)))
-    with pytest.raises(ValueError, match=r"class 'virus' has 1, but a split needs one for each"):
+    with pytest.raises(
+        ValueError, match=r"class 'virus' has 1, but a split needs one for each part\. Add"
+    ):
         patient_train_test_split(
             [*paths, "person1_virus_1.jpeg"], ["normal"] * 3 + ["bacteria"] * 10 + ["virus"]
         )

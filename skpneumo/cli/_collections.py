@@ -407,10 +407,13 @@ def patients_given(xrays: "Bunch", options: CollectionOptions) -> Any:
 
 def two_classes(xrays: "Bunch", source: Path | None, what: str = "A search by recall") -> "Bunch":
     """Return the collection, or raise if it does not have exactly two classes."""
-    if len(xrays.target_names) != 2:
+    from skpneumo._positive_class import says_its_class
+
+    names = xrays.target_names
+    if len(names) != 2:
+        fit = ", or train with `skpneumo fit` without --recall"  # refuses unknown names
         raise ValueError(
-            f"{what} needs two classes; {source} has {len(xrays.target_names)}: "
-            f"{', '.join(xrays.target_names)}. Name the positive ones with --positive, or train "
-            "with `skpneumo fit` without --recall."
+            f"{what} needs two classes; {source} has {len(names)}: {', '.join(names)}. Name the "
+            f"positive ones with --positive{fit * all(map(says_its_class, names))}."
         )
     return xrays

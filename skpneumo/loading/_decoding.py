@@ -221,6 +221,8 @@ def _class_for(start: bytes) -> type[CheckedFile]:
         raise ValueError("an empty file; copy or download it again")
     kind = kind_of_file(start)
     if kind in _UNTELLING:
-        kind = f"{kind} that begins with {start[:_MOST_SHOWN]!r}"
+        shown = start[:_MOST_SHOWN]
+        said = shown.decode("utf-8", errors="ignore") if kind == "text" else shown
+        kind = f"{kind} that begins with {said!r}"
     remedy = _REMEDIES.get(kind, "convert it to PNG" if kind.endswith("image") else "leave it out")
     raise ValueError(f"not a JPEG, PNG, TIFF or DICOM file, but {kind}; {remedy}")

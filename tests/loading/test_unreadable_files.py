@@ -279,7 +279,11 @@ def test_files_are_closed_after_success_and_failure(bad_files, tmp_path):
         (b"version https://git-lfs.github.com/", "fetch the file with `git lfs pull`"),
         (b"RIFF....WEBPVP8 ", "DICOM file, but a WebP image; convert it to PNG"),
         (b"\0\1", r"but a file of an unknown kind that begins with b'\x00\x01'; leave it out"),
-        (b"user,password", "but text that begins with b'user,password'; leave it out"),
+        (b"user,password", "but text that begins with 'user,password'; leave it out"),
+        ("Größe des Fötüß".encode(), "but text that begins with 'Größe des Föt"),
+        (b"\0\0\0 ftypheic\0\0", "but a HEIF image; convert it to PNG"),
+        (b"\0\0\0 ftypavif\0\0", "but an AVIF image; convert it to PNG"),
+        (b"\0\0\0 ftypisom\0\0", "but a video or another HEIF or AVIF file; leave it out"),
     ],
 )
 def test_a_file_that_is_no_image_is_said_to_be_what_it_is(tmp_path, content, said):
