@@ -211,8 +211,10 @@ def audit_images(
     if open_files:
         not_checked += _not_compared(shift, too_small, shortcuts, too_few)
     if estimator is None:
-        given = by_interface(python="estimator was given", shell="--model was given")
-        not_checked.append(f"suspect labels: no {given}")
+        # The pages of other commands, without this option, contain an audit, too.
+        shell = "`skpneumo audit` looks for them with --model"
+        reason = by_interface(python="no estimator was given", shell=shell)
+        not_checked.append(f"suspect labels: {reason}")
     else:
         frame["self_confidence"], suspects, limits = suspect_labels(frame, estimator, rng)
         findings += suspects

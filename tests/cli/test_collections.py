@@ -319,7 +319,7 @@ def test_an_audit_of_names_alone_opens_nothing(xrays, table, monkeypatch, capsys
     assert main(["audit", xrays.root, "--names-only"]) == 0
     out = capsys.readouterr().out
     assert "the images themselves: --names-only was given" in out
-    assert "suspect labels: no --model was given" in out
+    assert "suspect labels: `skpneumo audit` looks for them with --model" in out
     assert main(["audit", *table, "--names-only", "--hold-out", "0.3"]) == 0
     assert "train" in capsys.readouterr().out
 
