@@ -74,6 +74,9 @@ def files_to_read(
     """
     refuse_options_of_tables(options)
     refuse_options_of_folders(options)
+    peek = getattr(getattr(sys.stdin, "buffer", None), "peek", None)
+    if STDIN in files and peek is not None:  # before a row is written for its first line
+        _refuse_null_bytes(b"\0" in peek())
     selected = options.part or options.split or options.hold_out
     if not selected and options.table is None:
         return expanded(files, frozenset(name.lower() for name in options.leave_out), own)
@@ -139,13 +142,17 @@ def _lines_of_stdin() -> Iterator[str]:
         if number == 0:  # editors of Windows begin a list with a byte order mark
             path = path.removeprefix("\ufeff").removeprefix("\udcef\udcbb\udcbf")
             path = path.removeprefix("\xef\xbb\xbf")
-        if "\0" in path:
-            raise ValueError(
-                "Standard input is no list of paths, one per line: it contains null bytes, as "
-                "images do, and what `find -print0` writes. Name the images, or use `find -print`."
-            )
+        _refuse_null_bytes("\0" in path)
         if path:
             yield path
+
+
+def _refuse_null_bytes(found: bool) -> None:
+    if found:
+        raise ValueError(
+            "Standard input is no list of paths, one per line: it contains null bytes, as "
+            "images do, and what `find -print0` writes. Name the images, or use `find -print`."
+        )
 
 
 def contents_of(folder: str, leave_out: Collection[str] = ()) -> str:

@@ -321,9 +321,12 @@ def test_nothing_is_overwritten_unless_forced(model_file, xrays, tmp_path, capsy
 def test_standard_input_that_is_no_list_of_paths_is_refused(
     given, model_file, monkeypatch, capsys
 ):
-    monkeypatch.setattr("sys.stdin", StringIO(given))
-    assert main(["predict", str(model_file), "-"]) == 1
-    assert "Standard input is no list of paths" in capsys.readouterr().err
+    piped = io.BufferedReader(io.BytesIO(given.encode()))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(piped, encoding="utf-8"))
+    assert main(["predict", str(model_file), "-", "--batch-size", "1"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "Standard input is no list of paths" in err
 
 
 def test_no_paths_on_standard_input(model_file, monkeypatch, capsys):
