@@ -7,6 +7,7 @@ image and not as some other file.
 
 import os
 import re
+from codecs import getincrementaldecoder
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
@@ -299,9 +300,8 @@ def kind_of_file(start: bytes) -> str:
     if _WEB_PAGE.match(start):
         return "a web page"
     if b"\0" not in start:
-        # The last character may be incomplete.
         try:
-            start[:-4].decode("utf-8")
+            getincrementaldecoder("utf-8")().decode(start)  # the last character may be incomplete
         except UnicodeDecodeError:
             pass
         else:

@@ -69,13 +69,14 @@ def how_to_get_probabilities(estimator: Any) -> str:
     >>> from sklearn.dummy import DummyClassifier
     >>> from sklearn.ensemble import VotingClassifier
     >>> from skpneumo._responses import how_to_get_probabilities
-    >>> how_to_get_probabilities(VotingClassifier([("one", DummyClassifier())]))
+    >>> voting = VotingClassifier([("one", DummyClassifier())]).fit([[0], [1]], [0, 1])
+    >>> how_to_get_probabilities(voting)
     "Use voting='soft' for its VotingClassifier, which needs no new fit."
     """
     for each in (estimator, *getattr(estimator, "named_steps", {}).values()):
         if getattr(each, "voting", None) == "hard":
             members = getattr(each, "estimators_", ())
-            if all(hasattr(member, "predict_proba") for member in members):
+            if members and all(hasattr(member, "predict_proba") for member in members):
                 return "Use voting='soft' for its VotingClassifier, which needs no new fit."
             return "Use voting='soft' for its VotingClassifier, of classifiers with predict_proba."
     return "Use a classifier with predict_proba."

@@ -968,6 +968,10 @@ def test_names_of_classes_that_a_user_gave_before_a_fit_are_kept(samples):
     floor = RecallFloorClassifier(LogisticRegression(), recall=0.8)
     floor.target_names_ = ["NORMAL", "PNEUMONIA"]
     assert floor.fit(X, y, groups=range(len(y))).target_names_ == ["NORMAL", "PNEUMONIA"]
+    with pytest.raises(ValueError, match="NaN"):
+        floor.fit(X * np.nan, y, groups=range(len(y)))
+    with pytest.raises(NotFittedError):
+        floor.predict(X)
 
 
 def test_a_fit_that_is_refused_leaves_no_positive_class_of_its_own(samples):

@@ -270,7 +270,8 @@ class BaseNetworkClassifier(
         y : ndarray of shape (n_samples,)
             A label of ``classes_`` for each image.
         """
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        most_probable = self.predict_proba(X).argmax(axis=1)  # raises if it is not fitted
+        return self.classes_[most_probable]
 
     @property
     @pinned
@@ -405,10 +406,9 @@ class BaseNetworkClassifier(
         check_monitors(self.callbacks or (), self.schedule, validated=held_out is not None)
 
         def all_callbacks(predict_proba: PredictProba) -> list[keras.callbacks.Callback]:
-            validation = []
-            if held_out is not None:
-                validation = validation_callbacks(self, predict_proba, *held_out)
-            return [*validation, *callbacks]
+            if held_out is None:
+                return callbacks
+            return [*validation_callbacks(self, predict_proba, *held_out), *callbacks]
 
         options = {name: of_python(getattr(self, name)) for name in _TRAINING_PARAMETERS} | {
             "n_classes": len(self.classes_),

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from sklearn.utils import Bunch
 
 __all__ = [
-    "TrainedModel",
     "duration",
     "epochs_of",
     "saved_at_the_end",
@@ -50,22 +49,20 @@ def epochs_of(model: Any) -> str:
 
 @dataclass
 class TrainedModel:
-    """A trained model, None until there is one, and why it is useless, if that is known."""
+    """What to save: the model, None until it is trained, and why it is useless, if known."""
 
-    model: Any
+    model: Any = None
     useless: str = ""
 
 
 @contextmanager
-def saved_at_the_end(
-    model: Any, data: TrainingData, out: Path, n_updates: int
-) -> Iterator[TrainedModel]:
-    """Save a trained model at the end of the block, also if the block fails.
+def saved_at_the_end(data: TrainingData, out: Path, n_updates: int) -> Iterator[TrainedModel]:
+    """Save the model that the block has trained at its end, also if the block fails later.
 
-    It has taken hours, and what is said about it may fail: a held-out file cannot be read, the
-    reader of standard output is gone, or somebody interrupts.
+    Training has taken hours, and what is said about it may fail: a held-out file cannot be read,
+    the reader of standard output is gone, or somebody interrupts.
     """
-    trained = TrainedModel(model)
+    trained = TrainedModel()
     try:
         yield trained
     finally:

@@ -2,9 +2,8 @@
 
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from threading import Timer, current_thread, main_thread
+from collections.abc import Callable
+from threading import current_thread, main_thread
 from types import FrameType
 from typing import Any
 
@@ -14,8 +13,6 @@ __all__ = ["received_signal", "run_until_signal"]
 
 # Ctrl-C needs no message; SIGTERM was sent by another process.
 _WORDS = {signal.SIGINT: "", signal.SIGTERM: "terminated"}
-
-_PAUSE = 0.05  # seconds; a destructor is over by then
 
 _received: list[int] = []
 
@@ -35,8 +32,7 @@ def run_until_signal(run: Callable[[], int]) -> int:
     _received.clear()
     previous = _listen()
     try:
-        with _repeated_where_ignored():
-            status = run()
+        status = run()
     except KeyboardInterrupt:
         _received.append(signal.SIGINT)  # if no signal raised it
     except BaseException:
@@ -75,36 +71,3 @@ def _listen() -> dict[int, Any]:
 def _interrupt(number: int, frame: FrameType | None) -> None:
     _received.append(number)
     raise KeyboardInterrupt
-
-
-@contextmanager
-def _repeated_where_ignored() -> Iterator[None]:
-    """Repeat an interrupt of a destructor or a callback, where Python ignores all errors.
-
-    Otherwise the command would print a traceback and go on.
-    """
-    usual = sys.unraisablehook
-
-    def repeat(ignored: Any) -> None:
-        if _received and ignored.exc_type is KeyboardInterrupt:
-            timer = Timer(_PAUSE, _repeat, _received[:1])
-            timer.daemon = True
-            timer.start()
-        else:
-            usual(ignored)
-
-    sys.unraisablehook = repeat
-    try:
-        yield
-    finally:
-        sys.unraisablehook = usual
-
-
-def _repeat(number: int) -> None:
-    if signal.getsignal(number) is not _interrupt:  # the command has ended
-        return
-    ident = main_thread().ident
-    if sys.platform == "win32" or ident is None:
-        signal.raise_signal(number)
-    else:  # wakes it, should it wait
-        signal.pthread_kill(ident, number)

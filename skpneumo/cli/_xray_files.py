@@ -74,11 +74,12 @@ def files_to_read(
     """
     refuse_options_of_tables(options)
     refuse_options_of_folders(options)
-    peek = getattr(getattr(sys.stdin, "buffer", None), "peek", None)
-    if STDIN in files and peek is not None:  # before a row is written for its first line
-        _refuse_null_bytes(b"\0" in peek())
     selected = options.part or options.split or options.hold_out
     if not selected and options.table is None:
+        peek = getattr(getattr(sys.stdin, "buffer", None), "peek", None)
+        if STDIN in files and peek is not None and not sys.stdin.isatty():
+            # Before a row is written for its first line.
+            _refuse_null_bytes(b"\0" in peek())
         return expanded(files, frozenset(name.lower() for name in options.leave_out), own)
     if len(files) > 1 or STDIN in files:
         raise ValueError(

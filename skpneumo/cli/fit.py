@@ -137,9 +137,10 @@ def fit(
         say(fits_line(model, data.train), flush=True)
     start = time.perf_counter()
     model = gated(model, gate_false_alarms if gate else None)
-    with fit_progress(model, f"Training {recipe}", quiet=verbose), without_few_patients_warning():
-        model.fit(data.train.X, data.train.target)
-    with saved_at_the_end(model, data, out, updates) as trained:
+    with saved_at_the_end(data, out, updates) as trained:
+        progress = fit_progress(model, f"Training {recipe}", quiet=verbose)
+        with progress, without_few_patients_warning():
+            trained.model = model.fit(data.train.X, data.train.target)
         say(f"Trained{epochs_of(model)} in {duration(time.perf_counter() - start)}.")
         if gate:
             say(f"Input gate: {model.terms_[0].lower()}{model.terms_[1:]}")

@@ -127,13 +127,13 @@ def tune(
     search = recall_search(pipeline, GRID, folds, candidates, random_state, store)
     search.set_params(verbose=3 if verbose else 0)
     start = time.perf_counter()
-    with fit_progress(search, "Searching", quiet=verbose):
-        search.fit(X, y, groups=data.train.groups)
-    table = table_of(search, data.train)
-    written = _is_written(table, results)
-    # With a recall floor, the model without it is not the one that was asked for.
-    model = search.best_estimator_ if recall is None else None
-    with saved_at_the_end(model, data, out, updates) as trained:
+    with saved_at_the_end(data, out, updates) as trained:
+        with fit_progress(search, "Searching", quiet=verbose):
+            search.fit(X, y, groups=data.train.groups)
+        if recall is None:  # otherwise it is not the model that was asked for
+            trained.model = search.best_estimator_
+        table = table_of(search, data.train)
+        written = _is_written(table, results)
         say(
             f"Compared {counted(len(table), 'candidate')} on {folds} folds in "
             f"{duration(time.perf_counter() - start)}."

@@ -99,7 +99,8 @@ def whole_or_not_fitted(fit: _Fit) -> _Fit:
 
     @wraps(fit)
     def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
-        _forget_fit(self)
+        # The names of the classes are given by users, before a fit or after it.
+        _forget_fit(self, but="target_names_")
         try:
             return fit(self, *args, **kwargs)
         except BaseException:  # an interrupt too
@@ -109,10 +110,8 @@ def whole_or_not_fitted(fit: _Fit) -> _Fit:
     return cast(_Fit, wrapped)
 
 
-def _forget_fit(estimator: Any) -> None:
-    # The names of the classes are given by users, before a fit or after it.
-    fitted = {name for name in vars(estimator) if name.endswith("_")} - {"target_names_"}
-    for name in fitted:
+def _forget_fit(estimator: Any, but: str = "") -> None:
+    for name in [each for each in vars(estimator) if each.endswith("_") and each != but]:
         delattr(estimator, name)
 
 

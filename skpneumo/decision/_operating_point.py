@@ -57,10 +57,10 @@ class OperatingPoint:
     ----------
     threshold : float
         Scores from this value on are classified as pneumonia (or referred, below
-        ``upper_threshold``). Both thresholds are between two scores of the sample where there are
-        two, so that a score that is rounded differently is still on its side, and are
-        representable in the type of the scores, so that comparing them with float32 scores is
-        exact.
+        ``upper_threshold``). Both thresholds are between two scores of the sample, unless no
+        score, or no number, lies below, so that a score that is rounded differently is still on
+        its side. They are representable in the type of the scores, so that comparing them with
+        float32 scores is exact.
     upper_threshold : float
         Scores from ``threshold`` up to this are referred; equal to ``threshold`` if nothing is
         referred.

@@ -329,6 +329,14 @@ def test_standard_input_that_is_no_list_of_paths_is_refused(
     assert "Standard input is no list of paths" in err
 
 
+def test_null_bytes_after_the_beginning_of_standard_input_are_refused(
+    model_file, monkeypatch, capsys
+):
+    monkeypatch.setattr("sys.stdin", StringIO("one.png\ntwo\0.png\n"))
+    assert main(["predict", str(model_file), "-"]) == 1
+    assert "Standard input is no list of paths" in capsys.readouterr().err
+
+
 def test_no_paths_on_standard_input(model_file, monkeypatch, capsys):
     monkeypatch.setattr("sys.stdin", StringIO(""))
     assert main(["predict", str(model_file), "-"]) == 1

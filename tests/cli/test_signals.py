@@ -131,27 +131,6 @@ def test_resources_are_cleaned_up_and_handlers_restored(number, said, capsys):
     assert capsys.readouterr().err == said
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_in_a_destructor_ends_the_command(number, capsys):
-    class Interrupted:
-        def __del__(self):
-            send(number)
-
-    went_on = []
-
-    def command():
-        Interrupted()  # destroyed at once
-        threading.Event().wait(20)
-        went_on.append(True)
-        return 0
-
-    hook = sys.unraisablehook
-    assert run_until_signal(command) == 128 + number
-    assert went_on == []
-    assert sys.unraisablehook is hook
-    assert "Traceback" not in capsys.readouterr().err
-
-
 def test_a_command_that_catches_the_interrupt_still_ends_as_interrupted(capsys):
     def command():
         try:

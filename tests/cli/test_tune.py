@@ -66,6 +66,19 @@ def test_a_table_that_cannot_be_written_does_not_lose_the_model(
     assert out.exists()
 
 
+def test_an_interrupt_after_a_search_does_not_lose_the_model(xrays, tmp_path, monkeypatch):
+    monkeypatch.setattr(_search, "GRID", {"cnn__filters": [(4,)]})
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_search, "table_of", interrupted)
+    out = tmp_path / "model.skpneumo"
+    options = ["--folds", "2", "--size", "8", "--epochs", "1", "--out", str(out)]
+    assert main(["tune", str(xrays.root), *options]) == 130
+    assert out.exists()
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 def test_table_is_of_predictions_out_of_fold(xrays):
     """The table has the predictions of each candidate, not those of another."""

@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier
-from sklearn.utils import Bunch
 
 from skpneumo import ImageLoader, Pipeline, make_chest_xray
 from skpneumo.cli import _default_pipeline, _search, main
-from skpneumo.cli._collections import CollectionOptions, read_training_data, rows_of, two_classes
+from skpneumo.cli._collections import CollectionOptions, read_training_data, rows_of
 from skpneumo.cli._model_files import save_model
 from skpneumo.cli._training_record import TrainingRecord, provenance_of
 from skpneumo.cli._worth import in_words
@@ -318,10 +317,3 @@ def test_a_floor_needs_two_classes(xrays, tmp_path, capsys):
     arguments = ["fit", xrays.root, "--labels", "etiology", "--recall", "0.9"]
     assert main([*arguments, "--out", str(tmp_path / "m.joblib")]) == 1
     assert "A recall floor needs two classes" in capsys.readouterr().err
-
-
-def test_what_fit_refuses_is_not_advised(xrays, tmp_path):
-    for names, advised in ((["NORMAL", "VIRUS", "BACTERIA"], True), (["A", "B", "C"], False)):
-        with pytest.raises(ValueError, match="Name the positive ones with --positive") as raised:
-            two_classes(Bunch(target_names=names), tmp_path)
-        assert ("skpneumo fit" in str(raised.value)) == advised
