@@ -59,7 +59,13 @@ def bare_svg(figure: "Figure", name: str, title: str) -> str:
     drawn = drawn[drawn.index("<svg") :]
     # A style in the SVG would apply to the whole page.
     drawn = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", drawn, flags=re.S)
-    drawn = re.sub(r'\b(id="|url\(#|href="#)', rf"\g<1>{name}-", drawn)
+    # Numbered in order: those of matplotlib depend on what the garbage collector has left.
+    numbers: dict[str, int] = {}
+    drawn = re.sub(
+        r'\b(id="|url\(#|href="#)([^")]+)',
+        lambda found: f"{found[1]}{name}-{numbers.setdefault(found[2], len(numbers))}",
+        drawn,
+    )
     drawn = re.sub(r"#[0-9a-f]{6}\b", lambda hex: _OF_THE_PAGE.get(hex[0], hex[0]), drawn)
     drawn = re.sub(r"\s*\n\s*", " ", drawn)
     size = re.search(r'viewBox="[^"]*"', drawn)
