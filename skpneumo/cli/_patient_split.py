@@ -34,7 +34,7 @@ def split_by_patient(xrays: "Bunch", share: float, random_state: int) -> "tuple[
             "smaller fraction."
         )
     rest, held_out, _, _ = patient_train_test_split(
-        np.arange(len(xrays.target)),
+        np.arange(n_images),
         xrays.target,
         groups=xrays.groups,
         test_size=share,

@@ -113,14 +113,14 @@ def _missing(error: MissingArgumentError) -> str:
     name = error.keyword or error.argument.name
     if not name.startswith("-"):
         return f"{name} is missing."
-    kind = _kind(error.argument)
-    return f"{name} needs a value{': ' * bool(kind)}{kind}."
+    expected = _expected(error.argument)
+    return f"{name} needs a value{': ' * bool(expected)}{expected}."
 
 
 def _no_value(error: CoercionError, value: str) -> str:
     argument = error.argument
     name = getattr(error.token, "keyword", None) or (argument.name if argument else "")
-    said = f"{name} {value}: expected {_kind(argument) or 'another value'}."
+    said = f"{name} {value}: expected {_expected(argument) or 'another value'}."
     hint = error.target_type
     near = [number_meant(argument, value)]
     if get_origin(hint) is Literal:
@@ -142,8 +142,8 @@ def _refused(error: ValidationError, command: str) -> str:
     return f"{unknown_option(given, _options(command))} A file of that name is ./{given}."
 
 
-def _kind(argument: Argument | None) -> str:
-    """Describe the kind of value expected; "" if any text is allowed."""
+def _expected(argument: Argument | None) -> str:
+    """Describe the values that an option accepts; "" if any text is allowed."""
     hint = None if argument is None else argument.hint
     choices = [each for each in (hint, *get_args(hint)) if get_origin(each) is Literal]
     if choices:
