@@ -46,14 +46,9 @@ from skpneumo.classifiers._validation_split import (
     training_and_validation,
 )
 from skpneumo.classifiers.engine._compiled import NetworkSpec, Weights
+from skpneumo.classifiers.engine._options import PredictProba, TrainingOptions
 from skpneumo.classifiers.engine._prediction import predict_probabilities
-from skpneumo.classifiers.engine._training import (
-    History,
-    PredictProba,
-    TrainingCheckpoint,
-    TrainingOptions,
-    fit_network,
-)
+from skpneumo.classifiers.engine._training import History, TrainingCheckpoint, fit_network
 from skpneumo.classifiers.engine._tta import AugmentedViews
 
 if TYPE_CHECKING:

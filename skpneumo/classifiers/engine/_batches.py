@@ -1,14 +1,22 @@
-"""Batches for training: which rows, in what order, and with which changes."""
+"""Batches for training: which rows, in what order, and with which changes.
+
+Their images are moved to the device with each batch, or all of them once (``DeviceImages``).
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from skpneumo._images import batches_of
 from skpneumo.augmentation import ImageAugmenter
+
+__all__ = ["Batch", "Batches", "DeviceImages", "DeviceRows"]
+
+Batch = tuple[list[Any], NDArray[Any], NDArray[Any]]  # inputs, targets, weights
 
 
 @dataclass
@@ -44,7 +52,7 @@ class Batches:
 
     def __call__(
         self, X: NDArray[Any], y: NDArray[np.intp], sample_weight: NDArray[Any]
-    ) -> Iterator[tuple[list[Any], NDArray[np.float32], NDArray[Any]]]:
+    ) -> Iterator[Batch]:
         order = self._order(y)
         if len(order) > self.batch_size:
             order = np.resize(order, self.n_batches(len(order)) * self.batch_size)
@@ -90,3 +98,40 @@ class Batches:
         if self.n_classes == 2:
             return y.astype(np.float32)[:, None]
         return np.eye(self.n_classes, dtype=np.float32)[y]
+
+
+@dataclass(frozen=True)
+class DeviceRows:
+    """Rows of images in the memory of the device, which are gathered when they are used."""
+
+    images: Any
+    rows: NDArray[np.intp]
+
+    def gather(self) -> Any:
+        return keras.ops.take(self.images, self.rows, axis=0)
+
+
+class DeviceImages:
+    """Images in the memory of the device; indexing selects rows without copying.
+
+    Parameters
+    ----------
+    images : ndarray of uint8 of shape (n_images, height, width, channels)
+        Images.
+    n_rows : int
+        Number of rows to allocate, of which those after the images are not used: a program is
+        compiled for a number of rows, and folds differ by a few.
+    """
+
+    def __init__(self, images: NDArray[np.uint8], n_rows: int) -> None:
+        self.shape, self.dtype = images.shape, images.dtype
+        moved = keras.ops.convert_to_tensor(np.asarray(images))
+        if n_rows > len(images):
+            moved = keras.ops.pad(moved, [(0, n_rows - len(images)), (0, 0), (0, 0), (0, 0)])
+        self._images = moved
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: NDArray[np.intp]) -> DeviceRows:
+        return DeviceRows(self._images, rows)

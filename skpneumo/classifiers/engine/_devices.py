@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from skpneumo._images import is_stream
 from skpneumo._warning_lines import users_stacklevel
-from skpneumo.classifiers.engine._device_data import DeviceImages
-from skpneumo.classifiers.engine._multi_step import Batch, SingleStep
+from skpneumo.classifiers.engine._batches import Batch, DeviceImages
+from skpneumo.classifiers.engine._multi_step import SingleStep
 
 # The network, gradients and feature maps need the rest.
 _SHARE_OF_FREE_MEMORY = 0.5

@@ -27,15 +27,13 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from skpneumo.classifiers.engine._device_data import DeviceRows
+from skpneumo.classifiers.engine._batches import Batch, DeviceRows
 
 __all__ = ["JaxMultiStep", "MultiStep", "SingleStep", "Steps", "TensorFlowMultiStep", "steps_of"]
 
 
 _SECONDS_AT_ONCE = 0.25
 _BYTES_AT_ONCE = 64 * 2**20
-
-Batch = tuple[list[Any], NDArray[Any], NDArray[Any]]  # inputs, targets, weights
 
 
 class Steps(ABC):

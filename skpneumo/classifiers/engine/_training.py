@@ -6,7 +6,6 @@ fit_network      borrows a compiled network, assigns its weights, returns arrays
       train_step on one batch, or on several batches in one execution
 """
 
-import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,8 +21,7 @@ from numpy.typing import NDArray
 
 from skpneumo._images import is_stream
 from skpneumo._random import random_seeds
-from skpneumo.augmentation import ImageAugmenter
-from skpneumo.classifiers.engine._batches import Batches
+from skpneumo.classifiers.engine._batches import Batch, Batches
 from skpneumo.classifiers.engine._compiled import (
     CompiledTraining,
     NetworkSpec,
@@ -34,42 +32,18 @@ from skpneumo.classifiers.engine._compiled import (
 )
 from skpneumo.classifiers.engine._devices import n_training_devices
 from skpneumo.classifiers.engine._ema import AveragedWeights
-from skpneumo.classifiers.engine._multi_step import Batch, Steps
-from skpneumo.classifiers.engine._precision import dtype_policy
-from skpneumo.classifiers.engine._schedules import warmup_cosine
+from skpneumo.classifiers.engine._multi_step import Steps
+from skpneumo.classifiers.engine._options import (
+    TrainingOptions,
+    scheduled_rates,
+    set_learning_rate,
+    step_spec_of,
+)
 
 History = dict[str, list[float]]
-PredictProba = Callable[[Any], NDArray[np.float64]]  # predicts with the network in training
-Schedule = Callable[[int, int], Iterator[float]]  # numbers of epochs and steps -> rates
 
 # The square of a larger weight is infinite.
 _LARGEST_WEIGHT = float(np.sqrt(np.finfo(np.float32).max))
-
-
-@dataclass(frozen=True)
-class TrainingOptions:
-    """Options of training, named as in :class:`~skpneumo.CNNClassifier`."""
-
-    n_classes: int
-    optimizer: str | keras.optimizers.Optimizer
-    learning_rate: float | None
-    schedule: str | None
-    warmup_epochs: float
-    momentum: float | None
-    weight_decay: float | None
-    ema_momentum: float | None
-    batch_size: int
-    epochs: int
-    loss: str
-    label_smoothing: float
-    balanced_batches: bool
-    mixup: float
-    augmentation: ImageAugmenter | None
-    value_range: tuple[float, float]
-    callbacks: Callable[[PredictProba], Sequence[keras.callbacks.Callback]]
-    precision: str
-    devices: int | str | None
-    verbose: int
 
 
 @dataclass(frozen=True)
@@ -98,20 +72,18 @@ def fit_network(
     with random weights. The optimizer starts from scratch if it or the loss has changed.
     """
     X, y, sample_weight = _without_weight_zero(X, y, sample_weight)
-    step_spec = _step_spec(spec, options)
-    n_devices = 1
-    if options.devices is not None:
-        n_devices = n_training_devices(options.devices, min(options.batch_size, len(X)))
+    step_spec = step_spec_of(spec, options)
+    n_devices = n_training_devices(options.devices, min(options.batch_size, len(X)))
     with training_programs.borrow(step_spec, n_devices) as compiled:
         if checkpoint is None:
             batch_rng = _initialize(compiled, initial_weights, rng)
         else:
             batch_rng = _restore(compiled, checkpoint, step_spec)
         compiled.regularize(spec.regularization)
-        _set_learning_rate(compiled.optimizer, options.learning_rate)
+        set_learning_rate(compiled.optimizer, options.learning_rate)
         batches = _batches(options, batch_rng)
         n_steps = batches.n_batches(len(X))
-        schedule = _schedule(options, compiled.optimizer)
+        rates = scheduled_rates(options, compiled.optimizer, n_steps)
         continues = checkpoint is not None and checkpoint.spec == step_spec
         with _callbacks_of(options, compiled, continues, n_steps) as callbacks:
             run_epochs(
@@ -119,7 +91,7 @@ def fit_network(
                 partial(batches, compiled.to_device(X), y, sample_weight),
                 callbacks,
                 options.epochs,
-                rates=None if schedule is None else schedule(options.epochs, n_steps),
+                rates,
                 single_steps=is_stream(X) or _need_single_steps(callbacks.callbacks),
             )
         return (
@@ -298,65 +270,6 @@ def _final_weights(compiled: CompiledTraining) -> Weights:
     return weights
 
 
-def _step_spec(spec: NetworkSpec, options: TrainingOptions) -> StepSpec:
-    augmentation = None
-    if options.augmentation is not None:
-        arguments = options.augmentation.layer_arguments(options.value_range)
-        augmentation = tuple(sorted(arguments.items()))
-    return StepSpec(
-        network=spec.with_placeholders,
-        dtype=dtype_policy(options.precision),
-        loss=_json(keras.losses.serialize(_loss(options))),
-        optimizer=_json(keras.optimizers.serialize(_optimizer(options))),
-        augmentation=augmentation,
-        mixup=bool(options.mixup),
-    )
-
-
-def _loss(options: TrainingOptions) -> keras.losses.Loss:
-    losses = {
-        ("cross_entropy", True): keras.losses.BinaryCrossentropy,
-        ("cross_entropy", False): keras.losses.CategoricalCrossentropy,
-        ("focal", True): keras.losses.BinaryFocalCrossentropy,
-        ("focal", False): keras.losses.CategoricalFocalCrossentropy,
-    }
-    loss = losses[options.loss, options.n_classes == 2]
-    return loss(from_logits=True, label_smoothing=options.label_smoothing)
-
-
-def _optimizer(options: TrainingOptions) -> keras.optimizers.Optimizer:
-    optimizer = keras.optimizers.get(options.optimizer)
-    config = optimizer.get_config()
-    for option in ("momentum", "weight_decay"):
-        value = getattr(options, option)
-        if value is None:
-            continue
-        if option not in config:
-            raise ValueError(
-                f"{option}={value}, but the optimizer {type(optimizer).__name__} has no {option}. "
-                f"Set {option}=None or choose another optimizer."
-            )
-        config[option] = value
-    if options.ema_momentum is not None:
-        config |= {"use_ema": True, "ema_momentum": options.ema_momentum}
-    return type(optimizer).from_config(config)
-
-
-def _schedule(options: TrainingOptions, optimizer: keras.optimizers.Optimizer) -> Schedule | None:
-    """Return the schedule of the rate per step; a callback handles a plateau per epoch."""
-    if options.schedule and isinstance(optimizer.get_config().get("learning_rate"), dict):
-        raise ValueError(
-            f"schedule={options.schedule!r}, but the optimizer already has a schedule. "
-            "Set schedule=None, or pass a number as the learning rate of the optimizer."
-        )
-    if options.schedule != "cosine":
-        return None
-    peak = options.learning_rate
-    if peak is None:  # the default, because an earlier fit has changed that of this optimizer
-        peak = float(keras.ops.convert_to_numpy(_optimizer(options).learning_rate))
-    return partial(warmup_cosine, peak, options.warmup_epochs)
-
-
 def _need_single_steps(callbacks: Sequence[keras.callbacks.Callback]) -> bool:
     """Return whether a callback does something at each step, except for the progress bar."""
     nothing = keras.callbacks.Callback
@@ -370,25 +283,7 @@ def _need_single_steps(callbacks: Sequence[keras.callbacks.Callback]) -> bool:
     )
 
 
-def _set_learning_rate(optimizer: keras.optimizers.Optimizer, learning_rate: float | None) -> None:
-    if learning_rate is None:
-        return
-    try:
-        optimizer.learning_rate = learning_rate
-    except TypeError as error:
-        raise ValueError(
-            f"learning_rate={learning_rate}, but the optimizer already has a schedule. "
-            "Set learning_rate=None, or use an optimizer without a schedule."
-        ) from error
-
-
 def _divergence_error(what: str) -> ValueError:
     return ValueError(
         f"{what} Lower learning_rate, or look for extreme pixel values or sample weights."
     )
-
-
-def _json(serialized: dict[str, Any]) -> str:
-    """Serialise without the name, because Keras numbers names of otherwise equal objects."""
-    config = {key: value for key, value in serialized["config"].items() if key != "name"}
-    return json.dumps({**serialized, "config": config}, sort_keys=True)

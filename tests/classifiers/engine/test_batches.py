@@ -1,12 +1,15 @@
-"""Batches of a training step."""
+"""Batches of a training step, with images in memory or on the device."""
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skpneumo import ImageAugmenter
-from skpneumo.classifiers.engine._batches import Batches
+from skpneumo.classifiers.engine import _compiled, _devices
+from skpneumo.classifiers.engine._batches import Batches, DeviceImages
+from skpneumo.classifiers.engine._multi_step import SingleStep
 
 
 def batches_of(y, *, n_classes=2, batch_size=4, seed=0, dtype=np.uint8, **options):
@@ -102,3 +105,54 @@ def test_mixup_mixes_labels_and_weights_with_its_shares():
     assert ((own >= 0.5) & (own <= 1)).all()
     np.testing.assert_allclose(targets[:, 0], own * y[rows] + (1 - own) * y[other], rtol=1e-6)
     np.testing.assert_allclose(weights, own * rows + (1 - own) * other, rtol=1e-6)
+
+
+@pytest.fixture
+def moved(monkeypatch, no_programs) -> list[int]:
+    """The number of images moved in each fit, if a test has simulated device memory."""
+    seen = []
+    # TensorFlow, whose compiled loop gathers no rows, never has any.
+    monkeypatch.setattr(_compiled, "steps_of", SingleStep)
+
+    class Spied(DeviceImages):
+        def __init__(self, images, n_rows):
+            super().__init__(images, n_rows)
+            seen.append(len(images))
+
+    monkeypatch.setattr(_devices, "DeviceImages", Spied)
+    return seen
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"augmentation": ImageAugmenter(rotation=20, brightness=0.2), "mixup": 0.2},
+        {"balanced_batches": True, "early_stopping": True},
+    ],
+)
+def test_a_fit_with_images_on_the_device_equals_that_with_images_moved_in_batches(
+    options, small, images, labels, moved, monkeypatch
+):
+    weight = np.arange(len(labels)) % 5 > 0  # rows of weight zero are left out
+    one_by_one = small(**options).fit(images, labels, weight)
+    monkeypatch.setattr(_devices, "free_device_memory", lambda: 10**9)
+    on_device = small(**options).fit(images, labels, weight)
+    assert len(moved) == 1
+    assert moved[0] <= weight.sum()
+    np.testing.assert_array_equal(
+        on_device.predict_proba(images), one_by_one.predict_proba(images)
+    )
+
+
+@pytest.mark.parametrize("n_more", [0, 24])
+def test_rows_are_gathered_when_they_are_used(images, n_more):
+    on_device = DeviceImages(images, len(images) + n_more)
+    assert (len(on_device), on_device.shape, on_device.dtype) == (
+        len(images),
+        images.shape,
+        images.dtype,
+    )
+    rows = np.array([3, 0, 3])
+    gathered = keras.ops.convert_to_numpy(on_device[rows].gather())
+    np.testing.assert_array_equal(gathered, images[rows])

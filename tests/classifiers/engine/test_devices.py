@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from skpneumo.classifiers.engine import _devices
-from skpneumo.classifiers.engine._device_data import DeviceImages
+from skpneumo.classifiers.engine._batches import DeviceImages
 from skpneumo.classifiers.engine._devices import (
     free_device_memory,
     let_device_memory_grow,

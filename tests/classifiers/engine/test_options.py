@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skpneumo.classifiers.engine._schedules import warmup_cosine
+from skpneumo.classifiers.engine._options import warmup_cosine
 
 from ..checks import WatchingCallback
 
