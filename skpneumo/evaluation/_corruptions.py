@@ -1,116 +1,81 @@
 """Corruptions that mimic another machine, operator or file format."""
 
 from collections.abc import Callable
-from io import BytesIO
 
-import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
-from skpneumo.evaluation._geometric_corruptions import GEOMETRIC_CORRUPTIONS
-from skpneumo.evaluation._intensity_corruptions import INTENSITY_CORRUPTIONS
-from skpneumo.evaluation._mark_corruptions import MARK_CORRUPTIONS
-from skpneumo.evaluation._sharpness_corruptions import SHARPNESS_CORRUPTIONS, blur, noise
+from skpneumo.evaluation._geometric_corruptions import (
+    crop,
+    keystone,
+    pad,
+    rotate,
+    shift,
+    taller,
+    wider,
+)
+from skpneumo.evaluation._intensity_corruptions import (
+    contrast,
+    darker_and_flatter,
+    gamma,
+    linear_window,
+    local_contrast,
+    sigmoid_window,
+)
+from skpneumo.evaluation._mark_corruptions import (
+    frame,
+    marker,
+    text_in_corners,
+    text_painted_out,
+)
+from skpneumo.evaluation._sharpness_corruptions import (
+    blur,
+    half_resolution,
+    jpeg,
+    noise,
+    sharper,
+)
 
 __all__ = ["CORRUPTIONS", "HELD_BACK", "Corruption"]
 
 Corruption = Callable[[Image.Image], Image.Image]
 
-
-def _gamma(exponent: float) -> Corruption:
-    return lambda image: image.point([_grey(255 * (i / 255) ** exponent) for i in range(256)])
-
-
-def _contrast(factor: float) -> Corruption:
-    def corrupt(image: Image.Image) -> Image.Image:
-        mean = float(np.asarray(image).mean())
-        return image.point([_grey(mean + factor * (i - mean)) for i in range(256)])
-
-    return corrupt
-
-
-def _crop(share: float) -> Corruption:
-    """Crop to the middle `share` of each side, and enlarge."""
-
-    def corrupt(image: Image.Image) -> Image.Image:
-        width, height = image.size
-        left, top = width * (1 - share) / 2, height * (1 - share) / 2
-        box = (left, top, width - left, height - top)
-        return image.resize(image.size, Image.Resampling.BILINEAR, box=box)
-
-    return corrupt
-
-
-def _pad(factor: float) -> Corruption:
-    """Enlarge the field of view by `factor` in each direction, filled with black."""
-
-    def corrupt(image: Image.Image) -> Image.Image:
-        width, height = image.size
-        inner = image.resize(
-            (round(width / factor), round(height / factor)), Image.Resampling.BILINEAR
-        )
-        padded = Image.new("L", image.size)
-        padded.paste(inner, ((width - inner.width) // 2, (height - inner.height) // 2))
-        return padded
-
-    return corrupt
-
-
-def _black_border(share: float) -> Corruption:
-    def corrupt(image: Image.Image) -> Image.Image:
-        width, height = image.size
-        left, top = round(width * share), round(height * share)
-        bordered = Image.new("L", image.size)
-        bordered.paste(image.crop((left, top, width - left, height - top)), (left, top))
-        return bordered
-
-    return corrupt
-
-
-def _jpeg(quality: int) -> Corruption:
-    def corrupt(image: Image.Image) -> Image.Image:
-        file = BytesIO()
-        image.save(file, "JPEG", quality=quality)
-        return Image.open(file, formats=["JPEG"]).convert("L")
-
-    return corrupt
-
-
-def _half_resolution(image: Image.Image) -> Image.Image:
-    width, height = image.size
-    half = image.resize((max(1, width // 2), max(1, height // 2)), Image.Resampling.BILINEAR)
-    return half.resize(image.size, Image.Resampling.BILINEAR)
-
-
-def _marker(image: Image.Image) -> Image.Image:
-    """Burn a white R into the upper right corner."""
-    width, height = image.size
-    marked = image.copy()
-    font = ImageFont.load_default(max(1, round(0.12 * height)))
-    ImageDraw.Draw(marked).text((0.84 * width, 0.04 * height), "R", fill=255, font=font)
-    return marked
-
-
-def _grey(value: float) -> int:
-    return round(min(255.0, max(0.0, value)))
-
-
 CORRUPTIONS: dict[str, Corruption] = {
-    "gamma 0.6": _gamma(0.6),
-    "gamma 1.6": _gamma(1.6),
-    "contrast x 0.6": _contrast(0.6),
-    "contrast x 1.5": _contrast(1.5),
-    "cropped to 80 %": _crop(0.8),
-    "padded to 125 %": _pad(1.25),
+    "gamma 0.6": gamma(0.6),
+    "gamma 1.6": gamma(1.6),
+    "contrast x 0.6": contrast(0.6),
+    "contrast x 1.5": contrast(1.5),
+    "cropped to 80 %": crop(0.8),
+    "padded to 125 %": pad(1.25),
     "blur 1.5 px": blur(1.5),
     "noise 10/255": noise(10),
-    "JPEG quality 30": _jpeg(30),
-    "black borders 10 %": _black_border(0.1),
-    "half resolution": _half_resolution,
-    "burnt-in marker": _marker,
-    **GEOMETRIC_CORRUPTIONS,
-    **INTENSITY_CORRUPTIONS,
-    **SHARPNESS_CORRUPTIONS,
-    **MARK_CORRUPTIONS,
+    "JPEG quality 30": jpeg(30),
+    "black borders 10 %": frame(0.1, 0),
+    "half resolution": half_resolution,
+    "burnt-in marker": marker,
+    "taller by 20 %": taller(1.2),
+    "taller by 30 %": taller(1.3),
+    "wider by 20 %": wider(1.2),
+    "wider by 30 %": wider(1.3),
+    "rotated by 10°": rotate(10),
+    "off centre sideways": shift(0.12, 0),
+    "off centre upwards": shift(0, -0.12),
+    "keystone 15 %": keystone(0.15),
+    "darker and flatter x 0.8": darker_and_flatter(0.8),
+    "darker and flatter x 0.65": darker_and_flatter(0.65),
+    "darker and flatter x 0.5": darker_and_flatter(0.5),
+    "narrow window": linear_window(0.1, 0.8),
+    "sigmoid window": sigmoid_window(0.5, 0.6),
+    "fine contrast x 0.6": local_contrast(0.6, 0.03),
+    "fine contrast x 1.6": local_contrast(1.6, 0.03),
+    "coarse contrast x 0.6": local_contrast(0.6, 0.12),
+    "coarse contrast x 1.6": local_contrast(1.6, 0.12),
+    "blur 2.5 px": blur(2.5),
+    "sharpened": sharper(1.5, 150),
+    "noise 20/255": noise(20),
+    "text in every corner": text_in_corners,
+    "text painted out": text_painted_out,
+    "grey frame 8 %": frame(0.08, 110),
+    "white frame 8 %": frame(0.08, 255),
 }
 """Corruptions by name: functions from a grey image to one of the same size."""
 

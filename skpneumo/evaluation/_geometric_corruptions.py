@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from PIL import Image
 
-__all__ = ["GEOMETRIC_CORRUPTIONS"]
+__all__ = ["crop", "keystone", "pad", "rotate", "shift", "taller", "wider"]
 
 
-def _taller(factor: float) -> Callable[[Image.Image], Image.Image]:
+def taller(factor: float) -> Callable[[Image.Image], Image.Image]:
     """Crop the upper and lower ends, and stretch the rest to the full height.
 
     This happens to an image of another aspect ratio that is resized to a square.
@@ -15,22 +15,17 @@ def _taller(factor: float) -> Callable[[Image.Image], Image.Image]:
     return lambda image: _stretch_middle(image, 1.0, 1 / factor)
 
 
-def _wider(factor: float) -> Callable[[Image.Image], Image.Image]:
+def wider(factor: float) -> Callable[[Image.Image], Image.Image]:
+    """Crop the left and right ends, and stretch the rest to the full width."""
     return lambda image: _stretch_middle(image, 1 / factor, 1.0)
 
 
-def _stretch_middle(image: Image.Image, width_share: float, height_share: float) -> Image.Image:
-    width, height = image.size
-    left, top = width * (1 - width_share) / 2, height * (1 - height_share) / 2
-    box = (left, top, width - left, height - top)
-    return image.resize(image.size, Image.Resampling.BILINEAR, box=box)
-
-
-def _rotate(degrees: float) -> Callable[[Image.Image], Image.Image]:
+def rotate(degrees: float) -> Callable[[Image.Image], Image.Image]:
+    """Rotate counter-clockwise about the centre, filling with black."""
     return lambda image: image.rotate(degrees, Image.Resampling.BILINEAR)
 
 
-def _shift(right: float, down: float) -> Callable[[Image.Image], Image.Image]:
+def shift(right: float, down: float) -> Callable[[Image.Image], Image.Image]:
     """Shift the image by shares of its sides, filling with black."""
 
     def corrupt(image: Image.Image) -> Image.Image:
@@ -42,7 +37,7 @@ def _shift(right: float, down: float) -> Callable[[Image.Image], Image.Image]:
     return corrupt
 
 
-def _keystone(share: float) -> Callable[[Image.Image], Image.Image]:
+def keystone(share: float) -> Callable[[Image.Image], Image.Image]:
     """Make the upper side narrower by this share, as a tilted tube does."""
 
     def corrupt(image: Image.Image) -> Image.Image:
@@ -59,14 +54,28 @@ def _keystone(share: float) -> Callable[[Image.Image], Image.Image]:
     return corrupt
 
 
-GEOMETRIC_CORRUPTIONS: dict[str, Callable[[Image.Image], Image.Image]] = {
-    "taller by 20 %": _taller(1.2),
-    "taller by 30 %": _taller(1.3),
-    "wider by 20 %": _wider(1.2),
-    "wider by 30 %": _wider(1.3),
-    "rotated by 10°": _rotate(10),
-    "off centre sideways": _shift(0.12, 0),
-    "off centre upwards": _shift(0, -0.12),
-    "keystone 15 %": _keystone(0.15),
-}
-"""Corruptions by name: functions from a grey image to one of the same size."""
+def crop(share: float) -> Callable[[Image.Image], Image.Image]:
+    """Crop to the middle `share` of each side, and enlarge."""
+    return lambda image: _stretch_middle(image, share, share)
+
+
+def pad(factor: float) -> Callable[[Image.Image], Image.Image]:
+    """Enlarge the field of view by `factor` in each direction, filled with black."""
+
+    def corrupt(image: Image.Image) -> Image.Image:
+        width, height = image.size
+        inner = image.resize(
+            (round(width / factor), round(height / factor)), Image.Resampling.BILINEAR
+        )
+        padded = Image.new("L", image.size)
+        padded.paste(inner, ((width - inner.width) // 2, (height - inner.height) // 2))
+        return padded
+
+    return corrupt
+
+
+def _stretch_middle(image: Image.Image, width_share: float, height_share: float) -> Image.Image:
+    width, height = image.size
+    left, top = width * (1 - width_share) / 2, height * (1 - height_share) / 2
+    box = (left, top, width - left, height - top)
+    return image.resize(image.size, Image.Resampling.BILINEAR, box=box)

@@ -7,10 +7,17 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-__all__ = ["INTENSITY_CORRUPTIONS"]
+__all__ = [
+    "contrast",
+    "darker_and_flatter",
+    "gamma",
+    "linear_window",
+    "local_contrast",
+    "sigmoid_window",
+]
 
 
-def _darker_and_flatter(factor: float) -> Callable[[Image.Image], Image.Image]:
+def darker_and_flatter(factor: float) -> Callable[[Image.Image], Image.Image]:
     """Multiply the grey levels, then their distances from the mean."""
 
     def corrupt(image: Image.Image) -> Image.Image:
@@ -21,12 +28,12 @@ def _darker_and_flatter(factor: float) -> Callable[[Image.Image], Image.Image]:
     return corrupt
 
 
-def _linear_window(low: float, high: float) -> Callable[[Image.Image], Image.Image]:
+def linear_window(low: float, high: float) -> Callable[[Image.Image], Image.Image]:
     """Map the grey levels between two shares of white to the full range, and clip the others."""
     return lambda image: _image((np.asarray(image, dtype=np.float32) - 255 * low) / (high - low))
 
 
-def _sigmoid_window(centre: float, width: float) -> Callable[[Image.Image], Image.Image]:
+def sigmoid_window(centre: float, width: float) -> Callable[[Image.Image], Image.Image]:
     """Apply DICOM's sigmoid window function (PS3.3 C.11.2.1.3.1), with shares of white."""
 
     def corrupt(image: Image.Image) -> Image.Image:
@@ -36,7 +43,7 @@ def _sigmoid_window(centre: float, width: float) -> Callable[[Image.Image], Imag
     return corrupt
 
 
-def _local_contrast(factor: float, scale: float) -> Callable[[Image.Image], Image.Image]:
+def local_contrast(factor: float, scale: float) -> Callable[[Image.Image], Image.Image]:
     """Multiply differences from a Gaussian blur, whose width is this share of a side."""
 
     def corrupt(image: Image.Image) -> Image.Image:
@@ -47,19 +54,24 @@ def _local_contrast(factor: float, scale: float) -> Callable[[Image.Image], Imag
     return corrupt
 
 
+def gamma(exponent: float) -> Callable[[Image.Image], Image.Image]:
+    """Raise the grey levels, as shares of white, to this power."""
+    return lambda image: image.point([_grey(255 * (i / 255) ** exponent) for i in range(256)])
+
+
+def contrast(factor: float) -> Callable[[Image.Image], Image.Image]:
+    """Multiply the distances of the grey levels from their mean."""
+
+    def corrupt(image: Image.Image) -> Image.Image:
+        mean = float(np.asarray(image).mean())
+        return image.point([_grey(mean + factor * (i - mean)) for i in range(256)])
+
+    return corrupt
+
+
+def _grey(value: float) -> int:
+    return round(min(255.0, max(0.0, value)))
+
+
 def _image(pixels: NDArray[np.floating]) -> Image.Image:
     return Image.fromarray(np.rint(pixels).clip(0, 255).astype(np.uint8))
-
-
-INTENSITY_CORRUPTIONS: dict[str, Callable[[Image.Image], Image.Image]] = {
-    "darker and flatter x 0.8": _darker_and_flatter(0.8),
-    "darker and flatter x 0.65": _darker_and_flatter(0.65),
-    "darker and flatter x 0.5": _darker_and_flatter(0.5),
-    "narrow window": _linear_window(0.1, 0.8),
-    "sigmoid window": _sigmoid_window(0.5, 0.6),
-    "fine contrast x 0.6": _local_contrast(0.6, 0.03),
-    "fine contrast x 1.6": _local_contrast(1.6, 0.03),
-    "coarse contrast x 0.6": _local_contrast(0.6, 0.12),
-    "coarse contrast x 1.6": _local_contrast(1.6, 0.12),
-}
-"""Corruptions by name: functions from a grey image to one of the same size."""

@@ -7,10 +7,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from skpneumo._burnt_in_text import without_text
 
-__all__ = ["MARK_CORRUPTIONS"]
+__all__ = ["frame", "marker", "text_in_corners", "text_painted_out"]
 
 
-def _text_in_corners(image: Image.Image) -> Image.Image:
+def text_in_corners(image: Image.Image) -> Image.Image:
     """Burn text as machines write it into all four corners."""
     width, height = image.size
     marked = image.copy()
@@ -26,11 +26,12 @@ def _text_in_corners(image: Image.Image) -> Image.Image:
     return marked
 
 
-def _text_painted_out(image: Image.Image) -> Image.Image:
+def text_painted_out(image: Image.Image) -> Image.Image:
+    """Paint over burnt-in text, as ``MarkerRemover`` does."""
     return Image.fromarray(without_text(np.asarray(image)[..., None])[..., 0])
 
 
-def _frame(share: float, grey: int) -> Callable[[Image.Image], Image.Image]:
+def frame(share: float, grey: int) -> Callable[[Image.Image], Image.Image]:
     """Cover this share of each side with one grey level."""
 
     def corrupt(image: Image.Image) -> Image.Image:
@@ -43,10 +44,10 @@ def _frame(share: float, grey: int) -> Callable[[Image.Image], Image.Image]:
     return corrupt
 
 
-MARK_CORRUPTIONS: dict[str, Callable[[Image.Image], Image.Image]] = {
-    "text in every corner": _text_in_corners,
-    "text painted out": _text_painted_out,
-    "grey frame 8 %": _frame(0.08, 110),
-    "white frame 8 %": _frame(0.08, 255),
-}
-"""Corruptions by name: functions from a grey image to one of the same size."""
+def marker(image: Image.Image) -> Image.Image:
+    """Burn a white R into the upper right corner."""
+    width, height = image.size
+    marked = image.copy()
+    font = ImageFont.load_default(max(1, round(0.12 * height)))
+    ImageDraw.Draw(marked).text((0.84 * width, 0.04 * height), "R", fill=255, font=font)
+    return marked

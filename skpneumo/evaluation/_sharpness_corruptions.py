@@ -1,11 +1,12 @@
-"""Corruptions of fine detail: optics, processing and noise."""
+"""Corruptions of fine detail: optics, processing, compression and noise."""
 
 from collections.abc import Callable
+from io import BytesIO
 
 import numpy as np
 from PIL import Image, ImageFilter
 
-__all__ = ["SHARPNESS_CORRUPTIONS", "blur", "noise"]
+__all__ = ["blur", "half_resolution", "jpeg", "noise", "sharper"]
 
 # Lengths in pixels are relative to images of this side.
 _REFERENCE_SIDE = 224
@@ -18,7 +19,7 @@ def blur(radius: float) -> Callable[[Image.Image], Image.Image]:
     )
 
 
-def _sharper(radius: float, percent: int) -> Callable[[Image.Image], Image.Image]:
+def sharper(radius: float, percent: int) -> Callable[[Image.Image], Image.Image]:
     """Add this percentage of the detail that a blur of this radius removes."""
     return lambda image: image.filter(
         ImageFilter.UnsharpMask(radius * min(image.size) / _REFERENCE_SIDE, percent, threshold=0)
@@ -39,9 +40,19 @@ def noise(deviation: float) -> Callable[[Image.Image], Image.Image]:
     return corrupt
 
 
-SHARPNESS_CORRUPTIONS: dict[str, Callable[[Image.Image], Image.Image]] = {
-    "blur 2.5 px": blur(2.5),
-    "sharpened": _sharper(1.5, 150),
-    "noise 20/255": noise(20),
-}
-"""Corruptions by name: functions from a grey image to one of the same size."""
+def jpeg(quality: int) -> Callable[[Image.Image], Image.Image]:
+    """Compress as a JPEG of this quality."""
+
+    def corrupt(image: Image.Image) -> Image.Image:
+        file = BytesIO()
+        image.save(file, "JPEG", quality=quality)
+        return Image.open(file, formats=["JPEG"]).convert("L")
+
+    return corrupt
+
+
+def half_resolution(image: Image.Image) -> Image.Image:
+    """Reduce to half of each side, and enlarge again."""
+    width, height = image.size
+    half = image.resize((max(1, width // 2), max(1, height // 2)), Image.Resampling.BILINEAR)
+    return half.resize(image.size, Image.Resampling.BILINEAR)

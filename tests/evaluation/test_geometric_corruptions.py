@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skpneumo.evaluation._geometric_corruptions import GEOMETRIC_CORRUPTIONS
+from skpneumo.evaluation._corruptions import CORRUPTIONS
 
 
 def spread(pixels):
@@ -17,7 +17,7 @@ def spread(pixels):
 
 
 def corrupt(name, pixels):
-    return np.asarray(GEOMETRIC_CORRUPTIONS[name](Image.fromarray(pixels)))
+    return np.asarray(CORRUPTIONS[name](Image.fromarray(pixels)))
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skpneumo.evaluation._intensity_corruptions import INTENSITY_CORRUPTIONS
+from skpneumo.evaluation._corruptions import CORRUPTIONS
 
 
 def corrupt(name, pixels):
     image = Image.fromarray(np.asarray(pixels, dtype=np.uint8))
-    return np.asarray(INTENSITY_CORRUPTIONS[name](image), dtype=float)
+    return np.asarray(CORRUPTIONS[name](image), dtype=float)
 
 
 @pytest.mark.parametrize("factor", [0.8, 0.65, 0.5])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skpneumo.evaluation._mark_corruptions import MARK_CORRUPTIONS
+from skpneumo.evaluation._corruptions import CORRUPTIONS
 
 
 @pytest.fixture(scope="module")
@@ -13,7 +13,7 @@ def plain():
 
 
 def corrupt(name, image):
-    return np.asarray(MARK_CORRUPTIONS[name](image)).astype(int)
+    return np.asarray(CORRUPTIONS[name](image)).astype(int)
 
 
 def test_text_is_in_every_corner_and_nowhere_else(plain):
@@ -25,7 +25,7 @@ def test_text_is_in_every_corner_and_nowhere_else(plain):
 
 
 def test_text_that_was_painted_in_is_painted_out(plain):
-    marked = MARK_CORRUPTIONS["text in every corner"](plain)
+    marked = CORRUPTIONS["text in every corner"](plain)
     without = corrupt("text painted out", marked)
     left = np.abs(without - np.asarray(plain)) > 30
     painted = np.abs(np.asarray(marked).astype(int) - np.asarray(plain)) > 30
