@@ -162,22 +162,9 @@ class BaseNetworkClassifier(
         if X_val is not None:
             held_out = self._check_held_out(X_val, y_val)
         elif self.early_stopping:
-            # The same seed in a warm start, so that the same images are held out.
-            rng = np.random.RandomState(self._validation_seed)
-            trained, rows = training_and_validation(
-                X, y, patients_of_rows(carrier, y, groups), self.validation_fraction, rng,
-                self.classes_,
-            )  # fmt: skip
-            if not is_stream(X):
-                require_memory(
-                    X.nbytes,
-                    f"A copy of the {len(X)} images, without those of inner validation",
-                    "Pass images for inner validation as X_val and y_val, load images with "
-                    "ImageLoader(stream=True), or load smaller ones with size=.",
-                )
-            held_out = X[rows], y[rows], weights[rows]
-            X, y, weights = X[trained], y[trained], weights[trained]
-        self._train(X, y, weights, held_out)
+            patients = patients_of_rows(carrier, y, groups)
+            (X, y, weights), held_out = self._hold_out((X, y, weights), patients)
+        self._train((X, y, weights), held_out)
         return self
 
     @with_callbacks
@@ -226,7 +213,7 @@ class BaseNetworkClassifier(
                 f"{self.classes_.tolist()}. Leave it out after the first call."
             )
         weights = self._check_sample_weight(X, y, sample_weight)
-        self._train(X, self._encode(y), weights, None, n_epochs=1)
+        self._train((X, self._encode(y), weights), None, n_epochs=1)
         return self
 
     @pinned
@@ -325,21 +312,39 @@ class BaseNetworkClassifier(
         check_network_parameters(self)
         self.network_spec_ = self._network_spec()
 
+    def _hold_out(
+        self, train: LabelledImages, patients: NDArray[np.object_]
+    ) -> tuple[LabelledImages, LabelledImages]:
+        """Split off images of some patients for inner validation."""
+        X, y, sample_weight = train
+        # The same seed in a warm start, so that the same images are held out.
+        rng = np.random.RandomState(self._validation_seed)
+        trained, held_out = training_and_validation(
+            X, y, patients, self.validation_fraction, rng, self.classes_
+        )
+        if not is_stream(X):
+            require_memory(
+                X.nbytes,
+                f"A copy of the {len(X)} images, without those of inner validation",
+                "Pass images for inner validation as X_val and y_val, load images with "
+                "ImageLoader(stream=True), or load smaller ones with size=.",
+            )
+        return (
+            (X[trained], y[trained], sample_weight[trained]),
+            (X[held_out], y[held_out], sample_weight[held_out]),
+        )
+
     def _train(
-        self,
-        X: NDArray[Any],
-        y: NDArray[np.intp],
-        sample_weight: NDArray[np.float32],
-        held_out: LabelledImages | None,
-        n_epochs: int | None = None,
+        self, train: LabelledImages, held_out: LabelledImages | None, n_epochs: int | None = None
     ) -> None:
         """Train according to the parameters, or for ``n_epochs`` of a longer training."""
+        X, y, sample_weight = train
         n_images = int(np.count_nonzero(sample_weight))  # images of weight zero do not count
         epochs = self._n_epochs(n_images) if n_epochs is None else n_epochs
         with self._reporting(X, y, epochs) as make_callbacks:
             self.weights_, history, checkpoint = self._train_network(
                 self.network_spec_,
-                (X, y, sample_weight),
+                train,
                 held_out,
                 checkpoint=self._checkpoint,
                 initial_weights=getattr(self, "weights_", None) or self._first_weights(X),

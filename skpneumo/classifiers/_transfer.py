@@ -235,21 +235,17 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
         return [(self._features_spec, body), (self._head_spec(len(head[0])), head)]
 
     def _train(
-        self,
-        X: NDArray[Any],
-        y: NDArray[np.intp],
-        sample_weight: NDArray[np.float32],
-        held_out: LabelledImages | None,
-        n_epochs: int | None = None,
+        self, train: LabelledImages, held_out: LabelledImages | None, n_epochs: int | None = None
     ) -> None:
         self._warn_about_unused_parameters()
         phases = self._phases(n_epochs)
         weights: Any = getattr(self, "weights_", None)
         histories = []
+        X, y, _ = train
         with self._reporting(X, y, sum(epochs for _, epochs in phases)) as make_callbacks:
-            for train, epochs in phases:
-                weights, history, checkpoint = train(
-                    weights, (X, y, sample_weight), held_out, make_callbacks, epochs=epochs
+            for train_phase, epochs in phases:
+                weights, history, checkpoint = train_phase(
+                    weights, train, held_out, make_callbacks, epochs=epochs
                 )
                 histories.append(history)
             self.weights_ = weights
