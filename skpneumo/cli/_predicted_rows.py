@@ -1,17 +1,32 @@
 """Make rows with a model's predictions for X-ray files, and with errors of unreadable ones."""
 
-from collections.abc import Iterator, Sequence
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from skpneumo._formatting import counted
 from skpneumo._image_files import SkippedFile
+from skpneumo.cli._gate import report_withheld
+from skpneumo.cli._terminal import say
 from skpneumo.cli._xray_files import path_of
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["predicted_rows", "unreadable"]
+__all__ = ["RowCounts", "predicted_columns", "predicted_rows"]
+
+
+def predicted_columns(model: Any) -> list[str]:
+    """Name the cells of the rows that :func:`predicted_rows` makes."""
+    from skpneumo.cli._labels import class_names
+    from skpneumo.fitted import gate_of
+
+    names = class_names(model)
+    probabilities = ["probability"] if len(names) == 2 else [f"probability_{n}" for n in names]
+    withheld = ["withheld"] if gate_of(model) else []
+    return ["path", *probabilities, "label", *withheld, "error"]
 
 
 def predicted_rows(
@@ -19,9 +34,7 @@ def predicted_rows(
 ) -> list[list[Any]]:
     """Predict a batch, by default at the model's own threshold; unreadable files get rows too.
 
-    A row has the path, the probabilities, the label, with an input gate the reason for
-    withholding, and the error. A withheld image has no probabilities and no label, unless the gate
-    only warns.
+    A withheld image has no probabilities and no label, unless the gate only warns.
     """
     from skpneumo._responses import reasons_to_withhold
     from skpneumo.fitted import gate_of
@@ -66,6 +79,39 @@ def predicted_rows(
     ]
 
 
+class RowCounts:
+    """Counts the rows that are written, those without a prediction, and the labels."""
+
+    def __init__(self, columns: list[str]) -> None:
+        self._columns = columns
+        self.n_rows = self.n_bad = self.n_withheld = 0
+        self.labels: Counter[str] = Counter()
+
+    def add(self, row: list[Any]) -> None:
+        """Count a row."""
+        cells = dict(zip(self._columns, row, strict=True))
+        self.n_rows += 1
+        self.n_bad += cells["error"] is not None
+        self.n_withheld += cells.get("withheld") is not None
+        if cells["label"]:
+            self.labels[cells["label"]] += 1
+
+    def count(self, rows: Iterable[list[Any]]) -> Iterator[list[Any]]:
+        """Count rows as they pass."""
+        for row in rows:
+            self.add(row)
+            yield row
+
+    def say_what_is_missing(self) -> int:
+        """Say on standard error which predictions are missing; return the exit status."""
+        if self.n_bad:
+            why = "its row says why" if self.n_bad == 1 else "their rows say why"
+            files = counted(self.n_rows, "file")
+            say(f"skpneumo: {self.n_bad:,} of {files} could not be read; {why}.", file=sys.stderr)
+        report_withheld(self.n_withheld, self.n_rows)
+        return 1 if self.n_bad or self.n_withheld else 0
+
+
 def _predicted(
     model: Any, paths: list[str], threshold: float | None
 ) -> tuple["NDArray[Any]", "NDArray[np.object_]"]:
@@ -83,9 +129,3 @@ def _predicted(
 def _in_one_line(error: Exception) -> str:
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return " ".join(text.split()) or type(error).__name__
-
-
-def unreadable(n_bad: int, n: int) -> str:
-    """Write how many files could not be read."""
-    why = "its row says why" if n_bad == 1 else "their rows say why"
-    return f"{n_bad:,} of {counted(n, 'file')} could not be read; {why}."

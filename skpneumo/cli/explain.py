@@ -1,7 +1,6 @@
 """``skpneumo explain``: write a heat map and a table row for each X-ray."""
 
 import os
-import sys
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -15,7 +14,7 @@ from skpneumo._files import atomic_write
 from skpneumo._formatting import counted
 from skpneumo._image_files import SkippedFile
 from skpneumo.cli._options import FOLDER_ALONE, Force, Out, ReadBy, require_source
-from skpneumo.cli._predicted_rows import predicted_rows, unreadable
+from skpneumo.cli._predicted_rows import RowCounts, predicted_columns, predicted_rows
 from skpneumo.cli._tables import open_table
 from skpneumo.cli._terminal import say
 from skpneumo.cli._xray_files import Files, batches_of, files_to_read, path_of
@@ -80,12 +79,10 @@ def explain(
     """
     from skpneumo._progress import progress
     from skpneumo.cli._distinct_files import refuse_the_same_file
-    from skpneumo.cli._gate import report_withheld
     from skpneumo.cli._labels import class_names
     from skpneumo.cli._model_files import find_model, load_model
     from skpneumo.cli._worth import files_seen_in_training, say_what_was_seen
     from skpneumo.explanation._batches import REGIONS
-    from skpneumo.fitted import gate_of
 
     require_source(files, read_by, "FILES")
     _check_folder(out)
@@ -113,27 +110,22 @@ def explain(
             f"--target {target} is not a class of the model. Name one of {', '.join(names)}."
         )
     out.mkdir(exist_ok=True)
-    columns = ["probability"] if len(names) == 2 else [f"probability_{name}" for name in names]
-    withheld = ["withheld"] if gate_of(estimator) else []
+    columns = predicted_columns(estimator)
     batches = progress(list(batches_of(listed, batch_size)), "X-rays")
     later = (each for batch in batches for each in _explained(estimator, batch, target, method))
     # Computes the first row before opening the table, so that a failing method leaves no table.
     explained = chain([next(later)], later)
-    n_bad = n_figures = n_withheld = 0
-    header = ["path", *columns, "label", *withheld, *REGIONS, "figure", "error"]
-    with open_table(out / TABLE, header) as write_row:
-        for ((*found, error), shares, display), figure in zip(explained, figures, strict=True):
+    counts, n_figures = RowCounts(columns), 0
+    with open_table(out / TABLE, [*columns[:-1], *REGIONS, "figure", "error"]) as write_row:
+        for (row, shares, display), figure in zip(explained, figures, strict=True):
             if display is not None:
                 _save(display, figure)
+            *found, error = row
             write_row([*found, *shares, None if display is None else figure.name, error])
-            n_bad += error is not None
+            counts.add(row)
             n_figures += display is not None
-            n_withheld += bool(withheld) and found[-1] is not None
     say(f"Saved {out / TABLE} and {counted(n_figures, 'figure')}.")
-    if n_bad:
-        say(f"skpneumo: {unreadable(n_bad, len(paths))}", file=sys.stderr)
-    report_withheld(n_withheld, len(paths))
-    return 1 if n_bad or n_withheld else 0
+    return counts.say_what_is_missing()
 
 
 def _explained(

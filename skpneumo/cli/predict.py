@@ -23,7 +23,7 @@ from skpneumo.cli._journal import (
     state_of_content,
 )
 from skpneumo.cli._options import FOLDER_ALONE, Force, ReadBy, require_source
-from skpneumo.cli._predicted_rows import predicted_rows, unreadable
+from skpneumo.cli._predicted_rows import RowCounts, predicted_columns, predicted_rows
 from skpneumo.cli._terminal import NAMES_AS_BYTES, say
 from skpneumo.cli._xray_files import (
     STDIN,
@@ -87,10 +87,7 @@ def predict(
     """
     from skpneumo._progress import progress
     from skpneumo.cli._distinct_files import refuse_the_same_file
-    from skpneumo.cli._gate import report_withheld
-    from skpneumo.cli._labels import class_names
     from skpneumo.cli._model_files import find_model, load_model, refuse_to_overwrite
-    from skpneumo.fitted import gate_of
 
     require_source(files, read_by, "FILES")
     if str(out) == "-":  # standard output
@@ -99,28 +96,20 @@ def predict(
         raise ValueError("Standard output is closed. Name a file with --out.")
     model = find_model(model)
     refuse_the_same_file({"the model": model, "--table": read_by.table, "--out": out})
-    form = format or _format_of(out)
-    if form == "parquet":
-        _require_parquet(out)
+    form = _checked_format(format, out)
     if out is not None:
         refuse_to_overwrite(out, force)
     estimator = load_model(model)
     for folder in filter(os.path.isdir, files):
         say(f"skpneumo: {contents_of(folder, read_by.leave_out)}", file=sys.stderr)
-    names = class_names(estimator)
-    if threshold is not None and len(names) != 2:
-        raise ValueError(
-            f"--threshold is for models of two classes; {model} has {len(names)}: "
-            f"{', '.join(names)}. Leave it out."
-        )
-    probabilities = ["probability"] if len(names) == 2 else [f"probability_{n}" for n in names]
-    withheld = ["withheld"] if gate_of(estimator) else []
-    columns = ["path", *probabilities, "label", *withheld, "error"]
+    if threshold is not None:
+        _require_two_classes(estimator, model)
+    columns = predicted_columns(estimator)
     part = None if out is None else out.with_name(f"{out.name}.part")
     listed = files_to_read(files, read_by, (out, part, model), estimator)
     total = None if STDIN in files or any(map(os.path.isdir, files)) else len(files) or None
     paths = progress(listed, "X-rays", total)
-    counts = _Counts(columns)
+    counts = RowCounts(columns)
 
     def predicted() -> Iterator[tuple[list[Any], Iterator[list[Any]]]]:
         for batch in batches_of(paths, batch_size):
@@ -140,35 +129,41 @@ def predict(
                 journal.finish(form, columns)
             else:
                 journal.discard()
-    if counts.n_bad:
-        say(f"skpneumo: {unreadable(counts.n_bad, counts.n_rows)}", file=sys.stderr)
-    report_withheld(counts.n_withheld, counts.n_rows)
+    status = counts.say_what_is_missing()
     _warn_of_one_answer(counts.labels)
     if not counts.n_rows:
         raise ValueError(
             "There are no paths on standard input. Check the command that lists them."
         )
-    return 1 if counts.n_bad or counts.n_withheld else 0
+    return status
 
 
-class _Counts:
-    """Counts of the rows that are written."""
+def _checked_format(format: Format | None, out: Path | None) -> Format:
+    """Return the format, by default that of the suffix; raise if it cannot be written there."""
+    from skpneumo.cli._model_files import refuse_other_formats
 
-    def __init__(self, columns: list[str]) -> None:
-        self._columns = columns
-        self.n_rows = self.n_bad = self.n_withheld = 0
-        self.labels: Counter[str] = Counter()
+    if format is None and out is not None:
+        refuse_other_formats(out, *_FORMATS, remedy="choose the format with --format")
+        format = _FORMATS.get(out.suffix.lower())
+    if format == "parquet":
+        if out is None:
+            raise ValueError(
+                "Parquet cannot be written to standard output. Name a file with --out."
+            )
+        require_pyarrow()
+    return format or "csv"
 
-    def count(self, rows: Iterable[list[Any]]) -> Iterator[list[Any]]:
-        """Count rows as they pass."""
-        for row in rows:
-            cells = dict(zip(self._columns, row, strict=True))
-            self.n_rows += 1
-            self.n_bad += cells["error"] is not None
-            self.n_withheld += cells.get("withheld") is not None
-            if cells["label"]:
-                self.labels[cells["label"]] += 1
-            yield row
+
+def _require_two_classes(estimator: Any, model: Path) -> None:
+    """Raise for ``--threshold`` with a model of several classes, which it cannot decide among."""
+    from skpneumo.cli._labels import class_names
+
+    names = class_names(estimator)
+    if len(names) != 2:
+        raise ValueError(
+            f"--threshold is for models of two classes; {model} has {len(names)}: "
+            f"{', '.join(names)}. Leave it out."
+        )
 
 
 def _warn_of_one_answer(labels: Counter[str]) -> None:
@@ -183,22 +178,6 @@ def _warn_of_one_answer(labels: Counter[str]) -> None:
         f"is useless, unless all of these X-rays are {answer}.",
         sys.stderr,
     )
-
-
-def _format_of(out: Path | None) -> Format:
-    from skpneumo.cli._model_files import refuse_other_formats
-
-    if out is None:
-        return "csv"
-    refuse_other_formats(out, *_FORMATS, remedy="choose the format with --format")
-    return _FORMATS.get(out.suffix.lower(), "csv")
-
-
-def _require_parquet(out: Path | None) -> None:
-    """Raise before anything is predicted if Parquet cannot be written."""
-    if out is None:
-        raise ValueError("Parquet cannot be written to standard output. Name a file with --out.")
-    require_pyarrow()
 
 
 def _digest(model: Path) -> str:
