@@ -49,22 +49,11 @@ def build(
 ) -> FastAPI:
     """Build the application; see :func:`~skpneumo.serving.make_app`."""
     queue = ModelQueue(model.predict, limits.batch_size)
-    waiting_room = WaitingRoom(limits.max_waiting)
-    facts = Model(**model_facts(model, limits))
-
-    @asynccontextmanager
-    async def working(_: FastAPI) -> AsyncIterator[None]:
-        worker = asyncio.create_task(queue.run())
-        yield
-        worker.cancel()
-        with suppress(asyncio.CancelledError):
-            await worker
-
     app = FastAPI(
         title="skpneumo",
         version=__version__,
         description=NOTICE,
-        lifespan=working,
+        lifespan=lambda _: _working(queue),
         # FastAPI's own pages load scripts and styles from another host.
         docs_url=None,
         redoc_url=None,
@@ -74,6 +63,24 @@ def build(
     app.add_exception_handler(HTTPException, _problem)
     app.add_exception_handler(RequestValidationError, partial(_wrong_parameter, limits=limits))
     _add_page(app, token is not None)
+    _add_interface(app, model, queue, limits)
+    return app
+
+
+@asynccontextmanager
+async def _working(queue: ModelQueue) -> AsyncIterator[None]:
+    """Let the model answer requests for as long as the application runs."""
+    worker = asyncio.create_task(queue.run())
+    yield
+    worker.cancel()
+    with suppress(asyncio.CancelledError):
+        await worker
+
+
+def _add_interface(app: FastAPI, model: ServedModel, queue: ModelQueue, limits: Limits) -> None:
+    """Add the routes for programs, which the page uses as well."""
+    waiting_room = WaitingRoom(limits.max_waiting)
+    facts = Model(**model_facts(model, limits))
 
     @app.head("/model", include_in_schema=False)
     @app.get("/model", summary="Describe the model", responses=_some(401, 403))
@@ -113,8 +120,6 @@ def build(
             png = await queue.call(lambda: model.explain(content, method, target))
             return Response(png, media_type="image/png")
 
-    return app
-
 
 async def _problem(request: Request, error: Exception) -> Response:
     """Return an error; with status 200 if the page asks for it, to keep its console clean."""
@@ -147,6 +152,8 @@ async def _refuse_other_parameters(request: Request, limits: Limits, *known: str
 
 
 def _add_page(app: FastAPI, needs_token: bool) -> None:
+    """Add the files of the page for people."""
+
     def route(path: str, kind: str) -> None:
         body = page_file(path[1:] or "index.html")
         body = body.replace("NEEDS_TOKEN", "yes" if needs_token else "no")
