@@ -84,17 +84,16 @@ def demo(
     """
     from skpneumo.cli._collections import describe, positive_name
     from skpneumo.cli._finished import duration
-    from skpneumo.cli._fit_progress import fit_progress
     from skpneumo.cli._metrics_table import evaluated, printed
     from skpneumo.cli._model_files import save_model
-    from skpneumo.cli._search import recall_search, table_of
     from skpneumo.cli._training_record import TrainingRecord
-    from skpneumo.cli._updates import n_updates, updates_line
+    from skpneumo.cli._updates import n_updates
     from skpneumo.cli._worth import say_worth
 
     start = time.perf_counter()
     _prepare_folder(out, force)
-    if data is None and read_by.table is None:
+    is_synthetic = data is None and read_by.table is None
+    if is_synthetic:
         _refuse_options_of_own(read_by)
         xrays = _make_synthetic(out, patients or SYNTHETIC_PATIENTS, random_state)
         source = f"synthetic, written to {xrays.root}; no patient was X-rayed"
@@ -102,25 +101,12 @@ def demo(
         xrays, n_all = _read(data, read_by, patients or MOST_PATIENTS)
         source = f"of {n_all} patients in {read_by.table or data}, without any test split"
     _say("Data", describe(xrays), source)
+    positive = positive_name(xrays)
     trained_on, held_out = _split(xrays, read_by.hold_out or TEST_SHARE, random_state)
 
     pipeline = _small_pipeline(size, epochs, random_state, n_jobs)
-    search = recall_search(pipeline, GRID, FOLDS, None, random_state)
-    search.set_params(verbose=3 if verbose else 0)
-    _say("Train", updates_line(pipeline, trained_on.X, trained_on.target))
-    with fit_progress(search, "Searching", quiet=verbose):
-        search.fit(trained_on.X, trained_on.target, groups=trained_on.groups)
-    candidates = table_of(search, trained_on)
-    _say(
-        "Tune",
-        f"{len(candidates)} candidates in {FOLDS} patient-grouped folds: the highest recall",
-        "whose balanced accuracy is within one standard error of the best;",
-        "of all folds together, with 95 % intervals over patients:",
-    )
-    positive = positive_name(xrays)
-    _indent(_shown(candidates, positive).to_string(index=False))
+    model, candidates = _tune(pipeline, trained_on, positive, random_state, verbose)
 
-    model = search.best_estimator_
     metrics = evaluated(model, held_out)
     _say("Evaluate", "on the held-out patients, which were not used for any choice above")
     _indent(printed(metrics, positive, METRICS))
@@ -142,10 +128,34 @@ def demo(
         f"figures: {', '.join(figures)}",
     )
     say(f"\nDone in {duration(time.perf_counter() - start)}. Next, one row per X-ray:")
-    read = f"--table {read_by.table} --path {read_by.path}" if read_by.table else data
-    say(f"  skpneumo predict {out / 'model.skpneumo'} {read or xrays.root}")
-    if read is None:
+    table = f"--table {read_by.table} --path {read_by.path}" if read_by.table else ""
+    say(f"  skpneumo predict {out / 'model.skpneumo'} {table or data or xrays.root}")
+    if is_synthetic:
         say("Synthetic X-rays are easy: these results say nothing about real ones.")
+
+
+def _tune(
+    pipeline: "Pipeline", trained_on: "Bunch", positive: str, random_state: int, verbose: bool
+) -> "tuple[Any, pd.DataFrame]":
+    """Search for the best parameters; return the model fitted with them, and all candidates."""
+    from skpneumo.cli._fit_progress import fit_progress
+    from skpneumo.cli._search import recall_search, table_of
+    from skpneumo.cli._updates import updates_line
+
+    search = recall_search(pipeline, GRID, FOLDS, None, random_state)
+    search.set_params(verbose=3 if verbose else 0)
+    _say("Train", updates_line(pipeline, trained_on.X, trained_on.target))
+    with fit_progress(search, "Searching", quiet=verbose):
+        search.fit(trained_on.X, trained_on.target, groups=trained_on.groups)
+    candidates = table_of(search, trained_on)
+    _say(
+        "Tune",
+        f"{len(candidates)} candidates in {FOLDS} patient-grouped folds: the highest recall",
+        "whose balanced accuracy is within one standard error of the best;",
+        "of all folds together, with 95 % intervals over patients:",
+    )
+    _indent(_shown(candidates, positive).to_string(index=False))
+    return search.best_estimator_, candidates
 
 
 def _refuse_options_of_own(read_by: CollectionOptions) -> None:
