@@ -238,27 +238,6 @@ class EvaluationReport:
             explain=explain,
         )
         facts = facts_of(context)
-        names = [context.label_names[label] for label in np.asarray(estimator.classes_).tolist()]
-        sections = (
-            summary(context),
-            data_card(context),
-            flow(context),
-            protocol(context),
-            operating_point(context),
-            *input_gate(context),
-            metrics(context),
-            at_prevalence(context),
-            Section("figures", "Figures", figures_of(context)),
-            subgroups_of(context),
-            Section("training", "Training", training_curves(estimator)),
-            Section("images", "Sample images", sample_images(context)),
-            Section("errors", "Worst errors", worst_errors(context)),
-            *explanation(context),
-            card_section(estimator, names, "", facts, explain),
-            limits(context),
-            reproduction(context, facts),
-        )
-        unstated = () if prevalence is not None else ("prevalence",)
         return cls(
             frame=context.frame,
             counts=collection.counts(context.label_names),
@@ -269,7 +248,7 @@ class EvaluationReport:
             date=settings.date,
             facts=facts,
             title=title_of(context),
-            sections=(*sections[:-2], checklist(sections, unstated), *sections[-2:]),
+            sections=_sections_of(context, facts),
         )
 
     def with_section(self, name: str, title: str, body: str) -> Self:
@@ -337,6 +316,32 @@ class EvaluationReport:
             "</section>"
             for name, title, body in self.sections
         )
+
+
+def _sections_of(context: ReportContext, facts: dict[str, str]) -> tuple[Section, ...]:
+    """Write all sections; the last two are the limits and how to reproduce the report."""
+    estimator = context.estimator
+    names = [context.label_names[label] for label in np.asarray(estimator.classes_).tolist()]
+    sections = (
+        summary(context),
+        data_card(context),
+        flow(context),
+        protocol(context),
+        operating_point(context),
+        *input_gate(context),
+        metrics(context),
+        at_prevalence(context),
+        Section("figures", "Figures", figures_of(context)),
+        subgroups_of(context),
+        Section("training", "Training", training_curves(estimator)),
+        Section("images", "Sample images", sample_images(context)),
+        Section("errors", "Worst errors", worst_errors(context)),
+        *explanation(context),
+        card_section(estimator, names, "", facts, context.explained is not None),
+    )
+    unstated = () if context.settings.prevalence is not None else ("prevalence",)
+    last = limits(context), reproduction(context, facts)
+    return *sections, checklist((*sections, *last), unstated), *last
 
 
 def _columns_of(X: Any, subgroups: Any) -> Any:
