@@ -48,7 +48,7 @@ STAGES = [
     "_pixel_values",
     "_containers",
     "_images",
-    "_input_checks",
+    "_gate_parts",
     "_burnt_in_text",
     "_lung_field",
     "_page_style",

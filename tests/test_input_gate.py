@@ -14,7 +14,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skpneumo import CNNClassifier, ImageLoader, make_chest_xray, make_pipeline
-from skpneumo._input_checks import SIDE
+from skpneumo._gate_parts import SIDE
 from skpneumo.datasets import UnknownPatientsWarning
 from skpneumo.decision import (
     FewPatientsWarning,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 
-from skpneumo._input_checks import N_NEIGHBORS, SIDE
+from skpneumo._gate_parts import N_NEIGHBORS, SIDE
 from skpneumo.decision._gate_view import View
 
 __all__ = ["GateChecks"]

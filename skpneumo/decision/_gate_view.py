@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import rotate
 from scipy.sparse import issparse
 
+from skpneumo._gate_parts import cell_shares
 from skpneumo._images import batches_of
-from skpneumo._input_checks import cell_shares
 from skpneumo.fitted import classifiers_of, split_transformers
 
 __all__ = ["View", "Views", "changed_copies", "small_grey"]

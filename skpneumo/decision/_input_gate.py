@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
 from skpneumo._fit_arguments import groups_for
-from skpneumo._input_checks import REASONS, labels_withheld
+from skpneumo._gate_parts import REASONS, labels_withheld
 from skpneumo._paths import filenames_of
 from skpneumo._random import check_random_state, random_seed
 from skpneumo._sklearn import (

@@ -16,7 +16,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from skpneumo._fit_arguments import groups_for
-from skpneumo._input_checks import labels_withheld
+from skpneumo._gate_parts import labels_withheld
 from skpneumo._sklearn import HasMethods, StrOptions, _fit_context
 from skpneumo.decision._binary_wrapper import (
     BinaryWrapperMixin,

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from skpneumo._documentation import DocumentationLinks
+from skpneumo._gate_parts import labels_withheld
 from skpneumo._images import check_images
-from skpneumo._input_checks import labels_withheld
 from skpneumo._paths import filenames_of
 from skpneumo._warning_lines import users_stacklevel
 from skpneumo.loading import ImageLoader

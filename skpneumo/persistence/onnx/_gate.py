@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skpneumo._input_checks import N_NEIGHBORS, cell_shares
+from skpneumo._gate_parts import N_NEIGHBORS, cell_shares
 from skpneumo.decision import InputGate
 from skpneumo.persistence.onnx._graph import DOUBLE, GraphBuilder, Tensor
 

@@ -9,7 +9,7 @@ from onnx import helper
 
 from skpneumo import __version__
 from skpneumo._formatting import require_one_name_each
-from skpneumo._input_checks import REASONS
+from skpneumo._gate_parts import REASONS
 from skpneumo.fitted import gate_of, threshold_of
 from skpneumo.persistence.onnx._calibration import column
 from skpneumo.persistence.onnx._estimators import EstimatorGraph

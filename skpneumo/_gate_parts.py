@@ -39,7 +39,7 @@ def cell_shares(n: int) -> NDArray[np.float32]:
 
     Examples
     --------
-    >>> from skpneumo._input_checks import cell_shares
+    >>> from skpneumo._gate_parts import cell_shares
     >>> cell_shares(64)[0, :3]
     array([0.5, 0.5, 0. ], dtype=float32)
     """
