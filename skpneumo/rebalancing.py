@@ -18,9 +18,8 @@ from sklearn.base import clone
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import validate_data
 
-from skpneumo._containers import check_is_array
 from skpneumo._documentation import DocumentationLinks
-from skpneumo._images import is_stream
+from skpneumo._images import check_is_array, is_stream
 from skpneumo._interpolation import find_sources
 from skpneumo._machine import require_memory
 from skpneumo._missing_labels import refuse_missing_labels

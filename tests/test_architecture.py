@@ -46,7 +46,6 @@ STAGES = [
     "_memory_files",
     "_progress",
     "_pixel_values",
-    "_containers",
     "_images",
     "_gate_parts",
     "_burnt_in_text",

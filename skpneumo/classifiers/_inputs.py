@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from skpneumo._containers import check_is_array
 from skpneumo._documentation import DocumentationLinks
-from skpneumo._images import is_stream, misplaced_channels
+from skpneumo._images import check_is_array, is_stream, misplaced_channels
 from skpneumo._missing_labels import refuse_missing_labels
 from skpneumo._pixel_values import how_to_convert, same_kind_of_pixels, white_of
 from skpneumo._sklearn import _check_y

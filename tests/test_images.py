@@ -1,4 +1,4 @@
-"""Other containers than arrays are refused, and the suggested line converts them."""
+"""Only stacks of images are accepted, and what is suggested for others converts them."""
 
 import keras
 import numpy as np
@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from skpneumo import ContrastEqualizer, ImageAugmenter, ImageResampler
-from skpneumo._containers import check_is_array
+from skpneumo._images import check_is_array
 from skpneumo.classifiers._inputs import check_labels
 
 X = np.arange(6 * 4 * 4, dtype=np.uint8).reshape(6, 4, 4, 1)
