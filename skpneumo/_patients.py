@@ -17,7 +17,7 @@ from skpneumo._paths import carried_patients, check_paths, filenames_of
 from skpneumo._typing import ArrayLike
 from skpneumo._warning_lines import users_stacklevel
 from skpneumo.datasets import UnknownPatientsWarning
-from skpneumo.datasets._patients import read_patients
+from skpneumo.datasets._file_names import read_patients
 
 __all__ = ["UnknownPatient", "find_patients", "patients_of"]
 

@@ -10,7 +10,7 @@ from sklearn.utils import Bunch
 from skpneumo._formatting import printable
 from skpneumo._image_files import SkippedFile
 from skpneumo._paths import text_frame
-from skpneumo.datasets._patients import Patients
+from skpneumo.datasets._file_names import Patients
 
 __all__ = ["make_bunch"]
 

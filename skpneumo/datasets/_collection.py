@@ -20,6 +20,7 @@ from skpneumo._positive_class import (
     says_its_class,
 )
 from skpneumo._spellings import folded, meaning_of_labels, one_spelling
+from skpneumo.datasets._file_names import Patients, etiologies, read_patients
 from skpneumo.datasets._folders import (
     SPLITS,
     Image,
@@ -29,7 +30,6 @@ from skpneumo.datasets._folders import (
     scan,
     split_name,
 )
-from skpneumo.datasets._patients import Patients, etiologies, read_patients
 
 Labels = Literal["binary", "etiology"]
 Positive = str | Sequence[str] | None

@@ -12,8 +12,8 @@ from skpneumo._sklearn import StrOptions, validate_parameter_constraints
 from skpneumo.datasets._bunch import make_bunch
 from skpneumo.datasets._collection import Collection, Labels, Positive, read_collection
 from skpneumo.datasets._description import count_skipped, describe, find_problems
+from skpneumo.datasets._file_names import remarks_on_shared_patients
 from skpneumo.datasets._folders import TopFolders
-from skpneumo.datasets._patients import remarks_on_shared_patients
 from skpneumo.datasets._warnings import (
     CollectionWarning,
     SharedPatientsWarning,

@@ -16,7 +16,7 @@ from skpneumo._messages import by_interface
 from skpneumo._paths import refuse_empty_path, text_frame
 from skpneumo._sklearn import StrOptions, validate_parameter_constraints
 from skpneumo.datasets._bunch import make_bunch
-from skpneumo.datasets._patients import (
+from skpneumo.datasets._file_names import (
     Patients,
     etiologies,
     read_patients,
