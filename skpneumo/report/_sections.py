@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from skpneumo._formatting import counted, written_on
 from skpneumo._html import table
-from skpneumo.report._cards import cards
 from skpneumo.report._context import ReportContext
 from skpneumo.report._evaluation import METRICS, Estimate
 from skpneumo.report._markup import (
@@ -20,6 +19,7 @@ from skpneumo.report._markup import (
     rows_table,
     sizes,
 )
+from skpneumo.report._metric_cards import metric_cards
 from skpneumo.report._provenance import (
     checksum_of,
     parameters,
@@ -63,7 +63,7 @@ def summary(context: ReportContext) -> Section:
     return Section(
         "summary",
         "Summary",
-        f"{paragraph(lead)}{cards(context)}{callouts}"
+        f"{paragraph(lead)}{metric_cards(context)}{callouts}"
         f"{callout('note', 'Not a medical device', _NOT_A_DEVICE)}",
     )
 

@@ -26,13 +26,13 @@ from skpneumo.audit import audit_images
 from skpneumo.decision import InputGate, RecallFloorClassifier
 from skpneumo.evaluation import evaluate
 from skpneumo.report import EvaluationReport
-from skpneumo.report._cards import cards, judgement_of
 from skpneumo.report._collection import Collection
 from skpneumo.report._context import ReportContext, Settings
 from skpneumo.report._decisions import predict_and_find_rule
 from skpneumo.report._figures import figures_of, training_curves
 from skpneumo.report._images import sample_images
 from skpneumo.report._markup import bullets, callout, paragraph
+from skpneumo.report._metric_cards import judgement_of, metric_cards
 from skpneumo.report._operating_point import operating_point
 from skpneumo.report._provenance import checksum_of, parameters
 from skpneumo.report._sections import (
@@ -502,7 +502,7 @@ def test_cards_are_coloured_by_what_they_mean(score, expected):
     context = case_of(Scores().fit(None, y), np.array(score)[:, None], y, groups=np.arange(80))
     for metric, severity in expected.items():
         assert judgement_of(context, metric)[0] == severity
-    assert cards(context).count('-card">') == 3
+    assert metric_cards(context).count('-card">') == 3
 
 
 def test_results_on_training_images_are_not_coloured_as_good():

@@ -8,13 +8,13 @@ from skpneumo.report._context import ReportContext
 from skpneumo.report._evaluation import Estimate
 from skpneumo.report._wording import NBSP, basis, figure_of, metric_name
 
-__all__ = ["cards", "judgement_of"]
+__all__ = ["judgement_of", "metric_cards"]
 
 # A metric is good if its whole interval is at or above this value.
 GOOD = {"recall": 0.9, "specificity": 0.8, "roc_auc": 0.9}
 
 
-def cards(context: ReportContext) -> str:
+def metric_cards(context: ReportContext) -> str:
     """Write the cards of recall, specificity and AUC."""
     tiles = []
     for metric in GOOD:
