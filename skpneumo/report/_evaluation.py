@@ -2,7 +2,6 @@
 
 from skpneumo.evaluation._estimates import METRICS, Estimate
 from skpneumo.evaluation._intervals import ClusteredEstimate, clustered_share
-from skpneumo.evaluation._patients import share_of_patients_found
 from skpneumo.evaluation.displays._standard import (
     are_separated,
     draw_calibration,
@@ -19,5 +18,4 @@ __all__ = [
     "draw_calibration",
     "draw_confusion",
     "draw_curves",
-    "share_of_patients_found",
 ]

@@ -4,9 +4,11 @@ The guarantee is about patients, and so are the sentences. Each is printed only 
 test lists the condition of each.
 """
 
+import numpy as np
+
 from skpneumo._formatting import counted
 from skpneumo._predictions import Predictions
-from skpneumo.report._evaluation import ClusteredEstimate, share_of_patients_found
+from skpneumo.report._evaluation import ClusteredEstimate, clustered_share
 from skpneumo.report._wording import bracketed
 
 __all__ = ["FLOOR_SENTENCES", "sentences_about_floor"]
@@ -43,7 +45,7 @@ def sentences_about_floor(
 ) -> dict[str, str]:
     """Write the sentences that apply to these predictions, by name."""
     names = [] if patients_known else ["unknown patients"]
-    share = share_of_patients_found(predictions, confidence_level)
+    share = _share_of_patients_found(predictions, confidence_level)
     names.append(_verdict(share, floor))
     known = {
         "measured": f"{bracketed(share.value, share.low, share.high)} of "
@@ -59,3 +61,22 @@ def _verdict(share: ClusteredEstimate, floor: float) -> str:
     if share.high < floor:
         return "below"
     return "above" if share.low >= floor else "undecided"
+
+
+def _share_of_patients_found(
+    predictions: Predictions, confidence_level: float
+) -> ClusteredEstimate:
+    """Estimate the share of positive patients whose positive images are all predicted positive.
+
+    This is the recall that a recall floor guarantees. ``n`` counts patients, and the interval is
+    Wilson's, as each patient has one value.
+    """
+    patient = predictions.patient[predictions.positive]
+    ids, codes = np.unique(patient, return_inverse=True)
+    if not len(ids):
+        nobody = np.zeros(predictions.n_patients, dtype=bool)
+        return clustered_share(nobody, nobody, np.arange(len(nobody)), confidence_level)
+    missed = np.bincount(codes, ~predictions.predicted[predictions.positive]) > 0
+    return clustered_share(
+        ~missed, np.ones(len(ids), dtype=bool), np.arange(len(ids)), confidence_level
+    )
