@@ -285,21 +285,11 @@ class RecallFloorClassifier(
 
         context = self._init_callback_context(max_subtasks=None)
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        frozen = isinstance(self.estimator, FrozenEstimator)
-        if frozen:
-            self.estimators_ = [clone(self.estimator).fit(X, y)]
-            held_out, raw_scores = np.arange(len(y)), self._average_score(X)
-        else:
-            models, held_out, raw_scores = self._fit_folds(X, y, patients, fit_params, context)
-            self.estimators_ = models
-            if not self.ensemble:
-                refit = context.subcontext("refit")
-                model = clone(self.estimator)
-                self.estimators_ = [fit_with_callbacks(model, X, y, fit_params, self, refit)]
-                refit.call_on_fit_task_end(estimator=self, X=X, y=y)
+        held_out, raw_scores = self._fit_estimators(X, y, patients, fit_params, context)
         self._copy_fitted_attributes(self.estimators_[0])
         if len(self.estimators_) == 1:
             self.estimator_ = self.estimators_[0]
+        frozen = isinstance(self.estimator, FrozenEstimator)
         exact = frozen or (self.ensemble and len(self.estimators_) == 1)
         self.guarantee_ = "exact" if exact else "approximate"
 
@@ -424,6 +414,29 @@ class RecallFloorClassifier(
             n_future=self.n_future,
             pos_label=pos_label,
         )
+
+    def _fit_estimators(
+        self,
+        X: Any,
+        y: NDArray[Any],
+        patients: NDArray[Any] | None,
+        fit_params: dict[str, Any],
+        context: Any,
+    ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """Fit the models that predict; return the rows to choose thresholds on, and their scores.
+
+        A frozen estimator was fitted on other images, so all rows are held out.
+        """
+        if isinstance(self.estimator, FrozenEstimator):
+            self.estimators_ = [clone(self.estimator).fit(X, y)]
+            return np.arange(len(y)), self._average_score(X)
+        self.estimators_, held_out, scores = self._fit_folds(X, y, patients, fit_params, context)
+        if not self.ensemble:
+            refit = context.subcontext("refit")
+            model = clone(self.estimator)
+            self.estimators_ = [fit_with_callbacks(model, X, y, fit_params, self, refit)]
+            refit.call_on_fit_task_end(estimator=self, X=X, y=y)
+        return held_out, scores
 
     def _fit_folds(
         self,
