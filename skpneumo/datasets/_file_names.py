@@ -2,7 +2,6 @@
 
 import os
 import re
-import warnings
 from collections import defaultdict
 from collections.abc import Sequence
 from types import MappingProxyType
@@ -16,7 +15,7 @@ from skpneumo._messages import by_interface
 from skpneumo._paths import SPLIT_OF_FOLDER, check_paths
 from skpneumo._positive_class import is_class_word
 from skpneumo._spellings import patients_in_one_spelling
-from skpneumo.datasets._warnings import CollectionWarning, UnknownPatientsWarning
+from skpneumo.datasets._warnings import CollectionWarning, UnknownPatientsWarning, warn_of
 
 # Kaggle:   IM-0115-0001.jpeg, NORMAL2-IM-0383-0001.jpeg, IM-0429-0001-0002.jpeg,
 #           person1_bacteria_1.jpeg, person447_virus_921_1.jpeg
@@ -155,10 +154,7 @@ def patient_ids(paths: Any, *, pattern: str | None = None) -> NDArray[np.object_
     array(['P7', 'P8'], dtype=object)
     """
     patients = read_patients(check_paths(paths), pattern)
-    for remark in patients.spellings:
-        warnings.warn(remark, CollectionWarning, stacklevel=2)
-    for remark in patients.remarks:
-        warnings.warn(remark, UnknownPatientsWarning, stacklevel=2)
+    warn_of((CollectionWarning, patients.spellings), (UnknownPatientsWarning, patients.remarks))
     return patients.ids
 
 

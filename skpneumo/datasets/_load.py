@@ -19,6 +19,7 @@ from skpneumo.datasets._warnings import (
     SharedPatientsWarning,
     SkippedFilesWarning,
     UnknownPatientsWarning,
+    warn_of,
 )
 
 LABELS = StrOptions({"binary", "etiology"})
@@ -181,14 +182,12 @@ def load_chest_xray(
         leave_out=[leave_out] if isinstance(leave_out, str) else leave_out,
     )
     patients = collection.patients
-    for category, remarks in (
+    warn_of(
         (CollectionWarning, find_problems(collection)),
         (SharedPatientsWarning, remarks_on_shared_patients(patients, collection.split)),
         (CollectionWarning, patients.spellings),
         (UnknownPatientsWarning, patients.remarks),
-    ):
-        for remark in remarks:
-            warnings.warn(remark, category, stacklevel=2)
+    )
     if skipped := collection.tree.skipped:
         warnings.warn(
             f"Skipped {count_skipped(skipped)}. "

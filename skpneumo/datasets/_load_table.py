@@ -1,7 +1,6 @@
 """Read a collection from a table of its images."""
 
 import os
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -57,6 +56,7 @@ from skpneumo.datasets._warnings import (
     CollectionWarning,
     SharedPatientsWarning,
     UnknownPatientsWarning,
+    warn_of,
 )
 
 __all__ = ["load_image_table", "table_paths", "table_patients"]
@@ -209,15 +209,13 @@ def load_image_table(
     rows, kept = rows.select(first), kept[first]
     patients = _patients(rows, patient_pattern, frame)
     remarks += [*on_patients, *on_splits, *remarks_on_splits(rows)]
-    for category, found in (
+    warn_of(
         (CollectionWarning, remarks),
         (SharedPatientsWarning, remarks_on_shared_patients(patients, rows.split)),
         (CollectionWarning, [*_one_class(labels), *labels.remarks, *repeated]),
         (CollectionWarning, patients.spellings),
         (UnknownPatientsWarning, patients.remarks),
-    ):
-        for remark in found:
-            warnings.warn(remark, category, stacklevel=2)
+    )
     return make_bunch(
         filenames=rows.filenames,
         target=target,
@@ -265,8 +263,7 @@ def table_paths(
     """
     frame, bases = _open(table, root, sheet)
     paths, remarks = _paths_in(frame, bases, path)
-    for remark in remarks:
-        warnings.warn(remark, CollectionWarning, stacklevel=2)
+    warn_of((CollectionWarning, remarks))
     return paths
 
 

@@ -1,10 +1,14 @@
 """Warnings of the loaders."""
 
+import warnings
+from collections.abc import Iterable
+
 __all__ = [
     "CollectionWarning",
     "SharedPatientsWarning",
     "SkippedFilesWarning",
     "UnknownPatientsWarning",
+    "warn_of",
 ]
 
 
@@ -22,3 +26,10 @@ class SkippedFilesWarning(UserWarning):
 
 class UnknownPatientsWarning(UserWarning):
     """The patients of some images are unknown or uncertain."""
+
+
+def warn_of(*remarks: tuple[type[Warning], Iterable[str]]) -> None:
+    """Warn of each remark, in the line that has called the function that calls this one."""
+    for category, found in remarks:
+        for remark in found:
+            warnings.warn(remark, category, stacklevel=3)
