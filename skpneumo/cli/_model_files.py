@@ -164,11 +164,6 @@ def find_model(model: Path) -> Path:
 
 def load_model(path: Path) -> Any:
     """Load a fitted classifier, and print the warnings that its file calls for."""
-    from sklearn.base import BaseEstimator, is_classifier
-    from sklearn.exceptions import NotFittedError
-    from sklearn.utils.validation import check_is_fitted
-
-    from skpneumo._responses import how_to_get_probabilities
     from skpneumo.cli._worth import recorded_uselessness
 
     if path.is_dir():
@@ -183,6 +178,21 @@ def load_model(path: Path) -> Any:
         model = OnnxClassifier(path).fit()
     else:
         model = _load_pickle(path) if is_pickle(path) else _load_without_pickle(path)
+    _require_fitted_classifier(model, path)
+    if notice := notice_of(model):
+        say(f"skpneumo: {path.name}: {notice}", file=sys.stderr)
+    recorded_uselessness(model)
+    return model
+
+
+def _require_fitted_classifier(model: Any, path: Path) -> None:
+    """Raise if what a file contains cannot predict probabilities of classes."""
+    from sklearn.base import BaseEstimator, is_classifier
+    from sklearn.exceptions import NotFittedError
+    from sklearn.utils.validation import check_is_fitted
+
+    from skpneumo._responses import how_to_get_probabilities
+
     known = isinstance(model, BaseEstimator) and is_classifier(model)
     if known and not hasattr(model, "predict_proba"):
         raise ValueError(
@@ -201,10 +211,6 @@ def load_model(path: Path) -> Any:
             f"{path} contains a {type(model).__name__} that has not been fitted. Create a fitted "
             "model with `skpneumo fit`."
         ) from error
-    if notice := notice_of(model):
-        say(f"skpneumo: {path.name}: {notice}", file=sys.stderr)
-    recorded_uselessness(model)
-    return model
 
 
 def notice_of(model: Any) -> str:
