@@ -88,20 +88,7 @@ def check_paths(X: Any) -> NDArray[np.object_]:
         )
     elif len(columns) > 1:
         raise _more_than_one_column(f"a frame with the columns {', '.join(map(repr, columns))}")
-    if not hasattr(X, "__array__"):
-        X = list(X)
-        # A nested list is the (n, 1) form. Filled by hand, because NumPy would split a ragged
-        # list.
-        rows = [row if isinstance(row, (list, tuple, np.ndarray)) else [row] for row in X]
-        if widths := {len(row) for row in rows} - {1}:
-            raise _more_than_one_column(f"rows with {sorted(widths)} entries")
-        flat = np.empty(len(rows), dtype=object)
-        flat[:] = [row[0] for row in rows]
-    else:
-        shape = np.asarray(X).shape
-        if len(shape) > 2 or shape[1:] not in ((), (1,)):
-            raise _more_than_one_column(f"shape {shape}")
-        flat = np.asarray(X, dtype=object).reshape(-1)
+    flat = _flat_column(X)
     if flat.size == 0:
         raise ValueError(
             "Found an empty list of paths where a minimum of 1 sample(s) is required. "
@@ -116,6 +103,25 @@ def check_paths(X: Any) -> NDArray[np.object_]:
             )
         paths[i] = os.fspath(entry)
     return paths
+
+
+def _flat_column(X: Any) -> NDArray[np.object_]:
+    """Convert a list, array or column to a 1-D array of objects; raise for several columns."""
+    if not hasattr(X, "__array__"):
+        X = list(X)
+        # A nested list is the (n, 1) form. Filled by hand, because NumPy would split a ragged
+        # list.
+        rows = [row if isinstance(row, (list, tuple, np.ndarray)) else [row] for row in X]
+        if widths := {len(row) for row in rows} - {1}:
+            raise _more_than_one_column(f"rows with {sorted(widths)} entries")
+        flat = np.empty(len(rows), dtype=object)
+        flat[:] = [row[0] for row in rows]
+    else:
+        shape = np.asarray(X).shape
+        if len(shape) > 2 or shape[1:] not in ((), (1,)):
+            raise _more_than_one_column(f"shape {shape}")
+        flat = np.asarray(X, dtype=object).reshape(-1)
+    return flat
 
 
 def refuse_empty_path(path: object, name: str) -> None:
