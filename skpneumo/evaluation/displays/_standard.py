@@ -146,14 +146,8 @@ def plot_evaluation(
         left_out.append("no DET curve, as some threshold makes no error")
     if not calibrated:
         left_out.append("no calibration curve, which needs probabilities")
-    n_panels = 6 - len(left_out)
-    n_columns = (n_panels + 1) // 2
-    ax = axes_for(ax, figsize=(0.5 + 4 * n_columns, 8.4))
-    grid = divide(ax, 2, n_columns, wspace=0.08, hspace=0.08).ravel()
-    panels = list(grid[:n_panels])
-    for unused in grid[n_panels:]:
-        unused.remove()
-    draw_confusion(grid[:2], predictions, found, display_labels)
+    ax, panels = _two_rows_of_panels(ax, 6 - len(left_out))
+    draw_confusion(panels[:2], predictions, found, display_labels)
     det = None if separated else panels[4]
     draw_curves(panels[2], panels[3], det, predictions, found, positive)
     if calibrated:
@@ -162,6 +156,16 @@ def plot_evaluation(
         panel.set_box_aspect(1)
     ax.set_title("; ".join(left_out))
     return figure_of(ax)
+
+
+def _two_rows_of_panels(ax: "Axes | None", n_panels: int) -> "tuple[Axes, list[Axes]]":
+    """Divide axes, or those of a new figure, into panels; return both."""
+    n_columns = (n_panels + 1) // 2
+    ax = axes_for(ax, figsize=(0.5 + 4 * n_columns, 8.4))
+    grid = divide(ax, 2, n_columns, wspace=0.08, hspace=0.08).ravel()
+    for unused in grid[n_panels:]:
+        unused.remove()
+    return ax, list(grid[:n_panels])
 
 
 def are_separated(predictions: Predictions) -> bool:
