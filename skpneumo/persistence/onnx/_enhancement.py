@@ -104,33 +104,13 @@ def _inside_borders(
 ) -> tuple[str, str]:
     """Mark rows and columns inside the borders with 1; repeated, as a border can hide another."""
     body = GraphBuilder(prefix="inside_")
-    kept = []
-    for axis, length in ((0, height), (1, width)):
-        other = ("columns", "rows")[axis]
-        n_other = body.node("ReduceSum", other, body.integer([0]), keepdims=1)
-        borders = []
-        for kind in kinds:
-            counted = (
-                body.node("MatMul", kind, other) if axis == 0 else body.node("MatMul", other, kind)
-            )
-            borders.append(body.node("Equal", counted, n_other))
-        border = reduce(partial(body.node, "Or"), borders)
-        inside = body.node("Cast", body.node("Not", border), to=FLOAT)
-        inside = body.node("Mul", inside, ("rows", "columns")[axis])
-        first, last = _extent(body, inside, length)
-        positions = body.integer(np.arange(length))
-        span = body.node(
-            "And",
-            body.node("Not", body.node("Less", positions, first)),
-            body.node("Less", positions, last),
-        )
-        kept.append(body.node("Cast", span, to=FLOAT))
+    state = [("rows", height), ("columns", width)]
+    kept = [_lines_inside(body, kinds, lines, n) for lines, n in state]
     before = body.node(
         "Add", *(body.node("ReduceSum", each, keepdims=0) for each in ("rows", "columns"))
     )
     after = body.node("Add", *(body.node("ReduceSum", each, keepdims=0) for each in kept))
     changed = body.node("Less", after, before)
-    state = [(name, n) for name, n in (("rows", height), ("columns", width))]
     inputs = [
         helper.make_tensor_value_info("turn", INTEGER, []),
         helper.make_tensor_value_info("goes_on", TensorProto.BOOL, []),
@@ -149,6 +129,29 @@ def _inside_borders(
     all_of = [graph.constant(np.ones(n)) for _, n in state]
     rows, columns = graph.node_of_several("Loop", turns, begin, *all_of, n_outputs=2, body=loop)
     return rows, columns
+
+
+def _lines_inside(body: GraphBuilder, kinds: list[str], lines: str, n_lines: int) -> str:
+    """Mark the rows or columns between the outermost borders with 1.
+
+    One is a border if all its pixels that are left are of one kind.
+    """
+    across = {"rows": "columns", "columns": "rows"}[lines]
+    n_across = body.node("ReduceSum", across, body.integer([0]), keepdims=1)
+    borders = []
+    for kind in kinds:
+        factors = (kind, across) if lines == "rows" else (across, kind)
+        borders.append(body.node("Equal", body.node("MatMul", *factors), n_across))
+    border = reduce(partial(body.node, "Or"), borders)
+    inside = body.node("Cast", body.node("Not", border), to=FLOAT)
+    first, last = _extent(body, body.node("Mul", inside, lines), n_lines)
+    positions = body.integer(np.arange(n_lines))
+    span = body.node(
+        "And",
+        body.node("Not", body.node("Less", positions, first)),
+        body.node("Less", positions, last),
+    )
+    return body.node("Cast", span, to=FLOAT)
 
 
 def _extent(graph: GraphBuilder, inside: str, length: int) -> tuple[str, str]:
