@@ -2,7 +2,7 @@
 
 1. ``_templates`` draws two lungs in some thousand boxes, and turns each into a filter that
    measures how much darker the lungs are than their surroundings.
-2. ``_evened`` shrinks each image to 48 pixels a side, and equalizes its grey levels.
+2. ``_shrunk_and_equalized`` shrinks each image to 48 pixels a side, and equalizes its grey levels.
 3. The lungs are the drawing with the largest response, minus a small penalty for unusual boxes.
 """
 
@@ -59,17 +59,17 @@ def lung_field(images: ArrayLike) -> NDArray[np.bool_]:
     >>> bool(field[0, 32, 20]), bool(field[0, 32, 32])  # in the right lung; in the spine
     (True, False)
     """
-    return np.array([lungs for lungs, _ in _best_drawings(images)])
+    return np.array([lungs for lungs, _ in _lungs_and_chests(images)])
 
 
 def chest_field(images: Any) -> NDArray[np.bool_]:
     """Estimate the lungs and the area between them."""
-    return np.array([chest for _, chest in _best_drawings(images)])
+    return np.array([chest for _, chest in _lungs_and_chests(images)])
 
 
 def lung_boxes(images: Any) -> NDArray[np.float64]:
     """Estimate the box around both lungs: left, top, width and height, in shares of the sides."""
-    return _templates()[0][_best(images)]
+    return _templates()[0][_best_templates(images)]
 
 
 def share_of_lungs(boxes: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
@@ -77,7 +77,7 @@ def share_of_lungs(boxes: NDArray[np.float64], height: int, width: int) -> NDArr
     distinct, n = np.unique(boxes, axis=0, return_counts=True)
     shares = np.zeros((height, width))
     for box, count in zip(distinct, n, strict=True):
-        shares += count / len(boxes) * _draw(_Box(*box), height, width)[0]
+        shares += count / len(boxes) * _lungs_and_chest(_Box(*box), height, width)[0]
     return shares
 
 
@@ -88,15 +88,15 @@ def relative_grey(image: NDArray[Any]) -> NDArray[np.float32]:
     return (grey - low) / (high - low) if high > low else grey - low
 
 
-def _best_drawings(images: Any) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+def _lungs_and_chests(images: Any) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
     """Draw the lungs and the chest of each image."""
     boxes = lung_boxes(images)
     height, width = np.asarray(images).shape[1:3]
     for box in boxes:
-        yield _draw(_Box(*box), height, width)
+        yield _lungs_and_chest(_Box(*box), height, width)
 
 
-def _best(images: Any) -> NDArray[np.intp]:
+def _best_templates(images: Any) -> NDArray[np.intp]:
     """Find the template with the largest response to each image."""
     images = np.asarray(images)
     if images.ndim != 4 or not len(images):
@@ -106,14 +106,21 @@ def _best(images: Any) -> NDArray[np.intp]:
         )
     _, preference, weights = _templates()
     best = []
-    for some in range(0, len(images), _AT_ONCE):
-        small = np.stack([_evened(relative_grey(each)) for each in images[some : some + _AT_ONCE]])
+    for start in range(0, len(images), _AT_ONCE):
+        small = np.stack(
+            [
+                _shrunk_and_equalized(relative_grey(each))
+                for each in images[start : start + _AT_ONCE]
+            ]
+        )
         contrast = small.reshape(len(small), -1) @ weights.T
         best.append((contrast - preference).argmax(axis=1))
     return np.concatenate(best)
 
 
-def _draw(box: _Box, height: int, width: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _lungs_and_chest(
+    box: _Box, height: int, width: int
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Draw two lungs, and the chest around them, in a box."""
     y = (np.arange(height)[:, None] + 0.5) / height
     x = (np.arange(width)[None, :] + 0.5) / width
@@ -137,7 +144,7 @@ def _templates() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.f
             for centre in np.arange(0.38, 0.63, 0.04):
                 for top in np.arange(0.0, min(0.3, 1.1 - height), 0.04):
                     box = _Box(centre - width / 2, top, width, height)
-                    lungs, chest = _draw(box, _SIDE, _SIDE)
+                    lungs, chest = _lungs_and_chest(box, _SIDE, _SIDE)
                     # Bright parts of every chest X-ray: the middle, the wall, the diaphragm.
                     around = ndimage.binary_dilation(chest, iterations=2) & ~lungs
                     boxes.append(box)
@@ -152,7 +159,7 @@ def _templates() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.f
     return np.array(boxes), 0.02 * unusual, np.array(weights, dtype=np.float32)
 
 
-def _evened(grey: NDArray[np.float32]) -> NDArray[np.float32]:
+def _shrunk_and_equalized(grey: NDArray[np.float32]) -> NDArray[np.float32]:
     """Shrink the image and equalize grey levels from 0 to 1, so that exposure does not matter."""
     small = np.asarray(
         Image.fromarray(grey).resize((_SIDE, _SIDE), Image.Resampling.BOX), dtype=np.float32

@@ -9,7 +9,7 @@ import psutil
 
 __all__ = [
     "free_memory",
-    "load",
+    "load_average",
     "n_cores",
     "peak_memory",
     "processor",
@@ -70,17 +70,17 @@ def n_cores() -> int:
     return joblib.cpu_count()
 
 
-def load() -> float:
+def load_average() -> float:
     """Get the average number of processes that ran or waited to run in the last minute.
 
     Returns
     -------
-    load : float
+    load_average : float
 
     Examples
     --------
-    >>> from skpneumo._machine import load
-    >>> load() >= 0
+    >>> from skpneumo._machine import load_average
+    >>> load_average() >= 0
     True
     """
     return psutil.getloadavg()[0]
@@ -99,7 +99,7 @@ def total_memory() -> int:
     >>> total_memory() > 2**20
     True
     """
-    return min([psutil.virtual_memory().total, *(limit for limit, _ in _limits())])
+    return min([psutil.virtual_memory().total, *(limit for limit, _ in _memory_limits())])
 
 
 def free_memory() -> int:
@@ -115,7 +115,7 @@ def free_memory() -> int:
     >>> 0 <= free_memory() <= total_memory()
     True
     """
-    within = (max(limit - used, 0) for limit, used in _limits())
+    within = (max(limit - used, 0) for limit, used in _memory_limits())
     return min([psutil.virtual_memory().available, *within])
 
 
@@ -197,7 +197,7 @@ def reset_peak_memory() -> bool:
     return True
 
 
-def _limits() -> Iterator[tuple[int, int]]:
+def _memory_limits() -> Iterator[tuple[int, int]]:
     """Get the limit and use, in bytes, of each Linux control group of this process."""
     for group in _memory_groups():
         # For versions 2 and 1 of control groups. Cached pages of files can be freed, so they are

@@ -97,7 +97,7 @@ def is_class_word(name: str) -> bool:
     """Tell whether a folder with this name sounds like a class, whatever the other folders."""
     words = [word for word in _words(name) if not word.isdigit()]
     known = _ONE_WORD | _FINDINGS | _NOT_BEFORE | _NOT_BEHIND | _ETIOLOGIES
-    return bool(words) and all(set(_unglued(word, known)) <= known for word in words)
+    return bool(words) and all(set(_without_prefix(word, known)) <= known for word in words)
 
 
 def says_its_class(name: str) -> bool:
@@ -215,12 +215,12 @@ def _words(name: str) -> tuple[str, ...]:
     return tuple(re.findall(r"[^\W\d_]+|\d+|[+]", _folded(apart)))
 
 
-def _table(*phrases: str) -> frozenset[tuple[str, ...]]:
+def _phrases(*phrases: str) -> frozenset[tuple[str, ...]]:
     return frozenset(_words(phrase) for phrase in phrases)
 
 
 # Words that make a name healthy anywhere in it. Phrases are several consecutive words.
-_HEALTHY = _table(
+_HEALTHY = _phrases(
     "normal", "normals", "healthy", "negative", "neg", "control", "controls", "benign", "clear",
     "well", "unremarkable", "asymptomatic",
     "no finding", "no findings", "no abnormality", "no abnormalities", "no disease", "no illness",
@@ -234,7 +234,7 @@ _HEALTHY = _table(
     "норма", "нормальный", "нормальные", "здоровый", "здоровые", "здоров", "отрицательный",
     "طبيعي", "سليم", "सामान्य", "स्वस्थ",
 )  # fmt: skip
-_ILL = _table(
+_ILL = _phrases(
     "abnormal", "abnormality", "positive", "pos", "sick", "ill", "illness", "disease", "diseased",
     "infected", "affected", "pathological", "pathology",
     "krank", "kranke", "positiv", "auffällig", "malade", "malades", "positif", "enfermo",
@@ -242,8 +242,8 @@ _ILL = _table(
     "chorzy", "hasta", "pozitif", "больной", "больные", "положительный",
 )  # fmt: skip
 # Complete names of classes.
-_HEALTHY_ALONE = _table("no", "false", "none", "nothing", "nein", "non", "nil", "нет", "hayır")
-_ILL_ALONE = _table("yes", "true", "ja", "oui", "si", "sí", "да", "evet", "+")
+_HEALTHY_ALONE = _phrases("no", "false", "none", "nothing", "nein", "non", "nil", "нет", "hayır")
+_ILL_ALONE = _phrases("yes", "true", "ja", "oui", "si", "sí", "да", "evet", "+")
 
 # The denied word comes after the first, and before the second.
 _NOT_BEFORE = frozenset(
@@ -287,7 +287,7 @@ def _said_by(words: tuple[str, ...], vocabulary: frozenset[str]) -> str:
         return "healthy"
     if words in _ILL_ALONE:
         return "ill"
-    words = tuple(part for word in words for part in _unglued(word, vocabulary))
+    words = tuple(part for word in words for part in _without_prefix(word, vocabulary))
     votes = {*_votes(words), *_unspaced_votes("".join(words))}
     if "ill" in votes and len(votes) > 1:
         return "unknown"  # such as "No Lung Opacity / Not Normal"
@@ -297,7 +297,8 @@ def _said_by(words: tuple[str, ...], vocabulary: frozenset[str]) -> str:
     return "unknown"
 
 
-def _unglued(word: str, vocabulary: frozenset[str]) -> tuple[str, ...]:
+def _without_prefix(word: str, vocabulary: frozenset[str]) -> tuple[str, ...]:
+    """Split a prefix that denies off a word of the vocabulary, as in "nonpneumonia"."""
     if word in _ONE_WORD:
         return (word,)
     for prefix in _PREFIXES:
@@ -307,6 +308,7 @@ def _unglued(word: str, vocabulary: frozenset[str]) -> tuple[str, ...]:
 
 
 def _votes(words: tuple[str, ...]) -> Iterable[str]:
+    """Classify each phrase of a name as healthy, negated or ill; others are left out."""
     at = 0
     while at < len(words):
         length = _longest(words, at, _HEALTHY)
@@ -330,12 +332,14 @@ def _longest(words: tuple[str, ...], at: int, phrases: frozenset[tuple[str, ...]
 
 
 def _is_denied(words: tuple[str, ...], begin: int, end: int) -> bool:
+    """Tell whether a word that denies is next to a phrase."""
     before = begin > 0 and words[begin - 1] in _NOT_BEFORE
     behind = end < len(words) and words[end] in _NOT_BEHIND
     return before or behind
 
 
 def _unspaced_votes(text: str) -> Iterable[str]:
+    """Classify a name in a script without spaces, as :func:`_votes` does."""
     for ill in _UNSPACED_ILL:
         if ill in text and not text.startswith(_UNSPACED_NOT) and "なし" not in text:
             yield "ill"

@@ -95,8 +95,8 @@ class Predictions:
             withheld=None if self.withheld is None else self.withheld[mask],
         )
 
-    def follow(self, threshold: float) -> bool:
-        """Tell whether the decisions follow from a threshold on the scores, except for ties."""
+    def decided_by(self, threshold: float) -> bool:
+        """Tell whether a threshold on the scores gives the decisions, except for ties."""
         if self.score is None:
             return False
         # A decision on float32 scores is at a threshold that was rounded, or on a rounded score.
@@ -225,7 +225,7 @@ def predictions_and_threshold(
     if claimed is not None and claimed.chosen_by is None:
         # 0.5 is a default that some classifiers do not use.
         predictions = predictions_of(estimator, X, y, groups=groups, pos_label=pos_label)
-        return predictions, claimed.value if predictions.follow(claimed.value) else None
+        return predictions, claimed.value if predictions.decided_by(claimed.value) else None
     predictions = predictions_of(
         estimator, X, y, groups=groups, pos_label=pos_label, threshold=np.inf
     )

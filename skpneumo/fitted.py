@@ -36,7 +36,13 @@ __all__ = [
 ]
 
 # Attributes with the fitted estimators inside; the first one present is used.
-_PLACES = ("steps", "best_estimator_", "calibrated_classifiers_", "estimators_", "estimator_")
+_ATTRIBUTES_OF_MEMBERS = (
+    "steps",
+    "best_estimator_",
+    "calibrated_classifiers_",
+    "estimators_",
+    "estimator_",
+)
 # Attributes that show that the inner estimators get only some of the outer one's columns.
 _SOME_COLUMNS = ("estimators_features_", "support_", "order_")
 # Attribute that shows that an estimator only withholds predictions of the one inside.
@@ -178,13 +184,14 @@ def classifiers_of(estimator: Any) -> list[InnerClassifier]:
     if not members:
         return [InnerClassifier(estimator, (), 1.0)]
     before = tuple(_own_transformers(estimator))
+    shares = _weights_of_members(estimator, len(members))
     return [
         InnerClassifier(
             each.classifier,
             before + each.transformers,
             None if share is None or each.weight is None else share * each.weight,
         )
-        for member, share in zip(members, _shares(estimator, len(members)), strict=True)
+        for member, share in zip(members, shares, strict=True)
         for each in classifiers_of(member)
     ]
 
@@ -286,7 +293,8 @@ def split_transformers(estimator: Any) -> tuple[list[Any], Any]:
     True
     """
     members = _members(estimator)
-    if not members or _own(estimator).get("passthrough"):  # stacking that sees the data as well
+    stacked_with_data = _own_attributes(estimator).get("passthrough")
+    if not members or stacked_with_data:
         return [], estimator
     inner = [split_transformers(member) for member in members]
     shared = _common_prefix([transformers for transformers, _ in inner])
@@ -458,7 +466,7 @@ def gate_of(estimator: Any) -> InnerGate | None:
     True
     """
     before: list[Any] = []
-    while _GATE not in _own(estimator):
+    while _GATE not in _own_attributes(estimator):
         members = _members(estimator)
         if len(members) != 1:
             return None
@@ -492,7 +500,7 @@ def without_gate(estimator: Any) -> Any:
     LogisticRegression()
     """
     members = _members(estimator)
-    if _GATE in _own(estimator):
+    if _GATE in _own_attributes(estimator):
         return without_gate(members[0])
     ungated = [without_gate(each) for each in members]
     if all(one is other for one, other in zip(ungated, members, strict=True)):
@@ -517,19 +525,19 @@ def _label_by_name(classes: list[Any], name: str) -> Any:
         ) from None
 
 
-def _own(estimator: Any) -> dict[str, Any]:
+def _own_attributes(estimator: Any) -> dict[str, Any]:
     """Get the attributes of an estimator itself; a frozen one also forwards those of another."""
     return getattr(estimator, "__dict__", {})
 
 
-def _place_of(estimator: Any) -> str | None:
+def _attribute_of_members(estimator: Any) -> str | None:
     """Find the attribute with the fitted estimators that another one predicts with."""
-    has = _own(estimator)
+    has = _own_attributes(estimator)
     if isinstance(estimator, FrozenEstimator):
         return "estimator"
     if any(name in has for name in _SOME_COLUMNS):
         return None
-    for name in _PLACES:
+    for name in _ATTRIBUTES_OF_MEMBERS:
         if name in has:
             return name
     # FixedThresholdClassifier can wrap a fitted classifier without being fitted itself.
@@ -538,7 +546,7 @@ def _place_of(estimator: Any) -> str | None:
 
 def _members(estimator: Any) -> list[Any]:
     """List the fitted estimators that another one predicts with, if any."""
-    place = _place_of(estimator)
+    place = _attribute_of_members(estimator)
     if place is None:
         return []
     held = getattr(estimator, place)
@@ -561,9 +569,9 @@ def _n_classes(estimator: Any) -> int:
     return len(getattr(estimator, "classes_", ()))
 
 
-def _shares(estimator: Any, n_members: int) -> list[float] | list[None]:
+def _weights_of_members(estimator: Any, n_members: int) -> list[float] | list[None]:
     """Compute the weights of the members in an average; None for each if there is no average."""
-    has = _own(estimator)
+    has = _own_attributes(estimator)
     if any(name in has for name in _NOT_AVERAGED) or has.get("voting") == "hard":
         return [None] * n_members
     weights = np.ones(n_members)
@@ -575,7 +583,7 @@ def _shares(estimator: Any, n_members: int) -> list[float] | list[None]:
 
 def _with_members(estimator: Any, members: list[Any]) -> Any:
     """Copy an estimator, replacing its members."""
-    place = _place_of(estimator)
+    place = _attribute_of_members(estimator)
     changed = copy(estimator)
     if place == "calibrated_classifiers_":
         changed.calibrated_classifiers_ = list(map(copy, estimator.calibrated_classifiers_))
@@ -594,9 +602,9 @@ def _with_members(estimator: Any, members: list[Any]) -> Any:
 
 def _returns_inner_predictions(estimator: Any) -> bool:
     """Tell whether an estimator returns the predictions of the one inside unchanged."""
-    if isinstance(estimator, FrozenEstimator) or _GATE in _own(estimator):
+    if isinstance(estimator, FrozenEstimator) or _GATE in _own_attributes(estimator):
         return True
-    return _place_of(estimator) in ("steps", "best_estimator_")
+    return _attribute_of_members(estimator) in ("steps", "best_estimator_")
 
 
 def _decider(estimator: Any) -> Any:
@@ -611,7 +619,7 @@ def _decider(estimator: Any) -> Any:
 
 def _own_threshold(estimator: Any) -> Any:
     """Get an estimator's own threshold, a number or "auto"; None if it has none."""
-    has = _own(estimator)
+    has = _own_attributes(estimator)
     for name in ("threshold_", "best_threshold_"):
         if name in has:
             return has[name]
@@ -621,7 +629,7 @@ def _own_threshold(estimator: Any) -> Any:
 
 def _label_of_threshold(decider: Any) -> Any:
     """Find the class that a threshold applies to, if the estimator says so."""
-    has = _own(decider)
+    has = _own_attributes(decider)
     if "best_threshold_" in has:
         # TunedThresholdClassifierCV has the label from its scorer, without a public attribute.
         return decider._curve_scorer._get_pos_label()
@@ -629,7 +637,7 @@ def _label_of_threshold(decider: Any) -> Any:
 
 
 def _own_transformers(estimator: Any) -> list[Any]:
-    if _place_of(estimator) != "steps":
+    if _attribute_of_members(estimator) != "steps":
         return []
     return [
         step
@@ -648,12 +656,12 @@ def _as_pipeline(transformers: list[Any], predictor: Any) -> Any:
 def _common_prefix(lists: list[list[Any]]) -> list[Any]:
     first, *others = lists
     for length, step in enumerate(first):
-        if not all(length < len(each) and _alike(step, each[length]) for each in others):
+        if not all(length < len(each) and _equal(step, each[length]) for each in others):
             return first[:length]
     return first
 
 
-def _alike(one: Any, other: Any) -> bool:
+def _equal(one: Any, other: Any) -> bool:
     """Tell whether two values, or two transformers with their fitted attributes, are equal.
 
     In doubt they count as different, and each is applied separately.
@@ -663,11 +671,11 @@ def _alike(one: Any, other: Any) -> bool:
     if type(one) is not type(other):
         return False
     if isinstance(one, BaseEstimator):
-        return _alike(vars(one), vars(other))
+        return _equal(vars(one), vars(other))
     if isinstance(one, dict):
-        return one.keys() == other.keys() and all(_alike(one[key], other[key]) for key in one)
+        return one.keys() == other.keys() and all(_equal(one[key], other[key]) for key in one)
     if isinstance(one, list | tuple):
-        return len(one) == len(other) and all(map(_alike, one, other))
+        return len(one) == len(other) and all(map(_equal, one, other))
     if isinstance(one, np.ndarray):
         return one.dtype == other.dtype and np.array_equal(one, other)
     equal = one == other

@@ -232,8 +232,8 @@ def test_thresholds_are_rounded_as_numpy_rounds_them_in_predict():
 def test_decisions_at_a_rounded_threshold_follow_from_it():
     score = np.array([0.1, 0.7, 1.0], dtype=np.float32)
     predictions = Predictions.of([0, 1, 1], score, threshold=0.7)
-    assert predictions.follow(0.7)
-    assert not predictions.follow(0.8)
+    assert predictions.decided_by(0.7)
+    assert not predictions.decided_by(0.8)
 
 
 def test_any_number_is_a_threshold_of_a_decision_function():

@@ -38,7 +38,7 @@ from skpneumo.classifiers._last_features import LastFeaturesMixin
 from skpneumo.classifiers._parameters import (
     check_network_is_the_same,
     check_network_parameters,
-    of_python,
+    python_number,
 )
 from skpneumo.classifiers._validation_split import (
     check_validation_images,
@@ -410,7 +410,7 @@ class BaseNetworkClassifier(
                 return callbacks
             return [*validation_callbacks(self, predict_proba, *held_out), *callbacks]
 
-        options = {name: of_python(getattr(self, name)) for name in _TRAINING_PARAMETERS} | {
+        options = {name: python_number(getattr(self, name)) for name in _TRAINING_PARAMETERS} | {
             "n_classes": len(self.classes_),
             "value_range": self.value_range_,
             "callbacks": all_callbacks,

@@ -65,6 +65,6 @@ def check_network_is_the_same(before: NetworkSpec, after: NetworkSpec) -> None:
     )
 
 
-def of_python(value: Any) -> Any:
-    """Convert a number of NumPy, whose type may be too small for what is computed from it."""
+def python_number(value: Any) -> Any:
+    """Convert a number of NumPy to one of Python, as its type may be too small to compute with."""
     return value.item() if isinstance(value, np.generic) else value

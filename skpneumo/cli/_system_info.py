@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from skpneumo._machine import load, n_cores, processor, total_memory
+from skpneumo._machine import load_average, n_cores, processor, total_memory
 
 __all__ = [
     "BackendFacts",
@@ -123,7 +123,7 @@ def machine_facts() -> MachineFacts:
     return MachineFacts(
         processor=name,
         cores=n_cores(),
-        load=load(),
+        load=load_average(),
         gibibytes=total_memory() / 2**30,
         instructions=tuple(name for flag, name in _INSTRUCTIONS.items() if flag in flags),
         turbo_jpeg=bool(features.check_feature("libjpeg_turbo")),

@@ -128,7 +128,7 @@ def _rule_of(estimator: Any, predictions: Predictions) -> DecisionRule:
             "The model predicts the most probable of its classes, so there is no threshold."
         )
     rule = rule_of_estimator(estimator)
-    if rule.threshold is None or not predictions.follow(rule.threshold):
+    if rule.threshold is None or not predictions.decided_by(rule.threshold):
         return DecisionRule(
             "The decisions are those of the model's own predict, and follow no known threshold on "
             "its scores."

@@ -105,7 +105,7 @@ class MultiStep(Steps):
         super().__init__(model, names)
         rate = model.optimizer.learning_rate
         places = [i for i, each in enumerate(model.optimizer.variables) if each is rate]
-        self._place_of_rate = places[0] if places else None
+        self._index_of_rate = places[0] if places else None
 
     def _train(self, batches: list[Batch], rates: list[float] | None) -> Any:
         if rates is None:  # NaN, because reading the current rate would wait for the device
@@ -152,7 +152,7 @@ class TensorFlowMultiStep(MultiStep):
         import tensorflow as tf
 
         def step(i: Any, losses: Any) -> Any:
-            if self._place_of_rate is not None:
+            if self._index_of_rate is not None:
                 current = self.model.optimizer.learning_rate
                 given = not_nan(rates[i], current.value)
                 current.assign(given)
@@ -219,9 +219,9 @@ class JaxMultiStep(MultiStep):
 
         def step(i: Any, carried: Any) -> Any:
             (trained, others, optimizer), losses = carried
-            if self._place_of_rate is not None:
-                current = optimizer[self._place_of_rate]
-                optimizer[self._place_of_rate] = not_nan(rates[i], current)
+            if self._index_of_rate is not None:
+                current = optimizer[self._index_of_rate]
+                optimizer[self._index_of_rate] = not_nan(rates[i], current)
             (images, *more), *labels = jax.tree.map(lambda stack: stack[i], batches)
             if on_device is not None:
                 images = on_device[images]
