@@ -34,7 +34,7 @@ from skpneumo._formatting import with_interval
 from skpneumo.audit._sources import sources_of
 from skpneumo.evaluation._differences import estimate_differences
 from skpneumo.evaluation._estimate import Settings
-from skpneumo.evaluation._estimates import estimate_metrics
+from skpneumo.evaluation._metric_estimates import estimate_metrics
 
 N_FOLDS = 5
 STYLE = (

@@ -33,7 +33,7 @@ from skpneumo._predictions import Predictions
 from skpneumo.evaluation._differences import DIFFERENCE_METRICS, estimate_differences
 from skpneumo.evaluation._dominance import DominantPatientWarning
 from skpneumo.evaluation._estimate import Settings
-from skpneumo.evaluation._estimates import METRICS, estimate_metrics
+from skpneumo.evaluation._metric_estimates import METRICS, estimate_metrics
 from skpneumo.evaluation._prevalence import estimate_at_prevalence
 
 LEVEL = 0.95

@@ -27,7 +27,7 @@ from skpneumo._plotting import CYCLE, LINE_STYLES, MARKERS
 from skpneumo._predictions import Predictions
 from skpneumo.evaluation._differences import estimate_differences
 from skpneumo.evaluation._estimate import Settings
-from skpneumo.evaluation._estimates import estimate_metrics
+from skpneumo.evaluation._metric_estimates import estimate_metrics
 
 METRIC = "balanced_accuracy"
 

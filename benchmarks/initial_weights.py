@@ -29,7 +29,7 @@ from skpneumo._predictions import Predictions
 from skpneumo.classifiers._saved_weights import SHIPPED, write_weights
 from skpneumo.evaluation._differences import estimate_differences
 from skpneumo.evaluation._estimate import Settings
-from skpneumo.evaluation._estimates import estimate_metrics
+from skpneumo.evaluation._metric_estimates import estimate_metrics
 
 RECIPE = "robust"
 METRICS = ("roc_auc", "balanced_accuracy", "recall", "specificity")

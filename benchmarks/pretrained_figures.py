@@ -27,7 +27,7 @@ from skpneumo import PatientKFold, load_model, save_model
 from skpneumo._files import atomic_write
 from skpneumo._predictions import Predictions
 from skpneumo.evaluation._estimate import Settings
-from skpneumo.evaluation._estimates import estimate_metrics
+from skpneumo.evaluation._metric_estimates import estimate_metrics
 from skpneumo.fitted import classifiers_of
 
 UNALTERED = "unaltered"

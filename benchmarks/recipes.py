@@ -42,7 +42,7 @@ from skpneumo.datasets import patient_ids
 from skpneumo.evaluation import evaluate_predictions
 from skpneumo.evaluation._corruptions import CORRUPTIONS, HELD_BACK
 from skpneumo.evaluation._estimate import Settings
-from skpneumo.evaluation._estimates import estimate_metrics
+from skpneumo.evaluation._metric_estimates import estimate_metrics
 from skpneumo.evaluation._stress import corrupted
 from skpneumo.evaluation._stress_summary import mean_rows
 from skpneumo.explanation import lung_field

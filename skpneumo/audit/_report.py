@@ -19,8 +19,8 @@ from skpneumo._formatting import (
 )
 from skpneumo._html import document, fragment, prose, table, thumbnails, write_page
 from skpneumo._paths import collection_and_split
-from skpneumo.audit._curves import histogram_svg
 from skpneumo.audit._findings import KINDS
+from skpneumo.audit._histogram_svg import histogram_svg
 from skpneumo.audit._shift import auc_of, chance_of
 from skpneumo.audit._shortcut_images import shortcut_images
 

@@ -9,7 +9,6 @@ from scipy.stats import t
 
 from skpneumo._predictions import Predictions
 from skpneumo.evaluation._estimate import Settings
-from skpneumo.evaluation._estimates import estimate_metrics
 from skpneumo.evaluation._influence import (
     degrees_of_freedom,
     influence_of,
@@ -22,6 +21,7 @@ from skpneumo.evaluation._intervals import (
     mover_difference,
     mover_mean,
 )
+from skpneumo.evaluation._metric_estimates import estimate_metrics
 from skpneumo.evaluation._paired_tests import auc_with_influence, exact_swap_test
 from skpneumo.evaluation._score_estimates import NO_SPREAD, score_interval, score_value
 

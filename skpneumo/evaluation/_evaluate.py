@@ -12,7 +12,7 @@ from skpneumo._responses import reasons_to_withhold
 from skpneumo._typing import ArrayLike
 from skpneumo.evaluation._dominance import warn_of_dominant_patient
 from skpneumo.evaluation._estimate import Estimate, Settings, warn_of_undefined, why_undefined
-from skpneumo.evaluation._estimates import METRICS, estimate_metrics, estimate_withheld
+from skpneumo.evaluation._metric_estimates import METRICS, estimate_metrics, estimate_withheld
 from skpneumo.evaluation._prevalence import check_share, estimate_at_prevalence
 from skpneumo.evaluation._sentences import notes
 from skpneumo.evaluation._several_fits import mean_over_fits

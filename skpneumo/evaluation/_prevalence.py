@@ -9,8 +9,8 @@ from sklearn.utils import check_scalar
 
 from skpneumo._predictions import Predictions
 from skpneumo.evaluation._estimate import Estimate, Settings, undefined
-from skpneumo.evaluation._estimates import estimate_metrics, recall_and_specificity
 from skpneumo.evaluation._intervals import ClusteredEstimate, Interval, mover_sum
+from skpneumo.evaluation._metric_estimates import estimate_metrics, recall_and_specificity
 
 __all__ = ["check_share", "estimate_at_prevalence", "net_benefit"]
 

@@ -23,9 +23,9 @@ from skpneumo._random import check_random_state, random_seed
 from skpneumo._sklearn import _num_samples, _safe_indexing
 from skpneumo._typing import ArrayLike
 from skpneumo.evaluation._estimate import Estimate, Settings
-from skpneumo.evaluation._estimates import estimate_metrics
 from skpneumo.evaluation._influence import influence_of
 from skpneumo.evaluation._intervals import normal_quantile
+from skpneumo.evaluation._metric_estimates import estimate_metrics
 from skpneumo.evaluation._protocol_report import (
     GROUPED,
     OFFICIAL,

@@ -21,8 +21,8 @@ from skpneumo.evaluation._corruptions import CORRUPTIONS, HELD_BACK, Corruption
 from skpneumo.evaluation._differences import estimate_differences
 from skpneumo.evaluation._dominance import warn_of_dominant_patient
 from skpneumo.evaluation._estimate import Settings
-from skpneumo.evaluation._estimates import estimate_metrics
 from skpneumo.evaluation._intervals import normal_quantile
+from skpneumo.evaluation._metric_estimates import estimate_metrics
 from skpneumo.evaluation._sentences import notes
 from skpneumo.evaluation._stress_summary import mean_rows, worst_rows
 from skpneumo.loading import ImageArray, ImageLoader

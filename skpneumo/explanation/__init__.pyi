@@ -1,5 +1,5 @@
 from ._activations import activation_maps
-from ._curves import DeletionInsertion, deletion_insertion
+from ._deletion_insertion import DeletionInsertion, deletion_insertion
 from ._grad_cam import grad_cam
 from ._integrated_gradients import integrated_gradients
 from ._lime import lime_map

@@ -16,7 +16,7 @@ from skpneumo._random import check_random_state
 from skpneumo._sklearn import Interval, StrOptions, validate_params
 from skpneumo._typing import ArrayLike
 from skpneumo.evaluation import DominantPatientWarning, evaluate_predictions, why_useless
-from skpneumo.explanation._curves import deletion_insertion
+from skpneumo.explanation._deletion_insertion import deletion_insertion
 from skpneumo.explanation._markup import remaining_table, verdict_html
 from skpneumo.explanation._methods import METHODS, maps_by
 from skpneumo.explanation._model import ImageModel, require_target, split_at_images

@@ -1,8 +1,8 @@
 """Private names of the evaluation stage that reports use."""
 
-from skpneumo.evaluation._estimates import METRICS, Estimate
 from skpneumo.evaluation._intervals import ClusteredEstimate, clustered_share
-from skpneumo.evaluation.displays._standard import (
+from skpneumo.evaluation._metric_estimates import METRICS, Estimate
+from skpneumo.evaluation.displays._plot_evaluation import (
     are_separated,
     draw_calibration,
     draw_confusion,

@@ -10,8 +10,8 @@ from skpneumo.evaluation.displays._error_gallery import ErrorGalleryDisplay
 from skpneumo.evaluation.displays._image_grid import ImageGridDisplay
 from skpneumo.evaluation.displays._model_comparison import ModelComparisonDisplay
 from skpneumo.evaluation.displays._pixel_intensity import PixelIntensityDisplay
+from skpneumo.evaluation.displays._plot_evaluation import plot_evaluation
 from skpneumo.evaluation.displays._score_distribution import ScoreDistributionDisplay
-from skpneumo.evaluation.displays._standard import plot_evaluation
 from skpneumo.evaluation.displays._threshold import ThresholdDisplay
 from skpneumo.evaluation.displays._training_curves import TrainingCurvesDisplay
 

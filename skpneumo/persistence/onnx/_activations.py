@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from skpneumo.persistence.onnx._errors import NotExportableError
 from skpneumo.persistence.onnx._graph import GraphBuilder
-from skpneumo.persistence.onnx._refusal import NotExportableError
 
 __all__ = ["activate", "clip"]
 

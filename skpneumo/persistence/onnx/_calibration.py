@@ -12,8 +12,8 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.isotonic import IsotonicRegression
 
 from skpneumo.decision import PriorShiftClassifier, RecallFloorClassifier
+from skpneumo.persistence.onnx._errors import NotExportableError
 from skpneumo.persistence.onnx._graph import DOUBLE, INTEGER, GraphBuilder
-from skpneumo.persistence.onnx._refusal import NotExportableError
 
 __all__ = [
     "both_classes",

@@ -8,8 +8,8 @@ import numpy as np
 from onnx import TensorProto, helper
 
 from skpneumo.enhancement import BorderCropper, ContrastEqualizer, MarkerRemover
+from skpneumo.persistence.onnx._errors import NotExportableError
 from skpneumo.persistence.onnx._graph import DOUBLE, FLOAT, INTEGER, GraphBuilder, Tensor
-from skpneumo.persistence.onnx._refusal import NotExportableError
 from skpneumo.persistence.onnx._resizing import resize_part
 
 __all__ = ["ENHANCEMENTS"]

@@ -23,10 +23,10 @@ from skpneumo.persistence.onnx._calibration import (
     shift_prior,
 )
 from skpneumo.persistence.onnx._enhancement import ENHANCEMENTS
+from skpneumo.persistence.onnx._errors import NotExportableError
 from skpneumo.persistence.onnx._gate import add_checks
 from skpneumo.persistence.onnx._graph import DOUBLE, GraphBuilder, Tensor
 from skpneumo.persistence.onnx._network import add_network
-from skpneumo.persistence.onnx._refusal import NotExportableError
 from skpneumo.persistence.onnx._resizing import load_image
 
 __all__ = ["EstimatorGraph"]

@@ -9,8 +9,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skpneumo._files import atomic_write
 from skpneumo._responses import how_to_get_probabilities
+from skpneumo.persistence.onnx._errors import NotExportableError
 from skpneumo.persistence.onnx._optional import require_onnx
-from skpneumo.persistence.onnx._refusal import NotExportableError
 
 if TYPE_CHECKING:
     from skpneumo.persistence.onnx._parity import Parity

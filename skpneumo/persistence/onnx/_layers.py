@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from skpneumo.networks import build_cnn  # noqa: F401, registers the layers of this package
 from skpneumo.persistence.onnx._activations import activate, clip
+from skpneumo.persistence.onnx._errors import NotExportableError
 from skpneumo.persistence.onnx._graph import GraphBuilder, Tensor
 from skpneumo.persistence.onnx._operations import arithmetic, channel_constant
-from skpneumo.persistence.onnx._refusal import NotExportableError
 
 __all__ = ["LAYERS"]
 

@@ -12,6 +12,7 @@ from skpneumo._formatting import require_one_name_each
 from skpneumo._gate_parts import REASONS
 from skpneumo.fitted import gate_of, threshold_of
 from skpneumo.persistence.onnx._calibration import column
+from skpneumo.persistence.onnx._errors import NotExportableError
 from skpneumo.persistence.onnx._estimators import EstimatorGraph
 from skpneumo.persistence.onnx._graph import DOUBLE, INTEGER, GraphBuilder
 from skpneumo.persistence.onnx._metadata import (
@@ -21,7 +22,6 @@ from skpneumo.persistence.onnx._metadata import (
     digest_of,
     facts_to_properties,
 )
-from skpneumo.persistence.onnx._refusal import NotExportableError
 from skpneumo.persistence.onnx._resizing import height_and_width
 
 __all__ = ["build_model"]

@@ -4,10 +4,10 @@ from typing import Any
 
 import keras
 
+from skpneumo.persistence.onnx._errors import NotExportableError
 from skpneumo.persistence.onnx._graph import GraphBuilder, Tensor
 from skpneumo.persistence.onnx._layers import LAYERS
 from skpneumo.persistence.onnx._operations import OPERATIONS
-from skpneumo.persistence.onnx._refusal import NotExportableError
 
 __all__ = ["add_network"]
 

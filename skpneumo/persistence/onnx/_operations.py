@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from skpneumo.persistence.onnx._errors import NotExportableError
 from skpneumo.persistence.onnx._graph import GraphBuilder, Tensor
-from skpneumo.persistence.onnx._refusal import NotExportableError
 
 __all__ = ["OPERATIONS", "arithmetic", "channel_constant"]
 

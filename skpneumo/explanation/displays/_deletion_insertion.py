@@ -15,7 +15,7 @@ from skpneumo._plotting import (
     tidy,
 )
 from skpneumo._typing import ArrayLike
-from skpneumo.explanation._curves import DeletionInsertion, deletion_insertion
+from skpneumo.explanation._deletion_insertion import DeletionInsertion, deletion_insertion
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

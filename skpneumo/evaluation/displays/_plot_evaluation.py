@@ -33,7 +33,7 @@ from skpneumo._plotting import (
 from skpneumo._predictions import Predictions, check_labels
 from skpneumo._random import check_random_state
 from skpneumo._typing import ArrayLike
-from skpneumo.evaluation._estimates import Estimate, Settings, estimate_metrics
+from skpneumo.evaluation._metric_estimates import Estimate, Settings, estimate_metrics
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
