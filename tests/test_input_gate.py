@@ -24,7 +24,7 @@ from skpneumo.decision import (
     RecallFloorClassifier,
 )
 from skpneumo.decision._gate_calibration import choose_thresholds, patients_needed
-from skpneumo.decision._gate_view import changed_copies, small_grey
+from skpneumo.decision._gate_inputs import changed_copies, small_grey
 from skpneumo.fitted import classifiers_of, gate_of, threshold_of, unwrap, without_gate
 
 RATE = 0.1

@@ -11,7 +11,7 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 
 from skpneumo._gate_parts import N_NEIGHBORS, SIDE
-from skpneumo.decision._gate_view import View
+from skpneumo.decision._gate_inputs import GateInputs
 
 __all__ = ["GateChecks"]
 
@@ -19,7 +19,7 @@ _MOST_COMPONENTS = 64
 # As a share of the first component's variance: whitening would amplify smaller ones.
 _LEAST_VARIANCE = 1e-6
 
-# Fields of View, and the prefixes of the attributes that are fitted on them.
+# Fields of GateInputs, and the prefixes of the attributes that are fitted on them.
 _PREFIXES = {"features": "feature", "pixels": "pixel"}
 
 
@@ -55,35 +55,35 @@ class GateChecks:
             setattr(gate, f"{each.name}_", getattr(self, each.name))
 
     @classmethod
-    def fit(cls, view: View, seed: int) -> Self:
+    def fit(cls, inputs: GateInputs, seed: int) -> Self:
         """Fit the checks on images that should pass, mirrored ones among them."""
         checks = cls()
         for name, prefix in _PREFIXES.items():
-            values = getattr(view, name)
+            values = getattr(inputs, name)
             if values is not None:
                 reducer = _reducer(values, whiten=name == "features", seed=seed)
                 references = reducer.transform(values).astype(np.float32)
                 setattr(checks, f"{prefix}_reducer", reducer)
                 setattr(checks, f"{prefix}_references", references)
-        if view.pixels is not None:
-            upright, upside_down = view.pixels, _upside_down(view.pixels)
+        if inputs.pixels is not None:
+            upright, upside_down = inputs.pixels, _upside_down(inputs.pixels)
             both_ways_up = np.concatenate([upright, upside_down])
             checks.orientation = _fit_wrong_from_right(upright, upside_down)
             checks.polarity = _fit_wrong_from_right(both_ways_up, -both_ways_up)
         return checks
 
-    def scores(self, view: View) -> dict[str, NDArray[np.float64]]:
+    def scores(self, inputs: GateInputs) -> dict[str, NDArray[np.float64]]:
         """Compute the scores of each check, by its name."""
         scores: dict[str, Any] = {}
         for name, prefix in _PREFIXES.items():
-            values = getattr(view, name)
+            values = getattr(inputs, name)
             if values is not None:
                 reduced = getattr(self, f"{prefix}_reducer").transform(values)
                 scores[name] = _distances(reduced, getattr(self, f"{prefix}_references"))
         for name in ("orientation", "polarity"):
             classifier = getattr(self, name)
             if classifier is not None:
-                scores[name] = classifier.decision_function(view.pixels)
+                scores[name] = classifier.decision_function(inputs.pixels)
         return {name: each.astype(np.float64) for name, each in scores.items()}
 
 

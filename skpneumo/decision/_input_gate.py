@@ -38,7 +38,7 @@ from skpneumo.decision._binary_wrapper import (
 )
 from skpneumo.decision._gate_calibration import choose_thresholds, terms_of_gate
 from skpneumo.decision._gate_checks import GateChecks
-from skpneumo.decision._gate_view import View, Views, changed_copies
+from skpneumo.decision._gate_inputs import GateInputs, ImagesToCheck, changed_copies
 from skpneumo.splitting import patient_train_test_split
 
 __all__ = ["FewPatientsWarning", "InputGate", "OutlierImageError", "OutlierImageWarning"]
@@ -316,9 +316,9 @@ class InputGate(
             If images are withheld and ``on_outlier="warn"``.
         """
         check_is_fitted(self)
-        views = Views(self.estimator_, X)
-        probabilities = np.asarray(views.predictor.predict_proba(views.transformed))
-        withheld = self._report_outliers(views, X)
+        to_check = ImagesToCheck(self.estimator_, X)
+        probabilities = np.asarray(to_check.predictor.predict_proba(to_check.transformed))
+        withheld = self._report_outliers(to_check, X)
         if self.on_outlier == "nan":
             probabilities = probabilities.astype(np.result_type(probabilities, np.float32))
             probabilities[withheld] = np.nan
@@ -349,9 +349,9 @@ class InputGate(
             If images are withheld and ``on_outlier="warn"``.
         """
         check_is_fitted(self)
-        views = Views(self.estimator_, X)
-        labels = np.asarray(views.predictor.predict(views.transformed))
-        withheld = self._report_outliers(views, X)
+        to_check = ImagesToCheck(self.estimator_, X)
+        labels = np.asarray(to_check.predictor.predict(to_check.transformed))
+        withheld = self._report_outliers(to_check, X)
         if self.on_outlier == "nan":
             return labels_withheld(labels, withheld)
         return labels
@@ -370,7 +370,7 @@ class InputGate(
             The checks that each image fails, in words; empty if it passes.
         """
         check_is_fitted(self)
-        return self._reasons(Views(self.estimator_, X))
+        return self._reasons(ImagesToCheck(self.estimator_, X))
 
     def check_scores(self, X: Any) -> NDArray[np.float64]:
         """Compute the scores of the checks, higher the less an image is like the training images.
@@ -386,7 +386,7 @@ class InputGate(
             Columns in the order of ``checks_``.
         """
         check_is_fitted(self)
-        return self._scores(Views(self.estimator_, X))
+        return self._scores(ImagesToCheck(self.estimator_, X))
 
     def _split(
         self, y: NDArray[Any], codes: NDArray[np.intp], rng: np.random.RandomState
@@ -471,28 +471,28 @@ class InputGate(
 
     def _features_with_copies(
         self, X: Any, rows: NDArray[np.intp], rng: np.random.RandomState
-    ) -> View:
+    ) -> GateInputs:
         """Compute the features of the images, and of an altered copy of each."""
-        views = Views(self.estimator_, _safe_indexing(X, rows))
+        to_check = ImagesToCheck(self.estimator_, _safe_indexing(X, rows))
         seen, copies = [], []
-        for batch, view in views.batches():
+        for batch, inputs in to_check.batches():
             if self.feature_columns_ is None:
-                self.feature_columns_ = _columns(view, rng)
-            seen.append(view.with_columns(self.feature_columns_))
-            if view.pixels is not None:
-                changed = views.of(changed_copies(batch, rng), self.feature_columns_)
+                self.feature_columns_ = _columns(inputs, rng)
+            seen.append(inputs.with_columns(self.feature_columns_))
+            if inputs.pixels is not None:
+                changed = to_check.of(changed_copies(batch, rng), self.feature_columns_)
                 copies.append(changed)
             else:
                 copies.append(seen[-1])
-        return View.concatenated([*seen, *copies])
+        return GateInputs.concatenated([*seen, *copies])
 
-    def _scores(self, views: Views) -> NDArray[np.float64]:
+    def _scores(self, to_check: ImagesToCheck) -> NDArray[np.float64]:
         checks = GateChecks.of(self)
-        scores = [checks.scores(view) for _, view in views.batches(self.feature_columns_)]
+        scores = [checks.scores(inputs) for _, inputs in to_check.batches(self.feature_columns_)]
         return np.concatenate([np.stack(list(each.values()), axis=1) for each in scores])
 
-    def _reasons(self, views: Views) -> NDArray[np.object_]:
-        failed = self._scores(views) > self.thresholds_
+    def _reasons(self, to_check: ImagesToCheck) -> NDArray[np.object_]:
+        failed = self._scores(to_check) > self.thresholds_
         texts = [REASONS[name] for name in self.checks_]
         reasons = np.empty(len(failed), dtype=object)
         reasons[:] = [
@@ -501,9 +501,9 @@ class InputGate(
         ]
         return reasons
 
-    def _report_outliers(self, views: Views, X: Any) -> NDArray[np.bool_]:
+    def _report_outliers(self, to_check: ImagesToCheck, X: Any) -> NDArray[np.bool_]:
         """Find the images to withhold, and warn or raise as ``on_outlier`` says."""
-        reasons = self._reasons(views)
+        reasons = self._reasons(to_check)
         withheld = reasons != ""
         if withheld.any() and self.on_outlier != "nan":
             message = _message(reasons, filenames_of(X))
@@ -513,15 +513,15 @@ class InputGate(
         return withheld
 
 
-def _columns(view: View, rng: np.random.RandomState) -> NDArray[np.intp] | None:
+def _columns(inputs: GateInputs, rng: np.random.RandomState) -> NDArray[np.intp] | None:
     """Select features at random if there are too many."""
-    if view.features is None or view.features.shape[1] <= _MOST_FEATURES:
+    if inputs.features is None or inputs.features.shape[1] <= _MOST_FEATURES:
         return None
-    return np.sort(rng.permutation(view.features.shape[1])[:_MOST_FEATURES])
+    return np.sort(rng.permutation(inputs.features.shape[1])[:_MOST_FEATURES])
 
 
 def _out_of_fold_scores(
-    seen: View, patients: NDArray[np.intp], seed: int
+    seen: GateInputs, patients: NDArray[np.intp], seed: int
 ) -> dict[str, NDArray[np.float64]]:
     n_folds = min(_N_FOLDS, len(np.unique(patients)))
     folds = GroupKFold(n_folds, shuffle=True, random_state=seed)

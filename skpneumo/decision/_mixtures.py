@@ -120,7 +120,8 @@ def mixture_p_value(
     everything = np.concatenate([new.score, positive.score, negative.score])
     points = np.unique(np.quantile(everything, np.linspace(0, 1, _N_POINTS)))
     of_new, of_positive, of_negative = (each.below(points) for each in (new, positive, negative))
-    share, distance = _nearest(_function(of_new), _function(of_positive), _function(of_negative))
+    functions = map(_distribution_function, (of_new, of_positive, of_negative))
+    share, distance = _nearest_mixture(*functions)
     # The share is one of images; the resamples need one of patients.
     per_positive, per_negative = of_positive[1].mean(), of_negative[1].mean()
     odds = share / per_positive, (1 - share) / per_negative
@@ -128,7 +129,7 @@ def mixture_p_value(
     as_far = 0
     for _ in range(n_resamples):
         n_positive = rng.binomial(new.n_patients, share_of_patients)
-        mixed = _function(
+        mixed = _distribution_function(
             *(
                 _resample(of_class, n, rng)
                 for of_class, n in (
@@ -137,15 +138,15 @@ def mixture_p_value(
                 )
             )
         )
-        functions = (
-            _function(_resample(of_class, len(of_class[1]), rng))
+        resampled = (
+            _distribution_function(_resample(of_class, len(of_class[1]), rng))
             for of_class in (of_positive, of_negative)
         )
-        as_far += _nearest(mixed, *functions)[1] >= distance
+        as_far += _nearest_mixture(mixed, *resampled)[1] >= distance
     return (1 + as_far) / (1 + n_resamples)
 
 
-def _function(*parts: tuple[Floats, Floats]) -> Floats:
+def _distribution_function(*parts: tuple[Floats, Floats]) -> Floats:
     """Compute the distribution function of the images of all parts at the points."""
     return sum(counts.sum(axis=0) for counts, _ in parts) / sum(sizes.sum() for _, sizes in parts)
 
@@ -157,7 +158,7 @@ def _resample(
     return part[0][rows], part[1][rows]
 
 
-def _nearest(new: Floats, positive: Floats, negative: Floats) -> tuple[float, float]:
+def _nearest_mixture(new: Floats, positive: Floats, negative: Floats) -> tuple[float, float]:
     """Find the share of positives whose mixture is nearest, and its distance."""
     mixtures = negative + _SHARES[:, np.newaxis] * (positive - negative)
     distances = np.abs(new - mixtures).max(axis=1)

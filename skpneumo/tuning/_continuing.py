@@ -16,7 +16,7 @@ class Continuation:
     def __init__(self, states: TrainedStates, key: str, resource: str, rungs: list[int]) -> None:
         self._states = states
         self._key = key
-        self._owner, self._name = _split(resource)
+        self._owner, self._name = _owner_and_name(resource)
         self._rung = rungs[-1]
         self._earlier_rungs = rungs[:-1]
         self._restored_rung = 0
@@ -70,7 +70,7 @@ def check_continuable(estimator: Any, resource: str) -> None:
         If the resource is not the epochs of a classifier of this package that is the estimator or
         its last step, or if that classifier is trained in two phases.
     """
-    owner, name = _split(resource)
+    owner, name = _owner_and_name(resource)
     last_step = estimator.steps[-1][0] if hasattr(estimator, "steps") else ""
     trained = estimator.get_params(deep=False) if not owner else {}
     if owner and owner == last_step:
@@ -89,6 +89,6 @@ def check_continuable(estimator: Any, resource: str) -> None:
         )
 
 
-def _split(resource: str) -> tuple[str, str]:
+def _owner_and_name(resource: str) -> tuple[str, str]:
     owner, _, name = resource.rpartition("__")
     return owner, name

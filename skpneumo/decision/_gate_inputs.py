@@ -1,4 +1,4 @@
-"""The features that an input gate checks: the network's last ones, and 32 x 32 grey levels."""
+"""What an input gate checks: the network's last features, and 32 x 32 grey levels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from skpneumo._gate_parts import cell_shares
 from skpneumo._images import batches_of
 from skpneumo.fitted import classifiers_of, split_transformers
 
-__all__ = ["View", "Views", "changed_copies", "small_grey"]
+__all__ = ["GateInputs", "ImagesToCheck", "changed_copies", "small_grey"]
 
 Floats = NDArray[np.float32]
 
@@ -23,8 +23,8 @@ _IMAGES_AT_ONCE = 256
 _MOST_DEGREES = 10.0
 
 
-class View(NamedTuple):
-    """Features of some images.
+class GateInputs(NamedTuple):
+    """What a gate checks of some images.
 
     Attributes
     ----------
@@ -38,29 +38,29 @@ class View(NamedTuple):
     features: Floats | None
     pixels: Floats | None
 
-    def rows(self, rows: NDArray[np.intp]) -> View:
+    def rows(self, rows: NDArray[np.intp]) -> GateInputs:
         """Select some of the images."""
-        return View(*(None if each is None else each[rows] for each in self))
+        return GateInputs(*(None if each is None else each[rows] for each in self))
 
-    def with_columns(self, columns: NDArray[np.intp] | None) -> View:
+    def with_columns(self, columns: NDArray[np.intp] | None) -> GateInputs:
         """Select some of the features; None selects all."""
         if self.features is None or columns is None:
             return self
-        return View(self.features[:, columns], self.pixels)
+        return GateInputs(self.features[:, columns], self.pixels)
 
     @classmethod
-    def concatenated(cls, views: Sequence[View]) -> View:
-        """Join views, in order."""
+    def concatenated(cls, batches: Sequence[GateInputs]) -> GateInputs:
+        """Join those of several batches, in order."""
         return cls(
             *(
                 None if parts[0] is None else np.concatenate(parts)
-                for parts in zip(*views, strict=True)
+                for parts in zip(*batches, strict=True)
             )
         )
 
 
-class Views:
-    """Computes the features of a fitted estimator's input, batch by batch.
+class ImagesToCheck:
+    """Computes what a gate checks of the input of a fitted estimator, batch by batch.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ class Views:
         if self._flattens_images and first.classifier.input_shape_[0] > 1:
             self.images = np.reshape(X, (-1, *first.classifier.input_shape_))
 
-    def batches(self, columns: NDArray[np.intp] | None = None) -> Iterator[tuple[Any, View]]:
+    def batches(self, columns: NDArray[np.intp] | None = None) -> Iterator[tuple[Any, GateInputs]]:
         """Yield batches of images, or of rows if there are no images, with their features.
 
         Parameters
@@ -109,7 +109,7 @@ class Views:
         for batch in batches_of(source, [slice(i, i + _IMAGES_AT_ONCE) for i in starts]):
             yield batch, self.of(batch, columns)
 
-    def of(self, batch: NDArray[Any], columns: NDArray[np.intp] | None = None) -> View:
+    def of(self, batch: NDArray[Any], columns: NDArray[np.intp] | None = None) -> GateInputs:
         """Compute the features of a batch of images, or of rows if there are no images."""
         features = None
         if self._network is not None:
@@ -118,7 +118,7 @@ class Views:
         elif self.images is None:
             features = batch.astype(np.float32)
         pixels = None if self.images is None else small_grey(batch)
-        return View(features, pixels).with_columns(columns)
+        return GateInputs(features, pixels).with_columns(columns)
 
 
 def small_grey(images: NDArray[Any]) -> Floats:
