@@ -75,7 +75,7 @@ def same_kind_of_pixels(learned: Range, given: Range, are_pixels: bool = True) -
     if not are_pixels:
         positive = min(*learned, *given) >= 0
         return not positive or 1 / _OTHER_UNITS < found / highest < _OTHER_UNITS
-    if _is_signed(learned) != _is_signed(given) and not _may_be_part_of(learned, given):
+    if _is_signed(learned) != _is_signed(given) and not _may_lack_negative_ones(given):
         return False
     brighter = 1 + _OVERSHOOT if learned == (0, 255) else _BRIGHTER
     return 1 / _DARKER < found / highest <= brighter
@@ -86,7 +86,7 @@ def _is_signed(values: Range) -> bool:
     return low < -_OVERSHOOT * (high - low)
 
 
-def _may_be_part_of(learned: Range, given: Range) -> bool:
+def _may_lack_negative_ones(given: Range) -> bool:
     """Tell whether values lack negative ones by chance; a range that starts at 0 does not."""
     if _is_signed(given):
         return False

@@ -79,14 +79,14 @@ class TrainingRecord:
         # Computed from the images, so that the same training writes the same file.
         salt = blake2b("".join(sorted(map(str, contents))).encode(), digest_size=16).hexdigest()
         return cls(
-            sorted({_hashed(each, salt) for each in contents if each}),
-            sorted({_hashed(folded(each), salt) for each in _known(xrays.X)}),
-            salt,
-            len(xrays.filenames),
-            len(set(xrays.groups.tolist())),
-            n_updates,
-            hold_out,
-            useless,
+            images=sorted({_hashed(each, salt) for each in contents if each}),
+            patients=sorted({_hashed(folded(each), salt) for each in _known(xrays.X)}),
+            salt=salt,
+            n_images=len(xrays.filenames),
+            n_patients=len(set(xrays.groups.tolist())),
+            n_updates=n_updates,
+            hold_out=hold_out,
+            useless=useless,
         )
 
     @classmethod

@@ -85,7 +85,7 @@ def estimate_differences(
         if metric in SHARES:
             rows.append(shares[metric][0])
         elif metric == "balanced_accuracy":
-            rows.append(_balanced_accuracy(a, shares, confidence_level))
+            rows.append(_balanced_accuracy(a, shares))
         elif metric in _MOVER_OF_DECISIONS:
             rows.append(_mover(a, b, metric, *(each[metric] for each in singles)))
         elif both_score and (metric != "brier_score" or both_probable):
@@ -109,17 +109,17 @@ def _share_difference(
     found = clustered_difference(right_a, right_b, among, a.patient, confidence_level)
     net = np.bincount(a.patient[among], right_a[among].astype(int) - right_b[among].astype(int))
     row = Difference(
-        metric,
-        _mean(right_a[among]),
-        _mean(right_b[among]),
-        found.value,
-        found.low,
-        found.high,
-        exact_swap_test(net.astype(int)) if found.n else np.nan,
-        test,
-        found.n,
-        found.n_patients,
-        interval,
+        metric=metric,
+        value_a=_mean(right_a[among]),
+        value_b=_mean(right_b[among]),
+        difference=found.value,
+        low=found.low,
+        high=found.high,
+        p_value=exact_swap_test(net.astype(int)) if found.n else np.nan,
+        test=test,
+        n=found.n,
+        n_patients=found.n_patients,
+        interval=interval,
     )
     return row, found
 
@@ -127,22 +127,21 @@ def _share_difference(
 def _balanced_accuracy(
     a: Predictions,
     shares: dict[str, tuple[Difference, ClusteredEstimate]],
-    confidence_level: float,
 ) -> Difference:
     (recall, of_recall), (specificity, of_specificity) = shares["recall"], shares["specificity"]
     low, high = mover_mean(of_recall, of_specificity)
     return Difference(
-        "balanced_accuracy",
-        (recall.value_a + specificity.value_a) / 2,
-        (recall.value_b + specificity.value_b) / 2,
-        (recall.difference + specificity.difference) / 2,
-        low,
-        high,
-        np.nan,
-        "",
-        len(a),
-        a.n_patients,
-        "MOVER",
+        metric="balanced_accuracy",
+        value_a=(recall.value_a + specificity.value_a) / 2,
+        value_b=(recall.value_b + specificity.value_b) / 2,
+        difference=(recall.difference + specificity.difference) / 2,
+        low=low,
+        high=high,
+        p_value=np.nan,
+        test="",
+        n=len(a),
+        n_patients=a.n_patients,
+        interval="MOVER",
     )
 
 
@@ -154,17 +153,17 @@ def _mover(
     low, high = mover_difference(value_a, interval_a, value_b, interval_b, r)
     p_value, test = _delong(a, b) if metric == "roc_auc" else (np.nan, "")
     return Difference(
-        metric,
-        value_a,
-        value_b,
-        value_a - value_b,
-        low,
-        high,
-        p_value,
-        test,
-        len(a),
-        a.n_patients,
-        "undefined" if np.isnan(value_a - value_b) else "MOVER, paired",
+        metric=metric,
+        value_a=value_a,
+        value_b=value_b,
+        difference=value_a - value_b,
+        low=low,
+        high=high,
+        p_value=p_value,
+        test=test,
+        n=len(a),
+        n_patients=a.n_patients,
+        interval="undefined" if np.isnan(value_a - value_b) else "MOVER, paired",
     )
 
 

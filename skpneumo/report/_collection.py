@@ -87,7 +87,16 @@ class Collection:
         elif not known.all():
             patients_from += f"; unknown of {np.sum(~known)}, each of which counts as one"
         n_unknown = int(np.sum(~known))
-        return cls(X, labels, parts, patients, filenames, patients_from, part, n_unknown)
+        return cls(
+            X=X,
+            labels=labels,
+            split=parts,
+            patients=patients,
+            filenames=filenames,
+            patients_from=patients_from,
+            part=part,
+            n_unknown_patients=n_unknown,
+        )
 
     @property
     def rows(self) -> NDArray[np.intp]:

@@ -124,19 +124,19 @@ class ReportContext:
         found = {row["metric"]: Estimate.from_row(row) for row in overall.to_dict("records")}
         positives = pos_label if isinstance(pos_label, list | tuple) else [predictions.pos_label]
         return cls(
-            estimator,
-            collection,
-            predictions,
-            rule,
-            _sides(label_names, np.asarray(estimator.classes_).tolist(), positives),
-            label_names,
-            found,
-            frame,
-            _audited(collection, label_names, audit, settings.date),
-            settings,
-            explained,
-            dominant,
-            withheld,
+            estimator=estimator,
+            collection=collection,
+            predictions=predictions,
+            rule=rule,
+            names=_sides(label_names, np.asarray(estimator.classes_).tolist(), positives),
+            label_names=label_names,
+            found=found,
+            frame=frame,
+            audit=_audited(collection, label_names, audit, settings.date),
+            settings=settings,
+            explained=explained,
+            dominant=dominant,
+            withheld=withheld,
         )
 
     @property

@@ -4,6 +4,9 @@ fit_network      borrows a compiled network, assigns its weights, returns arrays
   run_epochs     until the last epoch, or until a callback stops training
     run_epoch    uses each batch once
       train_step on one batch, or on several batches in one execution
+
+The options are explained in _options, the batches are made in _batches, the network is compiled
+in _compiled, and _multi_step takes the steps.
 """
 
 import sys
