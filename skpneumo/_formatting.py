@@ -10,6 +10,7 @@ __all__ = [
     "based_on",
     "class_name",
     "counted",
+    "hours_and_minutes",
     "printable",
     "require_one_name_each",
     "rounded",
@@ -129,6 +130,28 @@ def counted(n: Any, thing: str) -> str:
     '2 patients'
     """
     return f"{n:,} {thing}{'' if n == 1 else 's'}"
+
+
+def hours_and_minutes(minutes: int) -> str:
+    """Format a duration of one minute or more.
+
+    Parameters
+    ----------
+    minutes : int
+        The duration.
+
+    Returns
+    -------
+    text : str
+
+    Examples
+    --------
+    >>> from skpneumo._formatting import hours_and_minutes
+    >>> hours_and_minutes(12), hours_and_minutes(125)
+    ('12 minutes', '2 hours 5 minutes')
+    """
+    hours, minutes = divmod(minutes, 60)
+    return " ".join(counted(n, unit) for n, unit in ((hours, "hour"), (minutes, "minute")) if n)
 
 
 def class_name(*labels: Any) -> str:

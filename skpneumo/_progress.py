@@ -12,6 +12,8 @@ from contextvars import ContextVar
 from threading import Event, Thread
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
+from skpneumo._formatting import counted, hours_and_minutes
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -166,10 +168,8 @@ def time_left(n_done: float, total: float, seconds: float) -> str:
     minutes = round(seconds * (total - n_done) / n_done / 60)
     if minutes < 1:
         return ", less than a minute left"
-    hours, minutes = divmod(minutes, 60) if minutes > 90 else (0, minutes)
-    counts = ((hours, "hour"), (minutes, "minute"))
-    words = [f"{n} {unit}{'s' * (n != 1)}" for n, unit in counts if n]
-    return f", about {' '.join(words)} left"
+    left = hours_and_minutes(minutes) if minutes > 90 else counted(minutes, "minute")
+    return f", about {left} left"
 
 
 def in_batches(n_items: int, batch_size: int, description: str) -> "Iterator[NDArray[np.intp]]":

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from skpneumo._formatting import based_on, counted, with_interval
+from skpneumo._formatting import based_on, hours_and_minutes, with_interval
 from skpneumo.cli._collections import TrainingData, positive_name, rows_of
 from skpneumo.cli._terminal import say
 
@@ -31,10 +31,7 @@ def duration(seconds: float) -> str:
     """Format a duration: "4 s", "12 minutes", "2 hours 5 minutes"."""
     if seconds < 100:
         return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    hours, minutes = divmod(minutes, 60)
-    counts = ((hours, "hour"), (minutes, "minute"))
-    return " ".join(counted(n, unit) for n, unit in counts if n)
+    return hours_and_minutes(round(seconds / 60))
 
 
 def epochs_of(model: Any) -> str:

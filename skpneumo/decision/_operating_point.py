@@ -207,14 +207,7 @@ def choose_operating_point(
     y_score = column_or_1d(y_score)
     check_consistent_length(y_true, y_score)
     patients = np.arange(len(y_true)) if groups is None else check_groups(groups, len(y_true))
-    asked, pos_label = pos_label, positive_label(y_true, pos_label)
-    if asked is None and pos_label == np.unique(y_true)[0]:
-        raise ValueError(
-            f"It is unclear whether y_score is for {pos_label.item()!r}, the illness by its name, "
-            "or for the greater label, scikit-learn's convention. If it is for the illness, pass "
-            f"pos_label={pos_label.item()!r}."
-        )
-
+    pos_label = _label_of_scores(y_true, pos_label)
     is_positive = y_true == pos_label
     other_label = y_true[~is_positive][0]
     lowest_of_positives = _lowest_per_patient(y_score[is_positive], patients[is_positive])
@@ -282,6 +275,21 @@ def positive_label(y: NDArray[Any], pos_label: Any = None) -> Any:
     elif pos_label not in classes:
         raise ValueError(f"pos_label={pos_label!r} is not one of the labels {classes.tolist()}.")
     return pos_label
+
+
+def _label_of_scores(y_true: NDArray[Any], pos_label: Any) -> Any:
+    """Find the class that scores are for; raise if its name and scikit-learn's convention differ.
+
+    By convention, scores without ``pos_label`` are for the greater label.
+    """
+    positive = positive_label(y_true, pos_label)
+    if pos_label is None and positive == np.unique(y_true)[0]:
+        raise ValueError(
+            f"It is unclear whether y_score is for {positive.item()!r}, the illness by its name, "
+            "or for the greater label, scikit-learn's convention. If it is for the illness, pass "
+            f"pos_label={positive.item()!r}."
+        )
+    return positive
 
 
 def supports_floors(
