@@ -36,7 +36,6 @@ STAGES = [
     "_file_state",
     "_image_files",
     "_paths",
-    "_groups",
     "_fit_arguments",
     "_encoding",
     "_documentation",

@@ -36,7 +36,7 @@ from skpneumo import (
     patient_train_test_split,
 )
 from skpneumo._paths import carried_patients, filenames_of
-from skpneumo._patients import find_patients, patients_of
+from skpneumo._patients import check_groups, find_patients, patients_of
 from skpneumo.audit import audit_images
 from skpneumo.classifiers import _validation_split
 from skpneumo.datasets import UnknownPatientsWarning
@@ -575,3 +575,72 @@ def test_another_number_of_labels_is_said_before_anything_is_predicted():
     for X in (frame, frame[["path"]]):
         with pytest.raises(ValueError, match=r"X has 2 rows, and there are labels .* of 3"):
             patients_of(X, 3)
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        ["a", "a", "b"],
+        ("a", "a", "b"),
+        np.array(["a", "a", "b"]),
+        np.array([["a"], ["a"], ["b"]], dtype=object),
+        pd.Series(["a", "a", "b"]),
+        pd.Series(["a", "a", "b"], dtype="category"),
+        pd.DataFrame({"patient": ["a", "a", "b"]}),
+        [1, 1, 2],
+        np.array([1.0, 1.0, 2.0]),
+        pd.Series([1, 1, 2], dtype="Int64"),
+    ],
+)
+def test_forms_of_groups(groups):
+    checked = check_groups(groups, 3)
+    assert checked.shape == (3,)
+    assert np.unique(checked, return_inverse=True)[1].tolist() == [0, 0, 1]
+
+
+@given(st.integers(1, 50))
+def test_range_says_that_each_sample_is_a_patient(n):
+    assert check_groups(range(n), n).tolist() == list(range(n))
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        ["a", None, "b"],
+        ["a", np.nan, "b"],
+        ["a", pd.NA, "b"],
+        ["a", "", "b"],
+        ["a", " ", "b"],
+        [1, None, 2],
+        [1.0, np.nan, 2.0],
+        np.array([1, np.nan, 2]),
+        pd.Series(["a", None, "b"]),
+        pd.Series(["a", None, "b"], dtype="string"),
+        pd.Series(["a", None, "b"], dtype="category"),
+        pd.Series([1, None, 2], dtype="Int64"),
+        pd.to_datetime(pd.Series(["2020-01-01", None, "2020-01-02"])),
+    ],
+)
+def test_missing_ids_are_named(groups):
+    with pytest.raises(ValueError, match=r"patient of 1 of 3 .* in row 1\. Give each"):
+        check_groups(groups, 3)
+
+
+def test_five_missing_ids_are_named_at_most():
+    with pytest.raises(ValueError, match=r"of 7 of 8 samples .* row 1, 2, 3, 4, 5, \.\.\.\. Give"):
+        check_groups(["a", *[None] * 7], 8)
+
+
+def test_ids_of_several_types_might_be_one_patient():
+    with pytest.raises(TypeError, match="types int, str"):
+        check_groups([7, "7"], 2)
+
+
+@pytest.mark.parametrize("groups", [[], ["a"], np.zeros(3)])
+def test_every_sample_needs_a_patient(groups):
+    with pytest.raises(ValueError, match=f"There are 2 samples but {len(groups)} groups"):
+        check_groups(groups, 2)
+
+
+def test_no_samples_are_accepted():
+    assert check_groups([], 0).shape == (0,)

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from skpneumo._formatting import printable, today
-from skpneumo._groups import check_groups
 from skpneumo._messages import by_interface
 from skpneumo._paths import carried_patients, check_paths
+from skpneumo._patients import check_groups
 from skpneumo._random import check_random_state
 from skpneumo._sklearn import HasMethods, Interval, validate_params
 from skpneumo._typing import ArrayLike

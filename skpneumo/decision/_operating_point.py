@@ -17,8 +17,8 @@ from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from skpneumo._formatting import class_name, with_interval
-from skpneumo._groups import check_groups
 from skpneumo._missing_labels import checked_labels
+from skpneumo._patients import check_groups
 from skpneumo._positive_class import UndecidedPositiveError, positive_classes
 from skpneumo._sklearn import Interval, validate_params
 from skpneumo.decision._clearance import just_above, just_below
