@@ -162,25 +162,7 @@ class Tree:
 
 def scan(root: Path, top_folders: TopFolders | None = None, leave_out: Iterable[str] = ()) -> Tree:
     """Find the collection in or below ``root`` and list its images, unordered."""
-    if not root.exists():
-        raise FileNotFoundError(
-            f"There is no folder {os.fspath(root)!r} (seen from {os.getcwd()!r}). Check the path"
-            + by_interface(
-                python="; fetch_chest_xray downloads the published images, make_chest_xray "
-                "generates others.",
-                shell=".",
-            )
-        )
-    if not root.is_dir():
-        raise NotADirectoryError(
-            f"{os.fspath(root)!r} is a file; expected the folder that contains train/NORMAL, "
-            "train/PNEUMONIA and so on. Unpack an archive; "
-            + by_interface(
-                python="pass single images to ImageLoader, and tables of images to "
-                "load_image_table.",
-                shell="name a table of images with --table.",
-            )
-        )
+    _require_folder(root)
     unwanted = frozenset(name.lower() for name in leave_out)
     wrappers: list[Path] = []
     if top_folders is None:
@@ -200,6 +182,29 @@ def scan(root: Path, top_folders: TopFolders | None = None, leave_out: Iterable[
             tree.add_collection(root / folder, site=folder)
     tree.add_loose(root, files)
     return tree
+
+
+def _require_folder(root: Path) -> None:
+    """Raise if there is no such folder, with advice for what is there instead."""
+    if not root.exists():
+        raise FileNotFoundError(
+            f"There is no folder {os.fspath(root)!r} (seen from {os.getcwd()!r}). Check the path"
+            + by_interface(
+                python="; fetch_chest_xray downloads the published images, make_chest_xray "
+                "generates others.",
+                shell=".",
+            )
+        )
+    if not root.is_dir():
+        raise NotADirectoryError(
+            f"{os.fspath(root)!r} is a file; expected the folder that contains train/NORMAL, "
+            "train/PNEUMONIA and so on. Unpack an archive; "
+            + by_interface(
+                python="pass single images to ImageLoader, and tables of images to "
+                "load_image_table.",
+                shell="name a table of images with --table.",
+            )
+        )
 
 
 def _numbers_of(parent: Path, folders: list[str], what: str) -> dict[str, FileIdentity]:

@@ -95,12 +95,7 @@ def read_labels(
     codes, distinct = pd.factorize(cells)
     findings = [_findings(cell, separator) for cell in distinct]
     if callable(positive):
-        is_positive = np.array([bool(positive(list(each))) for each in findings], dtype=bool)
-        name = getattr(positive, "__name__", "<lambda>")
-        name = "positive" if name == "<lambda>" else name
-        return _two_classes(
-            is_positive[codes], "negative" if name == "positive" else f"not {name}", name
-        )
+        return _by_function(codes, findings, positive)
     counts = _counted(findings, codes)
     spelling, several_ways = one_spelling(counts, meaning_of_labels(counts))
     remarks = remarks_on_spellings(several_ways, "label")
@@ -110,15 +105,7 @@ def read_labels(
         return _by_positive(codes, findings, positive, class_of, remarks, column)
     if several := [listed for listed in findings if len(listed) > 1]:
         known = sorted({each for listed in findings for each in listed})
-        raise UndecidedPositiveError(
-            f"Cells of the column {column!r} contain several findings, such as "
-            f"{separator.join(several[0])!r}. Say which of them is the illness: "
-            + by_interface(
-                python=f"positive={known[-1]!r}, a list or a function of the list of findings.",
-                shell=f"--positive {shlex.quote(known[-1])}, which may be given several times.",
-            )
-            + f" The findings are {_quoted(known)}."
-        )
+        raise _undecided_finding(column, separator.join(several[0]), known)
     names = sorted({listed[0] for listed in findings})
     _refuse_what_is_no_class(names, column, len(cells))
     numbers = {*map(folded, names)}  # "1.0" in a table that was written with gaps
@@ -235,6 +222,30 @@ def _names_the_illness(column: str) -> bool:
 def _with_point(label: str) -> str:
     """Write "1,0", as spreadsheets do in many countries, as "1"; leave other labels."""
     return folded(label) if re.fullmatch(r"[-+]?\d+,0+", label) else label
+
+
+def _undecided_finding(column: str, cell: str, known: list[str]) -> UndecidedPositiveError:
+    """Make the error for cells with several findings, of which none is named as the illness."""
+    return UndecidedPositiveError(
+        f"Cells of the column {column!r} contain several findings, such as {cell!r}. Say which of "
+        "them is the illness: "
+        + by_interface(
+            python=f"positive={known[-1]!r}, a list or a function of the list of findings.",
+            shell=f"--positive {shlex.quote(known[-1])}, which may be given several times.",
+        )
+        + f" The findings are {_quoted(known)}."
+    )
+
+
+def _by_function(
+    codes: NDArray[np.intp], findings: list[list[str]], positive: Callable[[list[str]], Any]
+) -> Labels:
+    """Make two classes by a function of the findings, with the name of the function."""
+    is_positive = np.array([bool(positive(list(each))) for each in findings], dtype=bool)
+    name = getattr(positive, "__name__", "<lambda>")
+    if name in ("<lambda>", "positive"):
+        return _two_classes(is_positive[codes], "negative", "positive")
+    return _two_classes(is_positive[codes], f"not {name}", name)
 
 
 def _by_positive(
