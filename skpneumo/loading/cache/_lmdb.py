@@ -13,18 +13,18 @@ import struct
 import time
 import warnings
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from mmap import PAGESIZE
 from pathlib import Path
 from threading import RLock
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
+from skpneumo.loading.cache._checksums import CHECKSUM_BYTES, copy_if_sound, with_checksum
 from skpneumo.loading.cache._directory import (
     DATA,
     LOCKS,
@@ -60,10 +60,6 @@ _ENTRY = struct.Struct("<16sqd")  # key, cost, time
 _NUMBER = struct.Struct(">Q")  # so that the order of bytes is the order of numbers
 _LAYOUT = 2
 
-# Detects bytes that changed on the disk. Copying and checking an image takes a hundredth of the
-# time of decoding it.
-_CHECKSUM = struct.Struct("<I")
-
 
 # LMDB must not be open while the process forks, nor twice in one process. So this lock covers all
 # uses of it in this process.
@@ -79,6 +75,7 @@ class Store:
         self._lmdb = import_lmdb()
         self._environment: Any = None
         self._file: tuple[int, int] | None = None
+        self._n_bytes = 0
         self._first_own: int | None = None
         self._served = 0
         self._warned: set[Any] = set()
@@ -89,6 +86,7 @@ class Store:
         with using_lmdb, explained(self._folder, self._lmdb):
             if self._file is None or self._file != identity(self._folder):
                 self._open()  # for the first time, after a fork, or after it has been cleared
+            self._refuse_file_cut_in_use()
             if self._why_read_only and options.get("write"):
                 raise DecodeCacheError(*self._why_read_only.args)
             with self._environment.begin(**options) as transaction:
@@ -177,7 +175,7 @@ class Store:
                         missing.append(row)
                         continue
                     into = target[row * size : (row + 1) * size]
-                    if not _copy_if_sound(key, saved, into):
+                    if not copy_if_sound(key, saved, into):
                         missing.append(row)
                         n_damaged += 1
         except DecodeCacheError as error:
@@ -227,7 +225,7 @@ class Store:
         """Save these rows, removing the oldest images if the size limit requires it."""
         keyed = [(key, row) for row in rows if (key := keys[row]) is not None]
         source, size = _bytes_of(images)
-        cost = _cost(size + _CHECKSUM.size)
+        cost = _cost(size + CHECKSUM_BYTES)
         at_once = max(1, int(self.max_bytes * _BYTES_PER_TRANSACTION) // cost)
         try:
             for start in range(0, max(1, len(keyed)), at_once):
@@ -243,13 +241,12 @@ class Store:
     def _save_one(self, transaction: Any, key: bytes, pixels: memoryview, cost: int) -> None:
         saved = transaction.get(key, db=self._images)
         if saved is not None:
-            if _copy_if_sound(key, saved, memoryview(bytearray(pixels))):
+            if copy_if_sound(key, saved, memoryview(bytearray(pixels))):
                 return  # another process was faster
             transaction.delete(key, db=self._images)
         if not self._make_room(transaction, cost):
             return
-        checksum = _CHECKSUM.pack(crc32(pixels, crc32(key)))
-        transaction.put(key, checksum + pixels, db=self._images)
+        transaction.put(key, with_checksum(key, pixels), db=self._images)
         number = self._count(transaction, "next", add=1) - 1
         entry = _ENTRY.pack(key, cost, time.time())
         transaction.put(_NUMBER.pack(number), entry, db=self._order)
@@ -339,9 +336,20 @@ class Store:
     def _refuse_truncated_file(self) -> None:
         # Reading mapped pages beyond the end of the file would kill the process.
         pages = self._environment.info()["last_pgno"] + 1
-        size = os.path.getsize(self._folder / DATA)
-        if size < pages * self._environment.stat()["psize"]:
+        self._n_bytes = pages * self._environment.stat()["psize"]
+        self._refuse_shorter(os.path.getsize(self._folder / DATA))
+
+    def _refuse_file_cut_in_use(self) -> None:
+        """Raise if the open file, which LMDB only lengthens, has become shorter."""
+        with suppress(FileNotFoundError):  # cleared this moment; the open file is whole
+            found = os.stat(self._folder / DATA)
+            if (found.st_dev, found.st_ino) == self._file:
+                self._refuse_shorter(found.st_size)
+
+    def _refuse_shorter(self, size: int) -> None:
+        if size < self._n_bytes:
             raise self._lmdb.CorruptedError(f"{DATA} has been cut to {size:,} bytes")
+        self._n_bytes = size
 
 
 def import_lmdb() -> Any:
@@ -359,15 +367,6 @@ def import_lmdb() -> Any:
 def _bytes_of(images: Any) -> tuple[memoryview, int]:
     """Return the bytes of a stack, and the number of bytes per image."""
     return memoryview(images).cast("B"), images[0].nbytes
-
-
-def _copy_if_sound(key: bytes, saved: Any, into: memoryview) -> bool:
-    """Copy pixels from the database; return False if they differ from those saved."""
-    if len(saved) != _CHECKSUM.size + len(into):
-        return False
-    into[:] = saved[_CHECKSUM.size :]
-    # The copy is checked, because mapped memory may change at any moment.
-    return crc32(into, crc32(key)) == _CHECKSUM.unpack(saved[: _CHECKSUM.size])[0]
 
 
 def _cost(n_bytes: int) -> int:

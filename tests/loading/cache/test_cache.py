@@ -288,6 +288,20 @@ def test_a_damaged_cache_is_named_with_its_remedy(damage, xray_files, cache):
     assert cache.info().entries == 4
 
 
+@pytest.mark.parametrize("share", [0.5, 0])
+def test_a_cache_cut_while_in_use_is_named_and_does_not_end_the_process(share, xray_files, cache):
+    program = LOAD + (
+        "import os\n"
+        "data = os.path.join(cache, 'data.mdb')\n"
+        f"os.truncate(data, int({share} * os.path.getsize(data)))\n"
+        "ImageLoader(size=8, cache=cache).transform(paths)\n"
+    )
+    ran = run_python(program, cache.path, *xray_files(40))
+    assert ran.returncode == 1
+    assert "data.mdb has been cut to" in ran.stderr
+    assert "--clear" in ran.stderr
+
+
 def test_a_cache_of_another_layout_is_named(xray_files, cache, monkeypatch):
     paths = xray_files(1)
     monkeypatch.setattr(_lmdb, "_LAYOUT", 99)
