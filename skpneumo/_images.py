@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skpneumo._paths import check_is_no_query
 from skpneumo._pixel_values import how_to_make_uint8
 from skpneumo._typing import ArrayLike
 
@@ -126,6 +127,7 @@ def check_is_array(X: Any) -> None:
     Traceback (most recent call last):
     ValueError: Expected images of one size, got (2, 2, 1) in row 0 and (3, 2, 1) in row 1. ...
     """
+    check_is_no_query(X)
     if remedy := _of_data_set(X):
         raise TypeError(f"Expected an array of images, got a {type(X).__name__}. {remedy}")
     cells = _cells(X)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SPLIT_OF_FOLDER",
     "carried_patients",
+    "check_is_no_query",
     "check_paths",
     "collection_and_split",
     "filenames_of",
@@ -55,7 +56,7 @@ def check_paths(X: Any) -> NDArray[np.object_]:
     Raises
     ------
     TypeError
-        If ``X`` is a single path, a dict or a set, or an entry is not a path.
+        If ``X`` is a single path, a dict, a set or a query, or an entry is not a path.
     ValueError
         If ``X`` is empty or has more than one column.
 
@@ -73,6 +74,7 @@ def check_paths(X: Any) -> NDArray[np.object_]:
             else f"Use [{X!r}]."
         )
         raise TypeError(f"Expected a list or array of paths, got the single path {X!r}. {remedy}")
+    check_is_no_query(X, or_array=False)
     if not isinstance(X, Iterable):
         raise TypeError(f"Expected a list or array of paths, got {type(X).__name__}: {X!r}.")
     if isinstance(X, Mapping | Set):
@@ -80,7 +82,7 @@ def check_paths(X: Any) -> NDArray[np.object_]:
     frame: Any = X
     columns = getattr(frame, "columns", ())
     if "path" in columns:
-        X = frame["path"]
+        X = _only_column(frame, "path")
     elif {"filenames", "target"} <= {*columns}:
         raise ValueError(
             "Expected paths, got the frame of a collection, which also has the labels. Pass its X "
@@ -122,6 +124,39 @@ def _flat_column(X: Any) -> NDArray[np.object_]:
             raise _more_than_one_column(f"shape {shape}")
         flat = np.asarray(X, dtype=object).reshape(-1)
     return flat
+
+
+def check_is_no_query(X: Any, *, or_array: bool = True) -> None:
+    """Raise for tables whose rows cannot be selected, such as a query that has not been run.
+
+    Parameters
+    ----------
+    X : object
+        The input of an estimator.
+    or_array : bool, default=True
+        Whether to accept those that NumPy converts to an array, as for rows of numbers.
+
+    Raises
+    ------
+    TypeError
+        If X is a lazy frame of polars, a table of PyArrow, or the like.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skpneumo._paths import check_is_no_query
+    >>> check_is_no_query(pd.DataFrame({"path": ["a.png"]}))
+    """
+    # Of the class, because asking a query for its columns would run a part of it.
+    if not hasattr(type(X), "columns") or isinstance(X, Iterable):
+        return
+    if or_array and hasattr(X, "__array__"):
+        return
+    for method in ("to_pandas", "toPandas", "collect", "df"):
+        if hasattr(X, method):
+            raise TypeError(
+                f"Rows of a {type(X).__name__} cannot be selected. Pass X.{method}() instead."
+            )
 
 
 def refuse_empty_path(path: object, name: str) -> None:
@@ -209,12 +244,13 @@ def carried_patients(X: Any) -> NDArray[np.object_] | None:
     >>> carried_patients(pd.DataFrame({"path": ["a.png"], "patient": ["ann"]}))
     array(['ann'], dtype=object)
     """
+    check_is_no_query(X)
     patients = getattr(X, "patients", None)
     if patients is None or hasattr(X, "columns"):
         columns = getattr(X, "columns", ())
         if "path" not in columns or "patient" not in columns:
             return None
-        patients = X["patient"]
+        patients = _only_column(X, "patient")
     carried = np.empty(len(patients), dtype=object)
     carried[:] = list(patients)
     return carried
@@ -296,6 +332,17 @@ def text_frame(columns: Mapping[str, Any]) -> pd.DataFrame:
         for name, values in columns.items()
     }
     return pd.DataFrame(kept)
+
+
+def _only_column(frame: Any, name: str) -> Any:
+    """Select a column of a frame, in which pandas allows several of one name."""
+    n_columns = list(frame.columns).count(name)
+    if n_columns > 1:
+        raise ValueError(
+            f"X has {n_columns} columns {name!r}. Remove or rename all but one; if they are "
+            "equal, X = X.loc[:, ~X.columns.duplicated()]."
+        )
+    return frame[name]
 
 
 def _in_no_order(X: Any) -> TypeError:

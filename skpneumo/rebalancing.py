@@ -23,7 +23,7 @@ from skpneumo._images import check_is_array, is_stream
 from skpneumo._interpolation import find_sources
 from skpneumo._machine import require_memory
 from skpneumo._missing_labels import refuse_missing_labels
-from skpneumo._paths import check_paths
+from skpneumo._paths import check_is_no_query, check_paths
 from skpneumo._patients import UnknownPatient, find_patients
 from skpneumo._random import check_random_state
 from skpneumo._sklearn import Interval, StrOptions, _fit_context, _safe_indexing
@@ -189,6 +189,7 @@ class ImageResampler(DocumentationLinks, BaseSampler):
         TypeError
             If an entry of ``X`` is not a path.
         """
+        check_is_no_query(X, or_array=False)
         _check_no_missing_labels(y)
         # The base class takes all frames and series for those of pandas.
         given: list[Any] = [X, y]

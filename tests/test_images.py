@@ -5,12 +5,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skpneumo import ContrastEqualizer, ImageAugmenter, ImageResampler
+from skpneumo import (
+    ContrastEqualizer,
+    ImageAugmenter,
+    ImageLoader,
+    ImageResampler,
+    PatientKFold,
+    patient_train_test_split,
+)
 from skpneumo._images import check_is_array
+from skpneumo._paths import check_paths
 from skpneumo.classifiers._inputs import check_labels
 
 X = np.arange(6 * 4 * 4, dtype=np.uint8).reshape(6, 4, 4, 1)
 Y = np.arange(6) % 2
+NAMES = ["a.png", "b.png", "c.png", "d.png"]
 
 
 class Sequence(keras.utils.PyDataset):
@@ -59,6 +68,42 @@ def test_the_suggested_line_converts_a_data_set_to_arrays(make):
 def test_a_generator():
     with pytest.raises(TypeError, match=r"got a generator.*np\.stack\(list\(X\)\)"):
         check_is_array(image for image in X)
+
+
+def query(kind):
+    frame = {"path": NAMES, "patient": ["ann", "bob", "cid", "dan"]}
+    if kind == "polars":
+        return pytest.importorskip("polars", reason="pip install polars").LazyFrame(frame)
+    return pytest.importorskip("pyarrow", reason="pip install pyarrow").table(frame)
+
+
+@pytest.mark.parametrize("kind", ["polars", "pyarrow"])
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda X: check_paths(X),
+        lambda X: ImageLoader().fit(X),
+        lambda X: ImageResampler().fit_resample(X, [0, 0, 1, 1]),
+        lambda X: [*PatientKFold(2).split(X, [0, 0, 1, 1])],
+        lambda X: patient_train_test_split(X, [0, 0, 1, 1]),
+    ],
+    ids=["paths", "loader", "resampler", "folds", "split"],
+)
+def test_a_table_without_rows_to_select_names_what_converts_it(kind, use):
+    X = query(kind)
+    with pytest.raises(TypeError, match=r"cannot be selected\. Pass X\.\w+\(\)") as caught:
+        use(X)
+    line = str(caught.value).split("Pass ")[1].split(" instead")[0]
+    assert check_paths(eval(line, {"X": X})).tolist() == NAMES
+
+
+def test_a_query_of_numbers_names_what_converts_it_and_a_table_of_numbers_is_an_array():
+    numbers = {"a": [1.0, 2.0], "b": [0.0, 1.0]}
+    polars = pytest.importorskip("polars", reason="pip install polars")
+    with pytest.raises(TypeError, match=r"LazyFrame cannot be selected\. Pass X\.collect\(\)"):
+        check_is_array(polars.LazyFrame(numbers))
+    check_is_array(polars.DataFrame(numbers))
+    check_is_array(pytest.importorskip("pyarrow", reason="pip install pyarrow").table(numbers))
 
 
 def column(kind):

@@ -8,7 +8,13 @@ import pandas as pd
 import pytest
 from sklearn.utils import Bunch
 
-from skpneumo._paths import check_paths, collection_and_split, filenames_of, text_frame
+from skpneumo._paths import (
+    carried_patients,
+    check_paths,
+    collection_and_split,
+    filenames_of,
+    text_frame,
+)
 
 NAMES = ["a.jpeg", "b.jpeg", "c.jpeg"]
 FORMS = {
@@ -73,6 +79,16 @@ def test_file_names_are_carried_or_are_the_rows_or_are_unknown():
     assert filenames_of(np.zeros((3, 4, 4, 1))) is None
     assert filenames_of([[1.0, 2.0], [3.0, 4.0]]) is None
     assert filenames_of(pd.DataFrame({"age": [1, 2], "weight": [3, 4]})) is None
+
+
+@pytest.mark.parametrize(("name", "read"), [("path", check_paths), ("patient", carried_patients)])
+def test_two_columns_of_one_name_are_refused_with_the_remedy(name, read):
+    frame = pd.DataFrame({"path": NAMES, "patient": NAMES})
+    joined = pd.concat([frame, frame[[name]]], axis=1)
+    with pytest.raises(ValueError, match=f"X has 2 columns '{name}'") as caught:
+        read(joined)
+    line = str(caught.value).split("X = ")[1].removesuffix(".")
+    assert read(eval(line, {"X": joined})).tolist() == NAMES
 
 
 def test_a_frame_gives_its_column_of_paths():
