@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from skpneumo._sklearn import _check_y
 
-__all__ = ["checked_labels", "refuse_missing_labels"]
+__all__ = ["checked_labels", "label_entries", "refuse_missing_labels"]
 
 _MISSING_AS_TEXT = {"nan", "NaN", "<NA>"}
 
@@ -57,7 +57,7 @@ def refuse_missing_labels(y: Any, name: str = "y") -> None:
         ...
     ValueError: Input y contains NaN or None in 1 of 2 labels, the first, nan, in row 1. ...
     """
-    labels = _entries(y)
+    labels = label_entries(y)
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1 or labels.dtype.kind not in "fOU":
@@ -71,10 +71,23 @@ def refuse_missing_labels(y: Any, name: str = "y") -> None:
         )
 
 
-def _entries(y: Any) -> NDArray[Any]:
-    if isinstance(y, list | tuple):
+def label_entries(y: Any) -> NDArray[Any]:
+    """Convert labels to an array in which missing ones are still missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpneumo._missing_labels import label_entries
+    >>> label_entries(np.ma.array([0, 1], mask=[True, False]))
+    array([None, 1], dtype=object)
+    """
+    if not hasattr(y, "dtype"):
         return np.asarray(y, dtype=object)
-    return np.asarray(y)
+    entries = np.asarray(y)
+    if np.ma.is_masked(y):
+        entries = entries.astype(object)
+        entries[np.ma.getmaskarray(y)] = None
+    return entries
 
 
 def _is_missing(labels: NDArray[Any]) -> NDArray[np.bool_]:

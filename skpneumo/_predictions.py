@@ -14,7 +14,7 @@ from sklearn.utils import (
     column_or_1d,
 )
 
-from skpneumo._missing_labels import refuse_missing_labels
+from skpneumo._missing_labels import label_entries, refuse_missing_labels
 from skpneumo._paths import check_paths, filenames_of
 from skpneumo._patients import patients_of
 from skpneumo._positive_class import UndecidedPositiveError, positive_classes
@@ -256,7 +256,7 @@ def _no_scores(estimator: Any) -> ValueError:
 def check_labels(y: ArrayLike, name: str = "y") -> NDArray[Any]:
     """Convert labels to a non-empty 1-D array of text or numbers, without missing ones."""
     # Through objects, because NumPy would convert numbers and missing labels among text to text.
-    entries: NDArray[Any] = column_or_1d(np.asarray(y, dtype=object))
+    entries: NDArray[Any] = column_or_1d(np.asarray(label_entries(y), dtype=object))
     if not len(entries):
         raise ValueError(
             f"{name} is empty, so there are no images to evaluate. Check the folder, the split or "

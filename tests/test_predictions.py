@@ -78,6 +78,10 @@ def test_single_label_needs_a_name_unless_it_is_zero_or_one():
         ({"y": [0, 1], "y_pred": [0.0, np.nan]}, "y_pred contains NaN or None in 1 of 2 .* row 1"),
         ({"y": ["A", "B"], "y_pred": ["A", None]}, "y_pred contains NaN or None in 1 of 2"),
         ({"y": ["A", pd.NA], "y_pred": ["A", "B"]}, "y contains NaN or None in 1 of 2"),
+        (
+            {"y": np.ma.array([0, 1, 1], mask=[1, 0, 0]), "y_pred": [0, 1, 1]},
+            "y contains NaN or None in 1 of 3 labels, the first, None, in row 0",
+        ),
         ({"y": pd.Series(["A", None]), "y_pred": ["A", "B"]}, "y contains NaN or None in 1 of 2"),
         (
             {"y": np.arange(80) / 80, "y_pred": np.arange(80) / 80},
