@@ -25,6 +25,7 @@ from skpneumo.datasets._table import (
     column_names,
     column_of,
     distinct_columns,
+    other_sheets,
     read_table,
     text_of,
     without_index,
@@ -322,6 +323,7 @@ def _open(
         raise ValueError(
             "The table has no rows. Expected a line with the column names and, below it, a "
             f"row for each image; its columns are {column_names(frame)}."
+            f"{other_sheets(frame.attrs)}"
         )
     return frame, bases
 
@@ -378,7 +380,8 @@ def _patients(rows: TableRows, pattern: str | None, frame: pd.DataFrame) -> Pati
         remarks.append(
             f"{(~known).sum()} of {len(known)} rows have no patient: "
             f"{few(rows.filenames[~known])}. Each of these files is treated as a separate "
-            "patient."
+            "patient." + " If an id stands for the rows below it as well, as in merged cells, "
+            "write it into each of them." * bool(known[0])
         )
     return Patients(ids, known, remarks)
 

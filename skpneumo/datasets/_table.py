@@ -7,7 +7,7 @@ import re
 import shlex
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, time
 from difflib import get_close_matches
@@ -29,6 +29,7 @@ __all__ = [
     "column_names",
     "column_of",
     "distinct_columns",
+    "other_sheets",
     "read_table",
     "rounded_numbers",
     "text_of",
@@ -125,12 +126,12 @@ def _read_excel(path: Path, sheet: str | int) -> pd.DataFrame:
         cells = pd.read_excel(
             book, sheet_name=sheet, header=None, dtype=object, keep_default_na=False, na_values=""
         )
+    sheets = {"sheet": sheet, "other sheets": [name for name in names if name != sheet]}
     try:
         frame = _below_header(cells.dropna(how="all"))
     except ValueError as error:
-        raise _unreadable(path, error) from error
-    frame.attrs["sheet"] = sheet
-    frame.attrs["other sheets"] = [name for name in names if name != sheet]
+        raise ValueError(f"{_unreadable(path, error)}{other_sheets(sheets)}") from error
+    frame.attrs |= sheets
     return frame
 
 
@@ -317,17 +318,23 @@ def _suggestion(name: str, frame: pd.DataFrame) -> str:
 
 def _elsewhere(frame: pd.DataFrame) -> str:
     """Suggest where else the column may be."""
-    if others := frame.attrs.get("other sheets"):
-        return (
-            f" This is the sheet {frame.attrs['sheet']!r}; there are also "
-            f"{', '.join(map(repr, others))}: "
-            + by_interface(
-                python=f"sheet={others[0]!r}.", shell=f"--sheet {shlex.quote(others[0])}."
-            )
-        )
+    if others := other_sheets(frame.attrs):
+        return others
     if len(frame.columns) == 1:
         return " The first line of the table has to be the column names."
     return ""
+
+
+def other_sheets(attributes: Mapping[Any, Any]) -> str:
+    """Name the other sheets of a workbook, by the attributes of a table; "" if there are none."""
+    others = attributes.get("other sheets")
+    if not others:
+        return ""
+    return (
+        f" This is the sheet {attributes['sheet']!r}; there are also "
+        f"{', '.join(map(repr, others))}: "
+        + by_interface(python=f"sheet={others[0]!r}.", shell=f"--sheet {shlex.quote(others[0])}.")
+    )
 
 
 def rounded_numbers(frame: pd.DataFrame, column: pd.Series) -> list[str]:

@@ -99,6 +99,14 @@ def test_numbers_of_patients_are_text_whatever_the_format(root):
     assert [*xrays.groups] == ["7", "7", f"unknown-{root / 'b/3.jpeg'}", "9"]
 
 
+def test_ids_above_empty_cells_are_asked_about_as_merged_cells_are_read(root):
+    for patients, asked in (["007", "", "8", ""], True), (["", "7", "8", "9"], False):
+        with pytest.warns(UnknownPatientsWarning, match="rows have no patient") as caught:
+            load_image_table(TABLE.assign(patient=patients), root=root)
+        said = str(caught.pop(UnknownPatientsWarning).message)
+        assert ("as in merged cells, write it into each of them" in said) == asked
+
+
 def test_missing_optional_packages_name_the_pip_line(root, monkeypatch):
     excel, parquet = root / "t.xlsx", root / "t.parquet"
     written(TABLE, excel, "excel"), written(TABLE, parquet, "parquet")

@@ -136,6 +136,15 @@ def test_the_sheets_of_a_workbook(root):
             load_image_table(root / "t.xlsx", sheet=sheet, **COLUMNS)
 
 
+@pytest.mark.parametrize("first", [[["an export", None], ["of", "today"]], [["path"]], []])
+def test_a_first_sheet_without_a_table_names_the_others(root, first):
+    with pd.ExcelWriter(root / "t.xlsx", engine="openpyxl") as book:
+        pd.DataFrame(first).to_excel(book, sheet_name="Info", header=False, index=False)
+        frame().to_excel(book, sheet_name="List", index=False)
+    with pytest.raises(ValueError, match=r"sheet 'Info'; there are also 'List': sheet='List'\.$"):
+        load_image_table(root / "t.xlsx", **COLUMNS)
+
+
 def test_sheets_are_read_by_the_rules_of_csv(root):
     cells = [[None] * 4, ["image", "findings", "findings", "case"]]
     cells += [[path, None, "None" if "No" in label else label, case] for path, label, case in ROWS]
