@@ -53,7 +53,8 @@ def positive_classes(classes: Iterable[Any], positive: Any = None) -> PositiveCl
     ----------
     classes : iterable of str, int or bool
         All classes. Numbers are read like the labels of this package, where 0 is healthy; of two
-        numbers, the greater is the illness, as in scikit-learn.
+        numbers, the greater is the illness, as in scikit-learn. Of two positive numbers as text,
+        which come from tables and folders, neither is.
     positive : str, int, list of these or None, default=None
         The class or classes of the illness; case and spaces do not matter. By default read from
         the names.
@@ -165,6 +166,9 @@ def _negative_number(listed: list[Any]) -> int | None:
         values = [float(each) for each in listed]
     except (TypeError, ValueError):
         return None
+    if len(values) == 2 and min(values) > 0 and any(isinstance(each, str) for each in listed):
+        # Of a table of answers, where 1 is often yes and 2 is no.
+        raise _undecided(listed, "Numbers that do not begin at 0 may stand for yes and no")
     if len(values) == 2 or sorted(values) == list(range(len(values))):
         return values.index(min(values))
     raise _undecided(listed, "Their numbers do not begin at 0")

@@ -81,6 +81,8 @@ def test_two_names_are_enough_in_any_order_and_case(ill, healthy):
         ("Lung Opacity", "No Lung Opacity / Not Normal"),
         ("no pneumonia", "no covid"),
         (1, 2, 3),
+        ("1", "2"),
+        ("1.0", "2.0"),
         ("1", "2", "5"),
         ("COVID", "Non-COVID", "Normal"),
         ("COVID", "TB", "cancer"),
