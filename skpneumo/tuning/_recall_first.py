@@ -49,7 +49,7 @@ def recall_first(
     The standard error is that of the mean over the folds of the candidate with the best guard,
     ``std(ddof=1) / sqrt(n_splits)``. With one split there is none, and only candidates that equal
     the best are considered. Candidates with NaN are never chosen. Searches by halving select by a
-    single score at each rung and do not use ``refit``.
+    single score at each rung, and refuse it.
 
     References
     ----------

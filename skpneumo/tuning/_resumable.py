@@ -171,11 +171,19 @@ class ContinuedHalving:
     estimator: Any
     resource: str
     continue_training: bool
+    refit: Any
 
     def _continues(self) -> bool:
         return self.continue_training
 
     def _check_input_parameters(self, X: Any, y: Any, split_params: Any) -> None:
+        if callable(self.refit):  # which scikit-learn ignores
+            name = getattr(self.refit, "__name__", self.refit)
+            raise ValueError(
+                f"refit={name} would not be used: a search by halving selects by a single score "
+                "at each rung. Set refit=True; or refit=False, and choose from cv_results_; or "
+                "use a search without halving."
+            )
         if self.continue_training:
             check_continuable(self.estimator, self.resource)
         super()._check_input_parameters(X=X, y=y, split_params=split_params)  # type: ignore[misc]

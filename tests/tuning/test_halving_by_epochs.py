@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 
 from skpneumo import CNNClassifier, ImageLoader, Pipeline, TransferClassifier
 from skpneumo.classifiers import _base
-from skpneumo.tuning import ResumableHalvingGridSearchCV
+from skpneumo.tuning import ResumableHalvingGridSearchCV, recall_first
 
 RATES = {"learning_rate": [0.02, 0.01, 0.0001]}
 OPTIONS = {"resource": "epochs", "max_resources": 6, "factor": 2, "cv": 2, "refit": False}
@@ -119,6 +119,13 @@ def test_the_best_estimator_is_one_fit_from_scratch(cnn, rows, epochs):
     fresh = CNNClassifier(**cnn.get_params() | search.best_params_).fit(*rows)
     np.testing.assert_array_equal(search.predict_proba(rows[0]), fresh.predict_proba(rows[0]))
     assert not search.best_estimator_.warm_start
+
+
+def test_a_choice_of_ones_own_is_refused_before_the_search(cnn, rows, epochs):
+    search = ResumableHalvingGridSearchCV(cnn, RATES, **OPTIONS | {"refit": recall_first})
+    with pytest.raises(ValueError, match=r"recall_first.* would not be used.* Set refit=True; or"):
+        search.fit(*rows)
+    assert epochs == []
 
 
 def test_an_interrupted_search_continues_from_its_states(cnn, rows, epochs, tmp_path, monkeypatch):
