@@ -1,5 +1,6 @@
 """Find out how a fitted model makes decisions from scores, and who chose its threshold."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +59,8 @@ def predict_and_find_rule(
         return predictions, DecisionRule(
             "The threshold was given for this report by its author.", threshold
         )
-    return predictions, _rule_of(estimator, predictions)
+    positives = pos_label if isinstance(pos_label, list | tuple) else [predictions.pos_label]
+    return predictions, _rule_of(estimator, predictions, positives)
 
 
 class MergedPositives:
@@ -120,7 +122,7 @@ def _predict_merged(
     )
 
 
-def _rule_of(estimator: Any, predictions: Predictions) -> DecisionRule:
+def _rule_of(estimator: Any, predictions: Predictions, positives: Sequence[Any]) -> DecisionRule:
     if predictions.score is None:
         return DecisionRule("The model predicts labels without scores, so there is no threshold.")
     if len(estimator.classes_) > 2:
@@ -128,12 +130,22 @@ def _rule_of(estimator: Any, predictions: Predictions) -> DecisionRule:
             "The model predicts the most probable of its classes, so there is no threshold."
         )
     rule = rule_of_estimator(estimator)
-    if rule.threshold is None or not predictions.decided_by(rule.threshold):
+    follows = rule.threshold is not None and predictions.decided_by(rule.threshold)
+    if not follows or not _applies_to(positives, estimator):
         return DecisionRule(
             "The decisions are those of the model's own predict, and follow no known threshold on "
             "its scores."
         )
     return rule
+
+
+def _applies_to(positives: Sequence[Any], estimator: Any) -> bool:
+    """Tell whether the threshold of a binary classifier is one on the scores of its positives."""
+    threshold = threshold_of(estimator)
+    assert threshold is not None  # binary, with scores
+    if threshold.chosen_by is None:
+        return True  # halfway between the classes
+    return threshold.pos_label in positives
 
 
 def rule_of_estimator(estimator: Any) -> DecisionRule:

@@ -557,6 +557,17 @@ def test_threshold_and_who_chose_it(features, estimator, threshold, said):
     )
 
 
+@pytest.mark.parametrize("pos_label", [1, [1]])
+def test_threshold_on_the_scores_of_the_other_class_is_not_shown(pos_label):
+    # No score lies between 0.3 and 0.7, so that both would give these decisions.
+    X, y = np.repeat([[-9.0], [9.0]], 20, axis=0), np.repeat([0, 1], 20)
+    model = FixedThresholdClassifier(LogisticRegression(), threshold=0.3, pos_label=0).fit(X, y)
+    assert case_of(model, X, y).rule.threshold == 0.3
+    rule = case_of(model, X, y, pos_label=pos_label).rule
+    assert rule.threshold is None
+    assert "follow no known threshold on its scores" in rule.origin
+
+
 def test_given_threshold_is_used(features):
     X, y, model, split = features
     context = case_of(model, X, y, split=split, threshold=0.8)
