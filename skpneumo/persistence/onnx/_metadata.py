@@ -73,10 +73,10 @@ class ModelFacts:
     names : list of str or None
         Names of the classes, if known.
     positive : label or None
-        The class of the threshold.
+        The class of the threshold, if it is the illness. Otherwise that is the second class.
     threshold, upper_threshold : float or None
-        The positive class is predicted if its probability is ``threshold`` or more, and referred
-        if it is below ``upper_threshold``. None for more than two classes.
+        The class of the threshold is predicted if its probability is ``threshold`` or more, and
+        referred if it is below ``upper_threshold``. None for more than two classes.
     chosen_by : str or None
         Type that chose the threshold, such as "RecallFloorClassifier".
     guarantee : dict or None

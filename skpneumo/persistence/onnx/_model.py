@@ -10,7 +10,8 @@ from onnx import helper
 from skpneumo import __version__
 from skpneumo._formatting import require_one_name_each
 from skpneumo._gate_parts import REASONS
-from skpneumo.fitted import gate_of, threshold_of
+from skpneumo._positive_class import UndecidedPositiveError
+from skpneumo.fitted import DecisionThreshold, gate_of, positive_label, threshold_of
 from skpneumo.persistence.onnx._calibration import column
 from skpneumo.persistence.onnx._errors import NotExportableError
 from skpneumo.persistence.onnx._estimators import EstimatorGraph
@@ -108,7 +109,7 @@ def _facts(
     return ModelFacts(
         classes=classes,
         names=None if target_names is None else [str(name) for name in target_names],
-        positive=None if threshold is None else np.asarray(threshold.pos_label).item(),
+        positive=_positive(estimator, threshold),
         threshold=None if threshold is None else float(threshold.value),
         upper_threshold=_float_or_none(getattr(chooser, "upper_threshold_", None)),
         chosen_by=None if chooser is None else type(chooser).__name__,
@@ -119,6 +120,18 @@ def _facts(
         provenance=getattr(estimator, "provenance_", None),
         version=__version__,
     )
+
+
+def _positive(estimator: Any, threshold: DecisionThreshold | None) -> Any:
+    """Get the class of the threshold, unless its recall is not the one to report.
+
+    A threshold that names no class is for the second one, which need not be the illness.
+    """
+    try:
+        is_positive = threshold is not None and threshold.pos_label == positive_label(estimator)
+    except UndecidedPositiveError:
+        return None
+    return np.asarray(threshold.pos_label).item() if threshold and is_positive else None
 
 
 def _guarantee(chooser: Any) -> dict[str, Any] | None:

@@ -4,16 +4,18 @@ import pickle
 import shutil
 import subprocess
 import sys
+from copy import deepcopy
 
 import numpy as np
 import pytest
 from PIL import Image
 from sklearn.base import clone, is_classifier
 from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import FixedThresholdClassifier
 
 from skpneumo import RecallFloorClassifier, evaluate
 from skpneumo._responses import probabilities_and_labels
-from skpneumo.fitted import threshold_of
+from skpneumo.fitted import positive_label, threshold_of
 from skpneumo.persistence import OnnxClassifier, export_onnx
 
 
@@ -45,6 +47,20 @@ def test_predictions_of_paths_are_those_of_the_model(path, floor, xrays):
     )
     assert np.array_equal(probabilities, model.predict_proba(xrays.filenames))
     assert np.array_equal(labels, model.predict(xrays.filenames))
+
+
+@pytest.mark.parametrize("asked", [None, "abnormal", "normal"])
+def test_the_positive_class_is_that_of_the_model(asked, pipeline, xrays, tmp_path):
+    named = deepcopy(pipeline)
+    named[-1].classes_ = np.array(["abnormal", "normal"])  # the illness is the first
+    y = named.classes_[1 - xrays.target]
+    model = FixedThresholdClassifier(FrozenEstimator(named), threshold=0.3, pos_label=asked)
+    model.fit(xrays.filenames, y)
+    export_onnx(model, tmp_path / "model.onnx")
+    exported = OnnxClassifier(tmp_path / "model.onnx").fit()
+    assert positive_label(exported) == positive_label(model) == (asked or "abnormal")
+    found, right = threshold_of(exported), threshold_of(model)
+    assert (found.value, found.pos_label) == (right.value, right.pos_label)
 
 
 def test_images_of_any_size(path, xrays):
