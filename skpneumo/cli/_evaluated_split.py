@@ -75,6 +75,7 @@ class EvaluatedSplit:
 
         xrays = self.collection
         classes = np.asarray(estimator.classes_)
+        positives = classes[is_positive(xrays)].tolist()
         names = np.array(xrays.target_names, dtype=object)
         audited = audit_images(
             xrays.filenames,
@@ -91,7 +92,7 @@ class EvaluatedSplit:
             split=xrays.split,
             part=self.split,
             groups=xrays.groups,
-            pos_label=classes[is_positive(xrays)].tolist() if len(classes) > 2 else None,
+            pos_label=positives if len(classes) > 2 else positives[0],
             target_names=xrays.target_names,
             audit=audited,
             **options,

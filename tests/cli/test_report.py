@@ -4,7 +4,10 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import FixedThresholdClassifier
 
+from skpneumo import load_model, save_model
 from skpneumo._progress import working
 from skpneumo.cli import main
 
@@ -23,6 +26,21 @@ def test_page_is_about_the_model_and_the_split(model_file, xrays, tmp_path, caps
     checksum = hashlib.sha256(Path(model_file).read_bytes()).hexdigest()
     for said in (checksum, "CNNClassifier", "Course of the training", "Synthetic chest X-rays"):
         assert said in html
+
+
+def test_recall_is_of_the_class_that_is_named(model_file, xrays, tmp_path, capsys):
+    # The threshold is for the other class than the illness.
+    model = FixedThresholdClassifier(
+        FrozenEstimator(load_model(model_file)), threshold=0.9, pos_label=0
+    )
+    save_model(model.fit(xrays.filenames, xrays.target), tmp_path / "other.skpneumo")
+    arguments = [str(tmp_path / "other.skpneumo"), xrays.root]
+    found = []
+    for command in (["evaluate"], ["report", "--out", str(tmp_path / "report.html")]):
+        assert main([*command, *arguments]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        found.append([line.split() for line in lines if line.startswith("recall of PNEUMONIA")])
+    assert found[0] == found[1] != []
 
 
 def test_three_classes_are_pneumonia_against_normal(
