@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from sklearn.neighbors import NearestNeighbors
+from sklearn.utils import gen_batches
 
 from skpneumo._formatting import counted
 from skpneumo.audit._findings import Finding
@@ -15,6 +16,9 @@ from skpneumo.audit._findings import Finding
 __all__ = ["can_hash", "duplicates", "group_identical", "group_similar"]
 
 _HASH_SIDE = 16
+
+# Pairs of images that are compared at a time, which take up to 80 bytes each.
+_PAIRS = 2**20
 
 
 def can_hash() -> bool:
@@ -49,19 +53,16 @@ def group_similar(frame: pd.DataFrame, thumbnails: NDArray[np.uint8], distance: 
     if len(rows) < 2:
         return groups
     images = thumbnails[rows]
-    bits, mirrored_bits = (
+    hashes, mirrored_hashes = (
         np.stack(
             [
                 imagehash.phash(Image.fromarray(image), hash_size=_HASH_SIDE).hash.ravel()
                 for image in turned
             ]
-        ).astype(np.float32)
+        )
         for turned in (images, images[:, :, ::-1])
     )
-    # For vectors of zeros and ones, the squared Euclidean distance is the Hamming distance.
-    search = NearestNeighbors(radius=np.sqrt(distance + 0.5)).fit(bits)
-    near = search.radius_neighbors_graph() + search.radius_neighbors_graph(mirrored_bits)
-    _, component = connected_components(near, directed=False)
+    component = _chained(hashes, mirrored_hashes, distance)
     component_of = dict(zip(frame.loc[rows, "content"], component, strict=True))
     components = frame["content"].map(component_of)
     n_contents = frame["content"].groupby(components).transform("nunique")
@@ -94,6 +95,29 @@ def duplicates(frame: pd.DataFrame) -> list[Finding]:
             detail += f", {counted(n_patients, 'patient')}"
             findings += [Finding(kind, group["path"].tolist(), detail) for kind in kinds]
     return findings
+
+
+def _chained(
+    hashes: NDArray[np.bool_], mirrored_hashes: NDArray[np.bool_], distance: int
+) -> NDArray[np.intp]:
+    """Label the components of similar images, without the graph of all pairs in memory."""
+    # For vectors of -1 and 1, the product is the number of bits less twice those that differ.
+    signs, mirrored_signs = (
+        np.where(each, 1, -1).astype(np.float32) for each in (hashes, mirrored_hashes)
+    )
+    n_images, n_bits = signs.shape
+    least = n_bits - 2 * distance
+    component = np.arange(n_images)
+    for rows in gen_batches(n_images, max(1, _PAIRS // n_images)):
+        near = signs[rows] @ signs.T >= least
+        near |= signs[rows] @ mirrored_signs.T >= least
+        near &= component[rows, np.newaxis] != component  # not linked already
+        first, second = np.nonzero(near)
+        links = (component[rows][first], component[second])
+        graph = coo_array((np.ones(len(first)), links), shape=(n_images, n_images))
+        _, merged = connected_components(graph, directed=False)
+        component = merged[component]
+    return component
 
 
 def _number(keys: pd.Series) -> pd.Series:
