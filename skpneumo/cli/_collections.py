@@ -1,6 +1,5 @@
 """Read and describe the collection that a command is given."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,12 +14,12 @@ from skpneumo.cli._options import (
     refuse_options_of_tables,
     require_source,
 )
-from skpneumo.cli._terminal import say
 
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
 
 __all__ = [
+    "Side",
     "TrainingData",
     "describe",
     "paths_in_table",
@@ -28,7 +27,6 @@ __all__ = [
     "patients_in_table",
     "positive_name",
     "read_collection",
-    "read_for",
     "read_training_data",
     "require_known_classes",
     "rows_of",
@@ -311,91 +309,6 @@ def positive_name(xrays: "Bunch") -> str:
     from skpneumo._positive_class import positive_classes
 
     return " or ".join(xrays.positive) or str(positive_classes(xrays.target_names))
-
-
-def read_for(
-    model: Any, folder: Path | None, options: CollectionOptions, usual: str, side: Side
-) -> "Bunch":
-    """Read a collection for a model; raise if the classes differ.
-
-    A model of two classes knows which is positive, so --positive need not be repeated.
-    """
-    from skpneumo._positive_class import UndecidedPositiveError, positive_classes
-    from skpneumo.cli._labels import class_names
-
-    names = class_names(model)
-    labels = "etiology" if "BACTERIA" in names and options.table is None else "binary"
-    if len(names) > 2:
-        asked, options = options.positive, replace(options, positive=())
-    try:
-        xrays = _as_in_model(read_collection(folder, options, usual, side, labels), names, options)
-        found = list(xrays.target_names)
-    except UndecidedPositiveError as error:
-        if options.positive or len(names) != 2:
-            raise
-        found = [str(each) for each in error.classes]
-    if found != names and len(names) == 2 and not options.positive:
-        known = replace(options, positive=tuple(names[1].split(" or ")))
-        try:
-            xrays = _as_in_model(read_collection(folder, known, usual, side, labels), names)
-            found = list(xrays.target_names)
-        except ValueError:
-            if not found:
-                raise
-    if found != names:
-        raise ValueError(
-            f"The classes of the model are {', '.join(names)}, in this order, but "
-            f"{options.table or folder} has {', '.join(found)}. Evaluate it on X-rays of its "
-            f"classes{', or name the positive class with --positive' * (not options.positive)}."
-        )
-    if len(names) > 2 and asked:
-        xrays.positive = list(positive_classes(names, list(asked)).positive)
-    return xrays
-
-
-def _as_in_model(
-    xrays: "Bunch", names: list[str], options: CollectionOptions | None = None
-) -> "Bunch":
-    """Name and number the classes as a model does, if it is clear which is which.
-
-    They are the same in another spelling; or 0 and 1, also of a column with the name of the
-    positive class; or --positive names the positive one of two, and no name is of the model.
-    """
-    import numpy as np
-
-    from skpneumo._spellings import meaning_of_labels
-
-    meaning = meaning_of_labels([*xrays.target_names, *names])
-    own, wanted = [*map(meaning, xrays.target_names)], [*map(meaning, names)]
-    if own == wanted or (len(names) > 2 and sorted(own) == sorted(wanted)):
-        place = [wanted.index(each) for each in own]
-    elif len(own) == len(names) == 2 and _in_the_same_order(own, wanted, options):
-        place = [0, 1]
-        for theirs, name in zip(xrays.target_names, names, strict=True):
-            say(f"skpneumo: {theirs} is evaluated as {name}", file=sys.stderr)
-    else:
-        return xrays
-    of_own = dict(zip(xrays.target_names, (names[each] for each in place), strict=True))
-    xrays.target = np.array(place)[xrays.target]
-    xrays.frame["target"] = xrays.target
-    xrays.target_names = list(names)
-    xrays.positive = [of_own[each] for each in xrays.positive]
-    return xrays
-
-
-def _in_the_same_order(
-    own: list[str], wanted: list[str], options: CollectionOptions | None
-) -> bool:
-    """Whether two classes of other names are the negative and the positive one of a model."""
-    if own == ["0", "1"]:
-        return True
-    if options is None:
-        return False
-    # "not X" joins several classes, one of which may be the positive one of the model.
-    joined = own[0].startswith("not ")
-    return own == [f"not {wanted[1]}", wanted[1]] or bool(
-        options.positive and not joined and not {*own} & {*wanted}
-    )
 
 
 def patients_given(xrays: "Bunch", options: CollectionOptions) -> Any:

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from skpneumo.cli._collections import patients_given, read_for, rows_of, split_called
+from skpneumo.cli._collections import patients_given, rows_of, split_called
+from skpneumo.cli._collections_for_models import read_for
 from skpneumo.cli._options import CollectionOptions, asked_split
 
 if TYPE_CHECKING:

@@ -235,7 +235,7 @@ def _options_for_unseen_patients(
     What --hold-out selects depends on the collection and on --part, and both may differ from
     those of training. So the selection is made, and looked up in the training record.
     """
-    from skpneumo.cli._collections import read_for
+    from skpneumo.cli._collections_for_models import read_for
 
     if not record.hold_out or options.hold_out or (folder is None and options.table is None):
         return ""

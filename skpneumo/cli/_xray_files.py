@@ -4,7 +4,6 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -105,11 +104,16 @@ def read_any(
     Without a model it does not matter which of two classes is positive.
     """
     from skpneumo._positive_class import UndecidedPositiveError
-    from skpneumo.cli._collections import read_collection, read_for
+    from skpneumo.cli._collections import read_collection
+    from skpneumo.cli._collections_for_models import OtherPositiveError, read_for
 
     if model is not None:
-        with suppress(ValueError):  # other classes, or what is raised again below
+        try:
             return read_for(model, folder, options, "all", side)
+        except OtherPositiveError:  # with it, other patients would be held out
+            raise
+        except ValueError:  # other classes, or what is raised again below
+            pass
     try:
         return read_collection(folder, options, "all", side)
     except UndecidedPositiveError as error:

@@ -46,7 +46,8 @@ def evaluate(
         Overwrite the CSV file if it exists.
     """
     from skpneumo._progress import working
-    from skpneumo.cli._collections import describe, positive_name, read_for
+    from skpneumo.cli._collections import describe, positive_name
+    from skpneumo.cli._collections_for_models import read_for
     from skpneumo.cli._distinct_files import refuse_the_same_file
     from skpneumo.cli._metrics_table import evaluated, printed
     from skpneumo.cli._model_files import (

@@ -18,7 +18,8 @@ from PIL import Image
 
 from skpneumo import load_model, make_chest_xray
 from skpneumo.cli import entrypoint, main
-from skpneumo.cli._collections import read_collection, read_for, read_training_data
+from skpneumo.cli._collections import read_collection, read_training_data
+from skpneumo.cli._collections_for_models import OtherPositiveError, read_for
 from skpneumo.cli._evaluated_split import read_evaluated_split
 from skpneumo.cli._options import FOLDER_ALONE, CollectionOptions
 from skpneumo.cli._xray_files import files_to_read
@@ -189,6 +190,40 @@ def test_files_held_out_to_predict_are_those_to_evaluate(table, tmp_path, xrays)
         for given in (options, asked):
             listed = list(files_to_read(files, given, model=model))
             assert listed == list(read_for(model, source, asked, "test", "held out").filenames)
+
+
+@pytest.mark.parametrize("command", ["evaluate", "report", "card", "predict", "explain"])
+def test_another_positive_class_than_that_of_the_model_is_refused(
+    command, model_file, xrays, tmp_path, monkeypatch, capsys
+):
+    """The patients held out depend on it, so that others would have been seen in training."""
+    monkeypatch.chdir(tmp_path)
+    typed = [command, str(model_file), xrays.root, "--hold-out", "0.3", "--positive", "normal"]
+    assert main(typed) == 1
+    assert "--positive normal contradicts the model, whose positive class is PNEUMONIA" in (
+        capsys.readouterr().err
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_are_not_held_out_by_another_positive_class(tmp_path, xrays):
+    folder = copies(["NORMAL", "Hernia", "Mass"], tmp_path, xrays)
+    options = CollectionOptions(hold_out=0.3, positive=("Hernia",))
+    of_mass = SimpleNamespace(target_names_=["not Mass", "Mass"], classes_=np.arange(2))
+    with pytest.raises(OtherPositiveError, match="Hernia contradicts"):
+        files_to_read([str(folder)], options, model=of_mass)
+    of_others = SimpleNamespace(target_names_=["healthy", "COVID"], classes_=np.arange(2))
+    listed = files_to_read([str(folder)], options, model=of_others)
+    assert listed == list(read_collection(folder, options, "all", "held out").filenames)
+
+
+@pytest.mark.parametrize("command", ["evaluate", "predict"])
+def test_a_positive_class_that_a_model_of_three_lacks_is_refused(
+    command, three_class_model_file, xrays, capsys
+):
+    typed = [command, str(three_class_model_file), xrays.root, "--part", "all"]
+    assert main([*typed, "--positive", "PNEUMONIA"]) == 1
+    assert "'PNEUMONIA' is none of the classes 'NORMAL'" in capsys.readouterr().err
 
 
 def test_the_folder_above_is_advised_where_it_holds_classes(tmp_path, xrays):
