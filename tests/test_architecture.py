@@ -424,6 +424,13 @@ def test_stages_before_the_networks_do_not_import_keras():
     assert modules_loaded_by(statement, ["keras", "tensorflow", "matplotlib", "pydicom"]) == []
 
 
+def test_recipes_without_a_network_are_made_without_keras():
+    statement = (
+        "import skpneumo; skpneumo.make_recipe('HOG-SVM', size=32); skpneumo.list_recipes()"
+    )
+    assert modules_loaded_by(statement, ["keras", "tensorflow", "matplotlib"]) == []
+
+
 @pytest.mark.parametrize("name", skpneumo.__all__)
 def test_public_names_resolve_and_are_declared_by_their_stage(name):
     stage = import_module(f"skpneumo.{STAGE_OF_NAME[name]}")

@@ -6,11 +6,9 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
 from skpneumo._messages import by_interface
-from skpneumo.classifiers import CNNClassifier, TransferClassifier
 from skpneumo.pipeline import Pipeline
 from skpneumo.recipes import _own, _studies
 from skpneumo.recipes._recipe import Recipe
@@ -143,14 +141,16 @@ def list_recipes() -> "pd.DataFrame":
 
 
 def _find(name: str) -> Recipe:
+    wanted = name.lower()
+    if wanted in RECIPES:
+        return RECIPES[wanted]
+    import keras  # takes seconds, and recipes without a network do without it
+
     backbones = {
         each.lower(): each
         for each, function in vars(keras.applications).items()
         if each[0].isupper() and callable(function)
     }
-    wanted = name.lower()
-    if wanted in RECIPES:
-        return RECIPES[wanted]
     if wanted in backbones:
         build = partial(_studies.frozen, backbones[wanted])
         return Recipe(wanted, build, pretrained=True)
@@ -163,13 +163,12 @@ def _find(name: str) -> Recipe:
 
 def _set_epochs(pipeline: Pipeline, name: str, epochs: int) -> None:
     """Set the number of epochs, and disable the minimum number of steps."""
-    network = pipeline[-1]
-    if not isinstance(network, CNNClassifier | TransferClassifier):
+    if "cnn" not in pipeline.named_steps:
         raise ValueError(
             by_interface(python=f"epochs={epochs!r}", shell=f"--epochs {epochs}")
             + f" is for recipes with a network, but the recipe {name!r} has none. Leave it out, "
             "or choose another recipe."
         )
-    network.set_params(epochs=epochs)
-    if isinstance(network, CNNClassifier):
+    network = pipeline.named_steps["cnn"].set_params(epochs=epochs)
+    if "min_steps" in network.get_params(deep=False):
         network.set_params(min_steps=0)

@@ -10,8 +10,8 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
 
+from skpneumo import classifiers  # its names import Keras when they are used
 from skpneumo.augmentation import ImageAugmenter
-from skpneumo.classifiers import CNNClassifier
 from skpneumo.loading import ImageLoader
 from skpneumo.pipeline import Pipeline, make_pipeline
 from skpneumo.recipes._hog import hog_features
@@ -55,8 +55,8 @@ def quality(random_state: Any) -> Pipeline:
     return pipeline(2 * SIZE, network)
 
 
-def _residual_network(random_state: Any) -> CNNClassifier:
-    return CNNClassifier(
+def _residual_network(random_state: Any) -> "classifiers.CNNClassifier":
+    return classifiers.CNNClassifier(
         filters=(24, 48, 96, 192),
         stem_filters=24,
         convs_per_block=2,

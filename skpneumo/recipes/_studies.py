@@ -5,8 +5,8 @@ Each function says which settings its study states, and which were left open and
 
 from typing import Any
 
+from skpneumo import classifiers  # its names import Keras when they are used
 from skpneumo.augmentation import ImageAugmenter
-from skpneumo.classifiers import CNNClassifier, TransferClassifier
 from skpneumo.pipeline import Pipeline
 from skpneumo.rebalancing import ImageResampler
 from skpneumo.recipes._recipe import Recipe, pipeline
@@ -37,7 +37,7 @@ def cnn_50_50_75(random_state: Any) -> Pipeline:
     Stated: 50, 50 and 75 filters without padding, 75 dense units, SGD without more, 100 px.
     Chosen: kernels of 3, max pooling after each convolution, Keras's rate of .01, 20 epochs.
     """
-    network = CNNClassifier(
+    network = classifiers.CNNClassifier(
         filters=(50, 50, 75),
         padding="valid",
         dense_units=(75,),
@@ -56,7 +56,7 @@ def cnn_64_128_256(random_state: Any) -> Pipeline:
     epochs. Chosen: kernels of 3, max pooling, batches of 32. The shear is a tenth of a degree, as
     in the Keras function that studies used.
     """
-    network = CNNClassifier(
+    network = classifiers.CNNClassifier(
         filters=(64, 128, 256),
         padding="same",
         kernel_initializer="he_normal",
@@ -84,7 +84,7 @@ def cnn_double_conv(random_state: Any) -> Pipeline:
     Stated: no more. Chosen: 16 to 256 filters, dropout .2, 128 dense units, 128 px, Adam, 20
     epochs.
     """
-    network = CNNClassifier(
+    network = classifiers.CNNClassifier(
         filters=(16, 32, 64, 128, 256),
         convs_per_block=2,
         batch_norm=True,
@@ -102,7 +102,7 @@ def cnn_undersampled(random_state: Any) -> Pipeline:
     Stated: PNEUMONIA undersampled to the number of NORMAL, layers of these kinds. Chosen: 32, 64
     and 128 filters, 128 dense units, dropout .3, 128 px, Adam, 20 epochs.
     """
-    network = CNNClassifier(
+    network = classifiers.CNNClassifier(
         filters=(32, 64, 128),
         dense_units=(128,),
         dropout=0.3,
@@ -118,7 +118,7 @@ def cnn_conv_pool_dropout(random_state: Any) -> Pipeline:
     Stated: only this, and 200 px. Chosen: 32, 64 and 128 filters, max pooling, dropout .25, 128
     dense units, Adam, 20 epochs.
     """
-    network = CNNClassifier(
+    network = classifiers.CNNClassifier(
         filters=(32, 64, 128),
         dense_units=(128,),
         dropout=0.25,
@@ -134,7 +134,7 @@ def vgg16(random_state: Any) -> Pipeline:
     Stated: frozen, head dropout .2, dense 192 and 256, RMSprop, early stopping. Chosen: 128 px,
     average pooling of the features, at most 50 epochs, stopping after 5 without improvement.
     """
-    network = TransferClassifier(
+    network = classifiers.TransferClassifier(
         "VGG16",
         head_units=(192, 256),
         dropout=0.2,
@@ -161,7 +161,7 @@ def frozen(backbone: str, random_state: Any) -> Pipeline:
     Not from a study: 128 px, average pooling of the features, dropout .2, Adam, at most 50 epochs,
     stopping after 5 without improvement.
     """
-    network = TransferClassifier(
+    network = classifiers.TransferClassifier(
         backbone,
         dropout=0.2,
         epochs=50,
@@ -173,7 +173,7 @@ def frozen(backbone: str, random_state: Any) -> Pipeline:
 
 
 def _dense(units: tuple[int, ...], random_state: Any) -> Pipeline:
-    network = CNNClassifier(
+    network = classifiers.CNNClassifier(
         filters=(), dense_units=units, epochs=EPOCHS, random_state=random_state
     )
     return pipeline(64, network)
