@@ -1,6 +1,7 @@
 """Write files and folders completely or not at all."""
 
 import errno
+import io
 import os
 import secrets
 import shutil
@@ -73,7 +74,7 @@ def atomic_write(
         options.setdefault("encoding", "utf-8")
     place = _destination(Path(path))
     if place.exists() and not place.is_file():
-        with named_in_errors(place), open(place, mode, **options) as file:
+        with named_in_errors(place), _open_device(place, mode, options) as file:
             yield file
         return
     with named_in_errors(place):
@@ -283,6 +284,22 @@ def _locked(path: Path) -> int | None:
         return _NO_LOCKS
     os.close(descriptor)
     return None
+
+
+class _Stream(io.BufferedWriter):
+    """A file without positions. Some devices, such as /dev/null, have one that is always 0."""
+
+    def seekable(self) -> bool:
+        return False
+
+    def tell(self) -> int:
+        raise io.UnsupportedOperation("this file has no positions")
+
+
+def _open_device(place: Path, mode: str, options: dict[str, Any]) -> IO[Any]:
+    if "b" in mode:
+        return _Stream(open(place, mode, buffering=0, **options))
+    return open(place, mode, **options)
 
 
 def _new_file(place: Path, mode: str, options: dict[str, Any]) -> tuple[IO[Any], Path]:

@@ -1,6 +1,7 @@
 """Files are written completely or not at all, even if the process is killed."""
 
 import errno
+import io
 import os
 import shutil
 import signal
@@ -8,6 +9,7 @@ import stat
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -120,6 +122,22 @@ def test_a_pipe_is_written_to(tmp_path):
     assert os.read(reader, 99) == b"through"
     os.close(reader)
     assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+@posix
+def test_archives_are_written_to_devices_and_pipes(tmp_path):
+    """The position in /dev/null is always 0, with which no archive can be written."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    for place in (os.devnull, pipe):
+        with atomic_write(place, "wb") as file, zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("some", b"content")
+            archive.writestr("more", b"content")
+    with zipfile.ZipFile(io.BytesIO(os.read(reader, 9999))) as archive:
+        assert archive.namelist() == ["some", "more"]
+        assert archive.testzip() is None
+    os.close(reader)
 
 
 def test_long_names_and_names_that_are_not_utf_8(tmp_path):
