@@ -61,7 +61,11 @@ def evaluate(
     store = None if run.store is None else ResultStore(run.store)
     if store is not None:
         result_key = key(parameters, rungs=rungs)
-        record = store.read(result_key, with_predictions=run.store_predictions)
+        record = store.read(
+            result_key,
+            with_predictions=run.store_predictions,
+            with_train_scores=options["return_train_score"],
+        )
         if record is not None:
             return _restored(record, caller, callback_ctx, options["verbose"])
 

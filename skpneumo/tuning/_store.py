@@ -15,6 +15,9 @@ from skpneumo.tuning._predictions import FoldPredictions
 
 __all__ = ["ResultStore", "TrainedStates"]
 
+# Measures in the result of each fit, besides its scores.
+_NUMBERS = ("n_test_samples", "fit_time", "score_time", "peak_memory_mb")
+
 
 class ResultStore:
     """Store of evaluations by key, in a folder that any number of processes can share.
@@ -26,21 +29,31 @@ class ResultStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def read(self, key: str, with_predictions: bool = False) -> dict[str, Any] | None:
-        """Return the record of a key, with predictions if required; None if there is none."""
+    def read(
+        self, key: str, *, with_predictions: bool = False, with_train_scores: bool = False
+    ) -> dict[str, Any] | None:
+        """Return the record of a key, with predictions if required; None if there is none.
+
+        Raises
+        ------
+        ValueError
+            If it is damaged, or was changed so that a search cannot use it.
+        """
         path = self._path(key, "json")
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
             if not isinstance(record, dict):
                 raise ValueError("it is not a JSON object")
+            _check_record(record, with_train_scores)
             if with_predictions:
                 predictions = _read_arrays(self._path(key, "npz"))
                 record["result"]["predictions"] = FoldPredictions.of_arrays(predictions)
         except FileNotFoundError:
             return None
         except (EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+            reason = f"it has no {error}" if isinstance(error, KeyError) else error
             raise ValueError(
-                f"{path} or the .npz file next to it is not the record of a search ({error}). "
+                f"{path} or the .npz file next to it is not the record of a search ({reason}). "
                 "Remove both files; that fit is repeated."
             ) from error
         return record
@@ -60,6 +73,19 @@ class ResultStore:
 
     def _path(self, key: str, suffix: str) -> Path:
         return self._folder / f"{key}.{suffix}"
+
+
+def _check_record(record: dict[str, Any], with_train_scores: bool) -> None:
+    """Raise if a record lacks something that a search uses, as after an edit by hand."""
+    result = record["result"]
+    numbers = [record["fold"], *(result[name] for name in _NUMBERS)]
+    for name in ("test_scores", "train_scores")[: 1 + with_train_scores]:
+        scores = result[name]
+        numbers += scores.values() if isinstance(scores, dict) else [scores]
+    if not all(isinstance(each, (int, float)) for each in numbers):
+        raise ValueError("a score or measure in it is not a number")
+    if result["fit_error"] is not None or not isinstance(record["parameters"], dict):
+        raise ValueError("it has the error of a fit, or no parameters")
 
 
 def _read_arrays(path: Path) -> dict[str, Any]:

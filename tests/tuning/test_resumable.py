@@ -166,6 +166,36 @@ def test_a_foreign_file_among_the_records_is_named(search, rows, tmp_path):
         search().fit(*rows)
 
 
+def lacking(name):
+    def edit(record):
+        del (record["result"] if name in record["result"] else record)[name]
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("edit", "reason"),
+    [
+        *((lacking(name), f"it has no '{name}'") for name in (
+            "parameters", "fold", "result", "test_scores", "train_scores", "fit_time",
+            "score_time", "n_test_samples", "fit_error", "peak_memory_mb",
+        )),
+        (lambda record: record["result"].update(test_scores="high"), "is not a number"),
+        (lambda record: record["result"].update(fit_time="long"), "is not a number"),
+        (lambda record: record["result"].update(fit_error="out of memory"), "the error of a fit"),
+    ],
+    ids=range(13),
+)  # fmt: skip
+def test_a_record_that_was_edited_is_named(edit, reason, search, rows, tmp_path):
+    search(return_train_score=True).fit(*rows)
+    edited = next((tmp_path / "store").glob("*.json"))
+    record = json.loads(edited.read_text())
+    edit(record)
+    edited.write_text(json.dumps(record))
+    with pytest.raises(ValueError, match=rf"{edited.name} .*{reason}.*that fit is repeated"):
+        search(return_train_score=True, verbose=2).fit(*rows)
+
+
 def test_a_file_as_store_is_refused(search, rows, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(NotADirectoryError, match=r"notes\.txt"):
