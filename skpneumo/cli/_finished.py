@@ -1,6 +1,7 @@
 """Evaluate and save a model that ``fit`` or ``tune`` has trained, and say how to continue."""
 
 import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from skpneumo._formatting import based_on, hours_and_minutes, with_interval
 from skpneumo.cli._collections import TrainingData, positive_name, rows_of
-from skpneumo.cli._terminal import say
+from skpneumo.cli._signals import received_signal
+from skpneumo.cli._terminal import say, text_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,10 +48,14 @@ def epochs_of(model: Any) -> str:
 
 @dataclass
 class TrainedModel:
-    """What to save: the model, None until it is trained, and why it is useless, if known."""
+    """What to save: the model, None until it is trained, and why it is useless, if known.
+
+    ``difference`` says in words what else was asked for than this model.
+    """
 
     model: Any = None
     useless: str = ""
+    difference: str = ""
 
 
 @contextmanager
@@ -64,7 +70,13 @@ def saved_at_the_end(data: TrainingData, out: Path, n_updates: int) -> Iterator[
         yield trained
     finally:
         if trained.model is not None:
-            _save(trained, data, out, n_updates)
+            interrupted = received_signal() or isinstance(sys.exception(), KeyboardInterrupt)
+            try:
+                _save(trained, data, out, n_updates)
+            except OSError as error:
+                if interrupted:  # which ends the command without its errors
+                    say(f"skpneumo: {text_of(error)}", file=sys.stderr)
+                raise
 
 
 def _save(trained: TrainedModel, data: TrainingData, out: Path, n_updates: int) -> None:
@@ -75,7 +87,7 @@ def _save(trained: TrainedModel, data: TrainingData, out: Path, n_updates: int) 
         data.train, n_updates=n_updates, hold_out=data.share, useless=trained.useless
     )
     save_model(trained.model, out, data.train.target_names, provenance=record.as_dict())
-    say(f"Saved {out}.")
+    say(f"Saved {out}{trained.difference}.")
 
 
 def say_what_is_next(data: TrainingData, out: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from skpneumo._files import atomic_write
 from skpneumo._image_files import UNKNOWN_KIND, beginning_of, format_of, kind_of_file
-from skpneumo.cli._terminal import say
+from skpneumo.cli._terminal import say, text_of
 from skpneumo.cli._training_record import provenance_of
 
 __all__ = [
@@ -121,8 +121,7 @@ def save_model(
         place = _saved_elsewhere(model, path.name, provenance)
         if place is None:
             raise
-        why = str(error).removeprefix(f"[Errno {error.errno}] ")
-        text = f"{why}. The model is saved as {place} instead: move it from there."
+        text = f"{text_of(error)}. The model is saved as {place} instead: move it from there."
         raise OSError(error.errno, text) from error
 
 

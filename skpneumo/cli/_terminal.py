@@ -18,6 +18,7 @@ __all__ = [
     "printing_anything",
     "say",
     "standard_streams",
+    "text_of",
 ]
 
 STANDARD_OUTPUT = "standard output"
@@ -87,3 +88,9 @@ def standard_streams() -> Iterator[None]:
 def say(*values: Any, file: IO[str] | None = None, flush: bool = False) -> None:
     """Print like the built-in function, with control characters escaped."""
     print(printable(" ".join(map(str, values))), file=file, flush=flush)
+
+
+def text_of(error: Exception) -> str:
+    """Write an error without the number that the system has for it."""
+    text = str(error)
+    return text.removeprefix(f"[Errno {error.errno}] ") if isinstance(error, OSError) else text

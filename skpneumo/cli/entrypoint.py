@@ -17,6 +17,7 @@ from skpneumo.cli._terminal import (
     named_standard_output,
     printing_anything,
     say,
+    text_of,
 )
 from skpneumo.cli._tokens import check_tokens, normalized
 
@@ -146,11 +147,9 @@ def _discard_standard_output() -> None:
 
 
 def _say_error(error: Exception) -> None:
-    """Print an error in one line, without the number that the system has for it."""
+    """Print an error in one line."""
     # Python's own MemoryError says nothing.
-    text = str(error) or "there is not enough memory."
-    if isinstance(error, OSError):
-        text = text.removeprefix(f"[Errno {error.errno}] ")
+    text = text_of(error) or "there is not enough memory."
     if _is_of_backend(error):
         text = f"Keras cannot start: {text.rstrip('.')}. {ABOUT_BACKENDS}"
     say(f"skpneumo: {text}", file=sys.stderr)

@@ -130,8 +130,9 @@ def tune(
     with saved_at_the_end(data, out, updates) as trained:
         with fit_progress(search, "Searching", quiet=verbose):
             search.fit(X, y, groups=data.train.groups)
-        if recall is None:  # otherwise it is not the model that was asked for
-            trained.model = search.best_estimator_
+        trained.model = search.best_estimator_
+        if recall is not None:  # until that model is fitted
+            trained.difference = ", the best model of the search, without the recall floor"
         table = table_of(search, data.train)
         written = _is_written(table, results)
         say(
@@ -147,6 +148,7 @@ def tune(
             floor = with_recall_floor(clone(search.best_estimator_), recall)
             with fit_progress(floor, "Fitting the best with a recall floor", quiet=verbose):
                 trained.model = floor.fit(X, y)
+            trained.difference = ""
         trained.useless = worth_of(trained.model, data) or trained.useless
     say_what_is_next(data, out)
     if not written:

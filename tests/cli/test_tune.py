@@ -12,6 +12,7 @@ import pytest
 from sklearn.dummy import DummyClassifier
 
 import skpneumo
+from skpneumo import Pipeline, RecallFloorClassifier, load_model
 from skpneumo.cli import _search, main
 from skpneumo.cli.tune import tune
 from skpneumo.evaluation import evaluate_predictions
@@ -77,6 +78,24 @@ def test_an_interrupt_after_a_search_does_not_lose_the_model(xrays, tmp_path, mo
     options = ["--folds", "2", "--size", "8", "--epochs", "1", "--out", str(out)]
     assert main(["tune", str(xrays.root), *options]) == 130
     assert out.exists()
+
+
+@pytest.mark.filterwarnings("ignore::skpneumo.decision.FewPatientsWarning")
+@pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt(), 130), (OSError("gone"), 1)])
+def test_without_its_recall_floor_the_best_model_is_saved(
+    error, status, xrays, tmp_path, monkeypatch, capsys
+):
+    def failing(*_, **__):
+        raise error
+
+    monkeypatch.setattr(_search, "GRID", {"cnn__filters": [(4,)]})
+    monkeypatch.setattr(RecallFloorClassifier, "fit", failing)
+    out = tmp_path / "model.skpneumo"
+    options = ["--folds", "2", "--size", "8", "--epochs", "1", "--out", str(out)]
+    assert main(["tune", str(xrays.root), "--recall", "0.5", *options]) == status
+    assert isinstance(load_model(out), Pipeline)
+    said = f"Saved {out}, the best model of the search, without the recall floor."
+    assert said in capsys.readouterr().out
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
