@@ -10,14 +10,12 @@ from sklearn.utils.validation import validate_data
 
 from skpneumo._documentation import DocumentationLinks
 from skpneumo._images import check_is_array, is_stream, misplaced_channels
+from skpneumo._messages import by_interface
 from skpneumo._missing_labels import refuse_missing_labels
 from skpneumo._pixel_values import how_to_convert, same_kind_of_pixels, white_of
 from skpneumo._sklearn import _check_y
 
-_NEARLY_BLACK = (
-    "If files have more bits than they use, read them with ImageLoader(white=4095) or another "
-    "value of white; otherwise scale X to 255"
-)
+_MORE_BITS = "If files have more bits than they use, such as 12 in 16,"
 
 _TWO_LEVELS = (
     "Convert images from 0 to 1 with (X * 255).round().astype(np.uint8), and masks with "
@@ -191,7 +189,13 @@ class ImageInputMixin(DocumentationLinks):
         of_eight_bits = self.value_range_ == (0.0, 255.0)
         remedy = f"Convert X: {how_to_convert(given, self.value_range_, of_eight_bits)}"
         if of_eight_bits and X.dtype == np.uint8 and given[1] > 1:
-            remedy = _NEARLY_BLACK
+            remedy = by_interface(
+                python=f"{_MORE_BITS} read them with ImageLoader(white=4095) or another value of "
+                "white, which model.set_params(load__white=4095) sets in a fitted pipeline; "
+                "otherwise scale X to 255",
+                shell=f"{_MORE_BITS} convert them to 8 bits, or train a model for such files with "
+                "`skpneumo fit --white 4095` or another value of white",
+            )
         raise ValueError(
             f"{type(self).__name__} was fitted on values from %g to %g, but X is {X.dtype} from "
             "%g to %g, which is another kind of pixel. %s." % (*self.value_range_, *given, remedy)
@@ -204,7 +208,13 @@ class ImageInputMixin(DocumentationLinks):
         given = _range_of(X)
         if given[1] > 1 and same_kind_of_pixels((0.0, 255.0), given):
             return
-        remedy = _NEARLY_BLACK if given[1] > 1 else _TWO_LEVELS
+        remedy = _TWO_LEVELS
+        if given[1] > 1:
+            remedy = by_interface(
+                python=f"{_MORE_BITS} read them with ImageLoader(white=4095) or another value of "
+                "white; otherwise scale X to 255",
+                shell=f"{_MORE_BITS} add --white 4095 or another value of white",
+            )
         raise ValueError(
             f"X is uint8, but none of its values exceeds {given[1]:g}: white is 255. {remedy}."
         )

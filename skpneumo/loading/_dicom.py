@@ -194,7 +194,7 @@ def _refuse_beyond_white(
             f"values up to {pixels[beyond[pixels]].max()}, beyond the white of {white:g}; "
             + by_interface(
                 python="pass a greater one with ImageLoader(white=)",
-                shell="give a greater one with --white",
+                shell="train with a greater one, as with `skpneumo fit --white`",
             )
             + ", or leave the file out"
         )
@@ -211,7 +211,7 @@ def _refuse_one_level(pixels: NDArray[Any], image: Image.Image) -> None:
             f"level {lowest}, by its window or for want of one; "
             + by_interface(
                 python="choose another with dicom_window=, or pass the value of white with white=",
-                shell="give the value of white with --white",
+                shell="train with the value of white, as with `skpneumo fit --white`",
             )
             + ", or leave the file out"
         )

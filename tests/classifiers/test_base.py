@@ -25,6 +25,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skpneumo
 from skpneumo import CNNClassifier, ImageAugmenter, make_pipeline
+from skpneumo._messages import command_line_messages
 from skpneumo.classifiers._validation_split import validation_mask
 from skpneumo.loading import ImageArray
 
@@ -819,6 +820,19 @@ def test_images_too_dark_for_prediction_are_not_trained_on(small, images, labels
                 continue
             with pytest.raises(ValueError, match=rf"uint8.* {highest}.*ImageLoader\(white=4095\)"):
                 act(dark)
+
+
+def test_commands_say_where_the_value_of_white_can_be_given(small, images, labels):
+    """Only those that train have the option."""
+    fitted = small(epochs=1).fit(images, labels)
+    dark = images // 16
+    with command_line_messages():
+        with pytest.raises(ValueError, match=r"12 in 16, add --white 4095 or another"):
+            small(epochs=1).fit(dark, labels)
+        with pytest.raises(
+            ValueError, match=r"to 8 bits, or train .* `skpneumo fit --white 4095`"
+        ):
+            fitted.predict(dark)
 
 
 @pytest.mark.parametrize("weight", [-1, np.nan, np.inf])

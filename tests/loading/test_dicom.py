@@ -326,5 +326,8 @@ def test_twelve_bits_in_sixteen_are_read_by_naming_white(tmp_path):
     np.testing.assert_array_equal(read("says it", white=999, bits=12), right)
     with pytest.raises(UnreadableImagesError, match=r"4032, beyond the white of 4000.*\(white=\)"):
         read("too low", white=4000)
-    with command_line_messages(), pytest.raises(UnreadableImagesError, match="one with --white,"):
+    with (
+        command_line_messages(),
+        pytest.raises(UnreadableImagesError, match="`skpneumo fit --white`,"),
+    ):
         read("too low", white=4000)
