@@ -34,6 +34,7 @@ _PAGE = {
 }
 _CLOSE = {"Connection": "close"}
 _ABOUT_THE_IMAGE = (408, 413, 415, 422)
+_COMPRESSIONS = {"br", "compress", "deflate", "gzip", "x-gzip", "zstd"}
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 
 
@@ -207,6 +208,15 @@ async def _content(request: Request, model: ServedModel, limits: Limits) -> byte
         await _discard_body(request, limits)
         raise HTTPException(
             415, f"The body is {kind}. Send the file itself, in one request for each image."
+        )
+    encoding = request.headers.get("content-encoding", "").strip().lower()
+    if _COMPRESSIONS & {each.strip() for each in encoding.split(",")}:
+        await _discard_body(request, limits)
+        raise HTTPException(
+            415,
+            f"The body is compressed (Content-Encoding: {encoding}), which is not undone here. "
+            "Send the file itself, without this header.",
+            {"Accept-Encoding": "identity"},
         )
     content = await _body(request, limits)
     if not content:

@@ -98,7 +98,10 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     403: {"model": Problem, "description": "The request comes from a page of another site."},
     408: {"model": Problem, "description": "The file did not arrive in time."},
     413: {"model": Problem, "description": "The file has more bytes or pixels than are accepted."},
-    415: {"model": Problem, "description": "The body is a form, but must be the file itself."},
+    415: {
+        "model": Problem,
+        "description": "The body is a form or compressed, but must be the file itself.",
+    },
     422: {
         "model": Problem,
         "description": "The image or a parameter cannot be read, with the reason.",

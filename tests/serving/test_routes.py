@@ -1,3 +1,4 @@
+import gzip
 import json
 import logging
 import threading
@@ -83,6 +84,24 @@ def test_forms_are_refused(client, contents):
     response = client.post("/predict", files={"file": ("a.jpeg", contents[0])})
     assert response.status_code == 415
     assert "one request for each image" in response.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/predict", "/explain"])
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "br, gzip"])
+def test_compressed_bodies_are_refused(client, contents, path, encoding):
+    body = gzip.compress(contents[0])
+    response = client.post(path, content=body, headers={"Content-Encoding": encoding})
+    assert response.status_code == 415
+    assert response.headers["accept-encoding"] == "identity"
+    assert response.json()["detail"] == (
+        f"The body is compressed (Content-Encoding: {encoding.lower()}), which is not undone "
+        "here. Send the file itself, without this header."
+    )
+    for other in ("identity", "binary"):
+        headers = {"Content-Encoding": other}
+        assert client.post("/predict", content=contents[0], headers=headers).status_code == 200
+    lenient = {"Content-Encoding": encoding, "Prefer": "handling=lenient"}
+    assert client.post(path, content=body, headers=lenient).json()["status"] == 415
 
 
 def limited(model, **limits):
