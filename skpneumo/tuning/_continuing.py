@@ -1,5 +1,6 @@
 """Continue training from rung to rung of a halving search."""
 
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
@@ -33,8 +34,11 @@ class Continuation:
         others = {name: value for name, value in parameters.items() if name != self._owner}
         if self._restored_rung:
             estimator.set_params(**clone(parameters, safe=False))
-            self._states.restore(self._key, self._restored_rung, self._network_of(estimator))
-            parameters = others
+            try:
+                self._states.restore(self._key, self._restored_rung, self._network_of(estimator))
+                parameters = others
+            except FileNotFoundError:  # the same search in another process was faster
+                self._restored_rung = 0
         ends = [rung for rung in (*self._earlier_rungs, self._rung) if rung > self._restored_rung]
         return [
             {
@@ -47,7 +51,9 @@ class Continuation:
 
     def save(self, estimator: Any) -> None:
         """Save the trained state for the next rung."""
-        self._states.save(self._key, self._rung, self._network_of(estimator))
+        # The same search in another process removes the folder at its end.
+        with suppress(FileNotFoundError):
+            self._states.save(self._key, self._rung, self._network_of(estimator))
 
     def remove_earlier(self) -> None:
         """Remove the state that training continued from, once the result of this rung is saved."""

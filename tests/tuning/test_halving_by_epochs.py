@@ -1,6 +1,7 @@
 """Halving by epochs: training from scratch on every rung, or continued training."""
 
 import pickle
+import shutil
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from sklearn.pipeline import make_pipeline
 
 from skpneumo import CNNClassifier, ImageLoader, Pipeline, TransferClassifier
 from skpneumo.classifiers import _base
-from skpneumo.tuning import ResumableHalvingGridSearchCV, recall_first
+from skpneumo.tuning import ResumableHalvingGridSearchCV, _store, recall_first
+from skpneumo.tuning._store import TrainedStates
 
 RATES = {"learning_rate": [0.02, 0.01, 0.0001]}
 OPTIONS = {"resource": "epochs", "max_resources": 6, "factor": 2, "cv": 2, "refit": False}
@@ -197,6 +199,34 @@ def test_two_searches_in_a_store_have_their_own_states(cnn, rows, tmp_path, monk
     assert len(states) == 6
     continuing(cnn, tmp_path, {"learning_rate": [0.02, 0.001]}, max_resources=4).fit(*rows)
     assert sorted(folder.iterdir()) == states
+
+
+@pytest.mark.parametrize("method", ["restore", "save"])
+def test_another_process_with_the_same_search_may_remove_its_states(
+    method, cnn, rows, tmp_path, monkeypatch
+):
+    """It does so with the state of a rung after the next, and with all of them at its end."""
+    plain = getattr(TrainedStates, method)
+    atomic_write = _store.atomic_write
+
+    def remove():
+        shutil.rmtree(tmp_path / "unfinished")
+
+    def after_the_other(*arguments):
+        with monkeypatch.context() as patch:
+            if method == "restore":
+                remove()
+            else:
+                patch.setattr(
+                    _store, "atomic_write", lambda *given: (remove(), atomic_write(*given))[1]
+                )
+            return plain(*arguments)
+
+    monkeypatch.setattr(TrainedStates, method, after_the_other)
+    np.testing.assert_array_equal(
+        continuing(cnn, tmp_path).fit(*rows).cv_results_["mean_test_score"],
+        continuing(cnn, None).fit(*rows).cv_results_["mean_test_score"],
+    )
 
 
 def test_a_missing_state_is_trained_again_rung_by_rung(cnn, rows, epochs, tmp_path, monkeypatch):
