@@ -33,7 +33,8 @@ def zipped(names):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as bundle:
         for name in names:
-            bundle.writestr(name, b"pixels of " + name.encode() * 50)
+            undated = zipfile.ZipInfo(name)  # as the content is a part of names of tests
+            bundle.writestr(undated, b"pixels of " + name.encode() * 50)
     return buffer.getvalue()
 
 
