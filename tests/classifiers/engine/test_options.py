@@ -1,4 +1,4 @@
-"""Learning rates during training: warm-up, half a cosine, a plateau."""
+"""Options of training: the optimizer, and rates by warm-up, half a cosine or a plateau."""
 
 import keras
 import numpy as np
