@@ -31,10 +31,12 @@ def read_for(
     from skpneumo._positive_class import UndecidedPositiveError, positive_classes
     from skpneumo.cli._labels import class_names
 
-    names = class_names(model)
+    classes = class_names(model)
+    names = _negative_first(model, classes, options.positive) if len(classes) == 2 else classes
     labels = "etiology" if "BACTERIA" in names and options.table is None else "binary"
     if len(names) > 2:
         asked, options = options.positive, replace(options, positive=())
+    xrays = None
     try:
         xrays = _as_in_model(read_collection(folder, options, usual, side, labels), names, options)
         found = list(xrays.target_names)
@@ -42,7 +44,7 @@ def read_for(
         if options.positive or len(names) != 2:
             raise
         found = [str(each) for each in error.classes]
-    if found != names and len(names) == 2:
+    if (xrays is None or found != names) and len(names) == 2:
         known = _read_as_known(names, folder, options, usual, side, labels)
         if known is not None and options.positive:
             raise OtherPositiveError(
@@ -51,7 +53,7 @@ def read_for(
             )
         if known is not None:
             xrays, found = known, names
-    if found != names:
+    if xrays is None or found != names:
         raise ValueError(
             f"The classes of the model are {', '.join(names)}, in this order, but "
             f"{options.table or folder} has {', '.join(found)}. Evaluate it on X-rays of its "
@@ -62,7 +64,21 @@ def read_for(
             xrays.positive = list(positive_classes(names, list(asked)).positive)
         except ValueError as error:
             raise OtherPositiveError(str(error)) from error
+    if len(names) == 2:
+        xrays.positive = [names[1]]
+        _number(xrays, [classes.index(name) for name in names], classes)
     return xrays
+
+
+def _negative_first(model: Any, names: list[str], asked: tuple[str, ...]) -> list[str]:
+    """Order the names of two classes; --positive decides if the model does not."""
+    from skpneumo._positive_class import positive_classes
+    from skpneumo.cli._labels import positive_column
+
+    column = positive_column(model)
+    if column is None:
+        column = names.index(positive_classes(names, list(asked) or None).positive[0])
+    return [names[1 - column], names[column]]
 
 
 def _read_as_known(
@@ -92,8 +108,6 @@ def _as_in_model(
     They are the same in another spelling; or 0 and 1, also of a column with the name of the
     positive class; or --positive names the positive one of two, and no name is of the model.
     """
-    import numpy as np
-
     from skpneumo._spellings import meaning_of_labels
 
     meaning = meaning_of_labels([*xrays.target_names, *names])
@@ -107,11 +121,18 @@ def _as_in_model(
     else:
         return xrays
     of_own = dict(zip(xrays.target_names, (names[each] for each in place), strict=True))
+    _number(xrays, place, names)
+    xrays.positive = [of_own[each] for each in xrays.positive]
+    return xrays
+
+
+def _number(xrays: "Bunch", place: list[int], names: list[str]) -> None:
+    """Give each class its place among the classes of a model."""
+    import numpy as np
+
     xrays.target = np.array(place)[xrays.target]
     xrays.frame["target"] = xrays.target
     xrays.target_names = list(names)
-    xrays.positive = [of_own[each] for each in xrays.positive]
-    return xrays
 
 
 def _in_the_same_order(

@@ -56,6 +56,14 @@ class EvaluatedSplit:
 
         return np.asarray(classes)[self.collection.target]
 
+    def positives(self, classes: Any) -> list[Any]:
+        """List the labels of the positive classes."""
+        import numpy as np
+
+        from skpneumo.cli._metrics_table import is_positive
+
+        return np.asarray(classes)[is_positive(self.collection)].tolist()
+
     def report(self, estimator: Any, n_jobs: int | None, **options: Any) -> "EvaluationReport":
         """Audit the collection, and evaluate a model on the split.
 
@@ -71,12 +79,11 @@ class EvaluatedSplit:
         import numpy as np
 
         from skpneumo.audit import audit_images
-        from skpneumo.cli._metrics_table import is_positive
         from skpneumo.report import EvaluationReport
 
         xrays = self.collection
         classes = np.asarray(estimator.classes_)
-        positives = classes[is_positive(xrays)].tolist()
+        positives = self.positives(classes)
         names = np.array(xrays.target_names, dtype=object)
         audited = audit_images(
             xrays.filenames,

@@ -1,11 +1,12 @@
 """Names for the classes and predictions of a model."""
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["class_names", "labels_at", "labels_of"]
+__all__ = ["class_names", "labels_at", "labels_of", "positive_column", "shown_columns"]
 
 # The integers that load_chest_xray uses for its two and its three classes.
 NAMES = {(0, 1): ["NORMAL", "PNEUMONIA"], (0, 1, 2): ["NORMAL", "BACTERIA", "VIRUS"]}
@@ -16,6 +17,34 @@ def class_names(model: Any) -> list[str]:
     listed = np.asarray(model.classes_).tolist()
     by_contract = NAMES.get(tuple(listed), [str(each) for each in listed])
     return getattr(model, "target_names_", by_contract)
+
+
+def positive_column(model: Any) -> int | None:
+    """Find which of two classes is positive: by their labels, else that of the threshold.
+
+    None if neither tells.
+    """
+    from skpneumo._positive_class import UndecidedPositiveError, positive_classes
+    from skpneumo.fitted import classes_of, positive_label
+
+    classes = classes_of(model)
+    with suppress(UndecidedPositiveError):
+        return classes.index(positive_classes(classes).positive[0])
+    with suppress(UndecidedPositiveError):
+        return classes.index(positive_label(model))
+    return None
+
+
+def shown_columns(model: Any) -> list[int]:
+    """List the columns of ``predict_proba`` to show: of two classes, that of the positive one.
+
+    If it is unclear which one that is, it is the second.
+    """
+    n_classes = len(model.classes_)
+    if n_classes != 2:
+        return list(range(n_classes))
+    column = positive_column(model)
+    return [1 if column is None else column]
 
 
 def labels_of(predicted: NDArray[Any], model: Any) -> NDArray[np.object_]:
@@ -29,5 +58,7 @@ def labels_at(threshold: float, probabilities: NDArray[Any], model: Any) -> NDAr
     """Name the label of each row: by a threshold for two classes, else the most probable."""
     names = np.array(class_names(model), dtype=object)
     if len(names) == 2:
-        return names[(probabilities[:, 1] >= threshold).astype(int)]
+        [positive] = shown_columns(model)
+        called = probabilities[:, positive] >= threshold
+        return names[np.where(called, positive, 1 - positive)]
     return names[probabilities.argmax(axis=1)]

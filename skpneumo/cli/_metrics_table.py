@@ -38,7 +38,9 @@ def evaluated(model: Any, xrays: "Bunch", threshold: float | None = None) -> "pd
     # With two classes the probability is used as predicted: 1 - (1 - p) may lie just below p, and
     # a threshold is often equal to one of the scores.
     binary = len(classes) == 2
-    score = probabilities[:, 1] if binary else 1 - probabilities[:, ~positive].sum(axis=1)
+    score = 1 - probabilities[:, ~positive].sum(axis=1)
+    if binary:
+        score = probabilities[:, positive.argmax()]
     reasons = reasons_to_withhold(model, xrays.filenames)
     with warnings.catch_warnings():
         # The table shows which metrics are undefined, and why.

@@ -20,11 +20,14 @@ __all__ = ["RowCounts", "predicted_columns", "predicted_rows"]
 
 def predicted_columns(model: Any) -> list[str]:
     """Name the cells of the rows that :func:`predicted_rows` makes."""
-    from skpneumo.cli._labels import class_names
+    from skpneumo.cli._labels import class_names, shown_columns
     from skpneumo.fitted import gate_of
 
-    names = class_names(model)
-    probabilities = ["probability"] if len(names) == 2 else [f"probability_{n}" for n in names]
+    names, shown = class_names(model), shown_columns(model)
+    probabilities = [f"probability_{names[column]}" for column in shown]
+    if shown == [1]:
+        # Only ever of the second class, so that a program that expects it is not misled.
+        probabilities = ["probability"]
     withheld = ["withheld"] if gate_of(model) else []
     return ["path", *probabilities, "label", *withheld, "error"]
 
@@ -37,6 +40,7 @@ def predicted_rows(
     A withheld image has no probabilities and no label, unless the gate only warns.
     """
     from skpneumo._responses import reasons_to_withhold
+    from skpneumo.cli._labels import shown_columns
     from skpneumo.fitted import gate_of
     from skpneumo.loading import UnreadableImagesError
 
@@ -47,7 +51,7 @@ def predicted_rows(
     }
     paths = [path_of(file) for file in batch]
     good = [path for path in paths if path not in failures]
-    n_probabilities = 1 if len(model.classes_) == 2 else len(model.classes_)
+    columns = shown_columns(model)
     inner = gate_of(model)
     predicted: Iterator[list[Any]] = iter(())
     while good:
@@ -59,7 +63,7 @@ def predicted_rows(
             failures |= error.failures
             good = [path for path in good if path not in failures]
             continue
-        shown = probabilities[:, -n_probabilities:].astype(float).round(6).tolist()
+        shown = probabilities[:, columns].astype(float).round(6).tolist()
         answers = [[*row, label] for row, label in zip(shown, labels, strict=True)]
         reasons = reasons_to_withhold(model, good)
         if inner is not None and reasons is not None:
@@ -70,7 +74,7 @@ def predicted_rows(
             ]
         predicted = ([*answer, None] for answer in answers)
         break
-    nothing = [None] * (n_probabilities + 1 + (inner is not None))
+    nothing = [None] * (len(columns) + 1 + (inner is not None))
     return [
         [path, *nothing, _in_one_line(failures[path])]
         if path in failures

@@ -110,10 +110,13 @@ def _evidence(
         found: dict[str, Any] = {"evaluation": evaluated.report(estimator, n_jobs)}
     X, y = evaluated.collection.X[rows], evaluated.labels(estimator.classes_)[rows]
     groups = evaluated.collection.groups[rows]
+    positive = evaluated.positives(estimator.classes_)[0]
     if stress:
         with working("Evaluating on altered copies"):
-            found["stress"] = stress_test(estimator, X, y, groups=groups)
+            found["stress"] = stress_test(estimator, X, y, groups=groups, pos_label=positive)
     if shortcuts:
         with working("Looking for shortcuts"):
-            found["shortcuts"] = explanation_report(estimator, X, y, groups=groups)
+            found["shortcuts"] = explanation_report(
+                estimator, X, y, groups=groups, target=positive
+            )
     return found

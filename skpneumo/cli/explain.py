@@ -70,8 +70,9 @@ def explain(
     out
         Folder for the figures and the table; created if it does not exist.
     target
-        Class to show the evidence for. Default: the second of two classes; with more classes, the
-        most probable one for each X-ray.
+        Class to show the evidence for. Default: the positive one of two classes, or the second
+        if it is unclear which is positive; with more classes, the most probable one for each
+        X-ray.
     batch_size
         Number of images to explain at a time.
     force
@@ -135,14 +136,16 @@ def _explained(
 
     Without a prediction, there are neither shares nor a display.
     """
-    from skpneumo.cli._labels import class_names
+    from skpneumo.cli._labels import class_names, shown_columns
     from skpneumo.explanation._batches import REGIONS, explain_batch
 
     names, labels = class_names(model), model.classes_.tolist()
-    label_at = 2 if len(names) == 2 else 1 + len(names)  # after the path and the probabilities
+    shown = shown_columns(model)
+    label_at = 1 + len(shown)  # after the path and the probabilities
     rows = predicted_rows(model, batch)
     good = [row for row in rows if row[label_at] is not None]
-    about = [target or (names[1] if len(names) == 2 else row[label_at]) for row in good]
+    usual = names[shown[0]] if len(shown) == 1 else None
+    about = [target or usual or row[label_at] for row in good]
     asked = [names.index(name) for name in about]
     explanations = iter(
         explain_batch(
@@ -150,7 +153,7 @@ def _explained(
             [row[0] for row in good],
             [labels[column] for column in asked],
             [
-                _probability(row[1:label_at], column)
+                _probability(row[1:label_at], shown, column)
                 for row, column in zip(good, asked, strict=True)
             ],
             methods,
@@ -164,11 +167,11 @@ def _explained(
             yield row, [None] * len(REGIONS), None
 
 
-def _probability(probabilities: list[float], column: int) -> float:
-    """Return a class's probability; with two classes, a row has only that of the second."""
-    if len(probabilities) > 1:
-        return probabilities[column]
-    return probabilities[0] if column == 1 else 1 - probabilities[0]
+def _probability(probabilities: list[float], shown: list[int], column: int) -> float:
+    """Return a class's probability; with two classes, a row has only that of one."""
+    if column in shown:
+        return probabilities[shown.index(column)]
+    return 1 - probabilities[0]
 
 
 def _save(display: "HeatMapDisplay", path: Path) -> None:

@@ -58,12 +58,13 @@ def predict(
     "withheld": why an image is unlike the training images, such as "upside down". Such an image
     has no probability and no label, and the exit status is then 1.
 
-    The probability is that of the second class, PNEUMONIA; a model of three or more classes has a
-    column for each class instead. A file that cannot be read gets a row with the error, and so
-    does a file in a folder that is not an image; the exit status is then 1. With --out, rows are
-    saved to FILE.part batch by batch until they are complete; after an interruption the same
-    command continues where it stopped. In CSV, names that a spreadsheet would read as a formula
-    are prefixed with an apostrophe.
+    The probability is that of the positive class, PNEUMONIA. It is the second class; if it is the
+    first, as in "abnormal" and "normal", the column is called probability_abnormal instead. A
+    model of three or more classes has such a column for each. A file that cannot be read gets a
+    row with the error, and so does a file in a folder that is not an image; the exit status is
+    then 1. With --out, rows are saved to FILE.part batch by batch until they are complete; after
+    an interruption the same command continues where it stopped. In CSV, names that a spreadsheet
+    would read as a formula are prefixed with an apostrophe.
 
     Parameters
     ----------
@@ -79,7 +80,7 @@ def predict(
     out
         File to write instead of standard output.
     threshold
-        Probability from which the label is PNEUMONIA. Default: the model's own.
+        Probability from which the label is the positive class. Default: the model's own.
     batch_size
         Number of images in memory at a time.
     force

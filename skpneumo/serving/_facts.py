@@ -67,11 +67,12 @@ def notice_of(own: str | None) -> str:
 
 
 def _decision(model: ServedModel) -> str:
-    if model.positive is None:
+    if len(model.names) != 2:
         return "The label is the most probable class."
-    name, threshold = model.names[model.positive], model.threshold
-    if threshold is None:
+    threshold = model.threshold
+    if model.positive is None or threshold is None:
         return "The label is that of the model's own predict."
+    name = model.names[model.positive]
     said = f"The label is {name} from a probability of {threshold:.4g} on."
     if model.upper_threshold is None:
         return said

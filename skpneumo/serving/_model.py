@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from skpneumo._memory_files import files_in_memory
+from skpneumo._positive_class import UndecidedPositiveError
 from skpneumo._responses import probabilities_and_labels
 from skpneumo.fitted import positive_label, threshold_of
 from skpneumo.loading import UnreadableImagesError, image_size
@@ -55,10 +56,13 @@ class ServedModel:
 
     @cached_property
     def positive(self) -> int | None:
-        """The column of the positive class; None for more than two classes."""
+        """The column of the positive class; None for more than two classes, or if unclear."""
         if len(self.names) != 2:
             return None
-        return self._labels.index(positive_label(self.estimator))
+        try:
+            return self._labels.index(positive_label(self.estimator))
+        except UndecidedPositiveError:
+            return None
 
     @cached_property
     def threshold(self) -> float | None:
@@ -206,7 +210,7 @@ class ServedModel:
             One of ``METHODS``.
         target : str or None
             Name of the class to plot the evidence for. By default the positive one of two classes,
-            or the predicted one of more.
+            or the predicted one of more, or if it is unclear which is positive.
 
         Returns
         -------

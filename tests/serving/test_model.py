@@ -1,6 +1,10 @@
+from copy import deepcopy
+
 import numpy as np
 import pytest
 
+from skpneumo.serving._facts import model_facts
+from skpneumo.serving._limits import Limits
 from skpneumo.serving._model import ImageError, ImageTooLargeError, ServedModel
 
 
@@ -128,3 +132,17 @@ def test_images_that_fail_the_gate_are_withheld_unless_it_only_warns(
     assert (bad["probability"] is None) == (on_outlier != "warn")
     assert np.mean([each["gate"]["passed"] for each in good]) > 0.5
     assert all(each["label"] for each in good if each["gate"]["passed"])
+
+
+def test_an_unclear_positive_class_is_none_of_two(xrays, model, contents):
+    unclear = deepcopy(model)
+    unclear[-1].classes_ = np.array(["COVID", "TB"])
+    served = ServedModel(unclear, ["COVID", "TB"])
+    assert served.positive is served.threshold is None
+    facts = model_facts(served, Limits())
+    assert facts["positive"] is None
+    assert facts["decision"] == "The label is that of the model's own predict."
+    [answer] = served.predict(contents[:1])
+    assert answer["probability"] is None
+    assert sum(answer["probabilities"].values()) == pytest.approx(1)
+    assert served.explain(contents[0], "occlusion", None).startswith(b"\x89PNG")
