@@ -46,7 +46,7 @@ def compare(
         otherwise counts each row as one patient.
     pos_label : label, default=None
         The positive class; by default the one that the estimators' threshold applies to, or else
-        the second of two classes.
+        the illness by the names of the two.
     confidence_level : float, default=0.95
         Confidence level of the two-sided intervals.
 

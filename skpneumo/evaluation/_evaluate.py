@@ -66,7 +66,7 @@ def evaluate(
         otherwise counts each row as one patient.
     pos_label : label, default=None
         The positive class; by default the one that the estimator's threshold applies to, or else
-        the second of two classes.
+        the illness by the names of the two.
     threshold : float, default=None
         Scores from this value on count as positive. None uses the estimator's ``predict``, and so
         its own threshold.

@@ -103,7 +103,7 @@ def compare_protocols(
         class. A splitter gets the patients as ``groups``.
     pos_label : label, default=None
         The positive class; by default the one that the estimator's threshold applies to, or else
-        the second of two classes.
+        the illness by the names of the two.
     n_seeds : int, default=1
         Number of fits of each protocol, on the same rows. With 1 the estimator keeps its own
         ``random_state``, and the randomness of training is not measured. With more, each fit gets

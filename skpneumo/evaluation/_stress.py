@@ -78,7 +78,7 @@ def stress_test(
         The patient of each image; read from the file names by default.
     pos_label : label, default=None
         The positive class; by default the one that the estimator's threshold applies to, or else
-        the second of two classes.
+        the illness by the names of the two.
     threshold : float, default=None
         Scores from this value on count as positive. None uses the estimator's ``predict``.
     confidence_level : float, default=0.95

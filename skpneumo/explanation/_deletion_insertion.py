@@ -76,7 +76,7 @@ def deletion_insertion(
     maps : ndarray of shape (n_images, height, width)
         Heat maps; positive values are evidence for the target.
     target : label, default=None
-        The class whose probability is computed. None uses the second of two classes, or the most
+        The class whose probability is computed. None uses the positive one of two, or the most
         probable one of more for each image.
     fill : float or array of shape (height, width, channels), default=0.0
         Replacement for hidden pixels: a grey value, of which 0 is air, or the pixels of an image.

@@ -50,8 +50,8 @@ def grad_cam(
     X : array-like of length n_images
         Input of the estimator: paths, or images of shape (n_images, height, width, channels).
     target : label, default=None
-        The class to map the evidence for. None uses the second of two classes, PNEUMONIA, or the
-        most probable one of more for each image.
+        The class to map the evidence for. None uses the positive one of two classes, or the most
+        probable one of more for each image.
     method : {"hires_cam", "grad_cam", "grad_cam++"}, default="hires_cam"
         See Notes.
     layer : str, default=None

@@ -47,8 +47,8 @@ def integrated_gradients(
     X : array-like of length n_images
         Input of the estimator: paths, or images of shape (n_images, height, width, channels).
     target : label, default=None
-        The class to map the evidence for. None uses the second of two classes, PNEUMONIA, or the
-        most probable one of more for each image.
+        The class to map the evidence for. None uses the positive one of two classes, or the most
+        probable one of more for each image.
     baseline : float or array of shape (height, width, channels), default=None
         The empty image, or its grey value. None uses black, the darkest value in training, which
         is air. Pixels that are equal in both images get no evidence.

@@ -56,8 +56,8 @@ def lime_map(
     X : array-like of length n_images
         Input of the estimator: paths, or images of shape (n_images, height, width, channels).
     target : label, default=None
-        The class to map the evidence for. None uses the second of two classes, PNEUMONIA, or the
-        most probable one of more for each image.
+        The class to map the evidence for. None uses the positive one of two classes, or the most
+        probable one of more for each image.
     n_superpixels : int, default=100
         Approximate number of superpixels of an image, by SLIC on smoothed grey levels. lime's
         default, quickshift, divides a grey image into hundreds of fragments.

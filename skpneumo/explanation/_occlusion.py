@@ -49,8 +49,8 @@ def occlusion_map(
     X : array-like of length n_images
         Input of the estimator: paths, or images of shape (n_images, height, width, channels).
     target : label, default=None
-        The class to map the evidence for. None uses the second of two classes, PNEUMONIA, or the
-        most probable one of more for each image.
+        The class to map the evidence for. None uses the positive one of two classes, or the most
+        probable one of more for each image.
     patch : int, default=None
         Side of the patch in pixels, measured where its edge is half transparent. None uses a fifth
         of the height and of the width.

@@ -139,7 +139,7 @@ def explanation_report(
     y : array-like of shape (n_images,)
         True labels.
     target : label, default=None
-        The positive class; by default the second of two.
+        The positive class; by default that of :func:`~skpneumo.evaluate`.
     groups : array-like of shape (n_images,), default=None
         The patient of each image; read from the file names by default.
     method : {"occlusion", "hires_cam", "grad_cam", "grad_cam++", "integrated_gradients", "lime"}

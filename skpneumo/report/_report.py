@@ -133,7 +133,7 @@ class EvaluationReport:
             otherwise counts each row as one patient.
         pos_label : label or list of labels, default=None
             The positive class or classes; by default the one that the estimator's threshold
-            applies to, or else the second of two classes.
+            applies to, or else the illness by the names of the two.
         threshold : float, default=None
             Scores from this value on count as positive. None uses the estimator's ``predict``.
         target_names : sequence of str, default=None

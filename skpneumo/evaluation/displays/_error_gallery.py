@@ -102,7 +102,7 @@ class ErrorGalleryDisplay:
             Largest number of misses, and of false alarms, to plot.
         pos_label : label, default=None
             The positive class; by default the one that the estimator's threshold applies to, or
-            else the second of two classes.
+            else the illness by the names of the two.
         threshold : float, default=None
             Scores from this value on count as positive; by default the estimator's ``predict``
             decides.

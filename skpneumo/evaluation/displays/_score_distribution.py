@@ -96,7 +96,7 @@ class ScoreDistributionDisplay:
             A threshold to mark; by default that of the estimator.
         pos_label : label, default=None
             The positive class; by default the one that the estimator's threshold applies to, or
-            else the second of two classes.
+            else the illness by the names of the two.
         names : tuple of two str, default=None
             Names of the negative and the positive class; their labels by default.
         ax : Axes, default=None

@@ -132,7 +132,7 @@ class ThresholdDisplay:
             The patient of each image; read from the file names by default.
         pos_label : label, default=None
             The positive class; by default the one that the estimator's threshold applies to, or
-            else the second of two classes.
+            else the illness by the names of the two.
         confidence_level : float, default=0.95
             Confidence level of the bands.
         ax : Axes, default=None

@@ -83,7 +83,7 @@ class DeletionInsertionDisplay:
         maps : mapping of str to ndarray of shape (n_images, height, width)
             Heat maps by the name of the method.
         target : label, default=None
-            The class whose probability is computed; by default the second of two.
+            The class whose probability is computed; by default the positive one of two.
         fill : float or array of shape (height, width, channels), default=0.0
             Replacement for hidden pixels, as in :func:`deletion_insertion`.
         ax : Axes, default=None

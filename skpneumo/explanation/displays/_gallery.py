@@ -133,7 +133,7 @@ class HeatMapGalleryDisplay:
         n_images : int, default=4
             Largest number of images of each outcome to plot.
         target : label, default=None
-            The positive class; by default the second of two.
+            The positive class; by default that of :func:`~skpneumo.evaluate`.
         target_names : sequence of str, default=None
             Names of the classes, in the order of ``classes_``.
         ax : Axes, default=None

@@ -113,7 +113,7 @@ class HeatMapDisplay:
             Names of methods: "hires_cam", "grad_cam", "grad_cam++", "integrated_gradients",
             "occlusion", "lime". Or maps that have been computed already, by name.
         target : label, default=None
-            The class to plot the evidence for; by default the second of two.
+            The class to plot the evidence for; by default the positive one of two.
         target_names : sequence of str, default=None
             Names of the classes, in the order of ``classes_``.
         ax : Axes, default=None
