@@ -345,4 +345,7 @@ def _destination(path: Path) -> Path:
         owner = path.lstat().st_uid
         if owner not in (os.getuid(), _ADMINISTRATOR):
             return path.parent.resolve() / path.name
-    return path.resolve()
+    final = path.resolve()
+    if path.exists() and not final.exists():
+        return path  # of a pipe without a path, such as that of /dev/stdout
+    return final

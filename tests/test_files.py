@@ -132,12 +132,23 @@ def test_archives_are_written_to_devices_and_pipes(tmp_path):
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     for place in (os.devnull, pipe):
         with atomic_write(place, "wb") as file, zipfile.ZipFile(file, "w") as archive:
-            archive.writestr("some", b"content")
-            archive.writestr("more", b"content")
+            for name in ("some", "more"):
+                archive.writestr(name, b"content" * 300)
     with zipfile.ZipFile(io.BytesIO(os.read(reader, 9999))) as archive:
         assert archive.namelist() == ["some", "more"]
         assert archive.testzip() is None
     os.close(reader)
+
+
+@pytest.mark.skipif(not Path("/dev/fd").is_dir(), reason="pipes have no names in /dev/fd")
+def test_pipes_without_a_path_are_written(tmp_path):
+    """As /dev/stdout is one, if another program reads it."""
+    reader, writer = os.pipe()
+    with atomic_write(f"/dev/fd/{writer}") as file:
+        file.write("row\n")
+    os.close(writer)
+    with open(reader) as file:
+        assert file.read() == "row\n"
 
 
 def test_long_names_and_names_that_are_not_utf_8(tmp_path):

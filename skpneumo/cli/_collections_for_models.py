@@ -43,7 +43,7 @@ def read_for(
     except UndecidedPositiveError as error:
         if options.positive or len(names) != 2:
             raise
-        found = [str(each) for each in error.classes]
+        undecided, found = error, [str(each) for each in error.classes]
     if (xrays is None or found != names) and len(names) == 2:
         known = _read_as_known(names, folder, options, usual, side, labels)
         if known is not None and options.positive:
@@ -53,6 +53,8 @@ def read_for(
             )
         if known is not None:
             xrays, found = known, names
+    if not found:
+        raise undecided
     if xrays is None or found != names:
         raise ValueError(
             f"The classes of the model are {', '.join(names)}, in this order, but "

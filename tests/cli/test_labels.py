@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
@@ -144,6 +145,26 @@ def test_a_model_trained_with_a_positive_class_knows_it(cases):
         assert [Path(file).parent.name for file in read.filenames] == [
             names[label] for label in read.target
         ]
+
+
+def test_numbers_of_a_table_that_do_not_tell_are_read_as_the_model_knows_them(tmp_path, xrays):
+    table = tmp_path / "labels.csv"
+    rows = {"path": xrays.filenames, "label": xrays.target + 1}
+    pd.DataFrame(rows).to_csv(table, index=False)
+    model = SimpleNamespace(target_names_=["1", "2"], classes_=np.arange(2))
+    read = read_for(model, None, CollectionOptions(table=table), "all", "held out")
+    assert read.positive == ["2"]
+    assert read.target.tolist() == xrays.target.tolist()
+
+
+def test_findings_that_a_model_does_not_know_are_asked_about(tmp_path, xrays):
+    table = tmp_path / "findings.csv"
+    labels = np.resize(["No Finding", "Mass", "Mass|Hernia"], len(xrays.filenames))
+    rows = {"path": xrays.filenames, "label": labels}
+    pd.DataFrame(rows).to_csv(table, index=False)
+    model = SimpleNamespace(target_names_=["NORMAL", "PNEUMONIA"], classes_=np.arange(2))
+    with pytest.raises(ValueError, match="'Hernia', 'Mass'"):
+        read_for(model, None, CollectionOptions(table=table), "all", "held out")
 
 
 def test_positive_class_of_a_threshold_if_labels_do_not_tell(cases):

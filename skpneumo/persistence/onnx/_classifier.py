@@ -60,7 +60,7 @@ class OnnxClassifier(DocumentationLinks, ClassifierMixin, BaseEstimator):
     threshold_, pos_label_ : float, scalar
         ``pos_label_`` is predicted if its probability is ``threshold_`` or more; only if the
         threshold was chosen, for example by :class:`~skpneumo.RecallFloorClassifier`. Without
-        ``pos_label_``, the threshold is for the second class, which is not the illness.
+        ``pos_label_``, the threshold is for the second class, which need not be the illness.
     upper_threshold_ : float
         :meth:`decide` refers images from ``threshold_`` up to ``upper_threshold_``; only with
         ``threshold_``.

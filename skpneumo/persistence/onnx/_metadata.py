@@ -73,7 +73,8 @@ class ModelFacts:
     names : list of str or None
         Names of the classes, if known.
     positive : label or None
-        The class of the threshold, if it is the illness. Otherwise that is the second class.
+        The class of the threshold, if it is the illness. If None, the threshold is for the second
+        class.
     threshold, upper_threshold : float or None
         The class of the threshold is predicted if its probability is ``threshold`` or more, and
         referred if it is below ``upper_threshold``. None for more than two classes.
