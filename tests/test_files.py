@@ -141,7 +141,7 @@ def test_archives_are_written_to_devices_and_pipes(tmp_path):
 
 
 @pytest.mark.skipif(not Path("/dev/fd").is_dir(), reason="pipes have no names in /dev/fd")
-def test_pipes_without_a_path_are_written(tmp_path):
+def test_pipes_without_a_path_are_written():
     """As /dev/stdout is one, if another program reads it."""
     reader, writer = os.pipe()
     with atomic_write(f"/dev/fd/{writer}") as file:

@@ -36,7 +36,7 @@ def read_for(
     labels = "etiology" if "BACTERIA" in names and options.table is None else "binary"
     if len(names) > 2:
         asked, options = options.positive, replace(options, positive=())
-    xrays = None
+    xrays, undecided = None, None
     try:
         xrays = _as_in_model(read_collection(folder, options, usual, side, labels), names, options)
         found = list(xrays.target_names)
@@ -44,6 +44,13 @@ def read_for(
         if options.positive or len(names) != 2:
             raise
         undecided, found = error, [str(each) for each in error.classes]
+    except ValueError:
+        if not _decides(options.positive, model, classes):
+            raise
+        # It names a class of the model, which the collection may call 1.
+        xrays, found = _read_as_known(names, folder, options, usual, side, labels), names
+        if xrays is None:
+            raise
     if (xrays is None or found != names) and len(names) == 2:
         known = _read_as_known(names, folder, options, usual, side, labels)
         if known is not None and options.positive:
@@ -53,11 +60,11 @@ def read_for(
             )
         if known is not None:
             xrays, found = known, names
-    if not found:
+    if undecided is not None and not found:
         raise undecided
     if xrays is None or found != names:
         raise ValueError(
-            f"The classes of the model are {', '.join(names)}, in this order, but "
+            f"The classes of the model are {', '.join(classes)}, in this order, but "
             f"{options.table or folder} has {', '.join(found)}. Evaluate it on X-rays of its "
             f"classes{', or name the positive class with --positive' * (not options.positive)}."
         )
@@ -73,14 +80,31 @@ def read_for(
 
 
 def _negative_first(model: Any, names: list[str], asked: tuple[str, ...]) -> list[str]:
-    """Order the names of two classes; --positive decides if the model does not."""
+    """Order the names of two classes; --positive decides if the model does not.
+
+    If it names neither, as it is in the words of the collection, they keep their order.
+    """
     from skpneumo._positive_class import positive_classes
     from skpneumo.cli._labels import positive_column
 
     column = positive_column(model)
     if column is None:
-        column = names.index(positive_classes(names, list(asked) or None).positive[0])
+        column = 1
+        if not asked or _decides(asked, model, names):
+            column = names.index(positive_classes(names, list(asked) or None).positive[0])
     return [names[1 - column], names[column]]
+
+
+def _decides(asked: tuple[str, ...], model: Any, names: list[str]) -> bool:
+    """Return whether --positive names a class of a model of two that does not know its own."""
+    from skpneumo._positive_class import positive_classes
+    from skpneumo.cli._labels import positive_column
+
+    if not asked or len(names) != 2 or positive_column(model) is not None:
+        return False
+    with suppress(ValueError):
+        return len(positive_classes(names, list(asked)).positive) == 1
+    return False
 
 
 def _read_as_known(

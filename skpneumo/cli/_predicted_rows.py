@@ -20,13 +20,13 @@ __all__ = ["RowCounts", "predicted_columns", "predicted_rows"]
 
 def predicted_columns(model: Any) -> list[str]:
     """Name the cells of the rows that :func:`predicted_rows` makes."""
-    from skpneumo.cli._labels import class_names, shown_columns
+    from skpneumo.cli._labels import class_names, positive_column, shown_columns
     from skpneumo.fitted import gate_of
 
     names, shown = class_names(model), shown_columns(model)
     probabilities = [f"probability_{names[column]}" for column in shown]
-    if shown == [1]:
-        # Only ever of the second class, so that a program that expects it is not misled.
+    if shown == [1] and positive_column(model) == 1:
+        # Only if the illness is the second class, so that a program that expects it is not misled.
         probabilities = ["probability"]
     withheld = ["withheld"] if gate_of(model) else []
     return ["path", *probabilities, "label", *withheld, "error"]

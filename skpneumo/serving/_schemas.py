@@ -18,7 +18,8 @@ class Answer(BaseModel):
     """Prediction for one image."""
 
     probability: float | None
-    """Probability of the positive class; null with more than two classes, and if withheld."""
+    """Probability of the positive class; null if withheld, if there are more
+    than two classes, and if it is unclear which of two is positive."""
     probabilities: dict[str, float | None]
     """Probability of each class."""
     label: str | None

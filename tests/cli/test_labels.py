@@ -133,7 +133,7 @@ def test_predictions_of_an_unclear_illness_are_of_the_second_class(cases, tmp_pa
     assert run("predict", cases["unclear"], [], tmp_path / "out.csv") == 0
     rows = rows_of(tmp_path / "out.csv")
     expected = cases["unclear"][0].predict_proba([row["path"] for row in rows])[:, 1]
-    assert [float(row["probability"]) for row in rows] == pytest.approx(expected, abs=2e-6)
+    assert [float(row["probability_TB"]) for row in rows] == pytest.approx(expected, abs=2e-6)
 
 
 def test_a_model_trained_with_a_positive_class_knows_it(cases):
@@ -155,6 +155,30 @@ def test_numbers_of_a_table_that_do_not_tell_are_read_as_the_model_knows_them(tm
     read = read_for(model, None, CollectionOptions(table=table), "all", "held out")
     assert read.positive == ["2"]
     assert read.target.tolist() == xrays.target.tolist()
+
+
+@pytest.mark.parametrize(
+    ("labels", "positive", "expected"),
+    [
+        ((0, 1), ("TB",), "TB"),
+        ((0, 1), ("COVID",), "COVID"),
+        ((0, 1), ("1",), "TB"),
+        (("well", "sick"), ("sick",), "TB"),
+        (("COVID", "TB"), ("COVID",), "COVID"),
+    ],
+)
+def test_a_table_in_other_words_than_an_undecided_model(
+    labels, positive, expected, cases, tmp_path, xrays
+):
+    table = tmp_path / "labels.csv"
+    listed = [labels[each] for each in xrays.target]
+    pd.DataFrame({"path": xrays.filenames, "label": listed}).to_csv(table, index=False)
+    options = CollectionOptions(table=table, positive=positive)
+    read = read_for(cases["unclear"][0], None, options, "all", "held out")
+    assert read.positive == [expected]
+    assert read.target_names == ["COVID", "TB"]
+    called = np.array(["COVID", "TB"])[read.target] == expected
+    assert called.tolist() == ((xrays.target == 1) ^ (labels[0] == expected)).tolist()
 
 
 def test_findings_that_a_model_does_not_know_are_asked_about(tmp_path, xrays):
