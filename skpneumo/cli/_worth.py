@@ -102,10 +102,10 @@ def _errors(row: "pd.Series[Any]") -> str:
 def _names(xrays: "Bunch") -> tuple[str, str]:
     """Name the negative and the positive class."""
     from skpneumo.cli._collections import positive_name
+    from skpneumo.cli._metrics_table import is_positive
 
-    positive = positive_name(xrays)
-    names = [name for name in xrays.target_names if name not in positive.split(" or ")]
-    return " or ".join(names), positive
+    marked = zip(xrays.target_names, is_positive(xrays), strict=True)
+    return " or ".join(name for name, positive in marked if not positive), positive_name(xrays)
 
 
 def say_useless(reason: str, frame: "pd.DataFrame | None" = None) -> None:

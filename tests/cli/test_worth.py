@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier
+from sklearn.utils import Bunch
 
 from skpneumo import ImageLoader, Pipeline, make_chest_xray
-from skpneumo.cli import _default_pipeline, _search, main
+from skpneumo.cli import _default_pipeline, _search, _worth, main
 from skpneumo.cli._collections import CollectionOptions, read_training_data, rows_of
 from skpneumo.cli._model_files import save_model
 from skpneumo.cli._training_record import TrainingRecord, provenance_of
@@ -311,6 +312,18 @@ def brightness():
 
 def flattened(images):
     return np.asarray(images).reshape(len(images), -1) / 255
+
+
+@pytest.mark.parametrize(
+    ("classes", "positive", "expected"),
+    [
+        (["normal", "COVID or TB"], ["COVID or TB"], ("normal", "COVID or TB")),
+        (["normal", "COVID", "TB"], ["COVID", "TB"], ("normal", "COVID or TB")),
+        (["normal", "old scar", "TB"], ["TB"], ("normal or old scar", "TB")),
+    ],
+)
+def test_the_negative_class_is_all_that_is_not_positive(classes, positive, expected):
+    assert _worth._names(Bunch(target_names=classes, positive=positive)) == expected
 
 
 def test_a_floor_needs_two_classes(xrays, tmp_path, capsys):
