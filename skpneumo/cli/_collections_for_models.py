@@ -32,7 +32,9 @@ def read_for(
     from skpneumo.cli._labels import class_names
 
     classes = class_names(model)
-    names = _negative_first(model, classes, options.positive) if len(classes) == 2 else classes
+    names, option_decided = classes, False
+    if len(classes) == 2:
+        names, option_decided = _negative_first(model, classes, options.positive)
     labels = "etiology" if "BACTERIA" in names and options.table is None else "binary"
     if len(names) > 2:
         asked, options = options.positive, replace(options, positive=())
@@ -45,7 +47,7 @@ def read_for(
             raise
         undecided, found = error, [str(each) for each in error.classes]
     except ValueError:
-        if not _decides(options.positive, model, classes):
+        if not option_decided:
             raise
         # It names a class of the model, which the collection may call 1.
         xrays, found = _read_as_known(names, folder, options, usual, side, labels), names
@@ -79,8 +81,10 @@ def read_for(
     return xrays
 
 
-def _negative_first(model: Any, names: list[str], asked: tuple[str, ...]) -> list[str]:
-    """Order the names of two classes; --positive decides if the model does not.
+def _negative_first(
+    model: Any, names: list[str], asked: tuple[str, ...]
+) -> tuple[list[str], bool]:
+    """Order the names of two classes; also return whether --positive decided, not the model.
 
     If it names neither, as it is in the words of the collection, they keep their order.
     """
@@ -88,23 +92,15 @@ def _negative_first(model: Any, names: list[str], asked: tuple[str, ...]) -> lis
     from skpneumo.cli._labels import positive_column
 
     column = positive_column(model)
-    if column is None:
-        column = 1
-        if not asked or _decides(asked, model, names):
-            column = names.index(positive_classes(names, list(asked) or None).positive[0])
-    return [names[1 - column], names[column]]
-
-
-def _decides(asked: tuple[str, ...], model: Any, names: list[str]) -> bool:
-    """Return whether --positive names a class of a model of two that does not know its own."""
-    from skpneumo._positive_class import positive_classes
-    from skpneumo.cli._labels import positive_column
-
-    if not asked or len(names) != 2 or positive_column(model) is not None:
-        return False
-    with suppress(ValueError):
-        return len(positive_classes(names, list(asked)).positive) == 1
-    return False
+    if column is not None:
+        return [names[1 - column], names[column]], False
+    try:
+        [positive] = positive_classes(names, list(asked) or None).positive
+    except ValueError:
+        if not asked:
+            raise
+        return names, False
+    return [name for name in names if name != positive] + [positive], bool(asked)
 
 
 def _read_as_known(
