@@ -179,6 +179,8 @@ def _negative_name(names: list[str]) -> int:
     split = [_words(name) for name in names]
     said = [_said_by(words, _vocabulary(split, own=i)) for i, words in enumerate(split)]
     healthy, negated = said.count("healthy"), said.count("negated")
+    if short := _abbreviated(names, said):
+        raise _undecided(names, f"{short[0]!r} may be short for {short[1]!r}")
     if healthy == 1 and negated == 0:
         return said.index("healthy")
     if healthy == 0 and negated == 1:
@@ -189,6 +191,14 @@ def _negative_name(names: list[str]) -> int:
         both = [name for name, each in zip(names, said, strict=True) if each in _NOT_ILL]
         raise _undecided(names, f"{' and '.join(map(repr, both))} both sound healthy")
     raise _undecided(names, "Their names do not tell")
+
+
+def _abbreviated(names: list[str], said: list[str]) -> tuple[str, str] | None:
+    """Find a name that may be short for a healthy one of one word, such as N beside NORMAL."""
+    unclear = [name for name, each in zip(names, said, strict=True) if each == "unknown"]
+    healthy = [name for name, each in zip(names, said, strict=True) if each in _NOT_ILL]
+    pairs = [(short, name) for short in unclear for name in healthy if len(_words(name)) == 1]
+    return next((each for each in pairs if _folded(each[1]).startswith(_folded(each[0]))), None)
 
 
 _NOT_ILL = ("healthy", "negated")

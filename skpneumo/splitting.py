@@ -192,8 +192,8 @@ def patient_train_test_split(
     Raises
     ------
     ValueError
-        If ``test_size`` is out of range, a class has fewer than two patients, or an entry of
-        ``groups`` is missing.
+        If ``test_size`` is out of range, a class has fewer than two patients, one of ``arrays`` is
+        None, or an entry of ``groups`` is missing.
     TypeError
         If ``X`` has neither patients nor file names, and ``groups`` is None.
 
@@ -221,6 +221,11 @@ def patient_train_test_split(
     (['IM-0002-0001.jpeg', 'person7_bacteria_3.jpeg'], [0, 1])
     """
     patients = _patients_of(X, groups)
+    if any(array is None for array in arrays):
+        raise ValueError(
+            "One of the arrays after X is None. Pass the labels first and any further arrays "
+            "after them, or only X."
+        )
     X, *along = indexable(X, *arrays)
     if stratify is True:
         stratify = along[0] if along else None

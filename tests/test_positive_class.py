@@ -88,6 +88,9 @@ def test_two_names_are_enough_in_any_order_and_case(ill, healthy):
         ("COVID", "TB", "cancer"),
         ("images", "masks"),
         ("November", "noon"),
+        ("N", "NORMAL"),
+        ("Norm", "Normal", "Pneumonia"),
+        ("n", "healthy", "Non-covid"),
     ],
 )
 def test_unclear_names_are_asked_about(names):

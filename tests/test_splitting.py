@@ -433,6 +433,13 @@ def test_lengths_must_agree(paths):
         patient_train_test_split(paths, labels_of(paths)[:-1])
 
 
+@pytest.mark.parametrize("arrays", [(None,), ("y", None)])
+def test_none_among_the_arrays_is_refused(paths, arrays):
+    arrays = [each and labels_of(paths) for each in arrays]
+    with pytest.raises(ValueError, match="One of the arrays after X is None"):
+        patient_train_test_split(paths, *arrays)
+
+
 @pytest.mark.real
 def test_the_split_of_the_real_xrays_is_exact(real_data):
     from skpneumo.datasets import load_chest_xray

@@ -54,6 +54,8 @@ def refuse_to_overwrite(path: Path, force: bool) -> None:
         )
     if str(path) == "-":
         raise ValueError("This command does not write to standard output. Name a file.")
+    if path.exists() and not path.is_file():
+        return  # a pipe or a device, such as /dev/null: nothing is lost
     if path.exists() and not force:
         raise FileExistsError(f"{path} exists already. Name another file, or add --force.")
     if path.is_file() and _is_image(path):

@@ -263,7 +263,7 @@ def positive_label(y: NDArray[Any], pos_label: Any = None) -> Any:
         )
     if pos_label is None:
         try:
-            positive = positive_classes(classes).positive[0]
+            return positive_classes(classes).positive[0]
         except UndecidedPositiveError as error:
             raise UndecidedPositiveError(
                 f"It is unclear which of the labels {classes.tolist()} is the illness, whose "
@@ -271,8 +271,7 @@ def positive_label(y: NDArray[Any], pos_label: Any = None) -> Any:
                 f"pos_label={classes[1].item()!r}.",
                 error.classes,
             ) from None
-        pos_label = classes[classes.tolist().index(positive)]
-    elif pos_label not in classes:
+    if pos_label not in classes:
         raise ValueError(f"pos_label={pos_label!r} is not one of the labels {classes.tolist()}.")
     return pos_label
 

@@ -156,7 +156,7 @@ def _sections(
         "Model details": [Facts(_details(estimator, names) | facts | versions(), "This model")],
         "Intended use": [Text(_NOT_A_DEVICE)],
         "Factors": evidence_blocks(evidence, "Factors"),
-        "Metrics": _decision(estimator),
+        "Metrics": _decision(estimator, names),
         "Training data": [
             *([Text(description)] if description else []),
             *file_blocks(from_file, "Training data"),
@@ -208,13 +208,17 @@ def _gate(estimator: Any) -> str:
     return f"{said}. {inner.gate.terms_}"
 
 
-def _decision(estimator: Any) -> list[Block]:
+def _decision(estimator: Any, names: Sequence[str]) -> list[Block]:
     """Describe the threshold, how it was chosen and what it guarantees."""
-    threshold = threshold_of(estimator)
-    if len(np.asarray(estimator.classes_)) != 2 or threshold is None:
+    threshold, labels = threshold_of(estimator), np.asarray(estimator.classes_).tolist()
+    if len(labels) != 2 or threshold is None:
         return [Text("The model predicts the most probable class and has no threshold.")]
     rule: DecisionRule = rule_of_estimator(estimator)
-    blocks: list[Block] = [Text(f"Threshold {rule.threshold:.4g}. {rule.origin}")]
+    scores = "probability" if threshold.response == "predict_proba" else "score"
+    positive = names[labels.index(threshold.pos_label)]
+    blocks: list[Block] = [
+        Text(f"Threshold {rule.threshold:.4g} on the {scores} of {positive}. {rule.origin}")
+    ]
     said = getattr(threshold.chosen_by, "guarantee_", None)
     if isinstance(said, dict):  # an exported model has the guarantee of its file
         blocks.append(Text(guarantee_of(said["terms"])))

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import pickle
 import re
 import shutil
@@ -44,6 +45,12 @@ def test_fit_writes_data_alone_by_default(xrays, tmp_path, monkeypatch, capsys):
     capsys.readouterr()
     assert main(["predict", "model.skpneumo", xrays.filenames[0]]) == 0
     assert "pickle" not in capsys.readouterr().err
+
+
+def test_devices_are_written_to_without_force(model_file, xrays, capsys):
+    arguments = ["predict", str(model_file), str(xrays.filenames[0]), "--out", os.devnull]
+    assert main(arguments) == 0
+    assert "exists already" not in capsys.readouterr().err
 
 
 def test_pickles_are_warned_of_before_they_are_opened(model_file, xrays, tmp_path, capsys):

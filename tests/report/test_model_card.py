@@ -6,6 +6,7 @@ import pytest
 from sklearn.ensemble import VotingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier
 
 from skpneumo.decision import InputGate, RecallFloorClassifier
 from skpneumo.explanation import ExplanationReport
@@ -67,11 +68,22 @@ def test_items_for_a_person_are_open_until_they_are_written(floor):
 
 def test_threshold_and_guarantee_are_those_of_the_model(floor):
     said = section(model_card(floor), "Metrics")
-    assert f"Threshold {floor.threshold_:.4g}." in said
+    assert f"Threshold {floor.threshold_:.4g} on the probability of 1." in said
     assert f"The guarantee is {floor.guarantee_}" in said
     assert f"{floor.recall_bound_:.3f}" in said
     plain = section(model_card(LogisticRegression().fit([[0.0], [1.0]], [0, 1])), "Metrics")
     assert "Nobody chose the threshold" in plain
+
+
+def test_threshold_is_on_the_scores_of_the_class_that_it_names():
+    classes = ["abnormal", "normal"]
+    model = LogisticRegression().fit([[0.0], [1.0]], classes)
+    about_normal = FixedThresholdClassifier(model, threshold=0.3, pos_label="normal")
+    about_abnormal = FixedThresholdClassifier(model, threshold=0.3, pos_label="abnormal")
+    assert "Threshold 0.3 on the probability of normal." in model_card(about_normal)
+    assert "Threshold 0.3 on the probability of ill." in model_card(
+        about_abnormal, target_names=["ill", "healthy"]
+    )
 
 
 def test_figures_have_their_intervals_and_numbers(floor, evaluation):
