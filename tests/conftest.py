@@ -2,10 +2,13 @@
 
 import gc
 import os
+import pickle
+import random
 import signal
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -50,6 +53,20 @@ def brief_backbone():
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(keras.applications, "Brief", Brief, raising=False)
         yield
+
+
+@pytest.fixture
+def states_of_generators():
+    """Return the states of the global generators of Python, NumPy and Keras when called."""
+    import keras
+
+    keras_generator = keras.src.random.seed_generator.global_seed_generator
+
+    def states():
+        of_keras = keras.ops.convert_to_numpy(keras_generator().state).tolist()
+        return pickle.dumps((random.getstate(), np.random.get_state(), of_keras))  # noqa: NPY002
+
+    return states
 
 
 @pytest.fixture(autouse=True)

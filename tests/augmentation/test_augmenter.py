@@ -3,11 +3,9 @@
 The checks that every image step passes are in ``tests/test_image_step_checks.py``.
 """
 
-import random
 import subprocess
 import sys
 
-import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -127,18 +125,12 @@ def test_an_int_repeats_itself_and_a_generator_continues():
     )
 
 
-def test_global_generators_are_neither_read_nor_advanced():
+def test_global_generators_are_neither_read_nor_advanced(states_of_generators):
     X, y = noise(4, 8, 8, 1), np.zeros(4)
-    keras_generator = keras.src.random.seed_generator.global_seed_generator()
-    states = (
-        lambda: random.getstate(),
-        lambda: [*np.random.get_state()[1].tolist(), np.random.get_state()[2]],  # noqa: NPY002
-        lambda: np.asarray(keras.ops.convert_to_tensor(keras_generator.state)).tolist(),
-    )
-    before = [state() for state in states]
+    before = states_of_generators()
     for random_state in (None, 3):
         lively(random_state=random_state).fit_resample(X, y)
-    assert [state() for state in states] == before
+    assert states_of_generators() == before
     np.random.seed(0)  # noqa: NPY002
     first = lively(random_state=None).augment_images(X)
     np.random.seed(0)  # noqa: NPY002

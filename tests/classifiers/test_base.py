@@ -5,7 +5,6 @@ A further classifier joins by an entry in ``CLASSIFIERS``.
 
 import os
 import pickle
-import random
 import subprocess
 import sys
 from pathlib import Path
@@ -176,27 +175,11 @@ def test_an_image_array_is_fitted_as_a_plain_array(classifier, images, labels):
 # Randomness
 
 
-def test_generators_of_numpy_and_keras_are_not_changed(small, images, labels):
-    def next_numbers() -> list[float]:
-        drawn = keras.ops.convert_to_numpy(keras.random.uniform((2,)))
-        return [*np.random.random(2), *drawn]  # noqa: NPY002
-
-    def seed() -> None:
-        keras.utils.set_random_seed(0)
-        keras.random.uniform((1,))  # Keras makes its generator at the first draw
-
-    seed()
-    expected = next_numbers()
-    seed()
+def test_global_generators_are_not_changed(small, images, labels, states_of_generators):
+    before = states_of_generators()
     classifier = small(dropout=0.5, early_stopping=True, augmentation=ImageAugmenter(rotation=9))
     classifier.fit(images, labels).predict(images)
-    assert next_numbers() == expected
-
-
-def test_the_generator_of_python_is_not_changed(small, images, labels):
-    before = random.getstate()
-    small().fit(images, labels).predict(images)
-    assert random.getstate() == before
+    assert states_of_generators() == before
 
 
 def test_global_generators_have_no_influence(small, images, labels, no_programs):
@@ -210,13 +193,15 @@ def test_global_generators_have_no_influence(small, images, labels, no_programs)
     np.testing.assert_array_equal(proba(2), first)
 
 
-def test_without_a_seed_fits_differ_and_change_no_global_generator(small, images, labels):
-    before = pickle.dumps(np.random.get_state())  # noqa: NPY002
+def test_without_a_seed_fits_differ_and_change_no_global_generator(
+    small, images, labels, states_of_generators
+):
+    before = states_of_generators()
     first, second = (
         small(random_state=None).fit(images, labels).predict_proba(images) for _ in range(2)
     )
     assert not np.array_equal(first, second)
-    assert pickle.dumps(np.random.get_state()) == before  # noqa: NPY002
+    assert states_of_generators() == before
 
 
 FRESH_PROCESS = """

@@ -1,7 +1,5 @@
 """build_cnn: every argument has its effect, and only the seed decides random numbers."""
 
-import random
-
 import keras
 import numpy as np
 import pytest
@@ -207,27 +205,11 @@ def test_without_a_seed_two_networks_differ():
 
 
 @pytest.mark.parametrize("seed", [3, None])
-def test_generators_of_numpy_and_keras_are_not_changed(seed):
-    def next_numbers() -> list[float]:
-        drawn = keras.ops.convert_to_numpy(keras.random.uniform((2,)))
-        return [*np.random.random(2), *drawn]  # noqa: NPY002
-
-    keras.utils.set_random_seed(0)
-    keras.random.uniform((1,))  # Keras makes its generator at the first draw
-    expected = next_numbers()
-    keras.utils.set_random_seed(0)
-    keras.random.uniform((1,))
+def test_global_generators_are_not_changed(seed, states_of_generators):
+    before = states_of_generators()
     network = build_cnn(SHAPE, filters=(2,), dropout=0.5, seed=seed)
     call(network, images_of(), training=True)
-    assert next_numbers() == expected
-
-
-@pytest.mark.parametrize("seed", [3, None])
-def test_the_generator_of_python_is_not_changed(seed):
-    before = random.getstate()
-    network = build_cnn(SHAPE, filters=(2,), dropout=0.5, seed=seed)
-    call(network, images_of(), training=True)
-    assert random.getstate() == before
+    assert states_of_generators() == before
 
 
 def test_all_layers_start_with_different_weights():

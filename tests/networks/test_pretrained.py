@@ -1,7 +1,6 @@
 """Backbones of Keras in our network: pixels, weights, what training changes, names."""
 
 import inspect
-import random
 
 import keras
 import numpy as np
@@ -195,10 +194,10 @@ def test_only_the_seed_decides_the_weights():
     assert not all(np.array_equal(a, b) for a, b in zip(first, weights(6, 1), strict=True))
 
 
-def test_the_generator_of_python_is_not_changed():
-    before = random.getstate()
+def test_global_generators_are_not_changed(states_of_generators):
+    before = states_of_generators()
     build_pretrained((32, 32, 1), **QUARTER, dropout=0.5)
-    assert random.getstate() == before
+    assert states_of_generators() == before
 
 
 def test_layers_are_named_as_in_a_fresh_process():

@@ -67,7 +67,12 @@ class RegularizationFactors(keras.layers.Layer):
         name = _NAMES[getattr(place, attribute)]
         if name not in self._found:
             self._found[name] = self.add_weight(
-                shape=(), dtype="float32", trainable=False, autocast=False, name=name
+                shape=(),
+                initializer="zeros",  # the default has a random seed
+                dtype="float32",
+                trainable=False,
+                autocast=False,
+                name=name,
             )
         # Functions, because Keras tracks the attributes of a layer as its parts.
         self._setters.append((name, partial(setattr, place, attribute)))
