@@ -52,4 +52,4 @@ def _noise(grey: Image.Image) -> float:
     wide, high = (min(_WINDOW, max(3, side // 2)) for side in grey.size)
     left, top = (grey.width - wide) // 2, (grey.height - high) // 2
     window: NDArray[Any] = np.asarray(grey.crop((left, top, left + wide, top + high)), np.float32)
-    return float(_TO_DEVIATION * np.abs(np.diff(np.diff(window, 2, 0), 2, 1)).mean())
+    return _TO_DEVIATION * float(np.abs(np.diff(np.diff(window, 2, 0), 2, 1)).mean())

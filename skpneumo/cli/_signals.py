@@ -46,9 +46,11 @@ def run_until_signal(run: Callable[[], int]) -> int:
     # If the interrupt was in a string of code, as of dataclasses, ``python -m`` would end by
     # SIGINT instead of with our status. Python forgets it when it runs the next string.
     exec("")
-    if word := _WORDS[signal.Signals(_received[0])]:
+    number = _received[0]
+    _received.clear()
+    if word := _WORDS[signal.Signals(number)]:
         say(f"skpneumo: {word}", file=sys.stderr)
-    return 128 + _received[0]
+    return 128 + number
 
 
 def _listen() -> dict[int, Any]:

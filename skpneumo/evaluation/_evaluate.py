@@ -292,7 +292,8 @@ def evaluate_predictions(
     >>> from skpneumo.evaluation import evaluate_predictions
     >>> y, patient = np.repeat([0, 1], 30), np.repeat(np.arange(30), 2)
     >>> frame = evaluate_predictions(y, y_pred=y, groups=patient).set_index("metric")
-    >>> frame.loc["recall", ["value", "low", "high", "n", "n_patients"]].round(3).to_list()
+    >>> columns = ["value", "low", "high", "n", "n_patients"]
+    >>> frame.loc["recall", columns].astype(float).round(3).to_list()
     [1.0, 0.796, 1.0, 30.0, 15.0]
     """
     predictions = Predictions.of(

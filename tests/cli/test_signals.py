@@ -140,8 +140,8 @@ def test_a_command_that_catches_the_interrupt_still_ends_as_interrupted(capsys):
         return 0
 
     assert run_until_signal(command) == 130
-    assert run_until_signal(lambda: 7) == 7
     assert not received_signal()
+    assert run_until_signal(lambda: 7) == 7
 
 
 def test_a_signal_that_is_ignored_stays_ignored():
