@@ -73,11 +73,11 @@ class CollectionOptions:
         With a table, the column with the splits. Default: split, if there is such a column.
         With a folder, the split to use, as --part.
     part
-        Split to use; "all" uses every image. Default: train for training and test for
-        evaluation, or all if there are no splits.
+        Split to use; "all" uses every image. Default: train for training, test for evaluation;
+        all for other commands, or if there are no splits.
     positive
         Positive class (the illness), or a finding listed in a cell of the table. May be given
-        several times. Default: inferred from the names of all classes.
+        several times. Default: that of the model, or inferred from the names of all classes.
     patient_pattern
         Regular expression with a group that matches the patient in a path; or nih, chexpert,
         mimic, padchest or rsna, for the names of these collections; or folder, if each patient has
@@ -85,7 +85,8 @@ class CollectionOptions:
     hold_out
         Fraction of the images to hold out, by whole patients; of the training split, if there are
         splits. Training leaves them out, and evaluation uses only them. The same fraction always
-        holds out the same patients. Default: 0, but 0.2 for `skpneumo fit` if there are no splits.
+        holds out the same patients. Default: 0, but 0.2 for `skpneumo fit` if there are no splits,
+        and 0.3 for `skpneumo demo`.
     top_folders
         What the folders above the class folders are, if it is not clear from their names.
     leave_out

@@ -21,7 +21,7 @@ from skpneumo.cli._terminal import (
 )
 from skpneumo.cli._tokens import check_tokens, normalized
 
-__all__ = ["ABOUT_BACKENDS", "app", "run_program"]
+__all__ = ["ABOUT_BACKENDS", "COMMANDS", "app", "command_called", "run_program"]
 
 FAILED = 1
 WRONG_USAGE = 2
@@ -76,6 +76,13 @@ for _command, _line in COMMANDS.items():
     app.command(f"skpneumo.cli.{_command}:{_command}", name=_command, help=_line)
 
 
+def command_called(name: str) -> App:
+    """Import a command, and let its help show all of its docstring, not only the first line."""
+    command = app[name]
+    command.help = getattr(command.default_command, "__doc__", None)
+    return command
+
+
 @app.meta.default
 def _launch(
     *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
@@ -113,7 +120,12 @@ def run_program(arguments: Sequence[str] | None = None) -> int:
     """Run the program without the signal handling of :func:`skpneumo.cli.main`."""
     try:
         with named_standard_output(), command_line_messages(), printing_anything():
-            status = app.meta(normalized(sys.argv[1:] if arguments is None else arguments)) or 0
+            tokens = normalized(sys.argv[1:] if arguments is None else arguments)
+            for name in tokens:
+                if name in COMMANDS:
+                    command_called(name)
+                    break
+            status = app.meta(tokens) or 0
             sys.stdout.flush()
             return status
     except CycloptsError as error:

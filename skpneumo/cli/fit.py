@@ -49,8 +49,8 @@ def fit(
     """Train a classifier on a folder of X-rays and save it.
 
     It trains the recommended recipe, or another one by name, and evaluates the model on patients
-    that it was not trained on. If the collection has no splits, a fifth of the patients is held
-    out for this; --hold-out 0 trains on all of them.
+    that it was not trained on. If the collection has no splits, and at least ten patients of each
+    class, a fifth of the patients is held out for this; --hold-out 0 trains on all of them.
 
     Parameters
     ----------

@@ -58,13 +58,14 @@ def predict(
     "withheld": why an image is unlike the training images, such as "upside down". Such an image
     has no probability and no label, and the exit status is then 1.
 
-    The probability is that of the positive class, PNEUMONIA. It is the second class; if it is the
-    first, as in "abnormal" and "normal", the column is called probability_abnormal instead. A
-    model of three or more classes has such a column for each. A file that cannot be read gets a
-    row with the error, and so does a file in a folder that is not an image; the exit status is
-    then 1. With --out, rows are saved to FILE.part batch by batch until they are complete; after
-    an interruption the same command continues where it stopped. In CSV, names that a spreadsheet
-    would read as a formula are prefixed with an apostrophe.
+    The probability is that of the positive class, PNEUMONIA. If that is the model's first class,
+    or it is unclear which class is positive, the column is called after the class, such as
+    probability_abnormal. A model of three or more classes has such a column for each.
+
+    A file that cannot be read gets a row with the error, and so does a file in a folder that is
+    not an image; the exit status is then 1. With --out, rows are saved to FILE.part batch by batch
+    until they are complete; after an interruption the same command continues where it stopped. In
+    CSV, names that a spreadsheet would read as a formula are prefixed with an apostrophe.
 
     Parameters
     ----------

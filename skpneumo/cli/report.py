@@ -34,8 +34,8 @@ def report(
     Parameters
     ----------
     model
-        Model file of `skpneumo fit`; or a .joblib file, which can run any code, so load only files
-        you trust; or pretrained, the model that ships with the package.
+        Model file of `skpneumo fit` or `skpneumo export`; or a .joblib file, which can run any
+        code, so load only files you trust; or pretrained, the model that ships with the package.
     folder
         Folder with one sub-folder per class, or per split and class as in the public collection.
     out

@@ -83,6 +83,17 @@ def test_each_option_has_its_help(command, capsys):
     assert {field.name for field in fields(CollectionOptions)} <= set(shared)
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_all_that_is_said_about_a_command(command, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "1000")
+    assert main([command, "--help"]) == 0
+    shown = capsys.readouterr().out
+    function = getattr(importlib.import_module(f"skpneumo.cli.{command}"), command)
+    said = inspect.getdoc(function).partition("\nParameters\n")[0].replace("`", "")
+    for paragraph in said.split("\n\n"):
+        assert " ".join(paragraph.split()) in shown
+
+
 @pytest.mark.parametrize(
     ("arguments", "culprit"),
     [
