@@ -152,7 +152,8 @@ def choose_operating_point(
         many normal ones), such as those of a validation study. Their sampling adds uncertainty, so
         the threshold is lower.
     pos_label : int, float, bool or str, default=None
-        The positive class, whose recall has the floor. If None, the greater of the two labels.
+        The positive class, whose recall has the floor. If None, the greater of the two labels;
+        needed if that is not the illness by its name.
 
     Returns
     -------

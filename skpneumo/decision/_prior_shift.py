@@ -76,7 +76,7 @@ class PriorShiftClassifier(
         images in ``fit``, weighted by ``sample_weight`` if there is one. If training was balanced
         by class weights, resampling or balanced batches, pass 0.5.
     pos_label : int, float, bool or str, default=None
-        The positive class; the greater of the two labels by default.
+        The positive class; by default the illness by the two labels. Needed if they do not tell.
     cv : int, cross-validation generator or iterable, default=None
         Folds for out-of-fold scores of the two classes, which :meth:`adapt` tests new scores
         against, at the cost of one more fit per fold. With None, :meth:`adapt` skips the test with

@@ -103,8 +103,8 @@ class RecallFloorClassifier(
         scores, which can reduce specificity, but never recall.
 
     pos_label : int, float, bool or str, default=None
-        The positive class, whose recall has the floor. If None, the greater of the two labels: 1
-        of 0 and 1, PNEUMONIA of NORMAL and PNEUMONIA.
+        The positive class, whose recall has the floor. If None, the illness by the two labels: 1
+        of 0 and 1, PNEUMONIA of NORMAL and PNEUMONIA. Needed if they do not tell.
 
     n_jobs : int, default=None
         Number of folds fitted in parallel.

@@ -151,7 +151,8 @@ def compare_predictions(
     filenames : array-like of paths, shape (n_images,), default=None
         The file of each image, to read its patient from.
     pos_label : label, default=None
-        The positive class; by default 1 if the labels are 0/1 or -1/1, or else the greater label.
+        The positive class; by default 1 if the labels are 0/1 or -1/1, or else the greater label
+        if that is the illness by its name.
     confidence_level
         As in :func:`compare`.
 

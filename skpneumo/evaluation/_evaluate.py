@@ -262,7 +262,8 @@ def evaluate_predictions(
     filenames : array-like of paths, shape (n_images,), default=None
         The file of each image, to read its patient and etiology from.
     pos_label : label, default=None
-        The positive class; by default 1 if the labels are 0/1 or -1/1, or else the greater label.
+        The positive class; by default 1 if the labels are 0/1 or -1/1, or else the greater label
+        if that is the illness by its name.
     threshold : float, default=None
         Scores from this value on count as positive; by default 0.5 for probabilities.
     subgroups : "etiology", DataFrame, array-like of shape (n_images,) or None

@@ -154,7 +154,7 @@ class ErrorGalleryDisplay:
             Largest number of misses, and of false alarms, to plot.
         pos_label : label, default=None
             The positive class; by default 1 if the labels are 0/1 or -1/1, or else the greater
-            label.
+            label if that is the illness by its name.
         threshold : float, default=None
             Scores from this value on count as positive; by default 0.5 for probabilities.
         loader : ImageLoader, default=None

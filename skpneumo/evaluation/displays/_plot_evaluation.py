@@ -81,7 +81,8 @@ def plot_evaluation(
     filenames : array-like of paths, shape (n_images,), default=None
         The file of each image.
     pos_label : label, default=None
-        The positive class; by default 1 if the labels are 0/1 or -1/1, or else the greater label.
+        The positive class; by default 1 if the labels are 0/1 or -1/1, or else the greater label
+        if that is the illness by its name.
     threshold : float, default=None
         Scores from this value on count as positive; by default 0.5 for probabilities.
     display_labels : tuple of two str, default=None

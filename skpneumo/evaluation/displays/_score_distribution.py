@@ -141,7 +141,7 @@ class ScoreDistributionDisplay:
             A threshold to mark.
         pos_label : label, default=None
             The positive class; by default 1 if the labels are 0/1 or -1/1, or else the greater
-            label.
+            label if that is the illness by its name.
         names : tuple of two str, default=None
             Names of the negative and the positive class; their labels by default.
         ax : Axes, default=None

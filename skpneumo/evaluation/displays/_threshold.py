@@ -176,7 +176,7 @@ class ThresholdDisplay:
             The file of each image.
         pos_label : label, default=None
             The positive class; by default 1 if the labels are 0/1 or -1/1, or else the greater
-            label.
+            label if that is the illness by its name.
         confidence_level : float, default=0.95
             Confidence level of the bands.
         ax : Axes, default=None
