@@ -12,6 +12,8 @@ import pytest
 import skpneumo
 from skpneumo._html import fragment, table
 from skpneumo._page_style import lists_on_phones, shaded_where_cut
+from skpneumo.cli._usage_errors import options_of
+from skpneumo.cli.entrypoint import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 
@@ -50,6 +52,20 @@ def test_lines_of_code_fit_their_page():
         for block in _run.blocks_of(page.read_text(encoding="utf-8"), str(page)):
             longest = max(map(len, block.parsed.splitlines()))
             assert longest <= 88, (page, longest)
+
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_and_their_options_exist(page):
+    text = page.read_text(encoding="utf-8")
+    blocks = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
+    spans = re.findall(r"`(skpneumo [^`]+)`", text)
+    for line in [*"".join(blocks).splitlines(), *(span.replace("\n", " ") for span in spans)]:
+        for command, rest in re.findall(r"skpneumo ([a-z]+)([^|#]*)", line):
+            assert command in COMMANDS
+            assert {*re.findall(r"(?<!\S)--?[a-z][\w-]*", rest)} <= options_of(command), line
 
 
 @pytest.fixture
