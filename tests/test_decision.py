@@ -557,8 +557,11 @@ def test_exact_limits_are_where_the_binomial_tails_are_half_the_risk(count, conf
 def test_invalid_labels_are_refused():
     scores = np.linspace(0, 1, 200)
     two = np.repeat([0, 1], 100)
-    with pytest.raises(ValueError, match="pass pos_label='BACTERIA'"):
-        choose_operating_point(np.array(["BACTERIA", "NORMAL"])[two], scores, recall=0.9)
+    for dtype in (str, object):
+        with pytest.raises(ValueError, match="pass pos_label='BACTERIA'"):
+            choose_operating_point(np.array(["BACTERIA", "NORMAL"], dtype)[two], scores)
+        with pytest.raises(ValueError, match="for example pos_label='TB'"):
+            choose_operating_point(np.array(["COVID", "TB"], dtype)[two], scores)
     with pytest.raises(ValueError, match=r"Only binary .* multiclass"):
         choose_operating_point(np.arange(200) % 3, scores)
     with pytest.raises(ValueError, match=r"got 1 class: \[1\]"):

@@ -269,7 +269,7 @@ def positive_label(y: NDArray[Any], pos_label: Any = None) -> Any:
             raise UndecidedPositiveError(
                 f"It is unclear which of the labels {classes.tolist()} is the illness, whose "
                 "recall has the floor. Pass it as pos_label, for example "
-                f"pos_label={classes[1].item()!r}.",
+                f"pos_label={classes.tolist()[1]!r}.",
                 error.classes,
             ) from None
     if pos_label not in classes:
@@ -285,9 +285,9 @@ def _label_of_scores(y_true: NDArray[Any], pos_label: Any) -> Any:
     positive = positive_label(y_true, pos_label)
     if pos_label is None and positive == np.unique(y_true)[0]:
         raise ValueError(
-            f"It is unclear whether y_score is for {positive.item()!r}, the illness by its name, "
+            f"It is unclear whether y_score is for {positive!r}, the illness by its name, "
             "or for the greater label, scikit-learn's convention. If it is for the illness, pass "
-            f"pos_label={positive.item()!r}."
+            f"pos_label={positive!r}."
         )
     return positive
 
