@@ -139,7 +139,9 @@ def find_patients_and_warn(
 def fit_with_callbacks(
     estimator: Any, X: Any, y: Any, fit_params: dict[str, Any], caller: Any, context: Any
 ) -> Any:
-    """Fit an estimator under the callbacks of the wrapper that calls it."""
+    """Fit an estimator as one task of the wrapper that calls it, under its callbacks."""
     with context.propagate_callback_context(estimator):
         context.call_on_fit_task_begin(estimator=caller, X=X, y=y)
-        return estimator.fit(X, y, **fit_params)
+        fitted = estimator.fit(X, y, **fit_params)
+    context.call_on_fit_task_end(estimator=caller, X=X, y=y)
+    return fitted

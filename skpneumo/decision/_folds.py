@@ -89,7 +89,6 @@ def fit_and_score(
     fit_params = _check_method_params(X, fit_params, indices=train)
     fit_with_callbacks(estimator, X_train, y_train, fit_params, caller, context)
     scores = positive_score(estimator, _safe_indexing(X, test), pos_label)
-    context.call_on_fit_task_end(estimator=caller, X=X_train, y=y_train)
     return estimator if keep else None, scores
 
 

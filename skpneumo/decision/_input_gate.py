@@ -417,9 +417,8 @@ class InputGate(
         if len(rows) < len(y):
             fit_params = _check_method_params(X, fit_params, indices=rows)
             X, y = _safe_indexing(X, rows), y[rows]
-        inner = context.subcontext("fit-estimator")
-        self.estimator_ = fit_with_callbacks(clone(self.estimator), X, y, fit_params, self, inner)
-        inner.call_on_fit_task_end(estimator=self, X=X, y=y)
+        task = context.subcontext("fit-estimator")
+        self.estimator_ = fit_with_callbacks(clone(self.estimator), X, y, fit_params, self, task)
         self._copy_fitted_attributes(self.estimator_)
 
     def _fit_checks(

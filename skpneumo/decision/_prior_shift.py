@@ -234,9 +234,8 @@ class PriorShiftClassifier(
 
         context = self._init_callback_context(max_subtasks=None)
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        whole = context.subcontext("fit-estimator")
-        self.estimator_ = fit_with_callbacks(clone(self.estimator), X, y, fit_params, self, whole)
-        whole.call_on_fit_task_end(estimator=self, X=X, y=y)
+        task = context.subcontext("fit-estimator")
+        self.estimator_ = fit_with_callbacks(clone(self.estimator), X, y, fit_params, self, task)
         self._copy_fitted_attributes(self.estimator_)
         self.prevalence_ = float(
             self.training_prevalence_ if self.prevalence is None else self.prevalence

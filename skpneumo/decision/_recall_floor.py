@@ -435,7 +435,6 @@ class RecallFloorClassifier(
             refit = context.subcontext("refit")
             model = clone(self.estimator)
             self.estimators_ = [fit_with_callbacks(model, X, y, fit_params, self, refit)]
-            refit.call_on_fit_task_end(estimator=self, X=X, y=y)
         return held_out, scores
 
     def _fit_folds(
