@@ -341,7 +341,7 @@ class RecallFloorClassifier(
         """
         check_is_fitted(self)
         scores = self._calibrate(self._average_score(X))
-        return self._labels(scores >= self.threshold_, np.isnan(scores))
+        return self._labels(scores, self.threshold_)
 
     def decide(self, X: Any) -> NDArray[np.object_]:
         """Predict labels, or "refer" if neither is safe.
@@ -360,7 +360,7 @@ class RecallFloorClassifier(
         """
         check_is_fitted(self)
         scores = self._calibrate(self._average_score(X))
-        decisions = self._labels(scores >= self.upper_threshold_, np.isnan(scores)).astype(object)
+        decisions = self._labels(scores, self.upper_threshold_).astype(object)
         decisions[(scores >= self.threshold_) & (scores < self.upper_threshold_)] = REFER
         return decisions
 
@@ -523,8 +523,9 @@ class RecallFloorClassifier(
         # guarantee holds although calibrator and threshold come from the same patients.
         return calibrate(self.calibrator_, scores)
 
-    def _labels(self, is_positive: NDArray[np.bool_], withheld: NDArray[np.bool_]) -> NDArray[Any]:
+    def _labels(self, scores: NDArray[np.float64], threshold: float) -> NDArray[Any]:
         negative, positive = np.argsort(self.classes_ == self.pos_label_)
-        labels = self.classes_[np.where(is_positive, positive, negative)]
+        labels = self.classes_[np.where(scores >= threshold, positive, negative)]
         # A gate inside has withheld these: no score is not a low one.
+        withheld = np.isnan(scores)
         return labels_withheld(labels, withheld) if withheld.any() else labels
