@@ -1,6 +1,6 @@
 """Model new scores as a mixture of the scores of two classes, and test the fit."""
 
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ class Scores(NamedTuple):
     patient: NDArray[np.intp]
 
     @classmethod
-    def of(cls, score: Floats, patient: NDArray[np.intp]) -> Self:
+    def of(cls, score: Floats, patient: NDArray[Any]) -> Self:
         """Build scores, numbering the patients from 0 without gaps."""
         return cls(score, np.unique(patient, return_inverse=True)[1])
 

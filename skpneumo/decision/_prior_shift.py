@@ -277,11 +277,11 @@ class PriorShiftClassifier(
         check_is_fitted(self)
         rng = check_random_state(self.random_state)
         scores = refuse_withheld(self._scores(X), self)
-        ids = patients_of(X, len(scores), groups)
-        patient = np.unique(ids, return_inverse=True)[1]
-        ratios = _likelihood_ratios(scores, self.training_prevalence_)
+        new = Scores.of(scores, patients_of(X, len(scores), groups))
+        # How many times likelier each score is for positive images than for negative ones.
+        ratios = np.exp(logit(scores) - logit(self.training_prevalence_))
         self.prevalence_ = most_likely_prevalence(ratios)
-        self.prevalence_interval_ = likelihood_interval(ratios, patient)
+        self.prevalence_interval_ = likelihood_interval(ratios, new.patient)
         if self.reference_ is None:
             self.shift_p_value_ = np.nan
             warnings.warn(
@@ -292,9 +292,7 @@ class PriorShiftClassifier(
                 stacklevel=2,
             )
             return self
-        self.shift_p_value_ = mixture_p_value(
-            Scores.of(scores, patient), *self.reference_, self.n_resamples, rng
-        )
+        self.shift_p_value_ = mixture_p_value(new, *self.reference_, self.n_resamples, rng)
         if self.shift_p_value_ < _SIGNIFICANT:
             warnings.warn(
                 "At no prevalence are the scores of the new images a mixture of those of the two "
@@ -339,7 +337,6 @@ class PriorShiftClassifier(
         labels : ndarray of shape (n_samples,)
             NaN for images that a gate inside the estimator withholds.
         """
-        check_is_fitted(self)
         probabilities = self.predict_proba(X)
         labels = self.classes_[probabilities.argmax(axis=1)]
         # A gate inside has withheld these: no probability is not a low one.
@@ -349,8 +346,7 @@ class PriorShiftClassifier(
     def _scores(self, X: Any) -> NDArray[np.float64]:
         """Compute the estimator's own probabilities of the positive class."""
         column = self.classes_.tolist().index(self.pos_label_)
-        scores = np.asarray(self.estimator_.predict_proba(X))[:, column].astype(np.float64)
-        return np.clip(scores, _NEAREST, 1 - _NEAREST)
+        return _clipped(np.asarray(self.estimator_.predict_proba(X))[:, column])
 
     def _prevalence_of(self, positive: NDArray[np.bool_], fit_params: dict[str, Any]) -> float:
         """Compute the prevalence of training, as the estimator sees it."""
@@ -391,25 +387,21 @@ class PriorShiftClassifier(
             scores = self._scores(X)
         else:
             rows = np.concatenate([test for _, test in splits])
-            scores = np.concatenate(
-                [
-                    fit_and_score(
-                        clone(self.estimator), X, y, split, self.pos_label_, fit_params, self,
-                        context.subcontext("fit-fold"),
-                    )[1]
-                    for split in splits
-                ]
-            )  # fmt: skip
-            scores = np.clip(scores.astype(np.float64), _NEAREST, 1 - _NEAREST)
+            of_folds = [
+                fit_and_score(
+                    clone(self.estimator), X, y, split, self.pos_label_, fit_params, self,
+                    context.subcontext("fit-fold"),
+                )[1]
+                for split in splits
+            ]  # fmt: skip
+            scores = _clipped(np.concatenate(of_folds))
         refuse_withheld(scores, self)
         positive, patient = y[rows] == self.pos_label_, patients[rows]
-        return Scores.of(scores[positive], patient[positive]), Scores.of(
-            scores[~positive], patient[~positive]
+        of_positive, of_negative = (
+            Scores.of(scores[of_class], patient[of_class]) for of_class in (positive, ~positive)
         )
+        return of_positive, of_negative
 
 
-def _likelihood_ratios(
-    scores: NDArray[np.float64], training_prevalence: float
-) -> NDArray[np.float64]:
-    """Compute how many times likelier each score is for positive images than for negative ones."""
-    return np.exp(logit(scores) - logit(training_prevalence))
+def _clipped(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.clip(scores.astype(np.float64), _NEAREST, 1 - _NEAREST)
