@@ -26,9 +26,9 @@ from skpneumo.decision._clearance import just_above, just_below
 __all__ = [
     "PARAMETER_CONSTRAINTS",
     "OperatingPoint",
+    "TooFewPatientsError",
     "choose_operating_point",
     "positive_label",
-    "supports_floors",
 ]
 
 PARAMETER_CONSTRAINTS: dict[str, Any] = {
@@ -42,6 +42,10 @@ PARAMETER_CONSTRAINTS: dict[str, Any] = {
 
 _MOST_PATIENTS_ASKED_FOR = 10**8
 _FLOATS = [np.float64, np.float32, np.float16]
+
+
+class TooFewPatientsError(ValueError):
+    """No threshold guarantees the floors with this number of patients."""
 
 
 @dataclass(frozen=True)
@@ -292,26 +296,6 @@ def _label_of_scores(y_true: NDArray[Any], pos_label: Any) -> Any:
     return positive
 
 
-def supports_floors(
-    n_positive: int,
-    n_negative: int,
-    *,
-    recall: float,
-    confidence: float,
-    specificity: float | None,
-    n_future: int | None,
-) -> bool:
-    """Tell whether this many patients are enough to guarantee the floors."""
-    risk = 1 - confidence if specificity is None else (1 - confidence) / 2
-    n_future = None if n_future is None else int(n_future)
-    floors = [(n_positive, recall)]
-    if specificity is not None:
-        floors.append((n_negative, specificity))
-    return all(
-        n > 0 and bool(_chance_of_breach(1, n, floor, n_future) <= risk) for n, floor in floors
-    )
-
-
 def _lowest_per_patient(scores: NDArray[Any], patients: NDArray[Any]) -> NDArray[Any]:
     """Find the lowest score of each patient, sorted."""
     _, codes = np.unique(patients, return_inverse=True)
@@ -344,7 +328,7 @@ def _greatest_rank(
     )
     found = needed <= _MOST_PATIENTS_ASKED_FOR
     number = f"at least {needed:,}" if found else f"more than {_MOST_PATIENTS_ASKED_FOR:,}"
-    raise ValueError(
+    raise TooFewPatientsError(
         f"A {rate} of at least {floor} with confidence {1 - risk:.4g} needs {number} patients of "
         f"{class_name(label)}, but there are {n}. Add patients, or lower the floor or the "
         "confidence."

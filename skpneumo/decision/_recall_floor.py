@@ -37,9 +37,9 @@ from skpneumo.decision._logits import calibrate, fit_calibrator
 from skpneumo.decision._operating_point import (
     PARAMETER_CONSTRAINTS,
     OperatingPoint,
+    TooFewPatientsError,
     choose_operating_point,
     positive_label,
-    supports_floors,
 )
 
 __all__ = ["RecallFloorClassifier"]
@@ -468,20 +468,27 @@ class RecallFloorClassifier(
         self, X: Any, y: NDArray[Any], patients: NDArray[Any] | None, pos_label: Any
     ) -> tuple[list[Any], NDArray[np.intp]]:
         """Plan the splits and list the held-out rows; raise if these are too few for the floor."""
-        splits = (
-            self._hold_out(y, patients, pos_label) if self.cv is None and self.ensemble else None
-        )
+        splits = None
+        if self.cv is None and self.ensemble:
+            splits = self._hold_out(y, patients, pos_label)
         if splits is None:
             if self.cv is None:
                 # Every row is held out once, so too few rows are too few with folds as well.
-                everyone = np.arange(len(y))
-                self._operating_point(y, np.zeros(len(y)), patients, everyone, pos_label)
+                self._refuse_too_few(y, patients, np.arange(len(y)), pos_label)
             splits = splits_of(self.cv, X, y, patients)
         held_out = rows_tested(splits, patients, self.cv)
-        # Whether there are enough patients for the floors does not depend on the scores, so it is
-        # checked before hours of training rather than after.
-        self._operating_point(y, np.zeros(len(held_out)), patients, held_out, pos_label)
+        self._refuse_too_few(y, patients, held_out, pos_label)
         return splits, held_out
+
+    def _refuse_too_few(
+        self,
+        y: NDArray[Any],
+        patients: NDArray[Any] | None,
+        held_out: NDArray[np.intp],
+        pos_label: Any,
+    ) -> None:
+        """Raise before hours of training if these rows are too few for any scores."""
+        self._operating_point(y, np.zeros(len(held_out)), patients, held_out, pos_label)
 
     def _hold_out(
         self, y: NDArray[Any], patients: NDArray[Any] | None, pos_label: Any
@@ -500,17 +507,9 @@ class RecallFloorClassifier(
         splitter = StratifiedShuffleSplit(1, test_size=_HELD_OUT, random_state=0)
         ((_, chosen),) = splitter.split(ids, has_positive)
         held_out = np.isin(codes, chosen)
-        n_positive, n_negative = (
-            len(np.unique(codes[held_out & rows])) for rows in (y == pos_label, y != pos_label)
-        )
-        if not supports_floors(
-            n_positive,
-            n_negative,
-            recall=self.recall,
-            confidence=self.confidence,
-            specificity=self.specificity,
-            n_future=self.n_future,
-        ):
+        try:
+            self._refuse_too_few(y, patients, np.flatnonzero(held_out), pos_label)
+        except TooFewPatientsError:
             return None
         return [(np.flatnonzero(~held_out), np.flatnonzero(held_out))]
 
