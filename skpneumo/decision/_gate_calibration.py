@@ -36,7 +36,7 @@ CALIBRATION_SENTENCES = {
         "of one patient, more are withheld than stated."
     ),
 }
-"""Sentence templates; the key names the way of fitting that each describes."""
+"""Sentence templates; the key names the condition under which each is said."""
 
 
 class GateThresholds(NamedTuple):

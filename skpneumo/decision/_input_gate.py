@@ -432,7 +432,7 @@ class InputGate(
         """Fit the checks on some patients, and choose the thresholds on others."""
         rows = self._sample(codes, training, rng)
         self.feature_columns_: NDArray[np.intp] | None = None
-        seen = self._features_with_copies(X, rows, rng)
+        seen = self._inputs_with_copies(X, rows, rng)
         patients = np.tile(codes[rows], 2)
         seed = random_seed(rng)
         checks = GateChecks.fit(seen, seed)
@@ -441,7 +441,7 @@ class InputGate(
         else:
             rows = self._sample(codes, calibration, rng)
             patients = np.tile(codes[rows], 2)
-            scores = checks.scores(self._features_with_copies(X, rows, rng))
+            scores = checks.scores(self._inputs_with_copies(X, rows, rng))
         self.checks_ = list(scores)
         checks.assign_to(self)
         self.n_patients_ = len(np.unique(patients))
@@ -468,21 +468,20 @@ class InputGate(
         fitting[:2] = True
         return among[np.isin(codes[among], patients[order[fitting]])]
 
-    def _features_with_copies(
+    def _inputs_with_copies(
         self, X: Any, rows: NDArray[np.intp], rng: np.random.RandomState
     ) -> GateInputs:
-        """Compute the features of the images, and of an altered copy of each."""
+        """Compute what is checked of the images, and of an altered copy of each."""
         to_check = ImagesToCheck(self.estimator_, _safe_indexing(X, rows))
         seen, copies = [], []
         for batch, inputs in to_check.batches():
             if self.feature_columns_ is None:
                 self.feature_columns_ = _columns(inputs, rng)
             seen.append(inputs.with_columns(self.feature_columns_))
-            if inputs.pixels is not None:
-                changed = to_check.of(changed_copies(batch, rng), self.feature_columns_)
-                copies.append(changed)
-            else:
+            if inputs.pixels is None:
                 copies.append(seen[-1])
+            else:
+                copies.append(to_check.of(changed_copies(batch, rng), self.feature_columns_))
         return GateInputs.concatenated([*seen, *copies])
 
     def _scores(self, to_check: ImagesToCheck) -> NDArray[np.float64]:
