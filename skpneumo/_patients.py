@@ -231,9 +231,7 @@ def _joined(patients: NDArray[np.object_]) -> NDArray[np.object_]:
     graph = coo_array((np.ones(len(rows)), (rows, len(sources) + of_row)), (n_nodes, n_nodes))
     component = connected_components(graph, directed=False)[1]
     first_id = dict(zip(component[len(sources) :][::-1], ids[::-1], strict=True))
-    joined = np.empty(len(sources), dtype=object)
-    joined[:] = [str(first_id[each]) for each in component[: len(sources)]]
-    return joined
+    return np.array([str(first_id[each]) for each in component[: len(sources)]], dtype=object)
 
 
 def _nothing_tells(n_samples: int, n_unknown: int | None = None) -> str:

@@ -150,9 +150,7 @@ def patients_in_one_spelling(
         )
     if not several:
         return cells, remarks
-    ids = np.empty(len(cells), dtype=object)
-    ids[:] = [spelling.get(each, each) for each in cells]
-    return ids, remarks
+    return np.array([spelling.get(each, each) for each in cells], dtype=object), remarks
 
 
 def without_marks(cells: NDArray[np.object_], is_label: bool = False) -> NDArray[np.object_]:

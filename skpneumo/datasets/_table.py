@@ -353,9 +353,7 @@ def rounded_numbers(frame: pd.DataFrame, column: pd.Series) -> list[str]:
 
 def text_of(column: pd.Series) -> NDArray[np.object_]:
     """Convert the cells of a column to text without surrounding space, "" for empty cells."""
-    cells = np.empty(len(column), dtype=object)
-    cells[:] = [_text(cell) for cell in column.tolist()]
-    return cells
+    return np.array([_text(cell) for cell in column.tolist()], dtype=object)
 
 
 def _text(cell: Any) -> str:

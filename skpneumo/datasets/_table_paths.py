@@ -64,8 +64,7 @@ def locate(entries: NDArray[np.object_], bases: Sequence[Path]) -> Located:
             missing, [entry for entry, path in found.items() if path]
         )
         found |= search.find_below({entry: moved.get(entry, entry) for entry in missing})
-    filenames = np.empty(len(entries), dtype=object)
-    filenames[:] = [found[entry] for entry in entries]
+    filenames = np.array([found[entry] for entry in entries], dtype=object)
     return Located(filenames, search.ambiguous, search.remarks)
 
 

@@ -492,12 +492,11 @@ class InputGate(
     def _reasons(self, to_check: ImagesToCheck) -> NDArray[np.object_]:
         failed = self._scores(to_check) > self.thresholds_
         texts = [REASONS[name] for name in self.checks_]
-        reasons = np.empty(len(failed), dtype=object)
-        reasons[:] = [
+        reasons = [
             ", ".join(text for text, fails in zip(texts, row, strict=True) if fails)
             for row in failed
         ]
-        return reasons
+        return np.array(reasons, dtype=object)
 
     def _report_outliers(self, to_check: ImagesToCheck, X: Any) -> NDArray[np.bool_]:
         """Find the images to withhold, and warn or raise as ``on_outlier`` says."""

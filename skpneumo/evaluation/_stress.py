@@ -249,9 +249,8 @@ def _write_copies(
     threads: ThreadPoolExecutor,
 ) -> np.ndarray:
     """Write a corrupted grey PNG of each file, with its name, which identifies the patient."""
-    copies = np.empty(len(paths), dtype=object)
-    for i, path in enumerate(paths):
-        copies[i] = str(folder / f"{i:06d}" / f"{Path(path).stem}.png")
+    names = [str(folder / f"{i:06d}" / f"{Path(path).stem}.png") for i, path in enumerate(paths)]
+    copies = np.array(names, dtype=object)
 
     def write(copy: str, pixels: np.ndarray) -> None:
         image = Image.fromarray(corrupt(pixels)[..., 0])

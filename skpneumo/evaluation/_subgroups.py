@@ -103,8 +103,7 @@ def _of_names(subgroups: ArrayLike) -> Names:
 
     # As objects, because NumPy would convert a NaN among text to the text "nan".
     given: NDArray[Any] = column_or_1d(np.asarray(subgroups, dtype=object))
-    names = np.empty(len(given), dtype=object)
-    names[:] = ["" if pd.isna(name) else str(name).strip() for name in given]
+    names = np.array(["" if pd.isna(name) else str(name).strip() for name in given], dtype=object)
     if EVERYTHING in names:
         raise ValueError(
             f"A subgroup is called {EVERYTHING!r}, which is the name of the rows for all images. "
