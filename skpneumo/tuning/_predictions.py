@@ -32,10 +32,6 @@ class FoldPredictions:
             if values is not None
         }
 
-    @classmethod
-    def of_arrays(cls, arrays: dict[str, NDArray[Any]]) -> "FoldPredictions":
-        return cls(**arrays)
-
 
 def predict_fold(estimator: Any, X: Any, rows: Any) -> FoldPredictions:
     """Predict the rows of a test fold with an estimator that was fitted on the other rows.

@@ -46,8 +46,8 @@ class ResultStore:
                 raise ValueError("it is not a JSON object")
             _check_record(record, with_train_scores)
             if with_predictions:
-                predictions = _read_arrays(self._path(key, "npz"))
-                record["result"]["predictions"] = FoldPredictions.of_arrays(predictions)
+                arrays = _read_arrays(self._path(key, "npz"))
+                record["result"]["predictions"] = FoldPredictions(**arrays)
         except FileNotFoundError:
             return None
         except (EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
