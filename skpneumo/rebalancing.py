@@ -162,7 +162,7 @@ class ImageResampler(DocumentationLinks, BaseSampler):
         return self
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit_resample(self, X: Any, y: ArrayLike) -> tuple[Any, Any]:
+    def fit_resample(self, X: Any, y: Any) -> tuple[Any, Any]:
         """Resample paths or images, and their labels.
 
         Parameters
@@ -192,14 +192,13 @@ class ImageResampler(DocumentationLinks, BaseSampler):
         check_is_no_query(X, or_array=False)
         _check_no_missing_labels(y)
         # The base class takes all frames and series for those of pandas.
-        given: list[Any] = [X, y]
-        arrays = [np.asarray(each) if _is_of_polars(each) else each for each in given]
+        arrays = [np.asarray(each) if _is_of_polars(each) else each for each in (X, y)]
         if _is_of_polars(X) and _contains_paths(X):
             arrays[0] = check_paths(X)
         X_resampled, y_resampled = super().fit_resample(*arrays)
         if (self.sample_indices_ >= 0).all():
             X_resampled = X[self.sample_indices_] if _is_of_polars(X) else X_resampled
-            y_resampled = given[1][self.sample_indices_] if _is_of_polars(y) else y_resampled
+            y_resampled = y[self.sample_indices_] if _is_of_polars(y) else y_resampled
         if hasattr(X_resampled, "iloc") and hasattr(y_resampled, "iloc"):
             y_resampled.index = X_resampled.index
         return X_resampled, y_resampled
@@ -273,16 +272,14 @@ class ImageResampler(DocumentationLinks, BaseSampler):
     def _resample_pixels(
         self, X: NDArray[Any], y: NDArray[Any]
     ) -> tuple[NDArray[Any], NDArray[Any]]:
+        # In uint8, differences between neighbours would overflow.
         dtype = X.dtype if X.dtype.kind == "f" else np.promote_types(X.dtype, np.float32)
         require_memory(
             int(_N_COPIES * dtype.itemsize * np.prod(X.shape, dtype=float)),
             f"{type(self.sampler_).__name__} on {len(X)} images of {X.shape[1:]}",
             _RESAMPLE_PATHS,
         )
-        # In uint8, differences between neighbours would overflow.
-        pixels = np.asarray(X).reshape(len(X), -1)
-        if pixels.dtype.kind != "f":
-            pixels = pixels.astype(np.promote_types(pixels.dtype, np.float32))
+        pixels = np.asarray(X, dtype).reshape(len(X), -1)
         try:
             rows, y_resampled = self.sampler_.fit_resample(pixels, y)
         except ValueError as error:
@@ -395,8 +392,7 @@ def _contains_paths(X: Any) -> bool:
 
 def _column_of_objects(X: Any) -> NDArray[np.object_]:
     column = np.empty(len(X), dtype=object)
-    for i, row in enumerate(X):
-        column[i] = row
+    column[:] = X
     return column
 
 
