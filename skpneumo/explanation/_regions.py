@@ -80,18 +80,16 @@ def attribution_shares(maps: ArrayLike, images: ArrayLike) -> "pd.DataFrame":
 def region_codes(images: Any) -> NDArray[np.intp]:
     """Find the index in REGIONS of the region of each pixel, (n_images, height, width)."""
     lungs = lung_field(images)
-    height, width = lungs.shape[1:]
-    from_side = np.minimum.outer(_from_side(height), np.full(width, 1.0))
-    from_end = np.minimum.outer(np.full(height, 1.0), _from_side(width))
-    border = np.minimum(from_side, from_end) < _BORDER
-    corners = np.maximum(from_side, from_end) < _CORNER
+    down, across = (_distance_from_end(length) for length in lungs.shape[1:])
+    down = down[:, np.newaxis]
+    border = np.minimum(down, across) < _BORDER
+    corners = np.maximum(down, across) < _CORNER
     text = np.array([find_text(relative_grey(image)) for image in images]) & ~chest_field(images)
-    everywhere = np.ones_like(lungs)
-    held = np.stack([text, lungs, everywhere & corners, everywhere & border, everywhere], axis=0)
-    return held.argmax(axis=0)
+    regions = np.broadcast_arrays(text, lungs, corners, border, True)  # in the order of REGIONS
+    return np.argmax(regions, axis=0)
 
 
-def _from_side(length: int) -> NDArray[np.float64]:
+def _distance_from_end(length: int) -> NDArray[np.float64]:
     """Compute the distance of each pixel from the nearer end, as a share of the length."""
     place = (np.arange(length) + 0.5) / length
     return np.minimum(place, 1.0 - place)
