@@ -6,6 +6,7 @@ import struct
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from copy import copy
 from hashlib import blake2b
 from typing import Any
 
@@ -252,12 +253,8 @@ class ImageStream:
         return [digests[files[name]] for name in self.filenames]
 
     def _part(self, rows: Any) -> "ImageStream":
-        part = object.__new__(type(self))
-        part.filenames, part._reader, part._n_jobs = (
-            self.filenames[rows],
-            self._reader,
-            self._n_jobs,
-        )
+        part = copy(self)
+        part.filenames = self.filenames[rows]
         part.patients = None if self.patients is None else self.patients[rows]
         return part
 
