@@ -16,6 +16,7 @@ from skpneumo.loading._dicom_pixels import (
     PIXEL_TAGS,
     PixelData,
     PixelFormat,
+    code_string,
     read_pixel_data,
     several_images,
 )
@@ -258,7 +259,7 @@ def _refuse_other_modalities(header: "Dataset") -> None:
 
     found = header.get("SOPClassUID") or header.file_meta.get("MediaStorageSOPClassUID") or ""
     sop_class = UID(str(found))
-    modality = str(header.get("Modality") or "").strip().upper()
+    modality = code_string(header, "Modality")
     standard = sop_class.startswith("1.2.840.10008.")
     if standard and sop_class not in _RADIOGRAPHS:
         raise UnusableDicomError(f"{sop_class.name}, not a radiograph; leave it out")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset
     from pydicom.uid import UID
 
-__all__ = ["PIXEL_TAGS", "PixelFormat", "read_pixel_data", "several_images"]
+__all__ = ["PIXEL_TAGS", "PixelFormat", "code_string", "read_pixel_data", "several_images"]
 
 PIXEL_TAGS = (
     0x00280002,  # Samples per Pixel
@@ -87,7 +87,7 @@ class PixelFormat:
             rows=_integer(header, "Rows"),
             columns=_integer(header, "Columns"),
             samples=_integer(header, "SamplesPerPixel"),
-            photometric=str(header.get("PhotometricInterpretation") or "").strip().upper(),
+            photometric=code_string(header, "PhotometricInterpretation"),
             bits_allocated=_integer(header, "BitsAllocated"),
             bits_stored=bits_stored,
             high_bit=_integer(header, "HighBit", default=bits_stored - 1),
@@ -232,6 +232,11 @@ def several_images(n_images: int | str) -> str:
         f"contains {n_images} images, and nothing says which is the X-ray; export that one as a "
         "separate file"
     )
+
+
+def code_string(header: "Dataset", keyword: str) -> str:
+    """Read one of the standard's terms, which some devices write in lower case; "" if missing."""
+    return str(header.get(keyword) or "").strip().upper()
 
 
 def _integer(header: "Dataset", keyword: str, default: int | None = None) -> int:

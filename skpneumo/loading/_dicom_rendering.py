@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from skpneumo._dicom_files import UnusableDicomError
 from skpneumo._messages import by_interface
+from skpneumo.loading._dicom_pixels import code_string
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -167,7 +168,8 @@ def _apply_voi(
     if window < len(luts):
         return _read_lut(luts[window], "VOI LUT", negative=low < 0)(units)
     if window < n_choices:
-        return _apply_window(units, *windows[window - len(luts)], _voi_function(header))
+        function = code_string(header, "VOILUTFunction") or "LINEAR"
+        return _apply_window(units, *windows[window - len(luts)], function)
     if window == 0:
         return _full_range(units, low, high)
     raise UnusableDicomError(
@@ -198,10 +200,6 @@ def _windows(header: "Dataset") -> list[tuple[float, float]]:
     return list(zip(centers, widths, strict=True))
 
 
-def _voi_function(header: "Dataset") -> str:
-    return str(header.get("VOILUTFunction") or "LINEAR").strip().upper()
-
-
 def _apply_window(units: _Values, center: float, width: float, function: str) -> _Values:
     """Apply a window (PS3.3 C.11.2.1.2 and C.11.2.1.3); the result is between 0 and 1."""
     if width <= 0 or (function == "LINEAR" and width < 1):
@@ -228,9 +226,8 @@ def _apply_presentation(header: "Dataset", presented: _Values) -> _Values:
         lut = _read_lut(items[0], "Presentation LUT", negative=False)
         return lut(presented * (len(lut.entries) - 1) + lut.first)
     # MONOCHROME1 and INVERSE mean the same inversion (PS3.3 C.8.11.1.1.2), which is applied once.
-    shape = str(header.get("PresentationLUTShape") or "").strip().upper()
-    photometric = str(header.PhotometricInterpretation).strip().upper()
-    inverse = photometric == "MONOCHROME1" or shape == "INVERSE"
+    inverse = code_string(header, "PhotometricInterpretation") == "MONOCHROME1"
+    inverse |= code_string(header, "PresentationLUTShape") == "INVERSE"
     return 1 - presented if inverse else presented
 
 
@@ -286,8 +283,7 @@ def _read_lut(item: "Dataset", name: str, negative: bool) -> _Lut:
     n_entries, first, bits = _descriptor(item.get("LUTDescriptor"), name)
     data = item.get("LUTData")
     if isinstance(data, bytes):
-        little_endian = item.original_encoding[1] is not False
-        data = _unpack(data, n_entries, bits, little_endian)
+        data = _unpack(data, n_entries, bits, item)
     return _make_lut(data, n_entries, first, bits, name, negative)
 
 
@@ -300,8 +296,7 @@ def _read_palettes(header: "Dataset") -> list[_Lut]:
         n_entries, first, bits = _descriptor(header.get(f"{keyword}Descriptor"), name)
         data = header.get(f"{keyword}Data")
         if isinstance(data, bytes):
-            little_endian = header.original_encoding[1] is not False
-            entries = _unpack(data, n_entries, bits, little_endian)
+            entries = _unpack(data, n_entries, bits, header)
         else:
             entries = _expand_segments(header, n_entries, first)[:, channel]
         luts.append(_make_lut(entries, n_entries, first, bits, name, negative=False))
@@ -345,9 +340,10 @@ def _make_lut(
     return _Lut(first, entries / highest, highest)
 
 
-def _unpack(data: bytes, n_entries: int, bits: int, little_endian: bool) -> NDArray[Any]:
-    """Unpack entries of 16 bits, or two entries of 8 bits per word."""
-    words = np.frombuffer(data[: len(data) // 2 * 2], "<u2" if little_endian else ">u2")
+def _unpack(data: bytes, n_entries: int, bits: int, source: "Dataset") -> NDArray[Any]:
+    """Unpack entries of 16 bits, or two entries of 8 bits per word, read from a data set."""
+    big_endian = source.original_encoding[1] is False
+    words = np.frombuffer(data[: len(data) // 2 * 2], ">u2" if big_endian else "<u2")
     if bits == 8 and len(words) < n_entries:
         return words.astype("<u2").view(np.uint8)
     return words
