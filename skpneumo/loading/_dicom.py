@@ -104,10 +104,7 @@ def read_dicom(
         fits_as_stored = not square or opened.has_square_pixels
         if opened.pixel_data.is_grey_baseline_jpeg and _is_affine(opened.table) and fits_as_stored:
             return _read_scaled(opened.pixel_data, opened.table, size, resize)
-        pixels = opened.pixel_data.decode()
-        _refuse_beyond_white(pixels, opened.beyond, white)
-        image = _render(pixels, opened.table)
-        _refuse_one_level(pixels, image)
+        image = _render(opened, white)
     if not fits_as_stored:
         image = image.resize(opened.size, Image.Resampling.BILINEAR)
     if color_mode == "grayscale" and image.mode == "RGB":
@@ -119,9 +116,7 @@ def render_dicom(file: IO[bytes]) -> tuple[Image.Image, int]:
     """Render the whole image of an open file; return it with the bits per sample in the file."""
     with _damage_explained():
         opened = _open(file, window=0)
-        pixels = opened.pixel_data.decode()
-        image = _render(pixels, opened.table)
-        _refuse_one_level(pixels, image)
+        image = _render(opened)
     if not opened.has_square_pixels:
         image = image.resize(opened.size, Image.Resampling.BILINEAR)
     return image, opened.pixel_data.pixel_format.bits_stored
@@ -177,14 +172,19 @@ def _open(
     return _Opened(read_pixel_data(file, header, pixel_format), table, beyond, size)
 
 
-def _render(pixels: NDArray[Any], table: NDArray[np.uint8]) -> Image.Image:
+def _render(opened: _Opened, white: float | None = None) -> Image.Image:
+    """Decode and show the stored pixels, and refuse those that cannot be shown as meant."""
+    pixels, table = opened.pixel_data.decode(), opened.table
+    _refuse_beyond_white(pixels, opened.beyond, white)
     shown = np.empty(pixels.shape + table.shape[1:], dtype=np.uint8)
     # A few rows at a time, because NumPy converts them to indices of 8 bytes each.
     step = max(1, _PIXELS_AT_ONCE // pixels[0].size)
     for row in range(0, len(pixels), step):
         rows = slice(row, row + step)
         table.take(pixels[rows], axis=0, out=shown[rows], mode="clip")
-    return Image.fromarray(shown)
+    image = Image.fromarray(shown)
+    _refuse_one_level(pixels, image)
+    return image
 
 
 def _refuse_beyond_white(
