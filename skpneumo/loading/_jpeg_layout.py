@@ -1,6 +1,7 @@
 """Find the segments and scans of a JPEG without decoding any pixels."""
 
 import re
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import ceil
@@ -214,12 +215,7 @@ def _end_of_scan(data: bytes, begin: int, in_intervals: bool) -> int:
 
 
 def _read_frame(kind: int, begin: int, segment: bytes) -> Frame:
-    _, height, width, n_components = (
-        segment[0],
-        int.from_bytes(segment[1:3], "big"),
-        int.from_bytes(segment[3:5], "big"),
-        segment[5],
-    )
+    height, width, n_components = struct.unpack_from(">xHHB", segment)
     components = {}
     for number, sampling, _ in zip(*[iter(segment[6 : 6 + 3 * n_components])] * 3, strict=True):
         components[number] = _Component(sampling >> 4 or 1, sampling & 15 or 1)
