@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from skpneumo._formatting import with_interval
 from skpneumo.evaluation._influence import shrunk_correlation
 from skpneumo.evaluation._intervals import mover_difference
-from skpneumo.evaluation._protocol_sentences import GROUPED, OFFICIAL, RANDOM, explain
+from skpneumo.evaluation._protocol_sentences import explain
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["GROUPED", "OFFICIAL", "RANDOM", "ProtocolComparison"]
+__all__ = ["ProtocolComparison"]
 
 Influences = dict[tuple[str, str], NDArray[Any]]
 
@@ -121,7 +121,10 @@ class ProtocolComparison:
         columns = {}
         for protocol, rows in self.frame.groupby("protocol", sort=False):
             columns[protocol] = {
-                row.metric.replace("_", " "): _short(row) for row in rows.itertuples()
+                row.metric.replace("_", " "): with_interval(
+                    row.value, row.low, row.high, undefined="undefined"
+                )
+                for row in rows.itertuples()
             } | {
                 "images tested": str(rows["n"].max()),
                 "patients tested": str(rows["n_patients"].max()),
@@ -141,7 +144,3 @@ class ProtocolComparison:
     def _repr_html_(self) -> str:
         paragraphs = "".join(f"<p>{escape(text)}</p>" for text in self.explanation.split("\n\n"))
         return f"{self.table().to_html()}{paragraphs}"
-
-
-def _short(row: Any) -> str:
-    return with_interval(row.value, row.low, row.high, undefined="undefined")

@@ -26,12 +26,8 @@ from skpneumo.evaluation._estimate import Estimate, Settings
 from skpneumo.evaluation._influence import influence_of
 from skpneumo.evaluation._intervals import normal_quantile
 from skpneumo.evaluation._metric_estimates import estimate_metrics
-from skpneumo.evaluation._protocol_report import (
-    GROUPED,
-    OFFICIAL,
-    RANDOM,
-    ProtocolComparison,
-)
+from skpneumo.evaluation._protocol_report import ProtocolComparison
+from skpneumo.evaluation._protocol_sentences import GROUPED, OFFICIAL, RANDOM
 from skpneumo.evaluation._several_fits import mean_over_fits
 
 __all__ = ["compare_protocols"]
@@ -57,7 +53,7 @@ class _Collection(NamedTuple):
     patients: NDArray[Any]
     pool: Rows
     held_out: Rows
-    told: bool  # whether the patients are in groups, and not only in X
+    groups_given: bool  # otherwise X tells the patients, to the estimator as well
 
 
 def compare_protocols(
@@ -161,37 +157,37 @@ def compare_protocols(
             "Both test and split are given, but they define the same part. Pass one of them."
         )
     if test is not None:
-        everything = _joined(X, y, groups, *test)
+        collection = _collection_of_parts(X, y, groups, *test)
     else:
-        everything = _divided(X, y, groups, split)
-    n_held_out, n = len(everything.held_out), len(everything.y)
+        collection = _collection_by_split(X, y, groups, split)
+    n_held_out, n = len(collection.held_out), len(collection.y)
 
     protocols: dict[str, list[tuple[Rows, Rows]]] = {}
     if n_held_out:
-        protocols[OFFICIAL] = [(everything.pool, everything.held_out)]
-    protocols[GROUPED] = _folds(cv, everything, random_state)
+        protocols[OFFICIAL] = [(collection.pool, collection.held_out)]
+    protocols[GROUPED] = _folds(cv, collection, random_state)
     share = n_held_out / n if n_held_out else 1 / len(protocols[GROUPED])
     by_image = StratifiedShuffleSplit(1, test_size=share, random_state=random_state)
-    protocols[RANDOM] = list(by_image.split(np.zeros(n), everything.y))
+    protocols[RANDOM] = list(by_image.split(np.zeros(n), collection.y))
 
     normal_quantile(confidence_level)  # raises before hours of fitting
     models = _seeded(estimator, n_seeds, random_state)
     rows = []
     influences: dict[tuple[str, str], NDArray[np.float64]] = {}
     for name, parts in protocols.items():
-        tested = [_test(model, everything, parts, pos_label) for model in models]
+        tested = [_fit_and_predict(model, collection, parts, pos_label) for model in models]
         fits = [
             estimate_metrics(predictions, _METRICS, Settings(confidence_level))
             for predictions in tested
         ]
         about = {
             "n_train": round(np.mean([len(train) for train, _ in parts])),
-            "n_shared_patients": sum(_n_shared(everything.patients, *part) for part in parts),
+            "n_shared_patients": sum(_n_shared(collection.patients, *part) for part in parts),
         }
         for estimate, between in mean_over_fits(fits, confidence_level):
             rows.append(_row(name, estimate, between, n_seeds) | about)
         influences |= {
-            (name, metric): _influence(tested, metric, everything, parts) for metric in _METRICS
+            (name, metric): _influence(tested, metric, collection, parts) for metric in _METRICS
         }
     return ProtocolComparison.of(rows, influences, confidence_level, n_seeds)
 
@@ -226,11 +222,11 @@ def _seeded(estimator: Any, n_seeds: int, random_state: int | None) -> list[Any]
 def _influence(
     tested: list[Predictions],
     metric: str,
-    everything: _Collection,
+    collection: _Collection,
     parts: list[tuple[Rows, Rows]],
 ) -> NDArray[np.float64]:
     """Compute the influence of every patient of the collection; 0 if not tested."""
-    codes = np.unique(everything.patients, return_inverse=True)[1]
+    codes = np.unique(collection.patients, return_inverse=True)[1]
     rows = np.concatenate([test for _, test in parts])
     influence = np.zeros(codes.max() + 1)
     influence[np.unique(codes[rows])] = np.mean(
@@ -245,7 +241,7 @@ def _influence(
     return influence
 
 
-def _divided(
+def _collection_by_split(
     X: Any, y: ArrayLike, groups: ArrayLike | None, split: ArrayLike | None
 ) -> _Collection:
     labels = check_labels(y)
@@ -264,7 +260,7 @@ def _divided(
     return _Collection(X, labels, patients, pool, held_out, groups is not None)
 
 
-def _joined(
+def _collection_of_parts(
     X: Any,
     y: ArrayLike,
     groups: ArrayLike | None,
@@ -310,11 +306,11 @@ def _concatenate(first: Any, second: Any) -> Any:
     return np.concatenate([first, second])
 
 
-def _folds(cv: Any, everything: _Collection, random_state: int | None) -> list[tuple[Rows, Rows]]:
-    pool = everything.pool
+def _folds(cv: Any, collection: _Collection, random_state: int | None) -> list[tuple[Rows, Rows]]:
+    pool = collection.pool
     if isinstance(cv, Integral):
         cv = StratifiedGroupKFold(int(cv), shuffle=True, random_state=random_state)
-    folds = list(cv.split(np.zeros(len(pool)), everything.y[pool], everything.patients[pool]))
+    folds = list(cv.split(np.zeros(len(pool)), collection.y[pool], collection.patients[pool]))
     tested = np.concatenate([test for _, test in folds])
     if not np.array_equal(np.sort(tested), np.arange(len(pool))):
         raise ValueError(
@@ -322,7 +318,7 @@ def _folds(cv: Any, everything: _Collection, random_state: int | None) -> list[t
             "shuffled splits."
         )
     folds = [(pool[train], pool[test]) for train, test in folds]
-    if any(_n_shared(everything.patients, *fold) for fold in folds):
+    if any(_n_shared(collection.patients, *fold) for fold in folds):
         raise ValueError(
             f"cv={cv!r} has patients in both training and test. Pass a splitter that keeps "
             "patients together, such as PatientKFold."
@@ -335,21 +331,23 @@ def _n_shared(patients: NDArray[Any], train: Rows, test: Rows) -> int:
     return len(np.intersect1d(patients[train], patients[test]))
 
 
-def _test(
-    estimator: Any, everything: _Collection, parts: list[tuple[Rows, Rows]], pos_label: Any
+def _fit_and_predict(
+    estimator: Any, collection: _Collection, parts: list[tuple[Rows, Rows]], pos_label: Any
 ) -> Predictions:
     """Fit a clone on the training rows of each pair, and pool predictions on the test rows."""
     tested = []
     for train, test in parts:
-        given = groups_for(estimator, everything.patients[train] if everything.told else None)
+        given = groups_for(
+            estimator, collection.patients[train] if collection.groups_given else None
+        )
         model = clone(estimator)
-        model.fit(_safe_indexing(everything.X, train), everything.y[train], **given)
+        model.fit(_safe_indexing(collection.X, train), collection.y[train], **given)
         tested.append(
             predictions_of(
                 model,
-                _safe_indexing(everything.X, test),
-                everything.y[test],
-                groups=everything.patients[test],
+                _safe_indexing(collection.X, test),
+                collection.y[test],
+                groups=collection.patients[test],
                 pos_label=pos_label,
             )
         )
@@ -362,7 +360,7 @@ def _test(
         positive=np.concatenate([each.positive for each in tested]),
         predicted=np.concatenate([each.predicted for each in tested]),
         score=np.concatenate(scores) if scores else None,
-        patient=np.unique(everything.patients[rows], return_inverse=True)[1],
+        patient=np.unique(collection.patients[rows], return_inverse=True)[1],
         filenames=None,
         pos_label=tested[0].pos_label,
     )
