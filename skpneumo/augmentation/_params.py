@@ -185,7 +185,7 @@ def band_gains(sharpness: float, local_contrast: float, uniforms: dict[str, Floa
     the geometric mean. The finest band is also blurred or sharpened: half of the images, at
     random, by a factor from 0 to 1, the others by one from 1 to ``1 + sharpness``.
     """
-    fine, middle, coarse = (2 * uniforms[name] - 1 for name in ("fine", "middle", "coarse"))
+    fine, middle, coarse = (symmetric(uniforms[n], 1) for n in ("fine", "middle", "coarse"))
     exponents = [fine, (fine + middle) / 2, middle, (middle + coarse) / 2, coarse]
     gains = (1 + local_contrast) ** np.column_stack(exponents)
     blurred = 1 - min(sharpness, 1.0) * uniforms["blur"]
