@@ -130,53 +130,14 @@ def test_a_choice_of_ones_own_is_refused_before_the_search(cnn, rows, epochs):
     assert epochs == []
 
 
-def test_an_interrupted_search_continues_from_its_states(cnn, rows, epochs, tmp_path, monkeypatch):
-    def search():
-        return ResumableHalvingGridSearchCV(
-            cnn,
-            RATES,
-            continue_training=True,
-            store=tmp_path,
-            scoring="neg_log_loss",
-            error_score="raise",
-            **OPTIONS,
-        )
-
-    with monkeypatch.context() as patch:
-        counted = _base.fit_network
-
-        def breaking(*arguments):
-            if len(epochs) == 8:
-                raise KeyboardInterrupt
-            return counted(*arguments)
-
-        patch.setattr(_base, "fit_network", breaking)
-        with pytest.raises(KeyboardInterrupt):
-            search().fit(*rows)
-    assert epochs == [3] * 8
-    states = list((tmp_path / "unfinished").rglob("*.npz"))
-    assert len(states) == 6  # each fold of each candidate, once
-    epochs.clear()
-    whole = search().fit(*rows)
-    assert epochs == [3] * 2
-    assert whole.n_restored_ == 8
-    assert list((tmp_path / "unfinished").rglob("*.npz")) == []
-    again = search().fit(*rows)
-    assert again.n_restored_ == 10
-    straight = ResumableHalvingGridSearchCV(cnn, RATES, scoring="neg_log_loss", **OPTIONS)
-    np.testing.assert_array_equal(
-        whole.cv_results_["mean_test_score"], straight.fit(*rows).cv_results_["mean_test_score"]
-    )
-
-
-def interrupted(search, rows, monkeypatch):
-    """Interrupt the search after its first rung of six fits."""
+def interrupted(search, rows, monkeypatch, n_fits=6):
+    """Interrupt the search, by default after its first rung of six fits."""
     fits = []
     with monkeypatch.context() as patch:
         plain = _base.fit_network
 
         def breaking(*arguments):
-            if len(fits) == 6:
+            if len(fits) == n_fits:
                 raise KeyboardInterrupt
             fits.append(arguments)
             return plain(*arguments)
@@ -189,6 +150,24 @@ def interrupted(search, rows, monkeypatch):
 def continuing(cnn, store, grid=RATES, **options):
     options = {"continue_training": True, "scoring": "neg_log_loss", **OPTIONS, **options}
     return ResumableHalvingGridSearchCV(cnn, grid, store=store, **options)
+
+
+def test_an_interrupted_search_continues_from_its_states(cnn, rows, epochs, tmp_path, monkeypatch):
+    interrupted(continuing(cnn, tmp_path, error_score="raise"), rows, monkeypatch, n_fits=8)
+    assert epochs == [3] * 8
+    states = list((tmp_path / "unfinished").rglob("*.npz"))
+    assert len(states) == 6  # each fold of each candidate, once
+    epochs.clear()
+    whole = continuing(cnn, tmp_path, error_score="raise").fit(*rows)
+    assert epochs == [3] * 2
+    assert whole.n_restored_ == 8
+    assert list((tmp_path / "unfinished").rglob("*.npz")) == []
+    again = continuing(cnn, tmp_path, error_score="raise").fit(*rows)
+    assert again.n_restored_ == 10
+    straight = continuing(cnn, None, continue_training=False)
+    np.testing.assert_array_equal(
+        whole.cv_results_["mean_test_score"], straight.fit(*rows).cv_results_["mean_test_score"]
+    )
 
 
 def test_two_searches_in_a_store_have_their_own_states(cnn, rows, tmp_path, monkeypatch):
@@ -257,14 +236,7 @@ def test_a_foreign_state_is_named_and_runs_no_code(cnn, rows, tmp_path, monkeypa
 def test_with_and_without_continuing_do_not_share_results(cnn, rows, tmp_path):
     cnn.set_params(schedule="cosine")
     scores = [
-        ResumableHalvingGridSearchCV(
-            cnn,
-            RATES,
-            continue_training=continues,
-            store=tmp_path,
-            scoring="neg_log_loss",
-            **OPTIONS,
-        ).fit(*rows)
+        continuing(cnn, tmp_path, continue_training=continues).fit(*rows)
         for continues in (True, False)
     ]
     assert scores[1].n_restored_ == 0
