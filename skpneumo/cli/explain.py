@@ -83,7 +83,7 @@ def explain(
     from skpneumo.cli._labels import class_names
     from skpneumo.cli._model_files import find_model, load_model
     from skpneumo.cli._worth import files_seen_in_training, say_what_was_seen
-    from skpneumo.explanation._batches import REGIONS
+    from skpneumo.explanation._regions import REGIONS
 
     require_source(files, read_by, "FILES")
     _check_folder(out)
@@ -137,7 +137,8 @@ def _explained(
     Without a prediction, there are neither shares nor a display.
     """
     from skpneumo.cli._labels import class_names, shown_columns
-    from skpneumo.explanation._batches import REGIONS, explain_batch
+    from skpneumo.explanation._batches import explain_batch
+    from skpneumo.explanation._regions import REGIONS
 
     names, labels = class_names(model), model.classes_.tolist()
     shown = shown_columns(model)

@@ -7,13 +7,13 @@ import numpy as np
 
 from skpneumo.explanation._methods import maps_by
 from skpneumo.explanation._model import decision_threshold, split_at_images
-from skpneumo.explanation._regions import REGIONS, attribution_shares
+from skpneumo.explanation._regions import attribution_shares
 from skpneumo.explanation._source_images import source_images
 from skpneumo.explanation.displays import HeatMapDisplay
 from skpneumo.explanation.displays._captions import Subject
 from skpneumo.explanation.displays._heat_map import by_patch
 
-__all__ = ["REGIONS", "explain_batch"]
+__all__ = ["explain_batch"]
 
 
 def explain_batch(

@@ -10,12 +10,12 @@ from skpneumo._predictions import Predictions
 from skpneumo._random import check_random_state
 from skpneumo._svg import drawing, svg
 from skpneumo.explanation._markup import verdict_html
-from skpneumo.explanation._model import ImageModel, split_at_images
-from skpneumo.explanation._report import explain_predictions, require_both_classes
+from skpneumo.explanation._model import ImageModel
+from skpneumo.explanation._report import explain_predictions
 from skpneumo.explanation.displays._captions import Subject
 from skpneumo.explanation.displays._gallery import HeatMapGalleryDisplay, most_confident_of
 
-__all__ = ["ImageModel", "require_both_classes", "section_html", "split_at_images"]
+__all__ = ["section_html"]
 
 _DPI = 110
 _IMAGES_PER_OUTCOME = 4

@@ -5,12 +5,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from skpneumo.explanation._page import (
-    ImageModel,
-    require_both_classes,
-    section_html,
-    split_at_images,
-)
+from skpneumo.explanation._model import ImageModel, split_at_images
+from skpneumo.explanation._page import section_html
+from skpneumo.explanation._report import require_both_classes
 from skpneumo.report._decisions import MergedPositives
 
 __all__ = ["ExplainedModel", "require_both_classes", "section_html"]

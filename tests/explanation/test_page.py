@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from skpneumo._predictions import predictions_of
-from skpneumo.explanation._page import section_html, split_at_images
+from skpneumo.explanation._model import split_at_images
+from skpneumo.explanation._page import section_html
 from skpneumo.explanation._verdict import MEASURES
 
 
