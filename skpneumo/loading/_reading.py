@@ -77,6 +77,11 @@ class ImageReader:
     def image_shape(self) -> tuple[int, int, int]:
         return (*self.size, CHANNELS[self.color_mode])
 
+    @property
+    def _parameters(self) -> tuple[tuple[int, int], str, str, int | None, float | None]:
+        """What the pixels of a file depend on."""
+        return self.size, self.color_mode, self.resize, self.dicom_window, self.white
+
     def read(
         self,
         paths: Sequence[str] | NDArray[np.object_],
@@ -129,9 +134,7 @@ class ImageReader:
         store = self._store()
         if store is None:
             return self._decode(paths, rows, images, n_jobs)
-        tag = parameters_tag(
-            self.size, self.color_mode, self.resize, self.dicom_window, self.white
-        )
+        tag = parameters_tag(*self._parameters)
         keys: list[bytes | None] = [None] * len(paths)
         for row in rows:
             keys[row] = image_key(paths[row], tag)
@@ -181,14 +184,7 @@ class ImageReader:
                 return None
             try:
                 with pillow_warnings.about(path):
-                    image = decode_image(
-                        path,
-                        self.size,
-                        self.color_mode,
-                        self.resize,
-                        self.dicom_window,
-                        self.white,
-                    )
+                    image = decode_image(path, *self._parameters)
             except (OSError, ValueError, ImportError) as error:
                 # Its traceback would keep the partly decoded image of every bad file in memory.
                 error.__cause__ = error.__context__ = None
