@@ -15,7 +15,7 @@ from skpneumo._formatting import printable
 from skpneumo.audit._header_facts import header_facts
 from skpneumo.audit._image_statistics import image_statistics
 from skpneumo.loading._decoding import check_regular_file, decode_whole
-from skpneumo.loading._resizing import DecodedImage, resize_image
+from skpneumo.loading._resizing import DecodedImage, resize_image, turned
 
 __all__ = ["N_BINS", "THUMBNAIL_SIDE", "Readings", "no_readings", "read_images"]
 
@@ -126,7 +126,7 @@ def _reason(error: Exception) -> str:
 def _upright(decoded: DecodedImage) -> Image.Image:
     """Return the whole image, turned upright, as the loader does: grey or colour of 8 bits."""
     width, height = decoded.image.size
-    size = (height, width) if decoded.orientation < 5 else (width, height)
+    size = turned((height, width), decoded.orientation)
     return Image.fromarray(resize_image(decoded, size, "stretch"))
 
 

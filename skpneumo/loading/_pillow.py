@@ -10,7 +10,7 @@ from PIL import ExifTags, Image, ImageFile, TiffImagePlugin
 
 from skpneumo.loading._decoder_messages import LibtiffErrors
 from skpneumo.loading._integrity import CheckedFile, CheckedJpegFile
-from skpneumo.loading._resizing import DecodedImage, scaled_size
+from skpneumo.loading._resizing import DecodedImage, scaled_size, turned
 
 __all__ = ["MAX_PIXELS", "read_with_pillow", "refuse_truncated_images", "size_with_pillow"]
 
@@ -21,9 +21,6 @@ MAX_PIXELS = 89_478_485
 # A JPEG decoded at a reduced scale has at least this many times the pixels of the result along
 # each side, so that resizing still averages.
 _DRAFT_GAP = 2
-
-# EXIF orientations that exchange width and height.
-_ON_THEIR_SIDE = range(5, 9)
 
 # TIFF tags and values.
 _UNSIGNED, _SIGNED = 1, 2
@@ -96,9 +93,7 @@ def size_with_pillow(image_class: type[CheckedFile], file: IO[bytes]) -> tuple[i
         image = image_class(file)
         if getattr(image, "is_animated", False):
             _find_only_image(image)
-        width, height = image.size
-        orientation = orientation_of(image)
-    return (height, width) if orientation in _ON_THEIR_SIDE else (width, height)
+        return turned(image.size, orientation_of(image))
 
 
 def refuse_truncated_images() -> None:
@@ -188,8 +183,7 @@ def _choose_scale(
     # libjpeg decodes lossless JPEG only at full size.
     if not isinstance(image, CheckedJpegFile) or image.is_lossless:
         return None
-    stored_size = size if orientation_of(image) not in _ON_THEIR_SIDE else size[::-1]
-    width, height = scaled_size(*image.size, stored_size, resize)
+    width, height = scaled_size(*image.size, turned(size, orientation_of(image)), resize)
     # For grey, libjpeg skips the colour planes; its luma is that of mode "L".
     mode = "L" if color_mode == "grayscale" else None
     drafted = image.draft(mode, (_DRAFT_GAP * width, _DRAFT_GAP * height))

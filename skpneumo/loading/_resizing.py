@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["DecodedImage", "eight_bits", "resize_image", "scaled_size"]
+__all__ = ["DecodedImage", "eight_bits", "resize_image", "scaled_size", "turned"]
 
 # Antialiased: the triangle spans the source pixels of each target pixel. Of Pillow's filters, this
 # is the one with which scaled JPEG decoding differs least from full decoding; sharper filters ring
@@ -57,6 +57,11 @@ class DecodedImage:
     bits: int = 8
 
 
+def turned(sides: tuple[int, int], orientation: int) -> tuple[int, int]:
+    """Exchange two sides if an image of this EXIF orientation is stored on its side."""
+    return sides[::-1] if orientation >= 5 else sides
+
+
 def scaled_size(
     width: float, height: float, size: tuple[int, int], resize: str
 ) -> tuple[int, int]:
@@ -72,7 +77,7 @@ def scaled_size(
 def resize_image(decoded: DecodedImage, size: tuple[int, int], resize: str) -> NDArray[np.uint8]:
     """Scale, turn upright, crop or pad; the result has a third axis for "RGB"."""
     # Turned last, when few pixels are left, because cropping and scaling are symmetric.
-    stored_size = size if decoded.orientation < 5 else size[::-1]
+    stored_size = turned(size, decoded.orientation)
     scaled = scaled_size(decoded.width, decoded.height, stored_size, resize)
     width, height = decoded.width, decoded.height
     if resize == "crop":
