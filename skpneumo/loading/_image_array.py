@@ -110,17 +110,19 @@ class ImageArray(np.ndarray):
         self.patients = None
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        plain = [each.view(np.ndarray) if _is_image_array(each) else each for each in inputs]
+        plain = [
+            each.view(np.ndarray) if isinstance(each, ImageArray) else each for each in inputs
+        ]
         if out := options.get("out"):
             options["out"] = tuple(
-                each.view(np.ndarray) if _is_image_array(each) else each for each in out
+                each.view(np.ndarray) if isinstance(each, ImageArray) else each for each in out
             )
         result = getattr(ufunc, method)(*plain, **options)
         if out:
             return out[0] if len(out) == 1 else out
         if method != "__call__":
             return result.view(ImageArray) if isinstance(result, np.ndarray) else result
-        carriers = [each for each in inputs if _is_image_array(each)]
+        carriers = [each for each in inputs if isinstance(each, ImageArray)]
         if isinstance(result, tuple):
             return tuple(_carrying(each, carriers) for each in result)
         return _carrying(result, carriers)
@@ -129,13 +131,13 @@ class ImageArray(np.ndarray):
         result = super().__array_function__(function, types, args, kwargs)
         if function is np.concatenate and not kwargs.get("out"):
             return _after_concatenate(result.view(ImageArray), *args, **kwargs)
-        if function is np.repeat and _is_image_array(result):
+        if function is np.repeat and isinstance(result, ImageArray):
             return _after_repeat(result, *args, **kwargs)
         return result
 
     def __getitem__(self, key: Any) -> Any:
         selected = super().__getitem__(key)
-        if not _is_image_array(selected):
+        if not isinstance(selected, ImageArray):
             return selected
         rows = _selected_rows(key, self.ndim)
         if rows is None:
@@ -163,7 +165,8 @@ class ImageArray(np.ndarray):
         """Change the shape; see :meth:`numpy.ndarray.reshape`."""
         reshaped: Any = super().reshape(*shape, **options)
         in_order = options.get("order", "C") == "C"
-        return self._carry_to(reshaped) if in_order and _same_rows(reshaped, self) else reshaped
+        same_rows = reshaped.shape[:1] == self.shape[:1] != ()
+        return self._carry_to(reshaped) if in_order and same_rows else reshaped
 
     def __copy__(self) -> "ImageArray":
         return self.copy()
@@ -182,14 +185,6 @@ class ImageArray(np.ndarray):
             column = getattr(self, name)
             setattr(derived, name, None if column is None else select(column))
         return derived
-
-
-def _is_image_array(value: Any) -> bool:
-    return isinstance(value, ImageArray)
-
-
-def _same_rows(derived: Any, source: NDArray[Any]) -> bool:
-    return derived.ndim > 0 and source.ndim > 0 and len(derived) == len(source)
 
 
 def _column(
@@ -218,14 +213,16 @@ def _carrying(result: Any, carriers: Sequence[ImageArray]) -> Any:
         return result
     derived = result.view(ImageArray)
     aligned = [each for each in carriers if each.ndim == result.ndim and len(each) == len(result)]
-    if not aligned:
-        return derived
     for name in _CARRIED:
-        columns = [getattr(each, name) for each in aligned]
-        given = [column for column in columns if column is not None]
-        if given and all(np.array_equal(given[0], column) for column in given[1:]):
-            setattr(derived, name, given[0])
+        setattr(derived, name, _agreed([getattr(each, name) for each in aligned]))
     return derived
+
+
+def _agreed(columns: list[Any]) -> Any:
+    """Return the column of those that have one, or None if they differ."""
+    given = [column for column in columns if column is not None]
+    agree = all(np.array_equal(given[0], each) for each in given[1:])
+    return given[0] if given and agree else None
 
 
 def _after_concatenate(
@@ -238,9 +235,7 @@ def _after_concatenate(
             if all(column is not None for column in columns):
                 setattr(result, name, np.concatenate(columns))
         elif axis is not None:
-            given = [column for column in columns if column is not None]
-            if given and all(np.array_equal(given[0], column) for column in given[1:]):
-                setattr(result, name, given[0])
+            setattr(result, name, _agreed(columns))
     return result
 
 
