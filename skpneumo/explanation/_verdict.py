@@ -47,7 +47,7 @@ def measures_of(
     """Average the rows, with intervals by a bootstrap of patients."""
     import pandas as pd
 
-    columns = _columns(frame)
+    columns = _values_to_average(frame)
     values, counted = columns.fillna(0.0).to_numpy(), columns.notna().to_numpy()
     n_patients = int(patient.max()) + 1
 
@@ -76,15 +76,15 @@ def measures_of(
     return measures.dropna(subset="value").rename_axis("measure").reset_index()
 
 
-def _columns(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """Select the values to average: of images predicted positive, and the effects by class."""
-    called = frame[list(REGIONS)].assign(
+def _values_to_average(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Select the evidence of images predicted positive, and the effects by class."""
+    evidence = frame[list(REGIONS)].assign(
         **{
             "edge": frame[_EDGE].sum(axis=1, skipna=False),
             "insertion - deletion": frame["insertion_area"] - frame["deletion_area"],
         }
     )
-    columns = called.where(frame["called"], axis=0)
+    columns = evidence.where(frame["called"], axis=0)
     columns["similarity"] = frame["similarity"]
     for effect in _EFFECTS:
         for positive in (True, False):
