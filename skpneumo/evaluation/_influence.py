@@ -22,6 +22,8 @@ Bools = NDArray[np.bool_]
 # Uncorrelated patients, added to those that a correlation is estimated from.
 _ADDED_PATIENTS = 2.0
 
+_ROUNDING = 1e-20  # of squares of influences, relative to the greatest
+
 
 def influence_of(predictions: Predictions, metric: str) -> Floats:
     """Compute the influence of each patient on a metric; zeros if the metric is undefined.
@@ -55,10 +57,11 @@ def degrees_of_freedom(influence: Floats) -> float:
     F. E. Satterthwaite, "An approximate distribution of estimates of variance components",
     Biometrics Bulletin 2 (1946), 110-114.
     """
-    n = np.count_nonzero(influence)
+    squares = influence**2
+    # Rounding, which depends on the order of the images, leaves some of the zeros not quite 0.
+    n = np.count_nonzero(squares > _ROUNDING * squares.max(initial=0.0))
     if n < 2:
         return 1.0
-    squares = influence**2
     of_variance = (squares @ squares) / squares.sum() ** 2 - 1 / n
     return float(np.clip(2 / of_variance if of_variance > 0 else np.inf, 1.0, n - 1))
 

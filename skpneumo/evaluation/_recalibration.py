@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import expit, logit
+from scipy.special import expit, log_expit, logit
 
 from skpneumo.evaluation._influence import degrees_of_freedom
 from skpneumo.evaluation._intervals import t_quantile
@@ -19,6 +19,7 @@ NEAREST_TO_CERTAIN = 1e-7
 """Probabilities are clipped to this distance from 0 and 1, which have no logit."""
 
 _MOST_STEPS = 100
+_CONVERGED = 1e-8
 _STEEPEST = 1e3
 _NO_SPREAD = 1e-6
 
@@ -51,22 +52,16 @@ def calibration_slope(
     of Clinical Epidemiology 74 (2016), 167-176.
     """
     x = _logits(probability)
-    if x[positive].min() > x[~positive].max() or x[positive].max() < x[~positive].min():
-        return _no_line("the scores separate the classes, so no finite slope fits")
     if np.ptp(x) == 0:
         return _no_line("all probabilities are equal")
+    # Also if the lowest score of one class equals the highest of the other.
+    if x[positive].min() >= x[~positive].max() or x[positive].max() <= x[~positive].min():
+        return _no_line("the scores separate the classes, so no finite slope fits")
     # scikit-learn's logistic regression gives neither an offset, needed for the intercept below,
     # nor the information of each patient, needed for the jackknife.
     design = np.column_stack([np.ones_like(x), x])
-    line = np.array([0.0, 1.0])
-    for _ in range(_MOST_STEPS):
-        surplus, weight = _residuals(line, design, positive)
-        step = np.linalg.lstsq(design.T * weight @ design, design.T @ surplus, rcond=None)[0]
-        # Far from the optimum, full Newton steps may diverge.
-        line = line + step / max(1.0, float(np.abs(step).max()) / 2)
-        if np.abs(step).max() < 1e-10:
-            break
-    if not np.isfinite(line).all() or abs(line[1]) > _STEEPEST:
+    line = _most_likely_line(design, positive)
+    if line is None or abs(line[1]) > _STEEPEST:
         return _no_line("the scores nearly separate the classes, so no finite slope fits")
     surplus, weight = _residuals(line, design, positive)
     n = int(patient.max()) + 1
@@ -102,6 +97,26 @@ def calibration_intercept(
 
 def _logits(probability: Floats) -> Floats:
     return logit(np.clip(probability, NEAREST_TO_CERTAIN, 1 - NEAREST_TO_CERTAIN))
+
+
+def _most_likely_line(design: Floats, positive: Bools) -> Floats | None:
+    """Fit a logistic regression by Newton's method; None if it does not converge."""
+    sign = np.where(positive, 1.0, -1.0)
+
+    def loss(line: Floats) -> float:
+        return -float(log_expit(sign * (design @ line)).sum())
+
+    line = np.zeros(2)
+    for _ in range(_MOST_STEPS):
+        surplus, weight = _residuals(line, design, positive)
+        step = np.linalg.lstsq(design.T * weight @ design, design.T @ surplus, rcond=None)[0]
+        # Far from the optimum, full steps diverge or alternate between two lines.
+        while loss(line + step) > loss(line):
+            step = step / 2
+        line = line + step
+        if np.abs(step).max() <= _CONVERGED * max(1.0, float(np.abs(line).max())):
+            return line
+    return None
 
 
 def _residuals(line: Floats, design: Floats, positive: Bools) -> tuple[Floats, Floats]:

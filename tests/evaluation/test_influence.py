@@ -61,6 +61,9 @@ def test_degrees_of_freedom_are_patients_of_normal_and_errors_of_rare_ones():
     rare[:4] = 0.98
     assert 7 < degrees_of_freedom(rare) < 10
     assert degrees_of_freedom(np.zeros(5)) == 1
+    assert degrees_of_freedom(np.append(rare, np.zeros(9))) == degrees_of_freedom(
+        np.append(rare, np.full(9, 1e-17))
+    )
 
 
 def test_agreement_on_few_patients_is_shrunk_and_on_many_is_not():

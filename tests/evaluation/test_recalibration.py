@@ -25,6 +25,23 @@ def test_slope_is_that_of_a_logistic_regression():
     assert line.low < line.value < line.high
 
 
+@pytest.mark.parametrize("overconfident", [1, 3, 6])
+def test_slope_is_the_most_likely_one_however_wrong_the_probabilities(overconfident):
+    """Newton's method alone alternates between two lines for some of these."""
+    rng = np.random.default_rng(overconfident)
+    for _ in range(40):
+        x = overconfident * rng.normal(size=50)
+        positive = rng.random(50) < expit(0.1 * x + rng.normal())
+        if positive.sum() in (0, 50):
+            continue
+        # Not beyond the probabilities that are clipped.
+        probability = expit(np.clip(x, -15, 15))
+        model = LogisticRegression(C=np.inf, tol=1e-10, solver="newton-cholesky")
+        expected = model.fit(logit(probability)[:, None], positive).coef_[0, 0]
+        line = calibration_slope(positive, probability, np.arange(50), 0.95)
+        assert line.value == pytest.approx(expected, abs=1e-4)
+
+
 def test_intercept_makes_the_mean_right():
     positive, probability, patient = draw(np.random.default_rng(0), 100, intercept=-0.5)
     line = calibration_intercept(positive, probability, patient, 0.95)
@@ -64,6 +81,7 @@ def test_intervals_contain_the_truth(n_patients):
     ("positive", "probability", "why"),
     [
         ([0, 0, 1, 1], [0.1, 0.2, 0.3, 0.9], "separate the classes"),
+        ([1, 1, 0, 0], [0.1, 0.2, 0.2, 0.9], "separate the classes"),  # but for a tie
         ([0, 1, 0, 1], [0.4, 0.4, 0.4, 0.4], "all probabilities are equal"),
     ],
 )
