@@ -55,6 +55,9 @@ class Predictions:
         The positive label.
     withheld : ndarray of bool, shape (n_images,), or None
         Whether an input gate withholds the image; None without a gate.
+    has_probabilities : bool
+        Whether the scores are probabilities. Those of some images can lie between 0 and 1 although
+        they are not, so this is decided once, for all images.
     """
 
     positive: NDArray[np.bool_]
@@ -64,6 +67,7 @@ class Predictions:
     filenames: NDArray[np.object_] | None
     pos_label: Any
     withheld: NDArray[np.bool_] | None = None
+    has_probabilities: bool = False
 
     def __len__(self) -> int:
         return len(self.positive)
@@ -78,20 +82,15 @@ class Predictions:
         """Whether a patient has several images."""
         return self.n_patients < len(self)
 
-    @property
-    def has_probabilities(self) -> bool:
-        """Whether the scores can be probabilities."""
-        return self.score is not None and bool(self.score.min() >= 0 and self.score.max() <= 1)
-
     def rows(self, mask: NDArray[np.bool_]) -> "Predictions":
         """Select the predictions of some of the images."""
-        return Predictions(
+        return replace(
+            self,
             positive=self.positive[mask],
             predicted=self.predicted[mask],
             score=None if self.score is None else self.score[mask],
             patient=np.unique(self.patient[mask], return_inverse=True)[1],
             filenames=None if self.filenames is None else self.filenames[mask],
-            pos_label=self.pos_label,
             withheld=None if self.withheld is None else self.withheld[mask],
         )
 
@@ -119,8 +118,11 @@ class Predictions:
         pos_label: Any = None,
         threshold: float | None = None,
         withheld: ArrayLike | None = None,
+        may_be_probabilities: bool = True,
     ) -> "Predictions":
         """Check labels, scores and decisions, and derive missing ones.
+
+        Scores between 0 and 1 are probabilities if they may be.
 
         Raises
         ------
@@ -156,6 +158,7 @@ class Predictions:
             filenames=filenames,
             pos_label=pos_label,
             withheld=withheld,
+            has_probabilities=may_be_probabilities and _can_be_probabilities(score),
         )
 
 
@@ -181,6 +184,8 @@ def predictions_of(
     pos_label = positive_label(estimator, pos_label)
     # So that errors come before minutes of prediction.
     patients = patients_of(X, len(labels), groups)
+    # Scores of a decision_function are on no scale, even where these lie between 0 and 1.
+    on_a_scale = hasattr(without_gate(estimator), "predict_proba")
     called = None
     if threshold is None:
         score, called = scores_and_decisions(estimator, X, pos_label)
@@ -188,8 +193,6 @@ def predictions_of(
         score = scores_of(estimator, X, pos_label)
         if score is None:
             raise _no_scores(estimator)
-        # Scores of a decision_function are on no scale, even where these lie between 0 and 1.
-        on_a_scale = hasattr(without_gate(estimator), "predict_proba")
         called = score >= _check_threshold(threshold, score if on_a_scale else None)
     return Predictions.of(
         # One class against the rest, if there are more than two.
@@ -199,6 +202,7 @@ def predictions_of(
         groups=patients,
         filenames=filenames_of(X),
         pos_label=True,
+        may_be_probabilities=on_a_scale,
     ).labelled(pos_label)
 
 
@@ -248,8 +252,8 @@ def common_positive_label(estimators: Sequence[Any]) -> Any:
 
 def _no_scores(estimator: Any) -> ValueError:
     return ValueError(
-        f"{type(estimator).__name__} has neither predict_proba nor decision_function, so there "
-        "are no scores for a threshold. Use a classifier that has one of them."
+        f"{type(estimator).__name__} has neither predict_proba nor a decision_function of "
+        "classes, so there are no scores for a threshold. Use a classifier that has one of them."
     )
 
 
@@ -311,6 +315,10 @@ def _check_scores(y_score: ArrayLike) -> NDArray[np.float64]:
     return score
 
 
+def _can_be_probabilities(score: NDArray[np.float64] | None) -> bool:
+    return score is not None and bool(score.min() >= 0 and score.max() <= 1)
+
+
 def _as_given(y_score: Any, score: NDArray[np.float64]) -> NDArray[Any]:
     """Return scores in their own type of floating-point numbers.
 
@@ -330,7 +338,7 @@ def _check_threshold(threshold: float, score: NDArray[Any] | None) -> float:
     if np.isnan(threshold):
         raise ValueError("threshold is NaN, which no score can reach. Pass a number.")
     beyond = not -_ROUNDING <= threshold <= 1 + _ROUNDING and np.isfinite(threshold)
-    if score is not None and beyond and score.min() >= 0 and score.max() <= 1:
+    if score is not None and beyond and _can_be_probabilities(score):
         raise ValueError(
             f"threshold={threshold:g} is not between 0 and 1, but all scores are, from "
             f"{score.min():g} to {score.max():g}, as probabilities. Pass a threshold on their "
@@ -343,7 +351,7 @@ def _threshold_or_half(threshold: float | None, score: NDArray[np.float64]) -> f
     """Check the threshold, or return 0.5 if the scores are probabilities."""
     if threshold is not None:
         return _check_threshold(threshold, score)
-    if score.min() < 0 or score.max() > 1:
+    if not _can_be_probabilities(score):
         raise ValueError(
             f"The scores range from {score.min():g} to {score.max():g}, so they are not "
             "probabilities, and 0.5 is not a threshold for them. Pass y_pred or threshold."

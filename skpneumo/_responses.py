@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
 
 from skpneumo.decision import RecallFloorClassifier
-from skpneumo.fitted import gate_of, split_transformers, threshold_of, without_gate
+from skpneumo.fitted import gate_of, split_transformers, threshold_of, unwrap, without_gate
 
 __all__ = [
     "how_to_get_probabilities",
@@ -83,7 +83,11 @@ def how_to_get_probabilities(estimator: Any) -> str:
 
 
 def scores_of(estimator: Any, X: Any, pos_label: Any) -> NDArray[Any] | None:
-    """Predict scores of the positive class without the input gate; None if there are none."""
+    """Predict scores of the positive class without the input gate; None if there are none.
+
+    Scores of pairs of three or more classes, as from ``SVC(decision_function_shape="ovo")``, are
+    not scores of a class.
+    """
     estimator = without_gate(estimator)
     column = np.asarray(estimator.classes_).tolist().index(pos_label)
     if hasattr(estimator, "predict_proba"):
@@ -92,6 +96,8 @@ def scores_of(estimator: Any, X: Any, pos_label: Any) -> NDArray[Any] | None:
         return None
     decision = _floats(estimator.decision_function(X))
     if decision.ndim == 2:
+        if getattr(unwrap(estimator), "decision_function_shape", "") == "ovo":
+            return None
         return decision[:, column]
     return decision if column == 1 else -decision
 

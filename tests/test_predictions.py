@@ -132,6 +132,24 @@ def test_rows_renumber_patients():
     assert part.filenames.tolist() == NAMES[1:]
 
 
+def test_scores_of_a_part_are_probabilities_if_those_of_all_images_are():
+    y, within = np.array([0, 1, 0, 1]), np.array([False, True, True, False])
+    for score, are in (([-2.0, 0.2, 0.7, 3.0], False), ([0.0, 0.2, 0.7, 1.0], True)):
+        everything = Predictions.of(y, score, threshold=0.5)
+        assert everything.has_probabilities == everything.rows(within).has_probabilities == are
+
+
+def test_scores_of_a_decision_function_are_no_probabilities_where_they_look_like_some():
+    X = np.linspace(-3, 3, 60)[:, np.newaxis]
+    model = LinearSVC().fit(X, X[:, 0] > 0.2)
+    few = model.decision_function(X)
+    few = X[(few > 0) & (few < 1)]
+    predictions = predictions_of(model, few, np.arange(len(few)) % 2 == 0)
+    assert ((predictions.score > 0) & (predictions.score < 1)).all()
+    assert not predictions.has_probabilities
+    assert predictions_of(LogisticRegression().fit(X, X[:, 0] > 0), X, X > 0).has_probabilities
+
+
 @pytest.mark.parametrize(
     "X",
     [

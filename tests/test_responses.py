@@ -110,6 +110,18 @@ def test_responses_are_those_of_the_classifier_at_one_reading(model, pos_label):
     np.testing.assert_array_equal(called, model.predict(X) == pos_label)
 
 
+def test_scores_of_pairs_of_classes_are_not_scores_of_a_class():
+    y = np.arange(240) % 3
+    for shape in ("ovo", "ovr"):
+        model = make_pipeline(SVC(decision_function_shape=shape)).fit(X, y)
+        score, called = scores_and_decisions(model, X, 2)
+        np.testing.assert_array_equal(called, model.predict(X) == 2)
+        if shape == "ovo":
+            assert score is None
+        else:
+            np.testing.assert_array_equal(score, model.decision_function(X)[:, 2])
+
+
 def test_classifier_of_three_classes_is_asked_once():
     y = np.arange(240) % 3
     model = make_pipeline(Reader(), network()).fit(X, y)

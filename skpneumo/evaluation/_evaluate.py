@@ -26,7 +26,7 @@ from skpneumo.evaluation._subgroups import (
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["evaluate", "evaluate_predictions"]
+__all__ = ["evaluate", "evaluate_predictions", "evaluation_of"]
 
 
 def evaluate(
@@ -307,6 +307,30 @@ def evaluate_predictions(
         threshold=threshold,
         withheld=withheld,
     )
+    return evaluation_of(
+        predictions,
+        subgroups=subgroups,
+        prevalence=prevalence,
+        threshold_probability=threshold_probability,
+        confidence_level=confidence_level,
+        n_resamples=n_resamples,
+        n_bins=n_bins,
+        random_state=random_state,
+    )
+
+
+def evaluation_of(
+    predictions: Predictions,
+    *,
+    subgroups: Any = "etiology",
+    prevalence: float | None = None,
+    threshold_probability: float | None = None,
+    confidence_level: float = 0.95,
+    n_resamples: int = 2000,
+    n_bins: int = 10,
+    random_state: int | np.random.RandomState | None = 0,
+) -> "pd.DataFrame":
+    """Evaluate predictions that have been checked, as :func:`evaluate_predictions` does."""
     how = _Options(
         read_subgroups(subgroups, None, predictions.filenames),
         prevalence,

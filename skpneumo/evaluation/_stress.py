@@ -58,8 +58,9 @@ def stress_test(
 
     Parameters
     ----------
-    estimator : fitted classifier with ``predict_proba``
-        A whole pipeline from paths, or a classifier of images.
+    estimator : fitted classifier
+        A whole pipeline from paths, or a classifier of images. Without ``predict_proba`` or
+        ``decision_function`` there is no AUC.
     X : array-like of length n_images
         Paths, or uint8 images of shape (n_images, height, width, channels), that the estimator was
         not fitted on. Files are read as the estimator's own loader reads them, and copied as grey

@@ -116,11 +116,13 @@ def _mean_auc(
     several: list[Predictions], plain: Predictions, confidence_level: float
 ) -> _WithDrop:
     """Estimate the mean of the AUC, and how much lower it is."""
-    metric = "roc_auc"
+    metric, undefined = "roc_auc", (np.nan, (np.nan, np.nan), np.nan, (np.nan, np.nan))
+    if plain.score is None:
+        return undefined
     mean = float(np.mean([score_value(each, metric) for each in several]))
     before = score_value(plain, metric)
     if np.isnan(mean):
-        return np.nan, (np.nan, np.nan), np.nan, (np.nan, np.nan)
+        return undefined
     interval, _ = score_interval(several, metric, mean, confidence_level, cautious=True)
     # As for the difference of two models, whose unseen errors are equally unknown.
     (of_before, _), (of_mean, _) = (

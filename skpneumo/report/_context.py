@@ -12,10 +12,10 @@ from sklearn.exceptions import UndefinedMetricWarning
 from skpneumo._formatting import class_name, require_one_name_each
 from skpneumo._predictions import Predictions
 from skpneumo._responses import reasons_to_withhold
-from skpneumo.evaluation import DominantPatientWarning, evaluate_predictions, why_useless
+from skpneumo.evaluation import DominantPatientWarning, why_useless
 from skpneumo.report._collection import Collection
 from skpneumo.report._decisions import DecisionRule, predict_and_find_rule
-from skpneumo.report._evaluation import Estimate
+from skpneumo.report._evaluation import Estimate, evaluation_of
 from skpneumo.report._explained import ExplainedModel, require_both_classes
 
 if TYPE_CHECKING:
@@ -165,13 +165,12 @@ def _evaluated(
         # The page itself explains undefined metrics and a dominant patient.
         warnings.simplefilter("ignore", UndefinedMetricWarning)
         warnings.simplefilter("always", DominantPatientWarning)
-        frame = evaluate_predictions(
-            predictions.positive,
-            predictions.score,
-            predictions.predicted,
-            groups=predictions.patient,
-            filenames=predictions.filenames,
-            pos_label=True,
+        frame = evaluation_of(
+            replace(
+                predictions,
+                pos_label=True,
+                withheld=None if withheld is None else np.asarray(withheld != "", dtype=bool),
+            ),
             subgroups=_of_rows(settings.subgroups, rows),
             prevalence=settings.prevalence,
             threshold_probability=settings.threshold_probability,
@@ -179,7 +178,6 @@ def _evaluated(
             n_resamples=settings.n_resamples,
             n_bins=N_BINS,
             random_state=settings.random_state,
-            withheld=None if withheld is None else withheld != "",
         )
     return frame, _dominant_patient_warning(caught)
 

@@ -1,5 +1,6 @@
 """Private names of the evaluation stage that reports use."""
 
+from skpneumo.evaluation._evaluate import evaluation_of
 from skpneumo.evaluation._intervals import ClusteredEstimate, clustered_share
 from skpneumo.evaluation._metric_estimates import METRICS, Estimate
 from skpneumo.evaluation.displays._plot_evaluation import (
@@ -18,4 +19,5 @@ __all__ = [
     "draw_calibration",
     "draw_confusion",
     "draw_curves",
+    "evaluation_of",
 ]

@@ -708,7 +708,7 @@ def test_displays_of_scores_need_scores():
     X = SCORE[:, np.newaxis]
     model = Labels().fit(X, Y)
     for display in (ThresholdDisplay, ScoreDistributionDisplay):
-        with pytest.raises(ValueError, match="neither predict_proba nor decision_function"):
+        with pytest.raises(ValueError, match="neither predict_proba nor a decision_function"):
             display.from_estimator(model, X, Y)
     with pytest.raises(ValueError, match="the classifier only predicts labels"):
         ErrorGalleryDisplay.from_estimator(model, X, Y)

@@ -31,10 +31,14 @@ from skpneumo.datasets import UnknownPatientsWarning
 from skpneumo.decision import InputGate
 from skpneumo.evaluation import (
     DominantPatientWarning,
+    ModelComparisonDisplay,
+    compare,
+    decision_curve,
     evaluate,
     evaluate_predictions,
     expected_calibration_error,
 )
+from skpneumo.report import EvaluationReport
 
 COLUMNS = ["subgroup", "metric", "value", "low", "high", "n", "n_patients", "n_effective"]
 COLUMNS += ["interval", "true_positives", "false_negatives", "false_positives", "true_negatives"]
@@ -244,6 +248,31 @@ def test_scores_outside_0_to_1_only_have_ranking_metrics():
     assert frame.loc["roc_auc", "value"] == roc_auc_score(Y, SCORE)
     reasons = frame.loc[["brier_score", "ece"], "interval"]
     assert (reasons == "undefined: needs probabilities").all()
+
+
+def test_scores_of_a_subgroup_are_no_probabilities_if_those_of_all_images_are_not():
+    score = 2 * SCORE - 0.65
+    within = np.where((score > 0) & (score < 1), "within", "beyond")
+    assert len(set(Y[within == "within"])) == 2
+    frame = evaluate_predictions(Y, score, threshold=0, subgroups=within)
+    reasons = frame.set_index(["metric", "subgroup"])["interval"]
+    assert (reasons["brier_score"] == "undefined: needs probabilities").all()
+
+
+@pytest.mark.filterwarnings("ignore::skpneumo.datasets.UnknownPatientsWarning")
+def test_no_result_takes_scores_of_a_decision_function_for_probabilities():
+    X = np.linspace(-3, 3, 200)[:, np.newaxis]
+    y = np.sin(9 * X[:, 0]) + X[:, 0] > 0.2
+    model = FixedThresholdClassifier(LinearSVC(), threshold=0.5).fit(X, y)
+    decision = model.decision_function(X)
+    X, y = (each[(decision > 0) & (decision < 1)] for each in (X, y))
+    report = EvaluationReport.from_estimator(model, X, y)
+    display = ModelComparisonDisplay.from_estimators({"a": model}, X, y)
+    for frame in (evaluate(model, X, y), report.frame, display.evaluations["a"]):
+        assert np.isnan(by_metric(frame).loc["brier_score", "value"])
+    assert "brier_score" not in set(compare(model, model, X, y)["metric"])
+    with pytest.raises(ValueError, match="needs probabilities"):
+        decision_curve(model, X, y)
 
 
 def test_order_of_images_does_not_matter_beyond_the_seed():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.ensemble import VotingClassifier
 
 from skpneumo import ImageLoader, make_pipeline
 from skpneumo.evaluation import evaluate, stress_test
@@ -59,6 +60,15 @@ def test_corruptions_held_back_are_neither_in_the_mean_nor_the_worst(bright):
     worst = everything.query("corruption == 'worst' and metric == 'specificity'").iloc[0]
     assert worst["where"] in counted
     assert worst["value"] == 0
+
+
+def test_classifier_of_labels_alone_has_no_auc(bright):
+    X, y, model = bright
+    voting = VotingClassifier([("one", model)]).fit(X, y)
+    frame = stress_test(voting, X, y, corruptions={"as they are": lambda image: image})
+    of_auc = frame["metric"] == "roc_auc"
+    assert frame.loc[of_auc, "value"].isna().all()
+    assert (frame.loc[~of_auc, "value"] == 1).all()
 
 
 def test_finds_the_corruption_that_breaks_the_classifier(bright):

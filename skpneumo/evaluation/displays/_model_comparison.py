@@ -23,7 +23,7 @@ from skpneumo.evaluation._differences import (
     Difference,
     estimate_differences,
 )
-from skpneumo.evaluation._evaluate import evaluate_predictions
+from skpneumo.evaluation._evaluate import evaluation_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -166,15 +166,7 @@ class ModelComparisonDisplay:
     ) -> Self:
         """Evaluate predictions on the same images, and compare all with the first."""
         frames = {
-            name: evaluate_predictions(
-                each.positive,
-                each.score,
-                each.predicted,
-                groups=each.patient,
-                filenames=each.filenames,
-                pos_label=True,
-                **{"subgroups": None} | evaluate_params,
-            )
+            name: evaluation_of(each.labelled(True), **{"subgroups": None} | evaluate_params)
             for name, each in predictions.items()
         }
         level = evaluate_params.get("confidence_level", 0.95)
