@@ -116,7 +116,8 @@ def _of_column(column: str, values: Any) -> Names:
     """Name subgroups by the column and its value, or by quartile of a number with many values."""
     import pandas as pd
 
-    series = pd.Series(np.asarray(values), dtype=getattr(values, "dtype", None))
+    is_of_pandas = hasattr(values, "iloc")  # types of polars mean nothing to it
+    series = pd.Series(np.asarray(values), dtype=values.dtype if is_of_pandas else None)
     is_number = pd.api.types.is_numeric_dtype(series) and not pd.api.types.is_bool_dtype(series)
     if is_number and series.nunique() > _MOST_VALUES_OF_A_NUMBER:
         parts = pd.qcut(series, _N_BINS, labels=False, duplicates="drop")

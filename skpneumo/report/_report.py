@@ -345,10 +345,14 @@ def _sections_of(context: ReportContext, facts: dict[str, str]) -> tuple[Section
 
 
 def _columns_of(X: Any, subgroups: Any) -> Any:
-    """Select columns of ``X`` that are given by name; return anything else unchanged."""
+    """Select columns of ``X`` that are given by name; return arrays of names unchanged."""
+    import pandas as pd
+
     columns = list(getattr(X, "columns", ()))
     if isinstance(subgroups, str) and subgroups in columns:
-        return X[[subgroups]]
-    if isinstance(subgroups, list | tuple) and subgroups and set(subgroups) <= set(columns):
-        return X[list(subgroups)]
+        subgroups = X[[subgroups]]
+    elif isinstance(subgroups, list | tuple) and subgroups and set(subgroups) <= set(columns):
+        subgroups = X[list(subgroups)]
+    if hasattr(subgroups, "columns") and not hasattr(subgroups, "iloc"):  # of polars
+        return pd.DataFrame({name: np.asarray(subgroups[name]) for name in subgroups.columns})
     return subgroups

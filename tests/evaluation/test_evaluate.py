@@ -484,6 +484,37 @@ def test_columns_of_a_table_are_subgroups():
         evaluate(of_tables, X, Y, subgroups="view")
 
 
+@pytest.mark.filterwarnings("ignore::skpneumo.datasets.UnknownPatientsWarning")
+def test_columns_of_polars_are_the_same_subgroups_as_those_of_pandas():
+    from sklearn.preprocessing import FunctionTransformer
+
+    from skpneumo import make_pipeline
+
+    polars = pytest.importorskip("polars", reason="pip install polars")
+    columns = {
+        "feature": SCORE.tolist(),
+        "sex": ["F", "M", None, "M"] * 2,
+        "age": [1, 2, None, 4, 5, 6, 7, 8],
+        "child": [True, False, None, False] * 2,
+    }
+    feature = FunctionTransformer(lambda X: np.asarray(X["feature"])[:, np.newaxis])
+    names = ["sex", "age", "child"]
+    expected, *found = [
+        frame
+        for X in (pd.DataFrame(columns), polars.DataFrame(columns))
+        for model in [make_pipeline(feature, LogisticRegression(C=100)).fit(X, Y)]
+        for frame in (
+            evaluate(model, X, Y, subgroups=names),
+            evaluate(model, X, Y, subgroups=X[names]),
+            EvaluationReport.from_estimator(model, X, Y, subgroups=names).frame,
+            EvaluationReport.from_estimator(model, X, Y, subgroups=X[names]).frame,
+        )
+    ]
+    assert {"sex=F", "child=True"} <= set(expected["subgroup"])
+    for frame in found:
+        pd.testing.assert_frame_equal(frame, expected)
+
+
 def test_several_fits_are_averaged_and_their_variance_is_in_the_interval():
     X, y = make_classification(300, n_features=5, class_sep=0.5, random_state=0)
     fits = [LogisticRegression().fit(X[i : i + 20], y[i : i + 20]) for i in (0, 20, 40, 60)]
