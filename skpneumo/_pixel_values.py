@@ -4,7 +4,13 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-__all__ = ["how_to_convert", "how_to_make_uint8", "same_kind_of_pixels", "white_of"]
+__all__ = [
+    "OtherPixelsError",
+    "how_to_convert",
+    "how_to_make_uint8",
+    "same_kind_of_pixels",
+    "white_of",
+]
 
 Range = tuple[float, float]
 
@@ -19,6 +25,10 @@ _BRIGHTER, _DARKER = 3, 8
 
 # Rows of numbers need not be pixels, and one row can have only small numbers.
 _OTHER_UNITS = 100
+
+
+class OtherPixelsError(ValueError):
+    """Error raised if pixels cannot have the scale of those of training, as in files too dark."""
 
 
 def white_of(values: Range) -> int | None:

@@ -12,7 +12,7 @@ from skpneumo._documentation import DocumentationLinks
 from skpneumo._images import check_is_array, is_stream, misplaced_channels
 from skpneumo._messages import by_interface
 from skpneumo._missing_labels import refuse_missing_labels
-from skpneumo._pixel_values import how_to_convert, same_kind_of_pixels, white_of
+from skpneumo._pixel_values import OtherPixelsError, how_to_convert, same_kind_of_pixels, white_of
 from skpneumo._sklearn import _check_y
 
 _MORE_BITS = "If files have more bits than they use, such as 12 in 16,"
@@ -196,7 +196,7 @@ class ImageInputMixin(DocumentationLinks):
                 shell=f"{_MORE_BITS} convert them to 8 bits, or train a model for such files with "
                 "`skpneumo fit --white 4095` or another value of white",
             )
-        raise ValueError(
+        raise OtherPixelsError(
             f"{type(self).__name__} was fitted on values from %g to %g, but X is {X.dtype} from "
             "%g to %g, which is another kind of pixel. %s." % (*self.value_range_, *given, remedy)
         )

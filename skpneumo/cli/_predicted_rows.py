@@ -39,6 +39,7 @@ def predicted_rows(
 
     A withheld image has no probabilities and no label, unless the gate only warns.
     """
+    from skpneumo._pixel_values import OtherPixelsError
     from skpneumo._responses import reasons_to_withhold
     from skpneumo.cli._labels import shown_columns
     from skpneumo.fitted import gate_of
@@ -63,6 +64,12 @@ def predicted_rows(
             failures |= error.failures
             good = [path for path in good if path not in failures]
             continue
+        except OtherPixelsError as error:
+            if len(batch) > 1:
+                alone = (predicted_rows(model, [file], threshold) for file in batch)
+                return [row for rows in alone for row in rows]
+            failures |= dict.fromkeys(good, error)
+            break
         shown = probabilities[:, columns].astype(float).round(6).tolist()
         answers = [[*row, label] for row, label in zip(shown, labels, strict=True)]
         reasons = reasons_to_withhold(model, good)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from skpneumo._memory_files import files_in_memory
+from skpneumo._pixel_values import OtherPixelsError
 from skpneumo._positive_class import UndecidedPositiveError
 from skpneumo._responses import probabilities_and_labels
 from skpneumo.fitted import positive_label, threshold_of
@@ -159,6 +160,8 @@ class ServedModel:
         except UnreadableImagesError as error:
             reason = error.failures.get(path, error)
             return {path: ImageError(_in_one_line(reason))}
+        except OtherPixelsError as error:
+            return {path: ImageError(_in_one_line(error))}
         except Exception as error:
             return {path: error}
 

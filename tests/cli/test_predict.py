@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import joblib
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.dummy import DummyClassifier
 from sklearn.preprocessing import FunctionTransformer
 
@@ -78,6 +79,22 @@ def test_bad_files_change_nothing_for_the_good_ones(model_file, damaged, capsys)
     predict(model_file, *damaged, format="jsonl")
     among_bad_ones = capsys.readouterr().out.splitlines()
     assert [among_bad_ones[0], among_bad_ones[4]] == alone
+
+
+def test_a_batch_of_files_that_are_too_dark_has_their_error_in_its_rows(
+    model_file, xrays, tmp_path, capsys
+):
+    dark = tmp_path / "12 bits in 16.png"
+    stored = np.random.RandomState(0).randint(0, 4096, (40, 40)).astype(np.uint16)
+    Image.fromarray(stored).save(dark)
+    # The last batch has no other file.
+    options = ["--batch-size", "1"]
+    assert main(["predict", str(model_file), xrays.filenames[0], str(dark), *options]) == 1
+    good, bad = rows_of(capsys.readouterr().out)
+    assert good["label"]
+    assert not good["error"]
+    assert not bad["label"]
+    assert "another kind of pixel" in bad["error"]
 
 
 def test_withheld_images_have_only_the_reason_and_status_1(

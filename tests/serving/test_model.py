@@ -62,6 +62,22 @@ def test_an_error_that_names_no_image_is_the_answer_of_that_image_alone(model, c
     assert "unlike" in str(bad)
 
 
+def test_an_image_that_is_too_dark_is_told_so(xrays):
+    from io import BytesIO
+
+    from PIL import Image
+
+    from skpneumo import CNNClassifier, ImageLoader, make_pipeline
+
+    network = CNNClassifier(filters=(2,), dense_units=(), epochs=1, random_state=0)
+    fitted = make_pipeline(ImageLoader(size=8), network).fit(xrays.filenames, xrays.target)
+    file = BytesIO()
+    Image.fromarray(np.full((9, 9), 4095, np.uint16)).save(file, "PNG")
+    (answer,) = ServedModel(fitted, ["NORMAL", "PNEUMONIA"]).predict([file.getvalue()])
+    assert isinstance(answer, ImageError)
+    assert "another kind of pixel" in str(answer)
+
+
 class Withholding(Picky):
     def predict_proba(self, paths):
         return np.full((len(paths), 2), np.nan)

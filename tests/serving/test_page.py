@@ -74,7 +74,7 @@ def driver(tmp_path_factory):
 @pytest.fixture
 def page(driver, address):
     driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
     driver.get("about:blank")
     driver.get_log("browser")
     driver.get(address)
@@ -179,7 +179,7 @@ def test_everything_can_be_done_by_the_keyboard(page, files):
     page.switch_to.active_element.send_keys("\n".join(files[:3]))
     finished(page, 3)
     for _ in range(20):
-        if focused(page) == "Probability":
+        if focused(page) == "Probability of PNEUMONIA":
             break
         press(page, keys.TAB)
     press(page, keys.ENTER)
@@ -222,7 +222,7 @@ def test_nothing_is_cut_off_in_any_look(page, files, scheme, width):
     shown = page.execute_script(
         "return getComputedStyle(document.querySelector('#rows td'), '::before').content"
     )
-    assert shown == ('"Probability: "' if width < 500 else "none")
+    assert shown == ('"Probability of PNEUMONIA: "' if width < 500 else "none")
     tops = page.execute_script(
         "return [...document.querySelectorAll('#heads button')].map("
         "button => button.getBoundingClientRect().top)"
@@ -237,6 +237,35 @@ def test_nothing_is_cut_off_in_any_look(page, files, scheme, width):
     assert background == (dark if scheme == "dark" else light)
     assert colour != background
     assert messages(page) == []
+
+
+def test_paper_shows_all_columns(page, files):
+    drop(page, files[-5:])
+    finished(page, 5)
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    page.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": 700, "height": 900, "deviceScaleFactor": 1, "mobile": False},
+    )
+    assert page.execute_script(
+        "return document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+        " && getComputedStyle(document.querySelector('.scroll')).overflowX === 'visible'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("facts", "columns"),
+    [
+        ({"classes": ["normal", "TB"], "positive": "TB"}, ["probability"]),
+        ({"classes": ["TB", "clear"], "positive": "TB"}, ["probability_TB"]),
+        ({"classes": ["COVID", "TB"], "positive": None}, ["probability_COVID", "probability_TB"]),
+    ],
+)
+def test_a_saved_table_says_of_which_class_a_probability_is(page, facts, columns):
+    head = page.execute_script(
+        "model = {...model, ...arguments[0]}; return csv().split('\\r\\n')[0]", facts
+    )
+    assert [each for each in head.split(",") if "prob" in each and each != "problem"] == columns
 
 
 def test_where_a_token_is_needed_it_is_asked_for_or_read_from_the_address(driver, model, files):

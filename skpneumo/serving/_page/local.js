@@ -20,7 +20,9 @@ async function pixelsOf(file, limits) {
       premultiplyAlpha: "none",
     });
   } catch {
-    throw new Error("not an image that a browser can read: JPEG or PNG, not TIFF or DICOM");
+    throw new Error(
+      "damaged, or not an image that a browser can read: JPEG or PNG, not TIFF or DICOM",
+    );
   }
   const { width, height } = bitmap;
   if (width * height > limits.max_pixels) {

@@ -82,7 +82,9 @@ function columns() {
   const found = [{ name: "File", value: (row) => row.file.name }];
   for (const name of classes) {
     found.push({
-      name: positive === null ? name : "Probability",
+      name: positive === null ? name : `Probability of ${name}`,
+      // As in the tables of the command: "probability" alone is that of the second class.
+      saved: name === positive && name === model.classes[1] ? "probability" : `probability_${name}`,
       value: (row) => (row.answer ? row.answer.probabilities[name] : null),
       number: true,
     });
@@ -187,6 +189,7 @@ function draw() {
     line.append(...all.map((column, number) => cell(column, row, number === 0)));
     if (!model.methods.length) return line;
     const last = document.createElement("td");
+    last.className = "plain";
     if (row.state === "done") {
       const button = document.createElement("button");
       button.type = "button";
@@ -246,7 +249,7 @@ function csvCell(value) {
 
 function csv() {
   const all = columns();
-  const head = all.map((column) => column.name.toLowerCase().replaceAll(" ", "_"));
+  const head = all.map((each) => each.saved ?? each.name.toLowerCase().replaceAll(" ", "_"));
   const body = ordered().map((row) => all.map((column) => column.value(row)));
   const threshold = body.map(() => model.threshold);
   const lines = body.map((line, number) => [...line, threshold[number], model.name, model.sha256]);
