@@ -50,6 +50,8 @@ _UNCERTAIN = frozenset(
 _UNKNOWN = frozenset({"unknown", "undetermined"})
 _NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)")
 _MOST_CLASSES = 20  # without images that share them
+# What else tables write between several findings in a cell.
+_SEPARATORS = (";", ",", "/", "|", "+", "&", "\n")
 _MOST_NAMED = 8
 
 
@@ -106,6 +108,7 @@ def read_labels(
     if several := [listed for listed in findings if len(listed) > 1]:
         known = sorted({each for listed in findings for each in listed})
         raise _undecided_finding(column, separator.join(several[0]), known)
+    remarks += _remarks_on_lists(findings, codes, {*spelling.values()})
     names = sorted({listed[0] for listed in findings})
     _refuse_what_is_no_class(names, column, len(cells))
     numbers = {*map(folded, names)}  # "1.0" in a table that was written with gaps
@@ -190,6 +193,13 @@ def _refuse_what_is_no_class(names: list[str], column: str, n_rows: int) -> None
                     python=f", such as table[{column!r}] = table[{column!r}] >= 0.5.", shell="."
                 )
             )
+        if len(names) > _MOST_CLASSES:
+            raise ValueError(
+                f"The column {column!r} contains {len(names)} different numbers, which are rather "
+                "ids or measurements than classes. Name the column of the classes with "
+                f"{by_interface(python='label=', shell='--label')}, or the numbers that are "
+                f"positive with {by_interface(python='positive=', shell='--positive')}."
+            )
     elif len(names) > max(_MOST_CLASSES, n_rows / 2):
         raise ValueError(
             f"The column {column!r} has {len(names)} different values in {n_rows} rows, such as "
@@ -273,6 +283,8 @@ def _by_positive(
             f"{_quoted(sorted({*known.values()}))}."
         )
     is_positive = np.array([bool(set(wanted) & set(listed)) for listed in findings], dtype=bool)
+    negative = [[] if at else listed for listed, at in zip(findings, is_positive, strict=True)]
+    remarks = [*remarks, *_remarks_on_lists(negative, codes, {*wanted})]
     others = {
         "|".join(listed)
         for listed, positive_row in zip(findings, is_positive, strict=True)
@@ -321,6 +333,28 @@ def _two_classes(
         [positive_name],
         list(remarks),
     )
+
+
+def _remarks_on_lists(
+    findings: list[list[str]], codes: NDArray[np.intp], labels: set[str]
+) -> list[str]:
+    """Report findings that are read as one, but seem to be a list that contains a label."""
+    of_label = {folded(each): each for each in labels}
+    for found, count in _counted(findings, codes).most_common():
+        if _NUMBER.fullmatch(found):
+            continue
+        for used in filter(found.__contains__, _SEPARATORS):
+            parts = {*map(folded, found.split(used))} - {folded(found)}
+            if listed := [label for key, label in of_label.items() if key in parts]:
+                return [
+                    f"{found!r} ({counted(count, 'row')}) is read as one finding, and not as "
+                    f"{listed[0]!r}. If such cells list several findings, name their separator: "
+                    + by_interface(
+                        python=f"separator={used!r}.",
+                        shell=f"--separator {'$' * (used == chr(10))}{used!r}.",
+                    )
+                ]
+    return []
 
 
 def _counted(findings: list[list[str]], codes: NDArray[np.intp]) -> Counter[str]:

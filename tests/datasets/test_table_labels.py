@@ -220,3 +220,29 @@ def test_a_text_about_each_image_is_no_class():
     assert len(labels_of(*texts[:20]).names) == 20
     positive = labels_of(*texts, positive=lambda found: "report 7" in found)
     assert positive.target.sum() == 1
+
+
+@pytest.mark.parametrize("used", [";", ", ", "/", " + ", "\n"])
+@pytest.mark.parametrize("positive", [None, "pneumonia"])
+def test_lists_with_another_separator_are_reported(used, positive):
+    cells = (f"Effusion{used}Pneumonia", "Pneumonia", "Effusion", "No Finding")
+    (remark,) = labels_of(*cells, positive=positive).remarks
+    assert "(1 row) is read as one finding, and not as " in remark
+    assert f"separator={used.strip(' ')!r}" in remark
+
+
+def test_no_list_is_seen_in_what_is_none():
+    for cells in (
+        ["Pneumonia", "No pneumonia, effusion", "Pneumonia|Effusion"],
+        ["1", "2", "1,5"],  # grades with a decimal comma
+    ):
+        assert labels_of(*cells, positive=cells[0]).remarks == []
+    asked = ["Pneumonia; Effusion", "Pneumonia"]
+    assert labels_of(*asked, "normal", positive=asked).remarks == []
+
+
+def test_many_numbers_are_no_classes():
+    ages = list(map(str, range(30)))
+    with pytest.raises(ValueError, match="30 different numbers, which are rather ids"):
+        labels_of(*ages)
+    assert labels_of(*ages, positive=["3", "4"]).target.sum() == 2
