@@ -33,11 +33,12 @@ def without_few_patients_warning() -> Iterator[None]:
         yield
 
 
-def report_withheld(n_withheld: int, n_images: int) -> None:
-    """Say on standard error how many images were withheld, if any."""
-    if n_withheld:
+def report_withheld(n_unlike: int, n_images: int, answered: bool) -> None:
+    """Say on standard error how many images a gate finds unlike, and whether they got answers."""
+    if n_unlike:
+        become = "predicted all the same, because the gate only warns" if answered else "withheld"
         say(
-            f"skpneumo: {n_withheld} of {n_images} images are unlike the training images and "
-            "were withheld; their rows say why.",
+            f"skpneumo: {n_unlike} of {n_images} images are unlike the training images and were "
+            f"{become}; their rows say why.",
             file=sys.stderr,
         )

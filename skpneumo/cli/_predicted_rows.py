@@ -95,7 +95,8 @@ class RowCounts:
 
     def __init__(self, columns: list[str]) -> None:
         self._columns = columns
-        self.n_rows = self.n_bad = self.n_withheld = 0
+        self.n_rows = self.n_bad = self.n_unlike = 0
+        self._answers_unlike = False
         self.labels: Counter[str] = Counter()
 
     def add(self, row: list[Any]) -> None:
@@ -103,7 +104,9 @@ class RowCounts:
         cells = dict(zip(self._columns, row, strict=True))
         self.n_rows += 1
         self.n_bad += cells["error"] is not None
-        self.n_withheld += cells.get("withheld") is not None
+        if cells.get("withheld") is not None:
+            self.n_unlike += 1
+            self._answers_unlike |= bool(cells["label"])
         if cells["label"]:
             self.labels[cells["label"]] += 1
 
@@ -119,8 +122,8 @@ class RowCounts:
             why = "its row says why" if self.n_bad == 1 else "their rows say why"
             files = counted(self.n_rows, "file")
             say(f"skpneumo: {self.n_bad:,} of {files} could not be read; {why}.", file=sys.stderr)
-        report_withheld(self.n_withheld, self.n_rows)
-        return 1 if self.n_bad or self.n_withheld else 0
+        report_withheld(self.n_unlike, self.n_rows, self._answers_unlike)
+        return 1 if self.n_bad or self.n_unlike else 0
 
 
 def _predicted(

@@ -123,7 +123,9 @@ def test_a_gate_that_warns_lets_the_answer_stand(gated_model_file, upside_down, 
     model.on_outlier = "warn"
     save_model(model, tmp_path / "model.skpneumo")
     assert predict(tmp_path / "model.skpneumo", upside_down) == 1
-    (row,) = rows_of(capsys.readouterr().out)
+    printed = capsys.readouterr()
+    assert "predicted all the same" in printed.err
+    (row,) = rows_of(printed.out)
     assert row["label"]
     assert "upside down" in row["withheld"]
 
