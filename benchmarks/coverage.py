@@ -87,7 +87,9 @@ def draw(rng: np.random.Generator, cell: Cell, sizes: np.ndarray) -> tuple[Predi
         score += np.sqrt(1 - cell.correlation) * of_image
         right = distance * (score - distance / 2) + logit(cell.prevalence)
         probability = expit(slope * right)
-        both.append(Predictions(positive, probability >= 0.5, probability, patient, None, 1))
+        both.append(
+            Predictions(positive, probability >= 0.5, probability, patient, None, 1, None, True)
+        )
     return tuple(both)
 
 

@@ -178,7 +178,9 @@ def draw_two_models(rng, patient, positive, aucs):
         distance = np.sqrt(2) * norm.ppf(auc)
         score = distance * positive + (of_patient[patient] + of_image) / np.sqrt(2)
         probability = 1 / (1 + np.exp(-distance * (score - distance / 2)))
-        found.append(Predictions(positive, probability >= 0.5, probability, patient, None, 1))
+        found.append(
+            Predictions(positive, probability >= 0.5, probability, patient, None, 1, None, True)
+        )
     return found
 
 
