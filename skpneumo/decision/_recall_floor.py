@@ -175,6 +175,11 @@ class RecallFloorClassifier(
     The recall of *images* is at least that of patients if patients with more images are not missed
     more often than others.
 
+    **Within ensembles.** ``VotingClassifier``, ``StackingClassifier`` and ``BaggingClassifier``
+    replace labels by their numbers before they fit their members, so a member cannot read which
+    class is the illness and takes the second. Where that is the healthy class, as of "abnormal"
+    and "normal", pass ``pos_label=0``, or make the ensemble the ``estimator`` of this class.
+
     Examples
     --------
     >>> from sklearn.datasets import make_classification
