@@ -294,6 +294,7 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     commands = generate_markdown_docs(
         app, heading_level=2, no_root_title=True, generate_toc=False, skip_preamble=True
     )
+    commands = commands.replace(r"\|", "|")  # escaped as in tables, but these are lists
     return f"{markdown}\n\n{commands}"
 
 
