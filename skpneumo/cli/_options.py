@@ -73,8 +73,8 @@ class CollectionOptions:
         With a table, the column with the splits. Default: split, if there is such a column.
         With a folder, the split to use, as --part.
     part
-        Split to use; "all" uses every image. Default: train for training, test for evaluation;
-        all for other commands, or if there are no splits.
+        Split to use; "all" uses every image. Default: train for training, test for evaluation,
+        all but test for `skpneumo demo`; all for other commands, or if there are no splits.
     positive
         Positive class (the illness), or a finding listed in a cell of the table. May be given
         several times. Default: that of the model, or inferred from the names of all classes.

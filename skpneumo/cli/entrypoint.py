@@ -79,7 +79,7 @@ for _command, _line in COMMANDS.items():
 def command_called(name: str) -> App:
     """Import a command, and let its help show all of its docstring, not only the first line."""
     command = app[name]
-    command.help = getattr(command.default_command, "__doc__", None)
+    command.help = getattr(command.default_command, "__doc__", None) or COMMANDS[name]
     return command
 
 

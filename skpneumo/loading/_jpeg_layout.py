@@ -215,6 +215,8 @@ def _end_of_scan(data: bytes, begin: int, in_intervals: bool) -> int:
 
 
 def _read_frame(kind: int, begin: int, segment: bytes) -> Frame:
+    if len(segment) < 6:
+        raise ValueError("a frame without components")
     height, width, n_components = struct.unpack_from(">xHHB", segment)
     components = {}
     for number, sampling, _ in zip(*[iter(segment[6 : 6 + 3 * n_components])] * 3, strict=True):

@@ -14,7 +14,8 @@ BANDS = [f"band{i}" for i in range(1, N_BANDS + 1)]
 
 
 def scaled(images, gains):
-    return ops.convert_to_numpy(scale_bands(images, np.asarray(gains, dtype=np.float32)))
+    images, gains = (ops.convert_to_tensor(each, "float32") for each in (images, gains))
+    return ops.convert_to_numpy(scale_bands(images, gains))
 
 
 def noise(n=2, height=96, width=80, channels=1, seed=0):
