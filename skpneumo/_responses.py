@@ -96,7 +96,8 @@ def scores_of(estimator: Any, X: Any, pos_label: Any) -> NDArray[Any] | None:
         return None
     decision = _floats(estimator.decision_function(X))
     if decision.ndim == 2:
-        if getattr(unwrap(estimator), "decision_function_shape", "") == "ovo":
+        decider = getattr(estimator, "final_estimator_", estimator)  # of stacking
+        if getattr(unwrap(decider), "decision_function_shape", "") == "ovo":
             return None
         return decision[:, column]
     return decision if column == 1 else -decision

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.ensemble import VotingClassifier
+from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, make_scorer
@@ -120,6 +120,14 @@ def test_scores_of_pairs_of_classes_are_not_scores_of_a_class():
             assert score is None
         else:
             np.testing.assert_array_equal(score, model.decision_function(X)[:, 2])
+
+
+def test_scores_of_stacking_are_those_of_its_final_estimator():
+    y = np.arange(240) % 3
+    pairs = SVC(decision_function_shape="ovo")
+    for first, last in ((pairs, SVC()), (SVC(), pairs)):
+        model = StackingClassifier([("svm", first)], final_estimator=last, cv=2).fit(X, y)
+        assert (scores_of(model, X, 2) is None) == (last is pairs)
 
 
 def test_classifier_of_three_classes_is_asked_once():

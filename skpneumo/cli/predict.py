@@ -8,7 +8,7 @@ from contextlib import closing
 from hashlib import blake2b
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 from cyclopts import Parameter
 from cyclopts.types import PositiveInt
@@ -119,7 +119,10 @@ def predict(
             yield states, counts.count(predicted_rows(estimator, batch, threshold))
 
     if out is None:
-        _print_rows((rows for _, rows in predicted()), form, columns)
+        _print_rows((rows for _, rows in predicted()), form, columns, sys.stdout)
+    elif _is_device(out):
+        with out.open("w", encoding="utf-8", newline="") as device:
+            _print_rows((rows for _, rows in predicted()), form, columns, device)
     else:
         run = {"model": _digest(model), "threshold": threshold, "columns": columns}
         with closing(Journal(out, run, from_scratch=force)) as journal:
@@ -148,9 +151,10 @@ def _checked_format(format: Format | None, out: Path | None) -> Format:
         refuse_other_formats(out, *_FORMATS, remedy="choose the format with --format")
         format = _FORMATS.get(out.suffix.lower())
     if format == "parquet":
-        if out is None:
+        if out is None or _is_device(out):
             raise ValueError(
-                "Parquet cannot be written to standard output. Name a file with --out."
+                f"Parquet cannot be written to {'standard output' if out is None else out}. Name "
+                "a file with --out."
             )
         require_pyarrow()
     return format or "csv"
@@ -187,15 +191,22 @@ def _digest(model: Path) -> str:
         return blake2b(file.read(), digest_size=16).hexdigest()
 
 
-def _print_rows(batches: Iterable[Iterable[list[Any]]], form: Format, columns: list[str]) -> None:
+def _is_device(out: Path) -> bool:
+    """Tell whether an output is a pipe or a device, beside which there can be no FILE.part."""
+    return out.exists() and not out.is_file()
+
+
+def _print_rows(
+    batches: Iterable[Iterable[list[Any]]], form: Format, columns: list[str], to: IO[str]
+) -> None:
     # File names are bytes; those that are not UTF-8 are written unchanged.
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors=NAMES_AS_BYTES)
-    write = row_writer(sys.stdout, form, columns)
-    on_terminal = sys.stdout.isatty()
+    if isinstance(to, TextIOWrapper):
+        to.reconfigure(errors=NAMES_AS_BYTES)
+    write = row_writer(to, form, columns)
+    on_terminal = to.isatty()
     for rows in batches:
         for row in rows:
             if on_terminal:
                 row = [printable(cell) if isinstance(cell, str) else cell for cell in row]
             write(row)
-        sys.stdout.flush()
+        to.flush()

@@ -344,8 +344,9 @@ def _remarks_on_lists(
         if _NUMBER.fullmatch(found):
             continue
         for used in filter(found.__contains__, _SEPARATORS):
-            parts = {*map(folded, found.split(used))} - {folded(found)}
-            if listed := [label for key, label in of_label.items() if key in parts]:
+            parts = {folded(part) for part in found.split(used) if re.search(r"\w", part)}
+            listed = [label for key, label in of_label.items() if key in parts]
+            if listed and len(parts) > 1:
                 return [
                     f"{found!r} ({counted(count, 'row')}) is read as one finding, and not as "
                     f"{listed[0]!r}. If such cells list several findings, name their separator: "

@@ -22,6 +22,7 @@ _MOST_STEPS = 100
 _CONVERGED = 1e-8
 _STEEPEST = 1e3
 _NO_SPREAD = 1e-6
+_SAME = 1e-6  # of logits, above the rounding of float32
 
 
 class Line(NamedTuple):
@@ -52,14 +53,15 @@ def calibration_slope(
     of Clinical Epidemiology 74 (2016), 167-176.
     """
     x = _logits(probability)
-    if np.ptp(x) == 0:
+    if np.ptp(x) < _SAME:
         return _no_line("all probabilities are equal")
     # Also if the lowest score of one class equals the highest of the other.
     if x[positive].min() >= x[~positive].max() or x[positive].max() <= x[~positive].min():
         return _no_line("the scores separate the classes, so no finite slope fits")
     # scikit-learn's logistic regression gives neither an offset, needed for the intercept below,
     # nor the information of each patient, needed for the jackknife.
-    design = np.column_stack([np.ones_like(x), x])
+    # Centred, so that the two parameters can be told apart however little the scores spread.
+    design = np.column_stack([np.ones_like(x), x - x.mean()])
     line = _most_likely_line(design, positive)
     if line is None or abs(line[1]) > _STEEPEST:
         return _no_line("the scores nearly separate the classes, so no finite slope fits")

@@ -261,7 +261,7 @@ def test_a_name_that_the_output_cannot_spell_ends_no_command(monkeypatch, tmp_pa
 
 def test_rows_have_the_bytes_of_names_that_the_output_cannot_spell(monkeypatch):
     stream = encoded(monkeypatch, "ascii")
-    _print_rows([[["é\udce9.png", 0.5]]], "csv", ["path", "probability"])
+    _print_rows([[["é\udce9.png", 0.5]]], "csv", ["path", "probability"], stream)
     assert stream.buffer.getvalue() == b"path,probability\n\xc3\xa9\xe9.png,0.5\n"
 
 

@@ -47,10 +47,19 @@ def test_fit_writes_data_alone_by_default(xrays, tmp_path, monkeypatch, capsys):
     assert "pickle" not in capsys.readouterr().err
 
 
-def test_devices_are_written_to_without_force(model_file, xrays, capsys):
-    arguments = ["predict", str(model_file), str(xrays.filenames[0]), "--out", os.devnull]
-    assert main(arguments) == 0
+def test_devices_are_written_to_without_force(model_file, xrays, monkeypatch, capsys):
+    monkeypatch.setattr("skpneumo.cli.predict.Journal", None)  # there is no FILE.part
+    predict = ["predict", str(model_file), str(xrays.filenames[0])]
+    assert main([*predict, "--out", os.devnull]) == 0
     assert "exists already" not in capsys.readouterr().err
+    reading, writing = os.pipe()
+    with open(reading) as pipe:
+        status = main([*predict, "--format", "csv", "--out", f"/dev/fd/{writing}"])
+        os.close(writing)
+        assert status == 0
+        assert pipe.read().startswith("path,probability,label")
+    assert main([*predict, "--format", "parquet", "--out", os.devnull]) == 1
+    assert f"Parquet cannot be written to {os.devnull}" in capsys.readouterr().err
 
 
 def test_pickles_are_warned_of_before_they_are_opened(model_file, xrays, tmp_path, capsys):

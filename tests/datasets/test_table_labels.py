@@ -235,6 +235,9 @@ def test_no_list_is_seen_in_what_is_none():
     for cells in (
         ["Pneumonia", "No pneumonia, effusion", "Pneumonia|Effusion"],
         ["1", "2", "1,5"],  # grades with a decimal comma
+        ["Pneumonia", "Pneumonia/", "No finding"],
+        ["+", "+/-", "-"],
+        ["COVID", "COVID+", "Normal"],
     ):
         assert labels_of(*cells, positive=cells[0]).remarks == []
     asked = ["Pneumonia; Effusion", "Pneumonia"]

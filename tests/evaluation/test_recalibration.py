@@ -83,6 +83,7 @@ def test_intervals_contain_the_truth(n_patients):
         ([0, 0, 1, 1], [0.1, 0.2, 0.3, 0.9], "separate the classes"),
         ([1, 1, 0, 0], [0.1, 0.2, 0.2, 0.9], "separate the classes"),  # but for a tie
         ([0, 1, 0, 1], [0.4, 0.4, 0.4, 0.4], "all probabilities are equal"),
+        ([0, 1, 1, 0], np.float32(0.01) + np.array([0, 0, 1, 1]) * 1e-9, "are equal"),  # rounding
     ],
 )
 def test_undefined_slope_has_a_reason(positive, probability, why):
