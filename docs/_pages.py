@@ -287,10 +287,10 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     if page.file.src_uri != "cli.md":
         return markdown
     from cyclopts.docs.markdown import generate_markdown_docs
-    from skpneumo.cli.entrypoint import COMMANDS, app, command_called
+    from skpneumo.cli.entrypoint import COMMANDS, app, show_whole_docstring
 
     for name in COMMANDS:
-        command_called(name)
+        show_whole_docstring(name)
     commands = generate_markdown_docs(
         app, heading_level=2, no_root_title=True, generate_toc=False, skip_preamble=True
     )

@@ -13,7 +13,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-__all__ = ["atomic_write", "named_in_errors", "open_unlinked", "sweep", "temporary_folder"]
+__all__ = [
+    "atomic_write",
+    "is_device",
+    "named_in_errors",
+    "open_unlinked",
+    "sweep",
+    "temporary_folder",
+]
 
 # The suffix marks our temporary files. File names have at most 255 bytes, including the random
 # part and the suffix.
@@ -73,7 +80,7 @@ def atomic_write(
     if "b" not in mode:
         options.setdefault("encoding", "utf-8")
     place = _destination(Path(path))
-    if place.exists() and not place.is_file():
+    if is_device(place):
         with named_in_errors(place), _open_device(place, mode, options) as file:
             yield file
         return
@@ -91,6 +98,11 @@ def atomic_write(
         except BaseException:
             unfinished.unlink(missing_ok=True)
             raise
+
+
+def is_device(path: Path) -> bool:
+    """Tell whether an output is a device or a pipe, such as /dev/null, which keeps nothing."""
+    return path.exists() and not path.is_file()
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
-from skpneumo._files import atomic_write
+from skpneumo._files import atomic_write, is_device
 from skpneumo._image_files import UNKNOWN_KIND, beginning_of, format_of, kind_of_file
 from skpneumo.cli._terminal import say, text_of
 from skpneumo.cli._training_record import provenance_of
@@ -54,8 +54,8 @@ def refuse_to_overwrite(path: Path, force: bool) -> None:
         )
     if str(path) == "-":
         raise ValueError("This command does not write to standard output. Name a file.")
-    if path.exists() and not path.is_file():
-        return  # a pipe or a device, such as /dev/null: nothing is lost
+    if is_device(path):
+        return
     if path.exists() and not force:
         raise FileExistsError(f"{path} exists already. Name another file, or add --force.")
     if path.is_file() and _is_image(path):

@@ -21,7 +21,7 @@ from skpneumo.cli._terminal import (
 )
 from skpneumo.cli._tokens import check_tokens, normalized
 
-__all__ = ["ABOUT_BACKENDS", "COMMANDS", "app", "command_called", "run_program"]
+__all__ = ["ABOUT_BACKENDS", "COMMANDS", "app", "run_program", "show_whole_docstring"]
 
 FAILED = 1
 WRONG_USAGE = 2
@@ -76,11 +76,10 @@ for _command, _line in COMMANDS.items():
     app.command(f"skpneumo.cli.{_command}:{_command}", name=_command, help=_line)
 
 
-def command_called(name: str) -> App:
+def show_whole_docstring(name: str) -> None:
     """Import a command, and let its help show all of its docstring, not only the first line."""
     command = app[name]
     command.help = getattr(command.default_command, "__doc__", None) or COMMANDS[name]
-    return command
 
 
 @app.meta.default
@@ -121,10 +120,8 @@ def run_program(arguments: Sequence[str] | None = None) -> int:
     try:
         with named_standard_output(), command_line_messages(), printing_anything():
             tokens = normalized(sys.argv[1:] if arguments is None else arguments)
-            for name in tokens:
-                if name in COMMANDS:
-                    command_called(name)
-                    break
+            if name := next(filter(COMMANDS.__contains__, tokens), None):
+                show_whole_docstring(name)
             status = app.meta(tokens) or 0
             sys.stdout.flush()
             return status

@@ -14,6 +14,7 @@ from cyclopts import Parameter
 from cyclopts.types import PositiveInt
 from cyclopts.validators import Number
 
+from skpneumo._files import is_device
 from skpneumo._formatting import printable
 from skpneumo.cli._journal import (
     Format,
@@ -120,7 +121,7 @@ def predict(
 
     if out is None:
         _print_rows((rows for _, rows in predicted()), form, columns, sys.stdout)
-    elif _is_device(out):
+    elif is_device(out):  # beside which there can be no FILE.part
         with out.open("w", encoding="utf-8", newline="") as device:
             _print_rows((rows for _, rows in predicted()), form, columns, device)
     else:
@@ -151,7 +152,7 @@ def _checked_format(format: Format | None, out: Path | None) -> Format:
         refuse_other_formats(out, *_FORMATS, remedy="choose the format with --format")
         format = _FORMATS.get(out.suffix.lower())
     if format == "parquet":
-        if out is None or _is_device(out):
+        if out is None or is_device(out):
             raise ValueError(
                 f"Parquet cannot be written to {'standard output' if out is None else out}. Name "
                 "a file with --out."
@@ -189,11 +190,6 @@ def _warn_of_one_answer(labels: Counter[str]) -> None:
 def _digest(model: Path) -> str:
     with open(model, "rb") as file:
         return blake2b(file.read(), digest_size=16).hexdigest()
-
-
-def _is_device(out: Path) -> bool:
-    """Tell whether an output is a pipe or a device, beside which there can be no FILE.part."""
-    return out.exists() and not out.is_file()
 
 
 def _print_rows(

@@ -51,7 +51,8 @@ _UNKNOWN = frozenset({"unknown", "undetermined"})
 _NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)")
 _MOST_CLASSES = 20  # without images that share them
 # What else tables write between several findings in a cell.
-_SEPARATORS = (";", ",", "/", "|", "+", "&", "\n")
+_NEWLINE, _SHELL_NEWLINE = "\n", r"$'\n'"
+_SEPARATORS = (";", ",", "/", "|", "+", "&", _NEWLINE)
 _MOST_NAMED = 8
 
 
@@ -352,7 +353,7 @@ def _remarks_on_lists(
                     f"{listed[0]!r}. If such cells list several findings, name their separator: "
                     + by_interface(
                         python=f"separator={used!r}.",
-                        shell=f"--separator {'$' * (used == chr(10))}{used!r}.",
+                        shell=f"--separator {_SHELL_NEWLINE if used == _NEWLINE else repr(used)}.",
                     )
                 ]
     return []

@@ -228,6 +228,8 @@ def test_training_begins_with_the_weights_of_a_file(
         small(filters=(5,), initial_weights=file).fit(X, y)
 
 
+# Of torch, whose arrays NumPy 2 asks for a keyword they do not know.
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't:DeprecationWarning")
 def test_images_that_initial_weights_were_trained_on_warn(
     small, images, labels, fitted, unseen, tmp_path
 ):
@@ -238,6 +240,6 @@ def test_images_that_initial_weights_were_trained_on_warn(
         classifier.fit(images, labels)
     with pytest.warns(UserWarning, match="trained on 3 of these 5 images") as later:
         classifier.predict_proba(images[7:12])
-    ours = [each for each in [*in_fit, *later] if each.category is UserWarning]
-    assert {each.filename for each in ours} == {__file__}
+    shown = [each for each in [*in_fit, *later] if each.category is not DeprecationWarning]
+    assert {each.filename for each in shown} == {__file__}
     classifier.predict_proba(unseen[0])

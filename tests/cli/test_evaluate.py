@@ -171,7 +171,8 @@ def test_images_that_the_gate_would_withhold_are_counted(
     printed = capsys.readouterr().out
     assert printed.count("withheld by the gate") == 1
     withheld = frames[0].query("metric == 'withheld'")
-    assert withheld["value"].iloc[0] * len(list(folder.rglob("*.*"))) > 0.99
+    n_images = len(list(folder.rglob("*.*")))
+    assert withheld["value"].iloc[0] >= 1 / n_images - 1e-15  # the last digit of a CSV
     others = frames[0].query("metric != 'withheld'").reset_index(drop=True)
     pd.testing.assert_frame_equal(others, frames[1])
     arguments = ["evaluate", str(gated_model_file), str(folder), "--threshold", "0.5"]

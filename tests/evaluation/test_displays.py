@@ -895,6 +895,8 @@ def test_training_curves_without_epochs_or_numbers():
     assert legend_of(display.axes_[0]) == ["training", "validation"]
 
 
+# Of the oldest matplotlib, about error bars that are all NaN.
+@pytest.mark.filterwarnings("ignore:Conversion of an array with ndim > 0:DeprecationWarning")
 def test_warnings_of_a_display_are_shown_for_the_line_that_calls_it():
     with pytest.warns(UndefinedMetricWarning) as caught:
         ModelComparisonDisplay.from_predictions([1, 1], {"a": [0.2, 0.9]}, groups=[0, 1])
