@@ -3,9 +3,10 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import onnx
+if TYPE_CHECKING:
+    import onnx
 
 __all__ = [
     "FORMAT",
@@ -148,7 +149,7 @@ def facts_from(properties: dict[str, str]) -> ModelFacts:
     return facts
 
 
-def digest_of(model: onnx.ModelProto, properties: dict[str, str]) -> str:
+def digest_of(model: "onnx.ModelProto", properties: dict[str, str]) -> str:
     """Compute the digest of the graph, its versions, and all properties but the digest itself."""
     told = {name: text for name, text in properties.items() if name != "digest"}
     versions = [model.ir_version, [(each.domain, each.version) for each in model.opset_import]]

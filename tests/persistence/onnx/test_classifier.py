@@ -132,6 +132,20 @@ def test_without_onnxruntime_the_error_says_what_to_install(path, monkeypatch):
         OnnxClassifier(path).fit()
 
 
+def test_without_onnx_all_is_imported_and_the_error_says_what_to_install():
+    code = """
+import sys
+sys.modules["onnx"] = sys.modules["onnxruntime"] = None
+import skpneumo.serving._facts
+from skpneumo.persistence import NotExportableError, OnnxClassifier, export_onnx
+OnnxClassifier("model.onnx").fit()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert 'pip install "skpneumo[onnx]"' in done.stderr.splitlines()[-1]
+
+
 def test_the_file_may_be_moved(path, tmp_path, xrays):
     moved = tmp_path / "other.onnx"
     shutil.copy(path, moved)
