@@ -210,8 +210,8 @@ FOREIGN_ATTRIBUTES = {
     "_fields": None,
     "_replace": None,
     # scikit-learn's scorers have no public place for the curve metric and the label of theirs.
-    "_curve_scorer": {"fitted.py", "persistence/_estimators.py"},
-    "_get_pos_label": {"fitted.py"},
+    "_curve_scorer": {"fitted/_threshold.py", "persistence/_estimators.py"},
+    "_get_pos_label": {"fitted/_threshold.py"},
     # What a scorer was made of, and what a tuned threshold makes of its scorer in fit.
     "_score_func": {"persistence/_estimators.py"},
     "_sign": {"persistence/_estimators.py"},
