@@ -1,18 +1,32 @@
 """Recognise the scale of pixel values, and suggest conversions between scales."""
 
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
+from skpneumo._messages import by_interface
+
 __all__ = [
+    "MORE_BITS",
+    "UINT8",
     "OtherPixelsError",
+    "dark_files",
     "how_to_convert",
     "how_to_make_uint8",
+    "ranges_of_files",
+    "refuse_other_pixels",
     "same_kind_of_pixels",
     "white_of",
 ]
 
 Range = tuple[float, float]
+
+UINT8: Range = (0.0, 255.0)
+"""Black and white of 8 bits."""
+
+MORE_BITS = "If files have more bits than they use, such as 12 in 16,"
 
 _WHITES = (1, 255, 1023, 4095, 16383, 65535)  # and of 10, 12, 14 and 16 bits
 
@@ -23,12 +37,26 @@ _OVERSHOOT = 0.25
 # is a sixteenth of that of 12, but one image alone can be dark.
 _BRIGHTER, _DARKER = 3, 8
 
+_MOST_NAMED = 5
+
 # Rows of numbers need not be pixels, and one row can have only small numbers.
 _OTHER_UNITS = 100
 
 
 class OtherPixelsError(ValueError):
-    """Error raised if pixels cannot have the scale of those of training, as in files too dark."""
+    """Error raised if pixels cannot have the scale of those of training, as in files too dark.
+
+    Parameters
+    ----------
+    message : str
+        Both ranges, and what to do.
+    failures : mapping of str to Exception, default=None
+        The reason for each file that is refused by itself; none if X is as a whole.
+    """
+
+    def __init__(self, message: str, failures: Mapping[str, Exception] | None = None) -> None:
+        super().__init__(message)
+        self.failures = dict(failures or {})
 
 
 def white_of(values: Range) -> int | None:
@@ -87,8 +115,119 @@ def same_kind_of_pixels(learned: Range, given: Range, are_pixels: bool = True) -
         return not positive or 1 / _OTHER_UNITS < found / highest < _OTHER_UNITS
     if _is_signed(learned) != _is_signed(given) and not _may_lack_negative_ones(given):
         return False
-    brighter = 1 + _OVERSHOOT if learned == (0, 255) else _BRIGHTER
+    brighter = 1 + _OVERSHOOT if learned == UINT8 else _BRIGHTER
     return 1 / _DARKER < found / highest <= brighter
+
+
+def dark_files(images: NDArray[Any], filenames: Any) -> dict[str, Range]:
+    """Find files that are nearly black in 8 bits, each by itself, whatever is beside it.
+
+    Of 5342 radiographs the darkest has a pixel of 137. An image that is all black has no scale.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_images, ...)
+        Pixels of any type; only uint8 is looked at.
+    filenames : array-like of shape (n_images,) or None
+        Their files. None finds nothing: pixels that come from no file may have been changed, as
+        by an explanation, which hides parts of images.
+
+    Returns
+    -------
+    ranges : dict of str to (low, high)
+        The ranges of the files that are too dark.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpneumo._pixel_values import dark_files
+    >>> images = np.array([[0, 15], [0, 255], [0, 0]], dtype=np.uint8)
+    >>> dark_files(images, ["12 bits in 16.png", "8 bits.png", "black.png"])
+    {'12 bits in 16.png': (0.0, 15.0)}
+    """
+    if filenames is None or images.dtype != np.uint8:
+        return {}
+    pixels = images.reshape(len(images), -1)
+    found = zip(filenames, pixels.min(axis=1), pixels.max(axis=1), strict=True)
+    ranges = {name: (float(low), float(high)) for name, low, high in found}
+    return {name: each for name, each in ranges.items() if not same_kind_of_pixels(UINT8, each)}
+
+
+def ranges_of_files(ranges: Mapping[str, Range]) -> str:
+    """Describe the ranges of some files; the first few are named.
+
+    Examples
+    --------
+    >>> from skpneumo._pixel_values import ranges_of_files
+    >>> ranges_of_files({"a.png": (0, 15), "b.png": (2, 9)})
+    "from 0 to 15 in 'a.png', from 2 to 9 in 'b.png'"
+    """
+    named = [f"{_from_to(values)} in {name!r}" for name, values in ranges.items()]
+    more = f" and in {len(named) - _MOST_NAMED} more files" if len(named) > _MOST_NAMED else ""
+    return ", ".join(named[:_MOST_NAMED]) + more
+
+
+def refuse_other_pixels(
+    of: Any, learned: Range, images: NDArray[Any], filenames: Any, are_pixels: bool = True
+) -> None:
+    """Refuse images that cannot have the scale of those of training.
+
+    Parameters
+    ----------
+    of : classifier
+        What was fitted.
+    learned : tuple of (low, high)
+        The range of its training images.
+    images : ndarray of shape (n_images, ...)
+        The images to predict, or the lowest and the highest value of each.
+    filenames : array-like of shape (n_images,) or None
+        Their files, which are looked at one by one.
+    are_pixels : bool, default=True
+        See :func:`same_kind_of_pixels`.
+
+    Raises
+    ------
+    OtherPixelsError
+        If some files are too dark, or the range of all images is another one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpneumo._pixel_values import refuse_other_pixels
+    >>> refuse_other_pixels(None, (0, 255), np.array([[0.0, 200.0]]), None)
+    >>> refuse_other_pixels(None, (0, 255), np.array([[0.0, 1.0]]), None)
+    Traceback (most recent call last):
+    skpneumo._pixel_values.OtherPixelsError: NoneType was fitted on values from 0 to 255, but ...
+    """
+    given = float(images.min()), float(images.max())
+    dark = dark_files(images, filenames) if learned == UINT8 and are_pixels else {}
+    if not dark and same_kind_of_pixels(learned, given, are_pixels):
+        return
+
+    def told(where: str, highest: float) -> str:
+        remedy = f"Convert X: {how_to_convert(given, learned, learned == UINT8)}"
+        if learned == UINT8 and images.dtype == np.uint8 and highest > 1:
+            remedy = by_interface(
+                python=f"{MORE_BITS} read them with ImageLoader(white=4095) or another value of "
+                "white, which model.set_params(load__white=4095) sets in a fitted pipeline; "
+                "otherwise leave them out, or scale X to 255",
+                shell=f"{MORE_BITS} convert them to 8 bits, or train a model for such files with "
+                "`skpneumo fit --white 4095` or another value of white; otherwise leave them out",
+            )
+        return (
+            f"{type(of).__name__} was fitted on values {_from_to(learned)}, but X is "
+            f"{images.dtype} {where}, which is another kind of pixel. {remedy}."
+        )
+
+    raise OtherPixelsError(
+        told(ranges_of_files(dark) if dark else _from_to(given), given[1]),
+        {name: ValueError(told(_from_to(each), each[1])) for name, each in dark.items()},
+    )
+
+
+def _from_to(values: Range) -> str:
+    low, high = values
+    return f"from {low:g} to {high:g}"
 
 
 def _is_signed(values: Range) -> bool:

@@ -12,10 +12,16 @@ from skpneumo._documentation import DocumentationLinks
 from skpneumo._images import check_is_array, is_stream, misplaced_channels
 from skpneumo._messages import by_interface
 from skpneumo._missing_labels import refuse_missing_labels
-from skpneumo._pixel_values import OtherPixelsError, how_to_convert, same_kind_of_pixels, white_of
+from skpneumo._pixel_values import (
+    MORE_BITS,
+    UINT8,
+    dark_files,
+    ranges_of_files,
+    refuse_other_pixels,
+    same_kind_of_pixels,
+    white_of,
+)
 from skpneumo._sklearn import _check_y
-
-_MORE_BITS = "If files have more bits than they use, such as 12 in 16,"
 
 _TWO_LEVELS = (
     "Convert images from 0 to 1 with (X * 255).round().astype(np.uint8), and masks with "
@@ -90,6 +96,7 @@ class ImageInputMixin(DocumentationLinks):
     def _check_images(self, X: Any, y: Any = "no_validation", reset: bool = False) -> Any:
         """Convert X to images (n_samples, height, width, channels); check y if given."""
         check_is_array(X)
+        filenames = getattr(X, "filenames", None)
         if not (y is None or isinstance(y, str)):
             check_labels(y)
         if not reset:
@@ -111,9 +118,9 @@ class ImageInputMixin(DocumentationLinks):
             self._check_shape(X.shape, reset)
         if reset:
             self.input_shape_ = X.shape[1:]
-            self._check_first_range(X)
+            self._check_first_range(X, filenames)
         else:
-            self._check_known_range(X)
+            self._check_known_range(X, filenames)
         if not with_labels:
             return X
         check_classification_targets(checked[1])
@@ -181,43 +188,32 @@ class ImageInputMixin(DocumentationLinks):
                 f"{', '.join(map(str, self.input_shape_))}) if they are rows of pixels."
             )
 
-    def _check_known_range(self, X: Any) -> None:
+    def _check_known_range(self, X: Any, filenames: Any) -> None:
         """Refuse pixels whose range cannot be on the same scale as in ``fit``."""
-        given = _range_of(X)
-        if same_kind_of_pixels(self.value_range_, given, self._are_pixels(X)):
-            return
-        of_eight_bits = self.value_range_ == (0.0, 255.0)
-        remedy = f"Convert X: {how_to_convert(given, self.value_range_, of_eight_bits)}"
-        if of_eight_bits and X.dtype == np.uint8 and given[1] > 1:
-            remedy = by_interface(
-                python=f"{_MORE_BITS} read them with ImageLoader(white=4095) or another value of "
-                "white, which model.set_params(load__white=4095) sets in a fitted pipeline; "
-                "otherwise scale X to 255",
-                shell=f"{_MORE_BITS} convert them to 8 bits, or train a model for such files with "
-                "`skpneumo fit --white 4095` or another value of white",
-            )
-        raise OtherPixelsError(
-            f"{type(self).__name__} was fitted on values from %g to %g, but X is {X.dtype} from "
-            "%g to %g, which is another kind of pixel. %s." % (*self.value_range_, *given, remedy)
-        )
+        pixels, names = X, filenames
+        if is_stream(X):  # not decoded for this
+            pixels, names = np.array([[0, 255]], dtype=X.dtype), None
+        refuse_other_pixels(self, self.value_range_, pixels, names, self._are_pixels(X))
 
-    def _check_first_range(self, X: Any) -> None:
+    def _check_first_range(self, X: Any, filenames: Any) -> None:
         """Refuse 8-bit images that are nearly black, which prediction would refuse as well."""
-        if X.dtype != np.uint8 or not self._are_pixels(X):
+        if is_stream(X) or X.dtype != np.uint8 or not self._are_pixels(X):
             return
         given = _range_of(X)
-        if given[1] > 1 and same_kind_of_pixels((0.0, 255.0), given):
-            return
+        said = f"none of its values exceeds {given[1]:g}"
+        if given[1] > 1 and same_kind_of_pixels(UINT8, given):
+            if not (dark := dark_files(X, filenames)):
+                return
+            said = f"only {ranges_of_files(dark)}"
         remedy = _TWO_LEVELS
         if given[1] > 1:
             remedy = by_interface(
-                python=f"{_MORE_BITS} read them with ImageLoader(white=4095) or another value of "
-                "white; otherwise scale X to 255",
-                shell=f"{_MORE_BITS} add --white 4095 or another value of white",
+                python=f"{MORE_BITS} read them with ImageLoader(white=4095) or another value of "
+                "white; otherwise leave them out, or scale X to 255",
+                shell=f"{MORE_BITS} add --white 4095 or another value of white; otherwise leave "
+                "them out",
             )
-        raise ValueError(
-            f"X is uint8, but none of its values exceeds {given[1]:g}: white is 255. {remedy}."
-        )
+        raise ValueError(f"X is uint8, but {said}: white is 255. {remedy}.")
 
     def _value_range(self, X: Any, is_all: bool) -> tuple[float, float]:
         """Return black and white: the range of X, or a wider one if X is not all data."""
@@ -253,8 +249,7 @@ class ImageInputMixin(DocumentationLinks):
 
 
 def _range_of(X: Any) -> tuple[float, float]:
-    """Return the lowest and the highest value, without decoding a stream."""
-    return (0.0, 255.0) if is_stream(X) else (float(X.min()), float(X.max()))
+    return float(X.min()), float(X.max())
 
 
 def _input_remedy(X: Any, y: Any) -> str | None:

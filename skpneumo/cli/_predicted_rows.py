@@ -58,13 +58,13 @@ def predicted_rows(
     while good:
         try:
             probabilities, labels = _predicted(model, good, threshold)
-        except UnreadableImagesError as error:
-            if not error.failures.keys() & set(good):
+        except (UnreadableImagesError, OtherPixelsError) as error:
+            if error.failures.keys() & set(good):
+                failures |= error.failures
+                good = [path for path in good if path not in failures]
+                continue
+            if isinstance(error, UnreadableImagesError):
                 raise
-            failures |= error.failures
-            good = [path for path in good if path not in failures]
-            continue
-        except OtherPixelsError as error:
             if len(batch) > 1:
                 alone = (predicted_rows(model, [file], threshold) for file in batch)
                 return [row for rows in alone for row in rows]

@@ -144,7 +144,7 @@ class ServedModel:
         while good := [path for path in paths if path not in found]:
             try:
                 return found | dict(zip(good, self._answers(good), strict=True))
-            except UnreadableImagesError as error:
+            except (UnreadableImagesError, OtherPixelsError) as error:
                 named = {path: error.failures[path] for path in good if path in error.failures}
                 if not named:
                     break

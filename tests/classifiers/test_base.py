@@ -807,6 +807,32 @@ def test_images_too_dark_for_prediction_are_not_trained_on(small, images, labels
                 act(dark)
 
 
+def test_files_that_are_too_dark_are_refused_among_others(small, images, labels):
+    mixed = images.copy()
+    mixed[3] = images[3] // 16
+    mixed[5] = images[5] // 32
+    mixed[7] = 0  # black has no scale
+    names = [f"{row}.png" for row in range(len(images))]
+    files = ImageArray(mixed, names)
+    highest = mixed[3].max()
+    told = rf"uint8.* from \d to {highest} in '3\.png', from \d to {mixed[5].max()} in '5\.png'"
+    for method in ("fit", "partial_fit"):
+        with pytest.raises(ValueError, match=rf"{told}.*ImageLoader\(white=4095\).*leave them"):
+            getattr(small(epochs=1), method)(files, labels)
+    fitted = small(epochs=1).fit(images, labels)
+    with pytest.raises(ValueError, match=told) as among_others:
+        fitted.predict(files)
+    assert list(among_others.value.failures) == ["3.png", "5.png"]
+    with pytest.raises(ValueError, match="another kind") as alone:
+        fitted.predict(mixed[[3]])
+    assert str(among_others.value.failures["3.png"]) == str(alone.value)
+    again = pickle.loads(pickle.dumps(among_others.value))  # as from a worker process
+    assert str(again) == str(among_others.value)
+    assert list(again.failures) == ["3.png", "5.png"]
+    # An explanation hides parts of images, and so do users.
+    assert len(fitted.predict(mixed)) == len(fitted.predict(files[[0, 7]])) + len(mixed) - 2
+
+
 def test_commands_say_where_the_value_of_white_can_be_given(small, images, labels):
     """Only those that train have the option."""
     fitted = small(epochs=1).fit(images, labels)

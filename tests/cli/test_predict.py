@@ -81,20 +81,31 @@ def test_bad_files_change_nothing_for_the_good_ones(model_file, damaged, capsys)
     assert [among_bad_ones[0], among_bad_ones[4]] == alone
 
 
-def test_a_batch_of_files_that_are_too_dark_has_their_error_in_its_rows(
+def test_files_that_are_too_dark_have_their_error_whatever_is_in_their_batch(
     model_file, xrays, tmp_path, capsys
 ):
-    dark = tmp_path / "12 bits in 16.png"
-    stored = np.random.RandomState(0).randint(0, 4096, (40, 40)).astype(np.uint16)
-    Image.fromarray(stored).save(dark)
-    # The last batch has no other file.
-    options = ["--batch-size", "1"]
-    assert main(["predict", str(model_file), xrays.filenames[0], str(dark), *options]) == 1
-    good, bad = rows_of(capsys.readouterr().out)
-    assert good["label"]
-    assert not good["error"]
-    assert not bad["label"]
-    assert "another kind of pixel" in bad["error"]
+    dark = [str(tmp_path / f"12 bits in 16 {number}.png") for number in range(2)]
+    for number, path in enumerate(dark):
+        stored = np.random.RandomState(0).randint(0, 4096 >> number, (40, 40)).astype(np.uint16)
+        Image.fromarray(stored).save(path)
+    black = tmp_path / "black.png"
+    Image.fromarray(np.zeros((40, 40), np.uint8)).save(black)
+    files = [xrays.filenames[0], dark[0], dark[1], str(black), xrays.filenames[1]]
+    errors = []
+    for size in ("1", "2", "128"):
+        assert main(["predict", str(model_file), *files, "--batch-size", size]) == 1
+        rows = rows_of(capsys.readouterr().out)
+        assert [bool(row["label"]) for row in rows] == [True, False, False, True, True]
+        errors.append([row["error"] for row in rows])
+    assert errors[0] == errors[1] == errors[2]
+    assert ["another kind of pixel" in text for text in errors[0]] == [
+        False,
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert errors[0][1] != errors[0][2]
 
 
 def test_withheld_images_have_only_the_reason_and_status_1(

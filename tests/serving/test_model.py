@@ -62,7 +62,7 @@ def test_an_error_that_names_no_image_is_the_answer_of_that_image_alone(model, c
     assert "unlike" in str(bad)
 
 
-def test_an_image_that_is_too_dark_is_told_so(xrays):
+def test_an_image_that_is_too_dark_is_told_so(xrays, contents):
     from io import BytesIO
 
     from PIL import Image
@@ -73,9 +73,13 @@ def test_an_image_that_is_too_dark_is_told_so(xrays):
     fitted = make_pipeline(ImageLoader(size=8), network).fit(xrays.filenames, xrays.target)
     file = BytesIO()
     Image.fromarray(np.full((9, 9), 4095, np.uint16)).save(file, "PNG")
-    (answer,) = ServedModel(fitted, ["NORMAL", "PNEUMONIA"]).predict([file.getvalue()])
-    assert isinstance(answer, ImageError)
-    assert "another kind of pixel" in str(answer)
+    served = ServedModel(fitted, ["NORMAL", "PNEUMONIA"])
+    (alone,) = served.predict([file.getvalue()])
+    good, answer = served.predict([contents[0], file.getvalue()])
+    assert good["label"]
+    for each in (alone, answer):
+        assert isinstance(each, ImageError)
+        assert "another kind of pixel" in str(each)
 
 
 class Withholding(Picky):
