@@ -41,7 +41,8 @@ def loader_of(estimator: Any) -> ImageLoader:
     loaders = [
         part
         for each in classifiers_of(estimator)
-        for step in each.transformers
+        # An OnnxClassifier reads files itself.
+        for step in (*each.transformers, getattr(each.classifier, "loader_", None))
         for part in (step, *getattr(step, "get_params", dict)().values())
         if isinstance(part, ImageLoader)
     ]

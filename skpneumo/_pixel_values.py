@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from skpneumo._messages import by_interface
 
 __all__ = [
+    "DARKER",
     "MORE_BITS",
     "UINT8",
     "OtherPixelsError",
@@ -35,7 +36,7 @@ _OVERSHOOT = 0.25
 
 # How much brighter or darker than the training images a set of images can be. The white of 8 bits
 # is a sixteenth of that of 12, but one image alone can be dark.
-_BRIGHTER, _DARKER = 3, 8
+_BRIGHTER, DARKER = 3, 8
 
 _MOST_NAMED = 5
 
@@ -116,7 +117,7 @@ def same_kind_of_pixels(learned: Range, given: Range, are_pixels: bool = True) -
     if _is_signed(learned) != _is_signed(given) and not _may_lack_negative_ones(given):
         return False
     brighter = 1 + _OVERSHOOT if learned == UINT8 else _BRIGHTER
-    return 1 / _DARKER < found / highest <= brighter
+    return 1 / DARKER < found / highest <= brighter
 
 
 def dark_files(images: NDArray[Any], filenames: Any) -> dict[str, Range]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from skpneumo._html import write_page
+from skpneumo._pixel_values import DARKER
 from skpneumo.persistence import OnnxClassifier
 from skpneumo.serving._facts import model_facts
 from skpneumo.serving._limits import Limits
@@ -100,6 +101,8 @@ def _facts(model: Path, name: str) -> dict[str, Any]:
     with open(model, "rb") as file:
         digest = file_digest(file, "sha256").hexdigest()
     own = {
+        # Files whose brightest pixel is not black, but no brighter than this, are refused.
+        "darkest": None if said.value_range is None else said.value_range[1] / DARKER,
         "name": name,
         "sha256": digest,
         "versions": {"skpneumo": said.version},

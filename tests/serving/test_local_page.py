@@ -77,6 +77,7 @@ def test_everything_is_in_one_file_that_connects_to_nothing(model, tmp_path):
     assert facts["classes"] == ["NORMAL", "PNEUMONIA"]
     assert facts["positive"] == "PNEUMONIA"
     assert facts["recall_floor"]["recall"] == 0.7
+    assert 31 < facts["darkest"] < 32
     assert 0 < facts["threshold"] < 1
     assert facts["versions"]["onnxruntime-web"] == "9.9.9"
     assert "Not a medical device" in facts["notice"]
@@ -174,13 +175,14 @@ def test_a_browser_computes_what_onnxruntime_computes(model, tmp_path):
         files.append(str(path))
         expected.append(session.run(["probabilities"], {"image": image})[0][0, 1])
     (tmp_path / "bad.jpeg").write_bytes(b"no image")
+    Image.fromarray(np.full((20, 20), 4095, np.uint16)).save(tmp_path / "dark.png")
     page = tmp_path / "page.html"
     write_local_page(model, page, runtime=RUNTIME)
     with chromium(tmp_path / "profile") as driver:
         driver.get(page.as_uri())
         wait(driver, "return !document.getElementById('work').hidden")
-        drop(driver, [*files, str(tmp_path / "bad.jpeg")])
-        finished(driver, 5)
+        drop(driver, [*files, str(tmp_path / "bad.jpeg"), str(tmp_path / "dark.png")])
+        finished(driver, 6)
         found = driver.execute_script("return rows.map(row => row.answer?.probability)")
         picture(driver, "local")
         differences = np.abs(np.array(found[:4]) - expected)
@@ -189,6 +191,7 @@ def test_a_browser_computes_what_onnxruntime_computes(model, tmp_path):
             len({round(each, 4) for each in expected}) > 1
         )  # or the comparison would show nothing
         assert "not an image" in table(driver)[4][4]
+        assert "nearly black" in table(driver)[5][4]
         assert messages(driver) == []
 
 

@@ -3,6 +3,7 @@
 import os
 import warnings
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -13,6 +14,7 @@ from skpneumo._documentation import DocumentationLinks
 from skpneumo._gate_parts import labels_withheld
 from skpneumo._images import check_images
 from skpneumo._paths import filenames_of
+from skpneumo._pixel_values import refuse_other_pixels
 from skpneumo._warning_lines import users_stacklevel
 from skpneumo.loading import ImageLoader
 from skpneumo.persistence.onnx._metadata import ModelFacts
@@ -33,6 +35,7 @@ _FROM_FILE = {
     "card_",
     "provenance_",
     "facts_",
+    "loader_",
     "false_alarm_rate_",
     "terms_",
     "on_outlier",
@@ -70,6 +73,8 @@ class OnnxClassifier(DocumentationLinks, ClassifierMixin, BaseEstimator):
         As in :class:`~skpneumo.decision.InputGate`; only if the model has a gate.
     estimator_ : OnnxClassifier
         The same model without the input gate; only if it has one.
+    loader_ : ImageLoader
+        Reads files as the model does.
     card_ : str
         The model card.
     provenance_ : dict
@@ -247,19 +252,16 @@ class OnnxClassifier(DocumentationLinks, ClassifierMixin, BaseEstimator):
         return np.array([each.probabilities for each in found]), labels
 
     def _predicted(self, X: Any) -> list[Any]:
-        loading = self.facts_.loading
         images: Any
+        filenames = None
         if _are_images(X):
-            images = _images(X)
+            images = list(_images(X))
         else:
-            loader = ImageLoader(
-                size=tuple(loading.size),
-                color_mode=loading.color_mode,
-                resize=loading.resize,
-                dicom_window=loading.dicom_window,
-                cache=False,
-            )
-            images = np.asarray(loader.transform(X))
+            loaded = self.loader_.transform(X)
+            images, filenames = np.asarray(loaded), loaded.filenames
+        if (learned := self.facts_.value_range) is not None and len(images):
+            extremes = np.array([[image.min(), image.max()] for image in images])
+            refuse_other_pixels(self, tuple(learned), extremes, filenames)
         return [self._session.predict(image) for image in images]
 
     def _reasons(self, found: list[Any]) -> NDArray[np.object_]:
@@ -326,6 +328,7 @@ def _attributes(facts: ModelFacts) -> dict[str, Any]:
     """Make the fitted attributes of what the file contains."""
     found: dict[str, Any] = {
         "facts_": facts,
+        "loader_": ImageLoader(**asdict(facts.loading), cache=False),
         "classes_": np.array(facts.classes),
         "card_": facts.card,
         "provenance_": facts.provenance,

@@ -46,6 +46,8 @@ class EstimatorGraph:
     ----------
     loaders : list of ImageLoader
         The loaders of the estimator, one for each path through it.
+    value_range : tuple of (low, high) or None
+        The range of the training images of all networks, if loaders make their input.
     """
 
     def __init__(self, graph: GraphBuilder, image: str) -> None:
@@ -53,6 +55,12 @@ class EstimatorGraph:
         self.image = image
         self.loaders: list[ImageLoader] = []
         self._n_gates = 0
+        self._loaded: list[Tensor] = []
+        self._ranges: set[tuple[float, float] | None] = set()
+
+    @property
+    def value_range(self) -> tuple[float, float] | None:
+        return next(iter(self._ranges)) if len(self._ranges) == 1 else None
 
     def probabilities(self, estimator: Any, images: Tensor | None = None) -> str:
         """Add the result of ``predict_proba``: float64 of shape (1, n_classes).
@@ -122,7 +130,8 @@ class EstimatorGraph:
                     "The model has a second ImageLoader behind the first. Train it with one."
                 )
             self.loaders.append(step)
-            return load_image(self.graph, self.image, step)
+            self._loaded.append(load_image(self.graph, self.image, step))
+            return self._loaded[-1]
         if type(step) not in ENHANCEMENTS:
             raise NotExportableError(
                 f"The step {type(step).__name__} cannot be exported to ONNX. The steps before the "
@@ -143,6 +152,7 @@ class EstimatorGraph:
                 f"The classifier was fitted on images of shape {classifier.input_shape_}, but the "
                 f"steps before it make images of shape {images.shape}."
             )
+        self._ranges.add(classifier.value_range_ if images in self._loaded else None)
         graph = self.graph
         logits = add_network(graph, classifier.network_, images)
         logits_64 = graph.node("Cast", logits.name, to=DOUBLE)

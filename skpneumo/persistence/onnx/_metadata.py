@@ -33,6 +33,7 @@ class Loading:
     color_mode: str
     resize: str
     dicom_window: int | None
+    white: float | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,9 @@ class ModelFacts:
         The provenance that the model was loaded with.
     version : str
         Version of this package that wrote the file.
+    value_range : tuple of (low, high) or None, default=None
+        The range of the training images; None if a step between the loader and the networks
+        changes it, as contrast equalisation does.
     """
 
     classes: list[Any]
@@ -107,6 +111,7 @@ class ModelFacts:
     card: str
     provenance: dict[str, Any] | None
     version: str
+    value_range: tuple[float, float] | None = None
 
 
 def facts_to_properties(facts: ModelFacts) -> dict[str, str]:
@@ -180,7 +185,10 @@ def _what_is_wrong(facts: ModelFacts) -> list[str]:
         and all(0 < side <= _LARGEST_SIDE for side in loading.size)
         and loading.color_mode in ("grayscale", "rgb")
         and loading.resize in ("stretch", "pad", "crop")
-        and (loading.dicom_window is None or type(loading.dicom_window) is int),
+        and (loading.dicom_window is None or type(loading.dicom_window) is int)
+        and (loading.white is None or (_is_number(loading.white) and loading.white > 0)),
+        "value_range": facts.value_range is None
+        or (_is_list_of(facts.value_range, (int, float)) and len(facts.value_range) == 2),
         "card": isinstance(facts.card, str) and len(facts.card) <= _LARGEST_CARD,
     }
     return [f"{name} is not valid" for name, right in checks.items() if not right]

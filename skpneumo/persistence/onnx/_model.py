@@ -92,7 +92,13 @@ def _facts(
     estimator: Any, whole: EstimatorGraph, target_names: Sequence[str] | None, card: str
 ) -> ModelFacts:
     ways = {
-        (height_and_width(each), each.color_mode, each.resize, each.dicom_window): each
+        (
+            height_and_width(each),
+            each.color_mode,
+            each.resize,
+            each.dicom_window,
+            _float_or_none(each.white),
+        ): each
         for each in whole.loaders
     }
     if len(ways) > 1:
@@ -119,6 +125,7 @@ def _facts(
         card=card,
         provenance=getattr(estimator, "provenance_", None),
         version=__version__,
+        value_range=whole.value_range,
     )
 
 

@@ -48,6 +48,17 @@ async function pixelsOf(file, limits) {
   return { values, shape: [height, width, grey ? 1 : 3] };
 }
 
+// As the classifier refuses them; all black has no scale.
+function refuseNearlyBlack(values, darkest) {
+  const highest = values.reduce((most, value) => Math.max(most, value), 0);
+  if (darkest !== null && highest > 0 && highest <= darkest) {
+    throw new Error(
+      `nearly black: its brightest pixel is ${highest} of 255, which is another kind of pixel ` +
+        "than the training images have; convert files of more bits than they use to 8 bits",
+    );
+  }
+}
+
 // The result of the input gate, as from the server; null without a gate.
 function gateOf(facts, scores) {
   if (facts === null) return null;
@@ -88,6 +99,7 @@ const backend = {
 
   async answer(file) {
     const { values, shape } = await pixelsOf(file, this.facts.limits);
+    refuseNearlyBlack(values, this.facts.darkest);
     const image = new this.Tensor("uint8", values, shape);
     const said = await this.session.run({ image });
     const { classes, positive } = this.facts;

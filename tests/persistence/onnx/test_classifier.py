@@ -13,7 +13,15 @@ from sklearn.base import clone, is_classifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier
 
-from skpneumo import RecallFloorClassifier, evaluate
+from skpneumo import (
+    CNNClassifier,
+    ContrastEqualizer,
+    ImageLoader,
+    RecallFloorClassifier,
+    evaluate,
+    make_pipeline,
+)
+from skpneumo._loader_of import loader_of
 from skpneumo._responses import probabilities_and_labels
 from skpneumo.fitted import positive_label, threshold_of
 from skpneumo.persistence import OnnxClassifier, export_onnx
@@ -72,6 +80,50 @@ def test_images_of_any_size(path, xrays):
     assert np.array_equal(found[0], found[3])
     stack = np.stack([images[0], images[0]])[..., None]
     assert np.array_equal(model.predict_proba(stack), found[[0, 0]])
+
+
+def save_12_bits_in_16(path):
+    values = np.linspace(0, 4095, 40 * 40).reshape(40, 40)
+    Image.fromarray(values.astype(np.uint16)).save(path)
+    return str(path)
+
+
+def test_files_that_are_too_dark_are_refused_as_by_the_model(pipeline, xrays, tmp_path):
+    export_onnx(pipeline, tmp_path / "model.onnx")
+    exported = OnnxClassifier(tmp_path / "model.onnx")
+    dark = save_12_bits_in_16(tmp_path / "dark.png")
+    files = [xrays.filenames[0], dark]
+    for model in (pipeline, exported):
+        for X in (files, [dark]):
+            with pytest.raises(ValueError, match=r"from \d to 16 in '.*dark\.png'") as caught:
+                model.predict(X)
+            assert list(caught.value.failures) == [dark]
+    with pytest.raises(ValueError, match="X is uint8 from 9 to 9"):
+        exported.predict([np.full((20, 20), 9, np.uint8)])
+    black = np.zeros((20, 20), np.uint8)
+    assert len(exported.predict([black])) == 1
+
+
+def test_dark_files_are_equalised_as_in_the_model(xrays, tmp_path):
+    model = make_pipeline(
+        ImageLoader(size=16),
+        ContrastEqualizer("stretch"),
+        CNNClassifier(filters=(2,), dense_units=(), epochs=1, random_state=0),
+    ).fit(xrays.filenames, xrays.target)
+    export_onnx(model, tmp_path / "model.onnx")
+    dark = save_12_bits_in_16(tmp_path / "dark.png")
+    found = OnnxClassifier(tmp_path / "model.onnx").predict_proba([dark])
+    assert found == pytest.approx(model.predict_proba([dark]), abs=1e-5)
+
+
+def test_the_value_of_white_is_that_of_the_model(pipeline, xrays, tmp_path):
+    model = clone(pipeline).set_params(imageloader__white=4095)
+    model.fit(xrays.filenames, xrays.target)
+    export_onnx(model, tmp_path / "model.onnx")
+    deep = save_12_bits_in_16(tmp_path / "deep.png")
+    exported = OnnxClassifier(tmp_path / "model.onnx")
+    assert exported.predict_proba([deep]) == pytest.approx(model.predict_proba([deep]), abs=1e-5)
+    assert loader_of(exported).white == 4095  # for reports
 
 
 @pytest.mark.parametrize(
