@@ -10,10 +10,11 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.pipeline import Pipeline
 
+from skpneumo._messages import by_interface
 from skpneumo._sklearn import BaseSearchCV
 from skpneumo.classifiers import CNNClassifier, TransferClassifier
 from skpneumo.decision import InputGate, PriorShiftClassifier, RecallFloorClassifier
-from skpneumo.fitted import classifiers_of, gate_of, split_transformers
+from skpneumo.fitted import classifiers_of, gate_of, split_transformers, unwrap
 from skpneumo.loading import ImageLoader
 from skpneumo.persistence.onnx._calibration import (
     both_classes,
@@ -82,7 +83,7 @@ class EstimatorGraph:
                 return add(self, estimator, images)
         raise NotExportableError(
             f"{type(estimator).__name__} cannot be exported to ONNX. Supported are pipelines, and "
-            f"{', '.join(sorted(each.__name__ for each in _ESTIMATORS))}."
+            f"{', '.join(sorted(each.__name__ for each in _ESTIMATORS))}. {_instead()}"
         )
 
     def gate_scores(self, estimator: Any) -> str | None:
@@ -135,7 +136,7 @@ class EstimatorGraph:
         if type(step) not in ENHANCEMENTS:
             raise NotExportableError(
                 f"The step {type(step).__name__} cannot be exported to ONNX. The steps before the "
-                "classifier can be ImageLoader, ContrastEqualizer and BorderCropper."
+                f"classifier can be ImageLoader, ContrastEqualizer and BorderCropper. {_instead()}"
             )
         return ENHANCEMENTS[type(step)](self.graph, step, _loaded(images, step))
 
@@ -177,8 +178,10 @@ class EstimatorGraph:
         for each in calibrated.calibrated_classifiers_:
             if hasattr(each.estimator, "decision_function"):
                 raise NotExportableError(
-                    f"{type(each.estimator).__name__} is calibrated by its decision_function, but "
-                    "only the calibration of probabilities can be exported to ONNX."
+                    f"{type(unwrap(each.estimator)).__name__} has no probabilities of its own and "
+                    "is calibrated by its decision_function, but only networks of this package, "
+                    "and the calibration of their probabilities, can be exported to ONNX. "
+                    + _instead()
                 )
             raw = self._member(each.estimator, calibrated, images)
             members.append(calibrate_by_class(self.graph, each, raw))
@@ -229,6 +232,15 @@ class EstimatorGraph:
             total = graph.node("Add", total, member)
         n = float(len(members) if weights is None else weights.sum())
         return graph.node("Div", total, graph.double(n))
+
+
+def _instead() -> str:
+    """Advise what to do with a model of another kind."""
+    return by_interface(
+        python="Use the model itself: save_model writes it to a file, for other machines as well.",
+        shell="Use the model file itself, which `skpneumo predict` and `skpneumo serve` read, or "
+        "train a network, such as the recipe robust.",
+    )
 
 
 def _loaded(images: Tensor | None, step: Any) -> Tensor:

@@ -7,6 +7,8 @@ from sklearn.ensemble import VotingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.svm import LinearSVC
 
 from skpneumo import (
     CNNClassifier,
@@ -173,11 +175,11 @@ REFUSED = {
     "no loader": (lambda p: p.steps[-1][1], "no ImageLoader before it"),
     "a classifier of another kind": (
         lambda p: make_pipeline(ImageLoader(), LogisticRegression()),
-        "LogisticRegression cannot be exported",
+        "LogisticRegression cannot be exported.*Use the model itself",
     ),
     "an unknown step": (
         lambda p: make_pipeline(p.steps[0][1], LogisticRegression(), p.steps[-1][1]),
-        "The step LogisticRegression cannot be exported",
+        "The step LogisticRegression cannot be exported.*Use the model itself",
     ),
     "images of another size": (
         lambda p: make_pipeline(ImageLoader(size=20), FrozenEstimator(p.steps[-1][1])),
@@ -191,6 +193,18 @@ def test_what_is_refused(case, pipeline):
     make, message = REFUSED[case]
     with pytest.raises(NotExportableError, match=message):
         build_model(make(pipeline), target_names=None, card="")
+
+
+def test_a_calibrated_machine_is_refused_by_its_name(xrays):
+    machine = make_pipeline(FunctionTransformer(in_rows), LinearSVC(random_state=0))
+    model = make_pipeline(ImageLoader(size=8), CalibratedClassifierCV(machine, cv=2))
+    model.fit(xrays.filenames, xrays.target)
+    with pytest.raises(NotExportableError, match=r"LinearSVC has no prob.*Use the model itself"):
+        build_model(model, target_names=None, card="")
+
+
+def in_rows(images):
+    return np.asarray(images).reshape(len(images), -1) / 255
 
 
 def test_test_time_augmentation_is_refused(pipeline):
