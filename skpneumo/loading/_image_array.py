@@ -25,7 +25,8 @@ class ImageArray(np.ndarray):
     derived array they are None, because its rows may no longer be these images. A single row,
     ``X[0]``, is a plain array.
 
-    Assigning to rows in place does not change their file names and patients.
+    Assigning to rows in place does not change their file names and patients. Shuffle rows with
+    ``X[permutation]``, therefore, not in place. Sorting the values of rows makes both None.
 
     Parameters
     ----------
@@ -118,18 +119,21 @@ class ImageArray(np.ndarray):
                 each.view(np.ndarray) if isinstance(each, ImageArray) else each for each in out
             )
         result = getattr(ufunc, method)(*plain, **options)
+        carriers = [each for each in inputs if isinstance(each, ImageArray)]
         if out:
+            for each in out:
+                if carriers and isinstance(each, ImageArray):
+                    _name_rows(each, carriers)
             return out[0] if len(out) == 1 else out
         if method != "__call__":
             return result.view(ImageArray) if isinstance(result, np.ndarray) else result
-        carriers = [each for each in inputs if isinstance(each, ImageArray)]
         if isinstance(result, tuple):
             return tuple(_carrying(each, carriers) for each in result)
         return _carrying(result, carriers)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         result = super().__array_function__(function, types, args, kwargs)
-        if function is np.concatenate and not kwargs.get("out"):
+        if function is np.concatenate and kwargs.get("out") is None:
             return _after_concatenate(result.view(ImageArray), *args, **kwargs)
         if function is np.repeat and isinstance(result, ImageArray):
             return _after_repeat(result, *args, **kwargs)
@@ -145,6 +149,16 @@ class ImageArray(np.ndarray):
         if not isinstance(rows, slice) and np.ndim(rows) == 0:
             return selected.view(np.ndarray)
         return self._carry_to(selected, lambda column: column[rows])
+
+    def sort(self, axis: Any = -1, *args: Any, **options: Any) -> None:
+        """Sort in place; see :meth:`numpy.ndarray.sort`."""
+        super().sort(axis, *args, **options)
+        self._lose_order(axis)
+
+    def partition(self, kth: Any, axis: Any = -1, *args: Any, **options: Any) -> None:
+        """Sort partly in place; see :meth:`numpy.ndarray.partition`."""
+        super().partition(kth, axis, *args, **options)
+        self._lose_order(axis)
 
     def take(self, indices: Any, axis: Any = None, out: Any = None, mode: Any = "raise") -> Any:
         """Take elements along an axis; see :meth:`numpy.ndarray.take`."""
@@ -179,6 +193,10 @@ class ImageArray(np.ndarray):
         # memory map; it would copy a subclass through a pipe.
         return ImageArray, (self.view(np.ndarray), self.filenames, self.patients)
 
+    def _lose_order(self, axis: int) -> None:
+        if axis in (0, -self.ndim):
+            self.filenames = self.patients = None
+
     def _carry_to(self, derived: Any, select: Callable[[Any], Any] = lambda column: column) -> Any:
         """Give a derived array the file names and patients of the selected rows."""
         for name in _CARRIED:
@@ -212,10 +230,17 @@ def _carrying(result: Any, carriers: Sequence[ImageArray]) -> Any:
     if not isinstance(result, np.ndarray):
         return result
     derived = result.view(ImageArray)
-    aligned = [each for each in carriers if each.ndim == result.ndim and len(each) == len(result)]
+    _name_rows(derived, carriers)
+    return derived
+
+
+def _name_rows(derived: ImageArray, carriers: Sequence[ImageArray]) -> None:
+    """Name the rows of a result of element-wise arithmetic."""
+    aligned = [
+        each for each in carriers if each.ndim == derived.ndim and len(each) == len(derived)
+    ]
     for name in _CARRIED:
         setattr(derived, name, _agreed([getattr(each, name) for each in aligned]))
-    return derived
 
 
 def _agreed(columns: list[Any]) -> Any:

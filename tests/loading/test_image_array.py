@@ -112,6 +112,59 @@ def test_row_selection_of_scikit_learn_selects_names(select):
     assert_names_match_pixels(select(make_images(), np.array([4, 0, 4])))
 
 
+ORDER = np.array([4, 0, 5, 2, 1, 3])
+MOVES = {
+    "sort": lambda X: np.sort(X, axis=0),
+    "sort from the end": lambda X: np.sort(X, axis=-4),
+    "sort in place": lambda X: [X.sort(axis=0), X][1],
+    "sort one column": lambda X: np.sort(X[:, 0, 0, 0]),
+    "partition": lambda X: np.partition(X, 2, axis=0),
+    "partition in place": lambda X: [X.partition(2, axis=0), X][1],
+    "sort columns": lambda X: np.sort(X, axis=1),
+    "flip": np.flip,
+    "flipud": np.flipud,
+    "roll": lambda X: np.roll(X, 2, axis=0),
+    "rot90": lambda X: np.rot90(X, 2),
+    "swapaxes": lambda X: np.swapaxes(X, 0, 1),
+    "moveaxis": lambda X: np.moveaxis(X, 0, 2),
+    "permutation": lambda X: np.random.RandomState(0).permutation(X),
+    "permutation of a generator": lambda X: np.random.default_rng(0).permutation(X),
+    "permuted": lambda X: np.random.default_rng(0).permuted(X, axis=0),
+    "choice": lambda X: np.random.default_rng(0).choice(X, 3, axis=0),
+    "take": lambda X: np.take(X, ORDER, axis=-4),
+    "take_along_axis": lambda X: np.take_along_axis(X, ORDER[:, None, None, None], axis=0),
+    "delete": lambda X: np.delete(X, [1], axis=0),
+    "insert": lambda X: np.insert(X, 1, 9, axis=0),
+    "append": lambda X: np.append(X, X[:2], axis=0),
+    "unique": lambda X: np.unique(X, axis=0),
+    "compress": lambda X: np.compress(ORDER > 2, X, axis=0),
+    "where": lambda X: np.where(X > 2, X, X[::-1]),
+    "tile": lambda X: np.tile(X, (2, 1, 1, 1)),
+    "pad": lambda X: np.pad(X, ((1, 0), (0, 0), (0, 0), (0, 0))),
+    "vstack": lambda X: np.vstack([X[2:], X[:2]]),
+    "out": lambda X: np.add(X[::-1], 0, out=X.copy()),
+    "in place with others": lambda X: np.add(X, 0 * X[::-1], out=X),
+    "reduceat": lambda X: np.maximum.reduceat(X, [0, 2], axis=0),
+}
+
+
+@pytest.mark.parametrize("move", MOVES.values(), ids=MOVES)
+def test_names_are_never_those_of_other_rows(move):
+    moved = move(make_images()[ORDER])
+    if getattr(moved, "filenames", None) is not None:
+        assert_names_match_pixels(moved)
+
+
+def test_names_follow_into_an_array_for_results():
+    X = make_images()
+    buffer = X[:2].copy()
+    np.multiply(X[2:4], 1, out=buffer)
+    assert_names_match_pixels(buffer)
+    X += 0
+    assert_names_match_pixels(X)
+    np.concatenate([X[:2], X[4:]], out=np.empty((4, 4, 3, 1), np.uint8))
+
+
 @pytest.mark.parametrize(
     "duplicate",
     [
