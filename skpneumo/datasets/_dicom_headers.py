@@ -14,6 +14,7 @@ import pandas as pd
 
 from skpneumo._dicom_files import (
     DICOM_START,
+    DicomHeader,
     UnusableDicomError,
     is_dicom,
     quiet_pydicom,
@@ -73,6 +74,8 @@ _MANY_STUDIES = 30
 # The spellings of PatientID and issuer by the hash of the patient.
 _Spellings = defaultdict[str, set[tuple[str, str]]]
 
+_NO_PIXELS = "no pixel data: cut off in its header, or not an image"
+
 # Representations whose values do not fit in a cell: sequences and bytes.
 _NOT_TABULAR = {"SQ", "OB", "OW", "OB or OW", "OD", "OF", "OL", "OV", "UN"}
 
@@ -112,7 +115,8 @@ def read_dicom_headers(
         - ``age`` in years, ``sex``, ``manufacturer``, ``model``;
         - ``rows``, ``columns``, ``photometric_interpretation``, ``bits`` (bits stored per pixel);
         - a column for each of ``tags``;
-        - ``error``: why the header, or an element of it, could not be read; "" if none.
+        - ``error``: why the header, or an element of it, could not be read, or that the file has
+          no pixel data; "" if none.
 
         Elements that a file lacks are missing values (None or NaN). So is a PatientID that says
         that there is none, such as "Anonymous".
@@ -254,7 +258,11 @@ def _read(path: str, key: bytes, keywords: dict[str, int], written: _Spellings) 
     except Exception as error:
         # pydicom has no closed list of what it raises over a broken file.
         return record | {"error": _reason(error)}
-    return record | _describe(header, key, keywords, written)
+    record |= _describe(header.dataset, key, keywords, written)
+    if header.pixel_length is None:  # pydicom reads what is left of a file without an error
+        cut = "cut off in its header" if header.truncated else _NO_PIXELS
+        record["error"] = "; ".join(filter(None, [cut, record["error"]]))
+    return record
 
 
 def _reason(error: Exception) -> str:
@@ -270,14 +278,14 @@ class _NotDicomError(ValueError):
     """The file is not a DICOM file."""
 
 
-def _read_header(path: str, tags: list[int]) -> "Dataset":
+def _read_header(path: str, tags: list[int]) -> DicomHeader:
     # Checked first, because opening a FIFO waits until another process writes into it.
     if os.path.exists(path) and not os.path.isfile(path):
         raise _NotDicomError("a folder, pipe, socket or device")
     with open(path, "rb") as file:
         if not is_dicom(file.read(DICOM_START)):
             raise _NotDicomError("not a DICOM file")
-        return read_dicom_header(file, tags).dataset
+        return read_dicom_header(file, tags)
 
 
 def _describe(

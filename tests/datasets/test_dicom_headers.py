@@ -10,6 +10,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from skpneumo import load_image_table, read_dicom_headers
+from skpneumo._dicom_files import DICOM_START
 from skpneumo.datasets import CollectionWarning
 
 from ..loading.dicom_writing import PYDICOM_DATA, write_dicom
@@ -202,8 +203,11 @@ def test_all_of_pydicoms_files_have_a_row_and_none_warns():
     n_files = sum(path.is_file() for path in (PYDICOM_DATA / "test_files").rglob("*"))
     assert len(table) == n_files
     readable = table[table["error"] == ""]
-    assert len(readable) > 0.8 * n_files
+    no_images = table["error"].str.startswith("no pixel data")  # such as plans and reports
+    assert len(readable) + no_images.sum() > 0.8 * n_files
     assert "not a DICOM file" in set(table["error"])
+    cut = table.loc[table["error"] == "cut off in its header", "path"]
+    assert [os.path.basename(path) for path in cut] == ["rtplan_truncated.dcm"]
     assert {"CT_small.dcm", "MR_truncated.dcm"} <= {os.path.basename(p) for p in readable["path"]}
 
 
@@ -239,6 +243,23 @@ def test_pixels_are_not_read(tmp_path, monkeypatch):
     monkeypatch.undo()
     assert table["error"][0] == ""
     assert 0 < sum(n_read) < 20_000
+
+
+def test_a_file_that_is_cut_off_anywhere_has_an_error(tmp_path):
+    whole = write(tmp_path / "whole")
+    with open(whole, "rb") as file:
+        content = file.read()
+    end = content.rindex(b"\xe0\x7f\x10\x00")  # of the header
+    cuts = []
+    for length in range(DICOM_START, end, 7):
+        cuts.append(tmp_path / str(length))
+        cuts[-1].write_bytes(content[:length])
+    table = read_dicom_headers([whole, *cuts])
+    assert table["error"][0] == ""
+    known = r"cut off in its header|no pixel data: .*|a damaged DICOM header \(\w+\)"
+    assert table["error"][1:].str.fullmatch(f"({known})(; not readable .*)?").all()
+    # What comes before the end is there.
+    assert table["rows"][0] == table["rows"].iloc[-1] == 6
 
 
 @pytest.mark.parametrize(
