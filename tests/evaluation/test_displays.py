@@ -372,6 +372,19 @@ def test_scores_without_probabilities():
     assert shown.ax_.get_xlabel() == "predicted score of class 1"
 
 
+def test_scores_between_0_and_1_of_a_decision_function_are_no_probabilities():
+    class Shrunk(LinearSVC):
+        def decision_function(self, X):
+            return np.clip(0.5 + super().decision_function(X) / 100, 0.1, 0.9)
+
+    X, y = POINTS
+    drawn = ScoreDistributionDisplay.from_estimator(Shrunk().fit(X, y), X, y)
+    assert drawn.ax_.get_xlabel() == "predicted score of class 1"
+    assert drawn.bars_[0][0].get_x() > 0  # not over the scale of probabilities
+    of_probabilities = ScoreDistributionDisplay.from_estimator(linear().fit(X, y), X, y)
+    assert of_probabilities.ax_.get_xlabel() == "predicted probability of class 1"
+
+
 def test_score_distribution_up_and_down():
     names = np.array(["NORMAL", "PNEUMONIA"])[Y]
     display = ScoreDistributionDisplay.from_predictions(names, SCORE, threshold=0.4)

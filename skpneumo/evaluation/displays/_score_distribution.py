@@ -39,6 +39,8 @@ class ScoreDistributionDisplay:
         Names of the two classes.
     threshold : float, default=None
         Scores from this value on count as positive.
+    are_probabilities : bool, default=None
+        Whether the scores are probabilities; None means that they are if all are from 0 to 1.
 
     Attributes
     ----------
@@ -64,11 +66,13 @@ class ScoreDistributionDisplay:
         negative_scores: NDArray[np.float64],
         names: tuple[str, str] = ("negative", "positive"),
         threshold: float | None = None,
+        are_probabilities: bool | None = None,
     ) -> None:
         self.positive_scores = positive_scores
         self.negative_scores = negative_scores
         self.names = names
         self.threshold = threshold
+        self.are_probabilities = are_probabilities
 
     @classmethod
     def from_estimator(
@@ -175,7 +179,9 @@ class ScoreDistributionDisplay:
             others = np.unique(labels[~positive]).tolist()
             names = class_name(*others), class_name(predictions.pos_label)
         require_one_name_each(names, ("negative", "positive"), "names")
-        return cls(score[positive], score[~positive], names, threshold)
+        return cls(
+            score[positive], score[~positive], names, threshold, predictions.has_probabilities
+        )
 
     def plot(self, *, ax: "Axes | None" = None, n_bins: int = 40) -> Self:
         """Draw the histograms.
@@ -195,7 +201,9 @@ class ScoreDistributionDisplay:
         ax = axes_for(ax)
         scores = np.concatenate([self.positive_scores, self.negative_scores])
         low, high = min(0.0, scores.min()), max(1.0, scores.max())
-        probabilities = (low, high) == (0.0, 1.0)
+        probabilities = self.are_probabilities
+        if probabilities is None:
+            probabilities = (low, high) == (0.0, 1.0)
         if not probabilities:
             low, high = scores.min(), scores.max()
         edges = np.linspace(low, high, n_bins + 1)
