@@ -35,12 +35,9 @@ def evaluated(model: Any, xrays: "Bunch", threshold: float | None = None) -> "pd
             f"--threshold is for models of two classes; this one has {len(classes)}: "
             f"{', '.join(map(str, classes))}. Leave it out."
         )
-    # With two classes the probability is used as predicted: 1 - (1 - p) may lie just below p, and
-    # a threshold is often equal to one of the scores.
-    binary = len(classes) == 2
-    score = 1 - probabilities[:, ~positive].sum(axis=1)
-    if binary:
-        score = probabilities[:, positive.argmax()]
+    # As in a report. The sum of the negative ones, subtracted from 1, would round small
+    # probabilities to 0, and may be negative; those of float32 may add up to more than 1.
+    score = np.minimum(probabilities[:, positive].sum(axis=1), 1.0)
     reasons = reasons_to_withhold(model, xrays.filenames)
     with warnings.catch_warnings():
         # The table shows which metrics are undefined, and why.

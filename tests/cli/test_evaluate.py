@@ -14,7 +14,7 @@ from sklearn.model_selection import FixedThresholdClassifier
 from skpneumo import load_model
 from skpneumo.cli import main
 from skpneumo.cli._metrics_table import printed
-from skpneumo.evaluation import evaluate_predictions
+from skpneumo.evaluation import evaluate, evaluate_predictions
 
 # Models this small may predict the same class for every image.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
@@ -136,6 +136,32 @@ def test_undefined_values_have_a_reason():
 def test_three_classes_are_pneumonia_against_normal(three_class_model_file, xrays, capsys):
     assert main(["evaluate", str(three_class_model_file), xrays.root, "--split", "all"]) == 0
     assert "recall of BACTERIA or VIRUS" in capsys.readouterr().out
+
+
+class Certain(Known):
+    """Classifier of three classes whose probabilities are rounded, with a sum above 1."""
+
+    def predict_proba(self, X):
+        rows = np.array([[0.6, 0.40000004, 1e-9], [0.6, 0.40000004, 1e-8], [0.1, 0.2, 0.7]])
+        return rows[[crc32(Path(path).name.encode()) % 3 for path in X]].astype(np.float32)
+
+    def predict(self, X):
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+
+def test_scores_of_one_of_three_classes_are_its_probabilities(xrays, tmp_path):
+    order = {"normal": 0, "bacteria": 1, "virus": 2}
+    target = np.array([order[each] for each in xrays.etiology])
+    model = Certain([]).fit(xrays.filenames, target)
+    path, out = tmp_path / "model.joblib", tmp_path / "metrics.csv"
+    joblib.dump(model, path)
+    arguments = ["evaluate", str(path), xrays.root, "--part", "all", "--positive", "VIRUS"]
+    assert main([*arguments, "-o", str(out)]) == 0
+    found = pd.read_csv(out).query("subgroup == 'all'").set_index("metric")["value"]
+    own = evaluate(model, xrays.filenames, target, pos_label=2, subgroups=None)
+    expected = own.set_index("metric")["value"]
+    for metric in ("roc_auc", "average_precision", "brier_score", "ece"):
+        assert found[metric] == pytest.approx(expected[metric], abs=1e-12), metric
 
 
 def test_folder_without_the_split_is_named(model_file, xrays, tmp_path, capsys):
