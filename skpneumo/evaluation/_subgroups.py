@@ -122,9 +122,10 @@ def _of_column(column: str, values: Any) -> Names:
     if is_number and series.nunique() > _MOST_VALUES_OF_A_NUMBER:
         parts = pd.qcut(series, _N_BINS, labels=False, duplicates="drop")
         low, high = (series.groupby(parts).transform(end) for end in ("min", "max"))
+        digits = _digits_to_tell_apart([*low.dropna(), *high.dropna()])
         return np.array(
             [
-                "" if pd.isna(part) else f"{column} {a:g} to {b:g}"
+                "" if pd.isna(part) else f"{column} {a:.{digits}g} to {b:.{digits}g}"
                 for part, a, b in zip(parts, low, high, strict=True)
             ],
             dtype=object,
@@ -133,3 +134,10 @@ def _of_column(column: str, values: Any) -> Names:
         ["" if pd.isna(each) or not str(each).strip() else f"{column}={each}" for each in series],
         dtype=object,
     )
+
+
+def _digits_to_tell_apart(limits: list[float]) -> int:
+    """Choose the digits of limits, as parts of dates such as 20190131 would have one name."""
+    wanted = len(set(limits))
+    enough = (n for n in range(6, 17) if len({f"{limit:.{n}g}" for limit in limits}) == wanted)
+    return next(enough, 17)

@@ -454,6 +454,17 @@ def test_predictive_value_at_the_prevalence_of_the_sample_is_that_of_the_sample(
         )
 
 
+@pytest.mark.parametrize("first", [20190101, 1546300800000, 45.3333])
+def test_parts_of_a_number_have_different_names(first):
+    days = first + np.arange(40)
+    frame = evaluate_predictions(
+        np.tile(Y, 5), np.tile(SCORE, 5), subgroups=pd.DataFrame({"day": days})
+    )
+    accuracy = frame.query("metric == 'accuracy' and subgroup != 'all'")
+    assert accuracy["n"].tolist() == [10] * 4
+    assert accuracy["subgroup"].iloc[0] == f"day {first} to {first + 9}"
+
+
 def test_columns_of_a_table_are_subgroups():
     table = pd.DataFrame(
         {"sex": ["F", "M"] * 4, "age": np.arange(8.0), "site": ["A"] * 7 + [None]}
