@@ -54,7 +54,7 @@ def figures_of(context: ReportContext) -> str:
     with drawing():
         drawn = [
             *_curves_of_both_classes(predictions, context.found, names),
-            _thresholds(predictions, names, threshold),
+            _thresholds(predictions, names, threshold, context.settings.confidence_level),
             _scores(predictions, names, threshold),
         ]
     return f'<div class="figures">{"".join(drawn)}</div>'
@@ -174,7 +174,12 @@ def _calibration(predictions: Predictions, error: Estimate, size: str) -> str:
     )
 
 
-def _thresholds(predictions: Predictions, names: tuple[str, str], threshold: float | None) -> str:
+def _thresholds(
+    predictions: Predictions,
+    names: tuple[str, str],
+    threshold: float | None,
+    confidence_level: float,
+) -> str:
     title = "Thresholds"
     if predictions.score is None:
         return gap(title, "the model has no scores.")
@@ -185,6 +190,7 @@ def _thresholds(predictions: Predictions, names: tuple[str, str], threshold: flo
         threshold=threshold,
         groups=predictions.patient,
         pos_label=names[1],
+        confidence_level=confidence_level,
         ax=figure.subplots(),
     )
     basis_of_all = based_on(len(predictions), predictions.n_patients)

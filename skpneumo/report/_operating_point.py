@@ -60,10 +60,9 @@ def guarantee_table(chosen: RecallFloorClassifier) -> "pd.DataFrame":
     else:
         floor = f"at least {chosen.specificity:g}"
         referred = bracketed(chosen.referral_rate_, *chosen.referral_interval_)
-        both = chosen.n_positive_ + chosen.n_negative_
         rows += [
             (_at_upper_threshold(chosen), floor, "the floor", specificity, chosen.n_negative_),
-            ("referred", "nothing", "none", referred, both),
+            ("referred", "nothing", "none", referred, chosen.n_patients_),
         ]
     bound_name = f"lower bound, confidence {chosen.confidence:g}"
     return pd.DataFrame(
