@@ -17,17 +17,13 @@ from skpneumo._paths import carried_patients, check_paths, filenames_of
 from skpneumo._typing import ArrayLike
 from skpneumo._warning_lines import users_stacklevel
 from skpneumo.datasets import UnknownPatientsWarning
-from skpneumo.datasets._file_names import read_patients
+from skpneumo.datasets._file_names import UnknownPatient, read_patients
 
 __all__ = ["UnknownPatient", "check_groups", "find_patients", "patients_of"]
 
 _MOST_NAMED = 5
 
 _REMEDY = "Pass the patients as groups, or in a column 'patient' beside the column 'path' of X."
-
-
-class UnknownPatient(str):
-    """The id of a row whose patient is unknown, which rows made from it can refer to."""
 
 
 def patients_of(
@@ -99,7 +95,8 @@ def find_patients(
     """
     known = np.ones(n_samples, dtype=bool)
     if groups is not None:
-        return check_groups(groups, n_samples), known, []
+        patients = check_groups(groups, n_samples)
+        return patients, _is_given(patients), []
     names = filenames_of(X) if filenames is None else check_paths(filenames)
     carried = carried_patients(X)
     for told in (carried, names):

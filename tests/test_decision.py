@@ -28,7 +28,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from threadpoolctl import threadpool_limits
 
-from skpneumo.datasets import UnknownPatientsWarning
+from skpneumo.datasets import UnknownPatientsWarning, patient_ids
 from skpneumo.decision import (
     InputGate,
     PriorShiftClassifier,
@@ -408,6 +408,12 @@ def test_unknown_patients_are_warned_of():
     classifier.set_params(cv=5).fit(X, y, groups=patient)
     assert classifier.n_patients_ == 250
     assert "have no known patient" not in classifier.guarantee_terms_
+    with pytest.warns(UnknownPatientsWarning):
+        read = patient_ids([f"{row}.png" for row in range(len(y))])
+    for groups in (read, np.where(patient < 100, patient.astype(str), read)):
+        classifier.fit(X, y, groups=groups)
+        assert classifier.patients_known_ is False
+        assert "have no known patient" in classifier.guarantee_terms_
 
 
 def test_the_warning_of_unknown_patients_names_the_line_of_the_caller():

@@ -56,6 +56,15 @@ PATIENT_PATTERNS = MappingProxyType(
 _DICOM = (".dcm", ".dicom")
 
 
+class UnknownPatient(str):
+    """The id of a row whose patient is unknown, which says so wherever it is passed as a group."""
+
+    @classmethod
+    def of_file(cls, path: str) -> "UnknownPatient":
+        """Name the patient after the file."""
+        return cls(printable(f"unknown-{path}"))
+
+
 class Patients(NamedTuple):
     """The patient of each file, whether it is known, and remarks on what is uncertain.
 
@@ -168,7 +177,7 @@ def read_patients(paths: NDArray[np.object_], pattern: str | None = None) -> Pat
         if i in shared:
             ids[i] = shared[i]
         elif name is None:
-            ids[i] = printable(f"unknown-{path}")
+            ids[i] = UnknownPatient.of_file(path)
         else:
             ids[i] = _patient_of(name)
     known = np.array([name is not None or i in shared for i, name in enumerate(names)], dtype=bool)
@@ -198,7 +207,7 @@ def _by_pattern(paths: NDArray[np.object_], pattern: str) -> Patients:
         match = expression.search(path.replace("\\", "/"))
         found = None if match is None else match[named] if named else _joined(match.groups())
         known[i] = bool(found)
-        ids[i] = printable(found or f"unknown-{path}")
+        ids[i] = printable(found) if found else UnknownPatient.of_file(path)
     ids[known], spellings = patients_in_one_spelling(ids[known], where="The paths write")
     remarks = []
     if named == "study" and known.any():

@@ -10,13 +10,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from skpneumo._formatting import counted, printable
+from skpneumo._formatting import counted
 from skpneumo._messages import by_interface
 from skpneumo._paths import refuse_empty_path, text_frame
 from skpneumo._sklearn import StrOptions, validate_parameter_constraints
 from skpneumo.datasets._bunch import make_bunch
 from skpneumo.datasets._file_names import (
     Patients,
+    UnknownPatient,
     etiologies,
     read_patients,
     remarks_on_shared_patients,
@@ -374,7 +375,7 @@ def _patients(rows: TableRows, pattern: str | None, frame: pd.DataFrame) -> Pati
         return read
     known = rows.patients != ""
     ids = rows.patients.copy()
-    ids[~known] = [printable(f"unknown-{path}") for path in rows.filenames[~known]]
+    ids[~known] = [UnknownPatient.of_file(path) for path in rows.filenames[~known]]
     remarks = []
     if not known.all():
         remarks.append(

@@ -284,7 +284,7 @@ class RecallFloorClassifier(
             )
         all_patients, known = find_patients_and_warn(X, len(y), groups)
         self.patients_known_ = bool(known.all())
-        patients = all_patients if known.any() else None
+        patients = all_patients if groups is not None or known.any() else None
         fit_params = self._params_of_estimator(fit_params, len(y))
         fit_params = groups_for(self.estimator, None if groups is None else patients) | fit_params
 
@@ -396,7 +396,7 @@ class RecallFloorClassifier(
             return 0
         X, y = check_samples(X, y)
         all_patients, known = find_patients_and_warn(X, len(y), groups)
-        patients = all_patients if known.any() else None
+        patients = all_patients if groups is not None or known.any() else None
         splits, _ = self._planned_splits(X, y, patients, positive_label(y, self.pos_label))
         return len(splits) + (not self.ensemble)
 

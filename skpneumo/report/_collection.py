@@ -42,8 +42,8 @@ class Collection:
         Where the patients are known from.
     part : str or None
         The evaluated split; None for all rows.
-    n_unknown_patients : int
-        Number of rows whose patient is not known.
+    known : ndarray of bool, shape (n_images,)
+        Whether the patient of each row is known.
     """
 
     X: Any
@@ -53,7 +53,7 @@ class Collection:
     filenames: NDArray[np.object_] | None
     patients_from: str
     part: str | None
-    n_unknown_patients: int
+    known: NDArray[np.bool_]
 
     @classmethod
     def of(
@@ -81,12 +81,11 @@ class Collection:
         patients, known, remarks = find_patients(X, len(labels), groups)
         for remark in remarks:
             warnings.warn(remark, UnknownPatientsWarning, stacklevel=users_stacklevel())
-        patients_from = _source_of_patients(X, patients, groups, filenames)
+        patients_from = _source_of_patients(X, patients, known, groups, filenames)
         if not known.any():
             patients_from = "unknown: each row counts as one"
         elif not known.all():
             patients_from += f"; unknown of {np.sum(~known)}, each of which counts as one"
-        n_unknown = int(np.sum(~known))
         return cls(
             X=X,
             labels=labels,
@@ -95,8 +94,13 @@ class Collection:
             filenames=filenames,
             patients_from=patients_from,
             part=part,
-            n_unknown_patients=n_unknown,
+            known=known,
         )
+
+    @property
+    def n_unknown_patients(self) -> int:
+        """Number of rows whose patient is not known."""
+        return int(np.sum(~self.known))
 
     @property
     def rows(self) -> NDArray[np.intp]:
@@ -171,14 +175,15 @@ class Collection:
 def _source_of_patients(
     X: Any,
     patients: NDArray[Any],
+    known: NDArray[np.bool_],
     groups: ArrayLike | None,
     filenames: NDArray[np.object_] | None,
 ) -> str:
     """Tell where the patients are known from; loaders also read them from file names."""
     given = groups is not None or carried_patients(X) is not None
     if given and filenames is not None:
-        read, known, _ = find_patients(filenames, len(filenames), None)
-        given = not (known.all() and _same_partition(patients, read))
+        read, readable, _ = find_patients(filenames, len(filenames), None)
+        given = not (np.array_equal(known, readable) and _same_partition(patients, read))
     return "given with the data" if given else "read from the file names"
 
 

@@ -15,7 +15,7 @@ from skpneumo._responses import reasons_to_withhold
 from skpneumo.evaluation import DominantPatientWarning, why_useless
 from skpneumo.report._collection import Collection
 from skpneumo.report._decisions import DecisionRule, predict_and_find_rule
-from skpneumo.report._evaluation import Estimate, evaluation_of
+from skpneumo.report._evaluation import Estimate, evaluation_of, read_subgroups
 from skpneumo.report._explained import ExplainedModel, require_both_classes
 
 if TYPE_CHECKING:
@@ -149,6 +149,18 @@ class ReportContext:
         """The reason why the model is useless; "" if it is not."""
         return why_useless(self.frame, names=self.names)
 
+    def in_no_subgroup(self) -> dict[str, int]:
+        """Count the evaluated images without an entry in each column of subgroups."""
+        given = _of_rows(self.settings.subgroups, self.collection.rows)
+        if given is None or isinstance(given, str):
+            return {}
+        columns = map(str, getattr(given, "columns", ["subgroup"]))
+        names = read_subgroups(given, None, None)
+        return {
+            column: int((of_column == "").sum())
+            for column, of_column in zip(columns, names, strict=True)
+        }
+
     def subgroups(self) -> "pd.DataFrame":
         """Select the rows of ``frame`` that are about subgroups."""
         return self.frame[self.frame["subgroup"].ne("all")]
@@ -235,10 +247,14 @@ def _audited(
         return audit
     if not audit or collection.filenames is None:
         return None
+    groups = None
+    if collection.known.any() and not collection.patients_from.startswith("read"):
+        groups = collection.patients.astype(object)
+        groups[~collection.known] = None
     return audit_images(
         collection.filenames,
         [label_names[label] for label in collection.labels.tolist()],
         collection.split,
-        groups=None if collection.patients_from.startswith("read") else collection.patients,
+        groups=groups,
         date=date,
     )

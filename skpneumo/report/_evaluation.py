@@ -3,6 +3,7 @@
 from skpneumo.evaluation._evaluate import evaluation_of
 from skpneumo.evaluation._intervals import ClusteredEstimate, clustered_share
 from skpneumo.evaluation._metric_estimates import METRICS, Estimate
+from skpneumo.evaluation._subgroups import read_subgroups
 from skpneumo.evaluation.displays._plot_evaluation import (
     are_separated,
     draw_calibration,
@@ -20,4 +21,5 @@ __all__ = [
     "draw_confusion",
     "draw_curves",
     "evaluation_of",
+    "read_subgroups",
 ]

@@ -1,6 +1,6 @@
 """Write the section about the flow of patients: files left out, and missing data."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,8 +65,8 @@ def _missing(context: ReportContext) -> "pd.DataFrame":
         ("label", 0, "rows without a label raise an error, or are dropped when reading"),
         ("patient", collection.n_unknown_patients, "counted as one patient each"),
     ]
-    subgroups: Any = context.settings.subgroups
-    for name in getattr(subgroups, "columns", ()):
-        of_evaluated = subgroups[name].iloc[collection.rows]
-        rows.append((str(name), int(of_evaluated.isna().sum()), "in no subgroup of this column"))
+    rows += [
+        (column, n, "in no subgroup of this column")
+        for column, n in context.in_no_subgroup().items()
+    ]
     return pd.DataFrame(rows, columns=["what", "missing", "what was done"])

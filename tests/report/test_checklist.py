@@ -83,6 +83,18 @@ def test_flow_names_excluded_images_with_reasons(stated):
     assert cells(html, "sex")[0] == "4"  # missing
 
 
+@pytest.mark.parametrize("kind", ["table", "names"])
+def test_flow_counts_every_image_in_no_subgroup(kind):
+    sex = SEX.copy()
+    sex[100:110] = ["", " "] * 5
+    split = np.repeat(["train", "test"], 60)
+    subgroups = pd.DataFrame({"subgroup": sex}) if kind == "table" else sex
+    made = report(subgroups=subgroups, split=split)
+    assert cells(body(made, "flow"), "subgroup")[0] == "10"
+    n = made.frame.query("metric == 'recall' and subgroup != 'all'")["n"]
+    assert n.sum() == 50
+
+
 def test_flow_counts_the_parts_and_the_classes():
     html = body(report(split=np.repeat(["train", "test", "train"], 40)), "flow")
     assert cells(html, "not evaluated: train") == ["80", "40"]

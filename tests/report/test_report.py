@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -23,20 +24,23 @@ from sklearn.svm import LinearSVC
 from skpneumo import ImageLoader, make_pipeline
 from skpneumo._page_style import N_COLUMNS_OF_WIDE_TABLE
 from skpneumo.audit import audit_images
+from skpneumo.datasets import UnknownPatientsWarning, patient_ids
 from skpneumo.decision import InputGate, RecallFloorClassifier
-from skpneumo.evaluation import evaluate
+from skpneumo.evaluation import ThresholdDisplay, evaluate
 from skpneumo.report import EvaluationReport
 from skpneumo.report._collection import Collection
 from skpneumo.report._context import ReportContext, Settings
 from skpneumo.report._decisions import predict_and_find_rule
 from skpneumo.report._figures import figures_of, training_curves
+from skpneumo.report._flow import flow
 from skpneumo.report._images import sample_images
 from skpneumo.report._markup import bullets, callout, paragraph
 from skpneumo.report._metric_cards import judgement_of, metric_cards
-from skpneumo.report._operating_point import operating_point
+from skpneumo.report._operating_point import guarantee_table, operating_point
 from skpneumo.report._provenance import checksum_of, parameters
 from skpneumo.report._sections import (
     data_card,
+    limits,
     metrics,
     protocol,
     subgroups,
@@ -432,6 +436,29 @@ def test_patients_read_from_file_names_are_not_called_given(xrays):
     assert given.patients_from == "given with the data"
 
 
+@pytest.mark.parametrize("n_known", [0, 3])
+def test_unknown_patients_are_missing_data_also_if_they_are_passed_on(n_known, xrays, tmp_path):
+    names = [tmp_path / f"{number}.jpeg" for number in "abcdef"]
+    for row in range(n_known):
+        names[row] = tmp_path / f"person{row}_virus_{row}.jpeg"
+    for path, drawn in zip(names, xrays.filenames, strict=False):
+        shutil.copy(drawn, path)
+    with pytest.warns(UnknownPatientsWarning):
+        groups = patient_ids(names)
+    y = np.array([0, 1] * 3)
+    for selected in (groups, list(groups), pd.Series(groups, dtype=object)):
+        context = case_of(pixel_model().fit(names, y), names, y, groups=selected, audit=True)
+        said = re.sub(r"\s+", " ", text_of(flow(context).body))
+        assert f"patient {6 - n_known} counted as one patient each" in said
+        assert "unknown" in context.collection.patients_from
+        assert "given" not in context.collection.patients_from
+        assert ("Patients are unknown" in limits(context).body) == (n_known == 0)
+        assert "unknown_names" in set(context.audit.findings["kind"]) or n_known
+    distinct = case_of(pixel_model().fit(names, y), names, y, groups=range(6))
+    assert distinct.collection.n_unknown_patients == 0
+    assert distinct.collection.patients_from == "given with the data"
+
+
 def test_title_names_model_data_and_day(xrays, html, features):
     assert "<title>a&amp;b.joblib (LogisticRegression) on " in html
     assert f"on {os.path.basename(xrays.root)} (test), 2026-01-01</title>" in html
@@ -708,6 +735,30 @@ def test_classes_can_be_taken_together(xrays):
         case_of(model, xrays.filenames, y, pos_label=[])
     with pytest.raises(ValueError, match="leave no negative one"):
         case_of(model, xrays.filenames, y, pos_label=[0, 1, 2])
+
+
+def test_referral_is_of_all_patients_once(features):
+    X, y, _, _ = features
+    patient = np.arange(120) // 2  # many have images of both classes
+    model = FrozenEstimator(LogisticRegression().fit(X, y))
+    floor = RecallFloorClassifier(model, recall=0.6, specificity=0.5)
+    floor.fit(X[:120], y[:120], groups=patient)
+    table = guarantee_table(floor).set_index("share")
+    assert table.loc["referred", "patients"] == 60
+    assert floor.n_positive_ + floor.n_negative_ > 60
+
+
+def test_figure_of_thresholds_has_the_intervals_of_the_report(features, monkeypatch):
+    X, y, model, _ = features
+    levels = []
+    plot = ThresholdDisplay.plot
+    monkeypatch.setattr(
+        ThresholdDisplay,
+        "plot",
+        lambda self, **axes: levels.append(self.confidence_level) or plot(self, **axes),
+    )
+    EvaluationReport.from_estimator(model, X, y, confidence_level=0.8, n_resamples=20)
+    assert levels == [0.8]
 
 
 @pytest.mark.parametrize(
