@@ -114,17 +114,17 @@ def _figures(evidence: Evidence) -> list[Block]:
 
 def _subgroups(evidence: Evidence) -> list[Block]:
     if evidence.other_sections:
-        return [Text("See Subgroups by etiology on this page.")]
+        return [Text("See Subgroups on this page.")]
     report = evidence.evaluation
     if report is None:
         return []
     groups = report.frame[report.frame["subgroup"].ne("all")]
     if groups.empty:
-        return [Text("No subgroups were evaluated, because the file names have no etiology.")]
+        return [Text("No subgroups were evaluated.")]
     wanted = groups[groups["metric"].isin(_FIGURES)]
     frame = _estimates(wanted)
     frame.insert(0, "subgroup", wanted["subgroup"].astype(str).to_list())
-    return [Table(frame, "Each etiology separately, against all normal images")]
+    return [Table(frame, "Each subgroup separately")]
 
 
 def _stress(evidence: Evidence) -> list[Block]:
