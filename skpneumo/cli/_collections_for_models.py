@@ -3,7 +3,7 @@
 import shlex
 import sys
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,57 +28,100 @@ def read_for(
 
     A model of two classes knows which is positive, so --positive need not be repeated.
     """
-    from skpneumo._positive_class import UndecidedPositiveError, positive_classes
     from skpneumo.cli._labels import class_names
 
     classes = class_names(model)
-    names, option_decided = classes, False
-    if len(classes) == 2:
-        names, option_decided = _negative_first(model, classes, options.positive)
-    labels = "etiology" if "BACTERIA" in names and options.table is None else "binary"
-    if len(names) > 2:
-        asked, options = options.positive, replace(options, positive=())
-    xrays, undecided = None, None
-    try:
-        xrays = _as_in_model(read_collection(folder, options, usual, side, labels), names, options)
-        found = list(xrays.target_names)
-    except UndecidedPositiveError as error:
-        if options.positive or len(names) != 2:
-            raise
-        undecided, found = error, [str(each) for each in error.classes]
-    except ValueError:
-        if not option_decided:
-            raise
-        # It names a class of the model, which the collection may call 1.
-        xrays, found = _read_as_known(names, folder, options, usual, side, labels), names
-        if xrays is None:
-            raise
-    if (xrays is None or found != names) and len(names) == 2:
-        known = _read_as_known(names, folder, options, usual, side, labels)
-        if known is not None and options.positive:
-            raise OtherPositiveError(
-                f"--positive {shlex.join(options.positive)} contradicts the model, whose positive "
-                f"class is {names[1]}. Leave it out, because the model knows its classes."
-            )
-        if known is not None:
-            xrays, found = known, names
-    if undecided is not None and not found:
-        raise undecided
-    if xrays is None or found != names:
-        raise ValueError(
-            f"The classes of the model are {', '.join(classes)}, in this order, but "
-            f"{options.table or folder} has {', '.join(found)}. Evaluate it on X-rays of its "
-            f"classes{', or name the positive class with --positive' * (not options.positive)}."
-        )
-    if len(names) > 2 and asked:
-        try:
-            xrays.positive = list(positive_classes(names, list(asked)).positive)
-        except ValueError as error:
-            raise OtherPositiveError(str(error)) from error
-    if len(names) == 2:
+    reader = _Reader(folder, options, usual, side, classes)
+    return reader.of_two(model) if len(classes) == 2 else reader.of_several()
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads one collection with the classes of a model."""
+
+    folder: Path | None
+    options: CollectionOptions
+    usual: str
+    side: Side
+    classes: list[str]
+
+    def of_several(self) -> "Bunch":
+        from skpneumo._positive_class import positive_classes
+
+        xrays = self._read(self.classes, ())
+        if list(xrays.target_names) != self.classes:
+            raise self._other_classes(xrays.target_names)
+        if self.options.positive:
+            try:
+                positive = positive_classes(self.classes, list(self.options.positive)).positive
+            except ValueError as error:
+                raise OtherPositiveError(str(error)) from error
+            xrays.positive = list(positive)
+        return xrays
+
+    def of_two(self, model: Any) -> "Bunch":
+        names, option_decided = _negative_first(model, self.classes, self.options.positive)
+        xrays = self._read_two(names, option_decided)
         xrays.positive = [names[1]]
-        _number(xrays, [classes.index(name) for name in names], classes)
-    return xrays
+        _number(xrays, [self.classes.index(name) for name in names], self.classes)
+        return xrays
+
+    def _read_two(self, names: list[str], option_decided: bool) -> "Bunch":
+        """Read it as the options say, or else by what the model knows."""
+        from skpneumo._positive_class import UndecidedPositiveError
+
+        asked = self.options.positive
+        failure: ValueError | None = None
+        try:
+            xrays = self._read(names, asked, may_be_others=True)
+            found = list(xrays.target_names)
+            if found == names:
+                return xrays
+        except UndecidedPositiveError as error:
+            if asked:
+                raise
+            failure, found = error, [str(each) for each in error.classes]
+        except ValueError as error:
+            if not option_decided:
+                raise
+            # It names a class of the model, which the collection may call 1.
+            failure, found = error, []
+        known = self._read_as_known(names)
+        if known is None:
+            raise failure if failure and not found else self._other_classes(found)
+        if asked and failure is None:
+            raise OtherPositiveError(
+                f"--positive {shlex.join(asked)} contradicts the model, whose positive class is "
+                f"{names[1]}. Leave it out, because the model knows its classes."
+            )
+        return known
+
+    def _read_as_known(self, names: list[str]) -> "Bunch | None":
+        """Read it by what a model of two classes knows, instead of --positive."""
+        for positive in ((), tuple(names[1].split(" or "))):
+            if positive != self.options.positive:
+                with suppress(ValueError):
+                    xrays = self._read(names, positive)
+                    if list(xrays.target_names) == names:
+                        return xrays
+        return None
+
+    def _read(
+        self, names: list[str], positive: tuple[str, ...], *, may_be_others: bool = False
+    ) -> "Bunch":
+        """Read it, with the names of the model for classes that are recognised as its."""
+        options = replace(self.options, positive=positive)
+        labels = "etiology" if "BACTERIA" in names and options.table is None else "binary"
+        xrays = read_collection(self.folder, options, self.usual, self.side, labels)
+        return _as_in_model(xrays, names, options if may_be_others else None)
+
+    def _other_classes(self, found: list[str]) -> ValueError:
+        name_it = "" if self.options.positive else ", or name the positive class with --positive"
+        return ValueError(
+            f"The classes of the model are {', '.join(self.classes)}, in this order, but "
+            f"{self.options.table or self.folder} has {', '.join(found)}. Evaluate it on X-rays "
+            f"of its classes{name_it}."
+        )
 
 
 def _negative_first(
@@ -101,25 +144,6 @@ def _negative_first(
             raise
         return names, False
     return [name for name in names if name != positive] + [positive], bool(asked)
-
-
-def _read_as_known(
-    names: list[str],
-    folder: Path | None,
-    options: CollectionOptions,
-    usual: str,
-    side: Side,
-    labels: str,
-) -> "Bunch | None":
-    """Read a collection by what a model of two classes knows, instead of --positive."""
-    for positive in ((), tuple(names[1].split(" or "))):
-        if positive != options.positive:
-            with suppress(ValueError):
-                known = replace(options, positive=positive)
-                xrays = _as_in_model(read_collection(folder, known, usual, side, labels), names)
-                if list(xrays.target_names) == names:
-                    return xrays
-    return None
 
 
 def _as_in_model(

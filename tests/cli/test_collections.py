@@ -372,6 +372,7 @@ IMAGES = dict.fromkeys(["a.jpeg", "b.jfif", "c.jpe", "d", "e.webp"], JPEG) | {
     "h.scan": encoded("TIFF"),
 }
 DAMAGED = {"i.jpeg": JPEG[:200], "j.png": b"no image"}
+PIXELS = 64 * np.arange(32 * 32, dtype=np.uint16).reshape(32, 32)
 # Radiographs, and what DICOM has besides: by what its header says, the reason for each.
 RADIOGRAPHS = {"s.dcm": {}, "IM000001": {"PhotometricInterpretation": "MONOCHROME1"}}
 NO_RADIOGRAPHS = {
@@ -395,7 +396,7 @@ def every_kind(tmp_path, monkeypatch):
         (odd / name).write_bytes(content)
     described = RADIOGRAPHS | {name: each for name, (each, _) in NO_RADIOGRAPHS.items()}
     for name, elements in described.items():
-        write_dicom(odd / name, np.arange(32 * 32, dtype=np.uint16).reshape(32, 32), **elements)
+        write_dicom(odd / name, PIXELS, **elements)
     (odd / "broken").symlink_to("nowhere")
     os.mkfifo(odd / "pipe")
     monkeypatch.chdir(odd)
