@@ -20,6 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 import skpneumo
+from skpneumo import CNNClassifier
 from skpneumo._messages import command_line_messages
 from skpneumo.audit import ImageAudit, audit_images
 from skpneumo.audit._acquisition import acquisition_findings, acquisition_of, lateral_findings
@@ -458,6 +459,21 @@ def test_files_without_a_label_are_not_suspect(image_paths):
     audit = audit_labels(image_paths, y)
     assert audit.frame["self_confidence"].isna().tolist() == [True] + [False] * 39
     assert "suspect_label" not in set(audit.findings["kind"])
+
+
+def test_files_that_the_estimator_refuses_as_too_dark_are_not_suspect(image_paths, tmp_path):
+    paths = [str(path) for path in image_paths]
+    for row in (3, 30):
+        paths[row] = str(tmp_path / f"{row}.png")
+        values = np.random.RandomState(row).randint(0, 4096, (32, 32))
+        Image.fromarray(values.astype(np.uint16)).save(paths[row])
+    network = CNNClassifier(filters=(), dense_units=(), epochs=1, random_state=0)
+    model = make_pipeline(ImageLoader(size=8), network)
+    groups = [f"p{i}" for i in range(40)]
+    audit = audit_images(paths, [0] * 20 + [1] * 20, groups=groups, estimator=model)
+    confidence = audit.frame.set_index("path")["self_confidence"]
+    assert set(confidence.index[confidence.isna()]) == {paths[3], paths[30]}
+    assert "suspect labels of 2 files that the estimator refuses" in " ".join(audit.not_checked)
 
 
 def test_frozen_estimator_is_refused(image_paths):

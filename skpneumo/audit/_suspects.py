@@ -10,6 +10,7 @@ from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
 from skpneumo._formatting import counted
 from skpneumo._paths import text_frame
+from skpneumo._pixel_values import OtherPixelsError
 from skpneumo._random import random_seed
 from skpneumo.audit._findings import Finding
 from skpneumo.loading import ImageLoader
@@ -20,9 +21,14 @@ _N_FOLDS = 5
 
 
 def suspect_labels(
-    frame: pd.DataFrame, estimator: Any, rng: np.random.RandomState
+    frame: pd.DataFrame,
+    estimator: Any,
+    rng: np.random.RandomState,
+    left_out: frozenset[str] = frozenset(),
 ) -> tuple[NDArray[np.float64], list[Finding], list[str]]:
     """Find labels that contradict out-of-fold probabilities, by confident learning.
+
+    Files that the estimator refuses because they are nearly black are left out.
 
     Returns
     -------
@@ -43,19 +49,28 @@ def suspect_labels(
         ) from error
     _refuse_frozen(estimator)
     self_confidence = np.full(len(frame), np.nan)
-    usable = frame["status"].eq("ok") & frame["label"].notna()
+    usable = frame["status"].eq("ok") & frame["label"].notna() & ~frame["path"].isin(left_out)
     rows = frame[usable]
     patients = rows["patient"].to_numpy(object)
     codes, classes = pd.factorize(rows["label"], sort=True)
     splits, limit = _folds(codes, classes, patients, rng)
+    limits = [limit] if limit else []
+    if left_out:
+        dark = counted(len(left_out), "file")
+        limits.append(f"suspect labels of {dark} that the estimator refuses as nearly black")
     if not splits:
-        return self_confidence, [], [limit]
+        return self_confidence, [], limits
     X: Any = rows["path"].to_numpy(object)
     if any(isinstance(each, ImageLoader) for each in _parts(estimator)):
         # With the patients, by which a classifier may hold images out for itself. Other loaders
         # may know no frames.
         X = text_frame({"path": X, "patient": patients})
-    proba = cross_val_predict(estimator, X, codes, cv=splits, method="predict_proba")
+    try:
+        proba = cross_val_predict(estimator, X, codes, cv=splits, method="predict_proba")
+    except OtherPixelsError as error:
+        if not error.failures.keys() - left_out:
+            raise
+        return suspect_labels(frame, estimator, rng, left_out.union(error.failures))
     suspects = find_label_issues(
         codes, proba, filter_by="both", return_indices_ranked_by="self_confidence", n_jobs=1
     )
@@ -70,7 +85,7 @@ def suspect_labels(
         )
         for i in suspects
     ]
-    return self_confidence, findings, [limit] if limit else []
+    return self_confidence, findings, limits
 
 
 def _folds(

@@ -15,6 +15,7 @@ from skpneumo._missing_labels import refuse_missing_labels
 from skpneumo._pixel_values import (
     MORE_BITS,
     UINT8,
+    OtherPixelsError,
     dark_files,
     ranges_of_files,
     refuse_other_pixels,
@@ -200,20 +201,16 @@ class ImageInputMixin(DocumentationLinks):
         if is_stream(X) or X.dtype != np.uint8 or not self._are_pixels(X):
             return
         given = _range_of(X)
-        said = f"none of its values exceeds {given[1]:g}"
-        if given[1] > 1 and same_kind_of_pixels(UINT8, given):
-            if not (dark := dark_files(X, filenames)):
-                return
-            said = f"only {ranges_of_files(dark)}"
-        remedy = _TWO_LEVELS
-        if given[1] > 1:
-            remedy = by_interface(
-                python=f"{MORE_BITS} read them with ImageLoader(white=4095) or another value of "
-                "white; otherwise leave them out, or scale X to 255",
-                shell=f"{MORE_BITS} add --white 4095 or another value of white; otherwise leave "
-                "them out",
+        if given[1] <= 1 or not same_kind_of_pixels(UINT8, given):
+            raise ValueError(_too_dark(f"none of its values exceeds {given[1]:g}", given[1]))
+        if dark := dark_files(X, filenames):
+            raise OtherPixelsError(
+                _too_dark(f"only {ranges_of_files(dark)}", given[1]),
+                {
+                    name: ValueError(_too_dark("nearly black", high))
+                    for name, (_, high) in dark.items()
+                },
             )
-        raise ValueError(f"X is uint8, but {said}: white is 255. {remedy}.")
 
     def _value_range(self, X: Any, is_all: bool) -> tuple[float, float]:
         """Return black and white: the range of X, or a wider one if X is not all data."""
@@ -246,6 +243,18 @@ class ImageInputMixin(DocumentationLinks):
                 f"numbers per row, but X has {n_features} features. Pass the shape of one image."
             )
         return height, width, channels
+
+
+def _too_dark(said: str, highest: float) -> str:
+    remedy = _TWO_LEVELS
+    if highest > 1:
+        remedy = by_interface(
+            python=f"{MORE_BITS} read them with ImageLoader(white=4095) or another value of "
+            "white; otherwise leave them out, or scale X to 255",
+            shell=f"{MORE_BITS} add --white 4095 or another value of white; otherwise leave them "
+            "out",
+        )
+    return f"X is uint8, but {said}: white is 255. {remedy}."
 
 
 def _range_of(X: Any) -> tuple[float, float]:
