@@ -192,7 +192,7 @@ class ImageInputMixin(DocumentationLinks):
     def _check_known_range(self, X: Any, filenames: Any) -> None:
         """Refuse pixels whose range cannot be on the same scale as in ``fit``."""
         pixels, names = X, filenames
-        if is_stream(X):  # not decoded for this
+        if is_stream(X):  # its batches are checked when they are predicted
             pixels, names = np.array([[0, 255]], dtype=X.dtype), None
         refuse_other_pixels(self, self.value_range_, pixels, names, self._are_pixels(X))
 

@@ -3,7 +3,9 @@
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
+from skpneumo import ImageLoader
 from skpneumo.classifiers.engine._devices import rows_to_predict
 from skpneumo.classifiers.engine._prediction import predict_probabilities
 
@@ -18,6 +20,17 @@ def test_more_images_than_one_batch(fitted, images):
     many = np.tile(images, (5, 1, 1, 1))
     expected = np.tile(fitted.predict_proba(images), (5, 1))
     np.testing.assert_allclose(fitted.predict_proba(many), expected, atol=1e-6)
+
+
+def test_files_of_a_stream_that_are_too_dark_are_refused(fitted, images, tmp_path):
+    names = [str(tmp_path / f"{row}.png") for row in range(3)]
+    for name, image in zip(names, (images[0], images[1] // 16, images[2]), strict=True):
+        Image.fromarray(image[..., 0]).save(name)
+    stream = ImageLoader(size=images.shape[1:3], stream=True)
+    with pytest.raises(ValueError, match=r"'.*1\.png', which is another kind") as caught:
+        fitted.predict(stream.transform(names))
+    assert list(caught.value.failures) == [names[1]]
+    assert len(fitted.predict(stream.transform([names[0], names[2]]))) == 2
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
