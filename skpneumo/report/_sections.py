@@ -145,7 +145,9 @@ def _finding_kinds(findings: "pd.DataFrame") -> "pd.DataFrame":
 
     grouped = findings.groupby("kind", sort=False)
     frame = grouped.agg(
-        severity=("severity", "first"), cases=("kind", "size"), files=("n_files", "sum")
+        severity=("severity", "first"),
+        cases=("kind", "size"),
+        files=("paths", lambda paths: len(set().union(*paths))),  # a file may be in several cases
     ).reset_index()
     frame.insert(0, "finding", [KINDS[kind].title for kind in frame["kind"]])
     frame["what to do"] = [KINDS[kind].remedy for kind in frame["kind"]]

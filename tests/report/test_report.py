@@ -24,6 +24,7 @@ from sklearn.svm import LinearSVC
 from skpneumo import ImageLoader, make_pipeline
 from skpneumo._page_style import N_COLUMNS_OF_WIDE_TABLE
 from skpneumo.audit import audit_images
+from skpneumo.audit._findings import Finding, findings_frame
 from skpneumo.datasets import UnknownPatientsWarning, patient_ids
 from skpneumo.decision import InputGate, RecallFloorClassifier
 from skpneumo.evaluation import ThresholdDisplay, evaluate
@@ -306,6 +307,17 @@ def test_data_card_counts_images_and_patients(report, xrays):
     assert report.relations["part"].tolist() == ["train", "val", "test"]
     assert report.relations["patients shared"].dropna().tolist() == [0, 0]
     assert report.audit is not None
+
+
+def test_a_file_in_several_findings_of_a_kind_counts_once(model, xrays):
+    found = [
+        Finding("shortcut", xrays.filenames[:10].tolist(), "by its text"),
+        Finding("shortcut", xrays.filenames[4:14].tolist(), "by its border"),
+    ]
+    audit = audit_images(xrays.X, xrays.target, xrays.split, open_files=False)
+    audit = replace(audit, findings=findings_frame(found))
+    context = case_of(model, xrays.X, xrays.target, split=xrays.split, audit=audit)
+    assert " warning 2 14 " in re.sub(" +", " ", text_of(data_card(context).body))
 
 
 def test_page_is_the_same_every_time(model, xrays, html, tmp_path):
