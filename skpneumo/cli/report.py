@@ -84,7 +84,8 @@ def report(
             explain=explain,
             seen_in_training=None if seen is None else seen.either,
             description=xrays.DESCR,
-            skipped=xrays.skipped,
+            # Of a table, rows may have been dropped, and files that it does not name are unknown.
+            skipped=xrays.skipped if read_by.table is None else None,
             prevalence=prevalence,
             provenance=origin_of(model, estimator),
         )

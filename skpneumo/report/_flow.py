@@ -16,15 +16,17 @@ __all__ = ["flow"]
 
 
 def flow(context: ReportContext) -> Section:
-    """Write the section, from the files found to the images evaluated."""
-    parts = [table(_stages(context), "From the files found to the images evaluated")]
+    """Write the section, from the files to the images evaluated."""
+    unknown = "files of other splits or of no class, or rows of a table that were dropped"
     if context.settings.skipped is None:
-        parts.append(
-            paragraph(
-                "This report does not know of unreadable files, or of rows that were dropped "
-                "before; the description of the collection may name them."
-            )
-        )
+        unknown = f"unreadable files, {unknown}"
+    parts = [
+        table(_stages(context), "From the files to the images evaluated"),
+        paragraph(
+            f"This report does not know of {unknown} before; the description of the collection "
+            "may name them."
+        ),
+    ]
     parts.append(table(_missing(context), "Missing data"))
     return Section("flow", "Flow of patients", "".join(parts))
 
@@ -36,7 +38,7 @@ def _stages(context: ReportContext) -> "pd.DataFrame":
     n_rows, skipped = len(collection.labels), context.settings.skipped
     rows: list[tuple[str, int, int | None]] = []
     if skipped is not None:
-        rows.append(("files found", n_rows + len(skipped), None))
+        rows.append(("files, with those left out", n_rows + len(skipped), None))
         for reason, n in skipped["reason"].value_counts().items():
             rows.append((f"left out: {reason}", int(n), None))
     everything = np.ones(n_rows, dtype=bool)
@@ -62,7 +64,7 @@ def _missing(context: ReportContext) -> "pd.DataFrame":
 
     collection = context.collection
     rows: list[tuple[str, int, str]] = [
-        ("label", 0, "rows without a label raise an error, or are dropped when reading"),
+        ("label", 0, "rows without one raise an error, or were dropped before and are unknown"),
         ("patient", collection.n_unknown_patients, "counted as one patient each"),
     ]
     rows += [

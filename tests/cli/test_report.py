@@ -1,8 +1,12 @@
 import hashlib
+import re
+import shutil
 import sys
 from io import StringIO
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier
@@ -53,6 +57,26 @@ def test_three_classes_are_pneumonia_against_normal(
     html = out.read_text("utf-8")
     assert "BACTERIA or VIRUS (positive)" in html
     assert "Training unknown" in html
+
+
+@pytest.mark.filterwarnings("ignore::skpneumo.datasets.CollectionWarning")
+@pytest.mark.filterwarnings("ignore::skpneumo.datasets.UnknownPatientsWarning")
+def test_what_is_missing_in_a_table_is_not_reported_as_complete(model_file, xrays, tmp_path):
+    rows = [*range(4), *range(-4, 0)]
+    for number, row in enumerate(rows):
+        shutil.copy(xrays.filenames[row], tmp_path / f"{number}.jpeg")
+    names = np.array(["NORMAL", "PNEUMONIA"], dtype=object)[xrays.target[rows]]
+    names[0] = None
+    table = tmp_path / "table.csv"
+    pd.DataFrame({"path": [f"{n}.jpeg" for n in range(8)], "label": names}).to_csv(table)
+    out = tmp_path / "report.html"
+    arguments = ["report", str(model_file), "--table", str(table), "--drop-incomplete"]
+    assert main([*arguments, "--out", str(out)]) == 0
+    flow = re.search(r'id="flow".*?id="protocol"', out.read_text("utf-8"), re.DOTALL)[0]
+    text = " ".join(re.sub("<[^>]+>", " ", flow).split())
+    assert "rows of a table that were dropped" in text
+    assert "with those left out" not in text
+    assert "patient 7 counted as one patient each" in text
 
 
 def test_page_is_not_overwritten_unless_asked_for(model_file, xrays, tmp_path, capsys):

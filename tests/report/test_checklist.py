@@ -76,11 +76,12 @@ def test_items_are_numbered_in_some_list():
 
 def test_flow_names_excluded_images_with_reasons(stated):
     html = body(stated, "flow")
-    assert cells(html, "files found")[0] == "123"
+    assert cells(html, "files, with those left out")[0] == "123"
     assert cells(html, "left out: empty")[0] == "2"
     assert cells(html, "left out: no image")[0] == "1"
     assert cells(html, "evaluated") == ["120", "60"]
     assert cells(html, "sex")[0] == "4"  # missing
+    assert "does not know of files of other splits or of no class, or rows of a table" in html
 
 
 @pytest.mark.parametrize("kind", ["table", "names"])
@@ -101,6 +102,7 @@ def test_flow_counts_the_parts_and_the_classes():
     assert cells(html, "evaluated") == ["40", "20"]
     assert cells(html, "of these, class 1") == ["20", "10"]
     assert "This report does not know of unreadable files" in html
+    assert "left out" not in html
 
 
 def test_figures_at_a_stated_prevalence_are_those_of_evaluate(stated):
