@@ -31,7 +31,12 @@ from skpneumo.datasets._table import (
     text_of,
     without_index,
 )
-from skpneumo.datasets._table_columns import hint_at_patients, patients_in, splits_in
+from skpneumo.datasets._table_columns import (
+    hint_at_patients,
+    patients_in,
+    refuse_one_column_twice,
+    splits_in,
+)
 from skpneumo.datasets._table_labels import (
     Labels,
     Positive,
@@ -140,7 +145,8 @@ def load_image_table(
     FileNotFoundError
         If the table does not exist, or with ``incomplete="raise"`` some of its files do not.
     ValueError
-        If the file is not a table, or lacks a column; if a row has no label or an uncertain one
+        If the file is not a table, or lacks a column; if two parameters name one column, other
+        than ``path`` and ``patient``; if a row has no label or an uncertain one
         and ``incomplete="raise"``; if a row has several findings
         and ``positive`` is None; if ``positive`` is in no row, or needed and None; if a name may
         be one of several files; or if two rows contradict each other about one file.
@@ -183,6 +189,14 @@ def load_image_table(
     """
     validate_parameter_constraints(_CONSTRAINTS, locals(), caller_name="load_image_table")
     frame, bases = _open(table, root, sheet)
+    refuse_one_column_twice(
+        frame,
+        path=path,
+        label=None if callable(positive) else label,
+        patient=patient,
+        patient_pattern=patient_pattern,
+        split=split,
+    )
     cells = text_of(column_of(frame, path, "path"))
     located = locate(cells, bases)
     _refuse_ambiguous(located)

@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections import Counter
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,7 @@ from skpneumo.datasets._table import (
     text_of,
 )
 
-__all__ = ["hint_at_patients", "patients_in", "splits_in"]
+__all__ = ["hint_at_patients", "patients_in", "refuse_one_column_twice", "splits_in"]
 
 # Such as PatientID, patient_no and Subject, but not Patient Age.
 _PATIENTS = re.compile(
@@ -38,6 +39,37 @@ _PATIENTS = re.compile(
 
 _MISSING_CODE = "-1"
 _FEW = 50  # rows that show whether it is worth while to read the others
+
+
+def refuse_one_column_twice(
+    frame: pd.DataFrame,
+    *,
+    path: str,
+    label: str | None,
+    patient: str | None,
+    patient_pattern: str | None,
+    split: str | None,
+) -> None:
+    """Raise if one column would be read as two things, such as the label and the patient.
+
+    Only the path may be the patient as well, as in tables with one image of each patient. A
+    callable that decides the labels may read them anywhere; ``label`` is then None.
+    """
+    usual = None if patient_pattern is not None else column_called("patient", frame)
+    columns = {
+        "path": path,
+        "label": label,
+        "patient": usual if patient is None else patient,
+        "split": column_called("split", frame) if split is None else split,
+    }
+    for one, other in combinations(columns, 2):
+        name = columns[one]
+        if name is not None and name == columns[other] and (one, other) != ("path", "patient"):
+            named = by_interface(python=f"{one}= or {other}=", shell=f"--{one} or --{other}")
+            raise ValueError(
+                f"The column {name!r} of the table cannot be both the {one} and the {other} of "
+                f"an image. Name another column with {named}."
+            )
 
 
 def splits_in(frame: pd.DataFrame, split: str | None) -> tuple[NDArray[np.object_], list[str]]:

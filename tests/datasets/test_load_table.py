@@ -208,6 +208,35 @@ def test_columns_that_are_not_there_are_named(root):
         load_image_table(pd.concat([TABLE, TABLE["label"]], axis=1), root=root)
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"patient": "label"}, "'label' of the table cannot be both the label and the patient"),
+        ({"path": "label"}, "'label' of the table cannot be both the path and the label"),
+        ({"split": "label"}, "'label' of the table cannot be both the label and the split"),
+        ({"split": "path"}, "'path' of the table cannot be both the path and the split"),
+        ({"label": "split"}, "both the label and the split of an image.*--label or --split"),
+        ({"label": "patient"}, "'patient' of the table cannot be both the label and the patient"),
+    ],
+)
+def test_one_column_is_not_read_as_two_things(root, options, said):
+    with command_line_messages(), pytest.raises(ValueError, match=said):
+        load_image_table(TABLE, root=root, **options)
+
+
+def test_paths_may_be_the_patients_and_contain_what_decides_the_label(root):
+    xrays = quietly(
+        TABLE,
+        path="path",
+        label="path",
+        patient="path",
+        root=root,
+        positive=lambda found: "b" in found[0],
+    )
+    assert [*xrays.target] == [0, 0, 1, 1]
+    assert [*xrays.groups] == FILES
+
+
 def test_files_that_are_not_tables_are_named(root):
     with pytest.raises(FileNotFoundError, match="no table"):
         load_image_table(root / "nowhere.csv")
