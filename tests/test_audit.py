@@ -32,6 +32,7 @@ from skpneumo.datasets import (
     make_chest_xray,
 )
 from skpneumo.loading import ImageLoader, UnreadableImagesError
+from skpneumo.persistence import OnnxClassifier
 
 from .loading.dicom_writing import write_dicom
 
@@ -480,6 +481,11 @@ def test_frozen_estimator_is_refused(image_paths):
     frozen = make_pipeline(FunctionTransformer(brightness), FrozenEstimator(LogisticRegression()))
     with pytest.raises(ValueError, match="FrozenEstimator"):
         audit_images(image_paths, estimator=frozen)
+
+
+def test_model_that_only_predicts_is_refused_before_files_are_read():
+    with pytest.raises(ValueError, match="OnnxClassifier is not, so its"):
+        audit_images(["missing.png"], estimator=OnnxClassifier("model.onnx"))
 
 
 def test_rows_sorted_by_class_are_noted(image_paths):

@@ -33,7 +33,7 @@ from skpneumo.audit._reading import no_readings, read_images
 from skpneumo.audit._report import ImageAudit
 from skpneumo.audit._shift import FEWEST_PATIENTS, measure_shift, shift_findings
 from skpneumo.audit._shortcuts import measure_shortcuts, shortcut_findings
-from skpneumo.audit._suspects import suspect_labels
+from skpneumo.audit._suspects import refuse_what_is_not_fitted_again, suspect_labels
 from skpneumo.datasets import UnknownPatientsWarning, etiologies, patient_ids
 
 __all__ = ["audit_images"]
@@ -129,7 +129,7 @@ def audit_images(
     ------
     ValueError
         If ``y``, ``split`` or ``groups`` differ from ``paths`` in length, some labels are text
-        and others numbers, or the ``estimator`` is frozen, so that it cannot be fitted again.
+        and others numbers, or the ``estimator`` cannot be fitted again, as a FrozenEstimator.
     TypeError
         If ``groups`` contains ids of several types.
     ImportError
@@ -192,6 +192,8 @@ def audit_images(
         raise ValueError(
             "open_files=False, but the estimator opens the files. Pass only one of the two."
         )
+    if estimator is not None:  # before every file is read
+        refuse_what_is_not_fitted_again(estimator)
     acquisition = acquisition_of(paths)
     carried = carried_patients(paths)
     paths = check_paths(paths)

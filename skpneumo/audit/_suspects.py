@@ -5,17 +5,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+from sklearn.utils import get_tags
 
 from skpneumo._formatting import counted
+from skpneumo._messages import by_interface
 from skpneumo._paths import text_frame
 from skpneumo._pixel_values import OtherPixelsError
 from skpneumo._random import random_seed
 from skpneumo.audit._findings import Finding
 from skpneumo.loading import ImageLoader
 
-__all__ = ["suspect_labels"]
+__all__ = ["refuse_what_is_not_fitted_again", "suspect_labels"]
 
 _N_FOLDS = 5
 
@@ -47,7 +50,6 @@ def suspect_labels(
             "Suspect labels are found by confident learning, which needs cleanlab; it is not "
             'installed. Run `pip install "skpneumo[audit]"`, or leave the estimator out.'
         ) from error
-    _refuse_frozen(estimator)
     self_confidence = np.full(len(frame), np.nan)
     usable = frame["status"].eq("ok") & frame["label"].notna() & ~frame["path"].isin(left_out)
     rows = frame[usable]
@@ -111,13 +113,26 @@ def _folds(
     return splits, limit
 
 
-def _refuse_frozen(estimator: Any) -> None:
-    """Refuse a frozen estimator, whose clones stay fitted and have seen the labels."""
-    if any(isinstance(each, FrozenEstimator) for each in _parts(estimator)):
+def refuse_what_is_not_fitted_again(estimator: Any) -> None:
+    """Refuse a classifier whose clones do not learn from ``fit``: it may have seen the labels."""
+    fixed = [type(each).__name__ for each in _parts(estimator) if _learns_nothing(each)]
+    if fixed:
         raise ValueError(
-            "The estimator is, or contains, a FrozenEstimator, which is not fitted again in each "
-            "fold, so its probabilities are not out of fold. Pass the estimator without it."
+            f"Suspect labels need a model that is fitted again in each fold, but {fixed[0]} is "
+            "not, so its probabilities are not out of fold. "
+            + by_interface(
+                python="Pass an estimator without it.",
+                shell="Name a model file of `skpneumo fit`.",
+            )
         )
+
+
+def _learns_nothing(part: Any) -> bool:
+    if isinstance(part, FrozenEstimator):
+        return True
+    return (
+        isinstance(part, BaseEstimator) and is_classifier(part) and not get_tags(part).requires_fit
+    )
 
 
 def _parts(estimator: Any) -> list[Any]:

@@ -23,6 +23,7 @@ __all__ = [
     "load_model",
     "notice_of",
     "origin_of",
+    "refuse_exported",
     "refuse_other_formats",
     "refuse_to_overwrite",
     "save_model",
@@ -205,6 +206,12 @@ def _require_fitted_classifier(model: Any, path: Path) -> None:
             f"{path} contains a {type(model).__name__}, not a classifier of X-ray files. Create "
             "one with `skpneumo fit`."
         )
+    if _is_of_numbers(model):
+        raise ValueError(
+            f"{path} contains a {type(model).__name__} that was fitted on arrays of "
+            f"{model.n_features_in_} columns, but the commands pass it X-ray files. Save a "
+            "pipeline that begins with an ImageLoader, or create a model with `skpneumo fit`."
+        )
     try:
         check_is_fitted(model)
     except NotFittedError as error:
@@ -212,6 +219,23 @@ def _require_fitted_classifier(model: Any, path: Path) -> None:
             f"{path} contains a {type(model).__name__} that has not been fitted. Create a fitted "
             "model with `skpneumo fit`."
         ) from error
+
+
+def _is_of_numbers(model: Any) -> bool:
+    """Tell whether a classifier was fitted on several columns, not on paths."""
+    columns = getattr(model, "feature_names_in_", ())
+    return getattr(model, "n_features_in_", 1) > 1 and "path" not in columns
+
+
+def refuse_exported(model: Any, path: Path, what: str) -> None:
+    """Raise if a model is an ONNX file, for what needs more than its predictions."""
+    from skpneumo.persistence import OnnxClassifier
+
+    if isinstance(model, OnnxClassifier):
+        raise ValueError(
+            f"{path} is an ONNX file, which can only predict; {what} needs the model that it was "
+            f"exported from. Name that {_SUFFIX} file."
+        )
 
 
 def notice_of(model: Any) -> str:

@@ -52,6 +52,7 @@ def card(
         find_model,
         load_model,
         origin_of,
+        refuse_exported,
         refuse_other_formats,
         refuse_to_overwrite,
     )
@@ -66,6 +67,8 @@ def card(
     refuse_other_formats(out, ".md")
     refuse_to_overwrite(out, force)
     estimator = load_model(model)
+    if shortcuts:
+        refuse_exported(estimator, model, "--shortcuts")
     found: dict[str, Any] = {}
     if folder is not None or read_by.table is not None:
         found = _evidence(estimator, folder, read_by, stress, shortcuts, n_jobs)

@@ -81,7 +81,7 @@ def explain(
     from skpneumo._progress import progress
     from skpneumo.cli._distinct_files import refuse_the_same_file
     from skpneumo.cli._labels import class_names
-    from skpneumo.cli._model_files import find_model, load_model
+    from skpneumo.cli._model_files import find_model, load_model, refuse_exported
     from skpneumo.cli._worth import files_seen_in_training, say_what_was_seen
     from skpneumo.explanation._regions import REGIONS
 
@@ -92,6 +92,7 @@ def explain(
     if not force:
         _refuse_to_overwrite([out / TABLE])
     estimator = load_model(model)
+    refuse_exported(estimator, model, "a heat map")
     listed = list(files_to_read(files, read_by, (model,), estimator))
     paths = [path_of(file) for file in listed]
     if not paths:

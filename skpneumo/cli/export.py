@@ -104,16 +104,21 @@ def _write(
 ) -> str:
     """Write the ONNX file, and describe how much its predictions differ from the model's."""
     from skpneumo.cli._labels import class_names
-    from skpneumo.persistence import export_onnx
+    from skpneumo.persistence import NotExportableError, export_onnx
 
-    parity = export_onnx(
-        estimator,
-        out,
-        images=[str(image) for image in images] or None,
-        target_names=class_names(estimator),
-        card=card,
-        tolerance=tolerance,
-    )
+    try:
+        parity = export_onnx(
+            estimator,
+            out,
+            images=[str(image) for image in images] or None,
+            target_names=class_names(estimator),
+            card=card,
+            tolerance=tolerance,
+        )
+    except NotExportableError as error:
+        raise ValueError(
+            f"{error} `skpneumo predict` and `skpneumo serve` can use the model as it is."
+        ) from error
     return (
         f"On {parity.n_images} images its probabilities differ from those of the model by at most "
         f"{parity.largest:.1e}."

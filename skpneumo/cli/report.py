@@ -59,6 +59,7 @@ def report(
         find_model,
         load_model,
         origin_of,
+        refuse_exported,
         refuse_other_formats,
         refuse_to_overwrite,
     )
@@ -70,6 +71,8 @@ def report(
     refuse_other_formats(out, ".html", ".htm")
     refuse_to_overwrite(out, force)
     estimator = load_model(model)
+    if explain:
+        refuse_exported(estimator, model, "--explain")
     evaluated = read_evaluated_split(estimator, folder, read_by)
     xrays = evaluated.collection
     positive = positive_name(xrays)

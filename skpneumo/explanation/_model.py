@@ -170,7 +170,7 @@ def split_at_images(estimator: Any, X: Any) -> tuple[ImageModel, NDArray[Any]]:
                 python="Pass images of shape (n, height, width, channels), or paths to a pipeline "
                 "with an ImageLoader, and reshape images to rows of pixels in a later step."
                 + _or_one_of_several(predictor, X),
-                shell="Explain a model of images, as `skpneumo fit` trains it.",
+                shell="Name a model file of `skpneumo fit`.",
             )
         )
     if between:

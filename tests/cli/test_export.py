@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.dummy import DummyClassifier
 
-from skpneumo import load_model
+from skpneumo import load_model, save_model
+from skpneumo.cli import main
 from skpneumo.cli.evaluate import evaluate
 from skpneumo.cli.export import export
 from skpneumo.cli.predict import predict
@@ -72,6 +74,37 @@ def test_what_is_refused(model_file, onnx_file, tmp_path):
     other.write_text("no model")
     with pytest.raises(ValueError, match="cannot be used as a model"):
         predict(other, "x.png")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["explain", "{onnx}", "{file}", "--out", "{out}"],
+        ["report", "{onnx}", "{root}", "--explain", "--out", "{out}"],
+        ["card", "{onnx}", "{root}", "--shortcuts", "--out", "{out}"],
+        ["audit", "{root}", "--model", "{onnx}", "--out", "{out}"],
+    ],
+)
+def test_what_needs_more_than_predictions_is_refused_at_once(
+    arguments, onnx_file, xrays, tmp_path, capsys
+):
+    places = {"onnx": onnx_file, "root": xrays.root, "file": xrays.filenames[0]}
+    out = tmp_path / "out"
+    assert main([each.format(**places, out=out) for each in arguments]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert re.search("can only predict; .* Name that .skpneumo file|Name a model", captured.err)
+    assert not out.exists()
+
+
+def test_models_that_cannot_be_exported_are_told_what_can_use_them(xrays, tmp_path, capsys):
+    file, out = tmp_path / "model.skpneumo", tmp_path / "model.onnx"
+    save_model(DummyClassifier().fit(xrays.X, xrays.target), file)
+    assert main(["export", str(file), str(out)]) == 1
+    said = capsys.readouterr().err
+    assert "cannot be exported to ONNX" in said
+    assert said.endswith("`skpneumo predict` and `skpneumo serve` can use the model as it is.\n")
+    assert not out.exists()
 
 
 def test_other_sizes_and_three_classes(three_class_model_file, tmp_path, xrays):

@@ -11,7 +11,9 @@ import zipfile
 from pathlib import Path
 
 import joblib
+import pandas as pd
 import pytest
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import VotingClassifier
 from sklearn.naive_bayes import GaussianNB
 
@@ -81,6 +83,17 @@ def test_a_classifier_without_probabilities_is_told_how_to_get_them(tmp_path, ca
     assert main(["predict", str(tmp_path / "m.skpneumo"), "x.png"]) == 1
     err = capsys.readouterr().err
     assert "has no predict_proba, but the commands need probabilities. Use voting='soft'" in err
+
+
+def test_a_classifier_of_numbers_is_told_from_one_of_files(tmp_path, capsys):
+    save_model(GaussianNB().fit([[0.0, 1.0], [1.0, 0.0]], [0, 1]), tmp_path / "m.skpneumo")
+    assert main(["predict", str(tmp_path / "m.skpneumo"), "x.png"]) == 1
+    captured = capsys.readouterr()
+    assert "a GaussianNB that was fitted on arrays of 2 columns" in captured.err
+    assert captured.out == ""
+    files = pd.DataFrame({"path": ["a.png", "b.png"], "patient": ["1", "2"]})
+    save_model(DummyClassifier().fit(files, [0, 1]), tmp_path / "dummy.skpneumo")
+    assert main(["predict", str(tmp_path / "dummy.skpneumo"), "x.png"]) == 0
 
 
 def test_an_image_in_place_of_the_model_is_said_to_be_one(xrays, capsys):
