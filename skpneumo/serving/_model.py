@@ -222,17 +222,26 @@ class ServedModel:
         Raises
         ------
         ImageError
-            If the file cannot be read, there is no such class, or the method cannot explain the
-            model.
+            If the file cannot be read, there is no such class, the method cannot explain the
+            model, or the input gate withholds the image.
         """
         with files_in_memory([content]) as paths, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
+                self._refuse_withheld(paths)
                 return self._heat_map(paths, method, self._target(paths, target))
             except UnreadableImagesError as error:
                 raise ImageError(_in_one_line(error.failures.get(paths[0], error))) from None
             except ValueError as error:
                 raise ImageError(_in_one_line(error).replace(paths[0], "the image")) from None
+
+    def _refuse_withheld(self, paths: list[str]) -> None:
+        """Refuse to plot an image whose probability, which a heat map shows, is withheld."""
+        (gate,) = gate_answers(self.estimator, paths)
+        if self.withholds and gate is not None and not gate["passed"]:
+            raise ImageError(
+                f"the prediction is withheld ({gate['reason']}), and so is the heat map"
+            )
 
     def _target(self, paths: list[str], target: str | None) -> Any:
         if target is not None:

@@ -220,7 +220,9 @@ async def _content(request: Request, model: ServedModel, limits: Limits) -> byte
         )
     content = await _body(request, limits)
     if not content:
-        raise HTTPException(422, "The request has no body. Send the file itself.")
+        raise HTTPException(
+            422, "an empty file, or none in the body; copy it again, or send the file itself"
+        )
     await asyncio.to_thread(model.check_size, content, limits.max_pixels)
     return content
 

@@ -152,6 +152,11 @@ def test_images_that_fail_the_gate_are_withheld_unless_it_only_warns(
     assert (bad["probability"] is None) == (on_outlier != "warn")
     assert np.mean([each["gate"]["passed"] for each in good]) > 0.5
     assert all(each["label"] for each in good if each["gate"]["passed"])
+    if on_outlier == "warn":
+        assert served.explain(image_of(100, 100), "occlusion", None).startswith(b"\x89PNG")
+    else:  # a heat map says the probability
+        with pytest.raises(ImageError, match="prediction is withheld"):
+            served.explain(image_of(100, 100), "occlusion", None)
 
 
 def test_an_unclear_positive_class_is_none_of_two(xrays, model, contents):

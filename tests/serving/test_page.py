@@ -219,6 +219,11 @@ def test_nothing_is_cut_off_in_any_look(page, files, scheme, width):
     assert page.execute_script(
         "return document.documentElement.scrollWidth <= document.documentElement.clientWidth"
     )
+    assert page.execute_script(
+        "const table = document.querySelector('.scroll');"
+        "return table.scrollWidth <= table.clientWidth"
+    )
+    assert page.execute_script("return document.querySelector('.failed').offsetWidth") >= 200
     shown = page.execute_script(
         "return getComputedStyle(document.querySelector('#rows td'), '::before').content"
     )
@@ -266,6 +271,17 @@ def test_a_saved_table_says_of_which_class_a_probability_is(page, facts, columns
         "model = {...model, ...arguments[0]}; return csv().split('\\r\\n')[0]", facts
     )
     assert [each for each in head.split(",") if "prob" in each and each != "problem"] == columns
+
+
+def test_withheld_images_are_counted_and_have_no_heat_map(page):
+    page.execute_script(
+        "const answer = { probabilities: { PNEUMONIA: null }, decision: null, gate: null };"
+        "rows = [{ file: { name: 'a.png' }, state: 'done', answer, error: '' }]; progress();"
+    )
+    assert page.execute_script("return find('status').textContent") == (
+        "1 of 1 images done, 1 withheld."
+    )
+    assert "Heat map" not in page.execute_script("return find('rows').textContent")
 
 
 def test_where_a_token_is_needed_it_is_asked_for_or_read_from_the_address(driver, model, files):

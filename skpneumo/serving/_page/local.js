@@ -10,18 +10,24 @@ async function unpacked(id) {
   return new Response(stream).arrayBuffer();
 }
 
+// The first bytes of JPEG and PNG: browsers also read formats that the command and the server do
+// not, such as GIF and WebP.
+const STARTS = ["255,216,255", "137,80,78"];
+
 // The stored grey levels of an image: rows, columns, and 1 or 3 channels.
 async function pixelsOf(file, limits) {
   if (file.size > limits.max_bytes) throw new Error("larger than this page accepts");
   let bitmap;
   try {
+    const start = new Uint8Array(await file.slice(0, 3).arrayBuffer());
+    if (!STARTS.includes(start.join())) throw new Error("another format");
     bitmap = await createImageBitmap(file, {
       colorSpaceConversion: "none",
       premultiplyAlpha: "none",
     });
   } catch {
     throw new Error(
-      "damaged, or not an image that a browser can read: JPEG or PNG, not TIFF or DICOM",
+      "damaged, or not a JPEG or PNG file, which this page reads; convert it to PNG",
     );
   }
   const { width, height } = bitmap;

@@ -58,6 +58,9 @@ function stop() {
   progress();
 }
 
+// By the input gate, or without a probability; such an image has no heat map either.
+const isWithheld = (row) => row.state === "done" && row.answer.decision === null;
+
 function progress() {
   const done = rows.filter((row) => row.state !== "waiting").length;
   const failed = rows.filter((row) => row.state === "failed").length;
@@ -66,8 +69,10 @@ function progress() {
   find("running").hidden = !busy;
   find("progress").max = Math.max(rows.length, 1);
   find("progress").value = done;
+  const withheld = rows.filter(isWithheld).length;
   const words = [`${done} of ${rows.length} images done`];
   if (failed) words.push(`${failed} without a result`);
+  if (withheld) words.push(`${withheld} withheld`);
   const note = find("status").dataset.note || "";
   find("status").textContent = rows.length ? `${words.join(", ")}.${note}` : note;
 }
@@ -190,7 +195,7 @@ function draw() {
     if (!model.methods.length) return line;
     const last = document.createElement("td");
     last.className = "plain";
-    if (row.state === "done") {
+    if (row.state === "done" && !isWithheld(row)) {
       const button = document.createElement("button");
       button.type = "button";
       button.textContent = "Heat map";
