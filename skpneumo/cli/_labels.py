@@ -6,7 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["class_names", "labels_at", "labels_of", "positive_column", "shown_columns"]
+__all__ = [
+    "class_names",
+    "labels_at",
+    "labels_of",
+    "other_positive",
+    "positive_column",
+    "shown_columns",
+]
 
 # The integers that load_chest_xray uses for its two and its three classes.
 NAMES = {(0, 1): ["NORMAL", "PNEUMONIA"], (0, 1, 2): ["NORMAL", "BACTERIA", "VIRUS"]}
@@ -33,6 +40,22 @@ def positive_column(model: Any) -> int | None:
     with suppress(UndecidedPositiveError):
         return classes.index(positive_label(model))
     return None
+
+
+def other_positive(model: Any) -> str:
+    """Name the class whose threshold a model has, if the commands take the other for positive.
+
+    Of two classes, the commands take the illness, and `evaluate` in Python that of the threshold.
+    """
+    from skpneumo._positive_class import UndecidedPositiveError
+    from skpneumo.fitted import classes_of, positive_label
+
+    column = positive_column(model) if len(model.classes_) == 2 else None
+    if column is not None:
+        with suppress(UndecidedPositiveError):
+            followed = classes_of(model).index(positive_label(model))
+            return class_names(model)[followed] if followed != column else ""
+    return ""
 
 
 def shown_columns(model: Any) -> list[int]:

@@ -166,6 +166,7 @@ def find_model(model: Path) -> Path:
 
 def load_model(path: Path) -> Any:
     """Load a fitted classifier, and print the warnings that its file calls for."""
+    from skpneumo.cli._labels import other_positive
     from skpneumo.cli._worth import recorded_uselessness
 
     if path.is_dir():
@@ -183,6 +184,13 @@ def load_model(path: Path) -> Any:
     _require_fitted_classifier(model, path)
     if notice := notice_of(model):
         say(f"skpneumo: {path.name}: {notice}", file=sys.stderr)
+    if other := other_positive(model):
+        say(
+            f"skpneumo: {path.name}: the threshold of this model is on the probability of "
+            f"{other}, which `skpneumo serve` and Python take for the positive class. The other "
+            "commands take the illness.",
+            file=sys.stderr,
+        )
     recorded_uselessness(model)
     return model
 

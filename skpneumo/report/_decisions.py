@@ -130,8 +130,12 @@ def _rule_of(estimator: Any, predictions: Predictions, positives: Sequence[Any])
             "The model predicts the most probable of its classes, so there is no threshold."
         )
     rule = rule_of_estimator(estimator)
-    follows = rule.threshold is not None and predictions.decided_by(rule.threshold)
-    if not follows or not _applies_to(positives, estimator):
+    if not _applies_to(positives, estimator):
+        return DecisionRule(
+            f"The decisions are those of the model's own predict, whose threshold, "
+            f"{rule.threshold:.4g}, is on the scores of the other class."
+        )
+    if rule.threshold is None or not predictions.decided_by(rule.threshold):
         return DecisionRule(
             "The decisions are those of the model's own predict, and follow no known threshold on "
             "its scores."

@@ -191,6 +191,16 @@ def test_findings_that_a_model_does_not_know_are_asked_about(tmp_path, xrays):
         read_for(model, None, CollectionOptions(table=table), "all", "held out")
 
 
+@pytest.mark.parametrize(("label", "said"), [("normal", True), ("abnormal", False), (None, False)])
+def test_a_threshold_on_the_healthy_class_is_said_aloud(label, said, cases, tmp_path, capsys):
+    inner, _, folder = cases["illness first"]
+    model = FixedThresholdClassifier(FrozenEstimator(inner), pos_label=label)
+    joblib.dump(model.fit([str(next(folder.glob("*/*/*")))], ["normal"]), tmp_path / "m.joblib")
+    assert run("predict", (model, tmp_path / "m.joblib", folder), [], tmp_path / "o.csv") == 0
+    errors = capsys.readouterr().err
+    assert ("the threshold of this model is on the probability of normal" in errors) == said
+
+
 def test_positive_class_of_a_threshold_if_labels_do_not_tell(cases):
     for kind, label, column in (
         ("unclear", "COVID", 0),

@@ -604,7 +604,7 @@ def test_threshold_on_the_scores_of_the_other_class_is_not_shown(pos_label):
     assert case_of(model, X, y).rule.threshold == 0.3
     rule = case_of(model, X, y, pos_label=pos_label).rule
     assert rule.threshold is None
-    assert "follow no known threshold on its scores" in rule.origin
+    assert "whose threshold, 0.3, is on the scores of the other class" in rule.origin
 
 
 def test_given_threshold_is_used(features):
