@@ -158,7 +158,8 @@ def _as_in_model(
 
     meaning = meaning_of_labels([*xrays.target_names, *names])
     own, wanted = [*map(meaning, xrays.target_names)], [*map(meaning, names)]
-    if own == wanted or (len(names) > 2 and sorted(own) == sorted(wanted)):
+    # Some of a model's classes are enough, such as healthy people alone for the specificity.
+    if own == wanted or {*own} < {*wanted} or (len(names) > 2 and sorted(own) == sorted(wanted)):
         place = [wanted.index(each) for each in own]
     elif len(own) == len(names) == 2 and _in_the_same_order(own, wanted, options):
         place = [0, 1]

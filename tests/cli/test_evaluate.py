@@ -177,6 +177,24 @@ def test_a_folder_of_other_classes_is_refused(model_file, tmp_path, xrays, capsy
     assert "classes of the model are NORMAL, PNEUMONIA" in capsys.readouterr().err
 
 
+@pytest.mark.filterwarnings("ignore:All images are of one class")
+@pytest.mark.parametrize(
+    ("name", "defined", "undefined"),
+    [("normal", "specificity", "recall of PNEUMONIA"),
+     ("Pneumonia", "recall of PNEUMONIA", "specificity")],
+)  # fmt: skip
+def test_a_table_of_one_class_of_the_model_is_evaluated_as_a_folder_is(
+    name, defined, undefined, model_file, xrays, tmp_path, capsys
+):
+    table = tmp_path / "table.csv"
+    paths = xrays.filenames[xrays.target == (defined != "specificity")]
+    pd.DataFrame({"path": paths, "label": name}).to_csv(table, index=False)
+    assert main(["evaluate", str(model_file), "--table", str(table)]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(rf"{defined} +\d", printed)
+    assert re.search(rf"{undefined} +undefined", printed)
+
+
 def test_folder_without_splits_is_read_whole(model_file, xrays, capsys):
     assert main(["evaluate", str(model_file), str(Path(xrays.root) / "val")]) == 0
     n_val = (xrays.split == "val").sum()
